@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Asking work to stop. The token is handed down; whoever does something long looks at it. Any thread.
+#pragma once
+
+#include <atomic>
+#include <memory>
+
+#include "payload/base/error.h"
+
+namespace sealift::base {
+
+class CancelToken {
+ public:
+  CancelToken() = default;  // never cancelled
+  bool cancelled() const { return flag_ && flag_->load(std::memory_order_relaxed); }
+  Result<void> check() const {
+    if (cancelled()) return fail(ErrorCode::cancelled, "cancelled");
+    return {};
+  }
+
+ private:
+  friend class CancelSource;
+  std::shared_ptr<std::atomic<bool>> flag_;
+};
+
+class CancelSource {
+ public:
+  CancelToken token() const {
+    CancelToken token;
+    token.flag_ = flag_;
+    return token;
+  }
+  // Safe in a signal handler: one atomic store.
+  void cancel() { flag_->store(true, std::memory_order_relaxed); }
+
+ private:
+  std::shared_ptr<std::atomic<bool>> flag_ = std::make_shared<std::atomic<bool>>(false);
+};
+
+}  // namespace sealift::base
+
+namespace sealift {
+using base::CancelSource;
+using base::CancelToken;
+}  // namespace sealift

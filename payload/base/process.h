@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Children of this program. A command is an argv array, never a shell line. Every child gets exactly the environment
+// below (PATH, LC_ALL, HOME) and what the command names, cwd "/" unless told otherwise, umask 022, default signals, and no
+// descriptor but 0, 1 and 2. (kubeadm would copy proxy variables into static pods; a host's PAM reads
+// /etc/environment.)
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "payload/base/bytes.h"
+#include "payload/base/cancel.h"
+#include "payload/base/clock.h"
+#include "payload/base/error.h"
+
+namespace sealift::base {
+
+inline constexpr std::string_view kChildPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+struct Command {
+  std::vector<std::string> argv;         // argv[0] is looked up in kChildPath if it has no slash
+  std::vector<std::string> environment;  // "NAME=value", added to PATH, LC_ALL=C, HOME=/root (same name replaces)
+  std::string directory = "/";
+  std::optional<Duration> timeout;  // then SIGKILL to the process group; error code timeout
+
+  // For messages: argv joined, arguments with blanks quoted. Holds no secret, since argv never does.
+  std::string text() const;
+};
+
+struct CommandIo {
+  ByteView input;                                // to stdin; empty = /dev/null
+  std::function<void(ByteView)> on_output;       // stdout as it comes; if not set it is collected
+  std::function<void(ByteView)> on_error_output; // stderr likewise
+  size_t output_limit = size_t{8} << 20;         // per stream when collected; beyond it limit_exceeded
+};
+
+struct ExitStatus {
+  int code = 0;         // exit code, or 128 + signal
+  std::string output;   // collected stdout
+  std::string errors;   // collected stderr
+  bool ok() const { return code == 0; }
+};
+
+// Runs to the end. A non-zero exit is not an Error here (see run_checked); not being able to start is not_found or
+// permission_denied. Any thread.
+Result<ExitStatus> run(const Command& command, const CommandIo& io = {}, const CancelToken& cancel = {});
+
+// Like run, but a non-zero exit is command_failed with the last lines of stderr. Returns stdout.
+Result<std::string> run_checked(const Command& command, const CommandIo& io = {}, const CancelToken& cancel = {});
+
+// The error for a status that is not ok: command, code, last lines of its error output.
+Error command_error(const Command& command, const ExitStatus& status);
+
+// The environment block run() would give: for tests, and for units written on hosts.
+std::vector<std::string> child_environment(const Command& command);
+
+}  // namespace sealift::base

@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "payload/base/secret.h"
+
+#include <cstring>
+
+namespace sealift::base {
+
+void Secret::wipe() {
+  // explicit_bzero is not removed by the optimiser; the capacity is wiped too, since a short string may have shrunk.
+  if (!value_.empty()) {
+    value_.resize(value_.capacity());
+    explicit_bzero(value_.data(), value_.size());
+  }
+  value_.clear();
+}
+
+}  // namespace sealift::base
