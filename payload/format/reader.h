@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Opens and reads payloads: FORMAT.md's reader. It trusts nothing before it has checked its hash, and knows nothing
+// of hosts, images or how a payload came to be.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "payload/base/cancel.h"
+#include "payload/base/file.h"
+#include "payload/base/stream.h"
+#include "payload/format/contents.h"
+#include "payload/hash/digest.h"
+
+namespace sealift::format {
+
+inline constexpr base::FileOffset kPayloadOffset = base::FileOffset{16} << 20;  // of the payload in an artifact
+
+enum class Encoding : uint8_t { raw = 0, zstd = 1 };  // never renumber; unknown = unsupported_version
+
+struct ByteRange {
+  uint64_t offset = 0;
+  uint64_t size = UINT64_MAX;  // UINT64_MAX = to the end
+};
+
+struct Frame {
+  base::FileOffset offset = 0;  // from the payload's beginning
+  uint64_t stored_size = 0;
+  uint64_t plain_size = 0;
+  Encoding encoding = Encoding::raw;
+  Digest stored_hash;  // of the stored bytes
+};
+
+struct ObjectInfo {
+  Digest digest;
+  uint64_t size = 0;
+  // Where the raw object lies as one contiguous piece (payload offset), if it is stored raw: for sendfile.
+  std::optional<base::FileOffset> raw_offset;
+};
+
+struct Damage {
+  std::string where;  // section or object
+  base::FileOffset offset = 0;
+  Error error;
+};
+
+struct VerifyProgress {
+  uint64_t done = 0, total = 0;  // stored bytes
+};
+
+class PayloadReader {
+ public:
+  // `file` is an artifact (stub first) or a bare payload; told apart by the trailer. It must live longer.
+  // Errors: not_a_payload, unsupported_version, truncated, corrupt, limit_exceeded.
+  static Result<std::unique_ptr<PayloadReader>> open(const base::RandomAccessFile& file);
+  ~PayloadReader();
+
+  const Contents& contents() const;
+  // Hash of the metadata (contents + index + …): the artifact's identity, used in names of payload files and agents.
+  const Digest& identity() const;
+  uint64_t payload_size() const;                 // without the stub
+  base::FileOffset payload_offset() const;       // in the file: 0 or kPayloadOffset
+  const base::RandomAccessFile& file() const;    // as given to open
+
+  std::optional<ObjectInfo> find(const Digest& digest) const;
+  std::vector<ObjectInfo> objects() const;  // by digest
+
+  // Streams the object's bytes of the range; each stored frame's hash is checked before it is decoded, and for a whole
+  // object its digest at the end (the sink has then seen bytes that turned out bad: use the error).
+  // Errors: not_found, corrupt (names object and offset), truncated, what the sink gives. Any thread.
+  Result<void> read(const Digest& digest, ByteRange range, base::Sink& sink) const;
+  Result<Bytes> read_all(const Digest& digest, size_t limit) const;
+  // A file of the tree.
+  Result<Bytes> read_tree(const std::string& path, size_t limit) const;
+
+  // Every stored byte, with `threads` threads; the head of an artifact against its stub object too. An empty list
+  // is a sound file. The error is for what could not be read at all.
+  Result<std::vector<Damage>> verify(unsigned threads, const std::function<void(VerifyProgress)>& progress,
+                                     const CancelToken& cancel) const;
+
+  // --- moving a payload to another host frame by frame ---
+  // The frames that hold these objects, in the order of the objects, each once.
+  Result<std::vector<Frame>> frames_of(std::span<const Digest> objects) const;
+  std::vector<Frame> all_frames() const;  // by offset
+  // Everything that is not a frame (sections, metadata, trailer), as ranges by offset: a bare payload is these plus all frames.
+  std::vector<ByteRange> skeleton() const;
+
+ private:
+  struct State;
+  explicit PayloadReader(std::unique_ptr<State> state);
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace sealift::format

@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// A step: one idempotent intent on one host (or on the cluster through one host). Steps are data for the plan; the
+// runner calls check, and apply only if check did not find the wanted state. A step knows its host only through the
+// context.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "payload/base/cancel.h"
+#include "payload/base/event.h"
+#include "payload/base/error.h"
+#include "payload/hash/digest.h"
+
+namespace sealift::host {
+class Host;
+}
+
+namespace sealift::engine {
+
+// "kubeadm.init", "files.base", "payload.store"; unique per host.
+using StepId = std::string;
+
+enum class StepState {
+  done,     // the wanted state is there: skip
+  needed,   // apply
+};
+
+// What a step may use while it runs.
+struct StepContext {
+  host::Host& host;
+  std::string host_name;
+  EventSink& events;
+  Clock& clock;
+  CancelToken cancel;
+  // Reports bytes for this step; total 0 = unknown.
+  void progress(uint64_t done, uint64_t total) const;
+  StepId step;
+};
+
+class Step {
+ public:
+  virtual ~Step() = default;
+  virtual StepId id() const = 0;
+  // One line for people: "install containerd 2.2.0 and kubelet v1.34.4 (12 files)".
+  virtual std::string describe() const = 0;
+  // Digest over everything that decides the wanted state.
+  virtual Digest inputs() const = 0;
+  // Looks; never changes the host.
+  virtual Result<StepState> check(StepContext& context) = 0;
+  virtual Result<void> apply(StepContext& context) = 0;
+};
+
+enum class OnFailure {
+  end_run,    // an unreachable or failed control plane ends the run
+  set_aside,  // the host is left out, the others go on
+};
+
+// A step placed in the plan.
+struct PlannedStep {
+  std::shared_ptr<Step> step;
+  std::string host;                 // name of the host
+  std::vector<size_t> after;        // indexes of steps that must be done (or skipped) before
+  OnFailure on_failure = OnFailure::set_aside;
+  bool changes_cluster = false;     // for the summary
+};
+
+// A step of a host that was set aside counts as "not done" for steps that need it; steps of other hosts that depend
+// on it only through `after_any` of hosts go on. A dependency on a host set aside sets the dependent's host aside too.
+struct Plan {
+  std::vector<PlannedStep> steps;   // topological: `after` only names smaller indexes
+};
+
+}  // namespace sealift::engine
