@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The delivery as a whole: from an artifact and a cluster.yaml to a cluster. It connects the hosts, looks at all of
+// them (preflight), builds the plan and runs it. It knows steps, not terminals; hosts come from a HostConnector, so
+// that whole deliveries run on fake hosts in tests/sim.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "payload/base/cancel.h"
+#include "payload/base/clock.h"
+#include "payload/base/event.h"
+#include "payload/format/reader.h"
+#include "runtime/config/cluster_config.h"
+#include "runtime/engine/journal.h"
+#include "runtime/host/host.h"
+
+namespace sealift::steps {
+
+enum class Purpose { look, change };
+
+// One host's connection, or why there is none. `key` = HostConfig::address.
+struct Connection {
+  std::string address;
+  Result<std::unique_ptr<host::Host>> host;
+};
+
+class HostConnector {
+ public:
+  virtual ~HostConnector() = default;
+  // All at once (ramped up gently); as many results as hosts, in their order.
+  virtual std::vector<Connection> connect(const std::vector<config::HostConfig>& hosts, Purpose purpose) = 0;
+  // A lost connection again, for the runner's retry.
+  virtual Result<std::unique_ptr<host::Host>> reconnect(const config::HostConfig& host, Purpose purpose) = 0;
+};
+
+struct DeliveryInput {
+  const format::PayloadReader& payload;
+  const config::ClusterConfig& config;
+  HostConnector& connector;
+  engine::Journal& journal;  // of this run; only written
+  EventSink& events;
+  Clock& clock;
+  CancelToken cancel;
+  bool offline = false;  // plan --offline: connects nowhere
+};
+
+struct HostOutcome {
+  std::string address, name;
+  format::HostRole role = format::HostRole::worker;
+  enum class State { done, aside, unfinished, failed } state = State::done;
+  std::string reason;  // of anything but done
+  size_t applied = 0, skipped = 0;
+};
+
+struct Outcome {
+  std::vector<HostOutcome> hosts;
+  size_t applied = 0, skipped = 0;  // steps
+  std::vector<std::string> notes;   // for the summary: "CoreDNS forwards nowhere: no host names a name server"
+  std::optional<Error> error;       // set = the exit code comes from it; partial success has ErrorCode::partial
+};
+
+// Makes it so, from whatever state the hosts are in. An Error only for what ended the run before anything was
+// changed (configuration against artifact, control plane not reached, preflight findings); all else is in Outcome.
+Result<Outcome> apply(DeliveryInput& input);
+
+struct PlanLine {
+  std::string host, step, description;
+  enum class State { done, needed, unknown } state = State::unknown;  // unknown: can't be looked at before earlier steps
+};
+
+// The same plan with check() instead of apply(); can't reach apply. Preflight findings are in `notes`.
+struct PlanOutcome {
+  std::vector<PlanLine> lines;
+  std::vector<std::string> notes;
+};
+Result<PlanOutcome> plan(DeliveryInput& input);
+
+struct StatusLine {
+  std::string subject, state, detail;  // "node w1", "Ready", "v1.34.4 10.7.0.21"
+  bool healthy = true;
+};
+Result<std::vector<StatusLine>> status(DeliveryInput& input);
+
+// admin kubeconfig with a reachable server address instead of 127.0.0.1. A secret.
+Result<Secret> kubeconfig(DeliveryInput& input);
+
+}  // namespace sealift::steps
