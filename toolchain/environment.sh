@@ -1,0 +1,36 @@
+# SPDX-License-Identifier: Apache-2.0
+# Sourced by the scripts: where things are kept, and how missing packages are installed.
+set -euo pipefail
+export LC_ALL=C
+SEALIFT_ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+SEALIFT_CACHE=${SEALIFT_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/sealift}
+export SEALIFT_ROOT SEALIFT_CACHE
+
+say() { printf '%s\n' "$*" >&2; }
+die() { say "error: $*"; exit 1; }
+
+# hash_of FILE… : 16 hexadecimal digits over names (relative to the project) and contents
+hash_of() { (cd "$SEALIFT_ROOT" && sha256sum "$@") | sha256sum | cut -c1-16; }
+
+# need_packages GROUP… : installs what is missing of these groups of toolchain/packages
+need_packages() {
+  local group line package missing=()
+  for group in "$@"; do
+    line=$(sed -n "s/^$group: *//p" "$SEALIFT_ROOT/toolchain/packages")
+    for package in $line; do
+      dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null | grep -qx installed || missing+=("$package")
+    done
+  done
+  [ ${#missing[@]} -gt 0 ] || return 0
+  [ "$(id -u)" = 0 ] || die "these Debian packages are missing, install them as root: apt-get install ${missing[*]}"
+  say "installing: ${missing[*]}"
+  DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null 2>&1 ||
+    { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null; }
+}
+
+# locked NAME COMMAND… : one process at a time on this machine
+locked() {
+  mkdir -p "$SEALIFT_CACHE/locks"
+  local name=$1; shift
+  ( flock 9; "$@" ) 9>"$SEALIFT_CACHE/locks/$name"
+}

@@ -1,0 +1,37 @@
+# SPDX-License-Identifier: Apache-2.0
+# The architecture: every library once, lowest first. A library may use only what stands above it here.
+# A third-party library has one owner (mbedTLS three): its headers appear only in the owner's .cpp files.
+
+# what both programs share
+sealift_library(payload/base)
+sealift_library(payload/hash DEPS payload/base)
+sealift_library(payload/trust DEPS payload/base payload/hash THIRD_PARTY mbedtls)
+sealift_library(payload/codec DEPS payload/base THIRD_PARTY zstd)
+sealift_library(payload/yaml DEPS payload/base THIRD_PARTY yaml-cpp)
+sealift_library(payload/json DEPS payload/base THIRD_PARTY json)
+sealift_library(payload/image DEPS payload/base payload/hash payload/json)
+sealift_library(payload/http DEPS payload/base payload/hash payload/trust THIRD_PARTY httplib mbedtls)
+sealift_library(payload/distribution DEPS payload/base payload/hash payload/json payload/image payload/http)
+sealift_library(payload/format DEPS payload/base payload/hash payload/trust payload/codec payload/yaml payload/json payload/image)
+sealift_library(payload/writer DEPS payload/base payload/hash payload/codec payload/json payload/format)
+
+# the factory
+sealift_library(packer/sources DEPS payload/base payload/hash payload/codec payload/json payload/image payload/distribution payload/format THIRD_PARTY libarchive)
+sealift_library(packer/resolve DEPS payload/base payload/hash payload/yaml payload/json payload/image payload/format packer/sources)
+sealift_library(packer/pack DEPS payload/base payload/hash payload/yaml payload/json payload/image payload/format payload/writer packer/sources packer/resolve)
+sealift_library(packer/cli DEPS payload/base payload/distribution payload/format packer/pack THIRD_PARTY cli11)
+
+# the site
+sealift_library(runtime/config DEPS payload/base payload/yaml payload/json payload/image payload/format)
+sealift_library(runtime/ssh DEPS payload/base payload/hash THIRD_PARTY libssh)
+sealift_library(runtime/host DEPS payload/base payload/hash payload/codec payload/json payload/format runtime/config runtime/ssh)
+sealift_library(runtime/engine DEPS payload/base payload/hash payload/json)
+sealift_library(runtime/node DEPS payload/base payload/hash payload/trust payload/json payload/image payload/http payload/distribution payload/format runtime/host)
+sealift_library(runtime/kube DEPS payload/base payload/hash payload/yaml payload/json payload/image payload/format runtime/config runtime/host)
+sealift_library(runtime/checks DEPS payload/base payload/hash payload/image payload/format runtime/config runtime/host runtime/kube)
+sealift_library(runtime/steps DEPS payload/base payload/hash payload/trust payload/yaml payload/json payload/image payload/format
+  runtime/config runtime/host runtime/engine runtime/node runtime/kube runtime/checks)
+sealift_library(runtime/report DEPS payload/base payload/json runtime/engine runtime/steps)
+sealift_library(runtime/ui DEPS payload/base payload/json runtime/engine runtime/report THIRD_PARTY ftxui)
+sealift_library(runtime/cli DEPS payload/base payload/hash payload/json payload/image payload/format runtime/config runtime/ssh runtime/host runtime/engine
+  runtime/node runtime/steps runtime/report runtime/ui THIRD_PARTY cli11)

@@ -1,0 +1,23 @@
+# SPDX-License-Identifier: Apache-2.0
+# The two programs. Their mains stand in stub/: sealift_main.cpp and stub_main.cpp.
+file(GLOB license_files CONFIGURE_DEPENDS "${SEALIFT_DEPS}/share/licenses/*")
+set(licenses_source "${CMAKE_BINARY_DIR}/licenses.cpp")
+add_custom_command(OUTPUT "${licenses_source}"
+  COMMAND "${CMAKE_COMMAND}" -D "FOLDER=${SEALIFT_DEPS}/share/licenses" -D "OWN=${CMAKE_SOURCE_DIR}/LICENSE"
+    -D "RELINKING=${CMAKE_SOURCE_DIR}/toolchain/RELINKING.md" -D "OUTPUT=${licenses_source}" -P "${CMAKE_SOURCE_DIR}/toolchain/licenses.cmake"
+  DEPENDS toolchain/licenses.cmake LICENSE toolchain/RELINKING.md ${license_files} VERBATIM)
+add_library(licenses STATIC "${licenses_source}")
+target_link_libraries(licenses PRIVATE sealift_flags)
+
+function(sealift_program name main)
+  if(NOT EXISTS "${CMAKE_SOURCE_DIR}/${main}")
+    return()
+  endif()
+  add_executable(${name} "${main}")
+  if(SEALIFT_RELEASE) # first in the link order, so that malloc is its
+    target_link_libraries(${name} PRIVATE third_party_mimalloc)
+  endif()
+  target_link_libraries(${name} PRIVATE ${ARGN} licenses)
+endfunction()
+sealift_program(sealift stub/sealift_main.cpp packer_cli)
+sealift_program(stub stub/stub_main.cpp runtime_cli)

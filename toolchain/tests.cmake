@@ -1,0 +1,61 @@
+# SPDX-License-Identifier: Apache-2.0
+# Tests mirror the tree: tests/unit/payload/hash/*_test.cpp is the executable unit_payload_hash.
+set(threaded payload/base payload/codec payload/http payload/writer runtime/engine runtime/host runtime/node)
+get_property(libraries GLOBAL PROPERTY SEALIFT_LIBRARIES)
+
+file(GLOB support CONFIGURE_DEPENDS tests/support/*.cpp)
+if(support)
+  add_library(tests_support STATIC ${support})
+  target_link_libraries(tests_support PUBLIC payload_base payload_hash payload_format runtime_host runtime_engine)
+else()
+  add_library(tests_support INTERFACE)
+endif()
+
+# sealift_test(NAME LABEL SOURCES… ): one executable, one ctest entry
+function(sealift_test name label)
+  cmake_parse_arguments(ARG "" "" "SOURCES;LINK" ${ARGN})
+  add_executable(${name} ${ARG_SOURCES})
+  target_link_libraries(${name} PRIVATE tests_support ${ARG_LINK} third_party_catch2)
+  target_compile_definitions(${name} PRIVATE "SEALIFT_TEST_ROOT=\"${CMAKE_SOURCE_DIR}/tests\"" "SEALIFT_SOURCE_ROOT=\"${CMAKE_SOURCE_DIR}\"")
+  add_test(NAME ${name} COMMAND ${name})
+  # Third-party C++ archives are not instrumented: container annotations across that border are false alarms.
+  set_tests_properties(${name} PROPERTIES LABELS ${label} TIMEOUT 600
+    ENVIRONMENT "ASAN_OPTIONS=detect_container_overflow=0:abort_on_error=1;UBSAN_OPTIONS=print_stacktrace=1;TSAN_OPTIONS=halt_on_error=1")
+endfunction()
+
+foreach(folder ${libraries})
+  if(SEALIFT_THREADED_TESTS_ONLY AND NOT folder IN_LIST threaded)
+    continue()
+  endif()
+  file(GLOB_RECURSE sources CONFIGURE_DEPENDS "tests/unit/${folder}/*_test.cpp")
+  if(sources)
+    string(REPLACE "/" "_" target ${folder})
+    sealift_test(unit_${target} unit SOURCES ${sources} LINK ${target})
+  endif()
+endforeach()
+if(TARGET unit_payload_hash) # compared with another implementation
+  target_link_libraries(unit_payload_hash PRIVATE third_party_mbedtls)
+endif()
+
+if(NOT SEALIFT_THREADED_TESTS_ONLY)
+  foreach(suite conformance sim)
+    file(GLOB sources CONFIGURE_DEPENDS "tests/${suite}/*_test.cpp")
+    if(sources)
+      sealift_test(${suite} ${suite} SOURCES ${sources} LINK runtime_steps runtime_report runtime_node)
+    endif()
+  endforeach()
+endif()
+
+if(SEALIFT_FUZZ)
+  file(GLOB sources CONFIGURE_DEPENDS tests/fuzz/*_fuzz.cpp)
+  foreach(source ${sources})
+    get_filename_component(name ${source} NAME_WE)
+    add_executable(${name} ${source})
+    target_link_libraries(${name} PRIVATE payload_distribution payload_writer packer_resolve runtime_steps)
+    # Debian's libFuzzer is built on libstdc++
+    target_link_options(${name} PRIVATE -fsanitize=fuzzer -Wl,--push-state,--no-as-needed,-lstdc++,--pop-state)
+    string(REPLACE "_fuzz" "" seeds ${name})
+    add_test(NAME ${name} COMMAND sh -c "mkdir -p '${CMAKE_BINARY_DIR}/corpus/${seeds}' '${CMAKE_SOURCE_DIR}/tests/fuzz/seeds/${seeds}' && exec '$<TARGET_FILE:${name}>' -max_total_time=10 -rss_limit_mb=2048 -timeout=10 -print_final_stats=0 -verbosity=0 '${CMAKE_BINARY_DIR}/corpus/${seeds}' '${CMAKE_SOURCE_DIR}/tests/fuzz/seeds/${seeds}'")
+    set_tests_properties(${name} PROPERTIES LABELS fuzz TIMEOUT 120 ENVIRONMENT "ASAN_OPTIONS=detect_container_overflow=0")
+  endforeach()
+endif()

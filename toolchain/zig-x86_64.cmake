@@ -1,0 +1,6 @@
+# SPDX-License-Identifier: Apache-2.0
+# What ships: zig's clang and libc++ on musl, static, x86_64.
+set(CMAKE_SYSTEM_NAME Linux)
+set(CMAKE_SYSTEM_PROCESSOR x86_64)
+set(SEALIFT_TARGET x86_64)
+include("${CMAKE_CURRENT_LIST_DIR}/zig.cmake")

@@ -1,0 +1,22 @@
+# SPDX-License-Identifier: Apache-2.0
+# Common part of zig-x86_64.cmake and zig-aarch64.cmake.
+execute_process(COMMAND "${CMAKE_CURRENT_LIST_DIR}/zig" --print OUTPUT_VARIABLE zig_folder OUTPUT_STRIP_TRAILING_WHITESPACE COMMAND_ERROR_IS_FATAL ANY)
+set(zig_tools "${zig_folder}/${SEALIFT_TARGET}")
+set(CMAKE_C_COMPILER "${zig_tools}/cc")
+set(CMAKE_CXX_COMPILER "${zig_tools}/c++")
+set(CMAKE_ASM_COMPILER "${zig_tools}/cc")
+foreach(tool AR RANLIB)
+  string(TOLOWER ${tool} name)
+  set(CMAKE_${tool} "${zig_tools}/${name}" CACHE FILEPATH "")
+  set(CMAKE_C_COMPILER_${tool} "${zig_tools}/${name}" CACHE FILEPATH "")
+  set(CMAKE_CXX_COMPILER_${tool} "${zig_tools}/${name}" CACHE FILEPATH "")
+endforeach()
+# nothing of the build machine is ever found, but its programs
+set(CMAKE_FIND_ROOT_PATH "$ENV{SEALIFT_DEPS}" "${SEALIFT_DEPS}")
+set(CMAKE_FIND_ROOT_PATH_MODE_PROGRAM NEVER)
+set(CMAKE_FIND_ROOT_PATH_MODE_LIBRARY ONLY)
+set(CMAKE_FIND_ROOT_PATH_MODE_INCLUDE ONLY)
+set(CMAKE_FIND_ROOT_PATH_MODE_PACKAGE ONLY)
+if(SEALIFT_TARGET STREQUAL "aarch64")
+  set(CMAKE_CROSSCOMPILING_EMULATOR qemu-aarch64-static)
+endif()
