@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// A thread with a stack of known size that is joined when its object goes. (std::jthread takes the C library's
+// default: 128 KiB with musl, which is too little for decoders and TLS.)
+#pragma once
+
+#include <functional>
+#include <memory>
+
+#include "payload/base/error.h"
+
+namespace sealift::base {
+
+class Thread {
+ public:
+  static constexpr size_t kStackSize = size_t{2} << 20;
+
+  // `body` must not throw. The error is `io`: the system has no thread left.
+  static Result<Thread> start(std::function<void()> body, size_t stack_size = kStackSize);
+  Thread() = default;
+  Thread(Thread&& other) noexcept;
+  Thread& operator=(Thread&& other) noexcept;
+  ~Thread();
+
+  bool joinable() const { return state_ != nullptr; }
+  void join();  // nothing if there is no thread
+
+ private:
+  struct State;
+  explicit Thread(std::unique_ptr<State> state);
+  std::unique_ptr<State> state_;
+};
+
+// Runs body(0) … body(count - 1) on up to `threads` threads (this one included), in no order; returns when all have
+// ended. Fewer threads than asked for is not an error. For bodies that collect their own results.
+void parallel_for(size_t count, unsigned threads, const std::function<void(size_t)>& body);
+
+}  // namespace sealift::base
+
+namespace sealift {
+using base::Thread;
+}  // namespace sealift

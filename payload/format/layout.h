@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The fixed structures of a payload: header, trailer, metadata with its section table (FORMAT.md, sections 2 to 5).
+// Bytes to values and back, with every check that needs nothing but those bytes. It opens no files.
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+#include <vector>
+
+#include "payload/base/bytes.h"
+#include "payload/base/error.h"
+#include "payload/format/reader.h"
+#include "payload/hash/digest.h"
+
+namespace sealift::format {
+
+inline constexpr uint16_t kMajor = 1;
+inline constexpr uint16_t kMinor = 0;
+
+inline constexpr std::string_view kHeaderMagic = "SEALHEAD";
+inline constexpr std::string_view kMetadataMagic = "SEALMETA";
+inline constexpr std::string_view kTrailerMagic = "SEALTAIL";
+
+inline constexpr size_t kHeaderSize = 64;
+inline constexpr size_t kTrailerSize = 128;
+inline constexpr size_t kMetadataHeaderSize = 32;
+inline constexpr size_t kSectionEntrySize = 64;
+
+// Limits (FORMAT.md, section 9). A file beyond them is limit_exceeded; the writer refuses to make one.
+inline constexpr uint64_t kMaxPayloadSize = uint64_t{1} << 46;      // 64 TiB
+inline constexpr uint64_t kMaxMetadataSize = uint64_t{256} << 20;
+inline constexpr uint64_t kMaxSignaturesSize = uint64_t{1} << 20;
+inline constexpr uint32_t kMaxSections = 64;
+inline constexpr uint64_t kMaxContentsSize = uint64_t{64} << 20;    // plain
+inline constexpr uint64_t kMaxFrameSize = uint64_t{8} << 20;        // plain and stored
+inline constexpr uint32_t kMaxObjects = uint32_t{1} << 20;
+inline constexpr uint32_t kMaxPieces = uint32_t{1} << 22;
+inline constexpr uint32_t kMaxFrames = uint32_t{1} << 21;
+// Raw objects of at least kAlignedObjectSize begin at multiples of kAlignment; padding is always shorter than that.
+inline constexpr uint64_t kAlignment = uint64_t{64} << 10;
+inline constexpr uint64_t kAlignedObjectSize = uint64_t{1} << 20;
+
+// Never renumber. Types without code here are reserved for what FORMAT.md, section 8 says.
+enum class SectionType : uint32_t {
+  contents = 1,
+  index = 2,
+  parity = 3,         // reserved, optional
+  metadata_copy = 4,  // reserved, optional
+  volumes = 5,        // reserved, critical
+  delta = 6,          // reserved, critical
+};
+
+// At offset 0 of the payload. Lets a file that lost its end be told from a file that never was a payload.
+struct Header {
+  uint64_t payload_size = 0;
+  bool operator==(const Header&) const = default;
+};
+
+// The last 128 bytes.
+struct Trailer {
+  uint64_t payload_size = 0;
+  base::FileOffset metadata_offset = 0;
+  uint64_t metadata_size = 0;
+  Digest metadata_hash;
+  uint64_t signatures_size = 0;  // between metadata and trailer
+  bool operator==(const Trailer&) const = default;
+};
+
+struct Section {
+  SectionType type = SectionType::contents;
+  bool critical = false;
+  Encoding encoding = Encoding::raw;
+  base::FileOffset offset = 0;  // from the payload's beginning
+  uint64_t size = 0;            // stored
+  uint64_t plain_size = 0;
+  Digest hash;  // of the stored bytes
+  bool operator==(const Section&) const = default;
+};
+
+Bytes encode(const Header& header);
+Bytes encode(const Trailer& trailer);
+// Metadata header and section table. `sections` in the order of the file.
+Bytes encode_section_table(base::FileOffset metadata_offset, const std::vector<Section>& sections);
+
+// `bytes` are exactly kHeaderSize / kTrailerSize. Errors: not_a_payload (no magic), unsupported_version, corrupt,
+// limit_exceeded.
+Result<Header> parse_header(ByteView bytes);
+Result<Trailer> parse_trailer(ByteView bytes);
+
+// `metadata`: all of it, its hash checked by the caller. Contents and index are there once each, inside the metadata;
+// sections that lie outside it are within the data area. Unknown optional sections are in the list, too.
+// Errors: unsupported_version (critical section, flag or encoding not known), corrupt, truncated, limit_exceeded.
+Result<std::vector<Section>> parse_section_table(ByteView metadata, const Trailer& trailer);
+
+// The stored bytes of a section that lies inside the metadata, its hash checked, decoded.
+Result<Bytes> section_bytes(ByteView metadata, const Trailer& trailer, const Section& section, uint64_t plain_limit);
+
+std::string_view name(SectionType type);  // "contents"; "unknown" for what has no code
+
+}  // namespace sealift::format
