@@ -1,0 +1,201 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "payload/format/index.h"
+
+#include <algorithm>
+
+#include "payload/base/checked.h"
+#include "payload/format/layout.h"
+
+namespace sealift::format {
+namespace {
+
+Result<Digest> read_digest(base::ByteReader& reader) {
+  Digest digest;
+  SEALIFT_ASSIGN(const ByteView bytes, reader.bytes(digest.bytes.size()));
+  std::ranges::copy(bytes, digest.bytes.begin());
+  return digest;
+}
+
+Result<IndexObject> read_object(base::ByteReader& reader) {
+  IndexObject object;
+  SEALIFT_ASSIGN(object.digest, read_digest(reader));
+  SEALIFT_ASSIGN(object.size, reader.u64());
+  SEALIFT_ASSIGN(object.first_piece, reader.u32());
+  SEALIFT_ASSIGN(object.piece_count, reader.u32());
+  return object;
+}
+
+Result<IndexPiece> read_piece(base::ByteReader& reader) {
+  IndexPiece piece;
+  SEALIFT_ASSIGN(piece.frame, reader.u32());
+  SEALIFT_ASSIGN(piece.offset, reader.u32());
+  SEALIFT_ASSIGN(piece.size, reader.u64());
+  return piece;
+}
+
+Result<Frame> read_frame(base::ByteReader& reader) {
+  Frame frame;
+  SEALIFT_ASSIGN(frame.stored_hash, read_digest(reader));
+  SEALIFT_ASSIGN(frame.offset, reader.u64());
+  SEALIFT_ASSIGN(frame.stored_size, reader.u32());
+  SEALIFT_ASSIGN(frame.plain_size, reader.u32());
+  SEALIFT_ASSIGN(const uint8_t encoding, reader.u8());
+  SEALIFT_ASSIGN(const ByteView reserved, reader.bytes(7));
+  frame.encoding = static_cast<Encoding>(encoding);
+  if (frame.encoding != Encoding::raw && frame.encoding != Encoding::zstd) {
+    return fail(ErrorCode::unsupported_version, "the frame at offset {} has encoding {} that this program does not know",
+                frame.offset, encoding);
+  }
+  // What these bytes may mean one day changes how a frame is read: unlike other reserved bytes they are never ignored.
+  if (std::ranges::any_of(reserved, [](std::byte b) { return b != std::byte{0}; })) {
+    return fail(ErrorCode::unsupported_version, "the frame at offset {} has properties that this program does not know", frame.offset);
+  }
+  return frame;
+}
+
+template <class T>
+Result<std::vector<T>> read_table(base::ByteReader& reader, uint32_t count, Result<T> (*read)(base::ByteReader&)) {
+  std::vector<T> table;
+  table.reserve(count);
+  for (uint32_t i = 0; i < count; ++i) {
+    SEALIFT_ASSIGN(auto row, read(reader));
+    table.push_back(row);
+  }
+  return table;
+}
+
+}  // namespace
+
+Index::Index(std::vector<IndexObject> objects, std::vector<IndexPiece> pieces, std::vector<Frame> frames)
+    : objects_(std::move(objects)), pieces_(std::move(pieces)), frames_(std::move(frames)) {
+  plain_starts_.reserve(frames_.size() + 1);
+  uint64_t start = 0;
+  for (const auto& frame : frames_) {
+    plain_starts_.push_back(start);
+    start += frame.plain_size;  // at most kMaxFrames × 4 GiB: fits even before the frames are checked
+  }
+  plain_starts_.push_back(start);
+}
+
+Result<Index> Index::parse(ByteView bytes, base::FileOffset data_end) {
+  base::ByteReader reader(bytes);
+  SEALIFT_ASSIGN(const uint32_t object_count, reader.u32());
+  SEALIFT_ASSIGN(const uint32_t piece_count, reader.u32());
+  SEALIFT_ASSIGN(const uint32_t frame_count, reader.u32());
+  SEALIFT_ASSIGN(const uint32_t reserved, reader.u32());
+  if (reserved != 0) return fail(ErrorCode::unsupported_version, "the index has properties that this program does not know");
+  if (object_count > kMaxObjects || piece_count > kMaxPieces || frame_count > kMaxFrames) {
+    return fail(ErrorCode::limit_exceeded, "{} objects, {} pieces and {} frames; at most {}, {} and {} are allowed", object_count,
+                piece_count, frame_count, kMaxObjects, kMaxPieces, kMaxFrames);
+  }
+  const uint64_t wanted = uint64_t{object_count} * kIndexObjectSize + uint64_t{piece_count} * kIndexPieceSize +
+                          uint64_t{frame_count} * kIndexFrameSize;
+  if (reader.left() < wanted) return fail(ErrorCode::truncated, "the index has {} bytes, its tables need {}", reader.left(), wanted);
+  SEALIFT_ASSIGN(auto objects, read_table(reader, object_count, read_object));
+  SEALIFT_ASSIGN(auto pieces, read_table(reader, piece_count, read_piece));
+  SEALIFT_ASSIGN(auto frames, read_table(reader, frame_count, read_frame));
+  SEALIFT_TRY(reader.expect_end());
+  Index index(std::move(objects), std::move(pieces), std::move(frames));
+  SEALIFT_TRY(index.check(data_end));
+  return index;
+}
+
+Result<void> Index::check_frames(base::FileOffset data_end) const {
+  base::FileOffset end = kHeaderSize;
+  for (const auto& frame : frames_) {
+    if (frame.plain_size == 0 || frame.stored_size == 0) return fail(ErrorCode::corrupt, "the frame at offset {} is empty", frame.offset);
+    if (frame.plain_size > kMaxFrameSize || frame.stored_size > kMaxFrameSize) {
+      return fail(ErrorCode::limit_exceeded, "the frame at offset {} is larger than {} bytes", frame.offset, kMaxFrameSize);
+    }
+    if (frame.encoding == Encoding::raw && frame.plain_size != frame.stored_size) {
+      return fail(ErrorCode::corrupt, "the raw frame at offset {} has two sizes", frame.offset);
+    }
+    if (frame.offset < end || !base::range_within(frame.offset, frame.stored_size, data_end)) {
+      return fail(ErrorCode::corrupt, "the frame at offset {} overlaps what stands before or after it", frame.offset);
+    }
+    end = frame.offset + frame.stored_size;
+  }
+  return {};
+}
+
+Result<void> Index::check(base::FileOffset data_end) const {
+  SEALIFT_TRY(check_frames(data_end));
+  uint64_t next_piece = 0;
+  for (size_t i = 0; i < objects_.size(); ++i) {
+    const IndexObject& object = objects_[i];
+    if (i != 0 && !(objects_[i - 1].digest < object.digest)) return fail(ErrorCode::corrupt, "the index's objects are not in order");
+    if (object.first_piece != next_piece || object.piece_count > pieces_.size() - next_piece) {
+      return fail(ErrorCode::corrupt, "the pieces of object {} are not its own", object.digest.text());
+    }
+    next_piece += object.piece_count;
+    uint64_t size = 0;
+    for (const auto& piece : pieces(object)) {
+      if (piece.frame >= frames_.size() || piece.offset >= frames_[piece.frame].plain_size || piece.size == 0 ||
+          !base::range_within(plain_starts_[piece.frame] + piece.offset, piece.size, plain_starts_.back())) {
+        return fail(ErrorCode::corrupt, "a piece of object {} lies outside the frames", object.digest.text());
+      }
+      SEALIFT_ASSIGN(size, base::checked_add(size, piece.size));
+    }
+    if (size != object.size) {
+      return fail(ErrorCode::corrupt, "object {} has {} bytes, its pieces {}", object.digest.text(), object.size, size);
+    }
+  }
+  if (next_piece != pieces_.size()) return fail(ErrorCode::corrupt, "the index has pieces of no object");
+  return {};
+}
+
+Bytes Index::encode() const {
+  base::ByteWriter out;
+  out.u32(static_cast<uint32_t>(objects_.size()));
+  out.u32(static_cast<uint32_t>(pieces_.size()));
+  out.u32(static_cast<uint32_t>(frames_.size()));
+  out.u32(0);
+  for (const auto& object : objects_) {
+    out.bytes(object.digest.bytes);
+    out.u64(object.size);
+    out.u32(object.first_piece);
+    out.u32(object.piece_count);
+  }
+  for (const auto& piece : pieces_) {
+    out.u32(piece.frame);
+    out.u32(piece.offset);
+    out.u64(piece.size);
+  }
+  for (const auto& frame : frames_) {
+    out.bytes(frame.stored_hash.bytes);
+    out.u64(frame.offset);
+    out.u32(static_cast<uint32_t>(frame.stored_size));
+    out.u32(static_cast<uint32_t>(frame.plain_size));
+    out.u8(static_cast<uint8_t>(frame.encoding));
+    out.zeros(7);
+  }
+  return out.take();
+}
+
+std::span<const IndexPiece> Index::pieces(const IndexObject& object) const {
+  return std::span(pieces_).subspan(object.first_piece, object.piece_count);
+}
+
+const IndexObject* Index::find(const Digest& digest) const {
+  const auto at = std::ranges::lower_bound(objects_, digest, {}, &IndexObject::digest);
+  return at != objects_.end() && at->digest == digest ? &*at : nullptr;
+}
+
+FrameRun Index::frames_of(const IndexPiece& piece) const {
+  const uint64_t end = plain_starts_[piece.frame] + piece.offset + piece.size;
+  const auto after = std::ranges::lower_bound(plain_starts_.begin() + static_cast<std::ptrdiff_t>(piece.frame), plain_starts_.end(), end);
+  return {piece.frame, static_cast<size_t>(after - plain_starts_.begin())};
+}
+
+std::optional<base::FileOffset> Index::raw_offset(const IndexObject& object) const {
+  if (object.piece_count != 1) return std::nullopt;
+  const IndexPiece& piece = pieces_[object.first_piece];
+  const FrameRun run = frames_of(piece);
+  for (size_t i = run.begin; i < run.end; ++i) {
+    if (frames_[i].encoding != Encoding::raw) return std::nullopt;
+    if (i != run.begin && frames_[i].offset != frames_[i - 1].offset + frames_[i - 1].stored_size) return std::nullopt;
+  }
+  return frames_[piece.frame].offset + piece.offset;
+}
+
+}  // namespace sealift::format
