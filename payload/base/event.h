@@ -19,7 +19,7 @@ enum class EventKind {
   step_skipped,   // the wanted state was there already
   step_finished,  // done
   step_failed,    // message = the error's text
-  progress,       // done of total bytes for (host, step)
+  progress,       // done of total bytes for (host, step); without a step: steps of the host
   host_aside,     // a host is left out from here on: message = why
   finding,        // a preflight finding: host, message
 };

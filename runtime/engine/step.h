@@ -40,9 +40,10 @@ struct StepContext {
   StepId step;
 };
 
-class Step {
+// What may be asked of a step without changing anything: all that a dry run can reach.
+class StepLook {
  public:
-  virtual ~Step() = default;
+  virtual ~StepLook() = default;
   virtual StepId id() const = 0;
   // One line for people: "install containerd 2.2.0 and kubelet v1.34.4 (12 files)".
   virtual std::string describe() const = 0;
@@ -50,6 +51,10 @@ class Step {
   virtual Digest inputs() const = 0;
   // Looks; never changes the host.
   virtual Result<StepState> check(StepContext& context) = 0;
+};
+
+class Step : public StepLook {
+ public:
   virtual Result<void> apply(StepContext& context) = 0;
 };
 
@@ -58,19 +63,29 @@ enum class OnFailure {
   set_aside,  // the host is left out, the others go on
 };
 
+// A host does one step of each lane at a time.
+enum class Lane {
+  main,   // everything that has an order
+  bytes,  // bulk transfers that go on beside the main lane (the payload's later frames)
+};
+
 // A step placed in the plan.
 struct PlannedStep {
   std::shared_ptr<Step> step;
   std::string host;                 // name of the host
   std::vector<size_t> after;        // indexes of steps that must be done (or skipped) before
   OnFailure on_failure = OnFailure::set_aside;
-  bool changes_cluster = false;     // for the summary
+  // For the summary: a host that fails after such a step had begun is `unfinished`, not merely left out.
+  bool changes_cluster = false;
+  std::vector<size_t> after_any;    // indexes of steps that must have ended before, however they ended
+  Lane lane = Lane::main;
 };
 
-// A step of a host that was set aside counts as "not done" for steps that need it; steps of other hosts that depend
-// on it only through `after_any` of hosts go on. A dependency on a host set aside sets the dependent's host aside too.
+// A step of a host that was set aside counts as "not done" for steps that need it (`after`); steps of other hosts
+// that only wait for it (`after_any`) go on. A step that can't run because what it needs was not done sets its own
+// host aside too, or ends the run, as its on_failure says.
 struct Plan {
-  std::vector<PlannedStep> steps;   // topological: `after` only names smaller indexes
+  std::vector<PlannedStep> steps;   // topological: `after` and `after_any` only name smaller indexes
 };
 
 }  // namespace sealift::engine

@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runtime/cli/artifact.h"
+
+#include <fcntl.h>
+
+namespace sealift::cli {
+
+Result<Artifact> open_artifact(const std::optional<std::string>& payload_path) {
+  Artifact out;
+  if (payload_path) {
+    out.path = *payload_path;
+    SEALIFT_ASSIGN(out.file, base::OpenFile::open(*payload_path));
+  } else {
+    out.path = "this program";
+    // The descriptor is of the running image, whatever has happened to its name since.
+    SEALIFT_ASSIGN(base::Fd fd, base::open_file("/proc/self/exe", O_RDONLY));
+    SEALIFT_ASSIGN(out.file, base::OpenFile::adopt(std::move(fd), out.path));
+  }
+  auto reader = format::PayloadReader::open(*out.file);
+  if (!reader) {
+    Error error = std::move(reader).error();
+    if (!payload_path && error.code == ErrorCode::not_a_payload) {
+      return fail(ErrorCode::not_a_payload,
+                  "this program carries no payload; name the artifact or payload file with --payload FILE");
+    }
+    return fail_while(std::move(error), "opening " + out.path);
+  }
+  out.reader = std::move(*reader);
+  return out;
+}
+
+std::string artifact_title(const format::PayloadReader& reader) {
+  const format::Contents& contents = reader.contents();
+  if (contents.name.empty()) return reader.identity().hex().substr(0, 12);
+  return contents.version.empty() ? contents.name : contents.name + " " + contents.version;
+}
+
+}  // namespace sealift::cli

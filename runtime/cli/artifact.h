@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The payload this run works with: behind this program's own ELF, or in the file named with --payload. It is read
+// through one descriptor; nothing is unpacked.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "payload/base/file.h"
+#include "payload/format/reader.h"
+
+namespace sealift::cli {
+
+struct Artifact {
+  std::string path;  // for messages
+  std::unique_ptr<base::OpenFile> file;
+  std::unique_ptr<format::PayloadReader> reader;
+};
+
+// Errors: those of PayloadReader::open; not_a_payload with the remedy if this program carries none.
+Result<Artifact> open_artifact(const std::optional<std::string>& payload_path);
+
+// "shop 3.4", or the identity's beginning for an artifact without a name.
+std::string artifact_title(const format::PayloadReader& reader);
+
+}  // namespace sealift::cli

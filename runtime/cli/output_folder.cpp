@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runtime/cli/output_folder.h"
+
+#include <fcntl.h>
+#include <linux/openat2.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdio>
+#include <format>
+
+#include "payload/base/file.h"
+#include "payload/base/safe_path.h"
+#include "payload/base/text.h"
+
+namespace sealift::cli {
+namespace {
+
+// One step down, never through a link. openat2 where the kernel has it (5.6), else O_NOFOLLOW for the one part, which
+// is the same for a name without slashes.
+Result<base::Fd> enter(int folder, const std::string& part, const std::string& shown) {
+  open_how how{};
+  how.flags = O_DIRECTORY | O_CLOEXEC | O_PATH;
+  how.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS;
+  long fd = syscall(SYS_openat2, folder, part.c_str(), &how, sizeof(how));
+  if (fd < 0 && (errno == ENOSYS || errno == EPERM)) {  // EPERM: an old seccomp profile that does not know the call
+    fd = openat(folder, part.c_str(), O_DIRECTORY | O_CLOEXEC | O_PATH | O_NOFOLLOW);
+  }
+  if (fd >= 0) return base::Fd(static_cast<int>(fd));
+  if (errno == ELOOP || errno == ENOTDIR || errno == EXDEV) {
+    return fail(ErrorCode::permission_denied, "{}: {} is a link or a file, not a folder; nothing is written through it", shown, part);
+  }
+  return fail_errno(errno, std::format("open {} in {}", part, shown));
+}
+
+}  // namespace
+
+Result<OutputFolder> OutputFolder::open(const std::string& path) {
+  SEALIFT_TRY(base::make_directories(path, 0755));
+  SEALIFT_ASSIGN(base::Fd fd, base::open_file(path, O_DIRECTORY | O_RDONLY));
+  return OutputFolder(std::move(fd), path);
+}
+
+Result<base::Fd> OutputFolder::folder_of(const std::string& name) const {
+  base::Fd current(fcntl(fd_.get(), F_DUPFD_CLOEXEC, 0));
+  if (!current) return fail_errno(errno, "open " + path_);
+  auto parts = base::split(name, '/');
+  for (size_t i = 0; i + 1 < parts.size(); ++i) {
+    std::string part(parts[i]);
+    if (mkdirat(current.get(), part.c_str(), 0755) != 0 && errno != EEXIST) return fail_errno(errno, std::format("make {} for {}", part, name));
+    SEALIFT_ASSIGN(current, enter(current.get(), part, path_ + "/" + name));
+  }
+  return current;
+}
+
+Result<void> OutputFolder::write(const std::string& name, unsigned mode, Overwrite overwrite,
+                                 const std::function<Result<void>(base::Sink&)>& fill) {
+  SEALIFT_ASSIGN(std::string safe, base::safe_relative_path(name));
+  SEALIFT_ASSIGN(base::Fd folder, folder_of(safe));
+  std::string last(base::split(safe, '/').back());
+  std::string shown = path_ + "/" + safe;
+  auto exists = [&]() -> Result<bool> {
+    struct stat status{};
+    if (fstatat(folder.get(), last.c_str(), &status, AT_SYMLINK_NOFOLLOW) == 0) return true;
+    if (errno == ENOENT) return false;
+    return fail_errno(errno, "look at " + shown);
+  };
+  auto refuse_existing = [&]() -> Result<void> {
+    return fail(ErrorCode::already_exists, "{} is there already; take another folder or allow overwriting with --overwrite", shown);
+  };
+  SEALIFT_ASSIGN(bool there, exists());
+  if (there && overwrite == Overwrite::refuse) return refuse_existing();
+  std::string temporary = std::format(".sealift-{}.tmp", getpid());
+  unlinkat(folder.get(), temporary.c_str(), 0);
+  int made = openat(folder.get(), temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+  if (made < 0) return fail_errno(errno, "write in the folder of " + shown);
+  base::Fd file(made);
+  auto finish = [&]() -> Result<void> {
+    base::FdSink sink(file.get());
+    SEALIFT_TRY(fill(sink));
+    // File systems without modes (FAT, exFAT) refuse or ignore it; the content is what counts there.
+    if (fchmod(file.get(), mode) != 0 && errno != EPERM && errno != EOPNOTSUPP) return fail_errno(errno, "set the mode of " + shown);
+    SEALIFT_ASSIGN(bool there_now, exists());
+    if (there_now && overwrite == Overwrite::refuse) return refuse_existing();
+    if (renameat(folder.get(), temporary.c_str(), folder.get(), last.c_str()) != 0) return fail_errno(errno, "rename to " + shown);
+    return {};
+  };
+  auto done = finish();
+  if (!done) unlinkat(folder.get(), temporary.c_str(), 0);
+  return done;
+}
+
+}  // namespace sealift::cli

@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// A folder that files from an artifact are written into and never beside: whatever links lie in it, nothing is
+// written outside. A file appears under its name only when all its bytes have been checked.
+#pragma once
+
+#include <functional>
+#include <string>
+
+#include "payload/base/fd.h"
+#include "payload/base/stream.h"
+
+namespace sealift::cli {
+
+enum class Overwrite { refuse, allow };
+
+class OutputFolder {
+ public:
+  // Made with its parents if it is not there.
+  static Result<OutputFolder> open(const std::string& path);
+
+  // `name` is a safe relative path; its folders are made (0755). `fill` writes the content; if it fails nothing is
+  // left. Errors: already_exists, invalid_input (unsafe name), permission_denied if a link or file stands in the way.
+  Result<void> write(const std::string& name, unsigned mode, Overwrite overwrite, const std::function<Result<void>(base::Sink&)>& fill);
+  const std::string& path() const { return path_; }
+
+ private:
+  OutputFolder(base::Fd fd, std::string path) : fd_(std::move(fd)), path_(std::move(path)) {}
+  Result<base::Fd> folder_of(const std::string& name) const;
+
+  base::Fd fd_;
+  std::string path_;
+};
+
+}  // namespace sealift::cli

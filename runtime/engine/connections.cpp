@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runtime/engine/connections.h"
+
+#include "runtime/host/host.h"
+
+namespace sealift::engine {
+
+std::shared_ptr<ConnectionPool::Entry> ConnectionPool::entry(const std::string& host) {
+  std::lock_guard lock(mutex_);
+  auto& slot = entries_[host];
+  if (!slot) slot = std::make_shared<Entry>();
+  return slot;
+}
+
+Result<std::shared_ptr<host::Host>> ConnectionPool::connection(const std::string& host, const host::Host* broken,
+                                                               const CancelToken& cancel) {
+  auto slot = entry(host);
+  std::lock_guard lock(slot->mutex);
+  if (slot->current && slot->current.get() != broken) return slot->current;
+  SEALIFT_TRY(cancel.check());
+  slot->current.reset();  // the old connection ends before a new one asks for the host's lock
+  SEALIFT_ASSIGN(slot->current, connect_(host, cancel));
+  return slot->current;
+}
+
+void ConnectionPool::adopt(const std::string& host, std::shared_ptr<host::Host> connection) {
+  auto slot = entry(host);
+  std::lock_guard lock(slot->mutex);
+  slot->current = std::move(connection);
+}
+
+void ConnectionPool::close() {
+  std::map<std::string, std::shared_ptr<Entry>> entries;
+  {
+    std::lock_guard lock(mutex_);
+    entries.swap(entries_);
+  }
+  for (auto& [host, slot] : entries) {
+    std::lock_guard lock(slot->mutex);
+    slot->current.reset();
+  }
+}
+
+}  // namespace sealift::engine

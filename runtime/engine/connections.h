@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Where the runner gets its hosts from. It keeps one connection for each host and makes a new one when the old one
+// turned out dead; how a connection is made (SSH, agent, a fake) is the caller's.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+
+#include "payload/base/cancel.h"
+#include "payload/base/error.h"
+
+namespace sealift::host {
+class Host;
+}
+
+namespace sealift::engine {
+
+class HostConnections {
+ public:
+  virtual ~HostConnections() = default;
+  // The connection to a host. `broken` is a connection that the caller saw dying: if it is still the current one it
+  // is replaced. Errors: what connecting gives; `unreachable` and `timeout` are worth another call. Any thread.
+  virtual Result<std::shared_ptr<host::Host>> connection(const std::string& host, const host::Host* broken,
+                                                         const CancelToken& cancel) = 0;
+};
+
+// Connects on first use with a function; one attempt at a time for each host, different hosts at once. Any thread.
+class ConnectionPool final : public HostConnections {
+ public:
+  using Connect = std::function<Result<std::shared_ptr<host::Host>>(const std::string& host, const CancelToken& cancel)>;
+  explicit ConnectionPool(Connect connect) : connect_(std::move(connect)) {}
+
+  Result<std::shared_ptr<host::Host>> connection(const std::string& host, const host::Host* broken,
+                                                 const CancelToken& cancel) override;
+  // Hands over a connection that exists already (from preflight).
+  void adopt(const std::string& host, std::shared_ptr<host::Host> connection);
+  // Lets go of all connections; steps that still run keep theirs.
+  void close();
+
+ private:
+  struct Entry {
+    std::mutex mutex;
+    std::shared_ptr<host::Host> current;
+  };
+  std::shared_ptr<Entry> entry(const std::string& host);
+
+  Connect connect_;
+  std::mutex mutex_;
+  std::map<std::string, std::shared_ptr<Entry>> entries_;
+};
+
+}  // namespace sealift::engine

@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The dry run knows steps only as StepLook and hosts only as ReadOnlyHost: there is no way from here to apply().
+#include <algorithm>
+
+#include "payload/base/thread.h"
+#include "runtime/engine/read_only_host.h"
+#include "runtime/engine/runner.h"
+
+namespace sealift::engine {
+namespace {
+
+struct HostSteps {
+  std::string host;
+  std::vector<size_t> steps;
+};
+
+// What stands in the plan, seen through the part of a step that can only look.
+StepLook& seen(const Plan& plan, size_t index) { return *plan.steps[index].step; }
+
+bool builds_on_missing(const Plan& plan, size_t index, const std::vector<LookedStep>& looked) {
+  auto missing = [&](size_t before) { return looked[before].finding != LookedStep::Finding::done; };
+  return std::ranges::any_of(plan.steps[index].after, missing);
+}
+
+void look_at_host(const Plan& plan, const HostSteps& work, HostConnections& connections, EventSink& events, Clock& clock,
+                  const CancelToken& cancel, std::vector<LookedStep>& looked, std::optional<Error>& unreachable) {
+  auto connected = connections.connection(work.host, nullptr, cancel);
+  bool earlier_needed = false;
+  for (size_t index : work.steps) {
+    LookedStep& out = looked[index];
+    if (!connected || unreachable) {
+      if (!connected) unreachable = connected.error();
+      out.finding = LookedStep::Finding::aside;
+      continue;
+    }
+    ReadOnlyHost host(**connected);
+    StepLook& step = seen(plan, index);
+    StepContext context{host, work.host, events, clock, cancel, out.step};
+    auto state = step.check(context);
+    if (state) {
+      out.finding = *state == StepState::done ? LookedStep::Finding::done : LookedStep::Finding::needed;
+    } else if (state.error().code == ErrorCode::unreachable || state.error().code == ErrorCode::cancelled) {
+      unreachable = state.error();
+      out.finding = LookedStep::Finding::aside;
+    } else {
+      out.finding = earlier_needed ? LookedStep::Finding::needed : LookedStep::Finding::unknown;
+      out.error = state.error();
+    }
+    if (out.finding != LookedStep::Finding::done) earlier_needed = true;
+  }
+}
+
+}  // namespace
+
+std::string_view name(LookedStep::Finding finding) {
+  switch (finding) {
+    case LookedStep::Finding::done: return "done";
+    case LookedStep::Finding::needed: return "needed";
+    case LookedStep::Finding::unknown: return "unknown";
+    case LookedStep::Finding::aside: return "aside";
+  }
+  return "unknown";
+}
+
+Result<DryRun> look(const Plan& plan, HostConnections& connections, EventSink& events, Clock& clock, const CancelToken& cancel,
+                    const RunOptions& options) {
+  SEALIFT_TRY(validate(plan));
+  DryRun out;
+  out.aside = options.aside;
+  out.steps.resize(plan.steps.size());
+  std::vector<HostSteps> hosts;
+  std::map<std::string, size_t> where;
+  for (size_t i = 0; i < plan.steps.size(); ++i) {
+    const std::string& host = plan.steps[i].host;
+    out.steps[i].host = host;
+    out.steps[i].step = seen(plan, i).id();
+    out.steps[i].description = seen(plan, i).describe();
+    if (options.aside.contains(host)) {
+      out.steps[i].finding = LookedStep::Finding::aside;
+      continue;
+    }
+    auto [slot, added] = where.try_emplace(host, hosts.size());
+    if (added) hosts.push_back({host, {}});
+    hosts[slot->second].steps.push_back(i);
+  }
+  std::vector<std::optional<Error>> unreachable(hosts.size());
+  base::parallel_for(hosts.size(), static_cast<unsigned>(options.limits.main), [&](size_t i) {
+    look_at_host(plan, hosts[i], connections, events, clock, cancel, out.steps, unreachable[i]);
+  });
+  SEALIFT_TRY(cancel.check());
+  for (size_t i = 0; i < hosts.size(); ++i) {
+    if (!unreachable[i]) continue;
+    out.aside.emplace(hosts[i].host, *unreachable[i]);
+  }
+  for (size_t i = 0; i < plan.steps.size(); ++i) {
+    LookedStep& step = out.steps[i];
+    // A check that failed where something it builds on is missing only says: not yet.
+    if (step.finding == LookedStep::Finding::unknown && builds_on_missing(plan, i, out.steps)) step.finding = LookedStep::Finding::needed;
+    if (step.finding == LookedStep::Finding::needed) {
+      step.error.reset();
+      ++out.needed;
+    }
+    if (step.finding == LookedStep::Finding::aside && plan.steps[i].on_failure == OnFailure::end_run && !out.ended_by) {
+      auto why = out.aside.find(step.host);
+      if (why != out.aside.end()) out.ended_by = why->second;
+    }
+  }
+  return out;
+}
+
+}  // namespace sealift::engine

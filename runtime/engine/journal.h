@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The record of what was attempted: for people, for `status`, for reports. It decides nothing: a run with a journal
+// that forgets everything ends the same, and deleting it loses no work.
+//
+// On disk (`<state>/journal.jsonl`, 0600) one JSON object a line, appended:
+//   {"record":"run","format":1,"run":3,"time":…,"command":"apply","cluster":…,"config":"sha256:…","artifact":"sha256:…",
+//    "artifactName":"shop 3.4","version":"0.1.0"}
+//   {"record":"begin","time":…,"host":…,"step":…,"inputs":"sha256:…"}
+//   {"record":"end","time":…,"host":…,"step":…,"status":"done","ms":…}      on failure also "code" and "error"
+//   {"record":"finish","time":…,"status":"complete"}                        else the error's code, and "error"
+// A line torn by a crash is skipped by readers; a newer format is refused (unsupported_version).
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "payload/base/clock.h"
+#include "payload/base/error.h"
+#include "payload/base/fd.h"
+#include "payload/hash/digest.h"
+#include "runtime/engine/scheduler.h"
+
+namespace sealift::engine {
+
+inline constexpr uint64_t kJournalFormat = 1;
+
+struct RunHeader {
+  std::string command;        // "apply"
+  std::string cluster;        // metadata.name
+  Digest config;              // of cluster.yaml's bytes
+  Digest artifact;            // identity of the payload
+  std::string artifact_name;  // "shop 3.4"
+};
+
+// What the runner tells. Any thread; never fails towards the caller.
+class Journal {
+ public:
+  virtual ~Journal() = default;
+  // Before apply() of a step.
+  virtual void begin(const std::string& host, const StepId& step, const Digest& inputs) = 0;
+  // done, skipped (no begin then), failed, interrupted
+  virtual void end(const std::string& host, const StepId& step, StepStatus status, const Error* error, Duration took) = 0;
+  // Once, last; `error` is why the run did not reach its goal.
+  virtual void finish(const Error* error) = 0;
+};
+
+// Of runs that change nothing.
+class NoJournal final : public Journal {
+ public:
+  void begin(const std::string&, const StepId&, const Digest&) override {}
+  void end(const std::string&, const StepId&, StepStatus, const Error*, Duration) override {}
+  void finish(const Error*) override {}
+};
+
+class FileJournal final : public Journal {
+ public:
+  // Appends a run to `<directory>/journal.jsonl`; the directory must exist. Holds an flock on the file: a second
+  // Sealift with the same state directory gets `busy`. A file over half a MiB is set aside as journal.1.jsonl first.
+  static Result<std::unique_ptr<FileJournal>> open(const std::string& directory, const RunHeader& header, Clock& clock);
+
+  void begin(const std::string& host, const StepId& step, const Digest& inputs) override;
+  void end(const std::string& host, const StepId& step, StepStatus status, const Error* error, Duration took) override;
+  void finish(const Error* error) override;
+
+  // The first failure to write, if any: the run went on without a journal.
+  std::optional<Error> trouble() const;
+
+ private:
+  FileJournal(base::Fd fd, Clock& clock) : fd_(std::move(fd)), clock_(clock) {}
+  enum class Sync { no, yes };
+  void append(std::string line, Sync sync);
+
+  base::Fd fd_;
+  Clock& clock_;
+  mutable std::mutex mutex_;
+  std::optional<Error> trouble_;
+};
+
+// One run as the journal tells it.
+struct JournalRun {
+  struct Step {
+    std::string host, step;
+    std::string status;  // "done", … ; "begun" if there is no end: the program or the machine died in it
+    std::string error;
+    std::string time;    // of the last record
+  };
+  uint64_t number = 0;
+  std::string time, command, cluster, config, artifact, artifact_name;
+  std::vector<Step> steps;
+  std::string finish;  // "complete", an error's code, or empty: it never came to its end
+};
+
+struct JournalContents {
+  std::vector<JournalRun> runs;
+  size_t torn_lines = 0;
+};
+
+// Errors: unsupported_version for a newer format. Absent is an empty journal.
+Result<JournalContents> read_journal(const std::string& directory);
+Result<JournalContents> parse_journal(std::string_view text);
+
+}  // namespace sealift::engine

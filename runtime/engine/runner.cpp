@@ -1,0 +1,389 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runtime/engine/runner.h"
+
+#include <algorithm>
+#include <atomic>
+#include <condition_variable>
+#include <mutex>
+
+#include "payload/base/thread.h"
+#include "runtime/engine/read_only_host.h"
+
+namespace sealift::engine {
+namespace {
+
+// How often the calling thread looks at the caller's cancel token, and a waiting retry at the run's.
+constexpr auto kCancelLook = std::chrono::milliseconds{100};
+
+void emit(EventSink& events, Clock& clock, EventKind kind, Level level, const std::string& host, const StepId& step,
+          std::string message) {
+  Event event;
+  event.kind = kind;
+  event.level = level;
+  event.host = host;
+  event.step = step;
+  event.message = std::move(message);
+  event.time = clock.now();
+  events.on(event);
+}
+
+// What came of one step: applied, skipped, or the error.
+struct StepResult {
+  StepStatus status = StepStatus::failed;
+  std::optional<Error> error;
+  bool begun = false;  // apply() was called at least once
+};
+
+// Tries again what failed for want of an answer. The one place that does.
+class Attempts {
+ public:
+  Attempts(const RetryPolicy& policy, Clock& clock, const CancelToken& cancel) : policy_(policy), clock_(clock), cancel_(cancel) {}
+
+  // How long to wait before the next attempt; nothing if the error is final.
+  std::optional<Duration> next(const Error& error) {
+    const std::vector<Duration>* waits = nullptr;
+    size_t* used = nullptr;
+    if (error.code == ErrorCode::unreachable) {
+      waits = &policy_.unreachable;
+      used = &unreachable_;
+    } else if (error.code == ErrorCode::timeout) {
+      waits = &policy_.timeout;
+      used = &timeout_;
+    }
+    if (waits == nullptr || *used >= waits->size()) return std::nullopt;
+    return (*waits)[(*used)++];
+  }
+
+  void wait(Duration duration) const {
+    Duration until = clock_.monotonic() + duration;
+    while (!cancel_.cancelled()) {
+      Duration left = until - clock_.monotonic();
+      if (left <= Duration::zero()) return;
+      clock_.sleep(std::min(left, Duration{kCancelLook}));
+    }
+  }
+
+ private:
+  const RetryPolicy& policy_;
+  Clock& clock_;
+  const CancelToken& cancel_;
+  size_t unreachable_ = 0, timeout_ = 0;
+};
+
+class Run {
+ public:
+  Run(const Plan& plan, HostConnections& connections, EventSink& events, Clock& clock, Journal& journal, const RunOptions& options)
+      : plan_(plan), connections_(connections), events_(events), clock_(clock), journal_(journal), options_(options),
+        scheduler_(plan, options.limits), results_(plan.steps.size()) {}
+
+  Result<RunSummary> go(const CancelToken& cancel);
+
+ private:
+  void work();
+  StepResult execute(const PlannedStep& planned, const CancelToken& cancel);
+  Result<StepStatus> attempt(const PlannedStep& planned, host::Host& host, const CancelToken& cancel, bool& begun);
+  void settle(size_t step, StepResult result, Duration took);
+  void tell_share(const std::string& host);
+  void consider(const Scheduler::Consequence& consequence);
+  RunSummary summarise(Duration took) const;
+
+  const Plan& plan_;
+  HostConnections& connections_;
+  EventSink& events_;
+  Clock& clock_;
+  Journal& journal_;
+  const RunOptions& options_;
+  CancelSource stop_;  // for running steps: the caller's cancel, or the end of the run
+
+  std::mutex mutex_;  // of all below
+  std::condition_variable changed_;
+  Scheduler scheduler_;
+  std::vector<size_t> startable_;  // taken from the scheduler, not yet by a thread
+  std::vector<StepResult> results_;
+  struct Share {
+    uint64_t ended = 0, total = 0;
+  };
+  std::map<std::string, Share> shares_;  // steps of each host
+  std::map<std::string, Error> aside_;
+  std::map<std::string, StepId> aside_step_;
+  std::optional<Error> ended_by_;
+  std::optional<std::string> ended_by_host_;
+};
+
+Result<StepStatus> Run::attempt(const PlannedStep& planned, host::Host& host, const CancelToken& cancel, bool& begun) {
+  const StepId id = planned.step->id();
+  {
+    ReadOnlyHost looking(host);
+    StepContext context{looking, planned.host, events_, clock_, cancel, id};
+    SEALIFT_ASSIGN(StepState state, planned.step->check(context));
+    // After a lost connection the work may turn out to be done: that is still our work.
+    if (state == StepState::done) return begun ? StepStatus::done : StepStatus::skipped;
+  }
+  SEALIFT_TRY(cancel.check());
+  if (!begun) {
+    begun = true;
+    journal_.begin(planned.host, id, planned.step->inputs());
+    emit(events_, clock_, EventKind::step_started, Level::info, planned.host, id, planned.step->describe());
+  }
+  StepContext context{host, planned.host, events_, clock_, cancel, id};
+  SEALIFT_TRY(planned.step->apply(context));
+  return StepStatus::done;
+}
+
+StepResult Run::execute(const PlannedStep& planned, const CancelToken& cancel) {
+  StepResult out;
+  Attempts attempts(options_.retry, clock_, cancel);
+  std::shared_ptr<host::Host> host;
+  while (true) {
+    auto connected = connections_.connection(planned.host, host.get(), cancel);
+    Error error;
+    if (connected) {
+      host = std::move(*connected);
+      auto status = attempt(planned, *host, cancel, out.begun);
+      if (status) {
+        out.status = *status;
+        return out;
+      }
+      error = std::move(status).error();
+    } else {
+      host.reset();
+      error = std::move(connected).error();
+    }
+    if (cancel.cancelled() || error.code == ErrorCode::cancelled) {
+      out.status = StepStatus::interrupted;
+      out.error = std::move(error);
+      return out;
+    }
+    auto wait = attempts.next(error);
+    if (!wait) {
+      out.status = StepStatus::failed;
+      out.error = std::move(error);
+      return out;
+    }
+    emit(events_, clock_, EventKind::message, Level::warning, planned.host, planned.step->id(),
+         std::format("{}; trying again in {} s", error.text(), (wait->count() + 999) / 1000));
+    attempts.wait(*wait);
+    // A timed-out command says nothing against the connection.
+    if (error.code != ErrorCode::unreachable) host.reset();
+  }
+}
+
+void Run::consider(const Scheduler::Consequence& consequence) {
+  for (const auto& aside : consequence.aside) {
+    if (aside_.contains(aside.host)) {  // known from the beginning
+      emit(events_, clock_, EventKind::host_aside, Level::warning, aside.host, {}, aside_.at(aside.host).text());
+      continue;
+    }
+    Error why{ErrorCode::internal, "left out", {}};
+    if (aside.cause) {
+      const PlannedStep& cause = plan_.steps[*aside.cause];
+      if (cause.host == aside.host) {
+        if (results_[*aside.cause].error) why = *results_[*aside.cause].error;
+        aside_step_[aside.host] = cause.step->id();
+      } else {
+        why = Error{ErrorCode::partial, std::format("needs {} of host {}, which was not done", cause.step->id(), cause.host), {}};
+      }
+    }
+    emit(events_, clock_, EventKind::host_aside, Level::warning, aside.host, aside_step_[aside.host], why.text());
+    aside_.emplace(aside.host, std::move(why));
+  }
+  if (consequence.ends_run) {
+    const PlannedStep& cause = plan_.steps[*consequence.ends_run];
+    if (!ended_by_) {
+      auto known = aside_.find(cause.host);
+      Error why = results_[*consequence.ends_run].error.value_or(
+          known != aside_.end() ? known->second : Error{ErrorCode::internal, "the run ended", {}});
+      why.while_doing.push_back(std::format("{} on {}", cause.step->id(), cause.host));
+      ended_by_ = std::move(why);
+      ended_by_host_ = cause.host;
+    }
+    stop_.cancel();
+  }
+}
+
+void Run::tell_share(const std::string& host) {
+  Event event;
+  event.kind = EventKind::progress;
+  event.host = host;
+  event.done = shares_[host].ended;
+  event.total = shares_[host].total;
+  event.time = clock_.now();
+  events_.on(event);
+}
+
+void Run::settle(size_t step, StepResult result, Duration took) {
+  const PlannedStep& planned = plan_.steps[step];
+  const StepId id = planned.step->id();
+  journal_.end(planned.host, id, result.status, result.error ? &*result.error : nullptr, took);
+  switch (result.status) {
+    case StepStatus::done: emit(events_, clock_, EventKind::step_finished, Level::info, planned.host, id, {}); break;
+    case StepStatus::skipped: emit(events_, clock_, EventKind::step_skipped, Level::info, planned.host, id, {}); break;
+    case StepStatus::interrupted:
+      emit(events_, clock_, EventKind::message, Level::warning, planned.host, id, "interrupted");
+      break;
+    default:
+      emit(events_, clock_, EventKind::step_failed, Level::error, planned.host, id, result.error->text());
+      break;
+  }
+  std::lock_guard lock(mutex_);
+  ++shares_[planned.host].ended;
+  tell_share(planned.host);
+  StepStatus status = result.status;
+  results_[step] = std::move(result);
+  if (status == StepStatus::done) {
+    scheduler_.done(step);
+  } else if (status == StepStatus::skipped) {
+    scheduler_.skipped(step);
+  } else if (status == StepStatus::interrupted) {
+    scheduler_.interrupted(step);
+    stop_.cancel();
+  } else {
+    consider(scheduler_.failed(step));
+  }
+  changed_.notify_all();
+}
+
+void Run::work() {
+  std::unique_lock lock(mutex_);
+  while (true) {
+    if (startable_.empty()) {
+      startable_ = scheduler_.start();
+      std::ranges::reverse(startable_);  // taken from the back: smallest first
+      if (startable_.size() > 1) changed_.notify_all();
+    }
+    if (!startable_.empty()) {
+      size_t step = startable_.back();
+      startable_.pop_back();
+      lock.unlock();
+      Duration began = clock_.monotonic();
+      const PlannedStep& planned = plan_.steps[step];
+      CancelToken cancel = stop_.token();
+      StepResult result;
+      if (cancel.cancelled()) {  // between start() and here
+        result.status = StepStatus::interrupted;
+      } else {
+        result = execute(planned, cancel);
+      }
+      settle(step, std::move(result), clock_.monotonic() - began);
+      lock.lock();
+      continue;
+    }
+    if (scheduler_.finished()) {
+      changed_.notify_all();
+      return;
+    }
+    changed_.wait(lock);
+  }
+}
+
+RunSummary Run::summarise(Duration took) const {
+  RunSummary out;
+  out.took = took;
+  out.ended_by = ended_by_;
+  std::map<std::string, size_t> where;
+  std::map<std::string, bool> cluster_begun;
+  for (size_t i = 0; i < plan_.steps.size(); ++i) {
+    const PlannedStep& planned = plan_.steps[i];
+    auto [slot, added] = where.try_emplace(planned.host, out.hosts.size());
+    if (added) out.hosts.emplace_back().host = planned.host;
+    HostSummary& host = out.hosts[slot->second];
+    switch (scheduler_.status(i)) {
+      case StepStatus::done:
+        ++host.done;
+        ++out.changed;
+        break;
+      case StepStatus::skipped: ++host.skipped; break;
+      case StepStatus::failed:
+        ++host.failed;
+        if (!host.failed_step) {
+          host.failed_step = planned.step->id();
+          host.error = results_[i].error;
+        }
+        break;
+      default: ++host.not_run; break;
+    }
+    if (planned.changes_cluster && (results_[i].begun || results_[i].status == StepStatus::skipped)) cluster_begun[planned.host] = true;
+  }
+  for (HostSummary& host : out.hosts) {
+    auto why = aside_.find(host.host);
+    if (ended_by_host_ == host.host) {
+      host.outcome = HostOutcome::failed;
+      if (!host.error) host.error = ended_by_;
+    } else if (why != aside_.end() || host.failed != 0) {
+      host.outcome = cluster_begun[host.host] ? HostOutcome::unfinished : HostOutcome::aside;
+      if (!host.error && why != aside_.end()) host.error = why->second;
+    } else if (host.not_run != 0) {
+      host.outcome = HostOutcome::interrupted;
+    }
+  }
+  return out;
+}
+
+Result<RunSummary> Run::go(const CancelToken& cancel) {
+  const Duration began = clock_.monotonic();
+  size_t lanes = 0;
+  {
+    std::set<std::pair<std::string, Lane>> seen;
+    for (const PlannedStep& planned : plan_.steps) seen.emplace(planned.host, planned.lane);
+    lanes = seen.size();
+  }
+  {
+    std::lock_guard lock(mutex_);
+    for (const PlannedStep& planned : plan_.steps) ++shares_[planned.host].total;
+    for (const auto& [host, share] : shares_) tell_share(host);
+    aside_ = options_.aside;
+    for (const auto& [host, why] : options_.aside) consider(scheduler_.set_aside(host));
+  }
+  std::vector<Thread> threads;
+  size_t wanted = std::min(lanes, options_.limits.main + options_.limits.bytes);
+  size_t working = 0;
+  std::atomic<size_t> active = 0;
+  for (; working < wanted; ++working) {
+    ++active;
+    auto started = Thread::start(
+        [this, &active] {
+          work();
+          std::lock_guard lock(mutex_);
+          --active;
+          changed_.notify_all();
+        },
+        options_.stack_bytes);
+    if (!started) {
+      --active;
+      if (working == 0) return std::unexpected(std::move(started).error());
+      break;  // fewer threads do the same work
+    }
+    threads.push_back(std::move(*started));
+  }
+  {
+    std::unique_lock lock(mutex_);
+    while (active != 0) {
+      changed_.wait_for(lock, kCancelLook);
+      if (cancel.cancelled() && !scheduler_.ended()) {
+        scheduler_.end_run();
+        ended_by_ = Error{ErrorCode::cancelled, "stopped on request; start the same command again to go on", {}};
+        stop_.cancel();
+        changed_.notify_all();
+      }
+    }
+  }
+  threads.clear();  // joins
+  if (!ended_by_ && scheduler_.ended()) {
+    ended_by_ = Error{ErrorCode::cancelled, "stopped; start the same command again to go on", {}};
+  }
+  RunSummary out = summarise(clock_.monotonic() - began);
+  auto error = out.error();
+  journal_.finish(error ? &*error : nullptr);
+  return out;
+}
+
+}  // namespace
+
+Result<RunSummary> run(const Plan& plan, HostConnections& connections, EventSink& events, Clock& clock, Journal& journal,
+                       const CancelToken& cancel, const RunOptions& options) {
+  SEALIFT_TRY(validate(plan));
+  Run running(plan, connections, events, clock, journal, options);
+  return running.go(cancel);
+}
+
+}  // namespace sealift::engine

@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Carries a plan out: the only place of the delivery with threads, and the only one that tries again after a lost
+// connection. It asks the scheduler what may start and knows nothing of what steps do.
+#pragma once
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "payload/base/cancel.h"
+#include "payload/base/event.h"
+#include "runtime/engine/connections.h"
+#include "runtime/engine/journal.h"
+#include "runtime/engine/scheduler.h"
+#include "runtime/engine/summary.h"
+
+namespace sealift::engine {
+
+struct RetryPolicy {
+  // Waits before the attempts after an `unreachable`: together longer than an ordinary host takes to start again.
+  std::vector<Duration> unreachable = {Duration{1000}, Duration{3000}, Duration{10000}, Duration{20000}, Duration{40000}};
+  // A command or peer that gave no answer in its own, generous time gets one more chance.
+  std::vector<Duration> timeout = {Duration{2000}};
+};
+
+struct RunOptions {
+  Limits limits;
+  RetryPolicy retry;
+  std::map<std::string, Error> aside;  // hosts left out from the beginning, with the reason
+  size_t stack_bytes = size_t{1} << 20;
+};
+
+// Runs until all that can be done is done, the run ends by a failure, or `cancel` is set (looked at ten times a
+// second; running steps see it through their context). Only a faulty plan is an Error here; everything else is in the
+// summary, and in events as it happens.
+Result<RunSummary> run(const Plan& plan, HostConnections& connections, EventSink& events, Clock& clock, Journal& journal,
+                       const CancelToken& cancel, const RunOptions& options = {});
+
+// --- the dry run: check and describe, nothing else; it cannot reach apply() ---
+
+struct LookedStep {
+  std::string host;
+  StepId step;
+  std::string description;
+  enum class Finding {
+    done,     // nothing to do
+    needed,   // would be applied
+    unknown,  // can't be seen before what it builds on is there; error says what was in the way
+    aside,    // the host could not be looked at
+  };
+  Finding finding = Finding::needed;
+  std::optional<Error> error;
+};
+std::string_view name(LookedStep::Finding finding);
+
+struct DryRun {
+  std::vector<LookedStep> steps;           // in the order of the plan
+  std::map<std::string, Error> aside;      // hosts that could not be looked at
+  std::optional<Error> ended_by;           // a control plane that could not be looked at
+  size_t needed = 0;
+};
+
+// Looks at all hosts at once, step by step on each.
+Result<DryRun> look(const Plan& plan, HostConnections& connections, EventSink& events, Clock& clock, const CancelToken& cancel,
+                    const RunOptions& options = {});
+
+}  // namespace sealift::engine

@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Which steps may start, and what follows when one fails. Pure: no thread, no clock, no host; given the same answers it
+// gives the same order. The runner feeds it and owns the lock around it.
+#pragma once
+
+#include <cstddef>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "runtime/engine/step.h"
+
+namespace sealift::engine {
+
+// Checks a plan made by code: indexes only backwards, unique (host, id), no empty names. A fault is `internal`.
+Result<void> validate(const Plan& plan);
+
+enum class StepStatus {
+  waiting,
+  running,
+  done,         // applied
+  skipped,      // the wanted state was there
+  failed,
+  interrupted,  // cancelled while it ran
+  aside,        // its host was set aside before it could run
+  not_run,      // the run ended before
+};
+std::string_view name(StepStatus status);
+
+// Steps at once: on all hosts, by lane. On one host it is one of each lane.
+struct Limits {
+  size_t main = 64;  // steps mostly wait for hosts; 64 threads of 1 MiB address space are cheap
+  size_t bytes = 4;  // more streams than that share the same uplink and finish later, all of them
+};
+
+class Scheduler {
+ public:
+  struct Aside {
+    std::string host;
+    std::optional<size_t> cause;  // the step whose failure led to it; none = asked for from outside
+  };
+  struct Consequence {
+    std::vector<Aside> aside;          // hosts set aside by this, in order
+    std::optional<size_t> ends_run;    // the step because of which the run ends
+  };
+
+  // The plan must be valid and live longer.
+  Scheduler(const Plan& plan, Limits limits);
+
+  // Steps that may start now, smallest index first; they count as running from here on.
+  std::vector<size_t> start();
+
+  void done(size_t step);
+  void skipped(size_t step);
+  void interrupted(size_t step);
+  // The step's host is set aside, or the run ends, as the step's on_failure says; so for all that needed it.
+  Consequence failed(size_t step);
+  // A host found unfit from outside. Ends the run if one of its waiting steps is of the kind end_run.
+  Consequence set_aside(const std::string& host);
+  // Nothing starts any more.
+  void end_run();
+
+  bool ended() const { return ended_; }
+  bool finished() const { return running_ == 0 && startable_.empty(); }
+  size_t running() const { return running_; }
+  StepStatus status(size_t step) const { return nodes_[step].status; }
+  bool is_aside(const std::string& host) const;
+
+ private:
+  struct Node {
+    StepStatus status = StepStatus::waiting;
+    size_t missing = 0;  // dependencies not yet satisfied
+    size_t host = 0;
+    std::vector<size_t> needed_by;   // `after` turned round
+    std::vector<size_t> awaited_by;  // `after_any` turned round
+  };
+  struct HostNode {
+    std::string name;
+    bool aside = false;
+    std::vector<size_t> steps;
+    std::set<size_t> ready[2];  // by lane
+    bool busy[2] = {false, false};
+  };
+
+  void make_ready(size_t step);
+  void offer(HostNode& host, size_t lane);
+  void satisfied(size_t step);
+  void ended_well(size_t step, StepStatus status);
+  void leave_running(size_t step, StepStatus status);
+  void lost(size_t step, size_t cause, Consequence& out);
+  void put_aside(size_t host, std::optional<size_t> cause, Consequence& out);
+
+  const Plan& plan_;
+  Limits limits_;
+  std::vector<Node> nodes_;
+  std::vector<HostNode> hosts_;
+  std::map<std::string, size_t> host_index_;
+  std::set<size_t> startable_;  // at most one of each host and lane
+  size_t running_ = 0;
+  size_t running_lane_[2] = {0, 0};
+  bool ended_ = false;
+};
+
+}  // namespace sealift::engine

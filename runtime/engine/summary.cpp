@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runtime/engine/summary.h"
+
+#include <algorithm>
+
+#include "payload/base/text.h"
+
+namespace sealift::engine {
+
+std::string_view name(HostOutcome outcome) {
+  switch (outcome) {
+    case HostOutcome::delivered: return "delivered";
+    case HostOutcome::aside: return "aside";
+    case HostOutcome::unfinished: return "unfinished";
+    case HostOutcome::failed: return "failed";
+    case HostOutcome::interrupted: return "interrupted";
+  }
+  return "unknown";
+}
+
+bool RunSummary::complete() const {
+  return !ended_by && std::ranges::all_of(hosts, [](const HostSummary& host) { return host.outcome == HostOutcome::delivered; });
+}
+
+std::optional<Error> RunSummary::error() const {
+  if (ended_by) return ended_by;
+  std::vector<std::string> left_out;
+  for (const HostSummary& host : hosts) {
+    if (host.outcome != HostOutcome::delivered) left_out.push_back(host.host);
+  }
+  if (left_out.empty()) return std::nullopt;
+  return Error{ErrorCode::partial,
+               std::format("{} of {} hosts were not delivered: {}; solve what is reported for them and start the same "
+                           "command again, the others are left as they are",
+                           left_out.size(), hosts.size(), base::join(left_out, ", ")),
+               {}};
+}
+
+}  // namespace sealift::engine

@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// How a run ended: for each host and overall, and the one error (if any) that decides the exit code.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "payload/base/clock.h"
+#include "payload/base/error.h"
+#include "runtime/engine/scheduler.h"
+
+namespace sealift::engine {
+
+enum class HostOutcome {
+  delivered,    // every step done or skipped
+  aside,        // left out, nothing of the cluster was begun on it
+  unfinished,   // left out after it had begun to change the cluster
+  failed,       // its failure ended the run
+  interrupted,  // the run ended or was cancelled before this host was ready
+};
+std::string_view name(HostOutcome outcome);
+
+struct HostSummary {
+  std::string host;
+  HostOutcome outcome = HostOutcome::delivered;
+  size_t done = 0, skipped = 0, failed = 0, not_run = 0;
+  std::optional<StepId> failed_step;
+  std::optional<Error> error;  // why it was set aside or failed
+};
+
+struct RunSummary {
+  std::vector<HostSummary> hosts;  // in the order of the plan
+  size_t changed = 0;              // steps that were applied
+  Duration took{};
+  std::optional<Error> ended_by;   // why the run ended before its end
+
+  bool complete() const;  // every host delivered
+  // Nothing if complete; `partial` if hosts were left out; else what ended the run.
+  std::optional<Error> error() const;
+};
+
+}  // namespace sealift::engine

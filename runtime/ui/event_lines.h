@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Events as plain lines: for pipes, logs and terminals that do not move their cursor.
+#pragma once
+
+#include <map>
+#include <mutex>
+#include <string>
+
+#include "payload/base/event.h"
+#include "runtime/ui/output.h"
+
+namespace sealift::ui {
+
+enum class Verbosity { normal, verbose };  // verbose: debug messages and skipped steps too
+
+// The line for an event ("w1: join the cluster"), empty if it has none at this verbosity. Progress has none.
+std::string event_line(const Event& event, Verbosity verbosity);
+
+class PlainLines final : public EventSink {
+ public:
+  PlainLines(Output output, Verbosity verbosity) : output_(output), verbosity_(verbosity) {}
+  void on(const Event& event) override;
+
+ private:
+  std::mutex mutex_;
+  Output output_;
+  Verbosity verbosity_;
+  std::map<std::string, WallTime> last_progress_;  // by host and step: one line in ten seconds
+};
+
+}  // namespace sealift::ui

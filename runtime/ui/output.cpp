@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runtime/ui/output.h"
+
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <format>
+
+#include "payload/base/fd.h"
+
+namespace sealift::ui {
+namespace {
+
+bool is_continuation(char c) { return (static_cast<unsigned char>(c) & 0xc0) == 0x80; }
+
+std::string visible(std::string_view text) {
+  std::string out;
+  for (char c : text) {
+    auto byte = static_cast<unsigned char>(c);
+    if (c == '\n' || c == '\t' || c == '\r') {
+      out += ' ';
+    } else if (byte < 0x20 || byte == 0x7f) {
+      out += '?';
+    } else {
+      out += c;
+    }
+  }
+  return out;
+}
+
+size_t cells(std::string_view text) {
+  size_t count = 0;
+  for (char c : text) count += is_continuation(c) ? 0 : 1;
+  return count;
+}
+
+std::string_view first_cells(std::string_view text, size_t count) {
+  size_t i = 0;
+  for (size_t seen = 0; i < text.size(); ++i) {
+    if (!is_continuation(text[i]) && seen++ == count) break;
+  }
+  return text.substr(0, i);
+}
+
+}  // namespace
+
+void Output::write(std::string_view text) {
+  if (broken_) return;
+  if (!base::write_all(fd_, base::as_bytes(text))) broken_ = true;
+}
+
+void Output::line(std::string_view text) { write(std::string(text) + "\n"); }
+
+bool Output::is_terminal() const {
+  const char* term = std::getenv("TERM");  // NOLINT(concurrency-mt-unsafe): nobody sets it
+  return isatty(fd_) == 1 && term != nullptr && *term != '\0' && std::string_view(term) != "dumb";
+}
+
+Output::Size Output::size() const {
+  winsize window{};
+  if (ioctl(fd_, TIOCGWINSZ, &window) != 0 || window.ws_col == 0 || window.ws_row == 0) return {};
+  return {window.ws_col, window.ws_row};
+}
+
+bool wants_colour(const Output& output) {
+  const char* no_colour = std::getenv("NO_COLOR");  // NOLINT(concurrency-mt-unsafe): nobody sets it
+  return output.is_terminal() && (no_colour == nullptr || *no_colour == '\0');
+}
+
+std::string fit(std::string_view text, size_t columns) {
+  std::string clean = visible(text);
+  if (cells(clean) <= columns) return clean;
+  if (columns < 4) return std::string(first_cells(clean, columns));
+  return std::string(first_cells(clean, columns - 3)) + "...";
+}
+
+std::string pad(std::string_view text, size_t columns) {
+  std::string out = fit(text, columns);
+  size_t used = cells(out);
+  if (used < columns) out.append(columns - used, ' ');
+  return out;
+}
+
+std::string human_duration(long long milliseconds) {
+  long long seconds = milliseconds / 1000;
+  if (seconds < 60) return std::format("{} s", seconds);
+  if (seconds < 3600) return std::format("{}:{:02} min", seconds / 60, seconds % 60);
+  return std::format("{}:{:02}:{:02} h", seconds / 3600, seconds / 60 % 60, seconds % 60);
+}
+
+}  // namespace sealift::ui

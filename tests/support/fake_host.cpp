@@ -1,0 +1,394 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "tests/support/fake_host.h"
+
+#include <utility>
+
+namespace sealift::tests {
+namespace {
+
+std::string last_part(const std::string& path) {
+  size_t slash = path.rfind('/');
+  return slash == std::string::npos ? path : path.substr(slash + 1);
+}
+
+std::string parent(const std::string& path) {
+  size_t slash = path.rfind('/');
+  return slash == 0 || slash == std::string::npos ? "/" : path.substr(0, slash);
+}
+
+}  // namespace
+
+FakeMachine::FakeMachine(std::string name) : name_(std::move(name)) {
+  for (const char* folder : {"/etc", "/run", "/usr", "/usr/local", "/usr/local/bin", "/usr/local/lib", "/var", "/var/lib", "/opt", "/tmp", "/root"}) {
+    world.files[folder] = File{host::FileType::directory, {0755, 0, 0}, {}, {}};
+  }
+  facts.hostname = name_;
+  facts.machine_id = "machine-" + name_;
+  facts.os_id = "debian";
+  facts.os_version = "12";
+  facts.os_name = "Debian GNU/Linux 12 (bookworm)";
+  facts.kernel = "6.1.0";
+  facts.cpus = 4;
+  facts.memory_bytes = uint64_t{8} << 30;
+  facts.systemd = true;
+  facts.systemd_version = "252";
+  facts.cgroup_version = 2;
+  facts.cgroup_controllers = {"cpu", "cpuset", "memory", "pids"};
+  facts.clock_ms = 1'700'000'000'000;
+  facts.filesystems = {"ext4", "overlay"};
+  facts.default_route = true;
+  facts.nameservers = {"192.0.2.53"};
+}
+
+void FakeMachine::break_at_call(uint64_t n, When when) {
+  std::lock_guard guard(mutex_);
+  break_at_ = calls_ + n;
+  break_when_ = when;
+}
+
+void FakeMachine::set_reachable(bool reachable) {
+  std::lock_guard guard(mutex_);
+  reachable_ = reachable;
+  if (!reachable) ++generation_;
+}
+
+bool FakeMachine::reachable() const {
+  std::lock_guard guard(mutex_);
+  return reachable_;
+}
+
+void FakeMachine::power_cut() {
+  std::lock_guard guard(mutex_);
+  ++generation_;
+  jobs_.clear();
+  for (const auto& key : temporary_sysctls_) world.sysctls.erase(key);
+  for (const auto& module : temporary_modules_) world.modules.erase(module);
+  temporary_sysctls_.clear();
+  temporary_modules_.clear();
+  std::erase_if(world.files, [](const auto& entry) { return entry.first.starts_with("/run/"); });
+  for (auto& [name, unit] : world.units) {
+    unit.active = unit.enabled;
+    unit.failed = false;
+  }
+}
+
+uint64_t FakeMachine::calls() const {
+  std::lock_guard guard(mutex_);
+  return calls_;
+}
+
+Result<std::unique_ptr<host::Host>> connect_fake(FakeMachine& machine) {
+  if (!machine.reachable()) return fail(ErrorCode::unreachable, "{}: no answer", machine.name());
+  return std::make_unique<FakeHost>(machine);
+}
+
+FakeHost::FakeHost(FakeMachine& machine) : machine_(machine) {
+  std::lock_guard guard(machine_.mutex_);
+  generation_ = machine_.generation_;
+}
+
+std::unexpected<Error> FakeHost::gone() const { return fail(ErrorCode::unreachable, "{}: the connection is gone", machine_.name()); }
+
+Result<void> FakeHost::arrive(bool& break_after) {
+  if (generation_ != machine_.generation_ || !machine_.reachable_) return gone();
+  ++machine_.calls_;
+  if (machine_.break_at_ && machine_.calls_ >= *machine_.break_at_) {
+    machine_.break_at_.reset();
+    if (machine_.break_when_ == FakeMachine::When::before) {
+      ++machine_.generation_;
+      return gone();
+    }
+    break_after = true;
+  }
+  return {};
+}
+
+template <class T>
+Result<T> FakeHost::look(const std::function<Result<T>()>& body) {
+  std::lock_guard guard(machine_.mutex_);
+  bool break_after = false;
+  SEALIFT_TRY(arrive(break_after));
+  if (break_after) {
+    ++machine_.generation_;
+    return gone();
+  }
+  return body();
+}
+
+template <class T>
+Result<T> FakeHost::change(const std::string& call, const std::string& target, const host::Reason& reason,
+                           const std::function<Result<T>()>& body) {
+  std::lock_guard guard(machine_.mutex_);
+  bool break_after = false;
+  SEALIFT_TRY(arrive(break_after));
+  if (machine_.before_change) {
+    auto allowed = machine_.before_change(call, target);
+    if (!allowed) return std::unexpected(std::move(allowed).error());
+  }
+  Result<T> out = body();
+  if (out) {
+    machine_.changes.push_back(call + " " + target);
+    machine_.ledger.push_back({machine_.ledger.size() + 1, "", reason.step, reason.inputs, call, target, ""});
+  }
+  if (break_after) {
+    ++machine_.generation_;
+    return gone();
+  }
+  return out;
+}
+
+Result<host::Facts> FakeHost::facts() {
+  return look<host::Facts>([&]() -> Result<host::Facts> { return machine_.facts; });
+}
+
+Result<std::optional<host::FileStatus>> FakeHost::stat(const std::string& path) {
+  using Out = std::optional<host::FileStatus>;
+  return look<Out>([&]() -> Result<Out> {
+    auto found = machine_.world.files.find(path);
+    if (found == machine_.world.files.end()) {
+      auto store = machine_.world.stores.find(path);
+      if (store == machine_.world.stores.end()) return Out{};
+      return Out{host::FileStatus{host::FileType::regular, {0644, 0, 0}, store->second.total, {}}};
+    }
+    const auto& file = found->second;
+    return Out{host::FileStatus{file.type, file.spec, file.content.size(), file.link_target}};
+  });
+}
+
+Result<std::optional<Bytes>> FakeHost::read(const std::string& path, size_t limit) {
+  using Out = std::optional<Bytes>;
+  return look<Out>([&]() -> Result<Out> {
+    auto found = machine_.world.files.find(path);
+    if (found == machine_.world.files.end()) return Out{};
+    if (found->second.type != host::FileType::regular) return fail(ErrorCode::io, "{}: not a regular file", path);
+    if (found->second.content.size() > limit) return fail(ErrorCode::limit_exceeded, "{}: larger than {} bytes", path, limit);
+    return Out{found->second.content};
+  });
+}
+
+Result<std::optional<Digest>> FakeHost::digest(const std::string& path) {
+  using Out = std::optional<Digest>;
+  return look<Out>([&]() -> Result<Out> {
+    auto found = machine_.world.files.find(path);
+    if (found == machine_.world.files.end() || found->second.type != host::FileType::regular) return Out{};
+    return Out{hash::sha256(found->second.content)};
+  });
+}
+
+Result<std::vector<std::string>> FakeHost::list(const std::string& path) {
+  using Out = std::vector<std::string>;
+  return look<Out>([&]() -> Result<Out> {
+    Out names;
+    for (const auto& [name, file] : machine_.world.files) {
+      if (name != "/" && parent(name) == path) names.push_back(last_part(name));
+    }
+    for (const auto& [name, store] : machine_.world.stores) {
+      if (parent(name) == path) names.push_back(last_part(name));
+    }
+    return names;
+  });
+}
+
+Result<host::UnitState> FakeHost::unit(const std::string& name) {
+  return look<host::UnitState>([&]() -> Result<host::UnitState> {
+    auto found = machine_.world.units.find(name);
+    bool loaded = found != machine_.world.units.end() || machine_.world.files.contains("/etc/systemd/system/" + name);
+    if (found == machine_.world.units.end()) return host::UnitState{loaded, false, "inactive", "dead"};
+    const auto& unit = found->second;
+    return host::UnitState{loaded, unit.enabled, unit.failed ? "failed" : unit.active ? "active" : "inactive",
+                           unit.failed ? "failed" : unit.active ? "running" : "dead"};
+  });
+}
+
+Result<std::optional<std::string>> FakeHost::sysctl(const std::string& key) {
+  using Out = std::optional<std::string>;
+  return look<Out>([&]() -> Result<Out> {
+    auto found = machine_.world.sysctls.find(key);
+    return found == machine_.world.sysctls.end() ? Out{} : Out{found->second};
+  });
+}
+
+Result<host::DiskSpace> FakeHost::disk(const std::string&) {
+  return look<host::DiskSpace>([&]() -> Result<host::DiskSpace> { return machine_.disk; });
+}
+
+Result<host::FeatureResult> FakeHost::try_feature(const std::string& feature) {
+  return look<host::FeatureResult>([&]() -> Result<host::FeatureResult> {
+    if (machine_.broken_features.contains(feature)) return host::FeatureResult{false, feature + ": not supported by this kernel"};
+    return host::FeatureResult{true, {}};
+  });
+}
+
+Result<bool> FakeHost::can_execute_in(const std::string&) {
+  return look<bool>([&]() -> Result<bool> { return !machine_.disk.no_exec; });
+}
+
+Result<base::ExitStatus> FakeHost::query(const base::Command& command, const base::CommandIo& io, const CancelToken& cancel) {
+  return look<base::ExitStatus>([&]() -> Result<base::ExitStatus> {
+    SEALIFT_TRY(cancel.check());
+    machine_.queries.push_back(command.text());
+    auto program = machine_.programs.find(last_part(command.argv.front()));
+    if (program == machine_.programs.end()) return fail(ErrorCode::not_found, "{}: no such program", command.argv.front());
+    return program->second(machine_, command, io);
+  });
+}
+
+Result<std::optional<std::string>> FakeHost::recorded(const std::string& step) {
+  using Out = std::optional<std::string>;
+  return look<Out>([&]() -> Result<Out> {
+    auto found = machine_.world.recorded.find(step);
+    return found == machine_.world.recorded.end() ? Out{} : Out{found->second};
+  });
+}
+
+Result<std::vector<host::LedgerEntry>> FakeHost::ledger() {
+  using Out = std::vector<host::LedgerEntry>;
+  return look<Out>([&]() -> Result<Out> { return machine_.ledger; });
+}
+
+Result<void> FakeHost::write_atomic(const std::string& path, const host::FileSpec& spec, base::Source& content,
+                                    const host::Reason& reason) {
+  return change<void>("write", path, reason, [&]() -> Result<void> {
+    auto folder = machine_.world.files.find(parent(path));
+    if (parent(path) != "/" && (folder == machine_.world.files.end() || folder->second.type != host::FileType::directory)) {
+      return fail(ErrorCode::not_found, "{}: no such folder", parent(path));
+    }
+    SEALIFT_ASSIGN(Bytes data, base::read_all(content, size_t{1} << 30));
+    machine_.world.files[path] = FakeMachine::File{host::FileType::regular, spec, std::move(data), {}};
+    return {};
+  });
+}
+
+Result<void> FakeHost::make_directory(const std::string& path, const host::FileSpec& spec, const host::Reason& reason) {
+  return change<void>("mkdir", path, reason, [&]() -> Result<void> {
+    for (std::string up = parent(path); up != "/"; up = parent(up)) {
+      machine_.world.files.try_emplace(up, FakeMachine::File{host::FileType::directory, {0755, 0, 0}, {}, {}});
+    }
+    auto found = machine_.world.files.find(path);
+    if (found != machine_.world.files.end() && found->second.type != host::FileType::directory) {
+      return fail(ErrorCode::already_exists, "{}: not a directory", path);
+    }
+    machine_.world.files[path] = FakeMachine::File{host::FileType::directory, spec, {}, {}};
+    return {};
+  });
+}
+
+Result<void> FakeHost::make_symlink(const std::string& path, const std::string& target, const host::Reason& reason) {
+  return change<void>("link", path, reason, [&]() -> Result<void> {
+    machine_.world.files[path] = FakeMachine::File{host::FileType::symlink, {0777, 0, 0}, {}, target};
+    return {};
+  });
+}
+
+Result<void> FakeHost::remove(const std::string& path, const host::Reason& reason) {
+  return change<void>("remove", path, reason, [&]() -> Result<void> {
+    for (const auto& [name, file] : machine_.world.files) {
+      if (name != path && name.starts_with(path + "/")) return fail(ErrorCode::io, "remove {}: not empty", path);
+    }
+    machine_.world.files.erase(path);
+    machine_.world.stores.erase(path);
+    return {};
+  });
+}
+
+Result<base::ExitStatus> FakeHost::run(const base::Command& command, const base::CommandIo& io, const host::Reason& reason,
+                                       const CancelToken& cancel) {
+  return change<base::ExitStatus>("run", command.text(), reason, [&]() -> Result<base::ExitStatus> {
+    SEALIFT_TRY(cancel.check());
+    auto program = machine_.programs.find(last_part(command.argv.front()));
+    if (program == machine_.programs.end()) return fail(ErrorCode::not_found, "{}: no such program", command.argv.front());
+    return program->second(machine_, command, io);
+  });
+}
+
+Result<base::ExitStatus> FakeHost::run_job(const std::string& unit_name, const base::Command& command, const host::Reason& reason,
+                                           const CancelToken& cancel) {
+  std::lock_guard guard(machine_.mutex_);
+  auto out = change<base::ExitStatus>("job", unit_name + ": " + command.text(), reason, [&]() -> Result<base::ExitStatus> {
+    SEALIFT_TRY(cancel.check());
+    auto ended = machine_.jobs_.find(unit_name);
+    if (ended != machine_.jobs_.end()) return ended->second;
+    auto program = machine_.programs.find(last_part(command.argv.front()));
+    if (program == machine_.programs.end()) return fail(ErrorCode::not_found, "{}: no such program", command.argv.front());
+    SEALIFT_ASSIGN(base::ExitStatus status, program->second(machine_, command, base::CommandIo{}));
+    machine_.jobs_[unit_name] = status;  // stays there if the connection breaks now
+    return status;
+  });
+  if (out) machine_.jobs_.erase(unit_name);
+  return out;
+}
+
+Result<void> FakeHost::unit_action(const std::string& name, UnitAction action, const host::Reason& reason) {
+  static constexpr const char* kNames[] = {"reload", "enable", "disable", "start", "stop", "restart"};
+  return change<void>(kNames[static_cast<size_t>(action)], name, reason, [&]() -> Result<void> {
+    if (action == UnitAction::reload_daemon) return {};
+    auto& unit = machine_.world.units[name];
+    switch (action) {
+      case UnitAction::enable: unit.enabled = true; break;
+      case UnitAction::disable: unit.enabled = false; break;
+      case UnitAction::start:
+      case UnitAction::restart:
+        unit.active = true;
+        unit.failed = false;
+        break;
+      case UnitAction::stop: unit.active = false; break;
+      case UnitAction::reload_daemon: break;
+    }
+    return {};
+  });
+}
+
+Result<void> FakeHost::load_module(const std::string& name, const host::Reason& reason) {
+  return change<void>("modprobe", name, reason, [&]() -> Result<void> {
+    if (machine_.world.modules.insert(name).second) machine_.temporary_modules_.insert(name);
+    return {};
+  });
+}
+
+Result<void> FakeHost::set_sysctl(const std::string& key, const std::string& value, const host::Reason& reason) {
+  return change<void>("sysctl", key, reason, [&]() -> Result<void> {
+    machine_.world.sysctls[key] = value;
+    machine_.temporary_sysctls_.insert(key);
+    return {};
+  });
+}
+
+Result<void> FakeHost::record(const host::Reason& reason) {
+  return change<void>("record", reason.step, reason, [&]() -> Result<void> {
+    machine_.world.recorded[reason.step] = reason.inputs;
+    return {};
+  });
+}
+
+Result<host::Host::StoreState> FakeHost::store_state(const std::string& path) {
+  return look<StoreState>([&]() -> Result<StoreState> {
+    StoreState out;
+    auto found = machine_.world.stores.find(path);
+    if (found == machine_.world.stores.end()) return out;
+    out.complete = found->second.complete;
+    for (const auto& [offset, data] : found->second.frames) out.frames.push_back(offset);
+    return out;
+  });
+}
+
+Result<void> FakeHost::store_write(const std::string& path, uint64_t total, uint64_t offset, const Digest& expected, ByteView data,
+                                   const host::Reason& reason) {
+  return change<void>("store", std::format("{}@{}", path, offset), reason, [&]() -> Result<void> {
+    if (hash::sha256(data) != expected) return fail(ErrorCode::corrupt, "{}: bytes at {} are not the expected ones", path, offset);
+    auto& store = machine_.world.stores[path];
+    store.total = total;
+    store.frames[offset] = Bytes(data.begin(), data.end());
+    return {};
+  });
+}
+
+Result<void> FakeHost::store_finish(const std::string& path, const host::Reason& reason) {
+  return change<void>("store-finish", path, reason, [&]() -> Result<void> {
+    auto found = machine_.world.stores.find(path);
+    if (found == machine_.world.stores.end()) return fail(ErrorCode::not_found, "{}: nothing stored", path);
+    found->second.complete = true;
+    return {};
+  });
+}
+
+}  // namespace sealift::tests

@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Machines that exist only in memory, for whole deliveries without a host: FakeMachine is what stays when a connection
+// breaks or the power goes, FakeHost is one connection to it. Failures are asked for by number of the call, so that a
+// test can try every one of them.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <mutex>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "runtime/host/host.h"
+
+namespace sealift::tests {
+
+class FakeMachine {
+ public:
+  explicit FakeMachine(std::string name);
+
+  struct File {
+    host::FileType type = host::FileType::regular;
+    host::FileSpec spec;
+    Bytes content;
+    std::string link_target;
+    bool operator==(const File&) const = default;
+  };
+  struct Unit {
+    bool enabled = false, active = false, failed = false;
+    bool operator==(const Unit&) const = default;
+  };
+  struct Store {
+    uint64_t total = 0;
+    bool complete = false;
+    std::map<uint64_t, Bytes> frames;
+    bool operator==(const Store&) const = default;
+  };
+  // Everything that a delivery is about; two machines with equal worlds look the same to an operator.
+  struct World {
+    std::map<std::string, File> files;
+    std::map<std::string, Unit> units;
+    std::map<std::string, std::string> sysctls;
+    std::set<std::string> modules;
+    std::map<std::string, Store> stores;
+    std::map<std::string, std::string> recorded;  // step → inputs
+    bool operator==(const World&) const = default;
+  };
+  using Program = std::function<Result<base::ExitStatus>(FakeMachine&, const base::Command&, const base::CommandIo&)>;
+
+  // --- what the machine is; set before use, or under lock() ---
+  World world;
+  host::Facts facts;
+  host::DiskSpace disk{"/", "ext4", uint64_t{100} << 30, uint64_t{200} << 30, 10'000'000, false, false};
+  std::set<std::string> broken_features;
+  std::vector<host::LedgerEntry> ledger;
+  // By the last part of argv[0]; a program that is not here is not_found.
+  std::map<std::string, Program> programs;
+  // Sees every changing call before it happens; an error stops it.
+  std::function<Result<void>(const std::string& call, const std::string& target)> before_change;
+
+  // --- what was done to it ---
+  std::vector<std::string> changes;  // "write /etc/x", "run kubeadm init …", in order
+  std::vector<std::string> queries;  // commands that only looked
+
+  // --- failures ---
+  enum class When { before, after };  // the call takes effect before the connection breaks, or not
+  // The connection breaks at the n-th call from now (1 = the next one).
+  void break_at_call(uint64_t n, When when);
+  void set_reachable(bool reachable);
+  bool reachable() const;
+  // /run, jobs, modules and sysctls are gone; enabled units run again, others do not. Connections break.
+  void power_cut();
+  uint64_t calls() const;
+
+  const std::string& name() const { return name_; }
+  std::recursive_mutex& lock() { return mutex_; }
+
+ private:
+  friend class FakeHost;
+  std::string name_;
+  mutable std::recursive_mutex mutex_;
+  uint64_t calls_ = 0;
+  uint64_t generation_ = 0;  // connections of older generations are dead
+  std::optional<uint64_t> break_at_;
+  When break_when_ = When::before;
+  bool reachable_ = true;
+  std::map<std::string, base::ExitStatus> jobs_;  // ended, not yet collected
+  std::set<std::string> temporary_modules_, temporary_sysctls_;
+};
+
+// Fails with `unreachable` if the machine is not reachable.
+Result<std::unique_ptr<host::Host>> connect_fake(FakeMachine& machine);
+
+class FakeHost final : public host::Host {
+ public:
+  explicit FakeHost(FakeMachine& machine);
+
+  Result<host::Facts> facts() override;
+  Result<std::optional<host::FileStatus>> stat(const std::string& path) override;
+  Result<std::optional<Bytes>> read(const std::string& path, size_t limit) override;
+  Result<std::optional<Digest>> digest(const std::string& path) override;
+  Result<std::vector<std::string>> list(const std::string& path) override;
+  Result<host::UnitState> unit(const std::string& name) override;
+  Result<std::optional<std::string>> sysctl(const std::string& key) override;
+  Result<host::DiskSpace> disk(const std::string& path) override;
+  Result<host::FeatureResult> try_feature(const std::string& feature) override;
+  Result<bool> can_execute_in(const std::string& directory) override;
+  Result<base::ExitStatus> query(const base::Command& command, const base::CommandIo& io, const CancelToken& cancel) override;
+  Result<std::optional<std::string>> recorded(const std::string& step) override;
+  Result<std::vector<host::LedgerEntry>> ledger() override;
+
+  Result<void> write_atomic(const std::string& path, const host::FileSpec& spec, base::Source& content, const host::Reason& reason) override;
+  Result<void> make_directory(const std::string& path, const host::FileSpec& spec, const host::Reason& reason) override;
+  Result<void> make_symlink(const std::string& path, const std::string& target, const host::Reason& reason) override;
+  Result<void> remove(const std::string& path, const host::Reason& reason) override;
+  Result<base::ExitStatus> run(const base::Command& command, const base::CommandIo& io, const host::Reason& reason, const CancelToken& cancel) override;
+  Result<base::ExitStatus> run_job(const std::string& unit_name, const base::Command& command, const host::Reason& reason, const CancelToken& cancel) override;
+  Result<void> unit_action(const std::string& name, UnitAction action, const host::Reason& reason) override;
+  Result<void> load_module(const std::string& name, const host::Reason& reason) override;
+  Result<void> set_sysctl(const std::string& key, const std::string& value, const host::Reason& reason) override;
+  Result<void> record(const host::Reason& reason) override;
+  Result<StoreState> store_state(const std::string& path) override;
+  Result<void> store_write(const std::string& path, uint64_t total, uint64_t offset, const Digest& expected, ByteView data, const host::Reason& reason) override;
+  Result<void> store_finish(const std::string& path, const host::Reason& reason) override;
+
+ private:
+  template <class T>
+  Result<T> look(const std::function<Result<T>()>& body);
+  template <class T>
+  Result<T> change(const std::string& call, const std::string& target, const host::Reason& reason, const std::function<Result<T>()>& body);
+  Result<void> arrive(bool& break_after);
+  std::unexpected<Error> gone() const;
+
+  FakeMachine& machine_;
+  uint64_t generation_;
+};
+
+}  // namespace sealift::tests

@@ -1,0 +1,270 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runtime/engine/runner.h"
+
+#include <atomic>
+#include <catch2/catch_test_macros.hpp>
+
+#include "tests/support/event_recorder.h"
+#include "tests/support/fake_clock.h"
+#include "tests/support/fake_host.h"
+
+using namespace sealift;
+using namespace sealift::engine;
+using tests::FakeMachine;
+
+namespace {
+
+using Body = std::function<Result<void>(StepContext&)>;
+
+// Writes /etc/<id> and finds it again.
+class WriteStep final : public Step {
+ public:
+  WriteStep(std::string id, Body body = {}) : id_(std::move(id)), body_(std::move(body)) {}
+  StepId id() const override { return id_; }
+  std::string describe() const override { return "write " + id_; }
+  Digest inputs() const override { return hash::sha256(base::as_bytes(id_)); }
+  Result<StepState> check(StepContext& context) override {
+    SEALIFT_ASSIGN(auto status, context.host.stat("/etc/" + id_));
+    return status ? StepState::done : StepState::needed;
+  }
+  Result<void> apply(StepContext& context) override {
+    ++applied;
+    if (body_) SEALIFT_TRY(body_(context));
+    base::MemorySource source(base::as_bytes(id_));
+    return context.host.write_atomic("/etc/" + id_, {}, source, {id_, inputs().hex()});
+  }
+  std::atomic<int> applied = 0;
+
+ private:
+  std::string id_;
+  Body body_;
+};
+
+struct World {
+  std::map<std::string, FakeMachine> machines;
+  tests::FakeClock clock;
+  tests::EventRecorder events;
+  NoJournal journal;
+  CancelSource cancel;
+  Plan plan;
+  RunOptions options;
+  std::atomic<int> connects = 0;
+  ConnectionPool pool{[this](const std::string& host, const CancelToken&) -> Result<std::shared_ptr<host::Host>> {
+    ++connects;
+    SEALIFT_ASSIGN(auto made, tests::connect_fake(machine(host)));
+    return std::shared_ptr<host::Host>(std::move(made));
+  }};
+
+  FakeMachine& machine(const std::string& name) {
+    auto found = machines.find(name);
+    if (found == machines.end()) found = machines.try_emplace(name, name).first;
+    return found->second;
+  }
+  std::shared_ptr<WriteStep> add(const std::string& host, const std::string& id, OnFailure on_failure = OnFailure::set_aside,
+                                 Body body = {}, std::vector<size_t> after = {}) {
+    machine(host);
+    auto step = std::make_shared<WriteStep>(id, std::move(body));
+    PlannedStep planned;
+    planned.step = step;
+    planned.host = host;
+    planned.on_failure = on_failure;
+    planned.after = std::move(after);
+    plan.steps.push_back(std::move(planned));
+    return step;
+  }
+  RunSummary run() {
+    auto out = engine::run(plan, pool, events, clock, journal, cancel.token(), options);
+    REQUIRE(out);
+    return std::move(*out);
+  }
+};
+
+}  // namespace
+
+TEST_CASE("a second run changes nothing") {
+  World w;
+  w.add("a", "one");
+  w.add("a", "two");
+  w.add("b", "one");
+  RunSummary first = w.run();
+  CHECK(first.complete());
+  CHECK(first.changed == 3);
+  CHECK_FALSE(first.error());
+  size_t changes = w.machine("a").changes.size();
+  CHECK(changes == 2);
+  RunSummary second = w.run();
+  CHECK(second.complete());
+  CHECK(second.changed == 0);
+  CHECK(w.machine("a").changes.size() == changes);
+  CHECK(w.events.count(EventKind::step_skipped) == 3);
+}
+
+TEST_CASE("a lost connection is made again and the step is looked at anew") {
+  World w;
+  auto step = w.add("a", "one");
+  SECTION("before the change: applied again") {
+    w.machine("a").break_at_call(2, FakeMachine::When::before);
+    RunSummary out = w.run();
+    CHECK(out.complete());
+    CHECK(out.changed == 1);
+    CHECK(step->applied == 2);
+  }
+  SECTION("after the change: found done, not applied twice") {
+    w.machine("a").break_at_call(2, FakeMachine::When::after);
+    RunSummary out = w.run();
+    CHECK(out.complete());
+    CHECK(out.changed == 1);
+    CHECK(step->applied == 1);
+  }
+  CHECK(w.connects == 2);
+}
+
+TEST_CASE("a worker that can't be reached is left out, the exit code says partial") {
+  World w;
+  w.add("a", "one");
+  w.add("b", "one");
+  w.machine("a").set_reachable(false);
+  RunSummary out = w.run();
+  CHECK_FALSE(out.complete());
+  REQUIRE(out.hosts.size() == 2);
+  CHECK(out.hosts[0].outcome == HostOutcome::aside);
+  CHECK(out.hosts[0].error->code == ErrorCode::unreachable);
+  CHECK(out.hosts[1].outcome == HostOutcome::delivered);
+  CHECK(out.error()->code == ErrorCode::partial);
+  CHECK(w.clock.monotonic() >= Duration{70'000});
+  CHECK(w.connects == 7);  // the first and five more for a, one for b
+}
+
+TEST_CASE("a host left out before the run is reported with its reason and not connected") {
+  World w;
+  w.add("a", "one");
+  w.add("b", "one");
+  w.options.aside.emplace("a", Error{ErrorCode::unreachable, "no route", {}});
+  RunSummary out = w.run();
+  CHECK(out.hosts[0].outcome == HostOutcome::aside);
+  CHECK(out.hosts[0].error->what == "no route");
+  CHECK(w.connects == 1);
+  CHECK(w.events.count(EventKind::host_aside) == 1);
+}
+
+TEST_CASE("only what may be worth it is tried again") {
+  World w;
+  auto once = w.add("a", "one", OnFailure::set_aside,
+                    [](StepContext&) -> Result<void> { return fail(ErrorCode::command_failed, "exit 1"); });
+  auto twice = w.add("b", "one", OnFailure::set_aside, [](StepContext&) -> Result<void> { return fail(ErrorCode::timeout, "no end"); });
+  RunSummary out = w.run();
+  CHECK(once->applied == 1);
+  CHECK(twice->applied == 2);
+  CHECK(out.hosts[0].failed_step == "one");
+  CHECK(out.hosts[0].error->code == ErrorCode::command_failed);
+}
+
+TEST_CASE("a failed control plane ends the run with its error") {
+  World w;
+  w.add("cp", "init", OnFailure::end_run, [](StepContext&) -> Result<void> { return fail(ErrorCode::command_failed, "kubeadm said no"); });
+  w.add("w", "join", OnFailure::set_aside, {}, {0});
+  RunSummary out = w.run();
+  REQUIRE(out.error());
+  CHECK(out.error()->code == ErrorCode::command_failed);
+  CHECK(out.error()->text().contains("init on cp"));
+  CHECK(out.hosts[0].outcome == HostOutcome::failed);
+  CHECK(out.hosts[1].outcome == HostOutcome::interrupted);
+  CHECK(out.hosts[1].not_run == 1);
+}
+
+TEST_CASE("the end of the run stops what is running elsewhere") {
+  World w;
+  std::atomic<bool> waiting = false;
+  w.add("cp", "init", OnFailure::end_run, [&](StepContext&) -> Result<void> {
+    while (!waiting) base::system_clock().sleep(Duration{1});
+    return fail(ErrorCode::command_failed, "no");
+  });
+  w.add("w", "long", OnFailure::set_aside, [&](StepContext& context) -> Result<void> {
+    waiting = true;
+    while (true) {
+      SEALIFT_TRY(context.cancel.check());
+      base::system_clock().sleep(Duration{1});
+    }
+  });
+  RunSummary out = w.run();
+  CHECK(out.error()->code == ErrorCode::command_failed);
+  CHECK(out.hosts[1].outcome == HostOutcome::interrupted);
+}
+
+TEST_CASE("cancelling stops the run with its own code") {
+  World w;
+  w.add("a", "long", OnFailure::set_aside, [&](StepContext& context) -> Result<void> {
+    w.cancel.cancel();
+    while (true) {
+      SEALIFT_TRY(context.cancel.check());
+      base::system_clock().sleep(Duration{1});
+    }
+  });
+  w.add("a", "next");
+  RunSummary out = w.run();
+  CHECK(out.error()->code == ErrorCode::cancelled);
+  CHECK(out.hosts[0].not_run == 2);
+}
+
+TEST_CASE("a failure after the cluster was touched is unfinished") {
+  World w;
+  w.add("w", "join", OnFailure::set_aside, [](StepContext&) -> Result<void> { return fail(ErrorCode::command_failed, "no"); });
+  w.plan.steps[0].changes_cluster = true;
+  w.add("v", "prepare", OnFailure::set_aside, [](StepContext&) -> Result<void> { return fail(ErrorCode::command_failed, "no"); });
+  RunSummary out = w.run();
+  CHECK(out.hosts[0].outcome == HostOutcome::unfinished);
+  CHECK(out.hosts[1].outcome == HostOutcome::aside);
+}
+
+TEST_CASE("a check that tries to change the host is refused") {
+  class Bad final : public Step {
+   public:
+    StepId id() const override { return "bad"; }
+    std::string describe() const override { return "bad"; }
+    Digest inputs() const override { return {}; }
+    Result<StepState> check(StepContext& context) override {
+      SEALIFT_TRY(context.host.load_module("overlay", {"bad", ""}));
+      return StepState::done;
+    }
+    Result<void> apply(StepContext&) override { return {}; }
+  };
+  World w;
+  w.add("a", "one");
+  w.plan.steps[0].step = std::make_shared<Bad>();
+  RunSummary out = w.run();
+  CHECK(out.hosts[0].error->code == ErrorCode::internal);
+  CHECK(w.machine("a").changes.empty());
+}
+
+TEST_CASE("the dry run looks and changes nothing") {
+  World w;
+  w.add("a", "one");
+  w.run();
+  auto two = w.add("a", "two");
+  w.add("b", "one");
+  w.add("c", "one");
+  w.machine("c").set_reachable(false);
+  size_t changes = w.machine("a").changes.size();
+  auto out = look(w.plan, w.pool, w.events, w.clock, {}, w.options);
+  REQUIRE(out);
+  CHECK(out->steps[0].finding == LookedStep::Finding::done);
+  CHECK(out->steps[1].finding == LookedStep::Finding::needed);
+  CHECK(out->steps[1].description == "write two");
+  CHECK(out->steps[2].finding == LookedStep::Finding::needed);
+  CHECK(out->steps[3].finding == LookedStep::Finding::aside);
+  CHECK(out->needed == 2);
+  CHECK(out->aside.contains("c"));
+  CHECK_FALSE(out->ended_by);
+  CHECK(two->applied == 0);
+  CHECK(w.machine("a").changes.size() == changes);
+}
+
+TEST_CASE("a control plane that the dry run can't look at is its error") {
+  World w;
+  w.add("cp", "one", OnFailure::end_run);
+  w.machine("cp").set_reachable(false);
+  auto out = look(w.plan, w.pool, w.events, w.clock, {}, w.options);
+  REQUIRE(out);
+  REQUIRE(out->ended_by);
+  CHECK(out->ended_by->code == ErrorCode::unreachable);
+}
