@@ -14,6 +14,7 @@ struct Thread::State {
   std::function<void()> body;
 };
 
+Thread::Thread() = default;
 Thread::Thread(std::unique_ptr<State> state) : state_(std::move(state)) {}
 Thread::Thread(Thread&& other) noexcept = default;
 Thread& Thread::operator=(Thread&& other) noexcept {

@@ -17,7 +17,7 @@ class Thread {
 
   // `body` must not throw. The error is `io`: the system has no thread left.
   static Result<Thread> start(std::function<void()> body, size_t stack_size = kStackSize);
-  Thread() = default;
+  Thread();  // no thread
   Thread(Thread&& other) noexcept;
   Thread& operator=(Thread&& other) noexcept;
   ~Thread();
