@@ -5,8 +5,11 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
+#include <span>
+#include <string>
 #include <vector>
 
 #include "payload/base/cancel.h"
@@ -51,6 +54,8 @@ struct VerifyProgress {
   uint64_t done = 0, total = 0;  // stored bytes
 };
 
+class Index;
+
 class PayloadReader {
  public:
   // `file` is an artifact (stub first) or a bare payload; told apart by the trailer. It must live longer.
@@ -65,6 +70,8 @@ class PayloadReader {
   base::FileOffset payload_offset() const;       // in the file: 0 or kPayloadOffset
   const base::RandomAccessFile& file() const;    // as given to open
 
+  const Index& index() const;                    // where everything lies: for the writer, which takes bases over
+
   std::optional<ObjectInfo> find(const Digest& digest) const;
   std::vector<ObjectInfo> objects() const;  // by digest
 
@@ -76,10 +83,14 @@ class PayloadReader {
   // A file of the tree.
   Result<Bytes> read_tree(const std::string& path, size_t limit) const;
 
-  // Every stored byte, with `threads` threads; the head of an artifact against its stub object too. An empty list
-  // is a sound file. The error is for what could not be read at all.
+  // Every stored byte, with `threads` threads (8 MiB of memory each); the head of an artifact against its stub object
+  // too. An empty list is a sound file; damage is listed by offset. The only error is `cancelled`: what can't be read
+  // is damage. `progress` is called from any of the threads, by one at a time.
   Result<std::vector<Damage>> verify(unsigned threads, const std::function<void(VerifyProgress)>& progress,
                                      const CancelToken& cancel) const;
+  // Deeper and slower: these objects decoded as a whole and compared with their digests. What the writer does with
+  // its own work; after a sound verify() it can only find mistakes of the program that wrote the payload.
+  Result<std::vector<Damage>> verify_objects(std::span<const Digest> objects, unsigned threads, const CancelToken& cancel) const;
 
   // --- moving a payload to another host frame by frame ---
   // The frames that hold these objects, in the order of the objects, each once.

@@ -23,9 +23,10 @@ enum class Storage {
 };
 
 struct Options {
-  int zstd_level = 9;
-  unsigned threads = 2;
+  int zstd_level = 9;               // 1 to 19: higher ones would break the promise on memory
+  unsigned threads = 2;             // more than 16 count as 16, for the same reason: about 100 MiB each
   std::string temporary_directory;  // of the spool file; default: the folder of the output
+  CancelToken cancel;
 };
 
 struct Summary {
@@ -51,6 +52,8 @@ class PayloadWriter {
   // For the caller who knows digest and size and reads later: nothing is read if the object is there.
   // Objects get their place in the file in a fixed order (kind and digest), not in the order of the calls.
 
+  // What contents names must have been added (else not_found). Empty fields are filled in: created_by, bases (from
+  // add_base) and compressors.
   // Writes contents, index, trailer; with a stub of `launch` architecture in contents the result is an artifact
   // (padded to kPayloadOffset, mode 0755), else a bare payload (0644). Re-reads and verifies, then renames.
   Result<Summary> finish(format::Contents contents, std::optional<Architecture> launch, base::EventSink& events);

@@ -1,0 +1,202 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// PayloadReader::verify: every byte of the file is accounted for by exactly one of header, frame hash, section hash,
+// metadata hash, trailer checksum, zero padding or (in an artifact) the stub object. Signatures are the exception:
+// who checks them is told by FORMAT.md, section 8.
+#include <algorithm>
+#include <array>
+#include <atomic>
+#include <mutex>
+
+#include "payload/base/thread.h"
+#include "payload/format/reader_state.h"
+
+namespace sealift::format {
+namespace {
+
+constexpr uint64_t kReadSize = uint64_t{1} << 20;
+
+// For messages: what an object is to the people who packed it.
+std::string title(const Contents& contents, const Digest& digest) {
+  for (const auto& stub : contents.stubs) {
+    if (stub.object.digest == digest) return std::format("the program for {}", base::platform(stub.architecture));
+  }
+  for (const auto& [path, file] : contents.tree) {
+    if (file.object.digest == digest) return "file " + path;
+  }
+  for (const auto& image : contents.images) {
+    if (image.root.digest == digest) return "index or manifest of image " + image.name;
+    for (const auto& platform : image.platforms) {
+      if (platform.manifest.digest == digest || platform.config.digest == digest) return "manifest or config of image " + image.name;
+      if (std::ranges::find(platform.layers, digest, &ObjectRef::digest) != platform.layers.end()) return "a layer of image " + image.name;
+    }
+  }
+  return "object " + digest.text();
+}
+
+std::string title_of_frame(const Contents& contents, const Index& index, size_t frame) {
+  std::string out;
+  size_t count = 0;
+  for (const auto& object : index.objects()) {
+    for (const auto& piece : index.pieces(object)) {
+      const FrameRun run = index.frames_of(piece);
+      if (frame < run.begin || frame >= run.end) continue;
+      if (count == 0) out = title(contents, object.digest);
+      ++count;
+      break;
+    }
+  }
+  if (count > 1) out += std::format(" and {} more", count - 1);
+  return count == 0 ? "a frame of no object" : out;
+}
+
+Result<void> check_zeros(const base::RandomAccessFile& file, base::FileOffset offset, uint64_t size) {
+  Bytes buffer(static_cast<size_t>(std::min(size, kReadSize)));
+  while (size != 0) {
+    const auto part = std::span(buffer).first(static_cast<size_t>(std::min(size, kReadSize)));
+    SEALIFT_TRY(file.read_at(offset, part));
+    const auto bad = std::ranges::find_if(part, [](std::byte b) { return b != std::byte{0}; });
+    if (bad != part.end()) {
+      return fail(ErrorCode::corrupt, "the padding is not zero at file offset {}", offset + static_cast<uint64_t>(bad - part.begin()));
+    }
+    offset += part.size();
+    size -= part.size();
+  }
+  return {};
+}
+
+// The head of an artifact: one of the stubs, then zeros.
+Result<void> check_head(const base::RandomAccessFile& file, const Contents& contents) {
+  for (const auto& stub : contents.stubs) {
+    if (stub.object.size > kPayloadOffset) continue;
+    SEALIFT_ASSIGN(const Digest digest, hash::sha256(file, 0, stub.object.size));
+    if (digest == stub.object.digest) return check_zeros(file, stub.object.size, kPayloadOffset - stub.object.size);
+  }
+  return fail(ErrorCode::corrupt, "the program at the file's head is none of those that the payload holds");
+}
+
+// In small steps: the caches stay warm and no thread needs room for a whole frame.
+Result<void> check_frame(const base::RandomAccessFile& file, base::FileOffset payload_offset, const Frame& frame) {
+  SEALIFT_ASSIGN(const Digest digest, hash::sha256(file, payload_offset + frame.offset, frame.stored_size));
+  if (digest != frame.stored_hash) {
+    return fail(ErrorCode::corrupt, "the hash of the frame at payload offset {} ({} bytes) does not hold", frame.offset, frame.stored_size);
+  }
+  return {};
+}
+
+// Collects damage from several threads.
+class Findings {
+ public:
+  void add(std::string where, base::FileOffset offset, Error error) {
+    const std::lock_guard lock(mutex_);
+    damage_.push_back({std::move(where), offset, std::move(error)});
+  }
+  std::vector<Damage> take() {
+    std::ranges::stable_sort(damage_, {}, &Damage::offset);
+    return std::move(damage_);
+  }
+
+ private:
+  std::mutex mutex_;
+  std::vector<Damage> damage_;
+};
+
+class Progress {
+ public:
+  Progress(uint64_t total, const std::function<void(VerifyProgress)>& tell) : total_(total), tell_(tell) {}
+  void add(uint64_t bytes) {
+    const std::lock_guard lock(mutex_);
+    done_ += bytes;
+    if (tell_) tell_({done_, total_});
+  }
+
+ private:
+  std::mutex mutex_;
+  uint64_t done_ = 0;
+  uint64_t total_;
+  const std::function<void(VerifyProgress)>& tell_;
+};
+
+}  // namespace
+
+Result<std::vector<Damage>> PayloadReader::verify(unsigned threads, const std::function<void(VerifyProgress)>& progress,
+                                                  const CancelToken& cancel) const {
+  const State& state = *state_;
+  const auto& frames = state.index.frames();
+  const uint64_t file_size = state.payload_offset + payload_size();
+  Findings findings;
+  Progress told(file_size, progress);
+  uint64_t frame_bytes = 0;
+  for (const auto& frame : frames) frame_bytes += frame.stored_size;
+  const auto note = [&](std::string_view where, base::FileOffset offset, const Result<void>& checked) {
+    if (!checked) findings.add(std::string(where), offset, checked.error());
+  };
+
+  if (state.payload_offset != 0) note("head", 0, check_head(*state.file, state.contents));
+  note("header", 0, [&]() -> Result<void> {
+    std::array<std::byte, kHeaderSize> bytes;
+    SEALIFT_TRY(state.file->read_at(state.payload_offset, bytes));
+    SEALIFT_ASSIGN(const Header header, parse_header(bytes));
+    if (header.payload_size != payload_size()) return fail(ErrorCode::corrupt, "header and trailer state different payload sizes");
+    return {};
+  }());
+  // The metadata was read when the payload was opened; the medium may have changed or been lucky since.
+  note("metadata", state.trailer.metadata_offset, [&]() -> Result<void> {
+    SEALIFT_ASSIGN(const Digest digest, hash::sha256(*state.file, state.payload_offset + state.trailer.metadata_offset, state.trailer.metadata_size));
+    if (digest != identity()) return fail(ErrorCode::corrupt, "the hash of the metadata does not hold");
+    return {};
+  }());
+  for (const auto& section : state.sections) {
+    if (section.offset >= state.trailer.metadata_offset) continue;
+    SEALIFT_TRY(cancel.check());
+    auto digest = hash::sha256(*state.file, state.payload_offset + section.offset, section.size);
+    if (!digest) findings.add(std::string(name(section.type)), section.offset, digest.error());
+    else if (*digest != section.hash) findings.add(std::string(name(section.type)), section.offset, Error{ErrorCode::corrupt, "the hash of the section does not hold", {}});
+  }
+  auto occupied = state.fixed_ranges();
+  for (const auto& frame : frames) occupied.push_back({frame.offset, frame.stored_size});
+  occupied.push_back({state.trailer.metadata_offset, 0});
+  std::ranges::sort(occupied, {}, &ByteRange::offset);
+  base::FileOffset end = 0;
+  for (const auto& range : occupied) {
+    note("padding", end, check_zeros(*state.file, state.payload_offset + end, range.offset - end));
+    end = range.offset + range.size;
+  }
+  told.add(file_size - frame_bytes);
+
+  base::parallel_for(frames.size(), threads, [&](size_t i) {
+    if (cancel.cancelled()) return;
+    if (auto checked = check_frame(*state.file, state.payload_offset, frames[i]); !checked) {
+      findings.add(title_of_frame(state.contents, state.index, i), frames[i].offset, std::move(checked).error());
+    }
+    told.add(frames[i].stored_size);
+  });
+  SEALIFT_TRY(cancel.check());
+  return findings.take();
+}
+
+Result<std::vector<Damage>> PayloadReader::verify_objects(std::span<const Digest> objects, unsigned threads,
+                                                          const CancelToken& cancel) const {
+  // In the order of the file, so that objects that share a frame find it in the cache.
+  std::vector<std::pair<uint32_t, Digest>> order;
+  for (const auto& digest : objects) {
+    const IndexObject* object = state_->index.find(digest);
+    if (object == nullptr) return fail(ErrorCode::not_found, "the payload holds no object {}", digest.text());
+    order.emplace_back(object->piece_count == 0 ? 0 : state_->index.pieces(*object).front().frame, digest);
+  }
+  std::ranges::sort(order);
+  Findings findings;
+  base::parallel_for(order.size(), threads, [&](size_t i) {
+    if (cancel.cancelled()) return;
+    base::FunctionSink nowhere([&](ByteView) { return cancel.check(); });
+    if (auto read_back = read(order[i].second, {}, nowhere); !read_back && !cancel.cancelled()) {
+      const auto& frames = state_->index.frames();
+      const base::FileOffset offset = order[i].first < frames.size() ? frames[order[i].first].offset : 0;
+      findings.add(title(state_->contents, order[i].second), offset, std::move(read_back).error());
+    }
+  });
+  SEALIFT_TRY(cancel.check());
+  return findings.take();
+}
+
+}  // namespace sealift::format
