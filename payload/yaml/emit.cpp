@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+#include <array>
+
+#include "payload/base/text.h"
+#include "payload/yaml/node.h"
+
+namespace sealift::yaml {
+namespace {
+
+// True if every YAML 1.1 or 1.2 reader takes the bare text for the same string.
+bool safe_bare(std::string_view text) {
+  if (text.empty() || text.size() > 200) return false;
+  const auto letter = [](char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); };
+  if (!letter(text.front()) && text.front() != '/') return false;
+  if (!std::ranges::all_of(text, [&](char c) { return letter(c) || (c >= '0' && c <= '9') || c == '-' || c == '_' || c == '.' || c == '/'; })) return false;
+  std::string word(text);
+  std::ranges::transform(word, word.begin(), [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; });
+  constexpr auto kWords = std::to_array<std::string_view>({"true", "false", "yes", "no", "on", "off", "null", "y", "n"});
+  return !std::ranges::contains(kWords, word);
+}
+
+std::string double_quoted(std::string_view text) {
+  std::string out = "\"";
+  for (const char c : text) {
+    switch (c) {
+      case '"': out += "\\\""; break;
+      case '\\': out += "\\\\"; break;
+      case '\n': out += "\\n"; break;
+      case '\t': out += "\\t"; break;
+      case '\r': out += "\\r"; break;
+      default:
+        if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) {
+          out += std::format("\\x{:02x}", static_cast<unsigned char>(c));
+        } else {
+          out += c;
+        }
+    }
+  }
+  return out + "\"";
+}
+
+// Several lines of printable text without blanks at line ends can be written as a block.
+bool fits_block(std::string_view text) {
+  if (!text.contains('\n') || text.front() == ' ' || text.front() == '\n' || text.contains(" \n")) return false;
+  return std::ranges::all_of(text, [](char c) { return c == '\n' || (static_cast<unsigned char>(c) >= 0x20 && c != 0x7f); });
+}
+
+std::string block(std::string_view text, size_t indent) {
+  std::string out = text.ends_with("\n\n") ? "|+" : text.ends_with('\n') ? "|" : "|-";
+  if (text.ends_with('\n')) text.remove_suffix(1);
+  for (const auto line : base::split(text, '\n')) {
+    out += '\n';
+    if (!line.empty()) out += std::string(indent, ' ') + std::string(line);
+  }
+  return out;
+}
+
+std::string scalar(const Node& node, size_t indent) {
+  if (!node.quoted) return node.text;
+  if (fits_block(node.text)) return block(node.text, indent);
+  return safe_bare(node.text) ? node.text : double_quoted(node.text);
+}
+
+std::string key_text(const std::string& key) { return safe_bare(key) ? key : double_quoted(key); }
+
+void emit(std::string& out, const Node& node, size_t indent, bool inline_first);
+
+void emit_value(std::string& out, const Node& node, size_t indent) {
+  switch (node.kind) {
+    case Kind::null: out += " null\n"; break;
+    case Kind::scalar: out += " " + scalar(node, indent + 2) + "\n"; break;
+    case Kind::sequence:
+      if (node.items.empty()) {
+        out += " []\n";
+      } else {
+        out += '\n';
+        emit(out, node, indent, false);
+      }
+      break;
+    case Kind::mapping:
+      if (node.members.empty()) {
+        out += " {}\n";
+      } else {
+        out += '\n';
+        emit(out, node, indent + 2, false);
+      }
+      break;
+  }
+}
+
+// `inline_first`: the first line continues a "- " that is already there.
+void emit(std::string& out, const Node& node, size_t indent, bool inline_first) {
+  const std::string blanks(indent, ' ');
+  bool first = inline_first;
+  const auto begin_line = [&] {
+    if (!first) out += blanks;
+    first = false;
+  };
+  if (node.kind == Kind::mapping && !node.members.empty()) {
+    for (const auto& [key, value] : node.members) {
+      begin_line();
+      out += key_text(key) + ":";
+      emit_value(out, value, indent);
+    }
+  } else if (node.kind == Kind::sequence && !node.items.empty()) {
+    for (const auto& item : node.items) {
+      begin_line();
+      out += '-';
+      if ((item.kind == Kind::mapping && !item.members.empty()) || (item.kind == Kind::sequence && !item.items.empty())) {
+        out += ' ';
+        emit(out, item, indent + 2, true);
+      } else {
+        emit_value(out, item, indent);
+      }
+    }
+  } else {
+    begin_line();
+    std::string value;
+    emit_value(value, node, indent);
+    out += value.substr(value.front() == ' ' ? 1 : 0);
+  }
+}
+
+}  // namespace
+
+std::string to_yaml(const Node& node) {
+  std::string out;
+  emit(out, node, 0, false);
+  return out;
+}
+
+std::string to_yaml(const std::vector<Node>& documents) {
+  std::string out;
+  for (const auto& document : documents) {
+    if (!out.empty()) out += "---\n";
+    out += to_yaml(document);
+  }
+  return out;
+}
+
+}  // namespace sealift::yaml

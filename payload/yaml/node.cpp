@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "payload/yaml/node.h"
+
+#include <algorithm>
+#include <array>
+
+#include "payload/base/text.h"
+
+namespace sealift::yaml {
+namespace {
+
+std::string lower(std::string_view text) {
+  std::string out(text);
+  std::ranges::transform(out, out.begin(), [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; });
+  return out;
+}
+
+}  // namespace
+
+Node Node::make_string(std::string text) {
+  Node node;
+  node.kind = Kind::scalar;
+  node.text = std::move(text);
+  node.quoted = true;
+  return node;
+}
+Node Node::make_plain(std::string text) {
+  Node node = make_string(std::move(text));
+  node.quoted = false;
+  return node;
+}
+Node Node::make_sequence() {
+  Node node;
+  node.kind = Kind::sequence;
+  return node;
+}
+Node Node::make_mapping() {
+  Node node;
+  node.kind = Kind::mapping;
+  return node;
+}
+
+const Node* Node::find(std::string_view key) const {
+  const auto found = std::ranges::find(members, key, &std::pair<std::string, Node>::first);
+  return found == members.end() ? nullptr : &found->second;
+}
+Node* Node::find(std::string_view key) {
+  const auto found = std::ranges::find(members, key, &std::pair<std::string, Node>::first);
+  return found == members.end() ? nullptr : &found->second;
+}
+const Node* Node::at_path(std::string_view path) const {
+  const Node* at = this;
+  for (const auto part : base::split(path, '/')) {
+    at = at->find(part);
+    if (at == nullptr) return nullptr;
+  }
+  return at;
+}
+
+Node& Node::set(std::string key, Node value) {
+  if (kind == Kind::null) kind = Kind::mapping;
+  if (Node* there = find(key)) {
+    *there = std::move(value);
+    return *there;
+  }
+  members.emplace_back(std::move(key), std::move(value));
+  return members.back().second;
+}
+void Node::push_back(Node value) {
+  if (kind == Kind::null) kind = Kind::sequence;
+  items.push_back(std::move(value));
+}
+
+std::optional<std::string> Node::as_string() const {
+  if (kind != Kind::scalar) return std::nullopt;
+  return text;
+}
+std::optional<bool> Node::as_bool() const {
+  if (kind != Kind::scalar || quoted) return std::nullopt;
+  const std::string word = lower(text);
+  if (word == "true" || word == "yes" || word == "on") return true;
+  if (word == "false" || word == "no" || word == "off") return false;
+  return std::nullopt;
+}
+std::optional<uint64_t> Node::as_u64() const {
+  if (kind != Kind::scalar || quoted) return std::nullopt;
+  return base::parse_u64(text);
+}
+
+void merge(Node& into, const Node& over) {
+  if (into.kind != Kind::mapping || over.kind != Kind::mapping) {
+    into = over;
+    return;
+  }
+  for (const auto& [key, value] : over.members) {
+    if (Node* there = into.find(key)) {
+      merge(*there, value);
+    } else {
+      into.members.emplace_back(key, value);
+    }
+  }
+}
+
+}  // namespace sealift::yaml

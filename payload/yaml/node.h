@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// YAML as a tree with places: line and column for messages. Reading is strict: duplicate keys are refused, merge keys
+// are applied, aliases are expanded under a cap, depth and size are bounded. Scalars keep their text and whether they
+// were quoted; the readers below know YAML 1.1's booleans.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "payload/base/error.h"
+
+namespace sealift::yaml {
+
+enum class Kind { null, scalar, sequence, mapping };
+
+class Node {
+ public:
+  Node() = default;
+  static Node make_string(std::string text);  // quoted where that is needed to stay a string
+  static Node make_plain(std::string text);   // written as it is: numbers, booleans
+  static Node make_sequence();
+  static Node make_mapping();
+
+  Kind kind = Kind::null;
+  std::string text;     // of a scalar
+  bool quoted = false;  // or a block scalar: always a string
+  int line = 0, column = 0;  // from 1; 0 = made by code
+  std::vector<Node> items;                             // of a sequence
+  std::vector<std::pair<std::string, Node>> members;   // of a mapping, in order
+
+  bool is_null() const { return kind == Kind::null; }
+  const Node* find(std::string_view key) const;
+  Node* find(std::string_view key);
+  // find() along "a/b/c" through mappings.
+  const Node* at_path(std::string_view path) const;
+  // Replaces or appends; makes this a mapping if it is null.
+  Node& set(std::string key, Node value);
+  void push_back(Node value);
+
+  std::optional<std::string> as_string() const;  // any scalar's text
+  std::optional<bool> as_bool() const;           // true false yes no on off, unquoted, any case
+  std::optional<uint64_t> as_u64() const;        // decimal, unquoted
+};
+
+struct Limits {
+  size_t bytes = size_t{4} << 20;
+  size_t depth = 64;
+  size_t nodes = 200'000;  // after expansion of aliases
+};
+
+// All documents of a stream; empty documents are left out. Errors: invalid_input "<where>:<line>:<column>: …".
+Result<std::vector<Node>> parse(std::string_view text, std::string_view where, const Limits& limits = {});
+
+// Block style, two blanks of indentation, stable. Strings that another reader could take for something else are quoted.
+std::string to_yaml(const Node& node);
+// Documents with "---" between.
+std::string to_yaml(const std::vector<Node>& documents);
+
+// `over` wins: mappings merge, everything else (sequences too) replaces.
+void merge(Node& into, const Node& over);
+
+}  // namespace sealift::yaml

@@ -1,0 +1,215 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runtime/steps/files.h"
+
+#include <algorithm>
+
+#include "payload/base/text.h"
+
+namespace sealift::steps {
+namespace {
+
+// Pulls an object's bytes in pieces, so that a file of any size takes the memory of one piece.
+class ObjectSource final : public base::Source {
+ public:
+  ObjectSource(const format::PayloadReader& payload, const WantedFile& file) : payload_(payload), file_(file) {}
+
+  Result<size_t> read(std::span<std::byte> buffer) override {
+    if (at_ == piece_.size()) {
+      if (offset_ == file_.size) return 0;
+      // The size of a frame: a smaller piece would decode each frame several times.
+      constexpr uint64_t kPiece = uint64_t{8} << 20;
+      base::MemorySink sink(kPiece);
+      SEALIFT_TRY(payload_.read(file_.digest, {offset_, std::min(kPiece, file_.size - offset_)}, sink));
+      piece_ = sink.take();
+      offset_ += piece_.size();
+      at_ = 0;
+    }
+    const size_t count = std::min(buffer.size(), piece_.size() - at_);
+    std::ranges::copy(ByteView(piece_).subspan(at_, count), buffer.begin());
+    at_ += count;
+    return count;
+  }
+
+ private:
+  const format::PayloadReader& payload_;
+  const WantedFile& file_;
+  Bytes piece_;
+  size_t at_ = 0;
+  uint64_t offset_ = 0;
+};
+
+Digest digest_of_files(const std::vector<WantedFile>& files) {
+  base::ByteWriter writer;
+  for (const auto& file : files) {
+    writer.text(file.path);
+    writer.u32(file.spec.mode);
+    writer.u32(file.spec.uid);
+    writer.u32(file.spec.gid);
+    writer.bytes(file.digest.bytes);
+  }
+  return hash::sha256(writer.data());
+}
+
+bool applies_to(format::HostRole role, const Node& node) { return role == format::HostRole::all || role == node.config.role; }
+
+Result<WantedFile> host_file(const Model& model, const Node& node, const format::HostFile& file,
+                             const std::map<std::string, std::string>& variables) {
+  const std::string source = format::expand_architecture(file.source, node.facts.architecture);
+  const auto found = model.contents().tree.find(source);
+  if (found == model.contents().tree.end()) {
+    return fail(ErrorCode::not_in_artifact, "the artifact has no {} (for {} on {} hosts); pack it for this platform", source, file.destination,
+                base::name(node.facts.architecture));
+  }
+  WantedFile out = object_file(file.destination, model.payload, found->second.object, file.mode);
+  if (file.is_template) {
+    SEALIFT_ASSIGN(const Bytes text, model.payload.read_tree(source, size_t{1} << 20));
+    SEALIFT_ASSIGN(auto rendered, render(base::as_text(text), variables, source));
+    out = text_file(file.destination, std::move(rendered), file.mode);
+  }
+  out.spec.uid = file.uid;
+  out.spec.gid = file.gid;
+  return out;
+}
+
+}  // namespace
+
+WantedFile text_file(std::string path, std::string text, uint32_t mode) {
+  WantedFile file{std::move(path), {mode, 0, 0}, hash::sha256(base::as_bytes(text)), text.size(), nullptr, {}};
+  file.text = std::move(text);
+  return file;
+}
+
+WantedFile object_file(std::string path, const format::PayloadReader& payload, const format::ObjectRef& object, uint32_t mode) {
+  return {std::move(path), {mode, 0, 0}, object.digest, object.size, &payload, {}};
+}
+
+FilesStep::FilesStep(engine::StepId id, std::string description, std::vector<WantedFile> files)
+    : BasicStep(std::move(id), std::move(description), digest_of_files(files)), files_(std::move(files)) {}
+
+Result<bool> FilesStep::is_there(engine::StepContext& context, const WantedFile& file) const {
+  SEALIFT_ASSIGN(const auto status, context.host.stat(file.path));
+  if (!status || status->type != host::FileType::regular || status->size != file.size || status->spec != file.spec) return false;
+  SEALIFT_ASSIGN(const auto digest, context.host.digest(file.path));
+  return digest == file.digest;
+}
+
+Result<engine::StepState> FilesStep::check(engine::StepContext& context) {
+  for (const auto& file : files_) {
+    SEALIFT_ASSIGN(const bool there, is_there(context, file));
+    if (!there) return engine::StepState::needed;
+  }
+  return engine::StepState::done;
+}
+
+Result<void> FilesStep::apply(engine::StepContext& context) {
+  uint64_t total = 0;
+  for (const auto& file : files_) total += file.size;
+  uint64_t done = 0;
+  for (const auto& file : files_) {
+    SEALIFT_TRY(context.cancel.check());
+    SEALIFT_ASSIGN(const bool there, is_there(context, file));
+    if (!there) {
+      const auto folder = file.path.substr(0, std::max<size_t>(file.path.rfind('/'), 1));
+      SEALIFT_ASSIGN(const auto status, context.host.stat(folder));
+      if (!status) SEALIFT_TRY(context.host.make_directory(folder, {0755, 0, 0}, reason()));
+      base::MemorySource text(base::as_bytes(file.text));
+      Result<void> written;
+      if (file.payload != nullptr) {
+        ObjectSource object(*file.payload, file);
+        written = context.host.write_atomic(file.path, file.spec, object, reason());
+      } else {
+        written = context.host.write_atomic(file.path, file.spec, text, reason());
+      }
+      if (!written) return fail_while(std::move(written).error(), std::format("writing {} on {}", file.path, context.host_name));
+    }
+    done += file.size;
+    context.progress(done, total);
+  }
+  return {};
+}
+
+AbsentFilesStep::AbsentFilesStep(engine::StepId id, std::string description, std::vector<std::string> paths)
+    : BasicStep(std::move(id), std::move(description), hash::sha256(base::as_bytes(base::join(paths, "\n")))), paths_(std::move(paths)) {}
+
+Result<engine::StepState> AbsentFilesStep::check(engine::StepContext& context) {
+  for (const auto& path : paths_) {
+    SEALIFT_ASSIGN(const auto status, context.host.stat(path));
+    if (status) return engine::StepState::needed;
+  }
+  return engine::StepState::done;
+}
+
+Result<void> AbsentFilesStep::apply(engine::StepContext& context) {
+  for (const auto& path : paths_) SEALIFT_TRY(context.host.remove(path, reason()));
+  return {};
+}
+
+std::map<std::string, std::string> template_variables(const Model& model, const Node& node) {
+  std::map<std::string, std::string> out = model.contents().environment;
+  const auto sandbox = model.base.images.find("sandbox");
+  out["SANDBOX_IMAGE"] = sandbox == model.base.images.end() ? "" : sandbox->second;
+  out["REGISTRY_PORT"] = std::to_string(model.config.registry.port);
+  out["DATA_ROOT"] = node.config.data_root;
+  out["NODE_IP"] = node.ip;
+  out["NODE_NAME"] = node.name;
+  out["POD_CIDR"] = model.config.network.pods;
+  out["SERVICE_CIDR"] = model.config.network.services;
+  out["ARCH"] = base::name(node.facts.architecture);
+  return out;
+}
+
+Result<std::string> render(std::string_view text, const std::map<std::string, std::string>& variables, std::string_view where) {
+  std::string out;
+  int line = 1;
+  while (!text.empty()) {
+    const size_t dollar = std::min(text.find('$'), text.size());
+    line += static_cast<int>(std::ranges::count(text.substr(0, dollar), '\n'));
+    out += text.substr(0, dollar);
+    text.remove_prefix(dollar);
+    if (text.starts_with("$$")) {
+      out += '$';
+      text.remove_prefix(2);
+    } else if (text.starts_with("${")) {
+      const size_t end = text.find('}');
+      if (end == std::string_view::npos) return fail(ErrorCode::invalid_input, "{}:{}: \"${{\" without \"}}\"", where, line);
+      const std::string_view inner = text.substr(2, end - 2);
+      const size_t separator = inner.find(":-");
+      const auto found = variables.find(std::string(inner.substr(0, separator)));
+      const bool set = found != variables.end() && !(separator != std::string_view::npos && found->second.empty());
+      if (!set && separator == std::string_view::npos) {
+        return fail(ErrorCode::invalid_input, "{}:{}: the variable {} is not known; packer/KUBEFILE.md lists those that templates may use", where, line,
+                    base::printable(inner));
+      }
+      out += set ? std::string_view(found->second) : inner.substr(separator + 2);
+      text.remove_prefix(end + 1);
+    } else if (!text.empty()) {
+      out += text.front();
+      text.remove_prefix(1);
+    }
+  }
+  return out;
+}
+
+Result<std::vector<WantedFile>> host_files(const Model& model, const Node& node) {
+  const auto variables = template_variables(model, node);
+  std::vector<WantedFile> out;
+  for (const auto* list : {&model.base.files, &model.contents().host_files}) {
+    for (const auto& file : *list) {
+      if (!applies_to(file.role, node) || (file.architecture && *file.architecture != node.facts.architecture)) continue;
+      SEALIFT_ASSIGN(auto wanted, host_file(model, node, file, variables));
+      std::erase_if(out, [&](const WantedFile& other) { return other.path == wanted.path; });  // the later one wins
+      out.push_back(std::move(wanted));
+    }
+  }
+  return out;
+}
+
+std::vector<WantedFile> site_files(const Model& model, const Node& node) {
+  std::vector<WantedFile> out;
+  for (const auto& file : model.config.files) {
+    if (applies_to(file.role, node)) out.push_back(text_file(file.destination, file.content, file.mode));
+  }
+  return out;
+}
+
+}  // namespace sealift::steps

@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Files on a host: wanted contents, mode and owner. The state is on the host to see, so nothing is remembered.
+#pragma once
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "runtime/steps/basic_step.h"
+#include "runtime/steps/model.h"
+
+namespace sealift::steps {
+
+// One wanted file: an object of the payload or a text made here.
+struct WantedFile {
+  std::string path;  // absolute
+  host::FileSpec spec;
+  Digest digest;
+  uint64_t size = 0;
+  const format::PayloadReader* payload = nullptr;  // null: `text`
+  std::string text;
+};
+
+WantedFile text_file(std::string path, std::string text, uint32_t mode);
+WantedFile object_file(std::string path, const format::PayloadReader& payload, const format::ObjectRef& object, uint32_t mode);
+
+// Everything under one step; only files that differ are written.
+class FilesStep final : public BasicStep {
+ public:
+  FilesStep(engine::StepId id, std::string description, std::vector<WantedFile> files);
+  Result<engine::StepState> check(engine::StepContext& context) override;
+  Result<void> apply(engine::StepContext& context) override;
+
+ private:
+  Result<bool> is_there(engine::StepContext& context, const WantedFile& file) const;
+  std::vector<WantedFile> files_;
+};
+
+// Files that earlier versions left and that must not be there.
+class AbsentFilesStep final : public BasicStep {
+ public:
+  AbsentFilesStep(engine::StepId id, std::string description, std::vector<std::string> paths);
+  Result<engine::StepState> check(engine::StepContext& context) override;
+  Result<void> apply(engine::StepContext& context) override;
+
+ private:
+  std::vector<std::string> paths_;
+};
+
+// The variables that *.tmpl files may use, for one node: SANDBOX_IMAGE, REGISTRY_PORT, DATA_ROOT, NODE_IP, NODE_NAME,
+// POD_CIDR, SERVICE_CIDR, CLUSTER_DNS, ARCH, and the artifact's ENV.
+std::map<std::string, std::string> template_variables(const Model& model, const Node& node);
+// ${NAME} and ${NAME:-x}; an unknown name without default is invalid_input. "$$" is a dollar sign.
+Result<std::string> render(std::string_view text, const std::map<std::string, std::string>& variables, std::string_view where);
+
+// base.yaml's files and the FILE lines for this node, templates rendered; the site's own files.
+Result<std::vector<WantedFile>> host_files(const Model& model, const Node& node);
+std::vector<WantedFile> site_files(const Model& model, const Node& node);
+
+}  // namespace sealift::steps

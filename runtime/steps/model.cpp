@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runtime/steps/model.h"
+
+#include <algorithm>
+#include <map>
+#include <set>
+
+#include "payload/base/text.h"
+
+namespace sealift::steps {
+namespace {
+
+// RFC 1123 subdomain, as Kubernetes wants node names.
+bool is_node_name(std::string_view name) {
+  if (name.empty() || name.size() > 253) return false;
+  return std::ranges::all_of(base::split(name, '.'), [](std::string_view label) {
+    const auto alphanumeric = [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9'); };
+    return !label.empty() && label.size() <= 63 && alphanumeric(label.front()) && alphanumeric(label.back()) &&
+           std::ranges::all_of(label, [&](char c) { return alphanumeric(c) || c == '-'; });
+  });
+}
+
+std::string lower(std::string text) {
+  std::ranges::transform(text, text.begin(), [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; });
+  return text;
+}
+
+bool is_usable(std::string_view address) {
+  return !address.starts_with("127.") && address != "::1" && !address.starts_with("fe80:") && !address.starts_with("169.254.");
+}
+
+const config::ApplicationConfig* site_settings(const config::ClusterConfig& config, std::string_view app) {
+  const auto found = std::ranges::find(config.applications, app, &config::ApplicationConfig::name);
+  return found == config.applications.end() ? nullptr : &*found;
+}
+
+Result<SelectedApp> select(const format::Contents& contents, const config::ClusterConfig& config, const std::string& name) {
+  const format::App* app = contents.find_app(name);
+  if (app == nullptr) {
+    std::vector<std::string> known;
+    for (const auto& other : contents.apps) known.push_back(other.name);
+    return fail(ErrorCode::not_in_artifact, "the application \"{}\" is not in the artifact, which holds: {}", name, base::join(known, ", "));
+  }
+  SelectedApp out{app, app->is_network ? "kube-system" : "default", app->needs, {}, {}};
+  if (const auto* settings = site_settings(config, name)) {
+    if (settings->target_namespace) out.target_namespace = *settings->target_namespace;
+    out.values_yaml = settings->values_yaml;
+    out.values_file = settings->values_file_yaml;
+    out.needs.insert(out.needs.end(), settings->needs.begin(), settings->needs.end());
+  }
+  std::ranges::sort(out.needs);
+  out.needs.erase(std::ranges::unique(out.needs).begin(), out.needs.end());
+  return out;
+}
+
+// Kahn's algorithm with the ties broken by name, the network before all others.
+Result<std::vector<SelectedApp>> ordered(std::map<std::string, SelectedApp> waiting) {
+  std::vector<SelectedApp> out;
+  std::set<std::string> done;
+  while (!waiting.empty()) {
+    const auto ready = [&](const auto& entry) {
+      return std::ranges::all_of(entry.second.needs, [&](const std::string& need) { return done.contains(need); });
+    };
+    auto next = std::ranges::find_if(waiting, [&](const auto& entry) { return entry.second.app->is_network && ready(entry); });
+    if (next == waiting.end()) next = std::ranges::find_if(waiting, ready);
+    if (next == waiting.end()) {
+      std::vector<std::string> names;
+      for (const auto& [name, app] : waiting) names.push_back(name);
+      return fail(ErrorCode::invalid_config, "these applications need each other in a circle: {}; remove one of their needs", base::join(names, ", "));
+    }
+    done.insert(next->first);
+    out.push_back(std::move(next->second));
+    waiting.erase(next);
+  }
+  return out;
+}
+
+}  // namespace
+
+std::string Model::artifact_name() const {
+  if (contents().name.empty()) return payload.identity().hex().substr(0, 12);
+  return contents().version.empty() ? contents().name : contents().name + " " + contents().version;
+}
+
+std::string Model::payload_path(const Node& node) const {
+  return std::format("{}/payloads/{}.payload", node.config.data_root, payload.identity().hex());
+}
+
+Result<format::BaseDocument> read_base(const format::PayloadReader& payload) {
+  const auto& path = payload.contents().base_document;
+  if (!path) {
+    return fail(ErrorCode::not_in_artifact,
+                "this artifact holds no Kubernetes base, so there is nothing to make a cluster of; build it FROM a base (packer/KUBEFILE.md)");
+  }
+  SEALIFT_ASSIGN(const Bytes text, payload.read_tree(*path, size_t{1} << 20));
+  return format::parse_base_document(base::as_text(text), *path);
+}
+
+Result<std::vector<SelectedApp>> select_apps(const format::Contents& contents, const config::ClusterConfig& config) {
+  std::vector<std::string> names = config.apps.value_or(contents.launch);
+  for (const auto& app : contents.apps) {
+    if (app.is_network && !std::ranges::contains(names, app.name)) names.push_back(app.name);
+  }
+  std::map<std::string, SelectedApp> selected;
+  for (const auto& name : names) {
+    SEALIFT_ASSIGN(auto app, select(contents, config, name));
+    selected.insert_or_assign(name, std::move(app));
+  }
+  for (const auto& application : config.applications) {
+    if (!selected.contains(application.name)) {
+      return fail(ErrorCode::invalid_config, "the Application \"{}\" has settings but is not delivered; name it in spec.apps or remove the document",
+                  application.name);
+    }
+  }
+  for (const auto& [name, app] : selected) {
+    for (const auto& need : app.needs) {
+      if (!selected.contains(need)) {
+        return fail(ErrorCode::invalid_config, "the application \"{}\" needs \"{}\", which is not selected; add it to spec.apps", name, need);
+      }
+    }
+  }
+  return ordered(std::move(selected));
+}
+
+Result<Node> make_node(const config::HostConfig& config, host::Facts facts) {
+  Node node{config, lower(config.name.value_or(facts.hostname)), {}, {}};
+  if (!is_node_name(node.name)) {
+    return fail(ErrorCode::invalid_config, "the host name \"{}\" of {} can't be a node's name; set `name` for this host in cluster.yaml",
+                base::printable(node.name), config.address);
+  }
+  std::vector<std::string> usable;
+  for (const auto& address : facts.addresses) {
+    if (address.address == config.address) node.ip = address.address;
+    if (is_usable(address.address)) usable.push_back(address.address);
+  }
+  if (node.ip.empty() && usable.size() == 1) node.ip = usable.front();
+  if (node.ip.empty()) {
+    return fail(ErrorCode::invalid_config, "{} has the addresses {}; write the one that the other nodes reach as `address` in cluster.yaml",
+                config.address, usable.empty() ? "none" : base::join(usable, ", "));
+  }
+  node.facts = std::move(facts);
+  return node;
+}
+
+}  // namespace sealift::steps

@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What a delivery is made of once the hosts have been looked at: artifact, wishes and facts side by side. Steps read
+// it; nothing changes it after it was made. It knows no connection.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "payload/format/base_document.h"
+#include "payload/format/reader.h"
+#include "runtime/config/cluster_config.h"
+#include "runtime/host/host.h"
+
+namespace sealift::steps {
+
+// Fixed places on a host; runtime/OPERATIONS.md lists them.
+inline constexpr std::string_view kProgramDirectory = "/usr/local/lib/sealift";
+inline constexpr std::string_view kConfigDirectory = "/etc/sealift";
+inline constexpr std::string_view kPkiDirectory = "/etc/sealift/pki";
+inline constexpr std::string_view kRunDirectory = "/run/sealift";
+inline constexpr std::string_view kAdminKubeconfig = "/etc/kubernetes/admin.conf";
+
+struct Node {
+  config::HostConfig config;
+  std::string name;  // of the node in the cluster
+  std::string ip;    // where other nodes reach it
+  host::Facts facts;
+  bool is_control_plane() const { return config.role == format::HostRole::control_plane; }
+};
+
+// An application in the order of delivery, with the site's wishes.
+struct SelectedApp {
+  const format::App* app = nullptr;
+  std::string target_namespace;
+  std::vector<std::string> needs;        // the artifact's and the site's
+  std::string values_yaml, values_file;  // later wins: chart < valuesFile < values
+};
+
+struct Model {
+  const format::PayloadReader& payload;
+  const config::ClusterConfig& config;
+  format::BaseDocument base;
+  std::vector<SelectedApp> apps;  // topological order, the network first
+  std::vector<Node> nodes;        // control plane first
+
+  const Node& control_plane() const { return nodes.front(); }
+  const format::Contents& contents() const { return payload.contents(); }
+  std::string artifact_name() const;  // "shop 3.4", else the identity's first digits
+  // Where the payload lies on a registry host.
+  std::string payload_path(const Node& node) const;
+};
+
+// Everything that can be said before any host is asked: the base, selected applications and their order, kubeadm
+// documents against fields that Sealift owns. Errors: invalid_config, not_in_artifact, unsupported.
+Result<format::BaseDocument> read_base(const format::PayloadReader& payload);
+Result<std::vector<SelectedApp>> select_apps(const format::Contents& contents, const config::ClusterConfig& config);
+
+// The name and address of a node from its facts. invalid_config if the host name can't be a node's name, or if no
+// address of the host is the one it was reached by and there are several to choose from.
+Result<Node> make_node(const config::HostConfig& config, host::Facts facts);
+
+// Connections to other hosts than the step's own, by node name.
+class Peers {
+ public:
+  virtual ~Peers() = default;
+  virtual Result<std::shared_ptr<host::Host>> host(const std::string& node, const CancelToken& cancel) = 0;
+};
+
+}  // namespace sealift::steps

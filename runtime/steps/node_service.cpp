@@ -1,0 +1,192 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runtime/steps/node_service.h"
+
+#include <algorithm>
+
+#include "payload/json/value.h"
+
+namespace sealift::steps {
+namespace {
+
+constexpr std::string_view kMirrorUnit = R"([Unit]
+Description=Sealift image mirror
+After=network-online.target
+Wants=network-online.target
+Before=containerd.service
+
+[Service]
+Type=notify
+ExecStart=@PROGRAM@ node mirror --config /etc/sealift/mirror.json
+ExecReload=/bin/kill -HUP $MAINPID
+Restart=always
+RestartSec=1
+LimitNOFILE=16384
+
+[Install]
+WantedBy=multi-user.target
+)";
+
+constexpr std::string_view kBalancerUnit = R"([Unit]
+Description=Sealift balancer over the Kubernetes API servers
+After=network.target
+Before=kubelet.service
+
+[Service]
+Type=notify
+ExecStart=@PROGRAM@ node balancer --config /etc/sealift/balancer.json
+ExecReload=/bin/kill -HUP $MAINPID
+Restart=always
+RestartSec=1
+LimitNOFILE=16384
+
+[Install]
+WantedBy=multi-user.target
+)";
+
+const format::Stub* stub_for(const Model& model, const Node& node) {
+  const auto& stubs = model.contents().stubs;
+  const auto found = std::ranges::find(stubs, node.facts.architecture, &format::Stub::architecture);
+  return found == stubs.end() ? nullptr : &*found;
+}
+
+std::string unit_text(std::string_view text, const std::string& program) {
+  std::string out(text);
+  const std::string_view mark = "@PROGRAM@";
+  out.replace(out.find(mark), mark.size(), program);
+  return out;
+}
+
+// "10.7.0.11:5000", "[fd00::1]:5000"
+std::string endpoint(const std::string& ip, uint16_t port) {
+  return ip.contains(':') ? std::format("[{}]:{}", ip, port) : std::format("{}:{}", ip, port);
+}
+
+std::string mirror_json(const Model& model, const Node& node) {
+  json::Value out = json::Value::object();
+  const uint16_t port = model.config.registry.port;
+  json::Value payloads = json::Value::array(), hosts = json::Value::array();
+  if (node.is_control_plane()) {
+    payloads.push_back(model.payload_path(node));
+  } else {
+    for (const auto& other : model.nodes) {
+      if (other.is_control_plane()) hosts.push_back(endpoint(other.ip, port));
+    }
+  }
+  out.set("localListen", std::format("127.0.0.1:{}", port));
+  out.set("peerListen", node.is_control_plane() ? endpoint(node.ip, port) : "");
+  out.set("payloads", std::move(payloads));
+  out.set("registryHosts", std::move(hosts));
+  out.set("ca", std::format("{}/ca.crt", kPkiDirectory));
+  out.set("certificate", std::format("{}/node.crt", kPkiDirectory));
+  out.set("key", std::format("{}/node.key", kPkiDirectory));
+  out.set("artifact", model.artifact_name());
+  return json::to_pretty(out) + "\n";
+}
+
+std::string balancer_json(const Model& model) {
+  json::Value out = json::Value::object();
+  json::Value backends = json::Value::array();
+  for (const auto& node : model.nodes) {
+    if (node.is_control_plane()) backends.push_back(endpoint(node.ip, model.config.api.port));
+  }
+  out.set("listen", std::format("127.0.0.1:{}", model.config.api.local_port));
+  out.set("backends", std::move(backends));
+  return json::to_pretty(out) + "\n";
+}
+
+Result<bool> exists(engine::StepContext& context, std::string_view file) {
+  return context.host.stat(std::format("{}/{}", kPkiDirectory, file)).transform([](const auto& status) { return status.has_value(); });
+}
+
+Result<std::string> checked_output(host::Host& host, const base::Command& command, const base::CommandIo& io, const host::Reason& reason,
+                                   const CancelToken& cancel) {
+  SEALIFT_ASSIGN(const auto status, host.run(command, io, reason, cancel));
+  if (!status.ok()) return fail(base::command_error(command, status));
+  return status.output;
+}
+
+}  // namespace
+
+Result<std::string> node_program(const Model& model, const Node& node) {
+  const auto* stub = stub_for(model, node);
+  if (stub == nullptr) {
+    return fail(ErrorCode::not_in_artifact, "the artifact has no program for {} ({}); build it with --platform {}", node.name,
+                base::platform(node.facts.architecture), base::platform(node.facts.architecture));
+  }
+  return std::format("{}/node-{}", kProgramDirectory, stub->object.digest.hex().substr(0, 16));
+}
+
+Result<std::vector<WantedFile>> node_service_files(const Model& model, const Node& node) {
+  SEALIFT_ASSIGN(const std::string program, node_program(model, node));
+  std::vector<WantedFile> out;
+  out.push_back(object_file(program, model.payload, stub_for(model, node)->object, 0755));
+  out.push_back(text_file(std::format("{}/mirror.json", kConfigDirectory), mirror_json(model, node), 0644));
+  out.push_back(text_file(std::format("{}/balancer.json", kConfigDirectory), balancer_json(model), 0644));
+  out.push_back(text_file("/etc/systemd/system/sealift-mirror.service", unit_text(kMirrorUnit, program), 0644));
+  out.push_back(text_file("/etc/systemd/system/sealift-api.service", unit_text(kBalancerUnit, program), 0644));
+  // Exactly this line: with [host] entries containerd falls back to the real registry.
+  out.push_back(text_file("/etc/containerd/certs.d/_default/hosts.toml",
+                          std::format("server = \"http://127.0.0.1:{}\"\n", model.config.registry.port), 0644));
+  return out;
+}
+
+AuthorityStep::AuthorityStep(const Model& model, const Node& node)
+    : BasicStep("pki.authority", "make the cluster's certificate authority for traffic between node services",
+                digest_of({"authority", model.config.name})),
+      program_(node_program(model, node).value_or("")),
+      cluster_(model.config.name) {}
+
+Result<engine::StepState> AuthorityStep::check(engine::StepContext& context) {
+  for (const auto* file : {"ca.crt", "ca.key"}) {
+    SEALIFT_ASSIGN(const bool there, exists(context, file));
+    if (!there) return engine::StepState::needed;
+  }
+  return engine::StepState::done;
+}
+
+Result<void> AuthorityStep::apply(engine::StepContext& context) {
+  SEALIFT_TRY(context.host.make_directory(std::string(kPkiDirectory), {0700, 0, 0}, reason()));
+  const base::Command command{{program_, "node", "pki", "make-ca", "--dir", std::string(kPkiDirectory), "--name", cluster_}, {}, "/", {}};
+  return checked_output(context.host, command, {}, reason(), context.cancel).transform([](const std::string&) {});
+}
+
+CertificateStep::CertificateStep(const Model& model, const Node& node, Peers& peers)
+    : BasicStep("pki.node", "make the node's key and have its certificate signed", digest_of({"node", node.name, node.ip})),
+      peers_(peers),
+      program_(node_program(model, node).value_or("")),
+      authority_program_(node_program(model, model.control_plane()).value_or("")),
+      control_plane_(model.control_plane().name),
+      name_(node.name),
+      ip_(node.ip) {}
+
+Result<engine::StepState> CertificateStep::check(engine::StepContext& context) {
+  for (const auto* file : {"ca.crt", "node.crt", "node.key"}) {
+    SEALIFT_ASSIGN(const bool there, exists(context, file));
+    if (!there) return engine::StepState::needed;
+  }
+  SEALIFT_ASSIGN(const bool same, recorded(context));
+  return same ? engine::StepState::done : engine::StepState::needed;
+}
+
+Result<void> CertificateStep::apply(engine::StepContext& context) {
+  const std::string folder(kPkiDirectory);
+  SEALIFT_TRY(context.host.make_directory(folder, {0700, 0, 0}, reason()));
+  const base::Command make_key{{program_, "node", "pki", "make-key", "--dir", folder}, {}, "/", {}};
+  SEALIFT_ASSIGN(const std::string public_key, checked_output(context.host, make_key, {}, reason(), context.cancel));
+  SEALIFT_ASSIGN(const auto authority, peers_.host(control_plane_, context.cancel));
+  const base::Command issue{{authority_program_, "node", "pki", "issue", "--dir", folder, "--name", name_, "--address", ip_}, {}, "/", {}};
+  base::CommandIo io;
+  io.input = base::as_bytes(public_key);
+  SEALIFT_ASSIGN(const std::string certificate, checked_output(*authority, issue, io, reason(), context.cancel));
+  SEALIFT_ASSIGN(const auto ca, authority->read(folder + "/ca.crt", size_t{64} << 10));
+  if (!ca) return fail(ErrorCode::not_found, "{}/ca.crt is missing on {}", folder, control_plane_);
+  base::MemorySource certificate_source(base::as_bytes(certificate));
+  SEALIFT_TRY(context.host.write_atomic(folder + "/node.crt", {0644, 0, 0}, certificate_source, reason()));
+  if (context.host_name != control_plane_) {
+    base::MemorySource ca_source(*ca);
+    SEALIFT_TRY(context.host.write_atomic(folder + "/ca.crt", {0644, 0, 0}, ca_source, reason()));
+  }
+  return context.host.record(reason());
+}
+
+}  // namespace sealift::steps

@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runtime/steps/payload_store.h"
+
+#include <algorithm>
+#include <set>
+
+#include "payload/base/text.h"
+
+namespace sealift::steps {
+namespace {
+
+std::string describe_part(const Model& model, PayloadPart part) {
+  const std::string size = base::human_bytes(model.payload.payload_size());
+  return part == PayloadPart::first ? std::format("bring the cluster's own images of the payload ({} in all)", size)
+                                    : std::format("bring the rest of the payload ({} in all)", size);
+}
+
+}  // namespace
+
+std::vector<Digest> image_objects(const format::Contents& contents, const std::vector<std::string>& names) {
+  std::vector<Digest> out;
+  std::set<Digest> seen;
+  const auto add = [&](const Digest& digest) {
+    if (seen.insert(digest).second) out.push_back(digest);
+  };
+  for (const auto& name : names) {
+    const auto* image = contents.find_image(name);
+    if (image == nullptr) continue;
+    add(image->root.digest);
+    for (const auto& platform : image->platforms) {
+      add(platform.manifest.digest);
+      add(platform.config.digest);
+      for (const auto& layer : platform.layers) add(layer.digest);
+    }
+  }
+  return out;
+}
+
+std::vector<std::string> first_images(const Model& model) {
+  std::vector<std::string> out;
+  for (const auto& [role, name] : model.base.images) out.push_back(name);
+  return out;
+}
+
+PayloadStep::PayloadStep(const Model& model, const Node& node, PayloadPart part)
+    : BasicStep(part == PayloadPart::first ? "payload.first" : "payload.rest", describe_part(model, part), model.payload.identity()),
+      model_(model),
+      path_(model.payload_path(node)),
+      part_(part) {}
+
+Result<std::vector<format::Frame>> PayloadStep::wanted_frames() const {
+  const auto objects = image_objects(model_.contents(), first_images(model_));
+  SEALIFT_ASSIGN(auto frames, model_.payload.frames_of(objects));
+  if (part_ == PayloadPart::first) return frames;
+  std::set<uint64_t> first;
+  for (const auto& frame : frames) first.insert(frame.offset);
+  for (const auto& frame : model_.payload.all_frames()) {
+    if (!first.contains(frame.offset)) frames.push_back(frame);
+  }
+  return frames;
+}
+
+Result<engine::StepState> PayloadStep::check(engine::StepContext& context) {
+  SEALIFT_ASSIGN(const auto state, context.host.store_state(path_));
+  if (state.complete) return engine::StepState::done;
+  if (part_ == PayloadPart::rest) return engine::StepState::needed;
+  SEALIFT_ASSIGN(const auto frames, wanted_frames());
+  for (const auto& range : model_.payload.skeleton()) {
+    if (!std::ranges::binary_search(state.frames, range.offset)) return engine::StepState::needed;
+  }
+  const bool all = std::ranges::all_of(frames, [&](const format::Frame& frame) { return std::ranges::binary_search(state.frames, frame.offset); });
+  return all ? engine::StepState::done : engine::StepState::needed;
+}
+
+Result<void> PayloadStep::send(engine::StepContext& context, uint64_t offset, uint64_t size, const Digest* expected) {
+  constexpr uint64_t kPiece = uint64_t{8} << 20;
+  const bool whole = expected != nullptr;  // a frame is one piece; its hash stands in the index
+  for (uint64_t at = 0; at < size;) {
+    Bytes piece(whole ? size : std::min(kPiece, size - at));
+    SEALIFT_TRY(model_.payload.file().read_at(model_.payload.payload_offset() + offset + at, piece));
+    const Digest digest = hash::sha256(piece);
+    if (whole && digest != *expected) {
+      return fail(ErrorCode::corrupt, "the artifact is damaged at offset {}: the frame's hash differs; run `verify` and copy the file again", offset);
+    }
+    SEALIFT_TRY(context.host.store_write(path_, model_.payload.payload_size(), offset + at, digest, piece, reason()));
+    at += piece.size();
+  }
+  return {};
+}
+
+Result<void> PayloadStep::apply(engine::StepContext& context) {
+  SEALIFT_ASSIGN(const auto state, context.host.store_state(path_));
+  const auto folder = path_.substr(0, path_.rfind('/'));
+  SEALIFT_TRY(context.host.make_directory(folder, {0755, 0, 0}, reason()));
+  const auto is_there = [&](uint64_t offset) { return std::ranges::binary_search(state.frames, offset); };
+  SEALIFT_ASSIGN(const auto frames, wanted_frames());
+  uint64_t total = 0;
+  for (const auto& frame : frames) total += frame.stored_size;
+  uint64_t done = 0;
+  // The metadata first: with it the host can say what it has.
+  for (const auto& range : model_.payload.skeleton()) {
+    if (!is_there(range.offset)) SEALIFT_TRY(send(context, range.offset, range.size, nullptr));
+  }
+  for (const auto& frame : frames) {
+    SEALIFT_TRY(context.cancel.check());
+    if (!is_there(frame.offset)) SEALIFT_TRY(send(context, frame.offset, frame.stored_size, &frame.stored_hash));
+    done += frame.stored_size;
+    context.progress(done, total);
+  }
+  return part_ == PayloadPart::rest ? context.host.store_finish(path_, reason()) : Result<void>{};
+}
+
+}  // namespace sealift::steps

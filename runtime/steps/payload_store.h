@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Brings the payload onto a registry host, frame by frame: first the metadata and the frames that the cluster itself
+// needs, then (in the other lane, beside kubeadm) all the rest. What is there and sound is not sent again.
+#pragma once
+
+#include <vector>
+
+#include "runtime/steps/basic_step.h"
+#include "runtime/steps/model.h"
+
+namespace sealift::steps {
+
+enum class PayloadPart {
+  first,  // skeleton, and the images of the base and of the network
+  rest,   // everything else; then the file is complete
+};
+
+class PayloadStep final : public BasicStep {
+ public:
+  PayloadStep(const Model& model, const Node& node, PayloadPart part);
+  Result<engine::StepState> check(engine::StepContext& context) override;
+  Result<void> apply(engine::StepContext& context) override;
+
+ private:
+  Result<std::vector<format::Frame>> wanted_frames() const;
+  Result<void> send(engine::StepContext& context, uint64_t offset, uint64_t size, const Digest* expected);
+  const Model& model_;
+  std::string path_;
+  PayloadPart part_;
+};
+
+// The objects of these images, manifests first: what a pull of them asks for, for one architecture or (none) all.
+std::vector<Digest> image_objects(const format::Contents& contents, const std::vector<std::string>& names);
+// Images that kubeadm and the network need before anything else runs.
+std::vector<std::string> first_images(const Model& model);
+
+}  // namespace sealift::steps

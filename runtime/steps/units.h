@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// systemd units: enabled, running, and running with the files they have now.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "runtime/steps/basic_step.h"
+
+namespace sealift::steps {
+
+struct WantedUnit {
+  std::string name;
+  enum class Want {
+    running,  // enabled and active; restarted when its inputs changed
+    enabled,  // somebody else starts it (kubelet: kubeadm)
+  } want = Want::running;
+};
+
+// `inputs`: digest of the files that the units read, so that a change of them restarts. The ledger remembers it.
+class UnitsStep final : public BasicStep {
+ public:
+  UnitsStep(engine::StepId id, std::string description, std::vector<WantedUnit> units, Digest inputs);
+  Result<engine::StepState> check(engine::StepContext& context) override;
+  Result<void> apply(engine::StepContext& context) override;
+
+ private:
+  std::vector<WantedUnit> units_;
+};
+
+}  // namespace sealift::steps
