@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "payload/format/contents.h"
+
+#include <algorithm>
+
+#include "payload/json/value.h"
+
+namespace sealift::format {
+namespace {
+
+json::Value to_value(const ObjectRef& reference) {
+  json::Object out;
+  out["digest"] = reference.digest.text();
+  out["size"] = reference.size;
+  return out;
+}
+
+json::Value to_value(const std::map<std::string, std::string>& map) {
+  json::Object out;
+  for (const auto& [key, value] : map) out[key] = value;
+  return out;
+}
+
+json::Value to_value(const std::vector<std::string>& list) {
+  json::Array out;
+  for (const auto& text : list) out.emplace_back(text);
+  return out;
+}
+
+json::Value to_value(const Stub& stub) {
+  json::Object out;
+  out["architecture"] = base::name(stub.architecture);
+  out["object"] = to_value(stub.object);
+  return out;
+}
+
+json::Value to_value(const TreeFile& file) {
+  json::Object out;
+  out["mode"] = file.mode;
+  out["object"] = to_value(file.object);
+  return out;
+}
+
+json::Value to_value(const HostFile& file) {
+  json::Object out;
+  if (file.architecture) out["architecture"] = base::name(*file.architecture);
+  out["destination"] = file.destination;
+  out["gid"] = file.gid;
+  out["mode"] = file.mode;
+  out["role"] = name(file.role);
+  out["source"] = file.source;
+  out["template"] = file.is_template;
+  out["uid"] = file.uid;
+  return out;
+}
+
+json::Value to_value(const App& app) {
+  json::Object out;
+  out["kind"] = name(app.kind);
+  out["name"] = app.name;
+  out["needs"] = to_value(app.needs);
+  out["network"] = app.is_network;
+  out["root"] = app.root;
+  out["version"] = app.version;
+  return out;
+}
+
+json::Value to_value(const Image::Platform& platform) {
+  json::Object out;
+  out["architecture"] = base::name(platform.architecture);
+  out["config"] = to_value(platform.config);
+  json::Array layers;
+  for (const auto& layer : platform.layers) layers.push_back(to_value(layer));
+  out["layers"] = std::move(layers);
+  out["manifest"] = to_value(platform.manifest);
+  out["mediaType"] = platform.media_type;
+  return out;
+}
+
+json::Value to_value(const Image& image) {
+  json::Object out;
+  out["mediaType"] = image.media_type;
+  out["name"] = image.name;
+  json::Array platforms;
+  for (const auto& platform : image.platforms) platforms.push_back(to_value(platform));
+  out["platforms"] = std::move(platforms);
+  out["root"] = to_value(image.root);
+  return out;
+}
+
+template <class T>
+json::Value to_list(const std::vector<T>& list) {
+  json::Array out;
+  for (const auto& item : list) out.push_back(to_value(item));
+  return out;
+}
+
+}  // namespace
+
+std::string_view name(HostRole role) {
+  switch (role) {
+    case HostRole::all: return "all";
+    case HostRole::control_plane: return "control-plane";
+    case HostRole::worker: return "worker";
+  }
+  return "all";
+}
+
+std::optional<HostRole> parse_host_role(std::string_view text) {
+  for (const auto role : {HostRole::all, HostRole::control_plane, HostRole::worker}) {
+    if (text == name(role)) return role;
+  }
+  return std::nullopt;
+}
+
+std::string_view name(AppKind kind) { return kind == AppKind::helm ? "helm" : "manifests"; }
+
+const Image* Contents::find_image(std::string_view reference) const {
+  const auto at = std::ranges::find(images, reference, &Image::name);
+  return at == images.end() ? nullptr : &*at;
+}
+
+const App* Contents::find_app(std::string_view app) const {
+  const auto at = std::ranges::find(apps, app, &App::name);
+  return at == apps.end() ? nullptr : &*at;
+}
+
+std::string to_json(const Contents& contents) {
+  json::Object out;
+  out["apps"] = to_list(contents.apps);
+  if (contents.base_document) out["baseDocument"] = *contents.base_document;
+  json::Array bases;
+  for (const auto& base : contents.bases) bases.emplace_back(base.text());
+  out["bases"] = std::move(bases);
+  out["compressors"] = to_value(contents.compressors);
+  out["createdBy"] = contents.created_by;
+  out["environment"] = to_value(contents.environment);
+  out["hostFiles"] = to_list(contents.host_files);
+  out["images"] = to_list(contents.images);
+  out["labels"] = to_value(contents.labels);
+  out["launch"] = to_value(contents.launch);
+  json::Object layers;
+  for (const auto& [digest, layer] : contents.layers) {
+    json::Object info;
+    info["files"] = layer.files;
+    info["uncompressedBytes"] = layer.uncompressed_bytes;
+    layers[digest.text()] = std::move(info);
+  }
+  out["layers"] = std::move(layers);
+  out["name"] = contents.name;
+  out["stubs"] = to_list(contents.stubs);
+  json::Object tree;
+  for (const auto& [path, file] : contents.tree) tree[path] = to_value(file);
+  out["tree"] = std::move(tree);
+  out["version"] = contents.version;
+  return json::to_canonical(out);
+}
+
+}  // namespace sealift::format

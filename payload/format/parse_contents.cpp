@@ -1,0 +1,341 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Reads the contents document (FORMAT.md, section 6). Types first, then that every name leads somewhere.
+#include <algorithm>
+#include <functional>
+#include <set>
+
+#include "payload/base/safe_path.h"
+#include "payload/base/text.h"
+#include "payload/format/contents.h"
+#include "payload/format/layout.h"
+#include "payload/json/value.h"
+
+namespace sealift::format {
+namespace {
+
+constexpr size_t kMaxText = 64 << 10;     // of one string
+constexpr size_t kMaxEntries = 1 << 20;   // of one list or map
+constexpr uint64_t kMaxNumber = uint64_t{1} << 53;  // what every JSON reader keeps exactly
+constexpr uint64_t kMaxMode = 0777;       // no set-id bits: nothing in a payload gets rights by being unpacked
+constexpr uint64_t kMaxId = UINT32_MAX - 1;  // (uid_t)-1 means "unchanged" to chown
+
+// One JSON object with the name people know it by.
+class Fields {
+ public:
+  static Result<Fields> of(const json::Value& value, std::string where) {
+    if (!value.is_object()) return fail(ErrorCode::corrupt, "{} is not an object", base::printable(where));
+    return Fields(value, std::move(where));
+  }
+
+  const std::string& where() const { return where_; }
+  std::unexpected<Error> bad(std::string_view key, std::string_view why) const {
+    return fail(ErrorCode::corrupt, "{}: \"{}\" {}", base::printable(where_), key, why);
+  }
+
+  Result<void> read(std::string_view key, std::string& out) const {
+    const json::Value* value = value_->find(key);
+    if (value == nullptr) return {};
+    if (!value->is_string()) return bad(key, "is not a text");
+    if (value->string()->size() > kMaxText) return fail(ErrorCode::limit_exceeded, "{}: \"{}\" is too long", base::printable(where_), key);
+    out = *value->string();
+    return {};
+  }
+  Result<void> read_name(std::string_view key, std::string& out) const {  // there and not empty
+    SEALIFT_TRY(read(key, out));
+    if (out.empty()) return bad(key, "is missing");
+    return {};
+  }
+  Result<void> read(std::string_view key, bool& out) const {
+    const json::Value* value = value_->find(key);
+    if (value == nullptr) return {};
+    const auto boolean = value->boolean();
+    if (!boolean) return bad(key, "is neither true nor false");
+    out = *boolean;
+    return {};
+  }
+  template <std::unsigned_integral T>
+  Result<void> read(std::string_view key, T& out, uint64_t limit) const {
+    const json::Value* value = value_->find(key);
+    if (value == nullptr) return {};
+    const auto number = value->unsigned_integer();
+    if (!number) return bad(key, "is not a natural number");
+    if (*number > limit) return fail(ErrorCode::limit_exceeded, "{}: \"{}\" is {}, at most {} is allowed", base::printable(where_), key, *number, limit);
+    out = static_cast<T>(*number);
+    return {};
+  }
+  Result<void> read(std::string_view key, Digest& out) const {
+    std::string text;
+    SEALIFT_TRY(read_name(key, text));
+    auto digest = Digest::parse(text);
+    if (!digest) return bad(key, "is not a digest");
+    out = *digest;
+    return {};
+  }
+  Result<void> read(std::string_view key, ObjectRef& out) const {
+    const json::Value* value = value_->find(key);
+    if (value == nullptr) return bad(key, "is missing");
+    SEALIFT_ASSIGN(const auto fields, of(*value, where_ + ": " + std::string(key)));
+    return fields.read_reference(out);
+  }
+  Result<void> read_reference(ObjectRef& out) const {
+    SEALIFT_TRY(read("digest", out.digest));
+    return read("size", out.size, kMaxNumber);
+  }
+  Result<void> read(std::string_view key, Architecture& out) const {
+    std::string text;
+    SEALIFT_TRY(read_name(key, text));
+    // Exactly as written by to_json: other spellings would make two texts for one contents.
+    for (const auto architecture : {Architecture::amd64, Architecture::arm64}) {
+      if (text == base::name(architecture)) {
+        out = architecture;
+        return {};
+      }
+    }
+    return fail(ErrorCode::unsupported_version, "{}: architecture \"{}\" is not known to this program", base::printable(where_), base::printable(text));
+  }
+  Result<void> read(std::string_view key, std::map<std::string, std::string>& out) const {
+    return each_member(key, [&](const std::string& name, const json::Value& value) -> Result<void> {
+      if (!value.is_string() || value.string()->size() > kMaxText) return bad(key, "holds something that is not a text");
+      out[name] = *value.string();
+      return {};
+    });
+  }
+  Result<void> read(std::string_view key, std::vector<std::string>& out) const {
+    return each_element(key, [&](const json::Value& value) -> Result<void> {
+      if (!value.is_string() || value.string()->size() > kMaxText) return bad(key, "holds something that is not a text");
+      out.push_back(*value.string());
+      return {};
+    });
+  }
+
+  bool has(std::string_view key) const { return value_->find(key) != nullptr; }
+
+  Result<void> each_element(std::string_view key, const std::function<Result<void>(const json::Value&)>& visit) const {
+    const json::Value* value = value_->find(key);
+    if (value == nullptr) return {};
+    if (!value->is_array()) return bad(key, "is not a list");
+    if (value->elements()->size() > kMaxEntries) return fail(ErrorCode::limit_exceeded, "\"{}\" has too many entries", key);
+    for (const auto& element : *value->elements()) SEALIFT_TRY(visit(element));
+    return {};
+  }
+  Result<void> each_member(std::string_view key, const std::function<Result<void>(const std::string&, const json::Value&)>& visit) const {
+    const json::Value* value = value_->find(key);
+    if (value == nullptr) return {};
+    if (!value->is_object()) return bad(key, "is not an object");
+    if (value->members()->size() > kMaxEntries) return fail(ErrorCode::limit_exceeded, "\"{}\" has too many entries", key);
+    for (const auto& [name, member] : *value->members()) SEALIFT_TRY(visit(name, member));
+    return {};
+  }
+
+ private:
+  Fields(const json::Value& value, std::string where) : value_(&value), where_(std::move(where)) {}
+  const json::Value* value_;
+  std::string where_;
+};
+
+Result<HostFile> parse_host_file(const json::Value& value) {
+  HostFile file;
+  SEALIFT_ASSIGN(const auto fields, Fields::of(value, "a host file"));
+  if (fields.has("architecture")) {
+    Architecture architecture{};
+    SEALIFT_TRY(fields.read("architecture", architecture));
+    file.architecture = architecture;
+  }
+  SEALIFT_TRY(fields.read_name("source", file.source));
+  SEALIFT_TRY(fields.read_name("destination", file.destination));
+  SEALIFT_TRY(fields.read("mode", file.mode, kMaxMode));
+  SEALIFT_TRY(fields.read("uid", file.uid, kMaxId));
+  SEALIFT_TRY(fields.read("gid", file.gid, kMaxId));
+  SEALIFT_TRY(fields.read("template", file.is_template));
+  std::string role(name(file.role));
+  SEALIFT_TRY(fields.read("role", role));
+  const auto known = parse_host_role(role);
+  if (!known) return fail(ErrorCode::corrupt, "host file {}: unknown role \"{}\"", base::printable(file.destination), base::printable(role));
+  file.role = *known;
+  if (!base::safe_absolute_path(file.destination)) return fields.bad("destination", "is not a safe absolute path");
+  return file;
+}
+
+Result<App> parse_app(const json::Value& value) {
+  App app;
+  SEALIFT_ASSIGN(const auto fields, Fields::of(value, "an app"));
+  SEALIFT_TRY(fields.read_name("name", app.name));
+  std::string kind;
+  SEALIFT_TRY(fields.read_name("kind", kind));
+  if (kind == name(AppKind::helm)) app.kind = AppKind::helm;
+  else if (kind == name(AppKind::manifests)) app.kind = AppKind::manifests;
+  else return fail(ErrorCode::unsupported_version, "app {} is of kind \"{}\", which this program does not know", base::printable(app.name), base::printable(kind));
+  SEALIFT_TRY(fields.read("network", app.is_network));
+  SEALIFT_TRY(fields.read_name("root", app.root));
+  SEALIFT_TRY(fields.read("needs", app.needs));
+  SEALIFT_TRY(fields.read("version", app.version));
+  if (!base::safe_relative_path(app.root)) return fields.bad("root", "is not a safe relative path");
+  return app;
+}
+
+Result<Image> parse_image(const json::Value& value) {
+  Image image;
+  SEALIFT_ASSIGN(const auto fields, Fields::of(value, "an image"));
+  SEALIFT_TRY(fields.read_name("name", image.name));
+  SEALIFT_TRY(fields.read("root", image.root));
+  SEALIFT_TRY(fields.read("mediaType", image.media_type));
+  SEALIFT_TRY(fields.each_element("platforms", [&](const json::Value& element) -> Result<void> {
+    Image::Platform platform;
+    SEALIFT_ASSIGN(const auto inner, Fields::of(element, "image " + image.name));
+    SEALIFT_TRY(inner.read("architecture", platform.architecture));
+    SEALIFT_TRY(inner.read("manifest", platform.manifest));
+    SEALIFT_TRY(inner.read("config", platform.config));
+    SEALIFT_TRY(inner.read("mediaType", platform.media_type));
+    SEALIFT_TRY(inner.each_element("layers", [&](const json::Value& layer) -> Result<void> {
+      ObjectRef reference;
+      SEALIFT_ASSIGN(const auto layer_fields, Fields::of(layer, "a layer of image " + image.name));
+      SEALIFT_TRY(layer_fields.read_reference(reference));
+      platform.layers.push_back(reference);
+      return {};
+    }));
+    image.platforms.push_back(std::move(platform));
+    return {};
+  }));
+  return image;
+}
+
+Result<void> parse_tree(const Fields& fields, Contents& contents) {
+  return fields.each_member("tree", [&](const std::string& path, const json::Value& value) -> Result<void> {
+    if (!base::safe_relative_path(path)) return fail(ErrorCode::corrupt, "the tree's path \"{}\" is not safe", base::printable(path));
+    TreeFile file;
+    SEALIFT_ASSIGN(const auto inner, Fields::of(value, path));
+    SEALIFT_TRY(inner.read("mode", file.mode, kMaxMode));
+    SEALIFT_TRY(inner.read("object", file.object));
+    contents.tree[path] = file;
+    return {};
+  });
+}
+
+Result<void> parse_lists(const Fields& fields, Contents& contents) {
+  SEALIFT_TRY(fields.each_element("stubs", [&](const json::Value& value) -> Result<void> {
+    Stub stub;
+    SEALIFT_ASSIGN(const auto inner, Fields::of(value, "a stub"));
+    SEALIFT_TRY(inner.read("architecture", stub.architecture));
+    SEALIFT_TRY(inner.read("object", stub.object));
+    contents.stubs.push_back(stub);
+    return {};
+  }));
+  SEALIFT_TRY(fields.each_element("hostFiles", [&](const json::Value& value) -> Result<void> {
+    SEALIFT_ASSIGN(auto file, parse_host_file(value));
+    contents.host_files.push_back(std::move(file));
+    return {};
+  }));
+  SEALIFT_TRY(fields.each_element("apps", [&](const json::Value& value) -> Result<void> {
+    SEALIFT_ASSIGN(auto app, parse_app(value));
+    contents.apps.push_back(std::move(app));
+    return {};
+  }));
+  SEALIFT_TRY(fields.each_element("images", [&](const json::Value& value) -> Result<void> {
+    SEALIFT_ASSIGN(auto image, parse_image(value));
+    contents.images.push_back(std::move(image));
+    return {};
+  }));
+  SEALIFT_TRY(fields.each_element("bases", [&](const json::Value& value) -> Result<void> {
+    auto digest = value.is_string() ? Digest::parse(*value.string()) : fail(ErrorCode::corrupt, "not a text");
+    if (!digest) return fields.bad("bases", "holds something that is not a digest");
+    contents.bases.push_back(*digest);
+    return {};
+  }));
+  return fields.each_member("layers", [&](const std::string& key, const json::Value& value) -> Result<void> {
+    auto digest = Digest::parse(key);
+    if (!digest) return fields.bad("layers", "has a key that is not a digest");
+    SEALIFT_ASSIGN(const auto inner, Fields::of(value, "layer " + key));
+    LayerInfo& layer = contents.layers[*digest];
+    SEALIFT_TRY(inner.read("files", layer.files, kMaxNumber));
+    return inner.read("uncompressedBytes", layer.uncompressed_bytes, kMaxNumber);
+  });
+}
+
+template <class T, class Key>
+bool has_duplicates(const std::vector<T>& list, Key T::*key) {
+  std::set<Key> seen;
+  return !std::ranges::all_of(list, [&](const T& item) { return seen.insert(item.*key).second; });
+}
+
+// "${ARCH}" stands for one of the packed architectures.
+bool source_exists(const Contents& contents, const std::string& source) {
+  constexpr std::string_view kVariable = "${ARCH}";
+  const auto at = source.find(kVariable);
+  if (at == std::string::npos) return contents.tree.contains(source);
+  for (const auto architecture : {Architecture::amd64, Architecture::arm64}) {
+    std::string path = source;
+    for (auto found = at; found != std::string::npos; found = path.find(kVariable)) path.replace(found, kVariable.size(), base::name(architecture));
+    if (contents.tree.contains(path)) return true;
+  }
+  return false;
+}
+
+// A path may not be a file and a folder at once: extract would fail half-way.
+Result<void> check_tree(const Contents& contents) {
+  for (const auto& [path, file] : contents.tree) {
+    for (auto slash = path.find('/'); slash != std::string::npos; slash = path.find('/', slash + 1)) {
+      if (contents.tree.contains(path.substr(0, slash))) {
+        return fail(ErrorCode::corrupt, "the tree holds {} as a file and as a folder", base::printable(path.substr(0, slash)));
+      }
+    }
+  }
+  return {};
+}
+
+Result<void> check_names(const Contents& contents) {
+  if (has_duplicates(contents.apps, &App::name)) return fail(ErrorCode::corrupt, "two apps have one name");
+  if (has_duplicates(contents.images, &Image::name)) return fail(ErrorCode::corrupt, "two images have one name");
+  if (has_duplicates(contents.stubs, &Stub::architecture)) return fail(ErrorCode::corrupt, "two stubs are for one architecture");
+  for (const auto& image : contents.images) {
+    if (has_duplicates(image.platforms, &Image::Platform::architecture)) {
+      return fail(ErrorCode::corrupt, "image {} has an architecture twice", base::printable(image.name));
+    }
+  }
+  for (const auto& app : contents.apps) {
+    const auto under = contents.tree.lower_bound(app.root + "/");
+    const bool has_files = contents.tree.contains(app.root) || (under != contents.tree.end() && under->first.starts_with(app.root + "/"));
+    if (!has_files) return fail(ErrorCode::corrupt, "app {} has no files under {}", base::printable(app.name), base::printable(app.root));
+    for (const auto& need : app.needs) {
+      if (contents.find_app(need) == nullptr) return fail(ErrorCode::corrupt, "app {} needs {}, which is not there", base::printable(app.name), base::printable(need));
+    }
+  }
+  for (const auto& app : contents.launch) {
+    if (contents.find_app(app) == nullptr) return fail(ErrorCode::corrupt, "\"launch\" names app {}, which is not there", base::printable(app));
+  }
+  for (const auto& file : contents.host_files) {
+    if (!source_exists(contents, file.source)) {
+      return fail(ErrorCode::corrupt, "host file {}: its source {} is not in the tree", base::printable(file.destination), base::printable(file.source));
+    }
+  }
+  if (contents.base_document && !contents.tree.contains(*contents.base_document)) {
+    return fail(ErrorCode::corrupt, "\"baseDocument\" names {}, which is not in the tree", base::printable(*contents.base_document));
+  }
+  return check_tree(contents);
+}
+
+}  // namespace
+
+Result<Contents> parse_contents(std::string_view json) {
+  SEALIFT_ASSIGN(const auto document, json::parse(json, {.bytes = kMaxContentsSize, .depth = 16}));
+  SEALIFT_ASSIGN(const auto fields, Fields::of(document, "contents"));
+  Contents contents;
+  SEALIFT_TRY(fields.read("name", contents.name));
+  SEALIFT_TRY(fields.read("version", contents.version));
+  SEALIFT_TRY(fields.read("createdBy", contents.created_by));
+  SEALIFT_TRY(fields.read("compressors", contents.compressors));
+  SEALIFT_TRY(fields.read("environment", contents.environment));
+  SEALIFT_TRY(fields.read("labels", contents.labels));
+  SEALIFT_TRY(fields.read("launch", contents.launch));
+  if (fields.has("baseDocument")) {
+    std::string path;
+    SEALIFT_TRY(fields.read_name("baseDocument", path));
+    contents.base_document = path;
+  }
+  SEALIFT_TRY(parse_tree(fields, contents));
+  SEALIFT_TRY(parse_lists(fields, contents));
+  SEALIFT_TRY(check_names(contents));
+  return contents;
+}
+
+}  // namespace sealift::format
