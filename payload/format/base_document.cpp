@@ -1,0 +1,225 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "payload/format/base_document.h"
+
+#include <algorithm>
+#include <array>
+#include <initializer_list>
+
+#include "payload/base/safe_path.h"
+#include "payload/base/text.h"
+#include "payload/yaml/node.h"
+
+namespace sealift::format {
+namespace {
+
+// Reads one mapping strictly; the first problem ends the reading (a base is written by one packer, not by a site).
+class Fields {
+ public:
+  static Result<Fields> of(const yaml::Node& node, std::string_view where, std::initializer_list<std::string_view> known) {
+    if (node.kind != yaml::Kind::mapping) return fail(ErrorCode::invalid_input, "{}:{}:{}: a mapping is expected here", where, node.line, node.column);
+    for (const auto& [key, value] : node.members) {
+      if (std::ranges::contains(known, key)) continue;
+      const auto near = base::nearest(key, std::span(known.begin(), known.size()));
+      return fail(ErrorCode::invalid_input, "{}:{}:{}: the field \"{}\" is not known{}", where, value.line, value.column, base::printable(key),
+                  near ? std::format(", did you mean \"{}\"?", *near) : "");
+    }
+    return Fields(node, where);
+  }
+  const yaml::Node* find(std::string_view key) const { return node_->find(key); }
+  Result<std::string> text(std::string_view key) const {
+    const auto* node = node_->find(key);
+    const auto value = node == nullptr ? std::nullopt : node->as_string();
+    if (!value || value->empty()) return bad(node, std::format("\"{}\" must be a text", key));
+    return *value;
+  }
+  std::string text_or(std::string_view key, std::string_view otherwise) const {
+    const auto* node = node_->find(key);
+    return node == nullptr ? std::string(otherwise) : node->as_string().value_or(std::string(otherwise));
+  }
+  std::unexpected<Error> bad(const yaml::Node* node, std::string_view what) const {
+    const yaml::Node& at = node == nullptr ? *node_ : *node;
+    return fail(ErrorCode::invalid_input, "{}:{}:{}: {}", where_, at.line, at.column, what);
+  }
+
+ private:
+  Fields(const yaml::Node& node, std::string_view where) : node_(&node), where_(where) {}
+  const yaml::Node* node_;
+  std::string where_;
+};
+
+Result<uint64_t> quantity(const Fields& fields, std::string_view key) {
+  const auto* node = fields.find(key);
+  if (node == nullptr) return 0;
+  const std::string text = node->as_string().value_or("");
+  uint64_t factor = 1;
+  std::string_view digits = text;
+  for (const auto& [suffix, value] : {std::pair<std::string_view, uint64_t>{"Ki", 1ULL << 10}, {"Mi", 1ULL << 20}, {"Gi", 1ULL << 30}, {"Ti", 1ULL << 40}}) {
+    if (digits.ends_with(suffix)) {
+      factor = value;
+      digits.remove_suffix(2);
+      break;
+    }
+  }
+  const auto value = base::parse_u64(digits);
+  if (!value || *value > (UINT64_MAX / factor)) return fields.bad(node, std::format("\"{}\" must be a size like 1700Mi or 4Gi", key));
+  return *value * factor;
+}
+
+Result<uint32_t> mode_of(const Fields& fields) {
+  const std::string text = fields.text_or("mode", "0644");
+  uint32_t mode = 0;
+  if (text.empty() || text.size() > 5) return fields.bad(fields.find("mode"), "the mode must be octal digits in quotes, like \"0644\"");
+  for (const char c : text) {
+    if (c < '0' || c > '7') return fields.bad(fields.find("mode"), "the mode must be octal digits in quotes, like \"0644\"");
+    mode = mode * 8 + static_cast<uint32_t>(c - '0');
+  }
+  return mode;
+}
+
+Result<HostRole> role_of(const Fields& fields) {
+  const auto role = parse_host_role(fields.text_or("role", "all"));
+  if (!role) return fields.bad(fields.find("role"), "the role must be all, control-plane or worker");
+  return *role;
+}
+
+Result<HostFile> parse_file(const yaml::Node& node, std::string_view where) {
+  SEALIFT_ASSIGN(const auto fields, Fields::of(node, where, {"source", "destination", "mode", "owner", "role", "template"}));
+  HostFile out;
+  SEALIFT_ASSIGN(out.source, fields.text("source"));
+  SEALIFT_ASSIGN(out.destination, fields.text("destination"));
+  if (auto safe = base::safe_relative_path(out.source); !safe) return fields.bad(&node, safe.error().what);
+  if (auto safe = base::safe_absolute_path(out.destination); !safe) return fields.bad(&node, safe.error().what);
+  SEALIFT_ASSIGN(out.mode, mode_of(fields));
+  SEALIFT_ASSIGN(out.role, role_of(fields));
+  const std::string owner_text = fields.text_or("owner", "0:0");
+  const auto owner = base::split(owner_text, ':');
+  const auto uid = owner.size() == 2 ? base::parse_u64(owner[0]) : std::nullopt;
+  const auto gid = owner.size() == 2 ? base::parse_u64(owner[1]) : std::nullopt;
+  if (!uid || !gid || *uid > 0xfffffffeU || *gid > 0xfffffffeU) return fields.bad(fields.find("owner"), "the owner must be \"uid:gid\" in numbers");
+  out.uid = static_cast<uint32_t>(*uid);
+  out.gid = static_cast<uint32_t>(*gid);
+  if (const auto* flag = fields.find("template")) {
+    if (!flag->as_bool()) return fields.bad(flag, "\"template\" must be true or false");
+    out.is_template = *flag->as_bool();
+  }
+  return out;
+}
+
+Result<BaseUnit> parse_unit(const yaml::Node& node, std::string_view where) {
+  SEALIFT_ASSIGN(const auto fields, Fields::of(node, where, {"name", "start"}));
+  BaseUnit out;
+  SEALIFT_ASSIGN(out.name, fields.text("name"));
+  const std::string start = fields.text_or("start", "now");
+  if (start != "now" && start != "kubeadm") return fields.bad(fields.find("start"), "\"start\" must be now or kubeadm");
+  out.start_now = start == "now";
+  return out;
+}
+
+Result<std::map<std::string, std::string>> parse_texts(const Fields& fields, std::string_view key) {
+  std::map<std::string, std::string> out;
+  const auto* node = fields.find(key);
+  if (node == nullptr) return out;
+  if (node->kind != yaml::Kind::mapping) return fields.bad(node, std::format("\"{}\" must be a mapping of names to texts", key));
+  for (const auto& [name, value] : node->members) {
+    const auto text = value.as_string();
+    if (!text) return fields.bad(&value, std::format("\"{}\" must be a text", base::printable(name)));
+    out[name] = *text;
+  }
+  return out;
+}
+
+template <class T>
+Result<std::vector<T>> parse_list(const Fields& fields, std::string_view key, std::string_view where,
+                                  Result<T> (*parse)(const yaml::Node&, std::string_view)) {
+  std::vector<T> out;
+  const auto* node = fields.find(key);
+  if (node == nullptr) return out;
+  if (node->kind != yaml::Kind::sequence) return fields.bad(node, std::format("\"{}\" must be a list", key));
+  for (const auto& item : node->items) {
+    SEALIFT_ASSIGN(auto value, parse(item, where));
+    out.push_back(std::move(value));
+  }
+  return out;
+}
+
+Result<std::string> parse_word(const yaml::Node& node, std::string_view where) {
+  const auto text = node.as_string();
+  if (!text || text->empty()) return fail(ErrorCode::invalid_input, "{}:{}:{}: a word is expected here", where, node.line, node.column);
+  return *text;
+}
+
+Result<uint16_t> parse_port(const yaml::Node& node, std::string_view where) {
+  const auto port = node.as_u64();
+  if (!port || *port == 0 || *port > 65535) return fail(ErrorCode::invalid_input, "{}:{}:{}: a port is a number from 1 to 65535", where, node.line, node.column);
+  return static_cast<uint16_t>(*port);
+}
+
+Result<void> parse_roles(const Fields& spec, std::string_view where, BaseDocument& out) {
+  if (const auto* ports = spec.find("ports")) {
+    SEALIFT_ASSIGN(const auto fields, Fields::of(*ports, where, {"all", "control-plane", "worker"}));
+    for (const auto role : {HostRole::all, HostRole::control_plane, HostRole::worker}) {
+      SEALIFT_ASSIGN(out.ports[role], parse_list<uint16_t>(fields, name(role), where, parse_port));
+    }
+  }
+  if (const auto* minimum = spec.find("minimum")) {
+    SEALIFT_ASSIGN(const auto fields, Fields::of(*minimum, where, {"control-plane", "worker"}));
+    for (const auto role : {HostRole::control_plane, HostRole::worker}) {
+      const auto* node = fields.find(name(role));
+      if (node == nullptr) continue;
+      SEALIFT_ASSIGN(const auto values, Fields::of(*node, where, {"cpus", "memory", "disk"}));
+      Minimum& wanted = out.minimum[role];
+      SEALIFT_ASSIGN(const auto cpus, quantity(values, "cpus"));
+      wanted.cpus = static_cast<uint32_t>(std::min<uint64_t>(cpus, 4096));
+      SEALIFT_ASSIGN(wanted.memory_bytes, quantity(values, "memory"));
+      SEALIFT_ASSIGN(wanted.disk_bytes, quantity(values, "disk"));
+    }
+  }
+  return {};
+}
+
+Result<void> parse_spec(const yaml::Node& node, std::string_view where, BaseDocument& out) {
+  SEALIFT_ASSIGN(const auto spec, Fields::of(node, where, {"kubernetesVersion", "criSocket", "images", "tools", "files", "units", "modules", "sysctls",
+                                                           "ports", "minimum", "kubeadm"}));
+  SEALIFT_ASSIGN(out.kubernetes_version, spec.text("kubernetesVersion"));
+  SEALIFT_ASSIGN(out.cri_socket, spec.text("criSocket"));
+  SEALIFT_ASSIGN(out.images, parse_texts(spec, "images"));
+  if (!out.images.contains("sandbox")) return spec.bad(spec.find("images"), "\"images\" must name the role sandbox");
+  SEALIFT_ASSIGN(out.tools, parse_texts(spec, "tools"));
+  for (const auto* tool : {"kubeadm", "kubectl", "helm", "ctr"}) {
+    if (!out.tools.contains(tool)) return spec.bad(spec.find("tools"), std::format("\"tools\" must name {}", tool));
+  }
+  SEALIFT_ASSIGN(out.files, parse_list<HostFile>(spec, "files", where, parse_file));
+  SEALIFT_ASSIGN(out.units, parse_list<BaseUnit>(spec, "units", where, parse_unit));
+  SEALIFT_ASSIGN(out.modules, parse_list<std::string>(spec, "modules", where, parse_word));
+  SEALIFT_ASSIGN(out.sysctls, parse_texts(spec, "sysctls"));
+  out.kubeadm = spec.text_or("kubeadm", "");
+  return parse_roles(spec, where, out);
+}
+
+}  // namespace
+
+Result<BaseDocument> parse_base_document(std::string_view text, std::string_view where) {
+  SEALIFT_ASSIGN(const auto documents, yaml::parse(text, where));
+  if (documents.size() != 1) return fail(ErrorCode::invalid_input, "{}: exactly one document is expected, there are {}", where, documents.size());
+  SEALIFT_ASSIGN(const auto top, Fields::of(documents[0], where, {"apiVersion", "kind", "metadata", "spec"}));
+  if (top.text_or("apiVersion", "") != "sealift.dev/v1" || top.text_or("kind", "") != "Base") {
+    return top.bad(top.find("kind"), "apiVersion must be sealift.dev/v1 and kind Base");
+  }
+  BaseDocument out;
+  const auto* metadata = top.find("metadata");
+  const auto* spec = top.find("spec");
+  if (metadata == nullptr || spec == nullptr) return top.bad(nullptr, "metadata and spec must be there");
+  SEALIFT_ASSIGN(const auto fields, Fields::of(*metadata, where, {"name"}));
+  SEALIFT_ASSIGN(out.name, fields.text("name"));
+  SEALIFT_TRY(parse_spec(*spec, where, out));
+  return out;
+}
+
+std::string expand_architecture(std::string_view path, Architecture architecture) {
+  std::string out(path);
+  const std::string_view mark = "${ARCH}";
+  for (size_t at = out.find(mark); at != std::string::npos; at = out.find(mark, at)) out.replace(at, mark.size(), base::name(architecture));
+  return out;
+}
+
+}  // namespace sealift::format

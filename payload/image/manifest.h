@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Manifests, indexes and image configurations of OCI and Docker (schema 2), read from their exact bytes. They are
+// never written again: what is packed is what the source gave. Source: OCI image specification 1.1.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "payload/base/bytes.h"
+#include "payload/base/error.h"
+#include "payload/base/platform.h"
+#include "payload/hash/digest.h"
+
+namespace sealift::image {
+
+inline constexpr std::string_view kOciManifest = "application/vnd.oci.image.manifest.v1+json";
+inline constexpr std::string_view kOciIndex = "application/vnd.oci.image.index.v1+json";
+inline constexpr std::string_view kDockerManifest = "application/vnd.docker.distribution.manifest.v2+json";
+inline constexpr std::string_view kDockerList = "application/vnd.docker.distribution.manifest.list.v2+json";
+inline constexpr size_t kMaxManifestBytes = size_t{4} << 20;
+
+struct Descriptor {
+  std::string media_type;
+  Digest digest;
+  uint64_t size = 0;
+  std::optional<Architecture> architecture;  // of platform, for linux; else none
+  bool other_platform = false;               // a platform stands there, but it is none of ours
+  std::string reference_name;                // annotation org.opencontainers.image.ref.name
+};
+
+struct Manifest {
+  std::string media_type;
+  Descriptor config;
+  std::vector<Descriptor> layers;
+};
+
+struct Index {
+  std::string media_type;
+  std::vector<Descriptor> manifests;
+};
+
+bool is_index(std::string_view media_type);
+bool is_manifest(std::string_view media_type);
+
+// `media_type` is what the source says (descriptor or Content-Type); empty: taken from the document. A document that
+// names another type for itself, schema 1, foreign layers and more than 1024 entries are invalid_input.
+Result<std::variant<Manifest, Index>> parse_manifest(ByteView bytes, std::string_view media_type);
+
+// The architecture an image configuration names; none for other systems.
+Result<std::optional<Architecture>> parse_config_architecture(ByteView bytes);
+
+// "application/vnd.oci.image.layer.v1.tar+gzip" and the like.
+enum class LayerCompression { none, gzip, zstd };
+Result<LayerCompression> layer_compression(std::string_view media_type);
+
+}  // namespace sealift::image
