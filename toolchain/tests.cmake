@@ -39,7 +39,7 @@ endif()
 
 if(NOT SEALIFT_THREADED_TESTS_ONLY)
   foreach(suite conformance sim)
-    file(GLOB sources CONFIGURE_DEPENDS "tests/${suite}/*_test.cpp")
+    file(GLOB sources CONFIGURE_DEPENDS "tests/${suite}/*.cpp")
     if(sources)
       sealift_test(${suite} ${suite} SOURCES ${sources} LINK runtime_steps runtime_report runtime_node)
     endif()

@@ -60,8 +60,8 @@ class NoJournal final : public Journal {
 
 class FileJournal final : public Journal {
  public:
-  // Appends a run to `<directory>/journal.jsonl`; the directory must exist. Holds an flock on the file: a second
-  // Sealift with the same state directory gets `busy`. A file over half a MiB is set aside as journal.1.jsonl first.
+  // Appends a run to `<directory>/journal.jsonl`; the directory must exist. Holds an flock on
+  // `<directory>/lock`: a second Sealift with the same state directory gets `busy`. A file over half a MiB is set aside as journal.1.jsonl first.
   static Result<std::unique_ptr<FileJournal>> open(const std::string& directory, const RunHeader& header, Clock& clock);
 
   void begin(const std::string& host, const StepId& step, const Digest& inputs) override;
@@ -72,11 +72,11 @@ class FileJournal final : public Journal {
   std::optional<Error> trouble() const;
 
  private:
-  FileJournal(base::Fd fd, Clock& clock) : fd_(std::move(fd)), clock_(clock) {}
+  FileJournal(base::Fd fd, base::Fd lock, Clock& clock) : fd_(std::move(fd)), lock_(std::move(lock)), clock_(clock) {}
   enum class Sync { no, yes };
   void append(std::string line, Sync sync);
 
-  base::Fd fd_;
+  base::Fd fd_, lock_;
   Clock& clock_;
   mutable std::mutex mutex_;
   std::optional<Error> trouble_;

@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runtime/cli/arguments.h"
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <format>
+
+#include "payload/base/text.h"
+
+namespace sealift::cli {
+namespace {
+
+constexpr std::string_view kVerbs[] = {"apply", "plan", "status", "kubeconfig", "config", "verify", "list", "extract", "info", "help"};
+
+void add_delivery_options(CLI::App& app, Arguments& out) {
+  app.add_option("-c,--config", out.config, "the site's cluster.yaml")->type_name("FILE");
+  app.add_option("--state", out.state, "folder for this cluster's journal [~/.local/state/sealift/<cluster>]")->type_name("DIR");
+  app.add_flag("--accept-new-host-keys", out.accept_new_host_keys, "trust SSH host keys seen for the first time, and remember them");
+}
+
+void add_common_options(CLI::App& app, Arguments& out) {
+  app.add_option("--payload", out.payload, "work with the payload of this artifact or payload file instead of the program's own")
+      ->type_name("FILE");
+  app.add_option_function<std::string>("--log-format", [&out](const std::string& value) { out.json = value == "json"; },
+                                       "text or json: one JSON object a line")
+      ->type_name("FORMAT")
+      ->check(CLI::IsMember({"text", "json"}));
+  app.add_flag("-v,--verbose", out.verbose, "say more");
+}
+
+// What the parser says, as one sentence with the nearest known word.
+Error usage_error(const std::string& program, const std::vector<std::string>& arguments, const CLI::ParseError& error) {
+  std::string what = error.what();
+  std::ranges::replace(what, '\n', ' ');
+  while (!what.empty() && (what.back() == '.' || what.back() == ' ')) what.pop_back();
+  if (!arguments.empty() && !arguments.front().starts_with('-')) {
+    if (std::ranges::find(kVerbs, arguments.front()) == std::end(kVerbs)) {
+      what = std::format("unknown command {}", base::printable(arguments.front()));
+      if (auto near = base::nearest(arguments.front(), kVerbs)) what += std::format(", did you mean {}?", *near);
+    }
+  }
+  return Error{ErrorCode::usage, std::format("{}; {} --help lists what there is", what, program), {}};
+}
+
+Result<Verb> needs_config(const Arguments& out, Verb verb, std::string_view command, const std::string& program) {
+  if (out.config) return verb;
+  return fail(ErrorCode::usage, "{} needs --config FILE; {} config init prints a template to start from", command, program);
+}
+
+}  // namespace
+
+std::string first_help(const std::string& program) {
+  return std::format(
+      "This file holds a Kubernetes cluster and its applications, and delivers them to hosts over SSH.\n"
+      "\n"
+      "  {0} --info                          what is in it\n"
+      "  {0} config init > cluster.yaml      a template; fill in the site's hosts\n"
+      "  {0} plan --config cluster.yaml      what would be done; changes nothing\n"
+      "  {0} --config cluster.yaml           make it so; the same again after any failure\n"
+      "\n"
+      "{0} --help lists everything.\n",
+      program);
+}
+
+Result<Arguments> parse_arguments(const std::string& program, const std::vector<std::string>& arguments) {
+  Arguments out;
+  CLI::App app("Delivers the Kubernetes cluster and the applications in this file to hosts over SSH.", program);
+  app.set_help_flag("-h,--help", "this text");
+  app.get_formatter()->column_width(34);
+  app.footer(std::format("{0} --config cluster.yaml alone is the same as {0} apply --config cluster.yaml.\nExit codes are 0 for success and "
+                         "the table in OPERATIONS.md: 2 usage, 3 configuration,\n4 unsupported, 5 damaged artifact, 8 unreachable, "
+                         "9 login, 10 busy, 12 preflight, 14 partial.",
+                         program));
+  bool version = false, licenses = false, info_flag = false, list_flag = false, check_flag = false;
+  app.add_flag("--version", version, "the version of this program");
+  app.add_flag("--licenses", licenses, "the licences of this program and of all that is linked into it");
+  app.add_flag("--info", info_flag, "same as info");
+  app.add_flag("--list", list_flag, "same as list");
+  app.add_flag("--check", check_flag, "same as verify");
+  add_delivery_options(app, out);
+  add_common_options(app, out);
+
+  auto* apply = app.add_subcommand("apply", "make the cluster as cluster.yaml says, from whatever state the hosts are in");
+  auto* plan = app.add_subcommand("plan", "look at all hosts and say what apply would do; changes nothing");
+  auto* status = app.add_subcommand("status", "how the cluster is, and how the last run ended");
+  auto* kubeconfig = app.add_subcommand("kubeconfig", "print the administrator's kubeconfig (a secret)");
+  auto* config = app.add_subcommand("config", "about cluster.yaml");
+  auto* config_init = config->add_subcommand("init", "print a commented cluster.yaml to start from");
+  auto* verify = app.add_subcommand("verify", "read and check every byte of the artifact");
+  auto* list = app.add_subcommand("list", "list applications, images and files in the artifact");
+  auto* extract = app.add_subcommand("extract", "write files and images out of the artifact into a folder");
+  auto* info = app.add_subcommand("info", "what the artifact is, in a few lines");
+  config->require_subcommand(1);
+  for (auto* command : {apply, plan, status, kubeconfig}) add_delivery_options(*command, out);
+  for (auto* command : {apply, plan, status, kubeconfig, verify, list, extract, info}) add_common_options(*command, out);
+  bool dry_run = false;
+  app.add_flag("--dry-run", dry_run, "same as plan");
+  apply->add_flag("--dry-run", dry_run, "same as plan");
+  plan->add_flag("--offline", out.offline, "connect to no host: check the configuration against the artifact only");
+  plan->add_flag("--dry-run", dry_run)->group("");
+  extract->add_option("-C,--to", out.to, "the folder; made if it is not there")->type_name("DIR")->required();
+  extract->add_option("paths", out.paths, "files or folders of the artifact's tree [all, if no image is named]")->type_name("PATH");
+  extract->add_option("--image", out.images, "an image, into an OCI layout in DIR/images [all, if nothing is named]")->type_name("NAME");
+  extract->add_flag("--overwrite", out.overwrite, "replace files that are there already");
+  app.require_subcommand(0, 1);
+
+  try {
+    std::vector<std::string> reversed(arguments.rbegin(), arguments.rend());  // as the parser wants it
+    app.parse(reversed);
+  } catch (const CLI::CallForHelp&) {
+    out.verb = Verb::help;
+    out.text = app.help();
+    return out;
+  } catch (const CLI::ParseError& error) {
+    return fail(usage_error(program, arguments, error));
+  }
+  if (version) out.verb = Verb::version;
+  else if (licenses) out.verb = Verb::licenses;
+  else if (info_flag || info->parsed()) out.verb = Verb::info;
+  else if (list_flag || list->parsed()) out.verb = Verb::list;
+  else if (check_flag || verify->parsed()) out.verb = Verb::verify;
+  else if (extract->parsed()) out.verb = Verb::extract;
+  else if (config_init->parsed()) out.verb = Verb::config_init;
+  else if (plan->parsed() || (dry_run && (apply->parsed() || out.config))) { SEALIFT_ASSIGN(out.verb, needs_config(out, Verb::plan, "plan", program)); }
+  else if (apply->parsed()) { SEALIFT_ASSIGN(out.verb, needs_config(out, Verb::apply, "apply", program)); }
+  else if (status->parsed()) { SEALIFT_ASSIGN(out.verb, needs_config(out, Verb::status, "status", program)); }
+  else if (kubeconfig->parsed()) { SEALIFT_ASSIGN(out.verb, needs_config(out, Verb::kubeconfig, "kubeconfig", program)); }
+  else if (out.config) out.verb = Verb::apply;
+  else if (!arguments.empty()) return fail(ErrorCode::usage, "nothing to do: name a command or --config FILE; {} --help lists what there is", program);
+  return out;
+}
+
+}  // namespace sealift::cli
