@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "payload/writer/output_file.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdio>
+#include <cstdlib>
+
+namespace sealift::writer {
+namespace {
+
+constexpr uint64_t kBlock = 4096;  // offsets that agree modulo this let file systems share extents
+constexpr uint64_t kBufferSize = uint64_t{1} << 20;
+
+std::string hidden_name(const std::string& path) {
+  const auto slash = path.rfind('/');
+  const std::string file = slash == std::string::npos ? path : path.substr(slash + 1);
+  return std::format("{}/.{}.{}.tmp", folder_of(path), file, ::getpid());
+}
+
+Result<void> copy_by_hand(int from, uint64_t from_offset, int to, uint64_t to_offset, uint64_t size) {
+  Bytes buffer(static_cast<size_t>(std::min(size, kBufferSize)));
+  while (size != 0) {
+    const auto part = std::span(buffer).first(static_cast<size_t>(std::min(size, kBufferSize)));
+    SEALIFT_TRY(base::pread_exact(from, from_offset, part));
+    SEALIFT_TRY(base::pwrite_all(to, to_offset, part));
+    from_offset += part.size();
+    to_offset += part.size();
+    size -= part.size();
+  }
+  return {};
+}
+
+// What copy_file_range managed before it declined; the rest is for the loop by hand.
+uint64_t copy_in_kernel(int from, uint64_t from_offset, int to, uint64_t to_offset, uint64_t size) {
+  uint64_t done = 0;
+  while (done < size) {
+    auto in = static_cast<off_t>(from_offset + done);
+    auto out = static_cast<off_t>(to_offset + done);
+    uint64_t count = size - done;
+    // An unaligned beginning goes first, alone, so that the body can be shared.
+    const uint64_t ahead = (kBlock - (from_offset + done) % kBlock) % kBlock;
+    if (ahead != 0 && ahead < count && (to_offset + done) % kBlock == (from_offset + done) % kBlock) count = ahead;
+    const ssize_t copied = ::copy_file_range(from, &in, to, &out, static_cast<size_t>(std::min(count, uint64_t{1} << 30)), 0);
+    if (copied < 0 && errno == EINTR) continue;
+    if (copied <= 0) break;  // EXDEV, ENOSYS, EINVAL…, or the end of the source: the loop by hand names it
+    done += static_cast<uint64_t>(copied);
+  }
+  return done;
+}
+
+}  // namespace
+
+std::string folder_of(const std::string& path) {
+  const auto slash = path.rfind('/');
+  if (slash == std::string::npos) return ".";
+  return slash == 0 ? "/" : path.substr(0, slash);
+}
+
+Result<OutputFile> OutputFile::create(const std::string& path) {
+  const std::string folder = folder_of(path);
+  // To be given a name later the file is reached through /proc.
+  if (::access("/proc/self/fd", X_OK) == 0) {
+    const int fd = ::open(folder.c_str(), O_RDWR | O_TMPFILE | O_CLOEXEC, 0600);
+    if (fd >= 0) return OutputFile(base::Fd(fd), path, {});
+  }
+  const std::string temporary = hidden_name(path);
+  ::unlink(temporary.c_str());  // of an earlier process with our number
+  SEALIFT_ASSIGN(auto fd, base::open_file(temporary, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, 0600));
+  return OutputFile(std::move(fd), path, temporary);
+}
+
+OutputFile::~OutputFile() {
+  if (!temporary_.empty()) ::unlink(temporary_.c_str());
+}
+
+Result<void> OutputFile::commit(unsigned mode) {
+  if (::fchmod(fd_.get(), mode) != 0 && errno != EPERM) return fail_errno(errno, "chmod " + path_);  // FAT has no modes: EPERM
+  if (::fsync(fd_.get()) != 0) return fail_errno(errno, "sync " + path_);
+  if (temporary_.empty()) {
+    const std::string hidden = hidden_name(path_);
+    const std::string self = std::format("/proc/self/fd/{}", fd_.get());
+    ::unlink(hidden.c_str());
+    if (::linkat(AT_FDCWD, self.c_str(), AT_FDCWD, hidden.c_str(), AT_SYMLINK_FOLLOW) != 0) return fail_errno(errno, "link " + hidden);
+    temporary_ = hidden;
+  }
+  if (::rename(temporary_.c_str(), path_.c_str()) != 0) return fail_errno(errno, "rename to " + path_);
+  temporary_.clear();
+  return base::sync_directory(folder_of(path_));
+}
+
+Result<void> copy_range(int from, uint64_t from_offset, int to, uint64_t to_offset, uint64_t size) {
+  const uint64_t done = copy_in_kernel(from, from_offset, to, to_offset, size);
+  return copy_by_hand(from, from_offset + done, to, to_offset + done, size - done);
+}
+
+Result<void> copy_range(const base::RandomAccessFile& from, uint64_t from_offset, int to, uint64_t to_offset, uint64_t size) {
+  if (from.fd() >= 0) return copy_range(from.fd(), from.fd_offset() + from_offset, to, to_offset, size);
+  Bytes buffer(static_cast<size_t>(std::min(size, kBufferSize)));
+  while (size != 0) {
+    const auto part = std::span(buffer).first(static_cast<size_t>(std::min(size, kBufferSize)));
+    SEALIFT_TRY(from.read_at(from_offset, part));
+    SEALIFT_TRY(base::pwrite_all(to, to_offset, part));
+    from_offset += part.size();
+    to_offset += part.size();
+    size -= part.size();
+  }
+  return {};
+}
+
+}  // namespace sealift::writer

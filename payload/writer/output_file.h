@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// A file that appears under its name only when it is complete, and the copying of ranges between files.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "payload/base/fd.h"
+#include "payload/base/file.h"
+
+namespace sealift::writer {
+
+// The folder part of a path, "." if it has none.
+std::string folder_of(const std::string& path);
+
+class OutputFile {
+ public:
+  // Nothing is visible at `path` until commit(). On file systems without unnamed files a hidden name is used meanwhile.
+  static Result<OutputFile> create(const std::string& path);
+  OutputFile(OutputFile&& other) noexcept
+      : fd_(std::move(other.fd_)), path_(std::move(other.path_)), temporary_(std::exchange(other.temporary_, {})) {}
+  OutputFile& operator=(OutputFile&&) = delete;
+  ~OutputFile();  // without commit() nothing is left
+
+  int fd() const { return fd_.get(); }
+  // Sets the mode, syncs, gives the file its name (replacing what had it), syncs the folder.
+  Result<void> commit(unsigned mode);
+
+ private:
+  OutputFile(base::Fd fd, std::string path, std::string temporary)
+      : fd_(std::move(fd)), path_(std::move(path)), temporary_(std::move(temporary)) {}
+  base::Fd fd_;
+  std::string path_;
+  std::string temporary_;  // the hidden name, empty if the file has none
+};
+
+// Copies within the kernel, sharing extents where the file system can; by read and write where it can't.
+// A source that ends early is `truncated`.
+Result<void> copy_range(int from, uint64_t from_offset, int to, uint64_t to_offset, uint64_t size);
+// From a file that may have no descriptor.
+Result<void> copy_range(const base::RandomAccessFile& from, uint64_t from_offset, int to, uint64_t to_offset, uint64_t size);
+
+}  // namespace sealift::writer

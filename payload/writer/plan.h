@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Decides which stored frames make up a payload, in which order and at which offsets; writes nothing. Its result depends
+// on what is stored, never on the order in which it came or on threads.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "payload/format/contents.h"
+#include "payload/format/index.h"
+#include "payload/format/reader.h"
+#include "payload/writer/frame_workers.h"
+
+namespace sealift::writer {
+
+enum class Form {
+  base,    // lies in a base
+  raw,     // own frames in the spool, none compressed
+  framed,  // own frames in the spool, compressed where that is worth it
+  small,   // plain in the spool; shares a frame with others
+};
+
+struct StoredObject {
+  uint64_t size = 0;
+  Form form = Form::small;
+  uint64_t spool_offset = 0;                                 // small
+  std::vector<std::shared_ptr<const SpooledFrame>> frames;   // raw, framed
+  size_t base = 0;                                           // base: number of the base
+};
+
+using StoredObjects = std::map<Digest, StoredObject>;
+
+// Small objects that share one frame.
+struct Pack {
+  std::vector<Digest> objects;  // in the order of their bytes
+  uint64_t size = 0;
+  std::shared_ptr<const SpooledFrame> frame;  // set when it is stored
+};
+
+// A frame at its place, and where its stored bytes come from.
+struct PlacedFrame {
+  format::Frame frame;                           // offset in the payload
+  const format::PayloadReader* base = nullptr;   // null = the spool
+  uint64_t source_offset = 0;                    // in the base's payload or in the spool
+  bool aligned = false;                          // begins a raw object that is served in place
+};
+
+struct Layout {
+  std::vector<PlacedFrame> frames;
+  std::vector<format::IndexObject> objects;
+  std::vector<format::IndexPiece> pieces;
+  base::FileOffset data_end = 0;  // where the metadata begins
+  uint64_t base_frames = 0;
+};
+
+// Small objects by their first path in the tree, then digest; packs of about 1 MiB, so that one file costs little to read.
+std::vector<Pack> pack_small_objects(const StoredObjects& objects, const format::Contents& contents);
+
+// Bases first, as they were; then packs; then objects with frames of their own, those that are served in place last,
+// each by first path in the tree, then digest. Call when all frames are stored.
+Result<Layout> lay_out(const StoredObjects& objects, const std::vector<Pack>& packs,
+                       const std::vector<const format::PayloadReader*>& bases, const format::Contents& contents);
+
+}  // namespace sealift::writer
