@@ -60,6 +60,12 @@ const CodeInfo& info(ErrorCode code) {
 }  // namespace
 
 std::string_view name(ErrorCode code) { return info(code).name; }
+std::optional<ErrorCode> parse_error_code(std::string_view text) {
+  for (const auto& entry : kCodes) {
+    if (entry.name == text) return entry.code;
+  }
+  return std::nullopt;
+}
 int exit_code(ErrorCode code) { return info(code).exit; }
 
 std::string Error::text() const {

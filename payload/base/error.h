@@ -7,6 +7,7 @@
 
 #include <expected>
 #include <format>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -52,6 +53,7 @@ enum class ErrorCode {
 
 // Stable spelling for JSON events and tests, e.g. "host_key_changed".
 std::string_view name(ErrorCode code);
+std::optional<ErrorCode> parse_error_code(std::string_view name);
 
 // The documented exit code (runtime/OPERATIONS.md lists them). Never 0.
 int exit_code(ErrorCode code);
