@@ -1,0 +1,373 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "payload/writer/writer.h"
+
+#include <catch2/catch_test_macros.hpp>
+
+#include <algorithm>
+#include <cstring>
+#include <random>
+#include <set>
+#include <sys/stat.h>
+
+#include "payload/format/index.h"
+#include "payload/format/layout.h"
+#include "tests/support/temporary_folder.h"
+
+using namespace sealift;
+using sealift::base::as_bytes;
+using sealift::tests::TemporaryFolder;
+using sealift::writer::Options;
+using sealift::writer::PayloadWriter;
+using sealift::writer::Storage;
+
+namespace {
+
+constexpr size_t kMiB = size_t{1} << 20;
+
+Bytes noise(size_t size, uint32_t seed) {
+  std::mt19937 random(seed);
+  Bytes out(size);
+  size_t i = 0;
+  for (; i + 4 <= size; i += 4) {
+    const auto value = static_cast<uint32_t>(random());
+    std::memcpy(&out[i], &value, 4);
+  }
+  for (; i < size; ++i) out[i] = static_cast<std::byte>(random() & 0xffU);
+  return out;
+}
+
+// Compressible, different for each seed.
+Bytes prose(size_t size, uint32_t seed) {
+  std::mt19937 random(seed);
+  Bytes out;
+  out.reserve(size + 32);
+  while (out.size() < size) {
+    const auto line = std::format("line {} of file {}\n", random() % 1000, seed);
+    const auto view = as_bytes(line);
+    out.insert(out.end(), view.begin(), view.end());
+  }
+  out.resize(size);
+  return out;
+}
+
+template <class T>
+T must(Result<T> result) {
+  if (!result) FAIL(result.error().text());
+  return std::move(*result);
+}
+void must(Result<void> result) {
+  if (!result) FAIL(result.error().text());
+}
+
+// Short reads, as sockets and pipes give them.
+class DrippingSource final : public base::Source {
+ public:
+  explicit DrippingSource(ByteView data) : data_(data) {}
+  Result<size_t> read(std::span<std::byte> buffer) override {
+    const size_t count = std::min({buffer.size(), data_.size(), size_t{7777}});
+    std::ranges::copy(data_.first(count), buffer.begin());
+    data_ = data_.subspan(count);
+    return count;
+  }
+
+ private:
+  ByteView data_;
+};
+
+struct Input {
+  std::string path;  // in the tree; empty = none
+  Bytes bytes;
+  Storage storage = Storage::automatic;
+};
+
+// A bit of everything: empty, small, around the limits, several frames, raw, precompressed.
+std::vector<Input> inputs() {
+  std::vector<Input> out;
+  out.push_back({"stub", prose(3 * kMiB, 1), Storage::automatic});
+  out.push_back({"empty", {}, Storage::automatic});
+  for (uint32_t i = 0; i < 40; ++i) out.push_back({std::format("charts/c{}/values.yaml", i), prose(100 + i * 7001, 100 + i), Storage::automatic});
+  out.push_back({"bin/kubelet", prose(19 * kMiB + 5, 2), Storage::automatic});
+  out.push_back({"bin/random", noise(9 * kMiB, 3), Storage::automatic});
+  out.push_back({"", noise(20 * kMiB + 11, 4), Storage::raw});
+  out.push_back({"", noise(8 * kMiB, 5), Storage::raw});
+  out.push_back({"", noise(5000, 6), Storage::raw});
+  auto gzip = noise(kMiB, 7);
+  gzip[0] = std::byte{0x1f};
+  gzip[1] = std::byte{0x8b};
+  out.push_back({"layer.tar.gz", gzip, Storage::automatic});
+  return out;
+}
+
+struct Made {
+  writer::Summary summary;
+  format::Contents contents;
+};
+
+Made make(const std::string& path, std::vector<Input> list, const Options& options, bool artifact, const format::PayloadReader* base = nullptr) {
+  auto payload_writer = must(PayloadWriter::create(path, options));
+  if (base != nullptr) must(payload_writer->add_base(*base));
+  Made made;
+  made.contents.name = "shop";
+  if (base != nullptr) made.contents.tree = base->contents().tree;
+  for (const auto& input : list) {
+    DrippingSource source(input.bytes);
+    const auto reference = must(payload_writer->add(source, input.storage));
+    REQUIRE(reference.digest == hash::sha256(input.bytes));
+    if (!input.path.empty()) made.contents.tree[input.path] = {reference, 0644};
+    if (input.path == "stub") made.contents.stubs = {{Architecture::amd64, reference}};
+  }
+  if (base != nullptr && made.contents.stubs.empty()) made.contents.stubs = base->contents().stubs;
+  made.summary = must(payload_writer->finish(made.contents, artifact ? std::optional(Architecture::amd64) : std::nullopt, base::no_events()));
+  return made;
+}
+
+Bytes file_bytes(const std::string& path) { return must(base::read_file(path, 200 * kMiB)); }
+
+}  // namespace
+
+TEST_CASE("what is written is read back, as artifact and as bare payload") {
+  const TemporaryFolder folder;
+  for (const bool artifact : {false, true}) {
+    const std::string path = folder / (artifact ? "a.run" : "a.payload");
+    const auto made = make(path, inputs(), {}, artifact);
+    struct stat status{};
+    REQUIRE(::stat(path.c_str(), &status) == 0);
+    CHECK((status.st_mode & 0777) == (artifact ? 0755 : 0644));
+    CHECK(static_cast<uint64_t>(status.st_size) == made.summary.file_size);
+    const auto file = must(base::OpenFile::open(path));
+    const auto reader = must(format::PayloadReader::open(*file));
+    CHECK(reader->payload_offset() == (artifact ? format::kPayloadOffset : 0));
+    CHECK(reader->identity() == made.summary.identity);
+    CHECK(must(reader->verify(2, {}, {})).empty());
+    for (const auto& input : inputs()) {
+      const Digest digest = hash::sha256(input.bytes);
+      INFO(input.path);
+      CHECK(must(reader->read_all(digest, 100 * kMiB)) == input.bytes);
+      if (!input.path.empty()) CHECK(must(reader->read_tree(input.path, 100 * kMiB)) == input.bytes);
+      const auto info = reader->find(digest);
+      REQUIRE(info);
+      CHECK(info->size == input.bytes.size());
+      if (input.storage == Storage::raw || input.path == "layer.tar.gz" || input.path == "bin/random") {
+        REQUIRE(info->raw_offset);
+        if (info->size >= format::kAlignedObjectSize) CHECK(*info->raw_offset % format::kAlignment == 0);
+        Bytes in_place(input.bytes.size());
+        must(file->read_at(reader->payload_offset() + *info->raw_offset, in_place));
+        CHECK(in_place == input.bytes);
+      }
+    }
+    CHECK(reader->contents().compressors.contains("zstd"));
+  }
+}
+
+TEST_CASE("ranges of objects") {
+  const TemporaryFolder folder;
+  make(folder / "a.payload", inputs(), {}, false);
+  const auto file = must(base::OpenFile::open(folder / "a.payload"));
+  const auto reader = must(format::PayloadReader::open(*file));
+  for (const auto& input : inputs()) {
+    const Digest digest = hash::sha256(input.bytes);
+    const uint64_t size = input.bytes.size();
+    for (const uint64_t offset : {uint64_t{0}, size / 3, size / 2 + 1, uint64_t{8 * kMiB - 1}, size}) {
+      for (const uint64_t count : {uint64_t{0}, uint64_t{1}, uint64_t{70000}, size / 2}) {
+        if (offset > size || count > size - offset) continue;
+        base::MemorySink sink(100 * kMiB);
+        must(reader->read(digest, {offset, count}, sink));
+        CHECK(std::ranges::equal(sink.data(), ByteView(input.bytes).subspan(offset, count)));
+      }
+    }
+    base::MemorySink sink(100 * kMiB);
+    CHECK(reader->read(digest, {size + 1, 0}, sink).error().code == ErrorCode::invalid_input);
+    CHECK(reader->read(digest, {0, size + 1}, sink).error().code == ErrorCode::invalid_input);
+  }
+  base::MemorySink sink(1);
+  CHECK(reader->read(Digest{}, {}, sink).error().code == ErrorCode::not_found);
+}
+
+TEST_CASE("the same bytes whatever the threads and the order of the calls") {
+  const TemporaryFolder folder;
+  Options options;
+  options.threads = 1;
+  make(folder / "first", inputs(), options, true);
+  const auto expected = hash::sha256(file_bytes(folder / "first"));
+  std::mt19937 random(7);
+  for (const unsigned threads : {2U, 8U}) {
+    options.threads = threads;
+    auto shuffled = inputs();
+    std::ranges::shuffle(shuffled, random);
+    make(folder / "other", shuffled, options, true);
+    CHECK(hash::sha256(file_bytes(folder / "other")) == expected);
+  }
+}
+
+TEST_CASE("an object that is wanted raw is raw, whichever call came first") {
+  const TemporaryFolder folder;
+  const Bytes bytes = prose(3 * kMiB, 9);
+  Digest first;
+  for (const bool raw_first : {true, false}) {
+    const std::string path = folder / "a";
+    make(path, {{"a", bytes, raw_first ? Storage::raw : Storage::automatic}, {"a", bytes, raw_first ? Storage::automatic : Storage::raw}}, {}, false);
+    const auto file = must(base::OpenFile::open(path));
+    const auto reader = must(format::PayloadReader::open(*file));
+    CHECK(reader->find(hash::sha256(bytes))->raw_offset.has_value());
+    if (raw_first) first = reader->identity();
+    else CHECK(reader->identity() == first);
+  }
+}
+
+TEST_CASE("small files share frames, and each object is stored once") {
+  const TemporaryFolder folder;
+  std::vector<Input> list;
+  for (uint32_t i = 0; i < 200; ++i) list.push_back({std::format("f{}", i), prose(2000, i % 100), Storage::automatic});
+  const auto made = make(folder / "a", list, {}, false);
+  CHECK(made.summary.objects == 100);
+  CHECK(made.summary.frames == 1);
+  CHECK(made.summary.stored_bytes < made.summary.plain_bytes / 2);
+}
+
+TEST_CASE("a base is taken over frame by frame") {
+  const TemporaryFolder folder;
+  const auto base_made = make(folder / "base.run", inputs(), {}, true);
+  const auto base_file = must(base::OpenFile::open(folder / "base.run"));
+  const auto base = must(format::PayloadReader::open(*base_file));
+  const Bytes extra = noise(3 * kMiB, 77);
+  const auto made = make(folder / "app.run", {{"", extra, Storage::raw}, {"notes", prose(500, 78), Storage::automatic}}, {}, true, base.get());
+  CHECK(made.summary.base_frames == base_made.summary.frames);
+  CHECK(made.summary.frames == base_made.summary.frames + 2);
+
+  const auto file = must(base::OpenFile::open(folder / "app.run"));
+  const auto reader = must(format::PayloadReader::open(*file));
+  CHECK(must(reader->verify(2, {}, {})).empty());
+  REQUIRE(reader->contents().bases == std::vector{base->identity()});
+  // Untouched frames: same places, same bytes.
+  const auto base_frames = base->all_frames();
+  const auto frames = reader->all_frames();
+  for (size_t i = 0; i < base_frames.size(); ++i) {
+    CHECK(frames[i].offset == base_frames[i].offset);
+    CHECK(frames[i].stored_hash == base_frames[i].stored_hash);
+  }
+  for (const auto& input : inputs()) CHECK(must(reader->read_all(hash::sha256(input.bytes), 100 * kMiB)) == input.bytes);
+  CHECK(must(reader->read_all(hash::sha256(extra), 100 * kMiB)) == extra);
+
+  SECTION("two bases that share objects") {
+    auto payload_writer = must(PayloadWriter::create(folder / "both", {}));
+    must(payload_writer->add_base(*base));
+    must(payload_writer->add_base(*reader));
+    const auto summary = must(payload_writer->finish(reader->contents(), std::nullopt, base::no_events()));
+    CHECK(summary.frames == frames.size());
+    CHECK(summary.objects == made.summary.objects);
+  }
+  SECTION("a base after objects is our own mistake") {
+    auto payload_writer = must(PayloadWriter::create(folder / "x", {}));
+    base::MemorySource source(extra);
+    must(payload_writer->add(source, Storage::raw));
+    CHECK(payload_writer->add_base(*base).error().code == ErrorCode::internal);
+  }
+}
+
+TEST_CASE("frames and skeleton cover a payload exactly") {
+  const TemporaryFolder folder;
+  make(folder / "a.run", inputs(), {}, true);
+  const auto file = must(base::OpenFile::open(folder / "a.run"));
+  const auto reader = must(format::PayloadReader::open(*file));
+  Bytes copy(reader->payload_size(), std::byte{0xee});
+  std::vector<bool> covered(reader->payload_size());
+  const auto move = [&](uint64_t offset, uint64_t size) {
+    must(file->read_at(reader->payload_offset() + offset, std::span(copy).subspan(offset, size)));
+    for (uint64_t i = offset; i < offset + size; ++i) {
+      if (covered[i]) FAIL("byte " << i << " twice");
+      covered[i] = true;
+    }
+  };
+  for (const auto& range : reader->skeleton()) move(range.offset, range.size);
+  for (const auto& frame : reader->all_frames()) move(frame.offset, frame.stored_size);
+  CHECK(std::ranges::find(covered, false) == covered.end());
+  const base::MemoryFile moved(std::move(copy));
+  const auto again = must(format::PayloadReader::open(moved));
+  CHECK(again->payload_offset() == 0);
+  CHECK(again->identity() == reader->identity());
+  CHECK(must(again->verify(2, {}, {})).empty());
+
+  SECTION("frames of some objects, each once, in the order of the objects") {
+    const auto list = inputs();
+    const std::vector<Digest> wanted{hash::sha256(list.back().bytes), hash::sha256(list[2].bytes), hash::sha256(list[3].bytes)};
+    const auto frames = must(reader->frames_of(wanted));
+    CHECK(frames.size() == 2);
+    CHECK(frames.front().offset == *reader->find(wanted.front())->raw_offset);
+    CHECK(reader->frames_of(std::vector{Digest{}}).error().code == ErrorCode::not_found);
+  }
+}
+
+TEST_CASE("refusals of the writer leave nothing behind") {
+  const TemporaryFolder folder;
+  const Bytes bytes = prose(1000, 1);
+  {
+    auto payload_writer = must(PayloadWriter::create(folder / "a", {}));
+    base::MemorySource source(bytes);
+    CHECK(payload_writer->add(source, Storage::raw, Digest{}).error().code == ErrorCode::corrupt);
+    CHECK_FALSE(payload_writer->has(hash::sha256(bytes)));
+    format::Contents contents;
+    contents.tree["a"] = {{hash::sha256(bytes), 1000}, 0644};
+    CHECK(payload_writer->finish(contents, std::nullopt, base::no_events()).error().code == ErrorCode::not_found);
+  }
+  {
+    auto payload_writer = must(PayloadWriter::create(folder / "a", {}));
+    base::MemorySource source(bytes);
+    const auto reference = must(payload_writer->add(source, Storage::raw, hash::sha256(bytes)));
+    CHECK(payload_writer->has(reference.digest));
+    format::Contents contents;
+    CHECK(payload_writer->finish(contents, Architecture::arm64, base::no_events()).error().code == ErrorCode::not_found);
+    contents.tree["../a"] = {reference, 0644};
+    CHECK(payload_writer->finish(contents, std::nullopt, base::no_events()).error().code == ErrorCode::invalid_input);
+    contents.tree = {{"a\xff", {reference, 0644}}};
+    CHECK(payload_writer->finish(contents, std::nullopt, base::no_events()).error().code == ErrorCode::invalid_input);
+    contents.tree = {{"a", {{reference.digest, 1}, 0644}}};
+    CHECK(payload_writer->finish(contents, std::nullopt, base::no_events()).error().code == ErrorCode::invalid_input);
+  }
+  Options options;
+  options.zstd_level = 22;
+  CHECK(PayloadWriter::create(folder / "a", options).error().code == ErrorCode::usage);
+  CHECK(PayloadWriter::create(folder.path(), {}).error().code == ErrorCode::already_exists);
+  CHECK(PayloadWriter::create(folder / "none/a", {}).error().code == ErrorCode::not_found);
+  CHECK(folder.empty());
+}
+
+TEST_CASE("a cancelled writer stops and leaves nothing") {
+  const TemporaryFolder folder;
+  CancelSource cancel;
+  Options options;
+  options.cancel = cancel.token();
+  {
+    auto payload_writer = must(PayloadWriter::create(folder / "a", options));
+    const Bytes bytes = noise(kMiB, 1);
+    base::MemorySource source(bytes);
+    cancel.cancel();
+    CHECK(payload_writer->add(source, Storage::raw).error().code == ErrorCode::cancelled);
+    CHECK(payload_writer->finish({}, std::nullopt, base::no_events()).error().code == ErrorCode::cancelled);
+  }
+  CHECK(folder.empty());
+}
+
+TEST_CASE("a damaged base is noticed before the file gets its name") {
+  const TemporaryFolder folder;
+  make(folder / "base", {{"a", noise(2 * kMiB, 1), Storage::raw}}, {}, false);
+  auto bytes = file_bytes(folder / "base");
+  bytes[kMiB] ^= std::byte{1};
+  const base::MemoryFile damaged(std::move(bytes));
+  const auto base = must(format::PayloadReader::open(damaged));
+  auto payload_writer = must(PayloadWriter::create(folder / "out", {}));
+  must(payload_writer->add_base(*base));
+  CHECK(payload_writer->finish(base->contents(), std::nullopt, base::no_events()).error().code == ErrorCode::corrupt);
+  CHECK_FALSE(base::OpenFile::open(folder / "out").has_value());
+}
+
+TEST_CASE("a source that fails is reported as it is") {
+  class Failing final : public base::Source {
+    Result<size_t> read(std::span<std::byte>) override { return fail(ErrorCode::unreachable, "gone"); }
+  };
+  const TemporaryFolder folder;
+  auto payload_writer = must(PayloadWriter::create(folder / "a", {}));
+  Failing source;
+  for (int i = 0; i < 10; ++i) CHECK(payload_writer->add(source, Storage::raw).error().code == ErrorCode::unreachable);
+  const auto summary = must(payload_writer->finish({}, std::nullopt, base::no_events()));
+  CHECK(summary.objects == 0);
+}
