@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runtime/cli/connector.h"
+
+#include <format>
+
+namespace sealift::cli {
+namespace {
+
+class NoConnector final : public steps::HostConnector {
+ public:
+  std::vector<steps::Connection> connect(const std::vector<config::HostConfig>& hosts, steps::Purpose) override {
+    std::vector<steps::Connection> out;
+    for (const auto& host : hosts) out.push_back({host.address, fail(ErrorCode::unsupported, "{}: --offline connects nowhere", host.address)});
+    return out;
+  }
+  Result<std::unique_ptr<host::Host>> reconnect(const config::HostConfig& host, steps::Purpose) override {
+    return fail(ErrorCode::unsupported, "{}: --offline connects nowhere", host.address);
+  }
+};
+
+}  // namespace
+
+Result<std::map<std::string, Login>> resolve_logins(const config::ClusterConfig& cluster, SecretStore& secrets) {
+  std::map<std::string, Login> out;
+  for (const auto& host : cluster.hosts) {
+    Login login;
+    auto resolve = [&](const std::optional<config::SecretSource>& source, std::string_view what) -> Result<std::optional<Secret>> {
+      if (!source) return std::optional<Secret>();
+      config::SecretSource asked = *source;
+      if (asked.kind == config::SecretSource::Kind::prompt && asked.argument.empty()) {
+        asked.argument = std::format("{} of {} on {}", what, host.ssh.user, host.address);
+      }
+      auto secret = secrets.get(asked);
+      if (!secret) return fail_while(std::move(secret).error(), std::format("looking for the {} of host {} (line {})", what, host.address, host.line));
+      return std::optional<Secret>(std::move(*secret));
+    };
+    SEALIFT_ASSIGN(login.key_passphrase, resolve(host.ssh.key_passphrase, "key's passphrase"));
+    SEALIFT_ASSIGN(login.password, resolve(host.ssh.password, "password"));
+    SEALIFT_ASSIGN(login.sudo_password, resolve(host.ssh.sudo_password, "sudo password"));
+    out.emplace(host.address, std::move(login));
+  }
+  return out;
+}
+
+std::unique_ptr<steps::HostConnector> make_no_connector() { return std::make_unique<NoConnector>(); }
+
+}  // namespace sealift::cli

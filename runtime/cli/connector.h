@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Brings hosts to the delivery: SSH logins with the secrets of cluster.yaml, the agent landed and started on each.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "payload/base/cancel.h"
+#include "payload/base/secret.h"
+#include "runtime/cli/secrets.h"
+#include "runtime/config/cluster_config.h"
+#include "runtime/steps/delivery.h"
+
+namespace sealift::cli {
+
+// The secrets of one host, resolved.
+struct Login {
+  std::optional<Secret> password, sudo_password, key_passphrase;
+};
+
+struct ConnectorOptions {
+  const format::PayloadReader& payload;  // brings the agents
+  std::map<std::string, Login> logins;   // by HostConfig::address
+  std::string state_directory;           // known_hosts of accepted keys
+  bool accept_new_host_keys = false;
+  Clock& clock;
+  CancelToken cancel;
+};
+
+// Asks for every secret once, in the order of the hosts.
+Result<std::map<std::string, Login>> resolve_logins(const config::ClusterConfig& cluster, SecretStore& secrets);
+
+Result<std::unique_ptr<steps::HostConnector>> make_ssh_connector(ConnectorOptions options);
+
+// For plan --offline: every connection is `unsupported`.
+std::unique_ptr<steps::HostConnector> make_no_connector();
+
+}  // namespace sealift::cli

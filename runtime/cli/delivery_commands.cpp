@@ -1,0 +1,198 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runtime/cli/delivery_commands.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <format>
+#include <map>
+#include <memory>
+
+#include "payload/base/clock.h"
+#include "payload/base/file.h"
+#include "runtime/cli/connector.h"
+#include "runtime/cli/secrets.h"
+#include "runtime/config/cluster_config.h"
+#include "runtime/engine/journal.h"
+#include "runtime/report/event_json.h"
+#include "runtime/report/outcome_text.h"
+#include "runtime/report/state_directory.h"
+#include "runtime/steps/delivery.h"
+#include "runtime/ui/json_lines.h"
+#include "runtime/ui/terminal.h"
+
+extern char** environ;  // NOLINT(readability-redundant-declaration): musl declares it only with _GNU_SOURCE
+
+namespace sealift::cli {
+namespace {
+
+constexpr size_t kLargestConfig = size_t{4} << 20;
+
+std::map<std::string, std::string> environment() {
+  std::map<std::string, std::string> out;
+  for (char** entry = environ; entry != nullptr && *entry != nullptr; ++entry) {
+    std::string_view text(*entry);
+    size_t equals = text.find('=');
+    if (equals != std::string_view::npos) out.emplace(text.substr(0, equals), text.substr(equals + 1));
+  }
+  return out;
+}
+
+// All problems at once, each on its own line; the error that follows counts them.
+Result<config::ClusterConfig> load(const std::string& path, const std::map<std::string, std::string>& variables, bool json) {
+  SEALIFT_ASSIGN(config::ParsedConfig parsed, config::load_cluster_config(path, variables));
+  if (parsed.problems.empty()) return std::move(parsed.config);
+  if (!json) {
+    ui::Output out(STDERR_FILENO);
+    for (const auto& problem : parsed.problems) out.line(problem.text());
+    bool unsupported = std::ranges::any_of(parsed.problems, [](const auto& problem) { return problem.code == ErrorCode::unsupported; });
+    return fail(unsupported ? ErrorCode::unsupported : ErrorCode::invalid_config, "{}: {} {} to solve; nothing was touched", path,
+                parsed.problems.size(), parsed.problems.size() == 1 ? "problem" : "problems");
+  }
+  return fail(config::to_error(parsed.problems));
+}
+
+// The display that fits where the events go.
+struct Display {
+  std::unique_ptr<EventSink> sink;
+  ui::Terminal* live = nullptr;
+  void finish() {
+    if (live != nullptr) live->finish();
+  }
+};
+
+Display make_display(const Arguments& arguments, Clock& clock) {
+  ui::Output out(arguments.verb == Verb::apply ? STDOUT_FILENO : STDERR_FILENO);
+  ui::Verbosity verbosity = arguments.verbose ? ui::Verbosity::verbose : ui::Verbosity::normal;
+  Display display;
+  if (arguments.json) {
+    display.sink = std::make_unique<ui::JsonLines>(out);
+  } else if (out.is_terminal()) {
+    auto terminal = std::make_unique<ui::Terminal>(out, clock, verbosity, ui::wants_colour(out));
+    display.live = terminal.get();
+    display.sink = std::move(terminal);
+  } else {
+    display.sink = std::make_unique<ui::PlainLines>(out, verbosity);
+  }
+  return display;
+}
+
+Result<void> apply(steps::DeliveryInput& input, Display& display, bool json) {
+  ui::Output out(STDOUT_FILENO);
+  const Duration began = input.clock.monotonic();
+  auto outcome = steps::apply(input);
+  display.finish();
+  if (!outcome) {
+    const Error& error = outcome.error();
+    input.journal.finish(&error);
+    return fail(error);
+  }
+  if (json) {
+    out.line(report::to_json(*outcome));
+  } else {
+    for (const auto& line : report::outcome_lines(*outcome, input.clock.monotonic() - began)) out.line(line);
+  }
+  if (outcome->error) return fail(std::move(*outcome->error));
+  return {};
+}
+
+Result<void> plan(steps::DeliveryInput& input, Display& display, const Arguments& arguments) {
+  ui::Output out(STDOUT_FILENO);
+  auto planned = steps::plan(input);
+  display.finish();
+  if (!planned) return fail(std::move(planned).error());
+  if (arguments.json) {
+    for (const auto& line : planned->lines) out.line(report::to_json(line));
+    return {};
+  }
+  for (const auto& line : report::plan_lines(*planned, arguments.verbose)) out.line(line);
+  return {};
+}
+
+Result<void> status(steps::DeliveryInput& input, Display& display, bool json, const std::string& state) {
+  ui::Output out(STDOUT_FILENO);
+  if (!json) {
+    auto journal = engine::read_journal(state);
+    if (journal) {
+      for (const auto& line : report::last_run_lines(*journal)) out.line(line);
+    } else {
+      base::tell(input.events, Level::warning, journal.error().text());
+    }
+  }
+  auto lines = steps::status(input);
+  display.finish();
+  if (!lines) return fail(std::move(lines).error());
+  if (json) {
+    for (const auto& line : *lines) out.line(report::to_json(line));
+  } else {
+    for (const auto& line : report::status_lines(*lines)) out.line(line);
+  }
+  size_t ill = static_cast<size_t>(std::ranges::count_if(*lines, [](const auto& line) { return !line.healthy; }));
+  if (ill != 0) return fail(ErrorCode::unhealthy, "{} of {} are not as they should be (marked with !)", ill, lines->size());
+  return {};
+}
+
+Result<void> kubeconfig(steps::DeliveryInput& input, Display& display) {
+  auto text = steps::kubeconfig(input);
+  display.finish();
+  if (!text) return fail(std::move(text).error());
+  return base::write_all(STDOUT_FILENO, base::as_bytes(text->reveal()));
+}
+
+}  // namespace
+
+Result<void> run_delivery(const Artifact& artifact, const Arguments& arguments, const CancelToken& cancel) {
+  Clock& clock = base::system_clock();
+  const std::map<std::string, std::string> variables = environment();
+  const std::string& path = *arguments.config;
+  SEALIFT_ASSIGN(config::ClusterConfig cluster, load(path, variables, arguments.json));
+  SEALIFT_ASSIGN(std::string state, report::state_path(arguments.state, cluster.name, variables));
+  // Secrets before anything else is shown: a prompt must not meet a picture that moves.
+  std::unique_ptr<steps::HostConnector> connector;
+  SecretStore secrets;
+  if (arguments.offline) {
+    connector = make_no_connector();
+  } else {
+    SEALIFT_ASSIGN(auto logins, resolve_logins(cluster, secrets));
+    ConnectorOptions options{.payload = *artifact.reader,
+                             .logins = std::move(logins),
+                             .state_directory = state,
+                             .accept_new_host_keys = arguments.accept_new_host_keys,
+                             .clock = clock,
+                             .cancel = cancel};
+    SEALIFT_ASSIGN(connector, make_ssh_connector(std::move(options)));
+  }
+  std::unique_ptr<engine::Journal> journal = std::make_unique<engine::NoJournal>();
+  engine::FileJournal* kept = nullptr;
+  if (arguments.verb == Verb::apply || arguments.accept_new_host_keys) SEALIFT_TRY(report::make_state_directory(state));
+  if (arguments.verb == Verb::apply) {
+    SEALIFT_ASSIGN(std::string text, base::read_text_file(path, kLargestConfig));
+    engine::RunHeader header{"apply", cluster.name, hash::sha256(base::as_bytes(text)), artifact.reader->identity(), artifact_title(*artifact.reader)};
+    SEALIFT_ASSIGN(auto file, engine::FileJournal::open(state, header, clock));
+    kept = file.get();
+    journal = std::move(file);
+  }
+  Display display = make_display(arguments, clock);
+  steps::DeliveryInput input{.payload = *artifact.reader,
+                             .config = cluster,
+                             .connector = *connector,
+                             .journal = *journal,
+                             .events = *display.sink,
+                             .clock = clock,
+                             .cancel = cancel,
+                             .offline = arguments.offline};
+  Result<void> done;
+  switch (arguments.verb) {
+    case Verb::apply: done = apply(input, display, arguments.json); break;
+    case Verb::plan: done = plan(input, display, arguments); break;
+    case Verb::status: done = status(input, display, arguments.json, state); break;
+    case Verb::kubeconfig: done = kubeconfig(input, display); break;
+    default: done = fail(ErrorCode::internal, "not a delivery command");
+  }
+  if (kept != nullptr && kept->trouble()) {
+    base::tell(*display.sink, Level::warning, "the journal of this run is not complete: " + kept->trouble()->text());
+  }
+  return done;
+}
+
+}  // namespace sealift::cli

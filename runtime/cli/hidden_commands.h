@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What the program does on hosts: as the agent of an operation and as node service. Started by Sealift itself and by
+// its units, never typed by people, so it stands in no help.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace sealift::cli {
+
+// The exit code if `arguments` begin with a hidden command ("agent", "node mirror --config F", "node balancer --config F").
+std::optional<int> run_hidden_command(const std::vector<std::string>& arguments);
+
+}  // namespace sealift::cli

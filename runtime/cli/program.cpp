@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runtime/cli/program.h"
+
+#include <fcntl.h>
+#include <sys/auxv.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <format>
+#include <string>
+#include <vector>
+
+#include "payload/base/cancel.h"
+#include "payload/base/version.h"
+#include "runtime/cli/arguments.h"
+#include "runtime/cli/artifact.h"
+#include "runtime/cli/delivery_commands.h"
+#include "runtime/cli/hidden_commands.h"
+#include "runtime/cli/inspect_commands.h"
+#include "runtime/config/cluster_config.h"
+#include "runtime/report/event_json.h"
+#include "runtime/ui/output.h"
+
+namespace sealift::cli {
+namespace {
+
+// A signal handler can reach nothing but a global: written once, before the handlers are set.
+CancelSource* stop_source = nullptr;
+
+void on_stop_signal(int) { stop_source->cancel(); }
+
+// The first SIGINT, SIGTERM or SIGHUP asks for an orderly stop, a second one ends the program as usual.
+void catch_stop_signals(CancelSource& source) {
+  stop_source = &source;
+  struct sigaction action{};
+  action.sa_handler = on_stop_signal;
+  action.sa_flags = static_cast<int>(SA_RESETHAND);
+  sigemptyset(&action.sa_mask);
+  for (int signal : {SIGINT, SIGTERM, SIGHUP}) {
+    struct sigaction before{};
+    // nohup and its like stay in force
+    if (sigaction(signal, nullptr, &before) == 0 && before.sa_handler == SIG_IGN) continue;
+    sigaction(signal, &action, nullptr);
+  }
+}
+
+// A closed 0, 1 or 2 would be taken by the next file that is opened, and messages would be written into it.
+void fill_standard_descriptors() {
+  for (int fd = 0; fd <= 2; ++fd) {
+    if (fcntl(fd, F_GETFD) == -1) (void)::open("/dev/null", fd == 0 ? O_RDONLY : O_WRONLY);
+  }
+}
+
+int complain(const Error& error, bool json) {
+  ui::Output out(json ? STDOUT_FILENO : STDERR_FILENO);
+  if (json) {
+    out.line(report::to_json(error));
+  } else {
+    out.line("error: " + error.text());
+  }
+  return base::exit_code(error.code);
+}
+
+std::string own_name(const char* argv0) {
+  return argv0 == nullptr || *argv0 == '\0' ? std::string("delivery.run") : std::string(argv0);
+}
+
+Result<void> carry_out(const Arguments& arguments, const CancelToken& cancel) {
+  ui::Output out(STDOUT_FILENO);
+  ui::Output messages(STDERR_FILENO);
+  SEALIFT_ASSIGN(Artifact artifact, open_artifact(arguments.payload));
+  switch (arguments.verb) {
+    case Verb::info: print_info(artifact, arguments.json, out); return {};
+    case Verb::list: print_list(artifact, arguments.json, out); return {};
+    case Verb::verify: return verify_artifact(artifact, arguments.json, out, messages, cancel);
+    case Verb::extract: return extract_artifact(artifact, arguments, out, cancel);
+    case Verb::apply:
+    case Verb::plan:
+    case Verb::status:
+    case Verb::kubeconfig: return run_delivery(artifact, arguments, cancel);
+    default: return fail(ErrorCode::internal, "a command without an action");
+  }
+}
+
+}  // namespace
+
+int run_program(int argc, char** argv, std::string_view (*licenses)()) {
+  fill_standard_descriptors();
+  const std::string program = own_name(argc > 0 ? argv[0] : nullptr);
+  if (getauxval(AT_SECURE) != 0) {
+    return complain(Error{ErrorCode::permission_denied,
+                          std::format("{} runs with raised rights (setuid, setgid or file capabilities) and refuses that; take them away and "
+                                      "start it as a user who may log in to the hosts",
+                                      program),
+                          {}},
+                    false);
+  }
+  std::signal(SIGPIPE, SIG_IGN);
+  std::vector<std::string> words(argv + (argc > 0 ? 1 : 0), argv + argc);
+  if (auto code = run_hidden_command(words)) return *code;
+  ui::Output out(STDOUT_FILENO);
+  auto arguments = parse_arguments(program, words);
+  if (!arguments) return complain(arguments.error(), false);
+  switch (arguments->verb) {
+    case Verb::none:
+      out.write(first_help(program));
+      return base::exit_code(ErrorCode::usage);
+    case Verb::help: out.write(arguments->text); return 0;
+    case Verb::version: out.line(std::format("sealift {}", base::kVersion)); return 0;
+    case Verb::licenses: out.write(licenses()); return 0;
+    case Verb::config_init: out.write(config::config_template()); return 0;
+    default: break;
+  }
+  CancelSource stop;
+  catch_stop_signals(stop);
+  auto done = carry_out(*arguments, stop.token());
+  return done ? 0 : complain(done.error(), arguments->json);
+}
+
+}  // namespace sealift::cli

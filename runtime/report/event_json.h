@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Events, plans and outcomes as JSON, one object a line: what --log-format json prints. Keys are only ever added.
+#pragma once
+
+#include <string>
+
+#include "payload/base/event.h"
+#include "runtime/steps/delivery.h"
+
+namespace sealift::report {
+
+// {"event":"step_started","host":"w1","level":"info","message":…,"step":"kubeadm.join","time":…}; done and total with
+// progress; empty members are left out.
+std::string to_json(const Event& event);
+// {"event":"outcome","status":"complete"|error code,"exit":0,"hosts":[…],"applied":3,"skipped":40,"notes":[…]}
+std::string to_json(const steps::Outcome& outcome);
+// {"event":"plan_step","host":…,"step":…,"state":"needed","description":…}
+std::string to_json(const steps::PlanLine& line);
+// {"event":"status","subject":…,"state":…,"detail":…,"healthy":true}
+std::string to_json(const steps::StatusLine& line);
+// {"event":"error","code":…,"message":…,"exit":…}
+std::string to_json(const Error& error);
+
+}  // namespace sealift::report

@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runtime/report/outcome_text.h"
+
+#include <algorithm>
+#include <format>
+
+namespace sealift::report {
+namespace {
+
+using steps::HostOutcome;
+using steps::PlanLine;
+
+std::string seconds(Duration took) {
+  auto s = took.count() / 1000;
+  return s < 60 ? std::format("{} s", s) : std::format("{} min {} s", s / 60, s % 60);
+}
+
+std::string title(const HostOutcome& host) {
+  if (host.name.empty() || host.name == host.address) return host.address;
+  return std::format("{} ({})", host.name, host.address);
+}
+
+std::string plural(size_t count, std::string_view one, std::string_view many) {
+  return std::format("{} {}", count, count == 1 ? one : many);
+}
+
+}  // namespace
+
+std::string_view name(HostOutcome::State state) {
+  switch (state) {
+    case HostOutcome::State::done: return "done";
+    case HostOutcome::State::aside: return "aside";
+    case HostOutcome::State::unfinished: return "unfinished";
+    case HostOutcome::State::failed: return "failed";
+  }
+  return "unknown";
+}
+
+std::string_view name(PlanLine::State state) {
+  switch (state) {
+    case PlanLine::State::done: return "done";
+    case PlanLine::State::needed: return "needed";
+    case PlanLine::State::unknown: return "unknown";
+  }
+  return "unknown";
+}
+
+std::vector<std::string> outcome_lines(const steps::Outcome& outcome, Duration took) {
+  std::vector<std::string> out;
+  size_t width = 4;
+  size_t delivered = 0;
+  for (const auto& host : outcome.hosts) {
+    width = std::max(width, title(host).size());
+    delivered += host.state == HostOutcome::State::done ? 1 : 0;
+  }
+  if (!outcome.hosts.empty()) out.push_back(std::format("{:<{}}  {:<13}  {:<10}  {}", "host", width, "role", "state", "steps"));
+  for (const auto& host : outcome.hosts) {
+    std::string steps = host.applied == 0 && host.state == HostOutcome::State::done
+                            ? std::string("nothing to do")
+                            : std::format("{} applied, {} as they should be", host.applied, host.skipped);
+    out.push_back(std::format("{:<{}}  {:<13}  {:<10}  {}", title(host), width, format::name(host.role), name(host.state), steps));
+    if (!host.reason.empty()) out.push_back(std::format("{:<{}}  why: {}", "", width, host.reason));
+  }
+  for (const auto& note : outcome.notes) out.push_back("note: " + note);
+  if (outcome.error) return out;  // the error has its own line, said once
+  if (outcome.applied == 0) {
+    out.push_back(std::format("nothing to do: {} as cluster.yaml says ({})", plural(delivered, "host is", "hosts are"), seconds(took)));
+  } else {
+    out.push_back(std::format("delivered: {}, {} applied ({})", plural(delivered, "host", "hosts"), plural(outcome.applied, "step", "steps"), seconds(took)));
+  }
+  return out;
+}
+
+std::vector<std::string> plan_lines(const steps::PlanOutcome& plan, bool all) {
+  std::vector<std::string> out;
+  size_t needed = 0, done = 0, unknown = 0;
+  std::vector<std::string> hosts;
+  for (const auto& line : plan.lines) {
+    if (std::ranges::find(hosts, line.host) == hosts.end()) hosts.push_back(line.host);
+    (line.state == PlanLine::State::done ? done : line.state == PlanLine::State::needed ? needed : unknown) += 1;
+  }
+  for (const auto& host : hosts) {
+    out.push_back(host + ":");
+    size_t skipped = 0;
+    for (const auto& line : plan.lines) {
+      if (line.host != host) continue;
+      if (line.state == PlanLine::State::done && !all) {
+        ++skipped;
+        continue;
+      }
+      std::string_view mark = line.state == PlanLine::State::done ? "  = " : line.state == PlanLine::State::needed ? "  + " : "  ? ";
+      out.push_back(std::string(mark) + line.description);
+    }
+    if (skipped != 0) out.push_back(std::format("  = {} as it should be", plural(skipped, "step is", "steps are")));
+  }
+  for (const auto& note : plan.notes) out.push_back("note: " + note);
+  std::string closing = std::format("{} to apply, {} as they should be", plural(needed, "step", "steps"), done);
+  if (unknown != 0) closing += std::format(", {} that can't be known before", unknown);
+  out.push_back(closing + "; nothing was changed");
+  return out;
+}
+
+std::vector<std::string> status_lines(const std::vector<steps::StatusLine>& status) {
+  std::vector<std::string> out;
+  size_t subject = 0, state = 0;
+  for (const auto& line : status) {
+    subject = std::max(subject, line.subject.size());
+    state = std::max(state, line.state.size());
+  }
+  for (const auto& line : status) {
+    out.push_back(std::format("{} {:<{}}  {:<{}}  {}", line.healthy ? ' ' : '!', line.subject, subject, line.state, state, line.detail));
+  }
+  for (auto& line : out) line.erase(line.find_last_not_of(' ') + 1);
+  return out;
+}
+
+std::vector<std::string> last_run_lines(const engine::JournalContents& journal) {
+  std::vector<std::string> out;
+  if (journal.runs.empty()) return out;
+  const auto& run = journal.runs.back();
+  std::string_view end = run.finish.empty() ? "did not come to its end" : std::string_view(run.finish);
+  out.push_back(std::format("last run from this machine: {} of {}, {}: {}", run.command, run.artifact_name, run.time, end));
+  for (const auto& step : run.steps) {
+    if (step.status == "begun") out.push_back(std::format("  {}: {} was begun and has no end", step.host, step.step));
+    if (step.status == "failed") out.push_back(std::format("  {}: {} failed: {}", step.host, step.step, step.error));
+    if (step.status == "interrupted") out.push_back(std::format("  {}: {} was interrupted", step.host, step.step));
+  }
+  return out;
+}
+
+}  // namespace sealift::report

@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Events as JSON lines, each in one write so that a reader never sees half of one unless the program dies in it.
+#pragma once
+
+#include <mutex>
+
+#include "payload/base/event.h"
+#include "runtime/ui/output.h"
+
+namespace sealift::ui {
+
+class JsonLines final : public EventSink {
+ public:
+  explicit JsonLines(Output output) : output_(output) {}
+  void on(const Event& event) override;
+
+ private:
+  std::mutex mutex_;
+  Output output_;
+};
+
+}  // namespace sealift::ui
