@@ -5,7 +5,7 @@
 // who checks them is told by FORMAT.md, section 8.
 #include <algorithm>
 #include <array>
-#include <atomic>
+#include <cstring>
 #include <mutex>
 
 #include "payload/base/thread.h"
@@ -55,8 +55,9 @@ Result<void> check_zeros(const base::RandomAccessFile& file, base::FileOffset of
   while (size != 0) {
     const auto part = std::span(buffer).first(static_cast<size_t>(std::min(size, kReadSize)));
     SEALIFT_TRY(file.read_at(offset, part));
-    const auto bad = std::ranges::find_if(part, [](std::byte b) { return b != std::byte{0}; });
-    if (bad != part.end()) {
+    // All equal to their neighbour and the first one zero: one fast comparison for the 16 MiB of an artifact's head.
+    if (part.front() != std::byte{0} || std::memcmp(part.data(), part.data() + 1, part.size() - 1) != 0) {
+      const auto bad = std::ranges::find_if(part, [](std::byte b) { return b != std::byte{0}; });
       return fail(ErrorCode::corrupt, "the padding is not zero at file offset {}", offset + static_cast<uint64_t>(bad - part.begin()));
     }
     offset += part.size();
