@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The agent's side: answers the calls of one launch machine over two descriptors until the stream ends.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "runtime/host/host.h"
+
+namespace sealift::host {
+
+struct AgentOptions {
+  bool changes = false;  // an exclusive lock; else a shared one
+  std::string owner;     // who holds the lock, for others to read
+  bool take_lock = true; // tests without /run
+};
+
+// Errors of the connection only; those of calls go to the caller.
+Result<void> serve_agent(int in, int out, Host& host, const AgentOptions& options);
+
+// The hidden commands of the program: "agent [--change] [--owner NAME]", "agent --self-check" and "job FOLDER".
+int agent_main(const std::vector<std::string>& arguments);
+
+}  // namespace sealift::host

@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Kernel features, tried: in a child with namespaces of its own, so that nothing of the trial stays. Lists of modules
+// are not asked; built-in features are in none.
+#include <fcntl.h>
+#include <linux/if_link.h>
+#include <linux/netfilter/nf_tables.h>
+#include <linux/netfilter/nfnetlink.h>
+#include <linux/netlink.h>
+#include <linux/rtnetlink.h>
+#include <sched.h>
+#include <sys/mount.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <cstring>
+
+#include "payload/base/text.h"
+#include "runtime/host/local_host.h"
+
+namespace sealift::host {
+namespace {
+
+// Runs a trial in a child; 0 = works, else an errno.
+FeatureResult in_child(int (*trial)(), std::string_view name) {
+  const pid_t pid = ::fork();
+  if (pid < 0) return {false, std::strerror(errno)};  // NOLINT(concurrency-mt-unsafe)
+  if (pid == 0) ::_exit(trial());
+  int status = 0;
+  while (::waitpid(pid, &status, 0) < 0 && errno == EINTR) {
+  }
+  const int code = WIFEXITED(status) ? WEXITSTATUS(status) : EIO;
+  if (code == 0) return {true, {}};
+  return {false, std::format("{}: {}", name, std::strerror(code))};  // NOLINT(concurrency-mt-unsafe)
+}
+
+// An overlay whose upper directory lies where containerd's will, with a file and a whiteout.
+int try_overlay() {
+  if (::unshare(CLONE_NEWNS) != 0) return errno;
+  if (::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0) return errno;
+  char folder[] = "/var/lib/.sealift-overlay-XXXXXX";
+  if (::mkdtemp(folder) == nullptr) return errno;
+  const std::string base = folder;
+  const std::string lower = base + "/l", upper = base + "/u", work = base + "/w", merged = base + "/m";
+  int result = 0;
+  for (const auto* part : {&lower, &upper, &work, &merged}) {
+    if (::mkdir(part->c_str(), 0700) != 0) result = errno;
+  }
+  const int below = ::open((lower + "/file").c_str(), O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
+  if (below >= 0) ::close(below);
+  const std::string options = "lowerdir=" + lower + ",upperdir=" + upper + ",workdir=" + work;
+  if (result == 0 && ::mount("overlay", merged.c_str(), "overlay", 0, options.c_str()) != 0) result = errno;
+  if (result == 0) {
+    if (::unlink((merged + "/file").c_str()) != 0) result = errno;  // makes a whiteout
+    struct stat status{};
+    if (result == 0 && (::lstat((upper + "/file").c_str(), &status) != 0 || !S_ISCHR(status.st_mode))) result = EOPNOTSUPP;
+    ::umount2(merged.c_str(), MNT_DETACH);
+  }
+  ::unlink((lower + "/file").c_str());
+  ::unlink((upper + "/file").c_str());
+  ::rmdir((work + "/work").c_str());
+  for (const auto* part : {&lower, &upper, &work, &merged, &base}) ::rmdir(part->c_str());
+  return result;
+}
+
+// Sends one netlink request in a network namespace of its own; gives the errno of the answer, 0 for any good one.
+int netlink_request(int protocol, void* request, size_t size) {
+  if (::unshare(CLONE_NEWNET) != 0) return errno;
+  const int fd = ::socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, protocol);
+  if (fd < 0) return errno;
+  const timeval wait{3, 0};
+  ::setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &wait, sizeof wait);
+  if (::send(fd, request, size, 0) < 0) return errno;
+  alignas(nlmsghdr) std::array<char, 8192> answer{};
+  if (::recv(fd, answer.data(), answer.size(), 0) < static_cast<ssize_t>(sizeof(nlmsghdr))) return errno == 0 ? EIO : errno;
+  ::close(fd);
+  nlmsghdr header{};
+  std::memcpy(&header, answer.data(), sizeof header);
+  if (header.nlmsg_type != NLMSG_ERROR) return 0;
+  nlmsgerr error{};
+  std::memcpy(&error, answer.data() + NLMSG_HDRLEN, sizeof error);
+  return -error.error;
+}
+
+int try_nftables() {
+  struct {
+    nlmsghdr header;
+    nfgenmsg message;
+  } request{};
+  request.header.nlmsg_len = sizeof request;
+  request.header.nlmsg_type = (NFNL_SUBSYS_NFTABLES << 8U) | NFT_MSG_GETGEN;
+  request.header.nlmsg_flags = NLM_F_REQUEST;
+  return netlink_request(NETLINK_NETFILTER, &request, sizeof request);
+}
+
+void put_attribute(Bytes& out, uint16_t type, const void* data, size_t size) {
+  const auto length = static_cast<uint16_t>(sizeof(rtattr) + size);
+  const size_t at = out.size();
+  out.resize(at + RTA_ALIGN(length));
+  const rtattr header{length, type};
+  std::memcpy(out.data() + at, &header, sizeof header);
+  std::memcpy(out.data() + at + sizeof header, data, size);
+}
+
+int try_vxlan() {
+  Bytes info, data, attributes;
+  const uint32_t id = 1;
+  put_attribute(data, IFLA_VXLAN_ID, &id, sizeof id);
+  put_attribute(info, IFLA_INFO_KIND, "vxlan", 6);
+  put_attribute(info, IFLA_INFO_DATA, data.data(), data.size());
+  put_attribute(attributes, IFLA_IFNAME, "sealift0", 9);
+  put_attribute(attributes, IFLA_LINKINFO, info.data(), info.size());
+  struct {
+    nlmsghdr header;
+    ifinfomsg message;
+  } head{};
+  head.header.nlmsg_len = static_cast<uint32_t>(sizeof head + attributes.size());
+  head.header.nlmsg_type = RTM_NEWLINK;
+  head.header.nlmsg_flags = NLM_F_REQUEST | NLM_F_CREATE | NLM_F_EXCL | NLM_F_ACK;
+  Bytes request(sizeof head);
+  std::memcpy(request.data(), &head, sizeof head);
+  request.insert(request.end(), attributes.begin(), attributes.end());
+  return netlink_request(NETLINK_ROUTE, request.data(), request.size());
+}
+
+FeatureResult try_br_netfilter() {
+  // Loading it is the delivery's work: here only whether it is there or could be.
+  if (::access("/proc/sys/net/bridge/bridge-nf-call-iptables", F_OK) == 0) return {true, "loaded"};
+  const auto there = base::run({{"modprobe", "--dry-run", "--quiet", "--", "br_netfilter"}, {}, "/", Duration{20'000}});
+  if (there && there->ok()) return {true, "can be loaded"};
+  return {false, "br_netfilter is neither built in nor a module of this kernel"};
+}
+
+}  // namespace
+
+Result<FeatureResult> try_feature_here(const std::string& name) {
+  if (name == "overlay") return in_child(try_overlay, "an overlay mount with an upper layer in /var/lib");
+  if (name == "nftables") return in_child(try_nftables, "nf_tables");
+  if (name == "vxlan") return in_child(try_vxlan, "a vxlan link");
+  if (name == "br_netfilter") return try_br_netfilter();
+  return fail(ErrorCode::internal, "the feature \"{}\" can't be tried", base::printable(name));
+}
+
+}  // namespace sealift::host

@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runtime/host/ledger.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+
+#include "payload/base/file.h"
+#include "payload/base/text.h"
+#include "runtime/host/calls.h"
+
+namespace sealift::host {
+namespace {
+
+constexpr uint64_t kFormat = 1;
+constexpr size_t kMaxBytes = size_t{256} << 20;
+
+}  // namespace
+
+Result<std::unique_ptr<Ledger>> Ledger::open(std::string folder, Clock& clock) {
+  std::unique_ptr<Ledger> out(new Ledger(std::move(folder), clock));
+  SEALIFT_TRY(out->load());
+  return out;
+}
+
+Result<void> Ledger::load() {
+  auto text = base::read_text_file(folder_ + "/ledger.jsonl", kMaxBytes);
+  if (!text) {
+    if (text.error().code == ErrorCode::not_found) return {};
+    return std::unexpected(std::move(text).error());
+  }
+  ends_torn_ = !text->empty() && !text->ends_with('\n');
+  for (const auto line : base::split(*text, '\n')) {
+    const auto value = json::parse(line);
+    if (!value) continue;  // torn by a power cut
+    if (const auto* format = value->find("format")) {
+      if (format->unsigned_integer().value_or(0) > kFormat) {
+        return fail(ErrorCode::unsupported_version, "the ledger {} was written by a newer Sealift (format {}); use that version", folder_,
+                    format->unsigned_integer().value_or(0));
+      }
+      continue;
+    }
+    auto entry = ledger_entry_from(*value);
+    next_ = std::max(next_, entry.sequence + 1);
+    if (entry.kind == "completed") completed_[entry.step] = entry.inputs;
+    entries_.push_back(std::move(entry));
+  }
+  return {};
+}
+
+Result<void> Ledger::begin_writing() {
+  if (fd_) return {};
+  SEALIFT_TRY(base::make_directories(folder_.substr(0, folder_.rfind('/')), 0755));
+  SEALIFT_TRY(base::make_directories(folder_, 0700));
+  SEALIFT_ASSIGN(fd_, base::open_file(folder_ + "/ledger.jsonl", O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW, 0600));
+  struct stat status{};
+  if (::fstat(fd_.get(), &status) != 0) return fail_errno(errno, "stat " + folder_ + "/ledger.jsonl");
+  if (status.st_size == 0) {
+    SEALIFT_TRY(base::write_all(fd_.get(), base::as_bytes(std::format("{{\"format\":{}}}\n", kFormat))));
+    return base::sync_directory(folder_);
+  }
+  return ends_torn_ ? base::write_all(fd_.get(), base::as_bytes("\n")) : Result<void>{};
+}
+
+Result<void> Ledger::add(const Reason& reason, std::string kind, std::string target, std::string before) {
+  const std::lock_guard lock(mutex_);
+  SEALIFT_TRY(begin_writing());
+  LedgerEntry entry{next_++, base::to_iso8601(clock_.now()), reason.step, reason.inputs, std::move(kind), std::move(target), std::move(before)};
+  SEALIFT_TRY(base::write_all(fd_.get(), base::as_bytes(json::to_canonical(to_json(entry)) + "\n")));
+  if (::fdatasync(fd_.get()) != 0) return fail_errno(errno, "sync the ledger");
+  if (entry.kind == "completed") completed_[entry.step] = entry.inputs;
+  entries_.push_back(std::move(entry));
+  return {};
+}
+
+Result<void> Ledger::keep(ByteView bytes, const Digest& digest) {
+  const std::string folder = folder_ + "/kept", path = folder + "/" + digest.hex();
+  if (::access(path.c_str(), F_OK) == 0) return {};
+  SEALIFT_TRY(base::make_directories(folder_.substr(0, folder_.rfind('/')), 0755));
+  SEALIFT_TRY(base::make_directories(folder_, 0700));
+  SEALIFT_TRY(base::make_directories(folder, 0700));
+  return base::write_file_atomic(path, bytes, 0600);
+}
+
+std::optional<std::string> Ledger::completed(const std::string& step) const {
+  const std::lock_guard lock(mutex_);
+  const auto found = completed_.find(step);
+  return found == completed_.end() ? std::nullopt : std::optional(found->second);
+}
+
+std::vector<LedgerEntry> Ledger::entries() const {
+  const std::lock_guard lock(mutex_);
+  return entries_;
+}
+
+}  // namespace sealift::host

@@ -1,0 +1,312 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runtime/host/local_host.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+
+#include "payload/base/file.h"
+#include "payload/base/safe_path.h"
+#include "payload/base/text.h"
+
+namespace sealift::host {
+namespace {
+
+constexpr std::string_view kLedgerFolder = "/var/lib/sealift/ledger";
+constexpr uint64_t kKeepBytes = uint64_t{1} << 20;
+
+FileType type_of(mode_t mode) {
+  if (S_ISREG(mode)) return FileType::regular;
+  if (S_ISDIR(mode)) return FileType::directory;
+  return S_ISLNK(mode) ? FileType::symlink : FileType::other;
+}
+
+bool is_sysctl_key(std::string_view key) {
+  return !key.empty() && !key.starts_with('.') && !key.contains("..") && std::ranges::all_of(key, [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' || c == '_' || c == '-';
+  });
+}
+
+Result<std::string> sysctl_path(const std::string& key) {
+  if (!is_sysctl_key(key)) return fail(ErrorCode::internal, "\"{}\" is not a sysctl", base::printable(key));
+  std::string path = "/proc/sys/" + key;
+  std::ranges::replace(path, '.', '/');
+  return path;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<LocalHost>> LocalHost::open(std::string root, Clock& clock) {
+  SEALIFT_ASSIGN(auto ledger, Ledger::open(root + std::string(kLedgerFolder), clock));
+  return std::unique_ptr<LocalHost>(new LocalHost(std::move(root), clock, std::move(ledger)));
+}
+
+Result<std::string> LocalHost::real(const std::string& path) const {
+  SEALIFT_ASSIGN(auto safe, base::safe_absolute_path(path));
+  return root_ + safe;
+}
+
+Result<Facts> LocalHost::facts() { return read_facts(clock_); }
+Result<FeatureResult> LocalHost::try_feature(const std::string& feature) { return try_feature_here(feature); }
+
+Result<std::optional<FileStatus>> LocalHost::stat(const std::string& path) {
+  SEALIFT_ASSIGN(const auto where, real(path));
+  struct stat status{};
+  if (::lstat(where.c_str(), &status) != 0) {
+    if (errno == ENOENT || errno == ENOTDIR) return std::optional<FileStatus>{};
+    return fail_errno(errno, "stat " + path);
+  }
+  FileStatus out{type_of(status.st_mode), {status.st_mode & 07777U, status.st_uid, status.st_gid}, static_cast<uint64_t>(status.st_size), {}};
+  if (out.type == FileType::symlink) {
+    std::array<char, 4096> target{};
+    const ssize_t size = ::readlink(where.c_str(), target.data(), target.size());
+    if (size < 0) return fail_errno(errno, "read the link " + path);
+    out.link_target.assign(target.data(), static_cast<size_t>(size));
+  }
+  return out;
+}
+
+Result<std::optional<Bytes>> LocalHost::read(const std::string& path, size_t limit) {
+  SEALIFT_ASSIGN(const auto where, real(path));
+  auto bytes = base::read_file(where, limit);
+  if (bytes) return std::optional(std::move(*bytes));
+  if (bytes.error().code == ErrorCode::not_found) return std::optional<Bytes>{};
+  return std::unexpected(std::move(bytes).error());
+}
+
+Result<std::optional<Digest>> LocalHost::digest(const std::string& path) {
+  SEALIFT_ASSIGN(const auto where, real(path));
+  auto fd = base::open_file(where, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
+  if (!fd) {
+    if (fd.error().code == ErrorCode::not_found) return std::optional<Digest>{};
+    return std::unexpected(std::move(fd).error());
+  }
+  struct stat status{};
+  if (::fstat(fd->get(), &status) != 0) return fail_errno(errno, "stat " + path);
+  if (!S_ISREG(status.st_mode)) return std::optional<Digest>{};
+  base::FdSource source(fd->get());
+  return hash::sha256(source).transform([](const Digest& digest) { return std::optional(digest); });
+}
+
+Result<std::vector<std::string>> LocalHost::list(const std::string& path) {
+  SEALIFT_ASSIGN(const auto where, real(path));
+  std::vector<std::string> out;
+  DIR* folder = ::opendir(where.c_str());
+  if (folder == nullptr) {
+    if (errno == ENOENT || errno == ENOTDIR) return out;
+    return fail_errno(errno, "list " + path);
+  }
+  while (const dirent* entry = ::readdir(folder)) {  // NOLINT(concurrency-mt-unsafe): one stream, one thread
+    const std::string_view name = entry->d_name;
+    if (name != "." && name != "..") out.emplace_back(name);
+  }
+  ::closedir(folder);
+  std::ranges::sort(out);
+  return out;
+}
+
+Result<UnitState> LocalHost::unit(const std::string& name) {
+  const base::Command command{{"systemctl", "show", "--property=LoadState,UnitFileState,ActiveState,SubState", "--", name}, {}, "/", Duration{30'000}};
+  SEALIFT_ASSIGN(const auto output, base::run_checked(command));
+  UnitState out;
+  for (const auto line : base::split(output, '\n')) {
+    const size_t equals = std::min(line.find('='), line.size());
+    const std::string_view key = line.substr(0, equals), value = line.substr(std::min(equals + 1, line.size()));
+    if (key == "LoadState") out.loaded = value == "loaded";
+    if (key == "UnitFileState") out.enabled = value == "enabled" || value == "static" || value == "enabled-runtime";
+    if (key == "ActiveState") out.active = value;
+    if (key == "SubState") out.sub = value;
+  }
+  return out;
+}
+
+Result<std::optional<std::string>> LocalHost::sysctl(const std::string& key) {
+  SEALIFT_ASSIGN(const auto path, sysctl_path(key));
+  auto text = base::read_text_file(path, 65536);
+  if (text) return std::optional(std::string(base::trim(*text)));
+  if (text.error().code == ErrorCode::not_found) return std::optional<std::string>{};
+  return std::unexpected(std::move(text).error());
+}
+
+Result<DiskSpace> LocalHost::disk(const std::string& path) {
+  SEALIFT_ASSIGN(const auto where, real(path));
+  return disk_space_of(where);
+}
+
+Result<bool> LocalHost::can_execute_in(const std::string& directory) {
+  SEALIFT_ASSIGN(const auto space, disk(directory));
+  return !space.no_exec;
+}
+
+Result<base::ExitStatus> LocalHost::query(const base::Command& command, const base::CommandIo& io, const CancelToken& cancel) {
+  return base::run(command, io, cancel);
+}
+
+Result<std::optional<std::string>> LocalHost::recorded(const std::string& step) { return ledger_->completed(step); }
+Result<std::vector<LedgerEntry>> LocalHost::ledger() { return ledger_->entries(); }
+
+Result<std::string> LocalHost::before(const std::string& path) {
+  SEALIFT_ASSIGN(const auto status, stat(path));
+  if (!status) return "absent";
+  const std::string spec = std::format("mode={:o} uid={} gid={}", status->spec.mode, status->spec.uid, status->spec.gid);
+  switch (status->type) {
+    case FileType::directory: return "directory " + spec;
+    case FileType::symlink: return "symlink " + status->link_target;
+    case FileType::other: return "other " + spec;
+    case FileType::regular: break;
+  }
+  if (status->size > kKeepBytes) {
+    SEALIFT_ASSIGN(const auto digest, this->digest(path));
+    return std::format("file {} size={} {}", spec, status->size, digest ? digest->text() : "");
+  }
+  SEALIFT_ASSIGN(const auto bytes, read(path, kKeepBytes));
+  if (!bytes) return "absent";
+  const Digest digest = hash::sha256(*bytes);
+  SEALIFT_TRY(ledger_->keep(*bytes, digest));
+  return std::format("file {} size={} {} kept", spec, status->size, digest.text());
+}
+
+Result<void> LocalHost::write_atomic(const std::string& path, const FileSpec& spec, base::Source& content, const Reason& reason) {
+  SEALIFT_ASSIGN(const auto where, real(path));
+  SEALIFT_ASSIGN(const auto was, before(path));
+  // Temporary in the same folder: the rename stays on one file system, and SELinux labels come from the folder.
+  const std::string temporary = std::format("{}.sealift-{}", where, hash::sha256(base::as_bytes(path + reason.step)).hex().substr(0, 8));
+  ::unlink(temporary.c_str());
+  SEALIFT_ASSIGN(auto fd, base::open_file(temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0600));
+  base::FdSink sink(fd.get());
+  Result<void> done = base::copy(content, sink).transform([](uint64_t) {});
+  if (done && (spec.uid != ::geteuid() || spec.gid != ::getegid()) && ::fchown(fd.get(), spec.uid, spec.gid) != 0) done = fail_errno(errno, "chown " + path);
+  if (done && ::fchmod(fd.get(), spec.mode) != 0) done = fail_errno(errno, "chmod " + path);
+  if (done && ::fsync(fd.get()) != 0) done = fail_errno(errno, "sync " + path);
+  fd.reset();  // a program that is open for writing can't be started
+  if (done) done = ledger_->add(reason, "file", path, was);
+  if (done && ::rename(temporary.c_str(), where.c_str()) != 0) done = fail_errno(errno, "rename to " + path);
+  if (!done) {
+    ::unlink(temporary.c_str());
+    return done;
+  }
+  return base::sync_directory(where.substr(0, std::max<size_t>(where.rfind('/'), 1)));
+}
+
+Result<void> LocalHost::make_directory(const std::string& path, const FileSpec& spec, const Reason& reason) {
+  SEALIFT_ASSIGN(const auto where, real(path));
+  SEALIFT_ASSIGN(const auto status, stat(path));
+  if (status && status->type != FileType::directory && status->type != FileType::symlink) return fail(ErrorCode::already_exists, "{} exists and is not a folder", path);
+  if (!status) {
+    const std::string parent = path.substr(0, path.rfind('/'));
+    if (!parent.empty()) SEALIFT_TRY(make_directory(parent, {0755, spec.uid, spec.gid}, reason));
+    SEALIFT_TRY(ledger_->add(reason, "directory", path, "absent"));
+    if (::mkdir(where.c_str(), spec.mode) != 0 && errno != EEXIST) return fail_errno(errno, "make folder " + path);
+    if (::chmod(where.c_str(), spec.mode) != 0) return fail_errno(errno, "chmod " + path);
+    if ((spec.uid != ::geteuid() || spec.gid != ::getegid()) && ::lchown(where.c_str(), spec.uid, spec.gid) != 0) return fail_errno(errno, "chown " + path);
+  }
+  return {};
+}
+
+Result<void> LocalHost::make_symlink(const std::string& path, const std::string& target, const Reason& reason) {
+  SEALIFT_ASSIGN(const auto where, real(path));
+  SEALIFT_ASSIGN(const auto was, before(path));
+  const std::string temporary = where + ".sealift-link";
+  ::unlink(temporary.c_str());
+  if (::symlink(target.c_str(), temporary.c_str()) != 0) return fail_errno(errno, "link " + path);
+  SEALIFT_TRY(ledger_->add(reason, "symlink", path, was));
+  if (::rename(temporary.c_str(), where.c_str()) != 0) return fail_errno(errno, "rename to " + path);
+  return {};
+}
+
+Result<void> LocalHost::remove(const std::string& path, const Reason& reason) {
+  SEALIFT_ASSIGN(const auto where, real(path));
+  SEALIFT_ASSIGN(const auto status, stat(path));
+  if (!status) return {};
+  SEALIFT_ASSIGN(const auto was, before(path));
+  SEALIFT_TRY(ledger_->add(reason, "remove", path, was));
+  const int result = status->type == FileType::directory ? ::rmdir(where.c_str()) : ::unlink(where.c_str());
+  if (result != 0 && errno != ENOENT) return fail_errno(errno, "remove " + path);
+  return {};
+}
+
+Result<base::ExitStatus> LocalHost::run(const base::Command& command, const base::CommandIo& io, const Reason& reason, const CancelToken& cancel) {
+  SEALIFT_TRY(ledger_->add(reason, "run", command.text(), ""));
+  return base::run(command, io, cancel);
+}
+
+Result<base::ExitStatus> LocalHost::run_job(const std::string& unit_name, const base::Command& command, const Reason& reason, const CancelToken& cancel) {
+  SEALIFT_TRY(ledger_->add(reason, "run", command.text(), "unit " + unit_name));
+  return run_job_here(unit_name, command, reason, clock_, cancel);
+}
+
+Result<void> LocalHost::unit_action(const std::string& name, UnitAction action, const Reason& reason) {
+  constexpr auto kVerbs = std::to_array<const char*>({"daemon-reload", "enable", "disable", "start", "stop", "restart"});
+  base::Command command{{"systemctl", kVerbs[static_cast<size_t>(action)]}, {}, "/", Duration{180'000}};
+  std::string was;
+  if (action != UnitAction::reload_daemon) {
+    command.argv.insert(command.argv.end(), {"--", name});
+    SEALIFT_ASSIGN(const auto state, unit(name));
+    was = std::format("enabled={} active={}", state.enabled, state.active);
+  }
+  SEALIFT_TRY(ledger_->add(reason, "unit", std::format("{} {}", kVerbs[static_cast<size_t>(action)], name), was));
+  return base::run_checked(command).transform([](const std::string&) {});
+}
+
+Result<void> LocalHost::load_module(const std::string& name, const Reason& reason) {
+  SEALIFT_TRY(ledger_->add(reason, "module", name, ::access(("/sys/module/" + name).c_str(), F_OK) == 0 ? "loaded" : "absent"));
+  // A kernel without modules has what it has; whether it works was tried by the preflight.
+  if (::access("/proc/modules", F_OK) != 0 || ::access(("/sys/module/" + name).c_str(), F_OK) == 0) return {};
+  return base::run_checked({{"modprobe", "--", name}, {}, "/", Duration{60'000}}).transform([](const std::string&) {});
+}
+
+Result<void> LocalHost::set_sysctl(const std::string& key, const std::string& value, const Reason& reason) {
+  SEALIFT_ASSIGN(const auto was, sysctl(key));
+  SEALIFT_ASSIGN(const auto path, sysctl_path(key));
+  SEALIFT_TRY(ledger_->add(reason, "sysctl", key + "=" + value, was.value_or("absent")));
+  SEALIFT_ASSIGN(auto fd, base::open_file(path, O_WRONLY));
+  auto written = base::write_all(fd.get(), base::as_bytes(value));
+  if (!written) return fail_while(std::move(written).error(), "setting " + key);
+  return {};
+}
+
+Result<void> LocalHost::record(const Reason& reason) { return ledger_->add(reason, "completed", "", ""); }
+
+Result<Host::StoreState> LocalHost::store_state(const std::string& path) {
+  SEALIFT_ASSIGN(const auto where, real(path));
+  SEALIFT_ASSIGN(const auto pieces, read_stored_pieces(where));
+  StoreState out{pieces.complete, {}};
+  for (const auto& [offset, size] : pieces.pieces) out.frames.push_back(offset);
+  return out;
+}
+
+Result<std::shared_ptr<PayloadStore>> LocalHost::store(const std::string& path, uint64_t total) {
+  SEALIFT_ASSIGN(const auto where, real(path));
+  const std::lock_guard lock(stores_mutex_);
+  auto& open = stores_[path];
+  if (!open) {
+    SEALIFT_ASSIGN(open, PayloadStore::open(where, total));
+  }
+  return open;
+}
+
+Result<void> LocalHost::store_write(const std::string& path, uint64_t total, uint64_t offset, const Digest& expected, ByteView data, const Reason& reason) {
+  if (hash::sha256(data) != expected) return fail(ErrorCode::corrupt, "the bytes for offset {} of {} arrived damaged", offset, path);
+  SEALIFT_ASSIGN(const auto known, stat(path));
+  if (!known) SEALIFT_TRY(ledger_->add(reason, "store", path, "absent"));
+  SEALIFT_ASSIGN(const auto open, store(path, total));
+  return open->write(offset, data);
+}
+
+Result<void> LocalHost::store_finish(const std::string& path, const Reason& reason) {
+  SEALIFT_ASSIGN(const auto where, real(path));
+  SEALIFT_ASSIGN(const auto pieces, read_stored_pieces(where));
+  if (pieces.complete) return {};
+  SEALIFT_ASSIGN(const auto open, store(path, pieces.total));
+  SEALIFT_TRY(open->finish());
+  const std::lock_guard lock(stores_mutex_);
+  stores_.erase(path);
+  return ledger_->add(reason, "store", path, "incomplete");
+}
+
+}  // namespace sealift::host

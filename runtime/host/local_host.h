@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The machine that this program runs on. Inside the agent it is the whole truth; in tests it may be rooted in a
+// folder, so that files, ledger and stores need no root (systemd, sysctls and facts stay the machine's own).
+#pragma once
+
+#include <map>
+#include <memory>
+#include <mutex>
+
+#include "runtime/host/host.h"
+#include "runtime/host/ledger.h"
+#include "runtime/host/payload_store.h"
+
+namespace sealift::host {
+
+class LocalHost final : public Host {
+ public:
+  // `root`: "" or a folder in front of every path. Errors: those of Ledger::open.
+  static Result<std::unique_ptr<LocalHost>> open(std::string root, Clock& clock);
+
+  Result<Facts> facts() override;
+  Result<std::optional<FileStatus>> stat(const std::string& path) override;
+  Result<std::optional<Bytes>> read(const std::string& path, size_t limit) override;
+  Result<std::optional<Digest>> digest(const std::string& path) override;
+  Result<std::vector<std::string>> list(const std::string& path) override;
+  Result<UnitState> unit(const std::string& name) override;
+  Result<std::optional<std::string>> sysctl(const std::string& key) override;
+  Result<DiskSpace> disk(const std::string& path) override;
+  Result<FeatureResult> try_feature(const std::string& feature) override;
+  Result<bool> can_execute_in(const std::string& directory) override;
+  Result<base::ExitStatus> query(const base::Command& command, const base::CommandIo& io, const CancelToken& cancel) override;
+  Result<std::optional<std::string>> recorded(const std::string& step) override;
+  Result<std::vector<LedgerEntry>> ledger() override;
+  Result<void> write_atomic(const std::string& path, const FileSpec& spec, base::Source& content, const Reason& reason) override;
+  Result<void> make_directory(const std::string& path, const FileSpec& spec, const Reason& reason) override;
+  Result<void> make_symlink(const std::string& path, const std::string& target, const Reason& reason) override;
+  Result<void> remove(const std::string& path, const Reason& reason) override;
+  Result<base::ExitStatus> run(const base::Command& command, const base::CommandIo& io, const Reason& reason, const CancelToken& cancel) override;
+  Result<base::ExitStatus> run_job(const std::string& unit_name, const base::Command& command, const Reason& reason, const CancelToken& cancel) override;
+  Result<void> unit_action(const std::string& name, UnitAction action, const Reason& reason) override;
+  Result<void> load_module(const std::string& name, const Reason& reason) override;
+  Result<void> set_sysctl(const std::string& key, const std::string& value, const Reason& reason) override;
+  Result<void> record(const Reason& reason) override;
+  Result<StoreState> store_state(const std::string& path) override;
+  Result<void> store_write(const std::string& path, uint64_t total, uint64_t offset, const Digest& expected, ByteView data, const Reason& reason) override;
+  Result<void> store_finish(const std::string& path, const Reason& reason) override;
+
+ private:
+  LocalHost(std::string root, Clock& clock, std::unique_ptr<Ledger> ledger) : root_(std::move(root)), clock_(clock), ledger_(std::move(ledger)) {}
+  Result<std::string> real(const std::string& path) const;
+  // What stands at a path, for the ledger; keeps a copy of small files.
+  Result<std::string> before(const std::string& path);
+  Result<std::shared_ptr<PayloadStore>> store(const std::string& path, uint64_t total);
+
+  std::string root_;
+  Clock& clock_;
+  std::unique_ptr<Ledger> ledger_;
+  std::mutex stores_mutex_;
+  std::map<std::string, std::shared_ptr<PayloadStore>> stores_;
+};
+
+// --- used by LocalHost, each in a file of its own ---
+Result<Facts> read_facts(Clock& clock);                           // facts.cpp
+Result<FeatureResult> try_feature_here(const std::string& name);  // features.cpp
+Result<DiskSpace> disk_space_of(const std::string& real_path);    // facts.cpp
+Result<base::ExitStatus> run_job_here(const std::string& unit_name, const base::Command& command, const Reason& reason, Clock& clock,
+                                      const CancelToken& cancel);  // job.cpp
+// The inside of the transient unit: runs what <folder>/spec.json says, leaves result.json. Returns an exit code.
+int job_main(const std::string& folder);
+
+}  // namespace sealift::host

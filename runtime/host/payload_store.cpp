@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runtime/host/payload_store.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+
+#include "payload/base/checked.h"
+#include "payload/base/file.h"
+
+namespace sealift::host {
+namespace {
+
+constexpr std::string_view kStateMagic = "SEALSTOR";
+constexpr uint32_t kStateFormat = 1;
+constexpr size_t kMaxStateBytes = size_t{256} << 20;
+constexpr uint64_t kSyncBytes = uint64_t{64} << 20;
+
+std::string state_path(const std::string& payload_path) { return payload_path + ".state"; }
+
+Bytes record(uint64_t offset, uint64_t size) {
+  base::ByteWriter writer;
+  writer.u64(offset);
+  writer.u64(size);
+  return writer.take();
+}
+
+}  // namespace
+
+bool StoredPieces::covers(uint64_t offset, uint64_t size) const {
+  if (complete) return base::range_within(offset, size, total);
+  while (size > 0) {
+    auto found = pieces.upper_bound(offset);
+    if (found == pieces.begin()) return false;
+    --found;
+    if (offset >= found->first + found->second) return false;
+    const uint64_t there = found->first + found->second - offset;
+    if (there >= size) return true;
+    offset += there;
+    size -= there;
+  }
+  return true;
+}
+
+Result<StoredPieces> read_stored_pieces(const std::string& payload_path) {
+  StoredPieces out;
+  auto bytes = base::read_file(state_path(payload_path), kMaxStateBytes);
+  if (!bytes) {
+    if (bytes.error().code == ErrorCode::not_found) return out;
+    return std::unexpected(std::move(bytes).error());
+  }
+  base::ByteReader reader(*bytes);
+  const auto magic = reader.bytes(kStateMagic.size());
+  const auto format = reader.u32();
+  const auto reserved = reader.u32();
+  const auto total = reader.u64();
+  if (!magic || !format || !reserved || !total) return out;  // torn while it was begun: nothing is stored yet
+  if (base::as_text(*magic) != kStateMagic) return fail(ErrorCode::corrupt, "{} is not a state file of a payload; remove it and run again", state_path(payload_path));
+  if (*format > kStateFormat) return fail(ErrorCode::unsupported_version, "{} has format {}; use the Sealift that wrote it", state_path(payload_path), *format);
+  out.total = *total;
+  while (reader.left() >= 16) {
+    const uint64_t offset = *reader.u64(), size = *reader.u64();
+    if (offset == UINT64_MAX && size == UINT64_MAX) {
+      out.complete = true;
+    } else if (base::range_within(offset, size, out.total)) {
+      out.pieces[offset] = std::max(out.pieces[offset], size);
+    } else {
+      return fail(ErrorCode::corrupt, "{} names bytes beyond the payload; remove it and run again", state_path(payload_path));
+    }
+  }
+  // The state without its file says nothing.
+  struct stat status{};
+  if (::stat(payload_path.c_str(), &status) != 0 || static_cast<uint64_t>(status.st_size) != out.total) return StoredPieces{};
+  return out;
+}
+
+Result<std::unique_ptr<PayloadStore>> PayloadStore::open(const std::string& payload_path, uint64_t total) {
+  std::unique_ptr<PayloadStore> out(new PayloadStore(payload_path));
+  SEALIFT_ASSIGN(const auto there, read_stored_pieces(payload_path));
+  const bool fresh = there.total != total;
+  SEALIFT_ASSIGN(out->data_, base::open_file(payload_path, O_RDWR | O_CREAT | O_NOFOLLOW, 0644));
+  SEALIFT_ASSIGN(out->state_, base::open_file(state_path(payload_path), O_RDWR | O_CREAT | O_NOFOLLOW | (fresh ? O_TRUNC : 0), 0644));
+  if (fresh) {
+    if (::ftruncate(out->data_.get(), 0) != 0 || ::ftruncate(out->data_.get(), static_cast<off_t>(total)) != 0) return fail_errno(errno, "size " + payload_path);
+    base::ByteWriter header;
+    header.bytes(base::as_bytes(kStateMagic));
+    header.u32(kStateFormat);
+    header.u32(0);
+    header.u64(total);
+    SEALIFT_TRY(base::write_all(out->state_.get(), header.data()));
+  } else {
+    // Cut off a torn record, so that the next one stands at its place.
+    const off_t size = ::lseek(out->state_.get(), 0, SEEK_END);
+    const off_t whole = 24 + (size - 24) / 16 * 16;
+    if (::ftruncate(out->state_.get(), whole) != 0 || ::lseek(out->state_.get(), whole, SEEK_SET) < 0) return fail_errno(errno, "open " + state_path(payload_path));
+  }
+  return out;
+}
+
+PayloadStore::~PayloadStore() {
+  const std::lock_guard lock(mutex_);
+  (void)sync();  // an orderly end keeps what came; a power cut loses at most kSyncBytes
+}
+
+Result<void> PayloadStore::sync() {
+  if (unsynced_.empty()) return {};
+  if (::fdatasync(data_.get()) != 0) return fail_errno(errno, "sync " + path_);
+  base::ByteWriter records;
+  for (const auto& [offset, size] : unsynced_) records.bytes(record(offset, size));
+  SEALIFT_TRY(base::write_all(state_.get(), records.data()));
+  if (::fdatasync(state_.get()) != 0) return fail_errno(errno, "sync " + state_path(path_));
+  unsynced_.clear();
+  unsynced_bytes_ = 0;
+  return {};
+}
+
+Result<void> PayloadStore::write(uint64_t offset, ByteView data) {
+  SEALIFT_TRY(base::pwrite_all(data_.get(), offset, data));
+  const std::lock_guard lock(mutex_);
+  unsynced_.emplace_back(offset, data.size());
+  unsynced_bytes_ += data.size();
+  return unsynced_bytes_ >= kSyncBytes ? sync() : Result<void>{};
+}
+
+Result<void> PayloadStore::finish() {
+  const std::lock_guard lock(mutex_);
+  SEALIFT_TRY(sync());
+  if (::fsync(data_.get()) != 0) return fail_errno(errno, "sync " + path_);
+  SEALIFT_TRY(base::write_all(state_.get(), record(UINT64_MAX, UINT64_MAX)));
+  if (::fsync(state_.get()) != 0) return fail_errno(errno, "sync " + state_path(path_));
+  if (::fchmod(data_.get(), 0444) != 0) return fail_errno(errno, "chmod " + path_);
+  return base::sync_directory(path_.substr(0, path_.rfind('/')));
+}
+
+}  // namespace sealift::host

@@ -1,0 +1,204 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runtime/host/protocol.h"
+
+#include <algorithm>
+#include <array>
+
+#include "payload/base/text.h"
+
+namespace sealift::host {
+namespace {
+
+constexpr size_t kHeader = 9;
+
+bool is_known(uint8_t type) { return type >= 1 && type <= 9; }
+
+Result<void> read_exactly(base::Source& source, std::span<std::byte> buffer) {
+  while (!buffer.empty()) {
+    SEALIFT_ASSIGN(const size_t count, source.read(buffer));
+    if (count == 0) return fail(ErrorCode::truncated, "the agent's stream ended");
+    buffer = buffer.subspan(count);
+  }
+  return {};
+}
+
+struct Header {
+  uint32_t size;
+  WireFrame frame;
+};
+
+Result<Header> parse_header(base::ByteReader& reader) {
+  Header out{};
+  SEALIFT_ASSIGN(out.size, reader.u32());
+  SEALIFT_ASSIGN(const uint8_t type, reader.u8());
+  SEALIFT_ASSIGN(out.frame.id, reader.u32());
+  if (out.size > kMaxFrame || !is_known(type)) return fail(ErrorCode::protocol, "a frame of type {} with {} bytes", type, out.size);
+  out.frame.type = static_cast<FrameType>(type);
+  return out;
+}
+
+}  // namespace
+
+Result<WireFrame> parse_frame(base::ByteReader& reader) {
+  SEALIFT_ASSIGN(auto header, parse_header(reader));
+  SEALIFT_ASSIGN(const auto body, reader.bytes(header.size));
+  header.frame.body.assign(body.begin(), body.end());
+  return std::move(header.frame);
+}
+
+Result<WireFrame> read_frame(base::Source& source) {
+  std::array<std::byte, kHeader> bytes;
+  SEALIFT_TRY(read_exactly(source, bytes));
+  base::ByteReader reader(bytes);
+  SEALIFT_ASSIGN(auto header, parse_header(reader));
+  header.frame.body.resize(header.size);
+  SEALIFT_TRY(read_exactly(source, header.frame.body));
+  return std::move(header.frame);
+}
+
+Result<void> skip_to_magic(base::Source& source) {
+  std::string seen = "\n";  // the magic may stand at the very beginning
+  std::array<std::byte, 1> one;
+  while (!seen.ends_with(kMagic)) {
+    if (seen.size() > kMaxNoise) return fail(ErrorCode::protocol, "the host prints without end instead of starting the agent: {}", base::printable(seen));
+    SEALIFT_ASSIGN(const size_t count, source.read(one));
+    if (count == 0) {
+      return fail(ErrorCode::protocol, "the agent did not start; the host said: {}", base::printable(base::trim(seen), 1000));
+    }
+    seen += static_cast<char>(one[0]);
+  }
+  return {};
+}
+
+Result<void> FrameWriter::write(FrameType type, uint32_t id, ByteView body) {
+  base::ByteWriter writer;
+  writer.u32(static_cast<uint32_t>(body.size()));
+  writer.u8(static_cast<uint8_t>(type));
+  writer.u32(id);
+  writer.bytes(body);
+  const std::lock_guard lock(mutex_);
+  return sink_.write(writer.data());
+}
+
+Result<void> FrameWriter::write_json(FrameType type, uint32_t id, const json::Value& value) {
+  return write(type, id, base::as_bytes(json::to_canonical(value)));
+}
+
+Result<size_t> BodyQueue::read(std::span<std::byte> buffer) {
+  size_t count = 0;
+  {
+    std::unique_lock lock(mutex_);
+    changed_.wait(lock, [&] { return !pieces_.empty() || ended_ || error_; });
+    if (error_) return fail(*error_);
+    if (pieces_.empty()) return 0;
+    const ByteView piece = ByteView(pieces_.front()).subspan(at_);
+    count = std::min(buffer.size(), piece.size());
+    std::ranges::copy(piece.first(count), buffer.begin());
+    at_ += count;
+    queued_ -= count;
+    if (at_ == pieces_.front().size()) {
+      pieces_.pop_front();
+      at_ = 0;
+    }
+  }
+  base::ByteWriter credit;
+  credit.u32(static_cast<uint32_t>(count));
+  SEALIFT_TRY(writer_.write(FrameType::credit, id_, credit.data()));
+  return count;
+}
+
+Result<void> BodyQueue::put(Bytes piece) {
+  const std::lock_guard lock(mutex_);
+  if (queued_ + piece.size() > kWindow && !dropping_) return fail(ErrorCode::protocol, "the peer sent more than it had credit for");
+  if (dropping_) {
+    base::ByteWriter credit;
+    credit.u32(static_cast<uint32_t>(piece.size()));
+    return writer_.write(FrameType::credit, id_, credit.data());
+  }
+  if (piece.empty()) return {};
+  queued_ += piece.size();
+  pieces_.push_back(std::move(piece));
+  changed_.notify_all();
+  return {};
+}
+
+void BodyQueue::finish() {
+  const std::lock_guard lock(mutex_);
+  ended_ = true;
+  changed_.notify_all();
+}
+
+void BodyQueue::abort(Error error) {
+  const std::lock_guard lock(mutex_);
+  error_ = std::move(error);
+  changed_.notify_all();
+}
+
+void BodyQueue::drop() {
+  base::ByteWriter credit;
+  {
+    const std::lock_guard lock(mutex_);
+    dropping_ = true;
+    credit.u32(static_cast<uint32_t>(queued_));
+    pieces_.clear();
+    queued_ = at_ = 0;
+  }
+  // A connection that is gone needs no credit.
+  (void)writer_.write(FrameType::credit, id_, credit.data());
+}
+
+Result<uint32_t> Credit::take(uint32_t wanted) {
+  std::unique_lock lock(mutex_);
+  changed_.wait(lock, [&] { return available_ > 0 || error_; });
+  if (error_) return fail(*error_);
+  const auto count = static_cast<uint32_t>(std::min<uint64_t>(wanted, available_));
+  available_ -= count;
+  return count;
+}
+
+void Credit::grant(uint32_t bytes) {
+  const std::lock_guard lock(mutex_);
+  available_ += bytes;
+  changed_.notify_all();
+}
+
+void Credit::abort(Error error) {
+  const std::lock_guard lock(mutex_);
+  error_ = std::move(error);
+  changed_.notify_all();
+}
+
+Result<void> send_body(FrameWriter& writer, uint32_t id, Credit& credit, base::Source& body) {
+  Bytes buffer(kPiece);
+  for (;;) {
+    SEALIFT_ASSIGN(const size_t count, body.read(buffer));
+    if (count == 0) return writer.write(FrameType::end, id, {});
+    for (ByteView left = ByteView(buffer).first(count); !left.empty();) {
+      SEALIFT_ASSIGN(const uint32_t allowed, credit.take(static_cast<uint32_t>(left.size())));
+      SEALIFT_TRY(writer.write(FrameType::data, id, left.first(allowed)));
+      left = left.subspan(allowed);
+    }
+  }
+}
+
+json::Value error_to_json(const Error& error) {
+  json::Value out = json::Value::object();
+  out.set("code", base::name(error.code));
+  out.set("what", error.what);
+  json::Value doing = json::Value::array();
+  for (const auto& item : error.while_doing) doing.push_back(item);
+  out.set("while", std::move(doing));
+  return out;
+}
+
+Error error_from_json(const json::Value& value) {
+  Error out{base::parse_error_code(value.text_or("code", "")).value_or(ErrorCode::internal), value.text_or("what", "an error without text"), {}};
+  if (const auto* doing = value.find("while"); doing != nullptr && doing->is_array()) {
+    for (const auto& item : *doing->elements()) {
+      if (item.string() != nullptr) out.while_doing.push_back(*item.string());
+    }
+  }
+  return out;
+}
+
+}  // namespace sealift::host
