@@ -136,6 +136,32 @@ Result<void> drain(Fd& fd, const std::function<void(ByteView)>& consumer, std::s
   return {};
 }
 
+// A child that doesn't read its input must not end this program. Signals from a write go to the writing thread.
+class NoPipeSignal {
+ public:
+  NoPipeSignal() {
+    sigemptyset(&pipe_);
+    sigaddset(&pipe_, SIGPIPE);
+    sigset_t pending;
+    sigpending(&pending);
+    was_pending_ = sigismember(&pending, SIGPIPE) == 1;
+    pthread_sigmask(SIG_BLOCK, &pipe_, &before_);
+  }
+  NoPipeSignal(const NoPipeSignal&) = delete;
+  NoPipeSignal& operator=(const NoPipeSignal&) = delete;
+  ~NoPipeSignal() {
+    const timespec at_once{};
+    while (!was_pending_ && sigtimedwait(&pipe_, nullptr, &at_once) == SIGPIPE) {
+    }
+    pthread_sigmask(SIG_SETMASK, &before_, nullptr);
+  }
+
+ private:
+  sigset_t pipe_{};
+  sigset_t before_{};
+  bool was_pending_ = false;
+};
+
 Result<void> feed(Fd& fd, ByteView& input) {
   const ssize_t count = ::write(fd.get(), input.data(), std::min<size_t>(input.size(), 65536));
   if (count < 0 && errno != EINTR && errno != EAGAIN) {
@@ -152,6 +178,7 @@ Result<void> talk(Child& child, const Command& command, const CommandIo& io, con
   Clock& clock = system_clock();
   const Duration begin = clock.monotonic();
   ByteView input = io.input;
+  const NoPipeSignal no_pipe_signal;
   if (child.input) ::fcntl(child.input.get(), F_SETFL, O_NONBLOCK);
   while (child.output || child.errors) {
     SEALIFT_TRY(cancel.check());
