@@ -1,0 +1,169 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "payload/http/client.h"
+
+#include <unistd.h>
+
+#include "payload/base/text.h"
+#include "payload/http/httplib.h"
+
+namespace sealift::http {
+namespace {
+
+constexpr size_t kMaxText = size_t{4} << 20;
+
+std::string lower(std::string_view text) {
+  std::string out(text);
+  for (char& c : out) {
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+  }
+  return out;
+}
+
+httplib::Headers to_headers(const std::map<std::string, std::string>& headers) {
+  httplib::Headers out;
+  for (const auto& [name, value] : headers) out.emplace(name, value);
+  return out;
+}
+
+Reply to_reply(const httplib::Response& response) {
+  Reply out{response.status, {}, {}};
+  for (const auto& [name, value] : response.headers) out.headers[lower(name)] = value;
+  return out;
+}
+
+Error to_error(httplib::Error error, const Origin& origin) {
+  const std::string where = origin.text();
+  switch (error) {
+    case httplib::Error::ConnectionTimeout:
+    case httplib::Error::Timeout: return {ErrorCode::timeout, where + " did not answer in time", {}};
+    case httplib::Error::SSLConnection:
+    case httplib::Error::SSLLoadingCerts:
+    case httplib::Error::SSLServerVerification:
+    case httplib::Error::SSLServerHostnameVerification:
+      return {ErrorCode::untrusted, where + ": no trusted TLS connection: " + httplib::to_string(error), {}};
+    default: return {ErrorCode::unreachable, where + ": " + httplib::to_string(error), {}};
+  }
+}
+
+}  // namespace
+
+std::string Origin::text() const {
+  return host.contains(':') ? std::format("{}://[{}]:{}", scheme, host, port) : std::format("{}://{}:{}", scheme, host, port);
+}
+
+Result<Url> parse_url(std::string_view text) {
+  const auto refuse = [&] { return fail(ErrorCode::invalid_input, "\"{}\" is not an http or https URL", base::printable(text)); };
+  Url out;
+  const size_t separator = text.find("://");
+  if (separator == std::string_view::npos) return refuse();
+  out.origin.scheme = lower(text.substr(0, separator));
+  if (out.origin.scheme != "http" && out.origin.scheme != "https") return refuse();
+  std::string_view rest = text.substr(separator + 3);
+  const size_t end = std::min(rest.find_first_of("/?#"), rest.size());
+  std::string_view authority = rest.substr(0, end);
+  out.target = rest.substr(end, rest.find('#', end) - end);
+  if (!out.target.starts_with('/')) out.target.insert(0, "/");
+  if (authority.contains('@')) return refuse();
+  out.origin.port = out.origin.scheme == "https" ? 443 : 80;
+  const size_t bracket = authority.find(']');
+  const size_t colon = authority.find(':', authority.starts_with('[') && bracket != std::string_view::npos ? bracket : 0);
+  if (colon != std::string_view::npos) {
+    const auto port = base::parse_u64(authority.substr(colon + 1));
+    if (!port || *port == 0 || *port > 65535) return refuse();
+    out.origin.port = static_cast<uint16_t>(*port);
+    authority = authority.substr(0, colon);
+  }
+  if (authority.starts_with('[') && authority.ends_with(']')) authority = authority.substr(1, authority.size() - 2);
+  if (authority.empty()) return refuse();
+  out.origin.host = authority;
+  return out;
+}
+
+std::string percent_encode(std::string_view text) {
+  std::string out;
+  for (const char c : text) {
+    const bool unreserved = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '.' || c == '_' || c == '~';
+    out += unreserved ? std::string(1, c) : std::format("%{:02X}", static_cast<unsigned char>(c));
+  }
+  return out;
+}
+
+struct Client::State {
+  std::unique_ptr<httplib::ClientImpl> client;
+  bool usable = true;
+};
+
+Client::Client(Origin origin, ClientOptions options) : origin_(std::move(origin)), state_(std::make_unique<State>()) {
+  if (origin_.scheme == "https") {
+    std::unique_ptr<httplib::SSLClient> client;
+    if (options.certificate.empty()) {
+      client = std::make_unique<httplib::SSLClient>(origin_.host, origin_.port);
+    } else {
+      const std::string key(options.key.reveal());
+      client = std::make_unique<httplib::SSLClient>(
+          origin_.host, origin_.port,
+          httplib::SSLClient::PemMemory{options.certificate.c_str(), options.certificate.size(), key.c_str(), key.size(), nullptr});
+    }
+    client->enable_server_certificate_verification(true);
+    if (options.authority.empty()) {
+      client->set_ca_cert_path("/etc/ssl/certs/ca-certificates.crt");
+    } else {
+      client->load_ca_cert_store(options.authority.c_str(), options.authority.size());
+    }
+    state_->usable = client->is_valid();
+    state_->client = std::move(client);
+  } else {
+    state_->client = std::make_unique<httplib::ClientImpl>(origin_.host, origin_.port);
+  }
+  auto& client = *state_->client;
+  client.set_keep_alive(true);
+  client.set_tcp_nodelay(true);
+  client.set_connection_timeout(options.connect_timeout);
+  client.set_read_timeout(options.read_timeout);
+  client.set_write_timeout(options.read_timeout);
+  client.set_follow_location(false);
+  client.set_decompress(false);
+  client.set_path_encode(false);
+}
+
+Client::~Client() = default;
+Client::Client(Client&&) noexcept = default;
+
+Result<Reply> Client::head(const std::string& target, const std::map<std::string, std::string>& headers) {
+  if (!state_->usable) return fail(ErrorCode::untrusted, "{}: the client certificate can't be used", origin_.text());
+  const auto result = state_->client->Head(target, to_headers(headers));
+  if (!result) return fail(to_error(result.error(), origin_));
+  return to_reply(*result);
+}
+
+Result<Reply> Client::get(const std::string& target, const std::map<std::string, std::string>& headers) {
+  base::MemorySink sink(kMaxText);
+  SEALIFT_ASSIGN(auto reply, get_to(target, headers, sink));
+  if (!sink.data().empty()) reply.text = base::as_text(sink.data());
+  return reply;
+}
+
+Result<Reply> Client::get_to(const std::string& target, const std::map<std::string, std::string>& headers, base::Sink& sink) {
+  if (!state_->usable) return fail(ErrorCode::untrusted, "{}: the client certificate can't be used", origin_.text());
+  std::optional<Error> refused;
+  Reply reply;
+  base::MemorySink other(kMaxText);
+  const auto result = state_->client->Get(
+      target, to_headers(headers),
+      [&](const httplib::Response& response) {
+        reply = to_reply(response);
+        return true;
+      },
+      [&](const char* data, size_t size) {
+        base::Sink& to = reply.status == 200 || reply.status == 206 ? sink : static_cast<base::Sink&>(other);
+        auto written = to.write(std::as_bytes(std::span(data, size)));
+        if (!written) refused = std::move(written).error();
+        return !refused;
+      });
+  if (refused) return fail(std::move(*refused));
+  if (!result) return fail(to_error(result.error(), origin_));
+  reply.text = base::as_text(other.data());
+  return reply;
+}
+
+}  // namespace sealift::http

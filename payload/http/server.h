@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// A small HTTP/1.1 server: plain, or with mutual TLS. One handler for all requests; bodies of responses are texts or
+// streams of known size, with ranges and HEAD done here. It takes no request bodies.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "payload/base/secret.h"
+#include "payload/base/stream.h"
+
+namespace sealift::http {
+
+// PEM texts. A server asks every client for a certificate of `authority`; a client shows `certificate`.
+struct TlsIdentity {
+  std::string authority, certificate;
+  Secret key;
+};
+
+struct Request {
+  std::string method, path;  // decoded path
+  std::map<std::string, std::string> query;
+  bool is_head() const { return method == "HEAD"; }
+};
+
+struct Response {
+  int status = 200;
+  std::map<std::string, std::string> headers;
+  std::string content_type = "text/plain";
+  std::string text;
+  // Instead of `text`: writes [offset, offset + size) of a body of `size` bytes. An error cuts the connection.
+  struct Stream {
+    uint64_t size = 0;
+    std::function<Result<void>(uint64_t offset, uint64_t size, base::Sink& sink)> write;
+  };
+  std::optional<Stream> stream;
+};
+
+// Called from several threads at once; must not throw.
+using Handler = std::function<Response(const Request&)>;
+
+struct ServerOptions {
+  std::string address = "127.0.0.1";  // IPv4 or IPv6
+  uint16_t port = 0;                  // 0 = any free one
+  std::optional<TlsIdentity> tls;
+  unsigned threads = 16;
+};
+
+class Server {
+ public:
+  // Listens when it returns. Errors: io (port in use …), untrusted (bad certificates).
+  static Result<std::unique_ptr<Server>> start(ServerOptions options, Handler handler);
+  ~Server();  // stops
+  uint16_t port() const;
+  void stop();
+
+ private:
+  struct State;
+  explicit Server(std::unique_ptr<State> state);
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace sealift::http
