@@ -24,7 +24,7 @@ void add_common_options(CLI::App& app, Arguments& out) {
   app.add_option_function<std::string>("--log-format", [&out](const std::string& value) { out.json = value == "json"; },
                                        "text or json: one JSON object a line")
       ->type_name("FORMAT")
-      ->check(CLI::IsMember({"text", "json"}));
+      ->check(CLI::Validator(CLI::IsMember({"text", "json"})).description(""));
   app.add_flag("-v,--verbose", out.verbose, "say more");
 }
 
@@ -40,6 +40,31 @@ Error usage_error(const std::string& program, const std::vector<std::string>& ar
     }
   }
   return Error{ErrorCode::usage, std::format("{}; {} --help lists what there is", what, program), {}};
+}
+
+// The parser's text without its blanks at line ends and doubled empty lines.
+std::string tidy(const std::string& text) {
+  std::string out;
+  bool empty_before = true;
+  for (std::string_view line : base::split(text, '\n')) {
+    size_t end = line.find_last_not_of(' ');
+    line = end == std::string_view::npos ? std::string_view() : line.substr(0, end + 1);
+    if (line.empty() && empty_before) continue;
+    empty_before = line.empty();
+    out += line;
+    out += '\n';
+  }
+  while (out.ends_with("\n\n")) out.pop_back();
+  return out;
+}
+
+std::string main_footer(const std::string& program) {
+  return std::format(
+      "\n{0} --config cluster.yaml alone is the same as\n{0} apply --config cluster.yaml.\n\n"
+      "Exit codes: 0 done; 2 usage, 3 configuration, 4 unsupported, 5 damaged artifact,\n"
+      "6 untrusted, 7 files, 8 unreachable, 9 login, 10 busy, 11 command failed,\n"
+      "12 preflight, 13 not in the artifact, 14 partial, 15 unhealthy, 130 stopped.\n",
+      program);
 }
 
 Result<Verb> needs_config(const Arguments& out, Verb verb, std::string_view command, const std::string& program) {
@@ -66,11 +91,11 @@ Result<Arguments> parse_arguments(const std::string& program, const std::vector<
   Arguments out;
   CLI::App app("Delivers the Kubernetes cluster and the applications in this file to hosts over SSH.", program);
   app.set_help_flag("-h,--help", "this text");
-  app.get_formatter()->column_width(34);
-  app.footer(std::format("{0} --config cluster.yaml alone is the same as {0} apply --config cluster.yaml.\nExit codes are 0 for success and "
-                         "the table in OPERATIONS.md: 2 usage, 3 configuration,\n4 unsupported, 5 damaged artifact, 8 unreachable, "
-                         "9 login, 10 busy, 12 preflight, 14 partial.",
-                         program));
+  auto layout = app.get_formatter();
+  layout->column_width(30);
+  layout->right_column_width(50);
+  layout->enable_footer_formatting(false);
+  layout->label("REQUIRED", "(required)");
   bool version = false, licenses = false, info_flag = false, list_flag = false, check_flag = false;
   app.add_flag("--version", version, "the version of this program");
   app.add_flag("--licenses", licenses, "the licences of this program and of all that is linked into it");
@@ -109,7 +134,8 @@ Result<Arguments> parse_arguments(const std::string& program, const std::vector<
     app.parse(reversed);
   } catch (const CLI::CallForHelp&) {
     out.verb = Verb::help;
-    out.text = app.help();
+    out.text = tidy(app.help());
+    if (app.get_subcommands().empty()) out.text += main_footer(program);
     return out;
   } catch (const CLI::ParseError& error) {
     return fail(usage_error(program, arguments, error));

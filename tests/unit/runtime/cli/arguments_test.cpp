@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runtime/cli/arguments.h"
+
+#include <catch2/catch_test_macros.hpp>
+
+using namespace sealift;
+using namespace sealift::cli;
+
+namespace {
+
+Result<Arguments> parse(std::vector<std::string> words) { return parse_arguments("./d.run", words); }
+Verb verb(std::vector<std::string> words) { return parse(std::move(words)).value().verb; }
+
+}  // namespace
+
+TEST_CASE("--config alone is apply") {
+  auto out = parse({"--config", "c.yaml"}).value();
+  CHECK(out.verb == Verb::apply);
+  CHECK(out.config == "c.yaml");
+  CHECK(verb({"apply", "--config", "c.yaml"}) == Verb::apply);
+  CHECK(verb({"--config", "c.yaml", "apply"}) == Verb::apply);
+  CHECK(verb({"-c", "c.yaml"}) == Verb::apply);
+}
+
+TEST_CASE("--dry-run is plan, never apply") {
+  CHECK(verb({"--config", "c.yaml", "--dry-run"}) == Verb::plan);
+  CHECK(verb({"apply", "--config", "c.yaml", "--dry-run"}) == Verb::plan);
+  CHECK(verb({"--dry-run", "apply", "--config", "c.yaml"}) == Verb::plan);
+  CHECK(verb({"plan", "--config", "c.yaml", "--dry-run"}) == Verb::plan);
+  CHECK(parse({"plan", "--offline", "--config", "c.yaml"})->offline);
+}
+
+TEST_CASE("as makeself's users know it") {
+  CHECK(verb({"--info"}) == Verb::info);
+  CHECK(verb({"info"}) == Verb::info);
+  CHECK(verb({"--list"}) == Verb::list);
+  CHECK(verb({"--check"}) == Verb::verify);
+}
+
+TEST_CASE("--dry-run without a command or configuration is refused") {
+  CHECK(parse({"--dry-run"}).error().code == ErrorCode::usage);
+}
+
+TEST_CASE("no arguments ask for nothing") { CHECK(verb({}) == Verb::none); }
+
+TEST_CASE("wrong lines are usage errors with the nearest word") {
+  CHECK(parse({"statsu"}).error().what.contains("did you mean status?"));
+  CHECK(parse({"apply"}).error().what.contains("--config FILE"));
+  CHECK(parse({"apply", "--config"}).error().code == ErrorCode::usage);
+  CHECK(parse({"--no-such"}).error().code == ErrorCode::usage);
+  CHECK(parse({"list", "too", "many"}).error().code == ErrorCode::usage);
+  CHECK(parse({"list", "--log-format", "xml"}).error().code == ErrorCode::usage);
+  CHECK(parse({"extract"}).error().what.contains("--to"));
+  CHECK(parse({"config"}).error().code == ErrorCode::usage);
+  CHECK(parse({"-v"}).error().code == ErrorCode::usage);
+}
+
+TEST_CASE("options of extract") {
+  auto out = parse({"extract", "-C", "out", "etc", "bin/x", "--image", "a:1", "--overwrite", "--payload", "p"}).value();
+  CHECK(out.verb == Verb::extract);
+  CHECK(out.to == "out");
+  CHECK(out.paths == std::vector<std::string>{"etc", "bin/x"});
+  CHECK(out.images == std::vector<std::string>{"a:1"});
+  CHECK(out.overwrite);
+  CHECK(out.payload == "p");
+}
+
+TEST_CASE("help is of the command that was named") {
+  CHECK(parse({"--help"})->text.contains("Exit codes"));
+  auto help = parse({"extract", "--help"}).value();
+  CHECK(help.verb == Verb::help);
+  CHECK(help.text.contains("--overwrite"));
+  CHECK_FALSE(help.text.contains("Exit codes"));
+}

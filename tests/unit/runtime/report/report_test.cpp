@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <catch2/catch_test_macros.hpp>
+#include <cstdlib>
+#include <filesystem>
+
+#include "payload/json/value.h"
+#include "runtime/report/event_json.h"
+#include "runtime/report/outcome_text.h"
+#include "runtime/report/state_directory.h"
+
+using namespace sealift;
+using namespace sealift::report;
+
+namespace {
+
+steps::Outcome outcome() {
+  steps::Outcome out;
+  out.hosts.push_back({"10.7.0.11", "cp1", format::HostRole::control_plane, steps::HostOutcome::State::done, "", 12, 3});
+  out.hosts.push_back({"10.7.0.21", "w1", format::HostRole::worker, steps::HostOutcome::State::aside, "no answer", 0, 0});
+  out.applied = 12;
+  out.skipped = 3;
+  out.notes = {"CoreDNS forwards nowhere"};
+  return out;
+}
+
+}  // namespace
+
+TEST_CASE("where the state lies") {
+  CHECK(state_path(std::nullopt, "plant7", {{"HOME", "/home/a"}}).value() == "/home/a/.local/state/sealift/plant7");
+  CHECK(state_path(std::nullopt, "plant7", {{"HOME", "/home/a"}, {"XDG_STATE_HOME", "/s"}}).value() == "/s/sealift/plant7");
+  CHECK(state_path(std::nullopt, "plant7", {{"HOME", "/home/a"}, {"XDG_STATE_HOME", "relative"}}).value() == "/home/a/.local/state/sealift/plant7");
+  CHECK(state_path("x", "plant7", {}).value() == "x");
+  CHECK(state_path(std::nullopt, "plant7", {}).error().what.contains("--state DIR"));
+  CHECK_FALSE(state_path(std::nullopt, "../x", {{"HOME", "/home/a"}}));
+}
+
+TEST_CASE("the state folder is the user's own") {
+  char name[] = "/tmp/sealift-state-XXXXXX";
+  REQUIRE(mkdtemp(name) != nullptr);
+  std::string path = std::string(name) + "/a/b";
+  REQUIRE(make_state_directory(path));
+  struct stat status{};
+  REQUIRE(stat(path.c_str(), &status) == 0);
+  CHECK((status.st_mode & 0777) == 0700);
+  CHECK(make_state_directory("/proc/x").error().what.contains("--state DIR"));
+  std::filesystem::remove_all(name);
+}
+
+TEST_CASE("an outcome for people") {
+  auto out = outcome();
+  out.hosts.pop_back();
+  CHECK(outcome_lines(out, Duration{75'000}) == std::vector<std::string>{
+                                                    "host             role           state       steps",
+                                                    "cp1 (10.7.0.11)  control-plane  done        12 applied, 3 as they should be",
+                                                    "note: CoreDNS forwards nowhere",
+                                                    "delivered: 1 host, 12 steps applied (1 min 15 s)",
+                                                });
+  out.applied = 0;
+  out.hosts[0].applied = 0;
+  CHECK(outcome_lines(out, Duration{900}).back() == "nothing to do: 1 host is as cluster.yaml says (0 s)");
+}
+
+TEST_CASE("an outcome that is partial says why for each host") {
+  auto out = outcome();
+  out.error = Error{ErrorCode::partial, "1 of 2", {}};
+  auto lines = outcome_lines(out, Duration{0});
+  CHECK(lines[3] == "                 why: no answer");
+  auto json = json::parse(to_json(out)).value();
+  CHECK(json.text_or("status", "") == "partial");
+  CHECK(json.natural_or("exit", 0) == 14);
+  CHECK(json.at_path("hosts/1/state")->string()[0] == "aside");
+}
+
+TEST_CASE("events as JSON leave out what is empty") {
+  Event event;
+  event.kind = EventKind::progress;
+  event.host = "w1";
+  event.step = "payload.store";
+  event.done = 1;
+  event.total = 2;
+  CHECK(to_json(event) ==
+        R"({"done":1,"event":"progress","host":"w1","level":"info","step":"payload.store","time":"1970-01-01T00:00:00.000Z","total":2})");
+  event = {};
+  event.message = "line\nbreak";
+  CHECK(to_json(event) == R"({"event":"message","level":"info","message":"line\nbreak","time":"1970-01-01T00:00:00.000Z"})");
+}
+
+TEST_CASE("a plan for people counts what is done") {
+  steps::PlanOutcome plan;
+  using State = steps::PlanLine::State;
+  plan.lines = {{"cp1", "files", "write files", State::done}, {"cp1", "units", "start units", State::needed}, {"w1", "join", "join", State::unknown}};
+  CHECK(plan_lines(plan, false) == std::vector<std::string>{"cp1:", "  + start units", "  = 1 step is as it should be", "w1:", "  ? join",
+                                                            "1 step to apply, 1 as they should be, 1 that can't be known before; nothing was changed"});
+}
+
+TEST_CASE("the last run tells what died") {
+  engine::JournalContents journal;
+  CHECK(last_run_lines(journal).empty());
+  auto& run = journal.runs.emplace_back();
+  run.command = "apply";
+  run.artifact_name = "shop 3.4";
+  run.time = "T";
+  run.steps.push_back({"w1", "kubeadm.join", "begun", "", ""});
+  run.steps.push_back({"w2", "files", "done", "", ""});
+  CHECK(last_run_lines(journal) == std::vector<std::string>{"last run from this machine: apply of shop 3.4, T: did not come to its end",
+                                                            "  w1: kubeadm.join was begun and has no end"});
+}
