@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runtime/node/catalog.h"
+
+#include "payload/image/reference.h"
+
+namespace sealift::node {
+
+std::optional<Question> parse_question(std::string_view path, std::string_view ns) {
+  if (!path.starts_with("/v2/")) return std::nullopt;
+  path.remove_prefix(4);
+  for (const auto& [word, kind] : {std::pair<std::string_view, Question::Kind>{"/manifests/", Question::Kind::manifest}, {"/blobs/", Question::Kind::blob}}) {
+    const size_t at = path.rfind(word);
+    if (at == std::string_view::npos) continue;
+    Question out{std::string(ns), std::string(path.substr(0, at)), kind, std::string(path.substr(at + word.size()))};
+    if (!image::is_repository(out.repository) || out.reference.empty()) return std::nullopt;
+    const bool digest = out.reference.starts_with("sha256:");
+    if (digest ? !Digest::parse(out.reference).has_value() : (kind == Question::Kind::blob || !image::is_tag(out.reference))) return std::nullopt;
+    return out;
+  }
+  return std::nullopt;
+}
+
+Catalog::Catalog(const format::Contents& contents) {
+  for (const auto& image : contents.images) {
+    const auto reference = image::parse_reference(image.name);
+    if (!reference) continue;  // the packer refuses such names
+    auto& repository = repositories_[reference->name()];
+    const Found root{image.root.digest, image.root.size, image.media_type};
+    if (!reference->tag.empty()) repository.tags[reference->tag] = root;
+    repository.manifests[root.digest] = root;
+    for (const auto& platform : image.platforms) {
+      repository.manifests[platform.manifest.digest] = {platform.manifest.digest, platform.manifest.size, platform.media_type};
+      repository.blobs[platform.config.digest] = {platform.config.digest, platform.config.size, "application/octet-stream"};
+      for (const auto& layer : platform.layers) repository.blobs[layer.digest] = {layer.digest, layer.size, "application/octet-stream"};
+    }
+  }
+}
+
+std::optional<Found> Catalog::find(const Question& question) const {
+  const std::string registry = question.registry == "registry-1.docker.io" || question.registry == "index.docker.io" ? "docker.io" : question.registry;
+  const auto repository = repositories_.find(registry + "/" + question.repository);
+  if (repository == repositories_.end()) return std::nullopt;
+  const auto look_up = [](const auto& map, const auto& key) {
+    const auto found = map.find(key);
+    return found == map.end() ? std::nullopt : std::optional(found->second);
+  };
+  const auto digest = Digest::parse(question.reference);
+  if (!digest) return look_up(repository->second.tags, question.reference);
+  return look_up(question.kind == Question::Kind::blob ? repository->second.blobs : repository->second.manifests, *digest);
+}
+
+}  // namespace sealift::node

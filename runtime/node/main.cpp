@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runtime/node/main.h"
+
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <atomic>
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <map>
+#include <optional>
+
+#include "payload/base/file.h"
+#include "runtime/node/balancer.h"
+#include "runtime/node/mirror.h"
+#include "runtime/node/pki.h"
+
+namespace sealift::node {
+namespace {
+
+constexpr size_t kMaxConfig = size_t{1} << 20;
+
+// Signals only leave a mark; the loops look at it.
+std::atomic<bool> stop_asked = false;    // NOLINT(*-avoid-non-const-global-variables): set by signal handlers
+std::atomic<bool> reload_asked = false;  // NOLINT(*-avoid-non-const-global-variables)
+
+void watch_signals() {
+  ::signal(SIGPIPE, SIG_IGN);
+  for (const int number : {SIGTERM, SIGINT}) ::signal(number, [](int) { stop_asked = true; });
+  ::signal(SIGHUP, [](int) { reload_asked = true; });
+}
+
+// systemd's notification protocol: one datagram to the socket it named (sd_notify(3)).
+void notify(std::string_view state) {
+  const char* path = std::getenv("NOTIFY_SOCKET");  // NOLINT(concurrency-mt-unsafe): before any thread
+  if (path == nullptr || std::strlen(path) >= sizeof(sockaddr_un::sun_path)) return;
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  std::strcpy(address.sun_path, path);  // NOLINT(clang-analyzer-security*): length checked above
+  const auto size = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + std::strlen(path));
+  if (address.sun_path[0] == '@') address.sun_path[0] = '\0';
+  const base::Fd fd(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+  ::sendto(fd.get(), state.data(), state.size(), MSG_NOSIGNAL, reinterpret_cast<const sockaddr*>(&address), size);  // NOLINT(*-reinterpret-cast)
+}
+
+class Arguments {
+ public:
+  explicit Arguments(const std::vector<std::string>& arguments) {
+    for (size_t i = 0; i + 1 < arguments.size(); i += 2) options_[arguments[i]] = arguments[i + 1];
+  }
+  Result<std::string> get(const std::string& option) const {
+    const auto found = options_.find(option);
+    if (found == options_.end()) return fail(ErrorCode::usage, "{} is missing", option);
+    return found->second;
+  }
+
+ private:
+  std::map<std::string, std::string> options_;
+};
+
+Result<void> run_mirror(const Arguments& arguments) {
+  SEALIFT_ASSIGN(const auto path, arguments.get("--config"));
+  watch_signals();
+  while (!stop_asked) {
+    SEALIFT_ASSIGN(const auto text, base::read_text_file(path, kMaxConfig));
+    SEALIFT_ASSIGN(const auto config, parse_mirror_config(text));
+    SEALIFT_ASSIGN(const auto mirror, Mirror::start(config, base::system_clock()));
+    notify("READY=1");
+    reload_asked = false;
+    while (!stop_asked && !reload_asked) base::system_clock().sleep(Duration{100});
+  }
+  return {};
+}
+
+Result<void> run_balancer(const Arguments& arguments) {
+  SEALIFT_ASSIGN(const auto path, arguments.get("--config"));
+  watch_signals();
+  SEALIFT_ASSIGN(auto text, base::read_text_file(path, kMaxConfig));
+  SEALIFT_ASSIGN(auto config, parse_balancer_config(text));
+  SEALIFT_ASSIGN(auto balancer, Balancer::listen(config));
+  notify("READY=1");
+  while (!stop_asked) {
+    SEALIFT_TRY(balancer.serve(500, {}));
+    if (!reload_asked.exchange(false)) continue;
+    // A file that can't be used leaves the old backends in place.
+    const auto fresh = base::read_text_file(path, kMaxConfig).and_then([](const std::string& json) { return parse_balancer_config(json); });
+    if (fresh) balancer.set_backends(fresh->backends);
+    else std::fprintf(stderr, "%s\n", fresh.error().text().c_str());
+  }
+  return {};
+}
+
+Result<void> run_pki(const std::string& what, const Arguments& arguments) {
+  SEALIFT_ASSIGN(const auto folder, arguments.get("--dir"));
+  Clock& clock = base::system_clock();
+  std::string output;
+  if (what == "make-ca") {
+    SEALIFT_ASSIGN(const auto name, arguments.get("--name"));
+    SEALIFT_TRY(make_authority(folder, name, clock));
+  } else if (what == "make-key") {
+    SEALIFT_ASSIGN(output, make_key(folder));
+  } else if (what == "issue") {
+    SEALIFT_ASSIGN(const auto name, arguments.get("--name"));
+    SEALIFT_ASSIGN(const auto address, arguments.get("--address"));
+    base::FdSource source(STDIN_FILENO);
+    SEALIFT_ASSIGN(const auto key, base::read_all(source, size_t{64} << 10));
+    SEALIFT_ASSIGN(output, issue_certificate(folder, std::string(base::as_text(key)), name, address, clock));
+  } else {
+    return fail(ErrorCode::usage, "node pki {}: not known", what);
+  }
+  return base::write_all(STDOUT_FILENO, base::as_bytes(output));
+}
+
+Result<void> dispatch(const std::vector<std::string>& arguments) {
+  if (arguments.empty()) return fail(ErrorCode::usage, "node: mirror, balancer or pki");
+  const std::vector<std::string> rest(arguments.begin() + 1, arguments.end());
+  if (arguments[0] == "mirror") return run_mirror(Arguments(rest));
+  if (arguments[0] == "balancer") return run_balancer(Arguments(rest));
+  if (arguments[0] == "pki" && !rest.empty()) return run_pki(rest[0], Arguments({rest.begin() + 1, rest.end()}));
+  return fail(ErrorCode::usage, "node {}: not known", arguments[0]);
+}
+
+}  // namespace
+
+int node_main(const std::vector<std::string>& arguments) {
+  const auto done = dispatch(arguments);
+  if (done) return 0;
+  std::fprintf(stderr, "%s\n", done.error().text().c_str());
+  return base::exit_code(done.error().code);
+}
+
+}  // namespace sealift::node

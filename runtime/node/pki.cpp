@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runtime/node/pki.h"
+
+#include "payload/base/file.h"
+#include "payload/trust/x509.h"
+
+namespace sealift::node {
+namespace {
+
+constexpr size_t kMaxPem = size_t{64} << 10;
+// Renewal is a later version's work; until then the certificates must outlive the cluster's hardware.
+constexpr auto kLifetime = std::chrono::years{20};
+
+// From a day before, since clocks of hosts without a network differ.
+trust::Validity validity(Clock& clock) {
+  const auto now = clock.now();
+  return {now - std::chrono::days{1}, now + std::chrono::duration_cast<Duration>(kLifetime)};
+}
+
+}  // namespace
+
+Result<void> make_authority(const std::string& folder, const std::string& cluster, Clock& clock) {
+  const std::string key_path = folder + "/ca.key", certificate_path = folder + "/ca.crt";
+  const auto key_there = base::read_text_file(key_path, kMaxPem);
+  const auto certificate_there = base::read_text_file(certificate_path, kMaxPem);
+  if (key_there && certificate_there) {
+    SEALIFT_ASSIGN(const auto public_pem, trust::public_key_of(Secret(*key_there)));
+    return trust::check_issued(*certificate_there, *certificate_there, public_pem);
+  }
+  SEALIFT_TRY(base::make_directories(folder, 0700));
+  Secret key;
+  if (key_there) {
+    key = Secret(*key_there);  // a kill came between key and certificate
+  } else {
+    SEALIFT_ASSIGN(auto pair, trust::generate_key());
+    key = std::move(pair.private_pem);
+    SEALIFT_TRY(base::write_file_atomic(key_path, base::as_bytes(key.reveal()), 0600));
+  }
+  SEALIFT_ASSIGN(const auto certificate, trust::make_authority(key, "sealift " + cluster.substr(0, 50), validity(clock)));
+  return base::write_file_atomic(certificate_path, base::as_bytes(certificate), 0644);
+}
+
+Result<std::string> make_key(const std::string& folder) {
+  SEALIFT_TRY(base::make_directories(folder, 0700));
+  const std::string path = folder + "/node.key";
+  if (const auto there = base::read_text_file(path, kMaxPem)) return trust::public_key_of(Secret(*there));
+  SEALIFT_ASSIGN(const auto pair, trust::generate_key());
+  SEALIFT_TRY(base::write_file_atomic(path, base::as_bytes(pair.private_pem.reveal()), 0600));
+  return pair.public_pem;
+}
+
+Result<std::string> issue_certificate(const std::string& folder, const std::string& public_pem, const std::string& name, const std::string& address,
+                                      Clock& clock) {
+  SEALIFT_ASSIGN(const auto authority, base::read_text_file(folder + "/ca.crt", kMaxPem));
+  SEALIFT_ASSIGN(const auto key, base::read_text_file(folder + "/ca.key", kMaxPem));
+  return trust::issue(public_pem, {name.substr(0, 60), {name}, {address}}, authority, Secret(key), validity(clock));
+}
+
+}  // namespace sealift::node
