@@ -1,0 +1,138 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The programs as people meet them: real ELFs under a pipe and a pty.
+
+SEALIFT_STUB and SEALIFT_PACKER name the ELFs under test; without them the ones of scripts/build are taken.
+"""
+import os
+import pathlib
+import pty
+import select
+import shutil
+import signal
+import struct
+import subprocess
+import termios
+import fcntl
+import time
+
+import pytest
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+
+
+def _program(variable, default):
+    path = pathlib.Path(os.environ.get(variable, ROOT / "out" / default))
+    if not path.is_file():
+        pytest.fail(f"{path} is not there: run scripts/build, or name an ELF in {variable}")
+    return path
+
+
+@pytest.fixture(scope="session")
+def stub():
+    return _program("SEALIFT_STUB", "stub-x86_64")
+
+
+@pytest.fixture(scope="session")
+def packer():
+    return _program("SEALIFT_PACKER", "sealift")
+
+
+KUBEFILE = """FROM scratch
+LABEL vendor=example
+COPY files/ etc/
+APP hello local://hello
+LAUNCH ["hello"]
+"""
+
+MANIFEST = """apiVersion: v1
+kind: ConfigMap
+metadata: {name: hello}
+data: {greeting: hello}
+"""
+
+
+@pytest.fixture(scope="session")
+def artifact(tmp_path_factory, packer, stub):
+    """A small artifact, made by the real packer with the stub under test."""
+    folder = tmp_path_factory.mktemp("artifact")
+    (folder / "files").mkdir()
+    (folder / "files" / "motd").write_text("welcome\n")
+    (folder / "files" / "large.bin").write_bytes(os.urandom(300_000))
+    (folder / "hello").mkdir()
+    (folder / "hello" / "hello.yaml").write_text(MANIFEST)
+    (folder / "Kubefile").write_text(KUBEFILE)
+    output = folder / "shop.run"
+    command = [packer, "build", "-f", folder / "Kubefile", "-t", "shop:3.4", "-o", output, "--platform", "linux/amd64"]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=folder, env={**os.environ, "SEALIFT_STUBS": str(stub)})
+    assert done.returncode == 0, done.stdout + done.stderr
+    return output
+
+
+@pytest.fixture
+def run(artifact, tmp_path):
+    """Runs the artifact with arguments through pipes, with a home of its own."""
+    def call(*arguments, program=None, env=None, stdin=subprocess.DEVNULL, timeout=60, cwd=tmp_path):
+        environment = {"PATH": "/usr/bin:/bin", "HOME": str(tmp_path), "TERM": "xterm", **(env or {})}
+        return subprocess.run([program or artifact, *map(str, arguments)], stdin=stdin, capture_output=True, text=True,
+                              env=environment, timeout=timeout, cwd=cwd)
+    return call
+
+
+class Screen:
+    def __init__(self, text, code):
+        self.text = text
+        self.code = code
+
+
+@pytest.fixture
+def run_pty(artifact, tmp_path):
+    """Runs the artifact on a terminal of 80x24; `answers` are (what to wait for, what to type)."""
+    def call(*arguments, env=None, answers=(), timeout=30):
+        pid, fd = pty.fork()
+        if pid == 0:
+            os.chdir(tmp_path)
+            environment = {"PATH": "/usr/bin:/bin", "HOME": str(tmp_path), "TERM": "xterm", **(env or {})}
+            os.execve(str(artifact), [str(artifact), *map(str, arguments)], environment)
+        fcntl.ioctl(fd, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
+        out = b""
+        waiting = list(answers)
+        deadline = time.monotonic() + timeout
+        while True:
+            if time.monotonic() > deadline:
+                os.kill(pid, signal.SIGKILL)
+                os.waitpid(pid, 0)
+                pytest.fail(f"no end after {timeout} s: {out!r}")
+            if not select.select([fd], [], [], 0.2)[0]:
+                continue
+            try:
+                data = os.read(fd, 65536)
+            except OSError:
+                break
+            if not data:
+                break
+            out += data
+            if waiting and waiting[0][0].encode() in out:
+                os.write(fd, waiting.pop(0)[1].encode())
+        _, status = os.waitpid(pid, 0)
+        os.close(fd)
+        return Screen(out.decode(errors="replace"), os.waitstatus_to_exitcode(status))
+    return call
+
+
+@pytest.fixture
+def copy_of(artifact, tmp_path):
+    def make(name="copy.run"):
+        path = tmp_path / name
+        shutil.copy(artifact, path)
+        return path
+    return make
+
+
+def golden(name, text):
+    """Compares with tests/golden/<name>; SEALIFT_ACCEPT=1 writes it instead."""
+    path = ROOT / "tests" / "golden" / name
+    if os.environ.get("SEALIFT_ACCEPT") == "1":
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    assert path.is_file(), f"{path} is missing; SEALIFT_ACCEPT=1 writes it"
+    assert text == path.read_text(), f"differs from {path}; if that is wanted: SEALIFT_ACCEPT=1"
