@@ -137,7 +137,9 @@ Result<std::vector<Damage>> PayloadReader::verify(unsigned threads, const std::f
   note("header", 0, [&]() -> Result<void> {
     std::array<std::byte, kHeaderSize> bytes;
     SEALIFT_TRY(state.file->read_at(state.payload_offset, bytes));
-    SEALIFT_ASSIGN(const Header header, parse_header(bytes));
+    auto parsed = parse_header(bytes);
+    if (!parsed && parsed.error().code == ErrorCode::not_a_payload) return fail(ErrorCode::corrupt, "the header does not begin with its magic");
+    SEALIFT_ASSIGN(const Header header, std::move(parsed));
     if (header.payload_size != payload_size()) return fail(ErrorCode::corrupt, "header and trailer state different payload sizes");
     return {};
   }());
