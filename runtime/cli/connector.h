@@ -26,6 +26,7 @@ struct ConnectorOptions {
   std::map<std::string, Login> logins;   // by HostConfig::address
   std::string state_directory;           // known_hosts of accepted keys
   bool accept_new_host_keys = false;
+  EventSink& events;
   Clock& clock;
   CancelToken cancel;
 };

@@ -148,23 +148,14 @@ Result<void> run_delivery(const Artifact& artifact, const Arguments& arguments, 
   SEALIFT_ASSIGN(config::ClusterConfig cluster, load(path, variables, arguments.json));
   SEALIFT_ASSIGN(std::string state, report::state_path(arguments.state, cluster.name, variables));
   // Secrets before anything else is shown: a prompt must not meet a picture that moves.
-  std::unique_ptr<steps::HostConnector> connector;
-  SecretStore secrets;
-  if (arguments.offline) {
-    connector = make_no_connector();
-  } else {
-    SEALIFT_ASSIGN(auto logins, resolve_logins(cluster, secrets));
-    ConnectorOptions options{.payload = *artifact.reader,
-                             .logins = std::move(logins),
-                             .state_directory = state,
-                             .accept_new_host_keys = arguments.accept_new_host_keys,
-                             .clock = clock,
-                             .cancel = cancel};
-    SEALIFT_ASSIGN(connector, make_ssh_connector(std::move(options)));
+  std::map<std::string, Login> logins;
+  if (!arguments.offline) {
+    SecretStore secrets;
+    SEALIFT_ASSIGN(logins, resolve_logins(cluster, secrets));
   }
+  if (arguments.verb == Verb::apply || arguments.accept_new_host_keys) SEALIFT_TRY(report::make_state_directory(state));
   std::unique_ptr<engine::Journal> journal = std::make_unique<engine::NoJournal>();
   engine::FileJournal* kept = nullptr;
-  if (arguments.verb == Verb::apply || arguments.accept_new_host_keys) SEALIFT_TRY(report::make_state_directory(state));
   if (arguments.verb == Verb::apply) {
     SEALIFT_ASSIGN(std::string text, base::read_text_file(path, kLargestConfig));
     engine::RunHeader header{"apply", cluster.name, hash::sha256(base::as_bytes(text)), artifact.reader->identity(), artifact_title(*artifact.reader)};
@@ -173,6 +164,19 @@ Result<void> run_delivery(const Artifact& artifact, const Arguments& arguments, 
     journal = std::move(file);
   }
   Display display = make_display(arguments, clock);
+  std::unique_ptr<steps::HostConnector> connector;
+  if (arguments.offline) {
+    connector = make_no_connector();
+  } else {
+    ConnectorOptions options{.payload = *artifact.reader,
+                             .logins = std::move(logins),
+                             .state_directory = state,
+                             .accept_new_host_keys = arguments.accept_new_host_keys,
+                             .events = *display.sink,
+                             .clock = clock,
+                             .cancel = cancel};
+    SEALIFT_ASSIGN(connector, make_ssh_connector(std::move(options)));
+  }
   steps::DeliveryInput input{.payload = *artifact.reader,
                              .config = cluster,
                              .connector = *connector,

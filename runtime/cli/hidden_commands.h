@@ -10,7 +10,8 @@
 
 namespace sealift::cli {
 
-// The exit code if `arguments` begin with a hidden command ("agent", "node mirror --config F", "node balancer --config F").
+// The exit code if `arguments` begin with a hidden command: "agent …" and "job …" (runtime/host/agent.h), "node …"
+// (runtime/node/main.h).
 std::optional<int> run_hidden_command(const std::vector<std::string>& arguments);
 
 }  // namespace sealift::cli

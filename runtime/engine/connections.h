@@ -22,8 +22,8 @@ namespace sealift::engine {
 class HostConnections {
  public:
   virtual ~HostConnections() = default;
-  // The connection to a host. `broken` is a connection that the caller saw dying: if it is still the current one it
-  // is replaced. Errors: what connecting gives; `unreachable` and `timeout` are worth another call. Any thread.
+  // The connection to a host. `broken` is a connection that the caller suspects and no longer holds: if it is still
+  // the current one and does not answer, it is replaced. Errors: what connecting gives; `unreachable` and `timeout` are worth another call. Any thread.
   virtual Result<std::shared_ptr<host::Host>> connection(const std::string& host, const host::Host* broken,
                                                          const CancelToken& cancel) = 0;
 };

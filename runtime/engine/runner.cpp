@@ -133,20 +133,22 @@ Result<StepStatus> Run::attempt(const PlannedStep& planned, host::Host& host, co
 StepResult Run::execute(const PlannedStep& planned, const CancelToken& cancel) {
   StepResult out;
   Attempts attempts(options_.retry, clock_, cancel);
-  std::shared_ptr<host::Host> host;
+  const host::Host* broken = nullptr;
   while (true) {
-    auto connected = connections_.connection(planned.host, host.get(), cancel);
+    auto connected = connections_.connection(planned.host, broken, cancel);
+    broken = nullptr;
     Error error;
     if (connected) {
-      host = std::move(*connected);
+      std::shared_ptr<host::Host> host = std::move(*connected);
       auto status = attempt(planned, *host, cancel, out.begun);
+      // Only its name is kept: the old connection must be able to end (and its agent to free the host's lock).
+      if (!status && status.error().code == ErrorCode::unreachable) broken = host.get();
       if (status) {
         out.status = *status;
         return out;
       }
       error = std::move(status).error();
     } else {
-      host.reset();
       error = std::move(connected).error();
     }
     if (cancel.cancelled() || error.code == ErrorCode::cancelled) {
@@ -163,8 +165,6 @@ StepResult Run::execute(const PlannedStep& planned, const CancelToken& cancel) {
     emit(events_, clock_, EventKind::message, Level::warning, planned.host, planned.step->id(),
          std::format("{}; trying again in {} s", error.text(), (wait->count() + 999) / 1000));
     attempts.wait(*wait);
-    // A timed-out command says nothing against the connection.
-    if (error.code != ErrorCode::unreachable) host.reset();
   }
 }
 
