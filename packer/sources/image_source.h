@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Where the packer gets images from: an OCI layout on disk or a registry. Both give manifests with their exact bytes
+// and blobs as streams; everything is checked against its digest by the caller and by the source.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "payload/base/stream.h"
+#include "payload/format/contents.h"
+#include "payload/image/manifest.h"
+#include "payload/image/reference.h"
+
+namespace sealift::sources {
+
+struct ManifestBytes {
+  Digest digest;
+  std::string media_type;
+  Bytes bytes;
+};
+
+class ImageSource {
+ public:
+  virtual ~ImageSource() = default;
+  // What a name stands for: an index or a manifest. not_found if the source does not have it.
+  virtual Result<ManifestBytes> resolve(const image::Reference& reference) = 0;
+  virtual Result<ManifestBytes> manifest(const image::Reference& reference, const image::Descriptor& descriptor) = 0;
+  virtual Result<std::unique_ptr<base::Source>> blob(const image::Reference& reference, const image::Descriptor& descriptor) = 0;
+};
+
+// An OCI layout folder; names are the annotations org.opencontainers.image.ref.name of its index, as full references.
+Result<std::unique_ptr<ImageSource>> open_oci_layout(const std::string& folder);
+
+// Everything of one image for the wanted platforms. An image without one of them is invalid_input.
+struct ImagePlan {
+  format::Image image;  // with name, root, platforms
+  std::vector<ManifestBytes> documents;  // root and manifests, to be packed as they are
+  struct Blob {
+    image::Descriptor descriptor;
+    bool is_layer = false;
+  };
+  std::vector<Blob> blobs;  // configs and layers, each digest once
+};
+Result<ImagePlan> plan_image(ImageSource& source, const image::Reference& reference, const std::vector<Architecture>& architectures);
+
+// Counts what a layer unpacks to. Its bytes are compressed as the media type says.
+Result<format::LayerInfo> measure_layer(base::Source& layer, const std::string& media_type);
+
+}  // namespace sealift::sources
