@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <string>
+
+#include "payload/base/error.h"
+
+namespace sealift::packer_cli {
+
+struct InspectArguments {
+  std::string file;
+  bool json = false;
+};
+
+// A page for people, or the canonical contents document.
+Result<std::string> inspect_artifact(const InspectArguments& arguments);
+
+}  // namespace sealift::packer_cli

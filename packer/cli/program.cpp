@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "packer/cli/program.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <csignal>
+#include <cstdio>
+#include <print>
+
+#include "packer/cli/inspect.h"
+#include "packer/pack/build.h"
+#include "payload/base/text.h"
+#include "payload/base/version.h"
+
+#pragma clang diagnostic push
+#pragma clang diagnostic ignored "-Weverything"
+#include <CLI/CLI.hpp>
+#pragma clang diagnostic pop
+
+namespace sealift::licenses {
+std::string_view text();  // made by the build
+}
+
+namespace sealift::packer_cli {
+namespace {
+
+CancelSource& cancel_source() {
+  static CancelSource source;  // the one thing that a signal handler may touch
+  return source;
+}
+
+// Plain lines on stderr: what was packed, as it happens.
+class Lines final : public EventSink {
+ public:
+  void on(const Event& event) override {
+    if (event.kind == base::EventKind::message && event.level != Level::debug) std::println(stderr, "{}", event.message);
+  }
+};
+
+int report(const Error& error) {
+  std::println(stderr, "sealift: {}", error.text());
+  return base::exit_code(error.code);
+}
+
+std::string own_folder() {
+  std::array<char, 4096> path{};
+  const ssize_t size = ::readlink("/proc/self/exe", path.data(), path.size());
+  const std::string_view whole(path.data(), size < 0 ? 0 : static_cast<size_t>(size));
+  return std::string(whole.substr(0, whole.rfind('/')));
+}
+
+struct BuildArguments {
+  std::string kubefile = "Kubefile", context = ".", output, tag, launch, tools;
+  std::vector<std::string> platforms, build_args, stubs;
+  int level = 9;
+};
+
+Result<pack::BuildOptions> to_options(const BuildArguments& arguments) {
+  pack::BuildOptions out;
+  out.kubefile = arguments.kubefile;
+  out.context = arguments.context;
+  out.output = arguments.output;
+  const size_t colon = arguments.tag.find(':');
+  out.name = arguments.tag.substr(0, colon);
+  if (colon != std::string::npos) out.version = arguments.tag.substr(colon + 1);
+  std::vector<std::string> platforms;
+  for (const auto& list : arguments.platforms) {
+    for (const auto part : base::split(list, ',')) platforms.emplace_back(part);
+  }
+  if (platforms.empty()) platforms.emplace_back(base::platform(base::own_architecture()));
+  for (const auto& text : platforms) {
+    const auto architecture = base::parse_architecture(text);
+    if (!architecture) return fail(ErrorCode::usage, "--platform {}: linux/amd64 and linux/arm64 are known", base::printable(text));
+    if (!std::ranges::contains(out.platforms, *architecture)) out.platforms.push_back(*architecture);
+  }
+  std::ranges::sort(out.platforms);
+  if (!arguments.launch.empty()) {
+    const auto architecture = base::parse_architecture(arguments.launch);
+    if (!architecture || !std::ranges::contains(out.platforms, *architecture)) return fail(ErrorCode::usage, "--launch-platform {}: it must be one of --platform", base::printable(arguments.launch));
+    out.launch = *architecture;
+  }
+  for (const auto& argument : arguments.build_args) {
+    const size_t equals = argument.find('=');
+    if (equals == std::string::npos) return fail(ErrorCode::usage, "--build-arg {}: write NAME=value", base::printable(argument));
+    out.arguments[argument.substr(0, equals)] = argument.substr(equals + 1);
+  }
+  out.stubs = arguments.stubs;
+  if (out.stubs.empty()) {
+    for (const auto* name : {"stub-x86_64", "stub-aarch64"}) {
+      const std::string path = own_folder() + "/" + name;
+      if (::access(path.c_str(), R_OK) == 0) out.stubs.push_back(path);
+    }
+  }
+  if (!arguments.tools.empty()) out.tools = arguments.tools;
+  out.zstd_level = arguments.level;
+  out.threads = static_cast<unsigned>(std::max(1L, ::sysconf(_SC_NPROCESSORS_ONLN)));
+  return out;
+}
+
+int run_build(const BuildArguments& arguments) {
+  const auto options = to_options(arguments);
+  if (!options) return report(options.error());
+  for (const int number : {SIGINT, SIGTERM}) ::signal(number, [](int) { cancel_source().cancel(); });
+  Lines events;
+  const auto summary = pack::build(*options, events, cancel_source().token());
+  if (!summary) return report(summary.error());
+  std::println("{}: {}, {} objects, {} stored of {}, identity {}", options->output, base::human_bytes(summary->file_size), summary->objects,
+               base::human_bytes(summary->stored_bytes), base::human_bytes(summary->plain_bytes), summary->identity.hex().substr(0, 16));
+  return 0;
+}
+
+void define_build(CLI::App& app, BuildArguments& arguments) {
+  app.add_option("-f,--file", arguments.kubefile, "the Kubefile")->capture_default_str();
+  app.add_option("-o,--output", arguments.output, "the artifact to write")->required();
+  app.add_option("-t,--tag", arguments.tag, "name:version of the artifact");
+  app.add_option("--platform", arguments.platforms, "platforms of the hosts: linux/amd64, linux/arm64 (default: this machine's)");
+  app.add_option("--build-arg", arguments.build_args, "NAME=value for an ARG of the Kubefile");
+  app.add_option("--stub", arguments.stubs, "programs for the hosts (default: stub-x86_64 and stub-aarch64 beside sealift)");
+  app.add_option("--launch-platform", arguments.launch, "whose program stands at the artifact's head");
+  app.add_option("--tools", arguments.tools, "a folder with a kubeadm that runs on this machine");
+  app.add_option("--level", arguments.level, "zstd level")->check(CLI::Range(1, 19))->capture_default_str();
+  app.add_option("context", arguments.context, "the folder that paths in the Kubefile count from")->capture_default_str();
+}
+
+}  // namespace
+
+int run_program(int argc, char** argv) {
+  CLI::App app("Packs a Kubernetes base, applications and images into one executable for sites without a network.", "sealift");
+  app.set_version_flag("--version", std::format("sealift {}", base::kVersion));
+  bool licenses = false;
+  app.add_flag("--licenses", licenses, "the licences of Sealift and of what is linked into it");
+  BuildArguments build;
+  define_build(*app.add_subcommand("build", "make an artifact from a Kubefile"), build);
+  InspectArguments inspect;
+  auto* inspect_command = app.add_subcommand("inspect", "what an artifact or payload holds");
+  inspect_command->add_option("file", inspect.file, "the artifact")->required();
+  inspect_command->add_flag("--json", inspect.json, "the contents document as JSON");
+  app.require_subcommand(0, 1);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? 0 : base::exit_code(ErrorCode::usage);
+  }
+  if (licenses) {
+    std::print("{}", licenses::text());
+    return 0;
+  }
+  if (app.got_subcommand("build")) return run_build(build);
+  if (app.got_subcommand(inspect_command)) {
+    const auto text = inspect_artifact(inspect);
+    if (!text) return report(text.error());
+    std::print("{}", *text);
+    return 0;
+  }
+  std::print("{}", app.help());
+  return base::exit_code(ErrorCode::usage);
+}
+
+}  // namespace sealift::packer_cli

@@ -1,0 +1,9 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+namespace sealift::packer_cli {
+
+// The program `sealift`: its commands, and what they print. Gives the exit code.
+int run_program(int argc, char** argv);
+
+}  // namespace sealift::packer_cli
