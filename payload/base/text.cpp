@@ -5,6 +5,8 @@
 #include <array>
 #include <charconv>
 
+#include "payload/base/utf8.h"
+
 namespace sealift::base {
 namespace {
 
@@ -31,25 +33,6 @@ size_t edit_distance(std::string_view a, std::string_view b) {
     }
   }
   return row[b.size()];
-}
-
-// Length of the well-formed UTF-8 sequence at the front, 0 if there is none.
-size_t utf8_length(std::string_view text) {
-  const auto byte = [&](size_t i) { return static_cast<unsigned char>(text[i]); };
-  const unsigned char first = byte(0);
-  size_t length = 0;
-  if (first >= 0xc2 && first <= 0xdf) length = 2;
-  else if (first >= 0xe0 && first <= 0xef) length = 3;
-  else if (first >= 0xf0 && first <= 0xf4) length = 4;
-  if (length == 0 || text.size() < length) return 0;
-  for (size_t i = 1; i < length; ++i) {
-    if ((byte(i) & 0xc0U) != 0x80U) return 0;
-  }
-  if (first == 0xe0 && byte(1) < 0xa0) return 0;
-  if (first == 0xed && byte(1) > 0x9f) return 0;
-  if (first == 0xf0 && byte(1) < 0x90) return 0;
-  if (first == 0xf4 && byte(1) > 0x8f) return 0;
-  return length;
 }
 
 }  // namespace
@@ -185,7 +168,7 @@ std::string printable(std::string_view text, size_t limit) {
   while (!text.empty()) {
     if (out.size() >= limit) return out + "…";
     const auto c = static_cast<unsigned char>(text.front());
-    const size_t length = c >= 0x20 && c < 0x7f ? 1 : utf8_length(text);
+    const size_t length = c < 0x20 || c == 0x7f ? 0 : utf8_length(text);
     if (length == 0) {
       out += std::format("\\x{:02x}", c);
       text.remove_prefix(1);

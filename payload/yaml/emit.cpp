@@ -3,6 +3,7 @@
 #include <array>
 
 #include "payload/base/text.h"
+#include "payload/base/utf8.h"
 #include "payload/yaml/node.h"
 
 namespace sealift::yaml {
@@ -20,29 +21,77 @@ bool safe_bare(std::string_view text) {
   return !std::ranges::contains(kWords, word);
 }
 
+// YAML 1.1 takes these for line breaks, editors for nothing at all; "" if the text begins with none of them.
+std::string_view invisible_escape(std::string_view text, size_t& length) {
+  struct Known {
+    std::string_view bytes, escape;
+  };
+  constexpr auto kKnown = std::to_array<Known>({{"\xc2\x85", "\\u0085"}, {"\xe2\x80\xa8", "\\u2028"}, {"\xe2\x80\xa9", "\\u2029"}, {"\xef\xbb\xbf", "\\uFEFF"}});
+  for (const auto& known : kKnown) {
+    if (!text.starts_with(known.bytes)) continue;
+    length = known.bytes.size();
+    return known.escape;
+  }
+  return {};
+}
+
+bool has_invisible(std::string_view text) {
+  size_t length = 0;
+  for (size_t i = 0; i < text.size(); ++i) {
+    if (static_cast<unsigned char>(text[i]) >= 0x80 && !invisible_escape(text.substr(i), length).empty()) return true;
+  }
+  return false;
+}
+
 std::string double_quoted(std::string_view text) {
   std::string out = "\"";
-  for (const char c : text) {
-    switch (c) {
-      case '"': out += "\\\""; break;
-      case '\\': out += "\\\\"; break;
-      case '\n': out += "\\n"; break;
-      case '\t': out += "\\t"; break;
-      case '\r': out += "\\r"; break;
-      default:
-        if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) {
-          out += std::format("\\x{:02x}", static_cast<unsigned char>(c));
-        } else {
-          out += c;
-        }
+  while (!text.empty()) {
+    const char c = text.front();
+    const auto byte = static_cast<unsigned char>(c);
+    size_t length = 1;
+    if (byte >= 0x80) {
+      if (const auto escape = invisible_escape(text, length); !escape.empty()) {
+        out += escape;
+      } else if (length = base::utf8_length(text); length != 0) {
+        out += text.substr(0, length);
+      } else {
+        out += "\\uFFFD";  // not UTF-8: no YAML reader would take it
+        length = 1;
+      }
+    } else {
+      switch (c) {
+        case '"': out += "\\\""; break;
+        case '\\': out += "\\\\"; break;
+        case '\n': out += "\\n"; break;
+        case '\t': out += "\\t"; break;
+        case '\r': out += "\\r"; break;
+        default:
+          if (byte < 0x20 || byte == 0x7f) {
+            out += std::format("\\x{:02x}", byte);
+          } else {
+            out += c;
+          }
+      }
     }
+    text.remove_prefix(length);
   }
   return out + "\"";
 }
 
+// A plain scalar's text came from a document, where flow style or folded lines may have allowed more than a block
+// mapping does, or from a variable: only what can't be read as anything else stays bare.
+bool fits_plain(std::string_view text) {
+  if (text.empty() || text.front() == ' ' || text.back() == ' ' || text.back() == ':') return false;
+  if (std::string_view("!&*|>'\"%@`#,[]{}").contains(text.front())) return false;
+  if (std::string_view("-?:").contains(text.front()) && (text.size() == 1 || text[1] == ' ')) return false;
+  if (text.starts_with("---") || text.starts_with("...") || text.contains(": ") || text.contains(" #")) return false;
+  return !has_invisible(text) && std::ranges::all_of(text, [](char c) { return static_cast<unsigned char>(c) >= 0x20 && c != 0x7f; });
+}
+
 // Several lines of printable text without blanks at line ends can be written as a block.
 bool fits_block(std::string_view text) {
-  if (!text.contains('\n') || text.front() == ' ' || text.front() == '\n' || text.contains(" \n")) return false;
+  if (!text.contains('\n') || text.front() == ' ' || text.front() == '\n' || text.contains(" \n") || has_invisible(text)) return false;
+  if (!base::is_utf8(text)) return false;
   return std::ranges::all_of(text, [](char c) { return c == '\n' || (static_cast<unsigned char>(c) >= 0x20 && c != 0x7f); });
 }
 
@@ -57,7 +106,7 @@ std::string block(std::string_view text, size_t indent) {
 }
 
 std::string scalar(const Node& node, size_t indent) {
-  if (!node.quoted) return node.text;
+  if (!node.quoted && fits_plain(node.text)) return node.text;
   if (fits_block(node.text)) return block(node.text, indent);
   return safe_bare(node.text) ? node.text : double_quoted(node.text);
 }

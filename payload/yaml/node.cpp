@@ -87,6 +87,18 @@ std::optional<uint64_t> Node::as_u64() const {
   return base::parse_u64(text);
 }
 
+bool same_value(const Node& a, const Node& b) {
+  if (a.kind != b.kind || a.items.size() != b.items.size() || a.members.size() != b.members.size()) return false;
+  if (a.kind == Kind::scalar) return a.text == b.text && a.quoted == b.quoted;
+  if (!std::ranges::equal(a.items, b.items, same_value)) return false;
+  for (size_t i = 0; i < a.members.size(); ++i) {
+    const auto& [key, value] = a.members[i];
+    const Node* other = b.members[i].first == key ? &b.members[i].second : b.find(key);
+    if (other == nullptr || !same_value(value, *other)) return false;
+  }
+  return true;
+}
+
 void merge(Node& into, const Node& over) {
   if (into.kind != Kind::mapping || over.kind != Kind::mapping) {
     into = over;

@@ -50,16 +50,20 @@ class Node {
 struct Limits {
   size_t bytes = size_t{4} << 20;
   size_t depth = 64;
-  size_t nodes = 200'000;  // after expansion of aliases
+  size_t nodes = 200'000;  // after expansion of aliases; text may grow to four times `bytes`
 };
 
-// All documents of a stream; empty documents are left out. Errors: invalid_input "<where>:<line>:<column>: …".
+// All documents of a stream; empty documents are left out. The text must be UTF-8. Errors: invalid_input or
+// limit_exceeded, "<where>:<line>:<column>: …".
 Result<std::vector<Node>> parse(std::string_view text, std::string_view where, const Limits& limits = {});
 
 // Block style, two blanks of indentation, stable. Strings that another reader could take for something else are quoted.
 std::string to_yaml(const Node& node);
 // Documents with "---" between.
 std::string to_yaml(const std::vector<Node>& documents);
+
+// The same value, wherever it stood: places are not compared; the order of members is no difference.
+bool same_value(const Node& a, const Node& b);
 
 // `over` wins: mappings merge, everything else (sequences too) replaces.
 void merge(Node& into, const Node& over);

@@ -6,14 +6,33 @@
 #include <yaml-cpp/parser.h>
 
 #include <algorithm>
+#include <array>
 #include <map>
+#include <set>
 #include <sstream>
 
 #include "payload/base/text.h"
+#include "payload/base/utf8.h"
 #include "payload/yaml/node.h"
 
 namespace sealift::yaml {
 namespace {
+
+// yaml-cpp gives the escapes \N and \_ as one byte of Latin-1, which is no UTF-8. (Seen with 0.8.0.)
+std::string with_latin_escapes(std::string_view text) {
+  std::string out;
+  while (!text.empty()) {
+    const size_t length = base::utf8_length(text);
+    if (length == 0) {
+      out += '\xc2';
+      out += text.front();
+    } else {
+      out += text.substr(0, length);
+    }
+    text.remove_prefix(std::max<size_t>(length, 1));
+  }
+  return out;
+}
 
 // yaml-cpp reports events; exceptions end its parse when a limit is met or the text is refused.
 struct Refusal {
@@ -24,9 +43,16 @@ struct Refusal {
 
 class Builder final : public YAML::EventHandler {
  public:
-  explicit Builder(const Limits& limits) : limits_(limits) {}
+  Builder(std::string_view text, const Limits& limits) : text_(text), limits_(limits) {}
 
-  void OnDocumentStart(const YAML::Mark&) override {
+  void OnDocumentStart(const YAML::Mark& mark) override {
+    // The library takes whatever follows a finished value for the next document, even in the middle of a line.
+    const auto at = static_cast<size_t>(std::max(mark.pos, 0));
+    if (!first_ && at <= text_.size() && !text_.substr(at).starts_with("---")) {
+      throw Refusal{ErrorCode::invalid_input, mark.line + 1, mark.column + 1,
+                    "this does not belong to what stands before it; check the indentation (a further document begins with ---)"};
+    }
+    first_ = false;
     stack_.clear();
     anchors_.clear();
     root_ = {};
@@ -38,32 +64,41 @@ class Builder final : public YAML::EventHandler {
   void OnAlias(const YAML::Mark& mark, YAML::anchor_t anchor) override {
     const auto found = anchors_.find(anchor);
     if (found == anchors_.end()) throw Refusal{ErrorCode::invalid_input, mark.line + 1, mark.column + 1, "an alias inside its own anchor"};
-    count(size_of(found->second), mark);
-    add(Node(found->second), 0);
+    const Extent extent = extent_of(found->second);
+    count(extent, mark);
+    if (stack_.size() + extent.depth > limits_.depth) too_deep(mark.line + 1, mark.column + 1);
+    Node copy = found->second;
+    copy.line = mark.line + 1;
+    copy.column = mark.column + 1;
+    add(std::move(copy), 0);
   }
   void OnScalar(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor, const std::string& value) override {
     Node node = make(Kind::scalar, mark);
-    node.text = value;
+    node.text = with_latin_escapes(value);
+    count({.nodes = 0, .bytes = value.size()}, mark);
     // "!" marks quoted and block scalars, "?" plain ones.
+    constexpr auto kTags = std::to_array<std::string_view>({"?", "", "tag:yaml.org,2002:int", "tag:yaml.org,2002:float", "tag:yaml.org,2002:bool", "tag:yaml.org,2002:null"});
     node.quoted = tag == "!" || tag == "tag:yaml.org,2002:str";
-    if (!node.quoted && tag != "?" && !tag.empty() && !tag.starts_with("tag:yaml.org,2002:")) {
-      throw Refusal{ErrorCode::invalid_input, node.line, node.column, std::format("the tag {} is not known", base::printable(tag))};
-    }
+    if (!node.quoted && !std::ranges::contains(kTags, tag)) refuse_tag(node, tag);
     if (!node.quoted && (value == "~" || value == "null" || value == "Null" || value == "NULL" || value.empty())) {
       node.kind = Kind::null;
       node.text.clear();
     }
     add(std::move(node), anchor);
   }
-  void OnSequenceStart(const YAML::Mark& mark, const std::string&, YAML::anchor_t anchor, YAML::EmitterStyle::value) override {
-    open(make(Kind::sequence, mark), anchor);
+  void OnSequenceStart(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor, YAML::EmitterStyle::value) override {
+    Node node = make(Kind::sequence, mark);
+    if (!tag.empty() && tag != "?" && tag != "!" && tag != "tag:yaml.org,2002:seq") refuse_tag(node, tag);
+    open(std::move(node), anchor);
   }
   void OnSequenceEnd() override { close(); }
-  void OnMapStart(const YAML::Mark& mark, const std::string&, YAML::anchor_t anchor, YAML::EmitterStyle::value) override {
-    open(make(Kind::mapping, mark), anchor);
+  void OnMapStart(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor, YAML::EmitterStyle::value) override {
+    Node node = make(Kind::mapping, mark);
+    if (!tag.empty() && tag != "?" && tag != "!" && tag != "tag:yaml.org,2002:map") refuse_tag(node, tag);
+    open(std::move(node), anchor);
   }
   void OnMapEnd() override {
-    apply_merge_keys(stack_.back().node);
+    apply_merge_keys(stack_.back());
     close();
   }
 
@@ -75,33 +110,57 @@ class Builder final : public YAML::EventHandler {
     YAML::anchor_t anchor = 0;
     std::optional<Node> key;       // of a mapping: read, its value not yet
     std::vector<Node> merged;      // values of "<<"
+    std::set<std::string, std::less<>> keys;  // find() looks one by one, which would be quadratic here
+  };
+  struct Extent {
+    size_t nodes = 0, bytes = 0, depth = 0;
   };
 
+  [[noreturn]] static void refuse_tag(const Node& at, const std::string& tag) {
+    throw Refusal{ErrorCode::invalid_input, at.line, at.column, std::format("the tag {} is not known", base::printable(tag))};
+  }
+  [[noreturn]] void too_deep(int line, int column) const {
+    throw Refusal{ErrorCode::limit_exceeded, line, column, std::format("nested deeper than {} levels", limits_.depth)};
+  }
+
   Node make(Kind kind, const YAML::Mark& mark) {
-    count(1, mark);
+    count({.nodes = 1}, mark);
     Node node;
     node.kind = kind;
     node.line = mark.line + 1;
     node.column = mark.column + 1;
     return node;
   }
-  void count(size_t more, const YAML::Mark& mark) {
-    nodes_ += more;
+  // What aliases and anchors copy counts as if it stood there: a few lines must not become gigabytes.
+  void count(const Extent& more, const YAML::Mark& mark) {
+    nodes_ += more.nodes;
+    bytes_ += more.bytes;
     if (nodes_ > limits_.nodes) {
       throw Refusal{ErrorCode::limit_exceeded, mark.line + 1, mark.column + 1, std::format("more than {} values", limits_.nodes)};
     }
+    if (bytes_ > 4 * limits_.bytes) {
+      throw Refusal{ErrorCode::limit_exceeded, mark.line + 1, mark.column + 1, std::format("more than {} bytes after expansion of aliases", 4 * limits_.bytes)};
+    }
   }
-  static size_t size_of(const Node& node) {
-    size_t out = 1;
-    for (const auto& item : node.items) out += size_of(item);
-    for (const auto& [key, value] : node.members) out += size_of(value);
+  static Extent extent_of(const Node& node) {
+    Extent out{.nodes = 1, .bytes = node.text.size()};
+    const auto add = [&](const Node& child) {
+      const Extent inner = extent_of(child);
+      out.nodes += inner.nodes;
+      out.bytes += inner.bytes;
+      out.depth = std::max(out.depth, inner.depth);
+    };
+    for (const auto& item : node.items) add(item);
+    for (const auto& [key, value] : node.members) {
+      out.bytes += key.size();
+      add(value);
+    }
+    if (node.kind == Kind::sequence || node.kind == Kind::mapping) ++out.depth;
     return out;
   }
   void open(Node node, YAML::anchor_t anchor) {
-    if (stack_.size() >= limits_.depth) {
-      throw Refusal{ErrorCode::limit_exceeded, node.line, node.column, std::format("nested deeper than {} levels", limits_.depth)};
-    }
-    stack_.push_back({std::move(node), anchor, {}, {}});
+    if (stack_.size() >= limits_.depth) too_deep(node.line, node.column);
+    stack_.push_back({std::move(node), anchor, {}, {}, {}});
   }
   void close() {
     Level level = std::move(stack_.back());
@@ -109,7 +168,13 @@ class Builder final : public YAML::EventHandler {
     add(std::move(level.node), level.anchor);
   }
   void add(Node node, YAML::anchor_t anchor) {
-    if (anchor != 0) anchors_[anchor] = node;
+    if (anchor != 0) {
+      YAML::Mark mark;
+      mark.line = node.line - 1;
+      mark.column = node.column - 1;
+      count(extent_of(node), mark);
+      anchors_[anchor] = node;
+    }
     if (stack_.empty()) {
       root_ = std::move(node);
       return;
@@ -118,7 +183,8 @@ class Builder final : public YAML::EventHandler {
     if (top.node.kind == Kind::sequence) {
       top.node.items.push_back(std::move(node));
     } else if (!top.key) {
-      if (node.kind != Kind::scalar && node.kind != Kind::null) throw Refusal{ErrorCode::invalid_input, node.line, node.column, "a key must be a plain word"};
+      if (node.kind != Kind::scalar) throw Refusal{ErrorCode::invalid_input, node.line, node.column, "a key must be a word"};
+      if (node.text.size() > kMaxKeyBytes) throw Refusal{ErrorCode::limit_exceeded, node.line, node.column, std::format("a key of more than {} bytes", kMaxKeyBytes)};
       top.key = std::move(node);
     } else {
       add_member(top, std::move(node));
@@ -135,7 +201,7 @@ class Builder final : public YAML::EventHandler {
       }
       return;
     }
-    if (top.node.find(key.text) != nullptr) {
+    if (!top.keys.insert(key.text).second) {
       throw Refusal{ErrorCode::invalid_input, key.line, key.column, std::format("the key \"{}\" stands twice", base::printable(key.text))};
     }
     // The place of a member is the place of its key: that is what people look for.
@@ -144,31 +210,43 @@ class Builder final : public YAML::EventHandler {
     top.node.members.emplace_back(std::move(key.text), std::move(value));
   }
   // What stands in the mapping itself wins; among merged ones the first.
-  void apply_merge_keys(Node& node) {
-    for (const auto& source : stack_.back().merged) {
+  static void apply_merge_keys(Level& level) {
+    for (auto& source : level.merged) {
       if (source.kind != Kind::mapping) throw Refusal{ErrorCode::invalid_input, source.line, source.column, "\"<<\" wants a mapping"};
-      for (const auto& [key, value] : source.members) {
-        if (node.find(key) == nullptr) node.members.emplace_back(key, value);
+      for (auto& [key, value] : source.members) {
+        if (level.keys.insert(key).second) level.node.members.emplace_back(key, std::move(value));
       }
     }
   }
 
+  static constexpr size_t kMaxKeyBytes = 1000;  // YAML's own limit of a key without "?" is 1024 characters
+
+  std::string_view text_;
   Limits limits_;
+  bool first_ = true;
   std::vector<Level> stack_;
   std::map<YAML::anchor_t, Node> anchors_;
   Node root_;
-  size_t nodes_ = 0;
+  size_t nodes_ = 0, bytes_ = 0;
 };
 
-// yaml-cpp's scanner recurses into flow collections before any event is sent: their depth is capped beforehand.
-std::optional<Refusal> too_deep_flow(std::string_view text, size_t limit) {
-  size_t depth = 0;
-  int line = 1;
-  for (const char c : text) {
-    if (c == '\n') ++line;
-    if (c == '[' || c == '{') ++depth;
-    if ((c == ']' || c == '}') && depth > 0) --depth;
-    if (depth > limit * 4) return Refusal{ErrorCode::limit_exceeded, line, 1, "brackets nested too deep"};
+// Where the text is no UTF-8 or holds a character that YAML forbids; the library would read on, or take two bytes for
+// the mark of another encoding.
+std::optional<Refusal> bad_character(std::string_view text) {
+  int line = 1, column = 1;
+  while (!text.empty()) {
+    const auto c = static_cast<unsigned char>(text.front());
+    const size_t length = c < 0x80 ? 1 : base::utf8_length(text);
+    if (length == 0) return Refusal{ErrorCode::invalid_input, line, column, "the text is not UTF-8 here; save the file as UTF-8"};
+    if ((c < 0x20 && c != '\n' && c != '\r' && c != '\t') || c == 0x7f) {
+      return Refusal{ErrorCode::invalid_input, line, column, std::format("a control character (0x{:02x}) stands here", c)};
+    }
+    text.remove_prefix(length);
+    ++column;
+    if (c == '\n') {
+      ++line;
+      column = 1;
+    }
   }
   return std::nullopt;
 }
@@ -180,8 +258,9 @@ Result<std::vector<Node>> parse(std::string_view text, std::string_view where, c
     return fail(refusal.code, "{}:{}:{}: {}", where, refusal.line, refusal.column, refusal.what);
   };
   if (text.size() > limits.bytes) return fail(ErrorCode::limit_exceeded, "{}: {} bytes, at most {} are allowed", where, text.size(), limits.bytes);
-  if (const auto refusal = too_deep_flow(text, limits.depth)) return refuse(*refusal);
-  Builder builder(limits);
+  if (text.starts_with("\xef\xbb\xbf")) text.remove_prefix(3);  // as editors of another system begin a file
+  if (const auto refusal = bad_character(text)) return refuse(*refusal);
+  Builder builder(text, limits);
   try {
     std::istringstream stream{std::string(text)};
     YAML::Parser parser(stream);
