@@ -2,10 +2,12 @@
 #include "runtime/host/agent.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <sys/file.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <atomic>
 #include <cerrno>
 #include <csignal>
@@ -13,10 +15,10 @@
 #include <map>
 #include <memory>
 #include <mutex>
-#include <thread>
 
 #include "payload/base/file.h"
 #include "payload/base/text.h"
+#include "payload/base/thread.h"
 #include "payload/base/version.h"
 #include "runtime/host/calls.h"
 #include "runtime/host/local_host.h"
@@ -155,6 +157,7 @@ class Call {
     SEALIFT_ASSIGN(const Bytes input, base::read_all(body_, kMaxPiece));
     base::CommandIo io;
     io.input = input;
+    io.output_limit = std::min<size_t>(request_.natural_or("limit", io.output_limit), size_t{64} << 20);
     return exit_answer(run(parsed_command(), io));
   }
 
@@ -213,7 +216,7 @@ struct Request {
   Credit credit;
   CancelSource cancel;
   std::atomic<bool> done = false;
-  std::jthread thread;
+  Thread thread;
 };
 
 class Server {
@@ -259,7 +262,11 @@ class Server {
         return {};
       }
       case FrameType::cancel:
-        if (request != nullptr) request->cancel.cancel();
+        if (request != nullptr) {
+          request->cancel.cancel();
+          request->body.abort({ErrorCode::cancelled, "cancelled", {}});
+          request->credit.abort({ErrorCode::cancelled, "cancelled", {}});
+        }
         return {};
       case FrameType::ping: return writer_.write(FrameType::pong, 0, {});
       case FrameType::pong:
@@ -276,10 +283,10 @@ class Server {
     if (!request->value.boolean_or("body", false)) request->body.finish();
     Request* raw = request.get();
     requests_[frame.id] = std::move(request);
-    raw->thread = std::jthread([this, raw, id = frame.id] {
-      answer(*raw, id);
-      raw->done = true;
-    });
+    SEALIFT_ASSIGN(raw->thread, Thread::start([this, raw, id = frame.id] {
+                     answer(*raw, id);
+                     raw->done = true;
+                   }));
     return {};
   }
 
@@ -306,29 +313,103 @@ class Server {
   std::map<uint32_t, std::unique_ptr<Request>> requests_;
 };
 
+// Reading that ends when the launch machine is silent: its connection may be gone without a word.
+class PatientSource final : public base::Source {
+ public:
+  PatientSource(int fd, Duration patience) : fd_(fd), patience_(patience) {}
+  Result<size_t> read(std::span<std::byte> buffer) override {
+    // In slices, since a signal puts another file into the place of the descriptor.
+    for (Duration waited{0}; waited < patience_; waited += Duration{1000}) {
+      pollfd polled{fd_, POLLIN, 0};
+      const int ready = ::poll(&polled, 1, 1000);
+      if (ready < 0 && errno != EINTR) return fail_errno(errno, "poll");
+      if (ready != 0) return base::read_some(fd_, buffer);
+    }
+    return fail(ErrorCode::timeout, "the launch machine was silent for {} s", patience_.count() / 1000);
+  }
+
+ private:
+  int fd_;
+  Duration patience_;
+};
+
+constexpr const char* kLockFile = "/run/sealift/lock";
+constexpr Duration kLockPatience{5'000};  // for somebody who only looks
+
+// Lines: owner, run, process.
+struct Holder {
+  std::string owner, run;
+  pid_t process = 0;
+};
+
+Holder read_holder() {
+  const auto text = base::read_text_file(kLockFile, 4096);
+  const auto lines = base::split(text ? std::string_view(*text) : std::string_view(), '\n');
+  Holder out;
+  if (!lines.empty() && !lines[0].empty()) out.owner = base::printable(lines[0]);
+  if (lines.size() > 1) out.run = lines[1];
+  if (lines.size() > 2) out.process = static_cast<pid_t>(base::parse_u64(lines[2]).value_or(0));
+  return out;
+}
+
+// An agent that the same run left behind when its connection broke: it would notice in a while, we know now.
+void end_predecessor(const Holder& holder) {
+  std::array<char, 4096> own{}, other{};
+  const ssize_t own_size = ::readlink("/proc/self/exe", own.data(), own.size());
+  const ssize_t other_size = ::readlink(std::format("/proc/{}/exe", holder.process).c_str(), other.data(), other.size());
+  if (own_size > 0 && own_size == other_size && std::ranges::equal(own, other)) ::kill(holder.process, SIGTERM);
+}
+
 // The lock against a second operator; the kernel frees it when this process ends.
 Result<base::Fd> take_lock(const AgentOptions& options, std::string& note) {
   SEALIFT_TRY(base::make_directories("/run/sealift", 0755));
-  SEALIFT_ASSIGN(auto fd, base::open_file("/run/sealift/lock", O_RDWR | O_CREAT | O_NOFOLLOW, 0644));
-  if (::flock(fd.get(), (options.changes ? LOCK_EX : LOCK_SH) | LOCK_NB) != 0) {
-    if (errno != EWOULDBLOCK) return fail_errno(errno, "lock /run/sealift/lock");
-    auto owner = base::read_text_file("/run/sealift/lock", 4096);
-    const std::string who = owner && !owner->empty() ? base::printable(base::trim(*owner)) : "another operator";
-    if (options.changes) return fail(ErrorCode::busy, "this host is being worked on by {}; wait until that run has ended", who);
-    note = who;  // looking beside a running apply is fine
-    return base::Fd();
+  SEALIFT_ASSIGN(auto fd, base::open_file(kLockFile, O_RDWR | O_CREAT | O_NOFOLLOW, 0644));
+  Clock& clock = base::system_clock();
+  const Duration begin = clock.monotonic();
+  bool asked = false;
+  while (::flock(fd.get(), (options.changes ? LOCK_EX : LOCK_SH) | LOCK_NB) != 0) {
+    if (errno != EWOULDBLOCK && errno != EINTR) return fail_errno(errno, std::string("lock ") + kLockFile);
+    const Holder holder = read_holder();
+    if (!options.changes) {
+      note = holder.owner.empty() ? "another operator" : holder.owner;  // looking beside a running apply is fine
+      return base::Fd();
+    }
+    if (!asked && !options.run.empty() && holder.run == options.run && holder.process > 0) {
+      end_predecessor(holder);
+      asked = true;
+    }
+    if (clock.monotonic() - begin > kLockPatience) {
+      return fail(ErrorCode::busy, "this host is being worked on by {}; wait until that run has ended", holder.owner.empty() ? "another operator" : holder.owner);
+    }
+    clock.sleep(Duration{100});
   }
   if (options.changes) {
-    if (::ftruncate(fd.get(), 0) != 0) return fail_errno(errno, "write /run/sealift/lock");
-    SEALIFT_TRY(base::pwrite_all(fd.get(), 0, base::as_bytes(options.owner + "\n")));
+    if (::ftruncate(fd.get(), 0) != 0) return fail_errno(errno, std::string("write ") + kLockFile);
+    SEALIFT_TRY(base::pwrite_all(fd.get(), 0, base::as_bytes(std::format("{}\n{}\n{}\n", options.owner, options.run, ::getpid()))));
   }
   return fd;
+}
+
+// The program's own file, and its folder if that is empty then.
+void remove_self() {
+  std::array<char, 4096> path{};
+  const ssize_t size = ::readlink("/proc/self/exe", path.data(), path.size());
+  if (size <= 0) return;
+  const std::string program(path.data(), static_cast<size_t>(size));
+  ::unlink(program.c_str());
+  ::rmdir(program.substr(0, program.rfind('/')).c_str());
+}
+
+bool is_removed() {
+  std::array<char, 4096> path{};
+  const ssize_t size = ::readlink("/proc/self/exe", path.data(), path.size());
+  return size > 0 && std::string_view(path.data(), static_cast<size_t>(size)).ends_with(" (deleted)");
 }
 
 }  // namespace
 
 Result<void> serve_agent(int in, int out, Host& host, const AgentOptions& options) {
-  base::FdSource source(in);
+  PatientSource source(in, options.silence);
   base::FdSink sink(out);
   Server server(source, sink, host);
   SEALIFT_TRY(sink.write(base::as_bytes(kMagic)));
@@ -337,11 +418,37 @@ Result<void> serve_agent(int in, int out, Host& host, const AgentOptions& option
   std::string note;
   Result<base::Fd> lock{base::Fd()};
   if (options.take_lock) lock = take_lock(options, note);
+  if (lock && options.changes && options.take_lock && is_removed()) {
+    lock = fail(ErrorCode::unreachable, "the agent was taken away by somebody's `plan` just now; try again");
+  }
   if (!lock) hello.set("error", error_to_json(lock.error()));
   if (!note.empty()) hello.set("busy", note);
   SEALIFT_TRY(server.writer().write_json(FrameType::hello, 0, hello));
   if (!lock) return {};
   return server.serve();
+}
+
+// Ends the agent in order: its input becomes an empty file, so that calls are cancelled and their children ended.
+static int empty_input = -1;
+static void end_input(int) { ::dup2(empty_input, STDIN_FILENO); }
+
+static void end_in_order_on_signals() {
+  empty_input = ::open("/dev/null", O_RDONLY | O_CLOEXEC);
+  struct sigaction action{};
+  action.sa_handler = end_input;
+  sigfillset(&action.sa_mask);
+  for (const int number : {SIGTERM, SIGHUP, SIGINT}) ::sigaction(number, &action, nullptr);
+}
+
+// A host that can't be worked on says why in the protocol's own words.
+static Result<void> refuse(int out, const Error& error) {
+  base::FdSink sink(out);
+  FrameWriter writer(sink);
+  SEALIFT_TRY(sink.write(base::as_bytes(kMagic)));
+  json::Value hello = json::Value::object();
+  hello.set("version", base::kVersion);
+  hello.set("error", error_to_json(error));
+  return writer.write_json(FrameType::hello, 0, hello);
 }
 
 int agent_main(const std::vector<std::string>& arguments) {
@@ -350,7 +457,9 @@ int agent_main(const std::vector<std::string>& arguments) {
   if (arguments.size() == 2 && arguments[0] == "job") return job_main(arguments[1]);
   for (size_t i = 1; i < arguments.size(); ++i) {
     if (arguments[i] == "--change") options.changes = true;
+    if (arguments[i] == "--remove") options.remove_self = true;
     if (arguments[i] == "--owner" && i + 1 < arguments.size()) options.owner = arguments[++i];
+    if (arguments[i] == "--run" && i + 1 < arguments.size()) options.run = arguments[++i];
     if (arguments[i] == "--self-check") {
       auto program = base::OpenFile::open("/proc/self/exe");
       if (!program) return 1;
@@ -360,9 +469,11 @@ int agent_main(const std::vector<std::string>& arguments) {
       return 0;
     }
   }
+  if (options.remove_self) remove_self();
+  end_in_order_on_signals();
   auto host = LocalHost::open("", base::system_clock());
   if (!host) {
-    std::fprintf(stderr, "%s\n", host.error().text().c_str());
+    (void)refuse(STDOUT_FILENO, host.error());
     return base::exit_code(host.error().code);
   }
   const auto served = serve_agent(STDIN_FILENO, STDOUT_FILENO, **host, options);

@@ -13,13 +13,17 @@ namespace sealift::host {
 struct AgentOptions {
   bool changes = false;  // an exclusive lock; else a shared one
   std::string owner;     // who holds the lock, for others to read
-  bool take_lock = true; // tests without /run
+  std::string run;        // names one run of the launch machine: its next connection takes the lock over
+  bool take_lock = true;  // tests without /run
+  bool remove_self = false;
+  Duration silence{90'000};  // without a frame for so long the launch machine counts as gone
 };
 
 // Errors of the connection only; those of calls go to the caller.
 Result<void> serve_agent(int in, int out, Host& host, const AgentOptions& options);
 
-// The hidden commands of the program: "agent [--change] [--owner NAME]", "agent --self-check" and "job FOLDER".
+// The hidden commands of the program: "agent [--change] [--owner NAME] [--run TOKEN] [--remove]",
+// "agent --self-check" and "job FOLDER".
 int agent_main(const std::vector<std::string>& arguments);
 
 }  // namespace sealift::host

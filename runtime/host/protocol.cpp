@@ -109,13 +109,8 @@ Result<size_t> BodyQueue::read(std::span<std::byte> buffer) {
 
 Result<void> BodyQueue::put(Bytes piece) {
   const std::lock_guard lock(mutex_);
-  if (queued_ + piece.size() > kWindow && !dropping_) return fail(ErrorCode::protocol, "the peer sent more than it had credit for");
-  if (dropping_) {
-    base::ByteWriter credit;
-    credit.u32(static_cast<uint32_t>(piece.size()));
-    return writer_.write(FrameType::credit, id_, credit.data());
-  }
-  if (piece.empty()) return {};
+  if (dropping_ || piece.empty()) return {};
+  if (queued_ + piece.size() > kWindow) return fail(ErrorCode::protocol, "the peer sent more than it had credit for");
   queued_ += piece.size();
   pieces_.push_back(std::move(piece));
   changed_.notify_all();
@@ -135,16 +130,10 @@ void BodyQueue::abort(Error error) {
 }
 
 void BodyQueue::drop() {
-  base::ByteWriter credit;
-  {
-    const std::lock_guard lock(mutex_);
-    dropping_ = true;
-    credit.u32(static_cast<uint32_t>(queued_));
-    pieces_.clear();
-    queued_ = at_ = 0;
-  }
-  // A connection that is gone needs no credit.
-  (void)writer_.write(FrameType::credit, id_, credit.data());
+  const std::lock_guard lock(mutex_);
+  dropping_ = true;
+  pieces_.clear();
+  queued_ = at_ = 0;
 }
 
 Result<uint32_t> Credit::take(uint32_t wanted) {

@@ -11,8 +11,8 @@
 // data, end  part of a body, in either direction, id says of which request
 // response   JSON {…} or {"error": {"code", "what", "while"}}; with "body": true data and end follow
 // credit     u32 bytes that the receiver of a body is ready to take beyond what it had granted; a body starts with
-//            kWindow of credit
-// cancel     the caller no longer waits for this request
+//            kWindow of credit. A response ends the request's body: what was not sent of it by then is not wanted
+// cancel     the caller no longer waits for this request; a body that it was sending ends here
 // ping, pong keep-alive
 #pragma once
 
@@ -82,7 +82,7 @@ class BodyQueue final : public base::Source {
   Result<void> put(Bytes piece);
   void finish();
   void abort(Error error);
-  // The consumer wants no more: pieces that still come are dropped, with credit, so that the sender can end.
+  // The consumer wants no more: pieces that still come are dropped. The sender stops at the response, or at a cancel.
   void drop();
 
  private:

@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runtime/host/connect.h"
+
+#include <utility>
+
+#include "payload/base/thread.h"
+#include "runtime/host/remote_host.h"
+#include "runtime/ssh/session.h"
+
+namespace sealift::host {
+namespace {
+
+constexpr unsigned kAtOnce = 8;
+constexpr int kAttempts = 3;
+constexpr Duration kHelloPatience{60'000};
+
+bool worth_a_retry(ErrorCode code) { return code == ErrorCode::unreachable || code == ErrorCode::timeout; }
+
+ssh::Target target_of(const config::HostConfig& config, const HostSecrets& secrets, const ConnectOptions& options) {
+  ssh::Target out;
+  out.address = config.address;
+  out.port = config.ssh.port;
+  out.user = config.ssh.user;
+  out.key_path = config.ssh.key_path;
+  out.key_passphrase = secrets.key_passphrase;
+  out.password = secrets.password;
+  out.host_key = config.host_key;
+  out.known_hosts = options.known_hosts;
+  if (!options.state_directory.empty()) out.record_file = options.state_directory + "/known_hosts";
+  out.accept_new_host_keys = options.accept_new_host_keys;
+  out.login_timeout = options.login_timeout;
+  return out;
+}
+
+Result<std::unique_ptr<ssh::Session>> log_in(const ssh::Target& target, EventSink& events, Clock& clock, const CancelToken& cancel) {
+  for (int attempt = 1;; ++attempt) {
+    auto session = ssh::Session::connect(target, clock, events, cancel);
+    if (session || attempt == kAttempts || !worth_a_retry(session.error().code)) return session;
+    base::tell(events, Level::debug, std::format("{}; trying again", session.error().what), target.address);
+    for (int i = 0; i < 10 * attempt; ++i) {
+      SEALIFT_TRY(cancel.check());
+      clock.sleep(Duration{100});
+    }
+  }
+}
+
+// What must live as long as the host: the channel goes before its session.
+struct Wire {
+  std::unique_ptr<ssh::Session> session;
+  std::unique_ptr<ssh::Channel> channel;
+};
+
+Result<std::unique_ptr<RemoteHost>> start_agent(std::unique_ptr<ssh::Session> session, const config::HostConfig& config, const HostSecrets& secrets,
+                                                const ConnectOptions& options, Clock& clock) {
+  LandingOptions landing;
+  landing.folders = landing_folders(config.data_root);
+  landing.sudo_password = secrets.sudo_password ? secrets.sudo_password : secrets.password;
+  landing.who = config.ssh.user + "@" + config.address;
+  landing.remove_if_sent = options.purpose == Purpose::look;
+  landing.arguments = {"--owner", options.owner, "--run", options.run};
+  if (options.purpose == Purpose::change) landing.arguments.emplace_back("--change");
+  SEALIFT_ASSIGN(const auto facts, look_at_login(*session, landing.who));
+  SEALIFT_ASSIGN(const auto program, options.agent(facts.architecture));
+  SEALIFT_ASSIGN(auto landed, land_agent(*session, facts, program, landing));
+  auto wire = std::make_shared<Wire>(std::move(session), std::move(landed.channel));
+  wire->channel->set_patience(kHelloPatience);
+  SEALIFT_ASSIGN(auto host, RemoteHost::connect({wire->channel->output(), wire->channel->input(), [wire = wire.get()] { wire->session->abort(); }, wire}, clock));
+  wire->channel->set_patience(std::nullopt);  // pings tell from here on
+  return host;
+}
+
+}  // namespace
+
+Result<Connected> connect_host(const config::HostConfig& config, const HostSecrets& secrets, const ConnectOptions& options, EventSink& events, Clock& clock,
+                               const CancelToken& cancel) {
+  const auto target = target_of(config, secrets, options);
+  for (int attempt = 1;; ++attempt) {
+    SEALIFT_ASSIGN(auto session, log_in(target, events, clock, cancel));
+    auto host = start_agent(std::move(session), config, secrets, options, clock);
+    if (!host) {
+      SEALIFT_TRY(cancel.check());
+      if (attempt < 2 && worth_a_retry(host.error().code)) continue;
+      return fail_while(std::move(host).error(), "starting the agent on " + config.address);
+    }
+    if (!(*host)->busy_owner().empty()) {
+      base::tell(events, Level::warning, std::format("{} is being worked on by {} right now: what is shown may change", config.address, (*host)->busy_owner()), config.address);
+    }
+    SEALIFT_ASSIGN(auto facts, (*host)->facts());
+    return Connected{std::move(*host), std::move(facts)};
+  }
+}
+
+std::vector<Result<Connected>> connect_hosts(std::span<const config::HostConfig> configs, std::span<const HostSecrets> secrets, const ConnectOptions& options,
+                                             EventSink& events, Clock& clock, const CancelToken& cancel) {
+  std::vector<Result<Connected>> out;
+  out.reserve(configs.size());
+  for (size_t i = 0; i < configs.size(); ++i) out.emplace_back(fail(ErrorCode::internal, "not tried"));
+  base::parallel_for(configs.size(), kAtOnce, [&](size_t i) {
+    const HostSecrets none;
+    const HostSecrets& own = secrets.empty() ? none : secrets[secrets.size() == 1 ? 0 : i];
+    out[i] = connect_host(configs[i], own, options, events, clock, cancel);
+  });
+  return out;
+}
+
+}  // namespace sealift::host

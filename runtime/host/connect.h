@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// From an entry of cluster.yaml to a Host: login, agent, first facts. The one entry for everybody above; it knows
+// nothing of steps.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "payload/base/cancel.h"
+#include "payload/base/clock.h"
+#include "payload/base/event.h"
+#include "payload/base/secret.h"
+#include "runtime/config/cluster_config.h"
+#include "runtime/host/host.h"
+#include "runtime/host/landing.h"
+
+namespace sealift::host {
+
+// The secrets of one host, resolved.
+struct HostSecrets {
+  std::optional<Secret> password, sudo_password, key_passphrase;
+};
+
+enum class Purpose { look, change };
+
+struct ConnectOptions {
+  AgentProvider agent;              // called by several threads
+  std::string state_directory;      // accepted host keys are recorded in its known_hosts; empty = not
+  std::vector<std::string> known_hosts;  // OpenSSH's files to look in; see ssh::default_known_hosts()
+  bool accept_new_host_keys = false;
+  Purpose purpose = Purpose::look;  // look: shared lock, and an agent that was not there before goes again
+  std::string owner;                // who works here, for a second operator to read
+  std::string run;                  // the same for all connections of one run: a reconnection takes its own lock over
+  Duration login_timeout{60'000};
+};
+
+struct Connected {
+  std::unique_ptr<Host> host;
+  Facts facts;
+};
+
+// Errors: those of ssh::Session, land_agent and RemoteHost. `unreachable` and `timeout` before the login are tried
+// three times (MaxStartups). Any thread.
+Result<Connected> connect_host(const config::HostConfig& config, const HostSecrets& secrets, const ConnectOptions& options, EventSink& events, Clock& clock,
+                               const CancelToken& cancel);
+
+// Several at once, at most eight in the act of connecting; results in the order of `configs`. `secrets` has as many
+// elements, or one for all.
+std::vector<Result<Connected>> connect_hosts(std::span<const config::HostConfig> configs, std::span<const HostSecrets> secrets, const ConnectOptions& options,
+                                             EventSink& events, Clock& clock, const CancelToken& cancel);
+
+}  // namespace sealift::host

@@ -1,0 +1,189 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runtime/host/connection.h"
+
+#include "payload/base/text.h"
+#include "payload/base/version.h"
+
+namespace sealift::host {
+namespace {
+
+constexpr Duration kPingInterval{10'000};
+constexpr Duration kSilence{60'000};       // then the connection counts as lost
+constexpr Duration kCancelPatience{10'000};  // how long a cancelled call may still take
+
+Error lost(const Error& cause) { return {ErrorCode::unreachable, "the connection to the agent is lost: " + cause.what, {}}; }
+
+}  // namespace
+
+struct AgentConnection::Pending {
+  Pending(FrameWriter& writer, uint32_t id) : body(writer, id) {}
+  BodyQueue body;
+  Credit credit;
+  std::mutex mutex;
+  std::condition_variable changed;
+  std::optional<json::Value> response;
+  std::optional<Error> error;
+};
+
+AgentConnection::AgentConnection(AgentLink link, Clock& clock) : link_(std::move(link)), clock_(clock), writer_(link_.to_agent) {}
+
+AgentConnection::~AgentConnection() {
+  {
+    const std::lock_guard lock(mutex_);
+    stop_ = true;
+    stop_changed_.notify_all();
+  }
+  link_.close();
+  reader_.join();
+  keeper_.join();
+}
+
+Result<json::Value> AgentConnection::begin() {
+  SEALIFT_TRY(skip_to_magic(link_.from_agent));
+  SEALIFT_ASSIGN(const auto frame, read_frame(link_.from_agent));
+  if (frame.type != FrameType::hello) return fail(ErrorCode::protocol, "the agent did not greet");
+  SEALIFT_ASSIGN(auto hello, json::parse(base::as_text(frame.body)));
+  if (const auto* error = hello.find("error")) return fail(error_from_json(*error));
+  if (hello.text_or("version", "") != base::kVersion) {
+    return fail(ErrorCode::protocol, "the agent is version {}, not {}", base::printable(hello.text_or("version", "?")), base::kVersion);
+  }
+  last_heard_ms_ = clock_.monotonic().count();
+  SEALIFT_ASSIGN(reader_, Thread::start([this] { read_frames(); }));
+  SEALIFT_ASSIGN(keeper_, Thread::start([this] { keep_alive(); }));
+  return hello;
+}
+
+void AgentConnection::read_frames() {
+  for (;;) {
+    auto frame = read_frame(link_.from_agent);
+    if (!frame) return fail_all(lost(frame.error()));
+    last_heard_ms_ = clock_.monotonic().count();
+    if (auto taken = take(std::move(*frame)); !taken) {
+      fail_all(taken.error());
+      return link_.close();
+    }
+  }
+}
+
+Result<void> AgentConnection::take(WireFrame frame) {
+  const auto pending = find(frame.id);
+  switch (frame.type) {
+    case FrameType::response: {
+      SEALIFT_ASSIGN(auto value, json::parse(base::as_text(frame.body)));
+      if (pending == nullptr) return {};
+      if (!value.boolean_or("body", false)) pending->body.finish();
+      // Whatever of the request's body was not sent is not wanted any more.
+      pending->credit.abort({ErrorCode::cancelled, "the answer came first", {}});
+      const std::lock_guard lock(pending->mutex);
+      pending->response = std::move(value);
+      pending->changed.notify_all();
+      return {};
+    }
+    case FrameType::data: return pending == nullptr ? Result<void>{} : pending->body.put(std::move(frame.body));
+    case FrameType::end:
+      if (pending != nullptr) pending->body.finish();
+      return {};
+    case FrameType::credit: {
+      base::ByteReader reader(frame.body);
+      SEALIFT_ASSIGN(const uint32_t bytes, reader.u32());
+      if (pending != nullptr) pending->credit.grant(bytes);
+      return {};
+    }
+    case FrameType::ping:
+    case FrameType::pong: return {};
+    default: return fail(ErrorCode::protocol, "the agent sent a frame that only callers send");
+  }
+}
+
+std::shared_ptr<AgentConnection::Pending> AgentConnection::find(uint32_t id) {
+  const std::lock_guard lock(mutex_);
+  const auto found = pending_.find(id);
+  return found == pending_.end() ? nullptr : found->second;
+}
+
+void AgentConnection::fail_all(const Error& error) {
+  std::map<uint32_t, std::shared_ptr<Pending>> waiting;
+  {
+    const std::lock_guard lock(mutex_);
+    if (!broken_) broken_ = error;
+    waiting = pending_;
+    stop_ = true;
+    stop_changed_.notify_all();
+  }
+  for (const auto& [id, pending] : waiting) {
+    pending->body.abort(error);
+    pending->credit.abort(error);
+    const std::lock_guard lock(pending->mutex);
+    pending->error = error;
+    pending->changed.notify_all();
+  }
+}
+
+void AgentConnection::keep_alive() {
+  std::unique_lock lock(mutex_);
+  while (!stop_changed_.wait_for(lock, kPingInterval, [&] { return stop_; })) {
+    lock.unlock();
+    if (clock_.monotonic().count() - last_heard_ms_ > kSilence.count()) {
+      fail_all({ErrorCode::unreachable, std::format("the agent was silent for {} s", kSilence.count() / 1000), {}});
+      link_.close();
+      return;
+    }
+    // A failure shows itself in the reader.
+    (void)writer_.write(FrameType::ping, 0, {});
+    lock.lock();
+  }
+}
+
+Result<AgentConnection::Answer> AgentConnection::call(json::Value request, base::Source* body, size_t limit, const CancelToken& cancel) {
+  SEALIFT_TRY(cancel.check());
+  std::shared_ptr<Pending> pending;
+  uint32_t id = 0;
+  {
+    const std::lock_guard lock(mutex_);
+    if (broken_) return fail(*broken_);
+    id = next_id_++;
+    pending = std::make_shared<Pending>(writer_, id);
+    pending_[id] = pending;
+  }
+  const auto forget = [&] {
+    const std::lock_guard lock(mutex_);
+    pending_.erase(id);
+  };
+  const auto run = [&]() -> Result<Answer> {
+    if (body != nullptr) request.set("body", true);
+    SEALIFT_TRY(writer_.write_json(FrameType::request, id, request));
+    Result<void> sent;
+    if (body != nullptr) sent = send_body(writer_, id, pending->credit, *body);
+    std::unique_lock lock(pending->mutex);
+    // A source that fails must not leave a file made of its first half; an answer before the end of the body counts.
+    if (!sent && !pending->response) {
+      lock.unlock();
+      (void)writer_.write(FrameType::cancel, id, {});
+      return std::unexpected(sent.error());
+    }
+    bool told = false;
+    Duration told_at{};
+    while (!pending->changed.wait_for(lock, Duration{100}, [&] { return pending->response || pending->error; })) {
+      if (!cancel.cancelled()) continue;
+      if (!told) {
+        told = true;
+        told_at = clock_.monotonic();
+        (void)writer_.write(FrameType::cancel, id, {});
+      } else if (clock_.monotonic() - told_at > kCancelPatience) {
+        return fail(ErrorCode::cancelled, "cancelled");
+      }
+    }
+    if (pending->error) return fail(*pending->error);
+    Answer answer{std::move(*pending->response), {}};
+    lock.unlock();
+    if (const auto* error = answer.value.find("error")) return fail(error_from_json(*error));
+    SEALIFT_ASSIGN(answer.body, base::read_all(pending->body, limit));
+    return answer;
+  };
+  auto answer = run();
+  if (!answer) pending->body.drop();
+  forget();
+  return answer;
+}
+
+}  // namespace sealift::host

@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The caller's end of the agent's protocol: sends requests and hands their answers to the threads that wait for them.
+// It knows frames, not what the calls mean. Internal to this library.
+#pragma once
+
+#include <atomic>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+
+#include "payload/base/cancel.h"
+#include "payload/base/clock.h"
+#include "payload/base/thread.h"
+#include "runtime/host/protocol.h"
+#include "runtime/host/remote_host.h"
+
+namespace sealift::host {
+
+class AgentConnection {
+ public:
+  struct Answer {
+    json::Value value;
+    Bytes body;
+  };
+
+  AgentConnection(AgentLink link, Clock& clock);
+  ~AgentConnection();
+
+  // Reads up to the agent's hello and starts the threads.
+  Result<json::Value> begin();
+  // `body` may be null. The answer's body may have at most `limit` bytes. Any thread.
+  Result<Answer> call(json::Value request, base::Source* body, size_t limit, const CancelToken& cancel);
+
+ private:
+  struct Pending;
+  void read_frames();
+  void keep_alive();
+  Result<void> take(WireFrame frame);
+  void fail_all(const Error& error);
+  std::shared_ptr<Pending> find(uint32_t id);
+
+  AgentLink link_;
+  Clock& clock_;
+  FrameWriter writer_;
+  std::mutex mutex_;
+  std::condition_variable stop_changed_;
+  std::map<uint32_t, std::shared_ptr<Pending>> pending_;
+  uint32_t next_id_ = 1;
+  std::optional<Error> broken_;
+  bool stop_ = false;
+  std::atomic<int64_t> last_heard_ms_ = 0;
+  Thread reader_, keeper_;
+};
+
+}  // namespace sealift::host

@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Gets the agent onto a host and started there over SSH, with nothing but a POSIX shell on the other side. It knows
+// sudo's ways and shells; what the agent says afterwards is RemoteHost's affair.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "payload/base/platform.h"
+#include "payload/base/secret.h"
+#include "payload/hash/digest.h"
+#include "runtime/ssh/session.h"
+
+namespace sealift::host {
+
+// The program for hosts of one architecture.
+struct AgentProgram {
+  Digest digest;
+  uint64_t size = 0;
+  std::function<Result<void>(base::Sink&)> write;  // all its bytes; may be called several times, by several threads
+};
+using AgentProvider = std::function<Result<AgentProgram>(Architecture)>;
+
+struct LandingOptions {
+  std::vector<std::string> folders;     // tried in this order
+  std::vector<std::string> arguments;   // of the agent, after "agent"; no secrets
+  bool remove_if_sent = false;          // the agent takes itself away as soon as it runs, unless it was there before
+  std::optional<Secret> sudo_password;  // used only if sudo asks for one
+  std::string who;                      // "ops@10.7.0.11", for messages
+};
+
+struct LandedAgent {
+  std::unique_ptr<ssh::Channel> channel;  // the agent's stdio
+  bool was_sent = false;                  // by this landing; else it was there already
+};
+
+// What a login has to say about the host.
+struct LoginFacts {
+  Architecture architecture = Architecture::amd64;
+  bool is_root = false;
+  bool sudo_without_password = false;
+  std::string sudo_answer;  // what `sudo -n true` printed
+};
+Result<LoginFacts> look_at_login(ssh::Session& session, const std::string& who);
+
+// Errors: sudo_refused, no_space or permission_denied (no folder takes it), corrupt (it arrived damaged twice),
+// unsupported (expired password, no shell), unreachable, timeout.
+Result<LandedAgent> land_agent(ssh::Session& session, const LoginFacts& facts, const AgentProgram& program, const LandingOptions& options);
+
+// The folders of DESIGN §5, and the data root as the last.
+std::vector<std::string> landing_folders(const std::string& data_root);
+
+// The shell lines, for tests.
+std::string landing_script(const Digest& digest, const std::vector<std::string>& folders, const std::vector<std::string>& arguments, const std::string& marker);
+
+}  // namespace sealift::host

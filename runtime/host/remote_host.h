@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// A host at the other end of the agent's protocol: every call of Host as one request. Any number of threads may call
+// at once; it knows two byte streams and nothing of SSH.
+#pragma once
+
+#include <functional>
+#include <memory>
+
+#include "runtime/host/host.h"
+
+namespace sealift::host {
+
+// The two ends of a connection to an agent. `close` makes a waiting read return; it may be called from any thread.
+struct AgentLink {
+  base::Source& from_agent;
+  base::Sink& to_agent;
+  std::function<void()> close;
+  std::shared_ptr<void> keep;  // whatever must live as long as the streams
+};
+
+class RemoteHost : public Host {
+ public:
+  // Waits for the agent's first words. Errors: protocol (another program or version answers), busy (another operator's
+  // lock), unreachable, and what the agent reports of its start.
+  static Result<std::unique_ptr<RemoteHost>> connect(AgentLink link, Clock& clock);
+  // Who holds the lock that a looking agent did not get; empty = nobody.
+  virtual const std::string& busy_owner() const = 0;
+};
+
+}  // namespace sealift::host

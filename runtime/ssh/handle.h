@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Ownership of libssh's objects and the loop that drives its calls without blocking. Internal to this library.
+#pragma once
+
+#include <libssh/libssh.h>
+
+#include <functional>
+#include <memory>
+
+#include "payload/base/cancel.h"
+#include "payload/base/clock.h"
+#include "payload/base/fd.h"
+#include "runtime/ssh/session.h"
+
+namespace sealift::ssh {
+
+struct FreeSession {
+  void operator()(ssh_session session) const {
+    ssh_disconnect(session);
+    ssh_free(session);
+  }
+};
+using SessionHandle = std::unique_ptr<ssh_session_struct, FreeSession>;
+
+struct FreeKey {
+  void operator()(ssh_key key) const { ssh_key_free(key); }
+};
+using KeyHandle = std::unique_ptr<ssh_key_struct, FreeKey>;
+
+struct FreeText {
+  void operator()(char* text) const { ssh_string_free_char(text); }
+};
+using TextHandle = std::unique_ptr<char, FreeText>;
+
+// libssh must be told to start once; any thread.
+void initialize();
+
+// How long something may take, and who may stop it.
+struct Limit {
+  Clock& clock;
+  Duration end;  // monotonic
+  const CancelToken& cancel;
+  Result<void> check(std::string_view doing) const;
+};
+
+// Calls `call` until it returns anything but `again`, waiting for the session's socket in between.
+Result<int> drive(ssh_session session, int again, const Limit& limit, std::string_view doing, const std::function<int()>& call);
+
+// socket.cpp: a connected TCP socket; keep-alive is on. Errors: unreachable, timeout, cancelled.
+Result<base::Fd> connect_socket(const std::string& address, uint16_t port, const Limit& limit);
+
+// host_keys.cpp
+struct KnownKeys {
+  struct Entry {
+    KeyHandle key;
+    std::string file;
+    bool revoked = false;
+  };
+  std::vector<Entry> entries;
+};
+KnownKeys find_known_keys(const Target& target);
+// The order in which key algorithms are asked for: those that are known for this host first.
+std::string algorithms_for(const KnownKeys& known);
+// Algorithms other than the one of this key, one group an element.
+std::vector<std::string> other_algorithms(ssh_key shown);
+Result<std::string> fingerprint(ssh_key key);
+std::string key_name(ssh_key key);  // "ssh-ed25519"
+Result<void> check_known(const Target& target, const KnownKeys& known, ssh_key shown, EventSink& events);
+
+// login.cpp
+Result<void> log_in(ssh_session session, const Target& target, const Limit& limit);
+
+// pump.cpp: takes over an authenticated session
+Result<std::unique_ptr<Session>> make_session(SessionHandle session, Clock& clock, std::string name);
+
+}  // namespace sealift::ssh

@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// One SSH login to one machine, and commands run through it with their three streams. The host's key is checked
+// before any credential is sent. It knows libssh and nothing of agents, payloads or clusters; ~/.ssh/config is not read.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "payload/base/cancel.h"
+#include "payload/base/clock.h"
+#include "payload/base/event.h"
+#include "payload/base/secret.h"
+#include "payload/base/stream.h"
+
+namespace sealift::ssh {
+
+struct Target {
+  std::string address;  // IPv4, IPv6 or a name
+  uint16_t port = 22;
+  std::string user;
+  std::optional<std::string> key_path;  // without one: ssh-agent, then the user's id_ed25519, id_ecdsa, id_rsa
+  std::optional<Secret> key_passphrase;
+  std::optional<Secret> password;       // also answers keyboard-interactive
+  // "SHA256:…" as ssh-keygen -l prints it: then nothing else decides.
+  std::optional<std::string> host_key;
+  std::vector<std::string> known_hosts;  // files in OpenSSH's format, looked up in this order; absent ones are fine
+  std::string record_file;               // accepted keys are appended here (0600); also looked up; empty = never
+  bool accept_new_host_keys = false;
+  Duration connect_timeout{15'000};
+  Duration login_timeout{60'000};  // from the connection to the end of authentication
+};
+
+// ~/.ssh/known_hosts and /etc/ssh/ssh_known_hosts.
+std::vector<std::string> default_known_hosts();
+
+// A command that runs on the host. Its members may be used by different threads (one for input, one for output).
+class Channel {
+ public:
+  virtual ~Channel() = default;  // closes it; the command gets SIGHUP or an end of input
+  virtual base::Source& output() = 0;
+  virtual base::Sink& input() = 0;
+  // End of input. What was written before still arrives.
+  virtual void close_input() = 0;
+  // The last 64 KiB of stderr so far.
+  virtual std::string errors() const = 0;
+  // Longest silence in output().read() and input().write(), then `timeout`; none at first.
+  virtual void set_patience(std::optional<Duration> patience) = 0;
+  // Waits for the end and gives the exit code, 128 + n for a signal, 255 if the host named none.
+  virtual Result<int> wait() = 0;
+};
+
+// Any thread; a thread of its own does the work of all its channels.
+class Session {
+ public:
+  virtual ~Session() = default;  // its channels must be gone
+  // Errors: unreachable, timeout, host_key_unknown, host_key_changed, auth_failed, cancelled, protocol (no common
+  // algorithm), not_found or untrusted (the key file, its passphrase). New keys that were accepted are told to `events`.
+  static Result<std::unique_ptr<Session>> connect(const Target& target, Clock& clock, EventSink& events, const CancelToken& cancel);
+
+  // `command` goes to the login shell as it is: see quote().
+  virtual Result<std::unique_ptr<Channel>> exec(const std::string& command) = 0;
+  // Ends everything at once; waiting calls return `unreachable`.
+  virtual void abort() = 0;
+  // "aes128-gcm@openssh.com", for reports
+  virtual std::string cipher() const = 0;
+};
+
+// One word for a POSIX shell (also csh and fish, as long as it holds no backslash or newline).
+std::string quote(std::string_view word);
+
+}  // namespace sealift::ssh
