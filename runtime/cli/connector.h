@@ -5,25 +5,19 @@
 
 #include <map>
 #include <memory>
-#include <optional>
 #include <string>
 
 #include "payload/base/cancel.h"
-#include "payload/base/secret.h"
 #include "runtime/cli/secrets.h"
 #include "runtime/config/cluster_config.h"
+#include "runtime/host/connect.h"
 #include "runtime/steps/delivery.h"
 
 namespace sealift::cli {
 
-// The secrets of one host, resolved.
-struct Login {
-  std::optional<Secret> password, sudo_password, key_passphrase;
-};
-
 struct ConnectorOptions {
   const format::PayloadReader& payload;  // brings the agents
-  std::map<std::string, Login> logins;   // by HostConfig::address
+  std::map<std::string, host::HostSecrets> logins;   // by HostConfig::address
   std::string state_directory;           // known_hosts of accepted keys
   bool accept_new_host_keys = false;
   EventSink& events;
@@ -32,7 +26,7 @@ struct ConnectorOptions {
 };
 
 // Asks for every secret once, in the order of the hosts.
-Result<std::map<std::string, Login>> resolve_logins(const config::ClusterConfig& cluster, SecretStore& secrets);
+Result<std::map<std::string, host::HostSecrets>> resolve_logins(const config::ClusterConfig& cluster, SecretStore& secrets);
 
 Result<std::unique_ptr<steps::HostConnector>> make_ssh_connector(ConnectorOptions options);
 
