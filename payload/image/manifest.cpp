@@ -8,6 +8,7 @@ namespace sealift::image {
 namespace {
 
 constexpr size_t kMaxEntries = 1024;
+constexpr uint64_t kMaxBlobBytes = uint64_t{1} << 50;  // sums over all entries stay far from overflow
 
 std::unexpected<Error> refuse(std::string_view what) { return fail(ErrorCode::invalid_input, "the image manifest is not usable: {}", what); }
 
@@ -22,7 +23,8 @@ Result<Descriptor> parse_descriptor(const json::Value& value) {
   out.media_type = std::move(*media_type);
   out.digest = *parsed;
   out.size = *size;
-  if (const auto* platform = value.find("platform")) {
+  if (*size > kMaxBlobBytes) return refuse(std::format("a blob of {} bytes", *size));
+  if (const auto* platform = value.find("platform"); platform != nullptr && !platform->is_null()) {
     out.architecture = platform->text_or("os", "") == "linux" ? base::parse_architecture(platform->text_or("architecture", "")) : std::nullopt;
     out.other_platform = !out.architecture;
   }

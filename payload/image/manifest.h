@@ -48,7 +48,8 @@ bool is_index(std::string_view media_type);
 bool is_manifest(std::string_view media_type);
 
 // `media_type` is what the source says (descriptor or Content-Type); empty: taken from the document. A document that
-// names another type for itself, schema 1, foreign layers and more than 1024 entries are invalid_input.
+// names another type for itself, schema 1, foreign layers, more than 1024 entries and blobs of more than 1 PiB are
+// invalid_input; more than kMaxManifestBytes are limit_exceeded.
 Result<std::variant<Manifest, Index>> parse_manifest(ByteView bytes, std::string_view media_type);
 
 // The architecture an image configuration names; none for other systems.

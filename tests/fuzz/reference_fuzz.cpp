@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: Apache-2.0
+// A name that was accepted is stable: its full text gives the same name again, and no part can leave its place in a URL.
+#include <cstddef>
+#include <cstdint>
+#include <cstdlib>
+#include <string_view>
+
+#include "payload/image/reference.h"
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  using namespace sealift::image;
+  const auto reference = parse_reference(std::string_view(reinterpret_cast<const char*>(data), size));
+  if (!reference) return 0;
+  const auto again = parse_reference(reference->text());
+  if (!again || !(*again == *reference)) std::abort();
+  const std::string name = reference->text();
+  if (name.contains("..") || name.contains("//") || name.find_first_of(" %?#\\\"'\n\r\t") != std::string::npos) std::abort();
+  return 0;
+}

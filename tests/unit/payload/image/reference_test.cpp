@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "payload/image/reference.h"
+
+#include <catch2/catch_test_macros.hpp>
+
+using namespace sealift;
+using namespace sealift::image;
+
+namespace {
+const std::string kDigest = "sha256:" + std::string(64, 'a');
+
+std::string normal(std::string_view text) {
+  auto reference = parse_reference(text);
+  return reference ? reference->text() : reference.error().text();
+}
+}  // namespace
+
+TEST_CASE("names are completed as every engine does it") {
+  CHECK(normal("redis") == "docker.io/library/redis:latest");
+  CHECK(normal("redis:7") == "docker.io/library/redis:7");
+  CHECK(normal("bitnami/redis") == "docker.io/bitnami/redis:latest");
+  CHECK(normal("docker.io/redis:7") == "docker.io/library/redis:7");
+  CHECK(normal("index.docker.io/library/redis:7") == "docker.io/library/redis:7");
+  CHECK(normal("registry.k8s.io/kube-apiserver:v1.34.4") == "registry.k8s.io/kube-apiserver:v1.34.4");
+  CHECK(normal("localhost/x") == "localhost/x:latest");
+  CHECK(normal("localhost:5000/a/b:1") == "localhost:5000/a/b:1");
+  CHECK(normal("host:5000/a") == "host:5000/a:latest");
+  CHECK(normal("host:5000") == "docker.io/library/host:5000");
+  CHECK(normal("[fd00::1]:5000/a:1") == "[fd00::1]:5000/a:1");
+  CHECK(normal("[::1]/a") == "[::1]/a:latest");
+  CHECK(normal("a/b__c-d--e.f:T_1.x-y") == "docker.io/a/b__c-d--e.f:T_1.x-y");
+}
+
+TEST_CASE("tag and digest stand side by side; a digest alone gets no tag") {
+  CHECK(normal("redis:7@" + kDigest) == "docker.io/library/redis:7@" + kDigest);
+  CHECK(normal("redis@" + kDigest) == "docker.io/library/redis@" + kDigest);
+  const auto reference = parse_reference("quay.io/a/b:1@" + kDigest);
+  REQUIRE(reference);
+  CHECK(reference->registry == "quay.io");
+  CHECK(reference->repository == "a/b");
+  CHECK(reference->tag == "1");
+  CHECK(reference->digest->text() == kDigest);
+  CHECK(reference->name() == "quay.io/a/b");
+}
+
+TEST_CASE("what is no name is refused with the reason") {
+  for (const std::string& text : {std::string(), std::string("Redis"), std::string("a/B"), std::string("a//b"), std::string("/a"), std::string("a/"), std::string("a/../b"), std::string("a:"), std::string("a:-x"), std::string("a:.x"),
+                                  "a:" + std::string(129, 'x'), std::string("a b"), std::string("a___b"), std::string("a..b"), std::string("-a"), std::string("a-"), std::string("a@sha256:12"), "a@md5:" + std::string(32, 'a'),
+                                  "a@sha256:" + std::string(64, 'A'), "a@" + kDigest + "@" + kDigest, std::string("host:99999/a"), std::string("host:/a"), std::string("ho_st.x/a"), std::string(".x/a"), std::string("[::1/a"),
+                                  std::string("[::1]x/a"), std::string("http://x/a"), std::string("a?b"), std::string("a%2e"), std::string("x.y/a\n"), std::string(256, 'a'), std::string(5000, 'a')}) {
+    INFO(text.substr(0, 80));
+    const auto reference = parse_reference(text);
+    REQUIRE_FALSE(reference);
+    CHECK(reference.error().code == ErrorCode::invalid_input);
+  }
+}
