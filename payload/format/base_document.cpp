@@ -7,6 +7,7 @@
 
 #include "payload/base/safe_path.h"
 #include "payload/base/text.h"
+#include "payload/image/reference.h"
 #include "payload/yaml/node.h"
 
 namespace sealift::format {
@@ -32,9 +33,9 @@ class Fields {
     if (!value || value->empty()) return bad(node, std::format("\"{}\" must be a text", key));
     return *value;
   }
-  std::string text_or(std::string_view key, std::string_view otherwise) const {
-    const auto* node = node_->find(key);
-    return node == nullptr ? std::string(otherwise) : node->as_string().value_or(std::string(otherwise));
+  Result<std::string> text_or(std::string_view key, std::string_view otherwise) const {
+    if (node_->find(key) == nullptr) return std::string(otherwise);
+    return text(key);
   }
   std::unexpected<Error> bad(const yaml::Node* node, std::string_view what) const {
     const yaml::Node& at = node == nullptr ? *node_ : *node;
@@ -46,6 +47,20 @@ class Fields {
   const yaml::Node* node_;
   std::string where_;
 };
+
+// Letters, digits, - _ . and what `more` says, beginning with a letter or digit: can't be a path, an option or two words.
+bool is_word(std::string_view text, std::string_view more) {
+  const auto plain = [](char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9'); };
+  if (text.empty() || text.size() > 255 || !plain(text.front()) || text.contains("..")) return false;
+  return std::ranges::all_of(text, [&](char c) { return plain(c) || c == '-' || c == '_' || c == '.' || more.contains(c); });
+}
+
+// "v1.34.4", nothing after the numbers: this is what kubeadm is told.
+bool is_version(std::string_view text) {
+  if (!text.starts_with('v')) return false;
+  const auto parts = base::split(text.substr(1), '.');
+  return parts.size() == 3 && std::ranges::all_of(parts, [](std::string_view part) { return part.size() <= 4 && base::parse_u64(part).has_value(); });
+}
 
 Result<uint64_t> quantity(const Fields& fields, std::string_view key) {
   const auto* node = fields.find(key);
@@ -66,18 +81,20 @@ Result<uint64_t> quantity(const Fields& fields, std::string_view key) {
 }
 
 Result<uint32_t> mode_of(const Fields& fields) {
-  const std::string text = fields.text_or("mode", "0644");
+  SEALIFT_ASSIGN(const std::string text, fields.text_or("mode", "0644"));
   uint32_t mode = 0;
-  if (text.empty() || text.size() > 5) return fields.bad(fields.find("mode"), "the mode must be octal digits in quotes, like \"0644\"");
+  if (text.size() > 5) return fields.bad(fields.find("mode"), "the mode must be octal digits in quotes, like \"0644\"");
   for (const char c : text) {
     if (c < '0' || c > '7') return fields.bad(fields.find("mode"), "the mode must be octal digits in quotes, like \"0644\"");
     mode = mode * 8 + static_cast<uint32_t>(c - '0');
   }
+  if (mode > 07777) return fields.bad(fields.find("mode"), "the mode must be at most \"7777\"");
   return mode;
 }
 
 Result<HostRole> role_of(const Fields& fields) {
-  const auto role = parse_host_role(fields.text_or("role", "all"));
+  SEALIFT_ASSIGN(const std::string text, fields.text_or("role", "all"));
+  const auto role = parse_host_role(text);
   if (!role) return fields.bad(fields.find("role"), "the role must be all, control-plane or worker");
   return *role;
 }
@@ -91,7 +108,7 @@ Result<HostFile> parse_file(const yaml::Node& node, std::string_view where) {
   if (auto safe = base::safe_absolute_path(out.destination); !safe) return fields.bad(&node, safe.error().what);
   SEALIFT_ASSIGN(out.mode, mode_of(fields));
   SEALIFT_ASSIGN(out.role, role_of(fields));
-  const std::string owner_text = fields.text_or("owner", "0:0");
+  SEALIFT_ASSIGN(const std::string owner_text, fields.text_or("owner", "0:0"));
   const auto owner = base::split(owner_text, ':');
   const auto uid = owner.size() == 2 ? base::parse_u64(owner[0]) : std::nullopt;
   const auto gid = owner.size() == 2 ? base::parse_u64(owner[1]) : std::nullopt;
@@ -109,7 +126,8 @@ Result<BaseUnit> parse_unit(const yaml::Node& node, std::string_view where) {
   SEALIFT_ASSIGN(const auto fields, Fields::of(node, where, {"name", "start"}));
   BaseUnit out;
   SEALIFT_ASSIGN(out.name, fields.text("name"));
-  const std::string start = fields.text_or("start", "now");
+  if (!is_word(out.name, "@") || !out.name.contains('.')) return fields.bad(fields.find("name"), std::format("\"{}\" is not the name of a unit like containerd.service", base::printable(out.name)));
+  SEALIFT_ASSIGN(const std::string start, fields.text_or("start", "now"));
   if (start != "now" && start != "kubeadm") return fields.bad(fields.find("start"), "\"start\" must be now or kubeadm");
   out.start_now = start == "now";
   return out;
@@ -144,7 +162,7 @@ Result<std::vector<T>> parse_list(const Fields& fields, std::string_view key, st
 
 Result<std::string> parse_word(const yaml::Node& node, std::string_view where) {
   const auto text = node.as_string();
-  if (!text || text->empty()) return fail(ErrorCode::invalid_input, "{}:{}:{}: a word is expected here", where, node.line, node.column);
+  if (!text || !is_word(*text, "")) return fail(ErrorCode::invalid_input, "{}:{}:{}: a word is expected here", where, node.line, node.column);
   return *text;
 }
 
@@ -168,8 +186,11 @@ Result<void> parse_roles(const Fields& spec, std::string_view where, BaseDocumen
       if (node == nullptr) continue;
       SEALIFT_ASSIGN(const auto values, Fields::of(*node, where, {"cpus", "memory", "disk"}));
       Minimum& wanted = out.minimum[role];
-      SEALIFT_ASSIGN(const auto cpus, quantity(values, "cpus"));
-      wanted.cpus = static_cast<uint32_t>(std::min<uint64_t>(cpus, 4096));
+      if (const auto* cpus = values.find("cpus")) {
+        const auto count = cpus->as_u64();
+        if (!count || *count > 4096) return values.bad(cpus, "\"cpus\" must be a whole number up to 4096");
+        wanted.cpus = static_cast<uint32_t>(*count);
+      }
       SEALIFT_ASSIGN(wanted.memory_bytes, quantity(values, "memory"));
       SEALIFT_ASSIGN(wanted.disk_bytes, quantity(values, "disk"));
     }
@@ -177,22 +198,61 @@ Result<void> parse_roles(const Fields& spec, std::string_view where, BaseDocumen
   return {};
 }
 
+Result<void> check_unique(const BaseDocument& document, const Fields& spec) {
+  for (size_t i = 0; i < document.units.size(); ++i) {
+    for (size_t k = 0; k < i; ++k) {
+      if (document.units[i].name == document.units[k].name) return spec.bad(&spec.find("units")->items[i], std::format("the unit {} stands twice", document.units[i].name));
+    }
+  }
+  for (size_t i = 0; i < document.files.size(); ++i) {
+    for (size_t k = 0; k < i; ++k) {
+      const auto &one = document.files[i], &two = document.files[k];
+      const bool same_hosts = one.role == two.role || one.role == HostRole::all || two.role == HostRole::all;
+      if (one.destination == two.destination && same_hosts) return spec.bad(&spec.find("files")->items[i], std::format("{} is written twice on the same hosts", one.destination));
+    }
+  }
+  return {};
+}
+
+Result<void> parse_versions(const Fields& spec, BaseDocument& out) {
+  SEALIFT_ASSIGN(out.kubernetes_version, spec.text("kubernetesVersion"));
+  if (!is_version(out.kubernetes_version)) return spec.bad(spec.find("kubernetesVersion"), "\"kubernetesVersion\" must be a version like v1.34.4");
+  SEALIFT_ASSIGN(out.cri_socket, spec.text("criSocket"));
+  if (!out.cri_socket.starts_with("unix://") || !base::safe_absolute_path(out.cri_socket.substr(7))) {
+    return spec.bad(spec.find("criSocket"), "\"criSocket\" must be a socket like unix:///run/containerd/containerd.sock");
+  }
+  return {};
+}
+
 Result<void> parse_spec(const yaml::Node& node, std::string_view where, BaseDocument& out) {
   SEALIFT_ASSIGN(const auto spec, Fields::of(node, where, {"kubernetesVersion", "criSocket", "images", "tools", "files", "units", "modules", "sysctls",
                                                            "ports", "minimum", "kubeadm"}));
-  SEALIFT_ASSIGN(out.kubernetes_version, spec.text("kubernetesVersion"));
-  SEALIFT_ASSIGN(out.cri_socket, spec.text("criSocket"));
+  SEALIFT_TRY(parse_versions(spec, out));
   SEALIFT_ASSIGN(out.images, parse_texts(spec, "images"));
   if (!out.images.contains("sandbox")) return spec.bad(spec.find("images"), "\"images\" must name the role sandbox");
+  for (const auto& [role, reference] : out.images) {
+    if (auto parsed = image::parse_reference(reference); !parsed) return spec.bad(spec.find("images")->find(role), parsed.error().what);
+  }
   SEALIFT_ASSIGN(out.tools, parse_texts(spec, "tools"));
   for (const auto* tool : {"kubeadm", "kubectl", "helm", "ctr"}) {
     if (!out.tools.contains(tool)) return spec.bad(spec.find("tools"), std::format("\"tools\" must name {}", tool));
   }
+  for (const auto& [tool, path] : out.tools) {
+    if (auto safe = base::safe_relative_path(path); !safe) return spec.bad(spec.find("tools")->find(tool), safe.error().what);
+  }
   SEALIFT_ASSIGN(out.files, parse_list<HostFile>(spec, "files", where, parse_file));
   SEALIFT_ASSIGN(out.units, parse_list<BaseUnit>(spec, "units", where, parse_unit));
+  SEALIFT_TRY(check_unique(out, spec));
   SEALIFT_ASSIGN(out.modules, parse_list<std::string>(spec, "modules", where, parse_word));
   SEALIFT_ASSIGN(out.sysctls, parse_texts(spec, "sysctls"));
-  out.kubeadm = spec.text_or("kubeadm", "");
+  for (const auto& [key, value] : out.sysctls) {
+    // Slashes stand for dots inside a part, as sysctl(8) knows them.
+    if (!is_word(key, "/") || value.empty() || value.contains('\n')) return spec.bad(spec.find("sysctls")->find(key), std::format("\"{}\" is not a kernel setting like net.ipv4.ip_forward: \"1\"", base::printable(key)));
+  }
+  if (const auto* kubeadm = spec.find("kubeadm")) {
+    SEALIFT_ASSIGN(out.kubeadm, spec.text("kubeadm"));
+    if (auto documents = yaml::parse(out.kubeadm, std::format("{}: \"kubeadm\", line", where)); !documents) return spec.bad(kubeadm, documents.error().what);
+  }
   return parse_roles(spec, where, out);
 }
 
@@ -202,7 +262,9 @@ Result<BaseDocument> parse_base_document(std::string_view text, std::string_view
   SEALIFT_ASSIGN(const auto documents, yaml::parse(text, where));
   if (documents.size() != 1) return fail(ErrorCode::invalid_input, "{}: exactly one document is expected, there are {}", where, documents.size());
   SEALIFT_ASSIGN(const auto top, Fields::of(documents[0], where, {"apiVersion", "kind", "metadata", "spec"}));
-  if (top.text_or("apiVersion", "") != "sealift.dev/v1" || top.text_or("kind", "") != "Base") {
+  SEALIFT_ASSIGN(const std::string api, top.text_or("apiVersion", ""));
+  SEALIFT_ASSIGN(const std::string kind, top.text_or("kind", ""));
+  if (api != "sealift.dev/v1" || kind != "Base") {
     return top.bad(top.find("kind"), "apiVersion must be sealift.dev/v1 and kind Base");
   }
   BaseDocument out;
