@@ -153,6 +153,8 @@ Result<std::vector<LedgerEntry>> LocalHost::ledger() { return ledger_->entries()
 Result<std::string> LocalHost::before(const std::string& path) {
   SEALIFT_ASSIGN(const auto status, stat(path));
   if (!status) return "absent";
+  // What lies in memory only is often a secret, and gone at the next boot in any case: no copy of it.
+  if (path.starts_with("/run/")) return "volatile";
   const std::string spec = std::format("mode={:o} uid={} gid={}", status->spec.mode, status->spec.uid, status->spec.gid);
   switch (status->type) {
     case FileType::directory: return "directory " + spec;

@@ -1,0 +1,235 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runtime/kube/kubeadm.h"
+
+#include <algorithm>
+
+#include "payload/base/text.h"
+#include "payload/yaml/node.h"
+
+namespace sealift::kube {
+namespace {
+
+using yaml::Node;
+
+constexpr std::string_view kKubeadmApi = "kubeadm.k8s.io/v1beta4";
+
+Node texts(const std::vector<std::string>& list) {
+  Node out = Node::make_sequence();
+  for (const auto& text : list) out.push_back(Node::make_string(text));
+  return out;
+}
+
+Node document(std::string_view api, std::string_view kind) {
+  Node out = Node::make_mapping();
+  out.set("apiVersion", Node::make_string(std::string(api)));
+  out.set("kind", Node::make_string(std::string(kind)));
+  return out;
+}
+
+Node argument(std::string name, std::string value) {
+  Node out = Node::make_mapping();
+  out.set("name", Node::make_string(std::move(name)));
+  out.set("value", Node::make_string(std::move(value)));
+  return out;
+}
+
+bool is_arguments(std::string_view key) { return key == "extraArgs" || key == "kubeletExtraArgs"; }
+
+// Mappings merge, arguments by name, everything else is replaced.
+void merge_into(Node& into, const Node& over) {
+  for (const auto& [key, value] : over.members) {
+    Node* there = into.find(key);
+    if (there == nullptr) {
+      into.members.emplace_back(key, value);
+    } else if (is_arguments(key) && there->kind == yaml::Kind::sequence && value.kind == yaml::Kind::sequence) {
+      for (const auto& item : value.items) {
+        const auto* name = item.find("name");
+        const auto same = std::ranges::find_if(there->items, [&](const Node& other) {
+          return name != nullptr && other.find("name") != nullptr && other.find("name")->text == name->text;
+        });
+        if (same == there->items.end()) there->items.push_back(item);
+        else *same = item;
+      }
+    } else if (there->kind == yaml::Kind::mapping && value.kind == yaml::Kind::mapping) {
+      merge_into(*there, value);
+    } else {
+      *there = value;
+    }
+  }
+}
+
+std::string endpoint(const config::ClusterConfig& config) { return std::format("127.0.0.1:{}", config.api.local_port); }
+
+Node taints_of(const std::vector<std::string>& taints) {
+  Node out = Node::make_sequence();
+  for (const auto& text : taints) {
+    const size_t colon = text.rfind(':');
+    const std::string left = text.substr(0, colon);
+    const size_t equals = left.find('=');
+    Node taint = Node::make_mapping();
+    taint.set("key", Node::make_string(left.substr(0, equals)));
+    if (equals != std::string::npos) taint.set("value", Node::make_string(left.substr(equals + 1)));
+    taint.set("effect", Node::make_string(text.substr(colon + 1)));
+    out.push_back(std::move(taint));
+  }
+  return out;
+}
+
+Node registration(const KubeadmInput& input, const KubeadmNode& node, bool control_plane) {
+  Node out = Node::make_mapping();
+  out.set("name", Node::make_string(node.name));
+  out.set("criSocket", Node::make_string(input.base.cri_socket));
+  out.set("imagePullPolicy", Node::make_string("IfNotPresent"));
+  Node arguments = Node::make_sequence();
+  // Always explicit: a host without a default route, or with several networks, would choose wrongly or not at all.
+  arguments.push_back(argument("node-ip", node.ip));
+  out.set("kubeletExtraArgs", std::move(arguments));
+  std::vector<std::string> taints = node.taints;
+  if (control_plane && input.has_workers) taints.insert(taints.begin(), "node-role.kubernetes.io/control-plane:NoSchedule");
+  if (control_plane || !taints.empty()) out.set("taints", taints_of(taints));
+  return out;
+}
+
+Node init_defaults(const KubeadmInput& input, const KubeadmNode& node) {
+  Node out = document(kKubeadmApi, "InitConfiguration");
+  Node& local = out.set("localAPIEndpoint", Node::make_mapping());
+  local.set("advertiseAddress", Node::make_string(node.ip));
+  local.set("bindPort", Node::make_plain(std::to_string(input.config.api.port)));
+  out.set("nodeRegistration", registration(input, node, true));
+  // kubeadm makes a token at init in any case; it need not live for its default of a day.
+  Node token = Node::make_mapping();
+  token.set("ttl", Node::make_string("15m0s"));
+  out.set("bootstrapTokens", Node::make_sequence()).push_back(std::move(token));
+  return out;
+}
+
+Node cluster_defaults(const KubeadmInput& input) {
+  Node out = document(kKubeadmApi, "ClusterConfiguration");
+  out.set("clusterName", Node::make_string(input.config.name));
+  out.set("kubernetesVersion", Node::make_string(input.base.kubernetes_version));
+  out.set("controlPlaneEndpoint", Node::make_string(endpoint(input.config)));
+  Node& networking = out.set("networking", Node::make_mapping());
+  networking.set("podSubnet", Node::make_string(input.config.network.pods));
+  networking.set("serviceSubnet", Node::make_string(input.config.network.services));
+  std::vector<std::string> names{"127.0.0.1"};
+  names.insert(names.end(), input.control_plane_ips.begin(), input.control_plane_ips.end());
+  names.insert(names.end(), input.config.api.cert_sans.begin(), input.config.api.cert_sans.end());
+  out.set("apiServer", Node::make_mapping()).set("certSANs", texts(names));
+  return out;
+}
+
+Node kubelet_defaults(const KubeadmInput& input) {
+  Node out = document("kubelet.config.k8s.io/v1beta1", "KubeletConfiguration");
+  out.set("cgroupDriver", Node::make_string("systemd"));
+  if (input.cgroup_v1) out.set("failCgroupV1", Node::make_plain("false"));
+  return out;
+}
+
+// A field that Sealift owns: other parts of the delivery rely on its value.
+struct Owned {
+  std::string_view kind, path;
+};
+constexpr auto kOwned = std::to_array<Owned>({
+    {"InitConfiguration", "localAPIEndpoint/advertiseAddress"},
+    {"InitConfiguration", "localAPIEndpoint/bindPort"},
+    {"InitConfiguration", "nodeRegistration/criSocket"},
+    {"InitConfiguration", "nodeRegistration/name"},
+    {"JoinConfiguration", "nodeRegistration/criSocket"},
+    {"JoinConfiguration", "nodeRegistration/name"},
+    {"JoinConfiguration", "discovery"},
+    {"ClusterConfiguration", "kubernetesVersion"},
+    {"ClusterConfiguration", "controlPlaneEndpoint"},
+    {"ClusterConfiguration", "networking/podSubnet"},
+    {"ClusterConfiguration", "networking/serviceSubnet"},
+});
+
+std::optional<std::string> node_ip_of(const Node& document) {
+  const auto* list = document.at_path("nodeRegistration/kubeletExtraArgs");
+  if (list == nullptr) return std::nullopt;
+  for (const auto& item : list->items) {
+    if (item.find("name") != nullptr && item.find("name")->text == "node-ip" && item.find("value") != nullptr) return item.find("value")->text;
+  }
+  return std::nullopt;
+}
+
+Result<void> check_owned(const Node& wanted, const Node& over, std::string_view kind, int line) {
+  const auto refuse = [&](std::string_view path) {
+    return fail(ErrorCode::invalid_config, "the {} document at line {} sets {}, which Sealift sets itself; remove it there (cluster.yaml has the field for it)", kind, line, path);
+  };
+  for (const auto& owned : kOwned) {
+    if (owned.kind != kind) continue;
+    const auto* set = over.at_path(owned.path);
+    const auto* own = wanted.at_path(owned.path);
+    if (set != nullptr && (own == nullptr || set->kind != yaml::Kind::scalar || set->text != own->text)) return refuse(owned.path);
+  }
+  const auto ip = node_ip_of(over);
+  if (ip && ip != node_ip_of(wanted)) return refuse("the kubelet argument node-ip");
+  return {};
+}
+
+// The base's and the site's documents of this kind over Sealift's own.
+Result<Node> finished(const KubeadmInput& input, Node wanted) {
+  const std::string kind = wanted.find("kind")->text;
+  const Node own = wanted;
+  SEALIFT_ASSIGN(const auto defaults, yaml::parse(input.base.kubeadm, "base.yaml, kubeadm"));
+  for (const auto& base : defaults) {
+    if (base.find("kind") == nullptr || base.find("kind")->text != kind) continue;
+    SEALIFT_TRY(check_owned(own, base, kind, base.line));
+    merge_into(wanted, base);
+  }
+  for (const auto& site : input.config.kubeadm) {
+    if (site.kind != kind) continue;
+    SEALIFT_ASSIGN(const auto documents, yaml::parse(site.yaml, "cluster.yaml"));
+    for (const auto& over : documents) {
+      SEALIFT_TRY(check_owned(own, over, kind, site.line));
+      merge_into(wanted, over);
+    }
+  }
+  return wanted;
+}
+
+}  // namespace
+
+Result<std::string> init_documents(const KubeadmInput& input, const KubeadmNode& node) {
+  std::vector<Node> out;
+  for (auto& wanted : {init_defaults(input, node), cluster_defaults(input), kubelet_defaults(input),
+                       document("kubeproxy.config.k8s.io/v1alpha1", "KubeProxyConfiguration")}) {
+    SEALIFT_ASSIGN(auto done, finished(input, wanted));
+    out.push_back(std::move(done));
+  }
+  return yaml::to_yaml(out);
+}
+
+Result<JoinToken> parse_join_command(std::string_view output) {
+  JoinToken out;
+  std::string flat(output);
+  std::ranges::replace(flat, '\n', ' ');
+  const auto words = base::split_words(flat);
+  for (size_t i = 0; i + 1 < words.size(); ++i) {
+    if (words[i] == "--token") out.token = Secret(std::string(words[i + 1]));
+    if (words[i] == "--discovery-token-ca-cert-hash") out.ca_hash = words[i + 1];
+  }
+  explicit_bzero(flat.data(), flat.size());
+  if (out.token.empty() || !out.ca_hash.starts_with("sha256:")) return fail(ErrorCode::protocol, "kubeadm token create did not print a join command");
+  return out;
+}
+
+Result<Secret> join_document(const KubeadmInput& input, const KubeadmNode& node, const JoinToken& token) {
+  Node wanted = document(kKubeadmApi, "JoinConfiguration");
+  wanted.set("nodeRegistration", registration(input, node, false));
+  SEALIFT_ASSIGN(auto done, finished(input, wanted));
+  Node& discovery = done.set("discovery", Node::make_mapping());
+  Node& bootstrap = discovery.set("bootstrapToken", Node::make_mapping());
+  bootstrap.set("apiServerEndpoint", Node::make_string(endpoint(input.config)));
+  bootstrap.set("token", Node::make_string(std::string(token.token.reveal())));
+  bootstrap.set("caCertHashes", texts({token.ca_hash}));
+  return Secret(yaml::to_yaml(done));
+}
+
+std::vector<std::string> preflight_arguments(const KubeadmInput& input) {
+  // From 1.35 on kubeadm refuses cgroup v1 even where kubelet was told to take it.
+  if (input.cgroup_v1) return {"--ignore-preflight-errors=SystemVerification"};
+  return {};
+}
+
+}  // namespace sealift::kube
