@@ -53,12 +53,13 @@ struct Wire {
 Result<std::unique_ptr<RemoteHost>> start_agent(std::unique_ptr<ssh::Session> session, const config::HostConfig& config, const HostSecrets& secrets,
                                                 const ConnectOptions& options, Clock& clock) {
   LandingOptions landing;
-  landing.folders = landing_folders(config.data_root);
+  landing.folders = options.folders.empty() ? landing_folders(config.data_root) : options.folders;
   landing.sudo_password = secrets.sudo_password ? secrets.sudo_password : secrets.password;
   landing.who = config.ssh.user + "@" + config.address;
   landing.remove_if_sent = options.purpose == Purpose::look;
   landing.arguments = {"--owner", options.owner, "--run", options.run};
   if (options.purpose == Purpose::change) landing.arguments.emplace_back("--change");
+  landing.arguments.insert(landing.arguments.end(), options.agent_arguments.begin(), options.agent_arguments.end());
   SEALIFT_ASSIGN(const auto facts, look_at_login(*session, landing.who));
   SEALIFT_ASSIGN(const auto program, options.agent(facts.architecture));
   SEALIFT_ASSIGN(auto landed, land_agent(*session, facts, program, landing));

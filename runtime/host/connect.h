@@ -36,6 +36,8 @@ struct ConnectOptions {
   std::string owner;                // who works here, for a second operator to read
   std::string run;                  // the same for all connections of one run: a reconnection takes its own lock over
   Duration login_timeout{60'000};
+  std::vector<std::string> folders;          // to land in, instead of landing_folders(dataRoot): for tests
+  std::vector<std::string> agent_arguments;  // further ones: for tests
 };
 
 struct Connected {

@@ -108,7 +108,7 @@ Result<void> send_password(ssh::Channel& channel, const LandingOptions& options)
 Result<void> try_sudo(ssh::Session& session, const LoginFacts& facts, const LandingOptions& options) {
   if (!needs_password(facts)) return {};
   if (!options.sudo_password) return fail(sudo_error(facts.sudo_answer, options.who));
-  SEALIFT_ASSIGN(const auto channel, session.exec(as_root(facts, "echo SEALIFT-ROOT")));
+  SEALIFT_ASSIGN(const auto channel, session.exec(as_root(facts, "echo; echo SEALIFT-ROOT")));
   channel->set_patience(kSudoPatience);
   SEALIFT_TRY(send_password(*channel, options));
   channel->close_input();
@@ -179,7 +179,7 @@ std::string landing_script(const Digest& digest, const std::vector<std::string>&
   std::string places, words;
   for (const auto& folder : folders) places += " " + word(folder);
   for (const auto& argument : arguments) words += " " + word(argument);
-  std::string out = "umask 022; n=agent-" + hex + "; ";
+  std::string out = "echo; umask 022; n=agent-" + hex + "; ";
   out += "skip() { while IFS= read -r l; do if [ \"$l\" = " + marker + " ]; then return 0; fi; done; exit 1; }; ";
   out += "for d in" + places + "; do if [ -O \"$d\" ] && [ -O \"$d/$n\" ] && [ -x \"$d/$n\" ] && [ \"$(\"$d/$n\" agent --self-check </dev/null 2>/dev/null)\" = " + hex +
          " ]; then echo \"SEALIFT-LANDING have $d\"; skip; exec \"$d/$n\" agent" + words + "; fi; done; ";

@@ -1,0 +1,297 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <catch2/catch_test_macros.hpp>
+
+#include <fcntl.h>
+
+#include <fstream>
+
+#include "payload/base/file.h"
+#include "runtime/host/connect.h"
+#include "runtime/host/landing.h"
+#include "runtime/host/remote_host.h"
+#include "tests/support/ssh_server.h"
+
+using namespace sealift;
+using host::LandingOptions;
+using host::LoginFacts;
+using tests::SshServer;
+using tests::TemporaryFolder;
+
+namespace {
+
+// This test program, which is an agent too.
+host::AgentProgram own_program() {
+  const auto file = base::OpenFile::open("/proc/self/exe");
+  REQUIRE(file);
+  const uint64_t size = (*file)->size();
+  return {*hash::sha256(**file, 0, size), size, [](base::Sink& sink) -> Result<void> {
+            SEALIFT_ASSIGN(const auto fd, base::open_file("/proc/self/exe", O_RDONLY));
+            base::FdSource source(fd.get());
+            return base::copy(source, sink).transform([](uint64_t) {});
+          }};
+}
+
+std::unique_ptr<ssh::Session> connect(const SshServer& server) {
+  ssh::Target target;
+  target.address = "127.0.0.1";
+  target.port = server.port();
+  target.user = SshServer::user();
+  target.key_path = server.key();
+  target.host_key = server.fingerprint("ed25519");
+  auto session = ssh::Session::connect(target, base::system_clock(), base::no_events(), {});
+  REQUIRE(session);
+  return std::move(*session);
+}
+
+// A sudo that asks for "secret", as the real one does.
+std::string with_sudo(const TemporaryFolder& folder, std::string_view body) {
+  std::ofstream(folder / "sudo") << "#!/bin/sh\n" << body;
+  ::chmod((folder / "sudo").c_str(), 0755);
+  return "SetEnv PATH=" + folder.path() + ":/usr/bin:/bin";
+}
+
+constexpr std::string_view kAskingSudo = R"(
+asks=
+while :; do case "$1" in
+  -n) echo "sudo: a password is required" >&2; exit 1;;
+  -k) shift;;
+  -S) asks=1; shift;;
+  -p) shift 2;;
+  *) break;;
+esac; done
+[ "$asks" ] || exit 1
+for i in 1 2 3; do
+  IFS= read -r p || { echo "sudo: no password was provided" >&2; exit 1; }
+  if [ "$p" = "secret word" ]; then exec "$@"; fi
+  echo "Sorry, try again." >&2
+done
+exit 1
+)";
+
+LandingOptions options_for(const TemporaryFolder& folder) {
+  LandingOptions out;
+  out.folders = {folder / "lib"};
+  out.arguments = {"--test-root", folder / "root"};
+  out.who = "test@127.0.0.1";
+  return out;
+}
+
+Result<std::unique_ptr<host::RemoteHost>> talk(host::LandedAgent& agent, ssh::Session& session) {
+  return host::RemoteHost::connect({agent.channel->output(), agent.channel->input(), [&session] { session.abort(); }, nullptr}, base::system_clock());
+}
+
+}  // namespace
+
+TEST_CASE("the agent lands, starts and answers; the second time it is there already") {
+  const TemporaryFolder folder;
+  const auto server = SshServer::start();
+  if (!server) SKIP("no sshd on this machine");
+  const auto program = own_program();
+  for (const bool first : {true, false}) {
+    const auto session = connect(*server);
+    const auto facts = host::look_at_login(*session, "test");
+    REQUIRE(facts);
+    CHECK(facts->is_root == (::geteuid() == 0));
+    LoginFacts plain = *facts;
+    plain.is_root = true;  // as far as landing is concerned: this user owns the folders
+    auto landed = host::land_agent(*session, plain, program, options_for(folder));
+    INFO((landed ? "" : landed.error().text()));
+    REQUIRE(landed);
+    CHECK(landed->was_sent == first);
+    const auto remote = talk(*landed, *session);
+    INFO((remote ? "" : remote.error().text()));
+    REQUIRE(remote);
+    if (first) {
+      base::MemorySource content(base::as_bytes("hello"));
+      const auto early = (*remote)->write_atomic("/etc/x", {0640, ::geteuid(), ::getegid()}, content, {"step", "1"});
+      REQUIRE_FALSE(early);  // no folder yet
+      CHECK(early.error().code == ErrorCode::not_found);
+    }
+    REQUIRE((*remote)->make_directory("/etc", {0755, ::geteuid(), ::getegid()}, {"step", "1"}));
+    base::MemorySource again(base::as_bytes("hello"));
+    REQUIRE((*remote)->write_atomic("/etc/x", {0640, ::geteuid(), ::getegid()}, again, {"step", "1"}));
+    const auto status = (*remote)->stat("/etc/x");
+    REQUIRE(status);
+    REQUIRE(*status);
+    CHECK((*status)->spec.mode == 0640);
+    const auto said = (*remote)->run({{"sh", "-c", "cat; echo err >&2; exit 3"}, {}, "/", {}}, {base::as_bytes("in"), {}, {}}, {"step", "1"}, {});
+    REQUIRE(said);
+    CHECK(said->code == 3);
+    CHECK(said->output == "in");
+    CHECK(said->errors == "err\n");
+  }
+  const auto files = std::filesystem::directory_iterator(folder / "lib");
+  CHECK(std::distance(begin(files), end(files)) == 1);  // nothing temporary is left
+}
+
+TEST_CASE("a damaged agent on the host is replaced") {
+  const TemporaryFolder folder;
+  const auto server = SshServer::start();
+  if (!server) SKIP("no sshd on this machine");
+  const auto program = own_program();
+  std::filesystem::create_directory(folder / "lib");
+  const std::string path = folder / ("lib/agent-" + program.digest.hex());
+  std::ofstream(path) << "#!/bin/sh\necho something else\n";
+  ::chmod(path.c_str(), 0755);
+  const auto session = connect(*server);
+  LoginFacts facts;
+  facts.is_root = true;
+  auto landed = host::land_agent(*session, facts, program, options_for(folder));
+  REQUIRE(landed);
+  CHECK(landed->was_sent);
+  CHECK(talk(*landed, *session));
+}
+
+TEST_CASE("bytes that do not have the digest never get the agent's name") {
+  const TemporaryFolder folder;
+  const auto server = SshServer::start();
+  if (!server) SKIP("no sshd on this machine");
+  auto program = own_program();
+  program.write = [](base::Sink& sink) { return sink.write(base::as_bytes("#!/bin/sh\necho no\n")); };
+  const auto session = connect(*server);
+  LoginFacts facts;
+  facts.is_root = true;
+  const auto landed = host::land_agent(*session, facts, program, options_for(folder));
+  REQUIRE_FALSE(landed);
+  CHECK(landed.error().code == ErrorCode::corrupt);
+  CHECK(std::filesystem::is_empty(folder / "lib"));
+}
+
+TEST_CASE("a folder that takes no program is passed over") {
+  const TemporaryFolder folder;
+  const auto server = SshServer::start();
+  if (!server) SKIP("no sshd on this machine");
+  std::ofstream(folder / "file") << "in the way";
+  const auto session = connect(*server);
+  LoginFacts facts;
+  facts.is_root = true;
+  auto options = options_for(folder);
+  SECTION("the next one is taken") {
+    options.folders = {folder / "file", folder / "a b", folder / "lib"};
+    CHECK(host::land_agent(*session, facts, own_program(), options));
+    CHECK(std::filesystem::exists(folder / "a b"));
+  }
+  SECTION("none is left") {
+    options.folders = {folder / "file"};
+    const auto landed = host::land_agent(*session, facts, own_program(), options);
+    REQUIRE_FALSE(landed);
+    CHECK(landed.error().code == ErrorCode::permission_denied);
+  }
+}
+
+TEST_CASE("sudo with a password") {
+  const TemporaryFolder folder;
+  const auto server = SshServer::start(with_sudo(folder, kAskingSudo));
+  if (!server) SKIP("no sshd on this machine");
+  const auto session = connect(*server);
+  auto facts = host::look_at_login(*session, "test");
+  REQUIRE(facts);
+  CHECK_FALSE(facts->sudo_without_password);
+  facts->is_root = false;
+  auto options = options_for(folder);
+  SECTION("right: the password is no file's content") {
+    options.sudo_password = Secret("secret word");
+    auto landed = host::land_agent(*session, *facts, own_program(), options);
+    INFO((landed ? "" : landed.error().text()));
+    REQUIRE(landed);
+    CHECK(talk(*landed, *session));
+  }
+  SECTION("wrong") {
+    options.sudo_password = Secret("guess");
+    const auto landed = host::land_agent(*session, *facts, own_program(), options);
+    REQUIRE_FALSE(landed);
+    CHECK(landed.error().code == ErrorCode::sudo_refused);
+    CHECK(landed.error().what.contains("wrong"));
+    CHECK_FALSE(landed.error().what.contains("guess"));
+  }
+  SECTION("none given") {
+    const auto landed = host::land_agent(*session, *facts, own_program(), options);
+    REQUIRE_FALSE(landed);
+    CHECK(landed.error().code == ErrorCode::sudo_refused);
+    CHECK(landed.error().what.contains("sudoPassword"));
+  }
+}
+
+TEST_CASE("a sudo that needs no password after all leaves the password line to nobody") {
+  const TemporaryFolder folder;
+  const auto server = SshServer::start(with_sudo(folder, R"(while :; do case "$1" in -n|-k|-S) shift;; -p) shift 2;; *) break;; esac; done; exec "$@")"));
+  if (!server) SKIP("no sshd on this machine");
+  const auto session = connect(*server);
+  auto facts = host::look_at_login(*session, "test");
+  REQUIRE(facts);
+  CHECK(facts->sudo_without_password);
+  facts->is_root = false;
+  auto options = options_for(folder);
+  options.sudo_password = Secret("secret word");
+  SECTION("as it says") {}
+  SECTION("as if it had asked") { facts->sudo_without_password = false; }
+  auto landed = host::land_agent(*session, *facts, own_program(), options);
+  REQUIRE(landed);
+  CHECK(talk(*landed, *session));
+}
+
+TEST_CASE("requiretty and expired passwords are told with the remedy") {
+  const TemporaryFolder folder;
+  SECTION("requiretty") {
+    const auto server = SshServer::start(with_sudo(folder, "echo 'sudo: sorry, you must have a tty to run sudo' >&2; exit 1"));
+    if (!server) SKIP("no sshd on this machine");
+    const auto session = connect(*server);
+    auto facts = host::look_at_login(*session, "test");
+    REQUIRE(facts);
+    facts->is_root = false;
+    const auto landed = host::land_agent(*session, *facts, own_program(), options_for(folder));
+    REQUIRE_FALSE(landed);
+    CHECK(landed.error().what.contains("!requiretty"));
+  }
+  SECTION("expired") {
+    const auto server = SshServer::start("ForceCommand echo 'WARNING: Your password has expired.' >&2; echo 'Password change required but no TTY available.' >&2; exit 1");
+    if (!server) SKIP("no sshd on this machine");
+    const auto session = connect(*server);
+    const auto facts = host::look_at_login(*session, "ops@h");
+    REQUIRE_FALSE(facts);
+    CHECK(facts.error().code == ErrorCode::auth_failed);
+    CHECK(facts.error().what.contains("ssh ops@h"));
+  }
+}
+
+TEST_CASE("login noise is skipped") {
+  const TemporaryFolder folder;
+  const auto server = SshServer::start("ForceCommand echo 'Welcome!'; printf 'no newline'; eval \"$SSH_ORIGINAL_COMMAND\"");
+  if (!server) SKIP("no sshd on this machine");
+  const auto session = connect(*server);
+  auto facts = host::look_at_login(*session, "test");
+  REQUIRE(facts);
+  facts->is_root = true;
+  auto landed = host::land_agent(*session, *facts, own_program(), options_for(folder));
+  INFO((landed ? "" : landed.error().text()));
+  REQUIRE(landed);
+  CHECK(talk(*landed, *session));
+}
+
+TEST_CASE("connect_hosts brings several hosts at once") {
+  if (::geteuid() != 0) SKIP("needs root on this machine");
+  const TemporaryFolder folder;
+  const auto server = SshServer::start("MaxStartups 3:100:3");  // fewer than connect at once: retries
+  if (!server) SKIP("no sshd on this machine");
+  std::vector<config::HostConfig> configs(12);
+  for (auto& config : configs) {
+    config.address = "127.0.0.1";
+    config.host_key = server->fingerprint("ed25519");
+    config.ssh.port = server->port();
+    config.ssh.user = SshServer::user();
+    config.ssh.key_path = server->key();
+  }
+  configs[5].host_key = "SHA256:wrong";
+  host::ConnectOptions options;
+  options.agent = [](Architecture) -> Result<host::AgentProgram> { return own_program(); };
+  options.folders = {folder / "lib"};
+  options.agent_arguments = {"--test-root", folder / "root"};
+  options.owner = "o'wner \"x\" $y";
+  const auto connected = host::connect_hosts(configs, {}, options, base::no_events(), base::system_clock(), {});
+  REQUIRE(connected.size() == configs.size());
+  for (size_t i = 0; i < connected.size(); ++i) {
+    INFO(i << (connected[i] ? "" : connected[i].error().text()));
+    CHECK(connected[i].has_value() == (i != 5));
+    if (connected[i]) CHECK(connected[i]->facts.cpus > 0);
+  }
+}
