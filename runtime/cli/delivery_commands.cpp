@@ -150,7 +150,7 @@ Result<void> run_delivery(const Artifact& artifact, const Arguments& arguments, 
   // Secrets before anything else is shown: a prompt must not meet a picture that moves.
   std::map<std::string, host::HostSecrets> logins;
   if (!arguments.offline) {
-    SecretStore secrets;
+    SecretStore secrets(cancel);
     SEALIFT_ASSIGN(logins, resolve_logins(cluster, secrets));
   }
   if (arguments.verb == Verb::apply || arguments.accept_new_host_keys) SEALIFT_TRY(report::make_state_directory(state));

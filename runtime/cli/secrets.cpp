@@ -2,6 +2,7 @@
 #include "runtime/cli/secrets.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <sys/stat.h>
 #include <termios.h>
 #include <unistd.h>
@@ -68,7 +69,7 @@ Result<Secret> secret_from_environment(const std::string& name) {
   return out;
 }
 
-Result<Secret> secret_from_prompt(const std::string& text) {
+Result<Secret> secret_from_prompt(const std::string& text, const CancelToken& cancel) {
   auto tty = base::open_file("/dev/tty", O_RDWR | O_NOCTTY);
   if (!tty || isatty(tty->get()) != 1) {
     return fail(ErrorCode::usage, "cluster.yaml asks for a secret at a prompt ({}), but there is no terminal; use {{file: …}} or {{env: …}}", text);
@@ -79,6 +80,10 @@ Result<Secret> secret_from_prompt(const std::string& text) {
   std::string line;
   line.reserve(1024);  // so that no copy of the beginning is left behind
   while (line.size() < 1024) {
+    // A signal may come between this look and the waiting: so the waiting is short.
+    if (cancel.cancelled()) return fail(ErrorCode::cancelled, "stopped at the prompt for a secret");
+    pollfd waiting{.fd = tty->get(), .events = POLLIN, .revents = 0};
+    if (poll(&waiting, 1, 100) <= 0) continue;
     char c = 0;
     ssize_t got = ::read(tty->get(), &c, 1);
     if (got <= 0) return fail(ErrorCode::cancelled, "no answer at the prompt for a secret");
@@ -99,7 +104,7 @@ Result<Secret> SecretStore::get(const config::SecretSource& source) {
   switch (source.kind) {
     case config::SecretSource::Kind::file: secret = secret_from_file(source.argument); break;
     case config::SecretSource::Kind::environment: secret = secret_from_environment(source.argument); break;
-    case config::SecretSource::Kind::prompt: secret = secret_from_prompt(source.argument); break;
+    case config::SecretSource::Kind::prompt: secret = secret_from_prompt(source.argument, cancel_); break;
   }
   if (secret) known_.emplace(key, *secret);
   return secret;

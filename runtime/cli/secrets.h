@@ -8,6 +8,7 @@
 #include <map>
 #include <string>
 
+#include "payload/base/cancel.h"
 #include "payload/base/error.h"
 #include "payload/base/secret.h"
 #include "runtime/config/cluster_config.h"
@@ -16,11 +17,13 @@ namespace sealift::cli {
 
 class SecretStore {
  public:
+  explicit SecretStore(CancelToken cancel = {}) : cancel_(std::move(cancel)) {}
   // The same source is asked for only once. Errors: not_found (file, variable), permission_denied, usage (a prompt
   // without a terminal), cancelled (end of input at the prompt).
   Result<Secret> get(const config::SecretSource& source);
 
  private:
+  CancelToken cancel_;
   std::map<std::string, Secret> known_;
 };
 
@@ -29,6 +32,6 @@ Result<Secret> secret_from_file(const std::string& path);
 // Takes the variable out of the environment and overwrites its bytes there.
 Result<Secret> secret_from_environment(const std::string& name);
 // Asks on /dev/tty; refused with a remedy if there is none.
-Result<Secret> secret_from_prompt(const std::string& text);
+Result<Secret> secret_from_prompt(const std::string& text, const CancelToken& cancel);
 
 }  // namespace sealift::cli

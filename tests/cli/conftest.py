@@ -17,6 +17,8 @@ import time
 
 import pytest
 
+import small_base
+
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 
 
@@ -37,13 +39,6 @@ def packer():
     return _program("SEALIFT_PACKER", "sealift")
 
 
-KUBEFILE = """FROM scratch
-LABEL vendor=example
-COPY files/ etc/
-APP hello local://hello
-LAUNCH ["hello"]
-"""
-
 MANIFEST = """apiVersion: v1
 kind: ConfigMap
 metadata: {name: hello}
@@ -60,10 +55,11 @@ def artifact(tmp_path_factory, packer, stub):
     (folder / "files" / "large.bin").write_bytes(os.urandom(300_000))
     (folder / "hello").mkdir()
     (folder / "hello" / "hello.yaml").write_text(MANIFEST)
-    (folder / "Kubefile").write_text(KUBEFILE)
+    lines = ["FROM scratch", "LABEL vendor=example", *small_base.write(folder), "COPY files/ files/", "APP hello local://hello", 'LAUNCH ["hello"]']
+    (folder / "Kubefile").write_text("\n".join(lines) + "\n")
     output = folder / "shop.run"
-    command = [packer, "build", "-f", folder / "Kubefile", "-t", "shop:3.4", "-o", output, "--platform", "linux/amd64"]
-    done = subprocess.run(command, capture_output=True, text=True, cwd=folder, env={**os.environ, "SEALIFT_STUBS": str(stub)})
+    command = [packer, "build", "-f", folder / "Kubefile", "-t", "shop:3.4", "-o", output, "--platform", "linux/amd64", "--stub", stub]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=folder)
     assert done.returncode == 0, done.stdout + done.stderr
     return output
 

@@ -1,0 +1,74 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A Kubernetes base in the small: the shape that packer and delivery ask for, with programs and images that hold
+nothing. Enough for everything that can be told before a host is met."""
+import gzip
+import hashlib
+import io
+import json
+import pathlib
+import tarfile
+
+IMAGES = {
+    "sandbox": "registry.k8s.io/pause:3.10.1",
+    "kube-apiserver": "registry.k8s.io/kube-apiserver:v1.34.4",
+    "kube-controller-manager": "registry.k8s.io/kube-controller-manager:v1.34.4",
+    "kube-scheduler": "registry.k8s.io/kube-scheduler:v1.34.4",
+    "kube-proxy": "registry.k8s.io/kube-proxy:v1.34.4",
+    "etcd": "registry.k8s.io/etcd:3.6.5-0",
+    "coredns": "registry.k8s.io/coredns/coredns:v1.12.1",
+}
+TOOLS = ("kubeadm", "kubectl", "helm", "ctr")
+
+
+def _base_document():
+    lines = ["apiVersion: sealift.dev/v1", "kind: Base", "metadata: {name: kubernetes}", "spec:", "  kubernetesVersion: v1.34.4",
+             "  criSocket: unix:///run/containerd/containerd.sock", "  images:"]
+    lines += [f"    {role}: {name}" for role, name in IMAGES.items()]
+    lines += ["  tools:"] + [f"    {tool}: bin/${{ARCH}}/{tool}" for tool in TOOLS]
+    lines += ["  files:", '  - {source: "bin/${ARCH}/kubeadm", destination: /usr/local/bin/kubeadm, mode: "0755"}',
+              '  - {source: etc/config.toml, destination: /etc/containerd/config.toml, mode: "0644"}']
+    lines += ["  units:", "  - {name: containerd.service, start: now}", "  modules: [overlay]", '  sysctls: {net.ipv4.ip_forward: "1"}',
+              "  ports: {all: [10250], control-plane: [6443]}", "  minimum: {worker: {cpus: 1}}"]
+    return "\n".join(lines) + "\n"
+
+
+def _layout(folder):
+    blobs = folder / "blobs" / "sha256"
+    blobs.mkdir(parents=True)
+
+    def put(data):
+        digest = hashlib.sha256(data).hexdigest()
+        (blobs / digest).write_bytes(data)
+        return {"digest": "sha256:" + digest, "size": len(data)}
+
+    manifests = []
+    for name in IMAGES.values():
+        plain = io.BytesIO()
+        with tarfile.open(fileobj=plain, mode="w") as tar:
+            entry = tarfile.TarInfo("etc/name")
+            entry.size = len(name)
+            tar.addfile(entry, io.BytesIO(name.encode()))
+        layer = {"mediaType": "application/vnd.oci.image.layer.v1.tar+gzip", **put(gzip.compress(plain.getvalue(), mtime=0))}
+        config = {"architecture": "amd64", "os": "linux", "config": {},
+                  "rootfs": {"type": "layers", "diff_ids": ["sha256:" + hashlib.sha256(plain.getvalue()).hexdigest()]}}
+        manifest = {"schemaVersion": 2, "mediaType": "application/vnd.oci.image.manifest.v1+json",
+                    "config": {"mediaType": "application/vnd.oci.image.config.v1+json", **put(json.dumps(config).encode())}, "layers": [layer]}
+        manifests.append({"mediaType": manifest["mediaType"], **put(json.dumps(manifest).encode()),
+                          "annotations": {"org.opencontainers.image.ref.name": name}})
+    (folder / "oci-layout").write_text('{"imageLayoutVersion":"1.0.0"}')
+    (folder / "index.json").write_text(json.dumps({"schemaVersion": 2, "mediaType": "application/vnd.oci.image.index.v1+json", "manifests": manifests}))
+
+
+def write(folder: pathlib.Path):
+    """Puts base.yaml, bin/, etc/ and an OCI layout images/ there; returns the lines of a Kubefile that packs them."""
+    (folder / "base.yaml").write_text(_base_document())
+    (folder / "etc").mkdir()
+    (folder / "etc" / "config.toml").write_text(f'version = 3\nsandbox = "{IMAGES["sandbox"]}"\n')
+    (folder / "bin" / "amd64").mkdir(parents=True)
+    for tool in TOOLS:
+        program = folder / "bin" / "amd64" / tool
+        names = "\\n".join(IMAGES.values())
+        program.write_text(f"#!/bin/sh\nprintf '{names}\\n'\n" if tool == "kubeadm" else "#!/bin/sh\nexit 1\n")
+        program.chmod(0o755)
+    _layout(folder / "images")
+    return ["COPY base.yaml base.yaml", "COPY etc/ etc/", "COPY bin/ bin/"] + [f"IMAGE --from=oci:images {name}" for name in IMAGES.values()]
