@@ -1,0 +1,187 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runtime/steps/apps.h"
+
+#include <algorithm>
+
+#include "payload/base/text.h"
+#include "payload/yaml/node.h"
+#include "runtime/kube/health.h"
+#include "runtime/steps/kubectl.h"
+
+namespace sealift::steps {
+namespace {
+
+constexpr Duration kHelmTimeout{900'000};
+constexpr Duration kGateTimeout{600'000};
+constexpr size_t kMaxChartFile = size_t{4} << 20;
+
+Digest inputs_of(const Model& model, const SelectedApp& app) {
+  base::ByteWriter writer;
+  writer.text(app.app->name);
+  writer.text(app.target_namespace);
+  writer.text(app.values_file);
+  writer.text(app.values_yaml);
+  if (app.app->kind == format::AppKind::helm) writer.text(site_values(model));
+  const std::string prefix = app.app->root + "/";
+  for (const auto& [path, file] : model.contents().tree) {
+    if (!path.starts_with(prefix)) continue;
+    writer.text(path);
+    writer.bytes(file.object.digest.bytes);
+  }
+  return hash::sha256(writer.data());
+}
+
+std::string description(const SelectedApp& app) {
+  const auto what = app.app->kind == format::AppKind::helm ? "helm chart " + app.app->version : std::string("manifests");
+  return std::format("install {}{} ({}) into {}", app.app->is_network ? "the network " : "", app.app->name, what, app.target_namespace);
+}
+
+base::Command helm(std::vector<std::string> arguments) {
+  // Everything that helm would keep in a home lies in memory and goes with it.
+  base::Command out{{"helm", std::format("--kubeconfig={}", kAdminKubeconfig)},
+                    {"HELM_CACHE_HOME=/run/sealift/helm", "HELM_CONFIG_HOME=/run/sealift/helm", "HELM_DATA_HOME=/run/sealift/helm"}, "/", kHelmTimeout};
+  out.argv.insert(out.argv.end(), arguments.begin(), arguments.end());
+  return out;
+}
+
+}  // namespace
+
+std::string site_values(const Model& model) {
+  yaml::Node values = yaml::Node::make_mapping();
+  yaml::Node& site = values.set("global", yaml::Node::make_mapping()).set("sealift", yaml::Node::make_mapping());
+  site.set("podCIDR", yaml::Node::make_string(model.config.network.pods));
+  site.set("serviceCIDR", yaml::Node::make_string(model.config.network.services));
+  site.set("clusterName", yaml::Node::make_string(model.config.name));
+  site.set("kubernetesVersion", yaml::Node::make_string(model.base.kubernetes_version));
+  return yaml::to_yaml(values);
+}
+
+AppStep::AppStep(const Model& model, const SelectedApp& app)
+    : BasicStep("app." + app.app->name, description(app), inputs_of(model, app)), model_(model), app_(app), folder_("/run/sealift/apps/" + app.app->name) {}
+
+Result<engine::StepState> AppStep::check(engine::StepContext& context) {
+  SEALIFT_ASSIGN(const bool same, recorded(context));
+  if (!same) return engine::StepState::needed;
+  if (app_.app->kind != format::AppKind::helm) return engine::StepState::done;
+  // A release that somebody removed is installed again.
+  const auto secrets = kubectl_get(context.host, {"--namespace=" + app_.target_namespace, "get", "secret", "--selector",
+                                                  std::format("owner=helm,name={},status=deployed", app_.app->name), "-o", "name"}, context.cancel);
+  return secrets && !base::trim(*secrets).empty() ? engine::StepState::done : engine::StepState::needed;
+}
+
+Result<void> AppStep::apply(engine::StepContext& context) {
+  SEALIFT_TRY(stage(context));
+  auto done = app_.app->kind == format::AppKind::helm ? install_chart(context) : apply_manifests(context);
+  auto removed = unstage(context);
+  if (!done) return fail_while(std::move(done).error(), "installing " + app_.app->name);
+  SEALIFT_TRY(removed);
+  SEALIFT_TRY(wait_for_health(context));
+  return context.host.record(reason());
+}
+
+std::vector<std::pair<std::string, format::TreeFile>> AppStep::files() const {
+  std::vector<std::pair<std::string, format::TreeFile>> out;
+  const std::string prefix = app_.app->root + "/";
+  for (const auto& [path, file] : model_.contents().tree) {
+    if (path.starts_with(prefix)) out.emplace_back(path.substr(prefix.size()), file);
+  }
+  return out;
+}
+
+Result<void> AppStep::stage(engine::StepContext& context) const {
+  const auto put = [&](const std::string& path, ByteView bytes) -> Result<void> {
+    SEALIFT_TRY(context.host.make_directory(path.substr(0, path.rfind('/')), {0700, 0, 0}, reason()));
+    base::MemorySource source(bytes);
+    return context.host.write_atomic(path, {0600, 0, 0}, source, reason());
+  };
+  for (const auto& [path, file] : files()) {
+    SEALIFT_TRY(context.cancel.check());
+    SEALIFT_ASSIGN(const auto bytes, model_.payload.read_all(file.object.digest, kMaxChartFile));
+    SEALIFT_TRY(put(folder_ + "/tree/" + path, bytes));
+  }
+  if (app_.app->kind != format::AppKind::helm) return {};
+  SEALIFT_TRY(put(folder_ + "/values-1.yaml", base::as_bytes(site_values(model_))));
+  if (!app_.values_file.empty()) SEALIFT_TRY(put(folder_ + "/values-2.yaml", base::as_bytes(app_.values_file)));
+  if (!app_.values_yaml.empty()) SEALIFT_TRY(put(folder_ + "/values-3.yaml", base::as_bytes(app_.values_yaml)));
+  return {};
+}
+
+// The values may hold secrets; the charts go with them.
+Result<void> AppStep::unstage(engine::StepContext& context) const {
+  for (const auto* values : {"values-1.yaml", "values-2.yaml", "values-3.yaml"}) SEALIFT_TRY(context.host.remove(folder_ + "/" + values, reason()));
+  for (const auto& [path, file] : files()) SEALIFT_TRY(context.host.remove(folder_ + "/tree/" + path, reason()));
+  return {};
+}
+
+// A release that a kill left pending would refuse every further command.
+Result<void> AppStep::recover_release(engine::StepContext& context) const {
+  const auto command = helm({"status", app_.app->name, "--namespace", app_.target_namespace, "-o", "json"});
+  SEALIFT_ASSIGN(const auto status, context.host.query(command, {}, context.cancel));
+  if (!status.ok()) return {};  // there is no release yet
+  SEALIFT_ASSIGN(const auto value, json::parse(status.output));
+  const auto* state = value.at_path("info/status");
+  const std::string text = state == nullptr || state->string() == nullptr ? "" : *state->string();
+  if (!text.starts_with("pending-")) return {};
+  base::tell(context.events, Level::warning, std::format("the release {} was left {}; recovering it", app_.app->name, text), context.host_name);
+  const auto recover = text == "pending-install" ? helm({"uninstall", app_.app->name, "--namespace", app_.target_namespace, "--wait"})
+                                                 : helm({"rollback", app_.app->name, "--namespace", app_.target_namespace});
+  SEALIFT_ASSIGN(const auto recovered, context.host.run_job("sealift-helm-recover", recover, reason(), context.cancel));
+  if (!recovered.ok()) return fail(base::command_error(recover, recovered));
+  return {};
+}
+
+Result<void> AppStep::install_chart(engine::StepContext& context) const {
+  SEALIFT_TRY(recover_release(context));
+  auto command = helm({"upgrade", "--install", app_.app->name, folder_ + "/tree", "--namespace", app_.target_namespace, "--create-namespace", "--values", folder_ + "/values-1.yaml"});
+  if (!app_.values_file.empty()) command.argv.insert(command.argv.end(), {"--values", folder_ + "/values-2.yaml"});
+  if (!app_.values_yaml.empty()) command.argv.insert(command.argv.end(), {"--values", folder_ + "/values-3.yaml"});
+  SEALIFT_ASSIGN(const auto status, context.host.run_job("sealift-app-" + app_.app->name, command, reason(), context.cancel));
+  if (!status.ok()) return fail(base::command_error(command, status));
+  return {};
+}
+
+Result<void> AppStep::make_namespace(engine::StepContext& context) const {
+  SEALIFT_ASSIGN(const auto there, kubectl_object(context.host, {"namespace", app_.target_namespace}, context.cancel));
+  if (there) return {};
+  return kubectl_do(context.host, {"create", "namespace", app_.target_namespace}, reason(), context.cancel).transform([](const std::string&) {});
+}
+
+Result<void> AppStep::apply_manifests(engine::StepContext& context) const {
+  SEALIFT_TRY(make_namespace(context));
+  return kubectl_do(context.host, {"--namespace=" + app_.target_namespace, "apply", "--server-side", "--force-conflicts", "--field-manager=sealift", "--recursive", "--filename", folder_ + "/tree"},
+                    reason(), context.cancel)
+      .transform([](const std::string&) {});
+}
+
+// The manifests as text: of the release, or as packed.
+Result<std::string> AppStep::objects(engine::StepContext& context) const {
+  if (app_.app->kind == format::AppKind::helm) {
+    const auto command = helm({"get", "manifest", app_.app->name, "--namespace", app_.target_namespace});
+    SEALIFT_ASSIGN(auto status, context.host.query(command, {}, context.cancel));
+    if (!status.ok()) return fail(base::command_error(command, status));
+    return std::move(status.output);
+  }
+  std::string out;
+  for (const auto& [path, file] : files()) {
+    SEALIFT_ASSIGN(const auto bytes, model_.payload.read_all(file.object.digest, kMaxChartFile));
+    out += std::format("---\n{}\n", base::as_text(bytes));
+  }
+  return out;
+}
+
+Result<void> AppStep::wait_for_health(engine::StepContext& context) const {
+  SEALIFT_ASSIGN(const auto manifests, objects(context));
+  return wait_until(context, kGateTimeout, ErrorCode::unhealthy, std::format("the application {} is installed but not healthy", app_.app->name), [&](std::string& message) -> Result<bool> {
+    SEALIFT_ASSIGN(const auto output, kubectl_get(context.host, {"--namespace=" + app_.target_namespace, "get", "--filename", "-", "--ignore-not-found", "-o", "json"}, context.cancel, base::as_bytes(manifests)));
+    if (base::trim(output).empty()) return true;
+    SEALIFT_ASSIGN(const auto list, json::parse(output));
+    for (const auto& health : kube::health_of_all(list)) {
+      if (health.state == kube::Health::State::current) continue;
+      message = health.subject + ": " + health.message;
+      return false;
+    }
+    return true;
+  });
+}
+
+}  // namespace sealift::steps

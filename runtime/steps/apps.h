@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// One application on the cluster: a helm release or plain manifests, with the site's values, and a gate that opens
+// when its objects are as they should be. helm and kubectl run on a control plane; charts and values lie in /run
+// (memory) there, 0600, and are taken away afterwards.
+#pragma once
+
+#include "runtime/steps/basic_step.h"
+#include "runtime/steps/model.h"
+
+namespace sealift::steps {
+
+class AppStep final : public BasicStep {
+ public:
+  AppStep(const Model& model, const SelectedApp& app);
+  Result<engine::StepState> check(engine::StepContext& context) override;
+  Result<void> apply(engine::StepContext& context) override;
+
+ private:
+  Result<void> stage(engine::StepContext& context) const;
+  Result<void> unstage(engine::StepContext& context) const;
+  Result<void> install_chart(engine::StepContext& context) const;
+  Result<void> recover_release(engine::StepContext& context) const;
+  Result<void> apply_manifests(engine::StepContext& context) const;
+  Result<void> make_namespace(engine::StepContext& context) const;
+  Result<void> wait_for_health(engine::StepContext& context) const;
+  Result<std::string> objects(engine::StepContext& context) const;
+  std::vector<std::pair<std::string, format::TreeFile>> files() const;
+
+  const Model& model_;
+  const SelectedApp& app_;
+  std::string folder_;
+};
+
+// What Sealift tells every chart under global.sealift: podCIDR, serviceCIDR, clusterName, kubernetesVersion.
+std::string site_values(const Model& model);
+
+}  // namespace sealift::steps

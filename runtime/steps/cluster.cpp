@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runtime/steps/cluster.h"
+
+#include <algorithm>
+
+#include "payload/base/text.h"
+#include "runtime/kube/corefile.h"
+#include "runtime/steps/kubectl.h"
+
+namespace sealift::steps {
+namespace {
+
+std::string labels_text(const Node& node) {
+  std::string out;
+  for (const auto& [key, value] : node.config.labels) out += key + "=" + value + "\n";
+  return out;
+}
+
+}  // namespace
+
+Upstreams upstreams(const Model& model) {
+  const auto& network = model.config.network;
+  if (network.dns_upstream == config::NetworkConfig::Dns::addresses) {
+    return {network.dns_addresses, false, "CoreDNS asks " + base::join(network.dns_addresses, ", ") + " for names outside the cluster"};
+  }
+  if (network.dns_upstream == config::NetworkConfig::Dns::none) return {{}, false, "CoreDNS answers for the cluster only (network.dnsUpstream is none)"};
+  const bool everywhere = std::ranges::all_of(model.nodes, [](const Node& node) {
+    return std::ranges::any_of(node.facts.nameservers, [](const std::string& server) { return kube::is_usable_name_server(server); });
+  });
+  if (everywhere) return {{}, true, {}};
+  return {{}, false, "CoreDNS answers for the cluster only: not every host's /etc/resolv.conf names a name server that pods can reach"};
+}
+
+DnsStep::DnsStep(const Model& model)
+    : BasicStep("dns", "set CoreDNS's upstreams", digest_of({base::join(upstreams(model).servers, ","), upstreams(model).keep_hosts_own ? "host" : ""})),
+      servers_(upstreams(model).servers),
+      keep_(upstreams(model).keep_hosts_own) {}
+
+Result<std::string> DnsStep::corefile(engine::StepContext& context) const {
+  SEALIFT_ASSIGN(const auto map, kubectl_object(context.host, {"--namespace=kube-system", "configmap", "coredns"}, context.cancel));
+  const auto* text = map ? map->at_path("data/Corefile") : nullptr;
+  if (text == nullptr || text->string() == nullptr) return fail(ErrorCode::not_found, "the ConfigMap kube-system/coredns has no Corefile");
+  return *text->string();
+}
+
+Result<engine::StepState> DnsStep::check(engine::StepContext& context) {
+  if (keep_) return engine::StepState::done;
+  const auto now = corefile(context);
+  if (!now) return engine::StepState::needed;
+  return kube::with_upstreams(*now, servers_) == *now ? engine::StepState::done : engine::StepState::needed;
+}
+
+Result<void> DnsStep::apply(engine::StepContext& context) {
+  SEALIFT_ASSIGN(const auto now, corefile(context));
+  json::Value data = json::Value::object(), patch = json::Value::object();
+  data.set("Corefile", kube::with_upstreams(now, servers_));
+  patch.set("data", std::move(data));
+  return kubectl_do(context.host, {"--namespace=kube-system", "patch", "configmap", "coredns", "--type=merge", "--patch", json::to_canonical(patch)}, reason(), context.cancel)
+      .transform([](const std::string&) {});
+}
+
+LabelsStep::LabelsStep(const Model& model, const Node& node, Peers& peers)
+    : BasicStep("node.labels", std::format("label {}", node.name), digest_of({labels_text(node)})), node_(node), peers_(peers), control_plane_(model.control_plane().name) {}
+
+Result<engine::StepState> LabelsStep::check(engine::StepContext& context) {
+  SEALIFT_ASSIGN(const auto control_plane, peers_.host(control_plane_, context.cancel));
+  const auto object = kubectl_object(*control_plane, {"node", node_.name}, context.cancel);
+  if (!object || !*object) return engine::StepState::needed;
+  const auto* labels = (*object)->at_path("metadata/labels");
+  const bool all = labels != nullptr && std::ranges::all_of(node_.config.labels, [&](const auto& label) {
+    const auto* value = labels->find(label.first);
+    return value != nullptr && value->string() != nullptr && *value->string() == label.second;
+  });
+  return all ? engine::StepState::done : engine::StepState::needed;
+}
+
+Result<void> LabelsStep::apply(engine::StepContext& context) {
+  SEALIFT_ASSIGN(const auto control_plane, peers_.host(control_plane_, context.cancel));
+  std::vector<std::string> arguments{"label", "node", node_.name, "--overwrite"};
+  for (const auto& [key, value] : node_.config.labels) arguments.push_back(key + "=" + value);
+  return kubectl_do(*control_plane, std::move(arguments), reason(), context.cancel).transform([](const std::string&) {});
+}
+
+NodeReadyStep::NodeReadyStep(const Model& model, const Node& node, Peers& peers)
+    : BasicStep("node.ready", std::format("wait until {} is Ready", node.name), digest_of({node.name})), node_(node), peers_(peers), control_plane_(model.control_plane().name) {}
+
+Result<bool> NodeReadyStep::ready(engine::StepContext& context, std::string& message) const {
+  SEALIFT_ASSIGN(const auto control_plane, peers_.host(control_plane_, context.cancel));
+  SEALIFT_ASSIGN(const auto object, kubectl_object(*control_plane, {"node", node_.name}, context.cancel));
+  const auto* conditions = object ? object->at_path("status/conditions") : nullptr;
+  message = "the API does not know the node";
+  if (conditions == nullptr || !conditions->is_array()) return false;
+  for (const auto& condition : *conditions->elements()) {
+    if (condition.text_or("type", "") != "Ready") continue;
+    message = condition.text_or("message", "");
+    return condition.text_or("status", "") == "True";
+  }
+  return false;
+}
+
+Result<engine::StepState> NodeReadyStep::check(engine::StepContext& context) {
+  std::string message;
+  const auto now = ready(context, message);
+  return now && *now ? engine::StepState::done : engine::StepState::needed;
+}
+
+Result<void> NodeReadyStep::apply(engine::StepContext& context) {
+  return wait_until(context, Duration{300'000}, ErrorCode::unhealthy, std::format("the node {} is not Ready", node_.name),
+                    [&](std::string& message) { return ready(context, message); });
+}
+
+}  // namespace sealift::steps

@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What is set in the cluster itself once its API answers: name resolution, labels and taints, nodes that are Ready.
+#pragma once
+
+#include "runtime/steps/basic_step.h"
+#include "runtime/steps/model.h"
+
+namespace sealift::steps {
+
+// CoreDNS's upstreams as network.dnsUpstream says. `note` in Outcome tells where it forwards.
+class DnsStep final : public BasicStep {
+ public:
+  explicit DnsStep(const Model& model);
+  Result<engine::StepState> check(engine::StepContext& context) override;
+  Result<void> apply(engine::StepContext& context) override;
+
+ private:
+  Result<std::string> corefile(engine::StepContext& context) const;
+  std::vector<std::string> servers_;
+  bool keep_ = false;  // forward to what the hosts have
+};
+
+// Name servers that CoreDNS will ask; nothing = none. And whether kubeadm's own line stays.
+struct Upstreams {
+  std::vector<std::string> servers;
+  bool keep_hosts_own = false;
+  std::string note;
+};
+Upstreams upstreams(const Model& model);
+
+// A node's labels as cluster.yaml wants them; others are left alone.
+class LabelsStep final : public BasicStep {
+ public:
+  LabelsStep(const Model& model, const Node& node, Peers& peers);
+  Result<engine::StepState> check(engine::StepContext& context) override;
+  Result<void> apply(engine::StepContext& context) override;
+
+ private:
+  const Node& node_;
+  Peers& peers_;
+  std::string control_plane_;
+};
+
+class NodeReadyStep final : public BasicStep {
+ public:
+  NodeReadyStep(const Model& model, const Node& node, Peers& peers);
+  Result<engine::StepState> check(engine::StepContext& context) override;
+  Result<void> apply(engine::StepContext& context) override;
+
+ private:
+  Result<bool> ready(engine::StepContext& context, std::string& message) const;
+  const Node& node_;
+  Peers& peers_;
+  std::string control_plane_;
+};
+
+}  // namespace sealift::steps

@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "runtime/steps/basic_step.h"
+#include "runtime/steps/model.h"
+
+namespace sealift::steps {
+
+// Pulls the base's images into containerd before kubeadm wants them, through the mirror and under their own names.
+class ImagesStep final : public BasicStep {
+ public:
+  explicit ImagesStep(std::vector<std::string> images);
+  Result<engine::StepState> check(engine::StepContext& context) override;
+  Result<void> apply(engine::StepContext& context) override;
+
+ private:
+  Result<std::vector<std::string>> missing(engine::StepContext& context) const;
+  std::vector<std::string> images_;
+};
+
+// By the role names of base.yaml: what this node needs to become a node.
+std::vector<std::string> base_images(const Model& model, const Node& node);
+
+}  // namespace sealift::steps

@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runtime/steps/kubeadm.h"
+
+#include <algorithm>
+
+#include "payload/base/text.h"
+#include "runtime/steps/kubectl.h"
+
+namespace sealift::steps {
+namespace {
+
+constexpr std::string_view kInitConfiguration = "/etc/sealift/kubeadm-init.yaml";
+constexpr std::string_view kJoinConfiguration = "/run/sealift/kubeadm-join.yaml";
+constexpr Duration kInitTimeout{900'000};
+constexpr Duration kJoinTimeout{600'000};
+
+Result<bool> exists(host::Host& host, std::string_view path) {
+  return host.stat(std::string(path)).transform([](const auto& status) { return status.has_value(); });
+}
+
+// True if a job of this name runs, or has ended without anybody taking its result: an earlier run began it.
+Result<bool> is_pending(host::Host& host, const std::string& unit) {
+  SEALIFT_ASSIGN(const bool result, exists(host, std::format("/run/sealift/jobs/{}/result.json", unit)));
+  if (result) return true;
+  SEALIFT_ASSIGN(const auto state, host.unit(unit + ".service"));
+  return state.active == "active" || state.active == "activating";
+}
+
+// What a kubeadm that was killed in the middle leaves is taken away by kubeadm itself: nothing was running on it yet.
+Result<void> reset_remains(engine::StepContext& context, const format::BaseDocument& base, const host::Reason& reason) {
+  const base::Command command{{"kubeadm", "reset", "--force", "--cri-socket", base.cri_socket}, {}, "/", Duration{300'000}};
+  base::tell(context.events, Level::info, "an earlier attempt was interrupted; taking away what it left", context.host_name);
+  SEALIFT_ASSIGN(const auto status, context.host.run_job("sealift-kubeadm-reset", command, reason, context.cancel));
+  if (!status.ok()) return fail(base::command_error(command, status));
+  return {};
+}
+
+Result<void> checked_job(engine::StepContext& context, const std::string& unit, const base::Command& command, const host::Reason& reason) {
+  SEALIFT_ASSIGN(const auto status, context.host.run_job(unit, command, reason, context.cancel));
+  if (!status.ok()) return fail(base::command_error(command, status));
+  return {};
+}
+
+}  // namespace
+
+kube::KubeadmInput kubeadm_input(const Model& model) {
+  kube::KubeadmInput out{model.base, model.config, {}, false, false};
+  for (const auto& node : model.nodes) {
+    if (node.is_control_plane()) out.control_plane_ips.push_back(node.ip);
+    if (node.facts.cgroup_version == 1) out.cgroup_v1 = true;
+    if (!node.is_control_plane()) out.has_workers = true;
+  }
+  // A worker that can't be reached today is still part of the cluster that is wanted.
+  for (const auto& host : model.config.hosts) out.has_workers = out.has_workers || host.role == format::HostRole::worker;
+  return out;
+}
+
+InitStep::InitStep(const Model& model, std::string documents)
+    : BasicStep("kubeadm.init", std::format("kubeadm init: Kubernetes {} on {}", model.base.kubernetes_version, model.control_plane().name), digest_of({documents})),
+      model_(model),
+      documents_(std::move(documents)) {}
+
+Result<engine::StepState> InitStep::check(engine::StepContext& context) {
+  SEALIFT_ASSIGN(const bool admin, exists(context.host, kAdminKubeconfig));
+  if (!admin) return engine::StepState::needed;
+  // A cluster is made once: other inputs later are not a reason to make another.
+  SEALIFT_ASSIGN(const auto made, context.host.recorded(id()));
+  if (made) return engine::StepState::done;
+  // Without a ledger: kubeadm's last phase puts the add-ons in.
+  const auto proxy = kubectl_object(context.host, {"--namespace=kube-system", "daemonset", "kube-proxy"}, context.cancel);
+  return proxy && *proxy ? engine::StepState::done : engine::StepState::needed;
+}
+
+Result<void> InitStep::apply(engine::StepContext& context) {
+  const std::string unit = "sealift-kubeadm-init";
+  SEALIFT_ASSIGN(const bool pending, is_pending(context.host, unit));
+  if (!pending) {
+    bool remains = false;
+    for (const auto* path : {"/etc/kubernetes/manifests/kube-apiserver.yaml", "/etc/kubernetes/pki/ca.key", "/var/lib/etcd/member"}) {
+      SEALIFT_ASSIGN(const bool there, exists(context.host, path));
+      remains = remains || there;
+    }
+    if (remains) SEALIFT_TRY(reset_remains(context, model_.base, reason()));
+  }
+  base::MemorySource documents(base::as_bytes(documents_));
+  SEALIFT_TRY(context.host.write_atomic(std::string(kInitConfiguration), {0600, 0, 0}, documents, reason()));
+  base::Command command{{"kubeadm", "init", "--config", std::string(kInitConfiguration), "--skip-phases=show-join-command"}, {}, "/", kInitTimeout};
+  for (auto& argument : kube::preflight_arguments(kubeadm_input(model_))) command.argv.push_back(std::move(argument));
+  SEALIFT_TRY(checked_job(context, unit, command, reason()));
+  return context.host.record(reason());
+}
+
+ApiReadyStep::ApiReadyStep(const Model& model)
+    : BasicStep("api.ready", "wait until the API server answers", digest_of({"ready", model.control_plane().ip})) {}
+
+Result<engine::StepState> ApiReadyStep::check(engine::StepContext& context) {
+  const auto ready = kubectl_get(context.host, {"get", "--raw", "/readyz"}, context.cancel);
+  return ready ? engine::StepState::done : engine::StepState::needed;
+}
+
+Result<void> ApiReadyStep::apply(engine::StepContext& context) {
+  return wait_until(context, Duration{240'000}, ErrorCode::unhealthy, "the API server does not answer", [&](std::string&) {
+    return kubectl_get(context.host, {"get", "--raw", "/readyz"}, context.cancel).transform([](const std::string&) { return true; });
+  });
+}
+
+JoinStep::JoinStep(const Model& model, const Node& node, Peers& peers)
+    : BasicStep("kubeadm.join", std::format("kubeadm join: {} becomes a worker", node.name), digest_of({"join", node.name, node.ip})),
+      model_(model),
+      node_(node),
+      peers_(peers) {}
+
+Result<engine::StepState> JoinStep::check(engine::StepContext& context) {
+  SEALIFT_ASSIGN(const bool joined, exists(context.host, "/etc/kubernetes/kubelet.conf"));
+  if (!joined) return engine::StepState::needed;
+  SEALIFT_ASSIGN(const auto made, context.host.recorded(id()));
+  if (made) return engine::StepState::done;
+  // Without a ledger: kubeadm takes the bootstrap file away when the kubelet has its own.
+  SEALIFT_ASSIGN(const bool bootstrap, exists(context.host, "/etc/kubernetes/bootstrap-kubelet.conf"));
+  SEALIFT_ASSIGN(const auto kubelet, context.host.unit("kubelet.service"));
+  return !bootstrap && kubelet.active == "active" ? engine::StepState::done : engine::StepState::needed;
+}
+
+Result<void> JoinStep::write_configuration(engine::StepContext& context) {
+  SEALIFT_ASSIGN(const auto control_plane, peers_.host(model_.control_plane().name, context.cancel));
+  const base::Command create{{"kubeadm", std::format("--kubeconfig={}", kAdminKubeconfig), "token", "create", "--ttl", "15m", "--print-join-command"}, {}, "/", Duration{120'000}};
+  SEALIFT_ASSIGN(auto status, control_plane->run(create, {}, reason(), context.cancel));
+  if (!status.ok()) return fail(Error{ErrorCode::command_failed, std::format("{} ended with code {}: {}", create.text(), status.code, base::trim(status.errors)), {}});
+  SEALIFT_ASSIGN(const auto token, kube::parse_join_command(status.output));
+  explicit_bzero(status.output.data(), status.output.size());
+  SEALIFT_ASSIGN(const auto document, kube::join_document(kubeadm_input(model_), {node_.name, node_.ip, node_.config.taints}, token));
+  base::MemorySource source(base::as_bytes(document.reveal()));
+  return context.host.write_atomic(std::string(kJoinConfiguration), {0600, 0, 0}, source, reason());
+}
+
+Result<void> JoinStep::apply(engine::StepContext& context) {
+  const std::string unit = "sealift-kubeadm-join";
+  SEALIFT_ASSIGN(const bool pending, is_pending(context.host, unit));
+  if (!pending) {
+    bool remains = false;
+    for (const auto* path : {"/etc/kubernetes/kubelet.conf", "/etc/kubernetes/bootstrap-kubelet.conf", "/etc/kubernetes/pki/ca.crt"}) {
+      SEALIFT_ASSIGN(const bool there, exists(context.host, path));
+      remains = remains || there;
+    }
+    if (remains) {
+      SEALIFT_TRY(reset_remains(context, model_.base, reason()));
+      SEALIFT_ASSIGN(const auto control_plane, peers_.host(model_.control_plane().name, context.cancel));
+      SEALIFT_TRY(kubectl_do(*control_plane, {"delete", "node", node_.name, "--ignore-not-found"}, reason(), context.cancel));
+    }
+    SEALIFT_TRY(write_configuration(context));
+  }
+  base::Command command{{"kubeadm", "join", "--config", std::string(kJoinConfiguration)}, {}, "/", kJoinTimeout};
+  for (auto& argument : kube::preflight_arguments(kubeadm_input(model_))) command.argv.push_back(std::move(argument));
+  auto joined = checked_job(context, unit, command, reason());
+  // The token goes in any case; a connection that is lost here leaves it to the next run, and to its 15 minutes.
+  auto removed = context.host.remove(std::string(kJoinConfiguration), reason());
+  if (!joined) return joined;
+  SEALIFT_TRY(removed);
+  return context.host.record(reason());
+}
+
+}  // namespace sealift::steps

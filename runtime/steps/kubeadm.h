@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// kubeadm init on the control plane and kubeadm join on workers, each as a job that outlives our connection.
+#pragma once
+
+#include "runtime/kube/kubeadm.h"
+#include "runtime/steps/basic_step.h"
+#include "runtime/steps/model.h"
+
+namespace sealift::steps {
+
+kube::KubeadmInput kubeadm_input(const Model& model);
+
+class InitStep final : public BasicStep {
+ public:
+  // `documents`: from kube::init_documents.
+  InitStep(const Model& model, std::string documents);
+  Result<engine::StepState> check(engine::StepContext& context) override;
+  Result<void> apply(engine::StepContext& context) override;
+
+ private:
+  const Model& model_;
+  std::string documents_;
+};
+
+class JoinStep final : public BasicStep {
+ public:
+  JoinStep(const Model& model, const Node& node, Peers& peers);
+  Result<engine::StepState> check(engine::StepContext& context) override;
+  Result<void> apply(engine::StepContext& context) override;
+
+ private:
+  Result<void> write_configuration(engine::StepContext& context);
+  const Model& model_;
+  const Node& node_;
+  Peers& peers_;
+};
+
+// The API server behind the balancer answers.
+class ApiReadyStep final : public BasicStep {
+ public:
+  explicit ApiReadyStep(const Model& model);
+  Result<engine::StepState> check(engine::StepContext& context) override;
+  Result<void> apply(engine::StepContext& context) override;
+};
+
+}  // namespace sealift::steps

@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runtime/steps/kubectl.h"
+
+#include "payload/base/text.h"
+#include "runtime/steps/model.h"
+
+namespace sealift::steps {
+
+base::Command kubectl(std::vector<std::string> arguments) {
+  base::Command out{{"kubectl", std::format("--kubeconfig={}", kAdminKubeconfig), "--request-timeout=20s"}, {}, "/", Duration{120'000}};
+  out.argv.insert(out.argv.end(), arguments.begin(), arguments.end());
+  return out;
+}
+
+Result<std::string> kubectl_get(host::Host& host, std::vector<std::string> arguments, const CancelToken& cancel, ByteView input) {
+  const auto command = kubectl(std::move(arguments));
+  base::CommandIo io;
+  io.input = input;
+  SEALIFT_ASSIGN(auto status, host.query(command, io, cancel));
+  if (!status.ok()) return fail(base::command_error(command, status));
+  return std::move(status.output);
+}
+
+Result<std::optional<json::Value>> kubectl_object(host::Host& host, std::vector<std::string> arguments, const CancelToken& cancel) {
+  arguments.insert(arguments.begin(), "get");
+  arguments.insert(arguments.end(), {"--ignore-not-found", "-o", "json"});
+  SEALIFT_ASSIGN(const auto output, kubectl_get(host, std::move(arguments), cancel));
+  if (base::trim(output).empty()) return std::optional<json::Value>{};
+  return json::parse(output).transform([](json::Value value) { return std::optional(std::move(value)); });
+}
+
+Result<std::string> kubectl_do(host::Host& host, std::vector<std::string> arguments, const host::Reason& reason, const CancelToken& cancel) {
+  const auto command = kubectl(std::move(arguments));
+  SEALIFT_ASSIGN(auto status, host.run(command, {}, reason, cancel));
+  if (!status.ok()) return fail(base::command_error(command, status));
+  return std::move(status.output);
+}
+
+Result<void> wait_until(engine::StepContext& context, Duration deadline, ErrorCode late, std::string_view what,
+                        const std::function<Result<bool>(std::string& message)>& done) {
+  const Duration begin = context.clock.monotonic();
+  std::string message;
+  for (;;) {
+    SEALIFT_TRY(context.cancel.check());
+    const auto now = done(message);
+    if (now && *now) return {};
+    if (!now) {
+      // A lost connection is the runner's affair; anything else may pass.
+      if (now.error().code == ErrorCode::unreachable || now.error().code == ErrorCode::cancelled) return std::unexpected(now.error());
+      message = now.error().text();
+    }
+    if (context.clock.monotonic() - begin > deadline) {
+      return fail(late, "{} after {} s: {}", what, deadline.count() / 1000, message.empty() ? "no reason known" : message);
+    }
+    context.clock.sleep(Duration{500});
+  }
+}
+
+}  // namespace sealift::steps

@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// kubectl on a control plane, with the administrator's kubeconfig there.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "payload/json/value.h"
+#include "runtime/engine/step.h"
+#include "runtime/host/host.h"
+
+namespace sealift::steps {
+
+base::Command kubectl(std::vector<std::string> arguments);
+
+// Looks: the output, or command_failed.
+Result<std::string> kubectl_get(host::Host& host, std::vector<std::string> arguments, const CancelToken& cancel, ByteView input = {});
+// Looks: the object as JSON; nothing if it is not there.
+Result<std::optional<json::Value>> kubectl_object(host::Host& host, std::vector<std::string> arguments, const CancelToken& cancel);
+// Changes.
+Result<std::string> kubectl_do(host::Host& host, std::vector<std::string> arguments, const host::Reason& reason, const CancelToken& cancel);
+
+// Polls until `done` gives true; its last error or message stands in the error after the deadline.
+Result<void> wait_until(engine::StepContext& context, Duration deadline, ErrorCode late, std::string_view what,
+                        const std::function<Result<bool>(std::string& message)>& done);
+
+}  // namespace sealift::steps
