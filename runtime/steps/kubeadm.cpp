@@ -87,6 +87,8 @@ Result<void> InitStep::apply(engine::StepContext& context) {
   base::Command command{{"kubeadm", "init", "--config", std::string(kInitConfiguration), "--skip-phases=show-join-command"}, {}, "/", kInitTimeout};
   for (auto& argument : kube::preflight_arguments(kubeadm_input(model_))) command.argv.push_back(std::move(argument));
   SEALIFT_TRY(checked_job(context, unit, command, reason()));
+  // Read before anything else by later runs: another version's files must not come onto this host unasked.
+  SEALIFT_TRY(context.host.record({std::string(kVersionRecord), model_.base.kubernetes_version}));
   return context.host.record(reason());
 }
 

@@ -23,6 +23,9 @@ inline constexpr std::string_view kPkiDirectory = "/etc/sealift/pki";
 inline constexpr std::string_view kRunDirectory = "/run/sealift";
 inline constexpr std::string_view kAdminKubeconfig = "/etc/kubernetes/admin.conf";
 
+// In a control plane's ledger: the Kubernetes version that was installed, as the "inputs" of this name.
+inline constexpr std::string_view kVersionRecord = "kubernetes.version";
+
 struct Node {
   config::HostConfig config;
   std::string name;  // of the node in the cluster

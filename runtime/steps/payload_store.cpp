@@ -39,6 +39,19 @@ std::vector<Digest> image_objects(const format::Contents& contents, const std::v
 std::vector<std::string> first_images(const Model& model) {
   std::vector<std::string> out;
   for (const auto& [role, name] : model.base.images) out.push_back(name);
+  // Only an order is decided here, so it is enough that a file of the network's chart names the image.
+  constexpr size_t kMaxFile = size_t{1} << 20;
+  for (const auto& app : model.apps) {
+    if (!app.app->is_network) continue;
+    for (const auto& [path, file] : model.contents().tree) {
+      if (!path.starts_with(app.app->root + "/") || file.object.size > kMaxFile) continue;
+      const auto bytes = model.payload.read_all(file.object.digest, kMaxFile);
+      if (!bytes) continue;
+      for (const auto& image : model.contents().images) {
+        if (base::as_text(*bytes).contains(image.name) && !std::ranges::contains(out, image.name)) out.push_back(image.name);
+      }
+    }
+  }
   return out;
 }
 

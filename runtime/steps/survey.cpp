@@ -1,0 +1,198 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runtime/steps/survey.h"
+
+#include <algorithm>
+
+#include "payload/base/thread.h"
+
+namespace sealift::steps {
+namespace {
+
+void phase(DeliveryInput& input, std::string title) {
+  Event event;
+  event.kind = base::EventKind::phase;
+  event.message = std::move(title);
+  event.time = input.clock.now();
+  input.events.on(event);
+}
+
+void tell_finding(DeliveryInput& input, const checks::Finding& finding) {
+  Event event;
+  event.kind = base::EventKind::finding;
+  event.level = finding.blocks ? Level::error : Level::warning;
+  event.host = finding.host;
+  event.message = finding.message;
+  event.time = input.clock.now();
+  input.events.on(event);
+}
+
+void tell_aside(DeliveryInput& input, const std::string& host, const Error& why) {
+  Event event;
+  event.kind = base::EventKind::host_aside;
+  event.level = Level::warning;
+  event.host = host;
+  event.message = why.text();
+  event.time = input.clock.now();
+  input.events.on(event);
+}
+
+// A login that fails is the operator's to solve before anything changes; only what can't be reached is set aside.
+bool is_out_of_reach(ErrorCode code) { return code == ErrorCode::unreachable || code == ErrorCode::timeout; }
+
+class Surveyor {
+ public:
+  Surveyor(DeliveryInput& input, Purpose purpose) : input_(input), purpose_(purpose) {}
+
+  Result<Survey> run() {
+    SEALIFT_ASSIGN(auto base, read_base(input_.payload));
+    SEALIFT_ASSIGN(auto apps, select_apps(input_.payload.contents(), input_.config));
+    out_.model.reset(new Model{input_.payload, input_.config, std::move(base), std::move(apps), {}});
+    SEALIFT_TRY(connect());
+    SEALIFT_TRY(check_version());
+    SEALIFT_TRY(look());
+    name_connections();
+    return std::move(out_);
+  }
+
+ private:
+  struct Reached {
+    config::HostConfig config;
+    std::shared_ptr<host::Host> host;
+    checks::HostView view;
+    std::vector<checks::Finding> findings;
+    std::optional<Error> error;
+  };
+
+  Result<void> connect() {
+    phase(input_, std::format("Connecting to {} hosts", input_.config.hosts.size()));
+    std::vector<Error> refused;
+    auto connections = input_.connector.connect(input_.config.hosts, purpose_);
+    for (size_t i = 0; i < connections.size(); ++i) {
+      auto& connection = connections[i];
+      const auto& config = input_.config.hosts[i];
+      if (connection.host) {
+        reached_.push_back({config, std::shared_ptr<host::Host>(std::move(*connection.host)), {}, {}, {}});
+        continue;
+      }
+      const Error& error = connection.host.error();
+      const bool worker = config.role == format::HostRole::worker;
+      if (worker && is_out_of_reach(error.code)) {
+        tell_aside(input_, config.name.value_or(config.address), error);
+        out_.aside.emplace(config.address, error);
+      } else {
+        refused.push_back(error);
+      }
+    }
+    if (refused.empty()) return {};
+    Error all = refused.front();
+    for (size_t i = 1; i < refused.size(); ++i) all.what += "\n" + refused[i].text();
+    return fail(std::move(all));
+  }
+
+  // Another Kubernetes version must not come near a host that runs one.
+  Result<void> check_version() {
+    for (const auto& reached : reached_) {
+      if (reached.config.role != format::HostRole::control_plane) continue;
+      SEALIFT_ASSIGN(const auto version, reached.host->recorded(std::string(kVersionRecord)));
+      if (version && *version != out_.model->base.kubernetes_version) {
+        return fail(ErrorCode::upgrade_unsupported, "{} runs Kubernetes {} and the artifact brings {}; this version of Sealift can't upgrade a cluster, use an artifact with {}",
+                    reached.config.address, *version, out_.model->base.kubernetes_version, *version);
+      }
+    }
+    return {};
+  }
+
+  Result<void> look() {
+    phase(input_, "Checking the hosts");
+    const PayloadComplete complete = payload_complete();
+    for_each_host([&](Reached& reached) {
+      auto facts = reached.host->facts();
+      if (!facts) return void(reached.error = facts.error());
+      reached.view = {reached.config.name.value_or(facts->hostname), reached.config, reached.host.get(), std::move(*facts), input_.clock.now().time_since_epoch().count()};
+      auto findings = checks::check_host(preflight(complete), reached.view);
+      if (findings) reached.findings = std::move(*findings);
+      else reached.error = findings.error();
+    });
+    std::vector<checks::HostView> views;
+    for (auto& reached : reached_) {
+      if (reached.error) return fail_while(*reached.error, "checking " + reached.config.address);
+      views.push_back(reached.view);
+      for (auto& finding : reached.findings) out_.findings.push_back(std::move(finding));
+    }
+    for (auto& finding : checks::check_facts(preflight(complete), views)) out_.findings.push_back(std::move(finding));
+    SEALIFT_TRY(make_nodes());
+    for (const auto& finding : out_.findings) tell_finding(input_, finding);
+    return {};
+  }
+
+  using PayloadComplete = bool;
+  PayloadComplete payload_complete() {
+    for (const auto& reached : reached_) {
+      if (reached.config.role != format::HostRole::control_plane) continue;
+      const auto state = reached.host->store_state(std::format("{}/payloads/{}.payload", reached.config.data_root, input_.payload.identity().hex()));
+      return state && state->complete;
+    }
+    return false;
+  }
+
+  checks::PreflightInput preflight(PayloadComplete complete) const {
+    return {out_.model->base, input_.payload.contents(), input_.config, input_.payload.payload_size(), complete};
+  }
+
+  void for_each_host(const std::function<void(Reached&)>& look_at) {
+    base::parallel_for(reached_.size(), 32, [&](size_t i) { look_at(reached_[i]); });
+  }
+
+  Result<void> make_nodes() {
+    auto& nodes = out_.model->nodes;
+    std::vector<std::string> problems;
+    for (auto& reached : reached_) {
+      auto node = make_node(reached.config, reached.view.facts);
+      if (node) nodes.push_back(std::move(*node));
+      else problems.push_back(node.error().what);
+    }
+    if (!problems.empty()) {
+      for (const auto& problem : problems) out_.findings.push_back({"", true, problem});
+      if (auto error = blocking(out_.findings)) return fail(std::move(*error));
+    }
+    std::ranges::stable_partition(nodes, [](const Node& node) { return node.is_control_plane(); });
+    return {};
+  }
+
+  void name_connections() {
+    std::map<std::string, config::HostConfig> by_name;
+    for (const auto& node : out_.model->nodes) by_name[node.name] = node.config;
+    out_.connections = std::make_unique<engine::ConnectionPool>(
+        [by_name, &connector = input_.connector, purpose = purpose_](const std::string& name, const CancelToken&) -> Result<std::shared_ptr<host::Host>> {
+          SEALIFT_ASSIGN(auto fresh, connector.reconnect(by_name.at(name), purpose));
+          return std::shared_ptr<host::Host>(std::move(fresh));
+        });
+    for (const auto& node : out_.model->nodes) {
+      const auto reached = std::ranges::find(reached_, node.config.address, [](const Reached& entry) { return entry.config.address; });
+      out_.connections->adopt(node.name, reached->host);
+    }
+  }
+
+  DeliveryInput& input_;
+  Purpose purpose_;
+  Survey out_;
+  std::vector<Reached> reached_;
+};
+
+}  // namespace
+
+Result<Survey> survey(DeliveryInput& input, Purpose purpose) { return Surveyor(input, purpose).run(); }
+
+std::optional<Error> blocking(const std::vector<checks::Finding>& findings) {
+  std::string text;
+  size_t count = 0;
+  for (const auto& finding : findings) {
+    if (!finding.blocks) continue;
+    ++count;
+    text += std::format("\n  {}{}", finding.host.empty() ? "" : finding.host + " ", finding.message);
+  }
+  if (count == 0) return std::nullopt;
+  return Error{ErrorCode::preflight, std::format("{} {} to solve before anything is changed:{}", count, count == 1 ? "finding" : "findings", text), {}};
+}
+
+}  // namespace sealift::steps
