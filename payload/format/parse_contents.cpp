@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <functional>
 #include <set>
+#include <unordered_set>
 
 #include "payload/base/safe_path.h"
 #include "payload/base/text.h"
@@ -20,24 +21,27 @@ constexpr uint64_t kMaxNumber = uint64_t{1} << 53;  // what every JSON reader ke
 constexpr uint64_t kMaxMode = 0777;       // no set-id bits: nothing in a payload gets rights by being unpacked
 constexpr uint64_t kMaxId = UINT32_MAX - 1;  // (uid_t)-1 means "unchanged" to chown
 
-// One JSON object with the name people know it by.
+// One JSON object with the name people know it by, which is put together only for errors: contents may have many
+// thousand files, and a program's start waits for this.
 class Fields {
  public:
-  static Result<Fields> of(const json::Value& value, std::string where) {
-    if (!value.is_object()) return fail(ErrorCode::corrupt, "{} is not an object", base::printable(where));
-    return Fields(value, std::move(where));
+  // The views and the value must live longer.
+  static Result<Fields> of(const json::Value& value, std::string_view kind, std::string_view name = {}) {
+    const Fields fields(value, kind, name);
+    if (!value.is_object()) return fail(ErrorCode::corrupt, "{} is not an object", fields.where());
+    return fields;
   }
 
-  const std::string& where() const { return where_; }
+  std::string where() const { return base::printable(name_.empty() ? std::string(kind_) : std::format("{} {}", kind_, name_)); }
   std::unexpected<Error> bad(std::string_view key, std::string_view why) const {
-    return fail(ErrorCode::corrupt, "{}: \"{}\" {}", base::printable(where_), key, why);
+    return fail(ErrorCode::corrupt, "{}: \"{}\" {}", where(), key, why);
   }
 
   Result<void> read(std::string_view key, std::string& out) const {
     const json::Value* value = value_->find(key);
     if (value == nullptr) return {};
     if (!value->is_string()) return bad(key, "is not a text");
-    if (value->string()->size() > kMaxText) return fail(ErrorCode::limit_exceeded, "{}: \"{}\" is too long", base::printable(where_), key);
+    if (value->string()->size() > kMaxText) return fail(ErrorCode::limit_exceeded, "{}: \"{}\" is too long", where(), key);
     out = *value->string();
     return {};
   }
@@ -60,14 +64,14 @@ class Fields {
     if (value == nullptr) return {};
     const auto number = value->unsigned_integer();
     if (!number) return bad(key, "is not a natural number");
-    if (*number > limit) return fail(ErrorCode::limit_exceeded, "{}: \"{}\" is {}, at most {} is allowed", base::printable(where_), key, *number, limit);
+    if (*number > limit) return fail(ErrorCode::limit_exceeded, "{}: \"{}\" is {}, at most {} is allowed", where(), key, *number, limit);
     out = static_cast<T>(*number);
     return {};
   }
   Result<void> read(std::string_view key, Digest& out) const {
-    std::string text;
-    SEALIFT_TRY(read_name(key, text));
-    auto digest = Digest::parse(text);
+    const json::Value* value = value_->find(key);
+    if (value == nullptr || !value->is_string()) return bad(key, "is missing or not a text");
+    auto digest = Digest::parse(*value->string());
     if (!digest) return bad(key, "is not a digest");
     out = *digest;
     return {};
@@ -75,7 +79,7 @@ class Fields {
   Result<void> read(std::string_view key, ObjectRef& out) const {
     const json::Value* value = value_->find(key);
     if (value == nullptr) return bad(key, "is missing");
-    SEALIFT_ASSIGN(const auto fields, of(*value, where_ + ": " + std::string(key)));
+    SEALIFT_ASSIGN(const auto fields, of(*value, key, name_.empty() ? kind_ : name_));
     return fields.read_reference(out);
   }
   Result<void> read_reference(ObjectRef& out) const {
@@ -92,7 +96,7 @@ class Fields {
         return {};
       }
     }
-    return fail(ErrorCode::unsupported_version, "{}: architecture \"{}\" is not known to this program", base::printable(where_), base::printable(text));
+    return fail(ErrorCode::unsupported_version, "{}: architecture \"{}\" is not known to this program", where(), base::printable(text));
   }
   Result<void> read(std::string_view key, std::map<std::string, std::string>& out) const {
     return each_member(key, [&](const std::string& name, const json::Value& value) -> Result<void> {
@@ -129,9 +133,10 @@ class Fields {
   }
 
  private:
-  Fields(const json::Value& value, std::string where) : value_(&value), where_(std::move(where)) {}
+  Fields(const json::Value& value, std::string_view kind, std::string_view name) : value_(&value), kind_(kind), name_(name) {}
   const json::Value* value_;
-  std::string where_;
+  std::string_view kind_;
+  std::string_view name_;
 };
 
 Result<HostFile> parse_host_file(const json::Value& value) {
@@ -182,14 +187,14 @@ Result<Image> parse_image(const json::Value& value) {
   SEALIFT_TRY(fields.read("mediaType", image.media_type));
   SEALIFT_TRY(fields.each_element("platforms", [&](const json::Value& element) -> Result<void> {
     Image::Platform platform;
-    SEALIFT_ASSIGN(const auto inner, Fields::of(element, "image " + image.name));
+    SEALIFT_ASSIGN(const auto inner, Fields::of(element, "a platform of image", image.name));
     SEALIFT_TRY(inner.read("architecture", platform.architecture));
     SEALIFT_TRY(inner.read("manifest", platform.manifest));
     SEALIFT_TRY(inner.read("config", platform.config));
     SEALIFT_TRY(inner.read("mediaType", platform.media_type));
     SEALIFT_TRY(inner.each_element("layers", [&](const json::Value& layer) -> Result<void> {
       ObjectRef reference;
-      SEALIFT_ASSIGN(const auto layer_fields, Fields::of(layer, "a layer of image " + image.name));
+      SEALIFT_ASSIGN(const auto layer_fields, Fields::of(layer, "a layer of image", image.name));
       SEALIFT_TRY(layer_fields.read_reference(reference));
       platform.layers.push_back(reference);
       return {};
@@ -204,10 +209,10 @@ Result<void> parse_tree(const Fields& fields, Contents& contents) {
   return fields.each_member("tree", [&](const std::string& path, const json::Value& value) -> Result<void> {
     if (!base::safe_relative_path(path)) return fail(ErrorCode::corrupt, "the tree's path \"{}\" is not safe", base::printable(path));
     TreeFile file;
-    SEALIFT_ASSIGN(const auto inner, Fields::of(value, path));
+    SEALIFT_ASSIGN(const auto inner, Fields::of(value, "file", path));
     SEALIFT_TRY(inner.read("mode", file.mode, kMaxMode));
     SEALIFT_TRY(inner.read("object", file.object));
-    contents.tree[path] = file;
+    contents.tree.emplace_hint(contents.tree.end(), path, file);  // the document's keys come sorted
     return {};
   });
 }
@@ -245,7 +250,7 @@ Result<void> parse_lists(const Fields& fields, Contents& contents) {
   return fields.each_member("layers", [&](const std::string& key, const json::Value& value) -> Result<void> {
     auto digest = Digest::parse(key);
     if (!digest) return fields.bad("layers", "has a key that is not a digest");
-    SEALIFT_ASSIGN(const auto inner, Fields::of(value, "layer " + key));
+    SEALIFT_ASSIGN(const auto inner, Fields::of(value, "layer", key));
     LayerInfo& layer = contents.layers[*digest];
     SEALIFT_TRY(inner.read("files", layer.files, kMaxNumber));
     return inner.read("uncompressedBytes", layer.uncompressed_bytes, kMaxNumber);
@@ -273,12 +278,20 @@ bool source_exists(const Contents& contents, const std::string& source) {
 
 // A path may not be a file and a folder at once: extract would fail half-way.
 Result<void> check_tree(const Contents& contents) {
+  std::unordered_set<std::string_view> folders;
+  std::string_view last;
   for (const auto& [path, file] : contents.tree) {
-    for (auto slash = path.find('/'); slash != std::string::npos; slash = path.find('/', slash + 1)) {
-      if (contents.tree.contains(path.substr(0, slash))) {
-        return fail(ErrorCode::corrupt, "the tree holds {} as a file and as a folder", base::printable(path.substr(0, slash)));
-      }
+    std::string_view folder = path;
+    // Folders above one that is known are known, too.
+    for (auto slash = folder.rfind('/'); slash != std::string_view::npos; slash = folder.rfind('/')) {
+      folder = folder.substr(0, slash);
+      if (folder == last || !folders.insert(folder).second) break;
     }
+    const auto slash = path.rfind('/');
+    if (slash != std::string::npos) last = std::string_view(path).substr(0, slash);
+  }
+  for (const auto& [path, file] : contents.tree) {
+    if (folders.contains(path)) return fail(ErrorCode::corrupt, "the tree holds {} as a file and as a folder", base::printable(path));
   }
   return {};
 }

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "payload/hash/digest.h"
 
-#include <algorithm>
 #include <cstring>
 
 #include "payload/base/text.h"
@@ -12,15 +11,22 @@ std::string Digest::hex() const { return base::to_hex(bytes); }
 std::string Digest::text() const { return "sha256:" + hex(); }
 
 Result<Digest> Digest::from_hex(std::string_view hex) {
-  const bool lower = std::ranges::all_of(hex, [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); });
-  const auto decoded = hex.size() == 64 && lower ? base::from_hex(hex) : std::nullopt;
-  if (!decoded) {
-    return fail(ErrorCode::invalid_input, "\"{}\" is not a SHA-256 digest: 64 lower-case hexadecimal digits are wanted",
-                base::printable(hex));
-  }
+  const auto value = [](char c) -> unsigned {
+    if (c >= '0' && c <= '9') return static_cast<unsigned>(c - '0');
+    if (c >= 'a' && c <= 'f') return static_cast<unsigned>(c - 'a' + 10);
+    return 16;
+  };
   Digest digest;
-  std::ranges::copy(*decoded, digest.bytes.begin());
-  return digest;
+  bool good = hex.size() == 2 * digest.bytes.size();
+  for (size_t i = 0; good && i < digest.bytes.size(); ++i) {
+    const unsigned high = value(hex[2 * i]);
+    const unsigned low = value(hex[2 * i + 1]);
+    good = high < 16 && low < 16;
+    digest.bytes[i] = static_cast<std::byte>((high << 4U | low) & 0xffU);
+  }
+  if (good) return digest;
+  return fail(ErrorCode::invalid_input, "\"{}\" is not a SHA-256 digest: 64 lower-case hexadecimal digits are wanted",
+              base::printable(hex));
 }
 
 Result<Digest> Digest::parse(std::string_view text) {
