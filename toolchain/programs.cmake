@@ -15,6 +15,7 @@ function(sealift_program name main)
   endif()
   add_executable(${name} "${main}")
   if(SEALIFT_RELEASE) # first in the link order, so that malloc is its
+    target_sources(${name} PRIVATE stub/aligned_alloc.c)
     target_link_libraries(${name} PRIVATE third_party_mimalloc)
   endif()
   target_link_libraries(${name} PRIVATE ${ARGN} licenses)
