@@ -115,9 +115,9 @@ void define_build(CLI::App& app, BuildArguments& arguments) {
   app.add_option("-f,--file", arguments.kubefile, "the Kubefile")->capture_default_str();
   app.add_option("-o,--output", arguments.output, "the artifact to write")->required();
   app.add_option("-t,--tag", arguments.tag, "name:version of the artifact");
-  app.add_option("--platform", arguments.platforms, "platforms of the hosts: linux/amd64, linux/arm64 (default: this machine's)");
-  app.add_option("--build-arg", arguments.build_args, "NAME=value for an ARG of the Kubefile");
-  app.add_option("--stub", arguments.stubs, "programs for the hosts (default: stub-x86_64 and stub-aarch64 beside sealift)");
+  app.add_option("--platform", arguments.platforms, "platforms of the hosts: linux/amd64, linux/arm64 (default: this machine's)")->allow_extra_args(false);
+  app.add_option("--build-arg", arguments.build_args, "NAME=value for an ARG of the Kubefile")->allow_extra_args(false);
+  app.add_option("--stub", arguments.stubs, "programs for the hosts (default: stub-x86_64 and stub-aarch64 beside sealift)")->allow_extra_args(false);
   app.add_option("--launch-platform", arguments.launch, "whose program stands at the artifact's head");
   app.add_option("--tools", arguments.tools, "a folder with a kubeadm that runs on this machine");
   app.add_option("--level", arguments.level, "zstd level")->check(CLI::Range(1, 19))->capture_default_str();
