@@ -18,7 +18,8 @@ namespace {
 constexpr size_t kMaxText = 64 << 10;     // of one string
 constexpr size_t kMaxEntries = 1 << 20;   // of one list or map
 constexpr uint64_t kMaxNumber = uint64_t{1} << 53;  // what every JSON reader keeps exactly
-constexpr uint64_t kMaxMode = 0777;       // no set-id bits: nothing in a payload gets rights by being unpacked
+constexpr uint64_t kMaxTreeMode = 0777;   // no set-id bits: nothing gets rights by being unpacked
+constexpr uint64_t kMaxHostMode = 07777;  // what FILE asks for, root puts there
 constexpr uint64_t kMaxId = UINT32_MAX - 1;  // (uid_t)-1 means "unchanged" to chown
 
 // One JSON object with the name people know it by, which is put together only for errors: contents may have many
@@ -149,7 +150,7 @@ Result<HostFile> parse_host_file(const json::Value& value) {
   }
   SEALIFT_TRY(fields.read_name("source", file.source));
   SEALIFT_TRY(fields.read_name("destination", file.destination));
-  SEALIFT_TRY(fields.read("mode", file.mode, kMaxMode));
+  SEALIFT_TRY(fields.read("mode", file.mode, kMaxHostMode));
   SEALIFT_TRY(fields.read("uid", file.uid, kMaxId));
   SEALIFT_TRY(fields.read("gid", file.gid, kMaxId));
   SEALIFT_TRY(fields.read("template", file.is_template));
@@ -210,7 +211,7 @@ Result<void> parse_tree(const Fields& fields, Contents& contents) {
     if (!base::safe_relative_path(path)) return fail(ErrorCode::corrupt, "the tree's path \"{}\" is not safe", base::printable(path));
     TreeFile file;
     SEALIFT_ASSIGN(const auto inner, Fields::of(value, "file", path));
-    SEALIFT_TRY(inner.read("mode", file.mode, kMaxMode));
+    SEALIFT_TRY(inner.read("mode", file.mode, kMaxTreeMode));
     SEALIFT_TRY(inner.read("object", file.object));
     contents.tree.emplace_hint(contents.tree.end(), path, file);  // the document's keys come sorted
     return {};
