@@ -7,28 +7,36 @@
 
 namespace sealift::config {
 
+void Problems::add(const yaml::Node& at, ErrorCode code, std::string message) {
+  if (closed_.contains({at.line, at.column})) return;
+  list_.push_back({file_, at.line, at.column, code, std::move(message)});
+}
+
+void Problems::add_last(const yaml::Node& at, std::string message) {
+  add(at, std::move(message));
+  closed_.insert({at.line, at.column});
+}
+
 std::vector<Problem> Problems::take() {
   std::ranges::stable_sort(list_, [](const Problem& a, const Problem& b) { return std::pair(a.line, a.column) < std::pair(b.line, b.column); });
   return std::move(list_);
 }
 
-Mapping::Mapping(const yaml::Node& node, Problems& problems, std::string_view what, std::initializer_list<std::string_view> known,
-                 std::initializer_list<std::string_view> later)
-    : node_(&node), problems_(problems) {
+Mapping::Mapping(const yaml::Node& node, Problems& problems, const Fields& fields) : node_(&node), problems_(problems) {
   if (node.kind != yaml::Kind::mapping) {
-    if (!node.is_null()) problems.add(node, std::format("{} must be a mapping of fields", what));
+    if (!node.is_null()) problems.add(node, std::format("{} must be a mapping of fields", fields.what));
     return;
   }
   for (const auto& [key, value] : node.members) {
-    if (std::ranges::contains(known, key)) continue;
-    if (std::ranges::contains(later, key)) {
-      problems.add(value, ErrorCode::unsupported, std::format("the field \"{}\" of {} is not supported by this version; remove it", key, what));
+    if (std::ranges::contains(fields.known, key)) continue;
+    if (std::ranges::contains(fields.later, key)) {
+      problems.add(value, ErrorCode::unsupported, std::format("the field \"{}\" of {} is not supported by this version; remove it", key, fields.what));
       continue;
     }
-    const auto near = base::nearest(key, std::span(known.begin(), known.size()));
-    std::vector<std::string> fields(known.begin(), known.end());
-    problems.add(value, std::format("the field \"{}\" is not known in {}; {}", base::printable(key), what,
-                                    near ? std::format("did you mean \"{}\"?", *near) : "known are " + base::join(fields, ", ")));
+    const auto near = base::nearest(key, fields.known);
+    const std::vector<std::string> words(fields.known.begin(), fields.known.end());
+    problems.add(value, std::format("the field \"{}\" is not known in {}; {}", base::printable(key), fields.what,
+                                    near ? std::format("did you mean \"{}\"?", *near) : "known are " + base::join(words, ", ")));
   }
 }
 
@@ -44,7 +52,11 @@ void Mapping::bad(std::string_view key, std::string message) const {
 
 bool Mapping::require(std::string_view key) const {
   if (find(key) != nullptr) return true;
-  problems_.add(*node_, std::format("the field \"{}\" is missing here", key));
+  if (node_->find(key) != nullptr) {
+    bad(key, std::format("the field \"{}\" has no value", key));
+  } else if (node_->kind == yaml::Kind::mapping || node_->is_null()) {
+    bad(key, std::format("the field \"{}\" is missing here", key));
+  }
   return false;
 }
 
@@ -67,7 +79,7 @@ void Mapping::text(std::string_view key, std::optional<std::string>& target) con
 void Mapping::port(std::string_view key, uint16_t& target) const {
   const auto* node = find(key);
   if (node == nullptr) return;
-  const auto value = node->as_u64();
+  const auto value = base::parse_u64(node->as_string().value_or(""));  // in quotes as well: it can mean nothing else
   if (value && *value >= 1 && *value <= 65535) {
     target = static_cast<uint16_t>(*value);
   } else {
@@ -75,14 +87,40 @@ void Mapping::port(std::string_view key, uint16_t& target) const {
   }
 }
 
-void Mapping::texts(std::string_view key, std::vector<std::string>& target) const {
+std::vector<const yaml::Node*> Mapping::texts(std::string_view key) const {
+  std::vector<const yaml::Node*> out;
   const auto* node = find(key);
-  if (node == nullptr) return;
-  const bool list = node->kind == yaml::Kind::sequence;
-  if (!list || !std::ranges::all_of(node->items, [](const yaml::Node& item) { return item.as_string().value_or("") != ""; })) {
-    return bad(key, std::format("\"{}\" must be a list of texts", key));
+  if (node == nullptr) return out;
+  if (node->kind != yaml::Kind::sequence) {
+    bad(key, std::format("\"{}\" must be a list: [a, b]", key));
+    return out;
   }
-  for (const auto& item : node->items) target.push_back(item.text);
+  for (const auto& item : node->items) {
+    if (item.as_string().value_or("").empty()) {
+      problems_.add(item, std::format("\"{}\" must hold texts only", key));
+    } else {
+      out.push_back(&item);
+    }
+  }
+  return out;
+}
+
+std::string Reading::beside(const std::string& file) const {
+  if (file == "~" || file.starts_with("~/")) {
+    const auto home = variables.find("HOME");
+    return home == variables.end() ? file : home->second + file.substr(1);
+  }
+  if (file.starts_with('/')) return file;
+  const size_t slash = path.rfind('/');
+  return slash == std::string::npos ? file : path.substr(0, slash + 1) + file;
+}
+
+std::string Reading::content_of(const Mapping& fields, std::string_view key, const std::string& file) {
+  constexpr size_t kMaxSiteFileBytes = size_t{1} << 20;
+  auto content = read_file(beside(file), kMaxSiteFileBytes);
+  if (content) return std::move(*content);
+  fields.bad(key, content.error().code == ErrorCode::not_found ? std::format("the file {} is not there; paths count from the folder of {}", base::printable(beside(file), 1000), path) : base::printable(content.error().text(), 1000));
+  return {};
 }
 
 }  // namespace sealift::config

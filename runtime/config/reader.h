@@ -4,14 +4,17 @@
 // library: cluster_config.h is its face.
 #pragma once
 
-#include <initializer_list>
+#include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "payload/yaml/node.h"
 #include "runtime/config/cluster_config.h"
+#include "runtime/config/fields.h"
+#include "runtime/config/parse.h"
 
 namespace sealift::config {
 
@@ -19,20 +22,21 @@ class Problems {
  public:
   explicit Problems(std::string file) : file_(std::move(file)) {}
   void add(const yaml::Node& at, std::string message) { add(at, ErrorCode::invalid_config, std::move(message)); }
-  void add(const yaml::Node& at, ErrorCode code, std::string message) { list_.push_back({file_, at.line, at.column, code, std::move(message)}); }
-  std::vector<Problem> take();  // by line
-  const std::string& file() const { return file_; }
+  void add(const yaml::Node& at, ErrorCode code, std::string message);
+  // After a problem that makes the value meaningless: what else is said of this place would only confuse.
+  void add_last(const yaml::Node& at, std::string message);
+  std::vector<Problem> take();  // by place
 
  private:
   std::string file_;
   std::vector<Problem> list_;
+  std::set<std::pair<int, int>> closed_;
 };
 
-// One mapping. Fields of `later` are known but not supported yet: an `unsupported` problem each.
+// One mapping. Unknown fields are problems; fields for later are `unsupported` problems.
 class Mapping {
  public:
-  Mapping(const yaml::Node& node, Problems& problems, std::string_view what, std::initializer_list<std::string_view> known,
-          std::initializer_list<std::string_view> later = {});
+  Mapping(const yaml::Node& node, Problems& problems, const Fields& fields);
 
   const yaml::Node* find(std::string_view key) const;
   const yaml::Node& node() const { return *node_; }
@@ -41,9 +45,11 @@ class Mapping {
   void text(std::string_view key, std::string& target) const;
   void text(std::string_view key, std::optional<std::string>& target) const;
   void port(std::string_view key, uint16_t& target) const;
-  void texts(std::string_view key, std::vector<std::string>& target) const;
+  // The scalars of a list; anything else in it is a problem.
+  std::vector<const yaml::Node*> texts(std::string_view key) const;
   // A problem if the field is missing.
   bool require(std::string_view key) const;
+  // A problem with the place of the field, or of the mapping if it is absent.
   void bad(std::string_view key, std::string message) const;
 
  private:
@@ -51,16 +57,56 @@ class Mapping {
   Problems& problems_;
 };
 
-// --- checks of single values; they give the reason, or nothing if the value is good ---
-bool is_dns_label(std::string_view text);       // RFC 1123 label
-bool is_dns_subdomain(std::string_view text);   // RFC 1123 subdomain
-bool is_ip(std::string_view text);              // IPv4 or IPv6, no prefix
-std::optional<std::string> bad_cidr(std::string_view text);
-bool cidrs_overlap(std::string_view a, std::string_view b);  // both good
+// What the readers of the single sections share.
+struct Reading {
+  const std::string& path;
+  const std::map<std::string, std::string>& variables;
+  const FileReader& read_file;
+  Problems problems{path};
+  ClusterConfig config{};
+  std::vector<const yaml::Node*> host_places{}, name_places{};  // beside config.hosts; null = without
+
+  // "~/x" in the home folder, an absolute path as it is, else beside cluster.yaml.
+  std::string beside(const std::string& file) const;
+  // Its content; a problem of the field `key` and "" if it can't be read.
+  std::string content_of(const Mapping& fields, std::string_view key, const std::string& file);
+};
+
+// ${VAR} and ${VAR:-default} in every scalar (not in keys); "$${" is "${" itself.
+void expand_variables(yaml::Node& node, const std::map<std::string, std::string>& variables, Problems& problems);
+
+void read_cluster(const yaml::Node& document, Reading& reading);
+void read_ssh(const yaml::Node& node, SshSettings& ssh, Reading& reading);
+void read_hosts(const yaml::Node& node, const SshSettings& defaults, Reading& reading);
+void read_application(const yaml::Node& document, Reading& reading);
+// Between sections and documents; after all have been read.
+void check_whole(const yaml::Node& cluster, Reading& reading);
+
+// --- checks of single values ---
+bool is_dns_label(std::string_view text);      // RFC 1123 label
+bool is_dns_subdomain(std::string_view text);  // RFC 1123 subdomain
+bool is_ip(std::string_view text);             // IPv4 or IPv6, no prefix
+// An address or a name that can't be a mistyped address: its last label is not a number.
+bool is_host(std::string_view text);
+// One spelling for each address: "fd00::1" and "FD00:0::1" are the same host.
+std::string canonical_host(std::string_view text);
+// These give the reason, or nothing if the value is good.
+std::optional<std::string> bad_pod_network(std::string_view text);
+std::optional<std::string> bad_service_network(std::string_view text);
 std::optional<std::string> bad_label(std::string_view key, std::string_view value);
 std::optional<std::string> bad_taint(std::string_view text);
+std::optional<std::string> bad_mode(std::string_view text, uint32_t& mode);
+std::optional<std::string> bad_data_root(std::string_view path);
+std::optional<std::string> bad_destination(std::string_view path);
 
-// "10.7.0.[21-23]" → three addresses; without brackets one. Nothing if the range can't be read.
+bool cidrs_overlap(std::string_view a, std::string_view b);  // both good
+bool cidr_holds(std::string_view cidr, std::string_view address);
+bool same_family(std::string_view a, std::string_view b);  // addresses or networks
+// Hosts that get a network of their own out of the pods' network: a /24 each, a /64 with IPv6 (kubeadm's defaults).
+uint64_t hosts_in_pod_network(std::string_view pods);
+
+// "10.7.0.[21-23]" → three addresses; "node[08-10]" keeps the zeros; the numbers of an IPv6 range are hexadecimal.
+// Without brackets the text itself. Nothing if the range can't be read or is larger than 1000.
 std::optional<std::vector<std::string>> expand_addresses(std::string_view text);
 
 }  // namespace sealift::config

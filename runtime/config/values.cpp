@@ -3,7 +3,10 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
+#include <initializer_list>
 
+#include "payload/base/safe_path.h"
 #include "payload/base/text.h"
 #include "runtime/config/reader.h"
 
@@ -19,20 +22,39 @@ struct Cidr {
   unsigned prefix = 0;
 };
 
+std::optional<Cidr> parse_address(std::string_view text) {
+  Cidr out;
+  const std::string address(text);
+  out.family = address.contains(':') ? AF_INET6 : AF_INET;
+  out.prefix = out.family == AF_INET ? 32 : 128;
+  if (address.contains('\0') || ::inet_pton(out.family, address.c_str(), out.bytes.data()) != 1) return std::nullopt;
+  return out;
+}
+
 std::optional<Cidr> parse_cidr(std::string_view text) {
   const size_t slash = text.find('/');
   if (slash == std::string_view::npos) return std::nullopt;
-  Cidr out;
-  const std::string address(text.substr(0, slash));
-  out.family = address.contains(':') ? AF_INET6 : AF_INET;
-  if (::inet_pton(out.family, address.c_str(), out.bytes.data()) != 1) return std::nullopt;
+  auto out = parse_address(text.substr(0, slash));
   const auto prefix = base::parse_u64(text.substr(slash + 1));
-  if (!prefix || *prefix > (out.family == AF_INET ? 32U : 128U)) return std::nullopt;
-  out.prefix = static_cast<unsigned>(*prefix);
+  if (!out || !prefix || *prefix > out->prefix) return std::nullopt;
+  out->prefix = static_cast<unsigned>(*prefix);
   return out;
 }
 
 bool bit(const Cidr& cidr, unsigned index) { return ((cidr.bytes[index / 8] >> (7U - index % 8U)) & 1U) != 0; }
+
+std::optional<std::string> bad_cidr(std::string_view text) {
+  const auto cidr = parse_cidr(text);
+  if (!cidr) return std::format("\"{}\" is not a network like 10.244.0.0/16", base::printable(text));
+  for (unsigned i = cidr->prefix; i < (cidr->family == AF_INET ? 32U : 128U); ++i) {
+    if (bit(*cidr, i)) return std::format("\"{}\" has bits set behind its prefix; write the network's own address", base::printable(text));
+  }
+  return std::nullopt;
+}
+
+bool lies_in(std::string_view path, std::initializer_list<std::string_view> folders) {
+  return std::ranges::any_of(folders, [&](std::string_view folder) { return path == folder || (path.starts_with(folder) && path.substr(folder.size()).starts_with('/')); });
+}
 
 // [A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?, at most 63
 bool is_label_part(std::string_view text) {
@@ -59,20 +81,56 @@ bool is_dns_label(std::string_view text) {
 
 bool is_dns_subdomain(std::string_view text) { return text.size() <= 253 && std::ranges::all_of(base::split(text, '.'), is_dns_label); }
 
-bool is_ip(std::string_view text) {
-  std::array<uint8_t, 16> bytes{};
-  const std::string address(text);
-  return ::inet_pton(AF_INET, address.c_str(), bytes.data()) == 1 || ::inet_pton(AF_INET6, address.c_str(), bytes.data()) == 1;
+bool is_ip(std::string_view text) { return parse_address(text).has_value(); }
+
+bool is_host(std::string_view text) {
+  if (is_ip(text)) return true;
+  const size_t dot = text.rfind('.');
+  const std::string_view last = dot == std::string_view::npos ? text : text.substr(dot + 1);
+  return is_dns_subdomain(text) && !std::ranges::all_of(last, [](char c) { return c >= '0' && c <= '9'; });
 }
 
-std::optional<std::string> bad_cidr(std::string_view text) {
+std::string canonical_host(std::string_view text) {
+  const auto address = parse_address(text);
+  if (!address) return std::string(text);
+  std::array<char, INET6_ADDRSTRLEN> out{};
+  ::inet_ntop(address->family, address->bytes.data(), out.data(), out.size());
+  return out.data();
+}
+
+std::optional<std::string> bad_pod_network(std::string_view text) {
+  if (auto bad = bad_cidr(text)) return bad;
   const auto cidr = parse_cidr(text);
-  if (!cidr) return std::format("\"{}\" is not a network like 10.244.0.0/16", base::printable(text));
-  for (unsigned i = cidr->prefix; i < (cidr->family == AF_INET ? 32U : 128U); ++i) {
-    if (bit(*cidr, i)) return std::format("\"{}\" has bits set behind its prefix; write the network's own address", base::printable(text));
-  }
-  if (cidr->prefix > (cidr->family == AF_INET ? 28U : 120U)) return std::format("\"{}\" is too small for a cluster", base::printable(text));
+  const unsigned each = cidr->family == AF_INET ? 24 : 64;
+  if (cidr->prefix > each) return std::format("\"{}\" is too small: every host gets a /{} of it for its pods", base::printable(text), each);
+  if (cidr->prefix + 16 < each) return std::format("\"{}\" is too large: Kubernetes takes a prefix from /{} to /{}", base::printable(text), each - 16, each);
   return std::nullopt;
+}
+
+std::optional<std::string> bad_service_network(std::string_view text) {
+  if (auto bad = bad_cidr(text)) return bad;
+  const auto cidr = parse_cidr(text);
+  // The API server allocates at most 20 bits.
+  const unsigned first = cidr->family == AF_INET ? 12 : 108, last = cidr->family == AF_INET ? 28 : 124;
+  if (cidr->prefix < first || cidr->prefix > last) return std::format("\"{}\" must have a prefix from /{} to /{}", base::printable(text), first, last);
+  return std::nullopt;
+}
+
+bool cidr_holds(std::string_view text, std::string_view address) {
+  const auto cidr = parse_cidr(text), one = parse_address(address);
+  if (!cidr || !one || cidr->family != one->family) return false;
+  for (unsigned i = 0; i < cidr->prefix; ++i) {
+    if (bit(*cidr, i) != bit(*one, i)) return false;
+  }
+  return true;
+}
+
+bool same_family(std::string_view a, std::string_view b) { return a.contains(':') == b.contains(':'); }
+
+uint64_t hosts_in_pod_network(std::string_view pods) {
+  const auto cidr = parse_cidr(pods);
+  const unsigned each = !cidr || cidr->family == AF_INET ? 24 : 64;
+  return !cidr || cidr->prefix > each || each - cidr->prefix > 32 ? 0 : uint64_t{1} << (each - cidr->prefix);
 }
 
 bool cidrs_overlap(std::string_view a, std::string_view b) {
@@ -101,18 +159,50 @@ std::optional<std::string> bad_taint(std::string_view text) {
   return bad_label(rest.substr(0, equals), equals == std::string_view::npos ? "" : rest.substr(equals + 1));
 }
 
+std::optional<std::string> bad_mode(std::string_view text, uint32_t& mode) {
+  mode = 0;
+  const bool digits = !text.empty() && text.size() <= 5 && std::ranges::all_of(text, [](char c) { return c >= '0' && c <= '7'; });
+  for (const char c : digits ? text : "") mode = mode * 8 + static_cast<uint32_t>(c - '0');
+  if (!digits || mode > 07777) return "the mode must be octal digits in quotes, like \"0644\"";
+  return std::nullopt;
+}
+
+std::optional<std::string> bad_data_root(std::string_view path) {
+  if (auto safe = base::safe_absolute_path(path); !safe) return safe.error().what;
+  if (lies_in(path, {"/proc", "/sys", "/dev", "/run", "/tmp", "/var/run", "/var/tmp"})) return std::format("{} is not kept when the host starts again; choose a folder on a disk", base::printable(path));
+  return std::nullopt;
+}
+
+std::optional<std::string> bad_destination(std::string_view path) {
+  if (auto safe = base::safe_absolute_path(path); !safe) return safe.error().what;
+  if (lies_in(path, {"/proc", "/sys", "/dev"})) return std::format("{} is no place for a file", base::printable(path));
+  if (lies_in(path, {"/var/lib/sealift", "/etc/sealift", "/usr/local/lib/sealift", "/run/sealift"})) return std::format("{} belongs to Sealift itself", base::printable(path));
+  return std::nullopt;
+}
+
 std::optional<std::vector<std::string>> expand_addresses(std::string_view text) {
   const size_t open = text.find('[');
-  // an IPv6 address in brackets is no range
-  if (open == std::string_view::npos || !text.substr(open).contains('-')) return std::vector<std::string>{std::string(text)};
+  if (open == std::string_view::npos) return std::vector<std::string>{std::string(text)};
   const size_t close = text.find(']', open);
-  if (close == std::string_view::npos) return std::nullopt;
+  if (close == std::string_view::npos || text.find('[', close) != std::string_view::npos) return std::nullopt;
   const auto bounds = base::split(text.substr(open + 1, close - open - 1), '-');
   if (bounds.size() != 2) return std::nullopt;
-  const auto first = base::parse_u64(bounds[0]), last = base::parse_u64(bounds[1]);
+  const bool hexadecimal = text.contains(':');
+  const auto number = [&](std::string_view digits) -> std::optional<uint64_t> {
+    uint64_t value = 0;
+    const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), value, hexadecimal ? 16 : 10);
+    return error == std::errc{} && end == digits.data() + digits.size() ? std::optional(value) : std::nullopt;
+  };
+  const auto first = number(bounds[0]), last = number(bounds[1]);
   if (!first || !last || *first > *last || *last - *first >= 1000) return std::nullopt;
+  // "[08-10]": as many digits as the first number has
+  const size_t width = bounds[0].starts_with('0') ? bounds[0].size() : 1;
   std::vector<std::string> out;
-  for (uint64_t i = *first; i <= *last; ++i) out.push_back(std::format("{}{}{}", text.substr(0, open), i, text.substr(close + 1)));
+  for (uint64_t i = *first; i <= *last; ++i) {
+    std::string digits = hexadecimal ? std::format("{:x}", i) : std::format("{}", i);
+    if (digits.size() < width) digits.insert(0, width - digits.size(), '0');
+    out.push_back(std::format("{}{}{}", text.substr(0, open), digits, text.substr(close + 1)));
+  }
   return out;
 }
 

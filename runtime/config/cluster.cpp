@@ -1,0 +1,191 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+#include <array>
+
+#include "payload/base/text.h"
+#include "runtime/config/reader.h"
+
+namespace sealift::config {
+namespace {
+
+using format::HostRole;
+
+void read_network(const yaml::Node& node, Reading& reading) {
+  const Mapping fields(node, reading.problems, kNetwork);
+  auto& network = reading.config.network;
+  fields.text("pods", network.pods);
+  fields.text("services", network.services);
+  const auto* dns = fields.find("dnsUpstream");
+  if (dns == nullptr) return;
+  if (dns->kind == yaml::Kind::sequence) {
+    network.dns_upstream = NetworkConfig::Dns::addresses;
+    if (dns->items.empty()) fields.bad("dnsUpstream", "the list is empty; write none where there is no name server");
+    for (const auto* address : fields.texts("dnsUpstream")) {
+      if (!is_ip(address->text)) reading.problems.add(*address, std::format("\"{}\" is not an IP address", base::printable(address->text)));
+      network.dns_addresses.push_back(address->text);
+    }
+  } else if (dns->text == "none") {
+    network.dns_upstream = NetworkConfig::Dns::none;
+  } else if (dns->text != "host") {
+    fields.bad("dnsUpstream", "\"dnsUpstream\" must be host, none or a list of addresses");
+  }
+}
+
+void read_api(const yaml::Node& node, Reading& reading) {
+  const Mapping fields(node, reading.problems, kApi);
+  auto& api = reading.config.api;
+  fields.port("port", api.port);
+  fields.port("localPort", api.local_port);
+  for (const auto* san : fields.texts("certSANs")) {
+    const std::string_view text = san->text;
+    if (!is_ip(text) && !is_dns_subdomain(text.starts_with("*.") ? text.substr(2) : text)) {
+      reading.problems.add(*san, std::format("\"{}\" is neither an IP address nor a DNS name in lower case", base::printable(text)));
+    }
+    api.cert_sans.push_back(san->text);
+  }
+}
+
+void read_registry(const yaml::Node& node, Reading& reading) {
+  const Mapping fields(node, reading.problems, kRegistry);
+  fields.port("port", reading.config.registry.port);
+  const auto* hosts = fields.find("hosts");
+  if (hosts != nullptr && hosts->text != "control-planes") reading.problems.add(*hosts, ErrorCode::unsupported, "\"hosts\" other than control-planes is not supported by this version");
+}
+
+void read_file(const yaml::Node& node, Reading& reading) {
+  const Mapping fields(node, reading.problems, kFile);
+  if (node.kind != yaml::Kind::mapping) return;
+  SiteFile file;
+  if (fields.require("src")) fields.text("src", file.source);
+  if (fields.require("dest")) fields.text("dest", file.destination);
+  if (!file.destination.empty()) {
+    if (const auto bad = bad_destination(file.destination)) fields.bad("dest", *bad);
+  }
+  std::string mode = "0644", role = "all";
+  fields.text("mode", mode);
+  if (const auto bad = bad_mode(mode, file.mode)) fields.bad("mode", *bad);
+  fields.text("role", role);
+  const auto parsed = format::parse_host_role(role);
+  if (!parsed) fields.bad("role", "the role must be all, control-plane or worker");
+  file.role = parsed.value_or(HostRole::all);
+  for (const auto& other : reading.config.files) {
+    const bool same_hosts = other.role == file.role || other.role == HostRole::all || file.role == HostRole::all;
+    if (!file.destination.empty() && other.destination == file.destination && same_hosts) fields.bad("dest", std::format("{} is written twice on the same hosts", base::printable(file.destination)));
+  }
+  if (!file.source.empty()) file.content = reading.content_of(fields, "src", file.source);
+  reading.config.files.push_back(std::move(file));
+}
+
+void read_apps(const Mapping& spec, Reading& reading) {
+  if (spec.find("apps") == nullptr) return;
+  auto& apps = reading.config.apps.emplace();
+  for (const auto* app : spec.texts("apps")) {
+    if (std::ranges::contains(apps, app->text)) reading.problems.add(*app, std::format("\"{}\" stands in \"apps\" twice", base::printable(app->text)));
+    apps.push_back(app->text);
+  }
+}
+
+// The field, or the nearest mapping around it that is written: a default has no place of its own.
+const yaml::Node& place_of(const yaml::Node& cluster, std::string_view path) {
+  for (;;) {
+    if (const auto* node = cluster.at_path(path)) return *node;
+    const size_t slash = path.rfind('/');
+    if (slash == std::string_view::npos) return cluster;
+    path = path.substr(0, slash);
+  }
+}
+
+void check_ports(const yaml::Node& cluster, Reading& reading) {
+  // kubelet, kube-proxy, etcd, scheduler and controller manager
+  constexpr auto kTaken = std::to_array<uint16_t>({2379, 2380, 2381, 10248, 10249, 10250, 10256, 10257, 10259});
+  struct Port {
+    std::string_view path;
+    uint16_t number;
+  };
+  const auto& config = reading.config;
+  const std::array<Port, 3> ports{Port{"spec/api/port", config.api.port}, {"spec/api/localPort", config.api.local_port}, {"spec/registry/port", config.registry.port}};
+  for (size_t i = 0; i < ports.size(); ++i) {
+    if (std::ranges::contains(kTaken, ports[i].number)) reading.problems.add(place_of(cluster, ports[i].path), std::format("port {} is taken by Kubernetes itself; choose another", ports[i].number));
+    for (size_t k = 0; k < i; ++k) {
+      if (ports[i].number != ports[k].number) continue;
+      const auto* written = cluster.at_path(ports[i].path);
+      reading.problems.add(written != nullptr ? *written : place_of(cluster, ports[k].path), "api.port, api.localPort and registry.port must differ");
+    }
+  }
+}
+
+// The networks themselves, then against each other.
+void check_networks(const yaml::Node& cluster, Reading& reading) {
+  const auto& network = reading.config.network;
+  const auto& pods = place_of(cluster, "spec/network/pods");
+  const auto& services = place_of(cluster, "spec/network/services");
+  const bool own_mask = std::ranges::any_of(reading.config.kubeadm, [](const KubeadmDocument& document) { return document.yaml.contains("node-cidr-mask-size"); });
+  const auto bad_pods = bad_pod_network(network.pods);
+  const auto bad_services = bad_service_network(network.services);
+  if (bad_pods && !own_mask) reading.problems.add(pods, *bad_pods);
+  if (bad_services) reading.problems.add(services, *bad_services);
+  if (bad_pods || bad_services) return;
+  if (!same_family(network.pods, network.services)) return reading.problems.add(services, "the networks of pods and services must both be IPv4 or both IPv6");
+  if (cidrs_overlap(network.pods, network.services)) reading.problems.add(services, std::format("the networks of pods and services, {} and {}, overlap", network.pods, network.services));
+  const auto room = hosts_in_pod_network(network.pods);
+  if (!own_mask && reading.config.hosts.size() > room) reading.problems.add(pods, std::format("{} has room for {} hosts, and there are {}; choose a larger network", network.pods, room, reading.config.hosts.size()));
+}
+
+void check_hosts(const yaml::Node& cluster, Reading& reading) {
+  const auto& config = reading.config;
+  std::map<std::string, int> addresses, names;
+  for (size_t i = 0; i < config.hosts.size(); ++i) {
+    const auto& host = config.hosts[i];
+    const auto& place = *reading.host_places[i];
+    const auto [address, fresh] = addresses.try_emplace(canonical_host(host.address), place.line);
+    if (!fresh) reading.problems.add(place, std::format("the address {} stands in line {} already", host.address, address->second));
+    for (const auto& [word, network] : {std::pair{"pods", config.network.pods}, {"services", config.network.services}}) {
+      if (fresh && cidr_holds(network, host.address)) reading.problems.add(place, std::format("{} lies in the network of {}, {}; choose another network", host.address, word, network));
+    }
+    if (fresh && is_ip(host.address) && !same_family(host.address, config.network.pods)) reading.problems.add(place, std::format("{} and the network of pods, {}, must both be IPv4 or both IPv6", host.address, config.network.pods));
+    if (!host.name || reading.name_places[i] == nullptr || (i > 0 && reading.name_places[i] == reading.name_places[i - 1])) continue;
+    const auto [name, new_name] = names.try_emplace(*host.name, reading.name_places[i]->line);
+    if (!new_name) reading.problems.add(*reading.name_places[i], std::format("the name {} stands in line {} already", *host.name, name->second));
+  }
+  if (config.hosts.empty()) return;
+  std::vector<const yaml::Node*> control_planes;
+  for (size_t i = 0; i < config.hosts.size(); ++i) {
+    if (config.hosts[i].role == HostRole::control_plane) control_planes.push_back(reading.host_places[i]);
+  }
+  if (control_planes.empty()) reading.problems.add(place_of(cluster, "spec/hosts"), "no host has the role control-plane; one must");
+  if (control_planes.size() > 1) reading.problems.add(*control_planes[1], ErrorCode::unsupported, std::format("{} control planes are not supported by this version; give the role control-plane to one host", control_planes.size()));
+}
+
+}  // namespace
+
+void read_cluster(const yaml::Node& document, Reading& reading) {
+  const Mapping top(document, reading.problems, kDocument);
+  if (top.require("metadata")) {
+    const Mapping metadata(*top.find("metadata"), reading.problems, kMetadata);
+    metadata.require("name");
+    metadata.text("name", reading.config.name);
+    if (!reading.config.name.empty() && !is_dns_label(reading.config.name)) metadata.bad("name", "the cluster's name may hold lower-case letters, digits and - only, at most 63");
+  }
+  if (!top.require("spec")) return;
+  const Mapping spec(*top.find("spec"), reading.problems, kSpec);
+  SshSettings ssh;
+  if (const auto* node = spec.find("ssh")) read_ssh(*node, ssh, reading);
+  if (spec.require("hosts")) read_hosts(*spec.find("hosts"), ssh, reading);
+  if (const auto* node = spec.find("network")) read_network(*node, reading);
+  if (const auto* node = spec.find("api")) read_api(*node, reading);
+  if (const auto* node = spec.find("registry")) read_registry(*node, reading);
+  if (const auto* node = spec.find("files"); node != nullptr && node->kind != yaml::Kind::sequence) {
+    spec.bad("files", "\"files\" must be a list");
+  } else if (node != nullptr) {
+    for (const auto& item : node->items) read_file(item, reading);
+  }
+  read_apps(spec, reading);
+}
+
+void check_whole(const yaml::Node& cluster, Reading& reading) {
+  check_ports(cluster, reading);
+  check_networks(cluster, reading);
+  check_hosts(cluster, reading);
+}
+
+}  // namespace sealift::config

@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runtime/config/fields.h"
+
+#include <array>
+
+namespace sealift::config {
+namespace {
+
+using Words = std::string_view;
+constexpr auto kDocumentWords = std::to_array<Words>({"apiVersion", "kind", "metadata", "spec"});
+constexpr auto kNameWords = std::to_array<Words>({"name"});
+constexpr auto kSpecWords = std::to_array<Words>({"ssh", "hosts", "network", "api", "registry", "files", "apps"});
+constexpr auto kSshWords = std::to_array<Words>({"user", "port", "keyPath", "keyPassphrase", "password", "sudoPassword"});
+constexpr auto kSshLater = std::to_array<Words>({"bastion", "agent", "keyboardInteractive"});
+constexpr auto kSecretWords = std::to_array<Words>({"file", "env", "prompt"});
+constexpr auto kHostWords = std::to_array<Words>({"address", "addresses", "role", "name", "hostKey", "labels", "taints", "dataRoot", "ssh"});
+constexpr auto kHostLater = std::to_array<Words>({"nodeIP"});
+constexpr auto kNetworkWords = std::to_array<Words>({"pods", "services", "dnsUpstream"});
+constexpr auto kApiWords = std::to_array<Words>({"port", "localPort", "certSANs"});
+constexpr auto kApiLater = std::to_array<Words>({"balancer"});
+constexpr auto kRegistryWords = std::to_array<Words>({"port", "hosts"});
+constexpr auto kRegistryLater = std::to_array<Words>({"external", "upstreams"});
+constexpr auto kFileWords = std::to_array<Words>({"src", "dest", "mode", "role"});
+constexpr auto kApplicationWords = std::to_array<Words>({"namespace", "values", "valuesFile", "needs"});
+constexpr auto kApplicationLater = std::to_array<Words>({"files"});
+
+}  // namespace
+
+const Fields kDocument{"Cluster", "", "the document", kDocumentWords, {}};
+const Fields kMetadata{"Cluster", "metadata.", "metadata", kNameWords, {}};
+const Fields kSpec{"Cluster", "spec.", "spec", kSpecWords, {}};
+const Fields kSsh{"Cluster", "spec.ssh.", "ssh", kSshWords, kSshLater};
+const Fields kSecret{"Secrets", "", "a secret", kSecretWords, {}};
+const Fields kHost{"Cluster", "spec.hosts[].", "a host", kHostWords, kHostLater};
+const Fields kNetwork{"Cluster", "spec.network.", "network", kNetworkWords, {}};
+const Fields kApi{"Cluster", "spec.api.", "api", kApiWords, kApiLater};
+const Fields kRegistry{"Cluster", "spec.registry.", "registry", kRegistryWords, kRegistryLater};
+const Fields kFile{"Cluster", "spec.files[].", "a file", kFileWords, {}};
+const Fields kApplication{"Application", "", "the document", kDocumentWords, {}};
+const Fields kApplicationMetadata{"Application", "metadata.", "metadata", kNameWords, {}};
+const Fields kApplicationSpec{"Application", "spec.", "spec", kApplicationWords, kApplicationLater};
+
+std::vector<KnownField> known_fields() {
+  std::vector<KnownField> out;
+  for (const Fields* fields : {&kDocument, &kMetadata, &kSpec, &kSsh, &kSecret, &kHost, &kNetwork, &kApi, &kRegistry, &kFile, &kApplication, &kApplicationMetadata, &kApplicationSpec}) {
+    const auto add = [&](std::string_view word, bool supported) { out.push_back({std::string(fields->section), std::string(fields->path) + std::string(word), supported}); };
+    for (const auto word : fields->known) add(word, true);
+    for (const auto word : fields->later) add(word, false);
+  }
+  return out;
+}
+
+}  // namespace sealift::config

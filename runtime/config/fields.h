@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Every field that cluster.yaml may hold, once: the reader refuses what does not stand here, and the tables of
+// CLUSTER.md are compared with it.
+#pragma once
+
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace sealift::config {
+
+// The fields of one mapping.
+struct Fields {
+  std::string_view section;                 // heading in CLUSTER.md: "Cluster", "Application", "Secrets"
+  std::string_view path;                    // of the mapping within it, ending with "." if not empty
+  std::string_view what;                    // for messages: "a host"
+  std::span<const std::string_view> known;
+  std::span<const std::string_view> later;  // known, but refused as unsupported by this version
+};
+
+extern const Fields kDocument, kMetadata, kSpec, kSsh, kSecret, kHost, kNetwork, kApi, kRegistry, kFile, kApplication, kApplicationMetadata, kApplicationSpec;
+
+struct KnownField {
+  std::string section, path;  // "Cluster", "spec.hosts[].address"
+  bool supported = true;
+  bool operator==(const KnownField&) const = default;
+};
+std::vector<KnownField> known_fields();
+
+}  // namespace sealift::config

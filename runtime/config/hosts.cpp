@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+
+#include "payload/base/text.h"
+#include "runtime/config/reader.h"
+
+namespace sealift::config {
+namespace {
+
+using format::HostRole;
+
+std::optional<SecretSource> read_secret(const Mapping& parent, std::string_view key, Reading& reading) {
+  const auto* node = parent.find(key);
+  if (node == nullptr) return std::nullopt;
+  if (node->kind != yaml::Kind::mapping) {
+    parent.bad(key, std::format("\"{}\" must not stand in the file itself; write {{file: PATH}}, {{env: VARIABLE}} or {{prompt: TEXT}}", key));
+    return std::nullopt;
+  }
+  const Mapping source(*node, reading.problems, kSecret);
+  SecretSource out;
+  size_t given = 0;
+  using Kind = SecretSource::Kind;
+  for (const auto& [word, kind] : {std::pair{"file", Kind::file}, {"env", Kind::environment}, {"prompt", Kind::prompt}}) {
+    if (source.find(word) == nullptr) continue;
+    source.text(word, out.argument);
+    out.kind = kind;
+    ++given;
+  }
+  if (given != 1) {
+    parent.bad(key, std::format("\"{}\" needs exactly one of file, env, prompt", key));
+    return std::nullopt;
+  }
+  if (out.argument.empty()) return std::nullopt;  // of a wrong type: said above
+  if (out.kind == Kind::file) out.argument = reading.beside(out.argument);
+  return out;
+}
+
+bool is_fingerprint(std::string_view text) {
+  const auto base64 = [](char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '+' || c == '/'; };
+  return text.size() == 7 + 43 && text.starts_with("SHA256:") && std::ranges::all_of(text.substr(7), base64);
+}
+
+void read_role(const Mapping& fields, HostConfig& host) {
+  if (!fields.require("role")) return;
+  std::string role;
+  fields.text("role", role);
+  if (role.empty()) return;
+  const auto parsed = format::parse_host_role(role);
+  if (parsed && *parsed != HostRole::all) {
+    host.role = *parsed;
+  } else if (role == "master") {
+    fields.bad("role", "the role \"master\" is called control-plane");
+  } else {
+    fields.bad("role", std::format("the role must be control-plane or worker, not \"{}\"", base::printable(role)));
+  }
+}
+
+void read_labels(const Mapping& fields, HostConfig& host, Problems& problems) {
+  if (const auto* labels = fields.find("labels"); labels != nullptr && labels->kind != yaml::Kind::mapping) {
+    fields.bad("labels", "\"labels\" must be a mapping: {key: value}");
+  } else if (labels != nullptr) {
+    for (const auto& [key, value] : labels->members) {
+      const bool scalar = value.is_null() || value.kind == yaml::Kind::scalar;
+      host.labels[key] = value.as_string().value_or("");
+      if (const auto bad = scalar ? bad_label(key, host.labels[key]) : std::optional(std::format("the label \"{}\" must have a text", base::printable(key)))) problems.add(value, *bad);
+    }
+  }
+  for (const auto* taint : fields.texts("taints")) {
+    if (const auto bad = bad_taint(taint->text)) problems.add(*taint, *bad);
+    host.taints.push_back(taint->text);
+  }
+}
+
+// One address, a range, or a list of both: each with the place it was written at.
+std::vector<std::pair<std::string, const yaml::Node*>> read_addresses(const Mapping& fields, Problems& problems) {
+  std::vector<std::pair<std::string, const yaml::Node*>> out;
+  const auto* one = fields.find("address");
+  const auto* many = fields.find("addresses");
+  if ((one == nullptr) == (many == nullptr)) {
+    problems.add(fields.node(), "a host needs either \"address\" or \"addresses\"");
+    return out;
+  }
+  std::vector<const yaml::Node*> written;
+  if (many != nullptr && many->kind == yaml::Kind::sequence) {
+    written = fields.texts("addresses");
+  } else {
+    std::string text;
+    fields.text(one != nullptr ? "address" : "addresses", text);
+    if (!text.empty()) written.push_back(one != nullptr ? one : many);
+  }
+  for (const auto* node : written) {
+    if (one != nullptr && node->text.contains('[')) {
+      problems.add(*node, "a range stands in \"addresses\", not in \"address\"");
+      continue;
+    }
+    const auto expanded = expand_addresses(node->text);
+    if (!expanded) {
+      problems.add(*node, std::format("\"{}\" is not a range like 10.7.0.[21-40] of at most 1000 hosts", base::printable(node->text)));
+      continue;
+    }
+    for (const auto& address : *expanded) {
+      if (is_host(address)) {
+        out.emplace_back(address, node);
+      } else {
+        problems.add(*node, std::format("\"{}\" is neither an IP address nor a host name in lower case", base::printable(address)));
+        break;  // the others of a range would be told the same
+      }
+    }
+  }
+  return out;
+}
+
+void read_host(const yaml::Node& node, const SshSettings& defaults, Reading& reading) {
+  Problems& problems = reading.problems;
+  const Mapping fields(node, problems, kHost);
+  if (node.kind != yaml::Kind::mapping) {
+    if (node.is_null()) problems.add(node, "a host is missing here; write {address: …, role: …}");
+    return;
+  }
+  HostConfig host;
+  host.line = node.line;
+  host.ssh = defaults;
+  if (const auto* ssh = fields.find("ssh")) read_ssh(*ssh, host.ssh, reading);
+  read_role(fields, host);
+  fields.text("name", host.name);
+  if (host.name && !is_dns_subdomain(*host.name)) fields.bad("name", std::format("\"{}\" can't be a node's name: lower-case letters, digits, - and . only", base::printable(*host.name)));
+  fields.text("hostKey", host.host_key);
+  if (host.host_key && !is_fingerprint(*host.host_key)) fields.bad("hostKey", "the host key must be a fingerprint as `ssh-keygen -lf` prints it: SHA256: and 43 characters");
+  fields.text("dataRoot", host.data_root);
+  if (const auto bad = bad_data_root(host.data_root)) fields.bad("dataRoot", *bad);
+  read_labels(fields, host, problems);
+  const auto addresses = read_addresses(fields, problems);
+  if (addresses.size() > 1) {
+    for (const auto* key : {"name", "hostKey"}) {
+      if (fields.find(key) != nullptr) fields.bad(key, std::format("\"{}\" belongs to one host, and these are {}; write them one by one", key, addresses.size()));
+    }
+  }
+  for (const auto& [address, place] : addresses) {
+    host.address = address;
+    reading.config.hosts.push_back(host);
+    reading.host_places.push_back(place);
+    reading.name_places.push_back(fields.find("name"));
+  }
+}
+
+}  // namespace
+
+void read_ssh(const yaml::Node& node, SshSettings& ssh, Reading& reading) {
+  const Mapping fields(node, reading.problems, kSsh);
+  fields.text("user", ssh.user);
+  const auto ordinary = [](char c) { return static_cast<unsigned char>(c) > 0x20 && c != 0x7f && c != ':' && c != '/'; };
+  if (ssh.user.starts_with('-') || ssh.user.size() > 64 || !std::ranges::all_of(ssh.user, ordinary)) fields.bad("user", std::format("\"{}\" can't be the name of a user", base::printable(ssh.user)));
+  fields.port("port", ssh.port);
+  if (fields.find("keyPath") != nullptr) {
+    fields.text("keyPath", ssh.key_path);
+    if (ssh.key_path) ssh.key_path = reading.beside(*ssh.key_path);
+  }
+  if (auto secret = read_secret(fields, "keyPassphrase", reading)) ssh.key_passphrase = secret;
+  if (auto secret = read_secret(fields, "password", reading)) ssh.password = secret;
+  if (auto secret = read_secret(fields, "sudoPassword", reading)) ssh.sudo_password = secret;
+}
+
+void read_hosts(const yaml::Node& node, const SshSettings& defaults, Reading& reading) {
+  if (node.kind != yaml::Kind::sequence || node.items.empty()) return reading.problems.add(node, "\"hosts\" must be a list with at least one host");
+  for (const auto& item : node.items) read_host(item, defaults, reading);
+}
+
+}  // namespace sealift::config
