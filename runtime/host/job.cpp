@@ -21,6 +21,7 @@ namespace sealift::host {
 namespace {
 
 constexpr size_t kMaxOutput = size_t{8} << 20;
+constexpr Duration kStateInterval{2'000};
 
 std::string folder_of(const std::string& unit) { return "/run/sealift/jobs/" + unit; }
 
@@ -57,7 +58,7 @@ Result<void> start(const std::string& unit, const std::string& folder, const std
   SEALIFT_ASSIGN(const auto program, own_program());
   // A failed unit of an earlier attempt would keep the name.
   (void)base::run({{"systemctl", "reset-failed", "--", unit + ".service"}, {}, "/", Duration{30'000}});
-  const base::Command command{{"systemd-run", "--quiet", "--collect", "--no-block", "--unit=" + unit, "--service-type=exec", "--", program, "job", folder}, {}, "/", Duration{60'000}};
+  const base::Command command{{"systemd-run", "--quiet", "--collect", "--no-block", "--unit=" + unit, "--", program, "job", folder}, {}, "/", Duration{60'000}};
   return base::run_checked(command).transform([](const std::string&) {});
 }
 
@@ -88,21 +89,25 @@ Result<base::ExitStatus> run_job_here(const std::string& unit_name, const base::
   }
   if (!is_alive(state) && !(same && ended)) SEALIFT_TRY(start(unit_name, folder, text));
   const Duration begin = clock.monotonic();
+  Duration looked = begin;
   int gone = 0;
   for (;;) {
     if (const auto result = base::read_text_file(folder + "/result.json", size_t{1} << 20)) return take_result(folder, *result);
     // The unit goes on without us: the next agent finds it again.
     SEALIFT_TRY(cancel.check());
-    if (command.timeout && clock.monotonic() - begin > *command.timeout) {
+    const Duration now = clock.monotonic();
+    if (command.timeout && now - begin > *command.timeout) {
       (void)base::run({{"systemctl", "stop", "--", unit_name + ".service"}, {}, "/", Duration{60'000}});
       remove_job(folder);
       return fail(ErrorCode::timeout, "{} did not end within {} s", command.text(), command.timeout->count() / 1000);
     }
     clock.sleep(Duration{100});
+    if (now - looked < kStateInterval) continue;  // asking systemd starts a program
+    looked = now;
     SEALIFT_ASSIGN(state, active_state(unit_name));
-    // Twice, since the result is written just before the unit ends, and a unit just asked for may not be there yet.
+    // Several times, since the result is written just before the unit ends, and a unit just asked for may not be there yet.
     gone = is_alive(state) ? 0 : gone + 1;
-    if (gone > 20) {
+    if (gone >= 3) {
       remove_job(folder);
       return fail(ErrorCode::command_failed, "{} was ended from outside before it was done; `journalctl -u {}` on the host may tell why", command.text(), unit_name);
     }

@@ -9,7 +9,9 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <cstdlib>
 
+#include "payload/base/checked.h"
 #include "payload/base/file.h"
 #include "payload/base/safe_path.h"
 #include "payload/base/text.h"
@@ -39,6 +41,22 @@ Result<std::string> sysctl_path(const std::string& key) {
   return path;
 }
 
+Result<void> set_spec(const std::string& path, const std::string& where, const FileSpec& spec) {
+  struct stat status{};
+  if (::lstat(where.c_str(), &status) != 0) return fail_errno(errno, "stat " + path);
+  if ((spec.uid != status.st_uid || spec.gid != status.st_gid) && ::lchown(where.c_str(), spec.uid, spec.gid) != 0) return fail_errno(errno, "chown " + path);
+  if (::chmod(where.c_str(), spec.mode) != 0) return fail_errno(errno, "chmod " + path);
+  return {};
+}
+
+// What shows that a feature is there though no module of its name is loaded: it is built in.
+bool works_without_module(const std::string& name) {
+  if (name == "br_netfilter") return ::access("/proc/sys/net/bridge/bridge-nf-call-iptables", F_OK) == 0;
+  if (name == "nf_conntrack") return ::access("/proc/sys/net/netfilter/nf_conntrack_max", F_OK) == 0;
+  const auto filesystems = base::read_text_file("/proc/filesystems", 65536);
+  return filesystems && std::ranges::any_of(base::split(*filesystems, '\n'), [&](std::string_view line) { return line.ends_with("\t" + name); });
+}
+
 }  // namespace
 
 Result<std::unique_ptr<LocalHost>> LocalHost::open(std::string root, Clock& clock) {
@@ -47,6 +65,7 @@ Result<std::unique_ptr<LocalHost>> LocalHost::open(std::string root, Clock& cloc
 }
 
 Result<std::string> LocalHost::real(const std::string& path) const {
+  if (path == "/") return root_.empty() ? path : root_;
   SEALIFT_ASSIGN(auto safe, base::safe_absolute_path(path));
   return root_ + safe;
 }
@@ -81,6 +100,8 @@ Result<std::optional<Bytes>> LocalHost::read(const std::string& path, size_t lim
 
 Result<std::optional<Digest>> LocalHost::digest(const std::string& path) {
   SEALIFT_ASSIGN(const auto where, real(path));
+  SEALIFT_ASSIGN(const auto there, stat(path));
+  if (!there || there->type != FileType::regular) return std::optional<Digest>{};
   auto fd = base::open_file(where, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
   if (!fd) {
     if (fd.error().code == ErrorCode::not_found) return std::optional<Digest>{};
@@ -139,8 +160,24 @@ Result<DiskSpace> LocalHost::disk(const std::string& path) {
 }
 
 Result<bool> LocalHost::can_execute_in(const std::string& directory) {
-  SEALIFT_ASSIGN(const auto space, disk(directory));
-  return !space.no_exec;
+  SEALIFT_ASSIGN(std::string folder, real(directory));
+  struct stat status{};
+  while (::stat(folder.c_str(), &status) != 0) {  // it will be made: its nearest parent decides
+    if (folder.size() <= 1) return fail_errno(errno, "look at " + directory);
+    folder = folder.substr(0, std::max<size_t>(folder.rfind('/'), 1));
+  }
+  // Tried, since mount options are not the only thing that forbids it.
+  std::string program = folder + (folder.ends_with('/') ? "" : "/") + ".sealift-exec-XXXXXX";
+  base::Fd fd(::mkostemp(program.data(), O_CLOEXEC));
+  if (!fd) return fail_errno(errno, "make a file in " + directory);
+  auto written = base::write_all(fd.get(), base::as_bytes("#!/bin/sh\n"));
+  if (written && ::fchmod(fd.get(), 0700) != 0) written = fail_errno(errno, "chmod " + program);
+  fd.reset();
+  Result<base::ExitStatus> ran = written ? base::run({{program}, {}, "/", Duration{20'000}}) : Result<base::ExitStatus>(std::unexpected(written.error()));
+  ::unlink(program.c_str());
+  if (ran) return ran->ok();
+  if (ran.error().code == ErrorCode::permission_denied) return false;
+  return std::unexpected(std::move(ran).error());
 }
 
 Result<base::ExitStatus> LocalHost::query(const base::Command& command, const base::CommandIo& io, const CancelToken& cancel) {
@@ -201,13 +238,16 @@ Result<void> LocalHost::make_directory(const std::string& path, const FileSpec& 
   if (status && status->type != FileType::directory && status->type != FileType::symlink) return fail(ErrorCode::already_exists, "{} exists and is not a folder", path);
   if (!status) {
     const std::string parent = path.substr(0, path.rfind('/'));
-    if (!parent.empty()) SEALIFT_TRY(make_directory(parent, {0755, spec.uid, spec.gid}, reason));
+    SEALIFT_ASSIGN(const auto above, stat(parent.empty() ? "/" : parent));
+    if (!above) SEALIFT_TRY(make_directory(parent, {0755, spec.uid, spec.gid}, reason));
     SEALIFT_TRY(ledger_->add(reason, "directory", path, "absent"));
-    if (::mkdir(where.c_str(), spec.mode) != 0 && errno != EEXIST) return fail_errno(errno, "make folder " + path);
-    if (::chmod(where.c_str(), spec.mode) != 0) return fail_errno(errno, "chmod " + path);
-    if ((spec.uid != ::geteuid() || spec.gid != ::getegid()) && ::lchown(where.c_str(), spec.uid, spec.gid) != 0) return fail_errno(errno, "chown " + path);
+    if (::mkdir(where.c_str(), 0700) != 0 && errno != EEXIST) return fail_errno(errno, "make folder " + path);
+    return set_spec(path, where, spec);
   }
-  return {};
+  if (status->type == FileType::symlink || status->spec == spec) return {};
+  SEALIFT_ASSIGN(const auto was, before(path));
+  SEALIFT_TRY(ledger_->add(reason, "directory", path, was));
+  return set_spec(path, where, spec);
 }
 
 Result<void> LocalHost::make_symlink(const std::string& path, const std::string& target, const Reason& reason) {
@@ -256,10 +296,19 @@ Result<void> LocalHost::unit_action(const std::string& name, UnitAction action, 
 }
 
 Result<void> LocalHost::load_module(const std::string& name, const Reason& reason) {
-  SEALIFT_TRY(ledger_->add(reason, "module", name, ::access(("/sys/module/" + name).c_str(), F_OK) == 0 ? "loaded" : "absent"));
-  // A kernel without modules has what it has; whether it works was tried by the preflight.
-  if (::access("/proc/modules", F_OK) != 0 || ::access(("/sys/module/" + name).c_str(), F_OK) == 0) return {};
-  return base::run_checked({{"modprobe", "--", name}, {}, "/", Duration{60'000}}).transform([](const std::string&) {});
+  std::string folder = "/sys/module/" + name;
+  std::ranges::replace(folder, '-', '_');
+  const bool loaded = ::access(folder.c_str(), F_OK) == 0;
+  SEALIFT_TRY(ledger_->add(reason, "module", name, loaded ? "loaded" : "absent"));
+  if (loaded || works_without_module(name)) return {};
+  const auto done = base::run_checked({{"modprobe", "--", name}, {}, "/", Duration{60'000}});
+  if (done) return {};
+  if (done.error().code == ErrorCode::not_found) {
+    // A kernel without modules has what it has; whether it works was tried by the preflight.
+    if (::access("/proc/modules", F_OK) != 0) return {};
+    return fail(ErrorCode::not_found, "the kernel module {} is not loaded and this host has no modprobe; install kmod", name);
+  }
+  return fail_while(done.error(), "loading the kernel module " + name);
 }
 
 Result<void> LocalHost::set_sysctl(const std::string& key, const std::string& value, const Reason& reason) {
@@ -276,6 +325,10 @@ Result<void> LocalHost::record(const Reason& reason) { return ledger_->add(reaso
 
 Result<Host::StoreState> LocalHost::store_state(const std::string& path) {
   SEALIFT_ASSIGN(const auto where, real(path));
+  {
+    const std::lock_guard lock(stores_mutex_);
+    if (const auto open = stores_.find(path); open != stores_.end()) SEALIFT_TRY(open->second->sync());
+  }
   SEALIFT_ASSIGN(const auto pieces, read_stored_pieces(where));
   StoreState out{pieces.complete, {}};
   for (const auto& [offset, size] : pieces.pieces) out.frames.push_back(offset);
@@ -294,6 +347,7 @@ Result<std::shared_ptr<PayloadStore>> LocalHost::store(const std::string& path, 
 
 Result<void> LocalHost::store_write(const std::string& path, uint64_t total, uint64_t offset, const Digest& expected, ByteView data, const Reason& reason) {
   if (hash::sha256(data) != expected) return fail(ErrorCode::corrupt, "the bytes for offset {} of {} arrived damaged", offset, path);
+  if (!base::range_within(offset, data.size(), total)) return fail(ErrorCode::internal, "bytes beyond the end of {}", path);
   SEALIFT_ASSIGN(const auto known, stat(path));
   if (!known) SEALIFT_TRY(ledger_->add(reason, "store", path, "absent"));
   SEALIFT_ASSIGN(const auto open, store(path, total));

@@ -6,6 +6,8 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <chrono>
+#include <utility>
 
 #include "payload/base/checked.h"
 #include "payload/base/file.h"
@@ -96,37 +98,68 @@ Result<std::unique_ptr<PayloadStore>> PayloadStore::open(const std::string& payl
     const off_t whole = 24 + (size - 24) / 16 * 16;
     if (::ftruncate(out->state_.get(), whole) != 0 || ::lseek(out->state_.get(), whole, SEEK_SET) < 0) return fail_errno(errno, "open " + state_path(payload_path));
   }
+  SEALIFT_ASSIGN(out->syncer_, Thread::start([store = out.get()] { store->sync_now_and_then(); }));
   return out;
 }
 
 PayloadStore::~PayloadStore() {
-  const std::lock_guard lock(mutex_);
-  (void)sync();  // an orderly end keeps what came; a power cut loses at most kSyncBytes
+  {
+    const std::lock_guard lock(mutex_);
+    stop_ = true;
+    stopped_.notify_all();
+  }
+  syncer_.join();
+  (void)sync();  // an orderly end keeps what came; a power cut loses at most a second or kSyncBytes
+}
+
+// Whoever serves from the file sees the last pieces soon, also when nothing follows them.
+void PayloadStore::sync_now_and_then() {
+  std::unique_lock lock(mutex_);
+  while (!stopped_.wait_for(lock, std::chrono::seconds(1), [&] { return stop_; })) {
+    if (unsynced_.empty()) continue;
+    lock.unlock();
+    auto synced = sync();
+    lock.lock();
+    if (!synced) error_ = synced.error();
+  }
 }
 
 Result<void> PayloadStore::sync() {
-  if (unsynced_.empty()) return {};
+  const std::lock_guard syncing(sync_mutex_);
+  std::vector<std::pair<uint64_t, uint64_t>> pieces;
+  {
+    const std::lock_guard lock(mutex_);
+    pieces = std::exchange(unsynced_, {});
+    unsynced_bytes_ = 0;
+  }
+  if (pieces.empty()) return {};
   if (::fdatasync(data_.get()) != 0) return fail_errno(errno, "sync " + path_);
   base::ByteWriter records;
-  for (const auto& [offset, size] : unsynced_) records.bytes(record(offset, size));
+  for (const auto& [offset, size] : pieces) records.bytes(record(offset, size));
   SEALIFT_TRY(base::write_all(state_.get(), records.data()));
   if (::fdatasync(state_.get()) != 0) return fail_errno(errno, "sync " + state_path(path_));
-  unsynced_.clear();
-  unsynced_bytes_ = 0;
   return {};
 }
 
 Result<void> PayloadStore::write(uint64_t offset, ByteView data) {
   SEALIFT_TRY(base::pwrite_all(data_.get(), offset, data));
-  const std::lock_guard lock(mutex_);
-  unsynced_.emplace_back(offset, data.size());
-  unsynced_bytes_ += data.size();
-  return unsynced_bytes_ >= kSyncBytes ? sync() : Result<void>{};
+  {
+    const std::lock_guard lock(mutex_);
+    if (error_) return fail(*error_);
+    unsynced_.emplace_back(offset, data.size());
+    unsynced_bytes_ += data.size();
+    if (unsynced_bytes_ < kSyncBytes) return {};
+  }
+  return sync();
 }
 
 Result<void> PayloadStore::finish() {
-  const std::lock_guard lock(mutex_);
   SEALIFT_TRY(sync());
+  const std::lock_guard syncing(sync_mutex_);
+  {
+    const std::lock_guard lock(mutex_);
+    if (error_) return fail(*error_);
+  }
   if (::fsync(data_.get()) != 0) return fail_errno(errno, "sync " + path_);
   SEALIFT_TRY(base::write_all(state_.get(), record(UINT64_MAX, UINT64_MAX)));
   if (::fsync(state_.get()) != 0) return fail_errno(errno, "sync " + state_path(path_));

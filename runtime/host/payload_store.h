@@ -8,13 +8,16 @@
 // torn last record is ignored. Little-endian. The file of a finished payload is read-only.
 #pragma once
 
+#include <condition_variable>
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "payload/base/fd.h"
+#include "payload/base/thread.h"
 #include "runtime/host/host.h"
 
 namespace sealift::host {
@@ -36,18 +39,24 @@ class PayloadStore {
   static Result<std::unique_ptr<PayloadStore>> open(const std::string& payload_path, uint64_t total);
   ~PayloadStore();
   // Data is in the page cache after this; it counts as stored only after the next sync, which happens by itself every
-  // kSyncBytes and at finish().
+  // kSyncBytes, within a second of the last write, and at finish(). Any thread.
   Result<void> write(uint64_t offset, ByteView data);
+  Result<void> sync();
   Result<void> finish();
 
  private:
   explicit PayloadStore(std::string path) : path_(std::move(path)) {}
-  Result<void> sync();
+  void sync_now_and_then();
   std::string path_;
   base::Fd data_, state_;
+  std::mutex sync_mutex_;  // held by the one who syncs; taken before mutex_
   std::mutex mutex_;
+  std::condition_variable stopped_;
   std::vector<std::pair<uint64_t, uint64_t>> unsynced_;
   uint64_t unsynced_bytes_ = 0;
+  bool stop_ = false;
+  std::optional<Error> error_;  // of a sync in the background
+  Thread syncer_;
 };
 
 }  // namespace sealift::host

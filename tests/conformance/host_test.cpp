@@ -1,0 +1,446 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What every Host must do, run against LocalHost in a folder and against RemoteHost over a pipe to an agent that
+// serves such a LocalHost. A step can't tell them apart, and neither can this suite.
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <atomic>
+#include <catch2/catch_template_test_macros.hpp>
+#include <catch2/catch_test_macros.hpp>
+#include <filesystem>
+#include <fstream>
+
+#include "payload/base/fd.h"
+#include "payload/base/file.h"
+#include "payload/base/thread.h"
+#include "runtime/host/agent.h"
+#include "runtime/host/local_host.h"
+#include "runtime/host/remote_host.h"
+#include "tests/support/temporary_folder.h"
+
+using namespace sealift;
+using host::FileSpec;
+using host::FileType;
+using host::Reason;
+
+namespace {
+
+const Reason kReason{"step.one", "aa"};
+
+FileSpec own(uint32_t mode) { return {mode, ::geteuid(), ::getegid()}; }
+
+struct Local {
+  explicit Local(const std::string& root) {
+    auto opened = host::LocalHost::open(root, base::system_clock());
+    REQUIRE(opened);
+    host = std::move(*opened);
+  }
+  std::unique_ptr<host::Host> host;
+};
+
+// The agent's side runs in a thread of this program.
+struct Remote {
+  explicit Remote(const std::string& root) {
+    auto opened = host::LocalHost::open(root, base::system_clock());
+    REQUIRE(opened);
+    served = std::move(*opened);
+    auto up = base::make_pipe(), down = base::make_pipe();
+    REQUIRE(up);
+    REQUIRE(down);
+    to_agent = std::move(up->second);
+    agent_in = std::move(up->first);
+    from_agent = std::move(down->first);
+    agent_out = std::move(down->second);
+    auto started = Thread::start([this] {
+      host::AgentOptions options;
+      options.take_lock = false;
+      (void)host::serve_agent(agent_in.get(), agent_out.get(), *served, options);
+      agent_out.reset();
+    });
+    REQUIRE(started);
+    agent = std::move(*started);
+    source.emplace(from_agent.get());
+    sink.emplace(to_agent.get());
+    auto connected = host::RemoteHost::connect({*source, *sink, [this] { to_agent.reset(); }, nullptr}, base::system_clock());
+    REQUIRE(connected);
+    host = std::move(*connected);
+  }
+  ~Remote() {
+    host.reset();
+    agent.join();
+  }
+  base::Fd to_agent, from_agent, agent_in, agent_out;
+  std::optional<base::FdSource> source;
+  std::optional<base::FdSink> sink;
+  std::unique_ptr<host::LocalHost> served;
+  Thread agent;
+  std::unique_ptr<host::Host> host;
+};
+
+Result<void> write(host::Host& host, const std::string& path, std::string_view text, FileSpec spec = own(0644)) {
+  base::MemorySource source(base::as_bytes(text));
+  return host.write_atomic(path, spec, source, kReason);
+}
+
+std::string read(host::Host& host, const std::string& path) {
+  const auto bytes = host.read(path, 1 << 20);
+  REQUIRE(bytes);
+  REQUIRE(*bytes);
+  return std::string(base::as_text(**bytes));
+}
+
+class FailingSource final : public base::Source {
+ public:
+  Result<size_t> read(std::span<std::byte> buffer) override {
+    if (given_) return fail(ErrorCode::corrupt, "the source broke");
+    given_ = true;
+    std::ranges::fill(buffer.first(1000), std::byte{'x'});
+    return size_t{1000};
+  }
+
+ private:
+  bool given_ = false;
+};
+
+}  // namespace
+
+TEMPLATE_TEST_CASE("files", "", Local, Remote) {
+  const tests::TemporaryFolder root;
+  const TestType made(root.path());
+  host::Host& host = *made.host;
+
+  SECTION("what is absent is no error") {
+    CHECK_FALSE(*host.stat("/nothing"));
+    CHECK_FALSE(*host.read("/nothing", 100));
+    CHECK_FALSE(*host.digest("/nothing"));
+    CHECK(host.list("/nothing")->empty());
+    CHECK(host.remove("/nothing", kReason));
+    CHECK(host.ledger()->empty());  // and nothing was changed
+  }
+  SECTION("looking leaves no trace") {
+    (void)host.stat("/x");
+    (void)host.list("/");
+    (void)host.ledger();
+    (void)host.recorded("step");
+    (void)host.store_state("/payloads/p");
+    CHECK(root.empty());
+  }
+  SECTION("written whole, with its mode, and replaced") {
+    REQUIRE(write(host, "/file", "one", own(0640)));
+    CHECK(read(host, "/file") == "one");
+    const auto status = host.stat("/file");
+    REQUIRE(status);
+    REQUIRE(*status);
+    CHECK((*status)->type == FileType::regular);
+    CHECK((*status)->spec == own(0640));
+    CHECK((*status)->size == 3);
+    CHECK(**host.digest("/file") == hash::sha256(base::as_bytes("one")));
+    REQUIRE(write(host, "/file", "two", own(0600)));
+    CHECK(read(host, "/file") == "two");
+    CHECK((*host.stat("/file"))->spec == own(0600));
+    CHECK(*host.list("/") == std::vector<std::string>{"file", "var"});  // no temporary is left
+  }
+  SECTION("modes do not depend on the umask") {
+    const mode_t old = ::umask(0077);
+    CHECK(write(host, "/open", "x", own(0666)));
+    CHECK(host.make_directory("/wide", own(0777), kReason));
+    ::umask(old);
+    CHECK((*host.stat("/open"))->spec.mode == 0666);
+    CHECK((*host.stat("/wide"))->spec.mode == 0777);
+  }
+  SECTION("a source that breaks leaves what was there") {
+    REQUIRE(write(host, "/file", "old"));
+    FailingSource source;
+    const auto result = host.write_atomic("/file", own(0644), source, kReason);
+    REQUIRE_FALSE(result);
+    CHECK(result.error().code == ErrorCode::corrupt);
+    CHECK(read(host, "/file") == "old");
+  }
+  SECTION("more than the limit is an error, not a part") {
+    REQUIRE(write(host, "/file", "0123456789"));
+    CHECK(host.read("/file", 9).error().code == ErrorCode::limit_exceeded);
+    CHECK(host.read("/file", 10));
+  }
+  SECTION("large files pass under credit") {
+    Bytes large(size_t{20} << 20);
+    for (size_t i = 0; i < large.size(); ++i) large[i] = static_cast<std::byte>(i * 31 >> 7);
+    base::MemorySource source(large);
+    REQUIRE(host.write_atomic("/large", own(0644), source, kReason));
+    CHECK(**host.digest("/large") == hash::sha256(large));
+    CHECK(**host.read("/large", large.size()) == large);
+  }
+  SECTION("a folder that is missing") {
+    const auto result = write(host, "/no/such/file", "x");
+    REQUIRE_FALSE(result);
+    CHECK(result.error().code == ErrorCode::not_found);
+  }
+  SECTION("folders: made with their parents, corrected, not put over a file") {
+    REQUIRE(host.make_directory("/a/b/c", own(0700), kReason));
+    CHECK((*host.stat("/a/b/c"))->spec == own(0700));
+    CHECK((*host.stat("/a/b"))->spec.mode == 0755);
+    REQUIRE(host.make_directory("/a/b/c", own(0750), kReason));
+    CHECK((*host.stat("/a/b/c"))->spec == own(0750));
+    REQUIRE(write(host, "/file", "x"));
+    CHECK(host.make_directory("/file", own(0755), kReason).error().code == ErrorCode::already_exists);
+    REQUIRE(host.remove("/a/b/c", kReason));
+    CHECK_FALSE(*host.stat("/a/b/c"));
+    CHECK_FALSE(host.remove("/a", kReason));  // not empty
+  }
+  SECTION("links are looked at, not through") {
+    REQUIRE(host.make_symlink("/link", "target", kReason));
+    CHECK((*host.stat("/link"))->type == FileType::symlink);
+    CHECK((*host.stat("/link"))->link_target == "target");
+    REQUIRE(host.make_symlink("/link", "other", kReason));
+    CHECK((*host.stat("/link"))->link_target == "other");
+    CHECK_FALSE(*host.digest("/link"));
+  }
+  SECTION("paths that climb are refused") {
+    for (const auto* path : {"relative", "/a/../b", "/a//b", "", "/a/"}) {
+      INFO(path);
+      CHECK_FALSE(host.stat(path));
+      CHECK_FALSE(write(host, path, "x"));
+    }
+  }
+}
+
+TEMPLATE_TEST_CASE("commands", "", Local, Remote) {
+  const tests::TemporaryFolder root;
+  const TestType made(root.path());
+  host::Host& host = *made.host;
+
+  SECTION("streams, code, and exactly the environment that was named") {
+    const auto said = host.run({{"sh", "-c", "cat; echo err >&2; exit 9"}, {}, "/", {}}, {base::as_bytes("in"), {}, {}}, kReason, {});
+    REQUIRE(said);
+    CHECK(said->code == 9);
+    CHECK(said->output == "in");
+    CHECK(said->errors == "err\n");
+    const auto environment = host.query({{"env"}, {"X=1"}, "/", {}}, {}, {});
+    REQUIRE(environment);
+    CHECK(environment->output == "PATH=" + std::string(base::kChildPath) + "\nLC_ALL=C\nHOME=/root\nX=1\n");
+    CHECK(host.query({{"pwd"}, {}, "/tmp", {}}, {}, {})->output == "/tmp\n");
+  }
+  SECTION("output can be taken as it comes") {
+    std::string output, errors;
+    base::CommandIo io;
+    io.on_output = [&](ByteView data) { output += base::as_text(data); };
+    io.on_error_output = [&](ByteView data) { errors += base::as_text(data); };
+    const auto said = host.query({{"sh", "-c", "echo one; echo two >&2"}, {}, "/", {}}, io, {});
+    REQUIRE(said);
+    CHECK(output == "one\n");
+    CHECK(errors == "two\n");
+    CHECK(said->output.empty());
+  }
+  SECTION("a program that is not there") { CHECK(host.run({{"no-such-program"}, {}, "/", {}}, {}, kReason, {}).error().code == ErrorCode::not_found); }
+  SECTION("too much output") {
+    base::CommandIo io;
+    io.output_limit = 1000;
+    CHECK(host.query({{"sh", "-c", "yes | head -c 5000"}, {}, "/", {}}, io, {}).error().code == ErrorCode::limit_exceeded);
+  }
+  SECTION("a time limit") { CHECK(host.query({{"sleep", "30"}, {}, "/", Duration{300}}, {}, {}).error().code == ErrorCode::timeout); }
+  SECTION("cancelled") {
+    CancelSource cancel;
+    auto later = Thread::start([&] {
+      base::system_clock().sleep(Duration{300});
+      cancel.cancel();
+    });
+    CHECK(host.run({{"sleep", "30"}, {}, "/", {}}, {}, kReason, cancel.token()).error().code == ErrorCode::cancelled);
+  }
+  SECTION("many at once") {
+    std::atomic<int> good = 0;
+    base::parallel_for(40, 10, [&](size_t i) {
+      const std::string text = std::to_string(i);
+      const auto said = host.query({{"sh", "-c", "cat; echo -n ' '; cat /dev/null"}, {}, "/", {}}, {base::as_bytes(text), {}, {}}, {});
+      if (said && said->output == text + " ") ++good;
+    });
+    CHECK(good == 40);
+  }
+}
+
+TEMPLATE_TEST_CASE("the ledger", "", Local, Remote) {
+  const tests::TemporaryFolder root;
+  {
+    const TestType made(root.path());
+    host::Host& host = *made.host;
+    REQUIRE(write(host, "/file", "one"));
+    REQUIRE(write(host, "/file", "two"));
+    REQUIRE(host.run({{"true"}, {}, "/", {}}, {}, kReason, {}));
+    CHECK_FALSE(*host.recorded("step.one"));
+    REQUIRE(host.record(kReason));
+    CHECK(*host.recorded("step.one") == "aa");
+  }
+  {
+    const TestType again(root.path());  // another connection sees the same
+    host::Host& host = *again.host;
+    CHECK(*host.recorded("step.one") == "aa");
+    const auto entries = host.ledger();
+    REQUIRE(entries);
+    REQUIRE(entries->size() == 4);
+    CHECK((*entries)[0].before == "absent");
+    CHECK((*entries)[0].kind == "file");
+    CHECK((*entries)[0].target == "/file");
+    const auto digest = hash::sha256(base::as_bytes("one"));
+    CHECK((*entries)[1].before.contains(digest.text() + " kept"));
+    const std::string kept = root / ("var/lib/sealift/ledger/kept/" + digest.hex());
+    CHECK(base::read_text_file(kept, 100) == "one");
+    struct stat status{};
+    REQUIRE(::stat(kept.c_str(), &status) == 0);
+    CHECK((status.st_mode & 0777) == 0600);
+    REQUIRE(::stat((root / "var/lib/sealift/ledger").c_str(), &status) == 0);
+    CHECK((status.st_mode & 0777) == 0700);
+    CHECK((*entries)[2].target == "true");
+    CHECK((*entries)[3].kind == "completed");
+    for (size_t i = 0; i < entries->size(); ++i) CHECK((*entries)[i].sequence == i + 1);
+  }
+}
+
+TEST_CASE("a torn last line of the ledger is tolerated, a newer format is refused") {
+  const tests::TemporaryFolder root;
+  const std::string path = root / "var/lib/sealift/ledger/ledger.jsonl";
+  {
+    const Local made(root.path());
+    REQUIRE(made.host->record({"a", "1"}));
+    REQUIRE(made.host->record({"b", "2"}));
+  }
+  SECTION("torn at every byte of the last record") {
+    const auto whole = base::read_text_file(path, 1 << 20);
+    REQUIRE(whole);
+    const size_t last = whole->rfind('\n', whole->size() - 2) + 1;
+    for (size_t cut = last; cut < whole->size(); ++cut) {
+      std::ofstream(path, std::ios::trunc) << whole->substr(0, cut);
+      {
+        const Local made(root.path());
+        CHECK(*made.host->recorded("a") == "1");
+        if (cut + 1 < whole->size()) CHECK_FALSE(*made.host->recorded("b"));
+        REQUIRE(made.host->record({"c", "3"}));
+      }
+      const Local again(root.path());
+      CHECK(*again.host->recorded("c") == "3");
+      CHECK(*again.host->recorded("a") == "1");
+    }
+  }
+  SECTION("newer") {
+    std::ofstream(path, std::ios::trunc) << "{\"format\":2}\n";
+    const auto opened = host::LocalHost::open(root.path(), base::system_clock());
+    REQUIRE_FALSE(opened);
+    CHECK(opened.error().code == ErrorCode::unsupported_version);
+  }
+}
+
+TEMPLATE_TEST_CASE("the payload store", "", Local, Remote) {
+  const tests::TemporaryFolder root;
+  const std::string path = "/payloads/p.payload";
+  Bytes payload(100'000);
+  for (size_t i = 0; i < payload.size(); ++i) payload[i] = static_cast<std::byte>(i * 7);
+  const auto piece = [&](size_t offset, size_t size) { return ByteView(payload).subspan(offset, size); };
+  const auto put = [&](host::Host& host, size_t offset, size_t size) {
+    return host.store_write(path, payload.size(), offset, hash::sha256(piece(offset, size)), piece(offset, size), kReason);
+  };
+  {
+    const TestType made(root.path());
+    host::Host& host = *made.host;
+    REQUIRE(host.make_directory("/payloads", own(0755), kReason));
+    CHECK(host.store_state(path)->frames.empty());
+    REQUIRE(put(host, 60'000, 40'000));
+    REQUIRE(put(host, 0, 20'000));
+    CHECK(host.store_state(path)->frames == std::vector<uint64_t>{0, 60'000});
+    CHECK_FALSE(host.store_state(path)->complete);
+    SECTION("damaged bytes are refused and not counted") {
+      const auto result = host.store_write(path, payload.size(), 20'000, hash::sha256({}), piece(20'000, 10), kReason);
+      REQUIRE_FALSE(result);
+      CHECK(result.error().code == ErrorCode::corrupt);
+      CHECK(host.store_state(path)->frames.size() == 2);
+    }
+    SECTION("bytes beyond the end are refused") { CHECK_FALSE(host.store_write(path, 10, 5, hash::sha256(piece(0, 10)), piece(0, 10), kReason)); }
+    SECTION("what is there can be read by somebody else within moments") {
+      base::system_clock().sleep(Duration{1'500});
+      const auto pieces = host::read_stored_pieces(root.path() + path);
+      REQUIRE(pieces);
+      CHECK(pieces->covers(60'000, 40'000));
+      CHECK(pieces->covers(100, 500));
+      CHECK_FALSE(pieces->covers(19'999, 2));
+    }
+  }
+  const TestType again(root.path());  // resumed
+  host::Host& host = *again.host;
+  CHECK(host.store_state(path)->frames == std::vector<uint64_t>{0, 60'000});
+  REQUIRE(put(host, 20'000, 40'000));
+  REQUIRE(host.store_finish(path, kReason));
+  CHECK(host.store_state(path)->complete);
+  CHECK(**host.read(path, payload.size()) == payload);
+  CHECK(host.store_finish(path, kReason));  // again: nothing to do
+}
+
+TEMPLATE_TEST_CASE("facts and looks at the machine", "", Local, Remote) {
+  const tests::TemporaryFolder root;
+  const TestType made(root.path());
+  host::Host& host = *made.host;
+  const auto facts = host.facts();
+  REQUIRE(facts);
+  CHECK(facts->architecture == base::own_architecture());
+  CHECK(facts->cpus > 0);
+  CHECK(facts->memory_bytes > (uint64_t{64} << 20));
+  CHECK_FALSE(facts->kernel.empty());
+  CHECK_FALSE(facts->hostname.empty());
+  CHECK(std::ranges::any_of(facts->addresses, [](const auto& address) { return address.address == "127.0.0.1" && address.prefix == 8; }));
+  CHECK(facts->clock_ms > 1'600'000'000'000);
+  CHECK(std::ranges::contains(facts->filesystems, "proc"));
+  const auto space = host.disk("/not/there/yet");
+  REQUIRE(space);
+  CHECK(space->total_bytes >= space->free_bytes);
+  CHECK_FALSE(space->mount_point.empty());
+  CHECK(*host.can_execute_in("/not/there/yet"));
+  CHECK(root.empty());
+  CHECK(*host.sysctl("kernel.ostype") == "Linux");
+  CHECK_FALSE(*host.sysctl("kernel.no_such_key"));
+  CHECK_FALSE(host.sysctl("../../etc/passwd"));
+  CHECK_FALSE(host.sysctl("kernel/ostype"));
+  CHECK(host.try_feature("no such feature").error().code == ErrorCode::internal);
+}
+
+TEST_CASE("a listener is seen with its port") {
+  const tests::TemporaryFolder root;
+  const Local made(root.path());
+  const base::Fd fd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  REQUIRE(::listen(fd.get(), 1) == 0);  // binds to a free port of all addresses
+  const auto facts = made.host->facts();
+  REQUIRE(facts);
+  CHECK(std::ranges::any_of(facts->listeners, [](const auto& one) { return one.process == "conformance" && one.address == "0.0.0.0" && one.port != 0; }));
+}
+
+TEST_CASE("kernel features are tried without a trace") {
+  if (::geteuid() != 0) SKIP("needs root");
+  const tests::TemporaryFolder root;
+  const Local made(root.path());
+  for (const auto* feature : {"overlay", "nftables", "vxlan", "br_netfilter"}) {
+    const auto result = made.host->try_feature(feature);
+    REQUIRE(result);
+    INFO(feature << ": " << result->detail);
+    CHECK((result->works || !result->detail.empty()));  // a reason whenever it does not work
+  }
+  for (const auto& name : *made.host->list("/")) FAIL(name);
+}
+
+TEST_CASE("a connection that ends wakes every call with `unreachable`") {
+  const tests::TemporaryFolder root;
+  Remote made(root.path());
+  auto cutter = Thread::start([&] {
+    base::system_clock().sleep(Duration{300});
+    made.to_agent.reset();  // the agent ends, and with it its side of the pipe
+  });
+  const auto said = made.host->run({{"sleep", "30"}, {}, "/", {}}, {}, kReason, {});
+  REQUIRE_FALSE(said);
+  CHECK(said.error().code == ErrorCode::unreachable);
+  CHECK(made.host->stat("/x").error().code == ErrorCode::unreachable);
+}
+
+TEST_CASE("jobs need systemd, and say so") {
+  const tests::TemporaryFolder root;
+  const Local made(root.path());
+  if (::access("/run/systemd/system", F_OK) == 0) SKIP("covered by tests/e2e");
+  const auto result = made.host->run_job("sealift-test", {{"true"}, {}, "/", {}}, kReason, {});
+  REQUIRE_FALSE(result);
+  CHECK_FALSE(result.error().what.empty());
+}
