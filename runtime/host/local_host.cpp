@@ -238,8 +238,10 @@ Result<void> LocalHost::make_directory(const std::string& path, const FileSpec& 
   if (status && status->type != FileType::directory && status->type != FileType::symlink) return fail(ErrorCode::already_exists, "{} exists and is not a folder", path);
   if (!status) {
     const std::string parent = path.substr(0, path.rfind('/'));
-    SEALIFT_ASSIGN(const auto above, stat(parent.empty() ? "/" : parent));
-    if (!above) SEALIFT_TRY(make_directory(parent, {0755, spec.uid, spec.gid}, reason));
+    if (!parent.empty()) {
+      SEALIFT_ASSIGN(const auto above, stat(parent));
+      if (!above) SEALIFT_TRY(make_directory(parent, {0755, spec.uid, spec.gid}, reason));
+    }
     SEALIFT_TRY(ledger_->add(reason, "directory", path, "absent"));
     if (::mkdir(where.c_str(), 0700) != 0 && errno != EEXIST) return fail_errno(errno, "make folder " + path);
     return set_spec(path, where, spec);
