@@ -16,13 +16,19 @@ Result<std::shared_ptr<host::Host>> ConnectionPool::connection(const std::string
                                                                const CancelToken& cancel) {
   auto slot = entry(host);
   std::lock_guard lock(slot->mutex);
-  if (slot->current && slot->current.get() != broken) return slot->current;
+  const bool doubted = slot->doubted.exchange(false);
+  if (slot->current && slot->current.get() != broken && !doubted) return slot->current;
   SEALIFT_TRY(cancel.check());
   // What was unreachable may have been another host that the step spoke to: this one is asked before it is let go.
   if (slot->current && slot->current->stat("/")) return slot->current;
   slot->current.reset();  // the old connection ends before a new one asks for the host's lock
   SEALIFT_ASSIGN(slot->current, connect_(host, cancel));
   return slot->current;
+}
+
+void ConnectionPool::doubt_all() {
+  std::lock_guard lock(mutex_);
+  for (auto& [host, slot] : entries_) slot->doubted = true;
 }
 
 void ConnectionPool::adopt(const std::string& host, std::shared_ptr<host::Host> connection) {

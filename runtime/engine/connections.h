@@ -4,6 +4,7 @@
 // turned out dead; how a connection is made (SSH, agent, a fake) is the caller's.
 #pragma once
 
+#include <atomic>
 #include <functional>
 #include <map>
 #include <memory>
@@ -26,6 +27,9 @@ class HostConnections {
   // the current one and does not answer, it is replaced. Errors: what connecting gives; `unreachable` and `timeout` are worth another call. Any thread.
   virtual Result<std::shared_ptr<host::Host>> connection(const std::string& host, const host::Host* broken,
                                                          const CancelToken& cancel) = 0;
+  // Something was unreachable, and it is not known what: each connection is asked before it is handed out again.
+  // (A step may speak to other hosts than its own.)
+  virtual void doubt_all() {}
 };
 
 // Connects on first use with a function; one attempt at a time for each host, different hosts at once. Any thread.
@@ -36,6 +40,7 @@ class ConnectionPool final : public HostConnections {
 
   Result<std::shared_ptr<host::Host>> connection(const std::string& host, const host::Host* broken,
                                                  const CancelToken& cancel) override;
+  void doubt_all() override;
   // Hands over a connection that exists already (from preflight).
   void adopt(const std::string& host, std::shared_ptr<host::Host> connection);
   // Lets go of all connections; steps that still run keep theirs.
@@ -45,6 +50,7 @@ class ConnectionPool final : public HostConnections {
   struct Entry {
     std::mutex mutex;
     std::shared_ptr<host::Host> current;
+    std::atomic<bool> doubted = false;
   };
   std::shared_ptr<Entry> entry(const std::string& host);
 

@@ -165,6 +165,7 @@ StepResult Run::execute(const PlannedStep& planned, const CancelToken& cancel) {
     emit(events_, clock_, EventKind::message, Level::warning, planned.host, planned.step->id(),
          std::format("{}; trying again in {} s", error.text(), (wait->count() + 999) / 1000));
     attempts.wait(*wait);
+    if (error.code == ErrorCode::unreachable) connections_.doubt_all();
   }
 }
 

@@ -29,10 +29,16 @@ std::optional<Error> RunSummary::error() const {
     if (host.outcome != HostOutcome::delivered) left_out.push_back(host.host);
   }
   if (left_out.empty()) return std::nullopt;
+  const size_t count = left_out.size();
+  constexpr size_t kNamed = 10;  // each host's reason stands in the summary anyway
+  if (count > kNamed) {
+    left_out.resize(kNamed);
+    left_out.push_back(std::format("and {} more", count - kNamed));
+  }
   return Error{ErrorCode::partial,
                std::format("{} of {} hosts were not delivered: {}; solve what is reported for them and start the same "
                            "command again, the others are left as they are",
-                           left_out.size(), hosts.size(), base::join(left_out, ", ")),
+                           count, hosts.size(), base::join(left_out, ", ")),
                {}};
 }
 

@@ -65,16 +65,29 @@ Result<engine::StepState> InitStep::check(engine::StepContext& context) {
   if (!admin) return engine::StepState::needed;
   // A cluster is made once: other inputs later are not a reason to make another.
   SEALIFT_ASSIGN(const auto made, context.host.recorded(id()));
-  if (made) return engine::StepState::done;
-  // Without a ledger: kubeadm's last phase puts the add-ons in.
+  return made ? engine::StepState::done : engine::StepState::needed;
+}
+
+// kubeadm came to its end, whatever the ledger knows of it: its last phase puts the add-ons in.
+Result<bool> InitStep::stands(engine::StepContext& context) const {
+  SEALIFT_ASSIGN(const bool admin, exists(context.host, kAdminKubeconfig));
+  if (!admin) return false;
   const auto proxy = kubectl_object(context.host, {"--namespace=kube-system", "daemonset", "kube-proxy"}, context.cancel);
-  return proxy && *proxy ? engine::StepState::done : engine::StepState::needed;
+  return proxy && *proxy;
+}
+
+Result<void> InitStep::record(engine::StepContext& context) const {
+  // Read before anything else by later runs: another version's files must not come onto this host unasked.
+  SEALIFT_TRY(context.host.record({std::string(kVersionRecord), model_.base.kubernetes_version}));
+  return context.host.record(reason());
 }
 
 Result<void> InitStep::apply(engine::StepContext& context) {
   const std::string unit = "sealift-kubeadm-init";
   SEALIFT_ASSIGN(const bool pending, is_pending(context.host, unit));
   if (!pending) {
+    SEALIFT_ASSIGN(const bool there_already, stands(context));
+    if (there_already) return record(context);  // an earlier run died between the end of kubeadm and the ledger
     bool remains = false;
     for (const auto* path : {"/etc/kubernetes/manifests/kube-apiserver.yaml", "/etc/kubernetes/pki/ca.key", "/var/lib/etcd/member"}) {
       SEALIFT_ASSIGN(const bool there, exists(context.host, path));
@@ -87,9 +100,7 @@ Result<void> InitStep::apply(engine::StepContext& context) {
   base::Command command{{"kubeadm", "init", "--config", std::string(kInitConfiguration), "--skip-phases=show-join-command"}, {}, "/", kInitTimeout};
   for (auto& argument : kube::preflight_arguments(kubeadm_input(model_))) command.argv.push_back(std::move(argument));
   SEALIFT_TRY(checked_job(context, unit, command, reason()));
-  // Read before anything else by later runs: another version's files must not come onto this host unasked.
-  SEALIFT_TRY(context.host.record({std::string(kVersionRecord), model_.base.kubernetes_version}));
-  return context.host.record(reason());
+  return record(context);
 }
 
 ApiReadyStep::ApiReadyStep(const Model& model)
@@ -116,11 +127,21 @@ Result<engine::StepState> JoinStep::check(engine::StepContext& context) {
   SEALIFT_ASSIGN(const bool joined, exists(context.host, "/etc/kubernetes/kubelet.conf"));
   if (!joined) return engine::StepState::needed;
   SEALIFT_ASSIGN(const auto made, context.host.recorded(id()));
-  if (made) return engine::StepState::done;
-  // Without a ledger: kubeadm takes the bootstrap file away when the kubelet has its own.
+  return made ? engine::StepState::done : engine::StepState::needed;
+}
+
+// kubeadm came to its end, whatever the ledger knows of it: it takes the bootstrap file away when the kubelet has its own.
+Result<bool> JoinStep::stands(engine::StepContext& context) const {
+  SEALIFT_ASSIGN(const bool joined, exists(context.host, "/etc/kubernetes/kubelet.conf"));
   SEALIFT_ASSIGN(const bool bootstrap, exists(context.host, "/etc/kubernetes/bootstrap-kubelet.conf"));
   SEALIFT_ASSIGN(const auto kubelet, context.host.unit("kubelet.service"));
-  return !bootstrap && kubelet.active == "active" ? engine::StepState::done : engine::StepState::needed;
+  return joined && !bootstrap && kubelet.active == "active";
+}
+
+// The token goes with the record: what is recorded is never looked at again.
+Result<void> JoinStep::record(engine::StepContext& context) const {
+  SEALIFT_TRY(context.host.remove(std::string(kJoinConfiguration), reason()));
+  return context.host.record(reason());
 }
 
 Result<void> JoinStep::write_configuration(engine::StepContext& context) {
@@ -139,6 +160,8 @@ Result<void> JoinStep::apply(engine::StepContext& context) {
   const std::string unit = "sealift-kubeadm-join";
   SEALIFT_ASSIGN(const bool pending, is_pending(context.host, unit));
   if (!pending) {
+    SEALIFT_ASSIGN(const bool there_already, stands(context));
+    if (there_already) return record(context);  // an earlier run died between the end of kubeadm and the ledger
     bool remains = false;
     for (const auto* path : {"/etc/kubernetes/kubelet.conf", "/etc/kubernetes/bootstrap-kubelet.conf", "/etc/kubernetes/pki/ca.crt"}) {
       SEALIFT_ASSIGN(const bool there, exists(context.host, path));
@@ -154,11 +177,10 @@ Result<void> JoinStep::apply(engine::StepContext& context) {
   base::Command command{{"kubeadm", "join", "--config", std::string(kJoinConfiguration)}, {}, "/", kJoinTimeout};
   for (auto& argument : kube::preflight_arguments(kubeadm_input(model_))) command.argv.push_back(std::move(argument));
   auto joined = checked_job(context, unit, command, reason());
+  if (joined) return record(context);
   // The token goes in any case; a connection that is lost here leaves it to the next run, and to its 15 minutes.
-  auto removed = context.host.remove(std::string(kJoinConfiguration), reason());
-  if (!joined) return joined;
-  SEALIFT_TRY(removed);
-  return context.host.record(reason());
+  (void)context.host.remove(std::string(kJoinConfiguration), reason());
+  return joined;
 }
 
 }  // namespace sealift::steps

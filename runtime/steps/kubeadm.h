@@ -19,6 +19,8 @@ class InitStep final : public BasicStep {
   Result<void> apply(engine::StepContext& context) override;
 
  private:
+  Result<bool> stands(engine::StepContext& context) const;
+  Result<void> record(engine::StepContext& context) const;
   const Model& model_;
   std::string documents_;
 };
@@ -30,6 +32,8 @@ class JoinStep final : public BasicStep {
   Result<void> apply(engine::StepContext& context) override;
 
  private:
+  Result<bool> stands(engine::StepContext& context) const;
+  Result<void> record(engine::StepContext& context) const;
   Result<void> write_configuration(engine::StepContext& context);
   const Model& model_;
   const Node& node_;

@@ -19,7 +19,7 @@ std::string parent(const std::string& path) {
 }  // namespace
 
 FakeMachine::FakeMachine(std::string name) : name_(std::move(name)) {
-  for (const char* folder : {"/etc", "/run", "/usr", "/usr/local", "/usr/local/bin", "/usr/local/lib", "/var", "/var/lib", "/opt", "/tmp", "/root"}) {
+  for (const char* folder : {"/etc", "/etc/modules-load.d", "/etc/sysctl.d", "/etc/systemd", "/etc/systemd/system", "/run", "/usr", "/usr/local", "/usr/local/bin", "/usr/local/lib", "/var", "/var/lib", "/opt", "/tmp", "/root"}) {
     world.files[folder] = File{host::FileType::directory, {0755, 0, 0}, {}, {}};
   }
   facts.hostname = name_;
@@ -85,6 +85,8 @@ Result<std::unique_ptr<host::Host>> connect_fake(FakeMachine& machine) {
 FakeHost::FakeHost(FakeMachine& machine) : machine_(machine) {
   std::lock_guard guard(machine_.mutex_);
   generation_ = machine_.generation_;
+  // The agent makes it for its lock.
+  machine_.world.files.try_emplace("/run/sealift", FakeMachine::File{host::FileType::directory, {0755, 0, 0}, {}, {}});
 }
 
 std::unexpected<Error> FakeHost::gone() const { return fail(ErrorCode::unreachable, "{}: the connection is gone", machine_.name()); }
@@ -144,6 +146,9 @@ Result<host::Facts> FakeHost::facts() {
 Result<std::optional<host::FileStatus>> FakeHost::stat(const std::string& path) {
   using Out = std::optional<host::FileStatus>;
   return look<Out>([&]() -> Result<Out> {
+    for (const auto& [unit, status] : machine_.jobs_) {  // results that nobody has taken yet
+      if (path == "/run/sealift/jobs/" + unit + "/result.json") return Out{host::FileStatus{}};
+    }
     auto found = machine_.world.files.find(path);
     if (found == machine_.world.files.end()) {
       auto store = machine_.world.stores.find(path);
@@ -306,8 +311,7 @@ Result<base::ExitStatus> FakeHost::run_job(const std::string& unit_name, const b
   std::lock_guard guard(machine_.mutex_);
   auto out = change<base::ExitStatus>("job", unit_name + ": " + command.text(), reason, [&]() -> Result<base::ExitStatus> {
     SEALIFT_TRY(cancel.check());
-    auto ended = machine_.jobs_.find(unit_name);
-    if (ended != machine_.jobs_.end()) return ended->second;
+    if (auto ended = machine_.jobs_.find(unit_name); ended != machine_.jobs_.end()) return ended->second;
     auto program = machine_.programs.find(last_part(command.argv.front()));
     if (program == machine_.programs.end()) return fail(ErrorCode::not_found, "{}: no such program", command.argv.front());
     SEALIFT_ASSIGN(base::ExitStatus status, program->second(machine_, command, base::CommandIo{}));
