@@ -55,7 +55,8 @@ class PayloadWriter {
   // What contents names must have been added (else not_found). Empty fields are filled in: created_by, bases (from
   // add_base) and compressors.
   // Writes contents, index, trailer; with a stub of `launch` architecture in contents the result is an artifact
-  // (padded to kPayloadOffset, mode 0755), else a bare payload (0644). Re-reads and verifies, then renames.
+  // (padded to kPayloadOffset, mode 0755), else a bare payload (0644). Re-reads and verifies, then renames. Once: the
+  // spool is given back while it is copied. Progress events have step "write" and "verify", in bytes.
   Result<Summary> finish(format::Contents contents, std::optional<Architecture> launch, base::EventSink& events);
 
  private:
