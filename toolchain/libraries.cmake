@@ -25,7 +25,7 @@ sealift_library(packer/cli DEPS payload/base payload/distribution payload/format
 sealift_library(runtime/config DEPS payload/base payload/yaml payload/json payload/image payload/format)
 sealift_library(runtime/ssh DEPS payload/base payload/hash THIRD_PARTY libssh)
 sealift_library(runtime/host DEPS payload/base payload/hash payload/codec payload/json payload/format runtime/config runtime/ssh)
-sealift_library(runtime/engine DEPS payload/base payload/hash payload/json)
+sealift_library(runtime/engine DEPS payload/base payload/hash payload/json runtime/host)
 sealift_library(runtime/node DEPS payload/base payload/hash payload/trust payload/json payload/image payload/http payload/distribution payload/format runtime/host)
 sealift_library(runtime/kube DEPS payload/base payload/hash payload/yaml payload/json payload/image payload/format runtime/config runtime/host)
 sealift_library(runtime/checks DEPS payload/base payload/hash payload/image payload/format runtime/config runtime/host runtime/kube)
