@@ -11,7 +11,7 @@ namespace sealift::host {
 namespace {
 
 constexpr unsigned kAtOnce = 8;
-constexpr int kAttempts = 3;
+constexpr int kAttempts = 2;
 constexpr Duration kHelloPatience{60'000};
 
 bool worth_a_retry(ErrorCode code) { return code == ErrorCode::unreachable || code == ErrorCode::timeout; }

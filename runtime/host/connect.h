@@ -46,7 +46,7 @@ struct Connected {
 };
 
 // Errors: those of ssh::Session, land_agent and RemoteHost. `unreachable` and `timeout` before the login are tried
-// three times (MaxStartups). Any thread.
+// twice. Any thread.
 Result<Connected> connect_host(const config::HostConfig& config, const HostSecrets& secrets, const ConnectOptions& options, EventSink& events, Clock& clock,
                                const CancelToken& cancel);
 

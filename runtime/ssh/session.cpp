@@ -3,6 +3,7 @@
 
 #include <poll.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdlib>
 #include <mutex>
@@ -31,8 +32,9 @@ Error connection_error(ssh_session session, const Target& target) {
 }
 
 // A connection up to the point where the host has proved its key.
-Result<SessionHandle> exchange_keys(const Target& target, const std::string& algorithms, const Limit& limit) {
+Result<SessionHandle> exchange_once(const Target& target, const std::string& algorithms, const Limit& limit, bool& connected) {
   SEALIFT_ASSIGN(auto socket, connect_socket(target.address, target.port, limit));
+  connected = true;
   SessionHandle session(ssh_new());
   if (!session) return fail(ErrorCode::internal, "no memory for an SSH session");
   const int no = 0;
@@ -49,6 +51,21 @@ Result<SessionHandle> exchange_keys(const Target& target, const std::string& alg
   SEALIFT_ASSIGN(const int result, drive(session.get(), SSH_AGAIN, limit, "the SSH handshake with " + name_of(target), [&] { return ssh_connect(session.get()); }));
   if (result != SSH_OK) return fail(connection_error(session.get(), target));
   return session;
+}
+
+// A server that drops a connection before the login has too many of them right now (MaxStartups): it is asked again
+// within the time limit. Nothing else is tried twice here.
+Result<SessionHandle> exchange_keys(const Target& target, const std::string& algorithms, const Limit& limit) {
+  for (int attempt = 1;; ++attempt) {
+    bool connected = false;
+    auto session = exchange_once(target, algorithms, limit, connected);
+    const Duration wait = std::min(Duration{400} * attempt, Duration{2'000});
+    if (session || !connected || session.error().code != ErrorCode::unreachable || limit.clock.monotonic() + wait > limit.end) return session;
+    for (Duration waited{0}; waited < wait; waited += Duration{100}) {
+      SEALIFT_TRY(limit.cancel.check());
+      limit.clock.sleep(Duration{100});
+    }
+  }
 }
 
 Result<KeyHandle> shown_key(ssh_session session) {
