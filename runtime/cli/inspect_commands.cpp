@@ -106,32 +106,35 @@ void print_info(const Artifact& artifact, bool json, ui::Output out) {
 void print_list(const Artifact& artifact, bool json, ui::Output out) {
   const Contents& contents = artifact.reader->contents();
   if (json) return out.line(format::to_json(contents));
-  out.line(std::format("applications ({})", contents.apps.size()));
+  std::string text;  // written at once: there may be thousands of lines
+  const auto line = [&](const std::string& written) { text += written + "\n"; };
+  line(std::format("applications ({})", contents.apps.size()));
   size_t width = widest(contents.apps, [](const auto& app) { return app.name; });
   for (const auto& app : contents.apps) {
-    std::string line = std::format("  {:<{}}  {}", app.name, width, format::name(app.kind));
-    if (!app.version.empty()) line += " " + app.version;
-    if (app.is_network) line += ", network";
-    if (!app.needs.empty()) line += ", needs " + base::join(app.needs, ", ");
-    out.line(line);
+    std::string about = std::format("  {:<{}}  {}", app.name, width, format::name(app.kind));
+    if (!app.version.empty()) about += " " + app.version;
+    if (app.is_network) about += ", network";
+    if (!app.needs.empty()) about += ", needs " + base::join(app.needs, ", ");
+    line(about);
   }
-  out.line(std::format("images ({})", contents.images.size()));
+  line(std::format("images ({})", contents.images.size()));
   width = widest(contents.images, [](const auto& image) { return image.name; });
   for (const Image& image : contents.images) {
-    out.line(std::format("  {:<{}}  {:>9}  {}", image.name, width, base::human_bytes(bytes_of(image)), platforms_of(image)));
+    line(std::format("  {:<{}}  {:>9}  {}", image.name, width, base::human_bytes(bytes_of(image)), platforms_of(image)));
   }
-  out.line(std::format("files for hosts ({})", contents.host_files.size()));
+  line(std::format("files for hosts ({})", contents.host_files.size()));
   width = widest(contents.host_files, [](const auto& file) { return file.destination; });
   for (const auto& file : contents.host_files) {
-    out.line(std::format("  {:<{}}  {:04o}  {}{}  from {}", file.destination, width, file.mode, format::name(file.role),
-                         file.architecture ? ", " + std::string(base::name(*file.architecture)) : "", file.source));
+    line(std::format("  {:<{}}  {:04o}  {}{}  from {}", file.destination, width, file.mode, format::name(file.role),
+                     file.architecture ? ", " + std::string(base::name(*file.architecture)) : "", file.source));
   }
-  out.line(std::format("files ({})", contents.tree.size()));
+  line(std::format("files ({})", contents.tree.size()));
   width = 0;
   for (const auto& [path, file] : contents.tree) width = std::max(width, path.size());
   for (const auto& [path, file] : contents.tree) {
-    out.line(std::format("  {:<{}}  {:>9}  {:04o}", path, width, base::human_bytes(file.object.size), file.mode));
+    line(std::format("  {:<{}}  {:>9}  {:04o}", path, width, base::human_bytes(file.object.size), file.mode));
   }
+  out.write(text);
 }
 
 Result<void> verify_artifact(const Artifact& artifact, bool json, ui::Output out, ui::Output progress, const CancelToken& cancel) {
