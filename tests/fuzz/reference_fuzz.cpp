@@ -14,6 +14,6 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const auto again = parse_reference(reference->text());
   if (!again || !(*again == *reference)) std::abort();
   const std::string name = reference->text();
-  if (name.contains("..") || name.contains("//") || name.find_first_of(" %?#\\\"'\n\r\t") != std::string::npos) std::abort();
+  if (reference->name().contains("..") || name.contains("//") || reference->tag.starts_with('.') || name.find_first_of(" %?#\\\"'\n\r\t") != std::string::npos) std::abort();
   return 0;
 }
