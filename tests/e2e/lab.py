@@ -1,0 +1,153 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Test hosts, artifacts and clusters as the e2e tests see them."""
+import dataclasses
+import json
+import os
+import pathlib
+import shutil
+import socket
+import subprocess
+import time
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+OUT = ROOT / 'out'
+ARTIFACT = OUT / 'demo.run'
+LAB_TOML = "version = 3\n[plugins.'io.containerd.cri.v1.runtime']\n  restrict_oom_score_adj = true\n"
+
+
+class Lab:
+    """One switch and its hosts. Each test module has its own, with its own network."""
+
+    def __init__(self, name, number):
+        self.env = dict(os.environ, SEALIFT_LAB=name, SEALIFT_LAB_NET=f'10.{80 + number}.0', SEALIFT_LAB_PREFIX=str(number))
+        self.command = str(ROOT / 'tests/hosts/hosts')
+
+    def run(self, *arguments, check=True, timeout=180):
+        done = subprocess.run([self.command, *arguments], env=self.env, capture_output=True, text=True, timeout=timeout, stdin=subprocess.DEVNULL)
+        if check and done.returncode != 0:
+            raise AssertionError(f'hosts {" ".join(arguments)}: {done.returncode}\n{done.stdout}{done.stderr}')
+        return done
+
+    def up(self, *names):
+        self.run('create', *names)
+        self.run('start', *names)
+
+    def ip(self, name):
+        return self.run('ip', name).stdout.strip()
+
+    def fingerprint(self, name):
+        return self.run('fingerprint', name).stdout.strip()
+
+    def key(self):
+        return self.run('key').stdout.strip()
+
+    def inside(self, name, script, check=True):
+        """Runs a shell script on a host, without ssh."""
+        return self.run('exec', name, 'sh', '-c', script, check=check).stdout
+
+    def kubectl(self, name, arguments, check=True):
+        return self.inside(name, f'kubectl --kubeconfig /etc/kubernetes/admin.conf {arguments}', check)
+
+    def close(self):
+        self.run('purge_lab', check=False)
+
+
+@dataclasses.dataclass
+class Run:
+    code: int
+    output: str
+    events: list
+
+
+class Site:
+    """A cluster.yaml for hosts of a lab, and the commands of delivery.run against it."""
+
+    def __init__(self, lab, folder, workers=(), control_plane='cp1', artifact=ARTIFACT, ssh=None, extra=''):
+        self.lab, self.folder, self.artifact = lab, pathlib.Path(folder), pathlib.Path(artifact)
+        self.names = [control_plane, *workers]
+        self.folder.mkdir(parents=True, exist_ok=True)
+        (self.folder / 'lab.toml').write_text(LAB_TOML)
+        hosts = [{'address': lab.ip(name), 'name': name, 'role': 'worker' if name in workers else 'control-plane', 'hostKey': lab.fingerprint(name)}
+                 for name in self.names]
+        self.cluster = {
+            'apiVersion': 'sealift.dev/v1', 'kind': 'Cluster', 'metadata': {'name': 'e2e'},
+            'spec': {'ssh': ssh or {'user': 'root', 'keyPath': lab.key()}, 'hosts': hosts,
+                     'files': [{'src': 'lab.toml', 'dest': '/etc/containerd/conf.d/lab.toml'}]},
+        }
+        self.extra = extra
+        self.config = self.folder / 'cluster.yaml'
+        self.state = self.folder / 'state'
+        self.write()
+
+    def write(self):
+        proxy = {'apiVersion': 'kubeproxy.config.k8s.io/v1alpha1', 'kind': 'KubeProxyConfiguration', 'conntrack': {'maxPerCore': 0, 'min': 0}}
+        self.config.write_text(json.dumps(self.cluster, indent=1) + '\n---\n' + json.dumps(proxy) + '\n' + self.extra)
+
+    def start(self, *arguments, env=None):
+        command = [str(self.artifact), *arguments, '--config', str(self.config), '--state', str(self.state)]
+        return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, text=True, env=env)
+
+    def run(self, *arguments, timeout=420, env=None):
+        process = self.start(*arguments, env=env)
+        try:
+            output, _ = process.communicate(timeout=timeout)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            output, _ = process.communicate()
+            raise AssertionError(f'{arguments} did not end within {timeout} s:\n{output}') from None
+        events = []
+        for line in output.splitlines():
+            if line.startswith('{'):
+                events.append(json.loads(line))
+        return Run(process.returncode, output, events)
+
+    def deliver(self, *arguments, **options):
+        done = self.run(*arguments, **options)
+        assert done.code == 0, done.output
+        return done
+
+
+def http_get(address, port, timeout=5):
+    """The status line and body of a GET; raises OSError."""
+    with socket.create_connection((address, port), timeout=timeout) as connection:
+        connection.sendall(b'GET / HTTP/1.0\r\nHost: test\r\n\r\n')
+        data = b''
+        while piece := connection.recv(65536):
+            data += piece
+    head, _, body = data.partition(b'\r\n\r\n')
+    return head.split(b'\r\n')[0].decode(), body.decode(errors='replace')
+
+
+def wait_for(what, seconds, probe):
+    """Polls until `probe` gives something true; its last answer or exception stands in the failure."""
+    end, last = time.monotonic() + seconds, None
+    while time.monotonic() < end:
+        try:
+            last = probe()
+            if last:
+                return last
+        except (OSError, AssertionError, subprocess.SubprocessError) as error:
+            last = error
+        time.sleep(0.5)
+    raise AssertionError(f'{what}: not within {seconds} s; last: {last}')
+
+
+# What a second run must leave alone: configuration, programs, units.
+TREES = '/etc /usr/local /opt /var/lib/kubelet/config.yaml /var/lib/kubelet/kubeadm-flags.env'
+
+
+def tree_hash(lab, name):
+    return lab.inside(name, f'find {TREES} -xdev -type f -exec sha256sum {{}} + | sort | sha256sum; find {TREES} -xdev -printf "%p %m %u %g %l\\n" | sort | sha256sum; '
+                            'systemctl list-unit-files --no-legend --state=enabled | sort | sha256sum; sha256sum /var/lib/sealift/ledger/ledger.jsonl')
+
+
+def damaged_copy(artifact, folder, offset):
+    """A copy with one byte changed."""
+    copy = pathlib.Path(folder) / 'damaged.run'
+    shutil.copy(artifact, copy)
+    with open(copy, 'r+b') as f:
+        f.seek(offset)
+        byte = f.read(1)
+        f.seek(offset)
+        f.write(bytes([byte[0] ^ 1]))
+    return copy

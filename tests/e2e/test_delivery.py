@@ -1,0 +1,124 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One control plane and two workers from nothing to the applications' answers, and what the operator meets later."""
+import json
+import shutil
+import time
+
+import pytest
+
+from lab import Site, http_get, tree_hash, wait_for
+
+LAB = 2
+HOSTS = ('cp1', 'w1', 'w2')
+
+
+@pytest.fixture(scope='module')
+def site(lab, tmp_path_factory, artifact):
+    lab.up(*HOSTS)
+    folder = tmp_path_factory.mktemp('site')
+    copy = folder / 'delivery.run'
+    shutil.copy(artifact, copy)
+    site = Site(lab, folder, workers=('w1', 'w2'), artifact=copy)
+    site.cluster['spec']['hosts'][1]['labels'] = {'zone': 'a'}
+    site.cluster['spec']['hosts'][2]['taints'] = ['spare=yes:PreferNoSchedule']
+    site.write()
+    return site
+
+
+def answers_everywhere(lab):
+    for name in HOSTS:
+        status, _ = http_get(lab.ip(name), 30080)
+        assert ' 200 ' in status, f'{name}: {status}'
+        _, body = http_get(lab.ip(name), 30081)
+        assert 'hello' in body, f'{name}: {body}'
+    return True
+
+
+def test_plan_changes_nothing(site, lab):
+    before = [lab.inside(name, 'find / -xdev -path /proc -prune -o -path /run -prune -o -path /var/log -prune -o -path /tmp -prune -o -type f -newer /etc/hostname -print | sort') for name in HOSTS]
+    planned = site.run('plan')
+    assert planned.code == 0, planned.output
+    assert 'kubeadm init' in planned.output and 'kubeadm join' in planned.output
+    after = [lab.inside(name, 'find / -xdev -path /proc -prune -o -path /run -prune -o -path /var/log -prune -o -path /tmp -prune -o -type f -newer /etc/hostname -print | sort') for name in HOSTS]
+    ignored = ('/var/lib/systemd', '/etc/machine-id', '/root/.', '/var/lib/private', '/var/lib/dbus')
+    for was, now in zip(before, after):
+        new = [path for path in set(now.split()) - set(was.split()) if not path.startswith(ignored)]
+        assert new == []
+
+
+def test_from_nothing(site, lab):
+    done = site.deliver()
+    assert 'delivered: 3 hosts' in done.output
+    answers_everywhere(lab)
+    nodes = json.loads(lab.kubectl('cp1', 'get nodes -o json'))['items']
+    assert sorted(node['metadata']['name'] for node in nodes) == sorted(HOSTS)
+    by_name = {node['metadata']['name']: node for node in nodes}
+    assert by_name['w1']['metadata']['labels']['zone'] == 'a'
+    assert any(taint['key'] == 'spare' for taint in by_name['w2']['spec']['taints'])
+    assert any('control-plane' in taint['key'] for taint in by_name['cp1']['spec']['taints'])
+
+
+def test_names_are_unchanged(lab):
+    pods = json.loads(lab.kubectl('cp1', 'get pods -A -o json'))['items']
+    images = {container['image'] for pod in pods for container in pod['spec']['containers']}
+    assert 'docker.io/library/nginx:1.22' in images and 'quay.io/example/echo:1.0' in images
+    assert all(not image.startswith(('127.0.0.1', 'localhost', '10.')) for image in images)
+    # by tag and digest together, under the original name
+    digest = lab.inside('cp1', "ctr -n k8s.io images ls name==registry.k8s.io/pause:3.10.1 | tail -1 | tr -s ' ' | cut -d' ' -f3").strip()
+    assert digest.startswith('sha256:')
+    lab.inside('w1', f'ctr -n k8s.io images pull --hosts-dir /etc/containerd/certs.d registry.k8s.io/pause:3.10.1@{digest}')
+
+
+def test_what_is_not_packed_is_refused_with_its_name(lab):
+    done = lab.run('exec', 'w1', 'ctr', '-n', 'k8s.io', 'images', 'pull', '--hosts-dir', '/etc/containerd/certs.d', 'quay.io/library/nginx:1.22', check=False)
+    assert done.returncode != 0 and 'not found' in done.stdout + done.stderr
+    # the same path of another registry stays apart
+    answer = lab.inside('w1', "bash -c 'exec 3<>/dev/tcp/127.0.0.1/5000; printf \"GET /v2/library/nginx/manifests/1.22?ns=quay.io HTTP/1.0\\r\\n\\r\\n\" >&3; cat <&3'")
+    assert '404' in answer and 'is not in artifact shop 1.0' in answer
+    without_ns = lab.inside('w1', "bash -c 'exec 3<>/dev/tcp/127.0.0.1/5000; printf \"GET /v2/library/nginx/manifests/1.22 HTTP/1.0\\r\\n\\r\\n\" >&3; cat <&3'")
+    assert '400' in without_ns and '401' not in without_ns
+
+
+def test_second_run_changes_nothing(site, lab):
+    before = [tree_hash(lab, name) for name in HOSTS]
+    done = site.deliver()
+    assert 'nothing to do' in done.output
+    assert [tree_hash(lab, name) for name in HOSTS] == before
+
+
+def test_from_another_machine_without_a_journal(site, lab):
+    before = [tree_hash(lab, name) for name in HOSTS]
+    shutil.rmtree(site.state)
+    done = site.deliver()
+    assert 'nothing to do' in done.output
+    assert [tree_hash(lab, name) for name in HOSTS] == before
+
+
+def test_status_and_kubeconfig(site, lab):
+    status = site.run('status')
+    assert status.code == 0, status.output
+    assert status.output.count('Ready') >= 6 and 'NotReady' not in status.output
+    kubeconfig = site.run('kubeconfig')
+    assert kubeconfig.code == 0
+    assert f'https://{lab.ip("cp1")}:6443' in kubeconfig.output
+
+
+def test_no_secret_lies_around(lab):
+    for name in HOSTS:
+        tokens = lab.inside(name, r"grep -rEl '[a-z0-9]{6}\.[a-z0-9]{16}' /etc/sealift /var/lib/sealift /run/sealift 2>/dev/null || true")
+        assert tokens == ''
+        world = lab.inside(name, 'find /etc/sealift/pki -name "*.key" -perm /077')
+        assert world == ''
+    assert lab.inside('w1', 'ls /etc/sealift/pki').split() == ['ca.crt', 'node.crt', 'node.key']
+
+
+def test_it_lives_on_without_launch_machine_and_artifact(site, lab):
+    site.artifact.unlink()
+    for name in ('w1', 'w2'):
+        lab.inside(name, 'for i in $(ctr -n k8s.io images ls -q | grep -E "nginx|echo|redis"); do ctr -n k8s.io images rm $i; done')
+    lab.kubectl('cp1', 'delete pods --all --wait=false')
+    time.sleep(2)
+    lab.run('kill', '--all')
+    for name in ('w2', 'cp1', 'w1'):
+        lab.run('start', name)
+    wait_for('every host answers again', 300, lambda: answers_everywhere(lab))

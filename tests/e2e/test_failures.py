@@ -1,0 +1,141 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What goes wrong at sites: refusals before anything is touched, kills in the middle, hosts that are not there."""
+import os
+import random
+import shutil
+import signal
+import subprocess
+import time
+
+import pytest
+
+from lab import ARTIFACT, Site, damaged_copy, http_get, wait_for
+
+LAB = 3
+KILLS = int(os.environ.get('SEALIFT_KILLS', '8'))
+
+
+@pytest.fixture(scope='module')
+def hosts(lab):
+    lab.up('cp1', 'w1')
+    return lab
+
+
+@pytest.fixture
+def site(hosts, tmp_path):
+    return Site(hosts, tmp_path, workers=('w1',))
+
+
+def untouched(lab):
+    for name in ('cp1', 'w1'):
+        assert lab.inside(name, 'ls -d /etc/sealift /var/lib/sealift /usr/local/lib/sealift 2>/dev/null || true') == ''
+
+
+def test_wrong_password_is_refused(site, hosts):
+    site.cluster['spec']['ssh'] = {'user': 'admin', 'password': {'env': 'PASSWORD'}}
+    site.write()
+    done = site.run(env=dict(os.environ, PASSWORD='not-the-password'))
+    assert done.code == 9, done.output
+    assert 'not-the-password' not in done.output
+    untouched(hosts)
+
+
+def test_changed_host_key_is_refused(site, hosts):
+    site.cluster['spec']['hosts'][1]['hostKey'] = 'SHA256:' + 'A' * 43
+    site.write()
+    done = site.run()
+    assert done.code == 9 and 'host key' in done.output, done.output
+    untouched(hosts)
+
+
+def test_unknown_host_key_is_refused(site, hosts):
+    del site.cluster['spec']['hosts'][0]['hostKey']
+    site.write()
+    done = site.run()
+    assert done.code == 9 and '--accept-new-host-keys' in done.output, done.output
+    untouched(hosts)
+
+
+def test_ten_mistakes_are_told_at_once(site, hosts):
+    site.config.write_text('''apiVersion: sealift.dev/v1
+kind: Cluster
+metadata: {nam: x}
+spec:
+  ssh: {user: root, prot: 22, password: secret}
+  hosts:
+  - {address: 10.83.0.11, role: master}
+  - {address: "10.83.0.300 x", role: worker}
+  - {addresses: "10.83.0.[9-2]", role: worker}
+  - {address: 10.83.0.12, role: worker, nodeIP: 10.9.9.9}
+  network: {pods: 10.244.0.0, services: 10.96.0.0/12}
+  api: {port: 99999}
+  regstry: {port: 5000}
+''')
+    done = site.run()
+    assert done.code in (3, 4), done.output
+    for line in (3, 5, 7, 8, 9, 10, 11, 12, 13):
+        assert f'cluster.yaml:{line}:' in done.output, (line, done.output)
+    assert 'did you mean' in done.output and 'secret' not in done.output.replace('secrets', '')
+    untouched(hosts)
+
+
+def test_damaged_artifact_is_named(tmp_path):
+    size = ARTIFACT.stat().st_size
+    copy = damaged_copy(ARTIFACT, tmp_path, 16 * 1024 * 1024 + (size - 16 * 1024 * 1024) // 3)
+    done = subprocess.run([str(copy), 'verify'], capture_output=True, text=True, timeout=120)
+    assert done.returncode == 5, done.stdout + done.stderr
+    assert 'offset' in done.stdout + done.stderr
+
+
+def test_unreachable_control_plane_ends_the_run(site, hosts):
+    hosts.run('cut', 'cp1')
+    try:
+        done = site.run(timeout=180)
+        assert done.code == 8, done.output
+        assert hosts.inside('w1', 'ls -d /etc/sealift 2>/dev/null || true') == ''
+    finally:
+        hosts.run('heal', 'cp1')
+
+
+def test_kills_at_any_moment_then_the_same_command(hosts, tmp_path):
+    """The launch program is killed at random moments; the same command, sometimes from another machine, finishes."""
+    seed = int(os.environ.get('SEALIFT_SEED', random.SystemRandom().randrange(1 << 32)))
+    print(f'SEALIFT_SEED={seed}')
+    chance = random.Random(seed)
+    site = Site(hosts, tmp_path / 'site', workers=('w1',))
+    for _ in range(KILLS):
+        process = site.start()
+        time.sleep(chance.uniform(0.5, 12))
+        if process.poll() is None:
+            process.send_signal(signal.SIGKILL)
+        process.communicate()
+        if chance.random() < 0.3:
+            shutil.rmtree(site.state, ignore_errors=True)
+    done = site.run()
+    assert done.code == 0, f'seed {seed}\n{done.output}'
+    wait_for('the application answers', 60, lambda: ' 200 ' in http_get(hosts.ip('w1'), 30080)[0])
+    again = site.deliver()
+    assert 'nothing to do' in again.output, again.output
+
+
+def test_second_operator_is_told(site, hosts):
+    first = site.start('--verbose')
+    time.sleep(0.6)
+    other = Site(hosts, site.folder / 'other', workers=('w1',))
+    second = other.run()
+    first.communicate(timeout=120)
+    # whoever came first works; the other hears of it, or finds nothing to do when the first has ended already
+    assert second.code in (0, 10), second.output
+    if second.code == 10:
+        assert 'worked on by' in second.output
+
+
+def test_dead_worker_is_set_aside(hosts, tmp_path):
+    site = Site(hosts, tmp_path / 'partial', workers=('w1',))
+    hosts.run('kill', 'w1')
+    done = site.run(timeout=240)
+    assert done.code == 14, done.output
+    assert 'w1' in done.output
+    hosts.run('start', 'w1')
+    wait_for('the node is Ready again', 120, lambda: 'NotReady' not in hosts.kubectl('cp1', 'get nodes --no-headers'))
+    assert site.run().code == 0
