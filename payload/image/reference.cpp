@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "payload/image/reference.h"
 
+#include <arpa/inet.h>
+
 #include <algorithm>
+#include <array>
 
 #include "payload/base/text.h"
 
@@ -33,8 +36,9 @@ bool is_registry(std::string_view text) {
   if (text.starts_with('[')) {
     const size_t end = text.find(']');
     if (end == std::string_view::npos || end < 2) return false;
-    const auto address = text.substr(1, end - 1);
-    if (!std::ranges::all_of(address, [](char c) { return alphanumeric(c) || c == ':' || c == '.'; })) return false;
+    const std::string address(text.substr(1, end - 1));
+    std::array<unsigned char, 16> bytes{};
+    if (address.contains('\0') || ::inet_pton(AF_INET6, address.c_str(), bytes.data()) != 1) return false;
     text.remove_prefix(end + 1);
     if (text.empty()) return true;
     if (!text.starts_with(':')) return false;
