@@ -44,7 +44,32 @@ base::Command helm(std::vector<std::string> arguments) {
   return out;
 }
 
+// A second kubeconfig in front of the administrator's makes the application's namespace the default one. The option
+// --namespace would do more: it refuses objects that name a namespace of their own. Holds no secret.
+std::string namespace_kubeconfig(const std::string& target_namespace) {
+  yaml::Node context = yaml::Node::make_mapping();
+  context.set("cluster", yaml::Node::make_string("kubernetes"));
+  context.set("user", yaml::Node::make_string("kubernetes-admin"));
+  context.set("namespace", yaml::Node::make_string(target_namespace));
+  yaml::Node named = yaml::Node::make_mapping();
+  named.set("name", yaml::Node::make_string("sealift"));
+  named.set("context", std::move(context));
+  yaml::Node out = yaml::Node::make_mapping();
+  out.set("apiVersion", yaml::Node::make_string("v1"));
+  out.set("kind", yaml::Node::make_string("Config"));
+  out.set("current-context", yaml::Node::make_string("sealift"));
+  out.set("contexts", yaml::Node::make_sequence()).push_back(std::move(named));
+  return yaml::to_yaml(out);
+}
+
 }  // namespace
+
+// kubectl with the application's namespace as the default.
+base::Command AppStep::kubectl_here(std::vector<std::string> arguments) const {
+  base::Command out{{"kubectl", "--request-timeout=20s"}, {std::format("KUBECONFIG={}/namespace.yaml:{}", folder_, kAdminKubeconfig)}, "/", Duration{120'000}};
+  out.argv.insert(out.argv.end(), arguments.begin(), arguments.end());
+  return out;
+}
 
 std::string site_values(const Model& model) {
   yaml::Node values = yaml::Node::make_mapping();
@@ -99,6 +124,7 @@ Result<void> AppStep::stage(engine::StepContext& context) const {
     SEALIFT_ASSIGN(const auto bytes, model_.payload.read_all(file.object.digest, kMaxChartFile));
     SEALIFT_TRY(put(folder_ + "/tree/" + path, bytes));
   }
+  SEALIFT_TRY(put(folder_ + "/namespace.yaml", base::as_bytes(namespace_kubeconfig(app_.target_namespace))));
   if (app_.app->kind != format::AppKind::helm) return {};
   SEALIFT_TRY(put(folder_ + "/values-1.yaml", base::as_bytes(site_values(model_))));
   if (!app_.values_file.empty()) SEALIFT_TRY(put(folder_ + "/values-2.yaml", base::as_bytes(app_.values_file)));
@@ -148,9 +174,10 @@ Result<void> AppStep::make_namespace(engine::StepContext& context) const {
 
 Result<void> AppStep::apply_manifests(engine::StepContext& context) const {
   SEALIFT_TRY(make_namespace(context));
-  return kubectl_do(context.host, {"--namespace=" + app_.target_namespace, "apply", "--server-side", "--force-conflicts", "--field-manager=sealift", "--recursive", "--filename", folder_ + "/tree"},
-                    reason(), context.cancel)
-      .transform([](const std::string&) {});
+  const auto command = kubectl_here({"apply", "--server-side", "--force-conflicts", "--field-manager=sealift", "--recursive", "--filename", folder_ + "/tree"});
+  SEALIFT_ASSIGN(const auto status, context.host.run(command, {}, reason(), context.cancel));
+  if (!status.ok()) return fail(base::command_error(command, status));
+  return {};
 }
 
 // The manifests as text: of the release, or as packed.
@@ -172,9 +199,13 @@ Result<std::string> AppStep::objects(engine::StepContext& context) const {
 Result<void> AppStep::wait_for_health(engine::StepContext& context) const {
   SEALIFT_ASSIGN(const auto manifests, objects(context));
   return wait_until(context, kGateTimeout, ErrorCode::unhealthy, std::format("the application {} is installed but not healthy", app_.app->name), [&](std::string& message) -> Result<bool> {
-    SEALIFT_ASSIGN(const auto output, kubectl_get(context.host, {"--namespace=" + app_.target_namespace, "get", "--filename", "-", "--ignore-not-found", "-o", "json"}, context.cancel, base::as_bytes(manifests)));
-    if (base::trim(output).empty()) return true;
-    SEALIFT_ASSIGN(const auto list, json::parse(output));
+    base::CommandIo io;
+    io.input = base::as_bytes(manifests);
+    const auto command = kubectl_here({"get", "--filename", "-", "--ignore-not-found", "-o", "json"});
+    SEALIFT_ASSIGN(const auto status, context.host.query(command, io, context.cancel));
+    if (!status.ok()) return fail(base::command_error(command, status));
+    if (base::trim(status.output).empty()) return true;
+    SEALIFT_ASSIGN(const auto list, json::parse(status.output));
     for (const auto& health : kube::health_of_all(list)) {
       if (health.state == kube::Health::State::current) continue;
       message = health.subject + ": " + health.message;

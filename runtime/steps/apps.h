@@ -26,6 +26,7 @@ class AppStep final : public BasicStep {
   Result<void> wait_for_health(engine::StepContext& context) const;
   Result<std::string> objects(engine::StepContext& context) const;
   std::vector<std::pair<std::string, format::TreeFile>> files() const;
+  base::Command kubectl_here(std::vector<std::string> arguments) const;
 
   const Model& model_;
   const SelectedApp& app_;
