@@ -46,9 +46,9 @@ base::Command helm(std::vector<std::string> arguments) {
 
 // A second kubeconfig in front of the administrator's makes the application's namespace the default one. The option
 // --namespace would do more: it refuses objects that name a namespace of their own. Holds no secret.
-std::string namespace_kubeconfig(const std::string& target_namespace) {
+std::string namespace_kubeconfig(const std::string& cluster, const std::string& target_namespace) {
   yaml::Node context = yaml::Node::make_mapping();
-  context.set("cluster", yaml::Node::make_string("kubernetes"));
+  context.set("cluster", yaml::Node::make_string(cluster));  // kubeadm names it after clusterName
   context.set("user", yaml::Node::make_string("kubernetes-admin"));
   context.set("namespace", yaml::Node::make_string(target_namespace));
   yaml::Node named = yaml::Node::make_mapping();
@@ -124,7 +124,7 @@ Result<void> AppStep::stage(engine::StepContext& context) const {
     SEALIFT_ASSIGN(const auto bytes, model_.payload.read_all(file.object.digest, kMaxChartFile));
     SEALIFT_TRY(put(folder_ + "/tree/" + path, bytes));
   }
-  SEALIFT_TRY(put(folder_ + "/namespace.yaml", base::as_bytes(namespace_kubeconfig(app_.target_namespace))));
+  SEALIFT_TRY(put(folder_ + "/namespace.yaml", base::as_bytes(namespace_kubeconfig(model_.config.name, app_.target_namespace))));
   if (app_.app->kind != format::AppKind::helm) return {};
   SEALIFT_TRY(put(folder_ + "/values-1.yaml", base::as_bytes(site_values(model_))));
   if (!app_.values_file.empty()) SEALIFT_TRY(put(folder_ + "/values-2.yaml", base::as_bytes(app_.values_file)));
