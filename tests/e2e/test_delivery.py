@@ -49,7 +49,7 @@ def test_plan_changes_nothing(site, lab):
 def test_from_nothing(site, lab):
     done = site.deliver()
     assert 'delivered: 3 hosts' in done.output
-    answers_everywhere(lab)
+    wait_for("every host answers", 60, lambda: answers_everywhere(lab))
     nodes = json.loads(lab.kubectl('cp1', 'get nodes -o json'))['items']
     assert sorted(node['metadata']['name'] for node in nodes) == sorted(HOSTS)
     by_name = {node['metadata']['name']: node for node in nodes}
