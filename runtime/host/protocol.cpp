@@ -51,8 +51,13 @@ Result<WireFrame> read_frame(base::Source& source) {
   SEALIFT_TRY(read_exactly(source, bytes));
   base::ByteReader reader(bytes);
   SEALIFT_ASSIGN(auto header, parse_header(reader));
-  header.frame.body.resize(header.size);
-  SEALIFT_TRY(read_exactly(source, header.frame.body));
+  // Memory follows the bytes that really come, not the size that is announced.
+  auto& body = header.frame.body;
+  while (body.size() < header.size) {
+    const size_t at = body.size(), piece = std::min<size_t>(header.size - at, kPiece);
+    body.resize(at + piece);
+    SEALIFT_TRY(read_exactly(source, std::span(body).subspan(at)));
+  }
   return std::move(header.frame);
 }
 
