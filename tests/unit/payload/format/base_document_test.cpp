@@ -45,7 +45,7 @@ void refused(std::string_view from, std::string_view to, std::string_view where,
   REQUIRE_FALSE(document);
   INFO(document.error().text());
   CHECK(document.error().code == ErrorCode::invalid_input);
-  CHECK(document.error().what.starts_with(std::format("base.yaml:{}:", where)));
+  CHECK(document.error().what.starts_with(std::format("base.yaml:{}{}", where, where.ends_with(':') ? "" : ":")));
   CHECK(document.error().what.contains(why));
 }
 
