@@ -9,6 +9,8 @@ namespace {
 
 using format::HostRole;
 
+constexpr size_t kMaxHosts = 5000;  // what Kubernetes itself is made for
+
 std::optional<SecretSource> read_secret(const Mapping& parent, std::string_view key, Reading& reading) {
   const auto* node = parent.find(key);
   if (node == nullptr) return std::nullopt;
@@ -136,6 +138,7 @@ void read_host(const yaml::Node& node, const SshSettings& defaults, Reading& rea
     }
   }
   for (const auto& [address, place] : addresses) {
+    if (reading.config.hosts.size() > kMaxHosts) return;  // one too many: read_hosts() says so
     host.address = address;
     reading.config.hosts.push_back(host);
     reading.host_places.push_back(place);
@@ -162,7 +165,10 @@ void read_ssh(const yaml::Node& node, SshSettings& ssh, Reading& reading) {
 
 void read_hosts(const yaml::Node& node, const SshSettings& defaults, Reading& reading) {
   if (node.kind != yaml::Kind::sequence || node.items.empty()) return reading.problems.add(node, "\"hosts\" must be a list with at least one host");
-  for (const auto& item : node.items) read_host(item, defaults, reading);
+  for (const auto& item : node.items) {
+    read_host(item, defaults, reading);
+    if (reading.config.hosts.size() > kMaxHosts) return reading.problems.add(item, std::format("more than {} hosts", kMaxHosts));
+  }
 }
 
 }  // namespace sealift::config

@@ -290,6 +290,14 @@ TEST_CASE("hosts") {
   one_problem(with_fields("  ssh: {port: 0}\n"), 7, 9, "port number");
 }
 
+TEST_CASE("a short file can't become millions of hosts") {
+  std::string text;
+  for (int i = 0; i < 100; ++i) text += std::format("  - {{addresses: \"n{}-[1-1000]\", role: worker}}\n", i);
+  const auto result = with_fields(text + "  network: {pods: 10.128.0.0/10}\n");
+  CHECK(result.config.hosts.size() == 5001);
+  one_problem(result, 11, 5, "more than 5000 hosts");
+}
+
 TEST_CASE("a cluster with IPv6 alone") {
   const auto config = good(R"(apiVersion: sealift.dev/v1
 kind: Cluster
