@@ -3,6 +3,7 @@
 
 #include <utility>
 
+#include "payload/base/text.h"
 #include "payload/base/thread.h"
 #include "runtime/host/remote_host.h"
 #include "runtime/ssh/session.h"
@@ -65,9 +66,15 @@ Result<std::unique_ptr<RemoteHost>> start_agent(std::unique_ptr<ssh::Session> se
   SEALIFT_ASSIGN(auto landed, land_agent(*session, facts, program, landing));
   auto wire = std::make_shared<Wire>(std::move(session), std::move(landed.channel));
   wire->channel->set_patience(kHelloPatience);
-  SEALIFT_ASSIGN(auto host, RemoteHost::connect({wire->channel->output(), wire->channel->input(), [wire = wire.get()] { wire->session->abort(); }, wire}, clock));
+  auto host = RemoteHost::connect({wire->channel->output(), wire->channel->input(), [wire = wire.get()] { wire->session->abort(); }, wire}, clock);
+  if (!host) {
+    Error error = std::move(host).error();
+    const std::string said(base::trim(wire->channel->errors()));
+    if (error.code == ErrorCode::protocol && !said.empty()) error.what += std::format(" ({})", base::printable(said, 600));
+    return fail(std::move(error));
+  }
   wire->channel->set_patience(std::nullopt);  // pings tell from here on
-  return host;
+  return std::move(*host);
 }
 
 }  // namespace

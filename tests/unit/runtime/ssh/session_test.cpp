@@ -288,3 +288,26 @@ TEST_CASE("a shell gives quoted words back") {
     CHECK(*out == word);
   }
 }
+
+TEST_CASE("any bytes survive quoting in every shell that is here") {
+  // Words of all bytes but NUL, from a fixed sequence; the shell prints them back, a NUL after each.
+  uint32_t state = 1;
+  std::string line = "printf '%s\\000'", expected;
+  for (int i = 0; i < 300; ++i) {
+    std::string word;
+    for (uint32_t left = (state >> 8) % 12; left > 0; --left) {
+      state = state * 1664525 + 1013904223;
+      const uint32_t pick = state >> 16;
+      word += pick % 3 == 0 ? "'\\\"$`! \n"[pick / 3 % 8] : static_cast<char>(1 + pick / 3 % 255);
+    }
+    state = state * 1664525 + 1013904223;
+    line += " " + ssh::quote(word);
+    expected += word + '\0';
+  }
+  for (const auto* shell : {"sh", "bash", "dash", "zsh"}) {
+    const auto out = base::run({{shell, "-c", line}, {}, "/", {}});
+    if (!out) continue;  // not on this machine
+    INFO(shell);
+    CHECK((out->output == expected));
+  }
+}
