@@ -28,7 +28,7 @@ struct RunOptions {
   Limits limits;
   RetryPolicy retry;
   std::map<std::string, Error> aside;  // hosts left out from the beginning, with the reason
-  size_t stack_bytes = size_t{1} << 20;
+  size_t stack_bytes = size_t{2} << 20;
 };
 
 // Runs until all that can be done is done, the run ends by a failure, or `cancel` is set (looked at ten times a
