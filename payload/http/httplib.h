@@ -7,7 +7,29 @@
 #define CPPHTTPLIB_KEEPALIVE_TIMEOUT_SECOND 15
 #define CPPHTTPLIB_PAYLOAD_MAX_LENGTH (1024 * 1024)
 #define CPPHTTPLIB_LISTEN_BACKLOG 128
+
+#include <mbedtls/ssl.h>
+
+#include <string_view>
+
+namespace sealift::http {
+
+// httplib 0.41 asks whether the peer has closed by reading a byte, and with mbedTLS that byte is lost: an answer that
+// comes between a request and this question can't be read any more (tests/unit/runtime/node/mirror_test.cpp shows
+// it). Reading nothing looks at the next record all the same and leaves its bytes where they are. To go with a version
+// whose is_peer_closed() peeks.
+inline int ssl_read(std::string_view caller, mbedtls_ssl_context* ssl, unsigned char* buffer, size_t size) {
+  if (caller != "is_peer_closed") return mbedtls_ssl_read(ssl, buffer, size);
+  const int result = mbedtls_ssl_read(ssl, nullptr, 0);
+  if (result != 0) return result;
+  return mbedtls_ssl_get_bytes_avail(ssl) > 0 ? 1 : 0;
+}
+
+}  // namespace sealift::http
+
 #pragma clang diagnostic push
 #pragma clang diagnostic ignored "-Weverything"
+#define mbedtls_ssl_read(ssl, buffer, size) ::sealift::http::ssl_read(__func__, ssl, buffer, size)
 #include <httplib.h>
+#undef mbedtls_ssl_read
 #pragma clang diagnostic pop

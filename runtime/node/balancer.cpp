@@ -16,7 +16,6 @@
 
 #include "payload/base/clock.h"
 #include "payload/base/text.h"
-#include "payload/http/client.h"
 #include "payload/json/value.h"
 
 namespace sealift::node {
@@ -32,22 +31,28 @@ struct Address {
   const sockaddr* get() const { return reinterpret_cast<const sockaddr*>(&storage); }  // NOLINT(*-reinterpret-cast): sockets API
 };
 
+// "10.7.0.11:6443", "[fd00::1]:6443"; port 0 is any free one.
 Result<Address> resolve(std::string_view text) {
-  SEALIFT_ASSIGN(const auto url, http::parse_url("http://" + std::string(text)));
+  const auto refuse = [&] { return fail(ErrorCode::invalid_config, "\"{}\" is not an address with a port", base::printable(text)); };
+  const size_t colon = text.rfind(':');
+  if (colon == std::string_view::npos) return refuse();
+  const auto port = base::parse_u64(text.substr(colon + 1));
+  std::string host(text.substr(0, colon));
+  if (host.starts_with('[') && host.ends_with(']')) host = host.substr(1, host.size() - 2);
+  if (!port || *port > 65535) return refuse();
   Address out;
-  const bool v6 = url.origin.host.contains(':');
-  if (v6) {
+  if (host.contains(':')) {
     sockaddr_in6 address{};
     address.sin6_family = AF_INET6;
-    address.sin6_port = htons(url.origin.port);
-    if (::inet_pton(AF_INET6, url.origin.host.c_str(), &address.sin6_addr) != 1) return fail(ErrorCode::invalid_config, "\"{}\" is not an address with port", text);
+    address.sin6_port = htons(static_cast<uint16_t>(*port));
+    if (::inet_pton(AF_INET6, host.c_str(), &address.sin6_addr) != 1) return refuse();
     std::memcpy(&out.storage, &address, sizeof address);
     out.size = sizeof address;
   } else {
     sockaddr_in address{};
     address.sin_family = AF_INET;
-    address.sin_port = htons(url.origin.port);
-    if (::inet_pton(AF_INET, url.origin.host.c_str(), &address.sin_addr) != 1) return fail(ErrorCode::invalid_config, "\"{}\" is not an address with port", text);
+    address.sin_port = htons(static_cast<uint16_t>(*port));
+    if (::inet_pton(AF_INET, host.c_str(), &address.sin_addr) != 1) return refuse();
     std::memcpy(&out.storage, &address, sizeof address);
     out.size = sizeof address;
   }

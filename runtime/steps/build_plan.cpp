@@ -80,7 +80,9 @@ class PlanBuilder {
     for (const auto& unit : model_.base.units) units.push_back({unit.name, unit.start_now ? WantedUnit::Want::running : WantedUnit::Want::enabled});
     const Digest runtime_digest = digest_of({files_digest.hex(), own_digest.hex()});
     const Index runtime = add(node, std::make_shared<UnitsStep>("units.base", "start the container runtime", std::move(units), runtime_digest), before_runtime);
-    ready_for_kubeadm_[node.name] = add(node, std::make_shared<ImagesStep>(base_images(model_, node)), {services, runtime, payload_first_});
+    // The images come through this host's mirror, from the control plane's.
+    if (node.is_control_plane()) registry_ = services;
+    ready_for_kubeadm_[node.name] = add(node, std::make_shared<ImagesStep>(base_images(model_, node)), {services, runtime, payload_first_, registry_});
     return {};
   }
 
@@ -131,7 +133,7 @@ class PlanBuilder {
   const Model& model_;
   Peers& peers_;
   engine::Plan plan_;
-  Index payload_first_ = 0, payload_rest_ = 0, authority_ = 0, api_ = 0, network_ = 0;
+  Index payload_first_ = 0, payload_rest_ = 0, authority_ = 0, registry_ = 0, api_ = 0, network_ = 0;
   std::map<std::string, Index> ready_for_kubeadm_, joined_, apps_;
   std::vector<Index> ready_;
 };

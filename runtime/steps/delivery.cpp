@@ -144,6 +144,7 @@ Result<PlanOutcome> plan(DeliveryInput& input) {
   }
   SEALIFT_ASSIGN(const auto found, survey(input, Purpose::look));
   for (const auto& finding : found.findings) {
+    out.blocking += finding.blocks ? 1 : 0;
     out.notes.push_back(std::format("{}: {} {}", finding.blocks ? "must be solved" : "warning", finding.host, finding.message));
   }
   for (const auto& [address, error] : found.aside) out.notes.push_back(std::format("{} is left out: {}", address, error.text()));

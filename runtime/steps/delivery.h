@@ -78,6 +78,7 @@ struct PlanLine {
 struct PlanOutcome {
   std::vector<PlanLine> lines;
   std::vector<std::string> notes;
+  size_t blocking = 0;  // preflight findings that would end an apply before anything is changed
 };
 Result<PlanOutcome> plan(DeliveryInput& input);
 

@@ -120,7 +120,9 @@ Result<void> PayloadStep::apply(engine::StepContext& context) {
     done += frame.stored_size;
     context.progress(done, total);
   }
-  return part_ == PayloadPart::rest ? context.host.store_finish(path_, reason()) : Result<void>{};
+  if (part_ == PayloadPart::rest) return context.host.store_finish(path_, reason());
+  // Asking makes what was written count: the mirror serves it from here on.
+  return context.host.store_state(path_).transform([](const auto&) {});
 }
 
 }  // namespace sealift::steps
