@@ -231,6 +231,24 @@ TEST_CASE("logins") {
     CHECK(code_of(session) == ErrorCode::auth_failed);
     CHECK(session.error().what.contains("stranger"));
   }
+  SECTION("keys of ssh-agent") {
+    const std::string socket = server->file("agent");
+    CancelSource stop;
+    auto agent = Thread::start([&] { (void)base::run({{"ssh-agent", "-D", "-a", socket}, {}, "/", {}}, {}, stop.token()); });
+    REQUIRE(agent);
+    Result<std::string> added;
+    for (int i = 0; i < 50 && !(added = base::run_checked({{"ssh-add", "-q", server->key()}, {"SSH_AUTH_SOCK=" + socket}, "/", {}})); ++i) {
+      base::system_clock().sleep(Duration{50});
+    }
+    if (added) {
+      ::setenv("SSH_AUTH_SOCK", socket.c_str(), 1);
+      target.key_path.reset();
+      CHECK(connect(target));
+      ::unsetenv("SSH_AUTH_SOCK");
+    }
+    stop.cancel();
+    CHECK(added);
+  }
   SECTION("a key file that is not there") {
     target.key_path = server->file("nowhere");
     CHECK(code_of(connect(target)) == ErrorCode::not_found);
