@@ -103,9 +103,13 @@ Result<void> plan(steps::DeliveryInput& input, Display& display, const Arguments
   if (!planned) return fail(std::move(planned).error());
   if (arguments.json) {
     for (const auto& line : planned->lines) out.line(report::to_json(line));
-    return {};
+  } else {
+    for (const auto& line : report::plan_lines(*planned, arguments.verbose)) out.line(line);
   }
-  for (const auto& line : report::plan_lines(*planned, arguments.verbose)) out.line(line);
+  if (planned->blocking != 0) {
+    return fail(ErrorCode::preflight, "{} {} to solve before apply would change anything; nothing was changed", planned->blocking,
+                planned->blocking == 1 ? "finding" : "findings");
+  }
   return {};
 }
 

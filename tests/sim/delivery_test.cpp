@@ -235,6 +235,9 @@ TEST_CASE("delivery: preflight findings end the run before anything changes, all
   CHECK(outcome.error().what.contains("clock"));
   CHECK(outcome.error().what.contains("overlay"));
   CHECK(events.count(EventKind::finding) >= 3);
+  auto plan = site.plan();
+  REQUIRE(plan);
+  CHECK(plan->blocking == 3);
   CHECK(site.changes() == 0);
 }
 
