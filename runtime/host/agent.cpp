@@ -236,6 +236,7 @@ class Server {
       if (result = take(std::move(*frame)); !result) break;
       forget_done();
     }
+    gone_ = true;  // what the calls say from here on is about their end, not about the host
     for (auto& [id, request] : requests_) {
       request->cancel.cancel();
       request->body.abort({ErrorCode::unreachable, "the connection to the launch machine is gone", {}});
@@ -293,6 +294,7 @@ class Server {
   void answer(Request& request, uint32_t id) {
     auto result = Call(host_, request.value, request.body, request.cancel.token()).run();
     request.body.drop();
+    if (gone_) return;
     json::Value response = result ? std::move(result->value) : json::Value::object();
     if (!result) response.set("error", error_to_json(result.error()));
     const bool has_body = result && result->body;
@@ -311,6 +313,7 @@ class Server {
   FrameWriter writer_;
   Host& host_;
   std::map<uint32_t, std::unique_ptr<Request>> requests_;
+  std::atomic<bool> gone_ = false;
 };
 
 // Reading that ends when the launch machine is silent: its connection may be gone without a word.

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What every Host must do, run against LocalHost in a folder and against RemoteHost over a pipe to an agent that
+// What every Host must do, run against LocalHost in a folder and against RemoteHost over a socket to an agent that
 // serves such a LocalHost. A step can't tell them apart, and neither can this suite.
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <atomic>
 #include <catch2/catch_template_test_macros.hpp>
 #include <catch2/catch_test_macros.hpp>
@@ -47,24 +48,21 @@ struct Remote {
     auto opened = host::LocalHost::open(root, base::system_clock());
     REQUIRE(opened);
     served = std::move(*opened);
-    auto up = base::make_pipe(), down = base::make_pipe();
-    REQUIRE(up);
-    REQUIRE(down);
-    to_agent = std::move(up->second);
-    agent_in = std::move(up->first);
-    from_agent = std::move(down->first);
-    agent_out = std::move(down->second);
+    std::array<int, 2> ends{};
+    REQUIRE(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends.data()) == 0);
+    caller = base::Fd(ends[0]);
+    agent_end = base::Fd(ends[1]);
     auto started = Thread::start([this] {
       host::AgentOptions options;
       options.take_lock = false;
-      (void)host::serve_agent(agent_in.get(), agent_out.get(), *served, options);
-      agent_out.reset();
+      (void)host::serve_agent(agent_end.get(), agent_end.get(), *served, options);
+      ::shutdown(agent_end.get(), SHUT_RDWR);
     });
     REQUIRE(started);
     agent = std::move(*started);
-    source.emplace(from_agent.get());
-    sink.emplace(to_agent.get());
-    auto connected = host::RemoteHost::connect({*source, *sink, [this] { to_agent.reset(); }, nullptr}, base::system_clock());
+    source.emplace(caller.get());
+    sink.emplace(caller.get());
+    auto connected = host::RemoteHost::connect({*source, *sink, [this] { hang_up(); }, nullptr}, base::system_clock());
     REQUIRE(connected);
     host = std::move(*connected);
   }
@@ -72,7 +70,8 @@ struct Remote {
     host.reset();
     agent.join();
   }
-  base::Fd to_agent, from_agent, agent_in, agent_out;
+  void hang_up() const { ::shutdown(caller.get(), SHUT_WR); }  // the agent ends then, and its side with it
+  base::Fd caller, agent_end;
   std::optional<base::FdSource> source;
   std::optional<base::FdSink> sink;
   std::unique_ptr<host::LocalHost> served;
@@ -407,7 +406,9 @@ TEST_CASE("a listener is seen with its port") {
   REQUIRE(::listen(fd.get(), 1) == 0);  // binds to a free port of all addresses
   const auto facts = made.host->facts();
   REQUIRE(facts);
-  CHECK(std::ranges::any_of(facts->listeners, [](const auto& one) { return one.process == "conformance" && one.address == "0.0.0.0" && one.port != 0; }));
+  std::string name;
+  std::ifstream("/proc/self/comm") >> name;
+  CHECK(std::ranges::any_of(facts->listeners, [&](const auto& one) { return one.process == name && one.address == "0.0.0.0" && one.port != 0; }));
 }
 
 TEST_CASE("kernel features are tried without a trace") {
@@ -428,7 +429,7 @@ TEST_CASE("a connection that ends wakes every call with `unreachable`") {
   Remote made(root.path());
   auto cutter = Thread::start([&] {
     base::system_clock().sleep(Duration{300});
-    made.to_agent.reset();  // the agent ends, and with it its side of the pipe
+    made.hang_up();
   });
   const auto said = made.host->run({{"sleep", "30"}, {}, "/", {}}, {}, kReason, {});
   REQUIRE_FALSE(said);
