@@ -105,7 +105,7 @@ def test_status_and_kubeconfig(site, lab):
 
 def test_no_secret_lies_around(lab):
     for name in HOSTS:
-        tokens = lab.inside(name, r"grep -rEl '[a-z0-9]{6}\.[a-z0-9]{16}' /etc/sealift /var/lib/sealift /run/sealift 2>/dev/null || true")
+        tokens = lab.inside(name, r"grep -rEIl '\b[a-z0-9]{6}\.[a-z0-9]{16}\b' /etc/sealift /var/lib/sealift /run/sealift 2>/dev/null || true")
         assert tokens == ''
         world = lab.inside(name, 'find /etc/sealift/pki -name "*.key" -perm /077')
         assert world == ''
