@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runtime/kube/health.h"
+
+#include <catch2/catch_test_macros.hpp>
+
+#include "runtime/kube/corefile.h"
+
+using namespace sealift;
+using State = kube::Health::State;
+
+namespace {
+
+State state_of(std::string_view json) {
+  const auto value = json::parse(json);
+  REQUIRE(value);
+  return kube::health_of(*value).state;
+}
+
+}  // namespace
+
+TEST_CASE("deployments are current when all replicas are updated and available") {
+  const std::string head = R"({"kind":"Deployment","metadata":{"name":"a","generation":2},"spec":{"replicas":2},"status":)";
+  CHECK(state_of(head + R"({"observedGeneration":2,"replicas":2,"updatedReplicas":2,"availableReplicas":2}})") == State::current);
+  CHECK(state_of(head + R"({"observedGeneration":2,"replicas":2,"updatedReplicas":2,"availableReplicas":1}})") == State::in_progress);
+  CHECK(state_of(head + R"({"observedGeneration":2,"replicas":3,"updatedReplicas":2,"availableReplicas":2}})") == State::in_progress);
+  // the status still speaks of the version before
+  CHECK(state_of(head + R"({"observedGeneration":1,"replicas":2,"updatedReplicas":2,"availableReplicas":2}})") == State::in_progress);
+  CHECK(state_of(head + R"({"observedGeneration":2,"conditions":[{"type":"Progressing","status":"False","message":"too late"}]}})") == State::failed);
+}
+
+TEST_CASE("stateful sets, daemon sets, jobs, pods and claims") {
+  CHECK(state_of(R"({"kind":"StatefulSet","metadata":{"name":"a","generation":1},"spec":{"replicas":1},"status":{"observedGeneration":1,"readyReplicas":1,"updatedReplicas":1}})") == State::current);
+  CHECK(state_of(R"({"kind":"StatefulSet","metadata":{"name":"a","generation":1},"spec":{"replicas":1},"status":{"observedGeneration":1}})") == State::in_progress);
+  CHECK(state_of(R"({"kind":"DaemonSet","metadata":{"name":"a","generation":1},"status":{"observedGeneration":1,"desiredNumberScheduled":3,"updatedNumberScheduled":3,"numberReady":3}})") == State::current);
+  CHECK(state_of(R"({"kind":"DaemonSet","metadata":{"name":"a","generation":1},"status":{"observedGeneration":1,"desiredNumberScheduled":3,"updatedNumberScheduled":3,"numberReady":2}})") == State::in_progress);
+  CHECK(state_of(R"({"kind":"Job","metadata":{"name":"a"},"status":{"active":1}})") == State::in_progress);
+  CHECK(state_of(R"({"kind":"Job","metadata":{"name":"a"},"status":{"conditions":[{"type":"Complete","status":"True"}]}})") == State::current);
+  CHECK(state_of(R"({"kind":"Job","metadata":{"name":"a"},"status":{"conditions":[{"type":"Failed","status":"True","message":"x"}]}})") == State::failed);
+  CHECK(state_of(R"({"kind":"Pod","metadata":{"name":"a"},"status":{"phase":"Running","conditions":[{"type":"Ready","status":"True"}]}})") == State::current);
+  CHECK(state_of(R"({"kind":"Pod","metadata":{"name":"a"},"status":{"phase":"Failed"}})") == State::failed);
+  CHECK(state_of(R"({"kind":"PersistentVolumeClaim","metadata":{"name":"a"},"status":{"phase":"Lost"}})") == State::failed);
+  CHECK(state_of(R"({"kind":"ConfigMap","metadata":{"name":"a"}})") == State::current);
+  CHECK(state_of(R"({"kind":"ConfigMap","metadata":{"name":"a","deletionTimestamp":"2026-01-01T00:00:00Z"}})") == State::in_progress);
+}
+
+TEST_CASE("CoreDNS: forward lines are dropped or pointed elsewhere, the rest stays") {
+  const std::string corefile = ".:53 {\n    errors\n    forward . /etc/resolv.conf {\n       max_concurrent 1000\n    }\n    cache 30\n}";
+  CHECK(kube::with_upstreams(corefile, {}) == ".:53 {\n    errors\n    cache 30\n}");
+  CHECK(kube::with_upstreams(corefile, {"10.1.1.1", "10.1.1.2"}) ==
+        ".:53 {\n    errors\n    forward . 10.1.1.1 10.1.1.2 {\n       max_concurrent 1000\n    }\n    cache 30\n}");
+  const auto once = kube::with_upstreams(corefile, {});
+  CHECK(kube::with_upstreams(once, {}) == once);
+  CHECK_FALSE(kube::is_usable_name_server("127.0.0.53"));
+  CHECK_FALSE(kube::is_usable_name_server("::1"));
+  CHECK(kube::is_usable_name_server("10.1.1.1"));
+}
