@@ -22,3 +22,9 @@ function(sealift_program name main)
 endfunction()
 sealift_program(sealift stub/sealift_main.cpp packer_cli)
 sealift_program(stub stub/stub_main.cpp runtime_cli)
+
+# A program that reads out of range on purpose: tests/cli shows that it dies, with the flags of the programs above.
+if(SEALIFT_RELEASE)
+  add_executable(hardening_probe tests/cli/hardening_probe.cpp)
+  target_link_libraries(hardening_probe PRIVATE sealift_flags)
+endif()

@@ -40,6 +40,7 @@ Result<bool> KernelStep::file_is(engine::StepContext& context, const std::string
 Result<void> KernelStep::write(engine::StepContext& context, const std::string& path, const std::string& text) const {
   SEALIFT_ASSIGN(const bool there, file_is(context, path, text));
   if (there) return {};
+  SEALIFT_TRY(context.host.make_directory(path.substr(0, path.rfind('/')), {0755, 0, 0}, reason()));  // bare hosts lack it
   base::MemorySource source(base::as_bytes(text));
   return context.host.write_atomic(path, {0644, 0, 0}, source, reason());
 }

@@ -61,6 +61,16 @@ PayloadStep::PayloadStep(const Model& model, const Node& node, PayloadPart part)
       path_(model.payload_path(node)),
       part_(part) {}
 
+// The metadata as it is sent: ranges cut into pieces, each of which the host counts on its own.
+std::vector<format::ByteRange> PayloadStep::metadata_pieces() const {
+  constexpr uint64_t kPiece = uint64_t{8} << 20;
+  std::vector<format::ByteRange> out;
+  for (const auto& range : model_.payload.skeleton()) {
+    for (uint64_t at = 0; at < range.size; at += kPiece) out.push_back({range.offset + at, std::min(kPiece, range.size - at)});
+  }
+  return out;
+}
+
 Result<std::vector<format::Frame>> PayloadStep::wanted_frames() const {
   const auto objects = image_objects(model_.contents(), first_images(model_));
   SEALIFT_ASSIGN(auto frames, model_.payload.frames_of(objects));
@@ -78,27 +88,22 @@ Result<engine::StepState> PayloadStep::check(engine::StepContext& context) {
   if (state.complete) return engine::StepState::done;
   if (part_ == PayloadPart::rest) return engine::StepState::needed;
   SEALIFT_ASSIGN(const auto frames, wanted_frames());
-  for (const auto& range : model_.payload.skeleton()) {
-    if (!std::ranges::binary_search(state.frames, range.offset)) return engine::StepState::needed;
+  for (const auto& piece : metadata_pieces()) {
+    if (!std::ranges::binary_search(state.frames, piece.offset)) return engine::StepState::needed;
   }
   const bool all = std::ranges::all_of(frames, [&](const format::Frame& frame) { return std::ranges::binary_search(state.frames, frame.offset); });
   return all ? engine::StepState::done : engine::StepState::needed;
 }
 
 Result<void> PayloadStep::send(engine::StepContext& context, uint64_t offset, uint64_t size, const Digest* expected) {
-  constexpr uint64_t kPiece = uint64_t{8} << 20;
-  const bool whole = expected != nullptr;  // a frame is one piece; its hash stands in the index
-  for (uint64_t at = 0; at < size;) {
-    Bytes piece(whole ? size : std::min(kPiece, size - at));
-    SEALIFT_TRY(model_.payload.file().read_at(model_.payload.payload_offset() + offset + at, piece));
-    const Digest digest = hash::sha256(piece);
-    if (whole && digest != *expected) {
-      return fail(ErrorCode::corrupt, "the artifact is damaged at offset {}: the frame's hash differs; run `verify` and copy the file again", offset);
-    }
-    SEALIFT_TRY(context.host.store_write(path_, model_.payload.payload_size(), offset + at, digest, piece, reason()));
-    at += piece.size();
+  Bytes piece(size);
+  SEALIFT_TRY(model_.payload.file().read_at(model_.payload.payload_offset() + offset, piece));
+  const Digest digest = hash::sha256(piece);
+  // The hash of a frame stands in the index; the metadata was checked as a whole when the artifact was opened.
+  if (expected != nullptr && digest != *expected) {
+    return fail(ErrorCode::corrupt, "the artifact is damaged at offset {}: the frame's hash differs; run `verify` and copy the file again", offset);
   }
-  return {};
+  return context.host.store_write(path_, model_.payload.payload_size(), offset, digest, piece, reason());
 }
 
 Result<void> PayloadStep::apply(engine::StepContext& context) {
@@ -111,8 +116,8 @@ Result<void> PayloadStep::apply(engine::StepContext& context) {
   for (const auto& frame : frames) total += frame.stored_size;
   uint64_t done = 0;
   // The metadata first: with it the host can say what it has.
-  for (const auto& range : model_.payload.skeleton()) {
-    if (!is_there(range.offset)) SEALIFT_TRY(send(context, range.offset, range.size, nullptr));
+  for (const auto& piece : metadata_pieces()) {
+    if (!is_there(piece.offset)) SEALIFT_TRY(send(context, piece.offset, piece.size, nullptr));
   }
   for (const auto& frame : frames) {
     SEALIFT_TRY(context.cancel.check());

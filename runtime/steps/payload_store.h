@@ -23,6 +23,7 @@ class PayloadStep final : public BasicStep {
   Result<void> apply(engine::StepContext& context) override;
 
  private:
+  std::vector<format::ByteRange> metadata_pieces() const;
   Result<std::vector<format::Frame>> wanted_frames() const;
   Result<void> send(engine::StepContext& context, uint64_t offset, uint64_t size, const Digest* expected);
   const Model& model_;

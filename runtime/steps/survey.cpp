@@ -114,6 +114,13 @@ class Surveyor {
       else reached.error = findings.error();
     });
     std::vector<checks::HostView> views;
+    // A worker that goes away between the login and this look is out of reach like any other.
+    std::erase_if(reached_, [&](const Reached& reached) {
+      if (!reached.error || reached.config.role != format::HostRole::worker || !is_out_of_reach(reached.error->code)) return false;
+      tell_aside(input_, reached.config.name.value_or(reached.config.address), *reached.error);
+      out_.aside.emplace(reached.config.address, *reached.error);
+      return true;
+    });
     for (auto& reached : reached_) {
       if (reached.error) return fail_while(*reached.error, "checking " + reached.config.address);
       views.push_back(reached.view);

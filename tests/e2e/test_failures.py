@@ -41,6 +41,41 @@ def test_wrong_password_is_refused(site, hosts):
     untouched(hosts)
 
 
+def leaks(lab, site, secret):
+    """Files on the hosts and the launch machine that hold a secret."""
+    found = [name for name in ('cp1', 'w1') if lab.inside(name, f"grep -rIl --exclude-dir=proc --exclude-dir=sys '{secret}' /etc /var /run /root /home /usr/local /opt /tmp 2>/dev/null || true").strip()]
+    found += [str(path) for path in site.state.rglob('*') if path.is_file() and secret.encode() in path.read_bytes()]
+    return found
+
+
+def test_passwords_log_in_and_lie_nowhere(site, hosts):
+    """admin logs in by password and sudo asks for it; ops needs none for sudo and has one configured."""
+    secret = 'correct-horse-battery'
+    for name in ('cp1', 'w1'):
+        hosts.inside(name, f"echo 'admin:{secret}' | chpasswd")
+    site.cluster['spec']['ssh'] = {'user': 'admin', 'password': {'env': 'PASSWORD'}, 'sudoPassword': {'env': 'PASSWORD'}}
+    site.write()
+    done = site.run('plan', '--verbose', env=dict(os.environ, PASSWORD=secret))
+    assert done.code == 0, done.output
+    assert secret not in done.output and leaks(hosts, site, secret) == []
+    site.cluster['spec']['ssh'] = {'user': 'ops', 'keyPath': hosts.key(), 'sudoPassword': {'env': 'PASSWORD'}}
+    site.write()
+    done = site.run('plan', '--verbose', env=dict(os.environ, PASSWORD=secret))
+    assert done.code == 0, done.output
+    assert secret not in done.output and leaks(hosts, site, secret) == []
+
+
+def test_small_disk_is_found_beforehand(site, hosts, tmp_path):
+    hosts.inside('w1', 'mkdir -p /var/lib/containerd && mount -t tmpfs -o size=50m tmpfs /var/lib/containerd')
+    try:
+        done = site.run()
+        assert done.code == 12, done.output
+        assert 'free on /var/lib/containerd' in done.output and 'are needed' in done.output
+        untouched(hosts)
+    finally:
+        hosts.inside('w1', 'umount /var/lib/containerd; rmdir /var/lib/containerd')
+
+
 def test_changed_host_key_is_refused(site, hosts):
     site.cluster['spec']['hosts'][1]['hostKey'] = 'SHA256:' + 'A' * 43
     site.write()
