@@ -80,7 +80,10 @@ class Pump {
     stop_ = true;
     wake();
     thread_.join();
-    if (event_ != nullptr) ssh_event_free(event_);
+    if (event_ == nullptr) return;
+    ssh_event_remove_fd(event_, wake_.get());  // ssh_event_free alone leaks what was added
+    ssh_event_remove_session(event_, session_.get());
+    ssh_event_free(event_);
   }
 
   Result<void> start() {
