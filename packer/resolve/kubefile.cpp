@@ -70,7 +70,7 @@ class Parser {
       SEALIFT_TRY(parse_line(base::trim(line.text)));
     }
     if (out_.empty() || out_.front().verb != Verb::from) {
-      place_.line = out_.empty() ? 1 : out_.front().place.line;
+      place_ = out_.empty() ? Place{file_, 1} : out_.front().place;
       return bad("the first instruction must be FROM (after ARG lines): FROM scratch, or an artifact file");
     }
     for (const auto& [name, value] : arguments_) {
@@ -128,7 +128,7 @@ class Parser {
     return out;
   }
 
-  // ${NAME}, ${NAME:-x} and $NAME of ARG and ENV. ${ARCH} is left for the platforms.
+  // ${NAME} and ${NAME:-x} of ARG and ENV. ${ARCH} is left for the platforms.
   Result<std::string> expand(std::string_view text) const {
     std::string out;
     while (!text.empty()) {
@@ -269,6 +269,7 @@ class Parser {
         if (value.empty() || value.size() > 5 || !std::ranges::all_of(value, [](char c) { return c >= '0' && c <= '7'; })) return bad("--mode must be octal digits like 0644");
         out.mode = 0;
         for (const char c : value) out.mode = out.mode * 8 + static_cast<uint32_t>(c - '0');
+        if (out.mode > 07777) return bad("--mode must be octal digits, at most 7777");
       } else if (name == "owner") {
         const auto parts = base::split(value, ':');
         const auto uid = base::parse_u64(parts[0]), gid = parts.size() == 2 ? base::parse_u64(parts[1]) : uid;

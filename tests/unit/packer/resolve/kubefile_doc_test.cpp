@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// packer/KUBEFILE.md shows only what works: every example is read by the code that reads Kubefiles and base.yaml.
+#include <catch2/catch_test_macros.hpp>
+
+#include "packer/resolve/kubefile.h"
+#include "payload/base/file.h"
+#include "payload/base/text.h"
+#include "payload/format/base_document.h"
+
+using namespace sealift;
+
+namespace {
+
+std::string document() {
+  auto text = base::read_text_file(SEALIFT_SOURCE_ROOT "/packer/KUBEFILE.md", size_t{1} << 20);
+  REQUIRE(text);
+  return std::move(*text);
+}
+
+std::vector<std::string> examples(const std::string& text, std::string_view language) {
+  std::vector<std::string> out;
+  const std::string begin = "\n```" + std::string(language) + "\n";
+  for (size_t at = text.find(begin); at != std::string::npos; at = text.find(begin, at)) {
+    at += begin.size();
+    const size_t end = text.find("```\n", at);
+    REQUIRE(end != std::string::npos);
+    out.push_back(text.substr(at, end - at));
+  }
+  return out;
+}
+
+}  // namespace
+
+TEST_CASE("every Kubefile in KUBEFILE.md is one") {
+  const auto found = examples(document(), "kubefile");
+  REQUIRE(found.size() >= 3);
+  for (const auto& example : found) {
+    INFO(example);
+    const auto parsed = resolve::parse_kubefile(example, "KUBEFILE.md", {});
+    INFO((parsed ? "" : parsed.error().text()));
+    CHECK(parsed);
+  }
+}
+
+TEST_CASE("the base.yaml in KUBEFILE.md is one") {
+  const auto found = examples(document(), "yaml");
+  REQUIRE(found.size() == 1);
+  const auto parsed = format::parse_base_document(found[0], "KUBEFILE.md");
+  INFO((parsed ? "" : parsed.error().text()));
+  CHECK(parsed);
+}
+
+TEST_CASE("KUBEFILE.md names every word that is refused") {
+  const std::string text = document();
+  for (const std::string word : {"VALUES", "RUN", "CMD", "CMDS", "APPCMDS", "APPENV", "CSI", "KUBEVERSION", "MAINTAINER", "ENTRYPOINT", "WORKDIR", "USER", "VOLUME", "EXPOSE"}) {
+    INFO(word);
+    CHECK(text.contains("`" + word + "`"));
+    const auto parsed = resolve::parse_kubefile("FROM scratch\n" + word + " x\n", "Kubefile", {});
+    REQUIRE_FALSE(parsed);
+    CHECK(parsed.error().code == ErrorCode::unsupported);
+    CHECK(parsed.error().text().contains("Kubefile:2"));
+  }
+}

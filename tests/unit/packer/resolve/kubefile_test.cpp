@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "packer/resolve/kubefile.h"
+
+#include <catch2/catch_test_macros.hpp>
+
+using namespace sealift;
+using resolve::parse_kubefile;
+using resolve::Verb;
+
+namespace {
+
+std::vector<resolve::Instruction> must(std::string_view text, const std::map<std::string, std::string>& arguments = {}) {
+  auto parsed = parse_kubefile(text, "Kubefile", arguments);
+  if (!parsed) FAIL(parsed.error().text());
+  return std::move(*parsed);
+}
+
+// The error's text; fails if there is none or if its code is another.
+std::string refused(std::string_view text, ErrorCode code = ErrorCode::invalid_input, const std::map<std::string, std::string>& arguments = {}) {
+  const auto parsed = parse_kubefile(text, "some/Kubefile", arguments);
+  INFO(text);
+  REQUIRE_FALSE(parsed);
+  CHECK(parsed.error().code == code);
+  return parsed.error().text();
+}
+
+}  // namespace
+
+TEST_CASE("errors name file and line, also below joined lines and comments") {
+  CHECK(refused("FROM scratch\n# a note\n\nBREW tea\n").contains("some/Kubefile:4"));
+  CHECK(refused("FROM scratch\nCOPY a \\\n  b \\\n  c/\nBREW tea\n").contains("some/Kubefile:5"));
+  CHECK(refused("FROM scratch\nFILE \\\n  only-one\n").contains("some/Kubefile:2"));
+}
+
+TEST_CASE("a word that is nearly right gets a suggestion") {
+  CHECK(refused("FROM scratch\nCOPPY a b\n").contains("did you mean COPY?"));
+  CHECK(refused("FROM scratch\nFILE --rol=all a /b\n").contains("did you mean --role?"));
+  CHECK_FALSE(refused("FROM scratch\nXYZZYPLUGH a b\n").contains("did you mean"));
+}
+
+TEST_CASE("FROM comes first, once") {
+  CHECK(refused("").contains("some/Kubefile:1"));
+  CHECK(refused("COPY a b\nFROM scratch\n").contains("FROM"));
+  CHECK(refused("FROM scratch\nFROM scratch\n").contains("some/Kubefile:2: a second FROM"));
+  CHECK(must("ARG A=1\nFROM scratch\n").size() == 1);
+}
+
+TEST_CASE("variables come from ARG, --build-arg and ENV") {
+  const auto given = must("ARG A=one\nARG B=${A}-two\nFROM ${B}\nENV C=three\nCOPY ${C} ${D:-four}/\n", {{"A", "1"}});
+  CHECK(given[0].words == std::vector<std::string>{"1-two"});
+  CHECK(given[2].words == std::vector<std::string>{"three", "four/"});
+  CHECK(must("ARG A=\nFROM ${A:-x}\n")[0].words[0] == "x");
+  CHECK(must("FROM scratch\nCOPY bin/${ARCH} b\n")[1].words[0] == "bin/${ARCH}");
+  CHECK(refused("FROM ${NOPE}\n").contains("NOPE"));
+  CHECK(refused("FROM $A\n").contains("${NAME}"));
+  CHECK(refused("FROM ${A\n").contains("some/Kubefile:1"));
+  CHECK(refused("ARG A\nFROM ${A}\n", ErrorCode::usage).contains("--build-arg A="));
+  CHECK(refused("FROM scratch\n", ErrorCode::usage, {{"TYPO", "1"}}).contains("TYPO"));
+}
+
+TEST_CASE("quotes keep blanks together") {
+  const auto given = must("FROM scratch\nCOPY 'a b' \"c d\"/ \nLABEL x='1 2' y=\"\"\n");
+  CHECK(given[1].words == std::vector<std::string>{"a b", "c d/"});
+  CHECK(given[2].settings == std::map<std::string, std::string>{{"x", "1 2"}, {"y", ""}});
+  CHECK(refused("FROM scratch\nCOPY 'a b\n").contains("quote"));
+}
+
+TEST_CASE("FILE takes mode, owner, role and template") {
+  const auto given = must("FROM scratch\nFILE --role worker --mode=0750 --owner=1:2 --template a /etc/a\nFILE --owner=7 b.tmpl /b\nFILE c /c\n");
+  CHECK(given[1].role == format::HostRole::worker);
+  CHECK(given[1].mode == 0750);
+  CHECK((given[1].uid == 1 && given[1].gid == 2));
+  CHECK(given[1].is_template);
+  CHECK((given[2].uid == 7 && given[2].gid == 7));
+  CHECK(given[2].is_template);
+  CHECK((given[3].mode == 0644 && given[3].role == format::HostRole::all && !given[3].is_template));
+  CHECK(refused("FROM scratch\nFILE a relative\n").contains("some/Kubefile:2"));
+  CHECK(refused("FROM scratch\nFILE a /../etc/passwd\n").contains("some/Kubefile:2"));
+  CHECK(refused("FROM scratch\nFILE --mode=0688 a /a\n").contains("octal"));
+  CHECK(refused("FROM scratch\nFILE --mode=17777 a /a\n").contains("octal"));
+  CHECK(refused("FROM scratch\nFILE --owner=root a /a\n").contains("uid:gid"));
+  CHECK(refused("FROM scratch\nFILE --role=leader a /a\n").contains("control-plane"));
+}
+
+TEST_CASE("APP takes a name, sources and NEEDS") {
+  const auto given = must("FROM scratch\nCNI net local://n\nAPP erp local://a local://b NEEDS net db\n");
+  CHECK(given[1].is_network);
+  CHECK(given[2].words == std::vector<std::string>{"erp", "a", "b"});
+  CHECK(given[2].needs == std::vector<std::string>{"net", "db"});
+  CHECK(refused("FROM scratch\nAPP Erp local://a\n").contains("Erp"));
+  CHECK(refused("FROM scratch\nAPP erp local://a NEEDS\n").contains("NEEDS"));
+  CHECK(refused("FROM scratch\nAPP erp\n").contains("local://"));
+  CHECK(refused("FROM scratch\nAPP erp https://charts.example/erp\n", ErrorCode::unsupported).contains("local://"));
+}
+
+TEST_CASE("COPY, ADD and IMAGE refuse what they can't do") {
+  const auto given = must("FROM scratch\nIMAGE --from=oci:layout redis:7\n");
+  CHECK(given[1].layout == "layout");
+  CHECK(refused("FROM scratch\nCOPY a\n").contains("destination"));
+  CHECK(refused("FROM scratch\nCOPY --from=x a b\n").contains("--from"));
+  CHECK(refused("FROM scratch\nADD --checksum=md5:00 a b\n").contains("sha256"));
+  CHECK(refused("FROM scratch\nADD https://site.example/a b\n", ErrorCode::unsupported).contains("some/Kubefile:2"));
+  CHECK(refused("FROM scratch\nIMAGE list.txt\n", ErrorCode::unsupported).contains("IMAGE line"));
+  CHECK(refused("FROM scratch\nIMAGE --from=docker:x a\n").contains("oci:FOLDER"));
+}
+
+TEST_CASE("LAUNCH takes one JSON list of texts") {
+  CHECK(must("FROM scratch\nLAUNCH [\"a\", \"b\"]\n")[1].words == std::vector<std::string>{"a", "b"});
+  CHECK(refused("FROM scratch\nLAUNCH a b\n").contains("JSON list"));
+  CHECK(refused("FROM scratch\nLAUNCH [1]\n").contains("texts"));
+  CHECK(refused("FROM scratch\nLAUNCH []\nLAUNCH []\n").contains("some/Kubefile:3"));
+}
