@@ -149,7 +149,9 @@ class Builder {
 
   Result<void> host_file(const Instruction& instruction) {
     const std::string& source = instruction.words[0];
-    const std::string target = "files" + instruction.words[1] + (instruction.is_template ? ".tmpl" : "");
+    // Each role has its own place in the tree: two roles may have different files at one destination.
+    const std::string role = instruction.role == format::HostRole::all ? "" : "-" + std::string(format::name(instruction.role));
+    const std::string target = "files" + role + instruction.words[1] + (instruction.is_template ? ".tmpl" : "");
     const resolve::LocalFile file{resolve::in_context(options_.context, source), target, 0644};
     if (auto added = add_tree({file}); !added) return added;
     format::HostFile out{target, instruction.words[1], instruction.mode, instruction.uid, instruction.gid, instruction.role, instruction.is_template, {}};

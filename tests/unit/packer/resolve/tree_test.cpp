@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "packer/resolve/tree.h"
+
+#include <catch2/catch_test_macros.hpp>
+
+#include <filesystem>
+
+#include "payload/base/file.h"
+#include "tests/support/temporary_folder.h"
+
+using namespace sealift;
+
+namespace {
+
+void write(const std::string& path, std::string_view text, unsigned mode = 0644) {
+  std::filesystem::create_directories(std::filesystem::path(path).parent_path());
+  REQUIRE(base::write_file_atomic(path, base::as_bytes(text), mode));
+}
+
+resolve::Instruction instruction(const std::string& line) {
+  auto parsed = resolve::parse_kubefile("FROM scratch\n" + line + "\n", "Kubefile", {});
+  REQUIRE(parsed);
+  return parsed->back();
+}
+
+std::vector<std::string> targets(const std::vector<resolve::LocalFile>& files) {
+  std::vector<std::string> out;
+  for (const auto& file : files) out.push_back(file.target);
+  return out;
+}
+
+}  // namespace
+
+TEST_CASE("COPY puts folders' contents, files by name, and files into folders") {
+  const tests::TemporaryFolder folder;
+  write(folder / "d/b", "b");
+  write(folder / "d/a", "a", 0700);
+  write(folder / "d/sub/c", "c");
+  using Names = std::vector<std::string>;
+  const auto copied = [&](const std::string& line) {
+    auto files = resolve::copied_files(instruction(line), folder.path());
+    REQUIRE(files);
+    return *files;
+  };
+  CHECK(targets(copied("COPY d/ x/")) == Names{"x/a", "x/b", "x/sub/c"});
+  CHECK(targets(copied("COPY d/a renamed")) == Names{"renamed"});
+  CHECK(targets(copied("COPY d/a x/")) == Names{"x/a"});
+  CHECK(targets(copied("COPY d/b d/a x")) == Names{"x/b", "x/a"});
+  CHECK(targets(copied("COPY d/a .")) == Names{"a"});
+  CHECK(copied("COPY d/a x")[0].mode == 0755);
+  CHECK(copied("COPY d/b x")[0].mode == 0644);
+  for (const std::string line : {"COPY nothing x", "COPY d/a ../x"}) {
+    const auto refused = resolve::copied_files(instruction(line), folder.path());
+    INFO(line);
+    REQUIRE_FALSE(refused);
+    CHECK(refused.error().text().contains("Kubefile:2"));
+  }
+}
+
+TEST_CASE("what an application is comes from its content") {
+  const tests::TemporaryFolder folder;
+  write(folder / "chart/Chart.yaml", "name: erp\nversion: 1.2.3\n");
+  write(folder / "chart/templates/a.yaml", "kind: X\n");
+  write(folder / "plain/a.yaml", "kind: X\n");
+  write(folder / "mixed/a.yaml", "kind: X\n");
+  write(folder / "mixed/readme", "x");
+  write(folder / "packed/erp.tgz", "x");
+  const auto app = [&](const std::string& source) { return resolve::local_app(instruction("APP erp local://" + source + " NEEDS db"), folder.path()); };
+  const auto chart = app("chart");
+  REQUIRE(chart);
+  CHECK(chart->app.kind == format::AppKind::helm);
+  CHECK(chart->app.version == "1.2.3");
+  CHECK(chart->app.needs == std::vector<std::string>{"db"});
+  CHECK(targets(chart->files) == std::vector<std::string>{"apps/erp/Chart.yaml", "apps/erp/templates/a.yaml"});
+  const auto plain = app("plain/a.yaml");
+  REQUIRE(plain);
+  CHECK(plain->app.kind == format::AppKind::manifests);
+  CHECK(app("mixed").error().text().contains("readme"));
+  CHECK(app("packed").error().code == ErrorCode::unsupported);
+}
