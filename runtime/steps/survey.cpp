@@ -89,11 +89,22 @@ class Surveyor {
     return fail(std::move(all));
   }
 
+  // A connection may have died while others were still being made: then once more, on a new one.
+  template <class Look>
+  auto look_again(Reached& reached, Look look) -> decltype(look(*reached.host)) {
+    auto first = look(*reached.host);
+    if (first || !is_out_of_reach(first.error().code)) return first;
+    auto fresh = input_.connector.reconnect(reached.config, purpose_);
+    if (!fresh) return std::unexpected(std::move(fresh).error());
+    reached.host = std::move(*fresh);
+    return look(*reached.host);
+  }
+
   // Another Kubernetes version must not come near a host that runs one.
   Result<void> check_version() {
-    for (const auto& reached : reached_) {
+    for (auto& reached : reached_) {
       if (reached.config.role != format::HostRole::control_plane) continue;
-      SEALIFT_ASSIGN(const auto version, reached.host->recorded(std::string(kVersionRecord)));
+      SEALIFT_ASSIGN(const auto version, look_again(reached, [](host::Host& host) { return host.recorded(std::string(kVersionRecord)); }));
       if (version && *version != out_.model->base.kubernetes_version) {
         return fail(ErrorCode::upgrade_unsupported, "{} runs Kubernetes {} and the artifact brings {}; this version of Sealift can't upgrade a cluster, use an artifact with {}",
                     reached.config.address, *version, out_.model->base.kubernetes_version, *version);
@@ -106,12 +117,13 @@ class Surveyor {
     phase(input_, "Checking the hosts");
     const PayloadComplete complete = payload_complete();
     for_each_host([&](Reached& reached) {
-      auto facts = reached.host->facts();
-      if (!facts) return void(reached.error = facts.error());
-      reached.view = {reached.config.name.value_or(facts->hostname), reached.config, reached.host.get(), std::move(*facts), input_.clock.now().time_since_epoch().count()};
-      auto findings = checks::check_host(preflight(complete), reached.view);
-      if (findings) reached.findings = std::move(*findings);
-      else reached.error = findings.error();
+      const auto looked = look_again(reached, [&](host::Host& host) -> Result<void> {
+        SEALIFT_ASSIGN(auto facts, host.facts());
+        reached.view = {reached.config.name.value_or(facts.hostname), reached.config, &host, std::move(facts), input_.clock.now().time_since_epoch().count()};
+        SEALIFT_ASSIGN(reached.findings, checks::check_host(preflight(complete), reached.view));
+        return {};
+      });
+      if (!looked) reached.error = looked.error();
     });
     std::vector<checks::HostView> views;
     // A worker that goes away between the login and this look is out of reach like any other.
@@ -134,9 +146,10 @@ class Surveyor {
 
   using PayloadComplete = bool;
   PayloadComplete payload_complete() {
-    for (const auto& reached : reached_) {
+    for (auto& reached : reached_) {
       if (reached.config.role != format::HostRole::control_plane) continue;
-      const auto state = reached.host->store_state(std::format("{}/payloads/{}.payload", reached.config.data_root, input_.payload.identity().hex()));
+      const auto path = std::format("{}/payloads/{}.payload", reached.config.data_root, input_.payload.identity().hex());
+      const auto state = look_again(reached, [&](host::Host& host) { return host.store_state(path); });
       return state && state->complete;
     }
     return false;
