@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runtime/checks/preflight.h"
+
+#include <algorithm>
+#include <catch2/catch_test_macros.hpp>
+
+using namespace sealift;
+
+namespace {
+
+struct Site {
+  format::BaseDocument base;
+  format::Contents contents;
+  config::ClusterConfig config;
+  Site() {
+    contents.stubs.push_back({Architecture::amd64, {}});
+    base.minimum[format::HostRole::worker] = {2, uint64_t{1} << 30, 0};
+  }
+  checks::PreflightInput input() const { return {base, contents, config, 0, false}; }
+};
+
+checks::HostView healthy(const std::string& name) {
+  checks::HostView view;
+  view.name = name;
+  auto& facts = view.facts;
+  facts.hostname = name;
+  facts.machine_id = "id of " + name;
+  facts.systemd = true;
+  facts.cgroup_version = 2;
+  facts.cgroup_controllers = {"cpu", "cpuset", "memory", "pids"};
+  facts.cpus = 4;
+  facts.memory_bytes = uint64_t{4} << 30;
+  facts.default_route = true;
+  facts.clock_ms = view.read_at_ms = 1'000'000;
+  return view;
+}
+
+bool found(const std::vector<checks::Finding>& findings, std::string_view host, std::string_view text) {
+  return std::ranges::any_of(findings, [&](const checks::Finding& finding) { return finding.host == host && finding.blocks && finding.message.contains(text); });
+}
+
+}  // namespace
+
+TEST_CASE("healthy hosts give no finding") {
+  const Site site;
+  CHECK(checks::check_facts(site.input(), {healthy("a"), healthy("b")}).empty());
+}
+
+TEST_CASE("each fault of a host is found, all in one run") {
+  const Site site;
+  auto bad = healthy("bad");
+  bad.facts.swap_bytes = 1 << 20;
+  bad.facts.cpus = 1;
+  bad.facts.memory_bytes = 1 << 20;
+  bad.facts.clock_ms += 90'000;
+  bad.facts.systemd = false;
+  bad.facts.cgroup_controllers = {"cpu", "cpuset", "memory"};
+  bad.facts.architecture = Architecture::arm64;
+  const auto findings = checks::check_facts(site.input(), {healthy("good"), bad});
+  for (const auto* text : {"swapoff", "1 CPUs", "of memory", "differs by 90 s", "systemd", "controller pids", "--platform linux/arm64"}) {
+    INFO(text);
+    CHECK(found(findings, "bad", text));
+  }
+  CHECK(std::ranges::none_of(findings, [](const checks::Finding& finding) { return finding.host == "good"; }));
+}
+
+TEST_CASE("hosts that were cloned are told apart before they meet") {
+  const Site site;
+  auto twin = healthy("a");
+  twin.name = "10.7.0.12";
+  const auto findings = checks::check_facts(site.input(), {healthy("a"), twin});
+  CHECK(found(findings, "10.7.0.12", "same host name as a"));
+  CHECK(found(findings, "10.7.0.12", "same machine-id as a"));
+}
+
+TEST_CASE("the demand of a disk counts each layer once, and the payload on its registry host only") {
+  Site site;
+  const Digest layer = hash::sha256(base::as_bytes("layer"));
+  for (const auto* name : {"docker.io/library/a:1", "docker.io/library/b:1"}) {
+    format::Image image;
+    image.name = name;
+    image.platforms.push_back({Architecture::amd64, {}, "", {}, {{layer, 100}}});
+    site.contents.images.push_back(image);
+  }
+  site.contents.layers[layer] = {1000, 7};
+  auto input = site.input();
+  input.payload_bytes = 5000;
+  auto view = healthy("a");
+  const auto demand_of = [&](std::string_view path) {
+    for (const auto& demand : checks::disk_demand(input, view)) {
+      if (demand.path == path) return demand;
+    }
+    return checks::Demand{};
+  };
+  CHECK(demand_of("/var/lib/containerd").bytes == 1100);
+  CHECK(demand_of("/var/lib/containerd").inodes == 7);
+  CHECK(demand_of("/var/lib/sealift").bytes == 0);
+  view.config.role = format::HostRole::control_plane;
+  CHECK(demand_of("/var/lib/sealift").bytes == 5000);
+}

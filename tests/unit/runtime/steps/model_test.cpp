@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runtime/steps/model.h"
+
+#include <catch2/catch_test_macros.hpp>
+
+#include "runtime/steps/files.h"
+
+using namespace sealift;
+
+namespace {
+
+format::Contents with_apps() {
+  format::Contents contents;
+  const auto app = [&](std::string name, std::vector<std::string> needs, bool network = false) {
+    contents.apps.push_back({name, format::AppKind::manifests, network, "apps/" + name, std::move(needs), ""});
+  };
+  app("erp", {"redis"});
+  app("flannel", {}, true);
+  app("redis", {});
+  app("zoo", {});
+  contents.launch = {"zoo", "erp", "redis"};
+  return contents;
+}
+
+std::vector<std::string> names(const std::vector<steps::SelectedApp>& apps) {
+  std::vector<std::string> out;
+  for (const auto& app : apps) out.push_back(app.app->name);
+  return out;
+}
+
+}  // namespace
+
+TEST_CASE("applications: the network first, then what others need, ties by name") {
+  const auto contents = with_apps();
+  config::ClusterConfig config;
+  const auto all = steps::select_apps(contents, config);
+  REQUIRE(all);
+  CHECK(names(*all) == std::vector<std::string>{"flannel", "redis", "erp", "zoo"});
+  config.apps = std::vector<std::string>{"redis"};
+  CHECK(names(*steps::select_apps(contents, config)) == std::vector<std::string>{"flannel", "redis"});
+}
+
+TEST_CASE("applications that can't be delivered are refused with the reason") {
+  const auto contents = with_apps();
+  config::ClusterConfig config;
+  config.apps = std::vector<std::string>{"erp"};
+  auto refused = steps::select_apps(contents, config);
+  REQUIRE_FALSE(refused);
+  CHECK(refused.error().what.contains("needs \"redis\""));
+  config.apps = std::vector<std::string>{"nothing"};
+  CHECK(steps::select_apps(contents, config).error().code == ErrorCode::not_in_artifact);
+  config.apps = std::vector<std::string>{"redis", "zoo"};
+  config.applications.push_back({"redis", {}, "", "", {"zoo"}});
+  config.applications.push_back({"zoo", {}, "", "", {"redis"}});
+  CHECK(steps::select_apps(contents, config).error().what.contains("circle"));
+  config.applications = {{"erp", {}, "", "", {}}};
+  CHECK(steps::select_apps(contents, config).error().what.contains("not delivered"));
+}
+
+TEST_CASE("the name and the address of a node") {
+  config::HostConfig host;
+  host.address = "10.7.0.11";
+  host::Facts facts;
+  facts.hostname = "Server-1";
+  facts.addresses = {{"lo", "127.0.0.1", 8}, {"eth0", "10.7.0.11", 24}, {"eth1", "192.168.1.1", 24}};
+  const auto node = steps::make_node(host, facts);
+  REQUIRE(node);
+  CHECK(node->name == "server-1");
+  CHECK(node->ip == "10.7.0.11");
+  host.address = "server.example";  // a name: with two addresses it is not known which one other nodes reach
+  CHECK(steps::make_node(host, facts).error().what.contains("192.168.1.1"));
+  facts.addresses.pop_back();
+  CHECK(steps::make_node(host, facts)->ip == "10.7.0.11");
+  facts.hostname = "under_score";
+  CHECK(steps::make_node(host, facts).error().what.contains("set `name`"));
+  host.name = "n1";
+  CHECK(steps::make_node(host, facts)->name == "n1");
+}
+
+TEST_CASE("templates: known names, defaults, dollar signs") {
+  const std::map<std::string, std::string> variables{{"NODE_IP", "10.7.0.11"}, {"EMPTY", ""}};
+  CHECK(*steps::render("ip=${NODE_IP} $${x} ${OTHER:-none} ${EMPTY:-gone} $HOME", variables, "f") == "ip=10.7.0.11 ${x} none gone $HOME");
+  const auto unknown = steps::render("a\nb ${WHAT}", variables, "etc/x.tmpl");
+  REQUIRE_FALSE(unknown);
+  CHECK(unknown.error().what.starts_with("etc/x.tmpl:2:"));
+  CHECK_FALSE(steps::render("${NODE_IP", variables, "f"));
+}
