@@ -86,6 +86,9 @@ def run_pty(artifact, tmp_path):
     def call(*arguments, env=None, answers=(), timeout=30):
         pid, fd = pty.fork()
         if pid == 0:
+            # as a login shell would start it, whatever started these tests (a background job ignores SIGINT)
+            for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGTERM, signal.SIGHUP, signal.SIGPIPE):
+                signal.signal(number, signal.SIG_DFL)
             os.chdir(tmp_path)
             environment = {"PATH": "/usr/bin:/bin", "HOME": str(tmp_path), "TERM": "xterm", **(env or {})}
             os.execve(str(artifact), [str(artifact), *map(str, arguments)], environment)
