@@ -22,7 +22,7 @@ class Lab:
         self.env = dict(os.environ, SEALIFT_LAB=name, SEALIFT_LAB_NET=f'10.{80 + number}.0', SEALIFT_LAB_PREFIX=str(number))
         self.command = str(ROOT / 'tests/hosts/hosts')
 
-    def run(self, *arguments, check=True, timeout=180):
+    def run(self, *arguments, check=True, timeout=500):
         done = subprocess.run([self.command, *arguments], env=self.env, capture_output=True, text=True, timeout=timeout, stdin=subprocess.DEVNULL)
         if check and done.returncode != 0:
             raise AssertionError(f'hosts {" ".join(arguments)}: {done.returncode}\n{done.stdout}{done.stderr}')
