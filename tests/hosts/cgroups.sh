@@ -29,6 +29,14 @@ cgroup_make() { # NAME
   done < <(cgroup_mounts)
 }
 cgroup_enter() { local folder; for folder in $(cgroup_folders "$1"); do echo 0 > "$folder/cgroup.procs"; done; }
+# A process that a container runtime has frozen (cgroup v1) does not die before it is thawed: a real power cut knows no
+# such thing.
+cgroup_thaw() { # NAME
+  local folder
+  for folder in $(cgroup_folders "$1"); do
+    [ ! -d "$folder" ] || find "$folder" -mindepth 2 -name freezer.state -exec sh -c 'echo THAWED > "$1"' - {} ';' 2>/dev/null || true
+  done
+}
 cgroup_remove() { # NAME: rmdir is refused for a moment after the last exit
   local folder i
   for folder in $(cgroup_folders "$1"); do
