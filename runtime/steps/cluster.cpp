@@ -76,6 +76,10 @@ Result<engine::StepState> LabelsStep::check(engine::StepContext& context) {
 
 Result<void> LabelsStep::apply(engine::StepContext& context) {
   SEALIFT_ASSIGN(const auto control_plane, peers_.host(control_plane_, context.cancel));
+  // `kubeadm join` ends when the kubelet has its certificate; the kubelet makes itself known a little later.
+  SEALIFT_TRY(wait_until(context, Duration{300'000}, ErrorCode::unhealthy, std::format("the node {} is not known to the API", node_.name), [&](std::string&) {
+    return kubectl_object(*control_plane, {"node", node_.name}, context.cancel).transform([](const auto& node) { return node.has_value(); });
+  }));
   std::vector<std::string> arguments{"label", "node", node_.name, "--overwrite"};
   for (const auto& [key, value] : node_.config.labels) arguments.push_back(key + "=" + value);
   return kubectl_do(*control_plane, std::move(arguments), reason(), context.cancel).transform([](const std::string&) {});

@@ -176,7 +176,8 @@ Result<ExitStatus> DeliverySite::kubeadm(FakeMachine& machine, const Command& co
   }
   put(machine, "/etc/kubernetes/kubelet.conf", "kubelet");
   machine.world.units["kubelet.service"].active = true;
-  cluster.nodes.insert(machine.name());
+  // Like the real one: the kubelet makes itself known some time after kubeadm has come to its end.
+  if (cluster.nodes.insert(machine.name()).second) cluster.looks_before_known[machine.name()] = 2;
   return ok();
 }
 
@@ -196,8 +197,10 @@ Result<ExitStatus> DeliverySite::kubectl(FakeMachine& machine, const Command& co
     return ok();
   }
   if (has(command, "label")) {
+    const std::string node = after(command, "node");
+    if (!cluster.nodes.contains(node) || cluster.looks_before_known[node] > 0) return bad("Error from server (NotFound): nodes \"" + node + "\" not found");
     for (const auto& word : command.argv) {
-      if (auto at = word.find('='); at != std::string::npos && !word.starts_with("--")) cluster.labels[after(command, "node") + " " + word.substr(0, at)] = word.substr(at + 1);
+      if (auto at = word.find('='); at != std::string::npos && !word.starts_with("--")) cluster.labels[node + " " + word.substr(0, at)] = word.substr(at + 1);
     }
     return ok();
   }
@@ -222,6 +225,10 @@ Result<ExitStatus> DeliverySite::kubectl(FakeMachine& machine, const Command& co
   if (has(command, "node")) {
     const std::string node = after(command, "node");
     if (!cluster.nodes.contains(node)) return ok();
+    if (int& looks = cluster.looks_before_known[node]; looks > 0) {
+      --looks;
+      return ok();
+    }
     json::Value labels = json::Value::object();
     for (const auto& [key, value] : cluster.labels) {
       if (key.starts_with(node + " ")) labels.set(key.substr(node.size() + 1), value);

@@ -25,6 +25,7 @@ struct Cluster {
   std::mutex mutex;
   bool made = false;
   std::set<std::string> nodes;
+  std::map<std::string, int> looks_before_known;  // by node: how often the API still says that it does not know it
   std::map<std::string, std::string> labels;  // "node key" → value
   std::set<std::string> namespaces, applied;
   std::string corefile;
