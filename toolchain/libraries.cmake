@@ -16,10 +16,10 @@ sealift_library(payload/format DEPS payload/base payload/hash payload/trust payl
 sealift_library(payload/writer DEPS payload/base payload/hash payload/codec payload/json payload/format)
 
 # the factory
-sealift_library(packer/sources DEPS payload/base payload/hash payload/codec payload/json payload/image payload/distribution payload/format THIRD_PARTY libarchive)
+sealift_library(packer/sources DEPS payload/base payload/hash payload/codec payload/json payload/image payload/http payload/distribution payload/format THIRD_PARTY libarchive)
 sealift_library(packer/resolve DEPS payload/base payload/hash payload/yaml payload/json payload/image payload/format packer/sources)
-sealift_library(packer/pack DEPS payload/base payload/hash payload/yaml payload/json payload/image payload/format payload/writer packer/sources packer/resolve)
-sealift_library(packer/cli DEPS payload/base payload/distribution payload/format packer/pack THIRD_PARTY cli11)
+sealift_library(packer/pack DEPS payload/base payload/hash payload/yaml payload/json payload/image payload/http payload/distribution payload/format payload/writer packer/sources packer/resolve)
+sealift_library(packer/cli DEPS payload/base payload/http payload/distribution payload/format packer/pack THIRD_PARTY cli11)
 
 # the site
 sealift_library(runtime/config DEPS payload/base payload/yaml payload/json payload/image payload/format)

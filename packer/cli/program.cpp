@@ -53,7 +53,7 @@ std::string own_folder() {
 
 struct BuildArguments {
   std::string kubefile = "Kubefile", context = ".", output, tag, launch, tools;
-  std::vector<std::string> platforms, build_args, stubs;
+  std::vector<std::string> platforms, build_args, stubs, plain_http, mirrors;
   int level = 9;
 };
 
@@ -93,6 +93,14 @@ Result<pack::BuildOptions> to_options(const BuildArguments& arguments) {
       if (::access(path.c_str(), R_OK) == 0) out.stubs.push_back(path);
     }
   }
+  for (const auto& registry : arguments.plain_http) out.registries.endpoints.plain_http.insert(registry);
+  for (const auto& mirror : arguments.mirrors) {
+    const size_t equals = mirror.find('=');
+    auto url = equals == std::string::npos ? Result<http::Url>(fail(ErrorCode::usage, "no URL")) : http::parse_url(mirror.substr(equals + 1));
+    if (!url) return fail(ErrorCode::usage, "--mirror {}: write REGISTRY=https://HOST[:PORT][/PATH]", base::printable(mirror));
+    out.registries.endpoints.mirrors[mirror.substr(0, equals)] = std::move(*url);
+  }
+  out.registries.login_files = distribution::login_files();
   if (!arguments.tools.empty()) out.tools = arguments.tools;
   out.zstd_level = arguments.level;
   out.threads = static_cast<unsigned>(std::max(1L, ::sysconf(_SC_NPROCESSORS_ONLN)));
@@ -120,6 +128,8 @@ void define_build(CLI::App& app, BuildArguments& arguments) {
   app.add_option("--stub", arguments.stubs, "programs for the hosts (default: stub-x86_64 and stub-aarch64 beside sealift)")->allow_extra_args(false);
   app.add_option("--launch-platform", arguments.launch, "whose program stands at the artifact's head");
   app.add_option("--tools", arguments.tools, "a folder with a kubeadm that runs on this machine");
+  app.add_option("--plain-http", arguments.plain_http, "HOST[:PORT] of a registry without TLS (those on this machine are known)")->allow_extra_args(false);
+  app.add_option("--mirror", arguments.mirrors, "REGISTRY=URL: take the images of this registry from there; their names stay")->allow_extra_args(false);
   app.add_option("--level", arguments.level, "zstd level")->check(CLI::Range(1, 19))->capture_default_str();
   app.add_option("context", arguments.context, "the folder that paths in the Kubefile count from")->capture_default_str();
 }

@@ -6,9 +6,9 @@
 #include <algorithm>
 
 #include "packer/pack/checks.h"
+#include "packer/pack/images.h"
 #include "packer/resolve/kubefile.h"
 #include "packer/resolve/tree.h"
-#include "packer/sources/image_source.h"
 #include "payload/base/fd.h"
 #include "payload/base/file.h"
 #include "payload/base/text.h"
@@ -37,7 +37,7 @@ Result<Architecture> architecture_of_program(const std::string& path) {
 
 class Builder {
  public:
-  Builder(const BuildOptions& options, EventSink& events, const CancelToken& cancel) : options_(options), events_(events), cancel_(cancel) {}
+  Builder(const BuildOptions& options, EventSink& events, const CancelToken& cancel) : options_(options), events_(events), cancel_(cancel), images_(options, base::system_clock(), events) {}
 
   Result<writer::Summary> build() {
     SEALIFT_ASSIGN(const auto text, base::read_text_file(options_.kubefile, size_t{4} << 20));
@@ -47,9 +47,15 @@ class Builder {
     writing.threads = options_.threads;
     writing.cancel = cancel_;
     SEALIFT_ASSIGN(writer_, writer::PayloadWriter::create(options_.output, writing));
-    for (const auto& instruction : instructions) {
+    for (size_t i = 0; i < instructions.size();) {
       SEALIFT_TRY(cancel_.check());
-      if (auto done = carry_out(instruction); !done) return fail_while(std::move(done).error(), std::format("carrying out {}", instruction.place.text()));
+      if (const size_t images = images_from(instructions, i); images > 0) {
+        SEALIFT_TRY(images_.pack(std::span(instructions).subspan(i, images), *writer_, contents_, cancel_));
+        i += images;
+      } else {
+        if (auto done = carry_out(instructions[i]); !done) return fail_while(std::move(done).error(), std::format("carrying out {}", instructions[i].place.text()));
+        ++i;
+      }
     }
     SEALIFT_TRY(add_stubs());
     contents_.name = options_.name;
@@ -64,6 +70,13 @@ class Builder {
   }
 
  private:
+  // How many IMAGE lines follow each other from here.
+  static size_t images_from(const std::vector<Instruction>& instructions, size_t begin) {
+    size_t end = begin;
+    while (end < instructions.size() && instructions[end].verb == Verb::image) ++end;
+    return end - begin;
+  }
+
   void tell(std::string message) { base::tell(events_, Level::info, std::move(message)); }
 
   Result<void> carry_out(const Instruction& instruction) {
@@ -73,7 +86,7 @@ class Builder {
       case Verb::add: return add(instruction);
       case Verb::file: return host_file(instruction);
       case Verb::app: return app(instruction);
-      case Verb::image: return image(instruction);
+      case Verb::image: return fail(ErrorCode::internal, "an image out of its row");
       case Verb::env:
         for (const auto& [name, value] : instruction.settings) contents_.environment[name] = value;
         return {};
@@ -171,50 +184,6 @@ class Builder {
     return {};
   }
 
-  Result<sources::ImageSource*> source_for(const Instruction& instruction) {
-    if (!instruction.layout) {
-      return fail(ErrorCode::unsupported, "{}: images from a registry are not supported by this version; write IMAGE --from=oci:FOLDER", instruction.place.text());
-    }
-    auto& source = layouts_[*instruction.layout];
-    if (!source) {
-      SEALIFT_ASSIGN(source, sources::open_oci_layout(resolve::in_context(options_.context, *instruction.layout)));
-    }
-    return source.get();
-  }
-
-  Result<void> image(const Instruction& instruction) {
-    auto reference = image::parse_reference(instruction.words[0]);
-    if (!reference) return fail(ErrorCode::invalid_input, "{}: {}", instruction.place.text(), reference.error().what);
-    SEALIFT_ASSIGN(auto* source, source_for(instruction));
-    SEALIFT_ASSIGN(auto plan, sources::plan_image(*source, *reference, options_.platforms));
-    for (const auto& document : plan.documents) {
-      base::MemorySource bytes(document.bytes);
-      SEALIFT_TRY(writer_->add(bytes, writer::Storage::raw, document.digest));
-    }
-    uint64_t total = 0;
-    for (const auto& blob : plan.blobs) {
-      SEALIFT_TRY(cancel_.check());
-      total += blob.descriptor.size;
-      if (auto added = add_blob(*source, *reference, blob); !added) return fail_while(std::move(added).error(), "packing " + reference->text());
-    }
-    std::erase_if(contents_.images, [&](const format::Image& other) { return other.name == plan.image.name; });
-    tell(std::format("IMAGE {}: {}", plan.image.name, base::human_bytes(total)));
-    contents_.images.push_back(std::move(plan.image));
-    return {};
-  }
-
-  Result<void> add_blob(sources::ImageSource& source, const image::Reference& reference, const sources::ImagePlan::Blob& blob) {
-    if (blob.is_layer && !contents_.layers.contains(blob.descriptor.digest)) {
-      SEALIFT_ASSIGN(const auto bytes, source.blob(reference, blob.descriptor));
-      SEALIFT_ASSIGN(contents_.layers[blob.descriptor.digest], sources::measure_layer(*bytes, blob.descriptor.media_type));
-    }
-    if (writer_->has(blob.descriptor.digest)) return {};
-    SEALIFT_ASSIGN(const auto bytes, source.blob(reference, blob.descriptor));
-    SEALIFT_ASSIGN(const auto object, writer_->add(*bytes, writer::Storage::raw, blob.descriptor.digest));
-    if (object.size != blob.descriptor.size) return fail(ErrorCode::corrupt, "{} has {} bytes, its manifest says {}", object.digest.text(), object.size, blob.descriptor.size);
-    return {};
-  }
-
   Result<void> add_stubs() {
     for (const auto& path : options_.stubs) {
       SEALIFT_ASSIGN(const Architecture architecture, architecture_of_program(path));
@@ -243,7 +212,7 @@ class Builder {
   std::unique_ptr<base::OpenFile> base_file_;
   std::unique_ptr<format::PayloadReader> base_;
   std::unique_ptr<writer::PayloadWriter> writer_;
-  std::map<std::string, std::unique_ptr<sources::ImageSource>> layouts_;
+  ImagePacker images_;
   std::map<std::string, std::string> local_paths_;  // tree path → file of this machine, for what this build added
   format::Contents contents_;
   std::string launch_place_;

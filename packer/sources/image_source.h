@@ -1,14 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Where the packer gets images from: an OCI layout on disk or a registry. Both give manifests with their exact bytes
-// and blobs as streams; everything is checked against its digest by the caller and by the source.
+// Where the packer gets images from: an OCI layout on disk or the registries that the images' names say. Both give
+// manifests with their exact bytes and blobs as files; everything is checked against its digest by the caller and by
+// the source.
 #pragma once
 
 #include <memory>
 #include <string>
 #include <vector>
 
+#include "payload/base/cancel.h"
+#include "payload/base/file.h"
 #include "payload/base/stream.h"
+#include "payload/distribution/registry.h"
 #include "payload/format/contents.h"
 #include "payload/image/manifest.h"
 #include "payload/image/reference.h"
@@ -21,17 +25,28 @@ struct ManifestBytes {
   Bytes bytes;
 };
 
+// Any thread.
 class ImageSource {
  public:
   virtual ~ImageSource() = default;
   // What a name stands for: an index or a manifest. not_found if the source does not have it.
-  virtual Result<ManifestBytes> resolve(const image::Reference& reference) = 0;
-  virtual Result<ManifestBytes> manifest(const image::Reference& reference, const image::Descriptor& descriptor) = 0;
-  virtual Result<std::unique_ptr<base::Source>> blob(const image::Reference& reference, const image::Descriptor& descriptor) = 0;
+  virtual Result<ManifestBytes> resolve(const image::Reference& reference, const CancelToken& cancel) = 0;
+  virtual Result<ManifestBytes> manifest(const image::Reference& reference, const image::Descriptor& descriptor, const CancelToken& cancel) = 0;
+  // Returns when all bytes are on this machine.
+  virtual Result<std::unique_ptr<base::RandomAccessFile>> blob(const image::Reference& reference, const image::Descriptor& descriptor, const CancelToken& cancel) = 0;
 };
 
 // An OCI layout folder; names are the annotations org.opencontainers.image.ref.name of its index, as full references.
 Result<std::unique_ptr<ImageSource>> open_oci_layout(const std::string& folder);
+
+// Registries. `clock` must live longer. Blobs wait in files without names in the folder `temporary`.
+struct RegistryOptions {
+  distribution::EndpointOptions endpoints;
+  std::vector<std::string> login_files;  // see distribution::login_files()
+  distribution::Patience patience;
+  std::string temporary;
+};
+Result<std::unique_ptr<ImageSource>> open_registries(RegistryOptions options, Clock& clock);
 
 // Everything of one image for the wanted platforms. An image without one of them is invalid_input.
 struct ImagePlan {
@@ -43,7 +58,7 @@ struct ImagePlan {
   };
   std::vector<Blob> blobs;  // configs and layers, each digest once
 };
-Result<ImagePlan> plan_image(ImageSource& source, const image::Reference& reference, const std::vector<Architecture>& architectures);
+Result<ImagePlan> plan_image(ImageSource& source, const image::Reference& reference, const std::vector<Architecture>& architectures, const CancelToken& cancel);
 
 // Counts what a layer unpacks to. Its bytes are compressed as the media type says.
 Result<format::LayerInfo> measure_layer(base::Source& layer, const std::string& media_type);

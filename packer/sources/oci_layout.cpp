@@ -1,48 +1,35 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <fcntl.h>
-
 #include "packer/sources/image_source.h"
-#include "payload/base/fd.h"
 #include "payload/base/file.h"
 #include "payload/base/text.h"
 
 namespace sealift::sources {
 namespace {
 
-class OwnedFdSource final : public base::Source {
- public:
-  explicit OwnedFdSource(base::Fd fd) : fd_(std::move(fd)) {}
-  Result<size_t> read(std::span<std::byte> buffer) override { return base::read_some(fd_.get(), buffer); }
-
- private:
-  base::Fd fd_;
-};
-
 class OciLayout final : public ImageSource {
  public:
   OciLayout(std::string folder, image::Index index) : folder_(std::move(folder)), index_(std::move(index)) {}
 
-  Result<ManifestBytes> resolve(const image::Reference& reference) override {
+  Result<ManifestBytes> resolve(const image::Reference& reference, const CancelToken& cancel) override {
     std::vector<std::string> known;
     for (const auto& descriptor : index_.manifests) {
       const auto name = image::parse_reference(descriptor.reference_name);
       if (!name) continue;
-      if (name->name() == reference.name() && (reference.digest ? descriptor.digest == *reference.digest : name->tag == reference.tag)) return manifest(reference, descriptor);
+      if (name->name() == reference.name() && (reference.digest ? descriptor.digest == *reference.digest : name->tag == reference.tag)) return manifest(reference, descriptor, cancel);
       known.push_back(name->text());
     }
     const auto near = base::nearest(reference.text(), std::vector<std::string_view>(known.begin(), known.end()));
     return fail(ErrorCode::not_found, "the OCI layout {} has no image {}{}", folder_, reference.text(), near ? std::format("; did you mean {}?", *near) : "");
   }
 
-  Result<ManifestBytes> manifest(const image::Reference&, const image::Descriptor& descriptor) override {
+  Result<ManifestBytes> manifest(const image::Reference&, const image::Descriptor& descriptor, const CancelToken&) override {
     SEALIFT_ASSIGN(auto bytes, base::read_file(path_of(descriptor.digest), image::kMaxManifestBytes));
     if (hash::sha256(bytes) != descriptor.digest) return fail(ErrorCode::corrupt, "{} does not have the digest it is named by", path_of(descriptor.digest));
     return ManifestBytes{descriptor.digest, descriptor.media_type, std::move(bytes)};
   }
 
-  Result<std::unique_ptr<base::Source>> blob(const image::Reference&, const image::Descriptor& descriptor) override {
-    SEALIFT_ASSIGN(auto fd, base::open_file(path_of(descriptor.digest), O_RDONLY));
-    return std::unique_ptr<base::Source>(std::make_unique<OwnedFdSource>(std::move(fd)));
+  Result<std::unique_ptr<base::RandomAccessFile>> blob(const image::Reference&, const image::Descriptor& descriptor, const CancelToken&) override {
+    return base::OpenFile::open(path_of(descriptor.digest));
   }
 
  private:

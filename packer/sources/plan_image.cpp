@@ -10,11 +10,11 @@ namespace {
 
 class Planner {
  public:
-  Planner(ImageSource& source, const image::Reference& reference, const std::vector<Architecture>& architectures)
-      : source_(source), reference_(reference), wanted_(architectures) {}
+  Planner(ImageSource& source, const image::Reference& reference, const std::vector<Architecture>& architectures, const CancelToken& cancel)
+      : source_(source), reference_(reference), wanted_(architectures), cancel_(cancel) {}
 
   Result<ImagePlan> plan() {
-    SEALIFT_ASSIGN(auto root, source_.resolve(reference_));
+    SEALIFT_ASSIGN(auto root, source_.resolve(reference_, cancel_));
     out_.image.name = reference_.text();
     out_.image.root = {root.digest, root.bytes.size()};
     SEALIFT_ASSIGN(const auto parsed, image::parse_manifest(root.bytes, root.media_type));
@@ -35,7 +35,7 @@ class Planner {
     for (const Architecture architecture : wanted_) {
       const auto found = std::ranges::find(index.manifests, std::optional(architecture), &image::Descriptor::architecture);
       if (found == index.manifests.end()) return missing(architecture);
-      SEALIFT_ASSIGN(auto document, source_.manifest(reference_, *found));
+      SEALIFT_ASSIGN(auto document, source_.manifest(reference_, *found, cancel_));
       SEALIFT_ASSIGN(const auto parsed, image::parse_manifest(document.bytes, document.media_type));
       const auto* manifest = std::get_if<image::Manifest>(&parsed);
       if (manifest == nullptr) return fail(ErrorCode::invalid_input, "{}: an index inside an index is not supported", reference_.text());
@@ -48,8 +48,9 @@ class Planner {
 
   // A manifest without an index: its configuration says for which platform it is.
   Result<void> take_single(const image::Manifest& manifest) {
-    SEALIFT_ASSIGN(auto source, source_.blob(reference_, manifest.config));
-    SEALIFT_ASSIGN(const auto bytes, base::read_all(*source, image::kMaxManifestBytes));
+    SEALIFT_ASSIGN(const auto config, source_.blob(reference_, manifest.config, cancel_));
+    base::FileSource source(*config);
+    SEALIFT_ASSIGN(const auto bytes, base::read_all(source, image::kMaxManifestBytes));
     SEALIFT_ASSIGN(const auto architecture, image::parse_config_architecture(bytes));
     for (const Architecture wanted : wanted_) {
       if (architecture != wanted) return missing(wanted);
@@ -80,14 +81,15 @@ class Planner {
   ImageSource& source_;
   const image::Reference& reference_;
   const std::vector<Architecture>& wanted_;
+  const CancelToken& cancel_;
   std::set<Digest> seen_;
   ImagePlan out_;
 };
 
 }  // namespace
 
-Result<ImagePlan> plan_image(ImageSource& source, const image::Reference& reference, const std::vector<Architecture>& architectures) {
-  return Planner(source, reference, architectures).plan();
+Result<ImagePlan> plan_image(ImageSource& source, const image::Reference& reference, const std::vector<Architecture>& architectures, const CancelToken& cancel) {
+  return Planner(source, reference, architectures, cancel).plan();
 }
 
 }  // namespace sealift::sources

@@ -13,7 +13,7 @@ namespace sealift::base {
 class CancelToken {
  public:
   CancelToken() = default;  // never cancelled
-  bool cancelled() const { return flag_ && flag_->load(std::memory_order_relaxed); }
+  bool cancelled() const { return (flag_ && flag_->load(std::memory_order_relaxed)) || (parent_ && parent_->cancelled()); }
   Result<void> check() const {
     if (cancelled()) return fail(ErrorCode::cancelled, "cancelled");
     return {};
@@ -22,13 +22,18 @@ class CancelToken {
  private:
   friend class CancelSource;
   std::shared_ptr<std::atomic<bool>> flag_;
+  std::shared_ptr<const CancelToken> parent_;
 };
 
 class CancelSource {
  public:
+  CancelSource() = default;
+  // Its tokens are also cancelled with the parent: for one part of a larger work.
+  explicit CancelSource(CancelToken parent) : parent_(std::make_shared<const CancelToken>(std::move(parent))) {}
   CancelToken token() const {
     CancelToken token;
     token.flag_ = flag_;
+    token.parent_ = parent_;
     return token;
   }
   // Safe in a signal handler: one atomic store.
@@ -36,6 +41,7 @@ class CancelSource {
 
  private:
   std::shared_ptr<std::atomic<bool>> flag_ = std::make_shared<std::atomic<bool>>(false);
+  std::shared_ptr<const CancelToken> parent_;
 };
 
 }  // namespace sealift::base

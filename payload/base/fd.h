@@ -37,6 +37,8 @@ class Fd {
 
 // open(2) with O_CLOEXEC added; the error names the path.
 Result<Fd> open_file(const std::string& path, int flags, unsigned mode = 0600);
+// A new file that has no name, in this folder; 0600. Nothing is left of it when the program ends, however it ends.
+Result<Fd> unnamed_file(const std::string& folder);
 // Both ends O_CLOEXEC: {read, write}.
 Result<std::pair<Fd, Fd>> make_pipe();
 

@@ -63,6 +63,13 @@ Result<void> MemoryFile::read_at(FileOffset offset, std::span<std::byte> buffer)
   return {};
 }
 
+Result<size_t> FileSource::read(std::span<std::byte> buffer) {
+  const size_t size = std::min<uint64_t>(buffer.size(), file_->size() - offset_);
+  SEALIFT_TRY(file_->read_at(offset_, buffer.first(size)));
+  offset_ += size;
+  return size;
+}
+
 Result<Bytes> read_file(const std::string& path, size_t limit) {
   SEALIFT_ASSIGN(auto fd, open_file(path, O_RDONLY));
   FdSource source(fd.get());

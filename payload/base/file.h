@@ -74,6 +74,17 @@ class MemoryFile final : public RandomAccessFile {
   Bytes data_;
 };
 
+// A file from its beginning to its end, as a stream. The file must live longer.
+class FileSource final : public Source {
+ public:
+  explicit FileSource(const RandomAccessFile& file) : file_(&file) {}
+  Result<size_t> read(std::span<std::byte> buffer) override;
+
+ private:
+  const RandomAccessFile* file_;
+  FileOffset offset_ = 0;
+};
+
 // A whole file of at most `limit` bytes; larger is limit_exceeded.
 Result<Bytes> read_file(const std::string& path, size_t limit);
 Result<std::string> read_text_file(const std::string& path, size_t limit);

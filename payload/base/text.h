@@ -18,6 +18,7 @@ namespace sealift::base {
 std::vector<std::string_view> split(std::string_view text, char separator);  // "a,,b" gives three parts
 std::vector<std::string_view> split_words(std::string_view text);            // by blanks and tabs, no empty parts
 std::string_view trim(std::string_view text);
+std::string to_lower(std::string_view text);  // ASCII letters only
 std::string join(std::span<const std::string> parts, std::string_view separator);
 
 std::string to_hex(ByteView bytes);                    // lower case

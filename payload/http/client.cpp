@@ -3,6 +3,8 @@
 
 #include <unistd.h>
 
+#include <cstdlib>
+
 #include "payload/base/text.h"
 #include "payload/http/httplib.h"
 
@@ -10,14 +12,6 @@ namespace sealift::http {
 namespace {
 
 constexpr size_t kMaxText = size_t{4} << 20;
-
-std::string lower(std::string_view text) {
-  std::string out(text);
-  for (char& c : out) {
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  }
-  return out;
-}
 
 httplib::Headers to_headers(const std::map<std::string, std::string>& headers) {
   httplib::Headers out;
@@ -27,7 +21,7 @@ httplib::Headers to_headers(const std::map<std::string, std::string>& headers) {
 
 Reply to_reply(const httplib::Response& response) {
   Reply out{response.status, {}, {}};
-  for (const auto& [name, value] : response.headers) out.headers[lower(name)] = value;
+  for (const auto& [name, value] : response.headers) out.headers[base::to_lower(name)] = value;
   return out;
 }
 
@@ -56,7 +50,7 @@ Result<Url> parse_url(std::string_view text) {
   Url out;
   const size_t separator = text.find("://");
   if (separator == std::string_view::npos) return refuse();
-  out.origin.scheme = lower(text.substr(0, separator));
+  out.origin.scheme = base::to_lower(text.substr(0, separator));
   if (out.origin.scheme != "http" && out.origin.scheme != "https") return refuse();
   std::string_view rest = text.substr(separator + 3);
   const size_t end = std::min(rest.find_first_of("/?#"), rest.size());
@@ -77,6 +71,14 @@ Result<Url> parse_url(std::string_view text) {
   if (authority.empty()) return refuse();
   out.origin.host = authority;
   return out;
+}
+
+std::string system_authorities() {
+  if (const char* named = std::getenv("SSL_CERT_FILE"); named != nullptr && *named != '\0') return named;
+  for (const char* path : {"/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/ca-bundle.pem", "/etc/ssl/cert.pem"}) {
+    if (::access(path, R_OK) == 0) return path;
+  }
+  return {};
 }
 
 std::string percent_encode(std::string_view text) {
@@ -106,7 +108,7 @@ Client::Client(Origin origin, ClientOptions options) : origin_(std::move(origin)
     }
     client->enable_server_certificate_verification(true);
     if (options.authority.empty()) {
-      client->set_ca_cert_path("/etc/ssl/certs/ca-certificates.crt");
+      client->set_ca_cert_path(system_authorities());
     } else {
       client->load_ca_cert_store(options.authority.c_str(), options.authority.size());
     }
@@ -116,6 +118,10 @@ Client::Client(Origin origin, ClientOptions options) : origin_(std::move(origin)
     state_->client = std::make_unique<httplib::ClientImpl>(origin_.host, origin_.port);
   }
   auto& client = *state_->client;
+  if (options.proxy) {
+    client.set_proxy(options.proxy->origin.host, options.proxy->origin.port);
+    if (!options.proxy->user.empty()) client.set_proxy_basic_auth(options.proxy->user, std::string(options.proxy->password.reveal()));
+  }
   client.set_keep_alive(true);
   client.set_tcp_nodelay(true);
   client.set_connection_timeout(options.connect_timeout);
@@ -143,7 +149,19 @@ Result<Reply> Client::get(const std::string& target, const std::map<std::string,
   return reply;
 }
 
-Result<Reply> Client::get_to(const std::string& target, const std::map<std::string, std::string>& headers, base::Sink& sink) {
+Result<Reply> Client::post_form(const std::string& target, const std::map<std::string, std::string>& headers, const Secret& form) {
+  if (!state_->usable) return fail(ErrorCode::untrusted, "{}: the client certificate can't be used", origin_.text());
+  const std::string_view body = form.reveal();
+  const auto result = state_->client->Post(target, to_headers(headers), body.data(), body.size(), "application/x-www-form-urlencoded");
+  if (!result) return fail(to_error(result.error(), origin_));
+  if (result->body.size() > kMaxText) return fail(ErrorCode::limit_exceeded, "{}{} answers more than {}", origin_.text(), target, base::human_bytes(kMaxText));
+  Reply reply = to_reply(*result);
+  reply.text = result->body;
+  return reply;
+}
+
+Result<Reply> Client::get_to(const std::string& target, const std::map<std::string, std::string>& headers, base::Sink& sink,
+                              const std::function<Result<void>(const Reply& head)>& on_head) {
   if (!state_->usable) return fail(ErrorCode::untrusted, "{}: the client certificate can't be used", origin_.text());
   std::optional<Error> refused;
   Reply reply;
@@ -152,7 +170,9 @@ Result<Reply> Client::get_to(const std::string& target, const std::map<std::stri
       target, to_headers(headers),
       [&](const httplib::Response& response) {
         reply = to_reply(response);
-        return true;
+        auto accepted = on_head ? on_head(reply) : Result<void>{};
+        if (!accepted) refused = std::move(accepted).error();
+        return !refused;
       },
       [&](const char* data, size_t size) {
         base::Sink& to = reply.status == 200 || reply.status == 206 ? sink : static_cast<base::Sink&>(other);

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -29,18 +30,31 @@ struct Url {
   std::string target;  // "/path?query", as it goes on the wire
 };
 // Absolute http(s) URLs; invalid_input otherwise.
+// The target may be empty in the text: "/" then.
 Result<Url> parse_url(std::string_view text);
+// What the system trusts: the file named by $SSL_CERT_FILE or one of the usual bundles; empty if there is none.
+std::string system_authorities();
 // RFC 3986: all but unreserved characters as %XX.
 std::string percent_encode(std::string_view text);
 
+// Where a request goes first. Source: the variables https_proxy, http_proxy and no_proxy, in both spellings.
+struct Proxy {
+  Origin origin;  // http only: a tunnel is asked for with CONNECT
+  std::string user;
+  Secret password;
+};
+// What the environment says for this origin; loopback is never proxied. invalid_input for what is no proxy's URL.
+Result<std::optional<Proxy>> proxy_from_environment(const Origin& origin);
+
 struct ClientOptions {
-  // What the server's certificate must descend from: PEM; empty = the system's bundle.
+  // What the server's certificate must descend from: PEM; empty = the system's bundle (or $SSL_CERT_FILE).
   std::string authority;
   // Shown to the server (mutual TLS).
   std::string certificate;
   Secret key;
   Duration connect_timeout{10'000};
   Duration read_timeout{60'000};
+  std::optional<Proxy> proxy;
 };
 
 struct Reply {
@@ -49,6 +63,7 @@ struct Reply {
   std::string text;                            // bodies that were not streamed, at most 4 MiB
 };
 
+// One thread at a time.
 class Client {
  public:
   Client(Origin origin, ClientOptions options);
@@ -58,8 +73,12 @@ class Client {
   const Origin& origin() const { return origin_; }
   Result<Reply> head(const std::string& target, const std::map<std::string, std::string>& headers);
   Result<Reply> get(const std::string& target, const std::map<std::string, std::string>& headers);
-  // The body of a 200 or 206 goes to `sink`; other bodies are in Reply::text.
-  Result<Reply> get_to(const std::string& target, const std::map<std::string, std::string>& headers, base::Sink& sink);
+  // A form, with `form` as its body ("name=value&…", encoded).
+  Result<Reply> post_form(const std::string& target, const std::map<std::string, std::string>& headers, const Secret& form);
+  // The body of a 200 or 206 goes to `sink`; other bodies are in Reply::text. `on_head` sees status and headers before
+  // the body; its error ends the request.
+  Result<Reply> get_to(const std::string& target, const std::map<std::string, std::string>& headers, base::Sink& sink,
+                       const std::function<Result<void>(const Reply& head)>& on_head = {});
 
   // Errors of all: unreachable, timeout, untrusted (certificate), protocol, limit_exceeded, what the sink gives.
 

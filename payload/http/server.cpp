@@ -3,6 +3,7 @@
 
 #include <thread>
 
+#include "payload/base/text.h"
 #include "payload/http/httplib.h"
 
 namespace sealift::http {
@@ -49,7 +50,7 @@ Result<std::unique_ptr<Server>> Server::start(ServerOptions options, Handler han
     const std::string key(options.tls->key.reveal());
     const auto& tls = *options.tls;
     auto server = std::make_unique<httplib::SSLServer>(httplib::SSLServer::PemMemory{
-        tls.certificate.c_str(), tls.certificate.size(), key.c_str(), key.size(), tls.authority.c_str(), tls.authority.size(), nullptr});
+        tls.certificate.c_str(), tls.certificate.size(), key.c_str(), key.size(), tls.authority.empty() ? nullptr : tls.authority.c_str(), tls.authority.size(), nullptr});
     if (!server->is_valid()) return fail(ErrorCode::untrusted, "the certificate, key or authority of the server can't be used");
     state->server = std::move(server);
   } else {
@@ -67,7 +68,8 @@ Result<std::unique_ptr<Server>> Server::start(ServerOptions options, Handler han
     ::setsockopt(socket, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
   });
   server.set_pre_routing_handler([handler = std::move(handler)](const httplib::Request& request, httplib::Response& response) {
-    Request asked{request.method, request.path, {}};
+    Request asked{request.method, request.path, {}, {}};
+    for (const auto& [name, value] : request.headers) asked.headers[base::to_lower(name)] = value;
     for (const auto& [key, value] : request.params) asked.query[key] = value;
     if (asked.method != "GET" && asked.method != "HEAD") {
       fill(response, {405, {{"Allow", "GET, HEAD"}}, "text/plain", "only GET and HEAD are answered here\n", {}});

@@ -16,7 +16,8 @@
 
 namespace sealift::http {
 
-// PEM texts. A server asks every client for a certificate of `authority`; a client shows `certificate`.
+// PEM texts. A server asks every client for a certificate of `authority` (of none if it is empty); a client shows
+// `certificate`.
 struct TlsIdentity {
   std::string authority, certificate;
   Secret key;
@@ -25,6 +26,7 @@ struct TlsIdentity {
 struct Request {
   std::string method, path;  // decoded path
   std::map<std::string, std::string> query;
+  std::map<std::string, std::string> headers;  // names in lower case
   bool is_head() const { return method == "HEAD"; }
 };
 

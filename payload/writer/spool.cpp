@@ -2,27 +2,11 @@
 #include "payload/writer/spool.h"
 
 #include <fcntl.h>
-#include <unistd.h>
-
-#include <cerrno>
-#include <cstdlib>
 
 namespace sealift::writer {
 
-Result<base::Fd> unnamed_file(const std::string& folder) {
-  const int fd = ::open(folder.c_str(), O_RDWR | O_TMPFILE | O_CLOEXEC, 0600);
-  if (fd >= 0) return base::Fd(fd);
-  // File systems without O_TMPFILE (FAT, NFS, older overlays) say so in several ways: the second try tells the truth.
-  std::string path = folder + "/.sealift-spool-XXXXXX";
-  const int named = ::mkostemp(path.data(), O_CLOEXEC);
-  if (named < 0) return fail_errno(errno, "make a temporary file in " + folder);
-  base::Fd owned(named);
-  if (::unlink(path.c_str()) != 0) return fail_errno(errno, "unlink " + path);
-  return owned;
-}
-
 Result<Spool> Spool::create(const std::string& folder) {
-  SEALIFT_ASSIGN(auto fd, unnamed_file(folder));
+  SEALIFT_ASSIGN(auto fd, base::unnamed_file(folder));
   return Spool(std::move(fd));
 }
 

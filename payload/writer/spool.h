@@ -14,9 +14,6 @@
 
 namespace sealift::writer {
 
-// A new file that has no name, in this folder; 0600.
-Result<base::Fd> unnamed_file(const std::string& folder);
-
 // Any thread.
 class Spool {
  public:

@@ -7,16 +7,6 @@
 #include "payload/base/text.h"
 
 namespace sealift::yaml {
-namespace {
-
-std::string lower(std::string_view text) {
-  std::string out(text);
-  std::ranges::transform(out, out.begin(), [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; });
-  return out;
-}
-
-}  // namespace
-
 Node Node::make_string(std::string text) {
   Node node;
   node.kind = Kind::scalar;
@@ -77,7 +67,7 @@ std::optional<std::string> Node::as_string() const {
 }
 std::optional<bool> Node::as_bool() const {
   if (kind != Kind::scalar || quoted) return std::nullopt;
-  const std::string word = lower(text);
+  const std::string word = base::to_lower(text);
   if (word == "true" || word == "yes" || word == "on") return true;
   if (word == "false" || word == "no" || word == "off") return false;
   return std::nullopt;

@@ -20,11 +20,6 @@ bool is_node_name(std::string_view name) {
   });
 }
 
-std::string lower(std::string text) {
-  std::ranges::transform(text, text.begin(), [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; });
-  return text;
-}
-
 bool is_usable(std::string_view address) {
   return !address.starts_with("127.") && address != "::1" && !address.starts_with("fe80:") && !address.starts_with("169.254.");
 }
@@ -123,7 +118,7 @@ Result<std::vector<SelectedApp>> select_apps(const format::Contents& contents, c
 }
 
 Result<Node> make_node(const config::HostConfig& config, host::Facts facts) {
-  Node node{config, lower(config.name.value_or(facts.hostname)), {}, {}};
+  Node node{config, base::to_lower(config.name.value_or(facts.hostname)), {}, {}};
   if (!is_node_name(node.name)) {
     return fail(ErrorCode::invalid_config, "the host name \"{}\" of {} can't be a node's name; set `name` for this host in cluster.yaml",
                 base::printable(node.name), config.address);

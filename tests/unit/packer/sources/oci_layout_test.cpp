@@ -43,7 +43,7 @@ struct Layout {
     REQUIRE(source);
     const auto reference = image::parse_reference(name);
     REQUIRE(reference);
-    return sources::plan_image(**source, *reference, architectures);
+    return sources::plan_image(**source, *reference, architectures, {});
   }
 };
 

@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <map>
+#include <mutex>
+
+#include "packer/sources/image_source.h"
+#include "payload/base/fd.h"
+
+namespace sealift::sources {
+namespace {
+
+class Registries final : public ImageSource {
+ public:
+  Registries(RegistryOptions options, distribution::Logins logins, Clock& clock) : options_(std::move(options)), logins_(std::move(logins)), clock_(clock) {}
+
+  Result<ManifestBytes> resolve(const image::Reference& reference, const CancelToken& cancel) override {
+    SEALIFT_ASSIGN(auto* registry, registry_of(reference));
+    if (reference.digest) return taken(registry->manifest(reference.repository, *reference.digest, cancel), {});
+    return taken(registry->manifest(reference.repository, reference.tag, cancel), {});
+  }
+
+  Result<ManifestBytes> manifest(const image::Reference& reference, const image::Descriptor& descriptor, const CancelToken& cancel) override {
+    SEALIFT_ASSIGN(auto* registry, registry_of(reference));
+    return taken(registry->manifest(reference.repository, descriptor.digest, cancel), descriptor.media_type);
+  }
+
+  Result<std::unique_ptr<base::RandomAccessFile>> blob(const image::Reference& reference, const image::Descriptor& descriptor, const CancelToken& cancel) override {
+    SEALIFT_ASSIGN(auto* registry, registry_of(reference));
+    SEALIFT_ASSIGN(auto fd, base::unnamed_file(options_.temporary));
+    base::FdSink sink(fd.get());
+    SEALIFT_TRY(registry->blob(reference.repository, descriptor.digest, descriptor.size, sink, cancel));
+    return base::OpenFile::adopt(std::move(fd), descriptor.digest.text());
+  }
+
+ private:
+  Result<distribution::Registry*> registry_of(const image::Reference& reference) {
+    const std::lock_guard guard(mutex_);
+    auto& out = registries_[reference.registry];
+    if (!out) {
+      SEALIFT_ASSIGN(out, distribution::Registry::open(reference.registry, options_.endpoints, logins_, clock_, options_.patience));
+    }
+    return out.get();
+  }
+
+  // The descriptor's word for the media type stands before the registry's.
+  static Result<ManifestBytes> taken(Result<distribution::RemoteManifest> remote, const std::string& media_type) {
+    if (!remote) return std::unexpected(std::move(remote).error());
+    return ManifestBytes{remote->digest, media_type.empty() ? std::move(remote->media_type) : media_type, std::move(remote->bytes)};
+  }
+
+  RegistryOptions options_;
+  distribution::Logins logins_;
+  Clock& clock_;
+  std::mutex mutex_;
+  std::map<std::string, std::unique_ptr<distribution::Registry>> registries_;
+};
+
+}  // namespace
+
+Result<std::unique_ptr<ImageSource>> open_registries(RegistryOptions options, Clock& clock) {
+  SEALIFT_ASSIGN(auto logins, distribution::Logins::read(options.login_files));
+  return std::unique_ptr<ImageSource>(std::make_unique<Registries>(std::move(options), std::move(logins), clock));
+}
+
+}  // namespace sealift::sources

@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "payload/distribution/connections.h"
+
+#include <algorithm>
+
+namespace sealift::distribution {
+
+Result<std::unique_ptr<http::Client>> Connections::take(const http::Origin& origin) {
+  {
+    const std::lock_guard guard(mutex_);
+    const auto found = std::ranges::find(idle_, origin, [](const auto& client) { return client->origin(); });
+    if (found != idle_.end()) {
+      auto client = std::move(*found);
+      idle_.erase(found);
+      return client;
+    }
+  }
+  http::ClientOptions options = endpoint_.client;
+  if (origin != endpoint_.origin) {
+    // Another host: it is not shown the client certificate, and may be behind the proxy or not.
+    options.certificate.clear();
+    options.key = Secret();
+    SEALIFT_ASSIGN(options.proxy, http::proxy_from_environment(origin));
+  }
+  return std::make_unique<http::Client>(origin, std::move(options));
+}
+
+void Connections::give_back(std::unique_ptr<http::Client> client) {
+  const std::lock_guard guard(mutex_);
+  idle_.push_back(std::move(client));
+}
+
+}  // namespace sealift::distribution
