@@ -39,6 +39,16 @@ Error to_error(httplib::Error error, const Origin& origin) {
   }
 }
 
+// httplib 0.41 with mbedTLS checks no chain at all when the server is named by an address: it turns mbedTLS's own check
+// off there, takes "not checked" for "good", and compares addresses with common names. So mbedTLS is asked again here.
+httplib::SSLVerifierResponse check_certificate(httplib::tls::session_t session, httplib::tls::ctx_t context, const std::string& host) {
+  const auto* peer = mbedtls_ssl_get_peer_cert(&static_cast<httplib::tls::impl::MbedTlsSession*>(session)->ssl);
+  auto* authorities = &static_cast<httplib::tls::impl::MbedTlsContext*>(context)->ca_chain;
+  uint32_t problems = 0;
+  const bool good = peer != nullptr && mbedtls_x509_crt_verify(const_cast<mbedtls_x509_crt*>(peer), authorities, nullptr, host.c_str(), &problems, nullptr, nullptr) == 0;  // NOLINT(*-const-cast)
+  return good ? httplib::SSLVerifierResponse::NoDecisionMade : httplib::SSLVerifierResponse::CertificateRejected;
+}
+
 }  // namespace
 
 std::string Origin::text() const {
@@ -107,6 +117,7 @@ Client::Client(Origin origin, ClientOptions options) : origin_(std::move(origin)
           httplib::SSLClient::PemMemory{options.certificate.c_str(), options.certificate.size(), key.c_str(), key.size(), nullptr});
     }
     client->enable_server_certificate_verification(true);
+    client->set_session_verifier([context = client->tls_context(), host = origin_.host](httplib::tls::session_t session) { return check_certificate(session, context, host); });
     if (options.authority.empty()) {
       client->set_ca_cert_path(system_authorities());
     } else {

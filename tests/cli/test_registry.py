@@ -142,7 +142,7 @@ def test_a_registry_with_a_password(site):
 def test_a_registry_with_tokens(site):
     tokens = TokenServer(site.folder, site.certificates, USER, PASSWORD, IDENTITY_TOKEN)
     registry = site.start(REGISTRY_AUTH="token", REGISTRY_AUTH_TOKEN_REALM=tokens.url, REGISTRY_AUTH_TOKEN_SERVICE="test registry", REGISTRY_AUTH_TOKEN_ISSUER="test",
-                          REGISTRY_AUTH_TOKEN_ROOTCERTBUNDLE=str(site.certificates.authority), REGISTRY_AUTH_TOKEN_SIGNINGALGORITHMS="ES256")
+                          REGISTRY_AUTH_TOKEN_ROOTCERTBUNDLE=str(site.certificates.authority))
     lines = [*site.lines, f"IMAGE {registry.name}/pause:3.10.1", f"IMAGE {registry.name}/etcd:3.6.5-0"]
     assert "gives no token" in refused(site.build(lines), 9)
     site.log_in(registry.name, {"auth": base64.b64encode(f"{USER}:{PASSWORD}".encode()).decode()})

@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <catch2/catch_test_macros.hpp>
+
+#include "payload/http/client.h"
+#include "payload/trust/x509.h"
+
+using namespace sealift;
+using http::Client;
+using http::ClientOptions;
+using http::Origin;
+using http::Server;
+using http::ServerOptions;
+using http::TlsIdentity;
+
+namespace {
+
+struct Authority {
+  trust::KeyPair key;
+  std::string certificate;
+  trust::Validity validity;
+
+  explicit Authority(Duration until = std::chrono::hours(1)) {
+    const auto now = base::system_clock().now();
+    validity = {now - std::chrono::hours(2), now + until};
+    auto made = trust::generate_key();
+    REQUIRE(made);
+    key = std::move(*made);
+    auto own = trust::make_authority(key.private_pem, "authority", {now - std::chrono::hours(2), now + std::chrono::hours(1)});
+    REQUIRE(own);
+    certificate = *own;
+  }
+  // A certificate of this authority, for a peer that trusts `trusted`.
+  TlsIdentity identity(const trust::Names& names, const std::string& trusted) const {
+    auto own = trust::generate_key();
+    REQUIRE(own);
+    auto issued = trust::issue(own->public_pem, names, certificate, key.private_pem, validity);
+    REQUIRE(issued);
+    return {trusted, *issued, own->private_pem};
+  }
+};
+
+const trust::Names kLoopback{"server", {"localhost"}, {"127.0.0.1"}};
+
+struct TlsServer {
+  std::unique_ptr<Server> server;
+  explicit TlsServer(TlsIdentity identity) {
+    ServerOptions options;
+    options.tls = std::move(identity);
+    auto started = Server::start(std::move(options), [](const http::Request&) { return http::Response{200, {}, "text/plain", "hello", {}}; });
+    if (!started) FAIL(started.error().text());
+    server = std::move(*started);
+  }
+  Result<http::Reply> get(const std::string& host, ClientOptions options) const {
+    Client client(Origin{"https", host, server->port()}, std::move(options));
+    return client.get("/", {});
+  }
+};
+
+ErrorCode code_of(const Result<http::Reply>& reply) {
+  REQUIRE_FALSE(reply);
+  return reply.error().code;
+}
+
+}  // namespace
+
+TEST_CASE("a server is believed by its authority, by name and by address") {
+  const Authority authority, stranger;
+  const TlsServer server(authority.identity(kLoopback, ""));
+  for (const char* host : {"127.0.0.1", "localhost"}) {
+    INFO(host);
+    const auto good = server.get(host, {authority.certificate, "", Secret()});
+    if (!good) FAIL(good.error().text());
+    CHECK(good->text == "hello");
+    CHECK(code_of(server.get(host, {stranger.certificate, "", Secret()})) == ErrorCode::untrusted);
+    CHECK(code_of(server.get(host, {})) == ErrorCode::untrusted);  // the system's authorities
+  }
+}
+
+TEST_CASE("a certificate for another host or out of its time is refused") {
+  const Authority authority;
+  for (const auto& names : {trust::Names{"127.0.0.1", {}, {"127.0.0.2"}}, trust::Names{"localhost", {"example.org"}, {}}}) {
+    const TlsServer server(authority.identity(names, ""));
+    for (const char* host : {"127.0.0.1", "localhost"}) CHECK(code_of(server.get(host, {authority.certificate, "", Secret()})) == ErrorCode::untrusted);
+  }
+  const Authority past(-std::chrono::hours(1));
+  const TlsServer expired(past.identity(kLoopback, ""));
+  for (const char* host : {"127.0.0.1", "localhost"}) CHECK(code_of(expired.get(host, {past.certificate, "", Secret()})) == ErrorCode::untrusted);
+}
+
+TEST_CASE("mutual TLS: a client without a certificate, or with one of another authority, gets nothing") {
+  const Authority authority, stranger;
+  const TlsServer server(authority.identity(kLoopback, authority.certificate));
+  const auto client = authority.identity({"client", {}, {}}, "");
+  const auto good = server.get("127.0.0.1", {authority.certificate, client.certificate, client.key});
+  if (!good) FAIL(good.error().text());
+  CHECK(good->text == "hello");
+  CHECK_FALSE(server.get("127.0.0.1", {authority.certificate, "", Secret()}));
+  const auto other = stranger.identity({"client", {}, {}}, "");
+  CHECK_FALSE(server.get("127.0.0.1", {authority.certificate, other.certificate, other.key}));
+}
