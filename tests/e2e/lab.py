@@ -11,7 +11,9 @@ import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 OUT = ROOT / 'out'
-ARTIFACT = OUT / 'demo.run'
+# Another Kubernetes than the base's own: SEALIFT_KUBERNETES=1.35.4 (tests/kube/versions)
+KUBERNETES = os.environ.get('SEALIFT_KUBERNETES', '')
+ARTIFACT = OUT / (f'demo-{KUBERNETES}.run' if KUBERNETES else 'demo.run')
 LAB_TOML = "version = 3\n[plugins.'io.containerd.cri.v1.runtime']\n  restrict_oom_score_adj = true\n"
 
 
