@@ -3,7 +3,6 @@
 
 #include <thread>
 
-#include "payload/base/text.h"
 #include "payload/http/httplib.h"
 
 namespace sealift::http {
@@ -67,9 +66,11 @@ Result<std::unique_ptr<Server>> Server::start(ServerOptions options, Handler han
     const int on = 1;
     ::setsockopt(socket, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
   });
-  server.set_pre_routing_handler([handler = std::move(handler)](const httplib::Request& request, httplib::Response& response) {
+  server.set_pre_routing_handler([handler = std::move(handler), wanted = std::move(options.headers)](const httplib::Request& request, httplib::Response& response) {
     Request asked{request.method, request.path, {}, {}};
-    for (const auto& [name, value] : request.headers) asked.headers[base::to_lower(name)] = value;
+    for (const auto& name : wanted) {
+      if (request.has_header(name)) asked.headers[name] = request.get_header_value(name);
+    }
     for (const auto& [key, value] : request.params) asked.query[key] = value;
     if (asked.method != "GET" && asked.method != "HEAD") {
       fill(response, {405, {{"Allow", "GET, HEAD"}}, "text/plain", "only GET and HEAD are answered here\n", {}});

@@ -10,6 +10,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "payload/base/secret.h"
 #include "payload/base/stream.h"
@@ -26,7 +27,7 @@ struct TlsIdentity {
 struct Request {
   std::string method, path;  // decoded path
   std::map<std::string, std::string> query;
-  std::map<std::string, std::string> headers;  // names in lower case
+  std::map<std::string, std::string> headers;  // names in lower case; those that ServerOptions::headers names
   bool is_head() const { return method == "HEAD"; }
 };
 
@@ -51,6 +52,8 @@ struct ServerOptions {
   uint16_t port = 0;                  // 0 = any free one
   std::optional<TlsIdentity> tls;
   unsigned threads = 16;
+  // What the handler gets to see of a request's headers, in lower case. Who asks for none can leak none.
+  std::vector<std::string> headers = {};
 };
 
 class Server {

@@ -41,6 +41,7 @@ class RegistryServer {
   explicit RegistryServer(std::optional<http::TlsIdentity> tls = {}) {
     http::ServerOptions options;
     options.tls = std::move(tls);
+    options.headers = {"authorization", "range", "accept"};
     auto server = http::Server::start(std::move(options), [this](const http::Request& request) { return answer(request); });
     if (!server) throw std::runtime_error(server.error().text());
     server_ = std::move(*server);
