@@ -4,6 +4,7 @@ import dataclasses
 import json
 import os
 import pathlib
+import re
 import shutil
 import socket
 import subprocess
@@ -42,6 +43,9 @@ class Lab:
 
     def key(self):
         return self.run('key').stdout.strip()
+
+    def pid(self, name):
+        return int(self.run('pid', name).stdout)
 
     def inside(self, name, script, check=True):
         """Runs a shell script on a host, without ssh."""
@@ -141,6 +145,33 @@ TREES = '/etc /usr/local /opt /var/lib/kubelet/config.yaml /var/lib/kubelet/kube
 def tree_hash(lab, name):
     return lab.inside(name, f'find {TREES} -xdev -type f -exec sha256sum {{}} + | sort | sha256sum; find {TREES} -xdev -printf "%p %m %u %g %l\\n" | sort | sha256sum; '
                             'systemctl list-unit-files --no-legend --state=enabled | sort | sha256sum; sha256sum /var/lib/sealift/ledger/ledger.jsonl')
+
+
+class ExecTrace:
+    """Every program that systemd and sshd of the hosts, and whatever they start, execute: argv lists by host."""
+
+    def __init__(self, lab, names, folder):
+        self.files, self.tracers = {}, []
+        for name in names:
+            self.files[name] = pathlib.Path(folder) / f'{name}.exec'
+            init = lab.pid(name)
+            servers = subprocess.run(['pgrep', '-P', str(init), '-x', 'sshd'], capture_output=True, text=True, check=True).stdout.split()
+            command = ['strace', '-f', '-qq', '-s', '4096', '-e', 'trace=execve', '-e', 'signal=none', '-o', str(self.files[name])]
+            for pid in [str(init), *servers]:
+                command += ['-p', pid]
+            self.tracers.append(subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE))
+        time.sleep(1)
+        assert all(tracer.poll() is None for tracer in self.tracers), [tracer.stderr.read() for tracer in self.tracers if tracer.poll() is not None]
+
+    def stop(self):
+        for tracer in self.tracers:
+            tracer.terminate()
+            tracer.communicate(timeout=30)
+        calls = {}
+        for name, path in self.files.items():
+            lines = [line for line in path.read_text(errors='replace').splitlines() if 'execve(' in line and line.rstrip().endswith('= 0')]
+            calls[name] = [json.loads('[' + re.search(r'execve\("(?:[^"\\]|\\.)*", \[(.*?)\](?:\.\.\.)?, ', line)[1] + ']') for line in lines]
+        return calls
 
 
 def damaged_copy(artifact, folder, offset):

@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """One control plane and two workers from nothing to the applications' answers, and what the operator meets later."""
 import json
+import re
 import shutil
 import time
 
 import pytest
 
-from lab import Site, http_get, tree_hash, wait_for
+from lab import ExecTrace, Site, http_get, tree_hash, wait_for
 
 LAB = 2
 HOSTS = ('cp1', 'w1', 'w2')
@@ -84,6 +85,29 @@ def test_second_run_changes_nothing(site, lab):
     done = site.deliver()
     assert 'nothing to do' in done.output
     assert [tree_hash(lab, name) for name in HOSTS] == before
+
+
+# What a run that changes nothing may execute: what a login does (PAM's message of the day), the agent, and questions.
+QUESTIONS = re.compile(r'''
+    /usr/sbin/sshd\ -D\ -R$ | (sh|bash)\ -c\  | uname\ | true$ | sudo\ -n\ true$
+  | (/usr/bin/env\ -i\ PATH=\S+\ )?run-parts\ --lsbsysinit\ /etc/update-motd.d$ | /etc/update-motd.d/
+  | /usr/local/lib/sealift/agent-[0-9a-f]{64}\ agent\ 
+  | systemctl\ show\ 
+  | kubectl\ --kubeconfig=\S+\ --request-timeout=\S+\ (--namespace=\S+\ )?get\ 
+  | ctr\ --namespace\ k8s.io\ images\ ls\ -q$
+''', re.VERBOSE)
+
+
+def test_second_run_executes_only_questions(site, lab, tmp_path):
+    trace = ExecTrace(lab, HOSTS, tmp_path)
+    try:
+        done = site.deliver()
+    finally:
+        calls = trace.stop()
+    assert 'nothing to do' in done.output
+    for name in HOSTS:
+        assert calls[name], f'{name}: nothing was seen: is the trace working?'
+        assert [' '.join(argv) for argv in calls[name] if not QUESTIONS.match(' '.join(argv))] == [], name
 
 
 def test_from_another_machine_without_a_journal(site, lab):

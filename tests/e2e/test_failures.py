@@ -175,3 +175,20 @@ def test_dead_worker_is_set_aside(hosts, tmp_path):
     hosts.run('start', 'w1')
     wait_for('the node is Ready again', 120, lambda: 'NotReady' not in hosts.kubectl('cp1', 'get nodes --no-headers'))
     assert site.run().code == 0
+
+
+def test_a_disk_that_fills_up_in_the_middle(hosts, tmp_path):
+    """w2 is large enough beforehand; something else takes the room while its programs are installed."""
+    hosts.up('w2')
+    site = Site(hosts, tmp_path / 'full', workers=('w1', 'w2'))
+    process = site.start('--verbose')
+    wait_for('the agent is at work on w2', 60, lambda: hosts.inside('w2', 'ls -d /var/lib/sealift 2>/dev/null || true').strip())
+    # all but 40 MiB; %f counts root's reserve too
+    hosts.inside('w2', 'fallocate -l $(($(stat -f -c "%f * %S" /) - 40 * 1048576)) /filler')
+    output, _ = process.communicate(timeout=240)
+    assert process.returncode == 14, output
+    assert 'w2' in output and 'No space left on device' in output, output
+    assert hosts.inside('w2', "find / -xdev -name '*.sealift-????????'").strip() == '', 'half a file was left'
+    hosts.inside('w2', 'rm /filler')
+    site.deliver()
+    wait_for('the application answers', 60, lambda: ' 200 ' in http_get(hosts.ip('w2'), 30080)[0])
