@@ -6,32 +6,14 @@
 #include <set>
 
 #include "packer/resolve/tree.h"
+#include "payload/base/parallel.h"
 #include "payload/base/text.h"
-#include "payload/base/thread.h"
 
 namespace sealift::pack {
 namespace {
 
 // Requests at once: what registries and a person's line bear; more is no faster.
 constexpr unsigned kRequests = 4;
-
-// Runs the bodies on several threads; the first error stops the others and is returned.
-Result<void> all_of(size_t count, const CancelToken& cancel, const std::function<Result<void>(size_t, const CancelToken&)>& body) {
-  CancelSource stop(cancel);
-  std::mutex mutex;
-  std::optional<Error> first;
-  base::parallel_for(count, kRequests, [&](size_t i) {
-    if (stop.token().cancelled()) return;
-    auto done = body(i, stop.token());
-    if (done) return;
-    const std::lock_guard guard(mutex);
-    if (!first) first = std::move(done).error();
-    stop.cancel();
-  });
-  SEALIFT_TRY(cancel.check());
-  if (first) return fail(std::move(*first));
-  return {};
-}
 
 }  // namespace
 
@@ -66,7 +48,7 @@ Result<sources::ImageSource*> ImagePacker::source_for(const resolve::Instruction
 }
 
 Result<void> ImagePacker::plan(Batch& batch, const CancelToken& cancel) {
-  return all_of(batch.entries.size(), cancel, [&](size_t i, const CancelToken& stop) -> Result<void> {
+  return base::try_parallel(batch.entries.size(), kRequests, cancel, [&](size_t i, const CancelToken& stop) -> Result<void> {
     auto& entry = batch.entries[i];
     auto plan = sources::plan_image(*entry.source, entry.reference, options_.platforms, stop);
     if (!plan) return fail_while(std::move(plan).error(), std::format("carrying out {}", entry.line->place.text()));
@@ -108,7 +90,7 @@ Result<void> ImagePacker::fetch(Batch& batch, writer::PayloadWriter& writer, for
     if (layer) contents.layers[descriptor.digest] = *layer;
     return {};
   };
-  return all_of(wanted.size(), cancel, [&](size_t i, const CancelToken& stop) -> Result<void> {
+  return base::try_parallel(wanted.size(), kRequests, cancel, [&](size_t i, const CancelToken& stop) -> Result<void> {
     auto done = pack_one(wanted[i], stop);
     if (done) return {};
     const auto& entry = *wanted[i].entry;

@@ -160,6 +160,8 @@ Result<void> PayloadStore::finish() {
     const std::lock_guard lock(mutex_);
     if (error_) return fail(*error_);
   }
+  SEALIFT_ASSIGN(const auto there, read_stored_pieces(path_));
+  if (!there.covers(0, there.total)) return fail(ErrorCode::truncated, "{} is not complete: parts of it were never written; run the same command again", path_);
   if (::fsync(data_.get()) != 0) return fail_errno(errno, "sync " + path_);
   SEALIFT_TRY(base::write_all(state_.get(), record(UINT64_MAX, UINT64_MAX)));
   if (::fsync(state_.get()) != 0) return fail_errno(errno, "sync " + state_path(path_));

@@ -2,7 +2,10 @@
 #include "runtime/steps/files.h"
 
 #include <algorithm>
+#include <mutex>
+#include <set>
 
+#include "payload/base/parallel.h"
 #include "payload/base/text.h"
 
 namespace sealift::steps {
@@ -101,31 +104,40 @@ Result<engine::StepState> FilesStep::check(engine::StepContext& context) {
   return engine::StepState::done;
 }
 
-Result<void> FilesStep::apply(engine::StepContext& context) {
-  uint64_t total = 0;
-  for (const auto& file : files_) total += file.size;
-  uint64_t done = 0;
-  for (const auto& file : files_) {
-    SEALIFT_TRY(context.cancel.check());
-    SEALIFT_ASSIGN(const bool there, is_there(context, file));
-    if (!there) {
-      const auto folder = file.path.substr(0, std::max<size_t>(file.path.rfind('/'), 1));
-      SEALIFT_ASSIGN(const auto status, context.host.stat(folder));
-      if (!status) SEALIFT_TRY(context.host.make_directory(folder, {0755, 0, 0}, reason()));
-      base::MemorySource text(base::as_bytes(file.text));
-      Result<void> written;
-      if (file.payload != nullptr) {
-        ObjectSource object(*file.payload, file);
-        written = context.host.write_atomic(file.path, file.spec, object, reason());
-      } else {
-        written = context.host.write_atomic(file.path, file.spec, text, reason());
-      }
-      if (!written) return fail_while(std::move(written).error(), std::format("writing {} on {}", file.path, context.host_name));
-    }
-    done += file.size;
-    context.progress(done, total);
+Result<void> FilesStep::put(engine::StepContext& context, const WantedFile& file) const {
+  SEALIFT_ASSIGN(const bool there, is_there(context, file));
+  if (there) return {};
+  base::MemorySource text(base::as_bytes(file.text));
+  Result<void> written;
+  if (file.payload != nullptr) {
+    ObjectSource object(*file.payload, file);
+    written = context.host.write_atomic(file.path, file.spec, object, reason());
+  } else {
+    written = context.host.write_atomic(file.path, file.spec, text, reason());
   }
+  if (!written) return fail_while(std::move(written).error(), std::format("writing {} on {}", file.path, context.host_name));
   return {};
+}
+
+// Several at a time: while the host brings one to its disk, the next is on the line.
+Result<void> FilesStep::apply(engine::StepContext& context) {
+  constexpr unsigned kAtOnce = 2;
+  std::set<std::string> folders;
+  for (const auto& file : files_) folders.insert(file.path.substr(0, std::max<size_t>(file.path.rfind('/'), 1)));
+  for (const auto& folder : folders) {
+    SEALIFT_ASSIGN(const auto status, context.host.stat(folder));
+    if (!status) SEALIFT_TRY(context.host.make_directory(folder, {0755, 0, 0}, reason()));
+  }
+  uint64_t total = 0, done = 0;
+  for (const auto& file : files_) total += file.size;
+  std::mutex mutex;
+  return base::try_parallel(files_.size(), kAtOnce, context.cancel, [&](size_t i, const CancelToken&) -> Result<void> {
+    SEALIFT_TRY(put(context, files_[i]));
+    const std::lock_guard lock(mutex);
+    done += files_[i].size;
+    context.progress(done, total);
+    return {};
+  });
 }
 
 AbsentFilesStep::AbsentFilesStep(engine::StepId id, std::string description, std::vector<std::string> paths)

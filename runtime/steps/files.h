@@ -34,6 +34,7 @@ class FilesStep final : public BasicStep {
 
  private:
   Result<bool> is_there(engine::StepContext& context, const WantedFile& file) const;
+  Result<void> put(engine::StepContext& context, const WantedFile& file) const;
   std::vector<WantedFile> files_;
 };
 

@@ -2,8 +2,10 @@
 #include "runtime/steps/payload_store.h"
 
 #include <algorithm>
+#include <mutex>
 #include <set>
 
+#include "payload/base/parallel.h"
 #include "payload/base/text.h"
 
 namespace sealift::steps {
@@ -106,25 +108,33 @@ Result<void> PayloadStep::send(engine::StepContext& context, uint64_t offset, ui
   return context.host.store_write(path_, model_.payload.payload_size(), offset, digest, piece, reason());
 }
 
+// Several at a time: while the host hashes and writes one, the next is on the line.
+Result<void> PayloadStep::send_frames(engine::StepContext& context, const std::vector<format::Frame>& frames, const std::function<bool(uint64_t)>& is_there) {
+  constexpr unsigned kAtOnce = 3;
+  uint64_t total = 0, done = 0;
+  for (const auto& frame : frames) total += frame.stored_size;
+  std::mutex mutex;
+  return base::try_parallel(frames.size(), kAtOnce, context.cancel, [&](size_t i, const CancelToken&) -> Result<void> {
+    const auto& frame = frames[i];
+    if (!is_there(frame.offset)) SEALIFT_TRY(send(context, frame.offset, frame.stored_size, &frame.stored_hash));
+    const std::lock_guard lock(mutex);
+    done += frame.stored_size;
+    context.progress(done, total);
+    return {};
+  });
+}
+
 Result<void> PayloadStep::apply(engine::StepContext& context) {
   SEALIFT_ASSIGN(const auto state, context.host.store_state(path_));
   const auto folder = path_.substr(0, path_.rfind('/'));
   SEALIFT_TRY(context.host.make_directory(folder, {0755, 0, 0}, reason()));
   const auto is_there = [&](uint64_t offset) { return std::ranges::binary_search(state.frames, offset); };
   SEALIFT_ASSIGN(const auto frames, wanted_frames());
-  uint64_t total = 0;
-  for (const auto& frame : frames) total += frame.stored_size;
-  uint64_t done = 0;
   // The metadata first: with it the host can say what it has.
   for (const auto& piece : metadata_pieces()) {
     if (!is_there(piece.offset)) SEALIFT_TRY(send(context, piece.offset, piece.size, nullptr));
   }
-  for (const auto& frame : frames) {
-    SEALIFT_TRY(context.cancel.check());
-    if (!is_there(frame.offset)) SEALIFT_TRY(send(context, frame.offset, frame.stored_size, &frame.stored_hash));
-    done += frame.stored_size;
-    context.progress(done, total);
-  }
+  SEALIFT_TRY(send_frames(context, frames, is_there));
   if (part_ == PayloadPart::rest) return context.host.store_finish(path_, reason());
   // Asking makes what was written count: the mirror serves it from here on.
   return context.host.store_state(path_).transform([](const auto&) {});

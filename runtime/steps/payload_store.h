@@ -4,6 +4,7 @@
 // needs, then (in the other lane, beside kubeadm) all the rest. What is there and sound is not sent again.
 #pragma once
 
+#include <functional>
 #include <vector>
 
 #include "runtime/steps/basic_step.h"
@@ -25,6 +26,7 @@ class PayloadStep final : public BasicStep {
  private:
   std::vector<format::ByteRange> metadata_pieces() const;
   Result<std::vector<format::Frame>> wanted_frames() const;
+  Result<void> send_frames(engine::StepContext& context, const std::vector<format::Frame>& frames, const std::function<bool(uint64_t)>& is_there);
   Result<void> send(engine::StepContext& context, uint64_t offset, uint64_t size, const Digest* expected);
   const Model& model_;
   std::string path_;
