@@ -27,4 +27,7 @@ sealift_program(stub stub/stub_main.cpp runtime_cli)
 if(SEALIFT_RELEASE)
   add_executable(hardening_probe tests/cli/hardening_probe.cpp)
   target_link_libraries(hardening_probe PRIVATE sealift_flags)
+  # Asked for by tests/bench/ssh-stream only.
+  add_executable(ssh_stream_probe EXCLUDE_FROM_ALL tests/bench/ssh_stream_probe.cpp stub/aligned_alloc.c)
+  target_link_libraries(ssh_stream_probe PRIVATE third_party_mimalloc runtime_host)
 endif()

@@ -108,7 +108,9 @@ class Builder {
     if (!file && !name.starts_with('/')) file = base::OpenFile::open(name);
     if (!file) return fail(ErrorCode::invalid_input, "{}: the base {} can't be read: {}; name an artifact file", instruction.place.text(), base::printable(name), file.error().what);
     base_file_ = std::move(*file);
-    SEALIFT_ASSIGN(base_, format::PayloadReader::open(*base_file_));
+    auto opened = format::PayloadReader::open(*base_file_);
+    if (!opened) return fail_while(std::move(opened).error(), "opening the base " + base::printable(name));
+    base_ = std::move(*opened);
     SEALIFT_TRY(writer_->add_base(*base_));
     const auto& from = base_->contents();
     for (const Architecture architecture : options_.platforms) {
