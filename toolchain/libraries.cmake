@@ -32,6 +32,6 @@ sealift_library(runtime/checks DEPS payload/base payload/hash payload/image payl
 sealift_library(runtime/steps DEPS payload/base payload/hash payload/trust payload/yaml payload/json payload/image payload/format
   runtime/config runtime/host runtime/engine runtime/node runtime/kube runtime/checks)
 sealift_library(runtime/report DEPS payload/base payload/json runtime/engine runtime/steps)
-sealift_library(runtime/ui DEPS payload/base payload/json runtime/engine runtime/report THIRD_PARTY ftxui)
+sealift_library(runtime/ui DEPS payload/base payload/json runtime/engine runtime/report)
 sealift_library(runtime/cli DEPS payload/base payload/hash payload/json payload/image payload/format runtime/config runtime/ssh runtime/host runtime/engine
   runtime/node runtime/steps runtime/report runtime/ui THIRD_PARTY cli11)

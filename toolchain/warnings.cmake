@@ -6,10 +6,11 @@ target_include_directories(sealift_flags INTERFACE "${CMAKE_SOURCE_DIR}")
 target_compile_options(sealift_flags INTERFACE -Wall -Wextra -Wconversion -Wshadow -Werror -Wno-missing-field-initializers
   "-ffile-prefix-map=${CMAKE_SOURCE_DIR}=." -fstack-protector-strong)
 if(SEALIFT_RELEASE)
-  # One set of flags a target, the same as the dependencies': zig builds its runtime anew for each different one.
+  # One set of flags a target: zig builds its runtime anew for each different one. For size: `--info` reads most of the
+  # ELF from a cold disk, and what needs speed lies in the dependencies (-O2) or in a few instructions for hashing.
   # zig predefines libc++'s hardening as off and its assertions as ignored: both are set here, and
   # tests/cli shows that an out-of-range access dies.
-  target_compile_options(sealift_flags INTERFACE -O2 -g1 -fPIC -ffunction-sections -fdata-sections -fno-sanitize=undefined
+  target_compile_options(sealift_flags INTERFACE -Os -g1 -ffunction-sections -fdata-sections -fno-sanitize=undefined
     -U_LIBCPP_HARDENING_MODE -D_LIBCPP_HARDENING_MODE=_LIBCPP_HARDENING_MODE_FAST
     -U_LIBCPP_ASSERTION_SEMANTIC_DEFAULT -D_LIBCPP_ASSERTION_SEMANTIC_DEFAULT=_LIBCPP_ASSERTION_SEMANTIC_QUICK_ENFORCE)
   target_link_options(sealift_flags INTERFACE -static -Wl,--gc-sections -g1)

@@ -1,0 +1,176 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "payload/http/client.h"
+
+#include <catch2/catch_test_macros.hpp>
+#include <cstdlib>
+
+using namespace sealift;
+using http::Client;
+using http::Origin;
+using http::Server;
+
+namespace {
+
+std::unique_ptr<Server> serve(http::Handler handler) {
+  auto started = Server::start({}, std::move(handler));
+  if (!started) FAIL(started.error().text());
+  return std::move(*started);
+}
+
+Client client_of(const Server& server) { return Client(Origin{"http", "127.0.0.1", server.port()}, {}); }
+
+http::Response stream_of(const std::string& text, uint64_t breaks_at = UINT64_MAX) {
+  http::Response out;
+  out.stream = http::Response::Stream{text.size(), [text, breaks_at](uint64_t offset, uint64_t size, base::Sink& sink) -> Result<void> {
+                                        const uint64_t end = std::min(offset + size, breaks_at);
+                                        SEALIFT_TRY(sink.write(base::as_bytes(std::string_view(text).substr(offset, end - offset))));
+                                        if (end < offset + size) return fail(ErrorCode::io, "broken");
+                                        return {};
+                                      }};
+  return out;
+}
+
+// Sets a variable while it lives.
+class Variable {
+ public:
+  Variable(const char* name, const char* value) : name_(name) { ::setenv(name, value, 1); }
+  ~Variable() { ::unsetenv(name_); }
+
+ private:
+  const char* name_;
+};
+
+}  // namespace
+
+TEST_CASE("URLs are taken apart") {
+  const auto origin = [](const char* text) {
+    const auto url = http::parse_url(text);
+    REQUIRE(url);
+    return url->origin.text() + " " + url->target;
+  };
+  CHECK(origin("https://registry.example/v2/?a=b#c") == "https://registry.example:443 /v2/?a=b");
+  CHECK(origin("HTTP://h:5000") == "http://h:5000 /");
+  CHECK(origin("http://[fd00::1]:5000/x") == "http://[fd00::1]:5000 /x");
+  CHECK(origin("http://[::1]?q") == "http://[::1]:80 /?q");
+  for (const char* bad : {"", "registry.example", "ftp://x", "https://", "https:///x", "https://user:secret@x/", "http://x:0", "http://x:65536", "http://x:port"}) {
+    INFO(bad);
+    const auto url = http::parse_url(bad);
+    REQUIRE_FALSE(url);
+    CHECK(url.error().code == ErrorCode::invalid_input);
+  }
+  CHECK(http::percent_encode("a b/ü~") == "a%20b%2F%C3%BC~");
+}
+
+TEST_CASE("bodies, headers, HEAD and ranges") {
+  const auto server = serve([](const http::Request& request) {
+    if (request.path == "/stream") return stream_of("0123456789");
+    if (request.path == "/none") return http::Response{404, {}, "text/plain", "not here", {}};
+    return http::Response{200, {{"X-Query", request.query.contains("q") ? request.query.at("q") : ""}}, "text/plain", "hello", {}};
+  });
+  auto client = client_of(*server);
+  for (int again = 0; again < 3; ++again) {
+    const auto reply = client.get("/?q=a%20b", {});
+    REQUIRE(reply);
+    CHECK(reply->status == 200);
+    CHECK(reply->text == "hello");
+    CHECK(reply->headers.at("x-query") == "a b");
+  }
+  const auto head = client.head("/stream", {});
+  REQUIRE(head);
+  CHECK(head->headers.at("content-length") == "10");
+  base::MemorySink sink(100);
+  const auto part = client.get_to("/stream", {{"Range", "bytes=3-5"}}, sink);
+  REQUIRE(part);
+  CHECK(part->status == 206);
+  CHECK(base::as_text(sink.data()) == "345");
+  base::MemorySink untouched(100);
+  const auto none = client.get_to("/none", {}, untouched);
+  REQUIRE(none);
+  CHECK(none->status == 404);
+  CHECK(none->text == "not here");
+  CHECK(untouched.data().empty());
+}
+
+TEST_CASE("only GET and HEAD are answered") {
+  const auto server = serve([](const http::Request&) { return http::Response{}; });
+  auto client = client_of(*server);
+  const auto reply = client.post_form("/", {}, Secret("a=b"));
+  REQUIRE(reply);
+  CHECK(reply->status == 405);
+}
+
+TEST_CASE("a handler sees only headers that were asked for") {
+  http::ServerOptions options;
+  options.headers = {"x-wanted"};
+  std::map<std::string, std::string> seen;
+  auto server = Server::start(std::move(options), [&](const http::Request& request) {
+    seen = request.headers;
+    return http::Response{};
+  });
+  REQUIRE(server);
+  auto client = client_of(**server);
+  REQUIRE(client.get("/", {{"X-Wanted", "1"}, {"Authorization", "Bearer secret"}}));
+  CHECK(seen == std::map<std::string, std::string>{{"x-wanted", "1"}});
+}
+
+TEST_CASE("what breaks off, is too large, is refused by the sink or by the look at its head is an error") {
+  const auto server = serve([](const http::Request& request) { return request.path == "/large" ? stream_of(std::string(size_t{5} << 20, 'x')) : stream_of(std::string(1'000'000, 'x'), 400'000); });
+  auto client = client_of(*server);
+  base::MemorySink sink(size_t{8} << 20);
+  const auto broken = client.get_to("/", {}, sink);
+  REQUIRE_FALSE(broken);
+  CHECK(broken.error().code == ErrorCode::unreachable);
+  CHECK(sink.data().size() == 400'000);
+  const auto large = client.get("/large", {});
+  REQUIRE_FALSE(large);
+  CHECK(large.error().code == ErrorCode::limit_exceeded);
+  base::FunctionSink full([](ByteView) -> Result<void> { return fail(ErrorCode::no_space, "full"); });
+  const auto refused = client.get_to("/large", {}, full);
+  REQUIRE_FALSE(refused);
+  CHECK(refused.error().code == ErrorCode::no_space);
+  const auto unwanted = client.get_to("/large", {}, sink, [](const http::Reply& head) -> Result<void> { return fail(ErrorCode::protocol, "status {}", head.status); });
+  REQUIRE_FALSE(unwanted);
+  CHECK(unwanted.error().what == "status 200");
+}
+
+TEST_CASE("nobody there, and a port that is taken") {
+  uint16_t port = 0;
+  {
+    const auto server = serve([](const http::Request&) { return http::Response{}; });
+    port = server->port();
+    http::ServerOptions same;
+    same.port = port;
+    CHECK_FALSE(Server::start(std::move(same), [](const http::Request&) { return http::Response{}; }));
+  }
+  Client client(Origin{"http", "127.0.0.1", port}, {});
+  const auto none = client.get("/", {});
+  REQUIRE_FALSE(none);
+  CHECK(none.error().code == ErrorCode::unreachable);
+}
+
+TEST_CASE("proxies of the environment, and what goes past them") {
+  const Variable https("https_proxy", "http://ann:p%40ss@proxy.example:3128"), plain("HTTP_PROXY", "proxy.example:80"), none("no_proxy", "intern.example, .lan,10.0.0.1:5000,");
+  const auto proxy = [](const char* scheme, const char* host, uint16_t port = 443) {
+    auto found = http::proxy_from_environment({scheme, host, port});
+    REQUIRE(found);
+    return std::move(*found);
+  };
+  const auto found = proxy("https", "registry.example");
+  REQUIRE(found);
+  CHECK(found->origin.text() == "http://proxy.example:3128");
+  CHECK(found->user == "ann");
+  CHECK(found->password.reveal() == "p@ss");
+  CHECK(proxy("http", "registry.example")->origin.port == 80);
+  for (const char* host : {"localhost", "127.0.0.1", "::1", "intern.example", "a.intern.example", "x.lan"}) {
+    INFO(host);
+    CHECK_FALSE(proxy("https", host));
+  }
+  CHECK(proxy("https", "notintern.example"));
+  CHECK_FALSE(proxy("https", "10.0.0.1", 5000));
+  CHECK(proxy("https", "10.0.0.1", 5001));
+  const Variable bad("https_proxy", "socks5://ann:secret@proxy.example");
+  const auto refused = http::proxy_from_environment({"https", "registry.example", 443});
+  REQUIRE_FALSE(refused);
+  CHECK(refused.error().code == ErrorCode::unsupported);
+  CHECK_FALSE(refused.error().text().contains("secret"));
+}
