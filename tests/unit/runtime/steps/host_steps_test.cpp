@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: Apache-2.0
+// Steps that bring one host into a state: they look before they change, change only what differs, and do nothing twice.
+#include <algorithm>
+#include <catch2/catch_test_macros.hpp>
+
+#include "runtime/steps/files.h"
+#include "runtime/steps/kernel.h"
+#include "runtime/steps/units.h"
+#include "tests/support/event_recorder.h"
+#include "tests/support/fake_clock.h"
+#include "tests/support/fake_host.h"
+
+using namespace sealift;
+using engine::StepState;
+using steps::WantedUnit;
+
+namespace {
+
+struct Bench {
+  tests::FakeMachine machine{"h1"};
+  tests::FakeClock clock;
+  tests::EventRecorder events;
+  std::unique_ptr<host::Host> host;
+
+  Bench() {
+    auto connected = tests::connect_fake(machine);
+    REQUIRE(connected);
+    host = std::move(*connected);
+  }
+  engine::StepContext context(const engine::Step& step, CancelToken cancel = {}) { return {*host, "h1", events, clock, std::move(cancel), step.id()}; }
+  StepState check(engine::Step& step) {
+    auto at = context(step);
+    const auto state = step.check(at);
+    if (!state) FAIL(state.error().text());
+    return *state;
+  }
+  Result<void> apply(engine::Step& step, const CancelToken& cancel = {}) {
+    auto at = context(step, cancel);
+    return step.apply(at);
+  }
+  // Applies a step that is needed; afterwards it is not.
+  void bring(engine::Step& step) {
+    CHECK(check(step) == StepState::needed);
+    const auto done = apply(step);
+    if (!done) FAIL(done.error().text());
+    CHECK(check(step) == StepState::done);
+  }
+  std::string text(const std::string& path) { return std::string(base::as_text(machine.world.files.at(path).content)); }
+  size_t changed(std::string_view what) {
+    return static_cast<size_t>(std::ranges::count_if(machine.changes, [&](const std::string& change) { return change.contains(what); }));
+  }
+};
+
+steps::FilesStep files(std::vector<std::pair<std::string, std::string>> wanted, uint32_t mode = 0644) {
+  std::vector<steps::WantedFile> out;
+  for (auto& [path, text] : wanted) out.push_back(steps::text_file(path, text, mode));
+  return {"files.test", "put files", std::move(out)};
+}
+
+}  // namespace
+
+TEST_CASE("files: what differs is written, the rest is left alone") {
+  Bench bench;
+  auto step = files({{"/etc/a/one", "1"}, {"/etc/a/two", "2"}, {"/opt/three", "3"}});
+  bench.bring(step);
+  CHECK(bench.text("/etc/a/two") == "2");
+  bench.machine.changes.clear();
+  bench.machine.world.files["/etc/a/two"].content = base::to_bytes("edited");
+  bench.machine.world.files["/opt/three"].spec.mode = 0600;
+  bench.bring(step);
+  CHECK(bench.machine.changes.size() == 2);
+  CHECK(bench.changed("/etc/a/one") == 0);
+  CHECK(bench.machine.world.files.at("/opt/three").spec.mode == 0644);
+}
+
+TEST_CASE("files: other contents or modes are other inputs") {
+  const auto inputs = [](const std::string& text, uint32_t mode) { return files({{"/etc/a", text}}, mode).inputs(); };
+  CHECK(inputs("1", 0644) == inputs("1", 0644));
+  CHECK(inputs("1", 0644) != inputs("2", 0644));
+  CHECK(inputs("1", 0644) != inputs("1", 0600));
+}
+
+TEST_CASE("files: a disk that is full is told with path and host, and ends the rest") {
+  Bench bench;
+  bench.machine.before_change = [](const std::string&, const std::string& target) -> Result<void> {
+    if (target == "/opt/big") return fail(ErrorCode::no_space, "no space left on device");
+    return {};
+  };
+  std::vector<std::pair<std::string, std::string>> many{{"/opt/big", "x"}};
+  for (int i = 0; i < 200; ++i) many.emplace_back("/opt/" + std::to_string(i), "y");
+  auto step = files(std::move(many));
+  const auto done = bench.apply(step);
+  REQUIRE_FALSE(done);
+  CHECK(done.error().code == ErrorCode::no_space);
+  CHECK(done.error().text().contains("/opt/big on h1"));
+  CHECK(bench.machine.world.files.size() < 150);
+}
+
+TEST_CASE("files: a cancelled step says so, and goes on where it was") {
+  Bench bench;
+  CancelSource cancel;
+  bench.machine.before_change = [&](const std::string&, const std::string& target) -> Result<void> {
+    if (target == "/opt/5") cancel.cancel();
+    return {};
+  };
+  std::vector<std::pair<std::string, std::string>> many;
+  for (int i = 0; i < 100; ++i) many.emplace_back("/opt/" + std::to_string(i), "y");
+  auto step = files(std::move(many));
+  const auto stopped = bench.apply(step, cancel.token());
+  REQUIRE_FALSE(stopped);
+  CHECK(stopped.error().code == ErrorCode::cancelled);
+  bench.machine.before_change = {};
+  const size_t before = bench.changed("write");
+  bench.bring(step);
+  CHECK(bench.changed("write") == 100);
+  CHECK(before < 100);
+}
+
+TEST_CASE("files of earlier versions go") {
+  Bench bench;
+  auto there = files({{"/etc/old", "x"}});
+  bench.bring(there);
+  steps::AbsentFilesStep step("files.old", "remove old files", {"/etc/old", "/etc/never"});
+  bench.bring(step);
+  CHECK_FALSE(bench.machine.world.files.contains("/etc/old"));
+}
+
+TEST_CASE("kernel: modules and sysctls, now and after the next boot") {
+  Bench bench;
+  steps::KernelStep step({"overlay", "br_netfilter"}, {{"net.ipv4.ip_forward", "1"}});
+  bench.bring(step);
+  CHECK(bench.machine.world.modules == std::set<std::string>{"br_netfilter", "overlay"});
+  CHECK(bench.machine.world.sysctls.at("net.ipv4.ip_forward") == "1");
+  const auto persistent = [&](std::string_view text) {
+    return std::ranges::any_of(bench.machine.world.files, [&](const auto& file) { return base::as_text(file.second.content).contains(text); });
+  };
+  CHECK(persistent("br_netfilter"));
+  CHECK(persistent("net.ipv4.ip_forward"));
+  // somebody sets it back: seen and mended
+  bench.machine.world.sysctls["net.ipv4.ip_forward"] = "0";
+  bench.bring(step);
+}
+
+TEST_CASE("units: enabled and running; restarted when what they read has changed, and only then") {
+  Bench bench;
+  bench.machine.world.units["a.service"] = {};
+  bench.machine.world.units["b.service"] = {};
+  const std::vector<WantedUnit> wanted{{"a.service"}, {"b.service", WantedUnit::Want::enabled}};
+  steps::UnitsStep step("units.test", "start units", wanted, hash::sha256(base::as_bytes("one")));
+  bench.bring(step);
+  CHECK((bench.machine.world.units.at("a.service").active && bench.machine.world.units.at("a.service").enabled));
+  CHECK((!bench.machine.world.units.at("b.service").active && bench.machine.world.units.at("b.service").enabled));
+  bench.machine.changes.clear();
+  steps::UnitsStep other("units.test", "start units", wanted, hash::sha256(base::as_bytes("two")));
+  bench.bring(other);
+  CHECK(bench.changed("a.service") > 0);
+  // one that died is started again
+  bench.machine.world.units["a.service"].active = false;
+  bench.bring(other);
+}
