@@ -3,6 +3,11 @@
 
 #include <catch2/catch_test_macros.hpp>
 
+#include "payload/base/file.h"
+#include "payload/base/process.h"
+#include "payload/base/text.h"
+#include "tests/support/temporary_folder.h"
+
 using namespace sealift;
 using trust::Names;
 using trust::Validity;
@@ -32,6 +37,22 @@ struct Authority {
 };
 
 const Names kNames{"w1", {"w1.plant7.lan"}, {"10.7.0.12", "fd00::12"}};
+
+// What another implementation makes of a PEM text.
+std::string openssl(std::vector<std::string> arguments, const std::string& pem) {
+  arguments.insert(arguments.begin(), "openssl");
+  base::CommandIo io;
+  io.input = base::as_bytes(pem);
+  const auto output = base::run_checked({arguments}, io);
+  if (!output) FAIL(output.error().text());
+  return *output;
+}
+std::string shown(const std::string& certificate) { return openssl({"x509", "-noout", "-text"}, certificate); }
+
+void untrusted(const auto& result) {
+  REQUIRE_FALSE(result);
+  CHECK(result.error().code == ErrorCode::untrusted);
+}
 
 }  // namespace
 
@@ -85,10 +106,138 @@ TEST_CASE("fingerprints tell certificates apart, whatever the text around them")
   };
   CHECK(print(one.certificate) != print(other.certificate));
   CHECK(print(one.certificate) == print(one.certificate + "\n"));
+  std::string theirs = openssl({"x509", "-noout", "-fingerprint", "-sha256"}, one.certificate);
+  theirs = theirs.substr(theirs.find('=') + 1);
+  std::erase_if(theirs, [](char c) { return c == ':' || c == '\n'; });
+  CHECK(base::to_lower(theirs) == print(one.certificate).hex());
   CHECK_FALSE(trust::fingerprint("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"));
 }
 
 TEST_CASE("names that are no addresses are refused") {
   const Authority authority;
   CHECK_FALSE(authority.issue(make_key(), {"w1", {}, {"10.7.0.300"}}));
+}
+
+TEST_CASE("openssl reads our keys and finds the same public half") {
+  const auto key = make_key();
+  const std::string text(key.private_pem.reveal());
+  CHECK(openssl({"pkey", "-noout", "-text"}, text).contains("prime256v1"));
+  CHECK(openssl({"pkey", "-pubout"}, text) == key.public_pem);
+}
+
+TEST_CASE("openssl finds in an authority that it is one, for end certificates only") {
+  const Authority authority;
+  const auto text = shown(authority.certificate);
+  CHECK(text.contains("Version: 3"));
+  CHECK(text.contains("Signature Algorithm: ecdsa-with-SHA256"));
+  CHECK(text.contains("CA:TRUE, pathlen:0"));
+  CHECK(text.contains("Certificate Sign, CRL Sign"));
+  CHECK_FALSE(text.contains("Digital Signature"));
+  CHECK(openssl({"x509", "-noout", "-subject", "-issuer"}, authority.certificate) == "subject=CN = sealift test\nissuer=CN = sealift test\n");
+}
+
+TEST_CASE("openssl finds in a certificate the names, addresses and purposes that were asked for") {
+  const Authority authority;
+  const auto own = make_key();
+  const auto certificate = authority.issue(own, kNames);
+  REQUIRE(certificate);
+  const auto text = shown(*certificate);
+  CHECK(text.contains("CA:FALSE"));
+  for (const char* name : {"DNS:w1.plant7.lan", "IP Address:10.7.0.12", "IP Address:FD00:0:0:0:0:0:0:12"}) CHECK(text.contains(name));
+  CHECK(text.contains("TLS Web Server Authentication, TLS Web Client Authentication"));
+  CHECK(text.contains("Digital Signature"));
+  CHECK(openssl({"x509", "-noout", "-subject", "-issuer"}, *certificate) == "subject=CN = w1\nissuer=CN = sealift test\n");
+  CHECK(openssl({"x509", "-noout", "-pubkey"}, *certificate) == own.public_pem);
+  const auto again = authority.issue(own, kNames);
+  REQUIRE(again);
+  CHECK(openssl({"x509", "-noout", "-serial"}, *again) != openssl({"x509", "-noout", "-serial"}, *certificate));
+}
+
+TEST_CASE("openssl believes our certificates as we do, for each purpose and name") {
+  const Authority authority, stranger;
+  const tests::TemporaryFolder folder;
+  const auto write = [&](const std::string& name, const std::string& text) {
+    REQUIRE(base::write_file_atomic(folder / name, base::as_bytes(text), 0600));
+    return folder / name;
+  };
+  const auto certificate = authority.issue(make_key(), kNames);
+  REQUIRE(certificate);
+  const auto own = write("own", *certificate), good = write("authority", authority.certificate), other = write("stranger", stranger.certificate);
+  const auto believed = [&](const std::string& trusted, std::vector<std::string> more) {
+    std::vector<std::string> command{"openssl", "verify", "-no-CApath", "-no-CAstore", "-x509_strict", "-CAfile", trusted};
+    command.insert(command.end(), more.begin(), more.end());
+    command.push_back(own);
+    const auto status = base::run({command});
+    REQUIRE(status);
+    INFO(status->output << status->errors);
+    return status->ok();
+  };
+  for (const char* purpose : {"sslserver", "sslclient"}) CHECK(believed(good, {"-purpose", purpose}));
+  for (const char* ip : {"10.7.0.12", "fd00::12"}) CHECK(believed(good, {"-verify_ip", ip}));
+  CHECK(believed(good, {"-verify_hostname", "w1.plant7.lan"}));
+  CHECK_FALSE(believed(good, {"-verify_ip", "10.7.0.13"}));
+  CHECK_FALSE(believed(good, {"-verify_hostname", "w2.plant7.lan"}));
+  CHECK_FALSE(believed(good, {"-purpose", "smimesign"}));
+  CHECK_FALSE(believed(other, {}));
+}
+
+TEST_CASE("the time of a certificate is the one that was asked for, to the second and beyond 2050") {
+  using namespace std::chrono;
+  const auto key = make_key();
+  const auto at = [](int y, unsigned m, unsigned d, int second) { return WallTime(duration_cast<WallTime::duration>((sys_days(year(y) / month(m) / day(d)) + seconds(second)).time_since_epoch())); };
+  const Validity validity{at(2026, 2, 28, 86'399), at(2076, 12, 31, 1)};
+  const auto authority = trust::make_authority(key.private_pem, "long", validity);
+  REQUIRE(authority);
+  const auto issued = trust::issue(key.public_pem, kNames, *authority, key.private_pem, validity);
+  REQUIRE(issued);
+  for (const auto& certificate : {*authority, *issued}) {
+    CHECK(openssl({"x509", "-noout", "-startdate", "-enddate"}, certificate) == "notBefore=Feb 28 23:59:59 2026 GMT\nnotAfter=Dec 31 00:00:01 2076 GMT\n");
+  }
+  CHECK(trust::check_issued(*issued, *authority, key.public_pem));
+  // Whose time is over is still its authority's: dates are not looked at here.
+  const auto past = trust::issue(key.public_pem, kNames, *authority, key.private_pem, {at(2020, 1, 1, 0), at(2020, 1, 2, 0)});
+  REQUIRE(past);
+  CHECK(trust::check_issued(*past, *authority, key.public_pem));
+}
+
+TEST_CASE("what is no PEM, is cut off or is of another kind is refused") {
+  const Authority authority;
+  const auto own = make_key();
+  const std::string key(own.private_pem.reveal());
+  const auto half = [](const std::string& text) { return text.substr(0, text.size() / 2); };
+  for (const std::string& bad : {std::string(), std::string("no key"), half(key), own.public_pem, authority.certificate}) {
+    INFO(bad);
+    untrusted(trust::public_key_of(Secret(bad)));
+    untrusted(trust::make_authority(Secret(bad), "x", now()));
+    untrusted(trust::issue(own.public_pem, kNames, authority.certificate, Secret(bad), now()));
+  }
+  for (const std::string& bad : {std::string(), std::string("no certificate"), half(authority.certificate), own.public_pem, key}) {
+    INFO(bad);
+    untrusted(trust::fingerprint(bad));
+    untrusted(trust::check_issued(bad, authority.certificate, own.public_pem));
+    untrusted(trust::check_issued(authority.certificate, bad, own.public_pem));
+    untrusted(trust::issue(own.public_pem, kNames, bad, authority.key.private_pem, now()));
+  }
+  for (const std::string& bad : {std::string(), std::string("no key"), half(own.public_pem), authority.certificate}) {
+    INFO(bad);
+    untrusted(trust::issue(bad, kNames, authority.certificate, authority.key.private_pem, now()));
+  }
+}
+
+TEST_CASE("names can't carry more than a name") {
+  const Authority authority;
+  const auto key = make_key();
+  for (const char* name : {"", "w1, w2", "w1,O=system:masters", "w1+OU=x", "a=b", "a\"b", "a\\", "a\nb", "0123456789012345678901234567890123456789012345678901234567890123x"}) {
+    INFO(name);
+    const auto own = trust::make_authority(key.private_pem, name, now());
+    REQUIRE_FALSE(own);
+    CHECK(own.error().code == ErrorCode::invalid_input);
+    CHECK_FALSE(authority.issue(key, {name, {}, {}}));
+  }
+  for (const char* address : {"", "10.7.0", "10.7.0.12/24", "fd00::12%eth0", "w1", "::ffff:1.2.3.4.5"}) {
+    INFO(address);
+    const auto issued = authority.issue(key, {"w1", {}, {address}});
+    REQUIRE_FALSE(issued);
+    CHECK(issued.error().code == ErrorCode::invalid_input);
+  }
 }
