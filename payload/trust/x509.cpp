@@ -217,7 +217,8 @@ Result<std::string> issue(std::string_view public_key, const Names& names, std::
   AlternativeNames alternatives;
   SEALIFT_TRY(alternatives.add(names));
   int code = mbedtls_x509write_crt_set_basic_constraints(&request, 0, -1);
-  if (code == 0) code = mbedtls_x509write_crt_set_subject_alternative_name(&request, alternatives.head());
+  // RFC 5280 4.2.1.6: the extension holds at least one name, or is not there.
+  if (code == 0 && alternatives.head() != nullptr) code = mbedtls_x509write_crt_set_subject_alternative_name(&request, alternatives.head());
   if (code == 0) code = mbedtls_x509write_crt_set_authority_key_identifier(&request);
   if (code != 0) return refuse("filling in a certificate", code);
   return sign(request, random);

@@ -153,6 +153,13 @@ TEST_CASE("openssl finds in a certificate the names, addresses and purposes that
   CHECK(openssl({"x509", "-noout", "-serial"}, *again) != openssl({"x509", "-noout", "-serial"}, *certificate));
 }
 
+TEST_CASE("a certificate without names has no empty list of them") {
+  const Authority authority;
+  const auto bare = authority.issue(make_key(), {"client", {}, {}});
+  REQUIRE(bare);
+  CHECK_FALSE(shown(*bare).contains("Alternative Name"));
+}
+
 TEST_CASE("openssl believes our certificates as we do, for each purpose and name") {
   const Authority authority, stranger;
   const tests::TemporaryFolder folder;
