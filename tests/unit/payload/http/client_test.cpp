@@ -52,13 +52,28 @@ TEST_CASE("URLs are taken apart") {
   CHECK(origin("HTTP://h:5000") == "http://h:5000 /");
   CHECK(origin("http://[fd00::1]:5000/x") == "http://[fd00::1]:5000 /x");
   CHECK(origin("http://[::1]?q") == "http://[::1]:80 /?q");
-  for (const char* bad : {"", "registry.example", "ftp://x", "https://", "https:///x", "https://user:secret@x/", "http://x:0", "http://x:65536", "http://x:port"}) {
+  for (const char* bad : {"", "registry.example", "ftp://x", "https://", "https:///x", "https://user:secret@x/", "http://x:0", "http://x:65536", "http://x:port", "http://x:", "http://x:-1",
+                          "http://x:80:80", "http://:80/", "http://[]/", "http://[::1", "http://::1/", "http://user@x", "https://:@x/", "http//x", "://x"}) {
     INFO(bad);
     const auto url = http::parse_url(bad);
     REQUIRE_FALSE(url);
     CHECK(url.error().code == ErrorCode::invalid_input);
   }
+  CHECK(origin("https://10.7.0.1/a@b?c@d") == "https://10.7.0.1:443 /a@b?c@d");  // no user: it stands after the host
+  CHECK(origin("http://h:65535#f") == "http://h:65535 /");
+  CHECK(origin("http://h/a%20b?c=%26") == "http://h:80 /a%20b?c=%26");  // as it was written
+}
+
+TEST_CASE("percent encoding keeps what RFC 3986 calls unreserved, and nothing else") {
   CHECK(http::percent_encode("a b/ü~") == "a%20b%2F%C3%BC~");
+  CHECK(http::percent_encode("").empty());
+  std::string all;
+  for (int c = 0; c < 256; ++c) all += static_cast<char>(c);
+  const auto encoded = http::percent_encode(all);
+  CHECK(encoded.size() == 66 + 3 * 190);
+  CHECK(encoded.contains("%00%01"));
+  CHECK(encoded.contains("-.%2F0123456789%3A"));
+  CHECK(encoded.ends_with("%FE%FF"));
 }
 
 TEST_CASE("bodies, headers, HEAD and ranges") {

@@ -97,4 +97,65 @@ TEST_CASE("mutual TLS: a client without a certificate, or with one of another au
   CHECK_FALSE(server.get("127.0.0.1", {authority.certificate, "", Secret()}));
   const auto other = stranger.identity({"client", {}, {}}, "");
   CHECK_FALSE(server.get("127.0.0.1", {authority.certificate, other.certificate, other.key}));
+  const Authority past(-std::chrono::hours(1));
+  const TlsServer strict(authority.identity(kLoopback, past.certificate));
+  const auto late = past.identity({"client", {}, {}}, "");
+  CHECK_FALSE(strict.get("127.0.0.1", {authority.certificate, late.certificate, late.key}));
+  CHECK(server.get("127.0.0.1", {authority.certificate, client.certificate, client.key}));  // refusals do it no harm
+}
+
+TEST_CASE("mutual TLS keeps its connection, streams, and gives ranges") {
+  const Authority authority;
+  ServerOptions options;
+  options.tls = authority.identity(kLoopback, authority.certificate);
+  const std::string body(3'000'000, 'x');
+  const auto server = Server::start(std::move(options), [&](const http::Request&) {
+    http::Response out;
+    out.stream = http::Response::Stream{body.size(), [&](uint64_t offset, uint64_t size, base::Sink& sink) { return sink.write(base::as_bytes(std::string_view(body).substr(offset, size))); }};
+    return out;
+  });
+  REQUIRE(server);
+  const auto identity = authority.identity({"client", {}, {}}, "");
+  Client client(Origin{"https", "127.0.0.1", (*server)->port()}, {authority.certificate, identity.certificate, identity.key});
+  for (int i = 0; i < 5; ++i) {
+    base::MemorySink sink(body.size());
+    REQUIRE(client.get_to("/", {}, sink));
+    CHECK(sink.data().size() == body.size());
+    const auto part = client.get("/", {{"Range", "bytes=10-19"}});
+    REQUIRE(part);
+    CHECK(part->text.size() == 10);
+    CHECK(client.head("/", {})->headers.at("content-length") == "3000000");
+  }
+}
+
+TEST_CASE("certificates and keys that are none, or don't belong together, are refused at the start") {
+  const Authority authority;
+  const auto good = authority.identity(kLoopback, authority.certificate), other = authority.identity(kLoopback, "");
+  const std::string cut = good.certificate.substr(0, good.certificate.size() / 2);
+  for (const auto& identity : {TlsIdentity{good.authority, "no certificate", good.key}, {good.authority, cut, good.key}, {good.authority, good.certificate, Secret("no key")},
+                               {good.authority, good.certificate, other.key}, {"no authority", good.certificate, good.key}}) {
+    INFO(identity.authority.substr(0, 20) << " / " << identity.certificate.substr(0, 20));
+    ServerOptions options;
+    options.tls = identity;
+    const auto server = Server::start(std::move(options), [](const http::Request&) { return http::Response{}; });
+    REQUIRE_FALSE(server);
+    CHECK(server.error().code == ErrorCode::untrusted);
+  }
+  const TlsServer server(authority.identity(kLoopback, ""));
+  CHECK(code_of(server.get("127.0.0.1", {authority.certificate, cut, good.key})) == ErrorCode::untrusted);
+  CHECK(code_of(server.get("127.0.0.1", {authority.certificate, good.certificate, Secret("no key")})) == ErrorCode::untrusted);
+  CHECK(code_of(server.get("127.0.0.1", {"no authority", "", Secret()})) == ErrorCode::untrusted);
+}
+
+TEST_CASE("TLS with a server that speaks none, and none with a server that wants it") {
+  const auto plain = Server::start({}, [](const http::Request&) { return http::Response{}; });
+  REQUIRE(plain);
+  const Authority authority;
+  ClientOptions options{authority.certificate, "", Secret()};
+  options.connect_timeout = Duration{300};
+  Client client(Origin{"https", "127.0.0.1", (*plain)->port()}, std::move(options));
+  CHECK_FALSE(client.get("/", {}));
+  const TlsServer server(authority.identity(kLoopback, ""));
+  Client naked(Origin{"http", "127.0.0.1", server.server->port()}, {});
+  CHECK_FALSE(naked.get("/", {}));
 }
