@@ -3,62 +3,13 @@
 
 #include <catch2/catch_test_macros.hpp>
 
-#include <filesystem>
-
-#include "payload/base/file.h"
-#include "payload/format/reader.h"
-#include "payload/hash/digest.h"
-#include "tests/support/temporary_folder.h"
+#include "tests/unit/packer/pack/project.h"
 
 using namespace sealift;
+using tests::Project;
+using tests::write;
 
 namespace {
-
-void write(const std::string& path, std::string_view text) {
-  std::filesystem::create_directories(std::filesystem::path(path).parent_path());
-  REQUIRE(base::write_file_atomic(path, base::as_bytes(text), 0644));
-}
-
-// A build in a folder of its own: an image of one empty layer, and a program that is only an ELF header.
-struct Project {
-  tests::TemporaryFolder folder;
-
-  Project() {
-    std::string program("\x7f" "ELF", 4);
-    program.resize(18);
-    program += '\x3e';  // EM_X86_64
-    program.resize(4096);
-    write(folder / "stub", program);
-    const auto layer = blob(std::string(1024, '\0'));
-    const auto config = blob(R"({"architecture":"amd64","os":"linux"})");
-    const auto manifest = blob(std::format(
-        R"({{"schemaVersion":2,"mediaType":"application/vnd.oci.image.manifest.v1+json","config":{{"mediaType":"application/vnd.oci.image.config.v1+json",{}}},)"
-        R"("layers":[{{"mediaType":"application/vnd.oci.image.layer.v1.tar",{}}}]}})", config, layer));
-    write(folder / "images/index.json", std::format(
-        R"({{"schemaVersion":2,"manifests":[{{"mediaType":"application/vnd.oci.image.manifest.v1+json",{},)"
-        R"("annotations":{{"org.opencontainers.image.ref.name":"docker.io/library/tiny:1"}}}}]}})", manifest));
-    write(folder / "app/a.yaml", "kind: ConfigMap\n");
-  }
-
-  // Writes a blob; gives the fields of a descriptor.
-  std::string blob(const std::string& text) const {
-    const Digest digest = hash::sha256(base::as_bytes(text));
-    write(folder / ("images/blobs/sha256/" + digest.hex()), text);
-    return std::format(R"("digest":"{}","size":{})", digest.text(), text.size());
-  }
-
-  Result<writer::Summary> build(std::string_view kubefile) const {
-    write(folder / "Kubefile", kubefile);
-    pack::BuildOptions options;
-    options.kubefile = folder / "Kubefile";
-    options.context = folder.path();
-    options.output = output();
-    options.platforms = {Architecture::amd64};
-    options.stubs = {folder / "stub"};
-    return pack::build(options, base::no_events(), {});
-  }
-  std::string output() const { return folder / "out.run"; }
-};
 
 // Of the whole file: its head is padded, so it is not read into memory.
 Digest digest_of(const std::string& path) {
@@ -69,14 +20,7 @@ Digest digest_of(const std::string& path) {
   return *digest;
 }
 
-// The error's text; nothing may be left at the output.
-std::string refused(const Project& project, const std::string& lines) {
-  const auto made = project.build("FROM scratch\n" + lines);
-  INFO(lines);
-  REQUIRE_FALSE(made);
-  CHECK_FALSE(std::filesystem::exists(project.output()));
-  return made.error().text();
-}
+std::string refused(const Project& project, const std::string& lines) { return project.refused("FROM scratch\n" + lines).text(); }
 
 constexpr std::string_view kWhole = "FROM scratch\nIMAGE --from=oci:images tiny:1\nAPP erp local://app\nCOPY app/ data/\nLAUNCH [\"erp\"]\n";
 
@@ -89,13 +33,10 @@ TEST_CASE("the same sources in two folders give the same bytes") {
   REQUIRE(second);
   CHECK(first->identity == second->identity);
   CHECK(digest_of(one.output()) == digest_of(two.output()));
-  const auto file = base::OpenFile::open(one.output());
-  REQUIRE(file);
-  const auto reader = format::PayloadReader::open(**file);
-  REQUIRE(reader);
-  CHECK((*reader)->contents().find_image("docker.io/library/tiny:1") != nullptr);
-  CHECK((*reader)->contents().tree.contains("data/a.yaml"));
-  CHECK((*reader)->contents().launch == std::vector<std::string>{"erp"});
+  const auto artifact = Project::open(one.output());
+  CHECK(artifact.contents().find_image("docker.io/library/tiny:1") != nullptr);
+  CHECK(artifact.contents().tree.contains("data/a.yaml"));
+  CHECK(artifact.contents().launch == std::vector<std::string>{"erp"});
 }
 
 TEST_CASE("what is promised must be packed") {
@@ -118,13 +59,9 @@ TEST_CASE("two roles may have different files at one destination") {
   const Project project;
   write(project.folder / "one", "one");
   write(project.folder / "two", "two");
-  REQUIRE(project.build("FROM scratch\nFILE --role=worker one /etc/x\nFILE --role=control-plane two /etc/x\n"));
-  const auto file = base::OpenFile::open(project.output());
-  REQUIRE(file);
-  const auto reader = format::PayloadReader::open(**file);
-  REQUIRE(reader);
-  const auto& contents = (*reader)->contents();
-  REQUIRE(contents.host_files.size() == 2);
-  CHECK(contents.tree.at(contents.host_files[0].source).object.digest == hash::sha256(base::as_bytes("one")));
-  CHECK(contents.tree.at(contents.host_files[1].source).object.digest == hash::sha256(base::as_bytes("two")));
+  const auto artifact = project.made("FROM scratch\nFILE --role=worker one /etc/x\nFILE --role=control-plane two /etc/x\n");
+  const auto& files = artifact.contents().host_files;
+  REQUIRE(files.size() == 2);
+  CHECK(artifact.tree(files[0].source) == "one");
+  CHECK(artifact.tree(files[1].source) == "two");
 }

@@ -56,11 +56,45 @@ std::string zstd(const std::string& plain) {
   return std::string(base::as_text(*stored));
 }
 
+uint32_t crc32(std::string_view text) {
+  uint32_t out = ~0U;
+  for (const char c : text) {
+    out ^= static_cast<unsigned char>(c);
+    for (int bit = 0; bit < 8; ++bit) out = (out >> 1) ^ ((out & 1U) != 0 ? 0xedb88320U : 0U);
+  }
+  return ~out;
+}
+
+// RFC 1952, of stored blocks.
+std::string gzip(std::string_view plain) {
+  std::string out("\x1f\x8b\x08\0\0\0\0\0\0\xff", 10);
+  const auto number = [&](size_t value, int bytes) {
+    for (int i = 0; i < bytes; ++i) out += static_cast<char>((value >> (8 * i)) & 0xffU);
+  };
+  const uint32_t sum = crc32(plain);
+  const size_t size = plain.size();
+  do {
+    const auto block = plain.substr(0, 60'000);
+    plain.remove_prefix(block.size());
+    out += static_cast<char>(plain.empty() ? 1 : 0);
+    number(block.size(), 2);
+    number(~block.size(), 2);
+    out += block;
+  } while (!plain.empty());
+  number(sum, 4);
+  number(size, 4);
+  return out;
+}
+
 }  // namespace
 
 TEST_CASE("a layer is measured in bytes and inodes; links have none of the first") {
   const std::string layer = tar({{"etc/", "", '5'}, {"etc/a", std::string(1000, 'a')}, {"etc/b", "", '1'}, {"etc/c", "", '2'}, {"etc/.wh.old", ""}});
-  for (const auto& [bytes, type] : {std::pair{layer, kPlain}, {zstd(layer), kZstd}}) {
+  const size_t half = layer.size() / 2;
+  for (const auto& [bytes, type] : {std::pair{layer, kPlain}, {zstd(layer), kZstd}, {gzip(layer), kGzip}, {gzip(layer), "application/vnd.docker.image.rootfs.diff.tar.gzip"},
+                                    // as parallel compressors write them: one after the other
+                                    {zstd(layer.substr(0, half)) + zstd(layer.substr(half)), kZstd}, {gzip(layer.substr(0, half)) + gzip(layer.substr(half)), kGzip}}) {
+    INFO(type << " " << bytes.size());
     const auto info = measure(bytes, type);
     if (!info) FAIL(info.error().text());
     CHECK(info->uncompressed_bytes == 1000);
@@ -74,11 +108,44 @@ TEST_CASE("a layer is measured in bytes and inodes; links have none of the first
 TEST_CASE("a layer that is cut off, or is not what its type says, is refused") {
   const std::string layer = tar({{"a", std::string(100'000, 'x')}, {"b", "y"}});
   const std::string packed = zstd(layer);
-  for (const auto& [bytes, type] : {std::pair{layer.substr(0, 50'000), kPlain}, {packed.substr(0, packed.size() - 3), kZstd}, {packed, kGzip}, {packed, kPlain}}) {
+  const std::string zipped = gzip(layer);
+  for (const auto& [bytes, type] : {std::pair{layer.substr(0, 50'000), kPlain}, {packed.substr(0, packed.size() - 3), kZstd}, {packed, kGzip}, {packed, kPlain}, {zipped.substr(0, 50'000), kGzip},
+                                    {zipped, kZstd}, {zipped, kPlain}, {std::string("\x1f\x8b"), kGzip}}) {
+    INFO(type << " " << bytes.size());
     const auto info = measure(bytes, type);
     REQUIRE_FALSE(info);
     CHECK(info.error().code == ErrorCode::invalid_input);
   }
   const auto unknown = measure(layer, "application/vnd.oci.image.layer.v1.tar+brotli");
   REQUIRE_FALSE(unknown);
+}
+
+TEST_CASE("a layer with a changed header is refused") {
+  std::string layer = tar({{"a", "x"}, {"b", "y"}});
+  layer[1024 + 2] = 'z';  // in the second name: its sum no longer holds
+  for (const auto& [bytes, type] : {std::pair{layer, kPlain}, {gzip(layer), kGzip}, {zstd(layer), kZstd}}) {
+    const auto info = measure(bytes, type);
+    REQUIRE_FALSE(info);
+    CHECK(info.error().code == ErrorCode::invalid_input);
+  }
+}
+
+TEST_CASE("long names and links are one entry each, whatever stands around them") {
+  const std::string long_name = "usr/" + std::string(150, 'n');
+  const auto info = measure(tar({{"././@LongLink", long_name + '\0', 'L'}, {long_name.substr(0, 99), std::string(700, 'x')}, {"PaxHeaders/b", "20 path=a/much/longer\n", 'x'}, {"b", "y"}, {"etc/fifo", "", '6'}}), kPlain);
+  if (!info) FAIL(info.error().text());
+  CHECK(info->files == 3);
+  CHECK(info->uncompressed_bytes == 701);
+}
+
+TEST_CASE("a source that fails ends the measuring with its own error") {
+  class Broken final : public base::Source {
+   public:
+    Result<size_t> read(std::span<std::byte>) override { return fail(ErrorCode::corrupt, "other bytes than the digest says"); }
+  } broken;
+  for (const char* type : {kPlain, kGzip, kZstd}) {
+    const auto info = sources::measure_layer(broken, type);
+    REQUIRE_FALSE(info);
+    CHECK(info.error().code == ErrorCode::corrupt);
+  }
 }

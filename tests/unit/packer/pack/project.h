@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What a build needs, in a folder of its own: an image for both platforms with one empty layer, programs for the hosts
+// that are only an ELF header, a manifest as application.
+#pragma once
+
+#include <catch2/catch_test_macros.hpp>
+#include <filesystem>
+#include <format>
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "packer/pack/build.h"
+#include "payload/base/file.h"
+#include "payload/format/reader.h"
+#include "payload/hash/digest.h"
+#include "tests/support/temporary_folder.h"
+
+namespace sealift::tests {
+
+inline void write(const std::string& path, std::string_view text, unsigned mode = 0644) {
+  std::filesystem::create_directories(std::filesystem::path(path).parent_path());
+  REQUIRE(base::write_file_atomic(path, base::as_bytes(text), mode));
+}
+
+// An artifact that was made.
+struct Artifact {
+  std::unique_ptr<base::OpenFile> file;
+  std::unique_ptr<format::PayloadReader> reader;
+  const format::Contents& contents() const { return reader->contents(); }
+  std::string text(const Digest& digest) const {
+    const auto bytes = reader->read_all(digest, size_t{1} << 20);
+    if (!bytes) FAIL(bytes.error().text());
+    return std::string(base::as_text(*bytes));
+  }
+  std::string tree(const std::string& path) const {
+    INFO(path);
+    REQUIRE(contents().tree.contains(path));
+    return text(contents().tree.at(path).object.digest);
+  }
+};
+
+struct Project {
+  TemporaryFolder folder;
+
+  Project() {
+    write(folder / "stub", program('\x3e'));      // EM_X86_64
+    write(folder / "stub-arm", program('\xb7'));  // EM_AARCH64
+    std::string entries;
+    for (const char* architecture : {"amd64", "arm64"}) {
+      const auto config = blob(std::format(R"({{"architecture":"{}","os":"linux"}})", architecture));
+      const auto manifest = blob(std::format(
+          R"({{"schemaVersion":2,"mediaType":"application/vnd.oci.image.manifest.v1+json","config":{{"mediaType":"application/vnd.oci.image.config.v1+json",{}}},)"
+          R"("layers":[{{"mediaType":"application/vnd.oci.image.layer.v1.tar",{}}}]}})", config, blob(std::string(1024, '\0'))));
+      entries += std::format(R"({}{{"mediaType":"application/vnd.oci.image.manifest.v1+json",{},"platform":{{"architecture":"{}","os":"linux"}}}})", entries.empty() ? "" : ",", manifest, architecture);
+    }
+    const auto index = blob(std::format(R"({{"schemaVersion":2,"mediaType":"application/vnd.oci.image.index.v1+json","manifests":[{}]}})", entries));
+    write(folder / "images/index.json", std::format(
+        R"({{"schemaVersion":2,"manifests":[{{"mediaType":"application/vnd.oci.image.index.v1+json",{},)"
+        R"("annotations":{{"org.opencontainers.image.ref.name":"docker.io/library/tiny:1"}}}}]}})", index));
+    write(folder / "app/a.yaml", "kind: ConfigMap\n");
+  }
+
+  static std::string program(char machine, char filling = '\0') {
+    std::string out("\x7f" "ELF", 4);
+    out.resize(18);
+    out += machine;
+    out.resize(20);
+    out.resize(4096, filling);
+    return out;
+  }
+  // Writes a blob; gives the fields of a descriptor.
+  std::string blob(const std::string& text) const {
+    const Digest digest = hash::sha256(base::as_bytes(text));
+    write(folder / ("images/blobs/sha256/" + digest.hex()), text);
+    return std::format(R"("digest":"{}","size":{})", digest.text(), text.size());
+  }
+
+  // For amd64, if `change` does not say something else.
+  using Change = std::function<void(pack::BuildOptions&)>;
+  Result<writer::Summary> build(std::string_view kubefile, const Change& change = {}, EventSink& events = base::no_events()) const {
+    write(folder / "Kubefile", kubefile);
+    pack::BuildOptions options;
+    options.kubefile = folder / "Kubefile";
+    options.context = folder.path();
+    options.output = output();
+    options.platforms = {Architecture::amd64};
+    options.stubs = {folder / "stub", folder / "stub-arm"};
+    if (change) change(options);
+    return pack::build(options, events, {});
+  }
+  // A build that must do.
+  Artifact made(std::string_view kubefile, const std::string& name = "out.run", const Change& change = {}) const {
+    const auto done = build(kubefile, [&](pack::BuildOptions& options) {
+      options.output = folder / name;
+      if (change) change(options);
+    });
+    if (!done) FAIL(done.error().text());
+    return open(folder / name);
+  }
+  // One that must not: its error; nothing may be left at the output.
+  Error refused(std::string_view kubefile, const Change& change = {}) const {
+    INFO(kubefile);
+    const auto done = build(kubefile, change);
+    REQUIRE_FALSE(done);
+    CHECK_FALSE(std::filesystem::exists(output()));
+    return done.error();
+  }
+  static Artifact open(const std::string& path) {
+    auto file = base::OpenFile::open(path);
+    REQUIRE(file);
+    auto reader = format::PayloadReader::open(**file);
+    if (!reader) FAIL(reader.error().text());
+    return {std::move(*file), std::move(*reader)};
+  }
+  std::string output() const { return folder / "out.run"; }
+};
+
+}  // namespace sealift::tests
