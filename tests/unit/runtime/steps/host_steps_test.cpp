@@ -6,50 +6,13 @@
 #include "runtime/steps/files.h"
 #include "runtime/steps/kernel.h"
 #include "runtime/steps/units.h"
-#include "tests/support/event_recorder.h"
-#include "tests/support/fake_clock.h"
-#include "tests/support/fake_host.h"
+#include "tests/unit/runtime/steps/bench.h"
 
 using namespace sealift;
-using engine::StepState;
 using steps::WantedUnit;
+using tests::Bench;
 
 namespace {
-
-struct Bench {
-  tests::FakeMachine machine{"h1"};
-  tests::FakeClock clock;
-  tests::EventRecorder events;
-  std::unique_ptr<host::Host> host;
-
-  Bench() {
-    auto connected = tests::connect_fake(machine);
-    REQUIRE(connected);
-    host = std::move(*connected);
-  }
-  engine::StepContext context(const engine::Step& step, CancelToken cancel = {}) { return {*host, "h1", events, clock, std::move(cancel), step.id()}; }
-  StepState check(engine::Step& step) {
-    auto at = context(step);
-    const auto state = step.check(at);
-    if (!state) FAIL(state.error().text());
-    return *state;
-  }
-  Result<void> apply(engine::Step& step, const CancelToken& cancel = {}) {
-    auto at = context(step, cancel);
-    return step.apply(at);
-  }
-  // Applies a step that is needed; afterwards it is not.
-  void bring(engine::Step& step) {
-    CHECK(check(step) == StepState::needed);
-    const auto done = apply(step);
-    if (!done) FAIL(done.error().text());
-    CHECK(check(step) == StepState::done);
-  }
-  std::string text(const std::string& path) { return std::string(base::as_text(machine.world.files.at(path).content)); }
-  size_t changed(std::string_view what) {
-    return static_cast<size_t>(std::ranges::count_if(machine.changes, [&](const std::string& change) { return change.contains(what); }));
-  }
-};
 
 steps::FilesStep files(std::vector<std::pair<std::string, std::string>> wanted, uint32_t mode = 0644) {
   std::vector<steps::WantedFile> out;

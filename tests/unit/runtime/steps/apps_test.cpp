@@ -1,0 +1,233 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runtime/steps/apps.h"
+
+#include <catch2/catch_test_macros.hpp>
+
+#include "tests/unit/runtime/steps/bench.h"
+
+using namespace sealift;
+using base::Command;
+using base::CommandIo;
+using base::ExitStatus;
+using engine::StepState;
+using tests::ended;
+using tests::failed;
+using tests::has_word;
+using tests::word_after;
+
+namespace {
+
+constexpr std::string_view kManifest = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: hello}\n";
+constexpr std::string_view kHealthy = R"({"kind":"List","items":[{"kind":"Deployment","metadata":{"name":"echo","generation":1},"spec":{"replicas":1},)"
+                                      R"("status":{"observedGeneration":1,"replicas":1,"updatedReplicas":1,"readyReplicas":1,"availableReplicas":1}}]})";
+constexpr std::string_view kStarting = R"({"kind":"List","items":[{"kind":"Deployment","metadata":{"name":"echo","generation":1},"spec":{"replicas":3},)"
+                                       R"("status":{"observedGeneration":1,"replicas":3,"updatedReplicas":3,"readyReplicas":1,"availableReplicas":1}}]})";
+
+// A control plane with one application of manifests and one chart; helm and kubectl tell what they were given.
+struct Apps : tests::Site {
+  steps::SelectedApp hello, shop;
+  std::set<std::string> namespaces;
+  std::map<std::string, std::string> seen;  // files below the application's folder while helm or kubectl ran
+  std::vector<std::string> kubeconfigs;
+  std::string release, secret = "secret/sh.helm.release.v1.shop.v1";
+  std::vector<std::string> objects_asked;
+  int starting_looks = 0;
+  std::string fails;
+
+  Apps() {
+    add_file("apps/hello/all.yaml", kManifest);
+    add_file("apps/hello/more/again.yaml", kManifest);
+    add_file("apps/hello-two/other.yaml", "kind: Secret\n");
+    add_file("charts/shop/Chart.yaml", "name: shop\nversion: 1.2.3\n");
+    contents.apps = {{"hello", format::AppKind::manifests, false, "apps/hello", {}, {}}, {"shop", format::AppKind::helm, false, "charts/shop", {}, "1.2.3"}};
+    hello = {&contents.apps[0], "web", {}, {}, {}};
+    shop = {&contents.apps[1], "store", {}, "b: 3\npassword: from-values\n", "a: 2\n"};
+    auto& programs = control_plane.machine.programs;
+    programs["kubectl"] = [this](tests::FakeMachine& self, const Command& command, const CommandIo& io) { return kubectl(self, command, io); };
+    programs["helm"] = [this](tests::FakeMachine& self, const Command& command, const CommandIo&) { return helm(self, command); };
+  }
+  // What lies below /run/sealift/apps.
+  std::vector<std::string> staged() const {
+    std::vector<std::string> out;
+    for (const auto& [path, file] : control_plane.machine.world.files) {
+      if (path.starts_with("/run/sealift/apps/") && file.type == host::FileType::regular) out.push_back(path);
+    }
+    return out;
+  }
+
+ private:
+  void look(const tests::FakeMachine& self) {
+    seen.clear();
+    for (const auto& [path, file] : self.world.files) {
+      if (!path.starts_with("/run/sealift/apps/")) continue;
+      CHECK(file.spec.mode == (file.type == host::FileType::regular ? 0600U : 0700U));
+      if (file.type == host::FileType::regular) seen[path] = base::as_text(file.content);
+    }
+  }
+  Result<ExitStatus> kubectl(tests::FakeMachine& self, const Command& command, const CommandIo& io) {
+    for (const auto& variable : command.environment) kubeconfigs.push_back(variable);
+    if (has_word(command, "create")) {
+      namespaces.insert(word_after(command, "namespace"));
+      return ended();
+    }
+    if (has_word(command, "namespace")) return ended(namespaces.contains(word_after(command, "namespace")) ? "{}" : "");
+    if (has_word(command, "apply")) {
+      look(self);
+      return fails.empty() ? ended() : failed(fails);
+    }
+    if (has_word(command, "secret")) return ended(secret);
+    objects_asked.emplace_back(base::as_text(io.input));
+    return ended(std::string(starting_looks-- > 0 ? kStarting : kHealthy));
+  }
+  Result<ExitStatus> helm(tests::FakeMachine& self, const Command& command) {
+    for (const auto& variable : command.environment) CHECK(variable.contains("=/run/"));
+    if (has_word(command, "status")) return release.empty() ? failed("Error: release: not found") : ended(R"({"info":{"status":")" + release + "\"}}");
+    if (has_word(command, "uninstall")) {
+      release.clear();
+      return ended();
+    }
+    if (has_word(command, "rollback")) {
+      release = "deployed";
+      return ended();
+    }
+    if (has_word(command, "manifest")) return ended("kind: Deployment\n");
+    look(self);
+    if (release.starts_with("pending-")) return failed("Error: UPGRADE FAILED: another operation (install/upgrade/rollback) is in progress");
+    if (!fails.empty()) return failed(fails);
+    release = "deployed";
+    return ended();
+  }
+};
+
+}  // namespace
+
+TEST_CASE("manifests: laid out for kubectl, applied into their namespace, and taken away again") {
+  Apps apps;
+  steps::AppStep step(apps.model(), apps.hello);
+  auto& bench = apps.control_plane;
+  bench.bring(step);
+  CHECK(apps.namespaces == std::set<std::string>{"web"});
+  const auto command = bench.change("apply");
+  CHECK(command.contains("--server-side"));
+  CHECK(command.contains("--filename /run/sealift/apps/hello/tree"));
+  CHECK(apps.seen.at("/run/sealift/apps/hello/tree/all.yaml") == kManifest);
+  CHECK(apps.seen.at("/run/sealift/apps/hello/tree/more/again.yaml") == kManifest);
+  CHECK_FALSE(apps.seen.contains("/run/sealift/apps/hello/tree/other.yaml"));  // of hello-two
+  CHECK(apps.seen.at("/run/sealift/apps/hello/namespace.yaml").contains("namespace: web"));
+  CHECK(apps.kubeconfigs.back() == "KUBECONFIG=/run/sealift/apps/hello/namespace.yaml:/etc/kubernetes/admin.conf");
+  CHECK(apps.staged() == std::vector<std::string>{"/run/sealift/apps/hello/namespace.yaml"});
+  REQUIRE(apps.objects_asked.size() == 1);
+  CHECK(apps.objects_asked[0].contains("name: hello"));
+  // a namespace that is there is not made again
+  bench.machine.world.recorded.clear();
+  bench.machine.changes.clear();
+  bench.bring(step);
+  CHECK(bench.changed("create") == 0);
+}
+
+TEST_CASE("applications: other files, values or namespaces are other inputs") {
+  const auto inputs = [](const std::function<void(Apps&)>& change, bool chart) {
+    Apps apps;
+    change(apps);
+    return steps::AppStep(apps.model(), chart ? apps.shop : apps.hello).inputs();
+  };
+  const auto same = [](Apps&) {};
+  for (const bool chart : {false, true}) {
+    CHECK(inputs(same, chart) == inputs(same, chart));
+    CHECK(inputs(same, chart) != inputs([&](Apps& apps) { (chart ? apps.shop : apps.hello).target_namespace = "other"; }, chart));
+    CHECK(inputs(same, chart) != inputs([&](Apps& apps) { apps.add_file(chart ? "charts/shop/x.yaml" : "apps/hello/x.yaml", "x"); }, chart));
+    CHECK(inputs(same, chart) == inputs([&](Apps& apps) { apps.add_file("apps/hello-two/x.yaml", "x"); }, chart));
+  }
+  CHECK(inputs(same, true) != inputs([](Apps& apps) { apps.shop.values_yaml = "b: 4\n"; }, true));
+  CHECK(inputs(same, true) != inputs([](Apps& apps) { apps.config.network.pods = "10.99.0.0/16"; }, true));  // charts are told
+  CHECK(inputs(same, false) == inputs([](Apps& apps) { apps.config.network.pods = "10.99.0.0/16"; }, false));
+}
+
+TEST_CASE("applications: what kubectl or helm refuses is told, leaves no values behind, and is not recorded") {
+  for (const bool chart : {false, true}) {
+    Apps apps;
+    apps.fails = "Error: no matches for kind \"Thing\"";
+    steps::AppStep step(apps.model(), chart ? apps.shop : apps.hello);
+    const auto done = apps.control_plane.apply(step);
+    REQUIRE_FALSE(done);
+    CHECK(done.error().code == ErrorCode::command_failed);
+    CHECK(done.error().text().contains("no matches for kind"));
+    CHECK(done.error().text().contains(chart ? "installing shop" : "installing hello"));
+    CHECK(apps.staged().size() == 1);  // the namespace's file, without a secret
+    CHECK(apps.control_plane.machine.world.recorded.empty());
+    apps.fails.clear();
+    apps.control_plane.bring(step);
+  }
+}
+
+TEST_CASE("applications: the gate opens when the objects are as they should be, and not before") {
+  Apps apps;
+  apps.starting_looks = 5;
+  steps::AppStep step(apps.model(), apps.hello);
+  apps.control_plane.bring(step);
+  CHECK(apps.objects_asked.size() == 6);
+  apps.control_plane.machine.world.recorded.clear();
+  apps.starting_looks = INT_MAX;
+  const auto late = apps.control_plane.apply(step);
+  REQUIRE_FALSE(late);
+  CHECK(late.error().code == ErrorCode::unhealthy);
+  INFO(late.error().text());
+  CHECK(late.error().text().contains("hello"));
+  CHECK(late.error().text().contains("Deployment/echo: 1 of 3"));
+  CHECK(apps.control_plane.machine.world.recorded.empty());
+  CHECK(apps.control_plane.check(step) == StepState::needed);
+}
+
+TEST_CASE("charts: the site's facts, then valuesFile, then values; nothing of them on a command line or left behind") {
+  Apps apps;
+  steps::AppStep step(apps.model(), apps.shop);
+  auto& bench = apps.control_plane;
+  bench.bring(step);
+  const auto command = bench.change("upgrade");
+  CHECK(command.starts_with("job sealift-app-shop: "));
+  CHECK(command.contains("upgrade --install shop /run/sealift/apps/shop/tree --namespace store --create-namespace "
+                         "--values /run/sealift/apps/shop/values-1.yaml --values /run/sealift/apps/shop/values-2.yaml --values /run/sealift/apps/shop/values-3.yaml"));
+  CHECK(apps.seen.at("/run/sealift/apps/shop/values-1.yaml") == steps::site_values(apps.model()));
+  CHECK(apps.seen.at("/run/sealift/apps/shop/values-2.yaml") == "a: 2\n");
+  CHECK(apps.seen.at("/run/sealift/apps/shop/values-3.yaml").contains("from-values"));
+  for (const auto& change : bench.machine.changes) CHECK_FALSE(change.contains("from-values"));
+  CHECK(apps.staged() == std::vector<std::string>{"/run/sealift/apps/shop/namespace.yaml"});
+  CHECK(apps.objects_asked.back() == "kind: Deployment\n");
+  Apps plain;
+  plain.shop.values_file.clear();
+  plain.shop.values_yaml.clear();
+  steps::AppStep bare(plain.model(), plain.shop);
+  plain.control_plane.bring(bare);
+  CHECK_FALSE(plain.control_plane.change("upgrade").contains("values-2"));
+}
+
+TEST_CASE("charts: are told networks, cluster and version") {
+  Apps apps;
+  apps.config.network.pods = "10.99.0.0/16";
+  const auto values = steps::site_values(apps.model());
+  for (const char* text : {"global:", "sealift:", "podCIDR: \"10.99.0.0/16\"", "serviceCIDR: \"10.96.0.0/12\"", "clusterName: plant7", "kubernetesVersion: v1.34.4"}) {
+    INFO(text << " in\n" << values);
+    CHECK(values.contains(text));
+  }
+}
+
+TEST_CASE("charts: a release that a kill left pending is taken away or back, one that stands is left alone") {
+  for (const auto& [left, recovers] : {std::pair{"pending-install", "uninstall shop"}, {"pending-upgrade", "rollback shop"}, {"pending-rollback", "rollback shop"}, {"deployed", ""}, {"failed", ""}}) {
+    INFO(left);
+    Apps apps;
+    apps.release = left;
+    steps::AppStep step(apps.model(), apps.shop);
+    apps.control_plane.bring(step);
+    CHECK(apps.release == "deployed");
+    CHECK(apps.control_plane.changed("sealift-helm-recover") == (*recovers == '\0' ? 0 : 1));
+    if (*recovers != '\0') CHECK(apps.control_plane.change("sealift-helm-recover").contains(recovers));
+  }
+}
+
+TEST_CASE("charts: a release that somebody removed is installed again") {
+  Apps apps;
+  steps::AppStep step(apps.model(), apps.shop);
+  apps.control_plane.bring(step);
+  apps.secret = "\n";
+  CHECK(apps.control_plane.check(step) == StepState::needed);
+}

@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// A step on fake machines: `Bench` is one host, `Site` a control plane and a worker with everything a Model needs.
+// Programs of a host are played by the tests, as far as the step under test looks at them.
+#pragma once
+
+#include <algorithm>
+#include <catch2/catch_test_macros.hpp>
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "payload/base/file.h"
+#include "runtime/engine/step.h"
+#include "runtime/steps/model.h"
+#include "tests/support/event_recorder.h"
+#include "tests/support/fake_clock.h"
+#include "tests/support/fake_host.h"
+#include "tests/support/payload_builder.h"
+
+namespace sealift::tests {
+
+struct Bench {
+  FakeMachine machine;
+  FakeClock clock;
+  EventRecorder events;
+  std::shared_ptr<host::Host> host;
+
+  explicit Bench(std::string name = "h1") : machine(std::move(name)) { connect(); }
+  // Anew, after a connection was lost.
+  void connect() {
+    auto connected = connect_fake(machine);
+    REQUIRE(connected);
+    host = std::move(*connected);
+  }
+
+  engine::StepContext context(const engine::Step& step, CancelToken cancel = {}) { return {*host, machine.name(), events, clock, std::move(cancel), step.id()}; }
+  engine::StepState check(engine::Step& step) {
+    auto at = context(step);
+    const size_t before = machine.changes.size();
+    const auto state = step.check(at);
+    if (!state) FAIL(state.error().text());
+    CHECK(machine.changes.size() == before);
+    return *state;
+  }
+  Result<void> apply(engine::Step& step, const CancelToken& cancel = {}) {
+    auto at = context(step, cancel);
+    return step.apply(at);
+  }
+  // Applies a step that is needed; afterwards it is not.
+  void bring(engine::Step& step) {
+    CHECK(check(step) == engine::StepState::needed);
+    const auto done = apply(step);
+    if (!done) FAIL(done.error().text());
+    CHECK(check(step) == engine::StepState::done);
+  }
+
+  bool has(const std::string& path) const { return machine.world.files.contains(path); }
+  std::string text(const std::string& path) const { return std::string(base::as_text(machine.world.files.at(path).content)); }
+  void put(const std::string& path, std::string_view text = "x") { machine.world.files[path] = {host::FileType::regular, {0600, 0, 0}, base::to_bytes(text), {}}; }
+  void folder(const std::string& path) { machine.world.files[path] = {host::FileType::directory, {0755, 0, 0}, {}, {}}; }
+  // Changes whose text holds `what`.
+  size_t changed(std::string_view what) const {
+    return static_cast<size_t>(std::ranges::count_if(machine.changes, [&](const std::string& change) { return change.contains(what); }));
+  }
+  // The one change that holds `what`.
+  std::string change(std::string_view what) const {
+    INFO(what);
+    REQUIRE(changed(what) == 1);
+    return *std::ranges::find_if(machine.changes, [&](const std::string& change) { return change.contains(what); });
+  }
+};
+
+inline bool has_word(const base::Command& command, std::string_view word) { return std::ranges::contains(command.argv, word); }
+inline std::string word_after(const base::Command& command, std::string_view word) {
+  const auto found = std::ranges::find(command.argv, word);
+  return found == command.argv.end() || found + 1 == command.argv.end() ? std::string() : *(found + 1);
+}
+inline base::ExitStatus ended(std::string output = {}) { return {0, std::move(output), {}}; }
+inline base::ExitStatus failed(std::string errors, int code = 1) { return {code, {}, std::move(errors)}; }
+
+struct Site : steps::Peers {
+  PayloadBuilder builder;
+  format::Contents contents;
+  config::ClusterConfig config;
+  format::BaseDocument base;
+  Bench control_plane{"cp1"}, worker{"w1"};
+
+  Site() {
+    contents.name = "shop";
+    base.kubernetes_version = "v1.34.4";
+    base.cri_socket = "unix:///run/containerd/containerd.sock";
+    base.images = {{"sandbox", "registry.k8s.io/pause:3.10.1"}, {"kube-proxy", "registry.k8s.io/kube-proxy:v1.34.4"}, {"kube-apiserver", "registry.k8s.io/kube-apiserver:v1.34.4"}};
+    config.name = "plant7";
+    config.hosts.resize(2);
+    config.hosts[0].role = format::HostRole::control_plane;
+    for (auto* bench : {&control_plane, &worker}) bench->machine.facts.nameservers = {"192.0.2.53"};
+  }
+  void add_file(const std::string& path, std::string_view text) {
+    const format::ObjectRef object{hash::sha256(base::as_bytes(text)), text.size()};
+    if (added_.insert(object.digest).second) add_object(object, text);
+    contents.tree[path] = {object, 0644};
+  }
+
+  // Of what was added up to now; once.
+  const steps::Model& model() {
+    if (model_) return *model_;
+    builder.contents = format::to_json(contents);
+    file_ = std::make_unique<base::MemoryFile>(builder.build());
+    auto reader = format::PayloadReader::open(*file_);
+    if (!reader) FAIL(reader.error().text());
+    reader_ = std::move(*reader);
+    std::vector<steps::Node> nodes;
+    nodes.push_back({config.hosts[0], "cp1", "10.7.0.11", control_plane.machine.facts});
+    nodes.push_back({config.hosts[1], "w1", "10.7.0.12", worker.machine.facts});
+    model_.reset(new steps::Model{*reader_, config, base, {}, std::move(nodes)});
+    return *model_;
+  }
+  const steps::Node& control_plane_node() { return model().nodes[0]; }
+  const steps::Node& worker_node() { return model().nodes[1]; }
+
+  Result<std::shared_ptr<host::Host>> host(const std::string& node, const CancelToken&) override {
+    CHECK(node == "cp1");  // steps go to the control plane only
+    SEALIFT_ASSIGN(auto connected, connect_fake(control_plane.machine));
+    return std::shared_ptr<host::Host>(std::move(connected));
+  }
+
+ private:
+  // In frames of the largest size.
+  void add_object(const format::ObjectRef& object, std::string_view text) {
+    uint32_t count = 0;
+    for (; !text.empty(); ++count) {
+      const auto part = text.substr(0, size_t{8} << 20);
+      text.remove_prefix(part.size());
+      builder.pieces.push_back({static_cast<uint32_t>(builder.frames.size()), 0, part.size()});
+      const ByteView bytes = base::as_bytes(part);
+      builder.frames.push_back({format::kHeaderSize + builder.data.size(), bytes.size(), bytes.size(), format::Encoding::raw, hash::sha256(bytes)});
+      builder.data.insert(builder.data.end(), bytes.begin(), bytes.end());
+    }
+    builder.objects.push_back({object.digest, object.size, 0, count});
+  }
+
+  std::set<Digest> added_;
+  std::unique_ptr<base::MemoryFile> file_;
+  std::unique_ptr<format::PayloadReader> reader_;
+  std::unique_ptr<steps::Model> model_;
+};
+
+}  // namespace sealift::tests

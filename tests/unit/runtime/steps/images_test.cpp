@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runtime/steps/images.h"
+
+#include <catch2/catch_test_macros.hpp>
+#include <set>
+
+#include "tests/unit/runtime/steps/bench.h"
+
+using namespace sealift;
+using base::Command;
+using base::CommandIo;
+using base::ExitStatus;
+using engine::StepState;
+using tests::Bench;
+using tests::ended;
+using tests::failed;
+
+namespace {
+
+const std::vector<std::string> kImages{"registry.k8s.io/pause:3.10.1", "registry.k8s.io/kube-proxy:v1.34.4", "registry.k8s.io/coredns/coredns:v1.12.1"};
+
+// A host whose containerd keeps images by name.
+struct Containerd : Bench {
+  std::set<std::string> there;
+  std::vector<std::string> pulled;
+  std::string cannot_pull;
+  bool running = true;
+
+  Containerd() {
+    machine.programs["ctr"] = [this](tests::FakeMachine&, const Command& command, const CommandIo&) -> Result<ExitStatus> {
+      CHECK(tests::word_after(command, "--namespace") == "k8s.io");
+      if (!running) return failed("cannot dial unix:///run/containerd/containerd.sock");
+      if (tests::has_word(command, "pull")) {
+        CHECK(tests::word_after(command, "--hosts-dir") == "/etc/containerd/certs.d");
+        const auto& image = command.argv.back();
+        if (image == cannot_pull) return failed("unexpected status 404");
+        pulled.push_back(image);
+        there.insert(image);
+        return ended();
+      }
+      std::string out;
+      for (const auto& image : there) out += image + "\n";
+      return ended(out);
+    };
+  }
+};
+
+}  // namespace
+
+TEST_CASE("images: what is not there is pulled, and nothing twice") {
+  Containerd host;
+  host.there = {kImages[1], "docker.io/library/other:1"};
+  steps::ImagesStep step(kImages);
+  host.bring(step);
+  CHECK(host.pulled == std::vector<std::string>{kImages[0], kImages[2]});
+  host.pulled.clear();
+  REQUIRE(host.apply(step));
+  CHECK(host.pulled.empty());
+  // one that was taken away comes back; a longer name is another image
+  host.there.erase(kImages[0]);
+  host.there.insert(kImages[0] + "-debug");
+  host.bring(step);
+  CHECK(host.pulled == std::vector<std::string>{kImages[0]});
+}
+
+TEST_CASE("images: a host without containerd, or where it does not run yet, needs them all") {
+  Containerd host;
+  host.there.insert(kImages.begin(), kImages.end());
+  steps::ImagesStep step(kImages);
+  CHECK(host.check(step) == StepState::done);
+  host.running = false;
+  CHECK(host.check(step) == StepState::needed);
+  CHECK_FALSE(host.apply(step));
+  host.machine.programs.erase("ctr");
+  CHECK(host.check(step) == StepState::needed);
+  host.machine.set_reachable(false);
+  auto context = host.context(step);
+  const auto lost = step.check(context);
+  REQUIRE_FALSE(lost);
+  CHECK(lost.error().code == ErrorCode::unreachable);
+}
+
+TEST_CASE("images: one that can't be pulled is told with its name and host; those before it stay") {
+  Containerd host;
+  host.cannot_pull = kImages[1];
+  steps::ImagesStep step(kImages);
+  const auto done = host.apply(step);
+  REQUIRE_FALSE(done);
+  CHECK(done.error().code == ErrorCode::command_failed);
+  CHECK(done.error().text().contains(kImages[1] + " on h1"));
+  CHECK(done.error().text().contains("404"));
+  CHECK(host.pulled == std::vector<std::string>{kImages[0]});
+  host.cannot_pull.clear();
+  host.bring(step);
+  CHECK(host.pulled == kImages);
+}
+
+TEST_CASE("images: a cancelled step pulls no more") {
+  Containerd host;
+  CancelSource cancel;
+  host.machine.before_change = [&](const std::string&, const std::string&) -> Result<void> {
+    cancel.cancel();
+    return {};
+  };
+  steps::ImagesStep step(kImages);
+  const auto done = host.apply(step, cancel.token());
+  REQUIRE_FALSE(done);
+  CHECK(done.error().code == ErrorCode::cancelled);
+  CHECK(host.pulled.size() <= 1);
+}
+
+TEST_CASE("images: workers need those of every node, control planes all") {
+  tests::Site site;
+  const auto of = [&](const steps::Node& node) {
+    const auto images = steps::base_images(site.model(), node);
+    return std::set<std::string>(images.begin(), images.end());
+  };
+  CHECK(of(site.worker_node()) == std::set<std::string>{"registry.k8s.io/pause:3.10.1", "registry.k8s.io/kube-proxy:v1.34.4"});
+  CHECK(of(site.control_plane_node()) ==
+        std::set<std::string>{"registry.k8s.io/pause:3.10.1", "registry.k8s.io/kube-proxy:v1.34.4", "registry.k8s.io/kube-apiserver:v1.34.4"});
+}
