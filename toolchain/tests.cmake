@@ -20,7 +20,7 @@ function(sealift_test name label)
   add_test(NAME ${name} COMMAND ${name})
   # Third-party C++ archives are not instrumented: container annotations across that border are false alarms.
   set_tests_properties(${name} PROPERTIES LABELS ${label} TIMEOUT 600
-    ENVIRONMENT "ASAN_OPTIONS=detect_container_overflow=0:abort_on_error=1;UBSAN_OPTIONS=print_stacktrace=1;TSAN_OPTIONS=halt_on_error=1")
+    ENVIRONMENT "ASAN_OPTIONS=detect_container_overflow=0:abort_on_error=1;UBSAN_OPTIONS=print_stacktrace=1;TSAN_OPTIONS=halt_on_error=1:suppressions=${CMAKE_SOURCE_DIR}/tests/tsan.supp")
 endfunction()
 
 foreach(folder ${libraries})
