@@ -84,6 +84,7 @@ class Run {
   Result<StepStatus> attempt(const PlannedStep& planned, host::Host& host, const CancelToken& cancel, bool& begun);
   void settle(size_t step, StepResult result, Duration took);
   void tell_share(const std::string& host);
+  std::vector<std::string> hosts_aside();
   void consider(const Scheduler::Consequence& consequence);
   RunSummary summarise(Duration took) const;
 
@@ -114,7 +115,7 @@ Result<StepStatus> Run::attempt(const PlannedStep& planned, host::Host& host, co
   const StepId id = planned.step->id();
   {
     ReadOnlyHost looking(host);
-    StepContext context{looking, planned.host, events_, clock_, cancel, id};
+    StepContext context{looking, planned.host, events_, clock_, cancel, id, hosts_aside()};
     SEALIFT_ASSIGN(StepState state, planned.step->check(context));
     // After a lost connection the work may turn out to be done: that is still our work.
     if (state == StepState::done) return begun ? StepStatus::done : StepStatus::skipped;
@@ -125,7 +126,7 @@ Result<StepStatus> Run::attempt(const PlannedStep& planned, host::Host& host, co
     journal_.begin(planned.host, id, planned.step->inputs());
     emit(events_, clock_, EventKind::step_started, Level::info, planned.host, id, planned.step->describe());
   }
-  StepContext context{host, planned.host, events_, clock_, cancel, id};
+  StepContext context{host, planned.host, events_, clock_, cancel, id, hosts_aside()};
   SEALIFT_TRY(planned.step->apply(context));
   return StepStatus::done;
 }
@@ -167,6 +168,13 @@ StepResult Run::execute(const PlannedStep& planned, const CancelToken& cancel) {
     attempts.wait(*wait);
     if (error.code == ErrorCode::unreachable) connections_.doubt_all();
   }
+}
+
+std::vector<std::string> Run::hosts_aside() {
+  const std::lock_guard lock(mutex_);
+  std::vector<std::string> out;
+  for (const auto& [host, why] : aside_) out.push_back(host);
+  return out;
 }
 
 void Run::consider(const Scheduler::Consequence& consequence) {

@@ -38,6 +38,7 @@ struct StepContext {
   // Reports bytes for this step; total 0 = unknown.
   void progress(uint64_t done, uint64_t total) const;
   StepId step;
+  std::vector<std::string> aside;  // hosts that this run has left out so far
 };
 
 // What may be asked of a step without changing anything: all that a dry run can reach.

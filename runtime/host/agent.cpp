@@ -58,6 +58,15 @@ Result<Answer> nothing(Result<void> result) {
   return result.transform([] { return Answer{}; });
 }
 
+Result<Answer> feature_answer(Result<FeatureResult> result) {
+  return result.transform([](const FeatureResult& feature) {
+    Answer out;
+    out.value.set("works", feature.works);
+    out.value.set("detail", feature.detail);
+    return out;
+  });
+}
+
 Result<Answer> exit_answer(Result<base::ExitStatus> result) {
   return result.transform([](const base::ExitStatus& status) {
     Answer out;
@@ -106,14 +115,8 @@ class Call {
     if (call == "unit") return answer_with(host_.unit(text("name")));
     if (call == "sysctl") return optional_text(host_.sysctl(text("key")));
     if (call == "disk") return answer_with(host_.disk(text("path")));
-    if (call == "feature") {
-      return host_.try_feature(text("name")).transform([](const FeatureResult& result) {
-        Answer out;
-        out.value.set("works", result.works);
-        out.value.set("detail", result.detail);
-        return out;
-      });
-    }
+    if (call == "feature") return feature_answer(host_.try_feature(text("name")));
+    if (call == "askNameServer") return feature_answer(host_.ask_name_server(text("server"), text("name")));
     if (call == "canExecute") {
       return host_.can_execute_in(text("path")).transform([](bool can) {
         Answer out;

@@ -115,6 +115,9 @@ class Host {
   virtual Result<DiskSpace> disk(const std::string& path) = 0;                  // of the nearest existing parent
   virtual Result<FeatureResult> try_feature(const std::string& feature) = 0;
   virtual Result<bool> can_execute_in(const std::string& directory) = 0;        // noexec mounts; tried
+  // Whether the name server at an address knows `name`, asked from this host (port 53, at most five seconds); `detail`
+  // says why not. /etc/resolv.conf has no part in it. invalid_input for what is no address or no name.
+  virtual Result<FeatureResult> ask_name_server(const std::string& server, const std::string& name) = 0;
   // A program that only looks (kubectl get …). Runs while dry runs do too.
   virtual Result<base::ExitStatus> query(const base::Command& command, const base::CommandIo& io, const CancelToken& cancel) = 0;
   // The digest of inputs that the ledger has for a step, if it was completed (see record).

@@ -72,6 +72,7 @@ Result<std::string> LocalHost::real(const std::string& path) const {
 
 Result<Facts> LocalHost::facts() { return read_facts(clock_); }
 Result<FeatureResult> LocalHost::try_feature(const std::string& feature) { return try_feature_here(feature); }
+Result<FeatureResult> LocalHost::ask_name_server(const std::string& server, const std::string& name) { return ask_name_server_here(server, name); }
 
 Result<std::optional<FileStatus>> LocalHost::stat(const std::string& path) {
   SEALIFT_ASSIGN(const auto where, real(path));

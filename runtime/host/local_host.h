@@ -29,6 +29,7 @@ class LocalHost final : public Host {
   Result<DiskSpace> disk(const std::string& path) override;
   Result<FeatureResult> try_feature(const std::string& feature) override;
   Result<bool> can_execute_in(const std::string& directory) override;
+  Result<FeatureResult> ask_name_server(const std::string& server, const std::string& name) override;
   Result<base::ExitStatus> query(const base::Command& command, const base::CommandIo& io, const CancelToken& cancel) override;
   Result<std::optional<std::string>> recorded(const std::string& step) override;
   Result<std::vector<LedgerEntry>> ledger() override;
@@ -63,6 +64,7 @@ class LocalHost final : public Host {
 // --- used by LocalHost, each in a file of its own ---
 Result<Facts> read_facts(Clock& clock);                           // facts.cpp
 Result<FeatureResult> try_feature_here(const std::string& name);  // features.cpp
+Result<FeatureResult> ask_name_server_here(const std::string& server, const std::string& name);  // name_query.cpp
 Result<DiskSpace> disk_space_of(const std::string& real_path);    // facts.cpp
 Result<base::ExitStatus> run_job_here(const std::string& unit_name, const base::Command& command, const Reason& reason, Clock& clock,
                                       const CancelToken& cancel);  // job.cpp

@@ -116,6 +116,14 @@ class ConnectedHost final : public RemoteHost {
     return FeatureResult{answer.boolean_or("works", false), answer.text_or("detail", "")};
   }
 
+  Result<FeatureResult> ask_name_server(const std::string& server, const std::string& name) override {
+    auto request = request_for("askNameServer");
+    request.set("server", server);
+    request.set("name", name);
+    SEALIFT_ASSIGN(const auto answer, ask(std::move(request)));
+    return FeatureResult{answer.boolean_or("works", false), answer.text_or("detail", "")};
+  }
+
   Result<bool> can_execute_in(const std::string& directory) override {
     SEALIFT_ASSIGN(const auto answer, ask(path_request("canExecute", directory)));
     return answer.boolean_or("value", false);

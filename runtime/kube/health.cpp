@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "runtime/kube/health.h"
 
+#include <algorithm>
+
 namespace sealift::kube {
 namespace {
 
@@ -63,14 +65,36 @@ void judge_job(const json::Value& object, Health& out) {
   }
 }
 
+void judge_node(const json::Value& object, Health& out) {
+  std::string message = "the kubelet has not reported";
+  if (condition(object, "Ready", &message) != "True") out = {State::in_progress, out.subject, message};
+}
+
 void judge_pod(const json::Value& object, Health& out) {
   const std::string phase = text(object, "status/phase");
   if (phase == "Succeeded") return;
   if (phase == "Failed") {
     out = {State::failed, out.subject, text(object, "status/message")};
   } else if (condition(object, "Ready") != "True") {
-    out = {State::in_progress, out.subject, "phase " + (phase.empty() ? "unknown" : phase)};
+    const std::string trouble = pod_trouble(object);
+    out = {State::in_progress, out.subject, trouble.empty() ? "phase " + (phase.empty() ? "unknown" : phase) : trouble};
   }
+}
+
+// Calls `use` with each entry of status.initContainerStatuses and status.containerStatuses.
+template <class Use>
+void for_each_container(const json::Value& pod, Use use) {
+  for (const auto* list : {"status/initContainerStatuses", "status/containerStatuses"}) {
+    const auto* statuses = pod.at_path(list);
+    if (statuses == nullptr || !statuses->is_array()) continue;
+    for (const auto& status : *statuses->elements()) use(status);
+  }
+}
+
+// "Reason: message" of a state such as state/waiting.
+std::string state_text(const json::Value& status, const std::string& state) {
+  const std::string reason = text(status, state + "/reason"), message = text(status, state + "/message");
+  return reason.empty() || message.empty() ? reason + message : reason + ": " + message;
 }
 
 void judge(std::string_view kind, const json::Value& object, Health& out) {
@@ -79,12 +103,57 @@ void judge(std::string_view kind, const json::Value& object, Health& out) {
   if (kind == "DaemonSet") judge_daemon_set(object, out);
   if (kind == "Job") judge_job(object, out);
   if (kind == "Pod") judge_pod(object, out);
+  if (kind == "Node") judge_node(object, out);
   if (kind == "PersistentVolumeClaim" && text(object, "status/phase") == "Lost") out = {State::failed, out.subject, "its volume is lost"};
   if (kind == "CustomResourceDefinition" && condition(object, "Established") != "True") out = {State::in_progress, out.subject, "not established yet"};
   if (kind == "APIService" && condition(object, "Available") != "True") out = {State::in_progress, out.subject, "not available yet"};
 }
 
 }  // namespace
+
+std::string pod_trouble(const json::Value& pod) {
+  std::string out;
+  for_each_container(pod, [&](const json::Value& status) {
+    if (!out.empty() || status.boolean_or("ready", false)) return;
+    const std::string waiting = state_text(status, "state/waiting");
+    // What every container says that was not started yet; the one that holds it up says more.
+    if (!waiting.empty() && waiting != "PodInitializing") out = status.text_or("name", "") + ": " + waiting;
+    if (const auto exit = state_text(status, "state/terminated"); out.empty() && !exit.empty() && exit != "Completed") out = status.text_or("name", "") + ": " + exit;
+  });
+  std::string message;
+  if (out.empty() && condition(pod, "PodScheduled", &message) == "False") out = message;
+  if (out.empty() && !text(pod, "status/reason").empty()) out = text(pod, "status/reason") + ": " + text(pod, "status/message");
+  if (out.empty() && condition(pod, "Ready", &message) == "False") out = message;
+  return out;
+}
+
+std::vector<MissingImage> missing_images(const json::Value& pod) {
+  std::vector<MissingImage> out;
+  for_each_container(pod, [&](const json::Value& status) {
+    const std::string reason = text(status, "state/waiting/reason");
+    if (reason != "ErrImagePull" && reason != "ImagePullBackOff" && reason != "ErrImageNeverPull") return;
+    // A status names what runs; what is wanted stands in the spec, under the container's name.
+    for (const auto* list : {"spec/initContainers", "spec/containers"}) {
+      const auto* containers = pod.at_path(list);
+      if (containers == nullptr || !containers->is_array()) continue;
+      for (const auto& container : *containers->elements()) {
+        if (container.text_or("name", "") == status.text_or("name", "")) out.push_back({container.text_or("image", ""), text(status, "state/waiting/message")});
+      }
+    }
+  });
+  return out;
+}
+
+bool selects(const json::Value& workload, const json::Value& pod) {
+  const auto* wanted = workload.at_path("spec/selector/matchLabels");
+  const auto* labels = pod.at_path("metadata/labels");
+  if (wanted == nullptr || wanted->members() == nullptr || wanted->members()->empty() || labels == nullptr) return false;
+  if (text(workload, "metadata/namespace") != text(pod, "metadata/namespace")) return false;
+  return std::ranges::all_of(*wanted->members(), [&](const auto& label) {
+    const auto* has = labels->find(label.first);
+    return has != nullptr && *has == label.second;
+  });
+}
 
 Health health_of(const json::Value& object) {
   const std::string kind = text(object, "kind");

@@ -18,6 +18,16 @@ struct Health {
 };
 
 Health health_of(const json::Value& object);
+// Why a pod is not Ready, in the words of scheduler, kubelet or container: "CrashLoopBackOff: back-off 5m0s …". Empty
+// if nobody says anything.
+std::string pod_trouble(const json::Value& pod);
+// The container of a pod that waits for an image: its image's name as the pod names it.
+struct MissingImage {
+  std::string image, message;
+};
+std::vector<MissingImage> missing_images(const json::Value& pod);
+// Whether a workload's selector (spec.selector.matchLabels) takes this pod.
+bool selects(const json::Value& workload, const json::Value& pod);
 // Of a List or a single object.
 std::vector<Health> health_of_all(const json::Value& list);
 

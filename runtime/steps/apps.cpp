@@ -2,10 +2,13 @@
 #include "runtime/steps/apps.h"
 
 #include <algorithm>
+#include <set>
 
 #include "payload/base/text.h"
+#include "payload/image/reference.h"
 #include "payload/yaml/node.h"
 #include "runtime/kube/health.h"
+#include "runtime/node/catalog.h"
 #include "runtime/steps/kubectl.h"
 
 namespace sealift::steps {
@@ -13,7 +16,6 @@ namespace {
 
 constexpr Duration kHelmTimeout{900'000};
 constexpr Duration kGateTimeout{600'000};
-constexpr size_t kMaxChartFile = size_t{4} << 20;
 
 Digest inputs_of(const Model& model, const SelectedApp& app) {
   base::ByteWriter writer;
@@ -62,7 +64,23 @@ std::string namespace_kubeconfig(const std::string& cluster, const std::string& 
   return yaml::to_yaml(out);
 }
 
+// Whether the mirrors have an image of this name, as a node would ask for it.
+bool is_packed(const Model& model, const std::string& name) {
+  const auto reference = image::parse_reference(name);
+  if (!reference) return false;
+  const node::Catalog catalog(model.contents());
+  return catalog.find({reference->registry, reference->repository, node::Question::Kind::manifest, reference->digest ? reference->digest->text() : reference->tag}).has_value();
+}
+
 }  // namespace
+
+std::vector<std::pair<std::string, format::TreeFile>> app_files(const Model& model, const format::App& app) {
+  std::vector<std::pair<std::string, format::TreeFile>> out;
+  const std::string prefix = app.root + "/";
+  const auto& tree = model.contents().tree;
+  for (auto at = tree.lower_bound(prefix); at != tree.end() && at->first.starts_with(prefix); ++at) out.emplace_back(at->first.substr(prefix.size()), at->second);
+  return out;
+}
 
 // kubectl with the application's namespace as the default.
 base::Command AppStep::kubectl_here(std::vector<std::string> arguments) const {
@@ -104,24 +122,15 @@ Result<void> AppStep::apply(engine::StepContext& context) {
   return context.host.record(reason());
 }
 
-std::vector<std::pair<std::string, format::TreeFile>> AppStep::files() const {
-  std::vector<std::pair<std::string, format::TreeFile>> out;
-  const std::string prefix = app_.app->root + "/";
-  for (const auto& [path, file] : model_.contents().tree) {
-    if (path.starts_with(prefix)) out.emplace_back(path.substr(prefix.size()), file);
-  }
-  return out;
-}
-
 Result<void> AppStep::stage(engine::StepContext& context) const {
   const auto put = [&](const std::string& path, ByteView bytes) -> Result<void> {
     SEALIFT_TRY(context.host.make_directory(path.substr(0, path.rfind('/')), {0700, 0, 0}, reason()));
     base::MemorySource source(bytes);
     return context.host.write_atomic(path, {0600, 0, 0}, source, reason());
   };
-  for (const auto& [path, file] : files()) {
+  for (const auto& [path, file] : app_files(model_, *app_.app)) {
     SEALIFT_TRY(context.cancel.check());
-    SEALIFT_ASSIGN(const auto bytes, model_.payload.read_all(file.object.digest, kMaxChartFile));
+    SEALIFT_ASSIGN(const auto bytes, model_.payload.read_all(file.object.digest, kMaxAppFile));
     SEALIFT_TRY(put(folder_ + "/tree/" + path, bytes));
   }
   SEALIFT_TRY(put(folder_ + "/namespace.yaml", base::as_bytes(namespace_kubeconfig(model_.config.name, app_.target_namespace))));
@@ -135,7 +144,7 @@ Result<void> AppStep::stage(engine::StepContext& context) const {
 // The values may hold secrets; the charts go with them.
 Result<void> AppStep::unstage(engine::StepContext& context) const {
   for (const auto* values : {"values-1.yaml", "values-2.yaml", "values-3.yaml"}) SEALIFT_TRY(context.host.remove(folder_ + "/" + values, reason()));
-  for (const auto& [path, file] : files()) SEALIFT_TRY(context.host.remove(folder_ + "/tree/" + path, reason()));
+  for (const auto& [path, file] : app_files(model_, *app_.app)) SEALIFT_TRY(context.host.remove(folder_ + "/tree/" + path, reason()));
   return {};
 }
 
@@ -189,30 +198,86 @@ Result<std::string> AppStep::objects(engine::StepContext& context) const {
     return std::move(status.output);
   }
   std::string out;
-  for (const auto& [path, file] : files()) {
-    SEALIFT_ASSIGN(const auto bytes, model_.payload.read_all(file.object.digest, kMaxChartFile));
+  for (const auto& [path, file] : app_files(model_, *app_.app)) {
+    SEALIFT_ASSIGN(const auto bytes, model_.payload.read_all(file.object.digest, kMaxAppFile));
     out += std::format("---\n{}\n", base::as_text(bytes));
   }
   return out;
 }
 
+Result<json::Value> AppStep::installed_objects(engine::StepContext& context, const std::string& manifests) const {
+  base::CommandIo io;
+  io.input = base::as_bytes(manifests);
+  const auto command = kubectl_here({"get", "--filename", "-", "--ignore-not-found", "-o", "json"});
+  SEALIFT_ASSIGN(const auto status, context.host.query(command, io, context.cancel));
+  if (!status.ok()) return fail(base::command_error(command, status));
+  if (base::trim(status.output).empty()) return json::Value::object();
+  return json::parse(status.output);
+}
+
 Result<void> AppStep::wait_for_health(engine::StepContext& context) const {
   SEALIFT_ASSIGN(const auto manifests, objects(context));
-  return wait_until(context, kGateTimeout, ErrorCode::unhealthy, std::format("the application {} is installed but not healthy", app_.app->name), [&](std::string& message) -> Result<bool> {
-    base::CommandIo io;
-    io.input = base::as_bytes(manifests);
-    const auto command = kubectl_here({"get", "--filename", "-", "--ignore-not-found", "-o", "json"});
-    SEALIFT_ASSIGN(const auto status, context.host.query(command, io, context.cancel));
-    if (!status.ok()) return fail(base::command_error(command, status));
-    if (base::trim(status.output).empty()) return true;
-    SEALIFT_ASSIGN(const auto list, json::parse(status.output));
+  std::optional<Error> hopeless;
+  auto waited = wait_until(context, kGateTimeout, ErrorCode::unhealthy, std::format("the application {} is installed but not healthy", app_.app->name), [&](std::string& message) -> Result<bool> {
+    SEALIFT_ASSIGN(const auto list, installed_objects(context, manifests));
+    message.clear();
     for (const auto& health : kube::health_of_all(list)) {
-      if (health.state == kube::Health::State::current) continue;
-      message = health.subject + ": " + health.message;
-      return false;
+      if (health.state != kube::Health::State::current && message.empty()) message = health.subject + ": " + health.message;
     }
-    return true;
+    if (message.empty()) return true;
+    SEALIFT_ASSIGN(const auto pods, pods_of(context, list));
+    if (auto missing = missing_image(pods)) {
+      hopeless = std::move(missing);
+      return true;
+    }
+    for (const auto& pod : pods) {
+      const std::string trouble = kube::pod_trouble(pod);
+      if (trouble.empty() || kube::health_of(pod).state == kube::Health::State::current) continue;
+      message += " (" + trouble + ")";
+      break;
+    }
+    return false;
   });
+  if (hopeless) return fail(std::move(*hopeless));
+  return waited;
+}
+
+// The pods of these workloads.
+Result<std::vector<json::Value>> AppStep::pods_of(engine::StepContext& context, const json::Value& objects) const {
+  std::vector<json::Value> workloads, out;
+  std::set<std::string> spaces;
+  const auto* items = objects.find("items");
+  const auto take = [&](const json::Value& object) {
+    const auto* space = object.at_path("metadata/namespace");
+    if (object.at_path("spec/selector/matchLabels") == nullptr || space == nullptr || space->string() == nullptr) return;
+    workloads.push_back(object);
+    spaces.insert(*space->string());
+  };
+  if (items != nullptr && items->is_array()) std::ranges::for_each(*items->elements(), take);
+  else take(objects);
+  for (const auto& space : spaces) {
+    SEALIFT_ASSIGN(const auto pods, kubectl_object(context.host, {"pods", "--namespace=" + space}, context.cancel));
+    const auto* list = pods ? pods->find("items") : nullptr;
+    if (list == nullptr || !list->is_array()) continue;
+    std::ranges::copy_if(*list->elements(), std::back_inserter(out),
+                         [&](const json::Value& pod) { return std::ranges::any_of(workloads, [&](const json::Value& workload) { return kube::selects(workload, pod); }); });
+  }
+  return out;
+}
+
+// An image that no registry host has will not come, however long one waits.
+std::optional<Error> AppStep::missing_image(const std::vector<json::Value>& pods) const {
+  for (const auto& pod : pods) {
+    for (const auto& missing : kube::missing_images(pod)) {
+      if (is_packed(model_, missing.image)) continue;  // on its way, or named in the error after the deadline
+      const auto* name = pod.at_path("metadata/name");
+      return Error{ErrorCode::unhealthy,
+                   std::format("the application {} is installed, but its pod {} waits for the image {}, which is not in the artifact {}; "
+                               "add `IMAGE {}` to the Kubefile and build again, or correct the name in the application's values",
+                               app_.app->name, name == nullptr || name->string() == nullptr ? "?" : *name->string(), missing.image, model_.artifact_name(), missing.image), {}};
+    }
+  }
+  return std::nullopt;
 }
 
 }  // namespace sealift::steps

@@ -5,6 +5,7 @@
 // (memory) there, 0600, and are taken away afterwards.
 #pragma once
 
+#include "payload/json/value.h"
 #include "runtime/steps/basic_step.h"
 #include "runtime/steps/model.h"
 
@@ -25,13 +26,20 @@ class AppStep final : public BasicStep {
   Result<void> make_namespace(engine::StepContext& context) const;
   Result<void> wait_for_health(engine::StepContext& context) const;
   Result<std::string> objects(engine::StepContext& context) const;
-  std::vector<std::pair<std::string, format::TreeFile>> files() const;
+  Result<json::Value> installed_objects(engine::StepContext& context, const std::string& manifests) const;
+  Result<std::vector<json::Value>> pods_of(engine::StepContext& context, const json::Value& objects) const;
+  std::optional<Error> missing_image(const std::vector<json::Value>& pods) const;
   base::Command kubectl_here(std::vector<std::string> arguments) const;
 
   const Model& model_;
   const SelectedApp& app_;
   std::string folder_;
 };
+
+// Largest file of a chart or of manifests that is taken.
+inline constexpr size_t kMaxAppFile = size_t{4} << 20;
+// An application's files in the artifact, by their path below its root.
+std::vector<std::pair<std::string, format::TreeFile>> app_files(const Model& model, const format::App& app);
 
 // What Sealift tells every chart under global.sealift: podCIDR, serviceCIDR, clusterName, kubernetesVersion.
 std::string site_values(const Model& model);

@@ -8,6 +8,7 @@
 #include "runtime/steps/apps.h"
 #include "runtime/steps/cluster.h"
 #include "runtime/steps/files.h"
+#include "runtime/steps/health.h"
 #include "runtime/steps/images.h"
 #include "runtime/steps/kernel.h"
 #include "runtime/steps/kubeadm.h"
@@ -36,6 +37,7 @@ class PlanBuilder {
     }
     finish_nodes();
     install_apps();
+    look_after_all();
     return std::move(plan_);
   }
 
@@ -128,6 +130,14 @@ class PlanBuilder {
       plan_.steps[index].after_any.assign(ready_.begin() + 1, ready_.end());
       apps_[app.app->name] = index;
     }
+  }
+
+  // Nothing is delivered before it is healthy: the last step of every run, whatever else there was to do.
+  void look_after_all() {
+    std::vector<Index> after{ready_.front(), payload_rest_, network_};
+    for (const auto& [name, app] : apps_) after.push_back(app);
+    const Index index = add(model_.control_plane(), std::make_shared<HealthStep>(model_, peers_), after);
+    plan_.steps[index].after_any.assign(ready_.begin() + 1, ready_.end());
   }
 
   const Model& model_;

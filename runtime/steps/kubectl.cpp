@@ -5,6 +5,13 @@
 #include "runtime/steps/model.h"
 
 namespace sealift::steps {
+namespace {
+
+// Most waits end sooner; nobody should stare at silence for longer.
+constexpr Duration kTellEvery{10'000};
+
+}  // namespace
+
 
 base::Command kubectl(std::vector<std::string> arguments) {
   base::Command out{{"kubectl", std::format("--kubeconfig={}", kAdminKubeconfig), "--request-timeout=20s"}, {}, "/", Duration{120'000}};
@@ -39,7 +46,8 @@ Result<std::string> kubectl_do(host::Host& host, std::vector<std::string> argume
 Result<void> wait_until(engine::StepContext& context, Duration deadline, ErrorCode late, std::string_view what,
                         const std::function<Result<bool>(std::string& message)>& done) {
   const Duration begin = context.clock.monotonic();
-  std::string message;
+  Duration told_at = begin;
+  std::string message, told;
   for (;;) {
     SEALIFT_TRY(context.cancel.check());
     const auto now = done(message);
@@ -51,6 +59,11 @@ Result<void> wait_until(engine::StepContext& context, Duration deadline, ErrorCo
     }
     if (context.clock.monotonic() - begin > deadline) {
       return fail(late, "{} after {} s: {}", what, deadline.count() / 1000, message.empty() ? "no reason known" : message);
+    }
+    if (message != told && context.clock.monotonic() - told_at >= kTellEvery) {
+      base::tell(context.events, Level::info, std::format("waiting: {}: {}", what, message), context.host_name);
+      told = message;
+      told_at = context.clock.monotonic();
     }
     context.clock.sleep(Duration{500});
   }

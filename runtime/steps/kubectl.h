@@ -21,7 +21,8 @@ Result<std::optional<json::Value>> kubectl_object(host::Host& host, std::vector<
 // Changes.
 Result<std::string> kubectl_do(host::Host& host, std::vector<std::string> arguments, const host::Reason& reason, const CancelToken& cancel);
 
-// Polls until `done` gives true; its last error or message stands in the error after the deadline.
+// Polls until `done` gives true; its last error or message stands in the error after the deadline. While it takes long,
+// what is waited for is told every ten seconds, when it has changed.
 Result<void> wait_until(engine::StepContext& context, Duration deadline, ErrorCode late, std::string_view what,
                         const std::function<Result<bool>(std::string& message)>& done);
 

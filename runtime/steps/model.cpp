@@ -77,6 +77,12 @@ std::string Model::artifact_name() const {
   return contents().version.empty() ? contents().name : contents().name + " " + contents().version;
 }
 
+bool Model::brings_network() const {
+  const auto is_network_file = [](const auto& file) { return file.destination.starts_with("/etc/cni/net.d/"); };
+  return std::ranges::any_of(apps, [](const SelectedApp& app) { return app.app->is_network; }) || std::ranges::any_of(base.files, is_network_file) ||
+         std::ranges::any_of(contents().host_files, is_network_file) || std::ranges::any_of(config.files, is_network_file);
+}
+
 std::string Model::payload_path(const Node& node) const {
   return std::format("{}/payloads/{}.payload", node.config.data_root, payload.identity().hex());
 }

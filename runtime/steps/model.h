@@ -52,6 +52,8 @@ struct Model {
   const Node& control_plane() const { return nodes.front(); }
   const format::Contents& contents() const { return payload.contents(); }
   std::string artifact_name() const;  // "shop 3.4", else the identity's first digits
+  // Whether a pod network comes with the delivery: an application marked CNI, or a file for /etc/cni/net.d.
+  bool brings_network() const;
   // Where the payload lies on a registry host.
   std::string payload_path(const Node& node) const;
 };

@@ -139,8 +139,22 @@ class Surveyor {
       for (auto& finding : reached.findings) out_.findings.push_back(std::move(finding));
     }
     for (auto& finding : checks::check_facts(preflight(complete), views)) out_.findings.push_back(std::move(finding));
+    SEALIFT_TRY(look_for_network());
     SEALIFT_TRY(make_nodes());
     for (const auto& finding : out_.findings) tell_finding(input_, finding);
+    return {};
+  }
+
+  // Without one no node gets Ready: better said now than after minutes of waiting.
+  Result<void> look_for_network() {
+    if (out_.model->brings_network()) return {};
+    for (auto& reached : reached_) {
+      if (reached.config.role != format::HostRole::control_plane) continue;
+      SEALIFT_ASSIGN(const auto networks, look_again(reached, [](host::Host& host) { return host.list("/etc/cni/net.d"); }));
+      if (!networks.empty()) return {};  // the cluster that stands has one
+    }
+    out_.findings.push_back({"", true, std::format("the artifact {} brings no pod network, so no node would get Ready; write CNI instead of APP before the network's application in the Kubefile and build again",
+                                                   out_.model->artifact_name())});
     return {};
   }
 

@@ -2,6 +2,9 @@
 //
 // What every Host must do, run against LocalHost in a folder and against RemoteHost over a socket to an agent that
 // serves such a LocalHost. A step can't tell them apart, and neither can this suite.
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <poll.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -397,6 +400,93 @@ TEMPLATE_TEST_CASE("facts and looks at the machine", "", Local, Remote) {
   CHECK_FALSE(host.sysctl("../../etc/passwd"));
   CHECK_FALSE(host.sysctl("kernel/ostype"));
   CHECK(host.try_feature("no such feature").error().code == ErrorCode::internal);
+}
+
+namespace {
+
+// A name server on 127.0.0.77 that answers as told; port 53 is root's.
+class NameServer {
+ public:
+  NameServer() : fd_(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0)) {
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_port = htons(53);
+    REQUIRE(::inet_pton(AF_INET, "127.0.0.77", &address.sin_addr) == 1);
+    REQUIRE(::bind(fd_.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0);
+    auto started = Thread::start([this] { serve(); });
+    REQUIRE(started);
+    thread_.emplace(std::move(*started));
+  }
+  ~NameServer() {
+    stopping = true;
+    thread_->join();
+  }
+  std::atomic<int> code = 0, answers = 1, ignored = 0;  // RCODE, ANCOUNT, questions that get no answer, or a foreign one
+  std::atomic<bool> stopping = false;
+  std::string asked() {
+    const std::lock_guard lock(mutex_);
+    return asked_;
+  }
+
+ private:
+  void serve() {
+    while (!stopping) {
+      pollfd waiting{fd_.get(), POLLIN, 0};
+      if (::poll(&waiting, 1, 50) <= 0) continue;
+      std::array<uint8_t, 512> packet{};
+      sockaddr_in peer{};
+      socklen_t length = sizeof peer;
+      const ssize_t size = ::recvfrom(fd_.get(), packet.data(), packet.size(), 0, reinterpret_cast<sockaddr*>(&peer), &length);
+      if (size < 12) continue;
+      {
+        const std::lock_guard lock(mutex_);
+        asked_.clear();
+        for (size_t at = 12; packet.at(at) != 0; at += packet.at(at) + 1U) asked_ += std::string(reinterpret_cast<const char*>(&packet.at(at + 1)), packet.at(at)) + ".";
+      }
+      packet[2] |= 0x80;
+      packet[3] = static_cast<uint8_t>(code.load());
+      packet[7] = static_cast<uint8_t>(answers.load());
+      if (ignored > 0) {
+        --ignored;
+        packet[0] ^= 1;  // of another question
+      }
+      ::sendto(fd_.get(), packet.data(), static_cast<size_t>(size), 0, reinterpret_cast<const sockaddr*>(&peer), length);
+    }
+  }
+  base::Fd fd_;
+  std::mutex mutex_;
+  std::string asked_;
+  std::optional<Thread> thread_;
+};
+
+}  // namespace
+
+TEMPLATE_TEST_CASE("a name server is asked directly, and its answer believed only if it is one", "", Local, Remote) {
+  if (::geteuid() != 0) SKIP("port 53 is root's");
+  const tests::TemporaryFolder root;
+  TestType made(root.path());
+  host::Host& host = *made.host;
+  const auto ask = [&](const std::string& server) {
+    const auto answer = host.ask_name_server(server, "kubernetes.default.svc.cluster.local");
+    REQUIRE(answer);
+    return answer->works ? "works" : answer->detail;
+  };
+  CHECK(ask("127.0.0.77") == "Connection refused");  // nobody listens
+  NameServer server;
+  CHECK(ask("127.0.0.77") == "works");
+  CHECK(server.asked() == "kubernetes.default.svc.cluster.local.");
+  server.ignored = 2;  // a lost answer, or one to somebody else, is no answer
+  CHECK(ask("127.0.0.77") == "works");
+  server.ignored = 3;
+  CHECK(ask("127.0.0.77") == "no answer");
+  server.answers = 0;
+  CHECK(ask("127.0.0.77") == "no address for kubernetes.default.svc.cluster.local");
+  server.code = 3;
+  CHECK(ask("127.0.0.77") == "no such name for kubernetes.default.svc.cluster.local");
+  server.code = 2;
+  CHECK(ask("127.0.0.77") == "server failure for kubernetes.default.svc.cluster.local");
+  for (const char* wrong : {"", "localhost", "10.0.0.1:53", "10.0.0.256"}) CHECK(host.ask_name_server(wrong, "a.b").error().code == ErrorCode::invalid_input);
+  for (const std::string& wrong : {std::string(), std::string("a..b"), std::string(64, 'x')}) CHECK(host.ask_name_server("127.0.0.77", wrong).error().code == ErrorCode::invalid_input);
 }
 
 TEST_CASE("a listener is seen with its port") {

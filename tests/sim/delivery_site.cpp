@@ -86,6 +86,13 @@ void put(FakeMachine& machine, const std::string& path, std::string_view text) {
 ExitStatus ok(std::string output = {}) { return {0, std::move(output), {}}; }
 ExitStatus bad(std::string errors) { return {1, {}, std::move(errors)}; }
 
+std::string list_text(json::Value items) {
+  json::Value list = json::Value::object();
+  list.set("kind", "List");
+  list.set("items", std::move(items));
+  return json::to_canonical(list);
+}
+
 }  // namespace
 
 bool Cluster::operator==(const Cluster& other) const {
@@ -175,6 +182,7 @@ Result<ExitStatus> DeliverySite::kubeadm(FakeMachine& machine, const Command& co
     put(machine, "/etc/kubernetes/pki/ca.crt", "authority");
   }
   put(machine, "/etc/kubernetes/kubelet.conf", "kubelet");
+  put(machine, "/var/lib/kubelet/config.yaml", "clusterDNS: [10.96.0.10]\nclusterDomain: cluster.local\n");
   machine.world.units["kubelet.service"].active = true;
   // Like the real one: the kubelet makes itself known some time after kubeadm has come to its end.
   if (cluster.nodes.insert(machine.name()).second) cluster.looks_before_known[machine.name()] = 2;
@@ -235,6 +243,24 @@ Result<ExitStatus> DeliverySite::kubectl(FakeMachine& machine, const Command& co
     }
     return ok(R"({"metadata":{"labels":)" + json::to_canonical(labels) + R"(},"status":{"conditions":[{"type":"Ready","status":"True"}]}})");
   }
+  if (has(command, "nodes")) {
+    json::Value items = json::Value::array();
+    for (const auto& node : cluster.nodes) {
+      if (cluster.looks_before_known[node] > 0) continue;
+      items.push_back(*json::parse(std::format(R"({{"kind":"Node","metadata":{{"name":"{}"}},"status":{{"conditions":[{{"type":"Ready","status":"True"}}]}}}})", node)));
+    }
+    return ok(list_text(std::move(items)));
+  }
+  if (has(command, "deployments,statefulsets,daemonsets")) {
+    // CoreDNS comes up after the network is there, and after some looks.
+    const bool network = std::ranges::any_of(cluster.applied, [](const std::string& folder) { return folder.contains("/flannel/"); });
+    const int ready = network && cluster.looks_before_names-- <= 0 ? 2 : 0;
+    json::Value items = json::Value::array();
+    items.push_back(*json::parse(std::format(R"({{"kind":"Deployment","metadata":{{"name":"coredns","namespace":"kube-system","generation":1}},"spec":{{"replicas":2}},)"
+                                             R"("status":{{"observedGeneration":1,"replicas":2,"updatedReplicas":2,"readyReplicas":{0},"availableReplicas":{0}}}}})", ready)));
+    return ok(list_text(std::move(items)));
+  }
+  if (has(command, "pods")) return ok(list_text(json::Value::array()));
   if (has(command, "--filename")) return ok(R"({"kind":"List","items":[]})");
   return bad("not played: " + command.text());
 }

@@ -28,6 +28,7 @@ struct Cluster {
   std::map<std::string, int> looks_before_known;  // by node: how often the API still says that it does not know it
   std::map<std::string, std::string> labels;  // "node key" → value
   std::set<std::string> namespaces, applied;
+  int looks_before_names = 3;  // how often CoreDNS is still said not to be ready
   std::string corefile;
   std::map<std::string, int> inits, joins, resets;  // by host
   bool operator==(const Cluster& other) const;

@@ -228,6 +228,10 @@ Result<bool> FakeHost::can_execute_in(const std::string&) {
   return look<bool>([&]() -> Result<bool> { return !machine_.disk.no_exec; });
 }
 
+Result<host::FeatureResult> FakeHost::ask_name_server(const std::string&, const std::string&) {
+  return look<host::FeatureResult>([&]() -> Result<host::FeatureResult> { return host::FeatureResult{machine_.name_server_trouble.empty(), machine_.name_server_trouble}; });
+}
+
 Result<base::ExitStatus> FakeHost::query(const base::Command& command, const base::CommandIo& io, const CancelToken& cancel) {
   return look<base::ExitStatus>([&]() -> Result<base::ExitStatus> {
     SEALIFT_TRY(cancel.check());

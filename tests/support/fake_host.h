@@ -55,6 +55,7 @@ class FakeMachine {
   host::Facts facts;
   host::DiskSpace disk{"/", "ext4", uint64_t{100} << 30, uint64_t{200} << 30, 10'000'000, false, false};
   std::set<std::string> broken_features;
+  std::string name_server_trouble;  // why no name server answers this host; empty = all do
   std::vector<host::LedgerEntry> ledger;
   // By the last part of argv[0]; a program that is not here is not_found.
   std::map<std::string, Program> programs;
@@ -108,6 +109,7 @@ class FakeHost final : public host::Host {
   Result<host::DiskSpace> disk(const std::string& path) override;
   Result<host::FeatureResult> try_feature(const std::string& feature) override;
   Result<bool> can_execute_in(const std::string& directory) override;
+  Result<host::FeatureResult> ask_name_server(const std::string& server, const std::string& name) override;
   Result<base::ExitStatus> query(const base::Command& command, const base::CommandIo& io, const CancelToken& cancel) override;
   Result<std::optional<std::string>> recorded(const std::string& step) override;
   Result<std::vector<host::LedgerEntry>> ledger() override;

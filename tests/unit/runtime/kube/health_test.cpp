@@ -43,6 +43,50 @@ TEST_CASE("stateful sets, daemon sets, jobs, pods and claims") {
   CHECK(state_of(R"({"kind":"ConfigMap","metadata":{"name":"a","deletionTimestamp":"2026-01-01T00:00:00Z"}})") == State::in_progress);
 }
 
+TEST_CASE("a daemon set of which some pods are of an older revision is not current") {
+  const std::string head = R"({"kind":"DaemonSet","metadata":{"name":"a","generation":1},"status":{"observedGeneration":1,"desiredNumberScheduled":3,"numberReady":3,)";
+  CHECK(state_of(head + R"("updatedNumberScheduled":2}})") == State::in_progress);
+  CHECK(state_of(head + R"("updatedNumberScheduled":3}})") == State::current);
+}
+
+TEST_CASE("a node is current when it is Ready") {
+  const auto node = [](std::string_view status) { return std::format(R"({{"kind":"Node","metadata":{{"name":"a"}},"status":{{"conditions":[{{"type":"Ready","status":"{}"}}]}}}})", status); };
+  CHECK(state_of(node("True")) == State::current);
+  CHECK(state_of(node("False")) == State::in_progress);
+  CHECK(state_of(node("Unknown")) == State::in_progress);
+  CHECK(state_of(R"({"kind":"Node","metadata":{"name":"a"}})") == State::in_progress);
+}
+
+TEST_CASE("why a pod is not Ready is told in the words of whoever holds it up") {
+  const auto trouble = [](std::string_view status) {
+    const auto pod = json::parse(std::format(R"({{"kind":"Pod","metadata":{{"name":"a"}},"status":{}}})", status));
+    REQUIRE(pod);
+    return kube::pod_trouble(*pod);
+  };
+  CHECK(trouble(R"({"containerStatuses":[{"name":"web","ready":false,"state":{"waiting":{"reason":"ImagePullBackOff","message":"Back-off pulling image x"}}}]})") ==
+        "web: ImagePullBackOff: Back-off pulling image x");
+  // the init container that fails, not the container that waits for it
+  CHECK(trouble(R"({"initContainerStatuses":[{"name":"init","ready":false,"state":{"waiting":{"reason":"CrashLoopBackOff","message":"m"}}}],)"
+                R"("containerStatuses":[{"name":"web","ready":false,"state":{"waiting":{"reason":"PodInitializing"}}}]})") == "init: CrashLoopBackOff: m");
+  CHECK(trouble(R"({"containerStatuses":[{"name":"web","ready":true,"state":{}},{"name":"db","ready":false,"state":{"terminated":{"reason":"OOMKilled"}}}]})") == "db: OOMKilled");
+  CHECK(trouble(R"({"conditions":[{"type":"PodScheduled","status":"False","message":"0/2 nodes are available"}]})") == "0/2 nodes are available");
+  CHECK(trouble(R"({"reason":"NodeLost","message":"gone"})") == "NodeLost: gone");
+  CHECK(trouble(R"({"conditions":[{"type":"Ready","status":"False","message":"containers with unready status: [web]"}]})") == "containers with unready status: [web]");
+  CHECK(trouble("{}").empty());
+}
+
+TEST_CASE("images that a pod waits for are named as its spec names them") {
+  const auto pod = json::parse(R"({"kind":"Pod","metadata":{"name":"a"},"spec":{"initContainers":[{"name":"init","image":"busybox:1"}],"containers":[{"name":"web","image":"quay.io/nobody/has:1"},{"name":"db","image":"redis"}]},)"
+                               R"("status":{"initContainerStatuses":[{"name":"init","image":"docker.io/library/busybox:1","state":{"waiting":{"reason":"ErrImagePull","message":"no"}}}],)"
+                               R"("containerStatuses":[{"name":"web","image":"other","state":{"waiting":{"reason":"ImagePullBackOff","message":"not found"}}},{"name":"db","state":{"waiting":{"reason":"PodInitializing"}}}]}})");
+  REQUIRE(pod);
+  const auto missing = kube::missing_images(*pod);
+  REQUIRE(missing.size() == 2);
+  CHECK(missing[0].image == "busybox:1");
+  CHECK(missing[1].image == "quay.io/nobody/has:1");
+  CHECK(missing[1].message == "not found");
+}
+
 TEST_CASE("CoreDNS: forward lines are dropped or pointed elsewhere, the rest stays") {
   const std::string corefile = ".:53 {\n    errors\n    forward . /etc/resolv.conf {\n       max_concurrent 1000\n    }\n    cache 30\n}";
   CHECK(kube::with_upstreams(corefile, {}) == ".:53 {\n    errors\n    cache 30\n}");

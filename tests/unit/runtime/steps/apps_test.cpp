@@ -20,7 +20,7 @@ namespace {
 constexpr std::string_view kManifest = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: hello}\n";
 constexpr std::string_view kHealthy = R"({"kind":"List","items":[{"kind":"Deployment","metadata":{"name":"echo","generation":1},"spec":{"replicas":1},)"
                                       R"("status":{"observedGeneration":1,"replicas":1,"updatedReplicas":1,"readyReplicas":1,"availableReplicas":1}}]})";
-constexpr std::string_view kStarting = R"({"kind":"List","items":[{"kind":"Deployment","metadata":{"name":"echo","generation":1},"spec":{"replicas":3},)"
+constexpr std::string_view kStarting = R"({"kind":"List","items":[{"kind":"Deployment","metadata":{"name":"echo","namespace":"web","generation":1},"spec":{"replicas":3,"selector":{"matchLabels":{"app":"echo"}}},)"
                                        R"("status":{"observedGeneration":1,"replicas":3,"updatedReplicas":3,"readyReplicas":1,"availableReplicas":1}}]})";
 
 // A control plane with one application of manifests and one chart; helm and kubectl tell what they were given.
@@ -32,6 +32,7 @@ struct Apps : tests::Site {
   std::string release, secret = "secret/sh.helm.release.v1.shop.v1";
   std::vector<std::string> objects_asked;
   int starting_looks = 0;
+  std::string pods = R"({"kind":"List","items":[]})";
   std::string fails;
 
   Apps() {
@@ -76,6 +77,7 @@ struct Apps : tests::Site {
       return fails.empty() ? ended() : failed(fails);
     }
     if (has_word(command, "secret")) return ended(secret);
+    if (has_word(command, "pods")) return ended(pods);
     objects_asked.emplace_back(base::as_text(io.input));
     return ended(std::string(starting_looks-- > 0 ? kStarting : kHealthy));
   }
@@ -230,4 +232,42 @@ TEST_CASE("charts: a release that somebody removed is installed again") {
   apps.control_plane.bring(step);
   apps.secret = "\n";
   CHECK(apps.control_plane.check(step) == StepState::needed);
+}
+
+namespace {
+
+std::string waiting_pod(std::string_view app, std::string_view image, std::string_view reason) {
+  return std::format(R"({{"kind":"Pod","metadata":{{"name":"{0}-1","namespace":"web","labels":{{"app":"{0}"}}}},"spec":{{"containers":[{{"name":"main","image":"{1}"}}]}},)"
+                     R"("status":{{"containerStatuses":[{{"name":"main","ready":false,"state":{{"waiting":{{"reason":"{2}","message":"not found"}}}}}}]}}}})", app, image, reason);
+}
+
+}  // namespace
+
+TEST_CASE("an image that is nowhere in the artifact ends the waiting at once, by its name") {
+  Apps apps;
+  apps.starting_looks = INT_MAX;
+  apps.pods = R"({"kind":"List","items":[)" + waiting_pod("echo", "quay.io/nobody/has:1", "ImagePullBackOff") + "]}";
+  steps::AppStep step(apps.model(), apps.hello);
+  const auto done = apps.control_plane.apply(step);
+  REQUIRE_FALSE(done);
+  CHECK(done.error().code == ErrorCode::unhealthy);
+  CHECK(done.error().what.contains("pod echo-1 waits for the image quay.io/nobody/has:1, which is not in the artifact shop"));
+  CHECK(done.error().what.contains("`IMAGE quay.io/nobody/has:1`"));
+  CHECK(apps.control_plane.clock.monotonic() < std::chrono::seconds(5));
+  CHECK(apps.control_plane.check(step) == StepState::needed);  // not recorded
+}
+
+TEST_CASE("images of other pods, and images that are packed, are waited for; what holds a pod up is told") {
+  Apps apps;
+  const auto digest = hash::sha256(base::as_bytes("m"));
+  format::Image image{"docker.io/library/nginx:1.22", {digest, 1}, "application/vnd.oci.image.manifest.v1+json", {}};
+  apps.builder.add_raw("m");
+  apps.contents.images.push_back(image);
+  apps.starting_looks = INT_MAX;
+  apps.pods = R"({"kind":"List","items":[)" + waiting_pod("another", "quay.io/nobody/has:1", "ImagePullBackOff") + "," + waiting_pod("echo", "nginx:1.22", "ErrImagePull") + "]}";
+  steps::AppStep step(apps.model(), apps.hello);
+  const auto done = apps.control_plane.apply(step);
+  REQUIRE_FALSE(done);
+  CHECK(done.error().what.contains("after 600 s"));
+  CHECK(done.error().what.contains("(main: ErrImagePull: not found)"));
 }

@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runtime/kube/cluster_health.h"
+
+#include <algorithm>
+
+namespace sealift::kube {
+namespace {
+
+using State = Health::State;
+
+std::string text(const json::Value& object, std::string_view path) {
+  const auto* value = object.at_path(path);
+  return value == nullptr || value->string() == nullptr ? std::string() : *value->string();
+}
+
+uint64_t number(const json::Value& object, std::string_view path) {
+  const auto* value = object.at_path(path);
+  return value == nullptr ? 0 : value->unsigned_integer().value_or(0);
+}
+
+template <class Use>
+void for_each_item(const json::Value& list, Use use) {
+  const auto* items = list.find("items");
+  if (items == nullptr || !items->is_array()) return;
+  for (const auto& item : *items->elements()) use(item);
+}
+
+std::string node_detail(const json::Value& node) {
+  std::string address;
+  if (const auto* addresses = node.at_path("status/addresses"); addresses != nullptr && addresses->is_array()) {
+    for (const auto& entry : *addresses->elements()) {
+      if (entry.text_or("type", "") == "InternalIP") address = entry.text_or("address", "");
+    }
+  }
+  return text(node, "status/nodeInfo/kubeletVersion") + (address.empty() ? "" : " " + address);
+}
+
+bool is_static(const json::Value& pod) {
+  const auto* owners = pod.at_path("metadata/ownerReferences");
+  if (owners == nullptr || !owners->is_array()) return false;
+  return std::ranges::any_of(*owners->elements(), [](const json::Value& owner) { return owner.text_or("kind", "") == "Node"; });
+}
+
+class Judge {
+ public:
+  Judge(const ClusterObjects& objects, const std::set<std::string>& expected) : objects_(objects), expected_(expected) {}
+
+  std::vector<Judged> run() {
+    judge_nodes();
+    for_each_item(objects_.pods, [&](const json::Value& pod) {
+      if (is_static(pod) && !gone_.contains(text(pod, "spec/nodeName"))) judge_static_pod(pod);
+    });
+    for_each_item(objects_.workloads, [&](const json::Value& workload) { judge_workload(workload); });
+    return std::move(out_);
+  }
+
+ private:
+  void judge_nodes() {
+    std::set<std::string> known;
+    for_each_item(objects_.nodes, [&](const json::Value& node) {
+      const std::string name = text(node, "metadata/name");
+      known.insert(name);
+      Judged judged{health_of(node), {}, node_detail(node), &node, true};
+      judged.health.subject = "node " + name;
+      if (judged.health.state != State::current && !expected_.contains(name)) {
+        judged.counts = false;
+        gone_.insert(name);
+      }
+      out_.push_back(std::move(judged));
+    });
+    for (const auto& name : expected_) {
+      if (!known.contains(name)) out_.push_back({{State::in_progress, "node " + name, "the API does not know it"}, {}, {}, nullptr, true});
+    }
+  }
+
+  void judge_static_pod(const json::Value& pod) {
+    const Health health = health_of(pod);
+    if (health.state == State::current) return;  // healthy ones are part of their node
+    const std::string space = text(pod, "metadata/namespace");
+    out_.push_back({{health.state, "Pod " + space + "/" + text(pod, "metadata/name"), health.message}, space, {}, &pod, true});
+  }
+
+  void judge_workload(const json::Value& workload) {
+    const std::string kind = text(workload, "kind"), space = text(workload, "metadata/namespace");
+    Judged judged{health_of(workload), space, {}, &workload, true};
+    judged.health.subject = kind + " " + space + "/" + text(workload, "metadata/name");
+    const bool daemons = kind == "DaemonSet";
+    const uint64_t wanted = daemons ? number(workload, "status/desiredNumberScheduled") : number(workload, "spec/replicas");
+    const uint64_t ready = number(workload, daemons ? "status/numberReady" : "status/readyReplicas");
+    judged.detail = std::format("{} of {}", ready, wanted);
+    if (judged.health.state == State::in_progress) {
+      if (misses_only_gone_nodes(daemons, ready, wanted)) judged.health.state = State::current;
+      else explain(workload, judged.health);
+    }
+    out_.push_back(std::move(judged));
+  }
+
+  // With nodes gone, their daemons are missing and replicas may be on their way elsewhere for minutes: one that serves
+  // is enough to call the cluster able to work.
+  bool misses_only_gone_nodes(bool daemons, uint64_t ready, uint64_t wanted) const {
+    if (gone_.empty()) return false;
+    return daemons ? ready + gone_.size() >= wanted : ready > 0;
+  }
+
+  // The first pod that has something to say says it better than numbers.
+  void explain(const json::Value& workload, Health& health) const {
+    bool said = false;
+    for_each_item(objects_.pods, [&](const json::Value& pod) {
+      if (said || !selects(workload, pod) || gone_.contains(text(pod, "spec/nodeName"))) return;
+      if (health_of(pod).state == State::current) return;
+      const std::string trouble = pod_trouble(pod);
+      if (trouble.empty()) return;
+      said = true;
+      const std::string node = text(pod, "spec/nodeName");
+      health.message += std::format(" (pod {}{}: {})", text(pod, "metadata/name"), node.empty() ? "" : " on " + node, trouble);
+    });
+  }
+
+  const ClusterObjects& objects_;
+  const std::set<std::string>& expected_;
+  std::set<std::string> gone_;
+  std::vector<Judged> out_;
+};
+
+}  // namespace
+
+std::vector<Judged> judge_cluster(const ClusterObjects& objects, const std::set<std::string>& expected) { return Judge(objects, expected).run(); }
+
+}  // namespace sealift::kube

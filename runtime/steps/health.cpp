@@ -1,0 +1,171 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runtime/steps/health.h"
+
+#include <algorithm>
+
+#include "payload/base/text.h"
+#include "payload/base/thread.h"
+#include "payload/yaml/node.h"
+#include "runtime/steps/apps.h"
+#include "runtime/steps/kubectl.h"
+
+namespace sealift::steps {
+namespace {
+
+constexpr std::string_view kSystemNamespace = "kube-system";
+constexpr std::string_view kKubeletConfig = "/var/lib/kubelet/config.yaml";
+// Longer than pods take to come back after the power was gone, CoreDNS's back-off included.
+constexpr Duration kHealthTimeout{300'000};
+constexpr size_t kNamedTroubles = 5;
+constexpr unsigned kHostsAtOnce = 32;
+
+std::string text_at(const json::Value& object, std::string_view path) {
+  const auto* value = object.at_path(path);
+  return value == nullptr || value->string() == nullptr ? std::string() : *value->string();
+}
+
+Result<json::Value> list_of(host::Host& host, std::vector<std::string> arguments, const CancelToken& cancel) {
+  return kubectl_object(host, std::move(arguments), cancel).transform([](std::optional<json::Value> list) { return list ? std::move(*list) : json::Value::object(); });
+}
+
+}  // namespace
+
+Result<kube::ClusterObjects> cluster_objects(host::Host& control_plane, Pods pods, const CancelToken& cancel) {
+  kube::ClusterObjects out;
+  SEALIFT_ASSIGN(out.nodes, list_of(control_plane, {"nodes"}, cancel));
+  SEALIFT_ASSIGN(out.workloads, list_of(control_plane, {"deployments,statefulsets,daemonsets", "--all-namespaces"}, cancel));
+  const std::string where = pods == Pods::of_all ? std::string("--all-namespaces") : std::format("--namespace={}", kSystemNamespace);
+  SEALIFT_ASSIGN(out.pods, list_of(control_plane, {"pods", where}, cancel));
+  return out;
+}
+
+Result<NameService> name_service(host::Host& node) {
+  SEALIFT_ASSIGN(const auto bytes, node.read(std::string(kKubeletConfig), size_t{1} << 20));
+  if (!bytes) return fail(ErrorCode::not_found, "{} is not there", kKubeletConfig);
+  SEALIFT_ASSIGN(const auto documents, yaml::parse(base::as_text(*bytes), kKubeletConfig));
+  const auto* servers = documents.empty() ? nullptr : documents[0].find("clusterDNS");
+  if (servers == nullptr || servers->items.empty()) return fail(ErrorCode::not_found, "{} names no clusterDNS", kKubeletConfig);
+  const auto* domain = documents[0].find("clusterDomain");
+  return NameService{servers->items[0].text, domain == nullptr ? "cluster.local" : domain->text};
+}
+
+Result<std::optional<std::string>> name_service_trouble(host::Host& node, const NameService& service) {
+  SEALIFT_ASSIGN(const auto answer, node.ask_name_server(service.server, "kubernetes.default.svc." + service.domain));
+  if (answer.works) return std::optional<std::string>{};
+  return std::optional(std::format("the cluster's name service {} gives it no answer: {}", service.server, answer.detail));
+}
+
+DeliveredWorkloads::DeliveredWorkloads(const Model& model) {
+  for (const auto& app : model.apps) {
+    if (app.app->kind == format::AppKind::helm) {
+      releases_.emplace(app.app->name, app.target_namespace);
+      continue;
+    }
+    for (const auto& [path, file] : app_files(model, *app.app)) {
+      const auto bytes = model.payload.read_all(file.object.digest, kMaxAppFile);
+      if (!bytes) continue;  // installing it has told
+      const auto documents = yaml::parse(base::as_text(*bytes), path);
+      if (!documents) continue;
+      for (const auto& document : *documents) {
+        const auto* kind = document.find("kind");
+        const auto* name = document.at_path("metadata/name");
+        const auto* space = document.at_path("metadata/namespace");
+        if (kind != nullptr && name != nullptr) named_.insert({kind->text, space == nullptr ? app.target_namespace : space->text, name->text});
+      }
+    }
+  }
+}
+
+bool DeliveredWorkloads::holds(const json::Value& workload) const {
+  const auto* annotations = workload.at_path("metadata/annotations");
+  if (annotations != nullptr) {
+    const std::string release = annotations->text_or("meta.helm.sh/release-name", "");
+    if (!release.empty() && releases_.contains({release, annotations->text_or("meta.helm.sh/release-namespace", "")})) return true;
+  }
+  return named_.contains({text_at(workload, "kind"), text_at(workload, "metadata/namespace"), text_at(workload, "metadata/name")});
+}
+
+HealthStep::HealthStep(const Model& model, Peers& peers)
+    : BasicStep("cluster.healthy", "wait until the cluster and its applications are healthy", digest_of({"healthy"})), model_(model), peers_(peers) {}
+
+Result<std::vector<std::string>> HealthStep::object_troubles(engine::StepContext& context, const std::set<std::string>& expected) const {
+  std::vector<std::string> out;
+  std::optional<DeliveredWorkloads> delivered;  // made only when something is ill
+  const auto is_ours = [&](const json::Value& workload) {
+    if (!delivered) delivered.emplace(model_);
+    return delivered->holds(workload);
+  };
+  const auto judge = [&](const kube::ClusterObjects& objects) {
+    out.clear();
+    for (const auto& judged : kube::judge_cluster(objects, expected)) {
+      if (!judged.counts || judged.health.state == kube::Health::State::current) continue;
+      const bool workload = judged.object != nullptr && !judged.where.empty();
+      if (workload && judged.where != kSystemNamespace && !is_ours(*judged.object)) continue;  // the site's own
+      out.push_back(judged.health.subject + ": " + judged.health.message);
+    }
+  };
+  SEALIFT_ASSIGN(const auto objects, cluster_objects(context.host, Pods::of_system, context.cancel));
+  judge(objects);
+  if (out.empty()) return out;
+  // Only an ill cluster is asked for all its pods: they tell why.
+  SEALIFT_ASSIGN(const auto more, cluster_objects(context.host, Pods::of_all, context.cancel));
+  judge(more);
+  return out;
+}
+
+Result<std::vector<std::string>> HealthStep::name_troubles(engine::StepContext& context, const std::set<std::string>& expected) const {
+  SEALIFT_ASSIGN(const auto service, name_service(context.host));
+  const std::vector<std::string> names(expected.begin(), expected.end());
+  std::vector<std::string> troubles(names.size());
+  std::vector<std::optional<Error>> lost(names.size());
+  base::parallel_for(names.size(), kHostsAtOnce, [&](size_t i) {
+    const auto ask = [&]() -> Result<std::optional<std::string>> {
+      SEALIFT_ASSIGN(const auto node, peers_.host(names[i], context.cancel));
+      return name_service_trouble(*node, service);
+    };
+    const auto trouble = ask();
+    if (!trouble && trouble.error().code == ErrorCode::unreachable) lost[i] = trouble.error();
+    else if (!trouble) troubles[i] = std::format("{}: {}", names[i], trouble.error().text());
+    else if (*trouble) troubles[i] = std::format("{}: {}", names[i], **trouble);
+  });
+  // A lost connection is the runner's affair: it makes a new one and tries again.
+  for (auto& error : lost) {
+    if (error) return fail(std::move(*error));
+  }
+  std::erase(troubles, std::string());
+  return troubles;
+}
+
+Result<std::vector<std::string>> HealthStep::troubles(engine::StepContext& context) const {
+  std::set<std::string> expected;
+  for (const auto& node : model_.nodes) {
+    if (!std::ranges::contains(context.aside, node.name)) expected.insert(node.name);
+  }
+  SEALIFT_ASSIGN(auto out, object_troubles(context, expected));
+  SEALIFT_ASSIGN(const auto names, name_troubles(context, expected));
+  out.insert(out.end(), names.begin(), names.end());
+  return out;
+}
+
+Result<engine::StepState> HealthStep::check(engine::StepContext& context) {
+  auto found = troubles(context);
+  if (!found && (found.error().code == ErrorCode::unreachable || found.error().code == ErrorCode::cancelled)) return std::unexpected(std::move(found).error());
+  // An API that does not answer is an ill cluster, too.
+  return found && found->empty() ? engine::StepState::done : engine::StepState::needed;
+}
+
+Result<void> HealthStep::apply(engine::StepContext& context) {
+  return wait_until(context, kHealthTimeout, ErrorCode::unhealthy, "the cluster is not healthy", [&](std::string& message) -> Result<bool> {
+    SEALIFT_ASSIGN(auto found, troubles(context));
+    if (found.empty()) return true;
+    const size_t count = found.size();
+    if (count > kNamedTroubles) {
+      found.resize(kNamedTroubles);
+      found.push_back(std::format("and {} more; `status` lists all", count - kNamedTroubles));
+    }
+    message = base::join(found, "; ");
+    return false;
+  });
+}
+
+}  // namespace sealift::steps

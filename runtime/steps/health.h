@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The last word on a delivery: nodes, the control plane's pods, system workloads, the delivered applications and the
+// cluster's name service are as they should be. The same look serves a second run, which thereby never says "nothing
+// to do" of a cluster that is ill, and `status`.
+#pragma once
+
+#include <optional>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "runtime/kube/cluster_health.h"
+#include "runtime/steps/basic_step.h"
+#include "runtime/steps/model.h"
+
+namespace sealift::steps {
+
+// What the API says of the cluster, asked through a control plane; `pods_of_all` fetches the pods of all namespaces
+// instead of the system's.
+enum class Pods { of_system, of_all };
+Result<kube::ClusterObjects> cluster_objects(host::Host& control_plane, Pods pods, const CancelToken& cancel);
+
+// The name server and the domain that pods are given, from the kubelet's configuration on a node.
+struct NameService {
+  std::string server, domain;
+};
+Result<NameService> name_service(host::Host& node);
+// Why a node gets no answer from it for kubernetes.default; nothing if it does.
+Result<std::optional<std::string>> name_service_trouble(host::Host& node, const NameService& service);
+
+// Workloads that came with selected applications: of a helm release by its annotation, of manifests by their names.
+// Reads the manifests from the artifact.
+class DeliveredWorkloads {
+ public:
+  explicit DeliveredWorkloads(const Model& model);
+  bool holds(const json::Value& workload) const;
+
+ private:
+  std::set<std::pair<std::string, std::string>> releases_;  // name, namespace
+  std::set<std::vector<std::string>> named_;                // kind, namespace, name
+};
+
+class HealthStep final : public BasicStep {
+ public:
+  HealthStep(const Model& model, Peers& peers);
+  Result<engine::StepState> check(engine::StepContext& context) override;
+  Result<void> apply(engine::StepContext& context) override;
+
+ private:
+  // What is not as it should be, most telling first; empty = healthy.
+  Result<std::vector<std::string>> troubles(engine::StepContext& context) const;
+  Result<std::vector<std::string>> object_troubles(engine::StepContext& context, const std::set<std::string>& expected) const;
+  Result<std::vector<std::string>> name_troubles(engine::StepContext& context, const std::set<std::string>& expected) const;
+
+  const Model& model_;
+  Peers& peers_;
+};
+
+}  // namespace sealift::steps
