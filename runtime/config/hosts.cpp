@@ -125,7 +125,12 @@ void read_host(const yaml::Node& node, const SshSettings& defaults, Reading& rea
   if (const auto* ssh = fields.find("ssh")) read_ssh(*ssh, host.ssh, reading);
   read_role(fields, host);
   fields.text("name", host.name);
-  if (host.name && !is_dns_subdomain(*host.name)) fields.bad("name", std::format("\"{}\" can't be a node's name: lower-case letters, digits, - and . only", base::printable(*host.name)));
+  if (host.name) {
+    const std::string lower = base::to_lower(*host.name);
+    auto bad = bad_node_name(lower);
+    if (!bad && lower != *host.name) bad = std::format("Kubernetes takes lower case only, write \"{}\"", lower);
+    if (bad) fields.bad("name", std::format("\"{}\" can't be a node's name: {}", base::printable(*host.name), *bad));
+  }
   fields.text("hostKey", host.host_key);
   if (host.host_key && !is_fingerprint(*host.host_key)) fields.bad("hostKey", "the host key must be a fingerprint as `ssh-keygen -lf` prints it: SHA256: and 43 characters");
   fields.text("dataRoot", host.data_root);

@@ -90,6 +90,16 @@ bool is_host(std::string_view text) {
   return is_dns_subdomain(text) && !std::ranges::all_of(last, [](char c) { return c >= '0' && c <= '9'; });
 }
 
+std::optional<std::string> bad_node_name(std::string_view name) {
+  if (!is_dns_subdomain(name)) return "letters, digits, - and . only";
+  if (name.size() > 63) return std::format("{} characters are too many, 63 are the limit", name.size());
+  if (name == "localhost" || name.starts_with("localhost.") || name.ends_with(".localhost")) return "every machine calls itself so";
+  // "127", "10.7.0.11", "0x7f.1": what inet_aton(3) reads, and what browsers and TLS clients may.
+  in_addr address{};
+  if (!is_host(name) || ::inet_aton(std::string(name).c_str(), &address) != 0) return "it reads like an address";
+  return std::nullopt;
+}
+
 std::string canonical_host(std::string_view text) {
   const auto address = parse_address(text);
   if (!address) return std::string(text);

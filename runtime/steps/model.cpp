@@ -10,16 +10,6 @@
 namespace sealift::steps {
 namespace {
 
-// RFC 1123 subdomain, as Kubernetes wants node names.
-bool is_node_name(std::string_view name) {
-  if (name.empty() || name.size() > 253) return false;
-  return std::ranges::all_of(base::split(name, '.'), [](std::string_view label) {
-    const auto alphanumeric = [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9'); };
-    return !label.empty() && label.size() <= 63 && alphanumeric(label.front()) && alphanumeric(label.back()) &&
-           std::ranges::all_of(label, [&](char c) { return alphanumeric(c) || c == '-'; });
-  });
-}
-
 bool is_usable(std::string_view address) {
   return !address.starts_with("127.") && address != "::1" && !address.starts_with("fe80:") && !address.starts_with("169.254.");
 }
@@ -125,9 +115,9 @@ Result<std::vector<SelectedApp>> select_apps(const format::Contents& contents, c
 
 Result<Node> make_node(const config::HostConfig& config, host::Facts facts) {
   Node node{config, base::to_lower(config.name.value_or(facts.hostname)), {}, {}};
-  if (!is_node_name(node.name)) {
-    return fail(ErrorCode::invalid_config, "the host name \"{}\" of {} can't be a node's name; set `name` for this host in cluster.yaml",
-                base::printable(node.name), config.address);
+  if (const auto bad = config::bad_node_name(node.name)) {
+    return fail(ErrorCode::invalid_config, "the host name \"{}\" of {} can't be a node's name ({}); set `name` for this host in cluster.yaml",
+                base::printable(node.name), config.address, *bad);
   }
   std::vector<std::string> usable;
   for (const auto& address : facts.addresses) {

@@ -290,6 +290,20 @@ TEST_CASE("hosts") {
   one_problem(with_fields("  ssh: {port: 0}\n"), 7, 9, "port number");
 }
 
+TEST_CASE("a node's name is no address, and not what every machine calls itself") {
+  const auto named = [](std::string_view name) { return with_host(std::format("{{address: 10.7.0.12, role: worker, name: \"{}\"}}", name)); };
+  for (const auto* name : {"127", "127.0.0.1", "10.7.0.13", "1.2", "a.1", "0x7f", "0x7f000001", "0x7f.0x1"}) one_problem(named(name), 7, 40, "it reads like an address");
+  for (const auto* name : {"localhost", "localhost.localdomain", "cp1.localhost"}) one_problem(named(name), 7, 40, "every machine calls itself so");
+  for (const auto* name : {"a_b", "-a", "a.", "fd00::1", "a b"}) one_problem(named(name), 7, 40, "letters, digits, - and . only");
+  one_problem(named("CP1"), 7, 40, "write \"cp1\"");
+  one_problem(named(std::string(64, 'a')), 7, 40, "letters, digits");  // no DNS label
+  one_problem(named(std::string(32, 'a') + "." + std::string(31, 'b')), 7, 40, "64 characters are too many");
+  for (const auto* name : {"ip-10-7-0-12", "10-7-0-12.lan", "127.lan", "0xyz", "localhost1", "w1.plant7.lan"}) CHECK(named(name).problems.empty());
+  CHECK(named(std::string(32, 'a') + "." + std::string(30, 'b')).problems.empty());
+  // An address is an address only where one is meant.
+  CHECK(with_host("{address: 127.0.0.1, role: worker}").problems.empty());
+}
+
 TEST_CASE("a short file can't become millions of hosts") {
   std::string text;
   for (int i = 0; i < 100; ++i) text += std::format("  - {{addresses: \"n{}-[1-1000]\", role: worker}}\n", i);
@@ -318,6 +332,8 @@ TEST_CASE("networks and ports") {
   one_problem(with_fields("  network: {pods: 10.244.0.1/16}\n"), 7, 13, "behind its prefix");
   one_problem(with_fields("  network: {pods: 10.244.0.0}\n"), 7, 13, "is not a network");
   one_problem(with_fields("  network: {pods: 10.244.0.0/25}\n"), 7, 13, "too small");
+  one_problem(with_fields("  network: {pods: 12.0.0.0/7}\n"), 7, 13, "too large: Kubernetes takes a prefix from /8 to /24");
+  for (const auto* good : {"11.0.0.0/8", "11.0.0.0/24"}) CHECK(with_fields(std::format("  network: {{pods: {}}}\n", good)).problems.empty());
   one_problem(with_fields("  network: {services: 11.0.0.0/8}\n"), 7, 13, "prefix from /12");
   one_problem(with_fields("  network: {services: 10.244.0.0/20}\n"), 7, 13, "overlap");
   one_problem(with_fields("  network: {pods: 10.96.0.0/13}\n"), 7, 3, "10.96.0.0/13 and 10.96.0.0/12");

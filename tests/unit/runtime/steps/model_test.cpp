@@ -71,8 +71,12 @@ TEST_CASE("the name and the address of a node") {
   CHECK(steps::make_node(host, facts).error().what.contains("192.168.1.1"));
   facts.addresses.pop_back();
   CHECK(steps::make_node(host, facts)->ip == "10.7.0.11");
-  facts.hostname = "under_score";
-  CHECK(steps::make_node(host, facts).error().what.contains("set `name`"));
+  for (const auto* name : {"under_score", "", "LocalHost", "127", "10.7.0.11"}) {
+    INFO(name);
+    facts.hostname = name;
+    REQUIRE_FALSE(steps::make_node(host, facts));
+    CHECK(steps::make_node(host, facts).error().what.contains("set `name`"));
+  }
   host.name = "n1";
   CHECK(steps::make_node(host, facts)->name == "n1");
 }
