@@ -27,9 +27,18 @@ class Findings {
   void warn(std::format_string<Args...> format, Args&&... args) {
     list_.push_back({host_, false, std::format(format, std::forward<Args>(args)...)});
   }
+  // What a look gave. One that fails is a finding itself and hides no other: only a host that is gone ends them all.
+  template <class T>
+  Result<std::optional<T>> of(Result<T> looked) {
+    if (looked) return std::optional<T>(std::in_place, std::move(*looked));
+    if (is_gone(looked.error().code)) return std::unexpected(std::move(looked).error());
+    block("could not be checked ({}); see what is wrong there and run again", looked.error().text());
+    return std::optional<T>();
+  }
   std::vector<Finding> take() { return std::move(list_); }
 
  private:
+  static bool is_gone(ErrorCode code) { return code == ErrorCode::unreachable || code == ErrorCode::timeout || code == ErrorCode::cancelled; }
   std::string host_;
   std::vector<Finding> list_;
 };
@@ -62,33 +71,32 @@ void check_one(const PreflightInput& input, const HostView& view, Findings& out)
   if (!facts.default_route) out.block("has no default route; this version can't deliver such hosts yet: set one, it need not lead anywhere");
 }
 
+// Names don't tell such hosts apart: their places in cluster.yaml do.
+std::string place(const HostView& view) { return std::format("{} (line {})", view.config.address, view.config.line); }
+
 template <class Key>
 void check_unique(const std::vector<HostView>& hosts, Key key, std::string_view what, std::string_view remedy, std::vector<Finding>& out) {
-  std::map<std::string, std::string> seen;
+  std::map<std::string, const HostView*> seen;
   for (const auto& view : hosts) {
     const std::string value = key(view);
     if (value.empty()) continue;
-    const auto [there, fresh] = seen.try_emplace(value, view.name);
-    if (!fresh) out.push_back({view.name, true, std::format("has the same {} as {} ({}); {}", what, there->second, value, remedy)});
+    const auto [there, fresh] = seen.try_emplace(value, &view);
+    if (!fresh) out.push_back({view.name, true, std::format("at {} has the same {} as {} in cluster.yaml: {}; {}", place(view), what, place(*there->second), value, remedy)});
   }
 }
 
-// Ports that must be free, unless what listens there is ours already.
-void check_ports(const PreflightInput& input, const HostView& view, bool delivered, Findings& out) {
+void check_ports(const PreflightInput& input, const HostView& view, Findings& out) {
   std::set<uint16_t> wanted{input.config.registry.port, input.config.api.local_port};
   for (const auto role : {format::HostRole::all, view.config.role}) {
     const auto ports = input.base.ports.find(role);
     if (ports != input.base.ports.end()) wanted.insert(ports->second.begin(), ports->second.end());
   }
   if (is_control_plane(view)) wanted.insert(input.config.api.port);
-  if (delivered) return;
   for (const auto& listener : view.facts.listeners) {
     if (!wanted.contains(listener.port)) continue;
-    const bool ours = listener.process.starts_with("node-") || listener.process.starts_with("kube") || listener.process.starts_with("etcd");
-    if (ours) continue;
     out.block("port {} is taken by {}; stop it, or choose another port in cluster.yaml where there is a field for it", listener.port,
               listener.process.empty() ? "another program" : listener.process);
-    wanted.erase(listener.port);
+    wanted.erase(listener.port);  // once, however many addresses it listens on
   }
 }
 
@@ -100,11 +108,14 @@ Result<void> check_features(const HostView& view, Findings& out) {
   for (const auto& [feature, remedy] : {Wanted{"overlay", "containers need overlay on the file system of /var/lib; use ext4, or XFS with ftype=1, and a kernel with overlayfs"},
                                         Wanted{"br_netfilter", "install the kernel's module package"}, Wanted{"nftables", "kube-proxy needs nf_tables in the kernel"},
                                         Wanted{"vxlan", "the pod network needs vxlan in the kernel"}}) {
-    SEALIFT_ASSIGN(const auto result, view.host->try_feature(feature));
-    if (!result.works) out.block("the kernel feature {} does not work ({}); {}", feature, result.detail, remedy);
+    SEALIFT_ASSIGN(const auto result, out.of(view.host->try_feature(feature)));
+    if (result && !result->works) out.block("the kernel feature {} does not work ({}); {}", feature, result->detail, remedy);
   }
   return {};
 }
+
+// What containerd's CNI library reads in its folder; other files (a hidden one that keeps the folder, a backup) are left alone.
+bool is_network_configuration(std::string_view name) { return name.ends_with(".conf") || name.ends_with(".conflist") || name.ends_with(".json"); }
 
 // Somebody else's cluster or container engine. Nothing is touched by default: the remedy is the operator's.
 Result<void> check_foreign(const HostView& view, Findings& out) {
@@ -115,16 +126,17 @@ Result<void> check_foreign(const HostView& view, Findings& out) {
   for (const auto& [path, what] : {Sign{"/etc/kubernetes/kubelet.conf", "is a node of another cluster already"}, Sign{"/etc/kubernetes/admin.conf", "is a control plane of another cluster already"},
                                    Sign{"/var/lib/rancher", "has k3s or RKE2 on it"}, Sign{"/var/lib/k0s", "has k0s on it"}, Sign{"/var/lib/docker", "has Docker on it"},
                                    Sign{"/var/lib/etcd/member", "holds the data of an etcd"}}) {
-    SEALIFT_ASSIGN(const auto status, view.host->stat(path));
-    if (status) out.block("{} ({} exists); take it away first, or use another host", what, path);
+    SEALIFT_ASSIGN(const auto status, out.of(view.host->stat(path)));
+    if (status && *status) out.block("{} ({} exists); take it away first, or use another host", what, path);
   }
-  SEALIFT_ASSIGN(const auto containerd, view.host->unit("containerd.service"));
-  if (containerd.loaded && containerd.active == "active") out.block("runs a containerd that Sealift did not install; remove it first");
-  SEALIFT_ASSIGN(const auto networks, view.host->list("/etc/cni/net.d"));
-  if (!networks.empty()) out.block("has pod network configurations of somebody else in /etc/cni/net.d ({}); remove them", base::join(networks, ", "));
-  SEALIFT_ASSIGN(const auto registries, view.host->list("/etc/containerd/certs.d"));
-  for (const auto& name : registries) {
-    if (name != "_default") out.block("has /etc/containerd/certs.d/{}, which would send pulls to the network; remove it", name);
+  SEALIFT_ASSIGN(const auto containerd, out.of(view.host->unit("containerd.service")));
+  if (containerd && containerd->active == "active") out.block("runs a containerd that Sealift did not install; remove it first");
+  SEALIFT_ASSIGN(auto networks, out.of(view.host->list("/etc/cni/net.d")));
+  if (networks) std::erase_if(*networks, [](const std::string& name) { return !is_network_configuration(name); });
+  if (networks && !networks->empty()) out.block("has pod network configurations of somebody else in /etc/cni/net.d ({}); remove them", base::join(*networks, ", "));
+  SEALIFT_ASSIGN(const auto registries, out.of(view.host->list("/etc/containerd/certs.d")));
+  for (const auto& name : registries.value_or(std::vector<std::string>())) {
+    if (name != "_default" && !name.starts_with('.')) out.block("has /etc/containerd/certs.d/{}, which would send pulls to the network; remove it", name);
   }
   return {};
 }
@@ -133,8 +145,10 @@ Result<void> check_disks(const PreflightInput& input, const HostView& view, Find
   std::map<std::string, Demand> by_mount;
   std::map<std::string, host::DiskSpace> spaces;
   for (const auto& demand : disk_demand(input, view)) {
-    SEALIFT_ASSIGN(const auto space, view.host->disk(demand.path));
-    if (space.read_only) out.block("{} lies on {}, which is mounted read-only", demand.path, space.mount_point);
+    SEALIFT_ASSIGN(const auto looked, out.of(view.host->disk(demand.path)));
+    if (!looked) continue;
+    const auto& space = *looked;
+    if (space.read_only) out.block("{} lies on {}, which is mounted read-only; mount it writable, or set dataRoot to another disk", demand.path, space.mount_point);
     auto& sum = by_mount[space.mount_point];
     sum.path += (sum.path.empty() ? "" : ", ") + demand.path;
     sum.bytes += demand.bytes;
@@ -150,9 +164,30 @@ Result<void> check_disks(const PreflightInput& input, const HostView& view, Find
     if (space.free_inodes != 0 && space.free_inodes < demand.inodes) out.block("has {} free inodes on {}, {} are needed for {}", space.free_inodes, mount, demand.inodes, demand.path);
   }
   for (const auto* folder : {"/usr/local/bin", "/usr/local/lib", "/opt/cni/bin"}) {
-    SEALIFT_ASSIGN(const bool can, view.host->can_execute_in(folder));
-    if (!can) out.block("does not let programs run in {} (mounted noexec)", folder);
+    SEALIFT_ASSIGN(const auto can, out.of(view.host->can_execute_in(folder)));
+    if (can && !*can) out.block("does not let programs run in {} (mounted noexec)", folder);
   }
+  return {};
+}
+
+// Of one line of `systemctl show-environment`, if it is a variable that sends requests to a proxy.
+std::string proxy_variable(std::string_view line) {
+  std::string name(line.substr(0, line.find('=')));
+  const std::string lower = base::to_lower(name);
+  return lower == "http_proxy" || lower == "https_proxy" || lower == "all_proxy" ? name : std::string();
+}
+
+// systemd's DefaultEnvironment reaches every service. Ours take the proxies out again; whoever set them may rely on them.
+Result<void> check_environment(const HostView& view, Findings& out) {
+  const auto shown = view.host->query({{"systemctl", "show-environment"}, {}, "/", Duration{30'000}}, {}, {});
+  if (!shown || !shown->ok()) return {};  // no systemd is a finding of its own
+  std::vector<std::string> names;
+  for (const auto line : base::split(shown->output, '\n')) {
+    if (auto name = proxy_variable(line); !name.empty()) names.push_back(std::move(name));
+  }
+  if (names.empty()) return {};
+  out.warn("has {} in systemd's environment (DefaultEnvironment); kubelet, containerd and Sealift's services run without it, since the cluster speaks to its own hosts only",
+           base::join(names, ", "));
   return {};
 }
 
@@ -205,7 +240,8 @@ std::vector<Finding> check_facts(const PreflightInput& input, const std::vector<
     check_one(input, view, findings);
     for (auto& finding : findings.take()) out.push_back(std::move(finding));
   }
-  check_unique(hosts, [](const HostView& view) { return view.config.name.value_or(view.facts.hostname); }, "host name", "set `name` for one of them in cluster.yaml", out);
+  // As make_node() spells them: CP1 and cp1 are one node.
+  check_unique(hosts, [](const HostView& view) { return base::to_lower(view.config.name.value_or(view.facts.hostname)); }, "node name", "set `name` for one of them", out);
   check_unique(hosts, [](const HostView& view) { return view.facts.machine_id; }, "machine-id", "remove /etc/machine-id on one and run `systemd-machine-id-setup`", out);
   return out;
 }
@@ -213,11 +249,11 @@ std::vector<Finding> check_facts(const PreflightInput& input, const std::vector<
 Result<std::vector<Finding>> check_host(const PreflightInput& input, const HostView& view) {
   Findings out(view.name);
   // A host that an earlier run has worked on: what is there is ours, and half-done is for the steps to finish.
-  SEALIFT_ASSIGN(const auto ledger, view.host->ledger());
-  const bool delivered = !ledger.empty();
-  check_ports(input, view, delivered, out);
+  SEALIFT_ASSIGN(const auto ledger, out.of(view.host->ledger()));
   SEALIFT_TRY(check_features(view, out));
-  if (!delivered) {
+  SEALIFT_TRY(check_environment(view, out));
+  if (ledger && ledger->empty()) {
+    check_ports(input, view, out);
     SEALIFT_TRY(check_foreign(view, out));
     SEALIFT_TRY(check_disks(input, view, out));
   }

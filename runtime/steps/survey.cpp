@@ -2,6 +2,7 @@
 #include "runtime/steps/survey.h"
 
 #include <algorithm>
+#include <set>
 
 #include "payload/base/thread.h"
 
@@ -133,16 +134,20 @@ class Surveyor {
       out_.aside.emplace(reached.config.address, *reached.error);
       return true;
     });
+    const auto broken = std::ranges::find_if(reached_, [](const Reached& reached) { return reached.error.has_value(); });
     for (auto& reached : reached_) {
-      if (reached.error) return fail_while(*reached.error, "checking " + reached.config.address);
+      if (reached.error) continue;
       views.push_back(reached.view);
       for (auto& finding : reached.findings) out_.findings.push_back(std::move(finding));
     }
     for (auto& finding : checks::check_facts(preflight(complete), views)) out_.findings.push_back(std::move(finding));
-    SEALIFT_TRY(look_for_network());
-    SEALIFT_TRY(make_nodes());
+    const auto network = look_for_network();
+    const auto made = make_nodes();
+    // However this ends: what was found is told.
     for (const auto& finding : out_.findings) tell_finding(input_, finding);
-    return {};
+    if (broken != reached_.end()) return fail_while(*broken->error, "checking " + broken->config.address);
+    SEALIFT_TRY(network);
+    return made;
   }
 
   // Without one no node gets Ready: better said now than after minutes of waiting.
@@ -181,12 +186,16 @@ class Surveyor {
     auto& nodes = out_.model->nodes;
     std::vector<std::string> problems;
     for (auto& reached : reached_) {
+      if (reached.error) continue;
       auto node = make_node(reached.config, reached.view.facts);
       if (node) nodes.push_back(std::move(*node));
       else problems.push_back(node.error().what);
     }
-    if (!problems.empty()) {
-      for (const auto& problem : problems) out_.findings.push_back({"", true, problem});
+    for (const auto& problem : problems) out_.findings.push_back({"", true, problem});
+    // Two nodes of one name (a finding of check_facts) make no plan either.
+    std::set<std::string> names;
+    const bool clash = !std::ranges::all_of(nodes, [&](const Node& node) { return names.insert(node.name).second; });
+    if (!problems.empty() || clash) {
       if (auto error = blocking(out_.findings)) return fail(std::move(*error));
     }
     std::ranges::stable_partition(nodes, [](const Node& node) { return node.is_control_plane(); });

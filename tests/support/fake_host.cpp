@@ -139,13 +139,35 @@ Result<T> FakeHost::change(const std::string& call, const std::string& target, c
   return out;
 }
 
+Result<void> FakeHost::can_look_at(const std::string& target) const {
+  const auto broken = machine_.broken_looks.find(target);
+  if (broken != machine_.broken_looks.end()) return fail(broken->second);
+  return {};
+}
+
+// The longest mount point above it.
+const host::DiskSpace& FakeHost::disk_of(const std::string& path) const {
+  const host::DiskSpace* out = &machine_.disk;
+  size_t longest = 0;
+  for (const auto& [point, space] : machine_.mounts) {
+    if ((path != point && !path.starts_with(point + "/")) || point.size() < longest) continue;
+    out = &space;
+    longest = point.size();
+  }
+  return *out;
+}
+
 Result<host::Facts> FakeHost::facts() {
-  return look<host::Facts>([&]() -> Result<host::Facts> { return machine_.facts; });
+  return look<host::Facts>([&]() -> Result<host::Facts> {
+    SEALIFT_TRY(can_look_at("facts"));
+    return machine_.facts;
+  });
 }
 
 Result<std::optional<host::FileStatus>> FakeHost::stat(const std::string& path) {
   using Out = std::optional<host::FileStatus>;
   return look<Out>([&]() -> Result<Out> {
+    SEALIFT_TRY(can_look_at(path));
     for (const auto& [unit, status] : machine_.jobs_) {  // results that nobody has taken yet
       if (path == "/run/sealift/jobs/" + unit + "/result.json") return Out{host::FileStatus{}};
     }
@@ -183,6 +205,7 @@ Result<std::optional<Digest>> FakeHost::digest(const std::string& path) {
 Result<std::vector<std::string>> FakeHost::list(const std::string& path) {
   using Out = std::vector<std::string>;
   return look<Out>([&]() -> Result<Out> {
+    SEALIFT_TRY(can_look_at(path));
     Out names;
     for (const auto& [name, file] : machine_.world.files) {
       if (name != "/" && parent(name) == path) names.push_back(last_part(name));
@@ -196,6 +219,7 @@ Result<std::vector<std::string>> FakeHost::list(const std::string& path) {
 
 Result<host::UnitState> FakeHost::unit(const std::string& name) {
   return look<host::UnitState>([&]() -> Result<host::UnitState> {
+    SEALIFT_TRY(can_look_at(name));
     auto found = machine_.world.units.find(name);
     bool loaded = found != machine_.world.units.end() || machine_.world.files.contains("/etc/systemd/system/" + name);
     if (found == machine_.world.units.end()) return host::UnitState{loaded, false, "inactive", "dead"};
@@ -213,19 +237,26 @@ Result<std::optional<std::string>> FakeHost::sysctl(const std::string& key) {
   });
 }
 
-Result<host::DiskSpace> FakeHost::disk(const std::string&) {
-  return look<host::DiskSpace>([&]() -> Result<host::DiskSpace> { return machine_.disk; });
+Result<host::DiskSpace> FakeHost::disk(const std::string& path) {
+  return look<host::DiskSpace>([&]() -> Result<host::DiskSpace> {
+    SEALIFT_TRY(can_look_at(path));
+    return disk_of(path);
+  });
 }
 
 Result<host::FeatureResult> FakeHost::try_feature(const std::string& feature) {
   return look<host::FeatureResult>([&]() -> Result<host::FeatureResult> {
+    SEALIFT_TRY(can_look_at(feature));
     if (machine_.broken_features.contains(feature)) return host::FeatureResult{false, feature + ": not supported by this kernel"};
     return host::FeatureResult{true, {}};
   });
 }
 
-Result<bool> FakeHost::can_execute_in(const std::string&) {
-  return look<bool>([&]() -> Result<bool> { return !machine_.disk.no_exec; });
+Result<bool> FakeHost::can_execute_in(const std::string& directory) {
+  return look<bool>([&]() -> Result<bool> {
+    SEALIFT_TRY(can_look_at(directory));
+    return !disk_of(directory).no_exec;
+  });
 }
 
 Result<host::FeatureResult> FakeHost::ask_name_server(const std::string&, const std::string&) {
@@ -252,7 +283,10 @@ Result<std::optional<std::string>> FakeHost::recorded(const std::string& step) {
 
 Result<std::vector<host::LedgerEntry>> FakeHost::ledger() {
   using Out = std::vector<host::LedgerEntry>;
-  return look<Out>([&]() -> Result<Out> { return machine_.ledger; });
+  return look<Out>([&]() -> Result<Out> {
+    SEALIFT_TRY(can_look_at("ledger"));
+    return machine_.ledger;
+  });
 }
 
 Result<void> FakeHost::write_atomic(const std::string& path, const host::FileSpec& spec, base::Source& content,

@@ -54,8 +54,11 @@ class FakeMachine {
   World world;
   host::Facts facts;
   host::DiskSpace disk{"/", "ext4", uint64_t{100} << 30, uint64_t{200} << 30, 10'000'000, false, false};
+  std::map<std::string, host::DiskSpace> mounts;  // further disks, by mount point
   std::set<std::string> broken_features;
   std::string name_server_trouble;  // why no name server answers this host; empty = all do
+  // What looking at this path, unit or feature answers instead; also "facts" and "ledger".
+  std::map<std::string, Error> broken_looks;
   std::vector<host::LedgerEntry> ledger;
   // By the last part of argv[0]; a program that is not here is not_found.
   std::map<std::string, Program> programs;
@@ -134,6 +137,8 @@ class FakeHost final : public host::Host {
   template <class T>
   Result<T> change(const std::string& call, const std::string& target, const host::Reason& reason, const std::function<Result<T>()>& body);
   Result<void> arrive(bool& break_after);
+  Result<void> can_look_at(const std::string& target) const;
+  const host::DiskSpace& disk_of(const std::string& path) const;
   std::unexpected<Error> gone() const;
 
   FakeMachine& machine_;

@@ -66,11 +66,32 @@ TEST_CASE("each fault of a host is found, all in one run") {
 
 TEST_CASE("hosts that were cloned are told apart before they meet") {
   const Site site;
-  auto twin = healthy("a");
-  twin.name = "10.7.0.12";
-  const auto findings = checks::check_facts(site.input(), {healthy("a"), twin});
-  CHECK(found(findings, "10.7.0.12", "same host name as a"));
-  CHECK(found(findings, "10.7.0.12", "same machine-id as a"));
+  auto one = healthy("a"), twin = healthy("a");
+  one.config.address = "10.7.0.11";
+  one.config.line = 7;
+  twin.config.address = "10.7.0.12";
+  twin.config.line = 8;
+  const auto findings = checks::check_facts(site.input(), {one, twin});
+  CHECK(findings.size() == 2);
+  CHECK(found(findings, "a", "at 10.7.0.12 (line 8) has the same node name as 10.7.0.11 (line 7) in cluster.yaml: a; set `name`"));
+  CHECK(found(findings, "a", "has the same machine-id as 10.7.0.11 (line 7)"));
+}
+
+TEST_CASE("host names that become one node's name are found before they are one node") {
+  const Site site;
+  auto upper = healthy("CP1"), lower = healthy("cp1");
+  CHECK(checks::check_facts(site.input(), {upper, lower}).size() == 1);
+  CHECK(found(checks::check_facts(site.input(), {upper, lower}), "cp1", "same node name"));
+  // a name of cluster.yaml and another host's own name
+  auto named = healthy("other");
+  named.config.name = "cp1";
+  CHECK(found(checks::check_facts(site.input(), {upper, named}), "other", "same node name"));
+  // what the hosts call themselves does not matter where cluster.yaml has names
+  auto first = healthy("localhost"), second = healthy("localhost");
+  second.facts.machine_id = "another";
+  first.config.name = "n1";
+  second.config.name = "n2";
+  CHECK(checks::check_facts(site.input(), {first, second}).empty());
 }
 
 TEST_CASE("the demand of a disk counts each layer once, and the payload on its registry host only") {
