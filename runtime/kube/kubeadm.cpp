@@ -35,10 +35,11 @@ Node argument(std::string name, std::string value) {
 
 bool is_arguments(std::string_view key) { return key == "extraArgs" || key == "kubeletExtraArgs"; }
 
-// Mappings merge, arguments by name, everything else is replaced.
+// Mappings merge, arguments by name, everything else is replaced; a field without a value says nothing.
 void merge_into(Node& into, const Node& over) {
   for (const auto& [key, value] : over.members) {
     Node* there = into.find(key);
+    if (value.is_null()) continue;
     if (there == nullptr) {
       into.members.emplace_back(key, value);
     } else if (is_arguments(key) && there->kind == yaml::Kind::sequence && value.kind == yaml::Kind::sequence) {
@@ -152,18 +153,19 @@ std::optional<std::string> node_ip_of(const Node& document) {
   return std::nullopt;
 }
 
-Result<void> check_owned(const Node& wanted, const Node& over, std::string_view kind, int line) {
+// After a merge: what Sealift owns stands there as before, however the document meant to change it.
+Result<void> check_owned(const Node& own, const Node& merged, std::string_view kind, std::string_view where) {
   const auto refuse = [&](std::string_view path) {
-    return fail(ErrorCode::invalid_config, "the {} document at line {} sets {}, which Sealift sets itself; remove it there (cluster.yaml has the field for it)", kind, line, path);
+    return fail(ErrorCode::invalid_config, "the {} document {} sets {}, which Sealift sets itself; remove it there (cluster.yaml has the field for it)", kind, where, path);
   };
   for (const auto& owned : kOwned) {
     if (owned.kind != kind) continue;
-    const auto* set = over.at_path(owned.path);
-    const auto* own = wanted.at_path(owned.path);
-    if (set != nullptr && (own == nullptr || set->kind != yaml::Kind::scalar || set->text != own->text)) return refuse(owned.path);
+    const auto* before = own.at_path(owned.path);
+    const auto* after = merged.at_path(owned.path);
+    const bool same = before == nullptr ? after == nullptr : after != nullptr && after->kind == yaml::Kind::scalar && after->text == before->text;
+    if (!same) return refuse(owned.path);
   }
-  const auto ip = node_ip_of(over);
-  if (ip && ip != node_ip_of(wanted)) return refuse("the kubelet argument node-ip");
+  if (node_ip_of(merged) != node_ip_of(own)) return refuse("the kubelet argument node-ip");
   return {};
 }
 
@@ -174,15 +176,15 @@ Result<Node> finished(const KubeadmInput& input, Node wanted) {
   SEALIFT_ASSIGN(const auto defaults, yaml::parse(input.base.kubeadm, "base.yaml, kubeadm"));
   for (const auto& base : defaults) {
     if (base.find("kind") == nullptr || base.find("kind")->text != kind) continue;
-    SEALIFT_TRY(check_owned(own, base, kind, base.line));
     merge_into(wanted, base);
+    SEALIFT_TRY(check_owned(own, wanted, kind, "of the artifact's base"));
   }
   for (const auto& site : input.config.kubeadm) {
     if (site.kind != kind) continue;
     SEALIFT_ASSIGN(const auto documents, yaml::parse(site.yaml, "cluster.yaml"));
     for (const auto& over : documents) {
-      SEALIFT_TRY(check_owned(own, over, kind, site.line));
       merge_into(wanted, over);
+      SEALIFT_TRY(check_owned(own, wanted, kind, std::format("at line {} of cluster.yaml", site.line)));
     }
   }
   return wanted;

@@ -92,6 +92,14 @@ TEST_CASE("CoreDNS: forward lines are dropped or pointed elsewhere, the rest sta
   CHECK(kube::with_upstreams(corefile, {}) == ".:53 {\n    errors\n    cache 30\n}");
   CHECK(kube::with_upstreams(corefile, {"10.1.1.1", "10.1.1.2"}) ==
         ".:53 {\n    errors\n    forward . 10.1.1.1 10.1.1.2 {\n       max_concurrent 1000\n    }\n    cache 30\n}");
+  // a block inside the block ends neither
+  const std::string nested = ".:53 {\n    forward . tls://9.9.9.9 {\n       tls {\n          x\n       }\n       max_concurrent 1000\n    }\n    cache 30\n}";
+  CHECK(kube::with_upstreams(nested, {}) == ".:53 {\n    cache 30\n}");
+  CHECK(kube::with_upstreams(nested, {"10.1.1.1"}) == ".:53 {\n    forward . 10.1.1.1 {\n       tls {\n          x\n       }\n       max_concurrent 1000\n    }\n    cache 30\n}");
+  // without a block
+  CHECK(kube::with_upstreams(".:53 {\n  forward . /etc/resolv.conf\n  cache 30\n}", {"10.1.1.1"}) == ".:53 {\n  forward . 10.1.1.1\n  cache 30\n}");
+  CHECK(kube::with_upstreams(".:53 {\n  forward . /etc/resolv.conf\n  cache 30\n}", {}) == ".:53 {\n  cache 30\n}");
+  CHECK(kube::with_upstreams(".:53 {\n  cache 30\n}\n", {}) == ".:53 {\n  cache 30\n}\n");
   const auto once = kube::with_upstreams(corefile, {});
   CHECK(kube::with_upstreams(once, {}) == once);
   CHECK_FALSE(kube::is_usable_name_server("127.0.0.53"));

@@ -5,6 +5,7 @@
 #include <cstdlib>
 
 #include "payload/base/file.h"
+#include "payload/yaml/node.h"
 
 using namespace sealift;
 
@@ -23,7 +24,17 @@ struct Site {
   kube::KubeadmInput input() const { return {base, config, {"10.7.0.11"}, false, true}; }
 };
 
-const kube::KubeadmNode kControlPlane{"cp1", "10.7.0.11", {}};
+const kube::KubeadmNode kControlPlane{"cp1", "10.7.0.11", {}}, kWorker{"w1", "10.7.0.21", {"db=only:NoSchedule"}};
+const kube::JoinToken kToken{Secret("abcdef.0123456789abcdef"), "sha256:1234"};
+
+// "name=value" of a list of arguments, in order.
+std::vector<std::string> arguments(const yaml::Node& document, std::string_view path) {
+  std::vector<std::string> out;
+  const auto* list = document.at_path(path);
+  if (list == nullptr) return out;
+  for (const auto& item : list->items) out.push_back(item.find("name")->text + "=" + item.find("value")->text);
+  return out;
+}
 
 // Compared with a file; SEALIFT_ACCEPT=1 writes it.
 void matches_golden(const std::string& name, const std::string& text) {
@@ -45,31 +56,95 @@ TEST_CASE("the documents of kubeadm init") {
 
 TEST_CASE("the site's documents are merged over the base's: maps merge, arguments by name, lists replace") {
   Site site;
+  site.base.kubeadm += "---\napiVersion: kubeadm.k8s.io/v1beta4\nkind: ClusterConfiguration\napiServer:\n  extraArgs:\n  - {name: audit-log-maxage, value: \"7\"}\n  - {name: profiling, value: \"false\"}\n"
+                       "---\napiVersion: kubelet.config.k8s.io/v1beta1\nkind: KubeletConfiguration\nenforceNodeAllocatable: [pods, system-reserved]\nevictionHard: {memory.available: 100Mi, nodefs.available: 10%}\n";
   site.config.kubeadm.push_back({"ClusterConfiguration",
-                                 "apiVersion: kubeadm.k8s.io/v1beta4\nkind: ClusterConfiguration\napiServer:\n  extraArgs:\n  - {name: audit-log-maxage, value: \"30\"}\n"
+                                 "apiVersion: kubeadm.k8s.io/v1beta4\nkind: ClusterConfiguration\napiServer:\n  extraArgs:\n  - {name: audit-log-maxage, value: \"30\"}\n  - {name: v, value: \"4\"}\n"
                                  "networking: {dnsDomain: plant7.local}\n", 20});
   site.config.kubeadm.push_back({"KubeProxyConfiguration", "apiVersion: kubeproxy.config.k8s.io/v1alpha1\nkind: KubeProxyConfiguration\nconntrack: {maxPerCore: 0}\n", 30});
+  site.config.kubeadm.push_back({"KubeletConfiguration", "apiVersion: kubelet.config.k8s.io/v1beta1\nkind: KubeletConfiguration\nenforceNodeAllocatable: [none]\nevictionHard: {memory.available: 200Mi}\ncgroupDriver:\n", 40});
   const auto text = kube::init_documents(site.input(), kControlPlane);
   REQUIRE(text);
   matches_golden("init-merged.yaml", *text);
-  CHECK(text->contains("certSANs"));
-  CHECK(text->contains("mode: nftables"));
+  const auto documents = yaml::parse(*text, "init");
+  REQUIRE(documents);
+  REQUIRE(documents->size() == 4);
+  const auto& cluster = (*documents)[1];
+  CHECK(arguments(cluster, "apiServer/extraArgs") == std::vector<std::string>{"audit-log-maxage=30", "profiling=false", "v=4"});
+  CHECK(cluster.at_path("apiServer/certSANs")->items.size() == 3);  // beside the arguments
+  CHECK(cluster.at_path("networking/podSubnet") != nullptr);
+  const auto& kubelet = (*documents)[2];
+  REQUIRE(kubelet.at_path("enforceNodeAllocatable")->items.size() == 1);
+  CHECK(kubelet.at_path("enforceNodeAllocatable")->items[0].text == "none");
+  CHECK(kubelet.find("evictionHard")->find("memory.available")->text == "200Mi");
+  CHECK(kubelet.find("evictionHard")->find("nodefs.available")->text == "10%");
+  CHECK(kubelet.at_path("cgroupDriver")->text == "systemd");  // a field without a value says nothing
+  CHECK((*documents)[3].at_path("mode")->text == "nftables");
 }
 
-TEST_CASE("a field that Sealift owns can't be set to something else") {
-  for (const auto* yaml : {"apiVersion: kubeadm.k8s.io/v1beta4\nkind: ClusterConfiguration\ncontrolPlaneEndpoint: 10.7.0.1:6443\n",
-                           "apiVersion: kubeadm.k8s.io/v1beta4\nkind: ClusterConfiguration\nkubernetesVersion: v1.33.0\n",
-                           "apiVersion: kubeadm.k8s.io/v1beta4\nkind: ClusterConfiguration\nnetworking: {podSubnet: 10.1.0.0/16}\n"}) {
-    Site site;
-    site.config.kubeadm.push_back({"ClusterConfiguration", yaml, 17});
-    const auto refused = kube::init_documents(site.input(), kControlPlane);
-    REQUIRE_FALSE(refused);
-    CHECK(refused.error().code == ErrorCode::invalid_config);
-    CHECK(refused.error().what.contains("line 17"));
+TEST_CASE("a field that Sealift owns can't be set to something else, by the site or by the base") {
+  struct Owned {
+    const char* kind;
+    const char* fields;
+    const char* named;
+  };
+  const std::string api = "apiVersion: kubeadm.k8s.io/v1beta4\nkind: ";
+  for (const auto& [kind, fields, named] : {
+           Owned{"ClusterConfiguration", "controlPlaneEndpoint: 10.7.0.1:6443", "controlPlaneEndpoint"},
+           Owned{"ClusterConfiguration", "kubernetesVersion: v1.33.0", "kubernetesVersion"},
+           Owned{"ClusterConfiguration", "networking: {podSubnet: 10.1.0.0/16}", "networking/podSubnet"},
+           Owned{"ClusterConfiguration", "networking: {serviceSubnet: 10.1.0.0/16}", "networking/serviceSubnet"},
+           Owned{"ClusterConfiguration", "networking: [10.244.0.0/16]", "networking/podSubnet"},
+           Owned{"ClusterConfiguration", "kubernetesVersion: {major: 1}", "kubernetesVersion"},
+           Owned{"InitConfiguration", "localAPIEndpoint: {advertiseAddress: 10.7.0.12}", "localAPIEndpoint/advertiseAddress"},
+           Owned{"InitConfiguration", "localAPIEndpoint: {bindPort: 6444}", "localAPIEndpoint/bindPort"},
+           Owned{"InitConfiguration", "nodeRegistration: {criSocket: \"unix:///run/crio/crio.sock\"}", "nodeRegistration/criSocket"},
+           Owned{"InitConfiguration", "nodeRegistration: {name: other}", "nodeRegistration/name"},
+           Owned{"InitConfiguration", "nodeRegistration: {kubeletExtraArgs: [{name: v, value: \"2\"}, {name: node-ip, value: 10.7.0.99}]}", "node-ip"},
+           Owned{"InitConfiguration", "nodeRegistration: {kubeletExtraArgs: [{name: node-ip}]}", "node-ip"},
+           Owned{"InitConfiguration", "nodeRegistration: {kubeletExtraArgs: {node-ip: 10.7.0.99}}", "node-ip"},
+           Owned{"JoinConfiguration", "nodeRegistration: {criSocket: \"unix:///run/crio/crio.sock\"}", "nodeRegistration/criSocket"},
+           Owned{"JoinConfiguration", "nodeRegistration: {name: other}", "nodeRegistration/name"},
+           Owned{"JoinConfiguration", "nodeRegistration: {kubeletExtraArgs: [{name: node-ip, value: 10.7.0.99}]}", "node-ip"},
+           Owned{"JoinConfiguration", "discovery: {file: {kubeConfigPath: /x}}", "discovery"},
+       }) {
+    INFO(fields);
+    const std::string yaml = api + kind + "\n" + fields + "\n";
+    const auto refusal = [&](const Site& site) {
+      const auto made = std::string_view(kind) == "JoinConfiguration" ? kube::join_document(site.input(), kWorker, kToken).transform([](const Secret&) {})
+                                                                       : kube::init_documents(site.input(), kControlPlane).transform([](const std::string&) {});
+      REQUIRE_FALSE(made);
+      CHECK(made.error().code == ErrorCode::invalid_config);
+      CHECK(made.error().what.contains(std::format("sets {}", std::string_view(named) == "node-ip" ? "the kubelet argument node-ip" : named)));
+      return made.error().what;
+    };
+    Site site, base;
+    site.config.kubeadm.push_back({kind, yaml, 17});
+    CHECK(refusal(site).contains("at line 17 of cluster.yaml"));
+    base.base.kubeadm = yaml;
+    CHECK(refusal(base).contains("of the artifact's base"));
   }
-  Site same;  // the same value is no contradiction
-  same.config.kubeadm.push_back({"ClusterConfiguration", "apiVersion: kubeadm.k8s.io/v1beta4\nkind: ClusterConfiguration\nkubernetesVersion: v1.34.4\n", 17});
-  CHECK(kube::init_documents(same.input(), kControlPlane));
+}
+
+TEST_CASE("the same value is no contradiction, and neither is a field without one") {
+  for (const auto* fields : {"kubernetesVersion: v1.34.4", "networking:", "networking: {podSubnet: \"10.244.0.0/16\"}", "controlPlaneEndpoint: \"127.0.0.1:7443\""}) {
+    INFO(fields);
+    Site site;
+    const auto plain = kube::init_documents(site.input(), kControlPlane);
+    site.config.kubeadm.push_back({"ClusterConfiguration", std::format("apiVersion: kubeadm.k8s.io/v1beta4\nkind: ClusterConfiguration\n{}\n", fields), 17});
+    const auto same = kube::init_documents(site.input(), kControlPlane);
+    REQUIRE(same);
+    CHECK(*same == *plain);
+  }
+  for (const auto* fields : {"nodeRegistration:", "nodeRegistration: {kubeletExtraArgs: }", "nodeRegistration: {kubeletExtraArgs: [{name: node-ip, value: \"10.7.0.21\"}]}"}) {
+    INFO(fields);
+    Site site;
+    const auto plain = kube::join_document(site.input(), kWorker, kToken);
+    site.config.kubeadm.push_back({"JoinConfiguration", std::format("apiVersion: kubeadm.k8s.io/v1beta4\nkind: JoinConfiguration\n{}\n", fields), 17});
+    const auto same = kube::join_document(site.input(), kWorker, kToken);
+    REQUIRE(same);
+    CHECK(same->reveal() == plain->reveal());
+  }
 }
 
 TEST_CASE("a cluster of one host takes ordinary pods, one with workers keeps them off the control plane") {
@@ -103,7 +178,7 @@ TEST_CASE("the join command of kubeadm is read, with and without its line breaks
 
 TEST_CASE("the document of kubeadm join") {
   Site site;
-  const auto text = kube::join_document(site.input(), {"w1", "10.7.0.21", {"db=only:NoSchedule"}}, {Secret("abcdef.0123456789abcdef"), "sha256:1234"});
+  const auto text = kube::join_document(site.input(), kWorker, kToken);
   REQUIRE(text);
   matches_golden("join.yaml", std::string(text->reveal()));
 }
