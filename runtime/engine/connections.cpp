@@ -37,16 +37,4 @@ void ConnectionPool::adopt(const std::string& host, std::shared_ptr<host::Host> 
   slot->current = std::move(connection);
 }
 
-void ConnectionPool::close() {
-  std::map<std::string, std::shared_ptr<Entry>> entries;
-  {
-    std::lock_guard lock(mutex_);
-    entries.swap(entries_);
-  }
-  for (auto& [host, slot] : entries) {
-    std::lock_guard lock(slot->mutex);
-    slot->current.reset();
-  }
-}
-
 }  // namespace sealift::engine

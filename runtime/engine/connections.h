@@ -43,8 +43,6 @@ class ConnectionPool final : public HostConnections {
   void doubt_all() override;
   // Hands over a connection that exists already (from preflight).
   void adopt(const std::string& host, std::shared_ptr<host::Host> connection);
-  // Lets go of all connections; steps that still run keep theirs.
-  void close();
 
  private:
   struct Entry {

@@ -53,16 +53,6 @@ void look_at_host(const Plan& plan, const HostSteps& work, HostConnections& conn
 
 }  // namespace
 
-std::string_view name(LookedStep::Finding finding) {
-  switch (finding) {
-    case LookedStep::Finding::done: return "done";
-    case LookedStep::Finding::needed: return "needed";
-    case LookedStep::Finding::unknown: return "unknown";
-    case LookedStep::Finding::aside: return "aside";
-  }
-  return "unknown";
-}
-
 Result<DryRun> look(const Plan& plan, HostConnections& connections, EventSink& events, Clock& clock, const CancelToken& cancel,
                     const RunOptions& options) {
   SEALIFT_TRY(validate(plan));

@@ -52,7 +52,6 @@ struct LookedStep {
   Finding finding = Finding::needed;
   std::optional<Error> error;
 };
-std::string_view name(LookedStep::Finding finding);
 
 struct DryRun {
   std::vector<LookedStep> steps;           // in the order of the plan

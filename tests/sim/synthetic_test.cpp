@@ -136,12 +136,10 @@ TEST_CASE("power cut at every change, then the same command") {
       auto second = deliver(site, journal, base::no_events(), {});
       INFO("host " << host << " change " << at);
       REQUIRE(second.complete());
-      CHECK(site.faults().empty());
-      // What a boot brings back from unit files and drop-ins is not simulated: modules are not compared.
-      auto now = site.worlds();
-      CHECK((now["h0"].files == wanted["h0"].files));
-      CHECK((now["h1"].recorded == wanted["h1"].recorded));
-      for (const auto& [name, runs] : site.kubeadm_runs()) CHECK(runs <= 2);
+      // What a boot loads from modules-load.d is not simulated: modules are not compared.
+      auto now = wanted;
+      for (size_t i = 0; i < site.size(); ++i) now[site.machine(i).name()].modules = site.machine(i).world.modules;
+      check_end(site, now);
     }
   }
 }

@@ -108,6 +108,18 @@ TEST_CASE("a newer journal is refused, by readers and writers, and left as it is
   CHECK(folder.text() == "{\"format\":2,\"record\":\"run\"}\n");
 }
 
+TEST_CASE("a journal of an older or of no format is not read as if it were ours") {
+  for (const auto* line : {R"({"record":"run"})", R"({"format":0,"record":"run"})", R"({"format":"1","record":"run"})", R"({"format":-1,"record":"run"})", R"({"format":2,"record":"run"})"}) {
+    INFO(line);
+    const auto read = parse_journal(line);
+    REQUIRE_FALSE(read);
+    CHECK(read.error().code == ErrorCode::unsupported_version);
+    // not even behind a run that is
+    CHECK_FALSE(parse_journal(std::string("{\"format\":1,\"record\":\"run\",\"run\":1}\n") + line));
+  }
+  CHECK(parse_journal(R"({"format":1,"record":"run","run":7})")->runs.at(0).number == 7);
+}
+
 TEST_CASE("a second program on the same state is busy") {
   Folder folder;
   tests::FakeClock clock;

@@ -216,6 +216,23 @@ TEST_CASE("a failure after the cluster was touched is unfinished") {
   CHECK(out.hosts[1].outcome == HostOutcome::aside);
 }
 
+TEST_CASE("a host that joined in an earlier run and fails now is unfinished, not merely left out") {
+  World w;
+  w.add("w", "join");
+  w.plan.steps[0].changes_cluster = true;
+  w.run();
+  w.add("w", "label", OnFailure::set_aside, [](StepContext&) -> Result<void> { return fail(ErrorCode::command_failed, "no"); }, {0});
+  // one that never came to its join
+  w.add("v", "prepare", OnFailure::set_aside, [](StepContext&) -> Result<void> { return fail(ErrorCode::command_failed, "no"); });
+  w.add("v", "join", OnFailure::set_aside, {}, {2});
+  w.plan.steps[3].changes_cluster = true;
+  RunSummary out = w.run();
+  CHECK(out.hosts[0].skipped == 1);
+  CHECK(out.hosts[0].failed_step == "label");
+  CHECK(out.hosts[0].outcome == HostOutcome::unfinished);
+  CHECK(out.hosts[1].outcome == HostOutcome::aside);
+}
+
 TEST_CASE("a check that tries to change the host is refused") {
   class Bad final : public Step {
    public:
@@ -267,4 +284,64 @@ TEST_CASE("a control plane that the dry run can't look at is its error") {
   REQUIRE(out);
   REQUIRE(out->ended_by);
   CHECK(out->ended_by->code == ErrorCode::unreachable);
+}
+
+TEST_CASE("the dry run says of a check that failed whether it may only be too early") {
+  class Broken final : public Step {
+   public:
+    explicit Broken(std::string id, Error error) : id_(std::move(id)), error_(std::move(error)) {}
+    StepId id() const override { return id_; }
+    std::string describe() const override { return id_; }
+    Digest inputs() const override { return {}; }
+    Result<StepState> check(StepContext&) override { return fail(error_); }
+    Result<void> apply(StepContext&) override { return {}; }
+
+   private:
+    std::string id_;
+    Error error_;
+  };
+  World w;
+  const Error refused{ErrorCode::command_failed, "connection refused", {}};
+  const auto broken = [&](const std::string& host, const std::string& id, std::vector<size_t> after, Error error) {
+    w.add(host, id, OnFailure::set_aside, {}, std::move(after));
+    w.plan.steps.back().step = std::make_shared<Broken>(id, std::move(error));
+  };
+  broken("a", "alone", {}, refused);             // 0: nothing is missing before it
+  w.add("b", "first");                           // 1: needed
+  broken("b", "later", {}, refused);             // 2: behind a needed step of its host
+  w.add("c", "there");                           // 3: done
+  broken("c", "on-other-host", {1}, refused);    // 4: builds on what is missing elsewhere
+  broken("c", "on-what-is-there", {3}, refused); // 5: behind a failed check of its host only
+  broken("d", "lost", {}, Error{ErrorCode::unreachable, "gone", {}});  // 6
+  w.add("d", "after-it");                        // 7: not looked at any more
+  w.machine("c").world.files["/etc/there"] = {};
+  const auto out = look(w.plan, w.pool, w.events, w.clock, {}, w.options);
+  REQUIRE(out);
+  using enum LookedStep::Finding;
+  std::vector<LookedStep::Finding> found;
+  for (const auto& step : out->steps) found.push_back(step.finding);
+  CHECK(found == std::vector{unknown, needed, needed, done, needed, needed, aside, aside});
+  CHECK(out->steps[0].error->what == "connection refused");
+  for (size_t i : {size_t{1}, size_t{2}, size_t{4}, size_t{5}}) CHECK_FALSE(out->steps[i].error);
+  CHECK(out->needed == 4);
+  CHECK(out->aside.at("d").what == "gone");
+  CHECK(out->aside.size() == 1);
+  CHECK_FALSE(out->ended_by);
+}
+
+TEST_CASE("the dry run does not connect to hosts that are left out, and stops when it is told to") {
+  World w;
+  w.add("a", "one");
+  w.add("b", "one");
+  w.options.aside.emplace("a", Error{ErrorCode::auth_failed, "wrong password", {}});
+  const auto out = look(w.plan, w.pool, w.events, w.clock, {}, w.options);
+  REQUIRE(out);
+  CHECK(out->steps[0].finding == LookedStep::Finding::aside);
+  CHECK(out->steps[0].description == "write one");
+  CHECK(out->aside.at("a").what == "wrong password");
+  CHECK(w.connects == 1);
+  w.cancel.cancel();
+  const auto cancelled = look(w.plan, w.pool, w.events, w.clock, w.cancel.token(), w.options);
+  REQUIRE_FALSE(cancelled);
+  CHECK(cancelled.error().code == ErrorCode::cancelled);
 }
