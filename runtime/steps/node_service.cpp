@@ -8,6 +8,7 @@
 namespace sealift::steps {
 namespace {
 
+// Both without the proxies that systemd's DefaultEnvironment may hold, like the units of the base.
 constexpr std::string_view kMirrorUnit = R"([Unit]
 Description=Sealift image mirror
 After=network-online.target
@@ -16,6 +17,7 @@ Before=containerd.service
 
 [Service]
 Type=notify
+UnsetEnvironment=HTTP_PROXY HTTPS_PROXY ALL_PROXY NO_PROXY http_proxy https_proxy all_proxy no_proxy
 ExecStart=@PROGRAM@ node mirror --config /etc/sealift/mirror.json
 ExecReload=/bin/kill -HUP $MAINPID
 Restart=always
@@ -33,6 +35,7 @@ Before=kubelet.service
 
 [Service]
 Type=notify
+UnsetEnvironment=HTTP_PROXY HTTPS_PROXY ALL_PROXY NO_PROXY http_proxy https_proxy all_proxy no_proxy
 ExecStart=@PROGRAM@ node balancer --config /etc/sealift/balancer.json
 ExecReload=/bin/kill -HUP $MAINPID
 Restart=always

@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What holds for every systemd unit that Sealift puts onto hosts: those of the bases in this tree, and those made in code.
+#include <filesystem>
+
+#include "payload/base/text.h"
+#include "runtime/steps/node_service.h"
+#include "tests/unit/runtime/steps/bench.h"
+
+using namespace sealift;
+
+namespace {
+
+std::map<std::string, std::string> shipped_units() {
+  std::map<std::string, std::string> out;
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(SEALIFT_SOURCE_ROOT "/packer")) {
+    const std::string path = entry.path().string();
+    if (!path.contains(".service")) continue;
+    const auto text = base::read_text_file(path, 1 << 20);
+    REQUIRE(text);
+    out[entry.path().filename().string()] = *text;
+  }
+  tests::Site site;
+  const std::string program = "the program itself";
+  site.add_file("program", program);
+  site.contents.stubs.push_back({Architecture::amd64, site.contents.tree.at("program").object});
+  for (const auto* node : {&site.control_plane_node(), &site.worker_node()}) {
+    const auto files = steps::node_service_files(site.model(), *node);
+    REQUIRE(files);
+    for (const auto& file : *files) {
+      if (file.path.starts_with("/etc/systemd/system/")) out[file.path.substr(20)] = file.text;
+    }
+  }
+  return out;
+}
+
+// The values of a setting in the section [Service], in order.
+std::vector<std::string> settings(std::string_view unit, std::string_view name) {
+  std::vector<std::string> out;
+  std::string_view section;
+  for (const auto line : base::split(unit, '\n')) {
+    if (line.starts_with('[')) section = line;
+    if (section == "[Service]" && line.starts_with(std::string(name) + "=")) out.emplace_back(line.substr(name.size() + 1));
+  }
+  return out;
+}
+
+}  // namespace
+
+TEST_CASE("every unit is there to be looked at") {
+  std::vector<std::string> names;
+  for (const auto& [name, text] : shipped_units()) names.push_back(name);
+  CHECK(names == std::vector<std::string>{"containerd.service", "kubelet.service", "sealift-api.service", "sealift-mirror.service"});
+}
+
+TEST_CASE("no service takes a proxy from systemd's DefaultEnvironment") {
+  for (const auto& [name, text] : shipped_units()) {
+    INFO(name);
+    const auto unset = settings(text, "UnsetEnvironment");
+    REQUIRE(unset.size() == 1);
+    auto variables = base::split_words(unset[0]);
+    std::ranges::sort(variables);
+    CHECK(variables == std::vector<std::string_view>{"ALL_PROXY", "HTTPS_PROXY", "HTTP_PROXY", "NO_PROXY", "all_proxy", "http_proxy", "https_proxy", "no_proxy"});
+    CHECK(settings(text, "PassEnvironment").empty());
+  }
+}
+
+TEST_CASE("every service comes back after it ended, and after the host starts again") {
+  for (const auto& [name, text] : shipped_units()) {
+    INFO(name);
+    CHECK(settings(text, "Restart") == std::vector<std::string>{"always"});
+    CHECK(settings(text, "ExecStart").size() == 1);
+    CHECK(text.contains("\n[Install]\nWantedBy=multi-user.target\n"));
+  }
+}
