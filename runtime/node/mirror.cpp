@@ -62,12 +62,6 @@ class LocalPayload {
   }
   const Catalog& catalog() const { return *catalog_; }
 
-  bool complete() {
-    const std::lock_guard lock(mutex_);
-    refresh();
-    return pieces_.complete;
-  }
-
   bool has(const Digest& digest) {
     const std::lock_guard lock(mutex_);
     if (!pieces_.complete) refresh();

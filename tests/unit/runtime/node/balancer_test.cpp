@@ -1,10 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "runtime/node/balancer.h"
 
-#include <catch2/catch_test_macros.hpp>
-#include <atomic>
-#include <thread>
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
 
+#include <atomic>
+#include <catch2/catch_test_macros.hpp>
+#include <thread>
+#include <vector>
+
+#include "payload/base/fd.h"
+#include "payload/base/file.h"
 #include "payload/http/client.h"
 #include "payload/http/server.h"
 
@@ -78,4 +85,42 @@ TEST_CASE("a configuration without backends is refused") {
   CHECK_FALSE(node::parse_balancer_config(R"({"listen":"127.0.0.1:7443","backends":[]})"));
   CHECK_FALSE(node::parse_balancer_config(R"({"listen":"127.0.0.1:7443","backends":["somewhere:1"]})"));
   CHECK(node::parse_balancer_config(R"({"listen":"127.0.0.1:7443","backends":["10.7.0.11:6443","[fd00::1]:6443"]})"));
+}
+
+TEST_CASE("a client that has said everything is heard to its last byte, however slow the server is") {
+  constexpr size_t kBytes = 8'000'000;
+  base::Fd listener(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  const int small = 16384;  // so that what is said waits in the balancer
+  ::setsockopt(listener.get(), SOL_SOCKET, SO_RCVBUF, &small, sizeof small);
+  sockaddr_in own{};
+  own.sin_family = AF_INET;
+  own.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  socklen_t size = sizeof own;
+  REQUIRE(::bind(listener.get(), reinterpret_cast<const sockaddr*>(&own), sizeof own) == 0);
+  REQUIRE(::listen(listener.get(), 1) == 0);
+  REQUIRE(::getsockname(listener.get(), reinterpret_cast<sockaddr*>(&own), &size) == 0);
+  auto balancer = node::Balancer::listen({"127.0.0.1:0", {std::format("127.0.0.1:{}", ntohs(own.sin_port))}});
+  REQUIRE(balancer);
+  const Serving serving(*balancer);
+  // Reads slowly to the end, then answers how much it was.
+  std::jthread server([&] {
+    const base::Fd fd(::accept4(listener.get(), nullptr, nullptr, SOCK_CLOEXEC));
+    std::vector<char> piece(65536);
+    size_t heard = 0;
+    for (ssize_t count = 1; (count = ::recv(fd.get(), piece.data(), piece.size(), 0)) > 0;) {
+      heard += static_cast<size_t>(count);
+      base::system_clock().sleep(Duration{1});
+    }
+    const std::string answer = std::to_string(heard);
+    ::send(fd.get(), answer.data(), answer.size(), MSG_NOSIGNAL);
+  });
+  own.sin_port = htons(balancer->port());
+  const base::Fd client(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  REQUIRE(::connect(client.get(), reinterpret_cast<const sockaddr*>(&own), sizeof own) == 0);
+  REQUIRE(base::write_all(client.get(), base::as_bytes(std::string(kBytes, 'x'))));
+  REQUIRE(::shutdown(client.get(), SHUT_WR) == 0);
+  std::string answer;
+  std::vector<char> piece(64);
+  for (ssize_t count = 1; (count = ::recv(client.get(), piece.data(), piece.size(), 0)) > 0;) answer.append(piece.data(), static_cast<size_t>(count));
+  CHECK(answer == std::to_string(kBytes));
 }

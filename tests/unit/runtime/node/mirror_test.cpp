@@ -33,10 +33,10 @@ class Folder {
   std::string path_;
 };
 
-// Two images with equal paths from two registries and one layer each.
+// Two images with equal paths from two registries and one layer each; the second one's is longer than a piece.
 struct TinyPayload {
-  std::string path, other_layer = std::string(3'000'000, 'b');
-  Digest docker_manifest, quay_manifest, layer;
+  std::string path, other_layer = std::string(9'000'000, 'b');
+  Digest docker_manifest, quay_manifest, layer, other;
 
   explicit TinyPayload(const Folder& folder) : path(folder / "tiny.payload") {
     auto writer = writer::PayloadWriter::create(path, {});
@@ -59,7 +59,7 @@ struct TinyPayload {
       return std::pair(manifest.digest, blob.digest);
     };
     std::tie(docker_manifest, layer) = image("docker.io/library/hello:1.0", std::string(2'000'000, 'a'));
-    quay_manifest = image("quay.io/library/hello:1.0", other_layer).first;
+    std::tie(quay_manifest, other) = image("quay.io/library/hello:1.0", other_layer);
     REQUIRE((*writer)->finish(contents, {}, base::no_events()));
   }
 
@@ -73,6 +73,23 @@ struct TinyPayload {
     REQUIRE((*store)->finish());
   }
 };
+
+// Listens on 127.0.0.1, with an authority, a certificate and a key of its own.
+node::MirrorConfig with_certificates(const Folder& folder) {
+  const std::string pki = folder / "pki";
+  REQUIRE(node::make_authority(pki, "test", base::system_clock()));
+  const auto key = node::make_key(pki);
+  REQUIRE(key);
+  const auto certificate = node::issue_certificate(pki, *key, "node", "127.0.0.1", base::system_clock());
+  REQUIRE(certificate);
+  REQUIRE(base::write_file_atomic(pki + "/node.crt", base::as_bytes(*certificate), 0644));
+  node::MirrorConfig out;
+  out.local_address = "127.0.0.1";
+  out.ca = pki + "/ca.crt";
+  out.certificate = pki + "/node.crt";
+  out.key = pki + "/node.key";
+  return out;
+}
 
 http::Reply get(uint16_t port, const std::string& target, const std::map<std::string, std::string>& headers = {}) {
   http::Client client({"http", "127.0.0.1", port}, {});
@@ -136,20 +153,9 @@ TEST_CASE("a host without a payload streams from a registry host over mutual TLS
   const TinyPayload tiny(folder);
   tiny.store(folder / "stored.payload");
   Clock& clock = base::system_clock();
-  const std::string pki = folder / "pki";
-  REQUIRE(node::make_authority(pki, "test", clock));
-  const auto key = node::make_key(pki);
-  REQUIRE(key);
-  const auto certificate = node::issue_certificate(pki, *key, "node", "127.0.0.1", clock);
-  REQUIRE(certificate);
-  REQUIRE(base::write_file_atomic(pki + "/node.crt", base::as_bytes(*certificate), 0644));
-
-  node::MirrorConfig registry;
-  registry.local_address = registry.peer_address = "127.0.0.1";
+  node::MirrorConfig registry = with_certificates(folder);
+  registry.peer_address = "127.0.0.1";
   registry.payloads = {folder / "stored.payload"};
-  registry.ca = pki + "/ca.crt";
-  registry.certificate = pki + "/node.crt";
-  registry.key = pki + "/node.key";
   const auto source = node::Mirror::start(registry, clock);
   REQUIRE(source);
   node::MirrorConfig worker = registry;
@@ -188,31 +194,218 @@ TEST_CASE("a host without a payload streams from a registry host over mutual TLS
   CHECK_FALSE(client.get("/v2/library/hello/manifests/1.0?ns=docker.io", {}));
 }
 
+namespace {
+
+// Time passes only while somebody waits; at a chosen moment of waiting something happens.
+class WaitedClock final : public Clock {
+ public:
+  WallTime now() const override { return WallTime{waited_}; }
+  Duration monotonic() const override { return waited_; }
+  void sleep(Duration duration) override {
+    waited_ += duration;
+    if (++sleeps_ == at_ && then_) then_();
+  }
+  void at_sleep(int n, std::function<void()> then) {
+    at_ = sleeps_ + n;
+    then_ = std::move(then);
+  }
+  Duration waited() const { return waited_; }
+
+ private:
+  Duration waited_{};
+  int sleeps_ = 0, at_ = 0;
+  std::function<void()> then_;
+};
+
+// A payload on its way to a registry host, and the mirror that serves it already.
+class Arriving {
+ public:
+  explicit Arriving(const Folder& folder) : folder_(folder), tiny_(folder) {
+    auto bytes = base::read_file(tiny_.path, size_t{64} << 20);
+    REQUIRE(bytes);
+    bytes_ = std::move(*bytes);
+    file_ = std::move(*base::OpenFile::open(tiny_.path));
+    reader_ = std::move(*format::PayloadReader::open(*file_));
+    node::MirrorConfig config;
+    config.local_address = "127.0.0.1";
+    config.payloads = {folder / "arriving.payload"};
+    auto mirror = node::Mirror::start(config, clock);
+    REQUIRE(mirror);
+    mirror_ = std::move(*mirror);
+  }
+  const TinyPayload& tiny() const { return tiny_; }
+  std::vector<format::Frame> frames(const Digest& object) const {
+    const auto frames = reader_->frames_of(std::span(&object, 1));
+    REQUIRE(frames);
+    return *frames;
+  }
+  void metadata_comes() {
+    const auto store = open();
+    for (const auto& range : reader_->skeleton()) write(*store, range.offset, range.size);
+  }
+  void comes(const format::Frame& frame) { write(*open(), frame.offset, frame.stored_size); }
+  http::Response ask(std::string_view what, const Digest& digest, const std::string& method = "GET") {
+    return mirror_->answer({method, std::format("/v2/library/hello/{}/{}", what, digest.text()), {{"ns", "quay.io"}}, {}});
+  }
+  static std::string content(const http::Response& response) {
+    REQUIRE(response.stream);
+    Bytes out;
+    base::FunctionSink sink([&](ByteView data) -> Result<void> {
+      out.insert(out.end(), data.begin(), data.end());
+      return {};
+    });
+    REQUIRE(response.stream->write(0, response.stream->size, sink));
+    return std::string(base::as_text(out));
+  }
+  WaitedClock clock;
+
+ private:
+  std::unique_ptr<host::PayloadStore> open() const {
+    auto store = host::PayloadStore::open(folder_ / "arriving.payload", bytes_.size());
+    REQUIRE(store);
+    return std::move(*store);  // its end syncs what came
+  }
+  void write(host::PayloadStore& store, uint64_t offset, uint64_t size) const { REQUIRE(store.write(offset, ByteView(bytes_).subspan(offset, size))); }
+
+  const Folder& folder_;
+  TinyPayload tiny_;
+  Bytes bytes_;
+  std::unique_ptr<base::OpenFile> file_;
+  std::unique_ptr<format::PayloadReader> reader_;
+  std::unique_ptr<node::Mirror> mirror_;
+};
+
+}  // namespace
+
 TEST_CASE("what is still on its way is waited for, in the file and in the answer") {
   const Folder folder;
+  Arriving arriving(folder);
+  const auto late = arriving.ask("manifests", arriving.tiny().quay_manifest);
+  CHECK(late.status == 503);
+  CHECK(late.text.contains("the payload is still on its way"));
+  CHECK(arriving.clock.waited() >= Duration{60'000});
+  arriving.clock.at_sleep(3, [&] { arriving.metadata_comes(); });
+  const auto manifest = arriving.tiny().quay_manifest;
+  const auto known = arriving.ask("manifests", manifest);
+  CHECK(known.status == 503);  // the metadata is there, the object is not
+  CHECK(known.text.contains(manifest.text() + " is still on its way"));
+  CHECK(known.headers.at("Retry-After") == "5");
+  arriving.clock.at_sleep(5, [&] {
+    for (const auto& frame : arriving.frames(manifest)) arriving.comes(frame);
+  });
+  const Duration before = arriving.clock.waited();
+  const auto found = arriving.ask("manifests", manifest);
+  CHECK(found.status == 200);
+  CHECK(arriving.clock.waited() - before < Duration{5'000});
+  CHECK(hash::sha256(base::as_bytes(Arriving::content(found))) == manifest);
+}
+
+TEST_CASE("an object is served when all of its pieces are there, not before") {
+  const Folder folder;
+  Arriving arriving(folder);
+  arriving.metadata_comes();
+  const auto& layer = arriving.tiny().other;
+  const auto frames = arriving.frames(layer);
+  REQUIRE(frames.size() == 2);
+  for (const size_t first : {size_t{0}, size_t{1}}) {
+    const Folder own;
+    Arriving half(own);
+    half.metadata_comes();
+    half.comes(frames[first]);
+    CHECK(half.ask("blobs", layer).status == 503);
+    // its size is known: nobody waits for it
+    const Duration before = half.clock.waited();
+    const auto head = half.ask("blobs", layer, "HEAD");
+    CHECK(head.status == 200);
+    CHECK(head.stream->size == arriving.tiny().other_layer.size());
+    CHECK(half.clock.waited() == before);
+    half.comes(frames[1 - first]);
+    const auto whole = half.ask("blobs", layer);
+    CHECK(whole.status == 200);
+    CHECK(Arriving::content(whole) == arriving.tiny().other_layer);
+    CHECK(half.clock.waited() == before);
+  }
+}
+
+TEST_CASE("a registry host that dies in the middle of a blob is followed by the next, from there on") {
+  const Folder folder;
   const TinyPayload tiny(folder);
-  const auto bytes = base::read_file(tiny.path, size_t{64} << 20);
-  REQUIRE(bytes);
+  tiny.store(folder / "stored.payload");
+  Clock& clock = base::system_clock();
+  const auto good_config = with_certificates(folder);
+  auto registry = good_config;
+  registry.peer_address = "127.0.0.1";
+  registry.payloads = {folder / "stored.payload"};
+  const auto good = node::Mirror::start(registry, clock);
+  REQUIRE(good);
+  // The first one knows the blob, and its power goes after a part of it.
+  const std::string blob(2'000'000, 'a');
+  std::atomic<int> asked = 0;
+  http::ServerOptions options;
+  options.tls = http::TlsIdentity{*base::read_text_file(registry.ca, 65536), *base::read_text_file(registry.certificate, 65536), Secret(*base::read_text_file(registry.key, 65536))};
+  const auto dying = http::Server::start(options, [&](const http::Request& request) {
+    if (!request.is_head()) ++asked;
+    http::Response out{200, {}, "application/octet-stream", {}, {}};
+    out.stream = http::Response::Stream{blob.size(), [&](uint64_t offset, uint64_t, base::Sink& sink) -> Result<void> {
+                                          SEALIFT_TRY(sink.write(base::as_bytes(blob).subspan(offset, 700'000)));
+                                          return fail(ErrorCode::io, "the power goes");
+                                        }};
+    return out;
+  });
+  REQUIRE(dying);
+  auto worker = good_config;
+  worker.registry_hosts = {std::format("127.0.0.1:{}", (*dying)->port()), std::format("127.0.0.1:{}", (*good)->peer_port())};
+  const auto mirror = node::Mirror::start(worker, clock);
+  REQUIRE(mirror);
+  const std::string target = "/v2/library/hello/blobs/" + tiny.layer.text() + "?ns=docker.io";
+  const auto whole = get((*mirror)->local_port(), target);
+  CHECK(whole.text.size() == blob.size());
+  CHECK(hash::sha256(base::as_bytes(whole.text)) == tiny.layer);
+  CHECK(asked == 1);
+}
+
+TEST_CASE("Docker Hub's other names are docker.io") {
+  const Folder folder;
+  const TinyPayload tiny(folder);
   const auto file = base::OpenFile::open(tiny.path);
   const auto reader = format::PayloadReader::open(**file);
   REQUIRE(reader);
-  auto store = host::PayloadStore::open(folder / "arriving.payload", bytes->size());
-  REQUIRE(store);
-  const auto write = [&](uint64_t offset, uint64_t size) { REQUIRE((*store)->write(offset, ByteView(*bytes).subspan(offset, size))); };
-  for (const auto& range : (*reader)->skeleton()) write(range.offset, range.size);
-  const auto frames = (*reader)->frames_of(std::span(&tiny.docker_manifest, 1));
-  REQUIRE(frames);
-  for (const auto& frame : *frames) write(frame.offset, frame.stored_size);
-  store->reset();  // syncs what came
-  const auto pieces = host::read_stored_pieces(folder / "arriving.payload");
-  REQUIRE(pieces);
-  CHECK_FALSE(pieces->complete);
-  CHECK(pieces->covers(frames->front().offset, frames->front().stored_size));
+  const node::Catalog catalog((*reader)->contents());
+  for (const auto* registry : {"docker.io", "index.docker.io", "registry-1.docker.io"}) {
+    INFO(registry);
+    const auto question = node::parse_question("/v2/library/hello/manifests/1.0", registry);
+    REQUIRE(question);
+    const auto found = catalog.find(*question);
+    REQUIRE(found);
+    CHECK(found->digest == tiny.docker_manifest);
+  }
+  CHECK(catalog.find(*node::parse_question("/v2/library/hello/manifests/1.0", "quay.io"))->digest == tiny.quay_manifest);
+  CHECK_FALSE(catalog.find(*node::parse_question("/v2/library/hello/manifests/1.0", "mirror.docker.io")));
+  // a manifest is no blob, and a blob no manifest
+  CHECK_FALSE(catalog.find(*node::parse_question("/v2/library/hello/blobs/" + tiny.docker_manifest.text(), "docker.io")));
+  CHECK_FALSE(catalog.find(*node::parse_question("/v2/library/hello/manifests/" + tiny.layer.text(), "docker.io")));
+}
 
-  node::MirrorConfig config;
-  config.local_address = "127.0.0.1";
-  config.payloads = {folder / "arriving.payload"};
-  const auto mirror = node::Mirror::start(config, base::system_clock());
-  REQUIRE(mirror);
-  CHECK(get((*mirror)->local_port(), "/v2/library/hello/manifests/1.0?ns=docker.io").status == 200);
+TEST_CASE("the mirror's configuration is read, every field of it") {
+  const auto config = node::parse_mirror_config(R"({"localListen":"127.0.0.1:5000","peerListen":"[fd00::11]:5001","payloads":["/a","/b"],"registryHosts":["10.7.0.11:5000"],
+    "ca":"/pki/ca.crt","certificate":"/pki/node.crt","key":"/pki/node.key","artifact":"shop 3.4"})");
+  REQUIRE(config);
+  CHECK(config->local_address == "127.0.0.1");
+  CHECK(config->local_port == 5000);
+  CHECK(config->peer_address == "fd00::11");
+  CHECK(config->peer_port == 5001);
+  CHECK(config->payloads == std::vector<std::string>{"/a", "/b"});
+  CHECK(config->registry_hosts == std::vector<std::string>{"10.7.0.11:5000"});
+  CHECK(config->ca == "/pki/ca.crt");
+  CHECK(config->certificate == "/pki/node.crt");
+  CHECK(config->key == "/pki/node.key");
+  CHECK(config->artifact == "shop 3.4");
+  const auto least = node::parse_mirror_config(R"({"localListen":"127.0.0.1:5000","peerListen":""})");
+  REQUIRE(least);
+  CHECK(least->peer_address.empty());
+  CHECK(least->payloads.empty());
+  for (const auto* bad : {"", "[]", "{}", R"({"localListen":"nowhere:port"})", R"({"localListen":"127.0.0.1:5000","peerListen":"10.7.0.11:99999"})", R"({"localListen":5000})"}) {
+    INFO(bad);
+    CHECK_FALSE(node::parse_mirror_config(bad));
+  }
 }
