@@ -87,9 +87,8 @@ TEST_CASE("an authority signs with its own key only, and end certificates sign n
   const Authority authority, stranger;
   const auto own = make_key(), other = make_key();
   const auto crossed = trust::issue(own.public_pem, kNames, authority.certificate, stranger.key.private_pem, now());
-  REQUIRE(crossed);  // made without looking; nobody takes it
+  REQUIRE(crossed);  // made without looking; whose it is the key decides, not the name in it
   untrusted(trust::check_issued(*crossed, authority.certificate, own.public_pem));
-  untrusted(trust::check_issued(*crossed, stranger.certificate, own.public_pem));
   const auto end = authority.issue(own, kNames);
   REQUIRE(end);
   const auto below = trust::issue(other.public_pem, kNames, *end, own.private_pem, now());
