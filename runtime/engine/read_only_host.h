@@ -55,6 +55,9 @@ class ReadOnlyHost final : public host::Host {
   Result<void> set_sysctl(const std::string& key, const std::string&, const host::Reason& reason) override {
     return refuse("set sysctl", key, reason);
   }
+  Result<std::optional<std::string>> begin(const host::Reason& reason) override {
+    return std::unexpected(refuse("begin", "a step", reason).error());
+  }
   Result<void> record(const host::Reason& reason) override { return refuse("record", "ledger", reason); }
   Result<void> store_write(const std::string& path, uint64_t, uint64_t, const Digest&, ByteView, const host::Reason& reason) override {
     return refuse("store", path, reason);

@@ -126,7 +126,10 @@ Result<StepStatus> Run::attempt(const PlannedStep& planned, host::Host& host, co
     journal_.begin(planned.host, id, planned.step->inputs());
     emit(events_, clock_, EventKind::step_started, Level::info, planned.host, id, planned.step->describe());
   }
-  StepContext context{host, planned.host, events_, clock_, cancel, id, hosts_aside()};
+  // At every attempt: the connection of the one before may have broken ahead of it.
+  for (const auto& other : planned.ends) SEALIFT_TRY(host.begin({other, {}}));
+  SEALIFT_ASSIGN(auto before, host.begin({id, planned.step->inputs().hex()}));
+  StepContext context{host, planned.host, events_, clock_, cancel, id, hosts_aside(), std::move(before)};
   SEALIFT_TRY(planned.step->apply(context));
   return StepStatus::done;
 }

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -39,6 +40,9 @@ struct StepContext {
   void progress(uint64_t done, uint64_t total) const;
   StepId step;
   std::vector<std::string> aside;  // hosts that this run has left out so far
+  // For apply(): the inputs of the step's last success here, if nothing was begun since. The runner has ended that
+  // record already: whatever comes of this attempt, it can't be taken for the earlier success.
+  std::optional<std::string> succeeded_with = {};
 };
 
 // What may be asked of a step without changing anything: all that a dry run can reach.
@@ -80,6 +84,9 @@ struct PlannedStep {
   bool changes_cluster = false;
   std::vector<size_t> after_any;    // indexes of steps that must have ended before, however they ended
   Lane lane = Lane::main;
+  // Steps of this host whose recorded success ends as soon as this one begins: units read what it writes, and may have been
+  // started with it by the time somebody looks again.
+  std::vector<StepId> ends = {};
 };
 
 // A step of a host that was set aside counts as "not done" for steps that need it (`after`); steps of other hosts

@@ -145,6 +145,7 @@ class Call {
     }
     if (call == "loadModule") return nothing(host_.load_module(text("name"), reason_));
     if (call == "setSysctl") return nothing(host_.set_sysctl(text("key"), text("value"), reason_));
+    if (call == "begin") return optional_text(host_.begin(reason_));
     if (call == "record") return nothing(host_.record(reason_));
     if (call == "storeWrite") return store_write();
     if (call == "storeFinish") return nothing(host_.store_finish(text("path"), reason_));

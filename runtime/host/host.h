@@ -120,7 +120,7 @@ class Host {
   virtual Result<FeatureResult> ask_name_server(const std::string& server, const std::string& name) = 0;
   // A program that only looks (kubectl get …). Runs while dry runs do too.
   virtual Result<base::ExitStatus> query(const base::Command& command, const base::CommandIo& io, const CancelToken& cancel) = 0;
-  // The digest of inputs that the ledger has for a step, if it was completed (see record).
+  // The digest of inputs that the ledger has for a step, if it was completed (see record) and not begun again since.
   virtual Result<std::optional<std::string>> recorded(const std::string& step) = 0;
   virtual Result<std::vector<LedgerEntry>> ledger() = 0;
 
@@ -138,6 +138,9 @@ class Host {
   virtual Result<void> unit_action(const std::string& name, UnitAction action, const Reason& reason) = 0;
   virtual Result<void> load_module(const std::string& name, const Reason& reason) = 0;
   virtual Result<void> set_sysctl(const std::string& key, const std::string& value, const Reason& reason) = 0;
+  // Before a step changes anything: what the ledger says of an earlier success no longer counts, durably, until the next
+  // record(). Gives the digest that was recorded; where there was none nothing is written.
+  virtual Result<std::optional<std::string>> begin(const Reason& reason) = 0;
   // Marks a step as completed with these inputs (what check() compares where the host can't show them).
   virtual Result<void> record(const Reason& reason) = 0;
 

@@ -14,7 +14,7 @@
 namespace sealift::host {
 namespace {
 
-constexpr uint64_t kFormat = 1;
+constexpr uint64_t kFormat = 2;
 constexpr size_t kMaxBytes = size_t{256} << 20;
 
 }  // namespace
@@ -36,18 +36,21 @@ Result<void> Ledger::load() {
     const auto value = json::parse(line);
     if (!value) continue;  // torn by a power cut
     if (const auto* format = value->find("format")) {
-      if (format->unsigned_integer().value_or(0) > kFormat) {
-        return fail(ErrorCode::unsupported_version, "the ledger {} was written by a newer Sealift (format {}); use that version", folder_,
-                    format->unsigned_integer().value_or(0));
-      }
+      format_ = std::max(format_, format->unsigned_integer().value_or(0));
+      if (format_ > kFormat) return fail(ErrorCode::unsupported_version, "the ledger {} was written by a newer Sealift (format {}); use that version", folder_, format_);
       continue;
     }
     auto entry = ledger_entry_from(*value);
     next_ = std::max(next_, entry.sequence + 1);
-    if (entry.kind == "completed") completed_[entry.step] = entry.inputs;
-    entries_.push_back(std::move(entry));
+    take(std::move(entry));
   }
   return {};
+}
+
+void Ledger::take(LedgerEntry entry) {
+  if (entry.kind == "completed") completed_[entry.step] = entry.inputs;
+  if (entry.kind == "begun") completed_.erase(entry.step);
+  entries_.push_back(std::move(entry));
 }
 
 Result<void> Ledger::begin_writing() {
@@ -57,11 +60,10 @@ Result<void> Ledger::begin_writing() {
   SEALIFT_ASSIGN(fd_, base::open_file(folder_ + "/ledger.jsonl", O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW, 0600));
   struct stat status{};
   if (::fstat(fd_.get(), &status) != 0) return fail_errno(errno, "stat " + folder_ + "/ledger.jsonl");
-  if (status.st_size == 0) {
-    SEALIFT_TRY(base::write_all(fd_.get(), base::as_bytes(std::format("{{\"format\":{}}}\n", kFormat))));
-    return base::sync_directory(folder_);
-  }
-  return ends_torn_ ? base::write_all(fd_.get(), base::as_bytes("\n")) : Result<void>{};
+  if (ends_torn_) SEALIFT_TRY(base::write_all(fd_.get(), base::as_bytes("\n")));
+  if (format_ < kFormat) SEALIFT_TRY(base::write_all(fd_.get(), base::as_bytes(std::format("{{\"format\":{}}}\n", kFormat))));
+  format_ = kFormat;
+  return status.st_size == 0 ? base::sync_directory(folder_) : Result<void>{};
 }
 
 Result<void> Ledger::add(const Reason& reason, std::string kind, std::string target, std::string before) {
@@ -70,8 +72,7 @@ Result<void> Ledger::add(const Reason& reason, std::string kind, std::string tar
   LedgerEntry entry{next_++, base::to_iso8601(clock_.now()), reason.step, reason.inputs, std::move(kind), std::move(target), std::move(before)};
   SEALIFT_TRY(base::write_all(fd_.get(), base::as_bytes(json::to_canonical(to_json(entry)) + "\n")));
   if (::fdatasync(fd_.get()) != 0) return fail_errno(errno, "sync the ledger");
-  if (entry.kind == "completed") completed_[entry.step] = entry.inputs;
-  entries_.push_back(std::move(entry));
+  take(std::move(entry));
   return {};
 }
 

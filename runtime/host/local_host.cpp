@@ -324,6 +324,12 @@ Result<void> LocalHost::set_sysctl(const std::string& key, const std::string& va
   return {};
 }
 
+Result<std::optional<std::string>> LocalHost::begin(const Reason& reason) {
+  auto before = ledger_->completed(reason.step);
+  if (before) SEALIFT_TRY(ledger_->add(reason, "begun", "", ""));
+  return before;
+}
+
 Result<void> LocalHost::record(const Reason& reason) { return ledger_->add(reason, "completed", "", ""); }
 
 Result<Host::StoreState> LocalHost::store_state(const std::string& path) {

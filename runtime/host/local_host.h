@@ -42,6 +42,7 @@ class LocalHost final : public Host {
   Result<void> unit_action(const std::string& name, UnitAction action, const Reason& reason) override;
   Result<void> load_module(const std::string& name, const Reason& reason) override;
   Result<void> set_sysctl(const std::string& key, const std::string& value, const Reason& reason) override;
+  Result<std::optional<std::string>> begin(const Reason& reason) override;
   Result<void> record(const Reason& reason) override;
   Result<StoreState> store_state(const std::string& path) override;
   Result<void> store_write(const std::string& path, uint64_t total, uint64_t offset, const Digest& expected, ByteView data, const Reason& reason) override;

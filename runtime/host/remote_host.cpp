@@ -197,6 +197,12 @@ class ConnectedHost final : public RemoteHost {
     return tell(std::move(request));
   }
 
+  Result<std::optional<std::string>> begin(const Reason& reason) override {
+    SEALIFT_ASSIGN(const auto answer, ask(request_for("begin", reason)));
+    const auto* value = answer.find("value");
+    return value == nullptr || value->string() == nullptr ? std::optional<std::string>{} : std::optional(*value->string());
+  }
+
   Result<void> record(const Reason& reason) override { return tell(request_for("record", reason)); }
 
   Result<StoreState> store_state(const std::string& path) override {

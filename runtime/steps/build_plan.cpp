@@ -62,6 +62,8 @@ class PlanBuilder {
     const Digest files_digest = FilesStep("", "", files).inputs();
     const Index programs = add(node, std::make_shared<FilesStep>("files.base", description, std::move(files)), {}, Lane::bytes);
     const Index service_files = add(node, std::make_shared<FilesStep>("files.node", "install the node service", std::move(service)), {});
+    plan_.steps[programs].ends = {"units.base"};
+    plan_.steps[service_files].ends = {"units.node"};
     const Index kernel = add(node, std::make_shared<KernelStep>(model_.base.modules, model_.base.sysctls), {});
     auto own_files = site_files(model_, node);
     const Digest own_digest = FilesStep("", "", own_files).inputs();
@@ -69,6 +71,7 @@ class PlanBuilder {
     if (!own_files.empty()) {
       const auto text = std::format("put {} files of the site", own_files.size());
       before_runtime.push_back(add(node, std::make_shared<FilesStep>("files.site", text, std::move(own_files)), {}));
+      plan_.steps[before_runtime.back()].ends = {"units.base"};
     }
     std::vector<Index> before_certificate{service_files};
     if (node.is_control_plane()) {
@@ -76,6 +79,7 @@ class PlanBuilder {
     }
     before_certificate.push_back(authority_);
     const Index certificate = add(node, std::make_shared<CertificateStep>(model_, node, peers_), before_certificate);
+    plan_.steps[certificate].ends = {"units.node"};
     const std::vector<WantedUnit> service_units{{"sealift-api.service"}, {"sealift-mirror.service"}};
     const Index services = add(node, std::make_shared<UnitsStep>("units.node", "start the API balancer and the image mirror", service_units, service_digest), {certificate});
     std::vector<WantedUnit> units;

@@ -27,7 +27,7 @@ Result<engine::StepState> UnitsStep::check(engine::StepContext& context) {
 
 Result<void> UnitsStep::apply(engine::StepContext& context) {
   SEALIFT_TRY(context.host.unit_action("", Action::reload_daemon, reason()));
-  SEALIFT_ASSIGN(const bool same, recorded(context));
+  const bool same = context.succeeded_with == inputs().hex();
   for (const auto& unit : units_) {
     SEALIFT_TRY(context.cancel.check());
     SEALIFT_ASSIGN(const auto state, context.host.unit(unit.name));

@@ -298,6 +298,61 @@ TEMPLATE_TEST_CASE("the ledger", "", Local, Remote) {
   }
 }
 
+TEMPLATE_TEST_CASE("the ledger: what was begun anew is not completed until it is recorded again", "", Local, Remote) {
+  const tests::TemporaryFolder root;
+  const std::string path = root / "var/lib/sealift/ledger/ledger.jsonl";
+  {
+    const TestType made(root.path());
+    host::Host& host = *made.host;
+    CHECK_FALSE(*host.begin(kReason));  // nothing to end, nothing is written
+    CHECK_FALSE(std::filesystem::exists(path));
+    REQUIRE(host.record(kReason));
+    REQUIRE(host.record({"step.two", "bb"}));
+    CHECK(*host.begin({"step.one", "cc"}) == "aa");
+    CHECK_FALSE(*host.recorded("step.one"));
+    CHECK(*host.recorded("step.two") == "bb");
+    CHECK_FALSE(*host.begin({"step.one", "cc"}));
+    const auto entries = host.ledger();
+    REQUIRE(entries);
+    REQUIRE(entries->size() == 3);
+    CHECK(entries->back().kind == "begun");
+    CHECK(entries->back().inputs == "cc");
+  }
+  {
+    const TestType again(root.path());  // on the disk, not in a connection's memory
+    CHECK_FALSE(*again.host->recorded("step.one"));
+    CHECK(*again.host->recorded("step.two") == "bb");
+    REQUIRE(again.host->record({"step.one", "cc"}));
+    CHECK(*again.host->recorded("step.one") == "cc");
+  }
+  const TestType last(root.path());
+  CHECK(*last.host->recorded("step.one") == "cc");
+}
+
+TEST_CASE("a ledger of format 1 is read, and says that it is of format 2 before anything newer stands in it") {
+  const tests::TemporaryFolder root;
+  const std::string path = root / "var/lib/sealift/ledger/ledger.jsonl";
+  const std::string old =
+      "{\"format\":1}\n"
+      "{\"inputs\":\"1\",\"kind\":\"completed\",\"sequence\":1,\"step\":\"a\",\"time\":\"2025-01-01T00:00:00Z\"}\n";
+  std::filesystem::create_directories(root / "var/lib/sealift/ledger");
+  std::ofstream(path) << old;
+  {
+    const Local made(root.path());
+    CHECK(*made.host->recorded("a") == "1");
+    CHECK(base::read_text_file(path, 1 << 20) == old);  // looking changes nothing
+    CHECK(*made.host->begin({"a", "2"}) == "1");
+    REQUIRE(made.host->record({"b", "3"}));
+  }
+  const auto text = base::read_text_file(path, 1 << 20);
+  REQUIRE(text);
+  CHECK(text->starts_with(old + "{\"format\":2}\n{"));
+  CHECK(text->find("format", old.size() + 12) == std::string::npos);  // once
+  const Local again(root.path());
+  CHECK_FALSE(*again.host->recorded("a"));
+  CHECK(*again.host->recorded("b") == "3");
+}
+
 TEST_CASE("a torn last line of the ledger is tolerated, a newer format is refused") {
   const tests::TemporaryFolder root;
   const std::string path = root / "var/lib/sealift/ledger/ledger.jsonl";
@@ -324,7 +379,7 @@ TEST_CASE("a torn last line of the ledger is tolerated, a newer format is refuse
     }
   }
   SECTION("newer") {
-    std::ofstream(path, std::ios::trunc) << "{\"format\":2}\n";
+    std::ofstream(path, std::ios::trunc) << "{\"format\":3}\n";
     const auto opened = host::LocalHost::open(root.path(), base::system_clock());
     REQUIRE_FALSE(opened);
     CHECK(opened.error().code == ErrorCode::unsupported_version);

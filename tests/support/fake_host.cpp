@@ -66,10 +66,34 @@ void FakeMachine::power_cut() {
   temporary_sysctls_.clear();
   temporary_modules_.clear();
   std::erase_if(world.files, [](const auto& entry) { return entry.first.starts_with("/run/"); });
+  ++boots_;
   for (auto& [name, unit] : world.units) {
-    unit.active = unit.enabled;
     unit.failed = false;
+    unit.active = false;
+    unit.runs_with.clear();
+    if (unit.enabled) start_unit(unit, name);
   }
+}
+
+void FakeMachine::start_unit(Unit& unit, const std::string& name) {
+  unit.active = true;
+  unit.failed = false;
+  unit.runs_with.clear();
+  const auto reads = unit_reads.find(name);
+  if (reads == unit_reads.end()) return;
+  for (const auto& path : reads->second) {
+    if (const auto file = world.files.find(path); file != world.files.end()) unit.runs_with[path] = file->second.content;
+  }
+}
+
+Result<void> FakeMachine::inside(const std::string& stage) {
+  std::lock_guard guard(mutex_);
+  return before_change ? before_change("inside", stage) : Result<void>{};
+}
+
+uint64_t FakeMachine::boots() const {
+  std::lock_guard guard(mutex_);
+  return boots_;
 }
 
 uint64_t FakeMachine::calls() const {
@@ -120,6 +144,7 @@ Result<T> FakeHost::look(const std::function<Result<T>()>& body) {
 template <class T>
 Result<T> FakeHost::change(const std::string& call, const std::string& target, const host::Reason& reason,
                            const std::function<Result<T>()>& body) {
+  if (machine_.arriving) machine_.arriving(call, target);
   std::lock_guard guard(machine_.mutex_);
   bool break_after = false;
   SEALIFT_TRY(arrive(break_after));
@@ -168,7 +193,7 @@ Result<std::optional<host::FileStatus>> FakeHost::stat(const std::string& path) 
   using Out = std::optional<host::FileStatus>;
   return look<Out>([&]() -> Result<Out> {
     SEALIFT_TRY(can_look_at(path));
-    for (const auto& [unit, status] : machine_.jobs_) {  // results that nobody has taken yet
+    for (const auto& [unit, job] : machine_.jobs_) {  // results that nobody has taken yet
       if (path == "/run/sealift/jobs/" + unit + "/result.json") return Out{host::FileStatus{}};
     }
     auto found = machine_.world.files.find(path);
@@ -346,16 +371,17 @@ Result<base::ExitStatus> FakeHost::run(const base::Command& command, const base:
 
 Result<base::ExitStatus> FakeHost::run_job(const std::string& unit_name, const base::Command& command, const host::Reason& reason,
                                            const CancelToken& cancel) {
-  std::lock_guard guard(machine_.mutex_);
+  const std::string wish = command.text() + " for " + reason.inputs;
   auto out = change<base::ExitStatus>("job", unit_name + ": " + command.text(), reason, [&]() -> Result<base::ExitStatus> {
     SEALIFT_TRY(cancel.check());
-    if (auto ended = machine_.jobs_.find(unit_name); ended != machine_.jobs_.end()) return ended->second;
+    if (auto ended = machine_.jobs_.find(unit_name); ended != machine_.jobs_.end() && ended->second.wish == wish) return ended->second.status;
     auto program = machine_.programs.find(last_part(command.argv.front()));
     if (program == machine_.programs.end()) return fail(ErrorCode::not_found, "{}: no such program", command.argv.front());
     SEALIFT_ASSIGN(base::ExitStatus status, program->second(machine_, command, base::CommandIo{}));
-    machine_.jobs_[unit_name] = status;  // stays there if the connection breaks now
+    machine_.jobs_[unit_name] = {wish, status};  // stays there if the connection breaks now
     return status;
   });
+  std::lock_guard guard(machine_.mutex_);
   if (out) machine_.jobs_.erase(unit_name);
   return out;
 }
@@ -369,11 +395,13 @@ Result<void> FakeHost::unit_action(const std::string& name, UnitAction action, c
       case UnitAction::enable: unit.enabled = true; break;
       case UnitAction::disable: unit.enabled = false; break;
       case UnitAction::start:
-      case UnitAction::restart:
-        unit.active = true;
-        unit.failed = false;
+        if (!unit.active) machine_.start_unit(unit, name);
         break;
-      case UnitAction::stop: unit.active = false; break;
+      case UnitAction::restart: machine_.start_unit(unit, name); break;
+      case UnitAction::stop:
+        unit.active = false;
+        unit.runs_with.clear();
+        break;
       case UnitAction::reload_daemon: break;
     }
     return {};
@@ -392,6 +420,21 @@ Result<void> FakeHost::set_sysctl(const std::string& key, const std::string& val
     machine_.world.sysctls[key] = value;
     machine_.temporary_sysctls_.insert(key);
     return {};
+  });
+}
+
+Result<std::optional<std::string>> FakeHost::begin(const host::Reason& reason) {
+  using Out = std::optional<std::string>;
+  const auto before = [&] {
+    const std::lock_guard guard(machine_.mutex_);
+    const auto found = machine_.world.recorded.find(reason.step);
+    return found == machine_.world.recorded.end() ? Out{} : Out{found->second};
+  };
+  if (!before()) return look<Out>([]() -> Result<Out> { return Out{}; });
+  return change<Out>("begin", reason.step, reason, [&]() -> Result<Out> {
+    Out was = before();
+    machine_.world.recorded.erase(reason.step);
+    return was;
   });
 }
 

@@ -30,6 +30,7 @@ class FakeMachine {
   };
   struct Unit {
     bool enabled = false, active = false, failed = false;
+    std::map<std::string, Bytes> runs_with;  // what it read when it was started (see unit_reads)
     bool operator==(const Unit&) const = default;
   };
   struct Store {
@@ -62,6 +63,10 @@ class FakeMachine {
   std::vector<host::LedgerEntry> ledger;
   // By the last part of argv[0]; a program that is not here is not_found.
   std::map<std::string, Program> programs;
+  // Files that a unit reads when it starts.
+  std::map<std::string, std::vector<std::string>> unit_reads;
+  // Called for every changing call before anything is locked: a test may hold it here.
+  std::function<void(const std::string& call, const std::string& target)> arriving;
   // Sees every changing call before it happens; an error stops it.
   std::function<Result<void>(const std::string& call, const std::string& target)> before_change;
 
@@ -78,6 +83,10 @@ class FakeMachine {
   // /run, jobs, modules and sysctls are gone; enabled units run again, others do not. Connections break.
   void power_cut();
   uint64_t calls() const;
+  uint64_t boots() const;
+  // For played programs that do several things: an error is where they were killed (before_change sees "inside" `stage`).
+  Result<void> inside(const std::string& stage);
+  void start_unit(Unit& unit, const std::string& name);
 
   const std::string& name() const { return name_; }
   std::recursive_mutex& lock() { return mutex_; }
@@ -91,7 +100,12 @@ class FakeMachine {
   std::optional<uint64_t> break_at_;
   When break_when_ = When::before;
   bool reachable_ = true;
-  std::map<std::string, base::ExitStatus> jobs_;  // ended, not yet collected
+  uint64_t boots_ = 0;
+  struct EndedJob {
+    std::string wish;  // what was asked for
+    base::ExitStatus status;
+  };
+  std::map<std::string, EndedJob> jobs_;  // ended, not yet collected
   std::set<std::string> temporary_modules_, temporary_sysctls_;
 };
 
@@ -126,6 +140,7 @@ class FakeHost final : public host::Host {
   Result<void> unit_action(const std::string& name, UnitAction action, const host::Reason& reason) override;
   Result<void> load_module(const std::string& name, const host::Reason& reason) override;
   Result<void> set_sysctl(const std::string& key, const std::string& value, const host::Reason& reason) override;
+  Result<std::optional<std::string>> begin(const host::Reason& reason) override;
   Result<void> record(const host::Reason& reason) override;
   Result<StoreState> store_state(const std::string& path) override;
   Result<void> store_write(const std::string& path, uint64_t total, uint64_t offset, const Digest& expected, ByteView data, const host::Reason& reason) override;

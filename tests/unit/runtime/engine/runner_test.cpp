@@ -40,6 +40,29 @@ class WriteStep final : public Step {
   Body body_;
 };
 
+// Nothing on the host shows what it did: only the record does.
+class RecordedStep final : public Step {
+ public:
+  RecordedStep(std::string wish, Body body = {}) : wish_(std::move(wish)), body_(std::move(body)) {}
+  StepId id() const override { return "app"; }
+  std::string describe() const override { return "install " + wish_; }
+  Digest inputs() const override { return hash::sha256(base::as_bytes(wish_)); }
+  Result<StepState> check(StepContext& context) override {
+    SEALIFT_ASSIGN(auto recorded, context.host.recorded(id()));
+    return recorded == inputs().hex() ? StepState::done : StepState::needed;
+  }
+  Result<void> apply(StepContext& context) override {
+    succeeded_with = context.succeeded_with;
+    if (body_) SEALIFT_TRY(body_(context));
+    return context.host.record({id(), inputs().hex()});
+  }
+  std::optional<std::string> succeeded_with;
+
+ private:
+  std::string wish_;
+  Body body_;
+};
+
 struct World {
   std::map<std::string, FakeMachine> machines;
   tests::FakeClock clock;
@@ -99,18 +122,76 @@ TEST_CASE("a second run changes nothing") {
   CHECK(w.events.count(EventKind::step_skipped) == 3);
 }
 
+TEST_CASE("what was begun and not ended is not done, whatever was recorded before") {
+  World w;
+  w.add("a", "replaced below");
+  const auto run_with = [&](std::shared_ptr<RecordedStep> step) {
+    w.plan.steps[0].step = std::move(step);
+    return w.run();
+  };
+  const auto right = [] { return std::make_shared<RecordedStep>("right"); };
+  CHECK(run_with(right()).changed == 1);
+  CHECK(run_with(right()).changed == 0);
+  FakeMachine& machine = w.machine("a");
+  SECTION("it failed") {
+    const auto wrong = std::make_shared<RecordedStep>("wrong", [](StepContext&) -> Result<void> { return fail(ErrorCode::unhealthy, "crash loop"); });
+    CHECK(run_with(wrong).error());
+    CHECK(wrong->succeeded_with == right()->inputs().hex());
+  }
+  SECTION("it was stopped") {
+    CHECK(run_with(std::make_shared<RecordedStep>("wrong", [](StepContext&) -> Result<void> { return fail(ErrorCode::cancelled, "stopped"); })).error());
+  }
+  SECTION("the host was lost in the middle of it, for the whole run") {
+    CHECK(run_with(std::make_shared<RecordedStep>("wrong", [&](StepContext&) -> Result<void> {
+            machine.set_reachable(false);
+            return fail(ErrorCode::unreachable, "power");
+          })).error());
+    machine.set_reachable(true);
+  }
+  SECTION("the connection broke before the host could note the beginning: applied only once it has") {
+    machine.break_at_call(2, FakeMachine::When::before);  // 1 = the check
+    const auto wrong = std::make_shared<RecordedStep>("wrong", [&](StepContext&) -> Result<void> {
+      CHECK_FALSE(machine.world.recorded.contains("app"));
+      return fail(ErrorCode::unhealthy, "crash loop");
+    });
+    CHECK(run_with(wrong).error());
+  }
+  CHECK_FALSE(machine.world.recorded.contains("app"));
+  w.options = {};
+  const auto again = right();
+  const RunSummary healed = run_with(again);
+  CHECK(healed.complete());
+  CHECK(healed.changed == 1);
+  CHECK_FALSE(again->succeeded_with);
+  // What has nothing to do notes nothing either.
+  const uint64_t calls = machine.calls();
+  const size_t changes = machine.changes.size();
+  CHECK(run_with(right()).changed == 0);
+  CHECK(machine.calls() == calls + 1);
+  CHECK(machine.changes.size() == changes);
+}
+
+TEST_CASE("what depends on a step is not done any more as soon as that step begins") {
+  World w;
+  w.add("a", "files", OnFailure::set_aside, [](StepContext&) -> Result<void> { return fail(ErrorCode::no_space, "in the middle"); });
+  w.plan.steps[0].ends = {"units"};
+  w.machine("a").world.recorded = {{"units", "1"}, {"other", "2"}};
+  CHECK(w.run().error());
+  CHECK(w.machine("a").world.recorded == std::map<std::string, std::string>{{"other", "2"}});
+}
+
 TEST_CASE("a lost connection is made again and the step is looked at anew") {
   World w;
   auto step = w.add("a", "one");
   SECTION("before the change: applied again") {
-    w.machine("a").break_at_call(2, FakeMachine::When::before);
+    w.machine("a").break_at_call(3, FakeMachine::When::before);  // after the look and the beginning
     RunSummary out = w.run();
     CHECK(out.complete());
     CHECK(out.changed == 1);
     CHECK(step->applied == 2);
   }
   SECTION("after the change: found done, not applied twice") {
-    w.machine("a").break_at_call(2, FakeMachine::When::after);
+    w.machine("a").break_at_call(3, FakeMachine::When::after);
     RunSummary out = w.run();
     CHECK(out.complete());
     CHECK(out.changed == 1);

@@ -46,8 +46,10 @@ struct Bench {
     CHECK(machine.changes.size() == before);
     return *state;
   }
+  // As the runner does it.
   Result<void> apply(engine::Step& step, const CancelToken& cancel = {}) {
     auto at = context(step, cancel);
+    SEALIFT_ASSIGN(at.succeeded_with, host->begin({step.id(), step.inputs().hex()}));
     return step.apply(at);
   }
   // Applies a step that is needed; afterwards it is not.
