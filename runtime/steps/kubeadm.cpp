@@ -9,8 +9,8 @@
 namespace sealift::steps {
 namespace {
 
-constexpr std::string_view kInitConfiguration = "/etc/sealift/kubeadm-init.yaml";
 constexpr std::string_view kJoinConfiguration = "/run/sealift/kubeadm-join.yaml";
+constexpr std::string_view kClusterData = "/var/lib/etcd/member";
 constexpr Duration kInitTimeout{900'000};
 constexpr Duration kJoinTimeout{600'000};
 
@@ -18,12 +18,15 @@ Result<bool> exists(host::Host& host, std::string_view path) {
   return host.stat(std::string(path)).transform([](const auto& status) { return status.has_value(); });
 }
 
+Result<bool> is_running(host::Host& host, const std::string& unit) {
+  SEALIFT_ASSIGN(const auto state, host.unit(unit + ".service"));
+  return state.active == "active" || state.active == "activating";
+}
+
 // True if a job of this name runs, or has ended without anybody taking its result: an earlier run began it.
 Result<bool> is_pending(host::Host& host, const std::string& unit) {
   SEALIFT_ASSIGN(const bool result, exists(host, std::format("/run/sealift/jobs/{}/result.json", unit)));
-  if (result) return true;
-  SEALIFT_ASSIGN(const auto state, host.unit(unit + ".service"));
-  return state.active == "active" || state.active == "activating";
+  return result ? Result<bool>(true) : is_running(host, unit);
 }
 
 // What a kubeadm that was killed in the middle leaves is taken away by kubeadm itself: nothing was running on it yet.
@@ -56,16 +59,22 @@ kube::KubeadmInput kubeadm_input(const Model& model) {
 }
 
 InitStep::InitStep(const Model& model, std::string documents)
-    : BasicStep("kubeadm.init", std::format("kubeadm init: Kubernetes {} on {}", model.base.kubernetes_version, model.control_plane().name), digest_of({documents})),
+    : BasicStep(std::string(kInitStep), std::format("kubeadm init: Kubernetes {} on {}", model.base.kubernetes_version, model.control_plane().name), digest_of({documents})),
       model_(model),
       documents_(std::move(documents)) {}
 
 Result<engine::StepState> InitStep::check(engine::StepContext& context) {
   SEALIFT_ASSIGN(const bool admin, exists(context.host, kAdminKubeconfig));
-  if (!admin) return engine::StepState::needed;
   // A cluster is made once: other inputs later are not a reason to make another.
   SEALIFT_ASSIGN(const auto made, context.host.recorded(id()));
-  return made ? engine::StepState::done : engine::StepState::needed;
+  if (admin) return made ? engine::StepState::done : engine::StepState::needed;
+  SEALIFT_ASSIGN(const bool data, exists(context.host, kClusterData));
+  // To begin anew would take a cluster's data away because one file of it is missing.
+  if (made && data) {
+    return fail(ErrorCode::not_found, "{} is gone from {}, which holds a cluster's data in {}; run `kubeadm init phase kubeconfig admin --config {}` there, then start again", kAdminKubeconfig,
+                context.host_name, kClusterData, kInitConfiguration);
+  }
+  return engine::StepState::needed;
 }
 
 // kubeadm came to its end, whatever the ledger knows of it: its last phase puts the add-ons in.
@@ -76,6 +85,12 @@ Result<bool> InitStep::stands(engine::StepContext& context) const {
   return proxy && *proxy;
 }
 
+// Whether an earlier kubeadm here was given other documents: then it made, or was making, another cluster than is wanted.
+Result<bool> InitStep::was_given_others(engine::StepContext& context) const {
+  SEALIFT_ASSIGN(const auto given, context.host.read(std::string(kInitConfiguration), size_t{1} << 20));
+  return given && base::as_text(*given) != documents_;
+}
+
 Result<void> InitStep::record(engine::StepContext& context) const {
   // Read before anything else by later runs: another version's files must not come onto this host unasked.
   SEALIFT_TRY(context.host.record({std::string(kVersionRecord), model_.base.kubernetes_version}));
@@ -84,12 +99,15 @@ Result<void> InitStep::record(engine::StepContext& context) const {
 
 Result<void> InitStep::apply(engine::StepContext& context) {
   const std::string unit = "sealift-kubeadm-init";
-  SEALIFT_ASSIGN(const bool pending, is_pending(context.host, unit));
+  SEALIFT_ASSIGN(const bool others, was_given_others(context));
+  SEALIFT_ASSIGN(const bool pending, others ? is_running(context.host, unit) : is_pending(context.host, unit));
   if (!pending) {
     SEALIFT_ASSIGN(const bool there_already, stands(context));
-    if (there_already) return record(context);  // an earlier run died between the end of kubeadm and the ledger
+    // An earlier run died between the end of kubeadm and the ledger. With other wishes since, it is made anew: nothing
+    // was put onto a cluster that the ledger does not know.
+    if (there_already && !others) return record(context);
     bool remains = false;
-    for (const auto* path : {"/etc/kubernetes/manifests/kube-apiserver.yaml", "/etc/kubernetes/pki/ca.key", "/var/lib/etcd/member"}) {
+    for (const std::string_view path : {std::string_view("/etc/kubernetes/manifests/kube-apiserver.yaml"), std::string_view("/etc/kubernetes/pki/ca.key"), kClusterData}) {
       SEALIFT_ASSIGN(const bool there, exists(context.host, path));
       remains = remains || there;
     }
@@ -118,7 +136,7 @@ Result<void> ApiReadyStep::apply(engine::StepContext& context) {
 }
 
 JoinStep::JoinStep(const Model& model, const Node& node, Peers& peers)
-    : BasicStep("kubeadm.join", std::format("kubeadm join: {} becomes a worker", node.name), digest_of({"join", node.name, node.ip})),
+    : BasicStep(std::string(kJoinStep), std::format("kubeadm join: {} becomes a worker", node.name), digest_of({"join", node.name, node.ip})),
       model_(model),
       node_(node),
       peers_(peers) {}

@@ -9,6 +9,12 @@
 
 namespace sealift::steps {
 
+// Steps by whose record a host's ledger says that it is a node.
+inline constexpr std::string_view kInitStep = "kubeadm.init";
+inline constexpr std::string_view kJoinStep = "kubeadm.join";
+// On a control plane: what kubeadm was given.
+inline constexpr std::string_view kInitConfiguration = "/etc/sealift/kubeadm-init.yaml";
+
 kube::KubeadmInput kubeadm_input(const Model& model);
 
 class InitStep final : public BasicStep {
@@ -20,6 +26,7 @@ class InitStep final : public BasicStep {
 
  private:
   Result<bool> stands(engine::StepContext& context) const;
+  Result<bool> was_given_others(engine::StepContext& context) const;
   Result<void> record(engine::StepContext& context) const;
   const Model& model_;
   std::string documents_;

@@ -109,9 +109,41 @@ TEST_CASE("kubeadm init: its documents, one job, and two records") {
   // A cluster is made once: other documents are no reason for another.
   steps::InitStep other(cluster.model(), "other documents");
   CHECK(bench.check(other) == StepState::done);
-  // but a host where nothing of it is left gets one
+  // One missing file is no reason either: the data of a cluster is not taken away for it.
   bench.machine.world.files.erase(std::string(steps::kAdminKubeconfig));
+  auto context = bench.context(step);
+  const auto refused = step.check(context);
+  REQUIRE_FALSE(refused);
+  CHECK(refused.error().text().contains("admin.conf is gone from cp1"));
+  CHECK(refused.error().text().contains("kubeadm init phase kubeconfig admin"));
+  // but a host where nothing of it is left gets one
+  for (const auto* path : kInitRemains) bench.machine.world.files.erase(path);
   CHECK(bench.check(step) == StepState::needed);
+}
+
+TEST_CASE("kubeadm init: a cluster that another kubeadm made, with other documents, is not taken for the wanted one") {
+  Cluster cluster;
+  auto& bench = cluster.control_plane;
+  for (const auto* path : kInitRemains) bench.put(path);
+  bench.put(std::string(steps::kAdminKubeconfig));
+  cluster.proxy = true;
+  steps::InitStep step(cluster.model(), "the documents");
+  bench.put("/etc/sealift/kubeadm-init.yaml", "other documents");
+  SECTION("its end was not seen") {
+    bench.bring(step);
+    CHECK(cluster.resets == 1);
+    CHECK(cluster.inits == 1);
+  }
+  SECTION("it still runs: waited for by the host itself") {
+    bench.machine.world.units["sealift-kubeadm-init.service"].active = true;
+    REQUIRE(bench.apply(step));
+    CHECK(cluster.resets == 0);
+  }
+  SECTION("it was given the same") {
+    bench.put("/etc/sealift/kubeadm-init.yaml", "the documents");
+    bench.bring(step);
+    CHECK(cluster.inits + cluster.resets == 0);
+  }
 }
 
 TEST_CASE("kubeadm init: a connection that breaks at any call costs neither a second init nor a reset") {
