@@ -183,6 +183,11 @@ void read_cluster(const yaml::Node& document, Reading& reading) {
 }
 
 void check_whole(const yaml::Node& cluster, Reading& reading) {
+  const auto place = [&](std::string_view path) {
+    const auto& node = place_of(cluster, path);
+    return Place{node.line, node.column};
+  };
+  reading.config.places = {place("metadata/name"), place("spec"), place("spec/network/pods"), place("spec/network/services"), place("spec/api/port"), place("spec/api/localPort")};
   check_ports(cluster, reading);
   check_networks(cluster, reading);
   check_hosts(cluster, reading);

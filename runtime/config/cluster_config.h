@@ -32,6 +32,12 @@ struct SshSettings {
   std::optional<SecretSource> sudo_password;
 };
 
+// Where a field stands in cluster.yaml, from 1; of a field that is not written, the nearest mapping around it.
+struct Place {
+  int line = 0, column = 0;
+  bool operator==(const Place&) const = default;
+};
+
 struct HostConfig {
   std::string address;  // as written: IPv4, IPv6 or a name; addresses: "10.7.0.[21-40]" is expanded
   format::HostRole role = format::HostRole::worker;
@@ -42,6 +48,9 @@ struct HostConfig {
   std::string data_root = "/var/lib/sealift";
   SshSettings ssh;  // spec.ssh merged with the host's own
   int line = 0;     // in cluster.yaml, for messages
+  struct Places {
+    Place address, role, name, data_root;
+  } places;
 };
 
 struct NetworkConfig {
@@ -83,6 +92,7 @@ struct KubeadmDocument {
   std::string kind;  // InitConfiguration, ClusterConfiguration, JoinConfiguration, KubeletConfiguration, KubeProxyConfiguration
   std::string yaml;
   int line = 0;
+  std::map<std::string, Place> places = {};  // of its fields, by "networking/dnsDomain"; "" = the document
 };
 
 struct ClusterConfig {
@@ -95,6 +105,10 @@ struct ClusterConfig {
   std::optional<std::vector<std::string>> apps;  // none = LAUNCH
   std::vector<ApplicationConfig> applications;
   std::vector<KubeadmDocument> kubeadm;
+  std::string path;  // of the file, as it was given
+  struct Places {
+    Place name, spec, pods, services, api_port, api_local_port;
+  } places;
 };
 
 struct Problem {

@@ -142,9 +142,15 @@ void read_host(const yaml::Node& node, const SshSettings& defaults, Reading& rea
       if (fields.find(key) != nullptr) fields.bad(key, std::format("\"{}\" belongs to one host, and these are {}; write them one by one", key, addresses.size()));
     }
   }
+  const auto place_of = [&](std::string_view key) {
+    const auto* written = fields.find(key);
+    return Place{written != nullptr ? written->line : node.line, written != nullptr ? written->column : node.column};
+  };
+  host.places = {{}, place_of("role"), place_of("name"), place_of("dataRoot")};
   for (const auto& [address, place] : addresses) {
     if (reading.config.hosts.size() > kMaxHosts) return;  // one too many: read_hosts() says so
     host.address = address;
+    host.places.address = {place->line, place->column};
     reading.config.hosts.push_back(host);
     reading.host_places.push_back(place);
     reading.name_places.push_back(fields.find("name"));

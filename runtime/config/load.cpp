@@ -24,6 +24,12 @@ const yaml::Node& place(const yaml::Node& document, std::string_view key) {
   return node == nullptr ? document : *node;
 }
 
+// The places of all fields below, by their path.
+void note_places(const yaml::Node& node, const std::string& path, std::map<std::string, Place>& out) {
+  out[path] = {node.line, node.column};
+  for (const auto& [key, value] : node.members) note_places(value, path.empty() ? key : path + "/" + key, out);
+}
+
 void read_kubeadm(const yaml::Node& document, std::string_view api, const std::string& kind, Reading& reading) {
   struct Known {
     std::string_view api, kind;
@@ -40,7 +46,8 @@ void read_kubeadm(const yaml::Node& document, std::string_view api, const std::s
   }
   if (known->api != api) return reading.problems.add(place(document, "apiVersion"), std::format("kind {} is read with apiVersion {}, not \"{}\"", kind, known->api, base::printable(api)));
   if (std::ranges::contains(reading.config.kubeadm, kind, &KubeadmDocument::kind)) reading.problems.add(document, std::format("a second document of kind {}", kind));
-  reading.config.kubeadm.push_back({kind, yaml::to_yaml(document), document.line});
+  reading.config.kubeadm.push_back({kind, yaml::to_yaml(document), document.line, {}});
+  note_places(document, "", reading.config.kubeadm.back().places);
 }
 
 // Gives the document of kind Cluster, if this is it.
@@ -126,6 +133,7 @@ Result<ParsedConfig> parse_cluster_config(std::string_view text, const std::stri
     return std::unexpected(std::move(documents).error());
   }
   Reading reading{path, variables, read_file};
+  reading.config.path = path;
   for (auto& document : *documents) expand_variables(document, variables, reading.problems);
   const yaml::Node* cluster = nullptr;
   for (const auto& document : *documents) {

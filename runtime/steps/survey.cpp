@@ -5,6 +5,7 @@
 #include <set>
 
 #include "payload/base/thread.h"
+#include "runtime/steps/fixed_fields.h"
 
 namespace sealift::steps {
 namespace {
@@ -61,6 +62,7 @@ class Surveyor {
     std::shared_ptr<host::Host> host;
     checks::HostView view;
     std::vector<checks::Finding> findings;
+    std::optional<StandingNode> standing;
     std::optional<Error> error;
   };
 
@@ -72,7 +74,7 @@ class Surveyor {
       auto& connection = connections[i];
       const auto& config = input_.config.hosts[i];
       if (connection.host) {
-        reached_.push_back({config, std::shared_ptr<host::Host>(std::move(*connection.host)), {}, {}, {}});
+        reached_.push_back({config, std::shared_ptr<host::Host>(std::move(*connection.host)), {}, {}, {}, {}});
         continue;
       }
       const Error& error = connection.host.error();
@@ -122,6 +124,7 @@ class Surveyor {
         SEALIFT_ASSIGN(auto facts, host.facts());
         reached.view = {reached.config.name.value_or(facts.hostname), reached.config, &host, std::move(facts), input_.clock.now().time_since_epoch().count()};
         SEALIFT_ASSIGN(reached.findings, checks::check_host(preflight(complete), reached.view));
+        SEALIFT_ASSIGN(reached.standing, read_standing_node(host, reached.view.facts));
         return {};
       });
       if (!looked) reached.error = looked.error();
@@ -147,7 +150,8 @@ class Surveyor {
     for (const auto& finding : out_.findings) tell_finding(input_, finding);
     if (broken != reached_.end()) return fail_while(*broken->error, "checking " + broken->config.address);
     SEALIFT_TRY(network);
-    return made;
+    SEALIFT_TRY(made);
+    return refuse_changed_fields();
   }
 
   // Without one no node gets Ready: better said now than after minutes of waiting.
@@ -160,6 +164,17 @@ class Surveyor {
     }
     out_.findings.push_back({"", true, std::format("the artifact {} brings no pod network, so no node would get Ready; write CNI instead of APP before the network's application in the Kubefile and build again",
                                                    out_.model->artifact_name())});
+    return {};
+  }
+
+  // What a cluster was made with stays: the plan would say what apply can't do.
+  Result<void> refuse_changed_fields() {
+    std::map<std::string, StandingNode> standing;
+    for (auto& reached : reached_) {
+      if (reached.standing) standing.emplace(reached.config.address, std::move(*reached.standing));
+    }
+    SEALIFT_ASSIGN(const auto problems, changed_fixed_fields(*out_.model, standing));
+    if (!problems.empty()) return fail(config::to_error(problems));
     return {};
   }
 

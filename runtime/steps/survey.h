@@ -24,7 +24,7 @@ struct Survey {
 };
 
 // Errors: what is wrong between artifact and configuration, a control plane that can't be reached, two nodes of one
-// name. Findings are in the survey, for the caller to weigh.
+// name, fields that differ from what the cluster was made with (fixed_fields.h). Findings are in the survey, for the caller to weigh.
 Result<Survey> survey(DeliveryInput& input, Purpose purpose);
 
 // The findings that block, as one error; nothing if there are none. Each was told as an event.

@@ -128,6 +128,47 @@ maxPods: 200
   CHECK(config.kubeadm[0].yaml.contains("maxPods: 200"));
 }
 
+TEST_CASE("fields that later are compared with the cluster know where they stand") {
+  const auto config = good(R"(apiVersion: sealift.dev/v1
+kind: Cluster
+metadata:
+  name: plant7
+spec:
+  hosts:
+  - {address: 10.7.0.11, role: control-plane, name: cp1, dataRoot: /data}
+  - role: worker
+    addresses:
+    - 10.7.0.[21-22]
+    - 10.7.0.31
+  network:
+    services: 10.96.0.0/16
+    pods: 10.200.0.0/16
+---
+apiVersion: kubeadm.k8s.io/v1beta4
+kind: ClusterConfiguration
+networking:
+  dnsDomain: plant7.lan
+)");
+  CHECK(config.path == "site/cluster.yaml");
+  CHECK(config.places.name == Place{4, 3});
+  CHECK(config.places.spec == Place{5, 1});
+  CHECK(config.places.services == Place{13, 5});
+  CHECK(config.places.pods == Place{14, 5});
+  CHECK(config.places.api_port == Place{5, 1});  // not written: the mapping around it
+  const auto& first = config.hosts[0].places;
+  CHECK(first.address == Place{7, 6});
+  CHECK(first.role == Place{7, 26});
+  CHECK(first.name == Place{7, 47});
+  CHECK(first.data_root == Place{7, 58});
+  CHECK(config.hosts[1].places.address == Place{10, 7});
+  CHECK(config.hosts[2].places.address == Place{10, 7});
+  CHECK(config.hosts[3].places.address == Place{11, 7});
+  CHECK(config.hosts[3].places.name == Place{8, 5});
+  REQUIRE(config.kubeadm.size() == 1);
+  CHECK(config.kubeadm[0].places.at("networking/dnsDomain") == Place{19, 3});
+  CHECK(config.kubeadm[0].places.at("") == Place{16, 1});
+}
+
 TEST_CASE("what need not be said") {
   const auto config = good(std::string(kHead) + std::string(kHosts));
   CHECK(config.api.port == 6443);
