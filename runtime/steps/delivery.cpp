@@ -9,6 +9,7 @@
 #include "runtime/engine/runner.h"
 #include "runtime/steps/build_plan.h"
 #include "runtime/steps/cluster.h"
+#include "runtime/steps/control_plane_state.h"
 #include "runtime/steps/kubectl.h"
 #include "runtime/steps/survey.h"
 
@@ -162,9 +163,21 @@ Result<PlanOutcome> plan(DeliveryInput& input) {
 
 Result<std::vector<StatusLine>> status(DeliveryInput& input) {
   SEALIFT_ASSIGN(const auto host, look_at_control_plane(input));
-  std::vector<StatusLine> out;
-  SEALIFT_ASSIGN(const auto nodes, kubectl_object(*host, {"nodes"}, input.cancel));
-  SEALIFT_ASSIGN(const auto workloads, kubectl_object(*host, {"deployments,statefulsets,daemonsets", "--all-namespaces"}, input.cancel));
+  const auto control_plane = std::ranges::find(input.config.hosts, format::HostRole::control_plane, &config::HostConfig::role);
+  const std::string name = control_plane->name.value_or(control_plane->address);
+  SEALIFT_ASSIGN(auto state, look_at_state(*host, name, input.cancel));
+  auto out = std::move(state.down);
+  if (!state.api_answers) return out;
+  // It may go down while it is asked: that is an answer too.
+  const auto ask = [&](std::vector<std::string> what) -> Result<std::optional<json::Value>> {
+    auto list = kubectl_object(*host, std::move(what), input.cancel);
+    if (list || list.error().code == ErrorCode::unreachable || list.error().code == ErrorCode::cancelled) return list;
+    out.push_back(api_down(name, list.error()));
+    return std::optional<json::Value>{};
+  };
+  SEALIFT_ASSIGN(const auto nodes, ask({"nodes"}));
+  if (!nodes) return out;
+  SEALIFT_ASSIGN(const auto workloads, ask({"deployments,statefulsets,daemonsets", "--all-namespaces"}));
   const auto each = [](const std::optional<json::Value>& list, const auto& use) {
     const auto* items = list ? list->find("items") : nullptr;
     if (items == nullptr || !items->is_array()) return;
