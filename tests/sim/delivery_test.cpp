@@ -4,7 +4,7 @@
 // record, with connections that break, and with hosts that are dead.
 #include <catch2/catch_test_macros.hpp>
 
-#include "tests/sim/delivery_site.h"
+#include "tests/sim/wanted_end.h"
 #include "tests/support/event_recorder.h"
 
 using namespace sealift;
@@ -34,47 +34,28 @@ class KillingJournal final : public engine::Journal {
   std::atomic<size_t> records_ = 0;
 };
 
-void require_delivered(const Result<steps::Outcome>& outcome) {
-  if (!outcome) FAIL(outcome.error().text());
-  std::string reasons;
-  for (const auto& host : outcome->hosts) {
-    if (!host.reason.empty() && reasons.size() < 1000) reasons += std::format("\n{}: {}", host.name, host.reason);
-  }
-  if (outcome->error) FAIL(outcome->error->text() << reasons);
-}
-
-// The first difference, so that a failure says something.
-std::string difference(const FakeMachine::World& a, const FakeMachine::World& b) {
-  for (const auto& [path, file] : a.files) {
-    if (!b.files.contains(path)) return "only before: " + path;
-    if (b.files.at(path) != file) return "differs: " + path;
-  }
-  for (const auto& [path, file] : b.files) {
-    if (!a.files.contains(path)) return "only now: " + path;
-  }
-  if (a.units != b.units) return "units";
-  if (a.sysctls != b.sysctls) return "sysctls";
-  if (a.modules != b.modules) return "modules";
-  if (a.stores != b.stores) return "stores";
-  if (a.recorded != b.recorded) return "recorded";
-  return {};
-}
-
 struct Reference {
   explicit Reference(size_t hosts) : site(hosts) {
     CancelSource cancel;
     KillingJournal journal(site, cancel, 0);
     require_delivered(site.apply(journal, base::no_events()));
+    check_wanted_end(site);
     worlds = site.worlds();
     records = journal.records();
   }
-  void check(DeliverySite& other) {
+  // Every host and the cluster are as they are after an undisturbed delivery.
+  void check_same(DeliverySite& other, Run run) {
+    check_wanted_end(other);
     auto now = other.worlds();
     for (const auto& [name, world] : worlds) {
       INFO(name);
-      CHECK(difference(world, now.at(name)) == "");
+      CHECK(difference(world, now.at(name), run) == "");
     }
-    CHECK((other.cluster == site.cluster));
+    CHECK((other.cluster.state == site.cluster.state));
+  }
+  // And nothing was begun twice on the way.
+  void check_undisturbed(DeliverySite& other) {
+    check_same(other, Run::compared);
     for (const auto& [host, times] : other.cluster.inits) CHECK(times == 1);
     for (const auto& [host, times] : other.cluster.joins) CHECK(times == 1);
     CHECK(other.cluster.resets.empty());
@@ -84,19 +65,6 @@ struct Reference {
   size_t records = 0;
 };
 
-void again_changes_nothing(DeliverySite& site) {
-  engine::NoJournal journal;
-  const size_t before = site.changes();
-  tests::EventRecorder events;
-  auto again = site.apply(journal, events);
-  require_delivered(again);
-  for (const Event& event : events.events()) {
-    if (event.kind == EventKind::step_started) FAIL_CHECK(event.host << ": " << event.step << " was applied again");
-  }
-  CHECK(again->applied == 0);
-  CHECK(site.changes() == before);
-}
-
 }  // namespace
 
 TEST_CASE("delivery: a delivery to three hosts, and again") {
@@ -105,13 +73,15 @@ TEST_CASE("delivery: a delivery to three hosts, and again") {
   auto outcome = site.apply(journal, base::no_events());
   require_delivered(outcome);
   CHECK(outcome->hosts.size() == 3);
-  CHECK(site.cluster.nodes == std::set<std::string>{"h0", "h1", "h2"});
-  CHECK(site.cluster.applied.size() == 2);
-  CHECK(site.cluster.labels == std::map<std::string, std::string>{{"h1 zone", "a"}});
-  CHECK_FALSE(site.cluster.corefile.contains("forward"));
-  CHECK(site.machine(0).world.stores.size() == 1);
-  CHECK(site.machine(0).world.stores.begin()->second.complete);
-  CHECK(site.machine(1).world.stores.empty());
+  check_wanted_end(site);
+  again_changes_nothing(site);
+}
+
+TEST_CASE("delivery: a single host") {
+  DeliverySite site(1);
+  engine::NoJournal journal;
+  require_delivered(site.apply(journal, base::no_events()));
+  check_wanted_end(site);
   again_changes_nothing(site);
 }
 
@@ -134,6 +104,34 @@ TEST_CASE("delivery: the plan changes nothing, before and after") {
   CHECK(site.changes() == changes);
 }
 
+// Whatever is slow: what needs it waits for it, and what does not goes on.
+TEST_CASE("delivery: whichever part is slower than all others, nothing starts too early") {
+  struct Slow {
+    size_t host;
+    const char *call, *target;
+  };
+  for (const auto& slow : {Slow{0, "store", ""}, Slow{0, "start", "sealift-mirror.service"}, Slow{0, "start", "sealift-api.service"}, Slow{1, "start", "sealift-mirror.service"},
+                           Slow{1, "start", "sealift-api.service"}, Slow{1, "start", "containerd.service"}, Slow{0, "run", "pki make-ca"}, Slow{1, "write", "/usr/local/bin/kubeadm"},
+                           Slow{0, "job", "sealift-kubeadm-init"}, Slow{1, "job", "sealift-kubeadm-join"}, Slow{0, "run", "kubectl"}}) {
+    INFO("h" << slow.host << " " << slow.call << " " << slow.target);
+    DeliverySite site(3);
+    size_t held = 0;
+    site.machine(slow.host).arriving = [&](const std::string& call, const std::string& target) {
+      if (!call.starts_with(slow.call) || !target.contains(slow.target)) return;
+      ++held;
+      // Until everything else has come as far as it can.
+      for (uint64_t before = site.calls() + 1; before != site.calls();) {
+        before = site.calls();
+        base::system_clock().sleep(Duration{60});
+      }
+    };
+    engine::NoJournal journal;
+    require_delivered(site.apply(journal, base::no_events()));
+    CHECK(held > 0);
+    check_wanted_end(site);
+  }
+}
+
 TEST_CASE("delivery: killed at every record, 3 hosts: the same end") {
   Reference reference(3);
   for (size_t at = 1; at <= reference.records; ++at) {
@@ -146,7 +144,7 @@ TEST_CASE("delivery: killed at every record, 3 hosts: the same end") {
     site.all_reachable(true);
     engine::NoJournal forgets;
     require_delivered(site.apply(forgets, base::no_events()));
-    reference.check(site);
+    reference.check_undisturbed(site);
     again_changes_nothing(site);
   }
 }
@@ -168,39 +166,70 @@ TEST_CASE("delivery: a connection broken at every call heals within the run") {
           continue;
         }
         require_delivered(outcome);
-        reference.check(site);
+        reference.check_undisturbed(site);
       }
     }
   }
 }
 
-TEST_CASE("delivery: power cut at every change, then the same command") {
+TEST_CASE("delivery: power cut at every change and inside of every program, then the same command") {
   Reference reference(2);
   for (size_t host = 0; host < 2; ++host) {
     for (size_t at = 1;; ++at) {
       DeliverySite site(2);
       FakeMachine& machine = site.machine(host);
       size_t seen = 0;
-      bool cut = false;
-      machine.before_change = [&](const std::string&, const std::string&) -> Result<void> {
+      std::string cut;
+      machine.before_change = [&](const std::string& call, const std::string& target) -> Result<void> {
         if (++seen != at) return {};
-        cut = true;
+        cut = call + " " + target;
         machine.power_cut();
         machine.set_reachable(false);
         return fail(ErrorCode::unreachable, "power");
       };
       engine::NoJournal journal;
       auto first = site.apply(journal, base::no_events());
-      if (!cut) break;
-      INFO("host " << host << " change " << at);
+      if (cut.empty()) break;
+      INFO("host " << host << " change " << at << ": " << cut);
       CHECK((!first || first->error));
       machine.before_change = {};
       machine.set_reachable(true);
       require_delivered(site.apply(journal, base::no_events()));
-      CHECK((site.cluster == reference.site.cluster));
-      CHECK(site.machine(host).world.recorded == reference.worlds.at(machine.name()).recorded);
+      reference.check_same(site, Run::left_out);
+      again_changes_nothing(site);
     }
   }
+}
+
+TEST_CASE("delivery: a program killed in its middle fails its step, and the same command heals what it left") {
+  Reference reference(2);
+  std::set<std::string> stages;
+  for (size_t host = 0; host < 2; ++host) {
+    for (size_t at = 1;; ++at) {
+      DeliverySite site(2);
+      FakeMachine& machine = site.machine(host);
+      size_t seen = 0;
+      std::string stage;
+      machine.before_change = [&](const std::string& call, const std::string& target) -> Result<void> {
+        if (call != "inside" || ++seen != at) return {};
+        stage = target;
+        return fail(ErrorCode::command_failed, "Killed");
+      };
+      engine::NoJournal journal;
+      auto first = site.apply(journal, base::no_events());
+      if (stage.empty()) break;
+      stages.insert(stage);
+      INFO("killed in " << stage);
+      CHECK((!first || first->error));
+      machine.before_change = {};
+      require_delivered(site.apply(journal, base::no_events()));
+      reference.check_same(site, Run::compared);
+      again_changes_nothing(site);
+    }
+  }
+  CHECK(stages.contains("kubeadm init: add-ons"));
+  CHECK(stages.contains("kubeadm join: end"));
+  CHECK(stages.contains("helm upgrade: pending"));
 }
 
 TEST_CASE("delivery: dead workers: the others are delivered, exit code partial, a later run finishes") {
@@ -212,13 +241,14 @@ TEST_CASE("delivery: dead workers: the others are delivered, exit code partial, 
   REQUIRE(outcome->error);
   CHECK(outcome->error->code == ErrorCode::partial);
   CHECK(outcome->hosts.size() == 50);
-  CHECK(site.cluster.nodes.size() == 48);
-  CHECK(site.cluster.applied.size() == 2);
+  CHECK(site.cluster.state.nodes.size() == 48);
+  CHECK(site.cluster.state.applied.size() == 2);
+  CHECK(site.cluster.state.releases.size() == 1);
   site.all_reachable(true);
   const size_t untouched = site.machine(1).changes.size();
   require_delivered(site.apply(journal, base::no_events()));
-  CHECK(site.cluster.nodes.size() == 50);
   CHECK(site.machine(1).changes.size() == untouched);
+  check_wanted_end(site);
 }
 
 TEST_CASE("delivery: preflight findings end the run before anything changes, all at once") {
@@ -255,6 +285,6 @@ TEST_CASE("delivery: a thousand hosts") {
   DeliverySite site(1000);
   engine::NoJournal journal;
   require_delivered(site.apply(journal, base::no_events()));
-  CHECK(site.cluster.nodes.size() == 1000);
+  CHECK(site.cluster.state.nodes.size() == 1000);
   again_changes_nothing(site);
 }

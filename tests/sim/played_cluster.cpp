@@ -1,0 +1,396 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "tests/sim/played_cluster.h"
+
+#include <algorithm>
+
+#include "payload/base/text.h"
+#include "payload/yaml/node.h"
+
+namespace sealift::sim {
+
+using base::Command;
+using base::CommandIo;
+using base::ExitStatus;
+using tests::FakeMachine;
+
+namespace {
+
+constexpr int kLooksUntilReady = 3;
+
+std::string text_of(const FakeMachine& machine, const std::string& path) {
+  const auto file = machine.world.files.find(path);
+  return file == machine.world.files.end() ? std::string() : std::string(base::as_text(file->second.content));
+}
+
+bool is_active(const FakeMachine& machine, const std::string& unit) {
+  const auto found = machine.world.units.find(unit);
+  return found != machine.world.units.end() && found->second.active;
+}
+
+yaml::Node document(const std::string& text, std::string_view kind) {
+  const auto documents = yaml::parse(text, "played");
+  if (!documents) return {};
+  for (const auto& document : *documents) {
+    if (document.find("kind") != nullptr && document.find("kind")->text == kind) return document;
+  }
+  return {};
+}
+
+std::string field(const yaml::Node& node, std::string_view path, std::string otherwise = {}) {
+  const auto* found = node.at_path(path);
+  return found == nullptr ? otherwise : found->as_string().value_or(otherwise);
+}
+
+// What a killed program returns: its half stays.
+Result<ExitStatus> killed(const Error& error) {
+  if (error.code == ErrorCode::unreachable) return fail(error);  // the machine went with it
+  return bad(error.what, 137);
+}
+#define SIM_STAGE(machine, name)                                                       \
+  do {                                                                                 \
+    if (auto alive = (machine).inside(name); !alive) return killed(alive.error());     \
+  } while (false)
+
+void write_manifests(FakeMachine& self, const yaml::Node& cluster, const yaml::Node& init) {
+  const std::string domain = field(cluster, "networking/dnsDomain", "cluster.local");
+  put(self, "/etc/kubernetes/manifests/kube-apiserver.yaml",
+      std::format("kind: Pod\nspec:\n  containers:\n  - command:\n    - kube-apiserver\n    - --secure-port={}\n    - --service-account-issuer=https://kubernetes.default.svc.{}\n"
+                  "    - --service-cluster-ip-range={}\n",
+                  field(init, "localAPIEndpoint/bindPort"), domain, field(cluster, "networking/serviceSubnet")));
+  put(self, "/etc/kubernetes/manifests/kube-controller-manager.yaml",
+      std::format("kind: Pod\nspec:\n  containers:\n  - command:\n    - kube-controller-manager\n    - --cluster-cidr={}\n    - --cluster-name={}\n", field(cluster, "networking/podSubnet"),
+                  field(cluster, "clusterName")));
+}
+
+void start_kubelet(FakeMachine& self, const yaml::Node& registration) {
+  std::string ip;
+  if (const auto* arguments = registration.find("kubeletExtraArgs")) {
+    for (const auto& argument : arguments->items) {
+      if (field(argument, "name") == "node-ip") ip = field(argument, "value");
+    }
+  }
+  const std::string name = field(registration, "name");
+  const std::string override_ = name == base::to_lower(self.facts.hostname) ? "" : "--hostname-override=" + name + " ";
+  put(self, "/var/lib/kubelet/kubeadm-flags.env", std::format("KUBELET_KUBEADM_ARGS=\"{}--node-ip={}\"\n", override_, ip));
+  put(self, "/var/lib/kubelet/config.yaml", "clusterDNS: [10.96.0.10]\nclusterDomain: cluster.local\n");
+  self.start_unit(self.world.units["kubelet.service"], "kubelet.service");
+}
+
+}  // namespace
+
+bool has(const Command& command, std::string_view word) { return std::ranges::contains(command.argv, word); }
+
+std::string after(const Command& command, std::string_view word) {
+  const auto found = std::ranges::find(command.argv, word);
+  return found == command.argv.end() || found + 1 == command.argv.end() ? std::string() : *(found + 1);
+}
+
+void put(FakeMachine& machine, const std::string& path, std::string_view text) {
+  machine.world.files[path] = FakeMachine::File{host::FileType::regular, {0600, 0, 0}, base::to_bytes(text), {}};
+}
+
+// Asked by its own machine or, under that machine's lock first, by others.
+bool PlayedCluster::api_answers() {
+  const std::lock_guard machine(control_plane->lock());
+  if (!control_plane->reachable() || !is_active(*control_plane, "kubelet.service") || !is_active(*control_plane, "containerd.service")) return false;
+  if (text_of(*control_plane, "/etc/kubernetes/manifests/kube-apiserver.yaml").empty()) return false;
+  const std::lock_guard guard(mutex_);
+  if (!state.made) return false;
+  if (boot_ != control_plane->boots()) {
+    boot_ = control_plane->boots();
+    looks_before_api_ = kLooksUntilReady;
+  }
+  return looks_before_api_ <= 0 || --looks_before_api_ <= 0;
+}
+
+Result<ExitStatus> PlayedCluster::kubeadm(FakeMachine& self, const Command& command, bool has_images) {
+  if (has(command, "reset")) return reset(self);
+  if (has(command, "token")) {
+    SIM_STAGE(self, "kubeadm token create");
+    if (!api_answers()) return bad("could not reach the API server");
+    const std::lock_guard guard(mutex_);
+    token_ = "abcdef.0123456789abcdef";
+    return good(std::format("kubeadm join 127.0.0.1:7443 --token {} --discovery-token-ca-cert-hash sha256:00\n", token_));
+  }
+  if (!self.world.files.contains(after(command, "--config"))) return bad("no configuration");
+  for (const auto* path : {"/etc/kubernetes/kubelet.conf", "/etc/kubernetes/pki/ca.crt", "/etc/kubernetes/manifests/kube-apiserver.yaml", "/var/lib/etcd/member"}) {
+    if (self.world.files.contains(path)) return bad(std::format("[ERROR FileAvailable]: {} already exists", path));
+  }
+  if (!has_images) return bad("images are missing");
+  return has(command, "init") ? init(self, command) : join(self, command);
+}
+
+Result<ExitStatus> PlayedCluster::init(FakeMachine& self, const Command& command) {
+  const std::string text = text_of(self, after(command, "--config"));
+  const auto cluster = document(text, "ClusterConfiguration"), init = document(text, "InitConfiguration");
+  {
+    const std::lock_guard guard(mutex_);
+    ++inits[self.name()];
+  }
+  SIM_STAGE(self, "kubeadm init: certificates");
+  put(self, "/etc/kubernetes/pki/ca.crt", "authority");
+  put(self, "/etc/kubernetes/pki/ca.key", "key");
+  SIM_STAGE(self, "kubeadm init: kubeconfig");
+  put(self, "/etc/kubernetes/admin.conf", "admin");
+  put(self, "/etc/kubernetes/kubelet.conf", std::format("clusters: [{{cluster: {{server: \"https://{}:6443\"}}}}]\nusers: [{{name: \"system:node:{}\"}}]\n", self.facts.addresses.front().address,
+                                                       field(init, "nodeRegistration/name")));
+  SIM_STAGE(self, "kubeadm init: manifests");
+  write_manifests(self, cluster, init);
+  put(self, "/var/lib/etcd/member", "data");
+  SIM_STAGE(self, "kubeadm init: kubelet");
+  start_kubelet(self, *init.find("nodeRegistration"));
+  {
+    const std::lock_guard guard(mutex_);
+    state = {};
+    workloads_.clear();
+    state.made = true;
+    state.namespaces = {"default", "kube-system"};
+    boot_ = self.boots();
+    looks_before_known_[self.name()] = 2;
+    state.nodes.insert(field(init, "nodeRegistration/name"));
+  }
+  SIM_STAGE(self, "kubeadm init: add-ons");
+  const std::lock_guard guard(mutex_);
+  state.corefile = ".:53 {\n    errors\n    forward . /etc/resolv.conf {\n       max_concurrent 1000\n    }\n    cache 30\n}\n";
+  state.add_ons = true;
+  return good();
+}
+
+Result<ExitStatus> PlayedCluster::join(FakeMachine& self, const Command& command) {
+  const auto join = document(text_of(self, after(command, "--config")), "JoinConfiguration");
+  const std::string endpoint = field(join, "discovery/bootstrapToken/apiServerEndpoint");
+  if (!is_active(self, "sealift-api.service")) return bad("nobody answers on " + endpoint);
+  if (!api_answers()) return bad("the API server does not answer");
+  {
+    const std::lock_guard guard(mutex_);
+    ++joins[self.name()];
+    if (token_.empty() || field(join, "discovery/bootstrapToken/token") != token_) return bad("the token is not known");
+  }
+  SIM_STAGE(self, "kubeadm join: bootstrap");
+  put(self, "/etc/kubernetes/pki/ca.crt", "authority");
+  put(self, "/etc/kubernetes/bootstrap-kubelet.conf", "bootstrap");
+  SIM_STAGE(self, "kubeadm join: kubelet");
+  start_kubelet(self, *join.find("nodeRegistration"));
+  SIM_STAGE(self, "kubeadm join: certificate");
+  put(self, "/etc/kubernetes/kubelet.conf", std::format("clusters: [{{cluster: {{server: \"https://{}\"}}}}]\nusers: [{{name: default-auth}}]\n", endpoint));
+  {
+    // Like the real one: the kubelet makes itself known some time after kubeadm has come to its end.
+    const std::lock_guard guard(mutex_);
+    const std::string name = field(join, "nodeRegistration/name");
+    if (state.nodes.insert(name).second) looks_before_known_[name] = 2;
+  }
+  SIM_STAGE(self, "kubeadm join: end");
+  self.world.files.erase("/etc/kubernetes/bootstrap-kubelet.conf");
+  return good();
+}
+
+ExitStatus PlayedCluster::reset(FakeMachine& self) {
+  const std::lock_guard guard(mutex_);
+  ++resets[self.name()];
+  std::erase_if(self.world.files, [](const auto& entry) {
+    return entry.first.starts_with("/etc/kubernetes/") || entry.first.starts_with("/var/lib/etcd/") || entry.first.starts_with("/var/lib/kubelet/");
+  });
+  self.world.units["kubelet.service"].active = false;
+  if (&self == control_plane) state = {};
+  return good();
+}
+
+Result<ExitStatus> PlayedCluster::kubectl(FakeMachine& self, const Command& command, const CommandIo& io) {
+  if (!self.world.files.contains("/etc/kubernetes/admin.conf")) return bad("no kubeconfig");
+  if (!is_active(self, "sealift-api.service") || !api_answers()) return bad("The connection to the server 127.0.0.1:7443 was refused - did you specify the right host or port?");
+  for (const auto* word : {"create", "apply", "label", "delete", "patch"}) {
+    if (has(command, word)) return change(self, command);
+  }
+  return get(command, io);
+}
+
+Result<ExitStatus> PlayedCluster::change(FakeMachine& self, const Command& command) {
+  if (has(command, "apply")) {
+    const std::string folder = after(command, "--filename");
+    std::string manifests;
+    for (const auto& [path, file] : self.world.files) {
+      if (path.starts_with(folder + "/") && file.type == host::FileType::regular) manifests += std::format("---\n{}", base::as_text(file.content));
+    }
+    if (manifests.empty()) return bad("no such folder");
+    SIM_STAGE(self, "kubectl apply");
+    const std::lock_guard guard(mutex_);
+    state.applied[folder] = manifests;
+    roll_out(manifests, "");
+    return good();
+  }
+  const std::lock_guard guard(mutex_);
+  if (has(command, "create")) {
+    state.namespaces.insert(after(command, "namespace"));
+    return good();
+  }
+  if (has(command, "label")) {
+    const std::string node = after(command, "node");
+    if (!state.nodes.contains(node) || looks_before_known_[node] > 0) return bad("Error from server (NotFound): nodes \"" + node + "\" not found");
+    for (const auto& word : command.argv) {
+      if (auto at = word.find('='); at != std::string::npos && !word.starts_with("--")) state.labels[node + " " + word.substr(0, at)] = word.substr(at + 1);
+    }
+    return good();
+  }
+  if (has(command, "delete")) {
+    const std::string node = after(command, "node");
+    state.nodes.erase(node);
+    std::erase_if(state.labels, [&](const auto& label) { return label.first.starts_with(node + " "); });
+    return good();
+  }
+  auto patch = json::parse(after(command, "--patch"));
+  if (!patch) return bad("no JSON");
+  state.corefile = *patch->at_path("data/Corefile")->string();
+  return good();
+}
+
+ExitStatus PlayedCluster::node(const std::string& name) {
+  if (!state.nodes.contains(name)) return good();
+  if (int& looks = looks_before_known_[name]; looks > 0) {
+    --looks;
+    return good();
+  }
+  json::Value labels = json::Value::object();
+  for (const auto& [key, value] : state.labels) {
+    if (key.starts_with(name + " ")) labels.set(key.substr(name.size() + 1), value);
+  }
+  return good(R"({"metadata":{"labels":)" + json::to_canonical(labels) + R"(},"status":{"conditions":[{"type":"Ready","status":"True"}]}})");
+}
+
+Result<ExitStatus> PlayedCluster::get(const Command& command, const CommandIo& io) {
+  const std::lock_guard guard(mutex_);
+  if (has(command, "--raw")) return good("ok");
+  if (has(command, "daemonset")) return good(state.add_ons ? "{}" : "");
+  if (has(command, "namespace")) return good(state.namespaces.contains(after(command, "namespace")) ? "{}" : "");
+  if (has(command, "configmap")) {
+    if (!state.add_ons) return good();
+    json::Value data = json::Value::object(), map = json::Value::object();
+    data.set("Corefile", state.corefile);
+    map.set("data", std::move(data));
+    return good(json::to_canonical(map));
+  }
+  if (has(command, "node")) return node(after(command, "node"));
+  json::Value list = json::Value::object(), items = json::Value::array();
+  list.set("kind", "List");
+  if (has(command, "secret")) {  // owner=helm,name=redis,status=deployed
+    for (const auto& [name, release] : state.releases) {
+      if (after(command, "--selector") == std::format("owner=helm,name={},status=deployed", name) && release.status == "deployed") return good("secret/sh.helm.release.v1." + name + ".v1\n");
+    }
+    return good();
+  }
+  if (has(command, "--filename")) {
+    const auto documents = yaml::parse(base::as_text(io.input), "stdin");
+    if (!documents) return bad("error parsing STDIN");
+    for (const auto& wanted : *documents) items.push_back(look_at(field(wanted, "kind"), field(wanted, "metadata/name")));
+  } else if (has(command, "nodes")) {
+    for (const auto& name : state.nodes) {
+      if (looks_before_known_[name] > 0) continue;
+      items.push_back(*json::parse(R"({"kind":"Node","metadata":{"name":")" + name + R"("},"status":{"conditions":[{"type":"Ready","status":"True"}]}})"));
+    }
+  } else if (has(command, "deployments,statefulsets,daemonsets")) {
+    for (const auto& [name, workload] : workloads_) items.push_back(look_at(workload.kind, name.substr(name.find('/') + 1)));
+    items.push_back(core_dns());
+  } else if (has(command, "pods")) {
+    // none of them is asked for by a healthy cluster
+  } else {
+    return bad("not played: " + command.text());
+  }
+  list.set("items", std::move(items));
+  return good(json::to_canonical(list));
+}
+
+// An object as the API gives it. Each look is a moment later: pods get ready one after the other.
+json::Value PlayedCluster::look_at(const std::string& kind, const std::string& name) {
+  const auto found = workloads_.find(kind + "/" + name);
+  const bool known = found != workloads_.end();
+  uint64_t ready = 0, observed = 0, generation = 1;
+  if (known) {
+    auto& workload = found->second;
+    generation = workload.generation;
+    const bool can = std::ranges::none_of(never_healthy, [&](const std::string& word) { return workload.content.contains(word); });
+    if (workload.looks > 0 && can) --workload.looks;
+    observed = workload.looks < kLooksUntilReady - 1 ? generation : generation - 1;
+    ready = workload.looks == 0 ? 1 : 0;
+  }
+  const auto object = json::parse(std::format(
+      R"({{"kind":"{}","metadata":{{"name":"{}","namespace":"default","generation":{}}},"spec":{{"replicas":1}},"status":{{"observedGeneration":{},"replicas":1,"updatedReplicas":1,"readyReplicas":{},)"
+      R"("availableReplicas":{},"desiredNumberScheduled":1,"updatedNumberScheduled":1,"numberReady":{}}}}})",
+      kind, name, generation, observed, ready, ready, ready));
+  return *object;
+}
+
+// Its pods get ready some looks after there is a network for them.
+json::Value PlayedCluster::core_dns() {
+  const bool network = std::ranges::any_of(workloads_, [](const auto& entry) { return entry.second.kind == "DaemonSet" && entry.second.looks == 0; });
+  if (network && looks_before_names_ > 0) --looks_before_names_;
+  return *json::parse(std::format(R"({{"kind":"Deployment","metadata":{{"name":"coredns","namespace":"kube-system","generation":1}},"spec":{{"replicas":2}},)"
+                                  R"("status":{{"observedGeneration":1,"replicas":2,"updatedReplicas":2,"readyReplicas":{0},"availableReplicas":{0}}}}})",
+                                  looks_before_names_ == 0 ? 2 : 0));
+}
+
+// New pods, if anything is new; their images must be there at once: nobody waits out the back-off of a pull.
+void PlayedCluster::roll_out(const std::string& manifests, const std::string& values) {
+  const auto documents = yaml::parse(manifests, "manifests");
+  if (!documents) return;
+  for (const auto& object : *documents) {
+    const auto* containers = object.at_path("spec/template/spec/containers");
+    if (containers == nullptr) continue;
+    const std::string image = field(containers->items.front(), "image"), kind = field(object, "kind");
+    auto& workload = workloads_[kind + "/" + field(object, "metadata/name")];
+    const std::string content = yaml::to_yaml(object) + values;
+    if (workload.content == content) continue;
+    workload = {kind, content, workload.generation + 1, kLooksUntilReady};
+    if (!can_pull_(image)) faults.push_back(std::format("{} was wanted before anybody could serve it", image));
+  }
+}
+
+Result<ExitStatus> PlayedCluster::helm(FakeMachine& self, const Command& command) {
+  if (!api_answers()) return bad("Error: Kubernetes cluster unreachable");
+  const auto release_of = [&](std::string_view verb) { return verb == "manifest" ? after(command, "manifest") : after(command, verb); };
+  if (has(command, "upgrade")) return upgrade(self, command, after(command, "--install"));
+  const std::lock_guard guard(mutex_);
+  for (const auto* verb : {"status", "uninstall", "rollback", "manifest"}) {
+    if (!has(command, verb)) continue;
+    const auto found = state.releases.find(release_of(verb));
+    if (found == state.releases.end()) return bad("Error: release: not found");
+    auto& release = found->second;
+    if (std::string_view(verb) == "status") return good(R"({"info":{"status":")" + release.status + "\"}}");
+    if (std::string_view(verb) == "manifest") return good(release.chart);
+    if (std::string_view(verb) == "uninstall") state.releases.erase(found);
+    else release.status = "deployed";
+    return good();
+  }
+  return bad("not played: " + command.text());
+}
+
+Result<ExitStatus> PlayedCluster::upgrade(FakeMachine& self, const Command& command, const std::string& name) {
+  ClusterState::Release wanted{"deployed", {}, {}};
+  for (size_t i = 0; i + 1 < command.argv.size(); ++i) {
+    if (command.argv[i] == "--values") wanted.values += text_of(self, command.argv[i + 1]);
+  }
+  const std::string templates = after(command, name) + "/templates/";
+  for (const auto& [path, file] : self.world.files) {
+    if (path.starts_with(templates) && file.type == host::FileType::regular) wanted.chart += std::format("---\n{}", base::as_text(file.content));
+  }
+  if (wanted.chart.empty() || wanted.values.empty()) return bad("Error: path not found");
+  {
+    const std::lock_guard guard(mutex_);
+    const auto there = state.releases.find(name);
+    if (there != state.releases.end() && there->second.status.starts_with("pending-")) return bad("Error: UPGRADE FAILED: another operation (install/upgrade/rollback) is in progress");
+    const bool first = there == state.releases.end();
+    auto& release = state.releases[name];
+    if (first) release.chart = wanted.chart;
+    release.status = first ? "pending-install" : "pending-upgrade";
+  }
+  SIM_STAGE(self, "helm upgrade: pending");
+  {
+    const std::lock_guard guard(mutex_);
+    state.namespaces.insert(after(command, "--namespace"));
+    roll_out(wanted.chart, wanted.values);
+  }
+  SIM_STAGE(self, "helm upgrade: objects");
+  const std::lock_guard guard(mutex_);
+  state.releases[name] = wanted;
+  return good();
+}
+
+}  // namespace sealift::sim

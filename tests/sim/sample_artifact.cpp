@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "tests/sim/sample_artifact.h"
+
+#include "tests/support/payload_builder.h"
+
+namespace sealift::sim {
+namespace {
+
+constexpr std::string_view kBase = R"(apiVersion: sealift.dev/v1
+kind: Base
+metadata: {name: kubernetes}
+spec:
+  kubernetesVersion: v1.34.4
+  criSocket: unix:///run/containerd/containerd.sock
+  images:
+    sandbox: registry.k8s.io/pause:3.10.1
+    kube-apiserver: registry.k8s.io/kube-apiserver:v1.34.4
+    kube-proxy: registry.k8s.io/kube-proxy:v1.34.4
+    coredns: registry.k8s.io/coredns/coredns:v1.12.1
+  tools: {kubeadm: bin/kubeadm, kubectl: bin/kubectl, helm: bin/helm, ctr: bin/ctr}
+  files:
+  - {source: bin/kubeadm, destination: /usr/local/bin/kubeadm, mode: "0755"}
+  - {source: etc/containerd.service, destination: /etc/systemd/system/containerd.service, mode: "0644"}
+  - {source: etc/kubelet.service, destination: /etc/systemd/system/kubelet.service, mode: "0644"}
+  units:
+  - {name: containerd.service, start: now}
+  - {name: kubelet.service, start: kubeadm}
+  modules: [overlay, br_netfilter]
+  sysctls: {net.ipv4.ip_forward: "1"}
+  ports: {all: [10250], control-plane: [6443]}
+  minimum: {worker: {cpus: 1}}
+)";
+
+std::string workload(std::string_view kind, std::string_view name, std::string_view image) {
+  return std::format("apiVersion: apps/v1\nkind: {}\nmetadata: {{name: {}}}\nspec: {{template: {{spec: {{containers: [{{name: main, image: \"{}\"}}]}}}}}}\n", kind, name, image);
+}
+
+}  // namespace
+
+std::vector<std::string> base_image_names() {
+  return {"registry.k8s.io/coredns/coredns:v1.12.1", "registry.k8s.io/kube-apiserver:v1.34.4", "registry.k8s.io/kube-proxy:v1.34.4", "registry.k8s.io/pause:3.10.1"};
+}
+
+Bytes sample_payload() {
+  tests::PayloadBuilder builder;
+  format::Contents contents;
+  contents.name = "shop";
+  contents.version = "3.4";
+  const auto file = [&](const std::string& path, std::string_view text) { contents.tree[path] = {builder.add_raw(text), 0644}; };
+  contents.stubs.push_back({Architecture::amd64, builder.add_raw("the program itself")});
+  file("base.yaml", kBase);
+  for (const char* tool : {"kubeadm", "kubectl", "helm", "ctr"}) file(std::string("bin/") + tool, std::string("program ") + tool);
+  file("etc/containerd.service", "[Service]\nExecStart=/usr/local/bin/containerd\n");
+  file("etc/kubelet.service", "[Service]\nExecStart=/usr/local/bin/kubelet\n");
+  file("apps/flannel/all.yaml", workload("DaemonSet", "flannel", kFlannelImage));
+  file("apps/hello/all.yaml", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: hello}\n---\n" + workload("Deployment", "hello", kHelloImage));
+  file("charts/redis/Chart.yaml", "apiVersion: v2\nname: redis\nversion: 1.0.0\n");
+  file("charts/redis/templates/redis.yaml", workload("Deployment", "redis", kRedisImage));
+  contents.base_document = "base.yaml";
+  contents.apps = {{"flannel", format::AppKind::manifests, true, "apps/flannel", {}, {}},
+                   {"hello", format::AppKind::manifests, false, "apps/hello", {"redis"}, {}},
+                   {"redis", format::AppKind::helm, false, "charts/redis", {}, "1.0.0"}};
+  contents.launch = {"hello", "redis"};
+  auto names = base_image_names();
+  names.insert(names.begin(), {std::string(kFlannelImage), std::string(kHelloImage), std::string(kRedisImage)});
+  for (const auto& name : names) {
+    format::Image image;
+    image.name = name;
+    image.root = builder.add_raw(std::string("manifest of ") + name);
+    image.media_type = "application/vnd.oci.image.manifest.v1+json";
+    image.platforms.push_back({Architecture::amd64, image.root, image.media_type, builder.add_raw(std::string("config of ") + name), {builder.add_raw(std::string("layer of ") + name)}});
+    contents.images.push_back(std::move(image));
+  }
+  builder.contents = format::to_json(contents);
+  return builder.build();
+}
+
+}  // namespace sealift::sim

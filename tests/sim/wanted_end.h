@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What a delivery of DeliverySite's cluster.yaml must have come to, said here and not copied from what some run made.
+#pragma once
+
+#include "tests/sim/delivery_site.h"
+
+namespace sealift::sim {
+
+// CHECKs every host's files, units, kernel settings, images and ledger, the payload's bytes and the cluster itself.
+void check_wanted_end(DeliverySite& site);
+
+// The first difference between two hosts, "" if there is none. /run is left out where a boot lies between.
+enum class Run { compared, left_out };
+std::string difference(const tests::FakeMachine::World& a, const tests::FakeMachine::World& b, Run run);
+
+void require_delivered(const Result<steps::Outcome>& outcome);
+
+// The same command once more finds nothing to do and touches nothing.
+void again_changes_nothing(DeliverySite& site);
+
+}  // namespace sealift::sim
