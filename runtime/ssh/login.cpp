@@ -32,14 +32,14 @@ std::string allowed_methods(ssh_session session) {
   return names.empty() ? "nothing that is known here" : base::join(names, ", ");
 }
 
-// SSH_AUTH_ERROR: the connection is gone, not the login refused.
 Result<bool> accepted(const Login& login, int result) {
   if (result == SSH_AUTH_SUCCESS) return true;
   if (result == SSH_AUTH_PARTIAL) {
     return fail(ErrorCode::auth_failed, "{}: the host wants a second factor ({}) after the first was accepted; give both ssh.keyPath and ssh.password", login.who(),
                 allowed_methods(login.session));
   }
-  if (result == SSH_AUTH_ERROR && ssh_is_connected(login.session) == 0) {
+  // libssh calls a login denied, too, when the host hangs up instead of answering.
+  if (ssh_is_connected(login.session) == 0) {
     return fail(ErrorCode::auth_failed, "{}: the host ended the connection during the login ({}); too many attempts (MaxAuthTries), or the user may not log in (AllowUsers)",
                 login.who(), ssh_get_error(login.session));
   }

@@ -24,6 +24,8 @@ constexpr size_t kQueueBytes = size_t{2} << 20;  // a direction
 constexpr size_t kWriteBytes = size_t{256} << 10;
 constexpr size_t kErrorBytes = size_t{64} << 10;
 constexpr Duration kOpenTimeout{30'000};
+// A server that limits sessions (MaxSessions) may still be at the end of the last one when the next is asked for.
+constexpr Duration kRefusedPatience{3'000};
 
 // What a channel's users and the pump share.
 struct Queues {
@@ -188,11 +190,20 @@ class Pump {
     }
   }
 
+  Result<void> open_session(Open& open) {
+    const Duration end = clock_.monotonic() + kRefusedPatience;
+    for (;;) {
+      open.channel.reset(ssh_channel_new(session_.get()));
+      if (!open.channel) return fail(lost());
+      auto opened = until("a session", [&] { return ssh_channel_open_session(open.channel.get()); });
+      if (opened || opened.error().code == ErrorCode::timeout || !alive() || clock_.monotonic() > end) return opened;
+      ssh_event_dopoll(event_, 100);
+    }
+  }
+
   Result<void> open_channel(const Opening& opening) {
     Open open{{}, opening.queues};
-    open.channel.reset(ssh_channel_new(session_.get()));
-    if (!open.channel) return fail(lost());
-    SEALIFT_TRY(until("a session", [&] { return ssh_channel_open_session(open.channel.get()); }));
+    SEALIFT_TRY(open_session(open));
     SEALIFT_TRY(until("a command", [&] { return ssh_channel_request_exec(open.channel.get(), opening.command.c_str()); }));
     channels_.push_back(std::move(open));
     return {};

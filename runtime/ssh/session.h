@@ -68,7 +68,7 @@ class Session {
   virtual std::string cipher() const = 0;
 };
 
-// One word for a POSIX shell (also csh and fish, as long as it holds no backslash or newline).
+// One word for a POSIX shell (also for csh and fish, as long as it holds no backslash, newline or "!").
 std::string quote(std::string_view word);
 
 }  // namespace sealift::ssh

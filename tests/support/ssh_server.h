@@ -17,11 +17,13 @@
 #include <memory>
 #include <sstream>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "payload/base/clock.h"
 #include "payload/base/process.h"
 #include "payload/base/text.h"
+#include "tests/support/requirement.h"
 #include "tests/support/temporary_folder.h"
 
 extern char** environ;
@@ -30,11 +32,24 @@ namespace sealift::tests {
 
 class SshServer {
  public:
-  // Nothing if this machine has no sshd. `more`: further lines of sshd_config.
-  static std::unique_ptr<SshServer> start(const std::string& more = {}) {
-    if (::access("/usr/sbin/sshd", X_OK) != 0) return nullptr;
+  // Skips the test if this machine has no sshd. `more`: further lines of sshd_config, before the others.
+  static std::unique_ptr<SshServer> start(const std::string& more = {}) { return start(std::unique_ptr<SshServer>(new SshServer), more); }
+
+  // With one account more, which this sshd alone sees: its own /etc/passwd, shadow and PAM stack lie over the machine's
+  // in a mount namespace. Needs root. `changed`: day of the last change of its password, 0 = expired.
+  static std::unique_ptr<SshServer> start_with_account(const std::string& name, const std::string& password, int changed, const std::string& more) {
+    require_or_skip(::geteuid() == 0, "root");
+    require_or_skip(base::run({{"unshare", "--mount", "true"}, {}, "/", {}}).value_or(base::ExitStatus{1, {}, {}}).ok(), "mount namespaces");
     std::unique_ptr<SshServer> out(new SshServer);
-    return out->begin(more) ? std::move(out) : nullptr;
+    const auto hash = base::run_checked({{"openssl", "passwd", "-6", password}, {}, "/", {}});
+    REQUIRE(hash);
+    std::ofstream(out->folder_ / "passwd") << std::ifstream("/etc/passwd").rdbuf() << name << ":x:54321:54321::/:/bin/sh\n";
+    std::ofstream(out->folder_ / "shadow") << std::ifstream("/etc/shadow").rdbuf() << name << ":" << base::trim(*hash) << ":" << changed << ":0:99999:7:::\n";
+    std::ofstream(out->folder_ / "pam") << "auth required pam_unix.so\naccount required pam_unix.so\npassword required pam_unix.so\nsession required pam_permit.so\n";
+    for (const auto& [file, place] : {std::pair{"passwd", "/etc/passwd"}, std::pair{"shadow", "/etc/shadow"}, std::pair{"pam", "/etc/pam.d/sshd"}}) {
+      out->before_ += "mount --bind " + (out->folder_ / file) + " " + place + " && ";
+    }
+    return start(std::move(out), more);
   }
   SshServer(const SshServer&) = delete;
   SshServer& operator=(const SshServer&) = delete;
@@ -84,6 +99,14 @@ class SshServer {
  private:
   SshServer() = default;
 
+  static std::unique_ptr<SshServer> start(std::unique_ptr<SshServer> server, const std::string& more) {
+    require_or_skip(::access("/usr/sbin/sshd", X_OK) == 0, "sshd");
+    const bool begun = server->begin(more);
+    INFO(server->log());
+    REQUIRE(begun);
+    return server;
+  }
+
   static uint16_t free_port() {
     const int fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     sockaddr_in address{};
@@ -104,15 +127,16 @@ class SshServer {
     make_key("host_ecdsa", "ecdsa", "");
     make_key("user", "ed25519", "");
     allow("user");
-    std::ofstream(folder_ / "config") << "ListenAddress 127.0.0.1\nPort " << port_ << "\nHostKey " << folder_ / "host_ed25519" << "\nHostKey " << folder_ / "host_ecdsa"
+    std::ofstream(folder_ / "config") << more << "\nListenAddress 127.0.0.1\nPort " << port_ << "\nHostKey " << folder_ / "host_ed25519" << "\nHostKey " << folder_ / "host_ecdsa"
                                       << "\nAuthorizedKeysFile " << folder_ / "authorized" << "\nPidFile none\nStrictModes no\nUsePAM no\nPasswordAuthentication no\n"
-                                      << "KbdInteractiveAuthentication no\nPermitRootLogin yes\n" << more << "\n";
+                                      << "KbdInteractiveAuthentication no\nPermitRootLogin yes\n";
     const std::string config = folder_ / "config", log_file = folder_ / "log";
     std::vector<std::string> arguments{"/usr/sbin/sshd", "-D", "-f", config, "-E", log_file};
+    if (!before_.empty()) arguments = {"/usr/bin/unshare", "--mount", "sh", "-c", before_ + "exec /usr/sbin/sshd -D -f " + config + " -E " + log_file};
     std::vector<char*> argv;
     for (auto& argument : arguments) argv.push_back(argument.data());
     argv.push_back(nullptr);
-    if (::posix_spawn(&pid_, "/usr/sbin/sshd", nullptr, nullptr, argv.data(), environ) != 0) return false;
+    if (::posix_spawn(&pid_, arguments[0].c_str(), nullptr, nullptr, argv.data(), environ) != 0) return false;
     for (int i = 0; i < 100; ++i) {
       if (reachable()) return true;
       base::system_clock().sleep(Duration{50});
@@ -132,6 +156,7 @@ class SshServer {
   }
 
   TemporaryFolder folder_;
+  std::string before_;  // shell words that end in "&& ": sshd is started after them in mounts of its own
   pid_t pid_ = -1;
   uint16_t port_ = 0;
 };

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <catch2/catch_test_macros.hpp>
 
+#include <cstdlib>
+#include <filesystem>
 #include <fstream>
 
 #include "payload/base/fd.h"
@@ -41,6 +43,11 @@ struct Said {
   int code;
 };
 
+bool is_here(const std::string& program) {
+  const auto found = base::run({{"sh", "-c", "command -v " + program}, {}, "/", {}});
+  return found && found->ok();
+}
+
 Said run(ssh::Session& session, const std::string& command, std::string_view input = {}) {
   const auto channel = session.exec(command);
   REQUIRE(channel);
@@ -58,7 +65,6 @@ Said run(ssh::Session& session, const std::string& command, std::string_view inp
 
 TEST_CASE("a command's streams and exit code arrive") {
   const auto server = SshServer::start();
-  if (!server) SKIP("no sshd on this machine");
   const auto session = connect(target_of(*server));
   REQUIRE(session);
   CHECK((*session)->cipher() == "aes128-gcm@openssh.com");
@@ -72,7 +78,6 @@ TEST_CASE("a command's streams and exit code arrive") {
 
 TEST_CASE("large streams in both directions at once arrive unchanged") {
   const auto server = SshServer::start();
-  if (!server) SKIP("no sshd on this machine");
   const auto session = connect(target_of(*server));
   REQUIRE(session);
   const auto channel = (*session)->exec("cat");
@@ -94,7 +99,6 @@ TEST_CASE("large streams in both directions at once arrive unchanged") {
 
 TEST_CASE("a reader that waits does not stop what another channel sends") {
   const auto server = SshServer::start();
-  if (!server) SKIP("no sshd on this machine");
   const auto session = connect(target_of(*server));
   REQUIRE(session);
   const auto flood = (*session)->exec("sh -c 'while :; do echo xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx; done'");  // nobody reads it
@@ -104,7 +108,6 @@ TEST_CASE("a reader that waits does not stop what another channel sends") {
 
 TEST_CASE("patience ends a silent command") {
   const auto server = SshServer::start();
-  if (!server) SKIP("no sshd on this machine");
   const auto session = connect(target_of(*server));
   REQUIRE(session);
   const auto channel = (*session)->exec("sleep 30");
@@ -118,7 +121,6 @@ TEST_CASE("patience ends a silent command") {
 
 TEST_CASE("a lost connection wakes who waits") {
   const auto server = SshServer::start();
-  if (!server) SKIP("no sshd on this machine");
   const auto session = connect(target_of(*server));
   REQUIRE(session);
   const auto channel = (*session)->exec("sleep 30");
@@ -136,7 +138,6 @@ TEST_CASE("a lost connection wakes who waits") {
 
 TEST_CASE("host keys") {
   const auto server = SshServer::start();
-  if (!server) SKIP("no sshd on this machine");
   auto target = target_of(*server);
 
   SECTION("the fingerprint of any of the host's keys is accepted") {
@@ -204,7 +205,6 @@ TEST_CASE("host keys") {
 
 TEST_CASE("logins") {
   const auto server = SshServer::start();
-  if (!server) SKIP("no sshd on this machine");
   auto target = target_of(*server);
 
   SECTION("ecdsa, rsa and keys with a passphrase") {
@@ -252,6 +252,102 @@ TEST_CASE("logins") {
   SECTION("a key file that is not there") {
     target.key_path = server->file("nowhere");
     CHECK(code_of(connect(target)) == ErrorCode::not_found);
+  }
+}
+
+TEST_CASE("logins with a password") {
+  const auto log_in = [](const SshServer& server, const char* password) {
+    ssh::Target target;
+    target.address = "127.0.0.1";
+    target.port = server.port();
+    target.user = "sealift-ops";
+    target.password = Secret(password);
+    target.host_key = server.fingerprint("ed25519");
+    return connect(target);
+  };
+  constexpr auto kAccount = "sealift-ops";
+  constexpr int kLongAgo = 19'000;
+  const std::string questions = "UsePAM yes\nKbdInteractiveAuthentication yes\nPasswordAuthentication no";
+
+  SECTION("as a password") {
+    const auto server = SshServer::start_with_account(kAccount, "right one", kLongAgo, "PasswordAuthentication yes");
+    CHECK(log_in(*server, "right one"));
+    const auto refused = log_in(*server, "wrong one");
+    CHECK(code_of(refused) == ErrorCode::auth_failed);
+    CHECK(refused.error().what.contains("tried: the password;"));
+    CHECK_FALSE(refused.error().what.contains("wrong one"));
+  }
+  SECTION("as the answer to a question") {
+    const auto server = SshServer::start_with_account(kAccount, "right one", kLongAgo, questions);
+    CHECK(log_in(*server, "right one"));
+    const auto refused = log_in(*server, "wrong one");
+    CHECK(code_of(refused) == ErrorCode::auth_failed);
+    CHECK(refused.error().what.contains("keyboard-interactive"));
+  }
+  SECTION("an expired one is told with what to do, and no new one is set") {
+    const auto server = SshServer::start_with_account(kAccount, "right one", 0, questions);
+    const auto expired = log_in(*server, "right one");
+    CHECK(code_of(expired) == ErrorCode::auth_failed);
+    CHECK(expired.error().what.contains("expired"));
+    CHECK(expired.error().what.contains("ssh sealift-ops@127.0.0.1"));
+  }
+}
+
+TEST_CASE("a second factor that is not given is named") {
+  const auto server = SshServer::start("PasswordAuthentication yes\nAuthenticationMethods publickey,password");
+  const auto session = connect(target_of(*server));
+  CHECK(code_of(session) == ErrorCode::auth_failed);
+  INFO(session.error().what);
+  CHECK(session.error().what.contains("second factor (password)"));
+}
+
+TEST_CASE("a host that ends the connection during the login is told as such") {
+  const auto server = SshServer::start("MaxAuthTries 1");
+  auto target = target_of(*server);
+  server->make_key("stranger", "ed25519", "");
+  target.key_path = server->file("stranger");
+  const auto session = connect(target);
+  CHECK(code_of(session) == ErrorCode::auth_failed);
+  INFO(session.error().what);
+  CHECK(session.error().what.contains("MaxAuthTries"));
+}
+
+TEST_CASE("without a key path the usual files of the home folder are tried, passing over what can't be used") {
+  const auto server = SshServer::start();
+  auto target = target_of(*server);
+  target.key_path.reset();
+  const tests::TemporaryFolder home;
+  std::filesystem::create_directory(home / ".ssh");
+  std::ofstream(home / ".ssh/id_ed25519") << "no key\n";
+  const char* before = ::getenv("HOME");
+  const std::string old = before == nullptr ? "" : before;
+  ::setenv("HOME", home.path().c_str(), 1);
+  const auto refused = connect(target);
+  server->make_key("ecdsa", "ecdsa", "");
+  server->allow("ecdsa");
+  std::filesystem::copy_file(server->file("ecdsa"), home / ".ssh/id_ecdsa");
+  const auto session = connect(target);
+  ::setenv("HOME", old.c_str(), 1);
+  CHECK(code_of(refused) == ErrorCode::auth_failed);
+  CHECK(session);
+}
+
+TEST_CASE("a session is asked for again while the server is at the end of the last one") {
+  const auto server = SshServer::start("MaxSessions 1");
+  const auto session = connect(target_of(*server));
+  REQUIRE(session);
+  SECTION("it comes free in time") {
+    REQUIRE((*session)->exec("sleep 1"));  // given up at once; the host ends it when it ends
+    CHECK(run(**session, "echo next").output == "next\n");
+  }
+  SECTION("it does not") {
+    const auto lasting = (*session)->exec("cat");
+    REQUIRE(lasting);
+    const auto refused = (*session)->exec("true");
+    REQUIRE_FALSE(refused);
+    CHECK(refused.error().what.contains("MaxSessions"));
+    (*lasting)->close_input();
+    CHECK((*lasting)->wait() == 0);  // the one that runs is as it was
   }
 }
 
@@ -322,10 +418,24 @@ TEST_CASE("any bytes survive quoting in every shell that is here") {
     line += " " + ssh::quote(word);
     expected += word + '\0';
   }
-  for (const auto* shell : {"sh", "bash", "dash", "zsh"}) {
-    const auto out = base::run({{shell, "-c", line}, {}, "/", {}});
-    if (!out) continue;  // not on this machine
-    INFO(shell);
-    CHECK((out->output == expected));
+  for (const auto* shell : {"sh", "bash", "dash", "zsh", "ksh93"}) {
+    DYNAMIC_SECTION(shell) {
+      tests::require_or_skip(is_here(shell), shell);
+      const auto out = base::run({{shell, "-c", line}, {}, "/", {}});
+      REQUIRE(out);
+      CHECK((out->output == expected));
+    }
+  }
+}
+
+TEST_CASE("words without backslash, newline and ! survive in csh and fish too") {
+  const std::string word = "a b  $HOME $(id) `id` \"x\" * ? ~ ; & | < > ( ) { } [ ] # % ^ = @ , ünïcode";
+  for (const auto* shell : {"sh", "tcsh", "bsd-csh", "fish"}) {
+    DYNAMIC_SECTION(shell) {
+      tests::require_or_skip(is_here(shell), shell);
+      const auto out = base::run({{shell, "-c", "printf %s " + ssh::quote(word)}, {"LC_ALL=C.UTF-8"}, "/", {}});
+      REQUIRE(out);
+      CHECK(out->output == word);
+    }
   }
 }
