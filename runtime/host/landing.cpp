@@ -11,6 +11,7 @@ namespace {
 
 constexpr Duration kAnswerPatience{60'000};
 constexpr Duration kSudoPatience{30'000};
+constexpr Duration kClosePatience{5'000};
 constexpr size_t kMaxLine = 4096;
 constexpr size_t kMaxTalk = size_t{64} << 10;
 
@@ -22,11 +23,12 @@ std::string as_root(const LoginFacts& facts, const std::string& script) {
   return (facts.sudo_without_password ? "env LC_ALL=C sudo -n " : "env LC_ALL=C sudo -k -S -p " + ssh::quote("") + " ") + command;
 }
 
-// A word within the script: what could end its quotes becomes "_". (Folders with such names are refused before.)
+// What would end the quotes around a word of the script, or the script's own; csh also acts on "!" within quotes.
+bool ends_quotes(char c) { return c == '"' || c == '$' || c == '`' || c == '\\' || c == '\'' || c == '!' || static_cast<unsigned char>(c) < ' '; }
+
+// A word within the script. A folder of such a name would be another one: it is no place for the agent.
 std::string word(std::string text) {
-  for (char& c : text) {
-    if (c == '"' || c == '$' || c == '`' || c == '\\' || c == '\'' || static_cast<unsigned char>(c) < ' ') c = '_';
-  }
+  std::ranges::replace_if(text, ends_quotes, '_');
   return "\"" + text + "\"";
 }
 
@@ -104,6 +106,13 @@ Result<void> send_password(ssh::Channel& channel, const LandingOptions& options)
   return written;
 }
 
+// An sshd with MaxSessions 1 gives the next session only when the last one is gone. A command that does not end (the
+// login left something running) is not waited for.
+void see_end(ssh::Channel& channel) {
+  channel.set_patience(kClosePatience);
+  (void)channel.wait();
+}
+
 // One wrong password is one failed attempt, and never a line of something else taken for the next.
 Result<void> try_sudo(ssh::Session& session, const LoginFacts& facts, const LandingOptions& options) {
   if (!needs_password(facts)) return {};
@@ -114,8 +123,8 @@ Result<void> try_sudo(ssh::Session& session, const LoginFacts& facts, const Land
   channel->close_input();
   Lines lines(*channel);
   SEALIFT_ASSIGN(const auto answer, lines.find("SEALIFT-ROOT"));
+  see_end(*channel);
   if (answer) return {};
-  (void)channel->wait();
   return fail(sudo_error(channel->errors().empty() ? lines.noise() : channel->errors(), options.who));
 }
 
@@ -139,15 +148,17 @@ Result<Beginning> begin_landing(ssh::Session& session, const LoginFacts& facts, 
     return fail(ErrorCode::sudo_refused, "{}: no command can be run as root: {}", options.who,
                 base::printable(base::trim(out.channel->errors().empty() ? lines.noise() : out.channel->errors()), 600));
   }
-  const auto words = base::split_words(*answer);
-  if (words.size() == 2) out.folder = words[1];
-  if (!words.empty() && words[0] == "have") out.is_there = true;
-  if (words.empty() || words[0] == "none") {
-    return fail(ErrorCode::permission_denied,
-                "{}: none of {} takes a program: they are read-only, mounted without exec, not root's own, or the host forbids it; give the host another dataRoot", options.who,
-                base::join(options.folders, ", "));
-  }
-  return out;
+  const size_t blank = std::min(answer->find(' '), answer->size());
+  const std::string what = answer->substr(0, blank);
+  out.folder = answer->substr(std::min(blank + 1, answer->size()));
+  out.is_there = what == "have";
+  if (out.is_there || what == "send") return out;
+  see_end(*out.channel);
+  const std::string open = out.folder.empty() ? "" : std::format(" ({} is)", base::printable(out.folder));
+  return fail(ErrorCode::permission_denied,
+              "{}: none of {} takes a program: they are read-only, mounted without exec, they or a folder above are somebody else's or writable by others{}, or the host "
+              "forbids it; give the host another dataRoot",
+              options.who, base::join(options.folders, ", "), open);
 }
 
 Result<void> send_program(Beginning& landing, const AgentProgram& program, const LandingOptions& options, const std::string& marker) {
@@ -156,13 +167,36 @@ Result<void> send_program(Beginning& landing, const AgentProgram& program, const
   landing.channel->close_input();
   Lines lines(*landing.channel);
   SEALIFT_ASSIGN(const auto answer, lines.find("SEALIFT-LANDED "));
+  see_end(*landing.channel);
   if (answer && *answer == "ok") return {};
-  (void)landing.channel->wait();
   const std::string said = base::printable(base::trim(landing.channel->errors()), 600);
   if (!written) return written;
   if (said.contains("No space left")) return fail(ErrorCode::no_space, "{}: no room for the agent in {} ({} needed)", options.who, landing.folder, base::human_bytes(program.size));
   return fail(ErrorCode::corrupt, "{}: the agent did not arrive whole in {}{}{}", options.who, landing.folder, said.empty() ? "" : ": ", said);
 }
+
+// The parts of landing_script, see there. $n is the agent's file, $h its digest, $m the marker.
+constexpr std::string_view kSkip = R"sh(skip() { while IFS= read -r l; do if [ "$l" = "$m" ]; then return 0; fi; done; exit 1; }; )sh";
+// Makes $d the real path of a folder, which need not be there yet.
+constexpr std::string_view kPlace =
+    R"sh(place() { q=$1; until [ -d "${q:-/}" ]; do q=${q%/*}; done; cd -P "${q:-/}" 2>/dev/null || return 1; d=$(pwd -P); d=${d%/}${1#"$q"}; cd /; }; )sh";
+// True if nobody but root can put something into $d: it, if it is there, and every folder above are root's own, and
+// those above are writable by others only where the sticky bit keeps these from renaming what is not theirs. Else $b is
+// the one that is not so. (To -O, root is who runs this.)
+constexpr std::string_view kRootOnly =
+    R"sh(root_only() { p=$d; until [ -d "${p:-/}" ]; do p=${p%/*}; done; while :; do b=${p:-/}; set -- $(ls -ldn "$b" 2>/dev/null); )sh"
+    R"sh([ "$3" = 0 ] || [ -O "$b" ] || return 1; )sh"
+    R"sh(case $1 in d????-??-*) ;; d????????[tT]*) if [ "$p" = "$d" ]; then return 1; fi;; *) return 1;; esac; )sh"
+    R"sh([ "$p" ] || return 0; p=${p%/*}; done; }; )sh";
+constexpr std::string_view kHave =
+    R"sh(; do place "$f" || continue; if [ -x "$d/$n" ] && [ -O "$d/$n" ] && root_only && [ "$("$d/$n" agent --self-check </dev/null 2>/dev/null)" = $h ]; )sh"
+    R"sh(then echo "SEALIFT-LANDING have $d"; skip; exec "$d/$n" agent)sh";
+constexpr std::string_view kSend =
+    R"sh(; do place "$f" || continue; root_only || { w=$b; continue; }; t="$d/.try-$$"; )sh"
+    R"sh(if mkdir -p "$d" 2>/dev/null && root_only && echo : 2>/dev/null >"$t" && chmod 755 "$t" && "$t" 2>/dev/null; then )sh"
+    R"sh(rm -f "$t"; t="$d/.$n-$$"; echo "SEALIFT-LANDING send $d"; skip; )sh"
+    R"sh(if cat >"$t" && chmod 755 "$t" && [ "$("$t" agent --self-check </dev/null)" = $h ] && mv -f "$t" "$d/$n"; then echo; echo "SEALIFT-LANDED ok"; exit 0; fi; )sh"
+    R"sh(rm -f "$t"; echo; echo "SEALIFT-LANDED no"; exit 1; fi; rm -f "$t" 2>/dev/null; done; echo "SEALIFT-LANDING none $w"; exit 1)sh";
 
 }  // namespace
 
@@ -170,26 +204,21 @@ std::vector<std::string> landing_folders(const std::string& data_root) {
   return {"/usr/local/lib/sealift", "/opt/sealift", data_root};
 }
 
-// One line without backslashes, so that any login shell hands it on unchanged. What it does:
-// a folder that is root's own and has the right program: say so, drop stdin up to the marker, become the agent;
-// else the first folder in which a program can be started: drop up to the marker, take the rest of stdin under a
+// One line without backslashes, single quotes and "!", so that any login shell hands it on unchanged. What it does:
+// a folder that only root can change and that has the right program: say so, drop stdin up to the marker, become the
+// agent; else the first folder in which a program can be started: drop up to the marker, take the rest of stdin under a
 // temporary name there, let the new program say its own digest, rename it.
 std::string landing_script(const Digest& digest, const std::vector<std::string>& folders, const std::vector<std::string>& arguments, const std::string& marker) {
   const std::string hex = digest.hex();
   std::string places, words;
-  for (const auto& folder : folders) places += " " + word(folder);
+  for (const auto& folder : folders) {
+    if (std::ranges::none_of(folder, ends_quotes)) places += " " + word(folder);
+  }
   for (const auto& argument : arguments) words += " " + word(argument);
-  std::string out = "echo; umask 022; n=agent-" + hex + "; ";
-  out += "skip() { while IFS= read -r l; do if [ \"$l\" = " + marker + " ]; then return 0; fi; done; exit 1; }; ";
-  out += "for d in" + places + "; do if [ -O \"$d\" ] && [ -O \"$d/$n\" ] && [ -x \"$d/$n\" ] && [ \"$(\"$d/$n\" agent --self-check </dev/null 2>/dev/null)\" = " + hex +
-         " ]; then echo \"SEALIFT-LANDING have $d\"; skip; exec \"$d/$n\" agent" + words + "; fi; done; ";
-  out += "for d in" + places +
-         "; do t=\"$d/.try-$$\"; if mkdir -p \"$d\" 2>/dev/null && [ -O \"$d\" ] && chmod go-w \"$d\" 2>/dev/null && echo \"#!/bin/sh\" 2>/dev/null >\"$t\" && chmod 755 \"$t\" "
-         "&& \"$t\" 2>/dev/null; then rm -f \"$t\"; t=\"$d/.$n-$$\"; echo \"SEALIFT-LANDING send $d\"; skip; if cat >\"$t\" && chmod 755 \"$t\" && [ \"$(\"$t\" agent "
-         "--self-check </dev/null)\" = " +
-         hex + " ] && mv -f \"$t\" \"$d/$n\"; then echo; echo \"SEALIFT-LANDED ok\"; exit 0; fi; rm -f \"$t\"; echo; echo \"SEALIFT-LANDED no\"; exit 1; fi; rm -f \"$t\" 2>/dev/null; done; ";
-  out += "echo \"SEALIFT-LANDING none\"; exit 1";
-  return out;
+  std::string out = "echo; umask 022; w=; n=agent-" + hex + "; h=" + hex + "; m=" + marker + "; ";
+  out.append(kSkip).append(kPlace).append(kRootOnly);
+  out.append("for f in" + places).append(kHave).append(words + "; fi; done; ");
+  return out.append("for f in" + places).append(kSend);
 }
 
 Result<LoginFacts> look_at_login(ssh::Session& session, const std::string& who) {
@@ -219,6 +248,7 @@ Result<LoginFacts> look_at_login(ssh::Session& session, const std::string& who) 
     out.sudo_without_password = sudo->starts_with("0 ") || *sudo == "0";
     out.sudo_answer = sudo->substr(std::min(sudo->find(' '), sudo->size() - 1) + 1);
   }
+  see_end(*channel);
   return out;
 }
 
@@ -226,7 +256,7 @@ Result<LandedAgent> land_agent(ssh::Session& session, const LoginFacts& facts, c
   SEALIFT_TRY(try_sudo(session, facts, options));
   const std::string marker = "SEALIFT-BEGIN-" + program.digest.hex().substr(0, 16);
   LandedAgent out;
-  Error last;
+  Error last{ErrorCode::unreachable, options.who + ": the agent is taken away by somebody's `plan` as often as it is sent; try again", {}};
   for (int round = 0; round < 3; ++round) {
     auto arguments = options.arguments;
     if (out.was_sent && options.remove_if_sent) arguments.emplace_back("--remove");

@@ -2,7 +2,9 @@
 #include <catch2/catch_test_macros.hpp>
 
 #include <fcntl.h>
+#include <sys/stat.h>
 
+#include <filesystem>
 #include <fstream>
 
 #include "payload/base/file.h"
@@ -76,6 +78,32 @@ LandingOptions options_for(const TemporaryFolder& folder) {
   return out;
 }
 
+LoginFacts as_owner() {
+  LoginFacts out;
+  out.is_root = true;  // as far as landing is concerned: this user owns the folders
+  return out;
+}
+
+mode_t mode_of(const std::string& path) {
+  struct stat status{};
+  REQUIRE(::stat(path.c_str(), &status) == 0);
+  return status.st_mode & 07777U;
+}
+
+// A program under the agent's name that says the right digest, and leaves a trace if it is ever started.
+struct Impostor {
+  explicit Impostor(const tests::TemporaryFolder& folder) : trace(folder / "started") {}
+  void put(const std::string& into, const Digest& digest) const {
+    std::filesystem::create_directories(into);
+    const std::string path = into + "/agent-" + digest.hex();
+    std::ofstream(path) << "#!/bin/sh\ntouch '" << trace << "'\necho " << digest.hex() << "\n";
+    ::chmod(path.c_str(), 0755);
+  }
+  std::string trace;
+};
+
+constexpr uid_t kSomebody = 65534;
+
 Result<std::unique_ptr<host::RemoteHost>> talk(host::LandedAgent& agent, ssh::Session& session) {
   return host::RemoteHost::connect({agent.channel->output(), agent.channel->input(), [&session] { session.abort(); }, nullptr}, base::system_clock());
 }
@@ -85,7 +113,6 @@ Result<std::unique_ptr<host::RemoteHost>> talk(host::LandedAgent& agent, ssh::Se
 TEST_CASE("the agent lands, starts and answers; the second time it is there already") {
   const TemporaryFolder folder;
   const auto server = SshServer::start();
-  if (!server) SKIP("no sshd on this machine");
   const auto program = own_program();
   for (const bool first : {true, false}) {
     const auto session = connect(*server);
@@ -127,7 +154,6 @@ TEST_CASE("the agent lands, starts and answers; the second time it is there alre
 TEST_CASE("a damaged agent on the host is replaced") {
   const TemporaryFolder folder;
   const auto server = SshServer::start();
-  if (!server) SKIP("no sshd on this machine");
   const auto program = own_program();
   std::filesystem::create_directory(folder / "lib");
   const std::string path = folder / ("lib/agent-" + program.digest.hex());
@@ -145,7 +171,6 @@ TEST_CASE("a damaged agent on the host is replaced") {
 TEST_CASE("bytes that do not have the digest never get the agent's name") {
   const TemporaryFolder folder;
   const auto server = SshServer::start();
-  if (!server) SKIP("no sshd on this machine");
   auto program = own_program();
   program.write = [](base::Sink& sink) { return sink.write(base::as_bytes("#!/bin/sh\necho no\n")); };
   const auto session = connect(*server);
@@ -160,7 +185,6 @@ TEST_CASE("bytes that do not have the digest never get the agent's name") {
 TEST_CASE("a folder that takes no program is passed over") {
   const TemporaryFolder folder;
   const auto server = SshServer::start();
-  if (!server) SKIP("no sshd on this machine");
   std::ofstream(folder / "file") << "in the way";
   const auto session = connect(*server);
   LoginFacts facts;
@@ -182,7 +206,6 @@ TEST_CASE("a folder that takes no program is passed over") {
 TEST_CASE("sudo with a password") {
   const TemporaryFolder folder;
   const auto server = SshServer::start(with_sudo(folder, kAskingSudo));
-  if (!server) SKIP("no sshd on this machine");
   const auto session = connect(*server);
   auto facts = host::look_at_login(*session, "test");
   REQUIRE(facts);
@@ -215,7 +238,6 @@ TEST_CASE("sudo with a password") {
 TEST_CASE("a sudo that needs no password after all leaves the password line to nobody") {
   const TemporaryFolder folder;
   const auto server = SshServer::start(with_sudo(folder, R"(while :; do case "$1" in -n|-k|-S) shift;; -p) shift 2;; *) break;; esac; done; exec "$@")"));
-  if (!server) SKIP("no sshd on this machine");
   const auto session = connect(*server);
   auto facts = host::look_at_login(*session, "test");
   REQUIRE(facts);
@@ -234,7 +256,6 @@ TEST_CASE("requiretty and expired passwords are told with the remedy") {
   const TemporaryFolder folder;
   SECTION("requiretty") {
     const auto server = SshServer::start(with_sudo(folder, "echo 'sudo: sorry, you must have a tty to run sudo' >&2; exit 1"));
-    if (!server) SKIP("no sshd on this machine");
     const auto session = connect(*server);
     auto facts = host::look_at_login(*session, "test");
     REQUIRE(facts);
@@ -245,7 +266,6 @@ TEST_CASE("requiretty and expired passwords are told with the remedy") {
   }
   SECTION("expired") {
     const auto server = SshServer::start("ForceCommand echo 'WARNING: Your password has expired.' >&2; echo 'Password change required but no TTY available.' >&2; exit 1");
-    if (!server) SKIP("no sshd on this machine");
     const auto session = connect(*server);
     const auto facts = host::look_at_login(*session, "ops@h");
     REQUIRE_FALSE(facts);
@@ -257,7 +277,6 @@ TEST_CASE("requiretty and expired passwords are told with the remedy") {
 TEST_CASE("login noise is skipped") {
   const TemporaryFolder folder;
   const auto server = SshServer::start("ForceCommand echo 'Welcome!'; printf 'no newline'; eval \"$SSH_ORIGINAL_COMMAND\"");
-  if (!server) SKIP("no sshd on this machine");
   const auto session = connect(*server);
   auto facts = host::look_at_login(*session, "test");
   REQUIRE(facts);
@@ -269,10 +288,9 @@ TEST_CASE("login noise is skipped") {
 }
 
 TEST_CASE("connect_hosts brings several hosts at once") {
-  if (::geteuid() != 0) SKIP("needs root on this machine");
+  tests::require_or_skip(::geteuid() == 0, "root");
   const TemporaryFolder folder;
   const auto server = SshServer::start("MaxStartups 3:100:3");  // fewer than connect at once: retries
-  if (!server) SKIP("no sshd on this machine");
   std::vector<config::HostConfig> configs(12);
   for (auto& config : configs) {
     config.address = "127.0.0.1";
@@ -287,6 +305,7 @@ TEST_CASE("connect_hosts brings several hosts at once") {
   options.folders = {folder / "lib"};
   options.agent_arguments = {"--test-root", folder / "root"};
   options.owner = "o'wner \"x\" $y";
+  options.purpose = host::Purpose::change;  // twelve lookers on one machine would take each other's agent away
   const auto connected = host::connect_hosts(configs, {}, options, base::no_events(), base::system_clock(), {});
   REQUIRE(connected.size() == configs.size());
   for (size_t i = 0; i < connected.size(); ++i) {
@@ -294,4 +313,137 @@ TEST_CASE("connect_hosts brings several hosts at once") {
     CHECK(connected[i].has_value() == (i != 5));
     if (connected[i]) CHECK(connected[i]->facts.cpus > 0);
   }
+}
+
+TEST_CASE("the agent lands through every login shell") {
+  struct Shell {
+    const char *name, *path;
+  };
+  const TemporaryFolder folder;
+  const auto program = own_program();
+  for (const auto& [name, path] : {Shell{"sh", "/bin/sh"}, Shell{"bash", "/bin/bash"}, Shell{"dash", "/bin/dash"}, Shell{"ksh", "/bin/ksh93"}, Shell{"zsh", "/bin/zsh"},
+                                   Shell{"tcsh", "/bin/tcsh"}, Shell{"csh", "/bin/bsd-csh"}, Shell{"fish", "/usr/bin/fish"}}) {
+    DYNAMIC_SECTION(name) {
+      tests::require_or_skip(::access(path, X_OK) == 0, path);
+      // What sshd does with a command, with this shell in the place of the user's.
+      const auto server = SshServer::start(std::format("ForceCommand exec {} -c \"$SSH_ORIGINAL_COMMAND\"", path));
+      const auto session = connect(*server);
+      auto facts = host::look_at_login(*session, "test");
+      INFO((facts ? "" : facts.error().text()));
+      REQUIRE(facts);
+      CHECK(facts->is_root == (::geteuid() == 0));
+      auto options = options_for(folder);
+      options.arguments.insert(options.arguments.end(), {"--owner", "o'wner! \"x\" $y `z` \\ %s ^a^b"});
+      auto landed = host::land_agent(*session, as_owner(), program, options);
+      INFO((landed ? "" : landed.error().text()));
+      REQUIRE(landed);
+      CHECK(talk(*landed, *session));
+    }
+  }
+}
+
+TEST_CASE("the landing line holds nothing that a login shell reads in its own way") {
+  const auto line = host::landing_script(hash::sha256({}), {"/a b", "/it's", "/what!", "/$HOME", "/x\\y", "/\"q\"", "/new\nline"}, {"--owner", "it's\n!\\me"}, "MARKER");
+  CHECK(line.find_first_of("!\\'\n\r\t") == std::string::npos);
+  CHECK(line.contains("\"/a b\""));
+  CHECK(line.size() < 4000);
+  // A folder whose name can't be said is none to land in; it never becomes another one.
+  for (const auto* other : {"/it", "/what", "/_HOME", "/x_y", "/_q_", "/new"}) CHECK_FALSE(line.contains(other));
+}
+
+TEST_CASE("a program where somebody but root could have put it is never started") {
+  tests::require_or_skip(::geteuid() == 0, "root");
+  const TemporaryFolder folder;
+  const auto program = own_program();
+  const Impostor impostor(folder);
+  const std::string above = folder / "above", lib = above + "/lib";
+  impostor.put(lib, program.digest);
+  auto options = options_for(folder);
+  options.folders = {lib};
+  std::string open = lib;
+  SECTION("the folder is somebody else's") { REQUIRE(::chown(lib.c_str(), kSomebody, 0) == 0); }
+  SECTION("the folder is writable by all") { REQUIRE(::chmod(lib.c_str(), 0777) == 0); }
+  SECTION("the folder is writable by all, and sticky") { REQUIRE(::chmod(lib.c_str(), 01777) == 0); }
+  SECTION("the folder is writable by its group") { REQUIRE(::chmod(lib.c_str(), 0775) == 0); }
+  SECTION("the folder above is somebody else's") {
+    REQUIRE(::chown(above.c_str(), kSomebody, 0) == 0);
+    open = above;
+  }
+  SECTION("the folder above is writable by all") {
+    REQUIRE(::chmod(above.c_str(), 0777) == 0);
+    open = above;
+  }
+  SECTION("a link leads below somebody else's folder") {
+    REQUIRE(::chown(above.c_str(), kSomebody, 0) == 0);
+    std::filesystem::create_directory_symlink(lib, folder / "link");
+    options.folders = {folder / "link"};
+    open = above;
+  }
+  SECTION("a folder that is still to be made, below somebody else's") {
+    REQUIRE(::chown(above.c_str(), kSomebody, 0) == 0);
+    options.folders = {above + "/new/deep"};
+    open = above;
+  }
+  const mode_t mode = mode_of(lib);
+  const auto server = SshServer::start();
+  const auto session = connect(*server);
+  const auto landed = host::land_agent(*session, as_owner(), program, options);
+  REQUIRE_FALSE(landed);
+  CHECK(landed.error().code == ErrorCode::permission_denied);
+  CHECK(landed.error().what.contains("(" + open + " is)"));
+  CHECK_FALSE(std::filesystem::exists(impostor.trace));
+  CHECK(mode_of(lib) == mode);  // what is not ours stays as it is
+  CHECK_FALSE(std::filesystem::exists(above + "/new"));
+  const auto files = std::filesystem::directory_iterator(lib);
+  CHECK(std::distance(begin(files), end(files)) == 1);
+}
+
+TEST_CASE("a program of somebody else in root's folder is replaced, not started") {
+  tests::require_or_skip(::geteuid() == 0, "root");
+  const TemporaryFolder folder;
+  const auto program = own_program();
+  const Impostor impostor(folder);
+  impostor.put(folder / "lib", program.digest);
+  REQUIRE(::chown((folder / ("lib/agent-" + program.digest.hex())).c_str(), kSomebody, 0) == 0);
+  const auto server = SshServer::start();
+  const auto session = connect(*server);
+  auto landed = host::land_agent(*session, as_owner(), program, options_for(folder));
+  INFO((landed ? "" : landed.error().text()));
+  REQUIRE(landed);
+  CHECK(landed->was_sent);
+  CHECK_FALSE(std::filesystem::exists(impostor.trace));
+  CHECK(talk(*landed, *session));
+}
+
+TEST_CASE("a folder in which others could put things is passed over for the next") {
+  tests::require_or_skip(::geteuid() == 0, "root");
+  const TemporaryFolder folder;
+  std::filesystem::create_directory(folder / "open");
+  REQUIRE(::chmod((folder / "open").c_str(), 0777) == 0);
+  std::filesystem::create_directory_symlink(folder / "real", folder / "link");  // to nowhere
+  const auto server = SshServer::start();
+  const auto session = connect(*server);
+  auto options = options_for(folder);
+  options.folders = {folder / "open", folder / "link", folder / "new/lib"};
+  auto landed = host::land_agent(*session, as_owner(), own_program(), options);
+  INFO((landed ? "" : landed.error().text()));
+  REQUIRE(landed);
+  CHECK(talk(*landed, *session));
+  CHECK(std::filesystem::is_empty(folder / "open"));
+  CHECK(mode_of(folder / "new") == 0755);
+  CHECK(mode_of(folder / "new/lib") == 0755);
+}
+
+TEST_CASE("an sshd that gives one session at a time is enough") {
+  const TemporaryFolder folder;
+  // The first command's session lasts longer than its words.
+  const auto server = SshServer::start("MaxSessions 1\nForceCommand eval \"$SSH_ORIGINAL_COMMAND\"; case $SSH_ORIGINAL_COMMAND in *SEALIFT-MACHINE*) sleep 4;; esac");
+  const auto session = connect(*server);
+  const auto facts = host::look_at_login(*session, "test");
+  REQUIRE(facts);
+  auto landed = host::land_agent(*session, as_owner(), own_program(), options_for(folder));
+  INFO((landed ? "" : landed.error().text()));
+  REQUIRE(landed);
+  CHECK(landed->was_sent);
+  CHECK(talk(*landed, *session));
 }
