@@ -3,7 +3,6 @@
 
 #include <fcntl.h>
 #include <poll.h>
-#include <sys/file.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -20,6 +19,7 @@
 #include "payload/base/text.h"
 #include "payload/base/thread.h"
 #include "payload/base/version.h"
+#include "runtime/host/agent_lock.h"
 #include "runtime/host/calls.h"
 #include "runtime/host/local_host.h"
 #include "runtime/host/protocol.h"
@@ -340,63 +340,6 @@ class PatientSource final : public base::Source {
   Duration patience_;
 };
 
-constexpr const char* kLockFile = "/run/sealift/lock";
-constexpr Duration kLockPatience{5'000};  // for somebody who only looks
-
-// Lines: owner, run, process.
-struct Holder {
-  std::string owner, run;
-  pid_t process = 0;
-};
-
-Holder read_holder() {
-  const auto text = base::read_text_file(kLockFile, 4096);
-  const auto lines = base::split(text ? std::string_view(*text) : std::string_view(), '\n');
-  Holder out;
-  if (!lines.empty() && !lines[0].empty()) out.owner = base::printable(lines[0]);
-  if (lines.size() > 1) out.run = lines[1];
-  if (lines.size() > 2) out.process = static_cast<pid_t>(base::parse_u64(lines[2]).value_or(0));
-  return out;
-}
-
-// An agent that the same run left behind when its connection broke: it would notice in a while, we know now.
-void end_predecessor(const Holder& holder) {
-  std::array<char, 4096> own{}, other{};
-  const ssize_t own_size = ::readlink("/proc/self/exe", own.data(), own.size());
-  const ssize_t other_size = ::readlink(std::format("/proc/{}/exe", holder.process).c_str(), other.data(), other.size());
-  if (own_size > 0 && own_size == other_size && std::ranges::equal(own, other)) ::kill(holder.process, SIGTERM);
-}
-
-// The lock against a second operator; the kernel frees it when this process ends.
-Result<base::Fd> take_lock(const AgentOptions& options, std::string& note) {
-  SEALIFT_TRY(base::make_directories("/run/sealift", 0755));
-  SEALIFT_ASSIGN(auto fd, base::open_file(kLockFile, O_RDWR | O_CREAT | O_NOFOLLOW, 0644));
-  Clock& clock = base::system_clock();
-  const Duration begin = clock.monotonic();
-  bool asked = false;
-  while (::flock(fd.get(), (options.changes ? LOCK_EX : LOCK_SH) | LOCK_NB) != 0) {
-    if (errno != EWOULDBLOCK && errno != EINTR) return fail_errno(errno, std::string("lock ") + kLockFile);
-    const Holder holder = read_holder();
-    if (!options.changes) {
-      note = holder.owner.empty() ? "another operator" : holder.owner;  // looking beside a running apply is fine
-      return base::Fd();
-    }
-    if (!asked && !options.run.empty() && holder.run == options.run && holder.process > 0) {
-      end_predecessor(holder);
-      asked = true;
-    }
-    if (clock.monotonic() - begin > kLockPatience) {
-      return fail(ErrorCode::busy, "this host is being worked on by {}; wait until that run has ended", holder.owner.empty() ? "another operator" : holder.owner);
-    }
-    clock.sleep(Duration{100});
-  }
-  if (options.changes) {
-    if (::ftruncate(fd.get(), 0) != 0) return fail_errno(errno, std::string("write ") + kLockFile);
-    SEALIFT_TRY(base::pwrite_all(fd.get(), 0, base::as_bytes(std::format("{}\n{}\n{}\n", options.owner, options.run, ::getpid()))));
-  }
-  return fd;
-}
-
 // The program's own file, and its folder if that is empty then.
 void remove_self() {
   std::array<char, 4096> path{};
@@ -405,12 +348,6 @@ void remove_self() {
   const std::string program(path.data(), static_cast<size_t>(size));
   ::unlink(program.c_str());
   ::rmdir(program.substr(0, program.rfind('/')).c_str());
-}
-
-bool is_removed() {
-  std::array<char, 4096> path{};
-  const ssize_t size = ::readlink("/proc/self/exe", path.data(), path.size());
-  return size > 0 && std::string_view(path.data(), static_cast<size_t>(size)).ends_with(" (deleted)");
 }
 
 }  // namespace
@@ -424,10 +361,7 @@ Result<void> serve_agent(int in, int out, Host& host, const AgentOptions& option
   hello.set("version", base::kVersion);
   std::string note;
   Result<base::Fd> lock{base::Fd()};
-  if (options.take_lock) lock = take_lock(options, note);
-  if (lock && options.changes && options.take_lock && is_removed()) {
-    lock = fail(ErrorCode::unreachable, "the agent was taken away by somebody's `plan` just now; try again");
-  }
+  if (!options.lock_folder.empty()) lock = take_lock(options, note);
   if (!lock) hello.set("error", error_to_json(lock.error()));
   if (!note.empty()) hello.set("busy", note);
   SEALIFT_TRY(server.writer().write_json(FrameType::hello, 0, hello));
@@ -458,27 +392,11 @@ static Result<void> refuse(int out, const Error& error) {
   return writer.write_json(FrameType::hello, 0, hello);
 }
 
-int agent_main(const std::vector<std::string>& arguments) {
+int run_agent(const std::string& root, const AgentOptions& options) {
   ::signal(SIGPIPE, SIG_IGN);
-  AgentOptions options;
-  if (arguments.size() == 2 && arguments[0] == "job") return job_main(arguments[1]);
-  for (size_t i = 1; i < arguments.size(); ++i) {
-    if (arguments[i] == "--change") options.changes = true;
-    if (arguments[i] == "--remove") options.remove_self = true;
-    if (arguments[i] == "--owner" && i + 1 < arguments.size()) options.owner = arguments[++i];
-    if (arguments[i] == "--run" && i + 1 < arguments.size()) options.run = arguments[++i];
-    if (arguments[i] == "--self-check") {
-      auto program = base::OpenFile::open("/proc/self/exe");
-      if (!program) return 1;
-      const auto digest = hash::sha256(**program, 0, (*program)->size());
-      if (!digest) return 1;
-      std::printf("%s\n", digest->hex().c_str());
-      return 0;
-    }
-  }
   if (options.remove_self) remove_self();
   end_in_order_on_signals();
-  auto host = LocalHost::open("", base::system_clock());
+  auto host = LocalHost::open(root, base::system_clock());
   if (!host) {
     (void)refuse(STDOUT_FILENO, host.error());
     return base::exit_code(host.error().code);
@@ -487,6 +405,32 @@ int agent_main(const std::vector<std::string>& arguments) {
   if (served) return 0;
   std::fprintf(stderr, "%s\n", served.error().text().c_str());
   return base::exit_code(served.error().code);
+}
+
+AgentOptions agent_options(const std::vector<std::string>& arguments) {
+  AgentOptions out;
+  for (size_t i = 0; i < arguments.size(); ++i) {
+    if (arguments[i] == "--change") out.changes = true;
+    if (arguments[i] == "--remove") out.remove_self = true;
+    if (arguments[i] == "--owner" && i + 1 < arguments.size()) out.owner = arguments[++i];
+    if (arguments[i] == "--run" && i + 1 < arguments.size()) out.run = arguments[++i];
+  }
+  return out;
+}
+
+static int self_check() {
+  auto program = base::OpenFile::open("/proc/self/exe");
+  if (!program) return 1;
+  const auto digest = hash::sha256(**program, 0, (*program)->size());
+  if (!digest) return 1;
+  std::printf("%s\n", digest->hex().c_str());
+  return 0;
+}
+
+int agent_main(const std::vector<std::string>& arguments) {
+  if (arguments.size() == 2 && arguments[0] == "job") return job_main(arguments[1]);
+  if (arguments.size() == 2 && arguments[1] == "--self-check") return self_check();
+  return run_agent("", agent_options(arguments));
 }
 
 }  // namespace sealift::host

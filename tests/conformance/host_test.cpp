@@ -57,7 +57,7 @@ struct Remote {
     agent_end = base::Fd(ends[1]);
     auto started = Thread::start([this] {
       host::AgentOptions options;
-      options.take_lock = false;
+      options.lock_folder.clear();
       (void)host::serve_agent(agent_end.get(), agent_end.get(), *served, options);
       ::shutdown(agent_end.get(), SHUT_RDWR);
     });

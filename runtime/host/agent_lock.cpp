@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runtime/host/agent_lock.h"
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <csignal>
+
+#include "payload/base/clock.h"
+#include "payload/base/file.h"
+#include "payload/base/text.h"
+
+namespace sealift::host {
+namespace {
+
+constexpr Duration kPatience{5'000};
+
+struct Holder {
+  std::string owner, run;
+  pid_t process = 0;
+};
+
+Holder read_holder(const std::string& file) {
+  const auto text = base::read_text_file(file, 4096);
+  const auto lines = base::split(text ? std::string_view(*text) : std::string_view(), '\n');
+  Holder out;
+  if (!lines.empty()) out.owner = base::printable(lines[0]);
+  if (out.owner.empty()) out.owner = "another operator";
+  if (lines.size() > 1) out.run = lines[1];
+  if (lines.size() > 2) out.process = static_cast<pid_t>(base::parse_u64(lines[2]).value_or(0));
+  return out;
+}
+
+// What /proc says of a process's program; empty if there is none.
+std::string program_of(const std::string& process) {
+  std::array<char, 4096> path{};
+  const ssize_t size = ::readlink(("/proc/" + process + "/exe").c_str(), path.data(), path.size());
+  return size > 0 ? std::string(path.data(), static_cast<size_t>(size)) : std::string();
+}
+
+// An agent that the same run left behind when its connection broke: it would notice in a while, we know now. The number
+// may be another process's by now: only an agent of this very file is ended.
+void end_predecessor(const Holder& holder) {
+  if (holder.process <= 0) return;
+  const std::string own = program_of("self");
+  if (!own.empty() && own == program_of(std::to_string(holder.process))) ::kill(holder.process, SIGTERM);
+}
+
+Result<void> wait_for_lock(int fd, const std::string& file, const AgentOptions& options, std::string& note) {
+  Clock& clock = base::system_clock();
+  const Duration begin = clock.monotonic();
+  bool asked = false;
+  while (::flock(fd, (options.changes ? LOCK_EX : LOCK_SH) | LOCK_NB) != 0) {
+    if (errno != EWOULDBLOCK && errno != EINTR) return fail_errno(errno, "lock " + file);
+    const Holder holder = read_holder(file);
+    if (!options.changes) {
+      note = holder.owner;  // looking beside a running apply is fine
+      return {};
+    }
+    if (!asked && !options.run.empty() && holder.run == options.run) {
+      end_predecessor(holder);
+      asked = true;
+    }
+    if (clock.monotonic() - begin > kPatience) return fail(ErrorCode::busy, "this host is being worked on by {}; wait until that run has ended", holder.owner);
+    clock.sleep(Duration{100});
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<base::Fd> take_lock(const AgentOptions& options, std::string& note) {
+  const std::string file = options.lock_folder + "/lock";
+  SEALIFT_TRY(base::make_directories(options.lock_folder, 0755));
+  SEALIFT_ASSIGN(auto fd, base::open_file(file, O_RDWR | O_CREAT | O_NOFOLLOW, 0644));
+  SEALIFT_TRY(wait_for_lock(fd.get(), file, options, note));
+  if (!note.empty()) return base::Fd();
+  if (!options.changes) return fd;
+  if (program_of("self").ends_with(" (deleted)")) return fail(ErrorCode::unreachable, "the agent was taken away by somebody's `plan` just now; try again");
+  if (::ftruncate(fd.get(), 0) != 0) return fail_errno(errno, "write " + file);
+  SEALIFT_TRY(base::pwrite_all(fd.get(), 0, base::as_bytes(std::format("{}\n{}\n{}\n", options.owner, options.run, ::getpid()))));
+  return fd;
+}
+
+}  // namespace sealift::host
