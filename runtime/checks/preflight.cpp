@@ -165,8 +165,11 @@ Result<void> check_disks(const PreflightInput& input, const HostView& view, Find
   }
   for (const auto* folder : {"/usr/local/bin", "/usr/local/lib", "/opt/cni/bin"}) {
     SEALIFT_ASSIGN(const auto can, out.of(view.host->can_execute_in(folder)));
-    if (can && !*can) out.block("does not let programs run in {} (mounted noexec)", folder);
+    if (can == host::ProgramFolder::no_exec) out.block("does not let programs run in {} (mounted noexec); mount it without that option", folder);
+    if (can == host::ProgramFolder::read_only) out.block("takes no files in {} (mounted read-only, or the folder is immutable); make it writable", folder);
   }
+  SEALIFT_ASSIGN(const auto etc, out.of(view.host->disk("/etc")));
+  if (etc && etc->read_only) out.block("takes no files in /etc, which is mounted read-only; mount it writable");
   return {};
 }
 

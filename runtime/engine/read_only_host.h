@@ -21,7 +21,7 @@ class ReadOnlyHost final : public host::Host {
   Result<std::optional<std::string>> sysctl(const std::string& key) override { return host_.sysctl(key); }
   Result<host::DiskSpace> disk(const std::string& path) override { return host_.disk(path); }
   Result<host::FeatureResult> try_feature(const std::string& feature) override { return host_.try_feature(feature); }
-  Result<bool> can_execute_in(const std::string& directory) override { return host_.can_execute_in(directory); }
+  Result<host::ProgramFolder> can_execute_in(const std::string& directory) override { return host_.can_execute_in(directory); }
   Result<host::FeatureResult> ask_name_server(const std::string& server, const std::string& name) override { return host_.ask_name_server(server, name); }
   Result<base::ExitStatus> query(const base::Command& command, const base::CommandIo& io, const CancelToken& cancel) override {
     return host_.query(command, io, cancel);

@@ -118,9 +118,9 @@ class Call {
     if (call == "feature") return feature_answer(host_.try_feature(text("name")));
     if (call == "askNameServer") return feature_answer(host_.ask_name_server(text("server"), text("name")));
     if (call == "canExecute") {
-      return host_.can_execute_in(text("path")).transform([](bool can) {
+      return host_.can_execute_in(text("path")).transform([](ProgramFolder folder) {
         Answer out;
-        out.value.set("value", can);
+        out.value.set("value", static_cast<uint64_t>(folder));
         return out;
       });
     }

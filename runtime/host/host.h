@@ -93,6 +93,9 @@ struct FeatureResult {
   std::string detail;
 };
 
+// Whether programs can be put into a folder and started there.
+enum class ProgramFolder { usable, no_exec, read_only };
+
 struct LedgerEntry {
   uint64_t sequence = 0;
   std::string time, step, inputs, kind, target, before;
@@ -114,7 +117,7 @@ class Host {
   virtual Result<std::optional<std::string>> sysctl(const std::string& key) = 0;
   virtual Result<DiskSpace> disk(const std::string& path) = 0;                  // of the nearest existing parent
   virtual Result<FeatureResult> try_feature(const std::string& feature) = 0;
-  virtual Result<bool> can_execute_in(const std::string& directory) = 0;        // noexec mounts; tried
+  virtual Result<ProgramFolder> can_execute_in(const std::string& directory) = 0;  // tried in the nearest existing parent
   // Whether the name server at an address knows `name`, asked from this host (port 53, at most five seconds); `detail`
   // says why not. /etc/resolv.conf has no part in it. invalid_input for what is no address or no name.
   virtual Result<FeatureResult> ask_name_server(const std::string& server, const std::string& name) = 0;

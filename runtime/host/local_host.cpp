@@ -160,7 +160,7 @@ Result<DiskSpace> LocalHost::disk(const std::string& path) {
   return disk_space_of(where);
 }
 
-Result<bool> LocalHost::can_execute_in(const std::string& directory) {
+Result<ProgramFolder> LocalHost::can_execute_in(const std::string& directory) {
   SEALIFT_ASSIGN(std::string folder, real(directory));
   struct stat status{};
   while (::stat(folder.c_str(), &status) != 0) {  // it will be made: its nearest parent decides
@@ -169,6 +169,8 @@ Result<bool> LocalHost::can_execute_in(const std::string& directory) {
   }
   // Tried, since mount options are not the only thing that forbids it.
   std::string program = folder + (folder.ends_with('/') ? "" : "/") + ".sealift-exec-XXXXXX";
+  // Root is refused by read-only mounts, immutable folders and security modules.
+  if (!fd && (errno == EROFS || errno == EPERM || errno == EACCES)) return ProgramFolder::read_only;
   base::Fd fd(::mkostemp(program.data(), O_CLOEXEC));
   if (!fd) return fail_errno(errno, "make a file in " + directory);
   auto written = base::write_all(fd.get(), base::as_bytes("#!/bin/sh\n"));
@@ -176,8 +178,8 @@ Result<bool> LocalHost::can_execute_in(const std::string& directory) {
   fd.reset();
   Result<base::ExitStatus> ran = written ? base::run({{program}, {}, "/", Duration{20'000}}) : Result<base::ExitStatus>(std::unexpected(written.error()));
   ::unlink(program.c_str());
-  if (ran) return ran->ok();
-  if (ran.error().code == ErrorCode::permission_denied) return false;
+  if (ran) return ran->ok() ? ProgramFolder::usable : ProgramFolder::no_exec;
+  if (ran.error().code == ErrorCode::permission_denied) return ProgramFolder::no_exec;
   return std::unexpected(std::move(ran).error());
 }
 

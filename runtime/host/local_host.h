@@ -28,7 +28,7 @@ class LocalHost final : public Host {
   Result<std::optional<std::string>> sysctl(const std::string& key) override;
   Result<DiskSpace> disk(const std::string& path) override;
   Result<FeatureResult> try_feature(const std::string& feature) override;
-  Result<bool> can_execute_in(const std::string& directory) override;
+  Result<ProgramFolder> can_execute_in(const std::string& directory) override;
   Result<FeatureResult> ask_name_server(const std::string& server, const std::string& name) override;
   Result<base::ExitStatus> query(const base::Command& command, const base::CommandIo& io, const CancelToken& cancel) override;
   Result<std::optional<std::string>> recorded(const std::string& step) override;

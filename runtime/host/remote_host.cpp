@@ -124,9 +124,11 @@ class ConnectedHost final : public RemoteHost {
     return FeatureResult{answer.boolean_or("works", false), answer.text_or("detail", "")};
   }
 
-  Result<bool> can_execute_in(const std::string& directory) override {
+  Result<ProgramFolder> can_execute_in(const std::string& directory) override {
     SEALIFT_ASSIGN(const auto answer, ask(path_request("canExecute", directory)));
-    return answer.boolean_or("value", false);
+    const uint64_t value = answer.natural_or("value", UINT64_MAX);
+    if (value > uint64_t(ProgramFolder::read_only)) return fail(ErrorCode::protocol, "the agent does not say whether programs run in {}", directory);
+    return static_cast<ProgramFolder>(value);
   }
 
   Result<base::ExitStatus> query(const base::Command& command, const base::CommandIo& io, const CancelToken& cancel) override {

@@ -448,7 +448,7 @@ TEMPLATE_TEST_CASE("facts and looks at the machine", "", Local, Remote) {
   REQUIRE(space);
   CHECK(space->total_bytes >= space->free_bytes);
   CHECK_FALSE(space->mount_point.empty());
-  CHECK(*host.can_execute_in("/not/there/yet"));
+  CHECK(*host.can_execute_in("/not/there/yet") == host::ProgramFolder::usable);
   CHECK(root.empty());
   CHECK(*host.sysctl("kernel.ostype") == "Linux");
   CHECK_FALSE(*host.sysctl("kernel.no_such_key"));

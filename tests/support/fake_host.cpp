@@ -277,10 +277,12 @@ Result<host::FeatureResult> FakeHost::try_feature(const std::string& feature) {
   });
 }
 
-Result<bool> FakeHost::can_execute_in(const std::string& directory) {
-  return look<bool>([&]() -> Result<bool> {
+Result<host::ProgramFolder> FakeHost::can_execute_in(const std::string& directory) {
+  return look<host::ProgramFolder>([&]() -> Result<host::ProgramFolder> {
     SEALIFT_TRY(can_look_at(directory));
-    return !disk_of(directory).no_exec;
+    const auto& disk = disk_of(directory);
+    if (disk.read_only) return host::ProgramFolder::read_only;
+    return disk.no_exec ? host::ProgramFolder::no_exec : host::ProgramFolder::usable;
   });
 }
 

@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <catch2/catch_test_macros.hpp>
 
+#include "tests/support/fake_host.h"
+
 using namespace sealift;
 
 namespace {
@@ -118,4 +120,34 @@ TEST_CASE("the demand of a disk counts each layer once, and the payload on its r
   CHECK(demand_of("/var/lib/sealift").bytes == 0);
   view.config.role = format::HostRole::control_plane;
   CHECK(demand_of("/var/lib/sealift").bytes == 5000);
+}
+
+TEST_CASE("places that take no files or no programs are findings, not errors") {
+  const Site site;
+  tests::FakeMachine machine("a");
+  tests::FakeHost host(machine);
+  auto view = healthy("a");
+  view.host = &host;
+  const auto findings = [&] {
+    auto out = checks::check_host(site.input(), view);
+    INFO((out ? "" : out.error().text()));
+    REQUIRE(out);
+    return *out;
+  };
+  CHECK(findings().empty());
+  SECTION("read-only") {
+    machine.disk.read_only = true;
+    for (const auto* folder : {"/usr/local/bin", "/usr/local/lib", "/opt/cni/bin", "/etc"}) {
+      INFO(folder);
+      CHECK(found(findings(), "a", std::string("takes no files in ") + folder));
+    }
+  }
+  SECTION("no programs") {
+    machine.disk.no_exec = true;
+    for (const auto* folder : {"/usr/local/bin", "/usr/local/lib", "/opt/cni/bin"}) {
+      INFO(folder);
+      CHECK(found(findings(), "a", std::string("does not let programs run in ") + folder));
+    }
+    CHECK(findings().size() == 3);
+  }
 }
