@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Long commands as transient systemd units, so that a cut connection neither kills nor repeats them.
-// Folder /run/sealift/jobs/<unit> (0700): spec.json (what to run, and the digest that tells one wish from another),
+// Folder <jobs>/<unit> (0700): spec.json (what to run, and the digest that tells one wish from another),
 // stdout, stderr, result.json (written last, atomically). All go when the result was taken.
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -23,8 +23,6 @@ namespace {
 constexpr size_t kMaxOutput = size_t{8} << 20;
 constexpr Duration kStateInterval{2'000};
 
-std::string folder_of(const std::string& unit) { return "/run/sealift/jobs/" + unit; }
-
 void remove_job(const std::string& folder) {
   for (const auto* file : {"spec.json", "stdout", "stderr", "result.json"}) ::unlink((folder + "/" + file).c_str());
   ::rmdir(folder.c_str());
@@ -35,8 +33,8 @@ std::string last_part(const std::string& path) {
   return text ? std::move(*text) : std::string();
 }
 
-Result<std::string> active_state(const std::string& unit) {
-  const base::Command command{{"systemctl", "show", "--property=ActiveState", "--value", "--", unit + ".service"}, {}, "/", Duration{30'000}};
+Result<std::string> active_state(const MachinePaths& machine, const std::string& unit) {
+  const base::Command command{{machine.systemctl, "show", "--property=ActiveState", "--value", "--", unit + ".service"}, {}, "/", Duration{30'000}};
   return base::run_checked(command).transform([](const std::string& text) { return std::string(base::trim(text)); });
 }
 
@@ -49,16 +47,16 @@ Result<std::string> own_program() {
   return std::string(path.data(), static_cast<size_t>(size));
 }
 
-Result<void> start(const std::string& unit, const std::string& folder, const std::string& spec) {
+Result<void> start(const MachinePaths& machine, const std::string& unit, const std::string& folder, const std::string& spec) {
   remove_job(folder);
-  SEALIFT_TRY(base::make_directories("/run/sealift", 0755));
-  SEALIFT_TRY(base::make_directories("/run/sealift/jobs", 0700));
+  SEALIFT_TRY(base::make_directories(machine.jobs.substr(0, machine.jobs.rfind('/')), 0755));
+  SEALIFT_TRY(base::make_directories(machine.jobs, 0700));
   SEALIFT_TRY(base::make_directories(folder, 0700));
   SEALIFT_TRY(base::write_file_atomic(folder + "/spec.json", base::as_bytes(spec), 0600));
   SEALIFT_ASSIGN(const auto program, own_program());
   // A failed unit of an earlier attempt would keep the name.
-  (void)base::run({{"systemctl", "reset-failed", "--", unit + ".service"}, {}, "/", Duration{30'000}});
-  const base::Command command{{"systemd-run", "--quiet", "--collect", "--no-block", "--unit=" + unit, "--", program, "job", folder}, {}, "/", Duration{60'000}};
+  (void)base::run({{machine.systemctl, "reset-failed", "--", unit + ".service"}, {}, "/", Duration{30'000}});
+  const base::Command command{{machine.systemd_run, "--quiet", "--collect", "--no-block", "--unit=" + unit, "--", program, "job", folder}, {}, "/", Duration{60'000}};
   return base::run_checked(command).transform([](const std::string&) {});
 }
 
@@ -73,21 +71,21 @@ Result<base::ExitStatus> take_result(const std::string& folder, const std::strin
 
 }  // namespace
 
-Result<base::ExitStatus> run_job_here(const std::string& unit_name, const base::Command& command, const Reason& reason, Clock& clock,
-                                      const CancelToken& cancel) {
-  const std::string folder = folder_of(unit_name);
+Result<base::ExitStatus> run_job_here(const MachinePaths& machine, const std::string& unit_name, const base::Command& command, const Reason& reason,
+                                      Clock& clock, const CancelToken& cancel) {
+  const std::string folder = machine.jobs + "/" + unit_name;
   json::Value spec = to_json(command);
   spec.set("wish", hash::sha256(base::as_bytes(json::to_canonical(spec) + reason.inputs)).text());
   const std::string text = json::to_canonical(spec);
   const auto there = base::read_text_file(folder + "/spec.json", size_t{4} << 20);
-  SEALIFT_ASSIGN(auto state, active_state(unit_name));
+  SEALIFT_ASSIGN(auto state, active_state(machine, unit_name));
   const bool same = there && *there == text;
   const bool ended = ::access((folder + "/result.json").c_str(), F_OK) == 0;
   if (is_alive(state) && !same) {
     return fail(ErrorCode::busy, "the unit {} still runs an earlier {}; wait for its end (`systemctl status {}`) and run again", unit_name,
                 command.argv.front(), unit_name);
   }
-  if (!is_alive(state) && !(same && ended)) SEALIFT_TRY(start(unit_name, folder, text));
+  if (!is_alive(state) && !(same && ended)) SEALIFT_TRY(start(machine, unit_name, folder, text));
   const Duration begin = clock.monotonic();
   Duration looked = begin;
   int gone = 0;
@@ -97,14 +95,14 @@ Result<base::ExitStatus> run_job_here(const std::string& unit_name, const base::
     SEALIFT_TRY(cancel.check());
     const Duration now = clock.monotonic();
     if (command.timeout && now - begin > *command.timeout) {
-      (void)base::run({{"systemctl", "stop", "--", unit_name + ".service"}, {}, "/", Duration{60'000}});
+      (void)base::run({{machine.systemctl, "stop", "--", unit_name + ".service"}, {}, "/", Duration{60'000}});
       remove_job(folder);
       return fail(ErrorCode::timeout, "{} did not end within {} s", command.text(), command.timeout->count() / 1000);
     }
     clock.sleep(Duration{100});
     if (now - looked < kStateInterval) continue;  // asking systemd starts a program
     looked = now;
-    SEALIFT_ASSIGN(state, active_state(unit_name));
+    SEALIFT_ASSIGN(state, active_state(machine, unit_name));
     // Several times, since the result is written just before the unit ends, and a unit just asked for may not be there yet.
     gone = is_alive(state) ? 0 : gone + 1;
     if (gone >= 3) {

@@ -34,11 +34,10 @@ bool is_sysctl_key(std::string_view key) {
   });
 }
 
-Result<std::string> sysctl_path(const std::string& key) {
+Result<std::string> sysctl_path(const MachinePaths& machine, std::string key) {
   if (!is_sysctl_key(key)) return fail(ErrorCode::internal, "\"{}\" is not a sysctl", base::printable(key));
-  std::string path = "/proc/sys/" + key;
-  std::ranges::replace(path, '.', '/');
-  return path;
+  std::ranges::replace(key, '.', '/');
+  return machine.sysctls + "/" + key;
 }
 
 Result<void> set_spec(const std::string& path, const std::string& where, const FileSpec& spec) {
@@ -59,9 +58,9 @@ bool works_without_module(const std::string& name) {
 
 }  // namespace
 
-Result<std::unique_ptr<LocalHost>> LocalHost::open(std::string root, Clock& clock) {
+Result<std::unique_ptr<LocalHost>> LocalHost::open(std::string root, Clock& clock, MachinePaths machine) {
   SEALIFT_ASSIGN(auto ledger, Ledger::open(root + std::string(kLedgerFolder), clock));
-  return std::unique_ptr<LocalHost>(new LocalHost(std::move(root), clock, std::move(ledger)));
+  return std::unique_ptr<LocalHost>(new LocalHost(std::move(root), clock, std::move(machine), std::move(ledger)));
 }
 
 Result<std::string> LocalHost::real(const std::string& path) const {
@@ -133,7 +132,7 @@ Result<std::vector<std::string>> LocalHost::list(const std::string& path) {
 }
 
 Result<UnitState> LocalHost::unit(const std::string& name) {
-  const base::Command command{{"systemctl", "show", "--property=LoadState,UnitFileState,ActiveState,SubState", "--", name}, {}, "/", Duration{30'000}};
+  const base::Command command{{machine_.systemctl, "show", "--property=LoadState,UnitFileState,ActiveState,SubState", "--", name}, {}, "/", Duration{30'000}};
   SEALIFT_ASSIGN(const auto output, base::run_checked(command));
   UnitState out;
   for (const auto line : base::split(output, '\n')) {
@@ -148,7 +147,7 @@ Result<UnitState> LocalHost::unit(const std::string& name) {
 }
 
 Result<std::optional<std::string>> LocalHost::sysctl(const std::string& key) {
-  SEALIFT_ASSIGN(const auto path, sysctl_path(key));
+  SEALIFT_ASSIGN(const auto path, sysctl_path(machine_, key));
   auto text = base::read_text_file(path, 65536);
   if (text) return std::optional(std::string(base::trim(*text)));
   if (text.error().code == ErrorCode::not_found) return std::optional<std::string>{};
@@ -169,9 +168,9 @@ Result<ProgramFolder> LocalHost::can_execute_in(const std::string& directory) {
   }
   // Tried, since mount options are not the only thing that forbids it.
   std::string program = folder + (folder.ends_with('/') ? "" : "/") + ".sealift-exec-XXXXXX";
+  base::Fd fd(::mkostemp(program.data(), O_CLOEXEC));
   // Root is refused by read-only mounts, immutable folders and security modules.
   if (!fd && (errno == EROFS || errno == EPERM || errno == EACCES)) return ProgramFolder::read_only;
-  base::Fd fd(::mkostemp(program.data(), O_CLOEXEC));
   if (!fd) return fail_errno(errno, "make a file in " + directory);
   auto written = base::write_all(fd.get(), base::as_bytes("#!/bin/sh\n"));
   if (written && ::fchmod(fd.get(), 0700) != 0) written = fail_errno(errno, "chmod " + program);
@@ -284,12 +283,12 @@ Result<base::ExitStatus> LocalHost::run(const base::Command& command, const base
 
 Result<base::ExitStatus> LocalHost::run_job(const std::string& unit_name, const base::Command& command, const Reason& reason, const CancelToken& cancel) {
   SEALIFT_TRY(ledger_->add(reason, "run", command.text(), "unit " + unit_name));
-  return run_job_here(unit_name, command, reason, clock_, cancel);
+  return run_job_here(machine_, unit_name, command, reason, clock_, cancel);
 }
 
 Result<void> LocalHost::unit_action(const std::string& name, UnitAction action, const Reason& reason) {
   constexpr auto kVerbs = std::to_array<const char*>({"daemon-reload", "enable", "disable", "start", "stop", "restart"});
-  base::Command command{{"systemctl", kVerbs[static_cast<size_t>(action)]}, {}, "/", Duration{180'000}};
+  base::Command command{{machine_.systemctl, kVerbs[static_cast<size_t>(action)]}, {}, "/", Duration{180'000}};
   std::string was;
   if (action != UnitAction::reload_daemon) {
     command.argv.insert(command.argv.end(), {"--", name});
@@ -301,12 +300,12 @@ Result<void> LocalHost::unit_action(const std::string& name, UnitAction action, 
 }
 
 Result<void> LocalHost::load_module(const std::string& name, const Reason& reason) {
-  std::string folder = "/sys/module/" + name;
-  std::ranges::replace(folder, '-', '_');
-  const bool loaded = ::access(folder.c_str(), F_OK) == 0;
+  std::string listed = name;
+  std::ranges::replace(listed, '-', '_');
+  const bool loaded = ::access((machine_.modules + "/" + listed).c_str(), F_OK) == 0;
   SEALIFT_TRY(ledger_->add(reason, "module", name, loaded ? "loaded" : "absent"));
   if (loaded || works_without_module(name)) return {};
-  const auto done = base::run_checked({{"modprobe", "--", name}, {}, "/", Duration{60'000}});
+  const auto done = base::run_checked({{machine_.modprobe, "--", name}, {}, "/", Duration{60'000}});
   if (done) return {};
   if (done.error().code == ErrorCode::not_found) {
     // A kernel without modules has what it has; whether it works was tried by the preflight.
@@ -318,7 +317,7 @@ Result<void> LocalHost::load_module(const std::string& name, const Reason& reaso
 
 Result<void> LocalHost::set_sysctl(const std::string& key, const std::string& value, const Reason& reason) {
   SEALIFT_ASSIGN(const auto was, sysctl(key));
-  SEALIFT_ASSIGN(const auto path, sysctl_path(key));
+  SEALIFT_ASSIGN(const auto path, sysctl_path(machine_, key));
   SEALIFT_TRY(ledger_->add(reason, "sysctl", key + "=" + value, was.value_or("absent")));
   SEALIFT_ASSIGN(auto fd, base::open_file(path, O_WRONLY));
   auto written = base::write_all(fd.get(), base::as_bytes(value));
@@ -369,6 +368,7 @@ Result<void> LocalHost::store_finish(const std::string& path, const Reason& reas
   SEALIFT_ASSIGN(const auto where, real(path));
   SEALIFT_ASSIGN(const auto pieces, read_stored_pieces(where));
   if (pieces.complete) return {};
+  if (pieces.total == 0) return fail(ErrorCode::not_found, "nothing of {} is stored yet; run the same command again", path);
   SEALIFT_ASSIGN(const auto open, store(path, pieces.total));
   SEALIFT_TRY(open->finish());
   const std::lock_guard lock(stores_mutex_);

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // The machine that this program runs on. Inside the agent it is the whole truth; in tests it may be rooted in a
-// folder, so that files, ledger and stores need no root (systemd, sysctls and facts stay the machine's own).
+// folder, so that files, ledger and stores need no root, and given other programs than systemd's (facts and features
+// stay the machine's own).
 #pragma once
 
 #include <map>
@@ -14,10 +15,18 @@
 
 namespace sealift::host {
 
+// Where this machine's own things are; `root` is not put in front of them. Names without a slash are looked up in
+// base::kChildPath.
+struct MachinePaths {
+  std::string systemctl = "systemctl", systemd_run = "systemd-run", modprobe = "modprobe";
+  std::string sysctls = "/proc/sys", modules = "/sys/module";
+  std::string jobs = "/run/sealift/jobs";
+};
+
 class LocalHost final : public Host {
  public:
   // `root`: "" or a folder in front of every path. Errors: those of Ledger::open.
-  static Result<std::unique_ptr<LocalHost>> open(std::string root, Clock& clock);
+  static Result<std::unique_ptr<LocalHost>> open(std::string root, Clock& clock, MachinePaths machine = {});
 
   Result<Facts> facts() override;
   Result<std::optional<FileStatus>> stat(const std::string& path) override;
@@ -49,7 +58,8 @@ class LocalHost final : public Host {
   Result<void> store_finish(const std::string& path, const Reason& reason) override;
 
  private:
-  LocalHost(std::string root, Clock& clock, std::unique_ptr<Ledger> ledger) : root_(std::move(root)), clock_(clock), ledger_(std::move(ledger)) {}
+  LocalHost(std::string root, Clock& clock, MachinePaths machine, std::unique_ptr<Ledger> ledger)
+      : root_(std::move(root)), clock_(clock), machine_(std::move(machine)), ledger_(std::move(ledger)) {}
   Result<std::string> real(const std::string& path) const;
   // What stands at a path, for the ledger; keeps a copy of small files.
   Result<std::string> before(const std::string& path);
@@ -57,6 +67,7 @@ class LocalHost final : public Host {
 
   std::string root_;
   Clock& clock_;
+  MachinePaths machine_;
   std::unique_ptr<Ledger> ledger_;
   std::mutex stores_mutex_;
   std::map<std::string, std::shared_ptr<PayloadStore>> stores_;
@@ -67,8 +78,8 @@ Result<Facts> read_facts(Clock& clock);                           // facts.cpp
 Result<FeatureResult> try_feature_here(const std::string& name);  // features.cpp
 Result<FeatureResult> ask_name_server_here(const std::string& server, const std::string& name);  // name_query.cpp
 Result<DiskSpace> disk_space_of(const std::string& real_path);    // facts.cpp
-Result<base::ExitStatus> run_job_here(const std::string& unit_name, const base::Command& command, const Reason& reason, Clock& clock,
-                                      const CancelToken& cancel);  // job.cpp
+Result<base::ExitStatus> run_job_here(const MachinePaths& machine, const std::string& unit_name, const base::Command& command, const Reason& reason,
+                                      Clock& clock, const CancelToken& cancel);  // job.cpp
 // The inside of the transient unit: runs what <folder>/spec.json says, leaves result.json. Returns an exit code.
 int job_main(const std::string& folder);
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tests/support/fake_host.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace sealift::tests {
@@ -207,11 +208,20 @@ Result<std::optional<host::FileStatus>> FakeHost::stat(const std::string& path) 
   });
 }
 
+// A payload with holes where nothing has arrived.
+std::optional<Bytes> FakeHost::stored(const std::string& path) const {
+  const auto found = machine_.world.stores.find(path);
+  if (found == machine_.world.stores.end()) return std::nullopt;
+  Bytes out(found->second.total);
+  for (const auto& [offset, data] : found->second.frames) std::ranges::copy(data, out.begin() + static_cast<std::ptrdiff_t>(offset));
+  return out;
+}
+
 Result<std::optional<Bytes>> FakeHost::read(const std::string& path, size_t limit) {
   using Out = std::optional<Bytes>;
   return look<Out>([&]() -> Result<Out> {
     auto found = machine_.world.files.find(path);
-    if (found == machine_.world.files.end()) return Out{};
+    if (found == machine_.world.files.end()) return stored(path);
     if (found->second.type != host::FileType::regular) return fail(ErrorCode::io, "{}: not a regular file", path);
     if (found->second.content.size() > limit) return fail(ErrorCode::limit_exceeded, "{}: larger than {} bytes", path, limit);
     return Out{found->second.content};
@@ -293,7 +303,6 @@ Result<host::FeatureResult> FakeHost::ask_name_server(const std::string&, const 
 Result<base::ExitStatus> FakeHost::query(const base::Command& command, const base::CommandIo& io, const CancelToken& cancel) {
   return look<base::ExitStatus>([&]() -> Result<base::ExitStatus> {
     SEALIFT_TRY(cancel.check());
-    machine_.queries.push_back(command.text());
     auto program = machine_.programs.find(last_part(command.argv.front()));
     if (program == machine_.programs.end()) return fail(ErrorCode::not_found, "{}: no such program", command.argv.front());
     return program->second(machine_, command, io);
@@ -462,6 +471,7 @@ Result<void> FakeHost::store_write(const std::string& path, uint64_t total, uint
                                    const host::Reason& reason) {
   return change<void>("store", std::format("{}@{}", path, offset), reason, [&]() -> Result<void> {
     if (hash::sha256(data) != expected) return fail(ErrorCode::corrupt, "{}: bytes at {} are not the expected ones", path, offset);
+    if (offset > total || data.size() > total - offset) return fail(ErrorCode::internal, "{}: bytes beyond its end", path);
     auto& store = machine_.world.stores[path];
     store.total = total;
     store.frames[offset] = Bytes(data.begin(), data.end());
@@ -473,6 +483,11 @@ Result<void> FakeHost::store_finish(const std::string& path, const host::Reason&
   return change<void>("store-finish", path, reason, [&]() -> Result<void> {
     auto found = machine_.world.stores.find(path);
     if (found == machine_.world.stores.end()) return fail(ErrorCode::not_found, "{}: nothing stored", path);
+    uint64_t covered = 0;
+    for (const auto& [offset, data] : found->second.frames) {
+      if (offset <= covered) covered = std::max(covered, offset + data.size());
+    }
+    if (covered < found->second.total) return fail(ErrorCode::truncated, "{} is not complete", path);
     found->second.complete = true;
     return {};
   });

@@ -72,7 +72,6 @@ class FakeMachine {
 
   // --- what was done to it ---
   std::vector<std::string> changes;  // "write /etc/x", "run kubeadm init …", in order
-  std::vector<std::string> queries;  // commands that only looked
 
   // --- failures ---
   enum class When { before, after };  // the call takes effect before the connection breaks, or not
@@ -154,6 +153,7 @@ class FakeHost final : public host::Host {
   Result<void> arrive(bool& break_after);
   Result<void> can_look_at(const std::string& target) const;
   const host::DiskSpace& disk_of(const std::string& path) const;
+  std::optional<Bytes> stored(const std::string& path) const;
   std::unexpected<Error> gone() const;
 
   FakeMachine& machine_;
