@@ -16,6 +16,7 @@ ADMIN_PORTS=${SEALIFT_LAB_ADMIN_PORTS:-}
 BASE=$SEALIFT_CACHE/hosts/$(hash_of tests/hosts/base)
 KEY=$BASE/key
 HERE=$SEALIFT_ROOT/tests/hosts
+STORE=$DIR/store                                     # where the disks lie; see disks.sh
 
 hosts() { [ ! -d "$HOSTS" ] || ls "$HOSTS"; }
 ip_of() { cat "$HOSTS/$1/ip"; }
@@ -32,4 +33,5 @@ alive() { # FILE
   [ -n "$start" ] && [ "$(start_time "$pid")" = "$start" ]
 }
 pid_of() { cut -d' ' -f1 "$1"; }
+disk_of() { echo "$STORE/$1.img"; }
 running() { alive "$HOSTS/$1/init.pid"; }
