@@ -94,7 +94,7 @@ QUESTIONS = re.compile(r'''
   | /usr/local/lib/sealift/agent-[0-9a-f]{64}\ agent\ 
   | systemctl\ show\ 
   | kubectl\ --kubeconfig=\S+\ --request-timeout=\S+\ (--namespace=\S+\ )?get\ 
-  | ctr\ --namespace\ k8s.io\ images\ ls\ -q$
+  | ctr\ --namespace\ k8s.io\ images\ check\ --quiet\ 
 ''', re.VERBOSE)
 
 

@@ -21,9 +21,9 @@ const std::vector<std::string> kImages{"registry.k8s.io/pause:3.10.1", "registry
 
 // A host whose containerd keeps images by name.
 struct Containerd : Bench {
-  std::set<std::string> there;
+  std::set<std::string> there, not_unpacked;
   std::vector<std::string> pulled;
-  std::string cannot_pull;
+  std::string cannot_pull, cannot_check;
   bool running = true;
 
   Containerd() {
@@ -32,15 +32,23 @@ struct Containerd : Bench {
       if (!running) return failed("cannot dial unix:///run/containerd/containerd.sock");
       if (tests::has_word(command, "pull")) {
         CHECK(tests::word_after(command, "--hosts-dir") == "/etc/containerd/certs.d");
+        // Each alone does not have a layer on the disk before it counts as unpacked.
+        CHECK(tests::has_word(command, "--local"));
+        CHECK(tests::has_word(command, "--sync-fs"));
         const auto& image = command.argv.back();
         if (image == cannot_pull) return failed("unexpected status 404");
         pulled.push_back(image);
         there.insert(image);
+        not_unpacked.erase(image);
         return ended();
       }
+      const bool ready_only = tests::has_word(command, "check") && tests::has_word(command, "--quiet");
       std::string out;
-      for (const auto& image : there) out += image + "\n";
-      return ended(out);
+      for (const auto& image : there) {
+        if (ready_only && not_unpacked.contains(image)) continue;
+        if (!ready_only || tests::has_word(command, "name==" + image)) out += image + "\n";
+      }
+      return cannot_check.empty() ? ended(out) : ExitStatus{1, out, "unable to check " + cannot_check};
     };
   }
 };
@@ -61,6 +69,25 @@ TEST_CASE("images: what is not there is pulled, and nothing twice") {
   host.there.insert(kImages[0] + "-debug");
   host.bring(step);
   CHECK(host.pulled == std::vector<std::string>{kImages[0]});
+}
+
+TEST_CASE("images: one that has its name and was never unpacked is pulled again") {
+  Containerd host;
+  host.there.insert(kImages.begin(), kImages.end());
+  host.not_unpacked = {kImages[1]};
+  steps::ImagesStep step(kImages);
+  host.bring(step);
+  CHECK(host.pulled == std::vector<std::string>{kImages[1]});
+}
+
+TEST_CASE("images: one that can't be read does not make the others missing") {
+  Containerd host;
+  host.there = {kImages[0], kImages[2]};
+  host.cannot_check = kImages[1];
+  steps::ImagesStep step(kImages);
+  CHECK(host.check(step) == StepState::needed);
+  REQUIRE(host.apply(step));
+  CHECK(host.pulled == std::vector<std::string>{kImages[1]});
 }
 
 TEST_CASE("images: a host without containerd, or where it does not run yet, needs them all") {
