@@ -28,6 +28,7 @@ class ReadOnlyHost final : public host::Host {
   }
   Result<std::optional<std::string>> recorded(const std::string& step) override { return host_.recorded(step); }
   Result<std::vector<host::LedgerEntry>> ledger() override { return host_.ledger(); }
+  Result<bool> synced() override { return host_.synced(); }
   Result<StoreState> store_state(const std::string& path) override { return host_.store_state(path); }
 
   Result<void> write_atomic(const std::string& path, const host::FileSpec&, base::Source&, const host::Reason& reason) override {
@@ -59,6 +60,7 @@ class ReadOnlyHost final : public host::Host {
     return std::unexpected(refuse("begin", "a step", reason).error());
   }
   Result<void> record(const host::Reason& reason) override { return refuse("record", "ledger", reason); }
+  Result<void> sync(const std::vector<std::string>&, const host::Reason& reason) override { return refuse("sync", "file systems", reason); }
   Result<void> store_write(const std::string& path, uint64_t, uint64_t, const Digest&, ByteView, const host::Reason& reason) override {
     return refuse("store", path, reason);
   }

@@ -127,6 +127,7 @@ class Call {
     if (call == "query") return command([this](const base::Command& command, const base::CommandIo& io) { return host_.query(command, io, cancel_); });
     if (call == "recorded") return optional_text(host_.recorded(text("step")));
     if (call == "ledger") return ledger();
+    if (call == "synced") return yes_or_no(host_.synced());
     if (call == "storeState") return store_state();
     return std::nullopt;
   }
@@ -147,6 +148,7 @@ class Call {
     if (call == "setSysctl") return nothing(host_.set_sysctl(text("key"), text("value"), reason_));
     if (call == "begin") return optional_text(host_.begin(reason_));
     if (call == "record") return nothing(host_.record(reason_));
+    if (call == "sync") return nothing(host_.sync(texts_from(request_.find("paths")), reason_));
     if (call == "storeWrite") return store_write();
     if (call == "storeFinish") return nothing(host_.store_finish(text("path"), reason_));
     return std::nullopt;
@@ -163,6 +165,14 @@ class Call {
     io.input = input;
     io.output_limit = std::min<size_t>(request_.natural_or("limit", io.output_limit), size_t{64} << 20);
     return exit_answer(run(parsed_command(), io));
+  }
+
+  static Result<Answer> yes_or_no(Result<bool> result) {
+    return result.transform([](bool value) {
+      Answer out;
+      out.value.set("value", value);
+      return out;
+    });
   }
 
   static Result<Answer> optional_text(Result<std::optional<std::string>> result) {

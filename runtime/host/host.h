@@ -126,6 +126,8 @@ class Host {
   // The digest of inputs that the ledger has for a step, if it was completed (see record) and not begun again since.
   virtual Result<std::optional<std::string>> recorded(const std::string& step) = 0;
   virtual Result<std::vector<LedgerEntry>> ledger() = 0;
+  // True if the ledger knows of no change since sync() last came to its end; false if it never did.
+  virtual Result<bool> synced() = 0;
 
   // --- changing ---
   virtual Result<void> write_atomic(const std::string& path, const FileSpec& spec, base::Source& content, const Reason& reason) = 0;
@@ -146,6 +148,9 @@ class Host {
   virtual Result<std::optional<std::string>> begin(const Reason& reason) = 0;
   // Marks a step as completed with these inputs (what check() compares where the host can't show them).
   virtual Result<void> record(const Reason& reason) = 0;
+  // Has the file systems that hold these paths (or their nearest parents) write out what they have in memory only: what
+  // programs left there survives a power cut from then on. Entered in the ledger at its end.
+  virtual Result<void> sync(const std::vector<std::string>& paths, const Reason& reason) = 0;
 
   // --- payload store on a registry host: <dataRoot>/payloads/<identity>.payload, sparse until complete ---
   // Which frames (by offset) of a partial file are there and sound; empty if there is no file. A finished file: all.

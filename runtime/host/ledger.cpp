@@ -91,6 +91,11 @@ std::optional<std::string> Ledger::completed(const std::string& step) const {
   return found == completed_.end() ? std::nullopt : std::optional(found->second);
 }
 
+bool Ledger::synced() const {
+  const std::lock_guard lock(mutex_);
+  return !ends_torn_ && !entries_.empty() && entries_.back().kind == "synced";
+}
+
 std::vector<LedgerEntry> Ledger::entries() const {
   const std::lock_guard lock(mutex_);
   return entries_;

@@ -24,13 +24,15 @@ class Ledger {
   static Result<std::unique_ptr<Ledger>> open(std::string folder, Clock& clock);
 
   // Appends and syncs. kinds: "file", "directory", "symlink", "remove", "run", "unit", "module", "sysctl", "store",
-  // "begun" (an earlier "completed" of the step ends here), "completed".
+  // "begun" (an earlier "completed" of the step ends here), "completed", "synced".
   Result<void> add(const Reason& reason, std::string kind, std::string target, std::string before);
   // A copy of a file's bytes that are about to be replaced.
   Result<void> keep(ByteView bytes, const Digest& digest);
 
   std::optional<std::string> completed(const std::string& step) const;
   std::vector<LedgerEntry> entries() const;
+  // The last entry is "synced": nothing was begun since.
+  bool synced() const;
 
  private:
   Ledger(std::string folder, Clock& clock) : folder_(std::move(folder)), clock_(clock) {}

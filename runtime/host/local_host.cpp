@@ -10,6 +10,7 @@
 #include <array>
 #include <cerrno>
 #include <cstdlib>
+#include <set>
 
 #include "payload/base/checked.h"
 #include "payload/base/file.h"
@@ -46,6 +47,15 @@ Result<void> set_spec(const std::string& path, const std::string& where, const F
   if ((spec.uid != status.st_uid || spec.gid != status.st_gid) && ::lchown(where.c_str(), spec.uid, spec.gid) != 0) return fail_errno(errno, "chown " + path);
   if (::chmod(where.c_str(), spec.mode) != 0) return fail_errno(errno, "chmod " + path);
   return {};
+}
+
+Result<std::string> nearest_existing(std::string path) {
+  struct stat status{};
+  while (::stat(path.c_str(), &status) != 0) {
+    if (path.size() <= 1) return fail_errno(errno, "look at " + path);
+    path = path.substr(0, std::max<size_t>(path.rfind('/'), 1));
+  }
+  return path;
 }
 
 // What shows that a feature is there though no module of its name is loaded: it is built in.
@@ -160,12 +170,8 @@ Result<DiskSpace> LocalHost::disk(const std::string& path) {
 }
 
 Result<ProgramFolder> LocalHost::can_execute_in(const std::string& directory) {
-  SEALIFT_ASSIGN(std::string folder, real(directory));
-  struct stat status{};
-  while (::stat(folder.c_str(), &status) != 0) {  // it will be made: its nearest parent decides
-    if (folder.size() <= 1) return fail_errno(errno, "look at " + directory);
-    folder = folder.substr(0, std::max<size_t>(folder.rfind('/'), 1));
-  }
+  SEALIFT_ASSIGN(const auto where, real(directory));
+  SEALIFT_ASSIGN(const std::string folder, nearest_existing(where));  // it will be made: its nearest parent decides
   // Tried, since mount options are not the only thing that forbids it.
   std::string program = folder + (folder.ends_with('/') ? "" : "/") + ".sealift-exec-XXXXXX";
   base::Fd fd(::mkostemp(program.data(), O_CLOEXEC));
@@ -188,6 +194,7 @@ Result<base::ExitStatus> LocalHost::query(const base::Command& command, const ba
 
 Result<std::optional<std::string>> LocalHost::recorded(const std::string& step) { return ledger_->completed(step); }
 Result<std::vector<LedgerEntry>> LocalHost::ledger() { return ledger_->entries(); }
+Result<bool> LocalHost::synced() { return ledger_->synced(); }
 
 Result<std::string> LocalHost::before(const std::string& path) {
   SEALIFT_ASSIGN(const auto status, stat(path));
@@ -332,6 +339,19 @@ Result<std::optional<std::string>> LocalHost::begin(const Reason& reason) {
 }
 
 Result<void> LocalHost::record(const Reason& reason) { return ledger_->add(reason, "completed", "", ""); }
+
+Result<void> LocalHost::sync(const std::vector<std::string>& paths, const Reason& reason) {
+  std::set<dev_t> done;
+  for (const auto& path : paths) {
+    SEALIFT_ASSIGN(const auto where, real(path));
+    SEALIFT_ASSIGN(const auto folder, nearest_existing(where));
+    SEALIFT_ASSIGN(const auto fd, base::open_file(folder, O_RDONLY | O_NONBLOCK));
+    struct stat status{};
+    if (::fstat(fd.get(), &status) != 0) return fail_errno(errno, "stat " + folder);
+    if (done.insert(status.st_dev).second && ::syncfs(fd.get()) != 0) return fail_errno(errno, "sync the file system of " + folder);
+  }
+  return ledger_->add(reason, "synced", "", "");
+}
 
 Result<Host::StoreState> LocalHost::store_state(const std::string& path) {
   SEALIFT_ASSIGN(const auto where, real(path));

@@ -42,6 +42,7 @@ class LocalHost final : public Host {
   Result<base::ExitStatus> query(const base::Command& command, const base::CommandIo& io, const CancelToken& cancel) override;
   Result<std::optional<std::string>> recorded(const std::string& step) override;
   Result<std::vector<LedgerEntry>> ledger() override;
+  Result<bool> synced() override;
   Result<void> write_atomic(const std::string& path, const FileSpec& spec, base::Source& content, const Reason& reason) override;
   Result<void> make_directory(const std::string& path, const FileSpec& spec, const Reason& reason) override;
   Result<void> make_symlink(const std::string& path, const std::string& target, const Reason& reason) override;
@@ -53,6 +54,7 @@ class LocalHost final : public Host {
   Result<void> set_sysctl(const std::string& key, const std::string& value, const Reason& reason) override;
   Result<std::optional<std::string>> begin(const Reason& reason) override;
   Result<void> record(const Reason& reason) override;
+  Result<void> sync(const std::vector<std::string>& paths, const Reason& reason) override;
   Result<StoreState> store_state(const std::string& path) override;
   Result<void> store_write(const std::string& path, uint64_t total, uint64_t offset, const Digest& expected, ByteView data, const Reason& reason) override;
   Result<void> store_finish(const std::string& path, const Reason& reason) override;

@@ -135,6 +135,10 @@ class ConnectedHost final : public RemoteHost {
     return execute(request_for("query"), command, io, cancel);
   }
 
+  Result<bool> synced() override {
+    return ask(request_for("synced")).transform([](const json::Value& answer) { return answer.boolean_or("value", false); });
+  }
+
   Result<std::optional<std::string>> recorded(const std::string& step) override {
     SEALIFT_ASSIGN(const auto answer, ask(request_for("recorded", Reason{step, {}})));
     return optional_text(answer);
@@ -206,6 +210,12 @@ class ConnectedHost final : public RemoteHost {
   }
 
   Result<void> record(const Reason& reason) override { return tell(request_for("record", reason)); }
+
+  Result<void> sync(const std::vector<std::string>& paths, const Reason& reason) override {
+    auto request = request_for("sync", reason);
+    request.set("paths", texts_to_json(paths));
+    return tell(std::move(request));
+  }
 
   Result<StoreState> store_state(const std::string& path) override {
     SEALIFT_ASSIGN(const auto answer, connection_.call(path_request("storeState", path), nullptr, kMaxAnswer, {}));

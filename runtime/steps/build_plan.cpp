@@ -14,6 +14,7 @@
 #include "runtime/steps/kubeadm.h"
 #include "runtime/steps/node_service.h"
 #include "runtime/steps/payload_store.h"
+#include "runtime/steps/sync.h"
 #include "runtime/steps/units.h"
 
 namespace sealift::steps {
@@ -38,6 +39,7 @@ class PlanBuilder {
     finish_nodes();
     install_apps();
     look_after_all();
+    sync_hosts();
     return std::move(plan_);
   }
 
@@ -136,18 +138,28 @@ class PlanBuilder {
     }
   }
 
-  // Nothing is delivered before it is healthy: the last step of every run, whatever else there was to do.
+  // Nothing is delivered before it is healthy, whatever else there was to do; and before it is on the disks.
   void look_after_all() {
     std::vector<Index> after{ready_.front(), payload_rest_, network_};
     for (const auto& [name, app] : apps_) after.push_back(app);
-    const Index index = add(model_.control_plane(), std::make_shared<HealthStep>(model_, peers_), after);
-    plan_.steps[index].after_any.assign(ready_.begin() + 1, ready_.end());
+    healthy_ = add(model_.control_plane(), std::make_shared<HealthStep>(model_, peers_), after);
+    plan_.steps[healthy_].after_any.assign(ready_.begin() + 1, ready_.end());
+  }
+
+  // After all else: the control plane works for other hosts too, and what gets healthy last starts pods on workers.
+  void sync_hosts() {
+    const Node& first = model_.control_plane();
+    const Index control_plane = add(first, std::make_shared<SyncStep>(first), {healthy_});
+    for (size_t i = 1; i < model_.nodes.size(); ++i) {
+      const Index index = add(model_.nodes[i], std::make_shared<SyncStep>(model_.nodes[i]), {ready_[i]});
+      plan_.steps[index].after_any = {control_plane};
+    }
   }
 
   const Model& model_;
   Peers& peers_;
   engine::Plan plan_;
-  Index payload_first_ = 0, payload_rest_ = 0, authority_ = 0, registry_ = 0, api_ = 0, network_ = 0;
+  Index payload_first_ = 0, payload_rest_ = 0, authority_ = 0, registry_ = 0, api_ = 0, network_ = 0, healthy_ = 0;
   std::map<std::string, Index> ready_for_kubeadm_, joined_, apps_;
   std::vector<Index> ready_;
 };

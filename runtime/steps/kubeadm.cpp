@@ -5,6 +5,7 @@
 
 #include "payload/base/text.h"
 #include "runtime/steps/kubectl.h"
+#include "runtime/steps/sync.h"
 
 namespace sealift::steps {
 namespace {
@@ -27,6 +28,19 @@ Result<bool> is_running(host::Host& host, const std::string& unit) {
 Result<bool> is_pending(host::Host& host, const std::string& unit) {
   SEALIFT_ASSIGN(const bool result, exists(host, std::format("/run/sealift/jobs/{}/result.json", unit)));
   return result ? Result<bool>(true) : is_running(host, unit);
+}
+
+// True if a power cut has taken the contents of something that kubeadm or the kubelet wrote here: they sync nothing,
+// and neither of them ever writes an empty file.
+Result<bool> lost_contents(host::Host& host) {
+  for (const std::string folder : {"/etc/kubernetes", "/etc/kubernetes/manifests", "/etc/kubernetes/pki", "/etc/kubernetes/pki/etcd", "/var/lib/kubelet", "/var/lib/kubelet/pki"}) {
+    SEALIFT_ASSIGN(const auto names, host.list(folder));
+    for (const auto& name : names) {
+      SEALIFT_ASSIGN(const auto status, host.stat(folder + "/" + name));
+      if (status && status->type == host::FileType::regular && status->size == 0) return true;
+    }
+  }
+  return false;
 }
 
 // What a kubeadm that was killed in the middle leaves is taken away by kubeadm itself: nothing was running on it yet.
@@ -80,7 +94,8 @@ Result<engine::StepState> InitStep::check(engine::StepContext& context) {
 // kubeadm came to its end, whatever the ledger knows of it: its last phase puts the add-ons in.
 Result<bool> InitStep::stands(engine::StepContext& context) const {
   SEALIFT_ASSIGN(const bool admin, exists(context.host, kAdminKubeconfig));
-  if (!admin) return false;
+  SEALIFT_ASSIGN(const bool lost, lost_contents(context.host));
+  if (!admin || lost) return false;
   const auto proxy = kubectl_object(context.host, {"--namespace=kube-system", "daemonset", "kube-proxy"}, context.cancel);
   return proxy && *proxy;
 }
@@ -92,6 +107,8 @@ Result<bool> InitStep::was_given_others(engine::StepContext& context) const {
 }
 
 Result<void> InitStep::record(engine::StepContext& context) const {
+  // What is recorded is never made again, so it must be on the disk first: kubeadm syncs nothing.
+  SEALIFT_TRY(context.host.sync(written_paths(model_.control_plane()), reason()));
   // Read before anything else by later runs: another version's files must not come onto this host unasked.
   SEALIFT_TRY(context.host.record({std::string(kVersionRecord), model_.base.kubernetes_version}));
   return context.host.record(reason());
@@ -152,13 +169,15 @@ Result<engine::StepState> JoinStep::check(engine::StepContext& context) {
 Result<bool> JoinStep::stands(engine::StepContext& context) const {
   SEALIFT_ASSIGN(const bool joined, exists(context.host, "/etc/kubernetes/kubelet.conf"));
   SEALIFT_ASSIGN(const bool bootstrap, exists(context.host, "/etc/kubernetes/bootstrap-kubelet.conf"));
+  SEALIFT_ASSIGN(const bool lost, lost_contents(context.host));
   SEALIFT_ASSIGN(const auto kubelet, context.host.unit("kubelet.service"));
-  return joined && !bootstrap && kubelet.active == "active";
+  return joined && !bootstrap && !lost && kubelet.active == "active";
 }
 
 // The token goes with the record: what is recorded is never looked at again.
 Result<void> JoinStep::record(engine::StepContext& context) const {
   SEALIFT_TRY(context.host.remove(std::string(kJoinConfiguration), reason()));
+  SEALIFT_TRY(context.host.sync(written_paths(node_), reason()));  // as for init
   return context.host.record(reason());
 }
 

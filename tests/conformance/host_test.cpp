@@ -424,6 +424,28 @@ TEST_CASE("a ledger that is torn anywhere is read up to there and goes on; a new
   }
 }
 
+TEMPLATE_TEST_CASE("synced until the next change, and after a new start too", "", Local, Remote) {
+  const tests::TemporaryFolder root;
+  {
+    const TestType made(root.path());
+    host::Host& host = *made.host;
+    CHECK_FALSE(*host.synced());
+    CHECK(root.empty());
+    REQUIRE(write(host, "/file", "x"));
+    CHECK_FALSE(*host.synced());
+    REQUIRE(host.sync({"/", "/file", "/not/there/yet"}, kReason));
+    CHECK(*host.synced());
+    CHECK(host.ledger()->back().kind == "synced");
+    CHECK(host.ledger()->back().step == kReason.step);
+    CHECK_FALSE(host.sync({"/../x"}, kReason));
+    CHECK(*host.synced());
+  }
+  const TestType again(root.path());
+  CHECK(*again.host->synced());
+  REQUIRE(again.host->record(kReason));
+  CHECK_FALSE(*again.host->synced());
+}
+
 TEMPLATE_TEST_CASE("the payload store", "", Local, Remote, Fake) {
   const tests::TemporaryFolder root;
   const std::string path = "/payloads/p.payload";

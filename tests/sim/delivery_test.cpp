@@ -85,6 +85,32 @@ TEST_CASE("delivery: a single host") {
   again_changes_nothing(site);
 }
 
+TEST_CASE("delivery: what is called done has been written to the disks, after everything that was begun anywhere") {
+  DeliverySite site(3);
+  size_t synced = 0, begun_later = 0;
+  for (size_t i = 0; i < site.size(); ++i) {
+    site.machine(i).before_change = [&, i](const std::string& call, const std::string&) -> Result<void> {
+      // on the control plane last of all its changes; on workers after that, since it starts pods on them
+      const std::lock_guard guard(site.cluster.mutex);
+      if (call == "sync" && site.cluster.applied.size() == 2) ++synced;
+      else if (synced > 0 && i == 0) ++begun_later;
+      return {};
+    };
+  }
+  engine::NoJournal journal;
+  require_delivered(site.apply(journal, base::no_events()));
+  CHECK(synced == 3);
+  CHECK(begun_later == 0);
+  for (size_t i = 0; i < site.size(); ++i) CHECK(site.machine(i).changes.back().starts_with("sync "));
+  // A run that ended between the last change and this: the next one catches up, on that host alone.
+  site.machine(1).ledger.push_back({});
+  const size_t before = site.changes();
+  require_delivered(site.apply(journal, base::no_events()));
+  CHECK(site.changes() == before + 1);
+  CHECK(site.machine(1).changes.back().starts_with("sync "));
+  again_changes_nothing(site);
+}
+
 TEST_CASE("delivery: the plan changes nothing, before and after") {
   DeliverySite site(3);
   auto before = site.plan();

@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "payload/base/text.h"
+
 namespace sealift::tests {
 namespace {
 
@@ -325,6 +327,10 @@ Result<std::vector<host::LedgerEntry>> FakeHost::ledger() {
   });
 }
 
+Result<bool> FakeHost::synced() {
+  return look<bool>([&]() -> Result<bool> { return !machine_.ledger.empty() && machine_.ledger.back().kind == "sync"; });
+}
+
 Result<void> FakeHost::write_atomic(const std::string& path, const host::FileSpec& spec, base::Source& content,
                                     const host::Reason& reason) {
   return change<void>("write", path, reason, [&]() -> Result<void> {
@@ -454,6 +460,10 @@ Result<void> FakeHost::record(const host::Reason& reason) {
     machine_.world.recorded[reason.step] = reason.inputs;
     return {};
   });
+}
+
+Result<void> FakeHost::sync(const std::vector<std::string>& paths, const host::Reason& reason) {
+  return change<void>("sync", base::join(paths, " "), reason, []() -> Result<void> { return {}; });
 }
 
 Result<host::Host::StoreState> FakeHost::store_state(const std::string& path) {

@@ -129,6 +129,7 @@ class FakeHost final : public host::Host {
   Result<base::ExitStatus> query(const base::Command& command, const base::CommandIo& io, const CancelToken& cancel) override;
   Result<std::optional<std::string>> recorded(const std::string& step) override;
   Result<std::vector<host::LedgerEntry>> ledger() override;
+  Result<bool> synced() override;
 
   Result<void> write_atomic(const std::string& path, const host::FileSpec& spec, base::Source& content, const host::Reason& reason) override;
   Result<void> make_directory(const std::string& path, const host::FileSpec& spec, const host::Reason& reason) override;
@@ -141,6 +142,7 @@ class FakeHost final : public host::Host {
   Result<void> set_sysctl(const std::string& key, const std::string& value, const host::Reason& reason) override;
   Result<std::optional<std::string>> begin(const host::Reason& reason) override;
   Result<void> record(const host::Reason& reason) override;
+  Result<void> sync(const std::vector<std::string>& paths, const host::Reason& reason) override;
   Result<StoreState> store_state(const std::string& path) override;
   Result<void> store_write(const std::string& path, uint64_t total, uint64_t offset, const Digest& expected, ByteView data, const host::Reason& reason) override;
   Result<void> store_finish(const std::string& path, const host::Reason& reason) override;

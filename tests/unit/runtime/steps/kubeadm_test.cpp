@@ -226,7 +226,43 @@ TEST_CASE("kubeadm init: a cluster that stands is only recorded") {
   bench.bring(step);
   CHECK(cluster.inits + cluster.resets == 0);
   cluster.is_recorded(step);
-  CHECK(bench.changed("") == 2);
+  CHECK(bench.changed("") == 3);  // with the sync
+}
+
+TEST_CASE("kubeadm init: a cluster that answers and has lost the contents of a file is made again") {
+  for (const auto* path : {"/etc/kubernetes/controller-manager.conf", "/etc/kubernetes/pki/sa.key", "/etc/kubernetes/pki/etcd/ca.key", "/etc/kubernetes/manifests/kube-scheduler.yaml", "/var/lib/kubelet/config.yaml", "/var/lib/kubelet/pki/kubelet.crt"}) {
+    INFO(path);
+    Cluster cluster;
+    steps::InitStep step(cluster.model(), "the documents");
+    auto& bench = cluster.control_plane;
+    for (const auto* remains : kInitRemains) bench.put(remains);
+    bench.put(std::string(steps::kAdminKubeconfig));
+    bench.put(path, "");
+    cluster.proxy = true;
+    bench.bring(step);
+    CHECK(cluster.resets == 1);
+    CHECK(cluster.inits == 1);
+  }
+}
+
+TEST_CASE("kubeadm: what is recorded has been written to the disks before; what can't be is not recorded") {
+  for (const bool works : {true, false}) {
+    Cluster cluster;
+    steps::InitStep init(cluster.model(), "the documents");
+    steps::JoinStep join(cluster.model(), cluster.worker_node(), cluster);
+    for (auto& [bench, step] : {std::pair<tests::Bench*, engine::Step*>{&cluster.control_plane, &init}, {&cluster.worker, &join}}) {
+      bench->machine.before_change = [&works](const std::string& call, const std::string&) -> Result<void> {
+        return call == "sync" && !works ? Result<void>(fail(ErrorCode::io, "Input/output error")) : Result<void>();
+      };
+      CHECK(bench->apply(*step).has_value() == works);
+      CHECK(bench->machine.world.recorded.empty() == !works);
+      if (!works) continue;
+      const auto& changes = bench->machine.changes;
+      const auto at = [&](std::string_view start) { return std::ranges::find_if(changes, [&](const std::string& change) { return change.starts_with(start); }); };
+      CHECK(at("sync / ") < at("record "));
+      CHECK(at("job sealift-kubeadm") < at("sync / "));
+    }
+  }
 }
 
 TEST_CASE("kubeadm init: its failure is told with its last lines, and nothing is recorded") {
@@ -356,6 +392,21 @@ TEST_CASE("kubeadm join: what a killed one left is taken away first, here and in
     CHECK(cluster.joins == 1);
     CHECK(cluster.deleted == std::vector<std::string>{"w1"});
     CHECK(cluster.control_plane.change("delete").contains("--ignore-not-found"));
+  }
+}
+
+TEST_CASE("kubeadm join: a node whose kubelet starts and has lost the contents of a file joins again") {
+  for (const auto* path : {"/etc/kubernetes/kubelet.conf", "/var/lib/kubelet/pki/kubelet-client-2026-01-01-00-00-00.pem"}) {
+    INFO(path);
+    Cluster cluster;
+    steps::JoinStep step(cluster.model(), cluster.worker_node(), cluster);
+    auto& bench = cluster.worker;
+    bench.put("/etc/kubernetes/kubelet.conf");
+    bench.machine.world.units["kubelet.service"].active = true;
+    bench.put(path, "");
+    bench.bring(step);
+    CHECK(cluster.resets == 1);
+    CHECK(cluster.joins == 1);
   }
 }
 
