@@ -16,6 +16,7 @@
 
 #include "payload/base/file.h"
 #include "runtime/node/balancer.h"
+#include "runtime/node/lost_files.h"
 #include "runtime/node/mirror.h"
 #include "runtime/node/pki.h"
 
@@ -115,11 +116,18 @@ Result<void> run_pki(const std::string& what, const Arguments& arguments) {
   return base::write_all(STDOUT_FILENO, base::as_bytes(output));
 }
 
+Result<void> run_boot() {
+  SEALIFT_ASSIGN(const auto removed, remove_lost_network_state(""));
+  for (const auto& path : removed) std::printf("removed %s: a power cut has left nothing of its contents\n", path.c_str());
+  return {};
+}
+
 Result<void> dispatch(const std::vector<std::string>& arguments) {
-  if (arguments.empty()) return fail(ErrorCode::usage, "node: mirror, balancer or pki");
+  if (arguments.empty()) return fail(ErrorCode::usage, "node: mirror, balancer, boot or pki");
   const std::vector<std::string> rest(arguments.begin() + 1, arguments.end());
   if (arguments[0] == "mirror") return run_mirror(Arguments(rest));
   if (arguments[0] == "balancer") return run_balancer(Arguments(rest));
+  if (arguments[0] == "boot") return run_boot();
   if (arguments[0] == "pki" && !rest.empty()) return run_pki(rest[0], Arguments({rest.begin() + 1, rest.end()}));
   return fail(ErrorCode::usage, "node {}: not known", arguments[0]);
 }

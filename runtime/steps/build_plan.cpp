@@ -82,7 +82,7 @@ class PlanBuilder {
     before_certificate.push_back(authority_);
     const Index certificate = add(node, std::make_shared<CertificateStep>(model_, node, peers_), before_certificate);
     plan_.steps[certificate].ends = {"units.node"};
-    const std::vector<WantedUnit> service_units{{"sealift-api.service"}, {"sealift-mirror.service"}};
+    const std::vector<WantedUnit> service_units{{"sealift-boot.service", WantedUnit::Want::enabled}, {"sealift-api.service"}, {"sealift-mirror.service"}};
     const Index services = add(node, std::make_shared<UnitsStep>("units.node", "start the API balancer and the image mirror", service_units, service_digest), {certificate});
     std::vector<WantedUnit> units;
     for (const auto& unit : model_.base.units) units.push_back({unit.name, unit.start_now ? WantedUnit::Want::running : WantedUnit::Want::enabled});

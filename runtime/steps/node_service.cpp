@@ -3,12 +3,29 @@
 
 #include <algorithm>
 
+#include "payload/base/text.h"
 #include "payload/json/value.h"
 
 namespace sealift::steps {
 namespace {
 
-// Both without the proxies that systemd's DefaultEnvironment may hold, like the units of the base.
+// Once a boot, before anything that starts containers: nobody else touches these files then.
+constexpr std::string_view kBootUnit = R"([Unit]
+Description=Sealift: take away what a power cut left of containers' networks
+RequiresMountsFor=/var/lib/cni
+Before=@RUNTIME@
+
+[Service]
+Type=oneshot
+RemainAfterExit=yes
+ExecStart=@PROGRAM@ node boot
+UnsetEnvironment=HTTP_PROXY HTTPS_PROXY ALL_PROXY NO_PROXY http_proxy https_proxy all_proxy no_proxy
+
+[Install]
+WantedBy=multi-user.target
+)";
+
+// All without the proxies that systemd's DefaultEnvironment may hold, like the units of the base.
 constexpr std::string_view kMirrorUnit = R"([Unit]
 Description=Sealift image mirror
 After=network-online.target
@@ -52,11 +69,15 @@ const format::Stub* stub_for(const Model& model, const Node& node) {
   return found == stubs.end() ? nullptr : &*found;
 }
 
-std::string unit_text(std::string_view text, const std::string& program) {
-  std::string out(text);
-  const std::string_view mark = "@PROGRAM@";
-  out.replace(out.find(mark), mark.size(), program);
-  return out;
+std::string filled_in(std::string text, std::string_view mark, std::string_view value) { return text.replace(text.find(mark), mark.size(), value); }
+
+std::string unit_text(std::string_view text, const std::string& program) { return filled_in(std::string(text), "@PROGRAM@", program); }
+
+// The base's units: the container runtime and the kubelet.
+std::string boot_unit(const Model& model, const std::string& program) {
+  std::vector<std::string> names;
+  for (const auto& unit : model.base.units) names.push_back(unit.name);
+  return filled_in(unit_text(kBootUnit, program), "@RUNTIME@", base::join(names, " "));
 }
 
 // "10.7.0.11:5000", "[fd00::1]:5000"
@@ -125,6 +146,7 @@ Result<std::vector<WantedFile>> node_service_files(const Model& model, const Nod
   out.push_back(object_file(program, model.payload, stub_for(model, node)->object, 0755));
   out.push_back(text_file(std::format("{}/mirror.json", kConfigDirectory), mirror_json(model, node), 0644));
   out.push_back(text_file(std::format("{}/balancer.json", kConfigDirectory), balancer_json(model), 0644));
+  out.push_back(text_file("/etc/systemd/system/sealift-boot.service", boot_unit(model, program), 0644));
   out.push_back(text_file("/etc/systemd/system/sealift-mirror.service", unit_text(kMirrorUnit, program), 0644));
   out.push_back(text_file("/etc/systemd/system/sealift-api.service", unit_text(kBalancerUnit, program), 0644));
   // Exactly this line: with [host] entries containerd falls back to the real registry.

@@ -85,6 +85,22 @@ TEST_CASE("delivery: a single host") {
   again_changes_nothing(site);
 }
 
+TEST_CASE("delivery: every host takes away at boot, before containers start, what a power cut left") {
+  DeliverySite site(2);
+  engine::NoJournal journal;
+  require_delivered(site.apply(journal, base::no_events()));
+  for (size_t i = 0; i < site.size(); ++i) {
+    const auto& world = site.machine(i).world;
+    REQUIRE(world.units.contains("sealift-boot.service"));
+    CHECK(world.units.at("sealift-boot.service").enabled);
+    CHECK_FALSE(world.units.at("sealift-boot.service").active);  // not while containers run
+    const std::string unit(base::as_text(world.files.at("/etc/systemd/system/sealift-boot.service").content));
+    CHECK(unit.contains("\nBefore=containerd.service kubelet.service\n"));
+    CHECK(unit.contains("\nExecStart=/usr/local/lib/sealift/node-"));
+    CHECK(unit.contains(" node boot\n"));
+  }
+}
+
 TEST_CASE("delivery: what is called done has been written to the disks, after everything that was begun anywhere") {
   DeliverySite site(3);
   size_t synced = 0, begun_later = 0;
