@@ -89,9 +89,9 @@ class Site:
         proxy = {'apiVersion': 'kubeproxy.config.k8s.io/v1alpha1', 'kind': 'KubeProxyConfiguration', 'conntrack': {'maxPerCore': 0, 'min': 0}}
         self.config.write_text(json.dumps(self.cluster, indent=1) + '\n---\n' + json.dumps(proxy) + '\n' + self.extra)
 
-    def start(self, *arguments, env=None):
+    def start(self, *arguments, env=None, output=subprocess.PIPE):
         command = [str(self.artifact), *arguments, '--config', str(self.config), '--state', str(self.state)]
-        return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, text=True, env=env)
+        return subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, text=True, env=env)
 
     def run(self, *arguments, timeout=420, env=None):
         process = self.start(*arguments, env=env)

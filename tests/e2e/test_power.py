@@ -1,0 +1,25 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Two power cuts with loss in every run, at a random moment; tests/e2e/power_cuts does many."""
+import os
+import random
+
+import power
+from lab import ARTIFACT, Site
+
+LAB = 4
+SEED = int(os.environ.get('SEALIFT_SEED', random.SystemRandom().randrange(1 << 32)))
+
+
+def test_cut_while_delivering(lab, tmp_path):
+    print(f'SEALIFT_SEED={SEED}')
+    trial = power.while_delivering(lab, tmp_path, SEED, 45, ARTIFACT)
+    assert not trial.fault, f'\n{trial.TITLE}\n{trial}'
+
+
+def test_cut_at_work(lab, tmp_path):
+    print(f'SEALIFT_SEED={SEED}')
+    site = Site(lab, tmp_path, workers=('w1',))
+    site.deliver()
+    power.wait_until_whole(lab, power.SETTLE)
+    trial = power.at_work(lab, site, SEED)
+    assert not trial.fault, f'\n{trial.TITLE}\n{trial}'
