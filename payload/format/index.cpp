@@ -43,12 +43,12 @@ Result<Frame> read_frame(base::ByteReader& reader) {
   SEALIFT_ASSIGN(const ByteView reserved, reader.bytes(7));
   frame.encoding = static_cast<Encoding>(encoding);
   if (frame.encoding != Encoding::raw && frame.encoding != Encoding::zstd) {
-    return fail(ErrorCode::unsupported_version, "the frame at offset {} has encoding {} that this program does not know",
+    return fail(ErrorCode::unsupported_version, "the frame at payload offset {} has encoding {} that this program does not know",
                 frame.offset, encoding);
   }
   // What these bytes may mean one day changes how a frame is read: unlike other reserved bytes they are never ignored.
   if (std::ranges::any_of(reserved, [](std::byte b) { return b != std::byte{0}; })) {
-    return fail(ErrorCode::unsupported_version, "the frame at offset {} has properties that this program does not know", frame.offset);
+    return fail(ErrorCode::unsupported_version, "the frame at payload offset {} has properties that this program does not know", frame.offset);
   }
   return frame;
 }
@@ -103,15 +103,15 @@ Result<Index> Index::parse(ByteView bytes, base::FileOffset data_end) {
 Result<void> Index::check_frames(base::FileOffset data_end) const {
   base::FileOffset end = kHeaderSize;
   for (const auto& frame : frames_) {
-    if (frame.plain_size == 0 || frame.stored_size == 0) return fail(ErrorCode::corrupt, "the frame at offset {} is empty", frame.offset);
+    if (frame.plain_size == 0 || frame.stored_size == 0) return fail(ErrorCode::corrupt, "the frame at payload offset {} is empty", frame.offset);
     if (frame.plain_size > kMaxFrameSize || frame.stored_size > kMaxFrameSize) {
-      return fail(ErrorCode::limit_exceeded, "the frame at offset {} is larger than {} bytes", frame.offset, kMaxFrameSize);
+      return fail(ErrorCode::limit_exceeded, "the frame at payload offset {} is larger than {} bytes", frame.offset, kMaxFrameSize);
     }
     if (frame.encoding == Encoding::raw && frame.plain_size != frame.stored_size) {
-      return fail(ErrorCode::corrupt, "the raw frame at offset {} has two sizes", frame.offset);
+      return fail(ErrorCode::corrupt, "the raw frame at payload offset {} has two sizes", frame.offset);
     }
     if (frame.offset < end || !base::range_within(frame.offset, frame.stored_size, data_end)) {
-      return fail(ErrorCode::corrupt, "the frame at offset {} overlaps what stands before or after it", frame.offset);
+      return fail(ErrorCode::corrupt, "the frame at payload offset {} overlaps what stands before or after it", frame.offset);
     }
     end = frame.offset + frame.stored_size;
   }
@@ -123,16 +123,21 @@ Result<void> Index::check(base::FileOffset data_end) const {
   uint64_t next_piece = 0;
   for (size_t i = 0; i < objects_.size(); ++i) {
     const IndexObject& object = objects_[i];
-    if (i != 0 && !(objects_[i - 1].digest < object.digest)) return fail(ErrorCode::corrupt, "the index's objects are not in order");
+    if (i != 0 && !(objects_[i - 1].digest < object.digest)) {
+      return fail(ErrorCode::corrupt, "object {} is not above the one before it: objects are in order, each once", object.digest.text());
+    }
     if (object.first_piece != next_piece || object.piece_count > pieces_.size() - next_piece) {
-      return fail(ErrorCode::corrupt, "the pieces of object {} are not its own", object.digest.text());
+      return fail(ErrorCode::corrupt, "object {} has {} pieces from number {} on; its first one must be number {} of {}", object.digest.text(),
+                  object.piece_count, object.first_piece, next_piece, pieces_.size());
     }
     next_piece += object.piece_count;
     uint64_t size = 0;
     for (const auto& piece : pieces(object)) {
-      if (piece.frame >= frames_.size() || piece.offset >= frames_[piece.frame].plain_size || piece.size == 0 ||
+      if (piece.size == 0) return fail(ErrorCode::corrupt, "object {} has an empty piece in frame {}", object.digest.text(), piece.frame);
+      if (piece.frame >= frames_.size() || piece.offset >= frames_[piece.frame].plain_size ||
           !base::range_within(plain_starts_[piece.frame] + piece.offset, piece.size, plain_starts_.back())) {
-        return fail(ErrorCode::corrupt, "a piece of object {} lies outside the frames", object.digest.text());
+        return fail(ErrorCode::corrupt, "the piece {}+{} in frame {} of object {} lies outside the frames", piece.offset, piece.size, piece.frame,
+                    object.digest.text());
       }
       SEALIFT_ASSIGN(size, base::checked_add(size, piece.size));
     }
@@ -140,7 +145,7 @@ Result<void> Index::check(base::FileOffset data_end) const {
       return fail(ErrorCode::corrupt, "object {} has {} bytes, its pieces {}", object.digest.text(), object.size, size);
     }
   }
-  if (next_piece != pieces_.size()) return fail(ErrorCode::corrupt, "the index has pieces of no object");
+  if (next_piece != pieces_.size()) return fail(ErrorCode::corrupt, "the index has {} pieces, its objects only {}", pieces_.size(), next_piece);
   return {};
 }
 

@@ -84,18 +84,22 @@ Result<void> check_places(const std::vector<Section>& sections, const Trailer& t
   const uint64_t end = trailer.metadata_offset + trailer.metadata_size;
   for (const auto& section : sections) {
     if (section.offset < trailer.metadata_offset) {
-      if (is_known(section.type)) return fail(ErrorCode::corrupt, "section {} lies outside the metadata", name(section.type));
+      if (is_known(section.type)) return fail(ErrorCode::corrupt, "section {} at payload offset {} lies outside the metadata", name(section.type), section.offset);
+      // An empty section overlaps nothing: where it lies must be looked at here.
       if (section.offset < kHeaderSize || !base::range_within(section.offset, section.size, trailer.metadata_offset)) {
-        return fail(ErrorCode::corrupt, "a section at offset {} reaches beyond the data area", section.offset);
+        return fail(ErrorCode::corrupt, "section {} at payload offset {} ({} bytes) lies outside the data area", name(section.type), section.offset, section.size);
       }
       continue;
     }
-    if (section.offset != expected || !base::range_within(section.offset, section.size, end)) {
-      return fail(ErrorCode::corrupt, "section {} does not follow the one before it", name(section.type));
+    if (section.offset != expected) {
+      return fail(ErrorCode::corrupt, "section {} begins at payload offset {}, what stands before it ends at {}", name(section.type), section.offset, expected);
+    }
+    if (!base::range_within(section.offset, section.size, end)) {
+      return fail(ErrorCode::corrupt, "section {} at payload offset {} ({} bytes) reaches beyond the metadata", name(section.type), section.offset, section.size);
     }
     expected = section.offset + section.size;
   }
-  if (expected != end) return fail(ErrorCode::corrupt, "the sections do not fill the metadata");
+  if (expected != end) return fail(ErrorCode::corrupt, "the sections end at payload offset {}, the metadata at {}", expected, end);
   return {};
 }
 
@@ -209,12 +213,14 @@ Result<Trailer> parse_trailer(ByteView bytes) {
   if (trailer.signatures_size > kMaxSignaturesSize) {
     return fail(ErrorCode::limit_exceeded, "signatures of {} bytes, at most {} are allowed", trailer.signatures_size, kMaxSignaturesSize);
   }
-  SEALIFT_ASSIGN(const uint64_t metadata_end, base::checked_add(trailer.metadata_offset, trailer.metadata_size));
-  SEALIFT_ASSIGN(const uint64_t signatures_end, base::checked_add(metadata_end, trailer.signatures_size));
-  SEALIFT_ASSIGN(const uint64_t end, base::checked_add(signatures_end, uint64_t{kTrailerSize}));
-  if (trailer.metadata_offset < kHeaderSize || end != trailer.payload_size) {
-    return fail(ErrorCode::corrupt, "the trailer's metadata at {}+{} does not fit a payload of {} bytes",
-                trailer.metadata_offset, trailer.metadata_size, trailer.payload_size);
+  auto end = base::checked_add(trailer.metadata_offset, trailer.metadata_size + trailer.signatures_size + kTrailerSize);  // within their limits
+  if (!end) return fail_while(std::move(end).error(), "adding up the trailer's sizes");
+  if (trailer.metadata_offset < kHeaderSize) {
+    return fail(ErrorCode::corrupt, "the trailer's metadata at payload offset {} begins within the header", trailer.metadata_offset);
+  }
+  if (*end != trailer.payload_size) {
+    return fail(ErrorCode::corrupt, "the trailer's metadata at {}+{} and {} bytes of signatures do not fill a payload of {} bytes",
+                trailer.metadata_offset, trailer.metadata_size, trailer.signatures_size, trailer.payload_size);
   }
   return trailer;
 }
@@ -263,7 +269,7 @@ Result<Bytes> section_bytes(ByteView metadata, const Trailer& trailer, const Sec
     if (!plain) return fail_while(std::move(plain).error(), std::format("decoding section {}", name(section.type)));
     return plain;
   }
-  if (section.plain_size != section.size) return fail(ErrorCode::corrupt, "section {} is raw but has two sizes", name(section.type));
+  if (section.plain_size != section.size) return fail(ErrorCode::corrupt, "section {} is raw but has two sizes, {} and {}", name(section.type), section.size, section.plain_size);
   return Bytes(stored.begin(), stored.end());
 }
 

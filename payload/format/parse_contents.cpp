@@ -121,7 +121,11 @@ class Fields {
     if (value == nullptr) return {};
     if (!value->is_array()) return bad(key, "is not a list");
     if (value->elements()->size() > kMaxEntries) return fail(ErrorCode::limit_exceeded, "\"{}\" has too many entries", key);
-    for (const auto& element : *value->elements()) SEALIFT_TRY(visit(element));
+    size_t number = 0;
+    for (const auto& element : *value->elements()) {
+      ++number;
+      if (auto done = visit(element); !done) return fail_while(std::move(done).error(), std::format("reading entry {} of \"{}\"", number, key));
+    }
     return {};
   }
   Result<void> each_member(std::string_view key, const std::function<Result<void>(const std::string&, const json::Value&)>& visit) const {
@@ -258,10 +262,12 @@ Result<void> parse_lists(const Fields& fields, Contents& contents) {
   });
 }
 
+// The first entry whose key an earlier one has; null if there is none.
 template <class T, class Key>
-bool has_duplicates(const std::vector<T>& list, Key T::*key) {
+const T* find_duplicate(const std::vector<T>& list, Key T::*key) {
   std::set<Key> seen;
-  return !std::ranges::all_of(list, [&](const T& item) { return seen.insert(item.*key).second; });
+  const auto at = std::ranges::find_if(list, [&](const T& item) { return !seen.insert(item.*key).second; });
+  return at == list.end() ? nullptr : &*at;
 }
 
 // "${ARCH}" stands for one of the packed architectures.
@@ -298,12 +304,12 @@ Result<void> check_tree(const Contents& contents) {
 }
 
 Result<void> check_names(const Contents& contents) {
-  if (has_duplicates(contents.apps, &App::name)) return fail(ErrorCode::corrupt, "two apps have one name");
-  if (has_duplicates(contents.images, &Image::name)) return fail(ErrorCode::corrupt, "two images have one name");
-  if (has_duplicates(contents.stubs, &Stub::architecture)) return fail(ErrorCode::corrupt, "two stubs are for one architecture");
+  if (const auto* app = find_duplicate(contents.apps, &App::name)) return fail(ErrorCode::corrupt, "two apps have the name {}", base::printable(app->name));
+  if (const auto* image = find_duplicate(contents.images, &Image::name)) return fail(ErrorCode::corrupt, "two images have the name {}", base::printable(image->name));
+  if (const auto* stub = find_duplicate(contents.stubs, &Stub::architecture)) return fail(ErrorCode::corrupt, "two stubs are for {}", base::name(stub->architecture));
   for (const auto& image : contents.images) {
-    if (has_duplicates(image.platforms, &Image::Platform::architecture)) {
-      return fail(ErrorCode::corrupt, "image {} has an architecture twice", base::printable(image.name));
+    if (const auto* platform = find_duplicate(image.platforms, &Image::Platform::architecture)) {
+      return fail(ErrorCode::corrupt, "image {} has the architecture {} twice", base::printable(image.name), base::name(platform->architecture));
     }
   }
   for (const auto& app : contents.apps) {

@@ -7,6 +7,7 @@
 #include "payload/base/checked.h"
 #include "payload/codec/zstd.h"
 #include "payload/format/reader_state.h"
+#include "payload/format/references.h"
 
 namespace sealift::format {
 namespace {
@@ -45,20 +46,6 @@ Result<void> check_reference(const Index& index, const ObjectRef& reference, std
   return {};
 }
 
-Result<void> check_references(const Contents& contents, const Index& index) {
-  for (const auto& stub : contents.stubs) SEALIFT_TRY(check_reference(index, stub.object, "a stub"));
-  for (const auto& [path, file] : contents.tree) SEALIFT_TRY(check_reference(index, file.object, path));
-  for (const auto& image : contents.images) {
-    SEALIFT_TRY(check_reference(index, image.root, image.name));
-    for (const auto& platform : image.platforms) {
-      SEALIFT_TRY(check_reference(index, platform.manifest, image.name));
-      SEALIFT_TRY(check_reference(index, platform.config, image.name));
-      for (const auto& layer : platform.layers) SEALIFT_TRY(check_reference(index, layer, image.name));
-    }
-  }
-  return {};
-}
-
 // Frames and sections of the data area neither overlap nor leave more room than padding needs.
 Result<void> check_data_area(std::vector<ByteRange> fixed, const Index& index, base::FileOffset data_end) {
   for (const auto& frame : index.frames()) fixed.push_back({frame.offset, frame.stored_size});
@@ -66,8 +53,8 @@ Result<void> check_data_area(std::vector<ByteRange> fixed, const Index& index, b
   base::FileOffset end = 0;
   fixed.push_back({data_end, 0});
   for (const auto& range : fixed) {
-    if (range.offset < end) return fail(ErrorCode::corrupt, "the payload's parts overlap at offset {}", range.offset);
-    if (range.offset - end >= kAlignment) return fail(ErrorCode::corrupt, "{} bytes of nothing at offset {}", range.offset - end, end);
+    if (range.offset < end) return fail(ErrorCode::corrupt, "the payload's parts overlap at payload offset {}", range.offset);
+    if (range.offset - end >= kAlignment) return fail(ErrorCode::corrupt, "{} bytes of nothing at payload offset {}", range.offset - end, end);
     end = range.offset + range.size;
   }
   return {};
@@ -137,20 +124,24 @@ Result<std::unique_ptr<PayloadReader>> PayloadReader::open(const base::RandomAcc
   }
   Bytes metadata(static_cast<size_t>(trailer.metadata_size));
   SEALIFT_TRY(file.read_at(payload_offset + trailer.metadata_offset, metadata));
-  if (hash::sha256(metadata) != trailer.metadata_hash) return fail(ErrorCode::corrupt, "the hash of the metadata does not hold");
-  SEALIFT_ASSIGN(auto sections, parse_section_table(metadata, trailer));
+  if (hash::sha256(metadata) != trailer.metadata_hash) {
+    return fail(ErrorCode::corrupt, "the hash of the metadata at payload offset {} ({} bytes) does not hold", trailer.metadata_offset, trailer.metadata_size);
+  }
+  auto sections = parse_section_table(metadata, trailer);
+  if (!sections) return fail_while(std::move(sections).error(), "reading the payload's section table");
 
   SEALIFT_ASSIGN(const Bytes index_bytes,
-                 section_bytes(metadata, trailer, section_of(sections, SectionType::index), kMaxMetadataSize));
-  SEALIFT_ASSIGN(auto index, Index::parse(index_bytes, trailer.metadata_offset));
+                 section_bytes(metadata, trailer, section_of(*sections, SectionType::index), kMaxMetadataSize));
+  auto index = Index::parse(index_bytes, trailer.metadata_offset);
+  if (!index) return fail_while(std::move(index).error(), "reading the payload's index");
   SEALIFT_ASSIGN(const Bytes contents_bytes,
-                 section_bytes(metadata, trailer, section_of(sections, SectionType::contents), kMaxContentsSize));
+                 section_bytes(metadata, trailer, section_of(*sections, SectionType::contents), kMaxContentsSize));
   auto contents = parse_contents(base::as_text(contents_bytes));
   if (!contents) return fail_while(std::move(contents).error(), "reading the payload's contents");
 
   auto state = std::unique_ptr<State>(
-      new State{&file, payload_offset, trailer, std::move(sections), std::move(*contents), std::move(index), {}});
-  SEALIFT_TRY(check_references(state->contents, state->index));
+      new State{&file, payload_offset, trailer, std::move(*sections), std::move(*contents), std::move(*index), {}});
+  SEALIFT_TRY(for_each_reference(state->contents, [&](const ObjectRef& reference, std::string_view of) { return check_reference(state->index, reference, of); }));
   SEALIFT_TRY(check_data_area(state->fixed_ranges(), state->index, trailer.metadata_offset));
   return std::unique_ptr<PayloadReader>(new PayloadReader(std::move(state)));
 }

@@ -146,7 +146,7 @@ Result<std::vector<Damage>> PayloadReader::verify(unsigned threads, const std::f
   // The metadata was read when the payload was opened; the medium may have changed or been lucky since.
   note("metadata", state.trailer.metadata_offset, [&]() -> Result<void> {
     SEALIFT_ASSIGN(const Digest digest, hash::sha256(*state.file, state.payload_offset + state.trailer.metadata_offset, state.trailer.metadata_size));
-    if (digest != identity()) return fail(ErrorCode::corrupt, "the hash of the metadata does not hold");
+    if (digest != identity()) return fail(ErrorCode::corrupt, "the hash of the metadata at payload offset {} ({} bytes) does not hold", state.trailer.metadata_offset, state.trailer.metadata_size);
     return {};
   }());
   for (const auto& section : state.sections) {

@@ -9,6 +9,7 @@
 #include "payload/base/version.h"
 #include "payload/codec/zstd.h"
 #include "payload/format/layout.h"
+#include "payload/format/references.h"
 #include "payload/writer/writer_state.h"
 
 namespace sealift::writer {
@@ -59,25 +60,12 @@ void fill_in(format::Contents& contents, const std::vector<const format::Payload
   }
 }
 
+// Before anything is written: reading back would find it, too, but many gigabytes later.
 Result<void> check_reference(const StoredObjects& objects, const format::ObjectRef& reference, std::string_view of) {
   const auto at = objects.find(reference.digest);
   if (at == objects.end()) return fail(ErrorCode::not_found, "{} names object {}, which was not packed", of, reference.digest.text());
   if (at->second.size != reference.size) {
     return fail(ErrorCode::invalid_input, "{} says that object {} has {} bytes, it has {}", of, reference.digest.text(), reference.size, at->second.size);
-  }
-  return {};
-}
-
-Result<void> check_references(const format::Contents& contents, const StoredObjects& objects) {
-  for (const auto& stub : contents.stubs) SEALIFT_TRY(check_reference(objects, stub.object, "a stub"));
-  for (const auto& [path, file] : contents.tree) SEALIFT_TRY(check_reference(objects, file.object, path));
-  for (const auto& image : contents.images) {
-    SEALIFT_TRY(check_reference(objects, image.root, image.name));
-    for (const auto& platform : image.platforms) {
-      SEALIFT_TRY(check_reference(objects, platform.manifest, image.name));
-      SEALIFT_TRY(check_reference(objects, platform.config, image.name));
-      for (const auto& layer : platform.layers) SEALIFT_TRY(check_reference(objects, layer, image.name));
-    }
   }
   return {};
 }
@@ -225,7 +213,7 @@ Result<Summary> PayloadWriter::finish(format::Contents contents, std::optional<A
   SEALIFT_TRY(state.workers.drain());
   normalise(contents);
   fill_in(contents, state.bases);
-  SEALIFT_TRY(check_references(contents, state.objects));
+  SEALIFT_TRY(format::for_each_reference(contents, [&](const auto& reference, std::string_view of) { return check_reference(state.objects, reference, of); }));
   SEALIFT_TRY(check_launch(contents, launch));
   SEALIFT_ASSIGN(const std::string json, checked_json(contents));
   auto packs = pack_small_objects(state.objects, contents);

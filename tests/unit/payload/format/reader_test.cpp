@@ -166,6 +166,98 @@ TEST_CASE("a shared small frame is decoded once for objects that are read one af
   CHECK(file.reads() == 1);
 }
 
+TEST_CASE("a whole object is compared with its name, whatever its frames' hashes say") {
+  auto builder = minimal_payload();
+  builder.add_raw("these bytes");
+  const Digest name = builder.objects.back().digest = hash::sha256(base::as_bytes("other bytes"));
+  const base::MemoryFile file(builder.build());
+  const auto reader = open(file);
+  CHECK(reader->verify(1, {}, {})->empty());  // each stored byte is what its writer stored
+  const auto read = reader->read_all(name, 100);
+  REQUIRE_FALSE(read);
+  CHECK(read.error().code == ErrorCode::corrupt);
+  CHECK(read.error().text() == "object " + name.text() + " does not have the bytes that its name says");
+  const auto damage = reader->verify_objects(std::vector{name, builder.objects.front().digest}, 2, {});
+  REQUIRE(damage);
+  REQUIRE(damage->size() == 1);
+  CHECK(damage->front().where == "object " + name.text());
+  CHECK(damage->front().offset == builder.frames.back().offset);
+}
+
+TEST_CASE("a part of an object is read from frames whose hashes hold, and from no others") {
+  for (const size_t damaged : {0U, 1U, 2U}) {  // the raw frame, and two zstd frames that still decode to something or do not
+    const auto shared = shared_payload();
+    Bytes bytes = shared.builder.build();
+    const auto& frame = shared.builder.frames[damaged];
+    bytes[frame.offset + frame.stored_size - 2] ^= std::byte{1};
+    const base::MemoryFile file(std::move(bytes));
+    const auto reader = open(file);
+    const Digest digest = hash::sha256(base::as_bytes(shared.pieces_text));  // bytes 0-4: frame 0, 5-14: 1, 15-24: 2, 25-29: 0
+    for (const auto& [offset, within] : {std::pair{1U, 0U}, std::pair{6U, 1U}, std::pair{16U, 2U}, std::pair{26U, 0U}}) {
+      INFO("frame " << damaged << " is damaged, offset " << offset);
+      for (int again = 0; again < 2; ++again) {  // what was refused is not remembered as good
+        base::MemorySink sink(100);
+        const auto read = reader->read(digest, {offset, 3}, sink);
+        if (within != damaged) {
+          REQUIRE(read);
+          CHECK(base::as_text(sink.data()) == shared.pieces_text.substr(offset, 3));
+          continue;
+        }
+        REQUIRE_FALSE(read);
+        CHECK(sink.data().empty());
+        CHECK(read.error().code == ErrorCode::corrupt);
+        CHECK(read.error().text() == std::format("the hash of the frame at payload offset {} ({} bytes) does not hold (while reading object {})",
+                                                 frame.offset, frame.stored_size, digest.text()));
+      }
+    }
+  }
+}
+
+TEST_CASE("an object is served in place only where its bytes lie raw and in one piece") {
+  auto builder = minimal_payload();
+  const auto object = [&](std::string_view text, std::vector<format::IndexPiece> pieces) {
+    const Digest digest = hash::sha256(base::as_bytes(text));
+    builder.objects.push_back({digest, text.size(), 0, static_cast<uint32_t>(pieces.size())});
+    builder.pieces.insert(builder.pieces.end(), pieces.begin(), pieces.end());
+    return digest;
+  };
+  builder.add_raw("first");       // frame 1
+  builder.add_raw("second");      // frame 2, at once after it
+  builder.add_padding(1);
+  builder.add_raw("third");       // frame 3, not at once
+  const Bytes stored = *codec::ZstdCompressor(3).compress(base::as_bytes("fourth"));
+  builder.frames.push_back({format::kHeaderSize + builder.data.size(), stored.size(), 6, format::Encoding::zstd, hash::sha256(stored)});
+  builder.data.insert(builder.data.end(), stored.begin(), stored.end());
+  const Digest neighbours = object("rstsec", {{1, 2, 6}});
+  const Digest with_gap = object("condthi", {{2, 2, 7}});
+  const Digest with_zstd = object("irdfour", {{3, 2, 7}});
+  const Digest compressed = object("fourth", {{4, 0, 6}});
+  const Digest two_pieces = object("firstcond", {{1, 0, 5}, {2, 2, 4}});
+  const base::MemoryFile file(builder.build());
+  const auto reader = open(file);
+  REQUIRE(reader->verify_objects(std::vector{neighbours, with_gap, with_zstd, compressed, two_pieces}, 1, {})->empty());
+  REQUIRE(reader->find(neighbours)->raw_offset == builder.frames[1].offset + 2);
+  Bytes in_place(6);
+  REQUIRE(file.read_at(builder.frames[1].offset + 2, in_place));
+  CHECK(base::as_text(in_place) == "rstsec");
+  for (const auto& digest : {with_gap, with_zstd, compressed, two_pieces}) {
+    INFO(digest.text());
+    CHECK_FALSE(reader->find(digest)->raw_offset);
+  }
+}
+
+TEST_CASE("padding is zero: bytes that only equal each other are not") {
+  auto builder = minimal_payload();
+  std::ranges::fill(builder.data.begin() + 12, builder.data.end(), std::byte{0x20});
+  const base::MemoryFile file(builder.build());
+  const auto damage = open(file)->verify(1, {}, {});
+  REQUIRE(damage);
+  REQUIRE(damage->size() == 1);
+  CHECK(damage->front().where == "padding");
+  CHECK(damage->front().offset == 76);
+  CHECK(damage->front().error.text() == "the padding is not zero at file offset 76");
+}
+
 TEST_CASE("limits and absences of reads") {
   const base::MemoryFile file(minimal_payload().build());
   const auto reader = open(file);

@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "payload/format/references.h"
+
+#include <catch2/catch_test_macros.hpp>
+
+#include <string>
+#include <vector>
+
+using namespace sealift;
+using namespace sealift::format;
+
+namespace {
+
+ObjectRef named(std::string_view text) { return {hash::sha256(base::as_bytes(text)), text.size()}; }
+
+Contents every_kind() {
+  Contents out;
+  out.stubs = {{Architecture::arm64, named("stub")}};
+  out.tree = {{"etc/a", {named("file"), 0644}}};
+  out.images = {{"registry.example/app:1", named("root"), "x", {{Architecture::arm64, named("manifest"), "m", named("config"), {named("layer"), named("layer 2")}}}}};
+  return out;
+}
+
+}  // namespace
+
+TEST_CASE("every object that contents names is visited, with who names it") {
+  const std::vector<std::pair<std::string, std::string>> wanted{
+      {"stub", "a stub"}, {"file", "etc/a"}, {"root", "registry.example/app:1"}, {"manifest", "registry.example/app:1"},
+      {"config", "registry.example/app:1"}, {"layer", "registry.example/app:1"}, {"layer 2", "registry.example/app:1"}};
+  size_t count = 0;
+  REQUIRE(for_each_reference(every_kind(), [&](const ObjectRef& reference, std::string_view of) -> Result<void> {
+    REQUIRE(count < wanted.size());
+    CHECK(reference == named(wanted[count].first));
+    CHECK(of == wanted[count].second);
+    ++count;
+    return {};
+  }));
+  CHECK(count == wanted.size());
+}
+
+TEST_CASE("the first reference that is refused ends the walk") {
+  for (size_t refused = 0; refused < 7; ++refused) {
+    size_t count = 0;
+    const auto done = for_each_reference(every_kind(), [&](const ObjectRef&, std::string_view) -> Result<void> {
+      if (count++ == refused) return fail(ErrorCode::corrupt, "number {}", refused);
+      return {};
+    });
+    REQUIRE_FALSE(done);
+    CHECK(done.error().what == std::format("number {}", refused));
+    CHECK(count == refused + 1);
+  }
+}
