@@ -61,10 +61,10 @@ std::string folder_of(const std::string& path) {
   return slash == 0 ? "/" : path.substr(0, slash);
 }
 
-Result<OutputFile> OutputFile::create(const std::string& path) {
+Result<OutputFile> OutputFile::create(const std::string& path, Unfinished unfinished) {
   const std::string folder = folder_of(path);
   // To be given a name later the file is reached through /proc.
-  if (::access("/proc/self/fd", X_OK) == 0) {
+  if (unfinished == Unfinished::unnamed && ::access("/proc/self/fd", X_OK) == 0) {
     const int fd = ::open(folder.c_str(), O_RDWR | O_TMPFILE | O_CLOEXEC, 0600);
     if (fd >= 0) return OutputFile(base::Fd(fd), path, {});
   }

@@ -14,10 +14,16 @@ namespace sealift::writer {
 // The folder part of a path, "." if it has none.
 std::string folder_of(const std::string& path);
 
+// What a file is called before it is complete.
+enum class Unfinished {
+  unnamed,  // where the file system can; else hidden
+  hidden,   // ".NAME.PID.tmp" in the same folder, as on FAT, NFS and older overlays
+};
+
 class OutputFile {
  public:
-  // Nothing is visible at `path` until commit(). On file systems without unnamed files a hidden name is used meanwhile.
-  static Result<OutputFile> create(const std::string& path);
+  // Nothing is visible at `path` until commit().
+  static Result<OutputFile> create(const std::string& path, Unfinished unfinished = Unfinished::unnamed);
   OutputFile(OutputFile&& other) noexcept
       : fd_(std::move(other.fd_)), path_(std::move(other.path_)), temporary_(std::exchange(other.temporary_, {})) {}
   OutputFile& operator=(OutputFile&&) = delete;

@@ -5,10 +5,12 @@
 
 #include <algorithm>
 #include <cstring>
+#include <filesystem>
 #include <map>
 #include <random>
 #include <set>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "payload/format/index.h"
 #include "payload/format/layout.h"
@@ -336,6 +338,78 @@ TEST_CASE("refusals of the writer leave nothing behind") {
   CHECK(folder.empty());
 }
 
+TEST_CASE("every object that contents names must have been packed, and is named if it was not") {
+  const TemporaryFolder folder;
+  const format::ObjectRef missing{hash::sha256(as_bytes("never packed")), 12};
+  const std::string image = "registry.example/app:1";
+  for (int kind = 0; kind < 6; ++kind) {
+    auto payload_writer = must(PayloadWriter::create(folder / "a", {}));
+    const Bytes bytes = prose(1000, 1);
+    base::MemorySource source(bytes);
+    const auto packed = must(payload_writer->add(source, Storage::automatic));
+    format::Contents contents;
+    contents.stubs = {{Architecture::amd64, packed}};
+    contents.tree = {{"etc/a", {packed, 0644}}};
+    contents.images = {{image, packed, "x", {{Architecture::amd64, packed, "m", packed, {packed, packed}}}}};
+    auto& platform = contents.images[0].platforms[0];
+    format::ObjectRef* const references[] = {&contents.stubs[0].object, &contents.tree["etc/a"].object, &contents.images[0].root,
+                                             &platform.manifest, &platform.config, &platform.layers[1]};
+    const std::string names[] = {"a stub", "etc/a", image, image, image, image};
+    *references[kind] = missing;
+    const auto done = payload_writer->finish(contents, std::nullopt, base::no_events());
+    REQUIRE_FALSE(done);
+    CHECK(done.error().code == ErrorCode::not_found);
+    CHECK(done.error().text() == std::format("{} names object {}, which was not packed", names[kind], missing.digest.text()));
+  }
+  CHECK(folder.empty());
+}
+
+TEST_CASE("compression is kept only if it saves at least 1/32") {
+  const TemporaryFolder folder;
+  for (const auto& [zeros, kept] : std::vector<std::pair<size_t, bool>>{{0, false}, {kMiB / 40, false}, {kMiB / 25, true}, {kMiB, true}}) {
+    INFO(zeros << " bytes of a MiB are zero");
+    Bytes bytes = noise(kMiB, 31);
+    std::fill_n(bytes.begin(), zeros, std::byte{0});
+    make(folder / "a", {{"a", bytes, Storage::automatic}}, {}, false);
+    const auto file = must(base::OpenFile::open(folder / "a"));
+    const auto reader = must(format::PayloadReader::open(*file));
+    REQUIRE(reader->all_frames().size() == 1);
+    const auto frame = reader->all_frames().front();
+    CHECK(frame.encoding == (kept ? format::Encoding::zstd : format::Encoding::raw));
+    CHECK(reader->find(hash::sha256(bytes))->raw_offset.has_value() != kept);
+    if (kept) CHECK(frame.stored_size + frame.plain_size / 32 < frame.plain_size);
+    else CHECK(frame.stored_size == frame.plain_size);
+  }
+}
+
+TEST_CASE("a temporary file that gives other bytes back than were put into it is noticed, and nothing is left") {
+  const TemporaryFolder folder;
+  auto payload_writer = must(PayloadWriter::create(folder / "a", {}));
+  const Bytes bytes = prose(1000, 1);
+  base::MemorySource source(bytes);
+  const auto reference = must(payload_writer->add(source, Storage::automatic));
+  format::Contents contents;
+  contents.tree = {{"etc/a", {reference, 0644}}};
+  std::vector<int> spools;
+  for (const auto& entry : std::filesystem::directory_iterator("/proc/self/fd")) {
+    std::error_code closed;
+    const auto target = std::filesystem::read_symlink(entry.path(), closed);
+    if (!closed && target.string().starts_with(folder.path())) spools.push_back(std::stoi(entry.path().filename()));
+  }
+  REQUIRE(spools.size() == 1);
+  // Small objects are compressed when all have come: their frame's hash is right for the wrong bytes, so that only
+  // decoding them again can tell.
+  const std::byte other = bytes[0] ^ std::byte{1};
+  REQUIRE(::pwrite(spools[0], &other, 1, 0) == 1);
+  const auto done = payload_writer->finish(contents, std::nullopt, base::no_events());
+  REQUIRE_FALSE(done);
+  CHECK(done.error().code == ErrorCode::corrupt);
+  CHECK(done.error().text() == std::format("object {} does not have the bytes that its name says (while reading back what was written (file etc/a))",
+                                           reference.digest.text()));
+  payload_writer.reset();
+  CHECK(folder.empty());
+}
+
 TEST_CASE("a cancelled writer stops and leaves nothing") {
   const TemporaryFolder folder;
   CancelSource cancel;
@@ -361,8 +435,12 @@ TEST_CASE("a damaged base is noticed before the file gets its name") {
   const auto base = must(format::PayloadReader::open(damaged));
   auto payload_writer = must(PayloadWriter::create(folder / "out", {}));
   must(payload_writer->add_base(*base));
-  CHECK(payload_writer->finish(base->contents(), std::nullopt, base::no_events()).error().code == ErrorCode::corrupt);
-  CHECK_FALSE(base::OpenFile::open(folder / "out").has_value());
+  const auto done = payload_writer->finish(base->contents(), std::nullopt, base::no_events());
+  REQUIRE_FALSE(done);
+  CHECK(done.error().code == ErrorCode::corrupt);
+  CHECK(done.error().text().contains("reading back what was written (file a)"));
+  payload_writer.reset();
+  CHECK(std::distance(std::filesystem::directory_iterator(folder.path()), std::filesystem::directory_iterator()) == 1);  // the base
 }
 
 TEST_CASE("a source that fails is reported as it is") {
