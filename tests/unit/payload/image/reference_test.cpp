@@ -31,6 +31,29 @@ TEST_CASE("names are completed as every engine does it") {
   CHECK(normal("a/b__c-d--e.f:T_1.x-y") == "docker.io/a/b__c-d--e.f:T_1.x-y");
 }
 
+TEST_CASE("a repository has at most 255 bytes, and the registry's name does not count") {
+  CHECK(is_repository(std::string(255, 'a')));
+  CHECK_FALSE(is_repository(std::string(256, 'a')));
+  const std::string longest = "library/" + std::string(247, 'a');
+  CHECK(normal("registry.example/" + longest) == "registry.example/" + longest + ":latest");
+  CHECK(normal(std::string(247, 'a')) == "docker.io/" + longest + ":latest");
+  CHECK_FALSE(parse_reference("registry.example/" + longest + "a"));
+  CHECK_FALSE(parse_reference(std::string(248, 'a')));
+}
+
+TEST_CASE("a registry's port is a number of 16 bits, behind a name and behind an IPv6 address") {
+  for (const std::string_view registry : {"host.example", "localhost", "10.0.0.1", "[fd00::1]"}) {
+    INFO(registry);
+    CHECK(normal(std::format("{}:65535/a", registry)) == std::format("{}:65535/a:latest", registry));
+    for (const std::string_view port : {"65536", "", "-1", "+1", " 1", "0x10", "5000x", "99999999999999999999"}) {
+      INFO(port);
+      const auto reference = parse_reference(std::format("{}:{}/a", registry, port));
+      REQUIRE_FALSE(reference);
+      CHECK(reference.error().text().contains("the registry's name is not a host name with an optional port"));
+    }
+  }
+}
+
 TEST_CASE("tag and digest stand side by side; a digest alone gets no tag") {
   CHECK(normal("redis:7@" + kDigest) == "docker.io/library/redis:7@" + kDigest);
   CHECK(normal("redis@" + kDigest) == "docker.io/library/redis@" + kDigest);
