@@ -32,6 +32,12 @@ TEST_CASE("errors name file and line, also below joined lines and comments") {
   CHECK(refused("FROM scratch\nFILE \\\n  only-one\n").contains("some/Kubefile:2"));
 }
 
+TEST_CASE("comments between joined lines are left out of them") {
+  const auto given = must("FROM scratch\nCOPY a \\\n# why b is needed\n  b \\\n  c/\n# the end\n");
+  REQUIRE(given.size() == 2);
+  CHECK(given[1].words == std::vector<std::string>{"a", "b", "c/"});
+}
+
 TEST_CASE("a word that is nearly right gets a suggestion") {
   CHECK(refused("FROM scratch\nCOPPY a b\n").contains("did you mean COPY?"));
   CHECK(refused("FROM scratch\nFILE --rol=all a /b\n").contains("did you mean --role?"));
@@ -79,6 +85,10 @@ TEST_CASE("FILE takes mode, owner, role and template") {
   CHECK(refused("FROM scratch\nFILE --mode=0688 a /a\n").contains("octal"));
   CHECK(refused("FROM scratch\nFILE --mode=17777 a /a\n").contains("octal"));
   CHECK(refused("FROM scratch\nFILE --owner=root a /a\n").contains("uid:gid"));
+  CHECK(must("FROM scratch\nFILE --owner=4294967294:4294967294 a /a\n")[1].gid == 4294967294U);
+  for (const char* owner : {"4294967295:0", "0:4294967295", "0:4294967296", "1:2:3", "1:", ":1"}) {  // 4294967295 means "leave it" to chown
+    CHECK(refused(std::format("FROM scratch\nFILE --owner={} a /a\n", owner)).contains("uid:gid"));
+  }
   CHECK(refused("FROM scratch\nFILE --role=leader a /a\n").contains("control-plane"));
 }
 

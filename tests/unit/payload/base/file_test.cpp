@@ -28,6 +28,16 @@ TEST_CASE("atomic writing replaces whole files with the mode asked for and leave
   CHECK(write_file_atomic(folder / "none/f", as_bytes("x"), 0644).error().code == ErrorCode::not_found);
 }
 
+TEST_CASE("atomic writing that fails leaves the old file and nothing beside it") {
+  const TemporaryFolder folder;
+  REQUIRE(make_directories(folder / "f/within", 0755));
+  const auto failed = write_file_atomic(folder / "f", as_bytes("x"), 0644);  // no file can take a folder's place
+  REQUIRE_FALSE(failed);
+  CHECK(failed.error().text().contains(folder / "f"));
+  CHECK(std::filesystem::exists(folder / "f/within"));
+  CHECK(std::distance(std::filesystem::directory_iterator(folder.path()), {}) == 1);
+}
+
 TEST_CASE("reading is bounded") {
   const TemporaryFolder folder;
   REQUIRE(write_file_atomic(folder / "f", as_bytes("12345"), 0644));

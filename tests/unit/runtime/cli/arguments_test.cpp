@@ -55,6 +55,23 @@ TEST_CASE("wrong lines are usage errors with the nearest word") {
   CHECK(parse({"-v"}).error().code == ErrorCode::usage);
 }
 
+TEST_CASE("what is written is text unless JSON is asked for") {
+  CHECK_FALSE(parse({"list"})->json);
+  CHECK_FALSE(parse({"list", "--log-format", "text"})->json);
+  CHECK(parse({"list", "--log-format", "json"})->json);
+  CHECK(parse({"--log-format", "json", "--config", "c.yaml"})->json);
+}
+
+TEST_CASE("commands about a site need its configuration") {
+  for (const char* command : {"apply", "plan", "status", "kubeconfig"}) {
+    INFO(command);
+    const auto refused = parse({command});
+    REQUIRE_FALSE(refused);
+    CHECK(refused.error().code == ErrorCode::usage);
+    CHECK(refused.error().what.contains(std::string(command) + " needs --config FILE"));
+  }
+}
+
 TEST_CASE("options of extract") {
   auto out = parse({"extract", "-C", "out", "etc", "bin/x", "--image", "a:1", "--overwrite", "--payload", "p"}).value();
   CHECK(out.verb == Verb::extract);

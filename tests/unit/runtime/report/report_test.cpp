@@ -49,6 +49,21 @@ TEST_CASE("the state folder is the user's own") {
   std::filesystem::remove_all(name);
 }
 
+TEST_CASE("a state folder that belongs to somebody else is refused") {
+  std::string path = "/";  // the superuser's, unless we are that
+  char name[] = "/tmp/sealift-state-XXXXXX";
+  if (geteuid() == 0) {
+    REQUIRE(mkdtemp(name) != nullptr);
+    REQUIRE(chown(name, 12345, 12345) == 0);
+    path = name;
+  }
+  const auto refused = make_state_directory(path);
+  REQUIRE_FALSE(refused);
+  CHECK(refused.error().code == ErrorCode::permission_denied);
+  CHECK(refused.error().what.contains("another user"));
+  if (path != "/") std::filesystem::remove(path);
+}
+
 TEST_CASE("an outcome for people") {
   auto out = outcome();
   out.hosts.pop_back();
@@ -58,6 +73,7 @@ TEST_CASE("an outcome for people") {
                                                     "note: CoreDNS forwards nowhere",
                                                     "delivered: 1 host, 12 steps applied (1 min 15 s)",
                                                 });
+  CHECK(outcome_lines(out, Duration{60'000}).back() == "delivered: 1 host, 12 steps applied (1 min 0 s)");
   out.applied = 0;
   out.hosts[0].applied = 0;
   CHECK(outcome_lines(out, Duration{900}).back() == "nothing to do: 1 host is as cluster.yaml says (0 s)");

@@ -36,6 +36,15 @@ TEST_CASE("files: what differs is written, the rest is left alone") {
   CHECK(bench.machine.world.files.at("/opt/three").spec.mode == 0644);
 }
 
+TEST_CASE("files: other bytes of the same number are seen") {
+  Bench bench;
+  auto step = files({{"/etc/a/one", "port 1"}});
+  bench.bring(step);
+  bench.machine.world.files["/etc/a/one"].content = base::to_bytes("port 2");
+  bench.bring(step);
+  CHECK(bench.text("/etc/a/one") == "port 1");
+}
+
 TEST_CASE("files: other contents or modes are other inputs") {
   const auto inputs = [](const std::string& text, uint32_t mode) { return files({{"/etc/a", text}}, mode).inputs(); };
   CHECK(inputs("1", 0644) == inputs("1", 0644));
@@ -102,6 +111,19 @@ TEST_CASE("kernel: modules and sysctls, now and after the next boot") {
   // somebody sets it back: seen and mended
   bench.machine.world.sysctls["net.ipv4.ip_forward"] = "0";
   bench.bring(step);
+  // as /proc/sys gives it
+  bench.machine.world.sysctls["net.ipv4.ip_forward"] = "1\n";
+  CHECK(bench.check(step) == engine::StepState::done);
+}
+
+TEST_CASE("kernel: modules come first, as some sysctls are there only with them") {
+  Bench bench;
+  bench.machine.before_change = [&](const std::string& call, const std::string&) -> Result<void> {
+    if (call == "sysctl" && !bench.machine.world.modules.contains("br_netfilter")) return fail(ErrorCode::not_found, "no such sysctl");
+    return {};
+  };
+  steps::KernelStep step({"br_netfilter"}, {{"net.bridge.bridge-nf-call-iptables", "1"}});
+  bench.bring(step);
 }
 
 TEST_CASE("units: enabled and running; restarted when what they read has changed, and only then") {
@@ -120,4 +142,21 @@ TEST_CASE("units: enabled and running; restarted when what they read has changed
   // one that died is started again
   bench.machine.world.units["a.service"].active = false;
   bench.bring(other);
+}
+
+TEST_CASE("units: systemd reads its files anew before anything is started") {
+  Bench bench;
+  steps::UnitsStep step("units.test", "start units", {{"a.service"}}, hash::sha256(base::as_bytes("one")));
+  bench.put("/etc/systemd/system/a.service", "[Service]");
+  bench.bring(step);
+  REQUIRE(bench.machine.changes.size() > 1);
+  CHECK(bench.machine.changes.front().starts_with("reload"));
+}
+
+TEST_CASE("units: one that somebody started by hand is enabled for the next boot") {
+  Bench bench;
+  bench.machine.world.units["a.service"] = {false, true, false};
+  steps::UnitsStep step("units.test", "start units", {{"a.service"}}, hash::sha256(base::as_bytes("one")));
+  bench.bring(step);
+  CHECK(bench.machine.world.units.at("a.service").enabled);
 }

@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: Apache-2.0
+// The graph of a delivery: what waits for what, whatever order the lines of the plan happen to have.
+#include "runtime/steps/build_plan.h"
+
+#include <catch2/catch_test_macros.hpp>
+
+#include "tests/unit/runtime/steps/bench.h"
+
+using namespace sealift;
+
+namespace {
+
+struct Graph : tests::Site {
+  Graph() {
+    add_file("programs/node", "node program");
+    contents.stubs.push_back({Architecture::amd64, contents.tree.at("programs/node").object});
+    add_file("etc/containerd.service", "[Service]\n");
+    for (const char* app : {"erp", "flannel", "redis"}) add_file(std::format("apps/{}/all.yaml", app), std::format("kind: {}\n", app));
+    contents.apps = {{"erp", format::AppKind::manifests, false, "apps/erp", {"redis"}, {}},
+                     {"flannel", format::AppKind::manifests, true, "apps/flannel", {}, {}},
+                     {"redis", format::AppKind::manifests, false, "apps/redis", {}, {}}};
+    contents.launch = {"erp", "redis"};
+    base.files = {{"etc/containerd.service", "/etc/systemd/system/containerd.service", 0644}};
+    base.units = {{"containerd.service", true}, {"kubelet.service", false}};
+    config.hosts[0].address = "10.7.0.11";
+    config.hosts[1].address = "10.7.0.12";
+    config.hosts.push_back(config.hosts[1]);
+    config.hosts[2].address = "10.7.0.13";
+    config.hosts[1].labels = {{"zone", "a"}};
+    config.files = {{"a", "/etc/a", 0644, format::HostRole::all, "1"}};
+    auto apps = steps::select_apps(model().contents(), config);
+    if (!apps) FAIL(apps.error().text());
+    auto nodes = model().nodes;
+    nodes.push_back({config.hosts[2], "w2", "10.7.0.13", worker.machine.facts});
+    whole_.reset(new steps::Model{model().payload, config, base, std::move(*apps), std::move(nodes)});
+    auto built = steps::build_plan(*whole_, *this);
+    if (!built) FAIL(built.error().text());
+    plan = std::move(*built);
+  }
+
+  size_t at(std::string_view step) const {
+    for (size_t i = 0; i < plan.steps.size(); ++i) {
+      if (plan.steps[i].host + "/" + plan.steps[i].step->id() == step) return i;
+    }
+    FAIL("the plan has no " << step);
+    return 0;
+  }
+  // True if `step` can't begin before `other` is done.
+  bool needs(std::string_view step, std::string_view other) const { return reaches(at(step), at(other)); }
+  bool waits_for_end(std::string_view step, std::string_view other) const { return std::ranges::contains(plan.steps[at(step)].after_any, at(other)); }
+
+  engine::Plan plan;
+
+ private:
+  bool reaches(size_t from, size_t to) const {
+    return std::ranges::any_of(plan.steps[from].after, [&](size_t before) { return before == to || reaches(before, to); });
+  }
+  std::unique_ptr<steps::Model> whole_;
+};
+
+struct Edge {
+  const char* step;
+  const char* other;
+};
+
+}  // namespace
+
+TEST_CASE("plan: nothing begins before what it needs") {
+  const Graph graph;
+  for (const auto& [step, other] : std::to_array<Edge>({
+           // the container runtime reads all of this once, when it starts
+           {"w1/units.base", "w1/files.base"},
+           {"w1/units.base", "w1/files.node"},
+           {"w1/units.base", "w1/files.site"},
+           {"w1/units.base", "w1/kernel"},
+           {"cp1/pki.authority", "cp1/files.node"},
+           {"w1/pki.node", "w1/files.node"},
+           {"w1/pki.node", "cp1/pki.authority"},
+           {"w1/units.node", "w1/pki.node"},
+           // a pull goes from the runtime through the host's own mirror to the control plane's, which reads the payload
+           {"w1/images.base", "w1/units.base"},
+           {"w1/images.base", "w1/units.node"},
+           {"w1/images.base", "cp1/units.node"},
+           {"w1/images.base", "cp1/payload.first"},
+           {"cp1/images.base", "cp1/payload.first"},
+           {"cp1/kubeadm.init", "cp1/images.base"},
+           {"cp1/api.ready", "cp1/kubeadm.init"},
+           {"w1/kubeadm.join", "w1/images.base"},
+           {"w1/kubeadm.join", "cp1/api.ready"},
+           {"cp1/app.flannel", "cp1/dns"},
+           {"cp1/dns", "cp1/api.ready"},
+           {"w1/node.labels", "w1/kubeadm.join"},
+           {"w1/node.ready", "w1/node.labels"},
+           {"w2/node.ready", "w2/kubeadm.join"},
+           {"w1/node.ready", "cp1/app.flannel"},
+           {"cp1/payload.rest", "cp1/payload.first"},
+           {"cp1/app.redis", "cp1/payload.rest"},
+           {"cp1/app.redis", "cp1/node.ready"},
+           {"cp1/app.erp", "cp1/payload.rest"},
+           {"cp1/app.erp", "cp1/app.redis"},
+       })) {
+    INFO(step << " needs " << other);
+    CHECK(graph.needs(step, other));
+  }
+}
+
+TEST_CASE("plan: applications wait for the end of every worker's steps, and need no worker") {
+  const Graph graph;
+  for (const char* app : {"cp1/app.redis", "cp1/app.erp"}) {
+    for (const char* worker : {"w1/node.ready", "w2/node.ready"}) {
+      INFO(app << " " << worker);
+      CHECK(graph.waits_for_end(app, worker));
+      CHECK_FALSE(graph.needs(app, worker));
+    }
+  }
+}
+
+TEST_CASE("plan: what is slow waits for nothing that it does not need") {
+  const Graph graph;
+  for (const char* step : {"cp1/payload.first", "cp1/files.base", "w1/files.base", "w1/files.node", "w1/kernel"}) {
+    INFO(step);
+    CHECK(graph.plan.steps[graph.at(step)].after.empty());
+  }
+  // kubeadm need not wait for the applications' images, nor one worker for another
+  CHECK_FALSE(graph.needs("cp1/kubeadm.init", "cp1/payload.rest"));
+  CHECK_FALSE(graph.needs("w1/node.ready", "cp1/payload.rest"));
+  CHECK_FALSE(graph.needs("w2/node.ready", "w1/kubeadm.join"));
+  // and neither delays the other on the same host
+  CHECK(graph.plan.steps[graph.at("cp1/payload.rest")].lane == engine::Lane::bytes);
+  CHECK(graph.plan.steps[graph.at("cp1/kubeadm.init")].lane == engine::Lane::main);
+}
+
+TEST_CASE("plan: a failed control plane ends the run, a failed worker is set aside; init and join change the cluster") {
+  const Graph graph;
+  for (const auto& planned : graph.plan.steps) {
+    INFO(planned.host << " " << planned.step->id());
+    CHECK(planned.on_failure == (planned.host == "cp1" ? engine::OnFailure::end_run : engine::OnFailure::set_aside));
+    CHECK(planned.changes_cluster == (planned.step->id() == "kubeadm.init" || planned.step->id() == "kubeadm.join"));
+  }
+}

@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: Apache-2.0
+// The first look at a site: whom it is right to leave out, and what ends a run before anything was changed.
+#include "runtime/steps/survey.h"
+
+#include <catch2/catch_test_macros.hpp>
+
+#include "tests/unit/runtime/steps/bench.h"
+
+using namespace sealift;
+
+namespace {
+
+constexpr std::string_view kBase = R"(apiVersion: sealift.dev/v1
+kind: Base
+metadata: {name: kubernetes}
+spec:
+  kubernetesVersion: v1.34.4
+  criSocket: unix:///run/containerd/containerd.sock
+  images: {sandbox: "registry.k8s.io/pause:3.10.1"}
+  tools: {kubeadm: bin/kubeadm, kubectl: bin/kubectl, helm: bin/helm, ctr: bin/ctr}
+  files: []
+  units: []
+)";
+
+// A control plane and a worker, each of which may be out of reach or refuse the login.
+struct Look : tests::Site, steps::HostConnector {
+  std::map<std::string, ErrorCode> refused;  // by address
+  tests::EventRecorder events;
+
+  Look() {
+    add_file("base.yaml", kBase);
+    for (const char* tool : {"kubeadm", "kubectl", "helm", "ctr"}) add_file(std::string("bin/") + tool, tool);
+    contents.base_document = "base.yaml";
+    const format::ObjectRef image = contents.tree.at("bin/ctr").object;  // any object: nothing is pulled here
+    contents.images.push_back({"registry.k8s.io/pause:3.10.1", image, "application/vnd.oci.image.manifest.v1+json", {{Architecture::amd64, image, "application/vnd.oci.image.manifest.v1+json", image, {image}}}});
+    contents.stubs.push_back({Architecture::amd64, image});
+    config.hosts[0].address = "10.7.0.11";
+    config.hosts[1].address = "10.7.0.12";
+    control_plane.machine.facts.addresses = {{"eth0", "10.7.0.11", 24}};
+    worker.machine.facts.addresses = {{"eth0", "10.7.0.12", 24}};
+  }
+
+  Result<steps::Survey> survey() {
+    steps::DeliveryInput input{model().payload, config, *this, journal_, events, control_plane.clock, {}};
+    return steps::survey(input, steps::Purpose::change);
+  }
+  size_t changes() const { return control_plane.machine.changes.size() + worker.machine.changes.size(); }
+
+  std::vector<steps::Connection> connect(const std::vector<config::HostConfig>& hosts, steps::Purpose purpose) override {
+    std::vector<steps::Connection> out;
+    for (const auto& host : hosts) out.push_back({host.address, reconnect(host, purpose)});
+    return out;
+  }
+  Result<std::unique_ptr<host::Host>> reconnect(const config::HostConfig& host, steps::Purpose) override {
+    if (const auto found = refused.find(host.address); found != refused.end()) return fail(found->second, "{} does not let us in", host.address);
+    return tests::connect_fake(host.address == "10.7.0.11" ? control_plane.machine : worker.machine);
+  }
+
+ private:
+  engine::NoJournal journal_;
+};
+
+}  // namespace
+
+TEST_CASE("survey: hosts that are as they should be become nodes, the control plane first") {
+  Look look;
+  std::swap(look.config.hosts[0], look.config.hosts[1]);
+  const auto seen = look.survey();
+  if (!seen) FAIL(seen.error().text());
+  CHECK(seen->aside.empty());
+  for (const auto& finding : seen->findings) CHECK_FALSE(finding.blocks);
+  REQUIRE(seen->model->nodes.size() == 2);
+  CHECK(seen->model->nodes[0].name == "cp1");
+  CHECK(seen->model->nodes[1].name == "w1");
+  CHECK(look.changes() == 0);
+}
+
+TEST_CASE("survey: a worker out of reach is set aside with its reason") {
+  for (const auto code : {ErrorCode::unreachable, ErrorCode::timeout}) {
+    Look look;
+    look.refused["10.7.0.12"] = code;
+    const auto seen = look.survey();
+    if (!seen) FAIL(seen.error().text());
+    REQUIRE(seen->aside.contains("10.7.0.12"));
+    CHECK(seen->aside.at("10.7.0.12").code == code);
+    CHECK(seen->model->nodes.size() == 1);
+    CHECK(look.events.count(base::EventKind::host_aside) == 1);
+  }
+}
+
+TEST_CASE("survey: a worker that refuses the login is the operator's to solve: nothing begins without it") {
+  for (const auto code : {ErrorCode::auth_failed, ErrorCode::host_key_unknown, ErrorCode::host_key_changed, ErrorCode::sudo_refused, ErrorCode::busy}) {
+    Look look;
+    look.refused["10.7.0.12"] = code;
+    const auto seen = look.survey();
+    REQUIRE_FALSE(seen);
+    CHECK(seen.error().code == code);
+    CHECK(seen.error().text().contains("10.7.0.12"));
+    CHECK(look.events.count(base::EventKind::host_aside) == 0);
+    CHECK(look.changes() == 0);
+  }
+}
+
+TEST_CASE("survey: a control plane out of reach ends it; refused logins are told all at once") {
+  Look look;
+  look.refused["10.7.0.11"] = ErrorCode::unreachable;
+  const auto away = look.survey();
+  REQUIRE_FALSE(away);
+  CHECK(away.error().code == ErrorCode::unreachable);
+  look.refused = {{"10.7.0.11", ErrorCode::auth_failed}, {"10.7.0.12", ErrorCode::auth_failed}};
+  const auto refused = look.survey();
+  REQUIRE_FALSE(refused);
+  CHECK(refused.error().text().contains("10.7.0.11"));
+  CHECK(refused.error().text().contains("10.7.0.12"));
+}
+
+TEST_CASE("survey: a cluster of another Kubernetes version is left alone, older or newer") {
+  for (const char* version : {"v1.33.9", "v1.34.3", "v1.35.0"}) {
+    Look look;
+    look.control_plane.machine.world.recorded[std::string(steps::kVersionRecord)] = version;
+    const auto seen = look.survey();
+    REQUIRE_FALSE(seen);
+    CHECK(seen.error().code == ErrorCode::upgrade_unsupported);
+    for (const auto* word : {version, "v1.34.4", "10.7.0.11"}) CHECK(seen.error().text().contains(word));
+    CHECK(look.changes() == 0);
+  }
+  Look same;
+  same.control_plane.machine.world.recorded[std::string(steps::kVersionRecord)] = "v1.34.4";
+  CHECK(same.survey());
+}
