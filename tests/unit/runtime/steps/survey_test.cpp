@@ -31,9 +31,14 @@ struct Look : tests::Site, steps::HostConnector {
     add_file("base.yaml", kBase);
     for (const char* tool : {"kubeadm", "kubectl", "helm", "ctr"}) add_file(std::string("bin/") + tool, tool);
     contents.base_document = "base.yaml";
-    const format::ObjectRef image = contents.tree.at("bin/ctr").object;  // any object: nothing is pulled here
-    contents.images.push_back({"registry.k8s.io/pause:3.10.1", image, "application/vnd.oci.image.manifest.v1+json", {{Architecture::amd64, image, "application/vnd.oci.image.manifest.v1+json", image, {image}}}});
-    contents.stubs.push_back({Architecture::amd64, image});
+    const format::ObjectRef any = contents.tree.at("bin/ctr").object;  // nothing is pulled or started here
+    format::Image pause;
+    pause.name = "registry.k8s.io/pause:3.10.1";
+    pause.root = any;
+    pause.media_type = "application/vnd.oci.image.manifest.v1+json";
+    pause.platforms.push_back({Architecture::amd64, any, pause.media_type, any, {any}});
+    contents.images.push_back(std::move(pause));
+    contents.stubs.push_back({Architecture::amd64, any});
     config.hosts[0].address = "10.7.0.11";
     config.hosts[1].address = "10.7.0.12";
     control_plane.machine.facts.addresses = {{"eth0", "10.7.0.11", 24}};
