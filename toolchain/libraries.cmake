@@ -10,6 +10,7 @@ sealift_library(payload/codec DEPS payload/base THIRD_PARTY zstd)
 sealift_library(payload/yaml DEPS payload/base THIRD_PARTY yaml-cpp)
 sealift_library(payload/json DEPS payload/base THIRD_PARTY json)
 sealift_library(payload/image DEPS payload/base payload/hash payload/json)
+sealift_library(payload/workloads DEPS payload/base payload/yaml)
 sealift_library(payload/http DEPS payload/base payload/hash payload/trust THIRD_PARTY httplib mbedtls)
 sealift_library(payload/distribution DEPS payload/base payload/hash payload/json payload/image payload/http)
 sealift_library(payload/format DEPS payload/base payload/hash payload/trust payload/codec payload/yaml payload/json payload/image)
@@ -17,8 +18,8 @@ sealift_library(payload/writer DEPS payload/base payload/hash payload/codec payl
 
 # the factory
 sealift_library(packer/sources DEPS payload/base payload/hash payload/codec payload/json payload/image payload/http payload/distribution payload/format THIRD_PARTY libarchive)
-sealift_library(packer/resolve DEPS payload/base payload/hash payload/yaml payload/json payload/image payload/format packer/sources)
-sealift_library(packer/pack DEPS payload/base payload/hash payload/yaml payload/json payload/image payload/http payload/distribution payload/format payload/writer packer/sources packer/resolve)
+sealift_library(packer/resolve DEPS payload/base payload/hash payload/yaml payload/json payload/image payload/workloads payload/format packer/sources)
+sealift_library(packer/pack DEPS payload/base payload/hash payload/yaml payload/json payload/image payload/workloads payload/http payload/distribution payload/format payload/writer packer/sources packer/resolve)
 sealift_library(packer/cli DEPS payload/base payload/http payload/distribution payload/format packer/pack THIRD_PARTY cli11)
 
 # the site

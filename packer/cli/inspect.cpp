@@ -9,6 +9,7 @@ namespace {
 
 uint64_t bytes_of(const format::Image& image) {
   uint64_t out = image.root.size;
+  for (const auto& inner : image.inner_indexes) out += inner.object.size;
   for (const auto& platform : image.platforms) {
     out += platform.manifest.size + platform.config.size;
     for (const auto& layer : platform.layers) out += layer.size;

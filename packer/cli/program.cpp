@@ -35,7 +35,8 @@ CancelSource& cancel_source() {
 class Lines final : public EventSink {
  public:
   void on(const Event& event) override {
-    if (event.kind == base::EventKind::message && event.level != Level::debug) std::println(stderr, "{}", event.message);
+    if (event.kind != base::EventKind::message || event.level == Level::debug) return;
+    std::println(stderr, "{}{}", event.level == Level::warning ? "warning: " : "", event.message);
   }
 };
 

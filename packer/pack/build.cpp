@@ -4,6 +4,7 @@
 #include <fcntl.h>
 
 #include <algorithm>
+#include <iterator>
 
 #include "packer/pack/checks.h"
 #include "packer/pack/images.h"
@@ -61,7 +62,8 @@ class Builder {
     contents_.name = options_.name;
     contents_.version = options_.version;
     if (contents_.tree.contains("base.yaml")) contents_.base_document = "base.yaml";
-    const Promises promises{contents_, options_.platforms, local_paths_, launch_place_, options_.tools};
+    SEALIFT_ASSIGN(const auto base, base_document());
+    const Promises promises{contents_, options_.platforms, local_paths_, launch_place_, options_.tools, wanted_images_, base};
     SEALIFT_TRY(check_promises(promises, events_, cancel_));
     std::ranges::sort(contents_.apps, {}, &format::App::name);
     std::ranges::sort(contents_.images, {}, &format::Image::name);
@@ -183,6 +185,7 @@ class Builder {
     tell(std::format("APP {}: {}, {} files", local.app.name, format::name(local.app.kind), local.files.size()));
     SEALIFT_TRY(add_tree(local.files));
     contents_.apps.push_back(std::move(local.app));
+    std::ranges::move(local.images, std::back_inserter(wanted_images_));
     return {};
   }
 
@@ -202,6 +205,19 @@ class Builder {
     return {};
   }
 
+  Result<std::optional<format::BaseDocument>> base_document() const {
+    if (!contents_.base_document) return std::optional<format::BaseDocument>{};
+    constexpr size_t kMaxDocument = size_t{1} << 20;
+    const std::string& path = *contents_.base_document;
+    const auto local = local_paths_.find(path);
+    if (local != local_paths_.end()) {
+      SEALIFT_ASSIGN(const auto text, base::read_text_file(local->second, kMaxDocument));
+      return format::parse_base_document(text, local->second);
+    }
+    SEALIFT_ASSIGN(const auto bytes, base_->read_all(contents_.tree.at(path).object.digest, kMaxDocument));
+    return format::parse_base_document(base::as_text(bytes), path);
+  }
+
   std::optional<Architecture> head() const {
     if (options_.launch) return options_.launch;
     const bool own = std::ranges::contains(options_.platforms, base::own_architecture());
@@ -218,6 +234,7 @@ class Builder {
   std::map<std::string, std::string> local_paths_;  // tree path → file of this machine, for what this build added
   format::Contents contents_;
   std::string launch_place_;
+  std::vector<resolve::WantedImage> wanted_images_;
 };
 
 }  // namespace

@@ -7,9 +7,9 @@
 #include <algorithm>
 #include <filesystem>
 
-#include "payload/base/file.h"
 #include "payload/base/process.h"
 #include "payload/base/text.h"
+#include "payload/image/reference.h"
 
 namespace sealift::pack {
 namespace {
@@ -48,6 +48,40 @@ Result<void> check_base_files(const Promises& promises, const format::BaseDocume
     if (promises.contents.find_image(image) == nullptr) return fail(ErrorCode::invalid_input, "base.yaml names the image {} ({}), which is not packed; add an IMAGE line", image, role);
   }
   return {};
+}
+
+// As the site's mirror looks for it: by digest in the repository if the name has one, else by tag.
+bool is_packed(const format::Contents& contents, const image::Reference& wanted) {
+  return std::ranges::any_of(contents.images, [&](const format::Image& packed) {
+    const auto reference = image::parse_reference(packed.name);
+    if (!reference || reference->name() != wanted.name()) return false;
+    if (!wanted.digest) return reference->tag == wanted.tag;
+    return packed.root.digest == *wanted.digest || std::ranges::contains(packed.inner_indexes, *wanted.digest, [](const auto& inner) { return inner.object.digest; }) ||
+           std::ranges::contains(packed.platforms, *wanted.digest, [](const auto& platform) { return platform.manifest.digest; });
+  });
+}
+
+// All at once, one a line: people mend them in one go.
+Result<void> check_wanted_images(const Promises& promises) {
+  std::string lines;
+  for (const auto& wanted : promises.wanted) {
+    const auto reference = image::parse_reference(wanted.image);
+    if (reference && is_packed(promises.contents, *reference)) continue;
+    lines += std::format("\n  {}: {} wants {}: ", wanted.place, base::printable(wanted.object), base::printable(wanted.image));
+    lines += reference ? std::format("add the line IMAGE {}", reference->text()) : reference.error().what;
+  }
+  if (lines.empty()) return {};
+  return fail(ErrorCode::invalid_input, "manifests want images that are neither packed nor in a base:{}", lines);
+}
+
+void warn_without_network(const Promises& promises, EventSink& events) {
+  constexpr std::string_view kFolder = "/etc/cni/net.d/";
+  const auto& contents = promises.contents;
+  if (!promises.base || contents.apps.empty()) return;
+  const auto is_network = [&](const auto& file) { return file.destination.starts_with(kFolder); };
+  if (std::ranges::any_of(contents.apps, &format::App::is_network) || std::ranges::any_of(contents.host_files, is_network) || std::ranges::any_of(promises.base->files, is_network)) return;
+  base::tell(events, Level::warning,
+             "no pod network is packed: applications would wait for ever. Write CNI in place of APP for the application that is the network, or add one (CNI flannel local://…), or a FILE in /etc/cni/net.d");
 }
 
 // A folder of its own for the HOME of a program that we start; gone at the end.
@@ -106,13 +140,12 @@ Result<void> check_kubeadm_images(const Promises& promises, const format::BaseDo
 
 Result<void> check_promises(const Promises& promises, EventSink& events, const CancelToken& cancel) {
   SEALIFT_TRY(check_apps(promises));
-  if (!promises.contents.base_document) return {};
-  const auto local = promises.local_paths.find(*promises.contents.base_document);
-  if (local == promises.local_paths.end()) return {};  // inherited, with everything it names
-  SEALIFT_ASSIGN(const auto text, base::read_text_file(local->second, size_t{1} << 20));
-  SEALIFT_ASSIGN(const auto base, format::parse_base_document(text, local->second));
-  SEALIFT_TRY(check_base_files(promises, base));
-  return check_kubeadm_images(promises, base, events, cancel);
+  SEALIFT_TRY(check_wanted_images(promises));
+  warn_without_network(promises, events);
+  // An inherited one was checked with everything it names.
+  if (!promises.base || !promises.local_paths.contains(*promises.contents.base_document)) return {};
+  SEALIFT_TRY(check_base_files(promises, *promises.base));
+  return check_kubeadm_images(promises, *promises.base, events, cancel);
 }
 
 }  // namespace sealift::pack

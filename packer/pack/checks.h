@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "packer/resolve/tree.h"
 #include "payload/base/cancel.h"
 #include "payload/base/event.h"
 #include "payload/format/base_document.h"
@@ -21,10 +22,13 @@ struct Promises {
   const std::map<std::string, std::string>& local_paths;  // tree path → file of this machine
   const std::string& launch_place;                        // "Kubefile:9", of LAUNCH
   const std::optional<std::string>& tools;                // folder with kubeadm for this machine
+  const std::vector<resolve::WantedImage>& wanted;        // by the manifests that this build added
+  const std::optional<format::BaseDocument>& base;        // of contents.base_document, also an inherited one
 };
 
-// LAUNCH and NEEDS name packed applications; base.yaml's files are there for every platform; the images that kubeadm
-// and containerd will ask for are packed. Errors: invalid_input with what is missing, command_failed.
+// LAUNCH and NEEDS name packed applications; base.yaml's files are there for every platform; the images that kubeadm,
+// containerd and the manifests will ask for are packed. Errors: invalid_input with what is missing, command_failed.
+// A product without a pod network is a warning.
 Result<void> check_promises(const Promises& promises, EventSink& events, const CancelToken& cancel);
 
 }  // namespace sealift::pack

@@ -114,7 +114,8 @@ Result<void> ImagePacker::pack(std::span<const resolve::Instruction> lines, writ
       base::MemorySource bytes(document.bytes);
       SEALIFT_TRY(writer.add(bytes, writer::Storage::raw, document.digest));
     }
-    base::tell(events_, Level::info, std::format("IMAGE {}: {}", entry.plan.image.name, base::human_bytes(entry.bytes())));
+    const auto& substitutes = entry.plan.substitutes;
+    base::tell(events_, Level::info, std::format("IMAGE {}: {}{}", entry.plan.image.name, base::human_bytes(entry.bytes()), substitutes.empty() ? "" : ", " + base::join(substitutes, ", ")));
     std::erase_if(contents.images, [&](const format::Image& other) { return other.name == entry.plan.image.name; });
     contents.images.push_back(std::move(entry.plan.image));
   }

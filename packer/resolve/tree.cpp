@@ -6,10 +6,10 @@
 #include <algorithm>
 #include <filesystem>
 
-#include "payload/base/file.h"
+#include "packer/resolve/chart.h"
+#include "packer/resolve/manifests.h"
 #include "payload/base/safe_path.h"
 #include "payload/base/text.h"
-#include "payload/yaml/node.h"
 
 namespace sealift::resolve {
 namespace {
@@ -90,14 +90,12 @@ Result<LocalApp> local_app(const Instruction& instruction, const std::string& co
     }
     if (out.files.empty()) return bad(instruction.place, "there are no files");
     out.app.kind = format::AppKind::manifests;
+    SEALIFT_ASSIGN(out.images, read_manifests(instruction.place, out.files));
     return out;
   }
   out.app.kind = format::AppKind::helm;
-  SEALIFT_ASSIGN(const auto text, base::read_text_file(chart->source, size_t{1} << 20));
-  SEALIFT_ASSIGN(const auto documents, yaml::parse(text, chart->source));
-  const auto* version = documents.empty() ? nullptr : documents[0].find("version");
-  if (version == nullptr || !version->as_string()) return bad(instruction.place, std::format("{} names no version", chart->source));
-  out.app.version = *version->as_string();
+  const std::string folder = chart->source.substr(0, chart->source.rfind('/'));
+  SEALIFT_ASSIGN(out.app.version, check_chart(instruction.place, out.app.root, folder, out.files));
   return out;
 }
 

@@ -20,11 +20,19 @@ struct LocalFile {
 // COPY: a folder's contents, or files into a folder (destination with "/" at its end, or several sources).
 Result<std::vector<LocalFile>> copied_files(const Instruction& instruction, const std::string& context);
 
+struct WantedImage {
+  std::string image;   // as the manifest writes it
+  std::string object;  // "Deployment/shop"
+  std::string place;   // "manifests/shop.yaml:12"
+};
+
 struct LocalApp {
   format::App app;
   std::vector<LocalFile> files;
+  std::vector<WantedImage> images;  // of manifests; charts are not rendered
 };
 // APP and CNI: the type comes from the content: Chart.yaml makes a helm chart, only YAML and JSON files manifests.
+// Charts that lack dependencies and manifests that can't be read are refused.
 Result<LocalApp> local_app(const Instruction& instruction, const std::string& context);
 
 // A path of a Kubefile: absolute, or counted from the build's context.

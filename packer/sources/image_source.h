@@ -6,6 +6,7 @@
 #pragma once
 
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -29,8 +30,9 @@ struct ManifestBytes {
 class ImageSource {
  public:
   virtual ~ImageSource() = default;
-  // What a name stands for: an index or a manifest. not_found if the source does not have it.
-  virtual Result<ManifestBytes> resolve(const image::Reference& reference, const CancelToken& cancel) = 0;
+  // What a name stands for: an index or a manifest. not_found if the source does not have it; invalid_input if it stands
+  // for several and no single one serves all of `hosts`.
+  virtual Result<ManifestBytes> resolve(const image::Reference& reference, std::span<const Architecture> hosts, const CancelToken& cancel) = 0;
   virtual Result<ManifestBytes> manifest(const image::Reference& reference, const image::Descriptor& descriptor, const CancelToken& cancel) = 0;
   // Returns when all bytes are on this machine.
   virtual Result<std::unique_ptr<base::RandomAccessFile>> blob(const image::Reference& reference, const image::Descriptor& descriptor, const CancelToken& cancel) = 0;
@@ -48,10 +50,12 @@ struct RegistryOptions {
 };
 Result<std::unique_ptr<ImageSource>> open_registries(RegistryOptions options, Clock& clock);
 
-// Everything of one image for the wanted platforms. An image without one of them is invalid_input.
+// Everything of one image for the wanted platforms, as containerd on the hosts will choose it (image::choose). An image
+// without one of them is invalid_input.
 struct ImagePlan {
   format::Image image;  // with name, root, platforms
-  std::vector<ManifestBytes> documents;  // root and manifests, to be packed as they are
+  std::vector<std::string> substitutes;  // what was chosen and is not the host's own platform: "linux/386 for linux/amd64"
+  std::vector<ManifestBytes> documents;  // root, inner indexes and manifests, each once, to be packed as they are
   struct Blob {
     image::Descriptor descriptor;
     bool is_layer = false;

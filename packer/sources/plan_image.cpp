@@ -14,64 +14,87 @@ class Planner {
       : source_(source), reference_(reference), wanted_(architectures), cancel_(cancel) {}
 
   Result<ImagePlan> plan() {
-    SEALIFT_ASSIGN(auto root, source_.resolve(reference_, cancel_));
+    SEALIFT_ASSIGN(auto root, source_.resolve(reference_, wanted_, cancel_));
     out_.image.name = reference_.text();
     out_.image.root = {root.digest, root.bytes.size()};
     SEALIFT_ASSIGN(const auto parsed, image::parse_manifest(root.bytes, root.media_type));
-    out_.documents.push_back(root);
-    if (const auto* index = std::get_if<image::Index>(&parsed)) {
-      out_.image.media_type = index->media_type;
-      SEALIFT_TRY(take_index(*index));
-    } else {
-      const auto& manifest = std::get<image::Manifest>(parsed);
-      out_.image.media_type = manifest.media_type;
-      SEALIFT_TRY(take_single(manifest));
+    add_document(root);
+    std::visit([&](const auto& document) { out_.image.media_type = document.media_type; }, parsed);
+    for (const Architecture host : wanted_) {
+      if (const auto* index = std::get_if<image::Index>(&parsed)) {
+        SEALIFT_TRY(take_index(*index, host, 0));
+      } else {
+        SEALIFT_TRY(take_checked(std::get<image::Manifest>(parsed), out_.image.root, host));
+      }
     }
     return std::move(out_);
   }
 
  private:
-  Result<void> take_index(const image::Index& index) {
-    for (const Architecture architecture : wanted_) {
-      const auto found = std::ranges::find(index.manifests, std::optional(architecture), &image::Descriptor::architecture);
-      if (found == index.manifests.end()) return missing(architecture);
-      SEALIFT_ASSIGN(auto document, source_.manifest(reference_, *found, cancel_));
-      SEALIFT_ASSIGN(const auto parsed, image::parse_manifest(document.bytes, document.media_type));
-      const auto* manifest = std::get_if<image::Manifest>(&parsed);
-      if (manifest == nullptr) return fail(ErrorCode::invalid_input, "{}: an index inside an index is not supported", reference_.text());
-      const format::ObjectRef object{document.digest, document.bytes.size()};
-      out_.documents.push_back(std::move(document));
-      take_manifest(*manifest, object, architecture);
+  static constexpr int kMaxDepth = 8;  // of indexes in indexes; real ones have one in another at most
+
+  Result<void> take_index(const image::Index& index, Architecture host, int depth) {
+    const auto* entry = image::choose(index.manifests, host);
+    if (entry == nullptr) return missing(host, platforms_of(index));
+    SEALIFT_ASSIGN(const auto document, source_.manifest(reference_, *entry, cancel_));
+    SEALIFT_ASSIGN(const auto parsed, image::parse_manifest(document.bytes, document.media_type));
+    const format::ObjectRef object{document.digest, document.bytes.size()};
+    if (const auto* inner = std::get_if<image::Index>(&parsed)) {
+      if (depth == kMaxDepth) return fail(ErrorCode::invalid_input, "{}: more than {} indexes inside each other", reference_.text(), kMaxDepth);
+      if (add_document(document)) out_.image.inner_indexes.push_back({object, inner->media_type});
+      return take_index(*inner, host, depth + 1);
     }
+    add_document(document);
+    const auto& manifest = std::get<image::Manifest>(parsed);
+    if (!entry->platform) return take_checked(manifest, object, host);
+    take_manifest(manifest, object, *entry->platform, host);
     return {};
   }
 
-  // A manifest without an index: its configuration says for which platform it is.
-  Result<void> take_single(const image::Manifest& manifest) {
+  // A manifest of which no index says for which platform it is: its configuration does.
+  Result<void> take_checked(const image::Manifest& manifest, const format::ObjectRef& object, Architecture host) {
     SEALIFT_ASSIGN(const auto config, source_.blob(reference_, manifest.config, cancel_));
     base::FileSource source(*config);
     SEALIFT_ASSIGN(const auto bytes, base::read_all(source, image::kMaxManifestBytes));
-    SEALIFT_ASSIGN(const auto architecture, image::parse_config_architecture(bytes));
-    for (const Architecture wanted : wanted_) {
-      if (architecture != wanted) return missing(wanted);
+    SEALIFT_ASSIGN(const auto platform, image::parse_config_platform(bytes));
+    if (platform.architecture.empty()) {
+      return fail(ErrorCode::invalid_input, "{} is no container image: its configuration, of type {}, names no platform", reference_.text(), base::printable(manifest.config.media_type));
     }
-    take_manifest(manifest, out_.image.root, *architecture);
+    if (!image::distance(platform, host)) return missing(host, {platform.text()});
+    take_manifest(manifest, object, platform, host);
     return {};
   }
 
-  std::unexpected<Error> missing(Architecture architecture) const {
-    return fail(ErrorCode::invalid_input, "{} has no {} variant; pack it with --platform for the platforms that it has, or use another image", reference_.text(),
-                base::platform(architecture));
+  static std::vector<std::string> platforms_of(const image::Index& index) {
+    std::vector<std::string> out;
+    for (const auto& entry : index.manifests) {
+      if (entry.platform && entry.platform->os != "unknown") out.push_back(base::printable(entry.platform->text()));
+    }
+    return out;
   }
 
-  void take_manifest(const image::Manifest& manifest, const format::ObjectRef& object, Architecture architecture) {
-    format::Image::Platform platform{architecture, object, manifest.media_type, {manifest.config.digest, manifest.config.size}, {}};
+  std::unexpected<Error> missing(Architecture host, const std::vector<std::string>& there) const {
+    const bool other_cpu = std::ranges::any_of(there, [&](const std::string& platform) { return platform.starts_with(std::string(base::platform(host)) + "/"); });
+    return fail(ErrorCode::invalid_input, "{} has nothing for {} hosts, only {}{}; pack it with --platform for the platforms that it has, or use another image", reference_.text(), base::platform(host),
+                there.empty() ? "entries without a platform" : base::join(there, ", "), other_cpu ? " (containerd takes no variant of a CPU)" : "");
+  }
+
+  void take_manifest(const image::Manifest& manifest, const format::ObjectRef& object, const image::Platform& found, Architecture host) {
+    if (found.text() != base::platform(host)) out_.substitutes.push_back(std::format("{} for {}", found.text(), base::platform(host)));
+    format::Image::Platform platform{host, object, manifest.media_type, {manifest.config.digest, manifest.config.size}, {}};
     add_blob(manifest.config, false);
     for (const auto& layer : manifest.layers) {
       platform.layers.push_back({layer.digest, layer.size});
       add_blob(layer, true);
     }
     out_.image.platforms.push_back(std::move(platform));
+  }
+
+  // False if it is there already: one document may serve several platforms.
+  bool add_document(const ManifestBytes& document) {
+    const bool is_new = !std::ranges::contains(out_.documents, document.digest, &ManifestBytes::digest);
+    if (is_new) out_.documents.push_back(document);
+    return is_new;
   }
 
   void add_blob(const image::Descriptor& descriptor, bool is_layer) {

@@ -12,7 +12,7 @@ class Registries final : public ImageSource {
  public:
   Registries(RegistryOptions options, distribution::Logins logins, Clock& clock) : options_(std::move(options)), logins_(std::move(logins)), clock_(clock) {}
 
-  Result<ManifestBytes> resolve(const image::Reference& reference, const CancelToken& cancel) override {
+  Result<ManifestBytes> resolve(const image::Reference& reference, std::span<const Architecture>, const CancelToken& cancel) override {
     SEALIFT_ASSIGN(auto* registry, registry_of(reference));
     if (reference.digest) return taken(registry->manifest(reference.repository, *reference.digest, cancel), {});
     return taken(registry->manifest(reference.repository, reference.tag, cancel), {});

@@ -79,6 +79,14 @@ json::Value to_value(const Image::Platform& platform) {
 
 json::Value to_value(const Image& image) {
   json::Object out;
+  json::Array inner_indexes;
+  for (const auto& index : image.inner_indexes) {
+    json::Object inner;
+    inner["index"] = to_value(index.object);
+    inner["mediaType"] = index.media_type;
+    inner_indexes.push_back(std::move(inner));
+  }
+  if (!inner_indexes.empty()) out["innerIndexes"] = std::move(inner_indexes);
   out["mediaType"] = image.media_type;
   out["name"] = image.name;
   json::Array platforms;

@@ -74,6 +74,13 @@ struct Image {
     bool operator==(const Platform&) const = default;
   };
   std::vector<Platform> platforms;
+  // Indexes that the root leads through to the manifests: containerd asks for each. Nearly always none.
+  struct InnerIndex {
+    ObjectRef object;
+    std::string media_type;
+    bool operator==(const InnerIndex&) const = default;
+  };
+  std::vector<InnerIndex> inner_indexes;
   bool operator==(const Image&) const = default;
 };
 

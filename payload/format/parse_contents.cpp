@@ -190,6 +190,14 @@ Result<Image> parse_image(const json::Value& value) {
   SEALIFT_TRY(fields.read_name("name", image.name));
   SEALIFT_TRY(fields.read("root", image.root));
   SEALIFT_TRY(fields.read("mediaType", image.media_type));
+  SEALIFT_TRY(fields.each_element("innerIndexes", [&](const json::Value& element) -> Result<void> {
+    Image::InnerIndex index;
+    SEALIFT_ASSIGN(const auto inner, Fields::of(element, "an inner index of image", image.name));
+    SEALIFT_TRY(inner.read("index", index.object));
+    SEALIFT_TRY(inner.read("mediaType", index.media_type));
+    image.inner_indexes.push_back(std::move(index));
+    return {};
+  }));
   SEALIFT_TRY(fields.each_element("platforms", [&](const json::Value& element) -> Result<void> {
     Image::Platform platform;
     SEALIFT_ASSIGN(const auto inner, Fields::of(element, "a platform of image", image.name));

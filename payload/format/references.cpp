@@ -8,6 +8,7 @@ Result<void> for_each_reference(const Contents& contents, const std::function<Re
   for (const auto& [path, file] : contents.tree) SEALIFT_TRY(visit(file.object, path));
   for (const auto& image : contents.images) {
     SEALIFT_TRY(visit(image.root, image.name));
+    for (const auto& inner : image.inner_indexes) SEALIFT_TRY(visit(inner.object, image.name));
     for (const auto& platform : image.platforms) {
       SEALIFT_TRY(visit(platform.manifest, image.name));
       SEALIFT_TRY(visit(platform.config, image.name));

@@ -26,6 +26,9 @@ std::string title(const Contents& contents, const Digest& digest) {
   }
   for (const auto& image : contents.images) {
     if (image.root.digest == digest) return "index or manifest of image " + image.name;
+    for (const auto& inner : image.inner_indexes) {
+      if (inner.object.digest == digest) return "an inner index of image " + image.name;
+    }
     for (const auto& platform : image.platforms) {
       if (platform.manifest.digest == digest || platform.config.digest == digest) return "manifest or config of image " + image.name;
       if (std::ranges::find(platform.layers, digest, &ObjectRef::digest) != platform.layers.end()) return "a layer of image " + image.name;

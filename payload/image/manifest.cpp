@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "payload/image/manifest.h"
 
+#include <limits>
+
 #include "payload/base/text.h"
 #include "payload/json/value.h"
 
@@ -11,6 +13,13 @@ constexpr size_t kMaxEntries = 1024;
 constexpr uint64_t kMaxBlobBytes = uint64_t{1} << 50;  // sums over all entries stay far from overflow
 
 std::unexpected<Error> refuse(std::string_view what) { return fail(ErrorCode::invalid_input, "the image manifest is not usable: {}", what); }
+
+Platform parse_platform(const json::Value& value) {
+  Platform out = Platform::normalized(value.text_or("os", ""), value.text_or("architecture", ""), value.text_or("variant", ""));
+  const auto* features = value.find("os.features");
+  out.has_features = features != nullptr && features->is_array() && !features->elements()->empty();
+  return out;
+}
 
 Result<Descriptor> parse_descriptor(const json::Value& value) {
   Descriptor out;
@@ -25,8 +34,7 @@ Result<Descriptor> parse_descriptor(const json::Value& value) {
   out.size = *size;
   if (*size > kMaxBlobBytes) return refuse(std::format("a blob of {} bytes", *size));
   if (const auto* platform = value.find("platform"); platform != nullptr && !platform->is_null()) {
-    out.architecture = platform->text_or("os", "") == "linux" ? base::parse_architecture(platform->text_or("architecture", "")) : std::nullopt;
-    out.other_platform = !out.architecture;
+    out.platform = parse_platform(*platform);
   }
   if (const auto* annotations = value.find("annotations")) out.reference_name = annotations->text_or("org.opencontainers.image.ref.name", "");
   return out;
@@ -76,11 +84,23 @@ Result<std::variant<Manifest, Index>> parse_manifest(ByteView bytes, std::string
   return out;
 }
 
-Result<std::optional<Architecture>> parse_config_architecture(ByteView bytes) {
+const Descriptor* choose(std::span<const Descriptor> entries, Architecture host) {
+  constexpr size_t kUnnamed = std::numeric_limits<size_t>::max();
+  const Descriptor* best = nullptr;
+  size_t least = 0;
+  for (const auto& entry : entries) {
+    const auto far = entry.platform ? distance(*entry.platform, host) : std::optional(kUnnamed);
+    if (!far || (best != nullptr && *far >= least)) continue;
+    best = &entry;
+    least = *far;
+  }
+  return best;
+}
+
+Result<Platform> parse_config_platform(ByteView bytes) {
   auto parsed = json::parse(base::as_text(bytes));
   if (!parsed || !parsed->is_object()) return fail(ErrorCode::invalid_input, "the image configuration is not a JSON object");
-  if (parsed->text_or("os", "") != "linux") return std::optional<Architecture>{};
-  return base::parse_architecture(parsed->text_or("architecture", ""));
+  return parse_platform(*parsed);
 }
 
 Result<LayerCompression> layer_compression(std::string_view media_type) {

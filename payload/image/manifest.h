@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -13,8 +14,8 @@
 
 #include "payload/base/bytes.h"
 #include "payload/base/error.h"
-#include "payload/base/platform.h"
 #include "payload/hash/digest.h"
+#include "payload/image/platform.h"
 
 namespace sealift::image {
 
@@ -28,9 +29,8 @@ struct Descriptor {
   std::string media_type;
   Digest digest;
   uint64_t size = 0;
-  std::optional<Architecture> architecture;  // of platform, for linux; else none
-  bool other_platform = false;               // a platform stands there, but it is none of ours
-  std::string reference_name;                // annotation org.opencontainers.image.ref.name
+  std::optional<Platform> platform;
+  std::string reference_name;  // annotation org.opencontainers.image.ref.name
 };
 
 struct Manifest {
@@ -52,8 +52,12 @@ bool is_manifest(std::string_view media_type);
 // invalid_input; more than kMaxManifestBytes are limit_exceeded.
 Result<std::variant<Manifest, Index>> parse_manifest(ByteView bytes, std::string_view media_type);
 
-// The architecture an image configuration names; none for other systems.
-Result<std::optional<Architecture>> parse_config_architecture(ByteView bytes);
+// The entry of an index that containerd takes on such a host: the nearest, of equals the first; entries without a
+// platform only when no other fits, their configuration then decides. Null if none fits.
+const Descriptor* choose(std::span<const Descriptor> entries, Architecture host);
+
+// The platform that an image configuration names. invalid_input if it is no JSON object.
+Result<Platform> parse_config_platform(ByteView bytes);
 
 // "application/vnd.oci.image.layer.v1.tar+gzip" and the like.
 enum class LayerCompression { none, gzip, zstd };

@@ -53,9 +53,12 @@ struct Limits {
   size_t nodes = 200'000;  // after expansion of aliases; text may grow to four times `bytes`
 };
 
+// kubectl and helm let the last of two equal keys win; what people write for us is held to more.
+enum class DuplicateKeys { refuse, last_wins };
+
 // All documents of a stream; empty documents are left out. The text must be UTF-8. Errors: invalid_input or
 // limit_exceeded, "<where>:<line>:<column>: …".
-Result<std::vector<Node>> parse(std::string_view text, std::string_view where, const Limits& limits = {});
+Result<std::vector<Node>> parse(std::string_view text, std::string_view where, const Limits& limits = {}, DuplicateKeys duplicates = DuplicateKeys::refuse);
 
 // Block style, two blanks of indentation, stable. Strings that another reader could take for something else are quoted.
 std::string to_yaml(const Node& node);

@@ -43,7 +43,7 @@ struct Refusal {
 
 class Builder final : public YAML::EventHandler {
  public:
-  Builder(std::string_view text, const Limits& limits) : text_(text), limits_(limits) {}
+  Builder(std::string_view text, const Limits& limits, DuplicateKeys duplicates) : text_(text), limits_(limits), duplicates_(duplicates) {}
 
   void OnDocumentStart(const YAML::Mark& mark) override {
     // The library takes whatever follows a finished value for the next document, even in the middle of a line.
@@ -190,7 +190,7 @@ class Builder final : public YAML::EventHandler {
       add_member(top, std::move(node));
     }
   }
-  static void add_member(Level& top, Node value) {
+  void add_member(Level& top, Node value) const {
     Node key = std::move(*top.key);
     top.key.reset();
     if (key.text == "<<" && !key.quoted) {
@@ -201,12 +201,14 @@ class Builder final : public YAML::EventHandler {
       }
       return;
     }
-    if (!top.keys.insert(key.text).second) {
-      throw Refusal{ErrorCode::invalid_input, key.line, key.column, std::format("the key \"{}\" stands twice", base::printable(key.text))};
-    }
     // The place of a member is the place of its key: that is what people look for.
     value.line = key.line;
     value.column = key.column;
+    if (!top.keys.insert(key.text).second) {
+      if (duplicates_ == DuplicateKeys::refuse) throw Refusal{ErrorCode::invalid_input, key.line, key.column, std::format("the key \"{}\" stands twice", base::printable(key.text))};
+      *top.node.find(key.text) = std::move(value);
+      return;
+    }
     top.node.members.emplace_back(std::move(key.text), std::move(value));
   }
   // What stands in the mapping itself wins; among merged ones the first.
@@ -223,6 +225,7 @@ class Builder final : public YAML::EventHandler {
 
   std::string_view text_;
   Limits limits_;
+  DuplicateKeys duplicates_;
   bool first_ = true;
   std::vector<Level> stack_;
   std::map<YAML::anchor_t, Node> anchors_;
@@ -253,14 +256,14 @@ std::optional<Refusal> bad_character(std::string_view text) {
 
 }  // namespace
 
-Result<std::vector<Node>> parse(std::string_view text, std::string_view where, const Limits& limits) {
+Result<std::vector<Node>> parse(std::string_view text, std::string_view where, const Limits& limits, DuplicateKeys duplicates) {
   const auto refuse = [&](const Refusal& refusal) {
     return fail(refusal.code, "{}:{}:{}: {}", where, refusal.line, refusal.column, refusal.what);
   };
   if (text.size() > limits.bytes) return fail(ErrorCode::limit_exceeded, "{}: {} bytes, at most {} are allowed", where, text.size(), limits.bytes);
   if (text.starts_with("\xef\xbb\xbf")) text.remove_prefix(3);  // as editors of another system begin a file
   if (const auto refusal = bad_character(text)) return refuse(*refusal);
-  Builder builder(text, limits);
+  Builder builder(text, limits, duplicates);
   try {
     std::istringstream stream{std::string(text)};
     YAML::Parser parser(stream);

@@ -31,6 +31,7 @@ class Extraction {
 
   Result<void> image(const Image& image) {
     SEALIFT_TRY(blob(image.root));
+    for (const auto& inner : image.inner_indexes) SEALIFT_TRY(blob(inner.object));
     for (const auto& platform : image.platforms) {
       SEALIFT_TRY(blob(platform.manifest));
       SEALIFT_TRY(blob(platform.config));

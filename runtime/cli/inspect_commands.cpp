@@ -35,6 +35,7 @@ std::string platforms_of(const Image& image) {
 // What a registry keeps of the image: each blob once.
 uint64_t bytes_of(const Image& image) {
   std::map<Digest, uint64_t> blobs{{image.root.digest, image.root.size}};
+  for (const auto& inner : image.inner_indexes) blobs[inner.object.digest] = inner.object.size;
   for (const auto& platform : image.platforms) {
     blobs[platform.manifest.digest] = platform.manifest.size;
     blobs[platform.config.digest] = platform.config.size;

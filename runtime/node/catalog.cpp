@@ -28,6 +28,7 @@ Catalog::Catalog(const format::Contents& contents) {
     const Found root{image.root.digest, image.root.size, image.media_type};
     if (!reference->tag.empty()) repository.tags[reference->tag] = root;
     repository.manifests[root.digest] = root;
+    for (const auto& inner : image.inner_indexes) repository.manifests[inner.object.digest] = {inner.object.digest, inner.object.size, inner.media_type};
     for (const auto& platform : image.platforms) {
       repository.manifests[platform.manifest.digest] = {platform.manifest.digest, platform.manifest.size, platform.media_type};
       repository.blobs[platform.config.digest] = {platform.config.digest, platform.config.size, "application/octet-stream"};

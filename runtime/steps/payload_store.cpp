@@ -29,6 +29,7 @@ std::vector<Digest> image_objects(const format::Contents& contents, const std::v
     const auto* image = contents.find_image(name);
     if (image == nullptr) continue;
     add(image->root.digest);
+    for (const auto& inner : image->inner_indexes) add(inner.object.digest);
     for (const auto& platform : image->platforms) {
       add(platform.manifest.digest);
       add(platform.config.digest);

@@ -32,31 +32,56 @@ def _base_document():
     return "\n".join(lines) + "\n"
 
 
-def _layout(folder):
-    blobs = folder / "blobs" / "sha256"
-    blobs.mkdir(parents=True)
+def _put(layout, data):
+    digest = hashlib.sha256(data).hexdigest()
+    (layout / "blobs" / "sha256" / digest).write_bytes(data)
+    return {"digest": "sha256:" + digest, "size": len(data)}
 
-    def put(data):
-        digest = hashlib.sha256(data).hexdigest()
-        (blobs / digest).write_bytes(data)
-        return {"digest": "sha256:" + digest, "size": len(data)}
 
+def _add_manifest(layout, content, platform):
+    """One image of one file; returns the digest of its layer and the descriptor of its manifest."""
+    plain = io.BytesIO()
+    with tarfile.open(fileobj=plain, mode="w") as tar:
+        entry = tarfile.TarInfo("etc/name")
+        entry.size = len(content)
+        tar.addfile(entry, io.BytesIO(content))
+    layer = {"mediaType": "application/vnd.oci.image.layer.v1.tar+gzip", **_put(layout, gzip.compress(plain.getvalue(), mtime=0))}
+    config = {**platform, "config": {}, "rootfs": {"type": "layers", "diff_ids": ["sha256:" + hashlib.sha256(plain.getvalue()).hexdigest()]}}
+    manifest = {"schemaVersion": 2, "mediaType": "application/vnd.oci.image.manifest.v1+json",
+                "config": {"mediaType": "application/vnd.oci.image.config.v1+json", **_put(layout, json.dumps(config).encode())}, "layers": [layer]}
+    return layer["digest"], {"mediaType": manifest["mediaType"], **_put(layout, json.dumps(manifest).encode())}
+
+
+def _name(layout, descriptor, name):
+    index = json.loads((layout / "index.json").read_text())
+    index["manifests"].append({**descriptor, "annotations": {"org.opencontainers.image.ref.name": name}})
+    (layout / "index.json").write_text(json.dumps(index))
+
+
+def add_image(layout, name, content):
+    """An image of one file for amd64, without an index, into an OCI layout; returns the digest of its layer."""
+    layer, descriptor = _add_manifest(layout, content, {"architecture": "amd64", "os": "linux"})
+    _name(layout, descriptor, name)
+    return layer
+
+
+def add_index(layout, name, contents):
+    """An index of several images, by "ARCHITECTURE[/VARIANT]", in this order."""
     manifests = []
-    for name in IMAGES.values():
-        plain = io.BytesIO()
-        with tarfile.open(fileobj=plain, mode="w") as tar:
-            entry = tarfile.TarInfo("etc/name")
-            entry.size = len(name)
-            tar.addfile(entry, io.BytesIO(name.encode()))
-        layer = {"mediaType": "application/vnd.oci.image.layer.v1.tar+gzip", **put(gzip.compress(plain.getvalue(), mtime=0))}
-        config = {"architecture": "amd64", "os": "linux", "config": {},
-                  "rootfs": {"type": "layers", "diff_ids": ["sha256:" + hashlib.sha256(plain.getvalue()).hexdigest()]}}
-        manifest = {"schemaVersion": 2, "mediaType": "application/vnd.oci.image.manifest.v1+json",
-                    "config": {"mediaType": "application/vnd.oci.image.config.v1+json", **put(json.dumps(config).encode())}, "layers": [layer]}
-        manifests.append({"mediaType": manifest["mediaType"], **put(json.dumps(manifest).encode()),
-                          "annotations": {"org.opencontainers.image.ref.name": name}})
+    for platform, content in contents.items():
+        architecture, _, variant = platform.partition("/")
+        platform = {"architecture": architecture, "os": "linux", **({"variant": variant} if variant else {})}
+        manifests.append({**_add_manifest(layout, content, platform)[1], "platform": platform})
+    index = {"schemaVersion": 2, "mediaType": "application/vnd.oci.image.index.v1+json", "manifests": manifests}
+    _name(layout, {"mediaType": index["mediaType"], **_put(layout, json.dumps(index).encode())}, name)
+
+
+def _layout(folder):
+    (folder / "blobs" / "sha256").mkdir(parents=True)
     (folder / "oci-layout").write_text('{"imageLayoutVersion":"1.0.0"}')
-    (folder / "index.json").write_text(json.dumps({"schemaVersion": 2, "mediaType": "application/vnd.oci.image.index.v1+json", "manifests": manifests}))
+    (folder / "index.json").write_text(json.dumps({"schemaVersion": 2, "mediaType": "application/vnd.oci.image.index.v1+json", "manifests": []}))
+    for name in IMAGES.values():
+        add_image(folder, name, name.encode())
 
 
 def write(folder: pathlib.Path):

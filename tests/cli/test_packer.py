@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The packer as a release engineer meets it: bases, what is promised and not packed, the same bytes again."""
+import hashlib
 import json
 import subprocess
 
@@ -17,7 +18,8 @@ class Project:
 
     def build(self, lines, *options, output="out.run"):
         (self.folder / "Kubefile").write_text("\n".join(lines) + "\n")
-        command = [self.packer, "build", "-f", "Kubefile", "-t", "shop:1.0", "-o", output, "--platform", "linux/amd64", "--stub", self.stub, *options]
+        platform = [] if "--platform" in options else ["--platform", "linux/amd64"]
+        command = [self.packer, "build", "-f", "Kubefile", "-t", "shop:1.0", "-o", output, *platform, "--stub", self.stub, *options]
         return subprocess.run(command, capture_output=True, text=True, cwd=self.folder, timeout=120)
 
     def contents(self, output="out.run"):
@@ -103,3 +105,88 @@ def test_an_output_that_is_there_stays_when_the_build_fails(project, tmp_path):
     (tmp_path / "out.run").write_text("precious")
     done = project.build(["FROM scratch", "COPY none none"])
     assert done.returncode != 0 and (tmp_path / "out.run").read_text() == "precious"
+
+
+def test_a_base_on_a_base_gives_what_both_have(project, tmp_path):
+    (tmp_path / "motd").write_text("welcome\n")
+    bottom = project.packed(["FROM scratch", "ENV ZONE=a SITE=x", *project.lines, "CNI net local://hello", "FILE motd /etc/motd"], output="bottom.run")
+    project.packed(["FROM bottom.run", "ENV ZONE=b", "APP first local://hello", "FILE --mode=0600 motd /etc/motd", "LABEL layer=middle"], output="middle.run")
+    top = project.packed(["FROM middle.run", "APP second local://hello NEEDS first net", 'LAUNCH ["second"]'])
+    assert names(top) == names(bottom) and top["layers"] == bottom["layers"]
+    assert [app["name"] for app in top["apps"]] == ["first", "net", "second"]
+    assert top["environment"] == {"SITE": "x", "ZONE": "b"} and top["labels"] == {"layer": "middle"}
+    assert [(file["destination"], file["mode"]) for file in top["hostFiles"]] == [("/etc/motd", 0o600)]
+    assert len(top["bases"]) == 2 and len(set(top["bases"])) == 2
+    # the bytes are there without the bases
+    for name in ("bottom.run", "middle.run"):
+        (tmp_path / name).unlink()
+    shown = subprocess.run([project.packer, "inspect", tmp_path / "out.run"], capture_output=True, text=True, check=True).stdout
+    assert "registry.k8s.io/etcd:3.6.5-0" in shown
+
+
+def test_two_platforms_in_one_artifact(project, tmp_path):
+    arm = tmp_path / "stub-arm"
+    arm.write_bytes(b"\x7fELF" + bytes(14) + b"\xb7\x00" + bytes(4076))
+    small_base.add_index(tmp_path / "images", "quay.io/both/app:1", {"amd64/v3": b"fast", "amd64": b"amd", "arm64/v8": b"arm", "s390x": b"other"})
+    both = project.packed(["FROM scratch", "IMAGE --from=oci:images quay.io/both/app:1"], "--platform", "linux/amd64,linux/arm64", "--stub", arm)
+    assert [stub["architecture"] for stub in both["stubs"]] == ["amd64", "arm64"]
+    assert [platform["architecture"] for platform in both["images"][0]["platforms"]] == ["amd64", "arm64"]
+    # plain amd64, not the variant before it
+    assert sorted(layer["uncompressedBytes"] for layer in both["layers"].values()) == [3, 3]
+    (tmp_path / "out.run").unlink()
+    assert "linux/arm64" in project.refused(["FROM scratch", "IMAGE --from=oci:images registry.k8s.io/pause:3.10.1"], "--platform", "linux/amd64,linux/arm64", "--stub", arm)
+    assert "stub-aarch64" in project.refused(["FROM scratch"], "--platform", "linux/arm64", code=7)
+
+
+def test_files_of_hosts_have_their_role_mode_owner_and_template(project, tmp_path):
+    (tmp_path / "ntp.conf.tmpl").write_text("server ${NTP}\n")
+    (tmp_path / "tune.sh").write_text("#!/bin/sh\n")
+    contents = project.packed(["FROM scratch", "ENV NTP=ntp.example", "FILE --mode=0640 --owner=0:5 ntp.conf.tmpl /etc/ntp.conf", "FILE --role worker --mode 0755 tune.sh /usr/local/bin/tune"])
+    ntp, tune = contents["hostFiles"]
+    assert (ntp["destination"], ntp["mode"], ntp["gid"], ntp["template"]) == ("/etc/ntp.conf", 0o640, 5, True)
+    assert (tune["destination"], tune["mode"], tune["role"]) == ("/usr/local/bin/tune", 0o755, "worker")
+    assert contents["environment"] == {"NTP": "ntp.example"}
+    assert {ntp["source"], tune["source"]} <= set(contents["tree"])
+
+
+def test_a_file_with_another_checksum_is_refused(project, tmp_path):
+    (tmp_path / "tool").write_text("the tool")
+    right, wrong = (hashlib.sha256(text).hexdigest() for text in (b"the tool", b"another"))
+    contents = project.packed(["FROM scratch", f"ADD --checksum=sha256:{right} tool bin/tool"])
+    assert contents["tree"]["bin/tool"]["object"]["digest"] == "sha256:" + right
+    (tmp_path / "out.run").unlink()
+    text = project.refused(["FROM scratch", f"ADD --checksum=sha256:{wrong} tool bin/tool"], code=5)
+    assert "Kubefile:2" in text and right in text and wrong in text
+
+
+def test_a_layer_that_was_packed_as_a_file_before_is_measured(project, tmp_path):
+    layer = small_base.add_image(tmp_path / "images", "quay.io/one/app:1", b"seven..")
+    (tmp_path / "same").write_bytes((tmp_path / "images" / "blobs" / "sha256" / layer.removeprefix("sha256:")).read_bytes())
+    project.packed(["FROM scratch", "COPY same same"], output="base.run")
+    assert project.packed(["FROM base.run", "IMAGE --from=oci:images quay.io/one/app:1"])["layers"] == {layer: {"files": 1, "uncompressedBytes": 7}}
+
+
+def test_a_chart_without_its_dependencies_is_refused_with_the_remedy(project, tmp_path):
+    (tmp_path / "erp").mkdir()
+    (tmp_path / "erp" / "Chart.yaml").write_text("apiVersion: v2\nname: erp\nversion: 1.0.0\ndependencies:\n- {name: redis, version: ^18.0.0, repository: 'https://charts.example'}\n")
+    text = project.refused(["FROM scratch", "APP erp local://erp"])
+    assert "Kubefile:2" in text and "redis ^18.0.0" in text and "helm dependency build ./erp" in text
+    (tmp_path / "erp" / "charts" / "redis").mkdir(parents=True)
+    (tmp_path / "erp" / "charts" / "redis" / "Chart.yaml").write_text("apiVersion: v2\nname: redis\nversion: 18.1.0\n")
+    assert project.packed(["FROM scratch", "APP erp local://erp"])["apps"][0]["version"] == "1.0.0"
+
+
+def test_an_image_that_a_manifest_wants_must_be_packed(project, tmp_path):
+    (tmp_path / "hello" / "shop.yaml").write_text("apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: shop}\nspec:\n  template:\n    spec:\n      containers:\n"
+                                                  "      - image: quay.io/nobody/has:1\n      - image: registry.k8s.io/pause:3.10.1\n")
+    text = project.refused(["FROM scratch", *project.lines, "CNI net local://hello"])
+    assert "shop.yaml:8: Deployment/shop wants quay.io/nobody/has:1: add the line IMAGE quay.io/nobody/has:1" in text and "pause" not in text.splitlines()[-1]
+    (tmp_path / "hello" / "shop.yaml").write_text("kind: [x\n")
+    assert "shop.yaml:" in project.refused(["FROM scratch", "APP hello local://hello"])
+
+
+def test_a_product_without_a_pod_network_is_packed_with_a_warning(project):
+    done = project.build(["FROM scratch", *project.lines, "APP first local://hello"])
+    assert done.returncode == 0 and any(line.startswith("warning: no pod network") and "CNI" in line for line in done.stderr.splitlines())
+    done = project.build(["FROM scratch", *project.lines, "CNI first local://hello"])
+    assert done.returncode == 0 and "warning" not in done.stderr

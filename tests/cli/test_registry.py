@@ -164,7 +164,7 @@ def test_what_is_not_there_is_named_and_nothing_is_left(site):
     assert site.leftovers() == []
 
 
-def test_a_registry_that_ends_in_the_middle(site):
+def test_a_registry_that_is_gone_is_named(site):
     registry = site.start()
     registry.stop()
     text = refused(site.build([*site.lines, f"IMAGE {registry.name}/pause:3.10.1"]), 8)

@@ -20,6 +20,6 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
       std::abort();
     }
   }
-  (void)parse_config_architecture(bytes);
+  (void)parse_config_platform(bytes);
   return 0;
 }

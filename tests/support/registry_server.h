@@ -24,13 +24,12 @@ class RegistryServer {
  public:
   struct Habits {
     std::string authorization;      // what must come; empty = anybody may read
-    std::string challenge;          // WWW-Authenticate of the 401; "%" is replaced by "http://127.0.0.1:port"
+    std::string challenge;          // WWW-Authenticate of the 401; "%" is replaced by origin()
     std::string token_login;        // Authorization that /token wants; empty = gives tokens to anybody
     std::string token;              // what /token gives
     std::string blobs_elsewhere;    // origin that blobs are redirected to
     std::atomic<int> failures = 0;  // so many requests get 503 first
     std::atomic<int> cuts = 0;      // so many blobs break off in the middle
-    bool ranges = true;             // whether a range is answered with a part
     std::string retry_after;
   };
   struct Asked {
@@ -38,7 +37,7 @@ class RegistryServer {
     std::map<std::string, std::string> query;
   };
 
-  explicit RegistryServer(std::optional<http::TlsIdentity> tls = {}) {
+  explicit RegistryServer(std::optional<http::TlsIdentity> tls = {}) : scheme_(tls ? "https" : "http") {
     http::ServerOptions options;
     options.tls = std::move(tls);
     options.headers = {"authorization", "range", "accept"};
@@ -48,7 +47,7 @@ class RegistryServer {
   }
 
   std::string name() const { return std::format("127.0.0.1:{}", server_->port()); }
-  std::string origin() const { return "http://" + name(); }
+  std::string origin() const { return scheme_ + "://" + name(); }
   std::vector<Asked> asked() {
     const std::lock_guard guard(mutex_);
     return asked_;
@@ -117,8 +116,7 @@ class RegistryServer {
     const bool cut = habits.cuts.fetch_sub(1) > 0;
     http::Response out;
     out.content_type = "application/octet-stream";
-    out.stream = http::Response::Stream{found->second.size(), [this, cut, &text = found->second](uint64_t offset, uint64_t size, base::Sink& sink) -> Result<void> {
-                                          if (!habits.ranges) offset = 0;
+    out.stream = http::Response::Stream{found->second.size(), [cut, &text = found->second](uint64_t offset, uint64_t size, base::Sink& sink) -> Result<void> {
                                           const uint64_t part = cut ? size / 2 : size;
                                           SEALIFT_TRY(sink.write(base::as_bytes(std::string_view(text).substr(offset, part))));
                                           if (cut) return fail(ErrorCode::io, "cut");
@@ -131,6 +129,7 @@ class RegistryServer {
     return {404, {}, "application/json", std::format(R"({{"errors":[{{"code":"UNKNOWN","message":"{}"}}]}})", why), {}};
   }
 
+  std::string scheme_;
   std::mutex mutex_;
   std::vector<Asked> asked_;
   std::unique_ptr<http::Server> server_;

@@ -65,3 +65,49 @@ TEST_CASE("two roles may have different files at one destination") {
   CHECK(artifact.tree(files[0].source) == "one");
   CHECK(artifact.tree(files[1].source) == "two");
 }
+
+TEST_CASE("ADD compares a file with its checksum before it is packed") {
+  const Project project;
+  write(project.folder / "tool", "the tool");
+  const std::string right = hash::sha256(base::as_bytes("the tool")).text(), wrong = hash::sha256(base::as_bytes("another")).text();
+  CHECK(project.made("FROM scratch\nADD --checksum=" + right + " tool bin/tool\n").tree("bin/tool") == "the tool");
+  CHECK(project.made("FROM scratch\nADD tool app/ bin/\n", "plain.run").tree("bin/tool") == "the tool");
+  std::filesystem::remove(project.output());
+  const auto error = project.refused("FROM scratch\nCOPY app/ data/\nADD --checksum=" + wrong + " tool bin/tool\n");
+  CHECK(error.code == ErrorCode::corrupt);
+  INFO(error.text());
+  CHECK(error.text().contains("Kubefile:3"));
+  CHECK(error.text().contains("tool has the digest " + right + ", not " + wrong));
+}
+
+TEST_CASE("a checksum is for one file that is there") {
+  const Project project;
+  write(project.folder / "one", "1");
+  write(project.folder / "two", "2");
+  const std::string checksum = "ADD --checksum=" + hash::sha256(base::as_bytes("1")).text();
+  CHECK(refused(project, checksum + " one two bin/\n").contains("--checksum is for one file"));
+  for (const char* source : {"none", "app"}) {
+    INFO(source);
+    const auto error = project.refused("FROM scratch\n" + checksum + " " + source + " bin/\n");
+    CHECK(error.text().contains("Kubefile:2"));
+  }
+}
+
+TEST_CASE("FILE has its role, mode, owner and template; a later one of the same place and role counts") {
+  const Project project;
+  write(project.folder / "a.conf.tmpl", "ntp ${NTP}\n");
+  write(project.folder / "b.conf", "b\n", 0755);
+  const auto artifact = project.made("FROM scratch\nENV NTP=ntp.example\nFILE a.conf.tmpl /etc/a\nFILE --template --mode 0600 --owner 5:6 --role control-plane b.conf /etc/b\nFILE --mode=4755 --owner=7 b.conf /etc/c\n"
+                                     "FILE b.conf /etc/a\nFILE --role=worker a.conf.tmpl /etc/a\n");
+  using format::HostFile;
+  using format::HostRole;
+  const auto& files = artifact.contents().host_files;
+  REQUIRE(files.size() == 4);
+  CHECK(files[0] == HostFile{"files-control-plane/etc/b.tmpl", "/etc/b", 0600, 5, 6, HostRole::control_plane, true, {}});
+  CHECK(files[1] == HostFile{"files/etc/c", "/etc/c", 04755, 7, 7, HostRole::all, false, {}});
+  CHECK(files[2] == HostFile{"files/etc/a", "/etc/a", 0644, 0, 0, HostRole::all, false, {}});
+  CHECK(files[3] == HostFile{"files-worker/etc/a.tmpl", "/etc/a", 0644, 0, 0, HostRole::worker, true, {}});
+  CHECK(artifact.tree(files[2].source) == "b\n");
+  CHECK(artifact.tree(files[3].source) == "ntp ${NTP}\n");  // replaced on the hosts, not here
+  CHECK(artifact.contents().environment == std::map<std::string, std::string>{{"NTP", "ntp.example"}});
+}

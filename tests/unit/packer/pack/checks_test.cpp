@@ -142,3 +142,94 @@ TEST_CASE("what base.yaml names must be packed, for every platform") {
   CHECK(typo.what.contains("base.yaml:9:"));
   CHECK(typo.what.contains("did you mean \"modules\"?"));
 }
+
+namespace {
+
+std::string deployment(std::string_view image, std::string_view more = "") {
+  return std::format("apiVersion: apps/v1\nkind: Deployment\nmetadata: {{name: shop}}\nspec: {{template: {{spec: {{containers: [{{name: c, image: '{}'{}}}]}}}}}}\n", image, more);
+}
+
+// The digest of the project's image: of its index, or of its manifest for a platform.
+Digest digest_of_tiny(const tests::Artifact& artifact, bool of_manifest) {
+  const auto* image = artifact.contents().find_image("docker.io/library/tiny:1");
+  REQUIRE(image != nullptr);
+  return of_manifest ? image->platforms.at(0).manifest.digest : image->root.digest;
+}
+
+}  // namespace
+
+TEST_CASE("an image that a manifest wants and that is packed nowhere is refused with its place and the line that is missing") {
+  const tests::Project project;
+  write(project.folder / "app/b.yaml", "# shop\n" + deployment("quay.io/nobody/has:1"));
+  write(project.folder / "app/c.yaml", "apiVersion: v1\nkind: Pod\nmetadata: {name: p}\nspec:\n  containers:\n  - image: other\n");
+  const auto error = project.refused("FROM scratch\nAPP erp local://app\nIMAGE --from=oci:images tiny:1\n");
+  CHECK(error.code == ErrorCode::invalid_input);
+  INFO(error.what);
+  CHECK(error.what.contains("app/b.yaml:5: Deployment/shop wants quay.io/nobody/has:1: add the line IMAGE quay.io/nobody/has:1"));
+  CHECK(error.what.contains("app/c.yaml:6: Pod/p wants other: add the line IMAGE docker.io/library/other:latest"));
+  write(project.folder / "app/b.yaml", deployment("Not A Name"));
+  CHECK(project.refused("FROM scratch\nAPP erp local://app\n").what.contains("is not an image name"));
+}
+
+TEST_CASE("names of images are compared as containerd reads them") {
+  const tests::Project project;
+  const auto artifact = project.made("FROM scratch\nIMAGE --from=oci:images tiny:1\n", "base.run");
+  const std::string index = digest_of_tiny(artifact, false).text(), manifest = digest_of_tiny(artifact, true).text(), none = hash::sha256(base::as_bytes("none")).text();
+  const auto packed = [&](const std::string& image) {
+    write(project.folder / "app/a.yaml", deployment(image));
+    // before and after the IMAGE line, and with the image in the base
+    for (const std::string lines : {"FROM scratch\nAPP erp local://app\nIMAGE --from=oci:images tiny:1\n", "FROM base.run\nAPP erp local://app\n"}) {
+      const auto done = project.build(lines);
+      if (!done) CHECK(done.error().what.contains("add the line IMAGE"));
+      if (done.has_value() != project.build("FROM scratch\nIMAGE --from=oci:images tiny:1\nAPP erp local://app\n").has_value()) return std::string("differs");
+      if (!done) return std::string("no");
+    }
+    return std::string("yes");
+  };
+  for (const std::string& image : {std::string("tiny:1"), std::string("library/tiny:1"), std::string("docker.io/tiny:1"), std::string("index.docker.io/library/tiny:1"), "tiny@" + index, "tiny:1@" + index, "tiny:other@" + manifest}) {
+    INFO(image);
+    CHECK(packed(image) == "yes");
+  }
+  for (const std::string& image : {std::string("tiny"), std::string("tiny:2"), std::string("quay.io/library/tiny:1"), std::string("other/tiny:1"), "tiny:1@" + none, "quay.io/library/tiny@" + index}) {
+    INFO(image);
+    CHECK(packed(image) == "no");
+  }
+  CHECK(packed("other:1', imagePullPolicy: 'Never") == "yes");
+}
+
+TEST_CASE("an application of the base is not looked at again") {
+  const tests::Project project;
+  write(project.folder / "app/a.yaml", deployment("tiny:1"));
+  project.made("FROM scratch\nAPP erp local://app\nIMAGE --from=oci:images tiny:1\n", "base.run");
+  project.made("FROM base.run\n");
+}
+
+TEST_CASE("applications on a Kubernetes base without a pod network are packed with a warning") {
+  const Base project;
+  write(project.folder / "conf", "{}");
+  const auto warned = [&](const std::string& lines_below, const std::string& from = "scratch") {
+    tests::EventRecorder events;
+    const auto done = project.build(from == "scratch" ? lines(from) + lines_below : "FROM " + from + "\n" + lines_below, {}, events);
+    if (!done) FAIL(done.error().text());
+    return std::ranges::any_of(events.events(), [](const auto& event) { return event.level == Level::warning && event.message.contains("no pod network") && event.message.contains("CNI"); });
+  };
+  CHECK(warned("APP erp local://app\nLAUNCH [\"erp\"]\n"));
+  CHECK(warned("APP erp local://app\nFILE conf /etc/cni/other\n"));
+  CHECK_FALSE(warned(""));
+  CHECK_FALSE(warned("CNI net local://app\nAPP erp local://app\n"));
+  CHECK_FALSE(warned("APP erp local://app\nFILE conf /etc/cni/net.d/10-net.conflist\n"));
+  // what the base has counts, and its base.yaml
+  project.made(lines("scratch"), "bare.run");
+  project.made(lines("scratch") + "CNI net local://app\n", "network.run");
+  CHECK(warned("APP erp local://app\n", "bare.run"));
+  CHECK_FALSE(warned("APP erp local://app\n", "network.run"));
+  CHECK_FALSE(warned("LABEL a=b\n", "bare.run"));
+  write(project.folder / "etc/net", "{}");
+  project.document("bin/kubeadm", "  files:\n  - {source: etc/net, destination: /etc/cni/net.d/10-net.conflist}\n");
+  project.made(lines("scratch") + "COPY etc/ etc/\n", "files.run");
+  CHECK_FALSE(warned("APP erp local://app\n", "files.run"));
+  // no Kubernetes base: another artifact's affair
+  tests::EventRecorder events;
+  REQUIRE(project.build("FROM scratch\nAPP erp local://app\n", {}, events));
+  CHECK(std::ranges::none_of(events.events(), [](const auto& event) { return event.level == Level::warning; }));
+}

@@ -59,7 +59,7 @@ struct Project {
     write(folder / "images/index.json", std::format(
         R"({{"schemaVersion":2,"manifests":[{{"mediaType":"application/vnd.oci.image.index.v1+json",{},)"
         R"("annotations":{{"org.opencontainers.image.ref.name":"docker.io/library/tiny:1"}}}}]}})", index));
-    write(folder / "app/a.yaml", "kind: ConfigMap\n");
+    write(folder / "app/a.yaml", "apiVersion: v1\nkind: ConfigMap\n");
   }
 
   static std::string program(char machine, char filling = '\0') {

@@ -138,6 +138,13 @@ TEST_CASE("long names and links are one entry each, whatever stands around them"
   CHECK(info->uncompressed_bytes == 701);
 }
 
+TEST_CASE("a hard link has no bytes of its own, though an archive may repeat its file's") {
+  const auto info = measure(tar({{"a", std::string(700, 'x')}, {"PaxHeaders/b", "20 path=a/much/longer\n", 'x'}, {"b", std::string(700, 'x'), '1'}, {"c", std::string(30, 'y')}}), kPlain);
+  if (!info) FAIL(info.error().text());
+  CHECK(info->files == 3);
+  CHECK(info->uncompressed_bytes == 730);
+}
+
 TEST_CASE("a source that fails ends the measuring with its own error") {
   class Broken final : public base::Source {
    public:

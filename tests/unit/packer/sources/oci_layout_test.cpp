@@ -2,6 +2,7 @@
 #include <catch2/catch_test_macros.hpp>
 
 #include <filesystem>
+#include <map>
 
 #include "packer/sources/image_source.h"
 #include "payload/base/file.h"
@@ -83,4 +84,28 @@ TEST_CASE("a folder that is no layout, and a layer that is no archive, are refus
   const std::string noise(4096, 'x');
   base::MemorySource source(base::as_bytes(noise));
   CHECK_FALSE(sources::measure_layer(source, "application/vnd.oci.image.layer.v1.tar+gzip"));
+}
+
+TEST_CASE("a name that stands once a platform gives the entry of the platform that is packed") {
+  const Layout layout;
+  std::string entries;
+  std::map<std::string, Digest> manifests;
+  for (const std::string architecture : {"arm64", "amd64"}) {
+    const std::string manifest = std::format(
+        R"({{"schemaVersion":2,"mediaType":"application/vnd.oci.image.manifest.v1+json","config":{{"mediaType":"application/vnd.oci.image.config.v1+json",{}}},"layers":[]}})",
+        layout.blob(std::format(R"({{"architecture":"{}","os":"linux"}})", architecture)));
+    manifests[architecture] = hash::sha256(base::as_bytes(manifest));
+    entries += std::format(R"({}{{"mediaType":"application/vnd.oci.image.manifest.v1+json",{},"platform":{{"os":"linux","architecture":"{}"}},"annotations":{{"org.opencontainers.image.ref.name":"docker.io/library/two:1"}}}})",
+                           entries.empty() ? "" : ",", layout.blob(manifest), architecture);
+  }
+  write(layout.folder / "index.json", std::format(R"({{"schemaVersion":2,"manifests":[{}]}})", entries));
+  for (const auto& [architecture, wanted] : {std::pair{"amd64", Architecture::amd64}, {"arm64", Architecture::arm64}}) {
+    const auto plan = layout.plan("two:1", {wanted});
+    if (!plan) FAIL(plan.error().text());
+    CHECK(plan->image.root.digest == manifests.at(architecture));
+  }
+  const auto both = layout.plan("two:1", {Architecture::amd64, Architecture::arm64});
+  REQUIRE_FALSE(both);
+  CHECK(both.error().code == ErrorCode::invalid_input);
+  CHECK(both.error().what.contains("stands 2 times"));
 }

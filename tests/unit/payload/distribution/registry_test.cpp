@@ -4,7 +4,9 @@
 #include <catch2/catch_test_macros.hpp>
 
 #include "payload/trust/x509.h"
+#include "tests/support/environment.h"
 #include "tests/support/fake_clock.h"
+#include "tests/support/hand_server.h"
 #include "tests/support/registry_server.h"
 
 using namespace sealift;
@@ -12,6 +14,7 @@ using distribution::EndpointOptions;
 using distribution::Logins;
 using distribution::Registry;
 using tests::FakeClock;
+using tests::HandServer;
 using tests::RegistryServer;
 
 namespace {
@@ -121,6 +124,65 @@ TEST_CASE("a blob that breaks off goes on where it broke off") {
   CHECK(asked[0].range.empty());
   CHECK(asked[1].range.starts_with("bytes="));
   CHECK(asked[1].range != "bytes=0-");
+}
+
+namespace {
+
+// Sends the first half of a blob and closes; then each further request gets the answer that `next` makes of what it asks.
+Result<std::string> resumed(const std::string& text, const std::function<std::string(size_t from)>& next, std::vector<std::string>* asked = nullptr) {
+  int requests = 0;
+  HandServer server([&](tests::Connection& connection) {
+    const auto request = connection.request();
+    if (request.empty()) return;
+    if (asked != nullptr) asked->push_back(request);
+    if (requests++ == 0) {
+      connection.send(std::format("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{}", text.size(), text.substr(0, text.size() / 2)));
+      return;
+    }
+    const size_t at = request.find("Range: bytes=");
+    connection.send(next(at == std::string::npos ? 0 : std::stoul(request.substr(at + 13))));
+  });
+  Reader reader(std::format("127.0.0.1:{}", server.port()));
+  return reader.blob(hash::sha256(base::as_bytes(text)), text.size());
+}
+
+std::string part(std::string_view text, size_t from, const std::string& range) {
+  const auto rest = text.substr(from);
+  return std::format("HTTP/1.1 206 Partial Content\r\n{}Content-Length: {}\r\n\r\n{}", range.empty() ? "" : std::format("Content-Range: {}\r\n", range), rest.size(), rest);
+}
+
+}  // namespace
+
+TEST_CASE("a registry that knows no ranges sends a broken blob again from its beginning; what came before is not counted twice") {
+  const std::string text = long_text(300'000);
+  std::vector<std::string> asked;
+  const auto blob = resumed(text, [&](size_t) { return std::format("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{}", text.size(), text); }, &asked);
+  if (!blob) FAIL(blob.error().text());
+  CHECK(*blob == text);
+  REQUIRE(asked.size() == 2);
+  CHECK(asked[1].contains("Range: bytes=150000-"));
+}
+
+TEST_CASE("a part that is not the one asked for is refused, whatever its bytes") {
+  const std::string text = long_text(300'000);
+  const auto right = resumed(text, [&](size_t from) { return part(text, from, std::format("bytes {}-{}/{}", from, text.size() - 1, text.size())); });
+  if (!right) FAIL(right.error().text());
+  CHECK(*right == text);
+  for (const std::string range : {"", "bytes 0-149999/300000", "bytes 149999-299999/300000", "bytes 15000-299999/300000", "bytes 1500000-2999999/3000000", "150000-299999"}) {
+    INFO(range);
+    const auto refused = resumed(text, [&](size_t from) { return part(text, from, range); });
+    REQUIRE_FALSE(refused);
+    CHECK(refused.error().code == ErrorCode::protocol);
+    CHECK(refused.error().text().contains("another range"));
+  }
+}
+
+TEST_CASE("a registry that has changed the blob in between gives no mixture") {
+  const std::string text = long_text(300'000);
+  const std::string other(text.rbegin(), text.rend());
+  const auto mixed = resumed(text, [&](size_t from) { return part(other, from, std::format("bytes {}-{}/{}", from, text.size() - 1, text.size())); });
+  REQUIRE_FALSE(mixed);
+  CHECK(mixed.error().code == ErrorCode::corrupt);
 }
 
 TEST_CASE("503 is repeated with pauses, and not for ever") {
@@ -243,4 +305,43 @@ TEST_CASE("a server whose certificate nobody vouches for is untrusted") {
   REQUIRE_FALSE(refused);
   CHECK(refused.error().code == ErrorCode::untrusted);
   CHECK(server.asked().empty());
+}
+
+TEST_CASE("behind a proxy all requests go through it, with its login; the registry's tokens are asked for there too") {
+  std::vector<std::string> asked;
+  HandServer proxy([&](tests::Connection& connection) {
+    // One request a connection: the client opens a second one for the token while it keeps the first.
+    const auto request = connection.request();
+    asked.push_back(request);
+    if (request.contains("/token?")) connection.send("HTTP/1.1 200 OK\r\nContent-Length: 15\r\n\r\n{\"token\":\"abc\"}");
+    else if (!request.contains("Authorization: Bearer abc")) connection.send("HTTP/1.1 401 Unauthorized\r\nContent-Length: 0\r\nWWW-Authenticate: Bearer realm=\"http://tokens.example/token\"\r\n\r\n");
+    else connection.send(std::format("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{}", std::string_view(kManifest).size(), kManifest));
+  });
+  const tests::Variable variable("http_proxy", std::format("http://ann:s3cret@127.0.0.1:{}", proxy.port())), none("no_proxy", "intern.example");
+  Reader reader("registry.example:5000", {{"registry.example:5000"}, {}});
+  const auto manifest = reader.registry->manifest("team/app", "1.0", {});
+  if (!manifest) FAIL(manifest.error().text());
+  REQUIRE(asked.size() == 3);
+  CHECK(asked[0].starts_with("GET http://registry.example:5000/v2/team/app/manifests/1.0 HTTP/1.1\r\n"));
+  CHECK(asked[1].starts_with("GET http://tokens.example/token?"));
+  for (const auto& request : asked) CHECK(request.contains("Proxy-Authorization: Basic " + base::to_base64(base::as_bytes("ann:s3cret"))));
+  const auto before = asked.size();
+  Reader direct("intern.example:5000", {{"intern.example:5000"}, {}});
+  CHECK_FALSE(direct.registry->manifest("team/app", "1.0", {}));
+  CHECK(asked.size() == before);
+}
+
+TEST_CASE("TLS through a proxy is a tunnel; one that gives none is named by the registry that was not reached") {
+  std::vector<std::string> asked;
+  HandServer proxy([&](tests::Connection& connection) {
+    asked.push_back(connection.request());
+    connection.send("HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n");
+  });
+  const tests::Variable variable("https_proxy", std::format("127.0.0.1:{}", proxy.port())), none("no_proxy", "");
+  Reader reader("registry.example");
+  const auto refused = reader.registry->manifest("team/app", "1.0", {});
+  REQUIRE_FALSE(refused);
+  CHECK(refused.error().text().contains("registry.example"));
+  REQUIRE_FALSE(asked.empty());
+  CHECK(asked[0].starts_with("CONNECT registry.example:443 "));
 }

@@ -29,7 +29,8 @@ Contents full() {
                          {"bin/${ARCH}/kubelet", "/usr/local/bin/kubelet", 0755, 0, 0, HostRole::control_plane, false, {}}};
   contents.apps = {{"erp", AppKind::helm, false, "apps/erp", {"flannel"}, "1.2.3"}, {"flannel", AppKind::manifests, true, "base.yaml", {}, ""}};
   contents.images = {{"docker.io/library/redis:7", object("index"), "application/vnd.oci.image.index.v1+json",
-                      {{Architecture::amd64, object("manifest"), "application/vnd.oci.image.manifest.v1+json", object("config"), {object("l1"), object("l2")}}}}};
+                      {{Architecture::amd64, object("manifest"), "application/vnd.oci.image.manifest.v1+json", object("config"), {object("l1"), object("l2")}}},
+                      {{object("inner"), "application/vnd.oci.image.index.v1+json"}}}};
   contents.layers[object("l1").digest] = {123456789012, 4711};
   contents.environment = {{"TZ", "UTC"}};
   contents.labels = {{"vendor", "a \"quoted\" name"}};

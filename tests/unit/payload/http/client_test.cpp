@@ -2,12 +2,14 @@
 #include "payload/http/client.h"
 
 #include <catch2/catch_test_macros.hpp>
-#include <cstdlib>
+
+#include "tests/support/environment.h"
 
 using namespace sealift;
 using http::Client;
 using http::Origin;
 using http::Server;
+using tests::Variable;
 
 namespace {
 
@@ -29,16 +31,6 @@ http::Response stream_of(const std::string& text, uint64_t breaks_at = UINT64_MA
                                       }};
   return out;
 }
-
-// Sets a variable while it lives.
-class Variable {
- public:
-  Variable(const char* name, const char* value) : name_(name) { ::setenv(name, value, 1); }
-  ~Variable() { ::unsetenv(name_); }
-
- private:
-  const char* name_;
-};
 
 }  // namespace
 

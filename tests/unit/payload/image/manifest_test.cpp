@@ -54,11 +54,11 @@ TEST_CASE("an index knows the platforms") {
   REQUIRE(parsed);
   const auto& list = std::get<Index>(*parsed).manifests;
   REQUIRE(list.size() == 5);
-  CHECK(list[0].architecture == base::parse_architecture("amd64"));
-  CHECK(list[1].architecture == base::parse_architecture("arm64"));
-  CHECK((list[2].other_platform && !list[2].architecture));
-  CHECK(list[3].other_platform);
-  CHECK((!list[4].other_platform && !list[4].architecture));
+  CHECK(list[0].platform == Platform{"linux", "amd64", ""});
+  CHECK(list[1].platform == Platform{"linux", "arm64", ""});  // v8 is arm64 itself
+  CHECK(list[2].platform == Platform{"windows", "amd64", ""});
+  CHECK(list[3].platform == Platform{"unknown", "unknown", ""});
+  CHECK_FALSE(list[4].platform);
   CHECK(list[4].reference_name == "quay.io/a:1");
 }
 
@@ -92,9 +92,40 @@ TEST_CASE("compression of layers by their type") {
   CHECK_FALSE(layer_compression("application/vnd.cncf.helm.chart.content.v1+bzip2"));
 }
 
-TEST_CASE("the architecture of an image configuration") {
-  const auto of = [](const std::string& text) { return parse_config_architecture(base::as_bytes(text)); };
-  CHECK(of(R"({"os":"linux","architecture":"arm64"})").value() == base::parse_architecture("arm64"));
-  CHECK(of(R"({"os":"windows","architecture":"amd64"})").value() == std::nullopt);
+TEST_CASE("the platform of an image configuration") {
+  const auto of = [](const std::string& text) { return parse_config_platform(base::as_bytes(text)); };
+  CHECK(of(R"({"os":"linux","architecture":"arm64","variant":"v8"})").value() == Platform{"linux", "arm64", ""});
+  CHECK(of(R"({"os":"windows","architecture":"amd64"})").value().text() == "windows/amd64");
+  CHECK(of("{}").value().architecture.empty());
   CHECK_FALSE(of("[]"));
+}
+
+TEST_CASE("platforms have one form, as containerd knows them") {
+  const auto form = [](const char* os, const char* architecture, const char* variant) { return Platform::normalized(os, architecture, variant).text(); };
+  CHECK(form("Linux", "AMD64", "v1") == "linux/amd64");
+  CHECK(form("", "x86_64", "V3") == "linux/amd64/v3");
+  CHECK(form("linux", "x86-64", "") == "linux/amd64");
+  CHECK(form("linux", "i386", "sse2") == "linux/386");
+  CHECK(form("linux", "aarch64", "8") == "linux/arm64");
+  CHECK(form("linux", "arm64", "v8.2") == "linux/arm64/v8.2");
+  CHECK(form("linux", "armhf", "") == "linux/arm/v7");
+  CHECK(form("linux", "armel", "") == "linux/arm/v6");
+  CHECK(form("linux", "arm", "") == "linux/arm/v7");
+  CHECK(form("linux", "arm", "5") == "linux/arm/v5");
+  CHECK(form("linux", "arm", "v6") == "linux/arm/v6");
+}
+
+TEST_CASE("what a host takes, the nearest first") {
+  const auto far = [](const char* architecture, const char* variant, Architecture host) { return distance({"linux", architecture, variant}, host); };
+  CHECK(far("amd64", "", Architecture::amd64) == 0);
+  CHECK(far("386", "", Architecture::amd64) == 1);
+  for (const char* variant : {"v2", "v3", "v4"}) CHECK_FALSE(far("amd64", variant, Architecture::amd64));
+  CHECK_FALSE(far("arm64", "", Architecture::amd64));
+  CHECK(far("arm64", "", Architecture::arm64) == 0);
+  CHECK(far("arm", "v8", Architecture::arm64) == 1);
+  CHECK(far("arm", "v5", Architecture::arm64) == 4);
+  CHECK_FALSE(far("arm64", "v9", Architecture::arm64));
+  CHECK_FALSE(far("386", "", Architecture::arm64));
+  CHECK_FALSE(distance({"windows", "amd64", ""}, Architecture::amd64));
+  CHECK_FALSE(distance({"linux", "amd64", "", true}, Architecture::amd64));
 }

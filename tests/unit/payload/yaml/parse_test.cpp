@@ -52,6 +52,16 @@ TEST_CASE("a duplicate key is refused with its place") {
   CHECK(refused("x: {a: 1, \"a\": 3}\n").code == ErrorCode::invalid_input);
 }
 
+TEST_CASE("where the last of equal keys wins, it has the first one's position and its own place") {
+  const auto documents = yaml::parse("a: 1\nb: 2\na: {c: 3}\n", "x.yaml", {}, yaml::DuplicateKeys::last_wins);
+  REQUIRE(documents);
+  const Node& node = documents->at(0);
+  REQUIRE(node.members.size() == 2);
+  CHECK(node.members[0].first == "a");
+  CHECK(text_at(node, "a/c") == "3");
+  CHECK(node.find("a")->line == 3);
+}
+
 TEST_CASE("a wrongly indented rest is refused, not taken for another document") {
   for (const std::string_view text : {"a: 1\n- b\n", "a: b\n}\n", "\"a\" b\n", "- a\nb: 1\n", "a: 1\n]\nb: 2\n"}) CHECK(refused(text).code == ErrorCode::invalid_input);
 }

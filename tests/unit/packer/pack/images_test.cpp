@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: Apache-2.0
+// IMAGE lines: from a folder and from registries, what is fetched and what is not, and what is compared on the way.
+#include <catch2/catch_test_macros.hpp>
+
+#include <algorithm>
+
+#include "tests/support/event_recorder.h"
+#include "tests/support/registry_server.h"
+#include "tests/unit/packer/pack/project.h"
+
+using namespace sealift;
+using tests::Project;
+using tests::RegistryServer;
+using tests::write;
+
+namespace {
+
+const std::string kLayer(1024, '\0');  // an empty archive
+
+std::string descriptor(std::string_view type, std::string_view fields) { return std::format(R"({{"mediaType":"{}",{}}})", type, fields); }
+
+// A manifest whose one layer is said to have these bytes, as text.
+std::string manifest_of(const std::string& config, const std::string& layer) {
+  return std::format(R"({{"schemaVersion":2,"mediaType":"{}","config":{},"layers":[{}]}})", image::kOciManifest, descriptor("application/vnd.oci.image.config.v1+json", config),
+                     descriptor("application/vnd.oci.image.layer.v1.tar", layer));
+}
+
+std::string fields(const std::string& text) { return std::format(R"("digest":"{}","size":{})", hash::sha256(base::as_bytes(text)).text(), text.size()); }
+
+// Makes the project's layout hold this image alone, as docker.io/library/odd:1.
+void layout_of(const Project& project, const std::string& manifest) {
+  write(project.folder / "odd/index.json", std::format(R"({{"schemaVersion":2,"manifests":[{{"mediaType":"{}",{},"annotations":{{"org.opencontainers.image.ref.name":"docker.io/library/odd:1"}}}}]}})",
+                                                       image::kOciManifest, fields(manifest)));
+  write(project.folder / ("odd/blobs/sha256/" + hash::sha256(base::as_bytes(manifest)).hex()), manifest);
+}
+
+void put_blob(const Project& project, const std::string& text) { write(project.folder / ("odd/blobs/sha256/" + hash::sha256(base::as_bytes(text)).hex()), text); }
+
+const std::string kConfig = R"({"architecture":"amd64","os":"linux"})";
+
+// A registry with team/app:1.0 for amd64; gives its layer.
+Digest publish(RegistryServer& server, const std::string& layer) {
+  server.add_blob(kConfig);
+  const Digest digest = server.add_blob(layer);
+  server.add_manifest("1.0", manifest_of(fields(kConfig), fields(layer)), image::kOciManifest);
+  return digest;
+}
+
+// An archive with one file.
+std::string layer_with_file(size_t size) {
+  std::string out(512, '\0');
+  const auto put = [&](size_t at, std::string_view text) { out.replace(at, text.size(), text); };
+  put(0, "etc/name");
+  put(100, "0000644");
+  put(108, "0000000");
+  put(116, "0000000");
+  put(124, std::format("{:011o}", size));
+  put(136, "00000000000");
+  put(148, "        ");
+  out[156] = '0';
+  put(257, "ustar");
+  put(263, "00");
+  unsigned sum = 0;
+  for (const char c : out) sum += static_cast<unsigned char>(c);
+  put(148, std::format("{:06o}", sum));
+  out[154] = '\0';
+  return out + std::string(size, 'x') + std::string((512 - size % 512) % 512, '\0') + std::string(1024, '\0');
+}
+
+}  // namespace
+
+TEST_CASE("a blob of another size than its manifest says ends the build, though its digest is right") {
+  const Project project;
+  put_blob(project, kConfig);
+  put_blob(project, kLayer);
+  const auto hex = hash::sha256(base::as_bytes(kLayer)).text();
+  for (const auto& [config, layer] : {std::pair{fields(kConfig), std::format(R"("digest":"{}","size":1023)", hex)}, {fields(kConfig), std::format(R"("digest":"{}","size":4096)", hex)},
+                                      {std::format(R"("digest":"{}","size":1)", hash::sha256(base::as_bytes(kConfig)).text()), fields(kLayer)}}) {
+    layout_of(project, manifest_of(config, layer));
+    const auto error = project.refused("FROM scratch\nIMAGE --from=oci:odd odd:1\n");
+    CHECK(error.code == ErrorCode::corrupt);
+    INFO(error.text());
+    CHECK(error.what.contains("its manifest says"));
+    CHECK(error.text().contains("docker.io/library/odd:1 (" + project.folder / "Kubefile:2)"));
+  }
+  layout_of(project, manifest_of(fields(kConfig), fields(kLayer)));
+  project.made("FROM scratch\nIMAGE --from=oci:odd odd:1\n");
+}
+
+TEST_CASE("a layer whose bytes were packed as something else before is measured all the same") {
+  const Project project;
+  const std::string layer = layer_with_file(700);
+  put_blob(project, kConfig);
+  put_blob(project, layer);
+  layout_of(project, manifest_of(fields(kConfig), fields(layer)));
+  write(project.folder / "same", layer);
+  const Digest digest = hash::sha256(base::as_bytes(layer));
+  const auto measured = [&](const tests::Artifact& artifact) {
+    REQUIRE(artifact.contents().layers.contains(digest));
+    CHECK(artifact.contents().layers.at(digest) == format::LayerInfo{700, 1});
+  };
+  measured(project.made("FROM scratch\nCOPY same same\nIMAGE --from=oci:odd odd:1\n"));
+  const auto base = project.made("FROM scratch\nCOPY same same\n", "base.run");
+  CHECK(base.contents().layers.empty());
+  measured(project.made("FROM base.run\nIMAGE --from=oci:odd odd:1\n", "own.run"));
+}
+
+TEST_CASE("images come from the registry that their name says, and blobs that break off are taken up again") {
+  const Project project;
+  RegistryServer server;
+  const std::string layer = layer_with_file(300'000);
+  const Digest digest = publish(server, layer);
+  server.habits.cuts = 1;
+  tests::EventRecorder events;
+  const auto done = project.build(std::format("FROM scratch\nIMAGE {}/team/app:1.0\n", server.name()), {}, events);
+  if (!done) FAIL(done.error().text());
+  const auto artifact = Project::open(project.output());
+  REQUIRE(artifact.contents().images.size() == 1);
+  CHECK(artifact.contents().images[0].name == server.name() + "/team/app:1.0");
+  CHECK(artifact.text(digest) == layer);
+  CHECK(artifact.contents().layers.at(digest) == format::LayerInfo{300'000, 1});
+  CHECK(std::ranges::any_of(server.asked(), [](const auto& asked) { return asked.range.starts_with("bytes="); }));
+  // beside the output blobs have waited without a name
+  for (const auto& entry : std::filesystem::directory_iterator(project.folder.path())) CHECK_FALSE(entry.path().filename().string().starts_with(".sealift"));
+}
+
+TEST_CASE("what the artifact or its base has is not fetched from the registry again") {
+  const Project project;
+  RegistryServer server;
+  const Digest digest = publish(server, layer_with_file(5'000));
+  const std::string line = std::format("IMAGE {}/team/app:1.0\n", server.name());
+  project.made("FROM scratch\n" + line + std::format("IMAGE {}/team/app@{}\n", server.name(), hash::sha256(base::as_bytes(server.manifests.at("1.0").first)).text()), "base.run");
+  CHECK(server.asked_for(digest.text()) == 1);
+  const auto own = project.made("FROM base.run\n" + line, "own.run");
+  CHECK(server.asked_for(digest.text()) == 1);
+  CHECK(own.contents().images.size() == 2);
+}
+
+TEST_CASE("a registry that does not give what its manifest says ends the build with the line and the image") {
+  const Project project;
+  RegistryServer server;
+  const Digest digest = publish(server, layer_with_file(5'000));
+  const std::string lines = std::format("FROM scratch\nIMAGE {}/team/app:1.0\n", server.name());
+  server.blobs[digest.text()][600] ^= 1;
+  const auto changed = project.refused(lines);
+  CHECK(changed.code == ErrorCode::corrupt);
+  CHECK(changed.text().contains("Kubefile:2"));
+  CHECK(changed.text().contains(digest.text()));
+  server.blobs.erase(digest.text());
+  const auto gone = project.refused(lines);
+  CHECK(gone.code == ErrorCode::not_found);
+  CHECK(gone.text().contains("team/app"));
+}
+
+TEST_CASE("what is packed for a host in place of its own platform is told") {
+  const Project project;
+  const std::string config = R"({"architecture":"386","os":"linux"})";
+  put_blob(project, config);
+  put_blob(project, kLayer);
+  layout_of(project, manifest_of(fields(config), fields(kLayer)));
+  tests::EventRecorder events;
+  REQUIRE(project.build("FROM scratch\nIMAGE --from=oci:odd odd:1\n", {}, events));
+  CHECK(std::ranges::any_of(events.events(), [](const auto& event) { return event.message.contains("linux/386 for linux/amd64"); }));
+}

@@ -1,0 +1,197 @@
+// SPDX-License-Identifier: Apache-2.0
+// What an application needs to work at the site is looked at before it is packed.
+#include <catch2/catch_test_macros.hpp>
+
+#include <filesystem>
+
+#include "packer/resolve/tree.h"
+#include "payload/base/file.h"
+#include "tests/support/temporary_folder.h"
+
+using namespace sealift;
+
+namespace {
+
+struct Context {
+  tests::TemporaryFolder folder;
+
+  void write(const std::string& path, std::string_view text) const {
+    std::filesystem::create_directories(std::filesystem::path(folder / path).parent_path());
+    REQUIRE(base::write_file_atomic(folder / path, base::as_bytes(text), 0644));
+  }
+  Result<resolve::LocalApp> app(const std::string& source) const {
+    const auto parsed = resolve::parse_kubefile("FROM scratch\nAPP erp local://" + source + "\n", "Kubefile", {});
+    REQUIRE(parsed);
+    return resolve::local_app(parsed->back(), folder.path());
+  }
+  // Its refusal names the line of the Kubefile.
+  std::string refused(const std::string& source) const {
+    const auto done = app(source);
+    INFO(source);
+    REQUIRE_FALSE(done);
+    CHECK((done.error().code == ErrorCode::invalid_input || done.error().code == ErrorCode::limit_exceeded));
+    CHECK(done.error().text().contains("Kubefile:2"));
+    return done.error().text();
+  }
+  void accepted(const std::string& source) const {
+    const auto done = app(source);
+    if (!done) FAIL(done.error().text());
+  }
+};
+
+// A tar archive of one file, as gzip keeps it in stored blocks.
+std::string packed_chart(const std::string& path, std::string_view text) {
+  std::string tar(512, '\0');
+  const auto put = [&](size_t at, std::string_view value) { tar.replace(at, value.size(), value); };
+  put(0, path);
+  put(100, "0000644");
+  put(108, "0000000");
+  put(116, "0000000");
+  put(124, std::format("{:011o}", text.size()));
+  put(136, "00000000000");
+  put(148, "        ");
+  tar[156] = '0';
+  put(257, "ustar");
+  put(263, "00");
+  unsigned sum = 0;
+  for (const char c : tar) sum += static_cast<unsigned char>(c);
+  put(148, std::format("{:06o}", sum));
+  tar[154] = '\0';
+  tar += std::string(text) + std::string((512 - text.size() % 512) % 512, '\0') + std::string(1024, '\0');
+  uint32_t crc = ~0U;
+  for (const char c : tar) {
+    crc ^= static_cast<unsigned char>(c);
+    for (int bit = 0; bit < 8; ++bit) crc = (crc >> 1) ^ ((crc & 1U) != 0 ? 0xedb88320U : 0U);
+  }
+  std::string out("\x1f\x8b\x08\0\0\0\0\0\0\xff\x01", 11);
+  const auto number = [&](size_t value, int bytes) {
+    for (int i = 0; i < bytes; ++i) out += static_cast<char>((value >> (8 * i)) & 0xffU);
+  };
+  number(tar.size(), 2);
+  number(~tar.size(), 2);
+  out += tar;
+  number(~crc, 4);
+  number(tar.size(), 4);
+  return out;
+}
+
+constexpr auto* kDependent = R"(apiVersion: v2
+name: erp
+version: 1.2.3
+dependencies:
+- {name: redis, version: ^18.0.0, repository: "https://charts.example", condition: redis.enabled}
+- {name: common, version: 2.x, alias: basis}
+)";
+
+}  // namespace
+
+TEST_CASE("a chart without the charts that it depends on is refused with their names and the remedy") {
+  const Context context;
+  context.write("c/Chart.yaml", kDependent);
+  const auto both = context.refused("c");
+  CHECK(both.contains("redis ^18.0.0, common 2.x;"));
+  CHECK(both.contains("helm dependency build " + context.folder / "c"));
+  CHECK(both.contains("chart erp"));
+  context.write("c/charts/redis/Chart.yaml", "name: redis\nversion: 18.1.0\n");
+  const auto one = context.refused("c");
+  CHECK(one.contains("charts: common 2.x;"));
+  CHECK_FALSE(one.contains("redis ^18"));
+  context.write("c/charts/anything.tgz", packed_chart("common/Chart.yaml", "name: common\nversion: 2.0.0\n"));
+  context.accepted("c");
+  CHECK(context.app("c")->app.version == "1.2.3");
+}
+
+TEST_CASE("charts in charts/ count by their own name, as helm reads them") {
+  const Context context;
+  context.write("c/Chart.yaml", "name: erp\nversion: 1.0.0\ndependencies: [{name: redis, version: 1.0.0}]\n");
+  // the folder's or file's name says nothing, nor does what helm skips or what lies deeper
+  context.write("c/charts/redis/Chart.yaml", "name: valkey\nversion: 1.0.0\n");
+  context.write("c/charts/redis-1.0.0.tgz", packed_chart("redis-cluster/Chart.yaml", "name: redis-cluster\nversion: 1.0.0\n"));
+  context.write("c/charts/_redis/Chart.yaml", "name: redis\nversion: 1.0.0\n");
+  context.write("c/charts/.redis/Chart.yaml", "name: redis\nversion: 1.0.0\n");
+  context.write("c/charts/valkey/charts/redis/Chart.yaml", "name: redis\nversion: 1.0.0\n");
+  context.write("c/charts/README.md", "name: redis\n");
+  CHECK(context.refused("c").contains("redis 1.0.0"));
+  context.write("c/charts/other/Chart.yaml", "name: redis\nversion: 1.0.0\n");
+  context.accepted("c");
+}
+
+TEST_CASE("dependencies of the first chart format stand in requirements.yaml") {
+  const Context context;
+  context.write("c/Chart.yaml", "apiVersion: v1\nname: erp\nversion: 1.0.0\n");
+  context.write("c/requirements.yaml", "dependencies:\n- {name: redis, version: 1.0.0, repository: 'https://charts.example'}\n");
+  CHECK(context.refused("c").contains("redis 1.0.0"));
+  context.write("c/charts/redis/Chart.yaml", "name: redis\nversion: 1.0.0\n");
+  context.accepted("c");
+}
+
+TEST_CASE("charts that need nothing, and charts that say nothing, are told apart") {
+  const Context context;
+  context.write("none/Chart.yaml", "name: erp\nversion: 1.0.0\n");
+  context.write("empty/Chart.yaml", "name: erp\nversion: 1.0.0\ndependencies: []\n");
+  context.write("null/Chart.yaml", "name: erp\nversion: 1.0.0\ndependencies:\n");
+  for (const char* chart : {"none", "empty", "null"}) context.accepted(chart);
+  context.write("version/Chart.yaml", "name: erp\n");
+  context.write("broken/Chart.yaml", "name: [erp\n");
+  CHECK(context.app("version").error().text().contains("no version"));
+  CHECK_FALSE(context.app("broken"));
+  context.write("archive/Chart.yaml", "name: erp\nversion: 1.0.0\ndependencies: [{name: a, version: 1.0.0}]\n");
+  for (const std::string& bytes : {std::string("no archive"), packed_chart("a/values.yaml", "name: a\n"), packed_chart("a/b/Chart.yaml", "name: a\n"), packed_chart("a/Chart.yaml", "name: a\n").substr(0, 300)}) {
+    context.write("archive/charts/a-1.0.0.tgz", bytes);
+    const auto refused = context.app("archive");
+    REQUIRE_FALSE(refused);
+    CHECK(refused.error().text().contains("a-1.0.0.tgz"));
+  }
+}
+
+TEST_CASE("a manifest that can't be read at the site is refused with file and line") {
+  const Context context;
+  context.write("m/a.yaml", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\n---\napiVersion: v1\nkind: [ConfigMap\n");
+  CHECK(context.refused("m").contains("m/a.yaml:"));
+  context.write("m/a.yaml", std::string_view("\0\5\x16\7", 4));  // what one system's copies leave behind
+  CHECK(context.refused("m").contains("m/a.yaml:1"));
+  context.write("m/a.yaml", "apiVersion: v1\nkind: ConfigMap\n---\n\nmetadata: {name: a}\nkind: ConfigMap\n");
+  CHECK(context.refused("m").contains("m/a.yaml:5: the object has no apiVersion"));
+  context.write("m/a.yaml", "apiVersion: v1\nmetadata: {name: a}\n");
+  CHECK(context.refused("m").contains("no kind"));
+  context.write("m/a.yaml", "- apiVersion: v1\n  kind: ConfigMap\n");
+  CHECK(context.refused("m").contains("must be an object"));
+  context.write("m/a.json", R"({"apiVersion": "v1", "kind": )");
+  context.write("m/a.yaml", "apiVersion: v1\nkind: ConfigMap\n");
+  CHECK(context.refused("m").contains("m/a.json"));
+  context.write("m/a.json", "{\"apiVersion\":\"v1\",\"kind\":\"ConfigMap\",\"data\":{\"a\":\"" + std::string(size_t{4} << 20, 'x') + "\"}}");
+  CHECK(context.refused("m").contains("m/a.json"));
+}
+
+TEST_CASE("a folder for kustomize is refused with the way out") {
+  const Context context;
+  context.write("m/kustomization.yaml", "resources: [d.yaml]\n");
+  context.write("m/d.yaml", "apiVersion: v1\nkind: ConfigMap\n");
+  CHECK(context.refused("m").contains("kubectl kustomize"));
+}
+
+TEST_CASE("what kubectl takes is taken: several documents, comments only, JSON, equal keys, marks and line ends of other systems") {
+  const Context context;
+  context.write("m/many.yaml", "# a note\n---\napiVersion: v1\nkind: ConfigMap\n---\n---\napiVersion: v1\nkind: Secret\n");
+  context.write("m/note.yaml", "# only a note\n");
+  context.write("m/empty.yml", "");
+  context.write("m/directive.yaml", "%YAML 1.2\n---\napiVersion: v1\nkind: ConfigMap\n");
+  context.write("m/windows.yaml", "\xef\xbb\xbf" "apiVersion: v1\r\nkind: ConfigMap\r\ndata: {a: b}\r\n");
+  context.write("m/one.json", "{\n\t\"apiVersion\": \"v1\",\n\t\"kind\": \"ConfigMap\",\n\t\"data\": {\"a\": \"\\u00e4\\/b\"}\n}\n");
+  context.write("m/twice.yaml", "apiVersion: v1\nkind: ConfigMap\ndata: {a: '1', a: '2'}\n");
+  std::string deep = "apiVersion: v1\nkind: ConfigMap\ndata: ";
+  for (int i = 0; i < 100; ++i) deep += "{a: ";
+  context.write("m/deep.yaml", deep + "b" + std::string(100, '}') + "\n");
+  context.accepted("m");
+}
+
+TEST_CASE("the images that manifests want are told with their place") {
+  const Context context;
+  context.write("m/d.yaml", "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: shop}\nspec:\n  template:\n    spec:\n      containers:\n      - name: c\n        image: quay.io/example/shop:1.0\n");
+  const auto app = context.app("m");
+  if (!app) FAIL(app.error().text());
+  REQUIRE(app->images.size() == 1);
+  CHECK(app->images[0].image == "quay.io/example/shop:1.0");
+  CHECK(app->images[0].object == "Deployment/shop");
+  CHECK(app->images[0].place == context.folder / "m/d.yaml" + ":9");
+}
