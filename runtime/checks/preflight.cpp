@@ -254,8 +254,8 @@ Result<std::vector<Finding>> check_host(const PreflightInput& input, const HostV
   // A host that an earlier run has worked on: what is there is ours, and half-done is for the steps to finish.
   SEALIFT_ASSIGN(const auto ledger, out.of(view.host->ledger()));
   SEALIFT_TRY(check_features(view, out));
-  SEALIFT_TRY(check_environment(view, out));
   if (ledger && ledger->empty()) {
+    SEALIFT_TRY(check_environment(view, out));
     check_ports(input, view, out);
     SEALIFT_TRY(check_foreign(view, out));
     SEALIFT_TRY(check_disks(input, view, out));

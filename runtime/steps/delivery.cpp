@@ -3,14 +3,9 @@
 
 #include <algorithm>
 
-#include "payload/base/text.h"
-#include "payload/yaml/node.h"
-#include "runtime/engine/read_only_host.h"
 #include "runtime/engine/runner.h"
 #include "runtime/steps/build_plan.h"
 #include "runtime/steps/cluster.h"
-#include "runtime/steps/control_plane_state.h"
-#include "runtime/steps/kubectl.h"
 #include "runtime/steps/survey.h"
 
 namespace sealift::steps {
@@ -68,60 +63,6 @@ Outcome to_outcome(const engine::RunSummary& summary, const Survey& survey, cons
   return out;
 }
 
-// The control plane alone, looked at: for status and kubeconfig.
-Result<std::shared_ptr<host::Host>> look_at_control_plane(DeliveryInput& input) {
-  std::vector<config::HostConfig> hosts;
-  std::ranges::copy_if(input.config.hosts, std::back_inserter(hosts), [](const config::HostConfig& host) { return host.role == format::HostRole::control_plane; });
-  auto connections = input.connector.connect(hosts, Purpose::look);
-  if (connections.empty()) return fail(ErrorCode::invalid_config, "no host has the role control-plane");
-  if (!connections.front().host) return std::unexpected(connections.front().host.error());
-  std::shared_ptr<host::Host> out(std::move(*connections.front().host));
-  SEALIFT_ASSIGN(const auto admin, out->stat(std::string(kAdminKubeconfig)));
-  if (!admin) return fail(ErrorCode::not_found, "there is no cluster on {} yet; deliver it with --config", hosts.front().address);
-  return out;
-}
-
-std::string condition_of(const json::Value& object, std::string_view type, std::string_view field) {
-  const auto* conditions = object.at_path("status/conditions");
-  if (conditions == nullptr || !conditions->is_array()) return {};
-  for (const auto& condition : *conditions->elements()) {
-    if (condition.text_or("type", "") == type) return condition.text_or(field, "");
-  }
-  return {};
-}
-
-std::string text_at(const json::Value& object, std::string_view path) {
-  const auto* value = object.at_path(path);
-  return value == nullptr || value->string() == nullptr ? std::string() : *value->string();
-}
-
-StatusLine node_status(const json::Value& node) {
-  const bool ready = condition_of(node, "Ready", "status") == "True";
-  std::string address;
-  if (const auto* addresses = node.at_path("status/addresses"); addresses != nullptr && addresses->is_array()) {
-    for (const auto& entry : *addresses->elements()) {
-      if (entry.text_or("type", "") == "InternalIP") address = entry.text_or("address", "");
-    }
-  }
-  StatusLine line{"node " + text_at(node, "metadata/name"), ready ? "Ready" : "NotReady", text_at(node, "status/nodeInfo/kubeletVersion") + " " + address, ready};
-  if (!ready) line.detail += " " + condition_of(node, "Ready", "message");
-  return line;
-}
-
-// The workloads of all namespaces, by the numbers that their controllers keep.
-StatusLine workload_status(const json::Value& object) {
-  const std::string kind = text_at(object, "kind");
-  const bool daemons = kind == "DaemonSet";
-  const auto number = [&](std::string_view path) {
-    const auto* value = object.at_path(path);
-    return value == nullptr ? uint64_t{0} : value->unsigned_integer().value_or(0);
-  };
-  const uint64_t wanted = daemons ? number("status/desiredNumberScheduled") : number("spec/replicas");
-  const uint64_t ready = daemons ? number("status/numberReady") : number("status/readyReplicas");
-  std::string subject = kind + " " + text_at(object, "metadata/namespace") + "/" + text_at(object, "metadata/name");
-  return {std::move(subject), ready >= wanted ? "Ready" : "NotReady", std::format("{} of {}", ready, wanted), ready >= wanted};
-}
-
 }  // namespace
 
 Result<Outcome> apply(DeliveryInput& input) {
@@ -159,49 +100,6 @@ Result<PlanOutcome> plan(DeliveryInput& input) {
   }
   if (looked.ended_by) return fail(*looked.ended_by);
   return out;
-}
-
-Result<std::vector<StatusLine>> status(DeliveryInput& input) {
-  SEALIFT_ASSIGN(const auto host, look_at_control_plane(input));
-  const auto control_plane = std::ranges::find(input.config.hosts, format::HostRole::control_plane, &config::HostConfig::role);
-  const std::string name = control_plane->name.value_or(control_plane->address);
-  SEALIFT_ASSIGN(auto state, look_at_state(*host, name, input.cancel));
-  auto out = std::move(state.down);
-  if (!state.api_answers) return out;
-  // It may go down while it is asked: that is an answer too.
-  const auto ask = [&](std::vector<std::string> what) -> Result<std::optional<json::Value>> {
-    auto list = kubectl_object(*host, std::move(what), input.cancel);
-    if (list || list.error().code == ErrorCode::unreachable || list.error().code == ErrorCode::cancelled) return list;
-    out.push_back(api_down(name, list.error()));
-    return std::optional<json::Value>{};
-  };
-  SEALIFT_ASSIGN(const auto nodes, ask({"nodes"}));
-  if (!nodes) return out;
-  SEALIFT_ASSIGN(const auto workloads, ask({"deployments,statefulsets,daemonsets", "--all-namespaces"}));
-  const auto each = [](const std::optional<json::Value>& list, const auto& use) {
-    const auto* items = list ? list->find("items") : nullptr;
-    if (items == nullptr || !items->is_array()) return;
-    for (const auto& item : *items->elements()) use(item);
-  };
-  each(nodes, [&](const json::Value& node) { out.push_back(node_status(node)); });
-  each(workloads, [&](const json::Value& workload) { out.push_back(workload_status(workload)); });
-  return out;
-}
-
-Result<Secret> kubeconfig(DeliveryInput& input) {
-  SEALIFT_ASSIGN(const auto host, look_at_control_plane(input));
-  SEALIFT_ASSIGN(auto bytes, host->read(std::string(kAdminKubeconfig), size_t{256} << 10));
-  if (!bytes) return fail(ErrorCode::not_found, "{} is gone", kAdminKubeconfig);
-  const Secret original{std::string(base::as_text(*bytes))};
-  explicit_bzero(bytes->data(), bytes->size());
-  SEALIFT_ASSIGN(auto documents, yaml::parse(original.reveal(), kAdminKubeconfig));
-  const auto control_plane = std::ranges::find(input.config.hosts, format::HostRole::control_plane, &config::HostConfig::role);
-  const std::string address = control_plane->address.contains(':') ? "[" + control_plane->address + "]" : control_plane->address;
-  auto* clusters = documents.empty() ? nullptr : documents[0].find("clusters");
-  if (clusters == nullptr || clusters->items.empty() || clusters->items[0].find("cluster") == nullptr) return fail(ErrorCode::protocol, "{} is not a kubeconfig", kAdminKubeconfig);
-  // On the hosts 127.0.0.1 is the balancer; people work elsewhere.
-  clusters->items[0].find("cluster")->set("server", yaml::Node::make_string(std::format("https://{}:{}", address, input.config.api.port)));
-  return Secret(yaml::to_yaml(documents[0]));
 }
 
 }  // namespace sealift::steps

@@ -30,12 +30,17 @@ Result<json::Value> list_of(host::Host& host, std::vector<std::string> arguments
 
 }  // namespace
 
-Result<kube::ClusterObjects> cluster_objects(host::Host& control_plane, Pods pods, const CancelToken& cancel) {
-  kube::ClusterObjects out;
-  SEALIFT_ASSIGN(out.nodes, list_of(control_plane, {"nodes"}, cancel));
-  SEALIFT_ASSIGN(out.workloads, list_of(control_plane, {"deployments,statefulsets,daemonsets", "--all-namespaces"}, cancel));
-  const std::string where = pods == Pods::of_all ? std::string("--all-namespaces") : std::format("--namespace={}", kSystemNamespace);
-  SEALIFT_ASSIGN(out.pods, list_of(control_plane, {"pods", where}, cancel));
+Result<ClusterLook> look_at_cluster(host::Host& control_plane, const std::set<std::string>& expected, const CancelToken& cancel) {
+  ClusterLook out;
+  SEALIFT_ASSIGN(out.objects.nodes, list_of(control_plane, {"nodes"}, cancel));
+  SEALIFT_ASSIGN(out.objects.workloads, list_of(control_plane, {"deployments,statefulsets,daemonsets", "--all-namespaces"}, cancel));
+  SEALIFT_ASSIGN(out.objects.pods, list_of(control_plane, {"pods", std::format("--namespace={}", kSystemNamespace)}, cancel));
+  out.judged = kube::judge_cluster(out.objects, expected);
+  const auto is_ill = [](const kube::Judged& judged) { return judged.health.state != kube::Health::State::current && !judged.where.empty() && judged.where != kSystemNamespace; };
+  if (std::ranges::none_of(out.judged, is_ill)) return out;
+  // Only where something else is ill are all pods asked for: they tell why.
+  SEALIFT_ASSIGN(out.objects.pods, list_of(control_plane, {"pods", "--all-namespaces"}, cancel));
+  out.judged = kube::judge_cluster(out.objects, expected);
   return out;
 }
 
@@ -95,21 +100,13 @@ Result<std::vector<std::string>> HealthStep::object_troubles(engine::StepContext
     if (!delivered) delivered.emplace(model_);
     return delivered->holds(workload);
   };
-  const auto judge = [&](const kube::ClusterObjects& objects) {
-    out.clear();
-    for (const auto& judged : kube::judge_cluster(objects, expected)) {
-      if (!judged.counts || judged.health.state == kube::Health::State::current) continue;
-      const bool workload = judged.object != nullptr && !judged.where.empty();
-      if (workload && judged.where != kSystemNamespace && !is_ours(*judged.object)) continue;  // the site's own
-      out.push_back(judged.health.subject + ": " + judged.health.message);
-    }
-  };
-  SEALIFT_ASSIGN(const auto objects, cluster_objects(context.host, Pods::of_system, context.cancel));
-  judge(objects);
-  if (out.empty()) return out;
-  // Only an ill cluster is asked for all its pods: they tell why.
-  SEALIFT_ASSIGN(const auto more, cluster_objects(context.host, Pods::of_all, context.cancel));
-  judge(more);
+  SEALIFT_ASSIGN(const auto look, look_at_cluster(context.host, expected, context.cancel));
+  for (const auto& judged : look.judged) {
+    if (!judged.counts || judged.health.state == kube::Health::State::current) continue;
+    const bool workload = judged.object != nullptr && !judged.where.empty();
+    if (workload && judged.where != kSystemNamespace && !is_ours(*judged.object)) continue;  // the site's own
+    out.push_back(judged.health.subject + ": " + judged.health.message);
+  }
   return out;
 }
 

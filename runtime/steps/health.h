@@ -17,10 +17,13 @@
 
 namespace sealift::steps {
 
-// What the API says of the cluster, asked through a control plane; `pods_of_all` fetches the pods of all namespaces
-// instead of the system's.
-enum class Pods { of_system, of_all };
-Result<kube::ClusterObjects> cluster_objects(host::Host& control_plane, Pods pods, const CancelToken& cancel);
+// What the API says of the cluster, asked through a control plane, and the judgement of it. `expected`: nodes that must be
+// Ready. `judged` points into `objects`.
+struct ClusterLook {
+  kube::ClusterObjects objects;
+  std::vector<kube::Judged> judged;
+};
+Result<ClusterLook> look_at_cluster(host::Host& control_plane, const std::set<std::string>& expected, const CancelToken& cancel);
 
 // The name server and the domain that pods are given, from the kubelet's configuration on a node.
 struct NameService {

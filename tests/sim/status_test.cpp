@@ -39,7 +39,7 @@ TEST_CASE("status: nodes and workloads of a cluster that is well, and nothing el
     CHECK(line.healthy);
     subjects.push_back(line.subject);
   }
-  CHECK(subjects == std::vector<std::string>{"node h0", "node h1", "DaemonSet default/flannel", "Deployment default/hello", "Deployment default/redis"});
+  CHECK(subjects == std::vector<std::string>{"node h0", "node h1", "DaemonSet default/flannel", "Deployment default/hello", "Deployment default/redis", "Deployment kube-system/coredns", "name service 10.96.0.10"});
 }
 
 TEST_CASE("status: an API server that refuses is named with the last line that was said") {
@@ -102,7 +102,7 @@ TEST_CASE("status: a kubelet that is dead while the API still answers is named b
   };
   site.control_plane().world.units["kubelet.service"].active = false;
   const auto lines = site.status();
-  CHECK(lines.size() == 2);
+  CHECK(lines.size() == 3);  // and the node, and the name service
   CHECK(Site::ill(lines, "kubelet.service on 10.7.0.1"));
 }
 
