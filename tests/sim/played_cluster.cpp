@@ -318,13 +318,18 @@ json::Value PlayedCluster::look_at(const std::string& kind, const std::string& n
   return *object;
 }
 
+void PlayedCluster::restart_pods() {
+  const std::lock_guard guard(mutex_);
+  for (auto& [name, workload] : workloads_) workload.looks = kLooksUntilReady;
+}
+
 // Its pods get ready some looks after there is a network for them.
 json::Value PlayedCluster::core_dns() {
   const bool network = std::ranges::any_of(workloads_, [](const auto& entry) { return entry.second.kind == "DaemonSet" && entry.second.looks == 0; });
   if (network && looks_before_names_ > 0) --looks_before_names_;
   return *json::parse(std::format(R"({{"kind":"Deployment","metadata":{{"name":"coredns","namespace":"kube-system","generation":1}},"spec":{{"replicas":2}},)"
                                   R"("status":{{"observedGeneration":1,"replicas":2,"updatedReplicas":2,"readyReplicas":{0},"availableReplicas":{0}}}}})",
-                                  looks_before_names_ == 0 ? 2 : 0));
+                                  looks_before_names_ == 0 && !names_broken ? 2 : 0));
 }
 
 // New pods, if anything is new; their images must be there at once: nobody waits out the back-off of a pull.

@@ -42,11 +42,15 @@ class PlayedCluster {
   Result<base::ExitStatus> kubectl(tests::FakeMachine& self, const base::Command& command, const base::CommandIo& io);
   Result<base::ExitStatus> helm(tests::FakeMachine& self, const base::Command& command);
 
+  // All pods are started again and need their time.
+  void restart_pods();
+
   // The machine on which `kubeadm init` ran, or will: its API server is the cluster's.
   tests::FakeMachine* control_plane = nullptr;
   ClusterState state;
   std::vector<std::string> faults;                  // what must never happen, and did
   std::map<std::string, int> inits, joins, resets;  // by host
+  bool names_broken = false;                        // CoreDNS's pods die again and again
   std::set<std::string> never_healthy;              // workloads whose content holds such a word
 
  private:
