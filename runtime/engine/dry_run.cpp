@@ -27,6 +27,7 @@ void look_at_host(const Plan& plan, const HostSteps& work, HostConnections& conn
                   const CancelToken& cancel, std::vector<LookedStep>& looked, std::optional<Error>& unreachable) {
   auto connected = connections.connection(work.host, nullptr, cancel);
   bool earlier_needed = false;
+  std::set<StepId> ended;  // by steps that would begin
   for (size_t index : work.steps) {
     LookedStep& out = looked[index];
     if (!connected || unreachable) {
@@ -39,7 +40,7 @@ void look_at_host(const Plan& plan, const HostSteps& work, HostConnections& conn
     StepContext context{host, work.host, events, clock, cancel, out.step};
     auto state = step.check(context);
     if (state) {
-      out.finding = *state == StepState::done ? LookedStep::Finding::done : LookedStep::Finding::needed;
+      out.finding = *state == StepState::done && !ended.contains(out.step) ? LookedStep::Finding::done : LookedStep::Finding::needed;
     } else if (state.error().code == ErrorCode::unreachable || state.error().code == ErrorCode::cancelled) {
       unreachable = state.error();
       out.finding = LookedStep::Finding::aside;
@@ -47,7 +48,9 @@ void look_at_host(const Plan& plan, const HostSteps& work, HostConnections& conn
       out.finding = earlier_needed ? LookedStep::Finding::needed : LookedStep::Finding::unknown;
       out.error = state.error();
     }
-    if (out.finding != LookedStep::Finding::done) earlier_needed = true;
+    if (out.finding == LookedStep::Finding::done) continue;
+    earlier_needed = true;
+    ended.insert(plan.steps[index].ends.begin(), plan.steps[index].ends.end());
   }
 }
 

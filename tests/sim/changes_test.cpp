@@ -60,6 +60,7 @@ TEST_CASE("changes: other wishes arrive everywhere, and the former ones again") 
   again_changes_nothing(site);
   CHECK(site.cluster.state.releases.at("redis").values.ends_with("replicas: 7\n"));
   CHECK(site.cluster.state.labels.at("h1 zone") == "b");
+  check_units_are_current(site);
   site.config = former;
   require_delivered(site.apply(journal, base::no_events()));
   check_wanted_end(site);

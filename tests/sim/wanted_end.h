@@ -10,6 +10,9 @@ namespace sealift::sim {
 // CHECKs every host's files, units, kernel settings, images and ledger, the payload's bytes and the cluster itself.
 void check_wanted_end(DeliverySite& site);
 
+// CHECKs that no unit of any host runs with a file as it was before.
+void check_units_are_current(DeliverySite& site);
+
 // The first difference between two hosts, "" if there is none. /run is left out where a boot lies between.
 enum class Run { compared, left_out };
 std::string difference(const tests::FakeMachine::World& a, const tests::FakeMachine::World& b, Run run);

@@ -180,6 +180,21 @@ TEST_CASE("what depends on a step is not done any more as soon as that step begi
   CHECK(w.machine("a").world.recorded == std::map<std::string, std::string>{{"other", "2"}});
 }
 
+TEST_CASE("the dry run says so of a step that the beginning of another would end") {
+  World w;
+  w.add("a", "files");
+  w.add("a", "units");
+  w.add("b", "units");
+  w.run();
+  w.plan.steps[0].ends = {"units"};
+  const auto finding = [&](size_t step) { return look(w.plan, w.pool, w.events, w.clock, {}, w.options)->steps[step].finding; };
+  CHECK(finding(1) == LookedStep::Finding::done);
+  w.machine("a").world.files.erase("/etc/files");
+  CHECK(finding(0) == LookedStep::Finding::needed);
+  CHECK(finding(1) == LookedStep::Finding::needed);
+  CHECK(finding(2) == LookedStep::Finding::done);  // of another host
+}
+
 TEST_CASE("a lost connection is made again and the step is looked at anew") {
   World w;
   auto step = w.add("a", "one");
