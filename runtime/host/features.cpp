@@ -2,6 +2,7 @@
 //
 // Kernel features, tried: in a child with namespaces of its own, so that nothing of the trial stays. Lists of modules
 // are not asked; built-in features are in none.
+#include <dirent.h>
 #include <fcntl.h>
 #include <linux/if_link.h>
 #include <linux/netfilter/nf_tables.h>
@@ -38,6 +39,15 @@ FeatureResult in_child(int (*trial)(), std::string_view name) {
   return {false, std::format("{}: {}", name, std::strerror(code))};  // NOLINT(concurrency-mt-unsafe)
 }
 
+// The kernel leaves names of its own (a whiteout to share) in an overlay's work folder.
+void remove_folder_of_files(const std::string& folder) {
+  DIR* entries = ::opendir(folder.c_str());
+  if (entries == nullptr) return;
+  while (const dirent* entry = ::readdir(entries)) ::unlinkat(::dirfd(entries), entry->d_name, 0);  // NOLINT(concurrency-mt-unsafe): one stream, one thread
+  ::closedir(entries);
+  ::rmdir(folder.c_str());
+}
+
 // An overlay whose upper directory lies where containerd's will, with a file and a whiteout.
 int try_overlay() {
   if (::unshare(CLONE_NEWNS) != 0) return errno;
@@ -62,7 +72,7 @@ int try_overlay() {
   }
   ::unlink((lower + "/file").c_str());
   ::unlink((upper + "/file").c_str());
-  ::rmdir((work + "/work").c_str());
+  remove_folder_of_files(work + "/work");
   for (const auto* part : {&lower, &upper, &work, &merged, &base}) ::rmdir(part->c_str());
   return result;
 }

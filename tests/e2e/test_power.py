@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Two power cuts with loss in every run, at a random moment; tests/e2e/power_cuts does many."""
+"""Power cuts with loss, in a delivery and at work, at a random moment; tests/e2e/power_cuts does many."""
 import os
 import random
 
@@ -23,3 +23,16 @@ def test_cut_at_work(lab, tmp_path):
     power.wait_until_whole(lab, power.SETTLE)
     trial = power.at_work(lab, site, SEED)
     assert not trial.fault, f'\n{trial.TITLE}\n{trial}'
+
+
+def test_network_state_that_a_cut_left_empty(lab, tmp_path):
+    """What happens now and then to a few of these files, to all of them at once."""
+    site = Site(lab, tmp_path, workers=('w1',))
+    site.deliver()
+    power.wait_until_whole(lab, power.SETTLE)
+    for name in power.HOSTS:
+        lab.inside(name, 'set -e; cd /var/lib/cni/flannel; for file in *; do test -s $file; : > $file; done; sync')
+    since = power.cut(lab, power.HOSTS, 0)
+    power.wait_until_whole(lab, power.SETTLE, since)
+    for name in power.HOSTS:
+        assert 'removed /var/lib/cni/flannel/' in lab.inside(name, 'journalctl -b -u sealift-boot -o cat')

@@ -67,10 +67,16 @@ class Agent {
     ours_.reset();
     return wait();
   }
+  // One that does not end by itself is ended after half a minute.
   int wait() {
     if (process_ <= 0) return code_;
     int status = 0;
-    ::waitpid(process_, &status, 0);
+    pid_t ended = 0;
+    for (int i = 0; i < 600 && (ended = ::waitpid(process_, &status, WNOHANG)) == 0; ++i) base::system_clock().sleep(Duration{50});
+    if (ended == 0) {
+      ::kill(process_, SIGKILL);
+      ::waitpid(process_, &status, 0);
+    }
     process_ = -1;
     return code_ = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
   }

@@ -88,9 +88,10 @@ TEST_CASE("a configuration without backends is refused") {
 }
 
 TEST_CASE("a client that has said everything is heard to its last byte, however slow the server is") {
-  constexpr size_t kBytes = 8'000'000;
-  base::Fd listener(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
-  const int small = 16384;  // so that what is said waits in the balancer
+  // One of these lengths fills the kernel's buffers behind the balancer and leaves a rest, smaller than its own buffer.
+  constexpr size_t kLeast = 100'000, kMost = 5'000'000, kStep = 100'000;
+  const base::Fd listener(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  const int small = 16384;
   ::setsockopt(listener.get(), SOL_SOCKET, SO_RCVBUF, &small, sizeof small);
   sockaddr_in own{};
   own.sin_family = AF_INET;
@@ -102,25 +103,30 @@ TEST_CASE("a client that has said everything is heard to its last byte, however 
   auto balancer = node::Balancer::listen({"127.0.0.1:0", {std::format("127.0.0.1:{}", ntohs(own.sin_port))}});
   REQUIRE(balancer);
   const Serving serving(*balancer);
-  // Reads slowly to the end, then answers how much it was.
-  std::jthread server([&] {
-    const base::Fd fd(::accept4(listener.get(), nullptr, nullptr, SOCK_CLOEXEC));
-    std::vector<char> piece(65536);
-    size_t heard = 0;
-    for (ssize_t count = 1; (count = ::recv(fd.get(), piece.data(), piece.size(), 0)) > 0;) {
-      heard += static_cast<size_t>(count);
-      base::system_clock().sleep(Duration{1});
-    }
-    const std::string answer = std::to_string(heard);
-    ::send(fd.get(), answer.data(), answer.size(), MSG_NOSIGNAL);
-  });
   own.sin_port = htons(balancer->port());
-  const base::Fd client(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
-  REQUIRE(::connect(client.get(), reinterpret_cast<const sockaddr*>(&own), sizeof own) == 0);
-  REQUIRE(base::write_all(client.get(), base::as_bytes(std::string(kBytes, 'x'))));
-  REQUIRE(::shutdown(client.get(), SHUT_WR) == 0);
-  std::string answer;
-  std::vector<char> piece(64);
-  for (ssize_t count = 1; (count = ::recv(client.get(), piece.data(), piece.size(), 0)) > 0;) answer.append(piece.data(), static_cast<size_t>(count));
-  CHECK(answer == std::to_string(kBytes));
+  const auto read_all = [](const base::Fd& fd) {
+    std::string out;
+    std::vector<char> piece(65536);
+    for (ssize_t count = 0; (count = ::recv(fd.get(), piece.data(), piece.size(), 0)) > 0;) out.append(piece.data(), static_cast<size_t>(count));
+    return out;
+  };
+  std::atomic<size_t> said = 0;
+  // Listens only after everything was said, then answers how much it heard.
+  const std::jthread server([&] {
+    for (size_t length = kLeast; length <= kMost; length += kStep) {
+      const base::Fd fd(::accept4(listener.get(), nullptr, nullptr, SOCK_CLOEXEC));
+      for (int i = 0; i < 1000 && said != length; ++i) base::system_clock().sleep(Duration{1});
+      base::system_clock().sleep(Duration{10});
+      const std::string answer = std::to_string(read_all(fd).size());
+      ::send(fd.get(), answer.data(), answer.size(), MSG_NOSIGNAL);
+    }
+  });
+  for (size_t length = kLeast; length <= kMost; length += kStep) {
+    const base::Fd client(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    REQUIRE(::connect(client.get(), reinterpret_cast<const sockaddr*>(&own), sizeof own) == 0);
+    REQUIRE(base::write_all(client.get(), base::as_bytes(std::string(length, 'x'))));
+    REQUIRE(::shutdown(client.get(), SHUT_WR) == 0);
+    said = length;
+    CHECK(read_all(client) == std::to_string(length));
+  }
 }

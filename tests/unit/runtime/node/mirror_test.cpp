@@ -33,9 +33,16 @@ class Folder {
   std::string path_;
 };
 
+// No part of it is like another.
+std::string numbers(size_t size) {
+  std::string out;
+  for (int i = 0; out.size() < size; ++i) out += std::to_string(i) + " ";
+  return out.substr(0, size);
+}
+
 // Two images with equal paths from two registries and one layer each; the second one's is longer than a piece.
 struct TinyPayload {
-  std::string path, other_layer = std::string(9'000'000, 'b');
+  std::string path, docker_layer = numbers(2'000'000), other_layer = std::string(9'000'000, 'b');
   Digest docker_manifest, quay_manifest, layer, other;
 
   explicit TinyPayload(const Folder& folder) : path(folder / "tiny.payload") {
@@ -58,7 +65,7 @@ struct TinyPayload {
       contents.layers[blob.digest] = {1, 1};
       return std::pair(manifest.digest, blob.digest);
     };
-    std::tie(docker_manifest, layer) = image("docker.io/library/hello:1.0", std::string(2'000'000, 'a'));
+    std::tie(docker_manifest, layer) = image("docker.io/library/hello:1.0", docker_layer);
     std::tie(quay_manifest, other) = image("quay.io/library/hello:1.0", other_layer);
     REQUIRE((*writer)->finish(contents, {}, base::no_events()));
   }
@@ -139,7 +146,7 @@ TEST_CASE("a mirror serves each registry's own image, by tag and by digest") {
   CHECK(hash::sha256(base::as_bytes(blob.text)) == tiny.layer);
   const auto part = get(port, "/v2/library/hello/blobs/" + tiny.layer.text() + "?ns=docker.io", {{"Range", "bytes=1999990-1999999"}});
   CHECK(part.status == 206);
-  CHECK(part.text == std::string(10, 'a'));
+  CHECK(part.text == tiny.docker_layer.substr(1'999'990));
 
   const auto missing = get(port, "/v2/library/other/manifests/1.0?ns=docker.io");
   CHECK(missing.status == 404);
@@ -339,7 +346,7 @@ TEST_CASE("a registry host that dies in the middle of a blob is followed by the 
   const auto good = node::Mirror::start(registry, clock);
   REQUIRE(good);
   // The first one knows the blob, and its power goes after a part of it.
-  const std::string blob(2'000'000, 'a');
+  const std::string& blob = tiny.docker_layer;
   std::atomic<int> asked = 0;
   http::ServerOptions options;
   options.tls = http::TlsIdentity{*base::read_text_file(registry.ca, 65536), *base::read_text_file(registry.certificate, 65536), Secret(*base::read_text_file(registry.key, 65536))};
