@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "runtime/cli/delivery_commands.h"
 
-#include <unistd.h>
-
 #include <algorithm>
 #include <format>
 #include <map>
@@ -39,12 +37,11 @@ std::map<std::string, std::string> environment() {
 }
 
 // All problems at once, each on its own line; the error that follows counts them.
-Result<config::ClusterConfig> load(const std::string& path, const std::map<std::string, std::string>& variables, bool json) {
+Result<config::ClusterConfig> load(const std::string& path, const std::map<std::string, std::string>& variables, ui::Output messages, bool json) {
   SEALIFT_ASSIGN(config::ParsedConfig parsed, config::load_cluster_config(path, variables));
   if (parsed.problems.empty()) return std::move(parsed.config);
   if (!json) {
-    ui::Output out(STDERR_FILENO);
-    for (const auto& problem : parsed.problems) out.line(problem.text());
+    for (const auto& problem : parsed.problems) messages.line(problem.text());
     bool unsupported = std::ranges::any_of(parsed.problems, [](const auto& problem) { return problem.code == ErrorCode::unsupported; });
     return fail(unsupported ? ErrorCode::unsupported : ErrorCode::invalid_config, "{}: {} {} to solve; nothing was touched", path,
                 parsed.problems.size(), parsed.problems.size() == 1 ? "problem" : "problems");
@@ -61,8 +58,7 @@ struct Display {
   }
 };
 
-Display make_display(const Arguments& arguments, Clock& clock) {
-  ui::Output out(arguments.verb == Verb::apply ? STDOUT_FILENO : STDERR_FILENO);
+Display make_display(const Arguments& arguments, ui::Output out, Clock& clock) {
   ui::Verbosity verbosity = arguments.verbose ? ui::Verbosity::verbose : ui::Verbosity::normal;
   Display display;
   if (arguments.json) {
@@ -77,8 +73,7 @@ Display make_display(const Arguments& arguments, Clock& clock) {
   return display;
 }
 
-Result<void> apply(steps::DeliveryInput& input, Display& display, bool json) {
-  ui::Output out(STDOUT_FILENO);
+Result<void> apply(steps::DeliveryInput& input, Display& display, ui::Output out, bool json) {
   const Duration began = input.clock.monotonic();
   auto outcome = steps::apply(input);
   display.finish();
@@ -96,8 +91,7 @@ Result<void> apply(steps::DeliveryInput& input, Display& display, bool json) {
   return {};
 }
 
-Result<void> plan(steps::DeliveryInput& input, Display& display, const Arguments& arguments) {
-  ui::Output out(STDOUT_FILENO);
+Result<void> plan(steps::DeliveryInput& input, Display& display, ui::Output out, const Arguments& arguments) {
   auto planned = steps::plan(input);
   display.finish();
   if (!planned) return fail(std::move(planned).error());
@@ -113,8 +107,7 @@ Result<void> plan(steps::DeliveryInput& input, Display& display, const Arguments
   return {};
 }
 
-Result<void> status(steps::DeliveryInput& input, Display& display, bool json, const std::string& state) {
-  ui::Output out(STDOUT_FILENO);
+Result<void> status(steps::DeliveryInput& input, Display& display, ui::Output out, bool json, const std::string& state) {
   if (!json) {
     auto journal = engine::read_journal(state);
     if (journal) {
@@ -136,20 +129,21 @@ Result<void> status(steps::DeliveryInput& input, Display& display, bool json, co
   return {};
 }
 
-Result<void> kubeconfig(steps::DeliveryInput& input, Display& display) {
+Result<void> kubeconfig(steps::DeliveryInput& input, Display& display, ui::Output out) {
   auto text = steps::kubeconfig(input);
   display.finish();
   if (!text) return fail(std::move(text).error());
-  return base::write_all(STDOUT_FILENO, base::as_bytes(text->reveal()));
+  out.write(text->reveal());
+  return {};
 }
 
 }  // namespace
 
-Result<void> run_delivery(const Artifact& artifact, const Arguments& arguments, const CancelToken& cancel) {
+Result<void> run_delivery(const Artifact& artifact, const Arguments& arguments, ui::Output out, ui::Output messages, const CancelToken& cancel) {
   Clock& clock = base::system_clock();
   const std::map<std::string, std::string> variables = environment();
   const std::string& path = *arguments.config;
-  SEALIFT_ASSIGN(config::ClusterConfig cluster, load(path, variables, arguments.json));
+  SEALIFT_ASSIGN(config::ClusterConfig cluster, load(path, variables, messages, arguments.json));
   SEALIFT_ASSIGN(std::string state, report::state_path(arguments.state, cluster.name, variables));
   // Secrets before anything else is shown: a prompt must not meet a picture that moves.
   std::map<std::string, host::HostSecrets> logins;
@@ -167,7 +161,7 @@ Result<void> run_delivery(const Artifact& artifact, const Arguments& arguments, 
     kept = file.get();
     journal = std::move(file);
   }
-  Display display = make_display(arguments, clock);
+  Display display = make_display(arguments, arguments.verb == Verb::apply ? out : messages, clock);
   std::unique_ptr<steps::HostConnector> connector;
   if (arguments.offline) {
     connector = make_no_connector();
@@ -191,10 +185,10 @@ Result<void> run_delivery(const Artifact& artifact, const Arguments& arguments, 
                              .offline = arguments.offline};
   Result<void> done;
   switch (arguments.verb) {
-    case Verb::apply: done = apply(input, display, arguments.json); break;
-    case Verb::plan: done = plan(input, display, arguments); break;
-    case Verb::status: done = status(input, display, arguments.json, state); break;
-    case Verb::kubeconfig: done = kubeconfig(input, display); break;
+    case Verb::apply: done = apply(input, display, out, arguments.json); break;
+    case Verb::plan: done = plan(input, display, out, arguments); break;
+    case Verb::status: done = status(input, display, out, arguments.json, state); break;
+    case Verb::kubeconfig: done = kubeconfig(input, display, out); break;
     default: done = fail(ErrorCode::internal, "not a delivery command");
   }
   if (kept != nullptr && kept->trouble()) {

@@ -14,11 +14,11 @@
 #include "payload/base/version.h"
 #include "runtime/cli/arguments.h"
 #include "runtime/cli/artifact.h"
+#include "runtime/cli/conclusion.h"
 #include "runtime/cli/delivery_commands.h"
 #include "runtime/cli/hidden_commands.h"
 #include "runtime/cli/inspect_commands.h"
 #include "runtime/config/cluster_config.h"
-#include "runtime/report/event_json.h"
 #include "runtime/ui/output.h"
 
 namespace sealift::cli {
@@ -51,23 +51,11 @@ void fill_standard_descriptors() {
   }
 }
 
-int complain(const Error& error, bool json) {
-  ui::Output out(json ? STDOUT_FILENO : STDERR_FILENO);
-  if (json) {
-    out.line(report::to_json(error));
-  } else {
-    out.line("error: " + error.text());
-  }
-  return base::exit_code(error.code);
-}
-
 std::string own_name(const char* argv0) {
   return argv0 == nullptr || *argv0 == '\0' ? std::string("delivery.run") : std::string(argv0);
 }
 
-Result<void> carry_out(const Arguments& arguments, const CancelToken& cancel) {
-  ui::Output out(STDOUT_FILENO);
-  ui::Output messages(STDERR_FILENO);
+Result<void> carry_out(const Arguments& arguments, ui::Output out, ui::Output messages, const CancelToken& cancel) {
   SEALIFT_ASSIGN(Artifact artifact, open_artifact(arguments.payload));
   switch (arguments.verb) {
     case Verb::info: print_info(artifact, arguments.json, out); return {};
@@ -77,8 +65,20 @@ Result<void> carry_out(const Arguments& arguments, const CancelToken& cancel) {
     case Verb::apply:
     case Verb::plan:
     case Verb::status:
-    case Verb::kubeconfig: return run_delivery(artifact, arguments, cancel);
+    case Verb::kubeconfig: return run_delivery(artifact, arguments, out, messages, cancel);
     default: return fail(ErrorCode::internal, "a command without an action");
+  }
+}
+
+// What needs no artifact is answered here; else nothing is said.
+bool answer_at_once(const Arguments& arguments, const std::string& program, ui::Output out, std::string_view (*licenses)()) {
+  switch (arguments.verb) {
+    case Verb::none: out.write(first_help(program)); return true;
+    case Verb::help: out.write(arguments.text); return true;
+    case Verb::version: out.line(std::format("sealift {}", base::kVersion)); return true;
+    case Verb::licenses: out.write(licenses()); return true;
+    case Verb::config_init: out.write(config::config_template()); return true;
+    default: return false;
   }
 }
 
@@ -87,34 +87,27 @@ Result<void> carry_out(const Arguments& arguments, const CancelToken& cancel) {
 int run_program(int argc, char** argv, std::string_view (*licenses)()) {
   fill_standard_descriptors();
   const std::string program = own_name(argc > 0 ? argv[0] : nullptr);
+  const ui::Output out(STDOUT_FILENO);
+  const ui::Output messages(STDERR_FILENO);
   if (getauxval(AT_SECURE) != 0) {
-    return complain(Error{ErrorCode::permission_denied,
-                          std::format("{} runs with raised rights (setuid, setgid or file capabilities) and refuses that; take them away and "
-                                      "start it as a user who may log in to the hosts",
-                                      program),
-                          {}},
-                    false);
+    return conclude(fail(ErrorCode::permission_denied,
+                         "{} runs with raised rights (setuid, setgid or file capabilities) and refuses that; take them away and start it as a "
+                         "user who may log in to the hosts",
+                         program),
+                    out, messages, false);
   }
   std::signal(SIGPIPE, SIG_IGN);
   std::vector<std::string> words(argv + (argc > 0 ? 1 : 0), argv + argc);
   if (auto code = run_hidden_command(words)) return *code;
-  ui::Output out(STDOUT_FILENO);
   auto arguments = parse_arguments(program, words);
-  if (!arguments) return complain(arguments.error(), false);
-  switch (arguments->verb) {
-    case Verb::none:
-      out.write(first_help(program));
-      return base::exit_code(ErrorCode::usage);
-    case Verb::help: out.write(arguments->text); return 0;
-    case Verb::version: out.line(std::format("sealift {}", base::kVersion)); return 0;
-    case Verb::licenses: out.write(licenses()); return 0;
-    case Verb::config_init: out.write(config::config_template()); return 0;
-    default: break;
+  if (!arguments) return conclude(fail(arguments.error()), out, messages, false);
+  if (answer_at_once(*arguments, program, out, licenses)) {
+    const int code = conclude({}, out, messages, false);
+    return code == 0 && arguments->verb == Verb::none ? base::exit_code(ErrorCode::usage) : code;
   }
   CancelSource stop;
   catch_stop_signals(stop);
-  auto done = carry_out(*arguments, stop.token());
-  return done ? 0 : complain(done.error(), arguments->json);
+  return conclude(carry_out(*arguments, out, messages, stop.token()), out, messages, arguments->json);
 }
 
 }  // namespace sealift::cli

@@ -121,10 +121,10 @@ Result<std::unique_ptr<FileJournal>> FileJournal::open(const std::string& direct
     SEALIFT_ASSIGN(fd, base::open_file(path, O_RDWR | O_CREAT | O_APPEND | O_NOFOLLOW, 0600));
     status.st_size = 0;
   }
-  std::unique_ptr<FileJournal> out(new FileJournal(std::move(fd), std::move(lock), clock));
+  std::unique_ptr<FileJournal> out(new FileJournal(std::move(fd), std::move(lock), path, clock));
   if (status.st_size > 0) {  // a line torn by a crash must not swallow ours
     char last = '\n';
-    if (pread(out->fd_.get(), &last, 1, status.st_size - 1) == 1 && last != '\n') SEALIFT_TRY(base::write_all(out->fd_.get(), base::as_bytes("\n")));
+    if (pread(out->fd_.get(), &last, 1, status.st_size - 1) == 1 && last != '\n') SEALIFT_TRY(out->write("\n"));
   }
   json::Value line = json::Value::object();
   line.set("record", "run");
@@ -142,13 +142,19 @@ Result<std::unique_ptr<FileJournal>> FileJournal::open(const std::string& direct
   return out;
 }
 
+Result<void> FileJournal::write(std::string_view text) {
+  auto written = base::write_all(fd_.get(), base::as_bytes(text));
+  if (written) return {};
+  return fail(written.error().code, "the journal {}: {}; make room there or name another folder with --state DIR", path_, written.error().text());
+}
+
 // Not synced for each record: a power cut of the launch machine may cost the last seconds of the record, never work.
 void FileJournal::append(std::string line, Sync sync) {
   line += '\n';
   std::lock_guard guard(mutex_);
   if (trouble_) return;
-  auto written = base::write_all(fd_.get(), base::as_bytes(line));
-  if (written && sync == Sync::yes && fdatasync(fd_.get()) != 0 && errno != EINVAL) written = fail_errno(errno, "sync the journal");
+  auto written = write(line);
+  if (written && sync == Sync::yes && fdatasync(fd_.get()) != 0 && errno != EINVAL) written = fail_errno(errno, "sync " + path_);
   if (!written) trouble_ = std::move(written).error();
 }
 

@@ -72,11 +72,14 @@ class FileJournal final : public Journal {
   std::optional<Error> trouble() const;
 
  private:
-  FileJournal(base::Fd fd, base::Fd lock, Clock& clock) : fd_(std::move(fd)), lock_(std::move(lock)), clock_(clock) {}
+  FileJournal(base::Fd fd, base::Fd lock, std::string path, Clock& clock)
+      : fd_(std::move(fd)), lock_(std::move(lock)), path_(std::move(path)), clock_(clock) {}
   enum class Sync { no, yes };
   void append(std::string line, Sync sync);
+  Result<void> write(std::string_view text);  // the error names the file and the way out
 
   base::Fd fd_, lock_;
+  const std::string path_;
   Clock& clock_;
   mutable std::mutex mutex_;
   std::optional<Error> trouble_;

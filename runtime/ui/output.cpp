@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "runtime/ui/output.h"
 
+#include <poll.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <cstdlib>
 #include <format>
+#include <mutex>
+#include <optional>
 
 #include "payload/base/fd.h"
 
@@ -35,6 +38,11 @@ size_t cells(std::string_view text) {
   return count;
 }
 
+bool reader_has_gone(int fd) {
+  pollfd look{.fd = fd, .events = POLLOUT, .revents = 0};
+  return poll(&look, 1, 0) == 1 && (look.revents & (POLLERR | POLLHUP)) != 0;
+}
+
 std::string_view first_cells(std::string_view text, size_t count) {
   size_t i = 0;
   for (size_t seen = 0; i < text.size(); ++i) {
@@ -45,9 +53,27 @@ std::string_view first_cells(std::string_view text, size_t count) {
 
 }  // namespace
 
+struct Output::State {
+  std::mutex mutex;
+  bool broken = false;
+  std::optional<Error> trouble;
+};
+
+Output::Output(int fd) : fd_(fd), state_(std::make_shared<State>()) {}
+
 void Output::write(std::string_view text) {
-  if (broken_) return;
-  if (!base::write_all(fd_, base::as_bytes(text))) broken_ = true;
+  const std::lock_guard guard(state_->mutex);
+  if (state_->broken) return;
+  auto written = base::write_all(fd_, base::as_bytes(text));
+  if (written) return;
+  state_->broken = true;
+  if (!reader_has_gone(fd_)) state_->trouble = std::move(written).error();
+}
+
+Result<void> Output::trouble() const {
+  const std::lock_guard guard(state_->mutex);
+  if (!state_->trouble) return {};
+  return fail(*state_->trouble);
 }
 
 void Output::line(std::string_view text) { write(std::string(text) + "\n"); }

@@ -1,29 +1,36 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Where text for people goes: a descriptor that may be a terminal, a pipe or closed. Writing never fails towards the
-// caller: who reads has gone, and the delivery goes on.
+// Where text for people goes: a descriptor that may be a terminal, a pipe or a file. Writing never fails towards the
+// caller, since a delivery goes on without a reader; what was lost is asked for once, at the program's end.
 #pragma once
 
+#include <memory>
 #include <string>
 #include <string_view>
 
+#include "payload/base/error.h"
+
 namespace sealift::ui {
 
+// Copies share what is known of the descriptor: after the first failure none of them writes any more. Any thread.
 class Output {
  public:
-  explicit Output(int fd) : fd_(fd) {}
+  explicit Output(int fd);
   void write(std::string_view text);
   void line(std::string_view text);
   bool is_terminal() const;  // a terminal that moves its cursor (TERM is neither unset nor "dumb")
   int fd() const { return fd_; }
+  // The first failure of any copy, e.g. no_space. None if the reader has gone (a closed pipe or terminal): it wanted no more.
+  Result<void> trouble() const;
   struct Size {
     size_t columns = 80, rows = 24;
   };
   Size size() const;
 
  private:
+  struct State;
   int fd_;
-  bool broken_ = false;
+  std::shared_ptr<State> state_;
 };
 
 // A terminal and NO_COLOR is not set (https://no-color.org).

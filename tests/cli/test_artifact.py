@@ -3,15 +3,17 @@
 import hashlib
 import json
 import os
-import pathlib
+import re
+import shutil
 import subprocess
 
 import pytest
 
+import payload_layout
 import small_base
-from conftest import golden
+from conftest import golden, needs
 
-PAYLOAD = 16 << 20
+PAYLOAD = payload_layout.PAYLOAD
 
 
 @pytest.mark.parametrize("command", ["", "apply", "plan", "status", "kubeconfig", "config", "verify", "list", "extract", "info"])
@@ -75,24 +77,103 @@ def test_verify_sound(run):
     assert run("--check").returncode == 0
 
 
-def test_verify_finds_every_damaged_byte_of_a_sample(run, copy_of):
-    path = copy_of()
-    size = path.stat().st_size
-    with open(path, "r+b") as file:
-        for offset in [PAYLOAD, PAYLOAD + 200, PAYLOAD + (size - PAYLOAD) // 2, size - 1, 4096]:
+@pytest.fixture
+def damaged(run, copy_of):
+    """Flips one bit of a copy's byte, calls verify on it with the sound program, and puts the byte back."""
+    path = copy_of("damaged.run")
+
+    def call(offset, *arguments):
+        with open(path, "r+b") as file:
             file.seek(offset)
             byte = file.read(1)
             file.seek(offset)
             file.write(bytes([byte[0] ^ 1]))
             file.flush()
-            program = path if offset >= PAYLOAD else None
-            done = run("verify", "--payload", path)
-            assert done.returncode == 5, (offset, done.stdout, done.stderr)
-            assert done.stderr.startswith("error: "), offset
+            done = run("verify", "--payload", path, *arguments)
             file.seek(offset)
             file.write(byte)
-            file.flush()
-    assert run("verify", program=path).returncode == 0
+        assert done.returncode == 5, (offset, done.stdout, done.stderr)
+        return done.stdout.splitlines(), done.stderr
+    call.path = path
+    return call
+
+
+def titles(run):
+    """What verify calls each object: digest → words."""
+    contents = json.loads(run("list", "--log-format", "json").stdout)
+    out = {}
+
+    def name(reference, title):
+        out.setdefault(reference["digest"].removeprefix("sha256:"), title)
+    for stub in contents["stubs"]:
+        name(stub["object"], f"the program for linux/{stub['architecture']}")
+    for path, file in sorted(contents["tree"].items()):
+        name(file["object"], f"file {path}")
+    for image in contents["images"]:
+        name(image["root"], f"index or manifest of image {image['name']}")
+        for platform in image["platforms"]:
+            name(platform["manifest"], f"manifest or config of image {image['name']}")
+            name(platform["config"], f"manifest or config of image {image['name']}")
+            for layer in platform["layers"]:
+                name(layer, f"a layer of image {image['name']}")
+    return out
+
+
+def test_verify_names_the_object_and_the_place_of_damage_in_every_frame(run, damaged):
+    layout = payload_layout.read(damaged.path)
+    known = titles(run)
+    assert len(layout.frames) >= 5 and {digest for frame in layout.frames for digest in frame.objects} <= set(known)
+    for frame in layout.frames:
+        title = known[frame.objects[0]] + (f" and {len(frame.objects) - 1} more" if len(frame.objects) > 1 else "")
+        for at in {frame.offset, frame.offset + frame.size // 2, frame.offset + frame.size - 1}:
+            out, error = damaged(PAYLOAD + at)
+            assert out == [f"damaged: {title} at offset {frame.offset}: the hash of the frame at payload offset {frame.offset} ({frame.size} bytes) does not hold"]
+            assert error == f"error: {damaged.path}: 1 damaged place; copy the file again from where it came\n"
+    found, _ = damaged(PAYLOAD + layout.frames[-1].offset, "--log-format", "json")
+    assert json.loads(found[0])["where"] == title and json.loads(found[0])["offset"] == layout.frames[-1].offset
+    assert run("verify", program=damaged.path).returncode == 0
+
+
+def test_verify_names_damage_outside_the_frames(run, damaged, stub):
+    layout = payload_layout.read(damaged.path)
+    for at in (0, 4096, stub.stat().st_size - 1):
+        assert damaged(at)[0] == ["damaged: head at offset 0: the program at the file's head is none of those that the payload holds"]
+    for at in (stub.stat().st_size, PAYLOAD - 1):
+        assert damaged(at)[0] == [f"damaged: head at offset 0: the padding is not zero at file offset {at}"]
+    assert damaged(PAYLOAD)[0] == ["damaged: header at offset 0: the header does not begin with its magic"]
+    for at in (12, 16, 24, 63):
+        assert damaged(PAYLOAD + at)[0] == ["damaged: header at offset 0: the header's checksum does not hold"]
+    gaps = list(layout.padding())
+    assert gaps, "this artifact has an object that is served in place, and padding before it"
+    for gap in gaps:
+        for at in {gap.start, gap.stop - 1}:
+            assert damaged(PAYLOAD + at)[0] == [f"damaged: padding at offset {gap.start}: the padding is not zero at file offset {PAYLOAD + at}"]
+    metadata = layout.metadata
+    for at in (metadata.start, metadata.start + 40, metadata.start + len(metadata) // 2, metadata.stop - 1):
+        out, error = damaged(PAYLOAD + at)
+        assert out == []
+        assert error == (f"error: the hash of the metadata at payload offset {metadata.start} ({len(metadata)} bytes) does not hold "
+                         f"(while opening {damaged.path})\n")
+    for at in (1, 30, 70, 127):
+        out, error = damaged(PAYLOAD + layout.size - payload_layout.TRAILER + at)
+        assert out == []
+        assert error == f"error: the trailer's checksum does not hold (while opening {damaged.path})\n"
+
+
+def test_verify_lists_every_damaged_place(run, copy_of):
+    path = copy_of()
+    layout = payload_layout.read(path)
+    with open(path, "r+b") as file:
+        for frame in layout.frames:
+            file.seek(PAYLOAD + frame.offset)
+            byte = file.read(1)
+            file.seek(PAYLOAD + frame.offset)
+            file.write(bytes([byte[0] ^ 0x80]))
+    done = run("verify", "--payload", path)
+    assert done.returncode == 5
+    offsets = [int(re.search(r" at offset (\d+): the hash of the frame", line).group(1)) for line in done.stdout.splitlines()]
+    assert offsets == [frame.offset for frame in layout.frames]
+    assert f"{len(offsets)} damaged places" in done.stderr
 
 
 def test_cut_off_anywhere_is_refused(run, copy_of):
@@ -179,6 +260,8 @@ def test_wrong_lines_are_usage(run, arguments):
 def test_nothing_is_garbled_in_a_pipe(run):
     for arguments in (["--info"], ["--list"], ["verify"], ["--help"], []):
         done = run(*arguments)
+        assert done.returncode == (0 if arguments else 2)
+        assert len(done.stdout) > 10 and done.stderr == "", arguments
         assert "\033" not in done.stdout + done.stderr
         assert "\r" not in done.stdout + done.stderr
 
@@ -191,25 +274,43 @@ def test_a_closed_pipe_is_no_crash(artifact):
 
 def test_starting_costs_little(artifact):
     """Start is free: what --info reads and how long it takes do not depend on the payload (the bar is measured in tests/bench)."""
-    trace = subprocess.run(["strace", "-f", "-e", "trace=read,pread64,openat,open", artifact, "--info"], capture_output=True, text=True) \
-        if pathlib.Path("/usr/bin/strace").exists() else None
-    if trace is None:
-        pytest.skip("no strace")
-    read = sum(int(line.rsplit("= ", 1)[1].split()[0]) for line in trace.stderr.splitlines()
-               if ("read(" in line or "pread64(" in line) and line.rsplit("= ", 1)[-1].split()[0].isdigit())
+    needs(shutil.which("strace"), "strace")
+    calls = "read,pread64,readv,preadv,preadv2,mmap,sendfile,copy_file_range,splice"
+    trace = subprocess.run(["strace", "-f", "-e", f"trace={calls}", artifact, "--info"], capture_output=True, text=True)
+    assert trace.returncode == 0, trace.stderr
+    lines = trace.stderr.splitlines()
+    read = sum(int(line.rsplit("= ", 1)[1].split()[0]) for line in lines
+               if "mmap(" not in line and line.rsplit("= ", 1)[-1].split()[0].isdigit())
     assert 0 < read < 4 << 20
+    # No file is mapped either: its pages would be read behind our back.
+    assert [line for line in lines if "mmap(" in line and "MAP_ANONYMOUS" not in line] == []
 
 
 def test_raised_rights_are_refused(copy_of):
     path = copy_of()
-    if os.geteuid() != 0:
-        pytest.skip("needs root to make a setuid file")
+    needs(os.geteuid() == 0, "root, to make a setuid file")
     os.chown(path, 65534, 65534)
     os.chmod(path, 0o6755)
     os.chmod(path.parent, 0o755)
     mounted_nosuid = subprocess.run(["findmnt", "-no", "OPTIONS", "-T", path], capture_output=True, text=True).stdout
-    if "nosuid" in mounted_nosuid:
-        pytest.skip("nosuid")
+    needs("nosuid" not in mounted_nosuid, "a folder for temporary files that is mounted without nosuid")
     done = subprocess.run([path, "--info"], capture_output=True, text=True)
     assert done.returncode == 7
     assert "raised rights" in done.stderr
+
+
+FULL = "error: standard output is not complete: write: No space left on device; send it to where there is room and start the same command again\n"
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["--licenses"], ["config", "init"], ["--info"], ["info", "--log-format", "json"], ["list"],
+                                       ["list", "--log-format", "json"], ["verify"], ["verify", "--log-format", "json"], ["extract", "--to", "out"]])
+def test_output_that_can_not_be_written_is_an_error(artifact, tmp_path, arguments):
+    with open("/dev/full", "w", encoding="ascii") as full:
+        done = subprocess.run([artifact, *arguments], stdout=full, stderr=subprocess.PIPE, text=True, cwd=tmp_path, timeout=60)
+    assert (done.returncode, done.stderr) == (7, FULL)
+
+
+def test_what_is_to_be_done_is_an_error_too_if_it_can_not_be_written(artifact):
+    with open("/dev/full", "w", encoding="ascii") as full:
+        done = subprocess.run([artifact], stdout=full, stderr=subprocess.PIPE, text=True, timeout=60)
+    assert (done.returncode, done.stderr) == (7, FULL)

@@ -1,10 +1,20 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What only the release ELFs can show: hardening, and the aarch64 programs under qemu-user."""
+"""What only the release ELFs can show: hardening, and that the aarch64 program (under qemu-user) does what the x86_64 one does."""
+import contextlib
+import hashlib
+import http.client
+import json
 import pathlib
 import signal
+import socket
+import struct
 import subprocess
+import threading
+import time
 
 import pytest
+
+import small_base
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 QEMU = "/usr/bin/qemu-aarch64-static"
@@ -22,10 +32,123 @@ def test_programs_are_static(stub, packer):
         assert "INTERP" not in text and "GNU_RELRO" in text, program
 
 
-@pytest.mark.parametrize("arguments", [["--info"], ["verify"]])
-def test_aarch64_reads_an_artifact_under_qemu(artifact, arguments):
-    program = ROOT / "out/stub-aarch64"
-    done = subprocess.run([QEMU, program, "--payload", artifact, *arguments], capture_output=True, text=True, timeout=300)
+@pytest.fixture(params=["x86_64", "aarch64"])
+def program(request, stub):
+    """The words that start the program of one platform on this machine."""
+    return [str(stub)] if request.param == "x86_64" else [QEMU, str(ROOT / "out/stub-aarch64")]
+
+
+def ended(words, **options):
+    done = subprocess.run(list(map(str, words)), capture_output=True, text=True, timeout=300, **options)
     assert done.returncode == 0, done.stdout + done.stderr
-    if arguments == ["--info"]:
-        assert "shop 3.4" in done.stdout
+    return done.stdout
+
+
+@pytest.mark.parametrize("arguments", [["--version"], ["--licenses"], ["config", "init"], ["--info"], ["info", "--log-format", "json"], ["list"], ["verify"]])
+def test_aarch64_says_what_x86_64_says(artifact, stub, arguments):
+    payload = ["--payload", artifact] if arguments[0] in ("--info", "info", "list", "verify") else []
+    expected = ended([stub, *arguments, *payload])
+    assert len(expected) > 5
+    assert ended([QEMU, ROOT / "out/stub-aarch64", *arguments, *payload]) == expected
+
+
+def test_a_file_is_extracted(program, artifact, tmp_path):
+    ended([*program, "--payload", artifact, "extract", "--to", tmp_path / "out", "files"])
+    for name in ("motd", "large.bin"):
+        assert (tmp_path / "out/files/files" / name).read_bytes() == (artifact.parent / "files" / name).read_bytes()
+
+
+def test_the_agent_knows_its_own_bytes(program):
+    assert ended([*program, "agent", "--self-check"]) == hashlib.sha256(pathlib.Path(program[-1]).read_bytes()).hexdigest() + "\n"
+
+
+def test_the_agent_greets_and_ends_with_its_input(program):
+    done = subprocess.run([*program, "agent"], stdin=subprocess.DEVNULL, capture_output=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    magic, frame = done.stdout[:17], done.stdout[17:]
+    assert magic == b"\nSEALIFT-AGENT 1\n"
+    size, kind, number = struct.unpack_from("<IBI", frame)  # runtime/host/protocol.h
+    assert (kind, number, len(frame)) == (1, 0, 9 + size)
+    assert json.loads(frame[9:]) == {"version": ended([*program, "--version"]).split()[1]}
+
+
+def test_the_node_makes_keys_and_certificates(program, tmp_path):
+    ended([*program, "node", "pki", "make-ca", "--dir", tmp_path, "--name", "plant7"])
+    key = ended([*program, "node", "pki", "make-key", "--dir", tmp_path])
+    certificate = ended([*program, "node", "pki", "issue", "--dir", tmp_path, "--name", "w1", "--address", "10.7.0.21"], input=key)
+    (tmp_path / "w1.crt").write_text(certificate)
+    ended(["openssl", "verify", "-CAfile", tmp_path / "ca.crt", "-verify_ip", "10.7.0.21", "-verify_hostname", "w1", tmp_path / "w1.crt"])
+    assert ended(["openssl", "x509", "-in", tmp_path / "w1.crt", "-noout", "-pubkey"]).split() == key.split()
+
+
+@contextlib.contextmanager
+def service(words, port):
+    """A node service; ready when its port answers, ended by SIGTERM."""
+    process = subprocess.Popen(list(map(str, words)), stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    try:
+        for _ in range(300):
+            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
+                break
+            assert process.poll() is None, process.communicate()
+            time.sleep(0.1)
+        yield
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(30) == 0, process.communicate()
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def free_port():
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return listener.getsockname()[1]
+
+
+def test_the_node_balances_connections(program, tmp_path):
+    with socket.create_server(("127.0.0.1", 0)) as backend:
+        def echo():
+            while True:
+                with contextlib.suppress(OSError):
+                    connection, _ = backend.accept()
+                    with connection:
+                        while data := connection.recv(4096):
+                            connection.sendall(data.upper())
+                    continue
+                return
+        threading.Thread(target=echo, daemon=True).start()
+        port = free_port()
+        config = tmp_path / "balancer.json"
+        config.write_text(json.dumps({"listen": f"127.0.0.1:{port}", "backends": [f"127.0.0.1:{free_port()}", f"127.0.0.1:{backend.getsockname()[1]}"]}))
+        with service([*program, "node", "balancer", "--config", config], port):
+            with socket.create_connection(("127.0.0.1", port), timeout=30) as client:
+                client.sendall(b"hello")
+                client.shutdown(socket.SHUT_WR)
+                answer = b""
+                while data := client.recv(4096):
+                    answer += data
+        assert answer == b"HELLO"
+
+
+def test_the_node_serves_images_from_the_payload_in_place(program, artifact, tmp_path):
+    payload = tmp_path / "shop.payload"
+    with open(artifact, "rb") as file:
+        file.seek(16 << 20)
+        payload.write_bytes(file.read())
+    port = free_port()
+    config = tmp_path / "mirror.json"
+    config.write_text(json.dumps({"localListen": f"127.0.0.1:{port}", "payloads": [str(payload)]}))
+    registry, _, rest = small_base.IMAGES["etcd"].partition("/")
+    repository, _, tag = rest.partition(":")
+    with service([*program, "node", "mirror", "--config", config], port):
+        def get(path):
+            connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+            connection.request("GET", f"/v2/{repository}/{path}?ns={registry}")
+            answer = connection.getresponse()
+            body = answer.read()
+            connection.close()
+            assert answer.status == 200, body
+            return body
+        manifest = json.loads(get(f"manifests/{tag}"))
+        for blob in (manifest["config"], *manifest["layers"]):
+            body = get(f"blobs/{blob['digest']}")
+            assert "sha256:" + hashlib.sha256(body).hexdigest() == blob["digest"]

@@ -1,16 +1,74 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "runtime/cli/secrets.h"
 
+#include <pty.h>
+#include <sys/wait.h>
+#include <termios.h>
 #include <unistd.h>
 
+#include <array>
 #include <catch2/catch_test_macros.hpp>
 #include <cstdlib>
 #include <cstring>
 #include <fstream>
 
+#include "payload/base/fd.h"
+#include "tests/support/temporary_folder.h"
+
 using namespace sealift;
 using namespace sealift::cli;
 using config::SecretSource;
+
+namespace {
+
+std::string told(const Result<Secret>& secret) {
+  return secret ? "secret: " + secret->reveal() : std::format("{}: {}", base::name(secret.error().code), secret.error().text());
+}
+
+struct Prompted {
+  std::string screen;    // what the terminal showed
+  std::string answer;    // what the program made of it
+  bool echo_after = false;
+};
+
+// Asks in a process with a terminal of its own, where `typed` is entered once the question stands there.
+Prompted prompt(std::string_view typed, const CancelToken& cancel = {}) {
+  auto [result_read, result_write] = base::make_pipe().value();
+  int master = -1;
+  const pid_t child = ::forkpty(&master, nullptr, nullptr, nullptr);
+  REQUIRE(child >= 0);
+  if (child == 0) {
+    const std::string answer = told(secret_from_prompt("Password of ops", cancel));
+    termios now{};
+    const bool echo = ::tcgetattr(STDIN_FILENO, &now) == 0 && (now.c_lflag & ECHO) != 0;
+    static_cast<void>(base::write_all(result_write.get(), base::as_bytes((echo ? "1" : "0") + answer)));
+    ::_exit(0);
+  }
+  base::Fd terminal(master);
+  result_write.reset();
+  Prompted out;
+  bool entered = false;
+  std::array<char, 256> buffer{};
+  for (;;) {
+    if (!entered && (typed.empty() || out.screen.contains("Password of ops: "))) {
+      if (!typed.empty()) REQUIRE(base::write_all(master, base::as_bytes(typed)));
+      entered = true;
+    }
+    const ssize_t count = ::read(master, buffer.data(), buffer.size());  // an error is the end of the other side
+    if (count <= 0) break;
+    out.screen.append(buffer.data(), static_cast<size_t>(count));
+  }
+  base::FdSource source(result_read.get());
+  const std::string result(base::as_text(base::read_all(source, 1000).value()));
+  int status = 0;
+  REQUIRE(::waitpid(child, &status, 0) == child);
+  REQUIRE(result.size() > 1);
+  out.echo_after = result[0] == '1';
+  out.answer = result.substr(1);
+  return out;
+}
+
+}  // namespace
 
 TEST_CASE("a secret from a file is its first line") {
   char name[] = "/tmp/sealift-secret-XXXXXX";
@@ -37,4 +95,73 @@ TEST_CASE("a secret from the environment is taken out of it") {
   // asked for again by another host
   CHECK(store.get({SecretSource::Kind::environment, "SEALIFT_TEST_SECRET"})->reveal() == "geheim");
   CHECK(secret_from_environment("SEALIFT_TEST_SECRET").error().code == ErrorCode::not_found);
+}
+
+TEST_CASE("a secret's file: without an end of line, too large, not there") {
+  const tests::TemporaryFolder folder;
+  std::ofstream(folder / "s") << "geheim 2";
+  CHECK(told(secret_from_file(folder / "s")) == "secret: geheim 2");
+  std::ofstream(folder / "s", std::ios::trunc) << "\r\n";
+  CHECK(told(secret_from_file(folder / "s")) == "invalid_config: " + folder.path() + "/s: the first line is empty, a secret was expected there");
+  std::ofstream(folder / "s", std::ios::trunc) << "x\n" << std::string(64 << 10, 'y');
+  CHECK(secret_from_file(folder / "s").error().code == ErrorCode::limit_exceeded);
+  CHECK(told(secret_from_file(folder / "none")) ==
+        "not_found: open " + folder.path() + "/none: No such file or directory (while reading a secret; check the path in cluster.yaml)");
+  CHECK(told(secret_from_environment("SEALIFT_NOT_SET_ANYWHERE")) ==
+        "not_found: the environment variable SEALIFT_NOT_SET_ANYWHERE is not set, cluster.yaml takes a secret from it");
+}
+
+TEST_CASE("a source is asked once, sources of other kinds on their own") {
+  const tests::TemporaryFolder folder;
+  std::ofstream(folder / "s") << "first\n";
+  SecretStore store;
+  CHECK(told(store.get({SecretSource::Kind::file, folder / "s"})) == "secret: first");
+  std::ofstream(folder / "s", std::ios::trunc) << "second\n";
+  CHECK(told(store.get({SecretSource::Kind::file, folder / "s"})) == "secret: first");
+  CHECK_FALSE(store.get({SecretSource::Kind::environment, folder / "s"}));
+  CHECK_FALSE(store.get({SecretSource::Kind::file, folder / "t"}));
+  std::ofstream(folder / "t") << "third\n";  // a failure is not remembered
+  CHECK(told(store.get({SecretSource::Kind::file, folder / "t"})) == "secret: third");
+}
+
+TEST_CASE("a prompt takes one line, shows nothing of it, and leaves the terminal as it was") {
+  const auto answered = prompt("geheim 3\nrest");
+  CHECK(answered.answer == "secret: geheim 3");
+  CHECK(answered.echo_after);
+  CHECK(answered.screen.starts_with("Password of ops: "));
+  CHECK_FALSE(answered.screen.contains("geheim"));
+}
+
+TEST_CASE("no answer at a prompt") {
+  auto answered = prompt("\n");
+  CHECK(answered.answer == "cancelled: no answer at the prompt for a secret (Password of ops)");
+  CHECK(answered.echo_after);
+  answered = prompt("\x04");  // end of input
+  CHECK(answered.answer == "cancelled: no answer at the prompt for a secret");
+  CHECK(answered.echo_after);
+}
+
+TEST_CASE("a stop at a prompt gives the terminal its echo back") {
+  CancelSource cancel;
+  cancel.cancel();
+  const auto stopped = prompt("", cancel.token());
+  CHECK(stopped.answer == "cancelled: stopped at the prompt for a secret");
+  CHECK(stopped.echo_after);
+}
+
+TEST_CASE("a prompt without a terminal names what to write instead") {
+  auto [read, write] = base::make_pipe().value();
+  const pid_t child = ::fork();
+  REQUIRE(child >= 0);
+  if (child == 0) {
+    ::setsid();  // takes the terminal away
+    static_cast<void>(base::write_all(write.get(), base::as_bytes(told(secret_from_prompt("Password of ops", {})))));
+    ::_exit(0);
+  }
+  write.reset();
+  base::FdSource source(read.get());
+  CHECK(base::as_text(base::read_all(source, 1000).value()) ==
+        "usage: cluster.yaml asks for a secret at a prompt (Password of ops), but there is no terminal; use {file: …} or {env: …}");
+  int status = 0;
+  CHECK(::waitpid(child, &status, 0) == child);
 }

@@ -90,6 +90,62 @@ TEST_CASE("an outcome that is partial says why for each host") {
   CHECK(json.at_path("hosts/1/state")->string()[0] == "aside");
 }
 
+TEST_CASE("plan, status, outcome and error as JSON, to the letter") {
+  CHECK(to_json(steps::PlanLine{"w1", "kubeadm.join", "join the cluster", steps::PlanLine::State::needed}) ==
+        R"({"description":"join the cluster","event":"plan_step","host":"w1","state":"needed","step":"kubeadm.join"})");
+  CHECK(to_json(steps::StatusLine{"node w1", "NotReady", "v1.34.4", false}) ==
+        R"({"detail":"v1.34.4","event":"status","healthy":false,"state":"NotReady","subject":"node w1"})");
+  CHECK(to_json(Error{ErrorCode::busy, "somebody \"else\"", {"looking"}}) ==
+        R"({"code":"busy","event":"error","exit":10,"message":"somebody \"else\" (while looking)"})");
+  CHECK(to_json(outcome()) ==
+        R"({"applied":12,"event":"outcome","exit":0,"hosts":[)"
+        R"({"address":"10.7.0.11","applied":12,"name":"cp1","role":"control-plane","skipped":3,"state":"done"},)"
+        R"({"address":"10.7.0.21","applied":0,"name":"w1","reason":"no answer","role":"worker","skipped":0,"state":"aside"}],)"
+        R"("notes":["CoreDNS forwards nowhere"],"skipped":3,"status":"complete"})");
+  steps::Outcome failed;
+  failed.error = Error{ErrorCode::unhealthy, "not ready", {}};
+  CHECK(to_json(failed) ==
+        R"({"applied":0,"event":"outcome","exit":15,"hosts":[],"message":"not ready","notes":[],"skipped":0,"status":"unhealthy"})");
+}
+
+TEST_CASE("every state has its name") {
+  using Host = steps::HostOutcome::State;
+  CHECK(name(Host::done) == "done");
+  CHECK(name(Host::aside) == "aside");
+  CHECK(name(Host::unfinished) == "unfinished");
+  CHECK(name(Host::failed) == "failed");
+  using Plan = steps::PlanLine::State;
+  CHECK(name(Plan::done) == "done");
+  CHECK(name(Plan::needed) == "needed");
+  CHECK(name(Plan::unknown) == "unknown");
+}
+
+TEST_CASE("an outcome of several hosts for people: names, reasons, numbers in the plural") {
+  steps::Outcome out;
+  using State = steps::HostOutcome::State;
+  out.hosts.push_back({"10.7.0.11", "", format::HostRole::control_plane, State::done, "", 0, 40});
+  out.hosts.push_back({"10.7.0.21", "w1", format::HostRole::worker, State::unfinished, "stopped", 2, 1});
+  out.hosts.push_back({"w2", "w2", format::HostRole::worker, State::done, "", 1, 39});
+  out.applied = 3;
+  CHECK(outcome_lines(out, Duration{59'999}) == std::vector<std::string>{
+                                                    "host            role           state       steps",
+                                                    "10.7.0.11       control-plane  done        nothing to do",
+                                                    "w1 (10.7.0.21)  worker         unfinished  2 applied, 1 as they should be",
+                                                    "                why: stopped",
+                                                    "w2              worker         done        1 applied, 39 as they should be",
+                                                    "delivered: 2 hosts, 3 steps applied (59 s)",
+                                                });
+  out.applied = 0;
+  CHECK(outcome_lines(out, Duration{60'000}).back() == "nothing to do: 2 hosts are as cluster.yaml says (1 min 0 s)");
+  CHECK(outcome_lines({}, Duration{0}) == std::vector<std::string>{"nothing to do: 0 hosts are as cluster.yaml says (0 s)"});
+}
+
+TEST_CASE("a status for people marks what is ill and ends no line in blanks") {
+  CHECK(status_lines({{"node cp1", "Ready", "v1.34.4", true}, {"DaemonSet a/flannel", "1/3", "", false}}) ==
+        std::vector<std::string>{"  node cp1             Ready  v1.34.4", "! DaemonSet a/flannel  1/3"});
+  CHECK(status_lines({}).empty());
+}
+
 TEST_CASE("events as JSON leave out what is empty") {
   Event event;
   event.kind = EventKind::progress;
@@ -110,6 +166,13 @@ TEST_CASE("a plan for people counts what is done") {
   plan.lines = {{"cp1", "files", "write files", State::done}, {"cp1", "units", "start units", State::needed}, {"w1", "join", "join", State::unknown}};
   CHECK(plan_lines(plan, false) == std::vector<std::string>{"cp1:", "  + start units", "  = 1 step is as it should be", "w1:", "  ? join",
                                                             "1 step to apply, 1 as they should be, 1 that can't be known before; nothing was changed"});
+  plan.lines.pop_back();
+  plan.lines.push_back({"cp1", "images", "pull images", State::done});
+  plan.notes = {"CoreDNS forwards nowhere"};
+  CHECK(plan_lines(plan, false) == std::vector<std::string>{"cp1:", "  + start units", "  = 2 steps are as it should be", "note: CoreDNS forwards nowhere",
+                                                            "1 step to apply, 2 as they should be; nothing was changed"});
+  CHECK(plan_lines(plan, true) == std::vector<std::string>{"cp1:", "  = write files", "  + start units", "  = pull images", "note: CoreDNS forwards nowhere",
+                                                           "1 step to apply, 2 as they should be; nothing was changed"});
 }
 
 TEST_CASE("the last run tells what died") {
@@ -123,4 +186,8 @@ TEST_CASE("the last run tells what died") {
   run.steps.push_back({"w2", "files", "done", "", ""});
   CHECK(last_run_lines(journal) == std::vector<std::string>{"last run from this machine: apply of shop 3.4, T: did not come to its end",
                                                             "  w1: kubeadm.join was begun and has no end"});
+  run.steps = {{"w1", "units", "failed", "exit 1", ""}, {"w2", "images", "interrupted", "", ""}, {"w3", "files", "skipped", "", ""}};
+  run.finish = "command_failed";
+  CHECK(last_run_lines(journal) == std::vector<std::string>{"last run from this machine: apply of shop 3.4, T: command_failed", "  w1: units failed: exit 1",
+                                                            "  w2: images was interrupted"});
 }
