@@ -31,17 +31,23 @@ CancelSource& cancel_source() {
   return source;
 }
 
+// False if the reader has gone or the disk is full. std::println would throw, and a build may outlive its reader.
+bool print_line(std::FILE* to, std::string line) {
+  line += '\n';
+  return std::fwrite(line.data(), 1, line.size(), to) == line.size() && std::fflush(to) == 0;
+}
+
 // Plain lines on stderr: what was packed, as it happens.
 class Lines final : public EventSink {
  public:
   void on(const Event& event) override {
     if (event.kind != base::EventKind::message || event.level == Level::debug) return;
-    std::println(stderr, "{}{}", event.level == Level::warning ? "warning: " : "", event.message);
+    print_line(stderr, (event.level == Level::warning ? "warning: " : "") + event.message);
   }
 };
 
 int report(const Error& error) {
-  std::println(stderr, "sealift: {}", error.text());
+  print_line(stderr, "sealift: " + error.text());
   return base::exit_code(error.code);
 }
 
@@ -112,12 +118,14 @@ int run_build(const BuildArguments& arguments) {
   const auto options = to_options(arguments);
   if (!options) return report(options.error());
   for (const int number : {SIGINT, SIGTERM}) ::signal(number, [](int) { cancel_source().cancel(); });
+  // A registry that ends a TLS connection while it is written to is an error of that connection, not the end of us.
+  ::signal(SIGPIPE, SIG_IGN);
   Lines events;
   const auto summary = pack::build(*options, events, cancel_source().token());
   if (!summary) return report(summary.error());
-  std::println("{}: {}, {} objects, {} stored of {}, identity {}", options->output, base::human_bytes(summary->file_size), summary->objects,
-               base::human_bytes(summary->stored_bytes), base::human_bytes(summary->plain_bytes), summary->identity.hex().substr(0, 16));
-  return 0;
+  const auto line = std::format("{}: {}, {} objects, {} stored of {}, identity {}", options->output, base::human_bytes(summary->file_size), summary->objects,
+                                base::human_bytes(summary->stored_bytes), base::human_bytes(summary->plain_bytes), summary->identity.hex().substr(0, 16));
+  return print_line(stdout, line) ? 0 : report({ErrorCode::io, std::format("{} is written, but standard output can't be", options->output), {}});
 }
 
 void define_build(CLI::App& app, BuildArguments& arguments) {

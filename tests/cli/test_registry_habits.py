@@ -4,7 +4,6 @@ want certificates, logins from helpers."""
 import hashlib
 import json
 import os
-import re
 import shutil
 import subprocess
 
@@ -74,9 +73,8 @@ def test_a_blob_that_breaks_off_in_the_middle_goes_on_where_it_broke_off(site):
     server = site.serve(cuts=2)
     contents = site.packed([f"IMAGE {server.name}/big/app:1"])
     assert layers(contents) == {site.layer}
-    ranges = [asked.range for asked in server.asked if asked.range]
-    assert ranges and all(re.fullmatch(r"bytes=[1-9][0-9]*-", text) for text in ranges)
-    assert f"bytes={LARGE // 2}-" in " ".join(ranges) or int(ranges[-1][6:-1]) > LARGE // 2
+    begins = [int(asked.range.removeprefix("bytes=").removesuffix("-")) for asked in server.asked if asked.range]
+    assert len(begins) == 2 and LARGE // 3 < begins[0] < begins[1]
 
 
 def test_a_registry_that_ends_in_the_middle_of_a_blob_ends_the_build_with_its_name(site):
@@ -94,7 +92,7 @@ def test_blobs_that_lie_on_another_host_are_fetched_there_without_the_login(site
     (site.home / ".docker" / "config.json").write_text(json.dumps({"auths": {server.name: {"username": "ann", "password": SECRET}}}))
     assert layers(site.packed([f"IMAGE {server.name}/big/app:1"])) == {site.layer}
     assert store.asked and not any(asked.authorization for asked in store.asked)
-    assert server.asked_for("/blobs/") and not server.asked_for("/blobs/")[-1].authorization is None
+    assert all(asked.authorization for asked in server.asked_for("/blobs/"))
 
 
 def test_a_login_from_a_credential_helper(site):
@@ -129,8 +127,8 @@ def test_a_registry_that_wants_a_client_certificate(site):
     certificates = Certificates(site.folder)
     server = site.serve(certificates=certificates, client_authority=certificates.authority)
     shutil.copy(certificates.authority, site.certs(server) / "ca.crt")
-    done = site.build([f"IMAGE {server.name}/pause:3.10.1"])
-    assert done.returncode in (6, 8) and server.name in done.stderr and not server.asked
+    assert server.name in site.refused([f"IMAGE {server.name}/pause:3.10.1"], 8)
+    assert not server.asked
     openssl("req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-subj", "/CN=packer", "-keyout", site.certs(server) / "client.key", "-out", site.folder / "client.csr")
     openssl("x509", "-req", "-days", "2", "-in", site.folder / "client.csr", "-CA", certificates.authority, "-CAkey", site.folder / "ca.key", "-CAcreateserial", "-out", site.certs(server) / "client.cert")
     site.packed([f"IMAGE {server.name}/pause:3.10.1"])
