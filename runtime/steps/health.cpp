@@ -2,6 +2,7 @@
 #include "runtime/steps/health.h"
 
 #include <algorithm>
+#include <map>
 
 #include "payload/base/text.h"
 #include "payload/base/thread.h"
@@ -55,6 +56,13 @@ Result<NameService> name_service(host::Host& node) {
   return NameService{servers->items[0].text, domain == nullptr ? "cluster.local" : domain->text};
 }
 
+Result<std::optional<std::string>> stale_report(host::Host& node, const std::string& reported_boot) {
+  SEALIFT_ASSIGN(const auto bytes, node.read("/proc/sys/kernel/random/boot_id", 256));
+  if (!bytes || reported_boot.empty()) return std::optional<std::string>{};
+  if (base::trim(base::as_text(*bytes)) == reported_boot) return std::optional<std::string>{};
+  return std::optional(std::string("it has started anew and its kubelet has not reported since"));
+}
+
 Result<std::optional<std::string>> name_service_trouble(host::Host& node, const NameService& service) {
   for (int asked = 0; asked < kAsks; ++asked) {
     SEALIFT_ASSIGN(const auto answer, node.ask_name_server(service.server, "kubernetes.default.svc." + service.domain));
@@ -96,14 +104,13 @@ bool DeliveredWorkloads::holds(const json::Value& workload) const {
 HealthStep::HealthStep(const Model& model, Peers& peers)
     : BasicStep("cluster.healthy", "wait until the cluster and its applications are healthy", digest_of({"healthy"})), model_(model), peers_(peers) {}
 
-Result<std::vector<std::string>> HealthStep::object_troubles(engine::StepContext& context, const std::set<std::string>& expected) const {
+std::vector<std::string> HealthStep::object_troubles(const ClusterLook& look) const {
   std::vector<std::string> out;
   std::optional<DeliveredWorkloads> delivered;  // made only when something is ill
   const auto is_ours = [&](const json::Value& workload) {
     if (!delivered) delivered.emplace(model_);
     return delivered->holds(workload);
   };
-  SEALIFT_ASSIGN(const auto look, look_at_cluster(context.host, expected, context.cancel));
   for (const auto& judged : look.judged) {
     if (!judged.counts || judged.health.state == kube::Health::State::current) continue;
     const bool workload = judged.object != nullptr && !judged.where.empty();
@@ -113,14 +120,21 @@ Result<std::vector<std::string>> HealthStep::object_troubles(engine::StepContext
   return out;
 }
 
-Result<std::vector<std::string>> HealthStep::name_troubles(engine::StepContext& context, const std::set<std::string>& expected) const {
+Result<std::vector<std::string>> HealthStep::node_troubles(engine::StepContext& context, const std::set<std::string>& expected, const ClusterLook& look) const {
   SEALIFT_ASSIGN(const auto service, name_service(context.host));
+  std::map<std::string, std::string> boots;
+  if (const auto* items = look.objects.nodes.find("items"); items != nullptr && items->is_array()) {
+    for (const auto& node : *items->elements()) boots[text_at(node, "metadata/name")] = text_at(node, "status/nodeInfo/bootID");
+  }
   const std::vector<std::string> names(expected.begin(), expected.end());
   std::vector<std::string> troubles(names.size());
   std::vector<std::optional<Error>> lost(names.size());
   base::parallel_for(names.size(), kHostsAtOnce, [&](size_t i) {
     const auto ask = [&]() -> Result<std::optional<std::string>> {
       SEALIFT_ASSIGN(const auto node, peers_.host(names[i], context.cancel));
+      const auto boot = boots.find(names[i]);
+      SEALIFT_ASSIGN(auto stale, stale_report(*node, boot == boots.end() ? "" : boot->second));
+      if (stale) return stale;
       return name_service_trouble(*node, service);
     };
     const auto trouble = ask();
@@ -141,9 +155,10 @@ Result<std::vector<std::string>> HealthStep::troubles(engine::StepContext& conte
   for (const auto& node : model_.nodes) {
     if (!std::ranges::contains(context.aside, node.name)) expected.insert(node.name);
   }
-  SEALIFT_ASSIGN(auto out, object_troubles(context, expected));
-  SEALIFT_ASSIGN(const auto names, name_troubles(context, expected));
-  out.insert(out.end(), names.begin(), names.end());
+  SEALIFT_ASSIGN(const auto look, look_at_cluster(context.host, expected, context.cancel));
+  auto out = object_troubles(look);
+  SEALIFT_ASSIGN(const auto nodes, node_troubles(context, expected, look));
+  out.insert(out.end(), nodes.begin(), nodes.end());
   return out;
 }
 

@@ -30,6 +30,9 @@ struct NameService {
   std::string server, domain;
 };
 Result<NameService> name_service(host::Host& node);
+// Why what the API says of a node is out of date: it has started anew and its kubelet has not reported since. The API goes
+// on calling such a node Ready for most of a minute. Nothing if it is current, or if either side does not say.
+Result<std::optional<std::string>> stale_report(host::Host& node, const std::string& reported_boot);
 // Why a node gets no answer from it for kubernetes.default; nothing if it does.
 Result<std::optional<std::string>> name_service_trouble(host::Host& node, const NameService& service);
 
@@ -54,8 +57,9 @@ class HealthStep final : public BasicStep {
  private:
   // What is not as it should be, most telling first; empty = healthy.
   Result<std::vector<std::string>> troubles(engine::StepContext& context) const;
-  Result<std::vector<std::string>> object_troubles(engine::StepContext& context, const std::set<std::string>& expected) const;
-  Result<std::vector<std::string>> name_troubles(engine::StepContext& context, const std::set<std::string>& expected) const;
+  std::vector<std::string> object_troubles(const ClusterLook& look) const;
+  // What each node itself says: whether the API speaks of its present boot, and whether it has name service.
+  Result<std::vector<std::string>> node_troubles(engine::StepContext& context, const std::set<std::string>& expected, const ClusterLook& look) const;
 
   const Model& model_;
   Peers& peers_;

@@ -18,7 +18,7 @@ using tests::has_word;
 namespace {
 
 std::string node(std::string_view name, std::string_view ready = "True") {
-  return std::format(R"({{"kind":"Node","metadata":{{"name":"{}"}},"status":{{"conditions":[{{"type":"Ready","status":"{}","message":"cni plugin not initialized"}}]}}}})", name, ready);
+  return std::format(R"({{"kind":"Node","metadata":{{"name":"{}"}},"status":{{"nodeInfo":{{"bootID":"boot one"}},"conditions":[{{"type":"Ready","status":"{}","message":"cni plugin not initialized"}}]}}}})", name, ready);
 }
 
 std::string deployment(std::string_view space, std::string_view name, int available, std::string_view annotations = "{}") {
@@ -191,4 +191,13 @@ TEST_CASE("a long wait says what it waits for, and not the same thing again") {
     ++told;
   }
   CHECK(told == 1);
+}
+
+TEST_CASE("a node that has started anew is not Ready before its kubelet has said so, whatever the API believes") {
+  Cluster cluster;
+  steps::HealthStep step(cluster.model(), cluster);
+  cluster.worker.put("/proc/sys/kernel/random/boot_id", "boot one\n");
+  CHECK(cluster.trouble(step).empty());
+  cluster.worker.put("/proc/sys/kernel/random/boot_id", "boot two\n");
+  CHECK(cluster.trouble(step) == "w1: it has started anew and its kubelet has not reported since");
 }
