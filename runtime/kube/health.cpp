@@ -144,6 +144,16 @@ std::vector<MissingImage> missing_images(const json::Value& pod) {
   return out;
 }
 
+std::set<std::string> template_images(const json::Value& workload) {
+  std::set<std::string> out;
+  for (const auto* list : {"spec/template/spec/initContainers", "spec/template/spec/containers"}) {
+    const auto* containers = workload.at_path(list);
+    if (containers == nullptr || !containers->is_array()) continue;
+    for (const auto& container : *containers->elements()) out.insert(container.text_or("image", ""));
+  }
+  return out;
+}
+
 bool selects(const json::Value& workload, const json::Value& pod) {
   const auto* wanted = workload.at_path("spec/selector/matchLabels");
   const auto* labels = pod.at_path("metadata/labels");

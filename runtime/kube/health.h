@@ -4,6 +4,7 @@
 // without a rule are fine as soon as they exist. Pure: it looks at the JSON that the API gave.
 #pragma once
 
+#include <set>
 #include <string>
 #include <vector>
 
@@ -26,6 +27,8 @@ struct MissingImage {
   std::string image, message;
 };
 std::vector<MissingImage> missing_images(const json::Value& pod);
+// The images that a workload's pod template names, as it names them.
+std::set<std::string> template_images(const json::Value& workload);
 // Whether a workload's selector (spec.selector.matchLabels) takes this pod.
 bool selects(const json::Value& workload, const json::Value& pod);
 // Of a List or a single object.

@@ -230,7 +230,7 @@ Result<void> AppStep::wait_for_health(engine::StepContext& context) const {
       hopeless = std::move(missing);
       return true;
     }
-    for (const auto& pod : pods) {
+    for (const auto& [pod, wanted] : pods) {
       const std::string trouble = kube::pod_trouble(pod);
       if (trouble.empty() || kube::health_of(pod).state == kube::Health::State::current) continue;
       message += " (" + trouble + ")";
@@ -242,9 +242,9 @@ Result<void> AppStep::wait_for_health(engine::StepContext& context) const {
   return waited;
 }
 
-// The pods of these workloads.
-Result<std::vector<json::Value>> AppStep::pods_of(engine::StepContext& context, const json::Value& objects) const {
-  std::vector<json::Value> workloads, out;
+Result<std::vector<AppStep::SelectedPod>> AppStep::pods_of(engine::StepContext& context, const json::Value& objects) const {
+  std::vector<json::Value> workloads;
+  std::vector<SelectedPod> out;
   std::set<std::string> spaces;
   const auto* items = objects.find("items");
   const auto take = [&](const json::Value& object) {
@@ -259,16 +259,20 @@ Result<std::vector<json::Value>> AppStep::pods_of(engine::StepContext& context, 
     SEALIFT_ASSIGN(const auto pods, kubectl_object(context.host, {"pods", "--namespace=" + space}, context.cancel));
     const auto* list = pods ? pods->find("items") : nullptr;
     if (list == nullptr || !list->is_array()) continue;
-    std::ranges::copy_if(*list->elements(), std::back_inserter(out),
-                         [&](const json::Value& pod) { return std::ranges::any_of(workloads, [&](const json::Value& workload) { return kube::selects(workload, pod); }); });
+    for (const auto& pod : *list->elements()) {
+      const auto workload = std::ranges::find_if(workloads, [&](const json::Value& one) { return kube::selects(one, pod); });
+      if (workload != workloads.end()) out.push_back({pod, kube::template_images(*workload)});
+    }
   }
   return out;
 }
 
-// An image that no registry host has will not come, however long one waits.
-std::optional<Error> AppStep::missing_image(const std::vector<json::Value>& pods) const {
-  for (const auto& pod : pods) {
+// An image that no registry host has will not come, however long one waits. A pod of an earlier revision, which is on its
+// way out, may still wait for another one.
+std::optional<Error> AppStep::missing_image(const std::vector<SelectedPod>& pods) const {
+  for (const auto& [pod, wanted] : pods) {
     for (const auto& missing : kube::missing_images(pod)) {
+      if (!wanted.contains(missing.image)) continue;
       if (is_packed(model_, missing.image)) continue;  // on its way, or named in the error after the deadline
       const auto* name = pod.at_path("metadata/name");
       return Error{ErrorCode::unhealthy,

@@ -5,6 +5,8 @@
 // (memory) there, 0600, and are taken away afterwards.
 #pragma once
 
+#include <set>
+
 #include "payload/json/value.h"
 #include "runtime/steps/basic_step.h"
 #include "runtime/steps/model.h"
@@ -27,8 +29,13 @@ class AppStep final : public BasicStep {
   Result<void> wait_for_health(engine::StepContext& context) const;
   Result<std::string> objects(engine::StepContext& context) const;
   Result<json::Value> installed_objects(engine::StepContext& context, const std::string& manifests) const;
-  Result<std::vector<json::Value>> pods_of(engine::StepContext& context, const json::Value& objects) const;
-  std::optional<Error> missing_image(const std::vector<json::Value>& pods) const;
+  // Pods that workloads select, each with the images that its workload wants now.
+  struct SelectedPod {
+    json::Value pod;
+    std::set<std::string> wanted;
+  };
+  Result<std::vector<SelectedPod>> pods_of(engine::StepContext& context, const json::Value& objects) const;
+  std::optional<Error> missing_image(const std::vector<SelectedPod>& pods) const;
   base::Command kubectl_here(std::vector<std::string> arguments) const;
 
   const Model& model_;

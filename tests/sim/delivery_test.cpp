@@ -2,6 +2,7 @@
 //
 // The real delivery (its own preflight, plan and steps) on fake hosts: to the end, again, after a kill at every journal
 // record, with connections that break, and with hosts that are dead.
+#include <atomic>
 #include <catch2/catch_test_macros.hpp>
 
 #include "tests/sim/wanted_end.h"
@@ -103,12 +104,11 @@ TEST_CASE("delivery: every host takes away at boot, before containers start, wha
 
 TEST_CASE("delivery: what is called done has been written to the disks, after everything that was begun anywhere") {
   DeliverySite site(3);
-  size_t synced = 0, begun_later = 0;
+  std::atomic<size_t> synced = 0, begun_later = 0;
   for (size_t i = 0; i < site.size(); ++i) {
     site.machine(i).before_change = [&, i](const std::string& call, const std::string&) -> Result<void> {
       // on the control plane last of all its changes; on workers after that, since it starts pods on them
-      const std::lock_guard guard(site.cluster.mutex);
-      if (call == "sync" && site.cluster.applied.size() == 2) ++synced;
+      if (call == "sync" && site.cluster.state.applied.size() == 2) ++synced;
       else if (synced > 0 && i == 0) ++begun_later;
       return {};
     };

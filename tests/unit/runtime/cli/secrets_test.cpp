@@ -22,7 +22,7 @@ using config::SecretSource;
 namespace {
 
 std::string told(const Result<Secret>& secret) {
-  return secret ? "secret: " + secret->reveal() : std::format("{}: {}", base::name(secret.error().code), secret.error().text());
+  return secret ? std::format("secret: {}", secret->reveal()) : std::format("{}: {}", base::name(secret.error().code), secret.error().text());
 }
 
 struct Prompted {

@@ -96,7 +96,7 @@ TEST_CASE("plan, status, outcome and error as JSON, to the letter") {
   CHECK(to_json(steps::StatusLine{"node w1", "NotReady", "v1.34.4", false}) ==
         R"({"detail":"v1.34.4","event":"status","healthy":false,"state":"NotReady","subject":"node w1"})");
   CHECK(to_json(Error{ErrorCode::busy, "somebody \"else\"", {"looking"}}) ==
-        R"({"code":"busy","event":"error","exit":10,"message":"somebody \"else\" (while looking)"})");
+        R"x({"code":"busy","event":"error","exit":10,"message":"somebody \"else\" (while looking)"})x");
   CHECK(to_json(outcome()) ==
         R"({"applied":12,"event":"outcome","exit":0,"hosts":[)"
         R"({"address":"10.7.0.11","applied":12,"name":"cp1","role":"control-plane","skipped":3,"state":"done"},)"
