@@ -39,6 +39,7 @@ struct Look : tests::Site, steps::HostConnector {
     pause.platforms.push_back({Architecture::amd64, any, pause.media_type, any, {any}});
     contents.images.push_back(std::move(pause));
     contents.stubs.push_back({Architecture::amd64, any});
+    config.files.push_back({"bridge.conflist", "/etc/cni/net.d/10-bridge.conflist"});
     config.hosts[0].address = "10.7.0.11";
     config.hosts[1].address = "10.7.0.12";
     control_plane.machine.facts.addresses = {{"eth0", "10.7.0.11", 24}};
@@ -132,4 +133,22 @@ TEST_CASE("survey: a cluster of another Kubernetes version is left alone, older 
   Look same;
   same.control_plane.machine.world.recorded[std::string(steps::kVersionRecord)] = "v1.34.4";
   CHECK(same.survey());
+}
+
+TEST_CASE("survey: a delivery without a pod network is a finding, unless the cluster that stands has one") {
+  Look look;
+  look.config.files.clear();
+  const auto found = look.survey();
+  if (!found) FAIL(found.error().text());
+  REQUIRE(found->findings.size() == 1);
+  CHECK(found->findings[0].blocks);
+  CHECK(found->findings[0].message.contains("the artifact shop brings no pod network"));
+  CHECK(found->findings[0].message.contains("write CNI instead of APP"));
+  Look standing;
+  standing.config.files.clear();
+  for (auto* bench : {&standing.control_plane, &standing.worker}) bench->machine.ledger.push_back({});
+  standing.control_plane.put("/etc/cni/net.d/10-flannel.conflist");
+  const auto seen = standing.survey();
+  if (!seen) FAIL(seen.error().text());
+  CHECK(seen->findings.empty());
 }
