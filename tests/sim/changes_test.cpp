@@ -284,7 +284,9 @@ TEST_CASE("fixed fields: a kubeadm that ended unseen with other wishes is not ta
   DeliverySite site(2);
   FakeMachine& machine = site.machine(0);
   machine.before_change = [&](const std::string& call, const std::string&) -> Result<void> {
-    if (call != "record" || machine.changes.empty() || !machine.changes.back().starts_with("job sealift-kubeadm-init")) return {};
+    // the first thing after kubeadm's end that is not of the payload's lane
+    const auto ended = std::ranges::find_if(machine.changes, [](const std::string& change) { return change.starts_with("job sealift-kubeadm-init"); });
+    if (call != "sync" || ended == machine.changes.end()) return {};
     machine.set_reachable(false);
     return fail(ErrorCode::unreachable, "gone");
   };

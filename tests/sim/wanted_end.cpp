@@ -142,7 +142,13 @@ std::string difference(const FakeMachine::World& a, const FakeMachine::World& b,
   for (const auto& [path, file] : b.files) {
     if (counts(path) && !a.files.contains(path)) return "only now: " + path;
   }
-  if (a.units != b.units) return "units";
+  // What works once a boot has worked wherever there was one.
+  const auto units = [&](const FakeMachine::World& world) {
+    auto out = world.units;
+    if (const auto boot = out.find("sealift-boot.service"); run == Run::left_out && boot != out.end()) boot->second = {boot->second.enabled, false, false, {}};
+    return out;
+  };
+  if (units(a) != units(b)) return "units";
   if (a.sysctls != b.sysctls) return "sysctls";
   if (a.modules != b.modules) return "modules";
   if (a.stores != b.stores) return "stores";
