@@ -602,7 +602,7 @@ class NameServer {
 }  // namespace
 
 TEMPLATE_TEST_CASE("a name server is asked directly, and its answer believed only if it is one", "", Local, Remote) {
-  if (::geteuid() != 0) SKIP("port 53 is root's");
+  tests::require_or_skip(::geteuid() == 0, "root (for port 53)");
   const tests::TemporaryFolder root;
   TestType made(root.path());
   host::Host& host = *made.host;
