@@ -89,7 +89,7 @@ def test_second_run_changes_nothing(site, lab):
 
 # What a run that changes nothing may execute: what a login does (PAM's message of the day), the agent, and questions.
 QUESTIONS = re.compile(r'''
-    /usr/sbin/sshd\ -D\ -R$ | (sh|bash)\ -c\  | uname\ | true$ | sudo\ -n\ true$
+    /usr/sbin/sshd\ -D\ -R$ | (sh|bash)\ -c\  | ls\ -ldn\ / | uname\ | true$ | sudo\ -n\ true$
   | (/usr/bin/env\ -i\ PATH=\S+\ )?run-parts\ --lsbsysinit\ /etc/update-motd.d$ | /etc/update-motd.d/
   | /usr/local/lib/sealift/agent-[0-9a-f]{64}\ agent\ 
   | systemctl\ show\ 
