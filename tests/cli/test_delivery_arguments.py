@@ -54,7 +54,7 @@ def ten_mistakes(tmp_path):
     """The configuration with ten mistakes, and what must be said of them."""
     path = tmp_path / "ten-mistakes.yaml"
     path.write_text((GOLDEN / path.name).read_text())
-    return path, (GOLDEN / "ten-mistakes.problems").read_text().replace(path.name, str(path)).splitlines()
+    return path, (GOLDEN / "ten-mistakes.problems").read_text().replace(path.name, str(path)).replace("missing.conf", str(tmp_path / "missing.conf")).splitlines()
 
 
 def test_all_mistakes_in_one_run_with_their_places(run, ten_mistakes):

@@ -134,6 +134,9 @@ def test_the_node_serves_images_from_the_payload_in_place(program, artifact, tmp
     with open(artifact, "rb") as file:
         file.seek(16 << 20)
         payload.write_bytes(file.read())
+    # what the store writes beside a payload that has arrived whole
+    whole = struct.pack("<IIQQQ", 1, 0, payload.stat().st_size, 2**64 - 1, 2**64 - 1)
+    (tmp_path / "shop.payload.state").write_bytes(b"SEALSTOR" + whole)
     port = free_port()
     config = tmp_path / "mirror.json"
     config.write_text(json.dumps({"localListen": f"127.0.0.1:{port}", "payloads": [str(payload)]}))
