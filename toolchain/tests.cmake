@@ -42,6 +42,7 @@ if(NOT SEALIFT_THREADED_TESTS_ONLY)
     file(GLOB sources CONFIGURE_DEPENDS "tests/${suite}/*.cpp")
     if(sources)
       sealift_test(${suite} ${suite} SOURCES ${sources} LINK runtime_steps runtime_report runtime_node)
+      set_tests_properties(${suite} PROPERTIES TIMEOUT 1200) # sim: whole deliveries, killed at every point, take minutes with sanitizers
     endif()
   endforeach()
 endif()
