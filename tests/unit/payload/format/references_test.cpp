@@ -17,7 +17,8 @@ Contents every_kind() {
   Contents out;
   out.stubs = {{Architecture::arm64, named("stub")}};
   out.tree = {{"etc/a", {named("file"), 0644}}};
-  out.images = {{"registry.example/app:1", named("root"), "x", {{Architecture::arm64, named("manifest"), "m", named("config"), {named("layer"), named("layer 2")}}}}};
+  out.images = {{"registry.example/app:1", named("root"), "x", {{Architecture::arm64, named("manifest"), "m", named("config"), {named("layer"), named("layer 2")}}},
+                 {{named("inner index"), "i"}}}};
   return out;
 }
 
@@ -25,8 +26,8 @@ Contents every_kind() {
 
 TEST_CASE("every object that contents names is visited, with who names it") {
   const std::vector<std::pair<std::string, std::string>> wanted{
-      {"stub", "a stub"}, {"file", "etc/a"}, {"root", "registry.example/app:1"}, {"manifest", "registry.example/app:1"},
-      {"config", "registry.example/app:1"}, {"layer", "registry.example/app:1"}, {"layer 2", "registry.example/app:1"}};
+      {"stub", "a stub"}, {"file", "etc/a"}, {"root", "registry.example/app:1"}, {"inner index", "registry.example/app:1"},
+      {"manifest", "registry.example/app:1"}, {"config", "registry.example/app:1"}, {"layer", "registry.example/app:1"}, {"layer 2", "registry.example/app:1"}};
   size_t count = 0;
   REQUIRE(for_each_reference(every_kind(), [&](const ObjectRef& reference, std::string_view of) -> Result<void> {
     REQUIRE(count < wanted.size());
@@ -39,7 +40,7 @@ TEST_CASE("every object that contents names is visited, with who names it") {
 }
 
 TEST_CASE("the first reference that is refused ends the walk") {
-  for (size_t refused = 0; refused < 7; ++refused) {
+  for (size_t refused = 0; refused < 8; ++refused) {
     size_t count = 0;
     const auto done = for_each_reference(every_kind(), [&](const ObjectRef&, std::string_view) -> Result<void> {
       if (count++ == refused) return fail(ErrorCode::corrupt, "number {}", refused);
