@@ -91,6 +91,7 @@ def test_second_run_changes_nothing(site, lab):
 QUESTIONS = re.compile(r'''
     /usr/sbin/sshd\ -D\ -R$ | (sh|bash)\ -c\  | ls\ -ldn\ / | uname\ | true$ | sudo\ -n\ true$
   | (/usr/bin/env\ -i\ PATH=\S+\ )?run-parts\ --lsbsysinit\ /etc/update-motd.d$ | /etc/update-motd.d/
+  | /lib/systemd/systemd-user-runtime-dir\ | /lib/systemd/systemd\ --user$ | /usr/lib/systemd/user-(environment-)?generators/
   | /usr/local/lib/sealift/agent-[0-9a-f]{64}\ agent\ 
   | systemctl\ show\ 
   | kubectl\ --kubeconfig=\S+\ --request-timeout=\S+\ (--namespace=\S+\ )?get\ 

@@ -71,11 +71,11 @@ def test_what_a_host_says_last_is_on_its_disk(lab):
     """Synced first, told then: a cut at any moment finds on the disk whatever the other host has heard of."""
     teller = 'n=0; while :; do n=$((n+1)); echo $n > /t/next; sync /t/next; mv /t/next /t/n; sync /t; echo $n; done'
     command = ['ssh', '-i', lab.key(), '-o', 'StrictHostKeyChecking=no', '-o', 'UserKnownHostsFile=/dev/null', '-o', 'LogLevel=ERROR',
-               '-o', 'ServerAliveInterval=1', '-o', 'ServerAliveCountMax=3', f'root@{lab.ip("a")}', teller]
+               '-o', 'ServerAliveInterval=1', '-o', 'ServerAliveCountMax=10', f'root@{lab.ip("a")}', teller]
     for _ in range(3):
         told = subprocess.Popen(command, stdout=subprocess.PIPE, stdin=subprocess.DEVNULL, text=True)
         for _ in range(20):
-            told.stdout.readline()
+            assert told.stdout.readline(), f'the login ended with {told.wait()}'
         lab.run('kill', 'a')
         last = [int(line) for line in told.communicate(timeout=60)[0].split('\n')[:-1]][-1:]
         lab.run('start', 'a')
