@@ -43,11 +43,21 @@ Result<bool> lost_contents(host::Host& host) {
   return false;
 }
 
-// What a kubeadm that was killed in the middle leaves is taken away by kubeadm itself: nothing was running on it yet.
+// What a kubeadm that was killed in the middle leaves is taken away by kubeadm itself: no cluster came to stand on it.
 Result<void> reset_remains(engine::StepContext& context, const format::BaseDocument& base, const host::Reason& reason) {
   const base::Command command{{"kubeadm", "reset", "--force", "--cri-socket", base.cri_socket}, {}, "/", Duration{300'000}};
   base::tell(context.events, Level::info, "an earlier attempt was interrupted; taking away what it left", context.host_name);
   SEALIFT_ASSIGN(const auto status, context.host.run_job("sealift-kubeadm-reset", command, reason, context.cancel));
+  if (!status.ok()) return fail(base::command_error(command, status));
+  return {};
+}
+
+// kubeadm's reset learns from etcd's manifest where its data is, and leaves it if a power cut has emptied that file.
+Result<void> remove_cluster_data(engine::StepContext& context, const host::Reason& reason) {
+  SEALIFT_ASSIGN(const bool left, exists(context.host, kClusterData));
+  if (!left) return {};
+  const base::Command command{{"rm", "-rf", "--one-file-system", "--", std::string(kClusterData)}, {}, "/", Duration{60'000}};
+  SEALIFT_ASSIGN(const auto status, context.host.run(command, {}, reason, context.cancel));
   if (!status.ok()) return fail(base::command_error(command, status));
   return {};
 }
@@ -100,10 +110,26 @@ Result<bool> InitStep::stands(engine::StepContext& context) const {
   return proxy && *proxy;
 }
 
-// Whether an earlier kubeadm here was given other documents: then it made, or was making, another cluster than is wanted.
-Result<bool> InitStep::was_given_others(engine::StepContext& context) const {
+// What an earlier kubeadm here was given, if there was one. With other documents it made, or was making, another cluster
+// than is wanted.
+Result<InitStep::Given> InitStep::given(engine::StepContext& context) const {
   SEALIFT_ASSIGN(const auto given, context.host.read(std::string(kInitConfiguration), size_t{1} << 20));
-  return given && base::as_text(*given) != documents_;
+  if (!given) return Given::nothing;
+  return base::as_text(*given) == documents_ ? Given::these : Given::others;
+}
+
+Result<void> InitStep::clear(engine::StepContext& context, bool ours) const {
+  for (const std::string_view path : {std::string_view("/etc/kubernetes/manifests/kube-apiserver.yaml"), std::string_view("/etc/kubernetes/pki/ca.key"), kClusterData}) {
+    SEALIFT_ASSIGN(const bool there, exists(context.host, path));
+    if (!there) continue;
+    if (!ours) {
+      return fail(ErrorCode::preflight, "{} holds {}, which no kubeadm that Sealift started has left ({} is not there); take that cluster away first, or use another host", context.host_name, path,
+                  kInitConfiguration);
+    }
+    SEALIFT_TRY(reset_remains(context, model_.base, reason()));
+    return remove_cluster_data(context, reason());
+  }
+  return {};
 }
 
 Result<void> InitStep::record(engine::StepContext& context) const {
@@ -116,19 +142,15 @@ Result<void> InitStep::record(engine::StepContext& context) const {
 
 Result<void> InitStep::apply(engine::StepContext& context) {
   const std::string unit = "sealift-kubeadm-init";
-  SEALIFT_ASSIGN(const bool others, was_given_others(context));
+  SEALIFT_ASSIGN(const Given earlier, given(context));
+  const bool others = earlier == Given::others;
   SEALIFT_ASSIGN(const bool pending, others ? is_running(context.host, unit) : is_pending(context.host, unit));
   if (!pending) {
     SEALIFT_ASSIGN(const bool there_already, stands(context));
     // An earlier run died between the end of kubeadm and the ledger. With other wishes since, it is made anew: nothing
     // was put onto a cluster that the ledger does not know.
-    if (there_already && !others) return record(context);
-    bool remains = false;
-    for (const std::string_view path : {std::string_view("/etc/kubernetes/manifests/kube-apiserver.yaml"), std::string_view("/etc/kubernetes/pki/ca.key"), kClusterData}) {
-      SEALIFT_ASSIGN(const bool there, exists(context.host, path));
-      remains = remains || there;
-    }
-    if (remains) SEALIFT_TRY(reset_remains(context, model_.base, reason()));
+    if (there_already && earlier == Given::these) return record(context);
+    SEALIFT_TRY(clear(context, earlier != Given::nothing));
   }
   base::MemorySource documents(base::as_bytes(documents_));
   SEALIFT_TRY(context.host.write_atomic(std::string(kInitConfiguration), {0600, 0, 0}, documents, reason()));

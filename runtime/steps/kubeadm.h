@@ -25,8 +25,11 @@ class InitStep final : public BasicStep {
   Result<void> apply(engine::StepContext& context) override;
 
  private:
+  enum class Given { nothing, these, others };
   Result<bool> stands(engine::StepContext& context) const;
-  Result<bool> was_given_others(engine::StepContext& context) const;
+  Result<Given> given(engine::StepContext& context) const;
+  // Takes away what an attempt left that did not come to its end; refuses what is not `ours`.
+  Result<void> clear(engine::StepContext& context, bool ours) const;
   Result<void> record(engine::StepContext& context) const;
   const Model& model_;
   std::string documents_;

@@ -80,6 +80,11 @@ void DeliverySite::equip(FakeMachine& machine, const std::string& address) {
   machine.programs["kubectl"] = [this](FakeMachine& self, const Command& command, const CommandIo& io) { return cluster.kubectl(self, command, io); };
   machine.programs["helm"] = [this](FakeMachine& self, const Command& command, const CommandIo&) { return cluster.helm(self, command); };
   machine.programs["ctr"] = [this](FakeMachine& self, const Command& command, const CommandIo&) { return ctr(self, command); };
+  machine.programs["rm"] = [](FakeMachine& self, const Command& command, const CommandIo&) -> Result<ExitStatus> {
+    if (command.argv.back() != "/var/lib/etcd/member") return bad("not played: " + command.text());
+    self.world.files.erase(command.argv.back());
+    return good();
+  };
   const std::string node_program = "node-" + payload_->contents().stubs.front().object.digest.hex().substr(0, 16);
   machine.programs[node_program] = [](FakeMachine& self, const Command& command, const CommandIo& io) -> Result<ExitStatus> {
     if (!self.world.files.contains(command.argv.front())) return fail(ErrorCode::not_found, "{}: not there", command.argv.front());

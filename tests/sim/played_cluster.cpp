@@ -136,8 +136,10 @@ Result<ExitStatus> PlayedCluster::init(FakeMachine& self, const Command& command
                                                        field(init, "nodeRegistration/name")));
   SIM_STAGE(self, "kubeadm init: manifests");
   write_manifests(self, cluster, init);
+  put(self, "/etc/kubernetes/manifests/etcd.yaml", "");  // what a power cut leaves of it before it is on the disk
   put(self, "/var/lib/etcd/member", "data");
   SIM_STAGE(self, "kubeadm init: kubelet");
+  put(self, "/etc/kubernetes/manifests/etcd.yaml", "kind: Pod\n");
   start_kubelet(self, *init.find("nodeRegistration"));
   {
     const std::lock_guard guard(mutex_);
@@ -187,8 +189,10 @@ Result<ExitStatus> PlayedCluster::join(FakeMachine& self, const Command& command
 ExitStatus PlayedCluster::reset(FakeMachine& self) {
   const std::lock_guard guard(mutex_);
   ++resets[self.name()];
-  std::erase_if(self.world.files, [](const auto& entry) {
-    return entry.first.starts_with("/etc/kubernetes/") || entry.first.starts_with("/var/lib/etcd/") || entry.first.starts_with("/var/lib/kubelet/");
+  // Like the real one: only etcd's manifest tells it where the data is, and a power cut may have emptied it.
+  const bool finds_data = !text_of(self, "/etc/kubernetes/manifests/etcd.yaml").empty();
+  std::erase_if(self.world.files, [&](const auto& entry) {
+    return entry.first.starts_with("/etc/kubernetes/") || (finds_data && entry.first.starts_with("/var/lib/etcd/")) || entry.first.starts_with("/var/lib/kubelet/");
   });
   self.world.units["kubelet.service"].active = false;
   if (&self == control_plane) state = {};

@@ -37,6 +37,11 @@ struct Cluster : tests::Site {
     for (auto* bench : {&control_plane, &worker}) {
       bench->folder("/etc/sealift");
       bench->machine.programs["kubeadm"] = [this](FakeMachine& self, const Command& command, const CommandIo&) { return kubeadm(self, command); };
+      bench->machine.programs["rm"] = [](FakeMachine& self, const Command& command, const CommandIo&) -> Result<ExitStatus> {
+        CHECK(command.argv == std::vector<std::string>{"rm", "-rf", "--one-file-system", "--", "/var/lib/etcd/member"});
+        self.world.files.erase(command.argv.back());
+        return ended();
+      };
     }
     control_plane.machine.programs["kubectl"] = [this](FakeMachine&, const Command& command, const CommandIo&) -> Result<ExitStatus> {
       if (has_word(command, "daemonset")) return ended(proxy ? R"({"kind":"DaemonSet"})" : "");
@@ -69,13 +74,18 @@ struct Cluster : tests::Site {
       ++resets;
       CHECK(has_word(command, "--force"));
       CHECK(word_after(command, "--cri-socket") == base.cri_socket);
-      std::erase_if(files, [](const auto& entry) { return entry.first.starts_with("/etc/kubernetes/") || entry.first.starts_with("/var/lib/etcd/"); });
+      // Like the real one: only etcd's manifest tells it where the data is.
+      const auto manifest = files.find("/etc/kubernetes/manifests/etcd.yaml");
+      const bool finds_data = manifest != files.end() && !manifest->second.content.empty();
+      std::erase_if(files, [&](const auto& entry) { return entry.first.starts_with("/etc/kubernetes/") || (finds_data && entry.first.starts_with("/var/lib/etcd/")); });
       return ended();
     }
     const std::string configuration = word_after(command, "--config");
     if (!files.contains(configuration)) return failed(configuration + " is not there");
     if (has_word(command, "init")) {
       ++inits;
+      const bool goes_on = self.world.units.contains("sealift-kubeadm-init.service");  // begun before
+      if (!goes_on && files.contains("/var/lib/etcd/member")) return failed("[ERROR DirAvailable--var-lib-etcd]: /var/lib/etcd is not empty");
       if (!init_fails.empty()) return failed(init_fails);
       for (const auto* path : kInitRemains) put(self, path);
       put(self, std::string(steps::kAdminKubeconfig));
@@ -200,6 +210,7 @@ TEST_CASE("kubeadm init: what a killed one left is taken away first") {
     steps::InitStep step(cluster.model(), "the documents");
     auto& bench = cluster.control_plane;
     bench.put(path);
+    bench.put("/etc/sealift/kubeadm-init.yaml", "the documents");
     bench.bring(step);
     CHECK(cluster.resets == 1);
     CHECK(cluster.inits == 1);
@@ -211,15 +222,35 @@ TEST_CASE("kubeadm init: what a killed one left is taken away first") {
   steps::InitStep step(cluster.model(), "the documents");
   for (const auto* path : kInitRemains) cluster.control_plane.put(path);
   cluster.control_plane.put(std::string(steps::kAdminKubeconfig));
+  cluster.control_plane.put("/etc/sealift/kubeadm-init.yaml", "the documents");
   cluster.control_plane.bring(step);
   CHECK(cluster.resets == 1);
   CHECK(cluster.inits == 1);
+}
+
+TEST_CASE("kubeadm init: what another kubeadm left here is nobody's to take away") {
+  for (const auto* path : kInitRemains) {
+    INFO(path);
+    Cluster cluster;
+    steps::InitStep step(cluster.model(), "the documents");
+    auto& bench = cluster.control_plane;
+    bench.put(path);
+    const auto before = bench.machine.world;
+    const auto refused = bench.apply(step);
+    REQUIRE_FALSE(refused);
+    CHECK(refused.error().code == ErrorCode::preflight);
+    CHECK(refused.error().text().contains(std::format("cp1 holds {}", path)));
+    CHECK(refused.error().text().contains("take that cluster away first"));
+    CHECK(bench.machine.world == before);
+    CHECK(cluster.inits + cluster.resets == 0);
+  }
 }
 
 TEST_CASE("kubeadm init: a cluster that stands is only recorded") {
   Cluster cluster;
   steps::InitStep step(cluster.model(), "the documents");
   auto& bench = cluster.control_plane;
+  bench.put("/etc/sealift/kubeadm-init.yaml", "the documents");
   for (const auto* path : kInitRemains) bench.put(path);
   bench.put(std::string(steps::kAdminKubeconfig));
   cluster.proxy = true;
@@ -237,6 +268,7 @@ TEST_CASE("kubeadm init: a cluster that answers and has lost the contents of a f
     auto& bench = cluster.control_plane;
     for (const auto* remains : kInitRemains) bench.put(remains);
     bench.put(std::string(steps::kAdminKubeconfig));
+    bench.put("/etc/sealift/kubeadm-init.yaml", "the documents");
     bench.put(path, "");
     cluster.proxy = true;
     bench.bring(step);
