@@ -4,19 +4,15 @@ set(threaded payload/base payload/codec payload/http payload/distribution payloa
 get_property(libraries GLOBAL PROPERTY SEALIFT_LIBRARIES)
 
 file(GLOB support CONFIGURE_DEPENDS tests/support/*.cpp)
-if(support)
-  add_library(tests_support STATIC ${support})
-  target_link_libraries(tests_support PUBLIC payload_base payload_hash payload_format payload_writer runtime_host runtime_engine)
-else()
-  add_library(tests_support INTERFACE)
-endif()
+add_library(tests_support STATIC ${support})
+target_link_libraries(tests_support PUBLIC payload_base payload_hash payload_format payload_writer runtime_host runtime_engine)
+set_source_files_properties(tests/support/source_tree.cpp PROPERTIES COMPILE_DEFINITIONS "SEALIFT_SOURCE_ROOT=\"${CMAKE_SOURCE_DIR}\"")
 
 # sealift_test(NAME LABEL SOURCES… ): one executable, one ctest entry
 function(sealift_test name label)
   cmake_parse_arguments(ARG "" "" "SOURCES;LINK" ${ARGN})
   add_executable(${name} ${ARG_SOURCES})
   target_link_libraries(${name} PRIVATE tests_support ${ARG_LINK} third_party_catch2)
-  target_compile_definitions(${name} PRIVATE "SEALIFT_TEST_ROOT=\"${CMAKE_SOURCE_DIR}/tests\"" "SEALIFT_SOURCE_ROOT=\"${CMAKE_SOURCE_DIR}\"")
   add_test(NAME ${name} COMMAND ${name})
   # Third-party C++ archives are not instrumented: container annotations across that border are false alarms.
   set_tests_properties(${name} PROPERTIES LABELS ${label} TIMEOUT 600

@@ -7,13 +7,14 @@
 #include "payload/base/file.h"
 #include "payload/base/text.h"
 #include "payload/format/base_document.h"
+#include "tests/support/source_tree.h"
 
 using namespace sealift;
 
 namespace {
 
 std::string document() {
-  auto text = base::read_text_file(SEALIFT_SOURCE_ROOT "/packer/KUBEFILE.md", size_t{1} << 20);
+  auto text = base::read_text_file(tests::source_path("packer/KUBEFILE.md"), size_t{1} << 20);
   REQUIRE(text);
   return std::move(*text);
 }

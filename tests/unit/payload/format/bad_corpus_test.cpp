@@ -14,13 +14,14 @@
 #include "tests/bad/corpus.h"
 #include "tests/bad/corpus_contents.inc"
 #include "tests/bad/corpus.inc"
+#include "tests/support/source_tree.h"
 
 using namespace sealift;
 using namespace sealift::tests;
 
 namespace {
 
-const std::string kRoot = SEALIFT_TEST_ROOT "/bad";
+const std::string kRoot = tests::source_path("tests/bad");
 
 // All that opening and verifying finds; reading is tried when they find nothing. Empty for a sound file.
 std::vector<std::string> findings(const Bytes& bytes) {

@@ -4,6 +4,7 @@
 #include <catch2/catch_test_macros.hpp>
 
 #include "payload/base/file.h"
+#include "tests/support/source_tree.h"
 
 using namespace sealift;
 using namespace sealift::format;
@@ -80,7 +81,7 @@ TEST_CASE("every field of a base") {
 }
 
 TEST_CASE("the base of this project is good") {
-  const auto text = base::read_text_file(SEALIFT_SOURCE_ROOT "/packer/bases/kubernetes/base.yaml", 1 << 20);
+  const auto text = base::read_text_file(tests::source_path("packer/bases/kubernetes/base.yaml"), 1 << 20);
   REQUIRE(text);
   const auto document = parse_base_document(*text, "base.yaml");
   if (!document) FAIL(document.error().text());

@@ -8,12 +8,13 @@
 
 #include "payload/base/file.h"
 #include "payload/format/reader.h"
+#include "tests/support/source_tree.h"
 
 using namespace sealift;
 
 namespace {
 
-const std::string kRoot = SEALIFT_TEST_ROOT "/compat";
+const std::string kRoot = tests::source_path("tests/compat");
 
 }  // namespace
 

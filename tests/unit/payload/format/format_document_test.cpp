@@ -10,13 +10,14 @@
 #include "payload/base/file.h"
 #include "payload/base/text.h"
 #include "tests/support/payload_builder.h"
+#include "tests/support/source_tree.h"
 
 using namespace sealift;
 using namespace sealift::tests;
 
 namespace {
 
-const std::string kPath = SEALIFT_SOURCE_ROOT "/payload/FORMAT.md";
+const std::string kPath = tests::source_path("payload/FORMAT.md");
 
 std::string document() {
   auto text = base::read_text_file(kPath, size_t{1} << 20);

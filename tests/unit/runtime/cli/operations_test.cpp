@@ -7,6 +7,7 @@
 
 #include "payload/base/file.h"
 #include "payload/base/text.h"
+#include "tests/support/source_tree.h"
 
 using namespace sealift;
 
@@ -15,7 +16,7 @@ namespace {
 // name → exit code, as the document says
 std::map<std::string, int> documented() {
   std::map<std::string, int> out;
-  auto text = base::read_text_file(SEALIFT_SOURCE_ROOT "/runtime/OPERATIONS.md", 1 << 20).value();
+  auto text = base::read_text_file(tests::source_path("runtime/OPERATIONS.md"), 1 << 20).value();
   for (auto line : base::split(text, '\n')) {
     auto cells = base::split(line, '|');
     if (cells.size() < 4) continue;

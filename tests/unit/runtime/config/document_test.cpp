@@ -7,6 +7,7 @@
 #include "payload/base/text.h"
 #include "runtime/config/fields.h"
 #include "runtime/config/parse.h"
+#include "tests/support/source_tree.h"
 
 using namespace sealift;
 using namespace sealift::config;
@@ -14,7 +15,7 @@ using namespace sealift::config;
 namespace {
 
 std::string document() {
-  auto text = base::read_text_file(SEALIFT_SOURCE_ROOT "/runtime/CLUSTER.md", 1 << 20);
+  auto text = base::read_text_file(tests::source_path("runtime/CLUSTER.md"), 1 << 20);
   REQUIRE(text);
   return *text;
 }
@@ -76,7 +77,7 @@ TEST_CASE("the defaults in CLUSTER.md are those of the code") {
 }
 
 TEST_CASE("the example site of the shop, but for what is left for later") {
-  const auto parsed = load_cluster_config(SEALIFT_SOURCE_ROOT "/packer/examples/shop/cluster.yaml", {{"HOME", "/root"}});
+  const auto parsed = load_cluster_config(tests::source_path("packer/examples/shop/cluster.yaml"), {{"HOME", "/root"}});
   REQUIRE(parsed);
   INFO(to_error(parsed->problems).what);
   CHECK(std::ranges::none_of(parsed->problems, [](const Problem& problem) { return problem.code != ErrorCode::unsupported; }));

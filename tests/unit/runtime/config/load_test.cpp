@@ -4,6 +4,7 @@
 
 #include "payload/base/file.h"
 #include "runtime/config/parse.h"
+#include "tests/support/source_tree.h"
 
 using namespace sealift;
 using namespace sealift::config;
@@ -208,7 +209,7 @@ TEST_CASE("the template of config init is good as it is, and so are its comments
 }
 
 TEST_CASE("ten mistakes give ten problems in one run, each with its place") {
-  const std::string folder = std::string(SEALIFT_TEST_ROOT) + "/golden/config/";
+  const std::string folder = tests::source_path("tests/golden/config/");
   auto result = load_cluster_config(folder + "ten-mistakes.yaml", {});
   REQUIRE(result);
   std::string text;

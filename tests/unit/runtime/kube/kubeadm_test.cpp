@@ -6,6 +6,7 @@
 
 #include "payload/base/file.h"
 #include "payload/yaml/node.h"
+#include "tests/support/source_tree.h"
 
 using namespace sealift;
 
@@ -38,7 +39,7 @@ std::vector<std::string> arguments(const yaml::Node& document, std::string_view 
 
 // Compared with a file; SEALIFT_ACCEPT=1 writes it.
 void matches_golden(const std::string& name, const std::string& text) {
-  const std::string path = std::string(SEALIFT_TEST_ROOT) + "/golden/kubeadm/" + name;
+  const std::string path = tests::source_path("tests/golden/kubeadm/") + name;
   if (std::getenv("SEALIFT_ACCEPT") != nullptr) REQUIRE(base::write_file_atomic(path, base::as_bytes(text), 0644));
   const auto golden = base::read_text_file(path, 1 << 20);
   REQUIRE(golden);

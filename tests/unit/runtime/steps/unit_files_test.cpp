@@ -5,6 +5,7 @@
 
 #include "payload/base/text.h"
 #include "runtime/steps/node_service.h"
+#include "tests/support/source_tree.h"
 #include "tests/unit/runtime/steps/bench.h"
 
 using namespace sealift;
@@ -13,7 +14,7 @@ namespace {
 
 std::map<std::string, std::string> shipped_units() {
   std::map<std::string, std::string> out;
-  for (const auto& entry : std::filesystem::recursive_directory_iterator(SEALIFT_SOURCE_ROOT "/packer")) {
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(tests::source_path("packer"))) {
     const std::string path = entry.path().string();
     if (!path.contains(".service")) continue;
     const auto text = base::read_text_file(path, 1 << 20);

@@ -1,0 +1,14 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Where the project's own files lie on the machine that builds the tests: documents and corpora that tests compare with.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+namespace sealift::tests {
+
+// Absolute path of a file or folder of the project: source_path("runtime/CLUSTER.md").
+std::string source_path(std::string_view relative);
+
+}  // namespace sealift::tests
