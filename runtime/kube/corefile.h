@@ -7,9 +7,12 @@
 
 namespace sealift::kube {
 
-// The Corefile that kubeadm made, with its `forward` lines pointing at these servers, or without them: CoreDNS ends
-// with "no nameservers found" where /etc/resolv.conf names none. Text that has no forward is given back as it is.
+// A Corefile whose block for all names (".:53") forwards to these servers, or to nobody: CoreDNS ends with "no nameservers
+// found" where /etc/resolv.conf names none. What forwards other names, and everything else, is given back as it is.
 std::string with_upstreams(std::string_view corefile, const std::vector<std::string>& servers);
+
+// What kubeadm has CoreDNS forward to: the name servers of the host that the pod runs on.
+inline constexpr std::string_view kHostsOwnServers = "/etc/resolv.conf";
 
 // Name servers that a pod can reach: no loopback addresses (a stub resolver of the host).
 bool is_usable_name_server(std::string_view address);

@@ -148,7 +148,7 @@ Result<void> AppStep::unstage(engine::StepContext& context) const {
   return {};
 }
 
-// A release that a kill left pending would refuse every further command.
+// A release that a kill left pending, or half removed, would refuse every further command.
 Result<void> AppStep::recover_release(engine::StepContext& context) const {
   const auto command = helm({"status", app_.app->name, "--namespace", app_.target_namespace, "-o", "json"});
   SEALIFT_ASSIGN(const auto status, context.host.query(command, {}, context.cancel));
@@ -156,10 +156,11 @@ Result<void> AppStep::recover_release(engine::StepContext& context) const {
   SEALIFT_ASSIGN(const auto value, json::parse(status.output));
   const auto* state = value.at_path("info/status");
   const std::string text = state == nullptr || state->string() == nullptr ? "" : *state->string();
-  if (!text.starts_with("pending-")) return {};
+  const bool half_removed = text == "uninstalling";  // the kill hit the recovery
+  if (!half_removed && !text.starts_with("pending-")) return {};
   base::tell(context.events, Level::warning, std::format("the release {} was left {}; recovering it", app_.app->name, text), context.host_name);
-  const auto recover = text == "pending-install" ? helm({"uninstall", app_.app->name, "--namespace", app_.target_namespace, "--wait"})
-                                                 : helm({"rollback", app_.app->name, "--namespace", app_.target_namespace});
+  const auto recover = half_removed || text == "pending-install" ? helm({"uninstall", app_.app->name, "--namespace", app_.target_namespace, "--wait"})
+                                                                : helm({"rollback", app_.app->name, "--namespace", app_.target_namespace});
   SEALIFT_ASSIGN(const auto recovered, context.host.run_job("sealift-helm-recover", recover, reason(), context.cancel));
   if (!recovered.ok()) return fail(base::command_error(recover, recovered));
   return {};

@@ -10,6 +10,9 @@
 namespace sealift::steps {
 namespace {
 
+// In the ledger of the first control plane: CoreDNS's upstreams are, or may be, of Sealift's making.
+constexpr std::string_view kUpstreamsRecord = "dns.upstreams";
+
 std::string labels_text(const Node& node) {
   std::string out;
   for (const auto& [key, value] : node.config.labels) out += key + "=" + value + "\n";
@@ -34,7 +37,9 @@ Upstreams upstreams(const Model& model) {
 DnsStep::DnsStep(const Model& model)
     : BasicStep("dns", "set CoreDNS's upstreams", digest_of({base::join(upstreams(model).servers, ","), upstreams(model).keep_hosts_own ? "host" : ""})),
       servers_(upstreams(model).servers),
-      keep_(upstreams(model).keep_hosts_own) {}
+      hosts_own_(upstreams(model).keep_hosts_own) {
+  if (hosts_own_) servers_ = {std::string(kube::kHostsOwnServers)};
+}
 
 Result<std::string> DnsStep::corefile(engine::StepContext& context) const {
   SEALIFT_ASSIGN(const auto map, kubectl_object(context.host, {"--namespace=kube-system", "configmap", "coredns"}, context.cancel));
@@ -44,7 +49,11 @@ Result<std::string> DnsStep::corefile(engine::StepContext& context) const {
 }
 
 Result<engine::StepState> DnsStep::check(engine::StepContext& context) {
-  if (keep_) return engine::StepState::done;
+  if (hosts_own_) {
+    // kubeadm's own line, or what the site has made of it, stays; unless it was this step that had put another there.
+    SEALIFT_ASSIGN(const auto changed, context.host.recorded(std::string(kUpstreamsRecord)));
+    if (!changed || *changed == inputs().hex()) return engine::StepState::done;
+  }
   const auto now = corefile(context);
   if (!now) return engine::StepState::needed;
   return kube::with_upstreams(*now, servers_) == *now ? engine::StepState::done : engine::StepState::needed;
@@ -55,8 +64,10 @@ Result<void> DnsStep::apply(engine::StepContext& context) {
   json::Value data = json::Value::object(), patch = json::Value::object();
   data.set("Corefile", kube::with_upstreams(now, servers_));
   patch.set("data", std::move(data));
-  return kubectl_do(context.host, {"--namespace=kube-system", "patch", "configmap", "coredns", "--type=merge", "--patch", json::to_canonical(patch)}, reason(), context.cancel)
-      .transform([](const std::string&) {});
+  const host::Reason changed{std::string(kUpstreamsRecord), inputs().hex()};
+  if (!hosts_own_) SEALIFT_TRY(context.host.record(changed));  // before it is so: a run that dies in between has changed it
+  SEALIFT_TRY(kubectl_do(context.host, {"--namespace=kube-system", "patch", "configmap", "coredns", "--type=merge", "--patch", json::to_canonical(patch)}, reason(), context.cancel));
+  return hosts_own_ ? context.host.record(changed) : Result<void>();
 }
 
 LabelsStep::LabelsStep(const Model& model, const Node& node, Peers& peers)

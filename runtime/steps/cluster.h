@@ -18,7 +18,7 @@ class DnsStep final : public BasicStep {
  private:
   Result<std::string> corefile(engine::StepContext& context) const;
   std::vector<std::string> servers_;
-  bool keep_ = false;  // forward to what the hosts have
+  bool hosts_own_ = false;
 };
 
 // Name servers that CoreDNS will ask; nothing = none. And whether kubeadm's own line stays.

@@ -62,7 +62,7 @@ void check_units(const FakeMachine::World& world) {
 
 void check_ledger(const FakeMachine::World& world, bool control_plane) {
   std::set<std::string> wanted{"pki.node", "units.base", "units.node"};
-  if (control_plane) wanted.insert({"kubeadm.init", "kubernetes.version", "app.flannel", "app.hello", "app.redis"});
+  if (control_plane) wanted.insert({"kubeadm.init", "kubernetes.version", "dns.upstreams", "app.flannel", "app.hello", "app.redis"});
   else wanted.insert("kubeadm.join");
   std::set<std::string> completed;
   for (const auto& [step, inputs] : world.recorded) completed.insert(step);

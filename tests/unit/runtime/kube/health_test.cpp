@@ -102,6 +102,16 @@ TEST_CASE("CoreDNS: forward lines are dropped or pointed elsewhere, the rest sta
   CHECK(kube::with_upstreams(".:53 {\n  cache 30\n}\n", {}) == ".:53 {\n  cache 30\n}\n");
   const auto once = kube::with_upstreams(corefile, {});
   CHECK(kube::with_upstreams(once, {}) == once);
+  // where none is, one is put in
+  const auto back = kube::with_upstreams(once, {"/etc/resolv.conf"});
+  CHECK(back == ".:53 {\n    errors\n    cache 30\n    forward . /etc/resolv.conf {\n       max_concurrent 1000\n    }\n}");
+  CHECK(kube::with_upstreams(back, {}) == once);
+  CHECK(kube::with_upstreams(back, {"/etc/resolv.conf"}) == back);
+  // what a site has added for its own names is not touched
+  const std::string site = "corp.example:53 {\n    forward . 10.9.9.9\n}\n. {\n    log {\n      class error\n    }\n    forward other.example 10.8.8.8\n    forward . /etc/resolv.conf\n}\n";
+  CHECK(kube::with_upstreams(site, {}) == "corp.example:53 {\n    forward . 10.9.9.9\n}\n. {\n    log {\n      class error\n    }\n    forward other.example 10.8.8.8\n}\n");
+  CHECK(kube::with_upstreams(site, {"10.1.1.1"}) ==
+        "corp.example:53 {\n    forward . 10.9.9.9\n}\n. {\n    log {\n      class error\n    }\n    forward other.example 10.8.8.8\n    forward . 10.1.1.1\n}\n");
   CHECK_FALSE(kube::is_usable_name_server("127.0.0.53"));
   CHECK_FALSE(kube::is_usable_name_server("::1"));
   CHECK(kube::is_usable_name_server("10.1.1.1"));

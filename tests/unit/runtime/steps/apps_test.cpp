@@ -95,6 +95,7 @@ struct Apps : tests::Site {
     }
     if (has_word(command, "manifest")) return ended("kind: Deployment\n");
     look(self);
+    if (release == "uninstalling") return failed("Error: UPGRADE FAILED: \"shop\" has no deployed releases");
     if (release.starts_with("pending-")) return failed("Error: UPGRADE FAILED: another operation (install/upgrade/rollback) is in progress");
     if (!fails.empty()) return failed(fails);
     release = "deployed";
@@ -215,7 +216,7 @@ TEST_CASE("charts: are told networks, cluster and version") {
 }
 
 TEST_CASE("charts: a release that a kill left pending is taken away or back, one that stands is left alone") {
-  for (const auto& [left, recovers] : {std::pair{"pending-install", "uninstall shop"}, {"pending-upgrade", "rollback shop"}, {"pending-rollback", "rollback shop"}, {"deployed", ""}, {"failed", ""}}) {
+  for (const auto& [left, recovers] : {std::pair{"pending-install", "uninstall shop"}, {"pending-upgrade", "rollback shop"}, {"pending-rollback", "rollback shop"}, {"uninstalling", "uninstall shop"}, {"deployed", ""}, {"failed", ""}}) {
     INFO(left);
     Apps apps;
     apps.release = left;

@@ -179,6 +179,18 @@ TEST_CASE("CoreDNS: only the forward changes, and only if it must") {
   api.control_plane.bring(none);
   CHECK_FALSE(api.corefile->contains("forward"));
   CHECK(api.corefile->contains("cache 30"));
+  // a site that gets a name server later
+  api.config.network.dns_upstream = config::NetworkConfig::Dns::addresses;
+  steps::DnsStep later(api.model());
+  api.control_plane.bring(later);
+  CHECK(api.corefile->contains("forward . 10.7.0.53"));
+  api.config.network.dns_upstream = config::NetworkConfig::Dns::host;
+  steps::DnsStep back(api.model());
+  api.control_plane.bring(back);
+  CHECK(api.corefile->contains("forward . /etc/resolv.conf"));
+  // by hand, where `host` is what was wanted all along
+  api.corefile = ".:53 {\n    forward . 10.1.2.3\n}\n";
+  CHECK(api.control_plane.check(back) == StepState::done);
   api.corefile.reset();
   CHECK(api.control_plane.check(none) == StepState::needed);
   const auto missing = api.control_plane.apply(none);
