@@ -31,6 +31,7 @@
 #include "runtime/host/remote_host.h"
 #include "tests/support/fake_host.h"
 #include "tests/support/fake_systemd.h"
+#include "tests/support/own_mounts.h"
 #include "tests/support/requirement.h"
 #include "tests/support/temporary_folder.h"
 
@@ -641,25 +642,12 @@ TEST_CASE("a listener is seen with its port") {
   CHECK(std::ranges::any_of(facts->listeners, [&](const auto& one) { return one.process == name && one.address == "0.0.0.0" && one.port != 0; }));
 }
 
-// Root in a namespace of its own, so that mounts go with the thread. What is asserted in there is asserted here.
-void in_own_mounts(const std::function<void()>& body) {
-  tests::require_or_skip(::geteuid() == 0, "root");
-  bool unshared = false;
-  auto thread = Thread::start([&] {
-    unshared = ::unshare(CLONE_NEWNS) == 0 && ::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) == 0;
-    if (unshared) body();
-  });
-  REQUIRE(thread);
-  thread->join();
-  tests::require_or_skip(unshared, "mount namespaces");
-}
-
 TEMPLATE_TEST_CASE("a folder that takes no programs says why", "", Local, Remote) {
   const tests::TemporaryFolder root;
   for (const auto* folder : {"no-exec", "read-only", "plain"}) std::filesystem::create_directory(root / folder);
   std::map<std::string, Result<host::ProgramFolder>> can;
   bool no_exec_mounted = false, read_only_mounted = false, read_only = false;
-  in_own_mounts([&] {
+  tests::in_own_mounts([&] {
     no_exec_mounted = ::mount("none", (root / "no-exec").c_str(), "tmpfs", MS_NOEXEC, nullptr) == 0;
     read_only_mounted = ::mount("none", (root / "read-only").c_str(), "tmpfs", MS_RDONLY, nullptr) == 0;
     const TestType made(root.path());

@@ -58,6 +58,16 @@ TEST_CASE("a frame must be exactly what was declared") {
   Bytes longer = stored;
   longer.push_back(std::byte{0});
   CHECK(zstd_decompress(longer, 5000).error().code == ErrorCode::corrupt);
+  // zstd itself passes over what gives no bytes: an empty frame, a skippable one
+  const Bytes empty = *ZstdCompressor(3).compress({});
+  const Bytes skippable{std::byte{0x50}, std::byte{0x2a}, std::byte{0x4d}, std::byte{0x18}, std::byte{1}, std::byte{0}, std::byte{0}, std::byte{0}, std::byte{7}};
+  for (const auto& behind : {empty, skippable}) {
+    Bytes both = stored;
+    both.insert(both.end(), behind.begin(), behind.end());
+    const auto refused = zstd_decompress(both, 5000);
+    REQUIRE_FALSE(refused);
+    CHECK(refused.error().what.contains("does not end where it should"));
+  }
 }
 
 TEST_CASE("streams of several frames") {

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <catch2/catch_test_macros.hpp>
 #include <cstdlib>
+#include <filesystem>
 
 #include "payload/distribution/challenge.h"
 #include "payload/distribution/registry.h"
+#include "tests/support/environment.h"
 #include "tests/support/fake_clock.h"
 #include "tests/support/registry_server.h"
 #include "tests/support/temporary_folder.h"
@@ -120,6 +122,24 @@ TEST_CASE("logins: spellings of a registry, parts of one, several files") {
     REQUIRE(none);
     CHECK_FALSE(*none);
   }
+}
+
+TEST_CASE("logins: the files where the field's tools keep them, in their order") {
+  const TemporaryFolder folder;
+  for (const auto* name : {"home/.docker", "docker", "run/containers"}) std::filesystem::create_directories(folder / name);
+  const std::string named = write_config(folder, "{}", "auth.json"), home = write_config(folder, "{}", "home/.docker/config.json"), docker = write_config(folder, "{}", "docker/config.json"),
+                    run = write_config(folder, "{}", "run/containers/auth.json");
+  const tests::Variable at_home("HOME", folder / "home"), no_name("REGISTRY_AUTH_FILE", ""), no_folder("DOCKER_CONFIG", ""), no_runtime("XDG_RUNTIME_DIR", "");
+  using Files = std::vector<std::string>;
+  CHECK(distribution::login_files() == Files{home});
+  const tests::Variable name("REGISTRY_AUTH_FILE", named), runtime("XDG_RUNTIME_DIR", folder / "run");
+  CHECK(distribution::login_files() == Files{named, home, run});
+  {
+    const tests::Variable config("DOCKER_CONFIG", folder / "docker");
+    CHECK(distribution::login_files() == Files{named, docker, run});
+  }
+  std::filesystem::remove(home);
+  CHECK(distribution::login_files() == Files{named, run});
 }
 
 TEST_CASE("logins: a credential helper is asked for what it keeps; its failure is told without its output") {

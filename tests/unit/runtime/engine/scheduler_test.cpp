@@ -191,7 +191,10 @@ TEST_CASE("a control plane that needs what was not done ends the run") {
   b.add("cp", "needs w", {bad}, OnFailure::end_run);
   Scheduler s(b.plan, {});
   s.start();
-  CHECK(s.failed(bad).ends_run == bad);
+  const auto followed = s.failed(bad);
+  CHECK(followed.ends_run == bad);
+  REQUIRE(followed.aside.size() == 1);  // a control plane is not left out: the run ends
+  CHECK(followed.aside[0].host == "w");
   CHECK(s.ended());
 }
 

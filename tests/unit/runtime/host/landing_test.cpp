@@ -182,6 +182,10 @@ TEST_CASE("bytes that do not have the digest never get the agent's name") {
   CHECK(std::filesystem::is_empty(folder / "lib"));
 }
 
+TEST_CASE("the agent lands where root's programs are, else in /opt, else on the data disk") {
+  CHECK(host::landing_folders("/data/sealift") == std::vector<std::string>{"/usr/local/lib/sealift", "/opt/sealift", "/data/sealift"});
+}
+
 TEST_CASE("a folder that takes no program is passed over") {
   const TemporaryFolder folder;
   const auto server = SshServer::start();

@@ -6,6 +6,7 @@
 
 #include "payload/base/file.h"
 #include "runtime/host/payload_store.h"
+#include "tests/support/own_mounts.h"
 #include "tests/support/temporary_folder.h"
 
 using namespace sealift;
@@ -133,4 +134,43 @@ TEST_CASE("what arrived counts as stored only after a sync") {
   REQUIRE((*store)->write(100, Bytes(100)));
   store->reset();  // an orderly end is a sync
   CHECK(place.pieces() == Pieces{{0, 100}, {100, 100}});
+}
+
+TEST_CASE("a disk that gets full in the middle: what is there stays there, and the rest goes on once there is room") {
+  const tests::TemporaryFolder folder;
+  const std::string payload = folder / "p.payload";
+  constexpr size_t kPiece = size_t{128} << 10, kPieces = 16;
+  bool mounted = false, room = false;
+  std::vector<Error> errors;
+  Pieces when_full;
+  Result<void> finished = fail(ErrorCode::internal, "not reached");
+  std::optional<Bytes> bytes;
+  tests::in_own_mounts([&] {
+    mounted = ::mount("none", folder.path().c_str(), "tmpfs", 0, "size=1m") == 0;
+    if (!mounted) return;
+    const auto fill = [&]() -> Result<void> {
+      SEALIFT_ASSIGN(const auto there, read_stored_pieces(payload));
+      SEALIFT_ASSIGN(const auto store, PayloadStore::open(payload, kPieces * kPiece));
+      for (size_t i = 0; i < kPieces; ++i) {
+        if (there.pieces.contains(i * kPiece)) continue;
+        SEALIFT_TRY(store->write(i * kPiece, Bytes(kPiece, static_cast<std::byte>(i))));
+        SEALIFT_TRY(store->sync());
+      }
+      return store->finish();
+    };
+    if (auto full = fill(); !full) errors.push_back(full.error());
+    if (const auto there = read_stored_pieces(payload)) when_full = there->pieces;
+    room = ::mount("none", folder.path().c_str(), "tmpfs", MS_REMOUNT, "size=8m") == 0;
+    finished = fill();
+    if (auto all = base::read_file(payload, 2 * kPieces * kPiece)) bytes = std::move(*all);
+  });
+  REQUIRE((mounted && room));
+  REQUIRE(errors.size() == 1);
+  CHECK(errors[0].code == ErrorCode::no_space);
+  CHECK((!when_full.empty() && when_full.size() < kPieces));
+  for (const auto& [offset, size] : when_full) CHECK((offset % kPiece == 0 && size == kPiece));
+  if (!finished) FAIL(finished.error().text());
+  REQUIRE(bytes);
+  REQUIRE(bytes->size() == kPieces * kPiece);
+  for (size_t i = 0; i < kPieces; ++i) CHECK(((*bytes)[i * kPiece] == static_cast<std::byte>(i) && (*bytes)[(i + 1) * kPiece - 1] == static_cast<std::byte>(i)));
 }

@@ -388,6 +388,9 @@ TEST_CASE("Docker Hub's other names are docker.io") {
   }
   CHECK(catalog.find(*node::parse_question("/v2/library/hello/manifests/1.0", "quay.io"))->digest == tiny.quay_manifest);
   CHECK_FALSE(catalog.find(*node::parse_question("/v2/library/hello/manifests/1.0", "mirror.docker.io")));
+  // a registry's blobs are its own, whatever else the payload holds
+  CHECK(catalog.find(*node::parse_question("/v2/library/hello/blobs/" + tiny.other.text(), "quay.io")));
+  CHECK_FALSE(catalog.find(*node::parse_question("/v2/library/hello/blobs/" + tiny.other.text(), "docker.io")));
   // a manifest is no blob, and a blob no manifest
   CHECK_FALSE(catalog.find(*node::parse_question("/v2/library/hello/blobs/" + tiny.docker_manifest.text(), "docker.io")));
   CHECK_FALSE(catalog.find(*node::parse_question("/v2/library/hello/manifests/" + tiny.layer.text(), "docker.io")));
