@@ -228,6 +228,7 @@ TEST_CASE("a look that fails is a finding and hides no other") {
     const auto messages = site.messages();
     INFO(target);
     CHECK(messages.size() == 3);
+    CHECK(std::ranges::none_of(messages, [](const std::string& message) { return message.starts_with("warning: "); }));
     for (const auto* wanted : {"could not be checked", "br_netfilter does not work", "programs run in /usr/local/lib"}) {
       CHECK(std::ranges::count_if(messages, [&](const std::string& message) { return message.contains(wanted); }) == 1);
     }

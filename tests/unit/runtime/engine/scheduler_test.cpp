@@ -72,6 +72,22 @@ TEST_CASE("a host does one step at a time, in the plan's order") {
   CHECK(s.finished());
 }
 
+TEST_CASE("a step that gets ready on a busy host waits, and so does what waited before it") {
+  Builder b;
+  b.add("a", "one");
+  b.add("a", "two");
+  const size_t elsewhere = b.add("b", "one");
+  b.add("a", "three", {elsewhere});
+  Scheduler s(b.plan, {});
+  CHECK(s.start() == Steps{0, elsewhere});
+  s.done(elsewhere);
+  CHECK(s.start().empty());
+  s.done(0);
+  CHECK(s.start() == Steps{1});
+  s.done(1);
+  CHECK(s.start() == Steps{3});
+}
+
 TEST_CASE("the bytes lane goes on beside the main one") {
   Builder b;
   b.add("a", "main");

@@ -222,7 +222,7 @@ TEST_CASE("an agent that is told to end cancels what it runs") {
     while (!std::filesystem::exists(place / "begun")) base::system_clock().sleep(Duration{20});
     ::kill(agent.process(), SIGTERM);
   });
-  const auto said = (*agent).query({{"sh", "-c", "echo $$ >" + (place / "pid") + "; touch " + (place / "begun") + "; exec sleep 30"}, {}, "/", {}}, {}, {});
+  const auto said = (*agent).query({{"sh", "-c", "echo $$ >" + (place / "pid") + "; touch " + (place / "begun") + "; exec sleep 120"}, {}, "/", {}}, {}, {});
   ending->join();
   REQUIRE_FALSE(said);
   CHECK(said.error().code == ErrorCode::unreachable);
