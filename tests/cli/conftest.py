@@ -3,9 +3,11 @@
 
 SEALIFT_STUB and SEALIFT_PACKER name the ELFs under test; without them the ones of scripts/build are taken.
 """
+import difflib
 import os
 import pathlib
 import pty
+import random
 import select
 import shutil
 import signal
@@ -55,22 +57,63 @@ data: {greeting: hello}
 """
 
 
+# An image with an index; s390x is never packed.
+INDEX_IMAGE = "quay.io/both/app:1"
+
+
+def _add_index_image(layout):
+    small_base.add_index(layout, INDEX_IMAGE, {"amd64": b"for amd64", "arm64/v8": random.Random(2).randbytes(100_000), "s390x": b"for s390x"})
+
+
+def _pack(packer, folder, lines, *options):
+    (folder / "Kubefile").write_text("\n".join(["FROM scratch", *lines]) + "\n")
+    done = subprocess.run([packer, "build", "-f", "Kubefile", *options], capture_output=True, text=True, cwd=folder)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def _write_files(folder):
+    """files/ and hello/: the same bytes each time."""
+    (folder / "files").mkdir()
+    (folder / "files" / "motd").write_text("welcome\n")
+    (folder / "files" / "large.bin").write_bytes(random.Random(1).randbytes(1_200_000))
+    (folder / "files" / "hello.sh").write_text("#!/bin/sh\necho hello\n")
+    (folder / "files" / "hello.sh").chmod(0o755)
+    (folder / "hello").mkdir()
+    (folder / "hello" / "hello.yaml").write_text(MANIFEST)
+
+
 @pytest.fixture(scope="session")
 def artifact(tmp_path_factory, packer, stub):
     """A small artifact, made by the real packer with the stub under test."""
     folder = tmp_path_factory.mktemp("artifact")
-    (folder / "files").mkdir()
-    (folder / "files" / "motd").write_text("welcome\n")
-    (folder / "files" / "large.bin").write_bytes(os.urandom(1_200_000))
-    (folder / "hello").mkdir()
-    (folder / "hello" / "hello.yaml").write_text(MANIFEST)
-    lines = ["FROM scratch", "LABEL vendor=example", *small_base.write(folder), "COPY files/ files/", "APP hello local://hello", 'LAUNCH ["hello"]']
-    (folder / "Kubefile").write_text("\n".join(lines) + "\n")
-    output = folder / "shop.run"
-    command = [packer, "build", "-f", folder / "Kubefile", "-t", "shop:3.4", "-o", output, "--platform", "linux/amd64", "--stub", stub]
-    done = subprocess.run(command, capture_output=True, text=True, cwd=folder)
-    assert done.returncode == 0, done.stdout + done.stderr
-    return output
+    _write_files(folder)
+    lines = ["LABEL vendor=example", *small_base.write(folder), f"IMAGE --from=oci:images {INDEX_IMAGE}", "COPY files/ files/", "APP hello local://hello",
+             'LAUNCH ["hello"]']
+    _add_index_image(folder / "images")
+    _pack(packer, folder, lines, "-t", "shop:3.4", "-o", "shop.run", "--platform", "linux/amd64", "--stub", stub)
+    return folder / "shop.run"
+
+
+@pytest.fixture(scope="session")
+def sample(tmp_path_factory, packer):
+    """A payload for two platforms with something of everything, whose bytes depend on the packer alone: its programs are
+    heads of ELFs. The stub under test shows it with --payload. The API server's two images share their layer."""
+    folder = tmp_path_factory.mktemp("sample")
+    _write_files(folder)
+    (folder / "chart").mkdir()
+    (folder / "chart" / "Chart.yaml").write_text("apiVersion: v2\nname: shop\nversion: 2.1.0\n")
+    small_base.make_layout(folder / "images")
+    small_base.add_index(folder / "images", small_base.IMAGES["kube-apiserver"], {architecture: random.Random(3).randbytes(40) for architecture in ("amd64", "arm64")})
+    _add_index_image(folder / "images")
+    stubs = []
+    for name, machine in (("amd64", 62), ("arm64", 183)):
+        (folder / name).write_bytes(b"\x7fELF" + bytes(14) + struct.pack("<H", machine) + bytes(4076))
+        stubs += ["--stub", name]
+    lines = ["LABEL vendor=example line=7", "COPY files/ files/", f"IMAGE --from=oci:images {small_base.IMAGES['kube-apiserver']}",
+             f"IMAGE --from=oci:images {INDEX_IMAGE}", "FILE files/motd /etc/motd", "FILE --role=worker --mode=0750 files/hello.sh /usr/local/bin/hello",
+             "CNI net local://hello", "APP hello local://hello", "APP shop local://chart NEEDS hello net", 'LAUNCH ["net", "shop"]']
+    _pack(packer, folder, lines, "-t", "sample:1.2", "-o", "sample.run", "--platform", "linux/amd64", "--platform", "linux/arm64", *stubs)
+    return folder / "sample.run"
 
 
 @pytest.fixture
@@ -143,4 +186,6 @@ def golden(name, text):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
     assert path.is_file(), f"{path} is missing; SEALIFT_ACCEPT=1 writes it"
-    assert text == path.read_text(), f"differs from {path}; if that is wanted: SEALIFT_ACCEPT=1"
+    if text != path.read_text():
+        diff = difflib.unified_diff(path.read_text().splitlines(), text.splitlines(), f"tests/golden/{name}", "what it says now", lineterm="")
+        pytest.fail("\n".join(["not as it was; if that is wanted: SEALIFT_ACCEPT=1", *diff]), pytrace=False)

@@ -76,12 +76,11 @@ def add_index(layout, name, contents):
     _name(layout, {"mediaType": index["mediaType"], **_put(layout, json.dumps(index).encode())}, name)
 
 
-def _layout(folder):
+def make_layout(folder):
+    """An OCI layout without images."""
     (folder / "blobs" / "sha256").mkdir(parents=True)
     (folder / "oci-layout").write_text('{"imageLayoutVersion":"1.0.0"}')
     (folder / "index.json").write_text(json.dumps({"schemaVersion": 2, "mediaType": "application/vnd.oci.image.index.v1+json", "manifests": []}))
-    for name in IMAGES.values():
-        add_image(folder, name, name.encode())
 
 
 def write(folder: pathlib.Path):
@@ -95,5 +94,7 @@ def write(folder: pathlib.Path):
         names = "\\n".join(IMAGES.values())
         program.write_text(f"#!/bin/sh\nprintf '{names}\\n'\n" if tool == "kubeadm" else "#!/bin/sh\nexit 1\n")
         program.chmod(0o755)
-    _layout(folder / "images")
+    make_layout(folder / "images")
+    for name in IMAGES.values():
+        add_image(folder / "images", name, name.encode())
     return ["COPY base.yaml base.yaml", "COPY etc/ etc/", "COPY bin/ bin/"] + [f"IMAGE --from=oci:images {name}" for name in IMAGES.values()]

@@ -5,13 +5,14 @@ import json
 import os
 import re
 import shutil
+import stat
 import subprocess
 
 import pytest
 
 import payload_layout
 import small_base
-from conftest import golden, needs
+from conftest import INDEX_IMAGE, golden, needs
 
 PAYLOAD = payload_layout.PAYLOAD
 
@@ -46,27 +47,48 @@ def test_licenses(run):
     assert "libssh" in done.stdout
 
 
+@pytest.fixture
+def show(run, sample, stub):
+    """What a command says of the sample."""
+    def call(*arguments):
+        done = run("--payload", sample, *arguments, program=stub)
+        assert (done.returncode, done.stderr) == (0, "")
+        return done.stdout
+    return call
+
+
+def identity(path):
+    """The hash of the metadata (payload/FORMAT.md, section 3)."""
+    metadata = payload_layout.read(path).metadata
+    with open(path, "rb") as file:
+        file.seek(PAYLOAD + metadata.start)
+        return "sha256:" + hashlib.sha256(file.read(len(metadata))).hexdigest()
+
+
 @pytest.mark.parametrize("spelling", ["info", "--info"])
-def test_info(run, spelling):
-    done = run(spelling)
-    assert done.returncode == 0
-    assert done.stdout.startswith("shop 3.4\n")
-    assert "apps        hello" in done.stdout
+def test_info(show, sample, packer, spelling):
+    made_by = subprocess.run([packer, "--version"], capture_output=True, text=True, check=True).stdout.strip()
+    text = show(spelling)
+    for value, place in ((identity(sample), "IDENTITY"), (made_by, "sealift VERSION")):
+        assert text.count(value) == 1
+        text = text.replace(value, place)
+    golden("cli/info.txt", text)
 
 
-def test_info_as_json(run):
+def test_info_as_json(run, artifact):
     info = json.loads(run("info", "--log-format", "json").stdout)
     assert info["name"] == "shop"
     assert info["apps"] == ["hello"]
     assert info["kubernetes"] == "v1.34.4"
-    assert len(info["identity"]) == 71
+    assert info["identity"] == identity(artifact)
 
 
 @pytest.mark.parametrize("spelling", ["list", "--list"])
-def test_list(run, spelling):
-    done = run(spelling)
-    assert done.returncode == 0
-    assert "files/motd" in done.stdout
+def test_list(show, spelling):
+    golden("cli/list.txt", show(spelling))
+
+
+def test_list_as_json(run):
     assert json.loads(run("list", "--log-format", "json").stdout)["name"] == "shop"
 
 
@@ -202,16 +224,24 @@ def test_foreign_file_as_payload(run):
     assert run("--info", "--payload", "/nowhere").returncode == 7
 
 
+def modes(folder):
+    return {path.name: f"{stat.S_IMODE(path.stat().st_mode):04o}" for path in folder.iterdir()}
+
+
 def test_extract_everything_and_compare(run, artifact, tmp_path):
     done = run("extract", "--to", tmp_path / "out")
     assert done.returncode == 0, done.stderr
     source = artifact.parent / "files"
     assert (tmp_path / "out/files/files/motd").read_text() == "welcome\n"
     assert (tmp_path / "out/files/files/large.bin").read_bytes() == (source / "large.bin").read_bytes()
+    assert modes(tmp_path / "out/files/files") == {"hello.sh": "0755", "large.bin": "0644", "motd": "0644"}
+    assert set(modes(tmp_path / "out/images/blobs/sha256").values()) == {"0644"}
     again = run("extract", "--to", tmp_path / "out")
     assert again.returncode == 7
     assert "--overwrite" in again.stderr
+    (tmp_path / "out/files/files/hello.sh").chmod(0o600)
     assert run("extract", "--to", tmp_path / "out", "--overwrite").returncode == 0
+    assert modes(tmp_path / "out/files/files")["hello.sh"] == "0755"
 
 
 def test_extract_an_image_as_it_was_packed(run, artifact, tmp_path):
@@ -227,6 +257,34 @@ def test_extract_an_image_as_it_was_packed(run, artifact, tmp_path):
     for blob in blobs:
         assert hashlib.sha256(blob.read_bytes()).hexdigest() == blob.name
         assert blob.read_bytes() == (artifact.parent / "images/blobs/sha256" / blob.name).read_bytes()
+
+
+def packed_of(layout, name, architectures):
+    """What an artifact for these platforms has of an image with an index: the index's descriptor, and hex digest → bytes."""
+    def read(descriptor):
+        return (layout / "blobs/sha256" / descriptor["digest"].removeprefix("sha256:")).read_bytes()
+    root = next(entry for entry in json.loads((layout / "index.json").read_text())["manifests"] if name in entry["annotations"].values())
+    parts = [root]
+    for manifest in json.loads(read(root))["manifests"]:
+        if manifest["platform"]["architecture"] in architectures:
+            parts += [manifest, json.loads(read(manifest))["config"], *json.loads(read(manifest))["layers"]]
+    assert len(parts) == 1 + 3 * len(architectures)
+    return root, {part["digest"].removeprefix("sha256:"): read(part) for part in parts}
+
+
+@pytest.mark.parametrize("made, architectures", [("artifact", ["amd64"]), ("sample", ["amd64", "arm64"])])
+def test_extract_of_an_index_what_was_packed_and_nothing_else(run, stub, tmp_path, request, made, architectures):
+    path = request.getfixturevalue(made)
+    root, expected = packed_of(path.parent / "images", INDEX_IMAGE, architectures)
+    done = run("extract", "--payload", path, "--to", tmp_path / "out", "--image", INDEX_IMAGE, program=stub)
+    assert done.returncode == 0, done.stderr
+    layout = tmp_path / "out/images"
+    (entry,) = json.loads((layout / "index.json").read_text())["manifests"]
+    assert [entry[key] for key in ("mediaType", "digest", "size")] == [root[key] for key in ("mediaType", "digest", "size")]
+    blobs = {blob.name: blob.read_bytes() for blob in (layout / "blobs/sha256").iterdir()}
+    assert sorted(blobs) == sorted(expected)
+    assert blobs == expected
+    assert all(hashlib.sha256(data).hexdigest() == name for name, data in blobs.items())
 
 
 def test_extract_one_file(run, tmp_path):

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """IMAGE lines against registries as they are met: that end in the middle, send to other hosts, stand behind proxies,
-want certificates, logins from helpers."""
+want certificates, logins from helpers; and Docker Hub, whose host no name says."""
 import hashlib
 import json
 import os
@@ -114,13 +114,35 @@ def test_a_login_from_a_credential_helper(site):
     site.refused(lines, 11, env=environment)
 
 
-def test_a_registry_behind_a_proxy_is_asked_through_it_and_its_images_keep_their_names(site):
+@pytest.fixture
+def proxy(site):
     proxy = Proxy(site.serve())
+    yield proxy
+    proxy.stop()
+
+
+def test_a_registry_behind_a_proxy_is_asked_through_it_and_its_images_keep_their_names(site, proxy):
     name = "registry.example:5000/pause:3.10.1"
     contents = site.packed([f"IMAGE {name}"], "--plain-http", "registry.example:5000", env={"http_proxy": proxy.url})
     assert [image["name"] for image in contents["images"]] == [name]
     assert proxy.asked and all(url.startswith("http://registry.example:5000/v2/pause/") for url in proxy.asked)
-    proxy.stop()
+
+
+def test_a_name_without_a_registry_is_asked_for_at_docker_hub(site, proxy):
+    """By TLS: seen is what the proxy, which opens no tunnel, is asked for."""
+    text = site.refused(["IMAGE redis:7"], 8, env={"https_proxy": proxy.url})
+    assert set(proxy.asked) == {"CONNECT registry-1.docker.io:443"}
+    assert "https://registry-1.docker.io:443" in text and "docker.io/library/redis:7" in text and "Kubefile:2" in text
+
+
+def test_the_ways_to_name_what_docker_hub_has(site, proxy):
+    names = {"redis:7": "library/redis:7", "docker.io/nginx:1": "library/nginx:1", "index.docker.io/library/alpine:3": "library/alpine:3", "acme/app:1": "acme/app:1"}
+    for name in names.values():
+        small_base.add_image(site.layout, f"docker.io/{name}", name.encode())
+    contents = site.packed([f"IMAGE {name}" for name in names], "--plain-http", "docker.io", env={"http_proxy": proxy.url})
+    assert sorted(image["name"] for image in contents["images"]) == sorted(f"docker.io/{name}" for name in names.values())
+    manifests = {f"http://registry-1.docker.io/v2/{name.replace(':', '/manifests/')}" for name in names.values()}
+    assert manifests <= set(proxy.asked) and all(url.startswith("http://registry-1.docker.io/v2/") for url in proxy.asked)
 
 
 def test_a_registry_that_wants_a_client_certificate(site):

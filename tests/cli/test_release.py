@@ -4,7 +4,9 @@ import contextlib
 import hashlib
 import http.client
 import json
+import os
 import pathlib
+import select
 import signal
 import socket
 import struct
@@ -81,22 +83,44 @@ def test_the_node_makes_keys_and_certificates(program, tmp_path):
     assert ended(["openssl", "x509", "-in", tmp_path / "w1.crt", "-noout", "-pubkey"]).split() == key.split()
 
 
-@contextlib.contextmanager
-def service(words, port):
-    """A node service; ready when its port answers, ended by SIGTERM."""
-    process = subprocess.Popen(list(map(str, words)), stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-    try:
+class Service:
+    """A node service as systemd runs it: it says itself when it is ready."""
+    def __init__(self, words, folder):
+        self.notified = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self.notified.bind(str(folder / "notify"))
+        self.process = subprocess.Popen(list(map(str, words)), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                                        env={**os.environ, "NOTIFY_SOCKET": str(folder / "notify")})
+
+    def await_ready(self):
         for _ in range(300):
-            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
-                break
-            assert process.poll() is None, process.communicate()
-            time.sleep(0.1)
-        yield
-        process.send_signal(signal.SIGTERM)
-        assert process.wait(30) == 0, process.communicate()
+            if select.select([self.notified], [], [], 0.1)[0]:
+                assert self.notified.recv(100) == b"READY=1"
+                return
+            assert self.process.poll() is None, self.process.communicate()
+        pytest.fail("never READY=1")
+
+    def complaint(self):
+        """What it says next on standard error."""
+        assert select.select([self.process.stderr], [], [], 30)[0], "says nothing"
+        return os.read(self.process.stderr.fileno(), 4096).decode()
+
+    def hang_up(self):
+        self.process.send_signal(signal.SIGHUP)
+
+
+@contextlib.contextmanager
+def service(words, folder):
+    """A Service that is ready, ended by SIGTERM."""
+    running = Service(words, folder)
+    try:
+        running.await_ready()
+        yield running
+        running.process.send_signal(signal.SIGTERM)
+        assert running.process.wait(30) == 0, running.process.communicate()
     finally:
-        process.kill()
-        process.communicate()
+        running.process.kill()
+        running.process.communicate()
+        running.notified.close()
 
 
 def free_port():
@@ -104,29 +128,74 @@ def free_port():
         return listener.getsockname()[1]
 
 
+@contextlib.contextmanager
+def backend(name):
+    """Sends back what it gets, behind its name; gives its address."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        def echo(connection):
+            with connection:
+                while data := connection.recv(4096):
+                    connection.sendall(name + data)
+
+        def accept():
+            with contextlib.suppress(OSError):
+                while True:
+                    threading.Thread(target=echo, args=listener.accept()[:1], daemon=True).start()
+        threading.Thread(target=accept, daemon=True).start()
+        yield f"127.0.0.1:{listener.getsockname()[1]}"
+        listener.shutdown(socket.SHUT_RDWR)  # ends accept
+
+
+def ask(port):
+    with socket.create_connection(("127.0.0.1", port), timeout=30) as client:
+        client.sendall(b"hello")
+        client.shutdown(socket.SHUT_WR)
+        answer = b""
+        while data := client.recv(4096):
+            answer += data
+    return answer
+
+
+def write_balancer(path, port, *backends):
+    path.write_text(json.dumps({"listen": f"127.0.0.1:{port}", "backends": backends}))
+
+
 def test_the_node_balances_connections(program, tmp_path):
-    with socket.create_server(("127.0.0.1", 0)) as backend:
-        def echo():
-            while True:
-                with contextlib.suppress(OSError):
-                    connection, _ = backend.accept()
-                    with connection:
-                        while data := connection.recv(4096):
-                            connection.sendall(data.upper())
-                    continue
-                return
-        threading.Thread(target=echo, daemon=True).start()
-        port = free_port()
-        config = tmp_path / "balancer.json"
-        config.write_text(json.dumps({"listen": f"127.0.0.1:{port}", "backends": [f"127.0.0.1:{free_port()}", f"127.0.0.1:{backend.getsockname()[1]}"]}))
-        with service([*program, "node", "balancer", "--config", config], port):
-            with socket.create_connection(("127.0.0.1", port), timeout=30) as client:
-                client.sendall(b"hello")
-                client.shutdown(socket.SHUT_WR)
-                answer = b""
-                while data := client.recv(4096):
-                    answer += data
-        assert answer == b"HELLO"
+    port, config = free_port(), tmp_path / "balancer.json"
+    with backend(b"one: ") as address:
+        write_balancer(config, port, f"127.0.0.1:{free_port()}", address)
+        with service([*program, "node", "balancer", "--config", config], tmp_path):
+            assert ask(port) == b"one: hello"
+
+
+def test_on_sighup_the_balancer_takes_new_backends_and_keeps_its_own_if_the_file_is_no_use(program, tmp_path):
+    port, config = free_port(), tmp_path / "balancer.json"
+
+    def becomes(answer):
+        deadline = time.monotonic() + 30
+        while ask(port) != answer:
+            assert time.monotonic() < deadline, f"never {answer}"
+            time.sleep(0.1)
+    with backend(b"old: ") as old, backend(b"new: ") as new:
+        write_balancer(config, port, old)
+        with service([*program, "node", "balancer", "--config", config], tmp_path) as running, \
+                socket.create_connection(("127.0.0.1", port), timeout=30) as standing:
+            standing.sendall(b"first")
+            assert standing.recv(100) == b"old: first"
+            write_balancer(config, port, new)
+            assert ask(port) == b"old: hello"  # the file alone changes nothing
+            running.hang_up()
+            becomes(b"new: hello")
+            standing.sendall(b"second")
+            assert standing.recv(100) == b"old: second"
+            for useless in ("rubbish", '{"listen": "127.0.0.1:1", "backends": []}'):
+                config.write_text(useless)
+                running.hang_up()
+                assert running.complaint().endswith("\n")
+                assert ask(port) == b"new: hello"
+            write_balancer(config, port, old)
+            running.hang_up()
+            becomes(b"old: hello")
 
 
 def test_the_node_serves_images_from_the_payload_in_place(program, artifact, tmp_path):
@@ -139,18 +208,22 @@ def test_the_node_serves_images_from_the_payload_in_place(program, artifact, tmp
     (tmp_path / "shop.payload.state").write_bytes(b"SEALSTOR" + whole)
     port = free_port()
     config = tmp_path / "mirror.json"
-    config.write_text(json.dumps({"localListen": f"127.0.0.1:{port}", "payloads": [str(payload)]}))
+    config.write_text(json.dumps({"localListen": f"127.0.0.1:{port}", "payloads": []}))
     registry, _, rest = small_base.IMAGES["etcd"].partition("/")
     repository, _, tag = rest.partition(":")
-    with service([*program, "node", "mirror", "--config", config], port):
-        def get(path):
+    with service([*program, "node", "mirror", "--config", config], tmp_path) as running:
+        def get(path, status=200):
             connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
             connection.request("GET", f"/v2/{repository}/{path}?ns={registry}")
             answer = connection.getresponse()
             body = answer.read()
             connection.close()
-            assert answer.status == 200, body
+            assert answer.status == status, body
             return body
+        get(f"manifests/{tag}", status=404)
+        config.write_text(json.dumps({"localListen": f"127.0.0.1:{port}", "payloads": [str(payload)]}))
+        running.hang_up()
+        running.await_ready()
         manifest = json.loads(get(f"manifests/{tag}"))
         for blob in (manifest["config"], *manifest["layers"]):
             body = get(f"blobs/{blob['digest']}")

@@ -116,7 +116,7 @@ TEST_CASE("a client that has said everything is heard to its last byte, however 
     for (size_t length = kLeast; length <= kMost; length += kStep) {
       const base::Fd fd(::accept4(listener.get(), nullptr, nullptr, SOCK_CLOEXEC));
       for (int i = 0; i < 1000 && said != length; ++i) base::system_clock().sleep(Duration{1});
-      base::system_clock().sleep(Duration{10});
+      base::system_clock().sleep(Duration{50});  // the balancer has read to the end by now, and has not sent all
       const std::string answer = std::to_string(read_all(fd).size());
       ::send(fd.get(), answer.data(), answer.size(), MSG_NOSIGNAL);
     }

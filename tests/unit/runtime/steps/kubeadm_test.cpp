@@ -496,4 +496,9 @@ TEST_CASE("kubeadm: what is asked of it depends on the hosts") {
   Cluster old;
   old.worker.machine.facts.cgroup_version = 1;
   CHECK(steps::kubeadm_input(old.model()).cgroup_v1);
+  // A worker that is left out today will join tomorrow: the control plane keeps its taint.
+  Cluster alone;
+  const auto& model = alone.model();
+  const steps::Model without{model.payload, model.config, model.base, {}, {alone.control_plane_node()}};
+  CHECK(steps::kubeadm_input(without).has_workers);
 }
