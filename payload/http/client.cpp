@@ -193,6 +193,9 @@ Result<Reply> Client::get_to(const std::string& target, const std::map<std::stri
       });
   if (refused) return fail(std::move(*refused));
   if (!result) return fail(to_error(result.error(), origin_));
+  if (reply.status == 0) {  // no word of the server: what there is, is the proxy's own answer to CONNECT
+    return fail(result->status == 407 ? ErrorCode::auth_failed : ErrorCode::unreachable, "{}: the proxy refuses with {} {}", origin_.text(), result->status, result->reason);
+  }
   reply.text = base::as_text(other.data());
   return reply;
 }

@@ -66,13 +66,20 @@ class Arguments {
 Result<void> run_mirror(const Arguments& arguments) {
   SEALIFT_ASSIGN(const auto path, arguments.get("--config"));
   watch_signals();
+  const auto configured = [&] { return base::read_text_file(path, kMaxConfig).and_then([](const std::string& json) { return parse_mirror_config(json); }); };
+  SEALIFT_ASSIGN(auto config, configured());
   while (!stop_asked) {
-    SEALIFT_ASSIGN(const auto text, base::read_text_file(path, kMaxConfig));
-    SEALIFT_ASSIGN(const auto config, parse_mirror_config(text));
     SEALIFT_ASSIGN(const auto mirror, Mirror::start(config, base::system_clock()));
     notify("READY=1");
-    reload_asked = false;
-    while (!stop_asked && !reload_asked) base::system_clock().sleep(Duration{100});
+    for (bool changed = false; !stop_asked && !changed;) {
+      base::system_clock().sleep(Duration{100});
+      if (!reload_asked.exchange(false)) continue;
+      // A file that can't be used leaves the mirror as it is.
+      auto fresh = configured();
+      if (fresh) config = std::move(*fresh);
+      else std::fprintf(stderr, "%s\n", fresh.error().text().c_str());
+      changed = fresh.has_value();
+    }
   }
   return {};
 }

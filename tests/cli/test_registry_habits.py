@@ -133,6 +133,7 @@ def test_a_name_without_a_registry_is_asked_for_at_docker_hub(site, proxy):
     text = site.refused(["IMAGE redis:7"], 8, env={"https_proxy": proxy.url})
     assert set(proxy.asked) == {"CONNECT registry-1.docker.io:443"}
     assert "https://registry-1.docker.io:443" in text and "docker.io/library/redis:7" in text and "Kubefile:2" in text
+    assert "the proxy refuses with 502" in text
 
 
 def test_the_ways_to_name_what_docker_hub_has(site, proxy):

@@ -228,3 +228,8 @@ def test_the_node_serves_images_from_the_payload_in_place(program, artifact, tmp
         for blob in (manifest["config"], *manifest["layers"]):
             body = get(f"blobs/{blob['digest']}")
             assert "sha256:" + hashlib.sha256(body).hexdigest() == blob["digest"]
+        # a file that can't be used leaves the mirror as it is
+        config.write_text("rubbish")
+        running.hang_up()
+        assert running.complaint().endswith("\n")
+        get(f"manifests/{tag}")
