@@ -25,8 +25,8 @@ class Lab:
         self.env = dict(os.environ, SEALIFT_LAB=name, SEALIFT_LAB_NET=f'10.{80 + number}.0', SEALIFT_LAB_PREFIX=str(number))
         self.command = str(ROOT / 'tests/hosts/hosts')
 
-    def run(self, *arguments, check=True, timeout=500):
-        done = subprocess.run([self.command, *arguments], env=self.env, capture_output=True, text=True, timeout=timeout, stdin=subprocess.DEVNULL)
+    def run(self, *arguments, check=True, timeout=500, input=''):
+        done = subprocess.run([self.command, *arguments], env=self.env, capture_output=True, text=True, timeout=timeout, input=input)
         if check and done.returncode != 0:
             raise AssertionError(f'hosts {" ".join(arguments)}: {done.returncode}\n{done.stdout}{done.stderr}')
         return done
@@ -53,6 +53,12 @@ class Lab:
 
     def kubectl(self, name, arguments, check=True):
         return self.inside(name, f'kubectl --kubeconfig /etc/kubernetes/admin.conf {arguments}', check)
+
+    def switch(self, *command, input=''):
+        """Runs a command in the switch's network."""
+        done = subprocess.run(['ip', 'netns', 'exec', f'sl{self.env["SEALIFT_LAB_PREFIX"]}-lan', *command], capture_output=True, text=True, timeout=60, input=input)
+        assert done.returncode == 0, f'{" ".join(command)}: {done.returncode}\n{done.stdout}{done.stderr}'
+        return done.stdout
 
     def close(self):
         self.run('purge_lab', check=False)
@@ -145,6 +151,52 @@ TREES = '/etc /usr/local /opt /var/lib/kubelet/config.yaml /var/lib/kubelet/kube
 def tree_hash(lab, name):
     return lab.inside(name, f'find {TREES} -xdev -type f -exec sha256sum {{}} + | sort | sha256sum; find {TREES} -xdev -printf "%p %m %u %g %l\\n" | sort | sha256sum; '
                             'systemctl list-unit-files --no-legend --state=enabled | sort | sha256sum; sha256sum /var/lib/sealift/ledger/ledger.jsonl')
+
+
+def places_of(lab, name, secrets):
+    """Where a host holds any of the secrets: files and the journal. Namespaces can't be read and are left out. A planted file
+    must be found, and grep must have no trouble (a file that goes away meanwhile: once more). The patterns are on no command line."""
+    planted, patterns = '/tmp/planted', '\n'.join(secrets) + '\n'
+
+    def search():
+        done = lab.run('exec', name, 'grep', '-rlF', '--exclude-dir=netns', '-f', '-', *'/etc /home /opt /root /run /tmp /usr/local /var'.split(), check=False, input=patterns)
+        assert done.returncode == 0 and planted in done.stdout.split(), f'{done.returncode}: {done.stdout}{done.stderr}'
+        return done.stdout.split()
+
+    lab.run('exec', name, 'tee', planted, input=secrets[-1])
+    try:
+        found = wait_for(f'a search on {name}', 30, search)
+    finally:
+        lab.inside(name, f'rm {planted}')
+    found.remove(planted)
+    journal = lab.inside(name, 'journalctl -q --no-pager -o cat')
+    assert journal, 'the journal was not read'
+    return found + ['journal'] * any(secret in journal for secret in secrets)
+
+
+class OutsideCounter:
+    """Counts, at the switch, what hosts and their pods send to anywhere but the hosts, the pods and the services: from the
+    first moment of a boot on. No output hook of a host would see what pods send, and the rules of a host go with its power."""
+
+    def __init__(self, lab):
+        self.lab, net = lab, lab.env['SEALIFT_LAB_NET']
+        # .254 is the router to everywhere; what a kernel tells its own link in IPv6 asks nobody
+        lab.switch('nft', '-f', '-', input=f'''
+table bridge outside {{
+  counter asked {{ }}
+  chain frames {{
+    type filter hook prerouting priority 0
+    ip daddr != {{ {net}.1-{net}.253, 10.244.0.0/16, 10.96.0.0/12 }} counter name asked
+    ip6 daddr != {{ fe80::/10, ff02::/16 }} counter name asked
+  }}
+}}
+''')
+
+    def count(self):
+        return int(re.search(r'packets (\d+) bytes', self.lab.switch('nft', 'list', 'counter', 'bridge', 'outside', 'asked'))[1])
+
+    def close(self):
+        self.lab.switch('nft', 'delete', 'table', 'bridge', 'outside')
 
 
 class ExecTrace:
