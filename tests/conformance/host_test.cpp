@@ -31,7 +31,7 @@
 #include "runtime/host/remote_host.h"
 #include "tests/support/fake_host.h"
 #include "tests/support/fake_systemd.h"
-#include "tests/support/own_mounts.h"
+#include "tests/support/own_namespaces.h"
 #include "tests/support/requirement.h"
 #include "tests/support/temporary_folder.h"
 

@@ -6,7 +6,7 @@
 
 #include "payload/base/file.h"
 #include "runtime/host/payload_store.h"
-#include "tests/support/own_mounts.h"
+#include "tests/support/own_namespaces.h"
 #include "tests/support/temporary_folder.h"
 
 using namespace sealift;
