@@ -117,7 +117,8 @@ void see_end(ssh::Channel& channel) {
 Result<void> try_sudo(ssh::Session& session, const LoginFacts& facts, const LandingOptions& options) {
   if (!needs_password(facts)) return {};
   if (!options.sudo_password) return fail(sudo_error(facts.sudo_answer, options.who));
-  SEALIFT_ASSIGN(const auto channel, session.exec(as_root(facts, "echo; echo SEALIFT-ROOT")));
+  // It reads on: a sudo that wants no password after all leaves the line to it, and must not be gone when that comes.
+  SEALIFT_ASSIGN(const auto channel, session.exec(as_root(facts, "echo; echo SEALIFT-ROOT; while read -r l; do :; done")));
   channel->set_patience(kSudoPatience);
   SEALIFT_TRY(send_password(*channel, options));
   channel->close_input();

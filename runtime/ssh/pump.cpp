@@ -25,7 +25,7 @@ constexpr size_t kWriteBytes = size_t{256} << 10;
 constexpr size_t kErrorBytes = size_t{64} << 10;
 constexpr Duration kOpenTimeout{30'000};
 // A server that limits sessions (MaxSessions) may still be at the end of the last one when the next is asked for.
-constexpr Duration kRefusedPatience{3'000};
+constexpr Duration kRefusedPatience{3'000}, kRefusedPause{100};
 
 // What a channel's users and the pump share.
 struct Queues {
@@ -64,6 +64,9 @@ struct Opening {
   std::string command;
   std::shared_ptr<Queues> queues;
   std::optional<Result<void>> result;
+  bool refused = false;                  // the server would not give a session
+  std::optional<Duration> asked_until;   // after a refusal, by the clock
+  Duration not_before{};                 // the next attempt
 };
 
 struct FreeChannel {
@@ -110,7 +113,7 @@ class Pump {
   }
 
   Result<void> open(const std::string& command, std::shared_ptr<Queues> queues) {
-    auto opening = std::make_shared<Opening>(command, std::move(queues), std::nullopt);
+    auto opening = std::make_shared<Opening>(command, std::move(queues));
     std::unique_lock lock(mutex_);
     if (ended_) return fail(gone_);
     openings_.push_back(opening);
@@ -149,7 +152,7 @@ class Pump {
         const std::lock_guard lock(open.queues->mutex);
         return open.queues->closed || open.queues->abandoned;
       });
-      if (ssh_event_dopoll(event_, moved ? 0 : 1000) == SSH_ERROR && !alive()) break;
+      if (ssh_event_dopoll(event_, moved ? 0 : is_asked() ? static_cast<int>(kRefusedPause.count()) : 1000) == SSH_ERROR && !alive()) break;
     }
     const Error why = aborted_ ? Error{ErrorCode::unreachable, std::format("the connection to {} was given up", name_), {}} : lost();
     for (auto& open : channels_) {
@@ -165,16 +168,28 @@ class Pump {
     opened_.notify_all();
   }
 
+  bool is_asked() {
+    const std::lock_guard lock(mutex_);
+    return !openings_.empty();
+  }
+
+  // A refused one is asked for again later, and the channels go on meanwhile: the end of one may be what it waits for.
   void open_next() {
     std::shared_ptr<Opening> opening;
     {
       const std::lock_guard lock(mutex_);
-      if (openings_.empty()) return;
+      if (openings_.empty() || openings_.front()->not_before > clock_.monotonic()) return;
       opening = openings_.front();
       openings_.pop_front();
     }
     auto result = open_channel(*opening);
     const std::lock_guard lock(mutex_);
+    const Duration now = clock_.monotonic();
+    if (!result && opening->refused && alive()) {
+      if (!opening->asked_until) opening->asked_until = now + kRefusedPatience;
+      opening->not_before = now + kRefusedPause;
+      if (now < *opening->asked_until) return openings_.push_front(opening);
+    }
     opening->result = std::move(result);
     opened_.notify_all();
   }
@@ -190,20 +205,13 @@ class Pump {
     }
   }
 
-  Result<void> open_session(Open& open) {
-    const Duration end = clock_.monotonic() + kRefusedPatience;
-    for (;;) {
-      open.channel.reset(ssh_channel_new(session_.get()));
-      if (!open.channel) return fail(lost());
-      auto opened = until("a session", [&] { return ssh_channel_open_session(open.channel.get()); });
-      if (opened || opened.error().code == ErrorCode::timeout || !alive() || clock_.monotonic() > end) return opened;
-      ssh_event_dopoll(event_, 100);
-    }
-  }
-
-  Result<void> open_channel(const Opening& opening) {
+  Result<void> open_channel(Opening& opening) {
     Open open{{}, opening.queues};
-    SEALIFT_TRY(open_session(open));
+    open.channel.reset(ssh_channel_new(session_.get()));
+    if (!open.channel) return fail(lost());
+    auto opened = until("a session", [&] { return ssh_channel_open_session(open.channel.get()); });
+    opening.refused = !opened && opened.error().code != ErrorCode::timeout;
+    SEALIFT_TRY(opened);
     SEALIFT_TRY(until("a command", [&] { return ssh_channel_request_exec(open.channel.get(), opening.command.c_str()); }));
     channels_.push_back(std::move(open));
     return {};

@@ -252,7 +252,7 @@ TEST_CASE("a sudo that needs no password after all leaves the password line to n
   SECTION("as it says") {}
   SECTION("as if it had asked") { facts->sudo_without_password = false; }
   auto landed = host::land_agent(*session, *facts, own_program(), options);
-  REQUIRE(landed);
+  if (!landed) FAIL(landed.error().text());
   CHECK(talk(*landed, *session));
 }
 
