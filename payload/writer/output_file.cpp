@@ -10,6 +10,8 @@
 #include <cstdio>
 #include <cstdlib>
 
+#include "payload/base/text.h"
+
 namespace sealift::writer {
 namespace {
 
@@ -63,6 +65,11 @@ std::string folder_of(const std::string& path) {
 
 Result<OutputFile> OutputFile::create(const std::string& path, Unfinished unfinished) {
   const std::string folder = folder_of(path);
+  struct stat there{};
+  // A device or pipe would be replaced at the end, not written to. (A folder refuses that by itself.)
+  if (::stat(path.c_str(), &there) == 0 && !S_ISREG(there.st_mode) && !S_ISDIR(there.st_mode)) {
+    return fail(ErrorCode::already_exists, "{} is there and is no ordinary file; name another one", base::printable(path));
+  }
   // To be given a name later the file is reached through /proc.
   if (unfinished == Unfinished::unnamed && ::access("/proc/self/fd", X_OK) == 0) {
     const int fd = ::open(folder.c_str(), O_RDWR | O_TMPFILE | O_CLOEXEC, 0600);

@@ -80,6 +80,19 @@ TEST_CASE("a file that can't get its name leaves nothing, and the name keeps wha
   }
 }
 
+TEST_CASE("a device, a pipe or a socket is not replaced by a file") {
+  const TemporaryFolder folder;
+  REQUIRE(::mkfifo((folder / "pipe").c_str(), 0600) == 0);
+  std::filesystem::create_symlink("/dev/null", folder / "link");
+  for (const auto* name : {"pipe", "link"}) {
+    const auto refused = OutputFile::create(folder / name);
+    REQUIRE_FALSE(refused);
+    CHECK(refused.error().code == ErrorCode::already_exists);
+    CHECK(refused.error().text().contains(folder / name));
+  }
+  CHECK(entries(folder) == 2);
+}
+
 TEST_CASE("what a killed process of the same number left under the hidden name is no obstacle") {
   const TemporaryFolder folder;
   const std::string hidden = folder / std::format(".out.{}.tmp", ::getpid());
