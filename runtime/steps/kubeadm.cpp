@@ -43,13 +43,17 @@ Result<bool> lost_contents(host::Host& host) {
   return false;
 }
 
+Result<void> checked_job(engine::StepContext& context, const std::string& unit, const base::Command& command, const host::Reason& reason) {
+  SEALIFT_ASSIGN(const auto status, context.host.run_job(unit, command, reason, context.cancel));
+  if (!status.ok()) return fail(base::command_error(command, status));
+  return {};
+}
+
 // What a kubeadm that was killed in the middle leaves is taken away by kubeadm itself: no cluster came to stand on it.
 Result<void> reset_remains(engine::StepContext& context, const format::BaseDocument& base, const host::Reason& reason) {
   const base::Command command{{"kubeadm", "reset", "--force", "--cri-socket", base.cri_socket}, {}, "/", Duration{300'000}};
   base::tell(context.events, Level::info, "an earlier attempt was interrupted; taking away what it left", context.host_name);
-  SEALIFT_ASSIGN(const auto status, context.host.run_job("sealift-kubeadm-reset", command, reason, context.cancel));
-  if (!status.ok()) return fail(base::command_error(command, status));
-  return {};
+  return checked_job(context, "sealift-kubeadm-reset", command, reason);
 }
 
 // kubeadm's reset learns from etcd's manifest where its data is, and leaves it if a power cut has emptied that file.
@@ -58,12 +62,6 @@ Result<void> remove_cluster_data(engine::StepContext& context, const host::Reaso
   if (!left) return {};
   const base::Command command{{"rm", "-rf", "--one-file-system", "--", std::string(kClusterData)}, {}, "/", Duration{60'000}};
   SEALIFT_ASSIGN(const auto status, context.host.run(command, {}, reason, context.cancel));
-  if (!status.ok()) return fail(base::command_error(command, status));
-  return {};
-}
-
-Result<void> checked_job(engine::StepContext& context, const std::string& unit, const base::Command& command, const host::Reason& reason) {
-  SEALIFT_ASSIGN(const auto status, context.host.run_job(unit, command, reason, context.cancel));
   if (!status.ok()) return fail(base::command_error(command, status));
   return {};
 }

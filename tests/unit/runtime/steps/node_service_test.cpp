@@ -7,7 +7,6 @@
 #include "tests/unit/runtime/steps/bench.h"
 
 using namespace sealift;
-using engine::StepState;
 using tests::FakeMachine;
 
 namespace {
