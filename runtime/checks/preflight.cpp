@@ -14,7 +14,7 @@ namespace {
 constexpr int64_t kMaxSkewMs = 60'000;  // certificates and leases bear this much
 constexpr std::string_view kContainerdRoot = "/var/lib/containerd";
 
-bool is_control_plane(const HostView& view) { return view.config.role == format::HostRole::control_plane; }
+bool is_control_plane(const CheckedHost& view) { return view.config.role == format::HostRole::control_plane; }
 
 class Findings {
  public:
@@ -43,7 +43,7 @@ class Findings {
   std::vector<Finding> list_;
 };
 
-void check_one(const PreflightInput& input, const HostView& view, Findings& out) {
+void check_one(const PreflightInput& input, const CheckedHost& view, Findings& out) {
   const auto& facts = view.facts;
   if (std::ranges::none_of(input.contents.stubs, [&](const format::Stub& stub) { return stub.architecture == facts.architecture; })) {
     out.block("is {}, which this artifact is not packed for; build it with --platform {}", base::platform(facts.architecture), base::platform(facts.architecture));
@@ -72,11 +72,11 @@ void check_one(const PreflightInput& input, const HostView& view, Findings& out)
 }
 
 // Names don't tell such hosts apart: their places in cluster.yaml do.
-std::string place(const HostView& view) { return std::format("{} (line {})", view.config.address, view.config.line); }
+std::string place(const CheckedHost& view) { return std::format("{} (line {})", view.config.address, view.config.line); }
 
 template <class Key>
-void check_unique(const std::vector<HostView>& hosts, Key key, std::string_view what, std::string_view remedy, std::vector<Finding>& out) {
-  std::map<std::string, const HostView*> seen;
+void check_unique(const std::vector<CheckedHost>& hosts, Key key, std::string_view what, std::string_view remedy, std::vector<Finding>& out) {
+  std::map<std::string, const CheckedHost*> seen;
   for (const auto& view : hosts) {
     const std::string value = key(view);
     if (value.empty()) continue;
@@ -85,7 +85,7 @@ void check_unique(const std::vector<HostView>& hosts, Key key, std::string_view 
   }
 }
 
-void check_ports(const PreflightInput& input, const HostView& view, Findings& out) {
+void check_ports(const PreflightInput& input, const CheckedHost& view, Findings& out) {
   std::set<uint16_t> wanted{input.config.registry.port, input.config.api.local_port};
   for (const auto role : {format::HostRole::all, view.config.role}) {
     const auto ports = input.base.ports.find(role);
@@ -100,7 +100,7 @@ void check_ports(const PreflightInput& input, const HostView& view, Findings& ou
   }
 }
 
-Result<void> check_features(const HostView& view, Findings& out) {
+Result<void> check_features(const CheckedHost& view, Findings& out) {
   struct Wanted {
     const char* feature;
     const char* remedy;
@@ -118,7 +118,7 @@ Result<void> check_features(const HostView& view, Findings& out) {
 bool is_network_configuration(std::string_view name) { return name.ends_with(".conf") || name.ends_with(".conflist") || name.ends_with(".json"); }
 
 // Somebody else's cluster or container engine. Nothing is touched by default: the remedy is the operator's.
-Result<void> check_foreign(const HostView& view, Findings& out) {
+Result<void> check_foreign(const CheckedHost& view, Findings& out) {
   struct Sign {
     const char* path;
     const char* what;
@@ -141,7 +141,7 @@ Result<void> check_foreign(const HostView& view, Findings& out) {
   return {};
 }
 
-Result<void> check_disks(const PreflightInput& input, const HostView& view, Findings& out) {
+Result<void> check_disks(const PreflightInput& input, const CheckedHost& view, Findings& out) {
   std::map<std::string, Demand> by_mount;
   std::map<std::string, host::DiskSpace> spaces;
   for (const auto& demand : disk_demand(input, view)) {
@@ -181,7 +181,7 @@ std::string proxy_variable(std::string_view line) {
 }
 
 // systemd's DefaultEnvironment reaches every service. Ours take the proxies out again; whoever set them may rely on them.
-Result<void> check_environment(const HostView& view, Findings& out) {
+Result<void> check_environment(const CheckedHost& view, Findings& out) {
   const auto shown = view.host->query({{"systemctl", "show-environment"}, {}, "/", Duration{30'000}}, {}, {});
   if (!shown || !shown->ok()) return {};  // no systemd is a finding of its own
   std::vector<std::string> names;
@@ -194,7 +194,7 @@ Result<void> check_environment(const HostView& view, Findings& out) {
   return {};
 }
 
-uint64_t tree_bytes(const PreflightInput& input, const HostView& view, std::string_view prefix) {
+uint64_t tree_bytes(const PreflightInput& input, const CheckedHost& view, std::string_view prefix) {
   uint64_t out = 0;
   for (const auto* list : {&input.base.files, &input.contents.host_files}) {
     for (const auto& file : *list) {
@@ -209,7 +209,7 @@ uint64_t tree_bytes(const PreflightInput& input, const HostView& view, std::stri
 
 }  // namespace
 
-std::vector<Demand> disk_demand(const PreflightInput& input, const HostView& view) {
+std::vector<Demand> disk_demand(const PreflightInput& input, const CheckedHost& view) {
   std::vector<Demand> out;
   const uint64_t opt = tree_bytes(input, view, "/opt/");
   const uint64_t all = tree_bytes(input, view, "/");
@@ -236,7 +236,7 @@ std::vector<Demand> disk_demand(const PreflightInput& input, const HostView& vie
   return out;
 }
 
-std::vector<Finding> check_facts(const PreflightInput& input, const std::vector<HostView>& hosts) {
+std::vector<Finding> check_facts(const PreflightInput& input, const std::vector<CheckedHost>& hosts) {
   std::vector<Finding> out;
   for (const auto& view : hosts) {
     Findings findings(view.name);
@@ -244,12 +244,12 @@ std::vector<Finding> check_facts(const PreflightInput& input, const std::vector<
     for (auto& finding : findings.take()) out.push_back(std::move(finding));
   }
   // As make_node() spells them: CP1 and cp1 are one node.
-  check_unique(hosts, [](const HostView& view) { return base::to_lower(view.config.name.value_or(view.facts.hostname)); }, "node name", "set `name` for one of them", out);
-  check_unique(hosts, [](const HostView& view) { return view.facts.machine_id; }, "machine-id", "remove /etc/machine-id on one and run `systemd-machine-id-setup`", out);
+  check_unique(hosts, [](const CheckedHost& view) { return base::to_lower(view.config.name.value_or(view.facts.hostname)); }, "node name", "set `name` for one of them", out);
+  check_unique(hosts, [](const CheckedHost& view) { return view.facts.machine_id; }, "machine-id", "remove /etc/machine-id on one and run `systemd-machine-id-setup`", out);
   return out;
 }
 
-Result<std::vector<Finding>> check_host(const PreflightInput& input, const HostView& view) {
+Result<std::vector<Finding>> check_host(const PreflightInput& input, const CheckedHost& view) {
   Findings out(view.name);
   // A host that an earlier run has worked on: what is there is ours, and half-done is for the steps to finish.
   SEALIFT_ASSIGN(const auto ledger, out.of(view.host->ledger()));

@@ -21,10 +21,10 @@ struct Finding {
   std::string message;
 };
 
-struct HostView {
+struct CheckedHost {
   std::string name;  // for messages
   config::HostConfig config;
-  host::Host* host = nullptr;
+  host::HostView* host = nullptr;
   host::Facts facts;
   int64_t read_at_ms = 0;  // the launch machine's clock when the facts were read
 };
@@ -38,15 +38,15 @@ struct PreflightInput {
 };
 
 // Everything that can be seen in the facts alone: pure.
-std::vector<Finding> check_facts(const PreflightInput& input, const std::vector<HostView>& hosts);
+std::vector<Finding> check_facts(const PreflightInput& input, const std::vector<CheckedHost>& hosts);
 // What must be asked or tried on one host.
-Result<std::vector<Finding>> check_host(const PreflightInput& input, const HostView& view);
+Result<std::vector<Finding>> check_host(const PreflightInput& input, const CheckedHost& view);
 
 // Bytes and inodes that the delivery will take on a host, by path; stated before it starts.
 struct Demand {
   std::string path;
   uint64_t bytes = 0, inodes = 0;
 };
-std::vector<Demand> disk_demand(const PreflightInput& input, const HostView& view);
+std::vector<Demand> disk_demand(const PreflightInput& input, const CheckedHost& view);
 
 }  // namespace sealift::checks

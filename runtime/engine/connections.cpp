@@ -5,6 +5,8 @@
 
 namespace sealift::engine {
 
+Result<std::shared_ptr<host::HostView>> HostConnections::view(const std::string& host, const CancelToken& cancel) { return connection(host, nullptr, cancel); }
+
 std::shared_ptr<ConnectionPool::Entry> ConnectionPool::entry(const std::string& host) {
   std::lock_guard lock(mutex_);
   auto& slot = entries_[host];

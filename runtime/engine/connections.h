@@ -16,13 +16,22 @@
 
 namespace sealift::host {
 class Host;
-}
+class HostView;
+}  // namespace sealift::host
 
 namespace sealift::engine {
 
-class HostConnections {
+// Hosts by the name of their node, to look at.
+class HostViews {
  public:
-  virtual ~HostConnections() = default;
+  virtual ~HostViews() = default;
+  // Errors as for HostConnections. Any thread.
+  virtual Result<std::shared_ptr<host::HostView>> view(const std::string& host, const CancelToken& cancel) = 0;
+};
+
+class HostConnections : public HostViews {
+ public:
+  Result<std::shared_ptr<host::HostView>> view(const std::string& host, const CancelToken& cancel) final;
   // The connection to a host. `broken` is a connection that the caller suspects and no longer holds: if it is still
   // the current one and does not answer, it is replaced. Errors: what connecting gives; `unreachable` and `timeout` are worth another call. Any thread.
   virtual Result<std::shared_ptr<host::Host>> connection(const std::string& host, const host::Host* broken,

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The dry run knows steps only as StepLook and hosts only as ReadOnlyHost: there is no way from here to apply().
+// The dry run knows steps only as StepLook and hosts only as HostView: there is no way from here to a change.
 #include <algorithm>
 
 #include "payload/base/thread.h"
-#include "runtime/engine/read_only_host.h"
 #include "runtime/engine/runner.h"
+#include "runtime/host/host.h"
 
 namespace sealift::engine {
 namespace {
@@ -23,9 +23,9 @@ bool builds_on_missing(const Plan& plan, size_t index, const std::vector<LookedS
   return std::ranges::any_of(plan.steps[index].after, missing);
 }
 
-void look_at_host(const Plan& plan, const HostSteps& work, HostConnections& connections, EventSink& events, Clock& clock,
-                  const CancelToken& cancel, std::vector<LookedStep>& looked, std::optional<Error>& unreachable) {
-  auto connected = connections.connection(work.host, nullptr, cancel);
+void look_at_host(const Plan& plan, const HostSteps& work, HostViews& connections, const CancelToken& cancel, std::vector<LookedStep>& looked,
+                  std::optional<Error>& unreachable) {
+  auto connected = connections.view(work.host, cancel);
   bool earlier_needed = false;
   std::set<StepId> ended;  // by steps that would begin
   for (size_t index : work.steps) {
@@ -35,10 +35,7 @@ void look_at_host(const Plan& plan, const HostSteps& work, HostConnections& conn
       out.finding = LookedStep::Finding::aside;
       continue;
     }
-    ReadOnlyHost host(**connected);
-    StepLook& step = seen(plan, index);
-    StepContext context{host, work.host, events, clock, cancel, out.step};
-    auto state = step.check(context);
+    auto state = seen(plan, index).check({**connected, connections, cancel, {}});
     if (state) {
       out.finding = *state == StepState::done && !ended.contains(out.step) ? LookedStep::Finding::done : LookedStep::Finding::needed;
     } else if (state.error().code == ErrorCode::unreachable || state.error().code == ErrorCode::cancelled) {
@@ -56,8 +53,7 @@ void look_at_host(const Plan& plan, const HostSteps& work, HostConnections& conn
 
 }  // namespace
 
-Result<DryRun> look(const Plan& plan, HostConnections& connections, EventSink& events, Clock& clock, const CancelToken& cancel,
-                    const RunOptions& options) {
+Result<DryRun> look(const Plan& plan, HostViews& connections, const CancelToken& cancel, const RunOptions& options) {
   SEALIFT_TRY(validate(plan));
   DryRun out;
   out.aside = options.aside;
@@ -79,7 +75,7 @@ Result<DryRun> look(const Plan& plan, HostConnections& connections, EventSink& e
   }
   std::vector<std::optional<Error>> unreachable(hosts.size());
   base::parallel_for(hosts.size(), static_cast<unsigned>(options.limits.main), [&](size_t i) {
-    look_at_host(plan, hosts[i], connections, events, clock, cancel, out.steps, unreachable[i]);
+    look_at_host(plan, hosts[i], connections, cancel, out.steps, unreachable[i]);
   });
   SEALIFT_TRY(cancel.check());
   for (size_t i = 0; i < hosts.size(); ++i) {

@@ -7,7 +7,7 @@
 #include <mutex>
 
 #include "payload/base/thread.h"
-#include "runtime/engine/read_only_host.h"
+#include "runtime/host/host.h"
 
 namespace sealift::engine {
 namespace {
@@ -114,9 +114,7 @@ class Run {
 Result<StepStatus> Run::attempt(const PlannedStep& planned, host::Host& host, const CancelToken& cancel, bool& begun) {
   const StepId id = planned.step->id();
   {
-    ReadOnlyHost looking(host);
-    StepContext context{looking, planned.host, events_, clock_, cancel, id, hosts_aside()};
-    SEALIFT_ASSIGN(StepState state, planned.step->check(context));
+    SEALIFT_ASSIGN(StepState state, planned.step->check({host, connections_, cancel, hosts_aside()}));
     // After a lost connection the work may turn out to be done: that is still our work.
     if (state == StepState::done) return begun ? StepStatus::done : StepStatus::skipped;
   }
@@ -129,7 +127,7 @@ Result<StepStatus> Run::attempt(const PlannedStep& planned, host::Host& host, co
   // At every attempt: the connection of the one before may have broken ahead of it.
   for (const auto& other : planned.ends) SEALIFT_TRY(host.begin({other, {}}));
   SEALIFT_ASSIGN(auto before, host.begin({id, planned.step->inputs().hex()}));
-  StepContext context{host, planned.host, events_, clock_, cancel, id, hosts_aside(), std::move(before)};
+  StepContext context{host, connections_, cancel, hosts_aside(), planned.host, events_, clock_, id, std::move(before)};
   SEALIFT_TRY(planned.step->apply(context));
   return StepStatus::done;
 }

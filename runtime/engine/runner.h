@@ -61,7 +61,6 @@ struct DryRun {
 };
 
 // Looks at all hosts at once, step by step on each.
-Result<DryRun> look(const Plan& plan, HostConnections& connections, EventSink& events, Clock& clock, const CancelToken& cancel,
-                    const RunOptions& options = {});
+Result<DryRun> look(const Plan& plan, HostViews& connections, const CancelToken& cancel, const RunOptions& options = {});
 
 }  // namespace sealift::engine

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "runtime/engine/step.h"
 
+#include "runtime/engine/connections.h"
+#include "runtime/host/host.h"
+
 namespace sealift::engine {
 
 void StepContext::progress(uint64_t done, uint64_t total) const {
@@ -13,5 +16,7 @@ void StepContext::progress(uint64_t done, uint64_t total) const {
   event.time = clock.now();
   events.on(event);
 }
+
+LookContext StepContext::looking() const { return {host, others, cancel, aside}; }
 
 }  // namespace sealift::engine

@@ -17,9 +17,13 @@
 
 namespace sealift::host {
 class Host;
-}
+class HostView;
+}  // namespace sealift::host
 
 namespace sealift::engine {
+
+class HostConnections;
+class HostViews;
 
 // "kubeadm.init", "files.base", "payload.store"; unique per host.
 using StepId = std::string;
@@ -29,20 +33,30 @@ enum class StepState {
   needed,   // apply
 };
 
-// What a step may use while it runs.
+// What check() may use: it can't change anything with it.
+struct LookContext {
+  host::HostView& host;
+  HostViews& others;  // hosts other than the step's own
+  CancelToken cancel;
+  std::vector<std::string> aside;  // hosts that this run has left out so far
+};
+
+// What apply() may use.
 struct StepContext {
   host::Host& host;
+  HostConnections& others;
+  CancelToken cancel;
+  std::vector<std::string> aside;
   std::string host_name;
   EventSink& events;
   Clock& clock;
-  CancelToken cancel;
+  StepId step;
+  // The inputs of the step's last success here, if nothing was begun since. The runner has ended that record already:
+  // whatever comes of this attempt, it can't be taken for the earlier success.
+  std::optional<std::string> succeeded_with = {};
   // Reports bytes for this step; total 0 = unknown.
   void progress(uint64_t done, uint64_t total) const;
-  StepId step;
-  std::vector<std::string> aside;  // hosts that this run has left out so far
-  // For apply(): the inputs of the step's last success here, if nothing was begun since. The runner has ended that
-  // record already: whatever comes of this attempt, it can't be taken for the earlier success.
-  std::optional<std::string> succeeded_with = {};
+  LookContext looking() const;
 };
 
 // What may be asked of a step without changing anything: all that a dry run can reach.
@@ -54,8 +68,8 @@ class StepLook {
   virtual std::string describe() const = 0;
   // Digest over everything that decides the wanted state.
   virtual Digest inputs() const = 0;
-  // Looks; never changes the host.
-  virtual Result<StepState> check(StepContext& context) = 0;
+  // Looks at the host.
+  virtual Result<StepState> check(const LookContext& context) = 0;
 };
 
 class Step : public StepLook {

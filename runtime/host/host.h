@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// A machine as steps see it. LocalHost does these calls on this machine (inside the agent), RemoteHost carries them
-// over the agent's protocol; both pass tests/conformance/host_test.cpp, and a step can't tell them apart. A Host knows
-// files, programs, units and facts; nothing of Kubernetes, of plans, or of the person who watches.
+// A machine as steps see it: HostView looks, Host changes as well. What is given a view can't change anything. LocalHost
+// does these calls on this machine (inside the agent), RemoteHost carries them over the agent's protocol; both pass
+// tests/conformance/host_test.cpp, and a step can't tell them apart. A Host knows files, programs, units and facts;
+// nothing of Kubernetes, of plans, or of the person who watches.
 #pragma once
 
 #include <cstdint>
@@ -101,13 +102,19 @@ struct LedgerEntry {
   std::string time, step, inputs, kind, target, before;
 };
 
+// What of a payload is in the store of a registry host: <dataRoot>/payloads/<identity>.payload, sparse until complete.
+// Which frames (by offset) of a partial file are there and sound; empty if there is no file. A finished file: all.
+struct StoreState {
+  bool complete = false;
+  std::vector<uint64_t> frames;  // offsets, sorted
+};
+
 // One connection; calls may come from several threads (RemoteHost multiplexes them, LocalHost locks nothing but the
 // ledger). Errors: the code of the failing operation on the host; `unreachable` when the connection is gone.
-class Host {
+class HostView {
  public:
-  virtual ~Host() = default;
+  virtual ~HostView() = default;
 
-  // --- looking (never changes the host) ---
   virtual Result<Facts> facts() = 0;
   virtual Result<std::optional<FileStatus>> stat(const std::string& path) = 0;  // no symlink followed at the end
   virtual Result<std::optional<Bytes>> read(const std::string& path, size_t limit) = 0;
@@ -128,8 +135,11 @@ class Host {
   virtual Result<std::vector<LedgerEntry>> ledger() = 0;
   // True if the ledger knows of no change since sync() last came to its end; false if it never did.
   virtual Result<bool> synced() = 0;
+  virtual Result<StoreState> store_state(const std::string& path) = 0;
+};
 
-  // --- changing ---
+class Host : public HostView {
+ public:
   virtual Result<void> write_atomic(const std::string& path, const FileSpec& spec, base::Source& content, const Reason& reason) = 0;
   virtual Result<void> make_directory(const std::string& path, const FileSpec& spec, const Reason& reason) = 0;
   virtual Result<void> make_symlink(const std::string& path, const std::string& target, const Reason& reason) = 0;
@@ -152,13 +162,7 @@ class Host {
   // programs left there survives a power cut from then on. Entered in the ledger at its end.
   virtual Result<void> sync(const std::vector<std::string>& paths, const Reason& reason) = 0;
 
-  // --- payload store on a registry host: <dataRoot>/payloads/<identity>.payload, sparse until complete ---
-  // Which frames (by offset) of a partial file are there and sound; empty if there is no file. A finished file: all.
-  struct StoreState {
-    bool complete = false;
-    std::vector<uint64_t> frames;  // offsets, sorted
-  };
-  virtual Result<StoreState> store_state(const std::string& path) = 0;
+  // --- payload store on a registry host ---
   // Writes a piece of the payload at its offset after checking its SHA-256. `total` = size of the payload.
   virtual Result<void> store_write(const std::string& path, uint64_t total, uint64_t offset, const Digest& expected, ByteView data, const Reason& reason) = 0;
   // All frames are there: syncs, marks complete.

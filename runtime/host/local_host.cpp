@@ -353,7 +353,7 @@ Result<void> LocalHost::sync(const std::vector<std::string>& paths, const Reason
   return ledger_->add(reason, "synced", "", "");
 }
 
-Result<Host::StoreState> LocalHost::store_state(const std::string& path) {
+Result<StoreState> LocalHost::store_state(const std::string& path) {
   SEALIFT_ASSIGN(const auto where, real(path));
   {
     const std::lock_guard lock(stores_mutex_);

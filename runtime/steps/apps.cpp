@@ -102,7 +102,7 @@ std::string site_values(const Model& model) {
 AppStep::AppStep(const Model& model, const SelectedApp& app)
     : BasicStep("app." + app.app->name, description(app), inputs_of(model, app)), model_(model), app_(app), folder_("/run/sealift/apps/" + app.app->name) {}
 
-Result<engine::StepState> AppStep::check(engine::StepContext& context) {
+Result<engine::StepState> AppStep::check(const engine::LookContext& context) {
   SEALIFT_ASSIGN(const bool same, recorded(context));
   if (!same) return engine::StepState::needed;
   if (app_.app->kind != format::AppKind::helm) return engine::StepState::done;
@@ -191,7 +191,7 @@ Result<void> AppStep::apply_manifests(engine::StepContext& context) const {
 }
 
 // The manifests as text: of the release, or as packed.
-Result<std::string> AppStep::objects(engine::StepContext& context) const {
+Result<std::string> AppStep::objects(const engine::LookContext& context) const {
   if (app_.app->kind == format::AppKind::helm) {
     const auto command = helm({"get", "manifest", app_.app->name, "--namespace", app_.target_namespace});
     SEALIFT_ASSIGN(auto status, context.host.query(command, {}, context.cancel));
@@ -206,7 +206,7 @@ Result<std::string> AppStep::objects(engine::StepContext& context) const {
   return out;
 }
 
-Result<json::Value> AppStep::installed_objects(engine::StepContext& context, const std::string& manifests) const {
+Result<json::Value> AppStep::installed_objects(const engine::LookContext& context, const std::string& manifests) const {
   base::CommandIo io;
   io.input = base::as_bytes(manifests);
   const auto command = kubectl_here({"get", "--filename", "-", "--ignore-not-found", "-o", "json"});
@@ -217,16 +217,16 @@ Result<json::Value> AppStep::installed_objects(engine::StepContext& context, con
 }
 
 Result<void> AppStep::wait_for_health(engine::StepContext& context) const {
-  SEALIFT_ASSIGN(const auto manifests, objects(context));
+  SEALIFT_ASSIGN(const auto manifests, objects(context.looking()));
   std::optional<Error> hopeless;
   auto waited = wait_until(context, kGateTimeout, ErrorCode::unhealthy, std::format("the application {} is installed but not healthy", app_.app->name), [&](std::string& message) -> Result<bool> {
-    SEALIFT_ASSIGN(const auto list, installed_objects(context, manifests));
+    SEALIFT_ASSIGN(const auto list, installed_objects(context.looking(), manifests));
     message.clear();
     for (const auto& health : kube::health_of_all(list)) {
       if (health.state != kube::Health::State::current && message.empty()) message = health.subject + ": " + health.message;
     }
     if (message.empty()) return true;
-    SEALIFT_ASSIGN(const auto pods, pods_of(context, list));
+    SEALIFT_ASSIGN(const auto pods, pods_of(context.looking(), list));
     if (auto missing = missing_image(pods)) {
       hopeless = std::move(missing);
       return true;
@@ -243,7 +243,7 @@ Result<void> AppStep::wait_for_health(engine::StepContext& context) const {
   return waited;
 }
 
-Result<std::vector<AppStep::SelectedPod>> AppStep::pods_of(engine::StepContext& context, const json::Value& objects) const {
+Result<std::vector<AppStep::SelectedPod>> AppStep::pods_of(const engine::LookContext& context, const json::Value& objects) const {
   std::vector<json::Value> workloads;
   std::vector<SelectedPod> out;
   std::set<std::string> spaces;

@@ -16,7 +16,7 @@ namespace sealift::steps {
 class AppStep final : public BasicStep {
  public:
   AppStep(const Model& model, const SelectedApp& app);
-  Result<engine::StepState> check(engine::StepContext& context) override;
+  Result<engine::StepState> check(const engine::LookContext& context) override;
   Result<void> apply(engine::StepContext& context) override;
 
  private:
@@ -27,14 +27,14 @@ class AppStep final : public BasicStep {
   Result<void> apply_manifests(engine::StepContext& context) const;
   Result<void> make_namespace(engine::StepContext& context) const;
   Result<void> wait_for_health(engine::StepContext& context) const;
-  Result<std::string> objects(engine::StepContext& context) const;
-  Result<json::Value> installed_objects(engine::StepContext& context, const std::string& manifests) const;
+  Result<std::string> objects(const engine::LookContext& context) const;
+  Result<json::Value> installed_objects(const engine::LookContext& context, const std::string& manifests) const;
   // Pods that workloads select, each with the images that its workload wants now.
   struct SelectedPod {
     json::Value pod;
     std::set<std::string> wanted;
   };
-  Result<std::vector<SelectedPod>> pods_of(engine::StepContext& context, const json::Value& objects) const;
+  Result<std::vector<SelectedPod>> pods_of(const engine::LookContext& context, const json::Value& objects) const;
   std::optional<Error> missing_image(const std::vector<SelectedPod>& pods) const;
   base::Command kubectl_here(std::vector<std::string> arguments) const;
 

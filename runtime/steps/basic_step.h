@@ -25,7 +25,7 @@ class BasicStep : public engine::Step {
  protected:
   host::Reason reason() const { return {id_, inputs_.hex()}; }
   // True if this host's ledger says that the step was completed with the same inputs.
-  Result<bool> recorded(engine::StepContext& context) const {
+  Result<bool> recorded(const engine::LookContext& context) const {
     SEALIFT_ASSIGN(const auto digest, context.host.recorded(id_));
     return digest == inputs_.hex();
   }

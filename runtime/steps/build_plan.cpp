@@ -25,7 +25,7 @@ using Index = size_t;
 
 class PlanBuilder {
  public:
-  PlanBuilder(const Model& model, Peers& peers) : model_(model), peers_(peers) {}
+  explicit PlanBuilder(const Model& model) : model_(model) {}
 
   Result<engine::Plan> build() {
     const Node& first = model_.control_plane();
@@ -80,7 +80,7 @@ class PlanBuilder {
       authority_ = add(node, std::make_shared<AuthorityStep>(model_, node), {service_files});
     }
     before_certificate.push_back(authority_);
-    const Index certificate = add(node, std::make_shared<CertificateStep>(model_, node, peers_), before_certificate);
+    const Index certificate = add(node, std::make_shared<CertificateStep>(model_, node), before_certificate);
     plan_.steps[certificate].ends = {"units.node"};
     const std::vector<WantedUnit> service_units{{"sealift-boot.service", WantedUnit::Want::enabled}, {"sealift-api.service"}, {"sealift-mirror.service"}};
     const Index services = add(node, std::make_shared<UnitsStep>("units.node", "start the API balancer and the image mirror", service_units, service_digest), {certificate});
@@ -112,7 +112,7 @@ class PlanBuilder {
   }
 
   void join(const Node& node) {
-    const Index index = add(node, std::make_shared<JoinStep>(model_, node, peers_), {ready_for_kubeadm_[node.name], api_});
+    const Index index = add(node, std::make_shared<JoinStep>(model_, node), {ready_for_kubeadm_[node.name], api_});
     plan_.steps[index].changes_cluster = true;
     joined_[node.name] = index;
   }
@@ -120,8 +120,8 @@ class PlanBuilder {
   void finish_nodes() {
     for (const auto& node : model_.nodes) {
       Index last = joined_[node.name];
-      if (!node.config.labels.empty()) last = add(node, std::make_shared<LabelsStep>(model_, node, peers_), {last});
-      ready_.push_back(add(node, std::make_shared<NodeReadyStep>(model_, node, peers_), {last, network_}));
+      if (!node.config.labels.empty()) last = add(node, std::make_shared<LabelsStep>(model_, node), {last});
+      ready_.push_back(add(node, std::make_shared<NodeReadyStep>(model_, node), {last, network_}));
     }
   }
 
@@ -142,7 +142,7 @@ class PlanBuilder {
   void look_after_all() {
     std::vector<Index> after{ready_.front(), payload_rest_, network_};
     for (const auto& [name, app] : apps_) after.push_back(app);
-    healthy_ = add(model_.control_plane(), std::make_shared<HealthStep>(model_, peers_), after);
+    healthy_ = add(model_.control_plane(), std::make_shared<HealthStep>(model_), after);
     plan_.steps[healthy_].after_any.assign(ready_.begin() + 1, ready_.end());
   }
 
@@ -157,7 +157,6 @@ class PlanBuilder {
   }
 
   const Model& model_;
-  Peers& peers_;
   engine::Plan plan_;
   Index payload_first_ = 0, payload_rest_ = 0, authority_ = 0, registry_ = 0, api_ = 0, network_ = 0, healthy_ = 0;
   std::map<std::string, Index> ready_for_kubeadm_, joined_, apps_;
@@ -166,6 +165,6 @@ class PlanBuilder {
 
 }  // namespace
 
-Result<engine::Plan> build_plan(const Model& model, Peers& peers) { return PlanBuilder(model, peers).build(); }
+Result<engine::Plan> build_plan(const Model& model) { return PlanBuilder(model).build(); }
 
 }  // namespace sealift::steps

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "payload/base/text.h"
+#include "runtime/engine/connections.h"
 #include "runtime/kube/corefile.h"
 #include "runtime/steps/kubectl.h"
 
@@ -41,14 +42,14 @@ DnsStep::DnsStep(const Model& model)
   if (hosts_own_) servers_ = {std::string(kube::kHostsOwnServers)};
 }
 
-Result<std::string> DnsStep::corefile(engine::StepContext& context) const {
+Result<std::string> DnsStep::corefile(const engine::LookContext& context) const {
   SEALIFT_ASSIGN(const auto map, kubectl_object(context.host, {"--namespace=kube-system", "configmap", "coredns"}, context.cancel));
   const auto* text = map ? map->at_path("data/Corefile") : nullptr;
   if (text == nullptr || text->string() == nullptr) return fail(ErrorCode::not_found, "the ConfigMap kube-system/coredns has no Corefile");
   return *text->string();
 }
 
-Result<engine::StepState> DnsStep::check(engine::StepContext& context) {
+Result<engine::StepState> DnsStep::check(const engine::LookContext& context) {
   if (hosts_own_) {
     // kubeadm's own line, or what the site has made of it, stays; unless it was this step that had put another there.
     SEALIFT_ASSIGN(const auto changed, context.host.recorded(std::string(kUpstreamsRecord)));
@@ -60,7 +61,7 @@ Result<engine::StepState> DnsStep::check(engine::StepContext& context) {
 }
 
 Result<void> DnsStep::apply(engine::StepContext& context) {
-  SEALIFT_ASSIGN(const auto now, corefile(context));
+  SEALIFT_ASSIGN(const auto now, corefile(context.looking()));
   json::Value data = json::Value::object(), patch = json::Value::object();
   data.set("Corefile", kube::with_upstreams(now, servers_));
   patch.set("data", std::move(data));
@@ -70,11 +71,11 @@ Result<void> DnsStep::apply(engine::StepContext& context) {
   return hosts_own_ ? context.host.record(changed) : Result<void>();
 }
 
-LabelsStep::LabelsStep(const Model& model, const Node& node, Peers& peers)
-    : BasicStep("node.labels", std::format("label {}", node.name), digest_of({labels_text(node)})), node_(node), peers_(peers), control_plane_(model.control_plane().name) {}
+LabelsStep::LabelsStep(const Model& model, const Node& node)
+    : BasicStep("node.labels", std::format("label {}", node.name), digest_of({labels_text(node)})), node_(node), control_plane_(model.control_plane().name) {}
 
-Result<engine::StepState> LabelsStep::check(engine::StepContext& context) {
-  SEALIFT_ASSIGN(const auto control_plane, peers_.host(control_plane_, context.cancel));
+Result<engine::StepState> LabelsStep::check(const engine::LookContext& context) {
+  SEALIFT_ASSIGN(const auto control_plane, context.others.view(control_plane_, context.cancel));
   const auto object = kubectl_object(*control_plane, {"node", node_.name}, context.cancel);
   if (!object || !*object) return engine::StepState::needed;
   const auto* labels = (*object)->at_path("metadata/labels");
@@ -86,7 +87,7 @@ Result<engine::StepState> LabelsStep::check(engine::StepContext& context) {
 }
 
 Result<void> LabelsStep::apply(engine::StepContext& context) {
-  SEALIFT_ASSIGN(const auto control_plane, peers_.host(control_plane_, context.cancel));
+  SEALIFT_ASSIGN(const auto control_plane, context.others.connection(control_plane_, nullptr, context.cancel));
   // `kubeadm join` ends when the kubelet has its certificate; the kubelet makes itself known a little later.
   SEALIFT_TRY(wait_until(context, Duration{300'000}, ErrorCode::unhealthy, std::format("the node {} is not known to the API", node_.name), [&](std::string&) {
     return kubectl_object(*control_plane, {"node", node_.name}, context.cancel).transform([](const auto& node) { return node.has_value(); });
@@ -96,11 +97,11 @@ Result<void> LabelsStep::apply(engine::StepContext& context) {
   return kubectl_do(*control_plane, std::move(arguments), reason(), context.cancel).transform([](const std::string&) {});
 }
 
-NodeReadyStep::NodeReadyStep(const Model& model, const Node& node, Peers& peers)
-    : BasicStep("node.ready", std::format("wait until {} is Ready", node.name), digest_of({node.name})), node_(node), peers_(peers), control_plane_(model.control_plane().name) {}
+NodeReadyStep::NodeReadyStep(const Model& model, const Node& node)
+    : BasicStep("node.ready", std::format("wait until {} is Ready", node.name), digest_of({node.name})), node_(node), control_plane_(model.control_plane().name) {}
 
-Result<bool> NodeReadyStep::ready(engine::StepContext& context, std::string& message) const {
-  SEALIFT_ASSIGN(const auto control_plane, peers_.host(control_plane_, context.cancel));
+Result<bool> NodeReadyStep::ready(const engine::LookContext& context, std::string& message) const {
+  SEALIFT_ASSIGN(const auto control_plane, context.others.view(control_plane_, context.cancel));
   SEALIFT_ASSIGN(const auto object, kubectl_object(*control_plane, {"node", node_.name}, context.cancel));
   const auto* conditions = object ? object->at_path("status/conditions") : nullptr;
   message = "the API does not know the node";
@@ -113,7 +114,7 @@ Result<bool> NodeReadyStep::ready(engine::StepContext& context, std::string& mes
   return false;
 }
 
-Result<engine::StepState> NodeReadyStep::check(engine::StepContext& context) {
+Result<engine::StepState> NodeReadyStep::check(const engine::LookContext& context) {
   std::string message;
   const auto now = ready(context, message);
   return now && *now ? engine::StepState::done : engine::StepState::needed;
@@ -121,7 +122,7 @@ Result<engine::StepState> NodeReadyStep::check(engine::StepContext& context) {
 
 Result<void> NodeReadyStep::apply(engine::StepContext& context) {
   return wait_until(context, Duration{300'000}, ErrorCode::unhealthy, std::format("the node {} is not Ready", node_.name),
-                    [&](std::string& message) { return ready(context, message); });
+                    [&](std::string& message) { return ready(context.looking(), message); });
 }
 
 }  // namespace sealift::steps

@@ -12,11 +12,11 @@ namespace sealift::steps {
 class DnsStep final : public BasicStep {
  public:
   explicit DnsStep(const Model& model);
-  Result<engine::StepState> check(engine::StepContext& context) override;
+  Result<engine::StepState> check(const engine::LookContext& context) override;
   Result<void> apply(engine::StepContext& context) override;
 
  private:
-  Result<std::string> corefile(engine::StepContext& context) const;
+  Result<std::string> corefile(const engine::LookContext& context) const;
   std::vector<std::string> servers_;
   bool hosts_own_ = false;
 };
@@ -32,26 +32,24 @@ Upstreams upstreams(const Model& model);
 // A node's labels as cluster.yaml wants them; others are left alone.
 class LabelsStep final : public BasicStep {
  public:
-  LabelsStep(const Model& model, const Node& node, Peers& peers);
-  Result<engine::StepState> check(engine::StepContext& context) override;
+  LabelsStep(const Model& model, const Node& node);
+  Result<engine::StepState> check(const engine::LookContext& context) override;
   Result<void> apply(engine::StepContext& context) override;
 
  private:
   const Node& node_;
-  Peers& peers_;
   std::string control_plane_;
 };
 
 class NodeReadyStep final : public BasicStep {
  public:
-  NodeReadyStep(const Model& model, const Node& node, Peers& peers);
-  Result<engine::StepState> check(engine::StepContext& context) override;
+  NodeReadyStep(const Model& model, const Node& node);
+  Result<engine::StepState> check(const engine::LookContext& context) override;
   Result<void> apply(engine::StepContext& context) override;
 
  private:
-  Result<bool> ready(engine::StepContext& context, std::string& message) const;
+  Result<bool> ready(const engine::LookContext& context, std::string& message) const;
   const Node& node_;
-  Peers& peers_;
   std::string control_plane_;
 };
 

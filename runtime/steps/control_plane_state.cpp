@@ -31,7 +31,7 @@ StatusLine api_down(const std::string& name, const Error& error) {
   return {"API server on " + name, "down", "does not answer: " + last_line(error.what), false};
 }
 
-Result<ControlPlaneState> look_at_state(host::Host& host, const std::string& name, const CancelToken& cancel) {
+Result<ControlPlaneState> look_at_state(host::HostView& host, const std::string& name, const CancelToken& cancel) {
   ControlPlaneState out;
   base::Command probe{{"kubectl", std::format("--kubeconfig={}", kAdminKubeconfig), std::string(kRequestTimeout), "get", "--raw", "/readyz"}, {}, "/", kProbeTimeout};
   const auto asked = host.query(probe, {}, cancel);

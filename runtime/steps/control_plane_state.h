@@ -17,7 +17,7 @@ struct ControlPlaneState {
 
 // `name` is for messages. Asks the API server for at most three seconds, and systemd for the units that a control plane
 // lives on. Errors: only that the host itself gives no answer, or `cancelled`.
-Result<ControlPlaneState> look_at_state(host::Host& host, const std::string& name, const CancelToken& cancel);
+Result<ControlPlaneState> look_at_state(host::HostView& host, const std::string& name, const CancelToken& cancel);
 
 // The line of an API server that does not answer, with the last thing that was said about it.
 StatusLine api_down(const std::string& name, const Error& error);

@@ -11,17 +11,6 @@
 namespace sealift::steps {
 namespace {
 
-class PoolPeers final : public Peers {
- public:
-  explicit PoolPeers(engine::HostConnections& connections) : connections_(connections) {}
-  Result<std::shared_ptr<host::Host>> host(const std::string& node, const CancelToken& cancel) override {
-    return connections_.connection(node, nullptr, cancel);
-  }
-
- private:
-  engine::HostConnections& connections_;
-};
-
 HostOutcome::State state_of(engine::HostOutcome outcome) {
   switch (outcome) {
     case engine::HostOutcome::delivered: return HostOutcome::State::done;
@@ -68,8 +57,7 @@ Outcome to_outcome(const engine::RunSummary& summary, const Survey& survey, cons
 Result<Outcome> apply(DeliveryInput& input) {
   SEALIFT_ASSIGN(const auto found, survey(input, Purpose::change));
   if (auto error = blocking(found.findings)) return fail(std::move(*error));
-  PoolPeers peers(*found.connections);
-  SEALIFT_ASSIGN(const auto planned, build_plan(*found.model, peers));
+  SEALIFT_ASSIGN(const auto planned, build_plan(*found.model));
   SEALIFT_ASSIGN(const auto summary, engine::run(planned, *found.connections, input.events, input.clock, input.journal, input.cancel));
   return to_outcome(summary, found, input.config);
 }
@@ -90,9 +78,8 @@ Result<PlanOutcome> plan(DeliveryInput& input) {
     out.notes.push_back(std::format("{}: {} {}", finding.blocks ? "must be solved" : "warning", finding.host, finding.message));
   }
   for (const auto& [address, error] : found.aside) out.notes.push_back(std::format("{} is left out: {}", address, error.text()));
-  PoolPeers peers(*found.connections);
-  SEALIFT_ASSIGN(const auto planned, build_plan(*found.model, peers));
-  SEALIFT_ASSIGN(const auto looked, engine::look(planned, *found.connections, input.events, input.clock, input.cancel));
+  SEALIFT_ASSIGN(const auto planned, build_plan(*found.model));
+  SEALIFT_ASSIGN(const auto looked, engine::look(planned, *found.connections, input.cancel));
   for (const auto& step : looked.steps) {
     using Finding = engine::LookedStep::Finding;
     const auto state = step.finding == Finding::done ? PlanLine::State::done : step.finding == Finding::needed ? PlanLine::State::needed : PlanLine::State::unknown;

@@ -89,14 +89,14 @@ WantedFile object_file(std::string path, const format::PayloadReader& payload, c
 FilesStep::FilesStep(engine::StepId id, std::string description, std::vector<WantedFile> files)
     : BasicStep(std::move(id), std::move(description), digest_of_files(files)), files_(std::move(files)) {}
 
-Result<bool> FilesStep::is_there(engine::StepContext& context, const WantedFile& file) const {
+Result<bool> FilesStep::is_there(const engine::LookContext& context, const WantedFile& file) const {
   SEALIFT_ASSIGN(const auto status, context.host.stat(file.path));
   if (!status || status->type != host::FileType::regular || status->size != file.size || status->spec != file.spec) return false;
   SEALIFT_ASSIGN(const auto digest, context.host.digest(file.path));
   return digest == file.digest;
 }
 
-Result<engine::StepState> FilesStep::check(engine::StepContext& context) {
+Result<engine::StepState> FilesStep::check(const engine::LookContext& context) {
   for (const auto& file : files_) {
     SEALIFT_ASSIGN(const bool there, is_there(context, file));
     if (!there) return engine::StepState::needed;
@@ -105,7 +105,7 @@ Result<engine::StepState> FilesStep::check(engine::StepContext& context) {
 }
 
 Result<void> FilesStep::put(engine::StepContext& context, const WantedFile& file) const {
-  SEALIFT_ASSIGN(const bool there, is_there(context, file));
+  SEALIFT_ASSIGN(const bool there, is_there(context.looking(), file));
   if (there) return {};
   base::MemorySource text(base::as_bytes(file.text));
   Result<void> written;
@@ -143,7 +143,7 @@ Result<void> FilesStep::apply(engine::StepContext& context) {
 AbsentFilesStep::AbsentFilesStep(engine::StepId id, std::string description, std::vector<std::string> paths)
     : BasicStep(std::move(id), std::move(description), hash::sha256(base::as_bytes(base::join(paths, "\n")))), paths_(std::move(paths)) {}
 
-Result<engine::StepState> AbsentFilesStep::check(engine::StepContext& context) {
+Result<engine::StepState> AbsentFilesStep::check(const engine::LookContext& context) {
   for (const auto& path : paths_) {
     SEALIFT_ASSIGN(const auto status, context.host.stat(path));
     if (status) return engine::StepState::needed;

@@ -29,11 +29,11 @@ WantedFile object_file(std::string path, const format::PayloadReader& payload, c
 class FilesStep final : public BasicStep {
  public:
   FilesStep(engine::StepId id, std::string description, std::vector<WantedFile> files);
-  Result<engine::StepState> check(engine::StepContext& context) override;
+  Result<engine::StepState> check(const engine::LookContext& context) override;
   Result<void> apply(engine::StepContext& context) override;
 
  private:
-  Result<bool> is_there(engine::StepContext& context, const WantedFile& file) const;
+  Result<bool> is_there(const engine::LookContext& context, const WantedFile& file) const;
   Result<void> put(engine::StepContext& context, const WantedFile& file) const;
   std::vector<WantedFile> files_;
 };
@@ -42,7 +42,7 @@ class FilesStep final : public BasicStep {
 class AbsentFilesStep final : public BasicStep {
  public:
   AbsentFilesStep(engine::StepId id, std::string description, std::vector<std::string> paths);
-  Result<engine::StepState> check(engine::StepContext& context) override;
+  Result<engine::StepState> check(const engine::LookContext& context) override;
   Result<void> apply(engine::StepContext& context) override;
 
  private:

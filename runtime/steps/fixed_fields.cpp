@@ -18,7 +18,7 @@ using config::Place;
 constexpr std::string_view kDefaultDnsDomain = "cluster.local";  // kubeadm's
 constexpr size_t kMaxFile = size_t{1} << 20;
 
-Result<std::string> text_of(host::Host& host, std::string_view path) {
+Result<std::string> text_of(host::HostView& host, std::string_view path) {
   SEALIFT_ASSIGN(const auto bytes, host.read(std::string(path), kMaxFile));
   return std::string(bytes ? base::as_text(*bytes) : "");
 }
@@ -89,7 +89,7 @@ Text node_name(const yaml::Node& kubeconfig, std::string_view flags, const host:
   return base::to_lower(facts.hostname);
 }
 
-Result<void> read_control_plane(host::Host& host, std::string_view api_server, StandingNode& out) {
+Result<void> read_control_plane(host::HostView& host, std::string_view api_server, StandingNode& out) {
   const auto server = document_in(api_server, "kube-apiserver.yaml");
   out.api_port = argument(server, "secure-port");
   out.services = argument(server, "service-cluster-ip-range");
@@ -181,7 +181,7 @@ class Comparison {
 
 }  // namespace
 
-Result<std::optional<StandingNode>> read_standing_node(host::Host& host, const host::Facts& facts) {
+Result<std::optional<StandingNode>> read_standing_node(host::HostView& host, const host::Facts& facts) {
   using Out = std::optional<StandingNode>;
   SEALIFT_ASSIGN(const auto made, host.recorded(std::string(kInitStep)));
   SEALIFT_ASSIGN(const auto joined, host.recorded(std::string(kJoinStep)));

@@ -25,7 +25,7 @@ struct StandingNode {
 
 // Nothing if the host is no node, or if kubeadm was never seen to come to its end on it: what it left is begun anew.
 // Errors: those of the host; a file that can't be understood tells nothing.
-Result<std::optional<StandingNode>> read_standing_node(host::Host& host, const host::Facts& facts);
+Result<std::optional<StandingNode>> read_standing_node(host::HostView& host, const host::Facts& facts);
 
 // Every difference, each with its place in cluster.yaml, the value that the cluster was made with and what to do;
 // code `unsupported`. `standing` by HostConfig::address. Errors: invalid_config (kubeadm documents).

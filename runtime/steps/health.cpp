@@ -7,6 +7,7 @@
 #include "payload/base/text.h"
 #include "payload/base/thread.h"
 #include "payload/yaml/node.h"
+#include "runtime/engine/connections.h"
 #include "runtime/steps/apps.h"
 #include "runtime/steps/kubectl.h"
 
@@ -26,13 +27,13 @@ std::string text_at(const json::Value& object, std::string_view path) {
   return value == nullptr || value->string() == nullptr ? std::string() : *value->string();
 }
 
-Result<json::Value> list_of(host::Host& host, std::vector<std::string> arguments, const CancelToken& cancel) {
+Result<json::Value> list_of(host::HostView& host, std::vector<std::string> arguments, const CancelToken& cancel) {
   return kubectl_object(host, std::move(arguments), cancel).transform([](std::optional<json::Value> list) { return list ? std::move(*list) : json::Value::object(); });
 }
 
 }  // namespace
 
-Result<ClusterLook> look_at_cluster(host::Host& control_plane, const std::set<std::string>& expected, const CancelToken& cancel) {
+Result<ClusterLook> look_at_cluster(host::HostView& control_plane, const std::set<std::string>& expected, const CancelToken& cancel) {
   ClusterLook out;
   SEALIFT_ASSIGN(out.objects.nodes, list_of(control_plane, {"nodes"}, cancel));
   SEALIFT_ASSIGN(out.objects.workloads, list_of(control_plane, {"deployments,statefulsets,daemonsets", "--all-namespaces"}, cancel));
@@ -46,7 +47,7 @@ Result<ClusterLook> look_at_cluster(host::Host& control_plane, const std::set<st
   return out;
 }
 
-Result<NameService> name_service(host::Host& node) {
+Result<NameService> name_service(host::HostView& node) {
   SEALIFT_ASSIGN(const auto bytes, node.read(std::string(kKubeletConfig), size_t{1} << 20));
   if (!bytes) return fail(ErrorCode::not_found, "{} is not there", kKubeletConfig);
   SEALIFT_ASSIGN(const auto documents, yaml::parse(base::as_text(*bytes), kKubeletConfig));
@@ -56,14 +57,14 @@ Result<NameService> name_service(host::Host& node) {
   return NameService{servers->items[0].text, domain == nullptr ? "cluster.local" : domain->text};
 }
 
-Result<std::optional<std::string>> stale_report(host::Host& node, const std::string& reported_boot) {
+Result<std::optional<std::string>> stale_report(host::HostView& node, const std::string& reported_boot) {
   SEALIFT_ASSIGN(const auto bytes, node.read("/proc/sys/kernel/random/boot_id", 256));
   if (!bytes || reported_boot.empty()) return std::optional<std::string>{};
   if (base::trim(base::as_text(*bytes)) == reported_boot) return std::optional<std::string>{};
   return std::optional(std::string("it has started anew and its kubelet has not reported since"));
 }
 
-Result<std::optional<std::string>> name_service_trouble(host::Host& node, const NameService& service) {
+Result<std::optional<std::string>> name_service_trouble(host::HostView& node, const NameService& service) {
   for (int asked = 0; asked < kAsks; ++asked) {
     SEALIFT_ASSIGN(const auto answer, node.ask_name_server(service.server, "kubernetes.default.svc." + service.domain));
     if (!answer.works) return std::optional(std::format("the cluster's name service {} gives it no answer: {}", service.server, answer.detail));
@@ -101,8 +102,8 @@ bool DeliveredWorkloads::holds(const json::Value& workload) const {
   return named_.contains({text_at(workload, "kind"), text_at(workload, "metadata/namespace"), text_at(workload, "metadata/name")});
 }
 
-HealthStep::HealthStep(const Model& model, Peers& peers)
-    : BasicStep("cluster.healthy", "wait until the cluster and its applications are healthy", digest_of({"healthy"})), model_(model), peers_(peers) {}
+HealthStep::HealthStep(const Model& model)
+    : BasicStep("cluster.healthy", "wait until the cluster and its applications are healthy", digest_of({"healthy"})), model_(model) {}
 
 std::vector<std::string> HealthStep::object_troubles(const ClusterLook& look) const {
   std::vector<std::string> out;
@@ -120,7 +121,7 @@ std::vector<std::string> HealthStep::object_troubles(const ClusterLook& look) co
   return out;
 }
 
-Result<std::vector<std::string>> HealthStep::node_troubles(engine::StepContext& context, const std::set<std::string>& expected, const ClusterLook& look) const {
+Result<std::vector<std::string>> HealthStep::node_troubles(const engine::LookContext& context, const std::set<std::string>& expected, const ClusterLook& look) const {
   SEALIFT_ASSIGN(const auto service, name_service(context.host));
   std::map<std::string, std::string> boots;
   if (const auto* items = look.objects.nodes.find("items"); items != nullptr && items->is_array()) {
@@ -131,7 +132,7 @@ Result<std::vector<std::string>> HealthStep::node_troubles(engine::StepContext& 
   std::vector<std::optional<Error>> lost(names.size());
   base::parallel_for(names.size(), kHostsAtOnce, [&](size_t i) {
     const auto ask = [&]() -> Result<std::optional<std::string>> {
-      SEALIFT_ASSIGN(const auto node, peers_.host(names[i], context.cancel));
+      SEALIFT_ASSIGN(const auto node, context.others.view(names[i], context.cancel));
       const auto boot = boots.find(names[i]);
       SEALIFT_ASSIGN(auto stale, stale_report(*node, boot == boots.end() ? "" : boot->second));
       if (stale) return stale;
@@ -150,7 +151,7 @@ Result<std::vector<std::string>> HealthStep::node_troubles(engine::StepContext& 
   return troubles;
 }
 
-Result<std::vector<std::string>> HealthStep::troubles(engine::StepContext& context) const {
+Result<std::vector<std::string>> HealthStep::troubles(const engine::LookContext& context) const {
   std::set<std::string> expected;
   for (const auto& node : model_.nodes) {
     if (!std::ranges::contains(context.aside, node.name)) expected.insert(node.name);
@@ -162,7 +163,7 @@ Result<std::vector<std::string>> HealthStep::troubles(engine::StepContext& conte
   return out;
 }
 
-Result<engine::StepState> HealthStep::check(engine::StepContext& context) {
+Result<engine::StepState> HealthStep::check(const engine::LookContext& context) {
   auto found = troubles(context);
   if (!found && (found.error().code == ErrorCode::unreachable || found.error().code == ErrorCode::cancelled)) return std::unexpected(std::move(found).error());
   // An API that does not answer is an ill cluster, too.
@@ -171,7 +172,7 @@ Result<engine::StepState> HealthStep::check(engine::StepContext& context) {
 
 Result<void> HealthStep::apply(engine::StepContext& context) {
   return wait_until(context, kHealthTimeout, ErrorCode::unhealthy, "the cluster is not healthy", [&](std::string& message) -> Result<bool> {
-    SEALIFT_ASSIGN(auto found, troubles(context));
+    SEALIFT_ASSIGN(auto found, troubles(context.looking()));
     if (found.empty()) return true;
     const size_t count = found.size();
     if (count > kNamedTroubles) {

@@ -23,18 +23,18 @@ struct ClusterLook {
   kube::ClusterObjects objects;
   std::vector<kube::Judged> judged;
 };
-Result<ClusterLook> look_at_cluster(host::Host& control_plane, const std::set<std::string>& expected, const CancelToken& cancel);
+Result<ClusterLook> look_at_cluster(host::HostView& control_plane, const std::set<std::string>& expected, const CancelToken& cancel);
 
 // The name server and the domain that pods are given, from the kubelet's configuration on a node.
 struct NameService {
   std::string server, domain;
 };
-Result<NameService> name_service(host::Host& node);
+Result<NameService> name_service(host::HostView& node);
 // Why what the API says of a node is out of date: it has started anew and its kubelet has not reported since. The API goes
 // on calling such a node Ready for most of a minute. Nothing if it is current, or if either side does not say.
-Result<std::optional<std::string>> stale_report(host::Host& node, const std::string& reported_boot);
+Result<std::optional<std::string>> stale_report(host::HostView& node, const std::string& reported_boot);
 // Why a node gets no answer from it for kubernetes.default; nothing if it does.
-Result<std::optional<std::string>> name_service_trouble(host::Host& node, const NameService& service);
+Result<std::optional<std::string>> name_service_trouble(host::HostView& node, const NameService& service);
 
 // Workloads that came with selected applications: of a helm release by its annotation, of manifests by their names.
 // Reads the manifests from the artifact.
@@ -50,19 +50,18 @@ class DeliveredWorkloads {
 
 class HealthStep final : public BasicStep {
  public:
-  HealthStep(const Model& model, Peers& peers);
-  Result<engine::StepState> check(engine::StepContext& context) override;
+  explicit HealthStep(const Model& model);
+  Result<engine::StepState> check(const engine::LookContext& context) override;
   Result<void> apply(engine::StepContext& context) override;
 
  private:
   // What is not as it should be, most telling first; empty = healthy.
-  Result<std::vector<std::string>> troubles(engine::StepContext& context) const;
+  Result<std::vector<std::string>> troubles(const engine::LookContext& context) const;
   std::vector<std::string> object_troubles(const ClusterLook& look) const;
   // What each node itself says: whether the API speaks of its present boot, and whether it has name service.
-  Result<std::vector<std::string>> node_troubles(engine::StepContext& context, const std::set<std::string>& expected, const ClusterLook& look) const;
+  Result<std::vector<std::string>> node_troubles(const engine::LookContext& context, const std::set<std::string>& expected, const ClusterLook& look) const;
 
   const Model& model_;
-  Peers& peers_;
 };
 
 }  // namespace sealift::steps

@@ -32,7 +32,7 @@ ImagesStep::ImagesStep(std::vector<std::string> images)
                 hash::sha256(base::as_bytes(base::join(images, "\n")))),
       images_(std::move(images)) {}
 
-Result<std::vector<std::string>> ImagesStep::missing(engine::StepContext& context) const {
+Result<std::vector<std::string>> ImagesStep::missing(const engine::LookContext& context) const {
   // Names alone would not do: an image has its name before it is unpacked. "check" fails when one of several images can't
   // be read, or when containerd does not run yet; what it has named by then is there.
   std::vector<std::string> check{"images", "check", "--quiet"};
@@ -45,7 +45,7 @@ Result<std::vector<std::string>> ImagesStep::missing(engine::StepContext& contex
   return out;
 }
 
-Result<engine::StepState> ImagesStep::check(engine::StepContext& context) {
+Result<engine::StepState> ImagesStep::check(const engine::LookContext& context) {
   auto left = missing(context);
   if (!left && left.error().code == ErrorCode::not_found) return engine::StepState::needed;
   if (!left) return std::unexpected(std::move(left).error());
@@ -53,7 +53,7 @@ Result<engine::StepState> ImagesStep::check(engine::StepContext& context) {
 }
 
 Result<void> ImagesStep::apply(engine::StepContext& context) {
-  SEALIFT_ASSIGN(const auto left, missing(context));
+  SEALIFT_ASSIGN(const auto left, missing(context.looking()));
   for (const auto& image : left) {
     SEALIFT_TRY(context.cancel.check());
     // containerd remembers a layer as unpacked for good: its files must be on the disk before. Only the client's own way

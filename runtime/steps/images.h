@@ -13,11 +13,11 @@ namespace sealift::steps {
 class ImagesStep final : public BasicStep {
  public:
   explicit ImagesStep(std::vector<std::string> images);
-  Result<engine::StepState> check(engine::StepContext& context) override;
+  Result<engine::StepState> check(const engine::LookContext& context) override;
   Result<void> apply(engine::StepContext& context) override;
 
  private:
-  Result<std::vector<std::string>> missing(engine::StepContext& context) const;
+  Result<std::vector<std::string>> missing(const engine::LookContext& context) const;
   std::vector<std::string> images_;
 };
 

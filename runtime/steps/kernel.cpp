@@ -32,20 +32,20 @@ KernelStep::KernelStep(std::vector<std::string> modules, std::map<std::string, s
       modules_text_(modules_text(modules_)),
       sysctls_text_(sysctls_text(sysctls_)) {}
 
-Result<bool> KernelStep::file_is(engine::StepContext& context, const std::string& path, const std::string& text) const {
+Result<bool> KernelStep::file_is(const engine::LookContext& context, const std::string& path, const std::string& text) const {
   SEALIFT_ASSIGN(const auto digest, context.host.digest(path));
   return digest == hash::sha256(base::as_bytes(text));
 }
 
 Result<void> KernelStep::write(engine::StepContext& context, const std::string& path, const std::string& text) const {
-  SEALIFT_ASSIGN(const bool there, file_is(context, path, text));
+  SEALIFT_ASSIGN(const bool there, file_is(context.looking(), path, text));
   if (there) return {};
   SEALIFT_TRY(context.host.make_directory(path.substr(0, path.rfind('/')), {0755, 0, 0}, reason()));  // bare hosts lack it
   base::MemorySource source(base::as_bytes(text));
   return context.host.write_atomic(path, {0644, 0, 0}, source, reason());
 }
 
-Result<engine::StepState> KernelStep::check(engine::StepContext& context) {
+Result<engine::StepState> KernelStep::check(const engine::LookContext& context) {
   SEALIFT_ASSIGN(const bool modules, file_is(context, std::string(kModulesPath), modules_text_));
   SEALIFT_ASSIGN(const bool sysctls, file_is(context, std::string(kSysctlsPath), sysctls_text_));
   if (!modules || !sysctls) return engine::StepState::needed;

@@ -14,11 +14,11 @@ namespace sealift::steps {
 class KernelStep final : public BasicStep {
  public:
   KernelStep(std::vector<std::string> modules, std::map<std::string, std::string> sysctls);
-  Result<engine::StepState> check(engine::StepContext& context) override;
+  Result<engine::StepState> check(const engine::LookContext& context) override;
   Result<void> apply(engine::StepContext& context) override;
 
  private:
-  Result<bool> file_is(engine::StepContext& context, const std::string& path, const std::string& text) const;
+  Result<bool> file_is(const engine::LookContext& context, const std::string& path, const std::string& text) const;
   Result<void> write(engine::StepContext& context, const std::string& path, const std::string& text) const;
   std::vector<std::string> modules_;
   std::map<std::string, std::string> sysctls_;

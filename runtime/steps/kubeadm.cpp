@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "payload/base/text.h"
+#include "runtime/engine/connections.h"
 #include "runtime/steps/kubectl.h"
 #include "runtime/steps/sync.h"
 
@@ -15,24 +16,24 @@ constexpr std::string_view kClusterData = "/var/lib/etcd/member";
 constexpr Duration kInitTimeout{900'000};
 constexpr Duration kJoinTimeout{600'000};
 
-Result<bool> exists(host::Host& host, std::string_view path) {
+Result<bool> exists(host::HostView& host, std::string_view path) {
   return host.stat(std::string(path)).transform([](const auto& status) { return status.has_value(); });
 }
 
-Result<bool> is_running(host::Host& host, const std::string& unit) {
+Result<bool> is_running(host::HostView& host, const std::string& unit) {
   SEALIFT_ASSIGN(const auto state, host.unit(unit + ".service"));
   return state.active == "active" || state.active == "activating";
 }
 
 // True if a job of this name runs, or has ended without anybody taking its result: an earlier run began it.
-Result<bool> is_pending(host::Host& host, const std::string& unit) {
+Result<bool> is_pending(host::HostView& host, const std::string& unit) {
   SEALIFT_ASSIGN(const bool result, exists(host, std::format("/run/sealift/jobs/{}/result.json", unit)));
   return result ? Result<bool>(true) : is_running(host, unit);
 }
 
 // True if a power cut has taken the contents of something that kubeadm or the kubelet wrote here: they sync nothing,
 // and neither of them ever writes an empty file.
-Result<bool> lost_contents(host::Host& host) {
+Result<bool> lost_contents(host::HostView& host) {
   for (const std::string folder : {"/etc/kubernetes", "/etc/kubernetes/manifests", "/etc/kubernetes/pki", "/etc/kubernetes/pki/etcd", "/var/lib/kubelet", "/var/lib/kubelet/pki"}) {
     SEALIFT_ASSIGN(const auto names, host.list(folder));
     for (const auto& name : names) {
@@ -85,7 +86,7 @@ InitStep::InitStep(const Model& model, std::string documents)
       model_(model),
       documents_(std::move(documents)) {}
 
-Result<engine::StepState> InitStep::check(engine::StepContext& context) {
+Result<engine::StepState> InitStep::check(const engine::LookContext& context) {
   SEALIFT_ASSIGN(const bool admin, exists(context.host, kAdminKubeconfig));
   // A cluster is made once: other inputs later are not a reason to make another.
   SEALIFT_ASSIGN(const auto made, context.host.recorded(id()));
@@ -94,13 +95,13 @@ Result<engine::StepState> InitStep::check(engine::StepContext& context) {
   // To begin anew would take a cluster's data away because one file of it is missing.
   if (made && data) {
     return fail(ErrorCode::not_found, "{} is gone from {}, which holds a cluster's data in {}; run `kubeadm init phase kubeconfig admin --config {}` there, then start again", kAdminKubeconfig,
-                context.host_name, kClusterData, kInitConfiguration);
+                model_.control_plane().name, kClusterData, kInitConfiguration);
   }
   return engine::StepState::needed;
 }
 
 // kubeadm came to its end, whatever the ledger knows of it: its last phase puts the add-ons in.
-Result<bool> InitStep::stands(engine::StepContext& context) const {
+Result<bool> InitStep::stands(const engine::LookContext& context) const {
   SEALIFT_ASSIGN(const bool admin, exists(context.host, kAdminKubeconfig));
   SEALIFT_ASSIGN(const bool lost, lost_contents(context.host));
   if (!admin || lost) return false;
@@ -110,7 +111,7 @@ Result<bool> InitStep::stands(engine::StepContext& context) const {
 
 // What an earlier kubeadm here was given, if there was one. With other documents it made, or was making, another cluster
 // than is wanted.
-Result<InitStep::Given> InitStep::given(engine::StepContext& context) const {
+Result<InitStep::Given> InitStep::given(const engine::LookContext& context) const {
   SEALIFT_ASSIGN(const auto given, context.host.read(std::string(kInitConfiguration), size_t{1} << 20));
   if (!given) return Given::nothing;
   return base::as_text(*given) == documents_ ? Given::these : Given::others;
@@ -140,11 +141,11 @@ Result<void> InitStep::record(engine::StepContext& context) const {
 
 Result<void> InitStep::apply(engine::StepContext& context) {
   const std::string unit = "sealift-kubeadm-init";
-  SEALIFT_ASSIGN(const Given earlier, given(context));
+  SEALIFT_ASSIGN(const Given earlier, given(context.looking()));
   const bool others = earlier == Given::others;
   SEALIFT_ASSIGN(const bool pending, others ? is_running(context.host, unit) : is_pending(context.host, unit));
   if (!pending) {
-    SEALIFT_ASSIGN(const bool there_already, stands(context));
+    SEALIFT_ASSIGN(const bool there_already, stands(context.looking()));
     // An earlier run died between the end of kubeadm and the ledger. With other wishes since, it is made anew: nothing
     // was put onto a cluster that the ledger does not know.
     if (there_already && earlier == Given::these) return record(context);
@@ -161,7 +162,7 @@ Result<void> InitStep::apply(engine::StepContext& context) {
 ApiReadyStep::ApiReadyStep(const Model& model)
     : BasicStep("api.ready", "wait until the API server answers", digest_of({"ready", model.control_plane().ip})) {}
 
-Result<engine::StepState> ApiReadyStep::check(engine::StepContext& context) {
+Result<engine::StepState> ApiReadyStep::check(const engine::LookContext& context) {
   const auto ready = kubectl_get(context.host, {"get", "--raw", "/readyz"}, context.cancel);
   return ready ? engine::StepState::done : engine::StepState::needed;
 }
@@ -172,13 +173,12 @@ Result<void> ApiReadyStep::apply(engine::StepContext& context) {
   });
 }
 
-JoinStep::JoinStep(const Model& model, const Node& node, Peers& peers)
+JoinStep::JoinStep(const Model& model, const Node& node)
     : BasicStep(std::string(kJoinStep), std::format("kubeadm join: {} becomes a worker", node.name), digest_of({"join", node.name, node.ip})),
       model_(model),
-      node_(node),
-      peers_(peers) {}
+      node_(node) {}
 
-Result<engine::StepState> JoinStep::check(engine::StepContext& context) {
+Result<engine::StepState> JoinStep::check(const engine::LookContext& context) {
   SEALIFT_ASSIGN(const bool joined, exists(context.host, "/etc/kubernetes/kubelet.conf"));
   if (!joined) return engine::StepState::needed;
   SEALIFT_ASSIGN(const auto made, context.host.recorded(id()));
@@ -186,7 +186,7 @@ Result<engine::StepState> JoinStep::check(engine::StepContext& context) {
 }
 
 // kubeadm came to its end, whatever the ledger knows of it: it takes the bootstrap file away when the kubelet has its own.
-Result<bool> JoinStep::stands(engine::StepContext& context) const {
+Result<bool> JoinStep::stands(const engine::LookContext& context) const {
   SEALIFT_ASSIGN(const bool joined, exists(context.host, "/etc/kubernetes/kubelet.conf"));
   SEALIFT_ASSIGN(const bool bootstrap, exists(context.host, "/etc/kubernetes/bootstrap-kubelet.conf"));
   SEALIFT_ASSIGN(const bool lost, lost_contents(context.host));
@@ -202,7 +202,7 @@ Result<void> JoinStep::record(engine::StepContext& context) const {
 }
 
 Result<void> JoinStep::write_configuration(engine::StepContext& context) {
-  SEALIFT_ASSIGN(const auto control_plane, peers_.host(model_.control_plane().name, context.cancel));
+  SEALIFT_ASSIGN(const auto control_plane, context.others.connection(model_.control_plane().name, nullptr, context.cancel));
   const base::Command create{{"kubeadm", std::format("--kubeconfig={}", kAdminKubeconfig), "token", "create", "--ttl", "15m", "--print-join-command"}, {}, "/", Duration{120'000}};
   SEALIFT_ASSIGN(auto status, control_plane->run(create, {}, reason(), context.cancel));
   if (!status.ok()) return fail(Error{ErrorCode::command_failed, std::format("{} ended with code {}: {}", create.text(), status.code, base::trim(status.errors)), {}});
@@ -217,7 +217,7 @@ Result<void> JoinStep::apply(engine::StepContext& context) {
   const std::string unit = "sealift-kubeadm-join";
   SEALIFT_ASSIGN(const bool pending, is_pending(context.host, unit));
   if (!pending) {
-    SEALIFT_ASSIGN(const bool there_already, stands(context));
+    SEALIFT_ASSIGN(const bool there_already, stands(context.looking()));
     if (there_already) return record(context);  // an earlier run died between the end of kubeadm and the ledger
     bool remains = false;
     for (const auto* path : {"/etc/kubernetes/kubelet.conf", "/etc/kubernetes/bootstrap-kubelet.conf", "/etc/kubernetes/pki/ca.crt"}) {
@@ -226,7 +226,7 @@ Result<void> JoinStep::apply(engine::StepContext& context) {
     }
     if (remains) {
       SEALIFT_TRY(reset_remains(context, model_.base, reason()));
-      SEALIFT_ASSIGN(const auto control_plane, peers_.host(model_.control_plane().name, context.cancel));
+      SEALIFT_ASSIGN(const auto control_plane, context.others.connection(model_.control_plane().name, nullptr, context.cancel));
       SEALIFT_TRY(kubectl_do(*control_plane, {"delete", "node", node_.name, "--ignore-not-found"}, reason(), context.cancel));
     }
     SEALIFT_TRY(write_configuration(context));

@@ -21,13 +21,13 @@ class InitStep final : public BasicStep {
  public:
   // `documents`: from kube::init_documents.
   InitStep(const Model& model, std::string documents);
-  Result<engine::StepState> check(engine::StepContext& context) override;
+  Result<engine::StepState> check(const engine::LookContext& context) override;
   Result<void> apply(engine::StepContext& context) override;
 
  private:
   enum class Given { nothing, these, others };
-  Result<bool> stands(engine::StepContext& context) const;
-  Result<Given> given(engine::StepContext& context) const;
+  Result<bool> stands(const engine::LookContext& context) const;
+  Result<Given> given(const engine::LookContext& context) const;
   // Takes away what an attempt left that did not come to its end; refuses what is not `ours`.
   Result<void> clear(engine::StepContext& context, bool ours) const;
   Result<void> record(engine::StepContext& context) const;
@@ -37,24 +37,23 @@ class InitStep final : public BasicStep {
 
 class JoinStep final : public BasicStep {
  public:
-  JoinStep(const Model& model, const Node& node, Peers& peers);
-  Result<engine::StepState> check(engine::StepContext& context) override;
+  JoinStep(const Model& model, const Node& node);
+  Result<engine::StepState> check(const engine::LookContext& context) override;
   Result<void> apply(engine::StepContext& context) override;
 
  private:
-  Result<bool> stands(engine::StepContext& context) const;
+  Result<bool> stands(const engine::LookContext& context) const;
   Result<void> record(engine::StepContext& context) const;
   Result<void> write_configuration(engine::StepContext& context);
   const Model& model_;
   const Node& node_;
-  Peers& peers_;
 };
 
 // The API server behind the balancer answers.
 class ApiReadyStep final : public BasicStep {
  public:
   explicit ApiReadyStep(const Model& model);
-  Result<engine::StepState> check(engine::StepContext& context) override;
+  Result<engine::StepState> check(const engine::LookContext& context) override;
   Result<void> apply(engine::StepContext& context) override;
 };
 

@@ -19,7 +19,7 @@ base::Command kubectl(std::vector<std::string> arguments) {
   return out;
 }
 
-Result<std::string> kubectl_get(host::Host& host, std::vector<std::string> arguments, const CancelToken& cancel, ByteView input) {
+Result<std::string> kubectl_get(host::HostView& host, std::vector<std::string> arguments, const CancelToken& cancel, ByteView input) {
   const auto command = kubectl(std::move(arguments));
   base::CommandIo io;
   io.input = input;
@@ -28,7 +28,7 @@ Result<std::string> kubectl_get(host::Host& host, std::vector<std::string> argum
   return std::move(status.output);
 }
 
-Result<std::optional<json::Value>> kubectl_object(host::Host& host, std::vector<std::string> arguments, const CancelToken& cancel) {
+Result<std::optional<json::Value>> kubectl_object(host::HostView& host, std::vector<std::string> arguments, const CancelToken& cancel) {
   arguments.insert(arguments.begin(), "get");
   arguments.insert(arguments.end(), {"--ignore-not-found", "-o", "json"});
   SEALIFT_ASSIGN(const auto output, kubectl_get(host, std::move(arguments), cancel));

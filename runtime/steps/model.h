@@ -67,11 +67,4 @@ Result<std::vector<SelectedApp>> select_apps(const format::Contents& contents, c
 // address of the host is the one it was reached by and there are several to choose from.
 Result<Node> make_node(const config::HostConfig& config, host::Facts facts);
 
-// Connections to other hosts than the step's own, by node name.
-class Peers {
- public:
-  virtual ~Peers() = default;
-  virtual Result<std::shared_ptr<host::Host>> host(const std::string& node, const CancelToken& cancel) = 0;
-};
-
 }  // namespace sealift::steps

@@ -5,6 +5,7 @@
 
 #include "payload/base/text.h"
 #include "payload/json/value.h"
+#include "runtime/engine/connections.h"
 
 namespace sealift::steps {
 namespace {
@@ -118,7 +119,7 @@ std::string balancer_json(const Model& model) {
   return json::to_pretty(out) + "\n";
 }
 
-Result<bool> exists(engine::StepContext& context, std::string_view file) {
+Result<bool> exists(const engine::LookContext& context, std::string_view file) {
   return context.host.stat(std::format("{}/{}", kPkiDirectory, file)).transform([](const auto& status) { return status.has_value(); });
 }
 
@@ -161,7 +162,7 @@ AuthorityStep::AuthorityStep(const Model& model, const Node& node)
       program_(node_program(model, node).value_or("")),
       cluster_(model.config.name) {}
 
-Result<engine::StepState> AuthorityStep::check(engine::StepContext& context) {
+Result<engine::StepState> AuthorityStep::check(const engine::LookContext& context) {
   for (const auto* file : {"ca.crt", "ca.key"}) {
     SEALIFT_ASSIGN(const bool there, exists(context, file));
     if (!there) return engine::StepState::needed;
@@ -175,16 +176,15 @@ Result<void> AuthorityStep::apply(engine::StepContext& context) {
   return checked_output(context.host, command, {}, reason(), context.cancel).transform([](const std::string&) {});
 }
 
-CertificateStep::CertificateStep(const Model& model, const Node& node, Peers& peers)
+CertificateStep::CertificateStep(const Model& model, const Node& node)
     : BasicStep("pki.node", "make the node's key and have its certificate signed", digest_of({"node", node.name, node.ip})),
-      peers_(peers),
       program_(node_program(model, node).value_or("")),
       authority_program_(node_program(model, model.control_plane()).value_or("")),
       control_plane_(model.control_plane().name),
       name_(node.name),
       ip_(node.ip) {}
 
-Result<engine::StepState> CertificateStep::check(engine::StepContext& context) {
+Result<engine::StepState> CertificateStep::check(const engine::LookContext& context) {
   for (const auto* file : {"ca.crt", "node.crt", "node.key"}) {
     SEALIFT_ASSIGN(const bool there, exists(context, file));
     if (!there) return engine::StepState::needed;
@@ -198,7 +198,7 @@ Result<void> CertificateStep::apply(engine::StepContext& context) {
   SEALIFT_TRY(context.host.make_directory(folder, {0700, 0, 0}, reason()));
   const base::Command make_key{{program_, "node", "pki", "make-key", "--dir", folder}, {}, "/", {}};
   SEALIFT_ASSIGN(const std::string public_key, checked_output(context.host, make_key, {}, reason(), context.cancel));
-  SEALIFT_ASSIGN(const auto authority, peers_.host(control_plane_, context.cancel));
+  SEALIFT_ASSIGN(const auto authority, context.others.connection(control_plane_, nullptr, context.cancel));
   const base::Command issue{{authority_program_, "node", "pki", "issue", "--dir", folder, "--name", name_, "--address", ip_}, {}, "/", {}};
   base::CommandIo io;
   io.input = base::as_bytes(public_key);

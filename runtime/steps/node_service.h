@@ -18,7 +18,7 @@ Result<std::vector<WantedFile>> node_service_files(const Model& model, const Nod
 class AuthorityStep final : public BasicStep {
  public:
   AuthorityStep(const Model& model, const Node& node);
-  Result<engine::StepState> check(engine::StepContext& context) override;
+  Result<engine::StepState> check(const engine::LookContext& context) override;
   Result<void> apply(engine::StepContext& context) override;
 
  private:
@@ -28,12 +28,11 @@ class AuthorityStep final : public BasicStep {
 // A node's own key, made on the node, and its certificate, signed on the control plane; only public things travel.
 class CertificateStep final : public BasicStep {
  public:
-  CertificateStep(const Model& model, const Node& node, Peers& peers);
-  Result<engine::StepState> check(engine::StepContext& context) override;
+  CertificateStep(const Model& model, const Node& node);
+  Result<engine::StepState> check(const engine::LookContext& context) override;
   Result<void> apply(engine::StepContext& context) override;
 
  private:
-  Peers& peers_;
   std::string program_, authority_program_, control_plane_, name_, ip_;
 };
 

@@ -86,7 +86,7 @@ Result<std::vector<format::Frame>> PayloadStep::wanted_frames() const {
   return frames;
 }
 
-Result<engine::StepState> PayloadStep::check(engine::StepContext& context) {
+Result<engine::StepState> PayloadStep::check(const engine::LookContext& context) {
   SEALIFT_ASSIGN(const auto state, context.host.store_state(path_));
   if (state.complete) return engine::StepState::done;
   if (part_ == PayloadPart::rest) return engine::StepState::needed;

@@ -20,7 +20,7 @@ enum class PayloadPart {
 class PayloadStep final : public BasicStep {
  public:
   PayloadStep(const Model& model, const Node& node, PayloadPart part);
-  Result<engine::StepState> check(engine::StepContext& context) override;
+  Result<engine::StepState> check(const engine::LookContext& context) override;
   Result<void> apply(engine::StepContext& context) override;
 
  private:

@@ -60,7 +60,7 @@ class Surveyor {
   struct Reached {
     config::HostConfig config;
     std::shared_ptr<host::Host> host;
-    checks::HostView view;
+    checks::CheckedHost view;
     std::vector<checks::Finding> findings;
     std::optional<StandingNode> standing;
     std::optional<Error> error;
@@ -107,7 +107,7 @@ class Surveyor {
   Result<void> check_version() {
     for (auto& reached : reached_) {
       if (reached.config.role != format::HostRole::control_plane) continue;
-      SEALIFT_ASSIGN(const auto version, look_again(reached, [](host::Host& host) { return host.recorded(std::string(kVersionRecord)); }));
+      SEALIFT_ASSIGN(const auto version, look_again(reached, [](host::HostView& host) { return host.recorded(std::string(kVersionRecord)); }));
       if (version && *version != out_.model->base.kubernetes_version) {
         return fail(ErrorCode::upgrade_unsupported, "{} runs Kubernetes {} and the artifact brings {}; this version of Sealift can't upgrade a cluster, use an artifact with {}",
                     reached.config.address, *version, out_.model->base.kubernetes_version, *version);
@@ -120,7 +120,7 @@ class Surveyor {
     phase(input_, "Checking the hosts");
     const PayloadComplete complete = payload_complete();
     for_each_host([&](Reached& reached) {
-      const auto looked = look_again(reached, [&](host::Host& host) -> Result<void> {
+      const auto looked = look_again(reached, [&](host::HostView& host) -> Result<void> {
         SEALIFT_ASSIGN(auto facts, host.facts());
         reached.view = {reached.config.name.value_or(facts.hostname), reached.config, &host, std::move(facts), input_.clock.now().time_since_epoch().count()};
         SEALIFT_ASSIGN(reached.findings, checks::check_host(preflight(complete), reached.view));
@@ -129,7 +129,7 @@ class Surveyor {
       });
       if (!looked) reached.error = looked.error();
     });
-    std::vector<checks::HostView> views;
+    std::vector<checks::CheckedHost> views;
     // A worker that goes away between the login and this look is out of reach like any other.
     std::erase_if(reached_, [&](const Reached& reached) {
       if (!reached.error || reached.config.role != format::HostRole::worker || !is_out_of_reach(reached.error->code)) return false;
@@ -159,7 +159,7 @@ class Surveyor {
     if (out_.model->brings_network()) return {};
     for (auto& reached : reached_) {
       if (reached.config.role != format::HostRole::control_plane) continue;
-      SEALIFT_ASSIGN(const auto networks, look_again(reached, [](host::Host& host) { return host.list("/etc/cni/net.d"); }));
+      SEALIFT_ASSIGN(const auto networks, look_again(reached, [](host::HostView& host) { return host.list("/etc/cni/net.d"); }));
       if (!networks.empty()) return {};  // the cluster that stands has one
     }
     out_.findings.push_back({"", true, std::format("the artifact {} brings no pod network, so no node would get Ready; write CNI instead of APP before the network's application in the Kubefile and build again",
@@ -183,7 +183,7 @@ class Surveyor {
     for (auto& reached : reached_) {
       if (reached.config.role != format::HostRole::control_plane) continue;
       const auto path = std::format("{}/payloads/{}.payload", reached.config.data_root, input_.payload.identity().hex());
-      const auto state = look_again(reached, [&](host::Host& host) { return host.store_state(path); });
+      const auto state = look_again(reached, [&](host::HostView& host) { return host.store_state(path); });
       return state && state->complete;
     }
     return false;

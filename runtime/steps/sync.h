@@ -17,7 +17,7 @@ std::vector<std::string> written_paths(const Node& node);
 class SyncStep final : public BasicStep {
  public:
   explicit SyncStep(const Node& node);
-  Result<engine::StepState> check(engine::StepContext& context) override;
+  Result<engine::StepState> check(const engine::LookContext& context) override;
   Result<void> apply(engine::StepContext& context) override;
 
  private:

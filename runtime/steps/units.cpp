@@ -15,7 +15,7 @@ bool is_wanted(const host::UnitState& state, const WantedUnit& unit) {
 UnitsStep::UnitsStep(engine::StepId id, std::string description, std::vector<WantedUnit> units, Digest inputs)
     : BasicStep(std::move(id), std::move(description), inputs), units_(std::move(units)) {}
 
-Result<engine::StepState> UnitsStep::check(engine::StepContext& context) {
+Result<engine::StepState> UnitsStep::check(const engine::LookContext& context) {
   SEALIFT_ASSIGN(const bool same, recorded(context));
   if (!same) return engine::StepState::needed;
   for (const auto& unit : units_) {

@@ -22,7 +22,7 @@ struct WantedUnit {
 class UnitsStep final : public BasicStep {
  public:
   UnitsStep(engine::StepId id, std::string description, std::vector<WantedUnit> units, Digest inputs);
-  Result<engine::StepState> check(engine::StepContext& context) override;
+  Result<engine::StepState> check(const engine::LookContext& context) override;
   Result<void> apply(engine::StepContext& context) override;
 
  private:

@@ -466,9 +466,9 @@ Result<void> FakeHost::sync(const std::vector<std::string>& paths, const host::R
   return change<void>("sync", base::join(paths, " "), reason, []() -> Result<void> { return {}; });
 }
 
-Result<host::Host::StoreState> FakeHost::store_state(const std::string& path) {
-  return look<StoreState>([&]() -> Result<StoreState> {
-    StoreState out;
+Result<host::StoreState> FakeHost::store_state(const std::string& path) {
+  return look<host::StoreState>([&]() -> Result<host::StoreState> {
+    host::StoreState out;
     auto found = machine_.world.stores.find(path);
     if (found == machine_.world.stores.end()) return out;
     out.complete = found->second.complete;

@@ -143,7 +143,7 @@ class FakeHost final : public host::Host {
   Result<std::optional<std::string>> begin(const host::Reason& reason) override;
   Result<void> record(const host::Reason& reason) override;
   Result<void> sync(const std::vector<std::string>& paths, const host::Reason& reason) override;
-  Result<StoreState> store_state(const std::string& path) override;
+  Result<host::StoreState> store_state(const std::string& path) override;
   Result<void> store_write(const std::string& path, uint64_t total, uint64_t offset, const Digest& expected, ByteView data, const host::Reason& reason) override;
   Result<void> store_finish(const std::string& path, const host::Reason& reason) override;
 

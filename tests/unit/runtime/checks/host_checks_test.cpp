@@ -52,7 +52,7 @@ struct Site {
     checks::PreflightInput input{base, contents, config, kGiB, false};
     auto connected = tests::connect_fake(machine);
     REQUIRE(connected);
-    const checks::HostView view{"w1", host, connected->get(), machine.facts, machine.facts.clock_ms + clock_ahead_ms};
+    const checks::CheckedHost view{"w1", host, connected->get(), machine.facts, machine.facts.clock_ms + clock_ahead_ms};
     auto out = checks::check_facts(input, {view});
     SEALIFT_ASSIGN(const auto asked, checks::check_host(input, view));
     out.insert(out.end(), asked.begin(), asked.end());

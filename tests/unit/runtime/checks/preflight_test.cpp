@@ -21,8 +21,8 @@ struct Site {
   checks::PreflightInput input() const { return {base, contents, config, 0, false}; }
 };
 
-checks::HostView healthy(const std::string& name) {
-  checks::HostView view;
+checks::CheckedHost healthy(const std::string& name) {
+  checks::CheckedHost view;
   view.name = name;
   auto& facts = view.facts;
   facts.hostname = name;

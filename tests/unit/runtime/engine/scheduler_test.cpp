@@ -14,7 +14,7 @@ class Named final : public Step {
   StepId id() const override { return id_; }
   std::string describe() const override { return id_; }
   Digest inputs() const override { return {}; }
-  Result<StepState> check(StepContext&) override { return StepState::needed; }
+  Result<StepState> check(const LookContext&) override { return StepState::needed; }
   Result<void> apply(StepContext&) override { return {}; }
 
  private:

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "payload/base/file.h"
+#include "runtime/engine/connections.h"
 #include "runtime/engine/step.h"
 #include "runtime/steps/model.h"
 #include "tests/support/event_recorder.h"
@@ -23,11 +24,20 @@
 
 namespace sealift::tests {
 
+// For steps that have no business on any host but their own.
+struct NoOthers final : engine::HostConnections {
+  Result<std::shared_ptr<host::Host>> connection(const std::string& node, const host::Host*, const CancelToken&) override {
+    return fail(ErrorCode::internal, "this step was not expected to go to {}", node);
+  }
+};
+
 struct Bench {
   FakeMachine machine;
   FakeClock clock;
   EventRecorder events;
   std::shared_ptr<host::Host> host;
+  NoOthers nobody;
+  engine::HostConnections* others = &nobody;
 
   explicit Bench(std::string name = "h1") : machine(std::move(name)) { connect(); }
   // Anew, after a connection was lost.
@@ -37,11 +47,10 @@ struct Bench {
     host = std::move(*connected);
   }
 
-  engine::StepContext context(const engine::Step& step, CancelToken cancel = {}) { return {*host, machine.name(), events, clock, std::move(cancel), step.id()}; }
+  engine::StepContext context(const engine::Step& step, CancelToken cancel = {}) { return {*host, *others, std::move(cancel), {}, machine.name(), events, clock, step.id()}; }
   engine::StepState check(engine::Step& step) {
-    auto at = context(step);
     const size_t before = machine.changes.size();
-    const auto state = step.check(at);
+    const auto state = step.check(context(step).looking());
     if (!state) FAIL(state.error().text());
     CHECK(machine.changes.size() == before);
     return *state;
@@ -84,7 +93,7 @@ inline std::string word_after(const base::Command& command, std::string_view wor
 inline base::ExitStatus ended(std::string output = {}) { return {0, std::move(output), {}}; }
 inline base::ExitStatus failed(std::string errors, int code = 1) { return {code, {}, std::move(errors)}; }
 
-struct Site : steps::Peers {
+struct Site : engine::HostConnections {
   PayloadBuilder builder;
   format::Contents contents;
   config::ClusterConfig config;
@@ -99,7 +108,10 @@ struct Site : steps::Peers {
     config.name = "plant7";
     config.hosts.resize(2);
     config.hosts[0].role = format::HostRole::control_plane;
-    for (auto* bench : {&control_plane, &worker}) bench->machine.facts.nameservers = {"192.0.2.53"};
+    for (auto* bench : {&control_plane, &worker}) {
+      bench->machine.facts.nameservers = {"192.0.2.53"};
+      bench->others = this;
+    }
   }
   void add_file(const std::string& path, std::string_view text) {
     const format::ObjectRef object{hash::sha256(base::as_bytes(text)), text.size()};
@@ -124,7 +136,7 @@ struct Site : steps::Peers {
   const steps::Node& control_plane_node() { return model().nodes[0]; }
   const steps::Node& worker_node() { return model().nodes[1]; }
 
-  Result<std::shared_ptr<host::Host>> host(const std::string& node, const CancelToken&) override {
+  Result<std::shared_ptr<host::Host>> connection(const std::string& node, const host::Host*, const CancelToken&) override {
     CHECK(node == "cp1");  // steps go to the control plane only
     SEALIFT_ASSIGN(auto connected, connect_fake(control_plane.machine));
     return std::shared_ptr<host::Host>(std::move(connected));

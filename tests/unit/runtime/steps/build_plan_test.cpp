@@ -33,7 +33,7 @@ struct Graph : tests::Site {
     auto nodes = model().nodes;
     nodes.push_back({config.hosts[2], "w2", "10.7.0.13", worker.machine.facts});
     whole_.reset(new steps::Model{model().payload, config, base, std::move(*apps), std::move(nodes)});
-    auto built = steps::build_plan(*whole_, *this);
+    auto built = steps::build_plan(*whole_);
     if (!built) FAIL(built.error().text());
     plan = std::move(*built);
   }

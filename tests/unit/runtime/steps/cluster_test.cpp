@@ -78,7 +78,7 @@ struct Api : tests::Site {
 
 TEST_CASE("labels: set as wanted once the API knows the node, others are left alone") {
   Api api;
-  steps::LabelsStep step(api.model(), api.worker_node(), api);
+  steps::LabelsStep step(api.model(), api.worker_node());
   api.labels["zone"] = "b";
   api.unknown_looks = 4;
   api.broken_looks = 2;
@@ -92,7 +92,7 @@ TEST_CASE("labels: set as wanted once the API knows the node, others are left al
 
 TEST_CASE("labels: a node that the API does not get to know is an error after its time") {
   Api api;
-  steps::LabelsStep step(api.model(), api.worker_node(), api);
+  steps::LabelsStep step(api.model(), api.worker_node());
   api.unknown_looks = INT_MAX;
   CHECK(api.worker.check(step) == StepState::needed);
   const auto done = api.worker.apply(step);
@@ -104,7 +104,7 @@ TEST_CASE("labels: a node that the API does not get to know is an error after it
 
 TEST_CASE("labels: waiting ends with the connection and with a signal") {
   Api api;
-  steps::LabelsStep step(api.model(), api.worker_node(), api);
+  steps::LabelsStep step(api.model(), api.worker_node());
   api.unknown_looks = INT_MAX;
   api.control_plane.machine.break_at_call(3, tests::FakeMachine::When::before);
   const auto lost = api.worker.apply(step);
@@ -120,7 +120,7 @@ TEST_CASE("labels: waiting ends with the connection and with a signal") {
 
 TEST_CASE("a node is waited for until it is Ready, with the API's words when it is not") {
   Api api;
-  steps::NodeReadyStep step(api.model(), api.worker_node(), api);
+  steps::NodeReadyStep step(api.model(), api.worker_node());
   CHECK(api.worker.check(step) == StepState::done);
   api.unknown_looks = 3;
   api.worker.bring(step);

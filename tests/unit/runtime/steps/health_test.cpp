@@ -53,14 +53,14 @@ struct Cluster : tests::Site {
       return ended(list(pods));
     };
   }
-  Result<std::shared_ptr<host::Host>> host(const std::string& name, const CancelToken&) override {
+  Result<std::shared_ptr<host::Host>> connection(const std::string& name, const host::Host*, const CancelToken&) override {
     SEALIFT_ASSIGN(auto connected, tests::connect_fake(name == "cp1" ? control_plane.machine : worker.machine));
     return std::shared_ptr<host::Host>(std::move(connected));
   }
   std::string trouble(steps::HealthStep& step, std::vector<std::string> aside = {}) {
     auto context = control_plane.context(step);
     context.aside = std::move(aside);
-    const auto state = step.check(context);
+    const auto state = step.check(context.looking());
     REQUIRE(state);
     const auto done = step.apply(context);
     CHECK(done.has_value() == (*state == StepState::done));
@@ -76,14 +76,14 @@ struct Cluster : tests::Site {
 
 TEST_CASE("a healthy cluster needs nothing, and is not asked for all its pods") {
   Cluster cluster;
-  steps::HealthStep step(cluster.model(), cluster);
+  steps::HealthStep step(cluster.model());
   CHECK(cluster.control_plane.check(step) == StepState::done);
   CHECK(cluster.asked_for_all_pods == 0);
 }
 
 TEST_CASE("nodes, system workloads and name service are each waited for, and named when they do not come") {
   Cluster cluster;
-  steps::HealthStep step(cluster.model(), cluster);
+  steps::HealthStep step(cluster.model());
   cluster.nodes[1] = node("w1", "False");
   CHECK(cluster.trouble(step) == "node w1: cni plugin not initialized");
   cluster.nodes[1] = node("w1");
@@ -101,7 +101,7 @@ TEST_CASE("nodes, system workloads and name service are each waited for, and nam
 
 TEST_CASE("an API that does not answer is no healthy cluster, and may come back") {
   Cluster cluster;
-  steps::HealthStep step(cluster.model(), cluster);
+  steps::HealthStep step(cluster.model());
   cluster.broken_looks = 5;
   CHECK(cluster.control_plane.check(step) == StepState::needed);
   CHECK(cluster.control_plane.apply(step));
@@ -126,7 +126,7 @@ TEST_CASE("the name service is asked as pods are told to, from every node of the
 
 TEST_CASE("hosts that the run left out are neither waited for nor asked") {
   Cluster cluster;
-  steps::HealthStep step(cluster.model(), cluster);
+  steps::HealthStep step(cluster.model());
   cluster.nodes[1] = node("w1", "Unknown");
   cluster.workloads[0] = deployment("kube-system", "coredns", 1);  // its other replica was on w1
   cluster.worker.machine.set_reachable(false);
@@ -135,7 +135,7 @@ TEST_CASE("hosts that the run left out are neither waited for nor asked") {
   cluster.nodes[1] = node("w1");
   cluster.workloads[0] = deployment("kube-system", "coredns", 2);
   auto context = cluster.control_plane.context(step);
-  CHECK(step.check(context).error().code == ErrorCode::unreachable);
+  CHECK(step.check(context.looking()).error().code == ErrorCode::unreachable);
   CHECK(step.apply(context).error().code == ErrorCode::unreachable);
 }
 
@@ -143,7 +143,7 @@ TEST_CASE("delivered applications count, the site's own do not") {
   Cluster cluster;
   auto& model = const_cast<steps::Model&>(cluster.model());  // of this test's own site
   model.apps = {{&cluster.contents.apps[0], "web", {}, {}, {}}, {&cluster.contents.apps[1], "store", {}, {}, {}}};
-  steps::HealthStep step(model, cluster);
+  steps::HealthStep step(model);
   const auto helm = [](std::string_view release, std::string_view space) { return std::format(R"({{"meta.helm.sh/release-name":"{}","meta.helm.sh/release-namespace":"{}"}})", release, space); };
   cluster.workloads.push_back(deployment("default", "own", 0));
   cluster.workloads.push_back(deployment("web", "other", 0));
@@ -158,7 +158,7 @@ TEST_CASE("delivered applications count, the site's own do not") {
 
 TEST_CASE("a cluster that is ill all over is told in a few words") {
   Cluster cluster;
-  steps::HealthStep step(cluster.model(), cluster);
+  steps::HealthStep step(cluster.model());
   for (int i = 0; i < 20; ++i) cluster.workloads.push_back(deployment("kube-system", std::format("w{}", i), 0));
   CHECK(cluster.trouble(step).ends_with("; and 15 more; `status` lists all"));
 }
@@ -181,7 +181,7 @@ TEST_CASE("without a pod network no node gets ready: told beforehand") {
 
 TEST_CASE("a long wait says what it waits for, and not the same thing again") {
   Cluster cluster;
-  steps::HealthStep step(cluster.model(), cluster);
+  steps::HealthStep step(cluster.model());
   cluster.nodes[1] = node("w1", "False");
   REQUIRE_FALSE(cluster.control_plane.apply(step));
   size_t told = 0;
@@ -195,7 +195,7 @@ TEST_CASE("a long wait says what it waits for, and not the same thing again") {
 
 TEST_CASE("a node that has started anew is not Ready before its kubelet has said so, whatever the API believes") {
   Cluster cluster;
-  steps::HealthStep step(cluster.model(), cluster);
+  steps::HealthStep step(cluster.model());
   cluster.worker.put("/proc/sys/kernel/random/boot_id", "boot one\n");
   CHECK(cluster.trouble(step).empty());
   cluster.worker.put("/proc/sys/kernel/random/boot_id", "boot two\n");

@@ -102,7 +102,7 @@ TEST_CASE("images: a host without containerd, or where it does not run yet, need
   CHECK(host.check(step) == StepState::needed);
   host.machine.set_reachable(false);
   auto context = host.context(step);
-  const auto lost = step.check(context);
+  const auto lost = step.check(context.looking());
   REQUIRE_FALSE(lost);
   CHECK(lost.error().code == ErrorCode::unreachable);
 }

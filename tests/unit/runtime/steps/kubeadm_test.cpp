@@ -122,7 +122,7 @@ TEST_CASE("kubeadm init: its documents, one job, and two records") {
   // One missing file is no reason either: the data of a cluster is not taken away for it.
   bench.machine.world.files.erase(std::string(steps::kAdminKubeconfig));
   auto context = bench.context(step);
-  const auto refused = step.check(context);
+  const auto refused = step.check(context.looking());
   REQUIRE_FALSE(refused);
   CHECK(refused.error().text().contains("admin.conf is gone from cp1"));
   CHECK(refused.error().text().contains("kubeadm init phase kubeconfig admin"));
@@ -281,7 +281,7 @@ TEST_CASE("kubeadm: what is recorded has been written to the disks before; what 
   for (const bool works : {true, false}) {
     Cluster cluster;
     steps::InitStep init(cluster.model(), "the documents");
-    steps::JoinStep join(cluster.model(), cluster.worker_node(), cluster);
+    steps::JoinStep join(cluster.model(), cluster.worker_node());
     for (auto& [bench, step] : {std::pair<tests::Bench*, engine::Step*>{&cluster.control_plane, &init}, {&cluster.worker, &join}}) {
       bench->machine.before_change = [&works](const std::string& call, const std::string&) -> Result<void> {
         return call == "sync" && !works ? Result<void>(fail(ErrorCode::io, "Input/output error")) : Result<void>();
@@ -337,7 +337,7 @@ TEST_CASE("kubeadm: the API server is waited for, not for ever") {
 TEST_CASE("kubeadm join: with a token of the control plane, which stays nowhere") {
   Cluster cluster;
   cluster.config.hosts[1].taints = {"db=only:NoSchedule"};
-  steps::JoinStep step(cluster.model(), cluster.worker_node(), cluster);
+  steps::JoinStep step(cluster.model(), cluster.worker_node());
   auto& bench = cluster.worker;
   uint32_t mode = 0;
   bench.machine.before_change = [&](const std::string& call, const std::string&) -> Result<void> {
@@ -368,7 +368,7 @@ TEST_CASE("kubeadm join: a connection that breaks at any call costs neither a se
   FakeMachine::World whole{};
   {
     Cluster cluster;
-    steps::JoinStep step(cluster.model(), cluster.worker_node(), cluster);
+    steps::JoinStep step(cluster.model(), cluster.worker_node());
     const uint64_t before = cluster.worker.machine.calls();
     REQUIRE(cluster.worker.apply(step));
     calls = cluster.worker.machine.calls() - before;
@@ -379,7 +379,7 @@ TEST_CASE("kubeadm join: a connection that breaks at any call costs neither a se
     for (uint64_t call = 1; call <= calls; ++call) {
       INFO("call " << call << (when == FakeMachine::When::after ? " after" : " before"));
       Cluster cluster;
-      steps::JoinStep step(cluster.model(), cluster.worker_node(), cluster);
+      steps::JoinStep step(cluster.model(), cluster.worker_node());
       auto& bench = cluster.worker;
       bench.machine.break_at_call(call, when);
       const auto broken = bench.apply(step);
@@ -400,7 +400,7 @@ TEST_CASE("kubeadm join: a connection that breaks at any call costs neither a se
 
 TEST_CASE("kubeadm join: a job that still runs is waited for, without another token") {
   Cluster cluster;
-  steps::JoinStep step(cluster.model(), cluster.worker_node(), cluster);
+  steps::JoinStep step(cluster.model(), cluster.worker_node());
   auto& bench = cluster.worker;
   for (const auto* path : kJoinRemains) bench.put(path);
   bench.put("/run/sealift/kubeadm-join.yaml", "with a token");
@@ -416,7 +416,7 @@ TEST_CASE("kubeadm join: what a killed one left is taken away first, here and in
   for (const auto* path : kJoinRemains) {
     INFO(path);
     Cluster cluster;
-    steps::JoinStep step(cluster.model(), cluster.worker_node(), cluster);
+    steps::JoinStep step(cluster.model(), cluster.worker_node());
     auto& bench = cluster.worker;
     bench.put(path);
     bench.bring(step);
@@ -431,7 +431,7 @@ TEST_CASE("kubeadm join: a node whose kubelet starts and has lost the contents o
   for (const auto* path : {"/etc/kubernetes/kubelet.conf", "/var/lib/kubelet/pki/kubelet-client-2026-01-01-00-00-00.pem"}) {
     INFO(path);
     Cluster cluster;
-    steps::JoinStep step(cluster.model(), cluster.worker_node(), cluster);
+    steps::JoinStep step(cluster.model(), cluster.worker_node());
     auto& bench = cluster.worker;
     bench.put("/etc/kubernetes/kubelet.conf");
     bench.machine.world.units["kubelet.service"].active = true;
@@ -451,7 +451,7 @@ TEST_CASE("kubeadm join: a node that stands is only recorded") {
   };
   Cluster cluster;
   joined(cluster);
-  steps::JoinStep step(cluster.model(), cluster.worker_node(), cluster);
+  steps::JoinStep step(cluster.model(), cluster.worker_node());
   cluster.worker.bring(step);
   CHECK(cluster.joins + cluster.resets + cluster.tokens == 0);
   CHECK_FALSE(cluster.worker.has("/run/sealift/kubeadm-join.yaml"));
@@ -461,7 +461,7 @@ TEST_CASE("kubeadm join: a node that stands is only recorded") {
     joined(half);
     if (bootstrap) half.worker.put("/etc/kubernetes/bootstrap-kubelet.conf");
     if (!bootstrap) half.worker.machine.world.units["kubelet.service"].active = false;
-    steps::JoinStep again(half.model(), half.worker_node(), half);
+    steps::JoinStep again(half.model(), half.worker_node());
     half.worker.bring(again);
     CHECK(half.resets == 1);
     CHECK(half.joins == 1);
@@ -471,7 +471,7 @@ TEST_CASE("kubeadm join: a node that stands is only recorded") {
 TEST_CASE("kubeadm join: a failure takes the token with it and tells no secret") {
   Cluster cluster;
   cluster.join_fails = "error execution phase kubelet-start";
-  steps::JoinStep step(cluster.model(), cluster.worker_node(), cluster);
+  steps::JoinStep step(cluster.model(), cluster.worker_node());
   auto& bench = cluster.worker;
   const auto done = bench.apply(step);
   REQUIRE_FALSE(done);
