@@ -25,7 +25,8 @@ sealift_library(packer/cli DEPS payload/base payload/http payload/distribution p
 # the site
 sealift_library(runtime/config DEPS payload/base payload/yaml payload/json payload/image payload/format)
 sealift_library(runtime/ssh DEPS payload/base payload/hash THIRD_PARTY libssh)
-sealift_library(runtime/host DEPS payload/base payload/hash payload/codec payload/json payload/format runtime/config runtime/ssh)
+sealift_library(runtime/host DEPS payload/base payload/hash payload/json)
+sealift_library(runtime/agent DEPS payload/base payload/hash payload/json runtime/config runtime/ssh runtime/host)
 sealift_library(runtime/engine DEPS payload/base payload/hash payload/json runtime/host)
 sealift_library(runtime/node DEPS payload/base payload/hash payload/trust payload/json payload/image payload/http payload/distribution payload/format runtime/host)
 sealift_library(runtime/kube DEPS payload/base payload/hash payload/yaml payload/json payload/image payload/format runtime/config runtime/host)
@@ -34,5 +35,5 @@ sealift_library(runtime/steps DEPS payload/base payload/hash payload/trust paylo
   runtime/config runtime/host runtime/engine runtime/node runtime/kube runtime/checks)
 sealift_library(runtime/report DEPS payload/base payload/json runtime/engine runtime/steps)
 sealift_library(runtime/ui DEPS payload/base payload/json runtime/engine runtime/report)
-sealift_library(runtime/cli DEPS payload/base payload/hash payload/json payload/image payload/format runtime/config runtime/ssh runtime/host runtime/engine
+sealift_library(runtime/cli DEPS payload/base payload/hash payload/json payload/image payload/format runtime/config runtime/ssh runtime/host runtime/agent runtime/engine
   runtime/node runtime/steps runtime/report runtime/ui THIRD_PARTY cli11)

@@ -11,6 +11,7 @@
 
 #include "packer/cli/inspect.h"
 #include "packer/pack/build.h"
+#include "payload/base/process.h"
 #include "payload/base/text.h"
 #include "payload/base/version.h"
 
@@ -52,10 +53,8 @@ int report(const Error& error) {
 }
 
 std::string own_folder() {
-  std::array<char, 4096> path{};
-  const ssize_t size = ::readlink("/proc/self/exe", path.data(), path.size());
-  const std::string_view whole(path.data(), size < 0 ? 0 : static_cast<size_t>(size));
-  return std::string(whole.substr(0, whole.rfind('/')));
+  const std::string program = base::own_program().value_or("");
+  return program.substr(0, program.rfind('/'));
 }
 
 struct BuildArguments {

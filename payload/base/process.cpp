@@ -245,4 +245,18 @@ Result<std::string> run_checked(const Command& command, const CommandIo& io, con
   return std::move(status.output);
 }
 
+namespace {
+
+Result<std::string> link_target(const std::string& link) {
+  std::array<char, 4096> path{};
+  const ssize_t size = ::readlink(link.c_str(), path.data(), path.size());
+  if (size < 0) return fail_errno(errno, "read " + link);
+  return std::string(path.data(), static_cast<size_t>(size));
+}
+
+}  // namespace
+
+Result<std::string> program_of(pid_t process) { return link_target(std::format("/proc/{}/exe", process)); }
+Result<std::string> own_program() { return link_target("/proc/self/exe"); }
+
 }  // namespace sealift::base

@@ -20,10 +20,10 @@ class NoConnector final : public steps::HostConnector {
 
 }  // namespace
 
-Result<std::map<std::string, host::HostSecrets>> resolve_logins(const config::ClusterConfig& cluster, SecretStore& secrets) {
-  std::map<std::string, host::HostSecrets> out;
+Result<std::map<std::string, agent::HostSecrets>> resolve_logins(const config::ClusterConfig& cluster, SecretStore& secrets) {
+  std::map<std::string, agent::HostSecrets> out;
   for (const auto& host : cluster.hosts) {
-    host::HostSecrets login;
+    agent::HostSecrets login;
     auto resolve = [&](const std::optional<config::SecretSource>& source, std::string_view what) -> Result<std::optional<Secret>> {
       if (!source) return std::optional<Secret>();
       config::SecretSource asked = *source;

@@ -10,14 +10,14 @@
 #include "payload/base/cancel.h"
 #include "runtime/cli/secrets.h"
 #include "runtime/config/cluster_config.h"
-#include "runtime/host/connect.h"
+#include "runtime/agent/connect.h"
 #include "runtime/steps/delivery.h"
 
 namespace sealift::cli {
 
 struct ConnectorOptions {
   const format::PayloadReader& payload;  // brings the agents
-  std::map<std::string, host::HostSecrets> logins;   // by HostConfig::address
+  std::map<std::string, agent::HostSecrets> logins;   // by HostConfig::address
   std::string state_directory;           // known_hosts of accepted keys
   bool accept_new_host_keys = false;
   EventSink& events;
@@ -26,7 +26,7 @@ struct ConnectorOptions {
 };
 
 // Asks for every secret once, in the order of the hosts.
-Result<std::map<std::string, host::HostSecrets>> resolve_logins(const config::ClusterConfig& cluster, SecretStore& secrets);
+Result<std::map<std::string, agent::HostSecrets>> resolve_logins(const config::ClusterConfig& cluster, SecretStore& secrets);
 
 Result<std::unique_ptr<steps::HostConnector>> make_ssh_connector(ConnectorOptions options);
 

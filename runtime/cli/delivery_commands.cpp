@@ -146,7 +146,7 @@ Result<void> run_delivery(const Artifact& artifact, const Arguments& arguments, 
   SEALIFT_ASSIGN(config::ClusterConfig cluster, load(path, variables, messages, arguments.json));
   SEALIFT_ASSIGN(std::string state, report::state_path(arguments.state, cluster.name, variables));
   // Secrets before anything else is shown: a prompt must not meet a picture that moves.
-  std::map<std::string, host::HostSecrets> logins;
+  std::map<std::string, agent::HostSecrets> logins;
   if (!arguments.offline) {
     SecretStore secrets(cancel);
     SEALIFT_ASSIGN(logins, resolve_logins(cluster, secrets));

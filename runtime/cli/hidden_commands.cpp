@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "runtime/cli/hidden_commands.h"
 
-#include "runtime/host/agent.h"
+#include "runtime/agent/main.h"
 #include "runtime/node/main.h"
 
 namespace sealift::cli {
 
 std::optional<int> run_hidden_command(const std::vector<std::string>& arguments) {
   if (arguments.empty()) return std::nullopt;
-  if (arguments[0] == "agent" || arguments[0] == "job") return host::agent_main(arguments);
+  if (arguments[0] == "agent" || arguments[0] == "job") return agent::agent_main(arguments);
   if (arguments[0] != "node") return std::nullopt;
   return node::node_main({arguments.begin() + 1, arguments.end()});
 }

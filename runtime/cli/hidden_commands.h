@@ -10,7 +10,7 @@
 
 namespace sealift::cli {
 
-// The exit code if `arguments` begin with a hidden command: "agent …" and "job …" (runtime/host/agent.h), "node …"
+// The exit code if `arguments` begin with a hidden command: "agent …" and "job …" (runtime/agent/main.h), "node …"
 // (runtime/node/main.h).
 std::optional<int> run_hidden_command(const std::vector<std::string>& arguments);
 

@@ -34,46 +34,46 @@ class SshConnector final : public steps::HostConnector {
   SshConnector(ConnectorOptions options, std::string run) : options_(std::move(options)), run_(std::move(run)) {}
 
   std::vector<steps::Connection> connect(const std::vector<config::HostConfig>& hosts, steps::Purpose purpose) override {
-    std::vector<host::HostSecrets> secrets;
+    std::vector<agent::HostSecrets> secrets;
     for (const auto& host : hosts) secrets.push_back(secrets_of(host));
-    auto connected = host::connect_hosts(hosts, secrets, settings(purpose), options_.events, options_.clock, options_.cancel);
+    auto connected = agent::connect_hosts(hosts, secrets, settings(purpose), options_.events, options_.clock, options_.cancel);
     std::vector<steps::Connection> out;
     for (size_t i = 0; i < hosts.size(); ++i) {
-      out.push_back({hosts[i].address, std::move(connected[i]).transform([](host::Connected made) { return std::move(made.host); })});
+      out.push_back({hosts[i].address, std::move(connected[i]).transform([](agent::Connected made) { return std::move(made.host); })});
     }
     return out;
   }
 
   Result<std::unique_ptr<host::Host>> reconnect(const config::HostConfig& host, steps::Purpose purpose) override {
-    SEALIFT_ASSIGN(auto made, host::connect_host(host, secrets_of(host), settings(purpose), options_.events, options_.clock, options_.cancel));
+    SEALIFT_ASSIGN(auto made, agent::connect_host(host, secrets_of(host), settings(purpose), options_.events, options_.clock, options_.cancel));
     return std::move(made.host);
   }
 
  private:
-  host::HostSecrets secrets_of(const config::HostConfig& host) const {
+  agent::HostSecrets secrets_of(const config::HostConfig& host) const {
     auto found = options_.logins.find(host.address);
-    return found == options_.logins.end() ? host::HostSecrets{} : found->second;
+    return found == options_.logins.end() ? agent::HostSecrets{} : found->second;
   }
 
   // The agent is this program itself, for the host's architecture.
-  Result<host::AgentProgram> agent(Architecture architecture) const {
+  Result<agent::AgentProgram> agent(Architecture architecture) const {
     const format::PayloadReader& payload = options_.payload;
     for (const auto& stub : payload.contents().stubs) {
       if (stub.architecture != architecture) continue;
-      return host::AgentProgram{stub.object.digest, stub.object.size,
+      return agent::AgentProgram{stub.object.digest, stub.object.size,
                                 [&payload, digest = stub.object.digest](base::Sink& sink) { return payload.read(digest, {}, sink); }};
     }
     return fail(ErrorCode::not_in_artifact, "the artifact was not packed for {} hosts; pack it with --platform {}", base::name(architecture),
                 base::platform(architecture));
   }
 
-  host::ConnectOptions settings(steps::Purpose purpose) const {
-    host::ConnectOptions out;
+  agent::ConnectOptions settings(steps::Purpose purpose) const {
+    agent::ConnectOptions out;
     out.agent = [this](Architecture architecture) { return agent(architecture); };
     out.state_directory = options_.state_directory;
     out.known_hosts = ssh::default_known_hosts();
     out.accept_new_host_keys = options_.accept_new_host_keys;
-    out.purpose = purpose == steps::Purpose::change ? host::Purpose::change : host::Purpose::look;
+    out.purpose = purpose == steps::Purpose::change ? agent::Purpose::change : agent::Purpose::look;
     out.owner = owner_name();
     out.run = run_;
     return out;

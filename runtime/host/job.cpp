@@ -8,14 +8,13 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <array>
 #include <cerrno>
 
 #include "payload/base/file.h"
+#include "payload/base/process.h"
 #include "payload/base/text.h"
-#include "runtime/host/calls.h"
+#include "runtime/host/json_values.h"
 #include "runtime/host/local_host.h"
-#include "runtime/host/protocol.h"
 
 namespace sealift::host {
 namespace {
@@ -40,20 +39,13 @@ Result<std::string> active_state(const MachinePaths& machine, const std::string&
 
 bool is_alive(const std::string& state) { return state == "active" || state == "activating" || state == "deactivating" || state == "reloading"; }
 
-Result<std::string> own_program() {
-  std::array<char, 4096> path{};
-  const ssize_t size = ::readlink("/proc/self/exe", path.data(), path.size());
-  if (size < 0) return fail_errno(errno, "read /proc/self/exe");
-  return std::string(path.data(), static_cast<size_t>(size));
-}
-
 Result<void> start(const MachinePaths& machine, const std::string& unit, const std::string& folder, const std::string& spec) {
   remove_job(folder);
   SEALIFT_TRY(base::make_directories(machine.jobs.substr(0, machine.jobs.rfind('/')), 0755));
   SEALIFT_TRY(base::make_directories(machine.jobs, 0700));
   SEALIFT_TRY(base::make_directories(folder, 0700));
   SEALIFT_TRY(base::write_file_atomic(folder + "/spec.json", base::as_bytes(spec), 0600));
-  SEALIFT_ASSIGN(const auto program, own_program());
+  SEALIFT_ASSIGN(const auto program, base::own_program());
   // A failed unit of an earlier attempt would keep the name.
   (void)base::run({{machine.systemctl, "reset-failed", "--", unit + ".service"}, {}, "/", Duration{30'000}});
   const base::Command command{{machine.systemd_run, "--quiet", "--collect", "--no-block", "--unit=" + unit, "--", program, "job", folder}, {}, "/", Duration{60'000}};
@@ -116,7 +108,7 @@ int job_main(const std::string& folder) {
   const auto run_it = [&]() -> Result<json::Value> {
     SEALIFT_ASSIGN(const auto text, base::read_text_file(folder + "/spec.json", size_t{4} << 20));
     SEALIFT_ASSIGN(const auto spec, json::parse(text));
-    base::Command command = command_from(spec);
+    SEALIFT_ASSIGN(auto command, from_json<base::Command>(spec));
     command.timeout.reset();  // the caller's affair
     SEALIFT_ASSIGN(const auto out, base::open_file(folder + "/stdout", O_WRONLY | O_CREAT | O_TRUNC, 0600));
     SEALIFT_ASSIGN(const auto err, base::open_file(folder + "/stderr", O_WRONLY | O_CREAT | O_TRUNC, 0600));
@@ -138,7 +130,7 @@ int job_main(const std::string& folder) {
   json::Value answer = result ? std::move(*result) : json::Value::object();
   if (!result) {
     answer.set("code", 127);
-    answer.set("error", error_to_json(result.error()));
+    answer.set("error", to_json(result.error()));
   }
   return base::write_file_atomic(folder + "/result.json", base::as_bytes(json::to_canonical(answer)), 0600) ? 0 : 1;
 }

@@ -9,7 +9,7 @@
 
 #include "payload/base/file.h"
 #include "payload/base/text.h"
-#include "runtime/host/calls.h"
+#include "runtime/host/json_values.h"
 
 namespace sealift::host {
 namespace {
@@ -40,9 +40,11 @@ Result<void> Ledger::load() {
       if (format_ > kFormat) return fail(ErrorCode::unsupported_version, "the ledger {} was written by a newer Sealift (format {}); use that version", folder_, format_);
       continue;
     }
-    auto entry = ledger_entry_from(*value);
-    next_ = std::max(next_, entry.sequence + 1);
-    take(std::move(entry));
+    auto entry = from_json<LedgerEntry>(*value);
+    // Taken for nothing, an entry that ends an earlier success would let that success count.
+    if (!entry) return fail(ErrorCode::corrupt, "the ledger {}/ledger.jsonl holds a line that is none of Sealift's ({}): {}", folder_, entry.error().what, base::printable(line, 200));
+    next_ = std::max(next_, entry->sequence + 1);
+    take(std::move(*entry));
   }
   return {};
 }

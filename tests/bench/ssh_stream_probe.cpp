@@ -10,7 +10,7 @@
 
 #include "payload/base/parallel.h"
 #include "payload/base/file.h"
-#include "runtime/host/connect.h"
+#include "runtime/agent/connect.h"
 #include "runtime/ssh/session.h"
 
 using namespace sealift;
@@ -74,16 +74,16 @@ int main(int argc, char** argv) {
   through_a_channel(*need(ssh::Session::connect(target, clock, base::no_events(), {})), piece, mib);
   const auto stub = need(base::OpenFile::open(argv[4]));
   const auto digest = need(hash::sha256(*stub, 0, stub->size()));
-  host::ConnectOptions options;
+  agent::ConnectOptions options;
   options.agent = [&](Architecture) {
-    return host::AgentProgram{digest, stub->size(), [&](base::Sink& sink) {
+    return agent::AgentProgram{digest, stub->size(), [&](base::Sink& sink) {
                                 base::FileSource source(*stub);
                                 return base::copy(source, sink).transform([](uint64_t) {});
                               }};
   };
-  options.purpose = host::Purpose::change;
+  options.purpose = agent::Purpose::change;
   options.owner = options.run = "bench";
-  auto connected = need(host::connect_host(config, {}, options, base::no_events(), clock, {}));
+  auto connected = need(agent::connect_host(config, {}, options, base::no_events(), clock, {}));
   through_the_agent(*connected.host, piece, mib);
   return 0;
 }

@@ -69,7 +69,7 @@ def test_the_agent_greets_and_ends_with_its_input(program):
     assert done.returncode == 0, done.stderr
     magic, frame = done.stdout[:17], done.stdout[17:]
     assert magic == b"\nSEALIFT-AGENT 1\n"
-    size, kind, number = struct.unpack_from("<IBI", frame)  # runtime/host/protocol.h
+    size, kind, number = struct.unpack_from("<IBI", frame)  # runtime/agent/protocol.h
     assert (kind, number, len(frame)) == (1, 0, 9 + size)
     assert json.loads(frame[9:]) == {"version": ended([*program, "--version"]).split()[1]}
 

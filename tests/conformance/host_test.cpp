@@ -26,9 +26,9 @@
 #include "payload/base/fd.h"
 #include "payload/base/file.h"
 #include "payload/base/thread.h"
-#include "runtime/host/agent.h"
+#include "runtime/agent/server.h"
 #include "runtime/host/local_host.h"
-#include "runtime/host/remote_host.h"
+#include "runtime/agent/remote_host.h"
 #include "tests/support/fake_host.h"
 #include "tests/support/fake_systemd.h"
 #include "tests/support/own_namespaces.h"
@@ -66,16 +66,16 @@ struct Remote {
     caller = base::Fd(ends[0]);
     agent_end = base::Fd(ends[1]);
     auto started = Thread::start([this] {
-      host::AgentOptions options;
+      agent::AgentOptions options;
       options.lock_folder.clear();
-      (void)host::serve_agent(agent_end.get(), agent_end.get(), *served, options);
+      (void)agent::serve_agent(agent_end.get(), agent_end.get(), *served, options);
       ::shutdown(agent_end.get(), SHUT_RDWR);
     });
     REQUIRE(started);
     agent = std::move(*started);
     source.emplace(caller.get());
     sink.emplace(caller.get());
-    auto connected = host::RemoteHost::connect({*source, *sink, [this] { hang_up(); }, nullptr}, base::system_clock());
+    auto connected = agent::RemoteHost::connect({*source, *sink, [this] { hang_up(); }, nullptr}, base::system_clock());
     REQUIRE(connected);
     host = std::move(*connected);
   }

@@ -128,7 +128,7 @@ namespace {
 class Prepare final : public SiteStep {
  public:
   explicit Prepare(Site& site) : SiteStep(site, "prepare", Lane::main) {}
-  Result<StepState> check(const LookContext& context) override {
+  Result<StepState> check(const engine::LookContext& context) override {
     SEALIFT_ASSIGN(auto recorded, context.host.recorded(id()));
     SEALIFT_ASSIGN(auto file, context.host.stat("/etc/containerd/config.toml"));
     return recorded == inputs().hex() && file ? StepState::done : StepState::needed;
@@ -148,7 +148,7 @@ class Store final : public SiteStep {
  public:
   explicit Store(Site& site) : SiteStep(site, "payload.store", Lane::bytes) {}
   static constexpr auto kPath = "/var/lib/sealift/payloads/p.payload";
-  Result<StepState> check(const LookContext& context) override {
+  Result<StepState> check(const engine::LookContext& context) override {
     SEALIFT_ASSIGN(auto state, context.host.store_state(kPath));
     return state.complete ? StepState::done : StepState::needed;
   }
@@ -168,7 +168,7 @@ class Store final : public SiteStep {
 class Kubeadm final : public SiteStep {
  public:
   Kubeadm(Site& site, std::string verb) : SiteStep(site, "kubeadm." + verb, Lane::main), verb_(std::move(verb)) {}
-  Result<StepState> check(const LookContext& context) override {
+  Result<StepState> check(const engine::LookContext& context) override {
     SEALIFT_ASSIGN(auto file, context.host.stat("/etc/kubernetes/kubelet.conf"));
     return file ? StepState::done : StepState::needed;
   }
@@ -187,7 +187,7 @@ class Kubeadm final : public SiteStep {
 class Apps final : public SiteStep {
  public:
   explicit Apps(Site& site) : SiteStep(site, "apps", Lane::main) {}
-  Result<StepState> check(const LookContext& context) override {
+  Result<StepState> check(const engine::LookContext& context) override {
     SEALIFT_ASSIGN(auto file, context.host.stat("/etc/apps"));
     return file ? StepState::done : StepState::needed;
   }

@@ -7,7 +7,7 @@
 
 #include "payload/base/file.h"
 #include "payload/base/text.h"
-#include "runtime/host/calls.h"
+#include "runtime/host/json_values.h"
 #include "runtime/host/local_host.h"
 #include "tests/support/temporary_folder.h"
 

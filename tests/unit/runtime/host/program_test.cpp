@@ -1,22 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The test program is also the agent that it lands on its own sshd: "agent --test-root DIR" serves a host that is
-// rooted in a folder, with --test-lock DIR under a lock there; and the inside of a job.
-#include <algorithm>
+// The test program is also the inside of the jobs that its tests start.
 #include <catch2/catch_session.hpp>
 
-#include "runtime/host/agent.h"
 #include "runtime/host/local_host.h"
-
-using namespace sealift;
 
 int main(int argc, char** argv) {
   const std::vector<std::string> arguments(argv + 1, argv + argc);
-  if (arguments.empty() || (arguments[0] != "agent" && arguments[0] != "job")) return Catch::Session().run(argc, argv);
-  const auto root = std::ranges::find(arguments, "--test-root");
-  if (root == arguments.end()) return host::agent_main(arguments);
-  auto options = host::agent_options(arguments);
-  const auto lock = std::ranges::find(arguments, "--test-lock");
-  options.lock_folder = lock == arguments.end() ? "" : *(lock + 1);
-  return host::run_agent(*(root + 1), options);
+  if (arguments.size() == 2 && arguments[0] == "job") return sealift::host::job_main(arguments[1]);
+  return Catch::Session().run(argc, argv);
 }

@@ -86,7 +86,7 @@ TEST_CASE("certificates: the key stays where it was made, the authority signs fo
   Services site;
   steps::AuthorityStep authority(site.model(), site.control_plane_node());
   site.control_plane.bring(authority);
-  steps::CertificateStep own(site.model(), site.control_plane_node(), site), other(site.model(), site.worker_node(), site);
+  steps::CertificateStep own(site.model(), site.control_plane_node()), other(site.model(), site.worker_node());
   site.control_plane.bring(own);
   site.worker.bring(other);
   CHECK(site.issued == std::vector<std::string>{"cp1 10.7.0.11 for public key of cp1", "w1 10.7.0.12 for public key of w1"});
@@ -105,7 +105,7 @@ TEST_CASE("certificates: whatever of them is gone is made anew") {
     Services site;
     steps::AuthorityStep authority(site.model(), site.control_plane_node());
     site.control_plane.bring(authority);
-    steps::CertificateStep step(site.model(), site.worker_node(), site);
+    steps::CertificateStep step(site.model(), site.worker_node());
     site.worker.bring(step);
     site.worker.machine.world.files.erase(std::string("/etc/sealift/pki/") + gone);
     site.worker.bring(step);

@@ -1,19 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "runtime/host/agent_lock.h"
+#include "runtime/agent/lock.h"
 
 #include <fcntl.h>
 #include <sys/file.h>
 #include <unistd.h>
 
-#include <array>
 #include <cerrno>
 #include <csignal>
 
 #include "payload/base/clock.h"
 #include "payload/base/file.h"
+#include "payload/base/process.h"
 #include "payload/base/text.h"
 
-namespace sealift::host {
+namespace sealift::agent {
 namespace {
 
 constexpr Duration kPatience{5'000};
@@ -34,19 +34,12 @@ Holder read_holder(const std::string& file) {
   return out;
 }
 
-// What /proc says of a process's program; empty if there is none.
-std::string program_of(const std::string& process) {
-  std::array<char, 4096> path{};
-  const ssize_t size = ::readlink(("/proc/" + process + "/exe").c_str(), path.data(), path.size());
-  return size > 0 ? std::string(path.data(), static_cast<size_t>(size)) : std::string();
-}
-
 // An agent that the same run left behind when its connection broke: it would notice in a while, we know now. The number
 // may be another process's by now: only an agent of this very file is ended.
 void end_predecessor(const Holder& holder) {
   if (holder.process <= 0) return;
-  const std::string own = program_of("self");
-  if (!own.empty() && own == program_of(std::to_string(holder.process))) ::kill(holder.process, SIGTERM);
+  const auto own = base::own_program(), its = base::program_of(holder.process);
+  if (own && its && *own == *its) ::kill(holder.process, SIGTERM);
 }
 
 Result<void> wait_for_lock(int fd, const std::string& file, const AgentOptions& options, std::string& note) {
@@ -79,10 +72,10 @@ Result<base::Fd> take_lock(const AgentOptions& options, std::string& note) {
   SEALIFT_TRY(wait_for_lock(fd.get(), file, options, note));
   if (!note.empty()) return base::Fd();
   if (!options.changes) return fd;
-  if (program_of("self").ends_with(" (deleted)")) return fail(ErrorCode::unreachable, "the agent was taken away by somebody's `plan` just now; try again");
+  if (base::own_program().value_or("").ends_with(" (deleted)")) return fail(ErrorCode::unreachable, "the agent was taken away by somebody's `plan` just now; try again");
   if (::ftruncate(fd.get(), 0) != 0) return fail_errno(errno, "write " + file);
   SEALIFT_TRY(base::pwrite_all(fd.get(), 0, base::as_bytes(std::format("{}\n{}\n{}\n", options.owner, options.run, ::getpid()))));
   return fd;
 }
 
-}  // namespace sealift::host
+}  // namespace sealift::agent

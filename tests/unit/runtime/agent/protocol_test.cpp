@@ -2,11 +2,12 @@
 #include <catch2/catch_test_macros.hpp>
 
 #include "payload/base/thread.h"
-#include "runtime/host/protocol.h"
-#include "runtime/host/remote_host.h"
+#include "runtime/agent/protocol.h"
+#include "runtime/agent/remote_host.h"
+#include "runtime/host/json_values.h"
 
 using namespace sealift;
-using namespace sealift::host;
+using namespace sealift::agent;
 
 namespace {
 
@@ -129,9 +130,9 @@ TEST_CASE("a sender waits for credit") {
 
 TEST_CASE("errors keep their code and story") {
   const Error error{ErrorCode::host_key_changed, "what", {"inner", "outer"}};
-  const auto back = error_from_json(error_to_json(error));
+  const auto back = host::error_from_json(host::to_json(error));
   CHECK(back.code == error.code);
   CHECK(back.what == error.what);
   CHECK(back.while_doing == error.while_doing);
-  CHECK(error_from_json(json::Value("odd")).code == ErrorCode::internal);
+  CHECK(host::error_from_json(json::Value("odd")).code == ErrorCode::internal);
 }

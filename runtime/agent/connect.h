@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// From an entry of cluster.yaml to a Host: login, agent, first facts. The one entry for everybody above; it knows
+// From an entry of cluster.yaml to a host::Host: login, agent, first facts. The one entry for everybody above; it knows
 // nothing of steps.
 #pragma once
 
@@ -16,9 +16,9 @@
 #include "payload/base/secret.h"
 #include "runtime/config/cluster_config.h"
 #include "runtime/host/host.h"
-#include "runtime/host/landing.h"
+#include "runtime/agent/landing.h"
 
-namespace sealift::host {
+namespace sealift::agent {
 
 // The secrets of one host, resolved.
 struct HostSecrets {
@@ -41,8 +41,8 @@ struct ConnectOptions {
 };
 
 struct Connected {
-  std::unique_ptr<Host> host;
-  Facts facts;
+  std::unique_ptr<host::Host> host;
+  host::Facts facts;
 };
 
 // Errors: those of ssh::Session, land_agent and RemoteHost. `unreachable` and `timeout` before the login are tried
@@ -55,4 +55,4 @@ Result<Connected> connect_host(const config::HostConfig& config, const HostSecre
 std::vector<Result<Connected>> connect_hosts(std::span<const config::HostConfig> configs, std::span<const HostSecrets> secrets, const ConnectOptions& options,
                                              EventSink& events, Clock& clock, const CancelToken& cancel);
 
-}  // namespace sealift::host
+}  // namespace sealift::agent

@@ -15,7 +15,7 @@
 #include "payload/hash/digest.h"
 #include "runtime/ssh/session.h"
 
-namespace sealift::host {
+namespace sealift::agent {
 
 // The program for hosts of one architecture.
 struct AgentProgram {
@@ -57,4 +57,4 @@ std::vector<std::string> landing_folders(const std::string& data_root);
 // The shell lines, for tests.
 std::string landing_script(const Digest& digest, const std::vector<std::string>& folders, const std::vector<std::string>& arguments, const std::string& marker);
 
-}  // namespace sealift::host
+}  // namespace sealift::agent

@@ -7,13 +7,13 @@
 #include <string>
 
 #include "payload/base/fd.h"
-#include "runtime/host/agent.h"
+#include "runtime/agent/server.h"
 
-namespace sealift::host {
+namespace sealift::agent {
 
 // Exclusive for who changes, shared for who looks. An agent that the same run left behind is ended; another run's is
 // never touched. Who looks does not wait: beside somebody who changes it gets no descriptor, and `note` names that one.
 // Errors: busy after five seconds; unreachable if this program's own file was removed while it waited.
 Result<base::Fd> take_lock(const AgentOptions& options, std::string& note);
 
-}  // namespace sealift::host
+}  // namespace sealift::agent

@@ -8,7 +8,7 @@
 
 #include "runtime/host/host.h"
 
-namespace sealift::host {
+namespace sealift::agent {
 
 struct AgentOptions {
   bool changes = false;  // an exclusive lock; else a shared one
@@ -16,21 +16,14 @@ struct AgentOptions {
   std::string run;        // names one run of the launch machine: its next connection takes the lock over
   std::string lock_folder = "/run/sealift";  // empty: no lock, for tests
   bool remove_self = false;
+  int stop = -1;             // a descriptor: once it can be read, calls are cancelled and the agent ends in order
   Duration silence{90'000};  // without a frame for so long the launch machine counts as gone
 };
 
 // Errors of the connection only; those of calls go to the caller.
-Result<void> serve_agent(int in, int out, Host& host, const AgentOptions& options);
+Result<void> serve_agent(int in, int out, host::Host& host, const AgentOptions& options);
 
-// What the arguments after "agent" say.
-AgentOptions agent_options(const std::vector<std::string>& arguments);
+// Instead of serving: the protocol's first words, with the reason why this host can't be worked on.
+Result<void> refuse(int out, const Error& error);
 
-// An agent over the standard streams, to its end; a host that can't be worked on is told in the protocol. `root`: see
-// LocalHost. Returns an exit code.
-int run_agent(const std::string& root, const AgentOptions& options);
-
-// The hidden commands of the program: "agent [--change] [--owner NAME] [--run TOKEN] [--remove]",
-// "agent --self-check" and "job FOLDER".
-int agent_main(const std::vector<std::string>& arguments);
-
-}  // namespace sealift::host
+}  // namespace sealift::agent

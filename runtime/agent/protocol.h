@@ -27,7 +27,7 @@
 #include "payload/base/stream.h"
 #include "payload/json/value.h"
 
-namespace sealift::host {
+namespace sealift::agent {
 
 inline constexpr std::string_view kMagic = "\nSEALIFT-AGENT 1\n";
 inline constexpr size_t kMaxNoise = size_t{64} << 10;
@@ -116,7 +116,4 @@ class Credit {
 // Sends a body and its end under credit.
 Result<void> send_body(FrameWriter& writer, uint32_t id, Credit& credit, base::Source& body);
 
-json::Value error_to_json(const Error& error);
-Error error_from_json(const json::Value& value);
-
-}  // namespace sealift::host
+}  // namespace sealift::agent

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "runtime/host/connection.h"
+#include "runtime/agent/connection.h"
 
 #include "payload/base/text.h"
 #include "payload/base/version.h"
+#include "runtime/host/json_values.h"
 
-namespace sealift::host {
+namespace sealift::agent {
 namespace {
 
 constexpr Duration kPingInterval{10'000};
@@ -43,7 +44,7 @@ Result<json::Value> AgentConnection::begin() {
   SEALIFT_ASSIGN(const auto frame, read_frame(link_.from_agent));
   if (frame.type != FrameType::hello) return fail(ErrorCode::protocol, "the agent did not greet");
   SEALIFT_ASSIGN(auto hello, json::parse(base::as_text(frame.body)));
-  if (const auto* error = hello.find("error")) return fail(error_from_json(*error));
+  if (const auto* error = hello.find("error")) return fail(host::error_from_json(*error));
   if (hello.text_or("version", "") != base::kVersion) {
     return fail(ErrorCode::protocol, "the agent is version {}, not {}", base::printable(hello.text_or("version", "?")), base::kVersion);
   }
@@ -176,7 +177,7 @@ Result<AgentConnection::Answer> AgentConnection::call(json::Value request, base:
     if (pending->error) return fail(*pending->error);
     Answer answer{std::move(*pending->response), {}};
     lock.unlock();
-    if (const auto* error = answer.value.find("error")) return fail(error_from_json(*error));
+    if (const auto* error = answer.value.find("error")) return fail(host::error_from_json(*error));
     SEALIFT_ASSIGN(answer.body, base::read_all(pending->body, limit));
     return answer;
   };
@@ -186,4 +187,4 @@ Result<AgentConnection::Answer> AgentConnection::call(json::Value request, base:
   return answer;
 }
 
-}  // namespace sealift::host
+}  // namespace sealift::agent

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// A host at the other end of the agent's protocol: every call of Host as one request. Any number of threads may call
+// A host at the other end of the agent's protocol: every call of host::Host as one request. Any number of threads may call
 // at once; it knows two byte streams and nothing of SSH.
 #pragma once
 
@@ -9,7 +9,7 @@
 
 #include "runtime/host/host.h"
 
-namespace sealift::host {
+namespace sealift::agent {
 
 // The two ends of a connection to an agent. `close` makes a waiting read return; it may be called from any thread.
 struct AgentLink {
@@ -19,7 +19,7 @@ struct AgentLink {
   std::shared_ptr<void> keep;  // whatever must live as long as the streams
 };
 
-class RemoteHost : public Host {
+class RemoteHost : public host::Host {
  public:
   // Waits for the agent's first words. Errors: protocol (another program or version answers), busy (another operator's
   // lock), unreachable, and what the agent reports of its start.
@@ -28,4 +28,4 @@ class RemoteHost : public Host {
   virtual const std::string& busy_owner() const = 0;
 };
 
-}  // namespace sealift::host
+}  // namespace sealift::agent

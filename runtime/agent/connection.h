@@ -13,10 +13,10 @@
 #include "payload/base/cancel.h"
 #include "payload/base/clock.h"
 #include "payload/base/thread.h"
-#include "runtime/host/protocol.h"
-#include "runtime/host/remote_host.h"
+#include "runtime/agent/protocol.h"
+#include "runtime/agent/remote_host.h"
 
-namespace sealift::host {
+namespace sealift::agent {
 
 class AgentConnection {
  public:
@@ -54,4 +54,4 @@ class AgentConnection {
   Thread reader_, keeper_;
 };
 
-}  // namespace sealift::host
+}  // namespace sealift::agent

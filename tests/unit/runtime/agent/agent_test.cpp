@@ -19,9 +19,9 @@
 #include "payload/base/text.h"
 #include "payload/base/thread.h"
 #include "payload/hash/digest.h"
-#include "runtime/host/agent.h"
+#include "runtime/agent/server.h"
 #include "runtime/host/local_host.h"
-#include "runtime/host/remote_host.h"
+#include "runtime/agent/remote_host.h"
 #include "tests/support/temporary_folder.h"
 
 using namespace sealift;
@@ -50,7 +50,7 @@ class Agent {
     REQUIRE(process_ > 0);
     source_.emplace(ours_.get());
     sink_.emplace(ours_.get());
-    auto connected = host::RemoteHost::connect({*source_, *sink_, [this] { ::shutdown(ours_.get(), SHUT_RDWR); }, nullptr}, base::system_clock());
+    auto connected = agent::RemoteHost::connect({*source_, *sink_, [this] { ::shutdown(ours_.get(), SHUT_RDWR); }, nullptr}, base::system_clock());
     if (connected) {
       host_ = std::move(*connected);
     } else {
@@ -81,7 +81,7 @@ class Agent {
     return code_ = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
   }
   pid_t process() const { return process_; }
-  host::RemoteHost& operator*() const {
+  agent::RemoteHost& operator*() const {
     INFO((error ? error->text() : ""));
     REQUIRE(host_);
     return *host_;
@@ -96,7 +96,7 @@ class Agent {
   base::Fd ours_;
   std::optional<base::FdSource> source_;
   std::optional<base::FdSink> sink_;
-  std::unique_ptr<host::RemoteHost> host_;
+  std::unique_ptr<agent::RemoteHost> host_;
 };
 
 std::vector<std::string> change(const std::string& owner, const std::string& run) { return {"--change", "--owner", owner, "--run", run}; }
@@ -249,10 +249,10 @@ TEST_CASE("an agent gives up on a launch machine that says nothing more") {
   std::array<int, 2> ends{};
   REQUIRE(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends.data()) == 0);
   const base::Fd launch(ends[0]), agent(ends[1]);
-  host::AgentOptions options;
+  agent::AgentOptions options;
   options.lock_folder.clear();
   options.silence = Duration{1'000};
-  const auto served = host::serve_agent(agent.get(), agent.get(), **host, options);
+  const auto served = agent::serve_agent(agent.get(), agent.get(), **host, options);
   REQUIRE_FALSE(served);
   CHECK(served.error().code == ErrorCode::timeout);
 }

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "runtime/host/protocol.h"
+#include "runtime/agent/protocol.h"
 
 #include <algorithm>
 #include <array>
 
 #include "payload/base/text.h"
 
-namespace sealift::host {
+namespace sealift::agent {
 namespace {
 
 constexpr size_t kHeader = 9;
@@ -175,24 +175,4 @@ Result<void> send_body(FrameWriter& writer, uint32_t id, Credit& credit, base::S
   }
 }
 
-json::Value error_to_json(const Error& error) {
-  json::Value out = json::Value::object();
-  out.set("code", base::name(error.code));
-  out.set("what", error.what);
-  json::Value doing = json::Value::array();
-  for (const auto& item : error.while_doing) doing.push_back(item);
-  out.set("while", std::move(doing));
-  return out;
-}
-
-Error error_from_json(const json::Value& value) {
-  Error out{base::parse_error_code(value.text_or("code", "")).value_or(ErrorCode::internal), value.text_or("what", "an error without text"), {}};
-  if (const auto* doing = value.find("while"); doing != nullptr && doing->is_array()) {
-    for (const auto& item : *doing->elements()) {
-      if (item.string() != nullptr) out.while_doing.push_back(*item.string());
-    }
-  }
-  return out;
-}
-
-}  // namespace sealift::host
+}  // namespace sealift::agent

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "runtime/host/connect.h"
+#include "runtime/agent/connect.h"
 
 #include <utility>
 
 #include "payload/base/text.h"
 #include "payload/base/thread.h"
-#include "runtime/host/remote_host.h"
+#include "runtime/agent/remote_host.h"
 #include "runtime/ssh/session.h"
 
-namespace sealift::host {
+namespace sealift::agent {
 namespace {
 
 constexpr unsigned kAtOnce = 8;
@@ -111,4 +111,4 @@ std::vector<Result<Connected>> connect_hosts(std::span<const config::HostConfig>
   return out;
 }
 
-}  // namespace sealift::host
+}  // namespace sealift::agent

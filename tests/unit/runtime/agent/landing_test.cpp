@@ -8,21 +8,21 @@
 #include <fstream>
 
 #include "payload/base/file.h"
-#include "runtime/host/connect.h"
-#include "runtime/host/landing.h"
-#include "runtime/host/remote_host.h"
+#include "runtime/agent/connect.h"
+#include "runtime/agent/landing.h"
+#include "runtime/agent/remote_host.h"
 #include "tests/support/ssh_server.h"
 
 using namespace sealift;
-using host::LandingOptions;
-using host::LoginFacts;
+using agent::LandingOptions;
+using agent::LoginFacts;
 using tests::SshServer;
 using tests::TemporaryFolder;
 
 namespace {
 
 // This test program, which is an agent too.
-host::AgentProgram own_program() {
+agent::AgentProgram own_program() {
   const auto file = base::OpenFile::open("/proc/self/exe");
   REQUIRE(file);
   const uint64_t size = (*file)->size();
@@ -104,8 +104,8 @@ struct Impostor {
 
 constexpr uid_t kSomebody = 65534;
 
-Result<std::unique_ptr<host::RemoteHost>> talk(host::LandedAgent& agent, ssh::Session& session) {
-  return host::RemoteHost::connect({agent.channel->output(), agent.channel->input(), [&session] { session.abort(); }, nullptr}, base::system_clock());
+Result<std::unique_ptr<agent::RemoteHost>> talk(agent::LandedAgent& agent, ssh::Session& session) {
+  return agent::RemoteHost::connect({agent.channel->output(), agent.channel->input(), [&session] { session.abort(); }, nullptr}, base::system_clock());
 }
 
 }  // namespace
@@ -116,12 +116,12 @@ TEST_CASE("the agent lands, starts and answers; the second time it is there alre
   const auto program = own_program();
   for (const bool first : {true, false}) {
     const auto session = connect(*server);
-    const auto facts = host::look_at_login(*session, "test");
+    const auto facts = agent::look_at_login(*session, "test");
     REQUIRE(facts);
     CHECK(facts->is_root == (::geteuid() == 0));
     LoginFacts plain = *facts;
     plain.is_root = true;  // as far as landing is concerned: this user owns the folders
-    auto landed = host::land_agent(*session, plain, program, options_for(folder));
+    auto landed = agent::land_agent(*session, plain, program, options_for(folder));
     INFO((landed ? "" : landed.error().text()));
     REQUIRE(landed);
     CHECK(landed->was_sent == first);
@@ -162,7 +162,7 @@ TEST_CASE("a damaged agent on the host is replaced") {
   const auto session = connect(*server);
   LoginFacts facts;
   facts.is_root = true;
-  auto landed = host::land_agent(*session, facts, program, options_for(folder));
+  auto landed = agent::land_agent(*session, facts, program, options_for(folder));
   REQUIRE(landed);
   CHECK(landed->was_sent);
   CHECK(talk(*landed, *session));
@@ -176,14 +176,14 @@ TEST_CASE("bytes that do not have the digest never get the agent's name") {
   const auto session = connect(*server);
   LoginFacts facts;
   facts.is_root = true;
-  const auto landed = host::land_agent(*session, facts, program, options_for(folder));
+  const auto landed = agent::land_agent(*session, facts, program, options_for(folder));
   REQUIRE_FALSE(landed);
   CHECK(landed.error().code == ErrorCode::corrupt);
   CHECK(std::filesystem::is_empty(folder / "lib"));
 }
 
 TEST_CASE("the agent lands where root's programs are, else in /opt, else on the data disk") {
-  CHECK(host::landing_folders("/data/sealift") == std::vector<std::string>{"/usr/local/lib/sealift", "/opt/sealift", "/data/sealift"});
+  CHECK(agent::landing_folders("/data/sealift") == std::vector<std::string>{"/usr/local/lib/sealift", "/opt/sealift", "/data/sealift"});
 }
 
 TEST_CASE("a folder that takes no program is passed over") {
@@ -196,12 +196,12 @@ TEST_CASE("a folder that takes no program is passed over") {
   auto options = options_for(folder);
   SECTION("the next one is taken") {
     options.folders = {folder / "file", folder / "a b", folder / "lib"};
-    CHECK(host::land_agent(*session, facts, own_program(), options));
+    CHECK(agent::land_agent(*session, facts, own_program(), options));
     CHECK(std::filesystem::exists(folder / "a b"));
   }
   SECTION("none is left") {
     options.folders = {folder / "file"};
-    const auto landed = host::land_agent(*session, facts, own_program(), options);
+    const auto landed = agent::land_agent(*session, facts, own_program(), options);
     REQUIRE_FALSE(landed);
     CHECK(landed.error().code == ErrorCode::permission_denied);
   }
@@ -211,28 +211,28 @@ TEST_CASE("sudo with a password") {
   const TemporaryFolder folder;
   const auto server = SshServer::start(with_sudo(folder, kAskingSudo));
   const auto session = connect(*server);
-  auto facts = host::look_at_login(*session, "test");
+  auto facts = agent::look_at_login(*session, "test");
   REQUIRE(facts);
   CHECK_FALSE(facts->sudo_without_password);
   facts->is_root = false;
   auto options = options_for(folder);
   SECTION("right: the password is no file's content") {
     options.sudo_password = Secret("secret word");
-    auto landed = host::land_agent(*session, *facts, own_program(), options);
+    auto landed = agent::land_agent(*session, *facts, own_program(), options);
     INFO((landed ? "" : landed.error().text()));
     REQUIRE(landed);
     CHECK(talk(*landed, *session));
   }
   SECTION("wrong") {
     options.sudo_password = Secret("guess");
-    const auto landed = host::land_agent(*session, *facts, own_program(), options);
+    const auto landed = agent::land_agent(*session, *facts, own_program(), options);
     REQUIRE_FALSE(landed);
     CHECK(landed.error().code == ErrorCode::sudo_refused);
     CHECK(landed.error().what.contains("wrong"));
     CHECK_FALSE(landed.error().what.contains("guess"));
   }
   SECTION("none given") {
-    const auto landed = host::land_agent(*session, *facts, own_program(), options);
+    const auto landed = agent::land_agent(*session, *facts, own_program(), options);
     REQUIRE_FALSE(landed);
     CHECK(landed.error().code == ErrorCode::sudo_refused);
     CHECK(landed.error().what.contains("sudoPassword"));
@@ -243,7 +243,7 @@ TEST_CASE("a sudo that needs no password after all leaves the password line to n
   const TemporaryFolder folder;
   const auto server = SshServer::start(with_sudo(folder, R"(while :; do case "$1" in -n|-k|-S) shift;; -p) shift 2;; *) break;; esac; done; exec "$@")"));
   const auto session = connect(*server);
-  auto facts = host::look_at_login(*session, "test");
+  auto facts = agent::look_at_login(*session, "test");
   REQUIRE(facts);
   CHECK(facts->sudo_without_password);
   facts->is_root = false;
@@ -251,7 +251,7 @@ TEST_CASE("a sudo that needs no password after all leaves the password line to n
   options.sudo_password = Secret("secret word");
   SECTION("as it says") {}
   SECTION("as if it had asked") { facts->sudo_without_password = false; }
-  auto landed = host::land_agent(*session, *facts, own_program(), options);
+  auto landed = agent::land_agent(*session, *facts, own_program(), options);
   if (!landed) FAIL(landed.error().text());
   CHECK(talk(*landed, *session));
 }
@@ -261,17 +261,17 @@ TEST_CASE("requiretty and expired passwords are told with the remedy") {
   SECTION("requiretty") {
     const auto server = SshServer::start(with_sudo(folder, "echo 'sudo: sorry, you must have a tty to run sudo' >&2; exit 1"));
     const auto session = connect(*server);
-    auto facts = host::look_at_login(*session, "test");
+    auto facts = agent::look_at_login(*session, "test");
     REQUIRE(facts);
     facts->is_root = false;
-    const auto landed = host::land_agent(*session, *facts, own_program(), options_for(folder));
+    const auto landed = agent::land_agent(*session, *facts, own_program(), options_for(folder));
     REQUIRE_FALSE(landed);
     CHECK(landed.error().what.contains("!requiretty"));
   }
   SECTION("expired") {
     const auto server = SshServer::start("ForceCommand echo 'WARNING: Your password has expired.' >&2; echo 'Password change required but no TTY available.' >&2; exit 1");
     const auto session = connect(*server);
-    const auto facts = host::look_at_login(*session, "ops@h");
+    const auto facts = agent::look_at_login(*session, "ops@h");
     REQUIRE_FALSE(facts);
     CHECK(facts.error().code == ErrorCode::auth_failed);
     CHECK(facts.error().what.contains("ssh ops@h"));
@@ -282,10 +282,10 @@ TEST_CASE("login noise is skipped") {
   const TemporaryFolder folder;
   const auto server = SshServer::start("ForceCommand echo 'Welcome!'; printf 'no newline'; eval \"$SSH_ORIGINAL_COMMAND\"");
   const auto session = connect(*server);
-  auto facts = host::look_at_login(*session, "test");
+  auto facts = agent::look_at_login(*session, "test");
   REQUIRE(facts);
   facts->is_root = true;
-  auto landed = host::land_agent(*session, *facts, own_program(), options_for(folder));
+  auto landed = agent::land_agent(*session, *facts, own_program(), options_for(folder));
   INFO((landed ? "" : landed.error().text()));
   REQUIRE(landed);
   CHECK(talk(*landed, *session));
@@ -304,13 +304,13 @@ TEST_CASE("connect_hosts brings several hosts at once") {
     config.ssh.key_path = server->key();
   }
   configs[5].host_key = "SHA256:wrong";
-  host::ConnectOptions options;
-  options.agent = [](Architecture) -> Result<host::AgentProgram> { return own_program(); };
+  agent::ConnectOptions options;
+  options.agent = [](Architecture) -> Result<agent::AgentProgram> { return own_program(); };
   options.folders = {folder / "lib"};
   options.agent_arguments = {"--test-root", folder / "root"};
   options.owner = "o'wner \"x\" $y";
-  options.purpose = host::Purpose::change;  // twelve lookers on one machine would take each other's agent away
-  const auto connected = host::connect_hosts(configs, {}, options, base::no_events(), base::system_clock(), {});
+  options.purpose = agent::Purpose::change;  // twelve lookers on one machine would take each other's agent away
+  const auto connected = agent::connect_hosts(configs, {}, options, base::no_events(), base::system_clock(), {});
   REQUIRE(connected.size() == configs.size());
   for (size_t i = 0; i < connected.size(); ++i) {
     INFO(i << (connected[i] ? "" : connected[i].error().text()));
@@ -332,13 +332,13 @@ TEST_CASE("the agent lands through every login shell") {
       // What sshd does with a command, with this shell in the place of the user's.
       const auto server = SshServer::start(std::format("ForceCommand exec {} -c \"$SSH_ORIGINAL_COMMAND\"", path));
       const auto session = connect(*server);
-      auto facts = host::look_at_login(*session, "test");
+      auto facts = agent::look_at_login(*session, "test");
       INFO((facts ? "" : facts.error().text()));
       REQUIRE(facts);
       CHECK(facts->is_root == (::geteuid() == 0));
       auto options = options_for(folder);
       options.arguments.insert(options.arguments.end(), {"--owner", "o'wner! \"x\" $y `z` \\ %s ^a^b"});
-      auto landed = host::land_agent(*session, as_owner(), program, options);
+      auto landed = agent::land_agent(*session, as_owner(), program, options);
       INFO((landed ? "" : landed.error().text()));
       REQUIRE(landed);
       CHECK(talk(*landed, *session));
@@ -347,7 +347,7 @@ TEST_CASE("the agent lands through every login shell") {
 }
 
 TEST_CASE("the landing line holds nothing that a login shell reads in its own way") {
-  const auto line = host::landing_script(hash::sha256({}), {"/a b", "/it's", "/what!", "/$HOME", "/x\\y", "/\"q\"", "/new\nline"}, {"--owner", "it's\n!\\me"}, "MARKER");
+  const auto line = agent::landing_script(hash::sha256({}), {"/a b", "/it's", "/what!", "/$HOME", "/x\\y", "/\"q\"", "/new\nline"}, {"--owner", "it's\n!\\me"}, "MARKER");
   CHECK(line.find_first_of("!\\'\n\r\t") == std::string::npos);
   CHECK(line.contains("\"/a b\""));
   CHECK(line.size() < 4000);
@@ -391,7 +391,7 @@ TEST_CASE("a program where somebody but root could have put it is never started"
   const mode_t mode = mode_of(lib);
   const auto server = SshServer::start();
   const auto session = connect(*server);
-  const auto landed = host::land_agent(*session, as_owner(), program, options);
+  const auto landed = agent::land_agent(*session, as_owner(), program, options);
   REQUIRE_FALSE(landed);
   CHECK(landed.error().code == ErrorCode::permission_denied);
   CHECK(landed.error().what.contains("(" + open + " is)"));
@@ -411,7 +411,7 @@ TEST_CASE("a program of somebody else in root's folder is replaced, not started"
   REQUIRE(::chown((folder / ("lib/agent-" + program.digest.hex())).c_str(), kSomebody, 0) == 0);
   const auto server = SshServer::start();
   const auto session = connect(*server);
-  auto landed = host::land_agent(*session, as_owner(), program, options_for(folder));
+  auto landed = agent::land_agent(*session, as_owner(), program, options_for(folder));
   INFO((landed ? "" : landed.error().text()));
   REQUIRE(landed);
   CHECK(landed->was_sent);
@@ -429,7 +429,7 @@ TEST_CASE("a folder in which others could put things is passed over for the next
   const auto session = connect(*server);
   auto options = options_for(folder);
   options.folders = {folder / "open", folder / "link", folder / "new/lib"};
-  auto landed = host::land_agent(*session, as_owner(), own_program(), options);
+  auto landed = agent::land_agent(*session, as_owner(), own_program(), options);
   INFO((landed ? "" : landed.error().text()));
   REQUIRE(landed);
   CHECK(talk(*landed, *session));
@@ -443,9 +443,9 @@ TEST_CASE("an sshd that gives one session at a time is enough") {
   // The first command's session lasts longer than its words.
   const auto server = SshServer::start("MaxSessions 1\nForceCommand eval \"$SSH_ORIGINAL_COMMAND\"; case $SSH_ORIGINAL_COMMAND in *SEALIFT-MACHINE*) sleep 4;; esac");
   const auto session = connect(*server);
-  const auto facts = host::look_at_login(*session, "test");
+  const auto facts = agent::look_at_login(*session, "test");
   REQUIRE(facts);
-  auto landed = host::land_agent(*session, as_owner(), own_program(), options_for(folder));
+  auto landed = agent::land_agent(*session, as_owner(), own_program(), options_for(folder));
   INFO((landed ? "" : landed.error().text()));
   REQUIRE(landed);
   CHECK(landed->was_sent);

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "runtime/host/landing.h"
+#include "runtime/agent/landing.h"
 
 #include <algorithm>
 #include <array>
 
 #include "payload/base/text.h"
 
-namespace sealift::host {
+namespace sealift::agent {
 namespace {
 
 constexpr Duration kAnswerPatience{60'000};
@@ -279,4 +279,4 @@ Result<LandedAgent> land_agent(ssh::Session& session, const LoginFacts& facts, c
   return fail(last);
 }
 
-}  // namespace sealift::host
+}  // namespace sealift::agent

@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The calls of host::Host by their names in requests of the agent's protocol.
+#pragma once
+
+#include <optional>
+#include <string_view>
+
+namespace sealift::agent {
+
+enum class Call {
+  facts, stat, read, digest, list, unit, sysctl, disk, feature, can_execute, ask_name_server, query, recorded, ledger, synced, store_state,  // looking
+  write, make_directory, make_symlink, remove, run, run_job, unit_action, load_module, set_sysctl, begin, record, sync, store_write, store_finish,
+};
+
+std::string_view name(Call call);
+std::optional<Call> parse_call(std::string_view name);
+
+}  // namespace sealift::agent

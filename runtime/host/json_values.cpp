@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runtime/host/json_values.h"
+
+namespace sealift::host {
+
+json::Value to_json(const Error& error) {
+  json::Value out = json::Value::object();
+  out.set("code", base::name(error.code));
+  out.set("what", error.what);
+  out.set("while", to_json(error.while_doing));
+  return out;
+}
+
+// What went wrong is never lost for how it was told.
+Error error_from_json(const json::Value& value) {
+  Error out{base::parse_error_code(value.text_or("code", "")).value_or(ErrorCode::internal), value.text_or("what", "an error without text"), {}};
+  if (const auto* doing = value.find("while")) out.while_doing = from_json<std::vector<std::string>>(*doing).value_or(std::vector<std::string>{});
+  return out;
+}
+
+}  // namespace sealift::host
