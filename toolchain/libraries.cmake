@@ -33,7 +33,10 @@ sealift_library(runtime/kube DEPS payload/base payload/hash payload/yaml payload
 sealift_library(runtime/checks DEPS payload/base payload/hash payload/image payload/format runtime/config runtime/host runtime/kube)
 sealift_library(runtime/steps DEPS payload/base payload/hash payload/trust payload/yaml payload/json payload/image payload/format
   runtime/config runtime/host runtime/engine runtime/node runtime/kube runtime/checks)
-sealift_library(runtime/report DEPS payload/base payload/json runtime/engine runtime/steps)
+sealift_library(runtime/plans DEPS payload/base payload/hash runtime/engine runtime/kube runtime/steps)
+sealift_library(runtime/delivery DEPS payload/base payload/yaml payload/json payload/format runtime/config runtime/host runtime/engine runtime/kube runtime/checks
+  runtime/steps runtime/plans)
+sealift_library(runtime/report DEPS payload/base payload/json runtime/engine runtime/delivery)
 sealift_library(runtime/ui DEPS payload/base payload/json runtime/engine runtime/report)
 sealift_library(runtime/cli DEPS payload/base payload/hash payload/json payload/image payload/format runtime/config runtime/ssh runtime/host runtime/agent runtime/engine
-  runtime/node runtime/steps runtime/report runtime/ui THIRD_PARTY cli11)
+  runtime/node runtime/delivery runtime/report runtime/ui THIRD_PARTY cli11)

@@ -37,7 +37,7 @@ if(NOT SEALIFT_THREADED_TESTS_ONLY)
   foreach(suite conformance sim)
     file(GLOB sources CONFIGURE_DEPENDS "tests/${suite}/*.cpp")
     if(sources)
-      sealift_test(${suite} ${suite} SOURCES ${sources} LINK runtime_steps runtime_report runtime_node runtime_agent)
+      sealift_test(${suite} ${suite} SOURCES ${sources} LINK runtime_delivery runtime_report runtime_node runtime_agent)
       set_tests_properties(${suite} PROPERTIES TIMEOUT 1200) # sim: whole deliveries, killed at every point, take minutes with sanitizers
     endif()
   endforeach()
@@ -48,7 +48,7 @@ if(SEALIFT_FUZZ)
   foreach(source ${sources})
     get_filename_component(name ${source} NAME_WE)
     add_executable(${name} ${source})
-    target_link_libraries(${name} PRIVATE payload_distribution payload_writer packer_resolve runtime_agent runtime_steps)
+    target_link_libraries(${name} PRIVATE payload_distribution payload_writer packer_resolve runtime_agent runtime_delivery)
     # One seed: a run says the same as the one before; hours with others are spent by hand.
     # Debian's libFuzzer is built on libstdc++
     target_link_options(${name} PRIVATE -fsanitize=fuzzer -Wl,--push-state,--no-as-needed,-lstdc++,--pop-state)

@@ -239,10 +239,14 @@ Error command_error(const Command& command, const ExitStatus& status) {
                {}};
 }
 
+Result<std::string> output_of(const Command& command, Result<ExitStatus> status) {
+  if (!status) return std::unexpected(std::move(status).error());
+  if (!status->ok()) return fail(command_error(command, *status));
+  return std::move(status->output);
+}
+
 Result<std::string> run_checked(const Command& command, const CommandIo& io, const CancelToken& cancel) {
-  SEALIFT_ASSIGN(auto status, run(command, io, cancel));
-  if (!status.ok()) return fail(command_error(command, status));
-  return std::move(status.output);
+  return output_of(command, run(command, io, cancel));
 }
 
 namespace {

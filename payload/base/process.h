@@ -55,6 +55,9 @@ Result<std::string> run_checked(const Command& command, const CommandIo& io = {}
 // The error for a status that is not ok: command, code, last lines of its error output.
 Error command_error(const Command& command, const ExitStatus& status);
 
+// The stdout of a command that went well, wherever it ran; otherwise what kept it from running, or its command_error.
+Result<std::string> output_of(const Command& command, Result<ExitStatus> status);
+
 // The file that a process runs, "… (deleted)" if it was taken away; not_found if there is no such process.
 Result<std::string> program_of(pid_t process);
 Result<std::string> own_program();

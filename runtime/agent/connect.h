@@ -25,14 +25,13 @@ struct HostSecrets {
   std::optional<Secret> password, sudo_password, key_passphrase;
 };
 
-enum class Purpose { look, change };
 
 struct ConnectOptions {
   AgentProvider agent;              // called by several threads
   std::string state_directory;      // accepted host keys are recorded in its known_hosts; empty = not
   std::vector<std::string> known_hosts;  // OpenSSH's files to look in; see ssh::default_known_hosts()
   bool accept_new_host_keys = false;
-  Purpose purpose = Purpose::look;  // look: shared lock, and an agent that was not there before goes again
+  host::Purpose purpose = host::Purpose::look;  // look: shared lock, and an agent that was not there before goes again
   std::string owner;                // who works here, for a second operator to read
   std::string run;                  // the same for all connections of one run: a reconnection takes its own lock over
   Duration login_timeout{60'000};

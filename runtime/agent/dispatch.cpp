@@ -87,6 +87,7 @@ class Dispatch {
       case Call::query: return execute([&](const base::Command& command, const base::CommandIo& io) { return host_.query(command, io, cancel_); });
       case Call::recorded: return with<Text>({"step"}, [&](const Text& step) { return value_of(host_.recorded(step)); });
       case Call::ledger: return ledger();
+      case Call::worked_on: return value_of(host_.worked_on());
       case Call::synced: return value_of(host_.synced());
       case Call::store_state: return with<Text>({"path"}, [&](const Text& path) { return store_state(path); });
       default: return fail(ErrorCode::internal, "{} is no call that only looks", name(call));
@@ -103,9 +104,10 @@ class Dispatch {
       case Call::run_job:
         return with<Text, base::Command>({"unit", "command"}, [&](const Text& unit, const base::Command& command) { return ended(host_.run_job(unit, command, reason, cancel_)); });
       case Call::unit_action:
-        return with<Text, host::Host::UnitAction>({"name", "action"}, [&](const Text& name, host::Host::UnitAction action) { return done(host_.unit_action(name, action, reason)); });
+        return with<Text, host::UnitAction>({"name", "action"}, [&](const Text& name, host::UnitAction action) { return done(host_.unit_action(name, action, reason)); });
       case Call::load_module: return with<Text>({"name"}, [&](const Text& name) { return done(host_.load_module(name, reason)); });
       case Call::set_sysctl: return with<Text, Text>({"key", "value"}, [&](const Text& key, const Text& value) { return done(host_.set_sysctl(key, value, reason)); });
+      case Call::announce: return with<host::Announced>({"change"}, [&](const host::Announced& change) { return done(host_.announce(change, reason)); });
       case Call::begin: return value_of(host_.begin(reason));
       case Call::record: return done(host_.record(reason));
       case Call::sync: return with<std::vector<Text>>({"paths"}, [&](const std::vector<Text>& paths) { return done(host_.sync(paths, reason)); });

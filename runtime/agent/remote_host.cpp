@@ -59,6 +59,7 @@ class ConnectedHost final : public RemoteHost {
   }
   Result<host::ProgramFolder> can_execute_in(const std::string& directory) override { return value<host::ProgramFolder>(Request(Call::can_execute).with("path", directory)); }
   Result<base::ExitStatus> query(const base::Command& command, const base::CommandIo& io, const CancelToken& cancel) override { return execute(Request(Call::query), command, io, cancel); }
+  Result<bool> worked_on() override { return value<bool>(Request(Call::worked_on)); }
   Result<bool> synced() override { return value<bool>(Request(Call::synced)); }
   Result<std::optional<std::string>> recorded(const std::string& step) override { return value_if_any<std::string>(Request(Call::recorded).with("step", step)); }
 
@@ -84,13 +85,14 @@ class ConnectedHost final : public RemoteHost {
   Result<base::ExitStatus> run_job(const std::string& unit_name, const base::Command& command, const host::Reason& reason, const CancelToken& cancel) override {
     return execute(Request(Call::run_job, reason).with("unit", unit_name), command, {}, cancel);
   }
-  Result<void> unit_action(const std::string& name, UnitAction action, const host::Reason& reason) override {
+  Result<void> unit_action(const std::string& name, host::UnitAction action, const host::Reason& reason) override {
     return tell(Request(Call::unit_action, reason).with("name", name).with("action", action));
   }
   Result<void> load_module(const std::string& name, const host::Reason& reason) override { return tell(Request(Call::load_module, reason).with("name", name)); }
   Result<void> set_sysctl(const std::string& key, const std::string& value, const host::Reason& reason) override {
     return tell(Request(Call::set_sysctl, reason).with("key", key).with("value", value));
   }
+  Result<void> announce(const host::Announced& change, const host::Reason& reason) override { return tell(Request(Call::announce, reason).with("change", change)); }
   Result<std::optional<std::string>> begin(const host::Reason& reason) override { return value_if_any<std::string>(Request(Call::begin, reason)); }
   Result<void> record(const host::Reason& reason) override { return tell(Request(Call::record, reason)); }
   Result<void> sync(const std::vector<std::string>& paths, const host::Reason& reason) override { return tell(Request(Call::sync, reason).with("paths", paths)); }

@@ -252,9 +252,9 @@ std::vector<Finding> check_facts(const PreflightInput& input, const std::vector<
 Result<std::vector<Finding>> check_host(const PreflightInput& input, const CheckedHost& view) {
   Findings out(view.name);
   // A host that an earlier run has worked on: what is there is ours, and half-done is for the steps to finish.
-  SEALIFT_ASSIGN(const auto ledger, out.of(view.host->ledger()));
+  SEALIFT_ASSIGN(const auto worked_on, out.of(view.host->worked_on()));
   SEALIFT_TRY(check_features(view, out));
-  if (ledger && ledger->empty()) {
+  if (worked_on && !*worked_on) {
     SEALIFT_TRY(check_environment(view, out));
     check_ports(input, view, out);
     SEALIFT_TRY(check_foreign(view, out));

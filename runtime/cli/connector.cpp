@@ -6,14 +6,14 @@
 namespace sealift::cli {
 namespace {
 
-class NoConnector final : public steps::HostConnector {
+class NoConnector final : public delivery::HostConnector {
  public:
-  std::vector<steps::Connection> connect(const std::vector<config::HostConfig>& hosts, steps::Purpose) override {
-    std::vector<steps::Connection> out;
+  std::vector<delivery::Connection> connect(const std::vector<config::HostConfig>& hosts, host::Purpose) override {
+    std::vector<delivery::Connection> out;
     for (const auto& host : hosts) out.push_back({host.address, fail(ErrorCode::unsupported, "{}: --offline connects nowhere", host.address)});
     return out;
   }
-  Result<std::unique_ptr<host::Host>> reconnect(const config::HostConfig& host, steps::Purpose) override {
+  Result<std::unique_ptr<host::Host>> reconnect(const config::HostConfig& host, host::Purpose) override {
     return fail(ErrorCode::unsupported, "{}: --offline connects nowhere", host.address);
   }
 };
@@ -42,6 +42,6 @@ Result<std::map<std::string, agent::HostSecrets>> resolve_logins(const config::C
   return out;
 }
 
-std::unique_ptr<steps::HostConnector> make_no_connector() { return std::make_unique<NoConnector>(); }
+std::unique_ptr<delivery::HostConnector> make_no_connector() { return std::make_unique<NoConnector>(); }
 
 }  // namespace sealift::cli

@@ -11,7 +11,7 @@
 #include "runtime/cli/secrets.h"
 #include "runtime/config/cluster_config.h"
 #include "runtime/agent/connect.h"
-#include "runtime/steps/delivery.h"
+#include "runtime/delivery/delivery.h"
 
 namespace sealift::cli {
 
@@ -28,9 +28,9 @@ struct ConnectorOptions {
 // Asks for every secret once, in the order of the hosts.
 Result<std::map<std::string, agent::HostSecrets>> resolve_logins(const config::ClusterConfig& cluster, SecretStore& secrets);
 
-Result<std::unique_ptr<steps::HostConnector>> make_ssh_connector(ConnectorOptions options);
+Result<std::unique_ptr<delivery::HostConnector>> make_ssh_connector(ConnectorOptions options);
 
 // For plan --offline: every connection is `unsupported`.
-std::unique_ptr<steps::HostConnector> make_no_connector();
+std::unique_ptr<delivery::HostConnector> make_no_connector();
 
 }  // namespace sealift::cli

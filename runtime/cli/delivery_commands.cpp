@@ -15,7 +15,7 @@
 #include "runtime/report/event_json.h"
 #include "runtime/report/outcome_text.h"
 #include "runtime/report/state_directory.h"
-#include "runtime/steps/delivery.h"
+#include "runtime/delivery/delivery.h"
 #include "runtime/ui/json_lines.h"
 #include "runtime/ui/terminal.h"
 
@@ -73,9 +73,9 @@ Display make_display(const Arguments& arguments, ui::Output out, Clock& clock) {
   return display;
 }
 
-Result<void> apply(steps::DeliveryInput& input, Display& display, ui::Output out, bool json) {
+Result<void> apply(delivery::Input& input, Display& display, ui::Output out, bool json) {
   const Duration began = input.clock.monotonic();
-  auto outcome = steps::apply(input);
+  auto outcome = delivery::apply(input);
   display.finish();
   if (!outcome) {
     const Error& error = outcome.error();
@@ -91,8 +91,8 @@ Result<void> apply(steps::DeliveryInput& input, Display& display, ui::Output out
   return {};
 }
 
-Result<void> plan(steps::DeliveryInput& input, Display& display, ui::Output out, const Arguments& arguments) {
-  auto planned = steps::plan(input);
+Result<void> plan(delivery::Input& input, Display& display, ui::Output out, const Arguments& arguments) {
+  auto planned = delivery::plan(input);
   display.finish();
   if (!planned) return fail(std::move(planned).error());
   if (arguments.json) {
@@ -107,7 +107,7 @@ Result<void> plan(steps::DeliveryInput& input, Display& display, ui::Output out,
   return {};
 }
 
-Result<void> status(steps::DeliveryInput& input, Display& display, ui::Output out, bool json, const std::string& state) {
+Result<void> status(delivery::Input& input, Display& display, ui::Output out, bool json, const std::string& state) {
   if (!json) {
     auto journal = engine::read_journal(state);
     if (journal) {
@@ -116,7 +116,7 @@ Result<void> status(steps::DeliveryInput& input, Display& display, ui::Output ou
       base::tell(input.events, Level::warning, journal.error().text());
     }
   }
-  auto lines = steps::status(input);
+  auto lines = delivery::status(input);
   display.finish();
   if (!lines) return fail(std::move(lines).error());
   if (json) {
@@ -129,8 +129,8 @@ Result<void> status(steps::DeliveryInput& input, Display& display, ui::Output ou
   return {};
 }
 
-Result<void> kubeconfig(steps::DeliveryInput& input, Display& display, ui::Output out) {
-  auto text = steps::kubeconfig(input);
+Result<void> kubeconfig(delivery::Input& input, Display& display, ui::Output out) {
+  auto text = delivery::kubeconfig(input);
   display.finish();
   if (!text) return fail(std::move(text).error());
   out.write(text->reveal());
@@ -162,7 +162,7 @@ Result<void> run_delivery(const Artifact& artifact, const Arguments& arguments, 
     journal = std::move(file);
   }
   Display display = make_display(arguments, arguments.verb == Verb::apply ? out : messages, clock);
-  std::unique_ptr<steps::HostConnector> connector;
+  std::unique_ptr<delivery::HostConnector> connector;
   if (arguments.offline) {
     connector = make_no_connector();
   } else {
@@ -175,7 +175,7 @@ Result<void> run_delivery(const Artifact& artifact, const Arguments& arguments, 
                              .cancel = cancel};
     SEALIFT_ASSIGN(connector, make_ssh_connector(std::move(options)));
   }
-  steps::DeliveryInput input{.payload = *artifact.reader,
+  delivery::Input input{.payload = *artifact.reader,
                              .config = cluster,
                              .connector = *connector,
                              .journal = *journal,

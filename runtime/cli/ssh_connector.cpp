@@ -29,22 +29,22 @@ Result<std::string> random_name() {
   return base::to_hex(bytes);
 }
 
-class SshConnector final : public steps::HostConnector {
+class SshConnector final : public delivery::HostConnector {
  public:
   SshConnector(ConnectorOptions options, std::string run) : options_(std::move(options)), run_(std::move(run)) {}
 
-  std::vector<steps::Connection> connect(const std::vector<config::HostConfig>& hosts, steps::Purpose purpose) override {
+  std::vector<delivery::Connection> connect(const std::vector<config::HostConfig>& hosts, host::Purpose purpose) override {
     std::vector<agent::HostSecrets> secrets;
     for (const auto& host : hosts) secrets.push_back(secrets_of(host));
     auto connected = agent::connect_hosts(hosts, secrets, settings(purpose), options_.events, options_.clock, options_.cancel);
-    std::vector<steps::Connection> out;
+    std::vector<delivery::Connection> out;
     for (size_t i = 0; i < hosts.size(); ++i) {
       out.push_back({hosts[i].address, std::move(connected[i]).transform([](agent::Connected made) { return std::move(made.host); })});
     }
     return out;
   }
 
-  Result<std::unique_ptr<host::Host>> reconnect(const config::HostConfig& host, steps::Purpose purpose) override {
+  Result<std::unique_ptr<host::Host>> reconnect(const config::HostConfig& host, host::Purpose purpose) override {
     SEALIFT_ASSIGN(auto made, agent::connect_host(host, secrets_of(host), settings(purpose), options_.events, options_.clock, options_.cancel));
     return std::move(made.host);
   }
@@ -67,13 +67,13 @@ class SshConnector final : public steps::HostConnector {
                 base::platform(architecture));
   }
 
-  agent::ConnectOptions settings(steps::Purpose purpose) const {
+  agent::ConnectOptions settings(host::Purpose purpose) const {
     agent::ConnectOptions out;
     out.agent = [this](Architecture architecture) { return agent(architecture); };
     out.state_directory = options_.state_directory;
     out.known_hosts = ssh::default_known_hosts();
     out.accept_new_host_keys = options_.accept_new_host_keys;
-    out.purpose = purpose == steps::Purpose::change ? agent::Purpose::change : agent::Purpose::look;
+    out.purpose = purpose;
     out.owner = owner_name();
     out.run = run_;
     return out;
@@ -85,7 +85,7 @@ class SshConnector final : public steps::HostConnector {
 
 }  // namespace
 
-Result<std::unique_ptr<steps::HostConnector>> make_ssh_connector(ConnectorOptions options) {
+Result<std::unique_ptr<delivery::HostConnector>> make_ssh_connector(ConnectorOptions options) {
   SEALIFT_ASSIGN(std::string run, random_name());
   return std::make_unique<SshConnector>(std::move(options), std::move(run));
 }

@@ -317,13 +317,13 @@ RunSummary Run::summarise(Duration took) const {
   for (HostSummary& host : out.hosts) {
     auto why = aside_.find(host.host);
     if (ended_by_host_ == host.host) {
-      host.outcome = HostOutcome::failed;
+      host.outcome = HostEnd::failed;
       if (!host.error) host.error = ended_by_;
     } else if (why != aside_.end() || host.failed != 0) {
-      host.outcome = cluster_begun[host.host] ? HostOutcome::unfinished : HostOutcome::aside;
+      host.outcome = cluster_begun[host.host] ? HostEnd::unfinished : HostEnd::aside;
       if (!host.error && why != aside_.end()) host.error = why->second;
     } else if (host.not_run != 0) {
-      host.outcome = HostOutcome::interrupted;
+      host.outcome = HostEnd::interrupted;
     }
   }
   return out;

@@ -7,26 +7,26 @@
 
 namespace sealift::engine {
 
-std::string_view name(HostOutcome outcome) {
+std::string_view name(HostEnd outcome) {
   switch (outcome) {
-    case HostOutcome::delivered: return "delivered";
-    case HostOutcome::aside: return "aside";
-    case HostOutcome::unfinished: return "unfinished";
-    case HostOutcome::failed: return "failed";
-    case HostOutcome::interrupted: return "interrupted";
+    case HostEnd::delivered: return "delivered";
+    case HostEnd::aside: return "aside";
+    case HostEnd::unfinished: return "unfinished";
+    case HostEnd::failed: return "failed";
+    case HostEnd::interrupted: return "interrupted";
   }
   return "unknown";
 }
 
 bool RunSummary::complete() const {
-  return !ended_by && std::ranges::all_of(hosts, [](const HostSummary& host) { return host.outcome == HostOutcome::delivered; });
+  return !ended_by && std::ranges::all_of(hosts, [](const HostSummary& host) { return host.outcome == HostEnd::delivered; });
 }
 
 std::optional<Error> RunSummary::error() const {
   if (ended_by) return ended_by;
   std::vector<std::string> left_out;
   for (const HostSummary& host : hosts) {
-    if (host.outcome != HostOutcome::delivered) left_out.push_back(host.host);
+    if (host.outcome != HostEnd::delivered) left_out.push_back(host.host);
   }
   if (left_out.empty()) return std::nullopt;
   const size_t count = left_out.size();

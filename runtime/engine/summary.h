@@ -14,18 +14,18 @@
 
 namespace sealift::engine {
 
-enum class HostOutcome {
+enum class HostEnd {
   delivered,    // every step done or skipped
   aside,        // left out, nothing of the cluster was begun on it
   unfinished,   // left out after it had begun to change the cluster
   failed,       // its failure ended the run
   interrupted,  // the run ended or was cancelled before this host was ready
 };
-std::string_view name(HostOutcome outcome);
+std::string_view name(HostEnd outcome);
 
 struct HostSummary {
   std::string host;
-  HostOutcome outcome = HostOutcome::delivered;
+  HostEnd outcome = HostEnd::delivered;
   size_t done = 0, skipped = 0, failed = 0, not_run = 0;
   std::optional<StepId> failed_step;
   std::optional<Error> error;  // why it was set aside or failed

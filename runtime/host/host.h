@@ -20,14 +20,9 @@
 #include "payload/base/process.h"
 #include "payload/base/stream.h"
 #include "payload/hash/digest.h"
+#include "runtime/host/change.h"
 
 namespace sealift::host {
-
-struct FileSpec {
-  uint32_t mode = 0644;
-  uint32_t uid = 0, gid = 0;
-  bool operator==(const FileSpec&) const = default;
-};
 
 enum class FileType { regular, directory, symlink, other };
 
@@ -38,9 +33,8 @@ struct FileStatus {
   std::string link_target;  // of a symlink
 };
 
-// How a change is entered in the host's ledger: which step made it. Every mutating call takes one; the ledger
-// records it with what was there before (path, mode, digest or a kept copy up to 1 MiB; for units, sysctls, modules
-// and links their former state).
+// Which step makes a change. Every changing call takes one: the host's ledger records it with the change and with what
+// was there before (change.h).
 struct Reason {
   std::string step;    // StepId
   std::string inputs;  // digest of the step's inputs, hex; may be empty
@@ -97,17 +91,15 @@ struct FeatureResult {
 // Whether programs can be put into a folder and started there.
 enum class ProgramFolder { usable, no_exec, read_only };
 
-struct LedgerEntry {
-  uint64_t sequence = 0;
-  std::string time, step, inputs, kind, target, before;
-};
-
 // What of a payload is in the store of a registry host: <dataRoot>/payloads/<identity>.payload, sparse until complete.
 // Which frames (by offset) of a partial file are there and sound; empty if there is no file. A finished file: all.
 struct StoreState {
   bool complete = false;
   std::vector<uint64_t> frames;  // offsets, sorted
 };
+
+// What a connection to a host is for: lookers share the host's lock, who changes it has it alone.
+enum class Purpose { look, change };
 
 // One connection; calls may come from several threads (RemoteHost multiplexes them, LocalHost locks nothing but the
 // ledger). Errors: the code of the failing operation on the host; `unreachable` when the connection is gone.
@@ -133,6 +125,8 @@ class HostView {
   // The digest of inputs that the ledger has for a step, if it was completed (see record) and not begun again since.
   virtual Result<std::optional<std::string>> recorded(const std::string& step) = 0;
   virtual Result<std::vector<LedgerEntry>> ledger() = 0;
+  // True if the ledger has any entry: an earlier run worked on this host.
+  virtual Result<bool> worked_on() = 0;
   // True if the ledger knows of no change since sync() last came to its end; false if it never did.
   virtual Result<bool> synced() = 0;
   virtual Result<StoreState> store_state(const std::string& path) = 0;
@@ -149,10 +143,11 @@ class Host : public HostView {
   // if a unit of that name runs already it is waited for, if it has ended since boot without being collected its
   // result is taken. Output comes from files under /run/sealift/jobs/<unit_name>/ (0600), removed at the end.
   virtual Result<base::ExitStatus> run_job(const std::string& unit_name, const base::Command& command, const Reason& reason, const CancelToken& cancel) = 0;
-  enum class UnitAction { reload_daemon, enable, disable, start, stop, restart };
   virtual Result<void> unit_action(const std::string& name, UnitAction action, const Reason& reason) = 0;
   virtual Result<void> load_module(const std::string& name, const Reason& reason) = 0;
   virtual Result<void> set_sysctl(const std::string& key, const std::string& value, const Reason& reason) = 0;
+  // Enters in the ledger what a program that is about to run will make here. Nothing else happens.
+  virtual Result<void> announce(const Announced& change, const Reason& reason) = 0;
   // Before a step changes anything: what the ledger says of an earlier success no longer counts, durably, until the next
   // record(). Gives the digest that was recorded; where there was none nothing is written.
   virtual Result<std::optional<std::string>> begin(const Reason& reason) = 0;

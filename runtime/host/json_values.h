@@ -1,133 +1,24 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// How values of hosts become JSON, for the agent's protocol, the ledger and jobs. Each type has one description, which
-// writing and reading follow alike: a new field is one line there. What is written is always read again as the same;
-// a field that is missing or does not fit is `protocol`, with its name.
+// How values of hosts become JSON, for the agent's protocol, the ledger and jobs: by their descriptions (descriptions.h),
+// which writing and reading follow alike. What is written is read again as the same; a field that is missing or does not
+// fit is `protocol`, with its name.
 #pragma once
 
+#include <algorithm>
 #include <concepts>
 #include <limits>
 #include <optional>
 #include <string>
 #include <type_traits>
+#include <variant>
 #include <vector>
 
 #include "payload/base/text.h"
 #include "payload/json/value.h"
-#include "runtime/host/host.h"
+#include "runtime/host/descriptions.h"
 
 namespace sealift::host {
-
-template <class T, class Described>
-concept Like = std::same_as<std::remove_const_t<T>, Described>;
-
-// --- descriptions: the keys of the ledger and of jobs stay as they are, since hosts keep them ---
-
-template <class Visit>
-void describe(Visit& visit, Like<FileSpec> auto& value) {
-  visit("mode", value.mode);
-  visit("uid", value.uid);
-  visit("gid", value.gid);
-}
-
-template <class Visit>
-void describe(Visit& visit, Like<Reason> auto& value) {
-  visit("step", value.step);
-  visit("inputs", value.inputs);
-}
-
-template <class Visit>
-void describe(Visit& visit, Like<FileStatus> auto& value) {
-  visit("type", value.type);
-  visit("spec", value.spec);
-  visit("size", value.size);
-  visit("target", value.link_target);
-}
-
-template <class Visit>
-void describe(Visit& visit, Like<UnitState> auto& value) {
-  visit("loaded", value.loaded);
-  visit("enabled", value.enabled);
-  visit("active", value.active);
-  visit("sub", value.sub);
-}
-
-template <class Visit>
-void describe(Visit& visit, Like<Facts::Address> auto& value) {
-  visit("interface", value.interface);
-  visit("address", value.address);
-  visit("prefix", value.prefix);
-}
-
-template <class Visit>
-void describe(Visit& visit, Like<Facts::Listener> auto& value) {
-  visit("address", value.address);
-  visit("port", value.port);
-  visit("process", value.process);
-}
-
-template <class Visit>
-void describe(Visit& visit, Like<Facts> auto& value) {
-  visit("hostname", value.hostname);
-  visit("machineId", value.machine_id);
-  visit("osId", value.os_id);
-  visit("osVersion", value.os_version);
-  visit("osName", value.os_name);
-  visit("kernel", value.kernel);
-  visit("architecture", value.architecture);
-  visit("cpus", value.cpus);
-  visit("memory", value.memory_bytes);
-  visit("swap", value.swap_bytes);
-  visit("systemd", value.systemd);
-  visit("systemdVersion", value.systemd_version);
-  visit("cgroup", value.cgroup_version);
-  visit("controllers", value.cgroup_controllers);
-  visit("clock", value.clock_ms);
-  visit("selinux", value.selinux_enforcing);
-  visit("filesystems", value.filesystems);
-  visit("addresses", value.addresses);
-  visit("defaultRoute", value.default_route);
-  visit("nameservers", value.nameservers);
-  visit("listeners", value.listeners);
-}
-
-template <class Visit>
-void describe(Visit& visit, Like<DiskSpace> auto& value) {
-  visit("mount", value.mount_point);
-  visit("filesystem", value.filesystem);
-  visit("free", value.free_bytes);
-  visit("total", value.total_bytes);
-  visit("inodes", value.free_inodes);
-  visit("readOnly", value.read_only);
-  visit("noExec", value.no_exec);
-}
-
-template <class Visit>
-void describe(Visit& visit, Like<FeatureResult> auto& value) {
-  visit("works", value.works);
-  visit("detail", value.detail);
-}
-
-template <class Visit>
-void describe(Visit& visit, Like<LedgerEntry> auto& value) {
-  visit("seq", value.sequence);
-  visit("time", value.time);
-  visit("step", value.step);
-  visit("inputs", value.inputs);
-  visit("kind", value.kind);
-  visit("target", value.target);
-  visit("before", value.before);
-}
-
-template <class Visit>
-void describe(Visit& visit, Like<base::Command> auto& value) {
-  visit("argv", value.argv);
-  visit("environment", value.environment);
-  visit("directory", value.directory);
-  visit("timeout", value.timeout);
-}
-
-// --- both directions ---
 
 template <class T>
 json::Value to_json(const T& value);
@@ -147,16 +38,10 @@ template <class T>
 inline constexpr bool is_optional = false;
 template <class T>
 inline constexpr bool is_optional<std::optional<T>> = true;
-
-// The last value of each enumeration that travels as a number.
 template <class T>
-inline constexpr std::optional<T> last = std::nullopt;
-template <>
-inline constexpr std::optional<FileType> last<FileType> = FileType::other;
-template <>
-inline constexpr std::optional<ProgramFolder> last<ProgramFolder> = ProgramFolder::read_only;
-template <>
-inline constexpr std::optional<Host::UnitAction> last<Host::UnitAction> = Host::UnitAction::restart;
+inline constexpr bool is_variant = false;
+template <class... T>
+inline constexpr bool is_variant<std::variant<T...>> = true;
 
 struct Writer {
   json::Value out = json::Value::object();
@@ -192,6 +77,15 @@ struct Reader {
   }
 };
 
+// The alternative that "kind" names, and its fields beside it.
+template <class... T>
+Result<std::variant<T...>> variant_from(const json::Value& value, const std::variant<T...>*) {
+  const std::string kind = value.text_or("kind", "");
+  Result<std::variant<T...>> out = fail(ErrorCode::protocol, "\"kind\": \"{}\" is none that this version knows", base::printable(kind, 40));
+  (void)((kind == T::kKind && (out = from_json<T>(value).transform([](T&& read) { return std::variant<T...>(std::move(read)); }), true)) || ...);
+  return out;
+}
+
 template <class T>
 Result<T> integer_from(const json::Value& value) {
   if constexpr (std::is_signed_v<T>) {
@@ -217,7 +111,7 @@ json::Value to_json(const T& value) {
   } else if constexpr (std::same_as<T, Duration>) {
     return json::Value(int64_t{value.count()});
   } else if constexpr (std::is_enum_v<T>) {
-    return json::Value(static_cast<uint64_t>(value));
+    return json::Value(std::string(names<T>[static_cast<size_t>(value)]));
   } else if constexpr (std::is_integral_v<T>) {
     if constexpr (std::is_signed_v<T>) return json::Value(int64_t{value});
     else return json::Value(uint64_t{value});
@@ -225,6 +119,14 @@ json::Value to_json(const T& value) {
     json::Value out = json::Value::array();
     for (const auto& item : value) out.push_back(to_json(item));
     return out;
+  } else if constexpr (json_values::is_variant<T>) {
+    return std::visit(
+        [](const auto& alternative) {
+          json::Value out = to_json(alternative);
+          out.set("kind", std::string(alternative.kKind));
+          return out;
+        },
+        value);
   } else {
     json_values::Writer writer;
     describe(writer, value);
@@ -250,8 +152,9 @@ Result<T> from_json(const json::Value& value) {
   } else if constexpr (std::same_as<T, Duration>) {
     return json_values::integer_from<int64_t>(value).transform([](int64_t count) { return Duration{count}; });
   } else if constexpr (std::is_enum_v<T>) {
-    const auto number = value.unsigned_integer();
-    if (number && *number <= static_cast<uint64_t>(*json_values::last<T>)) return static_cast<T>(*number);
+    const auto* text = value.string();
+    const auto found = text == nullptr ? names<T>.end() : std::ranges::find(names<T>, *text);
+    if (found != names<T>.end()) return static_cast<T>(found - names<T>.begin());
     return fail(ErrorCode::protocol, "an unknown value");
   } else if constexpr (std::is_integral_v<T>) {
     return json_values::integer_from<T>(value);
@@ -263,6 +166,8 @@ Result<T> from_json(const json::Value& value) {
       out.push_back(std::move(read));
     }
     return out;
+  } else if constexpr (json_values::is_variant<T>) {
+    return json_values::variant_from(value, static_cast<const T*>(nullptr));
   } else {
     T out;
     json_values::Reader reader{value};

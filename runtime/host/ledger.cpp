@@ -9,12 +9,11 @@
 
 #include "payload/base/file.h"
 #include "payload/base/text.h"
-#include "runtime/host/json_values.h"
+#include "runtime/host/ledger_lines.h"
 
 namespace sealift::host {
 namespace {
 
-constexpr uint64_t kFormat = 2;
 constexpr size_t kMaxBytes = size_t{256} << 20;
 
 }  // namespace
@@ -32,17 +31,19 @@ Result<void> Ledger::load() {
     return std::unexpected(std::move(text).error());
   }
   ends_torn_ = !text->empty() && !text->ends_with('\n');
+  size_t number = 0;
   for (const auto line : base::split(*text, '\n')) {
+    ++number;
     const auto value = json::parse(line);
     if (!value) continue;  // torn by a power cut
     if (const auto* format = value->find("format")) {
-      format_ = std::max(format_, format->unsigned_integer().value_or(0));
-      if (format_ > kFormat) return fail(ErrorCode::unsupported_version, "the ledger {} was written by a newer Sealift (format {}); use that version", folder_, format_);
+      format_ = format->unsigned_integer().value_or(0);
+      if (format_ > kLedgerFormat) return fail(ErrorCode::unsupported_version, "the ledger {} was written by a newer Sealift (format {}); use that version", folder_, format_);
       continue;
     }
-    auto entry = from_json<LedgerEntry>(*value);
+    auto entry = parse_ledger_line(*value, format_);
     // Taken for nothing, an entry that ends an earlier success would let that success count.
-    if (!entry) return fail(ErrorCode::corrupt, "the ledger {}/ledger.jsonl holds a line that is none of Sealift's ({}): {}", folder_, entry.error().what, base::printable(line, 200));
+    if (!entry) return fail(ErrorCode::corrupt, "the ledger {}/ledger.jsonl is damaged in line {}: {}", folder_, number, entry.error().what);
     next_ = std::max(next_, entry->sequence + 1);
     take(std::move(*entry));
   }
@@ -50,8 +51,8 @@ Result<void> Ledger::load() {
 }
 
 void Ledger::take(LedgerEntry entry) {
-  if (entry.kind == "completed") completed_[entry.step] = entry.inputs;
-  if (entry.kind == "begun") completed_.erase(entry.step);
+  if (std::holds_alternative<Completed>(entry.change)) completed_[entry.step] = entry.inputs;
+  if (std::holds_alternative<Begun>(entry.change)) completed_.erase(entry.step);
   entries_.push_back(std::move(entry));
 }
 
@@ -63,16 +64,16 @@ Result<void> Ledger::begin_writing() {
   struct stat status{};
   if (::fstat(fd_.get(), &status) != 0) return fail_errno(errno, "stat " + folder_ + "/ledger.jsonl");
   if (ends_torn_) SEALIFT_TRY(base::write_all(fd_.get(), base::as_bytes("\n")));
-  if (format_ < kFormat) SEALIFT_TRY(base::write_all(fd_.get(), base::as_bytes(std::format("{{\"format\":{}}}\n", kFormat))));
-  format_ = kFormat;
+  if (format_ < kLedgerFormat) SEALIFT_TRY(base::write_all(fd_.get(), base::as_bytes(std::format("{{\"format\":{}}}\n", kLedgerFormat))));
+  format_ = kLedgerFormat;
   return status.st_size == 0 ? base::sync_directory(folder_) : Result<void>{};
 }
 
-Result<void> Ledger::add(const Reason& reason, std::string kind, std::string target, std::string before) {
+Result<void> Ledger::add(const Reason& reason, Change change) {
   const std::lock_guard lock(mutex_);
   SEALIFT_TRY(begin_writing());
-  LedgerEntry entry{next_++, base::to_iso8601(clock_.now()), reason.step, reason.inputs, std::move(kind), std::move(target), std::move(before)};
-  SEALIFT_TRY(base::write_all(fd_.get(), base::as_bytes(json::to_canonical(to_json(entry)) + "\n")));
+  LedgerEntry entry{next_++, base::to_iso8601(clock_.now()), reason.step, reason.inputs, std::move(change)};
+  SEALIFT_TRY(base::write_all(fd_.get(), base::as_bytes(ledger_line(entry))));
   if (::fdatasync(fd_.get()) != 0) return fail_errno(errno, "sync the ledger");
   take(std::move(entry));
   return {};
@@ -95,7 +96,12 @@ std::optional<std::string> Ledger::completed(const std::string& step) const {
 
 bool Ledger::synced() const {
   const std::lock_guard lock(mutex_);
-  return !ends_torn_ && !entries_.empty() && entries_.back().kind == "synced";
+  return !ends_torn_ && !entries_.empty() && std::holds_alternative<Synced>(entries_.back().change);
+}
+
+bool Ledger::empty() const {
+  const std::lock_guard lock(mutex_);
+  return entries_.empty();
 }
 
 std::vector<LedgerEntry> Ledger::entries() const {

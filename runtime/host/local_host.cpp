@@ -194,29 +194,31 @@ Result<base::ExitStatus> LocalHost::query(const base::Command& command, const ba
 
 Result<std::optional<std::string>> LocalHost::recorded(const std::string& step) { return ledger_->completed(step); }
 Result<std::vector<LedgerEntry>> LocalHost::ledger() { return ledger_->entries(); }
+Result<bool> LocalHost::worked_on() { return !ledger_->empty(); }
 Result<bool> LocalHost::synced() { return ledger_->synced(); }
 
-Result<std::string> LocalHost::before(const std::string& path) {
+Result<PathBefore> LocalHost::before(const std::string& path) {
+  using Kind = PathBefore::Kind;
   SEALIFT_ASSIGN(const auto status, stat(path));
-  if (!status) return "absent";
-  // What lies in memory only is often a secret, and gone at the next boot in any case: no copy of it.
-  if (path.starts_with("/run/")) return "volatile";
-  const std::string spec = std::format("mode={:o} uid={} gid={}", status->spec.mode, status->spec.uid, status->spec.gid);
+  if (!status) return PathBefore{};
+  if (path.starts_with("/run/")) return PathBefore{.kind = Kind::transient};
   switch (status->type) {
-    case FileType::directory: return "directory " + spec;
-    case FileType::symlink: return "symlink " + status->link_target;
-    case FileType::other: return "other " + spec;
+    case FileType::directory: return PathBefore{.kind = Kind::directory, .spec = status->spec};
+    case FileType::symlink: return PathBefore{.kind = Kind::symlink, .target = status->link_target};
+    case FileType::other: return PathBefore{.kind = Kind::other, .spec = status->spec};
     case FileType::regular: break;
   }
+  PathBefore out{.kind = Kind::file, .spec = status->spec, .size = status->size};
   if (status->size > kKeepBytes) {
-    SEALIFT_ASSIGN(const auto digest, this->digest(path));
-    return std::format("file {} size={} {}", spec, status->size, digest ? digest->text() : "");
+    SEALIFT_ASSIGN(out.digest, digest(path));
+    return out;
   }
   SEALIFT_ASSIGN(const auto bytes, read(path, kKeepBytes));
-  if (!bytes) return "absent";
-  const Digest digest = hash::sha256(*bytes);
-  SEALIFT_TRY(ledger_->keep(*bytes, digest));
-  return std::format("file {} size={} {} kept", spec, status->size, digest.text());
+  if (!bytes) return PathBefore{};
+  out.digest = hash::sha256(*bytes);
+  SEALIFT_TRY(ledger_->keep(*bytes, *out.digest));
+  out.kept = true;
+  return out;
 }
 
 Result<void> LocalHost::write_atomic(const std::string& path, const FileSpec& spec, base::Source& content, const Reason& reason) {
@@ -232,7 +234,7 @@ Result<void> LocalHost::write_atomic(const std::string& path, const FileSpec& sp
   if (done && ::fchmod(fd.get(), spec.mode) != 0) done = fail_errno(errno, "chmod " + path);
   if (done && ::fsync(fd.get()) != 0) done = fail_errno(errno, "sync " + path);
   fd.reset();  // a program that is open for writing can't be started
-  if (done) done = ledger_->add(reason, "file", path, was);
+  if (done) done = ledger_->add(reason, FileWritten{path, was});
   if (done && ::rename(temporary.c_str(), where.c_str()) != 0) done = fail_errno(errno, "rename to " + path);
   if (!done) {
     ::unlink(temporary.c_str());
@@ -251,13 +253,13 @@ Result<void> LocalHost::make_directory(const std::string& path, const FileSpec& 
       SEALIFT_ASSIGN(const auto above, stat(parent));
       if (!above) SEALIFT_TRY(make_directory(parent, {0755, spec.uid, spec.gid}, reason));
     }
-    SEALIFT_TRY(ledger_->add(reason, "directory", path, "absent"));
+    SEALIFT_TRY(ledger_->add(reason, DirectoryMade{path, {}}));
     if (::mkdir(where.c_str(), 0700) != 0 && errno != EEXIST) return fail_errno(errno, "make folder " + path);
     return set_spec(path, where, spec);
   }
   if (status->type == FileType::symlink || status->spec == spec) return {};
   SEALIFT_ASSIGN(const auto was, before(path));
-  SEALIFT_TRY(ledger_->add(reason, "directory", path, was));
+  SEALIFT_TRY(ledger_->add(reason, DirectoryMade{path, was}));
   return set_spec(path, where, spec);
 }
 
@@ -267,7 +269,7 @@ Result<void> LocalHost::make_symlink(const std::string& path, const std::string&
   const std::string temporary = where + ".sealift-link";
   ::unlink(temporary.c_str());
   if (::symlink(target.c_str(), temporary.c_str()) != 0) return fail_errno(errno, "link " + path);
-  SEALIFT_TRY(ledger_->add(reason, "symlink", path, was));
+  SEALIFT_TRY(ledger_->add(reason, SymlinkMade{path, was}));
   if (::rename(temporary.c_str(), where.c_str()) != 0) return fail_errno(errno, "rename to " + path);
   return {};
 }
@@ -277,32 +279,33 @@ Result<void> LocalHost::remove(const std::string& path, const Reason& reason) {
   SEALIFT_ASSIGN(const auto status, stat(path));
   if (!status) return {};
   SEALIFT_ASSIGN(const auto was, before(path));
-  SEALIFT_TRY(ledger_->add(reason, "remove", path, was));
+  SEALIFT_TRY(ledger_->add(reason, PathRemoved{path, was}));
   const int result = status->type == FileType::directory ? ::rmdir(where.c_str()) : ::unlink(where.c_str());
   if (result != 0 && errno != ENOENT) return fail_errno(errno, "remove " + path);
   return {};
 }
 
 Result<base::ExitStatus> LocalHost::run(const base::Command& command, const base::CommandIo& io, const Reason& reason, const CancelToken& cancel) {
-  SEALIFT_TRY(ledger_->add(reason, "run", command.text(), ""));
+  SEALIFT_TRY(ledger_->add(reason, CommandRun{command.text(), {}}));
   return base::run(command, io, cancel);
 }
 
 Result<base::ExitStatus> LocalHost::run_job(const std::string& unit_name, const base::Command& command, const Reason& reason, const CancelToken& cancel) {
-  SEALIFT_TRY(ledger_->add(reason, "run", command.text(), "unit " + unit_name));
+  SEALIFT_TRY(ledger_->add(reason, CommandRun{command.text(), unit_name}));
   return run_job_here(machine_, unit_name, command, reason, clock_, cancel);
 }
 
 Result<void> LocalHost::unit_action(const std::string& name, UnitAction action, const Reason& reason) {
   constexpr auto kVerbs = std::to_array<const char*>({"daemon-reload", "enable", "disable", "start", "stop", "restart"});
   base::Command command{{machine_.systemctl, kVerbs[static_cast<size_t>(action)]}, {}, "/", Duration{180'000}};
-  std::string was;
+  UnitChanged change{action, {}, {}};
   if (action != UnitAction::reload_daemon) {
     command.argv.insert(command.argv.end(), {"--", name});
-    SEALIFT_ASSIGN(const auto state, unit(name));
-    was = std::format("enabled={} active={}", state.enabled, state.active);
+    SEALIFT_ASSIGN(auto state, unit(name));
+    change.unit = name;
+    change.before = UnitChanged::Before{state.enabled, std::move(state.active)};
   }
-  SEALIFT_TRY(ledger_->add(reason, "unit", std::format("{} {}", kVerbs[static_cast<size_t>(action)], name), was));
+  SEALIFT_TRY(ledger_->add(reason, std::move(change)));
   return base::run_checked(command).transform([](const std::string&) {});
 }
 
@@ -310,7 +313,7 @@ Result<void> LocalHost::load_module(const std::string& name, const Reason& reaso
   std::string listed = name;
   std::ranges::replace(listed, '-', '_');
   const bool loaded = ::access((machine_.modules + "/" + listed).c_str(), F_OK) == 0;
-  SEALIFT_TRY(ledger_->add(reason, "module", name, loaded ? "loaded" : "absent"));
+  SEALIFT_TRY(ledger_->add(reason, ModuleLoaded{name, loaded}));
   if (loaded || works_without_module(name)) return {};
   const auto done = base::run_checked({{machine_.modprobe, "--", name}, {}, "/", Duration{60'000}});
   if (done) return {};
@@ -325,20 +328,24 @@ Result<void> LocalHost::load_module(const std::string& name, const Reason& reaso
 Result<void> LocalHost::set_sysctl(const std::string& key, const std::string& value, const Reason& reason) {
   SEALIFT_ASSIGN(const auto was, sysctl(key));
   SEALIFT_ASSIGN(const auto path, sysctl_path(machine_, key));
-  SEALIFT_TRY(ledger_->add(reason, "sysctl", key + "=" + value, was.value_or("absent")));
+  SEALIFT_TRY(ledger_->add(reason, SysctlSet{key, value, was}));
   SEALIFT_ASSIGN(auto fd, base::open_file(path, O_WRONLY));
   auto written = base::write_all(fd.get(), base::as_bytes(value));
   if (!written) return fail_while(std::move(written).error(), "setting " + key);
   return {};
 }
 
+Result<void> LocalHost::announce(const Announced& change, const Reason& reason) {
+  return std::visit([&](const auto& made) { return ledger_->add(reason, made); }, change);
+}
+
 Result<std::optional<std::string>> LocalHost::begin(const Reason& reason) {
   auto before = ledger_->completed(reason.step);
-  if (before) SEALIFT_TRY(ledger_->add(reason, "begun", "", ""));
+  if (before) SEALIFT_TRY(ledger_->add(reason, Begun{}));
   return before;
 }
 
-Result<void> LocalHost::record(const Reason& reason) { return ledger_->add(reason, "completed", "", ""); }
+Result<void> LocalHost::record(const Reason& reason) { return ledger_->add(reason, Completed{}); }
 
 Result<void> LocalHost::sync(const std::vector<std::string>& paths, const Reason& reason) {
   std::set<dev_t> done;
@@ -350,7 +357,7 @@ Result<void> LocalHost::sync(const std::vector<std::string>& paths, const Reason
     if (::fstat(fd.get(), &status) != 0) return fail_errno(errno, "stat " + folder);
     if (done.insert(status.st_dev).second && ::syncfs(fd.get()) != 0) return fail_errno(errno, "sync the file system of " + folder);
   }
-  return ledger_->add(reason, "synced", "", "");
+  return ledger_->add(reason, Synced{});
 }
 
 Result<StoreState> LocalHost::store_state(const std::string& path) {
@@ -379,7 +386,7 @@ Result<void> LocalHost::store_write(const std::string& path, uint64_t total, uin
   if (hash::sha256(data) != expected) return fail(ErrorCode::corrupt, "the bytes for offset {} of {} arrived damaged", offset, path);
   if (!base::range_within(offset, data.size(), total)) return fail(ErrorCode::internal, "bytes beyond the end of {}", path);
   SEALIFT_ASSIGN(const auto known, stat(path));
-  if (!known) SEALIFT_TRY(ledger_->add(reason, "store", path, "absent"));
+  if (!known) SEALIFT_TRY(ledger_->add(reason, PayloadStored{path, false}));
   SEALIFT_ASSIGN(const auto open, store(path, total));
   return open->write(offset, data);
 }
@@ -393,7 +400,7 @@ Result<void> LocalHost::store_finish(const std::string& path, const Reason& reas
   SEALIFT_TRY(open->finish());
   const std::lock_guard lock(stores_mutex_);
   stores_.erase(path);
-  return ledger_->add(reason, "store", path, "incomplete");
+  return ledger_->add(reason, PayloadStored{path, true});
 }
 
 }  // namespace sealift::host

@@ -42,6 +42,7 @@ class LocalHost final : public Host {
   Result<base::ExitStatus> query(const base::Command& command, const base::CommandIo& io, const CancelToken& cancel) override;
   Result<std::optional<std::string>> recorded(const std::string& step) override;
   Result<std::vector<LedgerEntry>> ledger() override;
+  Result<bool> worked_on() override;
   Result<bool> synced() override;
   Result<void> write_atomic(const std::string& path, const FileSpec& spec, base::Source& content, const Reason& reason) override;
   Result<void> make_directory(const std::string& path, const FileSpec& spec, const Reason& reason) override;
@@ -52,6 +53,7 @@ class LocalHost final : public Host {
   Result<void> unit_action(const std::string& name, UnitAction action, const Reason& reason) override;
   Result<void> load_module(const std::string& name, const Reason& reason) override;
   Result<void> set_sysctl(const std::string& key, const std::string& value, const Reason& reason) override;
+  Result<void> announce(const Announced& change, const Reason& reason) override;
   Result<std::optional<std::string>> begin(const Reason& reason) override;
   Result<void> record(const Reason& reason) override;
   Result<void> sync(const std::vector<std::string>& paths, const Reason& reason) override;
@@ -64,7 +66,7 @@ class LocalHost final : public Host {
       : root_(std::move(root)), clock_(clock), machine_(std::move(machine)), ledger_(std::move(ledger)) {}
   Result<std::string> real(const std::string& path) const;
   // What stands at a path, for the ledger; keeps a copy of small files.
-  Result<std::string> before(const std::string& path);
+  Result<PathBefore> before(const std::string& path);
   Result<std::shared_ptr<PayloadStore>> store(const std::string& path, uint64_t total);
 
   std::string root_;

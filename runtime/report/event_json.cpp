@@ -28,7 +28,7 @@ std::string to_json(const Event& event) {
   return json::to_canonical(out);
 }
 
-std::string to_json(const steps::Outcome& outcome) {
+std::string to_json(const delivery::Outcome& outcome) {
   json::Value out = json::Value::object();
   out.set("event", "outcome");
   out.set("status", outcome.error ? base::name(outcome.error->code) : std::string_view("complete"));
@@ -55,7 +55,7 @@ std::string to_json(const steps::Outcome& outcome) {
   return json::to_canonical(out);
 }
 
-std::string to_json(const steps::PlanLine& line) {
+std::string to_json(const delivery::PlanLine& line) {
   json::Value out = json::Value::object();
   out.set("event", "plan_step");
   out.set("host", line.host);
@@ -65,7 +65,7 @@ std::string to_json(const steps::PlanLine& line) {
   return json::to_canonical(out);
 }
 
-std::string to_json(const steps::StatusLine& line) {
+std::string to_json(const delivery::StatusLine& line) {
   json::Value out = json::Value::object();
   out.set("event", "status");
   out.set("subject", line.subject);

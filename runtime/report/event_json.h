@@ -6,7 +6,7 @@
 #include <string>
 
 #include "payload/base/event.h"
-#include "runtime/steps/delivery.h"
+#include "runtime/delivery/delivery.h"
 
 namespace sealift::report {
 
@@ -14,11 +14,11 @@ namespace sealift::report {
 // progress; empty members are left out.
 std::string to_json(const Event& event);
 // {"event":"outcome","status":"complete"|error code,"exit":0,"hosts":[…],"applied":3,"skipped":40,"notes":[…]}
-std::string to_json(const steps::Outcome& outcome);
+std::string to_json(const delivery::Outcome& outcome);
 // {"event":"plan_step","host":…,"step":…,"state":"needed","description":…}
-std::string to_json(const steps::PlanLine& line);
+std::string to_json(const delivery::PlanLine& line);
 // {"event":"status","subject":…,"state":…,"detail":…,"healthy":true}
-std::string to_json(const steps::StatusLine& line);
+std::string to_json(const delivery::StatusLine& line);
 // {"event":"error","code":…,"message":…,"exit":…}
 std::string to_json(const Error& error);
 

@@ -7,8 +7,8 @@
 namespace sealift::report {
 namespace {
 
-using steps::HostOutcome;
-using steps::PlanLine;
+using delivery::HostOutcome;
+using delivery::PlanLine;
 
 std::string seconds(Duration took) {
   auto s = took.count() / 1000;
@@ -45,7 +45,7 @@ std::string_view name(PlanLine::State state) {
   return "unknown";
 }
 
-std::vector<std::string> outcome_lines(const steps::Outcome& outcome, Duration took) {
+std::vector<std::string> outcome_lines(const delivery::Outcome& outcome, Duration took) {
   std::vector<std::string> out;
   size_t width = 4;
   size_t delivered = 0;
@@ -71,7 +71,7 @@ std::vector<std::string> outcome_lines(const steps::Outcome& outcome, Duration t
   return out;
 }
 
-std::vector<std::string> plan_lines(const steps::PlanOutcome& plan, bool all) {
+std::vector<std::string> plan_lines(const delivery::PlanOutcome& plan, bool all) {
   std::vector<std::string> out;
   size_t needed = 0, done = 0, unknown = 0;
   std::vector<std::string> hosts;
@@ -100,7 +100,7 @@ std::vector<std::string> plan_lines(const steps::PlanOutcome& plan, bool all) {
   return out;
 }
 
-std::vector<std::string> status_lines(const std::vector<steps::StatusLine>& status) {
+std::vector<std::string> status_lines(const std::vector<delivery::StatusLine>& status) {
   std::vector<std::string> out;
   size_t subject = 0, state = 0;
   for (const auto& line : status) {

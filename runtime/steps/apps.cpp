@@ -161,8 +161,7 @@ Result<void> AppStep::recover_release(engine::StepContext& context) const {
   base::tell(context.events, Level::warning, std::format("the release {} was left {}; recovering it", app_.app->name, text), context.host_name);
   const auto recover = half_removed || text == "pending-install" ? helm({"uninstall", app_.app->name, "--namespace", app_.target_namespace, "--wait"})
                                                                 : helm({"rollback", app_.app->name, "--namespace", app_.target_namespace});
-  SEALIFT_ASSIGN(const auto recovered, context.host.run_job("sealift-helm-recover", recover, reason(), context.cancel));
-  if (!recovered.ok()) return fail(base::command_error(recover, recovered));
+  SEALIFT_TRY(base::output_of(recover, context.host.run_job("sealift-helm-recover", recover, reason(), context.cancel)));
   return {};
 }
 
@@ -171,8 +170,7 @@ Result<void> AppStep::install_chart(engine::StepContext& context) const {
   auto command = helm({"upgrade", "--install", app_.app->name, folder_ + "/tree", "--namespace", app_.target_namespace, "--create-namespace", "--values", folder_ + "/values-1.yaml"});
   if (!app_.values_file.empty()) command.argv.insert(command.argv.end(), {"--values", folder_ + "/values-2.yaml"});
   if (!app_.values_yaml.empty()) command.argv.insert(command.argv.end(), {"--values", folder_ + "/values-3.yaml"});
-  SEALIFT_ASSIGN(const auto status, context.host.run_job("sealift-app-" + app_.app->name, command, reason(), context.cancel));
-  if (!status.ok()) return fail(base::command_error(command, status));
+  SEALIFT_TRY(base::output_of(command, context.host.run_job("sealift-app-" + app_.app->name, command, reason(), context.cancel)));
   return {};
 }
 
@@ -185,8 +183,7 @@ Result<void> AppStep::make_namespace(engine::StepContext& context) const {
 Result<void> AppStep::apply_manifests(engine::StepContext& context) const {
   SEALIFT_TRY(make_namespace(context));
   const auto command = kubectl_here({"apply", "--server-side", "--force-conflicts", "--field-manager=sealift", "--recursive", "--filename", folder_ + "/tree"});
-  SEALIFT_ASSIGN(const auto status, context.host.run(command, {}, reason(), context.cancel));
-  if (!status.ok()) return fail(base::command_error(command, status));
+  SEALIFT_TRY(base::output_of(command, context.host.run(command, {}, reason(), context.cancel)));
   return {};
 }
 
@@ -194,9 +191,7 @@ Result<void> AppStep::apply_manifests(engine::StepContext& context) const {
 Result<std::string> AppStep::objects(const engine::LookContext& context) const {
   if (app_.app->kind == format::AppKind::helm) {
     const auto command = helm({"get", "manifest", app_.app->name, "--namespace", app_.target_namespace});
-    SEALIFT_ASSIGN(auto status, context.host.query(command, {}, context.cancel));
-    if (!status.ok()) return fail(base::command_error(command, status));
-    return std::move(status.output);
+    return base::output_of(command, context.host.query(command, {}, context.cancel));
   }
   std::string out;
   for (const auto& [path, file] : app_files(model_, *app_.app)) {
@@ -210,10 +205,9 @@ Result<json::Value> AppStep::installed_objects(const engine::LookContext& contex
   base::CommandIo io;
   io.input = base::as_bytes(manifests);
   const auto command = kubectl_here({"get", "--filename", "-", "--ignore-not-found", "-o", "json"});
-  SEALIFT_ASSIGN(const auto status, context.host.query(command, io, context.cancel));
-  if (!status.ok()) return fail(base::command_error(command, status));
-  if (base::trim(status.output).empty()) return json::Value::object();
-  return json::parse(status.output);
+  SEALIFT_ASSIGN(const auto output, base::output_of(command, context.host.query(command, io, context.cancel)));
+  if (base::trim(output).empty()) return json::Value::object();
+  return json::parse(output);
 }
 
 Result<void> AppStep::wait_for_health(engine::StepContext& context) const {

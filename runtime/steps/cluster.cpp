@@ -35,6 +35,20 @@ Upstreams upstreams(const Model& model) {
   return {{}, false, "CoreDNS answers for the cluster only: not every host's /etc/resolv.conf names a name server that pods can reach"};
 }
 
+ApiReadyStep::ApiReadyStep(const Node& node)
+    : BasicStep("api.ready", "wait until the API server answers", digest_of({"ready", node.ip})) {}
+
+Result<engine::StepState> ApiReadyStep::check(const engine::LookContext& context) {
+  const auto ready = kubectl_get(context.host, {"get", "--raw", "/readyz"}, context.cancel);
+  return ready ? engine::StepState::done : engine::StepState::needed;
+}
+
+Result<void> ApiReadyStep::apply(engine::StepContext& context) {
+  return wait_until(context, Duration{240'000}, ErrorCode::unhealthy, "the API server does not answer", [&](std::string&) {
+    return kubectl_get(context.host, {"get", "--raw", "/readyz"}, context.cancel).transform([](const std::string&) { return true; });
+  });
+}
+
 DnsStep::DnsStep(const Model& model)
     : BasicStep("dns", "set CoreDNS's upstreams", digest_of({base::join(upstreams(model).servers, ","), upstreams(model).keep_hosts_own ? "host" : ""})),
       servers_(upstreams(model).servers),
@@ -72,7 +86,7 @@ Result<void> DnsStep::apply(engine::StepContext& context) {
 }
 
 LabelsStep::LabelsStep(const Model& model, const Node& node)
-    : BasicStep("node.labels", std::format("label {}", node.name), digest_of({labels_text(node)})), node_(node), control_plane_(model.control_plane().name) {}
+    : BasicStep("node.labels", std::format("label {}", node.name), digest_of({labels_text(node)})), node_(node), control_plane_(model.any_control_plane().name) {}
 
 Result<engine::StepState> LabelsStep::check(const engine::LookContext& context) {
   SEALIFT_ASSIGN(const auto control_plane, context.others.view(control_plane_, context.cancel));
@@ -98,7 +112,7 @@ Result<void> LabelsStep::apply(engine::StepContext& context) {
 }
 
 NodeReadyStep::NodeReadyStep(const Model& model, const Node& node)
-    : BasicStep("node.ready", std::format("wait until {} is Ready", node.name), digest_of({node.name})), node_(node), control_plane_(model.control_plane().name) {}
+    : BasicStep("node.ready", std::format("wait until {} is Ready", node.name), digest_of({node.name})), node_(node), control_plane_(model.any_control_plane().name) {}
 
 Result<bool> NodeReadyStep::ready(const engine::LookContext& context, std::string& message) const {
   SEALIFT_ASSIGN(const auto control_plane, context.others.view(control_plane_, context.cancel));

@@ -8,6 +8,14 @@
 
 namespace sealift::steps {
 
+// The API server behind the balancer answers.
+class ApiReadyStep final : public BasicStep {
+ public:
+  explicit ApiReadyStep(const Node& node);
+  Result<engine::StepState> check(const engine::LookContext& context) override;
+  Result<void> apply(engine::StepContext& context) override;
+};
+
 // CoreDNS's upstreams as network.dnsUpstream says. `note` in Outcome tells where it forwards.
 class DnsStep final : public BasicStep {
  public:

@@ -59,8 +59,9 @@ Result<void> ImagesStep::apply(engine::StepContext& context) {
     // containerd remembers a layer as unpacked for good: its files must be on the disk before. Only the client's own way
     // of pulling ("local") can see to that; without it --sync-fs is taken and does nothing.
     const auto command = ctr({"images", "pull", "--local", "--sync-fs", "--hosts-dir", "/etc/containerd/certs.d", image}, Duration{600'000});
-    SEALIFT_ASSIGN(const auto status, context.host.run(command, {}, reason(), context.cancel));
-    if (!status.ok()) return fail_while(base::command_error(command, status), std::format("pulling {} on {}", image, context.host_name));
+    SEALIFT_TRY(context.host.announce(host::ImagePulled{image}, reason()));
+    auto pulled = base::output_of(command, context.host.run(command, {}, reason(), context.cancel));
+    if (!pulled) return fail_while(std::move(pulled).error(), std::format("pulling {} on {}", image, context.host_name));
   }
   return {};
 }

@@ -12,7 +12,6 @@ constexpr Duration kTellEvery{10'000};
 
 }  // namespace
 
-
 base::Command kubectl(std::vector<std::string> arguments) {
   base::Command out{{"kubectl", std::format("--kubeconfig={}", kAdminKubeconfig), "--request-timeout=20s"}, {}, "/", Duration{120'000}};
   out.argv.insert(out.argv.end(), arguments.begin(), arguments.end());
@@ -23,9 +22,7 @@ Result<std::string> kubectl_get(host::HostView& host, std::vector<std::string> a
   const auto command = kubectl(std::move(arguments));
   base::CommandIo io;
   io.input = input;
-  SEALIFT_ASSIGN(auto status, host.query(command, io, cancel));
-  if (!status.ok()) return fail(base::command_error(command, status));
-  return std::move(status.output);
+  return base::output_of(command, host.query(command, io, cancel));
 }
 
 Result<std::optional<json::Value>> kubectl_object(host::HostView& host, std::vector<std::string> arguments, const CancelToken& cancel) {
@@ -38,9 +35,7 @@ Result<std::optional<json::Value>> kubectl_object(host::HostView& host, std::vec
 
 Result<std::string> kubectl_do(host::Host& host, std::vector<std::string> arguments, const host::Reason& reason, const CancelToken& cancel) {
   const auto command = kubectl(std::move(arguments));
-  SEALIFT_ASSIGN(auto status, host.run(command, {}, reason, cancel));
-  if (!status.ok()) return fail(base::command_error(command, status));
-  return std::move(status.output);
+  return base::output_of(command, host.run(command, {}, reason, cancel));
 }
 
 Result<void> wait_until(engine::StepContext& context, Duration deadline, ErrorCode late, std::string_view what,

@@ -62,6 +62,26 @@ Result<std::vector<SelectedApp>> ordered(std::map<std::string, SelectedApp> wait
 
 }  // namespace
 
+std::vector<const Node*> Model::control_planes() const {
+  std::vector<const Node*> out;
+  for (const auto& node : nodes) {
+    if (node.is_control_plane()) out.push_back(&node);
+  }
+  return out;
+}
+
+std::vector<const Node*> Model::workers() const {
+  std::vector<const Node*> out;
+  for (const auto& node : nodes) {
+    if (!node.is_control_plane()) out.push_back(&node);
+  }
+  return out;
+}
+
+std::vector<const Node*> Model::registry_hosts() const { return control_planes(); }
+
+const Node& Model::any_control_plane() const { return *control_planes().front(); }
+
 std::string Model::artifact_name() const {
   if (contents().name.empty()) return payload.identity().hex().substr(0, 12);
   return contents().version.empty() ? contents().name : contents().name + " " + contents().version;

@@ -47,9 +47,14 @@ struct Model {
   const config::ClusterConfig& config;
   format::BaseDocument base;
   std::vector<SelectedApp> apps;  // topological order, the network first
-  std::vector<Node> nodes;        // control plane first
+  std::vector<Node> nodes;        // control planes first, else as cluster.yaml has them
 
-  const Node& control_plane() const { return nodes.front(); }
+  std::vector<const Node*> control_planes() const;  // the first is the one that is made with `kubeadm init`
+  std::vector<const Node*> workers() const;
+  // Hosts that keep the payload and answer other hosts' pulls.
+  std::vector<const Node*> registry_hosts() const;
+  // One that questions about the cluster go to, and changes of it.
+  const Node& any_control_plane() const;
   const format::Contents& contents() const { return payload.contents(); }
   std::string artifact_name() const;  // "shop 3.4", else the identity's first digits
   // Whether a pod network comes with the delivery: an application marked CNI, or a file for /etc/cni/net.d.

@@ -123,13 +123,6 @@ Result<bool> exists(const engine::LookContext& context, std::string_view file) {
   return context.host.stat(std::format("{}/{}", kPkiDirectory, file)).transform([](const auto& status) { return status.has_value(); });
 }
 
-Result<std::string> checked_output(host::Host& host, const base::Command& command, const base::CommandIo& io, const host::Reason& reason,
-                                   const CancelToken& cancel) {
-  SEALIFT_ASSIGN(const auto status, host.run(command, io, reason, cancel));
-  if (!status.ok()) return fail(base::command_error(command, status));
-  return status.output;
-}
-
 }  // namespace
 
 Result<std::string> node_program(const Model& model, const Node& node) {
@@ -173,14 +166,14 @@ Result<engine::StepState> AuthorityStep::check(const engine::LookContext& contex
 Result<void> AuthorityStep::apply(engine::StepContext& context) {
   SEALIFT_TRY(context.host.make_directory(std::string(kPkiDirectory), {0700, 0, 0}, reason()));
   const base::Command command{{program_, "node", "pki", "make-ca", "--dir", std::string(kPkiDirectory), "--name", cluster_}, {}, "/", {}};
-  return checked_output(context.host, command, {}, reason(), context.cancel).transform([](const std::string&) {});
+  return base::output_of(command, context.host.run(command, {}, reason(), context.cancel)).transform([](const std::string&) {});
 }
 
 CertificateStep::CertificateStep(const Model& model, const Node& node)
     : BasicStep("pki.node", "make the node's key and have its certificate signed", digest_of({"node", node.name, node.ip})),
       program_(node_program(model, node).value_or("")),
-      authority_program_(node_program(model, model.control_plane()).value_or("")),
-      control_plane_(model.control_plane().name),
+      authority_program_(node_program(model, model.any_control_plane()).value_or("")),
+      control_plane_(model.any_control_plane().name),
       name_(node.name),
       ip_(node.ip) {}
 
@@ -197,12 +190,12 @@ Result<void> CertificateStep::apply(engine::StepContext& context) {
   const std::string folder(kPkiDirectory);
   SEALIFT_TRY(context.host.make_directory(folder, {0700, 0, 0}, reason()));
   const base::Command make_key{{program_, "node", "pki", "make-key", "--dir", folder}, {}, "/", {}};
-  SEALIFT_ASSIGN(const std::string public_key, checked_output(context.host, make_key, {}, reason(), context.cancel));
+  SEALIFT_ASSIGN(const std::string public_key, base::output_of(make_key, context.host.run(make_key, {}, reason(), context.cancel)));
   SEALIFT_ASSIGN(const auto authority, context.others.connection(control_plane_, nullptr, context.cancel));
   const base::Command issue{{authority_program_, "node", "pki", "issue", "--dir", folder, "--name", name_, "--address", ip_}, {}, "/", {}};
   base::CommandIo io;
   io.input = base::as_bytes(public_key);
-  SEALIFT_ASSIGN(const std::string certificate, checked_output(*authority, issue, io, reason(), context.cancel));
+  SEALIFT_ASSIGN(const std::string certificate, base::output_of(issue, authority->run(issue, io, reason(), context.cancel)));
   SEALIFT_ASSIGN(const auto ca, authority->read(folder + "/ca.crt", size_t{64} << 10));
   if (!ca) return fail(ErrorCode::not_found, "{}/ca.crt is missing on {}", folder, control_plane_);
   base::MemorySource certificate_source(base::as_bytes(certificate));

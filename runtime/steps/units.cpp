@@ -4,7 +4,7 @@
 namespace sealift::steps {
 namespace {
 
-using Action = host::Host::UnitAction;
+using Action = host::UnitAction;
 
 bool is_wanted(const host::UnitState& state, const WantedUnit& unit) {
   return state.loaded && state.enabled && (unit.want == WantedUnit::Want::enabled || state.active == "active");

@@ -81,7 +81,7 @@ int main(int argc, char** argv) {
                                 return base::copy(source, sink).transform([](uint64_t) {});
                               }};
   };
-  options.purpose = agent::Purpose::change;
+  options.purpose = host::Purpose::change;
   options.owner = options.run = "bench";
   auto connected = need(agent::connect_host(config, {}, options, base::no_events(), clock, {}));
   through_the_agent(*connected.host, piece, mib);

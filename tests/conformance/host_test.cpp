@@ -20,100 +20,21 @@
 #include <filesystem>
 #include <fstream>
 #include <functional>
-#include <map>
 #include <set>
 
-#include "payload/base/fd.h"
 #include "payload/base/file.h"
-#include "payload/base/thread.h"
-#include "runtime/agent/server.h"
-#include "runtime/host/local_host.h"
-#include "runtime/agent/remote_host.h"
-#include "tests/support/fake_host.h"
+#include "tests/conformance/each_host.h"
 #include "tests/support/fake_systemd.h"
 #include "tests/support/own_namespaces.h"
 #include "tests/support/requirement.h"
 #include "tests/support/temporary_folder.h"
 
 using namespace sealift;
+using namespace sealift::tests;
 using host::FileSpec;
 using host::FileType;
-using host::Reason;
 
 namespace {
-
-const Reason kReason{"step.one", "aa"};
-
-FileSpec own(uint32_t mode) { return {mode, ::geteuid(), ::getegid()}; }
-
-struct Local {
-  explicit Local(const std::string& root, const host::MachinePaths& machine = {}) {
-    auto opened = host::LocalHost::open(root, base::system_clock(), machine);
-    REQUIRE(opened);
-    host = std::move(*opened);
-  }
-  std::unique_ptr<host::Host> host;
-};
-
-// The agent's side runs in a thread of this program.
-struct Remote {
-  explicit Remote(const std::string& root, const host::MachinePaths& machine = {}) {
-    auto opened = host::LocalHost::open(root, base::system_clock(), machine);
-    REQUIRE(opened);
-    served = std::move(*opened);
-    std::array<int, 2> ends{};
-    REQUIRE(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends.data()) == 0);
-    caller = base::Fd(ends[0]);
-    agent_end = base::Fd(ends[1]);
-    auto started = Thread::start([this] {
-      agent::AgentOptions options;
-      options.lock_folder.clear();
-      (void)agent::serve_agent(agent_end.get(), agent_end.get(), *served, options);
-      ::shutdown(agent_end.get(), SHUT_RDWR);
-    });
-    REQUIRE(started);
-    agent = std::move(*started);
-    source.emplace(caller.get());
-    sink.emplace(caller.get());
-    auto connected = agent::RemoteHost::connect({*source, *sink, [this] { hang_up(); }, nullptr}, base::system_clock());
-    REQUIRE(connected);
-    host = std::move(*connected);
-  }
-  ~Remote() {
-    host.reset();
-    agent.join();
-  }
-  void hang_up() const { ::shutdown(caller.get(), SHUT_WR); }  // the agent ends then, and its side with it
-  base::Fd caller, agent_end;
-  std::optional<base::FdSource> source;
-  std::optional<base::FdSink> sink;
-  std::unique_ptr<host::LocalHost> served;
-  Thread agent;
-  std::unique_ptr<host::Host> host;
-};
-
-// One machine for each folder, which only gives it its name.
-struct Fake {
-  explicit Fake(const std::string& root) {
-    static std::map<std::string, std::unique_ptr<tests::FakeMachine>> machines;
-    auto& machine = machines[root];
-    if (!machine) machine = std::make_unique<tests::FakeMachine>(root);
-    host = std::make_unique<tests::FakeHost>(*machine);
-  }
-  std::unique_ptr<host::Host> host;
-};
-
-Result<void> write(host::Host& host, const std::string& path, std::string_view text, FileSpec spec = own(0644)) {
-  base::MemorySource source(base::as_bytes(text));
-  return host.write_atomic(path, spec, source, kReason);
-}
-
-std::string read(host::Host& host, const std::string& path) {
-  const auto bytes = host.read(path, 1 << 20);
-  REQUIRE(bytes);
-  REQUIRE(*bytes);
-  return std::string(base::as_text(**bytes));
-}
 
 class FailingSource final : public base::Source {
  public:
@@ -132,12 +53,6 @@ class FailingSource final : public base::Source {
   bool given_ = false;
   std::function<void()> before_it_breaks_;
 };
-
-// Waits for what another thread or process does.
-bool soon(const std::function<bool()>& ready) {
-  for (int i = 0; i < 400 && !ready(); ++i) base::system_clock().sleep(Duration{50});
-  return ready();
-}
 
 }  // namespace
 
@@ -291,172 +206,6 @@ TEMPLATE_TEST_CASE("commands", "", Local, Remote) {
     });
     CHECK(good == 40);
   }
-}
-
-TEMPLATE_TEST_CASE("the ledger", "", Local, Remote) {
-  const tests::TemporaryFolder root;
-  {
-    const TestType made(root.path());
-    host::Host& host = *made.host;
-    REQUIRE(write(host, "/file", "one"));
-    REQUIRE(write(host, "/file", "two"));
-    REQUIRE(host.run({{"true"}, {}, "/", {}}, {}, kReason, {}));
-    CHECK_FALSE(*host.recorded("step.one"));
-    REQUIRE(host.record(kReason));
-    CHECK(*host.recorded("step.one") == "aa");
-  }
-  {
-    const TestType again(root.path());  // another connection sees the same
-    host::Host& host = *again.host;
-    CHECK(*host.recorded("step.one") == "aa");
-    const auto entries = host.ledger();
-    REQUIRE(entries);
-    REQUIRE(entries->size() == 4);
-    CHECK((*entries)[0].before == "absent");
-    CHECK((*entries)[0].kind == "file");
-    CHECK((*entries)[0].target == "/file");
-    const auto digest = hash::sha256(base::as_bytes("one"));
-    CHECK((*entries)[1].before.contains(digest.text() + " kept"));
-    const std::string kept = root / ("var/lib/sealift/ledger/kept/" + digest.hex());
-    CHECK(base::read_text_file(kept, 100) == "one");
-    struct stat status{};
-    REQUIRE(::stat(kept.c_str(), &status) == 0);
-    CHECK((status.st_mode & 0777) == 0600);
-    REQUIRE(::stat((root / "var/lib/sealift/ledger").c_str(), &status) == 0);
-    CHECK((status.st_mode & 0777) == 0700);
-    CHECK((*entries)[2].target == "true");
-    CHECK((*entries)[3].kind == "completed");
-    for (size_t i = 0; i < entries->size(); ++i) CHECK((*entries)[i].sequence == i + 1);
-  }
-}
-
-TEMPLATE_TEST_CASE("the ledger: what was begun anew is not completed until it is recorded again", "", Local, Remote) {
-  const tests::TemporaryFolder root;
-  const std::string path = root / "var/lib/sealift/ledger/ledger.jsonl";
-  {
-    const TestType made(root.path());
-    host::Host& host = *made.host;
-    CHECK_FALSE(*host.begin(kReason));  // nothing to end, nothing is written
-    CHECK_FALSE(std::filesystem::exists(path));
-    REQUIRE(host.record(kReason));
-    REQUIRE(host.record({"step.two", "bb"}));
-    CHECK(*host.begin({"step.one", "cc"}) == "aa");
-    CHECK_FALSE(*host.recorded("step.one"));
-    CHECK(*host.recorded("step.two") == "bb");
-    CHECK_FALSE(*host.begin({"step.one", "cc"}));
-    const auto entries = host.ledger();
-    REQUIRE(entries);
-    REQUIRE(entries->size() == 3);
-    CHECK(entries->back().kind == "begun");
-    CHECK(entries->back().inputs == "cc");
-  }
-  {
-    const TestType again(root.path());  // on the disk, not in a connection's memory
-    CHECK_FALSE(*again.host->recorded("step.one"));
-    CHECK(*again.host->recorded("step.two") == "bb");
-    REQUIRE(again.host->record({"step.one", "cc"}));
-    CHECK(*again.host->recorded("step.one") == "cc");
-  }
-  const TestType last(root.path());
-  CHECK(*last.host->recorded("step.one") == "cc");
-}
-
-TEST_CASE("a ledger of format 1 is read, and says that it is of format 2 before anything newer stands in it") {
-  const tests::TemporaryFolder root;
-  const std::string path = root / "var/lib/sealift/ledger/ledger.jsonl";
-  const std::string old =
-      "{\"format\":1}\n"
-      "{\"inputs\":\"1\",\"kind\":\"completed\",\"sequence\":1,\"step\":\"a\",\"time\":\"2025-01-01T00:00:00Z\"}\n";
-  std::filesystem::create_directories(root / "var/lib/sealift/ledger");
-  std::ofstream(path) << old;
-  {
-    const Local made(root.path());
-    CHECK(*made.host->recorded("a") == "1");
-    CHECK(base::read_text_file(path, 1 << 20) == old);  // looking changes nothing
-    CHECK(*made.host->begin({"a", "2"}) == "1");
-    REQUIRE(made.host->record({"b", "3"}));
-  }
-  const auto text = base::read_text_file(path, 1 << 20);
-  REQUIRE(text);
-  CHECK(text->starts_with(old + "{\"format\":2}\n{"));
-  CHECK(text->find("format", old.size() + 12) == std::string::npos);  // once
-  const Local again(root.path());
-  CHECK_FALSE(*again.host->recorded("a"));
-  CHECK(*again.host->recorded("b") == "3");
-}
-
-TEST_CASE("what lies under /run is entered in the ledger without a copy") {
-  const tests::TemporaryFolder root;
-  const Local made(root.path());
-  REQUIRE(made.host->make_directory("/run", own(0755), kReason));
-  REQUIRE(write(*made.host, "/run/token", "secret one", own(0600)));
-  REQUIRE(write(*made.host, "/run/token", "secret two", own(0600)));
-  REQUIRE(made.host->remove("/run/token", kReason));
-  CHECK_FALSE(std::filesystem::exists(root / "var/lib/sealift/ledger/kept"));
-  const auto entries = *made.host->ledger();
-  REQUIRE(entries.size() == 4);
-  CHECK(entries[1].before == "absent");
-  CHECK(entries[2].before == "volatile");
-  CHECK(entries[3].before == "volatile");
-}
-
-TEST_CASE("a ledger that is torn anywhere is read up to there and goes on; a newer format is refused") {
-  const tests::TemporaryFolder root;
-  const std::string path = root / "var/lib/sealift/ledger/ledger.jsonl";
-  {
-    const Local made(root.path());
-    REQUIRE(made.host->record({"a", "1"}));
-    REQUIRE(made.host->record({"b", "2"}));
-  }
-  SECTION("torn at every byte") {
-    const auto whole = base::read_text_file(path, 1 << 20);
-    REQUIRE(whole);
-    const size_t first_end = whole->find('\n', whole->find('\n') + 1);  // of the record of a, without its line break
-    for (size_t cut = 0; cut <= whole->size(); ++cut) {
-      INFO("cut at " << cut);
-      std::ofstream(path, std::ios::trunc) << whole->substr(0, cut);
-      {
-        const Local made(root.path());
-        CHECK((*made.host->recorded("a") == "1") == (cut >= first_end));
-        CHECK((*made.host->recorded("b") == "2") == (cut + 1 >= whole->size()));
-        REQUIRE(made.host->record({"c", "3"}));
-      }
-      const Local again(root.path());
-      CHECK(*again.host->recorded("c") == "3");
-      CHECK((*again.host->recorded("a") == "1") == (cut >= first_end));
-      CHECK((*again.host->recorded("b") == "2") == (cut + 1 >= whole->size()));
-      const auto entries = *again.host->ledger();
-      for (size_t i = 0; i < entries.size(); ++i) CHECK(entries[i].sequence == i + 1);
-    }
-  }
-  SECTION("newer") {
-    std::ofstream(path, std::ios::trunc) << "{\"format\":3}\n";
-    const auto opened = host::LocalHost::open(root.path(), base::system_clock());
-    REQUIRE_FALSE(opened);
-    CHECK(opened.error().code == ErrorCode::unsupported_version);
-  }
-}
-
-TEMPLATE_TEST_CASE("synced until the next change, and after a new start too", "", Local, Remote) {
-  const tests::TemporaryFolder root;
-  {
-    const TestType made(root.path());
-    host::Host& host = *made.host;
-    CHECK_FALSE(*host.synced());
-    CHECK(root.empty());
-    REQUIRE(write(host, "/file", "x"));
-    CHECK_FALSE(*host.synced());
-    REQUIRE(host.sync({"/", "/file", "/not/there/yet"}, kReason));
-    CHECK(*host.synced());
-    CHECK(host.ledger()->back().kind == "synced");
-    CHECK(host.ledger()->back().step == kReason.step);
-    CHECK_FALSE(host.sync({"/../x"}, kReason));
-    CHECK(*host.synced());
-  }
-  const TestType again(root.path());
-  CHECK(*again.host->synced());
-  REQUIRE(again.host->record(kReason));
-  CHECK_FALSE(*again.host->synced());
 }
 
 TEMPLATE_TEST_CASE("the payload store", "", Local, Remote, Fake) {
@@ -712,7 +461,7 @@ TEMPLATE_TEST_CASE("units, modules and sysctls", "", Local, Remote) {
   const tests::FakeSystemd systemd;
   const TestType made(root.path(), systemd.paths());
   host::Host& host = *made.host;
-  using Action = host::Host::UnitAction;
+  using Action = host::UnitAction;
 
   SECTION("the state of a unit") {
     CHECK_FALSE(host.unit("absent.service")->loaded);
@@ -746,10 +495,10 @@ TEMPLATE_TEST_CASE("units, modules and sysctls", "", Local, Remote) {
                                            "systemctl stop -- a.service", "systemctl disable -- a.service"});
     const auto entries = *host.ledger();
     REQUIRE(entries.size() == 6);
-    CHECK(entries[2].kind == "unit");
-    CHECK(entries[2].target == "start a.service");
-    CHECK(entries[2].before == "enabled=true active=inactive");
-    CHECK(entries[4].before == "enabled=true active=active");
+    using Before = host::UnitChanged::Before;
+    CHECK(entries[0].change == host::Change(host::UnitChanged{Action::reload_daemon, "", {}}));
+    CHECK(entries[2].change == host::Change(host::UnitChanged{Action::start, "a.service", Before{true, "inactive"}}));
+    CHECK(entries[4].change == host::Change(host::UnitChanged{Action::stop, "a.service", Before{true, "active"}}));
   }
   SECTION("a unit that does not start says why") {
     const auto result = host.unit_action("absent.service", Action::start, kReason);
@@ -768,15 +517,14 @@ TEMPLATE_TEST_CASE("units, modules and sysctls", "", Local, Remote) {
     CHECK(result.error().text().contains("no_such_module"));
     const auto entries = *host.ledger();
     REQUIRE(entries.size() == 3);
-    CHECK(entries[0].before == "loaded");
-    CHECK(entries[1].before == "absent");
+    CHECK(entries[0].change == host::Change(host::ModuleLoaded{"nf-conntrack", true}));
+    CHECK(entries[1].change == host::Change(host::ModuleLoaded{"sealift_test", false}));
   }
   SECTION("sysctls: set, with the value before; no other file is written") {
     std::ofstream(systemd.file("sys/net/ipv4/ip_forward")) << "0\n";
     REQUIRE(host.set_sysctl("net.ipv4.ip_forward", "1", kReason));
     CHECK(*host.sysctl("net.ipv4.ip_forward") == "1");
-    CHECK(host.ledger()->back().before == "0");
-    CHECK(host.ledger()->back().target == "net.ipv4.ip_forward=1");
+    CHECK(host.ledger()->back().change == host::Change(host::SysctlSet{"net.ipv4.ip_forward", "1", "0"}));
     CHECK(host.set_sysctl("net.ipv4.no_such", "1", kReason).error().code == ErrorCode::not_found);
     CHECK_FALSE(host.set_sysctl("net.ipv4.../modules/x", "1", kReason));
     CHECK_FALSE(host.set_sysctl("net/ipv4/ip_forward", "2", kReason));
@@ -785,7 +533,7 @@ TEMPLATE_TEST_CASE("units, modules and sysctls", "", Local, Remote) {
   SECTION("a long command") {
     const auto result = host.run_job("sealift-x", {{"/no/such/program"}, {}, "/", Duration{1'000}}, kReason, {});
     CHECK_FALSE(result);
-    CHECK(host.ledger()->back().before == "unit sealift-x");
+    CHECK(host.ledger()->back().change == host::Change(host::CommandRun{"/no/such/program", "sealift-x"}));
     CHECK(std::ranges::any_of(systemd.calls(), [](const std::string& call) { return call.starts_with("systemd-run --quiet --collect --no-block --unit=sealift-x -- /"); }));
   }
 }

@@ -85,7 +85,7 @@ TEST_CASE("changes: one that never gets healthy is not forgotten when the former
   site.config = former;
   auto plan = site.plan();
   REQUIRE(plan);
-  CHECK(std::ranges::any_of(plan->lines, [](const auto& line) { return line.step == "app.redis" && line.state == steps::PlanLine::State::needed; }));
+  CHECK(std::ranges::any_of(plan->lines, [](const auto& line) { return line.step == "app.redis" && line.state == delivery::PlanLine::State::needed; }));
   outcome = site.apply(journal, base::no_events());
   require_delivered(outcome);
   CHECK(outcome->applied > 0);

@@ -152,33 +152,33 @@ std::string DeliverySite::refusal(FakeMachine& self, const std::string& image) {
   return why;
 }
 
-std::vector<steps::Connection> DeliverySite::connect(const std::vector<config::HostConfig>& hosts, steps::Purpose) {
-  std::vector<steps::Connection> out;
+std::vector<delivery::Connection> DeliverySite::connect(const std::vector<config::HostConfig>& hosts, host::Purpose) {
+  std::vector<delivery::Connection> out;
   for (const auto& host : hosts) out.push_back({host.address, tests::connect_fake(*by_address_.at(host.address))});
   return out;
 }
 
-Result<std::unique_ptr<host::Host>> DeliverySite::reconnect(const config::HostConfig& host, steps::Purpose) {
+Result<std::unique_ptr<host::Host>> DeliverySite::reconnect(const config::HostConfig& host, host::Purpose) {
   return tests::connect_fake(*by_address_.at(host.address));
 }
 
-Result<steps::Outcome> DeliverySite::apply(engine::Journal& journal, EventSink& events, const CancelToken& cancel) {
+Result<delivery::Outcome> DeliverySite::apply(engine::Journal& journal, EventSink& events, const CancelToken& cancel) {
   tests::FakeClock clock;
-  steps::DeliveryInput input{*payload_, config, *this, journal, events, clock, cancel};
-  return steps::apply(input);
+  delivery::Input input{*payload_, config, *this, journal, events, clock, cancel};
+  return delivery::apply(input);
 }
 
-Result<steps::PlanOutcome> DeliverySite::plan() {
+Result<delivery::PlanOutcome> DeliverySite::plan() {
   tests::FakeClock clock;
   engine::NoJournal journal;
-  steps::DeliveryInput input{*payload_, config, *this, journal, base::no_events(), clock, {}};
-  return steps::plan(input);
+  delivery::Input input{*payload_, config, *this, journal, base::no_events(), clock, {}};
+  return delivery::plan(input);
 }
 
-Result<std::vector<steps::StatusLine>> DeliverySite::status(Clock& clock) {
+Result<std::vector<delivery::StatusLine>> DeliverySite::status(Clock& clock) {
   engine::NoJournal journal;
-  steps::DeliveryInput input{*payload_, config, *this, journal, base::no_events(), clock, {}};
-  return steps::status(input);
+  delivery::Input input{*payload_, config, *this, journal, base::no_events(), clock, {}};
+  return delivery::status(input);
 }
 
 void DeliverySite::all_reachable(bool reachable) {

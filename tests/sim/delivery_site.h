@@ -15,24 +15,24 @@
 #include "payload/base/file.h"
 #include "payload/format/reader.h"
 #include "runtime/config/cluster_config.h"
-#include "runtime/steps/delivery.h"
+#include "runtime/delivery/delivery.h"
 #include "tests/sim/played_cluster.h"
 #include "tests/support/fake_clock.h"
 #include "tests/support/fake_host.h"
 
 namespace sealift::sim {
 
-class DeliverySite final : public steps::HostConnector {
+class DeliverySite final : public delivery::HostConnector {
  public:
   explicit DeliverySite(size_t hosts);
 
-  std::vector<steps::Connection> connect(const std::vector<config::HostConfig>& hosts, steps::Purpose purpose) override;
-  Result<std::unique_ptr<host::Host>> reconnect(const config::HostConfig& host, steps::Purpose purpose) override;
+  std::vector<delivery::Connection> connect(const std::vector<config::HostConfig>& hosts, host::Purpose purpose) override;
+  Result<std::unique_ptr<host::Host>> reconnect(const config::HostConfig& host, host::Purpose purpose) override;
 
   // A fresh start of the program.
-  Result<steps::Outcome> apply(engine::Journal& journal, EventSink& events, const CancelToken& cancel = {});
-  Result<steps::PlanOutcome> plan();
-  Result<std::vector<steps::StatusLine>> status(Clock& clock);
+  Result<delivery::Outcome> apply(engine::Journal& journal, EventSink& events, const CancelToken& cancel = {});
+  Result<delivery::PlanOutcome> plan();
+  Result<std::vector<delivery::StatusLine>> status(Clock& clock);
 
   tests::FakeMachine& machine(size_t i) { return *machines_[i]; }
   size_t size() const { return machines_.size(); }

@@ -10,7 +10,7 @@
 
 using namespace sealift;
 using namespace sealift::sim;
-using steps::HostOutcome;
+using delivery::HostOutcome;
 using tests::FakeMachine;
 
 namespace {
@@ -119,7 +119,7 @@ TEST_CASE("delivery: what is called done has been written to the disks, after ev
   CHECK(begun_later == 0);
   for (size_t i = 0; i < site.size(); ++i) CHECK(site.machine(i).changes.back().starts_with("sync "));
   // A run that ended between the last change and this: the next one catches up, on that host alone.
-  site.machine(1).ledger.push_back({});
+  site.machine(1).ledger.emplace_back();
   const size_t before = site.changes();
   require_delivered(site.apply(journal, base::no_events()));
   CHECK(site.changes() == before + 1);
@@ -133,7 +133,7 @@ TEST_CASE("delivery: the plan changes nothing, before and after") {
   if (!before) FAIL(before.error().text());
   CHECK(site.changes() == 0);
   CHECK(before->lines.size() > 30);
-  for (const auto& line : before->lines) CHECK(line.state != steps::PlanLine::State::done);
+  for (const auto& line : before->lines) CHECK(line.state != delivery::PlanLine::State::done);
   engine::NoJournal journal;
   require_delivered(site.apply(journal, base::no_events()));
   const size_t changes = site.changes();
@@ -141,7 +141,7 @@ TEST_CASE("delivery: the plan changes nothing, before and after") {
   if (!after) FAIL(after.error().text());
   for (const auto& line : after->lines) {
     INFO(line.host << " " << line.step);
-    CHECK(line.state == steps::PlanLine::State::done);
+    CHECK(line.state == delivery::PlanLine::State::done);
   }
   CHECK(site.changes() == changes);
 }

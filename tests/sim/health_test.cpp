@@ -10,7 +10,7 @@ using namespace sealift::sim;
 
 namespace {
 
-void check_unhealthy(const Result<steps::Outcome>& outcome, std::string_view what) {
+void check_unhealthy(const Result<delivery::Outcome>& outcome, std::string_view what) {
   REQUIRE(outcome);
   REQUIRE(outcome->error);
   CHECK(outcome->error->code == ErrorCode::unhealthy);

@@ -18,14 +18,14 @@ struct Site {
     engine::NoJournal journal;
     require_delivered(site.apply(journal, base::no_events()));
   }
-  std::vector<steps::StatusLine> status() {
+  std::vector<delivery::StatusLine> status() {
     auto lines = site.status(clock);
     if (!lines) FAIL(lines.error().text());
     return std::move(*lines);
   }
   tests::FakeMachine& control_plane() { return site.machine(0); }
-  static const steps::StatusLine* ill(const std::vector<steps::StatusLine>& lines, std::string_view subject) {
-    const auto found = std::ranges::find(lines, subject, &steps::StatusLine::subject);
+  static const delivery::StatusLine* ill(const std::vector<delivery::StatusLine>& lines, std::string_view subject) {
+    const auto found = std::ranges::find(lines, subject, &delivery::StatusLine::subject);
     return found == lines.end() || found->healthy ? nullptr : &*found;
   }
 };

@@ -138,8 +138,8 @@ class Prepare final : public SiteStep {
     base::MemorySource source(base::as_bytes("version = 3"));
     SEALIFT_TRY(context.host.write_atomic("/etc/containerd/config.toml", {}, source, reason()));
     SEALIFT_TRY(context.host.load_module("overlay", reason()));
-    SEALIFT_TRY(context.host.unit_action("containerd.service", host::Host::UnitAction::enable, reason()));
-    SEALIFT_TRY(context.host.unit_action("containerd.service", host::Host::UnitAction::start, reason()));
+    SEALIFT_TRY(context.host.unit_action("containerd.service", host::UnitAction::enable, reason()));
+    SEALIFT_TRY(context.host.unit_action("containerd.service", host::UnitAction::start, reason()));
     return context.host.record(reason());
   }
 };

@@ -8,7 +8,7 @@
 
 using namespace sealift;
 using namespace sealift::sim;
-using engine::HostOutcome;
+using engine::HostEnd;
 using tests::FakeMachine;
 
 namespace {
@@ -154,7 +154,7 @@ TEST_CASE("dead workers are set aside, the others delivered, a later run finishe
   CHECK(out.error()->code == ErrorCode::partial);
   CHECK(out.error()->what.contains("h7, h23, h42"));
   size_t delivered = 0;
-  for (const auto& host : out.hosts) delivered += host.outcome == HostOutcome::delivered ? 1 : 0;
+  for (const auto& host : out.hosts) delivered += host.outcome == HostEnd::delivered ? 1 : 0;
   CHECK(delivered == 47);
   CHECK(events.count(EventKind::host_aside) == 3);
   CHECK(site.find("h0")->world.files.contains("/etc/apps"));

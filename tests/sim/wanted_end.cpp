@@ -156,7 +156,7 @@ std::string difference(const FakeMachine::World& a, const FakeMachine::World& b,
   return {};
 }
 
-void require_delivered(const Result<steps::Outcome>& outcome) {
+void require_delivered(const Result<delivery::Outcome>& outcome) {
   if (!outcome) FAIL(outcome.error().text());
   std::string reasons;
   for (const auto& host : outcome->hosts) {

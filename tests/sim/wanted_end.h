@@ -17,7 +17,7 @@ void check_units_are_current(DeliverySite& site);
 enum class Run { compared, left_out };
 std::string difference(const tests::FakeMachine::World& a, const tests::FakeMachine::World& b, Run run);
 
-void require_delivered(const Result<steps::Outcome>& outcome);
+void require_delivered(const Result<delivery::Outcome>& outcome);
 
 // The same command once more finds nothing to do and touches nothing.
 void again_changes_nothing(DeliverySite& site);

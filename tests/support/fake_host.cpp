@@ -145,7 +145,7 @@ Result<T> FakeHost::look(const std::function<Result<T>()>& body) {
 }
 
 template <class T>
-Result<T> FakeHost::change(const std::string& call, const std::string& target, const host::Reason& reason,
+Result<T> FakeHost::change(const std::string& call, const std::string& target, const host::Reason& reason, host::Change recorded,
                            const std::function<Result<T>()>& body) {
   if (machine_.arriving) machine_.arriving(call, target);
   std::lock_guard guard(machine_.mutex_);
@@ -158,7 +158,7 @@ Result<T> FakeHost::change(const std::string& call, const std::string& target, c
   Result<T> out = body();
   if (out) {
     machine_.changes.push_back(call + " " + target);
-    machine_.ledger.push_back({machine_.ledger.size() + 1, "", reason.step, reason.inputs, call, target, ""});
+    machine_.ledger.push_back({machine_.ledger.size() + 1, "", reason.step, reason.inputs, std::move(recorded)});
   }
   if (break_after) {
     ++machine_.generation_;
@@ -327,13 +327,31 @@ Result<std::vector<host::LedgerEntry>> FakeHost::ledger() {
   });
 }
 
+Result<bool> FakeHost::worked_on() {
+  return look<bool>([&]() -> Result<bool> {
+    SEALIFT_TRY(can_look_at("ledger"));
+    return !machine_.ledger.empty();
+  });
+}
+
 Result<bool> FakeHost::synced() {
-  return look<bool>([&]() -> Result<bool> { return !machine_.ledger.empty() && machine_.ledger.back().kind == "sync"; });
+  return look<bool>([&]() -> Result<bool> { return !machine_.ledger.empty() && std::holds_alternative<host::Synced>(machine_.ledger.back().change); });
+}
+
+host::PathBefore FakeHost::before(const std::string& path) const {
+  using Kind = host::PathBefore::Kind;
+  const std::lock_guard guard(machine_.mutex_);
+  const auto found = machine_.world.files.find(path);
+  if (found == machine_.world.files.end()) return {};
+  const auto& file = found->second;
+  if (file.type == host::FileType::directory) return {.kind = Kind::directory, .spec = file.spec};
+  if (file.type == host::FileType::symlink) return {.kind = Kind::symlink, .target = file.link_target};
+  return {.kind = Kind::file, .spec = file.spec, .size = file.content.size(), .digest = hash::sha256(file.content)};
 }
 
 Result<void> FakeHost::write_atomic(const std::string& path, const host::FileSpec& spec, base::Source& content,
                                     const host::Reason& reason) {
-  return change<void>("write", path, reason, [&]() -> Result<void> {
+  return change<void>("write", path, reason, host::FileWritten{path, before(path)}, [&]() -> Result<void> {
     auto folder = machine_.world.files.find(parent(path));
     if (parent(path) != "/" && (folder == machine_.world.files.end() || folder->second.type != host::FileType::directory)) {
       return fail(ErrorCode::not_found, "{}: no such folder", parent(path));
@@ -345,7 +363,7 @@ Result<void> FakeHost::write_atomic(const std::string& path, const host::FileSpe
 }
 
 Result<void> FakeHost::make_directory(const std::string& path, const host::FileSpec& spec, const host::Reason& reason) {
-  return change<void>("mkdir", path, reason, [&]() -> Result<void> {
+  return change<void>("mkdir", path, reason, host::DirectoryMade{path, before(path)}, [&]() -> Result<void> {
     for (std::string up = parent(path); up != "/"; up = parent(up)) {
       machine_.world.files.try_emplace(up, FakeMachine::File{host::FileType::directory, {0755, 0, 0}, {}, {}});
     }
@@ -359,14 +377,14 @@ Result<void> FakeHost::make_directory(const std::string& path, const host::FileS
 }
 
 Result<void> FakeHost::make_symlink(const std::string& path, const std::string& target, const host::Reason& reason) {
-  return change<void>("link", path, reason, [&]() -> Result<void> {
+  return change<void>("link", path, reason, host::SymlinkMade{path, before(path)}, [&]() -> Result<void> {
     machine_.world.files[path] = FakeMachine::File{host::FileType::symlink, {0777, 0, 0}, {}, target};
     return {};
   });
 }
 
 Result<void> FakeHost::remove(const std::string& path, const host::Reason& reason) {
-  return change<void>("remove", path, reason, [&]() -> Result<void> {
+  return change<void>("remove", path, reason, host::PathRemoved{path, before(path)}, [&]() -> Result<void> {
     for (const auto& [name, file] : machine_.world.files) {
       if (name != path && name.starts_with(path + "/")) return fail(ErrorCode::io, "remove {}: not empty", path);
     }
@@ -378,7 +396,7 @@ Result<void> FakeHost::remove(const std::string& path, const host::Reason& reaso
 
 Result<base::ExitStatus> FakeHost::run(const base::Command& command, const base::CommandIo& io, const host::Reason& reason,
                                        const CancelToken& cancel) {
-  return change<base::ExitStatus>("run", command.text(), reason, [&]() -> Result<base::ExitStatus> {
+  return change<base::ExitStatus>("run", command.text(), reason, host::CommandRun{command.text(), {}}, [&]() -> Result<base::ExitStatus> {
     SEALIFT_TRY(cancel.check());
     auto program = machine_.programs.find(last_part(command.argv.front()));
     if (program == machine_.programs.end()) return fail(ErrorCode::not_found, "{}: no such program", command.argv.front());
@@ -389,7 +407,7 @@ Result<base::ExitStatus> FakeHost::run(const base::Command& command, const base:
 Result<base::ExitStatus> FakeHost::run_job(const std::string& unit_name, const base::Command& command, const host::Reason& reason,
                                            const CancelToken& cancel) {
   const std::string wish = command.text() + " for " + reason.inputs;
-  auto out = change<base::ExitStatus>("job", unit_name + ": " + command.text(), reason, [&]() -> Result<base::ExitStatus> {
+  auto out = change<base::ExitStatus>("job", unit_name + ": " + command.text(), reason, host::CommandRun{command.text(), unit_name}, [&]() -> Result<base::ExitStatus> {
     SEALIFT_TRY(cancel.check());
     if (auto ended = machine_.jobs_.find(unit_name); ended != machine_.jobs_.end() && ended->second.wish == wish) return ended->second.status;
     auto program = machine_.programs.find(last_part(command.argv.front()));
@@ -403,41 +421,62 @@ Result<base::ExitStatus> FakeHost::run_job(const std::string& unit_name, const b
   return out;
 }
 
-Result<void> FakeHost::unit_action(const std::string& name, UnitAction action, const host::Reason& reason) {
+Result<void> FakeHost::unit_action(const std::string& name, host::UnitAction action, const host::Reason& reason) {
   static constexpr const char* kNames[] = {"reload", "enable", "disable", "start", "stop", "restart"};
-  return change<void>(kNames[static_cast<size_t>(action)], name, reason, [&]() -> Result<void> {
-    if (action == UnitAction::reload_daemon) return {};
+  host::UnitChanged recorded{action, {}, {}};
+  if (action != host::UnitAction::reload_daemon) {
+    const std::lock_guard guard(machine_.mutex_);
+    const auto& unit = machine_.world.units[name];
+    recorded = {action, name, host::UnitChanged::Before{unit.enabled, unit.active ? "active" : "inactive"}};
+  }
+  return change<void>(kNames[static_cast<size_t>(action)], name, reason, recorded, [&]() -> Result<void> {
+    if (action == host::UnitAction::reload_daemon) return {};
     auto& unit = machine_.world.units[name];
     switch (action) {
-      case UnitAction::enable: unit.enabled = true; break;
-      case UnitAction::disable: unit.enabled = false; break;
-      case UnitAction::start:
+      case host::UnitAction::enable: unit.enabled = true; break;
+      case host::UnitAction::disable: unit.enabled = false; break;
+      case host::UnitAction::start:
         if (!unit.active) machine_.start_unit(unit, name);
         break;
-      case UnitAction::restart: machine_.start_unit(unit, name); break;
-      case UnitAction::stop:
+      case host::UnitAction::restart: machine_.start_unit(unit, name); break;
+      case host::UnitAction::stop:
         unit.active = false;
         unit.runs_with.clear();
         break;
-      case UnitAction::reload_daemon: break;
+      case host::UnitAction::reload_daemon: break;
     }
     return {};
   });
 }
 
 Result<void> FakeHost::load_module(const std::string& name, const host::Reason& reason) {
-  return change<void>("modprobe", name, reason, [&]() -> Result<void> {
+  host::ModuleLoaded recorded{name, false};
+  {
+    const std::lock_guard guard(machine_.mutex_);
+    recorded.loaded_before = machine_.world.modules.contains(name);
+  }
+  return change<void>("modprobe", name, reason, recorded, [&]() -> Result<void> {
     if (machine_.world.modules.insert(name).second) machine_.temporary_modules_.insert(name);
     return {};
   });
 }
 
 Result<void> FakeHost::set_sysctl(const std::string& key, const std::string& value, const host::Reason& reason) {
-  return change<void>("sysctl", key, reason, [&]() -> Result<void> {
+  host::SysctlSet recorded{key, value, {}};
+  {
+    const std::lock_guard guard(machine_.mutex_);
+    if (const auto was = machine_.world.sysctls.find(key); was != machine_.world.sysctls.end()) recorded.before = was->second;
+  }
+  return change<void>("sysctl", key, reason, recorded, [&]() -> Result<void> {
     machine_.world.sysctls[key] = value;
     machine_.temporary_sysctls_.insert(key);
     return {};
   });
+}
+
+Result<void> FakeHost::announce(const host::Announced& made, const host::Reason& reason) {
+  return std::visit(
+      [&](const auto& recorded) { return change<void>("announce", std::string(recorded.kKind), reason, recorded, []() -> Result<void> { return {}; }); }, made);
 }
 
 Result<std::optional<std::string>> FakeHost::begin(const host::Reason& reason) {
@@ -448,7 +487,7 @@ Result<std::optional<std::string>> FakeHost::begin(const host::Reason& reason) {
     return found == machine_.world.recorded.end() ? Out{} : Out{found->second};
   };
   if (!before()) return look<Out>([]() -> Result<Out> { return Out{}; });
-  return change<Out>("begin", reason.step, reason, [&]() -> Result<Out> {
+  return change<Out>("begin", reason.step, reason, host::Begun{}, [&]() -> Result<Out> {
     Out was = before();
     machine_.world.recorded.erase(reason.step);
     return was;
@@ -456,14 +495,14 @@ Result<std::optional<std::string>> FakeHost::begin(const host::Reason& reason) {
 }
 
 Result<void> FakeHost::record(const host::Reason& reason) {
-  return change<void>("record", reason.step, reason, [&]() -> Result<void> {
+  return change<void>("record", reason.step, reason, host::Completed{}, [&]() -> Result<void> {
     machine_.world.recorded[reason.step] = reason.inputs;
     return {};
   });
 }
 
 Result<void> FakeHost::sync(const std::vector<std::string>& paths, const host::Reason& reason) {
-  return change<void>("sync", base::join(paths, " "), reason, []() -> Result<void> { return {}; });
+  return change<void>("sync", base::join(paths, " "), reason, host::Synced{}, []() -> Result<void> { return {}; });
 }
 
 Result<host::StoreState> FakeHost::store_state(const std::string& path) {
@@ -479,7 +518,7 @@ Result<host::StoreState> FakeHost::store_state(const std::string& path) {
 
 Result<void> FakeHost::store_write(const std::string& path, uint64_t total, uint64_t offset, const Digest& expected, ByteView data,
                                    const host::Reason& reason) {
-  return change<void>("store", std::format("{}@{}", path, offset), reason, [&]() -> Result<void> {
+  return change<void>("store", std::format("{}@{}", path, offset), reason, host::PayloadStored{path, false}, [&]() -> Result<void> {
     if (hash::sha256(data) != expected) return fail(ErrorCode::corrupt, "{}: bytes at {} are not the expected ones", path, offset);
     if (offset > total || data.size() > total - offset) return fail(ErrorCode::internal, "{}: bytes beyond its end", path);
     auto& store = machine_.world.stores[path];
@@ -490,7 +529,7 @@ Result<void> FakeHost::store_write(const std::string& path, uint64_t total, uint
 }
 
 Result<void> FakeHost::store_finish(const std::string& path, const host::Reason& reason) {
-  return change<void>("store-finish", path, reason, [&]() -> Result<void> {
+  return change<void>("store-finish", path, reason, host::PayloadStored{path, true}, [&]() -> Result<void> {
     auto found = machine_.world.stores.find(path);
     if (found == machine_.world.stores.end()) return fail(ErrorCode::not_found, "{}: nothing stored", path);
     uint64_t covered = 0;

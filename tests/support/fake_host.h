@@ -129,6 +129,7 @@ class FakeHost final : public host::Host {
   Result<base::ExitStatus> query(const base::Command& command, const base::CommandIo& io, const CancelToken& cancel) override;
   Result<std::optional<std::string>> recorded(const std::string& step) override;
   Result<std::vector<host::LedgerEntry>> ledger() override;
+  Result<bool> worked_on() override;
   Result<bool> synced() override;
 
   Result<void> write_atomic(const std::string& path, const host::FileSpec& spec, base::Source& content, const host::Reason& reason) override;
@@ -137,9 +138,10 @@ class FakeHost final : public host::Host {
   Result<void> remove(const std::string& path, const host::Reason& reason) override;
   Result<base::ExitStatus> run(const base::Command& command, const base::CommandIo& io, const host::Reason& reason, const CancelToken& cancel) override;
   Result<base::ExitStatus> run_job(const std::string& unit_name, const base::Command& command, const host::Reason& reason, const CancelToken& cancel) override;
-  Result<void> unit_action(const std::string& name, UnitAction action, const host::Reason& reason) override;
+  Result<void> unit_action(const std::string& name, host::UnitAction action, const host::Reason& reason) override;
   Result<void> load_module(const std::string& name, const host::Reason& reason) override;
   Result<void> set_sysctl(const std::string& key, const std::string& value, const host::Reason& reason) override;
+  Result<void> announce(const host::Announced& made, const host::Reason& reason) override;
   Result<std::optional<std::string>> begin(const host::Reason& reason) override;
   Result<void> record(const host::Reason& reason) override;
   Result<void> sync(const std::vector<std::string>& paths, const host::Reason& reason) override;
@@ -151,11 +153,12 @@ class FakeHost final : public host::Host {
   template <class T>
   Result<T> look(const std::function<Result<T>()>& body);
   template <class T>
-  Result<T> change(const std::string& call, const std::string& target, const host::Reason& reason, const std::function<Result<T>()>& body);
+  Result<T> change(const std::string& call, const std::string& target, const host::Reason& reason, host::Change recorded, const std::function<Result<T>()>& body);
   Result<void> arrive(bool& break_after);
   Result<void> can_look_at(const std::string& target) const;
   const host::DiskSpace& disk_of(const std::string& path) const;
   std::optional<Bytes> stored(const std::string& path) const;
+  host::PathBefore before(const std::string& path) const;
   std::unexpected<Error> gone() const;
 
   FakeMachine& machine_;

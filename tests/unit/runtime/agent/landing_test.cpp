@@ -309,7 +309,7 @@ TEST_CASE("connect_hosts brings several hosts at once") {
   options.folders = {folder / "lib"};
   options.agent_arguments = {"--test-root", folder / "root"};
   options.owner = "o'wner \"x\" $y";
-  options.purpose = agent::Purpose::change;  // twelve lookers on one machine would take each other's agent away
+  options.purpose = host::Purpose::change;  // twelve lookers on one machine would take each other's agent away
   const auto connected = agent::connect_hosts(configs, {}, options, base::no_events(), base::system_clock(), {});
   REQUIRE(connected.size() == configs.size());
   for (size_t i = 0; i < connected.size(); ++i) {

@@ -206,7 +206,7 @@ TEST_CASE("a proxy for all services is told, and blocks nothing") {
 
 TEST_CASE("on a host that an earlier run worked on, what is there is ours") {
   none([](Site& site) {
-    site.machine.ledger.push_back({1, "", "files.base", "", "write", "/usr/local/bin/kubelet", ""});
+    site.machine.ledger.push_back({1, "", "files.base", "", host::FileWritten{"/usr/local/bin/kubelet", {}}});
     site.listens(5000, "node-1234");
     site.folder("/etc/kubernetes/kubelet.conf");
     site.folder("/etc/containerd/certs.d/docker.io");

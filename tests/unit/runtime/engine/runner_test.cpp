@@ -231,9 +231,9 @@ TEST_CASE("a worker that can't be reached is left out, the exit code says partia
   RunSummary out = w.run();
   CHECK_FALSE(out.complete());
   REQUIRE(out.hosts.size() == 2);
-  CHECK(out.hosts[0].outcome == HostOutcome::aside);
+  CHECK(out.hosts[0].outcome == HostEnd::aside);
   CHECK(out.hosts[0].error->code == ErrorCode::unreachable);
-  CHECK(out.hosts[1].outcome == HostOutcome::delivered);
+  CHECK(out.hosts[1].outcome == HostEnd::delivered);
   CHECK(out.error()->code == ErrorCode::partial);
   CHECK(w.clock.monotonic() >= Duration{70'000});
   CHECK(w.connects == 7);  // the first and five more for a, one for b
@@ -245,7 +245,7 @@ TEST_CASE("a host left out before the run is reported with its reason and not co
   w.add("b", "one");
   w.options.aside.emplace("a", Error{ErrorCode::unreachable, "no route", {}});
   RunSummary out = w.run();
-  CHECK(out.hosts[0].outcome == HostOutcome::aside);
+  CHECK(out.hosts[0].outcome == HostEnd::aside);
   CHECK(out.hosts[0].error->what == "no route");
   CHECK(w.connects == 1);
   CHECK(w.events.count(EventKind::host_aside) == 1);
@@ -271,8 +271,8 @@ TEST_CASE("a failed control plane ends the run with its error") {
   REQUIRE(out.error());
   CHECK(out.error()->code == ErrorCode::command_failed);
   CHECK(out.error()->text().contains("init on cp"));
-  CHECK(out.hosts[0].outcome == HostOutcome::failed);
-  CHECK(out.hosts[1].outcome == HostOutcome::interrupted);
+  CHECK(out.hosts[0].outcome == HostEnd::failed);
+  CHECK(out.hosts[1].outcome == HostEnd::interrupted);
   CHECK(out.hosts[1].not_run == 1);
 }
 
@@ -292,7 +292,7 @@ TEST_CASE("the end of the run stops what is running elsewhere") {
   });
   RunSummary out = w.run();
   CHECK(out.error()->code == ErrorCode::command_failed);
-  CHECK(out.hosts[1].outcome == HostOutcome::interrupted);
+  CHECK(out.hosts[1].outcome == HostEnd::interrupted);
 }
 
 TEST_CASE("cancelling stops the run with its own code") {
@@ -316,8 +316,8 @@ TEST_CASE("a failure after the cluster was touched is unfinished") {
   w.plan.steps[0].changes_cluster = true;
   w.add("v", "prepare", OnFailure::set_aside, [](StepContext&) -> Result<void> { return fail(ErrorCode::command_failed, "no"); });
   RunSummary out = w.run();
-  CHECK(out.hosts[0].outcome == HostOutcome::unfinished);
-  CHECK(out.hosts[1].outcome == HostOutcome::aside);
+  CHECK(out.hosts[0].outcome == HostEnd::unfinished);
+  CHECK(out.hosts[1].outcome == HostEnd::aside);
 }
 
 TEST_CASE("a host that joined in an earlier run and fails now is unfinished, not merely left out") {
@@ -333,8 +333,8 @@ TEST_CASE("a host that joined in an earlier run and fails now is unfinished, not
   RunSummary out = w.run();
   CHECK(out.hosts[0].skipped == 1);
   CHECK(out.hosts[0].failed_step == "label");
-  CHECK(out.hosts[0].outcome == HostOutcome::unfinished);
-  CHECK(out.hosts[1].outcome == HostOutcome::aside);
+  CHECK(out.hosts[0].outcome == HostEnd::unfinished);
+  CHECK(out.hosts[1].outcome == HostEnd::aside);
 }
 
 TEST_CASE("the dry run looks and changes nothing") {

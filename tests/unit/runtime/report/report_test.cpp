@@ -16,10 +16,10 @@ using namespace sealift::report;
 
 namespace {
 
-steps::Outcome outcome() {
-  steps::Outcome out;
-  out.hosts.push_back({"10.7.0.11", "cp1", format::HostRole::control_plane, steps::HostOutcome::State::done, "", 12, 3});
-  out.hosts.push_back({"10.7.0.21", "w1", format::HostRole::worker, steps::HostOutcome::State::aside, "no answer", 0, 0});
+delivery::Outcome outcome() {
+  delivery::Outcome out;
+  out.hosts.push_back({"10.7.0.11", "cp1", format::HostRole::control_plane, delivery::HostOutcome::State::done, "", 12, 3});
+  out.hosts.push_back({"10.7.0.21", "w1", format::HostRole::worker, delivery::HostOutcome::State::aside, "no answer", 0, 0});
   out.applied = 12;
   out.skipped = 3;
   out.notes = {"CoreDNS forwards nowhere"};
@@ -91,9 +91,9 @@ TEST_CASE("an outcome that is partial says why for each host") {
 }
 
 TEST_CASE("plan, status, outcome and error as JSON, to the letter") {
-  CHECK(to_json(steps::PlanLine{"w1", "kubeadm.join", "join the cluster", steps::PlanLine::State::needed}) ==
+  CHECK(to_json(delivery::PlanLine{"w1", "kubeadm.join", "join the cluster", delivery::PlanLine::State::needed}) ==
         R"({"description":"join the cluster","event":"plan_step","host":"w1","state":"needed","step":"kubeadm.join"})");
-  CHECK(to_json(steps::StatusLine{"node w1", "NotReady", "v1.34.4", false}) ==
+  CHECK(to_json(delivery::StatusLine{"node w1", "NotReady", "v1.34.4", false}) ==
         R"({"detail":"v1.34.4","event":"status","healthy":false,"state":"NotReady","subject":"node w1"})");
   CHECK(to_json(Error{ErrorCode::busy, "somebody \"else\"", {"looking"}}) ==
         R"x({"code":"busy","event":"error","exit":10,"message":"somebody \"else\" (while looking)"})x");
@@ -102,27 +102,27 @@ TEST_CASE("plan, status, outcome and error as JSON, to the letter") {
         R"({"address":"10.7.0.11","applied":12,"name":"cp1","role":"control-plane","skipped":3,"state":"done"},)"
         R"({"address":"10.7.0.21","applied":0,"name":"w1","reason":"no answer","role":"worker","skipped":0,"state":"aside"}],)"
         R"("notes":["CoreDNS forwards nowhere"],"skipped":3,"status":"complete"})");
-  steps::Outcome failed;
+  delivery::Outcome failed;
   failed.error = Error{ErrorCode::unhealthy, "not ready", {}};
   CHECK(to_json(failed) ==
         R"({"applied":0,"event":"outcome","exit":15,"hosts":[],"message":"not ready","notes":[],"skipped":0,"status":"unhealthy"})");
 }
 
 TEST_CASE("every state has its name") {
-  using Host = steps::HostOutcome::State;
+  using Host = delivery::HostOutcome::State;
   CHECK(name(Host::done) == "done");
   CHECK(name(Host::aside) == "aside");
   CHECK(name(Host::unfinished) == "unfinished");
   CHECK(name(Host::failed) == "failed");
-  using Plan = steps::PlanLine::State;
+  using Plan = delivery::PlanLine::State;
   CHECK(name(Plan::done) == "done");
   CHECK(name(Plan::needed) == "needed");
   CHECK(name(Plan::unknown) == "unknown");
 }
 
 TEST_CASE("an outcome of several hosts for people: names, reasons, numbers in the plural") {
-  steps::Outcome out;
-  using State = steps::HostOutcome::State;
+  delivery::Outcome out;
+  using State = delivery::HostOutcome::State;
   out.hosts.push_back({"10.7.0.11", "", format::HostRole::control_plane, State::done, "", 0, 40});
   out.hosts.push_back({"10.7.0.21", "w1", format::HostRole::worker, State::unfinished, "stopped", 2, 1});
   out.hosts.push_back({"w2", "w2", format::HostRole::worker, State::done, "", 1, 39});
@@ -161,8 +161,8 @@ TEST_CASE("events as JSON leave out what is empty") {
 }
 
 TEST_CASE("a plan for people counts what is done") {
-  steps::PlanOutcome plan;
-  using State = steps::PlanLine::State;
+  delivery::PlanOutcome plan;
+  using State = delivery::PlanLine::State;
   plan.lines = {{"cp1", "files", "write files", State::done}, {"cp1", "units", "start units", State::needed}, {"w1", "join", "join", State::unknown}};
   CHECK(plan_lines(plan, false) == std::vector<std::string>{"cp1:", "  + start units", "  = 1 step is as it should be", "w1:", "  ? join",
                                                             "1 step to apply, 1 as they should be, 1 that can't be known before; nothing was changed"});

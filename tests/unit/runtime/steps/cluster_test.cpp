@@ -76,6 +76,31 @@ struct Api : tests::Site {
 
 }  // namespace
 
+TEST_CASE("the API server is waited for, not for ever") {
+  tests::Site site;
+  auto& bench = site.control_plane;
+  int looks = 0, answers_at = 5;
+  bench.machine.programs["kubectl"] = [&](tests::FakeMachine&, const Command& command, const CommandIo&) -> Result<ExitStatus> {
+    CHECK(word_after(command, "--raw") == "/readyz");
+    return ++looks >= answers_at ? ended("ok") : failed("connection refused");
+  };
+  steps::ApiReadyStep step(site.control_plane_node());
+  bench.bring(step);
+  CHECK(looks == 6);
+  answers_at = INT_MAX;
+  const auto begin = bench.clock.monotonic();
+  const auto late = bench.apply(step);
+  REQUIRE_FALSE(late);
+  CHECK(late.error().code == ErrorCode::unhealthy);
+  CHECK(late.error().text().contains("connection refused"));
+  CHECK(bench.clock.monotonic() - begin >= std::chrono::seconds(240));
+  CHECK(bench.clock.monotonic() - begin < std::chrono::seconds(250));
+  bench.machine.set_reachable(false);  // what the runner deals with is not waited for
+  const auto gone = bench.apply(step);
+  REQUIRE_FALSE(gone);
+  CHECK(gone.error().code == ErrorCode::unreachable);
+}
+
 TEST_CASE("labels: set as wanted once the API knows the node, others are left alone") {
   Api api;
   steps::LabelsStep step(api.model(), api.worker_node());

@@ -45,14 +45,14 @@ struct Delivery : tests::Bench {
     model_.reset(new steps::Model{*reader_, config, base, std::move(apps), {{config.hosts[0], "cp1", "10.7.0.11", machine.facts}}});
   }
 
-  PayloadStep step(PayloadPart part) const { return {*model_, model_->control_plane(), part}; }
+  PayloadStep step(PayloadPart part) const { return {*model_, model_->any_control_plane(), part}; }
   uint64_t frame_of(std::string_view object) const { return reader_->frames_of(std::vector{hash::sha256(base::as_bytes(object))}).value().front().offset; }
   std::vector<uint64_t> metadata() const {
     std::vector<uint64_t> out;
     for (const auto& range : reader_->skeleton()) out.push_back(range.offset);
     return out;
   }
-  const tests::FakeMachine::Store& store() { return machine.world.stores[model_->payload_path(model_->control_plane())]; }
+  const tests::FakeMachine::Store& store() { return machine.world.stores[model_->payload_path(model_->any_control_plane())]; }
   // Offsets in the order in which they were sent.
   std::vector<uint64_t> sent() const {
     std::vector<uint64_t> out;

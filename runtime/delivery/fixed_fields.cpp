@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "runtime/steps/fixed_fields.h"
+#include "runtime/delivery/fixed_fields.h"
 
 #include <algorithm>
 
@@ -7,9 +7,10 @@
 #include "payload/json/value.h"
 #include "payload/yaml/node.h"
 #include "runtime/kube/kubeadm.h"
-#include "runtime/steps/kubeadm.h"
+#include "runtime/steps/init_step.h"
+#include "runtime/steps/join_step.h"
 
-namespace sealift::steps {
+namespace sealift::delivery {
 namespace {
 
 using Text = std::optional<std::string>;
@@ -99,10 +100,10 @@ Result<void> read_control_plane(host::HostView& host, std::string_view api_serve
   out.pods = argument(manager, "cluster-cidr");
   out.cluster_name = argument(manager, "cluster-name");
   // A control plane's kubelet asks the API server beside it; what all others were told stands in what kubeadm was given.
-  SEALIFT_ASSIGN(const auto given, text_of(host, kInitConfiguration));
-  const auto cluster = document_in(given, kInitConfiguration, "ClusterConfiguration");
+  SEALIFT_ASSIGN(const auto given, text_of(host, steps::kInitConfiguration));
+  const auto cluster = document_in(given, steps::kInitConfiguration, "ClusterConfiguration");
   out.api_local_port = local_port(text_at(cluster, "controlPlaneEndpoint").value_or(""));
-  SEALIFT_ASSIGN(const auto mirror_text, text_of(host, std::format("{}/mirror.json", kConfigDirectory)));
+  SEALIFT_ASSIGN(const auto mirror_text, text_of(host, std::format("{}/mirror.json", steps::kConfigDirectory)));
   const auto mirror = json::parse(mirror_text);
   const auto* payloads = mirror ? mirror->find("payloads") : nullptr;
   if (payloads == nullptr || !payloads->is_array() || payloads->elements()->empty()) return {};
@@ -114,17 +115,17 @@ Result<void> read_control_plane(host::HostView& host, std::string_view api_serve
 
 class Comparison {
  public:
-  explicit Comparison(const Model& model) : model_(model), config_(model.config) {}
+  explicit Comparison(const steps::Model& model) : model_(model), config_(model.config) {}
 
   // The values that kubeadm would be given today, with the base's and the site's own documents.
   Result<void> prepare() {
-    const Node& node = model_.control_plane();
-    SEALIFT_ASSIGN(const auto documents, kube::init_documents(kubeadm_input(model_), {node.name, node.ip, node.config.taints}));
+    const steps::Node& node = model_.any_control_plane();
+    SEALIFT_ASSIGN(const auto documents, kube::init_documents(steps::kubeadm_input(model_), {node.name, node.ip, node.config.taints}));
     wanted_ = document_in(documents, "kubeadm's documents", "ClusterConfiguration");
     return {};
   }
 
-  void compare(const Node& node, const StandingNode& was) {
+  void compare(const steps::Node& node, const StandingNode& was) {
     const auto& places = node.config.places;
     const std::string of = std::format(" of {}", node.config.address);
     const std::string made = "this host became a node";
@@ -173,7 +174,7 @@ class Comparison {
     if (std::ranges::none_of(out_, [&](const config::Problem& other) { return other.text() == problem.text(); })) out_.push_back(problem);
   }
 
-  const Model& model_;
+  const steps::Model& model_;
   const config::ClusterConfig& config_;
   yaml::Node wanted_;
   std::vector<config::Problem> out_;
@@ -183,8 +184,8 @@ class Comparison {
 
 Result<std::optional<StandingNode>> read_standing_node(host::HostView& host, const host::Facts& facts) {
   using Out = std::optional<StandingNode>;
-  SEALIFT_ASSIGN(const auto made, host.recorded(std::string(kInitStep)));
-  SEALIFT_ASSIGN(const auto joined, host.recorded(std::string(kJoinStep)));
+  SEALIFT_ASSIGN(const auto made, host.recorded(std::string(steps::kInitStep)));
+  SEALIFT_ASSIGN(const auto joined, host.recorded(std::string(steps::kJoinStep)));
   if (!made && !joined) return Out{};
   SEALIFT_ASSIGN(const auto kubeconfig_text, text_of(host, "/etc/kubernetes/kubelet.conf"));
   if (kubeconfig_text.empty()) return Out{};
@@ -202,7 +203,7 @@ Result<std::optional<StandingNode>> read_standing_node(host::HostView& host, con
   return Out{std::move(out)};
 }
 
-Result<std::vector<config::Problem>> changed_fixed_fields(const Model& model, const std::map<std::string, StandingNode>& standing) {
+Result<std::vector<config::Problem>> changed_fixed_fields(const steps::Model& model, const std::map<std::string, StandingNode>& standing) {
   if (standing.empty()) return std::vector<config::Problem>{};
   Comparison comparison(model);
   SEALIFT_TRY(comparison.prepare());
@@ -213,4 +214,4 @@ Result<std::vector<config::Problem>> changed_fixed_fields(const Model& model, co
   return comparison.take();
 }
 
-}  // namespace sealift::steps
+}  // namespace sealift::delivery

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The first look at a site: whom it is right to leave out, and what ends a run before anything was changed.
-#include "runtime/steps/survey.h"
+#include "runtime/delivery/survey.h"
 
 #include <catch2/catch_test_macros.hpp>
 
@@ -23,7 +23,7 @@ spec:
 )";
 
 // A control plane and a worker, each of which may be out of reach or refuse the login.
-struct Look : tests::Site, steps::HostConnector {
+struct Look : tests::Site, delivery::HostConnector {
   std::map<std::string, ErrorCode> refused;  // by address
   tests::EventRecorder events;
 
@@ -46,18 +46,18 @@ struct Look : tests::Site, steps::HostConnector {
     worker.machine.facts.addresses = {{"eth0", "10.7.0.12", 24}};
   }
 
-  Result<steps::Survey> survey() {
-    steps::DeliveryInput input{model().payload, config, *this, journal_, events, control_plane.clock, {}};
-    return steps::survey(input, steps::Purpose::change);
+  Result<delivery::Survey> survey() {
+    delivery::Input input{model().payload, config, *this, journal_, events, control_plane.clock, {}};
+    return delivery::survey(input, host::Purpose::change);
   }
   size_t changes() const { return control_plane.machine.changes.size() + worker.machine.changes.size(); }
 
-  std::vector<steps::Connection> connect(const std::vector<config::HostConfig>& hosts, steps::Purpose purpose) override {
-    std::vector<steps::Connection> out;
+  std::vector<delivery::Connection> connect(const std::vector<config::HostConfig>& hosts, host::Purpose purpose) override {
+    std::vector<delivery::Connection> out;
     for (const auto& host : hosts) out.push_back({host.address, reconnect(host, purpose)});
     return out;
   }
-  Result<std::unique_ptr<host::Host>> reconnect(const config::HostConfig& host, steps::Purpose) override {
+  Result<std::unique_ptr<host::Host>> reconnect(const config::HostConfig& host, host::Purpose) override {
     if (const auto found = refused.find(host.address); found != refused.end()) return fail(found->second, "{} does not let us in", host.address);
     return tests::connect_fake(host.address == "10.7.0.11" ? control_plane.machine : worker.machine);
   }
@@ -120,6 +120,21 @@ TEST_CASE("survey: a control plane out of reach ends it; refused logins are told
   CHECK(refused.error().text().contains("10.7.0.12"));
 }
 
+TEST_CASE("survey: a refused login does not hide what the other hosts show") {
+  Look look;
+  look.refused["10.7.0.12"] = ErrorCode::auth_failed;
+  look.control_plane.machine.facts.memory_bytes = 1;
+  const auto seen = look.survey();
+  REQUIRE_FALSE(seen);
+  CHECK(seen.error().code == ErrorCode::auth_failed);
+  CHECK(look.events.count(base::EventKind::finding) == 1);
+  // nor is the cluster blamed for what the one that is missing would have shown
+  Look without_control_plane;
+  without_control_plane.refused["10.7.0.11"] = ErrorCode::auth_failed;
+  CHECK(without_control_plane.survey().error().code == ErrorCode::auth_failed);
+  CHECK(without_control_plane.events.count(base::EventKind::finding) == 0);
+}
+
 TEST_CASE("survey: a cluster of another Kubernetes version is left alone, older or newer") {
   for (const char* version : {"v1.33.9", "v1.34.3", "v1.35.0"}) {
     Look look;
@@ -146,7 +161,7 @@ TEST_CASE("survey: a delivery without a pod network is a finding, unless the clu
   CHECK(found->findings[0].message.contains("write CNI instead of APP"));
   Look standing;
   standing.config.files.clear();
-  for (auto* bench : {&standing.control_plane, &standing.worker}) bench->machine.ledger.push_back({});
+  for (auto* bench : {&standing.control_plane, &standing.worker}) bench->machine.ledger.emplace_back();
   standing.control_plane.put("/etc/cni/net.d/10-flannel.conflist");
   const auto seen = standing.survey();
   if (!seen) FAIL(seen.error().text());

@@ -6,9 +6,9 @@
 #include <string>
 #include <vector>
 
-#include "runtime/steps/delivery.h"
+#include "runtime/delivery/delivery.h"
 
-namespace sealift::steps {
+namespace sealift::delivery {
 
 struct ControlPlaneState {
   bool api_answers = false;
@@ -22,4 +22,4 @@ Result<ControlPlaneState> look_at_state(host::HostView& host, const std::string&
 // The line of an API server that does not answer, with the last thing that was said about it.
 StatusLine api_down(const std::string& name, const Error& error);
 
-}  // namespace sealift::steps
+}  // namespace sealift::delivery

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The graph of a delivery: what waits for what, whatever order the lines of the plan happen to have.
-#include "runtime/steps/build_plan.h"
+#include "runtime/plans/deliver.h"
 
 #include <catch2/catch_test_macros.hpp>
 
@@ -33,7 +33,7 @@ struct Graph : tests::Site {
     auto nodes = model().nodes;
     nodes.push_back({config.hosts[2], "w2", "10.7.0.13", worker.machine.facts});
     whole_.reset(new steps::Model{model().payload, config, base, std::move(*apps), std::move(nodes)});
-    auto built = steps::build_plan(*whole_);
+    auto built = plans::deliver(*whole_);
     if (!built) FAIL(built.error().text());
     plan = std::move(*built);
   }

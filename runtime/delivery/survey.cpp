@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "runtime/steps/survey.h"
+#include "runtime/delivery/survey.h"
 
 #include <algorithm>
 #include <set>
 
 #include "payload/base/thread.h"
-#include "runtime/steps/fixed_fields.h"
+#include "runtime/delivery/fixed_fields.h"
 
-namespace sealift::steps {
+namespace sealift::delivery {
 namespace {
 
-void phase(DeliveryInput& input, std::string title) {
+void phase(Input& input, std::string title) {
   Event event;
   event.kind = base::EventKind::phase;
   event.message = std::move(title);
@@ -18,7 +18,7 @@ void phase(DeliveryInput& input, std::string title) {
   input.events.on(event);
 }
 
-void tell_finding(DeliveryInput& input, const checks::Finding& finding) {
+void tell_finding(Input& input, const checks::Finding& finding) {
   Event event;
   event.kind = base::EventKind::finding;
   event.level = finding.blocks ? Level::error : Level::warning;
@@ -28,7 +28,7 @@ void tell_finding(DeliveryInput& input, const checks::Finding& finding) {
   input.events.on(event);
 }
 
-void tell_aside(DeliveryInput& input, const std::string& host, const Error& why) {
+void tell_aside(Input& input, const std::string& host, const Error& why) {
   Event event;
   event.kind = base::EventKind::host_aside;
   event.level = Level::warning;
@@ -43,15 +43,18 @@ bool is_out_of_reach(ErrorCode code) { return code == ErrorCode::unreachable || 
 
 class Surveyor {
  public:
-  Surveyor(DeliveryInput& input, Purpose purpose) : input_(input), purpose_(purpose) {}
+  Surveyor(Input& input, host::Purpose purpose) : input_(input), purpose_(purpose) {}
 
   Result<Survey> run() {
-    SEALIFT_ASSIGN(auto base, read_base(input_.payload));
-    SEALIFT_ASSIGN(auto apps, select_apps(input_.payload.contents(), input_.config));
-    out_.model.reset(new Model{input_.payload, input_.config, std::move(base), std::move(apps), {}});
-    SEALIFT_TRY(connect());
+    SEALIFT_ASSIGN(auto base, steps::read_base(input_.payload));
+    SEALIFT_ASSIGN(auto apps, steps::select_apps(input_.payload.contents(), input_.config));
+    out_.model.reset(new steps::Model{input_.payload, input_.config, std::move(base), std::move(apps), {}});
+    connect();
     SEALIFT_TRY(check_version());
-    SEALIFT_TRY(look());
+    const auto looked = look();
+    // What the others showed was told: the operator can mend all of it at once.
+    if (refused_) return fail(std::move(*refused_));
+    SEALIFT_TRY(looked);
     name_connections();
     return std::move(out_);
   }
@@ -66,9 +69,8 @@ class Surveyor {
     std::optional<Error> error;
   };
 
-  Result<void> connect() {
+  void connect() {
     phase(input_, std::format("Connecting to {} hosts", input_.config.hosts.size()));
-    std::vector<Error> refused;
     auto connections = input_.connector.connect(input_.config.hosts, purpose_);
     for (size_t i = 0; i < connections.size(); ++i) {
       auto& connection = connections[i];
@@ -82,14 +84,12 @@ class Surveyor {
       if (worker && is_out_of_reach(error.code)) {
         tell_aside(input_, config.name.value_or(config.address), error);
         out_.aside.emplace(config.address, error);
+      } else if (!refused_) {
+        refused_ = error;
       } else {
-        refused.push_back(error);
+        refused_->what += "\n" + error.text();
       }
     }
-    if (refused.empty()) return {};
-    Error all = refused.front();
-    for (size_t i = 1; i < refused.size(); ++i) all.what += "\n" + refused[i].text();
-    return fail(std::move(all));
   }
 
   // A connection may have died while others were still being made: then once more, on a new one.
@@ -107,7 +107,7 @@ class Surveyor {
   Result<void> check_version() {
     for (auto& reached : reached_) {
       if (reached.config.role != format::HostRole::control_plane) continue;
-      SEALIFT_ASSIGN(const auto version, look_again(reached, [](host::HostView& host) { return host.recorded(std::string(kVersionRecord)); }));
+      SEALIFT_ASSIGN(const auto version, look_again(reached, [](host::HostView& host) { return host.recorded(std::string(steps::kVersionRecord)); }));
       if (version && *version != out_.model->base.kubernetes_version) {
         return fail(ErrorCode::upgrade_unsupported, "{} runs Kubernetes {} and the artifact brings {}; this version of Sealift can't upgrade a cluster, use an artifact with {}",
                     reached.config.address, *version, out_.model->base.kubernetes_version, *version);
@@ -144,14 +144,14 @@ class Surveyor {
       for (auto& finding : reached.findings) out_.findings.push_back(std::move(finding));
     }
     for (auto& finding : checks::check_facts(preflight(complete), views)) out_.findings.push_back(std::move(finding));
-    const auto network = look_for_network();
+    const auto network = refused_ ? Result<void>{} : look_for_network();
     const auto made = make_nodes();
     // However this ends: what was found is told.
     for (const auto& finding : out_.findings) tell_finding(input_, finding);
     if (broken != reached_.end()) return fail_while(*broken->error, "checking " + broken->config.address);
     SEALIFT_TRY(network);
     SEALIFT_TRY(made);
-    return refuse_changed_fields();
+    return refused_ ? Result<void>{} : refuse_changed_fields();
   }
 
   // Without one no node gets Ready: better said now than after minutes of waiting.
@@ -202,18 +202,18 @@ class Surveyor {
     std::vector<std::string> problems;
     for (auto& reached : reached_) {
       if (reached.error) continue;
-      auto node = make_node(reached.config, reached.view.facts);
+      auto node = steps::make_node(reached.config, reached.view.facts);
       if (node) nodes.push_back(std::move(*node));
       else problems.push_back(node.error().what);
     }
     for (const auto& problem : problems) out_.findings.push_back({"", true, problem});
     // Two nodes of one name (a finding of check_facts) make no plan either.
     std::set<std::string> names;
-    const bool clash = !std::ranges::all_of(nodes, [&](const Node& node) { return names.insert(node.name).second; });
+    const bool clash = !std::ranges::all_of(nodes, [&](const steps::Node& node) { return names.insert(node.name).second; });
     if (!problems.empty() || clash) {
       if (auto error = blocking(out_.findings)) return fail(std::move(*error));
     }
-    std::ranges::stable_partition(nodes, [](const Node& node) { return node.is_control_plane(); });
+    std::ranges::stable_partition(nodes, [](const steps::Node& node) { return node.is_control_plane(); });
     return {};
   }
 
@@ -231,15 +231,16 @@ class Surveyor {
     }
   }
 
-  DeliveryInput& input_;
-  Purpose purpose_;
+  Input& input_;
+  host::Purpose purpose_;
   Survey out_;
   std::vector<Reached> reached_;
+  std::optional<Error> refused_;  // of all hosts that can't be done without and gave no connection
 };
 
 }  // namespace
 
-Result<Survey> survey(DeliveryInput& input, Purpose purpose) { return Surveyor(input, purpose).run(); }
+Result<Survey> survey(Input& input, host::Purpose purpose) { return Surveyor(input, purpose).run(); }
 
 std::optional<Error> blocking(const std::vector<checks::Finding>& findings) {
   std::string text;
@@ -253,4 +254,4 @@ std::optional<Error> blocking(const std::vector<checks::Finding>& findings) {
   return Error{ErrorCode::preflight, std::format("{} {} to solve before anything is changed:{}", count, count == 1 ? "finding" : "findings", text), {}};
 }
 
-}  // namespace sealift::steps
+}  // namespace sealift::delivery

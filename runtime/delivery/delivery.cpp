@@ -1,23 +1,23 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "runtime/steps/delivery.h"
+#include "runtime/delivery/delivery.h"
 
 #include <algorithm>
 
 #include "runtime/engine/runner.h"
-#include "runtime/steps/build_plan.h"
+#include "runtime/plans/deliver.h"
 #include "runtime/steps/cluster.h"
-#include "runtime/steps/survey.h"
+#include "runtime/delivery/survey.h"
 
-namespace sealift::steps {
+namespace sealift::delivery {
 namespace {
 
-HostOutcome::State state_of(engine::HostOutcome outcome) {
+HostOutcome::State state_of(engine::HostEnd outcome) {
   switch (outcome) {
-    case engine::HostOutcome::delivered: return HostOutcome::State::done;
-    case engine::HostOutcome::aside: return HostOutcome::State::aside;
-    case engine::HostOutcome::unfinished: return HostOutcome::State::unfinished;
-    case engine::HostOutcome::failed:
-    case engine::HostOutcome::interrupted: return HostOutcome::State::failed;
+    case engine::HostEnd::delivered: return HostOutcome::State::done;
+    case engine::HostEnd::aside: return HostOutcome::State::aside;
+    case engine::HostEnd::unfinished: return HostOutcome::State::unfinished;
+    case engine::HostEnd::failed:
+    case engine::HostEnd::interrupted: return HostOutcome::State::failed;
   }
   return HostOutcome::State::failed;
 }
@@ -26,7 +26,7 @@ Outcome to_outcome(const engine::RunSummary& summary, const Survey& survey, cons
   Outcome out;
   out.error = summary.error();
   for (const auto& host : summary.hosts) {
-    const auto node = std::ranges::find(survey.model->nodes, host.host, &Node::name);
+    const auto node = std::ranges::find(survey.model->nodes, host.host, &steps::Node::name);
     HostOutcome outcome;
     outcome.name = host.host;
     if (node != survey.model->nodes.end()) {
@@ -48,37 +48,37 @@ Outcome to_outcome(const engine::RunSummary& summary, const Survey& survey, cons
   if (!survey.aside.empty() && !out.error) {
     out.error = Error{ErrorCode::partial, std::format("{} of {} hosts could not be reached and were left out; run again when they are there", survey.aside.size(), config.hosts.size()), {}};
   }
-  if (const auto note = upstreams(*survey.model).note; !note.empty()) out.notes.push_back(note);
+  if (const auto note = steps::upstreams(*survey.model).note; !note.empty()) out.notes.push_back(note);
   return out;
 }
 
 }  // namespace
 
-Result<Outcome> apply(DeliveryInput& input) {
-  SEALIFT_ASSIGN(const auto found, survey(input, Purpose::change));
+Result<Outcome> apply(Input& input) {
+  SEALIFT_ASSIGN(const auto found, survey(input, host::Purpose::change));
   if (auto error = blocking(found.findings)) return fail(std::move(*error));
-  SEALIFT_ASSIGN(const auto planned, build_plan(*found.model));
+  SEALIFT_ASSIGN(const auto planned, plans::deliver(*found.model));
   SEALIFT_ASSIGN(const auto summary, engine::run(planned, *found.connections, input.events, input.clock, input.journal, input.cancel));
   return to_outcome(summary, found, input.config);
 }
 
-Result<PlanOutcome> plan(DeliveryInput& input) {
+Result<PlanOutcome> plan(Input& input) {
   PlanOutcome out;
   if (input.offline) {
     // What can be said without the hosts: artifact and configuration fit together.
-    SEALIFT_ASSIGN(const auto base, read_base(input.payload));
-    SEALIFT_ASSIGN(const auto apps, select_apps(input.payload.contents(), input.config));
+    SEALIFT_ASSIGN(const auto base, steps::read_base(input.payload));
+    SEALIFT_ASSIGN(const auto apps, steps::select_apps(input.payload.contents(), input.config));
     out.notes.push_back(std::format("Kubernetes {} for {} hosts, {} applications; the hosts were not looked at", base.kubernetes_version, input.config.hosts.size(), apps.size()));
     for (const auto& app : apps) out.lines.push_back({"", "app." + app.app->name, "install " + app.app->name + " into " + app.target_namespace, PlanLine::State::unknown});
     return out;
   }
-  SEALIFT_ASSIGN(const auto found, survey(input, Purpose::look));
+  SEALIFT_ASSIGN(const auto found, survey(input, host::Purpose::look));
   for (const auto& finding : found.findings) {
     out.blocking += finding.blocks ? 1 : 0;
     out.notes.push_back(std::format("{}: {} {}", finding.blocks ? "must be solved" : "warning", finding.host, finding.message));
   }
   for (const auto& [address, error] : found.aside) out.notes.push_back(std::format("{} is left out: {}", address, error.text()));
-  SEALIFT_ASSIGN(const auto planned, build_plan(*found.model));
+  SEALIFT_ASSIGN(const auto planned, plans::deliver(*found.model));
   SEALIFT_ASSIGN(const auto looked, engine::look(planned, *found.connections, input.cancel));
   for (const auto& step : looked.steps) {
     using Finding = engine::LookedStep::Finding;
@@ -89,4 +89,4 @@ Result<PlanOutcome> plan(DeliveryInput& input) {
   return out;
 }
 
-}  // namespace sealift::steps
+}  // namespace sealift::delivery

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "runtime/steps/control_plane_state.h"
+#include "runtime/delivery/control_plane_state.h"
 
 #include <array>
 
 #include "payload/base/text.h"
 #include "runtime/steps/model.h"
 
-namespace sealift::steps {
+namespace sealift::delivery {
 namespace {
 
 // Below the five seconds in which a person gets an answer, with room for the login.
@@ -33,7 +33,7 @@ StatusLine api_down(const std::string& name, const Error& error) {
 
 Result<ControlPlaneState> look_at_state(host::HostView& host, const std::string& name, const CancelToken& cancel) {
   ControlPlaneState out;
-  base::Command probe{{"kubectl", std::format("--kubeconfig={}", kAdminKubeconfig), std::string(kRequestTimeout), "get", "--raw", "/readyz"}, {}, "/", kProbeTimeout};
+  base::Command probe{{"kubectl", std::format("--kubeconfig={}", steps::kAdminKubeconfig), std::string(kRequestTimeout), "get", "--raw", "/readyz"}, {}, "/", kProbeTimeout};
   const auto asked = host.query(probe, {}, cancel);
   if (!asked && is_of_the_host(asked.error().code)) return std::unexpected(asked.error());
   out.api_answers = asked && asked->ok();
@@ -47,4 +47,4 @@ Result<ControlPlaneState> look_at_state(host::HostView& host, const std::string&
   return out;
 }
 
-}  // namespace sealift::steps
+}  // namespace sealift::delivery

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // The delivery as a whole: from an artifact and a cluster.yaml to a cluster. It connects the hosts, looks at all of
-// them (preflight), builds the plan and runs it. It knows steps, not terminals; hosts come from a HostConnector, so
-// that whole deliveries run on fake hosts in tests/sim.
+// them (preflight), makes the plan and runs it. It knows no terminals; hosts come from a HostConnector, so that whole
+// deliveries run on fake hosts in tests/sim.
 #pragma once
 
 #include <functional>
@@ -20,9 +20,7 @@
 #include "runtime/engine/journal.h"
 #include "runtime/host/host.h"
 
-namespace sealift::steps {
-
-enum class Purpose { look, change };
+namespace sealift::delivery {
 
 // One host's connection, or why there is none. `key` = HostConfig::address.
 struct Connection {
@@ -34,12 +32,12 @@ class HostConnector {
  public:
   virtual ~HostConnector() = default;
   // All at once (ramped up gently); as many results as hosts, in their order.
-  virtual std::vector<Connection> connect(const std::vector<config::HostConfig>& hosts, Purpose purpose) = 0;
+  virtual std::vector<Connection> connect(const std::vector<config::HostConfig>& hosts, host::Purpose purpose) = 0;
   // A lost connection again, for the runner's retry.
-  virtual Result<std::unique_ptr<host::Host>> reconnect(const config::HostConfig& host, Purpose purpose) = 0;
+  virtual Result<std::unique_ptr<host::Host>> reconnect(const config::HostConfig& host, host::Purpose purpose) = 0;
 };
 
-struct DeliveryInput {
+struct Input {
   const format::PayloadReader& payload;
   const config::ClusterConfig& config;
   HostConnector& connector;
@@ -67,7 +65,7 @@ struct Outcome {
 
 // Makes it so, from whatever state the hosts are in. An Error only for what ended the run before anything was
 // changed (configuration against artifact, control plane not reached, preflight findings); all else is in Outcome.
-Result<Outcome> apply(DeliveryInput& input);
+Result<Outcome> apply(Input& input);
 
 struct PlanLine {
   std::string host, step, description;
@@ -80,15 +78,17 @@ struct PlanOutcome {
   std::vector<std::string> notes;
   size_t blocking = 0;  // preflight findings that would end an apply before anything is changed
 };
-Result<PlanOutcome> plan(DeliveryInput& input);
+Result<PlanOutcome> plan(Input& input);
+
+// --- status.cpp, kubeconfig.cpp: what people ask of a cluster that stands; both look at a control plane alone ---
 
 struct StatusLine {
   std::string subject, state, detail;  // "node w1", "Ready", "v1.34.4 10.7.0.21"
   bool healthy = true;
 };
-Result<std::vector<StatusLine>> status(DeliveryInput& input);
+Result<std::vector<StatusLine>> status(Input& input);
 
 // admin kubeconfig with a reachable server address instead of 127.0.0.1. A secret.
-Result<Secret> kubeconfig(DeliveryInput& input);
+Result<Secret> kubeconfig(Input& input);
 
-}  // namespace sealift::steps
+}  // namespace sealift::delivery

@@ -3,7 +3,7 @@
 
 #include "payload/yaml/node.h"
 #include "runtime/engine/journal.h"
-#include "runtime/steps/delivery.h"
+#include "runtime/delivery/delivery.h"
 #include "tests/unit/runtime/steps/bench.h"
 
 using namespace sealift;
@@ -16,22 +16,22 @@ constexpr std::string_view kAdmin =
     "users:\n- name: admin\n  user: {client-certificate-data: Qg==, client-key-data: Qw==}\n";
 
 // Reaches the control plane under whatever address the configuration has for it.
-struct OneHost : tests::Site, steps::HostConnector {
-  std::vector<steps::Connection> connect(const std::vector<config::HostConfig>& hosts, steps::Purpose purpose) override {
+struct OneHost : tests::Site, delivery::HostConnector {
+  std::vector<delivery::Connection> connect(const std::vector<config::HostConfig>& hosts, host::Purpose purpose) override {
     CHECK(hosts.size() == 1);
-    CHECK(purpose == steps::Purpose::look);
-    std::vector<steps::Connection> out;
+    CHECK(purpose == host::Purpose::look);
+    std::vector<delivery::Connection> out;
     out.push_back({hosts[0].address, tests::connect_fake(control_plane.machine)});
     return out;
   }
-  Result<std::unique_ptr<host::Host>> reconnect(const config::HostConfig&, steps::Purpose) override { return tests::connect_fake(control_plane.machine); }
+  Result<std::unique_ptr<host::Host>> reconnect(const config::HostConfig&, host::Purpose) override { return tests::connect_fake(control_plane.machine); }
 
   Result<std::string> kubeconfig(const std::string& address) {
     config.hosts[0].address = address;
     config.api.port = 6443;
     engine::NoJournal journal;
-    steps::DeliveryInput input{model().payload, config, *this, journal, control_plane.events, control_plane.clock, {}};
-    return steps::kubeconfig(input).transform([](const Secret& secret) { return std::string(secret.reveal()); });
+    delivery::Input input{model().payload, config, *this, journal, control_plane.events, control_plane.clock, {}};
+    return delivery::kubeconfig(input).transform([](const Secret& secret) { return std::string(secret.reveal()); });
   }
 };
 

@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "payload/yaml/node.h"
+#include "runtime/delivery/control_plane.h"
+#include "runtime/steps/model.h"
+
+namespace sealift::delivery {
+
+Result<Secret> kubeconfig(Input& input) {
+  SEALIFT_ASSIGN(const auto control_plane, a_control_plane(input.config));
+  SEALIFT_ASSIGN(const auto host, look_at_control_plane(input, control_plane));
+  SEALIFT_ASSIGN(auto bytes, host->read(std::string(steps::kAdminKubeconfig), size_t{256} << 10));
+  if (!bytes) return fail(ErrorCode::not_found, "{} is gone", steps::kAdminKubeconfig);
+  const Secret original{std::string(base::as_text(*bytes))};
+  explicit_bzero(bytes->data(), bytes->size());
+  SEALIFT_ASSIGN(auto documents, yaml::parse(original.reveal(), steps::kAdminKubeconfig));
+  auto* clusters = documents.empty() ? nullptr : documents[0].find("clusters");
+  if (clusters == nullptr || clusters->items.empty() || clusters->items[0].find("cluster") == nullptr) return fail(ErrorCode::protocol, "{} is not a kubeconfig", steps::kAdminKubeconfig);
+  // On the hosts 127.0.0.1 is the balancer; people work elsewhere.
+  const auto& address = control_plane.address;
+  const std::string bracketed = address.contains(':') ? "[" + address + "]" : address;
+  clusters->items[0].find("cluster")->set("server", yaml::Node::make_string(std::format("https://{}:{}", bracketed, input.config.api.port)));
+  return Secret(yaml::to_yaml(documents[0]));
+}
+
+}  // namespace sealift::delivery

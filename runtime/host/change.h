@@ -1,0 +1,166 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What the ledger of a host records: one type for each kind of change, with what was there before, so that each can be
+// taken back. No prose in here: what undoes a change reads these fields.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "payload/hash/digest.h"
+
+namespace sealift::host {
+
+struct FileSpec {
+  uint32_t mode = 0644;
+  uint32_t uid = 0, gid = 0;
+  bool operator==(const FileSpec&) const = default;
+};
+
+enum class UnitAction { reload_daemon, enable, disable, start, stop, restart };
+
+// What was at a path before it was changed.
+struct PathBefore {
+  enum class Kind {
+    absent,
+    file,
+    directory,
+    symlink,
+    other,
+    transient,  // something under /run: it may be a secret and is gone at the next boot, so no copy is kept of it
+  };
+  Kind kind = Kind::absent;
+  std::optional<FileSpec> spec;       // of a file, a directory, other
+  std::optional<uint64_t> size;       // of a file, in bytes
+  std::optional<Digest> digest;       // of a file
+  bool kept = false;                  // the ledger's kept/<digest> is a copy of the file
+  std::optional<std::string> target;  // of a symlink
+  bool operator==(const PathBefore&) const = default;
+};
+
+struct FileWritten {
+  static constexpr std::string_view kKind = "file";
+  std::string path;
+  PathBefore before;
+  bool operator==(const FileWritten&) const = default;
+};
+
+struct DirectoryMade {  // or given another mode or owner
+  static constexpr std::string_view kKind = "directory";
+  std::string path;
+  PathBefore before;
+  bool operator==(const DirectoryMade&) const = default;
+};
+
+struct SymlinkMade {
+  static constexpr std::string_view kKind = "symlink";
+  std::string path;
+  PathBefore before;
+  bool operator==(const SymlinkMade&) const = default;
+};
+
+struct PathRemoved {
+  static constexpr std::string_view kKind = "remove";
+  std::string path;
+  PathBefore before;
+  bool operator==(const PathRemoved&) const = default;
+};
+
+// A program was started; what it changes is only known to it, unless other entries say so.
+struct CommandRun {
+  static constexpr std::string_view kKind = "run";
+  std::string command;              // its words, for people
+  std::optional<std::string> unit;  // the transient unit that it ran as
+  bool operator==(const CommandRun&) const = default;
+};
+
+struct UnitChanged {
+  static constexpr std::string_view kKind = "unit";
+  struct Before {
+    bool enabled = false;
+    std::string active;  // UnitState::active
+    bool operator==(const Before&) const = default;
+  };
+  UnitAction action = UnitAction::reload_daemon;
+  std::string unit;              // "" for reload_daemon
+  std::optional<Before> before;  // none for reload_daemon
+  bool operator==(const UnitChanged&) const = default;
+};
+
+struct ModuleLoaded {
+  static constexpr std::string_view kKind = "module";
+  std::string module;
+  bool loaded_before = false;
+  bool operator==(const ModuleLoaded&) const = default;
+};
+
+struct SysctlSet {
+  static constexpr std::string_view kKind = "sysctl";
+  std::string key, value;
+  std::optional<std::string> before;
+  bool operator==(const SysctlSet&) const = default;
+};
+
+// A payload of a registry host: its first piece is about to be written, or its last one was.
+struct PayloadStored {
+  static constexpr std::string_view kKind = "store";
+  std::string path;
+  bool complete = false;
+  bool operator==(const PayloadStored&) const = default;
+};
+
+// --- what programs make that a step runs: entered before they start ---
+
+struct ImagePulled {  // into containerd's store; it was not there before
+  static constexpr std::string_view kKind = "image";
+  std::string image;
+  bool operator==(const ImagePulled&) const = default;
+};
+
+struct MountsMade {  // below a directory, by kubelet and containerd
+  static constexpr std::string_view kKind = "mount";
+  std::string below;
+  std::vector<std::string> before;  // mount points that were there
+  bool operator==(const MountsMade&) const = default;
+};
+
+struct InterfacesMade {  // network interfaces: bridges, tunnels and pairs of the pod network
+  static constexpr std::string_view kKind = "interface";
+  std::vector<std::string> before;  // all that were there
+  bool operator==(const InterfacesMade&) const = default;
+};
+
+// --- the progress of steps ---
+
+struct Begun {  // an earlier `Completed` of the step no longer counts
+  static constexpr std::string_view kKind = "begun";
+  bool operator==(const Begun&) const = default;
+};
+
+struct Completed {  // with the inputs that the entry names
+  static constexpr std::string_view kKind = "completed";
+  bool operator==(const Completed&) const = default;
+};
+
+struct Synced {  // everything before this entry is on the disk
+  static constexpr std::string_view kKind = "synced";
+  bool operator==(const Synced&) const = default;
+};
+
+using Change = std::variant<FileWritten, DirectoryMade, SymlinkMade, PathRemoved, CommandRun, UnitChanged, ModuleLoaded, SysctlSet, PayloadStored, ImagePulled,
+                            MountsMade, InterfacesMade, Begun, Completed, Synced>;
+
+// The changes that steps announce for the programs they run (Host::announce).
+using Announced = std::variant<ImagePulled, MountsMade, InterfacesMade>;
+
+struct LedgerEntry {
+  uint64_t sequence = 0;     // from 1, without gaps
+  std::string time;          // ISO 8601, of the host's clock
+  std::string step, inputs;  // Reason
+  Change change;
+};
+
+}  // namespace sealift::host

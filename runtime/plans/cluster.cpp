@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runtime/steps/cluster.h"
+
+#include "runtime/kube/kubeadm.h"
+#include "runtime/plans/groups.h"
+#include "runtime/steps/apps.h"
+#include "runtime/steps/init_step.h"
+#include "runtime/steps/join_step.h"
+
+namespace sealift::plans {
+
+using steps::Model;
+using steps::Node;
+
+Result<Cluster> make_cluster(PlanBuilder& plan, const Model& model, const Node& node, Index ready) {
+  SEALIFT_ASSIGN(auto documents, kube::init_documents(steps::kubeadm_input(model), {node.name, node.ip, node.config.taints}));
+  const Index init = plan.add(node, std::make_shared<steps::InitStep>(model, node, std::move(documents)), {ready});
+  plan.at(init).changes_cluster = true;
+  Cluster out{};
+  out.api = plan.add(node, std::make_shared<steps::ApiReadyStep>(node), {init});
+  out.network = plan.add(node, std::make_shared<steps::DnsStep>(model), {out.api});
+  for (const auto& app : model.apps) {
+    if (!app.app->is_network) continue;
+    out.network = plan.add(node, std::make_shared<steps::AppStep>(model, app), {out.network});
+    out.network_apps[app.app->name] = out.network;
+  }
+  return out;
+}
+
+Index join_worker(PlanBuilder& plan, const Model& model, const Node& node, Index ready, const Cluster& cluster) {
+  const Index joined = plan.add(node, std::make_shared<steps::JoinStep>(model, node), {ready, cluster.api});
+  plan.at(joined).changes_cluster = true;
+  return joined;
+}
+
+Index finish_node(PlanBuilder& plan, const Model& model, const Node& node, Index joined, const Cluster& cluster) {
+  Index last = joined;
+  if (!node.config.labels.empty()) last = plan.add(node, std::make_shared<steps::LabelsStep>(model, node), {last});
+  return plan.add(node, std::make_shared<steps::NodeReadyStep>(model, node), {last, cluster.network});
+}
+
+}  // namespace sealift::plans

@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The plan of a delivery: from machines to a cluster with its applications, whatever of it is there already.
+#pragma once
+
+#include "runtime/engine/step.h"
+#include "runtime/steps/model.h"
+
+namespace sealift::plans {
+
+// Deterministic. `model` must outlive the plan and have a control plane. Errors: invalid_config (kubeadm documents),
+// not_in_artifact.
+Result<engine::Plan> deliver(const steps::Model& model);
+
+}  // namespace sealift::plans

@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runtime/steps/init_step.h"
+
+#include "runtime/steps/kubectl.h"
+#include "runtime/steps/sync.h"
+
+namespace sealift::steps {
+namespace {
+
+constexpr std::string_view kClusterData = "/var/lib/etcd/member";
+constexpr Duration kInitTimeout{900'000};
+
+}  // namespace
+
+InitStep::InitStep(const Model& model, const Node& node, std::string documents)
+    : KubeadmStep(std::string(kInitStep), std::format("kubeadm init: Kubernetes {} on {}", model.base.kubernetes_version, node.name), digest_of({documents}), model, "sealift-kubeadm-init",
+                  kInitTimeout),
+      node_(node),
+      documents_(std::move(documents)) {}
+
+Result<engine::StepState> InitStep::check(const engine::LookContext& context) {
+  SEALIFT_ASSIGN(const bool admin, exists(context.host, kAdminKubeconfig));
+  // A cluster is made once: other inputs later are not a reason to make another.
+  SEALIFT_ASSIGN(const auto made, context.host.recorded(id()));
+  if (admin) return made ? engine::StepState::done : engine::StepState::needed;
+  SEALIFT_ASSIGN(const bool data, exists(context.host, kClusterData));
+  // To begin anew would take a cluster's data away because one file of it is missing.
+  if (made && data) {
+    return fail(ErrorCode::not_found, "{} is gone from {}, which holds a cluster's data in {}; run `kubeadm init phase kubeconfig admin --config {}` there, then start again", kAdminKubeconfig,
+                node_.name, kClusterData, kInitConfiguration);
+  }
+  return engine::StepState::needed;
+}
+
+// What an earlier kubeadm here was given, if there was one. With other documents it made, or was making, another cluster
+// than is wanted.
+Result<InitStep::Given> InitStep::given(host::HostView& host) const {
+  SEALIFT_ASSIGN(const auto given, host.read(std::string(kInitConfiguration), size_t{1} << 20));
+  if (!given) return Given::nothing;
+  return base::as_text(*given) == documents_ ? Given::these : Given::others;
+}
+
+// The result of a kubeadm with other documents is nobody's; one that still runs is in the way.
+Result<bool> InitStep::pending(const engine::LookContext& context) const {
+  SEALIFT_ASSIGN(const Given earlier, given(context.host));
+  return earlier == Given::others ? is_running(context.host) : KubeadmStep::pending(context);
+}
+
+// kubeadm's last phase puts the add-ons in. With other wishes since, the cluster is made anew: nothing was put onto one
+// that the ledger does not know.
+Result<bool> InitStep::stands(const engine::LookContext& context) const {
+  SEALIFT_ASSIGN(const Given earlier, given(context.host));
+  SEALIFT_ASSIGN(const bool admin, exists(context.host, kAdminKubeconfig));
+  SEALIFT_ASSIGN(const bool lost, lost_contents(context.host));
+  if (earlier != Given::these || !admin || lost) return false;
+  const auto proxy = kubectl_object(context.host, {"--namespace=kube-system", "daemonset", "kube-proxy"}, context.cancel);
+  return proxy && *proxy;
+}
+
+Result<void> InitStep::take_away_remains(engine::StepContext& context) const {
+  SEALIFT_ASSIGN(const Given earlier, given(context.host));
+  for (const std::string_view path : {std::string_view("/etc/kubernetes/manifests/kube-apiserver.yaml"), std::string_view("/etc/kubernetes/pki/ca.key"), kClusterData}) {
+    SEALIFT_ASSIGN(const bool there, exists(context.host, path));
+    if (!there) continue;
+    if (earlier == Given::nothing) {
+      return fail(ErrorCode::preflight, "{} holds {}, which no kubeadm that Sealift started has left ({} is not there); take that cluster away first, or use another host", context.host_name, path,
+                  kInitConfiguration);
+    }
+    SEALIFT_TRY(reset(context));
+    // kubeadm's reset learns from etcd's manifest where its data is, and leaves it if a power cut has emptied that file.
+    SEALIFT_ASSIGN(const bool left, exists(context.host, kClusterData));
+    if (!left) return {};
+    const base::Command command{{"rm", "-rf", "--one-file-system", "--", std::string(kClusterData)}, {}, "/", Duration{60'000}};
+    return base::output_of(command, context.host.run(command, {}, reason(), context.cancel)).transform([](const std::string&) {});
+  }
+  return {};
+}
+
+Result<void> InitStep::configure(engine::StepContext& context) const {
+  base::MemorySource documents(base::as_bytes(documents_));
+  return context.host.write_atomic(std::string(kInitConfiguration), {0600, 0, 0}, documents, reason());
+}
+
+std::vector<std::string> InitStep::command() const { return {"kubeadm", "init", "--config", std::string(kInitConfiguration), "--skip-phases=show-join-command"}; }
+
+Result<void> InitStep::record(engine::StepContext& context) const {
+  SEALIFT_TRY(context.host.sync(written_paths(node_), reason()));
+  // Read before anything else by later runs: another version's files must not come onto this host unasked.
+  SEALIFT_TRY(context.host.record({std::string(kVersionRecord), model().base.kubernetes_version}));
+  return context.host.record(reason());
+}
+
+}  // namespace sealift::steps

@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "runtime/steps/kubeadm_step.h"
+
+namespace sealift::steps {
+
+// By its record the ledger of the first control plane says that it is one.
+inline constexpr std::string_view kInitStep = "kubeadm.init";
+// On a control plane: what kubeadm was given.
+inline constexpr std::string_view kInitConfiguration = "/etc/sealift/kubeadm-init.yaml";
+
+// kubeadm init on the first control plane.
+class InitStep final : public KubeadmStep {
+ public:
+  // `documents`: from kube::init_documents.
+  InitStep(const Model& model, const Node& node, std::string documents);
+  Result<engine::StepState> check(const engine::LookContext& context) override;
+
+ private:
+  enum class Given { nothing, these, others };
+  Result<bool> pending(const engine::LookContext& context) const override;
+  Result<bool> stands(const engine::LookContext& context) const override;
+  Result<void> take_away_remains(engine::StepContext& context) const override;
+  Result<void> configure(engine::StepContext& context) const override;
+  std::vector<std::string> command() const override;
+  Result<void> record(engine::StepContext& context) const override;
+  Result<Given> given(host::HostView& host) const;
+  const Node& node_;
+  std::string documents_;
+};
+
+}  // namespace sealift::steps
