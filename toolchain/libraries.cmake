@@ -30,7 +30,7 @@ sealift_library(runtime/agent DEPS payload/base payload/hash payload/json runtim
 sealift_library(runtime/engine DEPS payload/base payload/hash payload/json runtime/host)
 sealift_library(runtime/node DEPS payload/base payload/hash payload/trust payload/json payload/image payload/http payload/distribution payload/format runtime/host)
 sealift_library(runtime/kube DEPS payload/base payload/hash payload/yaml payload/json payload/image payload/format runtime/config runtime/host)
-sealift_library(runtime/checks DEPS payload/base payload/hash payload/image payload/format runtime/config runtime/host runtime/kube)
+sealift_library(runtime/checks DEPS payload/base payload/hash payload/format runtime/config runtime/host)
 sealift_library(runtime/steps DEPS payload/base payload/hash payload/trust payload/yaml payload/json payload/image payload/format
   runtime/config runtime/host runtime/engine runtime/node runtime/kube runtime/checks)
 sealift_library(runtime/plans DEPS payload/base payload/hash runtime/engine runtime/kube runtime/steps)
@@ -39,4 +39,4 @@ sealift_library(runtime/delivery DEPS payload/base payload/yaml payload/json pay
 sealift_library(runtime/report DEPS payload/base payload/json runtime/engine runtime/delivery)
 sealift_library(runtime/ui DEPS payload/base payload/json runtime/engine runtime/report)
 sealift_library(runtime/cli DEPS payload/base payload/hash payload/json payload/image payload/format runtime/config runtime/ssh runtime/host runtime/agent runtime/engine
-  runtime/node runtime/delivery runtime/report runtime/ui THIRD_PARTY cli11)
+  runtime/node runtime/checks runtime/delivery runtime/report runtime/ui THIRD_PARTY cli11)

@@ -15,10 +15,16 @@
 
 namespace sealift::checks {
 
+enum class Severity { blocks, warns };
+
 struct Finding {
+  std::string id;    // of the check: "disk.space"; empty for what the survey finds itself
   std::string host;  // node name or address; empty = about several
-  bool blocks = true;  // else a warning
-  std::string message;
+  Severity severity = Severity::blocks;
+  std::string evidence;  // continues a sentence that begins with the host
+  std::string remedy;    // never empty for a check; else perhaps part of the evidence
+  bool blocks() const { return severity == Severity::blocks; }
+  std::string text() const;  // "has no default route; set one, it need not lead anywhere"
 };
 
 struct CheckedHost {
@@ -37,16 +43,16 @@ struct PreflightInput {
   bool keeps_payload_complete = false;  // the registry host has it already
 };
 
-// Everything that can be seen in the facts alone: pure.
+// The checks of the catalog that see everything in the facts alone, on each host and between hosts: pure.
 std::vector<Finding> check_facts(const PreflightInput& input, const std::vector<CheckedHost>& hosts);
-// What must be asked or tried on one host.
-Result<std::vector<Finding>> check_host(const PreflightInput& input, const CheckedHost& view);
+// The checks that ask or try something on one host.
+Result<std::vector<Finding>> check_host(const PreflightInput& input, const CheckedHost& host);
 
 // Bytes and inodes that the delivery will take on a host, by path; stated before it starts.
 struct Demand {
   std::string path;
   uint64_t bytes = 0, inodes = 0;
 };
-std::vector<Demand> disk_demand(const PreflightInput& input, const CheckedHost& view);
+std::vector<Demand> disk_demand(const PreflightInput& input, const CheckedHost& host);
 
 }  // namespace sealift::checks

@@ -6,6 +6,7 @@
 #include <format>
 
 #include "payload/base/text.h"
+#include "runtime/checks/catalog.h"
 
 namespace sealift::cli {
 namespace {
@@ -136,6 +137,7 @@ Result<Arguments> parse_arguments(const std::string& program, const std::vector<
     out.verb = Verb::help;
     out.text = tidy(app.help());
     if (app.get_subcommands().empty()) out.text += main_footer(program);
+    if (plan->parsed()) out.text += "\nWanted of every host before anything is changed:\n" + checks::help();
     return out;
   } catch (const CLI::ParseError& error) {
     return fail(usage_error(program, arguments, error));

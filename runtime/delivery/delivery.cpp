@@ -74,8 +74,8 @@ Result<PlanOutcome> plan(Input& input) {
   }
   SEALIFT_ASSIGN(const auto found, survey(input, host::Purpose::look));
   for (const auto& finding : found.findings) {
-    out.blocking += finding.blocks ? 1 : 0;
-    out.notes.push_back(std::format("{}: {} {}", finding.blocks ? "must be solved" : "warning", finding.host, finding.message));
+    out.blocking += finding.blocks() ? 1 : 0;
+    out.notes.push_back(std::format("{}: {} {}", finding.blocks() ? "must be solved" : "warning", finding.host, finding.text()));
   }
   for (const auto& [address, error] : found.aside) out.notes.push_back(std::format("{} is left out: {}", address, error.text()));
   SEALIFT_ASSIGN(const auto planned, plans::deliver(*found.model));

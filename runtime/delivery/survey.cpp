@@ -21,9 +21,9 @@ void phase(Input& input, std::string title) {
 void tell_finding(Input& input, const checks::Finding& finding) {
   Event event;
   event.kind = base::EventKind::finding;
-  event.level = finding.blocks ? Level::error : Level::warning;
+  event.level = finding.blocks() ? Level::error : Level::warning;
   event.host = finding.host;
-  event.message = finding.message;
+  event.message = finding.text();
   event.time = input.clock.now();
   input.events.on(event);
 }
@@ -162,8 +162,8 @@ class Surveyor {
       SEALIFT_ASSIGN(const auto networks, look_again(reached, [](host::HostView& host) { return host.list("/etc/cni/net.d"); }));
       if (!networks.empty()) return {};  // the cluster that stands has one
     }
-    out_.findings.push_back({"", true, std::format("the artifact {} brings no pod network, so no node would get Ready; write CNI instead of APP before the network's application in the Kubefile and build again",
-                                                   out_.model->artifact_name())});
+    out_.findings.push_back({"site.network", "", checks::Severity::blocks, std::format("the artifact {} brings no pod network, so no node would get Ready", out_.model->artifact_name()),
+                             "write CNI instead of APP before the network's application in the Kubefile and build again"});
     return {};
   }
 
@@ -206,7 +206,7 @@ class Surveyor {
       if (node) nodes.push_back(std::move(*node));
       else problems.push_back(node.error().what);
     }
-    for (const auto& problem : problems) out_.findings.push_back({"", true, problem});
+    for (const auto& problem : problems) out_.findings.push_back({"site.nodes", "", checks::Severity::blocks, problem, {}});
     // Two nodes of one name (a finding of check_facts) make no plan either.
     std::set<std::string> names;
     const bool clash = !std::ranges::all_of(nodes, [&](const steps::Node& node) { return names.insert(node.name).second; });
@@ -246,9 +246,9 @@ std::optional<Error> blocking(const std::vector<checks::Finding>& findings) {
   std::string text;
   size_t count = 0;
   for (const auto& finding : findings) {
-    if (!finding.blocks) continue;
+    if (!finding.blocks()) continue;
     ++count;
-    text += std::format("\n  {}{}", finding.host.empty() ? "" : finding.host + " ", finding.message);
+    text += std::format("\n  {}{}", finding.host.empty() ? "" : finding.host + " ", finding.text());
   }
   if (count == 0) return std::nullopt;
   return Error{ErrorCode::preflight, std::format("{} {} to solve before anything is changed:{}", count, count == 1 ? "finding" : "findings", text), {}};

@@ -65,7 +65,7 @@ struct Site {
     std::vector<std::string> out;
     for (const auto& finding : *looked) {
       CHECK(finding.host == "w1");
-      out.push_back((finding.blocks ? "" : "warning: ") + finding.message);
+      out.push_back((finding.blocks() ? "" : "warning: ") + finding.text());
     }
     return out;
   }
@@ -190,6 +190,12 @@ TEST_CASE("disks: bytes and inodes are summed for each, and compared with what i
   only("has 5199 free inodes on /, 5200 are needed for", [](Site& site) { site.machine.disk.free_inodes = 5199; });
   none([](Site& site) { site.machine.disk.free_inodes = 0; });  // a file system that counts none
   only("/var/lib/containerd lies on /var/lib, which is mounted read-only", [](Site& site) { site.machine.mounts["/var/lib"] = {"/var/lib", "ext4", kGiB, kGiB, 100'000, true, false}; });
+}
+
+TEST_CASE("a disk must have what the base says that the role needs") {
+  const auto needs = [](uint64_t bytes) { return [bytes](Site& site) { site.base.minimum[format::HostRole::worker].disk_bytes = bytes; site.machine.disk.free_bytes = 3 * kGiB; }; };
+  none(needs(3 * kGiB));
+  only("has 3.0 GiB free on /, a worker needs 3.1 GiB there; free space", needs(3 * kGiB + kGiB / 10));
 }
 
 TEST_CASE("programs must be able to run where they are put") {

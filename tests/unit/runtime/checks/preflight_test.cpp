@@ -38,7 +38,7 @@ checks::CheckedHost healthy(const std::string& name) {
 }
 
 bool found(const std::vector<checks::Finding>& findings, std::string_view host, std::string_view text) {
-  return std::ranges::any_of(findings, [&](const checks::Finding& finding) { return finding.host == host && finding.blocks && finding.message.contains(text); });
+  return std::ranges::any_of(findings, [&](const checks::Finding& finding) { return finding.host == host && finding.blocks() && finding.text().contains(text); });
 }
 
 }  // namespace

@@ -74,7 +74,7 @@ TEST_CASE("survey: hosts that are as they should be become nodes, the control pl
   const auto seen = look.survey();
   if (!seen) FAIL(seen.error().text());
   CHECK(seen->aside.empty());
-  for (const auto& finding : seen->findings) CHECK_FALSE(finding.blocks);
+  for (const auto& finding : seen->findings) CHECK_FALSE(finding.blocks());
   REQUIRE(seen->model->nodes.size() == 2);
   CHECK(seen->model->nodes[0].name == "cp1");
   CHECK(seen->model->nodes[1].name == "w1");
@@ -156,9 +156,9 @@ TEST_CASE("survey: a delivery without a pod network is a finding, unless the clu
   const auto found = look.survey();
   if (!found) FAIL(found.error().text());
   REQUIRE(found->findings.size() == 1);
-  CHECK(found->findings[0].blocks);
-  CHECK(found->findings[0].message.contains("the artifact shop brings no pod network"));
-  CHECK(found->findings[0].message.contains("write CNI instead of APP"));
+  CHECK(found->findings[0].blocks());
+  CHECK(found->findings[0].text().contains("the artifact shop brings no pod network"));
+  CHECK(found->findings[0].text().contains("write CNI instead of APP"));
   Look standing;
   standing.config.files.clear();
   for (auto* bench : {&standing.control_plane, &standing.worker}) bench->machine.ledger.emplace_back();

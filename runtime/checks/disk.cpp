@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <array>
+#include <map>
+#include <set>
+
+#include "payload/base/text.h"
+#include "runtime/checks/catalog.h"
+
+namespace sealift::checks {
+namespace {
+
+constexpr std::string_view kContainerdRoot = "/var/lib/containerd";
+constexpr const char* kClusterRoot = "/var/lib";  // of kubelet, etcd and containerd
+
+// What a delivery writes to one file system.
+struct Sum {
+  host::DiskSpace space;
+  Demand demand;
+};
+
+Result<std::map<std::string, Sum>> by_mount_point(const Subject& subject, Report& report) {
+  std::map<std::string, Sum> out;
+  for (const auto& demand : disk_demand(subject.input, subject.host)) {
+    SEALIFT_ASSIGN(const auto space, report.of(subject.host.host->disk(demand.path)));
+    if (!space) continue;
+    auto& sum = out[space->mount_point];
+    sum.space = *space;
+    sum.demand.path += (sum.demand.path.empty() ? "" : ", ") + demand.path;
+    sum.demand.bytes += demand.bytes;
+    sum.demand.inodes += demand.inodes;
+    if (space->read_only) report.found(std::format("{} lies on {}, which is mounted read-only", demand.path, space->mount_point), "mount it writable, or set dataRoot to another disk");
+  }
+  return out;
+}
+
+Result<void> space(const Subject& subject, Report& report) {
+  SEALIFT_ASSIGN(const auto sums, by_mount_point(subject, report));
+  for (const auto& [mount, sum] : sums) {
+    const auto& [free, demand] = sum;
+    if (free.free_bytes < demand.bytes) {
+      report.found(std::format("has {} free on {}, {} are needed for {}", base::human_bytes(free.free_bytes), mount, base::human_bytes(demand.bytes), demand.path));
+    }
+    // Some file systems count no inodes.
+    if (free.free_inodes != 0 && free.free_inodes < demand.inodes) {
+      report.found(std::format("has {} free inodes on {}, {} are needed for {}", free.free_inodes, mount, demand.inodes, demand.path),
+                   "remove files, or set dataRoot to a disk with more inodes");
+    }
+  }
+  return {};
+}
+
+Result<void> minimum(const Subject& subject, Report& report) {
+  const auto wanted = subject.input.base.minimum.find(subject.host.config.role);
+  if (wanted == subject.input.base.minimum.end() || wanted->second.disk_bytes == 0) return {};
+  SEALIFT_ASSIGN(const auto there, report.of(subject.host.host->disk(kClusterRoot)));
+  if (!there || there->free_bytes >= wanted->second.disk_bytes) return {};
+  report.found(std::format("has {} free on {}, a {} needs {} there", base::human_bytes(there->free_bytes), there->mount_point, format::name(subject.host.config.role),
+                           base::human_bytes(wanted->second.disk_bytes)));
+  return {};
+}
+
+Result<void> programs(const Subject& subject, Report& report) {
+  for (const auto* folder : {"/usr/local/bin", "/usr/local/lib", "/opt/cni/bin"}) {
+    SEALIFT_ASSIGN(const auto can, report.of(subject.host.host->can_execute_in(folder)));
+    if (can == host::ProgramFolder::no_exec) report.found(std::format("does not let programs run in {} (mounted noexec)", folder), "mount it without that option");
+    if (can == host::ProgramFolder::read_only) report.found(std::format("takes no files in {} (mounted read-only, or the folder is immutable)", folder), "make it writable");
+  }
+  return {};
+}
+
+Result<void> etc(const Subject& subject, Report& report) {
+  SEALIFT_ASSIGN(const auto there, report.of(subject.host.host->disk("/etc")));
+  if (there && there->read_only) report.found("takes no files in /etc, which is mounted read-only");
+  return {};
+}
+
+constexpr auto kChecks = std::to_array<Check>({
+    {"disk.space", "the file systems that the delivery writes to are writable and have the bytes and inodes for it", "free space, or set dataRoot to a larger disk", AskHost(space), on_fresh_hosts},
+    {"disk.minimum", "the disk of /var/lib has the free space that the base's `minimum` says for the role", "free space, or use a larger disk", AskHost(minimum), on_fresh_hosts},
+    {"disk.programs", "programs can be put into /usr/local/bin, /usr/local/lib and /opt/cni/bin and started there", "mount them writable and without noexec", AskHost(programs), on_fresh_hosts},
+    {"disk.etc", "/etc is writable", "mount it writable", AskHost(etc), on_fresh_hosts},
+});
+
+uint64_t tree_bytes(const PreflightInput& input, const CheckedHost& host, std::string_view prefix) {
+  uint64_t out = 0;
+  for (const auto* list : {&input.base.files, &input.contents.host_files}) {
+    for (const auto& file : *list) {
+      if (file.role != format::HostRole::all && file.role != host.config.role) continue;
+      if (!file.destination.starts_with(prefix)) continue;
+      const auto found = input.contents.tree.find(format::expand_architecture(file.source, host.facts.architecture));
+      if (found != input.contents.tree.end()) out += found->second.object.size;
+    }
+  }
+  return out;
+}
+
+}  // namespace
+
+std::span<const Check> disk_checks() { return kChecks; }
+
+std::vector<Demand> disk_demand(const PreflightInput& input, const CheckedHost& host) {
+  std::vector<Demand> out;
+  const uint64_t opt = tree_bytes(input, host, "/opt/");
+  const uint64_t all = tree_bytes(input, host, "/");
+  out.push_back({"/usr/local", all - opt, 100});
+  out.push_back({"/opt", opt, 100});
+  if (host.config.role == format::HostRole::control_plane && !input.keeps_payload_complete) out.push_back({host.config.data_root, input.payload_bytes, 10});
+  // Compressed layers and what they unpack to; each layer once, whatever the number of images on it.
+  Demand images{std::string(kContainerdRoot), 0, 0};
+  std::set<Digest> seen;
+  for (const auto& image : input.contents.images) {
+    for (const auto& platform : image.platforms) {
+      if (platform.architecture != host.facts.architecture) continue;
+      for (const auto& layer : platform.layers) {
+        if (!seen.insert(layer.digest).second) continue;
+        images.bytes += layer.size;
+        const auto info = input.contents.layers.find(layer.digest);
+        if (info == input.contents.layers.end()) continue;
+        images.bytes += info->second.uncompressed_bytes;
+        images.inodes += info->second.files;
+      }
+    }
+  }
+  out.push_back(std::move(images));
+  return out;
+}
+
+}  // namespace sealift::checks

@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <array>
+#include <set>
+
+#include "payload/base/text.h"
+#include "runtime/checks/catalog.h"
+
+namespace sealift::checks {
+namespace {
+
+void default_route(const Subject& subject, Report& report) {
+  if (!subject.host.facts.default_route) report.found("has no default route, and this version can't deliver such hosts yet");
+}
+
+Result<void> ports(const Subject& subject, Report& report) {
+  const auto& [input, host, worked_on] = subject;
+  std::set<uint16_t> wanted{input.config.registry.port, input.config.api.local_port};
+  for (const auto role : {format::HostRole::all, host.config.role}) {
+    const auto of_role = input.base.ports.find(role);
+    if (of_role != input.base.ports.end()) wanted.insert(of_role->second.begin(), of_role->second.end());
+  }
+  if (host.config.role == format::HostRole::control_plane) wanted.insert(input.config.api.port);
+  for (const auto& listener : host.facts.listeners) {
+    if (wanted.erase(listener.port) == 0) continue;  // once, however many addresses it listens on
+    report.found(std::format("port {} is taken by {}", listener.port, listener.process.empty() ? "another program" : listener.process));
+  }
+  return {};
+}
+
+// Of one line of `systemctl show-environment`, if it is a variable that sends requests to a proxy.
+std::string proxy_variable(std::string_view line) {
+  std::string name(line.substr(0, line.find('=')));
+  const std::string lower = base::to_lower(name);
+  return lower == "http_proxy" || lower == "https_proxy" || lower == "all_proxy" ? name : std::string();
+}
+
+// systemd's DefaultEnvironment reaches every service. Ours take the proxies out again; whoever set them may rely on them.
+Result<void> proxies(const Subject& subject, Report& report) {
+  const auto shown = subject.host.host->query({{"systemctl", "show-environment"}, {}, "/", Duration{30'000}}, {}, {});
+  if (!shown || !shown->ok()) return {};  // no systemd is a finding of its own
+  std::vector<std::string> names;
+  for (const auto line : base::split(shown->output, '\n')) {
+    if (auto name = proxy_variable(line); !name.empty()) names.push_back(std::move(name));
+  }
+  if (!names.empty()) report.found(std::format("has {} in systemd's environment (DefaultEnvironment)", base::join(names, ", ")));
+  return {};
+}
+
+constexpr auto kChecks = std::to_array<Check>({
+    {"network.default_route", "there is a default route", "set one, it need not lead anywhere", ReadFacts(default_route)},
+    {"network.ports", "the ports that the role listens on are free", "stop it, or choose another port in cluster.yaml where there is a field for it", AskHost(ports), on_fresh_hosts},
+    {"network.proxies", "systemd gives its services no proxy",
+     "nothing to do: kubelet, containerd and Sealift's services run without it, since the cluster speaks to its own hosts only", AskHost(proxies), on_fresh_hosts, Severity::warns},
+});
+
+}  // namespace
+
+std::span<const Check> network_checks() { return kChecks; }
+
+}  // namespace sealift::checks
