@@ -33,6 +33,21 @@ if(TARGET unit_payload_hash) # compared with another implementation
   target_link_libraries(unit_payload_hash PRIVATE third_party_mbedtls)
 endif()
 
+# A header that no .cpp of its own includes first (scripts/checks) shows here that it stands alone.
+if(NOT SEALIFT_THREADED_TESTS_ONLY)
+  file(GLOB_RECURSE headers CONFIGURE_DEPENDS RELATIVE ${CMAKE_SOURCE_DIR} payload/*.h packer/*.h runtime/*.h tests/support/*.h)
+  set(alone)
+  foreach(header ${headers})
+    string(REGEX REPLACE "\\.h$" ".cpp" own ${header})
+    if(NOT EXISTS ${CMAKE_SOURCE_DIR}/${own})
+      file(CONFIGURE OUTPUT headers/${own} CONTENT "#include \"${header}\"\n")
+      list(APPEND alone ${CMAKE_BINARY_DIR}/headers/${own})
+    endif()
+  endforeach()
+  add_library(headers_stand_alone OBJECT ${alone})
+  target_link_libraries(headers_stand_alone PRIVATE tests_support third_party_catch2 third_party_httplib third_party_libssh third_party_mbedtls)
+endif()
+
 if(NOT SEALIFT_THREADED_TESTS_ONLY)
   foreach(suite conformance sim)
     file(GLOB sources CONFIGURE_DEPENDS "tests/${suite}/*.cpp")
