@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <set>
 
+#include "payload/base/retry.h"
 #include "payload/base/text.h"
 #include "payload/distribution/authorizer.h"
 #include "payload/distribution/connections.h"
@@ -150,8 +151,9 @@ struct Registry::State {
     return {reply.status >= 500 ? ErrorCode::unreachable : ErrorCode::protocol, std::format("{} answers {} for {}{}", where, reply.status, ask.what, reason_of(reply)), {}};
   }
 
-  Duration pause(unsigned attempt, const http::Reply* reply) const {
-    Duration out = std::min(patience.longest_pause, patience.first_pause * (int64_t{1} << std::min(attempt, 16U)));
+  // Longer each time, and at least as long as the server asks for.
+  Duration wait_before(unsigned attempt, const http::Reply* reply) const {
+    Duration out = std::min(patience.longest_pause, patience.first_pause * (int64_t{1} << std::min(attempt - 1, 16U)));
     if (reply == nullptr || !reply->headers.contains("retry-after")) return out;
     if (const auto seconds = base::parse_u64(reply->headers.at("retry-after"))) out = std::max(out, std::min<Duration>(patience.longest_pause, std::chrono::seconds(std::min<uint64_t>(*seconds, 3600))));
     return out;
@@ -165,13 +167,11 @@ struct Registry::State {
       auto reply = through(ask);
       if (reply && (reply->status == 200 || reply->status == 206)) return reply;
       Error error = reply ? error_of(*reply, ask) : std::move(reply).error();
-      const bool may_pass = error.code == ErrorCode::unreachable || error.code == ErrorCode::timeout;
-      if (!may_pass || attempt + 1 >= patience.attempts) {
+      if (!base::may_pass(error.code) || attempt + 1 >= patience.attempts) {
         if (!reply) return fail_while(std::move(error), "getting " + ask.what);
         return fail(std::move(error));
       }
-      const Duration until = clock.monotonic() + pause(attempt, reply ? &*reply : nullptr);
-      while (!cancel.cancelled() && clock.monotonic() < until) clock.sleep(std::min(Duration{200}, until - clock.monotonic()));
+      SEALIFT_TRY(base::pause(clock, wait_before(attempt + 1, reply ? &*reply : nullptr), cancel));
     }
   }
 

@@ -148,6 +148,13 @@ Result<std::unique_ptr<PayloadReader>> PayloadReader::open(const base::RandomAcc
 
 const Contents& PayloadReader::contents() const { return state_->contents; }
 const Digest& PayloadReader::identity() const { return state_->trailer.metadata_hash; }
+
+std::string PayloadReader::title() const {
+  const auto& name = contents().name;
+  const auto& version = contents().version;
+  if (name.empty()) return identity().hex().substr(0, 12);
+  return version.empty() ? name : name + " " + version;
+}
 uint64_t PayloadReader::payload_size() const { return state_->trailer.payload_size; }
 base::FileOffset PayloadReader::payload_offset() const { return state_->payload_offset; }
 const base::RandomAccessFile& PayloadReader::file() const { return *state_->file; }

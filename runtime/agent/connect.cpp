@@ -3,6 +3,7 @@
 
 #include <utility>
 
+#include "payload/base/retry.h"
 #include "payload/base/text.h"
 #include "payload/base/thread.h"
 #include "runtime/agent/remote_host.h"
@@ -12,10 +13,10 @@ namespace sealift::agent {
 namespace {
 
 constexpr unsigned kAtOnce = 8;
-constexpr int kAttempts = 2;
 constexpr Duration kHelloPatience{60'000};
 
-bool worth_a_retry(ErrorCode code) { return code == ErrorCode::unreachable || code == ErrorCode::timeout; }
+// Of a whole connection, login and agent: a host that is starting up, a network that hiccups.
+base::RetryPolicy connection_retries() { return {{Duration{1'000}}, {Duration{1'000}}}; }
 
 ssh::Target target_of(const config::HostConfig& config, const HostSecrets& secrets, const ConnectOptions& options) {
   ssh::Target out;
@@ -31,18 +32,6 @@ ssh::Target target_of(const config::HostConfig& config, const HostSecrets& secre
   out.accept_new_host_keys = options.accept_new_host_keys;
   out.login_timeout = options.login_timeout;
   return out;
-}
-
-Result<std::unique_ptr<ssh::Session>> log_in(const ssh::Target& target, EventSink& events, Clock& clock, const CancelToken& cancel) {
-  for (int attempt = 1;; ++attempt) {
-    auto session = ssh::Session::connect(target, clock, events, cancel);
-    if (session || attempt == kAttempts || !worth_a_retry(session.error().code)) return session;
-    base::tell(events, Level::debug, std::format("{}; trying again", session.error().what), target.address);
-    for (int i = 0; i < 10 * attempt; ++i) {
-      SEALIFT_TRY(cancel.check());
-      clock.sleep(Duration{100});
-    }
-  }
 }
 
 // What must live as long as the host: the channel goes before its session.
@@ -77,18 +66,29 @@ Result<std::unique_ptr<RemoteHost>> start_agent(std::unique_ptr<ssh::Session> se
   return std::move(*host);
 }
 
+Result<std::unique_ptr<RemoteHost>> log_in_and_start(const ssh::Target& target, const config::HostConfig& config, const HostSecrets& secrets, const ConnectOptions& options,
+                                                     EventSink& events, Clock& clock, const CancelToken& cancel) {
+  SEALIFT_ASSIGN(auto session, ssh::Session::connect(target, clock, events, cancel));
+  auto host = start_agent(std::move(session), config, secrets, options, clock);
+  if (!host) return fail_while(std::move(host).error(), "starting the agent on " + config.address);
+  return std::move(*host);
+}
+
 }  // namespace
 
 Result<Connected> connect_host(const config::HostConfig& config, const HostSecrets& secrets, const ConnectOptions& options, EventSink& events, Clock& clock,
                                const CancelToken& cancel) {
   const auto target = target_of(config, secrets, options);
-  for (int attempt = 1;; ++attempt) {
-    SEALIFT_ASSIGN(auto session, log_in(target, events, clock, cancel));
-    auto host = start_agent(std::move(session), config, secrets, options, clock);
+  base::Retries retries(connection_retries());
+  for (;;) {
+    auto host = log_in_and_start(target, config, secrets, options, events, clock, cancel);
     if (!host) {
       SEALIFT_TRY(cancel.check());
-      if (attempt < 2 && worth_a_retry(host.error().code)) continue;
-      return fail_while(std::move(host).error(), "starting the agent on " + config.address);
+      const auto wait = retries.next(host.error());
+      if (!wait) return std::unexpected(std::move(host).error());
+      base::tell(events, Level::debug, std::format("{}; trying again", host.error().text()), config.address);
+      SEALIFT_TRY(base::pause(clock, *wait, cancel));
+      continue;
     }
     if (!(*host)->busy_owner().empty()) {
       base::tell(events, Level::warning, std::format("{} is being worked on by {} right now: what is shown may change", config.address, (*host)->busy_owner()), config.address);

@@ -29,10 +29,4 @@ Result<Artifact> open_artifact(const std::optional<std::string>& payload_path) {
   return out;
 }
 
-std::string artifact_title(const format::PayloadReader& reader) {
-  const format::Contents& contents = reader.contents();
-  if (contents.name.empty()) return reader.identity().hex().substr(0, 12);
-  return contents.version.empty() ? contents.name : contents.name + " " + contents.version;
-}
-
 }  // namespace sealift::cli

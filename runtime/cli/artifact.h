@@ -22,7 +22,4 @@ struct Artifact {
 // Errors: those of PayloadReader::open; not_a_payload with the remedy if this program carries none.
 Result<Artifact> open_artifact(const std::optional<std::string>& payload_path);
 
-// "shop 3.4", or the identity's beginning for an artifact without a name.
-std::string artifact_title(const format::PayloadReader& reader);
-
 }  // namespace sealift::cli

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <set>
 
+#include "payload/base/retry.h"
 #include "payload/base/thread.h"
 #include "runtime/delivery/fixed_fields.h"
 
@@ -38,8 +39,6 @@ void tell_aside(Input& input, const std::string& host, const Error& why) {
   input.events.on(event);
 }
 
-// A login that fails is the operator's to solve before anything changes; only what can't be reached is set aside.
-bool is_out_of_reach(ErrorCode code) { return code == ErrorCode::unreachable || code == ErrorCode::timeout; }
 
 class Surveyor {
  public:
@@ -81,7 +80,8 @@ class Surveyor {
       }
       const Error& error = connection.host.error();
       const bool worker = config.role == format::HostRole::worker;
-      if (worker && is_out_of_reach(error.code)) {
+      // A login that fails is the operator's to solve before anything changes; only what can't be reached is set aside.
+      if (worker && base::may_pass(error.code)) {
         tell_aside(input_, config.name.value_or(config.address), error);
         out_.aside.emplace(config.address, error);
       } else if (!refused_) {
@@ -96,7 +96,7 @@ class Surveyor {
   template <class Look>
   auto look_again(Reached& reached, Look look) -> decltype(look(*reached.host)) {
     auto first = look(*reached.host);
-    if (first || !is_out_of_reach(first.error().code)) return first;
+    if (first || !base::may_pass(first.error().code)) return first;
     auto fresh = input_.connector.reconnect(reached.config, purpose_);
     if (!fresh) return std::unexpected(std::move(fresh).error());
     reached.host = std::move(*fresh);
@@ -132,7 +132,7 @@ class Surveyor {
     std::vector<checks::CheckedHost> views;
     // A worker that goes away between the login and this look is out of reach like any other.
     std::erase_if(reached_, [&](const Reached& reached) {
-      if (!reached.error || reached.config.role != format::HostRole::worker || !is_out_of_reach(reached.error->code)) return false;
+      if (!reached.error || reached.config.role != format::HostRole::worker || !base::may_pass(reached.error->code)) return false;
       tell_aside(input_, reached.config.name.value_or(reached.config.address), *reached.error);
       out_.aside.emplace(reached.config.address, *reached.error);
       return true;
@@ -162,7 +162,7 @@ class Surveyor {
       SEALIFT_ASSIGN(const auto networks, look_again(reached, [](host::HostView& host) { return host.list("/etc/cni/net.d"); }));
       if (!networks.empty()) return {};  // the cluster that stands has one
     }
-    out_.findings.push_back({"site.network", "", checks::Severity::blocks, std::format("the artifact {} brings no pod network, so no node would get Ready", out_.model->artifact_name()),
+    out_.findings.push_back({"site.network", "", checks::Severity::blocks, std::format("the artifact {} brings no pod network, so no node would get Ready", input_.payload.title()),
                              "write CNI instead of APP before the network's application in the Kubefile and build again"});
     return {};
   }
@@ -182,7 +182,7 @@ class Surveyor {
   PayloadComplete payload_complete() {
     for (auto& reached : reached_) {
       if (reached.config.role != format::HostRole::control_plane) continue;
-      const auto path = std::format("{}/payloads/{}.payload", reached.config.data_root, input_.payload.identity().hex());
+      const auto path = out_.model->payload_path(reached.config);
       const auto state = look_again(reached, [&](host::HostView& host) { return host.store_state(path); });
       return state && state->complete;
     }

@@ -12,7 +12,7 @@
 namespace sealift::engine {
 namespace {
 
-// How often the calling thread looks at the caller's cancel token, and a waiting retry at the run's.
+// How often the calling thread looks at the caller's cancel token.
 constexpr auto kCancelLook = std::chrono::milliseconds{100};
 
 void emit(EventSink& events, Clock& clock, EventKind kind, Level level, const std::string& host, const StepId& step,
@@ -32,42 +32,6 @@ struct StepResult {
   StepStatus status = StepStatus::failed;
   std::optional<Error> error;
   bool begun = false;  // apply() was called at least once
-};
-
-// Tries again what failed for want of an answer. The one place that does.
-class Attempts {
- public:
-  Attempts(const RetryPolicy& policy, Clock& clock, const CancelToken& cancel) : policy_(policy), clock_(clock), cancel_(cancel) {}
-
-  // How long to wait before the next attempt; nothing if the error is final.
-  std::optional<Duration> next(const Error& error) {
-    const std::vector<Duration>* waits = nullptr;
-    size_t* used = nullptr;
-    if (error.code == ErrorCode::unreachable) {
-      waits = &policy_.unreachable;
-      used = &unreachable_;
-    } else if (error.code == ErrorCode::timeout) {
-      waits = &policy_.timeout;
-      used = &timeout_;
-    }
-    if (waits == nullptr || *used >= waits->size()) return std::nullopt;
-    return (*waits)[(*used)++];
-  }
-
-  void wait(Duration duration) const {
-    Duration until = clock_.monotonic() + duration;
-    while (!cancel_.cancelled()) {
-      Duration left = until - clock_.monotonic();
-      if (left <= Duration::zero()) return;
-      clock_.sleep(std::min(left, Duration{kCancelLook}));
-    }
-  }
-
- private:
-  const RetryPolicy& policy_;
-  Clock& clock_;
-  const CancelToken& cancel_;
-  size_t unreachable_ = 0, timeout_ = 0;
 };
 
 class Run {
@@ -134,7 +98,7 @@ Result<StepStatus> Run::attempt(const PlannedStep& planned, host::Host& host, co
 
 StepResult Run::execute(const PlannedStep& planned, const CancelToken& cancel) {
   StepResult out;
-  Attempts attempts(options_.retry, clock_, cancel);
+  base::Retries retries(options_.retry);
   const host::Host* broken = nullptr;
   while (true) {
     auto connected = connections_.connection(planned.host, broken, cancel);
@@ -158,7 +122,7 @@ StepResult Run::execute(const PlannedStep& planned, const CancelToken& cancel) {
       out.error = std::move(error);
       return out;
     }
-    auto wait = attempts.next(error);
+    auto wait = retries.next(error);
     if (!wait) {
       out.status = StepStatus::failed;
       out.error = std::move(error);
@@ -166,7 +130,7 @@ StepResult Run::execute(const PlannedStep& planned, const CancelToken& cancel) {
     }
     emit(events_, clock_, EventKind::message, Level::warning, planned.host, planned.step->id(),
          std::format("{}; trying again in {} s", error.text(), (wait->count() + 999) / 1000));
-    attempts.wait(*wait);
+    (void)base::pause(clock_, *wait, cancel);  // the next attempt finds that it is cancelled
     if (error.code == ErrorCode::unreachable) connections_.doubt_all();
   }
 }

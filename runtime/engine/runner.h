@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Carries a plan out: the only place of the delivery with threads, and the only one that tries again after a lost
+// Carries a plan out: the only place of the delivery with threads, and where a step is tried again after a lost
 // connection. It asks the scheduler what may start and knows nothing of what steps do.
 #pragma once
 
@@ -10,6 +10,7 @@
 
 #include "payload/base/cancel.h"
 #include "payload/base/event.h"
+#include "payload/base/retry.h"
 #include "runtime/engine/connections.h"
 #include "runtime/engine/journal.h"
 #include "runtime/engine/scheduler.h"
@@ -17,16 +18,13 @@
 
 namespace sealift::engine {
 
-struct RetryPolicy {
-  // Waits before the attempts after an `unreachable`: together longer than an ordinary host takes to start again.
-  std::vector<Duration> unreachable = {Duration{1000}, Duration{3000}, Duration{10000}, Duration{20000}, Duration{40000}};
-  // A command or peer that gave no answer in its own, generous time gets one more chance.
-  std::vector<Duration> timeout = {Duration{2000}};
-};
+// Of a step. Unreachable: together longer than an ordinary host takes to start again. A command or peer that gave no answer
+// in its own, generous time gets one more chance.
+inline const base::RetryPolicy kStepRetries{{Duration{1000}, Duration{3000}, Duration{10000}, Duration{20000}, Duration{40000}}, {Duration{2000}}};
 
 struct RunOptions {
   Limits limits;
-  RetryPolicy retry;
+  base::RetryPolicy retry = kStepRetries;
   std::map<std::string, Error> aside;  // hosts left out from the beginning, with the reason
   size_t stack_bytes = size_t{2} << 20;
 };

@@ -8,6 +8,7 @@
 #include <cstdlib>
 #include <mutex>
 
+#include "payload/base/retry.h"
 #include "runtime/ssh/handle.h"
 
 namespace sealift::ssh {
@@ -53,18 +54,15 @@ Result<SessionHandle> exchange_once(const Target& target, const std::string& alg
   return session;
 }
 
-// A server that drops a connection before the login has too many of them right now (MaxStartups): it is asked again
-// within the time limit. Nothing else is tried twice here.
+// A server that drops a connection before the login has too many of them right now (MaxStartups): that is waited for,
+// within the time limit.
 Result<SessionHandle> exchange_keys(const Target& target, const std::string& algorithms, const Limit& limit) {
   for (int attempt = 1;; ++attempt) {
     bool connected = false;
     auto session = exchange_once(target, algorithms, limit, connected);
     const Duration wait = std::min(Duration{400} * attempt, Duration{2'000});
     if (session || !connected || session.error().code != ErrorCode::unreachable || limit.clock.monotonic() + wait > limit.end) return session;
-    for (Duration waited{0}; waited < wait; waited += Duration{100}) {
-      SEALIFT_TRY(limit.cancel.check());
-      limit.clock.sleep(Duration{100});
-    }
+    SEALIFT_TRY(base::pause(limit.clock, wait, limit.cancel));
   }
 }
 

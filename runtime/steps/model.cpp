@@ -82,19 +82,14 @@ std::vector<const Node*> Model::registry_hosts() const { return control_planes()
 
 const Node& Model::any_control_plane() const { return *control_planes().front(); }
 
-std::string Model::artifact_name() const {
-  if (contents().name.empty()) return payload.identity().hex().substr(0, 12);
-  return contents().version.empty() ? contents().name : contents().name + " " + contents().version;
-}
-
 bool Model::brings_network() const {
   const auto is_network_file = [](const auto& file) { return file.destination.starts_with("/etc/cni/net.d/"); };
   return std::ranges::any_of(apps, [](const SelectedApp& app) { return app.app->is_network; }) || std::ranges::any_of(base.files, is_network_file) ||
          std::ranges::any_of(contents().host_files, is_network_file) || std::ranges::any_of(config.files, is_network_file);
 }
 
-std::string Model::payload_path(const Node& node) const {
-  return std::format("{}/payloads/{}.payload", node.config.data_root, payload.identity().hex());
+std::string Model::payload_path(const config::HostConfig& host) const {
+  return std::format("{}/payloads/{}.payload", host.data_root, payload.identity().hex());
 }
 
 Result<format::BaseDocument> read_base(const format::PayloadReader& payload) {

@@ -56,11 +56,10 @@ struct Model {
   // One that questions about the cluster go to, and changes of it.
   const Node& any_control_plane() const;
   const format::Contents& contents() const { return payload.contents(); }
-  std::string artifact_name() const;  // "shop 3.4", else the identity's first digits
   // Whether a pod network comes with the delivery: an application marked CNI, or a file for /etc/cni/net.d.
   bool brings_network() const;
   // Where the payload lies on a registry host.
-  std::string payload_path(const Node& node) const;
+  std::string payload_path(const config::HostConfig& host) const;
 };
 
 // Everything that can be said before any host is asked: the base, selected applications and their order, kubeadm

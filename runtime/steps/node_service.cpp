@@ -91,7 +91,7 @@ std::string mirror_json(const Model& model, const Node& node) {
   const uint16_t port = model.config.registry.port;
   json::Value payloads = json::Value::array(), hosts = json::Value::array();
   if (node.is_control_plane()) {
-    payloads.push_back(model.payload_path(node));
+    payloads.push_back(model.payload_path(node.config));
   } else {
     for (const auto& other : model.nodes) {
       if (other.is_control_plane()) hosts.push_back(endpoint(other.ip, port));
@@ -104,7 +104,7 @@ std::string mirror_json(const Model& model, const Node& node) {
   out.set("ca", std::format("{}/ca.crt", kPkiDirectory));
   out.set("certificate", std::format("{}/node.crt", kPkiDirectory));
   out.set("key", std::format("{}/node.key", kPkiDirectory));
-  out.set("artifact", model.artifact_name());
+  out.set("artifact", model.payload.title());
   return json::to_pretty(out) + "\n";
 }
 

@@ -61,7 +61,7 @@ std::vector<std::string> first_images(const Model& model) {
 PayloadStep::PayloadStep(const Model& model, const Node& node, PayloadPart part)
     : BasicStep(part == PayloadPart::first ? "payload.first" : "payload.rest", describe_part(model, part), model.payload.identity()),
       model_(model),
-      path_(model.payload_path(node)),
+      path_(model.payload_path(node.config)),
       part_(part) {}
 
 // The metadata as it is sent: ranges cut into pieces, each of which the host counts on its own.

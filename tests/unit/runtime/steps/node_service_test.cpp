@@ -66,7 +66,7 @@ TEST_CASE("the mirror: a registry host answers its peers from the payload, a wor
     CHECK(mirror->text_or("key", "") == "/etc/sealift/pki/node.key");
   }
   CHECK(at_control_plane.text_or("peerListen", "") == "10.7.0.11:5000");
-  CHECK(json::to_canonical(*at_control_plane.find("payloads")) == std::format("[\"{}\"]", site.model().payload_path(site.control_plane_node())));
+  CHECK(json::to_canonical(*at_control_plane.find("payloads")) == std::format("[\"{}\"]", site.model().payload_path(site.control_plane_node().config)));
   CHECK(json::to_canonical(*at_control_plane.find("registryHosts")) == "[]");
   CHECK(at_worker.text_or("peerListen", "?").empty());  // on no address that others reach
   CHECK(json::to_canonical(*at_worker.find("payloads")) == "[]");

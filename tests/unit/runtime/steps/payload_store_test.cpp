@@ -52,7 +52,7 @@ struct Delivery : tests::Bench {
     for (const auto& range : reader_->skeleton()) out.push_back(range.offset);
     return out;
   }
-  const tests::FakeMachine::Store& store() { return machine.world.stores[model_->payload_path(model_->any_control_plane())]; }
+  const tests::FakeMachine::Store& store() { return machine.world.stores[model_->payload_path(model_->any_control_plane().config)]; }
   // Offsets in the order in which they were sent.
   std::vector<uint64_t> sent() const {
     std::vector<uint64_t> out;
