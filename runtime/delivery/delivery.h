@@ -22,9 +22,9 @@
 
 namespace sealift::delivery {
 
-// One host's connection, or why there is none. `key` = HostConfig::address.
+// One host's connection, or why there is none.
 struct Connection {
-  std::string address;
+  std::string address;  // HostConfig::address
   Result<std::unique_ptr<host::Host>> host;
 };
 

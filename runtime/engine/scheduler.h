@@ -32,7 +32,7 @@ std::string_view name(StepStatus status);
 
 // Steps at once: on all hosts, by lane. On one host it is one of each lane.
 struct Limits {
-  size_t main = 64;  // steps mostly wait for hosts; 64 threads of 1 MiB address space are cheap
+  size_t main = 64;  // steps mostly wait for hosts; 64 threads are cheap: their stacks are address space only
   size_t bytes = 4;  // more streams than that share the same uplink and finish later, all of them
 };
 

@@ -25,7 +25,7 @@ namespace sealift::engine {
 class HostConnections;
 class HostViews;
 
-// "kubeadm.init", "files.base", "payload.store"; unique per host.
+// "kubeadm.init", "files.base", "app.redis"; unique per host.
 using StepId = std::string;
 
 enum class StepState {

@@ -63,21 +63,14 @@ template <class Visit>
 void describe(Visit& visit, Like<Facts> auto& value) {
   visit("hostname", value.hostname);
   visit("machineId", value.machine_id);
-  visit("osId", value.os_id);
-  visit("osVersion", value.os_version);
-  visit("osName", value.os_name);
-  visit("kernel", value.kernel);
   visit("architecture", value.architecture);
   visit("cpus", value.cpus);
   visit("memory", value.memory_bytes);
   visit("swap", value.swap_bytes);
   visit("systemd", value.systemd);
-  visit("systemdVersion", value.systemd_version);
   visit("cgroup", value.cgroup_version);
   visit("controllers", value.cgroup_controllers);
   visit("clock", value.clock_ms);
-  visit("selinux", value.selinux_enforcing);
-  visit("filesystems", value.filesystems);
   visit("addresses", value.addresses);
   visit("defaultRoute", value.default_route);
   visit("nameservers", value.nameservers);

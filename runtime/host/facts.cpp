@@ -29,20 +29,6 @@ std::string slurp(const std::string& path) {
   return text ? std::move(*text) : std::string();
 }
 
-void read_os_release(Facts& facts) {
-  std::string text = slurp("/etc/os-release");
-  if (text.empty()) text = slurp("/usr/lib/os-release");
-  for (const auto line : base::split(text, '\n')) {
-    const size_t equals = std::min(line.find('='), line.size());
-    std::string_view value = line.substr(std::min(equals + 1, line.size()));
-    if (value.size() >= 2 && (value.front() == '"' || value.front() == '\'') && value.back() == value.front()) value = value.substr(1, value.size() - 2);
-    const std::string_view key = line.substr(0, equals);
-    if (key == "ID") facts.os_id = value;
-    if (key == "VERSION_ID") facts.os_version = value;
-    if (key == "PRETTY_NAME") facts.os_name = value;
-  }
-}
-
 void read_memory(Facts& facts) {
   const std::string text = slurp("/proc/meminfo");
   for (const auto line : base::split(text, '\n')) {
@@ -183,21 +169,13 @@ Result<Facts> read_facts(Clock& clock) {
   utsname names{};
   if (::uname(&names) != 0) return fail_errno(errno, "uname");
   facts.hostname = names.nodename;
-  facts.kernel = names.release;
   facts.architecture = base::own_architecture();
   facts.machine_id = base::trim(slurp("/etc/machine-id"));
   facts.cpus = static_cast<uint32_t>(std::max(1L, ::sysconf(_SC_NPROCESSORS_ONLN)));
   facts.systemd = ::access("/run/systemd/system", F_OK) == 0;
   facts.clock_ms = clock.now().time_since_epoch().count();
-  facts.selinux_enforcing = base::trim(slurp("/sys/fs/selinux/enforce")) == "1";
-  read_os_release(facts);
   read_memory(facts);
   read_cgroups(facts);
-  const std::string filesystems = slurp("/proc/filesystems");
-  for (const auto line : base::split(filesystems, '\n')) {
-    const auto words = base::split_words(line);
-    if (!words.empty()) facts.filesystems.emplace_back(words.back());
-  }
   read_addresses(facts);
   facts.default_route = has_default_route();
   read_nameservers(facts);

@@ -47,19 +47,16 @@ struct UnitState {
   std::string sub;     // "running", "dead", "exited" …
 };
 
-// What a host is. Read once per connection; everything that preflight needs and no more.
+// What a host is. Read once per connection: what somebody reads here, and no more.
 struct Facts {
-  std::string hostname, machine_id, os_id, os_version, os_name, kernel;
+  std::string hostname, machine_id;
   Architecture architecture = Architecture::amd64;
   uint32_t cpus = 0;
   uint64_t memory_bytes = 0, swap_bytes = 0;
   bool systemd = false;
-  std::string systemd_version;
   int cgroup_version = 0;                     // 1 (also hybrid), 2
   std::vector<std::string> cgroup_controllers;
   int64_t clock_ms = 0;                       // wall time of the host, ms since 1970
-  bool selinux_enforcing = false;
-  std::vector<std::string> filesystems;       // /proc/filesystems
   struct Address {
     std::string interface, address;           // "eth0", "10.7.0.11"
     int prefix = 0;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What is set in the cluster itself once its API answers: name resolution, labels and taints, nodes that are Ready.
+// What is set in the cluster itself once its API answers: name resolution, labels, nodes that are Ready.
 #pragma once
 
 #include "runtime/steps/basic_step.h"

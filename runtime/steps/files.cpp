@@ -139,23 +139,6 @@ Result<void> FilesStep::apply(engine::StepContext& context) {
     return {};
   });
 }
-
-AbsentFilesStep::AbsentFilesStep(engine::StepId id, std::string description, std::vector<std::string> paths)
-    : BasicStep(std::move(id), std::move(description), hash::sha256(base::as_bytes(base::join(paths, "\n")))), paths_(std::move(paths)) {}
-
-Result<engine::StepState> AbsentFilesStep::check(const engine::LookContext& context) {
-  for (const auto& path : paths_) {
-    SEALIFT_ASSIGN(const auto status, context.host.stat(path));
-    if (status) return engine::StepState::needed;
-  }
-  return engine::StepState::done;
-}
-
-Result<void> AbsentFilesStep::apply(engine::StepContext& context) {
-  for (const auto& path : paths_) SEALIFT_TRY(context.host.remove(path, reason()));
-  return {};
-}
-
 std::map<std::string, std::string> template_variables(const Model& model, const Node& node) {
   std::map<std::string, std::string> out = model.contents().environment;
   const auto sandbox = model.base.images.find("sandbox");

@@ -38,19 +38,8 @@ class FilesStep final : public BasicStep {
   std::vector<WantedFile> files_;
 };
 
-// Files that earlier versions left and that must not be there.
-class AbsentFilesStep final : public BasicStep {
- public:
-  AbsentFilesStep(engine::StepId id, std::string description, std::vector<std::string> paths);
-  Result<engine::StepState> check(const engine::LookContext& context) override;
-  Result<void> apply(engine::StepContext& context) override;
-
- private:
-  std::vector<std::string> paths_;
-};
-
 // The variables that *.tmpl files may use, for one node: SANDBOX_IMAGE, REGISTRY_PORT, DATA_ROOT, NODE_IP, NODE_NAME,
-// POD_CIDR, SERVICE_CIDR, CLUSTER_DNS, ARCH, and the artifact's ENV.
+// POD_CIDR, SERVICE_CIDR, ARCH, and the artifact's ENV.
 std::map<std::string, std::string> template_variables(const Model& model, const Node& node);
 // ${NAME} and ${NAME:-x}; an unknown name without default is invalid_input. "$$" is a dollar sign.
 Result<std::string> render(std::string_view text, const std::map<std::string, std::string>& variables, std::string_view where);

@@ -33,7 +33,7 @@ class PayloadStep final : public BasicStep {
   PayloadPart part_;
 };
 
-// The objects of these images, manifests first: what a pull of them asks for, for one architecture or (none) all.
+// The objects of these images, for every architecture, manifests first: what a pull of them asks for.
 std::vector<Digest> image_objects(const format::Contents& contents, const std::vector<std::string>& names);
 // Images that kubeadm and the network need before anything else runs.
 std::vector<std::string> first_images(const Model& model);

@@ -274,11 +274,9 @@ TEMPLATE_TEST_CASE("facts and looks at the machine", "", Local, Remote) {
   CHECK(facts->architecture == base::own_architecture());
   CHECK(facts->cpus > 0);
   CHECK(facts->memory_bytes > (uint64_t{64} << 20));
-  CHECK_FALSE(facts->kernel.empty());
   CHECK_FALSE(facts->hostname.empty());
   CHECK(std::ranges::any_of(facts->addresses, [](const auto& address) { return address.address == "127.0.0.1" && address.prefix == 8; }));
   CHECK(facts->clock_ms > 1'600'000'000'000);
-  CHECK(std::ranges::contains(facts->filesystems, "proc"));
   const auto space = host.disk("/not/there/yet");
   REQUIRE(space);
   CHECK(space->total_bytes >= space->free_bytes);

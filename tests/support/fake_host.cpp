@@ -27,18 +27,12 @@ FakeMachine::FakeMachine(std::string name) : name_(std::move(name)) {
   }
   facts.hostname = name_;
   facts.machine_id = "machine-" + name_;
-  facts.os_id = "debian";
-  facts.os_version = "12";
-  facts.os_name = "Debian GNU/Linux 12 (bookworm)";
-  facts.kernel = "6.1.0";
   facts.cpus = 4;
   facts.memory_bytes = uint64_t{8} << 30;
   facts.systemd = true;
-  facts.systemd_version = "252";
   facts.cgroup_version = 2;
   facts.cgroup_controllers = {"cpu", "cpuset", "memory", "pids"};
   facts.clock_ms = 1'700'000'000'000;
-  facts.filesystems = {"ext4", "overlay"};
   facts.default_route = true;
   facts.nameservers = {"192.0.2.53"};
 }

@@ -88,15 +88,6 @@ TEST_CASE("files: a cancelled step says so, and goes on where it was") {
   CHECK(before < 100);
 }
 
-TEST_CASE("files of earlier versions go") {
-  Bench bench;
-  auto there = files({{"/etc/old", "x"}});
-  bench.bring(there);
-  steps::AbsentFilesStep step("files.old", "remove old files", {"/etc/old", "/etc/never"});
-  bench.bring(step);
-  CHECK_FALSE(bench.machine.world.files.contains("/etc/old"));
-}
-
 TEST_CASE("kernel: modules and sysctls, now and after the next boot") {
   Bench bench;
   steps::KernelStep step({"overlay", "br_netfilter"}, {{"net.ipv4.ip_forward", "1"}});
