@@ -149,7 +149,7 @@ Result<std::unique_ptr<PayloadReader>> PayloadReader::open(const base::RandomAcc
 const Contents& PayloadReader::contents() const { return state_->contents; }
 const Digest& PayloadReader::identity() const { return state_->trailer.metadata_hash; }
 
-std::string PayloadReader::title() const {
+std::string PayloadReader::artifact_name() const {
   const auto& name = contents().name;
   const auto& version = contents().version;
   if (name.empty()) return identity().hex().substr(0, 12);

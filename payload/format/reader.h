@@ -66,7 +66,7 @@ class PayloadReader {
   const Contents& contents() const;
   // Hash of the metadata (contents + index + …): the artifact's identity, used in names of payload files and agents.
   const Digest& identity() const;
-  std::string title() const;                     // "shop 3.4"; without a name, the identity's first digits
+  std::string artifact_name() const;                     // "shop 3.4"; without a name, the identity's first digits
   uint64_t payload_size() const;                 // without the stub
   base::FileOffset payload_offset() const;       // in the file: 0 or kPayloadOffset
   const base::RandomAccessFile& file() const;    // as given to open

@@ -156,7 +156,7 @@ Result<void> run_delivery(const Artifact& artifact, const Arguments& arguments, 
   engine::FileJournal* kept = nullptr;
   if (arguments.verb == Verb::apply) {
     SEALIFT_ASSIGN(std::string text, base::read_text_file(path, kLargestConfig));
-    engine::RunHeader header{"apply", cluster.name, hash::sha256(base::as_bytes(text)), artifact.reader->identity(), artifact.reader->title()};
+    engine::RunHeader header{"apply", cluster.name, hash::sha256(base::as_bytes(text)), artifact.reader->identity(), artifact.reader->artifact_name()};
     SEALIFT_ASSIGN(auto file, engine::FileJournal::open(state, header, clock));
     kept = file.get();
     journal = std::move(file);

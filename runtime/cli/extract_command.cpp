@@ -129,7 +129,7 @@ Result<void> extract_artifact(const Artifact& artifact, const Arguments& argumen
     const Image* image = contents.find_image(name);
     if (image == nullptr) {
       return fail(ErrorCode::not_in_artifact, "{}: not in {}; the command list names all images as they must be written",
-                  base::printable(name), artifact.reader->title());
+                  base::printable(name), artifact.reader->artifact_name());
     }
     images.push_back(image);
   }

@@ -91,7 +91,7 @@ void print_info(const Artifact& artifact, bool json, ui::Output out) {
   const Contents& contents = reader.contents();
   std::vector<std::string> apps;
   for (const auto& app : contents.apps) apps.push_back(app.is_network ? app.name + " (network)" : app.name);
-  out.line(reader.title());
+  out.line(reader.artifact_name());
   out.line(std::format("  identity    {}", reader.identity().text()));
   out.line(std::format("  made by     {}", contents.created_by));
   out.line(std::format("  size        {} payload", base::human_bytes(reader.payload_size())));
@@ -171,7 +171,7 @@ Result<void> verify_artifact(const Artifact& artifact, bool json, ui::Output out
   if (json) {
     out.line(R"({"sound":true})");
   } else {
-    out.line(std::format("{}: sound, {} checked", artifact.reader->title(), base::human_bytes(artifact.reader->file().size())));
+    out.line(std::format("{}: sound, {} checked", artifact.reader->artifact_name(), base::human_bytes(artifact.reader->file().size())));
   }
   return {};
 }

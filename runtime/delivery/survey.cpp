@@ -162,7 +162,7 @@ class Surveyor {
       SEALIFT_ASSIGN(const auto networks, look_again(reached, [](host::HostView& host) { return host.list("/etc/cni/net.d"); }));
       if (!networks.empty()) return {};  // the cluster that stands has one
     }
-    out_.findings.push_back({"site.network", "", checks::Severity::blocks, std::format("the artifact {} brings no pod network, so no node would get Ready", input_.payload.title()),
+    out_.findings.push_back({"site.network", "", checks::Severity::blocks, std::format("the artifact {} brings no pod network, so no node would get Ready", input_.payload.artifact_name()),
                              "write CNI instead of APP before the network's application in the Kubefile and build again"});
     return {};
   }

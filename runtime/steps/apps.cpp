@@ -273,7 +273,7 @@ std::optional<Error> AppStep::missing_image(const std::vector<SelectedPod>& pods
       return Error{ErrorCode::unhealthy,
                    std::format("the application {} is installed, but its pod {} waits for the image {}, which is not in the artifact {}; "
                                "add `IMAGE {}` to the Kubefile and build again, or correct the name in the application's values",
-                               app_.app->name, name == nullptr || name->string() == nullptr ? "?" : *name->string(), missing.image, model_.payload.title(), missing.image), {}};
+                               app_.app->name, name == nullptr || name->string() == nullptr ? "?" : *name->string(), missing.image, model_.payload.artifact_name(), missing.image), {}};
     }
   }
   return std::nullopt;

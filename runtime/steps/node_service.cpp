@@ -104,7 +104,7 @@ std::string mirror_json(const Model& model, const Node& node) {
   out.set("ca", std::format("{}/ca.crt", kPkiDirectory));
   out.set("certificate", std::format("{}/node.crt", kPkiDirectory));
   out.set("key", std::format("{}/node.key", kPkiDirectory));
-  out.set("artifact", model.payload.title());
+  out.set("artifact", model.payload.artifact_name());
   return json::to_pretty(out) + "\n";
 }
 
