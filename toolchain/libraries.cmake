@@ -26,7 +26,7 @@ sealift_library(packer/cli DEPS payload/base payload/format packer/pack THIRD_PA
 sealift_library(runtime/config DEPS payload/base payload/yaml payload/format)
 sealift_library(runtime/ssh DEPS payload/base THIRD_PARTY libssh)
 sealift_library(runtime/host DEPS payload/base payload/hash payload/json)
-sealift_library(runtime/agent DEPS payload/base payload/hash payload/json runtime/config runtime/ssh runtime/host)
+sealift_library(runtime/agent DEPS payload/base payload/hash payload/json runtime/config runtime/ssh runtime/host SCRIPTS runtime/agent/landing.sh)
 sealift_library(runtime/engine DEPS payload/base payload/hash payload/json runtime/host)
 sealift_library(runtime/node DEPS payload/base payload/trust payload/json payload/image payload/http payload/format runtime/host)
 sealift_library(runtime/kube DEPS payload/base payload/yaml payload/json payload/format runtime/config)

@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-# sealift_library(FOLDER DEPS library… THIRD_PARTY name…): the sources of FOLDER as one static library, target
+# sealift_library(FOLDER DEPS library… THIRD_PARTY name… SCRIPTS file.sh…): the sources of FOLDER as one static library, target
 # payload_hash for payload/hash. An edge to a library that does not stand earlier in libraries.cmake is refused, and
 # so is one between packer/ and runtime/. A folder without sources yet makes an empty library.
 define_property(GLOBAL PROPERTY SEALIFT_LIBRARIES BRIEF_DOCS "folders, lowest first")
 define_property(GLOBAL PROPERTY SEALIFT_THIRD_PARTY_OWNERS BRIEF_DOCS "name:folder pairs")
 
 function(sealift_library folder)
-  cmake_parse_arguments(ARG "" "" "DEPS;THIRD_PARTY" ${ARGN})
+  cmake_parse_arguments(ARG "" "" "DEPS;THIRD_PARTY;SCRIPTS" ${ARGN})
   string(REPLACE "/" "_" target ${folder})
   get_property(known GLOBAL PROPERTY SEALIFT_LIBRARIES)
   string(REGEX REPLACE "/.*" "" area ${folder})
@@ -18,6 +18,10 @@ function(sealift_library folder)
       set_target_properties(${target} PROPERTIES EXCLUDE_FROM_ALL ON)
     endif()
     target_link_libraries(${target} PUBLIC sealift_flags Threads::Threads)
+    foreach(script ${ARG_SCRIPTS})
+      sealift_embed_script(${script})
+      target_include_directories(${target} PRIVATE "${CMAKE_BINARY_DIR}/embedded")
+    endforeach()
     foreach(name ${ARG_THIRD_PARTY})
       target_link_libraries(${target} PRIVATE third_party_${name})
     endforeach()

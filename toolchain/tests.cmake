@@ -5,7 +5,7 @@ get_property(libraries GLOBAL PROPERTY SEALIFT_LIBRARIES)
 
 file(GLOB support CONFIGURE_DEPENDS tests/support/*.cpp)
 add_library(tests_support STATIC ${support})
-target_link_libraries(tests_support PUBLIC payload_base payload_hash payload_format payload_writer runtime_host runtime_engine)
+target_link_libraries(tests_support PUBLIC payload_base payload_hash payload_trust payload_format payload_writer runtime_host runtime_engine)
 set_source_files_properties(tests/support/source_tree.cpp PROPERTIES COMPILE_DEFINITIONS "SEALIFT_SOURCE_ROOT=\"${CMAKE_SOURCE_DIR}\"")
 
 # sealift_test(NAME LABEL SOURCES… ): one executable, one ctest entry

@@ -5,6 +5,7 @@
 #include <array>
 
 #include "payload/base/text.h"
+#include "runtime/agent/landing.sh.h"
 
 namespace sealift::agent {
 namespace {
@@ -176,28 +177,13 @@ Result<void> send_program(Beginning& landing, const AgentProgram& program, const
   return fail(ErrorCode::corrupt, "{}: the agent did not arrive whole in {}{}{}", options.who, landing.folder, said.empty() ? "" : ": ", said);
 }
 
-// The parts of landing_script, see there. $n is the agent's file, $h its digest, $m the marker.
-constexpr std::string_view kSkip = R"sh(skip() { while IFS= read -r l; do if [ "$l" = "$m" ]; then return 0; fi; done; exit 1; }; )sh";
-// Makes $d the real path of a folder, which need not be there yet.
-constexpr std::string_view kPlace =
-    R"sh(place() { q=$1; until [ -d "${q:-/}" ]; do q=${q%/*}; done; cd -P "${q:-/}" 2>/dev/null || return 1; d=$(pwd -P); d=${d%/}${1#"$q"}; cd /; }; )sh";
-// True if nobody but root can put something into $d: it, if it is there, and every folder above are root's own, and
-// those above are writable by others only where the sticky bit keeps these from renaming what is not theirs. Else $b is
-// the one that is not so. (To -O, root is who runs this.)
-constexpr std::string_view kRootOnly =
-    R"sh(root_only() { p=$d; until [ -d "${p:-/}" ]; do p=${p%/*}; done; while :; do b=${p:-/}; set -- $(ls -ldn "$b" 2>/dev/null); )sh"
-    R"sh([ "$3" = 0 ] || [ -O "$b" ] || return 1; )sh"
-    R"sh(case $1 in d????-??-*) ;; d????????[tT]*) if [ "$p" = "$d" ]; then return 1; fi;; *) return 1;; esac; )sh"
-    R"sh([ "$p" ] || return 0; p=${p%/*}; done; }; )sh";
-constexpr std::string_view kHave =
-    R"sh(; do place "$f" || continue; if [ -x "$d/$n" ] && [ -O "$d/$n" ] && root_only && [ "$("$d/$n" agent --self-check </dev/null 2>/dev/null)" = $h ]; )sh"
-    R"sh(then echo "SEALIFT-LANDING have $d"; skip; exec "$d/$n" agent)sh";
-constexpr std::string_view kSend =
-    R"sh(; do place "$f" || continue; root_only || { w=$b; continue; }; t="$d/.try-$$"; )sh"
-    R"sh(if mkdir -p "$d" 2>/dev/null && root_only && echo : 2>/dev/null >"$t" && chmod 755 "$t" && "$t" 2>/dev/null; then )sh"
-    R"sh(rm -f "$t"; t="$d/.$n-$$"; echo "SEALIFT-LANDING send $d"; skip; )sh"
-    R"sh(if cat >"$t" && chmod 755 "$t" && [ "$("$t" agent --self-check </dev/null)" = $h ] && mv -f "$t" "$d/$n"; then echo; echo "SEALIFT-LANDED ok"; exit 0; fi; )sh"
-    R"sh(rm -f "$t"; echo; echo "SEALIFT-LANDED no"; exit 1; fi; rm -f "$t" 2>/dev/null; done; echo "SEALIFT-LANDING none $w"; exit 1)sh";
+// All of these in the script, each by its text.
+std::string filled_in(std::string script, std::initializer_list<std::pair<std::string_view, std::string_view>> texts) {
+  for (const auto& [name, text] : texts) {
+    for (size_t at = 0; (at = script.find(name, at)) != std::string::npos; at += text.size()) script.replace(at, name.size(), text);
+  }
+  return script;
+}
 
 }  // namespace
 
@@ -205,21 +191,13 @@ std::vector<std::string> landing_folders(const std::string& data_root) {
   return {"/usr/local/lib/sealift", "/opt/sealift", data_root};
 }
 
-// One line without backslashes, single quotes and "!", so that any login shell hands it on unchanged. What it does:
-// a folder that only root can change and that has the right program: say so, drop stdin up to the marker, become the
-// agent; else the first folder in which a program can be started: drop up to the marker, take the rest of stdin under a
-// temporary name there, let the new program say its own digest, rename it.
 std::string landing_script(const Digest& digest, const std::vector<std::string>& folders, const std::vector<std::string>& arguments, const std::string& marker) {
-  const std::string hex = digest.hex();
   std::string places, words;
   for (const auto& folder : folders) {
-    if (std::ranges::none_of(folder, ends_quotes)) places += " " + word(folder);
+    if (std::ranges::none_of(folder, ends_quotes)) places += (places.empty() ? "" : " ") + word(folder);
   }
-  for (const auto& argument : arguments) words += " " + word(argument);
-  std::string out = "echo; umask 022; w=; n=agent-" + hex + "; h=" + hex + "; m=" + marker + "; ";
-  out.append(kSkip).append(kPlace).append(kRootOnly);
-  out.append("for f in" + places).append(kHave).append(words + "; fi; done; ");
-  return out.append("for f in" + places).append(kSend);
+  for (const auto& argument : arguments) words += (words.empty() ? "" : " ") + word(argument);
+  return filled_in(std::string(kLandingScript), {{"@DIGEST@", digest.hex()}, {"@MARKER@", marker}, {"@FOLDERS@", places}, {"@ARGUMENTS@", words}});
 }
 
 Result<LoginFacts> look_at_login(ssh::Session& session, const std::string& who) {

@@ -51,10 +51,10 @@ Result<LoginFacts> look_at_login(ssh::Session& session, const std::string& who);
 // unsupported (expired password, no shell), unreachable, timeout.
 Result<LandedAgent> land_agent(ssh::Session& session, const LoginFacts& facts, const AgentProgram& program, const LandingOptions& options);
 
-// The folders of DESIGN §5, and the data root as the last.
+// Where the agent is put, in this order: two fixed folders, then the data root.
 std::vector<std::string> landing_folders(const std::string& data_root);
 
-// The shell lines, for tests.
+// landing.sh with these values in it: one line, for a login shell.
 std::string landing_script(const Digest& digest, const std::vector<std::string>& folders, const std::vector<std::string>& arguments, const std::string& marker);
 
 }  // namespace sealift::agent

@@ -66,8 +66,8 @@ constexpr auto kChecks = std::to_array<Check>({
     {"foreign.cluster", "no other Kubernetes or etcd is, or was, on the host", "remove it first, or use another host", AskHost(clusters), on_fresh_hosts},
     {"foreign.docker", "no Docker is on the host", "remove it first, or use another host", AskHost(docker), on_fresh_hosts},
     {"foreign.containerd", "no containerd runs", "remove it first", AskHost(containerd), on_fresh_hosts},
-    {"foreign.cni", "/etc/cni/net.d holds no pod network", "remove it", AskHost(cni), on_fresh_hosts},
-    {"foreign.registries", "containerd has no registry configuration", "remove it", AskHost(registries), on_fresh_hosts},
+    {"foreign.cni", "/etc/cni/net.d holds no pod network", "remove these files", AskHost(cni), on_fresh_hosts},
+    {"foreign.registries", "containerd has no configuration for single registries", "remove that folder", AskHost(registries), on_fresh_hosts},
 });
 
 }  // namespace

@@ -32,7 +32,7 @@ Result<void> vxlan(const Subject& subject, Report& report) { return feature(subj
 
 constexpr auto kChecks = std::to_array<Check>({
     {"kernel.cgroups", "cgroups are mounted", "mount cgroups (systemd does so by itself)", ReadFacts(cgroups)},
-    {"kernel.controllers", "the cgroup controllers cpu, cpuset, memory and pids are there", "enable it on the kernel's command line", ReadFacts(controllers)},
+    {"kernel.controllers", "the cgroup controllers cpu, cpuset, memory and pids are there", "enable them on the kernel's command line", ReadFacts(controllers)},
     {"kernel.overlay", "an overlay can be mounted on the file system of /var/lib",
      "containers need overlay on the file system of /var/lib: use ext4, or XFS with ftype=1, and a kernel with overlayfs", AskHost(overlay)},
     {"kernel.br_netfilter", "bridged packets reach the packet filter", "install the kernel's module package", AskHost(br_netfilter)},

@@ -48,7 +48,7 @@ Result<void> proxies(const Subject& subject, Report& report) {
 
 constexpr auto kChecks = std::to_array<Check>({
     {"network.default_route", "there is a default route", "set one, it need not lead anywhere", ReadFacts(default_route)},
-    {"network.ports", "the ports that the role listens on are free", "stop it, or choose another port in cluster.yaml where there is a field for it", AskHost(ports), on_fresh_hosts},
+    {"network.ports", "the ports that the role listens on are free", "stop the program that listens there, or choose another port in cluster.yaml where there is a field for it", AskHost(ports), on_fresh_hosts},
     {"network.proxies", "systemd gives its services no proxy",
      "nothing to do: kubelet, containerd and Sealift's services run without it, since the cluster speaks to its own hosts only", AskHost(proxies), on_fresh_hosts, Severity::warns},
 });

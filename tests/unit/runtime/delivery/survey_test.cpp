@@ -123,7 +123,7 @@ TEST_CASE("survey: a control plane out of reach ends it; refused logins are told
 TEST_CASE("survey: a refused login does not hide what the other hosts show") {
   Look look;
   look.refused["10.7.0.12"] = ErrorCode::auth_failed;
-  look.control_plane.machine.facts.memory_bytes = 1;
+  look.control_plane.machine.facts.swap_bytes = 1024;
   const auto seen = look.survey();
   REQUIRE_FALSE(seen);
   CHECK(seen.error().code == ErrorCode::auth_failed);

@@ -155,7 +155,7 @@ TEST_CASE("a job that is ended from outside is told, not waited for") {
 TEST_CASE("a job beyond its time limit is stopped") {
   tests::FakeClock clock;
   const Machine machine(clock);
-  auto command = Machine::sh("sleep 5");
+  auto command = Machine::sh("sleep 60");
   command.timeout = Duration{60'000};
   const auto said = machine.run(command);
   REQUIRE_FALSE(said);

@@ -103,6 +103,7 @@ TEST_CASE("kubeadm init: a job that still runs is waited for, not begun anew") {
   KubeadmSite cluster;
   steps::InitStep step(cluster.model(), cluster.control_plane_node(), "the documents");
   auto& bench = cluster.control_plane;
+  bench.put("/etc/sealift/kubeadm-init.yaml", "the documents");
   for (const auto* path : kInitRemains) bench.put(path);  // what a job in its middle looks like
   bench.machine.world.units["sealift-kubeadm-init.service"].active = true;
   REQUIRE(bench.apply(step));

@@ -1,0 +1,26 @@
+# SPDX-License-Identifier: Apache-2.0
+# sealift_embed_script(folder/landing.sh): makes <build>/embedded/folder/landing.sh.h, which defines kLandingScript: the script
+# as one line, without comments.
+include_guard()
+
+function(sealift_embed_script script)
+  get_filename_component(name "${script}" NAME_WE)
+  string(SUBSTRING "${name}" 0 1 first)
+  string(SUBSTRING "${name}" 1 -1 rest)
+  string(TOUPPER "${first}" first)
+  set(name "k${first}${rest}Script")
+  file(READ "${CMAKE_SOURCE_DIR}/${script}" text)
+  set_property(DIRECTORY "${CMAKE_SOURCE_DIR}" APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS "${CMAKE_SOURCE_DIR}/${script}")
+  string(REGEX REPLACE "(^|\n) *#[^\n]*" "\\1" text "${text}")
+  string(REGEX REPLACE "  #[^\n]*" "" text "${text}")
+  string(REGEX REPLACE "[ \n]*\n[ \n]*" " " text "${text}")
+  string(STRIP "${text}" text)
+  set(header "// Made from ${script} by toolchain/embed.cmake.\n#pragma once\n#include <string_view>\ninline constexpr std::string_view ${name} =\n    R\"sh(${text})sh\";\n")
+  set(out "${CMAKE_BINARY_DIR}/embedded/${script}.h")
+  if(EXISTS "${out}")
+    file(READ "${out}" before)
+  endif()
+  if(NOT "${before}" STREQUAL "${header}")
+    file(WRITE "${out}" "${header}")
+  endif()
+endfunction()
