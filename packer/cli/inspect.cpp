@@ -3,17 +3,17 @@
 
 #include "payload/base/text.h"
 #include "payload/format/reader.h"
+#include "payload/format/references.h"
 
 namespace sealift::packer_cli {
 namespace {
 
 uint64_t bytes_of(const format::Image& image) {
-  uint64_t out = image.root.size;
-  for (const auto& inner : image.inner_indexes) out += inner.object.size;
-  for (const auto& platform : image.platforms) {
-    out += platform.manifest.size + platform.config.size;
-    for (const auto& layer : platform.layers) out += layer.size;
-  }
+  uint64_t out = 0;
+  static_cast<void>(format::for_each_reference(image, [&](const format::Reference& reference) -> Result<void> {
+    out += reference.object.size;
+    return {};
+  }));
   return out;
 }
 

@@ -59,7 +59,7 @@ struct App {
   bool operator==(const App&) const = default;
 };
 
-// One packed image name. `digest` is what the name resolves to: an index or a manifest, byte-exact as its source had it.
+// One packed image name. `root` is what the name resolves to: an index or a manifest, byte-exact as its source had it.
 struct Image {
   std::string name;  // full reference as in the IMAGE line: "registry.k8s.io/pause:3.10.1"
   ObjectRef root;

@@ -4,61 +4,40 @@
 #include <algorithm>
 
 #include "payload/base/checked.h"
-#include "payload/format/layout.h"
+#include "payload/format/records.h"
 
 namespace sealift::format {
 namespace {
 
-Result<Digest> read_digest(base::ByteReader& reader) {
-  Digest digest;
-  SEALIFT_ASSIGN(const ByteView bytes, reader.bytes(digest.bytes.size()));
-  std::ranges::copy(bytes, digest.bytes.begin());
-  return digest;
-}
+IndexObject value_of(const record::IndexObject& stored) { return {stored.digest, stored.size, stored.first_piece, stored.piece_count}; }
+record::IndexObject record_of(const IndexObject& object) { return {object.digest, object.size, object.first_piece, object.piece_count}; }
 
-Result<IndexObject> read_object(base::ByteReader& reader) {
-  IndexObject object;
-  SEALIFT_ASSIGN(object.digest, read_digest(reader));
-  SEALIFT_ASSIGN(object.size, reader.u64());
-  SEALIFT_ASSIGN(object.first_piece, reader.u32());
-  SEALIFT_ASSIGN(object.piece_count, reader.u32());
-  return object;
-}
+IndexPiece value_of(const record::IndexPiece& stored) { return {stored.frame, stored.offset, stored.size}; }
+record::IndexPiece record_of(const IndexPiece& piece) { return {piece.frame, piece.offset, piece.size}; }
 
-Result<IndexPiece> read_piece(base::ByteReader& reader) {
-  IndexPiece piece;
-  SEALIFT_ASSIGN(piece.frame, reader.u32());
-  SEALIFT_ASSIGN(piece.offset, reader.u32());
-  SEALIFT_ASSIGN(piece.size, reader.u64());
-  return piece;
-}
-
-Result<Frame> read_frame(base::ByteReader& reader) {
-  Frame frame;
-  SEALIFT_ASSIGN(frame.stored_hash, read_digest(reader));
-  SEALIFT_ASSIGN(frame.offset, reader.u64());
-  SEALIFT_ASSIGN(frame.stored_size, reader.u32());
-  SEALIFT_ASSIGN(frame.plain_size, reader.u32());
-  SEALIFT_ASSIGN(const uint8_t encoding, reader.u8());
-  SEALIFT_ASSIGN(const ByteView reserved, reader.bytes(7));
-  frame.encoding = static_cast<Encoding>(encoding);
+Result<Frame> value_of(const record::IndexFrame& stored) {
+  const Frame frame{stored.offset, stored.stored_size, stored.plain_size, static_cast<Encoding>(uint8_t{stored.encoding}), stored.stored_hash};
   if (frame.encoding != Encoding::raw && frame.encoding != Encoding::zstd) {
     return fail(ErrorCode::unsupported_version, "the frame at payload offset {} has encoding {} that this program does not know",
-                frame.offset, encoding);
+                frame.offset, uint8_t{stored.encoding});
   }
   // What these bytes may mean one day changes how a frame is read: unlike other reserved bytes they are never ignored.
-  if (std::ranges::any_of(reserved, [](std::byte b) { return b != std::byte{0}; })) {
+  if (std::ranges::any_of(stored.reserved, [](std::byte b) { return b != std::byte{0}; })) {
     return fail(ErrorCode::unsupported_version, "the frame at payload offset {} has properties that this program does not know", frame.offset);
   }
   return frame;
 }
+record::IndexFrame record_of(const Frame& frame) {
+  return {frame.stored_hash, frame.offset, static_cast<uint32_t>(frame.stored_size), static_cast<uint32_t>(frame.plain_size), static_cast<uint8_t>(frame.encoding)};
+}
 
-template <class T>
-Result<std::vector<T>> read_table(base::ByteReader& reader, uint32_t count, Result<T> (*read)(base::ByteReader&)) {
+template <record::Record Stored, class T>
+Result<std::vector<T>> read_table(base::ByteReader& reader, uint32_t count) {
   std::vector<T> table;
   table.reserve(count);
   for (uint32_t i = 0; i < count; ++i) {
-    SEALIFT_ASSIGN(auto row, read(reader));
+    SEALIFT_ASSIGN(const auto stored, record::read<Stored>(reader));
+    SEALIFT_ASSIGN(const T row, Result<T>(value_of(stored)));
     table.push_back(row);
   }
   return table;
@@ -79,11 +58,9 @@ Index::Index(std::vector<IndexObject> objects, std::vector<IndexPiece> pieces, s
 
 Result<Index> Index::parse(ByteView bytes, base::FileOffset data_end) {
   base::ByteReader reader(bytes);
-  SEALIFT_ASSIGN(const uint32_t object_count, reader.u32());
-  SEALIFT_ASSIGN(const uint32_t piece_count, reader.u32());
-  SEALIFT_ASSIGN(const uint32_t frame_count, reader.u32());
-  SEALIFT_ASSIGN(const uint32_t reserved, reader.u32());
-  if (reserved != 0) return fail(ErrorCode::unsupported_version, "the index has properties that this program does not know");
+  SEALIFT_ASSIGN(const auto header, record::read<record::IndexHeader>(reader));
+  const uint32_t object_count = header.objects, piece_count = header.pieces, frame_count = header.frames;
+  if (header.reserved != 0) return fail(ErrorCode::unsupported_version, "the index has properties that this program does not know");
   if (object_count > kMaxObjects || piece_count > kMaxPieces || frame_count > kMaxFrames) {
     return fail(ErrorCode::limit_exceeded, "{} objects, {} pieces and {} frames; at most {}, {} and {} are allowed", object_count,
                 piece_count, frame_count, kMaxObjects, kMaxPieces, kMaxFrames);
@@ -91,9 +68,9 @@ Result<Index> Index::parse(ByteView bytes, base::FileOffset data_end) {
   const uint64_t wanted = uint64_t{object_count} * kIndexObjectSize + uint64_t{piece_count} * kIndexPieceSize +
                           uint64_t{frame_count} * kIndexFrameSize;
   if (reader.left() < wanted) return fail(ErrorCode::truncated, "the index has {} bytes, its tables need {}", reader.left(), wanted);
-  SEALIFT_ASSIGN(auto objects, read_table(reader, object_count, read_object));
-  SEALIFT_ASSIGN(auto pieces, read_table(reader, piece_count, read_piece));
-  SEALIFT_ASSIGN(auto frames, read_table(reader, frame_count, read_frame));
+  SEALIFT_ASSIGN(auto objects, (read_table<record::IndexObject, IndexObject>(reader, object_count)));
+  SEALIFT_ASSIGN(auto pieces, (read_table<record::IndexPiece, IndexPiece>(reader, piece_count)));
+  SEALIFT_ASSIGN(auto frames, (read_table<record::IndexFrame, Frame>(reader, frame_count)));
   SEALIFT_TRY(reader.expect_end());
   Index index(std::move(objects), std::move(pieces), std::move(frames));
   SEALIFT_TRY(index.check(data_end));
@@ -151,29 +128,10 @@ Result<void> Index::check(base::FileOffset data_end) const {
 
 Bytes Index::encode() const {
   base::ByteWriter out;
-  out.u32(static_cast<uint32_t>(objects_.size()));
-  out.u32(static_cast<uint32_t>(pieces_.size()));
-  out.u32(static_cast<uint32_t>(frames_.size()));
-  out.u32(0);
-  for (const auto& object : objects_) {
-    out.bytes(object.digest.bytes);
-    out.u64(object.size);
-    out.u32(object.first_piece);
-    out.u32(object.piece_count);
-  }
-  for (const auto& piece : pieces_) {
-    out.u32(piece.frame);
-    out.u32(piece.offset);
-    out.u64(piece.size);
-  }
-  for (const auto& frame : frames_) {
-    out.bytes(frame.stored_hash.bytes);
-    out.u64(frame.offset);
-    out.u32(static_cast<uint32_t>(frame.stored_size));
-    out.u32(static_cast<uint32_t>(frame.plain_size));
-    out.u8(static_cast<uint8_t>(frame.encoding));
-    out.zeros(7);
-  }
+  out.bytes(record::bytes_of(record::IndexHeader{static_cast<uint32_t>(objects_.size()), static_cast<uint32_t>(pieces_.size()), static_cast<uint32_t>(frames_.size()), {}}));
+  for (const auto& object : objects_) out.bytes(record::bytes_of(record_of(object)));
+  for (const auto& piece : pieces_) out.bytes(record::bytes_of(record_of(piece)));
+  for (const auto& frame : frames_) out.bytes(record::bytes_of(record_of(frame)));
   return out.take();
 }
 

@@ -10,15 +10,10 @@
 #include <vector>
 
 #include "payload/base/bytes.h"
-#include "payload/format/reader.h"
+#include "payload/format/layout.h"
 #include "payload/hash/digest.h"
 
 namespace sealift::format {
-
-inline constexpr size_t kIndexHeaderSize = 16;
-inline constexpr size_t kIndexObjectSize = 48;
-inline constexpr size_t kIndexPieceSize = 16;
-inline constexpr size_t kIndexFrameSize = 56;
 
 struct IndexObject {
   Digest digest;

@@ -5,23 +5,12 @@
 
 #include "payload/base/checked.h"
 #include "payload/codec/zstd.h"
+#include "payload/format/records.h"
 
 namespace sealift::format {
 namespace {
 
 constexpr uint16_t kCriticalFlag = 1;
-constexpr size_t kDigestSize = 32;
-// The end of every trailer of whatever version: trailer size, major, minor, magic, then the hash of all before it.
-constexpr size_t kTrailerReserved = 16;
-constexpr size_t kHashedTrailer = kTrailerSize - kDigestSize;
-constexpr size_t kHashedHeader = kHeaderSize - kDigestSize;
-
-Result<Digest> read_digest(base::ByteReader& reader) {
-  SEALIFT_ASSIGN(const ByteView bytes, reader.bytes(kDigestSize));
-  Digest digest;
-  std::ranges::copy(bytes, digest.bytes.begin());
-  return digest;
-}
 
 bool all_zero(ByteView bytes) {
   return std::ranges::all_of(bytes, [](std::byte b) { return b == std::byte{0}; });
@@ -41,29 +30,31 @@ Result<void> check_major(uint16_t major, uint16_t minor, std::string_view where)
               where, major, minor, kMajor);
 }
 
-Result<void> check_hash(ByteView bytes, size_t hashed, std::string_view where) {
-  const Digest digest = hash::sha256(bytes.first(hashed));
-  if (!std::ranges::equal(digest.bytes, bytes.subspan(hashed, kDigestSize))) {
-    return fail(ErrorCode::corrupt, "the {}'s checksum does not hold", where);
-  }
+// The checksum of a record with one at its end: of all bytes before it.
+template <class T>
+Digest checksum_of(const T& stored) {
+  return hash::sha256(record::bytes_of(stored).first(offsetof(T, checksum)));
+}
+
+template <class T>
+Result<void> check_checksum(const T& stored, std::string_view where) {
+  if (checksum_of(stored) != stored.checksum) return fail(ErrorCode::corrupt, "the {}'s checksum does not hold", where);
   return {};
 }
 
-bool has_magic(ByteView bytes, std::string_view magic) { return base::as_text(bytes) == magic; }
+template <class T>
+Bytes encode_with_checksum(T stored) {
+  stored.checksum = checksum_of(stored);
+  const ByteView bytes = record::bytes_of(stored);
+  return Bytes(bytes.begin(), bytes.end());
+}
 
 bool is_known(SectionType type) { return type == SectionType::contents || type == SectionType::index; }
 
-Result<Section> parse_entry(base::ByteReader& reader) {
-  Section section;
-  SEALIFT_ASSIGN(const uint32_t type, reader.u32());
-  SEALIFT_ASSIGN(const uint16_t flags, reader.u16());
-  SEALIFT_ASSIGN(const uint16_t encoding, reader.u16());
-  SEALIFT_ASSIGN(section.offset, reader.u64());
-  SEALIFT_ASSIGN(section.size, reader.u64());
-  SEALIFT_ASSIGN(section.plain_size, reader.u64());
-  SEALIFT_ASSIGN(section.hash, read_digest(reader));
-  section.type = static_cast<SectionType>(type);
-  section.critical = (flags & kCriticalFlag) != 0;
+Result<Section> parse_entry(const record::Section& stored) {
+  const uint32_t type = stored.type;
+  const uint16_t flags = stored.flags, encoding = stored.encoding;
+  const Section section{static_cast<SectionType>(type), (flags & kCriticalFlag) != 0, static_cast<Encoding>(encoding & 0xffU), stored.offset, stored.size, stored.plain_size, stored.hash};
   if ((flags & ~unsigned{kCriticalFlag}) != 0) {
     return fail(ErrorCode::unsupported_version, "section {} has flags {:#06x} that this program does not know", type, flags);
   }
@@ -74,7 +65,6 @@ Result<Section> parse_entry(base::ByteReader& reader) {
   if (is_known(section.type) && !encoding_known) {
     return fail(ErrorCode::unsupported_version, "section {} has encoding {} that this program does not know", type, encoding);
   }
-  section.encoding = static_cast<Encoding>(encoding & 0xffU);
   return section;
 }
 
@@ -118,92 +108,44 @@ std::string_view name(SectionType type) {
 }
 
 Bytes encode(const Header& header) {
-  base::ByteWriter out;
-  out.bytes(base::as_bytes(kHeaderMagic));
-  out.u16(kMajor);
-  out.u16(kMinor);
-  out.u32(kHeaderSize);
-  out.u64(header.payload_size);
-  out.zeros(8);
-  const Digest digest = hash::sha256(out.data());
-  out.bytes(digest.bytes);
-  return out.take();
+  return encode_with_checksum(record::Header{record::Magic(kHeaderMagic), kMajor, kMinor, uint32_t{kHeaderSize}, header.payload_size, {}, {}});
 }
 
 Bytes encode(const Trailer& trailer) {
-  base::ByteWriter out;
-  out.u64(trailer.payload_size);
-  out.u64(trailer.metadata_offset);
-  out.u64(trailer.metadata_size);
-  out.bytes(trailer.metadata_hash.bytes);
-  out.u64(trailer.signatures_size);
-  out.zeros(kTrailerReserved);
-  out.u32(kTrailerSize);
-  out.u16(kMajor);
-  out.u16(kMinor);
-  out.bytes(base::as_bytes(kTrailerMagic));
-  const Digest digest = hash::sha256(out.data());
-  out.bytes(digest.bytes);
-  return out.take();
+  return encode_with_checksum(record::Trailer{trailer.payload_size, trailer.metadata_offset, trailer.metadata_size, trailer.metadata_hash, trailer.signatures_size, {},
+                                              uint32_t{kTrailerSize}, kMajor, kMinor, record::Magic(kTrailerMagic), {}});
 }
 
 Bytes encode_section_table(base::FileOffset metadata_offset, const std::vector<Section>& sections) {
   base::ByteWriter out;
-  out.bytes(base::as_bytes(kMetadataMagic));
-  out.u16(kMajor);
-  out.u16(kMinor);
-  out.u32(static_cast<uint32_t>(sections.size()));
-  out.u64(metadata_offset);
-  out.zeros(8);
+  out.bytes(record::bytes_of(record::Metadata{record::Magic(kMetadataMagic), kMajor, kMinor, static_cast<uint32_t>(sections.size()), metadata_offset, {}}));
   for (const auto& section : sections) {
-    out.u32(static_cast<uint32_t>(section.type));
-    out.u16(section.critical ? kCriticalFlag : uint16_t{0});
-    out.u16(static_cast<uint16_t>(section.encoding));
-    out.u64(section.offset);
-    out.u64(section.size);
-    out.u64(section.plain_size);
-    out.bytes(section.hash.bytes);
+    out.bytes(record::bytes_of(record::Section{static_cast<uint32_t>(section.type), section.critical ? kCriticalFlag : uint16_t{0}, uint16_t{static_cast<uint8_t>(section.encoding)}, section.offset,
+                               section.size, section.plain_size, section.hash}));
   }
   return out.take();
 }
 
 Result<Header> parse_header(ByteView bytes) {
   base::ByteReader reader(bytes);
-  SEALIFT_ASSIGN(const ByteView magic, reader.bytes(kHeaderMagic.size()));
-  if (!has_magic(magic, kHeaderMagic)) return fail(ErrorCode::not_a_payload, "no payload header");
-  SEALIFT_ASSIGN(const uint16_t major, reader.u16());
-  SEALIFT_ASSIGN(const uint16_t minor, reader.u16());
-  SEALIFT_TRY(check_major(major, minor, "header"));
-  SEALIFT_ASSIGN(const uint32_t size, reader.u32());
-  Header header;
-  SEALIFT_ASSIGN(header.payload_size, reader.u64());
-  SEALIFT_ASSIGN(const ByteView reserved, reader.bytes(8));
-  if (bytes.size() != kHeaderSize) return fail(ErrorCode::truncated, "a header of {} bytes", bytes.size());
-  SEALIFT_TRY(check_hash(bytes, kHashedHeader, "header"));
-  if (size != kHeaderSize) return fail(ErrorCode::corrupt, "the header says it has {} bytes", size);
-  SEALIFT_TRY(check_reserved(reserved, minor, "header"));
-  return header;
+  SEALIFT_ASSIGN(const auto stored, record::read<record::Header>(reader));
+  if (stored.magic != record::Magic(kHeaderMagic)) return fail(ErrorCode::not_a_payload, "no payload header");
+  SEALIFT_TRY(check_major(stored.major, stored.minor, "header"));
+  SEALIFT_TRY(check_checksum(stored, "header"));
+  if (stored.size != kHeaderSize) return fail(ErrorCode::corrupt, "the header says it has {} bytes", uint32_t{stored.size});
+  SEALIFT_TRY(check_reserved(stored.reserved, stored.minor, "header"));
+  return Header{stored.payload_size};
 }
 
 Result<Trailer> parse_trailer(ByteView bytes) {
-  if (bytes.size() != kTrailerSize) return fail(ErrorCode::truncated, "a trailer of {} bytes", bytes.size());
   base::ByteReader reader(bytes);
-  Trailer trailer;
-  SEALIFT_ASSIGN(trailer.payload_size, reader.u64());
-  SEALIFT_ASSIGN(trailer.metadata_offset, reader.u64());
-  SEALIFT_ASSIGN(trailer.metadata_size, reader.u64());
-  SEALIFT_ASSIGN(trailer.metadata_hash, read_digest(reader));
-  SEALIFT_ASSIGN(trailer.signatures_size, reader.u64());
-  SEALIFT_ASSIGN(const ByteView reserved, reader.bytes(kTrailerReserved));
-  SEALIFT_ASSIGN(const uint32_t size, reader.u32());
-  SEALIFT_ASSIGN(const uint16_t major, reader.u16());
-  SEALIFT_ASSIGN(const uint16_t minor, reader.u16());
-  SEALIFT_ASSIGN(const ByteView magic, reader.bytes(kTrailerMagic.size()));
-  if (!has_magic(magic, kTrailerMagic)) return fail(ErrorCode::not_a_payload, "no payload trailer");
-  SEALIFT_TRY(check_major(major, minor, "trailer"));
-  SEALIFT_TRY(check_hash(bytes, kHashedTrailer, "trailer"));
-  if (size != kTrailerSize) return fail(ErrorCode::corrupt, "the trailer says it has {} bytes", size);
-  SEALIFT_TRY(check_reserved(reserved, minor, "trailer"));
+  SEALIFT_ASSIGN(const auto stored, record::read<record::Trailer>(reader));
+  if (stored.magic != record::Magic(kTrailerMagic)) return fail(ErrorCode::not_a_payload, "no payload trailer");
+  SEALIFT_TRY(check_major(stored.major, stored.minor, "trailer"));
+  SEALIFT_TRY(check_checksum(stored, "trailer"));
+  if (stored.size != kTrailerSize) return fail(ErrorCode::corrupt, "the trailer says it has {} bytes", uint32_t{stored.size});
+  SEALIFT_TRY(check_reserved(stored.reserved, stored.minor, "trailer"));
+  const Trailer trailer{stored.payload_size, stored.metadata_offset, stored.metadata_size, stored.metadata_hash, stored.signatures_size};
   if (trailer.payload_size > kMaxPayloadSize) {
     return fail(ErrorCode::limit_exceeded, "a payload of {} bytes, at most {} are allowed", trailer.payload_size, kMaxPayloadSize);
   }
@@ -227,22 +169,19 @@ Result<Trailer> parse_trailer(ByteView bytes) {
 
 Result<std::vector<Section>> parse_section_table(ByteView metadata, const Trailer& trailer) {
   base::ByteReader reader(metadata);
-  SEALIFT_ASSIGN(const ByteView magic, reader.bytes(kMetadataMagic.size()));
-  if (!has_magic(magic, kMetadataMagic)) return fail(ErrorCode::corrupt, "the metadata does not begin with its magic");
-  SEALIFT_ASSIGN(const uint16_t major, reader.u16());
-  SEALIFT_ASSIGN(const uint16_t minor, reader.u16());
-  SEALIFT_TRY(check_major(major, minor, "metadata"));
-  SEALIFT_ASSIGN(const uint32_t count, reader.u32());
-  SEALIFT_ASSIGN(const uint64_t offset, reader.u64());
-  SEALIFT_ASSIGN(const ByteView reserved, reader.bytes(8));
-  SEALIFT_TRY(check_reserved(reserved, minor, "metadata"));
-  if (offset != trailer.metadata_offset) {
-    return fail(ErrorCode::corrupt, "the metadata was made for offset {}, it lies at {}", offset, trailer.metadata_offset);
+  SEALIFT_ASSIGN(const auto header, record::read<record::Metadata>(reader));
+  if (header.magic != record::Magic(kMetadataMagic)) return fail(ErrorCode::corrupt, "the metadata does not begin with its magic");
+  SEALIFT_TRY(check_major(header.major, header.minor, "metadata"));
+  SEALIFT_TRY(check_reserved(header.reserved, header.minor, "metadata"));
+  if (header.offset != trailer.metadata_offset) {
+    return fail(ErrorCode::corrupt, "the metadata was made for offset {}, it lies at {}", uint64_t{header.offset}, trailer.metadata_offset);
   }
+  const uint32_t count = header.sections;
   if (count > kMaxSections) return fail(ErrorCode::limit_exceeded, "{} sections, at most {} are allowed", count, kMaxSections);
   std::vector<Section> sections;
   for (uint32_t i = 0; i < count; ++i) {
-    SEALIFT_ASSIGN(auto section, parse_entry(reader));
+    SEALIFT_ASSIGN(const auto stored, record::read<record::Section>(reader));
+    SEALIFT_ASSIGN(const auto section, parse_entry(stored));
     sections.push_back(section);
   }
   for (const auto type : {SectionType::contents, SectionType::index}) {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The fixed structures of a payload: header, trailer, metadata with its section table (FORMAT.md, sections 2 to 5).
-// Bytes to values and back, with every check that needs nothing but those bytes. It opens no files.
+// The fixed structures of a payload: header, trailer, metadata with its section table, frames (FORMAT.md, sections 2 to
+// 5). Bytes to values and back, with every check that needs nothing but those bytes. It opens no files.
 #pragma once
 
 #include <cstdint>
@@ -10,7 +10,7 @@
 
 #include "payload/base/bytes.h"
 #include "payload/base/error.h"
-#include "payload/format/reader.h"
+#include "payload/base/file.h"
 #include "payload/hash/digest.h"
 
 namespace sealift::format {
@@ -22,10 +22,16 @@ inline constexpr std::string_view kHeaderMagic = "SEALHEAD";
 inline constexpr std::string_view kMetadataMagic = "SEALMETA";
 inline constexpr std::string_view kTrailerMagic = "SEALTAIL";
 
+inline constexpr base::FileOffset kPayloadOffset = base::FileOffset{16} << 20;  // of the payload in an artifact
+
 inline constexpr size_t kHeaderSize = 64;
 inline constexpr size_t kTrailerSize = 128;
 inline constexpr size_t kMetadataHeaderSize = 32;
 inline constexpr size_t kSectionEntrySize = 64;
+inline constexpr size_t kIndexHeaderSize = 16;
+inline constexpr size_t kIndexObjectSize = 48;
+inline constexpr size_t kIndexPieceSize = 16;
+inline constexpr size_t kIndexFrameSize = 56;
 
 // Limits (FORMAT.md, section 9). A file beyond them is limit_exceeded; the writer refuses to make one.
 inline constexpr uint64_t kMaxPayloadSize = uint64_t{1} << 46;      // 64 TiB
@@ -49,6 +55,23 @@ enum class SectionType : uint32_t {
   metadata_copy = 4,  // reserved, optional
   volumes = 5,        // reserved, critical
   delta = 6,          // reserved, critical
+};
+
+// Never renumber; an unknown one is unsupported_version.
+enum class Encoding : uint8_t { raw = 0, zstd = 1 };
+
+struct ByteRange {
+  uint64_t offset = 0;
+  uint64_t size = UINT64_MAX;  // UINT64_MAX = to the end
+};
+
+// An independently readable stored piece of the data area.
+struct Frame {
+  base::FileOffset offset = 0;  // from the payload's beginning
+  uint64_t stored_size = 0;     // bytes, at most kMaxFrameSize
+  uint64_t plain_size = 0;      // bytes, at most kMaxFrameSize
+  Encoding encoding = Encoding::raw;
+  Digest stored_hash;  // of the stored bytes
 };
 
 // At offset 0 of the payload. Lets a file that lost its end be told from a file that never was a payload.

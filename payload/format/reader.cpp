@@ -37,12 +37,11 @@ Result<Trailer> read_trailer(const base::RandomAccessFile& file) {
 }
 
 // Every object that contents names is there with the size it says.
-Result<void> check_reference(const Index& index, const ObjectRef& reference, std::string_view of) {
-  const IndexObject* object = index.find(reference.digest);
-  if (object == nullptr) return fail(ErrorCode::corrupt, "{} names object {}, which is not in the payload", of, reference.digest.text());
-  if (object->size != reference.size) {
-    return fail(ErrorCode::corrupt, "{} says that object {} has {} bytes, it has {}", of, reference.digest.text(), reference.size, object->size);
-  }
+Result<void> check_reference(const Index& index, const Reference& reference) {
+  const auto& [digest, size] = reference.object;
+  const IndexObject* object = index.find(digest);
+  if (object == nullptr) return fail(ErrorCode::corrupt, "{} names object {}, which is not in the payload", reference.of, digest.text());
+  if (object->size != size) return fail(ErrorCode::corrupt, "{} says that object {} has {} bytes, it has {}", reference.of, digest.text(), size, object->size);
   return {};
 }
 
@@ -141,7 +140,7 @@ Result<std::unique_ptr<PayloadReader>> PayloadReader::open(const base::RandomAcc
 
   auto state = std::unique_ptr<State>(
       new State{&file, payload_offset, trailer, std::move(*sections), std::move(*contents), std::move(*index), {}});
-  SEALIFT_TRY(for_each_reference(state->contents, [&](const ObjectRef& reference, std::string_view of) { return check_reference(state->index, reference, of); }));
+  SEALIFT_TRY(for_each_reference(state->contents, [&](const Reference& reference) { return check_reference(state->index, reference); }));
   SEALIFT_TRY(check_data_area(state->fixed_ranges(), state->index, trailer.metadata_offset));
   return std::unique_ptr<PayloadReader>(new PayloadReader(std::move(state)));
 }

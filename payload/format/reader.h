@@ -16,26 +16,10 @@
 #include "payload/base/file.h"
 #include "payload/base/stream.h"
 #include "payload/format/contents.h"
+#include "payload/format/layout.h"
 #include "payload/hash/digest.h"
 
 namespace sealift::format {
-
-inline constexpr base::FileOffset kPayloadOffset = base::FileOffset{16} << 20;  // of the payload in an artifact
-
-enum class Encoding : uint8_t { raw = 0, zstd = 1 };  // never renumber; unknown = unsupported_version
-
-struct ByteRange {
-  uint64_t offset = 0;
-  uint64_t size = UINT64_MAX;  // UINT64_MAX = to the end
-};
-
-struct Frame {
-  base::FileOffset offset = 0;  // from the payload's beginning
-  uint64_t stored_size = 0;
-  uint64_t plain_size = 0;
-  Encoding encoding = Encoding::raw;
-  Digest stored_hash;  // of the stored bytes
-};
 
 struct ObjectInfo {
   Digest digest;

@@ -10,6 +10,7 @@
 
 #include "payload/base/thread.h"
 #include "payload/format/reader_state.h"
+#include "payload/format/references.h"
 
 namespace sealift::format {
 namespace {
@@ -17,24 +18,27 @@ namespace {
 constexpr uint64_t kReadSize = uint64_t{1} << 20;
 
 // For messages: what an object is to the people who packed it.
+std::string title(const Contents& contents, const Reference& reference) {
+  const auto image = [&](std::string_view part) { return std::format("{} of image {}", part, reference.of); };
+  switch (reference.part) {
+    case Part::program: return std::format("the program for {}", base::platform(std::ranges::find(contents.stubs, reference.object, &Stub::object)->architecture));
+    case Part::file: return std::format("file {}", reference.of);
+    case Part::image_root: return image("index or manifest");
+    case Part::inner_index: return image("an inner index");
+    case Part::manifest:
+    case Part::config: return image("manifest or config");
+    case Part::layer: return image("a layer");
+  }
+  return {};
+}
+
 std::string title(const Contents& contents, const Digest& digest) {
-  for (const auto& stub : contents.stubs) {
-    if (stub.object.digest == digest) return std::format("the program for {}", base::platform(stub.architecture));
-  }
-  for (const auto& [path, file] : contents.tree) {
-    if (file.object.digest == digest) return "file " + path;
-  }
-  for (const auto& image : contents.images) {
-    if (image.root.digest == digest) return "index or manifest of image " + image.name;
-    for (const auto& inner : image.inner_indexes) {
-      if (inner.object.digest == digest) return "an inner index of image " + image.name;
-    }
-    for (const auto& platform : image.platforms) {
-      if (platform.manifest.digest == digest || platform.config.digest == digest) return "manifest or config of image " + image.name;
-      if (std::ranges::find(platform.layers, digest, &ObjectRef::digest) != platform.layers.end()) return "a layer of image " + image.name;
-    }
-  }
-  return "object " + digest.text();
+  std::string out;
+  static_cast<void>(for_each_reference(contents, [&](const Reference& reference) -> Result<void> {
+    if (out.empty() && reference.object.digest == digest) out = title(contents, reference);
+    return {};
+  }));
+  return out.empty() ? "object " + digest.text() : out;
 }
 
 std::string title_of_frame(const Contents& contents, const Index& index, size_t frame) {

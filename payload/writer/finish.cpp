@@ -61,12 +61,11 @@ void fill_in(format::Contents& contents, const std::vector<const format::Payload
 }
 
 // Before anything is written: reading back would find it, too, but many gigabytes later.
-Result<void> check_reference(const StoredObjects& objects, const format::ObjectRef& reference, std::string_view of) {
-  const auto at = objects.find(reference.digest);
-  if (at == objects.end()) return fail(ErrorCode::not_found, "{} names object {}, which was not packed", of, reference.digest.text());
-  if (at->second.size != reference.size) {
-    return fail(ErrorCode::invalid_input, "{} says that object {} has {} bytes, it has {}", of, reference.digest.text(), reference.size, at->second.size);
-  }
+Result<void> check_reference(const StoredObjects& objects, const format::Reference& reference) {
+  const auto& [digest, size] = reference.object;
+  const auto at = objects.find(digest);
+  if (at == objects.end()) return fail(ErrorCode::not_found, "{} names object {}, which was not packed", reference.of, digest.text());
+  if (at->second.size != size) return fail(ErrorCode::invalid_input, "{} says that object {} has {} bytes, it has {}", reference.of, digest.text(), size, at->second.size);
   return {};
 }
 
@@ -213,7 +212,7 @@ Result<Summary> PayloadWriter::finish(format::Contents contents, std::optional<A
   SEALIFT_TRY(state.workers.drain());
   normalise(contents);
   fill_in(contents, state.bases);
-  SEALIFT_TRY(format::for_each_reference(contents, [&](const auto& reference, std::string_view of) { return check_reference(state.objects, reference, of); }));
+  SEALIFT_TRY(format::for_each_reference(contents, [&](const auto& reference) { return check_reference(state.objects, reference); }));
   SEALIFT_TRY(check_launch(contents, launch));
   SEALIFT_ASSIGN(const std::string json, checked_json(contents));
   auto packs = pack_small_objects(state.objects, contents);

@@ -4,7 +4,6 @@
 #include <algorithm>
 
 #include "payload/codec/zstd.h"
-#include "payload/format/layout.h"
 
 namespace sealift::writer {
 namespace {

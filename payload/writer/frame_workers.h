@@ -12,7 +12,7 @@
 #include <vector>
 
 #include "payload/base/thread.h"
-#include "payload/format/reader.h"
+#include "payload/format/layout.h"
 #include "payload/writer/spool.h"
 
 namespace sealift::writer {

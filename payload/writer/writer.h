@@ -48,9 +48,8 @@ class PayloadWriter {
   bool has(const Digest& digest) const;
   // Reads the source to its end. With `expected`, other bytes are digest-mismatch: `corrupt`. Objects that are there
   // already are read (to learn their digest) but stored once. One thread calls; compression runs on its own threads.
+  // Where an object lies in the file does not depend on the order of the calls (FORMAT.md, section 11).
   Result<format::ObjectRef> add(base::Source& source, Storage storage, std::optional<Digest> expected = {});
-  // For the caller who knows digest and size and reads later: nothing is read if the object is there.
-  // Objects get their place in the file in a fixed order (kind and digest), not in the order of the calls.
 
   // What contents names must have been added (else not_found). Empty fields are filled in: created_by, bases (from
   // add_base) and compressors.

@@ -4,11 +4,13 @@
 // the minimal payload looks like. SEALIFT_ACCEPT=1 rewrites the dump.
 #include <catch2/catch_test_macros.hpp>
 
+#include <cstddef>
 #include <cstdlib>
 #include <map>
 
 #include "payload/base/file.h"
 #include "payload/base/text.h"
+#include "payload/format/records.h"
 #include "tests/support/payload_builder.h"
 #include "tests/support/source_tree.h"
 
@@ -54,6 +56,38 @@ std::string dump(ByteView bytes) {
 }
 
 }  // namespace
+
+TEST_CASE("the tables of FORMAT.md are the records, field by field") {
+  namespace record = format::record;
+  const std::map<std::string, std::vector<size_t>> offsets{
+      {"header", {offsetof(record::Header, magic), offsetof(record::Header, major), offsetof(record::Header, minor), offsetof(record::Header, size), offsetof(record::Header, payload_size),
+                  offsetof(record::Header, reserved), offsetof(record::Header, checksum)}},
+      {"trailer", {offsetof(record::Trailer, payload_size), offsetof(record::Trailer, metadata_offset), offsetof(record::Trailer, metadata_size), offsetof(record::Trailer, metadata_hash),
+                   offsetof(record::Trailer, signatures_size), offsetof(record::Trailer, reserved), offsetof(record::Trailer, size), offsetof(record::Trailer, major),
+                   offsetof(record::Trailer, minor), offsetof(record::Trailer, magic), offsetof(record::Trailer, checksum)}},
+      {"metadata", {offsetof(record::Metadata, magic), offsetof(record::Metadata, major), offsetof(record::Metadata, minor), offsetof(record::Metadata, sections),
+                    offsetof(record::Metadata, offset), offsetof(record::Metadata, reserved)}},
+      {"section", {offsetof(record::Section, type), offsetof(record::Section, flags), offsetof(record::Section, encoding), offsetof(record::Section, offset), offsetof(record::Section, size),
+                   offsetof(record::Section, plain_size), offsetof(record::Section, hash)}},
+      {"index-header", {offsetof(record::IndexHeader, objects), offsetof(record::IndexHeader, pieces), offsetof(record::IndexHeader, frames), offsetof(record::IndexHeader, reserved)}},
+      {"index-object", {offsetof(record::IndexObject, digest), offsetof(record::IndexObject, size), offsetof(record::IndexObject, first_piece), offsetof(record::IndexObject, piece_count)}},
+      {"index-piece", {offsetof(record::IndexPiece, frame), offsetof(record::IndexPiece, offset), offsetof(record::IndexPiece, size)}},
+      {"index-frame", {offsetof(record::IndexFrame, stored_hash), offsetof(record::IndexFrame, offset), offsetof(record::IndexFrame, stored_size), offsetof(record::IndexFrame, plain_size),
+                       offsetof(record::IndexFrame, encoding), offsetof(record::IndexFrame, reserved)}}};
+  const std::string text = document();
+  const auto lines = base::split(text, '\n');
+  size_t tables = 0;
+  for (size_t i = 0; i < lines.size(); ++i) {
+    constexpr std::string_view kMark = "<!-- table: ";
+    if (!lines[i].starts_with(kMark)) continue;
+    INFO(lines[i]);
+    std::vector<size_t> stated;
+    for (size_t row = i + 3; row < lines.size() && lines[row].starts_with('|'); ++row) stated.push_back(base::parse_u64(cells(lines[row])[0]).value_or(SIZE_MAX));
+    CHECK(stated == offsets.at(std::string(base::split_words(lines[i].substr(kMark.size()))[0])));
+    ++tables;
+  }
+  CHECK(tables == offsets.size());
+}
 
 TEST_CASE("the tables of FORMAT.md add up to the structures") {
   const std::map<std::string, size_t> sizes{

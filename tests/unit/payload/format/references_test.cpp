@@ -3,6 +3,7 @@
 
 #include <catch2/catch_test_macros.hpp>
 
+#include <array>
 #include <string>
 #include <vector>
 
@@ -29,10 +30,12 @@ TEST_CASE("every object that contents names is visited, with who names it") {
       {"stub", "a stub"}, {"file", "etc/a"}, {"root", "registry.example/app:1"}, {"inner index", "registry.example/app:1"},
       {"manifest", "registry.example/app:1"}, {"config", "registry.example/app:1"}, {"layer", "registry.example/app:1"}, {"layer 2", "registry.example/app:1"}};
   size_t count = 0;
-  REQUIRE(for_each_reference(every_kind(), [&](const ObjectRef& reference, std::string_view of) -> Result<void> {
+  constexpr std::array kParts{Part::program, Part::file, Part::image_root, Part::inner_index, Part::manifest, Part::config, Part::layer, Part::layer};
+  REQUIRE(for_each_reference(every_kind(), [&](const Reference& reference) -> Result<void> {
     REQUIRE(count < wanted.size());
-    CHECK(reference == named(wanted[count].first));
-    CHECK(of == wanted[count].second);
+    CHECK(reference.object == named(wanted[count].first));
+    CHECK(reference.of == wanted[count].second);
+    CHECK(reference.part == kParts[count]);
     ++count;
     return {};
   }));
@@ -42,7 +45,7 @@ TEST_CASE("every object that contents names is visited, with who names it") {
 TEST_CASE("the first reference that is refused ends the walk") {
   for (size_t refused = 0; refused < 8; ++refused) {
     size_t count = 0;
-    const auto done = for_each_reference(every_kind(), [&](const ObjectRef&, std::string_view) -> Result<void> {
+    const auto done = for_each_reference(every_kind(), [&](const Reference&) -> Result<void> {
       if (count++ == refused) return fail(ErrorCode::corrupt, "number {}", refused);
       return {};
     });
