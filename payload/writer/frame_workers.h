@@ -19,7 +19,7 @@ namespace sealift::writer {
 
 // A frame on its way. Its fields may be read after drain().
 struct SpooledFrame {
-  format::Frame frame;  // offset = in the spool
+  format::Frame frame;  // offset = in the spool, none if it is reserved
 };
 
 class FrameWorkers {

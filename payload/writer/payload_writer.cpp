@@ -33,6 +33,9 @@ Result<size_t> fill(base::Source& source, std::span<std::byte> buffer) {
   return filled;
 }
 
+// Stored as it is served, or not ours to change.
+bool is_in_place(Form form) { return form == Form::raw || form == Form::base || form == Form::reserved; }
+
 // A buffer of the workers that finds its way back.
 class BorrowedBuffer {
  public:
@@ -81,6 +84,22 @@ Result<void> PayloadWriter::add_base(const format::PayloadReader& base) {
 
 bool PayloadWriter::has(const Digest& digest) const { return state_->objects.contains(digest); }
 
+bool PayloadWriter::reserve(const format::ObjectRef& object) {
+  State& state = *state_;
+  state.added = true;
+  const auto at = state.objects.find(object.digest);
+  if (at != state.objects.end() && is_in_place(at->second.form)) return at->second.form == Form::reserved;
+  StoredObject stored;
+  stored.size = object.size;
+  stored.form = Form::reserved;
+  for (uint64_t begin = 0; begin < object.size; begin += format::kMaxFrameSize) {
+    const uint64_t size = std::min(object.size - begin, format::kMaxFrameSize);
+    stored.frames.push_back(std::make_shared<SpooledFrame>(SpooledFrame{{0, size, size, format::Encoding::raw, {}}}));
+  }
+  state.objects.insert_or_assign(object.digest, std::move(stored));
+  return true;
+}
+
 Result<format::ObjectRef> PayloadWriter::add(base::Source& source, Storage storage, std::optional<Digest> expected) {
   State& state = *state_;
   state.added = true;
@@ -88,7 +107,7 @@ Result<format::ObjectRef> PayloadWriter::add(base::Source& source, Storage stora
   // the result would depend on the order of the calls.
   const auto keeps = [&](const Digest& digest) {
     const auto at = state.objects.find(digest);
-    return at != state.objects.end() && (storage == Storage::automatic || at->second.form == Form::raw || at->second.form == Form::base);
+    return at != state.objects.end() && (storage == Storage::automatic || is_in_place(at->second.form));
   };
   StoredObject object;
   object.form = storage == Storage::raw ? Form::raw : Form::framed;

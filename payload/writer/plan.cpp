@@ -52,7 +52,7 @@ void place_base(const format::PayloadReader& base, size_t number, const StoredOb
     if (!wanted[i]) continue;
     new_number[i] = static_cast<uint32_t>(layout.frames.size());
     const format::Frame& frame = index.frames()[i];
-    layout.frames.push_back({frame, &base, frame.offset, aligned[i]});
+    layout.frames.push_back({frame, From::base, &base, frame.offset, aligned[i]});
     ++layout.base_frames;
   }
   for (const auto* object : taken) {
@@ -64,7 +64,7 @@ void place_base(const format::PayloadReader& base, size_t number, const StoredOb
 void place_packs(const std::vector<Pack>& packs, const StoredObjects& objects, Layout& layout, PieceMap& pieces) {
   for (const auto& pack : packs) {
     const auto number = static_cast<uint32_t>(layout.frames.size());
-    layout.frames.push_back({pack.frame->frame, nullptr, pack.frame->frame.offset, false});
+    layout.frames.push_back({pack.frame->frame, From::spool, nullptr, pack.frame->frame.offset, false});
     uint32_t offset = 0;
     for (const auto& digest : pack.objects) {
       const uint64_t size = objects.at(digest).size;
@@ -82,7 +82,7 @@ void place_framed(const StoredObjects& objects, const FirstPaths& paths, Layout&
   using Place = std::tuple<bool, std::string_view, Digest>;
   std::vector<Place> order;
   for (const auto& [digest, object] : objects) {
-    if (object.form != Form::raw && object.form != Form::framed) continue;
+    if (object.form == Form::base || object.form == Form::small) continue;
     order.emplace_back(begins_aligned(object.size, all_raw(object)), path_of(paths, digest), digest);
   }
   std::ranges::sort(order);
@@ -92,7 +92,7 @@ void place_framed(const StoredObjects& objects, const FirstPaths& paths, Layout&
     pieces[digest] = {{static_cast<uint32_t>(layout.frames.size()), 0, object.size}};
     bool first = true;
     for (const auto& frame : object.frames) {
-      layout.frames.push_back({frame->frame, nullptr, frame->frame.offset, aligned && first});
+      layout.frames.push_back({frame->frame, object.form == Form::reserved ? From::later : From::spool, nullptr, frame->frame.offset, aligned && first});
       first = false;
     }
   }
@@ -145,6 +145,13 @@ Result<Layout> lay_out(const StoredObjects& objects, const std::vector<Pack>& pa
                 layout.frames.size(), format::kMaxObjects, format::kMaxFrames);
   }
   return layout;
+}
+
+format::Index index_of(const Layout& layout) {
+  std::vector<format::Frame> frames;
+  frames.reserve(layout.frames.size());
+  for (const auto& placed : layout.frames) frames.push_back(placed.frame);
+  return {layout.objects, layout.pieces, std::move(frames)};
 }
 
 }  // namespace sealift::writer

@@ -17,17 +17,18 @@
 namespace sealift::writer {
 
 enum class Form {
-  base,    // lies in a base
-  raw,     // own frames in the spool, none compressed
-  framed,  // own frames in the spool, compressed where that is worth it
-  small,   // plain in the spool; shares a frame with others
+  base,      // lies in a base
+  raw,       // own frames in the spool, none compressed
+  framed,    // own frames in the spool, compressed where that is worth it
+  small,     // plain in the spool; shares a frame with others
+  reserved,  // raw, and still to come
 };
 
 struct StoredObject {
   uint64_t size = 0;
   Form form = Form::small;
   uint64_t spool_offset = 0;                                 // small
-  std::vector<std::shared_ptr<const SpooledFrame>> frames;   // raw, framed
+  std::vector<std::shared_ptr<const SpooledFrame>> frames;   // raw, framed, reserved (without hash)
   size_t base = 0;                                           // base: number of the base
 };
 
@@ -40,10 +41,13 @@ struct Pack {
   std::shared_ptr<const SpooledFrame> frame;  // set when it is stored
 };
 
+enum class From { base, spool, later };
+
 // A frame at its place, and where its stored bytes come from.
 struct PlacedFrame {
   format::Frame frame;                           // offset in the payload
-  const format::PayloadReader* base = nullptr;   // null = the spool
+  From from = From::spool;
+  const format::PayloadReader* base = nullptr;   // of From::base
   uint64_t source_offset = 0;                    // in the base's payload or in the spool
   bool aligned = false;                          // begins a raw object that is served in place
 };
@@ -60,8 +64,10 @@ struct Layout {
 std::vector<Pack> pack_small_objects(const StoredObjects& objects, const format::Contents& contents);
 
 // Bases first, as they were; then packs; then objects with frames of their own, those that are served in place last,
-// each by first path in the tree, then digest. Call when all frames are stored.
+// each by first path in the tree, then digest. Call when all frames are stored, but for those of reserved objects.
 Result<Layout> lay_out(const StoredObjects& objects, const std::vector<Pack>& packs,
                        const std::vector<const format::PayloadReader*>& bases, const format::Contents& contents);
+
+format::Index index_of(const Layout& layout);
 
 }  // namespace sealift::writer

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What a PayloadWriter holds between its calls; internal to payload/writer.
+// What a PayloadWriter and a PlacedPayload hold between their calls; internal to payload/writer.
 #pragma once
 
+#include <mutex>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -32,5 +34,49 @@ struct PayloadWriter::State {
   StoredObjects objects;
   bool added = false;
 };
+
+// A payload being written into a file at an offset.
+struct Target {
+  int fd = -1;
+  uint64_t payload_offset = 0;
+
+  Result<void> put(uint64_t offset, ByteView data) const {
+    auto done = base::pwrite_all(fd, payload_offset + offset, data);
+    if (!done) return fail_while(std::move(done).error(), "writing the payload");
+    return {};
+  }
+};
+
+struct PlacedPayload::State {
+  std::unique_ptr<PayloadWriter::State> writer;
+  format::Contents contents;
+  std::optional<Architecture> launch;
+  Layout layout;
+  format::Index index;  // of the layout, without the hashes that are not known yet
+  OutputFile output;
+  std::mutex mutex;
+  std::set<Digest> missing;  // reserved and not filled; under the mutex
+
+  Target target() const { return {output.fd(), launch ? format::kPayloadOffset : 0}; }
+};
+
+class Progress {
+ public:
+  Progress(base::EventSink& events, std::string step, uint64_t total) : events_(events), step_(std::move(step)), total_(total) {}
+  void at(uint64_t done) {
+    if (done != total_ && done - told_ < std::max<uint64_t>(total_ / 200, 1)) return;
+    told_ = done;
+    events_.on({base::EventKind::progress, base::Level::info, {}, step_, {}, done, total_, base::system_clock().now()});
+  }
+
+ private:
+  base::EventSink& events_;
+  std::string step_;
+  uint64_t total_;
+  uint64_t told_ = 0;
+};
+
+// The contents' bytes, proven to be read back as they were meant. invalid_input, limit_exceeded.
+Result<std::string> checked_json(const format::Contents& contents);
 
 }  // namespace sealift::writer

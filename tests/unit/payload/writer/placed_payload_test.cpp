@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: Apache-2.0
+// What is announced to the writer and comes when everything has its place.
+#include <catch2/catch_test_macros.hpp>
+
+#include <algorithm>
+#include <cstdlib>
+#include <map>
+
+#include "payload/base/thread.h"
+#include "tests/support/temporary_folder.h"
+#include "tests/unit/payload/writer/made_payload.h"
+
+using namespace sealift;
+using namespace sealift::tests;
+
+TEST_CASE("what is announced and comes later lies where it would lie if it had been there at once") {
+  const TemporaryFolder folder;
+  auto list = inputs();
+  list.push_back({"", {}, Storage::raw});               // the empty file of the tree once more
+  list.push_back({"", prose(9 * kMiB, 21), Storage::raw});
+  list.push_back({"same", prose(9 * kMiB, 21), Storage::automatic});
+  list.push_back({"", prose(2000, 22), Storage::raw});
+  const auto expected_path = folder / "expected", path = folder / "announced";
+  make(expected_path, list, {}, true);
+  auto payload_writer = must(PayloadWriter::create(path, {}));
+  format::Contents contents;
+  contents.name = "shop";
+  std::map<Digest, ByteView> wanted;
+  for (size_t i = list.size(); i-- > 0;) {
+    const auto& input = list[i];
+    const format::ObjectRef known{hash::sha256(input.bytes), input.bytes.size()};
+    if (input.storage == Storage::raw) {
+      if (payload_writer->reserve(known)) wanted[known.digest] = input.bytes;
+      continue;
+    }
+    DrippingSource source(input.bytes);
+    const auto reference = must(payload_writer->add(source, input.storage));
+    contents.tree[input.path] = {reference, 0644};
+    if (input.path == "stub") contents.stubs = {{Architecture::amd64, reference}};
+  }
+  CHECK(wanted.size() == 6);
+  const auto placed = must(payload_writer->place(contents, Architecture::amd64, base::no_events()));
+  const std::vector<std::pair<Digest, ByteView>> jobs(wanted.begin(), wanted.end());
+  base::parallel_for(jobs.size(), 4, [&](size_t i) {
+    DrippingSource source(jobs[i].second);
+    if (!placed->fill(jobs[i].first, [&](base::Sink& sink) { return base::copy(source, sink).transform([](uint64_t) {}); })) std::abort();
+  });
+  for (const auto& [digest, bytes] : wanted) {
+    const auto stored = placed->stored(digest);
+    REQUIRE(stored);
+    CHECK(std::ranges::equal(must(base::read_all(*stored, 100 * kMiB)), bytes));
+  }
+  CHECK_FALSE(placed->stored(hash::sha256(list[3].bytes)));  // lies among others in a compressed frame
+  must(placed->finish({}, base::no_events()));
+  CHECK(hash::sha256(file_bytes(path)) == hash::sha256(file_bytes(expected_path)));
+
+  SECTION("what a base has is not asked for") {
+    const auto file = must(base::OpenFile::open(path));
+    const auto reader = must(format::PayloadReader::open(*file));
+    auto above = must(PayloadWriter::create(folder / "above", {}));
+    must(above->add_base(*reader));
+    for (const auto& [digest, bytes] : wanted) CHECK_FALSE(above->reserve({digest, bytes.size()}));
+  }
+}
+
+TEST_CASE("announced bytes that are others, fewer or more, and those that never come, make no file") {
+  const TemporaryFolder folder;
+  const Bytes bytes = noise(9 * kMiB, 31);
+  const Digest digest = hash::sha256(bytes);
+  auto other = bytes;
+  other.back() ^= std::byte{1};
+  auto more = bytes;
+  more.push_back(std::byte{1});
+  const auto placed_with = [&] {
+    auto payload_writer = must(PayloadWriter::create(folder / "a", {}));
+    CHECK(payload_writer->reserve({digest, bytes.size()}));
+    return must(payload_writer->place({}, std::nullopt, base::no_events()));
+  };
+  const auto give = [](ByteView data) { return [data](base::Sink& sink) { return sink.write(data); }; };
+  for (const auto& [given, why] : {std::pair{ByteView(other), std::format("{} was expected", digest.text())}, {ByteView(more), std::string("more bytes came than the 9437184")},
+                                   {ByteView(bytes).first(bytes.size() - 1), std::string("9437183 bytes came of the 9437184")}}) {
+    const auto placed = placed_with();
+    const auto refused = placed->fill(digest, give(given));
+    REQUIRE_FALSE(refused);
+    CHECK(refused.error().code == ErrorCode::corrupt);
+    CHECK(refused.error().what.contains(why));
+    CHECK(placed->finish({}, base::no_events()).error().code == ErrorCode::internal);
+  }
+  const auto placed = placed_with();
+  CHECK(placed->fill(Digest{}, give(bytes)).error().code == ErrorCode::internal);
+  CHECK(placed->finish({}, base::no_events()).error().text().contains(digest.text()));
+  must(placed->fill(digest, give(bytes)));
+  CHECK(placed->fill(digest, give(bytes)).error().code == ErrorCode::internal);
+  CHECK(folder.empty());
+}
+
+TEST_CASE("announced bytes are written once") {
+  const TemporaryFolder folder;
+  const auto written = [] {
+    const auto text = must(base::read_text_file("/proc/self/io", 4096));
+    const auto at = text.find("wchar: ");
+    return std::stoull(text.substr(at + 7));
+  };
+  const Bytes bytes = noise(40 * kMiB, 41);
+  const auto before = written();
+  auto payload_writer = must(PayloadWriter::create(folder / "a", {}));
+  payload_writer->reserve({hash::sha256(bytes), bytes.size()});
+  const auto placed = must(payload_writer->place({}, std::nullopt, base::no_events()));
+  must(placed->fill(hash::sha256(bytes), [&](base::Sink& sink) { return sink.write(bytes); }));
+  const auto summary = must(placed->finish({}, base::no_events()));
+  CHECK(static_cast<double>(written() - before) <= 1.05 * static_cast<double>(summary.file_size));
+}
