@@ -7,10 +7,13 @@
 #include <array>
 #include <csignal>
 #include <cstdio>
+#include <optional>
 #include <print>
+#include <span>
 
 #include "packer/cli/inspect.h"
 #include "packer/pack/build.h"
+#include "packer/resolve/kubefile.h"
 #include "payload/base/process.h"
 #include "payload/base/text.h"
 #include "payload/base/version.h"
@@ -140,6 +143,36 @@ void define_build(CLI::App& app, BuildArguments& arguments) {
   app.add_option("--mirror", arguments.mirrors, "REGISTRY=URL: take the images of this registry from there; their names stay")->allow_extra_args(false);
   app.add_option("--level", arguments.level, "zstd level")->check(CLI::Range(1, 19))->capture_default_str();
   app.add_option("context", arguments.context, "the folder that paths in the Kubefile count from")->capture_default_str();
+  std::string instructions = "Instructions of a Kubefile:\n";
+  for (const auto& verb : resolve::verbs()) {
+    if (verb.refused.empty()) instructions += std::format("  {:<7} {}\n", verb.word, verb.usage);
+  }
+  app.get_formatter()->enable_footer_formatting(false);  // keeps the lines
+  app.footer(instructions);
+}
+
+// The first option that the command does not have. It is the mistake behind what the parser complains of first: a value
+// without its option, a required option that is missing.
+std::optional<Error> unknown_option(const CLI::App& app, std::span<char*> arguments) {
+  const auto commands = app.get_subcommands();
+  const CLI::App& command = commands.empty() ? app : *commands.front();
+  for (size_t i = 0; i < arguments.size() && std::string_view(arguments[i]) != "--"; ++i) {
+    const std::string word = arguments[i];
+    if (!word.starts_with("--")) continue;
+    const std::string name = word.substr(0, word.find('='));
+    if (const auto* known = command.get_option_no_throw(name); known != nullptr) {
+      if (name == word && known->get_items_expected_max() > 0) ++i;  // its value
+      continue;
+    }
+    std::vector<std::string> names;
+    for (const auto* option : command.get_options()) {
+      for (const auto& long_name : option->get_lnames()) names.push_back("--" + long_name);
+    }
+    const auto near = base::nearest(name, std::vector<std::string_view>(names.begin(), names.end()));
+    return Error{ErrorCode::usage, std::format("the option {} is not known{}; sealift{} --help lists what there is", base::printable(name),
+                                               near ? std::format(", did you mean {}?", *near) : "", commands.empty() ? "" : " " + command.get_name()), {}};
+  }
+  return std::nullopt;
 }
 
 }  // namespace
@@ -159,6 +192,8 @@ int run_program(int argc, char** argv) {
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
+    const bool is_mistake = error.get_exit_code() != 0;  // else it is --help or --version
+    if (const auto unknown = is_mistake ? unknown_option(app, std::span(argv, static_cast<size_t>(argc)).subspan(1)) : std::nullopt) return report(*unknown);
     return app.exit(error) == 0 ? 0 : base::exit_code(ErrorCode::usage);
   }
   if (licenses) {

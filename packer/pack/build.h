@@ -1,15 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// From a Kubefile to an artifact: reads the sources, checks that what the payload promises is in it, writes the file.
-// Needs no cluster, no root, no daemon and no container engine; the programs it starts are the packed kubeadm and, for
-// registries, the credential helpers that this machine's logins name.
+// From a Kubefile to an artifact: resolves it (packer/resolve), then writes what was resolved. Needs no cluster, no root,
+// no daemon and no container engine; the programs it starts are the packed kubeadm and, for registries, the credential
+// helpers that this machine's logins name.
 #pragma once
 
-#include <map>
+#include <optional>
 #include <string>
-#include <vector>
 
-#include "packer/sources/image_source.h"
+#include "packer/resolve/inputs.h"
 #include "payload/base/cancel.h"
 #include "payload/base/event.h"
 #include "payload/base/platform.h"
@@ -17,17 +16,10 @@
 
 namespace sealift::pack {
 
-struct BuildOptions {
-  std::string kubefile;
-  std::string context = ".";  // paths of the Kubefile count from here
+struct BuildOptions : resolve::Request {
   std::string output;
-  std::string name, version;  // from -t name:version; both may be empty
-  std::vector<Architecture> platforms;
-  std::map<std::string, std::string> arguments;  // --build-arg
-  std::vector<std::string> stubs;                // programs for the hosts, told apart by their ELF header
-  std::optional<std::string> tools;              // folder with a kubeadm for this machine, if none is packed for it
-  std::optional<Architecture> launch;            // whose program stands at the head; default: this machine's, else the first
-  sources::RegistryOptions registries;           // for IMAGE without --from; `temporary` is chosen here
+  std::string name, version;           // from -t name:version; both may be empty
+  std::optional<Architecture> launch;  // whose program stands at the head; default: this machine's, else the first
   int zstd_level = 9;
   unsigned threads = 2;
 };

@@ -2,12 +2,12 @@
 #include "packer/pack/images.h"
 
 #include <algorithm>
-#include <filesystem>
+#include <mutex>
 #include <set>
 
-#include "packer/resolve/tree.h"
+#include "payload/base/fd.h"
 #include "payload/base/parallel.h"
-#include "payload/base/text.h"
+#include "payload/writer/output_file.h"
 
 namespace sealift::pack {
 namespace {
@@ -17,109 +17,52 @@ constexpr unsigned kRequests = 4;
 
 }  // namespace
 
-struct ImagePacker::Batch {
-  struct Entry {
-    const resolve::Instruction* line = nullptr;
-    sources::ImageSource* source = nullptr;
-    image::Reference reference;
-    sources::ImagePlan plan;
-    uint64_t bytes() const {
-      uint64_t out = 0;
-      for (const auto& blob : plan.blobs) out += blob.descriptor.size;
-      return out;
-    }
-  };
-  std::vector<Entry> entries;
-};
-
-Result<sources::ImageSource*> ImagePacker::source_for(const resolve::Instruction& line) {
-  auto& source = sources_[line.layout.value_or("")];
-  if (source) return source.get();
-  if (line.layout) {
-    SEALIFT_ASSIGN(source, sources::open_oci_layout(resolve::in_context(options_.context, *line.layout)));
-  } else {
-    auto registries = options_.registries;
-    // Beside the output: blobs may be larger than /tmp.
-    registries.temporary = std::filesystem::path(options_.output).parent_path().string();
-    if (registries.temporary.empty()) registries.temporary = ".";
-    SEALIFT_ASSIGN(source, sources::open_registries(std::move(registries), clock_));
-  }
-  return source.get();
-}
-
-Result<void> ImagePacker::plan(Batch& batch, const CancelToken& cancel) {
-  return base::try_parallel(batch.entries.size(), kRequests, cancel, [&](size_t i, const CancelToken& stop) -> Result<void> {
-    auto& entry = batch.entries[i];
-    auto plan = sources::plan_image(*entry.source, entry.reference, options_.platforms, stop);
-    if (!plan) return fail_while(std::move(plan).error(), std::format("carrying out {}", entry.line->place.text()));
-    entry.plan = std::move(*plan);
-    return {};
-  });
-}
-
-// Fetching goes on in parallel, packing one by one.
-Result<void> ImagePacker::fetch(Batch& batch, writer::PayloadWriter& writer, format::Contents& contents, const CancelToken& cancel) {
-  struct Wanted {
-    const Batch::Entry* entry = nullptr;
-    const sources::ImagePlan::Blob* blob = nullptr;
-  };
-  std::vector<Wanted> wanted;
+ImagePacker::ImagePacker(std::span<const resolve::ImageInput> images, writer::PayloadWriter& writer) {
   std::set<Digest> seen;
-  for (const auto& entry : batch.entries) {
-    for (const auto& blob : entry.plan.blobs) {
-      const auto& digest = blob.descriptor.digest;
-      const bool packed = writer.has(digest) && (!blob.is_layer || contents.layers.contains(digest));
-      if (!packed && seen.insert(digest).second) wanted.push_back({&entry, &blob});
+  for (const auto& image : images) {
+    for (const auto& document : image.plan.documents) {
+      if (seen.insert(document.digest).second) jobs_.push_back({&image, &document, {}, false, writer.reserve({document.digest, document.bytes.size()})});
+    }
+    for (const auto& blob : image.plan.blobs) {
+      const auto& descriptor = blob.descriptor;
+      if (seen.insert(descriptor.digest).second) jobs_.push_back({&image, nullptr, descriptor, blob.is_layer, writer.reserve({descriptor.digest, descriptor.size})});
     }
   }
   // The largest first: they decide how long it takes.
-  std::ranges::stable_sort(wanted, std::greater{}, [](const Wanted& item) { return item.blob->descriptor.size; });
-  std::mutex packing;
-  const auto pack_one = [&](const Wanted& item, const CancelToken& stop) -> Result<void> {
-    const auto& descriptor = item.blob->descriptor;
-    SEALIFT_ASSIGN(const auto file, item.entry->source->blob(item.entry->reference, descriptor, stop));
-    if (file->size() != descriptor.size) return fail(ErrorCode::corrupt, "{} has {} bytes, its manifest says {}", descriptor.digest.text(), file->size(), descriptor.size);
-    std::optional<format::LayerInfo> layer;
-    if (item.blob->is_layer) {
-      base::FileSource bytes(*file);
-      SEALIFT_ASSIGN(layer, sources::measure_layer(bytes, descriptor.media_type));
-    }
-    const std::lock_guard guard(packing);
-    base::FileSource bytes(*file);
-    SEALIFT_TRY(writer.add(bytes, writer::Storage::raw, descriptor.digest));
-    if (layer) contents.layers[descriptor.digest] = *layer;
-    return {};
-  };
-  return base::try_parallel(wanted.size(), kRequests, cancel, [&](size_t i, const CancelToken& stop) -> Result<void> {
-    auto done = pack_one(wanted[i], stop);
-    if (done) return {};
-    const auto& entry = *wanted[i].entry;
-    return fail_while(std::move(done).error(), std::format("packing {} ({})", entry.reference.text(), entry.line->place.text()));
-  });
+  std::ranges::stable_sort(jobs_, std::greater{}, [](const Job& job) { return job.blob.size; });
 }
 
-Result<void> ImagePacker::pack(std::span<const resolve::Instruction> lines, writer::PayloadWriter& writer, format::Contents& contents, const CancelToken& cancel) {
-  Batch batch;
-  for (const auto& line : lines) {
-    auto reference = image::parse_reference(line.words[0]);
-    if (!reference) return fail(ErrorCode::invalid_input, "{}: {}", line.place.text(), reference.error().what);
-    auto source = source_for(line);
-    if (!source) return fail_while(std::move(source).error(), std::format("carrying out {}", line.place.text()));
-    batch.entries.push_back({&line, *source, std::move(*reference), {}});
-  }
-  SEALIFT_TRY(plan(batch, cancel));
-  SEALIFT_TRY(fetch(batch, writer, contents, cancel));
-  for (auto& entry : batch.entries) {
-    for (const auto& document : entry.plan.documents) {
-      base::MemorySource bytes(document.bytes);
-      SEALIFT_TRY(writer.add(bytes, writer::Storage::raw, document.digest));
-    }
-    const auto& substitutes = entry.plan.substitutes;
-    base::tell(events_, Level::info, std::format("IMAGE {}: {}{}", entry.plan.image.name, base::human_bytes(entry.bytes()), substitutes.empty() ? "" : ", " + base::join(substitutes, ", ")));
-    std::erase_if(contents.images, [&](const format::Image& other) { return other.name == entry.plan.image.name; });
-    contents.images.push_back(std::move(entry.plan.image));
-  }
-  return {};
+Result<std::map<Digest, format::LayerInfo>> ImagePacker::fill(writer::PlacedPayload& payload, const std::map<Digest, format::LayerInfo>& known, const std::string& output,
+                                                              const CancelToken& cancel) {
+  std::mutex mutex;
+  std::map<Digest, format::LayerInfo> layers;
+  const auto fetch = [](const Job& job, base::Sink& sink, const CancelToken& stop) { return job.image->source->blob(job.image->reference, job.blob, sink, stop); };
+  const auto measure = [&](const Job& job, const CancelToken& stop) -> Result<format::LayerInfo> {
+    if (const auto stored = payload.stored(job.blob.digest)) return sources::measure_layer(*stored, job.blob.media_type);
+    SEALIFT_ASSIGN(auto fd, base::unnamed_file(writer::folder_of(output)));
+    base::FdSink sink(fd.get());
+    SEALIFT_TRY(fetch(job, sink, stop));
+    SEALIFT_ASSIGN(const auto file, base::OpenFile::adopt(std::move(fd), job.blob.digest.text()));
+    SEALIFT_ASSIGN(const auto digest, hash::sha256(*file, 0, file->size()));
+    if (digest != job.blob.digest) return fail(ErrorCode::corrupt, "the bytes have digest {}, {} was expected", digest.text(), job.blob.digest.text());
+    base::FileSource bytes(*file);
+    return sources::measure_layer(bytes, job.blob.media_type);
+  };
+  const auto carry_out = [&](const Job& job, const CancelToken& stop) -> Result<void> {
+    if (job.is_wanted) SEALIFT_TRY(payload.fill(job.digest(), [&](base::Sink& sink) { return job.document != nullptr ? sink.write(job.document->bytes) : fetch(job, sink, stop); }));
+    if (!job.is_layer || known.contains(job.blob.digest)) return {};
+    SEALIFT_ASSIGN(const auto layer, measure(job, stop));
+    const std::lock_guard guard(mutex);
+    layers[job.blob.digest] = layer;
+    return {};
+  };
+  SEALIFT_TRY(base::try_parallel(jobs_.size(), kRequests, cancel, [&](size_t i, const CancelToken& stop) -> Result<void> {
+    auto done = carry_out(jobs_[i], stop);
+    if (done) return {};
+    const auto& image = *jobs_[i].image;
+    return fail_while(std::move(done).error(), std::format("packing {} ({})", image.reference.text(), image.origin.place.text()));
+  }));
+  return layers;
 }
 
 }  // namespace sealift::pack

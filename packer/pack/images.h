@@ -1,38 +1,39 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// IMAGE lines: finds the images, fetches what the payload does not have yet, several blobs at once, and packs it.
+// Images whose manifests are known: their objects are announced to the writer, fetched several at once straight to their
+// places, and layers are measured. What the payload or its base has is not fetched.
 #pragma once
 
 #include <map>
-#include <memory>
-#include <mutex>
 #include <span>
 #include <string>
+#include <vector>
 
-#include "packer/pack/build.h"
-#include "packer/resolve/kubefile.h"
-#include "packer/sources/image_source.h"
+#include "packer/resolve/inputs.h"
+#include "payload/base/cancel.h"
+#include "payload/writer/writer.h"
 
 namespace sealift::pack {
 
 class ImagePacker {
  public:
-  // All must live longer.
-  ImagePacker(const BuildOptions& options, Clock& clock, EventSink& events) : options_(options), clock_(clock), events_(events) {}
+  // Announces everything. `images` must live longer.
+  ImagePacker(std::span<const resolve::ImageInput> images, writer::PayloadWriter& writer);
 
-  // Lines that follow each other are carried out together. Images of the same name are replaced.
-  Result<void> pack(std::span<const resolve::Instruction> lines, writer::PayloadWriter& writer, format::Contents& contents, const CancelToken& cancel);
+  // Fetches what was announced; gives what was measured. `known`: layers that need no measuring. A layer that the payload
+  // holds compressed, and whose numbers nobody knows, is fetched beside `output`, into a file without a name.
+  Result<std::map<Digest, format::LayerInfo>> fill(writer::PlacedPayload& payload, const std::map<Digest, format::LayerInfo>& known, const std::string& output, const CancelToken& cancel);
 
  private:
-  struct Batch;
-  Result<sources::ImageSource*> source_for(const resolve::Instruction& line);
-  Result<void> plan(Batch& batch, const CancelToken& cancel);
-  Result<void> fetch(Batch& batch, writer::PayloadWriter& writer, format::Contents& contents, const CancelToken& cancel);
-
-  const BuildOptions& options_;
-  Clock& clock_;
-  EventSink& events_;
-  std::map<std::string, std::unique_ptr<sources::ImageSource>> sources_;  // by folder; "" = registries
+  struct Job {
+    const resolve::ImageInput* image = nullptr;
+    const sources::ManifestBytes* document = nullptr;  // is here already
+    image::Descriptor blob;                            // else: to be fetched
+    bool is_layer = false;
+    bool is_wanted = false;  // its bytes, by the writer
+    const Digest& digest() const { return document != nullptr ? document->digest : blob.digest; }
+  };
+  std::vector<Job> jobs_;  // each digest once
 };
 
 }  // namespace sealift::pack

@@ -12,66 +12,20 @@
 namespace sealift::resolve {
 namespace {
 
-constexpr auto kKnown = std::to_array<std::string_view>({"FROM", "COPY", "ADD", "FILE", "APP", "CNI", "IMAGE", "ENV", "LABEL", "ARG", "LAUNCH"});
-// Words of sealer and of Dockerfiles that people will write: known, and refused with the reason.
-struct Unsupported {
-  std::string_view word, why;
-};
-constexpr auto kUnsupported = std::to_array<Unsupported>({
-    {"VALUES", "sets of values are not supported by this version; put values into the chart's values.yaml or into cluster.yaml"},
-    {"RUN", "nothing is executed while packing; prepare the files before and COPY them"},
-    {"CMD", "start applications with LAUNCH"},
-    {"CMDS", "start applications with LAUNCH"},
-    {"APPCMDS", "applications are helm charts or manifests"},
-    {"APPENV", "set values in cluster.yaml"},
-    {"CSI", "use APP"},
-    {"KUBEVERSION", "the base names its Kubernetes version in base.yaml"},
-    {"MAINTAINER", "use LABEL maintainer=…"},
-    {"ENTRYPOINT", "start applications with LAUNCH"},
-    {"WORKDIR", "paths count from the build's context"},
-    {"USER", "set the owner with FILE --owner"},
-    {"VOLUME", "volumes belong into manifests"},
-    {"EXPOSE", "ports belong into manifests"},
-});
+std::unexpected<Error> bad(const Place& place, std::string_view what) { return fail(ErrorCode::invalid_input, "{}: {}", place.text(), what); }
 
-struct Line {
-  int number = 0;
-  std::string text;
-};
-
-// Logical lines: comments and blank lines gone, "\" at the end joined.
-std::vector<Line> logical_lines(std::string_view text) {
-  std::vector<Line> out;
-  Line current;
-  int number = 0;
-  for (auto line : base::split(text, '\n')) {
-    ++number;
-    if (line.ends_with('\r')) line.remove_suffix(1);
-    const auto trimmed = base::trim(line);
-    if (trimmed.starts_with('#') || (trimmed.empty() && current.text.empty())) continue;
-    if (current.text.empty()) current.number = number;
-    const bool goes_on = trimmed.ends_with('\\');
-    current.text += std::string(goes_on ? trimmed.substr(0, trimmed.size() - 1) : trimmed) + " ";
-    if (goes_on) continue;
-    out.push_back(std::move(current));
-    current = {};
-  }
-  if (!current.text.empty()) out.push_back(std::move(current));
-  return out;
-}
 
 class Parser {
  public:
+  struct Entry;
+  static std::span<const Entry> entries();
+
   Parser(std::string file, const std::map<std::string, std::string>& arguments) : file_(std::move(file)), arguments_(arguments) {}
 
   Result<std::vector<Instruction>> parse(std::string_view text) {
-    for (const auto& line : logical_lines(text)) {
-      place_ = {file_, line.number};
-      SEALIFT_TRY(parse_line(base::trim(line.text)));
-    }
-    if (out_.empty() || out_.front().verb != Verb::from) {
-      place_ = out_.empty() ? Place{file_, 1} : out_.front().place;
-      return bad("the first instruction must be FROM (after ARG lines): FROM scratch, or an artifact file");
+    for (const auto& line : logical_lines(text, file_)) SEALIFT_TRY(parse_line(line));
+    if (out_.empty() || !std::holds_alternative<From>(out_.front().what)) {
+      return bad(out_.empty() ? Place{file_, 1} : out_.front().place, "the first instruction must be FROM (after ARG lines): FROM scratch, or an artifact file");
     }
     for (const auto& [name, value] : arguments_) {
       if (!named_.contains(name)) return fail(ErrorCode::usage, "--build-arg {}: {} has no ARG {}", name, file_, name);
@@ -80,65 +34,34 @@ class Parser {
   }
 
  private:
-  std::unexpected<Error> bad(std::string_view what) const { return fail(ErrorCode::invalid_input, "{}: {}", place_.text(), what); }
+  struct Given {
+    const Entry& entry;
+    const LogicalLine& line;
+    size_t operands = 0;  // where they begin in the line
+    Place place;
+    std::vector<Word> words;  // operands, expanded; none for LAUNCH
+  };
 
-  Result<void> parse_line(std::string_view line) {
-    const size_t blank = std::min(line.find_first_of(" \t"), line.size());
-    std::string word(line.substr(0, blank));
-    std::ranges::transform(word, word.begin(), [](char c) { return c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c; });
-    const auto refused = std::ranges::find(kUnsupported, word, &Unsupported::word);
-    if (refused != kUnsupported.end()) return fail(ErrorCode::unsupported, "{}: {} is not supported: {}", place_.text(), word, refused->why);
-    if (!std::ranges::contains(kKnown, word)) {
-      const auto near = base::nearest(word, kKnown);
-      return bad(std::format("the instruction \"{}\" is not known{}", base::printable(word), near ? std::format("; did you mean {}?", *near) : ""));
-    }
-    const auto rest = base::trim(line.substr(blank));
-    if (word == "LAUNCH") return launch(rest);
-    SEALIFT_ASSIGN(auto words, split_operands(rest));
-    if (word == "ARG") return argument(words);
-    for (auto& operand : words) {
-      SEALIFT_ASSIGN(operand, expand(operand));
-    }
-    return instruction(word, std::move(words));
-  }
+  Result<void> parse_line(const LogicalLine& line);
 
-  // Blanks separate; single and double quotes keep blanks together.
-  Result<std::vector<std::string>> split_operands(std::string_view text) const {
-    std::vector<std::string> out;
-    std::string word;
-    bool in_word = false;
-    char quote = 0;
-    for (const char c : text) {
-      if (quote != 0) {
-        if (c == quote) quote = 0;
-        else word += c;
-      } else if (c == '"' || c == '\'') {
-        quote = c;
-        in_word = true;
-      } else if (c == ' ' || c == '\t') {
-        if (in_word) out.push_back(std::exchange(word, {}));
-        in_word = false;
-      } else {
-        word += c;
-        in_word = true;
-      }
-    }
-    if (quote != 0) return bad("a quote is not closed");
-    if (in_word) out.push_back(std::move(word));
-    return out;
+  template <class What>
+  bool has() const {
+    return std::ranges::any_of(out_, [](const auto& instruction) { return std::holds_alternative<What>(instruction.what); });
   }
+  template <class What>
+  Result<void> put(const Given& given, What what);
 
   // ${NAME} and ${NAME:-x} of ARG and ENV. ${ARCH} is left for the platforms.
-  Result<std::string> expand(std::string_view text) const {
+  Result<std::string> expand(std::string_view text, const Place& place) const {
     std::string out;
     while (!text.empty()) {
       const size_t dollar = std::min(text.find('$'), text.size());
       out += text.substr(0, dollar);
       text.remove_prefix(dollar);
       if (text.empty()) break;
-      if (!text.starts_with("${")) return bad("\"$\" must begin a variable like ${NAME}");
+      if (!text.starts_with("${")) return bad(place, "\"$\" must begin a variable like ${NAME}");
       const size_t end = text.find('}');
-      if (end == std::string_view::npos) return bad("\"${\" without \"}\"");
+      if (end == std::string_view::npos) return bad(place, "\"${\" without \"}\"");
       const auto inner = text.substr(2, end - 2);
       const size_t separator = inner.find(":-");
       const std::string name(inner.substr(0, separator));
@@ -150,66 +73,65 @@ class Parser {
       } else if (separator != std::string_view::npos) {
         out += inner.substr(separator + 2);
       } else {
-        return bad(std::format("the variable {} is not set; write ARG {} before, or ${{{}:-default}}", base::printable(name), name, name));
+        return bad(place, std::format("the variable {} is not set; write ARG {} before, or ${{{}:-default}}", base::printable(name), name, name));
       }
       text.remove_prefix(end + 1);
     }
     return out;
   }
 
-  Result<void> argument(const std::vector<std::string>& words) {
-    if (words.size() != 1) return bad("ARG takes NAME or NAME=default");
-    const size_t equals = words[0].find('=');
-    const std::string name = words[0].substr(0, equals);
+  Result<void> argument(Given given) {
+    if (given.words.size() != 1) return bad(given.place, "ARG takes NAME or NAME=default");
+    const auto& word = given.words[0];
+    const size_t equals = word.text.find('=');
+    const std::string name = word.text.substr(0, equals);
     named_.insert(name);
-    if (const auto given = arguments_.find(name); given != arguments_.end()) {
-      variables_[name] = given->second;
+    if (const auto at = arguments_.find(name); at != arguments_.end()) {
+      variables_[name] = at->second;
     } else if (equals != std::string::npos) {
-      SEALIFT_ASSIGN(variables_[name], expand(std::string_view(words[0]).substr(equals + 1)));
+      SEALIFT_ASSIGN(variables_[name], expand(std::string_view(word.text).substr(equals + 1), word.place));
     } else if (!variables_.contains(name)) {
-      return fail(ErrorCode::usage, "{}: ARG {} has no default; give --build-arg {}=…", place_.text(), name, name);
+      return fail(ErrorCode::usage, "{}: ARG {} has no default; give --build-arg {}=…", given.place.text(), name, name);
     }
     return {};
   }
 
-  Result<void> launch(std::string_view rest) {
-    const auto list = json::parse(rest);
-    Instruction out = make(Verb::launch);
-    if (!list || !list->is_array()) return bad("LAUNCH takes a JSON list of applications: LAUNCH [\"redis\", \"erp\"]");
+  // The names with their places: in a list of texts the n-th text begins at the n-th opening quote.
+  Result<void> launch(Given given) {
+    const auto rest = given.line.text().substr(given.operands);
+    const auto list = json::parse(base::trim(rest));
+    if (!list || !list->is_array()) return bad(given.place, "LAUNCH takes a JSON list of applications: LAUNCH [\"redis\", \"erp\"]");
+    Launch out;
+    size_t at = 0;
     for (const auto& element : *list->elements()) {
-      if (element.string() == nullptr) return bad("LAUNCH takes a JSON list of texts");
-      out.words.push_back(*element.string());
+      if (element.string() == nullptr) return bad(given.place, "LAUNCH takes a JSON list of texts");
+      at = rest.find('"', at);
+      out.apps.push_back({*element.string(), given.line.place_of(given.operands + at)});
+      for (++at; rest[at] != '"'; ++at) at += rest[at] == '\\' ? 1 : 0;
+      ++at;
     }
-    if (std::ranges::contains(out_, Verb::launch, &Instruction::verb)) return bad("a second LAUNCH");
-    out_.push_back(std::move(out));
-    return {};
-  }
-
-  Instruction make(Verb verb) const {
-    Instruction out;
-    out.verb = verb;
-    out.place = place_;
-    return out;
+    if (has<Launch>()) return bad(given.place, "a second LAUNCH");
+    return put(given, std::move(out));
   }
 
   // Takes "--name=value" or "--name value" off the front.
-  Result<std::map<std::string, std::string>> take_options(std::vector<std::string>& words, std::span<const std::string_view> known) const {
-    std::map<std::string, std::string> out;
-    while (!words.empty() && words.front().starts_with("--")) {
-      const std::string word = words.front();
+  Result<std::map<std::string, Word>> take_options(std::vector<Word>& words, std::span<const std::string_view> known) const {
+    std::map<std::string, Word> out;
+    while (!words.empty() && words.front().text.starts_with("--")) {
+      const Word word = words.front();
       words.erase(words.begin());
-      const size_t equals = word.find('=');
-      const std::string name = word.substr(2, equals == std::string::npos ? equals : equals - 2);
+      const size_t equals = word.text.find('=');
+      const std::string name = word.text.substr(2, equals == std::string::npos ? equals : equals - 2);
       if (!std::ranges::contains(known, name)) {
         const auto near = base::nearest(name, known);
-        return bad(std::format("the option --{} is not known here{}", base::printable(name), near ? std::format("; did you mean --{}?", *near) : ""));
+        return bad(word.place, std::format("the option --{} is not known here{}", base::printable(name), near ? std::format("; did you mean --{}?", *near) : ""));
       }
       if (equals != std::string::npos) {
-        out[name] = word.substr(equals + 1);
+        out[name] = {word.text.substr(equals + 1), word.place};
       } else if (name == "template") {
-        out[name] = "true";
+        out[name] = {"true", word.place};
       } else {
-        if (words.empty()) return bad(std::format("--{} wants a value", name));
+        if (words.empty()) return bad(word.place, std::format("--{} wants a value", name));
         out[name] = words.front();
         words.erase(words.begin());
       }
@@ -217,138 +139,222 @@ class Parser {
     return out;
   }
 
-  Result<void> instruction(const std::string& word, std::vector<std::string> words) {
-    if (word == "FROM") return from(std::move(words));
-    if (word == "COPY" || word == "ADD") return copy(word == "ADD", std::move(words));
-    if (word == "FILE") return host_file(std::move(words));
-    if (word == "APP" || word == "CNI") return app(word == "CNI", std::move(words));
-    if (word == "IMAGE") return image(std::move(words));
-    return settings(word == "ENV" ? Verb::env : Verb::label, words);
+  Result<void> from(Given given) {
+    if (given.words.size() != 1) return bad(given.place, "FROM takes one base: scratch, or an artifact file");
+    if (has<From>()) return bad(given.place, "a second FROM");
+    return put(given, From{given.words[0]});
   }
 
-  Result<void> from(std::vector<std::string> words) {
-    if (words.size() != 1) return bad("FROM takes one base: scratch, or an artifact file");
-    if (std::ranges::contains(out_, Verb::from, &Instruction::verb)) return bad("a second FROM");
-    Instruction out = make(Verb::from);
-    out.words = std::move(words);
-    out_.push_back(std::move(out));
-    return {};
-  }
-
-  Result<void> copy(bool add, std::vector<std::string> words) {
+  Result<void> copy(Given given) { return copy(std::move(given), {}); }
+  Result<void> add(Given given) {
     constexpr auto kOptions = std::to_array<std::string_view>({"checksum"});
-    SEALIFT_ASSIGN(const auto options, take_options(words, add ? std::span<const std::string_view>(kOptions) : std::span<const std::string_view>()));
-    Instruction out = make(add ? Verb::add : Verb::copy);
-    if (words.size() < 2) return bad(std::format("{} takes one or more sources and a destination in the payload's tree", add ? "ADD" : "COPY"));
+    return copy(std::move(given), kOptions);
+  }
+  Result<void> copy(Given given, std::span<const std::string_view> known) {
+    SEALIFT_ASSIGN(const auto options, take_options(given.words, known));
+    if (given.words.size() < 2) return bad(given.place, usage(given));
+    Copy out;
     if (const auto checksum = options.find("checksum"); checksum != options.end()) {
-      const auto digest = Digest::parse(checksum->second);
-      if (!digest) return bad("--checksum must be sha256: and 64 hexadecimal digits");
+      const auto digest = Digest::parse(checksum->second.text);
+      if (!digest) return bad(checksum->second.place, "--checksum must be sha256: and 64 hexadecimal digits");
       out.checksum = *digest;
     }
-    if (std::ranges::any_of(words, [](const std::string& source) { return source.contains("://"); })) {
-      return fail(ErrorCode::unsupported, "{}: downloads are not supported by this version; fetch the file, check it, and name it here", place_.text());
+    for (const auto& word : given.words) {
+      if (!word.text.contains("://")) continue;
+      return fail(ErrorCode::unsupported, "{}: downloads are not supported by this version; fetch the file, check it, and name it here", word.place.text());
     }
-    out.words = std::move(words);
-    out_.push_back(std::move(out));
-    return {};
+    out.destination = std::move(given.words.back());
+    given.words.pop_back();
+    if (out.checksum && given.words.size() != 1) return bad(given.place, "--checksum is for one file");
+    out.sources = std::move(given.words);
+    return put(given, std::move(out));
   }
 
-  Result<void> host_file(std::vector<std::string> words) {
+  Result<void> host_file(Given given) {
     constexpr auto kOptions = std::to_array<std::string_view>({"role", "mode", "owner", "template"});
-    SEALIFT_ASSIGN(const auto options, take_options(words, kOptions));
-    Instruction out = make(Verb::file);
-    if (words.size() != 2) return bad("FILE takes a file and its absolute path on the hosts");
-    if (auto safe = base::safe_absolute_path(words[1]); !safe) return bad(safe.error().what);
-    out.is_template = words[0].ends_with(".tmpl");
-    for (const auto& [name, value] : options) {
-      if (name == "role") {
-        const auto role = format::parse_host_role(value);
-        if (!role) return bad("--role must be all, control-plane or worker");
-        out.role = *role;
-      } else if (name == "mode") {
-        if (value.empty() || value.size() > 5 || !std::ranges::all_of(value, [](char c) { return c >= '0' && c <= '7'; })) return bad("--mode must be octal digits like 0644");
-        out.mode = 0;
-        for (const char c : value) out.mode = out.mode * 8 + static_cast<uint32_t>(c - '0');
-        if (out.mode > 07777) return bad("--mode must be octal digits, at most 7777");
-      } else if (name == "owner") {
-        const auto parts = base::split(value, ':');
-        const auto uid = base::parse_u64(parts[0]), gid = parts.size() == 2 ? base::parse_u64(parts[1]) : uid;
-        if (parts.size() > 2 || !uid || !gid || *uid > 0xfffffffeU || *gid > 0xfffffffeU) return bad("--owner must be uid:gid in numbers");
-        out.uid = static_cast<uint32_t>(*uid);
-        out.gid = static_cast<uint32_t>(*gid);
-      } else {
-        out.is_template = value == "true";
-      }
+    SEALIFT_ASSIGN(const auto options, take_options(given.words, kOptions));
+    if (given.words.size() != 2) return bad(given.place, "FILE takes a file and its absolute path on the hosts");
+    PutFile out{.source = given.words[0], .destination = given.words[1].text};
+    if (auto safe = base::safe_absolute_path(out.destination); !safe) return bad(given.words[1].place, safe.error().what);
+    out.is_template = out.source.text.ends_with(".tmpl");
+    for (const auto& [name, value] : options) SEALIFT_TRY(file_option(name, value, out));
+    return put(given, std::move(out));
+  }
+
+  static Result<void> file_option(const std::string& name, const Word& given, PutFile& out) {
+    const std::string& value = given.text;
+    if (name == "role") {
+      const auto role = format::parse_host_role(value);
+      if (!role) return bad(given.place, "--role must be all, control-plane or worker");
+      out.role = *role;
+    } else if (name == "mode") {
+      if (value.empty() || value.size() > 5 || !std::ranges::all_of(value, [](char c) { return c >= '0' && c <= '7'; })) return bad(given.place, "--mode must be octal digits like 0644");
+      out.mode = 0;
+      for (const char c : value) out.mode = out.mode * 8 + static_cast<uint32_t>(c - '0');
+      if (out.mode > 07777) return bad(given.place, "--mode must be octal digits, at most 7777");
+    } else if (name == "owner") {
+      const auto parts = base::split(value, ':');
+      const auto uid = base::parse_u64(parts[0]), gid = parts.size() == 2 ? base::parse_u64(parts[1]) : uid;
+      if (parts.size() > 2 || !uid || !gid || *uid > 0xfffffffeU || *gid > 0xfffffffeU) return bad(given.place, "--owner must be uid:gid in numbers");
+      out.uid = static_cast<uint32_t>(*uid);
+      out.gid = static_cast<uint32_t>(*gid);
+    } else {
+      out.is_template = value == "true";
     }
-    out.words = std::move(words);
-    out_.push_back(std::move(out));
     return {};
   }
 
-  Result<void> app(bool is_network, std::vector<std::string> words) {
-    Instruction out = make(Verb::app);
+  Result<void> app(Given given) { return app(std::move(given), false); }
+  Result<void> network(Given given) { return app(std::move(given), true); }
+  Result<void> app(Given given, bool is_network) {
+    auto& words = given.words;
+    AddApp out;
     out.is_network = is_network;
-    const auto needs = std::ranges::find(words, "NEEDS");
+    const auto needs = std::ranges::find(words, "NEEDS", &Word::text);
     if (needs != words.end()) {
+      const Place place = needs->place;
       out.needs.assign(needs + 1, words.end());
       words.erase(needs, words.end());
-      if (out.needs.empty()) return bad("NEEDS must be followed by applications");
+      if (out.needs.empty()) return bad(place, "NEEDS must be followed by applications");
     }
-    if (words.size() < 2) return bad(std::format("{} takes a name and local://PATH (a chart folder or manifests)", is_network ? "CNI" : "APP"));
-    const auto& name = words[0];
+    if (words.size() < 2) return bad(given.place, usage(given) + " (a chart folder or manifests)");
+    out.name = words[0];
+    const auto& name = out.name.text;
     const bool good = name.size() <= 53 && !name.empty() && name.front() != '-' && name.back() != '-' &&
                       std::ranges::all_of(name, [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-'; });
-    if (!good) return bad(std::format("\"{}\" can't be an application's name: lower-case letters, digits and -, at most 53", base::printable(name)));
-    for (size_t i = 1; i < words.size(); ++i) {
-      if (!words[i].starts_with("local://")) {
-        return fail(ErrorCode::unsupported, "{}: sources other than local://PATH are not supported by this version: {}", place_.text(), base::printable(words[i]));
+    if (!good) return bad(out.name.place, std::format("\"{}\" can't be an application's name: lower-case letters, digits and -, at most 53", base::printable(name)));
+    constexpr std::string_view kLocal = "local://";
+    for (auto& word : std::span(words).subspan(1)) {
+      if (!word.text.starts_with(kLocal)) {
+        return fail(ErrorCode::unsupported, "{}: sources other than local://PATH are not supported by this version: {}", word.place.text(), base::printable(word.text));
       }
-      words[i].erase(0, 8);
+      word.text.erase(0, kLocal.size());
+      out.sources.push_back(std::move(word));
     }
-    out.words = std::move(words);
-    out_.push_back(std::move(out));
-    return {};
+    return put(given, std::move(out));
   }
 
-  Result<void> image(std::vector<std::string> words) {
+  Result<void> image(Given given) {
     constexpr auto kOptions = std::to_array<std::string_view>({"from"});
-    SEALIFT_ASSIGN(const auto options, take_options(words, kOptions));
-    if (words.size() != 1) return bad("IMAGE takes one image name");
-    if (words[0].ends_with(".txt")) return fail(ErrorCode::unsupported, "{}: lists of images are not supported by this version; write an IMAGE line each", place_.text());
-    Instruction out = make(Verb::image);
+    SEALIFT_ASSIGN(const auto options, take_options(given.words, kOptions));
+    if (given.words.size() != 1) return bad(given.place, "IMAGE takes one image name");
+    AddImage out{given.words[0], {}};
+    if (out.name.text.ends_with(".txt")) return fail(ErrorCode::unsupported, "{}: lists of images are not supported by this version; write an IMAGE line each", out.name.place.text());
     if (const auto from = options.find("from"); from != options.end()) {
-      if (!from->second.starts_with("oci:")) return bad("--from must be oci:FOLDER, an OCI layout");
-      out.layout = from->second.substr(4);
+      if (!from->second.text.starts_with("oci:")) return bad(from->second.place, "--from must be oci:FOLDER, an OCI layout");
+      out.layout = from->second.text.substr(4);
     }
-    out.words = std::move(words);
-    out_.push_back(std::move(out));
-    return {};
+    return put(given, std::move(out));
   }
 
-  Result<void> settings(Verb verb, const std::vector<std::string>& words) {
-    Instruction out = make(verb);
-    if (words.empty()) return bad("NAME=value is expected");
-    for (const auto& word : words) {
-      const size_t equals = word.find('=');
-      if (equals == std::string::npos || equals == 0) return bad(std::format("\"{}\" is not NAME=value", base::printable(word)));
-      out.settings[word.substr(0, equals)] = word.substr(equals + 1);
-      if (verb == Verb::env) variables_[word.substr(0, equals)] = word.substr(equals + 1);
+  static Result<std::map<std::string, std::string>> settings(const Given& given) {
+    std::map<std::string, std::string> out;
+    if (given.words.empty()) return bad(given.place, "NAME=value is expected");
+    for (const auto& [text, place] : given.words) {
+      const size_t equals = text.find('=');
+      if (equals == std::string::npos || equals == 0) return bad(place, std::format("\"{}\" is not NAME=value", base::printable(text)));
+      out[text.substr(0, equals)] = text.substr(equals + 1);
     }
-    out_.push_back(std::move(out));
-    return {};
+    return out;
   }
+  Result<void> environment(Given given) {
+    SEALIFT_ASSIGN(auto values, settings(given));
+    for (const auto& [name, value] : values) variables_[name] = value;
+    return put(given, SetEnvironment{std::move(values)});
+  }
+  Result<void> labels(Given given) {
+    SEALIFT_ASSIGN(auto values, settings(given));
+    return put(given, SetLabels{std::move(values)});
+  }
+
+  static std::string usage(const Given& given);
 
   std::string file_;
   const std::map<std::string, std::string>& arguments_;
   std::map<std::string, std::string> variables_;
   std::set<std::string> named_;
-  Place place_;
   std::vector<Instruction> out_;
 };
 
+// What a line may begin with: parsing, suggestions, help and documents take it from here.
+struct Parser::Entry {
+  Verb verb;
+  Result<void> (Parser::*parse)(Given) = nullptr;  // null: refused
+};
+
+std::span<const Parser::Entry> Parser::entries() {
+  // Below: words of sealer and of Dockerfiles that people will write, known, and refused with the reason.
+  static constexpr auto kEntries = std::to_array<Entry>({
+      {{"FROM", "scratch | artifact.run", {}}, &Parser::from},
+      {{"ARG", "NAME | NAME=default", {}}, &Parser::argument},
+      {{"ENV", "NAME=value [NAME=value …]", {}}, &Parser::environment},
+      {{"LABEL", "name=value [name=value …]", {}}, &Parser::labels},
+      {{"COPY", "source [source …] destination", {}}, &Parser::copy},
+      {{"ADD", "[--checksum=sha256:HEX] source [source …] destination", {}}, &Parser::add},
+      {{"FILE", "[--role=all|control-plane|worker] [--mode=0644] [--owner=uid:gid] [--template] source /destination", {}}, &Parser::host_file},
+      {{"APP", "name local://path [local://path …] [NEEDS name …]", {}}, &Parser::app},
+      {{"CNI", "name local://path [local://path …] [NEEDS name …]", {}}, &Parser::network},
+      {{"IMAGE", "[--from=oci:FOLDER] name", {}}, &Parser::image},
+      {{"LAUNCH", "[\"name\", \"name\"]", {}}, &Parser::launch},
+      {{"VALUES", {}, "sets of values are not supported by this version; put values into the chart's values.yaml or into cluster.yaml"}},
+      {{"RUN", {}, "nothing is executed while packing; prepare the files before and COPY them"}},
+      {{"CMD", {}, "start applications with LAUNCH"}},
+      {{"CMDS", {}, "start applications with LAUNCH"}},
+      {{"APPCMDS", {}, "applications are helm charts or manifests"}},
+      {{"APPENV", {}, "set values in cluster.yaml"}},
+      {{"CSI", {}, "use APP"}},
+      {{"KUBEVERSION", {}, "the base names its Kubernetes version in base.yaml"}},
+      {{"MAINTAINER", {}, "use LABEL maintainer=…"}},
+      {{"ENTRYPOINT", {}, "start applications with LAUNCH"}},
+      {{"WORKDIR", {}, "paths count from the build's context"}},
+      {{"USER", {}, "set the owner with FILE --owner"}},
+      {{"VOLUME", {}, "volumes belong into manifests"}},
+      {{"EXPOSE", {}, "ports belong into manifests"}},
+  });
+  return kEntries;
+}
+
+std::string Parser::usage(const Given& given) { return std::format("{} takes {}", given.entry.verb.word, given.entry.verb.usage); }
+
+template <class What>
+Result<void> Parser::put(const Given& given, What what) {
+  out_.push_back({given.entry.verb.word, given.place, std::move(what)});
+  return {};
+}
+
+Result<void> Parser::parse_line(const LogicalLine& line) {
+  const auto text = line.text();
+  const size_t blank = std::min(text.find_first_of(" \t"), text.size());
+  std::string word(text.substr(0, blank));
+  std::ranges::transform(word, word.begin(), [](char c) { return c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c; });
+  const auto entry = std::ranges::find(entries(), word, [](const Entry& known) { return known.verb.word; });
+  if (entry == entries().end()) {
+    std::vector<std::string_view> known;
+    for (const auto& verb : verbs()) {
+      if (verb.refused.empty()) known.push_back(verb.word);
+    }
+    const auto near = base::nearest(word, known);
+    return bad(line.place(), std::format("the instruction \"{}\" is not known{}", base::printable(word), near ? std::format("; did you mean {}?", *near) : ""));
+  }
+  if (entry->parse == nullptr) return fail(ErrorCode::unsupported, "{}: {} is not supported: {}", line.place().text(), word, entry->verb.refused);
+  Given given{*entry, line, blank, line.place(), {}};
+  if (word == "LAUNCH") return launch(std::move(given));  // JSON, not words
+  SEALIFT_ASSIGN(given.words, line.words(blank));
+  if (word != "ARG") {  // expands its default itself, if that is taken
+    for (auto& operand : given.words) {
+      SEALIFT_ASSIGN(operand.text, expand(operand.text, operand.place));
+    }
+  }
+  return (this->*entry->parse)(std::move(given));
+}
+
 }  // namespace
 
-std::string Place::text() const { return std::format("{}:{}", file, line); }
+std::vector<Verb> verbs() {
+  std::vector<Verb> out;
+  for (const auto& entry : Parser::entries()) out.push_back(entry.verb);
+  return out;
+}
 
 Result<std::vector<Instruction>> parse_kubefile(std::string_view text, const std::string& file, const std::map<std::string, std::string>& arguments) {
   return Parser(file, arguments).parse(text);

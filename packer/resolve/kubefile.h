@@ -1,46 +1,83 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // The Kubefile as instructions with their places. Grammar: packer/KUBEFILE.md. Variables are expanded here; files are
-// not looked at. Every refusal names file and line.
+// not looked at. Every refusal names file and line, and the column where one word is wrong.
 #pragma once
 
 #include <map>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <variant>
 #include <vector>
 
+#include "packer/resolve/words.h"
 #include "payload/format/contents.h"
 
 namespace sealift::resolve {
 
-struct Place {
-  std::string file;
-  int line = 0;
-  std::string text() const;  // "Kubefile:12"
+struct From {
+  Word base;  // "scratch" or an artifact file
 };
 
-enum class Verb { from, copy, add, file, app, image, env, label, launch };
+// COPY and ADD
+struct Copy {
+  std::vector<Word> sources;  // of this machine, as written
+  Word destination;           // in the payload's tree, as written
+  std::optional<Digest> checksum;
+};
 
-struct Instruction {
-  Verb verb = Verb::from;
-  Place place;
-  std::vector<std::string> words;  // operands, expanded; LAUNCH: the names
-  // FILE
+// FILE
+struct PutFile {
+  Word source;
+  std::string destination;  // on the hosts, safe and absolute
   uint32_t mode = 0644;
   uint32_t uid = 0, gid = 0;
   format::HostRole role = format::HostRole::all;
   bool is_template = false;
-  // APP and CNI
-  bool is_network = false;
-  std::vector<std::string> needs;
-  // IMAGE: folder of an OCI layout, as written after oci:
-  std::optional<std::string> layout;
-  // ADD
-  std::optional<Digest> checksum;
-  // ENV, LABEL
-  std::map<std::string, std::string> settings;
 };
+
+// APP and CNI
+struct AddApp {
+  Word name;
+  bool is_network = false;
+  std::vector<Word> sources;  // without local://
+  std::vector<Word> needs;
+};
+
+// IMAGE
+struct AddImage {
+  Word name;
+  std::optional<std::string> layout;  // folder of an OCI layout, as written after oci:
+};
+
+// ENV
+struct SetEnvironment {
+  std::map<std::string, std::string> values;
+};
+
+// LABEL
+struct SetLabels {
+  std::map<std::string, std::string> values;
+};
+
+struct Launch {
+  std::vector<Word> apps;
+};
+
+struct Instruction {
+  std::string_view verb;  // as in verbs()
+  Place place;            // of its line
+  std::variant<From, Copy, PutFile, AddApp, AddImage, SetEnvironment, SetLabels, Launch> what;
+};
+
+// A word that may begin a line, for help and documents.
+struct Verb {
+  std::string_view word;
+  std::string_view usage;    // "NAME=value …"; empty if it is refused
+  std::string_view refused;  // why, and what to do instead; empty if it is taken
+};
+std::vector<Verb> verbs();
 
 // `arguments`: --build-arg; one that no ARG names is an error. Errors: invalid_input, unsupported.
 Result<std::vector<Instruction>> parse_kubefile(std::string_view text, const std::string& file, const std::map<std::string, std::string>& arguments);

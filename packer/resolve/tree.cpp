@@ -6,10 +6,7 @@
 #include <algorithm>
 #include <filesystem>
 
-#include "packer/resolve/chart.h"
-#include "packer/resolve/manifests.h"
 #include "payload/base/safe_path.h"
-#include "payload/base/text.h"
 
 namespace sealift::resolve {
 namespace {
@@ -40,6 +37,8 @@ Result<void> walk(const Place& place, const std::string& source, const std::stri
   return {};
 }
 
+}  // namespace
+
 std::string without_slashes(std::string path) {
   while (path.size() > 1 && path.ends_with('/')) path.pop_back();
   return path;
@@ -47,55 +46,24 @@ std::string without_slashes(std::string path) {
 
 std::string last_part(const std::string& path) { return path.substr(path.rfind('/') + 1); }
 
-bool is_manifest_file(std::string_view name) { return name.ends_with(".yaml") || name.ends_with(".yml") || name.ends_with(".json"); }
-
-}  // namespace
-
 std::string in_context(const std::string& context, const std::string& path) { return path.starts_with('/') || context.empty() ? path : context + "/" + path; }
 
-Result<std::vector<LocalFile>> copied_files(const Instruction& instruction, const std::string& context) {
-  const std::string& destination = instruction.words.back();
+Result<void> walk(const Place& place, const std::string& source, const std::string& target, std::vector<LocalFile>& out) { return walk(place, source, target, 0, out); }
+
+Result<std::vector<LocalFile>> copied_files(const Copy& copy, const std::string& context) {
+  const std::string& destination = copy.destination.text;
   auto target = base::clean_relative_path(destination);
-  if (!target) return bad(instruction.place, target.error().what + "; destinations lie in the payload's tree");
-  const bool into_folder = destination.ends_with('/') || destination == "." || instruction.words.size() > 2;
+  if (!target) return bad(copy.destination.place, target.error().what + "; destinations lie in the payload's tree");
+  const bool into_folder = destination.ends_with('/') || destination == "." || copy.sources.size() > 1;
   std::vector<LocalFile> out;
-  for (size_t i = 0; i + 1 < instruction.words.size(); ++i) {
-    const std::string source = without_slashes(in_context(context, instruction.words[i]));
+  for (const auto& word : copy.sources) {
+    const std::string source = without_slashes(in_context(context, word.text));
     std::error_code error;
     const bool folder = std::filesystem::is_directory(source, error);
     std::string place_in_tree = *target;
     if (!folder && into_folder) place_in_tree += (place_in_tree.empty() ? "" : "/") + last_part(source);
-    SEALIFT_TRY(walk(instruction.place, source, place_in_tree, 0, out));
+    SEALIFT_TRY(walk(word.place, source, place_in_tree, out));
   }
-  return out;
-}
-
-Result<LocalApp> local_app(const Instruction& instruction, const std::string& context) {
-  LocalApp out;
-  out.app.name = instruction.words[0];
-  out.app.is_network = instruction.is_network;
-  out.app.needs = instruction.needs;
-  out.app.root = "apps/" + out.app.name;
-  for (size_t i = 1; i < instruction.words.size(); ++i) {
-    const std::string source = without_slashes(in_context(context, instruction.words[i]));
-    std::error_code error;
-    const bool folder = std::filesystem::is_directory(source, error);
-    SEALIFT_TRY(walk(instruction.place, source, folder ? out.app.root : out.app.root + "/" + last_part(source), 0, out.files));
-  }
-  const auto chart = std::ranges::find(out.files, out.app.root + "/Chart.yaml", &LocalFile::target);
-  if (chart == out.files.end()) {
-    for (const auto& file : out.files) {
-      if (file.target.ends_with(".tgz")) return fail(ErrorCode::unsupported, "{}: packed charts are not supported by this version; unpack {} and name the folder", instruction.place.text(), file.source);
-      if (!is_manifest_file(file.target)) return bad(instruction.place, std::format("{} is neither part of a helm chart (there is no Chart.yaml) nor a manifest (.yaml, .yml, .json)", file.source));
-    }
-    if (out.files.empty()) return bad(instruction.place, "there are no files");
-    out.app.kind = format::AppKind::manifests;
-    SEALIFT_ASSIGN(out.images, read_manifests(instruction.place, out.files));
-    return out;
-  }
-  out.app.kind = format::AppKind::helm;
-  const std::string folder = chart->source.substr(0, chart->source.rfind('/'));
-  SEALIFT_ASSIGN(out.app.version, check_chart(instruction.place, out.app.root, folder, out.files));
   return out;
 }
 

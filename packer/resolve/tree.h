@@ -18,23 +18,13 @@ struct LocalFile {
 };
 
 // COPY: a folder's contents, or files into a folder (destination with "/" at its end, or several sources).
-Result<std::vector<LocalFile>> copied_files(const Instruction& instruction, const std::string& context);
+Result<std::vector<LocalFile>> copied_files(const Copy& copy, const std::string& context);
 
-struct WantedImage {
-  std::string image;   // as the manifest writes it
-  std::string object;  // "Deployment/shop"
-  std::string place;   // "manifests/shop.yaml:12"
-};
+// A file, or the files below a folder, to this place in the tree. invalid_input with `place`.
+Result<void> walk(const Place& place, const std::string& source, const std::string& target, std::vector<LocalFile>& out);
 
-struct LocalApp {
-  format::App app;
-  std::vector<LocalFile> files;
-  std::vector<WantedImage> images;  // of manifests; charts are not rendered
-};
-// APP and CNI: the type comes from the content: Chart.yaml makes a helm chart, only YAML and JSON files manifests.
-// Charts that lack dependencies and manifests that can't be read are refused.
-Result<LocalApp> local_app(const Instruction& instruction, const std::string& context);
-
+std::string without_slashes(std::string path);      // at its end
+std::string last_part(const std::string& path);     // the file's name
 // A path of a Kubefile: absolute, or counted from the build's context.
 std::string in_context(const std::string& context, const std::string& path);
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Where the packer gets images from: an OCI layout on disk or the registries that the images' names say. Both give
-// manifests with their exact bytes and blobs as files; everything is checked against its digest by the caller and by
-// the source.
+// manifests with their exact bytes, checked against their digests, and stream blobs to where they belong; who stores a
+// blob compares it with its digest.
 #pragma once
 
 #include <memory>
@@ -34,19 +34,19 @@ class ImageSource {
   // for several and no single one serves all of `hosts`.
   virtual Result<ManifestBytes> resolve(const image::Reference& reference, std::span<const Architecture> hosts, const CancelToken& cancel) = 0;
   virtual Result<ManifestBytes> manifest(const image::Reference& reference, const image::Descriptor& descriptor, const CancelToken& cancel) = 0;
-  // Returns when all bytes are on this machine.
-  virtual Result<std::unique_ptr<base::RandomAccessFile>> blob(const image::Reference& reference, const image::Descriptor& descriptor, const CancelToken& cancel) = 0;
+  // Writes all bytes of the blob into the sink, in order and each once, however often the connection broke. `corrupt` if
+  // there are more or fewer than the descriptor says.
+  virtual Result<void> blob(const image::Reference& reference, const image::Descriptor& descriptor, base::Sink& sink, const CancelToken& cancel) = 0;
 };
 
 // An OCI layout folder; names are the annotations org.opencontainers.image.ref.name of its index, as full references.
 Result<std::unique_ptr<ImageSource>> open_oci_layout(const std::string& folder);
 
-// Registries. `clock` must live longer. Blobs wait in files without names in the folder `temporary`.
+// Registries. `clock` must live longer.
 struct RegistryOptions {
   distribution::EndpointOptions endpoints;
   std::vector<std::string> login_files;  // see distribution::login_files()
   distribution::Patience patience;
-  std::string temporary;
 };
 Result<std::unique_ptr<ImageSource>> open_registries(RegistryOptions options, Clock& clock);
 

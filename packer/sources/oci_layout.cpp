@@ -41,8 +41,16 @@ class OciLayout final : public ImageSource {
     return ManifestBytes{descriptor.digest, descriptor.media_type, std::move(bytes)};
   }
 
-  Result<std::unique_ptr<base::RandomAccessFile>> blob(const image::Reference&, const image::Descriptor& descriptor, const CancelToken&) override {
-    return base::OpenFile::open(path_of(descriptor.digest));
+  Result<void> blob(const image::Reference&, const image::Descriptor& descriptor, base::Sink& sink, const CancelToken& cancel) override {
+    SEALIFT_ASSIGN(const auto file, base::OpenFile::open(path_of(descriptor.digest)));
+    if (file->size() != descriptor.size) return fail(ErrorCode::corrupt, "{} has {} bytes, its manifest says {}", descriptor.digest.text(), file->size(), descriptor.size);
+    base::FileSource bytes(*file);
+    base::FunctionSink until_cancelled([&](ByteView data) -> Result<void> {
+      SEALIFT_TRY(cancel.check());
+      return sink.write(data);
+    });
+    SEALIFT_TRY(base::copy(bytes, until_cancelled));
+    return {};
   }
 
  private:

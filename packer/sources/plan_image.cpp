@@ -53,10 +53,9 @@ class Planner {
 
   // A manifest of which no index says for which platform it is: its configuration does.
   Result<void> take_checked(const image::Manifest& manifest, const format::ObjectRef& object, Architecture host) {
-    SEALIFT_ASSIGN(const auto config, source_.blob(reference_, manifest.config, cancel_));
-    base::FileSource source(*config);
-    SEALIFT_ASSIGN(const auto bytes, base::read_all(source, image::kMaxManifestBytes));
-    SEALIFT_ASSIGN(const auto platform, image::parse_config_platform(bytes));
+    base::MemorySink config(image::kMaxManifestBytes);
+    SEALIFT_TRY(source_.blob(reference_, manifest.config, config, cancel_));
+    SEALIFT_ASSIGN(const auto platform, image::parse_config_platform(config.data()));
     if (platform.architecture.empty()) {
       return fail(ErrorCode::invalid_input, "{} is no container image: its configuration, of type {}, names no platform", reference_.text(), base::printable(manifest.config.media_type));
     }

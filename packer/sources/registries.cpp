@@ -3,7 +3,6 @@
 #include <mutex>
 
 #include "packer/sources/image_source.h"
-#include "payload/base/fd.h"
 
 namespace sealift::sources {
 namespace {
@@ -23,12 +22,9 @@ class Registries final : public ImageSource {
     return taken(registry->manifest(reference.repository, descriptor.digest, cancel), descriptor.media_type);
   }
 
-  Result<std::unique_ptr<base::RandomAccessFile>> blob(const image::Reference& reference, const image::Descriptor& descriptor, const CancelToken& cancel) override {
+  Result<void> blob(const image::Reference& reference, const image::Descriptor& descriptor, base::Sink& sink, const CancelToken& cancel) override {
     SEALIFT_ASSIGN(auto* registry, registry_of(reference));
-    SEALIFT_ASSIGN(auto fd, base::unnamed_file(options_.temporary));
-    base::FdSink sink(fd.get());
-    SEALIFT_TRY(registry->blob(reference.repository, descriptor.digest, descriptor.size, sink, cancel));
-    return base::OpenFile::adopt(std::move(fd), descriptor.digest.text());
+    return registry->blob(reference.repository, descriptor.digest, descriptor.size, sink, cancel);
   }
 
  private:

@@ -190,3 +190,23 @@ def test_a_product_without_a_pod_network_is_packed_with_a_warning(project):
     assert done.returncode == 0 and any(line.startswith("warning: no pod network") and "CNI" in line for line in done.stderr.splitlines())
     done = project.build(["FROM scratch", *project.lines, "CNI first local://hello"])
     assert done.returncode == 0 and "warning" not in done.stderr
+
+
+@pytest.mark.parametrize("arguments, named", [
+    (["build", "--outputt", "x"], "--outputt is not known, did you mean --output?"),
+    (["build", "-o", "x.run", "--build-args", "A=1", "."], "--build-args is not known, did you mean --build-arg?"),
+    (["build", "-o", "x.run", "--build-arg", "--tagg", "--stubs=x"], "--stubs is not known, did you mean --stub?"),
+    (["inspect", "--jsonn", "x.run"], "--jsonn is not known, did you mean --json?"),
+    (["--quite-another"], "--quite-another is not known; sealift --help"),
+])
+def test_an_unknown_option_is_named_with_the_nearest_one_before_anything_else(packer, arguments, named):
+    done = subprocess.run([packer, *arguments], capture_output=True, text=True)
+    assert done.returncode == 2
+    assert named in done.stderr and "required" not in done.stderr
+
+
+def test_help_lists_what_a_kubefile_may_say(packer):
+    text = subprocess.run([packer, "build", "--help"], capture_output=True, text=True, check=True).stdout
+    for line in ("FROM    scratch | artifact.run", "COPY    source [source …] destination", 'LAUNCH  ["name", "name"]'):
+        assert line in text
+    assert "RUN " not in text

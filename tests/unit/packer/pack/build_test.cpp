@@ -48,6 +48,15 @@ TEST_CASE("what is promised must be packed") {
   CHECK(refused(project, "COPY nothing x\n").contains("Kubefile:2"));
 }
 
+TEST_CASE("an output that can't be written is told before anything else is looked at") {
+  const Project project;
+  for (const auto& [output, code] : {std::pair{project.folder / "none/out.run", ErrorCode::not_found}, {project.folder.path(), ErrorCode::already_exists}}) {
+    const auto done = project.build("FROM scratch\nCOPY nothing x\n", [&](pack::BuildOptions& options) { options.output = output; });
+    REQUIRE_FALSE(done);
+    CHECK(done.error().code == code);
+  }
+}
+
 TEST_CASE("a damaged blob ends the build") {
   const Project project;
   const Digest layer = hash::sha256(Bytes(1024));

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // What base.yaml and the packed kubeadm promise. kubeadm is a shell script here.
-#include "packer/pack/checks.h"
+#include "packer/resolve/checks.h"
 
 #include <catch2/catch_test_macros.hpp>
 

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "tests/support/event_recorder.h"
+#include "tests/support/own_namespaces.h"
 #include "tests/support/registry_server.h"
 #include "tests/unit/packer/pack/project.h"
 
@@ -103,6 +104,82 @@ TEST_CASE("a layer whose bytes were packed as something else before is measured 
   const auto base = project.made("FROM scratch\nCOPY same same\n", "base.run");
   CHECK(base.contents().layers.empty());
   measured(project.made("FROM base.run\nIMAGE --from=oci:odd odd:1\n", "own.run"));
+}
+
+TEST_CASE("a layer that the base holds as another file is measured by its own bytes or not at all") {
+  const Project project;
+  std::string layer = layer_with_file(700);
+  put_blob(project, kConfig);
+  put_blob(project, layer);
+  layout_of(project, manifest_of(fields(kConfig), fields(layer)));
+  write(project.folder / "same", layer);
+  project.made("FROM scratch\nCOPY same same\n", "base.run");
+  const Digest digest = hash::sha256(base::as_bytes(layer));
+  layer[600] ^= 1;
+  write(project.folder / ("odd/blobs/sha256/" + digest.hex()), layer);
+  const auto error = project.refused("FROM base.run\nIMAGE --from=oci:odd odd:1\n");
+  CHECK(error.code == ErrorCode::corrupt);
+  CHECK(error.text().contains(digest.text()));
+}
+
+TEST_CASE("blobs of images are written once") {
+  const auto written = [] {
+    const auto text = base::read_text_file("/proc/self/io", 4096);
+    REQUIRE(text);
+    return std::stoull(text->substr(text->find("wchar: ") + 7));
+  };
+  const Project project;
+  const std::string layer = layer_with_file(20'000'000);
+  put_blob(project, kConfig);
+  put_blob(project, layer);
+  layout_of(project, manifest_of(fields(kConfig), fields(layer)));
+  const auto check = [&](const std::string& line) {
+    const auto before = written();
+    const auto done = project.build("FROM scratch\n" + line);
+    if (!done) FAIL(done.error().text());
+    CHECK(static_cast<double>(written() - before) <= 1.05 * static_cast<double>(done->stored_bytes));
+  };
+  check("IMAGE --from=oci:odd odd:1\n");
+}
+
+TEST_CASE("a disk that fills while blobs arrive ends the build with the image that was packed, and nothing is left") {
+  const Project project;
+  const std::string layer = layer_with_file(20'000'000);
+  put_blob(project, kConfig);
+  put_blob(project, layer);
+  layout_of(project, manifest_of(fields(kConfig), fields(layer)));
+  const std::string small = project.folder / "small";
+  std::filesystem::create_directory(small);
+  Result<writer::Summary> done = fail(ErrorCode::internal, "not run");
+  size_t left = 0;
+  tests::in_own_mounts([&] {
+    if (::mount("tmpfs", small.c_str(), "tmpfs", 0, "size=8m") != 0) return;
+    done = project.build("FROM scratch\nIMAGE --from=oci:odd odd:1\n", [&](pack::BuildOptions& options) { options.output = small + "/out.run"; });
+    for (const auto& entry : std::filesystem::directory_iterator(small)) left += entry.exists() ? 1 : 0;
+  });
+  REQUIRE_FALSE(done);
+  CHECK(done.error().code == ErrorCode::no_space);
+  CHECK(done.error().text().contains("writing the payload, while packing docker.io/library/odd:1 (" + project.folder / "Kubefile:2)"));
+  CHECK(left == 0);
+}
+
+TEST_CASE("a build that is stopped while blobs arrive leaves nothing") {
+  const Project project;
+  const std::string layer = layer_with_file(3'000'000);
+  put_blob(project, kConfig);
+  put_blob(project, layer);
+  layout_of(project, manifest_of(fields(kConfig), fields(layer)));
+  struct Stopper final : EventSink {
+    CancelSource source;
+    void on(const Event& event) override {
+      if (event.kind == base::EventKind::progress && event.step == "write" && event.done == event.total) source.cancel();
+    }
+  } stopper;
+  const auto before = std::distance(std::filesystem::directory_iterator(project.folder.path()), {}) + 1;  // and the Kubefile
+  const auto done = project.build("FROM scratch\nIMAGE --from=oci:odd odd:1\n", {}, stopper, stopper.source.token());
+  REQUIRE_FALSE(done);
+  CHECK(done.error().code == ErrorCode::cancelled);
+  CHECK(std::distance(std::filesystem::directory_iterator(project.folder.path()), {}) == before);
 }
 
 TEST_CASE("images come from the registry that their name says, and blobs that break off are taken up again") {

@@ -79,7 +79,7 @@ struct Project {
 
   // For amd64, if `change` does not say something else.
   using Change = std::function<void(pack::BuildOptions&)>;
-  Result<writer::Summary> build(std::string_view kubefile, const Change& change = {}, EventSink& events = base::no_events()) const {
+  Result<writer::Summary> build(std::string_view kubefile, const Change& change = {}, EventSink& events = base::no_events(), const CancelToken& cancel = {}) const {
     write(folder / "Kubefile", kubefile);
     pack::BuildOptions options;
     options.kubefile = folder / "Kubefile";
@@ -88,7 +88,7 @@ struct Project {
     options.platforms = {Architecture::amd64};
     options.stubs = {folder / "stub", folder / "stub-arm"};
     if (change) change(options);
-    return pack::build(options, events, {});
+    return pack::build(options, events, cancel);
   }
   // A build that must do.
   Artifact made(std::string_view kubefile, const std::string& name = "out.run", const Change& change = {}) const {

@@ -4,7 +4,7 @@
 
 #include <filesystem>
 
-#include "packer/resolve/tree.h"
+#include "packer/resolve/app.h"
 #include "payload/base/file.h"
 #include "tests/support/temporary_folder.h"
 
@@ -22,7 +22,7 @@ struct Context {
   Result<resolve::LocalApp> app(const std::string& source) const {
     const auto parsed = resolve::parse_kubefile("FROM scratch\nAPP erp local://" + source + "\n", "Kubefile", {});
     REQUIRE(parsed);
-    return resolve::local_app(parsed->back(), folder.path());
+    return resolve::local_app(parsed->back().place, std::get<resolve::AddApp>(parsed->back().what), folder.path());
   }
   // Its refusal names the line of the Kubefile.
   std::string refused(const std::string& source) const {
@@ -194,4 +194,20 @@ TEST_CASE("the images that manifests want are told with their place") {
   CHECK(app->images[0].image == "quay.io/example/shop:1.0");
   CHECK(app->images[0].object == "Deployment/shop");
   CHECK(app->images[0].place == context.folder / "m/d.yaml" + ":9");
+}
+
+TEST_CASE("a folder that looks like a chart and has no Chart.yaml is told as what it is") {
+  const Context context;
+  context.write("values/values.yaml", "replicas: 1\n");
+  context.write("templates/templates/a.yaml", "apiVersion: v1\nkind: ConfigMap\n");
+  context.write("both/values.yaml", "replicas: 1\n");
+  context.write("both/NOTES", "x");
+  context.write("both/templates/_helpers.tpl", "x");
+  for (const char* source : {"values", "templates", "both"}) {
+    const auto text = context.refused(source);
+    CHECK(text.contains(std::string(context.folder / source) + " holds " + (source == std::string("values") ? "values.yaml" : "templates/")));
+    CHECK(text.contains("no Chart.yaml; add it"));
+  }
+  context.write("plain/sub/values.yaml", "apiVersion: v1\nkind: ConfigMap\n");
+  context.accepted("plain");
 }

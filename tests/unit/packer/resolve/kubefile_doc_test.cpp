@@ -3,6 +3,8 @@
 // packer/KUBEFILE.md shows only what works: every example is read by the code that reads Kubefiles and base.yaml.
 #include <catch2/catch_test_macros.hpp>
 
+#include <algorithm>
+
 #include "packer/resolve/kubefile.h"
 #include "payload/base/file.h"
 #include "payload/base/text.h"
@@ -44,6 +46,23 @@ TEST_CASE("every Kubefile in KUBEFILE.md is one") {
   }
 }
 
+TEST_CASE("KUBEFILE.md shows every instruction as the table has it") {
+  const std::string text = document();
+  for (const auto& verb : resolve::verbs()) {
+    INFO(verb.word);
+    if (!verb.refused.empty()) {
+      CHECK(text.contains(std::format("`{}`", verb.word)));
+      continue;
+    }
+    for (std::string_view rest = verb.usage; !rest.empty();) {  // "NAME | NAME=default" are two lines
+      const auto bar = std::min(rest.find(" | "), rest.size());
+      CHECK(text.contains(std::format("\n    {} {}\n", verb.word, rest.substr(0, bar))));
+      rest.remove_prefix(std::min(bar + 3, rest.size()));
+    }
+    CHECK((text.contains(std::format("### {}\n", verb.word)) || text.contains(std::format(" and {}\n", verb.word)) || text.contains(std::format("### {} and", verb.word))));
+  }
+}
+
 TEST_CASE("the base.yaml in KUBEFILE.md is one") {
   const auto found = examples(document(), "yaml");
   REQUIRE(found.size() == 1);
@@ -56,6 +75,7 @@ TEST_CASE("KUBEFILE.md names every word that is refused") {
   const std::string text = document();
   for (const std::string word : {"VALUES", "RUN", "CMD", "CMDS", "APPCMDS", "APPENV", "CSI", "KUBEVERSION", "MAINTAINER", "ENTRYPOINT", "WORKDIR", "USER", "VOLUME", "EXPOSE"}) {
     INFO(word);
+    CHECK(std::ranges::contains(resolve::verbs(), word, &resolve::Verb::word));
     CHECK(text.contains("`" + word + "`"));
     const auto parsed = resolve::parse_kubefile("FROM scratch\n" + word + " x\n", "Kubefile", {});
     REQUIRE_FALSE(parsed);

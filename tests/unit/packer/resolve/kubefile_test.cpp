@@ -4,8 +4,14 @@
 #include <catch2/catch_test_macros.hpp>
 
 using namespace sealift;
+using resolve::AddApp;
+using resolve::AddImage;
+using resolve::Copy;
+using resolve::From;
+using resolve::Launch;
 using resolve::parse_kubefile;
-using resolve::Verb;
+using resolve::PutFile;
+using resolve::SetLabels;
 
 namespace {
 
@@ -13,6 +19,26 @@ std::vector<resolve::Instruction> must(std::string_view text, const std::map<std
   auto parsed = parse_kubefile(text, "Kubefile", arguments);
   if (!parsed) FAIL(parsed.error().text());
   return std::move(*parsed);
+}
+
+template <class T>
+const T& as(const resolve::Instruction& instruction) {
+  const auto* out = std::get_if<T>(&instruction.what);
+  REQUIRE(out != nullptr);
+  return *out;
+}
+
+std::vector<std::string> texts(const std::vector<resolve::Word>& words) {
+  std::vector<std::string> out;
+  for (const auto& word : words) out.push_back(word.text);
+  return out;
+}
+
+// Sources, then the destination.
+std::vector<std::string> words_of(const resolve::Instruction& instruction) {
+  auto out = texts(as<Copy>(instruction).sources);
+  out.push_back(as<Copy>(instruction).destination.text);
+  return out;
 }
 
 // The error's text; fails if there is none or if its code is another.
@@ -35,7 +61,7 @@ TEST_CASE("errors name file and line, also below joined lines and comments") {
 TEST_CASE("comments between joined lines are left out of them") {
   const auto given = must("FROM scratch\nCOPY a \\\n# why b is needed\n  b \\\n  c/\n# the end\n");
   REQUIRE(given.size() == 2);
-  CHECK(given[1].words == std::vector<std::string>{"a", "b", "c/"});
+  CHECK(words_of(given[1]) == std::vector<std::string>{"a", "b", "c/"});
 }
 
 TEST_CASE("a word that is nearly right gets a suggestion") {
@@ -53,10 +79,10 @@ TEST_CASE("FROM comes first, once") {
 
 TEST_CASE("variables come from ARG, --build-arg and ENV") {
   const auto given = must("ARG A=one\nARG B=${A}-two\nFROM ${B}\nENV C=three\nCOPY ${C} ${D:-four}/\n", {{"A", "1"}});
-  CHECK(given[0].words == std::vector<std::string>{"1-two"});
-  CHECK(given[2].words == std::vector<std::string>{"three", "four/"});
-  CHECK(must("ARG A=\nFROM ${A:-x}\n")[0].words[0] == "x");
-  CHECK(must("FROM scratch\nCOPY bin/${ARCH} b\n")[1].words[0] == "bin/${ARCH}");
+  CHECK(as<From>(given[0]).base.text == "1-two");
+  CHECK(words_of(given[2]) == std::vector<std::string>{"three", "four/"});
+  CHECK(as<From>(must("ARG A=\nFROM ${A:-x}\n")[0]).base.text == "x");
+  CHECK(words_of(must("FROM scratch\nCOPY bin/${ARCH} b\n")[1])[0] == "bin/${ARCH}");
   CHECK(refused("FROM ${NOPE}\n").contains("NOPE"));
   CHECK(refused("FROM $A\n").contains("${NAME}"));
   CHECK(refused("FROM ${A\n").contains("some/Kubefile:1"));
@@ -66,26 +92,27 @@ TEST_CASE("variables come from ARG, --build-arg and ENV") {
 
 TEST_CASE("quotes keep blanks together") {
   const auto given = must("FROM scratch\nCOPY 'a b' \"c d\"/ \nLABEL x='1 2' y=\"\"\n");
-  CHECK(given[1].words == std::vector<std::string>{"a b", "c d/"});
-  CHECK(given[2].settings == std::map<std::string, std::string>{{"x", "1 2"}, {"y", ""}});
+  CHECK(words_of(given[1]) == std::vector<std::string>{"a b", "c d/"});
+  CHECK(as<SetLabels>(given[2]).values == std::map<std::string, std::string>{{"x", "1 2"}, {"y", ""}});
   CHECK(refused("FROM scratch\nCOPY 'a b\n").contains("quote"));
 }
 
 TEST_CASE("FILE takes mode, owner, role and template") {
   const auto given = must("FROM scratch\nFILE --role worker --mode=0750 --owner=1:2 --template a /etc/a\nFILE --owner=7 b.tmpl /b\nFILE c /c\n");
-  CHECK(given[1].role == format::HostRole::worker);
-  CHECK(given[1].mode == 0750);
-  CHECK((given[1].uid == 1 && given[1].gid == 2));
-  CHECK(given[1].is_template);
-  CHECK((given[2].uid == 7 && given[2].gid == 7));
-  CHECK(given[2].is_template);
-  CHECK((given[3].mode == 0644 && given[3].role == format::HostRole::all && !given[3].is_template));
+  const auto &first = as<PutFile>(given[1]), &second = as<PutFile>(given[2]), &third = as<PutFile>(given[3]);
+  CHECK(first.role == format::HostRole::worker);
+  CHECK(first.mode == 0750);
+  CHECK((first.uid == 1 && first.gid == 2));
+  CHECK(first.is_template);
+  CHECK((second.uid == 7 && second.gid == 7));
+  CHECK(second.is_template);
+  CHECK((third.mode == 0644 && third.role == format::HostRole::all && !third.is_template));
   CHECK(refused("FROM scratch\nFILE a relative\n").contains("some/Kubefile:2"));
   CHECK(refused("FROM scratch\nFILE a /../etc/passwd\n").contains("some/Kubefile:2"));
   CHECK(refused("FROM scratch\nFILE --mode=0688 a /a\n").contains("octal"));
   CHECK(refused("FROM scratch\nFILE --mode=17777 a /a\n").contains("octal"));
   CHECK(refused("FROM scratch\nFILE --owner=root a /a\n").contains("uid:gid"));
-  CHECK(must("FROM scratch\nFILE --owner=4294967294:4294967294 a /a\n")[1].gid == 4294967294U);
+  CHECK(as<PutFile>(must("FROM scratch\nFILE --owner=4294967294:4294967294 a /a\n")[1]).gid == 4294967294U);
   for (const char* owner : {"4294967295:0", "0:4294967295", "0:4294967296", "1:2:3", "1:", ":1"}) {  // 4294967295 means "leave it" to chown
     CHECK(refused(std::format("FROM scratch\nFILE --owner={} a /a\n", owner)).contains("uid:gid"));
   }
@@ -94,9 +121,11 @@ TEST_CASE("FILE takes mode, owner, role and template") {
 
 TEST_CASE("APP takes a name, sources and NEEDS") {
   const auto given = must("FROM scratch\nCNI net local://n\nAPP erp local://a local://b NEEDS net db\n");
-  CHECK(given[1].is_network);
-  CHECK(given[2].words == std::vector<std::string>{"erp", "a", "b"});
-  CHECK(given[2].needs == std::vector<std::string>{"net", "db"});
+  CHECK(as<AddApp>(given[1]).is_network);
+  const auto& erp = as<AddApp>(given[2]);
+  CHECK((erp.name.text == "erp" && !erp.is_network));
+  CHECK(texts(erp.sources) == std::vector<std::string>{"a", "b"});
+  CHECK(texts(erp.needs) == std::vector<std::string>{"net", "db"});
   CHECK(refused("FROM scratch\nAPP Erp local://a\n").contains("Erp"));
   CHECK(refused("FROM scratch\nAPP erp local://a NEEDS\n").contains("NEEDS"));
   CHECK(refused("FROM scratch\nAPP erp\n").contains("local://"));
@@ -105,7 +134,7 @@ TEST_CASE("APP takes a name, sources and NEEDS") {
 
 TEST_CASE("COPY, ADD and IMAGE refuse what they can't do") {
   const auto given = must("FROM scratch\nIMAGE --from=oci:layout redis:7\n");
-  CHECK(given[1].layout == "layout");
+  CHECK(as<AddImage>(given[1]).layout == "layout");
   CHECK(refused("FROM scratch\nCOPY a\n").contains("destination"));
   CHECK(refused("FROM scratch\nCOPY --from=x a b\n").contains("--from"));
   CHECK(refused("FROM scratch\nADD --checksum=md5:00 a b\n").contains("sha256"));
@@ -115,8 +144,37 @@ TEST_CASE("COPY, ADD and IMAGE refuse what they can't do") {
 }
 
 TEST_CASE("LAUNCH takes one JSON list of texts") {
-  CHECK(must("FROM scratch\nLAUNCH [\"a\", \"b\"]\n")[1].words == std::vector<std::string>{"a", "b"});
+  CHECK(texts(as<Launch>(must("FROM scratch\nLAUNCH [\"a\", \"b\"]\n")[1]).apps) == std::vector<std::string>{"a", "b"});
   CHECK(refused("FROM scratch\nLAUNCH a b\n").contains("JSON list"));
   CHECK(refused("FROM scratch\nLAUNCH [1]\n").contains("texts"));
   CHECK(refused("FROM scratch\nLAUNCH []\nLAUNCH []\n").contains("some/Kubefile:3"));
+}
+
+TEST_CASE("every word knows its line and column, also in joined lines, behind quotes and variables") {
+  const auto given = must("ARG A=a-long-value\nFROM scratch\n  APP ${A} local://x \\\n# why\n\t local://'ü b'  NEEDS \\\n db  net\nlaunch [ \"a\\\"b\", \\\n  \"c\" ]\n");
+  const auto& app = as<AddApp>(given[1]);
+  CHECK(app.name.place.text() == "Kubefile:3:7");
+  CHECK(app.sources[0].place.text() == "Kubefile:3:12");
+  CHECK(app.sources[1].place.text() == "Kubefile:5:3");
+  CHECK(app.needs[0].place.text() == "Kubefile:6:2");
+  CHECK(app.needs[1].place.text() == "Kubefile:6:6");
+  const auto& launch = as<Launch>(given[2]);
+  CHECK(launch.apps[0].text == "a\"b");
+  CHECK(launch.apps[0].place.text() == "Kubefile:7:10");
+  CHECK(launch.apps[1].place.text() == "Kubefile:8:3");
+  CHECK(refused("FROM scratch\nCOPY a 'üü' --x=${NO} b\n").contains("some/Kubefile:2:13: the variable NO"));
+  CHECK(refused("FROM scratch\nFILE --mode=0644 --role boss a /a\n").contains("some/Kubefile:2:25: --role"));
+  CHECK(refused("FROM scratch\nCOPY a 'b\n").contains("some/Kubefile:2:8: a quote"));
+}
+
+TEST_CASE("the table of instructions says which words there are and how each is written") {
+  size_t taken = 0;
+  for (const auto& verb : resolve::verbs()) {
+    INFO(verb.word);
+    CHECK(verb.usage.empty() != verb.refused.empty());
+    taken += verb.refused.empty() ? 1 : 0;
+    const auto text = std::format("FROM scratch\n{}\n", verb.word);
+    CHECK_FALSE(refused(text, verb.refused.empty() ? ErrorCode::invalid_input : ErrorCode::unsupported).contains("is not known"));
+  }
+  CHECK(taken == 11);
 }

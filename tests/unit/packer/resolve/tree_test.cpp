@@ -5,6 +5,7 @@
 
 #include <filesystem>
 
+#include "packer/resolve/app.h"
 #include "payload/base/file.h"
 #include "tests/support/temporary_folder.h"
 
@@ -23,6 +24,8 @@ resolve::Instruction instruction(const std::string& line) {
   return parsed->back();
 }
 
+Result<resolve::LocalApp> local_app(const resolve::Instruction& line, const std::string& context) { return resolve::local_app(line.place, std::get<resolve::AddApp>(line.what), context); }
+
 std::vector<std::string> targets(const std::vector<resolve::LocalFile>& files) {
   std::vector<std::string> out;
   for (const auto& file : files) out.push_back(file.target);
@@ -38,7 +41,7 @@ TEST_CASE("COPY puts folders' contents, files by name, and files into folders") 
   write(folder / "d/sub/c", "c");
   using Names = std::vector<std::string>;
   const auto copied = [&](const std::string& line) {
-    auto files = resolve::copied_files(instruction(line), folder.path());
+    auto files = resolve::copied_files(std::get<resolve::Copy>(instruction(line).what), folder.path());
     REQUIRE(files);
     return *files;
   };
@@ -50,7 +53,7 @@ TEST_CASE("COPY puts folders' contents, files by name, and files into folders") 
   CHECK(copied("COPY d/a x")[0].mode == 0755);
   CHECK(copied("COPY d/b x")[0].mode == 0644);
   for (const std::string line : {"COPY nothing x", "COPY d/a ../x"}) {
-    const auto refused = resolve::copied_files(instruction(line), folder.path());
+    const auto refused = resolve::copied_files(std::get<resolve::Copy>(instruction(line).what), folder.path());
     INFO(line);
     REQUIRE_FALSE(refused);
     CHECK(refused.error().text().contains("Kubefile:2"));
@@ -65,7 +68,7 @@ TEST_CASE("what an application is comes from its content") {
   write(folder / "mixed/a.yaml", "kind: X\n");
   write(folder / "mixed/readme", "x");
   write(folder / "packed/erp.tgz", "x");
-  const auto app = [&](const std::string& source) { return resolve::local_app(instruction("APP erp local://" + source + " NEEDS db"), folder.path()); };
+  const auto app = [&](const std::string& source) { return local_app(instruction("APP erp local://" + source + " NEEDS db"), folder.path()); };
   const auto chart = app("chart");
   REQUIRE(chart);
   CHECK(chart->app.kind == format::AppKind::helm);

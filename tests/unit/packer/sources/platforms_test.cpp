@@ -72,8 +72,8 @@ class Images final : public sources::ImageSource {
   Result<sources::ManifestBytes> manifest(const image::Reference&, const image::Descriptor& descriptor, const CancelToken&) override {
     return sources::ManifestBytes{descriptor.digest, descriptor.media_type, base::to_bytes(blobs_.at(descriptor.digest))};
   }
-  Result<std::unique_ptr<base::RandomAccessFile>> blob(const image::Reference&, const image::Descriptor& descriptor, const CancelToken&) override {
-    return std::make_unique<base::MemoryFile>(base::to_bytes(blobs_.at(descriptor.digest)));
+  Result<void> blob(const image::Reference&, const image::Descriptor& descriptor, base::Sink& sink, const CancelToken&) override {
+    return sink.write(base::as_bytes(blobs_.at(descriptor.digest)));
   }
 
   Result<sources::ImagePlan> plan(Document root, const std::vector<Architecture>& wanted) {

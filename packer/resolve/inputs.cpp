@@ -1,0 +1,255 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "packer/resolve/inputs.h"
+
+#include <algorithm>
+
+#include "packer/resolve/app.h"
+#include "packer/resolve/checks.h"
+#include "packer/resolve/kubefile.h"
+#include "packer/resolve/tree.h"
+#include "payload/base/parallel.h"
+#include "payload/base/text.h"
+
+namespace sealift::resolve {
+namespace {
+
+// Requests at once: what registries and a person's line bear; more is no faster.
+constexpr unsigned kRequests = 4;
+
+std::unexpected<Error> bad(const Place& place, std::string_view what) { return fail(ErrorCode::invalid_input, "{}: {}", place.text(), what); }
+
+// EM_X86_64 and EM_AARCH64 of an ELF header.
+Result<Architecture> architecture_of_program(const std::string& path) {
+  SEALIFT_ASSIGN(const auto file, base::OpenFile::open(path));
+  Bytes head(20);
+  if (file->size() < head.size() || !file->read_at(0, head)) return fail(ErrorCode::invalid_input, "{} is not a program", path);
+  base::ByteReader reader(head);
+  const auto magic = reader.u32();
+  (void)reader.bytes(14);
+  const auto machine = reader.u16();
+  if (magic && *magic == 0x464c457fU && machine) {
+    if (*machine == 62) return Architecture::amd64;
+    if (*machine == 183) return Architecture::arm64;
+  }
+  return fail(ErrorCode::invalid_input, "{} is not a program for x86_64 or aarch64", path);
+}
+
+Result<Digest> digest_of(const std::string& path) {
+  SEALIFT_ASSIGN(const auto file, base::OpenFile::open(path));
+  return hash::sha256(*file, 0, file->size());
+}
+
+Result<bool> is_same(const FileInput& one, const FileInput& other) {
+  if (one.mode != other.mode) return false;
+  if (one.source == other.source) return true;
+  SEALIFT_ASSIGN(const auto first, digest_of(one.source));
+  SEALIFT_ASSIGN(const auto second, digest_of(other.source));
+  return first == second;
+}
+
+class Resolver {
+ public:
+  Resolver(const Request& request, Clock& clock, EventSink& events, const CancelToken& cancel) : request_(request), clock_(clock), events_(events), cancel_(cancel) {}
+
+  Result<Inputs> resolve() {
+    SEALIFT_ASSIGN(const auto text, base::read_text_file(request_.kubefile, size_t{4} << 20));
+    SEALIFT_ASSIGN(const auto instructions, parse_kubefile(text, request_.kubefile, request_.arguments));
+    for (const auto& instruction : instructions) {
+      SEALIFT_TRY(cancel_.check());
+      auto done = std::visit([&](const auto& what) { return take(instruction, what); }, instruction.what);
+      if (!done) return fail_while(std::move(done).error(), std::format("carrying out {}", instruction.place.text()));
+    }
+    SEALIFT_TRY(plan_images());
+    SEALIFT_TRY(find_programs());
+    SEALIFT_ASSIGN(out_.base_document, base_document());
+    SEALIFT_TRY(check_promises(out_, request_, events_, cancel_));
+    return std::move(out_);
+  }
+
+ private:
+  void tell(std::string message) { base::tell(events_, Level::info, std::move(message)); }
+
+  static Origin origin_of(const Instruction& instruction, std::string_view operands) { return {std::format("{} {}", instruction.verb, operands), instruction.place}; }
+
+  Result<void> take(const Instruction& instruction, const From& line) {
+    const std::string& name = line.base.text;
+    if (name == "scratch") return {};
+    auto file = base::OpenFile::open(in_context(request_.context, name));
+    if (!file && !name.starts_with('/')) file = base::OpenFile::open(name);
+    if (!file) return bad(line.base.place, std::format("the base {} can't be read: {}; name an artifact file", base::printable(name), file.error().what));
+    auto opened = format::PayloadReader::open(**file);
+    if (!opened) return fail_while(std::move(opened).error(), "opening the base " + base::printable(name));
+    const auto& from = (*opened)->contents();
+    for (const Architecture architecture : request_.platforms) {
+      if (std::ranges::contains(from.stubs, architecture, &format::Stub::architecture)) continue;
+      return bad(line.base.place, std::format("the base {} is not packed for {}", name, base::platform(architecture)));
+    }
+    out_.contents = from;
+    out_.contents.stubs.clear();   // this Sealift's own programs come in their place
+    out_.contents.launch.clear();  // what starts is this product's affair
+    out_.contents.bases.clear();
+    out_.contents.created_by.clear();
+    out_.contents.compressors.clear();
+    tell(std::format("FROM {}: {} images, {} files", name, from.images.size(), from.tree.size()));
+    out_.base = BaseInput{std::move(*file), std::move(*opened), origin_of(instruction, name)};
+    return {};
+  }
+
+  // A file of the tree belongs to one line: that another one would take its place in silence helps nobody. What the
+  // base has may be replaced.
+  Result<void> claim(const LocalFile& file, const Origin& origin) {
+    FileInput input{file.source, file.mode, origin};
+    const auto there = out_.files.find(file.target);
+    if (there != out_.files.end()) {
+      SEALIFT_ASSIGN(const bool same, is_same(there->second, input));
+      if (!same) {
+        const auto& first = there->second;
+        return bad(origin.place, std::format("{} puts {} at {} of the payload's tree, where {} ({}) has put {}, which differs; give one of them another destination", origin.reason, input.source,
+                                             file.target, first.origin.reason, first.origin.place.text(), first.source));
+      }
+    }
+    out_.files.insert_or_assign(file.target, std::move(input));
+    return {};
+  }
+
+  Result<void> claim(const std::vector<LocalFile>& files, const Origin& origin) {
+    for (const auto& file : files) SEALIFT_TRY(claim(file, origin));
+    return {};
+  }
+
+  Result<void> take(const Instruction& instruction, const Copy& line) {
+    const auto& first = line.sources.front();
+    if (line.checksum) {
+      SEALIFT_ASSIGN(const auto digest, digest_of(in_context(request_.context, first.text)));
+      if (digest != *line.checksum) return fail(ErrorCode::corrupt, "{}: {} has the digest {}, not {}", first.place.text(), first.text, digest.text(), line.checksum->text());
+    }
+    SEALIFT_ASSIGN(const auto files, copied_files(line, request_.context));
+    tell(std::format("{} {}: {} files", instruction.verb, first.text, files.size()));
+    return claim(files, origin_of(instruction, std::format("{} {}", first.text, line.destination.text)));
+  }
+
+  Result<void> take(const Instruction& instruction, const PutFile& line) {
+    // Each role has its own place in the tree: two roles may have different files at one destination.
+    const std::string role = line.role == format::HostRole::all ? "" : "-" + std::string(format::name(line.role));
+    const std::string target = "files" + role + line.destination + (line.is_template ? ".tmpl" : "");
+    auto& files = out_.contents.host_files;
+    // A later line of the same destination and role takes the place of an earlier one.
+    const auto replaced = std::ranges::find_if(files, [&](const format::HostFile& other) { return other.destination == line.destination && other.role == line.role; });
+    if (replaced != files.end()) {
+      if (replaced->source == target) out_.files.erase(target);
+      files.erase(replaced);
+    }
+    std::vector<LocalFile> found;
+    SEALIFT_TRY(walk(line.source.place, in_context(request_.context, line.source.text), target, found));
+    if (found.size() != 1 || found.front().target != target) return bad(line.source.place, std::format("{} is a folder; FILE takes one file", line.source.text));
+    found.front().mode = 0644;  // FILE says the mode
+    SEALIFT_TRY(claim(found, origin_of(instruction, std::format("{} {}", line.source.text, line.destination))));
+    files.push_back({target, line.destination, line.mode, line.uid, line.gid, line.role, line.is_template, {}});
+    return {};
+  }
+
+  Result<void> take(const Instruction& instruction, const AddApp& line) {
+    SEALIFT_ASSIGN(auto local, local_app(instruction.place, line, request_.context));
+    if (out_.contents.find_app(local.app.name) != nullptr) {
+      return bad(line.name.place, std::format("the application \"{}\" is packed already (by an earlier line or by the base)", local.app.name));
+    }
+    tell(std::format("{} {}: {}, {} files", instruction.verb, local.app.name, format::name(local.app.kind), local.files.size()));
+    const Origin origin = origin_of(instruction, local.app.name);
+    SEALIFT_TRY(claim(local.files, origin));
+    out_.contents.apps.push_back(local.app);
+    out_.apps.push_back({std::move(local.app), line.needs, std::move(local.images), origin});
+    return {};
+  }
+
+  Result<void> take(const Instruction& instruction, const AddImage& line) {
+    auto reference = image::parse_reference(line.name.text);
+    if (!reference) return bad(line.name.place, reference.error().what);
+    SEALIFT_ASSIGN(auto* source, source_for(line));
+    out_.images.push_back({std::move(*reference), {}, source, origin_of(instruction, line.name.text)});
+    return {};
+  }
+
+  Result<void> take(const Instruction&, const SetEnvironment& line) {
+    for (const auto& [name, value] : line.values) out_.contents.environment[name] = value;
+    return {};
+  }
+  Result<void> take(const Instruction&, const SetLabels& line) {
+    for (const auto& [name, value] : line.values) out_.contents.labels[name] = value;
+    return {};
+  }
+  Result<void> take(const Instruction&, const Launch& line) {
+    out_.launch = line.apps;
+    for (const auto& app : line.apps) out_.contents.launch.push_back(app.text);
+    return {};
+  }
+
+  Result<sources::ImageSource*> source_for(const AddImage& line) {
+    auto& source = out_.sources[line.layout.value_or("")];
+    if (source) return source.get();
+    if (line.layout) {
+      SEALIFT_ASSIGN(source, sources::open_oci_layout(in_context(request_.context, *line.layout)));
+    } else {
+      SEALIFT_ASSIGN(source, sources::open_registries(request_.registries, clock_));
+    }
+    return source.get();
+  }
+
+  Result<void> plan_images() {
+    SEALIFT_TRY(base::try_parallel(out_.images.size(), kRequests, cancel_, [&](size_t i, const CancelToken& stop) -> Result<void> {
+      auto& image = out_.images[i];
+      auto plan = sources::plan_image(*image.source, image.reference, request_.platforms, stop);
+      if (!plan) return fail_while(std::move(plan).error(), std::format("resolving {} ({})", image.reference.text(), image.origin.place.text()));
+      image.plan = std::move(*plan);
+      return {};
+    }));
+    for (const auto& image : out_.images) {
+      uint64_t bytes = 0;
+      for (const auto& blob : image.plan.blobs) bytes += blob.descriptor.size;
+      const auto& substitutes = image.plan.substitutes;
+      const auto& packed = image.plan.image;
+      tell(std::format("IMAGE {}: {}{}", packed.name, base::human_bytes(bytes), substitutes.empty() ? "" : ", " + base::join(substitutes, ", ")));
+      std::erase_if(out_.contents.images, [&](const format::Image& other) { return other.name == packed.name; });
+      out_.contents.images.push_back(packed);
+    }
+    return {};
+  }
+
+  Result<void> find_programs() {
+    for (const auto& path : request_.stubs) {
+      SEALIFT_ASSIGN(const Architecture architecture, architecture_of_program(path));
+      if (std::ranges::contains(request_.platforms, architecture)) out_.programs.push_back({architecture, path});
+    }
+    for (const Architecture architecture : request_.platforms) {
+      if (std::ranges::contains(out_.programs, architecture, &ProgramInput::architecture)) continue;
+      return fail(ErrorCode::not_found, "the program for {} hosts (stub-{}) is not beside sealift; name it with --stub", base::platform(architecture),
+                  architecture == Architecture::amd64 ? "x86_64" : "aarch64");
+    }
+    return {};
+  }
+
+  Result<std::optional<format::BaseDocument>> base_document() {
+    constexpr size_t kMaxDocument = size_t{1} << 20;
+    auto& document = out_.contents.base_document;
+    if (out_.holds("base.yaml")) document = "base.yaml";
+    if (!document) return std::optional<format::BaseDocument>{};
+    const std::string& path = *document;
+    if (const auto local = out_.files.find(path); local != out_.files.end()) {
+      SEALIFT_ASSIGN(const auto text, base::read_text_file(local->second.source, kMaxDocument));
+      return format::parse_base_document(text, local->second.source);
+    }
+    SEALIFT_ASSIGN(const auto bytes, out_.base->reader->read_all(out_.contents.tree.at(path).object.digest, kMaxDocument));
+    return format::parse_base_document(base::as_text(bytes), path);
+  }
+
+  const Request& request_;
+  Clock& clock_;
+  EventSink& events_;
+  const CancelToken& cancel_;
+  Inputs out_;
+};
+
+}  // namespace
+
+Result<Inputs> resolve(const Request& request, Clock& clock, EventSink& events, const CancelToken& cancel) { return Resolver(request, clock, events, cancel).resolve(); }
+
+}  // namespace sealift::resolve

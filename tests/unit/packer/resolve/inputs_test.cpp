@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a Kubefile comes to, and what is refused before anything is packed.
+#include "packer/resolve/inputs.h"
+
+#include <catch2/catch_test_macros.hpp>
+
+#include <filesystem>
+
+#include "tests/support/temporary_folder.h"
+
+using namespace sealift;
+
+namespace {
+
+struct Context {
+  tests::TemporaryFolder folder;
+
+  Context() {
+    std::string program("\x7f" "ELF", 4);
+    program.resize(18);
+    program += '\x3e';  // EM_X86_64
+    program.resize(64);
+    write("stub", program);
+    write("app/a.yaml", "apiVersion: v1\nkind: ConfigMap\n");
+    write("one", "1");
+    write("two", "2");
+  }
+  void write(const std::string& path, std::string_view text, unsigned mode = 0644) const {
+    std::filesystem::create_directories(std::filesystem::path(folder / path).parent_path());
+    REQUIRE(base::write_file_atomic(folder / path, base::as_bytes(text), mode));
+  }
+  Result<resolve::Inputs> resolve(const std::string& lines) const {
+    write("Kubefile", "FROM scratch\n" + lines);
+    resolve::Request request;
+    request.kubefile = folder / "Kubefile";
+    request.context = folder.path();
+    request.platforms = {Architecture::amd64};
+    request.stubs = {folder / "stub"};
+    return resolve::resolve(request, base::system_clock(), base::no_events(), {});
+  }
+  resolve::Inputs resolved(const std::string& lines) const {
+    auto out = resolve(lines);
+    if (!out) FAIL(out.error().text());
+    return std::move(*out);
+  }
+  // The error's first part, without the context's folder.
+  std::string refused(const std::string& lines) const {
+    const auto done = resolve(lines);
+    INFO(lines);
+    REQUIRE_FALSE(done);
+    CHECK(done.error().code == ErrorCode::invalid_input);
+    std::string text = done.error().what;
+    for (size_t at = text.find(folder.path() + "/"); at != std::string::npos; at = text.find(folder.path() + "/")) text.erase(at, folder.path().size() + 1);
+    return text;
+  }
+};
+
+}  // namespace
+
+TEST_CASE("every input says why it is there and which line wants it") {
+  const Context context;
+  const auto inputs = context.resolved("COPY one two data/\n\nFILE --role=worker one /etc/one\nCNI net local://app\n");
+  const auto& copied = inputs.files.at("data/two");
+  CHECK(copied.source == context.folder / "two");
+  CHECK(copied.origin.reason == "COPY one data/");
+  CHECK(copied.origin.place.text() == context.folder / "Kubefile:2");
+  CHECK(inputs.files.at("files-worker/etc/one").origin.reason == "FILE one /etc/one");
+  CHECK(inputs.files.at("files-worker/etc/one").origin.place.line == 4);
+  CHECK(inputs.files.at("apps/net/a.yaml").origin.reason == "CNI net");
+  REQUIRE(inputs.apps.size() == 1);
+  CHECK(inputs.apps[0].origin.place.line == 5);
+  REQUIRE(inputs.programs.size() == 1);
+  CHECK(inputs.programs[0].source == context.folder / "stub");
+}
+
+TEST_CASE("a place in the tree belongs to one line") {
+  const Context context;
+  context.write("folder/one", "1");
+  context.write("program", "1", 0755);
+  CHECK(context.refused("COPY one etc/x\nCOPY two etc/x\n") ==
+        "Kubefile:3: COPY two etc/x puts two at etc/x of the payload's tree, where COPY one etc/x (Kubefile:2) has put one, which differs; give one of them another destination");
+  CHECK(context.refused("COPY two files/etc/x\nFILE one /etc/x\n").starts_with("Kubefile:3: FILE one /etc/x puts one at files/etc/x"));
+  CHECK(context.refused("FILE one /etc/x\nCOPY two files/etc/x\n").starts_with("Kubefile:3: COPY two files/etc/x puts two at files/etc/x"));
+  // one is /etc/x as a template, the other a file that is called so
+  CHECK(context.refused("FILE --template one /etc/x\nFILE two /etc/x.tmpl\n").starts_with("Kubefile:3: FILE two /etc/x.tmpl puts two at files/etc/x.tmpl"));
+  CHECK(context.refused("APP erp local://app\nCOPY one apps/erp/a.yaml\n").starts_with("Kubefile:3: COPY"));
+  CHECK(context.refused("COPY one x\nCOPY program x\n").contains("which differs"));
+  // the same bytes are no quarrel, and a FILE may be replaced by a FILE
+  CHECK(context.resolved("COPY one x\nCOPY folder/one x\n").files.size() == 1);
+  CHECK(context.resolved("COPY one files/etc/x\nFILE one /etc/x\n").files.size() == 1);
+  CHECK(context.resolved("FILE one /etc/x\nFILE two /etc/x\n").files.at("files/etc/x").source == context.folder / "two");
+}
+
+TEST_CASE("a name that no application has is told with its place and the nearest one") {
+  const Context context;
+  CHECK(context.refused("APP redis local://app\nAPP erp local://app NEEDS redis \\\n  redsi\n") == "Kubefile:4:3: the application \"erp\" NEEDS \"redsi\", which is not packed; did you mean \"redis\"?");
+  CHECK(context.refused("APP redis local://app\nLAUNCH [\"redis\", \"rediss\"]\n") == "Kubefile:3:18: LAUNCH names \"rediss\", which is not packed; did you mean \"redis\"?");
+  CHECK(context.refused("APP redis local://app\nLAUNCH [\"quite-another\"]\n").ends_with("which is not packed"));
+}
+
+TEST_CASE("applications that wait for each other are refused with their circle") {
+  const Context context;
+  const auto app = [](std::string_view name, std::string_view needs) { return std::format("APP {} local://app{}{}\n", name, needs.empty() ? "" : " NEEDS ", needs); };
+  CHECK(context.refused(app("c", "d") + app("d", "x e") + app("x", "") + app("e", "c")) ==
+        "Kubefile:5:25: applications that wait for each other would never start: c NEEDS d NEEDS e NEEDS c; take one of these NEEDS away");
+  CHECK(context.refused(app("a", "b") + app("b", "b")).contains("start: b NEEDS b;"));
+  CHECK(context.refused(app("z", "a") + app("a", "b") + app("b", "a")).contains("start: a NEEDS b NEEDS a;"));
+  // several ways to one are none
+  CHECK(context.resolved(app("a", "b c") + app("b", "d") + app("c", "d") + app("d", "")).apps.size() == 4);
+}
