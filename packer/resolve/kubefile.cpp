@@ -5,6 +5,8 @@
 #include <array>
 #include <set>
 
+#include "payload/base/expand.h"
+#include "payload/base/mode.h"
 #include "payload/base/safe_path.h"
 #include "payload/base/text.h"
 #include "payload/json/value.h"
@@ -51,33 +53,24 @@ class Parser {
   template <class What>
   Result<void> put(const Given& given, What what);
 
-  // ${NAME} and ${NAME:-x} of ARG and ENV. ${ARCH} is left for the platforms.
-  Result<std::string> expand(std::string_view text, const Place& place) const {
-    std::string out;
-    while (!text.empty()) {
-      const size_t dollar = std::min(text.find('$'), text.size());
-      out += text.substr(0, dollar);
-      text.remove_prefix(dollar);
-      if (text.empty()) break;
-      if (!text.starts_with("${")) return bad(place, "\"$\" must begin a variable like ${NAME}");
-      const size_t end = text.find('}');
-      if (end == std::string_view::npos) return bad(place, "\"${\" without \"}\"");
-      const auto inner = text.substr(2, end - 2);
-      const size_t separator = inner.find(":-");
-      const std::string name(inner.substr(0, separator));
+  // ARG and ENV. ${ARCH} is left for the platforms.
+  Result<std::string> expand(const std::string& text, const Place& place) const {
+    const auto value = [&](const std::string& name) -> std::optional<std::string> {
+      if (name == "ARCH") return "${ARCH}";
       const auto found = variables_.find(name);
-      if (name == "ARCH") {
-        out += "${ARCH}";
-      } else if (found != variables_.end() && !(found->second.empty() && separator != std::string_view::npos)) {
-        out += found->second;
-      } else if (separator != std::string_view::npos) {
-        out += inner.substr(separator + 2);
-      } else {
-        return bad(place, std::format("the variable {} is not set; write ARG {} before, or ${{{}:-default}}", base::printable(name), name, name));
-      }
-      text.remove_prefix(end + 1);
+      return found == variables_.end() ? std::nullopt : std::optional(found->second);
+    };
+    auto out = base::expand(text, {.value = value, .dollars = base::ExpandRules::Dollars::strict});
+    if (out) return std::move(*out);
+    using Kind = base::ExpandProblem::Kind;
+    const std::string name = base::printable(out.error().name);
+    switch (out.error().kind) {
+      case Kind::lone_dollar: return bad(place, "\"$\" must begin a variable like ${NAME}; $$ is $ itself");
+      case Kind::not_closed: return bad(place, "\"${\" without \"}\"");
+      case Kind::bad_name:
+      case Kind::not_set: break;
     }
-    return out;
+    return bad(place, std::format("the variable {} is not set; write ARG {} before, or ${{{}:-default}}", name, name, name));
   }
 
   Result<void> argument(Given given) {
@@ -89,7 +82,7 @@ class Parser {
     if (const auto at = arguments_.find(name); at != arguments_.end()) {
       variables_[name] = at->second;
     } else if (equals != std::string::npos) {
-      SEALIFT_ASSIGN(variables_[name], expand(std::string_view(word.text).substr(equals + 1), word.place));
+      SEALIFT_ASSIGN(variables_[name], expand(word.text.substr(equals + 1), word.place));
     } else if (!variables_.contains(name)) {
       return fail(ErrorCode::usage, "{}: ARG {} has no default; give --build-arg {}=…", given.place.text(), name, name);
     }
@@ -188,10 +181,9 @@ class Parser {
       if (!role) return bad(given.place, "--role must be all, control-plane or worker");
       out.role = *role;
     } else if (name == "mode") {
-      if (value.empty() || value.size() > 5 || !std::ranges::all_of(value, [](char c) { return c >= '0' && c <= '7'; })) return bad(given.place, "--mode must be octal digits like 0644");
-      out.mode = 0;
-      for (const char c : value) out.mode = out.mode * 8 + static_cast<uint32_t>(c - '0');
-      if (out.mode > 07777) return bad(given.place, "--mode must be octal digits, at most 7777");
+      const auto mode = base::parse_mode(value);
+      if (!mode) return bad(given.place, "--mode must be octal digits like 0644, at most 7777");
+      out.mode = *mode;
     } else if (name == "owner") {
       const auto parts = base::split(value, ':');
       const auto uid = base::parse_u64(parts[0]), gid = parts.size() == 2 ? base::parse_u64(parts[1]) : uid;

@@ -5,6 +5,7 @@
 #include <array>
 #include <initializer_list>
 
+#include "payload/base/mode.h"
 #include "payload/base/safe_path.h"
 #include "payload/base/text.h"
 #include "payload/image/reference.h"
@@ -82,14 +83,9 @@ Result<uint64_t> quantity(const Fields& fields, std::string_view key) {
 
 Result<uint32_t> mode_of(const Fields& fields) {
   SEALIFT_ASSIGN(const std::string text, fields.text_or("mode", "0644"));
-  uint32_t mode = 0;
-  if (text.size() > 5) return fields.bad(fields.find("mode"), "the mode must be octal digits in quotes, like \"0644\"");
-  for (const char c : text) {
-    if (c < '0' || c > '7') return fields.bad(fields.find("mode"), "the mode must be octal digits in quotes, like \"0644\"");
-    mode = mode * 8 + static_cast<uint32_t>(c - '0');
-  }
-  if (mode > 07777) return fields.bad(fields.find("mode"), "the mode must be at most \"7777\"");
-  return mode;
+  const auto mode = base::parse_mode(text);
+  if (!mode) return fields.bad(fields.find("mode"), "the mode must be octal digits in quotes, like \"0644\", at most \"7777\"");
+  return *mode;
 }
 
 Result<HostRole> role_of(const Fields& fields) {

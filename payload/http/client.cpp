@@ -5,6 +5,7 @@
 
 #include <cstdlib>
 
+#include "payload/base/address.h"
 #include "payload/base/text.h"
 #include "payload/http/httplib.h"
 
@@ -51,9 +52,7 @@ httplib::SSLVerifierResponse check_certificate(httplib::tls::session_t session, 
 
 }  // namespace
 
-std::string Origin::text() const {
-  return host.contains(':') ? std::format("{}://[{}]:{}", scheme, host, port) : std::format("{}://{}:{}", scheme, host, port);
-}
+std::string Origin::text() const { return std::format("{}://{}:{}", scheme, base::bracketed(host), port); }
 
 Result<Url> parse_url(std::string_view text) {
   const auto refuse = [&] { return fail(ErrorCode::invalid_input, "\"{}\" is not an http or https URL", base::printable(text)); };

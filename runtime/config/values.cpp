@@ -6,6 +6,7 @@
 #include <charconv>
 #include <initializer_list>
 
+#include "payload/base/mode.h"
 #include "payload/base/safe_path.h"
 #include "payload/base/text.h"
 #include "runtime/config/reader.h"
@@ -170,10 +171,9 @@ std::optional<std::string> bad_taint(std::string_view text) {
 }
 
 std::optional<std::string> bad_mode(std::string_view text, uint32_t& mode) {
-  mode = 0;
-  const bool digits = !text.empty() && text.size() <= 5 && std::ranges::all_of(text, [](char c) { return c >= '0' && c <= '7'; });
-  for (const char c : digits ? text : "") mode = mode * 8 + static_cast<uint32_t>(c - '0');
-  if (!digits || mode > 07777) return "the mode must be octal digits in quotes, like \"0644\"";
+  const auto parsed = base::parse_mode(text);
+  mode = parsed.value_or(0);
+  if (!parsed) return "the mode must be octal digits in quotes, like \"0644\"";
   return std::nullopt;
 }
 

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "payload/base/address.h"
 #include "payload/yaml/node.h"
 #include "runtime/delivery/control_plane.h"
 #include "runtime/steps/model.h"
@@ -17,8 +18,7 @@ Result<Secret> kubeconfig(Input& input) {
   if (clusters == nullptr || clusters->items.empty() || clusters->items[0].find("cluster") == nullptr) return fail(ErrorCode::protocol, "{} is not a kubeconfig", steps::kAdminKubeconfig);
   // On the hosts 127.0.0.1 is the balancer; people work elsewhere.
   const auto& address = control_plane.address;
-  const std::string bracketed = address.contains(':') ? "[" + address + "]" : address;
-  clusters->items[0].find("cluster")->set("server", yaml::Node::make_string(std::format("https://{}:{}", bracketed, input.config.api.port)));
+  clusters->items[0].find("cluster")->set("server", yaml::Node::make_string(std::format("https://{}:{}", base::bracketed(address), input.config.api.port)));
   return Secret(yaml::to_yaml(documents[0]));
 }
 

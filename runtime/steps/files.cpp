@@ -5,6 +5,7 @@
 #include <mutex>
 #include <set>
 
+#include "payload/base/expand.h"
 #include "payload/base/parallel.h"
 #include "payload/base/text.h"
 
@@ -154,35 +155,15 @@ std::map<std::string, std::string> template_variables(const Model& model, const 
 }
 
 Result<std::string> render(std::string_view text, const std::map<std::string, std::string>& variables, std::string_view where) {
-  std::string out;
-  int line = 1;
-  while (!text.empty()) {
-    const size_t dollar = std::min(text.find('$'), text.size());
-    line += static_cast<int>(std::ranges::count(text.substr(0, dollar), '\n'));
-    out += text.substr(0, dollar);
-    text.remove_prefix(dollar);
-    if (text.starts_with("$$")) {
-      out += '$';
-      text.remove_prefix(2);
-    } else if (text.starts_with("${")) {
-      const size_t end = text.find('}');
-      if (end == std::string_view::npos) return fail(ErrorCode::invalid_input, "{}:{}: \"${{\" without \"}}\"", where, line);
-      const std::string_view inner = text.substr(2, end - 2);
-      const size_t separator = inner.find(":-");
-      const auto found = variables.find(std::string(inner.substr(0, separator)));
-      const bool set = found != variables.end() && !(separator != std::string_view::npos && found->second.empty());
-      if (!set && separator == std::string_view::npos) {
-        return fail(ErrorCode::invalid_input, "{}:{}: the variable {} is not known; packer/KUBEFILE.md lists those that templates may use", where, line,
-                    base::printable(inner));
-      }
-      out += set ? std::string_view(found->second) : inner.substr(separator + 2);
-      text.remove_prefix(end + 1);
-    } else if (!text.empty()) {
-      out += text.front();
-      text.remove_prefix(1);
-    }
-  }
-  return out;
+  const auto value = [&](const std::string& name) -> std::optional<std::string> {
+    const auto found = variables.find(name);
+    return found == variables.end() ? std::nullopt : std::optional(found->second);
+  };
+  auto out = base::expand(text, {.value = value, .dollars = base::ExpandRules::Dollars::doubled});
+  if (out) return std::move(*out);
+  const auto line = 1 + std::ranges::count(text.substr(0, out.error().offset), '\n');
+  if (out.error().kind == base::ExpandProblem::Kind::not_closed) return fail(ErrorCode::invalid_input, "{}:{}: \"${{\" without \"}}\"", where, line);
+  return fail(ErrorCode::invalid_input, "{}:{}: the variable {} is not known; packer/KUBEFILE.md lists those that templates may use", where, line, base::printable(out.error().name));
 }
 
 Result<std::vector<WantedFile>> host_files(const Model& model, const Node& node) {

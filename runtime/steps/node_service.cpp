@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "payload/base/address.h"
 #include "payload/base/text.h"
 #include "payload/json/value.h"
 #include "runtime/engine/connections.h"
@@ -82,9 +83,7 @@ std::string boot_unit(const Model& model, const std::string& program) {
 }
 
 // "10.7.0.11:5000", "[fd00::1]:5000"
-std::string endpoint(const std::string& ip, uint16_t port) {
-  return ip.contains(':') ? std::format("[{}]:{}", ip, port) : std::format("{}:{}", ip, port);
-}
+std::string endpoint(const std::string& ip, uint16_t port) { return std::format("{}:{}", base::bracketed(ip), port); }
 
 std::string mirror_json(const Model& model, const Node& node) {
   json::Value out = json::Value::object();

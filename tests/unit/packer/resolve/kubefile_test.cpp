@@ -83,7 +83,9 @@ TEST_CASE("variables come from ARG, --build-arg and ENV") {
   CHECK(words_of(given[2]) == std::vector<std::string>{"three", "four/"});
   CHECK(as<From>(must("ARG A=\nFROM ${A:-x}\n")[0]).base.text == "x");
   CHECK(words_of(must("FROM scratch\nCOPY bin/${ARCH} b\n")[1])[0] == "bin/${ARCH}");
+  CHECK(words_of(must("FROM scratch\nCOPY a$${X} $$b\n")[1]) == std::vector<std::string>{"a${X}", "$b"});
   CHECK(refused("FROM ${NOPE}\n").contains("NOPE"));
+  CHECK(refused("FROM scratch\nCOPY a$b c\n").contains("some/Kubefile:2:6: \"$\" must begin"));
   CHECK(refused("FROM $A\n").contains("${NAME}"));
   CHECK(refused("FROM ${A\n").contains("some/Kubefile:1"));
   CHECK(refused("ARG A\nFROM ${A}\n", ErrorCode::usage).contains("--build-arg A="));

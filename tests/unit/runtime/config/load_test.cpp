@@ -270,7 +270,7 @@ TEST_CASE("variables") {
   CHECK(with("a-${SITE:-plant}-b", {}).config.name == "a-plant-b");
   CHECK(with("${SITE:-plant}", {{"SITE", ""}}).config.name == "plant");
   one_problem(with("${SITE}", {}), 4, 3, "SITE is not set");
-  one_problem(with("${SITE-x}", {{"SITE", "a"}}), 4, 3, "not a variable");
+  one_problem(with("${SITE-x}", {{"SITE", "a"}}), 4, 3, "${SITE-x} is not a variable");
   one_problem(with("\"${SITE\"", {{"SITE", "a"}}), 4, 3, "without }");
   // Inside braces the quotes are needed; the message says so.
   const auto broken = parse_cluster_config("kind: Cluster\nmetadata: {name: ${SITE}}\n", "c.yaml", {}, {});

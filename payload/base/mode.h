@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Permissions of a file as people write them.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string_view>
+
+namespace sealift::base {
+
+// One to five octal digits, at most 7777: "644", "0644", "04755". Anything else is none.
+std::optional<uint32_t> parse_mode(std::string_view text);
+
+}  // namespace sealift::base
