@@ -145,6 +145,8 @@ Client::Client(Origin origin, ClientOptions options) : origin_(std::move(origin)
 Client::~Client() = default;
 Client::Client(Client&&) noexcept = default;
 
+void Client::stop() { state_->client->stop(); }
+
 Result<Reply> Client::head(const std::string& target, const std::map<std::string, std::string>& headers) {
   if (!state_->usable) return fail(ErrorCode::untrusted, "{}: the client certificate can't be used", origin_.text());
   const auto result = state_->client->Head(target, to_headers(headers));

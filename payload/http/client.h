@@ -63,7 +63,7 @@ struct Reply {
   std::string text;                            // bodies that were not streamed, at most 4 MiB
 };
 
-// One thread at a time.
+// One thread at a time, but for stop().
 class Client {
  public:
   Client(Origin origin, ClientOptions options);
@@ -79,6 +79,8 @@ class Client {
   // the body; its error ends the request.
   Result<Reply> get_to(const std::string& target, const std::map<std::string, std::string>& headers, base::Sink& sink,
                        const std::function<Result<void>(const Reply& head)>& on_head = {});
+  // Breaks off the request that runs, which then is `unreachable`; from any thread.
+  void stop();
 
   // Errors of all: unreachable, timeout, untrusted (certificate), protocol, limit_exceeded, what the sink gives.
 

@@ -1,14 +1,80 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "payload/http/server.h"
 
-#include <thread>
+#include <algorithm>
+#include <atomic>
+#include <condition_variable>
+#include <list>
+#include <mutex>
 
+#include "payload/base/thread.h"
 #include "payload/http/httplib.h"
 
 namespace sealift::http {
 namespace {
 
-void fill(httplib::Response& out, Response response) {
+// A TLS handshake, the deepest thing done here, takes about a tenth of it; what is not touched costs no memory.
+constexpr size_t kStackSize = size_t{256} << 10;
+// Between two writes to a slow client it is seen that the server stops.
+constexpr size_t kWriteSize = size_t{256} << 10;
+
+// One thread a connection, instead of httplib's pool of a fixed size, in which as many slow connections as there are
+// threads keep all others waiting. Each thread joins the one that ended before it, so at most one is left over.
+class ConnectionThreads final : public httplib::TaskQueue {
+ public:
+  explicit ConnectionThreads(size_t limit) : limit_(limit) {}
+
+  // False: httplib closes the connection.
+  bool enqueue(std::function<void()> serve) override {
+    const std::lock_guard lock(mutex_);
+    if (running_.size() >= limit_) return false;
+    const auto place = running_.emplace(running_.end());
+    auto thread = Thread::start(
+        [this, place, serve = std::move(serve)] {
+          serve();
+          end(place);
+        },
+        kStackSize);
+    if (!thread) {
+      running_.erase(place);
+      return false;
+    }
+    *place = std::move(*thread);
+    return true;
+  }
+
+  void shutdown() override {
+    std::unique_lock lock(mutex_);
+    none_.wait(lock, [&] { return running_.empty(); });
+    ended_.join();
+  }
+
+ private:
+  void end(std::list<Thread>::iterator place) {
+    Thread before;  // joined after the lock is free
+    const std::lock_guard lock(mutex_);
+    before = std::exchange(ended_, std::move(*place));
+    running_.erase(place);
+    if (running_.empty()) none_.notify_all();
+  }
+
+  const size_t limit_;
+  std::mutex mutex_;
+  std::condition_variable none_;
+  std::list<Thread> running_;
+  Thread ended_;
+};
+
+Result<void> write(httplib::DataSink& sink, ByteView data, const std::atomic<bool>& stopping) {
+  for (; !data.empty(); data = data.subspan(std::min(data.size(), kWriteSize))) {
+    if (stopping) return fail(ErrorCode::cancelled, "the server stops");
+    const ByteView part = data.first(std::min(data.size(), kWriteSize));
+    if (!sink.write(reinterpret_cast<const char*>(part.data()), part.size())) return fail(ErrorCode::unreachable, "the client went away");  // NOLINT(*-reinterpret-cast)
+  }
+  return {};
+}
+
+void fill(httplib::Response& out, Response response, const std::atomic<bool>& stopping) {
   for (const auto& [name, value] : response.headers) out.set_header(name, value);
   // httplib chooses 200 or 206 by itself, when nothing was chosen.
   if (response.status != 200) out.status = response.status;
@@ -17,11 +83,8 @@ void fill(httplib::Response& out, Response response) {
     return;
   }
   out.set_content_provider(response.stream->size, response.content_type,
-                           [stream = std::move(*response.stream)](size_t offset, size_t size, httplib::DataSink& sink) {
-                             base::FunctionSink target([&](ByteView data) -> Result<void> {
-                               if (sink.write(reinterpret_cast<const char*>(data.data()), data.size())) return {};  // NOLINT(*-reinterpret-cast)
-                               return fail(ErrorCode::unreachable, "the client went away");
-                             });
+                           [stream = std::move(*response.stream), &stopping](size_t offset, size_t size, httplib::DataSink& sink) {
+                             base::FunctionSink target([&](ByteView data) { return write(sink, data, stopping); });
                              return stream.write(offset, size, target).has_value();
                            });
 }
@@ -31,7 +94,8 @@ void fill(httplib::Response& out, Response response) {
 struct Server::State {
   std::unique_ptr<httplib::Server> server;
   uint16_t port = 0;
-  std::jthread thread;
+  std::atomic<bool> stopping = false;
+  Thread thread;
 };
 
 Server::Server(std::unique_ptr<State> state) : state_(std::move(state)) {}
@@ -39,8 +103,9 @@ Server::~Server() { stop(); }
 uint16_t Server::port() const { return state_->port; }
 
 void Server::stop() {
+  state_->stopping = true;
   state_->server->stop();
-  if (state_->thread.joinable()) state_->thread.join();
+  state_->thread.join();
 }
 
 Result<std::unique_ptr<Server>> Server::start(ServerOptions options, Handler handler) {
@@ -56,9 +121,9 @@ Result<std::unique_ptr<Server>> Server::start(ServerOptions options, Handler han
     state->server = std::make_unique<httplib::Server>();
   }
   auto& server = *state->server;
-  server.new_task_queue = [threads = options.threads] { return new httplib::ThreadPool(threads); };  // httplib owns and deletes it
+  server.new_task_queue = [limit = options.connections] { return new ConnectionThreads(limit); };  // httplib owns and deletes it
   server.set_read_timeout(15);
-  server.set_write_timeout(60);
+  server.set_write_timeout(options.write_timeout);
   server.set_keep_alive_max_count(1000);
   server.set_tcp_nodelay(true);
   // The default also sets SO_REUSEPORT, with which two servers would share a port without a word.
@@ -66,16 +131,16 @@ Result<std::unique_ptr<Server>> Server::start(ServerOptions options, Handler han
     const int on = 1;
     ::setsockopt(socket, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
   });
-  server.set_pre_routing_handler([handler = std::move(handler), wanted = std::move(options.headers)](const httplib::Request& request, httplib::Response& response) {
+  server.set_pre_routing_handler([handler = std::move(handler), wanted = std::move(options.headers), &stopping = state->stopping](const httplib::Request& request, httplib::Response& response) {
     Request asked{request.method, request.path, {}, {}};
     for (const auto& name : wanted) {
       if (request.has_header(name)) asked.headers[name] = request.get_header_value(name);
     }
     for (const auto& [key, value] : request.params) asked.query[key] = value;
     if (asked.method != "GET" && asked.method != "HEAD") {
-      fill(response, {405, {{"Allow", "GET, HEAD"}}, "text/plain", "only GET and HEAD are answered here\n", {}});
+      fill(response, {405, {{"Allow", "GET, HEAD"}}, "text/plain", "only GET and HEAD are answered here\n", {}}, stopping);
     } else {
-      fill(response, handler(asked));
+      fill(response, handler(asked), stopping);
     }
     return httplib::Server::HandlerResponse::Handled;
   });
@@ -83,7 +148,7 @@ Result<std::unique_ptr<Server>> Server::start(ServerOptions options, Handler han
                                      : (server.bind_to_port(options.address, options.port) ? int{options.port} : -1);
   if (port <= 0) return fail(ErrorCode::io, "can't listen on {} port {}; is another program using it?", options.address, options.port);
   state->port = static_cast<uint16_t>(port);
-  state->thread = std::jthread([&server] { server.listen_after_bind(); });
+  SEALIFT_ASSIGN(state->thread, Thread::start([&server] { server.listen_after_bind(); }));
   server.wait_until_ready();
   return std::unique_ptr<Server>(new Server(std::move(state)));
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// A small HTTP/1.1 server: plain, or with mutual TLS. One handler for all requests; bodies of responses are texts or
-// streams of known size, with ranges and HEAD done here. It takes no request bodies.
+// A small HTTP/1.1 server: plain, or with mutual TLS. One handler for all requests; a response's body is a text or a
+// stream of known size, and ranges and HEAD are dealt with here. It takes no request bodies.
 #pragma once
 
 #include <cstdint>
@@ -12,6 +12,7 @@
 #include <string>
 #include <vector>
 
+#include "payload/base/clock.h"
 #include "payload/base/secret.h"
 #include "payload/base/stream.h"
 
@@ -51,8 +52,12 @@ struct ServerOptions {
   std::string address = "127.0.0.1";  // IPv4 or IPv6
   uint16_t port = 0;                  // 0 = any free one
   std::optional<TlsIdentity> tls;
-  unsigned threads = 16;
-  // What the handler gets to see of a request's headers, in lower case. Who asks for none can leak none.
+  // Each open connection has a thread of its own, so one that waits or is slow keeps no other waiting. One beyond these
+  // is closed at once; whoever wants to say more than that counts requests in the handler, below this limit.
+  unsigned connections = 64;
+  // A client that takes not a byte for so long loses its connection.
+  Duration write_timeout{60'000};
+  // The request headers that the handler gets to see, in lower case. A handler that sees none can leak none.
   std::vector<std::string> headers = {};
 };
 
@@ -62,6 +67,8 @@ class Server {
   static Result<std::unique_ptr<Server>> start(ServerOptions options, Handler handler);
   ~Server();  // stops
   uint16_t port() const;
+  // Answers nobody any more: streams are cut, handlers that run are waited for, and so is a write for at most
+  // `write_timeout`. Called again it does nothing.
   void stop();
 
  private:

@@ -4,10 +4,12 @@
 #include <atomic>
 #include <catch2/catch_test_macros.hpp>
 #include <chrono>
+#include <condition_variable>
 #include <mutex>
 #include <thread>
 
 #include "payload/http/client.h"
+#include "tests/support/hand_server.h"
 
 using namespace sealift;
 using http::Client;
@@ -62,6 +64,48 @@ http::Reply get(Client& client, const std::string& target, const std::map<std::s
   if (!reply) FAIL(reply.error().text());
   return std::move(*reply);
 }
+
+// A door that requests wait at. Its waits end after half a minute, so that a test that fails ends too.
+class Door {
+ public:
+  void pass() {
+    std::unique_lock lock(mutex_);
+    ++waiting_;
+    changed_.notify_all();
+    changed_.wait_for(lock, kPatience, [&] { return open_; });
+  }
+  bool have_come(int count) {
+    std::unique_lock lock(mutex_);
+    return changed_.wait_for(lock, kPatience, [&] { return waiting_ >= count; });
+  }
+  void open() {
+    const std::lock_guard lock(mutex_);
+    open_ = true;
+    changed_.notify_all();
+  }
+
+ private:
+  static constexpr std::chrono::seconds kPatience{30};
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  int waiting_ = 0;
+  bool open_ = false;
+};
+
+// Asks for "/" and reads nothing of the answer, in a small window.
+class DeafClient {
+ public:
+  explicit DeafClient(uint16_t port) : socket_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+    const int window = 4096;
+    ::setsockopt(socket_.get(), SOL_SOCKET, SO_RCVBUF, &window, sizeof window);
+    const auto address = tests::loopback(port);
+    REQUIRE(::connect(socket_.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0);  // NOLINT(*-reinterpret-cast)
+    REQUIRE(base::write_all(socket_.get(), base::as_bytes("GET / HTTP/1.1\r\nHost: x\r\n\r\n")));
+  }
+
+ private:
+  base::Fd socket_;
+};
 
 }  // namespace
 
@@ -209,4 +253,120 @@ TEST_CASE("stopping does not wait for clients that keep their connection") {
   const auto none = client.get("/text", {});
   REQUIRE_FALSE(none);
   CHECK(none.error().code == ErrorCode::unreachable);
+}
+
+TEST_CASE("requests that wait keep no other request from being answered") {
+  constexpr int kWaiting = 48;
+  Door door;
+  ServerOptions options;
+  options.connections = kWaiting + 8;
+  const auto server = Server::start(std::move(options), [&](const http::Request& request) {
+    if (request.path == "/wait") door.pass();
+    return Response{200, {}, "text/plain", "0123456789", {}};
+  });
+  REQUIRE(server);
+  std::atomic<int> good = 0;
+  {
+    std::vector<std::jthread> threads;
+    for (int i = 0; i < kWaiting; ++i) {
+      threads.emplace_back([&] {
+        Client client(Origin{"http", "127.0.0.1", (*server)->port()}, {});
+        const auto reply = client.get("/wait", {});
+        if (reply && reply->text == "0123456789") ++good;
+      });
+    }
+    CHECK(door.have_come(kWaiting));
+    Client quick(Origin{"http", "127.0.0.1", (*server)->port()}, {});
+    CHECK(get(quick, "/text").text == "0123456789");
+    CHECK(good == 0);
+    door.open();
+  }
+  CHECK(good == kWaiting);
+}
+
+TEST_CASE("connections have a limit; one beyond it is closed, and one that ends makes room") {
+  Door door;
+  ServerOptions options;
+  options.connections = 2;
+  const auto server = Server::start(std::move(options), [&](const http::Request& request) {
+    if (request.path == "/wait") door.pass();
+    return Response{200, {}, "text/plain", "0123456789", {}};
+  });
+  REQUIRE(server);
+  const auto client = [&] { return Client(Origin{"http", "127.0.0.1", (*server)->port()}, {}); };
+  {
+    std::vector<std::jthread> threads;
+    for (int i = 0; i < 2; ++i) {
+      threads.emplace_back([&] {
+        auto waiting = client();
+        (void)waiting.get("/wait", {});
+      });
+    }
+    CHECK(door.have_come(2));
+    auto beyond = client();
+    const auto reply = beyond.get("/text", {});
+    REQUIRE_FALSE(reply);
+    CHECK(reply.error().code == ErrorCode::unreachable);
+    door.open();
+  }
+  // The server sees the ends of connections soon, not at once.
+  std::optional<http::Reply> reply;
+  for (int tries = 0; !reply && tries < 1000; ++tries) {
+    auto next = client();
+    if (auto got = next.get("/text", {})) reply = std::move(*got);
+    else std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  }
+  REQUIRE(reply);
+  CHECK(reply->text == "0123456789");
+}
+
+TEST_CASE("a client that takes nothing for too long loses its connection; stopping waits no longer than that") {
+  for (const bool stop : {false, true}) {
+    INFO((stop ? "stopped" : "left alone"));
+    Door begun, ended;
+    ServerOptions options;
+    options.write_timeout = Duration{stop ? 1'000 : 300};
+    const auto server = Server::start(std::move(options), [&](const http::Request&) {
+      Response out;
+      out.stream = Response::Stream{uint64_t{1} << 40, [&](uint64_t, uint64_t, base::Sink& sink) -> Result<void> {
+                                      begun.open();
+                                      const Bytes piece(size_t{8} << 20);
+                                      auto written = sink.write(piece);
+                                      while (written) written = sink.write(piece);
+                                      ended.open();
+                                      return written;
+                                    }};
+      return out;
+    });
+    REQUIRE(server);
+    const DeafClient deaf((*server)->port());
+    begun.pass();
+    const auto begin = std::chrono::steady_clock::now();
+    if (stop) (*server)->stop();
+    ended.pass();
+    CHECK(std::chrono::steady_clock::now() - begin < std::chrono::seconds(20));
+  }
+}
+
+TEST_CASE("stopping ends a stream that its client reads without end") {
+  Door begun;
+  const auto server = Server::start({}, [&](const http::Request&) {
+    Response out;
+    out.stream = Response::Stream{uint64_t{1} << 50, [&](uint64_t, uint64_t, base::Sink& sink) -> Result<void> {
+                                    begun.open();
+                                    const Bytes piece(size_t{1} << 20);
+                                    auto written = sink.write(piece);
+                                    while (written) written = sink.write(piece);
+                                    return written;
+                                  }};
+    return out;
+  });
+  REQUIRE(server);
+  std::jthread reader([&] {
+    Client client(Origin{"http", "127.0.0.1", (*server)->port()}, {});
+    base::FunctionSink nothing([](ByteView) -> Result<void> { return {}; });
+    (void)client.get_to("/", {}, nothing);
+  });
+  begun.pass();
+  (*server)->stop();
 }
