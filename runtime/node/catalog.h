@@ -1,27 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // From a pull's question to an object of the payload: (registry, repository, tag or digest) → what to send. A digest
-// is found only under a name whose image holds it, so that equal paths of different registries stay apart. Pure.
+// is found only under the name of an image that holds it, so that equal paths of different registries stay apart. Pure.
 #pragma once
 
 #include <map>
 #include <optional>
 #include <string>
-#include <string_view>
 
 #include "payload/format/contents.h"
+#include "runtime/node/question.h"
 
 namespace sealift::node {
-
-struct Question {
-  std::string registry;    // from `ns`
-  std::string repository;  // of the path
-  enum class Kind { manifest, blob } kind = Kind::manifest;
-  std::string reference;  // tag or digest text
-};
-
-// "/v2/<repository>/manifests/<reference>" with ns, or "/v2/…/blobs/<digest>". Nothing for any other path.
-std::optional<Question> parse_question(std::string_view path, std::string_view ns);
 
 struct Found {
   Digest digest;

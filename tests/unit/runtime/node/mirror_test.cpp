@@ -3,100 +3,20 @@
 
 #include <atomic>
 #include <catch2/catch_test_macros.hpp>
-#include <cstdlib>
-#include <filesystem>
 #include <thread>
 
 #include "payload/base/file.h"
 #include "payload/http/client.h"
-#include "payload/writer/writer.h"
-#include "runtime/host/payload_store.h"
 #include "runtime/node/catalog.h"
-#include "runtime/node/pki.h"
+#include "tests/support/tiny_payload.h"
 
 using namespace sealift;
+using tests::TemporaryFolder;
+using tests::TinyPayload;
+using tests::WaitedClock;
+using tests::with_certificates;
 
 namespace {
-
-class Folder {
- public:
-  Folder() {
-    std::string path = std::filesystem::temp_directory_path().string() + "/sealift-node-XXXXXX";
-    REQUIRE(::mkdtemp(path.data()) != nullptr);
-    path_ = path;
-  }
-  ~Folder() { std::filesystem::remove_all(path_); }
-  std::string operator/(std::string_view name) const { return path_ + "/" + std::string(name); }
-  const std::string& path() const { return path_; }
-
- private:
-  std::string path_;
-};
-
-// No part of it is like another.
-std::string numbers(size_t size) {
-  std::string out;
-  for (int i = 0; out.size() < size; ++i) out += std::to_string(i) + " ";
-  return out.substr(0, size);
-}
-
-// Two images with equal paths from two registries and one layer each; the second one's is longer than a piece.
-struct TinyPayload {
-  std::string path, docker_layer = numbers(2'000'000), other_layer = std::string(9'000'000, 'b');
-  Digest docker_manifest, quay_manifest, layer, other;
-
-  explicit TinyPayload(const Folder& folder) : path(folder / "tiny.payload") {
-    auto writer = writer::PayloadWriter::create(path, {});
-    REQUIRE(writer);
-    const auto put = [&](std::string_view text) {
-      base::MemorySource source(base::as_bytes(text));
-      const auto object = (*writer)->add(source, writer::Storage::raw);
-      REQUIRE(object);
-      return *object;
-    };
-    format::Contents contents;
-    contents.name = "tiny";
-    const auto image = [&](std::string name, std::string_view layer_text) {
-      const auto config = put("{\"os\":\"linux\",\"name\":\"" + name + "\"}");
-      const auto blob = put(layer_text);
-      const auto manifest = put("{\"manifest of\":\"" + name + "\"}");
-      const std::string type = "application/vnd.oci.image.manifest.v1+json";
-      contents.images.push_back({std::move(name), manifest, type, {{Architecture::amd64, manifest, type, config, {blob}}}});
-      contents.layers[blob.digest] = {1, 1};
-      return std::pair(manifest.digest, blob.digest);
-    };
-    std::tie(docker_manifest, layer) = image("docker.io/library/hello:1.0", docker_layer);
-    std::tie(quay_manifest, other) = image("quay.io/library/hello:1.0", other_layer);
-    REQUIRE((*writer)->finish(contents, {}, base::no_events()));
-  }
-
-  // As it lies on a registry host, complete.
-  void store(const std::string& target) const {
-    const auto bytes = base::read_file(path, size_t{64} << 20);
-    REQUIRE(bytes);
-    auto store = host::PayloadStore::open(target, bytes->size());
-    REQUIRE(store);
-    REQUIRE((*store)->write(0, *bytes));
-    REQUIRE((*store)->finish());
-  }
-};
-
-// Listens on 127.0.0.1, with an authority, a certificate and a key of its own.
-node::MirrorConfig with_certificates(const Folder& folder) {
-  const std::string pki = folder / "pki";
-  REQUIRE(node::make_authority(pki, "test", base::system_clock()));
-  const auto key = node::make_key(pki);
-  REQUIRE(key);
-  const auto certificate = node::issue_certificate(pki, *key, "node", "127.0.0.1", base::system_clock());
-  REQUIRE(certificate);
-  REQUIRE(base::write_file_atomic(pki + "/node.crt", base::as_bytes(*certificate), 0644));
-  node::MirrorConfig out;
-  out.local_address = "127.0.0.1";
-  out.ca = pki + "/ca.crt";
-  out.certificate = pki + "/node.crt";
-  out.key = pki + "/node.key";
-  return out;
-}
 
 http::Reply get(uint16_t port, const std::string& target, const std::map<std::string, std::string>& headers = {}) {
   http::Client client({"http", "127.0.0.1", port}, {});
@@ -120,7 +40,7 @@ TEST_CASE("questions are read strictly") {
 }
 
 TEST_CASE("a mirror serves each registry's own image, by tag and by digest") {
-  const Folder folder;
+  const TemporaryFolder folder;
   const TinyPayload tiny(folder);
   tiny.store(folder / "stored.payload");
   node::MirrorConfig config;
@@ -156,7 +76,7 @@ TEST_CASE("a mirror serves each registry's own image, by tag and by digest") {
 }
 
 TEST_CASE("a host without a payload streams from a registry host over mutual TLS") {
-  const Folder folder;
+  const TemporaryFolder folder;
   const TinyPayload tiny(folder);
   tiny.store(folder / "stored.payload");
   Clock& clock = base::system_clock();
@@ -203,54 +123,21 @@ TEST_CASE("a host without a payload streams from a registry host over mutual TLS
 
 namespace {
 
-// Time passes only while somebody waits; at a chosen moment of waiting something happens.
-class WaitedClock final : public Clock {
- public:
-  WallTime now() const override { return WallTime{waited_}; }
-  Duration monotonic() const override { return waited_; }
-  void sleep(Duration duration) override {
-    waited_ += duration;
-    if (++sleeps_ == at_ && then_) then_();
-  }
-  void at_sleep(int n, std::function<void()> then) {
-    at_ = sleeps_ + n;
-    then_ = std::move(then);
-  }
-  Duration waited() const { return waited_; }
-
- private:
-  Duration waited_{};
-  int sleeps_ = 0, at_ = 0;
-  std::function<void()> then_;
-};
-
 // A payload on its way to a registry host, and the mirror that serves it already.
 class Arriving {
  public:
-  explicit Arriving(const Folder& folder) : folder_(folder), tiny_(folder) {
-    auto bytes = base::read_file(tiny_.path, size_t{64} << 20);
-    REQUIRE(bytes);
-    bytes_ = std::move(*bytes);
-    file_ = std::move(*base::OpenFile::open(tiny_.path));
-    reader_ = std::move(*format::PayloadReader::open(*file_));
+  explicit Arriving(const TemporaryFolder& folder) : tiny_(folder), payload_(folder, tiny_) {
     node::MirrorConfig config;
     config.local_address = "127.0.0.1";
-    config.payloads = {folder / "arriving.payload"};
+    config.payloads = {payload_.path()};
     auto mirror = node::Mirror::start(config, clock);
     REQUIRE(mirror);
     mirror_ = std::move(*mirror);
   }
   const TinyPayload& tiny() const { return tiny_; }
-  std::vector<format::Frame> frames(const Digest& object) const {
-    const auto frames = reader_->frames_of(std::span(&object, 1));
-    REQUIRE(frames);
-    return *frames;
-  }
-  void metadata_comes() {
-    const auto store = open();
-    for (const auto& range : reader_->skeleton()) write(*store, range.offset, range.size);
-  }
-  void comes(const format::Frame& frame) { write(*open(), frame.offset, frame.stored_size); }
+  std::vector<format::Frame> frames(const Digest& object) const { return payload_.frames(object); }
+  void metadata_comes() { payload_.metadata_comes(); }
+  void comes(const format::Frame& frame) { payload_.comes(frame); }
   http::Response ask(std::string_view what, const Digest& digest, const std::string& method = "GET") {
     return mirror_->answer({method, std::format("/v2/library/hello/{}/{}", what, digest.text()), {{"ns", "quay.io"}}, {}});
   }
@@ -267,25 +154,15 @@ class Arriving {
   WaitedClock clock;
 
  private:
-  std::unique_ptr<host::PayloadStore> open() const {
-    auto store = host::PayloadStore::open(folder_ / "arriving.payload", bytes_.size());
-    REQUIRE(store);
-    return std::move(*store);  // its end syncs what came
-  }
-  void write(host::PayloadStore& store, uint64_t offset, uint64_t size) const { REQUIRE(store.write(offset, ByteView(bytes_).subspan(offset, size))); }
-
-  const Folder& folder_;
   TinyPayload tiny_;
-  Bytes bytes_;
-  std::unique_ptr<base::OpenFile> file_;
-  std::unique_ptr<format::PayloadReader> reader_;
+  tests::ArrivingPayload payload_;
   std::unique_ptr<node::Mirror> mirror_;
 };
 
 }  // namespace
 
 TEST_CASE("what is still on its way is waited for, in the file and in the answer") {
-  const Folder folder;
+  const TemporaryFolder folder;
   Arriving arriving(folder);
   const auto late = arriving.ask("manifests", arriving.tiny().quay_manifest);
   CHECK(late.status == 503);
@@ -308,14 +185,14 @@ TEST_CASE("what is still on its way is waited for, in the file and in the answer
 }
 
 TEST_CASE("an object is served when all of its pieces are there, not before") {
-  const Folder folder;
+  const TemporaryFolder folder;
   Arriving arriving(folder);
   arriving.metadata_comes();
   const auto& layer = arriving.tiny().other;
   const auto frames = arriving.frames(layer);
   REQUIRE(frames.size() == 2);
   for (const size_t first : {size_t{0}, size_t{1}}) {
-    const Folder own;
+    const TemporaryFolder own;
     Arriving half(own);
     half.metadata_comes();
     half.comes(frames[first]);
@@ -335,7 +212,7 @@ TEST_CASE("an object is served when all of its pieces are there, not before") {
 }
 
 TEST_CASE("a registry host that dies in the middle of a blob is followed by the next, from there on") {
-  const Folder folder;
+  const TemporaryFolder folder;
   const TinyPayload tiny(folder);
   tiny.store(folder / "stored.payload");
   Clock& clock = base::system_clock();
@@ -349,7 +226,7 @@ TEST_CASE("a registry host that dies in the middle of a blob is followed by the 
   const std::string& blob = tiny.docker_layer;
   std::atomic<int> asked = 0;
   http::ServerOptions options;
-  options.tls = http::TlsIdentity{*base::read_text_file(registry.ca, 65536), *base::read_text_file(registry.certificate, 65536), Secret(*base::read_text_file(registry.key, 65536))};
+  options.tls = tests::identity_of(registry);
   const auto dying = http::Server::start(options, [&](const http::Request& request) {
     if (!request.is_head()) ++asked;
     http::Response out{200, {}, "application/octet-stream", {}, {}};
@@ -372,7 +249,7 @@ TEST_CASE("a registry host that dies in the middle of a blob is followed by the 
 }
 
 TEST_CASE("Docker Hub's other names are docker.io") {
-  const Folder folder;
+  const TemporaryFolder folder;
   const TinyPayload tiny(folder);
   const auto file = base::OpenFile::open(tiny.path);
   const auto reader = format::PayloadReader::open(**file);

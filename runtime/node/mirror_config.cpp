@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runtime/node/mirror_config.h"
+
+#include "payload/http/client.h"
+#include "payload/json/value.h"
+
+namespace sealift::node {
+namespace {
+
+Result<http::Origin> parse_endpoint(std::string_view text) {
+  return http::parse_url("http://" + std::string(text)).transform([](const http::Url& url) { return url.origin; });
+}
+
+}  // namespace
+
+Result<MirrorConfig> parse_mirror_config(std::string_view text) {
+  SEALIFT_ASSIGN(const auto value, json::parse(text));
+  MirrorConfig out;
+  SEALIFT_ASSIGN(const auto local, value.text("localListen"));
+  SEALIFT_ASSIGN(const auto local_endpoint, parse_endpoint(local));
+  out.local_address = local_endpoint.host;
+  out.local_port = local_endpoint.port;
+  if (const auto peer = value.text_or("peerListen", ""); !peer.empty()) {
+    SEALIFT_ASSIGN(const auto endpoint, parse_endpoint(peer));
+    out.peer_address = endpoint.host;
+    out.peer_port = endpoint.port;
+  }
+  const auto texts = [&](std::string_view key, std::vector<std::string>& target) {
+    const auto* list = value.find(key);
+    if (list == nullptr || !list->is_array()) return;
+    for (const auto& element : *list->elements()) {
+      if (element.string() != nullptr) target.push_back(*element.string());
+    }
+  };
+  texts("payloads", out.payloads);
+  texts("registryHosts", out.registry_hosts);
+  out.ca = value.text_or("ca", "");
+  out.certificate = value.text_or("certificate", "");
+  out.key = value.text_or("key", "");
+  out.artifact = value.text_or("artifact", "");
+  return out;
+}
+
+}  // namespace sealift::node

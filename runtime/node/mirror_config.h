@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The image mirror's configuration, /etc/sealift/mirror.json: written by runtime/steps/node_service.cpp.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "payload/base/error.h"
+
+namespace sealift::node {
+
+struct MirrorConfig {
+  std::string local_address;  // "127.0.0.1"
+  uint16_t local_port = 0;
+  std::string peer_address;  // empty: does not listen for other hosts
+  uint16_t peer_port = 0;
+  std::vector<std::string> payloads;        // files on this host, complete or arriving
+  std::vector<std::string> registry_hosts;  // "10.7.0.11:5000"
+  std::string ca, certificate, key;         // paths of PEM files
+  std::string artifact;                     // for messages
+};
+
+Result<MirrorConfig> parse_mirror_config(std::string_view json);
+
+}  // namespace sealift::node

@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The images of one payload file on this host, complete or still arriving: the agent writes it, in another process,
+// and notes in its state file what is there (host::PayloadStore).
+#pragma once
+
+#include <atomic>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <semaphore>
+#include <string>
+#include <utility>
+
+#include "payload/base/clock.h"
+#include "payload/base/file.h"
+#include "runtime/host/payload_store.h"
+#include "runtime/node/blob_source.h"
+#include "runtime/node/catalog.h"
+
+namespace sealift::node {
+
+class PayloadBlobs final : public BlobSource {
+ public:
+  // The file need not be there yet. `clock` must live longer.
+  PayloadBlobs(std::string path, Clock& clock) : path_(std::move(path)), clock_(clock) {}
+
+  Result<std::optional<BlobInfo>> stat(const Question& question) override;
+  Result<void> await(const BlobInfo& blob) override;
+  Result<void> read(const BlobInfo& blob, format::ByteRange range, base::Sink& sink) override;
+  void stop() override { stopped_ = true; }
+
+ private:
+  struct Opened {
+    std::unique_ptr<base::OpenFile> file;
+    std::unique_ptr<format::PayloadReader> reader;
+    Catalog catalog;
+  };
+  using StateStamp = std::pair<int64_t, int64_t>;  // of the state file: size, time of change in ns
+
+  StateStamp state_stamp() const;
+  const Opened* opened();
+  bool is_here(const Digest& digest);
+  Result<void> wait_until(const std::function<bool()>& here, const std::string& what);
+  Result<void> read_raw(const BlobInfo& blob, base::FileOffset begin, format::ByteRange range, base::Sink& sink);
+  Result<void> read_decoded(const BlobInfo& blob, format::ByteRange range, base::Sink& sink);
+
+  // Frames decoded at once; each takes 16 MiB while it is.
+  static constexpr std::ptrdiff_t kDecoders = 8;
+
+  const std::string path_;
+  Clock& clock_;
+  std::atomic<bool> stopped_ = false;
+  std::counting_semaphore<kDecoders> decoders_{kDecoders};
+  std::mutex mutex_;
+  std::optional<Opened> opened_;           // set once, then left alone
+  std::optional<StateStamp> opened_at_;    // of the last attempt that failed
+  host::StoredPieces pieces_;
+  std::optional<StateStamp> pieces_at_;
+};
+
+}  // namespace sealift::node

@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runtime/node/upstream_blobs.h"
+
+#include <algorithm>
+#include <format>
+
+#include "payload/base/text.h"
+
+namespace sealift::node {
+namespace {
+
+constexpr Duration kConnectTimeout{3'000};
+// More than a registry host waits for bytes that are on their way to it.
+constexpr Duration kReadTimeout{90'000};
+// A registry host with too many requests says so at once (503). containerd would give the pull up on hearing that, so
+// the hosts are asked again for a while.
+constexpr Duration kBusyWait{60'000};
+constexpr Duration kBusyPoll{2'000};
+
+std::optional<std::string> header(const http::Reply& reply, const std::string& name) {
+  const auto found = reply.headers.find(name);
+  return found == reply.headers.end() ? std::nullopt : std::optional(found->second);
+}
+
+// Bytes of a range on their way from hosts to `sink`. A whole blob's last bytes go on only when its digest is right.
+class Relay final : public base::Sink {
+ public:
+  Relay(const BlobInfo& blob, format::ByteRange range, base::Sink& sink)
+      : blob_(blob), whole_(range.size == blob.size), position_(range.offset), end_(range.offset + range.size), sink_(sink) {}
+
+  Result<void> write(ByteView data) override {
+    if (data.size() > end_ - position_) return fail(ErrorCode::protocol, "more bytes came than were asked for");
+    position_ += data.size();
+    if (whole_) hasher_.update(data);
+    Result<void> passed;
+    if (whole_ && position_ == end_ && hasher_.finish() != blob_.digest) {
+      passed = fail(ErrorCode::corrupt, "what came does not have the digest {}", blob_.digest.text());
+    } else {
+      passed = sink_.write(data);
+    }
+    if (!passed) failed_ = passed.error();
+    return passed;
+  }
+  uint64_t position() const { return position_; }
+  bool complete() const { return position_ == end_ && !failed_; }
+  // What no other host can mend.
+  const std::optional<Error>& failed() const { return failed_; }
+  std::string wanted() const { return std::format("bytes={}-{}", position_, end_ - 1); }
+
+ private:
+  const BlobInfo& blob_;
+  bool whole_;
+  uint64_t position_, end_;
+  base::Sink& sink_;
+  hash::Sha256 hasher_;
+  std::optional<Error> failed_;
+};
+
+// Bytes that go to the relay begin at its position.
+Result<void> check_begin(const http::Reply& head, uint64_t position) {
+  if (head.status == 200 && position != 0) return fail(ErrorCode::protocol, "a part was asked for and the whole answered");
+  const auto place = header(head, "content-range");
+  if (head.status == 206 && !(place && place->starts_with(std::format("bytes {}-", position)))) {
+    return fail(ErrorCode::protocol, "bytes from {} on were asked for, the answer is {}", position, base::printable(place.value_or("without a place")));
+  }
+  return {};
+}
+
+Result<BlobInfo> info_of(const Question& question, const http::Reply& head) {
+  const auto size = base::parse_u64(header(head, "content-length").value_or(""));
+  if (!size) return fail(ErrorCode::protocol, "a registry host did not say how long the object is");
+  const auto asked = Digest::parse(question.reference);
+  const auto named = Digest::parse(header(head, "docker-content-digest").value_or(""));
+  if (!asked && !named) return fail(ErrorCode::protocol, "a registry host did not say which digest {} has", question.reference);
+  if (asked && named && *asked != *named) return fail(ErrorCode::protocol, "a registry host answered {} for {}", named->text(), asked->text());
+  return BlobInfo{question, asked ? *asked : *named, *size, header(head, "content-type").value_or("application/octet-stream")};
+}
+
+}  // namespace
+
+Result<std::optional<BlobInfo>> UpstreamBlobs::stat(const Question& question) {
+  SEALIFT_ASSIGN(const auto head, ask([target = target_of(question)](http::Client& client) { return client.head(target, {}); }));
+  if (head.status == 404) return std::nullopt;
+  if (head.status != 200) return fail(ErrorCode::protocol, "a registry host answered {}", head.status);
+  return info_of(question, head);
+}
+
+Result<void> UpstreamBlobs::await(const BlobInfo&) {
+  if (stopped_) return fail(ErrorCode::cancelled, "the image mirror stops");
+  return {};
+}
+
+Result<void> UpstreamBlobs::read(const BlobInfo& blob, format::ByteRange range, base::Sink& sink) {
+  SEALIFT_ASSIGN(range, within(blob, range));
+  if (range.size == 0) return {};
+  Question exactly = blob.question;
+  exactly.reference = blob.digest.text();  // a tag could name something else by now
+  const std::string target = target_of(exactly);
+  Relay relay(blob, range, sink);
+  const auto reply = ask([&](http::Client& client) -> Result<http::Reply> {
+    if (relay.failed()) return fail(*relay.failed());
+    const auto begins = [&](const http::Reply& head) { return check_begin(head, relay.position()); };
+    SEALIFT_ASSIGN(auto got, client.get_to(target, {{"Range", relay.wanted()}}, relay, begins));
+    if (got.status >= 500 || relay.complete()) return got;
+    if (got.status >= 300) return fail(ErrorCode::protocol, "{} answered {}", client.origin().text(), got.status);
+    return fail(ErrorCode::unreachable, "the stream of {} ended early", client.origin().text());
+  });
+  if (relay.failed()) return fail(*relay.failed());
+  return reply.transform([](const http::Reply&) {});
+}
+
+void UpstreamBlobs::stop() {
+  stopped_ = true;
+  const std::lock_guard lock(mutex_);
+  for (auto* client : at_work_) client->stop();
+}
+
+Result<http::Reply> UpstreamBlobs::ask(const Request& request) {
+  const Duration begin = clock_.monotonic();
+  for (;;) {
+    Error last{ErrorCode::unreachable, "none is known", {}};
+    bool busy = false;
+    std::unique_lock lock(mutex_);
+    const auto hosts = hosts_;
+    lock.unlock();
+    for (const auto& host : hosts) {
+      if (stopped_) break;
+      auto reply = ask_one(host, request);
+      if (reply && reply->status < 500) {
+        answered(host);
+        return reply;
+      }
+      if (!reply && reply.error().code == ErrorCode::corrupt) {
+        deceived(host);
+        return reply;
+      }
+      busy = busy || (reply && reply->status == 503);
+      last = reply ? Error{ErrorCode::unreachable, std::format("{} answered {}: {}", host.text(), reply->status, base::printable(reply->text)), {}} : std::move(reply).error();
+    }
+    if (stopped_) return fail(ErrorCode::cancelled, "the image mirror stops");
+    if (!busy || clock_.monotonic() - begin >= kBusyWait) return fail(Error{last.code, "no registry host answers: " + last.what, std::move(last.while_doing)});
+    clock_.sleep(kBusyPoll);
+  }
+}
+
+Result<http::Reply> UpstreamBlobs::ask_one(const http::Origin& host, const Request& request) {
+  http::Client client(host, {identity_.authority, identity_.certificate, identity_.key, kConnectTimeout, kReadTimeout, {}});
+  {
+    const std::lock_guard lock(mutex_);
+    at_work_.insert(&client);
+  }
+  auto reply = request(client);
+  const std::lock_guard lock(mutex_);
+  at_work_.erase(&client);
+  return reply;
+}
+
+void UpstreamBlobs::answered(const http::Origin& host) {
+  const std::lock_guard lock(mutex_);
+  std::ranges::stable_partition(hosts_, [&](const http::Origin& other) { return other == host; });
+}
+
+void UpstreamBlobs::deceived(const http::Origin& host) {
+  const std::lock_guard lock(mutex_);
+  std::ranges::stable_partition(hosts_, [&](const http::Origin& other) { return other != host; });
+}
+
+}  // namespace sealift::node

@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The images of other hosts that all have the same ones, the cluster's registry hosts: asked over mutual TLS, one after
+// the other. Retries of requests to them are here and nowhere else.
+#pragma once
+
+#include <atomic>
+#include <functional>
+#include <mutex>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "payload/base/clock.h"
+#include "payload/http/client.h"
+#include "runtime/node/blob_source.h"
+
+namespace sealift::node {
+
+class UpstreamBlobs final : public BlobSource {
+ public:
+  // `hosts` in the order in which they are asked at first. `clock` must live longer.
+  UpstreamBlobs(std::vector<http::Origin> hosts, http::TlsIdentity identity, Clock& clock)
+      : identity_(std::move(identity)), clock_(clock), hosts_(std::move(hosts)) {}
+
+  Result<std::optional<BlobInfo>> stat(const Question& question) override;
+  // Nothing: a registry host waits for its own bytes, within read().
+  Result<void> await(const BlobInfo& blob) override;
+  // When a host dies in the middle the next one goes on where it stopped.
+  Result<void> read(const BlobInfo& blob, format::ByteRange range, base::Sink& sink) override;
+  void stop() override;
+
+ private:
+  using Request = std::function<Result<http::Reply>(http::Client&)>;
+  Result<http::Reply> ask(const Request& request);
+  Result<http::Reply> ask_one(const http::Origin& host, const Request& request);
+  void answered(const http::Origin& host);
+  void deceived(const http::Origin& host);
+
+  const http::TlsIdentity identity_;
+  Clock& clock_;
+  std::atomic<bool> stopped_ = false;
+  std::mutex mutex_;
+  std::vector<http::Origin> hosts_;  // first the one that answered last, last the one that sent wrong bytes
+  std::set<http::Client*> at_work_;
+};
+
+}  // namespace sealift::node
