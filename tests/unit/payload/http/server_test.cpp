@@ -68,15 +68,19 @@ http::Reply get(Client& client, const std::string& target, const std::map<std::s
 // A door that requests wait at. Its waits end after half a minute, so that a test that fails ends too.
 class Door {
  public:
-  void pass() {
-    std::unique_lock lock(mutex_);
-    ++waiting_;
+  void come() {
+    const std::lock_guard lock(mutex_);
+    ++come_;
     changed_.notify_all();
+  }
+  void pass() {
+    come();
+    std::unique_lock lock(mutex_);
     changed_.wait_for(lock, kPatience, [&] { return open_; });
   }
   bool have_come(int count) {
     std::unique_lock lock(mutex_);
-    return changed_.wait_for(lock, kPatience, [&] { return waiting_ >= count; });
+    return changed_.wait_for(lock, kPatience, [&] { return come_ >= count; });
   }
   void open() {
     const std::lock_guard lock(mutex_);
@@ -88,7 +92,7 @@ class Door {
   static constexpr std::chrono::seconds kPatience{30};
   std::mutex mutex_;
   std::condition_variable changed_;
-  int waiting_ = 0;
+  int come_ = 0;
   bool open_ = false;
 };
 
@@ -282,6 +286,32 @@ TEST_CASE("requests that wait keep no other request from being answered") {
     door.open();
   }
   CHECK(good == kWaiting);
+}
+
+TEST_CASE("clients that don't read their answers keep no other request from being answered") {
+  constexpr int kDeaf = 48;
+  Door begun;
+  ServerOptions options;
+  options.connections = kDeaf + 8;
+  options.write_timeout = Duration{1'000};  // for the end of the test
+  const auto server = Server::start(std::move(options), [&](const http::Request& request) {
+    Response out{200, {}, "text/plain", "0123456789", {}};
+    if (request.path != "/") return out;
+    out.stream = Response::Stream{uint64_t{1} << 40, [&](uint64_t, uint64_t, base::Sink& sink) -> Result<void> {
+                                    begun.come();
+                                    const Bytes piece(size_t{1} << 20);
+                                    auto written = sink.write(piece);
+                                    while (written) written = sink.write(piece);
+                                    return written;
+                                  }};
+    return out;
+  });
+  REQUIRE(server);
+  std::vector<std::unique_ptr<DeafClient>> deaf;
+  for (int i = 0; i < kDeaf; ++i) deaf.push_back(std::make_unique<DeafClient>((*server)->port()));
+  CHECK(begun.have_come(kDeaf));
+  Client quick(Origin{"http", "127.0.0.1", (*server)->port()}, {});
+  CHECK(get(quick, "/text").text == "0123456789");
 }
 
 TEST_CASE("connections have a limit; one beyond it is closed, and one that ends makes room") {
