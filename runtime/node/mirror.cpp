@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "payload/base/file.h"
+#include "payload/base/retry.h"
 #include "payload/json/value.h"
 #include "runtime/node/payload_blobs.h"
 #include "runtime/node/upstream_blobs.h"
@@ -40,7 +41,7 @@ http::Response failed(const Question& question, const Error& error) {
   if (!waited) std::fprintf(stderr, "%s: %s\n", target_of(question).c_str(), error.text().c_str());
   if (error.code == ErrorCode::protocol) return message(502, "UNAVAILABLE", error.text());
   // untrusted: a host that has another cluster's certificate, for as long as it has
-  if (waited || error.code == ErrorCode::unreachable || error.code == ErrorCode::untrusted) return later(error.text());
+  if (waited || base::may_pass(error.code) || error.code == ErrorCode::untrusted) return later(error.text());
   return message(500, "UNKNOWN", error.text());
 }
 

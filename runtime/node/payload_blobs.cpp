@@ -63,7 +63,7 @@ bool PayloadBlobs::is_here(const Digest& digest) {
 Result<void> PayloadBlobs::wait_until(const std::function<bool()>& here, const std::string& what) {
   const Duration begin = clock_.monotonic();
   for (;;) {
-    if (stopped_) return fail(ErrorCode::cancelled, "the image mirror stops");
+    SEALIFT_TRY(stopped_.token().check());
     if (here()) return {};
     if (clock_.monotonic() - begin > kArrivalWait) return fail(ErrorCode::timeout, "{} is still on its way to this host", what);
     clock_.sleep(kArrivalPoll);
@@ -84,10 +84,7 @@ Result<void> PayloadBlobs::await(const BlobInfo& blob) {
 Result<void> PayloadBlobs::read(const BlobInfo& blob, format::ByteRange range, base::Sink& sink) {
   SEALIFT_ASSIGN(range, within(blob, range));
   if (!is_here(blob.digest)) return fail(ErrorCode::unreachable, "{} is still on its way to this host", blob.digest.text());
-  base::FunctionSink stoppable([&](ByteView data) -> Result<void> {
-    if (stopped_) return fail(ErrorCode::cancelled, "the image mirror stops");
-    return sink.write(data);
-  });
+  base::FunctionSink stoppable([&, stopped = stopped_.token()](ByteView data) { return stopped.check().and_then([&] { return sink.write(data); }); });
   const auto object = opened()->reader->find(blob.digest);
   if (object && object->raw_offset) return read_raw(blob, *object->raw_offset, range, stoppable);
   return read_decoded(blob, range, stoppable);

@@ -4,7 +4,6 @@
 // and notes in its state file what is there (host::PayloadStore).
 #pragma once
 
-#include <atomic>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -13,6 +12,7 @@
 #include <string>
 #include <utility>
 
+#include "payload/base/cancel.h"
 #include "payload/base/clock.h"
 #include "payload/base/file.h"
 #include "runtime/host/payload_store.h"
@@ -29,7 +29,7 @@ class PayloadBlobs final : public BlobSource {
   Result<std::optional<BlobInfo>> stat(const Question& question) override;
   Result<void> await(const BlobInfo& blob) override;
   Result<void> read(const BlobInfo& blob, format::ByteRange range, base::Sink& sink) override;
-  void stop() override { stopped_ = true; }
+  void stop() override { stopped_.cancel(); }
 
  private:
   struct Opened {
@@ -51,7 +51,7 @@ class PayloadBlobs final : public BlobSource {
 
   const std::string path_;
   Clock& clock_;
-  std::atomic<bool> stopped_ = false;
+  CancelSource stopped_;
   std::counting_semaphore<kDecoders> decoders_{kDecoders};
   std::mutex mutex_;
   std::optional<Opened> opened_;           // set once, then left alone

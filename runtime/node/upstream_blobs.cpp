@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <format>
 
+#include "payload/base/retry.h"
 #include "payload/base/text.h"
 
 namespace sealift::node {
@@ -86,8 +87,7 @@ Result<std::optional<BlobInfo>> UpstreamBlobs::stat(const Question& question) {
 }
 
 Result<void> UpstreamBlobs::await(const BlobInfo&) {
-  if (stopped_) return fail(ErrorCode::cancelled, "the image mirror stops");
-  return {};
+  return stopped_.token().check();
 }
 
 Result<void> UpstreamBlobs::read(const BlobInfo& blob, format::ByteRange range, base::Sink& sink) {
@@ -110,12 +110,13 @@ Result<void> UpstreamBlobs::read(const BlobInfo& blob, format::ByteRange range, 
 }
 
 void UpstreamBlobs::stop() {
-  stopped_ = true;
+  stopped_.cancel();
   const std::lock_guard lock(mutex_);
   for (auto* client : at_work_) client->stop();
 }
 
 Result<http::Reply> UpstreamBlobs::ask(const Request& request) {
+  const CancelToken stopped = stopped_.token();
   const Duration begin = clock_.monotonic();
   for (;;) {
     Error last{ErrorCode::unreachable, "none is known", {}};
@@ -124,7 +125,7 @@ Result<http::Reply> UpstreamBlobs::ask(const Request& request) {
     const auto hosts = hosts_;
     lock.unlock();
     for (const auto& host : hosts) {
-      if (stopped_) break;
+      if (stopped.cancelled()) break;
       auto reply = ask_one(host, request);
       if (reply && reply->status < 500) {
         answered(host);
@@ -137,9 +138,9 @@ Result<http::Reply> UpstreamBlobs::ask(const Request& request) {
       busy = busy || (reply && reply->status == 503);
       last = reply ? Error{ErrorCode::unreachable, std::format("{} answered {}: {}", host.text(), reply->status, base::printable(reply->text)), {}} : std::move(reply).error();
     }
-    if (stopped_) return fail(ErrorCode::cancelled, "the image mirror stops");
+    SEALIFT_TRY(stopped.check());
     if (!busy || clock_.monotonic() - begin >= kBusyWait) return fail(Error{last.code, "no registry host answers: " + last.what, std::move(last.while_doing)});
-    clock_.sleep(kBusyPoll);
+    SEALIFT_TRY(base::pause(clock_, kBusyPoll, stopped));
   }
 }
 

@@ -4,13 +4,13 @@
 // the other. Retries of requests to them are here and nowhere else.
 #pragma once
 
-#include <atomic>
 #include <functional>
 #include <mutex>
 #include <set>
 #include <string>
 #include <vector>
 
+#include "payload/base/cancel.h"
 #include "payload/base/clock.h"
 #include "payload/http/client.h"
 #include "runtime/node/blob_source.h"
@@ -39,7 +39,7 @@ class UpstreamBlobs final : public BlobSource {
 
   const http::TlsIdentity identity_;
   Clock& clock_;
-  std::atomic<bool> stopped_ = false;
+  CancelSource stopped_;
   std::mutex mutex_;
   std::vector<http::Origin> hosts_;  // first the one that answered last, last the one that sent wrong bytes
   std::set<http::Client*> at_work_;

@@ -11,6 +11,7 @@
 #include <memory>
 #include <thread>
 
+#include "payload/base/retry.h"
 #include "runtime/node/mirror.h"
 #include "runtime/node/payload_blobs.h"
 #include "runtime/node/upstream_blobs.h"
@@ -90,8 +91,6 @@ Got get(node::BlobSource& source, const BlobInfo& blob, ByteRange range = {}) {
   return out;
 }
 
-bool may_pass(const std::optional<ErrorCode>& error) { return error == ErrorCode::timeout || error == ErrorCode::unreachable; }
-
 }  // namespace
 
 TEMPLATE_TEST_CASE("a source knows its objects by tag and digest, and says so of no other", "", OfPayload, OfRegistryHost) {
@@ -146,7 +145,7 @@ TEMPLATE_TEST_CASE("a range is exactly that, at the beginning, inside, over fram
 
 TEMPLATE_TEST_CASE("what has not arrived is waited for and not handed out; when it is there it is", "", OfPayload, OfRegistryHost) {
   TestType site;
-  CHECK(may_pass(site.source.stat(site.raw()).error().code));
+  CHECK(base::may_pass(site.source.stat(site.raw()).error().code));
   CHECK(site.clock.waited() >= Duration{60'000});
   site.payload.metadata_comes();
   const auto frames = site.payload.frames(site.tiny.other);
@@ -154,7 +153,7 @@ TEMPLATE_TEST_CASE("what has not arrived is waited for and not handed out; when 
   site.payload.comes(frames[0]);
   const auto blob = stat(site.source, site.raw());
   const auto early = get(site.source, blob, {0, 10});
-  CHECK(may_pass(early.error));
+  CHECK(base::may_pass(early.error.value()));
   CHECK(early.bytes.empty());
   site.clock.at_sleep(3, [&] { site.payload.comes(frames[1]); });
   const auto got = get(site.source, blob);
