@@ -29,9 +29,6 @@ foreach(folder ${libraries})
     sealift_test(unit_${target} unit SOURCES ${sources} LINK ${target} payload_writer)
   endif()
 endforeach()
-if(TARGET unit_payload_http) # authorities of its own
-  target_link_libraries(unit_payload_http PRIVATE payload_trust)
-endif()
 if(TARGET unit_payload_hash) # compared with another implementation
   target_link_libraries(unit_payload_hash PRIVATE third_party_mbedtls)
 endif()

@@ -5,7 +5,7 @@
 
 #include <algorithm>
 
-#include "packer/pack/images.h"
+#include "packer/pack/image_packer.h"
 #include "payload/base/fd.h"
 
 namespace sealift::pack {

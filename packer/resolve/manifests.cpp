@@ -3,7 +3,7 @@
 
 #include "payload/base/file.h"
 #include "payload/base/text.h"
-#include "payload/workloads/images.h"
+#include "payload/workloads/workload_images.h"
 #include "payload/yaml/node.h"
 
 namespace sealift::resolve {

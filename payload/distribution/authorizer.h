@@ -9,7 +9,7 @@
 #include <mutex>
 #include <string>
 
-#include "payload/distribution/connections.h"
+#include "payload/distribution/connection_pool.h"
 #include "payload/distribution/credentials.h"
 
 namespace sealift::distribution {

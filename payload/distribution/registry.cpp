@@ -7,7 +7,7 @@
 #include "payload/base/retry.h"
 #include "payload/base/text.h"
 #include "payload/distribution/authorizer.h"
-#include "payload/distribution/connections.h"
+#include "payload/distribution/connection_pool.h"
 #include "payload/image/manifest.h"
 #include "payload/json/value.h"
 

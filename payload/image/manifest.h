@@ -15,7 +15,7 @@
 #include "payload/base/bytes.h"
 #include "payload/base/error.h"
 #include "payload/hash/digest.h"
-#include "payload/image/platform.h"
+#include "payload/image/image_platform.h"
 
 namespace sealift::image {
 

@@ -7,7 +7,7 @@
 #include <string>
 
 #include "payload/base/fd.h"
-#include "runtime/agent/server.h"
+#include "runtime/agent/agent_server.h"
 
 namespace sealift::agent {
 

@@ -4,7 +4,7 @@
 #include <set>
 
 #include "payload/base/text.h"
-#include "runtime/checks/catalog.h"
+#include "runtime/checks/all_checks.h"
 
 namespace sealift::checks {
 namespace {

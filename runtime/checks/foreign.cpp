@@ -5,7 +5,7 @@
 #include <array>
 
 #include "payload/base/text.h"
-#include "runtime/checks/catalog.h"
+#include "runtime/checks/all_checks.h"
 
 namespace sealift::checks {
 namespace {

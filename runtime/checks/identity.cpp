@@ -3,7 +3,7 @@
 #include <map>
 
 #include "payload/base/text.h"
-#include "runtime/checks/catalog.h"
+#include "runtime/checks/all_checks.h"
 
 namespace sealift::checks {
 namespace {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "runtime/checks/preflight.h"
 
-#include "runtime/checks/catalog.h"
+#include "runtime/checks/all_checks.h"
 
 namespace sealift::checks {
 namespace {

@@ -2,7 +2,7 @@
 #include <array>
 #include <cstdlib>
 
-#include "runtime/checks/catalog.h"
+#include "runtime/checks/all_checks.h"
 
 namespace sealift::checks {
 namespace {

@@ -6,7 +6,7 @@
 #include <format>
 
 #include "payload/base/text.h"
-#include "runtime/checks/catalog.h"
+#include "runtime/checks/all_checks.h"
 
 namespace sealift::cli {
 namespace {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "runtime/cli/hidden_commands.h"
 
-#include "runtime/agent/main.h"
-#include "runtime/node/main.h"
+#include "runtime/agent/agent_main.h"
+#include "runtime/node/node_main.h"
 
 namespace sealift::cli {
 

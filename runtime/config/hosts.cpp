@@ -2,7 +2,7 @@
 #include <algorithm>
 
 #include "payload/base/text.h"
-#include "runtime/config/reader.h"
+#include "runtime/config/field_reader.h"
 
 namespace sealift::config {
 namespace {

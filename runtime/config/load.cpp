@@ -5,7 +5,7 @@
 #include "payload/base/file.h"
 #include "payload/base/text.h"
 #include "runtime/config/parse.h"
-#include "runtime/config/reader.h"
+#include "runtime/config/field_reader.h"
 
 namespace sealift::config {
 namespace {

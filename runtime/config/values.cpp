@@ -9,7 +9,7 @@
 #include "payload/base/mode.h"
 #include "payload/base/safe_path.h"
 #include "payload/base/text.h"
-#include "runtime/config/reader.h"
+#include "runtime/config/field_reader.h"
 
 namespace sealift::config {
 namespace {

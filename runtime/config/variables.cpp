@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "payload/base/expand.h"
 #include "payload/base/text.h"
-#include "runtime/config/reader.h"
+#include "runtime/config/field_reader.h"
 
 namespace sealift::config {
 namespace {

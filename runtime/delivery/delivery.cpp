@@ -5,7 +5,7 @@
 
 #include "runtime/engine/runner.h"
 #include "runtime/plans/deliver.h"
-#include "runtime/steps/cluster.h"
+#include "runtime/steps/cluster_steps.h"
 #include "runtime/delivery/survey.h"
 
 namespace sealift::delivery {

@@ -5,7 +5,7 @@
 #include "runtime/delivery/control_plane.h"
 #include "runtime/delivery/control_plane_state.h"
 #include "runtime/delivery/delivery.h"
-#include "runtime/steps/health.h"
+#include "runtime/steps/health_step.h"
 
 namespace sealift::delivery {
 namespace {

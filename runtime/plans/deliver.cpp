@@ -2,8 +2,8 @@
 #include "runtime/plans/deliver.h"
 
 #include "runtime/plans/groups.h"
-#include "runtime/steps/health.h"
-#include "runtime/steps/payload_store.h"
+#include "runtime/steps/health_step.h"
+#include "runtime/steps/payload_step.h"
 #include "runtime/steps/sync.h"
 
 namespace sealift::plans {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "runtime/plans/groups.h"
 #include "runtime/steps/files.h"
-#include "runtime/steps/images.h"
-#include "runtime/steps/kernel.h"
+#include "runtime/steps/images_step.h"
+#include "runtime/steps/kernel_step.h"
 #include "runtime/steps/node_service.h"
 #include "runtime/steps/units.h"
 

@@ -18,7 +18,7 @@
 #include "payload/base/fd.h"
 #include "payload/base/thread.h"
 #include "runtime/agent/remote_host.h"
-#include "runtime/agent/server.h"
+#include "runtime/agent/agent_server.h"
 #include "runtime/host/local_host.h"
 #include "tests/support/fake_host.h"
 

@@ -5,7 +5,7 @@
 #include <cstdlib>
 
 #include "payload/json/value.h"
-#include "runtime/steps/payload_store.h"
+#include "runtime/steps/payload_step.h"
 #include "tests/sim/sample_artifact.h"
 
 namespace sealift::sim {

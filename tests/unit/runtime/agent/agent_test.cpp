@@ -19,7 +19,7 @@
 #include "payload/base/text.h"
 #include "payload/base/thread.h"
 #include "payload/hash/digest.h"
-#include "runtime/agent/server.h"
+#include "runtime/agent/agent_server.h"
 #include "runtime/host/local_host.h"
 #include "runtime/agent/remote_host.h"
 #include "tests/support/temporary_folder.h"

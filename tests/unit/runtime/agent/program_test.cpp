@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <catch2/catch_session.hpp>
 
-#include "runtime/agent/main.h"
+#include "runtime/agent/agent_main.h"
 
 using namespace sealift;
 

@@ -2,7 +2,7 @@
 // Networks of the sizes that Kubernetes takes, up to both ends of what it takes.
 #include <catch2/catch_test_macros.hpp>
 
-#include "runtime/config/reader.h"
+#include "runtime/config/field_reader.h"
 
 using namespace sealift::config;
 

@@ -4,7 +4,7 @@
 #include <catch2/catch_test_macros.hpp>
 
 #include "runtime/steps/files.h"
-#include "runtime/steps/kernel.h"
+#include "runtime/steps/kernel_step.h"
 #include "runtime/steps/units.h"
 #include "tests/unit/runtime/steps/bench.h"
 

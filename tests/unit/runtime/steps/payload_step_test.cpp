@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The payload on its way to a control plane: in which order, what is left out, and that nothing damaged arrives.
-#include "runtime/steps/payload_store.h"
+#include "runtime/steps/payload_step.h"
 
 #include <catch2/catch_test_macros.hpp>
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "payload/distribution/connections.h"
+#include "payload/distribution/connection_pool.h"
 
 #include <algorithm>
 

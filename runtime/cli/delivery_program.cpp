@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "runtime/cli/program.h"
+#include "runtime/cli/delivery_program.h"
 
 #include <fcntl.h>
 #include <sys/auxv.h>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "runtime/steps/payload_store.h"
+#include "runtime/steps/payload_step.h"
 
 #include <algorithm>
 #include <mutex>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "runtime/agent/server.h"
+#include "runtime/agent/agent_server.h"
 
 #include <poll.h>
 

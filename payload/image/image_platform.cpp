@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "payload/image/platform.h"
+#include "payload/image/image_platform.h"
 
 #include <algorithm>
 #include <array>

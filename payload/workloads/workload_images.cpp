@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "payload/workloads/images.h"
+#include "payload/workloads/workload_images.h"
 
 #include <algorithm>
 #include <array>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "runtime/steps/kernel.h"
+#include "runtime/steps/kernel_step.h"
 
 #include "payload/base/text.h"
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "runtime/node/main.h"
+#include "runtime/node/node_main.h"
 
 #include <sys/socket.h>
 #include <sys/un.h>

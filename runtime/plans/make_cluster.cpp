@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "runtime/steps/cluster.h"
+#include "runtime/steps/cluster_steps.h"
 
 #include "runtime/kube/kubeadm.h"
 #include "runtime/plans/groups.h"

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "runtime/checks/catalog.h"
+#include "runtime/checks/all_checks.h"
 
 #include <catch2/catch_test_macros.hpp>
 #include <cstdlib>

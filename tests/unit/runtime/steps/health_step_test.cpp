@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "runtime/steps/health.h"
+#include "runtime/steps/health_step.h"
 
 #include <catch2/catch_test_macros.hpp>
 

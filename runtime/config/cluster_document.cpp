@@ -3,7 +3,7 @@
 #include <array>
 
 #include "payload/base/text.h"
-#include "runtime/config/reader.h"
+#include "runtime/config/field_reader.h"
 
 namespace sealift::config {
 namespace {

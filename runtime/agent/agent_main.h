@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "runtime/agent/server.h"
+#include "runtime/agent/agent_server.h"
 
 namespace sealift::agent {
 

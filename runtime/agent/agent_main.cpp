@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "runtime/agent/main.h"
+#include "runtime/agent/agent_main.h"
 
 #include <sys/signalfd.h>
 #include <unistd.h>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "runtime/steps/images.h"
+#include "runtime/steps/images_step.h"
 
 #include <catch2/catch_test_macros.hpp>
 #include <set>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "runtime/config/reader.h"
+#include "runtime/config/field_reader.h"
 
 #include <algorithm>
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "packer/cli/program.h"
+#include "packer/cli/sealift_program.h"
 
 #include <unistd.h>
 

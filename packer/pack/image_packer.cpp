@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "packer/pack/images.h"
+#include "packer/pack/image_packer.h"
 
 #include <algorithm>
 #include <mutex>

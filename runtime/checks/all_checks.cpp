@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "runtime/checks/catalog.h"
+#include "runtime/checks/all_checks.h"
 
 #include <array>
 #include <format>
