@@ -19,20 +19,28 @@ uint64_t bytes_of(const format::Image& image) {
 
 std::string describe(const format::PayloadReader& reader) {
   const auto& contents = reader.contents();
-  std::string out = std::format("name        {}\nversion     {}\nidentity    {}\npayload     {}\ncreated by  {}\n", contents.name.empty() ? "-" : contents.name,
-                                contents.version.empty() ? "-" : contents.version, reader.identity().hex(), base::human_bytes(reader.payload_size()), contents.created_by);
+  std::string out =
+      std::format("name        {}\nversion     {}\nidentity    {}\npayload     {}\ncreated by  {}\n",
+                  contents.name.empty() ? "-" : contents.name, contents.version.empty() ? "-" : contents.version,
+                  reader.identity().hex(), base::human_bytes(reader.payload_size()), contents.created_by);
   std::string platforms;
-  for (const auto& stub : contents.stubs) platforms += (platforms.empty() ? "" : ", ") + std::string(base::platform(stub.architecture));
-  out += std::format("platforms   {}\nbase        {}\nlaunch      {}\n", platforms.empty() ? "-" : platforms, contents.base_document ? "yes" : "no",
+  for (const auto& stub : contents.stubs)
+    platforms += (platforms.empty() ? "" : ", ") + std::string(base::platform(stub.architecture));
+  out += std::format("platforms   {}\nbase        {}\nlaunch      {}\n", platforms.empty() ? "-" : platforms,
+                     contents.base_document ? "yes" : "no",
                      contents.launch.empty() ? "-" : base::join(contents.launch, ", "));
-  for (const auto& [name, value] : contents.labels) out += std::format("label       {}={}\n", base::printable(name), base::printable(value));
+  for (const auto& [name, value] : contents.labels)
+    out += std::format("label       {}={}\n", base::printable(name), base::printable(value));
   out += std::format("\n{} applications\n", contents.apps.size());
   for (const auto& app : contents.apps) {
-    out += std::format("  {:<20} {:<10} {}{}{}\n", app.name, format::name(app.kind), app.version, app.is_network ? " (network)" : "",
+    out += std::format("  {:<20} {:<10} {}{}{}\n", app.name, format::name(app.kind), app.version,
+                       app.is_network ? " (network)" : "",
                        app.needs.empty() ? "" : " needs " + base::join(app.needs, ", "));
   }
   out += std::format("\n{} images\n", contents.images.size());
-  for (const auto& image : contents.images) out += std::format("  {:<60} {:>9}  {}\n", image.name, base::human_bytes(bytes_of(image)), image.root.digest.text().substr(0, 19));
+  for (const auto& image : contents.images)
+    out += std::format("  {:<60} {:>9}  {}\n", image.name, base::human_bytes(bytes_of(image)),
+                       image.root.digest.text().substr(0, 19));
   out += std::format("\n{} files in the tree, {} for hosts\n", contents.tree.size(), contents.host_files.size());
   return out;
 }

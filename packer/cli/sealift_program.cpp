@@ -81,18 +81,22 @@ Result<pack::BuildOptions> to_options(const BuildArguments& arguments) {
   if (platforms.empty()) platforms.emplace_back(base::platform(base::own_architecture()));
   for (const auto& text : platforms) {
     const auto architecture = base::parse_architecture(text);
-    if (!architecture) return fail(ErrorCode::usage, "--platform {}: linux/amd64 and linux/arm64 are known", base::printable(text));
+    if (!architecture)
+      return fail(ErrorCode::usage, "--platform {}: linux/amd64 and linux/arm64 are known", base::printable(text));
     if (!std::ranges::contains(out.platforms, *architecture)) out.platforms.push_back(*architecture);
   }
   std::ranges::sort(out.platforms);
   if (!arguments.launch.empty()) {
     const auto architecture = base::parse_architecture(arguments.launch);
-    if (!architecture || !std::ranges::contains(out.platforms, *architecture)) return fail(ErrorCode::usage, "--launch-platform {}: it must be one of --platform", base::printable(arguments.launch));
+    if (!architecture || !std::ranges::contains(out.platforms, *architecture))
+      return fail(ErrorCode::usage, "--launch-platform {}: it must be one of --platform",
+                  base::printable(arguments.launch));
     out.launch = *architecture;
   }
   for (const auto& argument : arguments.build_args) {
     const size_t equals = argument.find('=');
-    if (equals == std::string::npos) return fail(ErrorCode::usage, "--build-arg {}: write NAME=value", base::printable(argument));
+    if (equals == std::string::npos)
+      return fail(ErrorCode::usage, "--build-arg {}: write NAME=value", base::printable(argument));
     out.arguments[argument.substr(0, equals)] = argument.substr(equals + 1);
   }
   out.stubs = arguments.stubs;
@@ -105,8 +109,10 @@ Result<pack::BuildOptions> to_options(const BuildArguments& arguments) {
   for (const auto& registry : arguments.plain_http) out.registries.endpoints.plain_http.insert(registry);
   for (const auto& mirror : arguments.mirrors) {
     const size_t equals = mirror.find('=');
-    auto url = equals == std::string::npos ? Result<http::Url>(fail(ErrorCode::usage, "no URL")) : http::parse_url(mirror.substr(equals + 1));
-    if (!url) return fail(ErrorCode::usage, "--mirror {}: write REGISTRY=https://HOST[:PORT][/PATH]", base::printable(mirror));
+    auto url = equals == std::string::npos ? Result<http::Url>(fail(ErrorCode::usage, "no URL"))
+                                           : http::parse_url(mirror.substr(equals + 1));
+    if (!url)
+      return fail(ErrorCode::usage, "--mirror {}: write REGISTRY=https://HOST[:PORT][/PATH]", base::printable(mirror));
     out.registries.endpoints.mirrors[mirror.substr(0, equals)] = std::move(*url);
   }
   out.registries.login_files = distribution::login_files();
@@ -125,24 +131,37 @@ int run_build(const BuildArguments& arguments) {
   Lines events;
   const auto summary = pack::build(*options, events, cancel_source().token());
   if (!summary) return report(summary.error());
-  const auto line = std::format("{}: {}, {} objects, {} stored of {}, identity {}", options->output, base::human_bytes(summary->file_size), summary->objects,
-                                base::human_bytes(summary->stored_bytes), base::human_bytes(summary->plain_bytes), summary->identity.hex().substr(0, 16));
-  return print_line(stdout, line) ? 0 : report({ErrorCode::io, std::format("{} is written, but standard output can't be", options->output), {}});
+  const auto line =
+      std::format("{}: {}, {} objects, {} stored of {}, identity {}", options->output,
+                  base::human_bytes(summary->file_size), summary->objects, base::human_bytes(summary->stored_bytes),
+                  base::human_bytes(summary->plain_bytes), summary->identity.hex().substr(0, 16));
+  return print_line(stdout, line)
+             ? 0
+             : report({ErrorCode::io, std::format("{} is written, but standard output can't be", options->output), {}});
 }
 
 void define_build(CLI::App& app, BuildArguments& arguments) {
   app.add_option("-f,--file", arguments.kubefile, "the Kubefile")->capture_default_str();
   app.add_option("-o,--output", arguments.output, "the artifact to write")->required();
   app.add_option("-t,--tag", arguments.tag, "name:version of the artifact");
-  app.add_option("--platform", arguments.platforms, "platforms of the hosts: linux/amd64, linux/arm64 (default: this machine's)")->allow_extra_args(false);
+  app.add_option("--platform", arguments.platforms,
+                 "platforms of the hosts: linux/amd64, linux/arm64 (default: this machine's)")
+      ->allow_extra_args(false);
   app.add_option("--build-arg", arguments.build_args, "NAME=value for an ARG of the Kubefile")->allow_extra_args(false);
-  app.add_option("--stub", arguments.stubs, "programs for the hosts (default: stub-x86_64 and stub-aarch64 beside sealift)")->allow_extra_args(false);
+  app.add_option("--stub", arguments.stubs,
+                 "programs for the hosts (default: stub-x86_64 and stub-aarch64 beside sealift)")
+      ->allow_extra_args(false);
   app.add_option("--launch-platform", arguments.launch, "whose program stands at the artifact's head");
   app.add_option("--tools", arguments.tools, "a folder with a kubeadm that runs on this machine");
-  app.add_option("--plain-http", arguments.plain_http, "HOST[:PORT] of a registry without TLS (those on this machine are known)")->allow_extra_args(false);
-  app.add_option("--mirror", arguments.mirrors, "REGISTRY=URL: take the images of this registry from there; their names stay")->allow_extra_args(false);
+  app.add_option("--plain-http", arguments.plain_http,
+                 "HOST[:PORT] of a registry without TLS (those on this machine are known)")
+      ->allow_extra_args(false);
+  app.add_option("--mirror", arguments.mirrors,
+                 "REGISTRY=URL: take the images of this registry from there; their names stay")
+      ->allow_extra_args(false);
   app.add_option("--level", arguments.level, "zstd level")->check(CLI::Range(1, 19))->capture_default_str();
-  app.add_option("context", arguments.context, "the folder that paths in the Kubefile count from")->capture_default_str();
+  app.add_option("context", arguments.context, "the folder that paths in the Kubefile count from")
+      ->capture_default_str();
   std::string instructions = "Instructions of a Kubefile:\n";
   for (const auto& verb : resolve::verbs()) {
     if (verb.refused.empty()) instructions += std::format("  {:<7} {}\n", verb.word, verb.usage);
@@ -169,8 +188,11 @@ std::optional<Error> unknown_option(const CLI::App& app, std::span<char*> argume
       for (const auto& long_name : option->get_lnames()) names.push_back("--" + long_name);
     }
     const auto near = base::nearest(name, std::vector<std::string_view>(names.begin(), names.end()));
-    return Error{ErrorCode::usage, std::format("the option {} is not known{}; sealift{} --help lists what there is", base::printable(name),
-                                               near ? std::format(", did you mean {}?", *near) : "", commands.empty() ? "" : " " + command.get_name()), {}};
+    return Error{ErrorCode::usage,
+                 std::format("the option {} is not known{}; sealift{} --help lists what there is",
+                             base::printable(name), near ? std::format(", did you mean {}?", *near) : "",
+                             commands.empty() ? "" : " " + command.get_name()),
+                 {}};
   }
   return std::nullopt;
 }
@@ -178,7 +200,8 @@ std::optional<Error> unknown_option(const CLI::App& app, std::span<char*> argume
 }  // namespace
 
 int run_program(int argc, char** argv) {
-  CLI::App app("Packs a Kubernetes base, applications and images into one executable for sites without a network.", "sealift");
+  CLI::App app("Packs a Kubernetes base, applications and images into one executable for sites without a network.",
+               "sealift");
   app.set_version_flag("--version", std::format("sealift {}", base::kVersion));
   bool licenses = false;
   app.add_flag("--licenses", licenses, "the licences of Sealift and of what is linked into it");
@@ -193,7 +216,9 @@ int run_program(int argc, char** argv) {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
     const bool is_mistake = error.get_exit_code() != 0;  // else it is --help or --version
-    if (const auto unknown = is_mistake ? unknown_option(app, std::span(argv, static_cast<size_t>(argc)).subspan(1)) : std::nullopt) return report(*unknown);
+    if (const auto unknown =
+            is_mistake ? unknown_option(app, std::span(argv, static_cast<size_t>(argc)).subspan(1)) : std::nullopt)
+      return report(*unknown);
     return app.exit(error) == 0 ? 0 : base::exit_code(ErrorCode::usage);
   }
   if (licenses) {

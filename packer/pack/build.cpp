@@ -24,7 +24,8 @@ Architecture head(const BuildOptions& options) {
   return own ? base::own_architecture() : options.platforms.front();
 }
 
-Result<writer::Summary> pack(const resolve::Inputs& inputs, const BuildOptions& options, writer::PayloadWriter& writer, EventSink& events, const CancelToken& cancel) {
+Result<writer::Summary> pack(const resolve::Inputs& inputs, const BuildOptions& options, writer::PayloadWriter& writer,
+                             EventSink& events, const CancelToken& cancel) {
   if (inputs.base) SEALIFT_TRY(writer.add_base(*inputs.base->reader));
   ImagePacker images(inputs.images, writer);
   format::Contents contents = inputs.contents;
@@ -32,7 +33,9 @@ Result<writer::Summary> pack(const resolve::Inputs& inputs, const BuildOptions& 
   contents.version = options.version;
   for (const auto& [path, file] : inputs.files) {
     auto object = add_file(writer, file.source, cancel);
-    if (!object) return fail_while(std::move(object).error(), std::format("packing {} ({}, {})", path, file.origin.reason, file.origin.place.text()));
+    if (!object)
+      return fail_while(std::move(object).error(),
+                        std::format("packing {} ({}, {})", path, file.origin.reason, file.origin.place.text()));
     contents.tree[path] = {*object, file.mode};
   }
   for (const auto& program : inputs.programs) {
@@ -50,7 +53,10 @@ Result<writer::Summary> pack(const resolve::Inputs& inputs, const BuildOptions& 
 
 Result<writer::Summary> build(const BuildOptions& options, EventSink& events, const CancelToken& cancel) {
   // First, so that an output that can't be written is told before anything is fetched.
-  SEALIFT_ASSIGN(const auto writer, writer::PayloadWriter::create(options.output, {.zstd_level = options.zstd_level, .threads = options.threads, .temporary_directory = {}, .cancel = cancel}));
+  SEALIFT_ASSIGN(const auto writer, writer::PayloadWriter::create(options.output, {.zstd_level = options.zstd_level,
+                                                                                   .threads = options.threads,
+                                                                                   .temporary_directory = {},
+                                                                                   .cancel = cancel}));
   SEALIFT_ASSIGN(const auto inputs, resolve::resolve(options, base::system_clock(), events, cancel));
   return pack(inputs, options, *writer, events, cancel);
 }

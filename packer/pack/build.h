@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// From a Kubefile to an artifact: resolves it (packer/resolve), then writes what was resolved. Needs no cluster, no root,
-// no daemon and no container engine; the programs it starts are the packed kubeadm and, for registries, the credential
-// helpers that this machine's logins name.
+// From a Kubefile to an artifact: resolves it (packer/resolve), then writes what was resolved. Needs no cluster, no
+// root, no daemon and no container engine; the programs it starts are the packed kubeadm and, for registries, the
+// credential helpers that this machine's logins name.
 #pragma once
 
 #include <optional>

@@ -21,47 +21,61 @@ ImagePacker::ImagePacker(std::span<const resolve::ImageInput> images, writer::Pa
   std::set<Digest> seen;
   for (const auto& image : images) {
     for (const auto& document : image.plan.documents) {
-      if (seen.insert(document.digest).second) jobs_.push_back({&image, &document, {}, false, writer.reserve({document.digest, document.bytes.size()})});
+      if (seen.insert(document.digest).second)
+        jobs_.push_back({&image, &document, {}, false, writer.reserve({document.digest, document.bytes.size()})});
     }
     for (const auto& blob : image.plan.blobs) {
       const auto& descriptor = blob.descriptor;
-      if (seen.insert(descriptor.digest).second) jobs_.push_back({&image, nullptr, descriptor, blob.is_layer, writer.reserve({descriptor.digest, descriptor.size})});
+      if (seen.insert(descriptor.digest).second)
+        jobs_.push_back(
+            {&image, nullptr, descriptor, blob.is_layer, writer.reserve({descriptor.digest, descriptor.size})});
     }
   }
   // The largest first: they decide how long it takes.
   std::ranges::stable_sort(jobs_, std::greater{}, [](const Job& job) { return job.blob.size; });
 }
 
-Result<std::map<Digest, format::LayerInfo>> ImagePacker::fill(writer::PlacedPayload& payload, const std::map<Digest, format::LayerInfo>& known, const std::string& output,
-                                                              const CancelToken& cancel) {
+Result<std::map<Digest, format::LayerInfo>> ImagePacker::fill(writer::PlacedPayload& payload,
+                                                              const std::map<Digest, format::LayerInfo>& known,
+                                                              const std::string& output, const CancelToken& cancel) {
   std::mutex mutex;
   std::map<Digest, format::LayerInfo> layers;
-  const auto fetch = [](const Job& job, base::Sink& sink, const CancelToken& stop) { return job.image->source->blob(job.image->reference, job.blob, sink, stop); };
+  const auto fetch = [](const Job& job, base::Sink& sink, const CancelToken& stop) {
+    return job.image->source->blob(job.image->reference, job.blob, sink, stop);
+  };
   const auto measure = [&](const Job& job, const CancelToken& stop) -> Result<format::LayerInfo> {
-    if (const auto stored = payload.stored(job.blob.digest)) return sources::measure_layer(*stored, job.blob.media_type);
+    if (const auto stored = payload.stored(job.blob.digest))
+      return sources::measure_layer(*stored, job.blob.media_type);
     SEALIFT_ASSIGN(auto fd, base::unnamed_file(writer::folder_of(output)));
     base::FdSink sink(fd.get());
     SEALIFT_TRY(fetch(job, sink, stop));
     SEALIFT_ASSIGN(const auto file, base::OpenFile::adopt(std::move(fd), job.blob.digest.text()));
     SEALIFT_ASSIGN(const auto digest, hash::sha256(*file, 0, file->size()));
-    if (digest != job.blob.digest) return fail(ErrorCode::corrupt, "the bytes have digest {}, {} was expected", digest.text(), job.blob.digest.text());
+    if (digest != job.blob.digest)
+      return fail(ErrorCode::corrupt, "the bytes have digest {}, {} was expected", digest.text(),
+                  job.blob.digest.text());
     base::FileSource bytes(*file);
     return sources::measure_layer(bytes, job.blob.media_type);
   };
   const auto carry_out = [&](const Job& job, const CancelToken& stop) -> Result<void> {
-    if (job.is_wanted) SEALIFT_TRY(payload.fill(job.digest(), [&](base::Sink& sink) { return job.document != nullptr ? sink.write(job.document->bytes) : fetch(job, sink, stop); }));
+    if (job.is_wanted)
+      SEALIFT_TRY(payload.fill(job.digest(), [&](base::Sink& sink) {
+        return job.document != nullptr ? sink.write(job.document->bytes) : fetch(job, sink, stop);
+      }));
     if (!job.is_layer || known.contains(job.blob.digest)) return {};
     SEALIFT_ASSIGN(const auto layer, measure(job, stop));
     const std::lock_guard guard(mutex);
     layers[job.blob.digest] = layer;
     return {};
   };
-  SEALIFT_TRY(base::try_parallel(jobs_.size(), kRequests, cancel, [&](size_t i, const CancelToken& stop) -> Result<void> {
-    auto done = carry_out(jobs_[i], stop);
-    if (done) return {};
-    const auto& image = *jobs_[i].image;
-    return fail_while(std::move(done).error(), std::format("packing {} ({})", image.reference.text(), image.origin.place.text()));
-  }));
+  SEALIFT_TRY(
+      base::try_parallel(jobs_.size(), kRequests, cancel, [&](size_t i, const CancelToken& stop) -> Result<void> {
+        auto done = carry_out(jobs_[i], stop);
+        if (done) return {};
+        const auto& image = *jobs_[i].image;
+        return fail_while(std::move(done).error(),
+                          std::format("packing {} ({})", image.reference.text(), image.origin.place.text()));
+      }));
   return layers;
 }
 

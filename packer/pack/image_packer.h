@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Images whose manifests are known: their objects are announced to the writer, fetched several at once straight to their
-// places, and layers are measured. What the payload or its base has is not fetched.
+// Images whose manifests are known: their objects are announced to the writer, fetched several at once straight to
+// their places, and layers are measured. What the payload or its base has is not fetched.
 #pragma once
 
 #include <map>
@@ -20,9 +20,11 @@ class ImagePacker {
   // Announces everything. `images` must live longer.
   ImagePacker(std::span<const resolve::ImageInput> images, writer::PayloadWriter& writer);
 
-  // Fetches what was announced; gives what was measured. `known`: layers that need no measuring. A layer that the payload
-  // holds compressed, and whose numbers nobody knows, is fetched beside `output`, into a file without a name.
-  Result<std::map<Digest, format::LayerInfo>> fill(writer::PlacedPayload& payload, const std::map<Digest, format::LayerInfo>& known, const std::string& output, const CancelToken& cancel);
+  // Fetches what was announced; gives what was measured. `known`: layers that need no measuring. A layer that the
+  // payload holds compressed, and whose numbers nobody knows, is fetched beside `output`, into a file without a name.
+  Result<std::map<Digest, format::LayerInfo>> fill(writer::PlacedPayload& payload,
+                                                   const std::map<Digest, format::LayerInfo>& known,
+                                                   const std::string& output, const CancelToken& cancel);
 
  private:
   struct Job {

@@ -9,7 +9,9 @@
 namespace sealift::resolve {
 namespace {
 
-bool is_manifest_file(std::string_view name) { return name.ends_with(".yaml") || name.ends_with(".yml") || name.ends_with(".json"); }
+bool is_manifest_file(std::string_view name) {
+  return name.ends_with(".yaml") || name.ends_with(".yml") || name.ends_with(".json");
+}
 
 // What stands in a folder besides Chart.yaml that only helm has a use for.
 bool is_part_of_chart(std::string_view path) { return path == "values.yaml" || path.starts_with("templates/"); }
@@ -19,14 +21,21 @@ Result<void> check_manifest_files(const Place& place, const std::string& root, c
     const auto path = std::string_view(file.target).substr(root.size() + 1);
     if (is_part_of_chart(path)) {
       const auto folder = std::string_view(file.source).substr(0, file.source.size() - path.size() - 1);
-      return fail(ErrorCode::invalid_input, "{}: {} holds {}, as a helm chart does, but no Chart.yaml; add it (apiVersion, name, version), or name a folder that holds nothing but manifests",
-                  place.text(), folder, path == "values.yaml" ? "values.yaml" : "templates/");
+      return fail(
+          ErrorCode::invalid_input,
+          "{}: {} holds {}, as a helm chart does, but no Chart.yaml; add it (apiVersion, name, version), or name a folder that holds nothing but manifests",
+          place.text(), folder, path == "values.yaml" ? "values.yaml" : "templates/");
     }
   }
   for (const auto& file : files) {
-    if (file.target.ends_with(".tgz")) return fail(ErrorCode::unsupported, "{}: packed charts are not supported by this version; unpack {} and name the folder", place.text(), file.source);
+    if (file.target.ends_with(".tgz"))
+      return fail(ErrorCode::unsupported,
+                  "{}: packed charts are not supported by this version; unpack {} and name the folder", place.text(),
+                  file.source);
     if (!is_manifest_file(file.target)) {
-      return fail(ErrorCode::invalid_input, "{}: {} is neither part of a helm chart (there is no Chart.yaml) nor a manifest (.yaml, .yml, .json)", place.text(), file.source);
+      return fail(ErrorCode::invalid_input,
+                  "{}: {} is neither part of a helm chart (there is no Chart.yaml) nor a manifest (.yaml, .yml, .json)",
+                  place.text(), file.source);
     }
   }
   if (files.empty()) return fail(ErrorCode::invalid_input, "{}: there are no files", place.text());

@@ -47,8 +47,11 @@ Result<std::set<std::string>> packed_charts(const std::string& root, std::span<c
 
 }  // namespace
 
-Result<std::string> check_chart(const Place& place, const std::string& root, const std::string& source, std::span<const LocalFile> files) {
-  const auto find = [&](std::string_view name) { return std::ranges::find(files, std::format("{}/{}", root, name), &LocalFile::target); };
+Result<std::string> check_chart(const Place& place, const std::string& root, const std::string& source,
+                                std::span<const LocalFile> files) {
+  const auto find = [&](std::string_view name) {
+    return std::ranges::find(files, std::format("{}/{}", root, name), &LocalFile::target);
+  };
   const auto& path = find("Chart.yaml")->source;
   SEALIFT_ASSIGN(const auto chart, read_document(path));
   auto version = text_of(chart, "version");
@@ -64,11 +67,13 @@ Result<std::string> check_chart(const Place& place, const std::string& root, con
   std::vector<std::string> missing;
   for (const auto& dependency : dependencies->items) {
     const auto name = text_of(dependency, "name");
-    if (!packed.contains(name)) missing.push_back(base::printable(base::trim(std::format("{} {}", name, text_of(dependency, "version")))));
+    if (!packed.contains(name))
+      missing.push_back(base::printable(base::trim(std::format("{} {}", name, text_of(dependency, "version")))));
   }
   if (missing.empty()) return version;
-  return fail(ErrorCode::invalid_input, "{}: the chart {} depends on charts that are not in {}/charts: {}; run \"helm dependency build {}\"", place.text(), text_of(chart, "name"), source,
-              base::join(missing, ", "), source);
+  return fail(ErrorCode::invalid_input,
+              "{}: the chart {} depends on charts that are not in {}/charts: {}; run \"helm dependency build {}\"",
+              place.text(), text_of(chart, "name"), source, base::join(missing, ", "), source);
 }
 
 }  // namespace sealift::resolve

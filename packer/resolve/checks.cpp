@@ -21,7 +21,8 @@ Result<void> check_name(const format::Contents& contents, const Word& word, std:
   std::vector<std::string_view> known;
   for (const auto& app : contents.apps) known.push_back(app.name);
   const auto near = base::nearest(word.text, known);
-  return fail(ErrorCode::invalid_input, "{}: {} \"{}\", which is not packed{}", word.place.text(), who, base::printable(word.text), near ? std::format("; did you mean \"{}\"?", *near) : "");
+  return fail(ErrorCode::invalid_input, "{}: {} \"{}\", which is not packed{}", word.place.text(), who,
+              base::printable(word.text), near ? std::format("; did you mean \"{}\"?", *near) : "");
 }
 
 // Follows what applications need. What a base holds was checked when it was packed and can't need what came later.
@@ -55,7 +56,9 @@ class Circles {
   std::unexpected<Error> circle(std::vector<const AppInput*>::const_iterator begin, const Word& need) const {
     std::string text;
     for (auto at = begin; at != path_.end(); ++at) text += (*at)->app.name + " NEEDS ";
-    return fail(ErrorCode::invalid_input, "{}: applications that wait for each other would never start: {}{}; take one of these NEEDS away", need.place.text(), text, need.text);
+    return fail(ErrorCode::invalid_input,
+                "{}: applications that wait for each other would never start: {}{}; take one of these NEEDS away",
+                need.place.text(), text, need.text);
   }
 
   std::map<std::string, const AppInput*> apps_;
@@ -65,7 +68,8 @@ class Circles {
 
 Result<void> check_apps(const Inputs& inputs) {
   for (const auto& app : inputs.apps) {
-    for (const auto& need : app.needs) SEALIFT_TRY(check_name(inputs.contents, need, std::format("the application \"{}\" NEEDS", app.app.name)));
+    for (const auto& need : app.needs)
+      SEALIFT_TRY(check_name(inputs.contents, need, std::format("the application \"{}\" NEEDS", app.app.name)));
   }
   for (const auto& app : inputs.launch) SEALIFT_TRY(check_name(inputs.contents, app, "LAUNCH names"));
   return Circles(inputs.apps).check();
@@ -76,15 +80,18 @@ Result<void> check_base_files(const Inputs& inputs, const Request& request) {
   const auto check = [&](const std::string& path, Architecture architecture) -> Result<void> {
     const auto expanded = format::expand_architecture(path, architecture);
     if (inputs.holds(expanded)) return {};
-    return fail(ErrorCode::invalid_input, "base.yaml names {}, which is not in the payload's tree; COPY it, or leave {} out with --platform", expanded,
-                base::platform(architecture));
+    return fail(ErrorCode::invalid_input,
+                "base.yaml names {}, which is not in the payload's tree; COPY it, or leave {} out with --platform",
+                expanded, base::platform(architecture));
   };
   for (const Architecture architecture : request.platforms) {
     for (const auto& file : base.files) SEALIFT_TRY(check(file.source, architecture));
     for (const auto& [name, path] : base.tools) SEALIFT_TRY(check(path, architecture));
   }
   for (const auto& [role, image] : base.images) {
-    if (inputs.contents.find_image(image) == nullptr) return fail(ErrorCode::invalid_input, "base.yaml names the image {} ({}), which is not packed; add an IMAGE line", image, role);
+    if (inputs.contents.find_image(image) == nullptr)
+      return fail(ErrorCode::invalid_input, "base.yaml names the image {} ({}), which is not packed; add an IMAGE line",
+                  image, role);
   }
   return {};
 }
@@ -95,8 +102,11 @@ bool is_packed(const format::Contents& contents, const image::Reference& wanted)
     const auto reference = image::parse_reference(packed.name);
     if (!reference || reference->name() != wanted.name()) return false;
     if (!wanted.digest) return reference->tag == wanted.tag;
-    return packed.root.digest == *wanted.digest || std::ranges::contains(packed.inner_indexes, *wanted.digest, [](const auto& inner) { return inner.object.digest; }) ||
-           std::ranges::contains(packed.platforms, *wanted.digest, [](const auto& platform) { return platform.manifest.digest; });
+    return packed.root.digest == *wanted.digest ||
+           std::ranges::contains(packed.inner_indexes, *wanted.digest,
+                                 [](const auto& inner) { return inner.object.digest; }) ||
+           std::ranges::contains(packed.platforms, *wanted.digest,
+                                 [](const auto& platform) { return platform.manifest.digest; });
   });
 }
 
@@ -107,7 +117,8 @@ Result<void> check_wanted_images(const Inputs& inputs) {
     for (const auto& wanted : app.images) {
       const auto reference = image::parse_reference(wanted.image);
       if (reference && is_packed(inputs.contents, *reference)) continue;
-      lines += std::format("\n  {}: {} wants {}: ", wanted.place, base::printable(wanted.object), base::printable(wanted.image));
+      lines += std::format("\n  {}: {} wants {}: ", wanted.place, base::printable(wanted.object),
+                           base::printable(wanted.image));
       lines += reference ? std::format("add the line IMAGE {}", reference->text()) : reference.error().what;
     }
   }
@@ -120,9 +131,13 @@ void warn_without_network(const Inputs& inputs, EventSink& events) {
   const auto& contents = inputs.contents;
   if (!inputs.base_document || contents.apps.empty()) return;
   const auto is_network = [&](const auto& file) { return file.destination.starts_with(kFolder); };
-  if (std::ranges::any_of(contents.apps, &format::App::is_network) || std::ranges::any_of(contents.host_files, is_network) || std::ranges::any_of(inputs.base_document->files, is_network)) return;
-  base::tell(events, Level::warning,
-             "no pod network is packed: applications would wait for ever. Write CNI in place of APP for the application that is the network, or add one (CNI flannel local://…), or a FILE in /etc/cni/net.d");
+  if (std::ranges::any_of(contents.apps, &format::App::is_network) ||
+      std::ranges::any_of(contents.host_files, is_network) ||
+      std::ranges::any_of(inputs.base_document->files, is_network))
+    return;
+  base::tell(
+      events, Level::warning,
+      "no pod network is packed: applications would wait for ever. Write CNI in place of APP for the application that is the network, or add one (CNI flannel local://…), or a FILE in /etc/cni/net.d");
 }
 
 // A folder of its own for the HOME of a program that we start; gone at the end.
@@ -146,20 +161,27 @@ class PrivateFolder {
   std::string path_;
 };
 
-Result<void> check_kubeadm_images(const Inputs& inputs, const Request& request, EventSink& events, const CancelToken& cancel) {
+Result<void> check_kubeadm_images(const Inputs& inputs, const Request& request, EventSink& events,
+                                  const CancelToken& cancel) {
   const format::BaseDocument& base = *inputs.base_document;
   const auto path = format::expand_architecture(base.tools.at("kubeadm"), base::own_architecture());
   const auto local = inputs.files.find(path);
   std::string kubeadm = local == inputs.files.end() ? "" : local->second.source;
   if (request.tools) kubeadm = *request.tools + "/kubeadm";
   if (kubeadm.empty()) {
-    return fail(ErrorCode::invalid_input,
-                "{} is not packed, so the images that kubeadm will want can't be checked; name a folder with a kubeadm for this machine with --tools", path);
+    return fail(
+        ErrorCode::invalid_input,
+        "{} is not packed, so the images that kubeadm will want can't be checked; name a folder with a kubeadm for this machine with --tools",
+        path);
   }
   SEALIFT_ASSIGN(const auto home, PrivateFolder::make());
   std::error_code error;
   const auto program = std::filesystem::absolute(kubeadm, error);
-  const base::Command command{{program.string(), "config", "images", "list", "--kubernetes-version", base.kubernetes_version}, {"HOME=" + home.path()}, "/", Duration{60'000}};
+  const base::Command command{
+      {program.string(), "config", "images", "list", "--kubernetes-version", base.kubernetes_version},
+      {"HOME=" + home.path()},
+      "/",
+      Duration{60'000}};
   SEALIFT_ASSIGN(const auto output, base::run_checked(command, {}, cancel));
   std::vector<std::string> missing;
   size_t count = 0;
@@ -170,15 +192,18 @@ Result<void> check_kubeadm_images(const Inputs& inputs, const Request& request, 
     if (inputs.contents.find_image(name) == nullptr) missing.emplace_back(name);
   }
   if (!missing.empty()) {
-    return fail(ErrorCode::invalid_input, "kubeadm {} will ask for images that are not packed: {}; add IMAGE lines", base.kubernetes_version, base::join(missing, ", "));
+    return fail(ErrorCode::invalid_input, "kubeadm {} will ask for images that are not packed: {}; add IMAGE lines",
+                base.kubernetes_version, base::join(missing, ", "));
   }
-  base::tell(events, Level::info, std::format("kubeadm {} will ask for {} images: all are packed", base.kubernetes_version, count));
+  base::tell(events, Level::info,
+             std::format("kubeadm {} will ask for {} images: all are packed", base.kubernetes_version, count));
   return {};
 }
 
 }  // namespace
 
-Result<void> check_promises(const Inputs& inputs, const Request& request, EventSink& events, const CancelToken& cancel) {
+Result<void> check_promises(const Inputs& inputs, const Request& request, EventSink& events,
+                            const CancelToken& cancel) {
   SEALIFT_TRY(check_apps(inputs));
   SEALIFT_TRY(check_wanted_images(inputs));
   warn_without_network(inputs, events);

@@ -16,13 +16,16 @@ namespace {
 // Requests at once: what registries and a person's line bear; more is no faster.
 constexpr unsigned kRequests = 4;
 
-std::unexpected<Error> bad(const Place& place, std::string_view what) { return fail(ErrorCode::invalid_input, "{}: {}", place.text(), what); }
+std::unexpected<Error> bad(const Place& place, std::string_view what) {
+  return fail(ErrorCode::invalid_input, "{}: {}", place.text(), what);
+}
 
 // EM_X86_64 and EM_AARCH64 of an ELF header.
 Result<Architecture> architecture_of_program(const std::string& path) {
   SEALIFT_ASSIGN(const auto file, base::OpenFile::open(path));
   Bytes head(20);
-  if (file->size() < head.size() || !file->read_at(0, head)) return fail(ErrorCode::invalid_input, "{} is not a program", path);
+  if (file->size() < head.size() || !file->read_at(0, head))
+    return fail(ErrorCode::invalid_input, "{} is not a program", path);
   base::ByteReader reader(head);
   const auto magic = reader.u32();
   (void)reader.bytes(14);
@@ -49,7 +52,8 @@ Result<bool> is_same(const FileInput& one, const FileInput& other) {
 
 class Resolver {
  public:
-  Resolver(const Request& request, Clock& clock, EventSink& events, const CancelToken& cancel) : request_(request), clock_(clock), events_(events), cancel_(cancel) {}
+  Resolver(const Request& request, Clock& clock, EventSink& events, const CancelToken& cancel)
+      : request_(request), clock_(clock), events_(events), cancel_(cancel) {}
 
   Result<Inputs> resolve() {
     SEALIFT_ASSIGN(const auto text, base::read_text_file(request_.kubefile, size_t{4} << 20));
@@ -69,14 +73,18 @@ class Resolver {
  private:
   void tell(std::string message) { base::tell(events_, Level::info, std::move(message)); }
 
-  static Origin origin_of(const Instruction& instruction, std::string_view operands) { return {std::format("{} {}", instruction.verb, operands), instruction.place}; }
+  static Origin origin_of(const Instruction& instruction, std::string_view operands) {
+    return {std::format("{} {}", instruction.verb, operands), instruction.place};
+  }
 
   Result<void> take(const Instruction& instruction, const From& line) {
     const std::string& name = line.base.text;
     if (name == "scratch") return {};
     auto file = base::OpenFile::open(in_context(request_.context, name));
     if (!file && !name.starts_with('/')) file = base::OpenFile::open(name);
-    if (!file) return bad(line.base.place, std::format("the base {} can't be read: {}; name an artifact file", base::printable(name), file.error().what));
+    if (!file)
+      return bad(line.base.place, std::format("the base {} can't be read: {}; name an artifact file",
+                                              base::printable(name), file.error().what));
     auto opened = format::PayloadReader::open(**file);
     if (!opened) return fail_while(std::move(opened).error(), "opening the base " + base::printable(name));
     const auto& from = (*opened)->contents();
@@ -104,8 +112,12 @@ class Resolver {
       SEALIFT_ASSIGN(const bool same, is_same(there->second, input));
       if (!same) {
         const auto& first = there->second;
-        return bad(origin.place, std::format("{} puts {} at {} of the payload's tree, where {} ({}) has put {}, which differs; give one of them another destination", origin.reason, input.source,
-                                             file.target, first.origin.reason, first.origin.place.text(), first.source));
+        return bad(
+            origin.place,
+            std::format(
+                "{} puts {} at {} of the payload's tree, where {} ({}) has put {}, which differs; give one of them another destination",
+                origin.reason, input.source, file.target, first.origin.reason, first.origin.place.text(),
+                first.source));
       }
     }
     out_.files.insert_or_assign(file.target, std::move(input));
@@ -121,7 +133,9 @@ class Resolver {
     const auto& first = line.sources.front();
     if (line.checksum) {
       SEALIFT_ASSIGN(const auto digest, digest_of(in_context(request_.context, first.text)));
-      if (digest != *line.checksum) return fail(ErrorCode::corrupt, "{}: {} has the digest {}, not {}", first.place.text(), first.text, digest.text(), line.checksum->text());
+      if (digest != *line.checksum)
+        return fail(ErrorCode::corrupt, "{}: {} has the digest {}, not {}", first.place.text(), first.text,
+                    digest.text(), line.checksum->text());
     }
     SEALIFT_ASSIGN(const auto files, copied_files(line, request_.context));
     tell(std::format("{} {}: {} files", instruction.verb, first.text, files.size()));
@@ -134,14 +148,17 @@ class Resolver {
     const std::string target = "files" + role + line.destination + (line.is_template ? ".tmpl" : "");
     auto& files = out_.contents.host_files;
     // A later line of the same destination and role takes the place of an earlier one.
-    const auto replaced = std::ranges::find_if(files, [&](const format::HostFile& other) { return other.destination == line.destination && other.role == line.role; });
+    const auto replaced = std::ranges::find_if(files, [&](const format::HostFile& other) {
+      return other.destination == line.destination && other.role == line.role;
+    });
     if (replaced != files.end()) {
       if (replaced->source == target) out_.files.erase(target);
       files.erase(replaced);
     }
     std::vector<LocalFile> found;
     SEALIFT_TRY(walk(line.source.place, in_context(request_.context, line.source.text), target, found));
-    if (found.size() != 1 || found.front().target != target) return bad(line.source.place, std::format("{} is a folder; FILE takes one file", line.source.text));
+    if (found.size() != 1 || found.front().target != target)
+      return bad(line.source.place, std::format("{} is a folder; FILE takes one file", line.source.text));
     found.front().mode = 0644;  // FILE says the mode
     SEALIFT_TRY(claim(found, origin_of(instruction, std::format("{} {}", line.source.text, line.destination))));
     files.push_back({target, line.destination, line.mode, line.uid, line.gid, line.role, line.is_template, {}});
@@ -151,9 +168,12 @@ class Resolver {
   Result<void> take(const Instruction& instruction, const AddApp& line) {
     SEALIFT_ASSIGN(auto local, local_app(instruction.place, line, request_.context));
     if (out_.contents.find_app(local.app.name) != nullptr) {
-      return bad(line.name.place, std::format("the application \"{}\" is packed already (by an earlier line or by the base)", local.app.name));
+      return bad(
+          line.name.place,
+          std::format("the application \"{}\" is packed already (by an earlier line or by the base)", local.app.name));
     }
-    tell(std::format("{} {}: {}, {} files", instruction.verb, local.app.name, format::name(local.app.kind), local.files.size()));
+    tell(std::format("{} {}: {}, {} files", instruction.verb, local.app.name, format::name(local.app.kind),
+                     local.files.size()));
     const Origin origin = origin_of(instruction, local.app.name);
     SEALIFT_TRY(claim(local.files, origin));
     out_.contents.apps.push_back(local.app);
@@ -195,19 +215,23 @@ class Resolver {
   }
 
   Result<void> plan_images() {
-    SEALIFT_TRY(base::try_parallel(out_.images.size(), kRequests, cancel_, [&](size_t i, const CancelToken& stop) -> Result<void> {
-      auto& image = out_.images[i];
-      auto plan = sources::plan_image(*image.source, image.reference, request_.platforms, stop);
-      if (!plan) return fail_while(std::move(plan).error(), std::format("resolving {} ({})", image.reference.text(), image.origin.place.text()));
-      image.plan = std::move(*plan);
-      return {};
-    }));
+    SEALIFT_TRY(base::try_parallel(
+        out_.images.size(), kRequests, cancel_, [&](size_t i, const CancelToken& stop) -> Result<void> {
+          auto& image = out_.images[i];
+          auto plan = sources::plan_image(*image.source, image.reference, request_.platforms, stop);
+          if (!plan)
+            return fail_while(std::move(plan).error(),
+                              std::format("resolving {} ({})", image.reference.text(), image.origin.place.text()));
+          image.plan = std::move(*plan);
+          return {};
+        }));
     for (const auto& image : out_.images) {
       uint64_t bytes = 0;
       for (const auto& blob : image.plan.blobs) bytes += blob.descriptor.size;
       const auto& substitutes = image.plan.substitutes;
       const auto& packed = image.plan.image;
-      tell(std::format("IMAGE {}: {}{}", packed.name, base::human_bytes(bytes), substitutes.empty() ? "" : ", " + base::join(substitutes, ", ")));
+      tell(std::format("IMAGE {}: {}{}", packed.name, base::human_bytes(bytes),
+                       substitutes.empty() ? "" : ", " + base::join(substitutes, ", ")));
       std::erase_if(out_.contents.images, [&](const format::Image& other) { return other.name == packed.name; });
       out_.contents.images.push_back(packed);
     }
@@ -221,8 +245,8 @@ class Resolver {
     }
     for (const Architecture architecture : request_.platforms) {
       if (std::ranges::contains(out_.programs, architecture, &ProgramInput::architecture)) continue;
-      return fail(ErrorCode::not_found, "the program for {} hosts (stub-{}) is not beside sealift; name it with --stub", base::platform(architecture),
-                  architecture == Architecture::amd64 ? "x86_64" : "aarch64");
+      return fail(ErrorCode::not_found, "the program for {} hosts (stub-{}) is not beside sealift; name it with --stub",
+                  base::platform(architecture), architecture == Architecture::amd64 ? "x86_64" : "aarch64");
     }
     return {};
   }
@@ -237,7 +261,8 @@ class Resolver {
       SEALIFT_ASSIGN(const auto text, base::read_text_file(local->second.source, kMaxDocument));
       return format::parse_base_document(text, local->second.source);
     }
-    SEALIFT_ASSIGN(const auto bytes, out_.base->reader->read_all(out_.contents.tree.at(path).object.digest, kMaxDocument));
+    SEALIFT_ASSIGN(const auto bytes,
+                   out_.base->reader->read_all(out_.contents.tree.at(path).object.digest, kMaxDocument));
     return format::parse_base_document(base::as_text(bytes), path);
   }
 
@@ -250,6 +275,8 @@ class Resolver {
 
 }  // namespace
 
-Result<Inputs> resolve(const Request& request, Clock& clock, EventSink& events, const CancelToken& cancel) { return Resolver(request, clock, events, cancel).resolve(); }
+Result<Inputs> resolve(const Request& request, Clock& clock, EventSink& events, const CancelToken& cancel) {
+  return Resolver(request, clock, events, cancel).resolve();
+}
 
 }  // namespace sealift::resolve

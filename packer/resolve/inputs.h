@@ -73,8 +73,8 @@ struct Inputs {
   std::optional<BaseInput> base;  // none = scratch
   // What this build adds, by path in the payload's tree.
   std::map<std::string, FileInput> files;
-  std::vector<AppInput> apps;       // in the order of the Kubefile
-  std::vector<ImageInput> images;   // likewise
+  std::vector<AppInput> apps;          // in the order of the Kubefile
+  std::vector<ImageInput> images;      // likewise
   std::vector<ProgramInput> programs;  // one a platform
   std::vector<Word> launch;
   std::optional<format::BaseDocument> base_document;  // also an inherited one

@@ -14,20 +14,23 @@
 namespace sealift::resolve {
 namespace {
 
-std::unexpected<Error> bad(const Place& place, std::string_view what) { return fail(ErrorCode::invalid_input, "{}: {}", place.text(), what); }
-
+std::unexpected<Error> bad(const Place& place, std::string_view what) {
+  return fail(ErrorCode::invalid_input, "{}: {}", place.text(), what);
+}
 
 class Parser {
  public:
   struct Entry;
   static std::span<const Entry> entries();
 
-  Parser(std::string file, const std::map<std::string, std::string>& arguments) : file_(std::move(file)), arguments_(arguments) {}
+  Parser(std::string file, const std::map<std::string, std::string>& arguments)
+      : file_(std::move(file)), arguments_(arguments) {}
 
   Result<std::vector<Instruction>> parse(std::string_view text) {
     for (const auto& line : logical_lines(text, file_)) SEALIFT_TRY(parse_line(line));
     if (out_.empty() || !std::holds_alternative<From>(out_.front().what)) {
-      return bad(out_.empty() ? Place{file_, 1} : out_.front().place, "the first instruction must be FROM (after ARG lines): FROM scratch, or an artifact file");
+      return bad(out_.empty() ? Place{file_, 1} : out_.front().place,
+                 "the first instruction must be FROM (after ARG lines): FROM scratch, or an artifact file");
     }
     for (const auto& [name, value] : arguments_) {
       if (!named_.contains(name)) return fail(ErrorCode::usage, "--build-arg {}: {} has no ARG {}", name, file_, name);
@@ -48,7 +51,8 @@ class Parser {
 
   template <class What>
   bool has() const {
-    return std::ranges::any_of(out_, [](const auto& instruction) { return std::holds_alternative<What>(instruction.what); });
+    return std::ranges::any_of(out_,
+                               [](const auto& instruction) { return std::holds_alternative<What>(instruction.what); });
   }
   template <class What>
   Result<void> put(const Given& given, What what);
@@ -70,7 +74,8 @@ class Parser {
       case Kind::bad_name:
       case Kind::not_set: break;
     }
-    return bad(place, std::format("the variable {} is not set; write ARG {} before, or ${{{}:-default}}", name, name, name));
+    return bad(place,
+               std::format("the variable {} is not set; write ARG {} before, or ${{{}:-default}}", name, name, name));
   }
 
   Result<void> argument(Given given) {
@@ -93,7 +98,8 @@ class Parser {
   Result<void> launch(Given given) {
     const auto rest = given.line.text().substr(given.operands);
     const auto list = json::parse(base::trim(rest));
-    if (!list || !list->is_array()) return bad(given.place, "LAUNCH takes a JSON list of applications: LAUNCH [\"redis\", \"erp\"]");
+    if (!list || !list->is_array())
+      return bad(given.place, "LAUNCH takes a JSON list of applications: LAUNCH [\"redis\", \"erp\"]");
     Launch out;
     size_t at = 0;
     for (const auto& element : *list->elements()) {
@@ -108,7 +114,8 @@ class Parser {
   }
 
   // Takes "--name=value" or "--name value" off the front.
-  Result<std::map<std::string, Word>> take_options(std::vector<Word>& words, std::span<const std::string_view> known) const {
+  Result<std::map<std::string, Word>> take_options(std::vector<Word>& words,
+                                                   std::span<const std::string_view> known) const {
     std::map<std::string, Word> out;
     while (!words.empty() && words.front().text.starts_with("--")) {
       const Word word = words.front();
@@ -117,7 +124,8 @@ class Parser {
       const std::string name = word.text.substr(2, equals == std::string::npos ? equals : equals - 2);
       if (!std::ranges::contains(known, name)) {
         const auto near = base::nearest(name, known);
-        return bad(word.place, std::format("the option --{} is not known here{}", base::printable(name), near ? std::format("; did you mean --{}?", *near) : ""));
+        return bad(word.place, std::format("the option --{} is not known here{}", base::printable(name),
+                                           near ? std::format("; did you mean --{}?", *near) : ""));
       }
       if (equals != std::string::npos) {
         out[name] = {word.text.substr(equals + 1), word.place};
@@ -154,7 +162,9 @@ class Parser {
     }
     for (const auto& word : given.words) {
       if (!word.text.contains("://")) continue;
-      return fail(ErrorCode::unsupported, "{}: downloads are not supported by this version; fetch the file, check it, and name it here", word.place.text());
+      return fail(ErrorCode::unsupported,
+                  "{}: downloads are not supported by this version; fetch the file, check it, and name it here",
+                  word.place.text());
     }
     out.destination = std::move(given.words.back());
     given.words.pop_back();
@@ -168,7 +178,8 @@ class Parser {
     SEALIFT_ASSIGN(const auto options, take_options(given.words, kOptions));
     if (given.words.size() != 2) return bad(given.place, "FILE takes a file and its absolute path on the hosts");
     PutFile out{.source = given.words[0], .destination = given.words[1].text};
-    if (auto safe = base::safe_absolute_path(out.destination); !safe) return bad(given.words[1].place, safe.error().what);
+    if (auto safe = base::safe_absolute_path(out.destination); !safe)
+      return bad(given.words[1].place, safe.error().what);
     out.is_template = out.source.text.ends_with(".tmpl");
     for (const auto& [name, value] : options) SEALIFT_TRY(file_option(name, value, out));
     return put(given, std::move(out));
@@ -187,7 +198,8 @@ class Parser {
     } else if (name == "owner") {
       const auto parts = base::split(value, ':');
       const auto uid = base::parse_u64(parts[0]), gid = parts.size() == 2 ? base::parse_u64(parts[1]) : uid;
-      if (parts.size() > 2 || !uid || !gid || *uid > 0xfffffffeU || *gid > 0xfffffffeU) return bad(given.place, "--owner must be uid:gid in numbers");
+      if (parts.size() > 2 || !uid || !gid || *uid > 0xfffffffeU || *gid > 0xfffffffeU)
+        return bad(given.place, "--owner must be uid:gid in numbers");
       out.uid = static_cast<uint32_t>(*uid);
       out.gid = static_cast<uint32_t>(*gid);
     } else {
@@ -212,13 +224,18 @@ class Parser {
     if (words.size() < 2) return bad(given.place, usage(given) + " (a chart folder or manifests)");
     out.name = words[0];
     const auto& name = out.name.text;
-    const bool good = name.size() <= 53 && !name.empty() && name.front() != '-' && name.back() != '-' &&
-                      std::ranges::all_of(name, [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-'; });
-    if (!good) return bad(out.name.place, std::format("\"{}\" can't be an application's name: lower-case letters, digits and -, at most 53", base::printable(name)));
+    const bool good =
+        name.size() <= 53 && !name.empty() && name.front() != '-' && name.back() != '-' &&
+        std::ranges::all_of(name, [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-'; });
+    if (!good)
+      return bad(out.name.place,
+                 std::format("\"{}\" can't be an application's name: lower-case letters, digits and -, at most 53",
+                             base::printable(name)));
     constexpr std::string_view kLocal = "local://";
     for (auto& word : std::span(words).subspan(1)) {
       if (!word.text.starts_with(kLocal)) {
-        return fail(ErrorCode::unsupported, "{}: sources other than local://PATH are not supported by this version: {}", word.place.text(), base::printable(word.text));
+        return fail(ErrorCode::unsupported, "{}: sources other than local://PATH are not supported by this version: {}",
+                    word.place.text(), base::printable(word.text));
       }
       word.text.erase(0, kLocal.size());
       out.sources.push_back(std::move(word));
@@ -231,9 +248,13 @@ class Parser {
     SEALIFT_ASSIGN(const auto options, take_options(given.words, kOptions));
     if (given.words.size() != 1) return bad(given.place, "IMAGE takes one image name");
     AddImage out{given.words[0], {}};
-    if (out.name.text.ends_with(".txt")) return fail(ErrorCode::unsupported, "{}: lists of images are not supported by this version; write an IMAGE line each", out.name.place.text());
+    if (out.name.text.ends_with(".txt"))
+      return fail(ErrorCode::unsupported,
+                  "{}: lists of images are not supported by this version; write an IMAGE line each",
+                  out.name.place.text());
     if (const auto from = options.find("from"); from != options.end()) {
-      if (!from->second.text.starts_with("oci:")) return bad(from->second.place, "--from must be oci:FOLDER, an OCI layout");
+      if (!from->second.text.starts_with("oci:"))
+        return bad(from->second.place, "--from must be oci:FOLDER, an OCI layout");
       out.layout = from->second.text.substr(4);
     }
     return put(given, std::move(out));
@@ -244,7 +265,8 @@ class Parser {
     if (given.words.empty()) return bad(given.place, "NAME=value is expected");
     for (const auto& [text, place] : given.words) {
       const size_t equals = text.find('=');
-      if (equals == std::string::npos || equals == 0) return bad(place, std::format("\"{}\" is not NAME=value", base::printable(text)));
+      if (equals == std::string::npos || equals == 0)
+        return bad(place, std::format("\"{}\" is not NAME=value", base::printable(text)));
       out[text.substr(0, equals)] = text.substr(equals + 1);
     }
     return out;
@@ -283,12 +305,17 @@ std::span<const Parser::Entry> Parser::entries() {
       {{"LABEL", "name=value [name=value …]", {}}, &Parser::labels},
       {{"COPY", "source [source …] destination", {}}, &Parser::copy},
       {{"ADD", "[--checksum=sha256:HEX] source [source …] destination", {}}, &Parser::add},
-      {{"FILE", "[--role=all|control-plane|worker] [--mode=0644] [--owner=uid:gid] [--template] source /destination", {}}, &Parser::host_file},
+      {{"FILE",
+        "[--role=all|control-plane|worker] [--mode=0644] [--owner=uid:gid] [--template] source /destination",
+        {}},
+       &Parser::host_file},
       {{"APP", "name local://path [local://path …] [NEEDS name …]", {}}, &Parser::app},
       {{"CNI", "name local://path [local://path …] [NEEDS name …]", {}}, &Parser::network},
       {{"IMAGE", "[--from=oci:FOLDER] name", {}}, &Parser::image},
       {{"LAUNCH", "[\"name\", \"name\"]", {}}, &Parser::launch},
-      {{"VALUES", {}, "sets of values are not supported by this version; put values into the chart's values.yaml or into cluster.yaml"}},
+      {{"VALUES",
+        {},
+        "sets of values are not supported by this version; put values into the chart's values.yaml or into cluster.yaml"}},
       {{"RUN", {}, "nothing is executed while packing; prepare the files before and COPY them"}},
       {{"CMD", {}, "start applications with LAUNCH"}},
       {{"CMDS", {}, "start applications with LAUNCH"}},
@@ -306,7 +333,9 @@ std::span<const Parser::Entry> Parser::entries() {
   return kEntries;
 }
 
-std::string Parser::usage(const Given& given) { return std::format("{} takes {}", given.entry.verb.word, given.entry.verb.usage); }
+std::string Parser::usage(const Given& given) {
+  return std::format("{} takes {}", given.entry.verb.word, given.entry.verb.usage);
+}
 
 template <class What>
 Result<void> Parser::put(const Given& given, What what) {
@@ -318,7 +347,8 @@ Result<void> Parser::parse_line(const LogicalLine& line) {
   const auto text = line.text();
   const size_t blank = std::min(text.find_first_of(" \t"), text.size());
   std::string word(text.substr(0, blank));
-  std::ranges::transform(word, word.begin(), [](char c) { return c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c; });
+  std::ranges::transform(word, word.begin(),
+                         [](char c) { return c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c; });
   const auto entry = std::ranges::find(entries(), word, [](const Entry& known) { return known.verb.word; });
   if (entry == entries().end()) {
     std::vector<std::string_view> known;
@@ -326,9 +356,11 @@ Result<void> Parser::parse_line(const LogicalLine& line) {
       if (verb.refused.empty()) known.push_back(verb.word);
     }
     const auto near = base::nearest(word, known);
-    return bad(line.place(), std::format("the instruction \"{}\" is not known{}", base::printable(word), near ? std::format("; did you mean {}?", *near) : ""));
+    return bad(line.place(), std::format("the instruction \"{}\" is not known{}", base::printable(word),
+                                         near ? std::format("; did you mean {}?", *near) : ""));
   }
-  if (entry->parse == nullptr) return fail(ErrorCode::unsupported, "{}: {} is not supported: {}", line.place().text(), word, entry->verb.refused);
+  if (entry->parse == nullptr)
+    return fail(ErrorCode::unsupported, "{}: {} is not supported: {}", line.place().text(), word, entry->verb.refused);
   Given given{*entry, line, blank, line.place(), {}};
   if (word == "LAUNCH") return launch(std::move(given));  // JSON, not words
   SEALIFT_ASSIGN(given.words, line.words(blank));
@@ -348,7 +380,8 @@ std::vector<Verb> verbs() {
   return out;
 }
 
-Result<std::vector<Instruction>> parse_kubefile(std::string_view text, const std::string& file, const std::map<std::string, std::string>& arguments) {
+Result<std::vector<Instruction>> parse_kubefile(std::string_view text, const std::string& file,
+                                                const std::map<std::string, std::string>& arguments) {
   return Parser(file, arguments).parse(text);
 }
 

@@ -80,6 +80,7 @@ struct Verb {
 std::vector<Verb> verbs();
 
 // `arguments`: --build-arg; one that no ARG names is an error. Errors: invalid_input, unsupported.
-Result<std::vector<Instruction>> parse_kubefile(std::string_view text, const std::string& file, const std::map<std::string, std::string>& arguments);
+Result<std::vector<Instruction>> parse_kubefile(std::string_view text, const std::string& file,
+                                                const std::map<std::string, std::string>& arguments);
 
 }  // namespace sealift::resolve

@@ -18,14 +18,18 @@ bool has_text(const yaml::Node& document, std::string_view key) {
 }
 
 Result<void> check_object(const Place& place, const std::string& path, const yaml::Node& document) {
-  const auto bad = [&](std::string_view what) { return fail(ErrorCode::invalid_input, "{}: {}:{}: {}", place.text(), path, document.line, what); };
+  const auto bad = [&](std::string_view what) {
+    return fail(ErrorCode::invalid_input, "{}: {}:{}: {}", place.text(), path, document.line, what);
+  };
   const auto name = std::string_view(path).substr(path.rfind('/') + 1);
   if (name == "kustomization.yaml" || name == "kustomization.yml") {
-    return bad("kustomize is not supported by this version; write its result into a file (kubectl kustomize FOLDER > all.yaml) and name that");
+    return bad(
+        "kustomize is not supported by this version; write its result into a file (kubectl kustomize FOLDER > all.yaml) and name that");
   }
   if (document.kind != yaml::Kind::mapping) return bad("a manifest must be an object with apiVersion and kind");
   for (const char* key : {"apiVersion", "kind"}) {
-    if (!has_text(document, key)) return bad(std::format("the object has no {}; kubectl would refuse it at the site", key));
+    if (!has_text(document, key))
+      return bad(std::format("the object has no {}; kubectl would refuse it at the site", key));
   }
   return {};
 }
@@ -41,7 +45,8 @@ Result<std::vector<WantedImage>> read_manifests(const Place& place, std::span<co
     if (!documents) return fail(documents.error().code, "{}: {}", place.text(), documents.error().what);
     for (const auto& document : *documents) {
       SEALIFT_TRY(check_object(place, file.source, document));
-      for (auto& use : workloads::images_of(document)) out.push_back({std::move(use.image), std::move(use.object), std::format("{}:{}", file.source, use.line)});
+      for (auto& use : workloads::images_of(document))
+        out.push_back({std::move(use.image), std::move(use.object), std::format("{}:{}", file.source, use.line)});
     }
   }
   return out;

@@ -14,12 +14,17 @@ namespace {
 constexpr size_t kMaxFiles = 100'000;
 constexpr int kMaxDepth = 64;
 
-std::unexpected<Error> bad(const Place& place, std::string_view what) { return fail(ErrorCode::invalid_input, "{}: {}", place.text(), what); }
+std::unexpected<Error> bad(const Place& place, std::string_view what) {
+  return fail(ErrorCode::invalid_input, "{}: {}", place.text(), what);
+}
 
-Result<void> walk(const Place& place, const std::string& source, const std::string& target, int depth, std::vector<LocalFile>& out) {
+Result<void> walk(const Place& place, const std::string& source, const std::string& target, int depth,
+                  std::vector<LocalFile>& out) {
   struct stat status{};
-  if (::stat(source.c_str(), &status) != 0) return bad(place, std::format("{} is not there; paths count from the build's context", source));
-  if (depth > kMaxDepth || out.size() > kMaxFiles) return bad(place, std::format("{} is too deep or holds more than {} files", source, kMaxFiles));
+  if (::stat(source.c_str(), &status) != 0)
+    return bad(place, std::format("{} is not there; paths count from the build's context", source));
+  if (depth > kMaxDepth || out.size() > kMaxFiles)
+    return bad(place, std::format("{} is too deep or holds more than {} files", source, kMaxFiles));
   if (S_ISREG(status.st_mode)) {
     auto safe = base::safe_relative_path(target);
     if (!safe) return bad(place, safe.error().what);
@@ -33,7 +38,8 @@ Result<void> walk(const Place& place, const std::string& source, const std::stri
   for (const auto& entry : std::filesystem::directory_iterator(source, error)) names.push_back(entry.path().filename());
   if (error) return bad(place, std::format("{}: {}", source, error.message()));
   std::ranges::sort(names);
-  for (const auto& name : names) SEALIFT_TRY(walk(place, source + "/" + name, target.empty() ? name : target + "/" + name, depth + 1, out));
+  for (const auto& name : names)
+    SEALIFT_TRY(walk(place, source + "/" + name, target.empty() ? name : target + "/" + name, depth + 1, out));
   return {};
 }
 
@@ -46,9 +52,14 @@ std::string without_slashes(std::string path) {
 
 std::string last_part(const std::string& path) { return path.substr(path.rfind('/') + 1); }
 
-std::string in_context(const std::string& context, const std::string& path) { return path.starts_with('/') || context.empty() ? path : context + "/" + path; }
+std::string in_context(const std::string& context, const std::string& path) {
+  return path.starts_with('/') || context.empty() ? path : context + "/" + path;
+}
 
-Result<void> walk(const Place& place, const std::string& source, const std::string& target, std::vector<LocalFile>& out) { return walk(place, source, target, 0, out); }
+Result<void> walk(const Place& place, const std::string& source, const std::string& target,
+                  std::vector<LocalFile>& out) {
+  return walk(place, source, target, 0, out);
+}
 
 Result<std::vector<LocalFile>> copied_files(const Copy& copy, const std::string& context) {
   const std::string& destination = copy.destination.text;

@@ -21,10 +21,11 @@ struct LocalFile {
 Result<std::vector<LocalFile>> copied_files(const Copy& copy, const std::string& context);
 
 // A file, or the files below a folder, to this place in the tree. invalid_input with `place`.
-Result<void> walk(const Place& place, const std::string& source, const std::string& target, std::vector<LocalFile>& out);
+Result<void> walk(const Place& place, const std::string& source, const std::string& target,
+                  std::vector<LocalFile>& out);
 
-std::string without_slashes(std::string path);      // at its end
-std::string last_part(const std::string& path);     // the file's name
+std::string without_slashes(std::string path);   // at its end
+std::string last_part(const std::string& path);  // the file's name
 // A path of a Kubefile: absolute, or counted from the build's context.
 std::string in_context(const std::string& context, const std::string& path);
 

@@ -10,12 +10,15 @@ namespace {
 
 // What continues a character in UTF-8 does not count.
 int characters(std::string_view text) {
-  return static_cast<int>(std::ranges::count_if(text, [](char c) { return (static_cast<unsigned char>(c) & 0xc0U) != 0x80U; }));
+  return static_cast<int>(
+      std::ranges::count_if(text, [](char c) { return (static_cast<unsigned char>(c) & 0xc0U) != 0x80U; }));
 }
 
 }  // namespace
 
-std::string Place::text() const { return column == 0 ? std::format("{}:{}", file, line) : std::format("{}:{}:{}", file, line, column); }
+std::string Place::text() const {
+  return column == 0 ? std::format("{}:{}", file, line) : std::format("{}:{}:{}", file, line, column);
+}
 
 std::vector<LogicalLine> logical_lines(std::string_view text, const std::string& file) {
   std::vector<LogicalLine> out;

@@ -27,8 +27,8 @@ struct Word {
 class LogicalLine {
  public:
   std::string_view text() const { return text_; }
-  Place place() const;                   // of the line
-  Place place_of(size_t offset) const;   // of a byte of text()
+  Place place() const;                  // of the line
+  Place place_of(size_t offset) const;  // of a byte of text()
 
   // Splits from this byte on: blanks separate, single and double quotes keep blanks together. invalid_input if a quote
   // is not closed.

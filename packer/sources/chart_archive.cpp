@@ -27,7 +27,9 @@ bool is_chart_document(std::string_view path) {
 }  // namespace
 
 Result<std::string> chart_document_of(const std::string& path) {
-  const auto refuse = [&](std::string_view why) { return fail(ErrorCode::invalid_input, "{} can't be read as a packed chart: {}", path, why); };
+  const auto refuse = [&](std::string_view why) {
+    return fail(ErrorCode::invalid_input, "{} can't be read as a packed chart: {}", path, why);
+  };
   SEALIFT_ASSIGN(const auto bytes, base::read_file(path, kMaxArchive));
   const std::unique_ptr<archive, decltype(&archive_read_free)> reader(archive_read_new(), archive_read_free);
   archive_read_support_format_tar(reader.get());

@@ -30,13 +30,16 @@ struct ManifestBytes {
 class ImageSource {
  public:
   virtual ~ImageSource() = default;
-  // What a name stands for: an index or a manifest. not_found if the source does not have it; invalid_input if it stands
-  // for several and no single one serves all of `hosts`.
-  virtual Result<ManifestBytes> resolve(const image::Reference& reference, std::span<const Architecture> hosts, const CancelToken& cancel) = 0;
-  virtual Result<ManifestBytes> manifest(const image::Reference& reference, const image::Descriptor& descriptor, const CancelToken& cancel) = 0;
-  // Writes all bytes of the blob into the sink, in order and each once, however often the connection broke. `corrupt` if
-  // there are more or fewer than the descriptor says.
-  virtual Result<void> blob(const image::Reference& reference, const image::Descriptor& descriptor, base::Sink& sink, const CancelToken& cancel) = 0;
+  // What a name stands for: an index or a manifest. not_found if the source does not have it; invalid_input if it
+  // stands for several and no single one serves all of `hosts`.
+  virtual Result<ManifestBytes> resolve(const image::Reference& reference, std::span<const Architecture> hosts,
+                                        const CancelToken& cancel) = 0;
+  virtual Result<ManifestBytes> manifest(const image::Reference& reference, const image::Descriptor& descriptor,
+                                         const CancelToken& cancel) = 0;
+  // Writes all bytes of the blob into the sink, in order and each once, however often the connection broke. `corrupt`
+  // if there are more or fewer than the descriptor says.
+  virtual Result<void> blob(const image::Reference& reference, const image::Descriptor& descriptor, base::Sink& sink,
+                            const CancelToken& cancel) = 0;
 };
 
 // An OCI layout folder; names are the annotations org.opencontainers.image.ref.name of its index, as full references.
@@ -54,7 +57,8 @@ Result<std::unique_ptr<ImageSource>> open_registries(RegistryOptions options, Cl
 // without one of them is invalid_input.
 struct ImagePlan {
   format::Image image;  // with name, root, platforms
-  std::vector<std::string> substitutes;  // what was chosen and is not the host's own platform: "linux/386 for linux/amd64"
+  std::vector<std::string>
+      substitutes;  // what was chosen and is not the host's own platform: "linux/386 for linux/amd64"
   std::vector<ManifestBytes> documents;  // root, inner indexes and manifests, each once, to be packed as they are
   struct Blob {
     image::Descriptor descriptor;
@@ -62,7 +66,8 @@ struct ImagePlan {
   };
   std::vector<Blob> blobs;  // configs and layers, each digest once
 };
-Result<ImagePlan> plan_image(ImageSource& source, const image::Reference& reference, const std::vector<Architecture>& architectures, const CancelToken& cancel);
+Result<ImagePlan> plan_image(ImageSource& source, const image::Reference& reference,
+                             const std::vector<Architecture>& architectures, const CancelToken& cancel);
 
 // Counts what a layer unpacks to. Its bytes are compressed as the media type says.
 Result<format::LayerInfo> measure_layer(base::Source& layer, const std::string& media_type);

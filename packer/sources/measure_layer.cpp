@@ -43,12 +43,14 @@ Result<format::LayerInfo> measure_layer(base::Source& layer, const std::string& 
     code = archive_read_next_header(reader.get(), &entry);
     if (code != ARCHIVE_OK && code != ARCHIVE_WARN) break;
     ++out.files;
-    if (archive_entry_hardlink(entry) == nullptr && archive_entry_size(entry) > 0) out.uncompressed_bytes += static_cast<uint64_t>(archive_entry_size(entry));
+    if (archive_entry_hardlink(entry) == nullptr && archive_entry_size(entry) > 0)
+      out.uncompressed_bytes += static_cast<uint64_t>(archive_entry_size(entry));
   }
   if (feed.error) return fail(*feed.error);
   if (code != ARCHIVE_EOF) {
     const char* text = archive_error_string(reader.get());
-    return fail(ErrorCode::invalid_input, "a layer can't be read as {}: {}", media_type, text == nullptr ? "unknown error" : text);
+    return fail(ErrorCode::invalid_input, "a layer can't be read as {}: {}", media_type,
+                text == nullptr ? "unknown error" : text);
   }
   return out;
 }

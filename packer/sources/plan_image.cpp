@@ -10,7 +10,8 @@ namespace {
 
 class Planner {
  public:
-  Planner(ImageSource& source, const image::Reference& reference, const std::vector<Architecture>& architectures, const CancelToken& cancel)
+  Planner(ImageSource& source, const image::Reference& reference, const std::vector<Architecture>& architectures,
+          const CancelToken& cancel)
       : source_(source), reference_(reference), wanted_(architectures), cancel_(cancel) {}
 
   Result<ImagePlan> plan() {
@@ -40,7 +41,9 @@ class Planner {
     SEALIFT_ASSIGN(const auto parsed, image::parse_manifest(document.bytes, document.media_type));
     const format::ObjectRef object{document.digest, document.bytes.size()};
     if (const auto* inner = std::get_if<image::Index>(&parsed)) {
-      if (depth == kMaxDepth) return fail(ErrorCode::invalid_input, "{}: more than {} indexes inside each other", reference_.text(), kMaxDepth);
+      if (depth == kMaxDepth)
+        return fail(ErrorCode::invalid_input, "{}: more than {} indexes inside each other", reference_.text(),
+                    kMaxDepth);
       if (add_document(document)) out_.image.inner_indexes.push_back({object, inner->media_type});
       return take_index(*inner, host, depth + 1);
     }
@@ -57,7 +60,9 @@ class Planner {
     SEALIFT_TRY(source_.blob(reference_, manifest.config, config, cancel_));
     SEALIFT_ASSIGN(const auto platform, image::parse_config_platform(config.data()));
     if (platform.architecture.empty()) {
-      return fail(ErrorCode::invalid_input, "{} is no container image: its configuration, of type {}, names no platform", reference_.text(), base::printable(manifest.config.media_type));
+      return fail(ErrorCode::invalid_input,
+                  "{} is no container image: its configuration, of type {}, names no platform", reference_.text(),
+                  base::printable(manifest.config.media_type));
     }
     if (!image::distance(platform, host)) return missing(host, {platform.text()});
     take_manifest(manifest, object, platform, host);
@@ -73,14 +78,22 @@ class Planner {
   }
 
   std::unexpected<Error> missing(Architecture host, const std::vector<std::string>& there) const {
-    const bool other_cpu = std::ranges::any_of(there, [&](const std::string& platform) { return platform.starts_with(std::string(base::platform(host)) + "/"); });
-    return fail(ErrorCode::invalid_input, "{} has nothing for {} hosts, only {}{}; pack it with --platform for the platforms that it has, or use another image", reference_.text(), base::platform(host),
-                there.empty() ? "entries without a platform" : base::join(there, ", "), other_cpu ? " (containerd takes no variant of a CPU)" : "");
+    const bool other_cpu = std::ranges::any_of(there, [&](const std::string& platform) {
+      return platform.starts_with(std::string(base::platform(host)) + "/");
+    });
+    return fail(
+        ErrorCode::invalid_input,
+        "{} has nothing for {} hosts, only {}{}; pack it with --platform for the platforms that it has, or use another image",
+        reference_.text(), base::platform(host), there.empty() ? "entries without a platform" : base::join(there, ", "),
+        other_cpu ? " (containerd takes no variant of a CPU)" : "");
   }
 
-  void take_manifest(const image::Manifest& manifest, const format::ObjectRef& object, const image::Platform& found, Architecture host) {
-    if (found.text() != base::platform(host)) out_.substitutes.push_back(std::format("{} for {}", found.text(), base::platform(host)));
-    format::Image::Platform platform{host, object, manifest.media_type, {manifest.config.digest, manifest.config.size}, {}};
+  void take_manifest(const image::Manifest& manifest, const format::ObjectRef& object, const image::Platform& found,
+                     Architecture host) {
+    if (found.text() != base::platform(host))
+      out_.substitutes.push_back(std::format("{} for {}", found.text(), base::platform(host)));
+    format::Image::Platform platform{
+        host, object, manifest.media_type, {manifest.config.digest, manifest.config.size}, {}};
     add_blob(manifest.config, false);
     for (const auto& layer : manifest.layers) {
       platform.layers.push_back({layer.digest, layer.size});
@@ -110,7 +123,8 @@ class Planner {
 
 }  // namespace
 
-Result<ImagePlan> plan_image(ImageSource& source, const image::Reference& reference, const std::vector<Architecture>& architectures, const CancelToken& cancel) {
+Result<ImagePlan> plan_image(ImageSource& source, const image::Reference& reference,
+                             const std::vector<Architecture>& architectures, const CancelToken& cancel) {
   return Planner(source, reference, architectures, cancel).plan();
 }
 

@@ -9,20 +9,24 @@ namespace {
 
 class Registries final : public ImageSource {
  public:
-  Registries(RegistryOptions options, distribution::Logins logins, Clock& clock) : options_(std::move(options)), logins_(std::move(logins)), clock_(clock) {}
+  Registries(RegistryOptions options, distribution::Logins logins, Clock& clock)
+      : options_(std::move(options)), logins_(std::move(logins)), clock_(clock) {}
 
-  Result<ManifestBytes> resolve(const image::Reference& reference, std::span<const Architecture>, const CancelToken& cancel) override {
+  Result<ManifestBytes> resolve(const image::Reference& reference, std::span<const Architecture>,
+                                const CancelToken& cancel) override {
     SEALIFT_ASSIGN(auto* registry, registry_of(reference));
     if (reference.digest) return taken(registry->manifest(reference.repository, *reference.digest, cancel), {});
     return taken(registry->manifest(reference.repository, reference.tag, cancel), {});
   }
 
-  Result<ManifestBytes> manifest(const image::Reference& reference, const image::Descriptor& descriptor, const CancelToken& cancel) override {
+  Result<ManifestBytes> manifest(const image::Reference& reference, const image::Descriptor& descriptor,
+                                 const CancelToken& cancel) override {
     SEALIFT_ASSIGN(auto* registry, registry_of(reference));
     return taken(registry->manifest(reference.repository, descriptor.digest, cancel), descriptor.media_type);
   }
 
-  Result<void> blob(const image::Reference& reference, const image::Descriptor& descriptor, base::Sink& sink, const CancelToken& cancel) override {
+  Result<void> blob(const image::Reference& reference, const image::Descriptor& descriptor, base::Sink& sink,
+                    const CancelToken& cancel) override {
     SEALIFT_ASSIGN(auto* registry, registry_of(reference));
     return registry->blob(reference.repository, descriptor.digest, descriptor.size, sink, cancel);
   }
@@ -32,7 +36,8 @@ class Registries final : public ImageSource {
     const std::lock_guard guard(mutex_);
     auto& out = registries_[reference.registry];
     if (!out) {
-      SEALIFT_ASSIGN(out, distribution::Registry::open(reference.registry, options_.endpoints, logins_, clock_, options_.patience));
+      SEALIFT_ASSIGN(out, distribution::Registry::open(reference.registry, options_.endpoints, logins_, clock_,
+                                                       options_.patience));
     }
     return out.get();
   }
@@ -40,7 +45,8 @@ class Registries final : public ImageSource {
   // The descriptor's word for the media type stands before the registry's.
   static Result<ManifestBytes> taken(Result<distribution::RemoteManifest> remote, const std::string& media_type) {
     if (!remote) return std::unexpected(std::move(remote).error());
-    return ManifestBytes{remote->digest, media_type.empty() ? std::move(remote->media_type) : media_type, std::move(remote->bytes)};
+    return ManifestBytes{remote->digest, media_type.empty() ? std::move(remote->media_type) : media_type,
+                         std::move(remote->bytes)};
   }
 
   RegistryOptions options_;

@@ -5,6 +5,8 @@
 
 namespace sealift::base {
 
-std::string bracketed(std::string_view address) { return address.contains(':') ? std::format("[{}]", address) : std::string(address); }
+std::string bracketed(std::string_view address) {
+  return address.contains(':') ? std::format("[{}]", address) : std::string(address);
+}
 
 }  // namespace sealift::base

@@ -9,7 +9,8 @@ namespace {
 template <class T>
 T load_little_endian(ByteView data) {
   T value{};
-  for (size_t i = sizeof(T); i-- > 0;) value = static_cast<T>((uint64_t{value} << 8) | std::to_integer<uint8_t>(data[i]));
+  for (size_t i = sizeof(T); i-- > 0;)
+    value = static_cast<T>((uint64_t{value} << 8) | std::to_integer<uint8_t>(data[i]));
   return value;
 }
 
@@ -45,7 +46,8 @@ Result<uint64_t> ByteReader::u64() { return bytes(8).transform(load_little_endia
 
 Result<std::string_view> ByteReader::text(size_t limit) {
   SEALIFT_ASSIGN(const uint32_t length, u32());
-  if (length > limit) return fail(ErrorCode::limit_exceeded, "a text of {} bytes, at most {} are allowed", length, limit);
+  if (length > limit)
+    return fail(ErrorCode::limit_exceeded, "a text of {} bytes, at most {} are allowed", length, limit);
   return bytes(length).transform(as_text);
 }
 

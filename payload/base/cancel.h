@@ -13,7 +13,9 @@ namespace sealift::base {
 class CancelToken {
  public:
   CancelToken() = default;  // never cancelled
-  bool cancelled() const { return (flag_ && flag_->load(std::memory_order_relaxed)) || (parent_ && parent_->cancelled()); }
+  bool cancelled() const {
+    return (flag_ && flag_->load(std::memory_order_relaxed)) || (parent_ && parent_->cancelled());
+  }
   Result<void> check() const {
     if (cancelled()) return fail(ErrorCode::cancelled, "cancelled");
     return {};

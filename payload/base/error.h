@@ -41,14 +41,14 @@ enum class ErrorCode {
   host_key_unknown,  // SSH host key neither in the configuration nor in known_hosts
   host_key_changed,  // SSH host key differs from the recorded one
   sudo_refused,
-  protocol,        // the peer does not speak as agreed
-  busy,            // another operator holds the lock
-  cancelled,       // by a signal
-  command_failed,  // a program on a host or on this machine ended with an error
-  preflight,       // findings that must be solved before anything is changed
-  not_in_artifact, // an image, file or object that the payload does not hold
-  partial,         // some hosts were delivered, some were set aside
-  unhealthy,       // delivered, but a health gate did not open in time
+  protocol,         // the peer does not speak as agreed
+  busy,             // another operator holds the lock
+  cancelled,        // by a signal
+  command_failed,   // a program on a host or on this machine ended with an error
+  preflight,        // findings that must be solved before anything is changed
+  not_in_artifact,  // an image, file or object that the payload does not hold
+  partial,          // some hosts were delivered, some were set aside
+  unhealthy,        // delivered, but a health gate did not open in time
 };
 
 // Stable spelling for JSON events and tests, e.g. "host_key_changed".
@@ -100,14 +100,14 @@ using base::Result;
 // SEALIFT_ASSIGN(auto x, expr) for values.
 #define SEALIFT_CONCAT_(a, b) a##b
 #define SEALIFT_CONCAT(a, b) SEALIFT_CONCAT_(a, b)
-#define SEALIFT_TRY(expression)                                              \
-  do {                                                                       \
-    if (auto sealift_try_result = (expression); !sealift_try_result)         \
-      return std::unexpected(std::move(sealift_try_result).error());         \
+#define SEALIFT_TRY(expression)                                      \
+  do {                                                               \
+    if (auto sealift_try_result = (expression); !sealift_try_result) \
+      return std::unexpected(std::move(sealift_try_result).error()); \
   } while (false)
-#define SEALIFT_ASSIGN_(holder, declaration, expression)                     \
-  auto holder = (expression);                                                \
-  if (!holder) return std::unexpected(std::move(holder).error());            \
+#define SEALIFT_ASSIGN_(holder, declaration, expression)          \
+  auto holder = (expression);                                     \
+  if (!holder) return std::unexpected(std::move(holder).error()); \
   declaration = std::move(*holder)
 #define SEALIFT_ASSIGN(declaration, expression) \
   SEALIFT_ASSIGN_(SEALIFT_CONCAT(sealift_assign_, __LINE__), declaration, expression)

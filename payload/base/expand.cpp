@@ -8,7 +8,8 @@ namespace {
 
 bool is_identifier(std::string_view name) {
   const auto letter = [](char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_'; };
-  return !name.empty() && letter(name.front()) && std::ranges::all_of(name, [&](char c) { return letter(c) || (c >= '0' && c <= '9'); });
+  return !name.empty() && letter(name.front()) &&
+         std::ranges::all_of(name, [&](char c) { return letter(c) || (c >= '0' && c <= '9'); });
 }
 
 }  // namespace
@@ -30,7 +31,8 @@ std::expected<std::string, ExpandProblem> expand(std::string_view text, const Ex
       const auto inner = rest.substr(2, end - 2);
       const size_t separator = inner.find(":-");
       const std::string name(inner.substr(0, separator));
-      if (rules.names == ExpandRules::Names::identifiers && !is_identifier(name)) return std::unexpected(ExpandProblem{Kind::bad_name, name, dollar});
+      if (rules.names == ExpandRules::Names::identifiers && !is_identifier(name))
+        return std::unexpected(ExpandProblem{Kind::bad_name, name, dollar});
       const auto value = rules.value(name);
       const bool has_default = separator != std::string_view::npos;
       if (!value && !has_default) return std::unexpected(ExpandProblem{Kind::not_set, name, dollar});

@@ -6,8 +6,8 @@
 //   ${NAME:-text}     "text" (up to the next "}", taken as it stands) if the variable is not set or empty
 //   $${               "${" itself
 //
-// Values are not looked into again. What differs between the users of this is what ExpandRules says, and how they word a
-// problem.
+// Values are not looked into again. What differs between the users of this is what ExpandRules says, and how they word
+// a problem.
 #pragma once
 
 #include <cstddef>

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "payload/base/fd.h"
 
-#include <cerrno>
 #include <fcntl.h>
 #include <unistd.h>
+#include <cerrno>
 
 namespace sealift::base {
 
@@ -74,7 +74,8 @@ Result<void> pread_exact(int fd, uint64_t offset, std::span<std::byte> buffer) {
       if (errno == EINTR) continue;
       return fail_errno(errno, std::format("read at offset {}", offset));
     }
-    if (count == 0) return fail(ErrorCode::truncated, "the file ends at offset {}, {} bytes are missing", offset, buffer.size());
+    if (count == 0)
+      return fail(ErrorCode::truncated, "the file ends at offset {}, {} bytes are missing", offset, buffer.size());
     offset += static_cast<uint64_t>(count);
     buffer = buffer.subspan(static_cast<size_t>(count));
   }

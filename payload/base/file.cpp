@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "payload/base/file.h"
 
-#include <algorithm>
-#include <cerrno>
-#include <cstdio>
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include <algorithm>
+#include <cerrno>
+#include <cstdio>
 
 #include "payload/base/checked.h"
 
@@ -40,8 +40,10 @@ Result<std::unique_ptr<OpenFile>> OpenFile::adopt(Fd fd, std::string path) {
 }
 
 Result<void> OpenFile::read_at(FileOffset offset, std::span<std::byte> buffer) const {
-  if (auto ok = check_range(offset, buffer.size(), size_); !ok) return fail_while(std::move(ok).error(), "reading " + path_);
-  if (auto ok = pread_exact(fd_.get(), offset, buffer); !ok) return fail_while(std::move(ok).error(), "reading " + path_);
+  if (auto ok = check_range(offset, buffer.size(), size_); !ok)
+    return fail_while(std::move(ok).error(), "reading " + path_);
+  if (auto ok = pread_exact(fd_.get(), offset, buffer); !ok)
+    return fail_while(std::move(ok).error(), "reading " + path_);
   return {};
 }
 

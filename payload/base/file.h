@@ -56,7 +56,8 @@ class FileView final : public RandomAccessFile {
   FileOffset fd_offset() const override { return whole_->fd_offset() + offset_; }
 
  private:
-  FileView(const RandomAccessFile& whole, FileOffset offset, ByteCount size) : whole_(&whole), offset_(offset), size_(size) {}
+  FileView(const RandomAccessFile& whole, FileOffset offset, ByteCount size)
+      : whole_(&whole), offset_(offset), size_(size) {}
   const RandomAccessFile* whole_;
   FileOffset offset_;
   ByteCount size_;

@@ -8,7 +8,8 @@
 
 namespace sealift::base {
 
-Result<void> try_parallel(size_t count, unsigned threads, const CancelToken& cancel, const std::function<Result<void>(size_t, const CancelToken&)>& body) {
+Result<void> try_parallel(size_t count, unsigned threads, const CancelToken& cancel,
+                          const std::function<Result<void>(size_t, const CancelToken&)>& body) {
   CancelSource stop(cancel);
   const CancelToken token = stop.token();
   std::mutex mutex;

@@ -12,6 +12,7 @@ namespace sealift::base {
 
 // Runs body(0, stop) … body(count - 1, stop) on up to `threads` threads (this one included), in no order. The first
 // error cancels `stop`, keeps what was not begun from beginning, and is returned. `cancelled` if the caller's token is.
-Result<void> try_parallel(size_t count, unsigned threads, const CancelToken& cancel, const std::function<Result<void>(size_t, const CancelToken&)>& body);
+Result<void> try_parallel(size_t count, unsigned threads, const CancelToken& cancel,
+                          const std::function<Result<void>(size_t, const CancelToken&)>& body);
 
 }  // namespace sealift::base

@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "payload/base/process.h"
 
-#include <algorithm>
-#include <array>
-#include <cerrno>
-#include <csignal>
 #include <fcntl.h>
 #include <poll.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <csignal>
 
 #include "payload/base/fd.h"
 #include "payload/base/text.h"
@@ -86,7 +86,7 @@ Result<Child> start(const Command& command, bool has_input) {
   } else {
     SEALIFT_ASSIGN(in.first, open_file("/dev/null", O_RDONLY));
   }
-  const ChildPlan plan{program.c_str(),         argv_pointers.data(), environment_pointers.data(),
+  const ChildPlan plan{program.c_str(),           argv_pointers.data(), environment_pointers.data(),
                        command.directory.c_str(), in.first.get(),       out.second.get(),
                        err.second.get(),          status.second.get()};
   Child child;
@@ -174,7 +174,8 @@ Result<void> feed(Fd& fd, ByteView& input) {
   return {};
 }
 
-Result<void> talk(Child& child, const Command& command, const CommandIo& io, const CancelToken& cancel, ExitStatus& status) {
+Result<void> talk(Child& child, const Command& command, const CommandIo& io, const CancelToken& cancel,
+                  ExitStatus& status) {
   Clock& clock = system_clock();
   const Duration begin = clock.monotonic();
   ByteView input = io.input;
@@ -188,8 +189,10 @@ Result<void> talk(Child& child, const Command& command, const CommandIo& io, con
     std::array<pollfd, 3> polled{pollfd{child.output.get(), POLLIN, 0}, pollfd{child.errors.get(), POLLIN, 0},
                                  pollfd{child.input.get(), POLLOUT, 0}};
     if (::poll(polled.data(), polled.size(), 200) < 0 && errno != EINTR) return fail_errno(errno, "poll");
-    if (child.output && polled[0].revents != 0) SEALIFT_TRY(drain(child.output, io.on_output, status.output, io.output_limit));
-    if (child.errors && polled[1].revents != 0) SEALIFT_TRY(drain(child.errors, io.on_error_output, status.errors, io.output_limit));
+    if (child.output && polled[0].revents != 0)
+      SEALIFT_TRY(drain(child.output, io.on_output, status.output, io.output_limit));
+    if (child.errors && polled[1].revents != 0)
+      SEALIFT_TRY(drain(child.errors, io.on_error_output, status.errors, io.output_limit));
     if (child.input && polled[2].revents != 0) SEALIFT_TRY(feed(child.input, input));
   }
   return {};

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Children of this program. A command is an argv array, never a shell line. Every child gets exactly the environment
-// below (PATH, LC_ALL, HOME) and what the command names, cwd "/" unless told otherwise, umask 022, default signals, and no
-// descriptor but 0, 1 and 2. (kubeadm would copy proxy variables into static pods; a host's PAM reads
+// below (PATH, LC_ALL, HOME) and what the command names, cwd "/" unless told otherwise, umask 022, default signals, and
+// no descriptor but 0, 1 and 2. (kubeadm would copy proxy variables into static pods; a host's PAM reads
 // /etc/environment.)
 #pragma once
 
@@ -32,16 +32,16 @@ struct Command {
 };
 
 struct CommandIo {
-  ByteView input;                                // to stdin; empty = /dev/null
-  std::function<void(ByteView)> on_output;       // stdout as it comes; if not set it is collected
-  std::function<void(ByteView)> on_error_output; // stderr likewise
-  size_t output_limit = size_t{8} << 20;         // per stream when collected; beyond it limit_exceeded
+  ByteView input;                                 // to stdin; empty = /dev/null
+  std::function<void(ByteView)> on_output;        // stdout as it comes; if not set it is collected
+  std::function<void(ByteView)> on_error_output;  // stderr likewise
+  size_t output_limit = size_t{8} << 20;          // per stream when collected; beyond it limit_exceeded
 };
 
 struct ExitStatus {
-  int code = 0;         // exit code, or 128 + signal
-  std::string output;   // collected stdout
-  std::string errors;   // collected stderr
+  int code = 0;        // exit code, or 128 + signal
+  std::string output;  // collected stdout
+  std::string errors;  // collected stderr
   bool ok() const { return code == 0; }
 };
 

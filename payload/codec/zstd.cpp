@@ -36,8 +36,9 @@ Result<Bytes> ZstdCompressor::compress(ByteView plain) {
   ZSTD_CCtx* context = state_->context.get();
   if (context == nullptr) return fail(ErrorCode::internal, "no memory for a zstd compressor");
   ZSTD_CCtx_reset(context, ZSTD_reset_session_and_parameters);
-  for (const auto& [parameter, value] : {std::pair(ZSTD_c_compressionLevel, state_->level), std::pair(ZSTD_c_contentSizeFlag, 1),
-                                         std::pair(ZSTD_c_checksumFlag, 0), std::pair(ZSTD_c_dictIDFlag, 0)}) {
+  for (const auto& [parameter, value] :
+       {std::pair(ZSTD_c_compressionLevel, state_->level), std::pair(ZSTD_c_contentSizeFlag, 1),
+        std::pair(ZSTD_c_checksumFlag, 0), std::pair(ZSTD_c_dictIDFlag, 0)}) {
     if (const size_t code = ZSTD_CCtx_setParameter(context, parameter, value); ZSTD_isError(code) != 0) {
       return fail(ErrorCode::internal, "zstd: {}", ZSTD_getErrorName(code));
     }
@@ -53,16 +54,19 @@ Result<void> zstd_decompress(ByteView stored, std::span<std::byte> plain) {
   const unsigned long long claimed = ZSTD_getFrameContentSize(stored.data(), stored.size());
   if (claimed == ZSTD_CONTENTSIZE_ERROR) return fail(ErrorCode::corrupt, "not a zstd frame");
   if (claimed != plain.size()) {
-    return fail(ErrorCode::corrupt, "a zstd frame does not state the plain size that was declared, {} bytes", plain.size());
+    return fail(ErrorCode::corrupt, "a zstd frame does not state the plain size that was declared, {} bytes",
+                plain.size());
   }
-  if (const size_t size = ZSTD_findFrameCompressedSize(stored.data(), stored.size()); ZSTD_isError(size) != 0 || size != stored.size()) {
+  if (const size_t size = ZSTD_findFrameCompressedSize(stored.data(), stored.size());
+      ZSTD_isError(size) != 0 || size != stored.size()) {
     return fail(ErrorCode::corrupt, "a zstd frame does not end where it should, after {} bytes", stored.size());
   }
   const Decompressor context(ZSTD_createDCtx());
   if (!context) return fail(ErrorCode::internal, "no memory for a zstd decompressor");
   const size_t size = ZSTD_decompressDCtx(context.get(), plain.data(), plain.size(), stored.data(), stored.size());
   if (ZSTD_isError(size) != 0) return fail(ErrorCode::corrupt, "zstd: {}", ZSTD_getErrorName(size));
-  if (size != plain.size()) return fail(ErrorCode::corrupt, "a zstd frame gives {} bytes, {} were declared", size, plain.size());
+  if (size != plain.size())
+    return fail(ErrorCode::corrupt, "a zstd frame gives {} bytes, {} were declared", size, plain.size());
   return {};
 }
 

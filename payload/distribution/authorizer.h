@@ -17,16 +17,19 @@ namespace sealift::distribution {
 // Any thread.
 class Authorizer {
  public:
-  Authorizer(const Endpoint& endpoint, const Logins& logins, Connections& connections) : endpoint_(endpoint), logins_(logins), connections_(connections) {}
+  Authorizer(const Endpoint& endpoint, const Logins& logins, Connections& connections)
+      : endpoint_(endpoint), logins_(logins), connections_(connections) {}
 
   // What is known so far; empty = nothing is to be sent.
   Secret known(const http::Origin& origin, const std::string& repository);
   // A new header after a 401 with this WWW-Authenticate to a request that was sent with `used`. auth_failed if nothing
   // better than `used` can be had; untrusted if a login would go over plain HTTP.
-  Result<Secret> answer(const http::Origin& origin, const std::string& repository, const std::string& challenge, const Secret& used);
+  Result<Secret> answer(const http::Origin& origin, const std::string& repository, const std::string& challenge,
+                        const Secret& used);
 
  private:
-  Result<Secret> bearer(const std::map<std::string, std::string>& parameters, const std::string& repository, const std::optional<Login>& login, const http::Origin& asked_by);
+  Result<Secret> bearer(const std::map<std::string, std::string>& parameters, const std::string& repository,
+                        const std::optional<Login>& login, const http::Origin& asked_by);
 
   const Endpoint& endpoint_;
   const Logins& logins_;

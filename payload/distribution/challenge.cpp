@@ -46,18 +46,22 @@ Result<std::vector<Challenge>> parse_challenges(std::string_view header) {
   Scanner scanner(header);
   for (scanner.skip(" \t,"); !scanner.at_end(); scanner.skip(" \t,")) {
     const auto word = scanner.token();
-    if (word.empty()) return fail(ErrorCode::protocol, "the registry's WWW-Authenticate can't be read: {}", base::printable(header));
+    if (word.empty())
+      return fail(ErrorCode::protocol, "the registry's WWW-Authenticate can't be read: {}", base::printable(header));
     scanner.skip(" \t");
     if (!scanner.take('=')) {
       out.push_back({base::to_lower(word), {}});
       continue;
     }
-    if (out.empty()) return fail(ErrorCode::protocol, "the registry's WWW-Authenticate names no scheme: {}", base::printable(header));
+    if (out.empty())
+      return fail(ErrorCode::protocol, "the registry's WWW-Authenticate names no scheme: {}", base::printable(header));
     scanner.skip(" \t");
     std::string value;
     if (scanner.take('"')) {
       auto text = scanner.quoted();
-      if (!text) return fail(ErrorCode::protocol, "the registry's WWW-Authenticate can't be read: {}: {}", text.error().what, base::printable(header));
+      if (!text)
+        return fail(ErrorCode::protocol, "the registry's WWW-Authenticate can't be read: {}: {}", text.error().what,
+                    base::printable(header));
       value = std::move(*text);
     } else {
       value = scanner.token();

@@ -36,7 +36,9 @@ Result<std::optional<Login>> from_entry(const json::Value& entry, const std::str
     auto decoded = base::from_base64(both);
     const std::string_view text = decoded ? base::as_text(*decoded) : std::string_view{};
     const size_t colon = text.find(':');
-    if (colon == std::string_view::npos) return fail(ErrorCode::invalid_input, "the login for {} is not \"user:password\" in base64; log in again", base::printable(key));
+    if (colon == std::string_view::npos)
+      return fail(ErrorCode::invalid_input, "the login for {} is not \"user:password\" in base64; log in again",
+                  base::printable(key));
     out.user = text.substr(0, colon);
     out.password = Secret(std::string(text.substr(colon + 1)));
     explicit_bzero(decoded->data(), decoded->size());
@@ -57,8 +59,12 @@ Result<std::string> find_program(const std::string& name) {
 
 // docker-credential-NAME get: the address on stdin, a JSON document on stdout; an unknown address is exit code 1.
 Result<std::optional<Login>> from_helper(const std::string& name, const std::string& address) {
-  const bool plain = std::ranges::all_of(name, [](char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_' || c == '.'; });
-  if (!plain) return fail(ErrorCode::invalid_input, "\"{}\" can't be a credential helper's name", base::printable(name));
+  const bool plain = std::ranges::all_of(name, [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_' ||
+           c == '.';
+  });
+  if (!plain)
+    return fail(ErrorCode::invalid_input, "\"{}\" can't be a credential helper's name", base::printable(name));
   SEALIFT_ASSIGN(auto program, find_program("docker-credential-" + name));
   base::Command command{{std::move(program), "get"}, {}, "/", Duration{60'000}};
   if (const auto home = variable("HOME"); !home.empty()) command.environment.push_back("HOME=" + home);
@@ -69,7 +75,8 @@ Result<std::optional<Login>> from_helper(const std::string& name, const std::str
   if (!status->ok()) {
     if (status->output.contains("credentials not found")) return std::optional<Login>{};
     // What a helper prints may hold a secret: it is not repeated.
-    return fail(ErrorCode::command_failed, "{} ended with code {}; try it by hand, or log in to {} again", command.text(), status->code, address);
+    return fail(ErrorCode::command_failed, "{} ended with code {}; try it by hand, or log in to {} again",
+                command.text(), status->code, address);
   }
   auto answer = json::parse(status->output);
   explicit_bzero(status->output.data(), status->output.size());
@@ -91,7 +98,8 @@ std::vector<std::string> login_files() {
   } else if (const auto home = variable("HOME"); !home.empty()) {
     candidates.push_back(home + "/.docker/config.json");
   }
-  if (const auto folder = variable("XDG_RUNTIME_DIR"); !folder.empty()) candidates.push_back(folder + "/containers/auth.json");
+  if (const auto folder = variable("XDG_RUNTIME_DIR"); !folder.empty())
+    candidates.push_back(folder + "/containers/auth.json");
   std::erase_if(candidates, [](const std::string& path) { return ::access(path.c_str(), F_OK) != 0; });
   return candidates;
 }

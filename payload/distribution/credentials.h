@@ -30,8 +30,8 @@ class Logins {
  public:
   // Files that do not exist are skipped; one that is no such document is invalid_input with its path.
   static Result<Logins> read(const std::vector<std::string>& files);
-  // For "docker.io", "localhost:5000" …, and with a path for logins that hold for a part of a registry. Nothing if there
-  // is no login: many registries need none. command_failed if a credential helper fails.
+  // For "docker.io", "localhost:5000" …, and with a path for logins that hold for a part of a registry. Nothing if
+  // there is no login: many registries need none. command_failed if a credential helper fails.
   Result<std::optional<Login>> find(const std::string& registry, const std::string& repository) const;
 
  private:

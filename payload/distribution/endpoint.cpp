@@ -18,7 +18,8 @@ bool is_loopback(const std::string& host) { return host == "localhost" || host =
 
 std::vector<std::string> certificate_folders() {
   std::vector<std::string> out;
-  if (const char* home = std::getenv("HOME"); home != nullptr && *home == '/') out.push_back(std::string(home) + "/.config/containers/certs.d");  // NOLINT(concurrency-mt-unsafe)
+  if (const char* home = std::getenv("HOME"); home != nullptr && *home == '/')
+    out.push_back(std::string(home) + "/.config/containers/certs.d");  // NOLINT(concurrency-mt-unsafe)
   out.insert(out.end(), {"/etc/containers/certs.d", "/etc/docker/certs.d"});
   return out;
 }
@@ -28,7 +29,8 @@ Result<bool> take_certificates(const std::string& host_and_port, http::ClientOpt
   for (const auto& folder : certificate_folders()) {
     std::error_code none;
     std::vector<std::string> files;
-    for (const auto& entry : std::filesystem::directory_iterator(folder + "/" + host_and_port, none)) files.push_back(entry.path().string());
+    for (const auto& entry : std::filesystem::directory_iterator(folder + "/" + host_and_port, none))
+      files.push_back(entry.path().string());
     std::ranges::sort(files);
     if (files.empty()) continue;
     for (const auto& path : files) {
@@ -65,10 +67,12 @@ Result<Endpoint> endpoint_of(const std::string& registry, const EndpointOptions&
   } else {
     // The one registry whose host is not in its images' names.
     const std::string host = registry == "docker.io" ? "registry-1." + registry : registry;
-    SEALIFT_ASSIGN(const auto url, http::parse_url((options.plain_http.contains(registry) ? "http://" : "https://") + host));
+    SEALIFT_ASSIGN(const auto url,
+                   http::parse_url((options.plain_http.contains(registry) ? "http://" : "https://") + host));
     out.origin = url.origin;
   }
-  const std::string host_and_port = mirror == options.mirrors.end() ? registry : std::format("{}:{}", out.origin.host, out.origin.port);
+  const std::string host_and_port =
+      mirror == options.mirrors.end() ? registry : std::format("{}:{}", out.origin.host, out.origin.port);
   if (out.origin.scheme == "https") {
     SEALIFT_ASSIGN(const bool has_certificates, take_certificates(host_and_port, out.client));
     if (!has_certificates && mirror == options.mirrors.end() && is_loopback(out.origin.host)) {

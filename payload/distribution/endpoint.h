@@ -12,12 +12,13 @@
 namespace sealift::distribution {
 
 struct EndpointOptions {
-  std::set<std::string> plain_http;          // registries ("host:port") that speak HTTP
-  std::map<std::string, http::Url> mirrors;  // registry → where its images are taken from; a path goes before the repository
+  std::set<std::string> plain_http;  // registries ("host:port") that speak HTTP
+  std::map<std::string, http::Url>
+      mirrors;  // registry → where its images are taken from; a path goes before the repository
 };
 
 struct Endpoint {
-  std::string registry;           // as image names say it
+  std::string registry;  // as image names say it
   http::Origin origin;
   std::string repository_prefix;  // "" or "path/"
   http::ClientOptions client;

@@ -18,7 +18,9 @@ constexpr int kMaxHops = 8;  // redirects and challenges of one request
 
 using Headers = std::map<std::string, std::string>;
 
-bool is_redirect(int status) { return status == 301 || status == 302 || status == 303 || status == 307 || status == 308; }
+bool is_redirect(int status) {
+  return status == 301 || status == 302 || status == 303 || status == 307 || status == 308;
+}
 
 // What the registry says itself: {"errors": [{"code", "message"}]}.
 std::string reason_of(const http::Reply& reply) {
@@ -41,14 +43,16 @@ struct Ask {
 // Takes exactly one blob, over several answers if the first ones break off.
 class BlobReceiver {
  public:
-  BlobReceiver(const Digest& digest, uint64_t size, base::Sink& sink, const CancelToken& cancel) : digest_(digest), size_(size), sink_(sink), cancel_(cancel) {}
+  BlobReceiver(const Digest& digest, uint64_t size, base::Sink& sink, const CancelToken& cancel)
+      : digest_(digest), size_(size), sink_(sink), cancel_(cancel) {}
 
   uint64_t received() const { return received_; }
   // A new answer begins at this offset of the blob.
   Result<void> begin(const http::Reply& head) {
     skip_ = head.status == 206 ? 0 : received_;
     const auto range = head.headers.find("content-range");
-    if (head.status == 206 && (range == head.headers.end() || !range->second.starts_with(std::format("bytes {}-", received_)))) {
+    if (head.status == 206 &&
+        (range == head.headers.end() || !range->second.starts_with(std::format("bytes {}-", received_)))) {
       return fail(ErrorCode::protocol, "another range than the one that was asked for");
     }
     return {};
@@ -58,7 +62,8 @@ class BlobReceiver {
     const size_t old = std::min<uint64_t>(skip_, data.size());
     skip_ -= old;
     data = data.subspan(old);
-    if (data.size() > size_ - received_) return fail(ErrorCode::corrupt, "more than the {} bytes that the manifest says", size_);
+    if (data.size() > size_ - received_)
+      return fail(ErrorCode::corrupt, "more than the {} bytes that the manifest says", size_);
     hasher_.update(data);
     SEALIFT_TRY(sink_.write(data));
     received_ += data.size();
@@ -83,7 +88,11 @@ class BlobReceiver {
 
 struct Registry::State {
   State(Endpoint reached, const Logins& logins, Clock& its_clock, const Patience& its_patience)
-      : endpoint(std::move(reached)), connections(endpoint), authorizer(endpoint, logins, connections), clock(its_clock), patience(its_patience) {}
+      : endpoint(std::move(reached)),
+        connections(endpoint),
+        authorizer(endpoint, logins, connections),
+        clock(its_clock),
+        patience(its_patience) {}
 
   Endpoint endpoint;
   Connections connections;
@@ -96,9 +105,10 @@ struct Registry::State {
     Headers headers = ask.headers;
     if (!authorization.empty()) headers["Authorization"] = authorization.reveal();
     base::MemorySink text(image::kMaxManifestBytes);
-    auto reply = client->get_to(url.target, headers, ask.sink != nullptr ? *ask.sink : text, [&](const http::Reply& head) -> Result<void> {
-      return ask.on_head && (head.status == 200 || head.status == 206) ? ask.on_head(head) : Result<void>{};
-    });
+    auto reply = client->get_to(
+        url.target, headers, ask.sink != nullptr ? *ask.sink : text, [&](const http::Reply& head) -> Result<void> {
+          return ask.on_head && (head.status == 200 || head.status == 206) ? ask.on_head(head) : Result<void>{};
+        });
     if (!reply) return reply;
     connections.give_back(std::move(client));
     if (ask.sink == nullptr && reply->status == 200) reply->text = base::as_text(text.data());
@@ -114,8 +124,10 @@ struct Registry::State {
       SEALIFT_ASSIGN(auto reply, send(url, ask, authorization));
       if (reply.status == 401 && reply.headers.contains("www-authenticate")) {
         if (!answered.insert(url.origin.text()).second) {
-          return fail(ErrorCode::auth_failed, "{} takes neither the token nor the login for it{}; log in again (`docker login {}` or the like), or check the rights", url.origin.text(),
-                      reason_of(reply), endpoint.registry);
+          return fail(
+              ErrorCode::auth_failed,
+              "{} takes neither the token nor the login for it{}; log in again (`docker login {}` or the like), or check the rights",
+              url.origin.text(), reason_of(reply), endpoint.registry);
         }
         SEALIFT_TRY(authorizer.answer(url.origin, ask.repository, reply.headers.at("www-authenticate"), authorization));
       } else if (is_redirect(reply.status)) {
@@ -129,12 +141,15 @@ struct Registry::State {
 
   static Result<http::Url> follow(const http::Url& from, const http::Reply& reply) {
     const auto location = reply.headers.find("location");
-    if (location == reply.headers.end()) return fail(ErrorCode::protocol, "{} redirects to nowhere", from.origin.text());
-    if (location->second.starts_with('/') && !location->second.starts_with("//")) return http::Url{from.origin, location->second};
+    if (location == reply.headers.end())
+      return fail(ErrorCode::protocol, "{} redirects to nowhere", from.origin.text());
+    if (location->second.starts_with('/') && !location->second.starts_with("//"))
+      return http::Url{from.origin, location->second};
     auto url = http::parse_url(location->second);
     if (!url) return fail(ErrorCode::protocol, "{} redirects to what is no URL", from.origin.text());
     if (url->origin.scheme == "http" && from.origin.scheme == "https") {
-      return fail(ErrorCode::untrusted, "{} redirects to {}, without TLS: refused", from.origin.text(), url->origin.text());
+      return fail(ErrorCode::untrusted, "{} redirects to {}, without TLS: refused", from.origin.text(),
+                  url->origin.text());
     }
     return std::move(*url);
   }
@@ -144,18 +159,30 @@ struct Registry::State {
     switch (reply.status) {
       case 404: return {ErrorCode::not_found, std::format("{} has no {}{}", where, ask.what, reason_of(reply)), {}};
       case 401:
-      case 403: return {ErrorCode::auth_failed, std::format("{} refuses {}{}; log in (`docker login {}` or the like), or check the rights", where, ask.what, reason_of(reply), endpoint.registry), {}};
-      case 429: return {ErrorCode::unreachable, std::format("{} answers 429, too many requests, for {}{}; try again later", where, ask.what, reason_of(reply)), {}};
+      case 403:
+        return {ErrorCode::auth_failed,
+                std::format("{} refuses {}{}; log in (`docker login {}` or the like), or check the rights", where,
+                            ask.what, reason_of(reply), endpoint.registry),
+                {}};
+      case 429:
+        return {ErrorCode::unreachable,
+                std::format("{} answers 429, too many requests, for {}{}; try again later", where, ask.what,
+                            reason_of(reply)),
+                {}};
       default: break;
     }
-    return {reply.status >= 500 ? ErrorCode::unreachable : ErrorCode::protocol, std::format("{} answers {} for {}{}", where, reply.status, ask.what, reason_of(reply)), {}};
+    return {reply.status >= 500 ? ErrorCode::unreachable : ErrorCode::protocol,
+            std::format("{} answers {} for {}{}", where, reply.status, ask.what, reason_of(reply)),
+            {}};
   }
 
   // Longer each time, and at least as long as the server asks for.
   Duration wait_before(unsigned attempt, const http::Reply* reply) const {
     Duration out = std::min(patience.longest_pause, patience.first_pause * (int64_t{1} << std::min(attempt - 1, 16U)));
     if (reply == nullptr || !reply->headers.contains("retry-after")) return out;
-    if (const auto seconds = base::parse_u64(reply->headers.at("retry-after"))) out = std::max(out, std::min<Duration>(patience.longest_pause, std::chrono::seconds(std::min<uint64_t>(*seconds, 3600))));
+    if (const auto seconds = base::parse_u64(reply->headers.at("retry-after")))
+      out = std::max(
+          out, std::min<Duration>(patience.longest_pause, std::chrono::seconds(std::min<uint64_t>(*seconds, 3600))));
     return out;
   }
 
@@ -175,18 +202,27 @@ struct Registry::State {
     }
   }
 
-  Result<RemoteManifest> manifest(const std::string& repository, const std::string& reference, const std::string& what, const std::optional<Digest>& wanted, const CancelToken& cancel) {
+  Result<RemoteManifest> manifest(const std::string& repository, const std::string& reference, const std::string& what,
+                                  const std::optional<Digest>& wanted, const CancelToken& cancel) {
     const std::string path = endpoint.repository_prefix + repository;
     const auto ask = [&] {
-      return Ask{what, path, std::format("/v2/{}/manifests/{}", path, reference),
-                 {{"Accept", std::format("{}, {}, {}, {}", image::kOciIndex, image::kDockerList, image::kOciManifest, image::kDockerManifest)}}, nullptr, {}};
+      return Ask{what,
+                 path,
+                 std::format("/v2/{}/manifests/{}", path, reference),
+                 {{"Accept", std::format("{}, {}, {}, {}", image::kOciIndex, image::kDockerList, image::kOciManifest,
+                                         image::kDockerManifest)}},
+                 nullptr,
+                 {}};
     };
     SEALIFT_ASSIGN(auto reply, patiently(ask, cancel));
-    RemoteManifest out{reply.headers["content-type"], hash::sha256(base::as_bytes(reply.text)), base::to_bytes(reply.text)};
-    if (const size_t end = out.media_type.find(';'); end != std::string::npos) out.media_type = base::trim(out.media_type.substr(0, end));
+    RemoteManifest out{reply.headers["content-type"], hash::sha256(base::as_bytes(reply.text)),
+                       base::to_bytes(reply.text)};
+    if (const size_t end = out.media_type.find(';'); end != std::string::npos)
+      out.media_type = base::trim(out.media_type.substr(0, end));
     const std::string said = wanted ? wanted->text() : reply.headers["docker-content-digest"];
     if (said.starts_with("sha256:") && said != out.digest.text()) {
-      return fail(ErrorCode::corrupt, "{} gives other bytes for {} than their digest says: {}, not {}", endpoint.origin.text(), what, out.digest.text(), base::printable(said));
+      return fail(ErrorCode::corrupt, "{} gives other bytes for {} than their digest says: {}, not {}",
+                  endpoint.origin.text(), what, out.digest.text(), base::printable(said));
     }
     return out;
   }
@@ -195,26 +231,34 @@ struct Registry::State {
 Registry::Registry(std::unique_ptr<State> state) : state_(std::move(state)) {}
 Registry::~Registry() = default;
 
-Result<std::unique_ptr<Registry>> Registry::open(const std::string& registry, const EndpointOptions& options, const Logins& logins, Clock& clock, const Patience& patience) {
+Result<std::unique_ptr<Registry>> Registry::open(const std::string& registry, const EndpointOptions& options,
+                                                 const Logins& logins, Clock& clock, const Patience& patience) {
   SEALIFT_ASSIGN(auto endpoint, endpoint_of(registry, options));
   return std::unique_ptr<Registry>(new Registry(std::make_unique<State>(std::move(endpoint), logins, clock, patience)));
 }
 
-Result<RemoteManifest> Registry::manifest(const std::string& repository, const std::string& tag, const CancelToken& cancel) {
-  return state_->manifest(repository, tag, std::format("{}/{}:{}", state_->endpoint.registry, repository, tag), {}, cancel);
+Result<RemoteManifest> Registry::manifest(const std::string& repository, const std::string& tag,
+                                          const CancelToken& cancel) {
+  return state_->manifest(repository, tag, std::format("{}/{}:{}", state_->endpoint.registry, repository, tag), {},
+                          cancel);
 }
 
-Result<RemoteManifest> Registry::manifest(const std::string& repository, const Digest& digest, const CancelToken& cancel) {
-  return state_->manifest(repository, digest.text(), std::format("{}/{}@{}", state_->endpoint.registry, repository, digest.text()), digest, cancel);
+Result<RemoteManifest> Registry::manifest(const std::string& repository, const Digest& digest,
+                                          const CancelToken& cancel) {
+  return state_->manifest(repository, digest.text(),
+                          std::format("{}/{}@{}", state_->endpoint.registry, repository, digest.text()), digest,
+                          cancel);
 }
 
-Result<void> Registry::blob(const std::string& repository, const Digest& digest, uint64_t size, base::Sink& sink, const CancelToken& cancel) {
+Result<void> Registry::blob(const std::string& repository, const Digest& digest, uint64_t size, base::Sink& sink,
+                            const CancelToken& cancel) {
   const std::string path = state_->endpoint.repository_prefix + repository;
   const std::string what = std::format("the blob {} of {}/{}", digest.text(), state_->endpoint.registry, repository);
   BlobReceiver receiver(digest, size, sink, cancel);
   base::FunctionSink body([&](ByteView data) { return receiver.write(data); });
   const auto ask = [&] {
-    Ask out{what, path, std::format("/v2/{}/blobs/{}", path, digest.text()), {}, &body, [&](const http::Reply& head) { return receiver.begin(head); }};
+    Ask out{what, path,  std::format("/v2/{}/blobs/{}", path, digest.text()),
+            {},   &body, [&](const http::Reply& head) { return receiver.begin(head); }};
     if (receiver.received() > 0) out.headers["Range"] = std::format("bytes={}-", receiver.received());
     return out;
   };
@@ -222,10 +266,13 @@ Result<void> Registry::blob(const std::string& repository, const Digest& digest,
   for (unsigned round = 0; receiver.received() < size || round == 0; ++round) {
     SEALIFT_TRY(state_->patiently(ask, cancel));
     if (receiver.received() < size && round + 1 >= state_->patience.attempts) {
-      return fail(ErrorCode::corrupt, "{} gives {} of {} bytes for {}", state_->endpoint.origin.text(), receiver.received(), size, what);
+      return fail(ErrorCode::corrupt, "{} gives {} of {} bytes for {}", state_->endpoint.origin.text(),
+                  receiver.received(), size, what);
     }
   }
-  if (auto whole = receiver.finish(); !whole) return fail_while(std::move(whole).error(), std::format("getting {} from {}", what, state_->endpoint.origin.text()));
+  if (auto whole = receiver.finish(); !whole)
+    return fail_while(std::move(whole).error(),
+                      std::format("getting {} from {}", what, state_->endpoint.origin.text()));
   return {};
 }
 

@@ -24,16 +24,17 @@ struct RemoteManifest {
 };
 
 struct Patience {
-  unsigned attempts = 5;               // of each request, for what may pass: no connection, 429, 5xx
-  Duration first_pause{1'000};         // doubles each time
-  Duration longest_pause{30'000};      // also the most that Retry-After is followed
+  unsigned attempts = 5;           // of each request, for what may pass: no connection, 429, 5xx
+  Duration first_pause{1'000};     // doubles each time
+  Duration longest_pause{30'000};  // also the most that Retry-After is followed
 };
 
 // Any thread; several requests at once use several connections.
 class Registry {
  public:
   // `logins` and `clock` must live longer.
-  static Result<std::unique_ptr<Registry>> open(const std::string& registry, const EndpointOptions& options, const Logins& logins, Clock& clock, const Patience& patience = {});
+  static Result<std::unique_ptr<Registry>> open(const std::string& registry, const EndpointOptions& options,
+                                                const Logins& logins, Clock& clock, const Patience& patience = {});
   ~Registry();
 
   // Errors of both: not_found, auth_failed, unreachable, timeout, untrusted, protocol, corrupt (other bytes than the
@@ -41,7 +42,8 @@ class Registry {
   Result<RemoteManifest> manifest(const std::string& repository, const std::string& tag, const CancelToken& cancel);
   Result<RemoteManifest> manifest(const std::string& repository, const Digest& digest, const CancelToken& cancel);
   // What the sink got before an error is worthless.
-  Result<void> blob(const std::string& repository, const Digest& digest, uint64_t size, base::Sink& sink, const CancelToken& cancel);
+  Result<void> blob(const std::string& repository, const Digest& digest, uint64_t size, base::Sink& sink,
+                    const CancelToken& cancel);
 
  private:
   struct State;

@@ -17,13 +17,15 @@ namespace {
 // Reads one mapping strictly; the first problem ends the reading (a base is written by one packer, not by a site).
 class Fields {
  public:
-  static Result<Fields> of(const yaml::Node& node, std::string_view where, std::initializer_list<std::string_view> known) {
-    if (node.kind != yaml::Kind::mapping) return fail(ErrorCode::invalid_input, "{}:{}:{}: a mapping is expected here", where, node.line, node.column);
+  static Result<Fields> of(const yaml::Node& node, std::string_view where,
+                           std::initializer_list<std::string_view> known) {
+    if (node.kind != yaml::Kind::mapping)
+      return fail(ErrorCode::invalid_input, "{}:{}:{}: a mapping is expected here", where, node.line, node.column);
     for (const auto& [key, value] : node.members) {
       if (std::ranges::contains(known, key)) continue;
       const auto near = base::nearest(key, std::span(known.begin(), known.size()));
-      return fail(ErrorCode::invalid_input, "{}:{}:{}: the field \"{}\" is not known{}", where, value.line, value.column, base::printable(key),
-                  near ? std::format(", did you mean \"{}\"?", *near) : "");
+      return fail(ErrorCode::invalid_input, "{}:{}:{}: the field \"{}\" is not known{}", where, value.line,
+                  value.column, base::printable(key), near ? std::format(", did you mean \"{}\"?", *near) : "");
     }
     return Fields(node, where);
   }
@@ -49,18 +51,22 @@ class Fields {
   std::string where_;
 };
 
-// Letters, digits, - _ . and what `more` says, beginning with a letter or digit: can't be a path, an option or two words.
+// Letters, digits, - _ . and what `more` says, beginning with a letter or digit: can't be a path, an option or two
+// words.
 bool is_word(std::string_view text, std::string_view more) {
   const auto plain = [](char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9'); };
   if (text.empty() || text.size() > 255 || !plain(text.front()) || text.contains("..")) return false;
-  return std::ranges::all_of(text, [&](char c) { return plain(c) || c == '-' || c == '_' || c == '.' || more.contains(c); });
+  return std::ranges::all_of(text,
+                             [&](char c) { return plain(c) || c == '-' || c == '_' || c == '.' || more.contains(c); });
 }
 
 // "v1.34.4", nothing after the numbers: this is what kubeadm is told.
 bool is_version(std::string_view text) {
   if (!text.starts_with('v')) return false;
   const auto parts = base::split(text.substr(1), '.');
-  return parts.size() == 3 && std::ranges::all_of(parts, [](std::string_view part) { return part.size() <= 4 && base::parse_u64(part).has_value(); });
+  return parts.size() == 3 && std::ranges::all_of(parts, [](std::string_view part) {
+           return part.size() <= 4 && base::parse_u64(part).has_value();
+         });
 }
 
 Result<uint64_t> quantity(const Fields& fields, std::string_view key) {
@@ -69,7 +75,10 @@ Result<uint64_t> quantity(const Fields& fields, std::string_view key) {
   const std::string text = node->as_string().value_or("");
   uint64_t factor = 1;
   std::string_view digits = text;
-  for (const auto& [suffix, value] : {std::pair<std::string_view, uint64_t>{"Ki", 1ULL << 10}, {"Mi", 1ULL << 20}, {"Gi", 1ULL << 30}, {"Ti", 1ULL << 40}}) {
+  for (const auto& [suffix, value] : {std::pair<std::string_view, uint64_t>{"Ki", 1ULL << 10},
+                                      {"Mi", 1ULL << 20},
+                                      {"Gi", 1ULL << 30},
+                                      {"Ti", 1ULL << 40}}) {
     if (digits.ends_with(suffix)) {
       factor = value;
       digits.remove_suffix(2);
@@ -77,14 +86,16 @@ Result<uint64_t> quantity(const Fields& fields, std::string_view key) {
     }
   }
   const auto value = base::parse_u64(digits);
-  if (!value || *value > (UINT64_MAX / factor)) return fields.bad(node, std::format("\"{}\" must be a size like 1700Mi or 4Gi", key));
+  if (!value || *value > (UINT64_MAX / factor))
+    return fields.bad(node, std::format("\"{}\" must be a size like 1700Mi or 4Gi", key));
   return *value * factor;
 }
 
 Result<uint32_t> mode_of(const Fields& fields) {
   SEALIFT_ASSIGN(const std::string text, fields.text_or("mode", "0644"));
   const auto mode = base::parse_mode(text);
-  if (!mode) return fields.bad(fields.find("mode"), "the mode must be octal digits in quotes, like \"0644\", at most \"7777\"");
+  if (!mode)
+    return fields.bad(fields.find("mode"), "the mode must be octal digits in quotes, like \"0644\", at most \"7777\"");
   return *mode;
 }
 
@@ -96,7 +107,8 @@ Result<HostRole> role_of(const Fields& fields) {
 }
 
 Result<HostFile> parse_file(const yaml::Node& node, std::string_view where) {
-  SEALIFT_ASSIGN(const auto fields, Fields::of(node, where, {"source", "destination", "mode", "owner", "role", "template"}));
+  SEALIFT_ASSIGN(const auto fields,
+                 Fields::of(node, where, {"source", "destination", "mode", "owner", "role", "template"}));
   HostFile out;
   SEALIFT_ASSIGN(out.source, fields.text("source"));
   SEALIFT_ASSIGN(out.destination, fields.text("destination"));
@@ -108,7 +120,8 @@ Result<HostFile> parse_file(const yaml::Node& node, std::string_view where) {
   const auto owner = base::split(owner_text, ':');
   const auto uid = owner.size() == 2 ? base::parse_u64(owner[0]) : std::nullopt;
   const auto gid = owner.size() == 2 ? base::parse_u64(owner[1]) : std::nullopt;
-  if (!uid || !gid || *uid > 0xfffffffeU || *gid > 0xfffffffeU) return fields.bad(fields.find("owner"), "the owner must be \"uid:gid\" in numbers");
+  if (!uid || !gid || *uid > 0xfffffffeU || *gid > 0xfffffffeU)
+    return fields.bad(fields.find("owner"), "the owner must be \"uid:gid\" in numbers");
   out.uid = static_cast<uint32_t>(*uid);
   out.gid = static_cast<uint32_t>(*gid);
   if (const auto* flag = fields.find("template")) {
@@ -122,7 +135,9 @@ Result<BaseUnit> parse_unit(const yaml::Node& node, std::string_view where) {
   SEALIFT_ASSIGN(const auto fields, Fields::of(node, where, {"name", "start"}));
   BaseUnit out;
   SEALIFT_ASSIGN(out.name, fields.text("name"));
-  if (!is_word(out.name, "@") || !out.name.contains('.')) return fields.bad(fields.find("name"), std::format("\"{}\" is not the name of a unit like containerd.service", base::printable(out.name)));
+  if (!is_word(out.name, "@") || !out.name.contains('.'))
+    return fields.bad(fields.find("name"), std::format("\"{}\" is not the name of a unit like containerd.service",
+                                                       base::printable(out.name)));
   SEALIFT_ASSIGN(const std::string start, fields.text_or("start", "now"));
   if (start != "now" && start != "kubeadm") return fields.bad(fields.find("start"), "\"start\" must be now or kubeadm");
   out.start_now = start == "now";
@@ -133,7 +148,8 @@ Result<std::map<std::string, std::string>> parse_texts(const Fields& fields, std
   std::map<std::string, std::string> out;
   const auto* node = fields.find(key);
   if (node == nullptr) return out;
-  if (node->kind != yaml::Kind::mapping) return fields.bad(node, std::format("\"{}\" must be a mapping of names to texts", key));
+  if (node->kind != yaml::Kind::mapping)
+    return fields.bad(node, std::format("\"{}\" must be a mapping of names to texts", key));
   for (const auto& [name, value] : node->members) {
     const auto text = value.as_string();
     if (!text) return fields.bad(&value, std::format("\"{}\" must be a text", base::printable(name)));
@@ -158,13 +174,16 @@ Result<std::vector<T>> parse_list(const Fields& fields, std::string_view key, st
 
 Result<std::string> parse_word(const yaml::Node& node, std::string_view where) {
   const auto text = node.as_string();
-  if (!text || !is_word(*text, "")) return fail(ErrorCode::invalid_input, "{}:{}:{}: a word is expected here", where, node.line, node.column);
+  if (!text || !is_word(*text, ""))
+    return fail(ErrorCode::invalid_input, "{}:{}:{}: a word is expected here", where, node.line, node.column);
   return *text;
 }
 
 Result<uint16_t> parse_port(const yaml::Node& node, std::string_view where) {
   const auto port = node.as_u64();
-  if (!port || *port == 0 || *port > 65535) return fail(ErrorCode::invalid_input, "{}:{}:{}: a port is a number from 1 to 65535", where, node.line, node.column);
+  if (!port || *port == 0 || *port > 65535)
+    return fail(ErrorCode::invalid_input, "{}:{}:{}: a port is a number from 1 to 65535", where, node.line,
+                node.column);
   return static_cast<uint16_t>(*port);
 }
 
@@ -197,14 +216,17 @@ Result<void> parse_roles(const Fields& spec, std::string_view where, BaseDocumen
 Result<void> check_unique(const BaseDocument& document, const Fields& spec) {
   for (size_t i = 0; i < document.units.size(); ++i) {
     for (size_t k = 0; k < i; ++k) {
-      if (document.units[i].name == document.units[k].name) return spec.bad(&spec.find("units")->items[i], std::format("the unit {} stands twice", document.units[i].name));
+      if (document.units[i].name == document.units[k].name)
+        return spec.bad(&spec.find("units")->items[i], std::format("the unit {} stands twice", document.units[i].name));
     }
   }
   for (size_t i = 0; i < document.files.size(); ++i) {
     for (size_t k = 0; k < i; ++k) {
       const auto &one = document.files[i], &two = document.files[k];
       const bool same_hosts = one.role == two.role || one.role == HostRole::all || two.role == HostRole::all;
-      if (one.destination == two.destination && same_hosts) return spec.bad(&spec.find("files")->items[i], std::format("{} is written twice on the same hosts", one.destination));
+      if (one.destination == two.destination && same_hosts)
+        return spec.bad(&spec.find("files")->items[i],
+                        std::format("{} is written twice on the same hosts", one.destination));
     }
   }
   return {};
@@ -212,29 +234,34 @@ Result<void> check_unique(const BaseDocument& document, const Fields& spec) {
 
 Result<void> parse_versions(const Fields& spec, BaseDocument& out) {
   SEALIFT_ASSIGN(out.kubernetes_version, spec.text("kubernetesVersion"));
-  if (!is_version(out.kubernetes_version)) return spec.bad(spec.find("kubernetesVersion"), "\"kubernetesVersion\" must be a version like v1.34.4");
+  if (!is_version(out.kubernetes_version))
+    return spec.bad(spec.find("kubernetesVersion"), "\"kubernetesVersion\" must be a version like v1.34.4");
   SEALIFT_ASSIGN(out.cri_socket, spec.text("criSocket"));
   if (!out.cri_socket.starts_with("unix://") || !base::safe_absolute_path(out.cri_socket.substr(7))) {
-    return spec.bad(spec.find("criSocket"), "\"criSocket\" must be a socket like unix:///run/containerd/containerd.sock");
+    return spec.bad(spec.find("criSocket"),
+                    "\"criSocket\" must be a socket like unix:///run/containerd/containerd.sock");
   }
   return {};
 }
 
 Result<void> parse_spec(const yaml::Node& node, std::string_view where, BaseDocument& out) {
-  SEALIFT_ASSIGN(const auto spec, Fields::of(node, where, {"kubernetesVersion", "criSocket", "images", "tools", "files", "units", "modules", "sysctls",
-                                                           "ports", "minimum", "kubeadm"}));
+  SEALIFT_ASSIGN(const auto spec, Fields::of(node, where,
+                                             {"kubernetesVersion", "criSocket", "images", "tools", "files", "units",
+                                              "modules", "sysctls", "ports", "minimum", "kubeadm"}));
   SEALIFT_TRY(parse_versions(spec, out));
   SEALIFT_ASSIGN(out.images, parse_texts(spec, "images"));
   if (!out.images.contains("sandbox")) return spec.bad(spec.find("images"), "\"images\" must name the role sandbox");
   for (const auto& [role, reference] : out.images) {
-    if (auto parsed = image::parse_reference(reference); !parsed) return spec.bad(spec.find("images")->find(role), parsed.error().what);
+    if (auto parsed = image::parse_reference(reference); !parsed)
+      return spec.bad(spec.find("images")->find(role), parsed.error().what);
   }
   SEALIFT_ASSIGN(out.tools, parse_texts(spec, "tools"));
   for (const auto* tool : {"kubeadm", "kubectl", "helm", "ctr"}) {
     if (!out.tools.contains(tool)) return spec.bad(spec.find("tools"), std::format("\"tools\" must name {}", tool));
   }
   for (const auto& [tool, path] : out.tools) {
-    if (auto safe = base::safe_relative_path(path); !safe) return spec.bad(spec.find("tools")->find(tool), safe.error().what);
+    if (auto safe = base::safe_relative_path(path); !safe)
+      return spec.bad(spec.find("tools")->find(tool), safe.error().what);
   }
   SEALIFT_ASSIGN(out.files, parse_list<HostFile>(spec, "files", where, parse_file));
   SEALIFT_ASSIGN(out.units, parse_list<BaseUnit>(spec, "units", where, parse_unit));
@@ -243,11 +270,15 @@ Result<void> parse_spec(const yaml::Node& node, std::string_view where, BaseDocu
   SEALIFT_ASSIGN(out.sysctls, parse_texts(spec, "sysctls"));
   for (const auto& [key, value] : out.sysctls) {
     // Slashes stand for dots inside a part, as sysctl(8) knows them.
-    if (!is_word(key, "/") || value.empty() || value.contains('\n')) return spec.bad(spec.find("sysctls")->find(key), std::format("\"{}\" is not a kernel setting like net.ipv4.ip_forward: \"1\"", base::printable(key)));
+    if (!is_word(key, "/") || value.empty() || value.contains('\n'))
+      return spec.bad(
+          spec.find("sysctls")->find(key),
+          std::format("\"{}\" is not a kernel setting like net.ipv4.ip_forward: \"1\"", base::printable(key)));
   }
   if (const auto* kubeadm = spec.find("kubeadm")) {
     SEALIFT_ASSIGN(out.kubeadm, spec.text("kubeadm"));
-    if (auto documents = yaml::parse(out.kubeadm, std::format("{}: \"kubeadm\", line", where)); !documents) return spec.bad(kubeadm, documents.error().what);
+    if (auto documents = yaml::parse(out.kubeadm, std::format("{}: \"kubeadm\", line", where)); !documents)
+      return spec.bad(kubeadm, documents.error().what);
   }
   return parse_roles(spec, where, out);
 }
@@ -256,7 +287,9 @@ Result<void> parse_spec(const yaml::Node& node, std::string_view where, BaseDocu
 
 Result<BaseDocument> parse_base_document(std::string_view text, std::string_view where) {
   SEALIFT_ASSIGN(const auto documents, yaml::parse(text, where));
-  if (documents.size() != 1) return fail(ErrorCode::invalid_input, "{}: exactly one document is expected, there are {}", where, documents.size());
+  if (documents.size() != 1)
+    return fail(ErrorCode::invalid_input, "{}: exactly one document is expected, there are {}", where,
+                documents.size());
   SEALIFT_ASSIGN(const auto top, Fields::of(documents[0], where, {"apiVersion", "kind", "metadata", "spec"}));
   SEALIFT_ASSIGN(const std::string api, top.text_or("apiVersion", ""));
   SEALIFT_ASSIGN(const std::string kind, top.text_or("kind", ""));
@@ -276,7 +309,8 @@ Result<BaseDocument> parse_base_document(std::string_view text, std::string_view
 std::string expand_architecture(std::string_view path, Architecture architecture) {
   std::string out(path);
   const std::string_view mark = "${ARCH}";
-  for (size_t at = out.find(mark); at != std::string::npos; at = out.find(mark, at)) out.replace(at, mark.size(), base::name(architecture));
+  for (size_t at = out.find(mark); at != std::string::npos; at = out.find(mark, at))
+    out.replace(at, mark.size(), base::name(architecture));
   return out;
 }
 

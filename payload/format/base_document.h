@@ -26,9 +26,9 @@ struct Minimum {
 };
 
 struct BaseDocument {
-  std::string name;                // metadata.name
-  std::string kubernetes_version;  // "v1.34.4"
-  std::string cri_socket;          // "unix:///run/containerd/containerd.sock"
+  std::string name;                           // metadata.name
+  std::string kubernetes_version;             // "v1.34.4"
+  std::string cri_socket;                     // "unix:///run/containerd/containerd.sock"
   std::map<std::string, std::string> images;  // role → reference; "sandbox" is always there
   std::map<std::string, std::string> tools;   // kubeadm, kubectl, helm, ctr → tree path, ${ARCH} not expanded
   std::vector<HostFile> files;                // source may hold ${ARCH}

@@ -41,7 +41,7 @@ struct HostFile {
   uint32_t mode = 0644;
   uint32_t uid = 0, gid = 0;
   HostRole role = HostRole::all;
-  bool is_template = false;  // ${NAME} and ${NAME:-x} of the documented list
+  bool is_template = false;                  // ${NAME} and ${NAME:-x} of the documented list
   std::optional<Architecture> architecture;  // none = any
   bool operator==(const HostFile&) const = default;
 };
@@ -98,8 +98,8 @@ struct Stub {
 };
 
 struct Contents {
-  std::string name;     // from -t, e.g. "shop"; may be empty
-  std::string version;  // from -t, e.g. "3.4"; may be empty
+  std::string name;                                // from -t, e.g. "shop"; may be empty
+  std::string version;                             // from -t, e.g. "3.4"; may be empty
   std::string created_by;                          // "sealift 0.1.0"
   std::map<std::string, std::string> compressors;  // "zstd" → "1.5.7"
   std::vector<Stub> stubs;                         // by architecture, each once

@@ -15,12 +15,12 @@
 namespace sealift::format {
 namespace {
 
-constexpr size_t kMaxText = 64 << 10;     // of one string
-constexpr size_t kMaxEntries = 1 << 20;   // of one list or map
+constexpr size_t kMaxText = 64 << 10;               // of one string
+constexpr size_t kMaxEntries = 1 << 20;             // of one list or map
 constexpr uint64_t kMaxNumber = uint64_t{1} << 53;  // what every JSON reader keeps exactly
-constexpr uint64_t kMaxTreeMode = 0777;   // no set-id bits: nothing gets rights by being unpacked
-constexpr uint64_t kMaxHostMode = 07777;  // what FILE asks for, root puts there
-constexpr uint64_t kMaxId = UINT32_MAX - 1;  // (uid_t)-1 means "unchanged" to chown
+constexpr uint64_t kMaxTreeMode = 0777;             // no set-id bits: nothing gets rights by being unpacked
+constexpr uint64_t kMaxHostMode = 07777;            // what FILE asks for, root puts there
+constexpr uint64_t kMaxId = UINT32_MAX - 1;         // (uid_t)-1 means "unchanged" to chown
 
 // One JSON object with the name people know it by, which is put together only for errors: contents may have many
 // thousand files, and a program's start waits for this.
@@ -33,7 +33,9 @@ class Fields {
     return fields;
   }
 
-  std::string where() const { return base::printable(name_.empty() ? std::string(kind_) : std::format("{} {}", kind_, name_)); }
+  std::string where() const {
+    return base::printable(name_.empty() ? std::string(kind_) : std::format("{} {}", kind_, name_));
+  }
   std::unexpected<Error> bad(std::string_view key, std::string_view why) const {
     return fail(ErrorCode::corrupt, "{}: \"{}\" {}", where(), key, why);
   }
@@ -42,7 +44,8 @@ class Fields {
     const json::Value* value = value_->find(key);
     if (value == nullptr) return {};
     if (!value->is_string()) return bad(key, "is not a text");
-    if (value->string()->size() > kMaxText) return fail(ErrorCode::limit_exceeded, "{}: \"{}\" is too long", where(), key);
+    if (value->string()->size() > kMaxText)
+      return fail(ErrorCode::limit_exceeded, "{}: \"{}\" is too long", where(), key);
     out = *value->string();
     return {};
   }
@@ -65,7 +68,8 @@ class Fields {
     if (value == nullptr) return {};
     const auto number = value->unsigned_integer();
     if (!number) return bad(key, "is not a natural number");
-    if (*number > limit) return fail(ErrorCode::limit_exceeded, "{}: \"{}\" is {}, at most {} is allowed", where(), key, *number, limit);
+    if (*number > limit)
+      return fail(ErrorCode::limit_exceeded, "{}: \"{}\" is {}, at most {} is allowed", where(), key, *number, limit);
     out = static_cast<T>(*number);
     return {};
   }
@@ -97,18 +101,21 @@ class Fields {
         return {};
       }
     }
-    return fail(ErrorCode::unsupported_version, "{}: architecture \"{}\" is not known to this program", where(), base::printable(text));
+    return fail(ErrorCode::unsupported_version, "{}: architecture \"{}\" is not known to this program", where(),
+                base::printable(text));
   }
   Result<void> read(std::string_view key, std::map<std::string, std::string>& out) const {
     return each_member(key, [&](const std::string& name, const json::Value& value) -> Result<void> {
-      if (!value.is_string() || value.string()->size() > kMaxText) return bad(key, "holds something that is not a text");
+      if (!value.is_string() || value.string()->size() > kMaxText)
+        return bad(key, "holds something that is not a text");
       out[name] = *value.string();
       return {};
     });
   }
   Result<void> read(std::string_view key, std::vector<std::string>& out) const {
     return each_element(key, [&](const json::Value& value) -> Result<void> {
-      if (!value.is_string() || value.string()->size() > kMaxText) return bad(key, "holds something that is not a text");
+      if (!value.is_string() || value.string()->size() > kMaxText)
+        return bad(key, "holds something that is not a text");
       out.push_back(*value.string());
       return {};
     });
@@ -120,25 +127,30 @@ class Fields {
     const json::Value* value = value_->find(key);
     if (value == nullptr) return {};
     if (!value->is_array()) return bad(key, "is not a list");
-    if (value->elements()->size() > kMaxEntries) return fail(ErrorCode::limit_exceeded, "\"{}\" has too many entries", key);
+    if (value->elements()->size() > kMaxEntries)
+      return fail(ErrorCode::limit_exceeded, "\"{}\" has too many entries", key);
     size_t number = 0;
     for (const auto& element : *value->elements()) {
       ++number;
-      if (auto done = visit(element); !done) return fail_while(std::move(done).error(), std::format("reading entry {} of \"{}\"", number, key));
+      if (auto done = visit(element); !done)
+        return fail_while(std::move(done).error(), std::format("reading entry {} of \"{}\"", number, key));
     }
     return {};
   }
-  Result<void> each_member(std::string_view key, const std::function<Result<void>(const std::string&, const json::Value&)>& visit) const {
+  Result<void> each_member(std::string_view key,
+                           const std::function<Result<void>(const std::string&, const json::Value&)>& visit) const {
     const json::Value* value = value_->find(key);
     if (value == nullptr) return {};
     if (!value->is_object()) return bad(key, "is not an object");
-    if (value->members()->size() > kMaxEntries) return fail(ErrorCode::limit_exceeded, "\"{}\" has too many entries", key);
+    if (value->members()->size() > kMaxEntries)
+      return fail(ErrorCode::limit_exceeded, "\"{}\" has too many entries", key);
     for (const auto& [name, member] : *value->members()) SEALIFT_TRY(visit(name, member));
     return {};
   }
 
  private:
-  Fields(const json::Value& value, std::string_view kind, std::string_view name) : value_(&value), kind_(kind), name_(name) {}
+  Fields(const json::Value& value, std::string_view kind, std::string_view name)
+      : value_(&value), kind_(kind), name_(name) {}
   const json::Value* value_;
   std::string_view kind_;
   std::string_view name_;
@@ -161,7 +173,9 @@ Result<HostFile> parse_host_file(const json::Value& value) {
   std::string role(name(file.role));
   SEALIFT_TRY(fields.read("role", role));
   const auto known = parse_host_role(role);
-  if (!known) return fail(ErrorCode::corrupt, "host file {}: unknown role \"{}\"", base::printable(file.destination), base::printable(role));
+  if (!known)
+    return fail(ErrorCode::corrupt, "host file {}: unknown role \"{}\"", base::printable(file.destination),
+                base::printable(role));
   file.role = *known;
   if (!base::safe_absolute_path(file.destination)) return fields.bad("destination", "is not a safe absolute path");
   return file;
@@ -173,9 +187,13 @@ Result<App> parse_app(const json::Value& value) {
   SEALIFT_TRY(fields.read_name("name", app.name));
   std::string kind;
   SEALIFT_TRY(fields.read_name("kind", kind));
-  if (kind == name(AppKind::helm)) app.kind = AppKind::helm;
-  else if (kind == name(AppKind::manifests)) app.kind = AppKind::manifests;
-  else return fail(ErrorCode::unsupported_version, "app {} is of kind \"{}\", which this program does not know", base::printable(app.name), base::printable(kind));
+  if (kind == name(AppKind::helm))
+    app.kind = AppKind::helm;
+  else if (kind == name(AppKind::manifests))
+    app.kind = AppKind::manifests;
+  else
+    return fail(ErrorCode::unsupported_version, "app {} is of kind \"{}\", which this program does not know",
+                base::printable(app.name), base::printable(kind));
   SEALIFT_TRY(fields.read("network", app.is_network));
   SEALIFT_TRY(fields.read_name("root", app.root));
   SEALIFT_TRY(fields.read("needs", app.needs));
@@ -220,7 +238,8 @@ Result<Image> parse_image(const json::Value& value) {
 
 Result<void> parse_tree(const Fields& fields, Contents& contents) {
   return fields.each_member("tree", [&](const std::string& path, const json::Value& value) -> Result<void> {
-    if (!base::safe_relative_path(path)) return fail(ErrorCode::corrupt, "the tree's path \"{}\" is not safe", base::printable(path));
+    if (!base::safe_relative_path(path))
+      return fail(ErrorCode::corrupt, "the tree's path \"{}\" is not safe", base::printable(path));
     TreeFile file;
     SEALIFT_ASSIGN(const auto inner, Fields::of(value, "file", path));
     SEALIFT_TRY(inner.read("mode", file.mode, kMaxTreeMode));
@@ -272,7 +291,7 @@ Result<void> parse_lists(const Fields& fields, Contents& contents) {
 
 // The first entry whose key an earlier one has; null if there is none.
 template <class T, class Key>
-const T* find_duplicate(const std::vector<T>& list, Key T::*key) {
+const T* find_duplicate(const std::vector<T>& list, Key T::* key) {
   std::set<Key> seen;
   const auto at = std::ranges::find_if(list, [&](const T& item) { return !seen.insert(item.*key).second; });
   return at == list.end() ? nullptr : &*at;
@@ -285,7 +304,8 @@ bool source_exists(const Contents& contents, const std::string& source) {
   if (at == std::string::npos) return contents.tree.contains(source);
   for (const auto architecture : {Architecture::amd64, Architecture::arm64}) {
     std::string path = source;
-    for (auto found = at; found != std::string::npos; found = path.find(kVariable)) path.replace(found, kVariable.size(), base::name(architecture));
+    for (auto found = at; found != std::string::npos; found = path.find(kVariable))
+      path.replace(found, kVariable.size(), base::name(architecture));
     if (contents.tree.contains(path)) return true;
   }
   return false;
@@ -306,38 +326,51 @@ Result<void> check_tree(const Contents& contents) {
     if (slash != std::string::npos) last = std::string_view(path).substr(0, slash);
   }
   for (const auto& [path, file] : contents.tree) {
-    if (folders.contains(path)) return fail(ErrorCode::corrupt, "the tree holds {} as a file and as a folder", base::printable(path));
+    if (folders.contains(path))
+      return fail(ErrorCode::corrupt, "the tree holds {} as a file and as a folder", base::printable(path));
   }
   return {};
 }
 
 Result<void> check_names(const Contents& contents) {
-  if (const auto* app = find_duplicate(contents.apps, &App::name)) return fail(ErrorCode::corrupt, "two apps have the name {}", base::printable(app->name));
-  if (const auto* image = find_duplicate(contents.images, &Image::name)) return fail(ErrorCode::corrupt, "two images have the name {}", base::printable(image->name));
-  if (const auto* stub = find_duplicate(contents.stubs, &Stub::architecture)) return fail(ErrorCode::corrupt, "two stubs are for {}", base::name(stub->architecture));
+  if (const auto* app = find_duplicate(contents.apps, &App::name))
+    return fail(ErrorCode::corrupt, "two apps have the name {}", base::printable(app->name));
+  if (const auto* image = find_duplicate(contents.images, &Image::name))
+    return fail(ErrorCode::corrupt, "two images have the name {}", base::printable(image->name));
+  if (const auto* stub = find_duplicate(contents.stubs, &Stub::architecture))
+    return fail(ErrorCode::corrupt, "two stubs are for {}", base::name(stub->architecture));
   for (const auto& image : contents.images) {
     if (const auto* platform = find_duplicate(image.platforms, &Image::Platform::architecture)) {
-      return fail(ErrorCode::corrupt, "image {} has the architecture {} twice", base::printable(image.name), base::name(platform->architecture));
+      return fail(ErrorCode::corrupt, "image {} has the architecture {} twice", base::printable(image.name),
+                  base::name(platform->architecture));
     }
   }
   for (const auto& app : contents.apps) {
     const auto under = contents.tree.lower_bound(app.root + "/");
-    const bool has_files = contents.tree.contains(app.root) || (under != contents.tree.end() && under->first.starts_with(app.root + "/"));
-    if (!has_files) return fail(ErrorCode::corrupt, "app {} has no files under {}", base::printable(app.name), base::printable(app.root));
+    const bool has_files =
+        contents.tree.contains(app.root) || (under != contents.tree.end() && under->first.starts_with(app.root + "/"));
+    if (!has_files)
+      return fail(ErrorCode::corrupt, "app {} has no files under {}", base::printable(app.name),
+                  base::printable(app.root));
     for (const auto& need : app.needs) {
-      if (contents.find_app(need) == nullptr) return fail(ErrorCode::corrupt, "app {} needs {}, which is not there", base::printable(app.name), base::printable(need));
+      if (contents.find_app(need) == nullptr)
+        return fail(ErrorCode::corrupt, "app {} needs {}, which is not there", base::printable(app.name),
+                    base::printable(need));
     }
   }
   for (const auto& app : contents.launch) {
-    if (contents.find_app(app) == nullptr) return fail(ErrorCode::corrupt, "\"launch\" names app {}, which is not there", base::printable(app));
+    if (contents.find_app(app) == nullptr)
+      return fail(ErrorCode::corrupt, "\"launch\" names app {}, which is not there", base::printable(app));
   }
   for (const auto& file : contents.host_files) {
     if (!source_exists(contents, file.source)) {
-      return fail(ErrorCode::corrupt, "host file {}: its source {} is not in the tree", base::printable(file.destination), base::printable(file.source));
+      return fail(ErrorCode::corrupt, "host file {}: its source {} is not in the tree",
+                  base::printable(file.destination), base::printable(file.source));
     }
   }
   if (contents.base_document && !contents.tree.contains(*contents.base_document)) {
-    return fail(ErrorCode::corrupt, "\"baseDocument\" names {}, which is not in the tree", base::printable(*contents.base_document));
+    return fail(ErrorCode::corrupt, "\"baseDocument\" names {}, which is not in the tree",
+                base::printable(*contents.base_document));
   }
   return check_tree(contents);
 }

@@ -19,10 +19,11 @@ Error missing_trailer(const base::RandomAccessFile& file) {
     if (!base::range_within(offset, bytes.size(), file.size()) || !file.read_at(offset, bytes)) continue;
     const auto header = parse_header(bytes);
     if (!header) continue;
-    return Error{ErrorCode::truncated,
-                 std::format("the file should have {} bytes and has {}: its end is missing or overwritten; copy it again",
-                             offset + std::min(header->payload_size, kMaxPayloadSize), file.size()),
-                 {}};
+    return Error{
+        ErrorCode::truncated,
+        std::format("the file should have {} bytes and has {}: its end is missing or overwritten; copy it again",
+                    offset + std::min(header->payload_size, kMaxPayloadSize), file.size()),
+        {}};
   }
   return Error{ErrorCode::not_a_payload, "the file holds no payload: there is no trailer at its end", {}};
 }
@@ -40,8 +41,11 @@ Result<Trailer> read_trailer(const base::RandomAccessFile& file) {
 Result<void> check_reference(const Index& index, const Reference& reference) {
   const auto& [digest, size] = reference.object;
   const IndexObject* object = index.find(digest);
-  if (object == nullptr) return fail(ErrorCode::corrupt, "{} names object {}, which is not in the payload", reference.of, digest.text());
-  if (object->size != size) return fail(ErrorCode::corrupt, "{} says that object {} has {} bytes, it has {}", reference.of, digest.text(), size, object->size);
+  if (object == nullptr)
+    return fail(ErrorCode::corrupt, "{} names object {}, which is not in the payload", reference.of, digest.text());
+  if (object->size != size)
+    return fail(ErrorCode::corrupt, "{} says that object {} has {} bytes, it has {}", reference.of, digest.text(), size,
+                object->size);
   return {};
 }
 
@@ -52,8 +56,10 @@ Result<void> check_data_area(std::vector<ByteRange> fixed, const Index& index, b
   base::FileOffset end = 0;
   fixed.push_back({data_end, 0});
   for (const auto& range : fixed) {
-    if (range.offset < end) return fail(ErrorCode::corrupt, "the payload's parts overlap at payload offset {}", range.offset);
-    if (range.offset - end >= kAlignment) return fail(ErrorCode::corrupt, "{} bytes of nothing at payload offset {}", range.offset - end, end);
+    if (range.offset < end)
+      return fail(ErrorCode::corrupt, "the payload's parts overlap at payload offset {}", range.offset);
+    if (range.offset - end >= kAlignment)
+      return fail(ErrorCode::corrupt, "{} bytes of nothing at payload offset {}", range.offset - end, end);
     end = range.offset + range.size;
   }
   return {};
@@ -87,7 +93,8 @@ Result<Bytes> PayloadReader::State::load_stored(const Frame& frame) const {
   Bytes stored(static_cast<size_t>(frame.stored_size));
   SEALIFT_TRY(file->read_at(payload_offset + frame.offset, stored));
   if (hash::sha256(stored) != frame.stored_hash) {
-    return fail(ErrorCode::corrupt, "the hash of the frame at payload offset {} ({} bytes) does not hold", frame.offset, frame.stored_size);
+    return fail(ErrorCode::corrupt, "the hash of the frame at payload offset {} ({} bytes) does not hold", frame.offset,
+                frame.stored_size);
   }
   return stored;
 }
@@ -96,7 +103,8 @@ Result<Bytes> PayloadReader::State::load_plain(const Frame& frame) const {
   SEALIFT_ASSIGN(auto stored, load_stored(frame));
   if (frame.encoding == Encoding::raw) return stored;
   auto plain = codec::zstd_decompress(stored, static_cast<size_t>(frame.plain_size));
-  if (!plain) return fail_while(std::move(plain).error(), std::format("decoding the frame at payload offset {}", frame.offset));
+  if (!plain)
+    return fail_while(std::move(plain).error(), std::format("decoding the frame at payload offset {}", frame.offset));
   return plain;
 }
 
@@ -115,16 +123,19 @@ PayloadReader::~PayloadReader() = default;
 Result<std::unique_ptr<PayloadReader>> PayloadReader::open(const base::RandomAccessFile& file) {
   SEALIFT_ASSIGN(const Trailer trailer, read_trailer(file));
   if (trailer.payload_size > file.size()) {
-    return fail(ErrorCode::truncated, "the payload has {} bytes, the file only {}: its beginning is missing", trailer.payload_size, file.size());
+    return fail(ErrorCode::truncated, "the payload has {} bytes, the file only {}: its beginning is missing",
+                trailer.payload_size, file.size());
   }
   const base::FileOffset payload_offset = file.size() - trailer.payload_size;
   if (payload_offset != 0 && payload_offset != kPayloadOffset) {
-    return fail(ErrorCode::corrupt, "the payload begins at offset {} of the file; it must be 0 or {}", payload_offset, kPayloadOffset);
+    return fail(ErrorCode::corrupt, "the payload begins at offset {} of the file; it must be 0 or {}", payload_offset,
+                kPayloadOffset);
   }
   Bytes metadata(static_cast<size_t>(trailer.metadata_size));
   SEALIFT_TRY(file.read_at(payload_offset + trailer.metadata_offset, metadata));
   if (hash::sha256(metadata) != trailer.metadata_hash) {
-    return fail(ErrorCode::corrupt, "the hash of the metadata at payload offset {} ({} bytes) does not hold", trailer.metadata_offset, trailer.metadata_size);
+    return fail(ErrorCode::corrupt, "the hash of the metadata at payload offset {} ({} bytes) does not hold",
+                trailer.metadata_offset, trailer.metadata_size);
   }
   auto sections = parse_section_table(metadata, trailer);
   if (!sections) return fail_while(std::move(sections).error(), "reading the payload's section table");
@@ -140,7 +151,8 @@ Result<std::unique_ptr<PayloadReader>> PayloadReader::open(const base::RandomAcc
 
   auto state = std::unique_ptr<State>(
       new State{&file, payload_offset, trailer, std::move(*sections), std::move(*contents), std::move(*index), {}});
-  SEALIFT_TRY(for_each_reference(state->contents, [&](const Reference& reference) { return check_reference(state->index, reference); }));
+  SEALIFT_TRY(for_each_reference(state->contents,
+                                 [&](const Reference& reference) { return check_reference(state->index, reference); }));
   SEALIFT_TRY(check_data_area(state->fixed_ranges(), state->index, trailer.metadata_offset));
   return std::unique_ptr<PayloadReader>(new PayloadReader(std::move(state)));
 }
@@ -177,8 +189,8 @@ Result<void> PayloadReader::read(const Digest& digest, ByteRange range, base::Si
   const IndexObject* object = state.index.find(digest);
   if (object == nullptr) return fail(ErrorCode::not_found, "the payload holds no object {}", digest.text());
   if (range.offset > object->size || (range.size != UINT64_MAX && range.size > object->size - range.offset)) {
-    return fail(ErrorCode::invalid_input, "bytes {}+{} of object {} were asked for, which has {}", range.offset, range.size,
-                digest.text(), object->size);
+    return fail(ErrorCode::invalid_input, "bytes {}+{} of object {} were asked for, which has {}", range.offset,
+                range.size, digest.text(), object->size);
   }
   const uint64_t begin = range.offset;
   const uint64_t end = range.size == UINT64_MAX ? object->size : range.offset + range.size;
@@ -193,7 +205,8 @@ Result<void> PayloadReader::read(const Digest& digest, ByteRange range, base::Si
       const uint64_t frame_begin = state.index.plain_start(i);
       // The part of this frame that belongs to the piece, as offsets in the object, cut to the wanted range.
       const uint64_t from = std::max(position + (std::max(frame_begin, piece_begin) - piece_begin), begin);
-      const uint64_t to = std::min(position + (std::min(frame_begin + frame.plain_size, piece_begin + piece.size) - piece_begin), end);
+      const uint64_t to =
+          std::min(position + (std::min(frame_begin + frame.plain_size, piece_begin + piece.size) - piece_begin), end);
       if (from >= to) continue;
       auto plain = state.cache.find(i);
       if (!plain) {
@@ -218,7 +231,8 @@ Result<void> PayloadReader::read(const Digest& digest, ByteRange range, base::Si
 Result<Bytes> PayloadReader::read_all(const Digest& digest, size_t limit) const {
   const IndexObject* object = state_->index.find(digest);
   if (object != nullptr && object->size > limit) {
-    return fail(ErrorCode::limit_exceeded, "object {} has {} bytes, at most {} are read here", digest.text(), object->size, limit);
+    return fail(ErrorCode::limit_exceeded, "object {} has {} bytes, at most {} are read here", digest.text(),
+                object->size, limit);
   }
   base::MemorySink sink(limit);
   SEALIFT_TRY(read(digest, {}, sink));

@@ -50,12 +50,12 @@ class PayloadReader {
   const Contents& contents() const;
   // Hash of the metadata (contents + index + …): the artifact's identity, used in names of payload files and agents.
   const Digest& identity() const;
-  std::string artifact_name() const;                     // "shop 3.4"; without a name, the identity's first digits
-  uint64_t payload_size() const;                 // without the stub
-  base::FileOffset payload_offset() const;       // in the file: 0 or kPayloadOffset
-  const base::RandomAccessFile& file() const;    // as given to open
+  std::string artifact_name() const;           // "shop 3.4"; without a name, the identity's first digits
+  uint64_t payload_size() const;               // without the stub
+  base::FileOffset payload_offset() const;     // in the file: 0 or kPayloadOffset
+  const base::RandomAccessFile& file() const;  // as given to open
 
-  const Index& index() const;                    // where everything lies: for the writer, which takes bases over
+  const Index& index() const;  // where everything lies: for the writer, which takes bases over
 
   std::optional<ObjectInfo> find(const Digest& digest) const;
   std::vector<ObjectInfo> objects() const;  // by digest
@@ -75,13 +75,15 @@ class PayloadReader {
                                      const CancelToken& cancel) const;
   // Deeper and slower: these objects decoded as a whole and compared with their digests. What the writer does with
   // its own work; after a sound verify() it can only find mistakes of the program that wrote the payload.
-  Result<std::vector<Damage>> verify_objects(std::span<const Digest> objects, unsigned threads, const CancelToken& cancel) const;
+  Result<std::vector<Damage>> verify_objects(std::span<const Digest> objects, unsigned threads,
+                                             const CancelToken& cancel) const;
 
   // --- moving a payload to another host frame by frame ---
   // The frames that hold these objects, in the order of the objects, each once.
   Result<std::vector<Frame>> frames_of(std::span<const Digest> objects) const;
   std::vector<Frame> all_frames() const;  // by offset
-  // Everything that is not a frame (sections, metadata, trailer), as ranges by offset: a bare payload is these plus all frames.
+  // Everything that is not a frame (sections, metadata, trailer), as ranges by offset: a bare payload is these plus all
+  // frames.
   std::vector<ByteRange> skeleton() const;
 
  private:

@@ -176,12 +176,12 @@ SEALIFT_AT(IndexPiece, size, 8);
 static_assert(Record<IndexPiece> && sizeof(IndexPiece) == kIndexPieceSize);
 
 struct IndexFrame {
-  Digest stored_hash;       //  0
-  U64 offset;               // 32
-  U32 stored_size;          // 40
-  U32 plain_size;           // 44
-  U8 encoding;              // 48  Encoding
-  Reserved<7> reserved{};   // 49
+  Digest stored_hash;      //  0
+  U64 offset;              // 32
+  U32 stored_size;         // 40
+  U32 plain_size;          // 44
+  U8 encoding;             // 48  Encoding
+  Reserved<7> reserved{};  // 49
 };
 SEALIFT_AT(IndexFrame, stored_hash, 0);
 SEALIFT_AT(IndexFrame, offset, 32);

@@ -21,7 +21,10 @@ constexpr uint64_t kReadSize = uint64_t{1} << 20;
 std::string title(const Contents& contents, const Reference& reference) {
   const auto image = [&](std::string_view part) { return std::format("{} of image {}", part, reference.of); };
   switch (reference.part) {
-    case Part::program: return std::format("the program for {}", base::platform(std::ranges::find(contents.stubs, reference.object, &Stub::object)->architecture));
+    case Part::program:
+      return std::format(
+          "the program for {}",
+          base::platform(std::ranges::find(contents.stubs, reference.object, &Stub::object)->architecture));
     case Part::file: return std::format("file {}", reference.of);
     case Part::image_root: return image("index or manifest");
     case Part::inner_index: return image("an inner index");
@@ -65,7 +68,8 @@ Result<void> check_zeros(const base::RandomAccessFile& file, base::FileOffset of
     // All equal to their neighbour and the first one zero: one fast comparison for the 16 MiB of an artifact's head.
     if (part.front() != std::byte{0} || std::memcmp(part.data(), part.data() + 1, part.size() - 1) != 0) {
       const auto bad = std::ranges::find_if(part, [](std::byte b) { return b != std::byte{0}; });
-      return fail(ErrorCode::corrupt, "the padding is not zero at file offset {}", offset + static_cast<uint64_t>(bad - part.begin()));
+      return fail(ErrorCode::corrupt, "the padding is not zero at file offset {}",
+                  offset + static_cast<uint64_t>(bad - part.begin()));
     }
     offset += part.size();
     size -= part.size();
@@ -87,7 +91,8 @@ Result<void> check_head(const base::RandomAccessFile& file, const Contents& cont
 Result<void> check_frame(const base::RandomAccessFile& file, base::FileOffset payload_offset, const Frame& frame) {
   SEALIFT_ASSIGN(const Digest digest, hash::sha256(file, payload_offset + frame.offset, frame.stored_size));
   if (digest != frame.stored_hash) {
-    return fail(ErrorCode::corrupt, "the hash of the frame at payload offset {} ({} bytes) does not hold", frame.offset, frame.stored_size);
+    return fail(ErrorCode::corrupt, "the hash of the frame at payload offset {} ({} bytes) does not hold", frame.offset,
+                frame.stored_size);
   }
   return {};
 }
@@ -145,23 +150,31 @@ Result<std::vector<Damage>> PayloadReader::verify(unsigned threads, const std::f
     std::array<std::byte, kHeaderSize> bytes;
     SEALIFT_TRY(state.file->read_at(state.payload_offset, bytes));
     auto parsed = parse_header(bytes);
-    if (!parsed && parsed.error().code == ErrorCode::not_a_payload) return fail(ErrorCode::corrupt, "the header does not begin with its magic");
+    if (!parsed && parsed.error().code == ErrorCode::not_a_payload)
+      return fail(ErrorCode::corrupt, "the header does not begin with its magic");
     SEALIFT_ASSIGN(const Header header, std::move(parsed));
-    if (header.payload_size != payload_size()) return fail(ErrorCode::corrupt, "header and trailer state different payload sizes");
+    if (header.payload_size != payload_size())
+      return fail(ErrorCode::corrupt, "header and trailer state different payload sizes");
     return {};
   }());
   // The metadata was read when the payload was opened; the medium may have changed or been lucky since.
   note("metadata", state.trailer.metadata_offset, [&]() -> Result<void> {
-    SEALIFT_ASSIGN(const Digest digest, hash::sha256(*state.file, state.payload_offset + state.trailer.metadata_offset, state.trailer.metadata_size));
-    if (digest != identity()) return fail(ErrorCode::corrupt, "the hash of the metadata at payload offset {} ({} bytes) does not hold", state.trailer.metadata_offset, state.trailer.metadata_size);
+    SEALIFT_ASSIGN(const Digest digest, hash::sha256(*state.file, state.payload_offset + state.trailer.metadata_offset,
+                                                     state.trailer.metadata_size));
+    if (digest != identity())
+      return fail(ErrorCode::corrupt, "the hash of the metadata at payload offset {} ({} bytes) does not hold",
+                  state.trailer.metadata_offset, state.trailer.metadata_size);
     return {};
   }());
   for (const auto& section : state.sections) {
     if (section.offset >= state.trailer.metadata_offset) continue;
     SEALIFT_TRY(cancel.check());
     auto digest = hash::sha256(*state.file, state.payload_offset + section.offset, section.size);
-    if (!digest) findings.add(std::string(name(section.type)), section.offset, digest.error());
-    else if (*digest != section.hash) findings.add(std::string(name(section.type)), section.offset, Error{ErrorCode::corrupt, "the hash of the section does not hold", {}});
+    if (!digest)
+      findings.add(std::string(name(section.type)), section.offset, digest.error());
+    else if (*digest != section.hash)
+      findings.add(std::string(name(section.type)), section.offset,
+                   Error{ErrorCode::corrupt, "the hash of the section does not hold", {}});
   }
   auto occupied = state.fixed_ranges();
   for (const auto& frame : frames) occupied.push_back({frame.offset, frame.stored_size});

@@ -32,7 +32,8 @@ Result<Digest> Digest::from_hex(std::string_view hex) {
 Result<Digest> Digest::parse(std::string_view text) {
   constexpr std::string_view kPrefix = "sha256:";
   if (!text.starts_with(kPrefix)) {
-    return fail(ErrorCode::invalid_input, "\"{}\" is not a digest: \"sha256:\" and 64 lower-case hexadecimal digits are wanted",
+    return fail(ErrorCode::invalid_input,
+                "\"{}\" is not a digest: \"sha256:\" and 64 lower-case hexadecimal digits are wanted",
                 base::printable(text));
   }
   return from_hex(text.substr(kPrefix.size()));

@@ -54,7 +54,8 @@ Digest Sha256::finish() {
   for (size_t i = 0; i < 8; ++i) block_[63 - i] = static_cast<std::byte>((bits >> (8 * i)) & 0xffU);
   blocks()(state_, block_.data(), 1);
   Digest digest;
-  for (size_t i = 0; i < 32; ++i) digest.bytes[i] = static_cast<std::byte>((state_[i / 4] >> (24 - 8 * (i % 4))) & 0xffU);
+  for (size_t i = 0; i < 32; ++i)
+    digest.bytes[i] = static_cast<std::byte>((state_[i / 4] >> (24 - 8 * (i % 4))) & 0xffU);
   return digest;
 }
 

@@ -86,7 +86,7 @@ namespace {
   for (; count != 0; --count, data += 64) {
     const __m128i abef_before = abef;
     const __m128i cdgh_before = cdgh;
-    const auto* block = reinterpret_cast<const __m128i*>(data);  // NOLINT(*-reinterpret-cast)
+    const auto* block = reinterpret_cast<const __m128i*>(data);                 // NOLINT(*-reinterpret-cast)
     const auto* keys = reinterpret_cast<const __m128i*>(kSha256Rounds.data());  // NOLINT(*-reinterpret-cast)
     __m128i w[4];
 #pragma clang loop unroll(full)

@@ -42,11 +42,14 @@ Error to_error(httplib::Error error, const Origin& origin) {
 
 // httplib 0.41 with mbedTLS checks no chain at all when the server is named by an address: it turns mbedTLS's own check
 // off there, takes "not checked" for "good", and compares addresses with common names. So mbedTLS is asked again here.
-httplib::SSLVerifierResponse check_certificate(httplib::tls::session_t session, httplib::tls::ctx_t context, const std::string& host) {
+httplib::SSLVerifierResponse check_certificate(httplib::tls::session_t session, httplib::tls::ctx_t context,
+                                               const std::string& host) {
   const auto* peer = mbedtls_ssl_get_peer_cert(&static_cast<httplib::tls::impl::MbedTlsSession*>(session)->ssl);
   auto* authorities = &static_cast<httplib::tls::impl::MbedTlsContext*>(context)->ca_chain;
   uint32_t problems = 0;
-  const bool good = peer != nullptr && mbedtls_x509_crt_verify(const_cast<mbedtls_x509_crt*>(peer), authorities, nullptr, host.c_str(), &problems, nullptr, nullptr) == 0;  // NOLINT(*-const-cast)
+  const bool good = peer != nullptr &&
+                    mbedtls_x509_crt_verify(const_cast<mbedtls_x509_crt*>(peer), authorities, nullptr, host.c_str(),
+                                            &problems, nullptr, nullptr) == 0;  // NOLINT(*-const-cast)
   return good ? httplib::SSLVerifierResponse::NoDecisionMade : httplib::SSLVerifierResponse::CertificateRejected;
 }
 
@@ -55,7 +58,9 @@ httplib::SSLVerifierResponse check_certificate(httplib::tls::session_t session, 
 std::string Origin::text() const { return std::format("{}://{}:{}", scheme, base::bracketed(host), port); }
 
 Result<Url> parse_url(std::string_view text) {
-  const auto refuse = [&] { return fail(ErrorCode::invalid_input, "\"{}\" is not an http or https URL", base::printable(text)); };
+  const auto refuse = [&] {
+    return fail(ErrorCode::invalid_input, "\"{}\" is not an http or https URL", base::printable(text));
+  };
   Url out;
   const size_t separator = text.find("://");
   if (separator == std::string_view::npos) return refuse();
@@ -69,7 +74,8 @@ Result<Url> parse_url(std::string_view text) {
   if (authority.contains('@')) return refuse();
   out.origin.port = out.origin.scheme == "https" ? 443 : 80;
   const size_t bracket = authority.find(']');
-  const size_t colon = authority.find(':', authority.starts_with('[') && bracket != std::string_view::npos ? bracket : 0);
+  const size_t colon =
+      authority.find(':', authority.starts_with('[') && bracket != std::string_view::npos ? bracket : 0);
   if (colon != std::string_view::npos) {
     const auto port = base::parse_u64(authority.substr(colon + 1));
     if (!port || *port == 0 || *port > 65535) return refuse();
@@ -84,7 +90,8 @@ Result<Url> parse_url(std::string_view text) {
 
 std::string system_authorities() {
   if (const char* named = std::getenv("SSL_CERT_FILE"); named != nullptr && *named != '\0') return named;
-  for (const char* path : {"/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/ca-bundle.pem", "/etc/ssl/cert.pem"}) {
+  for (const char* path : {"/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt",
+                           "/etc/ssl/ca-bundle.pem", "/etc/ssl/cert.pem"}) {
     if (::access(path, R_OK) == 0) return path;
   }
   return {};
@@ -93,7 +100,8 @@ std::string system_authorities() {
 std::string percent_encode(std::string_view text) {
   std::string out;
   for (const char c : text) {
-    const bool unreserved = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '.' || c == '_' || c == '~';
+    const bool unreserved = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
+                            c == '.' || c == '_' || c == '~';
     out += unreserved ? std::string(1, c) : std::format("%{:02X}", static_cast<unsigned char>(c));
   }
   return out;
@@ -113,10 +121,14 @@ Client::Client(Origin origin, ClientOptions options) : origin_(std::move(origin)
       const std::string key(options.key.reveal());
       client = std::make_unique<httplib::SSLClient>(
           origin_.host, origin_.port,
-          httplib::SSLClient::PemMemory{options.certificate.c_str(), options.certificate.size(), key.c_str(), key.size(), nullptr});
+          httplib::SSLClient::PemMemory{options.certificate.c_str(), options.certificate.size(), key.c_str(),
+                                        key.size(), nullptr});
     }
     client->enable_server_certificate_verification(true);
-    client->set_session_verifier([context = client->tls_context(), host = origin_.host](httplib::tls::session_t session) { return check_certificate(session, context, host); });
+    client->set_session_verifier(
+        [context = client->tls_context(), host = origin_.host](httplib::tls::session_t session) {
+          return check_certificate(session, context, host);
+        });
     if (options.authority.empty()) {
       client->set_ca_cert_path(system_authorities());
     } else {
@@ -130,7 +142,8 @@ Client::Client(Origin origin, ClientOptions options) : origin_(std::move(origin)
   auto& client = *state_->client;
   if (options.proxy) {
     client.set_proxy(options.proxy->origin.host, options.proxy->origin.port);
-    if (!options.proxy->user.empty()) client.set_proxy_basic_auth(options.proxy->user, std::string(options.proxy->password.reveal()));
+    if (!options.proxy->user.empty())
+      client.set_proxy_basic_auth(options.proxy->user, std::string(options.proxy->password.reveal()));
   }
   client.set_keep_alive(true);
   client.set_tcp_nodelay(true);
@@ -161,19 +174,23 @@ Result<Reply> Client::get(const std::string& target, const std::map<std::string,
   return reply;
 }
 
-Result<Reply> Client::post_form(const std::string& target, const std::map<std::string, std::string>& headers, const Secret& form) {
+Result<Reply> Client::post_form(const std::string& target, const std::map<std::string, std::string>& headers,
+                                const Secret& form) {
   if (!state_->usable) return fail(ErrorCode::untrusted, "{}: the client certificate can't be used", origin_.text());
   const std::string_view body = form.reveal();
-  const auto result = state_->client->Post(target, to_headers(headers), body.data(), body.size(), "application/x-www-form-urlencoded");
+  const auto result =
+      state_->client->Post(target, to_headers(headers), body.data(), body.size(), "application/x-www-form-urlencoded");
   if (!result) return fail(to_error(result.error(), origin_));
-  if (result->body.size() > kMaxText) return fail(ErrorCode::limit_exceeded, "{}{} answers more than {}", origin_.text(), target, base::human_bytes(kMaxText));
+  if (result->body.size() > kMaxText)
+    return fail(ErrorCode::limit_exceeded, "{}{} answers more than {}", origin_.text(), target,
+                base::human_bytes(kMaxText));
   Reply reply = to_reply(*result);
   reply.text = result->body;
   return reply;
 }
 
-Result<Reply> Client::get_to(const std::string& target, const std::map<std::string, std::string>& headers, base::Sink& sink,
-                              const std::function<Result<void>(const Reply& head)>& on_head) {
+Result<Reply> Client::get_to(const std::string& target, const std::map<std::string, std::string>& headers,
+                             base::Sink& sink, const std::function<Result<void>(const Reply& head)>& on_head) {
   if (!state_->usable) return fail(ErrorCode::untrusted, "{}: the client certificate can't be used", origin_.text());
   std::optional<Error> refused;
   Reply reply;
@@ -195,7 +212,8 @@ Result<Reply> Client::get_to(const std::string& target, const std::map<std::stri
   if (refused) return fail(std::move(*refused));
   if (!result) return fail(to_error(result.error(), origin_));
   if (reply.status == 0) {  // no word of the server: what there is, is the proxy's own answer to CONNECT
-    return fail(result->status == 407 ? ErrorCode::auth_failed : ErrorCode::unreachable, "{}: the proxy refuses with {} {}", origin_.text(), result->status, result->reason);
+    return fail(result->status == 407 ? ErrorCode::auth_failed : ErrorCode::unreachable,
+                "{}: the proxy refuses with {} {}", origin_.text(), result->status, result->reason);
   }
   reply.text = base::as_text(other.data());
   return reply;

@@ -74,7 +74,8 @@ class Client {
   Result<Reply> head(const std::string& target, const std::map<std::string, std::string>& headers);
   Result<Reply> get(const std::string& target, const std::map<std::string, std::string>& headers);
   // A form, with `form` as its body ("name=value&…", encoded).
-  Result<Reply> post_form(const std::string& target, const std::map<std::string, std::string>& headers, const Secret& form);
+  Result<Reply> post_form(const std::string& target, const std::map<std::string, std::string>& headers,
+                          const Secret& form);
   // The body of a 200 or 206 goes to `sink`; other bodies are in Reply::text. `on_head` sees status and headers before
   // the body; its error ends the request.
   Result<Reply> get_to(const std::string& target, const std::map<std::string, std::string>& headers, base::Sink& sink,

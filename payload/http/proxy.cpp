@@ -9,7 +9,8 @@ namespace {
 
 std::string_view variable(const char* lower, const char* upper) {
   for (const char* name : {lower, upper}) {
-    if (const char* value = std::getenv(name); value != nullptr && *value != '\0') return value;  // NOLINT(concurrency-mt-unsafe): nobody sets it
+    if (const char* value = std::getenv(name); value != nullptr && *value != '\0')
+      return value;  // NOLINT(concurrency-mt-unsafe): nobody sets it
   }
   return {};
 }
@@ -22,7 +23,8 @@ bool is_excluded(const Origin& origin) {
     std::string name = base::to_lower(base::trim(entry));
     if (name == "*") return true;
     if (name.starts_with("*.")) name.erase(0, 1);
-    if (const std::string port = std::format(":{}", origin.port); name.ends_with(port)) name.resize(name.size() - port.size());
+    if (const std::string port = std::format(":{}", origin.port); name.ends_with(port))
+      name.resize(name.size() - port.size());
     if (name.starts_with('.')) name.erase(0, 1);
     if (!name.empty() && (host == name || host.ends_with("." + name))) return true;
   }
@@ -43,7 +45,8 @@ std::string percent_decoded(std::string_view text) {
 }  // namespace
 
 Result<std::optional<Proxy>> proxy_from_environment(const Origin& origin) {
-  std::string_view value = origin.scheme == "https" ? variable("https_proxy", "HTTPS_PROXY") : variable("http_proxy", "HTTP_PROXY");
+  std::string_view value =
+      origin.scheme == "https" ? variable("https_proxy", "HTTPS_PROXY") : variable("http_proxy", "HTTP_PROXY");
   if (value.empty() || is_excluded(origin)) return std::optional<Proxy>{};
   Proxy out;
   std::string scheme = "http";
@@ -59,9 +62,12 @@ Result<std::optional<Proxy>> proxy_from_environment(const Origin& origin) {
     value.remove_prefix(at + 1);
   }
   // The login is left out of messages.
-  if (scheme != "http") return fail(ErrorCode::unsupported, "the proxy for {} is {}://{}: only proxies with http:// are supported", origin.text(), base::printable(scheme), base::printable(value));
+  if (scheme != "http")
+    return fail(ErrorCode::unsupported, "the proxy for {} is {}://{}: only proxies with http:// are supported",
+                origin.text(), base::printable(scheme), base::printable(value));
   auto url = parse_url("http://" + std::string(value));
-  if (!url) return fail(ErrorCode::invalid_input, "the proxy for {} can't be read: {}", origin.text(), url.error().what);
+  if (!url)
+    return fail(ErrorCode::invalid_input, "the proxy for {} can't be read: {}", origin.text(), url.error().what);
   out.origin = std::move(url->origin);
   return std::optional(std::move(out));
 }

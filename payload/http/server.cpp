@@ -70,7 +70,8 @@ Result<void> write(httplib::DataSink& sink, ByteView data, const std::atomic<boo
   for (; !data.empty(); data = data.subspan(std::min(data.size(), kWriteSize))) {
     if (stopping) return fail(ErrorCode::cancelled, "the server stops");
     const ByteView part = data.first(std::min(data.size(), kWriteSize));
-    if (!sink.write(reinterpret_cast<const char*>(part.data()), part.size())) return fail(ErrorCode::unreachable, "the client went away");  // NOLINT(*-reinterpret-cast)
+    if (!sink.write(reinterpret_cast<const char*>(part.data()), part.size()))
+      return fail(ErrorCode::unreachable, "the client went away");  // NOLINT(*-reinterpret-cast)
   }
   return {};
 }
@@ -83,11 +84,12 @@ void fill(httplib::Response& out, Response response, const std::atomic<bool>& st
     out.set_content(std::move(response.text), response.content_type);
     return;
   }
-  out.set_content_provider(response.stream->size, response.content_type,
-                           [stream = std::move(*response.stream), &stopping](size_t offset, size_t size, httplib::DataSink& sink) {
-                             base::FunctionSink target([&](ByteView data) { return write(sink, data, stopping); });
-                             return stream.write(offset, size, target).has_value();
-                           });
+  out.set_content_provider(
+      response.stream->size, response.content_type,
+      [stream = std::move(*response.stream), &stopping](size_t offset, size_t size, httplib::DataSink& sink) {
+        base::FunctionSink target([&](ByteView data) { return write(sink, data, stopping); });
+        return stream.write(offset, size, target).has_value();
+      });
 }
 
 }  // namespace
@@ -115,14 +117,18 @@ Result<std::unique_ptr<Server>> Server::start(ServerOptions options, Handler han
     const std::string key(options.tls->key.reveal());
     const auto& tls = *options.tls;
     auto server = std::make_unique<httplib::SSLServer>(httplib::SSLServer::PemMemory{
-        tls.certificate.c_str(), tls.certificate.size(), key.c_str(), key.size(), tls.authority.empty() ? nullptr : tls.authority.c_str(), tls.authority.size(), nullptr});
-    if (!server->is_valid()) return fail(ErrorCode::untrusted, "the certificate, key or authority of the server can't be used");
+        tls.certificate.c_str(), tls.certificate.size(), key.c_str(), key.size(),
+        tls.authority.empty() ? nullptr : tls.authority.c_str(), tls.authority.size(), nullptr});
+    if (!server->is_valid())
+      return fail(ErrorCode::untrusted, "the certificate, key or authority of the server can't be used");
     state->server = std::move(server);
   } else {
     state->server = std::make_unique<httplib::Server>();
   }
   auto& server = *state->server;
-  server.new_task_queue = [limit = options.connections] { return new ConnectionThreads(limit); };  // httplib owns and deletes it
+  server.new_task_queue = [limit = options.connections] {
+    return new ConnectionThreads(limit);
+  };  // httplib owns and deletes it
   server.set_read_timeout(15);
   server.set_write_timeout(options.write_timeout);
   server.set_keep_alive_max_count(1000);
@@ -132,22 +138,27 @@ Result<std::unique_ptr<Server>> Server::start(ServerOptions options, Handler han
     const int on = 1;
     ::setsockopt(socket, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
   });
-  server.set_pre_routing_handler([handler = std::move(handler), wanted = std::move(options.headers), &stopping = state->stopping](const httplib::Request& request, httplib::Response& response) {
-    Request asked{request.method, request.path, {}, {}};
-    for (const auto& name : wanted) {
-      if (request.has_header(name)) asked.headers[name] = request.get_header_value(name);
-    }
-    for (const auto& [key, value] : request.params) asked.query[key] = value;
-    if (asked.method != "GET" && asked.method != "HEAD") {
-      fill(response, {405, {{"Allow", "GET, HEAD"}}, "text/plain", "only GET and HEAD are answered here\n", {}}, stopping);
-    } else {
-      fill(response, handler(asked), stopping);
-    }
-    return httplib::Server::HandlerResponse::Handled;
-  });
+  server.set_pre_routing_handler(
+      [handler = std::move(handler), wanted = std::move(options.headers), &stopping = state->stopping](
+          const httplib::Request& request, httplib::Response& response) {
+        Request asked{request.method, request.path, {}, {}};
+        for (const auto& name : wanted) {
+          if (request.has_header(name)) asked.headers[name] = request.get_header_value(name);
+        }
+        for (const auto& [key, value] : request.params) asked.query[key] = value;
+        if (asked.method != "GET" && asked.method != "HEAD") {
+          fill(response, {405, {{"Allow", "GET, HEAD"}}, "text/plain", "only GET and HEAD are answered here\n", {}},
+               stopping);
+        } else {
+          fill(response, handler(asked), stopping);
+        }
+        return httplib::Server::HandlerResponse::Handled;
+      });
   const int port = options.port == 0 ? server.bind_to_any_port(options.address)
                                      : (server.bind_to_port(options.address, options.port) ? int{options.port} : -1);
-  if (port <= 0) return fail(ErrorCode::io, "can't listen on {} port {}; is another program using it?", options.address, options.port);
+  if (port <= 0)
+    return fail(ErrorCode::io, "can't listen on {} port {}; is another program using it?", options.address,
+                options.port);
   state->port = static_cast<uint16_t>(port);
   SEALIFT_ASSIGN(state->thread, Thread::start([&server] { server.listen_after_bind(); }));
   server.wait_until_ready();

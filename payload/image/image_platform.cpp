@@ -42,10 +42,14 @@ std::optional<size_t> distance(const Platform& platform, Architecture host) {
     std::string_view architecture, variant;
   };
   constexpr auto kAmd64 = std::to_array<Step>({{"amd64", ""}, {"386", ""}});
-  constexpr auto kArm64 = std::to_array<Step>({{"arm64", ""}, {"arm", "v8"}, {"arm", "v7"}, {"arm", "v6"}, {"arm", "v5"}});
-  const std::span<const Step> steps = host == Architecture::amd64 ? std::span<const Step>(kAmd64) : std::span<const Step>(kArm64);
+  constexpr auto kArm64 =
+      std::to_array<Step>({{"arm64", ""}, {"arm", "v8"}, {"arm", "v7"}, {"arm", "v6"}, {"arm", "v5"}});
+  const std::span<const Step> steps =
+      host == Architecture::amd64 ? std::span<const Step>(kAmd64) : std::span<const Step>(kArm64);
   if (platform.os != "linux" || platform.has_features) return std::nullopt;
-  const auto found = std::ranges::find_if(steps, [&](const Step& step) { return step.architecture == platform.architecture && step.variant == platform.variant; });
+  const auto found = std::ranges::find_if(steps, [&](const Step& step) {
+    return step.architecture == platform.architecture && step.variant == platform.variant;
+  });
   if (found == steps.end()) return std::nullopt;
   return static_cast<size_t>(found - steps.begin());
 }

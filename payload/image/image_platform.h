@@ -23,8 +23,9 @@ struct Platform {
   bool operator==(const Platform&) const = default;
 };
 
-// How far this is from a host's own platform: 0 is its own, more is a platform that it can run too (386 on amd64, 32-bit
-// arm on arm64). Nothing if containerd does not take it there: also a variant of its own architecture, whatever the CPU.
+// How far this is from a host's own platform: 0 is its own, more is a platform that it can run too (386 on amd64,
+// 32-bit arm on arm64). Nothing if containerd does not take it there: also a variant of its own architecture, whatever
+// the CPU.
 std::optional<size_t> distance(const Platform& platform, Architecture host);
 
 }  // namespace sealift::image

@@ -12,10 +12,13 @@ namespace {
 constexpr size_t kMaxEntries = 1024;
 constexpr uint64_t kMaxBlobBytes = uint64_t{1} << 50;  // sums over all entries stay far from overflow
 
-std::unexpected<Error> refuse(std::string_view what) { return fail(ErrorCode::invalid_input, "the image manifest is not usable: {}", what); }
+std::unexpected<Error> refuse(std::string_view what) {
+  return fail(ErrorCode::invalid_input, "the image manifest is not usable: {}", what);
+}
 
 Platform parse_platform(const json::Value& value) {
-  Platform out = Platform::normalized(value.text_or("os", ""), value.text_or("architecture", ""), value.text_or("variant", ""));
+  Platform out =
+      Platform::normalized(value.text_or("os", ""), value.text_or("architecture", ""), value.text_or("variant", ""));
   const auto* features = value.find("os.features");
   out.has_features = features != nullptr && features->is_array() && !features->elements()->empty();
   return out;
@@ -36,7 +39,8 @@ Result<Descriptor> parse_descriptor(const json::Value& value) {
   if (const auto* platform = value.find("platform"); platform != nullptr && !platform->is_null()) {
     out.platform = parse_platform(*platform);
   }
-  if (const auto* annotations = value.find("annotations")) out.reference_name = annotations->text_or("org.opencontainers.image.ref.name", "");
+  if (const auto* annotations = value.find("annotations"))
+    out.reference_name = annotations->text_or("org.opencontainers.image.ref.name", "");
   return out;
 }
 
@@ -57,7 +61,9 @@ bool is_index(std::string_view media_type) { return media_type == kOciIndex || m
 bool is_manifest(std::string_view media_type) { return media_type == kOciManifest || media_type == kDockerManifest; }
 
 Result<std::variant<Manifest, Index>> parse_manifest(ByteView bytes, std::string_view media_type) {
-  if (bytes.size() > kMaxManifestBytes) return fail(ErrorCode::limit_exceeded, "an image manifest of {} bytes, at most {} are allowed", bytes.size(), kMaxManifestBytes);
+  if (bytes.size() > kMaxManifestBytes)
+    return fail(ErrorCode::limit_exceeded, "an image manifest of {} bytes, at most {} are allowed", bytes.size(),
+                kMaxManifestBytes);
   auto parsed = json::parse(base::as_text(bytes));
   if (!parsed || !parsed->is_object()) return refuse("it is not a JSON object");
   const auto& document = *parsed;
@@ -66,7 +72,9 @@ Result<std::variant<Manifest, Index>> parse_manifest(ByteView bytes, std::string
   std::string type(media_type.substr(0, media_type.find(';')));
   if (type.empty() || type == "application/json") type = own;
   if (type.empty()) type = document.find("manifests") != nullptr ? kOciIndex : kOciManifest;
-  if (!own.empty() && own != type) return refuse(std::format("it says {} of itself and its source says {}", base::printable(own), base::printable(type)));
+  if (!own.empty() && own != type)
+    return refuse(
+        std::format("it says {} of itself and its source says {}", base::printable(own), base::printable(type)));
   if (is_index(type)) {
     if (document.find("layers") != nullptr) return refuse("an index with layers");
     SEALIFT_ASSIGN(auto manifests, parse_descriptors(document.find("manifests"), "manifests"));
@@ -74,12 +82,14 @@ Result<std::variant<Manifest, Index>> parse_manifest(ByteView bytes, std::string
   }
   if (!is_manifest(type)) return refuse(std::format("its type \"{}\" is not known", base::printable(type)));
   const auto* config = document.find("config");
-  if (config == nullptr || document.find("manifests") != nullptr) return refuse("a manifest needs a config and no manifests");
+  if (config == nullptr || document.find("manifests") != nullptr)
+    return refuse("a manifest needs a config and no manifests");
   Manifest out{type, {}, {}};
   SEALIFT_ASSIGN(out.config, parse_descriptor(*config));
   SEALIFT_ASSIGN(out.layers, parse_descriptors(document.find("layers"), "layers"));
   for (const auto& layer : out.layers) {
-    if (layer.media_type.contains("foreign") || layer.media_type.contains("nondistributable")) return refuse("it has layers that may not be distributed");
+    if (layer.media_type.contains("foreign") || layer.media_type.contains("nondistributable"))
+      return refuse("it has layers that may not be distributed");
   }
   return out;
 }
@@ -99,7 +109,8 @@ const Descriptor* choose(std::span<const Descriptor> entries, Architecture host)
 
 Result<Platform> parse_config_platform(ByteView bytes) {
   auto parsed = json::parse(base::as_text(bytes));
-  if (!parsed || !parsed->is_object()) return fail(ErrorCode::invalid_input, "the image configuration is not a JSON object");
+  if (!parsed || !parsed->is_object())
+    return fail(ErrorCode::invalid_input, "the image configuration is not a JSON object");
   return parse_platform(*parsed);
 }
 

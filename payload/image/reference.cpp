@@ -89,8 +89,9 @@ Result<Reference> parse_reference(std::string_view text) {
   }
   const size_t slash = rest.find('/');
   const std::string_view first = rest.substr(0, slash);
-  const bool has_registry = slash != std::string_view::npos && (first.find_first_of(".:[") != std::string_view::npos || first == "localhost" ||
-                                                                std::ranges::any_of(first, [](char c) { return c >= 'A' && c <= 'Z'; }));
+  const bool has_registry = slash != std::string_view::npos &&
+                            (first.find_first_of(".:[") != std::string_view::npos || first == "localhost" ||
+                             std::ranges::any_of(first, [](char c) { return c >= 'A' && c <= 'Z'; }));
   if (has_registry) {
     if (!is_registry(first)) return refuse("the registry's name is not a host name with an optional port");
     out.registry = first == "index.docker.io" ? "docker.io" : std::string(first);
@@ -107,7 +108,8 @@ Result<Reference> parse_reference(std::string_view text) {
   }
   out.repository = rest;
   if (out.registry == "docker.io" && !rest.contains('/')) out.repository = "library/" + out.repository;
-  if (!is_repository(out.repository)) return refuse("the repository may hold lower-case letters, digits and single separators . _ - / only");
+  if (!is_repository(out.repository))
+    return refuse("the repository may hold lower-case letters, digits and single separators . _ - / only");
   return out;
 }
 

@@ -29,7 +29,8 @@ class Builder final : public nlohmann::json_sax<Library> {
   bool binary(binary_t&) override { return false; }
   bool start_object(size_t) override { return open(Value::object()); }
   bool key(string_t& key) override {
-    if (stack_.back().value.find(key) != nullptr) return refuse(ErrorCode::corrupt, std::format("the key \"{}\" stands twice in one object", base::printable(key)));
+    if (stack_.back().value.find(key) != nullptr)
+      return refuse(ErrorCode::corrupt, std::format("the key \"{}\" stands twice in one object", base::printable(key)));
     stack_.back().key = std::move(key);
     return true;
   }
@@ -54,7 +55,8 @@ class Builder final : public nlohmann::json_sax<Library> {
     return false;
   }
   bool open(Value value) {
-    if (stack_.size() >= depth_) return refuse(ErrorCode::limit_exceeded, std::format("nested deeper than {} levels", depth_));
+    if (stack_.size() >= depth_)
+      return refuse(ErrorCode::limit_exceeded, std::format("nested deeper than {} levels", depth_));
     stack_.push_back({std::move(value), {}});
     return true;
   }
@@ -122,7 +124,8 @@ std::optional<bool> Value::boolean() const {
 std::optional<int64_t> Value::integer() const {
   if (const auto* held = std::get_if<int64_t>(&data_)) return *held;
   const auto* natural = std::get_if<uint64_t>(&data_);
-  if (natural != nullptr && *natural <= uint64_t{std::numeric_limits<int64_t>::max()}) return static_cast<int64_t>(*natural);
+  if (natural != nullptr && *natural <= uint64_t{std::numeric_limits<int64_t>::max()})
+    return static_cast<int64_t>(*natural);
   return std::nullopt;
 }
 std::optional<uint64_t> Value::unsigned_integer() const {
@@ -172,7 +175,8 @@ Result<uint64_t> Value::natural(std::string_view key) const {
 }
 std::string Value::text_or(std::string_view key, std::string_view otherwise) const {
   const auto* member = find(key);
-  return std::string(member != nullptr && member->string() != nullptr ? std::string_view(*member->string()) : otherwise);
+  return std::string(member != nullptr && member->string() != nullptr ? std::string_view(*member->string())
+                                                                      : otherwise);
 }
 uint64_t Value::natural_or(std::string_view key, uint64_t otherwise) const {
   const auto* member = find(key);
@@ -205,7 +209,8 @@ bool Value::operator==(const Value& other) const {
 }
 
 Result<Value> parse(std::string_view text, const Limits& limits) {
-  if (text.size() > limits.bytes) return fail(ErrorCode::limit_exceeded, "JSON of {} bytes, at most {} are allowed", text.size(), limits.bytes);
+  if (text.size() > limits.bytes)
+    return fail(ErrorCode::limit_exceeded, "JSON of {} bytes, at most {} are allowed", text.size(), limits.bytes);
   Builder builder(limits.depth);
   const bool good = Library::sax_parse(text.begin(), text.end(), &builder);
   if (builder.error) return fail(std::move(*builder.error));
@@ -213,7 +218,11 @@ Result<Value> parse(std::string_view text, const Limits& limits) {
   return std::move(builder.root);
 }
 
-std::string to_canonical(const Value& value) { return to_library(value).dump(-1, ' ', false, Library::error_handler_t::replace); }
-std::string to_pretty(const Value& value) { return to_library(value).dump(2, ' ', false, Library::error_handler_t::replace); }
+std::string to_canonical(const Value& value) {
+  return to_library(value).dump(-1, ' ', false, Library::error_handler_t::replace);
+}
+std::string to_pretty(const Value& value) {
+  return to_library(value).dump(2, ' ', false, Library::error_handler_t::replace);
+}
 
 }  // namespace sealift::json

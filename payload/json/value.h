@@ -23,18 +23,18 @@ using Object = std::map<std::string, Value, std::less<>>;
 
 class Value {
  public:
-  Value() = default;  // null
-  Value(bool value) : data_(value) {}                                              // NOLINT(*-explicit-*): a literal is a value
-  Value(int value) : data_(int64_t{value}) {}                                      // NOLINT(*-explicit-*)
-  Value(int64_t value) : data_(value) {}                                           // NOLINT(*-explicit-*)
-  Value(uint64_t value) : data_(value) {}                                          // NOLINT(*-explicit-*)
-  Value(uint32_t value) : data_(uint64_t{value}) {}                                // NOLINT(*-explicit-*)
-  Value(double value) : data_(value) {}                                            // NOLINT(*-explicit-*)
-  Value(std::string value) : data_(std::move(value)) {}                            // NOLINT(*-explicit-*)
-  Value(std::string_view value) : data_(std::string(value)) {}                     // NOLINT(*-explicit-*)
-  Value(const char* value) : data_(std::string(value)) {}                          // NOLINT(*-explicit-*)
-  Value(Array value);                                                              // NOLINT(*-explicit-*)
-  Value(Object value);                                                             // NOLINT(*-explicit-*)
+  Value() = default;                                            // null
+  Value(bool value) : data_(value) {}                           // NOLINT(*-explicit-*): a literal is a value
+  Value(int value) : data_(int64_t{value}) {}                   // NOLINT(*-explicit-*)
+  Value(int64_t value) : data_(value) {}                        // NOLINT(*-explicit-*)
+  Value(uint64_t value) : data_(value) {}                       // NOLINT(*-explicit-*)
+  Value(uint32_t value) : data_(uint64_t{value}) {}             // NOLINT(*-explicit-*)
+  Value(double value) : data_(value) {}                         // NOLINT(*-explicit-*)
+  Value(std::string value) : data_(std::move(value)) {}         // NOLINT(*-explicit-*)
+  Value(std::string_view value) : data_(std::string(value)) {}  // NOLINT(*-explicit-*)
+  Value(const char* value) : data_(std::string(value)) {}       // NOLINT(*-explicit-*)
+  Value(Array value);                                           // NOLINT(*-explicit-*)
+  Value(Object value);                                          // NOLINT(*-explicit-*)
   static Value object();
   static Value array();
 
@@ -48,7 +48,7 @@ class Value {
   const Array* elements() const;
   const Object* members() const;
   std::optional<bool> boolean() const;
-  std::optional<int64_t> integer() const;    // whole numbers within range, signed or not
+  std::optional<int64_t> integer() const;  // whole numbers within range, signed or not
   std::optional<uint64_t> unsigned_integer() const;
   std::optional<double> number() const;
 
@@ -71,7 +71,9 @@ class Value {
   bool operator==(const Value& other) const;
 
  private:
-  std::variant<std::monostate, bool, int64_t, uint64_t, double, std::string, std::shared_ptr<Array>, std::shared_ptr<Object>> data_;
+  std::variant<std::monostate, bool, int64_t, uint64_t, double, std::string, std::shared_ptr<Array>,
+               std::shared_ptr<Object>>
+      data_;
 };
 
 struct Limits {

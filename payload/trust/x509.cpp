@@ -48,11 +48,14 @@ struct Random {
 };
 
 // mbedTLS wants PEM text with its final zero byte counted.
-const unsigned char* pem_bytes(const std::string& pem) { return reinterpret_cast<const unsigned char*>(pem.c_str()); }  // NOLINT(*-reinterpret-cast)
+const unsigned char* pem_bytes(const std::string& pem) {
+  return reinterpret_cast<const unsigned char*>(pem.c_str());
+}  // NOLINT(*-reinterpret-cast)
 
 Result<void> parse_private(Key& key, const Secret& pem, Random& random) {
   const std::string text(pem.reveal());
-  const int code = mbedtls_pk_parse_key(&key, pem_bytes(text), text.size() + 1, nullptr, 0, mbedtls_ctr_drbg_random, &random.drbg);
+  const int code =
+      mbedtls_pk_parse_key(&key, pem_bytes(text), text.size() + 1, nullptr, 0, mbedtls_ctr_drbg_random, &random.drbg);
   return code == 0 ? Result<void>{} : refuse("reading a private key", code);
 }
 Result<void> parse_public(Key& key, std::string_view pem) {
@@ -82,7 +85,8 @@ std::string x509_time(WallTime time) {
   return out;
 }
 
-Result<void> prepare(Request& request, const std::string& subject, const std::string& issuer, const Validity& validity, Random& random) {
+Result<void> prepare(Request& request, const std::string& subject, const std::string& issuer, const Validity& validity,
+                     Random& random) {
   mbedtls_x509write_crt_set_version(&request, MBEDTLS_X509_CRT_VERSION_3);
   mbedtls_x509write_crt_set_md_alg(&request, MBEDTLS_MD_SHA256);
   std::array<unsigned char, 16> serial{};
@@ -92,13 +96,16 @@ Result<void> prepare(Request& request, const std::string& subject, const std::st
   if (code == 0) code = mbedtls_x509write_crt_set_serial_raw(&request, serial.data(), serial.size());
   if (code == 0) code = mbedtls_x509write_crt_set_subject_name(&request, subject.c_str());
   if (code == 0) code = mbedtls_x509write_crt_set_issuer_name(&request, issuer.c_str());
-  if (code == 0) code = mbedtls_x509write_crt_set_validity(&request, x509_time(validity.not_before).c_str(), x509_time(validity.not_after).c_str());
+  if (code == 0)
+    code = mbedtls_x509write_crt_set_validity(&request, x509_time(validity.not_before).c_str(),
+                                              x509_time(validity.not_after).c_str());
   return code == 0 ? Result<void>{} : refuse("filling in a certificate", code);
 }
 
 Result<std::string> sign(Request& request, Random& random) {
   std::array<unsigned char, 8192> buffer{};
-  const int code = mbedtls_x509write_crt_pem(&request, buffer.data(), buffer.size(), mbedtls_ctr_drbg_random, &random.drbg);
+  const int code =
+      mbedtls_x509write_crt_pem(&request, buffer.data(), buffer.size(), mbedtls_ctr_drbg_random, &random.drbg);
   if (code != 0) return refuse("signing a certificate", code);
   return std::string(reinterpret_cast<const char*>(buffer.data()));  // NOLINT(*-reinterpret-cast)
 }
@@ -119,8 +126,10 @@ class AlternativeNames {
     for (const auto& ip : names.ip) {
       std::array<unsigned char, 16> bytes{};
       const bool v6 = ip.contains(':');
-      if (::inet_pton(v6 ? AF_INET6 : AF_INET, ip.c_str(), bytes.data()) != 1) return fail(ErrorCode::invalid_input, "\"{}\" is not an address", ip);
-      add_entry(MBEDTLS_X509_SAN_IP_ADDRESS, std::string(reinterpret_cast<const char*>(bytes.data()), v6 ? 16 : 4));  // NOLINT(*-reinterpret-cast)
+      if (::inet_pton(v6 ? AF_INET6 : AF_INET, ip.c_str(), bytes.data()) != 1)
+        return fail(ErrorCode::invalid_input, "\"{}\" is not an address", ip);
+      add_entry(MBEDTLS_X509_SAN_IP_ADDRESS,
+                std::string(reinterpret_cast<const char*>(bytes.data()), v6 ? 16 : 4));  // NOLINT(*-reinterpret-cast)
     }
     return {};
   }
@@ -148,8 +157,10 @@ class AlternativeNames {
 Result<void> set_usage(Request& request) {
   int code = mbedtls_x509write_crt_set_key_usage(&request, MBEDTLS_X509_KU_DIGITAL_SIGNATURE);
   mbedtls_asn1_sequence server{}, client{};
-  server.buf = {MBEDTLS_ASN1_OID, MBEDTLS_OID_SIZE(MBEDTLS_OID_SERVER_AUTH), reinterpret_cast<unsigned char*>(const_cast<char*>(MBEDTLS_OID_SERVER_AUTH))};  // NOLINT
-  client.buf = {MBEDTLS_ASN1_OID, MBEDTLS_OID_SIZE(MBEDTLS_OID_CLIENT_AUTH), reinterpret_cast<unsigned char*>(const_cast<char*>(MBEDTLS_OID_CLIENT_AUTH))};  // NOLINT
+  server.buf = {MBEDTLS_ASN1_OID, MBEDTLS_OID_SIZE(MBEDTLS_OID_SERVER_AUTH),
+                reinterpret_cast<unsigned char*>(const_cast<char*>(MBEDTLS_OID_SERVER_AUTH))};  // NOLINT
+  client.buf = {MBEDTLS_ASN1_OID, MBEDTLS_OID_SIZE(MBEDTLS_OID_CLIENT_AUTH),
+                reinterpret_cast<unsigned char*>(const_cast<char*>(MBEDTLS_OID_CLIENT_AUTH))};  // NOLINT
   server.next = &client;
   if (code == 0) code = mbedtls_x509write_crt_set_ext_key_usage(&request, &server);
   return code == 0 ? Result<void>{} : refuse("filling in a certificate", code);
@@ -162,7 +173,9 @@ Result<KeyPair> generate_key() {
   SEALIFT_TRY(random.seed());
   Key key;
   int code = mbedtls_pk_setup(&key, mbedtls_pk_info_from_type(MBEDTLS_PK_ECKEY));
-  if (code == 0) code = mbedtls_ecp_gen_key(MBEDTLS_ECP_DP_SECP256R1, mbedtls_pk_ec(key.value), mbedtls_ctr_drbg_random, &random.drbg);
+  if (code == 0)
+    code =
+        mbedtls_ecp_gen_key(MBEDTLS_ECP_DP_SECP256R1, mbedtls_pk_ec(key.value), mbedtls_ctr_drbg_random, &random.drbg);
   std::array<unsigned char, 1024> buffer{};
   if (code == 0) code = mbedtls_pk_write_key_pem(&key, buffer.data(), buffer.size());
   if (code != 0) return refuse("making a key", code);
@@ -191,14 +204,15 @@ Result<std::string> make_authority(const Secret& private_pem, std::string_view n
   mbedtls_x509write_crt_set_subject_key(&request, &key);
   mbedtls_x509write_crt_set_issuer_key(&request, &key);
   int code = mbedtls_x509write_crt_set_basic_constraints(&request, 1, 0);
-  if (code == 0) code = mbedtls_x509write_crt_set_key_usage(&request, MBEDTLS_X509_KU_KEY_CERT_SIGN | MBEDTLS_X509_KU_CRL_SIGN);
+  if (code == 0)
+    code = mbedtls_x509write_crt_set_key_usage(&request, MBEDTLS_X509_KU_KEY_CERT_SIGN | MBEDTLS_X509_KU_CRL_SIGN);
   if (code == 0) code = mbedtls_x509write_crt_set_subject_key_identifier(&request);
   if (code != 0) return refuse("filling in a certificate", code);
   return sign(request, random);
 }
 
-Result<std::string> issue(std::string_view public_key, const Names& names, std::string_view authority_pem, const Secret& authority_key_pem,
-                          const Validity& validity) {
+Result<std::string> issue(std::string_view public_key, const Names& names, std::string_view authority_pem,
+                          const Secret& authority_key_pem, const Validity& validity) {
   Random random;
   SEALIFT_TRY(random.seed());
   Key subject_key, authority_key;
@@ -207,7 +221,8 @@ Result<std::string> issue(std::string_view public_key, const Names& names, std::
   Certificate authority;
   SEALIFT_TRY(parse_certificate(authority, authority_pem));
   std::array<char, 512> issuer{};
-  if (const int code = mbedtls_x509_dn_gets(issuer.data(), issuer.size(), &authority.value.subject); code < 0) return refuse("reading the authority's name", code);
+  if (const int code = mbedtls_x509_dn_gets(issuer.data(), issuer.size(), &authority.value.subject); code < 0)
+    return refuse("reading the authority's name", code);
   SEALIFT_ASSIGN(const auto subject, common_name(names.common_name));
   Request request;
   SEALIFT_TRY(prepare(request, subject, issuer.data(), validity, random));
@@ -218,13 +233,15 @@ Result<std::string> issue(std::string_view public_key, const Names& names, std::
   SEALIFT_TRY(alternatives.add(names));
   int code = mbedtls_x509write_crt_set_basic_constraints(&request, 0, -1);
   // RFC 5280 4.2.1.6: the extension holds at least one name, or is not there.
-  if (code == 0 && alternatives.head() != nullptr) code = mbedtls_x509write_crt_set_subject_alternative_name(&request, alternatives.head());
+  if (code == 0 && alternatives.head() != nullptr)
+    code = mbedtls_x509write_crt_set_subject_alternative_name(&request, alternatives.head());
   if (code == 0) code = mbedtls_x509write_crt_set_authority_key_identifier(&request);
   if (code != 0) return refuse("filling in a certificate", code);
   return sign(request, random);
 }
 
-Result<void> check_issued(std::string_view certificate_pem, std::string_view authority_pem, std::string_view public_key) {
+Result<void> check_issued(std::string_view certificate_pem, std::string_view authority_pem,
+                          std::string_view public_key) {
   Certificate certificate, authority;
   SEALIFT_TRY(parse_certificate(certificate, certificate_pem));
   SEALIFT_TRY(parse_certificate(authority, authority_pem));

@@ -39,11 +39,13 @@ Result<std::string> public_key_of(const Secret& private_pem);
 Result<std::string> make_authority(const Secret& private_pem, std::string_view common_name, const Validity& validity);
 
 // A certificate for a public key, for servers and clients.
-Result<std::string> issue(std::string_view public_pem, const Names& names, std::string_view authority_pem, const Secret& authority_key_pem,
-                          const Validity& validity);
+Result<std::string> issue(std::string_view public_pem, const Names& names, std::string_view authority_pem,
+                          const Secret& authority_key_pem, const Validity& validity);
 
-// Checks that a certificate was issued by the authority and is for the key. untrusted otherwise. Dates are not looked at.
-Result<void> check_issued(std::string_view certificate_pem, std::string_view authority_pem, std::string_view public_pem);
+// Checks that a certificate was issued by the authority and is for the key. untrusted otherwise. Dates are not looked
+// at.
+Result<void> check_issued(std::string_view certificate_pem, std::string_view authority_pem,
+                          std::string_view public_pem);
 
 // SHA-256 over the DER bytes.
 Result<Digest> fingerprint(std::string_view certificate_pem);

@@ -14,7 +14,8 @@ std::string text_at(const yaml::Node& node, std::string_view path) {
 
 // Where the pod stands in an object of this kind; null for other kinds.
 const yaml::Node* pod_spec_of(const yaml::Node& object, std::string_view kind) {
-  constexpr auto kWithTemplate = std::to_array<std::string_view>({"Deployment", "StatefulSet", "DaemonSet", "ReplicaSet", "ReplicationController", "Job"});
+  constexpr auto kWithTemplate = std::to_array<std::string_view>(
+      {"Deployment", "StatefulSet", "DaemonSet", "ReplicaSet", "ReplicationController", "Job"});
   if (kind == "Pod") return object.at_path("spec");
   if (kind == "PodTemplate") return object.at_path("template/spec");
   if (kind == "CronJob") return object.at_path("spec/jobTemplate/spec/template/spec");
@@ -30,7 +31,8 @@ const std::vector<yaml::Node>& items_of(const yaml::Node& node, std::string_view
 void add(std::vector<ImageUse>& out, const yaml::Node& holder, std::string_view field, const std::string& object) {
   const auto* image = holder.find(field);
   const auto text = image == nullptr ? std::nullopt : image->as_string();
-  const bool never_pulled = text_at(holder, holder.find("pullPolicy") != nullptr ? "pullPolicy" : "imagePullPolicy") == "Never";
+  const bool never_pulled =
+      text_at(holder, holder.find("pullPolicy") != nullptr ? "pullPolicy" : "imagePullPolicy") == "Never";
   if (text && !text->empty() && !never_pulled) out.push_back({*text, object, image->line});
 }
 

@@ -11,16 +11,19 @@ namespace {
 // Writes an object's bytes at its place and hashes them: each frame, and the whole.
 class ObjectSink final : public base::Sink {
  public:
-  ObjectSink(const Target& target, const format::ObjectRef& object, std::span<PlacedFrame> frames, const CancelToken& cancel)
+  ObjectSink(const Target& target, const format::ObjectRef& object, std::span<PlacedFrame> frames,
+             const CancelToken& cancel)
       : target_(target), object_(object), frames_(frames), cancel_(cancel) {}
 
   Result<void> write(ByteView data) override {
     SEALIFT_TRY(cancel_.check());
-    if (data.size() > object_.size - position_) return fail(ErrorCode::corrupt, "more bytes came than the {} that were announced", object_.size);
+    if (data.size() > object_.size - position_)
+      return fail(ErrorCode::corrupt, "more bytes came than the {} that were announced", object_.size);
     whole_.update(data);
     while (!data.empty()) {
       format::Frame& frame = frames_[number_].frame;
-      const ByteView part = data.first(static_cast<size_t>(std::min<uint64_t>(data.size(), frame.stored_size - in_frame_)));
+      const ByteView part =
+          data.first(static_cast<size_t>(std::min<uint64_t>(data.size(), frame.stored_size - in_frame_)));
       SEALIFT_TRY(target_.put(frame.offset + in_frame_, part));
       own_.update(part);
       in_frame_ += part.size();
@@ -35,9 +38,12 @@ class ObjectSink final : public base::Sink {
   }
 
   Result<void> finish() {
-    if (position_ != object_.size) return fail(ErrorCode::corrupt, "{} bytes came of the {} that were announced", position_, object_.size);
+    if (position_ != object_.size)
+      return fail(ErrorCode::corrupt, "{} bytes came of the {} that were announced", position_, object_.size);
     const Digest digest = whole_.finish();
-    if (digest != object_.digest) return fail(ErrorCode::corrupt, "the bytes have digest {}, {} was expected", digest.text(), object_.digest.text());
+    if (digest != object_.digest)
+      return fail(ErrorCode::corrupt, "the bytes have digest {}, {} was expected", digest.text(),
+                  object_.digest.text());
     return {};
   }
 
@@ -77,7 +83,8 @@ Result<void> PlacedPayload::fill(const Digest& digest, const std::function<Resul
   State& state = *state_;
   {
     const std::lock_guard guard(state.mutex);
-    if (state.missing.erase(digest) == 0) return fail(ErrorCode::internal, "{} was not reserved, or came already", digest.text());
+    if (state.missing.erase(digest) == 0)
+      return fail(ErrorCode::internal, "{} was not reserved, or came already", digest.text());
   }
   const format::IndexObject& object = *state.index.find(digest);
   std::span<PlacedFrame> frames;

@@ -21,8 +21,10 @@ Result<uint64_t> write_metadata(const Layout& layout, const std::string& json, i
   const uint64_t begin = layout.data_end;
   const uint64_t contents_offset = begin + format::kMetadataHeaderSize + 2 * format::kSectionEntrySize;
   const std::vector<format::Section> sections{
-      {format::SectionType::contents, true, format::Encoding::zstd, contents_offset, contents.size(), json.size(), hash::sha256(contents)},
-      {format::SectionType::index, true, format::Encoding::raw, contents_offset + contents.size(), index.size(), index.size(), hash::sha256(index)}};
+      {format::SectionType::contents, true, format::Encoding::zstd, contents_offset, contents.size(), json.size(),
+       hash::sha256(contents)},
+      {format::SectionType::index, true, format::Encoding::raw, contents_offset + contents.size(), index.size(),
+       index.size(), hash::sha256(index)}};
   base::ByteWriter metadata;
   metadata.bytes(format::encode_section_table(begin, sections));
   metadata.bytes(contents);
@@ -34,7 +36,8 @@ Result<uint64_t> write_metadata(const Layout& layout, const std::string& json, i
   trailer.metadata_hash = hash::sha256(metadata.data());
   trailer.payload_size = begin + metadata.size() + format::kTrailerSize;
   if (trailer.metadata_size > format::kMaxMetadataSize || trailer.payload_size > format::kMaxPayloadSize) {
-    return fail(ErrorCode::limit_exceeded, "the payload would have {} bytes, {} of them metadata; at most {} and {} are allowed",
+    return fail(ErrorCode::limit_exceeded,
+                "the payload would have {} bytes, {} of them metadata; at most {} and {} are allowed",
                 trailer.payload_size, trailer.metadata_size, format::kMaxPayloadSize, format::kMaxMetadataSize);
   }
   SEALIFT_TRY(target.put(begin, metadata.data()));
@@ -57,9 +60,11 @@ Result<void> write_head(const format::PayloadReader& payload, Architecture launc
 }
 
 // Everything stored, and everything new decoded.
-Result<void> read_back(const format::PayloadReader& payload, const StoredObjects& objects, unsigned threads, const CancelToken& cancel, base::EventSink& events) {
+Result<void> read_back(const format::PayloadReader& payload, const StoredObjects& objects, unsigned threads,
+                       const CancelToken& cancel, base::EventSink& events) {
   Progress progress(events, "verify", payload.payload_offset() + payload.payload_size());
-  SEALIFT_ASSIGN(auto damage, payload.verify(threads, [&](format::VerifyProgress at) { progress.at(at.done); }, cancel));
+  SEALIFT_ASSIGN(auto damage,
+                 payload.verify(threads, [&](format::VerifyProgress at) { progress.at(at.done); }, cancel));
   if (damage.empty()) {
     std::vector<Digest> fresh;
     for (const auto& [digest, object] : objects) {
@@ -70,7 +75,8 @@ Result<void> read_back(const format::PayloadReader& payload, const StoredObjects
     SEALIFT_ASSIGN(damage, payload.verify_objects(fresh, threads, cancel));
   }
   if (damage.empty()) return {};
-  return fail_while(std::move(damage.front().error), std::format("reading back what was written ({})", damage.front().where));
+  return fail_while(std::move(damage.front().error),
+                    std::format("reading back what was written ({})", damage.front().where));
 }
 
 }  // namespace
@@ -78,7 +84,9 @@ Result<void> read_back(const format::PayloadReader& payload, const StoredObjects
 Result<Summary> PlacedPayload::finish(const std::map<Digest, format::LayerInfo>& layers, base::EventSink& events) {
   State& state = *state_;
   const Options& options = state.writer->options;
-  if (!state.missing.empty()) return fail(ErrorCode::internal, "{} objects were reserved and never came, {} first", state.missing.size(), state.missing.begin()->text());
+  if (!state.missing.empty())
+    return fail(ErrorCode::internal, "{} objects were reserved and never came, {} first", state.missing.size(),
+                state.missing.begin()->text());
   state.contents.layers.insert(layers.begin(), layers.end());
   SEALIFT_ASSIGN(const std::string json, checked_json(state.contents));
   const Target target = state.target();

@@ -69,7 +69,8 @@ void FrameWorkers::release(Bytes buffer) {
   changed_.notify_all();
 }
 
-Result<std::shared_ptr<const SpooledFrame>> FrameWorkers::submit(Bytes buffer, size_t size, bool compress, std::optional<Digest> plain_hash) {
+Result<std::shared_ptr<const SpooledFrame>> FrameWorkers::submit(Bytes buffer, size_t size, bool compress,
+                                                                 std::optional<Digest> plain_hash) {
   auto result = std::make_shared<SpooledFrame>();
   if (threads_.empty()) SEALIFT_TRY(start());
   {
@@ -126,7 +127,8 @@ Result<void> FrameWorkers::process(Job& job, FrameEncoder& encoder) {
     }
   }
   frame.stored_size = stored.size();
-  frame.stored_hash = frame.encoding == format::Encoding::raw && job.plain_hash ? *job.plain_hash : hash::sha256(stored);
+  frame.stored_hash =
+      frame.encoding == format::Encoding::raw && job.plain_hash ? *job.plain_hash : hash::sha256(stored);
   SEALIFT_ASSIGN(frame.offset, spool_.append(stored));
   return {};
 }

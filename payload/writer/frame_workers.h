@@ -33,7 +33,8 @@ class FrameWorkers {
 
   // The first `size` bytes become one frame: zstd if `compress` and if that is worth it, else raw.
   // `plain_hash`: of these bytes if the caller knows it. Errors: the first one that any frame had.
-  Result<std::shared_ptr<const SpooledFrame>> submit(Bytes buffer, size_t size, bool compress, std::optional<Digest> plain_hash);
+  Result<std::shared_ptr<const SpooledFrame>> submit(Bytes buffer, size_t size, bool compress,
+                                                     std::optional<Digest> plain_hash);
   // Waits for everything submitted.
   Result<void> drain();
 

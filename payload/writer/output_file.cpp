@@ -47,7 +47,8 @@ uint64_t copy_in_kernel(int from, uint64_t from_offset, int to, uint64_t to_offs
     // An unaligned beginning goes first, alone, so that the body can be shared.
     const uint64_t ahead = (kBlock - (from_offset + done) % kBlock) % kBlock;
     if (ahead != 0 && ahead < count && (to_offset + done) % kBlock == (from_offset + done) % kBlock) count = ahead;
-    const ssize_t copied = ::copy_file_range(from, &in, to, &out, static_cast<size_t>(std::min(count, uint64_t{1} << 30)), 0);
+    const ssize_t copied =
+        ::copy_file_range(from, &in, to, &out, static_cast<size_t>(std::min(count, uint64_t{1} << 30)), 0);
     if (copied < 0 && errno == EINTR) continue;
     if (copied <= 0) break;  // EXDEV, ENOSYS, EINVAL…, or the end of the source: the loop by hand names it
     done += static_cast<uint64_t>(copied);
@@ -68,7 +69,8 @@ Result<OutputFile> OutputFile::create(const std::string& path, Unfinished unfini
   struct stat there{};
   // A device or pipe would be replaced at the end, not written to. (A folder refuses that by itself.)
   if (::stat(path.c_str(), &there) == 0 && !S_ISREG(there.st_mode) && !S_ISDIR(there.st_mode)) {
-    return fail(ErrorCode::already_exists, "{} is there and is no ordinary file; name another one", base::printable(path));
+    return fail(ErrorCode::already_exists, "{} is there and is no ordinary file; name another one",
+                base::printable(path));
   }
   // To be given a name later the file is reached through /proc.
   if (unfinished == Unfinished::unnamed && ::access("/proc/self/fd", X_OK) == 0) {
@@ -86,13 +88,15 @@ OutputFile::~OutputFile() {
 }
 
 Result<void> OutputFile::commit(unsigned mode) {
-  if (::fchmod(fd_.get(), mode) != 0 && errno != EPERM) return fail_errno(errno, "chmod " + path_);  // FAT has no modes: EPERM
+  if (::fchmod(fd_.get(), mode) != 0 && errno != EPERM)
+    return fail_errno(errno, "chmod " + path_);  // FAT has no modes: EPERM
   if (::fsync(fd_.get()) != 0) return fail_errno(errno, "sync " + path_);
   if (temporary_.empty()) {
     const std::string hidden = hidden_name(path_);
     const std::string self = std::format("/proc/self/fd/{}", fd_.get());
     ::unlink(hidden.c_str());
-    if (::linkat(AT_FDCWD, self.c_str(), AT_FDCWD, hidden.c_str(), AT_SYMLINK_FOLLOW) != 0) return fail_errno(errno, "link " + hidden);
+    if (::linkat(AT_FDCWD, self.c_str(), AT_FDCWD, hidden.c_str(), AT_SYMLINK_FOLLOW) != 0)
+      return fail_errno(errno, "link " + hidden);
     temporary_ = hidden;
   }
   if (::rename(temporary_.c_str(), path_.c_str()) != 0) return fail_errno(errno, "rename to " + path_);
@@ -105,7 +109,8 @@ Result<void> copy_range(int from, uint64_t from_offset, int to, uint64_t to_offs
   return copy_by_hand(from, from_offset + done, to, to_offset + done, size - done);
 }
 
-Result<void> copy_range(const base::RandomAccessFile& from, uint64_t from_offset, int to, uint64_t to_offset, uint64_t size) {
+Result<void> copy_range(const base::RandomAccessFile& from, uint64_t from_offset, int to, uint64_t to_offset,
+                        uint64_t size) {
   if (from.fd() >= 0) return copy_range(from.fd(), from.fd_offset() + from_offset, to, to_offset, size);
   Bytes buffer(static_cast<size_t>(std::min(size, kBufferSize)));
   while (size != 0) {

@@ -45,6 +45,7 @@ class OutputFile {
 // A source that ends early is `truncated`.
 Result<void> copy_range(int from, uint64_t from_offset, int to, uint64_t to_offset, uint64_t size);
 // From a file that may have no descriptor.
-Result<void> copy_range(const base::RandomAccessFile& from, uint64_t from_offset, int to, uint64_t to_offset, uint64_t size);
+Result<void> copy_range(const base::RandomAccessFile& from, uint64_t from_offset, int to, uint64_t to_offset,
+                        uint64_t size);
 
 }  // namespace sealift::writer

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <sys/stat.h>
 #include <algorithm>
 #include <array>
-#include <sys/stat.h>
 
 #include "payload/format/layout.h"
 #include "payload/writer/writer_state.h"
@@ -18,7 +18,10 @@ constexpr int kMaxLevel = 19;
 bool looks_compressed(ByteView front) {
   using namespace std::string_view_literals;
   const std::string_view text = base::as_text(front);
-  constexpr auto kMagics = std::to_array<std::string_view>({"\x1f\x8b"sv, "\x28\xb5\x2f\xfd"sv, "\xfd""7zXZ\0"sv, "BZh"sv, "PK\x03\x04"sv});
+  constexpr auto kMagics = std::to_array<std::string_view>({"\x1f\x8b"sv, "\x28\xb5\x2f\xfd"sv,
+                                                            "\xfd"
+                                                            "7zXZ\0"sv,
+                                                            "BZh"sv, "PK\x03\x04"sv});
   return std::ranges::any_of(kMagics, [&](std::string_view magic) { return text.starts_with(magic); });
 }
 
@@ -69,7 +72,8 @@ Result<std::unique_ptr<PayloadWriter>> PayloadWriter::create(const std::string& 
   const std::string folder = options.temporary_directory.empty() ? folder_of(output) : options.temporary_directory;
   SEALIFT_ASSIGN(auto spool, Spool::create(folder));
   const unsigned threads = std::clamp(options.threads, 1U, kMaxThreads);
-  return std::unique_ptr<PayloadWriter>(new PayloadWriter(std::make_unique<State>(output, options, threads, std::move(spool))));
+  return std::unique_ptr<PayloadWriter>(
+      new PayloadWriter(std::make_unique<State>(output, options, threads, std::move(spool))));
 }
 
 Result<void> PayloadWriter::add_base(const format::PayloadReader& base) {

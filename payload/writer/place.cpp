@@ -32,23 +32,28 @@ void fill_in(format::Contents& contents, const std::vector<const format::Payload
 Result<void> check_reference(const StoredObjects& objects, const format::Reference& reference) {
   const auto& [digest, size] = reference.object;
   const auto at = objects.find(digest);
-  if (at == objects.end()) return fail(ErrorCode::not_found, "{} names object {}, which was not packed", reference.of, digest.text());
-  if (at->second.size != size) return fail(ErrorCode::invalid_input, "{} says that object {} has {} bytes, it has {}", reference.of, digest.text(), size, at->second.size);
+  if (at == objects.end())
+    return fail(ErrorCode::not_found, "{} names object {}, which was not packed", reference.of, digest.text());
+  if (at->second.size != size)
+    return fail(ErrorCode::invalid_input, "{} says that object {} has {} bytes, it has {}", reference.of, digest.text(),
+                size, at->second.size);
   return {};
 }
 
 Result<void> check_launch(const format::Contents& contents, std::optional<Architecture> launch) {
   if (!launch) return {};
   const auto stub = std::ranges::find(contents.stubs, *launch, &format::Stub::architecture);
-  if (stub == contents.stubs.end()) return fail(ErrorCode::not_found, "the payload holds no program for {} to start with", base::platform(*launch));
+  if (stub == contents.stubs.end())
+    return fail(ErrorCode::not_found, "the payload holds no program for {} to start with", base::platform(*launch));
   if (stub->object.size > format::kPayloadOffset) {
-    return fail(ErrorCode::limit_exceeded, "the program for {} has {} bytes, at most {} are allowed", base::platform(*launch),
-                stub->object.size, format::kPayloadOffset);
+    return fail(ErrorCode::limit_exceeded, "the program for {} has {} bytes, at most {} are allowed",
+                base::platform(*launch), stub->object.size, format::kPayloadOffset);
   }
   return {};
 }
 
-Result<void> store_packs(std::vector<Pack>& packs, const StoredObjects& objects, const Spool& spool, FrameWorkers& workers) {
+Result<void> store_packs(std::vector<Pack>& packs, const StoredObjects& objects, const Spool& spool,
+                         FrameWorkers& workers) {
   for (auto& pack : packs) {
     Bytes buffer = workers.acquire();
     size_t filled = 0;
@@ -67,7 +72,8 @@ Result<void> store_packs(std::vector<Pack>& packs, const StoredObjects& objects,
 }
 
 // Copies the frames that are here to their places: neighbours that were neighbours before go in one piece.
-Result<void> copy_frames(const Layout& layout, const Spool& spool, const Target& target, const CancelToken& cancel, base::EventSink& events) {
+Result<void> copy_frames(const Layout& layout, const Spool& spool, const Target& target, const CancelToken& cancel,
+                         base::EventSink& events) {
   Progress progress(events, "write", layout.data_end);
   constexpr uint64_t kMaxRun = uint64_t{64} << 20;  // so that cancelling and progress have their turn
   for (size_t i = 0; i < layout.frames.size();) {
@@ -80,12 +86,15 @@ Result<void> copy_frames(const Layout& layout, const Spool& spool, const Target&
     uint64_t size = 0;
     for (; i < layout.frames.size() && size < kMaxRun; ++i) {
       const PlacedFrame& next = layout.frames[i];
-      if (next.from != first.from || next.base != first.base || next.source_offset != first.source_offset + size || next.frame.offset != first.frame.offset + size) break;
+      if (next.from != first.from || next.base != first.base || next.source_offset != first.source_offset + size ||
+          next.frame.offset != first.frame.offset + size)
+        break;
       size += next.frame.stored_size;
     }
     const uint64_t to = target.payload_offset + first.frame.offset;
     if (first.from == From::base) {
-      auto done = copy_range(first.base->file(), first.base->payload_offset() + first.source_offset, target.fd, to, size);
+      auto done =
+          copy_range(first.base->file(), first.base->payload_offset() + first.source_offset, target.fd, to, size);
       if (!done) return fail_while(std::move(done).error(), "copying from a base");
     } else {
       SEALIFT_TRY(copy_range(spool.fd(), first.source_offset, target.fd, to, size));
@@ -102,7 +111,8 @@ Result<void> copy_frames(const Layout& layout, const Spool& spool, const Target&
 Result<std::string> checked_json(const format::Contents& contents) {
   std::string json = format::to_json(contents);
   if (json.size() > format::kMaxContentsSize) {
-    return fail(ErrorCode::limit_exceeded, "the table of contents has {} bytes, at most {} are allowed", json.size(), format::kMaxContentsSize);
+    return fail(ErrorCode::limit_exceeded, "the table of contents has {} bytes, at most {} are allowed", json.size(),
+                format::kMaxContentsSize);
   }
   auto back = format::parse_contents(json);
   if (!back) {
@@ -114,12 +124,15 @@ Result<std::string> checked_json(const format::Contents& contents) {
   return json;
 }
 
-Result<std::unique_ptr<PlacedPayload>> PayloadWriter::place(format::Contents contents, std::optional<Architecture> launch, base::EventSink& events) {
+Result<std::unique_ptr<PlacedPayload>> PayloadWriter::place(format::Contents contents,
+                                                            std::optional<Architecture> launch,
+                                                            base::EventSink& events) {
   State& state = *state_;
   SEALIFT_TRY(state.workers.drain());
   normalise(contents);
   fill_in(contents, state.bases);
-  SEALIFT_TRY(format::for_each_reference(contents, [&](const auto& reference) { return check_reference(state.objects, reference); }));
+  SEALIFT_TRY(format::for_each_reference(
+      contents, [&](const auto& reference) { return check_reference(state.objects, reference); }));
   SEALIFT_TRY(check_launch(contents, launch));
   SEALIFT_TRY(checked_json(contents));
   auto packs = pack_small_objects(state.objects, contents);
@@ -127,17 +140,26 @@ Result<std::unique_ptr<PlacedPayload>> PayloadWriter::place(format::Contents con
   SEALIFT_ASSIGN(Layout layout, lay_out(state.objects, packs, state.bases, contents));
 
   SEALIFT_ASSIGN(auto output, OutputFile::create(state.output));
-  SEALIFT_TRY(copy_frames(layout, state.spool, {output.fd(), launch ? format::kPayloadOffset : 0}, state.options.cancel, events));
+  SEALIFT_TRY(copy_frames(layout, state.spool, {output.fd(), launch ? format::kPayloadOffset : 0}, state.options.cancel,
+                          events));
   format::Index index = index_of(layout);
   std::set<Digest> missing;
   for (const auto& [digest, object] : state.objects) {
     if (object.form == Form::reserved) missing.insert(digest);
   }
-  return std::unique_ptr<PlacedPayload>(new PlacedPayload(std::unique_ptr<PlacedPayload::State>(
-      new PlacedPayload::State{std::move(state_), std::move(contents), launch, std::move(layout), std::move(index), std::move(output), {}, std::move(missing)})));
+  return std::unique_ptr<PlacedPayload>(
+      new PlacedPayload(std::unique_ptr<PlacedPayload::State>(new PlacedPayload::State{std::move(state_),
+                                                                                       std::move(contents),
+                                                                                       launch,
+                                                                                       std::move(layout),
+                                                                                       std::move(index),
+                                                                                       std::move(output),
+                                                                                       {},
+                                                                                       std::move(missing)})));
 }
 
-Result<Summary> PayloadWriter::finish(format::Contents contents, std::optional<Architecture> launch, base::EventSink& events) {
+Result<Summary> PayloadWriter::finish(format::Contents contents, std::optional<Architecture> launch,
+                                      base::EventSink& events) {
   SEALIFT_ASSIGN(const auto placed, place(std::move(contents), launch, events));
   return placed->finish({}, events);
 }

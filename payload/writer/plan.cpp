@@ -30,7 +30,8 @@ using PieceMap = std::map<Digest, std::vector<format::IndexPiece>>;
 bool begins_aligned(uint64_t object_size, bool raw) { return raw && object_size >= format::kAlignedObjectSize; }
 
 // The frames of one base that its objects in the new payload need, in their order: runs stay runs.
-void place_base(const format::PayloadReader& base, size_t number, const StoredObjects& objects, Layout& layout, PieceMap& pieces) {
+void place_base(const format::PayloadReader& base, size_t number, const StoredObjects& objects, Layout& layout,
+                PieceMap& pieces) {
   const format::Index& index = base.index();
   std::vector<bool> wanted(index.frames().size());
   std::vector<bool> aligned(index.frames().size());
@@ -75,7 +76,8 @@ void place_packs(const std::vector<Pack>& packs, const StoredObjects& objects, L
 }
 
 bool all_raw(const StoredObject& object) {
-  return std::ranges::all_of(object.frames, [](const auto& frame) { return frame->frame.encoding == format::Encoding::raw; });
+  return std::ranges::all_of(object.frames,
+                             [](const auto& frame) { return frame->frame.encoding == format::Encoding::raw; });
 }
 
 void place_framed(const StoredObjects& objects, const FirstPaths& paths, Layout& layout, PieceMap& pieces) {
@@ -92,7 +94,8 @@ void place_framed(const StoredObjects& objects, const FirstPaths& paths, Layout&
     pieces[digest] = {{static_cast<uint32_t>(layout.frames.size()), 0, object.size}};
     bool first = true;
     for (const auto& frame : object.frames) {
-      layout.frames.push_back({frame->frame, object.form == Form::reserved ? From::later : From::spool, nullptr, frame->frame.offset, aligned && first});
+      layout.frames.push_back({frame->frame, object.form == Form::reserved ? From::later : From::spool, nullptr,
+                               frame->frame.offset, aligned && first});
       first = false;
     }
   }
@@ -137,12 +140,14 @@ Result<Layout> lay_out(const StoredObjects& objects, const std::vector<Pack>& pa
   give_offsets(layout);
   for (const auto& [digest, object] : objects) {  // by digest, as the index wants it
     const auto& list = pieces[digest];
-    layout.objects.push_back({digest, object.size, static_cast<uint32_t>(layout.pieces.size()), static_cast<uint32_t>(list.size())});
+    layout.objects.push_back(
+        {digest, object.size, static_cast<uint32_t>(layout.pieces.size()), static_cast<uint32_t>(list.size())});
     layout.pieces.insert(layout.pieces.end(), list.begin(), list.end());
   }
-  if (layout.objects.size() > format::kMaxObjects || layout.pieces.size() > format::kMaxPieces || layout.frames.size() > format::kMaxFrames) {
-    return fail(ErrorCode::limit_exceeded, "{} objects in {} frames are more than a payload can hold ({} and {})", layout.objects.size(),
-                layout.frames.size(), format::kMaxObjects, format::kMaxFrames);
+  if (layout.objects.size() > format::kMaxObjects || layout.pieces.size() > format::kMaxPieces ||
+      layout.frames.size() > format::kMaxFrames) {
+    return fail(ErrorCode::limit_exceeded, "{} objects in {} frames are more than a payload can hold ({} and {})",
+                layout.objects.size(), layout.frames.size(), format::kMaxObjects, format::kMaxFrames);
   }
   return layout;
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Decides which stored frames make up a payload, in which order and at which offsets; writes nothing. Its result depends
-// on what is stored, never on the order in which it came or on threads.
+// Decides which stored frames make up a payload, in which order and at which offsets; writes nothing. Its result
+// depends on what is stored, never on the order in which it came or on threads.
 #pragma once
 
 #include <map>
@@ -27,9 +27,9 @@ enum class Form {
 struct StoredObject {
   uint64_t size = 0;
   Form form = Form::small;
-  uint64_t spool_offset = 0;                                 // small
-  std::vector<std::shared_ptr<const SpooledFrame>> frames;   // raw, framed, reserved (without hash)
-  size_t base = 0;                                           // base: number of the base
+  uint64_t spool_offset = 0;                                // small
+  std::vector<std::shared_ptr<const SpooledFrame>> frames;  // raw, framed, reserved (without hash)
+  size_t base = 0;                                          // base: number of the base
 };
 
 using StoredObjects = std::map<Digest, StoredObject>;
@@ -45,11 +45,11 @@ enum class From { base, spool, later };
 
 // A frame at its place, and where its stored bytes come from.
 struct PlacedFrame {
-  format::Frame frame;                           // offset in the payload
+  format::Frame frame;  // offset in the payload
   From from = From::spool;
-  const format::PayloadReader* base = nullptr;   // of From::base
-  uint64_t source_offset = 0;                    // in the base's payload or in the spool
-  bool aligned = false;                          // begins a raw object that is served in place
+  const format::PayloadReader* base = nullptr;  // of From::base
+  uint64_t source_offset = 0;                   // in the base's payload or in the spool
+  bool aligned = false;                         // begins a raw object that is served in place
 };
 
 struct Layout {
@@ -60,7 +60,8 @@ struct Layout {
   uint64_t base_frames = 0;
 };
 
-// Small objects by their first path in the tree, then digest; packs of about 1 MiB, so that one file costs little to read.
+// Small objects by their first path in the tree, then digest; packs of about 1 MiB, so that one file costs little to
+// read.
 std::vector<Pack> pack_small_objects(const StoredObjects& objects, const format::Contents& contents);
 
 // Bases first, as they were; then packs; then objects with frames of their own, those that are served in place last,

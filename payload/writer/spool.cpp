@@ -24,7 +24,8 @@ Result<void> Spool::read(uint64_t offset, std::span<std::byte> buffer) const {
 }
 
 void Spool::forget(uint64_t offset, uint64_t size) const {
-  static_cast<void>(::fallocate(fd_.get(), FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, static_cast<off_t>(offset), static_cast<off_t>(size)));
+  static_cast<void>(::fallocate(fd_.get(), FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, static_cast<off_t>(offset),
+                                static_cast<off_t>(size)));
 }
 
 }  // namespace sealift::writer

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Writes payloads and artifacts, in three steps: what is to be stored is handed over (PayloadWriter), everything gets its
-// place in the file (place), what was only announced comes and is written there (PlacedPayload). Distrusts itself: the
-// file is re-read before it gets its name. Deterministic for one version: the same objects and contents give the same
-// bytes whatever the number of threads and the order of the calls (FORMAT.md, section 11).
+// Writes payloads and artifacts, in three steps: what is to be stored is handed over (PayloadWriter), everything gets
+// its place in the file (place), what was only announced comes and is written there (PlacedPayload). Distrusts itself:
+// the file is re-read before it gets its name. Deterministic for one version: the same objects and contents give the
+// same bytes whatever the number of threads and the order of the calls (FORMAT.md, section 11).
 #pragma once
 
 #include <cstdint>
@@ -70,13 +70,13 @@ class PayloadWriter {
   static Result<std::unique_ptr<PayloadWriter>> create(const std::string& output, const Options& options);
   ~PayloadWriter();
 
-  // Takes over every object of a base, frames byte for byte. Call before add() and reserve(). The reader must live until
-  // finish().
+  // Takes over every object of a base, frames byte for byte. Call before add() and reserve(). The reader must live
+  // until finish().
   Result<void> add_base(const format::PayloadReader& base);
   bool has(const Digest& digest) const;
-  // Reads the source to its end. With `expected`, other bytes are `corrupt`. Objects that are there already are read (to
-  // learn their digest) but stored once. One thread calls; compression runs on its own threads. What is stored waits in
-  // a spool beside the output: its place depends on what the others shrink to.
+  // Reads the source to its end. With `expected`, other bytes are `corrupt`. Objects that are there already are read
+  // (to learn their digest) but stored once. One thread calls; compression runs on its own threads. What is stored
+  // waits in a spool beside the output: its place depends on what the others shrink to.
   Result<format::ObjectRef> add(base::Source& source, Storage storage, std::optional<Digest> expected = {});
   // An object whose digest and size are known and whose bytes come later: it is stored raw and written once, where it
   // belongs. False if the payload has it already in a form that is served in place, or from a base: then no bytes are
@@ -86,8 +86,10 @@ class PayloadWriter {
   // Gives everything its place and writes what is here already. What contents names must have been added or reserved
   // (else not_found; nothing is written then). Empty fields are filled in: created_by, bases (from add_base) and
   // compressors. With a stub of `launch` architecture in contents the result is an artifact (padded to kPayloadOffset,
-  // mode 0755), else a bare payload (0644). Once it succeeded, this object is done. Progress has step "write", in bytes.
-  Result<std::unique_ptr<PlacedPayload>> place(format::Contents contents, std::optional<Architecture> launch, base::EventSink& events);
+  // mode 0755), else a bare payload (0644). Once it succeeded, this object is done. Progress has step "write", in
+  // bytes.
+  Result<std::unique_ptr<PlacedPayload>> place(format::Contents contents, std::optional<Architecture> launch,
+                                               base::EventSink& events);
   // place() and finish() in one, for payloads of which nothing was reserved.
   Result<Summary> finish(format::Contents contents, std::optional<Architecture> launch, base::EventSink& events);
 

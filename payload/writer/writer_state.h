@@ -62,7 +62,8 @@ struct PlacedPayload::State {
 
 class Progress {
  public:
-  Progress(base::EventSink& events, std::string step, uint64_t total) : events_(events), step_(std::move(step)), total_(total) {}
+  Progress(base::EventSink& events, std::string step, uint64_t total)
+      : events_(events), step_(std::move(step)), total_(total) {}
   void at(uint64_t done) {
     if (done != total_ && done - told_ < std::max<uint64_t>(total_ / 200, 1)) return;
     told_ = done;

@@ -14,10 +14,15 @@ bool safe_bare(std::string_view text) {
   if (text.empty() || text.size() > 200) return false;
   const auto letter = [](char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); };
   if (!letter(text.front()) && text.front() != '/') return false;
-  if (!std::ranges::all_of(text, [&](char c) { return letter(c) || (c >= '0' && c <= '9') || c == '-' || c == '_' || c == '.' || c == '/'; })) return false;
+  if (!std::ranges::all_of(text, [&](char c) {
+        return letter(c) || (c >= '0' && c <= '9') || c == '-' || c == '_' || c == '.' || c == '/';
+      }))
+    return false;
   std::string word(text);
-  std::ranges::transform(word, word.begin(), [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; });
-  constexpr auto kWords = std::to_array<std::string_view>({"true", "false", "yes", "no", "on", "off", "null", "y", "n"});
+  std::ranges::transform(word, word.begin(),
+                         [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; });
+  constexpr auto kWords =
+      std::to_array<std::string_view>({"true", "false", "yes", "no", "on", "off", "null", "y", "n"});
   return !std::ranges::contains(kWords, word);
 }
 
@@ -26,7 +31,8 @@ std::string_view invisible_escape(std::string_view text, size_t& length) {
   struct Known {
     std::string_view bytes, escape;
   };
-  constexpr auto kKnown = std::to_array<Known>({{"\xc2\x85", "\\u0085"}, {"\xe2\x80\xa8", "\\u2028"}, {"\xe2\x80\xa9", "\\u2029"}, {"\xef\xbb\xbf", "\\uFEFF"}});
+  constexpr auto kKnown = std::to_array<Known>(
+      {{"\xc2\x85", "\\u0085"}, {"\xe2\x80\xa8", "\\u2028"}, {"\xe2\x80\xa9", "\\u2029"}, {"\xef\xbb\xbf", "\\uFEFF"}});
   for (const auto& known : kKnown) {
     if (!text.starts_with(known.bytes)) continue;
     length = known.bytes.size();
@@ -85,14 +91,18 @@ bool fits_plain(std::string_view text) {
   if (std::string_view("!&*|>'\"%@`#,[]{}").contains(text.front())) return false;
   if (std::string_view("-?:").contains(text.front()) && (text.size() == 1 || text[1] == ' ')) return false;
   if (text.starts_with("---") || text.starts_with("...") || text.contains(": ") || text.contains(" #")) return false;
-  return !has_invisible(text) && std::ranges::all_of(text, [](char c) { return static_cast<unsigned char>(c) >= 0x20 && c != 0x7f; });
+  return !has_invisible(text) &&
+         std::ranges::all_of(text, [](char c) { return static_cast<unsigned char>(c) >= 0x20 && c != 0x7f; });
 }
 
 // Several lines of printable text without blanks at line ends can be written as a block.
 bool fits_block(std::string_view text) {
-  if (!text.contains('\n') || text.front() == ' ' || text.front() == '\n' || text.contains(" \n") || has_invisible(text)) return false;
+  if (!text.contains('\n') || text.front() == ' ' || text.front() == '\n' || text.contains(" \n") ||
+      has_invisible(text))
+    return false;
   if (!base::is_utf8(text)) return false;
-  return std::ranges::all_of(text, [](char c) { return c == '\n' || (static_cast<unsigned char>(c) >= 0x20 && c != 0x7f); });
+  return std::ranges::all_of(text,
+                             [](char c) { return c == '\n' || (static_cast<unsigned char>(c) >= 0x20 && c != 0x7f); });
 }
 
 std::string block(std::string_view text, size_t indent) {
@@ -156,7 +166,8 @@ void emit(std::string& out, const Node& node, size_t indent, bool inline_first) 
     for (const auto& item : node.items) {
       begin_line();
       out += '-';
-      if ((item.kind == Kind::mapping && !item.members.empty()) || (item.kind == Kind::sequence && !item.items.empty())) {
+      if ((item.kind == Kind::mapping && !item.members.empty()) ||
+          (item.kind == Kind::sequence && !item.items.empty())) {
         out += ' ';
         emit(out, item, indent + 2, true);
       } else {

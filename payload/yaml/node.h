@@ -27,11 +27,11 @@ class Node {
   static Node make_mapping();
 
   Kind kind = Kind::null;
-  std::string text;     // of a scalar
-  bool quoted = false;  // or a block scalar: always a string
-  int line = 0, column = 0;  // from 1; 0 = made by code
-  std::vector<Node> items;                             // of a sequence
-  std::vector<std::pair<std::string, Node>> members;   // of a mapping, in order
+  std::string text;                                   // of a scalar
+  bool quoted = false;                                // or a block scalar: always a string
+  int line = 0, column = 0;                           // from 1; 0 = made by code
+  std::vector<Node> items;                            // of a sequence
+  std::vector<std::pair<std::string, Node>> members;  // of a mapping, in order
 
   bool is_null() const { return kind == Kind::null; }
   const Node* find(std::string_view key) const;
@@ -58,7 +58,8 @@ enum class DuplicateKeys { refuse, last_wins };
 
 // All documents of a stream; empty documents are left out. The text must be UTF-8. Errors: invalid_input or
 // limit_exceeded, "<where>:<line>:<column>: …".
-Result<std::vector<Node>> parse(std::string_view text, std::string_view where, const Limits& limits = {}, DuplicateKeys duplicates = DuplicateKeys::refuse);
+Result<std::vector<Node>> parse(std::string_view text, std::string_view where, const Limits& limits = {},
+                                DuplicateKeys duplicates = DuplicateKeys::refuse);
 
 // Block style, two blanks of indentation, stable. Strings that another reader could take for something else are quoted.
 std::string to_yaml(const Node& node);

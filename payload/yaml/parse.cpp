@@ -43,14 +43,16 @@ struct Refusal {
 
 class Builder final : public YAML::EventHandler {
  public:
-  Builder(std::string_view text, const Limits& limits, DuplicateKeys duplicates) : text_(text), limits_(limits), duplicates_(duplicates) {}
+  Builder(std::string_view text, const Limits& limits, DuplicateKeys duplicates)
+      : text_(text), limits_(limits), duplicates_(duplicates) {}
 
   void OnDocumentStart(const YAML::Mark& mark) override {
     // The library takes whatever follows a finished value for the next document, even in the middle of a line.
     const auto at = static_cast<size_t>(std::max(mark.pos, 0));
     if (!first_ && at <= text_.size() && !text_.substr(at).starts_with("---")) {
-      throw Refusal{ErrorCode::invalid_input, mark.line + 1, mark.column + 1,
-                    "this does not belong to what stands before it; check the indentation (a further document begins with ---)"};
+      throw Refusal{
+          ErrorCode::invalid_input, mark.line + 1, mark.column + 1,
+          "this does not belong to what stands before it; check the indentation (a further document begins with ---)"};
     }
     first_ = false;
     stack_.clear();
@@ -63,7 +65,8 @@ class Builder final : public YAML::EventHandler {
   void OnNull(const YAML::Mark& mark, YAML::anchor_t anchor) override { add(make(Kind::null, mark), anchor); }
   void OnAlias(const YAML::Mark& mark, YAML::anchor_t anchor) override {
     const auto found = anchors_.find(anchor);
-    if (found == anchors_.end()) throw Refusal{ErrorCode::invalid_input, mark.line + 1, mark.column + 1, "an alias inside its own anchor"};
+    if (found == anchors_.end())
+      throw Refusal{ErrorCode::invalid_input, mark.line + 1, mark.column + 1, "an alias inside its own anchor"};
     const Extent extent = extent_of(found->second);
     count(extent, mark);
     if (stack_.size() + extent.depth > limits_.depth) too_deep(mark.line + 1, mark.column + 1);
@@ -72,12 +75,14 @@ class Builder final : public YAML::EventHandler {
     copy.column = mark.column + 1;
     add(std::move(copy), 0);
   }
-  void OnScalar(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor, const std::string& value) override {
+  void OnScalar(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
+                const std::string& value) override {
     Node node = make(Kind::scalar, mark);
     node.text = with_latin_escapes(value);
     count({.nodes = 0, .bytes = value.size()}, mark);
     // "!" marks quoted and block scalars, "?" plain ones.
-    constexpr auto kTags = std::to_array<std::string_view>({"?", "", "tag:yaml.org,2002:int", "tag:yaml.org,2002:float", "tag:yaml.org,2002:bool", "tag:yaml.org,2002:null"});
+    constexpr auto kTags = std::to_array<std::string_view>({"?", "", "tag:yaml.org,2002:int", "tag:yaml.org,2002:float",
+                                                            "tag:yaml.org,2002:bool", "tag:yaml.org,2002:null"});
     node.quoted = tag == "!" || tag == "tag:yaml.org,2002:str";
     if (!node.quoted && !std::ranges::contains(kTags, tag)) refuse_tag(node, tag);
     if (!node.quoted && (value == "~" || value == "null" || value == "Null" || value == "NULL" || value.empty())) {
@@ -86,13 +91,15 @@ class Builder final : public YAML::EventHandler {
     }
     add(std::move(node), anchor);
   }
-  void OnSequenceStart(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor, YAML::EmitterStyle::value) override {
+  void OnSequenceStart(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
+                       YAML::EmitterStyle::value) override {
     Node node = make(Kind::sequence, mark);
     if (!tag.empty() && tag != "?" && tag != "!" && tag != "tag:yaml.org,2002:seq") refuse_tag(node, tag);
     open(std::move(node), anchor);
   }
   void OnSequenceEnd() override { close(); }
-  void OnMapStart(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor, YAML::EmitterStyle::value) override {
+  void OnMapStart(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
+                  YAML::EmitterStyle::value) override {
     Node node = make(Kind::mapping, mark);
     if (!tag.empty() && tag != "?" && tag != "!" && tag != "tag:yaml.org,2002:map") refuse_tag(node, tag);
     open(std::move(node), anchor);
@@ -108,8 +115,8 @@ class Builder final : public YAML::EventHandler {
   struct Level {
     Node node;
     YAML::anchor_t anchor = 0;
-    std::optional<Node> key;       // of a mapping: read, its value not yet
-    std::vector<Node> merged;      // values of "<<"
+    std::optional<Node> key;                  // of a mapping: read, its value not yet
+    std::vector<Node> merged;                 // values of "<<"
     std::set<std::string, std::less<>> keys;  // find() looks one by one, which would be quadratic here
   };
   struct Extent {
@@ -117,7 +124,8 @@ class Builder final : public YAML::EventHandler {
   };
 
   [[noreturn]] static void refuse_tag(const Node& at, const std::string& tag) {
-    throw Refusal{ErrorCode::invalid_input, at.line, at.column, std::format("the tag {} is not known", base::printable(tag))};
+    throw Refusal{ErrorCode::invalid_input, at.line, at.column,
+                  std::format("the tag {} is not known", base::printable(tag))};
   }
   [[noreturn]] void too_deep(int line, int column) const {
     throw Refusal{ErrorCode::limit_exceeded, line, column, std::format("nested deeper than {} levels", limits_.depth)};
@@ -136,10 +144,12 @@ class Builder final : public YAML::EventHandler {
     nodes_ += more.nodes;
     bytes_ += more.bytes;
     if (nodes_ > limits_.nodes) {
-      throw Refusal{ErrorCode::limit_exceeded, mark.line + 1, mark.column + 1, std::format("more than {} values", limits_.nodes)};
+      throw Refusal{ErrorCode::limit_exceeded, mark.line + 1, mark.column + 1,
+                    std::format("more than {} values", limits_.nodes)};
     }
     if (bytes_ > 4 * limits_.bytes) {
-      throw Refusal{ErrorCode::limit_exceeded, mark.line + 1, mark.column + 1, std::format("more than {} bytes after expansion of aliases", 4 * limits_.bytes)};
+      throw Refusal{ErrorCode::limit_exceeded, mark.line + 1, mark.column + 1,
+                    std::format("more than {} bytes after expansion of aliases", 4 * limits_.bytes)};
     }
   }
   static Extent extent_of(const Node& node) {
@@ -183,8 +193,11 @@ class Builder final : public YAML::EventHandler {
     if (top.node.kind == Kind::sequence) {
       top.node.items.push_back(std::move(node));
     } else if (!top.key) {
-      if (node.kind != Kind::scalar) throw Refusal{ErrorCode::invalid_input, node.line, node.column, "a key must be a word"};
-      if (node.text.size() > kMaxKeyBytes) throw Refusal{ErrorCode::limit_exceeded, node.line, node.column, std::format("a key of more than {} bytes", kMaxKeyBytes)};
+      if (node.kind != Kind::scalar)
+        throw Refusal{ErrorCode::invalid_input, node.line, node.column, "a key must be a word"};
+      if (node.text.size() > kMaxKeyBytes)
+        throw Refusal{ErrorCode::limit_exceeded, node.line, node.column,
+                      std::format("a key of more than {} bytes", kMaxKeyBytes)};
       top.key = std::move(node);
     } else {
       add_member(top, std::move(node));
@@ -205,7 +218,9 @@ class Builder final : public YAML::EventHandler {
     value.line = key.line;
     value.column = key.column;
     if (!top.keys.insert(key.text).second) {
-      if (duplicates_ == DuplicateKeys::refuse) throw Refusal{ErrorCode::invalid_input, key.line, key.column, std::format("the key \"{}\" stands twice", base::printable(key.text))};
+      if (duplicates_ == DuplicateKeys::refuse)
+        throw Refusal{ErrorCode::invalid_input, key.line, key.column,
+                      std::format("the key \"{}\" stands twice", base::printable(key.text))};
       *top.node.find(key.text) = std::move(value);
       return;
     }
@@ -214,7 +229,8 @@ class Builder final : public YAML::EventHandler {
   // What stands in the mapping itself wins; among merged ones the first.
   static void apply_merge_keys(Level& level) {
     for (auto& source : level.merged) {
-      if (source.kind != Kind::mapping) throw Refusal{ErrorCode::invalid_input, source.line, source.column, "\"<<\" wants a mapping"};
+      if (source.kind != Kind::mapping)
+        throw Refusal{ErrorCode::invalid_input, source.line, source.column, "\"<<\" wants a mapping"};
       for (auto& [key, value] : source.members) {
         if (level.keys.insert(key).second) level.node.members.emplace_back(key, std::move(value));
       }
@@ -240,9 +256,11 @@ std::optional<Refusal> bad_character(std::string_view text) {
   while (!text.empty()) {
     const auto c = static_cast<unsigned char>(text.front());
     const size_t length = c < 0x80 ? 1 : base::utf8_length(text);
-    if (length == 0) return Refusal{ErrorCode::invalid_input, line, column, "the text is not UTF-8 here; save the file as UTF-8"};
+    if (length == 0)
+      return Refusal{ErrorCode::invalid_input, line, column, "the text is not UTF-8 here; save the file as UTF-8"};
     if ((c < 0x20 && c != '\n' && c != '\r' && c != '\t') || c == 0x7f) {
-      return Refusal{ErrorCode::invalid_input, line, column, std::format("a control character (0x{:02x}) stands here", c)};
+      return Refusal{ErrorCode::invalid_input, line, column,
+                     std::format("a control character (0x{:02x}) stands here", c)};
     }
     text.remove_prefix(length);
     ++column;
@@ -256,11 +274,13 @@ std::optional<Refusal> bad_character(std::string_view text) {
 
 }  // namespace
 
-Result<std::vector<Node>> parse(std::string_view text, std::string_view where, const Limits& limits, DuplicateKeys duplicates) {
+Result<std::vector<Node>> parse(std::string_view text, std::string_view where, const Limits& limits,
+                                DuplicateKeys duplicates) {
   const auto refuse = [&](const Refusal& refusal) {
     return fail(refusal.code, "{}:{}:{}: {}", where, refusal.line, refusal.column, refusal.what);
   };
-  if (text.size() > limits.bytes) return fail(ErrorCode::limit_exceeded, "{}: {} bytes, at most {} are allowed", where, text.size(), limits.bytes);
+  if (text.size() > limits.bytes)
+    return fail(ErrorCode::limit_exceeded, "{}: {} bytes, at most {} are allowed", where, text.size(), limits.bytes);
   if (text.starts_with("\xef\xbb\xbf")) text.remove_prefix(3);  // as editors of another system begin a file
   if (const auto refusal = bad_character(text)) return refuse(*refusal);
   Builder builder(text, limits, duplicates);

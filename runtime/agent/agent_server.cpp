@@ -92,7 +92,8 @@ class Server {
   }
 
   Result<void> begin(const WireFrame& frame) {
-    if (requests_.contains(frame.id) || requests_.size() >= kMaxRequests) return fail(ErrorCode::protocol, "too many requests at once, or an id used twice");
+    if (requests_.contains(frame.id) || requests_.size() >= kMaxRequests)
+      return fail(ErrorCode::protocol, "too many requests at once, or an id used twice");
     SEALIFT_ASSIGN(auto value, json::parse(base::as_text(frame.body)));
     auto request = std::make_unique<Request>(writer_, frame.id, std::move(value));
     if (!request->value.boolean_or("body", false)) request->body.finish();
@@ -130,7 +131,8 @@ class Server {
   std::atomic<bool> gone_ = false;
 };
 
-// Reading that ends when the launch machine is silent (its connection may be gone without a word), or when `stop` says so.
+// Reading that ends when the launch machine is silent (its connection may be gone without a word), or when `stop` says
+// so.
 class PatientSource final : public base::Source {
  public:
   PatientSource(int fd, int stop, Duration patience) : fd_(fd), stop_(stop), patience_(patience) {}

@@ -13,7 +13,7 @@ namespace sealift::agent {
 struct AgentOptions {
   bool changes = false;  // an exclusive lock; else a shared one
   std::string owner;     // who holds the lock, for others to read
-  std::string run;        // names one run of the launch machine: its next connection takes the lock over
+  std::string run;       // names one run of the launch machine: its next connection takes the lock over
   std::string lock_folder = "/run/sealift";  // empty: no lock, for tests
   bool remove_self = false;
   int stop = -1;             // a descriptor: once it can be read, calls are cancelled and the agent ends in order

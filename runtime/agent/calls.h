@@ -9,8 +9,38 @@
 namespace sealift::agent {
 
 enum class Call {
-  facts, stat, read, digest, list, unit, sysctl, disk, feature, can_execute, ask_name_server, query, recorded, ledger, worked_on, synced, store_state,  // looking
-  write, make_directory, make_symlink, remove, run, run_job, unit_action, load_module, set_sysctl, announce, begin, record, sync, store_write, store_finish,
+  facts,
+  stat,
+  read,
+  digest,
+  list,
+  unit,
+  sysctl,
+  disk,
+  feature,
+  can_execute,
+  ask_name_server,
+  query,
+  recorded,
+  ledger,
+  worked_on,
+  synced,
+  store_state,  // looking
+  write,
+  make_directory,
+  make_symlink,
+  remove,
+  run,
+  run_job,
+  unit_action,
+  load_module,
+  set_sysctl,
+  announce,
+  begin,
+  record,
+  sync,
+  store_write,
+  store_finish,
 };
 
 std::string_view name(Call call);

@@ -40,8 +40,9 @@ struct Wire {
   std::unique_ptr<ssh::Channel> channel;
 };
 
-Result<std::unique_ptr<RemoteHost>> start_agent(std::unique_ptr<ssh::Session> session, const config::HostConfig& config, const HostSecrets& secrets,
-                                                const ConnectOptions& options, Clock& clock) {
+Result<std::unique_ptr<RemoteHost>> start_agent(std::unique_ptr<ssh::Session> session, const config::HostConfig& config,
+                                                const HostSecrets& secrets, const ConnectOptions& options,
+                                                Clock& clock) {
   LandingOptions landing;
   landing.folders = options.folders.empty() ? landing_folders(config.data_root) : options.folders;
   landing.sudo_password = secrets.sudo_password ? secrets.sudo_password : secrets.password;
@@ -55,18 +56,21 @@ Result<std::unique_ptr<RemoteHost>> start_agent(std::unique_ptr<ssh::Session> se
   SEALIFT_ASSIGN(auto landed, land_agent(*session, facts, program, landing));
   auto wire = std::make_shared<Wire>(std::move(session), std::move(landed.channel));
   wire->channel->set_patience(kHelloPatience);
-  auto host = RemoteHost::connect({wire->channel->output(), wire->channel->input(), [wire = wire.get()] { wire->session->abort(); }, wire}, clock);
+  auto host = RemoteHost::connect(
+      {wire->channel->output(), wire->channel->input(), [wire = wire.get()] { wire->session->abort(); }, wire}, clock);
   if (!host) {
     Error error = std::move(host).error();
     const std::string said(base::trim(wire->channel->errors()));
-    if (error.code == ErrorCode::protocol && !said.empty()) error.what += std::format(" ({})", base::printable(said, 600));
+    if (error.code == ErrorCode::protocol && !said.empty())
+      error.what += std::format(" ({})", base::printable(said, 600));
     return fail(std::move(error));
   }
   wire->channel->set_patience(std::nullopt);  // pings tell from here on
   return std::move(*host);
 }
 
-Result<std::unique_ptr<RemoteHost>> log_in_and_start(const ssh::Target& target, const config::HostConfig& config, const HostSecrets& secrets, const ConnectOptions& options,
+Result<std::unique_ptr<RemoteHost>> log_in_and_start(const ssh::Target& target, const config::HostConfig& config,
+                                                     const HostSecrets& secrets, const ConnectOptions& options,
                                                      EventSink& events, Clock& clock, const CancelToken& cancel) {
   SEALIFT_ASSIGN(auto session, ssh::Session::connect(target, clock, events, cancel));
   auto host = start_agent(std::move(session), config, secrets, options, clock);
@@ -76,7 +80,8 @@ Result<std::unique_ptr<RemoteHost>> log_in_and_start(const ssh::Target& target, 
 
 }  // namespace
 
-Result<Connected> connect_host(const config::HostConfig& config, const HostSecrets& secrets, const ConnectOptions& options, EventSink& events, Clock& clock,
+Result<Connected> connect_host(const config::HostConfig& config, const HostSecrets& secrets,
+                               const ConnectOptions& options, EventSink& events, Clock& clock,
                                const CancelToken& cancel) {
   const auto target = target_of(config, secrets, options);
   base::Retries retries(connection_retries());
@@ -91,14 +96,18 @@ Result<Connected> connect_host(const config::HostConfig& config, const HostSecre
       continue;
     }
     if (!(*host)->busy_owner().empty()) {
-      base::tell(events, Level::warning, std::format("{} is being worked on by {} right now: what is shown may change", config.address, (*host)->busy_owner()), config.address);
+      base::tell(events, Level::warning,
+                 std::format("{} is being worked on by {} right now: what is shown may change", config.address,
+                             (*host)->busy_owner()),
+                 config.address);
     }
     SEALIFT_ASSIGN(auto facts, (*host)->facts());
     return Connected{std::move(*host), std::move(facts)};
   }
 }
 
-std::vector<Result<Connected>> connect_hosts(std::span<const config::HostConfig> configs, std::span<const HostSecrets> secrets, const ConnectOptions& options,
+std::vector<Result<Connected>> connect_hosts(std::span<const config::HostConfig> configs,
+                                             std::span<const HostSecrets> secrets, const ConnectOptions& options,
                                              EventSink& events, Clock& clock, const CancelToken& cancel) {
   std::vector<Result<Connected>> out;
   out.reserve(configs.size());

@@ -9,10 +9,12 @@ namespace sealift::agent {
 namespace {
 
 constexpr Duration kPingInterval{10'000};
-constexpr Duration kSilence{60'000};       // then the connection counts as lost
+constexpr Duration kSilence{60'000};         // then the connection counts as lost
 constexpr Duration kCancelPatience{10'000};  // how long a cancelled call may still take
 
-Error lost(const Error& cause) { return {ErrorCode::unreachable, "the connection to the agent is lost: " + cause.what, {}}; }
+Error lost(const Error& cause) {
+  return {ErrorCode::unreachable, "the connection to the agent is lost: " + cause.what, {}};
+}
 
 }  // namespace
 
@@ -26,7 +28,8 @@ struct AgentConnection::Pending {
   std::optional<Error> error;
 };
 
-AgentConnection::AgentConnection(AgentLink link, Clock& clock) : link_(std::move(link)), clock_(clock), writer_(link_.to_agent) {}
+AgentConnection::AgentConnection(AgentLink link, Clock& clock)
+    : link_(std::move(link)), clock_(clock), writer_(link_.to_agent) {}
 
 AgentConnection::~AgentConnection() {
   {
@@ -46,7 +49,8 @@ Result<json::Value> AgentConnection::begin() {
   SEALIFT_ASSIGN(auto hello, json::parse(base::as_text(frame.body)));
   if (const auto* error = hello.find("error")) return fail(host::error_from_json(*error));
   if (hello.text_or("version", "") != base::kVersion) {
-    return fail(ErrorCode::protocol, "the agent is version {}, not {}", base::printable(hello.text_or("version", "?")), base::kVersion);
+    return fail(ErrorCode::protocol, "the agent is version {}, not {}", base::printable(hello.text_or("version", "?")),
+                base::kVersion);
   }
   last_heard_ms_ = clock_.monotonic().count();
   SEALIFT_ASSIGN(reader_, Thread::start([this] { read_frames(); }));
@@ -135,7 +139,8 @@ void AgentConnection::keep_alive() {
   }
 }
 
-Result<AgentConnection::Answer> AgentConnection::call(json::Value request, base::Source* body, size_t limit, const CancelToken& cancel) {
+Result<AgentConnection::Answer> AgentConnection::call(json::Value request, base::Source* body, size_t limit,
+                                                      const CancelToken& cancel) {
   SEALIFT_TRY(cancel.check());
   std::shared_ptr<Pending> pending;
   uint32_t id = 0;

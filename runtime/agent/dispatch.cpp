@@ -15,8 +15,8 @@
 namespace sealift::agent {
 namespace {
 
-constexpr size_t kMaxPiece = size_t{16} << 20;         // of a payload, and of a command's input
-constexpr size_t kMaxOutput = size_t{64} << 20;        // of a command
+constexpr size_t kMaxPiece = size_t{16} << 20;   // of a payload, and of a command's input
+constexpr size_t kMaxOutput = size_t{64} << 20;  // of a command
 using Text = std::string;
 using host::FileSpec;
 
@@ -49,7 +49,8 @@ Result<Answer> ended(Result<base::ExitStatus> result) {
 
 class Dispatch {
  public:
-  Dispatch(host::Host& host, const json::Value& request, base::Source& body, const CancelToken& cancel) : host_(host), request_(request), body_(body), cancel_(cancel) {}
+  Dispatch(host::Host& host, const json::Value& request, base::Source& body, const CancelToken& cancel)
+      : host_(host), request_(request), body_(body), cancel_(cancel) {}
 
   Result<Answer> run() {
     const std::string called = request_.text_or("call", "");
@@ -65,8 +66,12 @@ class Dispatch {
   Result<Answer> with(const std::array<std::string_view, sizeof...(T)>& names, F f) {
     std::tuple<T...> arguments;
     host::json_values::Reader reader{request_};
-    [&]<size_t... I>(std::index_sequence<I...>) { (reader(names[I], std::get<I>(arguments)), ...); }(std::index_sequence_for<T...>());
-    if (reader.error) return fail(ErrorCode::protocol, "a request of the call \"{}\": {}", request_.text_or("call", ""), reader.error->what);
+    [&]<size_t... I>(std::index_sequence<I...>) {
+      (reader(names[I], std::get<I>(arguments)), ...);
+    }(std::index_sequence_for<T...>());
+    if (reader.error)
+      return fail(ErrorCode::protocol, "a request of the call \"{}\": {}", request_.text_or("call", ""),
+                  reader.error->what);
     return std::apply(f, arguments);
   }
 
@@ -74,18 +79,27 @@ class Dispatch {
     switch (call) {
       case Call::facts: return value_of(host_.facts());
       case Call::stat: return with<Text>({"path"}, [&](const Text& path) { return value_of(host_.stat(path)); });
-      case Call::read: return with<Text, uint64_t>({"path", "limit"}, [&](const Text& path, uint64_t limit) { return read(path, limit); });
+      case Call::read:
+        return with<Text, uint64_t>({"path", "limit"},
+                                    [&](const Text& path, uint64_t limit) { return read(path, limit); });
       case Call::digest: return with<Text>({"path"}, [&](const Text& path) { return value_of(host_.digest(path)); });
       case Call::list: return with<Text>({"path"}, [&](const Text& path) { return value_of(host_.list(path)); });
       case Call::unit: return with<Text>({"name"}, [&](const Text& name) { return value_of(host_.unit(name)); });
       case Call::sysctl: return with<Text>({"key"}, [&](const Text& key) { return value_of(host_.sysctl(key)); });
       case Call::disk: return with<Text>({"path"}, [&](const Text& path) { return value_of(host_.disk(path)); });
-      case Call::feature: return with<Text>({"name"}, [&](const Text& name) { return value_of(host_.try_feature(name)); });
-      case Call::can_execute: return with<Text>({"path"}, [&](const Text& path) { return value_of(host_.can_execute_in(path)); });
+      case Call::feature:
+        return with<Text>({"name"}, [&](const Text& name) { return value_of(host_.try_feature(name)); });
+      case Call::can_execute:
+        return with<Text>({"path"}, [&](const Text& path) { return value_of(host_.can_execute_in(path)); });
       case Call::ask_name_server:
-        return with<Text, Text>({"server", "name"}, [&](const Text& server, const Text& name) { return value_of(host_.ask_name_server(server, name)); });
-      case Call::query: return execute([&](const base::Command& command, const base::CommandIo& io) { return host_.query(command, io, cancel_); });
-      case Call::recorded: return with<Text>({"step"}, [&](const Text& step) { return value_of(host_.recorded(step)); });
+        return with<Text, Text>({"server", "name"}, [&](const Text& server, const Text& name) {
+          return value_of(host_.ask_name_server(server, name));
+        });
+      case Call::query:
+        return execute(
+            [&](const base::Command& command, const base::CommandIo& io) { return host_.query(command, io, cancel_); });
+      case Call::recorded:
+        return with<Text>({"step"}, [&](const Text& step) { return value_of(host_.recorded(step)); });
       case Call::ledger: return ledger();
       case Call::worked_on: return value_of(host_.worked_on());
       case Call::synced: return value_of(host_.synced());
@@ -96,39 +110,69 @@ class Dispatch {
 
   Result<Answer> change(Call call, const host::Reason& reason) {
     switch (call) {
-      case Call::write: return with<Text, FileSpec>({"path", "spec"}, [&](const Text& path, const FileSpec& spec) { return done(host_.write_atomic(path, spec, body_, reason)); });
-      case Call::make_directory: return with<Text, FileSpec>({"path", "spec"}, [&](const Text& path, const FileSpec& spec) { return done(host_.make_directory(path, spec, reason)); });
-      case Call::make_symlink: return with<Text, Text>({"path", "target"}, [&](const Text& path, const Text& target) { return done(host_.make_symlink(path, target, reason)); });
-      case Call::remove: return with<Text>({"path"}, [&](const Text& path) { return done(host_.remove(path, reason)); });
-      case Call::run: return execute([&](const base::Command& command, const base::CommandIo& io) { return host_.run(command, io, reason, cancel_); });
+      case Call::write:
+        return with<Text, FileSpec>({"path", "spec"}, [&](const Text& path, const FileSpec& spec) {
+          return done(host_.write_atomic(path, spec, body_, reason));
+        });
+      case Call::make_directory:
+        return with<Text, FileSpec>({"path", "spec"}, [&](const Text& path, const FileSpec& spec) {
+          return done(host_.make_directory(path, spec, reason));
+        });
+      case Call::make_symlink:
+        return with<Text, Text>({"path", "target"}, [&](const Text& path, const Text& target) {
+          return done(host_.make_symlink(path, target, reason));
+        });
+      case Call::remove:
+        return with<Text>({"path"}, [&](const Text& path) { return done(host_.remove(path, reason)); });
+      case Call::run:
+        return execute([&](const base::Command& command, const base::CommandIo& io) {
+          return host_.run(command, io, reason, cancel_);
+        });
       case Call::run_job:
-        return with<Text, base::Command>({"unit", "command"}, [&](const Text& unit, const base::Command& command) { return ended(host_.run_job(unit, command, reason, cancel_)); });
+        return with<Text, base::Command>({"unit", "command"}, [&](const Text& unit, const base::Command& command) {
+          return ended(host_.run_job(unit, command, reason, cancel_));
+        });
       case Call::unit_action:
-        return with<Text, host::UnitAction>({"name", "action"}, [&](const Text& name, host::UnitAction action) { return done(host_.unit_action(name, action, reason)); });
-      case Call::load_module: return with<Text>({"name"}, [&](const Text& name) { return done(host_.load_module(name, reason)); });
-      case Call::set_sysctl: return with<Text, Text>({"key", "value"}, [&](const Text& key, const Text& value) { return done(host_.set_sysctl(key, value, reason)); });
-      case Call::announce: return with<host::Announced>({"change"}, [&](const host::Announced& change) { return done(host_.announce(change, reason)); });
+        return with<Text, host::UnitAction>({"name", "action"}, [&](const Text& name, host::UnitAction action) {
+          return done(host_.unit_action(name, action, reason));
+        });
+      case Call::load_module:
+        return with<Text>({"name"}, [&](const Text& name) { return done(host_.load_module(name, reason)); });
+      case Call::set_sysctl:
+        return with<Text, Text>({"key", "value"}, [&](const Text& key, const Text& value) {
+          return done(host_.set_sysctl(key, value, reason));
+        });
+      case Call::announce:
+        return with<host::Announced>(
+            {"change"}, [&](const host::Announced& change) { return done(host_.announce(change, reason)); });
       case Call::begin: return value_of(host_.begin(reason));
       case Call::record: return done(host_.record(reason));
-      case Call::sync: return with<std::vector<Text>>({"paths"}, [&](const std::vector<Text>& paths) { return done(host_.sync(paths, reason)); });
+      case Call::sync:
+        return with<std::vector<Text>>({"paths"},
+                                       [&](const std::vector<Text>& paths) { return done(host_.sync(paths, reason)); });
       case Call::store_write:
-        return with<Text, uint64_t, uint64_t, Digest>({"path", "total", "offset", "digest"}, [&](const Text& path, uint64_t total, uint64_t offset, const Digest& expected) -> Result<Answer> {
-          SEALIFT_ASSIGN(const Bytes data, base::read_all(body_, kMaxPiece));
-          return done(host_.store_write(path, total, offset, expected, data, reason));
-        });
-      case Call::store_finish: return with<Text>({"path"}, [&](const Text& path) { return done(host_.store_finish(path, reason)); });
+        return with<Text, uint64_t, uint64_t, Digest>(
+            {"path", "total", "offset", "digest"},
+            [&](const Text& path, uint64_t total, uint64_t offset, const Digest& expected) -> Result<Answer> {
+              SEALIFT_ASSIGN(const Bytes data, base::read_all(body_, kMaxPiece));
+              return done(host_.store_write(path, total, offset, expected, data, reason));
+            });
+      case Call::store_finish:
+        return with<Text>({"path"}, [&](const Text& path) { return done(host_.store_finish(path, reason)); });
       default: return fail(ErrorCode::internal, "{} is no call that changes", name(call));
     }
   }
 
-  Result<Answer> execute(const std::function<Result<base::ExitStatus>(const base::Command&, const base::CommandIo&)>& run) {
-    return with<base::Command, uint64_t>({"command", "limit"}, [&](const base::Command& command, uint64_t limit) -> Result<Answer> {
-      SEALIFT_ASSIGN(const Bytes input, base::read_all(body_, kMaxPiece));
-      base::CommandIo io;
-      io.input = input;
-      io.output_limit = std::min<size_t>(limit, kMaxOutput);
-      return ended(run(command, io));
-    });
+  Result<Answer> execute(
+      const std::function<Result<base::ExitStatus>(const base::Command&, const base::CommandIo&)>& run) {
+    return with<base::Command, uint64_t>({"command", "limit"},
+                                         [&](const base::Command& command, uint64_t limit) -> Result<Answer> {
+                                           SEALIFT_ASSIGN(const Bytes input, base::read_all(body_, kMaxPiece));
+                                           base::CommandIo io;
+                                           io.input = input;
+                                           io.output_limit = std::min<size_t>(limit, kMaxOutput);
+                                           return ended(run(command, io));
+                                         });
   }
 
   Result<Answer> read(const std::string& path, uint64_t limit) {
@@ -165,6 +209,8 @@ class Dispatch {
 
 }  // namespace
 
-Result<Answer> answer(host::Host& host, const json::Value& request, base::Source& body, const CancelToken& cancel) { return Dispatch(host, request, body, cancel).run(); }
+Result<Answer> answer(host::Host& host, const json::Value& request, base::Source& body, const CancelToken& cancel) {
+  return Dispatch(host, request, body, cancel).run();
+}
 
 }  // namespace sealift::agent

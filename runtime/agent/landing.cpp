@@ -21,11 +21,15 @@ constexpr size_t kMaxTalk = size_t{64} << 10;
 std::string as_root(const LoginFacts& facts, const std::string& script) {
   const std::string command = "sh -c " + ssh::quote(script);
   if (facts.is_root) return command;
-  return (facts.sudo_without_password ? "env LC_ALL=C sudo -n " : "env LC_ALL=C sudo -k -S -p " + ssh::quote("") + " ") + command;
+  return (facts.sudo_without_password ? "env LC_ALL=C sudo -n "
+                                      : "env LC_ALL=C sudo -k -S -p " + ssh::quote("") + " ") +
+         command;
 }
 
 // What would end the quotes around a word of the script, or the script's own; csh also acts on "!" within quotes.
-bool ends_quotes(char c) { return c == '"' || c == '$' || c == '`' || c == '\\' || c == '\'' || c == '!' || static_cast<unsigned char>(c) < ' '; }
+bool ends_quotes(char c) {
+  return c == '"' || c == '$' || c == '`' || c == '\\' || c == '\'' || c == '!' || static_cast<unsigned char>(c) < ' ';
+}
 
 // A word within the script. A folder of such a name would be another one: it is no place for the agent.
 std::string word(std::string text) {
@@ -68,33 +72,43 @@ class Lines {
 };
 
 bool says_expired(std::string_view text) {
-  return text.contains("password has expired") || text.contains("Password change required") || text.contains("password is expired") ||
-         text.contains("account has expired");
+  return text.contains("password has expired") || text.contains("Password change required") ||
+         text.contains("password is expired") || text.contains("account has expired");
 }
 
 // Why a command did not even begin.
 Error not_started(ssh::Channel& channel, const Lines& lines, const std::string& who) {
-  const std::string said = base::printable(base::trim(channel.errors().empty() ? lines.noise() : channel.errors()), 600);
+  const std::string said =
+      base::printable(base::trim(channel.errors().empty() ? lines.noise() : channel.errors()), 600);
   if (says_expired(channel.errors()) || says_expired(lines.noise())) {
-    return {ErrorCode::auth_failed,
-            std::format("{}: the password or account has expired ({}); log in by hand (`ssh {}`), set a new password and put it into the configuration", who, said, who),
-            {}};
+    return {
+        ErrorCode::auth_failed,
+        std::format(
+            "{}: the password or account has expired ({}); log in by hand (`ssh {}`), set a new password and put it into the configuration",
+            who, said, who),
+        {}};
   }
-  return {ErrorCode::unsupported, std::format("{}: the login does not run commands in a POSIX shell{}{}; use a user with /bin/sh or bash as its shell", who,
-                                              said.empty() ? "" : ": ", said),
+  return {ErrorCode::unsupported,
+          std::format(
+              "{}: the login does not run commands in a POSIX shell{}{}; use a user with /bin/sh or bash as its shell",
+              who, said.empty() ? "" : ": ", said),
           {}};
 }
 
 Error sudo_error(const std::string& said, const std::string& who) {
   const std::string text = base::printable(base::trim(said), 600);
   std::string remedy = "give the user sudo rights, or log in as root";
-  if (said.contains("must have a tty")) remedy = "sudo has `requiretty`: an administrator writes `Defaults:USER !requiretty` into /etc/sudoers.d/sealift";
+  if (said.contains("must have a tty"))
+    remedy = "sudo has `requiretty`: an administrator writes `Defaults:USER !requiretty` into /etc/sudoers.d/sealift";
   if (said.contains("a password is required")) remedy = "set ssh.sudoPassword (or NOPASSWD in /etc/sudoers.d/sealift)";
   if (said.contains("try again") || said.contains("incorrect password")) remedy = "ssh.sudoPassword is wrong";
-  if (said.contains("not in the sudoers") || said.contains("not allowed")) remedy = "the user may not use sudo here: an administrator adds it to /etc/sudoers.d/sealift";
+  if (said.contains("not in the sudoers") || said.contains("not allowed"))
+    remedy = "the user may not use sudo here: an administrator adds it to /etc/sudoers.d/sealift";
   if (said.contains("not found")) remedy = "there is no sudo on this host: log in as root";
   if (says_expired(said)) remedy = "the password has expired: log in by hand and set a new one";
-  return {ErrorCode::sudo_refused, std::format("{}: sudo refuses ({}); {}", who, text.empty() ? "without a word" : text, remedy), {}};
+  return {ErrorCode::sudo_refused,
+          std::format("{}: sudo refuses ({}); {}", who, text.empty() ? "without a word" : text, remedy),
+          {}};
 }
 
 bool needs_password(const LoginFacts& facts) { return !facts.is_root && !facts.sudo_without_password; }
@@ -119,7 +133,8 @@ Result<void> try_sudo(ssh::Session& session, const LoginFacts& facts, const Land
   if (!needs_password(facts)) return {};
   if (!options.sudo_password) return fail(sudo_error(facts.sudo_answer, options.who));
   // It reads on: a sudo that wants no password after all leaves the line to it, and must not be gone when that comes.
-  SEALIFT_ASSIGN(const auto channel, session.exec(as_root(facts, "echo; echo SEALIFT-ROOT; while read -r l; do :; done")));
+  SEALIFT_ASSIGN(const auto channel,
+                 session.exec(as_root(facts, "echo; echo SEALIFT-ROOT; while read -r l; do :; done")));
   channel->set_patience(kSudoPatience);
   SEALIFT_TRY(send_password(*channel, options));
   channel->close_input();
@@ -137,7 +152,8 @@ struct Beginning {
 };
 
 // Starts the landing line; afterwards its stdin stands before the marker.
-Result<Beginning> begin_landing(ssh::Session& session, const LoginFacts& facts, const LandingOptions& options, const std::string& script) {
+Result<Beginning> begin_landing(ssh::Session& session, const LoginFacts& facts, const LandingOptions& options,
+                                const std::string& script) {
   Beginning out;
   SEALIFT_ASSIGN(out.channel, session.exec(as_root(facts, script)));
   out.channel->set_patience(kAnswerPatience);
@@ -147,8 +163,9 @@ Result<Beginning> begin_landing(ssh::Session& session, const LoginFacts& facts, 
   if (!answer) {
     (void)out.channel->wait();
     if (says_expired(out.channel->errors())) return fail(not_started(*out.channel, lines, options.who));
-    return fail(ErrorCode::sudo_refused, "{}: no command can be run as root: {}", options.who,
-                base::printable(base::trim(out.channel->errors().empty() ? lines.noise() : out.channel->errors()), 600));
+    return fail(
+        ErrorCode::sudo_refused, "{}: no command can be run as root: {}", options.who,
+        base::printable(base::trim(out.channel->errors().empty() ? lines.noise() : out.channel->errors()), 600));
   }
   const size_t blank = std::min(answer->find(' '), answer->size());
   const std::string what = answer->substr(0, blank);
@@ -157,13 +174,15 @@ Result<Beginning> begin_landing(ssh::Session& session, const LoginFacts& facts, 
   if (out.is_there || what == "send") return out;
   see_end(*out.channel);
   const std::string open = out.folder.empty() ? "" : std::format(" ({} is)", base::printable(out.folder));
-  return fail(ErrorCode::permission_denied,
-              "{}: none of {} takes a program: they are read-only, mounted without exec, they or a folder above are somebody else's or writable by others{}, or the host "
-              "forbids it; give the host another dataRoot",
-              options.who, base::join(options.folders, ", "), open);
+  return fail(
+      ErrorCode::permission_denied,
+      "{}: none of {} takes a program: they are read-only, mounted without exec, they or a folder above are somebody else's or writable by others{}, or the host "
+      "forbids it; give the host another dataRoot",
+      options.who, base::join(options.folders, ", "), open);
 }
 
-Result<void> send_program(Beginning& landing, const AgentProgram& program, const LandingOptions& options, const std::string& marker) {
+Result<void> send_program(Beginning& landing, const AgentProgram& program, const LandingOptions& options,
+                          const std::string& marker) {
   SEALIFT_TRY(landing.channel->input().write(base::as_bytes(marker + "\n")));
   auto written = program.write(landing.channel->input());
   landing.channel->close_input();
@@ -173,14 +192,18 @@ Result<void> send_program(Beginning& landing, const AgentProgram& program, const
   if (answer && *answer == "ok") return {};
   const std::string said = base::printable(base::trim(landing.channel->errors()), 600);
   if (!written) return written;
-  if (said.contains("No space left")) return fail(ErrorCode::no_space, "{}: no room for the agent in {} ({} needed)", options.who, landing.folder, base::human_bytes(program.size));
-  return fail(ErrorCode::corrupt, "{}: the agent did not arrive whole in {}{}{}", options.who, landing.folder, said.empty() ? "" : ": ", said);
+  if (said.contains("No space left"))
+    return fail(ErrorCode::no_space, "{}: no room for the agent in {} ({} needed)", options.who, landing.folder,
+                base::human_bytes(program.size));
+  return fail(ErrorCode::corrupt, "{}: the agent did not arrive whole in {}{}{}", options.who, landing.folder,
+              said.empty() ? "" : ": ", said);
 }
 
 // All of these in the script, each by its text.
 std::string filled_in(std::string script, std::initializer_list<std::pair<std::string_view, std::string_view>> texts) {
   for (const auto& [name, text] : texts) {
-    for (size_t at = 0; (at = script.find(name, at)) != std::string::npos; at += text.size()) script.replace(at, name.size(), text);
+    for (size_t at = 0; (at = script.find(name, at)) != std::string::npos; at += text.size())
+      script.replace(at, name.size(), text);
   }
   return script;
 }
@@ -191,13 +214,15 @@ std::vector<std::string> landing_folders(const std::string& data_root) {
   return {"/usr/local/lib/sealift", "/opt/sealift", data_root};
 }
 
-std::string landing_script(const Digest& digest, const std::vector<std::string>& folders, const std::vector<std::string>& arguments, const std::string& marker) {
+std::string landing_script(const Digest& digest, const std::vector<std::string>& folders,
+                           const std::vector<std::string>& arguments, const std::string& marker) {
   std::string places, words;
   for (const auto& folder : folders) {
     if (std::ranges::none_of(folder, ends_quotes)) places += (places.empty() ? "" : " ") + word(folder);
   }
   for (const auto& argument : arguments) words += (words.empty() ? "" : " ") + word(argument);
-  return filled_in(std::string(kLandingScript), {{"@DIGEST@", digest.hex()}, {"@MARKER@", marker}, {"@FOLDERS@", places}, {"@ARGUMENTS@", words}});
+  return filled_in(std::string(kLandingScript),
+                   {{"@DIGEST@", digest.hex()}, {"@MARKER@", marker}, {"@FOLDERS@", places}, {"@ARGUMENTS@", words}});
 }
 
 Result<LoginFacts> look_at_login(ssh::Session& session, const std::string& who) {
@@ -216,7 +241,9 @@ Result<LoginFacts> look_at_login(ssh::Session& session, const std::string& who) 
   }
   LoginFacts out;
   const auto architecture = base::parse_architecture(base::trim(*machine));
-  if (!architecture) return fail(ErrorCode::unsupported, "{} is a {} machine; Sealift runs on x86_64 and aarch64", who, base::printable(*machine));
+  if (!architecture)
+    return fail(ErrorCode::unsupported, "{} is a {} machine; Sealift runs on x86_64 and aarch64", who,
+                base::printable(*machine));
   out.architecture = *architecture;
   SEALIFT_ASSIGN(const auto user, lines.find("SEALIFT-USER "));
   if (!user) return fail(ErrorCode::unsupported, "{}: /proc is not there, so the user is not known", who);
@@ -231,11 +258,14 @@ Result<LoginFacts> look_at_login(ssh::Session& session, const std::string& who) 
   return out;
 }
 
-Result<LandedAgent> land_agent(ssh::Session& session, const LoginFacts& facts, const AgentProgram& program, const LandingOptions& options) {
+Result<LandedAgent> land_agent(ssh::Session& session, const LoginFacts& facts, const AgentProgram& program,
+                               const LandingOptions& options) {
   SEALIFT_TRY(try_sudo(session, facts, options));
   const std::string marker = "SEALIFT-BEGIN-" + program.digest.hex().substr(0, 16);
   LandedAgent out;
-  Error last{ErrorCode::unreachable, options.who + ": the agent is taken away by somebody's `plan` as often as it is sent; try again", {}};
+  Error last{ErrorCode::unreachable,
+             options.who + ": the agent is taken away by somebody's `plan` as often as it is sent; try again",
+             {}};
   for (int round = 0; round < 3; ++round) {
     auto arguments = options.arguments;
     if (out.was_sent && options.remove_if_sent) arguments.emplace_back("--remove");

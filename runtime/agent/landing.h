@@ -49,12 +49,14 @@ Result<LoginFacts> look_at_login(ssh::Session& session, const std::string& who);
 
 // Errors: sudo_refused, no_space or permission_denied (no folder takes it), corrupt (it arrived damaged twice),
 // unsupported (expired password, no shell), unreachable, timeout.
-Result<LandedAgent> land_agent(ssh::Session& session, const LoginFacts& facts, const AgentProgram& program, const LandingOptions& options);
+Result<LandedAgent> land_agent(ssh::Session& session, const LoginFacts& facts, const AgentProgram& program,
+                               const LandingOptions& options);
 
 // Where the agent is put, in this order: two fixed folders, then the data root.
 std::vector<std::string> landing_folders(const std::string& data_root);
 
 // landing.sh with these values in it: one line, for a login shell.
-std::string landing_script(const Digest& digest, const std::vector<std::string>& folders, const std::vector<std::string>& arguments, const std::string& marker);
+std::string landing_script(const Digest& digest, const std::vector<std::string>& folders,
+                           const std::vector<std::string>& arguments, const std::string& marker);
 
 }  // namespace sealift::agent

@@ -57,7 +57,8 @@ Result<void> wait_for_lock(int fd, const std::string& file, const AgentOptions& 
       end_predecessor(holder);
       asked = true;
     }
-    if (clock.monotonic() - begin > kPatience) return fail(ErrorCode::busy, "this host is being worked on by {}; wait until that run has ended", holder.owner);
+    if (clock.monotonic() - begin > kPatience)
+      return fail(ErrorCode::busy, "this host is being worked on by {}; wait until that run has ended", holder.owner);
     clock.sleep(Duration{100});
   }
   return {};
@@ -72,9 +73,11 @@ Result<base::Fd> take_lock(const AgentOptions& options, std::string& note) {
   SEALIFT_TRY(wait_for_lock(fd.get(), file, options, note));
   if (!note.empty()) return base::Fd();
   if (!options.changes) return fd;
-  if (base::own_program().value_or("").ends_with(" (deleted)")) return fail(ErrorCode::unreachable, "the agent was taken away by somebody's `plan` just now; try again");
+  if (base::own_program().value_or("").ends_with(" (deleted)"))
+    return fail(ErrorCode::unreachable, "the agent was taken away by somebody's `plan` just now; try again");
   if (::ftruncate(fd.get(), 0) != 0) return fail_errno(errno, "write " + file);
-  SEALIFT_TRY(base::pwrite_all(fd.get(), 0, base::as_bytes(std::format("{}\n{}\n{}\n", options.owner, options.run, ::getpid()))));
+  SEALIFT_TRY(base::pwrite_all(fd.get(), 0,
+                               base::as_bytes(std::format("{}\n{}\n{}\n", options.owner, options.run, ::getpid()))));
   return fd;
 }
 

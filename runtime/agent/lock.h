@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The lock of a host against a second operator: <folder>/lock, held with flock by the agent, so that the kernel frees it
-// when the agent ends. It says who changed last in lines: owner, run, process. Internal to this library.
+// The lock of a host against a second operator: <folder>/lock, held with flock by the agent, so that the kernel frees
+// it when the agent ends. It says who changed last in lines: owner, run, process. Internal to this library.
 #pragma once
 
 #include <string>

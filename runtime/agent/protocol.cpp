@@ -32,7 +32,8 @@ Result<Header> parse_header(base::ByteReader& reader) {
   SEALIFT_ASSIGN(out.size, reader.u32());
   SEALIFT_ASSIGN(const uint8_t type, reader.u8());
   SEALIFT_ASSIGN(out.frame.id, reader.u32());
-  if (out.size > kMaxFrame || !is_known(type)) return fail(ErrorCode::protocol, "a frame of type {} with {} bytes", type, out.size);
+  if (out.size > kMaxFrame || !is_known(type))
+    return fail(ErrorCode::protocol, "a frame of type {} with {} bytes", type, out.size);
   out.frame.type = static_cast<FrameType>(type);
   return out;
 }
@@ -65,10 +66,13 @@ Result<void> skip_to_magic(base::Source& source) {
   std::string seen = "\n";  // the magic may stand at the very beginning
   std::array<std::byte, 1> one;
   while (!seen.ends_with(kMagic)) {
-    if (seen.size() > kMaxNoise) return fail(ErrorCode::protocol, "the host prints without end instead of starting the agent: {}", base::printable(seen));
+    if (seen.size() > kMaxNoise)
+      return fail(ErrorCode::protocol, "the host prints without end instead of starting the agent: {}",
+                  base::printable(seen));
     SEALIFT_ASSIGN(const size_t count, source.read(one));
     if (count == 0) {
-      return fail(ErrorCode::protocol, "the agent did not start; the host said: {}", base::printable(base::trim(seen), 1000));
+      return fail(ErrorCode::protocol, "the agent did not start; the host said: {}",
+                  base::printable(base::trim(seen), 1000));
     }
     seen += static_cast<char>(one[0]);
   }

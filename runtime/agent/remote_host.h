@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// A host at the other end of the agent's protocol: every call of host::Host as one request. Any number of threads may call
-// at once; it knows two byte streams and nothing of SSH.
+// A host at the other end of the agent's protocol: every call of host::Host as one request. Any number of threads may
+// call at once; it knows two byte streams and nothing of SSH.
 #pragma once
 
 #include <functional>

@@ -26,9 +26,11 @@ std::string document() {
       "blocks ends `apply` with exit code 12 and leaves every host as it was; a warning ends nothing.\n\n"
       "\"New hosts\" are those that no earlier run has worked on: on the others, what is there is Sealift's own.\n";
   for (const auto& theme : catalog()) {
-    out += std::format("\n## {}\n\n| check | what is wanted | on | if not | what to do |\n|---|---|---|---|---|\n", theme.title);
+    out += std::format("\n## {}\n\n| check | what is wanted | on | if not | what to do |\n|---|---|---|---|---|\n",
+                       theme.title);
     for (const auto& check : theme.checks) {
-      out += std::format("| `{}` | {} | {} | {} | {} |\n", check.id, check.wants, check.applies == on_fresh_hosts ? "new hosts" : "every host",
+      out += std::format("| `{}` | {} | {} | {} | {} |\n", check.id, check.wants,
+                         check.applies == on_fresh_hosts ? "new hosts" : "every host",
                          check.severity == Severity::blocks ? "blocks" : "warning", check.remedy);
     }
   }

@@ -25,10 +25,11 @@ struct Check;
 // Takes the findings of one check on one host.
 class Report {
  public:
-  Report(const Check& check, std::string host, std::vector<Finding>& out) : check_(check), host_(std::move(host)), out_(out) {}
+  Report(const Check& check, std::string host, std::vector<Finding>& out)
+      : check_(check), host_(std::move(host)), out_(out) {}
 
-  // `evidence` continues a sentence that begins with the host's name: "has no default route". `remedy`: what to do, if it
-  // can be said better than the table does.
+  // `evidence` continues a sentence that begins with the host's name: "has no default route". `remedy`: what to do, if
+  // it can be said better than the table does.
   void found(std::string evidence, std::string remedy = {});
   // What a look gave. One that fails is a finding itself and hides no other: only a host that is gone ends them all.
   template <class T>
@@ -40,7 +41,9 @@ class Report {
   }
 
  private:
-  static bool is_gone(ErrorCode code) { return code == ErrorCode::unreachable || code == ErrorCode::timeout || code == ErrorCode::cancelled; }
+  static bool is_gone(ErrorCode code) {
+    return code == ErrorCode::unreachable || code == ErrorCode::timeout || code == ErrorCode::cancelled;
+  }
   void unchecked(const Error& error);
   const Check& check_;
   std::string host_;

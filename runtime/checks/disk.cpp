@@ -28,7 +28,9 @@ Result<std::map<std::string, Sum>> by_mount_point(const Subject& subject, Report
     sum.demand.path += (sum.demand.path.empty() ? "" : ", ") + demand.path;
     sum.demand.bytes += demand.bytes;
     sum.demand.inodes += demand.inodes;
-    if (space->read_only) report.found(std::format("{} lies on {}, which is mounted read-only", demand.path, space->mount_point), "mount it writable, or set dataRoot to another disk");
+    if (space->read_only)
+      report.found(std::format("{} lies on {}, which is mounted read-only", demand.path, space->mount_point),
+                   "mount it writable, or set dataRoot to another disk");
   }
   return out;
 }
@@ -38,11 +40,13 @@ Result<void> space(const Subject& subject, Report& report) {
   for (const auto& [mount, sum] : sums) {
     const auto& [free, demand] = sum;
     if (free.free_bytes < demand.bytes) {
-      report.found(std::format("has {} free on {}, {} are needed for {}", base::human_bytes(free.free_bytes), mount, base::human_bytes(demand.bytes), demand.path));
+      report.found(std::format("has {} free on {}, {} are needed for {}", base::human_bytes(free.free_bytes), mount,
+                               base::human_bytes(demand.bytes), demand.path));
     }
     // Some file systems count no inodes.
     if (free.free_inodes != 0 && free.free_inodes < demand.inodes) {
-      report.found(std::format("has {} free inodes on {}, {} are needed for {}", free.free_inodes, mount, demand.inodes, demand.path),
+      report.found(std::format("has {} free inodes on {}, {} are needed for {}", free.free_inodes, mount, demand.inodes,
+                               demand.path),
                    "remove files, or set dataRoot to a disk with more inodes");
     }
   }
@@ -54,7 +58,8 @@ Result<void> minimum(const Subject& subject, Report& report) {
   if (wanted == subject.input.base.minimum.end() || wanted->second.disk_bytes == 0) return {};
   SEALIFT_ASSIGN(const auto there, report.of(subject.host.host->disk(kClusterRoot)));
   if (!there || there->free_bytes >= wanted->second.disk_bytes) return {};
-  report.found(std::format("has {} free on {}, a {} needs {} there", base::human_bytes(there->free_bytes), there->mount_point, format::name(subject.host.config.role),
+  report.found(std::format("has {} free on {}, a {} needs {} there", base::human_bytes(there->free_bytes),
+                           there->mount_point, format::name(subject.host.config.role),
                            base::human_bytes(wanted->second.disk_bytes)));
   return {};
 }
@@ -62,8 +67,12 @@ Result<void> minimum(const Subject& subject, Report& report) {
 Result<void> programs(const Subject& subject, Report& report) {
   for (const auto* folder : {"/usr/local/bin", "/usr/local/lib", "/opt/cni/bin"}) {
     SEALIFT_ASSIGN(const auto can, report.of(subject.host.host->can_execute_in(folder)));
-    if (can == host::ProgramFolder::no_exec) report.found(std::format("does not let programs run in {} (mounted noexec)", folder), "mount it without that option");
-    if (can == host::ProgramFolder::read_only) report.found(std::format("takes no files in {} (mounted read-only, or the folder is immutable)", folder), "make it writable");
+    if (can == host::ProgramFolder::no_exec)
+      report.found(std::format("does not let programs run in {} (mounted noexec)", folder),
+                   "mount it without that option");
+    if (can == host::ProgramFolder::read_only)
+      report.found(std::format("takes no files in {} (mounted read-only, or the folder is immutable)", folder),
+                   "make it writable");
   }
   return {};
 }
@@ -75,9 +84,12 @@ Result<void> etc(const Subject& subject, Report& report) {
 }
 
 constexpr auto kChecks = std::to_array<Check>({
-    {"disk.space", "the file systems that the delivery writes to are writable and have the bytes and inodes for it", "free space, or set dataRoot to a larger disk", AskHost(space), on_fresh_hosts},
-    {"disk.minimum", "the disk of /var/lib has the free space that the base's `minimum` says for the role", "free space, or use a larger disk", AskHost(minimum), on_fresh_hosts},
-    {"disk.programs", "programs can be put into /usr/local/bin, /usr/local/lib and /opt/cni/bin and started there", "mount them writable and without noexec", AskHost(programs), on_fresh_hosts},
+    {"disk.space", "the file systems that the delivery writes to are writable and have the bytes and inodes for it",
+     "free space, or set dataRoot to a larger disk", AskHost(space), on_fresh_hosts},
+    {"disk.minimum", "the disk of /var/lib has the free space that the base's `minimum` says for the role",
+     "free space, or use a larger disk", AskHost(minimum), on_fresh_hosts},
+    {"disk.programs", "programs can be put into /usr/local/bin, /usr/local/lib and /opt/cni/bin and started there",
+     "mount them writable and without noexec", AskHost(programs), on_fresh_hosts},
     {"disk.etc", "/etc is writable", "mount it writable", AskHost(etc), on_fresh_hosts},
 });
 
@@ -104,7 +116,8 @@ std::vector<Demand> disk_demand(const PreflightInput& input, const CheckedHost& 
   const uint64_t all = tree_bytes(input, host, "/");
   out.push_back({"/usr/local", all - opt, 100});
   out.push_back({"/opt", opt, 100});
-  if (host.config.role == format::HostRole::control_plane && !input.keeps_payload_complete) out.push_back({host.config.data_root, input.payload_bytes, 10});
+  if (host.config.role == format::HostRole::control_plane && !input.keeps_payload_complete)
+    out.push_back({host.config.data_root, input.payload_bytes, 10});
   // Compressed layers and what they unpack to; each layer once, whatever the number of images on it.
   Demand images{std::string(kContainerdRoot), 0, 0};
   std::set<Digest> seen;

@@ -24,11 +24,12 @@ Result<void> find_signs(const Subject& subject, Report& report, std::span<const 
 }
 
 Result<void> clusters(const Subject& subject, Report& report) {
-  static constexpr auto kSigns = std::to_array<Sign>({{"/etc/kubernetes/kubelet.conf", "is a node of another cluster already"},
-                                                      {"/etc/kubernetes/admin.conf", "is a control plane of another cluster already"},
-                                                      {"/var/lib/rancher", "has k3s or RKE2 on it"},
-                                                      {"/var/lib/k0s", "has k0s on it"},
-                                                      {"/var/lib/etcd/member", "holds the data of an etcd"}});
+  static constexpr auto kSigns =
+      std::to_array<Sign>({{"/etc/kubernetes/kubelet.conf", "is a node of another cluster already"},
+                           {"/etc/kubernetes/admin.conf", "is a control plane of another cluster already"},
+                           {"/var/lib/rancher", "has k3s or RKE2 on it"},
+                           {"/var/lib/k0s", "has k0s on it"},
+                           {"/var/lib/etcd/member", "holds the data of an etcd"}});
   return find_signs(subject, report, kSigns);
 }
 
@@ -43,31 +44,39 @@ Result<void> containerd(const Subject& subject, Report& report) {
   return {};
 }
 
-// What containerd's CNI library reads in its folder; other files (a hidden one that keeps the folder, a backup) are left alone.
-bool is_network_configuration(std::string_view name) { return name.ends_with(".conf") || name.ends_with(".conflist") || name.ends_with(".json"); }
+// What containerd's CNI library reads in its folder; other files (a hidden one that keeps the folder, a backup) are
+// left alone.
+bool is_network_configuration(std::string_view name) {
+  return name.ends_with(".conf") || name.ends_with(".conflist") || name.ends_with(".json");
+}
 
 Result<void> cni(const Subject& subject, Report& report) {
   SEALIFT_ASSIGN(auto networks, report.of(subject.host.host->list("/etc/cni/net.d")));
   if (!networks) return {};
   std::erase_if(*networks, [](const std::string& name) { return !is_network_configuration(name); });
-  if (!networks->empty()) report.found(std::format("has leftover CNI configuration in /etc/cni/net.d ({})", base::join(*networks, ", ")));
+  if (!networks->empty())
+    report.found(std::format("has leftover CNI configuration in /etc/cni/net.d ({})", base::join(*networks, ", ")));
   return {};
 }
 
 Result<void> registries(const Subject& subject, Report& report) {
   SEALIFT_ASSIGN(const auto names, report.of(subject.host.host->list("/etc/containerd/certs.d")));
   for (const auto& name : names.value_or(std::vector<std::string>())) {
-    if (name != "_default" && !name.starts_with('.')) report.found(std::format("has /etc/containerd/certs.d/{}, which would send pulls to the network", name));
+    if (name != "_default" && !name.starts_with('.'))
+      report.found(std::format("has /etc/containerd/certs.d/{}, which would send pulls to the network", name));
   }
   return {};
 }
 
 constexpr auto kChecks = std::to_array<Check>({
-    {"foreign.cluster", "no other Kubernetes or etcd is, or was, on the host", "remove it first, or use another host", AskHost(clusters), on_fresh_hosts},
-    {"foreign.docker", "no Docker is on the host", "remove it first, or use another host", AskHost(docker), on_fresh_hosts},
+    {"foreign.cluster", "no other Kubernetes or etcd is, or was, on the host", "remove it first, or use another host",
+     AskHost(clusters), on_fresh_hosts},
+    {"foreign.docker", "no Docker is on the host", "remove it first, or use another host", AskHost(docker),
+     on_fresh_hosts},
     {"foreign.containerd", "no containerd runs", "remove it first", AskHost(containerd), on_fresh_hosts},
     {"foreign.cni", "/etc/cni/net.d holds no pod network", "remove these files", AskHost(cni), on_fresh_hosts},
-    {"foreign.registries", "containerd has no configuration for single registries", "remove that folder", AskHost(registries), on_fresh_hosts},
+    {"foreign.registries", "containerd has no configuration for single registries", "remove that folder",
+     AskHost(registries), on_fresh_hosts},
 });
 
 }  // namespace

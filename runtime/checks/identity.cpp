@@ -9,22 +9,31 @@ namespace sealift::checks {
 namespace {
 
 // Names don't tell such hosts apart: their places in cluster.yaml do.
-std::string place(const CheckedHost& host) { return std::format("{} (line {})", host.config.address, host.config.line); }
+std::string place(const CheckedHost& host) {
+  return std::format("{} (line {})", host.config.address, host.config.line);
+}
 
 template <class Key>
-void unique(const Check& check, const std::vector<CheckedHost>& hosts, Key key, std::string_view what, std::vector<Finding>& out) {
+void unique(const Check& check, const std::vector<CheckedHost>& hosts, Key key, std::string_view what,
+            std::vector<Finding>& out) {
   std::map<std::string, const CheckedHost*> seen;
   for (const auto& host : hosts) {
     const std::string value = key(host);
     if (value.empty()) continue;
     const auto [there, fresh] = seen.try_emplace(value, &host);
-    if (!fresh) Report(check, host.name, out).found(std::format("at {} has the same {} as {} in cluster.yaml: {}", place(host), what, place(*there->second), value));
+    if (!fresh)
+      Report(check, host.name, out)
+          .found(std::format("at {} has the same {} as {} in cluster.yaml: {}", place(host), what,
+                             place(*there->second), value));
   }
 }
 
 // As make_node() spells them: CP1 and cp1 are one node.
 void names(const Check& check, const std::vector<CheckedHost>& hosts, std::vector<Finding>& out) {
-  unique(check, hosts, [](const CheckedHost& host) { return base::to_lower(host.config.name.value_or(host.facts.hostname)); }, "node name", out);
+  unique(
+      check, hosts,
+      [](const CheckedHost& host) { return base::to_lower(host.config.name.value_or(host.facts.hostname)); },
+      "node name", out);
 }
 
 void machine_ids(const Check& check, const std::vector<CheckedHost>& hosts, std::vector<Finding>& out) {
@@ -37,8 +46,10 @@ void machine_id(const Subject& subject, Report& report) {
 
 constexpr auto kChecks = std::to_array<Check>({
     {"identity.machine_id", "/etc/machine-id is not empty", "run `systemd-machine-id-setup`", ReadFacts(machine_id)},
-    {"identity.names", "no two hosts become a node of the same name", "set `name` for one of them", CompareHosts(names)},
-    {"identity.machine_ids", "no two hosts have the same machine-id (clones do)", "remove /etc/machine-id on one and run `systemd-machine-id-setup`", CompareHosts(machine_ids)},
+    {"identity.names", "no two hosts become a node of the same name", "set `name` for one of them",
+     CompareHosts(names)},
+    {"identity.machine_ids", "no two hosts have the same machine-id (clones do)",
+     "remove /etc/machine-id on one and run `systemd-machine-id-setup`", CompareHosts(machine_ids)},
 });
 
 }  // namespace

@@ -8,20 +8,23 @@ namespace sealift::checks {
 namespace {
 
 void cgroups(const Subject& subject, Report& report) {
-  if (subject.host.facts.cgroup_version == 0) report.found("has no cgroups mounted", "mount them (systemd does so by itself)");
+  if (subject.host.facts.cgroup_version == 0)
+    report.found("has no cgroups mounted", "mount them (systemd does so by itself)");
 }
 
 void controllers(const Subject& subject, Report& report) {
   const auto& facts = subject.host.facts;
   if (facts.cgroup_version == 0) return;  // a finding of its own
   for (const auto* controller : {"cpu", "cpuset", "memory", "pids"}) {
-    if (!std::ranges::contains(facts.cgroup_controllers, controller)) report.found(std::format("lacks the cgroup controller {}", controller));
+    if (!std::ranges::contains(facts.cgroup_controllers, controller))
+      report.found(std::format("lacks the cgroup controller {}", controller));
   }
 }
 
 Result<void> feature(const Subject& subject, Report& report, const std::string& name) {
   SEALIFT_ASSIGN(const auto tried, report.of(subject.host.host->try_feature(name)));
-  if (tried && !tried->works) report.found(std::format("the kernel feature {} does not work ({})", name, tried->detail));
+  if (tried && !tried->works)
+    report.found(std::format("the kernel feature {} does not work ({})", name, tried->detail));
   return {};
 }
 
@@ -32,12 +35,17 @@ Result<void> vxlan(const Subject& subject, Report& report) { return feature(subj
 
 constexpr auto kChecks = std::to_array<Check>({
     {"kernel.cgroups", "cgroups are mounted", "mount cgroups (systemd does so by itself)", ReadFacts(cgroups)},
-    {"kernel.controllers", "the cgroup controllers cpu, cpuset, memory and pids are there", "enable them on the kernel's command line", ReadFacts(controllers)},
+    {"kernel.controllers", "the cgroup controllers cpu, cpuset, memory and pids are there",
+     "enable them on the kernel's command line", ReadFacts(controllers)},
     {"kernel.overlay", "an overlay can be mounted on the file system of /var/lib",
-     "containers need overlay on the file system of /var/lib: use ext4, or XFS with ftype=1, and a kernel with overlayfs", AskHost(overlay)},
-    {"kernel.br_netfilter", "bridged packets reach the packet filter", "install the kernel's module package", AskHost(br_netfilter)},
-    {"kernel.nftables", "nftables takes rules", "kube-proxy needs nf_tables in the kernel: install the kernel's module package", AskHost(nftables)},
-    {"kernel.vxlan", "a VXLAN link can be made", "the pod network needs vxlan in the kernel: install the kernel's module package", AskHost(vxlan)},
+     "containers need overlay on the file system of /var/lib: use ext4, or XFS with ftype=1, and a kernel with overlayfs",
+     AskHost(overlay)},
+    {"kernel.br_netfilter", "bridged packets reach the packet filter", "install the kernel's module package",
+     AskHost(br_netfilter)},
+    {"kernel.nftables", "nftables takes rules",
+     "kube-proxy needs nf_tables in the kernel: install the kernel's module package", AskHost(nftables)},
+    {"kernel.vxlan", "a VXLAN link can be made",
+     "the pod network needs vxlan in the kernel: install the kernel's module package", AskHost(vxlan)},
 });
 
 }  // namespace

@@ -16,7 +16,8 @@ const format::Minimum* minimum(const Subject& subject) {
 void architecture(const Subject& subject, Report& report) {
   const auto of_host = subject.host.facts.architecture;
   if (std::ranges::contains(subject.input.contents.stubs, of_host, &format::Stub::architecture)) return;
-  report.found(std::format("is {}, which this artifact is not packed for", base::platform(of_host)), std::format("build it with --platform {}", base::platform(of_host)));
+  report.found(std::format("is {}, which this artifact is not packed for", base::platform(of_host)),
+               std::format("build it with --platform {}", base::platform(of_host)));
 }
 
 void systemd(const Subject& subject, Report& report) {
@@ -27,25 +28,30 @@ void cpus(const Subject& subject, Report& report) {
   const auto* wanted = minimum(subject);
   const uint32_t there = subject.host.facts.cpus;
   if (wanted == nullptr || there >= wanted->cpus) return;
-  report.found(std::format("has {} CPUs, {} are needed for a {}", there, wanted->cpus, format::name(subject.host.config.role)));
+  report.found(
+      std::format("has {} CPUs, {} are needed for a {}", there, wanted->cpus, format::name(subject.host.config.role)));
 }
 
 void memory(const Subject& subject, Report& report) {
   const auto* wanted = minimum(subject);
   const uint64_t there = subject.host.facts.memory_bytes;
   if (wanted == nullptr || there >= wanted->memory_bytes) return;
-  report.found(std::format("has {} of memory, {} are needed for a {}", base::human_bytes(there), base::human_bytes(wanted->memory_bytes), format::name(subject.host.config.role)));
+  report.found(std::format("has {} of memory, {} are needed for a {}", base::human_bytes(there),
+                           base::human_bytes(wanted->memory_bytes), format::name(subject.host.config.role)));
 }
 
 void swap(const Subject& subject, Report& report) {
-  if (const uint64_t bytes = subject.host.facts.swap_bytes; bytes > 0) report.found(std::format("has {} of swap on, which kubelet refuses", base::human_bytes(bytes)));
+  if (const uint64_t bytes = subject.host.facts.swap_bytes; bytes > 0)
+    report.found(std::format("has {} of swap on, which kubelet refuses", base::human_bytes(bytes)));
 }
 
 constexpr auto kChecks = std::to_array<Check>({
-    {"machine.architecture", "the artifact is packed for the host's architecture", "build the artifact with `--platform` for it", ReadFacts(architecture)},
+    {"machine.architecture", "the artifact is packed for the host's architecture",
+     "build the artifact with `--platform` for it", ReadFacts(architecture)},
     {"machine.systemd", "systemd is the init system", "use a distribution that runs systemd", ReadFacts(systemd)},
     {"machine.cpus", "as many CPUs as the base's `minimum` says for the role", "use a larger machine", ReadFacts(cpus)},
-    {"machine.memory", "as much memory as the base's `minimum` says for the role", "use a larger machine", ReadFacts(memory)},
+    {"machine.memory", "as much memory as the base's `minimum` says for the role", "use a larger machine",
+     ReadFacts(memory)},
     {"machine.swap", "swap is off", "run `swapoff -a` and take swap out of /etc/fstab", ReadFacts(swap)},
 });
 

@@ -9,7 +9,8 @@ namespace sealift::checks {
 namespace {
 
 void default_route(const Subject& subject, Report& report) {
-  if (!subject.host.facts.default_route) report.found("has no default route, and this version can't deliver such hosts yet");
+  if (!subject.host.facts.default_route)
+    report.found("has no default route, and this version can't deliver such hosts yet");
 }
 
 Result<void> ports(const Subject& subject, Report& report) {
@@ -22,7 +23,8 @@ Result<void> ports(const Subject& subject, Report& report) {
   if (host.config.role == format::HostRole::control_plane) wanted.insert(input.config.api.port);
   for (const auto& listener : host.facts.listeners) {
     if (wanted.erase(listener.port) == 0) continue;  // once, however many addresses it listens on
-    report.found(std::format("port {} is taken by {}", listener.port, listener.process.empty() ? "another program" : listener.process));
+    report.found(std::format("port {} is taken by {}", listener.port,
+                             listener.process.empty() ? "another program" : listener.process));
   }
   return {};
 }
@@ -34,7 +36,8 @@ std::string proxy_variable(std::string_view line) {
   return lower == "http_proxy" || lower == "https_proxy" || lower == "all_proxy" ? name : std::string();
 }
 
-// systemd's DefaultEnvironment reaches every service. Ours take the proxies out again; whoever set them may rely on them.
+// systemd's DefaultEnvironment reaches every service. Ours take the proxies out again; whoever set them may rely on
+// them.
 Result<void> proxies(const Subject& subject, Report& report) {
   const auto shown = subject.host.host->query({{"systemctl", "show-environment"}, {}, "/", Duration{30'000}}, {}, {});
   if (!shown || !shown->ok()) return {};  // no systemd is a finding of its own
@@ -42,15 +45,20 @@ Result<void> proxies(const Subject& subject, Report& report) {
   for (const auto line : base::split(shown->output, '\n')) {
     if (auto name = proxy_variable(line); !name.empty()) names.push_back(std::move(name));
   }
-  if (!names.empty()) report.found(std::format("has {} in systemd's environment (DefaultEnvironment)", base::join(names, ", ")));
+  if (!names.empty())
+    report.found(std::format("has {} in systemd's environment (DefaultEnvironment)", base::join(names, ", ")));
   return {};
 }
 
 constexpr auto kChecks = std::to_array<Check>({
-    {"network.default_route", "there is a default route", "set one, it need not lead anywhere", ReadFacts(default_route)},
-    {"network.ports", "the ports that the role listens on are free", "stop the program that listens there, or choose another port in cluster.yaml where there is a field for it", AskHost(ports), on_fresh_hosts},
+    {"network.default_route", "there is a default route", "set one, it need not lead anywhere",
+     ReadFacts(default_route)},
+    {"network.ports", "the ports that the role listens on are free",
+     "stop the program that listens there, or choose another port in cluster.yaml where there is a field for it",
+     AskHost(ports), on_fresh_hosts},
     {"network.proxies", "systemd gives its services no proxy",
-     "nothing to do: kubelet, containerd and Sealift's services run without it, since the cluster speaks to its own hosts only", AskHost(proxies), on_fresh_hosts, Severity::warns},
+     "nothing to do: kubelet, containerd and Sealift's services run without it, since the cluster speaks to its own hosts only",
+     AskHost(proxies), on_fresh_hosts, Severity::warns},
 });
 
 }  // namespace

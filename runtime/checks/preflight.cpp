@@ -6,7 +6,8 @@
 namespace sealift::checks {
 namespace {
 
-constexpr Check kLedger{"host.ledger", "the host's ledger can be read", "see what is wrong there and run again", AskHost(nullptr)};
+constexpr Check kLedger{"host.ledger", "the host's ledger can be read", "see what is wrong there and run again",
+                        AskHost(nullptr)};
 
 void compare(const Check& check, const std::vector<CheckedHost>& hosts, std::vector<Finding>& out) {
   if (const auto* run = std::get_if<CompareHosts>(&check.run)) (*run)(check, hosts, out);
@@ -17,11 +18,13 @@ void compare(const Check& check, const std::vector<CheckedHost>& hosts, std::vec
 std::string Finding::text() const { return remedy.empty() ? evidence : evidence + "; " + remedy; }
 
 void Report::found(std::string evidence, std::string remedy) {
-  out_.push_back({std::string(check_.id), host_, check_.severity, std::move(evidence), remedy.empty() ? std::string(check_.remedy) : std::move(remedy)});
+  out_.push_back({std::string(check_.id), host_, check_.severity, std::move(evidence),
+                  remedy.empty() ? std::string(check_.remedy) : std::move(remedy)});
 }
 
 void Report::unchecked(const Error& error) {
-  out_.push_back({std::string(check_.id), host_, Severity::blocks, std::format("could not be checked ({})", error.text()), "see what is wrong there and run again"});
+  out_.push_back({std::string(check_.id), host_, Severity::blocks,
+                  std::format("could not be checked ({})", error.text()), "see what is wrong there and run again"});
 }
 
 std::vector<Finding> check_facts(const PreflightInput& input, const std::vector<CheckedHost>& hosts) {
@@ -31,7 +34,8 @@ std::vector<Finding> check_facts(const PreflightInput& input, const std::vector<
     for (const auto& theme : catalog()) {
       for (const auto& check : theme.checks) {
         Report report(check, host.name, out);
-        if (const auto* run = std::get_if<ReadFacts>(&check.run); run != nullptr && check.applies(subject)) (*run)(subject, report);
+        if (const auto* run = std::get_if<ReadFacts>(&check.run); run != nullptr && check.applies(subject))
+          (*run)(subject, report);
       }
     }
   }
@@ -49,7 +53,8 @@ Result<std::vector<Finding>> check_host(const PreflightInput& input, const Check
   for (const auto& theme : catalog()) {
     for (const auto& check : theme.checks) {
       Report report(check, host.name, out);
-      if (const auto* run = std::get_if<AskHost>(&check.run); run != nullptr && check.applies(subject)) SEALIFT_TRY((*run)(subject, report));
+      if (const auto* run = std::get_if<AskHost>(&check.run); run != nullptr && check.applies(subject))
+        SEALIFT_TRY((*run)(subject, report));
     }
   }
   return out;

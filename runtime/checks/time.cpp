@@ -15,7 +15,8 @@ void clock(const Subject& subject, Report& report) {
 }
 
 constexpr auto kChecks = std::to_array<Check>({
-    {"time.clock", "the clock differs by a minute at most from the launch machine's", "set the clocks, or point all hosts at one NTP server", ReadFacts(clock)},
+    {"time.clock", "the clock differs by a minute at most from the launch machine's",
+     "set the clocks, or point all hosts at one NTP server", ReadFacts(clock)},
 });
 
 }  // namespace

@@ -11,19 +11,24 @@
 namespace sealift::cli {
 namespace {
 
-constexpr std::string_view kVerbs[] = {"apply", "plan", "status", "kubeconfig", "config", "verify", "list", "extract", "info", "help"};
+constexpr std::string_view kVerbs[] = {"apply",  "plan", "status",  "kubeconfig", "config",
+                                       "verify", "list", "extract", "info",       "help"};
 
 void add_delivery_options(CLI::App& app, Arguments& out) {
   app.add_option("-c,--config", out.config, "the site's cluster.yaml")->type_name("FILE");
-  app.add_option("--state", out.state, "folder for this cluster's journal [~/.local/state/sealift/<cluster>]")->type_name("DIR");
-  app.add_flag("--accept-new-host-keys", out.accept_new_host_keys, "trust SSH host keys seen for the first time, and remember them");
+  app.add_option("--state", out.state, "folder for this cluster's journal [~/.local/state/sealift/<cluster>]")
+      ->type_name("DIR");
+  app.add_flag("--accept-new-host-keys", out.accept_new_host_keys,
+               "trust SSH host keys seen for the first time, and remember them");
 }
 
 void add_common_options(CLI::App& app, Arguments& out) {
-  app.add_option("--payload", out.payload, "work with the payload of this artifact or payload file instead of the program's own")
+  app.add_option("--payload", out.payload,
+                 "work with the payload of this artifact or payload file instead of the program's own")
       ->type_name("FILE");
-  app.add_option_function<std::string>("--log-format", [&out](const std::string& value) { out.json = value == "json"; },
-                                       "text or json: one JSON object a line")
+  app.add_option_function<std::string>(
+         "--log-format", [&out](const std::string& value) { out.json = value == "json"; },
+         "text or json: one JSON object a line")
       ->type_name("FORMAT")
       ->check(CLI::Validator(CLI::IsMember({"text", "json"})).description(""));
   app.add_flag("-v,--verbose", out.verbose, "say more");
@@ -70,7 +75,8 @@ std::string main_footer(const std::string& program) {
 
 Result<Verb> needs_config(const Arguments& out, Verb verb, std::string_view command, const std::string& program) {
   if (out.config) return verb;
-  return fail(ErrorCode::usage, "{} needs --config FILE; {} config init prints a template to start from", command, program);
+  return fail(ErrorCode::usage, "{} needs --config FILE; {} config init prints a template to start from", command,
+              program);
 }
 
 }  // namespace
@@ -106,7 +112,8 @@ Result<Arguments> parse_arguments(const std::string& program, const std::vector<
   add_delivery_options(app, out);
   add_common_options(app, out);
 
-  auto* apply = app.add_subcommand("apply", "make the cluster as cluster.yaml says, from whatever state the hosts are in");
+  auto* apply =
+      app.add_subcommand("apply", "make the cluster as cluster.yaml says, from whatever state the hosts are in");
   auto* plan = app.add_subcommand("plan", "look at all hosts and say what apply would do; changes nothing");
   auto* status = app.add_subcommand("status", "how the cluster is, and how the last run ended");
   auto* kubeconfig = app.add_subcommand("kubeconfig", "print the administrator's kubeconfig (a secret)");
@@ -118,15 +125,18 @@ Result<Arguments> parse_arguments(const std::string& program, const std::vector<
   auto* info = app.add_subcommand("info", "what the artifact is, in a few lines");
   config->require_subcommand(1);
   for (auto* command : {apply, plan, status, kubeconfig}) add_delivery_options(*command, out);
-  for (auto* command : {apply, plan, status, kubeconfig, verify, list, extract, info}) add_common_options(*command, out);
+  for (auto* command : {apply, plan, status, kubeconfig, verify, list, extract, info})
+    add_common_options(*command, out);
   bool dry_run = false;
   app.add_flag("--dry-run", dry_run, "same as plan");
   apply->add_flag("--dry-run", dry_run, "same as plan");
   plan->add_flag("--offline", out.offline, "connect to no host: check the configuration against the artifact only");
   plan->add_flag("--dry-run", dry_run)->group("");
   extract->add_option("-C,--to", out.to, "the folder; made if it is not there")->type_name("DIR")->required();
-  extract->add_option("paths", out.paths, "files or folders of the artifact's tree [all, if no image is named]")->type_name("PATH");
-  extract->add_option("--image", out.images, "an image, into an OCI layout in DIR/images [all, if nothing is named]")->type_name("NAME");
+  extract->add_option("paths", out.paths, "files or folders of the artifact's tree [all, if no image is named]")
+      ->type_name("PATH");
+  extract->add_option("--image", out.images, "an image, into an OCI layout in DIR/images [all, if nothing is named]")
+      ->type_name("NAME");
   extract->add_flag("--overwrite", out.overwrite, "replace files that are there already");
   app.require_subcommand(0, 1);
 
@@ -142,19 +152,33 @@ Result<Arguments> parse_arguments(const std::string& program, const std::vector<
   } catch (const CLI::ParseError& error) {
     return fail(usage_error(program, arguments, error));
   }
-  if (version) out.verb = Verb::version;
-  else if (licenses) out.verb = Verb::licenses;
-  else if (info_flag || info->parsed()) out.verb = Verb::info;
-  else if (list_flag || list->parsed()) out.verb = Verb::list;
-  else if (check_flag || verify->parsed()) out.verb = Verb::verify;
-  else if (extract->parsed()) out.verb = Verb::extract;
-  else if (config_init->parsed()) out.verb = Verb::config_init;
-  else if (plan->parsed() || (dry_run && (apply->parsed() || out.config))) { SEALIFT_ASSIGN(out.verb, needs_config(out, Verb::plan, "plan", program)); }
-  else if (apply->parsed()) { SEALIFT_ASSIGN(out.verb, needs_config(out, Verb::apply, "apply", program)); }
-  else if (status->parsed()) { SEALIFT_ASSIGN(out.verb, needs_config(out, Verb::status, "status", program)); }
-  else if (kubeconfig->parsed()) { SEALIFT_ASSIGN(out.verb, needs_config(out, Verb::kubeconfig, "kubeconfig", program)); }
-  else if (out.config) out.verb = Verb::apply;
-  else if (!arguments.empty()) return fail(ErrorCode::usage, "nothing to do: name a command or --config FILE; {} --help lists what there is", program);
+  if (version)
+    out.verb = Verb::version;
+  else if (licenses)
+    out.verb = Verb::licenses;
+  else if (info_flag || info->parsed())
+    out.verb = Verb::info;
+  else if (list_flag || list->parsed())
+    out.verb = Verb::list;
+  else if (check_flag || verify->parsed())
+    out.verb = Verb::verify;
+  else if (extract->parsed())
+    out.verb = Verb::extract;
+  else if (config_init->parsed())
+    out.verb = Verb::config_init;
+  else if (plan->parsed() || (dry_run && (apply->parsed() || out.config))) {
+    SEALIFT_ASSIGN(out.verb, needs_config(out, Verb::plan, "plan", program));
+  } else if (apply->parsed()) {
+    SEALIFT_ASSIGN(out.verb, needs_config(out, Verb::apply, "apply", program));
+  } else if (status->parsed()) {
+    SEALIFT_ASSIGN(out.verb, needs_config(out, Verb::status, "status", program));
+  } else if (kubeconfig->parsed()) {
+    SEALIFT_ASSIGN(out.verb, needs_config(out, Verb::kubeconfig, "kubeconfig", program));
+  } else if (out.config)
+    out.verb = Verb::apply;
+  else if (!arguments.empty())
+    return fail(ErrorCode::usage, "nothing to do: name a command or --config FILE; {} --help lists what there is",
+                program);
   return out;
 }
 

@@ -10,7 +10,8 @@ int conclude(const Result<void>& done, ui::Output out, ui::Output messages, bool
   const Result<void> written = out.trouble();
   if (!done && (!json || !written)) messages.line("error: " + done.error().text());
   if (!written) {
-    messages.line("error: standard output is not complete: " + written.error().text() + "; send it to where there is room and start the same command again");
+    messages.line("error: standard output is not complete: " + written.error().text() +
+                  "; send it to where there is room and start the same command again");
   }
   if (!done) return base::exit_code(done.error().code);
   return written ? 0 : base::exit_code(written.error().code);

@@ -10,7 +10,8 @@ class NoConnector final : public delivery::HostConnector {
  public:
   std::vector<delivery::Connection> connect(const std::vector<config::HostConfig>& hosts, host::Purpose) override {
     std::vector<delivery::Connection> out;
-    for (const auto& host : hosts) out.push_back({host.address, fail(ErrorCode::unsupported, "{}: --offline connects nowhere", host.address)});
+    for (const auto& host : hosts)
+      out.push_back({host.address, fail(ErrorCode::unsupported, "{}: --offline connects nowhere", host.address)});
     return out;
   }
   Result<std::unique_ptr<host::Host>> reconnect(const config::HostConfig& host, host::Purpose) override {
@@ -20,18 +21,22 @@ class NoConnector final : public delivery::HostConnector {
 
 }  // namespace
 
-Result<std::map<std::string, agent::HostSecrets>> resolve_logins(const config::ClusterConfig& cluster, SecretStore& secrets) {
+Result<std::map<std::string, agent::HostSecrets>> resolve_logins(const config::ClusterConfig& cluster,
+                                                                 SecretStore& secrets) {
   std::map<std::string, agent::HostSecrets> out;
   for (const auto& host : cluster.hosts) {
     agent::HostSecrets login;
-    auto resolve = [&](const std::optional<config::SecretSource>& source, std::string_view what) -> Result<std::optional<Secret>> {
+    auto resolve = [&](const std::optional<config::SecretSource>& source,
+                       std::string_view what) -> Result<std::optional<Secret>> {
       if (!source) return std::optional<Secret>();
       config::SecretSource asked = *source;
       if (asked.kind == config::SecretSource::Kind::prompt && asked.argument.empty()) {
         asked.argument = std::format("{} of {} on {}", what, host.ssh.user, host.address);
       }
       auto secret = secrets.get(asked);
-      if (!secret) return fail_while(std::move(secret).error(), std::format("looking for the {} of host {} (line {})", what, host.address, host.line));
+      if (!secret)
+        return fail_while(std::move(secret).error(),
+                          std::format("looking for the {} of host {} (line {})", what, host.address, host.line));
       return std::optional<Secret>(std::move(*secret));
     };
     SEALIFT_ASSIGN(login.key_passphrase, resolve(host.ssh.key_passphrase, "key's passphrase"));

@@ -8,17 +8,17 @@
 #include <string>
 
 #include "payload/base/cancel.h"
+#include "runtime/agent/connect.h"
 #include "runtime/cli/secrets.h"
 #include "runtime/config/cluster_config.h"
-#include "runtime/agent/connect.h"
 #include "runtime/delivery/delivery.h"
 
 namespace sealift::cli {
 
 struct ConnectorOptions {
-  const format::PayloadReader& payload;  // brings the agents
-  std::map<std::string, agent::HostSecrets> logins;   // by HostConfig::address
-  std::string state_directory;           // known_hosts of accepted keys
+  const format::PayloadReader& payload;              // brings the agents
+  std::map<std::string, agent::HostSecrets> logins;  // by HostConfig::address
+  std::string state_directory;                       // known_hosts of accepted keys
   bool accept_new_host_keys = false;
   EventSink& events;
   Clock& clock;
@@ -26,7 +26,8 @@ struct ConnectorOptions {
 };
 
 // Asks for every secret once, in the order of the hosts.
-Result<std::map<std::string, agent::HostSecrets>> resolve_logins(const config::ClusterConfig& cluster, SecretStore& secrets);
+Result<std::map<std::string, agent::HostSecrets>> resolve_logins(const config::ClusterConfig& cluster,
+                                                                 SecretStore& secrets);
 
 Result<std::unique_ptr<delivery::HostConnector>> make_ssh_connector(ConnectorOptions options);
 

@@ -11,11 +11,11 @@
 #include "runtime/cli/connector.h"
 #include "runtime/cli/secrets.h"
 #include "runtime/config/cluster_config.h"
+#include "runtime/delivery/delivery.h"
 #include "runtime/engine/journal.h"
 #include "runtime/report/event_json.h"
 #include "runtime/report/outcome_text.h"
 #include "runtime/report/state_directory.h"
-#include "runtime/delivery/delivery.h"
 #include "runtime/ui/json_lines.h"
 #include "runtime/ui/terminal.h"
 
@@ -37,14 +37,17 @@ std::map<std::string, std::string> environment() {
 }
 
 // All problems at once, each on its own line; the error that follows counts them.
-Result<config::ClusterConfig> load(const std::string& path, const std::map<std::string, std::string>& variables, ui::Output messages, bool json) {
+Result<config::ClusterConfig> load(const std::string& path, const std::map<std::string, std::string>& variables,
+                                   ui::Output messages, bool json) {
   SEALIFT_ASSIGN(config::ParsedConfig parsed, config::load_cluster_config(path, variables));
   if (parsed.problems.empty()) return std::move(parsed.config);
   if (!json) {
     for (const auto& problem : parsed.problems) messages.line(problem.text());
-    bool unsupported = std::ranges::any_of(parsed.problems, [](const auto& problem) { return problem.code == ErrorCode::unsupported; });
-    return fail(unsupported ? ErrorCode::unsupported : ErrorCode::invalid_config, "{}: {} {} to solve; nothing was touched", path,
-                parsed.problems.size(), parsed.problems.size() == 1 ? "problem" : "problems");
+    bool unsupported = std::ranges::any_of(parsed.problems,
+                                           [](const auto& problem) { return problem.code == ErrorCode::unsupported; });
+    return fail(unsupported ? ErrorCode::unsupported : ErrorCode::invalid_config,
+                "{}: {} {} to solve; nothing was touched", path, parsed.problems.size(),
+                parsed.problems.size() == 1 ? "problem" : "problems");
   }
   return fail(config::to_error(parsed.problems));
 }
@@ -101,8 +104,8 @@ Result<void> plan(delivery::Input& input, Display& display, ui::Output out, cons
     for (const auto& line : report::plan_lines(*planned, arguments.verbose)) out.line(line);
   }
   if (planned->blocking != 0) {
-    return fail(ErrorCode::preflight, "{} {} to solve before apply would change anything; nothing was changed", planned->blocking,
-                planned->blocking == 1 ? "finding" : "findings");
+    return fail(ErrorCode::preflight, "{} {} to solve before apply would change anything; nothing was changed",
+                planned->blocking, planned->blocking == 1 ? "finding" : "findings");
   }
   return {};
 }
@@ -125,7 +128,8 @@ Result<void> status(delivery::Input& input, Display& display, ui::Output out, bo
     for (const auto& line : report::status_lines(*lines)) out.line(line);
   }
   size_t ill = static_cast<size_t>(std::ranges::count_if(*lines, [](const auto& line) { return !line.healthy; }));
-  if (ill != 0) return fail(ErrorCode::unhealthy, "{} of {} are not as they should be (marked with !)", ill, lines->size());
+  if (ill != 0)
+    return fail(ErrorCode::unhealthy, "{} of {} are not as they should be (marked with !)", ill, lines->size());
   return {};
 }
 
@@ -139,7 +143,8 @@ Result<void> kubeconfig(delivery::Input& input, Display& display, ui::Output out
 
 }  // namespace
 
-Result<void> run_delivery(const Artifact& artifact, const Arguments& arguments, ui::Output out, ui::Output messages, const CancelToken& cancel) {
+Result<void> run_delivery(const Artifact& artifact, const Arguments& arguments, ui::Output out, ui::Output messages,
+                          const CancelToken& cancel) {
   Clock& clock = base::system_clock();
   const std::map<std::string, std::string> variables = environment();
   const std::string& path = *arguments.config;
@@ -156,7 +161,8 @@ Result<void> run_delivery(const Artifact& artifact, const Arguments& arguments, 
   engine::FileJournal* kept = nullptr;
   if (arguments.verb == Verb::apply) {
     SEALIFT_ASSIGN(std::string text, base::read_text_file(path, kLargestConfig));
-    engine::RunHeader header{"apply", cluster.name, hash::sha256(base::as_bytes(text)), artifact.reader->identity(), artifact.reader->artifact_name()};
+    engine::RunHeader header{"apply", cluster.name, hash::sha256(base::as_bytes(text)), artifact.reader->identity(),
+                             artifact.reader->artifact_name()};
     SEALIFT_ASSIGN(auto file, engine::FileJournal::open(state, header, clock));
     kept = file.get();
     journal = std::move(file);
@@ -176,13 +182,13 @@ Result<void> run_delivery(const Artifact& artifact, const Arguments& arguments, 
     SEALIFT_ASSIGN(connector, make_ssh_connector(std::move(options)));
   }
   delivery::Input input{.payload = *artifact.reader,
-                             .config = cluster,
-                             .connector = *connector,
-                             .journal = *journal,
-                             .events = *display.sink,
-                             .clock = clock,
-                             .cancel = cancel,
-                             .offline = arguments.offline};
+                        .config = cluster,
+                        .connector = *connector,
+                        .journal = *journal,
+                        .events = *display.sink,
+                        .clock = clock,
+                        .cancel = cancel,
+                        .offline = arguments.offline};
   Result<void> done;
   switch (arguments.verb) {
     case Verb::apply: done = apply(input, display, out, arguments.json); break;

@@ -11,7 +11,9 @@
 
 namespace sealift::cli {
 
-// What happens goes to `out` (stdout) for apply and to `messages` (stderr) for the others, whose result is what stdout is for.
-Result<void> run_delivery(const Artifact& artifact, const Arguments& arguments, ui::Output out, ui::Output messages, const CancelToken& cancel);
+// What happens goes to `out` (stdout) for apply and to `messages` (stderr) for the others, whose result is what stdout
+// is for.
+Result<void> run_delivery(const Artifact& artifact, const Arguments& arguments, ui::Output out, ui::Output messages,
+                          const CancelToken& cancel);
 
 }  // namespace sealift::cli

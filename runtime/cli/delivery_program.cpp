@@ -71,7 +71,8 @@ Result<void> carry_out(const Arguments& arguments, ui::Output out, ui::Output me
 }
 
 // What needs no artifact is answered here; else nothing is said.
-bool answer_at_once(const Arguments& arguments, const std::string& program, ui::Output out, std::string_view (*licenses)()) {
+bool answer_at_once(const Arguments& arguments, const std::string& program, ui::Output out,
+                    std::string_view (*licenses)()) {
   switch (arguments.verb) {
     case Verb::none: out.write(first_help(program)); return true;
     case Verb::help: out.write(arguments.text); return true;
@@ -90,11 +91,13 @@ int run_program(int argc, char** argv, std::string_view (*licenses)()) {
   const ui::Output out(STDOUT_FILENO);
   const ui::Output messages(STDERR_FILENO);
   if (getauxval(AT_SECURE) != 0) {
-    return conclude(fail(ErrorCode::permission_denied,
-                         "{} runs with raised rights (setuid, setgid or file capabilities) and refuses that; take them away and start it as a "
-                         "user who may log in to the hosts",
-                         program),
-                    out, messages, false);
+    return conclude(
+        fail(
+            ErrorCode::permission_denied,
+            "{} runs with raised rights (setuid, setgid or file capabilities) and refuses that; take them away and start it as a "
+            "user who may log in to the hosts",
+            program),
+        out, messages, false);
   }
   std::signal(SIGPIPE, SIG_IGN);
   std::vector<std::string> words(argv + (argc > 0 ? 1 : 0), argv + argc);

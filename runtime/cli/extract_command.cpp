@@ -105,7 +105,8 @@ Result<std::vector<std::string>> selected_files(const Contents& contents, const 
       if (path == clean || clean.empty() || path.starts_with(clean + "/")) out.push_back(path);
     }
     if (out.size() == before && !clean.empty()) {
-      return fail(ErrorCode::not_in_artifact, "{}: no such file or folder in the artifact; the command list names all", base::printable(wanted));
+      return fail(ErrorCode::not_in_artifact, "{}: no such file or folder in the artifact; the command list names all",
+                  base::printable(wanted));
     }
   }
   std::ranges::sort(out);
@@ -116,7 +117,8 @@ Result<std::vector<std::string>> selected_files(const Contents& contents, const 
 
 }  // namespace
 
-Result<void> extract_artifact(const Artifact& artifact, const Arguments& arguments, ui::Output out, const CancelToken& cancel) {
+Result<void> extract_artifact(const Artifact& artifact, const Arguments& arguments, ui::Output out,
+                              const CancelToken& cancel) {
   const Contents& contents = artifact.reader->contents();
   // What is asked for is looked up before anything is written.
   bool everything = arguments.paths.empty() && arguments.images.empty();
@@ -128,8 +130,9 @@ Result<void> extract_artifact(const Artifact& artifact, const Arguments& argumen
   for (const std::string& name : arguments.images) {
     const Image* image = contents.find_image(name);
     if (image == nullptr) {
-      return fail(ErrorCode::not_in_artifact, "{}: not in {}; the command list names all images as they must be written",
-                  base::printable(name), artifact.reader->artifact_name());
+      return fail(ErrorCode::not_in_artifact,
+                  "{}: not in {}; the command list names all images as they must be written", base::printable(name),
+                  artifact.reader->artifact_name());
     }
     images.push_back(image);
   }
@@ -138,7 +141,8 @@ Result<void> extract_artifact(const Artifact& artifact, const Arguments& argumen
   for (const std::string& path : files) SEALIFT_TRY(extraction.file(path, contents.tree.at(path)));
   for (const Image* image : images) SEALIFT_TRY(extraction.image(*image));
   SEALIFT_TRY(extraction.finish_layout());
-  out.line(std::format("{}: {} files, {} images, {}", arguments.to, extraction.files, extraction.images, base::human_bytes(extraction.bytes)));
+  out.line(std::format("{}: {} files, {} images, {}", arguments.to, extraction.files, extraction.images,
+                       base::human_bytes(extraction.bytes)));
   return {};
 }
 

@@ -10,8 +10,8 @@
 
 namespace sealift::cli {
 
-// The exit code if `arguments` begin with a hidden command: "agent …" and "job …" (runtime/agent/agent_main.h), "node …"
-// (runtime/node/node_main.h).
+// The exit code if `arguments` begin with a hidden command: "agent …" and "job …" (runtime/agent/agent_main.h), "node
+// …" (runtime/node/node_main.h).
 std::optional<int> run_hidden_command(const std::vector<std::string>& arguments);
 
 }  // namespace sealift::cli

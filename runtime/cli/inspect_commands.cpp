@@ -101,7 +101,8 @@ void print_info(const Artifact& artifact, bool json, ui::Output out) {
   if (!contents.launch.empty()) out.line(std::format("  launches    {}", base::join(contents.launch, ", ")));
   out.line(std::format("  images      {}", contents.images.size()));
   out.line(std::format("  files       {} in the tree, {} for hosts", contents.tree.size(), contents.host_files.size()));
-  for (const auto& [key, value] : contents.labels) out.line(std::format("  label       {}={}", key, base::printable(value)));
+  for (const auto& [key, value] : contents.labels)
+    out.line(std::format("  label       {}={}", key, base::printable(value)));
 }
 
 void print_list(const Artifact& artifact, bool json, ui::Output out) {
@@ -121,7 +122,8 @@ void print_list(const Artifact& artifact, bool json, ui::Output out) {
   line(std::format("images ({})", contents.images.size()));
   width = widest(contents.images, [](const auto& image) { return image.name; });
   for (const Image& image : contents.images) {
-    line(std::format("  {:<{}}  {:>9}  {}", image.name, width, base::human_bytes(bytes_of(image)), platforms_of(image)));
+    line(
+        std::format("  {:<{}}  {:>9}  {}", image.name, width, base::human_bytes(bytes_of(image)), platforms_of(image)));
   }
   line(std::format("files for hosts ({})", contents.host_files.size()));
   width = widest(contents.host_files, [](const auto& file) { return file.destination; });
@@ -138,7 +140,8 @@ void print_list(const Artifact& artifact, bool json, ui::Output out) {
   out.write(text);
 }
 
-Result<void> verify_artifact(const Artifact& artifact, bool json, ui::Output out, ui::Output progress, const CancelToken& cancel) {
+Result<void> verify_artifact(const Artifact& artifact, bool json, ui::Output out, ui::Output progress,
+                             const CancelToken& cancel) {
   unsigned threads = std::clamp(std::thread::hardware_concurrency(), 1U, 64U);
   bool live = progress.is_terminal() && !json;
   Clock& clock = base::system_clock();
@@ -165,13 +168,14 @@ Result<void> verify_artifact(const Artifact& artifact, bool json, ui::Output out
     }
   }
   if (!damages->empty()) {
-    return fail(ErrorCode::corrupt, "{}: {} damaged {}; copy the file again from where it came", artifact.path, damages->size(),
-                damages->size() == 1 ? "place" : "places");
+    return fail(ErrorCode::corrupt, "{}: {} damaged {}; copy the file again from where it came", artifact.path,
+                damages->size(), damages->size() == 1 ? "place" : "places");
   }
   if (json) {
     out.line(R"({"sound":true})");
   } else {
-    out.line(std::format("{}: sound, {} checked", artifact.reader->artifact_name(), base::human_bytes(artifact.reader->file().size())));
+    out.line(std::format("{}: sound, {} checked", artifact.reader->artifact_name(),
+                         base::human_bytes(artifact.reader->file().size())));
   }
   return {};
 }

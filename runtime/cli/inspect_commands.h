@@ -15,9 +15,11 @@ void print_info(const Artifact& artifact, bool json, ui::Output out);
 void print_list(const Artifact& artifact, bool json, ui::Output out);
 
 // Findings to `out`, progress to `progress`. Error corrupt if there was any damage.
-Result<void> verify_artifact(const Artifact& artifact, bool json, ui::Output out, ui::Output progress, const CancelToken& cancel);
+Result<void> verify_artifact(const Artifact& artifact, bool json, ui::Output out, ui::Output progress,
+                             const CancelToken& cancel);
 
 // Files under DIR/files, images as one OCI layout in DIR/images. Errors: not_in_artifact, already_exists, corrupt …
-Result<void> extract_artifact(const Artifact& artifact, const Arguments& arguments, ui::Output out, const CancelToken& cancel);
+Result<void> extract_artifact(const Artifact& artifact, const Arguments& arguments, ui::Output out,
+                              const CancelToken& cancel);
 
 }  // namespace sealift::cli

@@ -30,7 +30,8 @@ Result<base::Fd> enter(int folder, const std::string& part, const std::string& s
   }
   if (fd >= 0) return base::Fd(static_cast<int>(fd));
   if (errno == ELOOP || errno == ENOTDIR || errno == EXDEV) {
-    return fail(ErrorCode::permission_denied, "{}: {} is a link or a file, not a folder; nothing is written through it", shown, part);
+    return fail(ErrorCode::permission_denied, "{}: {} is a link or a file, not a folder; nothing is written through it",
+                shown, part);
   }
   return fail_errno(errno, std::format("open {} in {}", part, shown));
 }
@@ -49,7 +50,8 @@ Result<base::Fd> OutputFolder::folder_of(const std::string& name) const {
   auto parts = base::split(name, '/');
   for (size_t i = 0; i + 1 < parts.size(); ++i) {
     std::string part(parts[i]);
-    if (mkdirat(current.get(), part.c_str(), 0755) != 0 && errno != EEXIST) return fail_errno(errno, std::format("make {} for {}", part, name));
+    if (mkdirat(current.get(), part.c_str(), 0755) != 0 && errno != EEXIST)
+      return fail_errno(errno, std::format("make {} for {}", part, name));
     SEALIFT_ASSIGN(current, enter(current.get(), part, path_ + "/" + name));
   }
   return current;
@@ -68,7 +70,8 @@ Result<void> OutputFolder::write(const std::string& name, unsigned mode, Overwri
     return fail_errno(errno, "look at " + shown);
   };
   auto refuse_existing = [&]() -> Result<void> {
-    return fail(ErrorCode::already_exists, "{} is there already; take another folder or allow overwriting with --overwrite", shown);
+    return fail(ErrorCode::already_exists,
+                "{} is there already; take another folder or allow overwriting with --overwrite", shown);
   };
   SEALIFT_ASSIGN(bool there, exists());
   if (there && overwrite == Overwrite::refuse) return refuse_existing();
@@ -81,10 +84,12 @@ Result<void> OutputFolder::write(const std::string& name, unsigned mode, Overwri
     base::FdSink sink(file.get());
     SEALIFT_TRY(fill(sink));
     // File systems without modes (FAT, exFAT) refuse or ignore it; the content is what counts there.
-    if (fchmod(file.get(), mode) != 0 && errno != EPERM && errno != EOPNOTSUPP) return fail_errno(errno, "set the mode of " + shown);
+    if (fchmod(file.get(), mode) != 0 && errno != EPERM && errno != EOPNOTSUPP)
+      return fail_errno(errno, "set the mode of " + shown);
     SEALIFT_ASSIGN(bool there_now, exists());
     if (there_now && overwrite == Overwrite::refuse) return refuse_existing();
-    if (renameat(folder.get(), temporary.c_str(), folder.get(), last.c_str()) != 0) return fail_errno(errno, "rename to " + shown);
+    if (renameat(folder.get(), temporary.c_str(), folder.get(), last.c_str()) != 0)
+      return fail_errno(errno, "rename to " + shown);
     return {};
   };
   auto done = finish();

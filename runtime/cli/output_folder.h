@@ -21,7 +21,8 @@ class OutputFolder {
 
   // `name` is a safe relative path; its folders are made (0755). `fill` writes the content; if it fails nothing is
   // left. Errors: already_exists, invalid_input (unsafe name), permission_denied if a link or file stands in the way.
-  Result<void> write(const std::string& name, unsigned mode, Overwrite overwrite, const std::function<Result<void>(base::Sink&)>& fill);
+  Result<void> write(const std::string& name, unsigned mode, Overwrite overwrite,
+                     const std::function<Result<void>(base::Sink&)>& fill);
   const std::string& path() const { return path_; }
 
  private:

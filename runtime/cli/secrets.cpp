@@ -53,14 +53,16 @@ Result<Secret> secret_from_file(const std::string& path) {
   if (end > 0 && (*text)[end - 1] == '\r') --end;
   std::string line = text->substr(0, end);
   explicit_bzero(text->data(), text->size());
-  if (line.empty()) return fail(ErrorCode::invalid_config, "{}: the first line is empty, a secret was expected there", path);
+  if (line.empty())
+    return fail(ErrorCode::invalid_config, "{}: the first line is empty, a secret was expected there", path);
   return Secret(std::move(line));
 }
 
 Result<Secret> secret_from_environment(const std::string& name) {
   char* value = std::getenv(name.c_str());  // NOLINT(concurrency-mt-unsafe): before any thread
   if (value == nullptr || *value == '\0') {
-    return fail(ErrorCode::not_found, "the environment variable {} is not set, cluster.yaml takes a secret from it", name);
+    return fail(ErrorCode::not_found, "the environment variable {} is not set, cluster.yaml takes a secret from it",
+                name);
   }
   Secret out{std::string(value)};
   // /proc/<pid>/environ shows the original block for the life of the process: overwrite it there.
@@ -72,7 +74,10 @@ Result<Secret> secret_from_environment(const std::string& name) {
 Result<Secret> secret_from_prompt(const std::string& text, const CancelToken& cancel) {
   auto tty = base::open_file("/dev/tty", O_RDWR | O_NOCTTY);
   if (!tty || isatty(tty->get()) != 1) {
-    return fail(ErrorCode::usage, "cluster.yaml asks for a secret at a prompt ({}), but there is no terminal; use {{file: …}} or {{env: …}}", text);
+    return fail(
+        ErrorCode::usage,
+        "cluster.yaml asks for a secret at a prompt ({}), but there is no terminal; use {{file: …}} or {{env: …}}",
+        text);
   }
   NoEcho silent(tty->get());
   if (!silent.works()) return fail(ErrorCode::io, "can't switch off the terminal's echo to ask for a secret");

@@ -25,7 +25,8 @@ std::string owner_name() {
 
 Result<std::string> random_name() {
   std::array<std::byte, 8> bytes{};
-  if (getrandom(bytes.data(), bytes.size(), 0) != static_cast<ssize_t>(bytes.size())) return fail_errno(errno, "get random bytes");
+  if (getrandom(bytes.data(), bytes.size(), 0) != static_cast<ssize_t>(bytes.size()))
+    return fail_errno(errno, "get random bytes");
   return base::to_hex(bytes);
 }
 
@@ -33,19 +34,23 @@ class SshConnector final : public delivery::HostConnector {
  public:
   SshConnector(ConnectorOptions options, std::string run) : options_(std::move(options)), run_(std::move(run)) {}
 
-  std::vector<delivery::Connection> connect(const std::vector<config::HostConfig>& hosts, host::Purpose purpose) override {
+  std::vector<delivery::Connection> connect(const std::vector<config::HostConfig>& hosts,
+                                            host::Purpose purpose) override {
     std::vector<agent::HostSecrets> secrets;
     for (const auto& host : hosts) secrets.push_back(secrets_of(host));
-    auto connected = agent::connect_hosts(hosts, secrets, settings(purpose), options_.events, options_.clock, options_.cancel);
+    auto connected =
+        agent::connect_hosts(hosts, secrets, settings(purpose), options_.events, options_.clock, options_.cancel);
     std::vector<delivery::Connection> out;
     for (size_t i = 0; i < hosts.size(); ++i) {
-      out.push_back({hosts[i].address, std::move(connected[i]).transform([](agent::Connected made) { return std::move(made.host); })});
+      out.push_back({hosts[i].address,
+                     std::move(connected[i]).transform([](agent::Connected made) { return std::move(made.host); })});
     }
     return out;
   }
 
   Result<std::unique_ptr<host::Host>> reconnect(const config::HostConfig& host, host::Purpose purpose) override {
-    SEALIFT_ASSIGN(auto made, agent::connect_host(host, secrets_of(host), settings(purpose), options_.events, options_.clock, options_.cancel));
+    SEALIFT_ASSIGN(auto made, agent::connect_host(host, secrets_of(host), settings(purpose), options_.events,
+                                                  options_.clock, options_.cancel));
     return std::move(made.host);
   }
 
@@ -60,11 +65,12 @@ class SshConnector final : public delivery::HostConnector {
     const format::PayloadReader& payload = options_.payload;
     for (const auto& stub : payload.contents().stubs) {
       if (stub.architecture != architecture) continue;
-      return agent::AgentProgram{stub.object.digest, stub.object.size,
-                                [&payload, digest = stub.object.digest](base::Sink& sink) { return payload.read(digest, {}, sink); }};
+      return agent::AgentProgram{
+          stub.object.digest, stub.object.size,
+          [&payload, digest = stub.object.digest](base::Sink& sink) { return payload.read(digest, {}, sink); }};
     }
-    return fail(ErrorCode::not_in_artifact, "the artifact was not packed for {} hosts; pack it with --platform {}", base::name(architecture),
-                base::platform(architecture));
+    return fail(ErrorCode::not_in_artifact, "the artifact was not packed for {} hosts; pack it with --platform {}",
+                base::name(architecture), base::platform(architecture));
   }
 
   agent::ConnectOptions settings(host::Purpose purpose) const {

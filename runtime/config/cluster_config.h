@@ -89,7 +89,8 @@ struct ApplicationConfig {
 
 // One of the user's own kubeadm documents.
 struct KubeadmDocument {
-  std::string kind;  // InitConfiguration, ClusterConfiguration, JoinConfiguration, KubeletConfiguration, KubeProxyConfiguration
+  std::string
+      kind;  // InitConfiguration, ClusterConfiguration, JoinConfiguration, KubeletConfiguration, KubeProxyConfiguration
   std::string yaml;
   int line = 0;
   std::map<std::string, Place> places = {};  // of its fields, by "networking/dnsDomain"; "" = the document
@@ -131,9 +132,9 @@ Result<ParsedConfig> load_cluster_config(const std::string& path, const std::map
 // All problems as one error: code unsupported if any is, else invalid_config.
 Error to_error(const std::vector<Problem>& problems);
 
-// Why a lower-case text can't name a node, or nothing. More than a DNS name is asked: a label of the node holds its name
-// (at most 63), and certificates are made out to it, so it must be nothing that a resolver or a TLS client takes for an
-// address or for the machine itself.
+// Why a lower-case text can't name a node, or nothing. More than a DNS name is asked: a label of the node holds its
+// name (at most 63), and certificates are made out to it, so it must be nothing that a resolver or a TLS client takes
+// for an address or for the machine itself.
 std::optional<std::string> bad_node_name(std::string_view name);
 
 // The commented template that `config init` prints. It parses without problems.

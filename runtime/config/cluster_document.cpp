@@ -21,7 +21,8 @@ void read_network(const yaml::Node& node, Reading& reading) {
     network.dns_upstream = NetworkConfig::Dns::addresses;
     if (dns->items.empty()) fields.bad("dnsUpstream", "the list is empty; write none where there is no name server");
     for (const auto* address : fields.texts("dnsUpstream")) {
-      if (!is_ip(address->text)) reading.problems.add(*address, std::format("\"{}\" is not an IP address", base::printable(address->text)));
+      if (!is_ip(address->text))
+        reading.problems.add(*address, std::format("\"{}\" is not an IP address", base::printable(address->text)));
       network.dns_addresses.push_back(address->text);
     }
   } else if (dns->text == "none") {
@@ -39,7 +40,8 @@ void read_api(const yaml::Node& node, Reading& reading) {
   for (const auto* san : fields.texts("certSANs")) {
     const std::string_view text = san->text;
     if (!is_ip(text) && !is_dns_subdomain(text.starts_with("*.") ? text.substr(2) : text)) {
-      reading.problems.add(*san, std::format("\"{}\" is neither an IP address nor a DNS name in lower case", base::printable(text)));
+      reading.problems.add(
+          *san, std::format("\"{}\" is neither an IP address nor a DNS name in lower case", base::printable(text)));
     }
     api.cert_sans.push_back(san->text);
   }
@@ -49,7 +51,9 @@ void read_registry(const yaml::Node& node, Reading& reading) {
   const Mapping fields(node, reading.problems, kRegistry);
   fields.port("port", reading.config.registry.port);
   const auto* hosts = fields.find("hosts");
-  if (hosts != nullptr && hosts->text != "control-planes") reading.problems.add(*hosts, ErrorCode::unsupported, "\"hosts\" other than control-planes is not supported by this version");
+  if (hosts != nullptr && hosts->text != "control-planes")
+    reading.problems.add(*hosts, ErrorCode::unsupported,
+                         "\"hosts\" other than control-planes is not supported by this version");
 }
 
 void read_file(const yaml::Node& node, Reading& reading) {
@@ -70,7 +74,8 @@ void read_file(const yaml::Node& node, Reading& reading) {
   file.role = parsed.value_or(HostRole::all);
   for (const auto& other : reading.config.files) {
     const bool same_hosts = other.role == file.role || other.role == HostRole::all || file.role == HostRole::all;
-    if (!file.destination.empty() && other.destination == file.destination && same_hosts) fields.bad("dest", std::format("{} is written twice on the same hosts", base::printable(file.destination)));
+    if (!file.destination.empty() && other.destination == file.destination && same_hosts)
+      fields.bad("dest", std::format("{} is written twice on the same hosts", base::printable(file.destination)));
   }
   if (!file.source.empty()) file.content = reading.content_of(fields, "src", file.source);
   reading.config.files.push_back(std::move(file));
@@ -80,7 +85,8 @@ void read_apps(const Mapping& spec, Reading& reading) {
   if (spec.find("apps") == nullptr) return;
   auto& apps = reading.config.apps.emplace();
   for (const auto* app : spec.texts("apps")) {
-    if (std::ranges::contains(apps, app->text)) reading.problems.add(*app, std::format("\"{}\" stands in \"apps\" twice", base::printable(app->text)));
+    if (std::ranges::contains(apps, app->text))
+      reading.problems.add(*app, std::format("\"{}\" stands in \"apps\" twice", base::printable(app->text)));
     apps.push_back(app->text);
   }
 }
@@ -103,13 +109,18 @@ void check_ports(const yaml::Node& cluster, Reading& reading) {
     uint16_t number;
   };
   const auto& config = reading.config;
-  const std::array<Port, 3> ports{Port{"spec/api/port", config.api.port}, {"spec/api/localPort", config.api.local_port}, {"spec/registry/port", config.registry.port}};
+  const std::array<Port, 3> ports{Port{"spec/api/port", config.api.port},
+                                  {"spec/api/localPort", config.api.local_port},
+                                  {"spec/registry/port", config.registry.port}};
   for (size_t i = 0; i < ports.size(); ++i) {
-    if (std::ranges::contains(kTaken, ports[i].number)) reading.problems.add(place_of(cluster, ports[i].path), std::format("port {} is taken by Kubernetes itself; choose another", ports[i].number));
+    if (std::ranges::contains(kTaken, ports[i].number))
+      reading.problems.add(place_of(cluster, ports[i].path),
+                           std::format("port {} is taken by Kubernetes itself; choose another", ports[i].number));
     for (size_t k = 0; k < i; ++k) {
       if (ports[i].number != ports[k].number) continue;
       const auto* written = cluster.at_path(ports[i].path);
-      reading.problems.add(written != nullptr ? *written : place_of(cluster, ports[k].path), "api.port, api.localPort and registry.port must differ");
+      reading.problems.add(written != nullptr ? *written : place_of(cluster, ports[k].path),
+                           "api.port, api.localPort and registry.port must differ");
     }
   }
 }
@@ -119,16 +130,23 @@ void check_networks(const yaml::Node& cluster, Reading& reading) {
   const auto& network = reading.config.network;
   const auto& pods = place_of(cluster, "spec/network/pods");
   const auto& services = place_of(cluster, "spec/network/services");
-  const bool own_mask = std::ranges::any_of(reading.config.kubeadm, [](const KubeadmDocument& document) { return document.yaml.contains("node-cidr-mask-size"); });
+  const bool own_mask = std::ranges::any_of(reading.config.kubeadm, [](const KubeadmDocument& document) {
+    return document.yaml.contains("node-cidr-mask-size");
+  });
   const auto bad_pods = bad_pod_network(network.pods);
   const auto bad_services = bad_service_network(network.services);
   if (bad_pods && !own_mask) reading.problems.add(pods, *bad_pods);
   if (bad_services) reading.problems.add(services, *bad_services);
   if (bad_pods || bad_services) return;
-  if (!same_family(network.pods, network.services)) return reading.problems.add(services, "the networks of pods and services must both be IPv4 or both IPv6");
-  if (cidrs_overlap(network.pods, network.services)) reading.problems.add(services, std::format("the networks of pods and services, {} and {}, overlap", network.pods, network.services));
+  if (!same_family(network.pods, network.services))
+    return reading.problems.add(services, "the networks of pods and services must both be IPv4 or both IPv6");
+  if (cidrs_overlap(network.pods, network.services))
+    reading.problems.add(
+        services, std::format("the networks of pods and services, {} and {}, overlap", network.pods, network.services));
   const auto room = hosts_in_pod_network(network.pods);
-  if (!own_mask && reading.config.hosts.size() > room) reading.problems.add(pods, std::format("{} has room for {} hosts, and there are {}; choose a larger network", network.pods, room, reading.config.hosts.size()));
+  if (!own_mask && reading.config.hosts.size() > room)
+    reading.problems.add(pods, std::format("{} has room for {} hosts, and there are {}; choose a larger network",
+                                           network.pods, room, reading.config.hosts.size()));
 }
 
 void check_hosts(const yaml::Node& cluster, Reading& reading) {
@@ -138,22 +156,38 @@ void check_hosts(const yaml::Node& cluster, Reading& reading) {
     const auto& host = config.hosts[i];
     const auto& place = *reading.host_places[i];
     const auto [address, fresh] = addresses.try_emplace(canonical_host(host.address), place.line);
-    if (!fresh) reading.problems.add(place, std::format("the address {} stands in line {} already", host.address, address->second));
-    for (const auto& [word, network] : {std::pair{"pods", config.network.pods}, {"services", config.network.services}}) {
-      if (fresh && cidr_holds(network, host.address)) reading.problems.add(place, std::format("{} lies in the network of {}, {}; choose another network", host.address, word, network));
+    if (!fresh)
+      reading.problems.add(place,
+                           std::format("the address {} stands in line {} already", host.address, address->second));
+    for (const auto& [word, network] :
+         {std::pair{"pods", config.network.pods}, {"services", config.network.services}}) {
+      if (fresh && cidr_holds(network, host.address))
+        reading.problems.add(place, std::format("{} lies in the network of {}, {}; choose another network",
+                                                host.address, word, network));
     }
-    if (fresh && is_ip(host.address) && !same_family(host.address, config.network.pods)) reading.problems.add(place, std::format("{} and the network of pods, {}, must both be IPv4 or both IPv6", host.address, config.network.pods));
-    if (!host.name || reading.name_places[i] == nullptr || (i > 0 && reading.name_places[i] == reading.name_places[i - 1])) continue;
+    if (fresh && is_ip(host.address) && !same_family(host.address, config.network.pods))
+      reading.problems.add(place, std::format("{} and the network of pods, {}, must both be IPv4 or both IPv6",
+                                              host.address, config.network.pods));
+    if (!host.name || reading.name_places[i] == nullptr ||
+        (i > 0 && reading.name_places[i] == reading.name_places[i - 1]))
+      continue;
     const auto [name, new_name] = names.try_emplace(*host.name, reading.name_places[i]->line);
-    if (!new_name) reading.problems.add(*reading.name_places[i], std::format("the name {} stands in line {} already", *host.name, name->second));
+    if (!new_name)
+      reading.problems.add(*reading.name_places[i],
+                           std::format("the name {} stands in line {} already", *host.name, name->second));
   }
   if (config.hosts.empty()) return;
   std::vector<const yaml::Node*> control_planes;
   for (size_t i = 0; i < config.hosts.size(); ++i) {
     if (config.hosts[i].role == HostRole::control_plane) control_planes.push_back(reading.host_places[i]);
   }
-  if (control_planes.empty()) reading.problems.add(place_of(cluster, "spec/hosts"), "no host has the role control-plane; one must");
-  if (control_planes.size() > 1) reading.problems.add(*control_planes[1], ErrorCode::unsupported, std::format("{} control planes are not supported by this version; give the role control-plane to one host", control_planes.size()));
+  if (control_planes.empty())
+    reading.problems.add(place_of(cluster, "spec/hosts"), "no host has the role control-plane; one must");
+  if (control_planes.size() > 1)
+    reading.problems.add(
+        *control_planes[1], ErrorCode::unsupported,
+        std::format("{} control planes are not supported by this version; give the role control-plane to one host",
+                    control_planes.size()));
 }
 
 }  // namespace
@@ -164,7 +198,8 @@ void read_cluster(const yaml::Node& document, Reading& reading) {
     const Mapping metadata(*top.find("metadata"), reading.problems, kMetadata);
     metadata.require("name");
     metadata.text("name", reading.config.name);
-    if (!reading.config.name.empty() && !is_dns_label(reading.config.name)) metadata.bad("name", "the cluster's name may hold lower-case letters, digits and - only, at most 63");
+    if (!reading.config.name.empty() && !is_dns_label(reading.config.name))
+      metadata.bad("name", "the cluster's name may hold lower-case letters, digits and - only, at most 63");
   }
   if (!top.require("spec")) return;
   const Mapping spec(*top.find("spec"), reading.problems, kSpec);
@@ -187,7 +222,8 @@ void check_whole(const yaml::Node& cluster, Reading& reading) {
     const auto& node = place_of(cluster, path);
     return Place{node.line, node.column};
   };
-  reading.config.places = {place("metadata/name"), place("spec"), place("spec/network/pods"), place("spec/network/services"), place("spec/api/port"), place("spec/api/localPort")};
+  reading.config.places = {place("metadata/name"),         place("spec"),          place("spec/network/pods"),
+                           place("spec/network/services"), place("spec/api/port"), place("spec/api/localPort")};
   check_ports(cluster, reading);
   check_networks(cluster, reading);
   check_hosts(cluster, reading);

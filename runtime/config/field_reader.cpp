@@ -18,7 +18,9 @@ void Problems::add_last(const yaml::Node& at, std::string message) {
 }
 
 std::vector<Problem> Problems::take() {
-  std::ranges::stable_sort(list_, [](const Problem& a, const Problem& b) { return std::pair(a.line, a.column) < std::pair(b.line, b.column); });
+  std::ranges::stable_sort(list_, [](const Problem& a, const Problem& b) {
+    return std::pair(a.line, a.column) < std::pair(b.line, b.column);
+  });
   return std::move(list_);
 }
 
@@ -30,13 +32,15 @@ Mapping::Mapping(const yaml::Node& node, Problems& problems, const Fields& field
   for (const auto& [key, value] : node.members) {
     if (std::ranges::contains(fields.known, key)) continue;
     if (std::ranges::contains(fields.later, key)) {
-      problems.add(value, ErrorCode::unsupported, std::format("the field \"{}\" of {} is not supported by this version; remove it", key, fields.what));
+      problems.add(value, ErrorCode::unsupported,
+                   std::format("the field \"{}\" of {} is not supported by this version; remove it", key, fields.what));
       continue;
     }
     const auto near = base::nearest(key, fields.known);
     const std::vector<std::string> words(fields.known.begin(), fields.known.end());
-    problems.add(value, std::format("the field \"{}\" is not known in {}; {}", base::printable(key), fields.what,
-                                    near ? std::format("did you mean \"{}\"?", *near) : "known are " + base::join(words, ", ")));
+    problems.add(
+        value, std::format("the field \"{}\" is not known in {}; {}", base::printable(key), fields.what,
+                           near ? std::format("did you mean \"{}\"?", *near) : "known are " + base::join(words, ", ")));
   }
 }
 
@@ -119,7 +123,10 @@ std::string Reading::content_of(const Mapping& fields, std::string_view key, con
   constexpr size_t kMaxSiteFileBytes = size_t{1} << 20;
   auto content = read_file(beside(file), kMaxSiteFileBytes);
   if (content) return std::move(*content);
-  fields.bad(key, content.error().code == ErrorCode::not_found ? std::format("the file {} is not there; paths count from the folder of {}", base::printable(beside(file), 1000), path) : base::printable(content.error().text(), 1000));
+  fields.bad(key, content.error().code == ErrorCode::not_found
+                      ? std::format("the file {} is not there; paths count from the folder of {}",
+                                    base::printable(beside(file), 1000), path)
+                      : base::printable(content.error().text(), 1000));
   return {};
 }
 

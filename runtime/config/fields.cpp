@@ -10,10 +10,12 @@ using Words = std::string_view;
 constexpr auto kDocumentWords = std::to_array<Words>({"apiVersion", "kind", "metadata", "spec"});
 constexpr auto kNameWords = std::to_array<Words>({"name"});
 constexpr auto kSpecWords = std::to_array<Words>({"ssh", "hosts", "network", "api", "registry", "files", "apps"});
-constexpr auto kSshWords = std::to_array<Words>({"user", "port", "keyPath", "keyPassphrase", "password", "sudoPassword"});
+constexpr auto kSshWords =
+    std::to_array<Words>({"user", "port", "keyPath", "keyPassphrase", "password", "sudoPassword"});
 constexpr auto kSshLater = std::to_array<Words>({"bastion", "agent", "keyboardInteractive"});
 constexpr auto kSecretWords = std::to_array<Words>({"file", "env", "prompt"});
-constexpr auto kHostWords = std::to_array<Words>({"address", "addresses", "role", "name", "hostKey", "labels", "taints", "dataRoot", "ssh"});
+constexpr auto kHostWords =
+    std::to_array<Words>({"address", "addresses", "role", "name", "hostKey", "labels", "taints", "dataRoot", "ssh"});
 constexpr auto kHostLater = std::to_array<Words>({"nodeIP"});
 constexpr auto kNetworkWords = std::to_array<Words>({"pods", "services", "dnsUpstream"});
 constexpr auto kApiWords = std::to_array<Words>({"port", "localPort", "certSANs"});
@@ -42,8 +44,11 @@ const Fields kApplicationSpec{"Application", "spec.", "spec", kApplicationWords,
 
 std::vector<KnownField> known_fields() {
   std::vector<KnownField> out;
-  for (const Fields* fields : {&kDocument, &kMetadata, &kSpec, &kSsh, &kSecret, &kHost, &kNetwork, &kApi, &kRegistry, &kFile, &kApplication, &kApplicationMetadata, &kApplicationSpec}) {
-    const auto add = [&](std::string_view word, bool supported) { out.push_back({std::string(fields->section), std::string(fields->path) + std::string(word), supported}); };
+  for (const Fields* fields : {&kDocument, &kMetadata, &kSpec, &kSsh, &kSecret, &kHost, &kNetwork, &kApi, &kRegistry,
+                               &kFile, &kApplication, &kApplicationMetadata, &kApplicationSpec}) {
+    const auto add = [&](std::string_view word, bool supported) {
+      out.push_back({std::string(fields->section), std::string(fields->path) + std::string(word), supported});
+    };
     for (const auto word : fields->known) add(word, true);
     for (const auto word : fields->later) add(word, false);
   }

@@ -13,14 +13,15 @@ namespace sealift::config {
 
 // The fields of one mapping.
 struct Fields {
-  std::string_view section;                 // heading in CLUSTER.md: "Cluster", "Application", "Secrets"
-  std::string_view path;                    // of the mapping within it, ending with "." if not empty
-  std::string_view what;                    // for messages: "a host"
+  std::string_view section;  // heading in CLUSTER.md: "Cluster", "Application", "Secrets"
+  std::string_view path;     // of the mapping within it, ending with "." if not empty
+  std::string_view what;     // for messages: "a host"
   std::span<const std::string_view> known;
   std::span<const std::string_view> later;  // known, but refused as unsupported by this version
 };
 
-extern const Fields kDocument, kMetadata, kSpec, kSsh, kSecret, kHost, kNetwork, kApi, kRegistry, kFile, kApplication, kApplicationMetadata, kApplicationSpec;
+extern const Fields kDocument, kMetadata, kSpec, kSsh, kSecret, kHost, kNetwork, kApi, kRegistry, kFile, kApplication,
+    kApplicationMetadata, kApplicationSpec;
 
 struct KnownField {
   std::string section, path;  // "Cluster", "spec.hosts[].address"

@@ -15,14 +15,19 @@ std::optional<SecretSource> read_secret(const Mapping& parent, std::string_view 
   const auto* node = parent.find(key);
   if (node == nullptr) return std::nullopt;
   if (node->kind != yaml::Kind::mapping) {
-    parent.bad(key, std::format("\"{}\" must not stand in the file itself; write {{file: PATH}}, {{env: VARIABLE}} or {{prompt: TEXT}}", key));
+    parent.bad(
+        key,
+        std::format(
+            "\"{}\" must not stand in the file itself; write {{file: PATH}}, {{env: VARIABLE}} or {{prompt: TEXT}}",
+            key));
     return std::nullopt;
   }
   const Mapping source(*node, reading.problems, kSecret);
   SecretSource out;
   size_t given = 0;
   using Kind = SecretSource::Kind;
-  for (const auto& [word, kind] : {std::pair{"file", Kind::file}, {"env", Kind::environment}, {"prompt", Kind::prompt}}) {
+  for (const auto& [word, kind] :
+       {std::pair{"file", Kind::file}, {"env", Kind::environment}, {"prompt", Kind::prompt}}) {
     if (source.find(word) == nullptr) continue;
     source.text(word, out.argument);
     out.kind = kind;
@@ -38,7 +43,9 @@ std::optional<SecretSource> read_secret(const Mapping& parent, std::string_view 
 }
 
 bool is_fingerprint(std::string_view text) {
-  const auto base64 = [](char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '+' || c == '/'; };
+  const auto base64 = [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '+' || c == '/';
+  };
   return text.size() == 7 + 43 && text.starts_with("SHA256:") && std::ranges::all_of(text.substr(7), base64);
 }
 
@@ -64,7 +71,10 @@ void read_labels(const Mapping& fields, HostConfig& host, Problems& problems) {
     for (const auto& [key, value] : labels->members) {
       const bool scalar = value.is_null() || value.kind == yaml::Kind::scalar;
       host.labels[key] = value.as_string().value_or("");
-      if (const auto bad = scalar ? bad_label(key, host.labels[key]) : std::optional(std::format("the label \"{}\" must have a text", base::printable(key)))) problems.add(value, *bad);
+      if (const auto bad = scalar
+                               ? bad_label(key, host.labels[key])
+                               : std::optional(std::format("the label \"{}\" must have a text", base::printable(key))))
+        problems.add(value, *bad);
     }
   }
   for (const auto* taint : fields.texts("taints")) {
@@ -97,14 +107,16 @@ std::vector<std::pair<std::string, const yaml::Node*>> read_addresses(const Mapp
     }
     const auto expanded = expand_addresses(node->text);
     if (!expanded) {
-      problems.add(*node, std::format("\"{}\" is not a range like 10.7.0.[21-40] of at most 1000 hosts", base::printable(node->text)));
+      problems.add(*node, std::format("\"{}\" is not a range like 10.7.0.[21-40] of at most 1000 hosts",
+                                      base::printable(node->text)));
       continue;
     }
     for (const auto& address : *expanded) {
       if (is_host(address)) {
         out.emplace_back(address, node);
       } else {
-        problems.add(*node, std::format("\"{}\" is neither an IP address nor a host name in lower case", base::printable(address)));
+        problems.add(*node, std::format("\"{}\" is neither an IP address nor a host name in lower case",
+                                        base::printable(address)));
         break;  // the others of a range would be told the same
       }
     }
@@ -132,14 +144,18 @@ void read_host(const yaml::Node& node, const SshSettings& defaults, Reading& rea
     if (bad) fields.bad("name", std::format("\"{}\" can't be a node's name: {}", base::printable(*host.name), *bad));
   }
   fields.text("hostKey", host.host_key);
-  if (host.host_key && !is_fingerprint(*host.host_key)) fields.bad("hostKey", "the host key must be a fingerprint as `ssh-keygen -lf` prints it: SHA256: and 43 characters");
+  if (host.host_key && !is_fingerprint(*host.host_key))
+    fields.bad("hostKey",
+               "the host key must be a fingerprint as `ssh-keygen -lf` prints it: SHA256: and 43 characters");
   fields.text("dataRoot", host.data_root);
   if (const auto bad = bad_data_root(host.data_root)) fields.bad("dataRoot", *bad);
   read_labels(fields, host, problems);
   const auto addresses = read_addresses(fields, problems);
   if (addresses.size() > 1) {
     for (const auto* key : {"name", "hostKey"}) {
-      if (fields.find(key) != nullptr) fields.bad(key, std::format("\"{}\" belongs to one host, and these are {}; write them one by one", key, addresses.size()));
+      if (fields.find(key) != nullptr)
+        fields.bad(key, std::format("\"{}\" belongs to one host, and these are {}; write them one by one", key,
+                                    addresses.size()));
     }
   }
   const auto place_of = [&](std::string_view key) {
@@ -162,8 +178,11 @@ void read_host(const yaml::Node& node, const SshSettings& defaults, Reading& rea
 void read_ssh(const yaml::Node& node, SshSettings& ssh, Reading& reading) {
   const Mapping fields(node, reading.problems, kSsh);
   fields.text("user", ssh.user);
-  const auto ordinary = [](char c) { return static_cast<unsigned char>(c) > 0x20 && c != 0x7f && c != ':' && c != '/'; };
-  if (ssh.user.starts_with('-') || ssh.user.size() > 64 || !std::ranges::all_of(ssh.user, ordinary)) fields.bad("user", std::format("\"{}\" can't be the name of a user", base::printable(ssh.user)));
+  const auto ordinary = [](char c) {
+    return static_cast<unsigned char>(c) > 0x20 && c != 0x7f && c != ':' && c != '/';
+  };
+  if (ssh.user.starts_with('-') || ssh.user.size() > 64 || !std::ranges::all_of(ssh.user, ordinary))
+    fields.bad("user", std::format("\"{}\" can't be the name of a user", base::printable(ssh.user)));
   fields.port("port", ssh.port);
   if (fields.find("keyPath") != nullptr) {
     fields.text("keyPath", ssh.key_path);
@@ -175,10 +194,12 @@ void read_ssh(const yaml::Node& node, SshSettings& ssh, Reading& reading) {
 }
 
 void read_hosts(const yaml::Node& node, const SshSettings& defaults, Reading& reading) {
-  if (node.kind != yaml::Kind::sequence || node.items.empty()) return reading.problems.add(node, "\"hosts\" must be a list with at least one host");
+  if (node.kind != yaml::Kind::sequence || node.items.empty())
+    return reading.problems.add(node, "\"hosts\" must be a list with at least one host");
   for (const auto& item : node.items) {
     read_host(item, defaults, reading);
-    if (reading.config.hosts.size() > kMaxHosts) return reading.problems.add(item, std::format("more than {} hosts", kMaxHosts));
+    if (reading.config.hosts.size() > kMaxHosts)
+      return reading.problems.add(item, std::format("more than {} hosts", kMaxHosts));
   }
 }
 

@@ -4,8 +4,8 @@
 
 #include "payload/base/file.h"
 #include "payload/base/text.h"
-#include "runtime/config/parse.h"
 #include "runtime/config/field_reader.h"
+#include "runtime/config/parse.h"
 
 namespace sealift::config {
 namespace {
@@ -41,11 +41,18 @@ void read_kubeadm(const yaml::Node& document, std::string_view api, const std::s
                                                 {"kubeproxy.config.k8s.io/v1alpha1", "KubeProxyConfiguration"}});
   const auto known = std::ranges::find(kKnown, kind, &Known::kind);
   if (known == kKnown.end()) {
-    return reading.problems.add(place(document, "apiVersion"), std::format("apiVersion \"{}\" with kind \"{}\" is not known; Sealift's own documents have {}, the others are kubeadm's",
-                                                                           base::printable(api), base::printable(kind), kOwnApi));
+    return reading.problems.add(
+        place(document, "apiVersion"),
+        std::format(
+            "apiVersion \"{}\" with kind \"{}\" is not known; Sealift's own documents have {}, the others are kubeadm's",
+            base::printable(api), base::printable(kind), kOwnApi));
   }
-  if (known->api != api) return reading.problems.add(place(document, "apiVersion"), std::format("kind {} is read with apiVersion {}, not \"{}\"", kind, known->api, base::printable(api)));
-  if (std::ranges::contains(reading.config.kubeadm, kind, &KubeadmDocument::kind)) reading.problems.add(document, std::format("a second document of kind {}", kind));
+  if (known->api != api)
+    return reading.problems.add(
+        place(document, "apiVersion"),
+        std::format("kind {} is read with apiVersion {}, not \"{}\"", kind, known->api, base::printable(api)));
+  if (std::ranges::contains(reading.config.kubeadm, kind, &KubeadmDocument::kind))
+    reading.problems.add(document, std::format("a second document of kind {}", kind));
   reading.config.kubeadm.push_back({kind, yaml::to_yaml(document), document.line, {}});
   note_places(document, "", reading.config.kubeadm.back().places);
 }
@@ -60,7 +67,8 @@ const yaml::Node* read_document(const yaml::Node& document, bool cluster_seen, R
   const auto& at = place(document, "kind");
   constexpr auto kKinds = std::to_array<std::string_view>({"Cluster", "Application"});
   if (api != kOwnApi && (std::ranges::contains(kKinds, kind) || api.starts_with("sealift.dev/"))) {
-    reading.problems.add(place(document, "apiVersion"), std::format("the apiVersion must be {}, not \"{}\"", kOwnApi, base::printable(api)));
+    reading.problems.add(place(document, "apiVersion"),
+                         std::format("the apiVersion must be {}, not \"{}\"", kOwnApi, base::printable(api)));
   } else if (api != kOwnApi) {
     read_kubeadm(document, api, kind, reading);
     return nullptr;
@@ -76,10 +84,13 @@ const yaml::Node* read_document(const yaml::Node& document, bool cluster_seen, R
   if (kind == "Application") {
     read_application(document, reading);
   } else if (kind == "Patch" || kind == "Hook") {
-    reading.problems.add(at, ErrorCode::unsupported, std::format("documents of kind {} are not supported by this version; remove it", kind));
+    reading.problems.add(at, ErrorCode::unsupported,
+                         std::format("documents of kind {} are not supported by this version; remove it", kind));
   } else {
     const auto near = base::nearest(kind, kKinds);
-    reading.problems.add(at, std::format("the kind \"{}\" is not known; {}", base::printable(kind), near ? std::format("did you mean {}?", *near) : "known are Cluster and Application"));
+    reading.problems.add(
+        at, std::format("the kind \"{}\" is not known; {}", base::printable(kind),
+                        near ? std::format("did you mean {}?", *near) : "known are Cluster and Application"));
   }
   return nullptr;
 }
@@ -92,14 +103,16 @@ void read_application(const yaml::Node& document, Reading& reading) {
   if (top.require("metadata")) {
     const Mapping metadata(*top.find("metadata"), reading.problems, kApplicationMetadata);
     if (metadata.require("name")) metadata.text("name", application.name);
-    if (!application.name.empty() && std::ranges::contains(reading.config.applications, application.name, &ApplicationConfig::name)) {
+    if (!application.name.empty() &&
+        std::ranges::contains(reading.config.applications, application.name, &ApplicationConfig::name)) {
       metadata.bad("name", std::format("a second Application \"{}\"", base::printable(application.name)));
     }
   }
   if (const auto* node = top.find("spec")) {
     const Mapping spec(*node, reading.problems, kApplicationSpec);
     spec.text("namespace", application.target_namespace);
-    if (application.target_namespace && !is_dns_label(*application.target_namespace)) spec.bad("namespace", "a namespace may hold lower-case letters, digits and - only, at most 63");
+    if (application.target_namespace && !is_dns_label(*application.target_namespace))
+      spec.bad("namespace", "a namespace may hold lower-case letters, digits and - only, at most 63");
     if (const auto* values = spec.find("values")) {
       if (values->kind != yaml::Kind::mapping) spec.bad("values", "\"values\" must be a mapping");
       application.values_yaml = yaml::to_yaml(*values);
@@ -125,7 +138,9 @@ void read_application(const yaml::Node& document, Reading& reading) {
 
 std::string Problem::text() const { return std::format("{}:{}:{}: {}", file, line, column, message); }
 
-Result<ParsedConfig> parse_cluster_config(std::string_view text, const std::string& path, const std::map<std::string, std::string>& variables, const FileReader& read_file) {
+Result<ParsedConfig> parse_cluster_config(std::string_view text, const std::string& path,
+                                          const std::map<std::string, std::string>& variables,
+                                          const FileReader& read_file) {
   auto documents = yaml::parse(text, path);
   if (!documents) {
     documents.error().code = ErrorCode::invalid_config;
@@ -144,7 +159,8 @@ Result<ParsedConfig> parse_cluster_config(std::string_view text, const std::stri
   } else {
     yaml::Node start;
     start.line = start.column = 1;
-    reading.problems.add(start, std::format("there is no {}; `config init` prints a template", documents->empty() ? "document in this file" : "document of kind Cluster"));
+    reading.problems.add(start, std::format("there is no {}; `config init` prints a template",
+                                            documents->empty() ? "document in this file" : "document of kind Cluster"));
   }
   return ParsedConfig{std::move(reading.config), reading.problems.take()};
 }

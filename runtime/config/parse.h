@@ -17,6 +17,8 @@ using FileReader = std::function<Result<std::string>(const std::string& path, si
 
 // `path` names the file in messages; `src` and `valuesFile` are looked for beside it. An Error (invalid_config) only if
 // the text is no YAML: then nothing after the fault can be read.
-Result<ParsedConfig> parse_cluster_config(std::string_view text, const std::string& path, const std::map<std::string, std::string>& variables, const FileReader& read_file);
+Result<ParsedConfig> parse_cluster_config(std::string_view text, const std::string& path,
+                                          const std::map<std::string, std::string>& variables,
+                                          const FileReader& read_file);
 
 }  // namespace sealift::config

@@ -48,13 +48,17 @@ std::optional<std::string> bad_cidr(std::string_view text) {
   const auto cidr = parse_cidr(text);
   if (!cidr) return std::format("\"{}\" is not a network like 10.244.0.0/16", base::printable(text));
   for (unsigned i = cidr->prefix; i < (cidr->family == AF_INET ? 32U : 128U); ++i) {
-    if (bit(*cidr, i)) return std::format("\"{}\" has bits set behind its prefix; write the network's own address", base::printable(text));
+    if (bit(*cidr, i))
+      return std::format("\"{}\" has bits set behind its prefix; write the network's own address",
+                         base::printable(text));
   }
   return std::nullopt;
 }
 
 bool lies_in(std::string_view path, std::initializer_list<std::string_view> folders) {
-  return std::ranges::any_of(folders, [&](std::string_view folder) { return path == folder || (path.starts_with(folder) && path.substr(folder.size()).starts_with('/')); });
+  return std::ranges::any_of(folders, [&](std::string_view folder) {
+    return path == folder || (path.starts_with(folder) && path.substr(folder.size()).starts_with('/'));
+  });
 }
 
 // [A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?, at most 63
@@ -66,10 +70,12 @@ bool is_label_part(std::string_view text) {
 std::optional<std::string> bad_label_key(std::string_view key) {
   std::string_view name = key;
   if (const size_t slash = key.find('/'); slash != std::string_view::npos) {
-    if (!is_dns_subdomain(key.substr(0, slash))) return std::format("the prefix of \"{}\" must be a DNS name", base::printable(key));
+    if (!is_dns_subdomain(key.substr(0, slash)))
+      return std::format("the prefix of \"{}\" must be a DNS name", base::printable(key));
     name = key.substr(slash + 1);
   }
-  if (!is_label_part(name)) return std::format("\"{}\" is not a label key: letters, digits, - _ . only, at most 63", base::printable(key));
+  if (!is_label_part(name))
+    return std::format("\"{}\" is not a label key: letters, digits, - _ . only, at most 63", base::printable(key));
   return std::nullopt;
 }
 
@@ -80,7 +86,9 @@ bool is_dns_label(std::string_view text) {
          std::ranges::all_of(text, [](char c) { return lower_alphanumeric(c) || c == '-'; });
 }
 
-bool is_dns_subdomain(std::string_view text) { return text.size() <= 253 && std::ranges::all_of(base::split(text, '.'), is_dns_label); }
+bool is_dns_subdomain(std::string_view text) {
+  return text.size() <= 253 && std::ranges::all_of(base::split(text, '.'), is_dns_label);
+}
 
 bool is_ip(std::string_view text) { return parse_address(text).has_value(); }
 
@@ -94,7 +102,8 @@ bool is_host(std::string_view text) {
 std::optional<std::string> bad_node_name(std::string_view name) {
   if (!is_dns_subdomain(name)) return "letters, digits, - and . only";
   if (name.size() > 63) return std::format("{} characters are too many, 63 are the limit", name.size());
-  if (name == "localhost" || name.starts_with("localhost.") || name.ends_with(".localhost")) return "every machine calls itself so";
+  if (name == "localhost" || name.starts_with("localhost.") || name.ends_with(".localhost"))
+    return "every machine calls itself so";
   // "127", "10.7.0.11", "0x7f.1": what inet_aton(3) reads, and what browsers and TLS clients may.
   in_addr address{};
   if (!is_host(name) || ::inet_aton(std::string(name).c_str(), &address) != 0) return "it reads like an address";
@@ -113,8 +122,11 @@ std::optional<std::string> bad_pod_network(std::string_view text) {
   if (auto bad = bad_cidr(text)) return bad;
   const auto cidr = parse_cidr(text);
   const unsigned each = cidr->family == AF_INET ? 24 : 64;
-  if (cidr->prefix > each) return std::format("\"{}\" is too small: every host gets a /{} of it for its pods", base::printable(text), each);
-  if (cidr->prefix + 16 < each) return std::format("\"{}\" is too large: Kubernetes takes a prefix from /{} to /{}", base::printable(text), each - 16, each);
+  if (cidr->prefix > each)
+    return std::format("\"{}\" is too small: every host gets a /{} of it for its pods", base::printable(text), each);
+  if (cidr->prefix + 16 < each)
+    return std::format("\"{}\" is too large: Kubernetes takes a prefix from /{} to /{}", base::printable(text),
+                       each - 16, each);
   return std::nullopt;
 }
 
@@ -123,7 +135,8 @@ std::optional<std::string> bad_service_network(std::string_view text) {
   const auto cidr = parse_cidr(text);
   // The API server allocates at most 20 bits.
   const unsigned first = cidr->family == AF_INET ? 12 : 108, last = cidr->family == AF_INET ? 28 : 124;
-  if (cidr->prefix < first || cidr->prefix > last) return std::format("\"{}\" must have a prefix from /{} to /{}", base::printable(text), first, last);
+  if (cidr->prefix < first || cidr->prefix > last)
+    return std::format("\"{}\" must have a prefix from /{} to /{}", base::printable(text), first, last);
   return std::nullopt;
 }
 
@@ -155,7 +168,9 @@ bool cidrs_overlap(std::string_view a, std::string_view b) {
 
 std::optional<std::string> bad_label(std::string_view key, std::string_view value) {
   if (auto bad = bad_label_key(key)) return bad;
-  if (!value.empty() && !is_label_part(value)) return std::format("\"{}\" is not a label's value: letters, digits, - _ . only, at most 63", base::printable(value));
+  if (!value.empty() && !is_label_part(value))
+    return std::format("\"{}\" is not a label's value: letters, digits, - _ . only, at most 63",
+                       base::printable(value));
   return std::nullopt;
 }
 
@@ -163,7 +178,8 @@ std::optional<std::string> bad_taint(std::string_view text) {
   const size_t colon = text.rfind(':');
   const std::string_view effect = colon == std::string_view::npos ? "" : text.substr(colon + 1);
   if (effect != "NoSchedule" && effect != "PreferNoSchedule" && effect != "NoExecute") {
-    return std::format("\"{}\" is not a taint: write key=value:Effect with NoSchedule, PreferNoSchedule or NoExecute", base::printable(text));
+    return std::format("\"{}\" is not a taint: write key=value:Effect with NoSchedule, PreferNoSchedule or NoExecute",
+                       base::printable(text));
   }
   const std::string_view rest = text.substr(0, colon);
   const size_t equals = rest.find('=');
@@ -179,14 +195,16 @@ std::optional<std::string> bad_mode(std::string_view text, uint32_t& mode) {
 
 std::optional<std::string> bad_data_root(std::string_view path) {
   if (auto safe = base::safe_absolute_path(path); !safe) return safe.error().what;
-  if (lies_in(path, {"/proc", "/sys", "/dev", "/run", "/tmp", "/var/run", "/var/tmp"})) return std::format("{} is not kept when the host starts again; choose a folder on a disk", base::printable(path));
+  if (lies_in(path, {"/proc", "/sys", "/dev", "/run", "/tmp", "/var/run", "/var/tmp"}))
+    return std::format("{} is not kept when the host starts again; choose a folder on a disk", base::printable(path));
   return std::nullopt;
 }
 
 std::optional<std::string> bad_destination(std::string_view path) {
   if (auto safe = base::safe_absolute_path(path); !safe) return safe.error().what;
   if (lies_in(path, {"/proc", "/sys", "/dev"})) return std::format("{} is no place for a file", base::printable(path));
-  if (lies_in(path, {"/var/lib/sealift", "/etc/sealift", "/usr/local/lib/sealift", "/run/sealift"})) return std::format("{} belongs to Sealift itself", base::printable(path));
+  if (lies_in(path, {"/var/lib/sealift", "/etc/sealift", "/usr/local/lib/sealift", "/run/sealift"}))
+    return std::format("{} belongs to Sealift itself", base::printable(path));
   return std::nullopt;
 }
 
@@ -200,7 +218,8 @@ std::optional<std::vector<std::string>> expand_addresses(std::string_view text) 
   const bool hexadecimal = text.contains(':');
   const auto number = [&](std::string_view digits) -> std::optional<uint64_t> {
     uint64_t value = 0;
-    const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), value, hexadecimal ? 16 : 10);
+    const auto [end, error] =
+        std::from_chars(digits.data(), digits.data() + digits.size(), value, hexadecimal ? 16 : 10);
     return error == std::errc{} && end == digits.data() + digits.size() ? std::optional(value) : std::nullopt;
   };
   const auto first = number(bounds[0]), last = number(bounds[1]);

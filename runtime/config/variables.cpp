@@ -10,11 +10,15 @@ std::string why(const base::ExpandProblem& problem) {
   using Kind = base::ExpandProblem::Kind;
   switch (problem.kind) {
     case Kind::not_closed: return "${ without }; write $${ where the text itself is meant";
-    case Kind::not_set: return std::format("the variable {} is not set and has no default; set it, or write ${{{}:-default}}", problem.name, problem.name);
+    case Kind::not_set:
+      return std::format("the variable {} is not set and has no default; set it, or write ${{{}:-default}}",
+                         problem.name, problem.name);
     case Kind::bad_name:
     case Kind::lone_dollar: break;
   }
-  return std::format("${{{}}} is not a variable: write ${{NAME}} or ${{NAME:-default}}, or $${{ where the text itself is meant", base::printable(problem.name, 60));
+  return std::format(
+      "${{{}}} is not a variable: write ${{NAME}} or ${{NAME:-default}}, or $${{ where the text itself is meant",
+      base::printable(problem.name, 60));
 }
 
 }  // namespace

@@ -18,7 +18,8 @@ Result<std::unique_ptr<host::Host>> look_at_control_plane(Input& input, const co
   if (!connections.front().host) return std::unexpected(connections.front().host.error());
   auto out = std::move(*connections.front().host);
   SEALIFT_ASSIGN(const auto admin, out->stat(std::string(steps::kAdminKubeconfig)));
-  if (!admin) return fail(ErrorCode::not_found, "there is no cluster on {} yet; deliver it with --config", host.address);
+  if (!admin)
+    return fail(ErrorCode::not_found, "there is no cluster on {} yet; deliver it with --config", host.address);
   return out;
 }
 

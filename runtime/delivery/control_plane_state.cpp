@@ -14,7 +14,8 @@ constexpr std::string_view kRequestTimeout = "--request-timeout=2s";
 constexpr Duration kProbeTimeout{3'000};
 constexpr size_t kLongestDetail = 300;
 
-constexpr auto kUnits = std::to_array<std::string_view>({"containerd.service", "kubelet.service", "sealift-api.service", "sealift-mirror.service"});
+constexpr auto kUnits = std::to_array<std::string_view>(
+    {"containerd.service", "kubelet.service", "sealift-api.service", "sealift-mirror.service"});
 
 // Client libraries log each of their attempts; what they gave up with comes last.
 std::string last_line(std::string_view text) {
@@ -23,7 +24,9 @@ std::string last_line(std::string_view text) {
   return base::printable(base::trim(begin == std::string_view::npos ? text : text.substr(begin + 1)), kLongestDetail);
 }
 
-bool is_of_the_host(ErrorCode code) { return code == ErrorCode::unreachable || code == ErrorCode::cancelled || code == ErrorCode::protocol; }
+bool is_of_the_host(ErrorCode code) {
+  return code == ErrorCode::unreachable || code == ErrorCode::cancelled || code == ErrorCode::protocol;
+}
 
 }  // namespace
 
@@ -33,7 +36,11 @@ StatusLine api_down(const std::string& name, const Error& error) {
 
 Result<ControlPlaneState> look_at_state(host::HostView& host, const std::string& name, const CancelToken& cancel) {
   ControlPlaneState out;
-  base::Command probe{{"kubectl", std::format("--kubeconfig={}", steps::kAdminKubeconfig), std::string(kRequestTimeout), "get", "--raw", "/readyz"}, {}, "/", kProbeTimeout};
+  base::Command probe{{"kubectl", std::format("--kubeconfig={}", steps::kAdminKubeconfig), std::string(kRequestTimeout),
+                       "get", "--raw", "/readyz"},
+                      {},
+                      "/",
+                      kProbeTimeout};
   const auto asked = host.query(probe, {}, cancel);
   if (!asked && is_of_the_host(asked.error().code)) return std::unexpected(asked.error());
   out.api_answers = asked && asked->ok();
@@ -42,7 +49,8 @@ Result<ControlPlaneState> look_at_state(host::HostView& host, const std::string&
     SEALIFT_ASSIGN(const auto state, host.unit(std::string(unit)));
     if (state.active == "active") continue;
     const std::string what = state.loaded ? state.active : "not installed";
-    out.down.push_back({std::format("{} on {}", unit, name), what, std::format("`journalctl -u {}` on {} tells why", unit, name), false});
+    out.down.push_back({std::format("{} on {}", unit, name), what,
+                        std::format("`journalctl -u {}` on {} tells why", unit, name), false});
   }
   return out;
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What of a control plane is down, found without its API: for people who ask while nothing answers, so it takes seconds.
+// What of a control plane is down, found without its API: for people who ask while nothing answers, so it takes
+// seconds.
 #pragma once
 
 #include <string>

@@ -3,10 +3,10 @@
 
 #include <algorithm>
 
+#include "runtime/delivery/survey.h"
 #include "runtime/engine/runner.h"
 #include "runtime/plans/deliver.h"
 #include "runtime/steps/cluster_steps.h"
-#include "runtime/delivery/survey.h"
 
 namespace sealift::delivery {
 namespace {
@@ -43,10 +43,15 @@ Outcome to_outcome(const engine::RunSummary& summary, const Survey& survey, cons
   }
   for (const auto& [address, error] : survey.aside) {
     const auto host = std::ranges::find(config.hosts, address, &config::HostConfig::address);
-    out.hosts.push_back({address, host->name.value_or(address), host->role, HostOutcome::State::aside, error.text(), 0, 0});
+    out.hosts.push_back(
+        {address, host->name.value_or(address), host->role, HostOutcome::State::aside, error.text(), 0, 0});
   }
   if (!survey.aside.empty() && !out.error) {
-    out.error = Error{ErrorCode::partial, std::format("{} of {} hosts could not be reached and were left out; run again when they are there", survey.aside.size(), config.hosts.size()), {}};
+    out.error =
+        Error{ErrorCode::partial,
+              std::format("{} of {} hosts could not be reached and were left out; run again when they are there",
+                          survey.aside.size(), config.hosts.size()),
+              {}};
   }
   if (const auto note = steps::upstreams(*survey.model).note; !note.empty()) out.notes.push_back(note);
   return out;
@@ -58,7 +63,8 @@ Result<Outcome> apply(Input& input) {
   SEALIFT_ASSIGN(const auto found, survey(input, host::Purpose::change));
   if (auto error = blocking(found.findings)) return fail(std::move(*error));
   SEALIFT_ASSIGN(const auto planned, plans::deliver(*found.model));
-  SEALIFT_ASSIGN(const auto summary, engine::run(planned, *found.connections, input.events, input.clock, input.journal, input.cancel));
+  SEALIFT_ASSIGN(const auto summary,
+                 engine::run(planned, *found.connections, input.events, input.clock, input.journal, input.cancel));
   return to_outcome(summary, found, input.config);
 }
 
@@ -68,21 +74,28 @@ Result<PlanOutcome> plan(Input& input) {
     // What can be said without the hosts: artifact and configuration fit together.
     SEALIFT_ASSIGN(const auto base, steps::read_base(input.payload));
     SEALIFT_ASSIGN(const auto apps, steps::select_apps(input.payload.contents(), input.config));
-    out.notes.push_back(std::format("Kubernetes {} for {} hosts, {} applications; the hosts were not looked at", base.kubernetes_version, input.config.hosts.size(), apps.size()));
-    for (const auto& app : apps) out.lines.push_back({"", "app." + app.app->name, "install " + app.app->name + " into " + app.target_namespace, PlanLine::State::unknown});
+    out.notes.push_back(std::format("Kubernetes {} for {} hosts, {} applications; the hosts were not looked at",
+                                    base.kubernetes_version, input.config.hosts.size(), apps.size()));
+    for (const auto& app : apps)
+      out.lines.push_back({"", "app." + app.app->name, "install " + app.app->name + " into " + app.target_namespace,
+                           PlanLine::State::unknown});
     return out;
   }
   SEALIFT_ASSIGN(const auto found, survey(input, host::Purpose::look));
   for (const auto& finding : found.findings) {
     out.blocking += finding.blocks() ? 1 : 0;
-    out.notes.push_back(std::format("{}: {} {}", finding.blocks() ? "must be solved" : "warning", finding.host, finding.text()));
+    out.notes.push_back(
+        std::format("{}: {} {}", finding.blocks() ? "must be solved" : "warning", finding.host, finding.text()));
   }
-  for (const auto& [address, error] : found.aside) out.notes.push_back(std::format("{} is left out: {}", address, error.text()));
+  for (const auto& [address, error] : found.aside)
+    out.notes.push_back(std::format("{} is left out: {}", address, error.text()));
   SEALIFT_ASSIGN(const auto planned, plans::deliver(*found.model));
   SEALIFT_ASSIGN(const auto looked, engine::look(planned, *found.connections, input.cancel));
   for (const auto& step : looked.steps) {
     using Finding = engine::LookedStep::Finding;
-    const auto state = step.finding == Finding::done ? PlanLine::State::done : step.finding == Finding::needed ? PlanLine::State::needed : PlanLine::State::unknown;
+    const auto state = step.finding == Finding::done     ? PlanLine::State::done
+                       : step.finding == Finding::needed ? PlanLine::State::needed
+                                                         : PlanLine::State::unknown;
     out.lines.push_back({step.host, step.step, step.description, state});
   }
   if (looked.ended_by) return fail(*looked.ended_by);

@@ -69,7 +69,11 @@ Result<Outcome> apply(Input& input);
 
 struct PlanLine {
   std::string host, step, description;
-  enum class State { done, needed, unknown } state = State::unknown;  // unknown: can't be looked at before earlier steps
+  enum class State {
+    done,
+    needed,
+    unknown
+  } state = State::unknown;  // unknown: can't be looked at before earlier steps
 };
 
 // The same plan with check() instead of apply(); can't reach apply. Preflight findings are in `notes`.

@@ -94,12 +94,14 @@ Result<void> read_control_plane(host::HostView& host, std::string_view api_serve
   const auto server = document_in(api_server, "kube-apiserver.yaml");
   out.api_port = argument(server, "secure-port");
   out.services = argument(server, "service-cluster-ip-range");
-  out.dns_domain = after_prefix(argument(server, "service-account-issuer").value_or(""), "https://kubernetes.default.svc.");
+  out.dns_domain =
+      after_prefix(argument(server, "service-account-issuer").value_or(""), "https://kubernetes.default.svc.");
   SEALIFT_ASSIGN(const auto manager_text, text_of(host, "/etc/kubernetes/manifests/kube-controller-manager.yaml"));
   const auto manager = document_in(manager_text, "kube-controller-manager.yaml");
   out.pods = argument(manager, "cluster-cidr");
   out.cluster_name = argument(manager, "cluster-name");
-  // A control plane's kubelet asks the API server beside it; what all others were told stands in what kubeadm was given.
+  // A control plane's kubelet asks the API server beside it; what all others were told stands in what kubeadm was
+  // given.
   SEALIFT_ASSIGN(const auto given, text_of(host, steps::kInitConfiguration));
   const auto cluster = document_in(given, steps::kInitConfiguration, "ClusterConfiguration");
   out.api_local_port = local_port(text_at(cluster, "controlPlaneEndpoint").value_or(""));
@@ -120,7 +122,8 @@ class Comparison {
   // The values that kubeadm would be given today, with the base's and the site's own documents.
   Result<void> prepare() {
     const steps::Node& node = model_.any_control_plane();
-    SEALIFT_ASSIGN(const auto documents, kube::init_documents(steps::kubeadm_input(model_), {node.name, node.ip, node.config.taints}));
+    SEALIFT_ASSIGN(const auto documents,
+                   kube::init_documents(steps::kubeadm_input(model_), {node.name, node.ip, node.config.taints}));
     wanted_ = document_in(documents, "kubeadm's documents", "ClusterConfiguration");
     return {};
   }
@@ -129,26 +132,33 @@ class Comparison {
     const auto& places = node.config.places;
     const std::string of = std::format(" of {}", node.config.address);
     const std::string made = "this host became a node";
-    differs("role" + of, std::string(format::name(node.config.role)), std::string(format::name(was.role)), made, places.role);
+    differs("role" + of, std::string(format::name(node.config.role)), std::string(format::name(was.role)), made,
+            places.role);
     differs("name" + of, node.name, was.name, made, node.config.name ? places.name : places.address);
     if (node.ip != was.ip.value_or(node.ip)) {
-      add(places.address, std::format("{} has the address {} among the nodes; it was {} when this host became a node and can't change: give the host that address again, or make a new cluster",
-                                      node.config.address, node.ip, *was.ip));
+      add(places.address,
+          std::format(
+              "{} has the address {} among the nodes; it was {} when this host became a node and can't change: give the host that address again, or make a new cluster",
+              node.config.address, node.ip, *was.ip));
     }
     differs("dataRoot" + of, node.config.data_root, was.data_root, "the payload was put there", places.data_root);
     const std::string cluster = "this cluster was made";
-    differs("api.localPort", std::to_string(config_.api.local_port), was.api_local_port, cluster, config_.places.api_local_port);
+    differs("api.localPort", std::to_string(config_.api.local_port), was.api_local_port, cluster,
+            config_.places.api_local_port);
     differs("api.port", std::to_string(config_.api.port), was.api_port, cluster, config_.places.api_port);
     differs("network.pods", config_.network.pods, was.pods, cluster, config_.places.pods);
     differs("network.services", config_.network.services, was.services, cluster, config_.places.services);
     const auto name = place_of("clusterName");
-    differs(name ? "clusterName" : "metadata.name", text_at(wanted_, "clusterName").value_or(config_.name), was.cluster_name, cluster, name.value_or(config_.places.name));
-    differs("networking.dnsDomain", text_at(wanted_, "networking/dnsDomain").value_or(std::string(kDefaultDnsDomain)), was.dns_domain, cluster,
+    differs(name ? "clusterName" : "metadata.name", text_at(wanted_, "clusterName").value_or(config_.name),
+            was.cluster_name, cluster, name.value_or(config_.places.name));
+    differs("networking.dnsDomain", text_at(wanted_, "networking/dnsDomain").value_or(std::string(kDefaultDnsDomain)),
+            was.dns_domain, cluster,
             place_of("networking/dnsDomain").value_or(place_of("").value_or(config_.places.spec)));
   }
 
   std::vector<config::Problem> take() {
-    std::ranges::stable_sort(out_, {}, [](const config::Problem& problem) { return std::pair(problem.line, problem.column); });
+    std::ranges::stable_sort(out_, {},
+                             [](const config::Problem& problem) { return std::pair(problem.line, problem.column); });
     return std::move(out_);
   }
 
@@ -163,15 +173,18 @@ class Comparison {
     return std::nullopt;
   }
 
-  void differs(std::string_view field, const std::string& now, const Text& was, std::string_view when, const Place& place) {
+  void differs(std::string_view field, const std::string& now, const Text& was, std::string_view when,
+               const Place& place) {
     if (!was || *was == now) return;
-    add(place, std::format("{} is {}; it was {} when {} and can't change: write {}, or make a new cluster", field, now, *was, when, *was));
+    add(place, std::format("{} is {}; it was {} when {} and can't change: write {}, or make a new cluster", field, now,
+                           *was, when, *was));
   }
 
   void add(const Place& place, std::string message) {
     const config::Problem problem{config_.path, place.line, place.column, ErrorCode::unsupported, std::move(message)};
     // Fifty workers say the same of a field of the whole cluster.
-    if (std::ranges::none_of(out_, [&](const config::Problem& other) { return other.text() == problem.text(); })) out_.push_back(problem);
+    if (std::ranges::none_of(out_, [&](const config::Problem& other) { return other.text() == problem.text(); }))
+      out_.push_back(problem);
   }
 
   const steps::Model& model_;
@@ -194,7 +207,8 @@ Result<std::optional<StandingNode>> read_standing_node(host::HostView& host, con
   const auto kubeconfig = document_in(kubeconfig_text, "kubelet.conf");
   out.name = node_name(kubeconfig, flags, facts);
   out.ip = kubelet_argument(flags, "node-ip");
-  if (const auto* cluster = first_of(kubeconfig, "clusters")) out.api_local_port = local_port(text_at(*cluster, "cluster/server").value_or(""));
+  if (const auto* cluster = first_of(kubeconfig, "clusters"))
+    out.api_local_port = local_port(text_at(*cluster, "cluster/server").value_or(""));
   SEALIFT_ASSIGN(const auto api_server, text_of(host, "/etc/kubernetes/manifests/kube-apiserver.yaml"));
   if (!api_server.empty()) {
     out.role = format::HostRole::control_plane;
@@ -203,7 +217,8 @@ Result<std::optional<StandingNode>> read_standing_node(host::HostView& host, con
   return Out{std::move(out)};
 }
 
-Result<std::vector<config::Problem>> changed_fixed_fields(const steps::Model& model, const std::map<std::string, StandingNode>& standing) {
+Result<std::vector<config::Problem>> changed_fixed_fields(const steps::Model& model,
+                                                          const std::map<std::string, StandingNode>& standing) {
   if (standing.empty()) return std::vector<config::Problem>{};
   Comparison comparison(model);
   SEALIFT_TRY(comparison.prepare());

@@ -29,6 +29,7 @@ Result<std::optional<StandingNode>> read_standing_node(host::HostView& host, con
 
 // Every difference, each with its place in cluster.yaml, the value that the cluster was made with and what to do;
 // code `unsupported`. `standing` by HostConfig::address. Errors: invalid_config (kubeadm documents).
-Result<std::vector<config::Problem>> changed_fixed_fields(const steps::Model& model, const std::map<std::string, StandingNode>& standing);
+Result<std::vector<config::Problem>> changed_fixed_fields(const steps::Model& model,
+                                                          const std::map<std::string, StandingNode>& standing);
 
 }  // namespace sealift::delivery

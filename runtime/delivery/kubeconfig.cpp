@@ -15,10 +15,12 @@ Result<Secret> kubeconfig(Input& input) {
   explicit_bzero(bytes->data(), bytes->size());
   SEALIFT_ASSIGN(auto documents, yaml::parse(original.reveal(), steps::kAdminKubeconfig));
   auto* clusters = documents.empty() ? nullptr : documents[0].find("clusters");
-  if (clusters == nullptr || clusters->items.empty() || clusters->items[0].find("cluster") == nullptr) return fail(ErrorCode::protocol, "{} is not a kubeconfig", steps::kAdminKubeconfig);
+  if (clusters == nullptr || clusters->items.empty() || clusters->items[0].find("cluster") == nullptr)
+    return fail(ErrorCode::protocol, "{} is not a kubeconfig", steps::kAdminKubeconfig);
   // On the hosts 127.0.0.1 is the balancer; people work elsewhere.
   const auto& address = control_plane.address;
-  clusters->items[0].find("cluster")->set("server", yaml::Node::make_string(std::format("https://{}:{}", base::bracketed(address), input.config.api.port)));
+  clusters->items[0].find("cluster")->set(
+      "server", yaml::Node::make_string(std::format("https://{}:{}", base::bracketed(address), input.config.api.port)));
   return Secret(yaml::to_yaml(documents[0]));
 }
 

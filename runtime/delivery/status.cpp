@@ -45,7 +45,8 @@ Result<std::vector<StatusLine>> status(Input& input) {
     return out;
   }
   SEALIFT_ASSIGN(const auto trouble, steps::name_service_trouble(*host, *service));
-  out.push_back({"name service " + service->server, trouble ? "NotReady" : "Ready", trouble ? std::format("{}: {}", name, *trouble) : "", !trouble});
+  out.push_back({"name service " + service->server, trouble ? "NotReady" : "Ready",
+                 trouble ? std::format("{}: {}", name, *trouble) : "", !trouble});
   return out;
 }
 

@@ -39,7 +39,6 @@ void tell_aside(Input& input, const std::string& host, const Error& why) {
   input.events.on(event);
 }
 
-
 class Surveyor {
  public:
   Surveyor(Input& input, host::Purpose purpose) : input_(input), purpose_(purpose) {}
@@ -107,10 +106,14 @@ class Surveyor {
   Result<void> check_version() {
     for (auto& reached : reached_) {
       if (reached.config.role != format::HostRole::control_plane) continue;
-      SEALIFT_ASSIGN(const auto version, look_again(reached, [](host::HostView& host) { return host.recorded(std::string(steps::kVersionRecord)); }));
+      SEALIFT_ASSIGN(const auto version, look_again(reached, [](host::HostView& host) {
+                       return host.recorded(std::string(steps::kVersionRecord));
+                     }));
       if (version && *version != out_.model->base.kubernetes_version) {
-        return fail(ErrorCode::upgrade_unsupported, "{} runs Kubernetes {} and the artifact brings {}; this version of Sealift can't upgrade a cluster, use an artifact with {}",
-                    reached.config.address, *version, out_.model->base.kubernetes_version, *version);
+        return fail(
+            ErrorCode::upgrade_unsupported,
+            "{} runs Kubernetes {} and the artifact brings {}; this version of Sealift can't upgrade a cluster, use an artifact with {}",
+            reached.config.address, *version, out_.model->base.kubernetes_version, *version);
       }
     }
     return {};
@@ -122,7 +125,8 @@ class Surveyor {
     for_each_host([&](Reached& reached) {
       const auto looked = look_again(reached, [&](host::HostView& host) -> Result<void> {
         SEALIFT_ASSIGN(auto facts, host.facts());
-        reached.view = {reached.config.name.value_or(facts.hostname), reached.config, &host, std::move(facts), input_.clock.now().time_since_epoch().count()};
+        reached.view = {reached.config.name.value_or(facts.hostname), reached.config, &host, std::move(facts),
+                        input_.clock.now().time_since_epoch().count()};
         SEALIFT_ASSIGN(reached.findings, checks::check_host(preflight(complete), reached.view));
         SEALIFT_ASSIGN(reached.standing, read_standing_node(host, reached.view.facts));
         return {};
@@ -132,12 +136,14 @@ class Surveyor {
     std::vector<checks::CheckedHost> views;
     // A worker that goes away between the login and this look is out of reach like any other.
     std::erase_if(reached_, [&](const Reached& reached) {
-      if (!reached.error || reached.config.role != format::HostRole::worker || !base::may_pass(reached.error->code)) return false;
+      if (!reached.error || reached.config.role != format::HostRole::worker || !base::may_pass(reached.error->code))
+        return false;
       tell_aside(input_, reached.config.name.value_or(reached.config.address), *reached.error);
       out_.aside.emplace(reached.config.address, *reached.error);
       return true;
     });
-    const auto broken = std::ranges::find_if(reached_, [](const Reached& reached) { return reached.error.has_value(); });
+    const auto broken =
+        std::ranges::find_if(reached_, [](const Reached& reached) { return reached.error.has_value(); });
     for (auto& reached : reached_) {
       if (reached.error) continue;
       views.push_back(reached.view);
@@ -159,11 +165,15 @@ class Surveyor {
     if (out_.model->brings_network()) return {};
     for (auto& reached : reached_) {
       if (reached.config.role != format::HostRole::control_plane) continue;
-      SEALIFT_ASSIGN(const auto networks, look_again(reached, [](host::HostView& host) { return host.list("/etc/cni/net.d"); }));
+      SEALIFT_ASSIGN(const auto networks,
+                     look_again(reached, [](host::HostView& host) { return host.list("/etc/cni/net.d"); }));
       if (!networks.empty()) return {};  // the cluster that stands has one
     }
-    out_.findings.push_back({"site.network", "", checks::Severity::blocks, std::format("the artifact {} brings no pod network, so no node would get Ready", input_.payload.artifact_name()),
-                             "write CNI instead of APP before the network's application in the Kubefile and build again"});
+    out_.findings.push_back(
+        {"site.network", "", checks::Severity::blocks,
+         std::format("the artifact {} brings no pod network, so no node would get Ready",
+                     input_.payload.artifact_name()),
+         "write CNI instead of APP before the network's application in the Kubefile and build again"});
     return {};
   }
 
@@ -203,13 +213,17 @@ class Surveyor {
     for (auto& reached : reached_) {
       if (reached.error) continue;
       auto node = steps::make_node(reached.config, reached.view.facts);
-      if (node) nodes.push_back(std::move(*node));
-      else problems.push_back(node.error().what);
+      if (node)
+        nodes.push_back(std::move(*node));
+      else
+        problems.push_back(node.error().what);
     }
-    for (const auto& problem : problems) out_.findings.push_back({"site.nodes", "", checks::Severity::blocks, problem, {}});
+    for (const auto& problem : problems)
+      out_.findings.push_back({"site.nodes", "", checks::Severity::blocks, problem, {}});
     // Two nodes of one name (a finding of check_facts) make no plan either.
     std::set<std::string> names;
-    const bool clash = !std::ranges::all_of(nodes, [&](const steps::Node& node) { return names.insert(node.name).second; });
+    const bool clash =
+        !std::ranges::all_of(nodes, [&](const steps::Node& node) { return names.insert(node.name).second; });
     if (!problems.empty() || clash) {
       if (auto error = blocking(out_.findings)) return fail(std::move(*error));
     }
@@ -221,12 +235,14 @@ class Surveyor {
     std::map<std::string, config::HostConfig> by_name;
     for (const auto& node : out_.model->nodes) by_name[node.name] = node.config;
     out_.connections = std::make_unique<engine::ConnectionPool>(
-        [by_name, &connector = input_.connector, purpose = purpose_](const std::string& name, const CancelToken&) -> Result<std::shared_ptr<host::Host>> {
+        [by_name, &connector = input_.connector, purpose = purpose_](
+            const std::string& name, const CancelToken&) -> Result<std::shared_ptr<host::Host>> {
           SEALIFT_ASSIGN(auto fresh, connector.reconnect(by_name.at(name), purpose));
           return std::shared_ptr<host::Host>(std::move(fresh));
         });
     for (const auto& node : out_.model->nodes) {
-      const auto reached = std::ranges::find(reached_, node.config.address, [](const Reached& entry) { return entry.config.address; });
+      const auto reached =
+          std::ranges::find(reached_, node.config.address, [](const Reached& entry) { return entry.config.address; });
       out_.connections->adopt(node.name, reached->host);
     }
   }
@@ -251,7 +267,10 @@ std::optional<Error> blocking(const std::vector<checks::Finding>& findings) {
     text += std::format("\n  {}{}", finding.host.empty() ? "" : finding.host + " ", finding.text());
   }
   if (count == 0) return std::nullopt;
-  return Error{ErrorCode::preflight, std::format("{} {} to solve before anything is changed:{}", count, count == 1 ? "finding" : "findings", text), {}};
+  return Error{
+      ErrorCode::preflight,
+      std::format("{} {} to solve before anything is changed:{}", count, count == 1 ? "finding" : "findings", text),
+      {}};
 }
 
 }  // namespace sealift::delivery

@@ -10,21 +10,22 @@
 #include <vector>
 
 #include "runtime/checks/preflight.h"
-#include "runtime/engine/connections.h"
 #include "runtime/delivery/delivery.h"
+#include "runtime/engine/connections.h"
 #include "runtime/steps/model.h"
 
 namespace sealift::delivery {
 
 struct Survey {
-  std::unique_ptr<steps::Model> model;                          // reachable hosts only
-  std::map<std::string, Error> aside;                    // by address: workers that could not be reached
+  std::unique_ptr<steps::Model> model;  // reachable hosts only
+  std::map<std::string, Error> aside;   // by address: workers that could not be reached
   std::vector<checks::Finding> findings;
-  std::unique_ptr<engine::ConnectionPool> connections;   // by node name
+  std::unique_ptr<engine::ConnectionPool> connections;  // by node name
 };
 
 // Errors: what is wrong between artifact and configuration, a control plane that can't be reached, two nodes of one
-// name, fields that differ from what the cluster was made with (fixed_fields.h). Findings are in the survey, for the caller to weigh.
+// name, fields that differ from what the cluster was made with (fixed_fields.h). Findings are in the survey, for the
+// caller to weigh.
 Result<Survey> survey(Input& input, host::Purpose purpose);
 
 // The findings that block, as one error; nothing if there are none. Each was told as an event.

@@ -5,7 +5,9 @@
 
 namespace sealift::engine {
 
-Result<std::shared_ptr<host::HostView>> HostConnections::view(const std::string& host, const CancelToken& cancel) { return connection(host, nullptr, cancel); }
+Result<std::shared_ptr<host::HostView>> HostConnections::view(const std::string& host, const CancelToken& cancel) {
+  return connection(host, nullptr, cancel);
+}
 
 std::shared_ptr<ConnectionPool::Entry> ConnectionPool::entry(const std::string& host) {
   std::lock_guard lock(mutex_);

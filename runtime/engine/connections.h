@@ -33,7 +33,8 @@ class HostConnections : public HostViews {
  public:
   Result<std::shared_ptr<host::HostView>> view(const std::string& host, const CancelToken& cancel) final;
   // The connection to a host. `broken` is a connection that the caller suspects and no longer holds: if it is still
-  // the current one and does not answer, it is replaced. Errors: what connecting gives; `unreachable` and `timeout` are worth another call. Any thread.
+  // the current one and does not answer, it is replaced. Errors: what connecting gives; `unreachable` and `timeout` are
+  // worth another call. Any thread.
   virtual Result<std::shared_ptr<host::Host>> connection(const std::string& host, const host::Host* broken,
                                                          const CancelToken& cancel) = 0;
   // Something was unreachable, and it is not known what: each connection is asked before it is handed out again.
@@ -44,7 +45,8 @@ class HostConnections : public HostViews {
 // Connects on first use with a function; one attempt at a time for each host, different hosts at once. Any thread.
 class ConnectionPool final : public HostConnections {
  public:
-  using Connect = std::function<Result<std::shared_ptr<host::Host>>(const std::string& host, const CancelToken& cancel)>;
+  using Connect =
+      std::function<Result<std::shared_ptr<host::Host>>(const std::string& host, const CancelToken& cancel)>;
   explicit ConnectionPool(Connect connect) : connect_(std::move(connect)) {}
 
   Result<std::shared_ptr<host::Host>> connection(const std::string& host, const host::Host* broken,

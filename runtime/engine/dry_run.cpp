@@ -23,8 +23,8 @@ bool builds_on_missing(const Plan& plan, size_t index, const std::vector<LookedS
   return std::ranges::any_of(plan.steps[index].after, missing);
 }
 
-void look_at_host(const Plan& plan, const HostSteps& work, HostViews& connections, const CancelToken& cancel, std::vector<LookedStep>& looked,
-                  std::optional<Error>& unreachable) {
+void look_at_host(const Plan& plan, const HostSteps& work, HostViews& connections, const CancelToken& cancel,
+                  std::vector<LookedStep>& looked, std::optional<Error>& unreachable) {
   auto connected = connections.view(work.host, cancel);
   bool earlier_needed = false;
   std::set<StepId> ended;  // by steps that would begin
@@ -37,7 +37,8 @@ void look_at_host(const Plan& plan, const HostSteps& work, HostViews& connection
     }
     auto state = seen(plan, index).check({**connected, connections, cancel, {}});
     if (state) {
-      out.finding = *state == StepState::done && !ended.contains(out.step) ? LookedStep::Finding::done : LookedStep::Finding::needed;
+      out.finding = *state == StepState::done && !ended.contains(out.step) ? LookedStep::Finding::done
+                                                                           : LookedStep::Finding::needed;
     } else if (state.error().code == ErrorCode::unreachable || state.error().code == ErrorCode::cancelled) {
       unreachable = state.error();
       out.finding = LookedStep::Finding::aside;
@@ -74,9 +75,8 @@ Result<DryRun> look(const Plan& plan, HostViews& connections, const CancelToken&
     hosts[slot->second].steps.push_back(i);
   }
   std::vector<std::optional<Error>> unreachable(hosts.size());
-  base::parallel_for(hosts.size(), static_cast<unsigned>(options.limits.main), [&](size_t i) {
-    look_at_host(plan, hosts[i], connections, cancel, out.steps, unreachable[i]);
-  });
+  base::parallel_for(hosts.size(), static_cast<unsigned>(options.limits.main),
+                     [&](size_t i) { look_at_host(plan, hosts[i], connections, cancel, out.steps, unreachable[i]); });
   SEALIFT_TRY(cancel.check());
   for (size_t i = 0; i < hosts.size(); ++i) {
     if (!unreachable[i]) continue;
@@ -85,7 +85,8 @@ Result<DryRun> look(const Plan& plan, HostViews& connections, const CancelToken&
   for (size_t i = 0; i < plan.steps.size(); ++i) {
     LookedStep& step = out.steps[i];
     // A check that failed where something it builds on is missing only says: not yet.
-    if (step.finding == LookedStep::Finding::unknown && builds_on_missing(plan, i, out.steps)) step.finding = LookedStep::Finding::needed;
+    if (step.finding == LookedStep::Finding::unknown && builds_on_missing(plan, i, out.steps))
+      step.finding = LookedStep::Finding::needed;
     if (step.finding == LookedStep::Finding::needed) {
       step.error.reset();
       ++out.needed;

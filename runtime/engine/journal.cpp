@@ -18,9 +18,9 @@
 namespace sealift::engine {
 namespace {
 
-constexpr off_t kRotateAt = 512 << 10;          // two files of this size keep within the 1 MiB promised for state
-constexpr size_t kLargestJournal = 64 << 20;    // what a reader takes
-constexpr size_t kLongestError = 2000;          // bytes of an error's text
+constexpr off_t kRotateAt = 512 << 10;        // two files of this size keep within the 1 MiB promised for state
+constexpr size_t kLargestJournal = 64 << 20;  // what a reader takes
+constexpr size_t kLongestError = 2000;        // bytes of an error's text
 
 std::string error_text(const Error& error) { return base::printable(error.text(), kLongestError); }
 
@@ -57,9 +57,10 @@ class Reading {
   Result<void> take_run(const json::Value& line) {
     uint64_t format = line.natural_or("format", 0);
     if (format != kJournalFormat) {
-      return fail(ErrorCode::unsupported_version,
-                  "the journal was written by another version of Sealift (format {}, this one knows {}); use that version or another --state folder",
-                  format, kJournalFormat);
+      return fail(
+          ErrorCode::unsupported_version,
+          "the journal was written by another version of Sealift (format {}, this one knows {}); use that version or another --state folder",
+          format, kJournalFormat);
     }
     JournalRun& run = out_.runs.emplace_back();
     where_.clear();
@@ -102,13 +103,16 @@ Result<JournalContents> read_journal(const std::string& directory) {
   return out;
 }
 
-Result<std::unique_ptr<FileJournal>> FileJournal::open(const std::string& directory, const RunHeader& header, Clock& clock) {
+Result<std::unique_ptr<FileJournal>> FileJournal::open(const std::string& directory, const RunHeader& header,
+                                                       Clock& clock) {
   const std::string path = directory + "/journal.jsonl";
   // The lock is on its own file: the journal's name moves when it is set aside.
   SEALIFT_ASSIGN(base::Fd lock, base::open_file(directory + "/lock", O_RDWR | O_CREAT | O_NOFOLLOW, 0600));
   if (flock(lock.get(), LOCK_EX | LOCK_NB) != 0) {
     if (errno == EWOULDBLOCK) {
-      return fail(ErrorCode::busy, "another Sealift works on this cluster from this machine ({} is locked); wait for its end", directory);
+      return fail(ErrorCode::busy,
+                  "another Sealift works on this cluster from this machine ({} is locked); wait for its end",
+                  directory);
     }
     return fail_errno(errno, std::format("lock {}/lock", directory));
   }
@@ -145,7 +149,8 @@ Result<std::unique_ptr<FileJournal>> FileJournal::open(const std::string& direct
 Result<void> FileJournal::write(std::string_view text) {
   auto written = base::write_all(fd_.get(), base::as_bytes(text));
   if (written) return {};
-  return fail(written.error().code, "the journal {}: {}; make room there or name another folder with --state DIR", path_, written.error().text());
+  return fail(written.error().code, "the journal {}: {}; make room there or name another folder with --state DIR",
+              path_, written.error().text());
 }
 
 // Not synced for each record: a power cut of the launch machine may cost the last seconds of the record, never work.
@@ -154,7 +159,8 @@ void FileJournal::append(std::string line, Sync sync) {
   std::lock_guard guard(mutex_);
   if (trouble_) return;
   auto written = write(line);
-  if (written && sync == Sync::yes && fdatasync(fd_.get()) != 0 && errno != EINVAL) written = fail_errno(errno, "sync " + path_);
+  if (written && sync == Sync::yes && fdatasync(fd_.get()) != 0 && errno != EINVAL)
+    written = fail_errno(errno, "sync " + path_);
   if (!written) trouble_ = std::move(written).error();
 }
 
@@ -168,7 +174,8 @@ void FileJournal::begin(const std::string& host, const StepId& step, const Diges
   append(json::to_canonical(line), Sync::no);
 }
 
-void FileJournal::end(const std::string& host, const StepId& step, StepStatus status, const Error* error, Duration took) {
+void FileJournal::end(const std::string& host, const StepId& step, StepStatus status, const Error* error,
+                      Duration took) {
   json::Value line = json::Value::object();
   line.set("record", "end");
   line.set("time", base::to_iso8601(clock_.now()));

@@ -45,7 +45,8 @@ class Journal {
   // Before apply() of a step.
   virtual void begin(const std::string& host, const StepId& step, const Digest& inputs) = 0;
   // done, skipped (no begin then), failed, interrupted
-  virtual void end(const std::string& host, const StepId& step, StepStatus status, const Error* error, Duration took) = 0;
+  virtual void end(const std::string& host, const StepId& step, StepStatus status, const Error* error,
+                   Duration took) = 0;
   // Once, last; `error` is why the run did not reach its goal.
   virtual void finish(const Error* error) = 0;
 };
@@ -61,7 +62,8 @@ class NoJournal final : public Journal {
 class FileJournal final : public Journal {
  public:
   // Appends a run to `<directory>/journal.jsonl`; the directory must exist. Holds an flock on
-  // `<directory>/lock`: a second Sealift with the same state directory gets `busy`. A file over half a MiB is set aside as journal.1.jsonl first.
+  // `<directory>/lock`: a second Sealift with the same state directory gets `busy`. A file over half a MiB is set aside
+  // as journal.1.jsonl first.
   static Result<std::unique_ptr<FileJournal>> open(const std::string& directory, const RunHeader& header, Clock& clock);
 
   void begin(const std::string& host, const StepId& step, const Digest& inputs) override;
@@ -91,7 +93,7 @@ struct JournalRun {
     std::string host, step;
     std::string status;  // "done", … ; "begun" if there is no end: the program or the machine died in it
     std::string error;
-    std::string time;    // of the last record
+    std::string time;  // of the last record
   };
   uint64_t number = 0;
   std::string time, command, cluster, config, artifact, artifact_name;

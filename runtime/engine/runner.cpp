@@ -36,9 +36,16 @@ struct StepResult {
 
 class Run {
  public:
-  Run(const Plan& plan, HostConnections& connections, EventSink& events, Clock& clock, Journal& journal, const RunOptions& options)
-      : plan_(plan), connections_(connections), events_(events), clock_(clock), journal_(journal), options_(options),
-        scheduler_(plan, options.limits), results_(plan.steps.size()) {}
+  Run(const Plan& plan, HostConnections& connections, EventSink& events, Clock& clock, Journal& journal,
+      const RunOptions& options)
+      : plan_(plan),
+        connections_(connections),
+        events_(events),
+        clock_(clock),
+        journal_(journal),
+        options_(options),
+        scheduler_(plan, options.limits),
+        results_(plan.steps.size()) {}
 
   Result<RunSummary> go(const CancelToken& cancel);
 
@@ -155,7 +162,9 @@ void Run::consider(const Scheduler::Consequence& consequence) {
         if (results_[*aside.cause].error) why = *results_[*aside.cause].error;
         aside_step_[aside.host] = cause.step->id();
       } else {
-        why = Error{ErrorCode::partial, std::format("needs {} of host {}, which was not done", cause.step->id(), cause.host), {}};
+        why = Error{ErrorCode::partial,
+                    std::format("needs {} of host {}, which was not done", cause.step->id(), cause.host),
+                    {}};
       }
     }
     emit(events_, clock_, EventKind::host_aside, Level::warning, aside.host, aside_step_[aside.host], why.text());
@@ -195,9 +204,7 @@ void Run::settle(size_t step, StepResult result, Duration took) {
     case StepStatus::interrupted:
       emit(events_, clock_, EventKind::message, Level::warning, planned.host, id, "interrupted");
       break;
-    default:
-      emit(events_, clock_, EventKind::step_failed, Level::error, planned.host, id, result.error->text());
-      break;
+    default: emit(events_, clock_, EventKind::step_failed, Level::error, planned.host, id, result.error->text()); break;
   }
   std::lock_guard lock(mutex_);
   ++shares_[planned.host].ended;
@@ -276,7 +283,8 @@ RunSummary Run::summarise(Duration took) const {
         break;
       default: ++host.not_run; break;
     }
-    if (planned.changes_cluster && (results_[i].begun || results_[i].status == StepStatus::skipped)) cluster_begun[planned.host] = true;
+    if (planned.changes_cluster && (results_[i].begun || results_[i].status == StepStatus::skipped))
+      cluster_begun[planned.host] = true;
   }
   for (HostSummary& host : out.hosts) {
     auto why = aside_.find(host.host);
@@ -353,8 +361,8 @@ Result<RunSummary> Run::go(const CancelToken& cancel) {
 
 }  // namespace
 
-Result<RunSummary> run(const Plan& plan, HostConnections& connections, EventSink& events, Clock& clock, Journal& journal,
-                       const CancelToken& cancel, const RunOptions& options) {
+Result<RunSummary> run(const Plan& plan, HostConnections& connections, EventSink& events, Clock& clock,
+                       Journal& journal, const CancelToken& cancel, const RunOptions& options) {
   SEALIFT_TRY(validate(plan));
   Run running(plan, connections, events, clock, journal, options);
   return running.go(cancel);

@@ -18,9 +18,10 @@
 
 namespace sealift::engine {
 
-// Of a step. Unreachable: together longer than an ordinary host takes to start again. A command or peer that gave no answer
-// in its own, generous time gets one more chance.
-inline const base::RetryPolicy kStepRetries{{Duration{1000}, Duration{3000}, Duration{10000}, Duration{20000}, Duration{40000}}, {Duration{2000}}};
+// Of a step. Unreachable: together longer than an ordinary host takes to start again. A command or peer that gave no
+// answer in its own, generous time gets one more chance.
+inline const base::RetryPolicy kStepRetries{
+    {Duration{1000}, Duration{3000}, Duration{10000}, Duration{20000}, Duration{40000}}, {Duration{2000}}};
 
 struct RunOptions {
   Limits limits;
@@ -32,8 +33,8 @@ struct RunOptions {
 // Runs until all that can be done is done, the run ends by a failure, or `cancel` is set (looked at ten times a
 // second; running steps see it through their context). Only a faulty plan is an Error here; everything else is in the
 // summary, and in events as it happens.
-Result<RunSummary> run(const Plan& plan, HostConnections& connections, EventSink& events, Clock& clock, Journal& journal,
-                       const CancelToken& cancel, const RunOptions& options = {});
+Result<RunSummary> run(const Plan& plan, HostConnections& connections, EventSink& events, Clock& clock,
+                       Journal& journal, const CancelToken& cancel, const RunOptions& options = {});
 
 // --- the dry run: check and describe, nothing else; it cannot reach apply() ---
 
@@ -52,13 +53,14 @@ struct LookedStep {
 };
 
 struct DryRun {
-  std::vector<LookedStep> steps;           // in the order of the plan
-  std::map<std::string, Error> aside;      // hosts that could not be looked at
-  std::optional<Error> ended_by;           // a control plane that could not be looked at
+  std::vector<LookedStep> steps;       // in the order of the plan
+  std::map<std::string, Error> aside;  // hosts that could not be looked at
+  std::optional<Error> ended_by;       // a control plane that could not be looked at
   size_t needed = 0;
 };
 
 // Looks at all hosts at once, step by step on each.
-Result<DryRun> look(const Plan& plan, HostViews& connections, const CancelToken& cancel, const RunOptions& options = {});
+Result<DryRun> look(const Plan& plan, HostViews& connections, const CancelToken& cancel,
+                    const RunOptions& options = {});
 
 }  // namespace sealift::engine

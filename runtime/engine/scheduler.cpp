@@ -15,13 +15,14 @@ Result<void> validate(const Plan& plan) {
   for (size_t i = 0; i < plan.steps.size(); ++i) {
     const PlannedStep& planned = plan.steps[i];
     if (!planned.step) return fail(ErrorCode::internal, "plan: step {} is empty", i);
-    if (planned.host.empty()) return fail(ErrorCode::internal, "plan: step {} ({}) names no host", i, planned.step->id());
+    if (planned.host.empty())
+      return fail(ErrorCode::internal, "plan: step {} ({}) names no host", i, planned.step->id());
     if (planned.step->id().empty()) return fail(ErrorCode::internal, "plan: step {} on {} has no id", i, planned.host);
     for (const auto* list : {&planned.after, &planned.after_any}) {
       for (size_t before : *list) {
         if (before >= i) {
-          return fail(ErrorCode::internal, "plan: step {} ({} on {}) waits for step {}, which does not stand before it", i,
-                      planned.step->id(), planned.host, before);
+          return fail(ErrorCode::internal, "plan: step {} ({} on {}) waits for step {}, which does not stand before it",
+                      i, planned.step->id(), planned.host, before);
         }
       }
     }

@@ -21,8 +21,8 @@ Result<void> validate(const Plan& plan);
 enum class StepStatus {
   waiting,
   running,
-  done,         // applied
-  skipped,      // the wanted state was there
+  done,     // applied
+  skipped,  // the wanted state was there
   failed,
   interrupted,  // cancelled while it ran
   aside,        // its host was set aside before it could run
@@ -43,8 +43,8 @@ class Scheduler {
     std::optional<size_t> cause;  // the step whose failure led to it; none = asked for from outside
   };
   struct Consequence {
-    std::vector<Aside> aside;          // hosts set aside by this, in order
-    std::optional<size_t> ends_run;    // the step because of which the run ends
+    std::vector<Aside> aside;        // hosts set aside by this, in order
+    std::optional<size_t> ends_run;  // the step because of which the run ends
   };
 
   // The plan must be valid and live longer.

@@ -11,8 +11,8 @@
 #include <vector>
 
 #include "payload/base/cancel.h"
-#include "payload/base/event.h"
 #include "payload/base/error.h"
+#include "payload/base/event.h"
 #include "payload/hash/digest.h"
 
 namespace sealift::host {
@@ -29,8 +29,8 @@ class HostViews;
 using StepId = std::string;
 
 enum class StepState {
-  done,     // the wanted state is there: skip
-  needed,   // apply
+  done,    // the wanted state is there: skip
+  needed,  // apply
 };
 
 // What check() may use: it can't change anything with it.
@@ -91,15 +91,15 @@ enum class Lane {
 // A step placed in the plan.
 struct PlannedStep {
   std::shared_ptr<Step> step;
-  std::string host;                 // name of the host
-  std::vector<size_t> after;        // indexes of steps that must be done (or skipped) before
+  std::string host;           // name of the host
+  std::vector<size_t> after;  // indexes of steps that must be done (or skipped) before
   OnFailure on_failure = OnFailure::set_aside;
   // For the summary: a host that fails after such a step had begun is `unfinished`, not merely left out.
   bool changes_cluster = false;
-  std::vector<size_t> after_any;    // indexes of steps that must have ended before, however they ended
+  std::vector<size_t> after_any;  // indexes of steps that must have ended before, however they ended
   Lane lane = Lane::main;
-  // Steps of this host whose recorded success ends as soon as this one begins: units read what it writes, and may have been
-  // started with it by the time somebody looks again.
+  // Steps of this host whose recorded success ends as soon as this one begins: units read what it writes, and may have
+  // been started with it by the time somebody looks again.
   std::vector<StepId> ends = {};
 };
 
@@ -107,7 +107,7 @@ struct PlannedStep {
 // that only wait for it (`after_any`) go on. A step that can't run because what it needs was not done sets its own
 // host aside too, or ends the run, as its on_failure says.
 struct Plan {
-  std::vector<PlannedStep> steps;   // topological: `after` and `after_any` only name smaller indexes
+  std::vector<PlannedStep> steps;  // topological: `after` and `after_any` only name smaller indexes
 };
 
 }  // namespace sealift::engine

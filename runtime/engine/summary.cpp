@@ -19,7 +19,8 @@ std::string_view name(HostEnd outcome) {
 }
 
 bool RunSummary::complete() const {
-  return !ended_by && std::ranges::all_of(hosts, [](const HostSummary& host) { return host.outcome == HostEnd::delivered; });
+  return !ended_by &&
+         std::ranges::all_of(hosts, [](const HostSummary& host) { return host.outcome == HostEnd::delivered; });
 }
 
 std::optional<Error> RunSummary::error() const {

@@ -35,7 +35,7 @@ struct RunSummary {
   std::vector<HostSummary> hosts;  // in the order of the plan
   size_t changed = 0;              // steps that were applied
   Duration took{};
-  std::optional<Error> ended_by;   // why the run ended before its end
+  std::optional<Error> ended_by;  // why the run ended before its end
 
   bool complete() const;  // every host delivered
   // Nothing if complete; `partial` if hosts were left out; else what ended the run.

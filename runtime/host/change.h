@@ -150,8 +150,9 @@ struct Synced {  // everything before this entry is on the disk
   bool operator==(const Synced&) const = default;
 };
 
-using Change = std::variant<FileWritten, DirectoryMade, SymlinkMade, PathRemoved, CommandRun, UnitChanged, ModuleLoaded, SysctlSet, PayloadStored, ImagePulled,
-                            MountsMade, InterfacesMade, Begun, Completed, Synced>;
+using Change =
+    std::variant<FileWritten, DirectoryMade, SymlinkMade, PathRemoved, CommandRun, UnitChanged, ModuleLoaded, SysctlSet,
+                 PayloadStored, ImagePulled, MountsMade, InterfacesMade, Begun, Completed, Synced>;
 
 // The changes that steps announce for the programs they run (Host::announce).
 using Announced = std::variant<ImagePulled, MountsMade, InterfacesMade>;

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // One description of each type that travels as JSON or lies in a ledger: the names of its fields, in one place for both
-// directions. A new field is one line here. The names of what a ledger holds stay as they are: hosts keep them for years.
+// directions. A new field is one line here. The names of what a ledger holds stay as they are: hosts keep them for
+// years.
 #pragma once
 
 #include <array>
@@ -198,8 +199,10 @@ inline constexpr auto names<FileType> = std::to_array<std::string_view>({"regula
 template <>
 inline constexpr auto names<ProgramFolder> = std::to_array<std::string_view>({"usable", "no-exec", "read-only"});
 template <>
-inline constexpr auto names<UnitAction> = std::to_array<std::string_view>({"daemon-reload", "enable", "disable", "start", "stop", "restart"});
+inline constexpr auto names<UnitAction> =
+    std::to_array<std::string_view>({"daemon-reload", "enable", "disable", "start", "stop", "restart"});
 template <>
-inline constexpr auto names<PathBefore::Kind> = std::to_array<std::string_view>({"absent", "file", "directory", "symlink", "other", "transient"});
+inline constexpr auto names<PathBefore::Kind> =
+    std::to_array<std::string_view>({"absent", "file", "directory", "symlink", "other", "transient"});
 
 }  // namespace sealift::host

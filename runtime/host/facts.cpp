@@ -72,8 +72,10 @@ void read_addresses(Facts& facts) {
     std::array<uint8_t, 16> address{}, mask{};
     const size_t size = family == AF_INET ? 4 : 16;
     const size_t offset = family == AF_INET ? offsetof(sockaddr_in, sin_addr) : offsetof(sockaddr_in6, sin6_addr);
-    std::memcpy(address.data(), reinterpret_cast<const char*>(entry->ifa_addr) + offset, size);   // NOLINT(*-reinterpret-cast): socket addresses
-    std::memcpy(mask.data(), reinterpret_cast<const char*>(entry->ifa_netmask) + offset, size);   // NOLINT(*-reinterpret-cast)
+    std::memcpy(address.data(), reinterpret_cast<const char*>(entry->ifa_addr) + offset,
+                size);  // NOLINT(*-reinterpret-cast): socket addresses
+    std::memcpy(mask.data(), reinterpret_cast<const char*>(entry->ifa_netmask) + offset,
+                size);  // NOLINT(*-reinterpret-cast)
     std::array<char, INET6_ADDRSTRLEN> text{};
     ::inet_ntop(family, address.data(), text.data(), text.size());
     int prefix = 0;
@@ -104,7 +106,8 @@ std::pair<std::string, uint16_t> parse_socket(std::string_view text) {
   unsigned port = 0;
   std::from_chars(text.data() + colon + 1, text.data() + text.size(), port, 16);
   if (!bytes || (bytes->size() != 4 && bytes->size() != 16)) return {"", static_cast<uint16_t>(port)};
-  for (size_t i = 0; i + 4 <= bytes->size(); i += 4) std::reverse(bytes->begin() + static_cast<ptrdiff_t>(i), bytes->begin() + static_cast<ptrdiff_t>(i) + 4);
+  for (size_t i = 0; i + 4 <= bytes->size(); i += 4)
+    std::reverse(bytes->begin() + static_cast<ptrdiff_t>(i), bytes->begin() + static_cast<ptrdiff_t>(i) + 4);
   std::array<char, INET6_ADDRSTRLEN> out{};
   ::inet_ntop(bytes->size() == 4 ? AF_INET : AF_INET6, bytes->data(), out.data(), out.size());
   return {out.data(), static_cast<uint16_t>(port)};
@@ -204,7 +207,8 @@ Result<DiskSpace> disk_space_of(const std::string& real_path) {
     const auto fields = base::split_words(line);
     if (fields.size() < 6) continue;
     const std::string_view point = fields[4];
-    const bool above = point == "/" || path == point || (path.starts_with(point) && path.size() > point.size() && path[point.size()] == '/');
+    const bool above = point == "/" || path == point ||
+                       (path.starts_with(point) && path.size() > point.size() && path[point.size()] == '/');
     if (!above || point.size() < out.mount_point.size()) continue;
     out.mount_point = point;
     const size_t dash = line.find(" - ");

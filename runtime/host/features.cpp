@@ -43,7 +43,8 @@ FeatureResult in_child(int (*trial)(), std::string_view name) {
 void remove_folder_of_files(const std::string& folder) {
   DIR* entries = ::opendir(folder.c_str());
   if (entries == nullptr) return;
-  while (const dirent* entry = ::readdir(entries)) ::unlinkat(::dirfd(entries), entry->d_name, 0);  // NOLINT(concurrency-mt-unsafe): one stream, one thread
+  while (const dirent* entry = ::readdir(entries))
+    ::unlinkat(::dirfd(entries), entry->d_name, 0);  // NOLINT(concurrency-mt-unsafe): one stream, one thread
   ::closedir(entries);
   ::rmdir(folder.c_str());
 }
@@ -67,7 +68,8 @@ int try_overlay() {
   if (result == 0) {
     if (::unlink((merged + "/file").c_str()) != 0) result = errno;  // makes a whiteout
     struct stat status{};
-    if (result == 0 && (::lstat((upper + "/file").c_str(), &status) != 0 || !S_ISCHR(status.st_mode))) result = EOPNOTSUPP;
+    if (result == 0 && (::lstat((upper + "/file").c_str(), &status) != 0 || !S_ISCHR(status.st_mode)))
+      result = EOPNOTSUPP;
     ::umount2(merged.c_str(), MNT_DETACH);
   }
   ::unlink((lower + "/file").c_str());
@@ -86,7 +88,8 @@ int netlink_request(int protocol, void* request, size_t size) {
   ::setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &wait, sizeof wait);
   if (::send(fd, request, size, 0) < 0) return errno;
   alignas(nlmsghdr) std::array<char, 8192> answer{};
-  if (::recv(fd, answer.data(), answer.size(), 0) < static_cast<ssize_t>(sizeof(nlmsghdr))) return errno == 0 ? EIO : errno;
+  if (::recv(fd, answer.data(), answer.size(), 0) < static_cast<ssize_t>(sizeof(nlmsghdr)))
+    return errno == 0 ? EIO : errno;
   ::close(fd);
   nlmsghdr header{};
   std::memcpy(&header, answer.data(), sizeof header);

@@ -33,13 +33,19 @@ std::string last_part(const std::string& path) {
 }
 
 Result<std::string> active_state(const MachinePaths& machine, const std::string& unit) {
-  const base::Command command{{machine.systemctl, "show", "--property=ActiveState", "--value", "--", unit + ".service"}, {}, "/", Duration{30'000}};
+  const base::Command command{{machine.systemctl, "show", "--property=ActiveState", "--value", "--", unit + ".service"},
+                              {},
+                              "/",
+                              Duration{30'000}};
   return base::run_checked(command).transform([](const std::string& text) { return std::string(base::trim(text)); });
 }
 
-bool is_alive(const std::string& state) { return state == "active" || state == "activating" || state == "deactivating" || state == "reloading"; }
+bool is_alive(const std::string& state) {
+  return state == "active" || state == "activating" || state == "deactivating" || state == "reloading";
+}
 
-Result<void> start(const MachinePaths& machine, const std::string& unit, const std::string& folder, const std::string& spec) {
+Result<void> start(const MachinePaths& machine, const std::string& unit, const std::string& folder,
+                   const std::string& spec) {
   remove_job(folder);
   SEALIFT_TRY(base::make_directories(machine.jobs.substr(0, machine.jobs.rfind('/')), 0755));
   SEALIFT_TRY(base::make_directories(machine.jobs, 0700));
@@ -48,13 +54,18 @@ Result<void> start(const MachinePaths& machine, const std::string& unit, const s
   SEALIFT_ASSIGN(const auto program, base::own_program());
   // A failed unit of an earlier attempt would keep the name.
   (void)base::run({{machine.systemctl, "reset-failed", "--", unit + ".service"}, {}, "/", Duration{30'000}});
-  const base::Command command{{machine.systemd_run, "--quiet", "--collect", "--no-block", "--unit=" + unit, "--", program, "job", folder}, {}, "/", Duration{60'000}};
+  const base::Command command{
+      {machine.systemd_run, "--quiet", "--collect", "--no-block", "--unit=" + unit, "--", program, "job", folder},
+      {},
+      "/",
+      Duration{60'000}};
   return base::run_checked(command).transform([](const std::string&) {});
 }
 
 Result<base::ExitStatus> take_result(const std::string& folder, const std::string& result) {
   SEALIFT_ASSIGN(const auto value, json::parse(result));
-  base::ExitStatus out{static_cast<int>(value.natural_or("code", 127)), last_part(folder + "/stdout"), last_part(folder + "/stderr")};
+  base::ExitStatus out{static_cast<int>(value.natural_or("code", 127)), last_part(folder + "/stdout"),
+                       last_part(folder + "/stderr")};
   const auto error = value.find("error");
   remove_job(folder);
   if (error != nullptr) return fail(error_from_json(*error));
@@ -63,8 +74,9 @@ Result<base::ExitStatus> take_result(const std::string& folder, const std::strin
 
 }  // namespace
 
-Result<base::ExitStatus> run_job_here(const MachinePaths& machine, const std::string& unit_name, const base::Command& command, const Reason& reason,
-                                      Clock& clock, const CancelToken& cancel) {
+Result<base::ExitStatus> run_job_here(const MachinePaths& machine, const std::string& unit_name,
+                                      const base::Command& command, const Reason& reason, Clock& clock,
+                                      const CancelToken& cancel) {
   const std::string folder = machine.jobs + "/" + unit_name;
   json::Value spec = to_json(command);
   spec.set("wish", hash::sha256(base::as_bytes(json::to_canonical(spec) + reason.inputs)).text());
@@ -74,15 +86,17 @@ Result<base::ExitStatus> run_job_here(const MachinePaths& machine, const std::st
   const bool same = there && *there == text;
   const bool ended = ::access((folder + "/result.json").c_str(), F_OK) == 0;
   if (is_alive(state) && !same) {
-    return fail(ErrorCode::busy, "the unit {} still runs an earlier {}; wait for its end (`systemctl status {}`) and run again", unit_name,
-                command.argv.front(), unit_name);
+    return fail(ErrorCode::busy,
+                "the unit {} still runs an earlier {}; wait for its end (`systemctl status {}`) and run again",
+                unit_name, command.argv.front(), unit_name);
   }
   if (!is_alive(state) && !(same && ended)) SEALIFT_TRY(start(machine, unit_name, folder, text));
   const Duration begin = clock.monotonic();
   Duration looked = begin;
   int gone = 0;
   for (;;) {
-    if (const auto result = base::read_text_file(folder + "/result.json", size_t{1} << 20)) return take_result(folder, *result);
+    if (const auto result = base::read_text_file(folder + "/result.json", size_t{1} << 20))
+      return take_result(folder, *result);
     // The unit goes on without us: the next agent finds it again.
     SEALIFT_TRY(cancel.check());
     const Duration now = clock.monotonic();
@@ -95,11 +109,14 @@ Result<base::ExitStatus> run_job_here(const MachinePaths& machine, const std::st
     if (now - looked < kStateInterval) continue;  // asking systemd starts a program
     looked = now;
     SEALIFT_ASSIGN(state, active_state(machine, unit_name));
-    // Several times, since the result is written just before the unit ends, and a unit just asked for may not be there yet.
+    // Several times, since the result is written just before the unit ends, and a unit just asked for may not be there
+    // yet.
     gone = is_alive(state) ? 0 : gone + 1;
     if (gone >= 3) {
       remove_job(folder);
-      return fail(ErrorCode::command_failed, "{} was ended from outside before it was done; `journalctl -u {}` on the host may tell why", command.text(), unit_name);
+      return fail(ErrorCode::command_failed,
+                  "{} was ended from outside before it was done; `journalctl -u {}` on the host may tell why",
+                  command.text(), unit_name);
     }
   }
 }

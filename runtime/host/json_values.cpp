@@ -13,8 +13,11 @@ json::Value to_json(const Error& error) {
 
 // What went wrong is never lost for how it was told.
 Error error_from_json(const json::Value& value) {
-  Error out{base::parse_error_code(value.text_or("code", "")).value_or(ErrorCode::internal), value.text_or("what", "an error without text"), {}};
-  if (const auto* doing = value.find("while")) out.while_doing = from_json<std::vector<std::string>>(*doing).value_or(std::vector<std::string>{});
+  Error out{base::parse_error_code(value.text_or("code", "")).value_or(ErrorCode::internal),
+            value.text_or("what", "an error without text"),
+            {}};
+  if (const auto* doing = value.find("while"))
+    out.while_doing = from_json<std::vector<std::string>>(*doing).value_or(std::vector<std::string>{});
   return out;
 }
 

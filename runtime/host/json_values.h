@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// How values of hosts become JSON, for the agent's protocol, the ledger and jobs: by their descriptions (descriptions.h),
-// which writing and reading follow alike. What is written is read again as the same; a field that is missing or does not
-// fit is `protocol`, with its name.
+// How values of hosts become JSON, for the agent's protocol, the ledger and jobs: by their descriptions
+// (descriptions.h), which writing and reading follow alike. What is written is read again as the same; a field that is
+// missing or does not fit is `protocol`, with its name.
 #pragma once
 
 #include <algorithm>
@@ -66,14 +66,18 @@ struct Reader {
       if (value == nullptr) return;
       take(key, from_json<typename T::value_type>(*value), field);
     } else {
-      if (value == nullptr) error = Error{ErrorCode::protocol, std::format("\"{}\" is missing", key), {}};
-      else take(key, from_json<T>(*value), field);
+      if (value == nullptr)
+        error = Error{ErrorCode::protocol, std::format("\"{}\" is missing", key), {}};
+      else
+        take(key, from_json<T>(*value), field);
     }
   }
   template <class T, class Field>
   void take(std::string_view key, Result<T> read, Field& field) {
-    if (read) field = std::move(*read);
-    else error = Error{ErrorCode::protocol, std::format("\"{}\": {}", key, read.error().what), {}};
+    if (read)
+      field = std::move(*read);
+    else
+      error = Error{ErrorCode::protocol, std::format("\"{}\": {}", key, read.error().what), {}};
   }
 };
 
@@ -81,8 +85,11 @@ struct Reader {
 template <class... T>
 Result<std::variant<T...>> variant_from(const json::Value& value, const std::variant<T...>*) {
   const std::string kind = value.text_or("kind", "");
-  Result<std::variant<T...>> out = fail(ErrorCode::protocol, "\"kind\": \"{}\" is none that this version knows", base::printable(kind, 40));
-  (void)((kind == T::kKind && (out = from_json<T>(value).transform([](T&& read) { return std::variant<T...>(std::move(read)); }), true)) || ...);
+  Result<std::variant<T...>> out =
+      fail(ErrorCode::protocol, "\"kind\": \"{}\" is none that this version knows", base::printable(kind, 40));
+  (void)((kind == T::kKind &&
+          (out = from_json<T>(value).transform([](T&& read) { return std::variant<T...>(std::move(read)); }), true)) ||
+         ...);
   return out;
 }
 
@@ -113,8 +120,10 @@ json::Value to_json(const T& value) {
   } else if constexpr (std::is_enum_v<T>) {
     return json::Value(std::string(names<T>[static_cast<size_t>(value)]));
   } else if constexpr (std::is_integral_v<T>) {
-    if constexpr (std::is_signed_v<T>) return json::Value(int64_t{value});
-    else return json::Value(uint64_t{value});
+    if constexpr (std::is_signed_v<T>)
+      return json::Value(int64_t{value});
+    else
+      return json::Value(uint64_t{value});
   } else if constexpr (json_values::is_vector<T>) {
     json::Value out = json::Value::array();
     for (const auto& item : value) out.push_back(to_json(item));

@@ -38,12 +38,16 @@ Result<void> Ledger::load() {
     if (!value) continue;  // torn by a power cut
     if (const auto* format = value->find("format")) {
       format_ = format->unsigned_integer().value_or(0);
-      if (format_ > kLedgerFormat) return fail(ErrorCode::unsupported_version, "the ledger {} was written by a newer Sealift (format {}); use that version", folder_, format_);
+      if (format_ > kLedgerFormat)
+        return fail(ErrorCode::unsupported_version,
+                    "the ledger {} was written by a newer Sealift (format {}); use that version", folder_, format_);
       continue;
     }
     auto entry = parse_ledger_line(*value, format_);
     // Taken for nothing, an entry that ends an earlier success would let that success count.
-    if (!entry) return fail(ErrorCode::corrupt, "the ledger {}/ledger.jsonl is damaged in line {}: {}", folder_, number, entry.error().what);
+    if (!entry)
+      return fail(ErrorCode::corrupt, "the ledger {}/ledger.jsonl is damaged in line {}: {}", folder_, number,
+                  entry.error().what);
     next_ = std::max(next_, entry->sequence + 1);
     take(std::move(*entry));
   }
@@ -64,7 +68,8 @@ Result<void> Ledger::begin_writing() {
   struct stat status{};
   if (::fstat(fd_.get(), &status) != 0) return fail_errno(errno, "stat " + folder_ + "/ledger.jsonl");
   if (ends_torn_) SEALIFT_TRY(base::write_all(fd_.get(), base::as_bytes("\n")));
-  if (format_ < kLedgerFormat) SEALIFT_TRY(base::write_all(fd_.get(), base::as_bytes(std::format("{{\"format\":{}}}\n", kLedgerFormat))));
+  if (format_ < kLedgerFormat)
+    SEALIFT_TRY(base::write_all(fd_.get(), base::as_bytes(std::format("{{\"format\":{}}}\n", kLedgerFormat))));
   format_ = kLedgerFormat;
   return status.st_size == 0 ? base::sync_directory(folder_) : Result<void>{};
 }

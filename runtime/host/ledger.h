@@ -3,8 +3,8 @@
 // The record on a host of every change made to it, with what was there before. Folder <root>/var/lib/sealift/ledger
 // (0700): `ledger.jsonl` (0600), a line {"format":3}, then one JSON object an entry (ledger_lines.h); `kept/<sha256>`
 // (0600) copies of replaced files of at most 1 MiB. A line torn by a power cut is skipped; a newer format is refused. A
-// ledger of an older format is read as it is, and gets a line {"format":3} before the first entry that this version adds:
-// such a line says how what follows it is written. Any thread.
+// ledger of an older format is read as it is, and gets a line {"format":3} before the first entry that this version
+// adds: such a line says how what follows it is written. Any thread.
 #pragma once
 
 #include <map>

@@ -56,7 +56,8 @@ std::optional<PathBefore> path_before(std::string_view text) {
 }
 
 std::optional<Change> unit_changed(std::string_view target, std::string_view before) {
-  constexpr auto kVerbs = std::to_array<std::string_view>({"daemon-reload", "enable", "disable", "start", "stop", "restart"});
+  constexpr auto kVerbs =
+      std::to_array<std::string_view>({"daemon-reload", "enable", "disable", "start", "stop", "restart"});
   UnitChanged out;
   const auto verb = std::ranges::find(kVerbs, take_word(target));
   if (verb == kVerbs.end()) return std::nullopt;
@@ -79,13 +80,15 @@ std::optional<Change> change_told(std::string_view kind, const std::string& targ
   if (kind == "directory") return path_changed<DirectoryMade>(target, before);
   if (kind == "symlink") return path_changed<SymlinkMade>(target, before);
   if (kind == "remove") return path_changed<PathRemoved>(target, before);
-  if (kind == "run") return CommandRun{target, before.starts_with("unit ") ? std::optional(before.substr(5)) : std::nullopt};
+  if (kind == "run")
+    return CommandRun{target, before.starts_with("unit ") ? std::optional(before.substr(5)) : std::nullopt};
   if (kind == "unit") return unit_changed(target, before);
   if (kind == "module") return ModuleLoaded{target, before == "loaded"};
   if (kind == "sysctl") {
     const size_t equals = target.find('=');
     if (equals == std::string::npos) return std::nullopt;
-    return SysctlSet{target.substr(0, equals), target.substr(equals + 1), before == "absent" ? std::nullopt : std::optional(before)};
+    return SysctlSet{target.substr(0, equals), target.substr(equals + 1),
+                     before == "absent" ? std::nullopt : std::optional(before)};
   }
   if (kind == "store") return PayloadStored{target, before == "incomplete"};
   if (kind == "begun") return Begun{};
@@ -105,8 +108,10 @@ Result<LedgerEntry> parse_ledger_line(const json::Value& line, uint64_t format) 
     return entry;
   }
   auto change = change_told(line.text_or("kind", ""), line.text_or("target", ""), line.text_or("before", ""));
-  if (!change) return fail(ErrorCode::corrupt, "\"kind\", \"target\" and \"before\" tell no change of format {}", format);
-  return LedgerEntry{line.natural_or("seq", 0), line.text_or("time", ""), line.text_or("step", ""), line.text_or("inputs", ""), std::move(*change)};
+  if (!change)
+    return fail(ErrorCode::corrupt, "\"kind\", \"target\" and \"before\" tell no change of format {}", format);
+  return LedgerEntry{line.natural_or("seq", 0), line.text_or("time", ""), line.text_or("step", ""),
+                     line.text_or("inputs", ""), std::move(*change)};
 }
 
 }  // namespace sealift::host

@@ -31,7 +31,8 @@ FileType type_of(mode_t mode) {
 
 bool is_sysctl_key(std::string_view key) {
   return !key.empty() && !key.starts_with('.') && !key.contains("..") && std::ranges::all_of(key, [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' || c == '_' || c == '-';
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' || c == '_' ||
+           c == '-';
   });
 }
 
@@ -44,7 +45,8 @@ Result<std::string> sysctl_path(const MachinePaths& machine, std::string key) {
 Result<void> set_spec(const std::string& path, const std::string& where, const FileSpec& spec) {
   struct stat status{};
   if (::lstat(where.c_str(), &status) != 0) return fail_errno(errno, "stat " + path);
-  if ((spec.uid != status.st_uid || spec.gid != status.st_gid) && ::lchown(where.c_str(), spec.uid, spec.gid) != 0) return fail_errno(errno, "chown " + path);
+  if ((spec.uid != status.st_uid || spec.gid != status.st_gid) && ::lchown(where.c_str(), spec.uid, spec.gid) != 0)
+    return fail_errno(errno, "chown " + path);
   if (::chmod(where.c_str(), spec.mode) != 0) return fail_errno(errno, "chmod " + path);
   return {};
 }
@@ -63,7 +65,8 @@ bool works_without_module(const std::string& name) {
   if (name == "br_netfilter") return ::access("/proc/sys/net/bridge/bridge-nf-call-iptables", F_OK) == 0;
   if (name == "nf_conntrack") return ::access("/proc/sys/net/netfilter/nf_conntrack_max", F_OK) == 0;
   const auto filesystems = base::read_text_file("/proc/filesystems", 65536);
-  return filesystems && std::ranges::any_of(base::split(*filesystems, '\n'), [&](std::string_view line) { return line.ends_with("\t" + name); });
+  return filesystems && std::ranges::any_of(base::split(*filesystems, '\n'),
+                                            [&](std::string_view line) { return line.ends_with("\t" + name); });
 }
 
 }  // namespace
@@ -81,7 +84,9 @@ Result<std::string> LocalHost::real(const std::string& path) const {
 
 Result<Facts> LocalHost::facts() { return read_facts(clock_); }
 Result<FeatureResult> LocalHost::try_feature(const std::string& feature) { return try_feature_here(feature); }
-Result<FeatureResult> LocalHost::ask_name_server(const std::string& server, const std::string& name) { return ask_name_server_here(server, name); }
+Result<FeatureResult> LocalHost::ask_name_server(const std::string& server, const std::string& name) {
+  return ask_name_server_here(server, name);
+}
 
 Result<std::optional<FileStatus>> LocalHost::stat(const std::string& path) {
   SEALIFT_ASSIGN(const auto where, real(path));
@@ -90,7 +95,10 @@ Result<std::optional<FileStatus>> LocalHost::stat(const std::string& path) {
     if (errno == ENOENT || errno == ENOTDIR) return std::optional<FileStatus>{};
     return fail_errno(errno, "stat " + path);
   }
-  FileStatus out{type_of(status.st_mode), {status.st_mode & 07777U, status.st_uid, status.st_gid}, static_cast<uint64_t>(status.st_size), {}};
+  FileStatus out{type_of(status.st_mode),
+                 {status.st_mode & 07777U, status.st_uid, status.st_gid},
+                 static_cast<uint64_t>(status.st_size),
+                 {}};
   if (out.type == FileType::symlink) {
     std::array<char, 4096> target{};
     const ssize_t size = ::readlink(where.c_str(), target.data(), target.size());
@@ -142,7 +150,11 @@ Result<std::vector<std::string>> LocalHost::list(const std::string& path) {
 }
 
 Result<UnitState> LocalHost::unit(const std::string& name) {
-  const base::Command command{{machine_.systemctl, "show", "--property=LoadState,UnitFileState,ActiveState,SubState", "--", name}, {}, "/", Duration{30'000}};
+  const base::Command command{
+      {machine_.systemctl, "show", "--property=LoadState,UnitFileState,ActiveState,SubState", "--", name},
+      {},
+      "/",
+      Duration{30'000}};
   SEALIFT_ASSIGN(const auto output, base::run_checked(command));
   UnitState out;
   for (const auto line : base::split(output, '\n')) {
@@ -181,14 +193,16 @@ Result<ProgramFolder> LocalHost::can_execute_in(const std::string& directory) {
   auto written = base::write_all(fd.get(), base::as_bytes("#!/bin/sh\n"));
   if (written && ::fchmod(fd.get(), 0700) != 0) written = fail_errno(errno, "chmod " + program);
   fd.reset();
-  Result<base::ExitStatus> ran = written ? base::run({{program}, {}, "/", Duration{20'000}}) : Result<base::ExitStatus>(std::unexpected(written.error()));
+  Result<base::ExitStatus> ran = written ? base::run({{program}, {}, "/", Duration{20'000}})
+                                         : Result<base::ExitStatus>(std::unexpected(written.error()));
   ::unlink(program.c_str());
   if (ran) return ran->ok() ? ProgramFolder::usable : ProgramFolder::no_exec;
   if (ran.error().code == ErrorCode::permission_denied) return ProgramFolder::no_exec;
   return std::unexpected(std::move(ran).error());
 }
 
-Result<base::ExitStatus> LocalHost::query(const base::Command& command, const base::CommandIo& io, const CancelToken& cancel) {
+Result<base::ExitStatus> LocalHost::query(const base::Command& command, const base::CommandIo& io,
+                                          const CancelToken& cancel) {
   return base::run(command, io, cancel);
 }
 
@@ -221,16 +235,19 @@ Result<PathBefore> LocalHost::before(const std::string& path) {
   return out;
 }
 
-Result<void> LocalHost::write_atomic(const std::string& path, const FileSpec& spec, base::Source& content, const Reason& reason) {
+Result<void> LocalHost::write_atomic(const std::string& path, const FileSpec& spec, base::Source& content,
+                                     const Reason& reason) {
   SEALIFT_ASSIGN(const auto where, real(path));
   SEALIFT_ASSIGN(const auto was, before(path));
   // Temporary in the same folder: the rename stays on one file system, and SELinux labels come from the folder.
-  const std::string temporary = std::format("{}.sealift-{}", where, hash::sha256(base::as_bytes(path + reason.step)).hex().substr(0, 8));
+  const std::string temporary =
+      std::format("{}.sealift-{}", where, hash::sha256(base::as_bytes(path + reason.step)).hex().substr(0, 8));
   ::unlink(temporary.c_str());
   SEALIFT_ASSIGN(auto fd, base::open_file(temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0600));
   base::FdSink sink(fd.get());
   Result<void> done = base::copy(content, sink).transform([](uint64_t) {});
-  if (done && (spec.uid != ::geteuid() || spec.gid != ::getegid()) && ::fchown(fd.get(), spec.uid, spec.gid) != 0) done = fail_errno(errno, "chown " + path);
+  if (done && (spec.uid != ::geteuid() || spec.gid != ::getegid()) && ::fchown(fd.get(), spec.uid, spec.gid) != 0)
+    done = fail_errno(errno, "chown " + path);
   if (done && ::fchmod(fd.get(), spec.mode) != 0) done = fail_errno(errno, "chmod " + path);
   if (done && ::fsync(fd.get()) != 0) done = fail_errno(errno, "sync " + path);
   fd.reset();  // a program that is open for writing can't be started
@@ -246,7 +263,8 @@ Result<void> LocalHost::write_atomic(const std::string& path, const FileSpec& sp
 Result<void> LocalHost::make_directory(const std::string& path, const FileSpec& spec, const Reason& reason) {
   SEALIFT_ASSIGN(const auto where, real(path));
   SEALIFT_ASSIGN(const auto status, stat(path));
-  if (status && status->type != FileType::directory && status->type != FileType::symlink) return fail(ErrorCode::already_exists, "{} exists and is not a folder", path);
+  if (status && status->type != FileType::directory && status->type != FileType::symlink)
+    return fail(ErrorCode::already_exists, "{} exists and is not a folder", path);
   if (!status) {
     const std::string parent = path.substr(0, path.rfind('/'));
     if (!parent.empty()) {
@@ -285,18 +303,21 @@ Result<void> LocalHost::remove(const std::string& path, const Reason& reason) {
   return {};
 }
 
-Result<base::ExitStatus> LocalHost::run(const base::Command& command, const base::CommandIo& io, const Reason& reason, const CancelToken& cancel) {
+Result<base::ExitStatus> LocalHost::run(const base::Command& command, const base::CommandIo& io, const Reason& reason,
+                                        const CancelToken& cancel) {
   SEALIFT_TRY(ledger_->add(reason, CommandRun{command.text(), {}}));
   return base::run(command, io, cancel);
 }
 
-Result<base::ExitStatus> LocalHost::run_job(const std::string& unit_name, const base::Command& command, const Reason& reason, const CancelToken& cancel) {
+Result<base::ExitStatus> LocalHost::run_job(const std::string& unit_name, const base::Command& command,
+                                            const Reason& reason, const CancelToken& cancel) {
   SEALIFT_TRY(ledger_->add(reason, CommandRun{command.text(), unit_name}));
   return run_job_here(machine_, unit_name, command, reason, clock_, cancel);
 }
 
 Result<void> LocalHost::unit_action(const std::string& name, UnitAction action, const Reason& reason) {
-  constexpr auto kVerbs = std::to_array<const char*>({"daemon-reload", "enable", "disable", "start", "stop", "restart"});
+  constexpr auto kVerbs =
+      std::to_array<const char*>({"daemon-reload", "enable", "disable", "start", "stop", "restart"});
   base::Command command{{machine_.systemctl, kVerbs[static_cast<size_t>(action)]}, {}, "/", Duration{180'000}};
   UnitChanged change{action, {}, {}};
   if (action != UnitAction::reload_daemon) {
@@ -320,7 +341,8 @@ Result<void> LocalHost::load_module(const std::string& name, const Reason& reaso
   if (done.error().code == ErrorCode::not_found) {
     // A kernel without modules has what it has; whether it works was tried by the preflight.
     if (::access("/proc/modules", F_OK) != 0) return {};
-    return fail(ErrorCode::not_found, "the kernel module {} is not loaded and this host has no modprobe; install kmod", name);
+    return fail(ErrorCode::not_found, "the kernel module {} is not loaded and this host has no modprobe; install kmod",
+                name);
   }
   return fail_while(done.error(), "loading the kernel module " + name);
 }
@@ -355,7 +377,8 @@ Result<void> LocalHost::sync(const std::vector<std::string>& paths, const Reason
     SEALIFT_ASSIGN(const auto fd, base::open_file(folder, O_RDONLY | O_NONBLOCK));
     struct stat status{};
     if (::fstat(fd.get(), &status) != 0) return fail_errno(errno, "stat " + folder);
-    if (done.insert(status.st_dev).second && ::syncfs(fd.get()) != 0) return fail_errno(errno, "sync the file system of " + folder);
+    if (done.insert(status.st_dev).second && ::syncfs(fd.get()) != 0)
+      return fail_errno(errno, "sync the file system of " + folder);
   }
   return ledger_->add(reason, Synced{});
 }
@@ -382,9 +405,12 @@ Result<std::shared_ptr<PayloadStore>> LocalHost::store(const std::string& path, 
   return open;
 }
 
-Result<void> LocalHost::store_write(const std::string& path, uint64_t total, uint64_t offset, const Digest& expected, ByteView data, const Reason& reason) {
-  if (hash::sha256(data) != expected) return fail(ErrorCode::corrupt, "the bytes for offset {} of {} arrived damaged", offset, path);
-  if (!base::range_within(offset, data.size(), total)) return fail(ErrorCode::internal, "bytes beyond the end of {}", path);
+Result<void> LocalHost::store_write(const std::string& path, uint64_t total, uint64_t offset, const Digest& expected,
+                                    ByteView data, const Reason& reason) {
+  if (hash::sha256(data) != expected)
+    return fail(ErrorCode::corrupt, "the bytes for offset {} of {} arrived damaged", offset, path);
+  if (!base::range_within(offset, data.size(), total))
+    return fail(ErrorCode::internal, "bytes beyond the end of {}", path);
   SEALIFT_ASSIGN(const auto known, stat(path));
   if (!known) SEALIFT_TRY(ledger_->add(reason, PayloadStored{path, false}));
   SEALIFT_ASSIGN(const auto open, store(path, total));
@@ -395,7 +421,8 @@ Result<void> LocalHost::store_finish(const std::string& path, const Reason& reas
   SEALIFT_ASSIGN(const auto where, real(path));
   SEALIFT_ASSIGN(const auto pieces, read_stored_pieces(where));
   if (pieces.complete) return {};
-  if (pieces.total == 0) return fail(ErrorCode::not_found, "nothing of {} is stored yet; run the same command again", path);
+  if (pieces.total == 0)
+    return fail(ErrorCode::not_found, "nothing of {} is stored yet; run the same command again", path);
   SEALIFT_ASSIGN(const auto open, store(path, pieces.total));
   SEALIFT_TRY(open->finish());
   const std::lock_guard lock(stores_mutex_);

@@ -39,17 +39,21 @@ class LocalHost final : public Host {
   Result<FeatureResult> try_feature(const std::string& feature) override;
   Result<ProgramFolder> can_execute_in(const std::string& directory) override;
   Result<FeatureResult> ask_name_server(const std::string& server, const std::string& name) override;
-  Result<base::ExitStatus> query(const base::Command& command, const base::CommandIo& io, const CancelToken& cancel) override;
+  Result<base::ExitStatus> query(const base::Command& command, const base::CommandIo& io,
+                                 const CancelToken& cancel) override;
   Result<std::optional<std::string>> recorded(const std::string& step) override;
   Result<std::vector<LedgerEntry>> ledger() override;
   Result<bool> worked_on() override;
   Result<bool> synced() override;
-  Result<void> write_atomic(const std::string& path, const FileSpec& spec, base::Source& content, const Reason& reason) override;
+  Result<void> write_atomic(const std::string& path, const FileSpec& spec, base::Source& content,
+                            const Reason& reason) override;
   Result<void> make_directory(const std::string& path, const FileSpec& spec, const Reason& reason) override;
   Result<void> make_symlink(const std::string& path, const std::string& target, const Reason& reason) override;
   Result<void> remove(const std::string& path, const Reason& reason) override;
-  Result<base::ExitStatus> run(const base::Command& command, const base::CommandIo& io, const Reason& reason, const CancelToken& cancel) override;
-  Result<base::ExitStatus> run_job(const std::string& unit_name, const base::Command& command, const Reason& reason, const CancelToken& cancel) override;
+  Result<base::ExitStatus> run(const base::Command& command, const base::CommandIo& io, const Reason& reason,
+                               const CancelToken& cancel) override;
+  Result<base::ExitStatus> run_job(const std::string& unit_name, const base::Command& command, const Reason& reason,
+                                   const CancelToken& cancel) override;
   Result<void> unit_action(const std::string& name, UnitAction action, const Reason& reason) override;
   Result<void> load_module(const std::string& name, const Reason& reason) override;
   Result<void> set_sysctl(const std::string& key, const std::string& value, const Reason& reason) override;
@@ -58,7 +62,8 @@ class LocalHost final : public Host {
   Result<void> record(const Reason& reason) override;
   Result<void> sync(const std::vector<std::string>& paths, const Reason& reason) override;
   Result<StoreState> store_state(const std::string& path) override;
-  Result<void> store_write(const std::string& path, uint64_t total, uint64_t offset, const Digest& expected, ByteView data, const Reason& reason) override;
+  Result<void> store_write(const std::string& path, uint64_t total, uint64_t offset, const Digest& expected,
+                           ByteView data, const Reason& reason) override;
   Result<void> store_finish(const std::string& path, const Reason& reason) override;
 
  private:
@@ -78,12 +83,13 @@ class LocalHost final : public Host {
 };
 
 // --- used by LocalHost, each in a file of its own ---
-Result<Facts> read_facts(Clock& clock);                           // facts.cpp
-Result<FeatureResult> try_feature_here(const std::string& name);  // features.cpp
+Result<Facts> read_facts(Clock& clock);                                                          // facts.cpp
+Result<FeatureResult> try_feature_here(const std::string& name);                                 // features.cpp
 Result<FeatureResult> ask_name_server_here(const std::string& server, const std::string& name);  // name_query.cpp
-Result<DiskSpace> disk_space_of(const std::string& real_path);    // facts.cpp
-Result<base::ExitStatus> run_job_here(const MachinePaths& machine, const std::string& unit_name, const base::Command& command, const Reason& reason,
-                                      Clock& clock, const CancelToken& cancel);  // job.cpp
+Result<DiskSpace> disk_space_of(const std::string& real_path);                                   // facts.cpp
+Result<base::ExitStatus> run_job_here(const MachinePaths& machine, const std::string& unit_name,
+                                      const base::Command& command, const Reason& reason, Clock& clock,
+                                      const CancelToken& cancel);  // job.cpp
 // The inside of the transient unit: runs what <folder>/spec.json says, leaves result.json. Returns an exit code.
 int job_main(const std::string& folder);
 

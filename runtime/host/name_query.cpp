@@ -22,11 +22,11 @@
 namespace sealift::host {
 namespace {
 
-constexpr int kTries = 3;                // UDP may lose one
-constexpr Duration kWait{1500};          // for each answer
-constexpr size_t kHeader = 12;           // RFC 1035 section 4.1.1
-constexpr uint8_t kResponse = 0x80;      // QR, in byte 2
-constexpr uint8_t kCodeMask = 0x0f;      // RCODE, in byte 3
+constexpr int kTries = 3;            // UDP may lose one
+constexpr Duration kWait{1500};      // for each answer
+constexpr size_t kHeader = 12;       // RFC 1035 section 4.1.1
+constexpr uint8_t kResponse = 0x80;  // QR, in byte 2
+constexpr uint8_t kCodeMask = 0x0f;  // RCODE, in byte 3
 
 std::string_view code_name(uint8_t code) {
   switch (code) {
@@ -49,7 +49,8 @@ Result<Bytes> question(std::string_view name, uint16_t id) {
   big(0x0100);  // recursion desired
   for (const int count : {1, 0, 0, 0}) big(static_cast<uint16_t>(count));
   for (const auto label : base::split(name, '.')) {
-    if (label.empty() || label.size() > 63) return fail(ErrorCode::invalid_input, "\"{}\" is no name that can be asked for", base::printable(name));
+    if (label.empty() || label.size() > 63)
+      return fail(ErrorCode::invalid_input, "\"{}\" is no name that can be asked for", base::printable(name));
     out.u8(static_cast<uint8_t>(label.size()));
     out.bytes(base::as_bytes(label));
   }
@@ -64,7 +65,8 @@ Result<base::Fd> connected(const std::string& server) {
   hints.ai_flags = AI_NUMERICHOST | AI_NUMERICSERV;
   hints.ai_socktype = SOCK_DGRAM;
   addrinfo* found = nullptr;
-  if (::getaddrinfo(server.c_str(), "53", &hints, &found) != 0) return fail(ErrorCode::invalid_input, "\"{}\" is not an address", base::printable(server));
+  if (::getaddrinfo(server.c_str(), "53", &hints, &found) != 0)
+    return fail(ErrorCode::invalid_input, "\"{}\" is not an address", base::printable(server));
   base::Fd fd(::socket(found->ai_family, SOCK_DGRAM | SOCK_CLOEXEC, 0));
   const int failed = fd.get() < 0 || ::connect(fd.get(), found->ai_addr, found->ai_addrlen) != 0 ? errno : 0;
   ::freeaddrinfo(found);
@@ -83,14 +85,18 @@ Result<FeatureResult> ask_name_server_here(const std::string& server, const std:
   if (!fd) return FeatureResult{false, fd.error().text()};
   std::string trouble = "no answer";
   for (int attempt = 0; attempt < kTries; ++attempt) {
-    if (::send(fd->get(), asked.data(), asked.size(), MSG_NOSIGNAL) < 0) trouble = std::strerror(errno);  // NOLINT(concurrency-mt-unsafe)
+    if (::send(fd->get(), asked.data(), asked.size(), MSG_NOSIGNAL) < 0)
+      trouble = std::strerror(errno);  // NOLINT(concurrency-mt-unsafe)
     pollfd waiting{fd->get(), POLLIN, 0};
     if (::poll(&waiting, 1, static_cast<int>(kWait.count())) <= 0) continue;
     std::array<uint8_t, 1500> answer{};
     const ssize_t size = ::recv(fd->get(), answer.data(), answer.size(), MSG_DONTWAIT);
     if (size < 0) trouble = std::strerror(errno);  // NOLINT(concurrency-mt-unsafe): "Connection refused" comes this way
-    if (size < static_cast<ssize_t>(kHeader) || answer[0] != static_cast<uint8_t>(asked[0]) || answer[1] != static_cast<uint8_t>(asked[1]) || (answer[2] & kResponse) == 0) continue;
-    if (const uint8_t code = answer[3] & kCodeMask; code != 0) return FeatureResult{false, std::format("{} for {}", code_name(code), name)};
+    if (size < static_cast<ssize_t>(kHeader) || answer[0] != static_cast<uint8_t>(asked[0]) ||
+        answer[1] != static_cast<uint8_t>(asked[1]) || (answer[2] & kResponse) == 0)
+      continue;
+    if (const uint8_t code = answer[3] & kCodeMask; code != 0)
+      return FeatureResult{false, std::format("{} for {}", code_name(code), name)};
     if (answer[6] == 0 && answer[7] == 0) return FeatureResult{false, std::format("no address for {}", name)};
     return FeatureResult{true, {}};
   }

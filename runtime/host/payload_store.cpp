@@ -59,8 +59,12 @@ Result<StoredPieces> read_stored_pieces(const std::string& payload_path) {
   const auto reserved = reader.u32();
   const auto total = reader.u64();
   if (!magic || !format || !reserved || !total) return out;  // torn while it was begun: nothing is stored yet
-  if (base::as_text(*magic) != kStateMagic) return fail(ErrorCode::corrupt, "{} is not a state file of a payload; remove it and run again", state_path(payload_path));
-  if (*format > kStateFormat) return fail(ErrorCode::unsupported_version, "{} has format {}; use the Sealift that wrote it", state_path(payload_path), *format);
+  if (base::as_text(*magic) != kStateMagic)
+    return fail(ErrorCode::corrupt, "{} is not a state file of a payload; remove it and run again",
+                state_path(payload_path));
+  if (*format > kStateFormat)
+    return fail(ErrorCode::unsupported_version, "{} has format {}; use the Sealift that wrote it",
+                state_path(payload_path), *format);
   out.total = *total;
   while (reader.left() >= 16) {
     const uint64_t offset = *reader.u64(), size = *reader.u64();
@@ -69,12 +73,14 @@ Result<StoredPieces> read_stored_pieces(const std::string& payload_path) {
     } else if (base::range_within(offset, size, out.total)) {
       out.pieces[offset] = std::max(out.pieces[offset], size);
     } else {
-      return fail(ErrorCode::corrupt, "{} names bytes beyond the payload; remove it and run again", state_path(payload_path));
+      return fail(ErrorCode::corrupt, "{} names bytes beyond the payload; remove it and run again",
+                  state_path(payload_path));
     }
   }
   // The state without its file says nothing.
   struct stat status{};
-  if (::stat(payload_path.c_str(), &status) != 0 || static_cast<uint64_t>(status.st_size) != out.total) return StoredPieces{};
+  if (::stat(payload_path.c_str(), &status) != 0 || static_cast<uint64_t>(status.st_size) != out.total)
+    return StoredPieces{};
   return out;
 }
 
@@ -83,9 +89,11 @@ Result<std::unique_ptr<PayloadStore>> PayloadStore::open(const std::string& payl
   SEALIFT_ASSIGN(const auto there, read_stored_pieces(payload_path));
   const bool fresh = there.total != total;
   SEALIFT_ASSIGN(out->data_, base::open_file(payload_path, O_RDWR | O_CREAT | O_NOFOLLOW, 0644));
-  SEALIFT_ASSIGN(out->state_, base::open_file(state_path(payload_path), O_RDWR | O_CREAT | O_NOFOLLOW | (fresh ? O_TRUNC : 0), 0644));
+  SEALIFT_ASSIGN(out->state_, base::open_file(state_path(payload_path),
+                                              O_RDWR | O_CREAT | O_NOFOLLOW | (fresh ? O_TRUNC : 0), 0644));
   if (fresh) {
-    if (::ftruncate(out->data_.get(), 0) != 0 || ::ftruncate(out->data_.get(), static_cast<off_t>(total)) != 0) return fail_errno(errno, "size " + payload_path);
+    if (::ftruncate(out->data_.get(), 0) != 0 || ::ftruncate(out->data_.get(), static_cast<off_t>(total)) != 0)
+      return fail_errno(errno, "size " + payload_path);
     base::ByteWriter header;
     header.bytes(base::as_bytes(kStateMagic));
     header.u32(kStateFormat);
@@ -96,7 +104,8 @@ Result<std::unique_ptr<PayloadStore>> PayloadStore::open(const std::string& payl
     // Cut off a torn record, so that the next one stands at its place.
     const off_t size = ::lseek(out->state_.get(), 0, SEEK_END);
     const off_t whole = 24 + (size - 24) / 16 * 16;
-    if (::ftruncate(out->state_.get(), whole) != 0 || ::lseek(out->state_.get(), whole, SEEK_SET) < 0) return fail_errno(errno, "open " + state_path(payload_path));
+    if (::ftruncate(out->state_.get(), whole) != 0 || ::lseek(out->state_.get(), whole, SEEK_SET) < 0)
+      return fail_errno(errno, "open " + state_path(payload_path));
   }
   SEALIFT_ASSIGN(out->syncer_, Thread::start([store = out.get()] { store->sync_now_and_then(); }));
   return out;
@@ -161,7 +170,9 @@ Result<void> PayloadStore::finish() {
     if (error_) return fail(*error_);
   }
   SEALIFT_ASSIGN(const auto there, read_stored_pieces(path_));
-  if (!there.covers(0, there.total)) return fail(ErrorCode::truncated, "{} is not complete: parts of it were never written; run the same command again", path_);
+  if (!there.covers(0, there.total))
+    return fail(ErrorCode::truncated, "{} is not complete: parts of it were never written; run the same command again",
+                path_);
   if (::fsync(data_.get()) != 0) return fail_errno(errno, "sync " + path_);
   SEALIFT_TRY(base::write_all(state_.get(), record(UINT64_MAX, UINT64_MAX)));
   if (::fsync(state_.get()) != 0) return fail_errno(errno, "sync " + state_path(path_));

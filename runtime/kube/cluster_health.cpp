@@ -38,12 +38,14 @@ std::string node_detail(const json::Value& node) {
 bool is_static(const json::Value& pod) {
   const auto* owners = pod.at_path("metadata/ownerReferences");
   if (owners == nullptr || !owners->is_array()) return false;
-  return std::ranges::any_of(*owners->elements(), [](const json::Value& owner) { return owner.text_or("kind", "") == "Node"; });
+  return std::ranges::any_of(*owners->elements(),
+                             [](const json::Value& owner) { return owner.text_or("kind", "") == "Node"; });
 }
 
 class Judge {
  public:
-  Judge(const ClusterObjects& objects, const std::set<std::string>& expected) : objects_(objects), expected_(expected) {}
+  Judge(const ClusterObjects& objects, const std::set<std::string>& expected)
+      : objects_(objects), expected_(expected) {}
 
   std::vector<Judged> run() {
     judge_nodes();
@@ -69,7 +71,8 @@ class Judge {
       out_.push_back(std::move(judged));
     });
     for (const auto& name : expected_) {
-      if (!known.contains(name)) out_.push_back({{State::in_progress, "node " + name, "the API does not know it"}, {}, {}, nullptr, true});
+      if (!known.contains(name))
+        out_.push_back({{State::in_progress, "node " + name, "the API does not know it"}, {}, {}, nullptr, true});
     }
   }
 
@@ -77,7 +80,8 @@ class Judge {
     const Health health = health_of(pod);
     if (health.state == State::current) return;  // healthy ones are part of their node
     const std::string space = text(pod, "metadata/namespace");
-    out_.push_back({{health.state, "Pod " + space + "/" + text(pod, "metadata/name"), health.message}, space, {}, &pod, true});
+    out_.push_back(
+        {{health.state, "Pod " + space + "/" + text(pod, "metadata/name"), health.message}, space, {}, &pod, true});
   }
 
   void judge_workload(const json::Value& workload) {
@@ -85,12 +89,15 @@ class Judge {
     Judged judged{health_of(workload), space, {}, &workload, true};
     judged.health.subject = kind + " " + space + "/" + text(workload, "metadata/name");
     const bool daemons = kind == "DaemonSet";
-    const uint64_t wanted = daemons ? number(workload, "status/desiredNumberScheduled") : number(workload, "spec/replicas");
+    const uint64_t wanted =
+        daemons ? number(workload, "status/desiredNumberScheduled") : number(workload, "spec/replicas");
     const uint64_t ready = number(workload, daemons ? "status/numberReady" : "status/readyReplicas");
     judged.detail = std::format("{} of {}", ready, wanted);
     if (judged.health.state == State::in_progress) {
-      if (misses_only_gone_nodes(daemons, ready, wanted)) judged.health.state = State::current;
-      else explain(workload, judged.health);
+      if (misses_only_gone_nodes(daemons, ready, wanted))
+        judged.health.state = State::current;
+      else
+        explain(workload, judged.health);
     }
     out_.push_back(std::move(judged));
   }
@@ -112,7 +119,8 @@ class Judge {
       if (trouble.empty()) return;
       said = true;
       const std::string node = text(pod, "spec/nodeName");
-      health.message += std::format(" (pod {}{}: {})", text(pod, "metadata/name"), node.empty() ? "" : " on " + node, trouble);
+      health.message +=
+          std::format(" (pod {}{}: {})", text(pod, "metadata/name"), node.empty() ? "" : " on " + node, trouble);
     });
   }
 
@@ -124,6 +132,8 @@ class Judge {
 
 }  // namespace
 
-std::vector<Judged> judge_cluster(const ClusterObjects& objects, const std::set<std::string>& expected) { return Judge(objects, expected).run(); }
+std::vector<Judged> judge_cluster(const ClusterObjects& objects, const std::set<std::string>& expected) {
+  return Judge(objects, expected).run();
+}
 
 }  // namespace sealift::kube

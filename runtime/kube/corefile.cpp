@@ -8,13 +8,16 @@
 
 namespace sealift::kube {
 
-bool is_usable_name_server(std::string_view address) { return !address.empty() && !address.starts_with("127.") && address != "::1"; }
+bool is_usable_name_server(std::string_view address) {
+  return !address.empty() && !address.starts_with("127.") && address != "::1";
+}
 
 namespace {
 
 // The server block that answers for all names: ".:53 {", ". {", ".:53 corp.example:53 {".
 bool is_root_block(std::string_view header) {
-  return std::ranges::any_of(base::split(header, ' '), [](std::string_view zone) { return zone == "." || zone.starts_with(".:"); });
+  return std::ranges::any_of(base::split(header, ' '),
+                             [](std::string_view zone) { return zone == "." || zone.starts_with(".:"); });
 }
 
 }  // namespace
@@ -29,9 +32,11 @@ std::string with_upstreams(std::string_view corefile, const std::vector<std::str
     const bool opens = trimmed.ends_with('{'), closes = trimmed == "}";
     if (depth == 0 && opens) root = is_root_block(trimmed);
     const bool is_forward = root && depth == 1 && trimmed.starts_with("forward . ");
-    if (closes && root && depth == 1 && !placed && !servers.empty()) out += std::format("    forward . {} {{\n       max_concurrent 1000\n    }}\n", upstreams);
+    if (closes && root && depth == 1 && !placed && !servers.empty())
+      out += std::format("    forward . {} {{\n       max_concurrent 1000\n    }}\n", upstreams);
     if (is_forward) {
-      if (!servers.empty()) out += std::format("{}forward . {}{}\n", line.substr(0, line.find('f')), upstreams, opens ? " {" : "");
+      if (!servers.empty())
+        out += std::format("{}forward . {}{}\n", line.substr(0, line.find('f')), upstreams, opens ? " {" : "");
       if (opens) forward = depth + 1;
     } else if (forward == 0 || !servers.empty()) {
       out += std::string(line) + "\n";

@@ -37,22 +37,26 @@ void judge_deployment(const json::Value& object, Health& out) {
     out = {State::failed, out.subject, message};
   } else if (number(object, "status/updatedReplicas") < wanted || number(object, "status/availableReplicas") < wanted ||
              number(object, "status/replicas") > wanted) {
-    out = {State::in_progress, out.subject, std::format("{} of {} replicas are available", number(object, "status/availableReplicas"), wanted)};
+    out = {State::in_progress, out.subject,
+           std::format("{} of {} replicas are available", number(object, "status/availableReplicas"), wanted)};
   }
 }
 
 void judge_stateful_set(const json::Value& object, Health& out) {
   const uint64_t wanted = number(object, "spec/replicas", 1);
-  const bool updated = text(object, "spec/updateStrategy/type") == "OnDelete" || number(object, "status/updatedReplicas", wanted) >= wanted;
+  const bool updated = text(object, "spec/updateStrategy/type") == "OnDelete" ||
+                       number(object, "status/updatedReplicas", wanted) >= wanted;
   if (number(object, "status/readyReplicas") < wanted || !updated) {
-    out = {State::in_progress, out.subject, std::format("{} of {} replicas are ready", number(object, "status/readyReplicas"), wanted)};
+    out = {State::in_progress, out.subject,
+           std::format("{} of {} replicas are ready", number(object, "status/readyReplicas"), wanted)};
   }
 }
 
 void judge_daemon_set(const json::Value& object, Health& out) {
   const uint64_t wanted = number(object, "status/desiredNumberScheduled");
   if (number(object, "status/updatedNumberScheduled") < wanted || number(object, "status/numberReady") < wanted) {
-    out = {State::in_progress, out.subject, std::format("{} of {} pods are ready", number(object, "status/numberReady"), wanted)};
+    out = {State::in_progress, out.subject,
+           std::format("{} of {} pods are ready", number(object, "status/numberReady"), wanted)};
   }
 }
 
@@ -61,7 +65,8 @@ void judge_job(const json::Value& object, Health& out) {
   if (condition(object, "Failed", &message) == "True") {
     out = {State::failed, out.subject, message};
   } else if (condition(object, "Complete") != "True" && text(object, "spec/suspend") != "true") {
-    out = {State::in_progress, out.subject, std::format("{} active, {} succeeded", number(object, "status/active"), number(object, "status/succeeded"))};
+    out = {State::in_progress, out.subject,
+           std::format("{} active, {} succeeded", number(object, "status/active"), number(object, "status/succeeded"))};
   }
 }
 
@@ -104,9 +109,12 @@ void judge(std::string_view kind, const json::Value& object, Health& out) {
   if (kind == "Job") judge_job(object, out);
   if (kind == "Pod") judge_pod(object, out);
   if (kind == "Node") judge_node(object, out);
-  if (kind == "PersistentVolumeClaim" && text(object, "status/phase") == "Lost") out = {State::failed, out.subject, "its volume is lost"};
-  if (kind == "CustomResourceDefinition" && condition(object, "Established") != "True") out = {State::in_progress, out.subject, "not established yet"};
-  if (kind == "APIService" && condition(object, "Available") != "True") out = {State::in_progress, out.subject, "not available yet"};
+  if (kind == "PersistentVolumeClaim" && text(object, "status/phase") == "Lost")
+    out = {State::failed, out.subject, "its volume is lost"};
+  if (kind == "CustomResourceDefinition" && condition(object, "Established") != "True")
+    out = {State::in_progress, out.subject, "not established yet"};
+  if (kind == "APIService" && condition(object, "Available") != "True")
+    out = {State::in_progress, out.subject, "not available yet"};
 }
 
 }  // namespace
@@ -118,11 +126,13 @@ std::string pod_trouble(const json::Value& pod) {
     const std::string waiting = state_text(status, "state/waiting");
     // What every container says that was not started yet; the one that holds it up says more.
     if (!waiting.empty() && waiting != "PodInitializing") out = status.text_or("name", "") + ": " + waiting;
-    if (const auto exit = state_text(status, "state/terminated"); out.empty() && !exit.empty() && exit != "Completed") out = status.text_or("name", "") + ": " + exit;
+    if (const auto exit = state_text(status, "state/terminated"); out.empty() && !exit.empty() && exit != "Completed")
+      out = status.text_or("name", "") + ": " + exit;
   });
   std::string message;
   if (out.empty() && condition(pod, "PodScheduled", &message) == "False") out = message;
-  if (out.empty() && !text(pod, "status/reason").empty()) out = text(pod, "status/reason") + ": " + text(pod, "status/message");
+  if (out.empty() && !text(pod, "status/reason").empty())
+    out = text(pod, "status/reason") + ": " + text(pod, "status/message");
   if (out.empty() && condition(pod, "Ready", &message) == "False") out = message;
   return out;
 }
@@ -137,7 +147,8 @@ std::vector<MissingImage> missing_images(const json::Value& pod) {
       const auto* containers = pod.at_path(list);
       if (containers == nullptr || !containers->is_array()) continue;
       for (const auto& container : *containers->elements()) {
-        if (container.text_or("name", "") == status.text_or("name", "")) out.push_back({container.text_or("image", ""), text(status, "state/waiting/message")});
+        if (container.text_or("name", "") == status.text_or("name", ""))
+          out.push_back({container.text_or("image", ""), text(status, "state/waiting/message")});
       }
     }
   });
@@ -157,7 +168,8 @@ std::set<std::string> template_images(const json::Value& workload) {
 bool selects(const json::Value& workload, const json::Value& pod) {
   const auto* wanted = workload.at_path("spec/selector/matchLabels");
   const auto* labels = pod.at_path("metadata/labels");
-  if (wanted == nullptr || wanted->members() == nullptr || wanted->members()->empty() || labels == nullptr) return false;
+  if (wanted == nullptr || wanted->members() == nullptr || wanted->members()->empty() || labels == nullptr)
+    return false;
   if (text(workload, "metadata/namespace") != text(pod, "metadata/namespace")) return false;
   return std::ranges::all_of(*wanted->members(), [&](const auto& label) {
     const auto* has = labels->find(label.first);
@@ -169,7 +181,8 @@ Health health_of(const json::Value& object) {
   const std::string kind = text(object, "kind");
   Health out{State::current, kind + "/" + text(object, "metadata/name"), {}};
   const auto* observed = object.at_path("status/observedGeneration");
-  if (object.at_path("metadata/deletionTimestamp") != nullptr) return {State::in_progress, out.subject, "is being deleted"};
+  if (object.at_path("metadata/deletionTimestamp") != nullptr)
+    return {State::in_progress, out.subject, "is being deleted"};
   // The controller has not looked at this version of the object yet: its status is about an older one.
   if ((kind == "Deployment" || kind == "StatefulSet" || kind == "DaemonSet") &&
       (observed == nullptr || observed->unsigned_integer().value_or(0) < number(object, "metadata/generation"))) {

@@ -48,8 +48,10 @@ void merge_into(Node& into, const Node& over) {
         const auto same = std::ranges::find_if(there->items, [&](const Node& other) {
           return name != nullptr && other.find("name") != nullptr && other.find("name")->text == name->text;
         });
-        if (same == there->items.end()) there->items.push_back(item);
-        else *same = item;
+        if (same == there->items.end())
+          there->items.push_back(item);
+        else
+          *same = item;
       }
     } else if (there->kind == yaml::Kind::mapping && value.kind == yaml::Kind::mapping) {
       merge_into(*there, value);
@@ -86,7 +88,8 @@ Node registration(const KubeadmInput& input, const KubeadmNode& node, bool contr
   arguments.push_back(argument("node-ip", node.ip));
   out.set("kubeletExtraArgs", std::move(arguments));
   std::vector<std::string> taints = node.taints;
-  if (control_plane && input.has_workers) taints.insert(taints.begin(), "node-role.kubernetes.io/control-plane:NoSchedule");
+  if (control_plane && input.has_workers)
+    taints.insert(taints.begin(), "node-role.kubernetes.io/control-plane:NoSchedule");
   if (control_plane || !taints.empty()) out.set("taints", taints_of(taints));
   return out;
 }
@@ -148,7 +151,8 @@ std::optional<std::string> node_ip_of(const Node& document) {
   const auto* list = document.at_path("nodeRegistration/kubeletExtraArgs");
   if (list == nullptr) return std::nullopt;
   for (const auto& item : list->items) {
-    if (item.find("name") != nullptr && item.find("name")->text == "node-ip" && item.find("value") != nullptr) return item.find("value")->text;
+    if (item.find("name") != nullptr && item.find("name")->text == "node-ip" && item.find("value") != nullptr)
+      return item.find("value")->text;
   }
   return std::nullopt;
 }
@@ -156,13 +160,18 @@ std::optional<std::string> node_ip_of(const Node& document) {
 // After a merge: what Sealift owns stands there as before, however the document meant to change it.
 Result<void> check_owned(const Node& own, const Node& merged, std::string_view kind, std::string_view where) {
   const auto refuse = [&](std::string_view path) {
-    return fail(ErrorCode::invalid_config, "the {} document {} sets {}, which Sealift sets itself; remove it there (cluster.yaml has the field for it)", kind, where, path);
+    return fail(
+        ErrorCode::invalid_config,
+        "the {} document {} sets {}, which Sealift sets itself; remove it there (cluster.yaml has the field for it)",
+        kind, where, path);
   };
   for (const auto& owned : kOwned) {
     if (owned.kind != kind) continue;
     const auto* before = own.at_path(owned.path);
     const auto* after = merged.at_path(owned.path);
-    const bool same = before == nullptr ? after == nullptr : after != nullptr && after->kind == yaml::Kind::scalar && after->text == before->text;
+    const bool same = before == nullptr
+                          ? after == nullptr
+                          : after != nullptr && after->kind == yaml::Kind::scalar && after->text == before->text;
     if (!same) return refuse(owned.path);
   }
   if (node_ip_of(merged) != node_ip_of(own)) return refuse("the kubelet argument node-ip");
@@ -212,7 +221,8 @@ Result<JoinToken> parse_join_command(std::string_view output) {
     if (words[i] == "--discovery-token-ca-cert-hash") out.ca_hash = words[i + 1];
   }
   explicit_bzero(flat.data(), flat.size());
-  if (out.token.empty() || !out.ca_hash.starts_with("sha256:")) return fail(ErrorCode::protocol, "kubeadm token create did not print a join command");
+  if (out.token.empty() || !out.ca_hash.starts_with("sha256:"))
+    return fail(ErrorCode::protocol, "kubeadm token create did not print a join command");
   return out;
 }
 

@@ -22,8 +22,8 @@ struct KubeadmInput {
   const format::BaseDocument& base;
   const config::ClusterConfig& config;
   std::vector<std::string> control_plane_ips;
-  bool cgroup_v1 = false;      // on any host: kubelet is told not to refuse it
-  bool has_workers = true;     // without any, the control plane takes ordinary pods
+  bool cgroup_v1 = false;   // on any host: kubelet is told not to refuse it
+  bool has_workers = true;  // without any, the control plane takes ordinary pods
 };
 
 // InitConfiguration, ClusterConfiguration, KubeletConfiguration, KubeProxyConfiguration as one YAML stream.

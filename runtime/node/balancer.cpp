@@ -28,12 +28,16 @@ constexpr size_t kMaxConnections = 4000;
 struct Address {
   sockaddr_storage storage{};
   socklen_t size = 0;
-  const sockaddr* get() const { return reinterpret_cast<const sockaddr*>(&storage); }  // NOLINT(*-reinterpret-cast): sockets API
+  const sockaddr* get() const {
+    return reinterpret_cast<const sockaddr*>(&storage);
+  }  // NOLINT(*-reinterpret-cast): sockets API
 };
 
 // "10.7.0.11:6443", "[fd00::1]:6443"; port 0 is any free one.
 Result<Address> resolve(std::string_view text) {
-  const auto refuse = [&] { return fail(ErrorCode::invalid_config, "\"{}\" is not an address with a port", base::printable(text)); };
+  const auto refuse = [&] {
+    return fail(ErrorCode::invalid_config, "\"{}\" is not an address with a port", base::printable(text));
+  };
   const size_t colon = text.rfind(':');
   if (colon == std::string_view::npos) return refuse();
   const auto port = base::parse_u64(text.substr(colon + 1));
@@ -78,7 +82,8 @@ Result<BalancerConfig> parse_balancer_config(std::string_view text) {
   BalancerConfig out;
   SEALIFT_ASSIGN(out.listen, value.text("listen"));
   const auto* backends = value.find("backends");
-  if (backends == nullptr || !backends->is_array() || backends->elements()->empty()) return fail(ErrorCode::invalid_config, "\"backends\" must be a list that is not empty");
+  if (backends == nullptr || !backends->is_array() || backends->elements()->empty())
+    return fail(ErrorCode::invalid_config, "\"backends\" must be a list that is not empty");
   for (const auto& element : *backends->elements()) {
     if (element.string() == nullptr) return fail(ErrorCode::invalid_config, "a backend must be a text");
     SEALIFT_TRY(resolve(*element.string()));
@@ -93,13 +98,15 @@ Result<Balancer> Balancer::listen(const BalancerConfig& config) {
   if (!fd) return fail_errno(errno, "make a socket");
   const int on = 1;
   ::setsockopt(fd.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-  if (::bind(fd.get(), address.get(), address.size) != 0 || ::listen(fd.get(), 256) != 0) return fail_errno(errno, "listen on " + config.listen);
+  if (::bind(fd.get(), address.get(), address.size) != 0 || ::listen(fd.get(), 256) != 0)
+    return fail_errno(errno, "listen on " + config.listen);
   sockaddr_storage own{};
   socklen_t size = sizeof own;
   ::getsockname(fd.get(), reinterpret_cast<sockaddr*>(&own), &size);  // NOLINT(*-reinterpret-cast): sockets API
   Balancer out(std::move(fd));
   uint16_t port = 0;  // at the same place in both families
-  std::memcpy(&port, reinterpret_cast<const char*>(&own) + offsetof(sockaddr_in, sin_port), sizeof port);  // NOLINT(*-reinterpret-cast)
+  std::memcpy(&port, reinterpret_cast<const char*>(&own) + offsetof(sockaddr_in, sin_port),
+              sizeof port);  // NOLINT(*-reinterpret-cast)
   out.port_ = ntohs(port);
   out.backends_ = config.backends;
   return out;
@@ -166,7 +173,8 @@ bool Balancer::advance(Connection& connection, short client_events, short server
     return true;
   };
   if (!read_into(connection.client, client_events) || !read_into(connection.server, server_events)) return false;
-  if (!write_from(connection.client, connection.server) || !write_from(connection.server, connection.client)) return false;
+  if (!write_from(connection.client, connection.server) || !write_from(connection.server, connection.client))
+    return false;
   return !(connection.client.shut && connection.server.shut);
 }
 
@@ -179,7 +187,8 @@ Result<void> Balancer::serve(int milliseconds, const CancelToken& cancel) {
     polled.assign(1, {listener_.get(), static_cast<short>(connections_.size() < kMaxConnections ? POLLIN : 0), 0});
     for (const auto& connection : connections_) {
       const auto wanted = [](const Half& from, const Half& to) {
-        return static_cast<short>((!from.ended && from.buffer.size() < kBuffer ? POLLIN : 0) | (to.buffer.empty() ? 0 : POLLOUT));
+        return static_cast<short>((!from.ended && from.buffer.size() < kBuffer ? POLLIN : 0) |
+                                  (to.buffer.empty() ? 0 : POLLOUT));
       };
       const bool waiting = connection.connecting;
       // An fd of -1 is skipped by poll: a half that neither reads nor writes must not wake it by POLLHUP.
@@ -188,10 +197,12 @@ Result<void> Balancer::serve(int milliseconds, const CancelToken& cancel) {
       polled.push_back({client == 0 ? -1 : connection.client.fd.get(), client, 0});
       polled.push_back({server == 0 ? -1 : connection.server.fd.get(), server, 0});
     }
-    if (::poll(polled.data(), polled.size(), static_cast<int>(std::min<int64_t>(left, 200))) < 0 && errno != EINTR) return fail_errno(errno, "poll");
+    if (::poll(polled.data(), polled.size(), static_cast<int>(std::min<int64_t>(left, 200))) < 0 && errno != EINTR)
+      return fail_errno(errno, "poll");
     const size_t count = connections_.size();
     std::vector<bool> over(count, false);
-    for (size_t i = 0; i < count; ++i) over[i] = !advance(connections_[i], polled[1 + 2 * i].revents, polled[2 + 2 * i].revents);
+    for (size_t i = 0; i < count; ++i)
+      over[i] = !advance(connections_[i], polled[1 + 2 * i].revents, polled[2 + 2 * i].revents);
     size_t index = 0;
     std::erase_if(connections_, [&](const Connection&) { return over[index++]; });
     if ((polled[0].revents & POLLIN) != 0) accept_new();

@@ -36,9 +36,9 @@ class Balancer {
  private:
   struct Half {
     base::Fd fd;
-    Bytes buffer;         // read here, to be written to the other half
-    bool ended = false;   // nothing more comes from here
-    bool shut = false;    // the other half was told so
+    Bytes buffer;        // read here, to be written to the other half
+    bool ended = false;  // nothing more comes from here
+    bool shut = false;   // the other half was told so
   };
   struct Connection {
     Half client, server;

@@ -9,7 +9,8 @@ Result<format::ByteRange> within(const BlobInfo& blob, format::ByteRange range) 
     if (range.size == UINT64_MAX) range.size = left;
     if (range.size <= left) return range;
   }
-  return fail(ErrorCode::invalid_input, "bytes {}+{} of {} were asked for, which has {}", range.offset, range.size, blob.digest.text(), blob.size);
+  return fail(ErrorCode::invalid_input, "bytes {}+{} of {} were asked for, which has {}", range.offset, range.size,
+              blob.digest.text(), blob.size);
 }
 
 }  // namespace sealift::node

@@ -13,17 +13,23 @@ Catalog::Catalog(const format::Contents& contents) {
     const Found root{image.root.digest, image.root.size, image.media_type};
     if (!reference->tag.empty()) repository.tags[reference->tag] = root;
     repository.manifests[root.digest] = root;
-    for (const auto& inner : image.inner_indexes) repository.manifests[inner.object.digest] = {inner.object.digest, inner.object.size, inner.media_type};
+    for (const auto& inner : image.inner_indexes)
+      repository.manifests[inner.object.digest] = {inner.object.digest, inner.object.size, inner.media_type};
     for (const auto& platform : image.platforms) {
-      repository.manifests[platform.manifest.digest] = {platform.manifest.digest, platform.manifest.size, platform.media_type};
-      repository.blobs[platform.config.digest] = {platform.config.digest, platform.config.size, "application/octet-stream"};
-      for (const auto& layer : platform.layers) repository.blobs[layer.digest] = {layer.digest, layer.size, "application/octet-stream"};
+      repository.manifests[platform.manifest.digest] = {platform.manifest.digest, platform.manifest.size,
+                                                        platform.media_type};
+      repository.blobs[platform.config.digest] = {platform.config.digest, platform.config.size,
+                                                  "application/octet-stream"};
+      for (const auto& layer : platform.layers)
+        repository.blobs[layer.digest] = {layer.digest, layer.size, "application/octet-stream"};
     }
   }
 }
 
 std::optional<Found> Catalog::find(const Question& question) const {
-  const std::string registry = question.registry == "registry-1.docker.io" || question.registry == "index.docker.io" ? "docker.io" : question.registry;
+  const std::string registry = question.registry == "registry-1.docker.io" || question.registry == "index.docker.io"
+                                   ? "docker.io"
+                                   : question.registry;
   const auto repository = repositories_.find(registry + "/" + question.repository);
   if (repository == repositories_.end()) return std::nullopt;
   const auto look_up = [](const auto& map, const auto& key) {
@@ -32,7 +38,8 @@ std::optional<Found> Catalog::find(const Question& question) const {
   };
   const auto digest = Digest::parse(question.reference);
   if (!digest) return look_up(repository->second.tags, question.reference);
-  return look_up(question.kind == Question::Kind::blob ? repository->second.blobs : repository->second.manifests, *digest);
+  return look_up(question.kind == Question::Kind::blob ? repository->second.blobs : repository->second.manifests,
+                 *digest);
 }
 
 }  // namespace sealift::node

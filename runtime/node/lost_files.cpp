@@ -52,7 +52,8 @@ Result<std::vector<std::string>> remove_lost_network_state(const std::string& ro
     const auto bytes = base::read_file(path, kMaxStateFile);
     if (!bytes) continue;
     if (!is_lost(*bytes)) {
-      if (path.starts_with(reservations)) reserved[std::string(base::trim(base::split(base::as_text(*bytes), '\n').front()))].push_back(path);
+      if (path.starts_with(reservations))
+        reserved[std::string(base::trim(base::split(base::as_text(*bytes), '\n').front()))].push_back(path);
       continue;
     }
     SEALIFT_TRY(remove(path));

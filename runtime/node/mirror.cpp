@@ -27,7 +27,8 @@ http::Response message(int status, std::string code, std::string text) {
   errors.push_back(std::move(error));
   json::Value body = json::Value::object();
   body.set("errors", std::move(errors));
-  return {status, {{"Docker-Distribution-Api-Version", "registry/2.0"}}, "application/json", json::to_canonical(body), {}};
+  return {
+      status, {{"Docker-Distribution-Api-Version", "registry/2.0"}}, "application/json", json::to_canonical(body), {}};
 }
 
 http::Response later(std::string text) {
@@ -46,7 +47,8 @@ http::Response failed(const Question& question, const Error& error) {
 }
 
 http::Response::Stream memory_stream(Bytes bytes) {
-  return {bytes.size(), [bytes = std::make_shared<const Bytes>(std::move(bytes))](uint64_t offset, uint64_t size, base::Sink& sink) {
+  return {bytes.size(),
+          [bytes = std::make_shared<const Bytes>(std::move(bytes))](uint64_t offset, uint64_t size, base::Sink& sink) {
             return sink.write(ByteView(*bytes).subspan(static_cast<size_t>(offset), static_cast<size_t>(size)));
           }};
 }
@@ -60,13 +62,19 @@ http::Response::Stream source_stream(BlobSource& source, const BlobInfo& blob) {
               return written;
             });
             auto read = source.read(blob, {offset, size}, to_client);
-            if (!read && !client_gone) std::fprintf(stderr, "%s: %s\n", target_of(blob.question).c_str(), read.error().text().c_str());
+            if (!read && !client_gone)
+              std::fprintf(stderr, "%s: %s\n", target_of(blob.question).c_str(), read.error().text().c_str());
             return read;
           }};
 }
 
 http::Response answer_from(BlobSource& source, const BlobInfo& blob, const http::Request& request) {
-  http::Response out{200, {{"Docker-Distribution-Api-Version", "registry/2.0"}, {"Docker-Content-Digest", blob.digest.text()}}, blob.media_type, {}, {}};
+  http::Response out{
+      200,
+      {{"Docker-Distribution-Api-Version", "registry/2.0"}, {"Docker-Content-Digest", blob.digest.text()}},
+      blob.media_type,
+      {},
+      {}};
   out.stream = source_stream(source, blob);
   if (request.is_head()) return out;  // the size is known, the bytes are not asked for
   if (auto here = source.await(blob); !here) return failed(blob.question, here.error());
@@ -102,7 +110,8 @@ http::Response in_turn(Turns& turns, Mirror& mirror, const http::Request& reques
   }
   auto out = mirror.answer(request);
   if (out.stream) {
-    out.stream->write = [turn = std::move(turn), write = std::move(out.stream->write)](uint64_t offset, uint64_t size, base::Sink& sink) { return write(offset, size, sink); };
+    out.stream->write = [turn = std::move(turn), write = std::move(out.stream->write)](
+                            uint64_t offset, uint64_t size, base::Sink& sink) { return write(offset, size, sink); };
   }
   return out;
 }
@@ -137,22 +146,27 @@ uint16_t Mirror::local_port() const { return state_->local->port(); }
 uint16_t Mirror::peer_port() const { return state_->peer ? state_->peer->port() : 0; }
 
 http::Response Mirror::answer(const http::Request& request) {
-  if (request.path == "/v2" || request.path == "/v2/") return {200, {{"Docker-Distribution-Api-Version", "registry/2.0"}}, "application/json", "{}", {}};
+  if (request.path == "/v2" || request.path == "/v2/")
+    return {200, {{"Docker-Distribution-Api-Version", "registry/2.0"}}, "application/json", "{}", {}};
   const auto ns = request.query.find("ns");
   if (ns == request.query.end() || ns->second.empty()) {
-    return message(400, "NAME_UNKNOWN", "this mirror serves every registry, so each request must say which: ?ns=REGISTRY (containerd does)");
+    return message(400, "NAME_UNKNOWN",
+                   "this mirror serves every registry, so each request must say which: ?ns=REGISTRY (containerd does)");
   }
   const auto question = parse_question(request.path, ns->second);
   if (!question) return message(404, "UNSUPPORTED", "only manifests and blobs are served here");
   std::optional<Error> unknown;  // of a source that can't say yet
   for (const auto& source : state_->sources) {
     const auto blob = source->stat(*question);
-    if (!blob) unknown = blob.error();
-    else if (*blob) return answer_from(*source, **blob, request);
+    if (!blob)
+      unknown = blob.error();
+    else if (*blob)
+      return answer_from(*source, **blob, request);
   }
   if (unknown) return failed(*question, *unknown);
   return message(404, question->kind == Question::Kind::manifest ? "MANIFEST_UNKNOWN" : "BLOB_UNKNOWN",
-                 std::format("{}/{}:{} is not in artifact {}", question->registry, question->repository, question->reference, state_->artifact));
+                 std::format("{}/{}:{} is not in artifact {}", question->registry, question->repository,
+                             question->reference, state_->artifact));
 }
 
 Result<std::unique_ptr<Mirror>> Mirror::start(const MirrorConfig& config, Clock& clock) {
@@ -172,10 +186,13 @@ Result<std::unique_ptr<Mirror>> Mirror::start(const MirrorConfig& config, Clock&
     state->sources.push_back(std::make_unique<UpstreamBlobs>(std::move(hosts), identity, clock));
   }
   std::unique_ptr<Mirror> out(new Mirror(std::move(state)));
-  const auto listen = [mirror = out.get()](const std::string& address, uint16_t port, std::optional<http::TlsIdentity> tls, Turns& turns) {
+  const auto listen = [mirror = out.get()](const std::string& address, uint16_t port,
+                                           std::optional<http::TlsIdentity> tls, Turns& turns) {
     http::ServerOptions options{address, port, std::move(tls)};
     options.connections = 2 * kRequests;  // idle ones too, and those that are told to come later
-    return http::Server::start(std::move(options), [mirror, &turns](const http::Request& request) { return in_turn(turns, *mirror, request); });
+    return http::Server::start(std::move(options), [mirror, &turns](const http::Request& request) {
+      return in_turn(turns, *mirror, request);
+    });
   };
   SEALIFT_ASSIGN(out->state_->local, listen(config.local_address, config.local_port, {}, out->state_->local_turns));
   if (!config.peer_address.empty()) {

@@ -18,8 +18,9 @@ namespace sealift::node {
 
 class Mirror {
  public:
-  // Requests answered at once on each of its two addresses, those included that wait or are slow; the next one gets 503.
-  // Each costs a thread, 128 KiB of buffers (1 MiB for a layer that the payload holds compressed) and its TLS session.
+  // Requests answered at once on each of its two addresses, those included that wait or are slow; the next one gets
+  // 503. Each costs a thread, 128 KiB of buffers (1 MiB for a layer that the payload holds compressed) and its TLS
+  // session.
   static constexpr unsigned kRequests = 512;
 
   // Listens on both addresses when it returns. `clock` must live longer.

@@ -45,7 +45,8 @@ void notify(std::string_view state) {
   const auto size = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + std::strlen(path));
   if (address.sun_path[0] == '@') address.sun_path[0] = '\0';
   const base::Fd fd(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
-  ::sendto(fd.get(), state.data(), state.size(), MSG_NOSIGNAL, reinterpret_cast<const sockaddr*>(&address), size);  // NOLINT(*-reinterpret-cast)
+  ::sendto(fd.get(), state.data(), state.size(), MSG_NOSIGNAL, reinterpret_cast<const sockaddr*>(&address),
+           size);  // NOLINT(*-reinterpret-cast)
 }
 
 class Arguments {
@@ -66,7 +67,11 @@ class Arguments {
 Result<void> run_mirror(const Arguments& arguments) {
   SEALIFT_ASSIGN(const auto path, arguments.get("--config"));
   watch_signals();
-  const auto configured = [&] { return base::read_text_file(path, kMaxConfig).and_then([](const std::string& json) { return parse_mirror_config(json); }); };
+  const auto configured = [&] {
+    return base::read_text_file(path, kMaxConfig).and_then([](const std::string& json) {
+      return parse_mirror_config(json);
+    });
+  };
   SEALIFT_ASSIGN(auto config, configured());
   while (!stop_asked) {
     SEALIFT_ASSIGN(const auto mirror, Mirror::start(config, base::system_clock()));
@@ -76,8 +81,10 @@ Result<void> run_mirror(const Arguments& arguments) {
       if (!reload_asked.exchange(false)) continue;
       // A file that can't be used leaves the mirror as it is.
       auto fresh = configured();
-      if (fresh) config = std::move(*fresh);
-      else std::fprintf(stderr, "%s\n", fresh.error().text().c_str());
+      if (fresh)
+        config = std::move(*fresh);
+      else
+        std::fprintf(stderr, "%s\n", fresh.error().text().c_str());
       changed = fresh.has_value();
     }
   }
@@ -95,9 +102,13 @@ Result<void> run_balancer(const Arguments& arguments) {
     SEALIFT_TRY(balancer.serve(500, {}));
     if (!reload_asked.exchange(false)) continue;
     // A file that can't be used leaves the old backends in place.
-    const auto fresh = base::read_text_file(path, kMaxConfig).and_then([](const std::string& json) { return parse_balancer_config(json); });
-    if (fresh) balancer.set_backends(fresh->backends);
-    else std::fprintf(stderr, "%s\n", fresh.error().text().c_str());
+    const auto fresh = base::read_text_file(path, kMaxConfig).and_then([](const std::string& json) {
+      return parse_balancer_config(json);
+    });
+    if (fresh)
+      balancer.set_backends(fresh->backends);
+    else
+      std::fprintf(stderr, "%s\n", fresh.error().text().c_str());
   }
   return {};
 }

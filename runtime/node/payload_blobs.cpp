@@ -57,7 +57,9 @@ bool PayloadBlobs::is_here(const Digest& digest) {
     if (pieces_.complete) return true;
   }
   const auto frames = payload->reader->frames_of(std::span(&digest, 1));
-  return frames && std::ranges::all_of(*frames, [&](const format::Frame& frame) { return pieces_.covers(frame.offset, frame.stored_size); });
+  return frames && std::ranges::all_of(*frames, [&](const format::Frame& frame) {
+           return pieces_.covers(frame.offset, frame.stored_size);
+         });
 }
 
 Result<void> PayloadBlobs::wait_until(const std::function<bool()>& here, const std::string& what) {
@@ -65,7 +67,8 @@ Result<void> PayloadBlobs::wait_until(const std::function<bool()>& here, const s
   for (;;) {
     SEALIFT_TRY(stopped_.token().check());
     if (here()) return {};
-    if (clock_.monotonic() - begin > kArrivalWait) return fail(ErrorCode::timeout, "{} is still on its way to this host", what);
+    if (clock_.monotonic() - begin > kArrivalWait)
+      return fail(ErrorCode::timeout, "{} is still on its way to this host", what);
     clock_.sleep(kArrivalPoll);
   }
 }
@@ -83,8 +86,11 @@ Result<void> PayloadBlobs::await(const BlobInfo& blob) {
 
 Result<void> PayloadBlobs::read(const BlobInfo& blob, format::ByteRange range, base::Sink& sink) {
   SEALIFT_ASSIGN(range, within(blob, range));
-  if (!is_here(blob.digest)) return fail(ErrorCode::unreachable, "{} is still on its way to this host", blob.digest.text());
-  base::FunctionSink stoppable([&, stopped = stopped_.token()](ByteView data) { return stopped.check().and_then([&] { return sink.write(data); }); });
+  if (!is_here(blob.digest))
+    return fail(ErrorCode::unreachable, "{} is still on its way to this host", blob.digest.text());
+  base::FunctionSink stoppable([&, stopped = stopped_.token()](ByteView data) {
+    return stopped.check().and_then([&] { return sink.write(data); });
+  });
   const auto object = opened()->reader->find(blob.digest);
   if (object && object->raw_offset) return read_raw(blob, *object->raw_offset, range, stoppable);
   return read_decoded(blob, range, stoppable);
@@ -92,7 +98,8 @@ Result<void> PayloadBlobs::read(const BlobInfo& blob, format::ByteRange range, b
 
 // A frame's hash first, its bytes then, both through one small buffer: PayloadReader::read would hold the whole frame,
 // 8 MiB, for each of hundreds of slow clients. The second reading comes from the page cache.
-Result<void> PayloadBlobs::read_raw(const BlobInfo& blob, base::FileOffset begin, format::ByteRange range, base::Sink& sink) {
+Result<void> PayloadBlobs::read_raw(const BlobInfo& blob, base::FileOffset begin, format::ByteRange range,
+                                    base::Sink& sink) {
   const auto& reader = *opened()->reader;
   SEALIFT_ASSIGN(const auto frames, reader.frames_of(std::span(&blob.digest, 1)));
   Bytes buffer(kRawPiece);
@@ -107,7 +114,8 @@ Result<void> PayloadBlobs::read_raw(const BlobInfo& blob, base::FileOffset begin
   };
   for (const auto& frame : frames) {
     const uint64_t frame_end = frame.offset + frame.stored_size;
-    const uint64_t from = std::max(begin + range.offset, frame.offset), to = std::min(begin + range.offset + range.size, frame_end);
+    const uint64_t from = std::max(begin + range.offset, frame.offset),
+                   to = std::min(begin + range.offset + range.size, frame_end);
     if (from >= to) continue;
     hash::Sha256 hasher;
     base::FunctionSink hashing([&](ByteView piece) -> Result<void> {
@@ -116,8 +124,9 @@ Result<void> PayloadBlobs::read_raw(const BlobInfo& blob, base::FileOffset begin
     });
     SEALIFT_TRY(each_piece(frame.offset, frame_end, hashing));
     if (hasher.finish() != frame.stored_hash) {
-      return fail(ErrorCode::corrupt, "{} is damaged at offset {} (object {}); remove it, deliver again, then restart sealift-mirror", path_,
-                  reader.payload_offset() + frame.offset, blob.digest.text());
+      return fail(ErrorCode::corrupt,
+                  "{} is damaged at offset {} (object {}); remove it, deliver again, then restart sealift-mirror",
+                  path_, reader.payload_offset() + frame.offset, blob.digest.text());
     }
     SEALIFT_TRY(each_piece(from, to, sink));
   }

@@ -54,8 +54,8 @@ class PayloadBlobs final : public BlobSource {
   CancelSource stopped_;
   std::counting_semaphore<kDecoders> decoders_{kDecoders};
   std::mutex mutex_;
-  std::optional<Opened> opened_;           // set once, then left alone
-  std::optional<StateStamp> opened_at_;    // of the last attempt that failed
+  std::optional<Opened> opened_;         // set once, then left alone
+  std::optional<StateStamp> opened_at_;  // of the last attempt that failed
   host::StoredPieces pieces_;
   std::optional<StateStamp> pieces_at_;
 };

@@ -36,7 +36,8 @@ Result<void> make_authority(const std::string& folder, const std::string& cluste
     key = std::move(pair.private_pem);
     SEALIFT_TRY(base::write_file_atomic(key_path, base::as_bytes(key.reveal()), 0600));
   }
-  SEALIFT_ASSIGN(const auto certificate, trust::make_authority(key, "sealift " + cluster.substr(0, 50), validity(clock)));
+  SEALIFT_ASSIGN(const auto certificate,
+                 trust::make_authority(key, "sealift " + cluster.substr(0, 50), validity(clock)));
   return base::write_file_atomic(certificate_path, base::as_bytes(certificate), 0644);
 }
 
@@ -49,8 +50,8 @@ Result<std::string> make_key(const std::string& folder) {
   return pair.public_pem;
 }
 
-Result<std::string> issue_certificate(const std::string& folder, const std::string& public_pem, const std::string& name, const std::string& address,
-                                      Clock& clock) {
+Result<std::string> issue_certificate(const std::string& folder, const std::string& public_pem, const std::string& name,
+                                      const std::string& address, Clock& clock) {
   SEALIFT_ASSIGN(const auto authority, base::read_text_file(folder + "/ca.crt", kMaxPem));
   SEALIFT_ASSIGN(const auto key, base::read_text_file(folder + "/ca.key", kMaxPem));
   return trust::issue(public_pem, {name.substr(0, 60), {name}, {address}}, authority, Secret(key), validity(clock));

@@ -15,7 +15,7 @@ namespace sealift::node {
 
 Result<void> make_authority(const std::string& folder, const std::string& cluster, Clock& clock);
 Result<std::string> make_key(const std::string& folder);
-Result<std::string> issue_certificate(const std::string& folder, const std::string& public_pem, const std::string& name, const std::string& address,
-                                      Clock& clock);
+Result<std::string> issue_certificate(const std::string& folder, const std::string& public_pem, const std::string& name,
+                                      const std::string& address, Clock& clock);
 
 }  // namespace sealift::node

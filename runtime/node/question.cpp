@@ -13,13 +13,16 @@ namespace sealift::node {
 std::optional<Question> parse_question(std::string_view path, std::string_view ns) {
   if (!path.starts_with("/v2/")) return std::nullopt;
   path.remove_prefix(4);
-  for (const auto& [word, kind] : {std::pair<std::string_view, Question::Kind>{"/manifests/", Question::Kind::manifest}, {"/blobs/", Question::Kind::blob}}) {
+  for (const auto& [word, kind] : {std::pair<std::string_view, Question::Kind>{"/manifests/", Question::Kind::manifest},
+                                   {"/blobs/", Question::Kind::blob}}) {
     const size_t at = path.rfind(word);
     if (at == std::string_view::npos) continue;
     Question out{std::string(ns), std::string(path.substr(0, at)), kind, std::string(path.substr(at + word.size()))};
     if (!image::is_repository(out.repository) || out.reference.empty()) return std::nullopt;
     const bool digest = out.reference.starts_with("sha256:");
-    if (digest ? !Digest::parse(out.reference).has_value() : (kind == Question::Kind::blob || !image::is_tag(out.reference))) return std::nullopt;
+    if (digest ? !Digest::parse(out.reference).has_value()
+               : (kind == Question::Kind::blob || !image::is_tag(out.reference)))
+      return std::nullopt;
     return out;
   }
   return std::nullopt;
@@ -27,7 +30,8 @@ std::optional<Question> parse_question(std::string_view path, std::string_view n
 
 std::string target_of(const Question& question) {
   const auto* kind = question.kind == Question::Kind::manifest ? "manifests" : "blobs";
-  return std::format("/v2/{}/{}/{}?ns={}", question.repository, kind, question.reference, http::percent_encode(question.registry));
+  return std::format("/v2/{}/{}/{}?ns={}", question.repository, kind, question.reference,
+                     http::percent_encode(question.registry));
 }
 
 }  // namespace sealift::node

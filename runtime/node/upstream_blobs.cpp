@@ -27,7 +27,11 @@ std::optional<std::string> header(const http::Reply& reply, const std::string& n
 class Relay final : public base::Sink {
  public:
   Relay(const BlobInfo& blob, format::ByteRange range, base::Sink& sink)
-      : blob_(blob), whole_(range.size == blob.size), position_(range.offset), end_(range.offset + range.size), sink_(sink) {}
+      : blob_(blob),
+        whole_(range.size == blob.size),
+        position_(range.offset),
+        end_(range.offset + range.size),
+        sink_(sink) {}
 
   Result<void> write(ByteView data) override {
     if (data.size() > end_ - position_) return fail(ErrorCode::protocol, "more bytes came than were asked for");
@@ -59,10 +63,12 @@ class Relay final : public base::Sink {
 
 // Bytes that go to the relay begin at its position.
 Result<void> check_begin(const http::Reply& head, uint64_t position) {
-  if (head.status == 200 && position != 0) return fail(ErrorCode::protocol, "a part was asked for and the whole answered");
+  if (head.status == 200 && position != 0)
+    return fail(ErrorCode::protocol, "a part was asked for and the whole answered");
   const auto place = header(head, "content-range");
   if (head.status == 206 && !(place && place->starts_with(std::format("bytes {}-", position)))) {
-    return fail(ErrorCode::protocol, "bytes from {} on were asked for, the answer is {}", position, base::printable(place.value_or("without a place")));
+    return fail(ErrorCode::protocol, "bytes from {} on were asked for, the answer is {}", position,
+                base::printable(place.value_or("without a place")));
   }
   return {};
 }
@@ -72,23 +78,25 @@ Result<BlobInfo> info_of(const Question& question, const http::Reply& head) {
   if (!size) return fail(ErrorCode::protocol, "a registry host did not say how long the object is");
   const auto asked = Digest::parse(question.reference);
   const auto named = Digest::parse(header(head, "docker-content-digest").value_or(""));
-  if (!asked && !named) return fail(ErrorCode::protocol, "a registry host did not say which digest {} has", question.reference);
-  if (asked && named && *asked != *named) return fail(ErrorCode::protocol, "a registry host answered {} for {}", named->text(), asked->text());
-  return BlobInfo{question, asked ? *asked : *named, *size, header(head, "content-type").value_or("application/octet-stream")};
+  if (!asked && !named)
+    return fail(ErrorCode::protocol, "a registry host did not say which digest {} has", question.reference);
+  if (asked && named && *asked != *named)
+    return fail(ErrorCode::protocol, "a registry host answered {} for {}", named->text(), asked->text());
+  return BlobInfo{question, asked ? *asked : *named, *size,
+                  header(head, "content-type").value_or("application/octet-stream")};
 }
 
 }  // namespace
 
 Result<std::optional<BlobInfo>> UpstreamBlobs::stat(const Question& question) {
-  SEALIFT_ASSIGN(const auto head, ask([target = target_of(question)](http::Client& client) { return client.head(target, {}); }));
+  SEALIFT_ASSIGN(const auto head,
+                 ask([target = target_of(question)](http::Client& client) { return client.head(target, {}); }));
   if (head.status == 404) return std::nullopt;
   if (head.status != 200) return fail(ErrorCode::protocol, "a registry host answered {}", head.status);
   return info_of(question, head);
 }
 
-Result<void> UpstreamBlobs::await(const BlobInfo&) {
-  return stopped_.token().check();
-}
+Result<void> UpstreamBlobs::await(const BlobInfo&) { return stopped_.token().check(); }
 
 Result<void> UpstreamBlobs::read(const BlobInfo& blob, format::ByteRange range, base::Sink& sink) {
   SEALIFT_ASSIGN(range, within(blob, range));
@@ -137,16 +145,21 @@ Result<http::Reply> UpstreamBlobs::ask(const Request& request) {
         return reply;
       }
       busy = busy || (reply && reply->status == 503);
-      last = reply ? Error{ErrorCode::unreachable, std::format("{} answered {}: {}", host.text(), reply->status, base::printable(reply->text)), {}} : std::move(reply).error();
+      last = reply ? Error{ErrorCode::unreachable,
+                           std::format("{} answered {}: {}", host.text(), reply->status, base::printable(reply->text)),
+                           {}}
+                   : std::move(reply).error();
     }
     SEALIFT_TRY(stopped.check());
-    if (!busy || clock_.monotonic() - begin >= kBusyWait) return fail(Error{last.code, "no registry host answers: " + last.what, std::move(last.while_doing)});
+    if (!busy || clock_.monotonic() - begin >= kBusyWait)
+      return fail(Error{last.code, "no registry host answers: " + last.what, std::move(last.while_doing)});
     SEALIFT_TRY(base::pause(clock_, kBusyPoll, stopped));
   }
 }
 
 Result<http::Reply> UpstreamBlobs::ask_one(const http::Origin& host, const Request& request) {
-  http::Client client(host, {identity_.authority, identity_.certificate, identity_.key, kConnectTimeout, kReadTimeout, {}});
+  http::Client client(host,
+                      {identity_.authority, identity_.certificate, identity_.key, kConnectTimeout, kReadTimeout, {}});
   {
     const std::lock_guard lock(mutex_);
     at_work_.insert(&client);

@@ -4,7 +4,8 @@
 
 namespace sealift::plans {
 
-AppIndexes install_applications(PlanBuilder& plan, const steps::Model& model, const steps::Node& node, const Cluster& cluster, const std::vector<Index>& after,
+AppIndexes install_applications(PlanBuilder& plan, const steps::Model& model, const steps::Node& node,
+                                const Cluster& cluster, const std::vector<Index>& after,
                                 const std::vector<Index>& settled) {
   AppIndexes out = cluster.network_apps;
   for (const auto& app : model.apps) {

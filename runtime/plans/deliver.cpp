@@ -16,21 +16,25 @@ Result<engine::Plan> deliver(const steps::Model& model) {
   const auto workers = model.workers();
   PlanBuilder plan({first.name});
 
-  const Index payload = plan.add(first, std::make_shared<steps::PayloadStep>(model, first, PayloadPart::first), {}, Lane::bytes);
+  const Index payload =
+      plan.add(first, std::make_shared<steps::PayloadStep>(model, first, PayloadPart::first), {}, Lane::bytes);
   SEALIFT_ASSIGN(const auto prepared, prepare_supplier(plan, model, first, payload));
   std::vector<Index> ready_for_kubeadm;  // of the workers
   for (const auto* worker : workers) {
     SEALIFT_ASSIGN(const Index ready, prepare_host(plan, model, *worker, prepared.supply));
     ready_for_kubeadm.push_back(ready);
   }
-  const Index whole_payload = plan.add(first, std::make_shared<steps::PayloadStep>(model, first, PayloadPart::rest), {payload}, Lane::bytes);
+  const Index whole_payload =
+      plan.add(first, std::make_shared<steps::PayloadStep>(model, first, PayloadPart::rest), {payload}, Lane::bytes);
 
   SEALIFT_ASSIGN(const auto cluster, make_cluster(plan, model, first, prepared.ready));
   std::vector<Index> joined;
-  for (size_t i = 0; i < workers.size(); ++i) joined.push_back(join_worker(plan, model, *workers[i], ready_for_kubeadm[i], cluster));
+  for (size_t i = 0; i < workers.size(); ++i)
+    joined.push_back(join_worker(plan, model, *workers[i], ready_for_kubeadm[i], cluster));
   const Index first_ready = finish_node(plan, model, first, cluster.api, cluster);
   std::vector<Index> workers_ready;
-  for (size_t i = 0; i < workers.size(); ++i) workers_ready.push_back(finish_node(plan, model, *workers[i], joined[i], cluster));
+  for (size_t i = 0; i < workers.size(); ++i)
+    workers_ready.push_back(finish_node(plan, model, *workers[i], joined[i], cluster));
 
   // Applications wait for every worker still in the run, and for their images to be there.
   const auto apps = install_applications(plan, model, first, cluster, {first_ready, whole_payload}, workers_ready);
@@ -43,7 +47,8 @@ Result<engine::Plan> deliver(const steps::Model& model) {
   // After all else: the control plane works for other hosts too, and what gets healthy last starts pods on workers.
   const Index synced = plan.add(first, std::make_shared<steps::SyncStep>(first), {healthy});
   for (size_t i = 0; i < workers.size(); ++i) {
-    const Index worker_synced = plan.add(*workers[i], std::make_shared<steps::SyncStep>(*workers[i]), {workers_ready[i]});
+    const Index worker_synced =
+        plan.add(*workers[i], std::make_shared<steps::SyncStep>(*workers[i]), {workers_ready[i]});
     plan.at(worker_synced).after_any = {synced};
   }
   return std::move(plan).take();

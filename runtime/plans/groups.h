@@ -28,15 +28,16 @@ struct PreparedSupplier {
   Supply supply;
   Index ready;  // kubeadm waits for it
 };
-Result<PreparedSupplier> prepare_supplier(PlanBuilder& plan, const steps::Model& model, const steps::Node& node, Index payload);
+Result<PreparedSupplier> prepare_supplier(PlanBuilder& plan, const steps::Model& model, const steps::Node& node,
+                                          Index payload);
 
 // --- cluster.cpp: machines become a cluster ---
 
 using AppIndexes = std::map<std::string, Index, std::less<>>;  // by the application's name
 
 struct Cluster {
-  Index api;           // it answers
-  Index network;       // name resolution and the pod network are set up
+  Index api;      // it answers
+  Index network;  // name resolution and the pod network are set up
   AppIndexes network_apps;
 };
 
@@ -44,16 +45,19 @@ struct Cluster {
 Result<Cluster> make_cluster(PlanBuilder& plan, const steps::Model& model, const steps::Node& node, Index ready);
 
 // A worker, by kubeadm join. Gives what its further steps wait for.
-Index join_worker(PlanBuilder& plan, const steps::Model& model, const steps::Node& node, Index ready, const Cluster& cluster);
+Index join_worker(PlanBuilder& plan, const steps::Model& model, const steps::Node& node, Index ready,
+                  const Cluster& cluster);
 
 // Labels, and the wait until the node is Ready. `joined`: it is part of the cluster.
-Index finish_node(PlanBuilder& plan, const steps::Model& model, const steps::Node& node, Index joined, const Cluster& cluster);
+Index finish_node(PlanBuilder& plan, const steps::Model& model, const steps::Node& node, Index joined,
+                  const Cluster& cluster);
 
 // --- applications.cpp ---
 
 // All applications but the network's, on the control plane `node`: after `after` (and after each other, as they need
 // each other), and when each of `settled` has ended, however it ended.
-AppIndexes install_applications(PlanBuilder& plan, const steps::Model& model, const steps::Node& node, const Cluster& cluster, const std::vector<Index>& after,
+AppIndexes install_applications(PlanBuilder& plan, const steps::Model& model, const steps::Node& node,
+                                const Cluster& cluster, const std::vector<Index>& after,
                                 const std::vector<Index>& settled);
 
 }  // namespace sealift::plans

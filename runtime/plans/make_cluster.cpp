@@ -13,7 +13,8 @@ using steps::Model;
 using steps::Node;
 
 Result<Cluster> make_cluster(PlanBuilder& plan, const Model& model, const Node& node, Index ready) {
-  SEALIFT_ASSIGN(auto documents, kube::init_documents(steps::kubeadm_input(model), {node.name, node.ip, node.config.taints}));
+  SEALIFT_ASSIGN(auto documents,
+                 kube::init_documents(steps::kubeadm_input(model), {node.name, node.ip, node.config.taints}));
   const Index init = plan.add(node, std::make_shared<steps::InitStep>(model, node, std::move(documents)), {ready});
   plan.at(init).changes_cluster = true;
   Cluster out{};

@@ -3,7 +3,8 @@
 
 namespace sealift::plans {
 
-Index PlanBuilder::add(const steps::Node& node, std::shared_ptr<engine::Step> step, std::vector<Index> after, engine::Lane lane) {
+Index PlanBuilder::add(const steps::Node& node, std::shared_ptr<engine::Step> step, std::vector<Index> after,
+                       engine::Lane lane) {
   engine::PlannedStep planned;
   planned.step = std::move(step);
   planned.host = node.name;

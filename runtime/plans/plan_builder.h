@@ -17,11 +17,12 @@ using Index = size_t;  // of a step in the plan
 
 class PlanBuilder {
  public:
-  // Without the `essential` hosts (node names) the plan makes no sense: if a step fails there the run ends. Any other host
-  // is set aside.
+  // Without the `essential` hosts (node names) the plan makes no sense: if a step fails there the run ends. Any other
+  // host is set aside.
   explicit PlanBuilder(std::set<std::string> essential) : essential_(std::move(essential)) {}
 
-  Index add(const steps::Node& node, std::shared_ptr<engine::Step> step, std::vector<Index> after, engine::Lane lane = engine::Lane::main);
+  Index add(const steps::Node& node, std::shared_ptr<engine::Step> step, std::vector<Index> after,
+            engine::Lane lane = engine::Lane::main);
   engine::PlannedStep& at(Index step) { return plan_.steps[step]; }
   engine::Plan take() && { return std::move(plan_); }
 

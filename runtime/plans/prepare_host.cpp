@@ -29,37 +29,53 @@ Result<Installed> install(PlanBuilder& plan, const Model& model, const Node& nod
   auto own_files = steps::site_files(model, node);
   out.service = inputs_of(service);
   out.runtime = steps::digest_of({inputs_of(files).hex(), inputs_of(own_files).hex()});
-  const auto description = std::format("install Kubernetes {} and its container runtime ({} files)", model.base.kubernetes_version, files.size());
-  const Index programs = plan.add(node, std::make_shared<steps::FilesStep>("files.base", description, std::move(files)), {}, engine::Lane::bytes);
-  out.service_files = plan.add(node, std::make_shared<steps::FilesStep>("files.node", "install the node service", std::move(service)), {});
+  const auto description = std::format("install Kubernetes {} and its container runtime ({} files)",
+                                       model.base.kubernetes_version, files.size());
+  const Index programs = plan.add(node, std::make_shared<steps::FilesStep>("files.base", description, std::move(files)),
+                                  {}, engine::Lane::bytes);
+  out.service_files = plan.add(
+      node, std::make_shared<steps::FilesStep>("files.node", "install the node service", std::move(service)), {});
   plan.at(programs).ends = {"units.base"};
   plan.at(out.service_files).ends = {"units.node"};
   const Index kernel = plan.add(node, std::make_shared<steps::KernelStep>(model.base.modules, model.base.sysctls), {});
   out.before_runtime = {programs, out.service_files, kernel};
   if (own_files.empty()) return out;
   const auto text = std::format("put {} files of the site", own_files.size());
-  out.before_runtime.push_back(plan.add(node, std::make_shared<steps::FilesStep>("files.site", text, std::move(own_files)), {}));
+  out.before_runtime.push_back(
+      plan.add(node, std::make_shared<steps::FilesStep>("files.site", text, std::move(own_files)), {}));
   plan.at(out.before_runtime.back()).ends = {"units.base"};
   return out;
 }
 
 // The balancer and the mirror, with the host's own certificate.
-Index start_node_service(PlanBuilder& plan, const Model& model, const Node& node, const Installed& installed, Index authority) {
-  const Index certificate = plan.add(node, std::make_shared<steps::CertificateStep>(model, node), {installed.service_files, authority});
+Index start_node_service(PlanBuilder& plan, const Model& model, const Node& node, const Installed& installed,
+                         Index authority) {
+  const Index certificate =
+      plan.add(node, std::make_shared<steps::CertificateStep>(model, node), {installed.service_files, authority});
   plan.at(certificate).ends = {"units.node"};
-  const std::vector<WantedUnit> units{{"sealift-boot.service", WantedUnit::Want::enabled}, {"sealift-api.service"}, {"sealift-mirror.service"}};
-  return plan.add(node, std::make_shared<steps::UnitsStep>("units.node", "start the API balancer and the image mirror", units, installed.service), {certificate});
+  const std::vector<WantedUnit> units{
+      {"sealift-boot.service", WantedUnit::Want::enabled}, {"sealift-api.service"}, {"sealift-mirror.service"}};
+  return plan.add(node,
+                  std::make_shared<steps::UnitsStep>("units.node", "start the API balancer and the image mirror", units,
+                                                     installed.service),
+                  {certificate});
 }
 
 Index start_runtime(PlanBuilder& plan, const Model& model, const Node& node, const Installed& installed) {
   std::vector<WantedUnit> units;
-  for (const auto& unit : model.base.units) units.push_back({unit.name, unit.start_now ? WantedUnit::Want::running : WantedUnit::Want::enabled});
-  return plan.add(node, std::make_shared<steps::UnitsStep>("units.base", "start the container runtime", std::move(units), installed.runtime), installed.before_runtime);
+  for (const auto& unit : model.base.units)
+    units.push_back({unit.name, unit.start_now ? WantedUnit::Want::running : WantedUnit::Want::enabled});
+  return plan.add(node,
+                  std::make_shared<steps::UnitsStep>("units.base", "start the container runtime", std::move(units),
+                                                     installed.runtime),
+                  installed.before_runtime);
 }
 
 // Through this host's mirror, from the registry host's.
-Index pull_images(PlanBuilder& plan, const Model& model, const Node& node, Index mirror, Index runtime, const Supply& supply) {
-  return plan.add(node, std::make_shared<steps::ImagesStep>(steps::base_images(model, node)), {mirror, runtime, supply.payload, supply.mirror});
+Index pull_images(PlanBuilder& plan, const Model& model, const Node& node, Index mirror, Index runtime,
+                  const Supply& supply) {
+  return plan.add(node, std::make_shared<steps::ImagesStep>(steps::base_images(model, node)),
+                  {mirror, runtime, supply.payload, supply.mirror});
 }
 
 }  // namespace
@@ -73,7 +89,8 @@ Result<Index> prepare_host(PlanBuilder& plan, const Model& model, const Node& no
 
 Result<PreparedSupplier> prepare_supplier(PlanBuilder& plan, const Model& model, const Node& node, Index payload) {
   SEALIFT_ASSIGN(const auto installed, install(plan, model, node));
-  const Index authority = plan.add(node, std::make_shared<steps::AuthorityStep>(model, node), {installed.service_files});
+  const Index authority =
+      plan.add(node, std::make_shared<steps::AuthorityStep>(model, node), {installed.service_files});
   const Index mirror = start_node_service(plan, model, node, installed, authority);
   const Index runtime = start_runtime(plan, model, node, installed);
   const Supply supply{authority, payload, mirror};

@@ -53,20 +53,24 @@ std::vector<std::string> outcome_lines(const delivery::Outcome& outcome, Duratio
     width = std::max(width, title(host).size());
     delivered += host.state == HostOutcome::State::done ? 1 : 0;
   }
-  if (!outcome.hosts.empty()) out.push_back(std::format("{:<{}}  {:<13}  {:<10}  {}", "host", width, "role", "state", "steps"));
+  if (!outcome.hosts.empty())
+    out.push_back(std::format("{:<{}}  {:<13}  {:<10}  {}", "host", width, "role", "state", "steps"));
   for (const auto& host : outcome.hosts) {
     std::string steps = host.applied == 0 && host.state == HostOutcome::State::done
                             ? std::string("nothing to do")
                             : std::format("{} applied, {} as they should be", host.applied, host.skipped);
-    out.push_back(std::format("{:<{}}  {:<13}  {:<10}  {}", title(host), width, format::name(host.role), name(host.state), steps));
+    out.push_back(std::format("{:<{}}  {:<13}  {:<10}  {}", title(host), width, format::name(host.role),
+                              name(host.state), steps));
     if (!host.reason.empty()) out.push_back(std::format("{:<{}}  why: {}", "", width, host.reason));
   }
   for (const auto& note : outcome.notes) out.push_back("note: " + note);
   if (outcome.error) return out;  // the error has its own line, said once
   if (outcome.applied == 0) {
-    out.push_back(std::format("nothing to do: {} as cluster.yaml says ({})", plural(delivered, "host is", "hosts are"), seconds(took)));
+    out.push_back(std::format("nothing to do: {} as cluster.yaml says ({})", plural(delivered, "host is", "hosts are"),
+                              seconds(took)));
   } else {
-    out.push_back(std::format("delivered: {}, {} applied ({})", plural(delivered, "host", "hosts"), plural(outcome.applied, "step", "steps"), seconds(took)));
+    out.push_back(std::format("delivered: {}, {} applied ({})", plural(delivered, "host", "hosts"),
+                              plural(outcome.applied, "step", "steps"), seconds(took)));
   }
   return out;
 }
@@ -88,7 +92,9 @@ std::vector<std::string> plan_lines(const delivery::PlanOutcome& plan, bool all)
         ++skipped;
         continue;
       }
-      std::string_view mark = line.state == PlanLine::State::done ? "  = " : line.state == PlanLine::State::needed ? "  + " : "  ? ";
+      std::string_view mark = line.state == PlanLine::State::done     ? "  = "
+                              : line.state == PlanLine::State::needed ? "  + "
+                                                                      : "  ? ";
       out.push_back(std::string(mark) + line.description);
     }
     if (skipped != 0) out.push_back(std::format("  = {} as it should be", plural(skipped, "step is", "steps are")));
@@ -108,7 +114,8 @@ std::vector<std::string> status_lines(const std::vector<delivery::StatusLine>& s
     state = std::max(state, line.state.size());
   }
   for (const auto& line : status) {
-    out.push_back(std::format("{} {:<{}}  {:<{}}  {}", line.healthy ? ' ' : '!', line.subject, subject, line.state, state, line.detail));
+    out.push_back(std::format("{} {:<{}}  {:<{}}  {}", line.healthy ? ' ' : '!', line.subject, subject, line.state,
+                              state, line.detail));
   }
   for (auto& line : out) line.erase(line.find_last_not_of(' ') + 1);
   return out;
@@ -119,7 +126,8 @@ std::vector<std::string> last_run_lines(const engine::JournalContents& journal) 
   if (journal.runs.empty()) return out;
   const auto& run = journal.runs.back();
   std::string_view end = run.finish.empty() ? "did not come to its end" : std::string_view(run.finish);
-  out.push_back(std::format("last run from this machine: {} of {}, {}: {}", run.command, run.artifact_name, run.time, end));
+  out.push_back(
+      std::format("last run from this machine: {} of {}, {}: {}", run.command, run.artifact_name, run.time, end));
   for (const auto& step : run.steps) {
     if (step.status == "begun") out.push_back(std::format("  {}: {} was begun and has no end", step.host, step.step));
     if (step.status == "failed") out.push_back(std::format("  {}: {} failed: {}", step.host, step.step, step.error));

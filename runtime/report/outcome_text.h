@@ -8,8 +8,8 @@
 #include <vector>
 
 #include "payload/base/clock.h"
-#include "runtime/engine/journal.h"
 #include "runtime/delivery/delivery.h"
+#include "runtime/engine/journal.h"
 
 namespace sealift::report {
 

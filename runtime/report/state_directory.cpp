@@ -26,7 +26,8 @@ Result<std::string> state_path(const std::optional<std::string>& chosen, const s
   // "All paths set in these environment variables must be absolute, … otherwise ignored" (XDG base directory, 0.8).
   if (!root.starts_with('/')) {
     std::string home = variable("HOME");
-    if (!home.starts_with('/')) return fail(ErrorCode::usage, "no home folder is known for the journal; name a folder with --state DIR");
+    if (!home.starts_with('/'))
+      return fail(ErrorCode::usage, "no home folder is known for the journal; name a folder with --state DIR");
     root = home + "/.local/state";
   }
   return root + "/sealift/" + safe;
@@ -40,7 +41,8 @@ Result<void> make_state_directory(const std::string& path) {
   if (!folder) return fail(folder.error().code, "{}; {}", folder.error().text(), remedy);
   struct stat status{};
   if (fstat(folder->get(), &status) != 0) return fail_errno(errno, "look at " + path);
-  if (status.st_uid != geteuid()) return fail(ErrorCode::permission_denied, "{} belongs to another user; {}", path, remedy);
+  if (status.st_uid != geteuid())
+    return fail(ErrorCode::permission_denied, "{} belongs to another user; {}", path, remedy);
   if (faccessat(folder->get(), ".", W_OK | X_OK, AT_EACCESS) != 0) {
     return fail(ErrorCode::permission_denied, "{} can't be written; {}", path, remedy);
   }

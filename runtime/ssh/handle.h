@@ -45,7 +45,8 @@ struct Limit {
 };
 
 // Calls `call` until it returns anything but `again`, waiting for the session's socket in between.
-Result<int> drive(ssh_session session, int again, const Limit& limit, std::string_view doing, const std::function<int()>& call);
+Result<int> drive(ssh_session session, int again, const Limit& limit, std::string_view doing,
+                  const std::function<int()>& call);
 
 // socket.cpp: a connected TCP socket; keep-alive is on. Errors: unreachable, timeout, cancelled.
 Result<base::Fd> connect_socket(const std::string& address, uint16_t port, const Limit& limit);

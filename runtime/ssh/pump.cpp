@@ -33,7 +33,7 @@ struct Queues {
   std::condition_variable changed;
   std::deque<Bytes> outgoing, incoming;
   size_t outgoing_bytes = 0, incoming_bytes = 0;
-  size_t at = 0;  // in the first incoming piece
+  size_t at = 0;                                   // in the first incoming piece
   bool close_input = false, input_closed = false;  // asked for, done
   bool output_ended = false, closed = false, abandoned = false;
   std::string errors;
@@ -64,9 +64,9 @@ struct Opening {
   std::string command;
   std::shared_ptr<Queues> queues;
   std::optional<Result<void>> result;
-  bool refused = false;                  // the server would not give a session
-  std::optional<Duration> asked_until;   // after a refusal, by the clock
-  Duration not_before{};                 // the next attempt
+  bool refused = false;                 // the server would not give a session
+  std::optional<Duration> asked_until;  // after a refusal, by the clock
+  Duration not_before{};                // the next attempt
 };
 
 struct FreeChannel {
@@ -80,7 +80,8 @@ struct Open {
 
 class Pump {
  public:
-  Pump(SessionHandle session, Clock& clock, std::string name) : session_(std::move(session)), clock_(clock), name_(std::move(name)) {}
+  Pump(SessionHandle session, Clock& clock, std::string name)
+      : session_(std::move(session)), clock_(clock), name_(std::move(name)) {}
   ~Pump() {
     stop_ = true;
     wake();
@@ -100,7 +101,8 @@ class Pump {
       [[maybe_unused]] const ssize_t ignored = ::read(fd, &count, sizeof count);
       return 0;
     };
-    if (event_ == nullptr || ssh_event_add_session(event_, session_.get()) != SSH_OK || ssh_event_add_fd(event_, wake_.get(), POLLIN, drain, nullptr) != SSH_OK) {
+    if (event_ == nullptr || ssh_event_add_session(event_, session_.get()) != SSH_OK ||
+        ssh_event_add_fd(event_, wake_.get(), POLLIN, drain, nullptr) != SSH_OK) {
       return fail(ErrorCode::internal, "libssh's event loop can't be set up");
     }
     SEALIFT_ASSIGN(thread_, Thread::start([this] { run(); }));
@@ -136,11 +138,14 @@ class Pump {
  private:
   Error lost() const {
     const std::string text = ssh_get_error(session_.get());
-    return {ErrorCode::unreachable, std::format("the SSH connection to {} is lost{}", name_, text.empty() ? "" : " (" + text + ")"), {}};
+    return {ErrorCode::unreachable,
+            std::format("the SSH connection to {} is lost{}", name_, text.empty() ? "" : " (" + text + ")"),
+            {}};
   }
 
   bool alive() const {
-    return ssh_is_connected(session_.get()) != 0 && (ssh_get_status(session_.get()) & (SSH_CLOSED | SSH_CLOSED_ERROR)) == 0;
+    return ssh_is_connected(session_.get()) != 0 &&
+           (ssh_get_status(session_.get()) & (SSH_CLOSED | SSH_CLOSED_ERROR)) == 0;
   }
 
   void run() {
@@ -152,9 +157,14 @@ class Pump {
         const std::lock_guard lock(open.queues->mutex);
         return open.queues->closed || open.queues->abandoned;
       });
-      if (ssh_event_dopoll(event_, moved ? 0 : is_asked() ? static_cast<int>(kRefusedPause.count()) : 1000) == SSH_ERROR && !alive()) break;
+      if (ssh_event_dopoll(event_, moved        ? 0
+                                   : is_asked() ? static_cast<int>(kRefusedPause.count())
+                                                : 1000) == SSH_ERROR &&
+          !alive())
+        break;
     }
-    const Error why = aborted_ ? Error{ErrorCode::unreachable, std::format("the connection to {} was given up", name_), {}} : lost();
+    const Error why =
+        aborted_ ? Error{ErrorCode::unreachable, std::format("the connection to {} was given up", name_), {}} : lost();
     for (auto& open : channels_) {
       finish_reading(open);
       open.queues->stop(why);
@@ -199,8 +209,12 @@ class Pump {
     for (;;) {
       const int result = call();
       if (result == SSH_OK) return {};
-      if (result != SSH_AGAIN) return fail(ErrorCode::unreachable, "{}: {} was refused ({}); too many sessions (MaxSessions) or a forced command?", name_, doing, ssh_get_error(session_.get()));
-      if (stop_ || aborted_ || clock_.monotonic() > end) return fail(ErrorCode::timeout, "{}: {}: no answer in time", name_, doing);
+      if (result != SSH_AGAIN)
+        return fail(ErrorCode::unreachable,
+                    "{}: {} was refused ({}); too many sessions (MaxSessions) or a forced command?", name_, doing,
+                    ssh_get_error(session_.get()));
+      if (stop_ || aborted_ || clock_.monotonic() > end)
+        return fail(ErrorCode::timeout, "{}: {}: no answer in time", name_, doing);
       ssh_event_dopoll(event_, 200);
     }
   }
@@ -212,7 +226,8 @@ class Pump {
     auto opened = until("a session", [&] { return ssh_channel_open_session(open.channel.get()); });
     opening.refused = !opened && opened.error().code != ErrorCode::timeout;
     SEALIFT_TRY(opened);
-    SEALIFT_TRY(until("a command", [&] { return ssh_channel_request_exec(open.channel.get(), opening.command.c_str()); }));
+    SEALIFT_TRY(
+        until("a command", [&] { return ssh_channel_request_exec(open.channel.get(), opening.command.c_str()); }));
     channels_.push_back(std::move(open));
     return {};
   }
@@ -245,7 +260,8 @@ class Pump {
       return true;
     }
     const size_t left = piece->size() - written_of_[piece];
-    const int count = ssh_channel_write(open.channel.get(), piece->data() + written_of_[piece], static_cast<uint32_t>(left));
+    const int count =
+        ssh_channel_write(open.channel.get(), piece->data() + written_of_[piece], static_cast<uint32_t>(left));
     if (count < 0) {
       queues.stop({ErrorCode::unreachable, std::format("the command on {} takes no more input", name_), {}});
       return false;
@@ -267,7 +283,8 @@ class Pump {
       const std::lock_guard lock(queues.mutex);
       if (queues.incoming_bytes >= kQueueBytes || queues.output_ended) return false;
     }
-    const int count = ssh_channel_read_nonblocking(open.channel.get(), buffer_.data(), static_cast<uint32_t>(buffer_.size()), 0);
+    const int count =
+        ssh_channel_read_nonblocking(open.channel.get(), buffer_.data(), static_cast<uint32_t>(buffer_.size()), 0);
     if (count <= 0) return false;
     const std::lock_guard lock(queues.mutex);
     queues.incoming.emplace_back(buffer_.begin(), buffer_.begin() + count);
@@ -277,7 +294,8 @@ class Pump {
   }
 
   bool read_errors(Open& open) {
-    const int count = ssh_channel_read_nonblocking(open.channel.get(), buffer_.data(), static_cast<uint32_t>(buffer_.size()), 1);
+    const int count =
+        ssh_channel_read_nonblocking(open.channel.get(), buffer_.data(), static_cast<uint32_t>(buffer_.size()), 1);
     if (count <= 0) return false;
     Queues& queues = *open.queues;
     const std::lock_guard lock(queues.mutex);
@@ -337,7 +355,8 @@ class Pump {
 
 class PumpedChannel final : public Channel, private base::Source, private base::Sink {
  public:
-  PumpedChannel(std::shared_ptr<Pump> pump, std::shared_ptr<Queues> queues) : pump_(std::move(pump)), queues_(std::move(queues)) {}
+  PumpedChannel(std::shared_ptr<Pump> pump, std::shared_ptr<Queues> queues)
+      : pump_(std::move(pump)), queues_(std::move(queues)) {}
   ~PumpedChannel() override {
     {
       const std::lock_guard lock(queues_->mutex);
@@ -399,7 +418,8 @@ class PumpedChannel final : public Channel, private base::Source, private base::
       const ByteView piece = data.first(std::min(data.size(), kWriteBytes));
       {
         std::unique_lock lock(queues_->mutex);
-        SEALIFT_TRY(queues_->wait_until(lock, [&] { return queues_->outgoing_bytes < kQueueBytes || queues_->closed; }));
+        SEALIFT_TRY(
+            queues_->wait_until(lock, [&] { return queues_->outgoing_bytes < kQueueBytes || queues_->closed; }));
         if (queues_->closed) {
           return fail(queues_->error.value_or(Error{ErrorCode::unreachable, "the command on the host has ended", {}}));
         }

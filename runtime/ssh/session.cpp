@@ -15,25 +15,34 @@ namespace sealift::ssh {
 namespace {
 
 // AES with hardware instructions first: half the processor time of libssh's default (facts of the toolchain).
-constexpr const char* kCiphers = "aes128-gcm@openssh.com,aes256-gcm@openssh.com,chacha20-poly1305@openssh.com,aes256-ctr,aes128-ctr";
+constexpr const char* kCiphers =
+    "aes128-gcm@openssh.com,aes256-gcm@openssh.com,chacha20-poly1305@openssh.com,aes256-ctr,aes128-ctr";
 // curve25519 costs a quarter of the hybrid sntrup761, which counts when 100 hosts are reached at once.
 constexpr const char* kKeyExchanges =
     "curve25519-sha256,curve25519-sha256@libssh.org,ecdh-sha2-nistp256,ecdh-sha2-nistp384,diffie-hellman-group16-sha512,diffie-hellman-group14-sha256";
 
-std::string name_of(const Target& target) { return target.port == 22 ? target.address : std::format("{} port {}", target.address, target.port); }
+std::string name_of(const Target& target) {
+  return target.port == 22 ? target.address : std::format("{} port {}", target.address, target.port);
+}
 
 Error connection_error(ssh_session session, const Target& target) {
   const std::string text = ssh_get_error(session);
   if (text.contains("kex error") || text.contains("no match for method")) {
-    return {ErrorCode::protocol, std::format("{}: no algorithm in common with its SSH server ({})", name_of(target), text), {}};
+    return {ErrorCode::protocol,
+            std::format("{}: no algorithm in common with its SSH server ({})", name_of(target), text),
+            {}};
   }
-  return {ErrorCode::unreachable,
-          std::format("{}: the SSH server ended the connection before the login ({}); too many connections at once (MaxStartups) or a firewall", name_of(target), text),
-          {}};
+  return {
+      ErrorCode::unreachable,
+      std::format(
+          "{}: the SSH server ended the connection before the login ({}); too many connections at once (MaxStartups) or a firewall",
+          name_of(target), text),
+      {}};
 }
 
 // A connection up to the point where the host has proved its key.
-Result<SessionHandle> exchange_once(const Target& target, const std::string& algorithms, const Limit& limit, bool& connected) {
+Result<SessionHandle> exchange_once(const Target& target, const std::string& algorithms, const Limit& limit,
+                                    bool& connected) {
   SEALIFT_ASSIGN(auto socket, connect_socket(target.address, target.port, limit));
   connected = true;
   SessionHandle session(ssh_new());
@@ -41,15 +50,20 @@ Result<SessionHandle> exchange_once(const Target& target, const std::string& alg
   const int no = 0;
   const unsigned port = target.port;
   int fd = socket.get();
-  const auto set = [&](ssh_options_e option, const void* value) { return ssh_options_set(session.get(), option, value) == 0; };
-  const bool all = set(SSH_OPTIONS_PROCESS_CONFIG, &no) && set(SSH_OPTIONS_HOST, target.address.c_str()) && set(SSH_OPTIONS_PORT, &port) &&
-                   set(SSH_OPTIONS_USER, target.user.c_str()) && set(SSH_OPTIONS_KNOWNHOSTS, "/dev/null") && set(SSH_OPTIONS_GLOBAL_KNOWNHOSTS, "/dev/null") &&
-                   set(SSH_OPTIONS_CIPHERS_C_S, kCiphers) && set(SSH_OPTIONS_CIPHERS_S_C, kCiphers) && set(SSH_OPTIONS_KEY_EXCHANGE, kKeyExchanges) &&
-                   set(SSH_OPTIONS_HOSTKEYS, algorithms.c_str()) && set(SSH_OPTIONS_FD, &fd);
+  const auto set = [&](ssh_options_e option, const void* value) {
+    return ssh_options_set(session.get(), option, value) == 0;
+  };
+  const bool all = set(SSH_OPTIONS_PROCESS_CONFIG, &no) && set(SSH_OPTIONS_HOST, target.address.c_str()) &&
+                   set(SSH_OPTIONS_PORT, &port) && set(SSH_OPTIONS_USER, target.user.c_str()) &&
+                   set(SSH_OPTIONS_KNOWNHOSTS, "/dev/null") && set(SSH_OPTIONS_GLOBAL_KNOWNHOSTS, "/dev/null") &&
+                   set(SSH_OPTIONS_CIPHERS_C_S, kCiphers) && set(SSH_OPTIONS_CIPHERS_S_C, kCiphers) &&
+                   set(SSH_OPTIONS_KEY_EXCHANGE, kKeyExchanges) && set(SSH_OPTIONS_HOSTKEYS, algorithms.c_str()) &&
+                   set(SSH_OPTIONS_FD, &fd);
   if (!all) return fail(ErrorCode::internal, "{}: {}", name_of(target), ssh_get_error(session.get()));
   socket.release();  // the session's from here on
   ssh_set_blocking(session.get(), 0);
-  SEALIFT_ASSIGN(const int result, drive(session.get(), SSH_AGAIN, limit, "the SSH handshake with " + name_of(target), [&] { return ssh_connect(session.get()); }));
+  SEALIFT_ASSIGN(const int result, drive(session.get(), SSH_AGAIN, limit, "the SSH handshake with " + name_of(target),
+                                         [&] { return ssh_connect(session.get()); }));
   if (result != SSH_OK) return fail(connection_error(session.get(), target));
   return session;
 }
@@ -61,14 +75,17 @@ Result<SessionHandle> exchange_keys(const Target& target, const std::string& alg
     bool connected = false;
     auto session = exchange_once(target, algorithms, limit, connected);
     const Duration wait = std::min(Duration{400} * attempt, Duration{2'000});
-    if (session || !connected || session.error().code != ErrorCode::unreachable || limit.clock.monotonic() + wait > limit.end) return session;
+    if (session || !connected || session.error().code != ErrorCode::unreachable ||
+        limit.clock.monotonic() + wait > limit.end)
+      return session;
     SEALIFT_TRY(base::pause(limit.clock, wait, limit.cancel));
   }
 }
 
 Result<KeyHandle> shown_key(ssh_session session) {
   ssh_key key = nullptr;
-  if (ssh_get_server_publickey(session, &key) != SSH_OK) return fail(ErrorCode::protocol, "the SSH server showed no key");
+  if (ssh_get_server_publickey(session, &key) != SSH_OK)
+    return fail(ErrorCode::protocol, "the SSH server showed no key");
   return KeyHandle(key);
 }
 
@@ -88,10 +105,11 @@ Result<SessionHandle> find_fingerprint(const Target& target, const Limit& limit)
     SEALIFT_ASSIGN(const auto shown, fingerprint(other_key.get()));
     if (shown == *target.host_key) return other;
   }
-  return fail(ErrorCode::host_key_changed,
-              "{} shows the host key {} {}, but the configuration says {}. Somebody may be in between, or the host was installed anew: compare with "
-              "`ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub` on the host itself, then correct hostKey",
-              name_of(target), key_name(key.get()), first, *target.host_key);
+  return fail(
+      ErrorCode::host_key_changed,
+      "{} shows the host key {} {}, but the configuration says {}. Somebody may be in between, or the host was installed anew: compare with "
+      "`ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub` on the host itself, then correct hostKey",
+      name_of(target), key_name(key.get()), first, *target.host_key);
 }
 
 Result<SessionHandle> verified(const Target& target, const Limit& limit, EventSink& events) {
@@ -116,7 +134,8 @@ Result<void> Limit::check(std::string_view doing) const {
   return {};
 }
 
-Result<int> drive(ssh_session session, int again, const Limit& limit, std::string_view doing, const std::function<int()>& call) {
+Result<int> drive(ssh_session session, int again, const Limit& limit, std::string_view doing,
+                  const std::function<int()>& call) {
   for (;;) {
     const int result = call();
     if (result != again) return result;
@@ -129,12 +148,14 @@ Result<int> drive(ssh_session session, int again, const Limit& limit, std::strin
 
 std::vector<std::string> default_known_hosts() {
   std::vector<std::string> out;
-  if (const char* home = std::getenv("HOME"); home != nullptr && *home == '/') out.push_back(std::string(home) + "/.ssh/known_hosts");  // NOLINT(concurrency-mt-unsafe)
+  if (const char* home = std::getenv("HOME"); home != nullptr && *home == '/')
+    out.push_back(std::string(home) + "/.ssh/known_hosts");  // NOLINT(concurrency-mt-unsafe)
   out.emplace_back("/etc/ssh/ssh_known_hosts");
   return out;
 }
 
-Result<std::unique_ptr<Session>> Session::connect(const Target& target, Clock& clock, EventSink& events, const CancelToken& cancel) {
+Result<std::unique_ptr<Session>> Session::connect(const Target& target, Clock& clock, EventSink& events,
+                                                  const CancelToken& cancel) {
   initialize();
   const Duration begin = clock.monotonic();
   SEALIFT_ASSIGN(auto session, verified(target, {clock, begin + target.connect_timeout, cancel}, events));

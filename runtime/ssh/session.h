@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // One SSH login to one machine, and commands run through it with their three streams. The host's key is checked
-// before any credential is sent. It knows libssh and nothing of agents, payloads or clusters; ~/.ssh/config is not read.
+// before any credential is sent. It knows libssh and nothing of agents, payloads or clusters; ~/.ssh/config is not
+// read.
 #pragma once
 
 #include <memory>
@@ -23,7 +24,7 @@ struct Target {
   std::string user;
   std::optional<std::string> key_path;  // without one: ssh-agent, then the user's id_ed25519, id_ecdsa, id_rsa
   std::optional<Secret> key_passphrase;
-  std::optional<Secret> password;       // also answers keyboard-interactive
+  std::optional<Secret> password;  // also answers keyboard-interactive
   // "SHA256:…" as ssh-keygen -l prints it: then nothing else decides.
   std::optional<std::string> host_key;
   std::vector<std::string> known_hosts;  // files in OpenSSH's format, looked up in this order; absent ones are fine
@@ -57,8 +58,10 @@ class Session {
  public:
   virtual ~Session() = default;  // its channels must be gone
   // Errors: unreachable, timeout, host_key_unknown, host_key_changed, auth_failed, cancelled, protocol (no common
-  // algorithm), not_found or untrusted (the key file, its passphrase). New keys that were accepted are told to `events`.
-  static Result<std::unique_ptr<Session>> connect(const Target& target, Clock& clock, EventSink& events, const CancelToken& cancel);
+  // algorithm), not_found or untrusted (the key file, its passphrase). New keys that were accepted are told to
+  // `events`.
+  static Result<std::unique_ptr<Session>> connect(const Target& target, Clock& clock, EventSink& events,
+                                                  const CancelToken& cancel);
 
   // `command` goes to the login shell as it is: see quote().
   virtual Result<std::unique_ptr<Channel>> exec(const std::string& command) = 0;

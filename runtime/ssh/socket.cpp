@@ -29,7 +29,9 @@ std::string reason(int error_number) {
     case ECONNREFUSED: return "connection refused: is sshd running and the port right?";
     case EHOSTUNREACH:
     case ENETUNREACH: return "no route to the host";
-    default: return ::strerror(error_number);  // NOLINT(concurrency-mt-unsafe): musl's and glibc's are constant for known numbers
+    default:
+      return ::strerror(
+          error_number);  // NOLINT(concurrency-mt-unsafe): musl's and glibc's are constant for known numbers
   }
 }
 
@@ -58,7 +60,8 @@ Result<base::Fd> connect_socket(const std::string& address, uint16_t port, const
   hints.ai_flags = AI_NUMERICSERV;
   addrinfo* list = nullptr;
   if (const int result = ::getaddrinfo(address.c_str(), std::to_string(port).c_str(), &hints, &list); result != 0) {
-    return fail(ErrorCode::unreachable, "{}: {}; write the address as a number if this site has no DNS", address, ::gai_strerror(result));
+    return fail(ErrorCode::unreachable, "{}: {}; write the address as a number if this site has no DNS", address,
+                ::gai_strerror(result));
   }
   const std::unique_ptr<addrinfo, FreeAddresses> owner(list);
   std::string why = "no address";

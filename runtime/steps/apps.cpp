@@ -34,14 +34,19 @@ Digest inputs_of(const Model& model, const SelectedApp& app) {
 }
 
 std::string description(const SelectedApp& app) {
-  const auto what = app.app->kind == format::AppKind::helm ? "helm chart " + app.app->version : std::string("manifests");
-  return std::format("install {}{} ({}) into {}", app.app->is_network ? "the network " : "", app.app->name, what, app.target_namespace);
+  const auto what =
+      app.app->kind == format::AppKind::helm ? "helm chart " + app.app->version : std::string("manifests");
+  return std::format("install {}{} ({}) into {}", app.app->is_network ? "the network " : "", app.app->name, what,
+                     app.target_namespace);
 }
 
 base::Command helm(std::vector<std::string> arguments) {
   // Everything that helm would keep in a home lies in memory and goes with it.
-  base::Command out{{"helm", std::format("--kubeconfig={}", kAdminKubeconfig)},
-                    {"HELM_CACHE_HOME=/run/sealift/helm", "HELM_CONFIG_HOME=/run/sealift/helm", "HELM_DATA_HOME=/run/sealift/helm"}, "/", kHelmTimeout};
+  base::Command out{
+      {"helm", std::format("--kubeconfig={}", kAdminKubeconfig)},
+      {"HELM_CACHE_HOME=/run/sealift/helm", "HELM_CONFIG_HOME=/run/sealift/helm", "HELM_DATA_HOME=/run/sealift/helm"},
+      "/",
+      kHelmTimeout};
   out.argv.insert(out.argv.end(), arguments.begin(), arguments.end());
   return out;
 }
@@ -69,7 +74,10 @@ bool is_packed(const Model& model, const std::string& name) {
   const auto reference = image::parse_reference(name);
   if (!reference) return false;
   const node::Catalog catalog(model.contents());
-  return catalog.find({reference->registry, reference->repository, node::Question::Kind::manifest, reference->digest ? reference->digest->text() : reference->tag}).has_value();
+  return catalog
+      .find({reference->registry, reference->repository, node::Question::Kind::manifest,
+             reference->digest ? reference->digest->text() : reference->tag})
+      .has_value();
 }
 
 }  // namespace
@@ -78,13 +86,17 @@ std::vector<std::pair<std::string, format::TreeFile>> app_files(const Model& mod
   std::vector<std::pair<std::string, format::TreeFile>> out;
   const std::string prefix = app.root + "/";
   const auto& tree = model.contents().tree;
-  for (auto at = tree.lower_bound(prefix); at != tree.end() && at->first.starts_with(prefix); ++at) out.emplace_back(at->first.substr(prefix.size()), at->second);
+  for (auto at = tree.lower_bound(prefix); at != tree.end() && at->first.starts_with(prefix); ++at)
+    out.emplace_back(at->first.substr(prefix.size()), at->second);
   return out;
 }
 
 // kubectl with the application's namespace as the default.
 base::Command AppStep::kubectl_here(std::vector<std::string> arguments) const {
-  base::Command out{{"kubectl", "--request-timeout=20s"}, {std::format("KUBECONFIG={}/namespace.yaml:{}", folder_, kAdminKubeconfig)}, "/", Duration{120'000}};
+  base::Command out{{"kubectl", "--request-timeout=20s"},
+                    {std::format("KUBECONFIG={}/namespace.yaml:{}", folder_, kAdminKubeconfig)},
+                    "/",
+                    Duration{120'000}};
   out.argv.insert(out.argv.end(), arguments.begin(), arguments.end());
   return out;
 }
@@ -100,15 +112,20 @@ std::string site_values(const Model& model) {
 }
 
 AppStep::AppStep(const Model& model, const SelectedApp& app)
-    : BasicStep("app." + app.app->name, description(app), inputs_of(model, app)), model_(model), app_(app), folder_("/run/sealift/apps/" + app.app->name) {}
+    : BasicStep("app." + app.app->name, description(app), inputs_of(model, app)),
+      model_(model),
+      app_(app),
+      folder_("/run/sealift/apps/" + app.app->name) {}
 
 Result<engine::StepState> AppStep::check(const engine::LookContext& context) {
   SEALIFT_ASSIGN(const bool same, recorded(context));
   if (!same) return engine::StepState::needed;
   if (app_.app->kind != format::AppKind::helm) return engine::StepState::done;
   // A release that somebody removed is installed again.
-  const auto secrets = kubectl_get(context.host, {"--namespace=" + app_.target_namespace, "get", "secret", "--selector",
-                                                  std::format("owner=helm,name={},status=deployed", app_.app->name), "-o", "name"}, context.cancel);
+  const auto secrets = kubectl_get(context.host,
+                                   {"--namespace=" + app_.target_namespace, "get", "secret", "--selector",
+                                    std::format("owner=helm,name={},status=deployed", app_.app->name), "-o", "name"},
+                                   context.cancel);
   return secrets && !base::trim(*secrets).empty() ? engine::StepState::done : engine::StepState::needed;
 }
 
@@ -133,7 +150,8 @@ Result<void> AppStep::stage(engine::StepContext& context) const {
     SEALIFT_ASSIGN(const auto bytes, model_.payload.read_all(file.object.digest, kMaxAppFile));
     SEALIFT_TRY(put(folder_ + "/tree/" + path, bytes));
   }
-  SEALIFT_TRY(put(folder_ + "/namespace.yaml", base::as_bytes(namespace_kubeconfig(model_.config.name, app_.target_namespace))));
+  SEALIFT_TRY(put(folder_ + "/namespace.yaml",
+                  base::as_bytes(namespace_kubeconfig(model_.config.name, app_.target_namespace))));
   if (app_.app->kind != format::AppKind::helm) return {};
   SEALIFT_TRY(put(folder_ + "/values-1.yaml", base::as_bytes(site_values(model_))));
   if (!app_.values_file.empty()) SEALIFT_TRY(put(folder_ + "/values-2.yaml", base::as_bytes(app_.values_file)));
@@ -143,8 +161,10 @@ Result<void> AppStep::stage(engine::StepContext& context) const {
 
 // The values may hold secrets; the charts go with them.
 Result<void> AppStep::unstage(engine::StepContext& context) const {
-  for (const auto* values : {"values-1.yaml", "values-2.yaml", "values-3.yaml"}) SEALIFT_TRY(context.host.remove(folder_ + "/" + values, reason()));
-  for (const auto& [path, file] : app_files(model_, *app_.app)) SEALIFT_TRY(context.host.remove(folder_ + "/tree/" + path, reason()));
+  for (const auto* values : {"values-1.yaml", "values-2.yaml", "values-3.yaml"})
+    SEALIFT_TRY(context.host.remove(folder_ + "/" + values, reason()));
+  for (const auto& [path, file] : app_files(model_, *app_.app))
+    SEALIFT_TRY(context.host.remove(folder_ + "/tree/" + path, reason()));
   return {};
 }
 
@@ -158,31 +178,38 @@ Result<void> AppStep::recover_release(engine::StepContext& context) const {
   const std::string text = state == nullptr || state->string() == nullptr ? "" : *state->string();
   const bool half_removed = text == "uninstalling";  // the kill hit the recovery
   if (!half_removed && !text.starts_with("pending-")) return {};
-  base::tell(context.events, Level::warning, std::format("the release {} was left {}; recovering it", app_.app->name, text), context.host_name);
-  const auto recover = half_removed || text == "pending-install" ? helm({"uninstall", app_.app->name, "--namespace", app_.target_namespace, "--wait"})
-                                                                : helm({"rollback", app_.app->name, "--namespace", app_.target_namespace});
-  SEALIFT_TRY(base::output_of(recover, context.host.run_job("sealift-helm-recover", recover, reason(), context.cancel)));
+  base::tell(context.events, Level::warning,
+             std::format("the release {} was left {}; recovering it", app_.app->name, text), context.host_name);
+  const auto recover = half_removed || text == "pending-install"
+                           ? helm({"uninstall", app_.app->name, "--namespace", app_.target_namespace, "--wait"})
+                           : helm({"rollback", app_.app->name, "--namespace", app_.target_namespace});
+  SEALIFT_TRY(
+      base::output_of(recover, context.host.run_job("sealift-helm-recover", recover, reason(), context.cancel)));
   return {};
 }
 
 Result<void> AppStep::install_chart(engine::StepContext& context) const {
   SEALIFT_TRY(recover_release(context));
-  auto command = helm({"upgrade", "--install", app_.app->name, folder_ + "/tree", "--namespace", app_.target_namespace, "--create-namespace", "--values", folder_ + "/values-1.yaml"});
+  auto command = helm({"upgrade", "--install", app_.app->name, folder_ + "/tree", "--namespace", app_.target_namespace,
+                       "--create-namespace", "--values", folder_ + "/values-1.yaml"});
   if (!app_.values_file.empty()) command.argv.insert(command.argv.end(), {"--values", folder_ + "/values-2.yaml"});
   if (!app_.values_yaml.empty()) command.argv.insert(command.argv.end(), {"--values", folder_ + "/values-3.yaml"});
-  SEALIFT_TRY(base::output_of(command, context.host.run_job("sealift-app-" + app_.app->name, command, reason(), context.cancel)));
+  SEALIFT_TRY(base::output_of(
+      command, context.host.run_job("sealift-app-" + app_.app->name, command, reason(), context.cancel)));
   return {};
 }
 
 Result<void> AppStep::make_namespace(engine::StepContext& context) const {
   SEALIFT_ASSIGN(const auto there, kubectl_object(context.host, {"namespace", app_.target_namespace}, context.cancel));
   if (there) return {};
-  return kubectl_do(context.host, {"create", "namespace", app_.target_namespace}, reason(), context.cancel).transform([](const std::string&) {});
+  return kubectl_do(context.host, {"create", "namespace", app_.target_namespace}, reason(), context.cancel)
+      .transform([](const std::string&) {});
 }
 
 Result<void> AppStep::apply_manifests(engine::StepContext& context) const {
   SEALIFT_TRY(make_namespace(context));
-  const auto command = kubectl_here({"apply", "--server-side", "--force-conflicts", "--field-manager=sealift", "--recursive", "--filename", folder_ + "/tree"});
+  const auto command = kubectl_here({"apply", "--server-side", "--force-conflicts", "--field-manager=sealift",
+                                     "--recursive", "--filename", folder_ + "/tree"});
   SEALIFT_TRY(base::output_of(command, context.host.run(command, {}, reason(), context.cancel)));
   return {};
 }
@@ -213,67 +240,80 @@ Result<json::Value> AppStep::installed_objects(const engine::LookContext& contex
 Result<void> AppStep::wait_for_health(engine::StepContext& context) const {
   SEALIFT_ASSIGN(const auto manifests, objects(context.looking()));
   std::optional<Error> hopeless;
-  auto waited = wait_until(context, kGateTimeout, ErrorCode::unhealthy, std::format("the application {} is installed but not healthy", app_.app->name), [&](std::string& message) -> Result<bool> {
-    SEALIFT_ASSIGN(const auto list, installed_objects(context.looking(), manifests));
-    message.clear();
-    for (const auto& health : kube::health_of_all(list)) {
-      if (health.state != kube::Health::State::current && message.empty()) message = health.subject + ": " + health.message;
-    }
-    if (message.empty()) return true;
-    SEALIFT_ASSIGN(const auto pods, pods_of(context.looking(), list));
-    if (auto missing = missing_image(pods)) {
-      hopeless = std::move(missing);
-      return true;
-    }
-    for (const auto& [pod, wanted] : pods) {
-      const std::string trouble = kube::pod_trouble(pod);
-      if (trouble.empty() || kube::health_of(pod).state == kube::Health::State::current) continue;
-      message += " (" + trouble + ")";
-      break;
-    }
-    return false;
-  });
+  auto waited = wait_until(context, kGateTimeout, ErrorCode::unhealthy,
+                           std::format("the application {} is installed but not healthy", app_.app->name),
+                           [&](std::string& message) -> Result<bool> {
+                             SEALIFT_ASSIGN(const auto list, installed_objects(context.looking(), manifests));
+                             message.clear();
+                             for (const auto& health : kube::health_of_all(list)) {
+                               if (health.state != kube::Health::State::current && message.empty())
+                                 message = health.subject + ": " + health.message;
+                             }
+                             if (message.empty()) return true;
+                             SEALIFT_ASSIGN(const auto pods, pods_of(context.looking(), list));
+                             if (auto missing = missing_image(pods)) {
+                               hopeless = std::move(missing);
+                               return true;
+                             }
+                             for (const auto& [pod, wanted] : pods) {
+                               const std::string trouble = kube::pod_trouble(pod);
+                               if (trouble.empty() || kube::health_of(pod).state == kube::Health::State::current)
+                                 continue;
+                               message += " (" + trouble + ")";
+                               break;
+                             }
+                             return false;
+                           });
   if (hopeless) return fail(std::move(*hopeless));
   return waited;
 }
 
-Result<std::vector<AppStep::SelectedPod>> AppStep::pods_of(const engine::LookContext& context, const json::Value& objects) const {
+Result<std::vector<AppStep::SelectedPod>> AppStep::pods_of(const engine::LookContext& context,
+                                                           const json::Value& objects) const {
   std::vector<json::Value> workloads;
   std::vector<SelectedPod> out;
   std::set<std::string> spaces;
   const auto* items = objects.find("items");
   const auto take = [&](const json::Value& object) {
     const auto* space = object.at_path("metadata/namespace");
-    if (object.at_path("spec/selector/matchLabels") == nullptr || space == nullptr || space->string() == nullptr) return;
+    if (object.at_path("spec/selector/matchLabels") == nullptr || space == nullptr || space->string() == nullptr)
+      return;
     workloads.push_back(object);
     spaces.insert(*space->string());
   };
-  if (items != nullptr && items->is_array()) std::ranges::for_each(*items->elements(), take);
-  else take(objects);
+  if (items != nullptr && items->is_array())
+    std::ranges::for_each(*items->elements(), take);
+  else
+    take(objects);
   for (const auto& space : spaces) {
     SEALIFT_ASSIGN(const auto pods, kubectl_object(context.host, {"pods", "--namespace=" + space}, context.cancel));
     const auto* list = pods ? pods->find("items") : nullptr;
     if (list == nullptr || !list->is_array()) continue;
     for (const auto& pod : *list->elements()) {
-      const auto workload = std::ranges::find_if(workloads, [&](const json::Value& one) { return kube::selects(one, pod); });
+      const auto workload =
+          std::ranges::find_if(workloads, [&](const json::Value& one) { return kube::selects(one, pod); });
       if (workload != workloads.end()) out.push_back({pod, kube::template_images(*workload)});
     }
   }
   return out;
 }
 
-// An image that no registry host has will not come, however long one waits. A pod of an earlier revision, which is on its
-// way out, may still wait for another one.
+// An image that no registry host has will not come, however long one waits. A pod of an earlier revision, which is on
+// its way out, may still wait for another one.
 std::optional<Error> AppStep::missing_image(const std::vector<SelectedPod>& pods) const {
   for (const auto& [pod, wanted] : pods) {
     for (const auto& missing : kube::missing_images(pod)) {
       if (!wanted.contains(missing.image)) continue;
       if (is_packed(model_, missing.image)) continue;  // on its way, or named in the error after the deadline
       const auto* name = pod.at_path("metadata/name");
-      return Error{ErrorCode::unhealthy,
-                   std::format("the application {} is installed, but its pod {} waits for the image {}, which is not in the artifact {}; "
-                               "add `IMAGE {}` to the Kubefile and build again, or correct the name in the application's values",
-                               app_.app->name, name == nullptr || name->string() == nullptr ? "?" : *name->string(), missing.image, model_.payload.artifact_name(), missing.image), {}};
+      return Error{
+          ErrorCode::unhealthy,
+          std::format(
+              "the application {} is installed, but its pod {} waits for the image {}, which is not in the artifact {}; "
+              "add `IMAGE {}` to the Kubefile and build again, or correct the name in the application's values",
+              app_.app->name, name == nullptr || name->string() == nullptr ? "?" : *name->string(), missing.image,
+              model_.payload.artifact_name(), missing.image),
+          {}};
     }
   }
   return std::nullopt;

@@ -25,14 +25,20 @@ std::string labels_text(const Node& node) {
 Upstreams upstreams(const Model& model) {
   const auto& network = model.config.network;
   if (network.dns_upstream == config::NetworkConfig::Dns::addresses) {
-    return {network.dns_addresses, false, "CoreDNS asks " + base::join(network.dns_addresses, ", ") + " for names outside the cluster"};
+    return {network.dns_addresses, false,
+            "CoreDNS asks " + base::join(network.dns_addresses, ", ") + " for names outside the cluster"};
   }
-  if (network.dns_upstream == config::NetworkConfig::Dns::none) return {{}, false, "CoreDNS answers for the cluster only (network.dnsUpstream is none)"};
+  if (network.dns_upstream == config::NetworkConfig::Dns::none)
+    return {{}, false, "CoreDNS answers for the cluster only (network.dnsUpstream is none)"};
   const bool everywhere = std::ranges::all_of(model.nodes, [](const Node& node) {
-    return std::ranges::any_of(node.facts.nameservers, [](const std::string& server) { return kube::is_usable_name_server(server); });
+    return std::ranges::any_of(node.facts.nameservers,
+                               [](const std::string& server) { return kube::is_usable_name_server(server); });
   });
   if (everywhere) return {{}, true, {}};
-  return {{}, false, "CoreDNS answers for the cluster only: not every host's /etc/resolv.conf names a name server that pods can reach"};
+  return {
+      {},
+      false,
+      "CoreDNS answers for the cluster only: not every host's /etc/resolv.conf names a name server that pods can reach"};
 }
 
 ApiReadyStep::ApiReadyStep(const Node& node)
@@ -44,22 +50,28 @@ Result<engine::StepState> ApiReadyStep::check(const engine::LookContext& context
 }
 
 Result<void> ApiReadyStep::apply(engine::StepContext& context) {
-  return wait_until(context, Duration{240'000}, ErrorCode::unhealthy, "the API server does not answer", [&](std::string&) {
-    return kubectl_get(context.host, {"get", "--raw", "/readyz"}, context.cancel).transform([](const std::string&) { return true; });
-  });
+  return wait_until(
+      context, Duration{240'000}, ErrorCode::unhealthy, "the API server does not answer", [&](std::string&) {
+        return kubectl_get(context.host, {"get", "--raw", "/readyz"}, context.cancel).transform([](const std::string&) {
+          return true;
+        });
+      });
 }
 
 DnsStep::DnsStep(const Model& model)
-    : BasicStep("dns", "set CoreDNS's upstreams", digest_of({base::join(upstreams(model).servers, ","), upstreams(model).keep_hosts_own ? "host" : ""})),
+    : BasicStep("dns", "set CoreDNS's upstreams",
+                digest_of({base::join(upstreams(model).servers, ","), upstreams(model).keep_hosts_own ? "host" : ""})),
       servers_(upstreams(model).servers),
       hosts_own_(upstreams(model).keep_hosts_own) {
   if (hosts_own_) servers_ = {std::string(kube::kHostsOwnServers)};
 }
 
 Result<std::string> DnsStep::corefile(const engine::LookContext& context) const {
-  SEALIFT_ASSIGN(const auto map, kubectl_object(context.host, {"--namespace=kube-system", "configmap", "coredns"}, context.cancel));
+  SEALIFT_ASSIGN(const auto map,
+                 kubectl_object(context.host, {"--namespace=kube-system", "configmap", "coredns"}, context.cancel));
   const auto* text = map ? map->at_path("data/Corefile") : nullptr;
-  if (text == nullptr || text->string() == nullptr) return fail(ErrorCode::not_found, "the ConfigMap kube-system/coredns has no Corefile");
+  if (text == nullptr || text->string() == nullptr)
+    return fail(ErrorCode::not_found, "the ConfigMap kube-system/coredns has no Corefile");
   return *text->string();
 }
 
@@ -80,13 +92,19 @@ Result<void> DnsStep::apply(engine::StepContext& context) {
   data.set("Corefile", kube::with_upstreams(now, servers_));
   patch.set("data", std::move(data));
   const host::Reason changed{std::string(kUpstreamsRecord), inputs().hex()};
-  if (!hosts_own_) SEALIFT_TRY(context.host.record(changed));  // before it is so: a run that dies in between has changed it
-  SEALIFT_TRY(kubectl_do(context.host, {"--namespace=kube-system", "patch", "configmap", "coredns", "--type=merge", "--patch", json::to_canonical(patch)}, reason(), context.cancel));
+  if (!hosts_own_)
+    SEALIFT_TRY(context.host.record(changed));  // before it is so: a run that dies in between has changed it
+  SEALIFT_TRY(kubectl_do(context.host,
+                         {"--namespace=kube-system", "patch", "configmap", "coredns", "--type=merge", "--patch",
+                          json::to_canonical(patch)},
+                         reason(), context.cancel));
   return hosts_own_ ? context.host.record(changed) : Result<void>();
 }
 
 LabelsStep::LabelsStep(const Model& model, const Node& node)
-    : BasicStep("node.labels", std::format("label {}", node.name), digest_of({labels_text(node)})), node_(node), control_plane_(model.any_control_plane().name) {}
+    : BasicStep("node.labels", std::format("label {}", node.name), digest_of({labels_text(node)})),
+      node_(node),
+      control_plane_(model.any_control_plane().name) {}
 
 Result<engine::StepState> LabelsStep::check(const engine::LookContext& context) {
   SEALIFT_ASSIGN(const auto control_plane, context.others.view(control_plane_, context.cancel));
@@ -94,25 +112,32 @@ Result<engine::StepState> LabelsStep::check(const engine::LookContext& context) 
   if (!object || !*object) return engine::StepState::needed;
   const auto* labels = (*object)->at_path("metadata/labels");
   const bool all = labels != nullptr && std::ranges::all_of(node_.config.labels, [&](const auto& label) {
-    const auto* value = labels->find(label.first);
-    return value != nullptr && value->string() != nullptr && *value->string() == label.second;
-  });
+                     const auto* value = labels->find(label.first);
+                     return value != nullptr && value->string() != nullptr && *value->string() == label.second;
+                   });
   return all ? engine::StepState::done : engine::StepState::needed;
 }
 
 Result<void> LabelsStep::apply(engine::StepContext& context) {
   SEALIFT_ASSIGN(const auto control_plane, context.others.connection(control_plane_, nullptr, context.cancel));
   // `kubeadm join` ends when the kubelet has its certificate; the kubelet makes itself known a little later.
-  SEALIFT_TRY(wait_until(context, Duration{300'000}, ErrorCode::unhealthy, std::format("the node {} is not known to the API", node_.name), [&](std::string&) {
-    return kubectl_object(*control_plane, {"node", node_.name}, context.cancel).transform([](const auto& node) { return node.has_value(); });
-  }));
+  SEALIFT_TRY(wait_until(
+      context, Duration{300'000}, ErrorCode::unhealthy, std::format("the node {} is not known to the API", node_.name),
+      [&](std::string&) {
+        return kubectl_object(*control_plane, {"node", node_.name}, context.cancel).transform([](const auto& node) {
+          return node.has_value();
+        });
+      }));
   std::vector<std::string> arguments{"label", "node", node_.name, "--overwrite"};
   for (const auto& [key, value] : node_.config.labels) arguments.push_back(key + "=" + value);
-  return kubectl_do(*control_plane, std::move(arguments), reason(), context.cancel).transform([](const std::string&) {});
+  return kubectl_do(*control_plane, std::move(arguments), reason(), context.cancel).transform([](const std::string&) {
+  });
 }
 
 NodeReadyStep::NodeReadyStep(const Model& model, const Node& node)
-    : BasicStep("node.ready", std::format("wait until {} is Ready", node.name), digest_of({node.name})), node_(node), control_plane_(model.any_control_plane().name) {}
+    : BasicStep("node.ready", std::format("wait until {} is Ready", node.name), digest_of({node.name})),
+      node_(node),
+      control_plane_(model.any_control_plane().name) {}
 
 Result<bool> NodeReadyStep::ready(const engine::LookContext& context, std::string& message) const {
   SEALIFT_ASSIGN(const auto control_plane, context.others.view(control_plane_, context.cancel));
@@ -135,7 +160,8 @@ Result<engine::StepState> NodeReadyStep::check(const engine::LookContext& contex
 }
 
 Result<void> NodeReadyStep::apply(engine::StepContext& context) {
-  return wait_until(context, Duration{300'000}, ErrorCode::unhealthy, std::format("the node {} is not Ready", node_.name),
+  return wait_until(context, Duration{300'000}, ErrorCode::unhealthy,
+                    std::format("the node {} is not Ready", node_.name),
                     [&](std::string& message) { return ready(context.looking(), message); });
 }
 

@@ -54,15 +54,17 @@ Digest digest_of_files(const std::vector<WantedFile>& files) {
   return hash::sha256(writer.data());
 }
 
-bool applies_to(format::HostRole role, const Node& node) { return role == format::HostRole::all || role == node.config.role; }
+bool applies_to(format::HostRole role, const Node& node) {
+  return role == format::HostRole::all || role == node.config.role;
+}
 
 Result<WantedFile> host_file(const Model& model, const Node& node, const format::HostFile& file,
                              const std::map<std::string, std::string>& variables) {
   const std::string source = format::expand_architecture(file.source, node.facts.architecture);
   const auto found = model.contents().tree.find(source);
   if (found == model.contents().tree.end()) {
-    return fail(ErrorCode::not_in_artifact, "the artifact has no {} (for {} on {} hosts); pack it for this platform", source, file.destination,
-                base::name(node.facts.architecture));
+    return fail(ErrorCode::not_in_artifact, "the artifact has no {} (for {} on {} hosts); pack it for this platform",
+                source, file.destination, base::name(node.facts.architecture));
   }
   WantedFile out = object_file(file.destination, model.payload, found->second.object, file.mode);
   if (file.is_template) {
@@ -83,7 +85,8 @@ WantedFile text_file(std::string path, std::string text, uint32_t mode) {
   return file;
 }
 
-WantedFile object_file(std::string path, const format::PayloadReader& payload, const format::ObjectRef& object, uint32_t mode) {
+WantedFile object_file(std::string path, const format::PayloadReader& payload, const format::ObjectRef& object,
+                       uint32_t mode) {
   return {std::move(path), {mode, 0, 0}, object.digest, object.size, &payload, {}};
 }
 
@@ -92,7 +95,8 @@ FilesStep::FilesStep(engine::StepId id, std::string description, std::vector<Wan
 
 Result<bool> FilesStep::is_there(const engine::LookContext& context, const WantedFile& file) const {
   SEALIFT_ASSIGN(const auto status, context.host.stat(file.path));
-  if (!status || status->type != host::FileType::regular || status->size != file.size || status->spec != file.spec) return false;
+  if (!status || status->type != host::FileType::regular || status->size != file.size || status->spec != file.spec)
+    return false;
   SEALIFT_ASSIGN(const auto digest, context.host.digest(file.path));
   return digest == file.digest;
 }
@@ -116,7 +120,8 @@ Result<void> FilesStep::put(engine::StepContext& context, const WantedFile& file
   } else {
     written = context.host.write_atomic(file.path, file.spec, text, reason());
   }
-  if (!written) return fail_while(std::move(written).error(), std::format("writing {} on {}", file.path, context.host_name));
+  if (!written)
+    return fail_while(std::move(written).error(), std::format("writing {} on {}", file.path, context.host_name));
   return {};
 }
 
@@ -154,7 +159,8 @@ std::map<std::string, std::string> template_variables(const Model& model, const 
   return out;
 }
 
-Result<std::string> render(std::string_view text, const std::map<std::string, std::string>& variables, std::string_view where) {
+Result<std::string> render(std::string_view text, const std::map<std::string, std::string>& variables,
+                           std::string_view where) {
   const auto value = [&](const std::string& name) -> std::optional<std::string> {
     const auto found = variables.find(name);
     return found == variables.end() ? std::nullopt : std::optional(found->second);
@@ -162,8 +168,11 @@ Result<std::string> render(std::string_view text, const std::map<std::string, st
   auto out = base::expand(text, {.value = value, .dollars = base::ExpandRules::Dollars::doubled});
   if (out) return std::move(*out);
   const auto line = 1 + std::ranges::count(text.substr(0, out.error().offset), '\n');
-  if (out.error().kind == base::ExpandProblem::Kind::not_closed) return fail(ErrorCode::invalid_input, "{}:{}: \"${{\" without \"}}\"", where, line);
-  return fail(ErrorCode::invalid_input, "{}:{}: the variable {} is not known; packer/KUBEFILE.md lists those that templates may use", where, line, base::printable(out.error().name));
+  if (out.error().kind == base::ExpandProblem::Kind::not_closed)
+    return fail(ErrorCode::invalid_input, "{}:{}: \"${{\" without \"}}\"", where, line);
+  return fail(ErrorCode::invalid_input,
+              "{}:{}: the variable {} is not known; packer/KUBEFILE.md lists those that templates may use", where, line,
+              base::printable(out.error().name));
 }
 
 Result<std::vector<WantedFile>> host_files(const Model& model, const Node& node) {
@@ -171,7 +180,8 @@ Result<std::vector<WantedFile>> host_files(const Model& model, const Node& node)
   std::vector<WantedFile> out;
   for (const auto* list : {&model.base.files, &model.contents().host_files}) {
     for (const auto& file : *list) {
-      if (!applies_to(file.role, node) || (file.architecture && *file.architecture != node.facts.architecture)) continue;
+      if (!applies_to(file.role, node) || (file.architecture && *file.architecture != node.facts.architecture))
+        continue;
       SEALIFT_ASSIGN(auto wanted, host_file(model, node, file, variables));
       std::erase_if(out, [&](const WantedFile& other) { return other.path == wanted.path; });  // the later one wins
       out.push_back(std::move(wanted));

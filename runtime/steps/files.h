@@ -23,7 +23,8 @@ struct WantedFile {
 };
 
 WantedFile text_file(std::string path, std::string text, uint32_t mode);
-WantedFile object_file(std::string path, const format::PayloadReader& payload, const format::ObjectRef& object, uint32_t mode);
+WantedFile object_file(std::string path, const format::PayloadReader& payload, const format::ObjectRef& object,
+                       uint32_t mode);
 
 // Everything under one step; only files that differ are written.
 class FilesStep final : public BasicStep {
@@ -42,7 +43,8 @@ class FilesStep final : public BasicStep {
 // POD_CIDR, SERVICE_CIDR, ARCH, and the artifact's ENV.
 std::map<std::string, std::string> template_variables(const Model& model, const Node& node);
 // ${NAME} and ${NAME:-x}; an unknown name without default is invalid_input. "$$" is a dollar sign.
-Result<std::string> render(std::string_view text, const std::map<std::string, std::string>& variables, std::string_view where);
+Result<std::string> render(std::string_view text, const std::map<std::string, std::string>& variables,
+                           std::string_view where);
 
 // base.yaml's files and the FILE lines for this node, templates rendered; the site's own files.
 Result<std::vector<WantedFile>> host_files(const Model& model, const Node& node);

@@ -19,7 +19,8 @@ constexpr std::string_view kKubeletConfig = "/var/lib/kubelet/config.yaml";
 // Longer than pods take to come back after the power was gone, CoreDNS's back-off included.
 constexpr Duration kHealthTimeout{300'000};
 constexpr size_t kNamedTroubles = 5;
-constexpr int kAsks = 4;  // each goes to one of CoreDNS's pods by chance: one that can't be reached should not stay hidden
+constexpr int kAsks =
+    4;  // each goes to one of CoreDNS's pods by chance: one that can't be reached should not stay hidden
 constexpr unsigned kHostsAtOnce = 32;
 
 std::string text_at(const json::Value& object, std::string_view path) {
@@ -28,18 +29,26 @@ std::string text_at(const json::Value& object, std::string_view path) {
 }
 
 Result<json::Value> list_of(host::HostView& host, std::vector<std::string> arguments, const CancelToken& cancel) {
-  return kubectl_object(host, std::move(arguments), cancel).transform([](std::optional<json::Value> list) { return list ? std::move(*list) : json::Value::object(); });
+  return kubectl_object(host, std::move(arguments), cancel).transform([](std::optional<json::Value> list) {
+    return list ? std::move(*list) : json::Value::object();
+  });
 }
 
 }  // namespace
 
-Result<ClusterLook> look_at_cluster(host::HostView& control_plane, const std::set<std::string>& expected, const CancelToken& cancel) {
+Result<ClusterLook> look_at_cluster(host::HostView& control_plane, const std::set<std::string>& expected,
+                                    const CancelToken& cancel) {
   ClusterLook out;
   SEALIFT_ASSIGN(out.objects.nodes, list_of(control_plane, {"nodes"}, cancel));
-  SEALIFT_ASSIGN(out.objects.workloads, list_of(control_plane, {"deployments,statefulsets,daemonsets", "--all-namespaces"}, cancel));
-  SEALIFT_ASSIGN(out.objects.pods, list_of(control_plane, {"pods", std::format("--namespace={}", kSystemNamespace)}, cancel));
+  SEALIFT_ASSIGN(out.objects.workloads,
+                 list_of(control_plane, {"deployments,statefulsets,daemonsets", "--all-namespaces"}, cancel));
+  SEALIFT_ASSIGN(out.objects.pods,
+                 list_of(control_plane, {"pods", std::format("--namespace={}", kSystemNamespace)}, cancel));
   out.judged = kube::judge_cluster(out.objects, expected);
-  const auto is_ill = [](const kube::Judged& judged) { return judged.health.state != kube::Health::State::current && !judged.where.empty() && judged.where != kSystemNamespace; };
+  const auto is_ill = [](const kube::Judged& judged) {
+    return judged.health.state != kube::Health::State::current && !judged.where.empty() &&
+           judged.where != kSystemNamespace;
+  };
   if (std::ranges::none_of(out.judged, is_ill)) return out;
   // Only where something else is ill are all pods asked for: they tell why.
   SEALIFT_ASSIGN(out.objects.pods, list_of(control_plane, {"pods", "--all-namespaces"}, cancel));
@@ -52,7 +61,8 @@ Result<NameService> name_service(host::HostView& node) {
   if (!bytes) return fail(ErrorCode::not_found, "{} is not there", kKubeletConfig);
   SEALIFT_ASSIGN(const auto documents, yaml::parse(base::as_text(*bytes), kKubeletConfig));
   const auto* servers = documents.empty() ? nullptr : documents[0].find("clusterDNS");
-  if (servers == nullptr || servers->items.empty()) return fail(ErrorCode::not_found, "{} names no clusterDNS", kKubeletConfig);
+  if (servers == nullptr || servers->items.empty())
+    return fail(ErrorCode::not_found, "{} names no clusterDNS", kKubeletConfig);
   const auto* domain = documents[0].find("clusterDomain");
   return NameService{servers->items[0].text, domain == nullptr ? "cluster.local" : domain->text};
 }
@@ -67,7 +77,9 @@ Result<std::optional<std::string>> stale_report(host::HostView& node, const std:
 Result<std::optional<std::string>> name_service_trouble(host::HostView& node, const NameService& service) {
   for (int asked = 0; asked < kAsks; ++asked) {
     SEALIFT_ASSIGN(const auto answer, node.ask_name_server(service.server, "kubernetes.default.svc." + service.domain));
-    if (!answer.works) return std::optional(std::format("the cluster's name service {} gives it no answer: {}", service.server, answer.detail));
+    if (!answer.works)
+      return std::optional(
+          std::format("the cluster's name service {} gives it no answer: {}", service.server, answer.detail));
   }
   return std::optional<std::string>{};
 }
@@ -87,7 +99,8 @@ DeliveredWorkloads::DeliveredWorkloads(const Model& model) {
         const auto* kind = document.find("kind");
         const auto* name = document.at_path("metadata/name");
         const auto* space = document.at_path("metadata/namespace");
-        if (kind != nullptr && name != nullptr) named_.insert({kind->text, space == nullptr ? app.target_namespace : space->text, name->text});
+        if (kind != nullptr && name != nullptr)
+          named_.insert({kind->text, space == nullptr ? app.target_namespace : space->text, name->text});
       }
     }
   }
@@ -97,13 +110,16 @@ bool DeliveredWorkloads::holds(const json::Value& workload) const {
   const auto* annotations = workload.at_path("metadata/annotations");
   if (annotations != nullptr) {
     const std::string release = annotations->text_or("meta.helm.sh/release-name", "");
-    if (!release.empty() && releases_.contains({release, annotations->text_or("meta.helm.sh/release-namespace", "")})) return true;
+    if (!release.empty() && releases_.contains({release, annotations->text_or("meta.helm.sh/release-namespace", "")}))
+      return true;
   }
-  return named_.contains({text_at(workload, "kind"), text_at(workload, "metadata/namespace"), text_at(workload, "metadata/name")});
+  return named_.contains(
+      {text_at(workload, "kind"), text_at(workload, "metadata/namespace"), text_at(workload, "metadata/name")});
 }
 
 HealthStep::HealthStep(const Model& model)
-    : BasicStep("cluster.healthy", "wait until the cluster and its applications are healthy", digest_of({"healthy"})), model_(model) {}
+    : BasicStep("cluster.healthy", "wait until the cluster and its applications are healthy", digest_of({"healthy"})),
+      model_(model) {}
 
 std::vector<std::string> HealthStep::object_troubles(const ClusterLook& look) const {
   std::vector<std::string> out;
@@ -121,11 +137,14 @@ std::vector<std::string> HealthStep::object_troubles(const ClusterLook& look) co
   return out;
 }
 
-Result<std::vector<std::string>> HealthStep::node_troubles(const engine::LookContext& context, const std::set<std::string>& expected, const ClusterLook& look) const {
+Result<std::vector<std::string>> HealthStep::node_troubles(const engine::LookContext& context,
+                                                           const std::set<std::string>& expected,
+                                                           const ClusterLook& look) const {
   SEALIFT_ASSIGN(const auto service, name_service(context.host));
   std::map<std::string, std::string> boots;
   if (const auto* items = look.objects.nodes.find("items"); items != nullptr && items->is_array()) {
-    for (const auto& node : *items->elements()) boots[text_at(node, "metadata/name")] = text_at(node, "status/nodeInfo/bootID");
+    for (const auto& node : *items->elements())
+      boots[text_at(node, "metadata/name")] = text_at(node, "status/nodeInfo/bootID");
   }
   const std::vector<std::string> names(expected.begin(), expected.end());
   std::vector<std::string> troubles(names.size());
@@ -139,9 +158,12 @@ Result<std::vector<std::string>> HealthStep::node_troubles(const engine::LookCon
       return name_service_trouble(*node, service);
     };
     const auto trouble = ask();
-    if (!trouble && trouble.error().code == ErrorCode::unreachable) lost[i] = trouble.error();
-    else if (!trouble) troubles[i] = std::format("{}: {}", names[i], trouble.error().text());
-    else if (*trouble) troubles[i] = std::format("{}: {}", names[i], **trouble);
+    if (!trouble && trouble.error().code == ErrorCode::unreachable)
+      lost[i] = trouble.error();
+    else if (!trouble)
+      troubles[i] = std::format("{}: {}", names[i], trouble.error().text());
+    else if (*trouble)
+      troubles[i] = std::format("{}: {}", names[i], **trouble);
   });
   // A lost connection is the runner's affair: it makes a new one and tries again.
   for (auto& error : lost) {
@@ -165,23 +187,25 @@ Result<std::vector<std::string>> HealthStep::troubles(const engine::LookContext&
 
 Result<engine::StepState> HealthStep::check(const engine::LookContext& context) {
   auto found = troubles(context);
-  if (!found && (found.error().code == ErrorCode::unreachable || found.error().code == ErrorCode::cancelled)) return std::unexpected(std::move(found).error());
+  if (!found && (found.error().code == ErrorCode::unreachable || found.error().code == ErrorCode::cancelled))
+    return std::unexpected(std::move(found).error());
   // An API that does not answer is an ill cluster, too.
   return found && found->empty() ? engine::StepState::done : engine::StepState::needed;
 }
 
 Result<void> HealthStep::apply(engine::StepContext& context) {
-  return wait_until(context, kHealthTimeout, ErrorCode::unhealthy, "the cluster is not healthy", [&](std::string& message) -> Result<bool> {
-    SEALIFT_ASSIGN(auto found, troubles(context.looking()));
-    if (found.empty()) return true;
-    const size_t count = found.size();
-    if (count > kNamedTroubles) {
-      found.resize(kNamedTroubles);
-      found.push_back(std::format("and {} more; `status` lists all", count - kNamedTroubles));
-    }
-    message = base::join(found, "; ");
-    return false;
-  });
+  return wait_until(context, kHealthTimeout, ErrorCode::unhealthy, "the cluster is not healthy",
+                    [&](std::string& message) -> Result<bool> {
+                      SEALIFT_ASSIGN(auto found, troubles(context.looking()));
+                      if (found.empty()) return true;
+                      const size_t count = found.size();
+                      if (count > kNamedTroubles) {
+                        found.resize(kNamedTroubles);
+                        found.push_back(std::format("and {} more; `status` lists all", count - kNamedTroubles));
+                      }
+                      message = base::join(found, "; ");
+                      return false;
+                    });
 }
 
 }  // namespace sealift::steps

@@ -17,21 +17,22 @@
 
 namespace sealift::steps {
 
-// What the API says of the cluster, asked through a control plane, and the judgement of it. `expected`: nodes that must be
-// Ready. `judged` points into `objects`.
+// What the API says of the cluster, asked through a control plane, and the judgement of it. `expected`: nodes that must
+// be Ready. `judged` points into `objects`.
 struct ClusterLook {
   kube::ClusterObjects objects;
   std::vector<kube::Judged> judged;
 };
-Result<ClusterLook> look_at_cluster(host::HostView& control_plane, const std::set<std::string>& expected, const CancelToken& cancel);
+Result<ClusterLook> look_at_cluster(host::HostView& control_plane, const std::set<std::string>& expected,
+                                    const CancelToken& cancel);
 
 // The name server and the domain that pods are given, from the kubelet's configuration on a node.
 struct NameService {
   std::string server, domain;
 };
 Result<NameService> name_service(host::HostView& node);
-// Why what the API says of a node is out of date: it has started anew and its kubelet has not reported since. The API goes
-// on calling such a node Ready for most of a minute. Nothing if it is current, or if either side does not say.
+// Why what the API says of a node is out of date: it has started anew and its kubelet has not reported since. The API
+// goes on calling such a node Ready for most of a minute. Nothing if it is current, or if either side does not say.
 Result<std::optional<std::string>> stale_report(host::HostView& node, const std::string& reported_boot);
 // Why a node gets no answer from it for kubernetes.default; nothing if it does.
 Result<std::optional<std::string>> name_service_trouble(host::HostView& node, const NameService& service);
@@ -59,7 +60,8 @@ class HealthStep final : public BasicStep {
   Result<std::vector<std::string>> troubles(const engine::LookContext& context) const;
   std::vector<std::string> object_troubles(const ClusterLook& look) const;
   // What each node itself says: whether the API speaks of its present boot, and whether it has name service.
-  Result<std::vector<std::string>> node_troubles(const engine::LookContext& context, const std::set<std::string>& expected, const ClusterLook& look) const;
+  Result<std::vector<std::string>> node_troubles(const engine::LookContext& context,
+                                                 const std::set<std::string>& expected, const ClusterLook& look) const;
 
   const Model& model_;
 };

@@ -33,15 +33,16 @@ ImagesStep::ImagesStep(std::vector<std::string> images)
       images_(std::move(images)) {}
 
 Result<std::vector<std::string>> ImagesStep::missing(const engine::LookContext& context) const {
-  // Names alone would not do: an image has its name before it is unpacked. "check" fails when one of several images can't
-  // be read, or when containerd does not run yet; what it has named by then is there.
+  // Names alone would not do: an image has its name before it is unpacked. "check" fails when one of several images
+  // can't be read, or when containerd does not run yet; what it has named by then is there.
   std::vector<std::string> check{"images", "check", "--quiet"};
   for (const auto& image : images_) check.push_back("name==" + image);
   SEALIFT_ASSIGN(const auto status, context.host.query(ctr(std::move(check), Duration{60'000}), {}, context.cancel));
   std::set<std::string> there;
   for (const auto line : base::split(status.output, '\n')) there.emplace(base::trim(line));
   std::vector<std::string> out;
-  std::ranges::copy_if(images_, std::back_inserter(out), [&](const std::string& image) { return !there.contains(image); });
+  std::ranges::copy_if(images_, std::back_inserter(out),
+                       [&](const std::string& image) { return !there.contains(image); });
   return out;
 }
 
@@ -56,12 +57,14 @@ Result<void> ImagesStep::apply(engine::StepContext& context) {
   SEALIFT_ASSIGN(const auto left, missing(context.looking()));
   for (const auto& image : left) {
     SEALIFT_TRY(context.cancel.check());
-    // containerd remembers a layer as unpacked for good: its files must be on the disk before. Only the client's own way
-    // of pulling ("local") can see to that; without it --sync-fs is taken and does nothing.
-    const auto command = ctr({"images", "pull", "--local", "--sync-fs", "--hosts-dir", "/etc/containerd/certs.d", image}, Duration{600'000});
+    // containerd remembers a layer as unpacked for good: its files must be on the disk before. Only the client's own
+    // way of pulling ("local") can see to that; without it --sync-fs is taken and does nothing.
+    const auto command = ctr(
+        {"images", "pull", "--local", "--sync-fs", "--hosts-dir", "/etc/containerd/certs.d", image}, Duration{600'000});
     SEALIFT_TRY(context.host.announce(host::ImagePulled{image}, reason()));
     auto pulled = base::output_of(command, context.host.run(command, {}, reason(), context.cancel));
-    if (!pulled) return fail_while(std::move(pulled).error(), std::format("pulling {} on {}", image, context.host_name));
+    if (!pulled)
+      return fail_while(std::move(pulled).error(), std::format("pulling {} on {}", image, context.host_name));
   }
   return {};
 }

@@ -13,8 +13,9 @@ constexpr Duration kInitTimeout{900'000};
 }  // namespace
 
 InitStep::InitStep(const Model& model, const Node& node, std::string documents)
-    : KubeadmStep(std::string(kInitStep), std::format("kubeadm init: Kubernetes {} on {}", model.base.kubernetes_version, node.name), digest_of({documents}), model, "sealift-kubeadm-init",
-                  kInitTimeout),
+    : KubeadmStep(std::string(kInitStep),
+                  std::format("kubeadm init: Kubernetes {} on {}", model.base.kubernetes_version, node.name),
+                  digest_of({documents}), model, "sealift-kubeadm-init", kInitTimeout),
       node_(node),
       documents_(std::move(documents)) {}
 
@@ -26,14 +27,16 @@ Result<engine::StepState> InitStep::check(const engine::LookContext& context) {
   SEALIFT_ASSIGN(const bool data, exists(context.host, kClusterData));
   // To begin anew would take a cluster's data away because one file of it is missing.
   if (made && data) {
-    return fail(ErrorCode::not_found, "{} is gone from {}, which holds a cluster's data in {}; run `kubeadm init phase kubeconfig admin --config {}` there, then start again", kAdminKubeconfig,
-                node_.name, kClusterData, kInitConfiguration);
+    return fail(
+        ErrorCode::not_found,
+        "{} is gone from {}, which holds a cluster's data in {}; run `kubeadm init phase kubeconfig admin --config {}` there, then start again",
+        kAdminKubeconfig, node_.name, kClusterData, kInitConfiguration);
   }
   return engine::StepState::needed;
 }
 
-// What an earlier kubeadm here was given, if there was one. With other documents it made, or was making, another cluster
-// than is wanted.
+// What an earlier kubeadm here was given, if there was one. With other documents it made, or was making, another
+// cluster than is wanted.
 Result<InitStep::Given> InitStep::given(host::HostView& host) const {
   SEALIFT_ASSIGN(const auto given, host.read(std::string(kInitConfiguration), size_t{1} << 20));
   if (!given) return Given::nothing;
@@ -53,25 +56,32 @@ Result<bool> InitStep::stands(const engine::LookContext& context) const {
   SEALIFT_ASSIGN(const bool admin, exists(context.host, kAdminKubeconfig));
   SEALIFT_ASSIGN(const bool lost, lost_contents(context.host));
   if (earlier != Given::these || !admin || lost) return false;
-  const auto proxy = kubectl_object(context.host, {"--namespace=kube-system", "daemonset", "kube-proxy"}, context.cancel);
+  const auto proxy =
+      kubectl_object(context.host, {"--namespace=kube-system", "daemonset", "kube-proxy"}, context.cancel);
   return proxy && *proxy;
 }
 
 Result<void> InitStep::take_away_remains(engine::StepContext& context) const {
   SEALIFT_ASSIGN(const Given earlier, given(context.host));
-  for (const std::string_view path : {std::string_view("/etc/kubernetes/manifests/kube-apiserver.yaml"), std::string_view("/etc/kubernetes/pki/ca.key"), kClusterData}) {
+  for (const std::string_view path : {std::string_view("/etc/kubernetes/manifests/kube-apiserver.yaml"),
+                                      std::string_view("/etc/kubernetes/pki/ca.key"), kClusterData}) {
     SEALIFT_ASSIGN(const bool there, exists(context.host, path));
     if (!there) continue;
     if (earlier == Given::nothing) {
-      return fail(ErrorCode::preflight, "{} holds {}, which no kubeadm that Sealift started has left ({} is not there); take that cluster away first, or use another host", context.host_name, path,
-                  kInitConfiguration);
+      return fail(
+          ErrorCode::preflight,
+          "{} holds {}, which no kubeadm that Sealift started has left ({} is not there); take that cluster away first, or use another host",
+          context.host_name, path, kInitConfiguration);
     }
     SEALIFT_TRY(reset(context));
-    // kubeadm's reset learns from etcd's manifest where its data is, and leaves it if a power cut has emptied that file.
+    // kubeadm's reset learns from etcd's manifest where its data is, and leaves it if a power cut has emptied that
+    // file.
     SEALIFT_ASSIGN(const bool left, exists(context.host, kClusterData));
     if (!left) return {};
-    const base::Command command{{"rm", "-rf", "--one-file-system", "--", std::string(kClusterData)}, {}, "/", Duration{60'000}};
-    return base::output_of(command, context.host.run(command, {}, reason(), context.cancel)).transform([](const std::string&) {});
+    const base::Command command{
+        {"rm", "-rf", "--one-file-system", "--", std::string(kClusterData)}, {}, "/", Duration{60'000}};
+    return base::output_of(command, context.host.run(command, {}, reason(), context.cancel))
+        .transform([](const std::string&) {});
   }
   return {};
 }
@@ -81,7 +91,9 @@ Result<void> InitStep::configure(engine::StepContext& context) const {
   return context.host.write_atomic(std::string(kInitConfiguration), {0600, 0, 0}, documents, reason());
 }
 
-std::vector<std::string> InitStep::command() const { return {"kubeadm", "init", "--config", std::string(kInitConfiguration), "--skip-phases=show-join-command"}; }
+std::vector<std::string> InitStep::command() const {
+  return {"kubeadm", "init", "--config", std::string(kInitConfiguration), "--skip-phases=show-join-command"};
+}
 
 Result<void> InitStep::record(engine::StepContext& context) const {
   SEALIFT_TRY(context.host.sync(written_paths(node_), reason()));

@@ -19,7 +19,8 @@ constexpr Duration kJoinTimeout{600'000};
 }  // namespace
 
 JoinStep::JoinStep(const Model& model, const Node& node)
-    : KubeadmStep(std::string(kJoinStep), std::format("kubeadm join: {} becomes a worker", node.name), digest_of({"join", node.name, node.ip}), model, "sealift-kubeadm-join", kJoinTimeout),
+    : KubeadmStep(std::string(kJoinStep), std::format("kubeadm join: {} becomes a worker", node.name),
+                  digest_of({"join", node.name, node.ip}), model, "sealift-kubeadm-join", kJoinTimeout),
       node_(node) {}
 
 Result<engine::StepState> JoinStep::check(const engine::LookContext& context) {
@@ -40,33 +41,48 @@ Result<bool> JoinStep::stands(const engine::LookContext& context) const {
 
 Result<void> JoinStep::take_away_remains(engine::StepContext& context) const {
   bool remains = false;
-  for (const auto path : {kKubeletConfiguration, kBootstrapConfiguration, std::string_view("/etc/kubernetes/pki/ca.crt")}) {
+  for (const auto path :
+       {kKubeletConfiguration, kBootstrapConfiguration, std::string_view("/etc/kubernetes/pki/ca.crt")}) {
     SEALIFT_ASSIGN(const bool there, exists(context.host, path));
     remains = remains || there;
   }
   if (!remains) return {};
   SEALIFT_TRY(reset(context));
-  SEALIFT_ASSIGN(const auto control_plane, context.others.connection(model().any_control_plane().name, nullptr, context.cancel));
-  return kubectl_do(*control_plane, {"delete", "node", node_.name, "--ignore-not-found"}, reason(), context.cancel).transform([](const std::string&) {});
+  SEALIFT_ASSIGN(const auto control_plane,
+                 context.others.connection(model().any_control_plane().name, nullptr, context.cancel));
+  return kubectl_do(*control_plane, {"delete", "node", node_.name, "--ignore-not-found"}, reason(), context.cancel)
+      .transform([](const std::string&) {});
 }
 
 Result<void> JoinStep::configure(engine::StepContext& context) const {
-  SEALIFT_ASSIGN(const auto control_plane, context.others.connection(model().any_control_plane().name, nullptr, context.cancel));
-  const base::Command create{{"kubeadm", std::format("--kubeconfig={}", kAdminKubeconfig), "token", "create", "--ttl", "15m", "--print-join-command"}, {}, "/", Duration{120'000}};
+  SEALIFT_ASSIGN(const auto control_plane,
+                 context.others.connection(model().any_control_plane().name, nullptr, context.cancel));
+  const base::Command create{{"kubeadm", std::format("--kubeconfig={}", kAdminKubeconfig), "token", "create", "--ttl",
+                              "15m", "--print-join-command"},
+                             {},
+                             "/",
+                             Duration{120'000}};
   SEALIFT_ASSIGN(auto status, control_plane->run(create, {}, reason(), context.cancel));
   // Only what it says of errors: its output is the token.
-  if (!status.ok()) return fail(ErrorCode::command_failed, "{} ended with code {}: {}", create.text(), status.code, base::trim(status.errors));
+  if (!status.ok())
+    return fail(ErrorCode::command_failed, "{} ended with code {}: {}", create.text(), status.code,
+                base::trim(status.errors));
   SEALIFT_ASSIGN(const auto token, kube::parse_join_command(status.output));
   explicit_bzero(status.output.data(), status.output.size());
-  SEALIFT_ASSIGN(const auto document, kube::join_document(kubeadm_input(model()), {node_.name, node_.ip, node_.config.taints}, token));
+  SEALIFT_ASSIGN(const auto document,
+                 kube::join_document(kubeadm_input(model()), {node_.name, node_.ip, node_.config.taints}, token));
   base::MemorySource source(base::as_bytes(document.reveal()));
   return context.host.write_atomic(std::string(kJoinConfiguration), {0600, 0, 0}, source, reason());
 }
 
-std::vector<std::string> JoinStep::command() const { return {"kubeadm", "join", "--config", std::string(kJoinConfiguration)}; }
+std::vector<std::string> JoinStep::command() const {
+  return {"kubeadm", "join", "--config", std::string(kJoinConfiguration)};
+}
 
 // The token goes in any case; a connection that is lost here leaves it to the next run, and to its 15 minutes.
-void JoinStep::failed(engine::StepContext& context) const { (void)context.host.remove(std::string(kJoinConfiguration), reason()); }
+void JoinStep::failed(engine::StepContext& context) const {
+  (void)context.host.remove(std::string(kJoinConfiguration), reason());
+}
 
 // The token goes with the record: what is recorded is never looked at again.
 Result<void> JoinStep::record(engine::StepContext& context) const {

@@ -32,7 +32,8 @@ KernelStep::KernelStep(std::vector<std::string> modules, std::map<std::string, s
       modules_text_(modules_text(modules_)),
       sysctls_text_(sysctls_text(sysctls_)) {}
 
-Result<bool> KernelStep::file_is(const engine::LookContext& context, const std::string& path, const std::string& text) const {
+Result<bool> KernelStep::file_is(const engine::LookContext& context, const std::string& path,
+                                 const std::string& text) const {
   SEALIFT_ASSIGN(const auto digest, context.host.digest(path));
   return digest == hash::sha256(base::as_bytes(text));
 }
@@ -40,7 +41,8 @@ Result<bool> KernelStep::file_is(const engine::LookContext& context, const std::
 Result<void> KernelStep::write(engine::StepContext& context, const std::string& path, const std::string& text) const {
   SEALIFT_ASSIGN(const bool there, file_is(context.looking(), path, text));
   if (there) return {};
-  SEALIFT_TRY(context.host.make_directory(path.substr(0, path.rfind('/')), {0755, 0, 0}, reason()));  // bare hosts lack it
+  SEALIFT_TRY(
+      context.host.make_directory(path.substr(0, path.rfind('/')), {0755, 0, 0}, reason()));  // bare hosts lack it
   base::MemorySource source(base::as_bytes(text));
   return context.host.write_atomic(path, {0644, 0, 0}, source, reason());
 }

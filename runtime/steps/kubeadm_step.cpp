@@ -25,7 +25,10 @@ std::vector<std::string> mounts_below(std::string_view mounts, std::string_view 
 // What a node makes that no call of ours makes: told to the ledger while it is not there yet.
 Result<void> announce_node(engine::StepContext& context, const host::Reason& reason) {
   SEALIFT_ASSIGN(const auto mounts, context.host.read("/proc/self/mounts", size_t{4} << 20));
-  SEALIFT_TRY(context.host.announce(host::MountsMade{std::string(kKubeletDirectory), mounts_below(mounts ? base::as_text(*mounts) : "", kKubeletDirectory)}, reason));
+  SEALIFT_TRY(
+      context.host.announce(host::MountsMade{std::string(kKubeletDirectory),
+                                             mounts_below(mounts ? base::as_text(*mounts) : "", kKubeletDirectory)},
+                            reason));
   SEALIFT_ASSIGN(auto interfaces, context.host.list("/sys/class/net"));
   return context.host.announce(host::InterfacesMade{std::move(interfaces)}, reason);
 }
@@ -40,7 +43,8 @@ kube::KubeadmInput kubeadm_input(const Model& model) {
     if (!node.is_control_plane()) out.has_workers = true;
   }
   // A worker that can't be reached today is still part of the cluster that is wanted.
-  for (const auto& host : model.config.hosts) out.has_workers = out.has_workers || host.role == format::HostRole::worker;
+  for (const auto& host : model.config.hosts)
+    out.has_workers = out.has_workers || host.role == format::HostRole::worker;
   return out;
 }
 
@@ -49,7 +53,8 @@ Result<bool> exists(host::HostView& host, std::string_view path) {
 }
 
 Result<bool> lost_contents(host::HostView& host) {
-  for (const std::string folder : {"/etc/kubernetes", "/etc/kubernetes/manifests", "/etc/kubernetes/pki", "/etc/kubernetes/pki/etcd", "/var/lib/kubelet", "/var/lib/kubelet/pki"}) {
+  for (const std::string folder : {"/etc/kubernetes", "/etc/kubernetes/manifests", "/etc/kubernetes/pki",
+                                   "/etc/kubernetes/pki/etcd", "/var/lib/kubelet", "/var/lib/kubelet/pki"}) {
     SEALIFT_ASSIGN(const auto names, host.list(folder));
     for (const auto& name : names) {
       SEALIFT_ASSIGN(const auto status, host.stat(folder + "/" + name));
@@ -59,8 +64,12 @@ Result<bool> lost_contents(host::HostView& host) {
   return false;
 }
 
-KubeadmStep::KubeadmStep(engine::StepId id, std::string description, Digest inputs, const Model& model, std::string unit, Duration timeout)
-    : BasicStep(std::move(id), std::move(description), inputs), model_(model), unit_(std::move(unit)), timeout_(timeout) {}
+KubeadmStep::KubeadmStep(engine::StepId id, std::string description, Digest inputs, const Model& model,
+                         std::string unit, Duration timeout)
+    : BasicStep(std::move(id), std::move(description), inputs),
+      model_(model),
+      unit_(std::move(unit)),
+      timeout_(timeout) {}
 
 Result<bool> KubeadmStep::is_running(host::HostView& host) const {
   SEALIFT_ASSIGN(const auto state, host.unit(unit_ + ".service"));
@@ -73,9 +82,12 @@ Result<bool> KubeadmStep::pending(const engine::LookContext& context) const {
 }
 
 Result<void> KubeadmStep::reset(engine::StepContext& context) const {
-  const base::Command command{{"kubeadm", "reset", "--force", "--cri-socket", model_.base.cri_socket}, {}, "/", kResetTimeout};
-  base::tell(context.events, Level::info, "an earlier attempt was interrupted; taking away what it left", context.host_name);
-  return base::output_of(command, context.host.run_job("sealift-kubeadm-reset", command, reason(), context.cancel)).transform([](const std::string&) {});
+  const base::Command command{
+      {"kubeadm", "reset", "--force", "--cri-socket", model_.base.cri_socket}, {}, "/", kResetTimeout};
+  base::tell(context.events, Level::info, "an earlier attempt was interrupted; taking away what it left",
+             context.host_name);
+  return base::output_of(command, context.host.run_job("sealift-kubeadm-reset", command, reason(), context.cancel))
+      .transform([](const std::string&) {});
 }
 
 Result<void> KubeadmStep::apply(engine::StepContext& context) {

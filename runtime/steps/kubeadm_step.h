@@ -23,15 +23,16 @@ class KubeadmStep : public BasicStep {
   Result<void> apply(engine::StepContext& context) final;
 
  protected:
-  KubeadmStep(engine::StepId id, std::string description, Digest inputs, const Model& model, std::string unit, Duration timeout);
+  KubeadmStep(engine::StepId id, std::string description, Digest inputs, const Model& model, std::string unit,
+              Duration timeout);
 
   // Each is asked or told in this order; `stands` to `configure` only if nothing is pending.
   virtual Result<bool> pending(const engine::LookContext& context) const;
   virtual Result<bool> stands(const engine::LookContext& context) const = 0;
   virtual Result<void> take_away_remains(engine::StepContext& context) const = 0;
   virtual Result<void> configure(engine::StepContext& context) const = 0;  // writes what the command reads
-  virtual std::vector<std::string> command() const = 0;                    // without arguments about kubeadm's own checks
-  virtual void failed(engine::StepContext&) const {}                       // the command did; its error is what is told
+  virtual std::vector<std::string> command() const = 0;  // without arguments about kubeadm's own checks
+  virtual void failed(engine::StepContext&) const {}     // the command did; its error is what is told
   // Syncs before it records: what is recorded is never made again.
   virtual Result<void> record(engine::StepContext& context) const = 0;
 
@@ -45,8 +46,8 @@ class KubeadmStep : public BasicStep {
   Duration timeout_;
 };
 
-// True if a power cut has taken the contents of something that kubeadm or the kubelet wrote: neither of them ever writes
-// an empty file.
+// True if a power cut has taken the contents of something that kubeadm or the kubelet wrote: neither of them ever
+// writes an empty file.
 Result<bool> lost_contents(host::HostView& host);
 
 }  // namespace sealift::steps

@@ -13,19 +13,24 @@ constexpr Duration kTellEvery{10'000};
 }  // namespace
 
 base::Command kubectl(std::vector<std::string> arguments) {
-  base::Command out{{"kubectl", std::format("--kubeconfig={}", kAdminKubeconfig), "--request-timeout=20s"}, {}, "/", Duration{120'000}};
+  base::Command out{{"kubectl", std::format("--kubeconfig={}", kAdminKubeconfig), "--request-timeout=20s"},
+                    {},
+                    "/",
+                    Duration{120'000}};
   out.argv.insert(out.argv.end(), arguments.begin(), arguments.end());
   return out;
 }
 
-Result<std::string> kubectl_get(host::HostView& host, std::vector<std::string> arguments, const CancelToken& cancel, ByteView input) {
+Result<std::string> kubectl_get(host::HostView& host, std::vector<std::string> arguments, const CancelToken& cancel,
+                                ByteView input) {
   const auto command = kubectl(std::move(arguments));
   base::CommandIo io;
   io.input = input;
   return base::output_of(command, host.query(command, io, cancel));
 }
 
-Result<std::optional<json::Value>> kubectl_object(host::HostView& host, std::vector<std::string> arguments, const CancelToken& cancel) {
+Result<std::optional<json::Value>> kubectl_object(host::HostView& host, std::vector<std::string> arguments,
+                                                  const CancelToken& cancel) {
   arguments.insert(arguments.begin(), "get");
   arguments.insert(arguments.end(), {"--ignore-not-found", "-o", "json"});
   SEALIFT_ASSIGN(const auto output, kubectl_get(host, std::move(arguments), cancel));
@@ -33,7 +38,8 @@ Result<std::optional<json::Value>> kubectl_object(host::HostView& host, std::vec
   return json::parse(output).transform([](json::Value value) { return std::optional(std::move(value)); });
 }
 
-Result<std::string> kubectl_do(host::Host& host, std::vector<std::string> arguments, const host::Reason& reason, const CancelToken& cancel) {
+Result<std::string> kubectl_do(host::Host& host, std::vector<std::string> arguments, const host::Reason& reason,
+                               const CancelToken& cancel) {
   const auto command = kubectl(std::move(arguments));
   return base::output_of(command, host.run(command, {}, reason, cancel));
 }
@@ -49,11 +55,13 @@ Result<void> wait_until(engine::StepContext& context, Duration deadline, ErrorCo
     if (now && *now) return {};
     if (!now) {
       // A lost connection is the runner's affair; anything else may pass.
-      if (now.error().code == ErrorCode::unreachable || now.error().code == ErrorCode::cancelled) return std::unexpected(now.error());
+      if (now.error().code == ErrorCode::unreachable || now.error().code == ErrorCode::cancelled)
+        return std::unexpected(now.error());
       message = now.error().text();
     }
     if (context.clock.monotonic() - begin > deadline) {
-      return fail(late, "{} after {} s: {}", what, deadline.count() / 1000, message.empty() ? "no reason known" : message);
+      return fail(late, "{} after {} s: {}", what, deadline.count() / 1000,
+                  message.empty() ? "no reason known" : message);
     }
     if (message != told && context.clock.monotonic() - told_at >= kTellEvery) {
       base::tell(context.events, Level::info, std::format("waiting: {}: {}", what, message), context.host_name);

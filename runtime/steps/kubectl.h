@@ -15,11 +15,14 @@ namespace sealift::steps {
 base::Command kubectl(std::vector<std::string> arguments);
 
 // Looks: the output, or command_failed.
-Result<std::string> kubectl_get(host::HostView& host, std::vector<std::string> arguments, const CancelToken& cancel, ByteView input = {});
+Result<std::string> kubectl_get(host::HostView& host, std::vector<std::string> arguments, const CancelToken& cancel,
+                                ByteView input = {});
 // Looks: the object as JSON; nothing if it is not there.
-Result<std::optional<json::Value>> kubectl_object(host::HostView& host, std::vector<std::string> arguments, const CancelToken& cancel);
+Result<std::optional<json::Value>> kubectl_object(host::HostView& host, std::vector<std::string> arguments,
+                                                  const CancelToken& cancel);
 // Changes.
-Result<std::string> kubectl_do(host::Host& host, std::vector<std::string> arguments, const host::Reason& reason, const CancelToken& cancel);
+Result<std::string> kubectl_do(host::Host& host, std::vector<std::string> arguments, const host::Reason& reason,
+                               const CancelToken& cancel);
 
 // Polls until `done` gives true; its last error or message stands in the error after the deadline. While it takes long,
 // what is waited for is told every ten seconds, when it has changed.

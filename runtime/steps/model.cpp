@@ -11,7 +11,8 @@ namespace sealift::steps {
 namespace {
 
 bool is_usable(std::string_view address) {
-  return !address.starts_with("127.") && address != "::1" && !address.starts_with("fe80:") && !address.starts_with("169.254.");
+  return !address.starts_with("127.") && address != "::1" && !address.starts_with("fe80:") &&
+         !address.starts_with("169.254.");
 }
 
 const config::ApplicationConfig* site_settings(const config::ClusterConfig& config, std::string_view app) {
@@ -19,12 +20,14 @@ const config::ApplicationConfig* site_settings(const config::ClusterConfig& conf
   return found == config.applications.end() ? nullptr : &*found;
 }
 
-Result<SelectedApp> select(const format::Contents& contents, const config::ClusterConfig& config, const std::string& name) {
+Result<SelectedApp> select(const format::Contents& contents, const config::ClusterConfig& config,
+                           const std::string& name) {
   const format::App* app = contents.find_app(name);
   if (app == nullptr) {
     std::vector<std::string> known;
     for (const auto& other : contents.apps) known.push_back(other.name);
-    return fail(ErrorCode::not_in_artifact, "the application \"{}\" is not in the artifact, which holds: {}", name, base::join(known, ", "));
+    return fail(ErrorCode::not_in_artifact, "the application \"{}\" is not in the artifact, which holds: {}", name,
+                base::join(known, ", "));
   }
   SelectedApp out{app, app->is_network ? "kube-system" : "default", app->needs, {}, {}};
   if (const auto* settings = site_settings(config, name)) {
@@ -46,12 +49,15 @@ Result<std::vector<SelectedApp>> ordered(std::map<std::string, SelectedApp> wait
     const auto ready = [&](const auto& entry) {
       return std::ranges::all_of(entry.second.needs, [&](const std::string& need) { return done.contains(need); });
     };
-    auto next = std::ranges::find_if(waiting, [&](const auto& entry) { return entry.second.app->is_network && ready(entry); });
+    auto next =
+        std::ranges::find_if(waiting, [&](const auto& entry) { return entry.second.app->is_network && ready(entry); });
     if (next == waiting.end()) next = std::ranges::find_if(waiting, ready);
     if (next == waiting.end()) {
       std::vector<std::string> names;
       for (const auto& [name, app] : waiting) names.push_back(name);
-      return fail(ErrorCode::invalid_config, "these applications need each other in a circle: {}; remove one of their needs", base::join(names, ", "));
+      return fail(ErrorCode::invalid_config,
+                  "these applications need each other in a circle: {}; remove one of their needs",
+                  base::join(names, ", "));
     }
     done.insert(next->first);
     out.push_back(std::move(next->second));
@@ -84,8 +90,10 @@ const Node& Model::any_control_plane() const { return *control_planes().front();
 
 bool Model::brings_network() const {
   const auto is_network_file = [](const auto& file) { return file.destination.starts_with("/etc/cni/net.d/"); };
-  return std::ranges::any_of(apps, [](const SelectedApp& app) { return app.app->is_network; }) || std::ranges::any_of(base.files, is_network_file) ||
-         std::ranges::any_of(contents().host_files, is_network_file) || std::ranges::any_of(config.files, is_network_file);
+  return std::ranges::any_of(apps, [](const SelectedApp& app) { return app.app->is_network; }) ||
+         std::ranges::any_of(base.files, is_network_file) ||
+         std::ranges::any_of(contents().host_files, is_network_file) ||
+         std::ranges::any_of(config.files, is_network_file);
 }
 
 std::string Model::payload_path(const config::HostConfig& host) const {
@@ -95,8 +103,9 @@ std::string Model::payload_path(const config::HostConfig& host) const {
 Result<format::BaseDocument> read_base(const format::PayloadReader& payload) {
   const auto& path = payload.contents().base_document;
   if (!path) {
-    return fail(ErrorCode::not_in_artifact,
-                "this artifact holds no Kubernetes base, so there is nothing to make a cluster of; build it FROM a base (packer/KUBEFILE.md)");
+    return fail(
+        ErrorCode::not_in_artifact,
+        "this artifact holds no Kubernetes base, so there is nothing to make a cluster of; build it FROM a base (packer/KUBEFILE.md)");
   }
   SEALIFT_ASSIGN(const Bytes text, payload.read_tree(*path, size_t{1} << 20));
   return format::parse_base_document(base::as_text(text), *path);
@@ -114,14 +123,17 @@ Result<std::vector<SelectedApp>> select_apps(const format::Contents& contents, c
   }
   for (const auto& application : config.applications) {
     if (!selected.contains(application.name)) {
-      return fail(ErrorCode::invalid_config, "the Application \"{}\" has settings but is not delivered; name it in spec.apps or remove the document",
-                  application.name);
+      return fail(
+          ErrorCode::invalid_config,
+          "the Application \"{}\" has settings but is not delivered; name it in spec.apps or remove the document",
+          application.name);
     }
   }
   for (const auto& [name, app] : selected) {
     for (const auto& need : app.needs) {
       if (!selected.contains(need)) {
-        return fail(ErrorCode::invalid_config, "the application \"{}\" needs \"{}\", which is not selected; add it to spec.apps", name, need);
+        return fail(ErrorCode::invalid_config,
+                    "the application \"{}\" needs \"{}\", which is not selected; add it to spec.apps", name, need);
       }
     }
   }
@@ -131,7 +143,8 @@ Result<std::vector<SelectedApp>> select_apps(const format::Contents& contents, c
 Result<Node> make_node(const config::HostConfig& config, host::Facts facts) {
   Node node{config, base::to_lower(config.name.value_or(facts.hostname)), {}, {}};
   if (const auto bad = config::bad_node_name(node.name)) {
-    return fail(ErrorCode::invalid_config, "the host name \"{}\" of {} can't be a node's name ({}); set `name` for this host in cluster.yaml",
+    return fail(ErrorCode::invalid_config,
+                "the host name \"{}\" of {} can't be a node's name ({}); set `name` for this host in cluster.yaml",
                 base::printable(node.name), config.address, *bad);
   }
   std::vector<std::string> usable;
@@ -141,7 +154,8 @@ Result<Node> make_node(const config::HostConfig& config, host::Facts facts) {
   }
   if (node.ip.empty() && usable.size() == 1) node.ip = usable.front();
   if (node.ip.empty()) {
-    return fail(ErrorCode::invalid_config, "{} has the addresses {}; write the one that the other nodes reach as `address` in cluster.yaml",
+    return fail(ErrorCode::invalid_config,
+                "{} has the addresses {}; write the one that the other nodes reach as `address` in cluster.yaml",
                 config.address, usable.empty() ? "none" : base::join(usable, ", "));
   }
   node.facts = std::move(facts);

@@ -71,9 +71,13 @@ const format::Stub* stub_for(const Model& model, const Node& node) {
   return found == stubs.end() ? nullptr : &*found;
 }
 
-std::string filled_in(std::string text, std::string_view mark, std::string_view value) { return text.replace(text.find(mark), mark.size(), value); }
+std::string filled_in(std::string text, std::string_view mark, std::string_view value) {
+  return text.replace(text.find(mark), mark.size(), value);
+}
 
-std::string unit_text(std::string_view text, const std::string& program) { return filled_in(std::string(text), "@PROGRAM@", program); }
+std::string unit_text(std::string_view text, const std::string& program) {
+  return filled_in(std::string(text), "@PROGRAM@", program);
+}
 
 // The base's units: the container runtime and the kubelet.
 std::string boot_unit(const Model& model, const std::string& program) {
@@ -119,7 +123,9 @@ std::string balancer_json(const Model& model) {
 }
 
 Result<bool> exists(const engine::LookContext& context, std::string_view file) {
-  return context.host.stat(std::format("{}/{}", kPkiDirectory, file)).transform([](const auto& status) { return status.has_value(); });
+  return context.host.stat(std::format("{}/{}", kPkiDirectory, file)).transform([](const auto& status) {
+    return status.has_value();
+  });
 }
 
 }  // namespace
@@ -127,8 +133,8 @@ Result<bool> exists(const engine::LookContext& context, std::string_view file) {
 Result<std::string> node_program(const Model& model, const Node& node) {
   const auto* stub = stub_for(model, node);
   if (stub == nullptr) {
-    return fail(ErrorCode::not_in_artifact, "the artifact has no program for {} ({}); build it with --platform {}", node.name,
-                base::platform(node.facts.architecture), base::platform(node.facts.architecture));
+    return fail(ErrorCode::not_in_artifact, "the artifact has no program for {} ({}); build it with --platform {}",
+                node.name, base::platform(node.facts.architecture), base::platform(node.facts.architecture));
   }
   return std::format("{}/node-{}", kProgramDirectory, stub->object.digest.hex().substr(0, 16));
 }
@@ -164,12 +170,15 @@ Result<engine::StepState> AuthorityStep::check(const engine::LookContext& contex
 
 Result<void> AuthorityStep::apply(engine::StepContext& context) {
   SEALIFT_TRY(context.host.make_directory(std::string(kPkiDirectory), {0700, 0, 0}, reason()));
-  const base::Command command{{program_, "node", "pki", "make-ca", "--dir", std::string(kPkiDirectory), "--name", cluster_}, {}, "/", {}};
-  return base::output_of(command, context.host.run(command, {}, reason(), context.cancel)).transform([](const std::string&) {});
+  const base::Command command{
+      {program_, "node", "pki", "make-ca", "--dir", std::string(kPkiDirectory), "--name", cluster_}, {}, "/", {}};
+  return base::output_of(command, context.host.run(command, {}, reason(), context.cancel))
+      .transform([](const std::string&) {});
 }
 
 CertificateStep::CertificateStep(const Model& model, const Node& node)
-    : BasicStep("pki.node", "make the node's key and have its certificate signed", digest_of({"node", node.name, node.ip})),
+    : BasicStep("pki.node", "make the node's key and have its certificate signed",
+                digest_of({"node", node.name, node.ip})),
       program_(node_program(model, node).value_or("")),
       authority_program_(node_program(model, model.any_control_plane()).value_or("")),
       control_plane_(model.any_control_plane().name),
@@ -189,12 +198,15 @@ Result<void> CertificateStep::apply(engine::StepContext& context) {
   const std::string folder(kPkiDirectory);
   SEALIFT_TRY(context.host.make_directory(folder, {0700, 0, 0}, reason()));
   const base::Command make_key{{program_, "node", "pki", "make-key", "--dir", folder}, {}, "/", {}};
-  SEALIFT_ASSIGN(const std::string public_key, base::output_of(make_key, context.host.run(make_key, {}, reason(), context.cancel)));
+  SEALIFT_ASSIGN(const std::string public_key,
+                 base::output_of(make_key, context.host.run(make_key, {}, reason(), context.cancel)));
   SEALIFT_ASSIGN(const auto authority, context.others.connection(control_plane_, nullptr, context.cancel));
-  const base::Command issue{{authority_program_, "node", "pki", "issue", "--dir", folder, "--name", name_, "--address", ip_}, {}, "/", {}};
+  const base::Command issue{
+      {authority_program_, "node", "pki", "issue", "--dir", folder, "--name", name_, "--address", ip_}, {}, "/", {}};
   base::CommandIo io;
   io.input = base::as_bytes(public_key);
-  SEALIFT_ASSIGN(const std::string certificate, base::output_of(issue, authority->run(issue, io, reason(), context.cancel)));
+  SEALIFT_ASSIGN(const std::string certificate,
+                 base::output_of(issue, authority->run(issue, io, reason(), context.cancel)));
   SEALIFT_ASSIGN(const auto ca, authority->read(folder + "/ca.crt", size_t{64} << 10));
   if (!ca) return fail(ErrorCode::not_found, "{}/ca.crt is missing on {}", folder, control_plane_);
   base::MemorySource certificate_source(base::as_bytes(certificate));

@@ -51,7 +51,8 @@ std::vector<std::string> first_images(const Model& model) {
       const auto bytes = model.payload.read_all(file.object.digest, kMaxFile);
       if (!bytes) continue;
       for (const auto& image : model.contents().images) {
-        if (base::as_text(*bytes).contains(image.name) && !std::ranges::contains(out, image.name)) out.push_back(image.name);
+        if (base::as_text(*bytes).contains(image.name) && !std::ranges::contains(out, image.name))
+          out.push_back(image.name);
       }
     }
   }
@@ -59,7 +60,8 @@ std::vector<std::string> first_images(const Model& model) {
 }
 
 PayloadStep::PayloadStep(const Model& model, const Node& node, PayloadPart part)
-    : BasicStep(part == PayloadPart::first ? "payload.first" : "payload.rest", describe_part(model, part), model.payload.identity()),
+    : BasicStep(part == PayloadPart::first ? "payload.first" : "payload.rest", describe_part(model, part),
+                model.payload.identity()),
       model_(model),
       path_(model.payload_path(node.config)),
       part_(part) {}
@@ -69,7 +71,8 @@ std::vector<format::ByteRange> PayloadStep::metadata_pieces() const {
   constexpr uint64_t kPiece = uint64_t{8} << 20;
   std::vector<format::ByteRange> out;
   for (const auto& range : model_.payload.skeleton()) {
-    for (uint64_t at = 0; at < range.size; at += kPiece) out.push_back({range.offset + at, std::min(kPiece, range.size - at)});
+    for (uint64_t at = 0; at < range.size; at += kPiece)
+      out.push_back({range.offset + at, std::min(kPiece, range.size - at)});
   }
   return out;
 }
@@ -94,7 +97,8 @@ Result<engine::StepState> PayloadStep::check(const engine::LookContext& context)
   for (const auto& piece : metadata_pieces()) {
     if (!std::ranges::binary_search(state.frames, piece.offset)) return engine::StepState::needed;
   }
-  const bool all = std::ranges::all_of(frames, [&](const format::Frame& frame) { return std::ranges::binary_search(state.frames, frame.offset); });
+  const bool all = std::ranges::all_of(
+      frames, [&](const format::Frame& frame) { return std::ranges::binary_search(state.frames, frame.offset); });
   return all ? engine::StepState::done : engine::StepState::needed;
 }
 
@@ -104,13 +108,16 @@ Result<void> PayloadStep::send(engine::StepContext& context, uint64_t offset, ui
   const Digest digest = hash::sha256(piece);
   // The hash of a frame stands in the index; the metadata was checked as a whole when the artifact was opened.
   if (expected != nullptr && digest != *expected) {
-    return fail(ErrorCode::corrupt, "the artifact is damaged at offset {}: the frame's hash differs; run `verify` and copy the file again", offset);
+    return fail(ErrorCode::corrupt,
+                "the artifact is damaged at offset {}: the frame's hash differs; run `verify` and copy the file again",
+                offset);
   }
   return context.host.store_write(path_, model_.payload.payload_size(), offset, digest, piece, reason());
 }
 
 // Several at a time: while the host hashes and writes one, the next is on the line.
-Result<void> PayloadStep::send_frames(engine::StepContext& context, const std::vector<format::Frame>& frames, const std::function<bool(uint64_t)>& is_there) {
+Result<void> PayloadStep::send_frames(engine::StepContext& context, const std::vector<format::Frame>& frames,
+                                      const std::function<bool(uint64_t)>& is_there) {
   constexpr unsigned kAtOnce = 3;
   uint64_t total = 0, done = 0;
   for (const auto& frame : frames) total += frame.stored_size;

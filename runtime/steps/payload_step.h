@@ -26,7 +26,8 @@ class PayloadStep final : public BasicStep {
  private:
   std::vector<format::ByteRange> metadata_pieces() const;
   Result<std::vector<format::Frame>> wanted_frames() const;
-  Result<void> send_frames(engine::StepContext& context, const std::vector<format::Frame>& frames, const std::function<bool(uint64_t)>& is_there);
+  Result<void> send_frames(engine::StepContext& context, const std::vector<format::Frame>& frames,
+                           const std::function<bool(uint64_t)>& is_there);
   Result<void> send(engine::StepContext& context, uint64_t offset, uint64_t size, const Digest* expected);
   const Model& model_;
   std::string path_;

@@ -38,8 +38,8 @@ Result<void> UnitsStep::apply(engine::StepContext& context) {
     if (running && same) continue;
     auto acted = context.host.unit_action(unit.name, running ? Action::restart : Action::start, reason());
     if (!acted) {
-      return fail_while(std::move(acted).error(),
-                        std::format("starting {}; look at `journalctl -u {}` on {}", unit.name, unit.name, context.host_name));
+      return fail_while(std::move(acted).error(), std::format("starting {}; look at `journalctl -u {}` on {}",
+                                                              unit.name, unit.name, context.host_name));
     }
   }
   return context.host.record(reason());

@@ -30,7 +30,11 @@ std::string event_line(const Event& event, Verbosity verbosity) {
     case EventKind::step_failed: return prefix(event) + "error: " + event.step + ": " + event.message;
     case EventKind::host_aside: return prefix(event) + "set aside: " + event.message;
     case EventKind::finding:
-      return prefix(event) + (event.level == Level::error ? "must be solved: " : event.level == Level::warning ? "warning: " : "") + event.message;
+      return prefix(event) +
+             (event.level == Level::error     ? "must be solved: "
+              : event.level == Level::warning ? "warning: "
+                                              : "") +
+             event.message;
     case EventKind::progress: return {};
   }
   return {};
@@ -51,8 +55,9 @@ void PlainLines::on(const Event& event) {
   }
   if (event.time - last < kProgressEvery) return;
   last = event.time;
-  output_.line(std::format("{}{}: {} of {} ({} %)", prefix(event), event.step, base::human_bytes(event.done), base::human_bytes(event.total),
-                           static_cast<uint64_t>(static_cast<double>(event.done) * 100.0 / static_cast<double>(event.total))));
+  output_.line(std::format(
+      "{}{}: {} of {} ({} %)", prefix(event), event.step, base::human_bytes(event.done), base::human_bytes(event.total),
+      static_cast<uint64_t>(static_cast<double>(event.done) * 100.0 / static_cast<double>(event.total))));
 }
 
 }  // namespace sealift::ui

@@ -20,7 +20,8 @@ class Output {
   void line(std::string_view text);
   bool is_terminal() const;  // a terminal that moves its cursor (TERM is neither unset nor "dumb")
   int fd() const { return fd_; }
-  // The first failure of any copy, e.g. no_space. None if the reader has gone (a closed pipe or terminal): it wanted no more.
+  // The first failure of any copy, e.g. no_space. None if the reader has gone (a closed pipe or terminal): it wanted no
+  // more.
   Result<void> trouble() const;
   struct Size {
     size_t columns = 80, rows = 24;
@@ -36,7 +37,8 @@ class Output {
 // A terminal and NO_COLOR is not set (https://no-color.org).
 bool wants_colour(const Output& output);
 
-// Cut to `columns` cells, "…" spelled "..."; control characters made visible. ASCII and UTF-8 letters count as one cell.
+// Cut to `columns` cells, "…" spelled "..."; control characters made visible. ASCII and UTF-8 letters count as one
+// cell.
 std::string fit(std::string_view text, size_t columns);
 std::string pad(std::string_view text, size_t columns);  // fit, then blanks to the right
 

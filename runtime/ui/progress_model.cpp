@@ -9,7 +9,8 @@
 namespace sealift::ui {
 namespace {
 
-constexpr std::string_view kGreen = "\033[32m", kRed = "\033[31m", kYellow = "\033[33m", kBold = "\033[1m", kPlain = "\033[0m";
+constexpr std::string_view kGreen = "\033[32m", kRed = "\033[31m", kYellow = "\033[33m", kBold = "\033[1m",
+                           kPlain = "\033[0m";
 
 std::string coloured(std::string text, std::string_view with, bool colour) {
   if (!colour) return text;
@@ -19,7 +20,9 @@ std::string coloured(std::string text, std::string_view with, bool colour) {
 std::string bar(uint64_t done, uint64_t total, size_t width) {
   if (width < 3) return {};
   size_t inner = width - 2;
-  size_t filled = total == 0 ? 0 : static_cast<size_t>(static_cast<double>(std::min(done, total)) / static_cast<double>(total) * static_cast<double>(inner));
+  size_t filled = total == 0 ? 0
+                             : static_cast<size_t>(static_cast<double>(std::min(done, total)) /
+                                                   static_cast<double>(total) * static_cast<double>(inner));
   return "[" + std::string(filled, '#') + std::string(inner - filled, '.') + "]";
 }
 
@@ -59,7 +62,9 @@ void ProgressModel::on(const Event& event) {
   auto find = [&](HostProgress& host) {
     return std::ranges::find_if(host.active, [&](const ActiveStep& step) { return step.id == event.step; });
   };
-  auto leave = [&](HostProgress& host) { std::erase_if(host.active, [&](const ActiveStep& step) { return step.id == event.step; }); };
+  auto leave = [&](HostProgress& host) {
+    std::erase_if(host.active, [&](const ActiveStep& step) { return step.id == event.step; });
+  };
   switch (event.kind) {
     case EventKind::step_started: {
       HostProgress& host = hosts[event.host];
@@ -111,14 +116,20 @@ std::vector<std::string> picture(const ProgressModel& model, size_t columns, siz
   }
   widest = std::min(widest, columns / 4);
   std::ranges::stable_sort(hosts, {}, [](const auto& entry) { return rank(*entry.second); });
-  out.push_back(coloured(fit(std::format("{} ({})", model.phase.empty() ? "working" : model.phase, human_duration((model.now - model.began).count())), columns), kBold, colour));
+  out.push_back(coloured(fit(std::format("{} ({})", model.phase.empty() ? "working" : model.phase,
+                                         human_duration((model.now - model.began).count())),
+                             columns),
+                         kBold, colour));
   size_t room = rows - 2;
   size_t shown = hosts.size() <= room ? hosts.size() : room - 1;
   for (size_t i = 0; i < shown; ++i) {
     const HostProgress& host = *hosts[i].second;
     std::string count = pad(std::format("{}/{}", host.ended, host.total), 7);
     std::string text = fit(what_it_does(host, model.now), columns - widest - 10);
-    std::string_view tint = host.failed ? kRed : host.aside ? kYellow : host.active.empty() && host.ended >= host.total ? kGreen : kPlain;
+    std::string_view tint = host.failed                                       ? kRed
+                            : host.aside                                      ? kYellow
+                            : host.active.empty() && host.ended >= host.total ? kGreen
+                                                                              : kPlain;
     out.push_back(pad(hosts[i].first, widest) + " " + count + " " + coloured(text, tint, colour));
   }
   if (shown < hosts.size()) out.push_back(fit(std::format("... and {} more hosts", hosts.size() - shown), columns));

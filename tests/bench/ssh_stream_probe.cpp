@@ -8,8 +8,8 @@
 #include <cstdlib>
 #include <print>
 
-#include "payload/base/parallel.h"
 #include "payload/base/file.h"
+#include "payload/base/parallel.h"
 #include "runtime/agent/connect.h"
 #include "runtime/ssh/session.h"
 
@@ -28,7 +28,9 @@ T need(Result<T> result) {
   if constexpr (!std::is_void_v<T>) return std::move(*result);
 }
 
-double mib_per_second(size_t mib, Duration took) { return static_cast<double>(mib) * 1000.0 / static_cast<double>(std::max<int64_t>(1, took.count())); }
+double mib_per_second(size_t mib, Duration took) {
+  return static_cast<double>(mib) * 1000.0 / static_cast<double>(std::max<int64_t>(1, took.count()));
+}
 
 void through_a_channel(ssh::Session& session, const Bytes& piece, size_t mib) {
   const auto begin = base::system_clock().monotonic();
@@ -36,7 +38,8 @@ void through_a_channel(ssh::Session& session, const Bytes& piece, size_t mib) {
   for (size_t sent = 0; sent < mib << 20; sent += piece.size()) need(channel->input().write(piece));
   channel->close_input();
   const int code = need(channel->wait());
-  std::println("channel {:.1f} MiB/s, cipher {}, exit code {}", mib_per_second(mib, base::system_clock().monotonic() - begin), session.cipher(), code);
+  std::println("channel {:.1f} MiB/s, cipher {}, exit code {}",
+               mib_per_second(mib, base::system_clock().monotonic() - begin), session.cipher(), code);
 }
 
 void through_the_agent(host::Host& host, const Bytes& piece, size_t mib) {
@@ -45,7 +48,9 @@ void through_the_agent(host::Host& host, const Bytes& piece, size_t mib) {
   const Digest digest = hash::sha256(piece);
   need(host.make_directory("/var/tmp/sealift-bench", {0755, 0, 0}, reason));
   const auto begin = base::system_clock().monotonic();
-  need(base::try_parallel((mib << 20) / piece.size(), 3, {}, [&](size_t i, const CancelToken&) { return host.store_write(path, mib << 20, i * piece.size(), digest, piece, reason); }));
+  need(base::try_parallel((mib << 20) / piece.size(), 3, {}, [&](size_t i, const CancelToken&) {
+    return host.store_write(path, mib << 20, i * piece.size(), digest, piece, reason);
+  }));
   need(host.store_finish(path, reason));
   std::println("agent {:.1f} MiB/s", mib_per_second(mib, base::system_clock().monotonic() - begin));
 }
@@ -77,9 +82,9 @@ int main(int argc, char** argv) {
   agent::ConnectOptions options;
   options.agent = [&](Architecture) {
     return agent::AgentProgram{digest, stub->size(), [&](base::Sink& sink) {
-                                base::FileSource source(*stub);
-                                return base::copy(source, sink).transform([](uint64_t) {});
-                              }};
+                                 base::FileSource source(*stub);
+                                 return base::copy(source, sink).transform([](uint64_t) {});
+                               }};
   };
   options.purpose = host::Purpose::change;
   options.owner = options.run = "bench";

@@ -35,7 +35,9 @@ struct Site {
   tests::ArrivingPayload payload{folder, tiny};
   WaitedClock clock;
 
-  Question question(Question::Kind kind, const std::string& registry, const std::string& reference) const { return {registry, "library/hello", kind, reference}; }
+  Question question(Question::Kind kind, const std::string& registry, const std::string& reference) const {
+    return {registry, "library/hello", kind, reference};
+  }
   Question compressed() const { return question(kBlob, "docker.io", tiny.layer.text()); }
   Question raw() const { return question(kBlob, "quay.io", tiny.other.text()); }
 };
@@ -45,7 +47,8 @@ struct OfPayload : Site {
 };
 
 // A source that asks these hosts, in this order, with the certificates of `config`.
-std::unique_ptr<node::UpstreamBlobs> upstream(const node::MirrorConfig& config, const std::vector<uint16_t>& ports, Clock& clock) {
+std::unique_ptr<node::UpstreamBlobs> upstream(const node::MirrorConfig& config, const std::vector<uint16_t>& ports,
+                                              Clock& clock) {
   std::vector<http::Origin> hosts;
   for (const uint16_t port : ports) hosts.push_back({"https", "127.0.0.1", port});
   return std::make_unique<node::UpstreamBlobs>(hosts, tests::identity_of(config), clock);
@@ -93,7 +96,8 @@ Got get(node::BlobSource& source, const BlobInfo& blob, ByteRange range = {}) {
 
 }  // namespace
 
-TEMPLATE_TEST_CASE("a source knows its objects by tag and digest, and says so of no other", "", OfPayload, OfRegistryHost) {
+TEMPLATE_TEST_CASE("a source knows its objects by tag and digest, and says so of no other", "", OfPayload,
+                   OfRegistryHost) {
   TestType site;
   site.payload.all_comes();
   const auto manifest = stat(site.source, site.question(kManifest, "quay.io", "1.0"));
@@ -103,13 +107,16 @@ TEMPLATE_TEST_CASE("a source knows its objects by tag and digest, and says so of
   CHECK_FALSE(text.error);
   CHECK(hash::sha256(base::as_bytes(text.bytes)) == site.tiny.quay_manifest);
   CHECK(manifest.size == text.bytes.size());
-  CHECK(stat(site.source, site.question(kManifest, "quay.io", site.tiny.quay_manifest.text())).digest == site.tiny.quay_manifest);
+  CHECK(stat(site.source, site.question(kManifest, "quay.io", site.tiny.quay_manifest.text())).digest ==
+        site.tiny.quay_manifest);
   const auto layer = stat(site.source, site.raw());
   CHECK(layer.digest == site.tiny.other);
   CHECK(layer.size == site.tiny.other_layer.size());
 
-  for (const auto& absent : {site.question(kManifest, "quay.io", "2.0"), site.question(kManifest, "ghcr.io", "1.0"), site.question(kBlob, "quay.io", site.tiny.layer.text()),
-                             site.question(kBlob, "quay.io", site.tiny.quay_manifest.text()), site.question(kManifest, "quay.io", hash::sha256({}).text())}) {
+  for (const auto& absent : {site.question(kManifest, "quay.io", "2.0"), site.question(kManifest, "ghcr.io", "1.0"),
+                             site.question(kBlob, "quay.io", site.tiny.layer.text()),
+                             site.question(kBlob, "quay.io", site.tiny.quay_manifest.text()),
+                             site.question(kManifest, "quay.io", hash::sha256({}).text())}) {
     INFO(absent.registry << " " << absent.reference);
     const auto none = site.source.stat(absent);
     REQUIRE(none);
@@ -117,16 +124,26 @@ TEMPLATE_TEST_CASE("a source knows its objects by tag and digest, and says so of
   }
 }
 
-TEMPLATE_TEST_CASE("a range is exactly that, at the beginning, inside, over frames, at the end and behind it", "", OfPayload, OfRegistryHost) {
+TEMPLATE_TEST_CASE("a range is exactly that, at the beginning, inside, over frames, at the end and behind it", "",
+                   OfPayload, OfRegistryHost) {
   TestType site;
   site.payload.all_comes();
   constexpr uint64_t kFrame = uint64_t{8} << 20, kToEnd = UINT64_MAX;
-  for (const auto& [question, whole] : {std::pair(site.compressed(), site.tiny.docker_layer), {site.raw(), site.tiny.other_layer}}) {
+  for (const auto& [question, whole] :
+       {std::pair(site.compressed(), site.tiny.docker_layer), {site.raw(), site.tiny.other_layer}}) {
     INFO(question.registry);
     const auto blob = stat(site.source, question);
     const uint64_t size = blob.size;
     REQUIRE(size == whole.size());
-    for (const auto& range : {ByteRange{0, kToEnd}, {0, size}, {0, 1}, {0, 0}, {1'234'567, 54'321}, {size - 1, 1}, {size - 700'000, kToEnd}, {size, kToEnd}, {size, 0}}) {
+    for (const auto& range : {ByteRange{0, kToEnd},
+                              {0, size},
+                              {0, 1},
+                              {0, 0},
+                              {1'234'567, 54'321},
+                              {size - 1, 1},
+                              {size - 700'000, kToEnd},
+                              {size, kToEnd},
+                              {size, 0}}) {
       INFO(range.offset << "+" << range.size);
       const auto got = get(site.source, blob, range);
       CHECK_FALSE(got.error);
@@ -143,7 +160,8 @@ TEMPLATE_TEST_CASE("a range is exactly that, at the beginning, inside, over fram
   CHECK(over.bytes == site.tiny.other_layer.substr(kFrame - 10, 20));
 }
 
-TEMPLATE_TEST_CASE("what has not arrived is waited for and not handed out; when it is there it is", "", OfPayload, OfRegistryHost) {
+TEMPLATE_TEST_CASE("what has not arrived is waited for and not handed out; when it is there it is", "", OfPayload,
+                   OfRegistryHost) {
   TestType site;
   CHECK(base::may_pass(site.source.stat(site.raw()).error().code));
   CHECK(site.clock.waited() >= Duration{60'000});
@@ -163,7 +181,8 @@ TEMPLATE_TEST_CASE("what has not arrived is waited for and not handed out; when 
 
 TEMPLATE_TEST_CASE("wrong bytes are noticed, and never complete", "", OfPayload, OfRegistryHost) {
   TestType site;
-  for (const auto& digest : {site.tiny.layer, site.tiny.other, site.tiny.quay_manifest}) site.payload.damage(site.payload.frames(digest).back());
+  for (const auto& digest : {site.tiny.layer, site.tiny.other, site.tiny.quay_manifest})
+    site.payload.damage(site.payload.frames(digest).back());
   site.payload.all_comes();
   for (const auto& question : {site.compressed(), site.raw(), site.question(kManifest, "quay.io", "1.0")}) {
     INFO(question.reference);
@@ -227,8 +246,11 @@ TEMPLATE_TEST_CASE("several readers at once each get their own bytes", "", OfPay
       threads.emplace_back([&, i] {
         for (int n = 0; n < 5; ++n) {
           const uint64_t offset = static_cast<uint64_t>((i * 5) + n) * 10'000;
-          const auto one = get(site.source, compressed, {offset, 1'500'000}), other = get(site.source, raw, {offset, 1'500'000});
-          if (one.bytes == site.tiny.docker_layer.substr(offset, 1'500'000) && other.bytes == site.tiny.other_layer.substr(offset, 1'500'000)) ++good;
+          const auto one = get(site.source, compressed, {offset, 1'500'000}),
+                     other = get(site.source, raw, {offset, 1'500'000});
+          if (one.bytes == site.tiny.docker_layer.substr(offset, 1'500'000) &&
+              other.bytes == site.tiny.other_layer.substr(offset, 1'500'000))
+            ++good;
         }
       });
     }

@@ -17,8 +17,8 @@
 
 #include "payload/base/fd.h"
 #include "payload/base/thread.h"
-#include "runtime/agent/remote_host.h"
 #include "runtime/agent/agent_server.h"
+#include "runtime/agent/remote_host.h"
 #include "runtime/host/local_host.h"
 #include "tests/support/fake_host.h"
 
@@ -85,7 +85,8 @@ struct Fake {
   std::unique_ptr<host::Host> host;
 };
 
-inline Result<void> write(host::Host& host, const std::string& path, std::string_view text, host::FileSpec spec = own(0644)) {
+inline Result<void> write(host::Host& host, const std::string& path, std::string_view text,
+                          host::FileSpec spec = own(0644)) {
   base::MemorySource source(base::as_bytes(text));
   return host.write_atomic(path, spec, source, kReason);
 }

@@ -38,7 +38,8 @@ namespace {
 
 class FailingSource final : public base::Source {
  public:
-  explicit FailingSource(std::function<void()> before_it_breaks = [] {}) : before_it_breaks_(std::move(before_it_breaks)) {}
+  explicit FailingSource(std::function<void()> before_it_breaks = [] {})
+      : before_it_breaks_(std::move(before_it_breaks)) {}
   Result<size_t> read(std::span<std::byte> buffer) override {
     if (given_) {
       before_it_breaks_();
@@ -161,7 +162,8 @@ TEMPLATE_TEST_CASE("commands", "", Local, Remote) {
   host::Host& host = *made.host;
 
   SECTION("streams, code, and exactly the environment that was named") {
-    const auto said = host.run({{"sh", "-c", "cat; echo err >&2; exit 9"}, {}, "/", {}}, {base::as_bytes("in"), {}, {}}, kReason, {});
+    const auto said =
+        host.run({{"sh", "-c", "cat; echo err >&2; exit 9"}, {}, "/", {}}, {base::as_bytes("in"), {}, {}}, kReason, {});
     REQUIRE(said);
     CHECK(said->code == 9);
     CHECK(said->output == "in");
@@ -182,13 +184,18 @@ TEMPLATE_TEST_CASE("commands", "", Local, Remote) {
     CHECK(errors == "two\n");
     CHECK(said->output.empty());
   }
-  SECTION("a program that is not there") { CHECK(host.run({{"no-such-program"}, {}, "/", {}}, {}, kReason, {}).error().code == ErrorCode::not_found); }
+  SECTION("a program that is not there") {
+    CHECK(host.run({{"no-such-program"}, {}, "/", {}}, {}, kReason, {}).error().code == ErrorCode::not_found);
+  }
   SECTION("too much output") {
     base::CommandIo io;
     io.output_limit = 1000;
-    CHECK(host.query({{"sh", "-c", "yes | head -c 5000"}, {}, "/", {}}, io, {}).error().code == ErrorCode::limit_exceeded);
+    CHECK(host.query({{"sh", "-c", "yes | head -c 5000"}, {}, "/", {}}, io, {}).error().code ==
+          ErrorCode::limit_exceeded);
   }
-  SECTION("a time limit") { CHECK(host.query({{"sleep", "30"}, {}, "/", Duration{300}}, {}, {}).error().code == ErrorCode::timeout); }
+  SECTION("a time limit") {
+    CHECK(host.query({{"sleep", "30"}, {}, "/", Duration{300}}, {}, {}).error().code == ErrorCode::timeout);
+  }
   SECTION("cancelled") {
     CancelSource cancel;
     auto later = Thread::start([&] {
@@ -201,7 +208,8 @@ TEMPLATE_TEST_CASE("commands", "", Local, Remote) {
     std::atomic<int> good = 0;
     base::parallel_for(40, 10, [&](size_t i) {
       const std::string text = std::to_string(i);
-      const auto said = host.query({{"sh", "-c", "cat; echo -n ' '; cat /dev/null"}, {}, "/", {}}, {base::as_bytes(text), {}, {}}, {});
+      const auto said = host.query({{"sh", "-c", "cat; echo -n ' '; cat /dev/null"}, {}, "/", {}},
+                                   {base::as_bytes(text), {}, {}}, {});
       if (said && said->output == text + " ") ++good;
     });
     CHECK(good == 40);
@@ -215,7 +223,8 @@ TEMPLATE_TEST_CASE("the payload store", "", Local, Remote, Fake) {
   for (size_t i = 0; i < payload.size(); ++i) payload[i] = static_cast<std::byte>(i * 7);
   const auto piece = [&](size_t offset, size_t size) { return ByteView(payload).subspan(offset, size); };
   const auto put = [&](host::Host& host, size_t offset, size_t size) {
-    return host.store_write(path, payload.size(), offset, hash::sha256(piece(offset, size)), piece(offset, size), kReason);
+    return host.store_write(path, payload.size(), offset, hash::sha256(piece(offset, size)), piece(offset, size),
+                            kReason);
   };
   {
     const TestType made(root.path());
@@ -232,7 +241,9 @@ TEMPLATE_TEST_CASE("the payload store", "", Local, Remote, Fake) {
       CHECK(result.error().code == ErrorCode::corrupt);
       CHECK(host.store_state(path)->frames.size() == 2);
     }
-    SECTION("bytes beyond the end are refused") { CHECK_FALSE(host.store_write(path, 10, 5, hash::sha256(piece(0, 10)), piece(0, 10), kReason)); }
+    SECTION("bytes beyond the end are refused") {
+      CHECK_FALSE(host.store_write(path, 10, 5, hash::sha256(piece(0, 10)), piece(0, 10), kReason));
+    }
     SECTION("what is not complete can't be finished") {
       const auto result = host.store_finish(path, kReason);
       REQUIRE_FALSE(result);
@@ -275,7 +286,8 @@ TEMPLATE_TEST_CASE("facts and looks at the machine", "", Local, Remote) {
   CHECK(facts->cpus > 0);
   CHECK(facts->memory_bytes > (uint64_t{64} << 20));
   CHECK_FALSE(facts->hostname.empty());
-  CHECK(std::ranges::any_of(facts->addresses, [](const auto& address) { return address.address == "127.0.0.1" && address.prefix == 8; }));
+  CHECK(std::ranges::any_of(facts->addresses,
+                            [](const auto& address) { return address.address == "127.0.0.1" && address.prefix == 8; }));
   CHECK(facts->clock_ms > 1'600'000'000'000);
   const auto space = host.disk("/not/there/yet");
   REQUIRE(space);
@@ -309,7 +321,8 @@ class NameServer {
     stopping = true;
     thread_->join();
   }
-  std::atomic<int> code = 0, answers = 1, ignored = 0;  // RCODE, ANCOUNT, questions that get no answer, or a foreign one
+  std::atomic<int> code = 0, answers = 1,
+                   ignored = 0;  // RCODE, ANCOUNT, questions that get no answer, or a foreign one
   std::atomic<bool> stopping = false;
   std::string asked() {
     const std::lock_guard lock(mutex_);
@@ -324,12 +337,14 @@ class NameServer {
       std::array<uint8_t, 512> packet{};
       sockaddr_in peer{};
       socklen_t length = sizeof peer;
-      const ssize_t size = ::recvfrom(fd_.get(), packet.data(), packet.size(), 0, reinterpret_cast<sockaddr*>(&peer), &length);
+      const ssize_t size =
+          ::recvfrom(fd_.get(), packet.data(), packet.size(), 0, reinterpret_cast<sockaddr*>(&peer), &length);
       if (size < 12) continue;
       {
         const std::lock_guard lock(mutex_);
         asked_.clear();
-        for (size_t at = 12; packet.at(at) != 0; at += packet.at(at) + 1U) asked_ += std::string(reinterpret_cast<const char*>(&packet.at(at + 1)), packet.at(at)) + ".";
+        for (size_t at = 12; packet.at(at) != 0; at += packet.at(at) + 1U)
+          asked_ += std::string(reinterpret_cast<const char*>(&packet.at(at + 1)), packet.at(at)) + ".";
       }
       packet[2] |= 0x80;
       packet[3] = static_cast<uint8_t>(code.load());
@@ -338,7 +353,8 @@ class NameServer {
         --ignored;
         packet[0] ^= 1;  // of another question
       }
-      ::sendto(fd_.get(), packet.data(), static_cast<size_t>(size), 0, reinterpret_cast<const sockaddr*>(&peer), length);
+      ::sendto(fd_.get(), packet.data(), static_cast<size_t>(size), 0, reinterpret_cast<const sockaddr*>(&peer),
+               length);
     }
   }
   base::Fd fd_;
@@ -373,8 +389,10 @@ TEMPLATE_TEST_CASE("a name server is asked directly, and its answer believed onl
   CHECK(ask("127.0.0.77") == "no such name for kubernetes.default.svc.cluster.local");
   server.code = 2;
   CHECK(ask("127.0.0.77") == "server failure for kubernetes.default.svc.cluster.local");
-  for (const char* wrong : {"", "localhost", "10.0.0.1:53", "10.0.0.256"}) CHECK(host.ask_name_server(wrong, "a.b").error().code == ErrorCode::invalid_input);
-  for (const std::string& wrong : {std::string(), std::string("a..b"), std::string(64, 'x')}) CHECK(host.ask_name_server("127.0.0.77", wrong).error().code == ErrorCode::invalid_input);
+  for (const char* wrong : {"", "localhost", "10.0.0.1:53", "10.0.0.256"})
+    CHECK(host.ask_name_server(wrong, "a.b").error().code == ErrorCode::invalid_input);
+  for (const std::string& wrong : {std::string(), std::string("a..b"), std::string(64, 'x')})
+    CHECK(host.ask_name_server("127.0.0.77", wrong).error().code == ErrorCode::invalid_input);
 }
 
 TEST_CASE("a listener is seen with its port") {
@@ -386,7 +404,9 @@ TEST_CASE("a listener is seen with its port") {
   REQUIRE(facts);
   std::string name;
   std::ifstream("/proc/self/comm") >> name;
-  CHECK(std::ranges::any_of(facts->listeners, [&](const auto& one) { return one.process == name && one.address == "0.0.0.0" && one.port != 0; }));
+  CHECK(std::ranges::any_of(facts->listeners, [&](const auto& one) {
+    return one.process == name && one.address == "0.0.0.0" && one.port != 0;
+  }));
 }
 
 TEMPLATE_TEST_CASE("a folder that takes no programs says why", "", Local, Remote) {
@@ -398,7 +418,8 @@ TEMPLATE_TEST_CASE("a folder that takes no programs says why", "", Local, Remote
     no_exec_mounted = ::mount("none", (root / "no-exec").c_str(), "tmpfs", MS_NOEXEC, nullptr) == 0;
     read_only_mounted = ::mount("none", (root / "read-only").c_str(), "tmpfs", MS_RDONLY, nullptr) == 0;
     const TestType made(root.path());
-    for (const auto* folder : {"/no-exec", "/read-only", "/read-only/below", "/plain", "/file"}) can.emplace(folder, made.host->can_execute_in(folder));
+    for (const auto* folder : {"/no-exec", "/read-only", "/read-only/below", "/plain", "/file"})
+      can.emplace(folder, made.host->can_execute_in(folder));
     read_only = made.host->disk("/read-only/below").value_or(host::DiskSpace{}).read_only;
   });
   REQUIRE((no_exec_mounted && read_only_mounted));
@@ -419,8 +440,10 @@ std::optional<bool> works_by_hand(const std::string& feature) {
     return said && said->ok();
   };
   if (feature == "overlay") {
-    return run("mount", "d=$(mktemp -d /var/lib/.overlay-XXXXXX); mkdir $d/l $d/u $d/w $d/m; mount -t overlay -o lowerdir=$d/l,upperdir=$d/u,workdir=$d/w overlay $d/m; "
-                        "r=$?; umount $d/m; rm -rf $d; exit $r");
+    return run(
+        "mount",
+        "d=$(mktemp -d /var/lib/.overlay-XXXXXX); mkdir $d/l $d/u $d/w $d/m; mount -t overlay -o lowerdir=$d/l,upperdir=$d/u,workdir=$d/w overlay $d/m; "
+        "r=$?; umount $d/m; rm -rf $d; exit $r");
   }
   if (feature == "vxlan") return run("ip", "ip link add x0 type vxlan id 1 dstport 4789");
   if (feature == "nftables") return run("nft", "nft add table inet x");
@@ -481,15 +504,18 @@ TEMPLATE_TEST_CASE("units, modules and sysctls", "", Local, Remote) {
   }
   SECTION("actions, each with what was before") {
     systemd.install("a.service", "inactive");
-    for (const auto action : {Action::reload_daemon, Action::enable, Action::start, Action::restart, Action::stop, Action::disable}) {
+    for (const auto action :
+         {Action::reload_daemon, Action::enable, Action::start, Action::restart, Action::stop, Action::disable}) {
       REQUIRE(host.unit_action("a.service", action, kReason));
-      if (action == Action::restart) CHECK((host.unit("a.service")->active == "active" && host.unit("a.service")->enabled));
+      if (action == Action::restart)
+        CHECK((host.unit("a.service")->active == "active" && host.unit("a.service")->enabled));
     }
     std::vector<std::string> done;
     for (const auto& call : systemd.calls()) {
       if (!call.contains(" show ")) done.push_back(call);
     }
-    CHECK(done == std::vector<std::string>{"systemctl daemon-reload", "systemctl enable -- a.service", "systemctl start -- a.service", "systemctl restart -- a.service",
+    CHECK(done == std::vector<std::string>{"systemctl daemon-reload", "systemctl enable -- a.service",
+                                           "systemctl start -- a.service", "systemctl restart -- a.service",
                                            "systemctl stop -- a.service", "systemctl disable -- a.service"});
     const auto entries = *host.ledger();
     REQUIRE(entries.size() == 6);
@@ -532,7 +558,9 @@ TEMPLATE_TEST_CASE("units, modules and sysctls", "", Local, Remote) {
     const auto result = host.run_job("sealift-x", {{"/no/such/program"}, {}, "/", Duration{1'000}}, kReason, {});
     CHECK_FALSE(result);
     CHECK(host.ledger()->back().change == host::Change(host::CommandRun{"/no/such/program", "sealift-x"}));
-    CHECK(std::ranges::any_of(systemd.calls(), [](const std::string& call) { return call.starts_with("systemd-run --quiet --collect --no-block --unit=sealift-x -- /"); }));
+    CHECK(std::ranges::any_of(systemd.calls(), [](const std::string& call) {
+      return call.starts_with("systemd-run --quiet --collect --no-block --unit=sealift-x -- /");
+    }));
   }
 }
 
@@ -543,8 +571,9 @@ TEST_CASE("a source that breaks is cancelled at the agent, which keeps nothing o
   FailingSource source([&] { begun = soon([&] { return !root.empty(); }); });
   CHECK(made.host->write_atomic("/file", own(0644), source, kReason).error().code == ErrorCode::corrupt);
   CHECK(begun);
-  CHECK(soon([&] { return root.empty(); }));  // the call is over on this side; on the other one its end may take a moment
-  CHECK(made.host->list("/")->empty());  // and the connection is as before
+  CHECK(
+      soon([&] { return root.empty(); }));  // the call is over on this side; on the other one its end may take a moment
+  CHECK(made.host->list("/")->empty());     // and the connection is as before
 }
 
 TEST_CASE("a connection that ends wakes every call with `unreachable`") {

@@ -55,8 +55,9 @@ TEMPLATE_TEST_CASE("the ledger", "", Local, Remote) {
     CHECK((*entries)[0].step == "step.one");
     CHECK((*entries)[0].inputs == "aa");
     const auto digest = hash::sha256(base::as_bytes("one"));
-    CHECK(change<host::FileWritten>((*entries)[1]) ==
-          host::FileWritten{"/file", {.kind = Kind::file, .spec = own(0640), .size = 3, .digest = digest, .kept = true}});
+    CHECK(
+        change<host::FileWritten>((*entries)[1]) ==
+        host::FileWritten{"/file", {.kind = Kind::file, .spec = own(0640), .size = 3, .digest = digest, .kept = true}});
     const std::string kept = root / ("var/lib/sealift/ledger/kept/" + digest.hex());
     CHECK(base::read_text_file(kept, 100) == "one");
     struct stat status{};
@@ -106,7 +107,8 @@ TEST_CASE("a ledger of an older format is read, and says that it is of format 3 
   const tests::TemporaryFolder root;
   const std::string path = root / "var/lib/sealift/ledger/ledger.jsonl";
   const std::string old =
-      "{\"format\":" + format + "}\n"
+      "{\"format\":" + format +
+      "}\n"
       "{\"before\":\"absent\",\"inputs\":\"1\",\"kind\":\"file\",\"seq\":1,\"step\":\"a\",\"target\":\"/x\",\"time\":\"2025-01-01T00:00:00Z\"}\n"
       "{\"before\":\"\",\"inputs\":\"1\",\"kind\":\"completed\",\"seq\":2,\"step\":\"a\",\"target\":\"\",\"time\":\"2025-01-01T00:00:00Z\"}\n";
   std::filesystem::create_directories(root / "var/lib/sealift/ledger");
@@ -183,8 +185,9 @@ TEST_CASE("a ledger that is torn anywhere is read up to there and goes on; a new
   }
   SECTION("damaged: a line that is none of its format is not taken for nothing") {
     const std::string whole = *base::read_text_file(path, 1 << 20);
-    for (const std::string line : {R"({"seq":3,"time":"","step":"a","inputs":"","change":{"kind":"unheard-of"}})", R"({"seq":3,"step":"a"})", R"([1])",
-                                   R"({"seq":3,"time":"","step":"a","inputs":"","change":{"kind":"module","module":"x"}})"}) {
+    for (const std::string line :
+         {R"({"seq":3,"time":"","step":"a","inputs":"","change":{"kind":"unheard-of"}})", R"({"seq":3,"step":"a"})",
+          R"([1])", R"({"seq":3,"time":"","step":"a","inputs":"","change":{"kind":"module","module":"x"}})"}) {
       INFO(line);
       std::ofstream(path, std::ios::trunc) << whole << line << "\n";
       const auto opened = host::LocalHost::open(root.path(), base::system_clock());
@@ -239,11 +242,16 @@ TEMPLATE_TEST_CASE("the ledger says of each kind of change what was there before
   for (const auto& entry : *entries) found.push_back(entry.change);
   const auto directory = [](uint32_t mode) { return host::PathBefore{.kind = Kind::directory, .spec = own(mode)}; };
   const auto link = [](const char* target) { return host::PathBefore{.kind = Kind::symlink, .target = target}; };
-  const host::PathBefore file{.kind = Kind::file, .spec = own(0644), .size = big.size(), .digest = hash::sha256(base::as_bytes(big))};  // too large to keep
+  const host::PathBefore file{.kind = Kind::file,
+                              .spec = own(0644),
+                              .size = big.size(),
+                              .digest = hash::sha256(base::as_bytes(big))};  // too large to keep
   CHECK(found == std::vector<host::Change>{
-                     host::DirectoryMade{"/a", {}}, host::DirectoryMade{"/a/b", {}}, host::DirectoryMade{"/a/b", directory(0700)},
-                     host::SymlinkMade{"/a/link", {}}, host::SymlinkMade{"/a/link", link("one")}, host::FileWritten{"/a/big", {}},
-                     host::PathRemoved{"/a/big", file}, host::PathRemoved{"/a/link", link("two")}, host::PathRemoved{"/a/b", directory(0750)},
-                     host::ImagePulled{"registry.k8s.io/pause:3.10"}, host::MountsMade{"/var/lib/kubelet", {"/var/lib/kubelet/x"}},
+                     host::DirectoryMade{"/a", {}}, host::DirectoryMade{"/a/b", {}},
+                     host::DirectoryMade{"/a/b", directory(0700)}, host::SymlinkMade{"/a/link", {}},
+                     host::SymlinkMade{"/a/link", link("one")}, host::FileWritten{"/a/big", {}},
+                     host::PathRemoved{"/a/big", file}, host::PathRemoved{"/a/link", link("two")},
+                     host::PathRemoved{"/a/b", directory(0750)}, host::ImagePulled{"registry.k8s.io/pause:3.10"},
+                     host::MountsMade{"/var/lib/kubelet", {"/var/lib/kubelet/x"}},
                      host::InterfacesMade{{"eth0", "lo"}}});
 }

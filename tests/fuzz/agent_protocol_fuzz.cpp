@@ -4,8 +4,8 @@
 #include <cstdlib>
 
 #include "payload/base/stream.h"
-#include "runtime/host/json_values.h"
 #include "runtime/agent/protocol.h"
+#include "runtime/host/json_values.h"
 
 using namespace sealift;
 

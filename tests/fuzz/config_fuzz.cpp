@@ -15,7 +15,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     if (path.ends_with(".yaml")) return std::string("a: {b: c}\n");
     return fail(ErrorCode::not_found, "open {}: not there", path);
   };
-  const auto parsed = parse_cluster_config({reinterpret_cast<const char*>(data), size}, "site/cluster.yaml", {{"HOME", "/root"}, {"A", "x: y\n- z"}}, read);
+  const auto parsed = parse_cluster_config({reinterpret_cast<const char*>(data), size}, "site/cluster.yaml",
+                                           {{"HOME", "/root"}, {"A", "x: y\n- z"}}, read);
   if (!parsed) return 0;
   for (const auto& problem : parsed->problems) {
     if (problem.line < 1 || problem.column < 1 || problem.message.empty()) std::abort();

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Stored frames from hostile bytes: whatever a frame claims, exactly the declared bytes come out, or an error; and streams
-// end. The first three bytes are the declared plain size.
+// Stored frames from hostile bytes: whatever a frame claims, exactly the declared bytes come out, or an error; and
+// streams end. The first three bytes are the declared plain size.
 #include <cstdlib>
 
 #include "payload/codec/zstd.h"
@@ -25,7 +25,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   // The same frame in a payload whose hashes are right: the reader gives its bytes or an error.
   if (plain_size == 0) return 0;
   PayloadBuilder builder;
-  builder.frames.push_back({format::kHeaderSize + builder.data.size(), stored.size(), plain_size, format::Encoding::zstd, hash::sha256(stored)});
+  builder.frames.push_back({format::kHeaderSize + builder.data.size(), stored.size(), plain_size,
+                            format::Encoding::zstd, hash::sha256(stored)});
   builder.data.insert(builder.data.end(), stored.begin(), stored.end());
   const Digest digest = plain ? hash::sha256(*plain) : Digest{};
   builder.add_object({digest, plain_size}, 0, 0);

@@ -28,8 +28,9 @@ bool same(const JournalRun::Step& a, const JournalRun::Step& b) {
 }
 
 bool same(const JournalRun& a, const JournalRun& b) {
-  if (a.number != b.number || a.time != b.time || a.command != b.command || a.cluster != b.cluster || a.config != b.config || a.artifact != b.artifact ||
-      a.artifact_name != b.artifact_name || a.finish != b.finish || a.steps.size() != b.steps.size()) {
+  if (a.number != b.number || a.time != b.time || a.command != b.command || a.cluster != b.cluster ||
+      a.config != b.config || a.artifact != b.artifact || a.artifact_name != b.artifact_name || a.finish != b.finish ||
+      a.steps.size() != b.steps.size()) {
     return false;
   }
   for (size_t i = 0; i < a.steps.size(); ++i) {
@@ -81,7 +82,8 @@ void check_beginning(std::string_view text, const JournalContents& whole) {
   const size_t end = text.rfind('\n', text.size() / 2);
   if (end == std::string_view::npos) return;
   const auto beginning = parse_journal(text.substr(0, end + 1));
-  require(beginning.has_value() && beginning->runs.size() <= whole.runs.size() && beginning->torn_lines <= whole.torn_lines);
+  require(beginning.has_value() && beginning->runs.size() <= whole.runs.size() &&
+          beginning->torn_lines <= whole.torn_lines);
   for (size_t i = 0; i + 1 < beginning->runs.size(); ++i) require(same(beginning->runs[i], whole.runs[i]));
 }
 
@@ -91,7 +93,8 @@ void check_torn(std::string_view text, const JournalContents& whole) {
   for (size_t i = 0; i < whole.runs.size(); ++i) require(same(longer->runs[i], whole.runs[i]));
   // Records that no run stands before belong to none.
   const auto headless = parse_journal("{\"record\":\"finish\",\"status\":\"complete\"}\n" + std::string(text));
-  require(headless.has_value() && headless->torn_lines == whole.torn_lines + 1 && headless->runs.size() == whole.runs.size());
+  require(headless.has_value() && headless->torn_lines == whole.torn_lines + 1 &&
+          headless->runs.size() == whole.runs.size());
 }
 
 }  // namespace

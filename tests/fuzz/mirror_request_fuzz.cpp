@@ -21,9 +21,14 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const bool digest = Digest::parse(question->reference).has_value();
   if (!image::is_repository(question->repository) || question->registry != ns) std::abort();
   if (blob ? !digest : !(digest || image::is_tag(question->reference))) std::abort();
-  if ((question->repository + question->reference).find_first_of(" %?#\\\"'\n\r\t") != std::string::npos || question->repository.contains("..")) std::abort();
-  const auto again = node::parse_question(std::format("/v2/{}/{}/{}", question->repository, blob ? "blobs" : "manifests", question->reference), ns);
-  if (!again || again->repository != question->repository || again->reference != question->reference || again->kind != question->kind) std::abort();
+  if ((question->repository + question->reference).find_first_of(" %?#\\\"'\n\r\t") != std::string::npos ||
+      question->repository.contains(".."))
+    std::abort();
+  const auto again = node::parse_question(
+      std::format("/v2/{}/{}/{}", question->repository, blob ? "blobs" : "manifests", question->reference), ns);
+  if (!again || again->repository != question->repository || again->reference != question->reference ||
+      again->kind != question->kind)
+    std::abort();
   if (node::Catalog(format::Contents{}).find(*question)) std::abort();
   return 0;
 }

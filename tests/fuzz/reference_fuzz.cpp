@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A name that was accepted is stable: its full text gives the same name again, and no part can leave its place in a URL.
+// A name that was accepted is stable: its full text gives the same name again, and no part can leave its place in a
+// URL.
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
@@ -14,6 +15,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const auto again = parse_reference(reference->text());
   if (!again || !(*again == *reference)) std::abort();
   const std::string name = reference->text();
-  if (reference->name().contains("..") || name.contains("//") || reference->tag.starts_with('.') || name.find_first_of(" %?#\\\"'\n\r\t") != std::string::npos) std::abort();
+  if (reference->name().contains("..") || name.contains("//") || reference->tag.starts_with('.') ||
+      name.find_first_of(" %?#\\\"'\n\r\t") != std::string::npos)
+    std::abort();
   return 0;
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Trailer, section table and index from hostile bytes. Hashes are made right first: behind them is where the parsers are.
-// The first byte chooses what the rest is.
+// Trailer, section table and index from hostile bytes. Hashes are made right first: behind them is where the parsers
+// are. The first byte chooses what the rest is.
 #include <cstdlib>
 
 #include "payload/format/index.h"

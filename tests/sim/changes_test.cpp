@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// A cluster.yaml that changes on a cluster that stands: what was begun and did not come to its end is never taken for the
-// success before it, and what a cluster was made with is not changed at all.
+// A cluster.yaml that changes on a cluster that stands: what was begun and did not come to its end is never taken for
+// the success before it, and what a cluster was made with is not changed at all.
 #include <catch2/catch_test_macros.hpp>
 
 #include "tests/sim/wanted_end.h"
@@ -85,7 +85,9 @@ TEST_CASE("changes: one that never gets healthy is not forgotten when the former
   site.config = former;
   auto plan = site.plan();
   REQUIRE(plan);
-  CHECK(std::ranges::any_of(plan->lines, [](const auto& line) { return line.step == "app.redis" && line.state == delivery::PlanLine::State::needed; }));
+  CHECK(std::ranges::any_of(plan->lines, [](const auto& line) {
+    return line.step == "app.redis" && line.state == delivery::PlanLine::State::needed;
+  }));
   outcome = site.apply(journal, base::no_events());
   require_delivered(outcome);
   CHECK(outcome->applied > 0);
@@ -93,7 +95,8 @@ TEST_CASE("changes: one that never gets healthy is not forgotten when the former
   again_changes_nothing(site);
 }
 
-TEST_CASE("changes: ended at any change by a failure, a power cut or a kill, then the former cluster.yaml: it is as before") {
+TEST_CASE(
+    "changes: ended at any change by a failure, a power cut or a kill, then the former cluster.yaml: it is as before") {
   std::map<std::string, FakeMachine::World> wanted;
   ClusterState wanted_state;
   {
@@ -113,11 +116,15 @@ TEST_CASE("changes: ended at any change by a failure, a power cut or a kill, the
         wish_otherwise(site);
         const auto where = run_to_change(site, host, at, end);
         if (where.empty()) break;
-        INFO((end == End::fails ? "failed" : end == End::loses_power ? "power cut" : "killed") << " on h" << host << " at change " << at << ": " << where);
+        INFO((end == End::fails         ? "failed"
+              : end == End::loses_power ? "power cut"
+                                        : "killed")
+             << " on h" << host << " at change " << at << ": " << where);
         site.config = former;
         auto worlds = site.worlds();
         bool differs = site.cluster.state != wanted_state;
-        for (const auto& [name, world] : wanted) differs = differs || !difference(world, worlds.at(name), Run::left_out).empty();
+        for (const auto& [name, world] : wanted)
+          differs = differs || !difference(world, worlds.at(name), Run::left_out).empty();
         auto healed = site.apply(journal, base::no_events());
         require_delivered(healed);
         if (differs) CHECK(healed->applied > 0);
@@ -172,7 +179,9 @@ struct Standing {
 
 constexpr std::string_view kMade = "when this cluster was made and can't change: write ";
 constexpr std::string_view kBecame = "when this host became a node and can't change: write ";
-std::string stays(std::string_view when, std::string_view was) { return std::format("it was {} {}{}, or make a new cluster", was, when, was); }
+std::string stays(std::string_view when, std::string_view was) {
+  return std::format("it was {} {}{}, or make a new cluster", was, when, was);
+}
 
 }  // namespace
 
@@ -180,7 +189,11 @@ TEST_CASE("fixed fields: the same values, written or not, are no difference") {
   Standing standing;
   standing.accepted();
   standing.site.config.hosts[0].name = "h0";
-  standing.site.config.kubeadm.push_back({"ClusterConfiguration", "apiVersion: kubeadm.k8s.io/v1beta4\nkind: ClusterConfiguration\nnetworking: {dnsDomain: cluster.local}\n", 20, {}});
+  standing.site.config.kubeadm.push_back(
+      {"ClusterConfiguration",
+       "apiVersion: kubeadm.k8s.io/v1beta4\nkind: ClusterConfiguration\nnetworking: {dnsDomain: cluster.local}\n",
+       20,
+       {}});
   standing.accepted();
 }
 
@@ -200,11 +213,18 @@ TEST_CASE("fixed fields: each is refused with its place and the value that the c
     standing.refused({"cluster.yaml:3:18: metadata.name is plant8; " + stays(kMade, "plant7")});
   }
   SECTION("the cluster's name, said to kubeadm") {
-    config.kubeadm.push_back({"ClusterConfiguration", "apiVersion: kubeadm.k8s.io/v1beta4\nkind: ClusterConfiguration\nclusterName: other\n", 20, {{"", {20, 1}}, {"clusterName", {22, 14}}}});
+    config.kubeadm.push_back({"ClusterConfiguration",
+                              "apiVersion: kubeadm.k8s.io/v1beta4\nkind: ClusterConfiguration\nclusterName: other\n",
+                              20,
+                              {{"", {20, 1}}, {"clusterName", {22, 14}}}});
     standing.refused({"cluster.yaml:22:14: clusterName is other; " + stays(kMade, "plant7")});
   }
   SECTION("the domain of services") {
-    config.kubeadm.push_back({"ClusterConfiguration", "apiVersion: kubeadm.k8s.io/v1beta4\nkind: ClusterConfiguration\nnetworking: {dnsDomain: plant7.lan}\n", 20, {{"", {20, 1}}, {"networking/dnsDomain", {22, 25}}}});
+    config.kubeadm.push_back(
+        {"ClusterConfiguration",
+         "apiVersion: kubeadm.k8s.io/v1beta4\nkind: ClusterConfiguration\nnetworking: {dnsDomain: plant7.lan}\n",
+         20,
+         {{"", {20, 1}}, {"networking/dnsDomain", {22, 25}}}});
     standing.refused({"cluster.yaml:22:25: networking.dnsDomain is plant7.lan; " + stays(kMade, "cluster.local")});
   }
   SECTION("the API server's port") {
@@ -225,21 +245,25 @@ TEST_CASE("fixed fields: each is refused with its place and the value that the c
   }
   SECTION("a node's address") {
     standing.site.machine(1).facts.addresses = {{"eth0", "10.7.9.9", 24}};
-    standing.refused({"cluster.yaml:8:15: 10.7.0.2 has the address 10.7.9.9 among the nodes; it was 10.7.0.2 when this host became a node and can't change: give the host that address again, or make a new cluster"});
+    standing.refused(
+        {"cluster.yaml:8:15: 10.7.0.2 has the address 10.7.9.9 among the nodes; it was 10.7.0.2 when this host became a node and can't change: give the host that address again, or make a new cluster"});
   }
   SECTION("the folder of the payload") {
     config.hosts[0].data_root = "/data";
-    standing.refused({"cluster.yaml:7:60: dataRoot of 10.7.0.1 is /data; " + stays("when the payload was put there and can't change: write ", "/var/lib/sealift")});
+    standing.refused({"cluster.yaml:7:60: dataRoot of 10.7.0.1 is /data; " +
+                      stays("when the payload was put there and can't change: write ", "/var/lib/sealift")});
   }
   SECTION("swapped roles") {
     std::swap(config.hosts[0].role, config.hosts[1].role);
-    standing.refused({"cluster.yaml:7:30: role of 10.7.0.1 is worker; " + stays(kBecame, "control-plane"), "cluster.yaml:8:30: role of 10.7.0.2 is control-plane; " + stays(kBecame, "worker")});
+    standing.refused({"cluster.yaml:7:30: role of 10.7.0.1 is worker; " + stays(kBecame, "control-plane"),
+                      "cluster.yaml:8:30: role of 10.7.0.2 is control-plane; " + stays(kBecame, "worker")});
   }
   SECTION("all at once, by place") {
     config.network.pods = "10.245.0.0/16";
     config.name = "plant8";
     config.hosts[1].name = "w1";
-    standing.refused({"cluster.yaml:3:18: metadata.name is plant8; " + stays(kMade, "plant7"), "cluster.yaml:8:45: name of 10.7.0.2 is w1; " + stays(kBecame, "h1"),
+    standing.refused({"cluster.yaml:3:18: metadata.name is plant8; " + stays(kMade, "plant7"),
+                      "cluster.yaml:8:45: name of 10.7.0.2 is w1; " + stays(kBecame, "h1"),
                       "cluster.yaml:9:20: network.pods is 10.245.0.0/16; " + stays(kMade, "10.244.0.0/16")});
   }
 }
@@ -285,7 +309,8 @@ TEST_CASE("fixed fields: a kubeadm that ended unseen with other wishes is not ta
   FakeMachine& machine = site.machine(0);
   machine.before_change = [&](const std::string& call, const std::string&) -> Result<void> {
     // the first thing after kubeadm's end that is not of the payload's lane
-    const auto ended = std::ranges::find_if(machine.changes, [](const std::string& change) { return change.starts_with("job sealift-kubeadm-init"); });
+    const auto ended = std::ranges::find_if(
+        machine.changes, [](const std::string& change) { return change.starts_with("job sealift-kubeadm-init"); });
     if (call != "sync" || ended == machine.changes.end()) return {};
     machine.set_reachable(false);
     return fail(ErrorCode::unreachable, "gone");
@@ -301,5 +326,6 @@ TEST_CASE("fixed fields: a kubeadm that ended unseen with other wishes is not ta
   site.config.network.pods = "10.244.0.0/16";
   require_delivered(site.apply(journal, base::no_events()));
   check_wanted_end(site);
-  CHECK(base::as_text(machine.world.files.at("/etc/kubernetes/manifests/kube-controller-manager.yaml").content).contains("--cluster-cidr=10.244.0.0/16"));
+  CHECK(base::as_text(machine.world.files.at("/etc/kubernetes/manifests/kube-controller-manager.yaml").content)
+            .contains("--cluster-cidr=10.244.0.0/16"));
 }

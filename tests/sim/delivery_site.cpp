@@ -72,22 +72,34 @@ void DeliverySite::equip(FakeMachine& machine, const std::string& address) {
   pulled_[machine.name()];  // afterwards the map itself no longer changes
   machine.facts.addresses = {{"eth0", address, 24}};
   machine.facts.nameservers = {};  // no DNS at all
-  machine.unit_reads = {{"sealift-mirror.service", {std::string(kMirrorJson)}}, {"sealift-api.service", {std::string(kBalancerJson)}}, {"containerd.service", {"/etc/containerd/own.toml"}}};
+  machine.unit_reads = {{"sealift-mirror.service", {std::string(kMirrorJson)}},
+                        {"sealift-api.service", {std::string(kBalancerJson)}},
+                        {"containerd.service", {"/etc/containerd/own.toml"}}};
   machine.programs["kubeadm"] = [this](FakeMachine& self, const Command& command, const CommandIo&) {
-    const bool has_images = std::ranges::includes(pulled_.at(self.name()), std::set<std::string>{"registry.k8s.io/kube-proxy:v1.34.4", "registry.k8s.io/pause:3.10.1"});
+    const bool has_images = std::ranges::includes(
+        pulled_.at(self.name()),
+        std::set<std::string>{"registry.k8s.io/kube-proxy:v1.34.4", "registry.k8s.io/pause:3.10.1"});
     return cluster.kubeadm(self, command, has_images);
   };
-  machine.programs["kubectl"] = [this](FakeMachine& self, const Command& command, const CommandIo& io) { return cluster.kubectl(self, command, io); };
-  machine.programs["helm"] = [this](FakeMachine& self, const Command& command, const CommandIo&) { return cluster.helm(self, command); };
-  machine.programs["ctr"] = [this](FakeMachine& self, const Command& command, const CommandIo&) { return ctr(self, command); };
+  machine.programs["kubectl"] = [this](FakeMachine& self, const Command& command, const CommandIo& io) {
+    return cluster.kubectl(self, command, io);
+  };
+  machine.programs["helm"] = [this](FakeMachine& self, const Command& command, const CommandIo&) {
+    return cluster.helm(self, command);
+  };
+  machine.programs["ctr"] = [this](FakeMachine& self, const Command& command, const CommandIo&) {
+    return ctr(self, command);
+  };
   machine.programs["rm"] = [](FakeMachine& self, const Command& command, const CommandIo&) -> Result<ExitStatus> {
     if (command.argv.back() != "/var/lib/etcd/member") return bad("not played: " + command.text());
     self.world.files.erase(command.argv.back());
     return good();
   };
   const std::string node_program = "node-" + payload_->contents().stubs.front().object.digest.hex().substr(0, 16);
-  machine.programs[node_program] = [](FakeMachine& self, const Command& command, const CommandIo& io) -> Result<ExitStatus> {
-    if (!self.world.files.contains(command.argv.front())) return fail(ErrorCode::not_found, "{}: not there", command.argv.front());
+  machine.programs[node_program] = [](FakeMachine& self, const Command& command,
+                                      const CommandIo& io) -> Result<ExitStatus> {
+    if (!self.world.files.contains(command.argv.front()))
+      return fail(ErrorCode::not_found, "{}: not there", command.argv.front());
     const std::string folder = after(command, "--dir");
     if (has(command, "make-ca")) {
       put(self, folder + "/ca.crt", "authority");
@@ -108,7 +120,8 @@ Result<ExitStatus> DeliverySite::ctr(FakeMachine& self, const Command& command) 
   auto& pulled = pulled_.at(self.name());
   if (has(command, "pull")) {
     const auto& image = command.argv.back();
-    if (const auto why = refusal(self, image); !why.empty()) return bad(std::format("failed to resolve {}: {}", image, why));
+    if (const auto why = refusal(self, image); !why.empty())
+      return bad(std::format("failed to resolve {}: {}", image, why));
     pulled.insert(image);
     return good();
   }
@@ -123,8 +136,11 @@ bool DeliverySite::has_bytes(FakeMachine& machine, const std::string& path, cons
   const auto objects = steps::image_objects(payload_->contents(), {image});
   const auto frames = payload_->frames_of(objects);
   if (objects.empty() || !frames) return false;
-  return std::ranges::all_of(payload_->skeleton(), [&](const format::ByteRange& range) { return store->second.frames.contains(range.offset); }) &&
-         std::ranges::all_of(*frames, [&](const format::Frame& frame) { return store->second.frames.contains(frame.offset); });
+  return std::ranges::all_of(
+             payload_->skeleton(),
+             [&](const format::ByteRange& range) { return store->second.frames.contains(range.offset); }) &&
+         std::ranges::all_of(*frames,
+                             [&](const format::Frame& frame) { return store->second.frames.contains(frame.offset); });
 }
 
 // Called under this machine's lock; a registry host's is taken after it, never the other way round.

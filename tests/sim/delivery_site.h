@@ -26,7 +26,8 @@ class DeliverySite final : public delivery::HostConnector {
  public:
   explicit DeliverySite(size_t hosts);
 
-  std::vector<delivery::Connection> connect(const std::vector<config::HostConfig>& hosts, host::Purpose purpose) override;
+  std::vector<delivery::Connection> connect(const std::vector<config::HostConfig>& hosts,
+                                            host::Purpose purpose) override;
   Result<std::unique_ptr<host::Host>> reconnect(const config::HostConfig& host, host::Purpose purpose) override;
 
   // A fresh start of the program.

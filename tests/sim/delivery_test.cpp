@@ -108,8 +108,10 @@ TEST_CASE("delivery: what is called done has been written to the disks, after ev
   for (size_t i = 0; i < site.size(); ++i) {
     site.machine(i).before_change = [&, i](const std::string& call, const std::string&) -> Result<void> {
       // on the control plane last of all its changes; on workers after that, since it starts pods on them
-      if (call == "sync" && site.cluster.state.applied.size() == 2) ++synced;
-      else if (synced > 0 && i == 0) ++begun_later;
+      if (call == "sync" && site.cluster.state.applied.size() == 2)
+        ++synced;
+      else if (synced > 0 && i == 0)
+        ++begun_later;
       return {};
     };
   }
@@ -152,9 +154,12 @@ TEST_CASE("delivery: whichever part is slower than all others, nothing starts to
     size_t host;
     const char *call, *target;
   };
-  for (const auto& slow : {Slow{0, "store", ""}, Slow{0, "start", "sealift-mirror.service"}, Slow{0, "start", "sealift-api.service"}, Slow{1, "start", "sealift-mirror.service"},
-                           Slow{1, "start", "sealift-api.service"}, Slow{1, "start", "containerd.service"}, Slow{0, "run", "pki make-ca"}, Slow{1, "write", "/usr/local/bin/kubeadm"},
-                           Slow{0, "job", "sealift-kubeadm-init"}, Slow{1, "job", "sealift-kubeadm-join"}, Slow{0, "run", "kubectl"}}) {
+  for (const auto& slow :
+       {Slow{0, "store", ""}, Slow{0, "start", "sealift-mirror.service"}, Slow{0, "start", "sealift-api.service"},
+        Slow{1, "start", "sealift-mirror.service"}, Slow{1, "start", "sealift-api.service"},
+        Slow{1, "start", "containerd.service"}, Slow{0, "run", "pki make-ca"},
+        Slow{1, "write", "/usr/local/bin/kubeadm"}, Slow{0, "job", "sealift-kubeadm-init"},
+        Slow{1, "job", "sealift-kubeadm-join"}, Slow{0, "run", "kubectl"}}) {
     INFO("h" << slow.host << " " << slow.call << " " << slow.target);
     DeliverySite site(3);
     size_t held = 0;

@@ -13,7 +13,8 @@ namespace {
 
 size_t told(const tests::EventRecorder& events, std::string_view host, std::string_view text) {
   size_t count = 0;
-  for (const auto& event : events.events()) count += event.kind == base::EventKind::finding && event.host == host && event.message.contains(text) ? 1 : 0;
+  for (const auto& event : events.events())
+    count += event.kind == base::EventKind::finding && event.host == host && event.message.contains(text) ? 1 : 0;
   return count;
 }
 

@@ -24,7 +24,8 @@ TEST_CASE("health: nothing is delivered while CoreDNS is not ready, and a second
   DeliverySite site(2);
   engine::NoJournal journal;
   site.cluster.names_broken = true;
-  check_unhealthy(site.apply(journal, base::no_events()), "Deployment kube-system/coredns: 0 of 2 replicas are available");
+  check_unhealthy(site.apply(journal, base::no_events()),
+                  "Deployment kube-system/coredns: 0 of 2 replicas are available");
   check_unhealthy(site.apply(journal, base::no_events()), "Deployment kube-system/coredns");
   site.cluster.names_broken = false;
   require_delivered(site.apply(journal, base::no_events()));
@@ -39,7 +40,8 @@ TEST_CASE("health: a node without name service is no delivered node, and looking
   require_delivered(site.apply(journal, base::no_events()));
   const size_t before = site.changes();
   site.machine(2).name_server_trouble = "no answer";
-  check_unhealthy(site.apply(journal, base::no_events()), "h2: the cluster's name service 10.96.0.10 gives it no answer: no answer");
+  check_unhealthy(site.apply(journal, base::no_events()),
+                  "h2: the cluster's name service 10.96.0.10 gives it no answer: no answer");
   CHECK(site.changes() == before);
 }
 

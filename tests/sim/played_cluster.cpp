@@ -46,20 +46,22 @@ Result<ExitStatus> killed(const Error& error) {
   if (error.code == ErrorCode::unreachable) return fail(error);  // the machine went with it
   return bad(error.what, 137);
 }
-#define SIM_STAGE(machine, name)                                                       \
-  do {                                                                                 \
-    if (auto alive = (machine).inside(name); !alive) return killed(alive.error());     \
+#define SIM_STAGE(machine, name)                                                   \
+  do {                                                                             \
+    if (auto alive = (machine).inside(name); !alive) return killed(alive.error()); \
   } while (false)
 
 void write_manifests(FakeMachine& self, const yaml::Node& cluster, const yaml::Node& init) {
   const std::string domain = field(cluster, "networking/dnsDomain", "cluster.local");
   put(self, "/etc/kubernetes/manifests/kube-apiserver.yaml",
-      std::format("kind: Pod\nspec:\n  containers:\n  - command:\n    - kube-apiserver\n    - --secure-port={}\n    - --service-account-issuer=https://kubernetes.default.svc.{}\n"
-                  "    - --service-cluster-ip-range={}\n",
-                  field(init, "localAPIEndpoint/bindPort"), domain, field(cluster, "networking/serviceSubnet")));
+      std::format(
+          "kind: Pod\nspec:\n  containers:\n  - command:\n    - kube-apiserver\n    - --secure-port={}\n    - --service-account-issuer=https://kubernetes.default.svc.{}\n"
+          "    - --service-cluster-ip-range={}\n",
+          field(init, "localAPIEndpoint/bindPort"), domain, field(cluster, "networking/serviceSubnet")));
   put(self, "/etc/kubernetes/manifests/kube-controller-manager.yaml",
-      std::format("kind: Pod\nspec:\n  containers:\n  - command:\n    - kube-controller-manager\n    - --cluster-cidr={}\n    - --cluster-name={}\n", field(cluster, "networking/podSubnet"),
-                  field(cluster, "clusterName")));
+      std::format(
+          "kind: Pod\nspec:\n  containers:\n  - command:\n    - kube-controller-manager\n    - --cluster-cidr={}\n    - --cluster-name={}\n",
+          field(cluster, "networking/podSubnet"), field(cluster, "clusterName")));
 }
 
 void start_kubelet(FakeMachine& self, const yaml::Node& registration) {
@@ -71,7 +73,8 @@ void start_kubelet(FakeMachine& self, const yaml::Node& registration) {
   }
   const std::string name = field(registration, "name");
   const std::string override_ = name == base::to_lower(self.facts.hostname) ? "" : "--hostname-override=" + name + " ";
-  put(self, "/var/lib/kubelet/kubeadm-flags.env", std::format("KUBELET_KUBEADM_ARGS=\"{}--node-ip={}\"\n", override_, ip));
+  put(self, "/var/lib/kubelet/kubeadm-flags.env",
+      std::format("KUBELET_KUBEADM_ARGS=\"{}--node-ip={}\"\n", override_, ip));
   put(self, "/var/lib/kubelet/config.yaml", "clusterDNS: [10.96.0.10]\nclusterDomain: cluster.local\n");
   self.start_unit(self.world.units["kubelet.service"], "kubelet.service");
 }
@@ -92,7 +95,9 @@ void put(FakeMachine& machine, const std::string& path, std::string_view text) {
 // Asked by its own machine or, under that machine's lock first, by others.
 bool PlayedCluster::api_answers() {
   const std::lock_guard machine(control_plane->lock());
-  if (!control_plane->reachable() || !is_active(*control_plane, "kubelet.service") || !is_active(*control_plane, "containerd.service")) return false;
+  if (!control_plane->reachable() || !is_active(*control_plane, "kubelet.service") ||
+      !is_active(*control_plane, "containerd.service"))
+    return false;
   if (text_of(*control_plane, "/etc/kubernetes/manifests/kube-apiserver.yaml").empty()) return false;
   const std::lock_guard guard(mutex_);
   if (!state.made) return false;
@@ -110,10 +115,12 @@ Result<ExitStatus> PlayedCluster::kubeadm(FakeMachine& self, const Command& comm
     if (!api_answers()) return bad("could not reach the API server");
     const std::lock_guard guard(mutex_);
     token_ = "abcdef.0123456789abcdef";
-    return good(std::format("kubeadm join 127.0.0.1:7443 --token {} --discovery-token-ca-cert-hash sha256:00\n", token_));
+    return good(
+        std::format("kubeadm join 127.0.0.1:7443 --token {} --discovery-token-ca-cert-hash sha256:00\n", token_));
   }
   if (!self.world.files.contains(after(command, "--config"))) return bad("no configuration");
-  for (const auto* path : {"/etc/kubernetes/kubelet.conf", "/etc/kubernetes/pki/ca.crt", "/etc/kubernetes/manifests/kube-apiserver.yaml", "/var/lib/etcd/member"}) {
+  for (const auto* path : {"/etc/kubernetes/kubelet.conf", "/etc/kubernetes/pki/ca.crt",
+                           "/etc/kubernetes/manifests/kube-apiserver.yaml", "/var/lib/etcd/member"}) {
     if (self.world.files.contains(path)) return bad(std::format("[ERROR FileAvailable]: {} already exists", path));
   }
   if (!has_images) return bad("images are missing");
@@ -132,8 +139,9 @@ Result<ExitStatus> PlayedCluster::init(FakeMachine& self, const Command& command
   put(self, "/etc/kubernetes/pki/ca.key", "key");
   SIM_STAGE(self, "kubeadm init: kubeconfig");
   put(self, "/etc/kubernetes/admin.conf", "admin");
-  put(self, "/etc/kubernetes/kubelet.conf", std::format("clusters: [{{cluster: {{server: \"https://{}:6443\"}}}}]\nusers: [{{name: \"system:node:{}\"}}]\n", self.facts.addresses.front().address,
-                                                       field(init, "nodeRegistration/name")));
+  put(self, "/etc/kubernetes/kubelet.conf",
+      std::format("clusters: [{{cluster: {{server: \"https://{}:6443\"}}}}]\nusers: [{{name: \"system:node:{}\"}}]\n",
+                  self.facts.addresses.front().address, field(init, "nodeRegistration/name")));
   SIM_STAGE(self, "kubeadm init: manifests");
   write_manifests(self, cluster, init);
   put(self, "/etc/kubernetes/manifests/etcd.yaml", "");  // what a power cut leaves of it before it is on the disk
@@ -153,7 +161,8 @@ Result<ExitStatus> PlayedCluster::init(FakeMachine& self, const Command& command
   }
   SIM_STAGE(self, "kubeadm init: add-ons");
   const std::lock_guard guard(mutex_);
-  state.corefile = ".:53 {\n    errors\n    forward . /etc/resolv.conf {\n       max_concurrent 1000\n    }\n    cache 30\n}\n";
+  state.corefile =
+      ".:53 {\n    errors\n    forward . /etc/resolv.conf {\n       max_concurrent 1000\n    }\n    cache 30\n}\n";
   state.add_ons = true;
   return good();
 }
@@ -174,7 +183,8 @@ Result<ExitStatus> PlayedCluster::join(FakeMachine& self, const Command& command
   SIM_STAGE(self, "kubeadm join: kubelet");
   start_kubelet(self, *join.find("nodeRegistration"));
   SIM_STAGE(self, "kubeadm join: certificate");
-  put(self, "/etc/kubernetes/kubelet.conf", std::format("clusters: [{{cluster: {{server: \"https://{}\"}}}}]\nusers: [{{name: default-auth}}]\n", endpoint));
+  put(self, "/etc/kubernetes/kubelet.conf",
+      std::format("clusters: [{{cluster: {{server: \"https://{}\"}}}}]\nusers: [{{name: default-auth}}]\n", endpoint));
   {
     // Like the real one: the kubelet makes itself known some time after kubeadm has come to its end.
     const std::lock_guard guard(mutex_);
@@ -192,7 +202,8 @@ ExitStatus PlayedCluster::reset(FakeMachine& self) {
   // Like the real one: only etcd's manifest tells it where the data is, and a power cut may have emptied it.
   const bool finds_data = !text_of(self, "/etc/kubernetes/manifests/etcd.yaml").empty();
   std::erase_if(self.world.files, [&](const auto& entry) {
-    return entry.first.starts_with("/etc/kubernetes/") || (finds_data && entry.first.starts_with("/var/lib/etcd/")) || entry.first.starts_with("/var/lib/kubelet/");
+    return entry.first.starts_with("/etc/kubernetes/") || (finds_data && entry.first.starts_with("/var/lib/etcd/")) ||
+           entry.first.starts_with("/var/lib/kubelet/");
   });
   self.world.units["kubelet.service"].active = false;
   if (&self == control_plane) state = {};
@@ -201,7 +212,8 @@ ExitStatus PlayedCluster::reset(FakeMachine& self) {
 
 Result<ExitStatus> PlayedCluster::kubectl(FakeMachine& self, const Command& command, const CommandIo& io) {
   if (!self.world.files.contains("/etc/kubernetes/admin.conf")) return bad("no kubeconfig");
-  if (!is_active(self, "sealift-api.service") || !api_answers()) return bad("The connection to the server 127.0.0.1:7443 was refused - did you specify the right host or port?");
+  if (!is_active(self, "sealift-api.service") || !api_answers())
+    return bad("The connection to the server 127.0.0.1:7443 was refused - did you specify the right host or port?");
   for (const auto* word : {"create", "apply", "label", "delete", "patch"}) {
     if (has(command, word)) return change(self, command);
   }
@@ -213,7 +225,8 @@ Result<ExitStatus> PlayedCluster::change(FakeMachine& self, const Command& comma
     const std::string folder = after(command, "--filename");
     std::string manifests;
     for (const auto& [path, file] : self.world.files) {
-      if (path.starts_with(folder + "/") && file.type == host::FileType::regular) manifests += std::format("---\n{}", base::as_text(file.content));
+      if (path.starts_with(folder + "/") && file.type == host::FileType::regular)
+        manifests += std::format("---\n{}", base::as_text(file.content));
     }
     if (manifests.empty()) return bad("no such folder");
     SIM_STAGE(self, "kubectl apply");
@@ -229,9 +242,11 @@ Result<ExitStatus> PlayedCluster::change(FakeMachine& self, const Command& comma
   }
   if (has(command, "label")) {
     const std::string node = after(command, "node");
-    if (!state.nodes.contains(node) || looks_before_known_[node] > 0) return bad("Error from server (NotFound): nodes \"" + node + "\" not found");
+    if (!state.nodes.contains(node) || looks_before_known_[node] > 0)
+      return bad("Error from server (NotFound): nodes \"" + node + "\" not found");
     for (const auto& word : command.argv) {
-      if (auto at = word.find('='); at != std::string::npos && !word.starts_with("--")) state.labels[node + " " + word.substr(0, at)] = word.substr(at + 1);
+      if (auto at = word.find('='); at != std::string::npos && !word.starts_with("--"))
+        state.labels[node + " " + word.substr(0, at)] = word.substr(at + 1);
     }
     return good();
   }
@@ -257,7 +272,8 @@ ExitStatus PlayedCluster::node(const std::string& name) {
   for (const auto& [key, value] : state.labels) {
     if (key.starts_with(name + " ")) labels.set(key.substr(name.size() + 1), value);
   }
-  return good(R"({"metadata":{"labels":)" + json::to_canonical(labels) + R"(},"status":{"conditions":[{"type":"Ready","status":"True"}]}})");
+  return good(R"({"metadata":{"labels":)" + json::to_canonical(labels) +
+              R"(},"status":{"conditions":[{"type":"Ready","status":"True"}]}})");
 }
 
 Result<ExitStatus> PlayedCluster::get(const Command& command, const CommandIo& io) {
@@ -277,21 +293,26 @@ Result<ExitStatus> PlayedCluster::get(const Command& command, const CommandIo& i
   list.set("kind", "List");
   if (has(command, "secret")) {  // owner=helm,name=redis,status=deployed
     for (const auto& [name, release] : state.releases) {
-      if (after(command, "--selector") == std::format("owner=helm,name={},status=deployed", name) && release.status == "deployed") return good("secret/sh.helm.release.v1." + name + ".v1\n");
+      if (after(command, "--selector") == std::format("owner=helm,name={},status=deployed", name) &&
+          release.status == "deployed")
+        return good("secret/sh.helm.release.v1." + name + ".v1\n");
     }
     return good();
   }
   if (has(command, "--filename")) {
     const auto documents = yaml::parse(base::as_text(io.input), "stdin");
     if (!documents) return bad("error parsing STDIN");
-    for (const auto& wanted : *documents) items.push_back(look_at(field(wanted, "kind"), field(wanted, "metadata/name")));
+    for (const auto& wanted : *documents)
+      items.push_back(look_at(field(wanted, "kind"), field(wanted, "metadata/name")));
   } else if (has(command, "nodes")) {
     for (const auto& name : state.nodes) {
       if (looks_before_known_[name] > 0) continue;
-      items.push_back(*json::parse(R"({"kind":"Node","metadata":{"name":")" + name + R"("},"status":{"conditions":[{"type":"Ready","status":"True"}]}})"));
+      items.push_back(*json::parse(R"({"kind":"Node","metadata":{"name":")" + name +
+                                   R"("},"status":{"conditions":[{"type":"Ready","status":"True"}]}})"));
     }
   } else if (has(command, "deployments,statefulsets,daemonsets")) {
-    for (const auto& [name, workload] : workloads_) items.push_back(look_at(workload.kind, name.substr(name.find('/') + 1)));
+    for (const auto& [name, workload] : workloads_)
+      items.push_back(look_at(workload.kind, name.substr(name.find('/') + 1)));
     items.push_back(core_dns());
   } else if (has(command, "pods")) {
     // none of them is asked for by a healthy cluster
@@ -310,7 +331,8 @@ json::Value PlayedCluster::look_at(const std::string& kind, const std::string& n
   if (known) {
     auto& workload = found->second;
     generation = workload.generation;
-    const bool can = std::ranges::none_of(never_healthy, [&](const std::string& word) { return workload.content.contains(word); });
+    const bool can =
+        std::ranges::none_of(never_healthy, [&](const std::string& word) { return workload.content.contains(word); });
     if (workload.looks > 0 && can) --workload.looks;
     observed = workload.looks < kLooksUntilReady - 1 ? generation : generation - 1;
     ready = workload.looks == 0 ? 1 : 0;
@@ -329,11 +351,13 @@ void PlayedCluster::restart_pods() {
 
 // Its pods get ready some looks after there is a network for them.
 json::Value PlayedCluster::core_dns() {
-  const bool network = std::ranges::any_of(workloads_, [](const auto& entry) { return entry.second.kind == "DaemonSet" && entry.second.looks == 0; });
+  const bool network = std::ranges::any_of(
+      workloads_, [](const auto& entry) { return entry.second.kind == "DaemonSet" && entry.second.looks == 0; });
   if (network && looks_before_names_ > 0) --looks_before_names_;
-  return *json::parse(std::format(R"({{"kind":"Deployment","metadata":{{"name":"coredns","namespace":"kube-system","generation":1}},"spec":{{"replicas":2}},)"
-                                  R"("status":{{"observedGeneration":1,"replicas":2,"updatedReplicas":2,"readyReplicas":{0},"availableReplicas":{0}}}}})",
-                                  looks_before_names_ == 0 && !names_broken ? 2 : 0));
+  return *json::parse(std::format(
+      R"({{"kind":"Deployment","metadata":{{"name":"coredns","namespace":"kube-system","generation":1}},"spec":{{"replicas":2}},)"
+      R"("status":{{"observedGeneration":1,"replicas":2,"updatedReplicas":2,"readyReplicas":{0},"availableReplicas":{0}}}}})",
+      looks_before_names_ == 0 && !names_broken ? 2 : 0));
 }
 
 // New pods, if anything is new; their images must be there at once: nobody waits out the back-off of a pull.
@@ -354,7 +378,9 @@ void PlayedCluster::roll_out(const std::string& manifests, const std::string& va
 
 Result<ExitStatus> PlayedCluster::helm(FakeMachine& self, const Command& command) {
   if (!api_answers()) return bad("Error: Kubernetes cluster unreachable");
-  const auto release_of = [&](std::string_view verb) { return verb == "manifest" ? after(command, "manifest") : after(command, verb); };
+  const auto release_of = [&](std::string_view verb) {
+    return verb == "manifest" ? after(command, "manifest") : after(command, verb);
+  };
   if (has(command, "upgrade")) return upgrade(self, command, after(command, "--install"));
   const std::lock_guard guard(mutex_);
   for (const auto* verb : {"status", "uninstall", "rollback", "manifest"}) {
@@ -364,8 +390,10 @@ Result<ExitStatus> PlayedCluster::helm(FakeMachine& self, const Command& command
     auto& release = found->second;
     if (std::string_view(verb) == "status") return good(R"({"info":{"status":")" + release.status + "\"}}");
     if (std::string_view(verb) == "manifest") return good(release.chart);
-    if (std::string_view(verb) == "uninstall") state.releases.erase(found);
-    else release.status = "deployed";
+    if (std::string_view(verb) == "uninstall")
+      state.releases.erase(found);
+    else
+      release.status = "deployed";
     return good();
   }
   return bad("not played: " + command.text());
@@ -378,13 +406,15 @@ Result<ExitStatus> PlayedCluster::upgrade(FakeMachine& self, const Command& comm
   }
   const std::string templates = after(command, name) + "/templates/";
   for (const auto& [path, file] : self.world.files) {
-    if (path.starts_with(templates) && file.type == host::FileType::regular) wanted.chart += std::format("---\n{}", base::as_text(file.content));
+    if (path.starts_with(templates) && file.type == host::FileType::regular)
+      wanted.chart += std::format("---\n{}", base::as_text(file.content));
   }
   if (wanted.chart.empty() || wanted.values.empty()) return bad("Error: path not found");
   {
     const std::lock_guard guard(mutex_);
     const auto there = state.releases.find(name);
-    if (there != state.releases.end() && there->second.status.starts_with("pending-")) return bad("Error: UPGRADE FAILED: another operation (install/upgrade/rollback) is in progress");
+    if (there != state.releases.end() && there->second.status.starts_with("pending-"))
+      return bad("Error: UPGRADE FAILED: another operation (install/upgrade/rollback) is in progress");
     const bool first = there == state.releases.end();
     auto& release = state.releases[name];
     if (first) release.chart = wanted.chart;

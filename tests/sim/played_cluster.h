@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// kubeadm, kubectl and helm as the steps meet them, and the one cluster that they work on. They are as particular as the
-// real ones: they refuse what those refuse, leave halves when they are killed, and what they start needs its time.
+// kubeadm, kubectl and helm as the steps meet them, and the one cluster that they work on. They are as particular as
+// the real ones: they refuse what those refuse, leave halves when they are killed, and what they start needs its time.
 #pragma once
 
 #include <functional>
@@ -18,7 +18,7 @@ namespace sealift::sim {
 
 // What the API server knows.
 struct ClusterState {
-  bool made = false, add_ons = false;         // kubeadm's last phase puts the add-ons in
+  bool made = false, add_ons = false;  // kubeadm's last phase puts the add-ons in
   std::set<std::string> nodes;
   std::map<std::string, std::string> labels;  // "node key" → value
   std::set<std::string> namespaces;
@@ -78,7 +78,7 @@ class PlayedCluster {
   std::string token_;
   uint64_t boot_ = 0;
   int looks_before_names_ = 3;  // until CoreDNS's pods are ready
-  int looks_before_api_ = 0;  // the API server needs a while after a boot
+  int looks_before_api_ = 0;    // the API server needs a while after a boot
 };
 
 // --- words of a command ---

@@ -32,13 +32,16 @@ spec:
 )";
 
 std::string workload(std::string_view kind, std::string_view name, std::string_view image) {
-  return std::format("apiVersion: apps/v1\nkind: {}\nmetadata: {{name: {}}}\nspec: {{template: {{spec: {{containers: [{{name: main, image: \"{}\"}}]}}}}}}\n", kind, name, image);
+  return std::format(
+      "apiVersion: apps/v1\nkind: {}\nmetadata: {{name: {}}}\nspec: {{template: {{spec: {{containers: [{{name: main, image: \"{}\"}}]}}}}}}\n",
+      kind, name, image);
 }
 
 }  // namespace
 
 std::vector<std::string> base_image_names() {
-  return {"registry.k8s.io/coredns/coredns:v1.12.1", "registry.k8s.io/kube-apiserver:v1.34.4", "registry.k8s.io/kube-proxy:v1.34.4", "registry.k8s.io/pause:3.10.1"};
+  return {"registry.k8s.io/coredns/coredns:v1.12.1", "registry.k8s.io/kube-apiserver:v1.34.4",
+          "registry.k8s.io/kube-proxy:v1.34.4", "registry.k8s.io/pause:3.10.1"};
 }
 
 Bytes sample_payload() {
@@ -46,14 +49,18 @@ Bytes sample_payload() {
   format::Contents contents;
   contents.name = "shop";
   contents.version = "3.4";
-  const auto file = [&](const std::string& path, std::string_view text) { contents.tree[path] = {builder.add_raw(text), 0644}; };
+  const auto file = [&](const std::string& path, std::string_view text) {
+    contents.tree[path] = {builder.add_raw(text), 0644};
+  };
   contents.stubs.push_back({Architecture::amd64, builder.add_raw("the program itself")});
   file("base.yaml", kBase);
-  for (const char* tool : {"kubeadm", "kubectl", "helm", "ctr"}) file(std::string("bin/") + tool, std::string("program ") + tool);
+  for (const char* tool : {"kubeadm", "kubectl", "helm", "ctr"})
+    file(std::string("bin/") + tool, std::string("program ") + tool);
   file("etc/containerd.service", "[Service]\nExecStart=/usr/local/bin/containerd\n");
   file("etc/kubelet.service", "[Service]\nExecStart=/usr/local/bin/kubelet\n");
   file("apps/flannel/all.yaml", workload("DaemonSet", "flannel", kFlannelImage));
-  file("apps/hello/all.yaml", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: hello}\n---\n" + workload("Deployment", "hello", kHelloImage));
+  file("apps/hello/all.yaml", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: hello}\n---\n" +
+                                  workload("Deployment", "hello", kHelloImage));
   file("charts/redis/Chart.yaml", "apiVersion: v2\nname: redis\nversion: 1.0.0\n");
   file("charts/redis/templates/redis.yaml", workload("Deployment", "redis", kRedisImage));
   contents.base_document = "base.yaml";
@@ -68,7 +75,11 @@ Bytes sample_payload() {
     image.name = name;
     image.root = builder.add_raw(std::string("manifest of ") + name);
     image.media_type = "application/vnd.oci.image.manifest.v1+json";
-    image.platforms.push_back({Architecture::amd64, image.root, image.media_type, builder.add_raw(std::string("config of ") + name), {builder.add_raw(std::string("layer of ") + name)}});
+    image.platforms.push_back({Architecture::amd64,
+                               image.root,
+                               image.media_type,
+                               builder.add_raw(std::string("config of ") + name),
+                               {builder.add_raw(std::string("layer of ") + name)}});
     contents.images.push_back(std::move(image));
   }
   builder.contents = format::to_json(contents);

@@ -12,7 +12,9 @@ namespace sealift::sim {
 // The images of the artifact: those that nodes need to start, the network's, and those of applications, which are not
 // among the first bytes that a delivery brings.
 std::vector<std::string> base_image_names();
-inline constexpr std::string_view kFlannelImage = "docker.io/flannel/flannel:v0.27", kHelloImage = "docker.io/library/hello:1.0", kRedisImage = "docker.io/library/redis:7.2";
+inline constexpr std::string_view kFlannelImage = "docker.io/flannel/flannel:v0.27",
+                                  kHelloImage = "docker.io/library/hello:1.0",
+                                  kRedisImage = "docker.io/library/redis:7.2";
 
 // "shop 3.4": a base, a network, manifests (hello) that need a chart (redis).
 Bytes sample_payload();

@@ -39,13 +39,17 @@ TEST_CASE("status: nodes and workloads of a cluster that is well, and nothing el
     CHECK(line.healthy);
     subjects.push_back(line.subject);
   }
-  CHECK(subjects == std::vector<std::string>{"node h0", "node h1", "DaemonSet default/flannel", "Deployment default/hello", "Deployment default/redis", "Deployment kube-system/coredns", "name service 10.96.0.10"});
+  CHECK(subjects == std::vector<std::string>{"node h0", "node h1", "DaemonSet default/flannel",
+                                             "Deployment default/hello", "Deployment default/redis",
+                                             "Deployment kube-system/coredns", "name service 10.96.0.10"});
 }
 
 TEST_CASE("status: an API server that refuses is named with the last line that was said") {
   Site site;
-  site.control_plane().programs["kubectl"] = [](tests::FakeMachine&, const base::Command&, const base::CommandIo&) -> Result<base::ExitStatus> {
-    return bad("E0101 12:00:00.1 memcache.go:265] couldn't get current server API group list: EOF\nE0101 12:00:01.2 memcache.go:265] couldn't get it: EOF\nThe connection to the server 127.0.0.1:7443 was refused\n");
+  site.control_plane().programs["kubectl"] = [](tests::FakeMachine&, const base::Command&,
+                                                const base::CommandIo&) -> Result<base::ExitStatus> {
+    return bad(
+        "E0101 12:00:00.1 memcache.go:265] couldn't get current server API group list: EOF\nE0101 12:00:01.2 memcache.go:265] couldn't get it: EOF\nThe connection to the server 127.0.0.1:7443 was refused\n");
   };
   const auto lines = site.status();
   REQUIRE(lines.size() == 1);
@@ -57,7 +61,8 @@ TEST_CASE("status: an API server that refuses is named with the last line that w
 
 TEST_CASE("status: an API server that hangs costs less than five seconds, however long its clients would wait") {
   Site site;
-  site.control_plane().programs["kubectl"] = [&](tests::FakeMachine&, const base::Command& command, const base::CommandIo&) -> Result<base::ExitStatus> {
+  site.control_plane().programs["kubectl"] = [&](tests::FakeMachine&, const base::Command& command,
+                                                 const base::CommandIo&) -> Result<base::ExitStatus> {
     REQUIRE(command.timeout);
     site.clock.advance(*command.timeout);
     return fail(ErrorCode::timeout, "kubectl did not end within {} s", command.timeout->count() / 1000);
@@ -70,7 +75,8 @@ TEST_CASE("status: an API server that hangs costs less than five seconds, howeve
 
 TEST_CASE("status: an API server that goes down while it is asked is an answer, not an error") {
   Site site;
-  site.control_plane().programs["kubectl"] = [](tests::FakeMachine&, const base::Command& command, const base::CommandIo&) -> Result<base::ExitStatus> {
+  site.control_plane().programs["kubectl"] = [](tests::FakeMachine&, const base::Command& command,
+                                                const base::CommandIo&) -> Result<base::ExitStatus> {
     if (has(command, "--raw")) return good("ok");
     return bad("Unable to connect to the server: EOF");
   };
@@ -97,8 +103,13 @@ TEST_CASE("status: units that do not run are named with their state") {
 
 TEST_CASE("status: a kubelet that is dead while the API still answers is named beside what the API says") {
   Site site;
-  site.control_plane().programs["kubectl"] = [](tests::FakeMachine&, const base::Command& command, const base::CommandIo&) -> Result<base::ExitStatus> {
-    return good(has(command, "--raw") ? "ok" : has(command, "nodes") ? R"({"items":[{"metadata":{"name":"h0"},"status":{"conditions":[{"type":"Ready","status":"True"}]}}]})" : "");
+  site.control_plane().programs["kubectl"] = [](tests::FakeMachine&, const base::Command& command,
+                                                const base::CommandIo&) -> Result<base::ExitStatus> {
+    return good(
+        has(command, "--raw") ? "ok"
+        : has(command, "nodes")
+            ? R"({"items":[{"metadata":{"name":"h0"},"status":{"conditions":[{"type":"Ready","status":"True"}]}}]})"
+            : "");
   };
   site.control_plane().world.units["kubelet.service"].active = false;
   const auto lines = site.status();

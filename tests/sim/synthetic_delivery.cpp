@@ -15,7 +15,8 @@ using tests::FakeMachine;
 
 namespace {
 
-Result<base::ExitStatus> kubeadm(Site& site, std::map<std::string, int>& runs, FakeMachine& machine, const base::Command& command) {
+Result<base::ExitStatus> kubeadm(Site& site, std::map<std::string, int>& runs, FakeMachine& machine,
+                                 const base::Command& command) {
   ++runs[machine.name()];
   if (machine.world.files.contains("/etc/kubernetes/kubelet.conf")) return base::ExitStatus{1, "", "already a node"};
   if (!machine.world.units["containerd.service"].active) return base::ExitStatus{1, "", "no containerd"};
@@ -202,7 +203,8 @@ class Apps final : public SiteStep {
 
 engine::Plan make_plan(Site& site) {
   engine::Plan plan;
-  auto add = [&](size_t host, std::shared_ptr<engine::Step> step, std::vector<size_t> after, OnFailure on_failure) -> PlannedStep& {
+  auto add = [&](size_t host, std::shared_ptr<engine::Step> step, std::vector<size_t> after,
+                 OnFailure on_failure) -> PlannedStep& {
     PlannedStep planned;
     planned.step = std::move(step);
     planned.host = site.machine(host).name();

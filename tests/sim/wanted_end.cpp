@@ -44,7 +44,8 @@ void check_files(const FakeMachine::World& world, const std::string& name, bool 
   CHECK(world.files.contains("/etc/kubernetes/manifests/kube-apiserver.yaml") == control_plane);
   CHECK(world.files.at("/usr/local/bin/kubeadm").spec.mode == 0755);
   CHECK(text(world, "/etc/sealift/balancer.json").contains("10.7.0.1:6443"));
-  CHECK(text(world, "/etc/sealift/mirror.json").contains(control_plane ? "/var/lib/sealift/payloads/" : std::format("10.7.0.1:{}", registry_port)));
+  CHECK(text(world, "/etc/sealift/mirror.json")
+            .contains(control_plane ? "/var/lib/sealift/payloads/" : std::format("10.7.0.1:{}", registry_port)));
 }
 
 void check_units(const FakeMachine::World& world) {
@@ -62,8 +63,10 @@ void check_units(const FakeMachine::World& world) {
 
 void check_ledger(const FakeMachine::World& world, bool control_plane) {
   std::set<std::string> wanted{"pki.node", "units.base", "units.node"};
-  if (control_plane) wanted.insert({"kubeadm.init", "kubernetes.version", "dns.upstreams", "app.flannel", "app.hello", "app.redis"});
-  else wanted.insert("kubeadm.join");
+  if (control_plane)
+    wanted.insert({"kubeadm.init", "kubernetes.version", "dns.upstreams", "app.flannel", "app.hello", "app.redis"});
+  else
+    wanted.insert("kubeadm.join");
   std::set<std::string> completed;
   for (const auto& [step, inputs] : world.recorded) completed.insert(step);
   CHECK(completed == wanted);
@@ -74,7 +77,8 @@ void check_cluster(DeliverySite& site) {
   CHECK(state.made);
   CHECK(state.add_ons);
   CHECK(state.nodes.size() == site.size());
-  CHECK(state.labels == (site.size() > 1 ? std::map<std::string, std::string>{{"h1 zone", "a"}} : std::map<std::string, std::string>{}));
+  CHECK(state.labels == (site.size() > 1 ? std::map<std::string, std::string>{{"h1 zone", "a"}}
+                                         : std::map<std::string, std::string>{}));
   CHECK(state.namespaces == std::set<std::string>{"default", "kube-system", "store"});
   CHECK_FALSE(state.corefile.contains("forward"));
   REQUIRE(state.applied.size() == 2);
@@ -145,7 +149,8 @@ std::string difference(const FakeMachine::World& a, const FakeMachine::World& b,
   // What works once a boot has worked wherever there was one.
   const auto units = [&](const FakeMachine::World& world) {
     auto out = world.units;
-    if (const auto boot = out.find("sealift-boot.service"); run == Run::left_out && boot != out.end()) boot->second = {boot->second.enabled, false, false, {}};
+    if (const auto boot = out.find("sealift-boot.service"); run == Run::left_out && boot != out.end())
+      boot->second = {boot->second.enabled, false, false, {}};
     return out;
   };
   if (units(a) != units(b)) return "units";

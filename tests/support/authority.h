@@ -23,7 +23,8 @@ struct Authority {
     auto made = trust::generate_key();
     REQUIRE(made);
     key = std::move(*made);
-    auto own = trust::make_authority(key.private_pem, "authority", {now - std::chrono::hours(2), now + std::chrono::hours(1)});
+    auto own =
+        trust::make_authority(key.private_pem, "authority", {now - std::chrono::hours(2), now + std::chrono::hours(1)});
     REQUIRE(own);
     certificate = *own;
   }

@@ -11,12 +11,15 @@ namespace sealift::tests {
 class Variable {
  public:
   Variable(const char* name, const std::string& value) : name_(name) {
-    if (const char* before = std::getenv(name)) before_ = before;  // NOLINT(concurrency-mt-unsafe): tests set them one after the other
+    if (const char* before = std::getenv(name))
+      before_ = before;  // NOLINT(concurrency-mt-unsafe): tests set them one after the other
     ::setenv(name, value.c_str(), 1);
   }
   ~Variable() {
-    if (before_) ::setenv(name_, before_->c_str(), 1);
-    else ::unsetenv(name_);
+    if (before_)
+      ::setenv(name_, before_->c_str(), 1);
+    else
+      ::unsetenv(name_);
   }
   Variable(const Variable&) = delete;
   Variable& operator=(const Variable&) = delete;

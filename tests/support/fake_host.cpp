@@ -22,7 +22,9 @@ std::string parent(const std::string& path) {
 }  // namespace
 
 FakeMachine::FakeMachine(std::string name) : name_(std::move(name)) {
-  for (const char* folder : {"/etc", "/etc/modules-load.d", "/etc/sysctl.d", "/etc/systemd", "/etc/systemd/system", "/run", "/usr", "/usr/local", "/usr/local/bin", "/usr/local/lib", "/var", "/var/lib", "/opt", "/tmp", "/root"}) {
+  for (const char* folder :
+       {"/etc", "/etc/modules-load.d", "/etc/sysctl.d", "/etc/systemd", "/etc/systemd/system", "/run", "/usr",
+        "/usr/local", "/usr/local/bin", "/usr/local/lib", "/var", "/var/lib", "/opt", "/tmp", "/root"}) {
     world.files[folder] = File{host::FileType::directory, {0755, 0, 0}, {}, {}};
   }
   facts.hostname = name_;
@@ -79,7 +81,8 @@ void FakeMachine::start_unit(Unit& unit, const std::string& name) {
   const auto reads = unit_reads.find(name);
   if (reads == unit_reads.end()) return;
   for (const auto& path : reads->second) {
-    if (const auto file = world.files.find(path); file != world.files.end()) unit.runs_with[path] = file->second.content;
+    if (const auto file = world.files.find(path); file != world.files.end())
+      unit.runs_with[path] = file->second.content;
   }
 }
 
@@ -110,7 +113,9 @@ FakeHost::FakeHost(FakeMachine& machine) : machine_(machine) {
   machine_.world.files.try_emplace("/run/sealift", FakeMachine::File{host::FileType::directory, {0755, 0, 0}, {}, {}});
 }
 
-std::unexpected<Error> FakeHost::gone() const { return fail(ErrorCode::unreachable, "{}: the connection is gone", machine_.name()); }
+std::unexpected<Error> FakeHost::gone() const {
+  return fail(ErrorCode::unreachable, "{}: the connection is gone", machine_.name());
+}
 
 Result<void> FakeHost::arrive(bool& break_after) {
   if (generation_ != machine_.generation_ || !machine_.reachable_) return gone();
@@ -139,8 +144,8 @@ Result<T> FakeHost::look(const std::function<Result<T>()>& body) {
 }
 
 template <class T>
-Result<T> FakeHost::change(const std::string& call, const std::string& target, const host::Reason& reason, host::Change recorded,
-                           const std::function<Result<T>()>& body) {
+Result<T> FakeHost::change(const std::string& call, const std::string& target, const host::Reason& reason,
+                           host::Change recorded, const std::function<Result<T>()>& body) {
   if (machine_.arriving) machine_.arriving(call, target);
   std::lock_guard guard(machine_.mutex_);
   bool break_after = false;
@@ -209,7 +214,8 @@ std::optional<Bytes> FakeHost::stored(const std::string& path) const {
   const auto found = machine_.world.stores.find(path);
   if (found == machine_.world.stores.end()) return std::nullopt;
   Bytes out(found->second.total);
-  for (const auto& [offset, data] : found->second.frames) std::ranges::copy(data, out.begin() + static_cast<std::ptrdiff_t>(offset));
+  for (const auto& [offset, data] : found->second.frames)
+    std::ranges::copy(data, out.begin() + static_cast<std::ptrdiff_t>(offset));
   return out;
 }
 
@@ -219,7 +225,8 @@ Result<std::optional<Bytes>> FakeHost::read(const std::string& path, size_t limi
     auto found = machine_.world.files.find(path);
     if (found == machine_.world.files.end()) return stored(path);
     if (found->second.type != host::FileType::regular) return fail(ErrorCode::io, "{}: not a regular file", path);
-    if (found->second.content.size() > limit) return fail(ErrorCode::limit_exceeded, "{}: larger than {} bytes", path, limit);
+    if (found->second.content.size() > limit)
+      return fail(ErrorCode::limit_exceeded, "{}: larger than {} bytes", path, limit);
     return Out{found->second.content};
   });
 }
@@ -255,8 +262,13 @@ Result<host::UnitState> FakeHost::unit(const std::string& name) {
     bool loaded = found != machine_.world.units.end() || machine_.world.files.contains("/etc/systemd/system/" + name);
     if (found == machine_.world.units.end()) return host::UnitState{loaded, false, "inactive", "dead"};
     const auto& unit = found->second;
-    return host::UnitState{loaded, unit.enabled, unit.failed ? "failed" : unit.active ? "active" : "inactive",
-                           unit.failed ? "failed" : unit.active ? "running" : "dead"};
+    return host::UnitState{loaded, unit.enabled,
+                           unit.failed   ? "failed"
+                           : unit.active ? "active"
+                                         : "inactive",
+                           unit.failed   ? "failed"
+                           : unit.active ? "running"
+                                         : "dead"};
   });
 }
 
@@ -278,7 +290,8 @@ Result<host::DiskSpace> FakeHost::disk(const std::string& path) {
 Result<host::FeatureResult> FakeHost::try_feature(const std::string& feature) {
   return look<host::FeatureResult>([&]() -> Result<host::FeatureResult> {
     SEALIFT_TRY(can_look_at(feature));
-    if (machine_.broken_features.contains(feature)) return host::FeatureResult{false, feature + ": not supported by this kernel"};
+    if (machine_.broken_features.contains(feature))
+      return host::FeatureResult{false, feature + ": not supported by this kernel"};
     return host::FeatureResult{true, {}};
   });
 }
@@ -293,14 +306,18 @@ Result<host::ProgramFolder> FakeHost::can_execute_in(const std::string& director
 }
 
 Result<host::FeatureResult> FakeHost::ask_name_server(const std::string&, const std::string&) {
-  return look<host::FeatureResult>([&]() -> Result<host::FeatureResult> { return host::FeatureResult{machine_.name_server_trouble.empty(), machine_.name_server_trouble}; });
+  return look<host::FeatureResult>([&]() -> Result<host::FeatureResult> {
+    return host::FeatureResult{machine_.name_server_trouble.empty(), machine_.name_server_trouble};
+  });
 }
 
-Result<base::ExitStatus> FakeHost::query(const base::Command& command, const base::CommandIo& io, const CancelToken& cancel) {
+Result<base::ExitStatus> FakeHost::query(const base::Command& command, const base::CommandIo& io,
+                                         const CancelToken& cancel) {
   return look<base::ExitStatus>([&]() -> Result<base::ExitStatus> {
     SEALIFT_TRY(cancel.check());
     auto program = machine_.programs.find(last_part(command.argv.front()));
-    if (program == machine_.programs.end()) return fail(ErrorCode::not_found, "{}: no such program", command.argv.front());
+    if (program == machine_.programs.end())
+      return fail(ErrorCode::not_found, "{}: no such program", command.argv.front());
     return program->second(machine_, command, io);
   });
 }
@@ -329,7 +346,9 @@ Result<bool> FakeHost::worked_on() {
 }
 
 Result<bool> FakeHost::synced() {
-  return look<bool>([&]() -> Result<bool> { return !machine_.ledger.empty() && std::holds_alternative<host::Synced>(machine_.ledger.back().change); });
+  return look<bool>([&]() -> Result<bool> {
+    return !machine_.ledger.empty() && std::holds_alternative<host::Synced>(machine_.ledger.back().change);
+  });
 }
 
 host::PathBefore FakeHost::before(const std::string& path) const {
@@ -347,7 +366,8 @@ Result<void> FakeHost::write_atomic(const std::string& path, const host::FileSpe
                                     const host::Reason& reason) {
   return change<void>("write", path, reason, host::FileWritten{path, before(path)}, [&]() -> Result<void> {
     auto folder = machine_.world.files.find(parent(path));
-    if (parent(path) != "/" && (folder == machine_.world.files.end() || folder->second.type != host::FileType::directory)) {
+    if (parent(path) != "/" &&
+        (folder == machine_.world.files.end() || folder->second.type != host::FileType::directory)) {
       return fail(ErrorCode::not_found, "{}: no such folder", parent(path));
     }
     SEALIFT_ASSIGN(Bytes data, base::read_all(content, size_t{1} << 30));
@@ -388,28 +408,34 @@ Result<void> FakeHost::remove(const std::string& path, const host::Reason& reaso
   });
 }
 
-Result<base::ExitStatus> FakeHost::run(const base::Command& command, const base::CommandIo& io, const host::Reason& reason,
-                                       const CancelToken& cancel) {
-  return change<base::ExitStatus>("run", command.text(), reason, host::CommandRun{command.text(), {}}, [&]() -> Result<base::ExitStatus> {
-    SEALIFT_TRY(cancel.check());
-    auto program = machine_.programs.find(last_part(command.argv.front()));
-    if (program == machine_.programs.end()) return fail(ErrorCode::not_found, "{}: no such program", command.argv.front());
-    return program->second(machine_, command, io);
-  });
+Result<base::ExitStatus> FakeHost::run(const base::Command& command, const base::CommandIo& io,
+                                       const host::Reason& reason, const CancelToken& cancel) {
+  return change<base::ExitStatus>("run", command.text(), reason, host::CommandRun{command.text(), {}},
+                                  [&]() -> Result<base::ExitStatus> {
+                                    SEALIFT_TRY(cancel.check());
+                                    auto program = machine_.programs.find(last_part(command.argv.front()));
+                                    if (program == machine_.programs.end())
+                                      return fail(ErrorCode::not_found, "{}: no such program", command.argv.front());
+                                    return program->second(machine_, command, io);
+                                  });
 }
 
-Result<base::ExitStatus> FakeHost::run_job(const std::string& unit_name, const base::Command& command, const host::Reason& reason,
-                                           const CancelToken& cancel) {
+Result<base::ExitStatus> FakeHost::run_job(const std::string& unit_name, const base::Command& command,
+                                           const host::Reason& reason, const CancelToken& cancel) {
   const std::string wish = command.text() + " for " + reason.inputs;
-  auto out = change<base::ExitStatus>("job", unit_name + ": " + command.text(), reason, host::CommandRun{command.text(), unit_name}, [&]() -> Result<base::ExitStatus> {
-    SEALIFT_TRY(cancel.check());
-    if (auto ended = machine_.jobs_.find(unit_name); ended != machine_.jobs_.end() && ended->second.wish == wish) return ended->second.status;
-    auto program = machine_.programs.find(last_part(command.argv.front()));
-    if (program == machine_.programs.end()) return fail(ErrorCode::not_found, "{}: no such program", command.argv.front());
-    SEALIFT_ASSIGN(base::ExitStatus status, program->second(machine_, command, base::CommandIo{}));
-    machine_.jobs_[unit_name] = {wish, status};  // stays there if the connection breaks now
-    return status;
-  });
+  auto out = change<base::ExitStatus>(
+      "job", unit_name + ": " + command.text(), reason, host::CommandRun{command.text(), unit_name},
+      [&]() -> Result<base::ExitStatus> {
+        SEALIFT_TRY(cancel.check());
+        if (auto ended = machine_.jobs_.find(unit_name); ended != machine_.jobs_.end() && ended->second.wish == wish)
+          return ended->second.status;
+        auto program = machine_.programs.find(last_part(command.argv.front()));
+        if (program == machine_.programs.end())
+          return fail(ErrorCode::not_found, "{}: no such program", command.argv.front());
+        SEALIFT_ASSIGN(base::ExitStatus status, program->second(machine_, command, base::CommandIo{}));
+        machine_.jobs_[unit_name] = {wish, status};  // stays there if the connection breaks now
+        return status;
+      });
   std::lock_guard guard(machine_.mutex_);
   if (out) machine_.jobs_.erase(unit_name);
   return out;
@@ -459,7 +485,8 @@ Result<void> FakeHost::set_sysctl(const std::string& key, const std::string& val
   host::SysctlSet recorded{key, value, {}};
   {
     const std::lock_guard guard(machine_.mutex_);
-    if (const auto was = machine_.world.sysctls.find(key); was != machine_.world.sysctls.end()) recorded.before = was->second;
+    if (const auto was = machine_.world.sysctls.find(key); was != machine_.world.sysctls.end())
+      recorded.before = was->second;
   }
   return change<void>("sysctl", key, reason, recorded, [&]() -> Result<void> {
     machine_.world.sysctls[key] = value;
@@ -470,7 +497,11 @@ Result<void> FakeHost::set_sysctl(const std::string& key, const std::string& val
 
 Result<void> FakeHost::announce(const host::Announced& made, const host::Reason& reason) {
   return std::visit(
-      [&](const auto& recorded) { return change<void>("announce", std::string(recorded.kKind), reason, recorded, []() -> Result<void> { return {}; }); }, made);
+      [&](const auto& recorded) {
+        return change<void>("announce", std::string(recorded.kKind), reason, recorded,
+                            []() -> Result<void> { return {}; });
+      },
+      made);
 }
 
 Result<std::optional<std::string>> FakeHost::begin(const host::Reason& reason) {
@@ -510,16 +541,19 @@ Result<host::StoreState> FakeHost::store_state(const std::string& path) {
   });
 }
 
-Result<void> FakeHost::store_write(const std::string& path, uint64_t total, uint64_t offset, const Digest& expected, ByteView data,
-                                   const host::Reason& reason) {
-  return change<void>("store", std::format("{}@{}", path, offset), reason, host::PayloadStored{path, false}, [&]() -> Result<void> {
-    if (hash::sha256(data) != expected) return fail(ErrorCode::corrupt, "{}: bytes at {} are not the expected ones", path, offset);
-    if (offset > total || data.size() > total - offset) return fail(ErrorCode::internal, "{}: bytes beyond its end", path);
-    auto& store = machine_.world.stores[path];
-    store.total = total;
-    store.frames[offset] = Bytes(data.begin(), data.end());
-    return {};
-  });
+Result<void> FakeHost::store_write(const std::string& path, uint64_t total, uint64_t offset, const Digest& expected,
+                                   ByteView data, const host::Reason& reason) {
+  return change<void>("store", std::format("{}@{}", path, offset), reason, host::PayloadStored{path, false},
+                      [&]() -> Result<void> {
+                        if (hash::sha256(data) != expected)
+                          return fail(ErrorCode::corrupt, "{}: bytes at {} are not the expected ones", path, offset);
+                        if (offset > total || data.size() > total - offset)
+                          return fail(ErrorCode::internal, "{}: bytes beyond its end", path);
+                        auto& store = machine_.world.stores[path];
+                        store.total = total;
+                        store.frames[offset] = Bytes(data.begin(), data.end());
+                        return {};
+                      });
 }
 
 Result<void> FakeHost::store_finish(const std::string& path, const host::Reason& reason) {

@@ -83,7 +83,8 @@ class FakeMachine {
   void power_cut();
   uint64_t calls() const;
   uint64_t boots() const;
-  // For played programs that do several things: an error is where they were killed (before_change sees "inside" `stage`).
+  // For played programs that do several things: an error is where they were killed (before_change sees "inside"
+  // `stage`).
   Result<void> inside(const std::string& stage);
   void start_unit(Unit& unit, const std::string& name);
 
@@ -126,18 +127,22 @@ class FakeHost final : public host::Host {
   Result<host::FeatureResult> try_feature(const std::string& feature) override;
   Result<host::ProgramFolder> can_execute_in(const std::string& directory) override;
   Result<host::FeatureResult> ask_name_server(const std::string& server, const std::string& name) override;
-  Result<base::ExitStatus> query(const base::Command& command, const base::CommandIo& io, const CancelToken& cancel) override;
+  Result<base::ExitStatus> query(const base::Command& command, const base::CommandIo& io,
+                                 const CancelToken& cancel) override;
   Result<std::optional<std::string>> recorded(const std::string& step) override;
   Result<std::vector<host::LedgerEntry>> ledger() override;
   Result<bool> worked_on() override;
   Result<bool> synced() override;
 
-  Result<void> write_atomic(const std::string& path, const host::FileSpec& spec, base::Source& content, const host::Reason& reason) override;
+  Result<void> write_atomic(const std::string& path, const host::FileSpec& spec, base::Source& content,
+                            const host::Reason& reason) override;
   Result<void> make_directory(const std::string& path, const host::FileSpec& spec, const host::Reason& reason) override;
   Result<void> make_symlink(const std::string& path, const std::string& target, const host::Reason& reason) override;
   Result<void> remove(const std::string& path, const host::Reason& reason) override;
-  Result<base::ExitStatus> run(const base::Command& command, const base::CommandIo& io, const host::Reason& reason, const CancelToken& cancel) override;
-  Result<base::ExitStatus> run_job(const std::string& unit_name, const base::Command& command, const host::Reason& reason, const CancelToken& cancel) override;
+  Result<base::ExitStatus> run(const base::Command& command, const base::CommandIo& io, const host::Reason& reason,
+                               const CancelToken& cancel) override;
+  Result<base::ExitStatus> run_job(const std::string& unit_name, const base::Command& command,
+                                   const host::Reason& reason, const CancelToken& cancel) override;
   Result<void> unit_action(const std::string& name, host::UnitAction action, const host::Reason& reason) override;
   Result<void> load_module(const std::string& name, const host::Reason& reason) override;
   Result<void> set_sysctl(const std::string& key, const std::string& value, const host::Reason& reason) override;
@@ -146,14 +151,16 @@ class FakeHost final : public host::Host {
   Result<void> record(const host::Reason& reason) override;
   Result<void> sync(const std::vector<std::string>& paths, const host::Reason& reason) override;
   Result<host::StoreState> store_state(const std::string& path) override;
-  Result<void> store_write(const std::string& path, uint64_t total, uint64_t offset, const Digest& expected, ByteView data, const host::Reason& reason) override;
+  Result<void> store_write(const std::string& path, uint64_t total, uint64_t offset, const Digest& expected,
+                           ByteView data, const host::Reason& reason) override;
   Result<void> store_finish(const std::string& path, const host::Reason& reason) override;
 
  private:
   template <class T>
   Result<T> look(const std::function<Result<T>()>& body);
   template <class T>
-  Result<T> change(const std::string& call, const std::string& target, const host::Reason& reason, host::Change recorded, const std::function<Result<T>()>& body);
+  Result<T> change(const std::string& call, const std::string& target, const host::Reason& reason,
+                   host::Change recorded, const std::function<Result<T>()>& body);
   Result<void> arrive(bool& break_after);
   Result<void> can_look_at(const std::string& target) const;
   const host::DiskSpace& disk_of(const std::string& path) const;

@@ -28,7 +28,8 @@ class FakeSystemd {
   }
 
   host::MachinePaths paths() const {
-    return {folder_ / "systemctl", folder_ / "systemd-run", folder_ / "modprobe", folder_ / "sys", folder_ / "modules", folder_ / "run/jobs"};
+    return {folder_ / "systemctl", folder_ / "systemd-run", folder_ / "modprobe",
+            folder_ / "sys",       folder_ / "modules",     folder_ / "run/jobs"};
   }
   std::string file(const std::string& name) const { return folder_ / name; }
   std::string job(const std::string& unit) const { return folder_ / ("run/jobs/" + unit); }
@@ -39,8 +40,12 @@ class FakeSystemd {
     set(unit, "enabled", "disabled");
     set(unit, "active", active);
   }
-  void set(const std::string& unit, const std::string& what, std::string_view value) const { std::ofstream(folder_ / ("units/" + unit + "." + what)) << value << "\n"; }
-  std::string get(const std::string& unit, const std::string& what) const { return text(folder_ / ("units/" + unit + "." + what)); }
+  void set(const std::string& unit, const std::string& what, std::string_view value) const {
+    std::ofstream(folder_ / ("units/" + unit + "." + what)) << value << "\n";
+  }
+  std::string get(const std::string& unit, const std::string& what) const {
+    return text(folder_ / ("units/" + unit + "." + what));
+  }
   // One line a call: the program and its arguments.
   std::vector<std::string> calls() const {
     std::vector<std::string> out;
@@ -56,7 +61,8 @@ class FakeSystemd {
 
  private:
   void script(const std::string& name, std::string_view body) const {
-    std::ofstream(folder_ / name) << "#!/bin/sh\ncd '" << folder_.path() << "'\necho \"" << name << " $*\" >>calls\n" << body;
+    std::ofstream(folder_ / name) << "#!/bin/sh\ncd '" << folder_.path() << "'\necho \"" << name << " $*\" >>calls\n"
+                                  << body;
     ::chmod((folder_ / name).c_str(), 0755);
   }
 

@@ -34,7 +34,8 @@ class Listener {
     socklen_t size = sizeof address;
     REQUIRE(::bind(socket_.get(), reinterpret_cast<sockaddr*>(&address), size) == 0);  // NOLINT(*-reinterpret-cast)
     REQUIRE(::listen(socket_.get(), backlog) == 0);
-    REQUIRE(::getsockname(socket_.get(), reinterpret_cast<sockaddr*>(&address), &size) == 0);  // NOLINT(*-reinterpret-cast)
+    REQUIRE(::getsockname(socket_.get(), reinterpret_cast<sockaddr*>(&address), &size) ==
+            0);  // NOLINT(*-reinterpret-cast)
     port_ = ntohs(address.sin_port);
   }
   int get() const { return socket_.get(); }
@@ -72,7 +73,8 @@ class Connection {
   }
   void close() { socket_.reset(); }
   void wait_until_gone() {
-    while (!request().empty()) {}
+    while (!request().empty()) {
+    }
   }
 
  private:
@@ -89,7 +91,9 @@ class HandServer {
     thread_.join();
   }
   uint16_t port() const { return listener_.port(); }
-  http::Client client(http::ClientOptions options = {}) const { return http::Client(http::Origin{"http", "127.0.0.1", port()}, std::move(options)); }
+  http::Client client(http::ClientOptions options = {}) const {
+    return http::Client(http::Origin{"http", "127.0.0.1", port()}, std::move(options));
+  }
   int connections() const { return connections_; }
 
  private:

@@ -20,7 +20,8 @@ namespace sealift::tests {
 
 // Runs `body` as root in a thread with namespaces of its own: what it mounts or sets there goes with the thread.
 // Assertions belong outside of `body`.
-inline void in_own_namespaces(int kinds, std::string_view what, const std::function<bool()>& set_up, const std::function<void()>& body) {
+inline void in_own_namespaces(int kinds, std::string_view what, const std::function<bool()>& set_up,
+                              const std::function<void()>& body) {
   require_or_skip(::geteuid() == 0, "root");
   bool unshared = false;
   auto thread = Thread::start([&] {
@@ -33,7 +34,9 @@ inline void in_own_namespaces(int kinds, std::string_view what, const std::funct
 }
 
 inline void in_own_mounts(const std::function<void()>& body) {
-  in_own_namespaces(CLONE_NEWNS, "mount namespaces", [] { return ::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) == 0; }, body);
+  in_own_namespaces(
+      CLONE_NEWNS, "mount namespaces", [] { return ::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) == 0; },
+      body);
 }
 
 // A network with nothing but loopback in it.

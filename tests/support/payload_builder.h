@@ -30,8 +30,8 @@ class PayloadBuilder {
   std::vector<format::IndexPiece> pieces;
   std::vector<format::Frame> frames;
   std::string contents = "{}";
-  std::vector<format::Section> outside;       // sections within the data area, complete
-  std::vector<InlineSection> more_sections;   // after the index
+  std::vector<format::Section> outside;      // sections within the data area, complete
+  std::vector<InlineSection> more_sections;  // after the index
   Bytes signatures;
 
   // Changes to finished parts, made before whatever protects them is computed.
@@ -42,7 +42,8 @@ class PayloadBuilder {
   format::ObjectRef add_raw(std::string_view text) {
     const ByteView bytes = base::as_bytes(text);
     const format::ObjectRef reference{hash::sha256(bytes), bytes.size()};
-    frames.push_back({format::kHeaderSize + data.size(), bytes.size(), bytes.size(), format::Encoding::raw, reference.digest});
+    frames.push_back(
+        {format::kHeaderSize + data.size(), bytes.size(), bytes.size(), format::Encoding::raw, reference.digest});
     data.insert(data.end(), bytes.begin(), bytes.end());
     add_object(reference, static_cast<uint32_t>(frames.size() - 1), 0);
     return reference;
@@ -57,13 +58,15 @@ class PayloadBuilder {
     const uint64_t begin = format::kHeaderSize + data.size();
     std::vector<InlineSection> sections;
     const Bytes contents_bytes = base::to_bytes(contents);
-    sections.push_back({{format::SectionType::contents, true, format::Encoding::raw, 0, 0, contents_bytes.size(), {}}, contents_bytes});
+    sections.push_back({{format::SectionType::contents, true, format::Encoding::raw, 0, 0, contents_bytes.size(), {}},
+                        contents_bytes});
     Bytes index = encode_index();
     if (edit_index) edit_index(index);
     sections.push_back({{format::SectionType::index, true, format::Encoding::raw, 0, 0, index.size(), {}}, index});
     sections.insert(sections.end(), more_sections.begin(), more_sections.end());
     if (edit_sections) edit_sections(sections);
-    uint64_t offset = begin + format::kMetadataHeaderSize + (sections.size() + outside.size()) * format::kSectionEntrySize;
+    uint64_t offset =
+        begin + format::kMetadataHeaderSize + (sections.size() + outside.size()) * format::kSectionEntrySize;
     std::vector<format::Section> table = outside;
     for (auto& part : sections) {
       part.section.offset = offset;
@@ -101,7 +104,8 @@ class PayloadBuilder {
   }
   template <class T>
   static void put(Bytes& bytes, size_t offset, T value) {
-    for (size_t i = 0; i < sizeof(T); ++i) bytes.at(offset + i) = static_cast<std::byte>((uint64_t{value} >> (8 * i)) & 0xffU);
+    for (size_t i = 0; i < sizeof(T); ++i)
+      bytes.at(offset + i) = static_cast<std::byte>((uint64_t{value} >> (8 * i)) & 0xffU);
   }
 
  private:
@@ -110,8 +114,9 @@ class PayloadBuilder {
     std::vector<std::pair<format::IndexObject, std::vector<format::IndexPiece>>> sorted;
     size_t piece = 0;
     for (const auto& object : objects) {
-      sorted.emplace_back(object, std::vector<format::IndexPiece>(pieces.begin() + static_cast<std::ptrdiff_t>(piece),
-                                                                  pieces.begin() + static_cast<std::ptrdiff_t>(piece + object.piece_count)));
+      sorted.emplace_back(object, std::vector<format::IndexPiece>(
+                                      pieces.begin() + static_cast<std::ptrdiff_t>(piece),
+                                      pieces.begin() + static_cast<std::ptrdiff_t>(piece + object.piece_count)));
       piece += object.piece_count;
     }
     std::ranges::sort(sorted, {}, [](const auto& entry) { return entry.first.digest; });

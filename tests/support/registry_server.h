@@ -41,7 +41,8 @@ class RegistryServer {
     http::ServerOptions options;
     options.tls = std::move(tls);
     options.headers = {"authorization", "range", "accept"};
-    auto server = http::Server::start(std::move(options), [this](const http::Request& request) { return answer(request); });
+    auto server =
+        http::Server::start(std::move(options), [this](const http::Request& request) { return answer(request); });
     if (!server) throw std::runtime_error(server.error().text());
     server_ = std::move(*server);
   }
@@ -53,7 +54,8 @@ class RegistryServer {
     return asked_;
   }
   size_t asked_for(std::string_view part) {
-    return static_cast<size_t>(std::ranges::count_if(asked(), [&](const Asked& item) { return item.path.contains(part); }));
+    return static_cast<size_t>(
+        std::ranges::count_if(asked(), [&](const Asked& item) { return item.path.contains(part); }));
   }
 
   Digest add_blob(std::string text) {
@@ -74,7 +76,9 @@ class RegistryServer {
 
  private:
   http::Response answer(const http::Request& request) {
-    const auto header = [&](const char* name) { return request.headers.contains(name) ? request.headers.at(name) : std::string(); };
+    const auto header = [&](const char* name) {
+      return request.headers.contains(name) ? request.headers.at(name) : std::string();
+    };
     {
       const std::lock_guard guard(mutex_);
       asked_.push_back({request.path, header("authorization"), header("range"), header("accept"), request.query});
@@ -88,7 +92,11 @@ class RegistryServer {
     if (!habits.authorization.empty() && header("authorization") != habits.authorization) {
       std::string challenge = habits.challenge;
       if (const size_t at = challenge.find('%'); at != std::string::npos) challenge.replace(at, 1, origin());
-      return {401, {{"WWW-Authenticate", challenge}}, "application/json", R"({"errors":[{"code":"UNAUTHORIZED","message":"who are you"}]})", {}};
+      return {401,
+              {{"WWW-Authenticate", challenge}},
+              "application/json",
+              R"({"errors":[{"code":"UNAUTHORIZED","message":"who are you"}]})",
+              {}};
     }
     const std::string prefix = "/v2/" + repository + "/";
     if (request.path.starts_with(prefix + "manifests/")) return manifest(request.path.substr(prefix.size() + 10));
@@ -97,7 +105,8 @@ class RegistryServer {
   }
 
   http::Response token(const std::string& authorization) const {
-    if (!habits.token_login.empty() && authorization != habits.token_login) return {401, {}, "application/json", "{}", {}};
+    if (!habits.token_login.empty() && authorization != habits.token_login)
+      return {401, {}, "application/json", "{}", {}};
     return {200, {}, "application/json", std::format(R"({{"token":"{}"}})", habits.token), {}};
   }
 
@@ -105,24 +114,28 @@ class RegistryServer {
     const auto found = manifests.find(reference);
     if (found == manifests.end()) return missing("manifest unknown");
     http::Response out{200, {}, found->second.second, found->second.first, {}};
-    if (!reference.starts_with("sha256:")) out.headers["Docker-Content-Digest"] = hash::sha256(base::as_bytes(found->second.first)).text();
+    if (!reference.starts_with("sha256:"))
+      out.headers["Docker-Content-Digest"] = hash::sha256(base::as_bytes(found->second.first)).text();
     return out;
   }
 
   http::Response blob(const std::string& digest, const std::string& path) {
-    if (!habits.blobs_elsewhere.empty()) return {307, {{"Location", habits.blobs_elsewhere + path}}, "text/plain", "", {}};
+    if (!habits.blobs_elsewhere.empty())
+      return {307, {{"Location", habits.blobs_elsewhere + path}}, "text/plain", "", {}};
     const auto found = blobs.find(digest);
     if (found == blobs.end()) return missing("blob unknown to registry");
     const bool cut = habits.cuts.fetch_sub(1) > 0;
     http::Response out;
     out.content_type = "application/octet-stream";
     // A copy: a test may take the blob away while a client that has hung up is still being answered.
-    out.stream = http::Response::Stream{found->second.size(), [cut, text = found->second](uint64_t offset, uint64_t size, base::Sink& sink) -> Result<void> {
-                                          const uint64_t part = cut ? size / 2 : size;
-                                          SEALIFT_TRY(sink.write(base::as_bytes(std::string_view(text).substr(offset, part))));
-                                          if (cut) return fail(ErrorCode::io, "cut");
-                                          return {};
-                                        }};
+    out.stream = http::Response::Stream{
+        found->second.size(),
+        [cut, text = found->second](uint64_t offset, uint64_t size, base::Sink& sink) -> Result<void> {
+          const uint64_t part = cut ? size / 2 : size;
+          SEALIFT_TRY(sink.write(base::as_bytes(std::string_view(text).substr(offset, part))));
+          if (cut) return fail(ErrorCode::io, "cut");
+          return {};
+        }};
     return out;
   }
 

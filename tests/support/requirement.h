@@ -12,7 +12,8 @@ namespace sealift::tests {
 
 inline void require_or_skip(bool there, std::string_view what) {
   if (there) return;
-  if (std::getenv("CI") != nullptr) FAIL("this machine has no " << what << ", and CI is set");  // NOLINT(concurrency-mt-unsafe)
+  if (std::getenv("CI") != nullptr)
+    FAIL("this machine has no " << what << ", and CI is set");  // NOLINT(concurrency-mt-unsafe)
   SKIP("this machine has no " << what);
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Where the project's own files lie on the machine that builds the tests: documents and corpora that tests compare with.
+// Where the project's own files lie on the machine that builds the tests: documents and corpora that tests compare
+// with.
 #pragma once
 
 #include <string>

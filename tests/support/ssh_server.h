@@ -33,20 +33,28 @@ namespace sealift::tests {
 class SshServer {
  public:
   // Skips the test if this machine has no sshd. `more`: further lines of sshd_config, before the others.
-  static std::unique_ptr<SshServer> start(const std::string& more = {}) { return start(std::unique_ptr<SshServer>(new SshServer), more); }
+  static std::unique_ptr<SshServer> start(const std::string& more = {}) {
+    return start(std::unique_ptr<SshServer>(new SshServer), more);
+  }
 
   // With one account more, which this sshd alone sees: its own /etc/passwd, shadow and PAM stack lie over the machine's
   // in a mount namespace. Needs root. `changed`: day of the last change of its password, 0 = expired.
-  static std::unique_ptr<SshServer> start_with_account(const std::string& name, const std::string& password, int changed, const std::string& more) {
+  static std::unique_ptr<SshServer> start_with_account(const std::string& name, const std::string& password,
+                                                       int changed, const std::string& more) {
     require_or_skip(::geteuid() == 0, "root");
-    require_or_skip(base::run({{"unshare", "--mount", "true"}, {}, "/", {}}).value_or(base::ExitStatus{1, {}, {}}).ok(), "mount namespaces");
+    require_or_skip(base::run({{"unshare", "--mount", "true"}, {}, "/", {}}).value_or(base::ExitStatus{1, {}, {}}).ok(),
+                    "mount namespaces");
     std::unique_ptr<SshServer> out(new SshServer);
     const auto hash = base::run_checked({{"openssl", "passwd", "-6", password}, {}, "/", {}});
     REQUIRE(hash);
-    std::ofstream(out->folder_ / "passwd") << std::ifstream("/etc/passwd").rdbuf() << name << ":x:54321:54321::/:/bin/sh\n";
-    std::ofstream(out->folder_ / "shadow") << std::ifstream("/etc/shadow").rdbuf() << name << ":" << base::trim(*hash) << ":" << changed << ":0:99999:7:::\n";
-    std::ofstream(out->folder_ / "pam") << "auth required pam_unix.so\naccount required pam_unix.so\npassword required pam_unix.so\nsession required pam_permit.so\n";
-    for (const auto& [file, place] : {std::pair{"passwd", "/etc/passwd"}, std::pair{"shadow", "/etc/shadow"}, std::pair{"pam", "/etc/pam.d/sshd"}}) {
+    std::ofstream(out->folder_ / "passwd")
+        << std::ifstream("/etc/passwd").rdbuf() << name << ":x:54321:54321::/:/bin/sh\n";
+    std::ofstream(out->folder_ / "shadow") << std::ifstream("/etc/shadow").rdbuf() << name << ":" << base::trim(*hash)
+                                           << ":" << changed << ":0:99999:7:::\n";
+    std::ofstream(out->folder_ / "pam")
+        << "auth required pam_unix.so\naccount required pam_unix.so\npassword required pam_unix.so\nsession required pam_permit.so\n";
+    for (const auto& [file, place] : {std::pair{"passwd", "/etc/passwd"}, std::pair{"shadow", "/etc/shadow"},
+                                      std::pair{"pam", "/etc/pam.d/sshd"}}) {
       out->before_ += "mount --bind " + (out->folder_ / file) + " " + place + " && ";
     }
     return start(std::move(out), more);
@@ -127,12 +135,16 @@ class SshServer {
     make_key("host_ecdsa", "ecdsa", "");
     make_key("user", "ed25519", "");
     allow("user");
-    std::ofstream(folder_ / "config") << more << "\nListenAddress 127.0.0.1\nPort " << port_ << "\nHostKey " << folder_ / "host_ed25519" << "\nHostKey " << folder_ / "host_ecdsa"
-                                      << "\nAuthorizedKeysFile " << folder_ / "authorized" << "\nPidFile none\nStrictModes no\nUsePAM no\nPasswordAuthentication no\n"
+    std::ofstream(folder_ / "config") << more << "\nListenAddress 127.0.0.1\nPort " << port_ << "\nHostKey "
+                                      << folder_ / "host_ed25519" << "\nHostKey " << folder_ / "host_ecdsa"
+                                      << "\nAuthorizedKeysFile " << folder_ / "authorized"
+                                      << "\nPidFile none\nStrictModes no\nUsePAM no\nPasswordAuthentication no\n"
                                       << "KbdInteractiveAuthentication no\nPermitRootLogin yes\n";
     const std::string config = folder_ / "config", log_file = folder_ / "log";
     std::vector<std::string> arguments{"/usr/sbin/sshd", "-D", "-f", config, "-E", log_file};
-    if (!before_.empty()) arguments = {"/usr/bin/unshare", "--mount", "sh", "-c", before_ + "exec /usr/sbin/sshd -D -f " + config + " -E " + log_file};
+    if (!before_.empty())
+      arguments = {"/usr/bin/unshare", "--mount", "sh", "-c",
+                   before_ + "exec /usr/sbin/sshd -D -f " + config + " -E " + log_file};
     std::vector<char*> argv;
     for (auto& argument : arguments) argv.push_back(argument.data());
     argv.push_back(nullptr);

@@ -51,7 +51,8 @@ struct TinyPayload {
       const auto blob = put(layer_text, storage);
       const auto manifest = put("{\"manifest of\":\"" + name + "\"}");
       const std::string type = "application/vnd.oci.image.manifest.v1+json";
-      contents.images.push_back({std::move(name), manifest, type, {{Architecture::amd64, manifest, type, config, {blob}}}});
+      contents.images.push_back(
+          {std::move(name), manifest, type, {{Architecture::amd64, manifest, type, config, {blob}}}});
       contents.layers[blob.digest] = {1, 1};
       return std::pair(manifest.digest, blob.digest);
     };
@@ -105,7 +106,9 @@ class ArrivingPayload {
     REQUIRE(store);
     return std::move(*store);  // its end syncs what came
   }
-  void write(host::PayloadStore& store, uint64_t offset, uint64_t size) const { REQUIRE(store.write(offset, ByteView(bytes_).subspan(offset, size))); }
+  void write(host::PayloadStore& store, uint64_t offset, uint64_t size) const {
+    REQUIRE(store.write(offset, ByteView(bytes_).subspan(offset, size)));
+  }
 
   std::string path_;
   Bytes bytes_;

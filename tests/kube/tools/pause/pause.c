@@ -16,9 +16,10 @@ static void reap(int number) {
   }
 }
 
-int main(int argc, char **argv) {
+int main(int argc, char** argv) {
   static const char text[] = "pause (Sealift's tests)\n";
-  if (argc > 1 && strcmp(argv[1], "-v") == 0) return write(1, text, sizeof text - 1) == (ssize_t)(sizeof text - 1) ? 0 : 1;
+  if (argc > 1 && strcmp(argv[1], "-v") == 0)
+    return write(1, text, sizeof text - 1) == (ssize_t)(sizeof text - 1) ? 0 : 1;
   signal(SIGINT, leave);
   signal(SIGTERM, leave);
   signal(SIGCHLD, reap);

@@ -13,7 +13,8 @@ using tests::write;
 
 namespace {
 
-constexpr std::string_view kBase = "FROM scratch\nENV NTP=ntp.example ZONE=a\nLABEL base=yes\nIMAGE --from=oci:images tiny:1\nAPP erp local://app\nCOPY app/ data/\nFILE --mode=0640 app/a.yaml /etc/a\nLAUNCH [\"erp\"]\n";
+constexpr std::string_view kBase =
+    "FROM scratch\nENV NTP=ntp.example ZONE=a\nLABEL base=yes\nIMAGE --from=oci:images tiny:1\nAPP erp local://app\nCOPY app/ data/\nFILE --mode=0640 app/a.yaml /etc/a\nLAUNCH [\"erp\"]\n";
 
 void both(pack::BuildOptions& options) { options.platforms = {Architecture::amd64, Architecture::arm64}; }
 
@@ -56,13 +57,15 @@ TEST_CASE("what a base has is not read again; what a line names takes its place"
   const Project project;
   const auto base = project.made(kBase, "base.run");
   write(project.folder / "app/a.yaml", "kind: Service\n");
-  const auto own = project.made("FROM base.run\nIMAGE --from=oci:images tiny:1\nCOPY app/ data/\nFILE --mode=0600 app/a.yaml /etc/a\n");
+  const auto own = project.made(
+      "FROM base.run\nIMAGE --from=oci:images tiny:1\nCOPY app/ data/\nFILE --mode=0600 app/a.yaml /etc/a\n");
   CHECK(own.contents().images == base.contents().images);
   CHECK(own.tree("data/a.yaml") == "kind: Service\n");
   CHECK(own.tree(base.contents().apps.at(0).root + "/a.yaml") == "apiVersion: v1\nkind: ConfigMap\n");
   REQUIRE(own.contents().host_files.size() == 1);
   CHECK(own.contents().host_files[0].mode == 0600);
-  const auto error = project.refused("FROM base.run\nAPP erp local://app\n", [&](pack::BuildOptions& options) { std::filesystem::remove(options.output); });
+  const auto error = project.refused("FROM base.run\nAPP erp local://app\n",
+                                     [&](pack::BuildOptions& options) { std::filesystem::remove(options.output); });
   CHECK(error.code == ErrorCode::invalid_input);
   CHECK(error.what.contains("Kubefile:2"));
 }
@@ -99,7 +102,8 @@ TEST_CASE("a base that is not there, is none or is damaged ends the build") {
   REQUIRE_FALSE(frames.empty());
   for (const auto& frame : frames) {
     INFO(frame.offset);
-    std::filesystem::copy_file(project.folder / "base.run", project.folder / "bad.run", std::filesystem::copy_options::overwrite_existing);
+    std::filesystem::copy_file(project.folder / "base.run", project.folder / "bad.run",
+                               std::filesystem::copy_options::overwrite_existing);
     std::fstream file(project.folder / "bad.run", std::ios::in | std::ios::out | std::ios::binary);
     file.seekg(static_cast<std::streamoff>(begin + frame.offset));
     const int byte = file.get();

@@ -20,9 +20,12 @@ Digest digest_of(const std::string& path) {
   return *digest;
 }
 
-std::string refused(const Project& project, const std::string& lines) { return project.refused("FROM scratch\n" + lines).text(); }
+std::string refused(const Project& project, const std::string& lines) {
+  return project.refused("FROM scratch\n" + lines).text();
+}
 
-constexpr std::string_view kWhole = "FROM scratch\nIMAGE --from=oci:images tiny:1\nAPP erp local://app\nCOPY app/ data/\nLAUNCH [\"erp\"]\n";
+constexpr std::string_view kWhole =
+    "FROM scratch\nIMAGE --from=oci:images tiny:1\nAPP erp local://app\nCOPY app/ data/\nLAUNCH [\"erp\"]\n";
 
 }  // namespace
 
@@ -50,8 +53,10 @@ TEST_CASE("what is promised must be packed") {
 
 TEST_CASE("an output that can't be written is told before anything else is looked at") {
   const Project project;
-  for (const auto& [output, code] : {std::pair{project.folder / "none/out.run", ErrorCode::not_found}, {project.folder.path(), ErrorCode::already_exists}}) {
-    const auto done = project.build("FROM scratch\nCOPY nothing x\n", [&](pack::BuildOptions& options) { options.output = output; });
+  for (const auto& [output, code] : {std::pair{project.folder / "none/out.run", ErrorCode::not_found},
+                                     {project.folder.path(), ErrorCode::already_exists}}) {
+    const auto done =
+        project.build("FROM scratch\nCOPY nothing x\n", [&](pack::BuildOptions& options) { options.output = output; });
     REQUIRE_FALSE(done);
     CHECK(done.error().code == code);
   }
@@ -68,7 +73,8 @@ TEST_CASE("two roles may have different files at one destination") {
   const Project project;
   write(project.folder / "one", "one");
   write(project.folder / "two", "two");
-  const auto artifact = project.made("FROM scratch\nFILE --role=worker one /etc/x\nFILE --role=control-plane two /etc/x\n");
+  const auto artifact =
+      project.made("FROM scratch\nFILE --role=worker one /etc/x\nFILE --role=control-plane two /etc/x\n");
   const auto& files = artifact.contents().host_files;
   REQUIRE(files.size() == 2);
   CHECK(artifact.tree(files[0].source) == "one");
@@ -78,7 +84,8 @@ TEST_CASE("two roles may have different files at one destination") {
 TEST_CASE("ADD compares a file with its checksum before it is packed") {
   const Project project;
   write(project.folder / "tool", "the tool");
-  const std::string right = hash::sha256(base::as_bytes("the tool")).text(), wrong = hash::sha256(base::as_bytes("another")).text();
+  const std::string right = hash::sha256(base::as_bytes("the tool")).text(),
+                    wrong = hash::sha256(base::as_bytes("another")).text();
   CHECK(project.made("FROM scratch\nADD --checksum=" + right + " tool bin/tool\n").tree("bin/tool") == "the tool");
   CHECK(project.made("FROM scratch\nADD tool app/ bin/\n", "plain.run").tree("bin/tool") == "the tool");
   std::filesystem::remove(project.output());
@@ -106,13 +113,15 @@ TEST_CASE("FILE has its role, mode, owner and template; a later one of the same 
   const Project project;
   write(project.folder / "a.conf.tmpl", "ntp ${NTP}\n");
   write(project.folder / "b.conf", "b\n", 0755);
-  const auto artifact = project.made("FROM scratch\nENV NTP=ntp.example\nFILE a.conf.tmpl /etc/a\nFILE --template --mode 0600 --owner 5:6 --role control-plane b.conf /etc/b\nFILE --mode=4755 --owner=7 b.conf /etc/c\n"
-                                     "FILE b.conf /etc/a\nFILE --role=worker a.conf.tmpl /etc/a\n");
+  const auto artifact = project.made(
+      "FROM scratch\nENV NTP=ntp.example\nFILE a.conf.tmpl /etc/a\nFILE --template --mode 0600 --owner 5:6 --role control-plane b.conf /etc/b\nFILE --mode=4755 --owner=7 b.conf /etc/c\n"
+      "FILE b.conf /etc/a\nFILE --role=worker a.conf.tmpl /etc/a\n");
   using format::HostFile;
   using format::HostRole;
   const auto& files = artifact.contents().host_files;
   REQUIRE(files.size() == 4);
-  CHECK(files[0] == HostFile{"files-control-plane/etc/b.tmpl", "/etc/b", 0600, 5, 6, HostRole::control_plane, true, {}});
+  CHECK(files[0] ==
+        HostFile{"files-control-plane/etc/b.tmpl", "/etc/b", 0600, 5, 6, HostRole::control_plane, true, {}});
   CHECK(files[1] == HostFile{"files/etc/c", "/etc/c", 04755, 7, 7, HostRole::all, false, {}});
   CHECK(files[2] == HostFile{"files/etc/a", "/etc/a", 0644, 0, 0, HostRole::all, false, {}});
   CHECK(files[3] == HostFile{"files-worker/etc/a.tmpl", "/etc/a", 0644, 0, 0, HostRole::worker, true, {}});

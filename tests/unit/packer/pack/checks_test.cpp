@@ -23,11 +23,16 @@ struct Base : tests::Project {
   }
   // base.yaml, with this place of kubeadm and more lines of its spec.
   void document(std::string_view kubeadm_path, std::string_view more = "") const {
-    write(folder / "base.yaml", std::format("apiVersion: sealift.dev/v1\nkind: Base\nmetadata: {{name: small}}\nspec:\n  kubernetesVersion: v1.34.4\n"
-                                            "  criSocket: unix:///run/containerd/containerd.sock\n  images: {{sandbox: 'docker.io/library/tiny:1'}}\n"
-                                            "  tools: {{kubeadm: '{}', kubectl: bin/kubectl, helm: bin/helm, ctr: bin/ctr}}\n{}", kubeadm_path, more));
+    write(folder / "base.yaml",
+          std::format(
+              "apiVersion: sealift.dev/v1\nkind: Base\nmetadata: {{name: small}}\nspec:\n  kubernetesVersion: v1.34.4\n"
+              "  criSocket: unix:///run/containerd/containerd.sock\n  images: {{sandbox: 'docker.io/library/tiny:1'}}\n"
+              "  tools: {{kubeadm: '{}', kubectl: bin/kubectl, helm: bin/helm, ctr: bin/ctr}}\n{}",
+              kubeadm_path, more));
   }
-  void kubeadm(const std::string& into, std::string_view script) const { write(folder / (into + "/kubeadm"), std::format("#!/bin/sh\n{}\n", script), 0755); }
+  void kubeadm(const std::string& into, std::string_view script) const {
+    write(folder / (into + "/kubeadm"), std::format("#!/bin/sh\n{}\n", script), 0755);
+  }
   Change tools(const std::string& name) const {
     return [path = folder / name](pack::BuildOptions& options) { options.tools = path; };
   }
@@ -39,7 +44,11 @@ std::string lines(std::string_view from) { return std::format("FROM {}\n{}", fro
 
 TEST_CASE("the packed kubeadm is asked for its images, of base.yaml's version, with a home of its own") {
   const Base project;
-  project.kubeadm("bin", std::format("printf '%s\\n' \"$*\" \"$HOME\" \"$PWD\" > {}\n[ -d \"$HOME\" ] || exit 1\ntouch \"$HOME/cache\"\nprintf '\\n  docker.io/library/tiny:1  \\n\\n'", project.folder / "seen"));
+  project.kubeadm(
+      "bin",
+      std::format(
+          "printf '%s\\n' \"$*\" \"$HOME\" \"$PWD\" > {}\n[ -d \"$HOME\" ] || exit 1\ntouch \"$HOME/cache\"\nprintf '\\n  docker.io/library/tiny:1  \\n\\n'",
+          project.folder / "seen"));
   tests::EventRecorder events;
   const auto done = project.build(lines("scratch"), {}, events);
   if (!done) FAIL(done.error().text());
@@ -50,7 +59,9 @@ TEST_CASE("the packed kubeadm is asked for its images, of base.yaml's version, w
   CHECK(words.at(1) != "/root");
   CHECK_FALSE(std::filesystem::exists(words.at(1)));
   CHECK(words.at(2) == "/");
-  CHECK(std::ranges::any_of(events.events(), [](const auto& event) { return event.message.contains("kubeadm v1.34.4 will ask for 1 images"); }));
+  CHECK(std::ranges::any_of(events.events(), [](const auto& event) {
+    return event.message.contains("kubeadm v1.34.4 will ask for 1 images");
+  }));
   CHECK(tests::Project::open(project.output()).contents().base_document == "base.yaml");
 }
 
@@ -69,7 +80,10 @@ TEST_CASE("a kubeadm that fails, or that can't be started, ends the build with i
   const auto failed = project.refused(lines("scratch"));
   CHECK(failed.code == ErrorCode::command_failed);
   CHECK(failed.text().contains("unknown version"));
-  write(project.folder / "bin/kubeadm", "\x7f" "ELF of another machine", 0755);
+  write(project.folder / "bin/kubeadm",
+        "\x7f"
+        "ELF of another machine",
+        0755);
   CHECK_FALSE(project.build(lines("scratch")));
   const auto none = project.refused(lines("scratch"), project.tools("nowhere"));
   CHECK(none.code == ErrorCode::not_found);
@@ -117,7 +131,8 @@ TEST_CASE("a base that was checked when it was packed is not checked again, one 
   CHECK(renewed.code == ErrorCode::invalid_input);
   CHECK(renewed.what.contains("--tools"));
   project.kubeadm("tools", "echo registry.k8s.io/new:v2");
-  CHECK(project.refused("FROM base.run\nCOPY base.yaml base.yaml\n", project.tools("tools")).what.contains("registry.k8s.io/new:v2"));
+  CHECK(project.refused("FROM base.run\nCOPY base.yaml base.yaml\n", project.tools("tools"))
+            .what.contains("registry.k8s.io/new:v2"));
 }
 
 TEST_CASE("what base.yaml names must be packed, for every platform") {
@@ -146,7 +161,9 @@ TEST_CASE("what base.yaml names must be packed, for every platform") {
 namespace {
 
 std::string deployment(std::string_view image, std::string_view more = "") {
-  return std::format("apiVersion: apps/v1\nkind: Deployment\nmetadata: {{name: shop}}\nspec: {{template: {{spec: {{containers: [{{name: c, image: '{}'{}}}]}}}}}}\n", image, more);
+  return std::format(
+      "apiVersion: apps/v1\nkind: Deployment\nmetadata: {{name: shop}}\nspec: {{template: {{spec: {{containers: [{{name: c, image: '{}'{}}}]}}}}}}\n",
+      image, more);
 }
 
 // The digest of the project's image: of its index, or of its manifest for a platform.
@@ -158,14 +175,17 @@ Digest digest_of_tiny(const tests::Artifact& artifact, bool of_manifest) {
 
 }  // namespace
 
-TEST_CASE("an image that a manifest wants and that is packed nowhere is refused with its place and the line that is missing") {
+TEST_CASE(
+    "an image that a manifest wants and that is packed nowhere is refused with its place and the line that is missing") {
   const tests::Project project;
   write(project.folder / "app/b.yaml", "# shop\n" + deployment("quay.io/nobody/has:1"));
-  write(project.folder / "app/c.yaml", "apiVersion: v1\nkind: Pod\nmetadata: {name: p}\nspec:\n  containers:\n  - image: other\n");
+  write(project.folder / "app/c.yaml",
+        "apiVersion: v1\nkind: Pod\nmetadata: {name: p}\nspec:\n  containers:\n  - image: other\n");
   const auto error = project.refused("FROM scratch\nAPP erp local://app\nIMAGE --from=oci:images tiny:1\n");
   CHECK(error.code == ErrorCode::invalid_input);
   INFO(error.what);
-  CHECK(error.what.contains("app/b.yaml:5: Deployment/shop wants quay.io/nobody/has:1: add the line IMAGE quay.io/nobody/has:1"));
+  CHECK(error.what.contains(
+      "app/b.yaml:5: Deployment/shop wants quay.io/nobody/has:1: add the line IMAGE quay.io/nobody/has:1"));
   CHECK(error.what.contains("app/c.yaml:6: Pod/p wants other: add the line IMAGE docker.io/library/other:latest"));
   write(project.folder / "app/b.yaml", deployment("Not A Name"));
   CHECK(project.refused("FROM scratch\nAPP erp local://app\n").what.contains("is not an image name"));
@@ -174,23 +194,30 @@ TEST_CASE("an image that a manifest wants and that is packed nowhere is refused 
 TEST_CASE("names of images are compared as containerd reads them") {
   const tests::Project project;
   const auto artifact = project.made("FROM scratch\nIMAGE --from=oci:images tiny:1\n", "base.run");
-  const std::string index = digest_of_tiny(artifact, false).text(), manifest = digest_of_tiny(artifact, true).text(), none = hash::sha256(base::as_bytes("none")).text();
+  const std::string index = digest_of_tiny(artifact, false).text(), manifest = digest_of_tiny(artifact, true).text(),
+                    none = hash::sha256(base::as_bytes("none")).text();
   const auto packed = [&](const std::string& image) {
     write(project.folder / "app/a.yaml", deployment(image));
     // before and after the IMAGE line, and with the image in the base
-    for (const std::string lines : {"FROM scratch\nAPP erp local://app\nIMAGE --from=oci:images tiny:1\n", "FROM base.run\nAPP erp local://app\n"}) {
+    for (const std::string lines : {"FROM scratch\nAPP erp local://app\nIMAGE --from=oci:images tiny:1\n",
+                                    "FROM base.run\nAPP erp local://app\n"}) {
       const auto done = project.build(lines);
       if (!done) CHECK(done.error().what.contains("add the line IMAGE"));
-      if (done.has_value() != project.build("FROM scratch\nIMAGE --from=oci:images tiny:1\nAPP erp local://app\n").has_value()) return std::string("differs");
+      if (done.has_value() !=
+          project.build("FROM scratch\nIMAGE --from=oci:images tiny:1\nAPP erp local://app\n").has_value())
+        return std::string("differs");
       if (!done) return std::string("no");
     }
     return std::string("yes");
   };
-  for (const std::string& image : {std::string("tiny:1"), std::string("library/tiny:1"), std::string("docker.io/tiny:1"), std::string("index.docker.io/library/tiny:1"), "tiny@" + index, "tiny:1@" + index, "tiny:other@" + manifest}) {
+  for (const std::string& image :
+       {std::string("tiny:1"), std::string("library/tiny:1"), std::string("docker.io/tiny:1"),
+        std::string("index.docker.io/library/tiny:1"), "tiny@" + index, "tiny:1@" + index, "tiny:other@" + manifest}) {
     INFO(image);
     CHECK(packed(image) == "yes");
   }
-  for (const std::string& image : {std::string("tiny"), std::string("tiny:2"), std::string("quay.io/library/tiny:1"), std::string("other/tiny:1"), "tiny:1@" + none, "quay.io/library/tiny@" + index}) {
+  for (const std::string& image : {std::string("tiny"), std::string("tiny:2"), std::string("quay.io/library/tiny:1"),
+                                   std::string("other/tiny:1"), "tiny:1@" + none, "quay.io/library/tiny@" + index}) {
     INFO(image);
     CHECK(packed(image) == "no");
   }
@@ -209,9 +236,12 @@ TEST_CASE("applications on a Kubernetes base without a pod network are packed wi
   write(project.folder / "conf", "{}");
   const auto warned = [&](const std::string& lines_below, const std::string& from = "scratch") {
     tests::EventRecorder events;
-    const auto done = project.build(from == "scratch" ? lines(from) + lines_below : "FROM " + from + "\n" + lines_below, {}, events);
+    const auto done =
+        project.build(from == "scratch" ? lines(from) + lines_below : "FROM " + from + "\n" + lines_below, {}, events);
     if (!done) FAIL(done.error().text());
-    return std::ranges::any_of(events.events(), [](const auto& event) { return event.level == Level::warning && event.message.contains("no pod network") && event.message.contains("CNI"); });
+    return std::ranges::any_of(events.events(), [](const auto& event) {
+      return event.level == Level::warning && event.message.contains("no pod network") && event.message.contains("CNI");
+    });
   };
   CHECK(warned("APP erp local://app\nLAUNCH [\"erp\"]\n"));
   CHECK(warned("APP erp local://app\nFILE conf /etc/cni/other\n"));

@@ -18,24 +18,34 @@ namespace {
 
 const std::string kLayer(1024, '\0');  // an empty archive
 
-std::string descriptor(std::string_view type, std::string_view fields) { return std::format(R"({{"mediaType":"{}",{}}})", type, fields); }
+std::string descriptor(std::string_view type, std::string_view fields) {
+  return std::format(R"({{"mediaType":"{}",{}}})", type, fields);
+}
 
 // A manifest whose one layer is said to have these bytes, as text.
 std::string manifest_of(const std::string& config, const std::string& layer) {
-  return std::format(R"({{"schemaVersion":2,"mediaType":"{}","config":{},"layers":[{}]}})", image::kOciManifest, descriptor("application/vnd.oci.image.config.v1+json", config),
+  return std::format(R"({{"schemaVersion":2,"mediaType":"{}","config":{},"layers":[{}]}})", image::kOciManifest,
+                     descriptor("application/vnd.oci.image.config.v1+json", config),
                      descriptor("application/vnd.oci.image.layer.v1.tar", layer));
 }
 
-std::string fields(const std::string& text) { return std::format(R"("digest":"{}","size":{})", hash::sha256(base::as_bytes(text)).text(), text.size()); }
+std::string fields(const std::string& text) {
+  return std::format(R"("digest":"{}","size":{})", hash::sha256(base::as_bytes(text)).text(), text.size());
+}
 
 // Makes the project's layout hold this image alone, as docker.io/library/odd:1.
 void layout_of(const Project& project, const std::string& manifest) {
-  write(project.folder / "odd/index.json", std::format(R"({{"schemaVersion":2,"manifests":[{{"mediaType":"{}",{},"annotations":{{"org.opencontainers.image.ref.name":"docker.io/library/odd:1"}}}}]}})",
-                                                       image::kOciManifest, fields(manifest)));
+  write(
+      project.folder / "odd/index.json",
+      std::format(
+          R"({{"schemaVersion":2,"manifests":[{{"mediaType":"{}",{},"annotations":{{"org.opencontainers.image.ref.name":"docker.io/library/odd:1"}}}}]}})",
+          image::kOciManifest, fields(manifest)));
   write(project.folder / ("odd/blobs/sha256/" + hash::sha256(base::as_bytes(manifest)).hex()), manifest);
 }
 
-void put_blob(const Project& project, const std::string& text) { write(project.folder / ("odd/blobs/sha256/" + hash::sha256(base::as_bytes(text)).hex()), text); }
+void put_blob(const Project& project, const std::string& text) {
+  write(project.folder / ("odd/blobs/sha256/" + hash::sha256(base::as_bytes(text)).hex()), text);
+}
 
 const std::string kConfig = R"({"architecture":"amd64","os":"linux"})";
 
@@ -75,8 +85,10 @@ TEST_CASE("a blob of another size than its manifest says ends the build, though 
   put_blob(project, kConfig);
   put_blob(project, kLayer);
   const auto hex = hash::sha256(base::as_bytes(kLayer)).text();
-  for (const auto& [config, layer] : {std::pair{fields(kConfig), std::format(R"("digest":"{}","size":1023)", hex)}, {fields(kConfig), std::format(R"("digest":"{}","size":4096)", hex)},
-                                      {std::format(R"("digest":"{}","size":1)", hash::sha256(base::as_bytes(kConfig)).text()), fields(kLayer)}}) {
+  for (const auto& [config, layer] :
+       {std::pair{fields(kConfig), std::format(R"("digest":"{}","size":1023)", hex)},
+        {fields(kConfig), std::format(R"("digest":"{}","size":4096)", hex)},
+        {std::format(R"("digest":"{}","size":1)", hash::sha256(base::as_bytes(kConfig)).text()), fields(kLayer)}}) {
     layout_of(project, manifest_of(config, layer));
     const auto error = project.refused("FROM scratch\nIMAGE --from=oci:odd odd:1\n");
     CHECK(error.code == ErrorCode::corrupt);
@@ -154,12 +166,14 @@ TEST_CASE("a disk that fills while blobs arrive ends the build with the image th
   size_t left = 0;
   tests::in_own_mounts([&] {
     if (::mount("tmpfs", small.c_str(), "tmpfs", 0, "size=8m") != 0) return;
-    done = project.build("FROM scratch\nIMAGE --from=oci:odd odd:1\n", [&](pack::BuildOptions& options) { options.output = small + "/out.run"; });
+    done = project.build("FROM scratch\nIMAGE --from=oci:odd odd:1\n",
+                         [&](pack::BuildOptions& options) { options.output = small + "/out.run"; });
     for (const auto& entry : std::filesystem::directory_iterator(small)) left += entry.exists() ? 1 : 0;
   });
   REQUIRE_FALSE(done);
   CHECK(done.error().code == ErrorCode::no_space);
-  CHECK(done.error().text().contains("writing the payload, while packing docker.io/library/odd:1 (" + project.folder / "Kubefile:2)"));
+  CHECK(done.error().text().contains("writing the payload, while packing docker.io/library/odd:1 (" +
+                                     project.folder / "Kubefile:2)"));
   CHECK(left == 0);
 }
 
@@ -172,10 +186,12 @@ TEST_CASE("a build that is stopped while blobs arrive leaves nothing") {
   struct Stopper final : EventSink {
     CancelSource source;
     void on(const Event& event) override {
-      if (event.kind == base::EventKind::progress && event.step == "write" && event.done == event.total) source.cancel();
+      if (event.kind == base::EventKind::progress && event.step == "write" && event.done == event.total)
+        source.cancel();
     }
   } stopper;
-  const auto before = std::distance(std::filesystem::directory_iterator(project.folder.path()), {}) + 1;  // and the Kubefile
+  const auto before =
+      std::distance(std::filesystem::directory_iterator(project.folder.path()), {}) + 1;  // and the Kubefile
   const auto done = project.build("FROM scratch\nIMAGE --from=oci:odd odd:1\n", {}, stopper, stopper.source.token());
   REQUIRE_FALSE(done);
   CHECK(done.error().code == ErrorCode::cancelled);
@@ -198,7 +214,8 @@ TEST_CASE("images come from the registry that their name says, and blobs that br
   CHECK(artifact.contents().layers.at(digest) == format::LayerInfo{300'000, 1});
   CHECK(std::ranges::any_of(server.asked(), [](const auto& asked) { return asked.range.starts_with("bytes="); }));
   // beside the output blobs have waited without a name
-  for (const auto& entry : std::filesystem::directory_iterator(project.folder.path())) CHECK_FALSE(entry.path().filename().string().starts_with(".sealift"));
+  for (const auto& entry : std::filesystem::directory_iterator(project.folder.path()))
+    CHECK_FALSE(entry.path().filename().string().starts_with(".sealift"));
 }
 
 TEST_CASE("what the artifact or its base has is not fetched from the registry again") {
@@ -206,7 +223,10 @@ TEST_CASE("what the artifact or its base has is not fetched from the registry ag
   RegistryServer server;
   const Digest digest = publish(server, layer_with_file(5'000));
   const std::string line = std::format("IMAGE {}/team/app:1.0\n", server.name());
-  project.made("FROM scratch\n" + line + std::format("IMAGE {}/team/app@{}\n", server.name(), hash::sha256(base::as_bytes(server.manifests.at("1.0").first)).text()), "base.run");
+  project.made("FROM scratch\n" + line +
+                   std::format("IMAGE {}/team/app@{}\n", server.name(),
+                               hash::sha256(base::as_bytes(server.manifests.at("1.0").first)).text()),
+               "base.run");
   CHECK(server.asked_for(digest.text()) == 1);
   const auto own = project.made("FROM base.run\n" + line, "own.run");
   CHECK(server.asked_for(digest.text()) == 1);
@@ -237,5 +257,6 @@ TEST_CASE("what is packed for a host in place of its own platform is told") {
   layout_of(project, manifest_of(fields(config), fields(kLayer)));
   tests::EventRecorder events;
   REQUIRE(project.build("FROM scratch\nIMAGE --from=oci:odd odd:1\n", {}, events));
-  CHECK(std::ranges::any_of(events.events(), [](const auto& event) { return event.message.contains("linux/386 for linux/amd64"); }));
+  CHECK(std::ranges::any_of(events.events(),
+                            [](const auto& event) { return event.message.contains("linux/386 for linux/amd64"); }));
 }

@@ -52,18 +52,26 @@ struct Project {
       const auto config = blob(std::format(R"({{"architecture":"{}","os":"linux"}})", architecture));
       const auto manifest = blob(std::format(
           R"({{"schemaVersion":2,"mediaType":"application/vnd.oci.image.manifest.v1+json","config":{{"mediaType":"application/vnd.oci.image.config.v1+json",{}}},)"
-          R"("layers":[{{"mediaType":"application/vnd.oci.image.layer.v1.tar",{}}}]}})", config, blob(std::string(1024, '\0'))));
-      entries += std::format(R"({}{{"mediaType":"application/vnd.oci.image.manifest.v1+json",{},"platform":{{"architecture":"{}","os":"linux"}}}})", entries.empty() ? "" : ",", manifest, architecture);
+          R"("layers":[{{"mediaType":"application/vnd.oci.image.layer.v1.tar",{}}}]}})",
+          config, blob(std::string(1024, '\0'))));
+      entries += std::format(
+          R"({}{{"mediaType":"application/vnd.oci.image.manifest.v1+json",{},"platform":{{"architecture":"{}","os":"linux"}}}})",
+          entries.empty() ? "" : ",", manifest, architecture);
     }
-    const auto index = blob(std::format(R"({{"schemaVersion":2,"mediaType":"application/vnd.oci.image.index.v1+json","manifests":[{}]}})", entries));
-    write(folder / "images/index.json", std::format(
-        R"({{"schemaVersion":2,"manifests":[{{"mediaType":"application/vnd.oci.image.index.v1+json",{},)"
-        R"("annotations":{{"org.opencontainers.image.ref.name":"docker.io/library/tiny:1"}}}}]}})", index));
+    const auto index = blob(std::format(
+        R"({{"schemaVersion":2,"mediaType":"application/vnd.oci.image.index.v1+json","manifests":[{}]}})", entries));
+    write(folder / "images/index.json",
+          std::format(R"({{"schemaVersion":2,"manifests":[{{"mediaType":"application/vnd.oci.image.index.v1+json",{},)"
+                      R"("annotations":{{"org.opencontainers.image.ref.name":"docker.io/library/tiny:1"}}}}]}})",
+                      index));
     write(folder / "app/a.yaml", "apiVersion: v1\nkind: ConfigMap\n");
   }
 
   static std::string program(char machine, char filling = '\0') {
-    std::string out("\x7f" "ELF", 4);
+    std::string out(
+        "\x7f"
+        "ELF",
+        4);
     out.resize(18);
     out += machine;
     out.resize(20);
@@ -79,7 +87,8 @@ struct Project {
 
   // For amd64, if `change` does not say something else.
   using Change = std::function<void(pack::BuildOptions&)>;
-  Result<writer::Summary> build(std::string_view kubefile, const Change& change = {}, EventSink& events = base::no_events(), const CancelToken& cancel = {}) const {
+  Result<writer::Summary> build(std::string_view kubefile, const Change& change = {},
+                                EventSink& events = base::no_events(), const CancelToken& cancel = {}) const {
     write(folder / "Kubefile", kubefile);
     pack::BuildOptions options;
     options.kubefile = folder / "Kubefile";

@@ -106,7 +106,8 @@ TEST_CASE("charts in charts/ count by their own name, as helm reads them") {
   context.write("c/Chart.yaml", "name: erp\nversion: 1.0.0\ndependencies: [{name: redis, version: 1.0.0}]\n");
   // the folder's or file's name says nothing, nor does what helm skips or what lies deeper
   context.write("c/charts/redis/Chart.yaml", "name: valkey\nversion: 1.0.0\n");
-  context.write("c/charts/redis-1.0.0.tgz", packed_chart("redis-cluster/Chart.yaml", "name: redis-cluster\nversion: 1.0.0\n"));
+  context.write("c/charts/redis-1.0.0.tgz",
+                packed_chart("redis-cluster/Chart.yaml", "name: redis-cluster\nversion: 1.0.0\n"));
   context.write("c/charts/_redis/Chart.yaml", "name: redis\nversion: 1.0.0\n");
   context.write("c/charts/.redis/Chart.yaml", "name: redis\nversion: 1.0.0\n");
   context.write("c/charts/valkey/charts/redis/Chart.yaml", "name: redis\nversion: 1.0.0\n");
@@ -119,7 +120,8 @@ TEST_CASE("charts in charts/ count by their own name, as helm reads them") {
 TEST_CASE("dependencies of the first chart format stand in requirements.yaml") {
   const Context context;
   context.write("c/Chart.yaml", "apiVersion: v1\nname: erp\nversion: 1.0.0\n");
-  context.write("c/requirements.yaml", "dependencies:\n- {name: redis, version: 1.0.0, repository: 'https://charts.example'}\n");
+  context.write("c/requirements.yaml",
+                "dependencies:\n- {name: redis, version: 1.0.0, repository: 'https://charts.example'}\n");
   CHECK(context.refused("c").contains("redis 1.0.0"));
   context.write("c/charts/redis/Chart.yaml", "name: redis\nversion: 1.0.0\n");
   context.accepted("c");
@@ -136,7 +138,9 @@ TEST_CASE("charts that need nothing, and charts that say nothing, are told apart
   CHECK(context.app("version").error().text().contains("no version"));
   CHECK_FALSE(context.app("broken"));
   context.write("archive/Chart.yaml", "name: erp\nversion: 1.0.0\ndependencies: [{name: a, version: 1.0.0}]\n");
-  for (const std::string& bytes : {std::string("no archive"), packed_chart("a/values.yaml", "name: a\n"), packed_chart("a/b/Chart.yaml", "name: a\n"), packed_chart("a/Chart.yaml", "name: a\n").substr(0, 300)}) {
+  for (const std::string& bytes :
+       {std::string("no archive"), packed_chart("a/values.yaml", "name: a\n"),
+        packed_chart("a/b/Chart.yaml", "name: a\n"), packed_chart("a/Chart.yaml", "name: a\n").substr(0, 300)}) {
     context.write("archive/charts/a-1.0.0.tgz", bytes);
     const auto refused = context.app("archive");
     REQUIRE_FALSE(refused);
@@ -146,7 +150,8 @@ TEST_CASE("charts that need nothing, and charts that say nothing, are told apart
 
 TEST_CASE("a manifest that can't be read at the site is refused with file and line") {
   const Context context;
-  context.write("m/a.yaml", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\n---\napiVersion: v1\nkind: [ConfigMap\n");
+  context.write("m/a.yaml",
+                "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\n---\napiVersion: v1\nkind: [ConfigMap\n");
   CHECK(context.refused("m").contains("m/a.yaml:"));
   context.write("m/a.yaml", std::string_view("\0\5\x16\7", 4));  // what one system's copies leave behind
   CHECK(context.refused("m").contains("m/a.yaml:1"));
@@ -159,7 +164,8 @@ TEST_CASE("a manifest that can't be read at the site is refused with file and li
   context.write("m/a.json", R"({"apiVersion": "v1", "kind": )");
   context.write("m/a.yaml", "apiVersion: v1\nkind: ConfigMap\n");
   CHECK(context.refused("m").contains("m/a.json"));
-  context.write("m/a.json", "{\"apiVersion\":\"v1\",\"kind\":\"ConfigMap\",\"data\":{\"a\":\"" + std::string(size_t{4} << 20, 'x') + "\"}}");
+  context.write("m/a.json", "{\"apiVersion\":\"v1\",\"kind\":\"ConfigMap\",\"data\":{\"a\":\"" +
+                                std::string(size_t{4} << 20, 'x') + "\"}}");
   CHECK(context.refused("m").contains("m/a.json"));
 }
 
@@ -170,14 +176,19 @@ TEST_CASE("a folder for kustomize is refused with the way out") {
   CHECK(context.refused("m").contains("kubectl kustomize"));
 }
 
-TEST_CASE("what kubectl takes is taken: several documents, comments only, JSON, equal keys, marks and line ends of other systems") {
+TEST_CASE(
+    "what kubectl takes is taken: several documents, comments only, JSON, equal keys, marks and line ends of other systems") {
   const Context context;
-  context.write("m/many.yaml", "# a note\n---\napiVersion: v1\nkind: ConfigMap\n---\n---\napiVersion: v1\nkind: Secret\n");
+  context.write("m/many.yaml",
+                "# a note\n---\napiVersion: v1\nkind: ConfigMap\n---\n---\napiVersion: v1\nkind: Secret\n");
   context.write("m/note.yaml", "# only a note\n");
   context.write("m/empty.yml", "");
   context.write("m/directive.yaml", "%YAML 1.2\n---\napiVersion: v1\nkind: ConfigMap\n");
-  context.write("m/windows.yaml", "\xef\xbb\xbf" "apiVersion: v1\r\nkind: ConfigMap\r\ndata: {a: b}\r\n");
-  context.write("m/one.json", "{\n\t\"apiVersion\": \"v1\",\n\t\"kind\": \"ConfigMap\",\n\t\"data\": {\"a\": \"\\u00e4\\/b\"}\n}\n");
+  context.write("m/windows.yaml",
+                "\xef\xbb\xbf"
+                "apiVersion: v1\r\nkind: ConfigMap\r\ndata: {a: b}\r\n");
+  context.write("m/one.json",
+                "{\n\t\"apiVersion\": \"v1\",\n\t\"kind\": \"ConfigMap\",\n\t\"data\": {\"a\": \"\\u00e4\\/b\"}\n}\n");
   context.write("m/twice.yaml", "apiVersion: v1\nkind: ConfigMap\ndata: {a: '1', a: '2'}\n");
   std::string deep = "apiVersion: v1\nkind: ConfigMap\ndata: ";
   for (int i = 0; i < 100; ++i) deep += "{a: ";
@@ -187,7 +198,9 @@ TEST_CASE("what kubectl takes is taken: several documents, comments only, JSON, 
 
 TEST_CASE("the images that manifests want are told with their place") {
   const Context context;
-  context.write("m/d.yaml", "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: shop}\nspec:\n  template:\n    spec:\n      containers:\n      - name: c\n        image: quay.io/example/shop:1.0\n");
+  context.write(
+      "m/d.yaml",
+      "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: shop}\nspec:\n  template:\n    spec:\n      containers:\n      - name: c\n        image: quay.io/example/shop:1.0\n");
   const auto app = context.app("m");
   if (!app) FAIL(app.error().text());
   REQUIRE(app->images.size() == 1);
@@ -205,7 +218,8 @@ TEST_CASE("a folder that looks like a chart and has no Chart.yaml is told as wha
   context.write("both/templates/_helpers.tpl", "x");
   for (const char* source : {"values", "templates", "both"}) {
     const auto text = context.refused(source);
-    CHECK(text.contains(std::string(context.folder / source) + " holds " + (source == std::string("values") ? "values.yaml" : "templates/")));
+    CHECK(text.contains(std::string(context.folder / source) + " holds " +
+                        (source == std::string("values") ? "values.yaml" : "templates/")));
     CHECK(text.contains("no Chart.yaml; add it"));
   }
   context.write("plain/sub/values.yaml", "apiVersion: v1\nkind: ConfigMap\n");

@@ -16,7 +16,10 @@ struct Context {
   tests::TemporaryFolder folder;
 
   Context() {
-    std::string program("\x7f" "ELF", 4);
+    std::string program(
+        "\x7f"
+        "ELF",
+        4);
     program.resize(18);
     program += '\x3e';  // EM_X86_64
     program.resize(64);
@@ -50,7 +53,8 @@ struct Context {
     REQUIRE_FALSE(done);
     CHECK(done.error().code == ErrorCode::invalid_input);
     std::string text = done.error().what;
-    for (size_t at = text.find(folder.path() + "/"); at != std::string::npos; at = text.find(folder.path() + "/")) text.erase(at, folder.path().size() + 1);
+    for (size_t at = text.find(folder.path() + "/"); at != std::string::npos; at = text.find(folder.path() + "/"))
+      text.erase(at, folder.path().size() + 1);
     return text;
   }
 };
@@ -77,32 +81,42 @@ TEST_CASE("a place in the tree belongs to one line") {
   const Context context;
   context.write("folder/one", "1");
   context.write("program", "1", 0755);
-  CHECK(context.refused("COPY one etc/x\nCOPY two etc/x\n") ==
-        "Kubefile:3: COPY two etc/x puts two at etc/x of the payload's tree, where COPY one etc/x (Kubefile:2) has put one, which differs; give one of them another destination");
-  CHECK(context.refused("COPY two files/etc/x\nFILE one /etc/x\n").starts_with("Kubefile:3: FILE one /etc/x puts one at files/etc/x"));
-  CHECK(context.refused("FILE one /etc/x\nCOPY two files/etc/x\n").starts_with("Kubefile:3: COPY two files/etc/x puts two at files/etc/x"));
+  CHECK(
+      context.refused("COPY one etc/x\nCOPY two etc/x\n") ==
+      "Kubefile:3: COPY two etc/x puts two at etc/x of the payload's tree, where COPY one etc/x (Kubefile:2) has put one, which differs; give one of them another destination");
+  CHECK(context.refused("COPY two files/etc/x\nFILE one /etc/x\n")
+            .starts_with("Kubefile:3: FILE one /etc/x puts one at files/etc/x"));
+  CHECK(context.refused("FILE one /etc/x\nCOPY two files/etc/x\n")
+            .starts_with("Kubefile:3: COPY two files/etc/x puts two at files/etc/x"));
   // one is /etc/x as a template, the other a file that is called so
-  CHECK(context.refused("FILE --template one /etc/x\nFILE two /etc/x.tmpl\n").starts_with("Kubefile:3: FILE two /etc/x.tmpl puts two at files/etc/x.tmpl"));
+  CHECK(context.refused("FILE --template one /etc/x\nFILE two /etc/x.tmpl\n")
+            .starts_with("Kubefile:3: FILE two /etc/x.tmpl puts two at files/etc/x.tmpl"));
   CHECK(context.refused("APP erp local://app\nCOPY one apps/erp/a.yaml\n").starts_with("Kubefile:3: COPY"));
   CHECK(context.refused("COPY one x\nCOPY program x\n").contains("which differs"));
   // the same bytes are no quarrel, and a FILE may be replaced by a FILE
   CHECK(context.resolved("COPY one x\nCOPY folder/one x\n").files.size() == 1);
   CHECK(context.resolved("COPY one files/etc/x\nFILE one /etc/x\n").files.size() == 1);
-  CHECK(context.resolved("FILE one /etc/x\nFILE two /etc/x\n").files.at("files/etc/x").source == context.folder / "two");
+  CHECK(context.resolved("FILE one /etc/x\nFILE two /etc/x\n").files.at("files/etc/x").source ==
+        context.folder / "two");
 }
 
 TEST_CASE("a name that no application has is told with its place and the nearest one") {
   const Context context;
-  CHECK(context.refused("APP redis local://app\nAPP erp local://app NEEDS redis \\\n  redsi\n") == "Kubefile:4:3: the application \"erp\" NEEDS \"redsi\", which is not packed; did you mean \"redis\"?");
-  CHECK(context.refused("APP redis local://app\nLAUNCH [\"redis\", \"rediss\"]\n") == "Kubefile:3:18: LAUNCH names \"rediss\", which is not packed; did you mean \"redis\"?");
+  CHECK(context.refused("APP redis local://app\nAPP erp local://app NEEDS redis \\\n  redsi\n") ==
+        "Kubefile:4:3: the application \"erp\" NEEDS \"redsi\", which is not packed; did you mean \"redis\"?");
+  CHECK(context.refused("APP redis local://app\nLAUNCH [\"redis\", \"rediss\"]\n") ==
+        "Kubefile:3:18: LAUNCH names \"rediss\", which is not packed; did you mean \"redis\"?");
   CHECK(context.refused("APP redis local://app\nLAUNCH [\"quite-another\"]\n").ends_with("which is not packed"));
 }
 
 TEST_CASE("applications that wait for each other are refused with their circle") {
   const Context context;
-  const auto app = [](std::string_view name, std::string_view needs) { return std::format("APP {} local://app{}{}\n", name, needs.empty() ? "" : " NEEDS ", needs); };
-  CHECK(context.refused(app("c", "d") + app("d", "x e") + app("x", "") + app("e", "c")) ==
-        "Kubefile:5:25: applications that wait for each other would never start: c NEEDS d NEEDS e NEEDS c; take one of these NEEDS away");
+  const auto app = [](std::string_view name, std::string_view needs) {
+    return std::format("APP {} local://app{}{}\n", name, needs.empty() ? "" : " NEEDS ", needs);
+  };
+  CHECK(
+      context.refused(app("c", "d") + app("d", "x e") + app("x", "") + app("e", "c")) ==
+      "Kubefile:5:25: applications that wait for each other would never start: c NEEDS d NEEDS e NEEDS c; take one of these NEEDS away");
   CHECK(context.refused(app("a", "b") + app("b", "b")).contains("start: b NEEDS b;"));
   CHECK(context.refused(app("z", "a") + app("a", "b") + app("b", "a")).contains("start: a NEEDS b NEEDS a;"));
   // several ways to one are none

@@ -59,7 +59,8 @@ TEST_CASE("KUBEFILE.md shows every instruction as the table has it") {
       CHECK(text.contains(std::format("\n    {} {}\n", verb.word, rest.substr(0, bar))));
       rest.remove_prefix(std::min(bar + 3, rest.size()));
     }
-    CHECK((text.contains(std::format("### {}\n", verb.word)) || text.contains(std::format(" and {}\n", verb.word)) || text.contains(std::format("### {} and", verb.word))));
+    CHECK((text.contains(std::format("### {}\n", verb.word)) || text.contains(std::format(" and {}\n", verb.word)) ||
+           text.contains(std::format("### {} and", verb.word))));
   }
 }
 
@@ -73,7 +74,8 @@ TEST_CASE("the base.yaml in KUBEFILE.md is one") {
 
 TEST_CASE("KUBEFILE.md names every word that is refused") {
   const std::string text = document();
-  for (const std::string word : {"VALUES", "RUN", "CMD", "CMDS", "APPCMDS", "APPENV", "CSI", "KUBEVERSION", "MAINTAINER", "ENTRYPOINT", "WORKDIR", "USER", "VOLUME", "EXPOSE"}) {
+  for (const std::string word : {"VALUES", "RUN", "CMD", "CMDS", "APPCMDS", "APPENV", "CSI", "KUBEVERSION",
+                                 "MAINTAINER", "ENTRYPOINT", "WORKDIR", "USER", "VOLUME", "EXPOSE"}) {
     INFO(word);
     CHECK(std::ranges::contains(resolve::verbs(), word, &resolve::Verb::word));
     CHECK(text.contains("`" + word + "`"));

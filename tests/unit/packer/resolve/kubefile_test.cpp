@@ -15,7 +15,8 @@ using resolve::SetLabels;
 
 namespace {
 
-std::vector<resolve::Instruction> must(std::string_view text, const std::map<std::string, std::string>& arguments = {}) {
+std::vector<resolve::Instruction> must(std::string_view text,
+                                       const std::map<std::string, std::string>& arguments = {}) {
   auto parsed = parse_kubefile(text, "Kubefile", arguments);
   if (!parsed) FAIL(parsed.error().text());
   return std::move(*parsed);
@@ -42,7 +43,8 @@ std::vector<std::string> words_of(const resolve::Instruction& instruction) {
 }
 
 // The error's text; fails if there is none or if its code is another.
-std::string refused(std::string_view text, ErrorCode code = ErrorCode::invalid_input, const std::map<std::string, std::string>& arguments = {}) {
+std::string refused(std::string_view text, ErrorCode code = ErrorCode::invalid_input,
+                    const std::map<std::string, std::string>& arguments = {}) {
   const auto parsed = parse_kubefile(text, "some/Kubefile", arguments);
   INFO(text);
   REQUIRE_FALSE(parsed);
@@ -100,7 +102,8 @@ TEST_CASE("quotes keep blanks together") {
 }
 
 TEST_CASE("FILE takes mode, owner, role and template") {
-  const auto given = must("FROM scratch\nFILE --role worker --mode=0750 --owner=1:2 --template a /etc/a\nFILE --owner=7 b.tmpl /b\nFILE c /c\n");
+  const auto given = must(
+      "FROM scratch\nFILE --role worker --mode=0750 --owner=1:2 --template a /etc/a\nFILE --owner=7 b.tmpl /b\nFILE c /c\n");
   const auto &first = as<PutFile>(given[1]), &second = as<PutFile>(given[2]), &third = as<PutFile>(given[3]);
   CHECK(first.role == format::HostRole::worker);
   CHECK(first.mode == 0750);
@@ -115,7 +118,8 @@ TEST_CASE("FILE takes mode, owner, role and template") {
   CHECK(refused("FROM scratch\nFILE --mode=17777 a /a\n").contains("octal"));
   CHECK(refused("FROM scratch\nFILE --owner=root a /a\n").contains("uid:gid"));
   CHECK(as<PutFile>(must("FROM scratch\nFILE --owner=4294967294:4294967294 a /a\n")[1]).gid == 4294967294U);
-  for (const char* owner : {"4294967295:0", "0:4294967295", "0:4294967296", "1:2:3", "1:", ":1"}) {  // 4294967295 means "leave it" to chown
+  for (const char* owner :
+       {"4294967295:0", "0:4294967295", "0:4294967296", "1:2:3", "1:", ":1"}) {  // 4294967295 means "leave it" to chown
     CHECK(refused(std::format("FROM scratch\nFILE --owner={} a /a\n", owner)).contains("uid:gid"));
   }
   CHECK(refused("FROM scratch\nFILE --role=leader a /a\n").contains("control-plane"));
@@ -153,7 +157,8 @@ TEST_CASE("LAUNCH takes one JSON list of texts") {
 }
 
 TEST_CASE("every word knows its line and column, also in joined lines, behind quotes and variables") {
-  const auto given = must("ARG A=a-long-value\nFROM scratch\n  APP ${A} local://x \\\n# why\n\t local://'ü b'  NEEDS \\\n db  net\nlaunch [ \"a\\\"b\", \\\n  \"c\" ]\n");
+  const auto given = must(
+      "ARG A=a-long-value\nFROM scratch\n  APP ${A} local://x \\\n# why\n\t local://'ü b'  NEEDS \\\n db  net\nlaunch [ \"a\\\"b\", \\\n  \"c\" ]\n");
   const auto& app = as<AddApp>(given[1]);
   CHECK(app.name.place.text() == "Kubefile:3:7");
   CHECK(app.sources[0].place.text() == "Kubefile:3:12");
@@ -176,7 +181,8 @@ TEST_CASE("the table of instructions says which words there are and how each is 
     CHECK(verb.usage.empty() != verb.refused.empty());
     taken += verb.refused.empty() ? 1 : 0;
     const auto text = std::format("FROM scratch\n{}\n", verb.word);
-    CHECK_FALSE(refused(text, verb.refused.empty() ? ErrorCode::invalid_input : ErrorCode::unsupported).contains("is not known"));
+    CHECK_FALSE(refused(text, verb.refused.empty() ? ErrorCode::invalid_input : ErrorCode::unsupported)
+                    .contains("is not known"));
   }
   CHECK(taken == 11);
 }

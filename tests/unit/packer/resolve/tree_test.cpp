@@ -24,7 +24,9 @@ resolve::Instruction instruction(const std::string& line) {
   return parsed->back();
 }
 
-Result<resolve::LocalApp> local_app(const resolve::Instruction& line, const std::string& context) { return resolve::local_app(line.place, std::get<resolve::AddApp>(line.what), context); }
+Result<resolve::LocalApp> local_app(const resolve::Instruction& line, const std::string& context) {
+  return resolve::local_app(line.place, std::get<resolve::AddApp>(line.what), context);
+}
 
 std::vector<std::string> targets(const std::vector<resolve::LocalFile>& files) {
   std::vector<std::string> out;
@@ -68,7 +70,9 @@ TEST_CASE("what an application is comes from its content") {
   write(folder / "mixed/a.yaml", "kind: X\n");
   write(folder / "mixed/readme", "x");
   write(folder / "packed/erp.tgz", "x");
-  const auto app = [&](const std::string& source) { return local_app(instruction("APP erp local://" + source + " NEEDS db"), folder.path()); };
+  const auto app = [&](const std::string& source) {
+    return local_app(instruction("APP erp local://" + source + " NEEDS db"), folder.path());
+  };
   const auto chart = app("chart");
   REQUIRE(chart);
   CHECK(chart->app.kind == format::AppKind::helm);

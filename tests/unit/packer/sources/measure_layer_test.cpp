@@ -89,11 +89,19 @@ std::string gzip(std::string_view plain) {
 }  // namespace
 
 TEST_CASE("a layer is measured in bytes and inodes; links have none of the first") {
-  const std::string layer = tar({{"etc/", "", '5'}, {"etc/a", std::string(1000, 'a')}, {"etc/b", "", '1'}, {"etc/c", "", '2'}, {"etc/.wh.old", ""}});
+  const std::string layer = tar({{"etc/", "", '5'},
+                                 {"etc/a", std::string(1000, 'a')},
+                                 {"etc/b", "", '1'},
+                                 {"etc/c", "", '2'},
+                                 {"etc/.wh.old", ""}});
   const size_t half = layer.size() / 2;
-  for (const auto& [bytes, type] : {std::pair{layer, kPlain}, {zstd(layer), kZstd}, {gzip(layer), kGzip}, {gzip(layer), "application/vnd.docker.image.rootfs.diff.tar.gzip"},
+  for (const auto& [bytes, type] : {std::pair{layer, kPlain},
+                                    {zstd(layer), kZstd},
+                                    {gzip(layer), kGzip},
+                                    {gzip(layer), "application/vnd.docker.image.rootfs.diff.tar.gzip"},
                                     // as parallel compressors write them: one after the other
-                                    {zstd(layer.substr(0, half)) + zstd(layer.substr(half)), kZstd}, {gzip(layer.substr(0, half)) + gzip(layer.substr(half)), kGzip}}) {
+                                    {zstd(layer.substr(0, half)) + zstd(layer.substr(half)), kZstd},
+                                    {gzip(layer.substr(0, half)) + gzip(layer.substr(half)), kGzip}}) {
     INFO(type << " " << bytes.size());
     const auto info = measure(bytes, type);
     if (!info) FAIL(info.error().text());
@@ -109,8 +117,14 @@ TEST_CASE("a layer that is cut off, or is not what its type says, is refused") {
   const std::string layer = tar({{"a", std::string(100'000, 'x')}, {"b", "y"}});
   const std::string packed = zstd(layer);
   const std::string zipped = gzip(layer);
-  for (const auto& [bytes, type] : {std::pair{layer.substr(0, 50'000), kPlain}, {packed.substr(0, packed.size() - 3), kZstd}, {packed, kGzip}, {packed, kPlain}, {zipped.substr(0, 50'000), kGzip},
-                                    {zipped, kZstd}, {zipped, kPlain}, {std::string("\x1f\x8b"), kGzip}}) {
+  for (const auto& [bytes, type] : {std::pair{layer.substr(0, 50'000), kPlain},
+                                    {packed.substr(0, packed.size() - 3), kZstd},
+                                    {packed, kGzip},
+                                    {packed, kPlain},
+                                    {zipped.substr(0, 50'000), kGzip},
+                                    {zipped, kZstd},
+                                    {zipped, kPlain},
+                                    {std::string("\x1f\x8b"), kGzip}}) {
     INFO(type << " " << bytes.size());
     const auto info = measure(bytes, type);
     REQUIRE_FALSE(info);
@@ -132,14 +146,23 @@ TEST_CASE("a layer with a changed header is refused") {
 
 TEST_CASE("long names and links are one entry each, whatever stands around them") {
   const std::string long_name = "usr/" + std::string(150, 'n');
-  const auto info = measure(tar({{"././@LongLink", long_name + '\0', 'L'}, {long_name.substr(0, 99), std::string(700, 'x')}, {"PaxHeaders/b", "20 path=a/much/longer\n", 'x'}, {"b", "y"}, {"etc/fifo", "", '6'}}), kPlain);
+  const auto info = measure(tar({{"././@LongLink", long_name + '\0', 'L'},
+                                 {long_name.substr(0, 99), std::string(700, 'x')},
+                                 {"PaxHeaders/b", "20 path=a/much/longer\n", 'x'},
+                                 {"b", "y"},
+                                 {"etc/fifo", "", '6'}}),
+                            kPlain);
   if (!info) FAIL(info.error().text());
   CHECK(info->files == 3);
   CHECK(info->uncompressed_bytes == 701);
 }
 
 TEST_CASE("a hard link has no bytes of its own, though an archive may repeat its file's") {
-  const auto info = measure(tar({{"a", std::string(700, 'x')}, {"PaxHeaders/b", "20 path=a/much/longer\n", 'x'}, {"b", std::string(700, 'x'), '1'}, {"c", std::string(30, 'y')}}), kPlain);
+  const auto info = measure(tar({{"a", std::string(700, 'x')},
+                                 {"PaxHeaders/b", "20 path=a/much/longer\n", 'x'},
+                                 {"b", std::string(700, 'x'), '1'},
+                                 {"c", std::string(30, 'y')}}),
+                            kPlain);
   if (!info) FAIL(info.error().text());
   CHECK(info->files == 3);
   CHECK(info->uncompressed_bytes == 730);
@@ -148,7 +171,9 @@ TEST_CASE("a hard link has no bytes of its own, though an archive may repeat its
 TEST_CASE("a source that fails ends the measuring with its own error") {
   class Broken final : public base::Source {
    public:
-    Result<size_t> read(std::span<std::byte>) override { return fail(ErrorCode::corrupt, "other bytes than the digest says"); }
+    Result<size_t> read(std::span<std::byte>) override {
+      return fail(ErrorCode::corrupt, "other bytes than the digest says");
+    }
   } broken;
   for (const char* type : {kPlain, kGzip, kZstd}) {
     const auto info = sources::measure_layer(broken, type);

@@ -28,11 +28,14 @@ struct Layout {
     const auto layer = blob(std::string(1024, '\0'));
     const std::string manifest = std::format(
         R"({{"schemaVersion":2,"mediaType":"application/vnd.oci.image.manifest.v1+json","config":{{"mediaType":"application/vnd.oci.image.config.v1+json",{}}},)"
-        R"("layers":[{{"mediaType":"application/vnd.oci.image.layer.v1.tar",{}}}]}})", config, layer);
+        R"("layers":[{{"mediaType":"application/vnd.oci.image.layer.v1.tar",{}}}]}})",
+        config, layer);
     manifest_path = folder / ("blobs/sha256/" + hash::sha256(base::as_bytes(manifest)).hex());
-    write(folder / "index.json", std::format(
-        R"({{"schemaVersion":2,"manifests":[{{"mediaType":"application/vnd.oci.image.manifest.v1+json",{},)"
-        R"("annotations":{{"org.opencontainers.image.ref.name":"docker.io/library/tiny:1"}}}}]}})", blob(manifest)));
+    write(
+        folder / "index.json",
+        std::format(R"({{"schemaVersion":2,"manifests":[{{"mediaType":"application/vnd.oci.image.manifest.v1+json",{},)"
+                    R"("annotations":{{"org.opencontainers.image.ref.name":"docker.io/library/tiny:1"}}}}]}})",
+                    blob(manifest)));
   }
   std::string blob(const std::string& text) const {
     const Digest digest = hash::sha256(base::as_bytes(text));
@@ -95,8 +98,9 @@ TEST_CASE("a name that stands once a platform gives the entry of the platform th
         R"({{"schemaVersion":2,"mediaType":"application/vnd.oci.image.manifest.v1+json","config":{{"mediaType":"application/vnd.oci.image.config.v1+json",{}}},"layers":[]}})",
         layout.blob(std::format(R"({{"architecture":"{}","os":"linux"}})", architecture)));
     manifests[architecture] = hash::sha256(base::as_bytes(manifest));
-    entries += std::format(R"({}{{"mediaType":"application/vnd.oci.image.manifest.v1+json",{},"platform":{{"os":"linux","architecture":"{}"}},"annotations":{{"org.opencontainers.image.ref.name":"docker.io/library/two:1"}}}})",
-                           entries.empty() ? "" : ",", layout.blob(manifest), architecture);
+    entries += std::format(
+        R"({}{{"mediaType":"application/vnd.oci.image.manifest.v1+json",{},"platform":{{"os":"linux","architecture":"{}"}},"annotations":{{"org.opencontainers.image.ref.name":"docker.io/library/two:1"}}}})",
+        entries.empty() ? "" : ",", layout.blob(manifest), architecture);
   }
   write(layout.folder / "index.json", std::format(R"({{"schemaVersion":2,"manifests":[{}]}})", entries));
   for (const auto& [architecture, wanted] : {std::pair{"amd64", Architecture::amd64}, {"arm64", Architecture::arm64}}) {

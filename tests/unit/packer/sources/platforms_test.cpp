@@ -19,7 +19,8 @@ std::string platform_json(std::string_view text) {
   const std::string os(colon == std::string_view::npos ? "linux" : text.substr(0, colon));
   if (colon != std::string_view::npos) text.remove_prefix(colon + 1);
   const size_t slash = text.find('/');
-  const std::string variant = slash == std::string_view::npos ? "" : std::format(R"(,"variant":"{}")", text.substr(slash + 1));
+  const std::string variant =
+      slash == std::string_view::npos ? "" : std::format(R"(,"variant":"{}")", text.substr(slash + 1));
   return std::format(R"("os":"{}","architecture":"{}"{})", os, text.substr(0, slash), variant);
 }
 
@@ -38,15 +39,19 @@ class Images final : public sources::ImageSource {
   // A manifest with a layer of its own and a shared one; its configuration says this platform.
   Document manifest(const std::string& platform, std::string_view type = image::kOciManifest) {
     const auto config = blob(std::format("{{{}}}", platform_json(platform)));
-    return keep(std::format(R"({{"schemaVersion":2,"mediaType":"{}","config":{{"mediaType":"application/vnd.oci.image.config.v1+json",{}}},)"
-                            R"("layers":[{{"mediaType":"application/vnd.oci.image.layer.v1.tar",{}}},{{"mediaType":"application/vnd.oci.image.layer.v1.tar",{}}}]}})",
-                            type, config, blob("layer of " + platform), blob("shared")), type);
+    return keep(
+        std::format(
+            R"({{"schemaVersion":2,"mediaType":"{}","config":{{"mediaType":"application/vnd.oci.image.config.v1+json",{}}},)"
+            R"("layers":[{{"mediaType":"application/vnd.oci.image.layer.v1.tar",{}}},{{"mediaType":"application/vnd.oci.image.layer.v1.tar",{}}}]}})",
+            type, config, blob("layer of " + platform), blob("shared")),
+        type);
   }
   Document index(const std::vector<Entry>& entries, std::string_view type = image::kOciIndex) {
     std::string list;
     for (const auto& [platform, document] : entries) {
       const std::string json = platform_json(platform);
-      list += std::format(R"({}{{"mediaType":"{}",{}{}}})", list.empty() ? "" : ",", document.type, blob(document.text), json.empty() ? "" : std::format(R"(,"platform":{{{}}})", json));
+      list += std::format(R"({}{{"mediaType":"{}",{}{}}})", list.empty() ? "" : ",", document.type, blob(document.text),
+                          json.empty() ? "" : std::format(R"(,"platform":{{{}}})", json));
     }
     return keep(std::format(R"({{"schemaVersion":2,"mediaType":"{}","manifests":[{}]}})", type, list), type);
   }
@@ -66,13 +71,17 @@ class Images final : public sources::ImageSource {
     return std::format(R"("digest":"{}","size":{})", digest.text(), text.size());
   }
 
-  Result<sources::ManifestBytes> resolve(const image::Reference&, std::span<const Architecture>, const CancelToken&) override {
+  Result<sources::ManifestBytes> resolve(const image::Reference&, std::span<const Architecture>,
+                                         const CancelToken&) override {
     return sources::ManifestBytes{root_.digest(), root_.type, base::to_bytes(root_.text)};
   }
-  Result<sources::ManifestBytes> manifest(const image::Reference&, const image::Descriptor& descriptor, const CancelToken&) override {
-    return sources::ManifestBytes{descriptor.digest, descriptor.media_type, base::to_bytes(blobs_.at(descriptor.digest))};
+  Result<sources::ManifestBytes> manifest(const image::Reference&, const image::Descriptor& descriptor,
+                                          const CancelToken&) override {
+    return sources::ManifestBytes{descriptor.digest, descriptor.media_type,
+                                  base::to_bytes(blobs_.at(descriptor.digest))};
   }
-  Result<void> blob(const image::Reference&, const image::Descriptor& descriptor, base::Sink& sink, const CancelToken&) override {
+  Result<void> blob(const image::Reference&, const image::Descriptor& descriptor, base::Sink& sink,
+                    const CancelToken&) override {
     return sink.write(base::as_bytes(blobs_.at(descriptor.digest)));
   }
 
@@ -151,12 +160,15 @@ TEST_CASE("a platform that the hosts can run too is packed when theirs is missin
   CHECK(chosen({"amd64", "arm/v6", "arm/v7"}, kArm64) == "arm/v7");
   CHECK(chosen({"arm/v6", "arm"}, kArm64) == "arm");  // arm without a variant is v7
   Images images;
-  CHECK(planned(images, images.of_platforms({"386"}), {kAmd64}).substitutes == std::vector<std::string>{"linux/386 for linux/amd64"});
+  CHECK(planned(images, images.of_platforms({"386"}), {kAmd64}).substitutes ==
+        std::vector<std::string>{"linux/386 for linux/amd64"});
 }
 
 TEST_CASE("a variant of the hosts' CPU alone is refused: containerd would not take it") {
   Images images;
-  for (const auto& [platforms, host, named] : {std::tuple{std::vector<std::string>{"amd64/v2", "amd64/v3"}, kAmd64, "linux/amd64/v2, linux/amd64/v3"}, {{"arm64/v9"}, kArm64, "linux/arm64/v9"}}) {
+  for (const auto& [platforms, host, named] :
+       {std::tuple{std::vector<std::string>{"amd64/v2", "amd64/v3"}, kAmd64, "linux/amd64/v2, linux/amd64/v3"},
+        {{"arm64/v9"}, kArm64, "linux/arm64/v9"}}) {
     const auto text = refusal(images, images.of_platforms(platforms), {host});
     INFO(text);
     CHECK(text.contains(named));
@@ -174,8 +186,11 @@ TEST_CASE("an index without a wanted platform is refused with what it has") {
   refusal(images, images.of_platforms({"windows:amd64"}), {kAmd64});
   refusal(images, images.index({}), {kAmd64});
   // os.features: wants something of the system
-  const auto features = images.keep(std::format(R"({{"schemaVersion":2,"manifests":[{{"mediaType":"{}",{},"platform":{{"os":"linux","architecture":"amd64","os.features":["x"]}}}}]}})", image::kOciManifest,
-                                                images.blob(images.manifest("amd64").text)), image::kOciIndex);
+  const auto features = images.keep(
+      std::format(
+          R"({{"schemaVersion":2,"manifests":[{{"mediaType":"{}",{},"platform":{{"os":"linux","architecture":"amd64","os.features":["x"]}}}}]}})",
+          image::kOciManifest, images.blob(images.manifest("amd64").text)),
+      image::kOciIndex);
   refusal(images, features, {kAmd64});
 }
 
@@ -198,9 +213,11 @@ TEST_CASE("an index inside an index is followed and packed, each once") {
   CHECK(both.image.inner_indexes.size() == 1);
   // a Docker list in an OCI index
   const auto list = images.index({{"amd64", images.manifest("amd64", image::kDockerManifest)}}, image::kDockerList);
-  CHECK(planned(images, images.index({{"", list}}), {kAmd64}).image.inner_indexes.at(0).media_type == image::kDockerList);
+  CHECK(planned(images, images.index({{"", list}}), {kAmd64}).image.inner_indexes.at(0).media_type ==
+        image::kDockerList);
   // what is nearer comes first, whether it is an index or not
-  CHECK(planned(images, images.index({{"", inner}, {"amd64", images.manifest("amd64")}}), {kAmd64}).image.inner_indexes.empty());
+  CHECK(planned(images, images.index({{"", inner}, {"amd64", images.manifest("amd64")}}), {kAmd64})
+            .image.inner_indexes.empty());
 }
 
 TEST_CASE("indexes inside each other have a bound; one that is no index is refused") {
@@ -220,8 +237,11 @@ TEST_CASE("an entry without a platform counts for what its configuration names")
   CHECK(plan.documents.size() == 2);
   CHECK(refusal(images, images.index({{"", images.manifest("arm64")}}), {kAmd64}).contains("linux/arm64"));
   // after all that name their platform; and only the first of several, as containerd does it
-  CHECK(planned(images, images.index({{"", images.manifest("386")}, {"amd64", images.manifest("amd64")}}), {kAmd64}).image.platforms.at(0).manifest.digest == images.manifest("amd64").digest());
-  CHECK(refusal(images, images.index({{"", images.manifest("arm64")}, {"", images.manifest("amd64")}}), {kAmd64}).contains("linux/arm64"));
+  CHECK(planned(images, images.index({{"", images.manifest("386")}, {"amd64", images.manifest("amd64")}}), {kAmd64})
+            .image.platforms.at(0)
+            .manifest.digest == images.manifest("amd64").digest());
+  CHECK(refusal(images, images.index({{"", images.manifest("arm64")}, {"", images.manifest("amd64")}}), {kAmd64})
+            .contains("linux/arm64"));
 }
 
 TEST_CASE("what stands in an index for nobody's platform is left out, with what it names") {
@@ -252,8 +272,11 @@ TEST_CASE("a manifest without an index counts for the platform that its configur
 
 TEST_CASE("what is no container image is called so") {
   Images images;
-  const auto chart = images.keep(std::format(R"({{"schemaVersion":2,"mediaType":"{}","config":{{"mediaType":"application/vnd.cncf.helm.config.v1+json",{}}},"layers":[]}})", image::kOciManifest,
-                                             images.blob(R"({"name":"redis","version":"1.0.0"})")), image::kOciManifest);
+  const auto chart = images.keep(
+      std::format(
+          R"({{"schemaVersion":2,"mediaType":"{}","config":{{"mediaType":"application/vnd.cncf.helm.config.v1+json",{}}},"layers":[]}})",
+          image::kOciManifest, images.blob(R"({"name":"redis","version":"1.0.0"})")),
+      image::kOciManifest);
   const auto text = refusal(images, chart, {kAmd64});
   CHECK(text.contains("no container image"));
   CHECK(text.contains("application/vnd.cncf.helm.config.v1+json"));

@@ -15,17 +15,20 @@ namespace {
 // team/app:1.0 for amd64, in an index.
 struct Published {
   RegistryServer server;
-  std::string layer = std::string(200'000, 'l'), config = R"({"os":"linux","architecture":"amd64"})", manifest_text, index_text;
+  std::string layer = std::string(200'000, 'l'), config = R"({"os":"linux","architecture":"amd64"})", manifest_text,
+              index_text;
   Digest layer_digest, manifest, index;
 
   Published() {
     layer_digest = server.add_blob(layer);
-    manifest_text = std::format(R"({{"schemaVersion":2,"config":{{"mediaType":"application/vnd.oci.image.config.v1+json","digest":"{}","size":{}}},)"
-                                R"("layers":[{{"mediaType":"application/vnd.oci.image.layer.v1.tar","digest":"{}","size":{}}}]}})",
-                                server.add_blob(config).text(), config.size(), layer_digest.text(), layer.size());
+    manifest_text = std::format(
+        R"({{"schemaVersion":2,"config":{{"mediaType":"application/vnd.oci.image.config.v1+json","digest":"{}","size":{}}},)"
+        R"("layers":[{{"mediaType":"application/vnd.oci.image.layer.v1.tar","digest":"{}","size":{}}}]}})",
+        server.add_blob(config).text(), config.size(), layer_digest.text(), layer.size());
     manifest = server.add_manifest("amd64", manifest_text, image::kOciManifest);
-    index_text = std::format(R"({{"schemaVersion":2,"manifests":[{{"mediaType":"{}","digest":"{}","size":{},"platform":{{"os":"linux","architecture":"amd64"}}}}]}})", image::kOciManifest, manifest.text(),
-                             manifest_text.size());
+    index_text = std::format(
+        R"({{"schemaVersion":2,"manifests":[{{"mediaType":"{}","digest":"{}","size":{},"platform":{{"os":"linux","architecture":"amd64"}}}}]}})",
+        image::kOciManifest, manifest.text(), manifest_text.size());
     index = server.add_manifest("1.0", index_text, image::kOciIndex);
   }
   image::Reference reference(const std::string& suffix) const {
@@ -45,7 +48,9 @@ struct Packer {
     if (!opened) FAIL(opened.error().text());
     source = std::move(*opened);
   }
-  Result<sources::ImagePlan> plan(const image::Reference& reference) { return sources::plan_image(*source, reference, {Architecture::amd64}, {}); }
+  Result<sources::ImagePlan> plan(const image::Reference& reference) {
+    return sources::plan_image(*source, reference, {Architecture::amd64}, {});
+  }
 };
 
 }  // namespace
@@ -53,7 +58,8 @@ struct Packer {
 TEST_CASE("an image is found by tag, by digest and by both; the digest is what counts") {
   Published published;
   Packer packer;
-  for (const std::string& suffix : {std::string(":1.0"), "@" + published.index.text(), ":9.9@" + published.index.text()}) {
+  for (const std::string& suffix :
+       {std::string(":1.0"), "@" + published.index.text(), ":9.9@" + published.index.text()}) {
     INFO(suffix);
     const auto plan = packer.plan(published.reference(suffix));
     if (!plan) FAIL(plan.error().text());
@@ -101,18 +107,24 @@ TEST_CASE("what an index says of a manifest's type stands before what the regist
 TEST_CASE("two registries are asked each for its own images, with its own login") {
   Published first, second;
   for (auto* published : {&first, &second}) {
-    published->server.habits.authorization = "Basic " + base::to_base64(base::as_bytes(published == &first ? "ann:1" : "bob:2"));
+    published->server.habits.authorization =
+        "Basic " + base::to_base64(base::as_bytes(published == &first ? "ann:1" : "bob:2"));
     published->server.habits.challenge = R"(Basic realm="r")";
   }
   tests::TemporaryFolder folder;
   const std::string logins = folder / "config.json";
-  const auto entry = [](const Published& of, std::string_view both) { return std::format(R"("{}":{{"auth":"{}"}})", of.server.name(), base::to_base64(base::as_bytes(both))); };
-  REQUIRE(base::write_file_atomic(logins, base::as_bytes(std::format(R"({{"auths":{{{},{}}}}})", entry(first, "ann:1"), entry(second, "bob:2"))), 0600));
+  const auto entry = [](const Published& of, std::string_view both) {
+    return std::format(R"("{}":{{"auth":"{}"}})", of.server.name(), base::to_base64(base::as_bytes(both)));
+  };
+  REQUIRE(base::write_file_atomic(
+      logins, base::as_bytes(std::format(R"({{"auths":{{{},{}}}}})", entry(first, "ann:1"), entry(second, "bob:2"))),
+      0600));
   Packer packer({logins});
   for (auto* published : {&first, &second}) {
     const auto plan = packer.plan(published->reference(":1.0"));
     if (!plan) FAIL(plan.error().text());
-    for (const auto& asked : published->server.asked()) CHECK((asked.authorization.empty() || asked.authorization == published->server.habits.authorization));
+    for (const auto& asked : published->server.asked())
+      CHECK((asked.authorization.empty() || asked.authorization == published->server.habits.authorization));
   }
   CHECK_FALSE(Packer().plan(first.reference(":1.0")));
 }

@@ -52,7 +52,8 @@ TEST_CASE("random access, views and memory agree") {
   const auto file = OpenFile::open(folder / "f");
   REQUIRE(file);
   const MemoryFile memory(to_bytes("0123456789"));
-  for (const RandomAccessFile* whole : {static_cast<const RandomAccessFile*>(file->get()), static_cast<const RandomAccessFile*>(&memory)}) {
+  for (const RandomAccessFile* whole :
+       {static_cast<const RandomAccessFile*>(file->get()), static_cast<const RandomAccessFile*>(&memory)}) {
     CHECK(whole->size() == 10);
     std::array<std::byte, 4> buffer;
     REQUIRE(whole->read_at(6, buffer));

@@ -14,7 +14,8 @@ TEST_CASE("try_parallel does everything once") {
     return {};
   }));
   for (const auto& count : done) CHECK(count == 1);
-  CHECK(base::try_parallel(0, 4, {}, [](size_t, const CancelToken&) -> Result<void> { return fail(ErrorCode::internal, "never"); }));
+  CHECK(base::try_parallel(
+      0, 4, {}, [](size_t, const CancelToken&) -> Result<void> { return fail(ErrorCode::internal, "never"); }));
 }
 
 TEST_CASE("try_parallel ends at the first error, and tells those that are at work") {

@@ -3,9 +3,9 @@
 
 #include <catch2/catch_test_macros.hpp>
 
+#include <unistd.h>
 #include <algorithm>
 #include <cstdlib>
-#include <unistd.h>
 
 #include "payload/base/thread.h"
 
@@ -50,7 +50,11 @@ TEST_CASE("a child gets exactly the environment that is promised") {
   std::ranges::sort(expected);
   std::string text;
   for (const auto& line : expected) text += line + "\n";
-  auto status = run_checked({.argv = {"sh", "-c", "/usr/bin/env | grep -v -e ^PWD= -e ^_= -e ^SHLVL= -e ^OLDPWD= | sort"}, .environment = command.environment, .directory = "/", .timeout = {}});
+  auto status =
+      run_checked({.argv = {"sh", "-c", "/usr/bin/env | grep -v -e ^PWD= -e ^_= -e ^SHLVL= -e ^OLDPWD= | sort"},
+                   .environment = command.environment,
+                   .directory = "/",
+                   .timeout = {}});
   REQUIRE(status);
   CHECK(*status == text);
   CHECK(text.find("LEAK") == std::string::npos);
@@ -79,8 +83,10 @@ TEST_CASE("output is bounded, or handed on") {
 }
 
 TEST_CASE("what can't be started, what fails, what takes too long") {
-  CHECK(run({.argv = {"no-such-program-here"}, .environment = {}, .directory = "/", .timeout = {}}).error().code == ErrorCode::not_found);
-  CHECK(run({.argv = {"/etc/passwd"}, .environment = {}, .directory = "/", .timeout = {}}).error().code == ErrorCode::permission_denied);
+  CHECK(run({.argv = {"no-such-program-here"}, .environment = {}, .directory = "/", .timeout = {}}).error().code ==
+        ErrorCode::not_found);
+  CHECK(run({.argv = {"/etc/passwd"}, .environment = {}, .directory = "/", .timeout = {}}).error().code ==
+        ErrorCode::permission_denied);
   const auto failed = run_checked(shell("echo first; echo broken >&2; exit 3"));
   REQUIRE_FALSE(failed);
   CHECK(failed.error().code == ErrorCode::command_failed);

@@ -12,7 +12,9 @@ TEST_CASE("only what may pass is tried again, each after its own waits and not f
   const auto next = [&](ErrorCode code) { return retries.next({code, "", {}}); };
   CHECK(next(ErrorCode::unreachable) == Duration{1});
   CHECK(next(ErrorCode::timeout) == Duration{7});
-  for (const auto code : {ErrorCode::auth_failed, ErrorCode::corrupt, ErrorCode::busy, ErrorCode::cancelled, ErrorCode::command_failed}) CHECK_FALSE(next(code));
+  for (const auto code :
+       {ErrorCode::auth_failed, ErrorCode::corrupt, ErrorCode::busy, ErrorCode::cancelled, ErrorCode::command_failed})
+    CHECK_FALSE(next(code));
   CHECK_FALSE(next(ErrorCode::timeout));
   CHECK(next(ErrorCode::unreachable) == Duration{2});
   CHECK_FALSE(next(ErrorCode::unreachable));

@@ -29,8 +29,13 @@ TEST_CASE("hexadecimal") {
 }
 
 TEST_CASE("base64: the vectors of RFC 4648, and what is none") {
-  constexpr std::array<std::pair<std::string_view, std::string_view>, 7> kVectors{
-      {{"", ""}, {"f", "Zg=="}, {"fo", "Zm8="}, {"foo", "Zm9v"}, {"foob", "Zm9vYg=="}, {"fooba", "Zm9vYmE="}, {"foobar", "Zm9vYmFy"}}};
+  constexpr std::array<std::pair<std::string_view, std::string_view>, 7> kVectors{{{"", ""},
+                                                                                   {"f", "Zg=="},
+                                                                                   {"fo", "Zm8="},
+                                                                                   {"foo", "Zm9v"},
+                                                                                   {"foob", "Zm9vYg=="},
+                                                                                   {"fooba", "Zm9vYmE="},
+                                                                                   {"foobar", "Zm9vYmFy"}}};
   for (const auto& [plain, coded] : kVectors) {
     CHECK(to_base64(as_bytes(plain)) == coded);
     const auto back = from_base64(coded);

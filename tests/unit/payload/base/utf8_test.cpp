@@ -15,7 +15,8 @@ TEST_CASE("well-formed characters") {
 }
 
 TEST_CASE("bytes that are no characters") {
-  for (const std::string_view bad : {"\x80", "\xc0\x80", "\xc1\xbf", "\xe0\x80\x80", "\xed\xa0\x80", "\xf0\x80\x80\x80", "\xf4\x90\x80\x80", "\xf8", "\xff", "\xc3", "\xe6\xbc", "\xc3("}) {
+  for (const std::string_view bad : {"\x80", "\xc0\x80", "\xc1\xbf", "\xe0\x80\x80", "\xed\xa0\x80", "\xf0\x80\x80\x80",
+                                     "\xf4\x90\x80\x80", "\xf8", "\xff", "\xc3", "\xe6\xbc", "\xc3("}) {
     CHECK(utf8_length(bad) == 0);
     CHECK_FALSE(is_utf8(bad));
   }

@@ -36,7 +36,7 @@ TEST_CASE("whole frames, there and back") {
     const auto stored = compressor.compress(plain);
     REQUIRE(stored);
     CHECK(*zstd_decompress(*stored, size) == plain);
-    CHECK(*compressor.compress(plain) == *stored);                // no state is left from the frame before
+    CHECK(*compressor.compress(plain) == *stored);  // no state is left from the frame before
     CHECK(*ZstdCompressor(9).compress(plain) == *stored);
   }
 }
@@ -60,7 +60,8 @@ TEST_CASE("a frame must be exactly what was declared") {
   CHECK(zstd_decompress(longer, 5000).error().code == ErrorCode::corrupt);
   // zstd itself passes over what gives no bytes: an empty frame, a skippable one
   const Bytes empty = *ZstdCompressor(3).compress({});
-  const Bytes skippable{std::byte{0x50}, std::byte{0x2a}, std::byte{0x4d}, std::byte{0x18}, std::byte{1}, std::byte{0}, std::byte{0}, std::byte{0}, std::byte{7}};
+  const Bytes skippable{std::byte{0x50}, std::byte{0x2a}, std::byte{0x4d}, std::byte{0x18}, std::byte{1},
+                        std::byte{0},    std::byte{0},    std::byte{0},    std::byte{7}};
   for (const auto& behind : {empty, skippable}) {
     Bytes both = stored;
     both.insert(both.end(), behind.begin(), behind.end());
@@ -127,8 +128,8 @@ TEST_CASE("a stream that is none, and an empty one") {
 
 TEST_CASE("a stream with too large a window is refused") {
   // Frame header with a window descriptor of 2^31 bytes and no content size.
-  const Bytes stream{std::byte{0x28}, std::byte{0xb5}, std::byte{0x2f}, std::byte{0xfd}, std::byte{0x00}, std::byte{0xa8},
-                     std::byte{0x01}, std::byte{0x00}, std::byte{0x00}};
+  const Bytes stream{std::byte{0x28}, std::byte{0xb5}, std::byte{0x2f}, std::byte{0xfd}, std::byte{0x00},
+                     std::byte{0xa8}, std::byte{0x01}, std::byte{0x00}, std::byte{0x00}};
   base::MemorySource source(stream);
   ZstdSource decoded(source);
   CHECK(base::read_all(decoded, 10).error().code == ErrorCode::limit_exceeded);

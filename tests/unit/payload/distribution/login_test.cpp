@@ -19,7 +19,8 @@ namespace {
 
 std::string base64(std::string_view text) { return base::to_base64(base::as_bytes(text)); }
 
-std::string write_config(const TemporaryFolder& folder, const std::string& text, const std::string& name = "config.json") {
+std::string write_config(const TemporaryFolder& folder, const std::string& text,
+                         const std::string& name = "config.json") {
   const std::string path = folder / name;
   REQUIRE(base::write_file_atomic(path, base::as_bytes(text), 0600));
   return path;
@@ -34,7 +35,8 @@ Result<distribution::RemoteManifest> get(RegistryServer& server, const std::vect
   return registry->manifest("team/app", "1.0", {});
 }
 
-void require_found(const Result<std::optional<distribution::Login>>& login, std::string_view user, std::string_view password) {
+void require_found(const Result<std::optional<distribution::Login>>& login, std::string_view user,
+                   std::string_view password) {
   if (!login) FAIL(login.error().text());
   REQUIRE(*login);
   CHECK((*login)->user == user);
@@ -70,7 +72,8 @@ TEST_CASE("a token for those who have logged in") {
   REQUIRE_FALSE(without);
   CHECK(without.error().code == ErrorCode::auth_failed);
   CHECK(without.error().text().contains("docker login " + server.name()));
-  const auto file = write_config(folder, std::format(R"({{"auths":{{"{}":{{"auth":"{}"}}}}}})", server.name(), base64("ann:s3cret:with:colons")));
+  const auto file = write_config(
+      folder, std::format(R"({{"auths":{{"{}":{{"auth":"{}"}}}}}})", server.name(), base64("ann:s3cret:with:colons")));
   const auto with = get(server, {file});
   if (!with) FAIL(with.error().text());
 }
@@ -83,9 +86,12 @@ TEST_CASE("basic authentication, right and wrong; the password is in no message"
   const auto none = get(server, {});
   REQUIRE_FALSE(none);
   CHECK(none.error().code == ErrorCode::auth_failed);
-  const auto right = write_config(folder, std::format(R"({{"auths":{{"{}":{{"username":"ann","password":"s3cret"}}}}}})", server.name()));
+  const auto right = write_config(
+      folder, std::format(R"({{"auths":{{"{}":{{"username":"ann","password":"s3cret"}}}}}})", server.name()));
   CHECK(get(server, {right}));
-  const auto wrong = write_config(folder, std::format(R"({{"auths":{{"http://{}":{{"auth":"{}"}}}}}})", server.name(), base64("ann:n0tright")), "wrong.json");
+  const auto wrong = write_config(
+      folder, std::format(R"({{"auths":{{"http://{}":{{"auth":"{}"}}}}}})", server.name(), base64("ann:n0tright")),
+      "wrong.json");
   const auto refused = get(server, {wrong});
   REQUIRE_FALSE(refused);
   CHECK(refused.error().code == ErrorCode::auth_failed);
@@ -108,9 +114,16 @@ TEST_CASE("a token that the registry does not take ends in an error, not in a ci
 
 TEST_CASE("logins: spellings of a registry, parts of one, several files") {
   TemporaryFolder folder;
-  const auto first = write_config(folder, std::format(R"({{"auths":{{"https://index.docker.io/v1/":{{"auth":"{}"}},"quay.io":{{"auth":"{}"}},"quay.io/team":{{"auth":"{}"}},"empty.example":{{}}}}}})",
-                                                      base64("hub:1"), base64("all:2"), base64("team:3")));
-  const auto second = write_config(folder, std::format(R"({{"auths":{{"quay.io":{{"auth":"{}"}},"other.example:5000":{{"auth":"{}"}}}}}})", base64("late:4"), base64("other:5")), "second.json");
+  const auto first = write_config(
+      folder,
+      std::format(
+          R"({{"auths":{{"https://index.docker.io/v1/":{{"auth":"{}"}},"quay.io":{{"auth":"{}"}},"quay.io/team":{{"auth":"{}"}},"empty.example":{{}}}}}})",
+          base64("hub:1"), base64("all:2"), base64("team:3")));
+  const auto second =
+      write_config(folder,
+                   std::format(R"({{"auths":{{"quay.io":{{"auth":"{}"}},"other.example:5000":{{"auth":"{}"}}}}}})",
+                               base64("late:4"), base64("other:5")),
+                   "second.json");
   const auto logins = Logins::read({first, folder / "none.json", second});
   REQUIRE(logins);
   require_found(logins->find("docker.io", "library/redis"), "hub", "1");
@@ -126,10 +139,14 @@ TEST_CASE("logins: spellings of a registry, parts of one, several files") {
 
 TEST_CASE("logins: the files where the field's tools keep them, in their order") {
   const TemporaryFolder folder;
-  for (const auto* name : {"home/.docker", "docker", "run/containers"}) std::filesystem::create_directories(folder / name);
-  const std::string named = write_config(folder, "{}", "auth.json"), home = write_config(folder, "{}", "home/.docker/config.json"), docker = write_config(folder, "{}", "docker/config.json"),
+  for (const auto* name : {"home/.docker", "docker", "run/containers"})
+    std::filesystem::create_directories(folder / name);
+  const std::string named = write_config(folder, "{}", "auth.json"),
+                    home = write_config(folder, "{}", "home/.docker/config.json"),
+                    docker = write_config(folder, "{}", "docker/config.json"),
                     run = write_config(folder, "{}", "run/containers/auth.json");
-  const tests::Variable at_home("HOME", folder / "home"), no_name("REGISTRY_AUTH_FILE", ""), no_folder("DOCKER_CONFIG", ""), no_runtime("XDG_RUNTIME_DIR", "");
+  const tests::Variable at_home("HOME", folder / "home"), no_name("REGISTRY_AUTH_FILE", ""),
+      no_folder("DOCKER_CONFIG", ""), no_runtime("XDG_RUNTIME_DIR", "");
   using Files = std::vector<std::string>;
   CHECK(distribution::login_files() == Files{home});
   const tests::Variable name("REGISTRY_AUTH_FILE", named), runtime("XDG_RUNTIME_DIR", folder / "run");
@@ -146,7 +163,8 @@ TEST_CASE("logins: a credential helper is asked for what it keeps; its failure i
   TemporaryFolder folder;
   const auto file = write_config(folder, R"({"credHelpers":{"quay.io":"test"},"credsStore":"store","auths":{}})");
   const auto helper = [&](const std::string& name, const std::string& script) {
-    REQUIRE(base::write_file_atomic(folder / ("docker-credential-" + name), base::as_bytes("#!/bin/sh\n" + script), 0755));
+    REQUIRE(
+        base::write_file_atomic(folder / ("docker-credential-" + name), base::as_bytes("#!/bin/sh\n" + script), 0755));
   };
   const std::string path = std::getenv("PATH");
   REQUIRE(::setenv("PATH", (folder.path() + ":" + path).c_str(), 1) == 0);
@@ -155,8 +173,12 @@ TEST_CASE("logins: a credential helper is asked for what it keeps; its failure i
   const auto missing = logins->find("quay.io", "x");
   REQUIRE_FALSE(missing);
   CHECK(missing.error().what.contains("docker-credential-test"));
-  helper("test", R"(read -r host; [ "$1 $host" = "get quay.io" ] && echo '{"ServerURL":"quay.io","Username":"ann","Secret":"s3cret"}')");
-  helper("store", R"(read -r host; case $host in ghcr.io) echo '{"Username":"<token>","Secret":"t0ken"}';; broken) echo s3cret; exit 3;; *) echo credentials not found in native keychain; exit 1;; esac)");
+  helper(
+      "test",
+      R"(read -r host; [ "$1 $host" = "get quay.io" ] && echo '{"ServerURL":"quay.io","Username":"ann","Secret":"s3cret"}')");
+  helper(
+      "store",
+      R"(read -r host; case $host in ghcr.io) echo '{"Username":"<token>","Secret":"t0ken"}';; broken) echo s3cret; exit 3;; *) echo credentials not found in native keychain; exit 1;; esac)");
   require_found(logins->find("quay.io", "x"), "ann", "s3cret");
   const auto token = logins->find("ghcr.io", "x");
   REQUIRE(token);
@@ -190,7 +212,8 @@ TEST_CASE("logins: what is no such file is refused with its path") {
 
 TEST_CASE("challenges") {
   using distribution::parse_challenges;
-  const auto one = parse_challenges(R"(Bearer realm="https://auth.example/token",service="registry.example",scope="repository:a/b:pull,push")");
+  const auto one = parse_challenges(
+      R"(Bearer realm="https://auth.example/token",service="registry.example",scope="repository:a/b:pull,push")");
   REQUIRE(one);
   REQUIRE(one->size() == 1);
   CHECK((*one)[0].scheme == "bearer");
@@ -202,6 +225,7 @@ TEST_CASE("challenges") {
   CHECK((*two)[0].parameters.at("realm") == "a \"b\"");
   CHECK((*two)[1].scheme == "bearer");
   CHECK((*two)[1].parameters.at("realm") == "plain");
-  for (const char* bad : {"=x", R"(realm="x")", R"(Bearer realm="x)", R"(Bearer realm="x\)"}) CHECK_FALSE(parse_challenges(bad));
+  for (const char* bad : {"=x", R"(realm="x")", R"(Bearer realm="x)", R"(Bearer realm="x\)"})
+    CHECK_FALSE(parse_challenges(bad));
   CHECK(parse_challenges("")->empty());
 }

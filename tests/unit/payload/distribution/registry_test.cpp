@@ -26,7 +26,8 @@ struct Reader {
   Logins logins;
   std::unique_ptr<Registry> registry;
 
-  explicit Reader(const std::string& name, const EndpointOptions& options = {}, const std::vector<std::string>& login_files = {}) {
+  explicit Reader(const std::string& name, const EndpointOptions& options = {},
+                  const std::vector<std::string>& login_files = {}) {
     auto read = Logins::read(login_files);
     REQUIRE(read);
     logins = std::move(*read);
@@ -64,7 +65,8 @@ TEST_CASE("a manifest by tag and by digest, with its exact bytes and type") {
   REQUIRE(by_digest);
   CHECK(by_digest->bytes == by_tag->bytes);
   const auto accept = server.asked().front().accept;
-  for (const auto type : {image::kOciIndex, image::kDockerList, image::kOciManifest, image::kDockerManifest}) CHECK(accept.contains(type));
+  for (const auto type : {image::kOciIndex, image::kDockerList, image::kOciManifest, image::kDockerManifest})
+    CHECK(accept.contains(type));
 }
 
 TEST_CASE("what the registry does not have is not_found with its own words") {
@@ -128,15 +130,18 @@ TEST_CASE("a blob that breaks off goes on where it broke off") {
 
 namespace {
 
-// Sends the first half of a blob and closes; then each further request gets the answer that `next` makes of what it asks.
-Result<std::string> resumed(const std::string& text, const std::function<std::string(size_t from)>& next, std::vector<std::string>* asked = nullptr) {
+// Sends the first half of a blob and closes; then each further request gets the answer that `next` makes of what it
+// asks.
+Result<std::string> resumed(const std::string& text, const std::function<std::string(size_t from)>& next,
+                            std::vector<std::string>* asked = nullptr) {
   int requests = 0;
   HandServer server([&](tests::Connection& connection) {
     const auto request = connection.request();
     if (request.empty()) return;
     if (asked != nullptr) asked->push_back(request);
     if (requests++ == 0) {
-      connection.send(std::format("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{}", text.size(), text.substr(0, text.size() / 2)));
+      connection.send(
+          std::format("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{}", text.size(), text.substr(0, text.size() / 2)));
       return;
     }
     const size_t at = request.find("Range: bytes=");
@@ -148,15 +153,19 @@ Result<std::string> resumed(const std::string& text, const std::function<std::st
 
 std::string part(std::string_view text, size_t from, const std::string& range) {
   const auto rest = text.substr(from);
-  return std::format("HTTP/1.1 206 Partial Content\r\n{}Content-Length: {}\r\n\r\n{}", range.empty() ? "" : std::format("Content-Range: {}\r\n", range), rest.size(), rest);
+  return std::format("HTTP/1.1 206 Partial Content\r\n{}Content-Length: {}\r\n\r\n{}",
+                     range.empty() ? "" : std::format("Content-Range: {}\r\n", range), rest.size(), rest);
 }
 
 }  // namespace
 
-TEST_CASE("a registry that knows no ranges sends a broken blob again from its beginning; what came before is not counted twice") {
+TEST_CASE(
+    "a registry that knows no ranges sends a broken blob again from its beginning; what came before is not counted twice") {
   const std::string text = long_text(300'000);
   std::vector<std::string> asked;
-  const auto blob = resumed(text, [&](size_t) { return std::format("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{}", text.size(), text); }, &asked);
+  const auto blob = resumed(
+      text, [&](size_t) { return std::format("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{}", text.size(), text); },
+      &asked);
   if (!blob) FAIL(blob.error().text());
   CHECK(*blob == text);
   REQUIRE(asked.size() == 2);
@@ -165,10 +174,13 @@ TEST_CASE("a registry that knows no ranges sends a broken blob again from its be
 
 TEST_CASE("a part that is not the one asked for is refused, whatever its bytes") {
   const std::string text = long_text(300'000);
-  const auto right = resumed(text, [&](size_t from) { return part(text, from, std::format("bytes {}-{}/{}", from, text.size() - 1, text.size())); });
+  const auto right = resumed(text, [&](size_t from) {
+    return part(text, from, std::format("bytes {}-{}/{}", from, text.size() - 1, text.size()));
+  });
   if (!right) FAIL(right.error().text());
   CHECK(*right == text);
-  for (const std::string range : {"", "bytes 0-149999/300000", "bytes 149999-299999/300000", "bytes 15000-299999/300000", "bytes 1500000-2999999/3000000", "150000-299999"}) {
+  for (const std::string range : {"", "bytes 0-149999/300000", "bytes 149999-299999/300000",
+                                  "bytes 15000-299999/300000", "bytes 1500000-2999999/3000000", "150000-299999"}) {
     INFO(range);
     const auto refused = resumed(text, [&](size_t from) { return part(text, from, range); });
     REQUIRE_FALSE(refused);
@@ -180,7 +192,9 @@ TEST_CASE("a part that is not the one asked for is refused, whatever its bytes")
 TEST_CASE("a registry that has changed the blob in between gives no mixture") {
   const std::string text = long_text(300'000);
   const std::string other(text.rbegin(), text.rend());
-  const auto mixed = resumed(text, [&](size_t from) { return part(other, from, std::format("bytes {}-{}/{}", from, text.size() - 1, text.size())); });
+  const auto mixed = resumed(text, [&](size_t from) {
+    return part(other, from, std::format("bytes {}-{}/{}", from, text.size() - 1, text.size()));
+  });
   REQUIRE_FALSE(mixed);
   CHECK(mixed.error().code == ErrorCode::corrupt);
 }
@@ -295,7 +309,8 @@ TEST_CASE("a server whose certificate nobody vouches for is untrusted") {
   const auto key = trust::generate_key();
   REQUIRE(key);
   const auto now = base::system_clock().now();
-  const auto certificate = trust::make_authority(key->private_pem, "a stranger", {now - std::chrono::hours(1), now + std::chrono::hours(1)});
+  const auto certificate =
+      trust::make_authority(key->private_pem, "a stranger", {now - std::chrono::hours(1), now + std::chrono::hours(1)});
   REQUIRE(certificate);
   RegistryServer server(http::TlsIdentity{"", *certificate, key->private_pem});
   EndpointOptions options;
@@ -313,18 +328,25 @@ TEST_CASE("behind a proxy all requests go through it, with its login; the regist
     // One request a connection: the client opens a second one for the token while it keeps the first.
     const auto request = connection.request();
     asked.push_back(request);
-    if (request.contains("/token?")) connection.send("HTTP/1.1 200 OK\r\nContent-Length: 15\r\n\r\n{\"token\":\"abc\"}");
-    else if (!request.contains("Authorization: Bearer abc")) connection.send("HTTP/1.1 401 Unauthorized\r\nContent-Length: 0\r\nWWW-Authenticate: Bearer realm=\"http://tokens.example/token\"\r\n\r\n");
-    else connection.send(std::format("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{}", std::string_view(kManifest).size(), kManifest));
+    if (request.contains("/token?"))
+      connection.send("HTTP/1.1 200 OK\r\nContent-Length: 15\r\n\r\n{\"token\":\"abc\"}");
+    else if (!request.contains("Authorization: Bearer abc"))
+      connection.send(
+          "HTTP/1.1 401 Unauthorized\r\nContent-Length: 0\r\nWWW-Authenticate: Bearer realm=\"http://tokens.example/token\"\r\n\r\n");
+    else
+      connection.send(std::format("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{}", std::string_view(kManifest).size(),
+                                  kManifest));
   });
-  const tests::Variable variable("http_proxy", std::format("http://ann:s3cret@127.0.0.1:{}", proxy.port())), none("no_proxy", "intern.example");
+  const tests::Variable variable("http_proxy", std::format("http://ann:s3cret@127.0.0.1:{}", proxy.port())),
+      none("no_proxy", "intern.example");
   Reader reader("registry.example:5000", {{"registry.example:5000"}, {}});
   const auto manifest = reader.registry->manifest("team/app", "1.0", {});
   if (!manifest) FAIL(manifest.error().text());
   REQUIRE(asked.size() == 3);
   CHECK(asked[0].starts_with("GET http://registry.example:5000/v2/team/app/manifests/1.0 HTTP/1.1\r\n"));
   CHECK(asked[1].starts_with("GET http://tokens.example/token?"));
-  for (const auto& request : asked) CHECK(request.contains("Proxy-Authorization: Basic " + base::to_base64(base::as_bytes("ann:s3cret"))));
+  for (const auto& request : asked)
+    CHECK(request.contains("Proxy-Authorization: Basic " + base::to_base64(base::as_bytes("ann:s3cret"))));
   const auto before = asked.size();
   Reader direct("intern.example:5000", {{"intern.example:5000"}, {}});
   CHECK_FALSE(direct.registry->manifest("team/app", "1.0", {}));

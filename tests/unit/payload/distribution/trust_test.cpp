@@ -23,13 +23,16 @@ constexpr auto* kManifest = R"({"schemaVersion":2})";
 class Site {
  public:
   // The registry's certificates descend from this authority.
-  void trust(const RegistryServer& server, const Authority& authority) const { write("certs.d/" + server.name() + "/ca.crt", authority.certificate); }
+  void trust(const RegistryServer& server, const Authority& authority) const {
+    write("certs.d/" + server.name() + "/ca.crt", authority.certificate);
+  }
   void show_certificate(const RegistryServer& server, const http::TlsIdentity& identity) const {
     write("certs.d/" + server.name() + "/client.cert", identity.certificate);
     write("certs.d/" + server.name() + "/client.key", std::string(identity.key.reveal()));
   }
   void log_in(const RegistryServer& server) {
-    write("auth.json", std::format(R"({{"auths":{{"{}":{{"auth":"{}"}}}}}})", server.name(), base::to_base64(base::as_bytes("ann:s3cret"))));
+    write("auth.json", std::format(R"({{"auths":{{"{}":{{"auth":"{}"}}}}}})", server.name(),
+                                   base::to_base64(base::as_bytes("ann:s3cret"))));
     login_files_ = {folder_ / ".config/containers/auth.json"};
   }
   Result<distribution::RemoteManifest> manifest(const RegistryServer& server) {
@@ -67,11 +70,14 @@ ErrorCode code_of(const Result<T>& result) {
   return result.error().code;
 }
 
-http::TlsIdentity server_identity(const Authority& authority, const std::string& clients = "") { return authority.identity(kLoopback, clients); }
+http::TlsIdentity server_identity(const Authority& authority, const std::string& clients = "") {
+  return authority.identity(kLoopback, clients);
+}
 
 }  // namespace
 
-TEST_CASE("a registry with TLS is believed by its folder in certs.d, and redirects to another host with TLS are followed") {
+TEST_CASE(
+    "a registry with TLS is believed by its folder in certs.d, and redirects to another host with TLS are followed") {
   const Authority authority;
   RegistryServer store(server_identity(authority)), server(server_identity(authority));
   Site site;
@@ -146,7 +152,8 @@ TEST_CASE("a login is not given to the host that a redirect leads to, nor to its
 
 TEST_CASE("a client certificate is shown to its registry and to no other host") {
   const Authority authority;
-  RegistryServer store(server_identity(authority, authority.certificate)), server(server_identity(authority, authority.certificate));
+  RegistryServer store(server_identity(authority, authority.certificate)),
+      server(server_identity(authority, authority.certificate));
   const auto client = authority.identity({"client", {}, {}}, authority.certificate);
   const Digest digest = store.add_blob("some bytes");
   server.add_manifest("1.0", kManifest, image::kOciManifest);

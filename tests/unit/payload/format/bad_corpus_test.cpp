@@ -12,8 +12,8 @@
 #include "payload/base/text.h"
 #include "payload/format/reader.h"
 #include "tests/bad/corpus.h"
-#include "tests/bad/corpus_contents.inc"
 #include "tests/bad/corpus.inc"
+#include "tests/bad/corpus_contents.inc"
 #include "tests/support/source_tree.h"
 
 using namespace sealift;
@@ -25,14 +25,17 @@ const std::string kRoot = tests::source_path("tests/bad");
 
 // All that opening and verifying finds; reading is tried when they find nothing. Empty for a sound file.
 std::vector<std::string> findings(const Bytes& bytes) {
-  const auto told = [](std::string_view place, const Error& error) { return std::format("{} | {} | {}", base::name(error.code), place, error.text()); };
+  const auto told = [](std::string_view place, const Error& error) {
+    return std::format("{} | {} | {}", base::name(error.code), place, error.text());
+  };
   const base::MemoryFile file(bytes);
   auto reader = format::PayloadReader::open(file);
   if (!reader) return {told("open", reader.error())};
   auto damage = (*reader)->verify(1, {}, {});
   if (!damage) return {told("verify", damage.error())};
   std::vector<std::string> out;
-  for (const auto& found : *damage) out.push_back(told(std::format("verify: {} at {}", found.where, found.offset), found.error));
+  for (const auto& found : *damage)
+    out.push_back(told(std::format("verify: {} at {}", found.where, found.offset), found.error));
   for (const auto& object : (*reader)->objects()) {
     base::FunctionSink sink([](ByteView) { return Result<void>{}; });
     auto read = (*reader)->read(object.digest, {}, sink);

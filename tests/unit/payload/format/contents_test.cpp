@@ -25,11 +25,19 @@ Contents full() {
   contents.tree["base.yaml"] = {object("base"), 0644};
   contents.tree["bin/amd64/kubelet"] = {object("kubelet"), 0755};
   contents.tree["ntp ä.conf"] = {object("ntp"), 0644};
-  contents.host_files = {{"ntp ä.conf", "/etc/ntp.conf", 0640, 7, 8, HostRole::worker, true, Architecture::arm64},
-                         {"bin/${ARCH}/kubelet", "/usr/local/bin/kubelet", 0755, 0, 0, HostRole::control_plane, false, {}}};
-  contents.apps = {{"erp", AppKind::helm, false, "apps/erp", {"flannel"}, "1.2.3"}, {"flannel", AppKind::manifests, true, "base.yaml", {}, ""}};
-  contents.images = {{"docker.io/library/redis:7", object("index"), "application/vnd.oci.image.index.v1+json",
-                      {{Architecture::amd64, object("manifest"), "application/vnd.oci.image.manifest.v1+json", object("config"), {object("l1"), object("l2")}}},
+  contents.host_files = {
+      {"ntp ä.conf", "/etc/ntp.conf", 0640, 7, 8, HostRole::worker, true, Architecture::arm64},
+      {"bin/${ARCH}/kubelet", "/usr/local/bin/kubelet", 0755, 0, 0, HostRole::control_plane, false, {}}};
+  contents.apps = {{"erp", AppKind::helm, false, "apps/erp", {"flannel"}, "1.2.3"},
+                   {"flannel", AppKind::manifests, true, "base.yaml", {}, ""}};
+  contents.images = {{"docker.io/library/redis:7",
+                      object("index"),
+                      "application/vnd.oci.image.index.v1+json",
+                      {{Architecture::amd64,
+                        object("manifest"),
+                        "application/vnd.oci.image.manifest.v1+json",
+                        object("config"),
+                        {object("l1"), object("l2")}}},
                       {{object("inner"), "application/vnd.oci.image.index.v1+json"}}}};
   contents.layers[object("l1").digest] = {123456789012, 4711};
   contents.environment = {{"TZ", "UTC"}};
@@ -60,14 +68,15 @@ TEST_CASE("the same contents have the same text") {
 TEST_CASE("every key that FORMAT.md names is written, and defaults are what it says") {
   const auto document = json::parse(to_json(full()));
   REQUIRE(document);
-  for (const auto key : {"name", "version", "createdBy", "compressors", "bases", "stubs", "tree", "hostFiles", "apps", "images", "layers",
-                         "environment", "labels", "launch", "baseDocument"}) {
+  for (const auto key : {"name", "version", "createdBy", "compressors", "bases", "stubs", "tree", "hostFiles", "apps",
+                         "images", "layers", "environment", "labels", "launch", "baseDocument"}) {
     INFO(key);
     CHECK(document->find(key) != nullptr);
   }
   CHECK(document->members()->size() == 15);
-  const auto sparse = parse_contents(R"({"tree":{"a":{"object":{"digest":")" + object("a").digest.text() +
-                                     R"(","size":1}}},"hostFiles":[{"source":"a","destination":"/a"}],"future":{"x":[1]}})");
+  const auto sparse =
+      parse_contents(R"({"tree":{"a":{"object":{"digest":")" + object("a").digest.text() +
+                     R"(","size":1}}},"hostFiles":[{"source":"a","destination":"/a"}],"future":{"x":[1]}})");
   REQUIRE(sparse);
   CHECK(sparse->tree.at("a").mode == 0644);
   CHECK(sparse->host_files.front().mode == 0644);
@@ -77,7 +86,8 @@ TEST_CASE("every key that FORMAT.md names is written, and defaults are what it s
 }
 
 TEST_CASE("roles have one spelling, names are found") {
-  for (const auto role : {HostRole::all, HostRole::control_plane, HostRole::worker}) CHECK(parse_host_role(name(role)) == role);
+  for (const auto role : {HostRole::all, HostRole::control_plane, HostRole::worker})
+    CHECK(parse_host_role(name(role)) == role);
   CHECK_FALSE(parse_host_role("master"));
   const auto contents = full();
   CHECK(contents.find_app("erp") == &contents.apps.front());

@@ -86,7 +86,8 @@ TEST_CASE("every changed byte of an artifact's stub is noticed, and those of its
 TEST_CASE("a payload cut at any length says so") {
   const Bytes bytes = minimal_payload().build();
   for (size_t length = 0; length < bytes.size(); ++length) {
-    const ErrorCode code = error_of(base::MemoryFile(Bytes(bytes.begin(), bytes.begin() + static_cast<std::ptrdiff_t>(length))));
+    const ErrorCode code =
+        error_of(base::MemoryFile(Bytes(bytes.begin(), bytes.begin() + static_cast<std::ptrdiff_t>(length))));
     INFO(length);
     CHECK(code == (length < format::kHeaderSize ? ErrorCode::not_a_payload : ErrorCode::truncated));
   }
@@ -99,7 +100,8 @@ TEST_CASE("an artifact cut within its payload says so, one cut before it is none
     Bytes cut(bytes.begin(), bytes.begin() + static_cast<std::ptrdiff_t>(length));
     const ErrorCode code = error_of(base::MemoryFile(std::move(cut)));
     INFO(length);
-    CHECK(code == (length < format::kPayloadOffset + format::kHeaderSize ? ErrorCode::not_a_payload : ErrorCode::truncated));
+    CHECK(code ==
+          (length < format::kPayloadOffset + format::kHeaderSize ? ErrorCode::not_a_payload : ErrorCode::truncated));
   }
   CHECK(error_of(base::MemoryFile(Bytes(bytes.begin(), bytes.begin() + 5000))) == ErrorCode::not_a_payload);
 }
@@ -131,7 +133,10 @@ TEST_CASE("damage names the object and the offset, and the rest can still be rea
   const auto image_layer = builder.add_raw("a layer");
   auto contents = format::parse_contents(builder.contents);
   REQUIRE(contents);
-  contents->images.push_back({"registry.example/app:1", image_layer, "x", {{Architecture::amd64, image_layer, "m", image_layer, {image_layer}}}});
+  contents->images.push_back({"registry.example/app:1",
+                              image_layer,
+                              "x",
+                              {{Architecture::amd64, image_layer, "m", image_layer, {image_layer}}}});
   contents->images.back().root = contents->tree["hello.txt"].object;
   contents->images.back().platforms[0].manifest = contents->images.back().root;
   contents->images.back().platforms[0].config = contents->images.back().root;

@@ -60,20 +60,36 @@ std::string dump(ByteView bytes) {
 TEST_CASE("the tables of FORMAT.md are the records, field by field") {
   namespace record = format::record;
   const std::map<std::string, std::vector<size_t>> offsets{
-      {"header", {offsetof(record::Header, magic), offsetof(record::Header, major), offsetof(record::Header, minor), offsetof(record::Header, size), offsetof(record::Header, payload_size),
-                  offsetof(record::Header, reserved), offsetof(record::Header, checksum)}},
-      {"trailer", {offsetof(record::Trailer, payload_size), offsetof(record::Trailer, metadata_offset), offsetof(record::Trailer, metadata_size), offsetof(record::Trailer, metadata_hash),
-                   offsetof(record::Trailer, signatures_size), offsetof(record::Trailer, reserved), offsetof(record::Trailer, size), offsetof(record::Trailer, major),
-                   offsetof(record::Trailer, minor), offsetof(record::Trailer, magic), offsetof(record::Trailer, checksum)}},
-      {"metadata", {offsetof(record::Metadata, magic), offsetof(record::Metadata, major), offsetof(record::Metadata, minor), offsetof(record::Metadata, sections),
-                    offsetof(record::Metadata, offset), offsetof(record::Metadata, reserved)}},
-      {"section", {offsetof(record::Section, type), offsetof(record::Section, flags), offsetof(record::Section, encoding), offsetof(record::Section, offset), offsetof(record::Section, size),
-                   offsetof(record::Section, plain_size), offsetof(record::Section, hash)}},
-      {"index-header", {offsetof(record::IndexHeader, objects), offsetof(record::IndexHeader, pieces), offsetof(record::IndexHeader, frames), offsetof(record::IndexHeader, reserved)}},
-      {"index-object", {offsetof(record::IndexObject, digest), offsetof(record::IndexObject, size), offsetof(record::IndexObject, first_piece), offsetof(record::IndexObject, piece_count)}},
-      {"index-piece", {offsetof(record::IndexPiece, frame), offsetof(record::IndexPiece, offset), offsetof(record::IndexPiece, size)}},
-      {"index-frame", {offsetof(record::IndexFrame, stored_hash), offsetof(record::IndexFrame, offset), offsetof(record::IndexFrame, stored_size), offsetof(record::IndexFrame, plain_size),
-                       offsetof(record::IndexFrame, encoding), offsetof(record::IndexFrame, reserved)}}};
+      {"header",
+       {offsetof(record::Header, magic), offsetof(record::Header, major), offsetof(record::Header, minor),
+        offsetof(record::Header, size), offsetof(record::Header, payload_size), offsetof(record::Header, reserved),
+        offsetof(record::Header, checksum)}},
+      {"trailer",
+       {offsetof(record::Trailer, payload_size), offsetof(record::Trailer, metadata_offset),
+        offsetof(record::Trailer, metadata_size), offsetof(record::Trailer, metadata_hash),
+        offsetof(record::Trailer, signatures_size), offsetof(record::Trailer, reserved),
+        offsetof(record::Trailer, size), offsetof(record::Trailer, major), offsetof(record::Trailer, minor),
+        offsetof(record::Trailer, magic), offsetof(record::Trailer, checksum)}},
+      {"metadata",
+       {offsetof(record::Metadata, magic), offsetof(record::Metadata, major), offsetof(record::Metadata, minor),
+        offsetof(record::Metadata, sections), offsetof(record::Metadata, offset),
+        offsetof(record::Metadata, reserved)}},
+      {"section",
+       {offsetof(record::Section, type), offsetof(record::Section, flags), offsetof(record::Section, encoding),
+        offsetof(record::Section, offset), offsetof(record::Section, size), offsetof(record::Section, plain_size),
+        offsetof(record::Section, hash)}},
+      {"index-header",
+       {offsetof(record::IndexHeader, objects), offsetof(record::IndexHeader, pieces),
+        offsetof(record::IndexHeader, frames), offsetof(record::IndexHeader, reserved)}},
+      {"index-object",
+       {offsetof(record::IndexObject, digest), offsetof(record::IndexObject, size),
+        offsetof(record::IndexObject, first_piece), offsetof(record::IndexObject, piece_count)}},
+      {"index-piece",
+       {offsetof(record::IndexPiece, frame), offsetof(record::IndexPiece, offset), offsetof(record::IndexPiece, size)}},
+      {"index-frame",
+       {offsetof(record::IndexFrame, stored_hash), offsetof(record::IndexFrame, offset),
+        offsetof(record::IndexFrame, stored_size), offsetof(record::IndexFrame, plain_size),
+        offsetof(record::IndexFrame, encoding), offsetof(record::IndexFrame, reserved)}}};
   const std::string text = document();
   const auto lines = base::split(text, '\n');
   size_t tables = 0;
@@ -82,7 +98,8 @@ TEST_CASE("the tables of FORMAT.md are the records, field by field") {
     if (!lines[i].starts_with(kMark)) continue;
     INFO(lines[i]);
     std::vector<size_t> stated;
-    for (size_t row = i + 3; row < lines.size() && lines[row].starts_with('|'); ++row) stated.push_back(base::parse_u64(cells(lines[row])[0]).value_or(SIZE_MAX));
+    for (size_t row = i + 3; row < lines.size() && lines[row].starts_with('|'); ++row)
+      stated.push_back(base::parse_u64(cells(lines[row])[0]).value_or(SIZE_MAX));
     CHECK(stated == offsets.at(std::string(base::split_words(lines[i].substr(kMark.size()))[0])));
     ++tables;
   }
@@ -90,10 +107,14 @@ TEST_CASE("the tables of FORMAT.md are the records, field by field") {
 }
 
 TEST_CASE("the tables of FORMAT.md add up to the structures") {
-  const std::map<std::string, size_t> sizes{
-      {"header", format::kHeaderSize},          {"trailer", format::kTrailerSize},           {"metadata", format::kMetadataHeaderSize},
-      {"section", format::kSectionEntrySize},   {"index-header", format::kIndexHeaderSize},  {"index-object", format::kIndexObjectSize},
-      {"index-piece", format::kIndexPieceSize}, {"index-frame", format::kIndexFrameSize}};
+  const std::map<std::string, size_t> sizes{{"header", format::kHeaderSize},
+                                            {"trailer", format::kTrailerSize},
+                                            {"metadata", format::kMetadataHeaderSize},
+                                            {"section", format::kSectionEntrySize},
+                                            {"index-header", format::kIndexHeaderSize},
+                                            {"index-object", format::kIndexObjectSize},
+                                            {"index-piece", format::kIndexPieceSize},
+                                            {"index-frame", format::kIndexFrameSize}};
   const std::string text = document();
   const auto lines = base::split(text, '\n');
   size_t tables = 0;
@@ -146,8 +167,9 @@ TEST_CASE("the limits of FORMAT.md are the constants") {
 
 TEST_CASE("section types and encodings of FORMAT.md are those of the code") {
   const std::string text = document();
-  for (const auto type : {format::SectionType::contents, format::SectionType::index, format::SectionType::parity,
-                          format::SectionType::metadata_copy, format::SectionType::volumes, format::SectionType::delta}) {
+  for (const auto type :
+       {format::SectionType::contents, format::SectionType::index, format::SectionType::parity,
+        format::SectionType::metadata_copy, format::SectionType::volumes, format::SectionType::delta}) {
     CHECK(text.contains(std::format("\n| {} | {} |", static_cast<uint32_t>(type), format::name(type))));
   }
   CHECK(text.contains(std::format("\n| {} | raw", static_cast<unsigned>(format::Encoding::raw))));

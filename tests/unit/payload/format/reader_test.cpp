@@ -26,7 +26,8 @@ class CountingFile final : public base::RandomAccessFile {
     bytes_ += buffer.size();
     if (offset > size_ || buffer.size() > size_ - offset) return fail(ErrorCode::truncated, "end");
     const uint64_t data_begin = size_ - data_.size();
-    for (size_t i = 0; i < buffer.size(); ++i) buffer[i] = offset + i < data_begin ? std::byte{0} : data_[offset + i - data_begin];
+    for (size_t i = 0; i < buffer.size(); ++i)
+      buffer[i] = offset + i < data_begin ? std::byte{0} : data_[offset + i - data_begin];
     return {};
   }
   uint64_t reads() const { return reads_; }
@@ -58,13 +59,15 @@ Shared shared_payload() {
   // Two frames: objects may run across their border.
   for (const auto& part : {plain.substr(0, 600), plain.substr(600)}) {
     const Bytes stored = *codec::ZstdCompressor(3).compress(base::as_bytes(part));
-    out.builder.frames.push_back({format::kHeaderSize + out.builder.data.size(), stored.size(), part.size(), format::Encoding::zstd, hash::sha256(stored)});
+    out.builder.frames.push_back({format::kHeaderSize + out.builder.data.size(), stored.size(), part.size(),
+                                  format::Encoding::zstd, hash::sha256(stored)});
     out.builder.data.insert(out.builder.data.end(), stored.begin(), stored.end());
   }
   uint32_t offset = 0;
   for (const auto& text : out.texts) {
     const uint32_t frame = offset < 600 ? 1 : 2;
-    out.builder.add_object({hash::sha256(base::as_bytes(text)), text.size()}, frame, frame == 1 ? offset : offset - 600);
+    out.builder.add_object({hash::sha256(base::as_bytes(text)), text.size()}, frame,
+                           frame == 1 ? offset : offset - 600);
     offset += static_cast<uint32_t>(text.size());
   }
   out.pieces_text = "hello" + plain.substr(590, 20) + "site\n";
@@ -98,11 +101,13 @@ TEST_CASE("opening 20 GB of layers reads less than 4 MiB") {
   std::vector<format::Frame> frames;
   uint64_t offset = format::kHeaderSize;
   for (uint32_t i = 0; i < 2500; ++i) {
-    frames.push_back({offset, format::kMaxFrameSize, format::kMaxFrameSize, format::Encoding::raw, hash::sha256(base::as_bytes(std::to_string(i)))});
+    frames.push_back({offset, format::kMaxFrameSize, format::kMaxFrameSize, format::Encoding::raw,
+                      hash::sha256(base::as_bytes(std::to_string(i)))});
     offset += format::kMaxFrameSize;
   }
   std::map<Digest, format::IndexPiece> by_digest;
-  for (uint32_t i = 0; i < 250; ++i) by_digest[hash::sha256(base::as_bytes("o" + std::to_string(i)))] = {i * 10, 0, 10 * format::kMaxFrameSize};
+  for (uint32_t i = 0; i < 250; ++i)
+    by_digest[hash::sha256(base::as_bytes("o" + std::to_string(i)))] = {i * 10, 0, 10 * format::kMaxFrameSize};
   for (const auto& [digest, piece] : by_digest) {
     objects.push_back({digest, piece.size, static_cast<uint32_t>(pieces.size()), 1});
     pieces.push_back(piece);
@@ -111,8 +116,10 @@ TEST_CASE("opening 20 GB of layers reads less than 4 MiB") {
   const Bytes contents = base::to_bytes(format::to_json({}));
   const uint64_t contents_offset = offset + format::kMetadataHeaderSize + 2 * format::kSectionEntrySize;
   Bytes tail = format::encode_section_table(
-      offset, {{format::SectionType::contents, true, format::Encoding::raw, contents_offset, contents.size(), contents.size(), hash::sha256(contents)},
-               {format::SectionType::index, true, format::Encoding::raw, contents_offset + contents.size(), index.size(), index.size(), hash::sha256(index)}});
+      offset, {{format::SectionType::contents, true, format::Encoding::raw, contents_offset, contents.size(),
+                contents.size(), hash::sha256(contents)},
+               {format::SectionType::index, true, format::Encoding::raw, contents_offset + contents.size(),
+                index.size(), index.size(), hash::sha256(index)}});
   tail.insert(tail.end(), contents.begin(), contents.end());
   tail.insert(tail.end(), index.begin(), index.end());
   format::Trailer trailer;
@@ -129,7 +136,8 @@ TEST_CASE("opening 20 GB of layers reads less than 4 MiB") {
   CHECK(reader->all_frames().size() == 2500);
   CHECK(file.reads() == 2);
   CHECK(file.bytes() < 256 << 10);
-  CHECK(reader->find(by_digest.begin()->first)->raw_offset == format::kHeaderSize + by_digest.begin()->second.frame * format::kMaxFrameSize);
+  CHECK(reader->find(by_digest.begin()->first)->raw_offset ==
+        format::kHeaderSize + by_digest.begin()->second.frame * format::kMaxFrameSize);
 }
 
 TEST_CASE("objects in shared frames, across frames, and of several pieces") {
@@ -185,15 +193,18 @@ TEST_CASE("a whole object is compared with its name, whatever its frames' hashes
 }
 
 TEST_CASE("a part of an object is read from frames whose hashes hold, and from no others") {
-  for (const size_t damaged : {0U, 1U, 2U}) {  // the raw frame, and two zstd frames that still decode to something or do not
+  for (const size_t damaged :
+       {0U, 1U, 2U}) {  // the raw frame, and two zstd frames that still decode to something or do not
     const auto shared = shared_payload();
     Bytes bytes = shared.builder.build();
     const auto& frame = shared.builder.frames[damaged];
     bytes[frame.offset + frame.stored_size - 2] ^= std::byte{1};
     const base::MemoryFile file(std::move(bytes));
     const auto reader = open(file);
-    const Digest digest = hash::sha256(base::as_bytes(shared.pieces_text));  // bytes 0-4: frame 0, 5-14: 1, 15-24: 2, 25-29: 0
-    for (const auto& [offset, within] : {std::pair{1U, 0U}, std::pair{6U, 1U}, std::pair{16U, 2U}, std::pair{26U, 0U}}) {
+    const Digest digest =
+        hash::sha256(base::as_bytes(shared.pieces_text));  // bytes 0-4: frame 0, 5-14: 1, 15-24: 2, 25-29: 0
+    for (const auto& [offset, within] :
+         {std::pair{1U, 0U}, std::pair{6U, 1U}, std::pair{16U, 2U}, std::pair{26U, 0U}}) {
       INFO("frame " << damaged << " is damaged, offset " << offset);
       for (int again = 0; again < 2; ++again) {  // what was refused is not remembered as good
         base::MemorySink sink(100);
@@ -206,8 +217,10 @@ TEST_CASE("a part of an object is read from frames whose hashes hold, and from n
         REQUIRE_FALSE(read);
         CHECK(sink.data().empty());
         CHECK(read.error().code == ErrorCode::corrupt);
-        CHECK(read.error().text() == std::format("the hash of the frame at payload offset {} ({} bytes) does not hold (while reading object {})",
-                                                 frame.offset, frame.stored_size, digest.text()));
+        CHECK(
+            read.error().text() ==
+            std::format("the hash of the frame at payload offset {} ({} bytes) does not hold (while reading object {})",
+                        frame.offset, frame.stored_size, digest.text()));
       }
     }
   }
@@ -221,12 +234,13 @@ TEST_CASE("an object is served in place only where its bytes lie raw and in one 
     builder.pieces.insert(builder.pieces.end(), pieces.begin(), pieces.end());
     return digest;
   };
-  builder.add_raw("first");       // frame 1
-  builder.add_raw("second");      // frame 2, at once after it
+  builder.add_raw("first");   // frame 1
+  builder.add_raw("second");  // frame 2, at once after it
   builder.add_padding(1);
-  builder.add_raw("third");       // frame 3, not at once
+  builder.add_raw("third");  // frame 3, not at once
   const Bytes stored = *codec::ZstdCompressor(3).compress(base::as_bytes("fourth"));
-  builder.frames.push_back({format::kHeaderSize + builder.data.size(), stored.size(), 6, format::Encoding::zstd, hash::sha256(stored)});
+  builder.frames.push_back(
+      {format::kHeaderSize + builder.data.size(), stored.size(), 6, format::Encoding::zstd, hash::sha256(stored)});
   builder.data.insert(builder.data.end(), stored.begin(), stored.end());
   const Digest neighbours = object("rstsec", {{1, 2, 6}});
   const Digest with_gap = object("condthi", {{2, 2, 7}});
@@ -278,8 +292,10 @@ TEST_CASE("unknown optional sections and signatures are skipped, and belong to t
   auto builder = minimal_payload();
   builder.add_padding(32);
   const Bytes parity(16);
-  builder.outside.push_back({format::SectionType::parity, false, static_cast<format::Encoding>(9), 64 + 40, 16, 16, hash::sha256(parity)});
-  builder.more_sections.push_back({{static_cast<format::SectionType>(777), false, format::Encoding::raw, 0, 0, 3, {}}, base::to_bytes("abc")});
+  builder.outside.push_back(
+      {format::SectionType::parity, false, static_cast<format::Encoding>(9), 64 + 40, 16, 16, hash::sha256(parity)});
+  builder.more_sections.push_back(
+      {{static_cast<format::SectionType>(777), false, format::Encoding::raw, 0, 0, 3, {}}, base::to_bytes("abc")});
   builder.signatures = base::to_bytes("a signature of some kind");
   const base::MemoryFile file(builder.build());
   const auto reader = open(file);
@@ -320,10 +336,12 @@ TEST_CASE("verification tells how far it is, to the end") {
   const base::MemoryFile file(bytes);
   const auto reader = open(file);
   uint64_t last = 0;
-  REQUIRE(reader->verify(3, [&](format::VerifyProgress at) {
-    CHECK(at.done > last);
-    CHECK(at.total == bytes.size());
-    last = at.done;
-  }, {}));
+  REQUIRE(reader->verify(3,
+                         [&](format::VerifyProgress at) {
+                           CHECK(at.done > last);
+                           CHECK(at.total == bytes.size());
+                           last = at.done;
+                         },
+                         {}));
   CHECK(last == bytes.size());
 }

@@ -18,7 +18,10 @@ Contents every_kind() {
   Contents out;
   out.stubs = {{Architecture::arm64, named("stub")}};
   out.tree = {{"etc/a", {named("file"), 0644}}};
-  out.images = {{"registry.example/app:1", named("root"), "x", {{Architecture::arm64, named("manifest"), "m", named("config"), {named("layer"), named("layer 2")}}},
+  out.images = {{"registry.example/app:1",
+                 named("root"),
+                 "x",
+                 {{Architecture::arm64, named("manifest"), "m", named("config"), {named("layer"), named("layer 2")}}},
                  {{named("inner index"), "i"}}}};
   return out;
 }
@@ -26,11 +29,17 @@ Contents every_kind() {
 }  // namespace
 
 TEST_CASE("every object that contents names is visited, with who names it") {
-  const std::vector<std::pair<std::string, std::string>> wanted{
-      {"stub", "a stub"}, {"file", "etc/a"}, {"root", "registry.example/app:1"}, {"inner index", "registry.example/app:1"},
-      {"manifest", "registry.example/app:1"}, {"config", "registry.example/app:1"}, {"layer", "registry.example/app:1"}, {"layer 2", "registry.example/app:1"}};
+  const std::vector<std::pair<std::string, std::string>> wanted{{"stub", "a stub"},
+                                                                {"file", "etc/a"},
+                                                                {"root", "registry.example/app:1"},
+                                                                {"inner index", "registry.example/app:1"},
+                                                                {"manifest", "registry.example/app:1"},
+                                                                {"config", "registry.example/app:1"},
+                                                                {"layer", "registry.example/app:1"},
+                                                                {"layer 2", "registry.example/app:1"}};
   size_t count = 0;
-  constexpr std::array kParts{Part::program, Part::file, Part::image_root, Part::inner_index, Part::manifest, Part::config, Part::layer, Part::layer};
+  constexpr std::array kParts{Part::program,  Part::file,   Part::image_root, Part::inner_index,
+                              Part::manifest, Part::config, Part::layer,      Part::layer};
   REQUIRE(for_each_reference(every_kind(), [&](const Reference& reference) -> Result<void> {
     REQUIRE(count < wanted.size());
     CHECK(reference.object == named(wanted[count].first));

@@ -16,9 +16,9 @@ TEST_CASE("a digest's text and back") {
 
 TEST_CASE("what is not a digest") {
   const std::string hex(64, 'a');
-  for (const auto& text : {std::string(), std::string("sha256:"), hex, "sha512:" + hex, "SHA256:" + hex, "sha256:" + hex + "a",
-                                 "sha256:" + hex.substr(1), "sha256:" + std::string(64, 'A'), "sha256:" + std::string(64, 'g'),
-                                 "sha256:" + hex.substr(1) + " ", " sha256:" + hex}) {
+  for (const auto& text : {std::string(), std::string("sha256:"), hex, "sha512:" + hex, "SHA256:" + hex,
+                           "sha256:" + hex + "a", "sha256:" + hex.substr(1), "sha256:" + std::string(64, 'A'),
+                           "sha256:" + std::string(64, 'g'), "sha256:" + hex.substr(1) + " ", " sha256:" + hex}) {
     INFO(text);
     const auto digest = Digest::parse(text);
     REQUIRE_FALSE(digest);

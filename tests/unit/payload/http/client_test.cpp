@@ -23,12 +23,13 @@ Client client_of(const Server& server) { return Client(Origin{"http", "127.0.0.1
 
 http::Response stream_of(const std::string& text, uint64_t breaks_at = UINT64_MAX) {
   http::Response out;
-  out.stream = http::Response::Stream{text.size(), [text, breaks_at](uint64_t offset, uint64_t size, base::Sink& sink) -> Result<void> {
-                                        const uint64_t end = std::min(offset + size, breaks_at);
-                                        SEALIFT_TRY(sink.write(base::as_bytes(std::string_view(text).substr(offset, end - offset))));
-                                        if (end < offset + size) return fail(ErrorCode::io, "broken");
-                                        return {};
-                                      }};
+  out.stream = http::Response::Stream{
+      text.size(), [text, breaks_at](uint64_t offset, uint64_t size, base::Sink& sink) -> Result<void> {
+        const uint64_t end = std::min(offset + size, breaks_at);
+        SEALIFT_TRY(sink.write(base::as_bytes(std::string_view(text).substr(offset, end - offset))));
+        if (end < offset + size) return fail(ErrorCode::io, "broken");
+        return {};
+      }};
   return out;
 }
 
@@ -44,8 +45,26 @@ TEST_CASE("URLs are taken apart") {
   CHECK(origin("HTTP://h:5000") == "http://h:5000 /");
   CHECK(origin("http://[fd00::1]:5000/x") == "http://[fd00::1]:5000 /x");
   CHECK(origin("http://[::1]?q") == "http://[::1]:80 /?q");
-  for (const char* bad : {"", "registry.example", "ftp://x", "https://", "https:///x", "https://user:secret@x/", "http://x:0", "http://x:65536", "http://x:port", "http://x:", "http://x:-1",
-                          "http://x:80:80", "http://:80/", "http://[]/", "http://[::1", "http://::1/", "http://user@x", "https://:@x/", "http//x", "://x"}) {
+  for (const char* bad : {"",
+                          "registry.example",
+                          "ftp://x",
+                          "https://",
+                          "https:///x",
+                          "https://user:secret@x/",
+                          "http://x:0",
+                          "http://x:65536",
+                          "http://x:port",
+                          "http://x:",
+                          "http://x:-1",
+                          "http://x:80:80",
+                          "http://:80/",
+                          "http://[]/",
+                          "http://[::1",
+                          "http://::1/",
+                          "http://user@x",
+                          "https://:@x/",
+                          "http//x",
+                          "://x"}) {
     INFO(bad);
     const auto url = http::parse_url(bad);
     REQUIRE_FALSE(url);
@@ -72,7 +91,8 @@ TEST_CASE("bodies, headers, HEAD and ranges") {
   const auto server = serve([](const http::Request& request) {
     if (request.path == "/stream") return stream_of("0123456789");
     if (request.path == "/none") return http::Response{404, {}, "text/plain", "not here", {}};
-    return http::Response{200, {{"X-Query", request.query.contains("q") ? request.query.at("q") : ""}}, "text/plain", "hello", {}};
+    return http::Response{
+        200, {{"X-Query", request.query.contains("q") ? request.query.at("q") : ""}}, "text/plain", "hello", {}};
   });
   auto client = client_of(*server);
   for (int again = 0; again < 3; ++again) {
@@ -121,7 +141,10 @@ TEST_CASE("a handler sees only headers that were asked for") {
 }
 
 TEST_CASE("what breaks off, is too large, is refused by the sink or by the look at its head is an error") {
-  const auto server = serve([](const http::Request& request) { return request.path == "/large" ? stream_of(std::string(size_t{5} << 20, 'x')) : stream_of(std::string(1'000'000, 'x'), 400'000); });
+  const auto server = serve([](const http::Request& request) {
+    return request.path == "/large" ? stream_of(std::string(size_t{5} << 20, 'x'))
+                                    : stream_of(std::string(1'000'000, 'x'), 400'000);
+  });
   auto client = client_of(*server);
   base::MemorySink sink(size_t{8} << 20);
   const auto broken = client.get_to("/", {}, sink);
@@ -135,7 +158,9 @@ TEST_CASE("what breaks off, is too large, is refused by the sink or by the look 
   const auto refused = client.get_to("/large", {}, full);
   REQUIRE_FALSE(refused);
   CHECK(refused.error().code == ErrorCode::no_space);
-  const auto unwanted = client.get_to("/large", {}, sink, [](const http::Reply& head) -> Result<void> { return fail(ErrorCode::protocol, "status {}", head.status); });
+  const auto unwanted = client.get_to("/large", {}, sink, [](const http::Reply& head) -> Result<void> {
+    return fail(ErrorCode::protocol, "status {}", head.status);
+  });
   REQUIRE_FALSE(unwanted);
   CHECK(unwanted.error().what == "status 200");
 }
@@ -156,7 +181,8 @@ TEST_CASE("nobody there, and a port that is taken") {
 }
 
 TEST_CASE("proxies of the environment, and what goes past them") {
-  const Variable https("https_proxy", "http://ann:p%40ss@proxy.example:3128"), plain("HTTP_PROXY", "proxy.example:80"), none("no_proxy", "intern.example, .lan,10.0.0.1:5000,");
+  const Variable https("https_proxy", "http://ann:p%40ss@proxy.example:3128"), plain("HTTP_PROXY", "proxy.example:80"),
+      none("no_proxy", "intern.example, .lan,10.0.0.1:5000,");
   const auto proxy = [](const char* scheme, const char* host, uint16_t port = 443) {
     auto found = http::proxy_from_environment({scheme, host, port});
     REQUIRE(found);

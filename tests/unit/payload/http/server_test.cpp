@@ -34,7 +34,9 @@ struct Digits {
     if (!started) FAIL(started.error().text());
     server = std::move(*started);
   }
-  Client client(const std::string& host = "127.0.0.1") const { return Client(Origin{"http", host, server->port()}, {}); }
+  Client client(const std::string& host = "127.0.0.1") const {
+    return Client(Origin{"http", host, server->port()}, {});
+  }
   Pieces take_pieces() {
     const std::lock_guard lock(mutex);
     return std::exchange(pieces, {});
@@ -47,13 +49,14 @@ struct Digits {
     if (request.path == "/none") return {404, {{"X-Why", "nothing"}}, "application/json", R"({"errors":[]})", {}};
     if (request.path != "/stream") return {200, {}, "text/plain", "0123456789", {}};
     Response out{200, {}, "application/octet-stream", {}, {}};
-    out.stream = Response::Stream{10, [this](uint64_t offset, uint64_t size, base::Sink& sink) -> Result<void> {
-                                    {
-                                      const std::lock_guard inner(mutex);
-                                      pieces.emplace_back(offset, size);
-                                    }
-                                    return sink.write(base::as_bytes(std::string_view("0123456789").substr(offset, size)));
-                                  }};
+    out.stream =
+        Response::Stream{10, [this](uint64_t offset, uint64_t size, base::Sink& sink) -> Result<void> {
+                           {
+                             const std::lock_guard inner(mutex);
+                             pieces.emplace_back(offset, size);
+                           }
+                           return sink.write(base::as_bytes(std::string_view("0123456789").substr(offset, size)));
+                         }};
     return out;
   }
 };
@@ -103,7 +106,8 @@ class DeafClient {
     const int window = 4096;
     ::setsockopt(socket_.get(), SOL_SOCKET, SO_RCVBUF, &window, sizeof window);
     const auto address = tests::loopback(port);
-    REQUIRE(::connect(socket_.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0);  // NOLINT(*-reinterpret-cast)
+    REQUIRE(::connect(socket_.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) ==
+            0);  // NOLINT(*-reinterpret-cast)
     REQUIRE(base::write_all(socket_.get(), base::as_bytes("GET / HTTP/1.1\r\nHost: x\r\n\r\n")));
   }
 
@@ -120,7 +124,9 @@ TEST_CASE("ranges of texts and streams; of a stream only what was asked for is m
     const char *asked, *text, *place;
     Pieces pieces;
   };
-  for (const auto& [asked, text, place, pieces] : {Range{"bytes=0-0", "0", "bytes 0-0/10", {{0, 1}}}, {"bytes=7-", "789", "bytes 7-9/10", {{7, 3}}}, {"bytes=-4", "6789", "bytes 6-9/10", {{6, 4}}},
+  for (const auto& [asked, text, place, pieces] : {Range{"bytes=0-0", "0", "bytes 0-0/10", {{0, 1}}},
+                                                   {"bytes=7-", "789", "bytes 7-9/10", {{7, 3}}},
+                                                   {"bytes=-4", "6789", "bytes 6-9/10", {{6, 4}}},
                                                    {"bytes=3-5", "345", "bytes 3-5/10", {{3, 3}}}}) {
     for (const char* target : {"/text", "/stream"}) {
       INFO(target << " " << asked);
@@ -175,7 +181,8 @@ TEST_CASE("paths arrive decoded, questions taken apart") {
   get(client, "/a%20b/%C3%BC?ns=docker.io&x=" + http::percent_encode("1+1=2&z") + "&empty=");
   REQUIRE(digits.asked.size() == 1);
   CHECK(digits.asked[0].path == "/a b/ü");
-  CHECK(digits.asked[0].query == std::map<std::string, std::string>{{"empty", ""}, {"ns", "docker.io"}, {"x", "1+1=2&z"}});
+  CHECK(digits.asked[0].query ==
+        std::map<std::string, std::string>{{"empty", ""}, {"ns", "docker.io"}, {"x", "1+1=2&z"}});
 }
 
 TEST_CASE("over IPv6 too") {
@@ -225,7 +232,9 @@ TEST_CASE("several clients at once get their own bodies") {
   const auto started = Server::start({}, [](const http::Request& request) {
     Response out;
     const std::string body(300'000, request.path.back());
-    out.stream = Response::Stream{body.size(), [body](uint64_t offset, uint64_t size, base::Sink& sink) { return sink.write(base::as_bytes(std::string_view(body).substr(offset, size))); }};
+    out.stream = Response::Stream{body.size(), [body](uint64_t offset, uint64_t size, base::Sink& sink) {
+                                    return sink.write(base::as_bytes(std::string_view(body).substr(offset, size)));
+                                  }};
     return out;
   });
   REQUIRE(started);
@@ -343,8 +352,10 @@ TEST_CASE("connections have a limit; one beyond it is closed, and one that ends 
   std::optional<http::Reply> reply;
   for (int tries = 0; !reply && tries < 1000; ++tries) {
     auto next = client();
-    if (auto got = next.get("/text", {})) reply = std::move(*got);
-    else std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    if (auto got = next.get("/text", {}))
+      reply = std::move(*got);
+    else
+      std::this_thread::sleep_for(std::chrono::milliseconds(10));
   }
   REQUIRE(reply);
   CHECK(reply->text == "0123456789");

@@ -21,7 +21,8 @@ struct TlsServer {
   explicit TlsServer(TlsIdentity identity) {
     ServerOptions options;
     options.tls = std::move(identity);
-    auto started = Server::start(std::move(options), [](const http::Request&) { return http::Response{200, {}, "text/plain", "hello", {}}; });
+    auto started = Server::start(
+        std::move(options), [](const http::Request&) { return http::Response{200, {}, "text/plain", "hello", {}}; });
     if (!started) FAIL(started.error().text());
     server = std::move(*started);
   }
@@ -53,13 +54,16 @@ TEST_CASE("a server is believed by its authority, by name and by address") {
 
 TEST_CASE("a certificate for another host or out of its time is refused") {
   const Authority authority;
-  for (const auto& names : {trust::Names{"127.0.0.1", {}, {"127.0.0.2"}}, trust::Names{"localhost", {"example.org"}, {}}}) {
+  for (const auto& names :
+       {trust::Names{"127.0.0.1", {}, {"127.0.0.2"}}, trust::Names{"localhost", {"example.org"}, {}}}) {
     const TlsServer server(authority.identity(names, ""));
-    for (const char* host : {"127.0.0.1", "localhost"}) CHECK(code_of(server.get(host, {authority.certificate, "", Secret()})) == ErrorCode::untrusted);
+    for (const char* host : {"127.0.0.1", "localhost"})
+      CHECK(code_of(server.get(host, {authority.certificate, "", Secret()})) == ErrorCode::untrusted);
   }
   const Authority past(-std::chrono::hours(1));
   const TlsServer expired(past.identity(kLoopback, ""));
-  for (const char* host : {"127.0.0.1", "localhost"}) CHECK(code_of(expired.get(host, {past.certificate, "", Secret()})) == ErrorCode::untrusted);
+  for (const char* host : {"127.0.0.1", "localhost"})
+    CHECK(code_of(expired.get(host, {past.certificate, "", Secret()})) == ErrorCode::untrusted);
 }
 
 TEST_CASE("mutual TLS: a client without a certificate, or with one of another authority, gets nothing") {
@@ -86,12 +90,16 @@ TEST_CASE("mutual TLS keeps its connection, streams, and gives ranges") {
   const std::string body(3'000'000, 'x');
   const auto server = Server::start(std::move(options), [&](const http::Request&) {
     http::Response out;
-    out.stream = http::Response::Stream{body.size(), [&](uint64_t offset, uint64_t size, base::Sink& sink) { return sink.write(base::as_bytes(std::string_view(body).substr(offset, size))); }};
+    out.stream =
+        http::Response::Stream{body.size(), [&](uint64_t offset, uint64_t size, base::Sink& sink) {
+                                 return sink.write(base::as_bytes(std::string_view(body).substr(offset, size)));
+                               }};
     return out;
   });
   REQUIRE(server);
   const auto identity = authority.identity({"client", {}, {}}, "");
-  Client client(Origin{"https", "127.0.0.1", (*server)->port()}, {authority.certificate, identity.certificate, identity.key});
+  Client client(Origin{"https", "127.0.0.1", (*server)->port()},
+                {authority.certificate, identity.certificate, identity.key});
   for (int i = 0; i < 5; ++i) {
     base::MemorySink sink(body.size());
     REQUIRE(client.get_to("/", {}, sink));
@@ -107,8 +115,11 @@ TEST_CASE("certificates and keys that are none, or don't belong together, are re
   const Authority authority;
   const auto good = authority.identity(kLoopback, authority.certificate), other = authority.identity(kLoopback, "");
   const std::string cut = good.certificate.substr(0, good.certificate.size() / 2);
-  for (const auto& identity : {TlsIdentity{good.authority, "no certificate", good.key}, {good.authority, cut, good.key}, {good.authority, good.certificate, Secret("no key")},
-                               {good.authority, good.certificate, other.key}, {"no authority", good.certificate, good.key}}) {
+  for (const auto& identity : {TlsIdentity{good.authority, "no certificate", good.key},
+                               {good.authority, cut, good.key},
+                               {good.authority, good.certificate, Secret("no key")},
+                               {good.authority, good.certificate, other.key},
+                               {"no authority", good.certificate, good.key}}) {
     INFO(identity.authority.substr(0, 20) << " / " << identity.certificate.substr(0, 20));
     ServerOptions options;
     options.tls = identity;
@@ -118,7 +129,8 @@ TEST_CASE("certificates and keys that are none, or don't belong together, are re
   }
   const TlsServer server(authority.identity(kLoopback, ""));
   CHECK(code_of(server.get("127.0.0.1", {authority.certificate, cut, good.key})) == ErrorCode::untrusted);
-  CHECK(code_of(server.get("127.0.0.1", {authority.certificate, good.certificate, Secret("no key")})) == ErrorCode::untrusted);
+  CHECK(code_of(server.get("127.0.0.1", {authority.certificate, good.certificate, Secret("no key")})) ==
+        ErrorCode::untrusted);
   CHECK(code_of(server.get("127.0.0.1", {"no authority", "", Secret()})) == ErrorCode::untrusted);
 }
 

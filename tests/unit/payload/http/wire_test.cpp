@@ -9,16 +9,18 @@
 using namespace sealift;
 using http::Client;
 using http::ClientOptions;
+using http::Origin;
+using std::chrono::steady_clock;
 using tests::Connection;
 using tests::HandServer;
 using tests::Listener;
 using tests::loopback;
-using http::Origin;
-using std::chrono::steady_clock;
 
 namespace {
 
-std::string whole(std::string_view text, std::string_view more = "") { return std::format("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n{}\r\n{}", text.size(), more, text); }
+std::string whole(std::string_view text, std::string_view more = "") {
+  return std::format("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n{}\r\n{}", text.size(), more, text);
+}
 
 ClientOptions impatient() {
   ClientOptions options;
@@ -46,7 +48,9 @@ TEST_CASE("several requests go over one connection") {
       const auto asked = connection.request();
       if (asked.empty()) return;
       const bool none = asked.contains("/none"), head = asked.starts_with("HEAD");
-      connection.send(none ? "HTTP/1.1 404 Not Found\r\nContent-Length: 4\r\n\r\nnone" : head ? "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n" : whole("hello"));
+      connection.send(none   ? "HTTP/1.1 404 Not Found\r\nContent-Length: 4\r\n\r\nnone"
+                      : head ? "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n"
+                             : whole("hello"));
     }
   });
   auto client = server.client();
@@ -88,7 +92,8 @@ TEST_CASE("nobody answers in time: at connecting, before the head, in the middle
     for (int i = 0; i < 4; ++i) {
       queue.emplace_back(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
       const auto address = loopback(full.port());
-      (void)::connect(queue.back().get(), reinterpret_cast<const sockaddr*>(&address), sizeof address);  // NOLINT(*-reinterpret-cast)
+      (void)::connect(queue.back().get(), reinterpret_cast<const sockaddr*>(&address),
+                      sizeof address);  // NOLINT(*-reinterpret-cast)
     }
     Client client(Origin{"http", "127.0.0.1", full.port()}, impatient());
     CHECK(code_of(client.get("/", {})) == ErrorCode::timeout);
@@ -116,8 +121,10 @@ TEST_CASE("nobody answers in time: at connecting, before the head, in the middle
 }
 
 TEST_CASE("a body that ends too early is no body") {
-  for (const char* head : {"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n01234", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n01234\r\n", "HTTP/1.1 404 Not Found\r\nContent-Length: 10\r\n\r\n01234",
-                           "HTTP/1.1 200 OK\r\nContent-Le"}) {
+  for (const char* head :
+       {"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n01234",
+        "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n01234\r\n",
+        "HTTP/1.1 404 Not Found\r\nContent-Length: 10\r\n\r\n01234", "HTTP/1.1 200 OK\r\nContent-Le"}) {
     INFO(head);
     HandServer server([&](Connection& connection) {
       connection.request();
@@ -129,7 +136,9 @@ TEST_CASE("a body that ends too early is no body") {
 }
 
 TEST_CASE("bodies of unknown size: in chunks, or up to the end of the connection") {
-  for (const char* answer : {"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n01234\r\n5\r\n56789\r\n0\r\n\r\n", "HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n0123456789"}) {
+  for (const char* answer :
+       {"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n01234\r\n5\r\n56789\r\n0\r\n\r\n",
+        "HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n0123456789"}) {
     INFO(answer);
     HandServer server([&](Connection& connection) {
       connection.request();
@@ -199,7 +208,8 @@ TEST_CASE("a head without end is an error, not memory without end") {
 TEST_CASE("redirects are the caller's affair") {
   HandServer server([](Connection& connection) {
     connection.request();
-    connection.send("HTTP/1.1 307 Temporary Redirect\r\nLocation: http://127.0.0.1:1/elsewhere\r\nContent-Length: 5\r\n\r\nmoved");
+    connection.send(
+        "HTTP/1.1 307 Temporary Redirect\r\nLocation: http://127.0.0.1:1/elsewhere\r\nContent-Length: 5\r\n\r\nmoved");
   });
   auto client = server.client();
   base::MemorySink sink(100);

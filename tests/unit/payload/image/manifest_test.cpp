@@ -10,9 +10,12 @@ namespace {
 
 const std::string kDigestText = "sha256:" + std::string(64, 'b');
 
-std::string descriptor(std::string_view type, std::string_view more = "") { return std::format(R"({{"mediaType":"{}","digest":"{}","size":12{}}})", type, kDigestText, more); }
+std::string descriptor(std::string_view type, std::string_view more = "") {
+  return std::format(R"({{"mediaType":"{}","digest":"{}","size":12{}}})", type, kDigestText, more);
+}
 std::string manifest(std::string_view layers, std::string_view own = kOciManifest) {
-  return std::format(R"({{"schemaVersion":2,"mediaType":"{}","config":{},"layers":[{}]}})", own, descriptor("application/vnd.oci.image.config.v1+json"), layers);
+  return std::format(R"({{"schemaVersion":2,"mediaType":"{}","config":{},"layers":[{}]}})", own,
+                     descriptor("application/vnd.oci.image.config.v1+json"), layers);
 }
 auto parse(const std::string& text, std::string_view type = "") { return parse_manifest(base::as_bytes(text), type); }
 void refused(const std::string& text, std::string_view type, std::string_view why) {
@@ -47,10 +50,14 @@ TEST_CASE("the type comes from the source, from the document, or from its shape"
 }
 
 TEST_CASE("an index knows the platforms") {
-  const auto parsed = parse(std::format(R"({{"schemaVersion":2,"mediaType":"{}","manifests":[{},{},{},{},{}]}})", kOciIndex, descriptor(kOciManifest, R"(,"platform":{"os":"linux","architecture":"amd64"})"),
-                                        descriptor(kOciManifest, R"(,"platform":{"os":"linux","architecture":"arm64","variant":"v8"})"), descriptor(kOciManifest, R"(,"platform":{"os":"windows","architecture":"amd64"})"),
-                                        descriptor(kOciManifest, R"(,"platform":{"os":"unknown","architecture":"unknown"})"),
-                                        descriptor(kOciManifest, R"(,"platform":null,"annotations":{"org.opencontainers.image.ref.name":"quay.io/a:1"})")));
+  const auto parsed = parse(
+      std::format(R"({{"schemaVersion":2,"mediaType":"{}","manifests":[{},{},{},{},{}]}})", kOciIndex,
+                  descriptor(kOciManifest, R"(,"platform":{"os":"linux","architecture":"amd64"})"),
+                  descriptor(kOciManifest, R"(,"platform":{"os":"linux","architecture":"arm64","variant":"v8"})"),
+                  descriptor(kOciManifest, R"(,"platform":{"os":"windows","architecture":"amd64"})"),
+                  descriptor(kOciManifest, R"(,"platform":{"os":"unknown","architecture":"unknown"})"),
+                  descriptor(kOciManifest,
+                             R"(,"platform":null,"annotations":{"org.opencontainers.image.ref.name":"quay.io/a:1"})")));
   REQUIRE(parsed);
   const auto& list = std::get<Index>(*parsed).manifests;
   REQUIRE(list.size() == 5);
@@ -66,16 +73,20 @@ TEST_CASE("what is not usable is refused with the reason") {
   refused("", "", "not a JSON object");
   refused("[]", "", "not a JSON object");
   refused("{}", "", "schemaVersion");
-  refused(R"({"schemaVersion":1,"fsLayers":[]})", "application/vnd.docker.distribution.manifest.v1+json", "schemaVersion");
+  refused(R"({"schemaVersion":1,"fsLayers":[]})", "application/vnd.docker.distribution.manifest.v1+json",
+          "schemaVersion");
   refused(manifest(""), kDockerManifest, "says");
   refused(manifest("", "text/plain"), "", "not known");
   refused(R"({"schemaVersion":2,"layers":[]})", "", "config");
   refused(manifest(R"({"mediaType":"x","digest":"md5:1","size":1})"), "", "not sha256");
   refused(manifest(R"({"mediaType":"x","size":1})"), "", "descriptor");
   refused(manifest(std::format(R"({{"mediaType":"x","digest":"{}","size":-1}})", kDigestText)), "", "descriptor");
-  refused(manifest(std::format(R"({{"mediaType":"x","digest":"{}","size":18446744073709551615}})", kDigestText)), "", "bytes");
-  refused(manifest(descriptor("application/vnd.docker.image.rootfs.foreign.diff.tar.gzip")), "", "may not be distributed");
-  refused(manifest(descriptor("application/vnd.oci.image.layer.nondistributable.v1.tar+gzip")), "", "may not be distributed");
+  refused(manifest(std::format(R"({{"mediaType":"x","digest":"{}","size":18446744073709551615}})", kDigestText)), "",
+          "bytes");
+  refused(manifest(descriptor("application/vnd.docker.image.rootfs.foreign.diff.tar.gzip")), "",
+          "may not be distributed");
+  refused(manifest(descriptor("application/vnd.oci.image.layer.nondistributable.v1.tar+gzip")), "",
+          "may not be distributed");
   refused(R"({"schemaVersion":2,"schemaVersion":2,"manifests":[]})", "", "JSON");
   refused(R"({"schemaVersion":2,"manifests":[],"layers":[]})", "", "layers");
   std::string many;
@@ -101,7 +112,9 @@ TEST_CASE("the platform of an image configuration") {
 }
 
 TEST_CASE("platforms have one form, as containerd knows them") {
-  const auto form = [](const char* os, const char* architecture, const char* variant) { return Platform::normalized(os, architecture, variant).text(); };
+  const auto form = [](const char* os, const char* architecture, const char* variant) {
+    return Platform::normalized(os, architecture, variant).text();
+  };
   CHECK(form("Linux", "AMD64", "v1") == "linux/amd64");
   CHECK(form("", "x86_64", "V3") == "linux/amd64/v3");
   CHECK(form("linux", "x86-64", "") == "linux/amd64");
@@ -116,7 +129,9 @@ TEST_CASE("platforms have one form, as containerd knows them") {
 }
 
 TEST_CASE("what a host takes, the nearest first") {
-  const auto far = [](const char* architecture, const char* variant, Architecture host) { return distance({"linux", architecture, variant}, host); };
+  const auto far = [](const char* architecture, const char* variant, Architecture host) {
+    return distance({"linux", architecture, variant}, host);
+  };
   CHECK(far("amd64", "", Architecture::amd64) == 0);
   CHECK(far("386", "", Architecture::amd64) == 1);
   for (const char* variant : {"v2", "v3", "v4"}) CHECK_FALSE(far("amd64", variant, Architecture::amd64));

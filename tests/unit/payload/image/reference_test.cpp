@@ -67,10 +67,40 @@ TEST_CASE("tag and digest stand side by side; a digest alone gets no tag") {
 }
 
 TEST_CASE("what is no name is refused with the reason") {
-  for (const std::string& text : {std::string(), std::string("Redis"), std::string("a/B"), std::string("a//b"), std::string("/a"), std::string("a/"), std::string("a/../b"), std::string("a:"), std::string("a:-x"), std::string("a:.x"),
-                                  "a:" + std::string(129, 'x'), std::string("a b"), std::string("a___b"), std::string("a..b"), std::string("-a"), std::string("a-"), std::string("a@sha256:12"), "a@md5:" + std::string(32, 'a'),
-                                  "a@sha256:" + std::string(64, 'A'), "a@" + kDigest + "@" + kDigest, std::string("host:99999/a"), std::string("host:/a"), std::string("ho_st.x/a"), std::string(".x/a"), std::string("[::1/a"), std::string("[a..b:]/a"), std::string("[10.0.0.1]/a"),
-                                  std::string("[::1]x/a"), std::string("http://x/a"), std::string("a?b"), std::string("a%2e"), std::string("x.y/a\n"), std::string(256, 'a'), std::string(5000, 'a')}) {
+  for (const std::string& text : {std::string(),
+                                  std::string("Redis"),
+                                  std::string("a/B"),
+                                  std::string("a//b"),
+                                  std::string("/a"),
+                                  std::string("a/"),
+                                  std::string("a/../b"),
+                                  std::string("a:"),
+                                  std::string("a:-x"),
+                                  std::string("a:.x"),
+                                  "a:" + std::string(129, 'x'),
+                                  std::string("a b"),
+                                  std::string("a___b"),
+                                  std::string("a..b"),
+                                  std::string("-a"),
+                                  std::string("a-"),
+                                  std::string("a@sha256:12"),
+                                  "a@md5:" + std::string(32, 'a'),
+                                  "a@sha256:" + std::string(64, 'A'),
+                                  "a@" + kDigest + "@" + kDigest,
+                                  std::string("host:99999/a"),
+                                  std::string("host:/a"),
+                                  std::string("ho_st.x/a"),
+                                  std::string(".x/a"),
+                                  std::string("[::1/a"),
+                                  std::string("[a..b:]/a"),
+                                  std::string("[10.0.0.1]/a"),
+                                  std::string("[::1]x/a"),
+                                  std::string("http://x/a"),
+                                  std::string("a?b"),
+                                  std::string("a%2e"),
+                                  std::string("x.y/a\n"),
+                                  std::string(256, 'a'),
+                                  std::string(5000, 'a')}) {
     INFO(text.substr(0, 80));
     const auto reference = parse_reference(text);
     REQUIRE_FALSE(reference);

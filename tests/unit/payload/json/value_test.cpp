@@ -27,7 +27,8 @@ Error refused(std::string_view text, const Limits& limits = {}) {
 }  // namespace
 
 TEST_CASE("canonical text: keys sorted, no blanks, the same bytes for the same value") {
-  CHECK(to_canonical(good(R"( {"b": [1, -2, 1.5, true, null, "x\u00e9\n"], "a": {}} )")) == "{\"a\":{},\"b\":[1,-2,1.5,true,null,\"xé\\n\"]}");
+  CHECK(to_canonical(good(R"( {"b": [1, -2, 1.5, true, null, "x\u00e9\n"], "a": {}} )")) ==
+        "{\"a\":{},\"b\":[1,-2,1.5,true,null,\"xé\\n\"]}");
   Value made = Value::object();
   made.set("z", 1);
   made.set("a", "text");
@@ -51,7 +52,9 @@ TEST_CASE("numbers keep their value up to the last bit") {
 }
 
 TEST_CASE("what is not one JSON value is refused") {
-  for (const std::string_view text : {"", " ", "{", "[1,]", "{\"a\":1,}", "{a:1}", "'a'", "1 2", "{} x", "nul", "01", "+1", ".5", "\"\x01\"", "\"\xff\"", "\"\\ud800\"", "[1 2]", "/**/1", "NaN", "1e999", "-1e999", "\"\\x\""}) {
+  for (const std::string_view text :
+       {"",   " ",  "{",        "[1,]",     "{\"a\":1,}",  "{a:1}", "'a'",   "1 2", "{} x",  "nul",    "01",
+        "+1", ".5", "\"\x01\"", "\"\xff\"", "\"\\ud800\"", "[1 2]", "/**/1", "NaN", "1e999", "-1e999", "\"\\x\""}) {
     CHECK(refused(text).code == ErrorCode::corrupt);
   }
   CHECK(refused(R"({"a":1,"a":2})").what == "the key \"a\" stands twice in one object");
@@ -102,8 +105,12 @@ TEST_CASE("looking for members") {
 
 TEST_CASE("bytes that are not UTF-8 are still written as JSON") {
   const std::string text = to_canonical(Value(std::string("a\xff") + "b"));
-  CHECK(text == "\"a\xef\xbf\xbd" "b\"");
+  CHECK(text ==
+        "\"a\xef\xbf\xbd"
+        "b\"");
   CHECK(parse(text));
 }
 
-TEST_CASE("a number that is not finite has no text in JSON") { CHECK(to_canonical(Value(std::numeric_limits<double>::infinity())) == "null"); }
+TEST_CASE("a number that is not finite has no text in JSON") {
+  CHECK(to_canonical(Value(std::numeric_limits<double>::infinity())) == "null");
+}

@@ -33,7 +33,9 @@ struct Authority {
     REQUIRE(made);
     certificate = *made;
   }
-  Result<std::string> issue(const trust::KeyPair& own, const Names& names) const { return trust::issue(own.public_pem, names, certificate, key.private_pem, now()); }
+  Result<std::string> issue(const trust::KeyPair& own, const Names& names) const {
+    return trust::issue(own.public_pem, names, certificate, key.private_pem, now());
+  }
 };
 
 const Names kNames{"w1", {"w1.plant7.lan"}, {"10.7.0.12", "fd00::12"}};
@@ -133,7 +135,8 @@ TEST_CASE("openssl finds in an authority that it is one, for end certificates on
   CHECK(text.contains("CA:TRUE, pathlen:0"));
   CHECK(text.contains("Certificate Sign, CRL Sign"));
   CHECK_FALSE(text.contains("Digital Signature"));
-  CHECK(openssl({"x509", "-noout", "-subject", "-issuer"}, authority.certificate) == "subject=CN = sealift test\nissuer=CN = sealift test\n");
+  CHECK(openssl({"x509", "-noout", "-subject", "-issuer"}, authority.certificate) ==
+        "subject=CN = sealift test\nissuer=CN = sealift test\n");
 }
 
 TEST_CASE("openssl finds in a certificate the names, addresses and purposes that were asked for") {
@@ -143,10 +146,12 @@ TEST_CASE("openssl finds in a certificate the names, addresses and purposes that
   REQUIRE(certificate);
   const auto text = shown(*certificate);
   CHECK(text.contains("CA:FALSE"));
-  for (const char* name : {"DNS:w1.plant7.lan", "IP Address:10.7.0.12", "IP Address:FD00:0:0:0:0:0:0:12"}) CHECK(text.contains(name));
+  for (const char* name : {"DNS:w1.plant7.lan", "IP Address:10.7.0.12", "IP Address:FD00:0:0:0:0:0:0:12"})
+    CHECK(text.contains(name));
   CHECK(text.contains("TLS Web Server Authentication, TLS Web Client Authentication"));
   CHECK(text.contains("Digital Signature"));
-  CHECK(openssl({"x509", "-noout", "-subject", "-issuer"}, *certificate) == "subject=CN = w1\nissuer=CN = sealift test\n");
+  CHECK(openssl({"x509", "-noout", "-subject", "-issuer"}, *certificate) ==
+        "subject=CN = w1\nissuer=CN = sealift test\n");
   CHECK(openssl({"x509", "-noout", "-pubkey"}, *certificate) == own.public_pem);
   const auto again = authority.issue(own, kNames);
   REQUIRE(again);
@@ -169,9 +174,11 @@ TEST_CASE("openssl believes our certificates as we do, for each purpose and name
   };
   const auto certificate = authority.issue(make_key(), kNames);
   REQUIRE(certificate);
-  const auto own = write("own", *certificate), good = write("authority", authority.certificate), other = write("stranger", stranger.certificate);
+  const auto own = write("own", *certificate), good = write("authority", authority.certificate),
+             other = write("stranger", stranger.certificate);
   const auto believed = [&](const std::string& trusted, std::vector<std::string> more) {
-    std::vector<std::string> command{"openssl", "verify", "-no-CApath", "-no-CAstore", "-x509_strict", "-CAfile", trusted};
+    std::vector<std::string> command{"openssl",      "verify",  "-no-CApath", "-no-CAstore",
+                                     "-x509_strict", "-CAfile", trusted};
     command.insert(command.end(), more.begin(), more.end());
     command.push_back(own);
     const auto status = base::run({command});
@@ -191,18 +198,23 @@ TEST_CASE("openssl believes our certificates as we do, for each purpose and name
 TEST_CASE("the time of a certificate is the one that was asked for, to the second and beyond 2050") {
   using namespace std::chrono;
   const auto key = make_key();
-  const auto at = [](int y, unsigned m, unsigned d, int second) { return WallTime(duration_cast<WallTime::duration>((sys_days(year(y) / month(m) / day(d)) + seconds(second)).time_since_epoch())); };
+  const auto at = [](int y, unsigned m, unsigned d, int second) {
+    return WallTime(duration_cast<WallTime::duration>(
+        (sys_days(year(y) / month(m) / day(d)) + seconds(second)).time_since_epoch()));
+  };
   const Validity validity{at(2026, 2, 28, 86'399), at(2076, 12, 31, 1)};
   const auto authority = trust::make_authority(key.private_pem, "long", validity);
   REQUIRE(authority);
   const auto issued = trust::issue(key.public_pem, kNames, *authority, key.private_pem, validity);
   REQUIRE(issued);
   for (const auto& certificate : {*authority, *issued}) {
-    CHECK(openssl({"x509", "-noout", "-startdate", "-enddate"}, certificate) == "notBefore=Feb 28 23:59:59 2026 GMT\nnotAfter=Dec 31 00:00:01 2076 GMT\n");
+    CHECK(openssl({"x509", "-noout", "-startdate", "-enddate"}, certificate) ==
+          "notBefore=Feb 28 23:59:59 2026 GMT\nnotAfter=Dec 31 00:00:01 2076 GMT\n");
   }
   CHECK(trust::check_issued(*issued, *authority, key.public_pem));
   // Whose time is over is still its authority's: dates are not looked at here.
-  const auto past = trust::issue(key.public_pem, kNames, *authority, key.private_pem, {at(2020, 1, 1, 0), at(2020, 1, 2, 0)});
+  const auto past =
+      trust::issue(key.public_pem, kNames, *authority, key.private_pem, {at(2020, 1, 1, 0), at(2020, 1, 2, 0)});
   REQUIRE(past);
   CHECK(trust::check_issued(*past, *authority, key.public_pem));
 }
@@ -212,13 +224,15 @@ TEST_CASE("what is no PEM, is cut off or is of another kind is refused") {
   const auto own = make_key();
   const std::string key(own.private_pem.reveal());
   const auto half = [](const std::string& text) { return text.substr(0, text.size() / 2); };
-  for (const std::string& bad : {std::string(), std::string("no key"), half(key), own.public_pem, authority.certificate}) {
+  for (const std::string& bad :
+       {std::string(), std::string("no key"), half(key), own.public_pem, authority.certificate}) {
     INFO(bad);
     untrusted(trust::public_key_of(Secret(bad)));
     untrusted(trust::make_authority(Secret(bad), "x", now()));
     untrusted(trust::issue(own.public_pem, kNames, authority.certificate, Secret(bad), now()));
   }
-  for (const std::string& bad : {std::string(), std::string("no certificate"), half(authority.certificate), own.public_pem, key}) {
+  for (const std::string& bad :
+       {std::string(), std::string("no certificate"), half(authority.certificate), own.public_pem, key}) {
     INFO(bad);
     untrusted(trust::fingerprint(bad));
     untrusted(trust::check_issued(bad, authority.certificate, own.public_pem));
@@ -234,7 +248,8 @@ TEST_CASE("what is no PEM, is cut off or is of another kind is refused") {
 TEST_CASE("names can't carry more than a name") {
   const Authority authority;
   const auto key = make_key();
-  for (const char* name : {"", "w1, w2", "w1,O=system:masters", "w1+OU=x", "a=b", "a\"b", "a\\", "a\nb", "0123456789012345678901234567890123456789012345678901234567890123x"}) {
+  for (const char* name : {"", "w1, w2", "w1,O=system:masters", "w1+OU=x", "a=b", "a\"b", "a\\", "a\nb",
+                           "0123456789012345678901234567890123456789012345678901234567890123x"}) {
     INFO(name);
     const auto own = trust::make_authority(key.private_pem, name, now());
     REQUIRE_FALSE(own);

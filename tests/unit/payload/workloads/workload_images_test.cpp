@@ -29,14 +29,23 @@ using Names = std::vector<std::string>;
 }  // namespace
 
 TEST_CASE("images are found in the pods of every kind of workload") {
-  for (const std::string kind : {"Deployment", "StatefulSet", "DaemonSet", "ReplicaSet", "ReplicationController", "Job"}) {
+  for (const std::string kind :
+       {"Deployment", "StatefulSet", "DaemonSet", "ReplicaSet", "ReplicationController", "Job"}) {
     INFO(kind);
-    CHECK(names("kind: " + kind + "\nmetadata: {name: a}\nspec: {template: {spec: {containers: [{image: 'x:1'}]}}}\n") == Names{kind + "/a x:1"});
+    CHECK(
+        names("kind: " + kind + "\nmetadata: {name: a}\nspec: {template: {spec: {containers: [{image: 'x:1'}]}}}\n") ==
+        Names{kind + "/a x:1"});
   }
   CHECK(names("kind: Pod\nmetadata: {name: a}\nspec: {containers: [{image: 'x:1'}]}\n") == Names{"Pod/a x:1"});
-  CHECK(names("kind: PodTemplate\nmetadata: {name: a}\ntemplate: {spec: {containers: [{image: 'x:1'}]}}\n") == Names{"PodTemplate/a x:1"});
-  CHECK(names("kind: CronJob\nmetadata: {name: a}\nspec: {jobTemplate: {spec: {template: {spec: {containers: [{image: 'x:1'}]}}}}}\n") == Names{"CronJob/a x:1"});
-  CHECK(names("kind: Job\nmetadata: {generateName: once-}\nspec: {template: {spec: {containers: [{image: 'x:1'}]}}}\n") == Names{"Job/once- x:1"});
+  CHECK(names("kind: PodTemplate\nmetadata: {name: a}\ntemplate: {spec: {containers: [{image: 'x:1'}]}}\n") ==
+        Names{"PodTemplate/a x:1"});
+  CHECK(
+      names(
+          "kind: CronJob\nmetadata: {name: a}\nspec: {jobTemplate: {spec: {template: {spec: {containers: [{image: 'x:1'}]}}}}}\n") ==
+      Names{"CronJob/a x:1"});
+  CHECK(
+      names("kind: Job\nmetadata: {generateName: once-}\nspec: {template: {spec: {containers: [{image: 'x:1'}]}}}\n") ==
+      Names{"Job/once- x:1"});
 }
 
 TEST_CASE("images are found in all containers, in image volumes, and in lists") {
@@ -64,19 +73,25 @@ spec: {containers: [{image: 'x:3'}]}
 }
 
 TEST_CASE("each image has the line it stands on") {
-  CHECK(images("kind: Pod\nmetadata:\n  name: a\nspec:\n  containers:\n  - name: c\n    image: x:1\n") == std::vector<ImageUse>{{"x:1", "Pod/a", 7}});
+  CHECK(images("kind: Pod\nmetadata:\n  name: a\nspec:\n  containers:\n  - name: c\n    image: x:1\n") ==
+        std::vector<ImageUse>{{"x:1", "Pod/a", 7}});
 }
 
 TEST_CASE("what only looks like an image, and what is never pulled, is left out") {
   CHECK(names("kind: ConfigMap\nmetadata: {name: a}\ndata: {image: 'x:1', pod: 'image: y:1'}\n").empty());
   CHECK(names("kind: ConfigMap\nspec: {template: {spec: {containers: [{image: 'x:1'}]}}}\n").empty());
-  CHECK(names("kind: Pod\nspec: {containers: [{image: 'x:1', imagePullPolicy: Never}, {image: 'x:2', imagePullPolicy: Always}, {name: injected}, {image: ''}]}\n") == Names{"Pod/ x:2"});
+  CHECK(
+      names(
+          "kind: Pod\nspec: {containers: [{image: 'x:1', imagePullPolicy: Never}, {image: 'x:2', imagePullPolicy: Always}, {name: injected}, {image: ''}]}\n") ==
+      Names{"Pod/ x:2"});
   CHECK(names("kind: Pod\nspec: {volumes: [{image: {reference: 'x:1', pullPolicy: Never}}]}\n").empty());
 }
 
 TEST_CASE("documents of another shape hold no images") {
-  for (const std::string text : {"- a\n- b\n", "text\n", "kind: Pod\n", "kind: Pod\nspec: text\n", "kind: Pod\nspec: {containers: text, volumes: [a, {image: text}]}\n", "kind: [Pod]\n", "kind: List\nitems: text\n",
-                                 "kind: Deployment\nspec: {template: [a]}\n", "kind: Pod\nspec: {containers: [text, {image: {a: b}}, null]}\n"}) {
+  for (const std::string text : {"- a\n- b\n", "text\n", "kind: Pod\n", "kind: Pod\nspec: text\n",
+                                 "kind: Pod\nspec: {containers: text, volumes: [a, {image: text}]}\n", "kind: [Pod]\n",
+                                 "kind: List\nitems: text\n", "kind: Deployment\nspec: {template: [a]}\n",
+                                 "kind: Pod\nspec: {containers: [text, {image: {a: b}}, null]}\n"}) {
     INFO(text);
     CHECK(names(text).empty());
   }

@@ -43,12 +43,19 @@ TEST_CASE("the payload that tests/compat keeps can be made") {
   contents.tree["ntp.conf"] = {add("server ${NTP:-pool}\n", automatic), 0644};
   contents.tree["numbers.txt"] = {add(numbers, automatic), 0644};
   contents.host_files = {{"ntp.conf", "/etc/ntp.conf", 0640, 0, 5, format::HostRole::worker, true, {}}};
-  contents.apps = {{"erp", format::AppKind::helm, false, "apps/erp", {"net"}, "2.0"}, {"net", format::AppKind::manifests, true, "apps/net", {}, ""}};
+  contents.apps = {{"erp", format::AppKind::helm, false, "apps/erp", {"net"}, "2.0"},
+                   {"net", format::AppKind::manifests, true, "apps/net", {}, ""}};
   const auto layer_object = add(layer, raw);
   contents.layers[layer_object.digest] = {12345, 3};
   const auto manifest = add("{\"a\":\"manifest\"}", automatic);
-  contents.images = {{"registry.example:5000/app@sha256:00", manifest, "application/vnd.oci.image.manifest.v1+json",
-                      {{Architecture::arm64, manifest, "application/vnd.oci.image.manifest.v1+json", add("{\"a\":\"config\"}", automatic), {layer_object}}}}};
+  contents.images = {{"registry.example:5000/app@sha256:00",
+                      manifest,
+                      "application/vnd.oci.image.manifest.v1+json",
+                      {{Architecture::arm64,
+                        manifest,
+                        "application/vnd.oci.image.manifest.v1+json",
+                        add("{\"a\":\"config\"}", automatic),
+                        {layer_object}}}}};
   contents.environment = {{"TZ", "UTC"}};
   contents.labels = {{"vendor", "Ä & Söhne"}};
   contents.launch = {"net", "erp"};

@@ -79,7 +79,8 @@ inline std::vector<Input> make_inputs() {
   std::vector<Input> out;
   out.push_back({"stub", prose(3 * kMiB, 1), Storage::automatic});
   out.push_back({"empty", {}, Storage::automatic});
-  for (uint32_t i = 0; i < 40; ++i) out.push_back({std::format("charts/c{}/values.yaml", i), prose(100 + i * 7001, 100 + i), Storage::automatic});
+  for (uint32_t i = 0; i < 40; ++i)
+    out.push_back({std::format("charts/c{}/values.yaml", i), prose(100 + i * 7001, 100 + i), Storage::automatic});
   out.push_back({"bin/kubelet", prose(9 * kMiB + 5, 2), Storage::automatic});
   out.push_back({"bin/random", noise(9 * kMiB, 3), Storage::automatic});
   out.push_back({"", noise(17 * kMiB + 11, 4), Storage::raw});
@@ -102,7 +103,8 @@ struct Made {
   format::Contents contents;
 };
 
-inline Made make(const std::string& path, const std::vector<Input>& list, const Options& options, bool artifact, const format::PayloadReader* base = nullptr) {
+inline Made make(const std::string& path, const std::vector<Input>& list, const Options& options, bool artifact,
+                 const format::PayloadReader* base = nullptr) {
   auto payload_writer = must(PayloadWriter::create(path, options));
   if (base != nullptr) must(payload_writer->add_base(*base));
   Made made;
@@ -116,7 +118,8 @@ inline Made make(const std::string& path, const std::vector<Input>& list, const 
     if (input.path == "stub") made.contents.stubs = {{Architecture::amd64, reference}};
   }
   if (base != nullptr && made.contents.stubs.empty()) made.contents.stubs = base->contents().stubs;
-  made.summary = must(payload_writer->finish(made.contents, artifact ? std::optional(Architecture::amd64) : std::nullopt, base::no_events()));
+  made.summary = must(payload_writer->finish(
+      made.contents, artifact ? std::optional(Architecture::amd64) : std::nullopt, base::no_events()));
   return made;
 }
 

@@ -20,7 +20,8 @@ using sealift::tests::TemporaryFolder;
 namespace {
 
 size_t entries(const TemporaryFolder& folder) {
-  return static_cast<size_t>(std::distance(std::filesystem::directory_iterator(folder.path()), std::filesystem::directory_iterator()));
+  return static_cast<size_t>(
+      std::distance(std::filesystem::directory_iterator(folder.path()), std::filesystem::directory_iterator()));
 }
 
 OutputFile begun(const std::string& path, Unfinished unfinished) {
@@ -40,7 +41,8 @@ TEST_CASE("a file that is not finished is not under its name, and is gone when i
       CHECK_FALSE(std::filesystem::exists(folder / "out"));
       if (unfinished == Unfinished::hidden) {
         REQUIRE(entries(folder) == 1);
-        CHECK(std::filesystem::directory_iterator(folder.path())->path().filename().string() == std::format(".out.{}.tmp", ::getpid()));
+        CHECK(std::filesystem::directory_iterator(folder.path())->path().filename().string() ==
+              std::format(".out.{}.tmp", ::getpid()));
       }
     }
     CHECK(folder.empty());
@@ -113,8 +115,10 @@ TEST_CASE("ranges are copied whole, and a source that ends early is an error") {
   const auto from = base::OpenFile::open(folder / "from");
   REQUIRE(from);
   const base::MemoryFile memory(bytes);  // a source without a descriptor
-  for (const base::RandomAccessFile* source : {static_cast<const base::RandomAccessFile*>(from->get()), static_cast<const base::RandomAccessFile*>(&memory)}) {
-    for (const auto& [offset, to, size] : std::vector<std::array<size_t, 3>>{{0, 0, 300'000}, {1, 5, 299'999}, {4096, 8192, 100'000}, {100, 4196, 200'000}, {7, 7, 0}}) {
+  for (const base::RandomAccessFile* source :
+       {static_cast<const base::RandomAccessFile*>(from->get()), static_cast<const base::RandomAccessFile*>(&memory)}) {
+    for (const auto& [offset, to, size] : std::vector<std::array<size_t, 3>>{
+             {0, 0, 300'000}, {1, 5, 299'999}, {4096, 8192, 100'000}, {100, 4196, 200'000}, {7, 7, 0}}) {
       INFO(offset << " " << to << " " << size);
       const auto out = OutputFile::create(folder / "to");
       REQUIRE(out);

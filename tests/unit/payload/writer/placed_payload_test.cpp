@@ -16,7 +16,7 @@ using namespace sealift::tests;
 TEST_CASE("what is announced and comes later lies where it would lie if it had been there at once") {
   const TemporaryFolder folder;
   auto list = inputs();
-  list.push_back({"", {}, Storage::raw});               // the empty file of the tree once more
+  list.push_back({"", {}, Storage::raw});  // the empty file of the tree once more
   list.push_back({"", prose(9 * kMiB, 21), Storage::raw});
   list.push_back({"same", prose(9 * kMiB, 21), Storage::automatic});
   list.push_back({"", prose(2000, 22), Storage::raw});
@@ -43,7 +43,9 @@ TEST_CASE("what is announced and comes later lies where it would lie if it had b
   const std::vector<std::pair<Digest, ByteView>> jobs(wanted.begin(), wanted.end());
   base::parallel_for(jobs.size(), 4, [&](size_t i) {
     DrippingSource source(jobs[i].second);
-    if (!placed->fill(jobs[i].first, [&](base::Sink& sink) { return base::copy(source, sink).transform([](uint64_t) {}); })) std::abort();
+    if (!placed->fill(jobs[i].first,
+                      [&](base::Sink& sink) { return base::copy(source, sink).transform([](uint64_t) {}); }))
+      std::abort();
   });
   for (const auto& [digest, bytes] : wanted) {
     const auto stored = placed->stored(digest);
@@ -77,8 +79,10 @@ TEST_CASE("announced bytes that are others, fewer or more, and those that never 
     return must(payload_writer->place({}, std::nullopt, base::no_events()));
   };
   const auto give = [](ByteView data) { return [data](base::Sink& sink) { return sink.write(data); }; };
-  for (const auto& [given, why] : {std::pair{ByteView(other), std::format("{} was expected", digest.text())}, {ByteView(more), std::string("more bytes came than the 9437184")},
-                                   {ByteView(bytes).first(bytes.size() - 1), std::string("9437183 bytes came of the 9437184")}}) {
+  for (const auto& [given, why] :
+       {std::pair{ByteView(other), std::format("{} was expected", digest.text())},
+        {ByteView(more), std::string("more bytes came than the 9437184")},
+        {ByteView(bytes).first(bytes.size() - 1), std::string("9437183 bytes came of the 9437184")}}) {
     const auto placed = placed_with();
     const auto refused = placed->fill(digest, give(given));
     REQUIRE_FALSE(refused);

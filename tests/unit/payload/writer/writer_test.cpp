@@ -3,13 +3,13 @@
 
 #include <catch2/catch_test_macros.hpp>
 
+#include <sys/stat.h>
+#include <unistd.h>
 #include <algorithm>
 #include <filesystem>
 #include <map>
 #include <random>
 #include <set>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "payload/format/index.h"
 #include "payload/format/layout.h"
@@ -100,12 +100,17 @@ TEST_CASE("an object that is wanted raw is raw, whichever call came first") {
   Digest first;
   for (const bool raw_first : {true, false}) {
     const std::string path = folder / "a";
-    make(path, {{"a", bytes, raw_first ? Storage::raw : Storage::automatic}, {"a", bytes, raw_first ? Storage::automatic : Storage::raw}}, {}, false);
+    make(path,
+         {{"a", bytes, raw_first ? Storage::raw : Storage::automatic},
+          {"a", bytes, raw_first ? Storage::automatic : Storage::raw}},
+         {}, false);
     const auto file = must(base::OpenFile::open(path));
     const auto reader = must(format::PayloadReader::open(*file));
     CHECK(reader->find(hash::sha256(bytes))->raw_offset.has_value());
-    if (raw_first) first = reader->identity();
-    else CHECK(reader->identity() == first);
+    if (raw_first)
+      first = reader->identity();
+    else
+      CHECK(reader->identity() == first);
   }
 }
 
@@ -125,7 +130,8 @@ TEST_CASE("a base is taken over frame by frame") {
   const auto base_file = must(base::OpenFile::open(folder / "base.run"));
   const auto base = must(format::PayloadReader::open(*base_file));
   const Bytes extra = noise(3 * kMiB, 77);
-  const auto made = make(folder / "app.run", {{"", extra, Storage::raw}, {"notes", prose(500, 78), Storage::automatic}}, {}, true, base.get());
+  const auto made = make(folder / "app.run", {{"", extra, Storage::raw}, {"notes", prose(500, 78), Storage::automatic}},
+                         {}, true, base.get());
   CHECK(made.summary.base_frames == base_made.summary.frames);
   CHECK(made.summary.frames == base_made.summary.frames + 2);
 
@@ -140,7 +146,8 @@ TEST_CASE("a base is taken over frame by frame") {
     CHECK(frames[i].offset == base_frames[i].offset);
     CHECK(frames[i].stored_hash == base_frames[i].stored_hash);
   }
-  for (const auto& input : inputs()) CHECK(must(reader->read_all(hash::sha256(input.bytes), 100 * kMiB)) == input.bytes);
+  for (const auto& input : inputs())
+    CHECK(must(reader->read_all(hash::sha256(input.bytes), 100 * kMiB)) == input.bytes);
   CHECK(must(reader->read_all(hash::sha256(extra), 100 * kMiB)) == extra);
 
   SECTION("two bases that share objects") {
@@ -186,7 +193,8 @@ TEST_CASE("frames and skeleton cover a payload exactly") {
 
   SECTION("frames of some objects, each once, in the order of the objects") {
     const auto& list = inputs();
-    const std::vector<Digest> wanted{hash::sha256(list.back().bytes), hash::sha256(list[2].bytes), hash::sha256(list[3].bytes)};
+    const std::vector<Digest> wanted{hash::sha256(list.back().bytes), hash::sha256(list[2].bytes),
+                                     hash::sha256(list[3].bytes)};
     const auto frames = must(reader->frames_of(wanted));
     CHECK(frames.size() == 2);
     CHECK(frames.front().offset == *reader->find(wanted.front())->raw_offset);
@@ -212,7 +220,8 @@ TEST_CASE("refusals of the writer leave nothing behind") {
     const auto reference = must(payload_writer->add(source, Storage::raw, hash::sha256(bytes)));
     CHECK(payload_writer->has(reference.digest));
     format::Contents contents;
-    CHECK(payload_writer->finish(contents, Architecture::arm64, base::no_events()).error().code == ErrorCode::not_found);
+    CHECK(payload_writer->finish(contents, Architecture::arm64, base::no_events()).error().code ==
+          ErrorCode::not_found);
     contents.tree["../a"] = {reference, 0644};
     CHECK(payload_writer->finish(contents, std::nullopt, base::no_events()).error().code == ErrorCode::invalid_input);
     contents.tree = {{"a\xff", {reference, 0644}}};
@@ -242,21 +251,24 @@ TEST_CASE("every object that contents names must have been packed, and is named 
     contents.tree = {{"etc/a", {packed, 0644}}};
     contents.images = {{image, packed, "x", {{Architecture::amd64, packed, "m", packed, {packed, packed}}}}};
     auto& platform = contents.images[0].platforms[0];
-    format::ObjectRef* const references[] = {&contents.stubs[0].object, &contents.tree["etc/a"].object, &contents.images[0].root,
-                                             &platform.manifest, &platform.config, &platform.layers[1]};
+    format::ObjectRef* const references[] = {&contents.stubs[0].object, &contents.tree["etc/a"].object,
+                                             &contents.images[0].root,  &platform.manifest,
+                                             &platform.config,          &platform.layers[1]};
     const std::string names[] = {"a stub", "etc/a", image, image, image, image};
     *references[kind] = missing;
     const auto done = payload_writer->finish(contents, std::nullopt, base::no_events());
     REQUIRE_FALSE(done);
     CHECK(done.error().code == ErrorCode::not_found);
-    CHECK(done.error().text() == std::format("{} names object {}, which was not packed", names[kind], missing.digest.text()));
+    CHECK(done.error().text() ==
+          std::format("{} names object {}, which was not packed", names[kind], missing.digest.text()));
   }
   CHECK(folder.empty());
 }
 
 TEST_CASE("compression is kept only if it saves at least 1/32") {
   const TemporaryFolder folder;
-  for (const auto& [zeros, kept] : std::vector<std::pair<size_t, bool>>{{0, false}, {kMiB / 40, false}, {kMiB / 25, true}, {kMiB, true}}) {
+  for (const auto& [zeros, kept] :
+       std::vector<std::pair<size_t, bool>>{{0, false}, {kMiB / 40, false}, {kMiB / 25, true}, {kMiB, true}}) {
     INFO(zeros << " bytes of a MiB are zero");
     Bytes bytes = noise(kMiB, 31);
     std::fill_n(bytes.begin(), zeros, std::byte{0});
@@ -267,8 +279,10 @@ TEST_CASE("compression is kept only if it saves at least 1/32") {
     const auto frame = reader->all_frames().front();
     CHECK(frame.encoding == (kept ? format::Encoding::zstd : format::Encoding::raw));
     CHECK(reader->find(hash::sha256(bytes))->raw_offset.has_value() != kept);
-    if (kept) CHECK(frame.stored_size + frame.plain_size / 32 < frame.plain_size);
-    else CHECK(frame.stored_size == frame.plain_size);
+    if (kept)
+      CHECK(frame.stored_size + frame.plain_size / 32 < frame.plain_size);
+    else
+      CHECK(frame.stored_size == frame.plain_size);
   }
 }
 
@@ -294,8 +308,10 @@ TEST_CASE("a temporary file that gives other bytes back than were put into it is
   const auto done = payload_writer->finish(contents, std::nullopt, base::no_events());
   REQUIRE_FALSE(done);
   CHECK(done.error().code == ErrorCode::corrupt);
-  CHECK(done.error().text() == std::format("object {} does not have the bytes that its name says (while reading back what was written (file etc/a))",
-                                           reference.digest.text()));
+  CHECK(done.error().text() ==
+        std::format(
+            "object {} does not have the bytes that its name says (while reading back what was written (file etc/a))",
+            reference.digest.text()));
   payload_writer.reset();
   CHECK(folder.empty());
 }
@@ -330,7 +346,8 @@ TEST_CASE("a damaged base is noticed before the file gets its name") {
   CHECK(done.error().code == ErrorCode::corrupt);
   CHECK(done.error().text().contains("reading back what was written (file a)"));
   payload_writer.reset();
-  CHECK(std::distance(std::filesystem::directory_iterator(folder.path()), std::filesystem::directory_iterator()) == 1);  // the base
+  CHECK(std::distance(std::filesystem::directory_iterator(folder.path()), std::filesystem::directory_iterator()) ==
+        1);  // the base
 }
 
 TEST_CASE("a source that fails is reported as it is") {

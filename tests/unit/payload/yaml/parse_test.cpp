@@ -63,7 +63,8 @@ TEST_CASE("where the last of equal keys wins, it has the first one's position an
 }
 
 TEST_CASE("a wrongly indented rest is refused, not taken for another document") {
-  for (const std::string_view text : {"a: 1\n- b\n", "a: b\n}\n", "\"a\" b\n", "- a\nb: 1\n", "a: 1\n]\nb: 2\n"}) CHECK(refused(text).code == ErrorCode::invalid_input);
+  for (const std::string_view text : {"a: 1\n- b\n", "a: b\n}\n", "\"a\" b\n", "- a\nb: 1\n", "a: 1\n]\nb: 2\n"})
+    CHECK(refused(text).code == ErrorCode::invalid_input);
 }
 
 TEST_CASE("merge keys: what stands in the mapping wins, then the first merged one") {
@@ -89,7 +90,8 @@ TEST_CASE("scalars know whether they were quoted") {
 }
 
 TEST_CASE("the words of YAML 1.1 are booleans") {
-  for (const std::string_view word : {"true", "True", "TRUE", "yes", "Yes", "on", "ON"}) CHECK(one(word).as_bool() == true);
+  for (const std::string_view word : {"true", "True", "TRUE", "yes", "Yes", "on", "ON"})
+    CHECK(one(word).as_bool() == true);
   for (const std::string_view word : {"false", "no", "No", "NO", "off", "Off"}) CHECK(one(word).as_bool() == false);
   for (const std::string_view word : {"y", "n", "1", "0", "truely"}) CHECK_FALSE(one(word).as_bool());
 }
@@ -107,11 +109,14 @@ TEST_CASE("escapes of double quotes give UTF-8") {
 }
 
 TEST_CASE("tags that would change a value are refused") {
-  for (const std::string_view text : {"a: !!binary aGk=", "a: !mine x", "a: !!set {x, y}", "a: !ruby/object [x]"}) CHECK(refused(text).what.contains("the tag "));
+  for (const std::string_view text : {"a: !!binary aGk=", "a: !mine x", "a: !!set {x, y}", "a: !ruby/object [x]"})
+    CHECK(refused(text).what.contains("the tag "));
 }
 
 TEST_CASE("line ends and byte order mark of another system") {
-  const Node node = one("\xef\xbb\xbf" "a: b\r\nc: |\r\n  d\r\n  e\r\n");
+  const Node node =
+      one("\xef\xbb\xbf"
+          "a: b\r\nc: |\r\n  d\r\n  e\r\n");
   CHECK(text_at(node, "a") == "b");
   CHECK(text_at(node, "c") == "d\ne\n");
 }
@@ -145,7 +150,8 @@ TEST_CASE("aliases can't blow up: by number, by depth, by text") {
   }
   CHECK(refused(many).code == ErrorCode::limit_exceeded);
 
-  std::string deep = "a0: &a0 " + std::string(40, '[') + std::string(40, ']') + "\na1: " + std::string(40, '[') + "*a0" + std::string(40, ']') + "\n";
+  std::string deep = "a0: &a0 " + std::string(40, '[') + std::string(40, ']') + "\na1: " + std::string(40, '[') +
+                     "*a0" + std::string(40, ']') + "\n";
   CHECK(refused(deep).what.contains("nested deeper"));
 
   std::string large = "a: &a " + std::string(1'000'000, 'x') + "\nb: [*a";

@@ -20,8 +20,8 @@
 #include "payload/base/thread.h"
 #include "payload/hash/digest.h"
 #include "runtime/agent/agent_server.h"
-#include "runtime/host/local_host.h"
 #include "runtime/agent/remote_host.h"
+#include "runtime/host/local_host.h"
 #include "tests/support/temporary_folder.h"
 
 using namespace sealift;
@@ -33,8 +33,10 @@ const std::string kOwnProgram = "/proc/self/exe";
 // One agent and the connection to it.
 class Agent {
  public:
-  Agent(const tests::TemporaryFolder& place, std::vector<std::string> arguments, const std::string& program = kOwnProgram) {
-    arguments.insert(arguments.begin(), {program, "agent", "--test-root", place / "root", "--test-lock", place / "lock"});
+  Agent(const tests::TemporaryFolder& place, std::vector<std::string> arguments,
+        const std::string& program = kOwnProgram) {
+    arguments.insert(arguments.begin(),
+                     {program, "agent", "--test-root", place / "root", "--test-lock", place / "lock"});
     std::array<int, 2> ends{};
     REQUIRE(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends.data()) == 0);
     ours_ = base::Fd(ends[0]);
@@ -50,7 +52,8 @@ class Agent {
     REQUIRE(process_ > 0);
     source_.emplace(ours_.get());
     sink_.emplace(ours_.get());
-    auto connected = agent::RemoteHost::connect({*source_, *sink_, [this] { ::shutdown(ours_.get(), SHUT_RDWR); }, nullptr}, base::system_clock());
+    auto connected = agent::RemoteHost::connect(
+        {*source_, *sink_, [this] { ::shutdown(ours_.get(), SHUT_RDWR); }, nullptr}, base::system_clock());
     if (connected) {
       host_ = std::move(*connected);
     } else {
@@ -72,7 +75,8 @@ class Agent {
     if (process_ <= 0) return code_;
     int status = 0;
     pid_t ended = 0;
-    for (int i = 0; i < 600 && (ended = ::waitpid(process_, &status, WNOHANG)) == 0; ++i) base::system_clock().sleep(Duration{50});
+    for (int i = 0; i < 600 && (ended = ::waitpid(process_, &status, WNOHANG)) == 0; ++i)
+      base::system_clock().sleep(Duration{50});
     if (ended == 0) {
       ::kill(process_, SIGKILL);
       ::waitpid(process_, &status, 0);
@@ -99,7 +103,9 @@ class Agent {
   std::unique_ptr<agent::RemoteHost> host_;
 };
 
-std::vector<std::string> change(const std::string& owner, const std::string& run) { return {"--change", "--owner", owner, "--run", run}; }
+std::vector<std::string> change(const std::string& owner, const std::string& run) {
+  return {"--change", "--owner", owner, "--run", run};
+}
 
 // A copy of this program in a folder of its own.
 std::string copy_program(const tests::TemporaryFolder& place) {
@@ -222,7 +228,9 @@ TEST_CASE("an agent that is told to end cancels what it runs") {
     while (!std::filesystem::exists(place / "begun")) base::system_clock().sleep(Duration{20});
     ::kill(agent.process(), SIGTERM);
   });
-  const auto said = (*agent).query({{"sh", "-c", "echo $$ >" + (place / "pid") + "; touch " + (place / "begun") + "; exec sleep 120"}, {}, "/", {}}, {}, {});
+  const auto said = (*agent).query(
+      {{"sh", "-c", "echo $$ >" + (place / "pid") + "; touch " + (place / "begun") + "; exec sleep 120"}, {}, "/", {}},
+      {}, {});
   ending->join();
   REQUIRE_FALSE(said);
   CHECK(said.error().code == ErrorCode::unreachable);
@@ -258,7 +266,8 @@ TEST_CASE("an agent gives up on a launch machine that says nothing more") {
 }
 
 TEST_CASE("an agent says its own digest") {
-  const auto said = base::run_checked({{std::filesystem::read_symlink(kOwnProgram), "agent", "--self-check"}, {}, "/", {}});
+  const auto said =
+      base::run_checked({{std::filesystem::read_symlink(kOwnProgram), "agent", "--self-check"}, {}, "/", {}});
   const auto file = base::OpenFile::open(kOwnProgram);
   REQUIRE(said);
   REQUIRE(file);

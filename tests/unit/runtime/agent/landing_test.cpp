@@ -105,7 +105,9 @@ struct Impostor {
 constexpr uid_t kSomebody = 65534;
 
 Result<std::unique_ptr<agent::RemoteHost>> talk(agent::LandedAgent& agent, ssh::Session& session) {
-  return agent::RemoteHost::connect({agent.channel->output(), agent.channel->input(), [&session] { session.abort(); }, nullptr}, base::system_clock());
+  return agent::RemoteHost::connect(
+      {agent.channel->output(), agent.channel->input(), [&session] { session.abort(); }, nullptr},
+      base::system_clock());
 }
 
 }  // namespace
@@ -141,7 +143,8 @@ TEST_CASE("the agent lands, starts and answers; the second time it is there alre
     REQUIRE(status);
     REQUIRE(*status);
     CHECK((*status)->spec.mode == 0640);
-    const auto said = (*remote)->run({{"sh", "-c", "cat; echo err >&2; exit 3"}, {}, "/", {}}, {base::as_bytes("in"), {}, {}}, {"step", "1"}, {});
+    const auto said = (*remote)->run({{"sh", "-c", "cat; echo err >&2; exit 3"}, {}, "/", {}},
+                                     {base::as_bytes("in"), {}, {}}, {"step", "1"}, {});
     REQUIRE(said);
     CHECK(said->code == 3);
     CHECK(said->output == "in");
@@ -183,7 +186,8 @@ TEST_CASE("bytes that do not have the digest never get the agent's name") {
 }
 
 TEST_CASE("the agent lands where root's programs are, else in /opt, else on the data disk") {
-  CHECK(agent::landing_folders("/data/sealift") == std::vector<std::string>{"/usr/local/lib/sealift", "/opt/sealift", "/data/sealift"});
+  CHECK(agent::landing_folders("/data/sealift") ==
+        std::vector<std::string>{"/usr/local/lib/sealift", "/opt/sealift", "/data/sealift"});
 }
 
 TEST_CASE("a folder that takes no program is passed over") {
@@ -241,7 +245,8 @@ TEST_CASE("sudo with a password") {
 
 TEST_CASE("a sudo that needs no password after all leaves the password line to nobody") {
   const TemporaryFolder folder;
-  const auto server = SshServer::start(with_sudo(folder, R"(while :; do case "$1" in -n|-k|-S) shift;; -p) shift 2;; *) break;; esac; done; exec "$@")"));
+  const auto server = SshServer::start(with_sudo(
+      folder, R"(while :; do case "$1" in -n|-k|-S) shift;; -p) shift 2;; *) break;; esac; done; exec "$@")"));
   const auto session = connect(*server);
   auto facts = agent::look_at_login(*session, "test");
   REQUIRE(facts);
@@ -259,7 +264,8 @@ TEST_CASE("a sudo that needs no password after all leaves the password line to n
 TEST_CASE("requiretty and expired passwords are told with the remedy") {
   const TemporaryFolder folder;
   SECTION("requiretty") {
-    const auto server = SshServer::start(with_sudo(folder, "echo 'sudo: sorry, you must have a tty to run sudo' >&2; exit 1"));
+    const auto server =
+        SshServer::start(with_sudo(folder, "echo 'sudo: sorry, you must have a tty to run sudo' >&2; exit 1"));
     const auto session = connect(*server);
     auto facts = agent::look_at_login(*session, "test");
     REQUIRE(facts);
@@ -269,7 +275,8 @@ TEST_CASE("requiretty and expired passwords are told with the remedy") {
     CHECK(landed.error().what.contains("!requiretty"));
   }
   SECTION("expired") {
-    const auto server = SshServer::start("ForceCommand echo 'WARNING: Your password has expired.' >&2; echo 'Password change required but no TTY available.' >&2; exit 1");
+    const auto server = SshServer::start(
+        "ForceCommand echo 'WARNING: Your password has expired.' >&2; echo 'Password change required but no TTY available.' >&2; exit 1");
     const auto session = connect(*server);
     const auto facts = agent::look_at_login(*session, "ops@h");
     REQUIRE_FALSE(facts);
@@ -280,7 +287,8 @@ TEST_CASE("requiretty and expired passwords are told with the remedy") {
 
 TEST_CASE("login noise is skipped") {
   const TemporaryFolder folder;
-  const auto server = SshServer::start("ForceCommand echo 'Welcome!'; printf 'no newline'; eval \"$SSH_ORIGINAL_COMMAND\"");
+  const auto server =
+      SshServer::start("ForceCommand echo 'Welcome!'; printf 'no newline'; eval \"$SSH_ORIGINAL_COMMAND\"");
   const auto session = connect(*server);
   auto facts = agent::look_at_login(*session, "test");
   REQUIRE(facts);
@@ -325,8 +333,9 @@ TEST_CASE("the agent lands through every login shell") {
   };
   const TemporaryFolder folder;
   const auto program = own_program();
-  for (const auto& [name, path] : {Shell{"sh", "/bin/sh"}, Shell{"bash", "/bin/bash"}, Shell{"dash", "/bin/dash"}, Shell{"ksh", "/bin/ksh93"}, Shell{"zsh", "/bin/zsh"},
-                                   Shell{"tcsh", "/bin/tcsh"}, Shell{"csh", "/bin/bsd-csh"}, Shell{"fish", "/usr/bin/fish"}}) {
+  for (const auto& [name, path] : {Shell{"sh", "/bin/sh"}, Shell{"bash", "/bin/bash"}, Shell{"dash", "/bin/dash"},
+                                   Shell{"ksh", "/bin/ksh93"}, Shell{"zsh", "/bin/zsh"}, Shell{"tcsh", "/bin/tcsh"},
+                                   Shell{"csh", "/bin/bsd-csh"}, Shell{"fish", "/usr/bin/fish"}}) {
     DYNAMIC_SECTION(name) {
       tests::require_or_skip(::access(path, X_OK) == 0, path);
       // What sshd does with a command, with this shell in the place of the user's.
@@ -347,7 +356,9 @@ TEST_CASE("the agent lands through every login shell") {
 }
 
 TEST_CASE("the landing line holds nothing that a login shell reads in its own way") {
-  const auto line = agent::landing_script(hash::sha256({}), {"/a b", "/it's", "/what!", "/$HOME", "/x\\y", "/\"q\"", "/new\nline"}, {"--owner", "it's\n!\\me"}, "MARKER");
+  const auto line =
+      agent::landing_script(hash::sha256({}), {"/a b", "/it's", "/what!", "/$HOME", "/x\\y", "/\"q\"", "/new\nline"},
+                            {"--owner", "it's\n!\\me"}, "MARKER");
   CHECK(line.find_first_of("!\\'\n\r\t") == std::string::npos);
   CHECK(line.contains("\"/a b\""));
   CHECK(line.size() < 4000);
@@ -441,7 +452,8 @@ TEST_CASE("a folder in which others could put things is passed over for the next
 TEST_CASE("an sshd that gives one session at a time is enough") {
   const TemporaryFolder folder;
   // The first command's session lasts longer than its words.
-  const auto server = SshServer::start("MaxSessions 1\nForceCommand eval \"$SSH_ORIGINAL_COMMAND\"; case $SSH_ORIGINAL_COMMAND in *SEALIFT-MACHINE*) sleep 4;; esac");
+  const auto server = SshServer::start(
+      "MaxSessions 1\nForceCommand eval \"$SSH_ORIGINAL_COMMAND\"; case $SSH_ORIGINAL_COMMAND in *SEALIFT-MACHINE*) sleep 4;; esac");
   const auto session = connect(*server);
   const auto facts = agent::look_at_login(*session, "test");
   REQUIRE(facts);

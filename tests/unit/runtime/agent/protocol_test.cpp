@@ -89,7 +89,8 @@ TEST_CASE("an agent that can't be worked with") {
   CHECK(code_of(connect_to(said({frame(1, 0, R"({"version":"99.0"})")}))) == ErrorCode::protocol);
   CHECK(code_of(connect_to(said({frame(5, 0, "{}")}))) == ErrorCode::protocol);
   CHECK(code_of(connect_to(said({frame(1, 0, "no json")}))) == ErrorCode::corrupt);
-  const auto busy = connect_to(said({frame(1, 0, R"({"version":"0","error":{"code":"busy","what":"ops works here"}})")}, "motd\n"));
+  const auto busy =
+      connect_to(said({frame(1, 0, R"({"version":"0","error":{"code":"busy","what":"ops works here"}})")}, "motd\n"));
   CHECK(code_of(busy) == ErrorCode::busy);
   CHECK(busy.error().what == "ops works here");
 }

@@ -32,7 +32,8 @@ TEST_CASE("every check has an id of its own, says what it wants, and has a remed
 // SEALIFT_ACCEPT=1 writes it.
 TEST_CASE("runtime/CHECKS.md is the catalog") {
   const std::string path = tests::source_path("runtime/CHECKS.md");
-  if (std::getenv("SEALIFT_ACCEPT") != nullptr) REQUIRE(base::write_file_atomic(path, base::as_bytes(checks::document()), 0644));
+  if (std::getenv("SEALIFT_ACCEPT") != nullptr)
+    REQUIRE(base::write_file_atomic(path, base::as_bytes(checks::document()), 0644));
   CHECK(base::read_text_file(path, size_t{1} << 20) == checks::document());
 }
 

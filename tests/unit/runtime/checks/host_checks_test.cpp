@@ -40,19 +40,23 @@ struct Site {
     shows("LANG=C\nPATH=/usr/bin\n");
   }
   void shows(const std::string& environment) {
-    machine.programs["systemctl"] = [environment](FakeMachine&, const base::Command& command, const base::CommandIo&) -> Result<base::ExitStatus> {
+    machine.programs["systemctl"] = [environment](FakeMachine&, const base::Command& command,
+                                                  const base::CommandIo&) -> Result<base::ExitStatus> {
       CHECK(command.argv == std::vector<std::string>{"systemctl", "show-environment"});
       return base::ExitStatus{0, environment, ""};
     };
   }
   void folder(const std::string& path) { machine.world.files[path].type = host::FileType::directory; }
-  void listens(uint16_t port, const std::string& process = "squid") { machine.facts.listeners.push_back({"0.0.0.0", port, process}); }
+  void listens(uint16_t port, const std::string& process = "squid") {
+    machine.facts.listeners.push_back({"0.0.0.0", port, process});
+  }
 
   Result<std::vector<checks::Finding>> look() {
     checks::PreflightInput input{base, contents, config, kGiB, false};
     auto connected = tests::connect_fake(machine);
     REQUIRE(connected);
-    const checks::CheckedHost view{"w1", host, connected->get(), machine.facts, machine.facts.clock_ms + clock_ahead_ms};
+    const checks::CheckedHost view{"w1", host, connected->get(), machine.facts,
+                                   machine.facts.clock_ms + clock_ahead_ms};
     auto out = checks::check_facts(input, {view});
     SEALIFT_ASSIGN(const auto asked, checks::check_host(input, view));
     out.insert(out.end(), asked.begin(), asked.end());
@@ -87,9 +91,7 @@ void only(std::string_view wanted, const Spoil& spoil, size_t count = 1) {
 
 void none(const Spoil& spoil) { only("nothing", spoil, 0); }
 
-void as_control_plane(Site& site) {
-  site.host.role = format::HostRole::control_plane;
-}
+void as_control_plane(Site& site) { site.host.role = format::HostRole::control_plane; }
 
 }  // namespace
 
@@ -99,11 +101,13 @@ TEST_CASE("a good machine gives no finding, in either role") {
 }
 
 TEST_CASE("what a machine is") {
-  only("is linux/amd64, which this artifact is not packed for; build it with --platform linux/amd64", [](Site& site) { site.contents.stubs[0].architecture = Architecture::arm64; });
+  only("is linux/amd64, which this artifact is not packed for; build it with --platform linux/amd64",
+       [](Site& site) { site.contents.stubs[0].architecture = Architecture::arm64; });
   only("does not run systemd", [](Site& site) { site.machine.facts.systemd = false; });
   only("has no cgroups mounted", [](Site& site) { site.machine.facts.cgroup_version = 0; });
   for (const std::string controller : {"cpu", "cpuset", "memory", "pids"}) {
-    only("lacks the cgroup controller " + controller + ";", [&](Site& site) { std::erase(site.machine.facts.cgroup_controllers, controller); });
+    only("lacks the cgroup controller " + controller + ";",
+         [&](Site& site) { std::erase(site.machine.facts.cgroup_controllers, controller); });
   }
   only("1.0 KiB of swap", [](Site& site) { site.machine.facts.swap_bytes = 1024; });
   only("empty /etc/machine-id", [](Site& site) { site.machine.facts.machine_id.clear(); });
@@ -113,10 +117,16 @@ TEST_CASE("what a machine is") {
 TEST_CASE("CPUs and memory are compared with what the base asks of this role") {
   only("1 CPUs, 2 are needed for a worker", [](Site& site) { site.machine.facts.cpus = 1; });
   none([](Site& site) { site.machine.facts.cpus = 2; });
-  only("3 CPUs, 4 are needed for a control-plane", [](Site& site) { as_control_plane(site); site.machine.facts.cpus = 3; });
+  only("3 CPUs, 4 are needed for a control-plane", [](Site& site) {
+    as_control_plane(site);
+    site.machine.facts.cpus = 3;
+  });
   only("of memory, 1.0 GiB are needed", [](Site& site) { site.machine.facts.memory_bytes = kGiB - 1; });
   none([](Site& site) { site.machine.facts.memory_bytes = kGiB; });
-  only("2.0 GiB are needed for a control-plane", [](Site& site) { as_control_plane(site); site.machine.facts.memory_bytes = kGiB; });
+  only("2.0 GiB are needed for a control-plane", [](Site& site) {
+    as_control_plane(site);
+    site.machine.facts.memory_bytes = kGiB;
+  });
 }
 
 TEST_CASE("clocks may differ by a minute, either way") {
@@ -130,12 +140,22 @@ TEST_CASE("each port that will be listened on must be free") {
   only("port 5000 is taken by squid", [](Site& site) { site.listens(5000); });
   only("port 7443 is taken by another program", [](Site& site) { site.listens(7443, ""); });
   only("port 10250 is taken by kubelet", [](Site& site) { site.listens(10250, "kubelet"); });
-  only("port 5001 is taken", [](Site& site) { site.config.registry.port = 5001; site.listens(5001); site.listens(5000); });
+  only("port 5001 is taken", [](Site& site) {
+    site.config.registry.port = 5001;
+    site.listens(5001);
+    site.listens(5000);
+  });
   for (const uint16_t port : {uint16_t{6443}, uint16_t{2379}}) {
-    only(std::format("port {} is taken", port), [&](Site& site) { as_control_plane(site); site.listens(port); });
+    only(std::format("port {} is taken", port), [&](Site& site) {
+      as_control_plane(site);
+      site.listens(port);
+    });
     none([&](Site& site) { site.listens(port); });
   }
-  only("port 5000 is taken", [](Site& site) { site.listens(5000); site.machine.facts.listeners.push_back({"::", 5000, "squid"}); });
+  only("port 5000 is taken", [](Site& site) {
+    site.listens(5000);
+    site.machine.facts.listeners.push_back({"::", 5000, "squid"});
+  });
   none([](Site& site) { site.listens(80); });
   // a process that only calls itself like ours
   only("port 5000 is taken by node-exporter", [](Site& site) { site.listens(5000, "node-exporter"); });
@@ -143,17 +163,23 @@ TEST_CASE("each port that will be listened on must be free") {
 
 TEST_CASE("each kernel feature is tried") {
   for (const std::string feature : {"overlay", "br_netfilter", "nftables", "vxlan"}) {
-    only("the kernel feature " + feature + " does not work (" + feature + ": not supported", [&](Site& site) { site.machine.broken_features = {feature}; });
+    only("the kernel feature " + feature + " does not work (" + feature + ": not supported",
+         [&](Site& site) { site.machine.broken_features = {feature}; });
   }
 }
 
 TEST_CASE("what others left is found by its signs") {
-  for (const auto& [path, what] : {std::pair{"/etc/kubernetes/kubelet.conf", "is a node of another cluster"}, {"/etc/kubernetes/admin.conf", "is a control plane of another cluster"},
-                                   {"/var/lib/rancher", "k3s or RKE2"}, {"/var/lib/k0s", "k0s"}, {"/var/lib/docker", "Docker"}, {"/var/lib/etcd/member", "data of an etcd"}}) {
+  for (const auto& [path, what] : {std::pair{"/etc/kubernetes/kubelet.conf", "is a node of another cluster"},
+                                   {"/etc/kubernetes/admin.conf", "is a control plane of another cluster"},
+                                   {"/var/lib/rancher", "k3s or RKE2"},
+                                   {"/var/lib/k0s", "k0s"},
+                                   {"/var/lib/docker", "Docker"},
+                                   {"/var/lib/etcd/member", "data of an etcd"}}) {
     only(std::format("{} exists", path), [&](Site& site) { site.folder(path); });
     only(what, [&](Site& site) { site.folder(path); });
   }
-  only("runs a containerd that Sealift did not install", [](Site& site) { site.machine.world.units["containerd.service"].active = true; });
+  only("runs a containerd that Sealift did not install",
+       [](Site& site) { site.machine.world.units["containerd.service"].active = true; });
   none([](Site& site) { site.machine.world.units["containerd.service"].enabled = true; });
 }
 
@@ -177,9 +203,15 @@ TEST_CASE("registries of somebody else in containerd's folder would send pulls t
 TEST_CASE("disks: bytes and inodes are summed for each, and compared with what is free") {
   // 1 GiB of images on a worker, and the payload as well on a control plane
   none([](Site& site) { site.machine.disk.free_bytes = kGiB; });
-  only("has 1024 MiB free on /, 1.0 GiB are needed for /usr/local, /opt, /var/lib/containerd", [](Site& site) { site.machine.disk.free_bytes = kGiB - 1; });
-  only("2.0 GiB are needed for /usr/local, /opt, /var/lib/sealift, /var/lib/containerd", [](Site& site) { as_control_plane(site); site.machine.disk.free_bytes = 2 * kGiB - 1; });
-  only("1.0 GiB are needed for /var/lib/containerd", [](Site& site) { site.machine.mounts["/var/lib"] = {"/var/lib", "ext4", kGiB / 2, kGiB, 100'000, false, false}; });
+  only("has 1024 MiB free on /, 1.0 GiB are needed for /usr/local, /opt, /var/lib/containerd",
+       [](Site& site) { site.machine.disk.free_bytes = kGiB - 1; });
+  only("2.0 GiB are needed for /usr/local, /opt, /var/lib/sealift, /var/lib/containerd", [](Site& site) {
+    as_control_plane(site);
+    site.machine.disk.free_bytes = 2 * kGiB - 1;
+  });
+  only("1.0 GiB are needed for /var/lib/containerd", [](Site& site) {
+    site.machine.mounts["/var/lib"] = {"/var/lib", "ext4", kGiB / 2, kGiB, 100'000, false, false};
+  });
   none([](Site& site) {  // each disk bears its own part
     as_control_plane(site);
     site.machine.disk.free_bytes = kGiB;
@@ -189,23 +221,32 @@ TEST_CASE("disks: bytes and inodes are summed for each, and compared with what i
   none([](Site& site) { site.machine.disk.free_inodes = 5200; });
   only("has 5199 free inodes on /, 5200 are needed for", [](Site& site) { site.machine.disk.free_inodes = 5199; });
   none([](Site& site) { site.machine.disk.free_inodes = 0; });  // a file system that counts none
-  only("/var/lib/containerd lies on /var/lib, which is mounted read-only", [](Site& site) { site.machine.mounts["/var/lib"] = {"/var/lib", "ext4", kGiB, kGiB, 100'000, true, false}; });
+  only("/var/lib/containerd lies on /var/lib, which is mounted read-only",
+       [](Site& site) { site.machine.mounts["/var/lib"] = {"/var/lib", "ext4", kGiB, kGiB, 100'000, true, false}; });
 }
 
 TEST_CASE("a disk must have what the base says that the role needs") {
-  const auto needs = [](uint64_t bytes) { return [bytes](Site& site) { site.base.minimum[format::HostRole::worker].disk_bytes = bytes; site.machine.disk.free_bytes = 3 * kGiB; }; };
+  const auto needs = [](uint64_t bytes) {
+    return [bytes](Site& site) {
+      site.base.minimum[format::HostRole::worker].disk_bytes = bytes;
+      site.machine.disk.free_bytes = 3 * kGiB;
+    };
+  };
   none(needs(3 * kGiB));
   only("has 3.0 GiB free on /, a worker needs 3.1 GiB there; free space", needs(3 * kGiB + kGiB / 10));
 }
 
 TEST_CASE("programs must be able to run where they are put") {
   for (const std::string folder : {"/usr/local/bin", "/usr/local/lib", "/opt/cni/bin"}) {
-    only("does not let programs run in " + folder + " (mounted noexec)", [&](Site& site) { site.machine.mounts[folder] = {folder, "ext4", kGiB, kGiB, 100'000, false, true}; });
+    only("does not let programs run in " + folder + " (mounted noexec)",
+         [&](Site& site) { site.machine.mounts[folder] = {folder, "ext4", kGiB, kGiB, 100'000, false, true}; });
   }
 }
 
 TEST_CASE("a proxy for all services is told, and blocks nothing") {
-  only("warning: has HTTPS_PROXY, http_proxy in systemd's environment", [](Site& site) { site.shows("LANG=C\nHTTPS_PROXY=http://10.0.0.1:3128\nhttp_proxy=$'http://x'\nNO_PROXY=a\n"); });
+  only("warning: has HTTPS_PROXY, http_proxy in systemd's environment", [](Site& site) {
+    site.shows("LANG=C\nHTTPS_PROXY=http://10.0.0.1:3128\nhttp_proxy=$'http://x'\nNO_PROXY=a\n");
+  });
   none([](Site& site) { site.shows("NO_PROXY=a\nMY_HTTP_PROXY_IS=x\n"); });
   none([](Site& site) { site.machine.programs.clear(); });
 }
@@ -223,8 +264,13 @@ TEST_CASE("on a host that an earlier run worked on, what is there is ours") {
 }
 
 TEST_CASE("a look that fails is a finding and hides no other") {
-  for (const std::string target : {"overlay", "vxlan", "/etc/kubernetes/kubelet.conf", "/var/lib/etcd/member", "containerd.service", "/etc/cni/net.d", "/etc/containerd/certs.d", "/opt", "/usr/local/bin", "/opt/cni/bin"}) {
-    const Spoil broken = [&](Site& site) { site.machine.broken_looks.emplace(target, Error{ErrorCode::io, "look at " + target + ": Read-only file system", {}}); };
+  for (const std::string target :
+       {"overlay", "vxlan", "/etc/kubernetes/kubelet.conf", "/var/lib/etcd/member", "containerd.service",
+        "/etc/cni/net.d", "/etc/containerd/certs.d", "/opt", "/usr/local/bin", "/opt/cni/bin"}) {
+    const Spoil broken = [&](Site& site) {
+      site.machine.broken_looks.emplace(target,
+                                        Error{ErrorCode::io, "look at " + target + ": Read-only file system", {}});
+    };
     only("could not be checked (look at " + target + ": Read-only file system)", broken);
     Site site;
     broken(site);
@@ -235,7 +281,8 @@ TEST_CASE("a look that fails is a finding and hides no other") {
     INFO(target);
     CHECK(messages.size() == 3);
     CHECK(std::ranges::none_of(messages, [](const std::string& message) { return message.starts_with("warning: "); }));
-    for (const auto* wanted : {"could not be checked", "br_netfilter does not work", "programs run in /usr/local/lib"}) {
+    for (const auto* wanted :
+         {"could not be checked", "br_netfilter does not work", "programs run in /usr/local/lib"}) {
       CHECK(std::ranges::count_if(messages, [&](const std::string& message) { return message.contains(wanted); }) == 1);
     }
   }

@@ -38,7 +38,9 @@ checks::CheckedHost healthy(const std::string& name) {
 }
 
 bool found(const std::vector<checks::Finding>& findings, std::string_view host, std::string_view text) {
-  return std::ranges::any_of(findings, [&](const checks::Finding& finding) { return finding.host == host && finding.blocks() && finding.text().contains(text); });
+  return std::ranges::any_of(findings, [&](const checks::Finding& finding) {
+    return finding.host == host && finding.blocks() && finding.text().contains(text);
+  });
 }
 
 }  // namespace
@@ -59,7 +61,8 @@ TEST_CASE("each fault of a host is found, all in one run") {
   bad.facts.cgroup_controllers = {"cpu", "cpuset", "memory"};
   bad.facts.architecture = Architecture::arm64;
   const auto findings = checks::check_facts(site.input(), {healthy("good"), bad});
-  for (const auto* text : {"swapoff", "1 CPUs", "of memory", "differs by 90 s", "systemd", "controller pids", "--platform linux/arm64"}) {
+  for (const auto* text :
+       {"swapoff", "1 CPUs", "of memory", "differs by 90 s", "systemd", "controller pids", "--platform linux/arm64"}) {
     INFO(text);
     CHECK(found(findings, "bad", text));
   }
@@ -75,7 +78,8 @@ TEST_CASE("hosts that were cloned are told apart before they meet") {
   twin.config.line = 8;
   const auto findings = checks::check_facts(site.input(), {one, twin});
   CHECK(findings.size() == 2);
-  CHECK(found(findings, "a", "at 10.7.0.12 (line 8) has the same node name as 10.7.0.11 (line 7) in cluster.yaml: a; set `name`"));
+  CHECK(found(findings, "a",
+              "at 10.7.0.12 (line 8) has the same node name as 10.7.0.11 (line 7) in cluster.yaml: a; set `name`"));
   CHECK(found(findings, "a", "has the same machine-id as 10.7.0.11 (line 7)"));
 }
 

@@ -67,7 +67,8 @@ TEST_CASE("a command that failed says so, for people on stderr, for programs on 
   CHECK(told.messages == "error: 1 of 3 are ill\n");
   told = conclude_with(kUnhealthy, Place::pipe, true);
   CHECK(told.code == 15);
-  CHECK(told.out == "result\n{\"code\":\"unhealthy\",\"event\":\"error\",\"exit\":15,\"message\":\"1 of 3 are ill\"}\n");
+  CHECK(told.out ==
+        "result\n{\"code\":\"unhealthy\",\"event\":\"error\",\"exit\":15,\"message\":\"1 of 3 are ill\"}\n");
   CHECK(told.messages.empty());
 }
 

@@ -22,12 +22,13 @@ using config::SecretSource;
 namespace {
 
 std::string told(const Result<Secret>& secret) {
-  return secret ? std::format("secret: {}", secret->reveal()) : std::format("{}: {}", base::name(secret.error().code), secret.error().text());
+  return secret ? std::format("secret: {}", secret->reveal())
+                : std::format("{}: {}", base::name(secret.error().code), secret.error().text());
 }
 
 struct Prompted {
-  std::string screen;    // what the terminal showed
-  std::string answer;    // what the program made of it
+  std::string screen;  // what the terminal showed
+  std::string answer;  // what the program made of it
   bool echo_after = false;
 };
 
@@ -102,11 +103,13 @@ TEST_CASE("a secret's file: without an end of line, too large, not there") {
   std::ofstream(folder / "s") << "geheim 2";
   CHECK(told(secret_from_file(folder / "s")) == "secret: geheim 2");
   std::ofstream(folder / "s", std::ios::trunc) << "\r\n";
-  CHECK(told(secret_from_file(folder / "s")) == "invalid_config: " + folder.path() + "/s: the first line is empty, a secret was expected there");
+  CHECK(told(secret_from_file(folder / "s")) ==
+        "invalid_config: " + folder.path() + "/s: the first line is empty, a secret was expected there");
   std::ofstream(folder / "s", std::ios::trunc) << "x\n" << std::string(64 << 10, 'y');
   CHECK(secret_from_file(folder / "s").error().code == ErrorCode::limit_exceeded);
   CHECK(told(secret_from_file(folder / "none")) ==
-        "not_found: open " + folder.path() + "/none: No such file or directory (while reading a secret; check the path in cluster.yaml)");
+        "not_found: open " + folder.path() +
+            "/none: No such file or directory (while reading a secret; check the path in cluster.yaml)");
   CHECK(told(secret_from_environment("SEALIFT_NOT_SET_ANYWHERE")) ==
         "not_found: the environment variable SEALIFT_NOT_SET_ANYWHERE is not set, cluster.yaml takes a secret from it");
 }
@@ -160,8 +163,9 @@ TEST_CASE("a prompt without a terminal names what to write instead") {
   }
   write.reset();
   base::FdSource source(read.get());
-  CHECK(base::as_text(base::read_all(source, 1000).value()) ==
-        "usage: cluster.yaml asks for a secret at a prompt (Password of ops), but there is no terminal; use {file: …} or {env: …}");
+  CHECK(
+      base::as_text(base::read_all(source, 1000).value()) ==
+      "usage: cluster.yaml asks for a secret at a prompt (Password of ops), but there is no terminal; use {file: …} or {env: …}");
   int status = 0;
   CHECK(::waitpid(child, &status, 0) == child);
 }

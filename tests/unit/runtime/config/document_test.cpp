@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // CLUSTER.md says what the reader reads: the tables hold exactly the known fields, and the examples have no problems.
 #include <algorithm>
-#include <cctype>
 #include <catch2/catch_test_macros.hpp>
+#include <cctype>
 #include <filesystem>
 
 #include "payload/base/file.h"
@@ -24,7 +24,8 @@ std::string document() {
 
 std::vector<std::string> spelled(const std::vector<KnownField>& fields) {
   std::vector<std::string> out;
-  for (const auto& field : fields) out.push_back(std::format("{}: {}{}", field.section, field.path, field.supported ? "" : " (later)"));
+  for (const auto& field : fields)
+    out.push_back(std::format("{}: {}{}", field.section, field.path, field.supported ? "" : " (later)"));
   std::ranges::sort(out);
   return out;
 }
@@ -82,7 +83,8 @@ TEST_CASE("the example site of the shop, but for what is left for later") {
   const auto parsed = load_cluster_config(tests::source_path("packer/examples/shop/cluster.yaml"), {{"HOME", "/root"}});
   REQUIRE(parsed);
   INFO(to_error(parsed->problems).what);
-  CHECK(std::ranges::none_of(parsed->problems, [](const Problem& problem) { return problem.code != ErrorCode::unsupported; }));
+  CHECK(std::ranges::none_of(parsed->problems,
+                             [](const Problem& problem) { return problem.code != ErrorCode::unsupported; }));
 }
 
 TEST_CASE("the cluster.yaml of every example has no problems, and neither has what its comments offer") {
@@ -95,7 +97,8 @@ TEST_CASE("the cluster.yaml of every example has no problems, and neither has wh
     const FileReader read = [](const std::string&, size_t) -> Result<std::string> { return std::string("a: 1\n"); };
     const auto problems = [&](const std::string& document) {
       const auto parsed = parse_cluster_config(document, path, {{"HOME", "/root"}}, read);
-      return parsed ? (parsed->problems.empty() ? std::string() : to_error(parsed->problems).what) : parsed.error().text();
+      return parsed ? (parsed->problems.empty() ? std::string() : to_error(parsed->problems).what)
+                    : parsed.error().text();
     };
     CHECK(problems(*text).empty());
     // A comment that begins with a field's name, "# apps: […]", offers that field.
@@ -105,10 +108,13 @@ TEST_CASE("the cluster.yaml of every example has no problems, and neither has wh
       const auto colon = offer.find(": ");
       if (!offer.starts_with("# ") || colon == std::string_view::npos) continue;
       const auto field = offer.substr(2, colon - 2);
-      const bool is_name = !std::isupper(static_cast<unsigned char>(field.front())) && std::ranges::all_of(field, [](unsigned char c) { return std::isalpha(c) != 0; });
+      const bool is_name = !std::isupper(static_cast<unsigned char>(field.front())) &&
+                           std::ranges::all_of(field, [](unsigned char c) { return std::isalpha(c) != 0; });
       if (!is_name) continue;
       INFO(offer);
-      const bool known = std::ranges::any_of(known_fields(), [&](const KnownField& one) { return one.supported && (one.path.ends_with("." + std::string(field)) || one.path == field); });
+      const bool known = std::ranges::any_of(known_fields(), [&](const KnownField& one) {
+        return one.supported && (one.path.ends_with("." + std::string(field)) || one.path == field);
+      });
       CHECK(known);
     }
     ++count;

@@ -15,7 +15,10 @@ namespace {
 using Variables = std::map<std::string, std::string>;
 
 ParsedConfig parsed(std::string_view text, const Variables& variables = {{"HOME", "/home/ops"}}) {
-  const std::map<std::string, std::string> files{{"site/ntp.conf", "server 10.0.0.1\n"}, {"site/erp.yaml", "a: ${NOT_EXPANDED}\n"}, {"site/list.yaml", "- a\n"}, {"/abs", "x"}};
+  const std::map<std::string, std::string> files{{"site/ntp.conf", "server 10.0.0.1\n"},
+                                                 {"site/erp.yaml", "a: ${NOT_EXPANDED}\n"},
+                                                 {"site/list.yaml", "- a\n"},
+                                                 {"/abs", "x"}};
   const FileReader read = [files](const std::string& path, size_t) -> Result<std::string> {
     const auto found = files.find(path);
     if (found == files.end()) return fail(ErrorCode::not_found, "open {}: not there", path);
@@ -38,12 +41,17 @@ constexpr std::string_view kHosts = "  hosts:\n  - {address: 10.7.0.11, role: co
 
 // The spec's lines begin with line 5; with kHosts before them with line 7.
 ParsedConfig with_spec(std::string_view spec) { return parsed(std::string(kHead) + std::string(spec)); }
-ParsedConfig with_fields(std::string_view fields) { return parsed(std::string(kHead) + std::string(kHosts) + std::string(fields)); }
+ParsedConfig with_fields(std::string_view fields) {
+  return parsed(std::string(kHead) + std::string(kHosts) + std::string(fields));
+}
 ParsedConfig with_host(std::string_view fields) { return with_fields(std::format("  - {}\n", fields)); }
-ParsedConfig with_document(std::string_view document) { return parsed(std::string(kHead) + std::string(kHosts) + "---\n" + std::string(document)); }
+ParsedConfig with_document(std::string_view document) {
+  return parsed(std::string(kHead) + std::string(kHosts) + "---\n" + std::string(document));
+}
 
 // Exactly one problem, at that place, that says `why`.
-void one_problem(const ParsedConfig& result, int line, int column, std::string_view why, ErrorCode code = ErrorCode::invalid_config) {
+void one_problem(const ParsedConfig& result, int line, int column, std::string_view why,
+                 ErrorCode code = ErrorCode::invalid_config) {
   INFO(to_error(result.problems).what);
   REQUIRE(result.problems.size() == 1);
   CHECK(result.problems[0].line == line);
@@ -191,7 +199,8 @@ TEST_CASE("the template of config init is good as it is, and so are its comments
     // Only lines that are YAML behind their "# ".
     if (const size_t mark = line.find("# "); mark != std::string::npos && line.find_first_not_of(' ') == mark) {
       const std::string inner = line.substr(mark + 2);
-      const bool field = inner.starts_with("- {") || inner.starts_with("certSANs:") || inner.starts_with("apps:") || inner.starts_with("password:") || inner.starts_with("sudoPassword:");
+      const bool field = inner.starts_with("- {") || inner.starts_with("certSANs:") || inner.starts_with("apps:") ||
+                         inner.starts_with("password:") || inner.starts_with("sudoPassword:");
       line = field ? line.substr(0, mark) + inner : line;
     }
     if (line.contains("- {src")) line = "  files:\n" + line;
@@ -218,7 +227,8 @@ TEST_CASE("ten mistakes give ten problems in one run, each with its place") {
     while (line.contains(folder)) line.replace(line.find(folder), folder.size(), "");
     text += line + "\n";
   }
-  if (std::getenv("SEALIFT_ACCEPT") != nullptr) REQUIRE(base::write_file_atomic(folder + "ten-mistakes.problems", base::as_bytes(text), 0644));
+  if (std::getenv("SEALIFT_ACCEPT") != nullptr)
+    REQUIRE(base::write_file_atomic(folder + "ten-mistakes.problems", base::as_bytes(text), 0644));
   CHECK(base::read_text_file(folder + "ten-mistakes.problems", 1 << 20) == text);
   CHECK(result->problems.size() == 10);
   CHECK_FALSE(text.contains("geheim"));
@@ -243,20 +253,30 @@ TEST_CASE("what is left for later is unsupported, with its place") {
   one_problem(with_fields("  api: {balancer: x}\n"), 7, 9, "balancer", unsupported);
   one_problem(with_document("apiVersion: sealift.dev/v1\nkind: Patch\n"), 9, 1, "Patch", unsupported);
   one_problem(with_document("apiVersion: sealift.dev/v1\nkind: Hook\n"), 9, 1, "Hook", unsupported);
-  one_problem(with_document("apiVersion: sealift.dev/v1\nkind: Application\nmetadata: {name: x}\nspec: {files: []}\n"), 11, 8, "files", unsupported);
+  one_problem(with_document("apiVersion: sealift.dev/v1\nkind: Application\nmetadata: {name: x}\nspec: {files: []}\n"),
+              11, 8, "files", unsupported);
 }
 
 TEST_CASE("documents") {
   one_problem(parsed(""), 1, 1, "config init");
-  one_problem(parsed("apiVersion: sealift.dev/v1\nkind: Application\nmetadata: {name: x}\n"), 1, 1, "no document of kind Cluster");
+  one_problem(parsed("apiVersion: sealift.dev/v1\nkind: Application\nmetadata: {name: x}\n"), 1, 1,
+              "no document of kind Cluster");
   one_problem(with_document("apiVersion: sealift.dev/v1\nkind: Aplication\n"), 9, 1, "did you mean Application?");
-  one_problem(with_document("apiVersion: kubeadm.k8s.io/v1beta3\nkind: ClusterConfiguration\n"), 8, 1, "kubeadm.k8s.io/v1beta4");
+  one_problem(with_document("apiVersion: kubeadm.k8s.io/v1beta3\nkind: ClusterConfiguration\n"), 8, 1,
+              "kubeadm.k8s.io/v1beta4");
   one_problem(with_document("apiVersion: v1\nkind: ConfigMap\n"), 8, 1, "is not known");
   one_problem(with_document("- a\n"), 8, 1, "must be a mapping");
   one_problem(with_document(std::string(kHead) + std::string(kHosts)), 8, 1, "second document");
-  one_problem(with_document("apiVersion: sealift.dev/v1alpha1\nkind: Application\nmetadata: {name: x}\n"), 8, 1, "must be sealift.dev/v1");
-  one_problem(with_document("apiVersion: kubelet.config.k8s.io/v1beta1\nkind: KubeletConfiguration\n---\napiVersion: kubelet.config.k8s.io/v1beta1\nkind: KubeletConfiguration\n"), 11, 1, "second");
-  one_problem(with_document("apiVersion: sealift.dev/v1\nkind: Application\nmetadata: {name: x}\n---\napiVersion: sealift.dev/v1\nkind: Application\nmetadata: {name: x}\n"), 14, 12, "second Application");
+  one_problem(with_document("apiVersion: sealift.dev/v1alpha1\nkind: Application\nmetadata: {name: x}\n"), 8, 1,
+              "must be sealift.dev/v1");
+  one_problem(
+      with_document(
+          "apiVersion: kubelet.config.k8s.io/v1beta1\nkind: KubeletConfiguration\n---\napiVersion: kubelet.config.k8s.io/v1beta1\nkind: KubeletConfiguration\n"),
+      11, 1, "second");
+  one_problem(
+      with_document(
+          "apiVersion: sealift.dev/v1\nkind: Application\nmetadata: {name: x}\n---\napiVersion: sealift.dev/v1\nkind: Application\nmetadata: {name: x}\n"),
+      14, 12, "second Application");
   const FileReader none;
   const auto broken = parse_cluster_config("a: [\n", "c.yaml", {}, none);
   REQUIRE_FALSE(broken);
@@ -265,7 +285,11 @@ TEST_CASE("documents") {
 }
 
 TEST_CASE("variables") {
-  const auto with = [](std::string_view name, const Variables& variables) { return parsed(std::format("apiVersion: sealift.dev/v1\nkind: Cluster\nmetadata:\n  name: {}\nspec:\n{}", name, kHosts), variables); };
+  const auto with = [](std::string_view name, const Variables& variables) {
+    return parsed(
+        std::format("apiVersion: sealift.dev/v1\nkind: Cluster\nmetadata:\n  name: {}\nspec:\n{}", name, kHosts),
+        variables);
+  };
   CHECK(with("${SITE}", {{"SITE", "plant7"}}).config.name == "plant7");
   CHECK(with("a-${SITE:-plant}-b", {}).config.name == "a-plant-b");
   CHECK(with("${SITE:-plant}", {{"SITE", ""}}).config.name == "plant");
@@ -276,14 +300,18 @@ TEST_CASE("variables") {
   const auto broken = parse_cluster_config("kind: Cluster\nmetadata: {name: ${SITE}}\n", "c.yaml", {}, {});
   REQUIRE_FALSE(broken);
   CHECK(broken.error().what.contains("in quotes"));
-  const std::string values = "apiVersion: sealift.dev/v1\nkind: Application\nmetadata: {name: x}\nspec: {values: {a: \"$${HOST} $$ $x\", replicas: \"${N:-3}\", m: \"${M:-x}\"}}\n";
+  const std::string values =
+      "apiVersion: sealift.dev/v1\nkind: Application\nmetadata: {name: x}\nspec: {values: {a: \"$${HOST} $$ $x\", replicas: \"${N:-3}\", m: \"${M:-x}\"}}\n";
   const auto result = with_document(values);
   CHECK(result.problems.empty());
   CHECK(result.config.applications.at(0).values_yaml == "a: \"${HOST} $$ $x\"\nreplicas: \"3\"\nm: x\n");
 }
 
 TEST_CASE("a value from a variable can't become structure") {
-  const auto result = parsed(std::string(kHead) + std::string(kHosts) + "---\napiVersion: sealift.dev/v1\nkind: Application\nmetadata: {name: x}\nspec:\n  values:\n    a: ${A}\n", {{"A", "x\nb: injected"}});
+  const auto result = parsed(
+      std::string(kHead) + std::string(kHosts) +
+          "---\napiVersion: sealift.dev/v1\nkind: Application\nmetadata: {name: x}\nspec:\n  values:\n    a: ${A}\n",
+      {{"A", "x\nb: injected"}});
   CHECK(result.problems.empty());
   CHECK(result.config.applications.at(0).values_yaml == "a: |-\n  x\n  b: injected\n");
 }
@@ -294,13 +322,15 @@ TEST_CASE("secrets") {
   one_problem(with_fields("  ssh: {password: {file: a, env: b}}\n"), 7, 9, "exactly one");
   one_problem(with_fields("  ssh: {password: {}}\n"), 7, 9, "exactly one");
   one_problem(with_fields("  ssh: {password: {promt: x, file: y}}\n"), 7, 20, "did you mean \"prompt\"?");
-  one_problem(with_host("{address: 10.7.0.12, role: worker, ssh: {sudoPassword: x}}"), 7, 46, "must not stand in the file");
+  one_problem(with_host("{address: 10.7.0.12, role: worker, ssh: {sudoPassword: x}}"), 7, 46,
+              "must not stand in the file");
 }
 
 TEST_CASE("hosts") {
   one_problem(with_spec("  hosts: []\n"), 5, 3, "at least one");
   one_problem(with_spec("  apps: [a]\n"), 4, 1, "\"hosts\" is missing");
-  one_problem(with_spec("  hosts:\n  - {address: 10.7.0.11, role: worker}\n"), 5, 3, "no host has the role control-plane");
+  one_problem(with_spec("  hosts:\n  - {address: 10.7.0.11, role: worker}\n"), 5, 3,
+              "no host has the role control-plane");
   one_problem(with_host("{address: 10.7.0.12}"), 7, 5, "\"role\" is missing");
   one_problem(with_host("{address: 10.7.0.12, role: all}"), 7, 26, "control-plane or worker");
   one_problem(with_host("{address: 10.7.0.12, role: master}"), 7, 26, "is called control-plane");
@@ -315,7 +345,9 @@ TEST_CASE("hosts") {
   one_problem(with_host("{addresses: \"10.7.0.[250-260]\", role: worker}"), 7, 6, "10.7.0.256");
   one_problem(with_host("{addresses: \"10.7.0.[12-13]\", role: worker, name: a}"), 7, 49, "belongs to one host");
   one_problem(with_host("{address: 10.7.0.12, role: worker, name: \"Node_1\"}"), 7, 40, "node's name");
-  one_problem(with_fields("  - {address: 10.7.0.12, role: worker, name: a}\n  - {address: 10.7.0.13, role: worker, name: a}\n"), 8, 40, "line 7 already");
+  one_problem(
+      with_fields("  - {address: 10.7.0.12, role: worker, name: a}\n  - {address: 10.7.0.13, role: worker, name: a}\n"),
+      8, 40, "line 7 already");
   one_problem(with_host("{address: 10.7.0.12, role: worker, hostKey: \"MD5:aa\"}"), 7, 40, "fingerprint");
   one_problem(with_host("{address: 10.7.0.12, role: worker, dataRoot: data}"), 7, 40, "");
   one_problem(with_host("{address: 10.7.0.12, role: worker, dataRoot: /tmp/x}"), 7, 40, "is not kept");
@@ -333,14 +365,20 @@ TEST_CASE("hosts") {
 }
 
 TEST_CASE("a node's name is no address, and not what every machine calls itself") {
-  const auto named = [](std::string_view name) { return with_host(std::format("{{address: 10.7.0.12, role: worker, name: \"{}\"}}", name)); };
-  for (const auto* name : {"127", "127.0.0.1", "10.7.0.13", "1.2", "a.1", "0x7f", "0x7f000001", "0x7f.0x1"}) one_problem(named(name), 7, 40, "it reads like an address");
-  for (const auto* name : {"localhost", "localhost.localdomain", "cp1.localhost"}) one_problem(named(name), 7, 40, "every machine calls itself so");
-  for (const auto* name : {"a_b", "-a", "a.", "fd00::1", "a b"}) one_problem(named(name), 7, 40, "letters, digits, - and . only");
+  const auto named = [](std::string_view name) {
+    return with_host(std::format("{{address: 10.7.0.12, role: worker, name: \"{}\"}}", name));
+  };
+  for (const auto* name : {"127", "127.0.0.1", "10.7.0.13", "1.2", "a.1", "0x7f", "0x7f000001", "0x7f.0x1"})
+    one_problem(named(name), 7, 40, "it reads like an address");
+  for (const auto* name : {"localhost", "localhost.localdomain", "cp1.localhost"})
+    one_problem(named(name), 7, 40, "every machine calls itself so");
+  for (const auto* name : {"a_b", "-a", "a.", "fd00::1", "a b"})
+    one_problem(named(name), 7, 40, "letters, digits, - and . only");
   one_problem(named("CP1"), 7, 40, "write \"cp1\"");
   one_problem(named(std::string(64, 'a')), 7, 40, "letters, digits");  // no DNS label
   one_problem(named(std::string(32, 'a') + "." + std::string(31, 'b')), 7, 40, "64 characters are too many");
-  for (const auto* name : {"ip-10-7-0-12", "10-7-0-12.lan", "127.lan", "0xyz", "localhost1", "w1.plant7.lan"}) CHECK(named(name).problems.empty());
+  for (const auto* name : {"ip-10-7-0-12", "10-7-0-12.lan", "127.lan", "0xyz", "localhost1", "w1.plant7.lan"})
+    CHECK(named(name).problems.empty());
   CHECK(named(std::string(32, 'a') + "." + std::string(30, 'b')).problems.empty());
   // An address is an address only where one is meant.
   CHECK(with_host("{address: 127.0.0.1, role: worker}").problems.empty());
@@ -367,20 +405,27 @@ spec:
   REQUIRE(config.hosts.size() == 5);
   CHECK(config.hosts[1].address == "fd00:7::1e");
   CHECK(config.hosts[4].address == "fd00:7::21");
-  one_problem(parsed(std::string(kHead) + "  hosts:\n  - {address: \"fd00::1\", role: control-plane}\n  - {address: \"FD00:0::1\", role: worker}\n  network: {pods: \"fd00:10::/56\", services: \"fd00:20::/112\"}\n"), 7, 6, "line 6 already");
+  one_problem(
+      parsed(
+          std::string(kHead) +
+          "  hosts:\n  - {address: \"fd00::1\", role: control-plane}\n  - {address: \"FD00:0::1\", role: worker}\n  network: {pods: \"fd00:10::/56\", services: \"fd00:20::/112\"}\n"),
+      7, 6, "line 6 already");
 }
 
 TEST_CASE("networks and ports") {
   one_problem(with_fields("  network: {pods: 10.244.0.1/16}\n"), 7, 13, "behind its prefix");
   one_problem(with_fields("  network: {pods: 10.244.0.0}\n"), 7, 13, "is not a network");
   one_problem(with_fields("  network: {pods: 10.244.0.0/25}\n"), 7, 13, "too small");
-  one_problem(with_fields("  network: {pods: 12.0.0.0/7}\n"), 7, 13, "too large: Kubernetes takes a prefix from /8 to /24");
-  for (const auto* good : {"11.0.0.0/8", "11.0.0.0/24"}) CHECK(with_fields(std::format("  network: {{pods: {}}}\n", good)).problems.empty());
+  one_problem(with_fields("  network: {pods: 12.0.0.0/7}\n"), 7, 13,
+              "too large: Kubernetes takes a prefix from /8 to /24");
+  for (const auto* good : {"11.0.0.0/8", "11.0.0.0/24"})
+    CHECK(with_fields(std::format("  network: {{pods: {}}}\n", good)).problems.empty());
   one_problem(with_fields("  network: {services: 11.0.0.0/8}\n"), 7, 13, "prefix from /12");
   one_problem(with_fields("  network: {services: 10.244.0.0/20}\n"), 7, 13, "overlap");
   one_problem(with_fields("  network: {pods: 10.96.0.0/13}\n"), 7, 3, "10.96.0.0/13 and 10.96.0.0/12");
   one_problem(with_fields("  network: {services: \"fd00::/112\"}\n"), 7, 13, "both be IPv4");
-  one_problem(with_fields("  - {address: 10.7.0.12, role: worker}\n  network: {pods: 10.244.0.0/24}\n"), 8, 13, "room for 1 hosts");
+  one_problem(with_fields("  - {address: 10.7.0.12, role: worker}\n  network: {pods: 10.244.0.0/24}\n"), 8, 13,
+              "room for 1 hosts");
   one_problem(with_fields("  network: {dnsUpstream: maybe}\n"), 7, 13, "host, none");
   one_problem(with_fields("  network: {dnsUpstream: []}\n"), 7, 13, "empty");
   one_problem(with_fields("  network: {dnsUpstream: [8.8.8]}\n"), 7, 27, "not an IP address");
@@ -400,10 +445,14 @@ TEST_CASE("files and applications") {
   one_problem(with_fields("  files: [{src: ntp.conf, dest: /etc/sealift/x}]\n"), 7, 27, "belongs to Sealift");
   one_problem(with_fields("  files: [{src: ntp.conf, dest: /etc/x, mode: rw}]\n"), 7, 41, "octal");
   one_problem(with_fields("  files: [{src: ntp.conf, dest: /etc/x, role: master}]\n"), 7, 41, "control-plane");
-  one_problem(with_fields("  files: [{src: ntp.conf, dest: /etc/x}, {src: ntp.conf, dest: /etc/x, role: worker}]\n"), 7, 58, "twice");
+  one_problem(with_fields("  files: [{src: ntp.conf, dest: /etc/x}, {src: ntp.conf, dest: /etc/x, role: worker}]\n"), 7,
+              58, "twice");
   one_problem(with_fields("  apps: [a, a]\n"), 7, 13, "twice");
   one_problem(with_fields("  apps: a\n"), 7, 3, "list");
-  const auto application = [](std::string_view spec) { return with_document(std::format("apiVersion: sealift.dev/v1\nkind: Application\nmetadata: {{name: x}}\nspec: {}\n", spec)); };
+  const auto application = [](std::string_view spec) {
+    return with_document(
+        std::format("apiVersion: sealift.dev/v1\nkind: Application\nmetadata: {{name: x}}\nspec: {}\n", spec));
+  };
   one_problem(application("{valuesFile: absent.yaml}"), 11, 8, "site/absent.yaml");
   one_problem(application("{valuesFile: list.yaml}"), 11, 8, "one mapping");
   one_problem(application("{values: [a]}"), 11, 8, "mapping");

@@ -2,8 +2,8 @@
 #include <catch2/catch_test_macros.hpp>
 
 #include "payload/yaml/node.h"
-#include "runtime/engine/journal.h"
 #include "runtime/delivery/delivery.h"
+#include "runtime/engine/journal.h"
 #include "tests/unit/runtime/steps/bench.h"
 
 using namespace sealift;
@@ -17,14 +17,17 @@ constexpr std::string_view kAdmin =
 
 // Reaches the control plane under whatever address the configuration has for it.
 struct OneHost : tests::Site, delivery::HostConnector {
-  std::vector<delivery::Connection> connect(const std::vector<config::HostConfig>& hosts, host::Purpose purpose) override {
+  std::vector<delivery::Connection> connect(const std::vector<config::HostConfig>& hosts,
+                                            host::Purpose purpose) override {
     CHECK(hosts.size() == 1);
     CHECK(purpose == host::Purpose::look);
     std::vector<delivery::Connection> out;
     out.push_back({hosts[0].address, tests::connect_fake(control_plane.machine)});
     return out;
   }
-  Result<std::unique_ptr<host::Host>> reconnect(const config::HostConfig&, host::Purpose) override { return tests::connect_fake(control_plane.machine); }
+  Result<std::unique_ptr<host::Host>> reconnect(const config::HostConfig&, host::Purpose) override {
+    return tests::connect_fake(control_plane.machine);
+  }
 
   Result<std::string> kubeconfig(const std::string& address) {
     config.hosts[0].address = address;
@@ -40,7 +43,9 @@ struct OneHost : tests::Site, delivery::HostConnector {
 TEST_CASE("kubeconfig: the administrator's, for people who work elsewhere") {
   OneHost site;
   site.control_plane.put(std::string(steps::kAdminKubeconfig), kAdmin);
-  for (const auto& [address, server] : {std::pair{"10.7.0.11", "https://10.7.0.11:6443"}, {"cp.example", "https://cp.example:6443"}, {"fd00::11", "https://[fd00::11]:6443"}}) {
+  for (const auto& [address, server] : {std::pair{"10.7.0.11", "https://10.7.0.11:6443"},
+                                        {"cp.example", "https://cp.example:6443"},
+                                        {"fd00::11", "https://[fd00::11]:6443"}}) {
     const auto text = site.kubeconfig(address);
     REQUIRE(text);
     auto documents = yaml::parse(*text, "kubeconfig"), wanted = yaml::parse(kAdmin, "admin.conf");

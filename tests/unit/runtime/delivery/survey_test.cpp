@@ -52,13 +52,15 @@ struct Look : tests::Site, delivery::HostConnector {
   }
   size_t changes() const { return control_plane.machine.changes.size() + worker.machine.changes.size(); }
 
-  std::vector<delivery::Connection> connect(const std::vector<config::HostConfig>& hosts, host::Purpose purpose) override {
+  std::vector<delivery::Connection> connect(const std::vector<config::HostConfig>& hosts,
+                                            host::Purpose purpose) override {
     std::vector<delivery::Connection> out;
     for (const auto& host : hosts) out.push_back({host.address, reconnect(host, purpose)});
     return out;
   }
   Result<std::unique_ptr<host::Host>> reconnect(const config::HostConfig& host, host::Purpose) override {
-    if (const auto found = refused.find(host.address); found != refused.end()) return fail(found->second, "{} does not let us in", host.address);
+    if (const auto found = refused.find(host.address); found != refused.end())
+      return fail(found->second, "{} does not let us in", host.address);
     return tests::connect_fake(host.address == "10.7.0.11" ? control_plane.machine : worker.machine);
   }
 
@@ -95,7 +97,8 @@ TEST_CASE("survey: a worker out of reach is set aside with its reason") {
 }
 
 TEST_CASE("survey: a worker that refuses the login is the operator's to solve: nothing begins without it") {
-  for (const auto code : {ErrorCode::auth_failed, ErrorCode::host_key_unknown, ErrorCode::host_key_changed, ErrorCode::sudo_refused, ErrorCode::busy}) {
+  for (const auto code : {ErrorCode::auth_failed, ErrorCode::host_key_unknown, ErrorCode::host_key_changed,
+                          ErrorCode::sudo_refused, ErrorCode::busy}) {
     Look look;
     look.refused["10.7.0.12"] = code;
     const auto seen = look.survey();

@@ -26,7 +26,9 @@ struct Locked {
       delete host;
     });
   }};
-  Result<std::shared_ptr<host::Host>> get(const host::Host* broken = nullptr) { return pool.connection("a", broken, {}); }
+  Result<std::shared_ptr<host::Host>> get(const host::Host* broken = nullptr) {
+    return pool.connection("a", broken, {});
+  }
   // The connection ends; the pool does not know it yet.
   void cut() {
     machine.set_reachable(false);

@@ -41,7 +41,8 @@ class FileLimit {
 RunHeader header() { return {"apply", "plant7", {}, {}, "shop 3.4"}; }
 
 std::string wanted(const std::string& folder) {
-  return "the journal " + folder + "/journal.jsonl: write: File too large; make room there or name another folder with --state DIR";
+  return "the journal " + folder +
+         "/journal.jsonl: write: File too large; make room there or name another folder with --state DIR";
 }
 
 }  // namespace

@@ -30,7 +30,9 @@ struct Folder {
   std::string text() const { return base::read_text_file(path + "/journal.jsonl", 1 << 24).value(); }
 };
 
-RunHeader header() { return {"apply", "plant7", hash::sha256(base::as_bytes("c")), hash::sha256(base::as_bytes("a")), "shop 3.4"}; }
+RunHeader header() {
+  return {"apply", "plant7", hash::sha256(base::as_bytes("c")), hash::sha256(base::as_bytes("a")), "shop 3.4"};
+}
 
 }  // namespace
 
@@ -109,7 +111,8 @@ TEST_CASE("a newer journal is refused, by readers and writers, and left as it is
 }
 
 TEST_CASE("a journal of an older or of no format is not read as if it were ours") {
-  for (const auto* line : {R"({"record":"run"})", R"({"format":0,"record":"run"})", R"({"format":"1","record":"run"})", R"({"format":-1,"record":"run"})", R"({"format":2,"record":"run"})"}) {
+  for (const auto* line : {R"({"record":"run"})", R"({"format":0,"record":"run"})", R"({"format":"1","record":"run"})",
+                           R"({"format":-1,"record":"run"})", R"({"format":2,"record":"run"})"}) {
     INFO(line);
     const auto read = parse_journal(line);
     REQUIRE_FALSE(read);
@@ -135,7 +138,8 @@ TEST_CASE("a large journal is set aside, numbers go on") {
   tests::FakeClock clock;
   {
     auto journal = FileJournal::open(folder.path, header(), clock).value();
-    for (int i = 0; i < 6000; ++i) journal->end("host-with-a-name", "some.step", StepStatus::skipped, nullptr, Duration{1});
+    for (int i = 0; i < 6000; ++i)
+      journal->end("host-with-a-name", "some.step", StepStatus::skipped, nullptr, Duration{1});
   }
   {
     auto journal = FileJournal::open(folder.path, header(), clock).value();

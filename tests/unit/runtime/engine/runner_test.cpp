@@ -18,11 +18,14 @@ using Body = std::function<Result<void>(StepContext&)>;
 
 // A check that changes its host, or another one, does not compile.
 template <class T>
-concept Changeable = requires(T& host) { host.record(host::Reason{}); } || requires(T& host) { host.run({}, {}, {}, {}); };
+concept Changeable =
+    requires(T& host) { host.record(host::Reason{}); } || requires(T& host) { host.run({}, {}, {}, {}); };
 template <class T>
 concept LeadsToChanges = requires(T& hosts) { hosts.connection("", nullptr, {}); };
-static_assert(Changeable<std::remove_reference_t<decltype(StepContext::host)>> && !Changeable<std::remove_reference_t<decltype(LookContext::host)>>);
-static_assert(LeadsToChanges<std::remove_reference_t<decltype(StepContext::others)>> && !LeadsToChanges<std::remove_reference_t<decltype(LookContext::others)>>);
+static_assert(Changeable<std::remove_reference_t<decltype(StepContext::host)>> &&
+              !Changeable<std::remove_reference_t<decltype(LookContext::host)>>);
+static_assert(LeadsToChanges<std::remove_reference_t<decltype(StepContext::others)>> &&
+              !LeadsToChanges<std::remove_reference_t<decltype(LookContext::others)>>);
 
 // Writes /etc/<id> and finds it again.
 class WriteStep final : public Step {
@@ -91,8 +94,9 @@ struct World {
     if (found == machines.end()) found = machines.try_emplace(name, name).first;
     return found->second;
   }
-  std::shared_ptr<WriteStep> add(const std::string& host, const std::string& id, OnFailure on_failure = OnFailure::set_aside,
-                                 Body body = {}, std::vector<size_t> after = {}) {
+  std::shared_ptr<WriteStep> add(const std::string& host, const std::string& id,
+                                 OnFailure on_failure = OnFailure::set_aside, Body body = {},
+                                 std::vector<size_t> after = {}) {
     machine(host);
     auto step = std::make_shared<WriteStep>(id, std::move(body));
     PlannedStep planned;
@@ -142,12 +146,15 @@ TEST_CASE("what was begun and not ended is not done, whatever was recorded befor
   CHECK(run_with(right()).changed == 0);
   FakeMachine& machine = w.machine("a");
   SECTION("it failed") {
-    const auto wrong = std::make_shared<RecordedStep>("wrong", [](StepContext&) -> Result<void> { return fail(ErrorCode::unhealthy, "crash loop"); });
+    const auto wrong = std::make_shared<RecordedStep>(
+        "wrong", [](StepContext&) -> Result<void> { return fail(ErrorCode::unhealthy, "crash loop"); });
     CHECK(run_with(wrong).error());
     CHECK(wrong->succeeded_with == right()->inputs().hex());
   }
   SECTION("it was stopped") {
-    CHECK(run_with(std::make_shared<RecordedStep>("wrong", [](StepContext&) -> Result<void> { return fail(ErrorCode::cancelled, "stopped"); })).error());
+    CHECK(run_with(std::make_shared<RecordedStep>("wrong", [](StepContext&) -> Result<void> {
+            return fail(ErrorCode::cancelled, "stopped");
+          })).error());
   }
   SECTION("the host was lost in the middle of it, for the whole run") {
     CHECK(run_with(std::make_shared<RecordedStep>("wrong", [&](StepContext&) -> Result<void> {
@@ -181,7 +188,8 @@ TEST_CASE("what was begun and not ended is not done, whatever was recorded befor
 
 TEST_CASE("what depends on a step is not done any more as soon as that step begins") {
   World w;
-  w.add("a", "files", OnFailure::set_aside, [](StepContext&) -> Result<void> { return fail(ErrorCode::no_space, "in the middle"); });
+  w.add("a", "files", OnFailure::set_aside,
+        [](StepContext&) -> Result<void> { return fail(ErrorCode::no_space, "in the middle"); });
   w.plan.steps[0].ends = {"units"};
   w.machine("a").world.recorded = {{"units", "1"}, {"other", "2"}};
   CHECK(w.run().error());
@@ -255,7 +263,8 @@ TEST_CASE("only what may be worth it is tried again") {
   World w;
   auto once = w.add("a", "one", OnFailure::set_aside,
                     [](StepContext&) -> Result<void> { return fail(ErrorCode::command_failed, "exit 1"); });
-  auto twice = w.add("b", "one", OnFailure::set_aside, [](StepContext&) -> Result<void> { return fail(ErrorCode::timeout, "no end"); });
+  auto twice = w.add("b", "one", OnFailure::set_aside,
+                     [](StepContext&) -> Result<void> { return fail(ErrorCode::timeout, "no end"); });
   RunSummary out = w.run();
   CHECK(once->applied == 1);
   CHECK(twice->applied == 2);
@@ -265,7 +274,8 @@ TEST_CASE("only what may be worth it is tried again") {
 
 TEST_CASE("a failed control plane ends the run with its error") {
   World w;
-  w.add("cp", "init", OnFailure::end_run, [](StepContext&) -> Result<void> { return fail(ErrorCode::command_failed, "kubeadm said no"); });
+  w.add("cp", "init", OnFailure::end_run,
+        [](StepContext&) -> Result<void> { return fail(ErrorCode::command_failed, "kubeadm said no"); });
   w.add("w", "join", OnFailure::set_aside, {}, {0});
   RunSummary out = w.run();
   REQUIRE(out.error());
@@ -312,9 +322,11 @@ TEST_CASE("cancelling stops the run with its own code") {
 
 TEST_CASE("a failure after the cluster was touched is unfinished") {
   World w;
-  w.add("w", "join", OnFailure::set_aside, [](StepContext&) -> Result<void> { return fail(ErrorCode::command_failed, "no"); });
+  w.add("w", "join", OnFailure::set_aside,
+        [](StepContext&) -> Result<void> { return fail(ErrorCode::command_failed, "no"); });
   w.plan.steps[0].changes_cluster = true;
-  w.add("v", "prepare", OnFailure::set_aside, [](StepContext&) -> Result<void> { return fail(ErrorCode::command_failed, "no"); });
+  w.add("v", "prepare", OnFailure::set_aside,
+        [](StepContext&) -> Result<void> { return fail(ErrorCode::command_failed, "no"); });
   RunSummary out = w.run();
   CHECK(out.hosts[0].outcome == HostEnd::unfinished);
   CHECK(out.hosts[1].outcome == HostEnd::aside);
@@ -325,9 +337,11 @@ TEST_CASE("a host that joined in an earlier run and fails now is unfinished, not
   w.add("w", "join");
   w.plan.steps[0].changes_cluster = true;
   w.run();
-  w.add("w", "label", OnFailure::set_aside, [](StepContext&) -> Result<void> { return fail(ErrorCode::command_failed, "no"); }, {0});
+  w.add("w", "label", OnFailure::set_aside,
+        [](StepContext&) -> Result<void> { return fail(ErrorCode::command_failed, "no"); }, {0});
   // one that never came to its join
-  w.add("v", "prepare", OnFailure::set_aside, [](StepContext&) -> Result<void> { return fail(ErrorCode::command_failed, "no"); });
+  w.add("v", "prepare", OnFailure::set_aside,
+        [](StepContext&) -> Result<void> { return fail(ErrorCode::command_failed, "no"); });
   w.add("v", "join", OnFailure::set_aside, {}, {2});
   w.plan.steps[3].changes_cluster = true;
   RunSummary out = w.run();
@@ -390,14 +404,14 @@ TEST_CASE("the dry run says of a check that failed whether it may only be too ea
     w.add(host, id, OnFailure::set_aside, {}, std::move(after));
     w.plan.steps.back().step = std::make_shared<Broken>(id, std::move(error));
   };
-  broken("a", "alone", {}, refused);             // 0: nothing is missing before it
-  w.add("b", "first");                           // 1: needed
-  broken("b", "later", {}, refused);             // 2: behind a needed step of its host
-  w.add("c", "there");                           // 3: done
-  broken("c", "on-other-host", {1}, refused);    // 4: builds on what is missing elsewhere
-  broken("c", "on-what-is-there", {3}, refused); // 5: behind a failed check of its host only
+  broken("a", "alone", {}, refused);                                   // 0: nothing is missing before it
+  w.add("b", "first");                                                 // 1: needed
+  broken("b", "later", {}, refused);                                   // 2: behind a needed step of its host
+  w.add("c", "there");                                                 // 3: done
+  broken("c", "on-other-host", {1}, refused);                          // 4: builds on what is missing elsewhere
+  broken("c", "on-what-is-there", {3}, refused);                       // 5: behind a failed check of its host only
   broken("d", "lost", {}, Error{ErrorCode::unreachable, "gone", {}});  // 6
-  w.add("d", "after-it");                        // 7: not looked at any more
+  w.add("d", "after-it");                                              // 7: not looked at any more
   w.machine("c").world.files["/etc/there"] = {};
   const auto out = look(w.plan, w.pool, {}, w.options);
   REQUIRE(out);

@@ -23,8 +23,8 @@ class Named final : public Step {
 
 struct Builder {
   Plan plan;
-  size_t add(const std::string& host, const std::string& id, std::vector<size_t> after = {}, OnFailure on_failure = OnFailure::set_aside,
-             std::vector<size_t> after_any = {}, Lane lane = Lane::main) {
+  size_t add(const std::string& host, const std::string& id, std::vector<size_t> after = {},
+             OnFailure on_failure = OnFailure::set_aside, std::vector<size_t> after_any = {}, Lane lane = Lane::main) {
     PlannedStep planned;
     planned.step = std::make_shared<Named>(id);
     planned.host = host;

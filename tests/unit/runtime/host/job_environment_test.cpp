@@ -16,7 +16,8 @@ using namespace sealift;
 TEST_CASE("a job's command gets PATH, LC_ALL, HOME and what it names, nothing of the unit around it") {
   const tests::TemporaryFolder folder;
   const base::Command command{{"/usr/bin/env"}, {"KUBECONFIG=/etc/kubernetes/admin.conf"}, "/", {}};
-  REQUIRE(base::write_file_atomic(folder / "spec.json", base::as_bytes(json::to_canonical(host::to_json(command))), 0600));
+  REQUIRE(
+      base::write_file_atomic(folder / "spec.json", base::as_bytes(json::to_canonical(host::to_json(command))), 0600));
   // NOLINTBEGIN(concurrency-mt-unsafe): no other thread
   ::setenv("HTTPS_PROXY", "http://10.0.0.1:3128", 1);
   ::setenv("LC_ALL", "de_DE.UTF-8", 1);
@@ -30,5 +31,6 @@ TEST_CASE("a job's command gets PATH, LC_ALL, HOME and what it names, nothing of
   auto lines = base::split(*output, '\n');
   std::ranges::sort(lines);
   const std::string path = std::format("PATH={}", base::kChildPath);
-  CHECK(lines == std::vector<std::string_view>{"", "HOME=/root", "KUBECONFIG=/etc/kubernetes/admin.conf", "LC_ALL=C", path});
+  CHECK(lines ==
+        std::vector<std::string_view>{"", "HOME=/root", "KUBECONFIG=/etc/kubernetes/admin.conf", "LC_ALL=C", path});
 }

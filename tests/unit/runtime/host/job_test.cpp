@@ -28,7 +28,8 @@ struct Machine {
     host = std::move(*opened);
   }
   static base::Command sh(const std::string& script) { return {{"sh", "-c", script}, {}, "/", {}}; }
-  Result<base::ExitStatus> run(const base::Command& command, const std::string& inputs = "1", const CancelToken& cancel = {}) const {
+  Result<base::ExitStatus> run(const base::Command& command, const std::string& inputs = "1",
+                               const CancelToken& cancel = {}) const {
     return host->run_job(kUnit, command, Reason{"step", inputs}, cancel);
   }
   // Begins a job and goes away while it runs.
@@ -49,7 +50,8 @@ struct Machine {
     REQUIRE(ready());
   }
   std::ptrdiff_t starts() const {
-    return std::ranges::count_if(systemd.calls(), [](const std::string& call) { return call.starts_with("systemd-run"); });
+    return std::ranges::count_if(systemd.calls(),
+                                 [](const std::string& call) { return call.starts_with("systemd-run"); });
   }
 
   tests::TemporaryFolder root;
@@ -95,7 +97,8 @@ TEST_CASE("what a job runs and prints is root's to read only") {
 
 TEST_CASE("a job goes on when nobody waits for it, and is not run a second time") {
   const Machine machine;
-  const auto command = Machine::sh("touch " + (machine.root / "begun") + "; sleep 1; echo once >>" + (machine.root / "runs") + "; echo done");
+  const auto command = Machine::sh("touch " + (machine.root / "begun") + "; sleep 1; echo once >>" +
+                                   (machine.root / "runs") + "; echo done");
   machine.begin(command);
   SECTION("it still runs when the next one comes") {}
   SECTION("it ended in between") {

@@ -37,7 +37,9 @@ std::string told(const std::string& kind, const std::string& target, const std::
 TEST_CASE("a ledger's lines are these bytes, and are read as what was written") {
   const auto is = [](const Change& change, const std::string& expected) {
     const std::string text = ledger_line({7, "2026-01-01T00:00:00Z", "a", "1", change});
-    CHECK(text == R"({"change":{)" + expected + R"(},"inputs":"1","seq":7,"step":"a","time":"2026-01-01T00:00:00Z"})" "\n");
+    CHECK(text == R"({"change":{)" + expected +
+                      R"(},"inputs":"1","seq":7,"step":"a","time":"2026-01-01T00:00:00Z"})"
+                      "\n");
     const auto read = parse(text, kLedgerFormat);
     REQUIRE(read);
     CHECK(read->change == change);
@@ -46,12 +48,17 @@ TEST_CASE("a ledger's lines are these bytes, and are read as what was written") 
     CHECK(read->step == "a");
     CHECK(read->inputs == "1");
   };
-  const std::string file = R"("before":{"digest":")" + kDigest.text() + R"(","kept":true,"kind":"file","size":1,"spec":{"gid":0,"mode":420,"uid":0}})";
-  is(FileWritten{"/f", {.kind = Kind::file, .spec = FileSpec{}, .size = 1, .digest = kDigest, .kept = true}}, file + R"(,"kind":"file","path":"/f")");
+  const std::string file = R"("before":{"digest":")" + kDigest.text() +
+                           R"(","kept":true,"kind":"file","size":1,"spec":{"gid":0,"mode":420,"uid":0}})";
+  is(FileWritten{"/f", {.kind = Kind::file, .spec = FileSpec{}, .size = 1, .digest = kDigest, .kept = true}},
+     file + R"(,"kind":"file","path":"/f")");
   is(DirectoryMade{"/d", {}}, R"("before":{"kept":false,"kind":"absent"},"kind":"directory","path":"/d")");
-  is(SymlinkMade{"/l", {.kind = Kind::symlink, .target = "old"}}, R"("before":{"kept":false,"kind":"symlink","target":"old"},"kind":"symlink","path":"/l")");
-  is(PathRemoved{"/r", {.kind = Kind::transient}}, R"("before":{"kept":false,"kind":"transient"},"kind":"remove","path":"/r")");
-  is(CommandRun{"kubeadm init", "sealift-kubeadm"}, R"("command":"kubeadm init","kind":"run","unit":"sealift-kubeadm")");
+  is(SymlinkMade{"/l", {.kind = Kind::symlink, .target = "old"}},
+     R"("before":{"kept":false,"kind":"symlink","target":"old"},"kind":"symlink","path":"/l")");
+  is(PathRemoved{"/r", {.kind = Kind::transient}},
+     R"("before":{"kept":false,"kind":"transient"},"kind":"remove","path":"/r")");
+  is(CommandRun{"kubeadm init", "sealift-kubeadm"},
+     R"("command":"kubeadm init","kind":"run","unit":"sealift-kubeadm")");
   is(CommandRun{"true", {}}, R"("command":"true","kind":"run")");
   is(UnitChanged{UnitAction::enable, "a.service", UnitChanged::Before{true, "active"}},
      R"("action":"enable","before":{"active":"active","enabled":true},"kind":"unit","unit":"a.service")");
@@ -68,7 +75,8 @@ TEST_CASE("a ledger's lines are these bytes, and are read as what was written") 
 }
 
 TEST_CASE("the words of the older formats become the same types") {
-  const auto is = [](const std::string& kind, const std::string& target, const std::string& before, const Change& expected) {
+  const auto is = [](const std::string& kind, const std::string& target, const std::string& before,
+                     const Change& expected) {
     INFO(kind << " " << target << " " << before);
     const auto read = parse(told(kind, target, before), 2);
     REQUIRE(read);
@@ -83,14 +91,17 @@ TEST_CASE("the words of the older formats become the same types") {
   is("file", "/run/f", "volatile", FileWritten{"/run/f", {.kind = Kind::transient}});
   is("file", "/f", "file mode=640 uid=3 gid=4 size=1 " + kDigest.text() + " kept",
      FileWritten{"/f", {.kind = Kind::file, .spec = spec, .size = 1, .digest = kDigest, .kept = true}});
-  is("remove", "/f", "file mode=640 uid=3 gid=4 size=9000000 " + kDigest.text(), PathRemoved{"/f", {.kind = Kind::file, .spec = spec, .size = 9'000'000, .digest = kDigest}});
+  is("remove", "/f", "file mode=640 uid=3 gid=4 size=9000000 " + kDigest.text(),
+     PathRemoved{"/f", {.kind = Kind::file, .spec = spec, .size = 9'000'000, .digest = kDigest}});
   is("directory", "/d", "directory mode=640 uid=3 gid=4", DirectoryMade{"/d", {.kind = Kind::directory, .spec = spec}});
   is("symlink", "/l", "symlink to a place", SymlinkMade{"/l", {.kind = Kind::symlink, .target = "to a place"}});
   is("symlink", "/l", "other mode=640 uid=3 gid=4", SymlinkMade{"/l", {.kind = Kind::other, .spec = spec}});
   is("run", "kubeadm init", "unit sealift-kubeadm", CommandRun{"kubeadm init", "sealift-kubeadm"});
   is("run", "true", "", CommandRun{"true", {}});
-  is("unit", "enable a.service", "enabled=false active=failed", UnitChanged{UnitAction::enable, "a.service", UnitChanged::Before{false, "failed"}});
-  is("unit", "restart a.service", "enabled=true active=active", UnitChanged{UnitAction::restart, "a.service", UnitChanged::Before{true, "active"}});
+  is("unit", "enable a.service", "enabled=false active=failed",
+     UnitChanged{UnitAction::enable, "a.service", UnitChanged::Before{false, "failed"}});
+  is("unit", "restart a.service", "enabled=true active=active",
+     UnitChanged{UnitAction::restart, "a.service", UnitChanged::Before{true, "active"}});
   is("unit", "daemon-reload a.service", "", UnitChanged{UnitAction::reload_daemon, "", {}});
   is("module", "overlay", "loaded", ModuleLoaded{"overlay", true});
   is("module", "overlay", "absent", ModuleLoaded{"overlay", false});

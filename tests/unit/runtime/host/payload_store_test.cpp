@@ -58,7 +58,8 @@ TEST_CASE("a payload with a hole is not finished, and can be completed") {
   CHECK(there->complete);
   CHECK(there->covers(0, kTotal));
   CHECK_FALSE(there->covers(1, kTotal));
-  CHECK((std::filesystem::status(place.payload).permissions() & std::filesystem::perms::mask) == std::filesystem::perms{0444});
+  CHECK((std::filesystem::status(place.payload).permissions() & std::filesystem::perms::mask) ==
+        std::filesystem::perms{0444});
 }
 
 TEST_CASE("a state without its file, or beside another file, says nothing") {
@@ -172,5 +173,7 @@ TEST_CASE("a disk that gets full in the middle: what is there stays there, and t
   if (!finished) FAIL(finished.error().text());
   REQUIRE(bytes);
   REQUIRE(bytes->size() == kPieces * kPiece);
-  for (size_t i = 0; i < kPieces; ++i) CHECK(((*bytes)[i * kPiece] == static_cast<std::byte>(i) && (*bytes)[(i + 1) * kPiece - 1] == static_cast<std::byte>(i)));
+  for (size_t i = 0; i < kPieces; ++i)
+    CHECK(((*bytes)[i * kPiece] == static_cast<std::byte>(i) &&
+           (*bytes)[(i + 1) * kPiece - 1] == static_cast<std::byte>(i)));
 }

@@ -57,13 +57,21 @@ TEST_CASE("the documents of kubeadm init") {
 
 TEST_CASE("the site's documents are merged over the base's: maps merge, arguments by name, lists replace") {
   Site site;
-  site.base.kubeadm += "---\napiVersion: kubeadm.k8s.io/v1beta4\nkind: ClusterConfiguration\napiServer:\n  extraArgs:\n  - {name: audit-log-maxage, value: \"7\"}\n  - {name: profiling, value: \"false\"}\n"
-                       "---\napiVersion: kubelet.config.k8s.io/v1beta1\nkind: KubeletConfiguration\nenforceNodeAllocatable: [pods, system-reserved]\nevictionHard: {memory.available: 100Mi, nodefs.available: 10%}\n";
-  site.config.kubeadm.push_back({"ClusterConfiguration",
-                                 "apiVersion: kubeadm.k8s.io/v1beta4\nkind: ClusterConfiguration\napiServer:\n  extraArgs:\n  - {name: audit-log-maxage, value: \"30\"}\n  - {name: v, value: \"4\"}\n"
-                                 "networking: {dnsDomain: plant7.local}\n", 20});
-  site.config.kubeadm.push_back({"KubeProxyConfiguration", "apiVersion: kubeproxy.config.k8s.io/v1alpha1\nkind: KubeProxyConfiguration\nconntrack: {maxPerCore: 0}\n", 30});
-  site.config.kubeadm.push_back({"KubeletConfiguration", "apiVersion: kubelet.config.k8s.io/v1beta1\nkind: KubeletConfiguration\nenforceNodeAllocatable: [none]\nevictionHard: {memory.available: 200Mi}\ncgroupDriver:\n", 40});
+  site.base.kubeadm +=
+      "---\napiVersion: kubeadm.k8s.io/v1beta4\nkind: ClusterConfiguration\napiServer:\n  extraArgs:\n  - {name: audit-log-maxage, value: \"7\"}\n  - {name: profiling, value: \"false\"}\n"
+      "---\napiVersion: kubelet.config.k8s.io/v1beta1\nkind: KubeletConfiguration\nenforceNodeAllocatable: [pods, system-reserved]\nevictionHard: {memory.available: 100Mi, nodefs.available: 10%}\n";
+  site.config.kubeadm.push_back(
+      {"ClusterConfiguration",
+       "apiVersion: kubeadm.k8s.io/v1beta4\nkind: ClusterConfiguration\napiServer:\n  extraArgs:\n  - {name: audit-log-maxage, value: \"30\"}\n  - {name: v, value: \"4\"}\n"
+       "networking: {dnsDomain: plant7.local}\n",
+       20});
+  site.config.kubeadm.push_back(
+      {"KubeProxyConfiguration",
+       "apiVersion: kubeproxy.config.k8s.io/v1alpha1\nkind: KubeProxyConfiguration\nconntrack: {maxPerCore: 0}\n", 30});
+  site.config.kubeadm.push_back(
+      {"KubeletConfiguration",
+       "apiVersion: kubelet.config.k8s.io/v1beta1\nkind: KubeletConfiguration\nenforceNodeAllocatable: [none]\nevictionHard: {memory.available: 200Mi}\ncgroupDriver:\n",
+       40});
   const auto text = kube::init_documents(site.input(), kControlPlane);
   REQUIRE(text);
   matches_golden("init-merged.yaml", *text);
@@ -71,7 +79,8 @@ TEST_CASE("the site's documents are merged over the base's: maps merge, argument
   REQUIRE(documents);
   REQUIRE(documents->size() == 4);
   const auto& cluster = (*documents)[1];
-  CHECK(arguments(cluster, "apiServer/extraArgs") == std::vector<std::string>{"audit-log-maxage=30", "profiling=false", "v=4"});
+  CHECK(arguments(cluster, "apiServer/extraArgs") ==
+        std::vector<std::string>{"audit-log-maxage=30", "profiling=false", "v=4"});
   CHECK(cluster.at_path("apiServer/certSANs")->items.size() == 3);  // beside the arguments
   CHECK(cluster.at_path("networking/podSubnet") != nullptr);
   const auto& kubelet = (*documents)[2];
@@ -97,26 +106,34 @@ TEST_CASE("a field that Sealift owns can't be set to something else, by the site
            Owned{"ClusterConfiguration", "networking: {serviceSubnet: 10.1.0.0/16}", "networking/serviceSubnet"},
            Owned{"ClusterConfiguration", "networking: [10.244.0.0/16]", "networking/podSubnet"},
            Owned{"ClusterConfiguration", "kubernetesVersion: {major: 1}", "kubernetesVersion"},
-           Owned{"InitConfiguration", "localAPIEndpoint: {advertiseAddress: 10.7.0.12}", "localAPIEndpoint/advertiseAddress"},
+           Owned{"InitConfiguration", "localAPIEndpoint: {advertiseAddress: 10.7.0.12}",
+                 "localAPIEndpoint/advertiseAddress"},
            Owned{"InitConfiguration", "localAPIEndpoint: {bindPort: 6444}", "localAPIEndpoint/bindPort"},
-           Owned{"InitConfiguration", "nodeRegistration: {criSocket: \"unix:///run/crio/crio.sock\"}", "nodeRegistration/criSocket"},
+           Owned{"InitConfiguration", "nodeRegistration: {criSocket: \"unix:///run/crio/crio.sock\"}",
+                 "nodeRegistration/criSocket"},
            Owned{"InitConfiguration", "nodeRegistration: {name: other}", "nodeRegistration/name"},
-           Owned{"InitConfiguration", "nodeRegistration: {kubeletExtraArgs: [{name: v, value: \"2\"}, {name: node-ip, value: 10.7.0.99}]}", "node-ip"},
+           Owned{"InitConfiguration",
+                 "nodeRegistration: {kubeletExtraArgs: [{name: v, value: \"2\"}, {name: node-ip, value: 10.7.0.99}]}",
+                 "node-ip"},
            Owned{"InitConfiguration", "nodeRegistration: {kubeletExtraArgs: [{name: node-ip}]}", "node-ip"},
            Owned{"InitConfiguration", "nodeRegistration: {kubeletExtraArgs: {node-ip: 10.7.0.99}}", "node-ip"},
-           Owned{"JoinConfiguration", "nodeRegistration: {criSocket: \"unix:///run/crio/crio.sock\"}", "nodeRegistration/criSocket"},
+           Owned{"JoinConfiguration", "nodeRegistration: {criSocket: \"unix:///run/crio/crio.sock\"}",
+                 "nodeRegistration/criSocket"},
            Owned{"JoinConfiguration", "nodeRegistration: {name: other}", "nodeRegistration/name"},
-           Owned{"JoinConfiguration", "nodeRegistration: {kubeletExtraArgs: [{name: node-ip, value: 10.7.0.99}]}", "node-ip"},
+           Owned{"JoinConfiguration", "nodeRegistration: {kubeletExtraArgs: [{name: node-ip, value: 10.7.0.99}]}",
+                 "node-ip"},
            Owned{"JoinConfiguration", "discovery: {file: {kubeConfigPath: /x}}", "discovery"},
        }) {
     INFO(fields);
     const std::string yaml = api + kind + "\n" + fields + "\n";
     const auto refusal = [&](const Site& site) {
-      const auto made = std::string_view(kind) == "JoinConfiguration" ? kube::join_document(site.input(), kWorker, kToken).transform([](const Secret&) {})
-                                                                       : kube::init_documents(site.input(), kControlPlane).transform([](const std::string&) {});
+      const auto made = std::string_view(kind) == "JoinConfiguration"
+                            ? kube::join_document(site.input(), kWorker, kToken).transform([](const Secret&) {})
+                            : kube::init_documents(site.input(), kControlPlane).transform([](const std::string&) {});
       REQUIRE_FALSE(made);
       CHECK(made.error().code == ErrorCode::invalid_config);
-      CHECK(made.error().what.contains(std::format("sets {}", std::string_view(named) == "node-ip" ? "the kubelet argument node-ip" : named)));
+      CHECK(made.error().what.contains(
+          std::format("sets {}", std::string_view(named) == "node-ip" ? "the kubelet argument node-ip" : named)));
       return made.error().what;
     };
     Site site, base;
@@ -128,20 +145,26 @@ TEST_CASE("a field that Sealift owns can't be set to something else, by the site
 }
 
 TEST_CASE("the same value is no contradiction, and neither is a field without one") {
-  for (const auto* fields : {"kubernetesVersion: v1.34.4", "networking:", "networking: {podSubnet: \"10.244.0.0/16\"}", "controlPlaneEndpoint: \"127.0.0.1:7443\""}) {
+  for (const auto* fields : {"kubernetesVersion: v1.34.4", "networking:", "networking: {podSubnet: \"10.244.0.0/16\"}",
+                             "controlPlaneEndpoint: \"127.0.0.1:7443\""}) {
     INFO(fields);
     Site site;
     const auto plain = kube::init_documents(site.input(), kControlPlane);
-    site.config.kubeadm.push_back({"ClusterConfiguration", std::format("apiVersion: kubeadm.k8s.io/v1beta4\nkind: ClusterConfiguration\n{}\n", fields), 17});
+    site.config.kubeadm.push_back(
+        {"ClusterConfiguration",
+         std::format("apiVersion: kubeadm.k8s.io/v1beta4\nkind: ClusterConfiguration\n{}\n", fields), 17});
     const auto same = kube::init_documents(site.input(), kControlPlane);
     REQUIRE(same);
     CHECK(*same == *plain);
   }
-  for (const auto* fields : {"nodeRegistration:", "nodeRegistration: {kubeletExtraArgs: }", "nodeRegistration: {kubeletExtraArgs: [{name: node-ip, value: \"10.7.0.21\"}]}"}) {
+  for (const auto* fields : {"nodeRegistration:", "nodeRegistration: {kubeletExtraArgs: }",
+                             "nodeRegistration: {kubeletExtraArgs: [{name: node-ip, value: \"10.7.0.21\"}]}"}) {
     INFO(fields);
     Site site;
     const auto plain = kube::join_document(site.input(), kWorker, kToken);
-    site.config.kubeadm.push_back({"JoinConfiguration", std::format("apiVersion: kubeadm.k8s.io/v1beta4\nkind: JoinConfiguration\n{}\n", fields), 17});
+    site.config.kubeadm.push_back(
+        {"JoinConfiguration", std::format("apiVersion: kubeadm.k8s.io/v1beta4\nkind: JoinConfiguration\n{}\n", fields),
+         17});
     const auto same = kube::join_document(site.input(), kWorker, kToken);
     REQUIRE(same);
     CHECK(same->reveal() == plain->reveal());

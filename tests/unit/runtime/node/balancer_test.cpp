@@ -22,7 +22,8 @@ using namespace sealift;
 namespace {
 
 std::unique_ptr<http::Server> backend(std::string name) {
-  auto server = http::Server::start({}, [name](const http::Request&) { return http::Response{200, {}, "text/plain", name, {}}; });
+  auto server =
+      http::Server::start({}, [name](const http::Request&) { return http::Response{200, {}, "text/plain", name, {}}; });
   REQUIRE(server);
   return std::move(*server);
 }
@@ -36,7 +37,8 @@ std::string ask(uint16_t port) {
 // Serves in a thread until the object goes.
 class Serving {
  public:
-  explicit Serving(node::Balancer& balancer) : thread_([this, &balancer] { (void)balancer.serve(600'000, cancel_.token()); }) {}
+  explicit Serving(node::Balancer& balancer)
+      : thread_([this, &balancer] { (void)balancer.serve(600'000, cancel_.token()); }) {}
   ~Serving() {
     cancel_.cancel();
     thread_.join();
@@ -67,7 +69,8 @@ TEST_CASE("connections go to a backend that answers") {
 
 TEST_CASE("large bodies pass whole, many at once") {
   const std::string body(5'000'000, 'x');
-  auto server = http::Server::start({}, [&](const http::Request&) { return http::Response{200, {}, "text/plain", body.substr(0, 3'000'000), {}}; });
+  auto server = http::Server::start(
+      {}, [&](const http::Request&) { return http::Response{200, {}, "text/plain", body.substr(0, 3'000'000), {}}; });
   REQUIRE(server);
   auto balancer = node::Balancer::listen({"127.0.0.1:0", {std::format("127.0.0.1:{}", (*server)->port())}});
   REQUIRE(balancer);
@@ -97,7 +100,9 @@ TEST_CASE("a client that has said everything is heard to its last byte, however 
   std::string trouble;
   tests::in_own_network([&] {
     trouble = "the kernel's buffers";
-    if (auto sysctl = base::open_file("/proc/sys/net/ipv4/tcp_wmem", O_WRONLY); !sysctl || !base::write_all(sysctl->get(), base::as_bytes("4096 8192 8192"))) return;
+    if (auto sysctl = base::open_file("/proc/sys/net/ipv4/tcp_wmem", O_WRONLY);
+        !sysctl || !base::write_all(sysctl->get(), base::as_bytes("4096 8192 8192")))
+      return;
     trouble = "the sockets";
     const base::Fd listener(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
     const int small = 8192;
@@ -106,7 +111,9 @@ TEST_CASE("a client that has said everything is heard to its last byte, however 
     own.sin_family = AF_INET;
     own.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     socklen_t size = sizeof own;
-    if (::bind(listener.get(), reinterpret_cast<const sockaddr*>(&own), sizeof own) != 0 || ::listen(listener.get(), 1) != 0) return;
+    if (::bind(listener.get(), reinterpret_cast<const sockaddr*>(&own), sizeof own) != 0 ||
+        ::listen(listener.get(), 1) != 0)
+      return;
     if (::getsockname(listener.get(), reinterpret_cast<sockaddr*>(&own), &size) != 0) return;
     auto balancer = node::Balancer::listen({"127.0.0.1:0", {std::format("127.0.0.1:{}", ntohs(own.sin_port))}});
     if (!balancer) return;
@@ -115,7 +122,8 @@ TEST_CASE("a client that has said everything is heard to its last byte, however 
     const auto read_all = [](const base::Fd& fd) {
       std::string out;
       std::vector<char> piece(65536);
-      for (ssize_t count = 0; (count = ::recv(fd.get(), piece.data(), piece.size(), 0)) > 0;) out.append(piece.data(), static_cast<size_t>(count));
+      for (ssize_t count = 0; (count = ::recv(fd.get(), piece.data(), piece.size(), 0)) > 0;)
+        out.append(piece.data(), static_cast<size_t>(count));
       return out;
     };
     std::atomic<size_t> said = 0;
@@ -132,7 +140,8 @@ TEST_CASE("a client that has said everything is heard to its last byte, however 
     trouble.clear();
     for (size_t length = kLeast; length <= kMost; length += kStep) {
       const base::Fd client(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
-      const bool all = ::connect(client.get(), reinterpret_cast<const sockaddr*>(&own), sizeof own) == 0 && base::write_all(client.get(), base::as_bytes(std::string(length, 'x'))) &&
+      const bool all = ::connect(client.get(), reinterpret_cast<const sockaddr*>(&own), sizeof own) == 0 &&
+                       base::write_all(client.get(), base::as_bytes(std::string(length, 'x'))) &&
                        ::shutdown(client.get(), SHUT_WR) == 0;
       said = length;
       heard.push_back(all ? read_all(client) : "not all was said");

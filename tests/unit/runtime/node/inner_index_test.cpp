@@ -8,9 +8,15 @@
 using namespace sealift;
 
 TEST_CASE("an index inside an image's index is served under the image's name, and under no other") {
-  const auto object = [](std::string_view text) { return format::ObjectRef{hash::sha256(base::as_bytes(text)), text.size()}; };
+  const auto object = [](std::string_view text) {
+    return format::ObjectRef{hash::sha256(base::as_bytes(text)), text.size()};
+  };
   format::Contents contents;
-  format::Image nested{"quay.io/team/app:1", object("root"), std::string(image::kOciIndex), {}, {{object("inner"), std::string(image::kDockerList)}}};
+  format::Image nested{"quay.io/team/app:1",
+                       object("root"),
+                       std::string(image::kOciIndex),
+                       {},
+                       {{object("inner"), std::string(image::kDockerList)}}};
   contents.images = {nested, {"quay.io/team/other:1", object("other"), std::string(image::kOciIndex), {}, {}}};
   const node::Catalog catalog(contents);
   const auto inner = object("inner").digest.text();

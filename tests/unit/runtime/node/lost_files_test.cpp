@@ -47,9 +47,12 @@ TEST_CASE("lost network state: files without contents go, all others stay") {
   disk.put("networks/cbr0/10.244.0.9", "");
   disk.put("networks/cbr0/lock", "");
   disk.put("networks/cbr0/last_reserved_ip.0", "10.244.0.9");
-  CHECK(disk.clean() == std::vector<std::string>{"flannel/aaaa", "flannel/cccc", "networks/cbr0/10.244.0.9", "results/cbr0-aaaa-eth0"});
+  CHECK(disk.clean() ==
+        std::vector<std::string>{"flannel/aaaa", "flannel/cccc", "networks/cbr0/10.244.0.9", "results/cbr0-aaaa-eth0"});
   for (const auto* path : {"flannel/aaaa", "flannel/cccc", "networks/cbr0/10.244.0.9"}) CHECK_FALSE(disk.has(path));
-  for (const auto* path : {"flannel/bbbb", "flannel/dddd", "results/cbr0-bbbb-eth0", "networks/cbr0/lock", "networks/cbr0/last_reserved_ip.0"}) CHECK(disk.has(path));
+  for (const auto* path : {"flannel/bbbb", "flannel/dddd", "results/cbr0-bbbb-eth0", "networks/cbr0/lock",
+                           "networks/cbr0/last_reserved_ip.0"})
+    CHECK(disk.has(path));
   CHECK(disk.clean().empty());
 }
 
@@ -65,7 +68,8 @@ TEST_CASE("lost network state: the address of a sandbox whose file is gone is fr
   CHECK(disk.has("networks/cbr0/10.244.0.4"));
 }
 
-TEST_CASE("lost network state: nothing outside is touched, not through links either, and a host without plugins is fine") {
+TEST_CASE(
+    "lost network state: nothing outside is touched, not through links either, and a host without plugins is fine") {
   Disk disk;
   CHECK(disk.clean().empty());
   fs::create_directories(disk.root.path() + "/var/lib/other");

@@ -68,7 +68,8 @@ TEST_CASE("a mirror serves each registry's own image, by tag and by digest") {
 
   const auto blob = get(port, "/v2/library/hello/blobs/" + tiny.layer.text() + "?ns=docker.io");
   CHECK(hash::sha256(base::as_bytes(blob.text)) == tiny.layer);
-  const auto part = get(port, "/v2/library/hello/blobs/" + tiny.layer.text() + "?ns=docker.io", {{"Range", "bytes=1999990-1999999"}});
+  const auto part =
+      get(port, "/v2/library/hello/blobs/" + tiny.layer.text() + "?ns=docker.io", {{"Range", "bytes=1999990-1999999"}});
   CHECK(part.status == 206);
   CHECK(part.text == tiny.docker_layer.substr(1'999'990));
 
@@ -97,8 +98,10 @@ TEST_CASE("a host without a payload streams from a registry host over mutual TLS
   const auto mirror = node::Mirror::start(worker, clock);
   REQUIRE(mirror);
   const uint16_t port = (*mirror)->local_port();
-  CHECK(hash::sha256(base::as_bytes(get(port, "/v2/library/hello/manifests/1.0?ns=docker.io").text)) == tiny.docker_manifest);
-  CHECK(hash::sha256(base::as_bytes(get(port, "/v2/library/hello/blobs/" + tiny.layer.text() + "?ns=docker.io").text)) == tiny.layer);
+  CHECK(hash::sha256(base::as_bytes(get(port, "/v2/library/hello/manifests/1.0?ns=docker.io").text)) ==
+        tiny.docker_manifest);
+  CHECK(hash::sha256(base::as_bytes(
+            get(port, "/v2/library/hello/blobs/" + tiny.layer.text() + "?ns=docker.io").text)) == tiny.layer);
   CHECK(get(port, "/v2/library/other/manifests/1.0?ns=docker.io").status == 404);
 
   // many pulls at once, as when all workers join
@@ -110,7 +113,8 @@ TEST_CASE("a host without a payload streams from a registry host over mutual TLS
         for (int n = 0; n < 20; ++n) {
           http::Client client({"http", "127.0.0.1", port}, {});
           const auto reply = client.get("/v2/library/hello/manifests/1.0?ns=docker.io", {});
-          if (reply && reply->status == 200 && hash::sha256(base::as_bytes(reply->text)) == tiny.docker_manifest) ++good;
+          if (reply && reply->status == 200 && hash::sha256(base::as_bytes(reply->text)) == tiny.docker_manifest)
+            ++good;
         }
       });
     }
@@ -143,7 +147,8 @@ class Arriving {
   void metadata_comes() { payload_.metadata_comes(); }
   void comes(const format::Frame& frame) { payload_.comes(frame); }
   http::Response ask(std::string_view what, const Digest& digest, const std::string& method = "GET") {
-    return mirror_->answer({method, std::format("/v2/library/hello/{}/{}", what, digest.text()), {{"ns", "quay.io"}}, {}});
+    return mirror_->answer(
+        {method, std::format("/v2/library/hello/{}/{}", what, digest.text()), {{"ns", "quay.io"}}, {}});
   }
   static std::string content(const http::Response& response) {
     REQUIRE(response.stream);
@@ -242,7 +247,8 @@ TEST_CASE("a registry host that dies in the middle of a blob is followed by the 
   });
   REQUIRE(dying);
   auto worker = good_config;
-  worker.registry_hosts = {std::format("127.0.0.1:{}", (*dying)->port()), std::format("127.0.0.1:{}", (*good)->peer_port())};
+  worker.registry_hosts = {std::format("127.0.0.1:{}", (*dying)->port()),
+                           std::format("127.0.0.1:{}", (*good)->peer_port())};
   const auto mirror = node::Mirror::start(worker, clock);
   REQUIRE(mirror);
   const std::string target = "/v2/library/hello/blobs/" + tiny.layer.text() + "?ns=docker.io";
@@ -267,18 +273,21 @@ TEST_CASE("Docker Hub's other names are docker.io") {
     REQUIRE(found);
     CHECK(found->digest == tiny.docker_manifest);
   }
-  CHECK(catalog.find(*node::parse_question("/v2/library/hello/manifests/1.0", "quay.io"))->digest == tiny.quay_manifest);
+  CHECK(catalog.find(*node::parse_question("/v2/library/hello/manifests/1.0", "quay.io"))->digest ==
+        tiny.quay_manifest);
   CHECK_FALSE(catalog.find(*node::parse_question("/v2/library/hello/manifests/1.0", "mirror.docker.io")));
   // a registry's blobs are its own, whatever else the payload holds
   CHECK(catalog.find(*node::parse_question("/v2/library/hello/blobs/" + tiny.other.text(), "quay.io")));
   CHECK_FALSE(catalog.find(*node::parse_question("/v2/library/hello/blobs/" + tiny.other.text(), "docker.io")));
   // a manifest is no blob, and a blob no manifest
-  CHECK_FALSE(catalog.find(*node::parse_question("/v2/library/hello/blobs/" + tiny.docker_manifest.text(), "docker.io")));
+  CHECK_FALSE(
+      catalog.find(*node::parse_question("/v2/library/hello/blobs/" + tiny.docker_manifest.text(), "docker.io")));
   CHECK_FALSE(catalog.find(*node::parse_question("/v2/library/hello/manifests/" + tiny.layer.text(), "docker.io")));
 }
 
 TEST_CASE("the mirror's configuration is read, every field of it") {
-  const auto config = node::parse_mirror_config(R"({"localListen":"127.0.0.1:5000","peerListen":"[fd00::11]:5001","payloads":["/a","/b"],"registryHosts":["10.7.0.11:5000"],
+  const auto config = node::parse_mirror_config(
+      R"({"localListen":"127.0.0.1:5000","peerListen":"[fd00::11]:5001","payloads":["/a","/b"],"registryHosts":["10.7.0.11:5000"],
     "ca":"/pki/ca.crt","certificate":"/pki/node.crt","key":"/pki/node.key","artifact":"shop 3.4"})");
   REQUIRE(config);
   CHECK(config->local_address == "127.0.0.1");
@@ -295,7 +304,9 @@ TEST_CASE("the mirror's configuration is read, every field of it") {
   REQUIRE(least);
   CHECK(least->peer_address.empty());
   CHECK(least->payloads.empty());
-  for (const auto* bad : {"", "[]", "{}", R"({"localListen":"nowhere:port"})", R"({"localListen":"127.0.0.1:5000","peerListen":"10.7.0.11:99999"})", R"({"localListen":5000})"}) {
+  for (const auto* bad :
+       {"", "[]", "{}", R"({"localListen":"nowhere:port"})",
+        R"({"localListen":"127.0.0.1:5000","peerListen":"10.7.0.11:99999"})", R"({"localListen":5000})"}) {
     INFO(bad);
     CHECK_FALSE(node::parse_mirror_config(bad));
   }
@@ -411,7 +422,8 @@ TEST_CASE("more requests at once than a mirror has room for are told to come lat
   held.payload.all_comes();
   held.clock.open();
   size_t good = 0;
-  for (const auto& reply : waiting.replies()) good += hash::sha256(base::as_bytes(reply.text)) == held.tiny.docker_manifest ? 1 : 0;
+  for (const auto& reply : waiting.replies())
+    good += hash::sha256(base::as_bytes(reply.text)) == held.tiny.docker_manifest ? 1 : 0;
   CHECK(good == node::Mirror::kRequests);
   CHECK(get(port, "/v2/").status == 200);
 }

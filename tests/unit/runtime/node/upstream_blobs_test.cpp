@@ -36,7 +36,8 @@ uint64_t offset_of(const std::string& request) {
 }
 
 std::string part(uint64_t offset, std::string body) {
-  return answer("206 Partial Content", std::format("Content-Range: bytes {}-{}/{}\r\n", offset, offset + body.size() - 1, kBlob.size()), body);
+  return answer("206 Partial Content",
+                std::format("Content-Range: bytes {}-{}/{}\r\n", offset, offset + body.size() - 1, kBlob.size()), body);
 }
 
 // A registry host: what it says to a GET.
@@ -99,7 +100,8 @@ TEST_CASE("a host that answers another part, the whole or too much is not believ
   const auto no_place = [](uint64_t offset) { return answer("206 Partial Content", "", kBlob.substr(offset)); };
   const auto too_much = [](uint64_t offset) { return part(offset, kBlob.substr(offset) + "x"); };
   const auto no_blob = [](uint64_t) { return answer("404 Not Found", "", "none"); };
-  for (const auto& wrong : {std::function<std::string(uint64_t)>(ignores_range), {other_part}, {no_place}, {too_much}, {no_blob}}) {
+  for (const auto& wrong :
+       {std::function<std::string(uint64_t)>(ignores_range), {other_part}, {no_place}, {too_much}, {no_blob}}) {
     Host first(wrong), second(good);
     UpstreamBlobs source({first.origin(), second.origin()}, {}, clock);
     const auto got = read(source, {1'000, kBlob.size() - 1'000});
@@ -156,7 +158,8 @@ TEST_CASE("hosts that have too much to do are asked again, for a while") {
 
 TEST_CASE("a host that does not say what a tag names, or says something else than was asked, is not understood") {
   WaitedClock clock;
-  const std::string digest = "Docker-Content-Digest: " + kDigest.text() + "\r\n", other = "Docker-Content-Digest: " + hash::sha256({}).text() + "\r\n";
+  const std::string digest = "Docker-Content-Digest: " + kDigest.text() + "\r\n",
+                    other = "Docker-Content-Digest: " + hash::sha256({}).text() + "\r\n";
   Question tag = kQuestion;
   tag.kind = Question::Kind::manifest;
   tag.reference = "1.0";
@@ -174,7 +177,9 @@ TEST_CASE("a host that does not say what a tag names, or says something else tha
   CHECK((*known)->size == 7);
   CHECK((*known)->media_type == "a/b");
   CHECK((*stat(kQuestion, "Content-Length: 7\r\n"))->digest == kDigest);
-  for (const auto& [question, headers] : {std::pair(tag, std::string("Content-Length: 7\r\n")), {kQuestion, "Content-Length: 7\r\n" + other}, {tag, digest}}) {
+  for (const auto& [question, headers] : {std::pair(tag, std::string("Content-Length: 7\r\n")),
+                                          {kQuestion, "Content-Length: 7\r\n" + other},
+                                          {tag, digest}}) {
     INFO(question.reference << " " << headers);
     const auto unknown = stat(question, headers);
     REQUIRE_FALSE(unknown);

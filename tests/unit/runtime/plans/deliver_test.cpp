@@ -15,7 +15,8 @@ struct Graph : tests::Site {
     add_file("programs/node", "node program");
     contents.stubs.push_back({Architecture::amd64, contents.tree.at("programs/node").object});
     add_file("etc/containerd.service", "[Service]\n");
-    for (const char* app : {"erp", "flannel", "redis"}) add_file(std::format("apps/{}/all.yaml", app), std::format("kind: {}\n", app));
+    for (const char* app : {"erp", "flannel", "redis"})
+      add_file(std::format("apps/{}/all.yaml", app), std::format("kind: {}\n", app));
     contents.apps = {{"erp", format::AppKind::manifests, false, "apps/erp", {"redis"}, {}},
                      {"flannel", format::AppKind::manifests, true, "apps/flannel", {}, {}},
                      {"redis", format::AppKind::manifests, false, "apps/redis", {}, {}}};
@@ -47,13 +48,16 @@ struct Graph : tests::Site {
   }
   // True if `step` can't begin before `other` is done.
   bool needs(std::string_view step, std::string_view other) const { return reaches(at(step), at(other)); }
-  bool waits_for_end(std::string_view step, std::string_view other) const { return std::ranges::contains(plan.steps[at(step)].after_any, at(other)); }
+  bool waits_for_end(std::string_view step, std::string_view other) const {
+    return std::ranges::contains(plan.steps[at(step)].after_any, at(other));
+  }
 
   engine::Plan plan;
 
  private:
   bool reaches(size_t from, size_t to) const {
-    return std::ranges::any_of(plan.steps[from].after, [&](size_t before) { return before == to || reaches(before, to); });
+    return std::ranges::any_of(plan.steps[from].after,
+                               [&](size_t before) { return before == to || reaches(before, to); });
   }
   std::unique_ptr<steps::Model> whole_;
 };

@@ -18,8 +18,10 @@ namespace {
 
 delivery::Outcome outcome() {
   delivery::Outcome out;
-  out.hosts.push_back({"10.7.0.11", "cp1", format::HostRole::control_plane, delivery::HostOutcome::State::done, "", 12, 3});
-  out.hosts.push_back({"10.7.0.21", "w1", format::HostRole::worker, delivery::HostOutcome::State::aside, "no answer", 0, 0});
+  out.hosts.push_back(
+      {"10.7.0.11", "cp1", format::HostRole::control_plane, delivery::HostOutcome::State::done, "", 12, 3});
+  out.hosts.push_back(
+      {"10.7.0.21", "w1", format::HostRole::worker, delivery::HostOutcome::State::aside, "no answer", 0, 0});
   out.applied = 12;
   out.skipped = 3;
   out.notes = {"CoreDNS forwards nowhere"};
@@ -30,8 +32,10 @@ delivery::Outcome outcome() {
 
 TEST_CASE("where the state lies") {
   CHECK(state_path(std::nullopt, "plant7", {{"HOME", "/home/a"}}).value() == "/home/a/.local/state/sealift/plant7");
-  CHECK(state_path(std::nullopt, "plant7", {{"HOME", "/home/a"}, {"XDG_STATE_HOME", "/s"}}).value() == "/s/sealift/plant7");
-  CHECK(state_path(std::nullopt, "plant7", {{"HOME", "/home/a"}, {"XDG_STATE_HOME", "relative"}}).value() == "/home/a/.local/state/sealift/plant7");
+  CHECK(state_path(std::nullopt, "plant7", {{"HOME", "/home/a"}, {"XDG_STATE_HOME", "/s"}}).value() ==
+        "/s/sealift/plant7");
+  CHECK(state_path(std::nullopt, "plant7", {{"HOME", "/home/a"}, {"XDG_STATE_HOME", "relative"}}).value() ==
+        "/home/a/.local/state/sealift/plant7");
   CHECK(state_path("x", "plant7", {}).value() == "x");
   CHECK(state_path(std::nullopt, "plant7", {}).error().what.contains("--state DIR"));
   CHECK_FALSE(state_path(std::nullopt, "../x", {{"HOME", "/home/a"}}));
@@ -67,12 +71,13 @@ TEST_CASE("a state folder that belongs to somebody else is refused") {
 TEST_CASE("an outcome for people") {
   auto out = outcome();
   out.hosts.pop_back();
-  CHECK(outcome_lines(out, Duration{75'000}) == std::vector<std::string>{
-                                                    "host             role           state       steps",
-                                                    "cp1 (10.7.0.11)  control-plane  done        12 applied, 3 as they should be",
-                                                    "note: CoreDNS forwards nowhere",
-                                                    "delivered: 1 host, 12 steps applied (1 min 15 s)",
-                                                });
+  CHECK(outcome_lines(out, Duration{75'000}) ==
+        std::vector<std::string>{
+            "host             role           state       steps",
+            "cp1 (10.7.0.11)  control-plane  done        12 applied, 3 as they should be",
+            "note: CoreDNS forwards nowhere",
+            "delivered: 1 host, 12 steps applied (1 min 15 s)",
+        });
   CHECK(outcome_lines(out, Duration{60'000}).back() == "delivered: 1 host, 12 steps applied (1 min 0 s)");
   out.applied = 0;
   out.hosts[0].applied = 0;
@@ -97,15 +102,17 @@ TEST_CASE("plan, status, outcome and error as JSON, to the letter") {
         R"({"detail":"v1.34.4","event":"status","healthy":false,"state":"NotReady","subject":"node w1"})");
   CHECK(to_json(Error{ErrorCode::busy, "somebody \"else\"", {"looking"}}) ==
         R"x({"code":"busy","event":"error","exit":10,"message":"somebody \"else\" (while looking)"})x");
-  CHECK(to_json(outcome()) ==
-        R"({"applied":12,"event":"outcome","exit":0,"hosts":[)"
-        R"({"address":"10.7.0.11","applied":12,"name":"cp1","role":"control-plane","skipped":3,"state":"done"},)"
-        R"({"address":"10.7.0.21","applied":0,"name":"w1","reason":"no answer","role":"worker","skipped":0,"state":"aside"}],)"
-        R"("notes":["CoreDNS forwards nowhere"],"skipped":3,"status":"complete"})");
+  CHECK(
+      to_json(outcome()) ==
+      R"({"applied":12,"event":"outcome","exit":0,"hosts":[)"
+      R"({"address":"10.7.0.11","applied":12,"name":"cp1","role":"control-plane","skipped":3,"state":"done"},)"
+      R"({"address":"10.7.0.21","applied":0,"name":"w1","reason":"no answer","role":"worker","skipped":0,"state":"aside"}],)"
+      R"("notes":["CoreDNS forwards nowhere"],"skipped":3,"status":"complete"})");
   delivery::Outcome failed;
   failed.error = Error{ErrorCode::unhealthy, "not ready", {}};
-  CHECK(to_json(failed) ==
-        R"({"applied":0,"event":"outcome","exit":15,"hosts":[],"message":"not ready","notes":[],"skipped":0,"status":"unhealthy"})");
+  CHECK(
+      to_json(failed) ==
+      R"({"applied":0,"event":"outcome","exit":15,"hosts":[],"message":"not ready","notes":[],"skipped":0,"status":"unhealthy"})");
 }
 
 TEST_CASE("every state has its name") {
@@ -127,17 +134,19 @@ TEST_CASE("an outcome of several hosts for people: names, reasons, numbers in th
   out.hosts.push_back({"10.7.0.21", "w1", format::HostRole::worker, State::unfinished, "stopped", 2, 1});
   out.hosts.push_back({"w2", "w2", format::HostRole::worker, State::done, "", 1, 39});
   out.applied = 3;
-  CHECK(outcome_lines(out, Duration{59'999}) == std::vector<std::string>{
-                                                    "host            role           state       steps",
-                                                    "10.7.0.11       control-plane  done        nothing to do",
-                                                    "w1 (10.7.0.21)  worker         unfinished  2 applied, 1 as they should be",
-                                                    "                why: stopped",
-                                                    "w2              worker         done        1 applied, 39 as they should be",
-                                                    "delivered: 2 hosts, 3 steps applied (59 s)",
-                                                });
+  CHECK(outcome_lines(out, Duration{59'999}) ==
+        std::vector<std::string>{
+            "host            role           state       steps",
+            "10.7.0.11       control-plane  done        nothing to do",
+            "w1 (10.7.0.21)  worker         unfinished  2 applied, 1 as they should be",
+            "                why: stopped",
+            "w2              worker         done        1 applied, 39 as they should be",
+            "delivered: 2 hosts, 3 steps applied (59 s)",
+        });
   out.applied = 0;
   CHECK(outcome_lines(out, Duration{60'000}).back() == "nothing to do: 2 hosts are as cluster.yaml says (1 min 0 s)");
-  CHECK(outcome_lines({}, Duration{0}) == std::vector<std::string>{"nothing to do: 0 hosts are as cluster.yaml says (0 s)"});
+  CHECK(outcome_lines({}, Duration{0}) ==
+        std::vector<std::string>{"nothing to do: 0 hosts are as cluster.yaml says (0 s)"});
 }
 
 TEST_CASE("a status for people marks what is ill and ends no line in blanks") {
@@ -153,26 +162,36 @@ TEST_CASE("events as JSON leave out what is empty") {
   event.step = "payload.store";
   event.done = 1;
   event.total = 2;
-  CHECK(to_json(event) ==
-        R"({"done":1,"event":"progress","host":"w1","level":"info","step":"payload.store","time":"1970-01-01T00:00:00.000Z","total":2})");
+  CHECK(
+      to_json(event) ==
+      R"({"done":1,"event":"progress","host":"w1","level":"info","step":"payload.store","time":"1970-01-01T00:00:00.000Z","total":2})");
   event = {};
   event.message = "line\nbreak";
-  CHECK(to_json(event) == R"({"event":"message","level":"info","message":"line\nbreak","time":"1970-01-01T00:00:00.000Z"})");
+  CHECK(to_json(event) ==
+        R"({"event":"message","level":"info","message":"line\nbreak","time":"1970-01-01T00:00:00.000Z"})");
 }
 
 TEST_CASE("a plan for people counts what is done") {
   delivery::PlanOutcome plan;
   using State = delivery::PlanLine::State;
-  plan.lines = {{"cp1", "files", "write files", State::done}, {"cp1", "units", "start units", State::needed}, {"w1", "join", "join", State::unknown}};
-  CHECK(plan_lines(plan, false) == std::vector<std::string>{"cp1:", "  + start units", "  = 1 step is as it should be", "w1:", "  ? join",
-                                                            "1 step to apply, 1 as they should be, 1 that can't be known before; nothing was changed"});
+  plan.lines = {{"cp1", "files", "write files", State::done},
+                {"cp1", "units", "start units", State::needed},
+                {"w1", "join", "join", State::unknown}};
+  CHECK(plan_lines(plan, false) ==
+        std::vector<std::string>{
+            "cp1:", "  + start units", "  = 1 step is as it should be", "w1:", "  ? join",
+            "1 step to apply, 1 as they should be, 1 that can't be known before; nothing was changed"});
   plan.lines.pop_back();
   plan.lines.push_back({"cp1", "images", "pull images", State::done});
   plan.notes = {"CoreDNS forwards nowhere"};
-  CHECK(plan_lines(plan, false) == std::vector<std::string>{"cp1:", "  + start units", "  = 2 steps are as it should be", "note: CoreDNS forwards nowhere",
-                                                            "1 step to apply, 2 as they should be; nothing was changed"});
-  CHECK(plan_lines(plan, true) == std::vector<std::string>{"cp1:", "  = write files", "  + start units", "  = pull images", "note: CoreDNS forwards nowhere",
-                                                           "1 step to apply, 2 as they should be; nothing was changed"});
+  CHECK(plan_lines(plan, false) ==
+        std::vector<std::string>{"cp1:", "  + start units", "  = 2 steps are as it should be",
+                                 "note: CoreDNS forwards nowhere",
+                                 "1 step to apply, 2 as they should be; nothing was changed"});
+  CHECK(plan_lines(plan, true) ==
+        std::vector<std::string>{"cp1:", "  = write files", "  + start units", "  = pull images",
+                                 "note: CoreDNS forwards nowhere",
+                                 "1 step to apply, 2 as they should be; nothing was changed"});
 }
 
 TEST_CASE("the last run tells what died") {
@@ -184,10 +203,14 @@ TEST_CASE("the last run tells what died") {
   run.time = "T";
   run.steps.push_back({"w1", "kubeadm.join", "begun", "", ""});
   run.steps.push_back({"w2", "files", "done", "", ""});
-  CHECK(last_run_lines(journal) == std::vector<std::string>{"last run from this machine: apply of shop 3.4, T: did not come to its end",
-                                                            "  w1: kubeadm.join was begun and has no end"});
-  run.steps = {{"w1", "units", "failed", "exit 1", ""}, {"w2", "images", "interrupted", "", ""}, {"w3", "files", "skipped", "", ""}};
+  CHECK(last_run_lines(journal) ==
+        std::vector<std::string>{"last run from this machine: apply of shop 3.4, T: did not come to its end",
+                                 "  w1: kubeadm.join was begun and has no end"});
+  run.steps = {{"w1", "units", "failed", "exit 1", ""},
+               {"w2", "images", "interrupted", "", ""},
+               {"w3", "files", "skipped", "", ""}};
   run.finish = "command_failed";
-  CHECK(last_run_lines(journal) == std::vector<std::string>{"last run from this machine: apply of shop 3.4, T: command_failed", "  w1: units failed: exit 1",
-                                                            "  w2: images was interrupted"});
+  CHECK(last_run_lines(journal) ==
+        std::vector<std::string>{"last run from this machine: apply of shop 3.4, T: command_failed",
+                                 "  w1: units failed: exit 1", "  w2: images was interrupted"});
 }

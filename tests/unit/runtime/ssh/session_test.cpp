@@ -101,7 +101,8 @@ TEST_CASE("a reader that waits does not stop what another channel sends") {
   const auto server = SshServer::start();
   const auto session = connect(target_of(*server));
   REQUIRE(session);
-  const auto flood = (*session)->exec("sh -c 'while :; do echo xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx; done'");  // nobody reads it
+  const auto flood =
+      (*session)->exec("sh -c 'while :; do echo xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx; done'");  // nobody reads it
   REQUIRE(flood);
   CHECK(run(**session, "echo fine").output == "fine\n");
 }
@@ -234,10 +235,14 @@ TEST_CASE("logins") {
   SECTION("keys of ssh-agent") {
     const std::string socket = server->file("agent");
     CancelSource stop;
-    auto agent = Thread::start([&] { (void)base::run({{"ssh-agent", "-D", "-a", socket}, {}, "/", {}}, {}, stop.token()); });
+    auto agent =
+        Thread::start([&] { (void)base::run({{"ssh-agent", "-D", "-a", socket}, {}, "/", {}}, {}, stop.token()); });
     REQUIRE(agent);
     Result<std::string> added;
-    for (int i = 0; i < 50 && !(added = base::run_checked({{"ssh-add", "-q", server->key()}, {"SSH_AUTH_SOCK=" + socket}, "/", {}})); ++i) {
+    for (int i = 0;
+         i < 50 &&
+         !(added = base::run_checked({{"ssh-add", "-q", server->key()}, {"SSH_AUTH_SOCK=" + socket}, "/", {}}));
+         ++i) {
       base::system_clock().sleep(Duration{50});
     }
     if (added) {
@@ -386,7 +391,8 @@ TEST_CASE("cancelling ends a connection attempt") {
   SECTION("by the caller") {
     CancelSource cancel;
     cancel.cancel();
-    CHECK(code_of(ssh::Session::connect(target, base::system_clock(), base::no_events(), cancel.token())) == ErrorCode::cancelled);
+    CHECK(code_of(ssh::Session::connect(target, base::system_clock(), base::no_events(), cancel.token())) ==
+          ErrorCode::cancelled);
   }
   SECTION("by its time limit") {
     target.connect_timeout = Duration{300};

@@ -18,11 +18,13 @@ using tests::word_after;
 namespace {
 
 constexpr std::string_view kManifest = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: hello}\n";
-constexpr std::string_view kHealthy = R"({"kind":"List","items":[{"kind":"Deployment","metadata":{"name":"echo","generation":1},"spec":{"replicas":1},)"
-                                      R"("status":{"observedGeneration":1,"replicas":1,"updatedReplicas":1,"readyReplicas":1,"availableReplicas":1}}]})";
-constexpr std::string_view kStarting = R"({"kind":"List","items":[{"kind":"Deployment","metadata":{"name":"echo","namespace":"web","generation":1},"spec":{"replicas":3,"selector":{"matchLabels":{"app":"echo"}},)"
-                                       R"("template":{"spec":{"initContainers":[{"name":"first","image":"nginx:1.22"}],"containers":[{"name":"main","image":"quay.io/nobody/has:1"}]}}},)"
-                                       R"("status":{"observedGeneration":1,"replicas":3,"updatedReplicas":3,"readyReplicas":1,"availableReplicas":1}}]})";
+constexpr std::string_view kHealthy =
+    R"({"kind":"List","items":[{"kind":"Deployment","metadata":{"name":"echo","generation":1},"spec":{"replicas":1},)"
+    R"("status":{"observedGeneration":1,"replicas":1,"updatedReplicas":1,"readyReplicas":1,"availableReplicas":1}}]})";
+constexpr std::string_view kStarting =
+    R"({"kind":"List","items":[{"kind":"Deployment","metadata":{"name":"echo","namespace":"web","generation":1},"spec":{"replicas":3,"selector":{"matchLabels":{"app":"echo"}},)"
+    R"("template":{"spec":{"initContainers":[{"name":"first","image":"nginx:1.22"}],"containers":[{"name":"main","image":"quay.io/nobody/has:1"}]}}},)"
+    R"("status":{"observedGeneration":1,"replicas":3,"updatedReplicas":3,"readyReplicas":1,"availableReplicas":1}}]})";
 
 // A control plane with one application of manifests and one chart; helm and kubectl tell what they were given.
 struct Apps : tests::Site {
@@ -41,12 +43,17 @@ struct Apps : tests::Site {
     add_file("apps/hello/more/again.yaml", kManifest);
     add_file("apps/hello-two/other.yaml", "kind: Secret\n");
     add_file("charts/shop/Chart.yaml", "name: shop\nversion: 1.2.3\n");
-    contents.apps = {{"hello", format::AppKind::manifests, false, "apps/hello", {}, {}}, {"shop", format::AppKind::helm, false, "charts/shop", {}, "1.2.3"}};
+    contents.apps = {{"hello", format::AppKind::manifests, false, "apps/hello", {}, {}},
+                     {"shop", format::AppKind::helm, false, "charts/shop", {}, "1.2.3"}};
     hello = {&contents.apps[0], "web", {}, {}, {}};
     shop = {&contents.apps[1], "store", {}, "b: 3\npassword: from-values\n", "a: 2\n"};
     auto& programs = control_plane.machine.programs;
-    programs["kubectl"] = [this](tests::FakeMachine& self, const Command& command, const CommandIo& io) { return kubectl(self, command, io); };
-    programs["helm"] = [this](tests::FakeMachine& self, const Command& command, const CommandIo&) { return helm(self, command); };
+    programs["kubectl"] = [this](tests::FakeMachine& self, const Command& command, const CommandIo& io) {
+      return kubectl(self, command, io);
+    };
+    programs["helm"] = [this](tests::FakeMachine& self, const Command& command, const CommandIo&) {
+      return helm(self, command);
+    };
   }
   // What lies below /run/sealift/apps.
   std::vector<std::string> staged() const {
@@ -84,7 +91,8 @@ struct Apps : tests::Site {
   }
   Result<ExitStatus> helm(tests::FakeMachine& self, const Command& command) {
     for (const auto& variable : command.environment) CHECK(variable.contains("=/run/"));
-    if (has_word(command, "status")) return release.empty() ? failed("Error: release: not found") : ended(R"({"info":{"status":")" + release + "\"}}");
+    if (has_word(command, "status"))
+      return release.empty() ? failed("Error: release: not found") : ended(R"({"info":{"status":")" + release + "\"}}");
     if (has_word(command, "uninstall")) {
       release.clear();
       return ended();
@@ -96,7 +104,8 @@ struct Apps : tests::Site {
     if (has_word(command, "manifest")) return ended("kind: Deployment\n");
     look(self);
     if (release == "uninstalling") return failed("Error: UPGRADE FAILED: \"shop\" has no deployed releases");
-    if (release.starts_with("pending-")) return failed("Error: UPGRADE FAILED: another operation (install/upgrade/rollback) is in progress");
+    if (release.starts_with("pending-"))
+      return failed("Error: UPGRADE FAILED: another operation (install/upgrade/rollback) is in progress");
     if (!fails.empty()) return failed(fails);
     release = "deployed";
     return ended();
@@ -138,12 +147,15 @@ TEST_CASE("applications: other files, values or namespaces are other inputs") {
   const auto same = [](Apps&) {};
   for (const bool chart : {false, true}) {
     CHECK(inputs(same, chart) == inputs(same, chart));
-    CHECK(inputs(same, chart) != inputs([&](Apps& apps) { (chart ? apps.shop : apps.hello).target_namespace = "other"; }, chart));
-    CHECK(inputs(same, chart) != inputs([&](Apps& apps) { apps.add_file(chart ? "charts/shop/x.yaml" : "apps/hello/x.yaml", "x"); }, chart));
+    CHECK(inputs(same, chart) !=
+          inputs([&](Apps& apps) { (chart ? apps.shop : apps.hello).target_namespace = "other"; }, chart));
+    CHECK(inputs(same, chart) !=
+          inputs([&](Apps& apps) { apps.add_file(chart ? "charts/shop/x.yaml" : "apps/hello/x.yaml", "x"); }, chart));
     CHECK(inputs(same, chart) == inputs([&](Apps& apps) { apps.add_file("apps/hello-two/x.yaml", "x"); }, chart));
   }
   CHECK(inputs(same, true) != inputs([](Apps& apps) { apps.shop.values_yaml = "b: 4\n"; }, true));
-  CHECK(inputs(same, true) != inputs([](Apps& apps) { apps.config.network.pods = "10.99.0.0/16"; }, true));  // charts are told
+  CHECK(inputs(same, true) !=
+        inputs([](Apps& apps) { apps.config.network.pods = "10.99.0.0/16"; }, true));  // charts are told
   CHECK(inputs(same, false) == inputs([](Apps& apps) { apps.config.network.pods = "10.99.0.0/16"; }, false));
 }
 
@@ -189,8 +201,9 @@ TEST_CASE("charts: the site's facts, then valuesFile, then values; nothing of th
   bench.bring(step);
   const auto command = bench.change("upgrade");
   CHECK(command.starts_with("job sealift-app-shop: "));
-  CHECK(command.contains("upgrade --install shop /run/sealift/apps/shop/tree --namespace store --create-namespace "
-                         "--values /run/sealift/apps/shop/values-1.yaml --values /run/sealift/apps/shop/values-2.yaml --values /run/sealift/apps/shop/values-3.yaml"));
+  CHECK(command.contains(
+      "upgrade --install shop /run/sealift/apps/shop/tree --namespace store --create-namespace "
+      "--values /run/sealift/apps/shop/values-1.yaml --values /run/sealift/apps/shop/values-2.yaml --values /run/sealift/apps/shop/values-3.yaml"));
   CHECK(apps.seen.at("/run/sealift/apps/shop/values-1.yaml") == steps::site_values(apps.model()));
   CHECK(apps.seen.at("/run/sealift/apps/shop/values-2.yaml") == "a: 2\n");
   CHECK(apps.seen.at("/run/sealift/apps/shop/values-3.yaml").contains("from-values"));
@@ -209,14 +222,20 @@ TEST_CASE("charts: are told networks, cluster and version") {
   Apps apps;
   apps.config.network.pods = "10.99.0.0/16";
   const auto values = steps::site_values(apps.model());
-  for (const char* text : {"global:", "sealift:", "podCIDR: \"10.99.0.0/16\"", "serviceCIDR: \"10.96.0.0/12\"", "clusterName: plant7", "kubernetesVersion: v1.34.4"}) {
+  for (const char* text : {"global:", "sealift:", "podCIDR: \"10.99.0.0/16\"", "serviceCIDR: \"10.96.0.0/12\"",
+                           "clusterName: plant7", "kubernetesVersion: v1.34.4"}) {
     INFO(text << " in\n" << values);
     CHECK(values.contains(text));
   }
 }
 
 TEST_CASE("charts: a release that a kill left pending is taken away or back, one that stands is left alone") {
-  for (const auto& [left, recovers] : {std::pair{"pending-install", "uninstall shop"}, {"pending-upgrade", "rollback shop"}, {"pending-rollback", "rollback shop"}, {"uninstalling", "uninstall shop"}, {"deployed", ""}, {"failed", ""}}) {
+  for (const auto& [left, recovers] : {std::pair{"pending-install", "uninstall shop"},
+                                       {"pending-upgrade", "rollback shop"},
+                                       {"pending-rollback", "rollback shop"},
+                                       {"uninstalling", "uninstall shop"},
+                                       {"deployed", ""},
+                                       {"failed", ""}}) {
     INFO(left);
     Apps apps;
     apps.release = left;
@@ -239,8 +258,10 @@ TEST_CASE("charts: a release that somebody removed is installed again") {
 namespace {
 
 std::string waiting_pod(std::string_view app, std::string_view image, std::string_view reason) {
-  return std::format(R"({{"kind":"Pod","metadata":{{"name":"{0}-1","namespace":"web","labels":{{"app":"{0}"}}}},"spec":{{"containers":[{{"name":"main","image":"{1}"}}]}},)"
-                     R"("status":{{"containerStatuses":[{{"name":"main","ready":false,"state":{{"waiting":{{"reason":"{2}","message":"not found"}}}}}}]}}}})", app, image, reason);
+  return std::format(
+      R"({{"kind":"Pod","metadata":{{"name":"{0}-1","namespace":"web","labels":{{"app":"{0}"}}}},"spec":{{"containers":[{{"name":"main","image":"{1}"}}]}},)"
+      R"("status":{{"containerStatuses":[{{"name":"main","ready":false,"state":{{"waiting":{{"reason":"{2}","message":"not found"}}}}}}]}}}})",
+      app, image, reason);
 }
 
 }  // namespace
@@ -253,7 +274,8 @@ TEST_CASE("an image that is nowhere in the artifact ends the waiting at once, by
   const auto done = apps.control_plane.apply(step);
   REQUIRE_FALSE(done);
   CHECK(done.error().code == ErrorCode::unhealthy);
-  CHECK(done.error().what.contains("pod echo-1 waits for the image quay.io/nobody/has:1, which is not in the artifact shop"));
+  CHECK(done.error().what.contains(
+      "pod echo-1 waits for the image quay.io/nobody/has:1, which is not in the artifact shop"));
   CHECK(done.error().what.contains("`IMAGE quay.io/nobody/has:1`"));
   CHECK(apps.control_plane.clock.monotonic() < std::chrono::seconds(5));
   CHECK(apps.control_plane.check(step) == StepState::needed);  // not recorded
@@ -266,10 +288,13 @@ TEST_CASE("images of other pods, and images that are packed, are waited for; wha
   apps.builder.add_raw("m");
   apps.contents.images.push_back(image);
   apps.starting_looks = INT_MAX;
-  apps.pods = R"({"kind":"List","items":[)" + waiting_pod("another", "quay.io/nobody/has:1", "ImagePullBackOff") + "," + waiting_pod("echo", "quay.io/nobody/had:0", "ImagePullBackOff") + "," + waiting_pod("echo", "nginx:1.22", "ErrImagePull") + "]}";
+  apps.pods = R"({"kind":"List","items":[)" + waiting_pod("another", "quay.io/nobody/has:1", "ImagePullBackOff") + "," +
+              waiting_pod("echo", "quay.io/nobody/had:0", "ImagePullBackOff") + "," +
+              waiting_pod("echo", "nginx:1.22", "ErrImagePull") + "]}";
   steps::AppStep step(apps.model(), apps.hello);
   const auto done = apps.control_plane.apply(step);
   REQUIRE_FALSE(done);
   CHECK(done.error().what.contains("after 600 s"));
-  CHECK(done.error().what.contains("(main: ImagePullBackOff: not found)"));  // of a former revision: told, but no reason to give up
+  CHECK(done.error().what.contains(
+      "(main: ImagePullBackOff: not found)"));  // of a former revision: told, but no reason to give up
 }

@@ -26,7 +26,8 @@ namespace sealift::tests {
 
 // For steps that have no business on any host but their own.
 struct NoOthers final : engine::HostConnections {
-  Result<std::shared_ptr<host::Host>> connection(const std::string& node, const host::Host*, const CancelToken&) override {
+  Result<std::shared_ptr<host::Host>> connection(const std::string& node, const host::Host*,
+                                                 const CancelToken&) override {
     return fail(ErrorCode::internal, "this step was not expected to go to {}", node);
   }
 };
@@ -47,7 +48,9 @@ struct Bench {
     host = std::move(*connected);
   }
 
-  engine::StepContext context(const engine::Step& step, CancelToken cancel = {}) { return {*host, *others, std::move(cancel), {}, machine.name(), events, clock, step.id()}; }
+  engine::StepContext context(const engine::Step& step, CancelToken cancel = {}) {
+    return {*host, *others, std::move(cancel), {}, machine.name(), events, clock, step.id()};
+  }
   engine::StepState check(engine::Step& step) {
     const size_t before = machine.changes.size();
     const auto state = step.check(context(step).looking());
@@ -70,12 +73,19 @@ struct Bench {
   }
 
   bool has(const std::string& path) const { return machine.world.files.contains(path); }
-  std::string text(const std::string& path) const { return std::string(base::as_text(machine.world.files.at(path).content)); }
-  void put(const std::string& path, std::string_view text = "x") { machine.world.files[path] = {host::FileType::regular, {0600, 0, 0}, base::to_bytes(text), {}}; }
-  void folder(const std::string& path) { machine.world.files[path] = {host::FileType::directory, {0755, 0, 0}, {}, {}}; }
+  std::string text(const std::string& path) const {
+    return std::string(base::as_text(machine.world.files.at(path).content));
+  }
+  void put(const std::string& path, std::string_view text = "x") {
+    machine.world.files[path] = {host::FileType::regular, {0600, 0, 0}, base::to_bytes(text), {}};
+  }
+  void folder(const std::string& path) {
+    machine.world.files[path] = {host::FileType::directory, {0755, 0, 0}, {}, {}};
+  }
   // Changes whose text holds `what`.
   size_t changed(std::string_view what) const {
-    return static_cast<size_t>(std::ranges::count_if(machine.changes, [&](const std::string& change) { return change.contains(what); }));
+    return static_cast<size_t>(
+        std::ranges::count_if(machine.changes, [&](const std::string& change) { return change.contains(what); }));
   }
   // The one change that holds `what`.
   std::string change(std::string_view what) const {
@@ -85,7 +95,9 @@ struct Bench {
   }
 };
 
-inline bool has_word(const base::Command& command, std::string_view word) { return std::ranges::contains(command.argv, word); }
+inline bool has_word(const base::Command& command, std::string_view word) {
+  return std::ranges::contains(command.argv, word);
+}
 inline std::string word_after(const base::Command& command, std::string_view word) {
   const auto found = std::ranges::find(command.argv, word);
   return found == command.argv.end() || found + 1 == command.argv.end() ? std::string() : *(found + 1);
@@ -104,7 +116,9 @@ struct Site : engine::HostConnections {
     contents.name = "shop";
     base.kubernetes_version = "v1.34.4";
     base.cri_socket = "unix:///run/containerd/containerd.sock";
-    base.images = {{"sandbox", "registry.k8s.io/pause:3.10.1"}, {"kube-proxy", "registry.k8s.io/kube-proxy:v1.34.4"}, {"kube-apiserver", "registry.k8s.io/kube-apiserver:v1.34.4"}};
+    base.images = {{"sandbox", "registry.k8s.io/pause:3.10.1"},
+                   {"kube-proxy", "registry.k8s.io/kube-proxy:v1.34.4"},
+                   {"kube-apiserver", "registry.k8s.io/kube-apiserver:v1.34.4"}};
     config.name = "plant7";
     config.hosts.resize(2);
     config.hosts[0].role = format::HostRole::control_plane;
@@ -136,7 +150,8 @@ struct Site : engine::HostConnections {
   const steps::Node& control_plane_node() { return model().nodes[0]; }
   const steps::Node& worker_node() { return model().nodes[1]; }
 
-  Result<std::shared_ptr<host::Host>> connection(const std::string& node, const host::Host*, const CancelToken&) override {
+  Result<std::shared_ptr<host::Host>> connection(const std::string& node, const host::Host*,
+                                                 const CancelToken&) override {
     CHECK(node == "cp1");  // steps go to the control plane only
     SEALIFT_ASSIGN(auto connected, connect_fake(control_plane.machine));
     return std::shared_ptr<host::Host>(std::move(connected));
@@ -151,7 +166,8 @@ struct Site : engine::HostConnections {
       text.remove_prefix(part.size());
       builder.pieces.push_back({static_cast<uint32_t>(builder.frames.size()), 0, part.size()});
       const ByteView bytes = base::as_bytes(part);
-      builder.frames.push_back({format::kHeaderSize + builder.data.size(), bytes.size(), bytes.size(), format::Encoding::raw, hash::sha256(bytes)});
+      builder.frames.push_back({format::kHeaderSize + builder.data.size(), bytes.size(), bytes.size(),
+                                format::Encoding::raw, hash::sha256(bytes)});
       builder.data.insert(builder.data.end(), bytes.begin(), bytes.end());
     }
     builder.objects.push_back({object.digest, object.size, 0, count});

@@ -18,7 +18,8 @@ using tests::word_after;
 
 namespace {
 
-constexpr std::string_view kCorefile = ".:53 {\n    errors\n    forward . /etc/resolv.conf {\n       max_concurrent 1000\n    }\n    cache 30\n}\n";
+constexpr std::string_view kCorefile =
+    ".:53 {\n    errors\n    forward . /etc/resolv.conf {\n       max_concurrent 1000\n    }\n    cache 30\n}\n";
 
 // A control plane whose API knows one node and CoreDNS's ConfigMap.
 struct Api : tests::Site {
@@ -30,7 +31,9 @@ struct Api : tests::Site {
 
   Api() {
     config.hosts[1].labels = {{"disk", "ssd"}, {"zone", "a"}};
-    control_plane.machine.programs["kubectl"] = [this](tests::FakeMachine&, const Command& command, const CommandIo&) { return kubectl(command); };
+    control_plane.machine.programs["kubectl"] = [this](tests::FakeMachine&, const Command& command, const CommandIo&) {
+      return kubectl(command);
+    };
   }
 
  private:
@@ -42,7 +45,8 @@ struct Api : tests::Site {
     if (has_word(command, "label")) {
       CHECK(word_after(command, "node") == "w1");
       CHECK(has_word(command, "--overwrite"));
-      for (size_t i = static_cast<size_t>(std::ranges::find(command.argv, "--overwrite") - command.argv.begin()) + 1; i < command.argv.size(); ++i) {
+      for (size_t i = static_cast<size_t>(std::ranges::find(command.argv, "--overwrite") - command.argv.begin()) + 1;
+           i < command.argv.size(); ++i) {
         const auto at = command.argv[i].find('=');
         labels[command.argv[i].substr(0, at)] = command.argv[i].substr(at + 1);
       }
@@ -69,8 +73,10 @@ struct Api : tests::Site {
     }
     json::Value known = json::Value::object();
     for (const auto& [key, value] : labels) known.set(key, value);
-    return ended(std::format(R"({{"metadata":{{"labels":{}}},"status":{{"conditions":[{{"type":"MemoryPressure","status":"True","message":"other"}},)"
-                             R"({{"type":"Ready","status":"{}","message":"{}"}}]}}}})", json::to_canonical(known), ready, message));
+    return ended(std::format(
+        R"({{"metadata":{{"labels":{}}},"status":{{"conditions":[{{"type":"MemoryPressure","status":"True","message":"other"}},)"
+        R"({{"type":"Ready","status":"{}","message":"{}"}}]}}}})",
+        json::to_canonical(known), ready, message));
   }
 };
 
@@ -80,7 +86,8 @@ TEST_CASE("the API server is waited for, not for ever") {
   tests::Site site;
   auto& bench = site.control_plane;
   int looks = 0, answers_at = 5;
-  bench.machine.programs["kubectl"] = [&](tests::FakeMachine&, const Command& command, const CommandIo&) -> Result<ExitStatus> {
+  bench.machine.programs["kubectl"] = [&](tests::FakeMachine&, const Command& command,
+                                          const CommandIo&) -> Result<ExitStatus> {
     CHECK(word_after(command, "--raw") == "/readyz");
     return ++looks >= answers_at ? ended("ok") : failed("connection refused");
   };
@@ -108,7 +115,8 @@ TEST_CASE("labels: set as wanted once the API knows the node, others are left al
   api.unknown_looks = 4;
   api.broken_looks = 2;
   api.worker.bring(step);
-  CHECK(api.labels == std::map<std::string, std::string>{{"disk", "ssd"}, {"kubernetes.io/hostname", "w1"}, {"zone", "a"}});
+  CHECK(api.labels ==
+        std::map<std::string, std::string>{{"disk", "ssd"}, {"kubernetes.io/hostname", "w1"}, {"zone", "a"}});
   CHECK(api.control_plane.changed("label") == 1);
   CHECK(api.worker.machine.changes.empty());
   api.labels.erase("disk");

@@ -34,9 +34,12 @@ const steps::WantedFile& file_of(const std::vector<steps::WantedFile>& files, st
 
 TEST_CASE("files of base and artifact: by role and architecture, the artifact's in place of the base's") {
   tests::Site site;
-  for (const char* path : {"bin/amd64/kubelet", "bin/arm64/kubelet", "etc/plain", "etc/other"}) site.add_file(path, path);
+  for (const char* path : {"bin/amd64/kubelet", "bin/arm64/kubelet", "etc/plain", "etc/other"})
+    site.add_file(path, path);
   site.base.files = {{"bin/${ARCH}/kubelet", "/usr/local/bin/kubelet", 0755}, {"etc/plain", "/etc/plain", 0644}};
-  site.contents.host_files = {{"etc/other", "/etc/plain", 0600, 5, 6}, {"etc/other", "/etc/cp", 0644, 0, 0, HostRole::control_plane}, {"etc/other", "/etc/w", 0644, 0, 0, HostRole::worker},
+  site.contents.host_files = {{"etc/other", "/etc/plain", 0600, 5, 6},
+                              {"etc/other", "/etc/cp", 0644, 0, 0, HostRole::control_plane},
+                              {"etc/other", "/etc/w", 0644, 0, 0, HostRole::worker},
                               {"etc/other", "/etc/arm", 0644, 0, 0, HostRole::all, false, Architecture::arm64}};
   site.worker.machine.facts.architecture = Architecture::arm64;
   const auto first = wanted(site, site.control_plane_node()), second = wanted(site, site.worker_node());
@@ -63,14 +66,17 @@ TEST_CASE("files: an artifact without the file for a host's architecture says so
 
 TEST_CASE("files: templates know the node, the networks and the artifact's ENV, which can replace none of these") {
   tests::Site site;
-  constexpr std::string_view kText = "${NODE_NAME} ${NODE_IP} ${ARCH} ${POD_CIDR} ${SERVICE_CIDR} ${SANDBOX_IMAGE} ${REGISTRY_PORT} ${DATA_ROOT} ${NTP} $$ ${NONE:-x}";
+  constexpr std::string_view kText =
+      "${NODE_NAME} ${NODE_IP} ${ARCH} ${POD_CIDR} ${SERVICE_CIDR} ${SANDBOX_IMAGE} ${REGISTRY_PORT} ${DATA_ROOT} ${NTP} $$ ${NONE:-x}";
   site.add_file("etc/all.tmpl", kText);
   site.add_file("etc/bad.tmpl", "\n${NODE_NAMES}");
   site.contents.environment = {{"NTP", "ntp.example"}, {"NODE_IP", "not this"}};
-  site.contents.host_files = {{"etc/all.tmpl", "/etc/all", 0640, 0, 5, HostRole::all, true}, {"etc/all.tmpl", "/etc/raw", 0644}};
+  site.contents.host_files = {{"etc/all.tmpl", "/etc/all", 0640, 0, 5, HostRole::all, true},
+                              {"etc/all.tmpl", "/etc/raw", 0644}};
   site.config.hosts[1].data_root = "/data";
   const auto files = wanted(site, site.worker_node());
-  CHECK(file_of(files, "/etc/all").text == "w1 10.7.0.12 amd64 10.244.0.0/16 10.96.0.0/12 registry.k8s.io/pause:3.10.1 5000 /data ntp.example $ x");
+  CHECK(file_of(files, "/etc/all").text ==
+        "w1 10.7.0.12 amd64 10.244.0.0/16 10.96.0.0/12 registry.k8s.io/pause:3.10.1 5000 /data ntp.example $ x");
   CHECK(file_of(files, "/etc/all").spec == host::FileSpec{0640, 0, 5});
   CHECK(file_of(files, "/etc/raw").digest == hash::sha256(base::as_bytes(kText)));
   CHECK(file_of(files, "/etc/all").digest != file_of(wanted(site, site.control_plane_node()), "/etc/all").digest);
@@ -98,8 +104,11 @@ TEST_CASE("files of the payload arrive byte for byte, larger ones too") {
 
 TEST_CASE("files of the site go to the roles that they are for") {
   tests::Site site;
-  site.config.files = {{"a", "/etc/a", 0644, HostRole::all, "1"}, {"b", "/etc/b", 0600, HostRole::worker, "2"}, {"c", "/etc/c", 0644, HostRole::control_plane, "3"}};
-  CHECK(paths(steps::site_files(site.model(), site.control_plane_node())) == std::vector<std::string>{"/etc/a", "/etc/c"});
+  site.config.files = {{"a", "/etc/a", 0644, HostRole::all, "1"},
+                       {"b", "/etc/b", 0600, HostRole::worker, "2"},
+                       {"c", "/etc/c", 0644, HostRole::control_plane, "3"}};
+  CHECK(paths(steps::site_files(site.model(), site.control_plane_node())) ==
+        std::vector<std::string>{"/etc/a", "/etc/c"});
   const auto worker = steps::site_files(site.model(), site.worker_node());
   CHECK(paths(worker) == std::vector<std::string>{"/etc/a", "/etc/b"});
   CHECK(file_of(worker, "/etc/b").text == "2");

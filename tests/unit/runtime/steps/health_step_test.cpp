@@ -18,30 +18,39 @@ using tests::has_word;
 namespace {
 
 std::string node(std::string_view name, std::string_view ready = "True") {
-  return std::format(R"({{"kind":"Node","metadata":{{"name":"{}"}},"status":{{"nodeInfo":{{"bootID":"boot one"}},"conditions":[{{"type":"Ready","status":"{}","message":"cni plugin not initialized"}}]}}}})", name, ready);
+  return std::format(
+      R"({{"kind":"Node","metadata":{{"name":"{}"}},"status":{{"nodeInfo":{{"bootID":"boot one"}},"conditions":[{{"type":"Ready","status":"{}","message":"cni plugin not initialized"}}]}}}})",
+      name, ready);
 }
 
-std::string deployment(std::string_view space, std::string_view name, int available, std::string_view annotations = "{}") {
-  return std::format(R"({{"kind":"Deployment","metadata":{{"name":"{0}","namespace":"{1}","generation":1,"annotations":{3}}},"spec":{{"replicas":2,"selector":{{"matchLabels":{{"app":"{0}"}}}}}},)"
-                     R"("status":{{"observedGeneration":1,"replicas":2,"updatedReplicas":2,"readyReplicas":{2},"availableReplicas":{2}}}}})", name, space, available, annotations);
+std::string deployment(std::string_view space, std::string_view name, int available,
+                       std::string_view annotations = "{}") {
+  return std::format(
+      R"({{"kind":"Deployment","metadata":{{"name":"{0}","namespace":"{1}","generation":1,"annotations":{3}}},"spec":{{"replicas":2,"selector":{{"matchLabels":{{"app":"{0}"}}}}}},)"
+      R"("status":{{"observedGeneration":1,"replicas":2,"updatedReplicas":2,"readyReplicas":{2},"availableReplicas":{2}}}}})",
+      name, space, available, annotations);
 }
 
-std::string list(const std::vector<std::string>& items) { return R"({"kind":"List","items":[)" + base::join(items, ",") + "]}"; }
+std::string list(const std::vector<std::string>& items) {
+  return R"({"kind":"List","items":[)" + base::join(items, ",") + "]}";
+}
 
 // A control plane whose API tells of two nodes and some workloads; both hosts have name service.
 struct Cluster : tests::Site {
   std::vector<std::string> nodes{node("cp1"), node("w1")};
   std::vector<std::string> workloads{deployment("kube-system", "coredns", 2)};
   std::vector<std::string> pods;
-  int broken_looks = 0;   // so often the API does not answer
+  int broken_looks = 0;  // so often the API does not answer
   int asked_for_all_pods = 0;
 
   Cluster() {
     control_plane.put("/var/lib/kubelet/config.yaml", "clusterDNS:\n- 10.96.0.10\nclusterDomain: plant.local\n");
     add_file("apps/hello/all.yaml", "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: hello}\n");
     add_file("charts/shop/Chart.yaml", "name: shop\nversion: 1.0.0\n");
-    contents.apps = {{"hello", format::AppKind::manifests, false, "apps/hello", {}, {}}, {"shop", format::AppKind::helm, false, "charts/shop", {}, "1.0"}};
-    control_plane.machine.programs["kubectl"] = [this](tests::FakeMachine&, const Command& command, const CommandIo&) -> Result<ExitStatus> {
+    contents.apps = {{"hello", format::AppKind::manifests, false, "apps/hello", {}, {}},
+                     {"shop", format::AppKind::helm, false, "charts/shop", {}, "1.0"}};
+    control_plane.machine.programs["kubectl"] = [this](tests::FakeMachine&, const Command& command,
+                                                       const CommandIo&) -> Result<ExitStatus> {
       if (broken_looks > 0) {
         --broken_looks;
         return failed("connection refused");
@@ -53,7 +62,8 @@ struct Cluster : tests::Site {
       return ended(list(pods));
     };
   }
-  Result<std::shared_ptr<host::Host>> connection(const std::string& name, const host::Host*, const CancelToken&) override {
+  Result<std::shared_ptr<host::Host>> connection(const std::string& name, const host::Host*,
+                                                 const CancelToken&) override {
     SEALIFT_ASSIGN(auto connected, tests::connect_fake(name == "cp1" ? control_plane.machine : worker.machine));
     return std::shared_ptr<host::Host>(std::move(connected));
   }
@@ -89,8 +99,9 @@ TEST_CASE("nodes, system workloads and name service are each waited for, and nam
   cluster.nodes[1] = node("w1");
   cluster.workloads[0] = deployment("kube-system", "coredns", 0);
   CHECK(cluster.trouble(step) == "Deployment kube-system/coredns: 0 of 2 replicas are available");
-  cluster.pods = {R"({"kind":"Pod","metadata":{"name":"coredns-a","namespace":"kube-system","labels":{"app":"coredns"}},"spec":{"nodeName":"w1"},)"
-                  R"("status":{"containerStatuses":[{"name":"coredns","state":{"waiting":{"reason":"CrashLoopBackOff","message":"back-off"}}}]}})"};
+  cluster.pods = {
+      R"({"kind":"Pod","metadata":{"name":"coredns-a","namespace":"kube-system","labels":{"app":"coredns"}},"spec":{"nodeName":"w1"},)"
+      R"("status":{"containerStatuses":[{"name":"coredns","state":{"waiting":{"reason":"CrashLoopBackOff","message":"back-off"}}}]}})"};
   CHECK(cluster.trouble(step).contains("(pod coredns-a on w1: coredns: CrashLoopBackOff: back-off)"));
   cluster.workloads[0] = deployment("kube-system", "coredns", 2);
   cluster.worker.machine.name_server_trouble = "no answer";
@@ -144,7 +155,9 @@ TEST_CASE("delivered applications count, the site's own do not") {
   auto& model = const_cast<steps::Model&>(cluster.model());  // of this test's own site
   model.apps = {{&cluster.contents.apps[0], "web", {}, {}, {}}, {&cluster.contents.apps[1], "store", {}, {}, {}}};
   steps::HealthStep step(model);
-  const auto helm = [](std::string_view release, std::string_view space) { return std::format(R"({{"meta.helm.sh/release-name":"{}","meta.helm.sh/release-namespace":"{}"}})", release, space); };
+  const auto helm = [](std::string_view release, std::string_view space) {
+    return std::format(R"({{"meta.helm.sh/release-name":"{}","meta.helm.sh/release-namespace":"{}"}})", release, space);
+  };
   cluster.workloads.push_back(deployment("default", "own", 0));
   cluster.workloads.push_back(deployment("web", "other", 0));
   cluster.workloads.push_back(deployment("store", "own", 0, helm("own", "store")));

@@ -95,7 +95,8 @@ TEST_CASE("kernel: modules and sysctls, now and after the next boot") {
   CHECK(bench.machine.world.modules == std::set<std::string>{"br_netfilter", "overlay"});
   CHECK(bench.machine.world.sysctls.at("net.ipv4.ip_forward") == "1");
   const auto persistent = [&](std::string_view text) {
-    return std::ranges::any_of(bench.machine.world.files, [&](const auto& file) { return base::as_text(file.second.content).contains(text); });
+    return std::ranges::any_of(bench.machine.world.files,
+                               [&](const auto& file) { return base::as_text(file.second.content).contains(text); });
   };
   CHECK(persistent("br_netfilter"));
   CHECK(persistent("net.ipv4.ip_forward"));
@@ -110,7 +111,8 @@ TEST_CASE("kernel: modules and sysctls, now and after the next boot") {
 TEST_CASE("kernel: modules come first, as some sysctls are there only with them") {
   Bench bench;
   bench.machine.before_change = [&](const std::string& call, const std::string&) -> Result<void> {
-    if (call == "sysctl" && !bench.machine.world.modules.contains("br_netfilter")) return fail(ErrorCode::not_found, "no such sysctl");
+    if (call == "sysctl" && !bench.machine.world.modules.contains("br_netfilter"))
+      return fail(ErrorCode::not_found, "no such sysctl");
     return {};
   };
   steps::KernelStep step({"br_netfilter"}, {{"net.bridge.bridge-nf-call-iptables", "1"}});

@@ -17,7 +17,8 @@ using tests::failed;
 
 namespace {
 
-const std::vector<std::string> kImages{"registry.k8s.io/pause:3.10.1", "registry.k8s.io/kube-proxy:v1.34.4", "registry.k8s.io/coredns/coredns:v1.12.1"};
+const std::vector<std::string> kImages{"registry.k8s.io/pause:3.10.1", "registry.k8s.io/kube-proxy:v1.34.4",
+                                       "registry.k8s.io/coredns/coredns:v1.12.1"};
 
 // A host whose containerd keeps images by name.
 struct Containerd : Bench {
@@ -27,7 +28,8 @@ struct Containerd : Bench {
   bool running = true;
 
   Containerd() {
-    machine.programs["ctr"] = [this](tests::FakeMachine&, const Command& command, const CommandIo&) -> Result<ExitStatus> {
+    machine.programs["ctr"] = [this](tests::FakeMachine&, const Command& command,
+                                     const CommandIo&) -> Result<ExitStatus> {
       CHECK(tests::word_after(command, "--namespace") == "k8s.io");
       if (!running) return failed("cannot dial unix:///run/containerd/containerd.sock");
       if (tests::has_word(command, "pull")) {
@@ -142,7 +144,9 @@ TEST_CASE("images: workers need those of every node, control planes all") {
     const auto images = steps::base_images(site.model(), node);
     return std::set<std::string>(images.begin(), images.end());
   };
-  CHECK(of(site.worker_node()) == std::set<std::string>{"registry.k8s.io/pause:3.10.1", "registry.k8s.io/kube-proxy:v1.34.4"});
-  CHECK(of(site.control_plane_node()) ==
-        std::set<std::string>{"registry.k8s.io/pause:3.10.1", "registry.k8s.io/kube-proxy:v1.34.4", "registry.k8s.io/kube-apiserver:v1.34.4"});
+  CHECK(of(site.worker_node()) ==
+        std::set<std::string>{"registry.k8s.io/pause:3.10.1", "registry.k8s.io/kube-proxy:v1.34.4"});
+  CHECK(of(site.control_plane_node()) == std::set<std::string>{"registry.k8s.io/pause:3.10.1",
+                                                               "registry.k8s.io/kube-proxy:v1.34.4",
+                                                               "registry.k8s.io/kube-apiserver:v1.34.4"});
 }

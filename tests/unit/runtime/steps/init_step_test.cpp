@@ -8,8 +8,8 @@
 using namespace sealift;
 using engine::StepState;
 using tests::FakeMachine;
-using tests::KubeadmSite;
 using tests::kInitRemains;
+using tests::KubeadmSite;
 
 TEST_CASE("kubeadm init: its documents, one job, and two records") {
   KubeadmSite cluster;
@@ -20,7 +20,8 @@ TEST_CASE("kubeadm init: its documents, one job, and two records") {
   CHECK(cluster.resets == 0);
   CHECK(bench.text("/etc/sealift/kubeadm-init.yaml") == "the documents");
   CHECK(bench.machine.world.files.at("/etc/sealift/kubeadm-init.yaml").spec.mode == 0600);
-  CHECK(bench.change("kubeadm init").starts_with("job sealift-kubeadm-init: kubeadm init --config /etc/sealift/kubeadm-init.yaml"));
+  CHECK(bench.change("kubeadm init")
+            .starts_with("job sealift-kubeadm-init: kubeadm init --config /etc/sealift/kubeadm-init.yaml"));
   CHECK(bench.change("kubeadm init").contains("--skip-phases=show-join-command"));
   cluster.is_recorded(step);
   // A cluster is made once: other documents are no reason for another.
@@ -55,7 +56,8 @@ TEST_CASE("kubeadm init: a cluster that another kubeadm made, with other documen
     bench.machine.world.units["sealift-kubeadm-init.service"].active = true;
     REQUIRE(bench.apply(step));
     CHECK(cluster.resets == 0);
-    CHECK(bench.text("/etc/sealift/kubeadm-init.yaml") == "other documents");  // which it reads; a later run must know them
+    CHECK(bench.text("/etc/sealift/kubeadm-init.yaml") ==
+          "other documents");  // which it reads; a later run must know them
   }
   SECTION("it was given the same") {
     bench.put("/etc/sealift/kubeadm-init.yaml", "the documents");
@@ -170,7 +172,9 @@ TEST_CASE("kubeadm init: a cluster that stands is only recorded") {
 }
 
 TEST_CASE("kubeadm init: a cluster that answers and has lost the contents of a file is made again") {
-  for (const auto* path : {"/etc/kubernetes/controller-manager.conf", "/etc/kubernetes/pki/sa.key", "/etc/kubernetes/pki/etcd/ca.key", "/etc/kubernetes/manifests/kube-scheduler.yaml", "/var/lib/kubelet/config.yaml", "/var/lib/kubelet/pki/kubelet.crt"}) {
+  for (const auto* path : {"/etc/kubernetes/controller-manager.conf", "/etc/kubernetes/pki/sa.key",
+                           "/etc/kubernetes/pki/etcd/ca.key", "/etc/kubernetes/manifests/kube-scheduler.yaml",
+                           "/var/lib/kubelet/config.yaml", "/var/lib/kubelet/pki/kubelet.crt"}) {
     INFO(path);
     KubeadmSite cluster;
     steps::InitStep step(cluster.model(), cluster.control_plane_node(), "the documents");

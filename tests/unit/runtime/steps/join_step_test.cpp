@@ -9,9 +9,9 @@
 using namespace sealift;
 using engine::StepState;
 using tests::FakeMachine;
-using tests::KubeadmSite;
 using tests::kJoinRemains;
 using tests::kToken;
+using tests::KubeadmSite;
 
 TEST_CASE("kubeadm join: with a token of the control plane, which stays nowhere") {
   KubeadmSite cluster;
@@ -107,7 +107,8 @@ TEST_CASE("kubeadm join: what a killed one left is taken away first, here and in
 }
 
 TEST_CASE("kubeadm join: a node whose kubelet starts and has lost the contents of a file joins again") {
-  for (const auto* path : {"/etc/kubernetes/kubelet.conf", "/var/lib/kubelet/pki/kubelet-client-2026-01-01-00-00-00.pem"}) {
+  for (const auto* path :
+       {"/etc/kubernetes/kubelet.conf", "/var/lib/kubelet/pki/kubelet-client-2026-01-01-00-00-00.pem"}) {
     INFO(path);
     KubeadmSite cluster;
     steps::JoinStep step(cluster.model(), cluster.worker_node());

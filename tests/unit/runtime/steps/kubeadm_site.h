@@ -12,30 +12,37 @@
 
 namespace sealift::tests {
 
-inline constexpr auto kInitRemains = std::to_array<const char*>({"/etc/kubernetes/manifests/kube-apiserver.yaml", "/etc/kubernetes/pki/ca.key", "/var/lib/etcd/member"});
-inline constexpr auto kJoinRemains = std::to_array<const char*>({"/etc/kubernetes/kubelet.conf", "/etc/kubernetes/bootstrap-kubelet.conf", "/etc/kubernetes/pki/ca.crt"});
+inline constexpr auto kInitRemains = std::to_array<const char*>(
+    {"/etc/kubernetes/manifests/kube-apiserver.yaml", "/etc/kubernetes/pki/ca.key", "/var/lib/etcd/member"});
+inline constexpr auto kJoinRemains = std::to_array<const char*>(
+    {"/etc/kubernetes/kubelet.conf", "/etc/kubernetes/bootstrap-kubelet.conf", "/etc/kubernetes/pki/ca.crt"});
 inline constexpr std::string_view kToken = "abcdef.0123456789abcdef";
 
-inline void put(FakeMachine& machine, const std::string& path) { machine.world.files[path] = {host::FileType::regular, {0600, 0, 0}, base::to_bytes("x"), {}}; }
+inline void put(FakeMachine& machine, const std::string& path) {
+  machine.world.files[path] = {host::FileType::regular, {0600, 0, 0}, base::to_bytes("x"), {}};
+}
 
 struct KubeadmSite : Site {
   int inits = 0, joins = 0, resets = 0, tokens = 0;
-  bool proxy = false;              // the last thing that init makes
+  bool proxy = false;  // the last thing that init makes
   std::string init_fails, join_fails, token_fails;
-  std::string join_document;       // what join read
+  std::string join_document;         // what join read
   std::vector<std::string> deleted;  // nodes
 
   KubeadmSite() {
     for (auto* bench : {&control_plane, &worker}) {
       bench->folder("/etc/sealift");
-      bench->machine.programs["kubeadm"] = [this](FakeMachine& self, const base::Command& command, const base::CommandIo&) { return kubeadm(self, command); };
-      bench->machine.programs["rm"] = [](FakeMachine& self, const base::Command& command, const base::CommandIo&) -> Result<base::ExitStatus> {
+      bench->machine.programs["kubeadm"] = [this](FakeMachine& self, const base::Command& command,
+                                                  const base::CommandIo&) { return kubeadm(self, command); };
+      bench->machine.programs["rm"] = [](FakeMachine& self, const base::Command& command,
+                                         const base::CommandIo&) -> Result<base::ExitStatus> {
         CHECK(command.argv == std::vector<std::string>{"rm", "-rf", "--one-file-system", "--", "/var/lib/etcd/member"});
         self.world.files.erase(command.argv.back());
         return ended();
       };
     }
-    control_plane.machine.programs["kubectl"] = [this](FakeMachine&, const base::Command& command, const base::CommandIo&) -> Result<base::ExitStatus> {
+    control_plane.machine.programs["kubectl"] = [this](FakeMachine&, const base::Command& command,
+                                                       const base::CommandIo&) -> Result<base::ExitStatus> {
       if (has_word(command, "daemonset")) return ended(proxy ? R"({"kind":"DaemonSet"})" : "");
       if (has_word(command, "delete")) {
         deleted.push_back(word_after(command, "node"));
@@ -60,7 +67,8 @@ struct KubeadmSite : Site {
     if (has_word(command, "token")) {
       ++tokens;
       if (!token_fails.empty()) return base::ExitStatus{1, "half a secret", token_fails};
-      return ended(std::format("kubeadm join 127.0.0.1:7443 --token {} --discovery-token-ca-cert-hash sha256:00\n", kToken));
+      return ended(
+          std::format("kubeadm join 127.0.0.1:7443 --token {} --discovery-token-ca-cert-hash sha256:00\n", kToken));
     }
     if (has_word(command, "reset")) {
       ++resets;
@@ -69,7 +77,9 @@ struct KubeadmSite : Site {
       // Like the real one: only etcd's manifest tells it where the data is.
       const auto manifest = files.find("/etc/kubernetes/manifests/etcd.yaml");
       const bool finds_data = manifest != files.end() && !manifest->second.content.empty();
-      std::erase_if(files, [&](const auto& entry) { return entry.first.starts_with("/etc/kubernetes/") || (finds_data && entry.first.starts_with("/var/lib/etcd/")); });
+      std::erase_if(files, [&](const auto& entry) {
+        return entry.first.starts_with("/etc/kubernetes/") || (finds_data && entry.first.starts_with("/var/lib/etcd/"));
+      });
       return ended();
     }
     const std::string configuration = word_after(command, "--config");
@@ -77,7 +87,8 @@ struct KubeadmSite : Site {
     if (has_word(command, "init")) {
       ++inits;
       const bool goes_on = self.world.units.contains("sealift-kubeadm-init.service");  // begun before
-      if (!goes_on && files.contains("/var/lib/etcd/member")) return failed("[ERROR DirAvailable--var-lib-etcd]: /var/lib/etcd is not empty");
+      if (!goes_on && files.contains("/var/lib/etcd/member"))
+        return failed("[ERROR DirAvailable--var-lib-etcd]: /var/lib/etcd is not empty");
       if (!init_fails.empty()) return failed(init_fails);
       for (const auto* path : kInitRemains) put(self, path);
       put(self, std::string(steps::kAdminKubeconfig));

@@ -83,7 +83,8 @@ TEST_CASE("the name and the address of a node") {
 
 TEST_CASE("templates: known names, defaults, dollar signs") {
   const std::map<std::string, std::string> variables{{"NODE_IP", "10.7.0.11"}, {"EMPTY", ""}};
-  CHECK(*steps::render("ip=${NODE_IP} $${x} ${OTHER:-none} ${EMPTY:-gone} $HOME", variables, "f") == "ip=10.7.0.11 ${x} none gone $HOME");
+  CHECK(*steps::render("ip=${NODE_IP} $${x} ${OTHER:-none} ${EMPTY:-gone} $HOME", variables, "f") ==
+        "ip=10.7.0.11 ${x} none gone $HOME");
   const auto unknown = steps::render("a\nb ${WHAT}", variables, "etc/x.tmpl");
   REQUIRE_FALSE(unknown);
   CHECK(unknown.error().what.starts_with("etc/x.tmpl:2:"));

@@ -11,7 +11,9 @@ using tests::FakeMachine;
 
 namespace {
 
-void put(FakeMachine& machine, const std::string& path, std::string_view text) { machine.world.files[path] = {host::FileType::regular, {0600, 0, 0}, base::to_bytes(text), {}}; }
+void put(FakeMachine& machine, const std::string& path, std::string_view text) {
+  machine.world.files[path] = {host::FileType::regular, {0600, 0, 0}, base::to_bytes(text), {}};
+}
 
 // Hosts whose node program is played: it says what the real one says, and leaves what that leaves.
 struct Services : tests::Site {
@@ -25,7 +27,9 @@ struct Services : tests::Site {
     config.registry.port = 5000;
     for (auto* bench : {&control_plane, &worker}) {
       bench->folder("/etc/sealift");
-      bench->machine.programs["node-" + contents.stubs[0].object.digest.hex().substr(0, 16)] = [this](FakeMachine& self, const base::Command& command, const base::CommandIo& io) -> Result<base::ExitStatus> {
+      bench->machine.programs["node-" + contents.stubs[0].object.digest.hex().substr(0, 16)] =
+          [this](FakeMachine& self, const base::Command& command,
+                 const base::CommandIo& io) -> Result<base::ExitStatus> {
         CHECK(tests::word_after(command, "--dir") == "/etc/sealift/pki");
         if (tests::has_word(command, "make-ca")) {
           CHECK(tests::word_after(command, "--name") == "plant7");
@@ -38,7 +42,8 @@ struct Services : tests::Site {
           return tests::ended("public key of " + self.name());
         }
         CHECK(self.name() == "cp1");
-        issued.push_back(std::format("{} {} for {}", tests::word_after(command, "--name"), tests::word_after(command, "--address"), base::as_text(io.input)));
+        issued.push_back(std::format("{} {} for {}", tests::word_after(command, "--name"),
+                                     tests::word_after(command, "--address"), base::as_text(io.input)));
         return tests::ended("certificate " + issued.back());
       };
     }
@@ -56,9 +61,11 @@ struct Services : tests::Site {
 
 }  // namespace
 
-TEST_CASE("the mirror: a registry host answers its peers from the payload, a worker answers itself from registry hosts") {
+TEST_CASE(
+    "the mirror: a registry host answers its peers from the payload, a worker answers itself from registry hosts") {
   Services site;
-  const auto at_control_plane = site.told(site.control_plane_node(), "/etc/sealift/mirror.json"), at_worker = site.told(site.worker_node(), "/etc/sealift/mirror.json");
+  const auto at_control_plane = site.told(site.control_plane_node(), "/etc/sealift/mirror.json"),
+             at_worker = site.told(site.worker_node(), "/etc/sealift/mirror.json");
   for (const auto* mirror : {&at_control_plane, &at_worker}) {
     CHECK(mirror->text_or("localListen", "") == "127.0.0.1:5000");
     CHECK(mirror->text_or("ca", "") == "/etc/sealift/pki/ca.crt");
@@ -66,7 +73,8 @@ TEST_CASE("the mirror: a registry host answers its peers from the payload, a wor
     CHECK(mirror->text_or("key", "") == "/etc/sealift/pki/node.key");
   }
   CHECK(at_control_plane.text_or("peerListen", "") == "10.7.0.11:5000");
-  CHECK(json::to_canonical(*at_control_plane.find("payloads")) == std::format("[\"{}\"]", site.model().payload_path(site.control_plane_node().config)));
+  CHECK(json::to_canonical(*at_control_plane.find("payloads")) ==
+        std::format("[\"{}\"]", site.model().payload_path(site.control_plane_node().config)));
   CHECK(json::to_canonical(*at_control_plane.find("registryHosts")) == "[]");
   CHECK(at_worker.text_or("peerListen", "?").empty());  // on no address that others reach
   CHECK(json::to_canonical(*at_worker.find("payloads")) == "[]");
@@ -89,7 +97,8 @@ TEST_CASE("certificates: the key stays where it was made, the authority signs fo
   steps::CertificateStep own(site.model(), site.control_plane_node()), other(site.model(), site.worker_node());
   site.control_plane.bring(own);
   site.worker.bring(other);
-  CHECK(site.issued == std::vector<std::string>{"cp1 10.7.0.11 for public key of cp1", "w1 10.7.0.12 for public key of w1"});
+  CHECK(site.issued ==
+        std::vector<std::string>{"cp1 10.7.0.11 for public key of cp1", "w1 10.7.0.12 for public key of w1"});
   CHECK(site.worker.text("/etc/sealift/pki/node.crt") == "certificate w1 10.7.0.12 for public key of w1");
   CHECK(site.worker.text("/etc/sealift/pki/ca.crt") == "authority");
   CHECK_FALSE(site.worker.has("/etc/sealift/pki/ca.key"));

@@ -21,7 +21,8 @@ struct Delivery : tests::Bench {
     contents.name = "shop";
     contents.tree["apps/flannel/all.yaml"] = {builder.add_raw("image: docker.io/flannel/flannel:v1\n"), 0644};
     contents.tree["apps/shop/all.yaml"] = {builder.add_raw("image: example.org/shop:1\n"), 0644};
-    contents.apps = {{"flannel", format::AppKind::manifests, true, "apps/flannel", {}, {}}, {"shop", format::AppKind::manifests, false, "apps/shop", {}, {}}};
+    contents.apps = {{"flannel", format::AppKind::manifests, true, "apps/flannel", {}, {}},
+                     {"shop", format::AppKind::manifests, false, "apps/shop", {}, {}}};
     for (const char* name : {"docker.io/flannel/flannel:v1", "example.org/shop:1", "registry.k8s.io/pause:3.10.1"}) {
       format::Image image;
       image.name = name;
@@ -42,17 +43,22 @@ struct Delivery : tests::Bench {
     config.hosts[0].role = format::HostRole::control_plane;
     std::vector<steps::SelectedApp> apps;
     for (const auto& app : reader_->contents().apps) apps.push_back({&app, "default", {}, {}, {}});
-    model_.reset(new steps::Model{*reader_, config, base, std::move(apps), {{config.hosts[0], "cp1", "10.7.0.11", machine.facts}}});
+    model_.reset(new steps::Model{
+        *reader_, config, base, std::move(apps), {{config.hosts[0], "cp1", "10.7.0.11", machine.facts}}});
   }
 
   PayloadStep step(PayloadPart part) const { return {*model_, model_->any_control_plane(), part}; }
-  uint64_t frame_of(std::string_view object) const { return reader_->frames_of(std::vector{hash::sha256(base::as_bytes(object))}).value().front().offset; }
+  uint64_t frame_of(std::string_view object) const {
+    return reader_->frames_of(std::vector{hash::sha256(base::as_bytes(object))}).value().front().offset;
+  }
   std::vector<uint64_t> metadata() const {
     std::vector<uint64_t> out;
     for (const auto& range : reader_->skeleton()) out.push_back(range.offset);
     return out;
   }
-  const tests::FakeMachine::Store& store() { return machine.world.stores[model_->payload_path(model_->any_control_plane().config)]; }
+  const tests::FakeMachine::Store& store() {
+    return machine.world.stores[model_->payload_path(model_->any_control_plane().config)];
+  }
   // Offsets in the order in which they were sent.
   std::vector<uint64_t> sent() const {
     std::vector<uint64_t> out;
@@ -77,7 +83,8 @@ TEST_CASE("payload: metadata, the base's and the network's images first; then al
   auto first = delivery.step(PayloadPart::first), rest = delivery.step(PayloadPart::rest);
   delivery.bring(first);
   const auto sent = delivery.sent();
-  for (const char* object : {"layer of registry.k8s.io/pause:3.10.1", "config of registry.k8s.io/pause:3.10.1", "layer of docker.io/flannel/flannel:v1"}) {
+  for (const char* object : {"layer of registry.k8s.io/pause:3.10.1", "config of registry.k8s.io/pause:3.10.1",
+                             "layer of docker.io/flannel/flannel:v1"}) {
     INFO(object);
     CHECK(std::ranges::contains(sent, delivery.frame_of(object)));
   }
@@ -115,7 +122,8 @@ TEST_CASE("payload: a transfer that broke goes on where it was") {
 TEST_CASE("payload: a damaged frame of the artifact is not sent, and the store is not finished") {
   for (const auto part : {PayloadPart::first, PayloadPart::rest}) {
     Delivery delivery;
-    const uint64_t bad = delivery.frame_of(part == PayloadPart::first ? "layer of registry.k8s.io/pause:3.10.1" : "layer of example.org/shop:1");
+    const uint64_t bad = delivery.frame_of(part == PayloadPart::first ? "layer of registry.k8s.io/pause:3.10.1"
+                                                                      : "layer of example.org/shop:1");
     delivery.damage(bad + 3);
     auto step = delivery.step(part);
     const auto done = delivery.apply(step);
@@ -131,14 +139,18 @@ TEST_CASE("payload: a damaged frame of the artifact is not sent, and the store i
 
 TEST_CASE("payload: what a pull of an image asks for, each object once") {
   format::Contents contents;
-  const auto object = [](std::string_view text) { return format::ObjectRef{hash::sha256(base::as_bytes(text)), text.size()}; };
+  const auto object = [](std::string_view text) {
+    return format::ObjectRef{hash::sha256(base::as_bytes(text)), text.size()};
+  };
   format::Image image;
   image.name = "example.org/two:1";
   image.root = object("index");
-  image.platforms = {{Architecture::amd64, object("manifest a"), "", object("config a"), {object("shared"), object("layer a")}},
-                     {Architecture::arm64, object("manifest b"), "", object("config b"), {object("shared")}}};
+  image.platforms = {
+      {Architecture::amd64, object("manifest a"), "", object("config a"), {object("shared"), object("layer a")}},
+      {Architecture::arm64, object("manifest b"), "", object("config b"), {object("shared")}}};
   contents.images = {image};
   std::vector<Digest> wanted;
-  for (const char* text : {"index", "manifest a", "config a", "shared", "layer a", "manifest b", "config b"}) wanted.push_back(object(text).digest);
+  for (const char* text : {"index", "manifest a", "config a", "shared", "layer a", "manifest b", "config b"})
+    wanted.push_back(object(text).digest);
   CHECK(steps::image_objects(contents, {"example.org/two:1", "example.org/none:1", "example.org/two:1"}) == wanted);
 }

@@ -16,7 +16,8 @@ TEST_CASE("sync: needed after a change by anybody, also one of an earlier run, a
   CHECK(host.check(step) == StepState::needed);  // nothing is known yet
   host.bring(step);
   const auto synced = host.change("sync ");
-  for (const auto* path : {"/", "/var/lib/containerd", "/var/lib/kubelet", "/var/lib/etcd", "/var/lib/cni", "/etc/kubernetes", "/data/sealift"}) {
+  for (const auto* path : {"/", "/var/lib/containerd", "/var/lib/kubelet", "/var/lib/etcd", "/var/lib/cni",
+                           "/etc/kubernetes", "/data/sealift"}) {
     INFO(path);
     CHECK((synced + " ").contains(std::string(" ") + path + " "));
   }
@@ -32,7 +33,8 @@ TEST_CASE("sync: needed after a change by anybody, also one of an earlier run, a
 TEST_CASE("sync: a host that can't write its disks is not done") {
   tests::Site site;
   site.worker.machine.before_change = [](const std::string& call, const std::string&) -> Result<void> {
-    return call == "sync" ? Result<void>(fail(ErrorCode::io, "sync the file system of /: Input/output error")) : Result<void>();
+    return call == "sync" ? Result<void>(fail(ErrorCode::io, "sync the file system of /: Input/output error"))
+                          : Result<void>();
   };
   steps::SyncStep step(site.worker_node());
   CHECK_FALSE(site.worker.apply(step));

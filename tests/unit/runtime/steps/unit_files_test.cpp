@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What holds for every systemd unit that Sealift puts onto hosts: those of the bases in this tree, and those made in code.
+// What holds for every systemd unit that Sealift puts onto hosts: those of the bases in this tree, and those made in
+// code.
 #include <filesystem>
 
 #include "payload/base/text.h"
@@ -41,7 +42,8 @@ std::vector<std::string> settings(std::string_view unit, std::string_view name) 
   std::string_view section;
   for (const auto line : base::split(unit, '\n')) {
     if (line.starts_with('[')) section = line;
-    if (section == "[Service]" && line.starts_with(std::string(name) + "=")) out.emplace_back(line.substr(name.size() + 1));
+    if (section == "[Service]" && line.starts_with(std::string(name) + "="))
+      out.emplace_back(line.substr(name.size() + 1));
   }
   return out;
 }
@@ -51,7 +53,8 @@ std::vector<std::string> settings(std::string_view unit, std::string_view name) 
 TEST_CASE("every unit is there to be looked at") {
   std::vector<std::string> names;
   for (const auto& [name, text] : shipped_units()) names.push_back(name);
-  CHECK(names == std::vector<std::string>{"containerd.service", "kubelet.service", "sealift-api.service", "sealift-boot.service", "sealift-mirror.service"});
+  CHECK(names == std::vector<std::string>{"containerd.service", "kubelet.service", "sealift-api.service",
+                                          "sealift-boot.service", "sealift-mirror.service"});
 }
 
 TEST_CASE("no service takes a proxy from systemd's DefaultEnvironment") {
@@ -61,7 +64,8 @@ TEST_CASE("no service takes a proxy from systemd's DefaultEnvironment") {
     REQUIRE(unset.size() == 1);
     auto variables = base::split_words(unset[0]);
     std::ranges::sort(variables);
-    CHECK(variables == std::vector<std::string_view>{"ALL_PROXY", "HTTPS_PROXY", "HTTP_PROXY", "NO_PROXY", "all_proxy", "http_proxy", "https_proxy", "no_proxy"});
+    CHECK(variables == std::vector<std::string_view>{"ALL_PROXY", "HTTPS_PROXY", "HTTP_PROXY", "NO_PROXY", "all_proxy",
+                                                     "http_proxy", "https_proxy", "no_proxy"});
     CHECK(settings(text, "PassEnvironment").empty());
   }
 }
@@ -70,8 +74,10 @@ TEST_CASE("every service comes back after it ended, and after the host starts ag
   for (const auto& [name, text] : shipped_units()) {
     INFO(name);
     // What works once a boot is done when it has ended.
-    if (settings(text, "Type") == std::vector<std::string>{"oneshot"}) CHECK(settings(text, "RemainAfterExit") == std::vector<std::string>{"yes"});
-    else CHECK(settings(text, "Restart") == std::vector<std::string>{"always"});
+    if (settings(text, "Type") == std::vector<std::string>{"oneshot"})
+      CHECK(settings(text, "RemainAfterExit") == std::vector<std::string>{"yes"});
+    else
+      CHECK(settings(text, "Restart") == std::vector<std::string>{"always"});
     CHECK(settings(text, "ExecStart").size() == 1);
     CHECK(text.contains("\n[Install]\nWantedBy=multi-user.target\n"));
   }

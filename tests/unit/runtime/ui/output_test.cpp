@@ -79,9 +79,10 @@ TEST_CASE("JSON lines: one event a line, whole ones from many threads") {
     lines.on(event);
     write.reset();
   }
-  CHECK(read_to_end(read.get()) ==
-        R"({"event":"step_failed","host":"w1","level":"error","message":"exit 1\nsecond line","step":"kubeadm.join","time":"2023-11-14T22:13:20.123Z"})"
-        "\n");
+  CHECK(
+      read_to_end(read.get()) ==
+      R"({"event":"step_failed","host":"w1","level":"error","message":"exit 1\nsecond line","step":"kubeadm.join","time":"2023-11-14T22:13:20.123Z"})"
+      "\n");
 
   auto [many_read, many_write] = base::make_pipe().value();
   JsonLines lines((Output(many_write.get())));
@@ -101,7 +102,8 @@ TEST_CASE("JSON lines: one event a line, whole ones from many threads") {
   size_t count = 0;
   for (const auto line : base::split(text, '\n')) {
     if (line.empty()) continue;
-    CHECK(line == R"({"event":"message","level":"info","message":")" + event.message + R"(","time":"1970-01-01T00:00:00.000Z"})");
+    CHECK(line == R"({"event":"message","level":"info","message":")" + event.message +
+                      R"(","time":"1970-01-01T00:00:00.000Z"})");
     ++count;
   }
   CHECK(count == 200);

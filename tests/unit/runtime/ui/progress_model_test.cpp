@@ -61,7 +61,8 @@ TEST_CASE("never wider or longer than the terminal, whatever the hosts are calle
   for (int i = 0; i < 100; ++i) {
     std::string name = "host-" + std::string(40, 'x') + std::to_string(i);
     model.on(progress(name, "", 1, 20));
-    model.on(event(EventKind::step_started, name, "s", "do something that has a very long description indeed, longer than a line"));
+    model.on(event(EventKind::step_started, name, "s",
+                   "do something that has a very long description indeed, longer than a line"));
   }
   for (size_t columns : std::initializer_list<size_t>{20, 40, 79, 200}) {
     for (size_t rows : std::initializer_list<size_t>{3, 10, 24}) {
@@ -92,9 +93,12 @@ TEST_CASE("text is cut by cells and can't move the cursor") {
 }
 
 TEST_CASE("plain lines say what a log needs") {
-  CHECK(event_line(event(EventKind::step_started, "w1", "kubeadm.join", "join the cluster"), Verbosity::normal) == "w1: join the cluster");
+  CHECK(event_line(event(EventKind::step_started, "w1", "kubeadm.join", "join the cluster"), Verbosity::normal) ==
+        "w1: join the cluster");
   CHECK(event_line(event(EventKind::step_skipped, "w1", "x", ""), Verbosity::normal).empty());
   CHECK(event_line(event(EventKind::step_skipped, "w1", "x", ""), Verbosity::verbose) == "w1: x: nothing to do");
-  CHECK(event_line(event(EventKind::step_failed, "w1", "x", "no space"), Verbosity::normal) == "w1: error: x: no space");
-  CHECK(event_line(event(EventKind::host_aside, "w1", "", "no answer"), Verbosity::normal) == "w1: set aside: no answer");
+  CHECK(event_line(event(EventKind::step_failed, "w1", "x", "no space"), Verbosity::normal) ==
+        "w1: error: x: no space");
+  CHECK(event_line(event(EventKind::host_aside, "w1", "", "no answer"), Verbosity::normal) ==
+        "w1: set aside: no answer");
 }
