@@ -40,7 +40,8 @@ Digest checksum_of(const T& stored) {
 
 template <class T>
 Result<void> check_checksum(const T& stored, std::string_view where) {
-  if (checksum_of(stored) != stored.checksum) return fail(ErrorCode::corrupt, "the {}'s checksum does not hold", where);
+  if (checksum_of(stored) != stored.checksum)
+    return fail(ErrorCode::corrupt, "the {} is damaged: its checksum does not match", where);
   return {};
 }
 
@@ -243,7 +244,7 @@ Result<Bytes> section_bytes(ByteView metadata, const Trailer& trailer, const Sec
   const ByteView stored = metadata.subspan(static_cast<size_t>(section.offset - trailer.metadata_offset),
                                            static_cast<size_t>(section.size));
   if (hash::sha256(stored) != section.hash)
-    return fail(ErrorCode::corrupt, "the hash of section {} does not hold", name(section.type));
+    return fail(ErrorCode::corrupt, "section {} does not match its hash", name(section.type));
   if (section.plain_size > plain_limit) {
     return fail(ErrorCode::limit_exceeded, "section {} has {} bytes, at most {} are allowed", name(section.type),
                 section.plain_size, plain_limit);

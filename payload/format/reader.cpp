@@ -93,8 +93,9 @@ Result<Bytes> PayloadReader::State::load_stored(const Frame& frame) const {
   Bytes stored(static_cast<size_t>(frame.stored_size));
   SEALIFT_TRY(file->read_at(payload_offset + frame.offset, stored));
   if (hash::sha256(stored) != frame.stored_hash) {
-    return fail(ErrorCode::corrupt, "the hash of the frame at payload offset {} ({} bytes) does not hold", frame.offset,
-                frame.stored_size);
+    return fail(ErrorCode::corrupt,
+                "the file is damaged at payload offset {} ({} bytes); copy it again, `verify` lists all damage",
+                frame.offset, frame.stored_size);
   }
   return stored;
 }
@@ -134,8 +135,10 @@ Result<std::unique_ptr<PayloadReader>> PayloadReader::open(const base::RandomAcc
   Bytes metadata(static_cast<size_t>(trailer.metadata_size));
   SEALIFT_TRY(file.read_at(payload_offset + trailer.metadata_offset, metadata));
   if (hash::sha256(metadata) != trailer.metadata_hash) {
-    return fail(ErrorCode::corrupt, "the hash of the metadata at payload offset {} ({} bytes) does not hold",
-                trailer.metadata_offset, trailer.metadata_size);
+    return fail(
+        ErrorCode::corrupt,
+        "the file is damaged: its metadata at payload offset {} ({} bytes) does not match its hash; copy it again",
+        trailer.metadata_offset, trailer.metadata_size);
   }
   auto sections = parse_section_table(metadata, trailer);
   if (!sections) return fail_while(std::move(sections).error(), "reading the payload's section table");

@@ -91,8 +91,7 @@ Result<void> check_head(const base::RandomAccessFile& file, const Contents& cont
 Result<void> check_frame(const base::RandomAccessFile& file, base::FileOffset payload_offset, const Frame& frame) {
   SEALIFT_ASSIGN(const Digest digest, hash::sha256(file, payload_offset + frame.offset, frame.stored_size));
   if (digest != frame.stored_hash) {
-    return fail(ErrorCode::corrupt, "the hash of the frame at payload offset {} ({} bytes) does not hold", frame.offset,
-                frame.stored_size);
+    return fail(ErrorCode::corrupt, "these {} bytes do not match their hash", frame.stored_size);
   }
   return {};
 }
@@ -162,8 +161,7 @@ Result<std::vector<Damage>> PayloadReader::verify(unsigned threads, const std::f
     SEALIFT_ASSIGN(const Digest digest, hash::sha256(*state.file, state.payload_offset + state.trailer.metadata_offset,
                                                      state.trailer.metadata_size));
     if (digest != identity())
-      return fail(ErrorCode::corrupt, "the hash of the metadata at payload offset {} ({} bytes) does not hold",
-                  state.trailer.metadata_offset, state.trailer.metadata_size);
+      return fail(ErrorCode::corrupt, "these {} bytes do not match their hash", state.trailer.metadata_size);
     return {};
   }());
   for (const auto& section : state.sections) {
@@ -174,7 +172,7 @@ Result<std::vector<Damage>> PayloadReader::verify(unsigned threads, const std::f
       findings.add(std::string(name(section.type)), section.offset, digest.error());
     else if (*digest != section.hash)
       findings.add(std::string(name(section.type)), section.offset,
-                   Error{ErrorCode::corrupt, "the hash of the section does not hold", {}});
+                   Error{ErrorCode::corrupt, "the section does not match its hash", {}});
   }
   auto occupied = state.fixed_ranges();
   for (const auto& frame : frames) occupied.push_back({frame.offset, frame.stored_size});

@@ -149,7 +149,7 @@ def test_verify_names_the_object_and_the_place_of_damage_in_every_frame(run, dam
         title = known[frame.objects[0]] + (f" and {len(frame.objects) - 1} more" if len(frame.objects) > 1 else "")
         for at in {frame.offset, frame.offset + frame.size // 2, frame.offset + frame.size - 1}:
             out, error = damaged(PAYLOAD + at)
-            assert out == [f"damaged: {title} at offset {frame.offset}: the hash of the frame at payload offset {frame.offset} ({frame.size} bytes) does not hold"]
+            assert out == [f"damaged: {title} at offset {frame.offset}: these {frame.size} bytes do not match their hash"]
             assert error == f"error: {damaged.path}: 1 damaged place; copy the file again from where it came\n"
     found, _ = damaged(PAYLOAD + layout.frames[-1].offset, "--log-format", "json")
     assert json.loads(found[0])["where"] == title and json.loads(found[0])["offset"] == layout.frames[-1].offset
@@ -164,7 +164,7 @@ def test_verify_names_damage_outside_the_frames(run, damaged, stub):
         assert damaged(at)[0] == [f"damaged: head at offset 0: the padding is not zero at file offset {at}"]
     assert damaged(PAYLOAD)[0] == ["damaged: header at offset 0: the header does not begin with its magic"]
     for at in (12, 16, 24, 63):
-        assert damaged(PAYLOAD + at)[0] == ["damaged: header at offset 0: the header's checksum does not hold"]
+        assert damaged(PAYLOAD + at)[0] == ["damaged: header at offset 0: the header is damaged: its checksum does not match"]
     gaps = list(layout.padding())
     assert gaps, "this artifact has an object that is served in place, and padding before it"
     for gap in gaps:
@@ -174,12 +174,12 @@ def test_verify_names_damage_outside_the_frames(run, damaged, stub):
     for at in (metadata.start, metadata.start + 40, metadata.start + len(metadata) // 2, metadata.stop - 1):
         out, error = damaged(PAYLOAD + at)
         assert out == []
-        assert error == (f"error: the hash of the metadata at payload offset {metadata.start} ({len(metadata)} bytes) does not hold "
+        assert error == (f"error: the file is damaged: its metadata at payload offset {metadata.start} ({len(metadata)} bytes) does not match its hash; copy it again "
                          f"(while opening {damaged.path})\n")
     for at in (1, 30, 70, 127):
         out, error = damaged(PAYLOAD + layout.size - payload_layout.TRAILER + at)
         assert out == []
-        assert error == f"error: the trailer's checksum does not hold (while opening {damaged.path})\n"
+        assert error == f"error: the trailer is damaged: its checksum does not match (while opening {damaged.path})\n"
 
 
 def test_verify_lists_every_damaged_place(run, copy_of):
