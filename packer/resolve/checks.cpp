@@ -57,7 +57,7 @@ class Circles {
     std::string text;
     for (auto at = begin; at != path_.end(); ++at) text += (*at)->app.name + " NEEDS ";
     return fail(ErrorCode::invalid_input,
-                "{}: applications that wait for each other would never start: {}{}; take one of these NEEDS away",
+                "{}: applications that wait for each other would never start: {}{}; remove one of these NEEDS",
                 need.place.text(), text, need.text);
   }
 
@@ -123,7 +123,7 @@ Result<void> check_wanted_images(const Inputs& inputs) {
     }
   }
   if (lines.empty()) return {};
-  return fail(ErrorCode::invalid_input, "manifests want images that are neither packed nor in a base:{}", lines);
+  return fail(ErrorCode::invalid_input, "manifests use images that are neither packed nor in a base:{}", lines);
 }
 
 void warn_without_network(const Inputs& inputs, EventSink& events) {
@@ -137,7 +137,7 @@ void warn_without_network(const Inputs& inputs, EventSink& events) {
     return;
   base::tell(
       events, Level::warning,
-      "no pod network is packed: applications would wait for ever. Write CNI in place of APP for the application that is the network, or add one (CNI flannel local://…), or a FILE in /etc/cni/net.d");
+      "no pod network is packed: applications would wait forever. Write CNI in place of APP for the application that is the network, or add one (CNI flannel local://…), or a FILE in /etc/cni/net.d");
 }
 
 // A folder of its own for the HOME of a program that we start; gone at the end.
@@ -171,7 +171,7 @@ Result<void> check_kubeadm_images(const Inputs& inputs, const Request& request, 
   if (kubeadm.empty()) {
     return fail(
         ErrorCode::invalid_input,
-        "{} is not packed, so the images that kubeadm will want can't be checked; name a folder with a kubeadm for this machine with --tools",
+        "{} is not packed, so the images that kubeadm needs can't be checked; name a folder with a kubeadm for this machine with --tools",
         path);
   }
   SEALIFT_ASSIGN(const auto home, PrivateFolder::make());

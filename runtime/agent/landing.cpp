@@ -50,7 +50,8 @@ class Lines {
       if (!line) return std::optional<std::string>{};
       seen += line->size() + 1;
       if (line->starts_with(word)) return line->substr(word.size());
-      if (seen > kMaxTalk) return fail(ErrorCode::protocol, "the host prints without end: {}", base::printable(*line));
+      if (seen > kMaxTalk)
+        return fail(ErrorCode::protocol, "the host keeps printing and never answers: {}", base::printable(*line));
       noise_ = *line;
     }
   }
@@ -264,7 +265,7 @@ Result<LandedAgent> land_agent(ssh::Session& session, const LoginFacts& facts, c
   const std::string marker = "SEALIFT-BEGIN-" + program.digest.hex().substr(0, 16);
   LandedAgent out;
   Error last{ErrorCode::unreachable,
-             options.who + ": the agent is taken away by somebody's `plan` as often as it is sent; try again",
+             options.who + ": another operator's `plan` removed the agent each time it was sent; try again",
              {}};
   for (int round = 0; round < 3; ++round) {
     auto arguments = options.arguments;

@@ -74,7 +74,7 @@ Result<base::Fd> take_lock(const AgentOptions& options, std::string& note) {
   if (!note.empty()) return base::Fd();
   if (!options.changes) return fd;
   if (base::own_program().value_or("").ends_with(" (deleted)"))
-    return fail(ErrorCode::unreachable, "the agent was taken away by somebody's `plan` just now; try again");
+    return fail(ErrorCode::unreachable, "another operator's `plan` has just removed the agent; try again");
   if (::ftruncate(fd.get(), 0) != 0) return fail_errno(errno, "write " + file);
   SEALIFT_TRY(base::pwrite_all(fd.get(), 0,
                                base::as_bytes(std::format("{}\n{}\n{}\n", options.owner, options.run, ::getpid()))));

@@ -67,7 +67,7 @@ Result<void> skip_to_magic(base::Source& source) {
   std::array<std::byte, 1> one;
   while (!seen.ends_with(kMagic)) {
     if (seen.size() > kMaxNoise)
-      return fail(ErrorCode::protocol, "the host prints without end instead of starting the agent: {}",
+      return fail(ErrorCode::protocol, "the host keeps printing instead of starting the agent: {}",
                   base::printable(seen));
     SEALIFT_ASSIGN(const size_t count, source.read(one));
     if (count == 0) {

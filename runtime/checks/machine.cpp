@@ -16,7 +16,7 @@ const format::Minimum* minimum(const Subject& subject) {
 void architecture(const Subject& subject, Report& report) {
   const auto of_host = subject.host.facts.architecture;
   if (std::ranges::contains(subject.input.contents.stubs, of_host, &format::Stub::architecture)) return;
-  report.found(std::format("is {}, which this artifact is not packed for", base::platform(of_host)),
+  report.found(std::format("is {}, and this artifact is not packed for that", base::platform(of_host)),
                std::format("build it with --platform {}", base::platform(of_host)));
 }
 

@@ -115,7 +115,7 @@ Result<base::ExitStatus> run_job_here(const MachinePaths& machine, const std::st
     if (gone >= 3) {
       remove_job(folder);
       return fail(ErrorCode::command_failed,
-                  "{} was ended from outside before it was done; `journalctl -u {}` on the host may tell why",
+                  "{} was stopped from outside before it was done; `journalctl -u {}` on the host may tell why",
                   command.text(), unit_name);
     }
   }

@@ -105,7 +105,7 @@ class Turns {
 http::Response in_turn(Turns& turns, Mirror& mirror, const http::Request& request) {
   auto turn = turns.take();
   if (!turn) {
-    std::fprintf(stderr, "%u requests at once: one more is told to come again later\n", Mirror::kRequests);
+    std::fprintf(stderr, "%u requests at once: refusing one more with 503\n", Mirror::kRequests);
     return later("too many requests at once; ask again later");
   }
   auto out = mirror.answer(request);

@@ -136,7 +136,7 @@ Result<void> run_pki(const std::string& what, const Arguments& arguments) {
 
 Result<void> run_boot() {
   SEALIFT_ASSIGN(const auto removed, remove_lost_network_state(""));
-  for (const auto& path : removed) std::printf("removed %s: of no use after a power cut\n", path.c_str());
+  for (const auto& path : removed) std::printf("removed %s: a power cut left it without its contents\n", path.c_str());
   return {};
 }
 

@@ -34,7 +34,7 @@ class Relay final : public base::Sink {
         sink_(sink) {}
 
   Result<void> write(ByteView data) override {
-    if (data.size() > end_ - position_) return fail(ErrorCode::protocol, "more bytes came than were asked for");
+    if (data.size() > end_ - position_) return fail(ErrorCode::protocol, "received more bytes than were asked for");
     position_ += data.size();
     if (whole_) hasher_.update(data);
     Result<void> passed;

@@ -130,7 +130,7 @@ Result<void> check_known(const Target& target, const KnownKeys& known, ssh_key s
   if (other != nullptr) {
     return fail(
         ErrorCode::host_key_changed,
-        "{} shows the host key {} {}, but {} knows another one. Somebody may be in between, or the host was installed anew: compare with "
+        "{} shows the host key {} {}, but {} has another one for it. Someone may be intercepting the connection, or the host was reinstalled: compare with "
         "`ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub` on the host itself, then remove the old line (`ssh-keygen -R '{}' -f '{}'`)",
         host, name, print, other->file, host, other->file);
   }

@@ -107,7 +107,7 @@ Result<SessionHandle> find_fingerprint(const Target& target, const Limit& limit)
   }
   return fail(
       ErrorCode::host_key_changed,
-      "{} shows the host key {} {}, but the configuration says {}. Somebody may be in between, or the host was installed anew: compare with "
+      "{} shows the host key {} {}, but the configuration says {}. Someone may be intercepting the connection, or the host was reinstalled: compare with "
       "`ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub` on the host itself, then correct hostKey",
       name_of(target), key_name(key.get()), first, *target.host_key);
 }

@@ -241,7 +241,7 @@ Result<void> AppStep::wait_for_health(engine::StepContext& context) const {
   SEALIFT_ASSIGN(const auto manifests, objects(context.looking()));
   std::optional<Error> hopeless;
   auto waited = wait_until(context, kGateTimeout, ErrorCode::unhealthy,
-                           std::format("the application {} is installed but not healthy", app_.app->name),
+                           std::format("the application {} is installed but unhealthy", app_.app->name),
                            [&](std::string& message) -> Result<bool> {
                              SEALIFT_ASSIGN(const auto list, installed_objects(context.looking(), manifests));
                              message.clear();

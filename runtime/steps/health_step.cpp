@@ -71,7 +71,7 @@ Result<std::optional<std::string>> stale_report(host::HostView& node, const std:
   SEALIFT_ASSIGN(const auto bytes, node.read("/proc/sys/kernel/random/boot_id", 256));
   if (!bytes || reported_boot.empty()) return std::optional<std::string>{};
   if (base::trim(base::as_text(*bytes)) == reported_boot) return std::optional<std::string>{};
-  return std::optional(std::string("it has started anew and its kubelet has not reported since"));
+  return std::optional(std::string("it has restarted, and its kubelet has not reported since"));
 }
 
 Result<std::optional<std::string>> name_service_trouble(host::HostView& node, const NameService& service) {
@@ -194,7 +194,7 @@ Result<engine::StepState> HealthStep::check(const engine::LookContext& context) 
 }
 
 Result<void> HealthStep::apply(engine::StepContext& context) {
-  return wait_until(context, kHealthTimeout, ErrorCode::unhealthy, "the cluster is not healthy",
+  return wait_until(context, kHealthTimeout, ErrorCode::unhealthy, "the cluster is unhealthy",
                     [&](std::string& message) -> Result<bool> {
                       SEALIFT_ASSIGN(auto found, troubles(context.looking()));
                       if (found.empty()) return true;

@@ -31,7 +31,7 @@ struct NameService {
   std::string server, domain;
 };
 Result<NameService> name_service(host::HostView& node);
-// Why what the API says of a node is out of date: it has started anew and its kubelet has not reported since. The API
+// Why what the API says of a node is out of date: it has restarted, and its kubelet has not reported since. The API
 // goes on calling such a node Ready for most of a minute. Nothing if it is current, or if either side does not say.
 Result<std::optional<std::string>> stale_report(host::HostView& node, const std::string& reported_boot);
 // Why a node gets no answer from it for kubernetes.default; nothing if it does.

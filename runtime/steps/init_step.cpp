@@ -70,7 +70,7 @@ Result<void> InitStep::take_away_remains(engine::StepContext& context) const {
     if (earlier == Given::nothing) {
       return fail(
           ErrorCode::preflight,
-          "{} holds {}, which no kubeadm that Sealift started has left ({} is not there); take that cluster away first, or use another host",
+          "{} holds {}, which no kubeadm that Sealift started has left ({} is not there); remove that cluster first, or use another host",
           context.host_name, path, kInitConfiguration);
     }
     SEALIFT_TRY(reset(context));

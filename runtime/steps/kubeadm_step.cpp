@@ -84,7 +84,7 @@ Result<bool> KubeadmStep::pending(const engine::LookContext& context) const {
 Result<void> KubeadmStep::reset(engine::StepContext& context) const {
   const base::Command command{
       {"kubeadm", "reset", "--force", "--cri-socket", model_.base.cri_socket}, {}, "/", kResetTimeout};
-  base::tell(context.events, Level::info, "an earlier attempt was interrupted; taking away what it left",
+  base::tell(context.events, Level::info, "an earlier attempt was interrupted; removing what it left",
              context.host_name);
   return base::output_of(command, context.host.run_job("sealift-kubeadm-reset", command, reason(), context.cancel))
       .transform([](const std::string&) {});

@@ -13,7 +13,7 @@ namespace {
 
 // Once a boot, before anything that starts containers: nobody else touches these files then.
 constexpr std::string_view kBootUnit = R"([Unit]
-Description=Sealift: take away what a power cut left of containers' networks
+Description=Sealift: remove network plugin files that a power cut left empty
 RequiresMountsFor=/var/lib/cni
 Before=@RUNTIME@
 
@@ -155,7 +155,7 @@ Result<std::vector<WantedFile>> node_service_files(const Model& model, const Nod
 }
 
 AuthorityStep::AuthorityStep(const Model& model, const Node& node)
-    : BasicStep("pki.authority", "make the cluster's certificate authority for traffic between node services",
+    : BasicStep("pki.authority", "create the certificate authority for traffic between node services",
                 digest_of({"authority", model.config.name})),
       program_(node_program(model, node).value_or("")),
       cluster_(model.config.name) {}
@@ -177,8 +177,7 @@ Result<void> AuthorityStep::apply(engine::StepContext& context) {
 }
 
 CertificateStep::CertificateStep(const Model& model, const Node& node)
-    : BasicStep("pki.node", "make the node's key and have its certificate signed",
-                digest_of({"node", node.name, node.ip})),
+    : BasicStep("pki.node", "create the node's key and sign its certificate", digest_of({"node", node.name, node.ip})),
       program_(node_program(model, node).value_or("")),
       authority_program_(node_program(model, model.any_control_plane()).value_or("")),
       control_plane_(model.any_control_plane().name),

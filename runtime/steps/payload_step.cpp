@@ -13,8 +13,8 @@ namespace {
 
 std::string describe_part(const Model& model, PayloadPart part) {
   const std::string size = base::human_bytes(model.payload.payload_size());
-  return part == PayloadPart::first ? std::format("bring the cluster's own images of the payload ({} in all)", size)
-                                    : std::format("bring the rest of the payload ({} in all)", size);
+  return part == PayloadPart::first ? std::format("send the cluster's own images ({} in all)", size)
+                                    : std::format("send the rest of the payload ({} in all)", size);
 }
 
 }  // namespace

@@ -18,8 +18,7 @@ std::vector<std::string> written_paths(const Node& node) {
 }
 
 SyncStep::SyncStep(const Node& node)
-    : BasicStep("host.sync", "have everything written to the disks",
-                digest_of({base::join(written_paths(node), "\n")})),
+    : BasicStep("host.sync", "flush everything to disk", digest_of({base::join(written_paths(node), "\n")})),
       paths_(written_paths(node)) {}
 
 Result<engine::StepState> SyncStep::check(const engine::LookContext& context) {

@@ -116,7 +116,7 @@ TEST_CASE("applications that wait for each other are refused with their circle")
   };
   CHECK(
       context.refused(app("c", "d") + app("d", "x e") + app("x", "") + app("e", "c")) ==
-      "Kubefile:5:25: applications that wait for each other would never start: c NEEDS d NEEDS e NEEDS c; take one of these NEEDS away");
+      "Kubefile:5:25: applications that wait for each other would never start: c NEEDS d NEEDS e NEEDS c; remove one of these NEEDS");
   CHECK(context.refused(app("a", "b") + app("b", "b")).contains("start: b NEEDS b;"));
   CHECK(context.refused(app("z", "a") + app("a", "b") + app("b", "a")).contains("start: a NEEDS b NEEDS a;"));
   // several ways to one are none

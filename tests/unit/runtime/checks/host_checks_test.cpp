@@ -101,7 +101,7 @@ TEST_CASE("a good machine gives no finding, in either role") {
 }
 
 TEST_CASE("what a machine is") {
-  only("is linux/amd64, which this artifact is not packed for; build it with --platform linux/amd64",
+  only("is linux/amd64, and this artifact is not packed for that; build it with --platform linux/amd64",
        [](Site& site) { site.contents.stubs[0].architecture = Architecture::arm64; });
   only("does not run systemd", [](Site& site) { site.machine.facts.systemd = false; });
   only("has no cgroups mounted", [](Site& site) { site.machine.facts.cgroup_version = 0; });

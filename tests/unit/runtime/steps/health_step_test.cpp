@@ -77,8 +77,8 @@ struct Cluster : tests::Site {
     CHECK(control_plane.machine.changes.empty());
     if (done) return {};
     CHECK(done.error().code == ErrorCode::unhealthy);
-    CHECK(done.error().what.starts_with("the cluster is not healthy after 300 s: "));
-    return done.error().what.substr(std::string_view("the cluster is not healthy after 300 s: ").size());
+    CHECK(done.error().what.starts_with("the cluster is unhealthy after 300 s: "));
+    return done.error().what.substr(std::string_view("the cluster is unhealthy after 300 s: ").size());
   }
 };
 
@@ -200,7 +200,7 @@ TEST_CASE("a long wait says what it waits for, and not the same thing again") {
   size_t told = 0;
   for (const auto& event : cluster.control_plane.events.events()) {
     if (event.kind != base::EventKind::message) continue;
-    CHECK(event.message == "waiting: the cluster is not healthy: node w1: cni plugin not initialized");
+    CHECK(event.message == "waiting: the cluster is unhealthy: node w1: cni plugin not initialized");
     ++told;
   }
   CHECK(told == 1);
@@ -212,5 +212,5 @@ TEST_CASE("a node that has started anew is not Ready before its kubelet has said
   cluster.worker.put("/proc/sys/kernel/random/boot_id", "boot one\n");
   CHECK(cluster.trouble(step).empty());
   cluster.worker.put("/proc/sys/kernel/random/boot_id", "boot two\n");
-  CHECK(cluster.trouble(step) == "w1: it has started anew and its kubelet has not reported since");
+  CHECK(cluster.trouble(step) == "w1: it has restarted, and its kubelet has not reported since");
 }

@@ -151,7 +151,7 @@ TEST_CASE("kubeadm init: what another kubeadm left here is nobody's to take away
     REQUIRE_FALSE(refused);
     CHECK(refused.error().code == ErrorCode::preflight);
     CHECK(refused.error().text().contains(std::format("cp1 holds {}", path)));
-    CHECK(refused.error().text().contains("take that cluster away first"));
+    CHECK(refused.error().text().contains("remove that cluster first"));
     CHECK(bench.machine.world == before);
     CHECK(cluster.inits + cluster.resets == 0);
   }
