@@ -193,7 +193,7 @@ def test_verify_lists_every_damaged_place(run, copy_of):
             file.write(bytes([byte[0] ^ 0x80]))
     done = run("verify", "--payload", path)
     assert done.returncode == 5
-    offsets = [int(re.search(r" at offset (\d+): the hash of the frame", line).group(1)) for line in done.stdout.splitlines()]
+    offsets = [int(re.search(r" at offset (\d+): these \d+ bytes do not match", line).group(1)) for line in done.stdout.splitlines()]
     assert offsets == [frame.offset for frame in layout.frames]
     assert f"{len(offsets)} damaged places" in done.stderr
 
