@@ -5,6 +5,7 @@
 #include <cstdlib>
 
 #include "payload/codec/zstd.h"
+#include "payload/format/reader.h"
 #include "tests/support/payload_builder.h"
 
 using namespace sealift;
