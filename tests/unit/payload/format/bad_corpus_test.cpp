@@ -12,9 +12,11 @@
 #include "payload/base/text.h"
 #include "payload/format/reader.h"
 #include "tests/bad/corpus.h"
-#include "tests/bad/corpus.inc"
-#include "tests/bad/corpus_contents.inc"
 #include "tests/support/source_tree.h"
+
+#include "tests/bad/corpus_contents.inc"
+
+#include "tests/bad/corpus.inc"
 
 using namespace sealift;
 using namespace sealift::tests;
