@@ -15,7 +15,7 @@
 namespace sealift::agent {
 namespace {
 
-// The program's own file, and its folder if that is empty then.
+// Removes the program's own file, and its folder if that is empty then.
 void remove_self() {
   const auto program = base::own_program();
   if (!program) return;
@@ -23,7 +23,8 @@ void remove_self() {
   ::rmdir(program->substr(0, program->rfind('/')).c_str());
 }
 
-// A descriptor that can be read when the process is told to end. Children get none of the blocked signals (base::run).
+// A descriptor that becomes readable when the process is told to end. Children do not inherit the blocked signals
+// (base::run).
 base::Fd watch_signals() {
   sigset_t signals;
   sigemptyset(&signals);

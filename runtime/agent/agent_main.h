@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The program as an agent: its hidden commands.
+// The agent's commands, hidden from users.
 #pragma once
 
 #include <string>
@@ -10,11 +10,12 @@
 
 namespace sealift::agent {
 
-// What the arguments after "agent" say.
+// The options after "agent".
 AgentOptions agent_options(const std::vector<std::string>& arguments);
 
-// An agent over the standard streams, to its end; a host that can't be worked on is told in the protocol. `root`: see
-// host::LocalHost. From here on SIGTERM, SIGHUP and SIGINT end the agent in order. Returns an exit code.
+// Serves one connection over standard input and output until it ends; if the host can't be worked on, the protocol
+// reports why. `root`: see host::LocalHost. From this call on SIGTERM, SIGHUP and SIGINT end the agent in order.
+// Returns an exit code.
 int run_agent(const std::string& root, AgentOptions options);
 
 // "agent [--change] [--owner NAME] [--run TOKEN] [--remove]", "agent --self-check" and "job FOLDER".

@@ -50,7 +50,7 @@ class Server {
       if (result = take(std::move(*frame)); !result) break;
       forget_done();
     }
-    gone_ = true;  // what the calls say from here on is about their end, not about the host
+    gone_ = true;  // from here on the calls' errors concern their own abort, not the host
     for (auto& [id, request] : requests_) {
       request->cancel.cancel();
       request->body.abort({ErrorCode::unreachable, "the connection to the launch machine is gone", {}});
@@ -114,7 +114,7 @@ class Server {
     if (!result) response.set("error", host::to_json(result.error()));
     const bool has_body = result && result->body;
     response.set("body", has_body);
-    // Nobody is left to hear of a failure here: the reader of the connection ends by itself.
+    // Errors are ignored here: the connection's reader ends by itself.
     if (!writer_.write_json(FrameType::response, id, response) || !has_body) return;
     base::MemorySource body(*result->body);
     (void)send_body(writer_, id, request.credit, body);
@@ -131,13 +131,13 @@ class Server {
   std::atomic<bool> gone_ = false;
 };
 
-// Reading that ends when the launch machine is silent (its connection may be gone without a word), or when `stop` says
-// so.
+// A source that ends when the launch machine is silent (its connection may be gone without notice) or when `stop` is
+// readable.
 class PatientSource final : public base::Source {
  public:
   PatientSource(int fd, int stop, Duration patience) : fd_(fd), stop_(stop), patience_(patience) {}
   Result<size_t> read(std::span<std::byte> buffer) override {
-    std::array<pollfd, 2> polled{pollfd{fd_, POLLIN, 0}, pollfd{stop_, POLLIN, 0}};  // poll passes over -1
+    std::array<pollfd, 2> polled{pollfd{fd_, POLLIN, 0}, pollfd{stop_, POLLIN, 0}};  // poll ignores -1
     const int ready = ::poll(polled.data(), polled.size(), static_cast<int>(patience_.count()));
     if (ready < 0) return errno == EINTR ? read(buffer) : Result<size_t>(fail_errno(errno, "poll"));
     if (polled[1].revents != 0) return 0U;  // as if the stream had ended

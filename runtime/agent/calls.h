@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The calls of host::Host by their names in requests of the agent's protocol.
+// The calls of host::Host, by their names in the agent's protocol.
 #pragma once
 
 #include <optional>
@@ -25,7 +25,7 @@ enum class Call {
   ledger,
   worked_on,
   synced,
-  store_state,  // looking
+  store_state,  // calls that change nothing
   write,
   make_directory,
   make_symlink,

@@ -15,7 +15,7 @@ namespace {
 constexpr unsigned kAtOnce = 8;
 constexpr Duration kHelloPatience{60'000};
 
-// Of a whole connection, login and agent: a host that is starting up, a network that hiccups.
+// For a whole connection, login and agent: a host that is booting, a brief network failure.
 base::RetryPolicy connection_retries() { return {{Duration{1'000}}, {Duration{1'000}}}; }
 
 ssh::Target target_of(const config::HostConfig& config, const HostSecrets& secrets, const ConnectOptions& options) {
@@ -34,7 +34,7 @@ ssh::Target target_of(const config::HostConfig& config, const HostSecrets& secre
   return out;
 }
 
-// What must live as long as the host: the channel goes before its session.
+// Keeps the connection alive with the host; the channel is destroyed before its session.
 struct Wire {
   std::unique_ptr<ssh::Session> session;
   std::unique_ptr<ssh::Channel> channel;
@@ -65,7 +65,7 @@ Result<std::unique_ptr<RemoteHost>> start_agent(std::unique_ptr<ssh::Session> se
       error.what += std::format(" ({})", base::printable(said, 600));
     return fail(std::move(error));
   }
-  wire->channel->set_patience(std::nullopt);  // pings tell from here on
+  wire->channel->set_patience(std::nullopt);  // from here on pings detect a dead connection
   return std::move(*host);
 }
 

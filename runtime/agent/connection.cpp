@@ -9,7 +9,7 @@ namespace sealift::agent {
 namespace {
 
 constexpr Duration kPingInterval{10'000};
-constexpr Duration kSilence{60'000};         // then the connection counts as lost
+constexpr Duration kSilence{60'000};         // after which the connection counts as lost
 constexpr Duration kCancelPatience{10'000};  // how long a cancelled call may still take
 
 Error lost(const Error& cause) {
@@ -77,7 +77,7 @@ Result<void> AgentConnection::take(WireFrame frame) {
       SEALIFT_ASSIGN(auto value, json::parse(base::as_text(frame.body)));
       if (pending == nullptr) return {};
       if (!value.boolean_or("body", false)) pending->body.finish();
-      // Whatever of the request's body was not sent is not wanted any more.
+      // The unsent rest of the request's body is not wanted any more.
       pending->credit.abort({ErrorCode::cancelled, "the answer came first", {}});
       const std::lock_guard lock(pending->mutex);
       pending->response = std::move(value);
@@ -133,7 +133,7 @@ void AgentConnection::keep_alive() {
       link_.close();
       return;
     }
-    // A failure shows itself in the reader.
+    // The reader notices a failure.
     (void)writer_.write(FrameType::ping, 0, {});
     lock.lock();
   }
@@ -161,7 +161,7 @@ Result<AgentConnection::Answer> AgentConnection::call(json::Value request, base:
     Result<void> sent;
     if (body != nullptr) sent = send_body(writer_, id, pending->credit, *body);
     std::unique_lock lock(pending->mutex);
-    // A source that fails must not leave a file made of its first half; an answer before the end of the body counts.
+    // A failed source must not leave a file made of its first half; an answer before the end of the body counts.
     if (!sent && !pending->response) {
       lock.unlock();
       (void)writer_.write(FrameType::cancel, id, {});

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The caller's end of the agent's protocol: sends requests and hands their answers to the threads that wait for them.
-// It knows frames, not what the calls mean. Internal to this library.
+// The caller's end of the agent's protocol: sends requests and passes answers to the waiting threads. It knows frames,
+// not the meaning of calls. Internal to this library.
 #pragma once
 
 #include <atomic>
@@ -28,9 +28,9 @@ class AgentConnection {
   AgentConnection(AgentLink link, Clock& clock);
   ~AgentConnection();
 
-  // Reads up to the agent's hello and starts the threads.
+  // Reads up to the agent's hello, then starts the threads.
   Result<json::Value> begin();
-  // `body` may be null. The answer's body may have at most `limit` bytes. Any thread.
+  // `body` may be null. The answer's body is limited to `limit` bytes. Any thread.
   Result<Answer> call(json::Value request, base::Source* body, size_t limit, const CancelToken& cancel);
 
  private:

@@ -15,8 +15,8 @@
 namespace sealift::agent {
 namespace {
 
-constexpr size_t kMaxPiece = size_t{16} << 20;   // of a payload, and of a command's input
-constexpr size_t kMaxOutput = size_t{64} << 20;  // of a command
+constexpr size_t kMaxPiece = size_t{16} << 20;   // of a payload's piece, and of a command's input
+constexpr size_t kMaxOutput = size_t{64} << 20;  // of a command's output
 using Text = std::string;
 using host::FileSpec;
 
@@ -183,7 +183,7 @@ class Dispatch {
     return out;
   }
 
-  // As a body: a ledger may be larger than a frame.
+  // Sent as a body: a ledger may be larger than a frame.
   Result<Answer> ledger() {
     SEALIFT_ASSIGN(const auto entries, host_.ledger());
     Answer out;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// One request of the launch machine, carried out on a host.
+// Carries out one request of the launch machine on a host.
 #pragma once
 
 #include <optional>
@@ -10,13 +10,13 @@
 
 namespace sealift::agent {
 
-// What a response carries.
+// The contents of a response.
 struct Answer {
   json::Value value = json::Value::object();
   std::optional<Bytes> body = std::nullopt;
 };
 
-// Errors: the call's own; protocol for a call that is not known, or an argument that is missing or does not fit.
+// Errors: the call's own; protocol for an unknown call or a missing or unsuitable argument.
 Result<Answer> answer(host::Host& host, const json::Value& request, base::Source& body, const CancelToken& cancel);
 
 }  // namespace sealift::agent

@@ -16,8 +16,8 @@ constexpr Duration kClosePatience{5'000};
 constexpr size_t kMaxLine = 4096;
 constexpr size_t kMaxTalk = size_t{64} << 10;
 
-// A command of the login shell that runs `script` in sh, as root. One level of quotes only: nested ones read
-// differently in fish.
+// A command for the login shell that runs `script` in sh as root. One level of quotes only: fish reads nested ones
+// differently.
 std::string as_root(const LoginFacts& facts, const std::string& script) {
   const std::string command = "sh -c " + ssh::quote(script);
   if (facts.is_root) return command;
@@ -26,23 +26,25 @@ std::string as_root(const LoginFacts& facts, const std::string& script) {
          command;
 }
 
-// What would end the quotes around a word of the script, or the script's own; csh also acts on "!" within quotes.
+// Characters that would end the quotes around a word of the script, or the script's own; csh also acts on "!" within
+// quotes.
 bool ends_quotes(char c) {
   return c == '"' || c == '$' || c == '`' || c == '\\' || c == '\'' || c == '!' || static_cast<unsigned char>(c) < ' ';
 }
 
-// A word within the script. A folder of such a name would be another one: it is no place for the agent.
+// A quoted word of the script. A folder whose name needs replacements would be a different folder, so the agent is
+// never put there.
 std::string word(std::string text) {
   std::ranges::replace_if(text, ends_quotes, '_');
   return "\"" + text + "\"";
 }
 
-// Lines of a command's output, skipping what a login shell prints before.
+// Lines of a command's output, skipping a login shell's output before.
 class Lines {
  public:
   explicit Lines(ssh::Channel& channel) : channel_(channel) {}
 
-  // The rest of the first line that begins with `word`; nothing if the output ends before.
+  // The rest of the first line that begins with `word`; nothing if the output ends first.
   Result<std::optional<std::string>> find(std::string_view word) {
     size_t seen = 0;
     for (;;) {
@@ -61,7 +63,7 @@ class Lines {
   Result<std::optional<std::string>> next() {
     std::string line;
     for (;;) {
-      std::array<std::byte, 1> one;  // what follows the line belongs to somebody else
+      std::array<std::byte, 1> one;  // bytes after the line belong to the next reader
       SEALIFT_ASSIGN(const size_t count, channel_.output().read(one));
       if (count == 0) return line.empty() ? std::optional<std::string>{} : std::optional(line);
       if (one[0] == std::byte{'\n'}) return std::optional(line);
@@ -77,7 +79,7 @@ bool says_expired(std::string_view text) {
          text.contains("password is expired") || text.contains("account has expired");
 }
 
-// Why a command did not even begin.
+// Why a command did not even start.
 Error not_started(ssh::Channel& channel, const Lines& lines, const std::string& who) {
   const std::string said =
       base::printable(base::trim(channel.errors().empty() ? lines.noise() : channel.errors()), 600);
@@ -122,18 +124,19 @@ Result<void> send_password(ssh::Channel& channel, const LandingOptions& options)
   return written;
 }
 
-// An sshd with MaxSessions 1 gives the next session only when the last one is gone. A command that does not end (the
+// An sshd with MaxSessions 1 grants the next session only when the last one is gone. A command that does not end (the
 // login left something running) is not waited for.
 void see_end(ssh::Channel& channel) {
   channel.set_patience(kClosePatience);
   (void)channel.wait();
 }
 
-// One wrong password is one failed attempt, and never a line of something else taken for the next.
+// Tries the password alone first: a wrong one is a single failed attempt, and no other line is ever read as the next.
 Result<void> try_sudo(ssh::Session& session, const LoginFacts& facts, const LandingOptions& options) {
   if (!needs_password(facts)) return {};
   if (!options.sudo_password) return fail(sudo_error(facts.sudo_answer, options.who));
-  // It reads on: a sudo that wants no password after all leaves the line to it, and must not be gone when that comes.
+  // The script keeps reading: if sudo needs no password after all, the line reaches the script, which must still be
+  // running.
   SEALIFT_ASSIGN(const auto channel,
                  session.exec(as_root(facts, "echo; echo SEALIFT-ROOT; while read -r l; do :; done")));
   channel->set_patience(kSudoPatience);
@@ -152,7 +155,7 @@ struct Beginning {
   std::string folder;
 };
 
-// Starts the landing line; afterwards its stdin stands before the marker.
+// Starts the landing script; on return its stdin is just before the marker.
 Result<Beginning> begin_landing(ssh::Session& session, const LoginFacts& facts, const LandingOptions& options,
                                 const std::string& script) {
   Beginning out;
@@ -200,7 +203,7 @@ Result<void> send_program(Beginning& landing, const AgentProgram& program, const
               said.empty() ? "" : ": ", said);
 }
 
-// All of these in the script, each by its text.
+// The script with every name replaced by its text.
 std::string filled_in(std::string script, std::initializer_list<std::pair<std::string_view, std::string_view>> texts) {
   for (const auto& [name, text] : texts) {
     for (size_t at = 0; (at = script.find(name, at)) != std::string::npos; at += text.size())
@@ -227,7 +230,7 @@ std::string landing_script(const Digest& digest, const std::vector<std::string>&
 }
 
 Result<LoginFacts> look_at_login(ssh::Session& session, const std::string& who) {
-  // Only builtins, uname and sudo: nothing else is sure to be there.
+  // Only builtins, uname and sudo: nothing else is sure to exist.
   const std::string script =
       "LC_ALL=C; export LC_ALL; echo; echo \"SEALIFT-MACHINE $(uname -m)\"; while read -r k v w; do if [ \"$k\" = Uid: ]; then echo \"SEALIFT-USER $w\"; fi; done "
       "</proc/self/status; a=$(sudo -n true 2>&1 </dev/null); echo \"SEALIFT-SUDO $? $a\"";
@@ -275,7 +278,7 @@ Result<LandedAgent> land_agent(ssh::Session& session, const LoginFacts& facts, c
     if (landing.is_there) {
       SEALIFT_TRY(landing.channel->input().write(base::as_bytes(marker + "\n")));
       out.channel = std::move(landing.channel);
-      out.channel->set_patience(std::nullopt);  // the agent's protocol has its own
+      out.channel->set_patience(std::nullopt);  // the agent's protocol has its own timeouts
       return out;
     }
     if (auto sent = send_program(landing, program, options, marker); !sent) {

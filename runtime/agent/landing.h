@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Gets the agent onto a host and started there over SSH, with nothing but a POSIX shell on the other side. It knows
-// sudo's ways and shells; what the agent says afterwards is RemoteHost's affair.
+// Puts the agent onto a host over SSH and starts it there; the other side needs only a POSIX shell. It knows sudo and
+// shells; what the agent says afterwards is left to RemoteHost.
 #pragma once
 
 #include <functional>
@@ -21,24 +21,24 @@ namespace sealift::agent {
 struct AgentProgram {
   Digest digest;
   uint64_t size = 0;
-  std::function<Result<void>(base::Sink&)> write;  // all its bytes; may be called several times, by several threads
+  std::function<Result<void>(base::Sink&)> write;  // writes all bytes; any thread, repeatable
 };
 using AgentProvider = std::function<Result<AgentProgram>(Architecture)>;
 
 struct LandingOptions {
   std::vector<std::string> folders;     // tried in this order
   std::vector<std::string> arguments;   // of the agent, after "agent"; no secrets
-  bool remove_if_sent = false;          // the agent takes itself away as soon as it runs, unless it was there before
+  bool remove_if_sent = false;          // the agent removes itself once it runs, unless it was there before
   std::optional<Secret> sudo_password;  // used only if sudo asks for one
   std::string who;                      // "ops@10.7.0.11", for messages
 };
 
 struct LandedAgent {
-  std::unique_ptr<ssh::Channel> channel;  // the agent's stdio
-  bool was_sent = false;                  // by this landing; else it was there already
+  std::unique_ptr<ssh::Channel> channel;  // the agent's standard streams
+  bool was_sent = false;                  // by this landing; false = already there
 };
 
-// What a login has to say about the host.
+// What the login shell reports about the host.
 struct LoginFacts {
   Architecture architecture = Architecture::amd64;
   bool is_root = false;
@@ -47,15 +47,15 @@ struct LoginFacts {
 };
 Result<LoginFacts> look_at_login(ssh::Session& session, const std::string& who);
 
-// Errors: sudo_refused, no_space or permission_denied (no folder takes it), corrupt (it arrived damaged twice),
+// Errors: sudo_refused, no_space or permission_denied (no folder takes it), corrupt (damaged in transit twice),
 // unsupported (expired password, no shell), unreachable, timeout.
 Result<LandedAgent> land_agent(ssh::Session& session, const LoginFacts& facts, const AgentProgram& program,
                                const LandingOptions& options);
 
-// Where the agent is put, in this order: two fixed folders, then the data root.
+// Candidate folders for the agent, in this order: two fixed folders, then the data root.
 std::vector<std::string> landing_folders(const std::string& data_root);
 
-// landing.sh with these values in it: one line, for a login shell.
+// landing.sh with these values filled in: one line, for a login shell.
 std::string landing_script(const Digest& digest, const std::vector<std::string>& folders,
                            const std::vector<std::string>& arguments, const std::string& marker);
 

@@ -34,8 +34,8 @@ Holder read_holder(const std::string& file) {
   return out;
 }
 
-// An agent that the same run left behind when its connection broke: it would notice in a while, we know now. The number
-// may be another process's by now: only an agent of this very file is ended.
+// Ends an agent that the same run left behind when its connection broke, instead of waiting until it notices. The
+// process number may have been reused: only an agent running this very file is ended.
 void end_predecessor(const Holder& holder) {
   if (holder.process <= 0) return;
   const auto own = base::own_program(), its = base::program_of(holder.process);
@@ -50,7 +50,7 @@ Result<void> wait_for_lock(int fd, const std::string& file, const AgentOptions& 
     if (errno != EWOULDBLOCK && errno != EINTR) return fail_errno(errno, "lock " + file);
     const Holder holder = read_holder(file);
     if (!options.changes) {
-      note = holder.owner;  // looking beside a running apply is fine
+      note = holder.owner;  // looking during someone's apply is fine
       return {};
     }
     if (!asked && !options.run.empty() && holder.run == options.run) {

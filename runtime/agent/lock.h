@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The lock of a host against a second operator: <folder>/lock, held with flock by the agent, so that the kernel frees
-// it when the agent ends. It says who changed last in lines: owner, run, process. Internal to this library.
+// The lock of a host against a second operator: <folder>/lock, held by the agent with flock, so that the kernel
+// releases it when the agent ends. The file names the last holder that made changes, in lines: owner, run, process.
+// Internal to this library.
 #pragma once
 
 #include <string>
@@ -11,9 +12,9 @@
 
 namespace sealift::agent {
 
-// Exclusive for who changes, shared for who looks. An agent that the same run left behind is ended; another run's is
-// never touched. Who looks does not wait: beside somebody who changes it gets no descriptor, and `note` names that one.
-// Errors: busy after five seconds; unreachable if this program's own file was removed while it waited.
+// Exclusive to change, shared to look. An agent left behind by the same run is ended; another run's is never touched. A
+// look does not wait: while another operator makes changes it gets no descriptor, and `note` names that operator.
+// Errors: busy after five seconds; unreachable if this program's own file was removed meanwhile.
 Result<base::Fd> take_lock(const AgentOptions& options, std::string& note);
 
 }  // namespace sealift::agent

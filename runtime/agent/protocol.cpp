@@ -52,7 +52,7 @@ Result<WireFrame> read_frame(base::Source& source) {
   SEALIFT_TRY(read_exactly(source, bytes));
   base::ByteReader reader(bytes);
   SEALIFT_ASSIGN(auto header, parse_header(reader));
-  // Memory follows the bytes that really come, not the size that is announced.
+  // Memory grows with the bytes received, not with the announced size.
   auto& body = header.frame.body;
   while (body.size() < header.size) {
     const size_t at = body.size(), piece = std::min<size_t>(header.size - at, kPiece);
@@ -63,7 +63,7 @@ Result<WireFrame> read_frame(base::Source& source) {
 }
 
 Result<void> skip_to_magic(base::Source& source) {
-  std::string seen = "\n";  // the magic may stand at the very beginning
+  std::string seen = "\n";  // the magic may come at the very beginning
   std::array<std::byte, 1> one;
   while (!seen.ends_with(kMagic)) {
     if (seen.size() > kMaxNoise)

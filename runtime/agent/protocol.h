@@ -1,18 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // The agent's protocol: frames over the two ends of a pipe. It carries requests with an optional body, responses with
-// an optional body, and credit for bodies. It knows nothing of what requests mean (see calls.h).
+// an optional body, and credit for bodies. It does not know the meaning of requests (see calls.h).
 //
-// Bytes: the agent first writes kMagic (what a login shell printed before it is skipped, at most 64 KiB); then both
-// sides send frames:
-//   u32 size of the body of the frame (≤ kMaxFrame) · u8 type · u32 request id · body          (little-endian)
+// Bytes: the agent first writes kMagic (a login shell's output before it is skipped, at most 64 KiB); then both sides
+// send frames:
+//   u32 size of the frame's body (≤ kMaxFrame) · u8 type · u32 request id · body          (little-endian)
 // hello      JSON {"version", "digest"?, "error"?}: first frame of each side
 // request    JSON {"call", …}; with "body": true, data frames and an end frame follow
-// data, end  part of a body, in either direction, id says of which request
+// data, end  part of a body, in either direction; id names the request
 // response   JSON {…} or {"error": {"code", "what", "while"}}; with "body": true data and end follow
-// credit     u32 bytes that the receiver of a body is ready to take beyond what it had granted; a body starts with
-//            kWindow of credit. A response ends the request's body: what was not sent of it by then is not wanted
-// cancel     the caller no longer waits for this request; a body that it was sending ends here
+// credit     u32 bytes that the receiver of a body will take in addition to those granted before; a body starts with
+//            kWindow of credit. A response ends the request's body: the unsent rest is not wanted
+// cancel     the caller no longer waits for this request; the body it was sending ends here
 // ping, pong keep-alive
 #pragma once
 
@@ -53,11 +53,11 @@ struct WireFrame {
   Bytes body;
 };
 
-// Errors: protocol for a frame that can't be, truncated at the end of the stream.
+// Errors: protocol for an impossible frame, truncated at the end of the stream.
 Result<WireFrame> read_frame(base::Source& source);
-// One frame from memory, for the fuzzer and tests.
+// Parses one frame from memory, for the fuzzer and tests.
 Result<WireFrame> parse_frame(base::ByteReader& reader);
-// Reads up to and including kMagic. Errors: protocol, with what was printed instead.
+// Reads up to and including kMagic. Errors: protocol, with the text printed instead.
 Result<void> skip_to_magic(base::Source& source);
 
 // Writes whole frames; any thread.
@@ -72,17 +72,17 @@ class FrameWriter {
   std::mutex mutex_;
 };
 
-// The receiving side of a body: the reader of the connection puts pieces in, one consumer takes them out and grants
-// credit for what it took.
+// The receiving side of a body: the connection's reader puts pieces in; one consumer takes them out and grants credit
+// for them.
 class BodyQueue final : public base::Source {
  public:
   BodyQueue(FrameWriter& writer, uint32_t id) : writer_(writer), id_(id) {}
   Result<size_t> read(std::span<std::byte> buffer) override;
-  // protocol if the sender exceeds its credit
+  // Errors: protocol if the sender exceeds its credit.
   Result<void> put(Bytes piece);
   void finish();
   void abort(Error error);
-  // The consumer wants no more: pieces that still come are dropped. The sender stops at the response, or at a cancel.
+  // The consumer wants no more: later pieces are dropped. The sender stops at the response or at a cancel.
   void drop();
 
  private:
@@ -91,7 +91,7 @@ class BodyQueue final : public base::Source {
   std::mutex mutex_;
   std::condition_variable changed_;
   std::deque<Bytes> pieces_;
-  size_t at_ = 0;  // in the first piece
+  size_t at_ = 0;  // offset in the first piece
   size_t queued_ = 0;
   bool ended_ = false;
   bool dropping_ = false;
@@ -101,7 +101,7 @@ class BodyQueue final : public base::Source {
 // The sending side's credit.
 class Credit {
  public:
-  // Waits until at least one byte may be sent; returns how many of `wanted`.
+  // Waits until at least one byte may be sent; returns how many, at most `wanted`.
   Result<uint32_t> take(uint32_t wanted);
   void grant(uint32_t bytes);
   void abort(Error error);
@@ -113,7 +113,7 @@ class Credit {
   std::optional<Error> error_;
 };
 
-// Sends a body and its end under credit.
+// Sends a body, limited by credit, and its end frame.
 Result<void> send_body(FrameWriter& writer, uint32_t id, Credit& credit, base::Source& body);
 
 }  // namespace sealift::agent

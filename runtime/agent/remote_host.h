@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// A host at the other end of the agent's protocol: every call of host::Host as one request. Any number of threads may
+// A host at the other end of the agent's protocol: each call of host::Host is one request. Any number of threads may
 // call at once; it knows two byte streams and nothing of SSH.
 #pragma once
 
@@ -16,15 +16,15 @@ struct AgentLink {
   base::Source& from_agent;
   base::Sink& to_agent;
   std::function<void()> close;
-  std::shared_ptr<void> keep;  // whatever must live as long as the streams
+  std::shared_ptr<void> keep;  // keeps alive whatever the streams need
 };
 
 class RemoteHost : public host::Host {
  public:
-  // Waits for the agent's first words. Errors: protocol (another program or version answers), busy (another operator's
-  // lock), unreachable, and what the agent reports of its start.
+  // Waits for the agent's hello. Errors: protocol (another program or version answers), busy (another operator's lock),
+  // unreachable, and any error the agent reports at its start.
   static Result<std::unique_ptr<RemoteHost>> connect(AgentLink link, Clock& clock);
-  // Who holds the lock that a looking agent did not get; empty = nobody.
+  // The holder of the lock that a looking agent did not get; empty = nobody.
   virtual const std::string& busy_owner() const = 0;
 };
 

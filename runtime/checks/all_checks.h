@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// All checks, by theme, in the order in which they run.
+// All checks by theme, in the order in which they run.
 #pragma once
 
 #include <span>
@@ -17,12 +17,12 @@ struct Theme {
 
 std::span<const Theme> catalog();
 
-// runtime/CHECKS.md, made from the catalog.
+// runtime/CHECKS.md, generated from the catalog.
 std::string document();
-// The same in short, for a terminal of 80 columns.
+// A shorter version for a terminal of 80 columns.
 std::string help();
 
-// --- the themes, each in a file of its own ---
+// --- the themes, each in its own file ---
 
 std::span<const Check> machine_checks();
 std::span<const Check> kernel_checks();

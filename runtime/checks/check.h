@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// A check is data: an id, what it is about, whom it concerns, what to do about its findings, and a function that looks.
-// The tables of all checks (catalog.h) are what preflight runs and what documents and help are made from.
+// A check is data: an id, what it wants, which hosts it concerns, a remedy for its findings, and a function that looks.
+// Preflight runs the tables of all checks (all_checks.h); documents and help are generated from them.
 #pragma once
 
 #include <optional>
@@ -17,21 +17,22 @@ namespace sealift::checks {
 struct Subject {
   const PreflightInput& input;
   const CheckedHost& host;
-  bool worked_on = false;  // by an earlier run: what is there is ours, and half-done is for the steps to finish
+  bool worked_on = false;  // by an earlier run: what is there is ours, and the steps will finish what is half done
 };
 
 struct Check;
 
-// Takes the findings of one check on one host.
+// Collects the findings of one check on one host.
 class Report {
  public:
   Report(const Check& check, std::string host, std::vector<Finding>& out)
       : check_(check), host_(std::move(host)), out_(out) {}
 
-  // `evidence` continues a sentence that begins with the host's name: "has no default route". `remedy`: what to do, if
-  // it can be said better than the table does.
+  // `evidence` continues a sentence that begins with the host's name: "has no default route". `remedy`: used instead of
+  // the table's if it is more specific.
   void found(std::string evidence, std::string remedy = {});
-  // What a look gave. One that fails is a finding itself and hides no other: only a host that is gone ends them all.
+  // Unwraps the result of a look. A failed look is itself a finding and hides no others; only a lost host ends the
+  // checks.
   template <class T>
   Result<std::optional<T>> of(Result<T> looked) {
     if (looked) return std::optional<T>(std::in_place, std::move(*looked));
@@ -50,7 +51,7 @@ class Report {
   std::vector<Finding>& out_;
 };
 
-// Reads a host's facts; asks or tries on the host; compares all hosts with each other.
+// Reads a host's facts; asks or tries something on the host; compares all hosts.
 using ReadFacts = void (*)(const Subject&, Report&);
 using AskHost = Result<void> (*)(const Subject&, Report&);
 using CompareHosts = void (*)(const Check&, const std::vector<CheckedHost>&, std::vector<Finding>&);
@@ -60,7 +61,7 @@ inline bool on_fresh_hosts(const Subject& subject) { return !subject.worked_on; 
 
 struct Check {
   std::string_view id;      // "disk.space": theme and name; never changes
-  std::string_view wants;   // what is as it should be, for the document: "the clocks differ by a minute at most"
+  std::string_view wants;   // the desired state, for the document: "the clocks differ by a minute at most"
   std::string_view remedy;  // never empty
   std::variant<ReadFacts, AskHost, CompareHosts> run;
   bool (*applies)(const Subject&) = on_every_host;

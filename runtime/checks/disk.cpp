@@ -10,7 +10,7 @@ namespace sealift::checks {
 namespace {
 
 constexpr std::string_view kContainerdRoot = "/var/lib/containerd";
-constexpr const char* kClusterRoot = "/var/lib";  // of kubelet, etcd and containerd
+constexpr const char* kClusterRoot = "/var/lib";  // holds the data of kubelet, etcd and containerd
 
 // What a delivery writes to one file system.
 struct Sum {
@@ -43,7 +43,7 @@ Result<void> space(const Subject& subject, Report& report) {
       report.found(std::format("has {} free on {}, {} are needed for {}", base::human_bytes(free.free_bytes), mount,
                                base::human_bytes(demand.bytes), demand.path));
     }
-    // Some file systems count no inodes.
+    // Some file systems do not count inodes.
     if (free.free_inodes != 0 && free.free_inodes < demand.inodes) {
       report.found(std::format("has {} free inodes on {}, {} are needed for {}", free.free_inodes, mount, demand.inodes,
                                demand.path),
@@ -118,7 +118,7 @@ std::vector<Demand> disk_demand(const PreflightInput& input, const CheckedHost& 
   out.push_back({"/opt", opt, 100});
   if (host.config.role == format::HostRole::control_plane && !input.keeps_payload_complete)
     out.push_back({host.config.data_root, input.payload_bytes, 10});
-  // Compressed layers and what they unpack to; each layer once, whatever the number of images on it.
+  // Compressed layers and their unpacked content; each layer once, however many images share it.
   Demand images{std::string(kContainerdRoot), 0, 0};
   std::set<Digest> seen;
   for (const auto& image : input.contents.images) {

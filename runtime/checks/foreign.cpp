@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Somebody else's cluster or container engine. Nothing of it is touched: the remedy is the operator's.
+// Other people's clusters and container engines. They are never touched: the remedy is up to the operator.
 #include <algorithm>
 #include <array>
 
@@ -44,8 +44,7 @@ Result<void> containerd(const Subject& subject, Report& report) {
   return {};
 }
 
-// What containerd's CNI library reads in its folder; other files (a hidden one that keeps the folder, a backup) are
-// left alone.
+// What containerd's CNI library reads in its folder; other files (a hidden placeholder, a backup) are ignored.
 bool is_network_configuration(std::string_view name) {
   return name.ends_with(".conf") || name.ends_with(".conflist") || name.ends_with(".json");
 }

@@ -8,7 +8,7 @@
 namespace sealift::checks {
 namespace {
 
-// Names don't tell such hosts apart: their places in cluster.yaml do.
+// Names don't distinguish such hosts; their places in cluster.yaml do.
 std::string place(const CheckedHost& host) {
   return std::format("{} (line {})", host.config.address, host.config.line);
 }
@@ -28,7 +28,7 @@ void unique(const Check& check, const std::vector<CheckedHost>& hosts, Key key, 
   }
 }
 
-// As make_node() spells them: CP1 and cp1 are one node.
+// In make_node()'s spelling: CP1 and cp1 are one node.
 void names(const Check& check, const std::vector<CheckedHost>& hosts, std::vector<Finding>& out) {
   unique(
       check, hosts,

@@ -14,7 +14,7 @@ void cgroups(const Subject& subject, Report& report) {
 
 void controllers(const Subject& subject, Report& report) {
   const auto& facts = subject.host.facts;
-  if (facts.cgroup_version == 0) return;  // a finding of its own
+  if (facts.cgroup_version == 0) return;  // kernel.cgroups reports it
   for (const auto* controller : {"cpu", "cpuset", "memory", "pids"}) {
     if (!std::ranges::contains(facts.cgroup_controllers, controller))
       report.found(std::format("lacks the cgroup controller {}", controller));

@@ -22,25 +22,25 @@ Result<void> ports(const Subject& subject, Report& report) {
   }
   if (host.config.role == format::HostRole::control_plane) wanted.insert(input.config.api.port);
   for (const auto& listener : host.facts.listeners) {
-    if (wanted.erase(listener.port) == 0) continue;  // once, however many addresses it listens on
+    if (wanted.erase(listener.port) == 0) continue;  // reported once, however many addresses it listens on
     report.found(std::format("port {} is taken by {}", listener.port,
                              listener.process.empty() ? "another program" : listener.process));
   }
   return {};
 }
 
-// Of one line of `systemctl show-environment`, if it is a variable that sends requests to a proxy.
+// The variable's name on a line of `systemctl show-environment` if it sets a proxy, else empty.
 std::string proxy_variable(std::string_view line) {
   std::string name(line.substr(0, line.find('=')));
   const std::string lower = base::to_lower(name);
   return lower == "http_proxy" || lower == "https_proxy" || lower == "all_proxy" ? name : std::string();
 }
 
-// systemd's DefaultEnvironment reaches every service. Ours take the proxies out again; whoever set them may rely on
-// them.
+// systemd's DefaultEnvironment reaches every service. Sealift's units unset the proxies for themselves; whoever set
+// them may rely on them.
 Result<void> proxies(const Subject& subject, Report& report) {
   const auto shown = subject.host.host->query({{"systemctl", "show-environment"}, {}, "/", Duration{30'000}}, {}, {});
-  if (!shown || !shown->ok()) return {};  // no systemd is a finding of its own
+  if (!shown || !shown->ok()) return {};  // machine.systemd reports a missing systemd
   std::vector<std::string> names;
   for (const auto line : base::split(shown->output, '\n')) {
     if (auto name = proxy_variable(line); !name.empty()) names.push_back(std::move(name));

@@ -47,7 +47,7 @@ std::vector<Finding> check_facts(const PreflightInput& input, const std::vector<
 
 Result<std::vector<Finding>> check_host(const PreflightInput& input, const CheckedHost& host) {
   std::vector<Finding> out;
-  // Without the ledger nobody knows whose things are there: nobody is accused.
+  // Without the ledger it is unknown whose things are there: assume an earlier run's.
   SEALIFT_ASSIGN(const auto worked_on, Report(kLedger, host.name, out).of(host.host->worked_on()));
   const Subject subject{input, host, worked_on.value_or(true)};
   for (const auto& theme : catalog()) {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What must be in order before anything is changed. Looks at all hosts at once and gives all findings in one run; each
-// says what, where and what to do. It changes nothing, and knows a host that Sealift has delivered already.
+// Checks that must pass before anything is changed. Looks at all hosts at once and returns all findings of one run,
+// each with the fact, the host and the remedy. It changes nothing, and recognizes a host already delivered by Sealift.
 #pragma once
 
 #include <string>
@@ -18,11 +18,11 @@ namespace sealift::checks {
 enum class Severity { blocks, warns };
 
 struct Finding {
-  std::string id;    // of the check: "disk.space"; empty for what the survey finds itself
-  std::string host;  // node name or address; empty = about several
+  std::string id;    // of the check: "disk.space"; empty for the survey's own findings
+  std::string host;  // node name or address; empty = several hosts
   Severity severity = Severity::blocks;
   std::string evidence;  // continues a sentence that begins with the host
-  std::string remedy;    // never empty for a check; else perhaps part of the evidence
+  std::string remedy;    // never empty for a check; else the evidence may include it
   bool blocks() const { return severity == Severity::blocks; }
   std::string text() const;  // "has no default route; set one, it need not lead anywhere"
 };
@@ -32,7 +32,7 @@ struct CheckedHost {
   config::HostConfig config;
   host::HostView* host = nullptr;
   host::Facts facts;
-  int64_t read_at_ms = 0;  // the launch machine's clock when the facts were read
+  int64_t read_at_ms = 0;  // the launch machine's clock at the time the facts were read
 };
 
 struct PreflightInput {
@@ -43,12 +43,12 @@ struct PreflightInput {
   bool keeps_payload_complete = false;  // the registry host has it already
 };
 
-// The checks of the catalog that see everything in the facts alone, on each host and between hosts: pure.
+// The checks that need only the facts, on each host and across hosts: pure.
 std::vector<Finding> check_facts(const PreflightInput& input, const std::vector<CheckedHost>& hosts);
 // The checks that ask or try something on one host.
 Result<std::vector<Finding>> check_host(const PreflightInput& input, const CheckedHost& host);
 
-// Bytes and inodes that the delivery will take on a host, by path; stated before it starts.
+// Bytes and inodes that the delivery will need on a host, by path; stated before it starts.
 struct Demand {
   std::string path;
   uint64_t bytes = 0, inodes = 0;

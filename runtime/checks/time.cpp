@@ -7,7 +7,7 @@
 namespace sealift::checks {
 namespace {
 
-constexpr int64_t kMaxSkewMs = 60'000;  // certificates and leases bear this much
+constexpr int64_t kMaxSkewMs = 60'000;  // certificates and leases tolerate this much
 
 void clock(const Subject& subject, Report& report) {
   const int64_t skew = std::abs(subject.host.facts.clock_ms - subject.host.read_at_ms);

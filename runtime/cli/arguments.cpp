@@ -34,7 +34,7 @@ void add_common_options(CLI::App& app, Arguments& out) {
   app.add_flag("-v,--verbose", out.verbose, "say more");
 }
 
-// What the parser says, as one sentence with the nearest known word.
+// The parser's error as one sentence, with the nearest known word.
 Error usage_error(const std::string& program, const std::vector<std::string>& arguments, const CLI::ParseError& error) {
   std::string what = error.what();
   std::ranges::replace(what, '\n', ' ');
@@ -48,7 +48,7 @@ Error usage_error(const std::string& program, const std::vector<std::string>& ar
   return Error{ErrorCode::usage, std::format("{}; {} --help lists what there is", what, program), {}};
 }
 
-// The parser's text without its blanks at line ends and doubled empty lines.
+// The parser's text without trailing blanks and repeated empty lines.
 std::string tidy(const std::string& text) {
   std::string out;
   bool empty_before = true;
@@ -141,7 +141,7 @@ Result<Arguments> parse_arguments(const std::string& program, const std::vector<
   app.require_subcommand(0, 1);
 
   try {
-    std::vector<std::string> reversed(arguments.rbegin(), arguments.rend());  // as the parser wants it
+    std::vector<std::string> reversed(arguments.rbegin(), arguments.rend());  // the parser's order
     app.parse(reversed);
   } catch (const CLI::CallForHelp&) {
     out.verb = Verb::help;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The command line as a value. The only place that knows the parser.
+// The command line as a value. Only this part knows the parser.
 #pragma once
 
 #include <optional>
@@ -12,8 +12,8 @@
 namespace sealift::cli {
 
 enum class Verb {
-  none,  // nothing asked
-  help,  // text: what to print
+  none,  // no arguments
+  help,  // `text` holds the help to print
   version,
   licenses,
   apply,
@@ -41,10 +41,10 @@ struct Arguments {
   bool overwrite = false;
 };
 
-// `program`: how the user called it. `usage` with the remedy for a wrong line.
+// `program`: the name by which the user called it. Errors: usage, with the remedy.
 Result<Arguments> parse_arguments(const std::string& program, const std::vector<std::string>& arguments);
 
-// What to do with this file: for a start without arguments.
+// How to use this file: printed when it is started without arguments.
 std::string first_help(const std::string& program);
 
 }  // namespace sealift::cli

@@ -12,7 +12,7 @@ Result<Artifact> open_artifact(const std::optional<std::string>& payload_path) {
     SEALIFT_ASSIGN(out.file, base::OpenFile::open(*payload_path));
   } else {
     out.path = "this program";
-    // The descriptor is of the running image, whatever has happened to its name since.
+    // This opens the running image, even if its name is gone or replaced.
     SEALIFT_ASSIGN(base::Fd fd, base::open_file("/proc/self/exe", O_RDONLY));
     SEALIFT_ASSIGN(out.file, base::OpenFile::adopt(std::move(fd), out.path));
   }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The payload this run works with: behind this program's own ELF, or in the file named with --payload. It is read
-// through one descriptor; nothing is unpacked.
+// The payload of this run: appended to this program's own ELF, or the file named with --payload. It is read through one
+// descriptor; nothing is unpacked.
 #pragma once
 
 #include <memory>

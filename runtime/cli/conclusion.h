@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The last word of a command and its exit code: why it failed, and that what it printed did not all arrive.
+// A command's last message and its exit code: why it failed, or that some of its output was lost.
 #pragma once
 
 #include "payload/base/error.h"
@@ -8,8 +8,8 @@
 
 namespace sealift::cli {
 
-// 0 if the command is done and all its output was written. An error goes to `messages` as "error: …", as JSON to `out`;
-// if `out` is broken to `messages` all the same. The command's own error decides the code, else the one of the output.
+// 0 if the command succeeded and all its output was written. An error goes to `messages` as "error: …", or as JSON to
+// `out` (to `messages` if `out` is broken). The command's own error decides the code, else the output's.
 int conclude(const Result<void>& done, ui::Output out, ui::Output messages, bool json);
 
 }  // namespace sealift::cli

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Brings hosts to the delivery: SSH logins with the secrets of cluster.yaml, the agent landed and started on each.
+// Connects hosts for the delivery: SSH logins with the secrets of cluster.yaml, then an agent on each host.
 #pragma once
 
 #include <map>
@@ -16,16 +16,16 @@
 namespace sealift::cli {
 
 struct ConnectorOptions {
-  const format::PayloadReader& payload;              // brings the agents
+  const format::PayloadReader& payload;              // holds the agents
   std::map<std::string, agent::HostSecrets> logins;  // by HostConfig::address
-  std::string state_directory;                       // known_hosts of accepted keys
+  std::string state_directory;                       // holds known_hosts with the accepted keys
   bool accept_new_host_keys = false;
   EventSink& events;
   Clock& clock;
   CancelToken cancel;
 };
 
-// Asks for every secret once, in the order of the hosts.
+// Resolves every secret once, in the order of the hosts.
 Result<std::map<std::string, agent::HostSecrets>> resolve_logins(const config::ClusterConfig& cluster,
                                                                  SecretStore& secrets);
 

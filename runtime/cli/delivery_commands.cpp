@@ -36,7 +36,7 @@ std::map<std::string, std::string> environment() {
   return out;
 }
 
-// All problems at once, each on its own line; the error that follows counts them.
+// Prints all problems, each on its own line; the error that follows counts them.
 Result<config::ClusterConfig> load(const std::string& path, const std::map<std::string, std::string>& variables,
                                    ui::Output messages, bool json) {
   SEALIFT_ASSIGN(config::ParsedConfig parsed, config::load_cluster_config(path, variables));
@@ -52,7 +52,7 @@ Result<config::ClusterConfig> load(const std::string& path, const std::map<std::
   return fail(config::to_error(parsed.problems));
 }
 
-// The display that fits where the events go.
+// The display suited to the events' destination.
 struct Display {
   std::unique_ptr<EventSink> sink;
   ui::Terminal* live = nullptr;
@@ -150,7 +150,7 @@ Result<void> run_delivery(const Artifact& artifact, const Arguments& arguments, 
   const std::string& path = *arguments.config;
   SEALIFT_ASSIGN(config::ClusterConfig cluster, load(path, variables, messages, arguments.json));
   SEALIFT_ASSIGN(std::string state, report::state_path(arguments.state, cluster.name, variables));
-  // Secrets before anything else is shown: a prompt must not meet a picture that moves.
+  // Secrets before anything is displayed: a prompt must not meet a moving picture.
   std::map<std::string, agent::HostSecrets> logins;
   if (!arguments.offline) {
     SecretStore secrets(cancel);

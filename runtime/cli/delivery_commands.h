@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// apply, plan, status and kubeconfig: configuration, secrets, state and connections are brought together here, the
-// delivery itself is runtime/steps.
+// apply, plan, status and kubeconfig: combines configuration, secrets, state and connections; the delivery itself is in
+// runtime/delivery.
 #pragma once
 
 #include "payload/base/cancel.h"
@@ -11,8 +11,7 @@
 
 namespace sealift::cli {
 
-// What happens goes to `out` (stdout) for apply and to `messages` (stderr) for the others, whose result is what stdout
-// is for.
+// Events go to `out` (stdout) for apply, and to `messages` (stderr) for the others, which print their result on stdout.
 Result<void> run_delivery(const Artifact& artifact, const Arguments& arguments, ui::Output out, ui::Output messages,
                           const CancelToken& cancel);
 

@@ -24,12 +24,12 @@
 namespace sealift::cli {
 namespace {
 
-// A signal handler can reach nothing but a global: written once, before the handlers are set.
+// A signal handler can only reach a global: set once, before the handlers.
 CancelSource* stop_source = nullptr;
 
 void on_stop_signal(int) { stop_source->cancel(); }
 
-// The first SIGINT, SIGTERM or SIGHUP asks for an orderly stop, a second one ends the program as usual.
+// The first SIGINT, SIGTERM or SIGHUP requests an orderly stop; a second one ends the program as usual.
 void catch_stop_signals(CancelSource& source) {
   stop_source = &source;
   struct sigaction action{};
@@ -38,13 +38,13 @@ void catch_stop_signals(CancelSource& source) {
   sigemptyset(&action.sa_mask);
   for (int signal : {SIGINT, SIGTERM, SIGHUP}) {
     struct sigaction before{};
-    // nohup and its like stay in force
+    // nohup and the like stay in force
     if (sigaction(signal, nullptr, &before) == 0 && before.sa_handler == SIG_IGN) continue;
     sigaction(signal, &action, nullptr);
   }
 }
 
-// A closed 0, 1 or 2 would be taken by the next file that is opened, and messages would be written into it.
+// The next file opened would take a closed 0, 1 or 2, and messages would be written into it.
 void fill_standard_descriptors() {
   for (int fd = 0; fd <= 2; ++fd) {
     if (fcntl(fd, F_GETFD) == -1) (void)::open("/dev/null", fd == 0 ? O_RDONLY : O_WRONLY);
@@ -70,7 +70,7 @@ Result<void> carry_out(const Arguments& arguments, ui::Output out, ui::Output me
   }
 }
 
-// What needs no artifact is answered here; else nothing is said.
+// Handles commands that need no artifact; false for any other, without output.
 bool answer_at_once(const Arguments& arguments, const std::string& program, ui::Output out,
                     std::string_view (*licenses)()) {
   switch (arguments.verb) {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Files and images out of the artifact. An image goes into one OCI layout (image-spec v1.1, image-layout.md) under its
-// full name, so that skopeo, ctr and `sealift build` (IMAGE --from=oci:…) take it from there.
+// Extracts files and images from the artifact. Images go into one OCI layout (image-spec v1.1, image-layout.md) under
+// their full names, ready for skopeo, ctr and `sealift build` (IMAGE --from=oci:…).
 #include <algorithm>
 #include <format>
 #include <set>
@@ -68,7 +68,7 @@ class Extraction {
     return folder_.write(name, 0644, overwrite_, [&](base::Sink& sink) { return sink.write(base::as_bytes(content)); });
   }
 
-  // Blobs are named by their content: one that several images share is written once.
+  // Blobs are named by content: one shared by several images is written once.
   Result<void> blob(const format::ObjectRef& ref) {
     if (!blobs_.insert(ref.digest).second) return {};
     return object("images/blobs/sha256/" + ref.digest.hex(), 0644, ref, overwrite_);
@@ -120,7 +120,7 @@ Result<std::vector<std::string>> selected_files(const Contents& contents, const 
 Result<void> extract_artifact(const Artifact& artifact, const Arguments& arguments, ui::Output out,
                               const CancelToken& cancel) {
   const Contents& contents = artifact.reader->contents();
-  // What is asked for is looked up before anything is written.
+  // Everything requested is looked up before anything is written.
   bool everything = arguments.paths.empty() && arguments.images.empty();
   SEALIFT_ASSIGN(auto files, selected_files(contents, everything ? std::vector<std::string>{""} : arguments.paths));
   std::vector<const Image*> images;

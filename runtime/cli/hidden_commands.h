@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What the program does on hosts: as the agent of an operation and as node service. Started by Sealift itself and by
-// its units, never typed by people, so it stands in no help.
+// The program's commands on hosts: agent of an operation, and node service. Started by Sealift itself and by its units,
+// never typed by people, so no help mentions them.
 #pragma once
 
 #include <optional>
@@ -10,8 +10,8 @@
 
 namespace sealift::cli {
 
-// The exit code if `arguments` begin with a hidden command: "agent …" and "job …" (runtime/agent/agent_main.h), "node
-// …" (runtime/node/node_main.h).
+// Returns an exit code if `arguments` begin with a hidden command: "agent …" and "job …" (runtime/agent/agent_main.h),
+// "node …" (runtime/node/node_main.h).
 std::optional<int> run_hidden_command(const std::vector<std::string>& arguments);
 
 }  // namespace sealift::cli

@@ -32,7 +32,7 @@ std::string platforms_of(const Image& image) {
   return base::join(list, ",");
 }
 
-// What a registry keeps of the image: each blob once.
+// The image's size in a registry: each blob once.
 uint64_t bytes_of(const Image& image) {
   std::map<Digest, uint64_t> blobs{{image.root.digest, image.root.size}};
   for (const auto& inner : image.inner_indexes) blobs[inner.object.digest] = inner.object.size;
@@ -46,7 +46,7 @@ uint64_t bytes_of(const Image& image) {
   return sum;
 }
 
-// The version of the packed Kubernetes without reading base.yaml: the tag of its API server.
+// The packed Kubernetes version without reading base.yaml: the tag of its API server.
 std::string kubernetes_of(const Contents& contents) {
   for (const Image& image : contents.images) {
     size_t at = image.name.find("/kube-apiserver:");

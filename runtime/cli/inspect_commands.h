@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Commands that only read the artifact: info, list, verify, extract. They need no configuration and no host.
+// Commands that only read the artifact: info, list, verify, extract. They need neither a configuration nor a host.
 #pragma once
 
 #include "payload/base/cancel.h"
@@ -14,7 +14,7 @@ namespace sealift::cli {
 void print_info(const Artifact& artifact, bool json, ui::Output out);
 void print_list(const Artifact& artifact, bool json, ui::Output out);
 
-// Findings to `out`, progress to `progress`. Error corrupt if there was any damage.
+// Findings to `out`, progress to `progress`. Error corrupt if anything is damaged.
 Result<void> verify_artifact(const Artifact& artifact, bool json, ui::Output out, ui::Output progress,
                              const CancelToken& cancel);
 

@@ -18,8 +18,8 @@
 namespace sealift::cli {
 namespace {
 
-// One step down, never through a link. openat2 where the kernel has it (5.6), else O_NOFOLLOW for the one part, which
-// is the same for a name without slashes.
+// Opens a folder one level down, never through a link. Uses openat2 if the kernel has it (5.6), else O_NOFOLLOW, which
+// does the same for a name without slashes.
 Result<base::Fd> enter(int folder, const std::string& part, const std::string& shown) {
   open_how how{};
   how.flags = O_DIRECTORY | O_CLOEXEC | O_PATH;
@@ -83,7 +83,7 @@ Result<void> OutputFolder::write(const std::string& name, unsigned mode, Overwri
   auto finish = [&]() -> Result<void> {
     base::FdSink sink(file.get());
     SEALIFT_TRY(fill(sink));
-    // File systems without modes (FAT, exFAT) refuse or ignore it; the content is what counts there.
+    // File systems without modes (FAT, exFAT) refuse or ignore this; only the content matters there.
     if (fchmod(file.get(), mode) != 0 && errno != EPERM && errno != EOPNOTSUPP)
       return fail_errno(errno, "set the mode of " + shown);
     SEALIFT_ASSIGN(bool there_now, exists());

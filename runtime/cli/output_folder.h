@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// A folder that files from an artifact are written into and never beside: whatever links lie in it, nothing is
-// written outside. A file appears under its name only when all its bytes have been checked.
+// A folder for files from an artifact: whatever links it contains, nothing is written outside it. A file gets its name
+// only once all its bytes have been checked.
 #pragma once
 
 #include <functional>
@@ -16,11 +16,11 @@ enum class Overwrite { refuse, allow };
 
 class OutputFolder {
  public:
-  // Made with its parents if it is not there.
+  // Made with its parents if absent.
   static Result<OutputFolder> open(const std::string& path);
 
   // `name` is a safe relative path; its folders are made (0755). `fill` writes the content; if it fails nothing is
-  // left. Errors: already_exists, invalid_input (unsafe name), permission_denied if a link or file stands in the way.
+  // left. Errors: already_exists, invalid_input (unsafe name), permission_denied if a link or file is in the way.
   Result<void> write(const std::string& name, unsigned mode, Overwrite overwrite,
                      const std::function<Result<void>(base::Sink&)>& fill);
   const std::string& path() const { return path_; }

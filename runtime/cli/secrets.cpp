@@ -20,7 +20,7 @@ namespace {
 
 constexpr size_t kLargestSecret = size_t{64} << 10;
 
-// Echo is off for this object's life, also when a signal ends the program meanwhile: the handlers only set a flag.
+// Echo is off for this object's lifetime, even if a signal arrives meanwhile: the handlers only set a flag.
 class NoEcho {
  public:
   explicit NoEcho(int fd) : fd_(fd) {
@@ -83,9 +83,9 @@ Result<Secret> secret_from_prompt(const std::string& text, const CancelToken& ca
   if (!silent.works()) return fail(ErrorCode::io, "can't switch off the terminal's echo to ask for a secret");
   SEALIFT_TRY(base::write_all(tty->get(), base::as_bytes(text + ": ")));
   std::string line;
-  line.reserve(1024);  // so that no copy of the beginning is left behind
+  line.reserve(1024);  // so that no copy of the beginning is left behind by a reallocation
   while (line.size() < 1024) {
-    // A signal may come between this look and the waiting: so the waiting is short.
+    // A signal may arrive between this check and poll, so poll waits only briefly.
     if (cancel.cancelled()) return fail(ErrorCode::cancelled, "stopped at the prompt for a secret");
     pollfd waiting{.fd = tty->get(), .events = POLLIN, .revents = 0};
     if (poll(&waiting, 1, 100) <= 0) continue;

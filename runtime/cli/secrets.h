@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Turns the sources of secrets that cluster.yaml names into secrets, once, at start: a file, a variable of this
-// process's environment (taken out of it afterwards) or a question on the terminal without echo. They never appear in
-// argv, in a child's environment or in a message.
+// Resolves the secret sources of cluster.yaml once, at start: a file, an environment variable of this process (removed
+// afterwards) or a prompt on the terminal without echo. Secrets never appear in argv, in a child's environment or in a
+// message.
 #pragma once
 
 #include <map>
@@ -18,8 +18,8 @@ namespace sealift::cli {
 class SecretStore {
  public:
   explicit SecretStore(CancelToken cancel = {}) : cancel_(std::move(cancel)) {}
-  // The same source is asked for only once. Errors: not_found (file, variable), permission_denied, usage (a prompt
-  // without a terminal), cancelled (end of input at the prompt).
+  // Each source is asked only once. Errors: not_found (file, variable), permission_denied, usage (a prompt without a
+  // terminal), cancelled (end of input at the prompt).
   Result<Secret> get(const config::SecretSource& source);
 
  private:
@@ -27,11 +27,11 @@ class SecretStore {
   std::map<std::string, Secret> known_;
 };
 
-// The first line of the file, without its end; the whole file may be at most 64 KiB. For keys read the file itself.
+// The first line of the file, without its line end; the whole file may be at most 64 KiB. Key files are read elsewhere.
 Result<Secret> secret_from_file(const std::string& path);
-// Takes the variable out of the environment and overwrites its bytes there.
+// Removes the variable from the environment and overwrites its bytes there.
 Result<Secret> secret_from_environment(const std::string& name);
-// Asks on /dev/tty; refused with a remedy if there is none.
+// Asks on /dev/tty; an error with a remedy if there is none.
 Result<Secret> secret_from_prompt(const std::string& text, const CancelToken& cancel);
 
 }  // namespace sealift::cli

@@ -60,7 +60,7 @@ class SshConnector final : public delivery::HostConnector {
     return found == options_.logins.end() ? agent::HostSecrets{} : found->second;
   }
 
-  // The agent is this program itself, for the host's architecture.
+  // The agent is this program itself, built for the host's architecture.
   Result<agent::AgentProgram> agent(Architecture architecture) const {
     const format::PayloadReader& payload = options_.payload;
     for (const auto& stub : payload.contents().stubs) {

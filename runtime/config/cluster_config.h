@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// cluster.yaml as a value: what the site wants. Strict reading: an unknown field, kind or phase is an error with file,
-// line, column and the nearest known word; all problems of a file are found in one run. Knows nothing of the artifact.
+// cluster.yaml as a value: the site's wishes. Reading is strict: an unknown field, kind or phase is an error with file,
+// line, column and the nearest known word; one run finds all problems of a file. Knows nothing of the artifact.
 #pragma once
 
 #include <cstdint>
@@ -16,7 +16,7 @@
 
 namespace sealift::config {
 
-// Where a secret comes from; resolved once, at start, never passed on by the environment.
+// The source of a secret; resolved once, at start, never passed on through the environment.
 struct SecretSource {
   enum class Kind { file, environment, prompt };
   Kind kind = Kind::prompt;
@@ -32,14 +32,14 @@ struct SshSettings {
   std::optional<SecretSource> sudo_password;
 };
 
-// Where a field stands in cluster.yaml, from 1; of a field that is not written, the nearest mapping around it.
+// A field's position in cluster.yaml, from 1; for an absent field, that of the nearest enclosing mapping.
 struct Place {
   int line = 0, column = 0;
   bool operator==(const Place&) const = default;
 };
 
 struct HostConfig {
-  std::string address;  // as written: IPv4, IPv6 or a name; addresses: "10.7.0.[21-40]" is expanded
+  std::string address;  // as written: IPv4, IPv6 or a name; ranges in addresses ("10.7.0.[21-40]") are expanded
   format::HostRole role = format::HostRole::worker;
   std::optional<std::string> name;      // node name; default: the host's own host name
   std::optional<std::string> host_key;  // "SHA256:…" fingerprint
@@ -72,11 +72,11 @@ struct RegistryConfig {
 };
 
 struct SiteFile {
-  std::string source;  // path beside cluster.yaml
+  std::string source;  // relative to cluster.yaml
   std::string destination;
   uint32_t mode = 0644;
   format::HostRole role = format::HostRole::all;
-  std::string content;  // read at parse time (limit 1 MiB)
+  std::string content;  // read while parsing (limit 1 MiB)
 };
 
 struct ApplicationConfig {
@@ -87,7 +87,7 @@ struct ApplicationConfig {
   std::vector<std::string> needs;
 };
 
-// One of the user's own kubeadm documents.
+// One of the site's own kubeadm documents.
 struct KubeadmDocument {
   std::string
       kind;  // InitConfiguration, ClusterConfiguration, JoinConfiguration, KubeletConfiguration, KubeProxyConfiguration
@@ -103,10 +103,10 @@ struct ClusterConfig {
   ApiConfig api;
   RegistryConfig registry;
   std::vector<SiteFile> files;
-  std::optional<std::vector<std::string>> apps;  // none = LAUNCH
+  std::optional<std::vector<std::string>> apps;  // none = the artifact's LAUNCH
   std::vector<ApplicationConfig> applications;
   std::vector<KubeadmDocument> kubeadm;
-  std::string path;  // of the file, as it was given
+  std::string path;  // of the file, as given
   struct Places {
     Place name, spec, pods, services, api_port, api_local_port;
   } places;
@@ -116,7 +116,7 @@ struct Problem {
   std::string file;
   int line = 0, column = 0;
   ErrorCode code = ErrorCode::invalid_config;  // or unsupported
-  std::string message;                         // what, and the remedy
+  std::string message;                         // the problem and its remedy
   std::string text() const;                    // "cluster.yaml:12:5: …"
 };
 
@@ -125,16 +125,16 @@ struct ParsedConfig {
   std::vector<Problem> problems;  // not empty = config must not be used
 };
 
-// `path` is read (limit 4 MiB, files and valuesFile beside it). ${VAR} and ${VAR:-default} come from `variables`.
+// Reads `path` (limit 4 MiB) and the files it names (relative to it). ${VAR} and ${VAR:-default} come from `variables`.
 // An Error only if the file itself can't be read.
 Result<ParsedConfig> load_cluster_config(const std::string& path, const std::map<std::string, std::string>& variables);
 
-// All problems as one error: code unsupported if any is, else invalid_config.
+// All problems as one error: unsupported if any problem is, else invalid_config.
 Error to_error(const std::vector<Problem>& problems);
 
-// Why a lower-case text can't name a node, or nothing. More than a DNS name is asked: a label of the node holds its
-// name (at most 63), and certificates are made out to it, so it must be nothing that a resolver or a TLS client takes
-// for an address or for the machine itself.
+// Why a lower-case text can't name a node; nothing if it can. Stricter than a DNS name: the name becomes a node label
+// (at most 63 characters) and the subject of certificates, so resolvers and TLS clients must not take it for an address
+// or for the machine itself.
 std::optional<std::string> bad_node_name(std::string_view name);
 
 // The commented template that `config init` prints. It parses without problems.

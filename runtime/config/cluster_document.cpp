@@ -91,7 +91,7 @@ void read_apps(const Mapping& spec, Reading& reading) {
   }
 }
 
-// The field, or the nearest mapping around it that is written: a default has no place of its own.
+// The field, or the nearest enclosing mapping that is written: a default has no place of its own.
 const yaml::Node& place_of(const yaml::Node& cluster, std::string_view path) {
   for (;;) {
     if (const auto* node = cluster.at_path(path)) return *node;
@@ -125,7 +125,7 @@ void check_ports(const yaml::Node& cluster, Reading& reading) {
   }
 }
 
-// The networks themselves, then against each other.
+// Each network by itself, then all against each other.
 void check_networks(const yaml::Node& cluster, Reading& reading) {
   const auto& network = reading.config.network;
   const auto& pods = place_of(cluster, "spec/network/pods");

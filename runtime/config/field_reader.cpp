@@ -83,7 +83,7 @@ void Mapping::text(std::string_view key, std::optional<std::string>& target) con
 void Mapping::port(std::string_view key, uint16_t& target) const {
   const auto* node = find(key);
   if (node == nullptr) return;
-  const auto value = base::parse_u64(node->as_string().value_or(""));  // in quotes as well: it can mean nothing else
+  const auto value = base::parse_u64(node->as_string().value_or(""));  // in quotes, too: it can mean nothing else
   if (value && *value >= 1 && *value <= 65535) {
     target = static_cast<uint16_t>(*value);
   } else {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Strict reading of mappings that goes on after a problem, so that one run finds all of them. Internal to this
-// library: cluster_config.h is its face.
+// Strict reading of mappings that continues after a problem, so that one run finds all of them. Internal to this
+// library: cluster_config.h is its public side.
 #pragma once
 
 #include <map>
@@ -23,9 +23,9 @@ class Problems {
   explicit Problems(std::string file) : file_(std::move(file)) {}
   void add(const yaml::Node& at, std::string message) { add(at, ErrorCode::invalid_config, std::move(message)); }
   void add(const yaml::Node& at, ErrorCode code, std::string message);
-  // After a problem that makes the value meaningless: what else is said of this place would only confuse.
+  // For a problem that makes the value meaningless: further problems at this place are dropped.
   void add_last(const yaml::Node& at, std::string message);
-  std::vector<Problem> take();  // by place
+  std::vector<Problem> take();  // sorted by place
 
  private:
   std::string file_;
@@ -33,7 +33,7 @@ class Problems {
   std::set<std::pair<int, int>> closed_;
 };
 
-// One mapping. Unknown fields are problems; fields for later are `unsupported` problems.
+// One mapping. Unknown fields are problems; fields reserved for later are `unsupported` problems.
 class Mapping {
  public:
   Mapping(const yaml::Node& node, Problems& problems, const Fields& fields);
@@ -41,7 +41,7 @@ class Mapping {
   const yaml::Node* find(std::string_view key) const;
   const yaml::Node& node() const { return *node_; }
 
-  // Absent or null leaves the target as it is; a wrong type is a problem.
+  // If absent or null the target keeps its value; a wrong type is a problem.
   void text(std::string_view key, std::string& target) const;
   void text(std::string_view key, std::optional<std::string>& target) const;
   void port(std::string_view key, uint16_t& target) const;
@@ -49,7 +49,7 @@ class Mapping {
   std::vector<const yaml::Node*> texts(std::string_view key) const;
   // A problem if the field is missing.
   bool require(std::string_view key) const;
-  // A problem with the place of the field, or of the mapping if it is absent.
+  // A problem at the field's place, or at the mapping's if it is absent.
   void bad(std::string_view key, std::string message) const;
 
  private:
@@ -57,40 +57,40 @@ class Mapping {
   Problems& problems_;
 };
 
-// What the readers of the single sections share.
+// State shared by the readers of the sections.
 struct Reading {
   const std::string& path;
   const std::map<std::string, std::string>& variables;
   const FileReader& read_file;
   Problems problems{path};
   ClusterConfig config{};
-  std::vector<const yaml::Node*> host_places{}, name_places{};  // beside config.hosts; null = without
+  std::vector<const yaml::Node*> host_places{}, name_places{};  // parallel to config.hosts; null = not written
 
-  // "~/x" in the home folder, an absolute path as it is, else beside cluster.yaml.
+  // "~/x" in the home folder, an absolute path as it is, else relative to cluster.yaml.
   std::string beside(const std::string& file) const;
-  // Its content; a problem of the field `key` and "" if it can't be read.
+  // The file's content; if it can't be read, a problem of the field `key` and "".
   std::string content_of(const Mapping& fields, std::string_view key, const std::string& file);
 };
 
-// ${VAR} and ${VAR:-default} in every scalar (not in keys); "$${" is "${" itself.
+// ${VAR} and ${VAR:-default} in every scalar (not in keys); "$${" stands for "${".
 void expand_variables(yaml::Node& node, const std::map<std::string, std::string>& variables, Problems& problems);
 
 void read_cluster(const yaml::Node& document, Reading& reading);
 void read_ssh(const yaml::Node& node, SshSettings& ssh, Reading& reading);
 void read_hosts(const yaml::Node& node, const SshSettings& defaults, Reading& reading);
 void read_application(const yaml::Node& document, Reading& reading);
-// Between sections and documents; after all have been read.
+// Checks across sections and documents, once all have been read.
 void check_whole(const yaml::Node& cluster, Reading& reading);
 
 // --- checks of single values ---
 bool is_dns_label(std::string_view text);      // RFC 1123 label
 bool is_dns_subdomain(std::string_view text);  // RFC 1123 subdomain
 bool is_ip(std::string_view text);             // IPv4 or IPv6, no prefix
-// An address or a name that can't be a mistyped address: its last label is not a number.
+// An address, or a name that can't be a mistyped address: its last label is not a number.
 bool is_host(std::string_view text);
 // One spelling for each address: "fd00::1" and "FD00:0::1" are the same host.
 std::string canonical_host(std::string_view text);
-// These give the reason, or nothing if the value is good.
+// These return the reason, or nothing if the value is good.
 std::optional<std::string> bad_pod_network(std::string_view text);
 std::optional<std::string> bad_service_network(std::string_view text);
 std::optional<std::string> bad_label(std::string_view key, std::string_view value);
@@ -99,14 +99,14 @@ std::optional<std::string> bad_mode(std::string_view text, uint32_t& mode);
 std::optional<std::string> bad_data_root(std::string_view path);
 std::optional<std::string> bad_destination(std::string_view path);
 
-bool cidrs_overlap(std::string_view a, std::string_view b);  // both good
+bool cidrs_overlap(std::string_view a, std::string_view b);  // both valid
 bool cidr_holds(std::string_view cidr, std::string_view address);
 bool same_family(std::string_view a, std::string_view b);  // addresses or networks
-// Hosts that get a network of their own out of the pods' network: a /24 each, a /64 with IPv6 (kubeadm's defaults).
+// How many hosts get a network of their own from the pod network: a /24 each, a /64 with IPv6 (kubeadm's defaults).
 uint64_t hosts_in_pod_network(std::string_view pods);
 
-// "10.7.0.[21-23]" → three addresses; "node[08-10]" keeps the zeros; the numbers of an IPv6 range are hexadecimal.
-// Without brackets the text itself. Nothing if the range can't be read or is larger than 1000.
+// "10.7.0.[21-23]" → three addresses; "node[08-10]" keeps leading zeros; numbers of an IPv6 range are hexadecimal. Text
+// without brackets is returned unchanged. Nothing if the range can't be read or is larger than 1000.
 std::optional<std::vector<std::string>> expand_addresses(std::string_view text);
 
 }  // namespace sealift::config

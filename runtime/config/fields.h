@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Every field that cluster.yaml may hold, once: the reader refuses what does not stand here, and the tables of
-// CLUSTER.md are compared with it.
+// Every field of cluster.yaml, listed once: the reader refuses all others, and the tables of CLUSTER.md are compared
+// with this list.
 #pragma once
 
 #include <span>
@@ -14,10 +14,10 @@ namespace sealift::config {
 // The fields of one mapping.
 struct Fields {
   std::string_view section;  // heading in CLUSTER.md: "Cluster", "Application", "Secrets"
-  std::string_view path;     // of the mapping within it, ending with "." if not empty
+  std::string_view path;     // of the mapping within it, ending with "." unless empty
   std::string_view what;     // for messages: "a host"
   std::span<const std::string_view> known;
-  std::span<const std::string_view> later;  // known, but refused as unsupported by this version
+  std::span<const std::string_view> later;  // known, but unsupported in this version
 };
 
 extern const Fields kDocument, kMetadata, kSpec, kSsh, kSecret, kHost, kNetwork, kApi, kRegistry, kFile, kApplication,

@@ -9,7 +9,7 @@ namespace {
 
 using format::HostRole;
 
-constexpr size_t kMaxHosts = 5000;  // what Kubernetes itself is made for
+constexpr size_t kMaxHosts = 5000;  // the size Kubernetes itself supports
 
 std::optional<SecretSource> read_secret(const Mapping& parent, std::string_view key, Reading& reading) {
   const auto* node = parent.find(key);
@@ -37,7 +37,7 @@ std::optional<SecretSource> read_secret(const Mapping& parent, std::string_view 
     parent.bad(key, std::format("\"{}\" needs exactly one of file, env, prompt", key));
     return std::nullopt;
   }
-  if (out.argument.empty()) return std::nullopt;  // of a wrong type: said above
+  if (out.argument.empty()) return std::nullopt;  // of a wrong type: already reported
   if (out.kind == Kind::file) out.argument = reading.beside(out.argument);
   return out;
 }
@@ -83,7 +83,7 @@ void read_labels(const Mapping& fields, HostConfig& host, Problems& problems) {
   }
 }
 
-// One address, a range, or a list of both: each with the place it was written at.
+// One address, a range, or a list of both, each with its place.
 std::vector<std::pair<std::string, const yaml::Node*>> read_addresses(const Mapping& fields, Problems& problems) {
   std::vector<std::pair<std::string, const yaml::Node*>> out;
   const auto* one = fields.find("address");
@@ -117,7 +117,7 @@ std::vector<std::pair<std::string, const yaml::Node*>> read_addresses(const Mapp
       } else {
         problems.add(*node, std::format("\"{}\" is neither an IP address nor a host name in lower case",
                                         base::printable(address)));
-        break;  // the others of a range would be told the same
+        break;  // the rest of a range would be reported the same way
       }
     }
   }
@@ -164,7 +164,7 @@ void read_host(const yaml::Node& node, const SshSettings& defaults, Reading& rea
   };
   host.places = {{}, place_of("role"), place_of("name"), place_of("dataRoot")};
   for (const auto& [address, place] : addresses) {
-    if (reading.config.hosts.size() > kMaxHosts) return;  // one too many: read_hosts() says so
+    if (reading.config.hosts.size() > kMaxHosts) return;  // one too many: read_hosts() reports it
     host.address = address;
     host.places.address = {place->line, place->column};
     reading.config.hosts.push_back(host);

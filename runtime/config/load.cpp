@@ -24,7 +24,7 @@ const yaml::Node& place(const yaml::Node& document, std::string_view key) {
   return node == nullptr ? document : *node;
 }
 
-// The places of all fields below, by their path.
+// The places of all fields below, by path.
 void note_places(const yaml::Node& node, const std::string& path, std::map<std::string, Place>& out) {
   out[path] = {node.line, node.column};
   for (const auto& [key, value] : node.members) note_places(value, path.empty() ? key : path + "/" + key, out);
@@ -57,7 +57,7 @@ void read_kubeadm(const yaml::Node& document, std::string_view api, const std::s
   note_places(document, "", reading.config.kubeadm.back().places);
 }
 
-// Gives the document of kind Cluster, if this is it.
+// Returns the document if it is of kind Cluster, else null.
 const yaml::Node* read_document(const yaml::Node& document, bool cluster_seen, Reading& reading) {
   if (document.kind != yaml::Kind::mapping) {
     reading.problems.add(document, "a document must be a mapping with apiVersion and kind");

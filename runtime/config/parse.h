@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Reading a configuration whose text is already there; load_cluster_config() is this with the files of the disk.
+// Parses a configuration already in memory; load_cluster_config() is this with files from disk.
 #pragma once
 
 #include <functional>
@@ -12,11 +12,11 @@
 
 namespace sealift::config {
 
-// Gives a whole file of at most `limit` bytes.
+// Returns a whole file of at most `limit` bytes.
 using FileReader = std::function<Result<std::string>(const std::string& path, size_t limit)>;
 
-// `path` names the file in messages; `src` and `valuesFile` are looked for beside it. An Error (invalid_config) only if
-// the text is no YAML: then nothing after the fault can be read.
+// `path` names the file in messages; `src` and `valuesFile` are relative to it. An Error (invalid_config) only if the
+// text is not YAML: nothing after the fault can be read then.
 Result<ParsedConfig> parse_cluster_config(std::string_view text, const std::string& path,
                                           const std::map<std::string, std::string>& variables,
                                           const FileReader& read_file);

@@ -104,7 +104,7 @@ std::optional<std::string> bad_node_name(std::string_view name) {
   if (name.size() > 63) return std::format("{} characters are too many, 63 are the limit", name.size());
   if (name == "localhost" || name.starts_with("localhost.") || name.ends_with(".localhost"))
     return "every machine calls itself so";
-  // "127", "10.7.0.11", "0x7f.1": what inet_aton(3) reads, and what browsers and TLS clients may.
+  // "127", "10.7.0.11", "0x7f.1": inet_aton(3) reads these as addresses, and so may browsers and TLS clients.
   in_addr address{};
   if (!is_host(name) || ::inet_aton(std::string(name).c_str(), &address) != 0) return "it reads like an address";
   return std::nullopt;
@@ -224,7 +224,7 @@ std::optional<std::vector<std::string>> expand_addresses(std::string_view text) 
   };
   const auto first = number(bounds[0]), last = number(bounds[1]);
   if (!first || !last || *first > *last || *last - *first >= 1000) return std::nullopt;
-  // "[08-10]": as many digits as the first number has
+  // "[08-10]": as many digits as the first number
   const size_t width = bounds[0].starts_with('0') ? bounds[0].size() : 1;
   std::vector<std::string> out;
   for (uint64_t i = *first; i <= *last; ++i) {

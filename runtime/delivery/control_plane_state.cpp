@@ -9,7 +9,7 @@
 namespace sealift::delivery {
 namespace {
 
-// Below the five seconds in which a person gets an answer, with room for the login.
+// Below the five seconds in which people expect an answer, with room for the login.
 constexpr std::string_view kRequestTimeout = "--request-timeout=2s";
 constexpr Duration kProbeTimeout{3'000};
 constexpr size_t kLongestDetail = 300;
@@ -17,7 +17,7 @@ constexpr size_t kLongestDetail = 300;
 constexpr auto kUnits = std::to_array<std::string_view>(
     {"containerd.service", "kubelet.service", "sealift-api.service", "sealift-mirror.service"});
 
-// Client libraries log each of their attempts; what they gave up with comes last.
+// Client libraries log each attempt; the final error comes last.
 std::string last_line(std::string_view text) {
   text = base::trim(text);
   const size_t begin = text.rfind('\n');

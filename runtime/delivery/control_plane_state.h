@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What of a control plane is down, found without its API: for people who ask while nothing answers, so it takes
-// seconds.
+// Which parts of a control plane are down, found without its API: for people who ask while nothing answers, so it takes
+// only seconds.
 #pragma once
 
 #include <string>
@@ -13,14 +13,14 @@ namespace sealift::delivery {
 
 struct ControlPlaneState {
   bool api_answers = false;
-  std::vector<StatusLine> down;  // one a thing that is not as it should be
+  std::vector<StatusLine> down;  // one for each unhealthy part
 };
 
-// `name` is for messages. Asks the API server for at most three seconds, and systemd for the units that a control plane
-// lives on. Errors: only that the host itself gives no answer, or `cancelled`.
+// `name` is for messages. Asks the API server for at most three seconds, and systemd about the units that a control
+// plane needs. Errors: only if the host itself does not answer, or `cancelled`.
 Result<ControlPlaneState> look_at_state(host::HostView& host, const std::string& name, const CancelToken& cancel);
 
-// The line of an API server that does not answer, with the last thing that was said about it.
+// The line for an API server that does not answer, with its last error.
 StatusLine api_down(const std::string& name, const Error& error);
 
 }  // namespace sealift::delivery

@@ -71,7 +71,7 @@ Result<Outcome> apply(Input& input) {
 Result<PlanOutcome> plan(Input& input) {
   PlanOutcome out;
   if (input.offline) {
-    // What can be said without the hosts: artifact and configuration fit together.
+    // All that can be checked without the hosts: that artifact and configuration fit together.
     SEALIFT_ASSIGN(const auto base, steps::read_base(input.payload));
     SEALIFT_ASSIGN(const auto apps, steps::select_apps(input.payload.contents(), input.config));
     out.notes.push_back(std::format("Kubernetes {} for {} hosts, {} applications; the hosts were not looked at",

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The delivery as a whole: from an artifact and a cluster.yaml to a cluster. It connects the hosts, looks at all of
-// them (preflight), makes the plan and runs it. It knows no terminals; hosts come from a HostConnector, so that whole
-// deliveries run on fake hosts in tests/sim.
+// The whole delivery: from an artifact and a cluster.yaml to a cluster. Connects the hosts, inspects all of them
+// (preflight), makes the plan and runs it. It knows no terminals; hosts come from a HostConnector, so tests/sim runs
+// whole deliveries on fake hosts.
 #pragma once
 
 #include <functional>
@@ -31,9 +31,9 @@ struct Connection {
 class HostConnector {
  public:
   virtual ~HostConnector() = default;
-  // All at once (ramped up gently); as many results as hosts, in their order.
+  // All at once (ramped up gently); one result for each host, in their order.
   virtual std::vector<Connection> connect(const std::vector<config::HostConfig>& hosts, host::Purpose purpose) = 0;
-  // A lost connection again, for the runner's retry.
+  // Reconnects after a lost connection, for the runner's retry.
   virtual Result<std::unique_ptr<host::Host>> reconnect(const config::HostConfig& host, host::Purpose purpose) = 0;
 };
 
@@ -41,7 +41,7 @@ struct Input {
   const format::PayloadReader& payload;
   const config::ClusterConfig& config;
   HostConnector& connector;
-  engine::Journal& journal;  // of this run; only written
+  engine::Journal& journal;  // of this run; write-only
   EventSink& events;
   Clock& clock;
   CancelToken cancel;
@@ -63,8 +63,9 @@ struct Outcome {
   std::optional<Error> error;       // set = the exit code comes from it; partial success has ErrorCode::partial
 };
 
-// Makes it so, from whatever state the hosts are in. An Error only for what ended the run before anything was
-// changed (configuration against artifact, control plane not reached, preflight findings); all else is in Outcome.
+// Brings the cluster to the wanted state, whatever state the hosts are in. An Error only if the run ended before
+// anything was changed (configuration against artifact, control plane not reached, preflight findings); everything else
+// is in Outcome.
 Result<Outcome> apply(Input& input);
 
 struct PlanLine {
@@ -73,18 +74,18 @@ struct PlanLine {
     done,
     needed,
     unknown
-  } state = State::unknown;  // unknown: can't be looked at before earlier steps
+  } state = State::unknown;  // unknown: can't be checked before earlier steps are done
 };
 
-// The same plan with check() instead of apply(); can't reach apply. Preflight findings are in `notes`.
+// The same plan with check() instead of apply(), which it cannot reach. Preflight findings are in `notes`.
 struct PlanOutcome {
   std::vector<PlanLine> lines;
   std::vector<std::string> notes;
-  size_t blocking = 0;  // preflight findings that would end an apply before anything is changed
+  size_t blocking = 0;  // preflight findings that would stop an apply before anything is changed
 };
 Result<PlanOutcome> plan(Input& input);
 
-// --- status.cpp, kubeconfig.cpp: what people ask of a cluster that stands; both look at a control plane alone ---
+// --- status.cpp, kubeconfig.cpp: questions about an existing cluster; both look at one control plane only ---
 
 struct StatusLine {
   std::string subject, state, detail;  // "node w1", "Ready", "v1.34.4 10.7.0.21"
@@ -92,7 +93,7 @@ struct StatusLine {
 };
 Result<std::vector<StatusLine>> status(Input& input);
 
-// admin kubeconfig with a reachable server address instead of 127.0.0.1. A secret.
+// Admin kubeconfig with a reachable server address instead of 127.0.0.1. A secret.
 Result<Secret> kubeconfig(Input& input);
 
 }  // namespace sealift::delivery

@@ -16,7 +16,7 @@ namespace {
 using Text = std::optional<std::string>;
 using config::Place;
 
-constexpr std::string_view kDefaultDnsDomain = "cluster.local";  // kubeadm's
+constexpr std::string_view kDefaultDnsDomain = "cluster.local";  // kubeadm's default
 constexpr size_t kMaxFile = size_t{1} << 20;
 
 Result<std::string> text_of(host::HostView& host, std::string_view path) {
@@ -44,7 +44,7 @@ Text after_prefix(std::string_view text, std::string_view prefix) {
   return text.starts_with(prefix) ? Text(std::string(text.substr(prefix.size()))) : Text{};
 }
 
-// What a static pod's program was started with: "--cluster-cidr=…" by its name.
+// An argument of a static pod's program: the value of "--cluster-cidr=…" by its name.
 Text argument(const yaml::Node& pod, std::string_view name) {
   const auto* containers = pod.at_path("spec/containers");
   if (containers == nullptr || containers->items.empty()) return {};
@@ -59,7 +59,7 @@ Text argument(const yaml::Node& pod, std::string_view name) {
   return {};
 }
 
-// Of KUBELET_KUBEADM_ARGS="--node-ip=10.7.0.11 …", as kubeadm writes it for the kubelet's unit.
+// From KUBELET_KUBEADM_ARGS="--node-ip=10.7.0.11 …", as kubeadm writes it for the kubelet's unit.
 Text kubelet_argument(std::string_view flags, std::string_view name) {
   std::string flat(flags);
   std::ranges::replace_if(flat, [](char c) { return c == '"' || c == '\n'; }, ' ');
@@ -69,7 +69,7 @@ Text kubelet_argument(std::string_view flags, std::string_view name) {
   return {};
 }
 
-// "https://127.0.0.1:7443" → "7443"; other hosts than this one are no balancer of ours.
+// "https://127.0.0.1:7443" → "7443"; any other host is not our balancer.
 Text local_port(std::string_view server) {
   if (server.starts_with("https://")) server.remove_prefix(8);
   return after_prefix(server, "127.0.0.1:");
@@ -80,8 +80,8 @@ const yaml::Node* first_of(const yaml::Node& node, std::string_view list) {
   return found == nullptr || found->items.empty() ? nullptr : &found->items.front();
 }
 
-// kubeadm names a control plane's user after the node; a worker's kubeconfig names no node, its kubelet's arguments do
-// where the node is not called like its host.
+// kubeadm names a control plane's user after the node. A worker's kubeconfig does not name the node; the kubelet's
+// arguments do if its name differs from the host name.
 Text node_name(const yaml::Node& kubeconfig, std::string_view flags, const host::Facts& facts) {
   if (const auto* user = first_of(kubeconfig, "users")) {
     if (const auto name = after_prefix(text_at(*user, "name").value_or(""), "system:node:")) return name;
@@ -100,8 +100,7 @@ Result<void> read_control_plane(host::HostView& host, std::string_view api_serve
   const auto manager = document_in(manager_text, "kube-controller-manager.yaml");
   out.pods = argument(manager, "cluster-cidr");
   out.cluster_name = argument(manager, "cluster-name");
-  // A control plane's kubelet asks the API server beside it; what all others were told stands in what kubeadm was
-  // given.
+  // A control plane's kubelet asks the API server beside it; the endpoint for all others is in kubeadm's input.
   SEALIFT_ASSIGN(const auto given, text_of(host, steps::kInitConfiguration));
   const auto cluster = document_in(given, steps::kInitConfiguration, "ClusterConfiguration");
   out.api_local_port = local_port(text_at(cluster, "controlPlaneEndpoint").value_or(""));
@@ -119,7 +118,7 @@ class Comparison {
  public:
   explicit Comparison(const steps::Model& model) : model_(model), config_(model.config) {}
 
-  // The values that kubeadm would be given today, with the base's and the site's own documents.
+  // Today's kubeadm input, including the base's and the site's own documents.
   Result<void> prepare() {
     const steps::Node& node = model_.any_control_plane();
     SEALIFT_ASSIGN(const auto documents,
@@ -163,7 +162,7 @@ class Comparison {
   }
 
  private:
-  // In the site's own ClusterConfiguration.
+  // Within the site's own ClusterConfiguration.
   std::optional<Place> place_of(std::string_view field) const {
     for (const auto& document : config_.kubeadm) {
       if (document.kind != "ClusterConfiguration") continue;
@@ -182,7 +181,7 @@ class Comparison {
 
   void add(const Place& place, std::string message) {
     const config::Problem problem{config_.path, place.line, place.column, ErrorCode::unsupported, std::move(message)};
-    // Fifty workers say the same of a field of the whole cluster.
+    // Fifty workers report the same difference in a cluster-wide field.
     if (std::ranges::none_of(out_, [&](const config::Problem& other) { return other.text() == problem.text(); }))
       out_.push_back(problem);
   }

@@ -34,7 +34,7 @@ Result<std::vector<StatusLine>> status(Input& input) {
   }
   const auto look = steps::look_at_cluster(*host, expected, input.cancel);
   if (!look && is_of_the_host(look.error().code)) return std::unexpected(look.error());
-  if (!look) {  // it went down while it was asked: that is an answer too
+  if (!look) {  // it went down meanwhile: that is an answer too
     out.push_back(api_down(name, look.error()));
     return out;
   }

@@ -50,7 +50,7 @@ class Surveyor {
     connect();
     SEALIFT_TRY(check_version());
     const auto looked = look();
-    // What the others showed was told: the operator can mend all of it at once.
+    // The other hosts' findings have been reported, so the operator can fix everything at once.
     if (refused_) return fail(std::move(*refused_));
     SEALIFT_TRY(looked);
     name_connections();
@@ -79,7 +79,7 @@ class Surveyor {
       }
       const Error& error = connection.host.error();
       const bool worker = config.role == format::HostRole::worker;
-      // A login that fails is the operator's to solve before anything changes; only what can't be reached is set aside.
+      // A failed login must be fixed by the operator before anything changes; only unreachable hosts are set aside.
       if (worker && base::may_pass(error.code)) {
         tell_aside(input_, config.name.value_or(config.address), error);
         out_.aside.emplace(config.address, error);
@@ -91,7 +91,7 @@ class Surveyor {
     }
   }
 
-  // A connection may have died while others were still being made: then once more, on a new one.
+  // A connection may have died while others were being made: retry once on a new one.
   template <class Look>
   auto look_again(Reached& reached, Look look) -> decltype(look(*reached.host)) {
     auto first = look(*reached.host);
@@ -102,7 +102,7 @@ class Surveyor {
     return look(*reached.host);
   }
 
-  // Another Kubernetes version must not come near a host that runs one.
+  // Another Kubernetes version must not touch a host that runs one.
   Result<void> check_version() {
     for (auto& reached : reached_) {
       if (reached.config.role != format::HostRole::control_plane) continue;
@@ -134,7 +134,7 @@ class Surveyor {
       if (!looked) reached.error = looked.error();
     });
     std::vector<checks::CheckedHost> views;
-    // A worker that goes away between the login and this look is out of reach like any other.
+    // A worker lost between the login and this look counts as unreachable.
     std::erase_if(reached_, [&](const Reached& reached) {
       if (!reached.error || reached.config.role != format::HostRole::worker || !base::may_pass(reached.error->code))
         return false;
@@ -152,7 +152,7 @@ class Surveyor {
     for (auto& finding : checks::check_facts(preflight(complete), views)) out_.findings.push_back(std::move(finding));
     const auto network = refused_ ? Result<void>{} : look_for_network();
     const auto made = make_nodes();
-    // However this ends: what was found is told.
+    // Findings are reported even if this ends with an error.
     for (const auto& finding : out_.findings) tell_finding(input_, finding);
     if (broken != reached_.end()) return fail_while(*broken->error, "checking " + broken->config.address);
     SEALIFT_TRY(network);
@@ -160,14 +160,14 @@ class Surveyor {
     return refused_ ? Result<void>{} : refuse_changed_fields();
   }
 
-  // Without one no node gets Ready: better said now than after minutes of waiting.
+  // Without a pod network no node becomes Ready: better to say so now than after minutes of waiting.
   Result<void> look_for_network() {
     if (out_.model->brings_network()) return {};
     for (auto& reached : reached_) {
       if (reached.config.role != format::HostRole::control_plane) continue;
       SEALIFT_ASSIGN(const auto networks,
                      look_again(reached, [](host::HostView& host) { return host.list("/etc/cni/net.d"); }));
-      if (!networks.empty()) return {};  // the cluster that stands has one
+      if (!networks.empty()) return {};  // the existing cluster has one
     }
     out_.findings.push_back(
         {"site.network", "", checks::Severity::blocks,
@@ -177,7 +177,7 @@ class Surveyor {
     return {};
   }
 
-  // What a cluster was made with stays: the plan would say what apply can't do.
+  // Fixed fields of an existing cluster: otherwise the plan would promise what apply can't do.
   Result<void> refuse_changed_fields() {
     std::map<std::string, StandingNode> standing;
     for (auto& reached : reached_) {
@@ -220,7 +220,7 @@ class Surveyor {
     }
     for (const auto& problem : problems)
       out_.findings.push_back({"site.nodes", "", checks::Severity::blocks, problem, {}});
-    // Two nodes of one name (a finding of check_facts) make no plan either.
+    // Nor can two nodes of the same name (a finding of check_facts) be planned for.
     std::set<std::string> names;
     const bool clash =
         !std::ranges::all_of(nodes, [&](const steps::Node& node) { return names.insert(node.name).second; });
@@ -251,7 +251,7 @@ class Surveyor {
   host::Purpose purpose_;
   Survey out_;
   std::vector<Reached> reached_;
-  std::optional<Error> refused_;  // of all hosts that can't be done without and gave no connection
+  std::optional<Error> refused_;  // of all required hosts that could not be connected
 };
 
 }  // namespace

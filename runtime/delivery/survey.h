@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The first look at a site: connect to all hosts, read what they are, and find what stands in the way. Nothing is
-// changed here.
+// The first look at a site: connects to all hosts, reads their facts and finds what stands in the way. Changes nothing.
 #pragma once
 
 #include <map>
@@ -23,12 +22,11 @@ struct Survey {
   std::unique_ptr<engine::ConnectionPool> connections;  // by node name
 };
 
-// Errors: what is wrong between artifact and configuration, a control plane that can't be reached, two nodes of one
-// name, fields that differ from what the cluster was made with (fixed_fields.h). Findings are in the survey, for the
-// caller to weigh.
+// Errors: conflicts between artifact and configuration, an unreachable control plane, duplicate node names, fields that
+// differ from those the cluster was made with (fixed_fields.h). Findings are returned for the caller to judge.
 Result<Survey> survey(Input& input, host::Purpose purpose);
 
-// The findings that block, as one error; nothing if there are none. Each was told as an event.
+// The blocking findings as one error; nothing if there are none. Each has been reported as an event.
 std::optional<Error> blocking(const std::vector<checks::Finding>& findings);
 
 }  // namespace sealift::delivery

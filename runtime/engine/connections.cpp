@@ -23,9 +23,9 @@ Result<std::shared_ptr<host::Host>> ConnectionPool::connection(const std::string
   const bool doubted = slot->doubted.exchange(false);
   if (slot->current && slot->current.get() != broken && !doubted) return slot->current;
   SEALIFT_TRY(cancel.check());
-  // What was unreachable may have been another host that the step spoke to: this one is asked before it is let go.
+  // The unreachable host may have been another one the step talked to: probe this one before dropping it.
   if (slot->current && slot->current->stat("/")) return slot->current;
-  slot->current.reset();  // the old connection ends before a new one asks for the host's lock
+  slot->current.reset();  // the old connection must end before a new one requests the host's lock
   SEALIFT_ASSIGN(slot->current, connect_(host, cancel));
   return slot->current;
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Where the runner gets its hosts from. It keeps one connection for each host and makes a new one when the old one
-// turned out dead; how a connection is made (SSH, agent, a fake) is the caller's.
+// Where the runner gets its hosts from: one connection for each host, replaced when it turns out dead. How a connection
+// is made (SSH, agent, a fake) is up to the caller.
 #pragma once
 
 #include <atomic>
@@ -21,7 +21,7 @@ class HostView;
 
 namespace sealift::engine {
 
-// Hosts by the name of their node, to look at.
+// Hosts by node name, to look at.
 class HostViews {
  public:
   virtual ~HostViews() = default;
@@ -32,17 +32,18 @@ class HostViews {
 class HostConnections : public HostViews {
  public:
   Result<std::shared_ptr<host::HostView>> view(const std::string& host, const CancelToken& cancel) final;
-  // The connection to a host. `broken` is a connection that the caller suspects and no longer holds: if it is still
-  // the current one and does not answer, it is replaced. Errors: what connecting gives; `unreachable` and `timeout` are
-  // worth another call. Any thread.
+  // Returns the connection to a host. `broken` is a connection that the caller suspects and no longer holds: if it is
+  // still current and does not answer, it is replaced. Errors: those of connecting; `unreachable` and `timeout` are
+  // worth a retry. Any thread.
   virtual Result<std::shared_ptr<host::Host>> connection(const std::string& host, const host::Host* broken,
                                                          const CancelToken& cancel) = 0;
-  // Something was unreachable, and it is not known what: each connection is asked before it is handed out again.
-  // (A step may speak to other hosts than its own.)
+  // Something was unreachable and it is not known what: each connection is probed before its next use. (A step may talk
+  // to hosts other than its own.)
   virtual void doubt_all() {}
 };
 
-// Connects on first use with a function; one attempt at a time for each host, different hosts at once. Any thread.
+// Connects on first use by calling a function; one attempt at a time for each host, different hosts concurrently. Any
+// thread.
 class ConnectionPool final : public HostConnections {
  public:
   using Connect =
@@ -52,7 +53,7 @@ class ConnectionPool final : public HostConnections {
   Result<std::shared_ptr<host::Host>> connection(const std::string& host, const host::Host* broken,
                                                  const CancelToken& cancel) override;
   void doubt_all() override;
-  // Hands over a connection that exists already (from preflight).
+  // Adds an existing connection (from preflight).
   void adopt(const std::string& host, std::shared_ptr<host::Host> connection);
 
  private:

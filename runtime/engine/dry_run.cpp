@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The dry run knows steps only as StepLook and hosts only as HostView: there is no way from here to a change.
+// The dry run sees steps only as StepLook and hosts only as HostView: nothing can be changed from here.
 #include <algorithm>
 
 #include "payload/base/thread.h"
@@ -15,7 +15,7 @@ struct HostSteps {
   std::vector<size_t> steps;
 };
 
-// What stands in the plan, seen through the part of a step that can only look.
+// A step of the plan through its read-only interface.
 StepLook& seen(const Plan& plan, size_t index) { return *plan.steps[index].step; }
 
 bool builds_on_missing(const Plan& plan, size_t index, const std::vector<LookedStep>& looked) {
@@ -27,7 +27,7 @@ void look_at_host(const Plan& plan, const HostSteps& work, HostViews& connection
                   std::vector<LookedStep>& looked, std::optional<Error>& unreachable) {
   auto connected = connections.view(work.host, cancel);
   bool earlier_needed = false;
-  std::set<StepId> ended;  // by steps that would begin
+  std::set<StepId> ended;  // successes ended by steps that would begin
   for (size_t index : work.steps) {
     LookedStep& out = looked[index];
     if (!connected || unreachable) {
@@ -84,7 +84,7 @@ Result<DryRun> look(const Plan& plan, HostViews& connections, const CancelToken&
   }
   for (size_t i = 0; i < plan.steps.size(); ++i) {
     LookedStep& step = out.steps[i];
-    // A check that failed where something it builds on is missing only says: not yet.
+    // A check that failed because a prerequisite is missing only means: not yet.
     if (step.finding == LookedStep::Finding::unknown && builds_on_missing(plan, i, out.steps))
       step.finding = LookedStep::Finding::needed;
     if (step.finding == LookedStep::Finding::needed) {

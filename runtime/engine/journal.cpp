@@ -18,8 +18,8 @@
 namespace sealift::engine {
 namespace {
 
-constexpr off_t kRotateAt = 512 << 10;        // two files of this size keep within the 1 MiB promised for state
-constexpr size_t kLargestJournal = 64 << 20;  // what a reader takes
+constexpr off_t kRotateAt = 512 << 10;        // two files of this size stay within the 1 MiB promised for state
+constexpr size_t kLargestJournal = 64 << 20;  // largest file a reader accepts
 constexpr size_t kLongestError = 2000;        // bytes of an error's text
 
 std::string error_text(const Error& error) { return base::printable(error.text(), kLongestError); }
@@ -48,7 +48,7 @@ class Reading {
     } else if (record == "finish") {
       run.finish = line.text_or("status", "");
     }
-    return {};  // other records: of a newer minor version, for others to read
+    return {};  // other records: from a newer minor version, ignored here
   }
   JournalContents take_result() { return std::move(out_); }
   void torn() { ++out_.torn_lines; }
@@ -106,7 +106,7 @@ Result<JournalContents> read_journal(const std::string& directory) {
 Result<std::unique_ptr<FileJournal>> FileJournal::open(const std::string& directory, const RunHeader& header,
                                                        Clock& clock) {
   const std::string path = directory + "/journal.jsonl";
-  // The lock is on its own file: the journal's name moves when it is set aside.
+  // The lock has its own file: the journal is renamed when it is set aside.
   SEALIFT_ASSIGN(base::Fd lock, base::open_file(directory + "/lock", O_RDWR | O_CREAT | O_NOFOLLOW, 0600));
   if (flock(lock.get(), LOCK_EX | LOCK_NB) != 0) {
     if (errno == EWOULDBLOCK) {
@@ -153,7 +153,7 @@ Result<void> FileJournal::write(std::string_view text) {
               path_, written.error().text());
 }
 
-// Not synced for each record: a power cut of the launch machine may cost the last seconds of the record, never work.
+// Not every record is synced: a power cut of the launch machine may lose the last seconds of the journal, never work.
 void FileJournal::append(std::string line, Sync sync) {
   line += '\n';
   std::lock_guard guard(mutex_);

@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The record of what was attempted: for people, for `status`, for reports. It decides nothing: a run with a journal
-// that forgets everything ends the same, and deleting it loses no work.
+// The record of what was attempted: for people, for `status`, for reports. It decides nothing: a run that records
+// nothing ends the same, and deleting the journal loses no work.
 //
-// On disk (`<state>/journal.jsonl`, 0600) one JSON object a line, appended:
+// On disk (`<state>/journal.jsonl`, 0600) one JSON object per line, appended:
 //   {"record":"run","format":1,"run":3,"time":…,"command":"apply","cluster":…,"config":"sha256:…","artifact":"sha256:…",
 //    "artifactName":"shop 3.4","version":"0.1.0"}
 //   {"record":"begin","time":…,"host":…,"step":…,"inputs":"sha256:…"}
 //   {"record":"end","time":…,"host":…,"step":…,"status":"done","ms":…}      on failure also "code" and "error"
 //   {"record":"finish","time":…,"status":"complete"}                        else the error's code, and "error"
-// A line torn by a crash is skipped by readers; a newer format is refused (unsupported_version).
+// Readers skip a line torn by a crash; a newer format is refused (unsupported_version).
 #pragma once
 
 #include <cstdint>
@@ -38,7 +38,7 @@ struct RunHeader {
   std::string artifact_name;  // "shop 3.4"
 };
 
-// What the runner tells. Any thread; never fails towards the caller.
+// The runner's reports. Any thread; never fails towards the caller.
 class Journal {
  public:
   virtual ~Journal() = default;
@@ -47,11 +47,11 @@ class Journal {
   // done, skipped (no begin then), failed, interrupted
   virtual void end(const std::string& host, const StepId& step, StepStatus status, const Error* error,
                    Duration took) = 0;
-  // Once, last; `error` is why the run did not reach its goal.
+  // Once, last; `error` is why the run missed its goal.
   virtual void finish(const Error* error) = 0;
 };
 
-// Of runs that change nothing.
+// For runs that change nothing.
 class NoJournal final : public Journal {
  public:
   void begin(const std::string&, const StepId&, const Digest&) override {}
@@ -70,7 +70,7 @@ class FileJournal final : public Journal {
   void end(const std::string& host, const StepId& step, StepStatus status, const Error* error, Duration took) override;
   void finish(const Error* error) override;
 
-  // The first failure to write, if any: the run went on without a journal.
+  // The first write failure, if any: the run continued without a journal.
   std::optional<Error> trouble() const;
 
  private:
@@ -78,7 +78,7 @@ class FileJournal final : public Journal {
       : fd_(std::move(fd)), lock_(std::move(lock)), path_(std::move(path)), clock_(clock) {}
   enum class Sync { no, yes };
   void append(std::string line, Sync sync);
-  Result<void> write(std::string_view text);  // the error names the file and the way out
+  Result<void> write(std::string_view text);  // the error names the file and the remedy
 
   base::Fd fd_, lock_;
   const std::string path_;
@@ -87,18 +87,18 @@ class FileJournal final : public Journal {
   std::optional<Error> trouble_;
 };
 
-// One run as the journal tells it.
+// One run as recorded in the journal.
 struct JournalRun {
   struct Step {
     std::string host, step;
-    std::string status;  // "done", … ; "begun" if there is no end: the program or the machine died in it
+    std::string status;  // "done", …; "begun" without an end: the program or the machine died in it
     std::string error;
     std::string time;  // of the last record
   };
   uint64_t number = 0;
   std::string time, command, cluster, config, artifact, artifact_name;
   std::vector<Step> steps;
-  std::string finish;  // "complete", an error's code, or empty: it never came to its end
+  std::string finish;  // "complete", an error's code, or empty: it never finished
 };
 
 struct JournalContents {
@@ -106,7 +106,7 @@ struct JournalContents {
   size_t torn_lines = 0;
 };
 
-// Errors: unsupported_version for a newer format. Absent is an empty journal.
+// Errors: unsupported_version for a newer format. An absent file is an empty journal.
 Result<JournalContents> read_journal(const std::string& directory);
 Result<JournalContents> parse_journal(std::string_view text);
 

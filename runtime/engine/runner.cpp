@@ -12,7 +12,7 @@
 namespace sealift::engine {
 namespace {
 
-// How often the calling thread looks at the caller's cancel token.
+// How often the calling thread polls the caller's cancel token.
 constexpr auto kCancelLook = std::chrono::milliseconds{100};
 
 void emit(EventSink& events, Clock& clock, EventKind kind, Level level, const std::string& host, const StepId& step,
@@ -27,7 +27,7 @@ void emit(EventSink& events, Clock& clock, EventKind kind, Level level, const st
   events.on(event);
 }
 
-// What came of one step: applied, skipped, or the error.
+// The result of one step: applied, skipped, or the error.
 struct StepResult {
   StepStatus status = StepStatus::failed;
   std::optional<Error> error;
@@ -67,15 +67,15 @@ class Run {
   const RunOptions& options_;
   CancelSource stop_;  // for running steps: the caller's cancel, or the end of the run
 
-  std::mutex mutex_;  // of all below
+  std::mutex mutex_;  // guards everything below
   std::condition_variable changed_;
   Scheduler scheduler_;
-  std::vector<size_t> startable_;  // taken from the scheduler, not yet by a thread
+  std::vector<size_t> startable_;  // taken from the scheduler, but not yet by a thread
   std::vector<StepResult> results_;
   struct Share {
     uint64_t ended = 0, total = 0;
   };
-  std::map<std::string, Share> shares_;  // steps of each host
+  std::map<std::string, Share> shares_;  // each host's steps
   std::map<std::string, Error> aside_;
   std::map<std::string, StepId> aside_step_;
   std::optional<Error> ended_by_;
@@ -86,7 +86,7 @@ Result<StepStatus> Run::attempt(const PlannedStep& planned, host::Host& host, co
   const StepId id = planned.step->id();
   {
     SEALIFT_ASSIGN(StepState state, planned.step->check({host, connections_, cancel, hosts_aside()}));
-    // After a lost connection the work may turn out to be done: that is still our work.
+    // After a lost connection the work may turn out to be done: it still counts as applied.
     if (state == StepState::done) return begun ? StepStatus::done : StepStatus::skipped;
   }
   SEALIFT_TRY(cancel.check());
@@ -95,7 +95,7 @@ Result<StepStatus> Run::attempt(const PlannedStep& planned, host::Host& host, co
     journal_.begin(planned.host, id, planned.step->inputs());
     emit(events_, clock_, EventKind::step_started, Level::info, planned.host, id, planned.step->describe());
   }
-  // At every attempt: the connection of the one before may have broken ahead of it.
+  // At every attempt: the previous attempt's connection may have broken before this.
   for (const auto& other : planned.ends) SEALIFT_TRY(host.begin({other, {}}));
   SEALIFT_ASSIGN(auto before, host.begin({id, planned.step->inputs().hex()}));
   StepContext context{host, connections_, cancel, hosts_aside(), planned.host, events_, clock_, id, std::move(before)};
@@ -114,7 +114,8 @@ StepResult Run::execute(const PlannedStep& planned, const CancelToken& cancel) {
     if (connected) {
       std::shared_ptr<host::Host> host = std::move(*connected);
       auto status = attempt(planned, *host, cancel, out.begun);
-      // Only its name is kept: the old connection must be able to end (and its agent to free the host's lock).
+      // Only the address is kept for comparison: the old connection must be able to end (and its agent to release the
+      // host's lock).
       if (!status && status.error().code == ErrorCode::unreachable) broken = host.get();
       if (status) {
         out.status = *status;
@@ -137,7 +138,7 @@ StepResult Run::execute(const PlannedStep& planned, const CancelToken& cancel) {
     }
     emit(events_, clock_, EventKind::message, Level::warning, planned.host, planned.step->id(),
          std::format("{}; trying again in {} s", error.text(), (wait->count() + 999) / 1000));
-    (void)base::pause(clock_, *wait, cancel);  // the next attempt finds that it is cancelled
+    (void)base::pause(clock_, *wait, cancel);  // the next attempt sees the cancellation
     if (error.code == ErrorCode::unreachable) connections_.doubt_all();
   }
 }
@@ -151,7 +152,7 @@ std::vector<std::string> Run::hosts_aside() {
 
 void Run::consider(const Scheduler::Consequence& consequence) {
   for (const auto& aside : consequence.aside) {
-    if (aside_.contains(aside.host)) {  // known from the beginning
+    if (aside_.contains(aside.host)) {  // known from the start
       emit(events_, clock_, EventKind::host_aside, Level::warning, aside.host, {}, aside_.at(aside.host).text());
       continue;
     }
@@ -229,7 +230,7 @@ void Run::work() {
   while (true) {
     if (startable_.empty()) {
       startable_ = scheduler_.start();
-      std::ranges::reverse(startable_);  // taken from the back: smallest first
+      std::ranges::reverse(startable_);  // taken from the back: smallest index first
       if (startable_.size() > 1) changed_.notify_all();
     }
     if (!startable_.empty()) {
@@ -240,7 +241,7 @@ void Run::work() {
       const PlannedStep& planned = plan_.steps[step];
       CancelToken cancel = stop_.token();
       StepResult result;
-      if (cancel.cancelled()) {  // between start() and here
+      if (cancel.cancelled()) {  // cancelled between start() and here
         result.status = StepStatus::interrupted;
       } else {
         result = execute(planned, cancel);

@@ -70,7 +70,7 @@ void Scheduler::make_ready(size_t step) {
   offer(host, lane);
 }
 
-// Keeps in startable_ exactly the first ready step of a lane that is free.
+// Keeps in startable_ exactly the first ready step of each free lane.
 void Scheduler::offer(HostNode& host, size_t lane) {
   for (size_t step : host.ready[lane]) startable_.erase(step);
   if (!host.busy[lane] && !host.ready[lane].empty()) startable_.insert(*host.ready[lane].begin());
@@ -127,7 +127,7 @@ void Scheduler::interrupted(size_t step) {
   end_run();
 }
 
-// `step` will never be done: what needs it can't run, what only waits for it may.
+// `step` will never be done: steps that need it can't run, steps that only wait for it may.
 void Scheduler::lost(size_t step, size_t cause, Consequence& out) {
   for (size_t next : nodes_[step].needed_by) {
     if (ended_ || nodes_[next].status != StepStatus::waiting) continue;
@@ -155,7 +155,7 @@ void Scheduler::put_aside(size_t host_number, std::optional<size_t> cause, Conse
       return;
     }
   }
-  // First all of them, then what follows: a step of this host must not be seen as waiting by its own dependents.
+  // Mark all of them first: dependents must not see a step of this host as waiting.
   std::vector<size_t> left;
   for (size_t step : host.steps) {
     if (nodes_[step].status != StepStatus::waiting) continue;

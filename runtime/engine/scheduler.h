@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Which steps may start, and what follows when one fails. Pure: no thread, no clock, no host; given the same answers it
-// gives the same order. The runner feeds it and owns the lock around it.
+// Which steps may start, and what follows when one fails. Pure: no thread, no clock, no host; the same answers give the
+// same order. The runner drives it and owns the lock around it.
 #pragma once
 
 #include <cstddef>
@@ -15,52 +15,54 @@
 
 namespace sealift::engine {
 
-// Checks a plan made by code: indexes only backwards, unique (host, id), no empty names. A fault is `internal`.
+// Checks a plan: indexes point backwards, (host, id) unique, no empty names. A fault is `internal`: plans are made by
+// code.
 Result<void> validate(const Plan& plan);
 
 enum class StepStatus {
   waiting,
   running,
   done,     // applied
-  skipped,  // the wanted state was there
+  skipped,  // the wanted state was already there
   failed,
-  interrupted,  // cancelled while it ran
+  interrupted,  // cancelled while running
   aside,        // its host was set aside before it could run
-  not_run,      // the run ended before
+  not_run,      // the run ended first
 };
 std::string_view name(StepStatus status);
 
-// Steps at once: on all hosts, by lane. On one host it is one of each lane.
+// Concurrent steps over all hosts, by lane. Each host runs one of each lane.
 struct Limits {
-  size_t main = 64;  // steps mostly wait for hosts; 64 threads are cheap: their stacks are address space only
-  size_t bytes = 4;  // more streams than that share the same uplink and finish later, all of them
+  size_t main = 64;  // steps mostly wait for hosts; 64 threads are cheap: their stacks are only address space
+  size_t bytes = 4;  // more streams would share the same uplink and all finish later
 };
 
 class Scheduler {
  public:
   struct Aside {
     std::string host;
-    std::optional<size_t> cause;  // the step whose failure led to it; none = asked for from outside
+    std::optional<size_t> cause;  // the failed step that caused it; none = requested from outside
   };
   struct Consequence {
     std::vector<Aside> aside;        // hosts set aside by this, in order
-    std::optional<size_t> ends_run;  // the step because of which the run ends
+    std::optional<size_t> ends_run;  // the step that ends the run
   };
 
-  // The plan must be valid and live longer.
+  // The plan must be valid and outlive the scheduler.
   Scheduler(const Plan& plan, Limits limits);
 
-  // Steps that may start now, smallest index first; they count as running from here on.
+  // Steps that may start now, smallest index first; they count as running from this call on.
   std::vector<size_t> start();
 
   void done(size_t step);
   void skipped(size_t step);
   void interrupted(size_t step);
-  // The step's host is set aside, or the run ends, as the step's on_failure says; so for all that needed it.
+  // Sets the step's host aside or ends the run, according to the step's on_failure; likewise for every step that needed
+  // it.
   Consequence failed(size_t step);
-  // A host found unfit from outside. Ends the run if one of its waiting steps is of the kind end_run.
+  // Sets a host aside on outside request. Ends the run if one of its waiting steps has on_failure end_run.
   Consequence set_aside(const std::string& host);
-  // Nothing starts any more.
+  // No further step starts.
   void end_run();
 
   bool ended() const { return ended_; }
@@ -74,8 +76,8 @@ class Scheduler {
     StepStatus status = StepStatus::waiting;
     size_t missing = 0;  // dependencies not yet satisfied
     size_t host = 0;
-    std::vector<size_t> needed_by;   // `after` turned round
-    std::vector<size_t> awaited_by;  // `after_any` turned round
+    std::vector<size_t> needed_by;   // `after` reversed
+    std::vector<size_t> awaited_by;  // `after_any` reversed
   };
   struct HostNode {
     std::string name;
@@ -98,7 +100,7 @@ class Scheduler {
   std::vector<Node> nodes_;
   std::vector<HostNode> hosts_;
   std::map<std::string, size_t> host_index_;
-  std::set<size_t> startable_;  // at most one of each host and lane
+  std::set<size_t> startable_;  // at most one for each host and lane
   size_t running_ = 0;
   size_t running_lane_[2] = {0, 0};
   bool ended_ = false;

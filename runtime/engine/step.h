@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // A step: one idempotent intent on one host (or on the cluster through one host). Steps are data for the plan; the
-// runner calls check, and apply only if check did not find the wanted state. A step knows its host only through the
+// runner calls check, and apply only if check did not find the wanted state. A step reaches its host only through the
 // context.
 #pragma once
 
@@ -33,12 +33,12 @@ enum class StepState {
   needed,  // apply
 };
 
-// What check() may use: it can't change anything with it.
+// What check() may use: nothing here can change anything.
 struct LookContext {
   host::HostView& host;
   HostViews& others;  // hosts other than the step's own
   CancelToken cancel;
-  std::vector<std::string> aside;  // hosts that this run has left out so far
+  std::vector<std::string> aside;  // hosts that this run has set aside so far
 };
 
 // What apply() may use.
@@ -51,24 +51,24 @@ struct StepContext {
   EventSink& events;
   Clock& clock;
   StepId step;
-  // The inputs of the step's last success here, if nothing was begun since. The runner has ended that record already:
-  // whatever comes of this attempt, it can't be taken for the earlier success.
+  // The inputs of the step's last success here, if nothing has begun since. The runner has already ended that record:
+  // whatever this attempt's result, it can't be mistaken for the earlier success.
   std::optional<std::string> succeeded_with = {};
-  // Reports bytes for this step; total 0 = unknown.
+  // Reports this step's bytes; total 0 = unknown.
   void progress(uint64_t done, uint64_t total) const;
   LookContext looking() const;
 };
 
-// What may be asked of a step without changing anything: all that a dry run can reach.
+// The read-only side of a step: all that a dry run can reach.
 class StepLook {
  public:
   virtual ~StepLook() = default;
   virtual StepId id() const = 0;
   // One line for people: "install containerd 2.2.0 and kubelet v1.34.4 (12 files)".
   virtual std::string describe() const = 0;
-  // Digest over everything that decides the wanted state.
+  // Digest of everything that determines the wanted state.
   virtual Digest inputs() const = 0;
-  // Looks at the host.
+  // Inspects the host.
   virtual Result<StepState> check(const LookContext& context) = 0;
 };
 
@@ -79,35 +79,35 @@ class Step : public StepLook {
 
 enum class OnFailure {
   end_run,    // an unreachable or failed control plane ends the run
-  set_aside,  // the host is left out, the others go on
+  set_aside,  // the host is left out, the others continue
 };
 
-// A host does one step of each lane at a time.
+// A host runs one step of each lane at a time.
 enum class Lane {
   main,   // everything that has an order
-  bytes,  // bulk transfers that go on beside the main lane (the payload's later frames)
+  bytes,  // bulk transfers beside the main lane (the payload's later frames)
 };
 
 // A step placed in the plan.
 struct PlannedStep {
   std::shared_ptr<Step> step;
-  std::string host;           // name of the host
-  std::vector<size_t> after;  // indexes of steps that must be done (or skipped) before
+  std::string host;           // the host's name
+  std::vector<size_t> after;  // indexes of steps that must be done (or skipped) first
   OnFailure on_failure = OnFailure::set_aside;
-  // For the summary: a host that fails after such a step had begun is `unfinished`, not merely left out.
+  // For the summary: a host that fails after such a step began is `unfinished`, not just left out.
   bool changes_cluster = false;
-  std::vector<size_t> after_any;  // indexes of steps that must have ended before, however they ended
+  std::vector<size_t> after_any;  // indexes of steps that must have ended first, in whatever way
   Lane lane = Lane::main;
   // Steps of this host whose recorded success ends as soon as this one begins: units read what it writes, and may have
-  // been started with it by the time somebody looks again.
+  // been started with it by the time of the next check.
   std::vector<StepId> ends = {};
 };
 
-// A step of a host that was set aside counts as "not done" for steps that need it (`after`); steps of other hosts
-// that only wait for it (`after_any`) go on. A step that can't run because what it needs was not done sets its own
-// host aside too, or ends the run, as its on_failure says.
+// A step of a host that was set aside counts as not done for steps that need it (`after`); steps of other hosts that
+// only wait for it (`after_any`) go ahead. A step whose prerequisite was not done sets its own host aside too, or ends
+// the run, according to its on_failure.
 struct Plan {
-  std::vector<PlannedStep> steps;  // topological: `after` and `after_any` only name smaller indexes
+  std::vector<PlannedStep> steps;  // topological: `after` and `after_any` name only smaller indexes
 };
 
 }  // namespace sealift::engine

@@ -31,7 +31,7 @@ std::optional<Error> RunSummary::error() const {
   }
   if (left_out.empty()) return std::nullopt;
   const size_t count = left_out.size();
-  constexpr size_t kNamed = 10;  // each host's reason stands in the summary anyway
+  constexpr size_t kNamed = 10;  // the summary lists each host's reason anyway
   if (count > kNamed) {
     left_out.resize(kNamed);
     left_out.push_back(std::format("and {} more", count - kNamed));

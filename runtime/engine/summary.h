@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// How a run ended: for each host and overall, and the one error (if any) that decides the exit code.
+// How a run ended: for each host and overall, with the one error (if any) that decides the exit code.
 #pragma once
 
 #include <map>
@@ -16,10 +16,10 @@ namespace sealift::engine {
 
 enum class HostEnd {
   delivered,    // every step done or skipped
-  aside,        // left out, nothing of the cluster was begun on it
-  unfinished,   // left out after it had begun to change the cluster
+  aside,        // left out before anything of the cluster was begun on it
+  unfinished,   // left out after it began to change the cluster
   failed,       // its failure ended the run
-  interrupted,  // the run ended or was cancelled before this host was ready
+  interrupted,  // the run ended or was cancelled before this host was finished
 };
 std::string_view name(HostEnd outcome);
 
@@ -35,10 +35,10 @@ struct RunSummary {
   std::vector<HostSummary> hosts;  // in the order of the plan
   size_t changed = 0;              // steps that were applied
   Duration took{};
-  std::optional<Error> ended_by;  // why the run ended before its end
+  std::optional<Error> ended_by;  // why the run ended early
 
-  bool complete() const;  // every host delivered
-  // Nothing if complete; `partial` if hosts were left out; else what ended the run.
+  bool complete() const;  // all hosts delivered
+  // Nothing if complete; `partial` if hosts were left out; else the error that ended the run.
   std::optional<Error> error() const;
 };
 

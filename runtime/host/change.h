@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What the ledger of a host records: one type for each kind of change, with what was there before, so that each can be
-// taken back. No prose in here: what undoes a change reads these fields.
+// What a host's ledger records: one type for each kind of change, with the state before it, so that the change can be
+// undone. No prose in here: the code that undoes a change reads these fields.
 #pragma once
 
 #include <cstdint>
@@ -30,7 +30,7 @@ struct PathBefore {
     directory,
     symlink,
     other,
-    transient,  // something under /run: it may be a secret and is gone at the next boot, so no copy is kept of it
+    transient,  // something under /run: it may be a secret and is gone after a reboot, so no copy is kept
   };
   Kind kind = Kind::absent;
   std::optional<FileSpec> spec;       // of a file, a directory, other
@@ -48,7 +48,7 @@ struct FileWritten {
   bool operator==(const FileWritten&) const = default;
 };
 
-struct DirectoryMade {  // or given another mode or owner
+struct DirectoryMade {  // or its mode or owner changed
   static constexpr std::string_view kKind = "directory";
   std::string path;
   PathBefore before;
@@ -69,11 +69,11 @@ struct PathRemoved {
   bool operator==(const PathRemoved&) const = default;
 };
 
-// A program was started; what it changes is only known to it, unless other entries say so.
+// A program was started; its effects are unknown, unless other entries record them.
 struct CommandRun {
   static constexpr std::string_view kKind = "run";
   std::string command;              // its words, for people
-  std::optional<std::string> unit;  // the transient unit that it ran as
+  std::optional<std::string> unit;  // the transient unit that it ran in
   bool operator==(const CommandRun&) const = default;
 };
 
@@ -104,7 +104,7 @@ struct SysctlSet {
   bool operator==(const SysctlSet&) const = default;
 };
 
-// A payload of a registry host: its first piece is about to be written, or its last one was.
+// A registry host's payload: its first piece is about to be written, or its last one has been.
 struct PayloadStored {
   static constexpr std::string_view kKind = "store";
   std::string path;
@@ -112,9 +112,9 @@ struct PayloadStored {
   bool operator==(const PayloadStored&) const = default;
 };
 
-// --- what programs make that a step runs: entered before they start ---
+// --- what programs run by a step make: recorded before they start ---
 
-struct ImagePulled {  // into containerd's store; it was not there before
+struct ImagePulled {  // into containerd's store, where it was not before
   static constexpr std::string_view kKind = "image";
   std::string image;
   bool operator==(const ImagePulled&) const = default;
@@ -123,13 +123,13 @@ struct ImagePulled {  // into containerd's store; it was not there before
 struct MountsMade {  // below a directory, by kubelet and containerd
   static constexpr std::string_view kKind = "mount";
   std::string below;
-  std::vector<std::string> before;  // mount points that were there
+  std::vector<std::string> before;  // existing mount points
   bool operator==(const MountsMade&) const = default;
 };
 
 struct InterfacesMade {  // network interfaces: bridges, tunnels and pairs of the pod network
   static constexpr std::string_view kKind = "interface";
-  std::vector<std::string> before;  // all that were there
+  std::vector<std::string> before;  // all existing ones
   bool operator==(const InterfacesMade&) const = default;
 };
 
@@ -140,12 +140,12 @@ struct Begun {  // an earlier `Completed` of the step no longer counts
   bool operator==(const Begun&) const = default;
 };
 
-struct Completed {  // with the inputs that the entry names
+struct Completed {  // with the entry's inputs
   static constexpr std::string_view kKind = "completed";
   bool operator==(const Completed&) const = default;
 };
 
-struct Synced {  // everything before this entry is on the disk
+struct Synced {  // everything before this entry is on disk
   static constexpr std::string_view kKind = "synced";
   bool operator==(const Synced&) const = default;
 };
@@ -154,7 +154,7 @@ using Change =
     std::variant<FileWritten, DirectoryMade, SymlinkMade, PathRemoved, CommandRun, UnitChanged, ModuleLoaded, SysctlSet,
                  PayloadStored, ImagePulled, MountsMade, InterfacesMade, Begun, Completed, Synced>;
 
-// The changes that steps announce for the programs they run (Host::announce).
+// The changes that steps announce for programs they run (Host::announce).
 using Announced = std::variant<ImagePulled, MountsMade, InterfacesMade>;
 
 struct LedgerEntry {

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// One description of each type that travels as JSON or lies in a ledger: the names of its fields, in one place for both
-// directions. A new field is one line here. The names of what a ledger holds stay as they are: hosts keep them for
-// years.
+// One description of each type that travels as JSON or is kept in a ledger: its field names, in one place for both
+// directions. A new field is one line here. Names used in a ledger never change: hosts keep ledgers for years.
 #pragma once
 
 #include <array>
@@ -191,7 +190,7 @@ void describe(Visit& visit, Like<base::Command> auto& value) {
   visit("timeout", value.timeout);
 }
 
-// What the values of each enumeration are called, in their order.
+// The names of each enumeration's values, in their order.
 template <class T>
 inline constexpr std::array<std::string_view, 0> names{};
 template <>

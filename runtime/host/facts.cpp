@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Facts about this machine from the kernel's own files: no program is started, so a bare host answers too.
+// Facts about this machine from the kernel's own files: no program is started, so this works on a bare host.
 #include <arpa/inet.h>
 #include <dirent.h>
 #include <ifaddrs.h>
@@ -40,7 +40,7 @@ void read_memory(Facts& facts) {
   }
 }
 
-// Version 2 only if the unified hierarchy is the one with the controllers (hybrid counts as 1).
+// Version 2 only if the unified hierarchy has the controllers (hybrid counts as 1).
 void read_cgroups(Facts& facts) {
   const std::string unified = slurp("/sys/fs/cgroup/cgroup.controllers");
   if (!unified.empty()) {
@@ -99,7 +99,7 @@ bool has_default_route() {
   return false;
 }
 
-// "0100007F:1F90" → 127.0.0.1, 8080: each 32-bit word in the machine's byte order.
+// "0100007F:1F90" → 127.0.0.1, 8080: each 32-bit word is in the machine's byte order.
 std::pair<std::string, uint16_t> parse_socket(std::string_view text) {
   const size_t colon = text.find(':');
   auto bytes = base::from_hex(text.substr(0, colon));
@@ -113,7 +113,7 @@ std::pair<std::string, uint16_t> parse_socket(std::string_view text) {
   return {out.data(), static_cast<uint16_t>(port)};
 }
 
-// socket inode → command name; only for the inodes asked for.
+// socket inode → command name; only for the requested inodes.
 std::map<std::string, std::string> owners_of(const std::vector<std::string>& inodes) {
   std::map<std::string, std::string> out;
   DIR* processes = ::opendir("/proc");
@@ -201,7 +201,7 @@ Result<DiskSpace> disk_space_of(const std::string& real_path) {
   out.free_inodes = space.f_favail;
   out.read_only = (space.f_flag & ST_RDONLY) != 0;
   out.no_exec = (space.f_flag & ST_NOEXEC) != 0;
-  // The longest mount point that is a prefix; the last one mounted there.
+  // The longest mount point that is a prefix; if several are equal, the last one mounted.
   const std::string mounts = slurp("/proc/self/mountinfo");
   for (const auto line : base::split(mounts, '\n')) {
     const auto fields = base::split_words(line);

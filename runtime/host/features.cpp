@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Kernel features, tried: in a child with namespaces of its own, so that nothing of the trial stays. Lists of modules
-// are not asked; built-in features are in none.
+// Tries kernel features in a child with its own namespaces, so that the trial leaves nothing behind. Module lists are
+// not consulted; built-in features are in none.
 #include <dirent.h>
 #include <fcntl.h>
 #include <linux/if_link.h>
@@ -39,7 +39,7 @@ FeatureResult in_child(int (*trial)(), std::string_view name) {
   return {false, std::format("{}: {}", name, std::strerror(code))};  // NOLINT(concurrency-mt-unsafe)
 }
 
-// The kernel leaves names of its own (a whiteout to share) in an overlay's work folder.
+// The kernel leaves its own files (a shared whiteout) in an overlay's work folder.
 void remove_folder_of_files(const std::string& folder) {
   DIR* entries = ::opendir(folder.c_str());
   if (entries == nullptr) return;
@@ -49,7 +49,7 @@ void remove_folder_of_files(const std::string& folder) {
   ::rmdir(folder.c_str());
 }
 
-// An overlay whose upper directory lies where containerd's will, with a file and a whiteout.
+// An overlay whose upper directory is on the file system containerd will use, with a file and a whiteout.
 int try_overlay() {
   if (::unshare(CLONE_NEWNS) != 0) return errno;
   if (::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0) return errno;
@@ -79,7 +79,7 @@ int try_overlay() {
   return result;
 }
 
-// Sends one netlink request in a network namespace of its own; gives the errno of the answer, 0 for any good one.
+// Sends one netlink request in a new network namespace; returns the errno in the answer, 0 for success.
 int netlink_request(int protocol, void* request, size_t size) {
   if (::unshare(CLONE_NEWNET) != 0) return errno;
   const int fd = ::socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, protocol);
@@ -141,7 +141,7 @@ int try_vxlan() {
 }
 
 FeatureResult try_br_netfilter() {
-  // Loading it is the delivery's work: here only whether it is there or could be.
+  // Loading the module is the delivery's work; here only whether it is loaded or could be.
   if (::access("/proc/sys/net/bridge/bridge-nf-call-iptables", F_OK) == 0) return {true, "loaded"};
   const auto there = base::run({{"modprobe", "--dry-run", "--quiet", "--", "br_netfilter"}, {}, "/", Duration{20'000}});
   if (there && there->ok()) return {true, "can be loaded"};

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Long commands as transient systemd units, so that a cut connection neither kills nor repeats them.
-// Folder <jobs>/<unit> (0700): spec.json (what to run, and the digest that tells one wish from another),
-// stdout, stderr, result.json (written last, atomically). All go when the result was taken.
+// Long commands as transient systemd units, so that a lost connection neither kills nor repeats them.
+// Folder <jobs>/<unit> (0700): spec.json (the command, and the digest that distinguishes requests), stdout, stderr,
+// result.json (written last, atomically). All are removed once the result is taken.
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -97,7 +97,7 @@ Result<base::ExitStatus> run_job_here(const MachinePaths& machine, const std::st
   for (;;) {
     if (const auto result = base::read_text_file(folder + "/result.json", size_t{1} << 20))
       return take_result(folder, *result);
-    // The unit goes on without us: the next agent finds it again.
+    // The unit goes on without this agent: the next one finds it.
     SEALIFT_TRY(cancel.check());
     const Duration now = clock.monotonic();
     if (command.timeout && now - begin > *command.timeout) {
@@ -109,8 +109,7 @@ Result<base::ExitStatus> run_job_here(const MachinePaths& machine, const std::st
     if (now - looked < kStateInterval) continue;  // asking systemd starts a program
     looked = now;
     SEALIFT_ASSIGN(state, active_state(machine, unit_name));
-    // Several times, since the result is written just before the unit ends, and a unit just asked for may not be there
-    // yet.
+    // Several times: the result is written just before the unit ends, and a unit just requested may not exist yet.
     gone = is_alive(state) ? 0 : gone + 1;
     if (gone >= 3) {
       remove_job(folder);
@@ -126,7 +125,7 @@ int job_main(const std::string& folder) {
     SEALIFT_ASSIGN(const auto text, base::read_text_file(folder + "/spec.json", size_t{4} << 20));
     SEALIFT_ASSIGN(const auto spec, json::parse(text));
     SEALIFT_ASSIGN(auto command, from_json<base::Command>(spec));
-    command.timeout.reset();  // the caller's affair
+    command.timeout.reset();  // up to the caller
     SEALIFT_ASSIGN(const auto out, base::open_file(folder + "/stdout", O_WRONLY | O_CREAT | O_TRUNC, 0600));
     SEALIFT_ASSIGN(const auto err, base::open_file(folder + "/stderr", O_WRONLY | O_CREAT | O_TRUNC, 0600));
     base::CommandIo io;

@@ -11,7 +11,7 @@ json::Value to_json(const Error& error) {
   return out;
 }
 
-// What went wrong is never lost for how it was told.
+// Always returns an error, however badly it was written.
 Error error_from_json(const json::Value& value) {
   Error out{base::parse_error_code(value.text_or("code", "")).value_or(ErrorCode::internal),
             value.text_or("what", "an error without text"),

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// How values of hosts become JSON, for the agent's protocol, the ledger and jobs: by their descriptions
-// (descriptions.h), which writing and reading follow alike. What is written is read again as the same; a field that is
-// missing or does not fit is `protocol`, with its name.
+// Converts values to and from JSON for the agent's protocol, the ledger and jobs, using their descriptions
+// (descriptions.h) in both directions, so that a value survives the round trip. A missing or unsuitable field is
+// `protocol`, with its name.
 #pragma once
 
 #include <algorithm>
@@ -26,7 +26,7 @@ template <class T>
 Result<T> from_json(const json::Value& value);
 
 json::Value to_json(const Error& error);
-Error error_from_json(const json::Value& value);  // always gives one
+Error error_from_json(const json::Value& value);  // always returns one
 
 namespace json_values {
 
@@ -81,7 +81,7 @@ struct Reader {
   }
 };
 
-// The alternative that "kind" names, and its fields beside it.
+// The alternative named by "kind", its fields in the same object.
 template <class... T>
 Result<std::variant<T...>> variant_from(const json::Value& value, const std::variant<T...>*) {
   const std::string kind = value.text_or("kind", "");

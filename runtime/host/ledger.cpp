@@ -44,7 +44,7 @@ Result<void> Ledger::load() {
       continue;
     }
     auto entry = parse_ledger_line(*value, format_);
-    // Taken for nothing, an entry that ends an earlier success would let that success count.
+    // Skipping a damaged entry could revive a success that the entry ended.
     if (!entry)
       return fail(ErrorCode::corrupt, "the ledger {}/ledger.jsonl is damaged in line {}: {}", folder_, number,
                   entry.error().what);

@@ -9,9 +9,9 @@
 namespace sealift::host {
 namespace {
 
-// --- formats 1 and 2: what the words of a change say ---
+// --- formats 1 and 2: changes in words ---
 
-// The next word of a text, taken off it.
+// Removes the next word from a text and returns it.
 std::string_view take_word(std::string_view& text) {
   const size_t end = std::min(text.find(' '), text.size());
   const auto word = text.substr(0, end);

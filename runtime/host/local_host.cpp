@@ -60,7 +60,7 @@ Result<std::string> nearest_existing(std::string path) {
   return path;
 }
 
-// What shows that a feature is there though no module of its name is loaded: it is built in.
+// Signs that a feature without a loaded module of its name is built in.
 bool works_without_module(const std::string& name) {
   if (name == "br_netfilter") return ::access("/proc/sys/net/bridge/bridge-nf-call-iptables", F_OK) == 0;
   if (name == "nf_conntrack") return ::access("/proc/sys/net/netfilter/nf_conntrack_max", F_OK) == 0;
@@ -183,8 +183,8 @@ Result<DiskSpace> LocalHost::disk(const std::string& path) {
 
 Result<ProgramFolder> LocalHost::can_execute_in(const std::string& directory) {
   SEALIFT_ASSIGN(const auto where, real(directory));
-  SEALIFT_ASSIGN(const std::string folder, nearest_existing(where));  // it will be made: its nearest parent decides
-  // Tried, since mount options are not the only thing that forbids it.
+  SEALIFT_ASSIGN(const std::string folder, nearest_existing(where));  // not there yet: its nearest parent decides
+  // Tried for real: mount options are not the only obstacle.
   std::string program = folder + (folder.ends_with('/') ? "" : "/") + ".sealift-exec-XXXXXX";
   base::Fd fd(::mkostemp(program.data(), O_CLOEXEC));
   // Root is refused by read-only mounts, immutable folders and security modules.
@@ -239,7 +239,8 @@ Result<void> LocalHost::write_atomic(const std::string& path, const FileSpec& sp
                                      const Reason& reason) {
   SEALIFT_ASSIGN(const auto where, real(path));
   SEALIFT_ASSIGN(const auto was, before(path));
-  // Temporary in the same folder: the rename stays on one file system, and SELinux labels come from the folder.
+  // The temporary file is in the same folder: the rename stays on one file system, and SELinux labels come from the
+  // folder.
   const std::string temporary =
       std::format("{}.sealift-{}", where, hash::sha256(base::as_bytes(path + reason.step)).hex().substr(0, 8));
   ::unlink(temporary.c_str());
@@ -339,7 +340,7 @@ Result<void> LocalHost::load_module(const std::string& name, const Reason& reaso
   const auto done = base::run_checked({{machine_.modprobe, "--", name}, {}, "/", Duration{60'000}});
   if (done) return {};
   if (done.error().code == ErrorCode::not_found) {
-    // A kernel without modules has what it has; whether it works was tried by the preflight.
+    // A kernel without modules can't load more; preflight has tried whether the feature works.
     if (::access("/proc/modules", F_OK) != 0) return {};
     return fail(ErrorCode::not_found, "the kernel module {} is not loaded and this host has no modprobe; install kmod",
                 name);

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The machine that this program runs on. Inside the agent it is the whole truth; in tests it may be rooted in a
-// folder, so that files, ledger and stores need no root, and given other programs than systemd's (facts and features
-// stay the machine's own).
+// The machine this program runs on: the real host inside the agent. In tests it may be rooted in a folder, so that
+// files, ledger and stores need no root, and use other programs than systemd's (facts and features remain the machine's
+// own).
 #pragma once
 
 #include <map>
@@ -15,8 +15,7 @@
 
 namespace sealift::host {
 
-// Where this machine's own things are; `root` is not put in front of them. Names without a slash are looked up in
-// base::kChildPath.
+// Locations on this machine; `root` is not prepended. Names without a slash are looked up in base::kChildPath.
 struct MachinePaths {
   std::string systemctl = "systemctl", systemd_run = "systemd-run", modprobe = "modprobe";
   std::string sysctls = "/proc/sys", modules = "/sys/module";
@@ -25,7 +24,7 @@ struct MachinePaths {
 
 class LocalHost final : public Host {
  public:
-  // `root`: "" or a folder in front of every path. Errors: those of Ledger::open.
+  // `root`: "" or a folder prepended to every path. Errors: those of Ledger::open.
   static Result<std::unique_ptr<LocalHost>> open(std::string root, Clock& clock, MachinePaths machine = {});
 
   Result<Facts> facts() override;
@@ -70,7 +69,7 @@ class LocalHost final : public Host {
   LocalHost(std::string root, Clock& clock, MachinePaths machine, std::unique_ptr<Ledger> ledger)
       : root_(std::move(root)), clock_(clock), machine_(std::move(machine)), ledger_(std::move(ledger)) {}
   Result<std::string> real(const std::string& path) const;
-  // What stands at a path, for the ledger; keeps a copy of small files.
+  // The state of a path, for the ledger; keeps a copy of small files.
   Result<PathBefore> before(const std::string& path);
   Result<std::shared_ptr<PayloadStore>> store(const std::string& path, uint64_t total);
 
@@ -82,7 +81,7 @@ class LocalHost final : public Host {
   std::map<std::string, std::shared_ptr<PayloadStore>> stores_;
 };
 
-// --- used by LocalHost, each in a file of its own ---
+// --- used by LocalHost, each in its own file ---
 Result<Facts> read_facts(Clock& clock);                                                          // facts.cpp
 Result<FeatureResult> try_feature_here(const std::string& name);                                 // features.cpp
 Result<FeatureResult> ask_name_server_here(const std::string& server, const std::string& name);  // name_query.cpp
@@ -90,7 +89,7 @@ Result<DiskSpace> disk_space_of(const std::string& real_path);                  
 Result<base::ExitStatus> run_job_here(const MachinePaths& machine, const std::string& unit_name,
                                       const base::Command& command, const Reason& reason, Clock& clock,
                                       const CancelToken& cancel);  // job.cpp
-// The inside of the transient unit: runs what <folder>/spec.json says, leaves result.json. Returns an exit code.
+// Runs inside the transient unit: executes <folder>/spec.json, writes result.json. Returns an exit code.
 int job_main(const std::string& folder);
 
 }  // namespace sealift::host

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// One question to one name server (RFC 1035, over UDP), and whether it knows an answer. Programs of the C library ask
-// only the servers of /etc/resolv.conf, so the question is written here; answers are judged by their header alone.
+// Sends one question to one name server (RFC 1035, over UDP) and tells whether it has an answer. The C library asks
+// only the servers in /etc/resolv.conf, so the question is built here; answers are judged by their header alone.
 #include <arpa/inet.h>
 #include <netdb.h>
 #include <netinet/in.h>
@@ -38,7 +38,7 @@ std::string_view code_name(uint8_t code) {
   }
 }
 
-// A question for the name's A records. invalid_input for what is no name.
+// A question for the name's A records. Errors: invalid_input if it is not a name.
 Result<Bytes> question(std::string_view name, uint16_t id) {
   base::ByteWriter out;
   const auto big = [&](uint16_t value) {
@@ -91,7 +91,7 @@ Result<FeatureResult> ask_name_server_here(const std::string& server, const std:
     if (::poll(&waiting, 1, static_cast<int>(kWait.count())) <= 0) continue;
     std::array<uint8_t, 1500> answer{};
     const ssize_t size = ::recv(fd->get(), answer.data(), answer.size(), MSG_DONTWAIT);
-    if (size < 0) trouble = std::strerror(errno);  // NOLINT(concurrency-mt-unsafe): "Connection refused" comes this way
+    if (size < 0) trouble = std::strerror(errno);  // NOLINT(concurrency-mt-unsafe): reports "Connection refused"
     if (size < static_cast<ssize_t>(kHeader) || answer[0] != static_cast<uint8_t>(asked[0]) ||
         answer[1] != static_cast<uint8_t>(asked[1]) || (answer[2] & kResponse) == 0)
       continue;

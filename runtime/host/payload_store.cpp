@@ -58,7 +58,7 @@ Result<StoredPieces> read_stored_pieces(const std::string& payload_path) {
   const auto format = reader.u32();
   const auto reserved = reader.u32();
   const auto total = reader.u64();
-  if (!magic || !format || !reserved || !total) return out;  // torn while it was begun: nothing is stored yet
+  if (!magic || !format || !reserved || !total) return out;  // torn while being created: nothing is stored yet
   if (base::as_text(*magic) != kStateMagic)
     return fail(ErrorCode::corrupt, "{} is not a state file of a payload; remove it and run again",
                 state_path(payload_path));
@@ -77,7 +77,7 @@ Result<StoredPieces> read_stored_pieces(const std::string& payload_path) {
                   state_path(payload_path));
     }
   }
-  // The state without its file says nothing.
+  // A state without its payload file means nothing.
   struct stat status{};
   if (::stat(payload_path.c_str(), &status) != 0 || static_cast<uint64_t>(status.st_size) != out.total)
     return StoredPieces{};
@@ -101,7 +101,7 @@ Result<std::unique_ptr<PayloadStore>> PayloadStore::open(const std::string& payl
     header.u64(total);
     SEALIFT_TRY(base::write_all(out->state_.get(), header.data()));
   } else {
-    // Cut off a torn record, so that the next one stands at its place.
+    // Cut off a torn record, so that the next one starts at its place.
     const off_t size = ::lseek(out->state_.get(), 0, SEEK_END);
     const off_t whole = 24 + (size - 24) / 16 * 16;
     if (::ftruncate(out->state_.get(), whole) != 0 || ::lseek(out->state_.get(), whole, SEEK_SET) < 0)
@@ -118,10 +118,10 @@ PayloadStore::~PayloadStore() {
     stopped_.notify_all();
   }
   syncer_.join();
-  (void)sync();  // an orderly end keeps what came; a power cut loses at most a second or kSyncBytes
+  (void)sync();  // an orderly end keeps everything written; a power cut loses at most a second or kSyncBytes
 }
 
-// Whoever serves from the file sees the last pieces soon, also when nothing follows them.
+// Readers of the file soon see the last pieces, even if nothing follows them.
 void PayloadStore::sync_now_and_then() {
   std::unique_lock lock(mutex_);
   while (!stopped_.wait_for(lock, std::chrono::seconds(1), [&] { return stop_; })) {

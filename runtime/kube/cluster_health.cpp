@@ -78,7 +78,7 @@ class Judge {
 
   void judge_static_pod(const json::Value& pod) {
     const Health health = health_of(pod);
-    if (health.state == State::current) return;  // healthy ones are part of their node
+    if (health.state == State::current) return;  // healthy ones are covered by their node
     const std::string space = text(pod, "metadata/namespace");
     out_.push_back(
         {{health.state, "Pod " + space + "/" + text(pod, "metadata/name"), health.message}, space, {}, &pod, true});
@@ -102,14 +102,14 @@ class Judge {
     out_.push_back(std::move(judged));
   }
 
-  // With nodes gone, their daemons are missing and replicas may be on their way elsewhere for minutes: one that serves
-  // is enough to call the cluster able to work.
+  // With nodes gone, their daemons are missing and replicas may take minutes to move elsewhere: one ready replica is
+  // enough to call the cluster usable.
   bool misses_only_gone_nodes(bool daemons, uint64_t ready, uint64_t wanted) const {
     if (gone_.empty()) return false;
     return daemons ? ready + gone_.size() >= wanted : ready > 0;
   }
 
-  // The first pod that has something to say says it better than numbers.
+  // The first pod with a reason explains more than numbers.
   void explain(const json::Value& workload, Health& health) const {
     bool said = false;
     for_each_item(objects_.pods, [&](const json::Value& pod) {

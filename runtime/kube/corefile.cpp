@@ -14,7 +14,7 @@ bool is_usable_name_server(std::string_view address) {
 
 namespace {
 
-// The server block that answers for all names: ".:53 {", ". {", ".:53 corp.example:53 {".
+// The server block for all names: ".:53 {", ". {", ".:53 corp.example:53 {".
 bool is_root_block(std::string_view header) {
   return std::ranges::any_of(base::split(header, ' '),
                              [](std::string_view zone) { return zone == "." || zone.starts_with(".:"); });
@@ -25,7 +25,7 @@ bool is_root_block(std::string_view header) {
 std::string with_upstreams(std::string_view corefile, const std::vector<std::string>& servers) {
   const std::string upstreams = base::join(servers, " ");
   std::string out;
-  int depth = 0, forward = 0;  // of blocks; that of the forward block which is being replaced or dropped, else 0
+  int depth = 0, forward = 0;  // depth of blocks; depth of the forward block being replaced or dropped, else 0
   bool root = false, placed = false;
   for (const auto line : base::split(corefile, '\n')) {
     const auto trimmed = base::trim(line);

@@ -7,15 +7,14 @@
 
 namespace sealift::kube {
 
-// A Corefile whose block for all names (".:53") forwards to these servers, or to nobody: CoreDNS ends with "no
-// nameservers found" where /etc/resolv.conf names none. What forwards other names, and everything else, is given back
-// as it is.
+// A Corefile whose block for all names (".:53") forwards to these servers, or to none: CoreDNS exits with "no
+// nameservers found" if /etc/resolv.conf names none. Forwards of other names and everything else stay unchanged.
 std::string with_upstreams(std::string_view corefile, const std::vector<std::string>& servers);
 
-// What kubeadm has CoreDNS forward to: the name servers of the host that the pod runs on.
+// kubeadm's default upstream for CoreDNS: the name servers of the pod's host.
 inline constexpr std::string_view kHostsOwnServers = "/etc/resolv.conf";
 
-// Name servers that a pod can reach: no loopback addresses (a stub resolver of the host).
+// True for name servers that a pod can reach: no loopback addresses (a host's stub resolver).
 bool is_usable_name_server(std::string_view address);
 
 }  // namespace sealift::kube

@@ -124,7 +124,7 @@ std::string pod_trouble(const json::Value& pod) {
   for_each_container(pod, [&](const json::Value& status) {
     if (!out.empty() || status.boolean_or("ready", false)) return;
     const std::string waiting = state_text(status, "state/waiting");
-    // What every container says that was not started yet; the one that holds it up says more.
+    // Every container not yet started reports this; the container that blocks it says more.
     if (!waiting.empty() && waiting != "PodInitializing") out = status.text_or("name", "") + ": " + waiting;
     if (const auto exit = state_text(status, "state/terminated"); out.empty() && !exit.empty() && exit != "Completed")
       out = status.text_or("name", "") + ": " + exit;
@@ -142,7 +142,7 @@ std::vector<MissingImage> missing_images(const json::Value& pod) {
   for_each_container(pod, [&](const json::Value& status) {
     const std::string reason = text(status, "state/waiting/reason");
     if (reason != "ErrImagePull" && reason != "ImagePullBackOff" && reason != "ErrImageNeverPull") return;
-    // A status names what runs; what is wanted stands in the spec, under the container's name.
+    // A status names what runs; the wanted image is in the spec, under the container's name.
     for (const auto* list : {"spec/initContainers", "spec/containers"}) {
       const auto* containers = pod.at_path(list);
       if (containers == nullptr || !containers->is_array()) continue;
@@ -183,7 +183,7 @@ Health health_of(const json::Value& object) {
   const auto* observed = object.at_path("status/observedGeneration");
   if (object.at_path("metadata/deletionTimestamp") != nullptr)
     return {State::in_progress, out.subject, "is being deleted"};
-  // The controller has not looked at this version of the object yet: its status is about an older one.
+  // The controller has not processed this version of the object yet: its status describes an older one.
   if ((kind == "Deployment" || kind == "StatefulSet" || kind == "DaemonSet") &&
       (observed == nullptr || observed->unsigned_integer().value_or(0) < number(object, "metadata/generation"))) {
     return {State::in_progress, out.subject, "not seen by its controller yet"};

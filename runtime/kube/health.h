@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Is an object of Kubernetes as its owner wants it? Rules for each kind after kstatus (sigs.k8s.io/cli-utils); kinds
-// without a rule are fine as soon as they exist. Pure: it looks at the JSON that the API gave.
+// Is a Kubernetes object in the state its owner wants? Rules for each kind follow kstatus (sigs.k8s.io/cli-utils);
+// kinds without a rule are fine once they exist. Pure: it judges the API's JSON.
 #pragma once
 
 #include <set>
@@ -20,18 +20,18 @@ struct Health {
 
 Health health_of(const json::Value& object);
 // Why a pod is not Ready, in the words of scheduler, kubelet or container: "CrashLoopBackOff: back-off 5m0s …". Empty
-// if nobody says anything.
+// if none of them gives a reason.
 std::string pod_trouble(const json::Value& pod);
-// The container of a pod that waits for an image: its image's name as the pod names it.
+// A container waiting for its image; the image's name as in the pod.
 struct MissingImage {
   std::string image, message;
 };
 std::vector<MissingImage> missing_images(const json::Value& pod);
-// The images that a workload's pod template names, as it names them.
+// The images named in a workload's pod template, as written there.
 std::set<std::string> template_images(const json::Value& workload);
-// Whether a workload's selector (spec.selector.matchLabels) takes this pod.
+// Whether a workload's selector (spec.selector.matchLabels) matches this pod.
 bool selects(const json::Value& workload, const json::Value& pod);
-// Of a List or a single object.
+// Of every object in a List, or of a single object.
 std::vector<Health> health_of_all(const json::Value& list);
 
 }  // namespace sealift::kube

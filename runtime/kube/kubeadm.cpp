@@ -35,7 +35,7 @@ Node argument(std::string name, std::string value) {
 
 bool is_arguments(std::string_view key) { return key == "extraArgs" || key == "kubeletExtraArgs"; }
 
-// Mappings merge, arguments by name, everything else is replaced; a field without a value says nothing.
+// Mappings merge, arguments merge by name, everything else is replaced; a field without a value changes nothing.
 void merge_into(Node& into, const Node& over) {
   for (const auto& [key, value] : over.members) {
     Node* there = into.find(key);
@@ -84,7 +84,8 @@ Node registration(const KubeadmInput& input, const KubeadmNode& node, bool contr
   out.set("criSocket", Node::make_string(input.base.cri_socket));
   out.set("imagePullPolicy", Node::make_string("IfNotPresent"));
   Node arguments = Node::make_sequence();
-  // Always explicit: a host without a default route, or with several networks, would choose wrongly or not at all.
+  // Always explicit: on a host without a default route, or with several networks, the kubelet would choose wrongly or
+  // not at all.
   arguments.push_back(argument("node-ip", node.ip));
   out.set("kubeletExtraArgs", std::move(arguments));
   std::vector<std::string> taints = node.taints;
@@ -100,7 +101,7 @@ Node init_defaults(const KubeadmInput& input, const KubeadmNode& node) {
   local.set("advertiseAddress", Node::make_string(node.ip));
   local.set("bindPort", Node::make_plain(std::to_string(input.config.api.port)));
   out.set("nodeRegistration", registration(input, node, true));
-  // kubeadm makes a token at init in any case; it need not live for its default of a day.
+  // kubeadm init always makes a token; it need not live for its default of a day.
   Node token = Node::make_mapping();
   token.set("ttl", Node::make_string("15m0s"));
   out.set("bootstrapTokens", Node::make_sequence()).push_back(std::move(token));
@@ -157,7 +158,7 @@ std::optional<std::string> node_ip_of(const Node& document) {
   return std::nullopt;
 }
 
-// After a merge: what Sealift owns stands there as before, however the document meant to change it.
+// After a merge: fields owned by Sealift are unchanged, however the document tried to change them.
 Result<void> check_owned(const Node& own, const Node& merged, std::string_view kind, std::string_view where) {
   const auto refuse = [&](std::string_view path) {
     return fail(
@@ -178,7 +179,7 @@ Result<void> check_owned(const Node& own, const Node& merged, std::string_view k
   return {};
 }
 
-// The base's and the site's documents of this kind over Sealift's own.
+// Merges the base's and the site's documents of this kind over Sealift's own.
 Result<Node> finished(const KubeadmInput& input, Node wanted) {
   const std::string kind = wanted.find("kind")->text;
   const Node own = wanted;
@@ -239,7 +240,7 @@ Result<Secret> join_document(const KubeadmInput& input, const KubeadmNode& node,
 }
 
 std::vector<std::string> preflight_arguments(const KubeadmInput& input) {
-  // From 1.35 on kubeadm refuses cgroup v1 even where kubelet was told to take it.
+  // From 1.35 on kubeadm refuses cgroup v1 even if the kubelet is configured to accept it.
   if (input.cgroup_v1) return {"--ignore-preflight-errors=SystemVerification"};
   return {};
 }

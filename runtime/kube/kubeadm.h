@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The documents that kubeadm reads (v1beta4): Sealift's own fields, under them the base's defaults, over both the
-// site's documents. Maps merge, extraArgs by name, other lists replace. Pure. Source: kubeadm configuration v1beta4
+// kubeadm's input documents (v1beta4): Sealift's own fields on top of the base's defaults, the site's documents on top
+// of both. Maps merge, extraArgs merge by name, other lists replace. Pure. Source: kubeadm configuration v1beta4
 // (Kubernetes 1.31 and later).
 #pragma once
 
@@ -22,25 +22,25 @@ struct KubeadmInput {
   const format::BaseDocument& base;
   const config::ClusterConfig& config;
   std::vector<std::string> control_plane_ips;
-  bool cgroup_v1 = false;   // on any host: kubelet is told not to refuse it
+  bool cgroup_v1 = false;   // on any host: the kubelet is configured to accept it
   bool has_workers = true;  // without any, the control plane takes ordinary pods
 };
 
-// InitConfiguration, ClusterConfiguration, KubeletConfiguration, KubeProxyConfiguration as one YAML stream.
-// Errors: invalid_config, with the line of a document that sets a field which Sealift owns to something else.
+// InitConfiguration, ClusterConfiguration, KubeletConfiguration, KubeProxyConfiguration as one YAML stream. Errors:
+// invalid_config, with the line, if a document gives a field owned by Sealift another value.
 Result<std::string> init_documents(const KubeadmInput& input, const KubeadmNode& node);
 
 struct JoinToken {
   Secret token;
   std::string ca_hash;  // "sha256:…"
 };
-// From what `kubeadm token create --print-join-command` prints; protocol if it can't be read.
+// Parses the output of `kubeadm token create --print-join-command`. Errors: protocol if it can't be read.
 Result<JoinToken> parse_join_command(std::string_view output);
 
-// JoinConfiguration of a worker; holds the token.
+// JoinConfiguration of a worker; contains the token.
 Result<Secret> join_document(const KubeadmInput& input, const KubeadmNode& node, const JoinToken& token);
 
-// Arguments for init and join that the hosts ask for.
+// kubeadm arguments for init and join that these hosts require.
 std::vector<std::string> preflight_arguments(const KubeadmInput& input);
 
 }  // namespace sealift::kube

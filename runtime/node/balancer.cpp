@@ -33,7 +33,7 @@ struct Address {
   }  // NOLINT(*-reinterpret-cast): sockets API
 };
 
-// "10.7.0.11:6443", "[fd00::1]:6443"; port 0 is any free one.
+// "10.7.0.11:6443", "[fd00::1]:6443"; port 0 means any free one.
 Result<Address> resolve(std::string_view text) {
   const auto refuse = [&] {
     return fail(ErrorCode::invalid_config, "\"{}\" is not an address with a port", base::printable(text));
@@ -68,7 +68,7 @@ int64_t now_ms() { return base::system_clock().monotonic().count(); }
 void tune(int fd) {
   const int on = 1, idle = 30, interval = 10, count = 3;
   ::setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-  // A backend whose host lost its power answers nothing: keep-alive notices it.
+  // A backend whose host lost power never answers: keep-alive notices.
   ::setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
   ::setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &idle, sizeof idle);
   ::setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &interval, sizeof interval);
@@ -104,7 +104,7 @@ Result<Balancer> Balancer::listen(const BalancerConfig& config) {
   socklen_t size = sizeof own;
   ::getsockname(fd.get(), reinterpret_cast<sockaddr*>(&own), &size);  // NOLINT(*-reinterpret-cast): sockets API
   Balancer out(std::move(fd));
-  uint16_t port = 0;  // at the same place in both families
+  uint16_t port = 0;  // at the same offset in both families
   std::memcpy(&port, reinterpret_cast<const char*>(&own) + offsetof(sockaddr_in, sin_port),
               sizeof port);  // NOLINT(*-reinterpret-cast)
   out.port_ = ntohs(port);
@@ -123,7 +123,7 @@ void Balancer::accept_new() {
   }
 }
 
-// Begins a connection to the next backend that was not tried; false if there is none left.
+// Begins a connection to the next untried backend; false if none is left.
 bool Balancer::connect_next(Connection& connection) {
   while (connection.tried < backends_.size()) {
     const size_t index = (preferred_ + connection.tried++) % backends_.size();
@@ -191,7 +191,7 @@ Result<void> Balancer::serve(int milliseconds, const CancelToken& cancel) {
                                   (to.buffer.empty() ? 0 : POLLOUT));
       };
       const bool waiting = connection.connecting;
-      // An fd of -1 is skipped by poll: a half that neither reads nor writes must not wake it by POLLHUP.
+      // poll skips an fd of -1: a half that neither reads nor writes must not wake it by POLLHUP.
       const short client = waiting ? short{0} : wanted(connection.client, connection.server);
       const short server = waiting ? short{POLLOUT} : wanted(connection.server, connection.client);
       polled.push_back({client == 0 ? -1 : connection.client.fd.get(), client, 0});

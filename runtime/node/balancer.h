@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// A TCP balancer over the Kubernetes API servers, on every host: kubelets and kubeadm speak to 127.0.0.1 and never
-// notice that control planes come and go. Bytes are passed on as they are. One thread, poll(2).
+// A TCP balancer in front of the Kubernetes API servers, on every host: kubelets and kubeadm talk to 127.0.0.1 and
+// never notice control planes coming and going. Bytes are passed on unchanged. One thread, poll(2).
 #pragma once
 
 #include <cstdint>
@@ -25,9 +25,9 @@ class Balancer {
  public:
   static Result<Balancer> listen(const BalancerConfig& config);
   uint16_t port() const { return port_; }
-  // New connections go to the new backends; those that stand are left alone.
+  // New connections use the new backends; existing ones are left alone.
   void set_backends(std::vector<std::string> backends) { backends_ = std::move(backends); }
-  // Serves for at most `milliseconds`, or until cancelled. Connections stay from one call to the next.
+  // Serves for at most `milliseconds`, or until cancelled. Connections survive from one call to the next.
   Result<void> serve(int milliseconds, const CancelToken& cancel);
 
   Balancer(Balancer&&) = default;
@@ -36,14 +36,14 @@ class Balancer {
  private:
   struct Half {
     base::Fd fd;
-    Bytes buffer;        // read here, to be written to the other half
-    bool ended = false;  // nothing more comes from here
-    bool shut = false;   // the other half was told so
+    Bytes buffer;        // read from this half, to be written to the other
+    bool ended = false;  // end of input from this half
+    bool shut = false;   // passed on to the other half
   };
   struct Connection {
     Half client, server;
     bool connecting = true;
-    size_t tried = 0;  // backends
+    size_t tried = 0;  // number of backends tried
     int64_t deadline_ms = 0;
   };
   explicit Balancer(base::Fd fd) : listener_(std::move(fd)) {}
@@ -54,7 +54,7 @@ class Balancer {
   base::Fd listener_;
   uint16_t port_ = 0;
   std::vector<std::string> backends_;
-  size_t preferred_ = 0;  // the backend that took the last connection
+  size_t preferred_ = 0;  // the backend that accepted the last connection
   std::vector<Connection> connections_;
 };
 

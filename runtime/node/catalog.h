@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// From a pull's question to an object of the payload: (registry, repository, tag or digest) → what to send. A digest
-// is found only under the name of an image that holds it, so that equal paths of different registries stay apart. Pure.
+// Maps a pull's question to an object of the payload: (registry, repository, tag or digest) → what to send. A digest is
+// found only under the name of an image that contains it, so that equal paths of different registries stay apart. Pure.
 #pragma once
 
 #include <map>

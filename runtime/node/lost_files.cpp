@@ -13,7 +13,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr size_t kMaxStateFile = size_t{1} << 20;  // larger is none of the plugins' files
+constexpr size_t kMaxStateFile = size_t{1} << 20;  // none of the plugins' files is larger
 
 Result<std::vector<std::string>> files_under(const std::string& folder) {
   std::vector<std::string> out;
@@ -47,7 +47,7 @@ Result<std::vector<std::string>> remove_lost_network_state(const std::string& ro
   std::map<std::string, std::vector<std::string>> reserved;  // by sandbox
   SEALIFT_ASSIGN(const auto files, files_under(state));
   for (const auto& path : files) {
-    // host-local's lock has no bytes by nature
+    // host-local's lock is always empty
     if (path.ends_with("/lock")) continue;
     const auto bytes = base::read_file(path, kMaxStateFile);
     if (!bytes) continue;
@@ -59,7 +59,7 @@ Result<std::vector<std::string>> remove_lost_network_state(const std::string& ro
     SEALIFT_TRY(remove(path));
     removed.push_back(path);
   }
-  // With its file a sandbox loses the call that would give its address back.
+  // A sandbox without its file can't be removed, which would have released its address.
   const size_t sandbox_files = removed.size();
   for (size_t i = 0; i < sandbox_files; ++i) {
     if (!removed[i].starts_with(sandboxes)) continue;

@@ -16,7 +16,7 @@ namespace sealift::node {
 namespace {
 
 constexpr size_t kMaxPem = size_t{64} << 10;
-// Up to this size an object is read, and so checked, before anything is said about it: manifests and configurations.
+// An object up to this size is read, and so checked, before the response starts: manifests and configurations.
 constexpr uint64_t kReadAhead = uint64_t{256} << 10;
 
 http::Response message(int status, std::string code, std::string text) {
@@ -41,7 +41,7 @@ http::Response failed(const Question& question, const Error& error) {
   const bool waited = error.code == ErrorCode::timeout || error.code == ErrorCode::cancelled;
   if (!waited) std::fprintf(stderr, "%s: %s\n", target_of(question).c_str(), error.text().c_str());
   if (error.code == ErrorCode::protocol) return message(502, "UNAVAILABLE", error.text());
-  // untrusted: a host that has another cluster's certificate, for as long as it has
+  // untrusted: a host that still has another cluster's certificate
   if (waited || base::may_pass(error.code) || error.code == ErrorCode::untrusted) return later(error.text());
   return message(500, "UNKNOWN", error.text());
 }
@@ -76,7 +76,7 @@ http::Response answer_from(BlobSource& source, const BlobInfo& blob, const http:
       {},
       {}};
   out.stream = source_stream(source, blob);
-  if (request.is_head()) return out;  // the size is known, the bytes are not asked for
+  if (request.is_head()) return out;  // the size is known; no bytes are needed
   if (auto here = source.await(blob); !here) return failed(blob.question, here.error());
   if (blob.size > kReadAhead) return out;
   base::MemorySink bytes(kReadAhead);
@@ -85,10 +85,10 @@ http::Response answer_from(BlobSource& source, const BlobInfo& blob, const http:
   return out;
 }
 
-// One listener's requests that are being answered, up to a limit.
+// Limits the requests that one listener answers at once.
 class Turns {
  public:
-  // Null: none is left. One's end is the end of its last copy.
+  // A turn ends when its last copy is destroyed. Null: none is left.
   std::shared_ptr<void> take() {
     if (++taken_ > Mirror::kRequests) {
       --taken_;
@@ -101,7 +101,7 @@ class Turns {
   std::atomic<unsigned> taken_ = 0;
 };
 
-// The turn lasts until the body is written.
+// Keeps the turn until the body is written.
 http::Response in_turn(Turns& turns, Mirror& mirror, const http::Request& request) {
   auto turn = turns.take();
   if (!turn) {
@@ -137,7 +137,7 @@ struct Mirror::State {
 Mirror::Mirror(std::unique_ptr<State> state) : state_(std::move(state)) {}
 Mirror::~Mirror() {
   for (const auto& source : state_->sources) source->stop();
-  // Before state_ goes, which requests still look at.
+  // Before state_ is destroyed, which requests still use.
   for (auto* server : {state_->local.get(), state_->peer.get()}) {
     if (server != nullptr) server->stop();
   }
@@ -155,7 +155,7 @@ http::Response Mirror::answer(const http::Request& request) {
   }
   const auto question = parse_question(request.path, ns->second);
   if (!question) return message(404, "UNSUPPORTED", "only manifests and blobs are served here");
-  std::optional<Error> unknown;  // of a source that can't say yet
+  std::optional<Error> unknown;  // a source could not tell yet
   for (const auto& source : state_->sources) {
     const auto blob = source->stat(*question);
     if (!blob)
@@ -189,7 +189,7 @@ Result<std::unique_ptr<Mirror>> Mirror::start(const MirrorConfig& config, Clock&
   const auto listen = [mirror = out.get()](const std::string& address, uint16_t port,
                                            std::optional<http::TlsIdentity> tls, Turns& turns) {
     http::ServerOptions options{address, port, std::move(tls)};
-    options.connections = 2 * kRequests;  // idle ones too, and those that are told to come later
+    options.connections = 2 * kRequests;  // including idle ones and those told to come back later
     return http::Server::start(std::move(options), [mirror, &turns](const http::Request& request) {
       return in_turn(turns, *mirror, request);
     });

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // The image mirror on every host: containerd asks it for everything (certs.d/_default). A registry host answers from
-// its payload; any other host gets the bytes from a registry host. Here a request becomes a question, the question
-// finds its source, and what the source says becomes an answer. Read-only; never answers 401; Authorization is neither
-// logged nor forwarded (the HTTP server does not even hand it over).
+// its payload; any other host gets the bytes from a registry host. It turns a request into a question, finds the
+// source, and turns the source's reply into an answer. Read-only; never answers 401; Authorization is neither logged
+// nor forwarded (the HTTP server does not even pass it on).
 #pragma once
 
 #include <cstdint>
@@ -18,15 +18,14 @@ namespace sealift::node {
 
 class Mirror {
  public:
-  // Requests answered at once on each of its two addresses, those included that wait or are slow; the next one gets
-  // 503. Each costs a thread, 128 KiB of buffers (1 MiB for a layer that the payload holds compressed) and its TLS
-  // session.
+  // Concurrent requests on each of its two addresses, including waiting and slow ones; the next one gets 503. Each
+  // costs a thread, 128 KiB of buffers (1 MiB for a layer that the payload stores compressed) and its TLS session.
   static constexpr unsigned kRequests = 512;
 
-  // Listens on both addresses when it returns. `clock` must live longer.
+  // Both addresses are listening on return. `clock` must outlive the mirror.
   static Result<std::unique_ptr<Mirror>> start(const MirrorConfig& config, Clock& clock);
-  ~Mirror();  // cuts what it is answering
-  // What a request gets, for tests too. Any thread; waits for bytes that are on their way.
+  ~Mirror();  // aborts answers in progress
+  // Answers one request; also for tests. Any thread; waits for bytes still arriving.
   http::Response answer(const http::Request& request);
   uint16_t local_port() const;
   uint16_t peer_port() const;

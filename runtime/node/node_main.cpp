@@ -25,7 +25,7 @@ namespace {
 
 constexpr size_t kMaxConfig = size_t{1} << 20;
 
-// Signals only leave a mark; the loops look at it.
+// Signal handlers only set a flag; the loops check it.
 std::atomic<bool> stop_asked = false;    // NOLINT(*-avoid-non-const-global-variables): set by signal handlers
 std::atomic<bool> reload_asked = false;  // NOLINT(*-avoid-non-const-global-variables)
 
@@ -35,7 +35,7 @@ void watch_signals() {
   ::signal(SIGHUP, [](int) { reload_asked = true; });
 }
 
-// systemd's notification protocol: one datagram to the socket it named (sd_notify(3)).
+// systemd's notification protocol: one datagram to the socket named by systemd (sd_notify(3)).
 void notify(std::string_view state) {
   const char* path = std::getenv("NOTIFY_SOCKET");  // NOLINT(concurrency-mt-unsafe): before any thread
   if (path == nullptr || std::strlen(path) >= sizeof(sockaddr_un::sun_path)) return;
@@ -79,7 +79,7 @@ Result<void> run_mirror(const Arguments& arguments) {
     for (bool changed = false; !stop_asked && !changed;) {
       base::system_clock().sleep(Duration{100});
       if (!reload_asked.exchange(false)) continue;
-      // A file that can't be used leaves the mirror as it is.
+      // An unusable file leaves the mirror as it is.
       auto fresh = configured();
       if (fresh)
         config = std::move(*fresh);
@@ -101,7 +101,7 @@ Result<void> run_balancer(const Arguments& arguments) {
   while (!stop_asked) {
     SEALIFT_TRY(balancer.serve(500, {}));
     if (!reload_asked.exchange(false)) continue;
-    // A file that can't be used leaves the old backends in place.
+    // An unusable file leaves the old backends in place.
     const auto fresh = base::read_text_file(path, kMaxConfig).and_then([](const std::string& json) {
       return parse_balancer_config(json);
     });

@@ -6,8 +6,8 @@
 
 namespace sealift::node {
 
-// The hidden commands behind "node": "mirror --config F", "balancer --config F", "pki make-ca|make-key|issue …".
-// `arguments` begins with the word after "node". Gives the exit code.
+// The hidden commands after "node": "mirror --config F", "balancer --config F", "boot", "pki make-ca|make-key|issue …".
+// `arguments` begins with the word after "node". Returns the exit code.
 int node_main(const std::vector<std::string>& arguments);
 
 }  // namespace sealift::node

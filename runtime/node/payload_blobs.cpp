@@ -11,10 +11,10 @@
 namespace sealift::node {
 namespace {
 
-// How long a pull waits for bytes that are on their way; containerd gives up a request only much later.
+// How long a pull waits for bytes still arriving; containerd gives up only much later.
 constexpr Duration kArrivalWait{60'000};
 constexpr Duration kArrivalPoll{300};
-// What each pull holds in memory, however slow its client is.
+// Memory held by each pull, however slow its client is.
 constexpr size_t kRawPiece = size_t{128} << 10;
 constexpr uint64_t kDecodedPiece = uint64_t{1} << 20;
 
@@ -26,7 +26,7 @@ PayloadBlobs::StateStamp PayloadBlobs::state_stamp() const {
   return {status.st_size, (int64_t{status.st_mtim.tv_sec} * 1'000'000'000) + status.st_mtim.tv_nsec};
 }
 
-// Null while not even the metadata has arrived.
+// Null until the metadata has arrived.
 const PayloadBlobs::Opened* PayloadBlobs::opened() {
   const std::lock_guard lock(mutex_);
   if (opened_) return &*opened_;
@@ -96,8 +96,8 @@ Result<void> PayloadBlobs::read(const BlobInfo& blob, format::ByteRange range, b
   return read_decoded(blob, range, stoppable);
 }
 
-// A frame's hash first, its bytes then, both through one small buffer: PayloadReader::read would hold the whole frame,
-// 8 MiB, for each of hundreds of slow clients. The second reading comes from the page cache.
+// Hashes a frame first and then sends its bytes, both through one small buffer: PayloadReader::read would hold the
+// whole frame, 8 MiB, for each of hundreds of slow clients. The second read comes from the page cache.
 Result<void> PayloadBlobs::read_raw(const BlobInfo& blob, base::FileOffset begin, format::ByteRange range,
                                     base::Sink& sink) {
   const auto& reader = *opened()->reader;

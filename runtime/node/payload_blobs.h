@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The images of one payload file on this host, complete or still arriving: the agent writes it, in another process,
-// and notes in its state file what is there (host::PayloadStore).
+// The images of one payload file on this host, complete or still arriving: the agent, another process, writes the file
+// and records in its state file which pieces are there (host::PayloadStore).
 #pragma once
 
 #include <functional>
@@ -23,7 +23,7 @@ namespace sealift::node {
 
 class PayloadBlobs final : public BlobSource {
  public:
-  // The file need not be there yet. `clock` must live longer.
+  // The file need not exist yet. `clock` must outlive this object.
   PayloadBlobs(std::string path, Clock& clock) : path_(std::move(path)), clock_(clock) {}
 
   Result<std::optional<BlobInfo>> stat(const Question& question) override;
@@ -46,7 +46,7 @@ class PayloadBlobs final : public BlobSource {
   Result<void> read_raw(const BlobInfo& blob, base::FileOffset begin, format::ByteRange range, base::Sink& sink);
   Result<void> read_decoded(const BlobInfo& blob, format::ByteRange range, base::Sink& sink);
 
-  // Frames decoded at once; each takes 16 MiB while it is.
+  // Frames decoded concurrently; each takes 16 MiB meanwhile.
   static constexpr std::ptrdiff_t kDecoders = 8;
 
   const std::string path_;
@@ -54,8 +54,8 @@ class PayloadBlobs final : public BlobSource {
   CancelSource stopped_;
   std::counting_semaphore<kDecoders> decoders_{kDecoders};
   std::mutex mutex_;
-  std::optional<Opened> opened_;         // set once, then left alone
-  std::optional<StateStamp> opened_at_;  // of the last attempt that failed
+  std::optional<Opened> opened_;         // set once, then unchanged
+  std::optional<StateStamp> opened_at_;  // of the last failed attempt
   host::StoredPieces pieces_;
   std::optional<StateStamp> pieces_at_;
 };

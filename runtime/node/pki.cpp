@@ -8,10 +8,10 @@ namespace sealift::node {
 namespace {
 
 constexpr size_t kMaxPem = size_t{64} << 10;
-// Renewal is a later version's work; until then the certificates must outlive the cluster's hardware.
+// This version does not renew certificates, so they must outlive the cluster's hardware.
 constexpr auto kLifetime = std::chrono::years{20};
 
-// From a day before, since clocks of hosts without a network differ.
+// Starts a day earlier, since clocks of hosts without a network differ.
 trust::Validity validity(Clock& clock) {
   const auto now = clock.now();
   return {now - std::chrono::days{1}, now + std::chrono::duration_cast<Duration>(kLifetime)};
@@ -30,7 +30,7 @@ Result<void> make_authority(const std::string& folder, const std::string& cluste
   SEALIFT_TRY(base::make_directories(folder, 0700));
   Secret key;
   if (key_there) {
-    key = Secret(*key_there);  // a kill came between key and certificate
+    key = Secret(*key_there);  // killed between key and certificate
   } else {
     SEALIFT_ASSIGN(auto pair, trust::generate_key());
     key = std::move(pair.private_pem);

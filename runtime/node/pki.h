@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Keys and certificates of the node services, made on the hosts themselves by the hidden commands
-//   node pki make-ca --dir D --name CLUSTER     ca.key (0600) and ca.crt (0644); nothing if they are there and fit
+// Keys and certificates of the node services, made on the hosts themselves by these hidden commands:
+//   node pki make-ca --dir D --name CLUSTER     ca.key (0600) and ca.crt (0644); nothing if usable ones exist
 //   node pki make-key --dir D                   node.key (0600) if absent; prints the public key
 //   node pki issue --dir D --name N --address IP   reads a public key from stdin, prints a certificate
 #pragma once

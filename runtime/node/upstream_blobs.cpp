@@ -11,10 +11,10 @@ namespace sealift::node {
 namespace {
 
 constexpr Duration kConnectTimeout{3'000};
-// More than a registry host waits for bytes that are on their way to it.
+// Longer than a registry host waits for bytes still arriving there.
 constexpr Duration kReadTimeout{90'000};
-// A registry host with too many requests says so at once (503). containerd would give the pull up on hearing that, so
-// the hosts are asked again for a while.
+// An overloaded registry host says so at once (503). containerd would abandon the pull on that, so the hosts are asked
+// again for a while.
 constexpr Duration kBusyWait{60'000};
 constexpr Duration kBusyPoll{2'000};
 
@@ -23,7 +23,7 @@ std::optional<std::string> header(const http::Reply& reply, const std::string& n
   return found == reply.headers.end() ? std::nullopt : std::optional(found->second);
 }
 
-// Bytes of a range on their way from hosts to `sink`. A whole blob's last bytes go on only when its digest is right.
+// Passes the bytes of a range from hosts to `sink`. A whole blob's last bytes are passed on only if its digest matches.
 class Relay final : public base::Sink {
  public:
   Relay(const BlobInfo& blob, format::ByteRange range, base::Sink& sink)
@@ -48,7 +48,7 @@ class Relay final : public base::Sink {
   }
   uint64_t position() const { return position_; }
   bool complete() const { return position_ == end_ && !failed_; }
-  // What no other host can mend.
+  // Errors that no other host can fix.
   const std::optional<Error>& failed() const { return failed_; }
   std::string wanted() const { return std::format("bytes={}-{}", position_, end_ - 1); }
 
@@ -61,7 +61,7 @@ class Relay final : public base::Sink {
   std::optional<Error> failed_;
 };
 
-// Bytes that go to the relay begin at its position.
+// Checks that the bytes for the relay begin at its position.
 Result<void> check_begin(const http::Reply& head, uint64_t position) {
   if (head.status == 200 && position != 0)
     return fail(ErrorCode::protocol, "a part was asked for and the whole answered");
@@ -107,7 +107,7 @@ Result<void> UpstreamBlobs::read(const BlobInfo& blob, format::ByteRange range, 
   Relay relay(blob, range, sink);
   const auto reply = ask([&](http::Client& client) -> Result<http::Reply> {
     if (relay.failed()) return fail(*relay.failed());
-    if (relay.complete()) return http::Reply{};  // of an answer that was longer than it should be
+    if (relay.complete()) return http::Reply{};  // the answer was longer than it should be
     const auto begins = [&](const http::Reply& head) { return check_begin(head, relay.position()); };
     SEALIFT_ASSIGN(auto got, client.get_to(target, {{"Range", relay.wanted()}}, relay, begins));
     if (got.status >= 500 || relay.complete()) return got;

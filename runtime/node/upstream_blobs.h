@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The images of other hosts that all have the same ones, the cluster's registry hosts: asked over mutual TLS, one after
-// the other. Retries of requests to them are here and nowhere else.
+// Images held by other hosts, all with the same content, the cluster's registry hosts: asked over mutual TLS, one after
+// the other. Retries of requests to them happen only here.
 #pragma once
 
 #include <functional>
@@ -19,14 +19,14 @@ namespace sealift::node {
 
 class UpstreamBlobs final : public BlobSource {
  public:
-  // `hosts` in the order in which they are asked at first. `clock` must live longer.
+  // `hosts` in their initial order of asking. `clock` must outlive this object.
   UpstreamBlobs(std::vector<http::Origin> hosts, http::TlsIdentity identity, Clock& clock)
       : identity_(std::move(identity)), clock_(clock), hosts_(std::move(hosts)) {}
 
   Result<std::optional<BlobInfo>> stat(const Question& question) override;
-  // Nothing: a registry host waits for its own bytes, within read().
+  // Does nothing: a registry host waits for its own bytes, within read().
   Result<void> await(const BlobInfo& blob) override;
-  // When a host dies in the middle the next one goes on where it stopped.
+  // If a host dies midway, the next one continues where it stopped.
   Result<void> read(const BlobInfo& blob, format::ByteRange range, base::Sink& sink) override;
   void stop() override;
 
@@ -41,7 +41,7 @@ class UpstreamBlobs final : public BlobSource {
   Clock& clock_;
   CancelSource stopped_;
   std::mutex mutex_;
-  std::vector<http::Origin> hosts_;  // first the one that answered last, last the one that sent wrong bytes
+  std::vector<http::Origin> hosts_;  // the last to answer first, senders of wrong bytes last
   std::set<http::Client*> at_work_;
 };
 

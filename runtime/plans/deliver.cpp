@@ -36,15 +36,15 @@ Result<engine::Plan> deliver(const steps::Model& model) {
   for (size_t i = 0; i < workers.size(); ++i)
     workers_ready.push_back(finish_node(plan, model, *workers[i], joined[i], cluster));
 
-  // Applications wait for every worker still in the run, and for their images to be there.
+  // Applications wait for every worker still in the run, and until their images are there.
   const auto apps = install_applications(plan, model, first, cluster, {first_ready, whole_payload}, workers_ready);
 
-  // Nothing is delivered before it is healthy, whatever else there was to do; and before it is on the disks.
+  // Delivered means healthy, whatever else was done, and on disk.
   std::vector<Index> all{first_ready, whole_payload, cluster.network};
   for (const auto& [name, app] : apps) all.push_back(app);
   const Index healthy = plan.add(first, std::make_shared<steps::HealthStep>(model), std::move(all));
   plan.at(healthy).after_any = workers_ready;
-  // After all else: the control plane works for other hosts too, and what gets healthy last starts pods on workers.
+  // Last: the control plane also works for other hosts, and the last objects to become healthy start pods on workers.
   const Index synced = plan.add(first, std::make_shared<steps::SyncStep>(first), {healthy});
   for (size_t i = 0; i < workers.size(); ++i) {
     const Index worker_synced =

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The plan of a delivery: from machines to a cluster with its applications, whatever of it is there already.
+// The plan of a delivery: from machines to a cluster with its applications, however much of it exists already.
 #pragma once
 
 #include "runtime/engine/step.h"

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The groups of steps that plans are put together from. Each gives back what others wait for.
+// The groups of steps that plans are composed of. Each returns the steps that others wait for.
 #pragma once
 
 #include <map>
@@ -11,19 +11,19 @@
 
 namespace sealift::plans {
 
-// --- prepare_host.cpp: a machine becomes fit to be a node ---
+// --- prepare_host.cpp: makes a machine fit to be a node ---
 
-// What hosts are served with.
+// What serves the other hosts.
 struct Supply {
-  Index authority;  // the cluster's certificate authority, where node certificates are signed
-  Index payload;    // the part of the payload on a registry host that holds the base's images
+  Index authority;  // the step that makes the cluster's certificate authority, where node certificates are signed
+  Index payload;    // the part of the payload, on a registry host, that holds the base's images
   Index mirror;     // that registry host's mirror
 };
 
-// Files, kernel, node service, container runtime and the base's images. Gives what kubeadm waits for.
+// Files, kernel, node service, container runtime and the base's images. Returns the step kubeadm waits for.
 Result<Index> prepare_host(PlanBuilder& plan, const steps::Model& model, const steps::Node& node, const Supply& supply);
 
-// The same for the host that makes the supply: `payload` is there, the rest is made on the way.
+// The same for the host that provides the supply: `payload` exists already, the rest is made on the way.
 struct PreparedSupplier {
   Supply supply;
   Index ready;  // kubeadm waits for it
@@ -31,12 +31,12 @@ struct PreparedSupplier {
 Result<PreparedSupplier> prepare_supplier(PlanBuilder& plan, const steps::Model& model, const steps::Node& node,
                                           Index payload);
 
-// --- cluster.cpp: machines become a cluster ---
+// --- cluster.cpp: turns machines into a cluster ---
 
 using AppIndexes = std::map<std::string, Index, std::less<>>;  // by the application's name
 
 struct Cluster {
-  Index api;      // it answers
+  Index api;      // the API answers
   Index network;  // name resolution and the pod network are set up
   AppIndexes network_apps;
 };
@@ -44,18 +44,18 @@ struct Cluster {
 // The first control plane, by kubeadm init.
 Result<Cluster> make_cluster(PlanBuilder& plan, const steps::Model& model, const steps::Node& node, Index ready);
 
-// A worker, by kubeadm join. Gives what its further steps wait for.
+// A worker, by kubeadm join. Returns the step its further steps wait for.
 Index join_worker(PlanBuilder& plan, const steps::Model& model, const steps::Node& node, Index ready,
                   const Cluster& cluster);
 
-// Labels, and the wait until the node is Ready. `joined`: it is part of the cluster.
+// Labels, and the wait until the node is Ready. `joined`: the node is part of the cluster.
 Index finish_node(PlanBuilder& plan, const steps::Model& model, const steps::Node& node, Index joined,
                   const Cluster& cluster);
 
 // --- applications.cpp ---
 
-// All applications but the network's, on the control plane `node`: after `after` (and after each other, as they need
-// each other), and when each of `settled` has ended, however it ended.
+// All applications but the network's, on the control plane `node`: after `after` (and after each other, according to
+// their needs), once each of `settled` has ended, in whatever way.
 AppIndexes install_applications(PlanBuilder& plan, const steps::Model& model, const steps::Node& node,
                                 const Cluster& cluster, const std::vector<Index>& after,
                                 const std::vector<Index>& settled);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// A plan while it is written: steps in an order in which each names only earlier ones.
+// A plan under construction: each step names only earlier ones.
 #pragma once
 
 #include <memory>
@@ -17,7 +17,7 @@ using Index = size_t;  // of a step in the plan
 
 class PlanBuilder {
  public:
-  // Without the `essential` hosts (node names) the plan makes no sense: if a step fails there the run ends. Any other
+  // The plan makes no sense without the `essential` hosts (node names): if a step fails there the run ends. Any other
   // host is set aside.
   explicit PlanBuilder(std::set<std::string> essential) : essential_(std::move(essential)) {}
 

@@ -13,11 +13,11 @@ using steps::Model;
 using steps::Node;
 using steps::WantedUnit;
 
-// What is put onto a host before anything is started there.
+// What is installed on a host before anything is started there.
 struct Installed {
   Index service_files;
   std::vector<Index> before_runtime;
-  Digest service, runtime;  // of the files that the units are started with
+  Digest service, runtime;  // of the files that the units start with
 };
 
 Digest inputs_of(const std::vector<steps::WantedFile>& files) { return steps::FilesStep("", "", files).inputs(); }
@@ -71,7 +71,7 @@ Index start_runtime(PlanBuilder& plan, const Model& model, const Node& node, con
                   installed.before_runtime);
 }
 
-// Through this host's mirror, from the registry host's.
+// Through this host's mirror, from the registry host's mirror.
 Index pull_images(PlanBuilder& plan, const Model& model, const Node& node, Index mirror, Index runtime,
                   const Supply& supply) {
   return plan.add(node, std::make_shared<steps::ImagesStep>(steps::base_images(model, node)),

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Events, plans and outcomes as JSON, one object a line: what --log-format json prints. Keys are only ever added.
+// Events, plans and outcomes as JSON, one object per line: the output of --log-format json. Keys are only ever added.
 #pragma once
 
 #include <string>
@@ -10,8 +10,8 @@
 
 namespace sealift::report {
 
-// {"event":"step_started","host":"w1","level":"info","message":…,"step":"kubeadm.join","time":…}; done and total with
-// progress; empty members are left out.
+// {"event":"step_started","host":"w1","level":"info","message":…,"step":"kubeadm.join","time":…}; progress adds done
+// and total; empty members are omitted.
 std::string to_json(const Event& event);
 // {"event":"outcome","status":"complete"|error code,"exit":0,"hosts":[…],"applied":3,"skipped":40,"notes":[…]}
 std::string to_json(const delivery::Outcome& outcome);

@@ -64,7 +64,7 @@ std::vector<std::string> outcome_lines(const delivery::Outcome& outcome, Duratio
     if (!host.reason.empty()) out.push_back(std::format("{:<{}}  why: {}", "", width, host.reason));
   }
   for (const auto& note : outcome.notes) out.push_back("note: " + note);
-  if (outcome.error) return out;  // the error has its own line, said once
+  if (outcome.error) return out;  // the error is printed separately, once
   if (outcome.applied == 0) {
     out.push_back(std::format("nothing to do: {} as cluster.yaml says ({})", plural(delivered, "host is", "hosts are"),
                               seconds(took)));

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What a run came to, for people: lines of plain text, at most about 80 columns where the content allows it.
+// The outcome of a run for people: lines of plain text, about 80 columns at most where the content allows.
 #pragma once
 
 #include <string>
@@ -18,10 +18,10 @@ std::string_view name(delivery::PlanLine::State state);     // "done", "needed",
 
 // A table of hosts, the notes, and one closing sentence.
 std::vector<std::string> outcome_lines(const delivery::Outcome& outcome, Duration took);
-// What would be done, host by host; steps that are done are counted, with `all` listed too.
+// What would be done, host by host; steps already done are only counted, and listed too if `all`.
 std::vector<std::string> plan_lines(const delivery::PlanOutcome& plan, bool all);
 std::vector<std::string> status_lines(const std::vector<delivery::StatusLine>& status);
-// "last run: apply of shop 3.4, 2026-…: complete" and what was left in the middle; empty without a run.
+// "last run: apply of shop 3.4, 2026-…: complete" and the steps left unfinished; empty without a run.
 std::vector<std::string> last_run_lines(const engine::JournalContents& journal);
 
 }  // namespace sealift::report

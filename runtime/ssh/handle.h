@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Ownership of libssh's objects and the loop that drives its calls without blocking. Internal to this library.
+// Owns libssh's objects and drives its non-blocking calls. Internal to this library.
 #pragma once
 
 #include <libssh/libssh.h>
@@ -33,10 +33,10 @@ struct FreeText {
 };
 using TextHandle = std::unique_ptr<char, FreeText>;
 
-// libssh must be told to start once; any thread.
+// Initializes libssh once; any thread.
 void initialize();
 
-// How long something may take, and who may stop it.
+// A deadline, and the token that cancels.
 struct Limit {
   Clock& clock;
   Duration end;  // monotonic
@@ -44,11 +44,11 @@ struct Limit {
   Result<void> check(std::string_view doing) const;
 };
 
-// Calls `call` until it returns anything but `again`, waiting for the session's socket in between.
+// Repeats `call` until it returns anything but `again`, waiting for the session's socket in between.
 Result<int> drive(ssh_session session, int again, const Limit& limit, std::string_view doing,
                   const std::function<int()>& call);
 
-// socket.cpp: a connected TCP socket; keep-alive is on. Errors: unreachable, timeout, cancelled.
+// socket.cpp: a connected TCP socket with keep-alive on. Errors: unreachable, timeout, cancelled.
 Result<base::Fd> connect_socket(const std::string& address, uint16_t port, const Limit& limit);
 
 // host_keys.cpp
@@ -61,9 +61,9 @@ struct KnownKeys {
   std::vector<Entry> entries;
 };
 KnownKeys find_known_keys(const Target& target);
-// The order in which key algorithms are asked for: those that are known for this host first.
+// The preferred order of key algorithms: those already known for this host first.
 std::string algorithms_for(const KnownKeys& known);
-// Algorithms other than the one of this key, one group an element.
+// Algorithms other than this key's, one group per element.
 std::vector<std::string> other_algorithms(ssh_key shown);
 Result<std::string> fingerprint(ssh_key key);
 std::string key_name(ssh_key key);  // "ssh-ed25519"

@@ -14,8 +14,8 @@ namespace {
 constexpr size_t kMaxKnownHosts = size_t{16} << 20;
 
 struct Kind {
-  std::string_view name;        // what ssh_key_type calls it, as key_name() gives it
-  std::string_view algorithms;  // to ask for
+  std::string_view name;        // libssh's name for the key type, as returned by key_name()
+  std::string_view algorithms;  // to request
 };
 constexpr auto kKinds = std::to_array<Kind>({
     {"ssh-ed25519", "ssh-ed25519"},
@@ -25,7 +25,7 @@ constexpr auto kKinds = std::to_array<Kind>({
     {"ssh-rsa", "rsa-sha2-512,rsa-sha2-256"},
 });
 
-// As OpenSSH writes it into known_hosts.
+// In OpenSSH's known_hosts spelling.
 std::string lookup_name(const Target& target) {
   return target.port == 22 ? target.address : std::format("[{}]:{}", target.address, target.port);
 }
@@ -52,7 +52,7 @@ Result<void> record_key(const Target& target, ssh_key key) {
   const TextHandle owner(text);
   SEALIFT_TRY(base::make_directories(target.record_file.substr(0, target.record_file.rfind('/')), 0700));
   SEALIFT_ASSIGN(const auto fd, base::open_file(target.record_file, O_WRONLY | O_APPEND | O_CREAT, 0600));
-  // One write: several hosts are recorded at once.
+  // One write: several hosts may be recorded at once.
   return base::write_all(fd.get(), base::as_bytes(std::format("{} {} {}\n", lookup_name(target), key_name(key), text)));
 }
 
@@ -64,7 +64,7 @@ KnownKeys find_known_keys(const Target& target) {
   if (!target.record_file.empty()) files.push_back(target.record_file);
   for (const auto& file : files) {
     const auto text = base::read_text_file(file, kMaxKnownHosts);
-    if (!text) continue;  // absent or not ours to read: it decides nothing
+    if (!text) continue;  // absent or unreadable: decides nothing
     for (const auto line : base::split(*text, '\n')) add_known(target, file, line, out);
   }
   return out;

@@ -14,7 +14,7 @@ struct Login {
   ssh_session session;
   const Target& target;
   const Limit& limit;
-  std::vector<std::string> tried;  // for the message
+  std::vector<std::string> tried;  // for messages
 
   std::string who() const { return target.user + "@" + target.address; }
   Result<int> drive_login(const std::function<int()>& call) const {
@@ -42,7 +42,7 @@ Result<bool> accepted(const Login& login, int result) {
         "{}: the host wants a second factor ({}) after the first was accepted; give both ssh.keyPath and ssh.password",
         login.who(), allowed_methods(login.session));
   }
-  // libssh calls a login denied, too, when the host hangs up instead of answering.
+  // libssh also reports a denied login when the host hangs up instead of answering.
   if (ssh_is_connected(login.session) == 0) {
     return fail(
         ErrorCode::auth_failed,
@@ -56,7 +56,7 @@ Result<KeyHandle> load_key(const std::string& path, const std::optional<Secret>&
   if (::access(path.c_str(), R_OK) != 0) return fail_errno(errno, "read the SSH key " + path);
   ssh_key key = nullptr;
   const std::string phrase = passphrase ? std::string(passphrase->reveal()) : std::string();
-  // Without a callback libssh does not ask; an encrypted key without a passphrase is an error.
+  // Without a callback libssh does not prompt; an encrypted key without a passphrase is an error.
   const int result =
       ssh_pki_import_privkey_file(path.c_str(), passphrase ? phrase.c_str() : nullptr, nullptr, nullptr, &key);
   if (result != SSH_OK) {
@@ -90,7 +90,7 @@ Result<bool> try_usual_keys(Login& login) {
     if (::access(path.c_str(), R_OK) != 0) continue;
     auto in = try_key(login, path);
     if (!in && ssh_is_connected(login.session) == 0) return in;
-    if (in && *in) return true;  // a key with a passphrase that nobody named is passed over
+    if (in && *in) return true;  // a key without a known passphrase is skipped
   }
   return false;
 }
@@ -129,7 +129,7 @@ Result<bool> try_password(Login& login) {
     const std::string password(login.target.password->reveal());
     SEALIFT_ASSIGN(const int result,
                    login.drive_login([&] { return ssh_userauth_password(login.session, nullptr, password.c_str()); }));
-    // The reply that asks for a new password (RFC 4252, 8: message 60) is unknown to libssh.
+    // libssh does not know the reply that asks for a new password (RFC 4252, 8: message 60).
     if (result == SSH_AUTH_ERROR && std::string(ssh_get_error(login.session)).contains("60"))
       return fail(expired(login));
     SEALIFT_ASSIGN(const bool in, accepted(login, result));

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// libssh sessions belong to one thread. The pump is that thread: it moves bytes between libssh's channels and bounded
-// queues at which other threads wait.
+// A libssh session belongs to one thread. The pump is that thread: it moves bytes between libssh's channels and bounded
+// queues on which other threads wait.
 #include <poll.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
@@ -20,21 +20,21 @@
 namespace sealift::ssh {
 namespace {
 
-constexpr size_t kQueueBytes = size_t{2} << 20;  // a direction
+constexpr size_t kQueueBytes = size_t{2} << 20;  // per direction
 constexpr size_t kWriteBytes = size_t{256} << 10;
 constexpr size_t kErrorBytes = size_t{64} << 10;
 constexpr Duration kOpenTimeout{30'000};
-// A server that limits sessions (MaxSessions) may still be at the end of the last one when the next is asked for.
+// A server that limits sessions (MaxSessions) may still be closing the last one when the next is requested.
 constexpr Duration kRefusedPatience{3'000}, kRefusedPause{100};
 
-// What a channel's users and the pump share.
+// State shared by a channel's users and the pump.
 struct Queues {
   std::mutex mutex;
   std::condition_variable changed;
   std::deque<Bytes> outgoing, incoming;
   size_t outgoing_bytes = 0, incoming_bytes = 0;
-  size_t at = 0;                                   // in the first incoming piece
-  bool close_input = false, input_closed = false;  // asked for, done
+  size_t at = 0;                                   // offset in the first incoming piece
+  bool close_input = false, input_closed = false;  // requested, done
   bool output_ended = false, closed = false, abandoned = false;
   std::string errors;
   std::optional<int> exit_code;
@@ -47,7 +47,7 @@ struct Queues {
     output_ended = closed = true;
     changed.notify_all();
   }
-  // Waits until `ready`; timeout if it takes longer than the patience.
+  // Waits until `ready`; Errors: timeout if it takes longer than the patience.
   template <class Ready>
   Result<void> wait_until(std::unique_lock<std::mutex>& lock, Ready ready) {
     if (!patience) {
@@ -64,9 +64,9 @@ struct Opening {
   std::string command;
   std::shared_ptr<Queues> queues;
   std::optional<Result<void>> result;
-  bool refused = false;                 // the server would not give a session
-  std::optional<Duration> asked_until;  // after a refusal, by the clock
-  Duration not_before{};                // the next attempt
+  bool refused = false;                 // the server refused a session
+  std::optional<Duration> asked_until;  // after a refusal, monotonic
+  Duration not_before{};                // earliest time of the next attempt
 };
 
 struct FreeChannel {
@@ -183,7 +183,7 @@ class Pump {
     return !openings_.empty();
   }
 
-  // A refused one is asked for again later, and the channels go on meanwhile: the end of one may be what it waits for.
+  // A refused request is retried later while the channels continue: it may be waiting for one of them to end.
   void open_next() {
     std::shared_ptr<Opening> opening;
     {
@@ -242,7 +242,7 @@ class Pump {
   }
 
   bool write_some(Open& open) {
-    // What libssh still holds goes out first: its buffer has no limit of its own.
+    // libssh's own buffer is flushed first: it has no limit.
     if ((ssh_get_poll_flags(session_.get()) & SSH_WRITE_PENDING) != 0) return false;
     Queues& queues = *open.queues;
     Bytes* piece = nullptr;
@@ -252,7 +252,7 @@ class Pump {
         if (!queues.close_input || queues.input_closed) return false;
         queues.input_closed = true;
       } else {
-        piece = &queues.outgoing.front();  // stays where it is: only this thread removes
+        piece = &queues.outgoing.front();  // stays in place: only this thread removes pieces
       }
     }
     if (piece == nullptr) {
@@ -304,7 +304,7 @@ class Pump {
     return true;
   }
 
-  // The rest of what had arrived before the connection broke.
+  // Reads what arrived before the connection broke.
   void finish_reading(Open& open) {
     for (int i = 0; i < 64 && read_output(open); ++i) {
     }

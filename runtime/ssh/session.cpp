@@ -14,10 +14,10 @@
 namespace sealift::ssh {
 namespace {
 
-// AES with hardware instructions first: half the processor time of libssh's default (facts of the toolchain).
+// AES with hardware instructions first: half the CPU time of libssh's default.
 constexpr const char* kCiphers =
     "aes128-gcm@openssh.com,aes256-gcm@openssh.com,chacha20-poly1305@openssh.com,aes256-ctr,aes128-ctr";
-// curve25519 costs a quarter of the hybrid sntrup761, which counts when 100 hosts are reached at once.
+// curve25519 costs a quarter of the hybrid sntrup761, which matters when 100 hosts are connected at once.
 constexpr const char* kKeyExchanges =
     "curve25519-sha256,curve25519-sha256@libssh.org,ecdh-sha2-nistp256,ecdh-sha2-nistp384,diffie-hellman-group16-sha512,diffie-hellman-group14-sha256";
 
@@ -40,7 +40,7 @@ Error connection_error(ssh_session session, const Target& target) {
       {}};
 }
 
-// A connection up to the point where the host has proved its key.
+// Connects up to the point where the host has proved its key.
 Result<SessionHandle> exchange_once(const Target& target, const std::string& algorithms, const Limit& limit,
                                     bool& connected) {
   SEALIFT_ASSIGN(auto socket, connect_socket(target.address, target.port, limit));
@@ -60,7 +60,7 @@ Result<SessionHandle> exchange_once(const Target& target, const std::string& alg
                    set(SSH_OPTIONS_KEY_EXCHANGE, kKeyExchanges) && set(SSH_OPTIONS_HOSTKEYS, algorithms.c_str()) &&
                    set(SSH_OPTIONS_FD, &fd);
   if (!all) return fail(ErrorCode::internal, "{}: {}", name_of(target), ssh_get_error(session.get()));
-  socket.release();  // the session's from here on
+  socket.release();  // now owned by the session
   ssh_set_blocking(session.get(), 0);
   SEALIFT_ASSIGN(const int result, drive(session.get(), SSH_AGAIN, limit, "the SSH handshake with " + name_of(target),
                                          [&] { return ssh_connect(session.get()); }));
@@ -68,8 +68,7 @@ Result<SessionHandle> exchange_once(const Target& target, const std::string& alg
   return session;
 }
 
-// A server that drops a connection before the login has too many of them right now (MaxStartups): that is waited for,
-// within the time limit.
+// A server that drops connections before the login has too many of them (MaxStartups): retried within the time limit.
 Result<SessionHandle> exchange_keys(const Target& target, const std::string& algorithms, const Limit& limit) {
   for (int attempt = 1;; ++attempt) {
     bool connected = false;
@@ -89,7 +88,7 @@ Result<KeyHandle> shown_key(ssh_session session) {
   return KeyHandle(key);
 }
 
-// The configured fingerprint may be of another key of the host than the one it showed first: all are tried.
+// The configured fingerprint may belong to another key of the host than the first one shown: all are tried.
 Result<SessionHandle> find_fingerprint(const Target& target, const Limit& limit) {
   SEALIFT_ASSIGN(auto session, exchange_keys(target, algorithms_for({}), limit));
   SEALIFT_ASSIGN(const auto key, shown_key(session.get()));

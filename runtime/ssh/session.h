@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// One SSH login to one machine, and commands run through it with their three streams. The host's key is checked
-// before any credential is sent. It knows libssh and nothing of agents, payloads or clusters; ~/.ssh/config is not
-// read.
+// One SSH login to one machine, and commands run through it with their three streams. The host key is checked before
+// any credential is sent. It knows libssh and nothing of agents, payloads or clusters; ~/.ssh/config is not read.
 #pragma once
 
 #include <memory>
@@ -25,10 +24,10 @@ struct Target {
   std::optional<std::string> key_path;  // without one: ssh-agent, then the user's id_ed25519, id_ecdsa, id_rsa
   std::optional<Secret> key_passphrase;
   std::optional<Secret> password;  // also answers keyboard-interactive
-  // "SHA256:…" as ssh-keygen -l prints it: then nothing else decides.
+  // "SHA256:…" as printed by ssh-keygen -l: if set, only this decides.
   std::optional<std::string> host_key;
-  std::vector<std::string> known_hosts;  // files in OpenSSH's format, looked up in this order; absent ones are fine
-  std::string record_file;               // accepted keys are appended here (0600); also looked up; empty = never
+  std::vector<std::string> known_hosts;  // files in OpenSSH's format, searched in this order; may be absent
+  std::string record_file;               // accepted keys are appended here (0600); also searched; empty = never
   bool accept_new_host_keys = false;
   Duration connect_timeout{15'000};
   Duration login_timeout{60'000};  // from the connection to the end of authentication
@@ -37,33 +36,32 @@ struct Target {
 // ~/.ssh/known_hosts and /etc/ssh/ssh_known_hosts.
 std::vector<std::string> default_known_hosts();
 
-// A command that runs on the host. Its members may be used by different threads (one for input, one for output).
+// A command running on the host. Its members may be used by different threads (one for input, one for output).
 class Channel {
  public:
   virtual ~Channel() = default;  // closes it; the command gets SIGHUP or an end of input
   virtual base::Source& output() = 0;
   virtual base::Sink& input() = 0;
-  // End of input. What was written before still arrives.
+  // End of input. Data already written still arrives.
   virtual void close_input() = 0;
   // The last 64 KiB of stderr so far.
   virtual std::string errors() const = 0;
-  // Longest silence in output().read() and input().write(), then `timeout`; none at first.
+  // The longest silence of output().read() and input().write() before `timeout`; unlimited at first.
   virtual void set_patience(std::optional<Duration> patience) = 0;
-  // Waits for the end and gives the exit code, 128 + n for a signal, 255 if the host named none.
+  // Waits for the end; returns the exit code, 128 if a signal ended the command, 255 if the host named none.
   virtual Result<int> wait() = 0;
 };
 
-// Any thread; a thread of its own does the work of all its channels.
+// Any thread; its own thread does the work of all its channels.
 class Session {
  public:
-  virtual ~Session() = default;  // its channels must be gone
+  virtual ~Session() = default;  // destroy its channels first
   // Errors: unreachable, timeout, host_key_unknown, host_key_changed, auth_failed, cancelled, protocol (no common
-  // algorithm), not_found or untrusted (the key file, its passphrase). New keys that were accepted are told to
-  // `events`.
+  // algorithm), not_found or untrusted (the key file, its passphrase). Newly accepted keys are reported to `events`.
   static Result<std::unique_ptr<Session>> connect(const Target& target, Clock& clock, EventSink& events,
                                                   const CancelToken& cancel);
 
-  // `command` goes to the login shell as it is: see quote().
+  // `command` is passed to the login shell unchanged: see quote().
   virtual Result<std::unique_ptr<Channel>> exec(const std::string& command) = 0;
   // Ends everything at once; waiting calls return `unreachable`.
   virtual void abort() = 0;
@@ -71,7 +69,7 @@ class Session {
   virtual std::string cipher() const = 0;
 };
 
-// One word for a POSIX shell (also for csh and fish, as long as it holds no backslash, newline or "!").
+// Quotes one word for a POSIX shell (also for csh and fish if it contains no backslash, newline or "!").
 std::string quote(std::string_view word);
 
 }  // namespace sealift::ssh

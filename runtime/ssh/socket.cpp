@@ -20,7 +20,7 @@ struct FreeAddresses {
 };
 
 void set_option(int fd, int level, int option, int value) {
-  // A kernel without one of these still connects.
+  // A kernel without one of these options still connects.
   (void)::setsockopt(fd, level, option, &value, sizeof value);
 }
 
@@ -35,7 +35,7 @@ std::string reason(int error_number) {
   }
 }
 
-// 0 or an errno
+// Returns 0 or an errno.
 Result<int> connect_one(int fd, const addrinfo& address, const Limit& limit, const std::string& doing) {
   if (::connect(fd, address.ai_addr, address.ai_addrlen) == 0) return 0;
   if (errno != EINPROGRESS && errno != EINTR) return errno;

@@ -41,7 +41,7 @@ std::string description(const SelectedApp& app) {
 }
 
 base::Command helm(std::vector<std::string> arguments) {
-  // Everything that helm would keep in a home lies in memory and goes with it.
+  // Everything that helm keeps in a home folder stays in memory and disappears with it.
   base::Command out{
       {"helm", std::format("--kubeconfig={}", kAdminKubeconfig)},
       {"HELM_CACHE_HOME=/run/sealift/helm", "HELM_CONFIG_HOME=/run/sealift/helm", "HELM_DATA_HOME=/run/sealift/helm"},
@@ -51,8 +51,8 @@ base::Command helm(std::vector<std::string> arguments) {
   return out;
 }
 
-// A second kubeconfig in front of the administrator's makes the application's namespace the default one. The option
-// --namespace would do more: it refuses objects that name a namespace of their own. Holds no secret.
+// A kubeconfig listed before the admin one that makes the application's namespace the default. --namespace would do
+// more: it refuses objects that name another namespace. Holds no secret.
 std::string namespace_kubeconfig(const std::string& cluster, const std::string& target_namespace) {
   yaml::Node context = yaml::Node::make_mapping();
   context.set("cluster", yaml::Node::make_string(cluster));  // kubeadm names it after clusterName
@@ -69,7 +69,7 @@ std::string namespace_kubeconfig(const std::string& cluster, const std::string& 
   return yaml::to_yaml(out);
 }
 
-// Whether the mirrors have an image of this name, as a node would ask for it.
+// Whether the mirrors have an image of this name, as a node would request it.
 bool is_packed(const Model& model, const std::string& name) {
   const auto reference = image::parse_reference(name);
   if (!reference) return false;
@@ -121,7 +121,7 @@ Result<engine::StepState> AppStep::check(const engine::LookContext& context) {
   SEALIFT_ASSIGN(const bool same, recorded(context));
   if (!same) return engine::StepState::needed;
   if (app_.app->kind != format::AppKind::helm) return engine::StepState::done;
-  // A release that somebody removed is installed again.
+  // A release that was removed by hand is installed again.
   const auto secrets = kubectl_get(context.host,
                                    {"--namespace=" + app_.target_namespace, "get", "secret", "--selector",
                                     std::format("owner=helm,name={},status=deployed", app_.app->name), "-o", "name"},
@@ -159,7 +159,7 @@ Result<void> AppStep::stage(engine::StepContext& context) const {
   return {};
 }
 
-// The values may hold secrets; the charts go with them.
+// The values may hold secrets; the charts are removed as well.
 Result<void> AppStep::unstage(engine::StepContext& context) const {
   for (const auto* values : {"values-1.yaml", "values-2.yaml", "values-3.yaml"})
     SEALIFT_TRY(context.host.remove(folder_ + "/" + values, reason()));
@@ -168,15 +168,15 @@ Result<void> AppStep::unstage(engine::StepContext& context) const {
   return {};
 }
 
-// A release that a kill left pending, or half removed, would refuse every further command.
+// A release left pending or half removed by a kill would refuse every further command.
 Result<void> AppStep::recover_release(engine::StepContext& context) const {
   const auto command = helm({"status", app_.app->name, "--namespace", app_.target_namespace, "-o", "json"});
   SEALIFT_ASSIGN(const auto status, context.host.query(command, {}, context.cancel));
-  if (!status.ok()) return {};  // there is no release yet
+  if (!status.ok()) return {};  // no release yet
   SEALIFT_ASSIGN(const auto value, json::parse(status.output));
   const auto* state = value.at_path("info/status");
   const std::string text = state == nullptr || state->string() == nullptr ? "" : *state->string();
-  const bool half_removed = text == "uninstalling";  // the kill hit the recovery
+  const bool half_removed = text == "uninstalling";  // killed during an earlier recovery
   if (!half_removed && !text.starts_with("pending-")) return {};
   base::tell(context.events, Level::warning,
              std::format("the release {} was left {}; recovering it", app_.app->name, text), context.host_name);
@@ -214,7 +214,7 @@ Result<void> AppStep::apply_manifests(engine::StepContext& context) const {
   return {};
 }
 
-// The manifests as text: of the release, or as packed.
+// The manifests as text: the release's, or as packed.
 Result<std::string> AppStep::objects(const engine::LookContext& context) const {
   if (app_.app->kind == format::AppKind::helm) {
     const auto command = helm({"get", "manifest", app_.app->name, "--namespace", app_.target_namespace});
@@ -298,13 +298,13 @@ Result<std::vector<AppStep::SelectedPod>> AppStep::pods_of(const engine::LookCon
   return out;
 }
 
-// An image that no registry host has will not come, however long one waits. A pod of an earlier revision, which is on
-// its way out, may still wait for another one.
+// An image that no registry host has will never arrive. An outgoing pod of an earlier revision may still wait for
+// another one.
 std::optional<Error> AppStep::missing_image(const std::vector<SelectedPod>& pods) const {
   for (const auto& [pod, wanted] : pods) {
     for (const auto& missing : kube::missing_images(pod)) {
       if (!wanted.contains(missing.image)) continue;
-      if (is_packed(model_, missing.image)) continue;  // on its way, or named in the error after the deadline
+      if (is_packed(model_, missing.image)) continue;  // still arriving, or named in the error after the deadline
       const auto* name = pod.at_path("metadata/name");
       return Error{
           ErrorCode::unhealthy,

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// One application on the cluster: a helm release or plain manifests, with the site's values, and a gate that opens
-// when its objects are as they should be. helm and kubectl run on a control plane; charts and values lie in /run
-// (memory) there, 0600, and are taken away afterwards.
+// One application on the cluster: a helm release or plain manifests, with the site's values and a gate that opens once
+// its objects are healthy. helm and kubectl run on a control plane; charts and values are kept there in /run (memory),
+// 0600, and removed afterwards.
 #pragma once
 
 #include <set>
@@ -29,7 +29,7 @@ class AppStep final : public BasicStep {
   Result<void> wait_for_health(engine::StepContext& context) const;
   Result<std::string> objects(const engine::LookContext& context) const;
   Result<json::Value> installed_objects(const engine::LookContext& context, const std::string& manifests) const;
-  // Pods that workloads select, each with the images that its workload wants now.
+  // A pod selected by workloads, with the images that its workload wants now.
   struct SelectedPod {
     json::Value pod;
     std::set<std::string> wanted;
@@ -43,12 +43,12 @@ class AppStep final : public BasicStep {
   std::string folder_;
 };
 
-// Largest file of a chart or of manifests that is taken.
+// Largest accepted file of a chart or of manifests.
 inline constexpr size_t kMaxAppFile = size_t{4} << 20;
-// An application's files in the artifact, by their path below its root.
+// An application's files in the artifact, by path below its root.
 std::vector<std::pair<std::string, format::TreeFile>> app_files(const Model& model, const format::App& app);
 
-// What Sealift tells every chart under global.sealift: podCIDR, serviceCIDR, clusterName, kubernetesVersion.
+// The values every chart gets under global.sealift: podCIDR, serviceCIDR, clusterName, kubernetesVersion.
 std::string site_values(const Model& model);
 
 }  // namespace sealift::steps

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What most steps share: an id, a sentence, the digest of their inputs, and how their changes are explained in the
-// host's ledger.
+// Common to most steps: an id, a description, the digest of their inputs, and the reason for their ledger entries.
 #pragma once
 
 #include <string>
@@ -24,7 +23,7 @@ class BasicStep : public engine::Step {
 
  protected:
   host::Reason reason() const { return {id_, inputs_.hex()}; }
-  // True if this host's ledger says that the step was completed with the same inputs.
+  // True if this host's ledger says the step was completed with the same inputs.
   Result<bool> recorded(const engine::LookContext& context) const {
     SEALIFT_ASSIGN(const auto digest, context.host.recorded(id_));
     return digest == inputs_.hex();
@@ -36,7 +35,7 @@ class BasicStep : public engine::Step {
   Digest inputs_;
 };
 
-// A digest over texts, each with its length in front, so that ("a","bc") and ("ab","c") differ.
+// A digest over texts, each prefixed with its length, so that ("a","bc") and ("ab","c") differ.
 Digest digest_of(std::initializer_list<std::string_view> parts);
 
 }  // namespace sealift::steps

@@ -11,7 +11,7 @@
 namespace sealift::steps {
 namespace {
 
-// In the ledger of the first control plane: CoreDNS's upstreams are, or may be, of Sealift's making.
+// In the first control plane's ledger: Sealift has set, or may have set, CoreDNS's upstreams.
 constexpr std::string_view kUpstreamsRecord = "dns.upstreams";
 
 std::string labels_text(const Node& node) {
@@ -77,7 +77,7 @@ Result<std::string> DnsStep::corefile(const engine::LookContext& context) const 
 
 Result<engine::StepState> DnsStep::check(const engine::LookContext& context) {
   if (hosts_own_) {
-    // kubeadm's own line, or what the site has made of it, stays; unless it was this step that had put another there.
+    // kubeadm's own line, or the site's edit of it, stays, unless this step had replaced it earlier.
     SEALIFT_ASSIGN(const auto changed, context.host.recorded(std::string(kUpstreamsRecord)));
     if (!changed || *changed == inputs().hex()) return engine::StepState::done;
   }
@@ -92,8 +92,7 @@ Result<void> DnsStep::apply(engine::StepContext& context) {
   data.set("Corefile", kube::with_upstreams(now, servers_));
   patch.set("data", std::move(data));
   const host::Reason changed{std::string(kUpstreamsRecord), inputs().hex()};
-  if (!hosts_own_)
-    SEALIFT_TRY(context.host.record(changed));  // before it is so: a run that dies in between has changed it
+  if (!hosts_own_) SEALIFT_TRY(context.host.record(changed));  // before the change: an interrupted run may have made it
   SEALIFT_TRY(kubectl_do(context.host,
                          {"--namespace=kube-system", "patch", "configmap", "coredns", "--type=merge", "--patch",
                           json::to_canonical(patch)},
@@ -120,7 +119,7 @@ Result<engine::StepState> LabelsStep::check(const engine::LookContext& context) 
 
 Result<void> LabelsStep::apply(engine::StepContext& context) {
   SEALIFT_ASSIGN(const auto control_plane, context.others.connection(control_plane_, nullptr, context.cancel));
-  // `kubeadm join` ends when the kubelet has its certificate; the kubelet makes itself known a little later.
+  // `kubeadm join` ends once the kubelet has its certificate; the kubelet registers its node a little later.
   SEALIFT_TRY(wait_until(
       context, Duration{300'000}, ErrorCode::unhealthy, std::format("the node {} is not known to the API", node_.name),
       [&](std::string&) {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What is set in the cluster itself once its API answers: name resolution, labels, nodes that are Ready.
+// Settings of the cluster itself once its API answers: name resolution, labels, the wait for Ready nodes.
 #pragma once
 
 #include "runtime/steps/basic_step.h"
@@ -16,7 +16,7 @@ class ApiReadyStep final : public BasicStep {
   Result<void> apply(engine::StepContext& context) override;
 };
 
-// CoreDNS's upstreams as network.dnsUpstream says. `note` in Outcome tells where it forwards.
+// CoreDNS's upstreams as set by network.dnsUpstream. A note in Outcome says where it forwards.
 class DnsStep final : public BasicStep {
  public:
   explicit DnsStep(const Model& model);
@@ -29,7 +29,7 @@ class DnsStep final : public BasicStep {
   bool hosts_own_ = false;
 };
 
-// Name servers that CoreDNS will ask; nothing = none. And whether kubeadm's own line stays.
+// The name servers CoreDNS will ask (none if empty), and whether kubeadm's own line stays.
 struct Upstreams {
   std::vector<std::string> servers;
   bool keep_hosts_own = false;
@@ -37,7 +37,7 @@ struct Upstreams {
 };
 Upstreams upstreams(const Model& model);
 
-// A node's labels as cluster.yaml wants them; others are left alone.
+// A node's labels from cluster.yaml; other labels are left alone.
 class LabelsStep final : public BasicStep {
  public:
   LabelsStep(const Model& model, const Node& node);

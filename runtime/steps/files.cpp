@@ -12,7 +12,7 @@
 namespace sealift::steps {
 namespace {
 
-// Pulls an object's bytes in pieces, so that a file of any size takes the memory of one piece.
+// Reads an object in pieces, so that a file of any size takes the memory of one piece.
 class ObjectSource final : public base::Source {
  public:
   ObjectSource(const format::PayloadReader& payload, const WantedFile& file) : payload_(payload), file_(file) {}
@@ -20,7 +20,7 @@ class ObjectSource final : public base::Source {
   Result<size_t> read(std::span<std::byte> buffer) override {
     if (at_ == piece_.size()) {
       if (offset_ == file_.size) return 0;
-      // The size of a frame: a smaller piece would decode each frame several times.
+      // A frame's size: smaller pieces would decode each frame several times.
       constexpr uint64_t kPiece = uint64_t{8} << 20;
       base::MemorySink sink(kPiece);
       SEALIFT_TRY(payload_.read(file_.digest, {offset_, std::min(kPiece, file_.size - offset_)}, sink));
@@ -125,7 +125,7 @@ Result<void> FilesStep::put(engine::StepContext& context, const WantedFile& file
   return {};
 }
 
-// Several at a time: while the host brings one to its disk, the next is on the line.
+// Several at a time: while the host writes one to disk, the next is on the line.
 Result<void> FilesStep::apply(engine::StepContext& context) {
   constexpr unsigned kAtOnce = 2;
   std::set<std::string> folders;

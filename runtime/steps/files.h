@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Files on a host: wanted contents, mode and owner. The state is on the host to see, so nothing is remembered.
+// Files on a host: wanted content, mode and owner. The host itself shows the state, so nothing is recorded.
 #pragma once
 
 #include <map>
@@ -12,13 +12,13 @@
 
 namespace sealift::steps {
 
-// One wanted file: an object of the payload or a text made here.
+// One wanted file: an object of the payload, or text made here.
 struct WantedFile {
   std::string path;  // absolute
   host::FileSpec spec;
   Digest digest;
   uint64_t size = 0;
-  const format::PayloadReader* payload = nullptr;  // null: `text`
+  const format::PayloadReader* payload = nullptr;  // null: use `text`
   std::string text;
 };
 
@@ -26,7 +26,7 @@ WantedFile text_file(std::string path, std::string text, uint32_t mode);
 WantedFile object_file(std::string path, const format::PayloadReader& payload, const format::ObjectRef& object,
                        uint32_t mode);
 
-// Everything under one step; only files that differ are written.
+// All files in one step; only those that differ are written.
 class FilesStep final : public BasicStep {
  public:
   FilesStep(engine::StepId id, std::string description, std::vector<WantedFile> files);
@@ -39,14 +39,14 @@ class FilesStep final : public BasicStep {
   std::vector<WantedFile> files_;
 };
 
-// The variables that *.tmpl files may use, for one node: SANDBOX_IMAGE, REGISTRY_PORT, DATA_ROOT, NODE_IP, NODE_NAME,
+// The variables available to *.tmpl files, for one node: SANDBOX_IMAGE, REGISTRY_PORT, DATA_ROOT, NODE_IP, NODE_NAME,
 // POD_CIDR, SERVICE_CIDR, ARCH, and the artifact's ENV.
 std::map<std::string, std::string> template_variables(const Model& model, const Node& node);
-// ${NAME} and ${NAME:-x}; an unknown name without default is invalid_input. "$$" is a dollar sign.
+// Expands ${NAME} and ${NAME:-x}; an unknown name without default is invalid_input. "$$" is a dollar sign.
 Result<std::string> render(std::string_view text, const std::map<std::string, std::string>& variables,
                            std::string_view where);
 
-// base.yaml's files and the FILE lines for this node, templates rendered; the site's own files.
+// base.yaml's files and the FILE lines for this node, templates rendered; and the site's own files.
 Result<std::vector<WantedFile>> host_files(const Model& model, const Node& node);
 std::vector<WantedFile> site_files(const Model& model, const Node& node);
 

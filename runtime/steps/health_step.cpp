@@ -16,11 +16,10 @@ namespace {
 
 constexpr std::string_view kSystemNamespace = "kube-system";
 constexpr std::string_view kKubeletConfig = "/var/lib/kubelet/config.yaml";
-// Longer than pods take to come back after the power was gone, CoreDNS's back-off included.
+// Longer than pods take to come back after a power cut, CoreDNS's back-off included.
 constexpr Duration kHealthTimeout{300'000};
 constexpr size_t kNamedTroubles = 5;
-constexpr int kAsks =
-    4;  // each goes to one of CoreDNS's pods by chance: one that can't be reached should not stay hidden
+constexpr int kAsks = 4;  // each reaches a random CoreDNS pod: an unreachable one should not stay hidden
 constexpr unsigned kHostsAtOnce = 32;
 
 std::string text_at(const json::Value& object, std::string_view path) {
@@ -50,7 +49,7 @@ Result<ClusterLook> look_at_cluster(host::HostView& control_plane, const std::se
            judged.where != kSystemNamespace;
   };
   if (std::ranges::none_of(out.judged, is_ill)) return out;
-  // Only where something else is ill are all pods asked for: they tell why.
+  // All pods are requested only if something outside kube-system is unhealthy: they explain why.
   SEALIFT_ASSIGN(out.objects.pods, list_of(control_plane, {"pods", "--all-namespaces"}, cancel));
   out.judged = kube::judge_cluster(out.objects, expected);
   return out;
@@ -92,7 +91,7 @@ DeliveredWorkloads::DeliveredWorkloads(const Model& model) {
     }
     for (const auto& [path, file] : app_files(model, *app.app)) {
       const auto bytes = model.payload.read_all(file.object.digest, kMaxAppFile);
-      if (!bytes) continue;  // installing it has told
+      if (!bytes) continue;  // reported when it was installed
       const auto documents = yaml::parse(base::as_text(*bytes), path);
       if (!documents) continue;
       for (const auto& document : *documents) {
@@ -123,7 +122,7 @@ HealthStep::HealthStep(const Model& model)
 
 std::vector<std::string> HealthStep::object_troubles(const ClusterLook& look) const {
   std::vector<std::string> out;
-  std::optional<DeliveredWorkloads> delivered;  // made only when something is ill
+  std::optional<DeliveredWorkloads> delivered;  // made only if something is unhealthy
   const auto is_ours = [&](const json::Value& workload) {
     if (!delivered) delivered.emplace(model_);
     return delivered->holds(workload);
@@ -165,7 +164,7 @@ Result<std::vector<std::string>> HealthStep::node_troubles(const engine::LookCon
     else if (*trouble)
       troubles[i] = std::format("{}: {}", names[i], **trouble);
   });
-  // A lost connection is the runner's affair: it makes a new one and tries again.
+  // The runner handles a lost connection: it reconnects and retries.
   for (auto& error : lost) {
     if (error) return fail(std::move(*error));
   }
@@ -189,7 +188,7 @@ Result<engine::StepState> HealthStep::check(const engine::LookContext& context) 
   auto found = troubles(context);
   if (!found && (found.error().code == ErrorCode::unreachable || found.error().code == ErrorCode::cancelled))
     return std::unexpected(std::move(found).error());
-  // An API that does not answer is an ill cluster, too.
+  // An API that does not answer is an unhealthy cluster, too.
   return found && found->empty() ? engine::StepState::done : engine::StepState::needed;
 }
 

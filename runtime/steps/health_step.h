@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The last word on a delivery: nodes, the control plane's pods, system workloads, the delivered applications and the
-// cluster's name service are as they should be. The same look serves a second run, which thereby never says "nothing
-// to do" of a cluster that is ill, and `status`.
+// The final check of a delivery: nodes, the control plane's pods, system workloads, the delivered applications and the
+// cluster's name service are healthy. A second run uses the same check, so it never says "nothing to do" about an
+// unhealthy cluster; so does `status`.
 #pragma once
 
 #include <optional>
@@ -17,8 +17,8 @@
 
 namespace sealift::steps {
 
-// What the API says of the cluster, asked through a control plane, and the judgement of it. `expected`: nodes that must
-// be Ready. `judged` points into `objects`.
+// The cluster as the API describes it, asked through a control plane, and the judgement of it. `expected`: nodes that
+// must be Ready. `judged` points into `objects`.
 struct ClusterLook {
   kube::ClusterObjects objects;
   std::vector<kube::Judged> judged;
@@ -26,19 +26,19 @@ struct ClusterLook {
 Result<ClusterLook> look_at_cluster(host::HostView& control_plane, const std::set<std::string>& expected,
                                     const CancelToken& cancel);
 
-// The name server and the domain that pods are given, from the kubelet's configuration on a node.
+// The name server and domain given to pods, from the kubelet's configuration on a node.
 struct NameService {
   std::string server, domain;
 };
 Result<NameService> name_service(host::HostView& node);
-// Why what the API says of a node is out of date: it has restarted, and its kubelet has not reported since. The API
-// goes on calling such a node Ready for most of a minute. Nothing if it is current, or if either side does not say.
+// Why the API's report on a node is out of date: the node has rebooted and its kubelet has not reported since. The API
+// calls such a node Ready for most of a minute. Nothing if the report is current, or if either side does not say.
 Result<std::optional<std::string>> stale_report(host::HostView& node, const std::string& reported_boot);
 // Why a node gets no answer from it for kubernetes.default; nothing if it does.
 Result<std::optional<std::string>> name_service_trouble(host::HostView& node, const NameService& service);
 
-// Workloads that came with selected applications: of a helm release by its annotation, of manifests by their names.
-// Reads the manifests from the artifact.
+// Workloads of the selected applications: a helm release's by its annotation, those of manifests by name. Reads the
+// manifests from the artifact.
 class DeliveredWorkloads {
  public:
   explicit DeliveredWorkloads(const Model& model);
@@ -56,10 +56,10 @@ class HealthStep final : public BasicStep {
   Result<void> apply(engine::StepContext& context) override;
 
  private:
-  // What is not as it should be, most telling first; empty = healthy.
+  // What is unhealthy, most informative first; empty = healthy.
   Result<std::vector<std::string>> troubles(const engine::LookContext& context) const;
   std::vector<std::string> object_troubles(const ClusterLook& look) const;
-  // What each node itself says: whether the API speaks of its present boot, and whether it has name service.
+  // Each node's own view: whether the API's report is from its current boot, and whether name service works.
   Result<std::vector<std::string>> node_troubles(const engine::LookContext& context,
                                                  const std::set<std::string>& expected, const ClusterLook& look) const;
 

@@ -33,8 +33,8 @@ ImagesStep::ImagesStep(std::vector<std::string> images)
       images_(std::move(images)) {}
 
 Result<std::vector<std::string>> ImagesStep::missing(const engine::LookContext& context) const {
-  // Names alone would not do: an image has its name before it is unpacked. "check" fails when one of several images
-  // can't be read, or when containerd does not run yet; what it has named by then is there.
+  // Names alone are not enough: an image has its name before it is unpacked. "check" fails if one of several images
+  // can't be read, or if containerd does not run yet; the images it has printed by then are there.
   std::vector<std::string> check{"images", "check", "--quiet"};
   for (const auto& image : images_) check.push_back("name==" + image);
   SEALIFT_ASSIGN(const auto status, context.host.query(ctr(std::move(check), Duration{60'000}), {}, context.cancel));
@@ -57,8 +57,8 @@ Result<void> ImagesStep::apply(engine::StepContext& context) {
   SEALIFT_ASSIGN(const auto left, missing(context.looking()));
   for (const auto& image : left) {
     SEALIFT_TRY(context.cancel.check());
-    // containerd remembers a layer as unpacked for good: its files must be on the disk before. Only the client's own
-    // way of pulling ("local") can see to that; without it --sync-fs is taken and does nothing.
+    // containerd remembers a layer as unpacked forever, so its files must be on disk first. Only the client's own pull
+    // ("local") ensures that; otherwise --sync-fs is accepted and ignored.
     const auto command = ctr(
         {"images", "pull", "--local", "--sync-fs", "--hosts-dir", "/etc/containerd/certs.d", image}, Duration{600'000});
     SEALIFT_TRY(context.host.announce(host::ImagePulled{image}, reason()));

@@ -9,7 +9,7 @@
 
 namespace sealift::steps {
 
-// Pulls the base's images into containerd before kubeadm wants them, through the mirror and under their own names.
+// Pulls the base's images into containerd before kubeadm needs them, through the mirror and under their own names.
 class ImagesStep final : public BasicStep {
  public:
   explicit ImagesStep(std::vector<std::string> images);
@@ -21,7 +21,7 @@ class ImagesStep final : public BasicStep {
   std::vector<std::string> images_;
 };
 
-// By the role names of base.yaml: what this node needs to become a node.
+// The images this node needs to become a node, by their role names in base.yaml.
 std::vector<std::string> base_images(const Model& model, const Node& node);
 
 }  // namespace sealift::steps

@@ -21,11 +21,11 @@ InitStep::InitStep(const Model& model, const Node& node, std::string documents)
 
 Result<engine::StepState> InitStep::check(const engine::LookContext& context) {
   SEALIFT_ASSIGN(const bool admin, exists(context.host, kAdminKubeconfig));
-  // A cluster is made once: other inputs later are not a reason to make another.
+  // A cluster is made once: changed inputs are no reason to make another.
   SEALIFT_ASSIGN(const auto made, context.host.recorded(id()));
   if (admin) return made ? engine::StepState::done : engine::StepState::needed;
   SEALIFT_ASSIGN(const bool data, exists(context.host, kClusterData));
-  // To begin anew would take a cluster's data away because one file of it is missing.
+  // Starting over would delete a cluster's data because one file is missing.
   if (made && data) {
     return fail(
         ErrorCode::not_found,
@@ -35,22 +35,21 @@ Result<engine::StepState> InitStep::check(const engine::LookContext& context) {
   return engine::StepState::needed;
 }
 
-// What an earlier kubeadm here was given, if there was one. With other documents it made, or was making, another
-// cluster than is wanted.
+// The input of an earlier kubeadm here, if any. With other documents it made, or was making, a different cluster.
 Result<InitStep::Given> InitStep::given(host::HostView& host) const {
   SEALIFT_ASSIGN(const auto given, host.read(std::string(kInitConfiguration), size_t{1} << 20));
   if (!given) return Given::nothing;
   return base::as_text(*given) == documents_ ? Given::these : Given::others;
 }
 
-// The result of a kubeadm with other documents is nobody's; one that still runs is in the way.
+// The result of a kubeadm with other documents is useless; one still running is in the way.
 Result<bool> InitStep::pending(const engine::LookContext& context) const {
   SEALIFT_ASSIGN(const Given earlier, given(context.host));
   return earlier == Given::others ? is_running(context.host) : KubeadmStep::pending(context);
 }
 
-// kubeadm's last phase puts the add-ons in. With other wishes since, the cluster is made anew: nothing was put onto one
-// that the ledger does not know.
+// kubeadm's last phase installs the add-ons. If the wishes have changed since, the cluster is made again: nothing has
+// been installed on a cluster that the ledger does not know.
 Result<bool> InitStep::stands(const engine::LookContext& context) const {
   SEALIFT_ASSIGN(const Given earlier, given(context.host));
   SEALIFT_ASSIGN(const bool admin, exists(context.host, kAdminKubeconfig));
@@ -74,8 +73,8 @@ Result<void> InitStep::take_away_remains(engine::StepContext& context) const {
           context.host_name, path, kInitConfiguration);
     }
     SEALIFT_TRY(reset(context));
-    // kubeadm's reset learns from etcd's manifest where its data is, and leaves it if a power cut has emptied that
-    // file.
+    // `kubeadm reset` reads the location of etcd's data from etcd's manifest, and keeps the data if a power cut emptied
+    // that file.
     SEALIFT_ASSIGN(const bool left, exists(context.host, kClusterData));
     if (!left) return {};
     const base::Command command{
@@ -97,7 +96,7 @@ std::vector<std::string> InitStep::command() const {
 
 Result<void> InitStep::record(engine::StepContext& context) const {
   SEALIFT_TRY(context.host.sync(written_paths(node_), reason()));
-  // Read before anything else by later runs: another version's files must not come onto this host unasked.
+  // Later runs read this before anything else: another version's files must not get onto this host unasked.
   SEALIFT_TRY(context.host.record({std::string(kVersionRecord), model().base.kubernetes_version}));
   return context.host.record(reason());
 }

@@ -5,9 +5,9 @@
 
 namespace sealift::steps {
 
-// By its record the ledger of the first control plane says that it is one.
+// A record of this step in a host's ledger marks it as the first control plane.
 inline constexpr std::string_view kInitStep = "kubeadm.init";
-// On a control plane: what kubeadm was given.
+// On a control plane: kubeadm's input.
 inline constexpr std::string_view kInitConfiguration = "/etc/sealift/kubeadm-init.yaml";
 
 // kubeadm init on the first control plane.

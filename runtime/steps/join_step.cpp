@@ -30,7 +30,7 @@ Result<engine::StepState> JoinStep::check(const engine::LookContext& context) {
   return made ? engine::StepState::done : engine::StepState::needed;
 }
 
-// kubeadm takes the bootstrap file away when the kubelet has its own.
+// kubeadm removes the bootstrap file once the kubelet has its own.
 Result<bool> JoinStep::stands(const engine::LookContext& context) const {
   SEALIFT_ASSIGN(const bool joined, exists(context.host, kKubeletConfiguration));
   SEALIFT_ASSIGN(const bool bootstrap, exists(context.host, kBootstrapConfiguration));
@@ -63,7 +63,7 @@ Result<void> JoinStep::configure(engine::StepContext& context) const {
                              "/",
                              Duration{120'000}};
   SEALIFT_ASSIGN(auto status, control_plane->run(create, {}, reason(), context.cancel));
-  // Only what it says of errors: its output is the token.
+  // Only its error output: its output is the token.
   if (!status.ok())
     return fail(ErrorCode::command_failed, "{} ended with code {}: {}", create.text(), status.code,
                 base::trim(status.errors));
@@ -79,12 +79,13 @@ std::vector<std::string> JoinStep::command() const {
   return {"kubeadm", "join", "--config", std::string(kJoinConfiguration)};
 }
 
-// The token goes in any case; a connection that is lost here leaves it to the next run, and to its 15 minutes.
+// Removes the token in any case; if the connection is lost here, the next run does, and the token expires after 15
+// minutes.
 void JoinStep::failed(engine::StepContext& context) const {
   (void)context.host.remove(std::string(kJoinConfiguration), reason());
 }
 
-// The token goes with the record: what is recorded is never looked at again.
+// The token is removed before the record: recorded work is never looked at again.
 Result<void> JoinStep::record(engine::StepContext& context) const {
   SEALIFT_TRY(context.host.remove(std::string(kJoinConfiguration), reason()));
   SEALIFT_TRY(context.host.sync(written_paths(node_), reason()));

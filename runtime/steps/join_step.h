@@ -5,7 +5,7 @@
 
 namespace sealift::steps {
 
-// By its record a host's ledger says that it is a worker.
+// A record of this step in a host's ledger marks it as a worker.
 inline constexpr std::string_view kJoinStep = "kubeadm.join";
 
 // kubeadm join on a worker.

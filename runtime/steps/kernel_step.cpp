@@ -51,7 +51,7 @@ Result<engine::StepState> KernelStep::check(const engine::LookContext& context) 
   SEALIFT_ASSIGN(const bool modules, file_is(context, std::string(kModulesPath), modules_text_));
   SEALIFT_ASSIGN(const bool sysctls, file_is(context, std::string(kSysctlsPath), sysctls_text_));
   if (!modules || !sysctls) return engine::StepState::needed;
-  // A module that is loaded shows by its sysctls and by the preflight's trials; /proc/modules misses built-in ones.
+  // A loaded module shows by its sysctls and in preflight's trials; /proc/modules lacks built-in ones.
   for (const auto& [key, value] : sysctls_) {
     SEALIFT_ASSIGN(const auto now, context.host.sysctl(key));
     if (!now || base::trim(*now) != value) return engine::StepState::needed;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Kernel modules and sysctls, now and after the next boot.
+// Kernel modules and sysctls, now and after a reboot.
 #pragma once
 
 #include <map>

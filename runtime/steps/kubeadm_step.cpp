@@ -11,7 +11,7 @@ namespace {
 constexpr std::string_view kKubeletDirectory = "/var/lib/kubelet";
 constexpr Duration kResetTimeout{300'000};
 
-// The mount points below a directory, of /proc/self/mounts (its second field).
+// The mount points below a directory in /proc/self/mounts (second field).
 std::vector<std::string> mounts_below(std::string_view mounts, std::string_view directory) {
   std::vector<std::string> out;
   for (const auto line : base::split(mounts, '\n')) {
@@ -22,7 +22,7 @@ std::vector<std::string> mounts_below(std::string_view mounts, std::string_view 
   return out;
 }
 
-// What a node makes that no call of ours makes: told to the ledger while it is not there yet.
+// Announces to the ledger what a node makes without a call of ours, before it exists.
 Result<void> announce_node(engine::StepContext& context, const host::Reason& reason) {
   SEALIFT_ASSIGN(const auto mounts, context.host.read("/proc/self/mounts", size_t{4} << 20));
   SEALIFT_TRY(
@@ -42,7 +42,7 @@ kube::KubeadmInput kubeadm_input(const Model& model) {
     if (node.facts.cgroup_version == 1) out.cgroup_v1 = true;
     if (!node.is_control_plane()) out.has_workers = true;
   }
-  // A worker that can't be reached today is still part of the cluster that is wanted.
+  // A worker that is unreachable today still belongs to the wanted cluster.
   for (const auto& host : model.config.hosts)
     out.has_workers = out.has_workers || host.role == format::HostRole::worker;
   return out;

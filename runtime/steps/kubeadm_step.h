@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What `kubeadm init` and `kubeadm join` have in common: the way to their end, over any number of runs and power cuts.
-// kubeadm can't be resumed and syncs nothing, so each run finds out how far an earlier one came:
-//   pending   its job still runs, or has ended without anybody taking the result: that is waited for
-//   stands    kubeadm came to its end, but the ledger was not told: only the record is missing
-//   remains   it was interrupted: what it left is taken away first, by kubeadm itself
+// Common to `kubeadm init` and `kubeadm join`: finishing them despite any number of interrupted runs and power cuts.
+// kubeadm can't be resumed and syncs nothing, so each run finds out how far an earlier one got:
+//   pending   its job is still running, or has ended and its result was not taken: wait for it
+//   stands    kubeadm finished, but the ledger does not say so: only the record is missing
+//   remains   it was interrupted: kubeadm itself removes what it left first
 #pragma once
 
 #include "runtime/kube/kubeadm.h"
@@ -15,7 +15,7 @@ namespace sealift::steps {
 
 kube::KubeadmInput kubeadm_input(const Model& model);
 
-// Whether there is something at a path.
+// Whether a path exists.
 Result<bool> exists(host::HostView& host, std::string_view path);
 
 class KubeadmStep : public BasicStep {
@@ -26,14 +26,14 @@ class KubeadmStep : public BasicStep {
   KubeadmStep(engine::StepId id, std::string description, Digest inputs, const Model& model, std::string unit,
               Duration timeout);
 
-  // Each is asked or told in this order; `stands` to `configure` only if nothing is pending.
+  // Called in this order; `stands` to `configure` only if nothing is pending.
   virtual Result<bool> pending(const engine::LookContext& context) const;
   virtual Result<bool> stands(const engine::LookContext& context) const = 0;
   virtual Result<void> take_away_remains(engine::StepContext& context) const = 0;
   virtual Result<void> configure(engine::StepContext& context) const = 0;  // writes what the command reads
-  virtual std::vector<std::string> command() const = 0;  // without arguments about kubeadm's own checks
-  virtual void failed(engine::StepContext&) const {}     // the command did; its error is what is told
-  // Syncs before it records: what is recorded is never made again.
+  virtual std::vector<std::string> command() const = 0;  // without the arguments about kubeadm's own checks
+  virtual void failed(engine::StepContext&) const {}     // the command failed; its error is the one reported
+  // Syncs before it records: recorded work is never redone.
   virtual Result<void> record(engine::StepContext& context) const = 0;
 
   Result<bool> is_running(host::HostView& host) const;  // the job
@@ -46,8 +46,7 @@ class KubeadmStep : public BasicStep {
   Duration timeout_;
 };
 
-// True if a power cut has taken the contents of something that kubeadm or the kubelet wrote: neither of them ever
-// writes an empty file.
+// True if a power cut emptied a file that kubeadm or the kubelet wrote: neither ever writes an empty file.
 Result<bool> lost_contents(host::HostView& host);
 
 }  // namespace sealift::steps

@@ -7,7 +7,7 @@
 namespace sealift::steps {
 namespace {
 
-// Most waits end sooner; nobody should stare at silence for longer.
+// Most waits end sooner; nobody should wait longer in silence.
 constexpr Duration kTellEvery{10'000};
 
 }  // namespace
@@ -54,7 +54,7 @@ Result<void> wait_until(engine::StepContext& context, Duration deadline, ErrorCo
     const auto now = done(message);
     if (now && *now) return {};
     if (!now) {
-      // A lost connection is the runner's affair; anything else may pass.
+      // The runner handles a lost connection; anything else may pass.
       if (now.error().code == ErrorCode::unreachable || now.error().code == ErrorCode::cancelled)
         return std::unexpected(now.error());
       message = now.error().text();

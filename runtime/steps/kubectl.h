@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// kubectl on a control plane, with the administrator's kubeconfig there.
+// kubectl on a control plane, with the admin kubeconfig there.
 #pragma once
 
 #include <string>
@@ -14,18 +14,18 @@ namespace sealift::steps {
 
 base::Command kubectl(std::vector<std::string> arguments);
 
-// Looks: the output, or command_failed.
+// Read-only. Returns the output, or command_failed.
 Result<std::string> kubectl_get(host::HostView& host, std::vector<std::string> arguments, const CancelToken& cancel,
                                 ByteView input = {});
-// Looks: the object as JSON; nothing if it is not there.
+// Read-only. Returns the object as JSON; nothing if it does not exist.
 Result<std::optional<json::Value>> kubectl_object(host::HostView& host, std::vector<std::string> arguments,
                                                   const CancelToken& cancel);
 // Changes.
 Result<std::string> kubectl_do(host::Host& host, std::vector<std::string> arguments, const host::Reason& reason,
                                const CancelToken& cancel);
 
-// Polls until `done` gives true; its last error or message stands in the error after the deadline. While it takes long,
-// what is waited for is told every ten seconds, when it has changed.
+// Polls until `done` returns true; after the deadline the error includes its last error or message. While waiting,
+// reports the message every ten seconds if it has changed.
 Result<void> wait_until(engine::StepContext& context, Duration deadline, ErrorCode late, std::string_view what,
                         const std::function<Result<bool>(std::string& message)>& done);
 

@@ -41,7 +41,7 @@ Result<SelectedApp> select(const format::Contents& contents, const config::Clust
   return out;
 }
 
-// Kahn's algorithm with the ties broken by name, the network before all others.
+// Kahn's algorithm; ties are broken by name, the network first.
 Result<std::vector<SelectedApp>> ordered(std::map<std::string, SelectedApp> waiting) {
   std::vector<SelectedApp> out;
   std::set<std::string> done;

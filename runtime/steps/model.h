@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What a delivery is made of once the hosts have been looked at: artifact, wishes and facts side by side. Steps read
-// it; nothing changes it after it was made. It knows no connection.
+// The basis of a delivery once the hosts have been inspected: artifact, wishes and facts side by side. Steps read it;
+// it never changes once made. It knows no connection.
 #pragma once
 
 #include <functional>
@@ -23,7 +23,7 @@ inline constexpr std::string_view kPkiDirectory = "/etc/sealift/pki";
 inline constexpr std::string_view kRunDirectory = "/run/sealift";
 inline constexpr std::string_view kAdminKubeconfig = "/etc/kubernetes/admin.conf";
 
-// In a control plane's ledger: the Kubernetes version that was installed, as the "inputs" of this name.
+// In a control plane's ledger: the installed Kubernetes version, recorded as the "inputs" of this name.
 inline constexpr std::string_view kVersionRecord = "kubernetes.version";
 
 struct Node {
@@ -34,7 +34,7 @@ struct Node {
   bool is_control_plane() const { return config.role == format::HostRole::control_plane; }
 };
 
-// An application in the order of delivery, with the site's wishes.
+// A selected application, with the site's wishes.
 struct SelectedApp {
   const format::App* app = nullptr;
   std::string target_namespace;
@@ -47,27 +47,27 @@ struct Model {
   const config::ClusterConfig& config;
   format::BaseDocument base;
   std::vector<SelectedApp> apps;  // topological order, the network first
-  std::vector<Node> nodes;        // control planes first, else as cluster.yaml has them
+  std::vector<Node> nodes;        // control planes first, else in the order of cluster.yaml
 
-  std::vector<const Node*> control_planes() const;  // the first is the one that is made with `kubeadm init`
+  std::vector<const Node*> control_planes() const;  // the first is made with `kubeadm init`
   std::vector<const Node*> workers() const;
-  // Hosts that keep the payload and answer other hosts' pulls.
+  // Hosts that keep the payload and serve other hosts' pulls.
   std::vector<const Node*> registry_hosts() const;
-  // One that questions about the cluster go to, and changes of it.
+  // The one used for questions about the cluster and for changes of it.
   const Node& any_control_plane() const;
   const format::Contents& contents() const { return payload.contents(); }
-  // Whether a pod network comes with the delivery: an application marked CNI, or a file for /etc/cni/net.d.
+  // Whether the delivery includes a pod network: an application marked CNI, or a file for /etc/cni/net.d.
   bool brings_network() const;
-  // Where the payload lies on a registry host.
+  // The payload's path on a registry host.
   std::string payload_path(const config::HostConfig& host) const;
 };
 
-// Everything that can be said before any host is asked: the base, selected applications and their order, kubeadm
-// documents against fields that Sealift owns. Errors: invalid_config, not_in_artifact, unsupported.
+// Everything that can be said before any host is asked: the base, the selected applications and their order. Errors:
+// invalid_config, not_in_artifact, unsupported.
 Result<format::BaseDocument> read_base(const format::PayloadReader& payload);
 Result<std::vector<SelectedApp>> select_apps(const format::Contents& contents, const config::ClusterConfig& config);
 
-// The name and address of a node from its facts. invalid_config if the host name can't be a node's name, or if no
+// A node's name and address from its facts. Errors: invalid_config if the host name can't be a node name, or if no
 // address of the host is the one it was reached by and there are several to choose from.
 Result<Node> make_node(const config::HostConfig& config, host::Facts facts);
 

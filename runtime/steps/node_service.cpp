@@ -11,7 +11,7 @@
 namespace sealift::steps {
 namespace {
 
-// Once a boot, before anything that starts containers: nobody else touches these files then.
+// Once per boot, before anything that starts containers: nobody else uses these files then.
 constexpr std::string_view kBootUnit = R"([Unit]
 Description=Sealift: remove network plugin files that a power cut left empty
 RequiresMountsFor=/var/lib/cni
@@ -27,7 +27,7 @@ UnsetEnvironment=HTTP_PROXY HTTPS_PROXY ALL_PROXY NO_PROXY http_proxy https_prox
 WantedBy=multi-user.target
 )";
 
-// All without the proxies that systemd's DefaultEnvironment may hold, like the units of the base.
+// Each unsets the proxies of systemd's DefaultEnvironment, as the base's units do.
 constexpr std::string_view kMirrorUnit = R"([Unit]
 Description=Sealift image mirror
 After=network-online.target

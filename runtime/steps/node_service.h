@@ -11,7 +11,7 @@
 
 namespace sealift::steps {
 
-// The program, both configurations and units, and containerd's hosts.toml as files of one step.
+// The program, both configurations and units, and containerd's hosts.toml, as files of one step.
 Result<std::vector<WantedFile>> node_service_files(const Model& model, const Node& node);
 
 // The cluster's CA for traffic between node services: its key is made on the control plane and never leaves it.
@@ -25,7 +25,7 @@ class AuthorityStep final : public BasicStep {
   std::string program_, cluster_;
 };
 
-// A node's own key, made on the node, and its certificate, signed on the control plane; only public things travel.
+// A node's own key, made on the node, and its certificate, signed on the control plane; only public data travels.
 class CertificateStep final : public BasicStep {
  public:
   CertificateStep(const Model& model, const Node& node);

@@ -42,7 +42,7 @@ std::vector<Digest> image_objects(const format::Contents& contents, const std::v
 std::vector<std::string> first_images(const Model& model) {
   std::vector<std::string> out;
   for (const auto& [role, name] : model.base.images) out.push_back(name);
-  // Only an order is decided here, so it is enough that a file of the network's chart names the image.
+  // This only decides an order, so it is enough that a file of the network's chart mentions the image.
   constexpr size_t kMaxFile = size_t{1} << 20;
   for (const auto& app : model.apps) {
     if (!app.app->is_network) continue;
@@ -66,7 +66,7 @@ PayloadStep::PayloadStep(const Model& model, const Node& node, PayloadPart part)
       path_(model.payload_path(node.config)),
       part_(part) {}
 
-// The metadata as it is sent: ranges cut into pieces, each of which the host counts on its own.
+// The metadata as sent: ranges cut into pieces, which the host tracks one by one.
 std::vector<format::ByteRange> PayloadStep::metadata_pieces() const {
   constexpr uint64_t kPiece = uint64_t{8} << 20;
   std::vector<format::ByteRange> out;
@@ -106,7 +106,7 @@ Result<void> PayloadStep::send(engine::StepContext& context, uint64_t offset, ui
   Bytes piece(size);
   SEALIFT_TRY(model_.payload.file().read_at(model_.payload.payload_offset() + offset, piece));
   const Digest digest = hash::sha256(piece);
-  // The hash of a frame stands in the index; the metadata was checked as a whole when the artifact was opened.
+  // A frame's hash is in the index; the metadata was checked as a whole when the artifact was opened.
   if (expected != nullptr && digest != *expected) {
     return fail(ErrorCode::corrupt,
                 "the artifact is damaged at offset {}: the frame's hash differs; run `verify` and copy the file again",
@@ -138,13 +138,13 @@ Result<void> PayloadStep::apply(engine::StepContext& context) {
   SEALIFT_TRY(context.host.make_directory(folder, {0755, 0, 0}, reason()));
   const auto is_there = [&](uint64_t offset) { return std::ranges::binary_search(state.frames, offset); };
   SEALIFT_ASSIGN(const auto frames, wanted_frames());
-  // The metadata first: with it the host can say what it has.
+  // The metadata first: with it the host can tell what it has.
   for (const auto& piece : metadata_pieces()) {
     if (!is_there(piece.offset)) SEALIFT_TRY(send(context, piece.offset, piece.size, nullptr));
   }
   SEALIFT_TRY(send_frames(context, frames, is_there));
   if (part_ == PayloadPart::rest) return context.host.store_finish(path_, reason());
-  // Asking makes what was written count: the mirror serves it from here on.
+  // The query makes the written pieces count: from now on the mirror serves them.
   return context.host.store_state(path_).transform([](const auto&) {});
 }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Brings the payload onto a registry host, frame by frame: first the metadata and the frames that the cluster itself
-// needs, then (in the other lane, beside kubeadm) all the rest. What is there and sound is not sent again.
+// Sends the payload to a registry host, frame by frame: first the metadata and the frames that the cluster itself
+// needs, then (in the other lane, beside kubeadm) all the rest. Intact frames already there are not sent again.
 #pragma once
 
 #include <functional>
@@ -14,7 +14,7 @@ namespace sealift::steps {
 
 enum class PayloadPart {
   first,  // skeleton, and the images of the base and of the network
-  rest,   // everything else; then the file is complete
+  rest,   // everything else; completes the file
 };
 
 class PayloadStep final : public BasicStep {
@@ -34,7 +34,7 @@ class PayloadStep final : public BasicStep {
   PayloadPart part_;
 };
 
-// The objects of these images, for every architecture, manifests first: what a pull of them asks for.
+// The objects of these images, for every architecture, manifests first: what pulling them requests.
 std::vector<Digest> image_objects(const format::Contents& contents, const std::vector<std::string>& names);
 // Images that kubeadm and the network need before anything else runs.
 std::vector<std::string> first_images(const Model& model);

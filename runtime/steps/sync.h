@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Delivered means: on the disk. Our own files are synced as they are written; kubeadm, kubelet, containerd and the
-// network's plugins leave theirs to the kernel, which takes half a minute.
+// Delivered means on disk. Sealift syncs its own files as it writes them; kubeadm, kubelet, containerd and the CNI
+// plugins leave theirs to the kernel, which takes half a minute.
 #pragma once
 
 #include "runtime/steps/basic_step.h"
@@ -9,11 +9,11 @@
 
 namespace sealift::steps {
 
-// Where programs that a delivery starts write, each perhaps on a disk of its own.
+// Where the programs started by a delivery write; each path may be on a disk of its own.
 std::vector<std::string> written_paths(const Node& node);
 
-// The last step of a host. Needed as long as the host's ledger knows of a change that no sync has followed, also one of
-// an earlier run that ended in between.
+// A host's last step. Needed while the host's ledger records a change not followed by a sync, including a change of an
+// earlier, interrupted run.
 class SyncStep final : public BasicStep {
  public:
   explicit SyncStep(const Node& node);

@@ -33,7 +33,7 @@ Result<void> UnitsStep::apply(engine::StepContext& context) {
     SEALIFT_ASSIGN(const auto state, context.host.unit(unit.name));
     if (!state.enabled) SEALIFT_TRY(context.host.unit_action(unit.name, Action::enable, reason()));
     if (unit.want == WantedUnit::Want::enabled) continue;
-    // A unit that runs with other files than it should is restarted; containers survive containerd's restart.
+    // A unit running with outdated files is restarted; containers survive containerd's restart.
     const bool running = state.active == "active";
     if (running && same) continue;
     auto acted = context.host.unit_action(unit.name, running ? Action::restart : Action::start, reason());

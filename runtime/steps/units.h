@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// systemd units: enabled, running, and running with the files they have now.
+// systemd units: enabled, running, and running with their current files.
 #pragma once
 
 #include <string>
@@ -13,12 +13,12 @@ namespace sealift::steps {
 struct WantedUnit {
   std::string name;
   enum class Want {
-    running,  // enabled and active; restarted when its inputs changed
-    enabled,  // somebody else starts it (kubelet: kubeadm)
+    running,  // enabled and active; restarted when its inputs change
+    enabled,  // started by others (the kubelet by kubeadm)
   } want = Want::running;
 };
 
-// `inputs`: digest of the files that the units read, so that a change of them restarts. The ledger remembers it.
+// `inputs`: digest of the files that the units read, so that a change of them causes a restart. Recorded in the ledger.
 class UnitsStep final : public BasicStep {
  public:
   UnitsStep(engine::StepId id, std::string description, std::vector<WantedUnit> units, Digest inputs);

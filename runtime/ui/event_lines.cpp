@@ -49,7 +49,7 @@ void PlainLines::on(const Event& event) {
   }
   if (event.step.empty() || event.total == 0) return;
   WallTime& last = last_progress_[event.host + "\n" + event.step];
-  if (last == WallTime{}) {  // the start needs no line, and what ends soon never gets one
+  if (last == WallTime{}) {  // the start needs no line, and a step that ends soon never gets one
     last = event.time;
     return;
   }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Events as plain lines: for pipes, logs and terminals that do not move their cursor.
+// Events as plain lines: for pipes, logs and terminals that can't move the cursor.
 #pragma once
 
 #include <map>
@@ -26,7 +26,7 @@ class PlainLines final : public EventSink {
   std::mutex mutex_;
   Output output_;
   Verbosity verbosity_;
-  std::map<std::string, WallTime> last_progress_;  // by host and step: one line in ten seconds
+  std::map<std::string, WallTime> last_progress_;  // by host and step: one line every ten seconds
 };
 
 }  // namespace sealift::ui

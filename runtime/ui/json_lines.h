@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Events as JSON lines, each in one write so that a reader never sees half of one unless the program dies in it.
+// Events as JSON lines, each written at once so that a reader never sees half a line unless the program dies in it.
 #pragma once
 
 #include <mutex>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Where text for people goes: a descriptor that may be a terminal, a pipe or a file. Writing never fails towards the
-// caller, since a delivery goes on without a reader; what was lost is asked for once, at the program's end.
+// caller, since a delivery continues without a reader; trouble() reports lost output once, at the program's end.
 #pragma once
 
 #include <memory>
@@ -12,13 +12,13 @@
 
 namespace sealift::ui {
 
-// Copies share what is known of the descriptor: after the first failure none of them writes any more. Any thread.
+// Copies share the descriptor's state: after the first failure none of them writes any more. Any thread.
 class Output {
  public:
   explicit Output(int fd);
   void write(std::string_view text);
   void line(std::string_view text);
-  bool is_terminal() const;  // a terminal that moves its cursor (TERM is neither unset nor "dumb")
+  bool is_terminal() const;  // a terminal that can move the cursor (TERM is neither unset nor "dumb")
   int fd() const { return fd_; }
   // The first failure of any copy, e.g. no_space. None if the reader has gone (a closed pipe or terminal): it wanted no
   // more.
@@ -34,13 +34,13 @@ class Output {
   std::shared_ptr<State> state_;
 };
 
-// A terminal and NO_COLOR is not set (https://no-color.org).
+// A terminal, and NO_COLOR is not set (https://no-color.org).
 bool wants_colour(const Output& output);
 
-// Cut to `columns` cells, "…" spelled "..."; control characters made visible. ASCII and UTF-8 letters count as one
+// Cuts to `columns` cells, with "..." for "…"; control characters become visible. ASCII and UTF-8 letters count as one
 // cell.
 std::string fit(std::string_view text, size_t columns);
-std::string pad(std::string_view text, size_t columns);  // fit, then blanks to the right
+std::string pad(std::string_view text, size_t columns);  // fit, then padded with blanks on the right
 
 // "42 s", "3:07 min", "1:02:45 h"
 std::string human_duration(long long milliseconds);

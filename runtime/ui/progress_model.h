@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What a person wants to see of a running delivery, folded from its events; and its picture as lines of text. Pure:
-// no terminal, no clock, no lock.
+// The state of a running delivery that people want to see, folded from its events; and its picture as lines of text.
+// Pure: no terminal, no clock, no lock.
 #pragma once
 
 #include <cstdint>

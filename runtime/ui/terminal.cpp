@@ -40,7 +40,7 @@ void Terminal::clear() {
 
 void Terminal::paint() {
   auto size = output_.size();
-  // One column stays free: a full line would wrap on some terminals. A third of the screen stays for the lines above.
+  // One column stays free: a full line would wrap on some terminals. A third of the screen is left for the lines above.
   auto lines = picture(model_, size.columns - 1, std::max<size_t>(3, size.rows * 2 / 3), colour_);
   std::string text;
   if (painted_ != 0) text += std::format("\033[{}A\r\033[J", painted_);
@@ -53,7 +53,7 @@ void Terminal::paint() {
 void Terminal::on(const Event& event) {
   std::lock_guard guard(mutex_);
   model_.on(event);
-  // What the picture shows needs no line of its own.
+  // Events shown in the picture need no line of their own.
   bool in_picture = event.kind == EventKind::step_started && verbosity_ == Verbosity::normal && !finished_;
   std::string line = in_picture ? std::string() : event_line(event, verbosity_);
   if (!line.empty()) {

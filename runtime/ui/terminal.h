@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// A live picture at the bottom of a terminal, with lasting lines scrolling above it. Plain ANSI (cursor up, clear to
-// the end): a full screen loop would take the terminal's modes, its signals and the text that must stay readable
-// afterwards. One thread of its own keeps the times moving while nothing happens.
+// A live picture at the bottom of a terminal, with permanent lines scrolling above it. Plain ANSI (cursor up, clear to
+// the end): a full-screen loop would take over the terminal's modes and signals, and the text that must stay readable
+// afterwards. Its own thread keeps the times moving while nothing happens.
 #pragma once
 
 #include <condition_variable>
@@ -21,7 +21,7 @@ class Terminal final : public EventSink {
   Terminal(Output output, Clock& clock, Verbosity verbosity, bool colour);
   ~Terminal() override;
   void on(const Event& event) override;
-  // Takes the picture away; lines still come after it.
+  // Removes the picture; lines may still follow.
   void finish();
 
  private:
