@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What every BlobSource must do, run against a payload on this host and against a registry host over mutual TLS that
-// serves such a payload. The mirror can't tell them apart, and neither can this suite.
+// Requirements on every BlobSource, run against a payload on this host and against a registry host that serves such a
+// payload over mutual TLS. The mirror can't tell them apart, and neither can this suite.
 #include "runtime/node/blob_source.h"
 
 #include <atomic>
@@ -46,7 +46,7 @@ struct OfPayload : Site {
   node::PayloadBlobs source{payload.path(), clock};
 };
 
-// A source that asks these hosts, in this order, with the certificates of `config`.
+// A source that asks these hosts in this order, with the certificates of `config`.
 std::unique_ptr<node::UpstreamBlobs> upstream(const node::MirrorConfig& config, const std::vector<uint16_t>& ports,
                                               Clock& clock) {
   std::vector<http::Origin> hosts;
@@ -82,7 +82,7 @@ struct Got {
   std::optional<ErrorCode> error;
 };
 
-// As the mirror does it.
+// Like the mirror.
 Got get(node::BlobSource& source, const BlobInfo& blob, ByteRange range = {}) {
   Got out;
   base::FunctionSink sink([&](ByteView data) -> Result<void> {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Each implementation of host::Host on a folder of its own, for the suites that all of them must pass: LocalHost,
-// RemoteHost over a socket to an agent that serves such a LocalHost, and the double that steps are tested with.
+// Each implementation of host::Host, rooted in its own folder, for the suites that all of them must pass: LocalHost,
+// RemoteHost over a socket to an agent that serves such a LocalHost, and the fake used by the steps' tests.
 #pragma once
 
 #include <sys/socket.h>
@@ -65,7 +65,7 @@ struct Remote {
     host.reset();
     agent.join();
   }
-  void hang_up() const { ::shutdown(caller.get(), SHUT_WR); }  // the agent ends then, and its side with it
+  void hang_up() const { ::shutdown(caller.get(), SHUT_WR); }  // this ends the agent and its side
   base::Fd caller, agent_end;
   std::optional<base::FdSource> source;
   std::optional<base::FdSink> sink;
@@ -74,7 +74,7 @@ struct Remote {
   std::unique_ptr<host::Host> host;
 };
 
-// One machine for each folder, which only gives it its name.
+// One machine per folder; the folder only gives it its name.
 struct Fake {
   explicit Fake(const std::string& root) {
     static std::map<std::string, std::unique_ptr<tests::FakeMachine>> machines;
@@ -98,7 +98,7 @@ inline std::string read(host::Host& host, const std::string& path) {
   return std::string(base::as_text(**bytes));
 }
 
-// Waits for what another thread or process does.
+// Waits for another thread or process.
 inline bool soon(const std::function<bool()>& ready) {
   for (int i = 0; i < 400 && !ready(); ++i) base::system_clock().sleep(Duration{50});
   return ready();

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What every Host must do, run against LocalHost in a folder and against RemoteHost over a socket to an agent that
-// serves such a LocalHost. A step can't tell them apart, and neither can this suite. The double that steps are tested
-// with must pass where a test relies on it.
+// Requirements on every Host, run against LocalHost in a folder and against RemoteHost over a socket to an agent that
+// serves such a LocalHost. A step can't tell them apart, and neither can this suite. The fake used by the steps' tests
+// must pass wherever a test relies on it.
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <poll.h>
@@ -91,7 +91,7 @@ TEMPLATE_TEST_CASE("files", "", Local, Remote) {
     REQUIRE(write(host, "/file", "two", own(0600)));
     CHECK(read(host, "/file") == "two");
     CHECK((*host.stat("/file"))->spec == own(0600));
-    CHECK(*host.list("/") == std::vector<std::string>{"file", "var"});  // no temporary is left
+    CHECK(*host.list("/") == std::vector<std::string>{"file", "var"});  // no temporary file is left
   }
   SECTION("modes do not depend on the umask") {
     const mode_t old = ::umask(0077);
@@ -257,7 +257,7 @@ TEMPLATE_TEST_CASE("the payload store", "", Local, Remote, Fake) {
       CHECK_FALSE(*host.stat("/payloads/other"));
     }
     SECTION("what is there can be read by somebody else within moments") {
-      if (std::is_same_v<TestType, Fake>) return;  // nobody else has it
+      if (std::is_same_v<TestType, Fake>) return;  // the fake has no such file
       base::system_clock().sleep(Duration{1'500});
       const auto pieces = host::read_stored_pieces(root.path() + path);
       REQUIRE(pieces);
@@ -304,7 +304,7 @@ TEMPLATE_TEST_CASE("facts and looks at the machine", "", Local, Remote) {
 
 namespace {
 
-// A name server on 127.0.0.77 that answers as told; port 53 is root's.
+// A scripted name server on 127.0.0.77; port 53 needs root.
 class NameServer {
  public:
   NameServer() : fd_(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0)) {
@@ -322,7 +322,7 @@ class NameServer {
     thread_->join();
   }
   std::atomic<int> code = 0, answers = 1,
-                   ignored = 0;  // RCODE, ANCOUNT, questions that get no answer, or a foreign one
+                   ignored = 0;  // RCODE, ANCOUNT, questions left unanswered, or answered for another question
   std::atomic<bool> stopping = false;
   std::string asked() {
     const std::lock_guard lock(mutex_);
@@ -351,7 +351,7 @@ class NameServer {
       packet[7] = static_cast<uint8_t>(answers.load());
       if (ignored > 0) {
         --ignored;
-        packet[0] ^= 1;  // of another question
+        packet[0] ^= 1;  // answers another question
       }
       ::sendto(fd_.get(), packet.data(), static_cast<size_t>(size), 0, reinterpret_cast<const sockaddr*>(&peer),
                length);
@@ -379,7 +379,7 @@ TEMPLATE_TEST_CASE("a name server is asked directly, and its answer believed onl
   NameServer server;
   CHECK(ask("127.0.0.77") == "works");
   CHECK(server.asked() == "kubernetes.default.svc.cluster.local.");
-  server.ignored = 2;  // a lost answer, or one to somebody else, is no answer
+  server.ignored = 2;  // neither a lost answer nor one to another question counts
   CHECK(ask("127.0.0.77") == "works");
   server.ignored = 3;
   CHECK(ask("127.0.0.77") == "no answer");
@@ -399,7 +399,7 @@ TEST_CASE("a listener is seen with its port") {
   const tests::TemporaryFolder root;
   const Local made(root.path());
   const base::Fd fd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
-  REQUIRE(::listen(fd.get(), 1) == 0);  // binds to a free port of all addresses
+  REQUIRE(::listen(fd.get(), 1) == 0);  // binds to a free port on all addresses
   const auto facts = made.host->facts();
   REQUIRE(facts);
   std::string name;
@@ -431,7 +431,7 @@ TEMPLATE_TEST_CASE("a folder that takes no programs says why", "", Local, Remote
   CHECK(std::filesystem::is_empty(root / "plain"));
 }
 
-// What this machine's own programs say of a feature; nothing where they are not there.
+// This machine's own programs on a feature; nothing if they are absent.
 std::optional<bool> works_by_hand(const std::string& feature) {
   const auto run = [](const std::string& program, const std::string& script) -> std::optional<bool> {
     const auto there = base::run({{"sh", "-c", "command -v " + program}, {}, "/", {}});
@@ -532,7 +532,7 @@ TEMPLATE_TEST_CASE("units, modules and sysctls", "", Local, Remote) {
   }
   SECTION("modules: loaded once, and one that this kernel does not have is told") {
     std::filesystem::create_directory(systemd.file("modules/nf_conntrack"));
-    REQUIRE(host.load_module("nf-conntrack", kReason));  // there already, by its other spelling
+    REQUIRE(host.load_module("nf-conntrack", kReason));  // already loaded, under its other spelling
     CHECK(systemd.calls().empty());
     REQUIRE(host.load_module("sealift_test", kReason));
     CHECK(systemd.calls() == std::vector<std::string>{"modprobe -- sealift_test"});
@@ -571,9 +571,8 @@ TEST_CASE("a source that breaks is cancelled at the agent, which keeps nothing o
   FailingSource source([&] { begun = soon([&] { return !root.empty(); }); });
   CHECK(made.host->write_atomic("/file", own(0644), source, kReason).error().code == ErrorCode::corrupt);
   CHECK(begun);
-  CHECK(
-      soon([&] { return root.empty(); }));  // the call is over on this side; on the other one its end may take a moment
-  CHECK(made.host->list("/")->empty());     // and the connection is as before
+  CHECK(soon([&] { return root.empty(); }));  // the call has ended on this side; on the other it may take a moment
+  CHECK(made.host->list("/")->empty());       // and the connection still works
 }
 
 TEST_CASE("a connection that ends wakes every call with `unreachable`") {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What a host's ledger holds after each change, and what it is worth after a power cut.
+// A host's ledger after each change, and what of it survives a power cut.
 #include <sys/stat.h>
 
 #include <catch2/catch_template_test_macros.hpp>
@@ -19,7 +19,7 @@ using Kind = host::PathBefore::Kind;
 
 namespace {
 
-// The change of an entry, which must be of this type.
+// An entry's change, which must have this type.
 template <class T>
 T change(const host::LedgerEntry& entry) {
   REQUIRE(std::holds_alternative<T>(entry.change));
@@ -77,7 +77,7 @@ TEMPLATE_TEST_CASE("the ledger: what was begun anew is not completed until it is
   {
     const TestType made(root.path());
     host::Host& host = *made.host;
-    CHECK_FALSE(*host.begin(kReason));  // nothing to end, nothing is written
+    CHECK_FALSE(*host.begin(kReason));  // nothing to end, so nothing is written
     CHECK_FALSE(std::filesystem::exists(path));
     REQUIRE(host.record(kReason));
     REQUIRE(host.record({"step.two", "bb"}));
@@ -92,7 +92,7 @@ TEMPLATE_TEST_CASE("the ledger: what was begun anew is not completed until it is
     CHECK(entries->back().inputs == "cc");
   }
   {
-    const TestType again(root.path());  // on the disk, not in a connection's memory
+    const TestType again(root.path());  // on disk, not in a connection's memory
     CHECK_FALSE(*again.host->recorded("step.one"));
     CHECK(*again.host->recorded("step.two") == "bb");
     REQUIRE(again.host->record({"step.one", "cc"}));
@@ -123,7 +123,7 @@ TEST_CASE("a ledger of an older format is read, and says that it is of format 3 
   const auto text = base::read_text_file(path, 1 << 20);
   REQUIRE(text);
   CHECK(text->starts_with(old + "{\"format\":3}\n{"));
-  CHECK(text->find("format", old.size() + 12) == std::string::npos);  // once
+  CHECK(text->find("format", old.size() + 12) == std::string::npos);  // only once
   const Local again(root.path());
   CHECK_FALSE(*again.host->recorded("a"));
   CHECK(*again.host->recorded("b") == "3");
@@ -159,7 +159,7 @@ TEST_CASE("a ledger that is torn anywhere is read up to there and goes on; a new
   SECTION("torn at every byte") {
     const auto whole = base::read_text_file(path, 1 << 20);
     REQUIRE(whole);
-    const size_t first_end = whole->find('\n', whole->find('\n') + 1);  // of the record of a, without its line break
+    const size_t first_end = whole->find('\n', whole->find('\n') + 1);  // of a's record, without its line break
     for (size_t cut = 0; cut <= whole->size(); ++cut) {
       INFO("cut at " << cut);
       std::ofstream(path, std::ios::trunc) << whole->substr(0, cut);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// A cluster.yaml that changes on a cluster that stands: what was begun and did not come to its end is never taken for
-// the success before it, and what a cluster was made with is not changed at all.
+// A cluster.yaml that changes after the cluster was made: an unfinished change is never taken for the earlier success,
+// and fixed fields are not changed at all.
 #include <catch2/catch_test_macros.hpp>
 
 #include "tests/sim/wanted_end.h"
@@ -15,7 +15,7 @@ namespace {
 
 config::ApplicationConfig& redis(DeliverySite& site) { return site.config.applications.front(); }
 
-// Another wish for whatever kind of step there is.
+// Changes the wishes for every kind of step.
 void wish_otherwise(DeliverySite& site) {
   redis(site).values_yaml = "replicas: 7\n";
   site.config.files.front().content = "version = 2\n";
@@ -25,7 +25,7 @@ void wish_otherwise(DeliverySite& site) {
 
 enum class End { fails, loses_power, launch_is_killed };
 
-// Ends the run at the n-th change of a host from now on; tells at which.
+// Ends the run at the n-th change of a host from now on; returns that change.
 std::string run_to_change(DeliverySite& site, size_t host, size_t at, End end) {
   FakeMachine& machine = site.machine(host);
   CancelSource cancel;
@@ -78,7 +78,7 @@ TEST_CASE("changes: one that never gets healthy is not forgotten when the former
   REQUIRE(outcome);
   REQUIRE(outcome->error);
   CHECK(outcome->error->code == ErrorCode::unhealthy);
-  // Not with the wrong wish again either: nothing unhealthy is ever done.
+  // Not when the wrong wish is repeated either: nothing unhealthy ever counts as done.
   outcome = site.apply(journal, base::no_events());
   REQUIRE(outcome);
   CHECK(outcome->error);
@@ -153,7 +153,7 @@ struct Standing {
     site.config.hosts[0].places = {{7, 15}, {7, 30}, {7, 45}, {7, 60}};
     site.config.hosts[1].places = {{8, 15}, {8, 30}, {8, 45}, {8, 60}};
   }
-  // Plan and apply both refuse, before anything is changed, with these texts in their order.
+  // Plan and apply both refuse before anything is changed, with these texts in this order.
   void refused(const std::vector<std::string>& wanted) {
     const size_t changes = site.changes();
     const auto plan = site.plan();
@@ -275,7 +275,7 @@ TEST_CASE("fixed fields: what can change is not refused, and a name that was giv
   require_delivered(site.apply(journal, base::no_events()));
   again_changes_nothing(site);
   site.config.registry.port = 5001;
-  site.config.hosts[1].data_root = "/data";  // no payload there
+  site.config.hosts[1].data_root = "/data";  // this host has no payload
   site.config.api.cert_sans = {"k8s.plant7.lan"};
   const auto plan = site.plan();
   if (!plan) FAIL(plan.error().text());
@@ -308,7 +308,7 @@ TEST_CASE("fixed fields: a kubeadm that ended unseen with other wishes is not ta
   DeliverySite site(2);
   FakeMachine& machine = site.machine(0);
   machine.before_change = [&](const std::string& call, const std::string&) -> Result<void> {
-    // the first thing after kubeadm's end that is not of the payload's lane
+    // the first change after kubeadm's end outside the payload's lane
     const auto ended = std::ranges::find_if(
         machine.changes, [](const std::string& change) { return change.starts_with("job sealift-kubeadm-init"); });
     if (call != "sync" || ended == machine.changes.end()) return {};

@@ -19,7 +19,7 @@ namespace {
 
 constexpr std::string_view kMirrorJson = "/etc/sealift/mirror.json", kBalancerJson = "/etc/sealift/balancer.json";
 
-// What the running mirror was started with; nothing if none runs.
+// The configuration with which the running mirror was started; nothing if none runs.
 std::optional<json::Value> running_mirror(const FakeMachine& machine) {
   const auto unit = machine.world.units.find("sealift-mirror.service");
   if (unit == machine.world.units.end() || !unit->second.active) return std::nullopt;
@@ -69,7 +69,7 @@ DeliverySite::DeliverySite(size_t hosts)
 }
 
 void DeliverySite::equip(FakeMachine& machine, const std::string& address) {
-  pulled_[machine.name()];  // afterwards the map itself no longer changes
+  pulled_[machine.name()];  // from here on the map itself is not changed
   machine.facts.addresses = {{"eth0", address, 24}};
   machine.facts.nameservers = {};  // no DNS at all
   machine.unit_reads = {{"sealift-mirror.service", {std::string(kMirrorJson)}},
@@ -143,7 +143,7 @@ bool DeliverySite::has_bytes(FakeMachine& machine, const std::string& path, cons
                              [&](const format::Frame& frame) { return store->second.frames.contains(frame.offset); });
 }
 
-// Called under this machine's lock; a registry host's is taken after it, never the other way round.
+// Called under this machine's lock; a registry host's lock is taken after it, never the other way round.
 std::string DeliverySite::refusal(FakeMachine& self, const std::string& image) {
   const auto mirror = running_mirror(self);
   if (!mirror) return "nobody answers on 127.0.0.1:5000";

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// A site of fake machines for the real delivery: the steps are the product's own, kubeadm, kubectl, helm, ctr and the
-// node program are played, as particular as the real ones: an image is only pulled where a mirror runs that can get all
-// of its bytes, programs may be killed in their middle, and pods need their time.
+// A site of fake machines for the real delivery: the steps are the product's own; kubeadm, kubectl, helm, ctr and the
+// node program are simulated as strictly as the real ones: an image is pulled only through a running mirror that can
+// get all of its bytes, programs may be killed midway, and pods take time.
 #pragma once
 
 #include <map>
@@ -30,7 +30,7 @@ class DeliverySite final : public delivery::HostConnector {
                                             host::Purpose purpose) override;
   Result<std::unique_ptr<host::Host>> reconnect(const config::HostConfig& host, host::Purpose purpose) override;
 
-  // A fresh start of the program.
+  // Like a fresh start of the program.
   Result<delivery::Outcome> apply(engine::Journal& journal, EventSink& events, const CancelToken& cancel = {});
   Result<delivery::PlanOutcome> plan();
   Result<std::vector<delivery::StatusLine>> status(Clock& clock);
@@ -51,7 +51,7 @@ class DeliverySite final : public delivery::HostConnector {
   void equip(tests::FakeMachine& machine, const std::string& address);
   Result<base::ExitStatus> ctr(tests::FakeMachine& self, const base::Command& command);
   bool has_bytes(tests::FakeMachine& machine, const std::string& path, const std::string& image);
-  // "" or why the mirror of this machine can't give the image.
+  // "", or why this machine's mirror can't serve the image.
   std::string refusal(tests::FakeMachine& self, const std::string& image);
 
   std::unique_ptr<base::MemoryFile> file_;

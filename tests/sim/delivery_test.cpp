@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The real delivery (its own preflight, plan and steps) on fake hosts: to the end, again, after a kill at every journal
-// record, with connections that break, and with hosts that are dead.
+// The real delivery (its own preflight, plan and steps) on fake hosts: to the end, repeated, after a kill at every
+// journal record, with broken connections, and with dead hosts.
 #include <atomic>
 #include <catch2/catch_test_macros.hpp>
 
@@ -44,7 +44,7 @@ struct Reference {
     worlds = site.worlds();
     records = journal.records();
   }
-  // Every host and the cluster are as they are after an undisturbed delivery.
+  // Every host and the cluster must be as after an undisturbed delivery.
   void check_same(DeliverySite& other, Run run) {
     check_wanted_end(other);
     auto now = other.worlds();
@@ -54,7 +54,7 @@ struct Reference {
     }
     CHECK((other.cluster.state == site.cluster.state));
   }
-  // And nothing was begun twice on the way.
+  // And nothing may have started twice on the way.
   void check_undisturbed(DeliverySite& other) {
     check_same(other, Run::compared);
     for (const auto& [host, times] : other.cluster.inits) CHECK(times == 1);
@@ -107,7 +107,7 @@ TEST_CASE("delivery: what is called done has been written to the disks, after ev
   std::atomic<size_t> synced = 0, begun_later = 0;
   for (size_t i = 0; i < site.size(); ++i) {
     site.machine(i).before_change = [&, i](const std::string& call, const std::string&) -> Result<void> {
-      // on the control plane last of all its changes; on workers after that, since it starts pods on them
+      // last of all changes on the control plane; on workers after that, since it starts pods on them
       if (call == "sync" && site.cluster.state.applied.size() == 2)
         ++synced;
       else if (synced > 0 && i == 0)
@@ -120,7 +120,7 @@ TEST_CASE("delivery: what is called done has been written to the disks, after ev
   CHECK(synced == 3);
   CHECK(begun_later == 0);
   for (size_t i = 0; i < site.size(); ++i) CHECK(site.machine(i).changes.back().starts_with("sync "));
-  // A run that ended between the last change and this: the next one catches up, on that host alone.
+  // A run that ended between the last change and this: the next one catches up, on that host only.
   site.machine(1).ledger.emplace_back();
   const size_t before = site.changes();
   require_delivered(site.apply(journal, base::no_events()));
@@ -148,7 +148,7 @@ TEST_CASE("delivery: the plan changes nothing, before and after") {
   CHECK(site.changes() == changes);
 }
 
-// Whatever is slow: what needs it waits for it, and what does not goes on.
+// Whatever is slow: steps that need it wait, all others go ahead.
 TEST_CASE("delivery: whichever part is slower than all others, nothing starts too early") {
   struct Slow {
     size_t host;
@@ -166,7 +166,7 @@ TEST_CASE("delivery: whichever part is slower than all others, nothing starts to
     site.machine(slow.host).arriving = [&](const std::string& call, const std::string& target) {
       if (!call.starts_with(slow.call) || !target.contains(slow.target)) return;
       ++held;
-      // Until everything else has come as far as it can.
+      // Until everything else has got as far as it can.
       for (uint64_t before = site.calls() + 1; before != site.calls();) {
         before = site.calls();
         base::system_clock().sleep(Duration{60});
@@ -207,7 +207,7 @@ TEST_CASE("delivery: a connection broken at every call heals within the run") {
         auto outcome = site.apply(journal, base::no_events());
         INFO("host " << host << " call " << call);
         if (site.machine(host).calls() < call) break;
-        // The survey is not the runner's: there the run ends before anything is changed.
+        // The survey is not run by the runner: there the run ends before anything is changed.
         if (!outcome) {
           CHECK(site.changes() == 0);
           continue;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What preflight finds on one host is told whatever becomes of the others, and nothing is changed anywhere.
+// Preflight's findings on one host are reported whatever happens to the others, and nothing is changed anywhere.
 #include <catch2/catch_test_macros.hpp>
 
 #include "tests/sim/delivery_site.h"

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Success is said of a healthy cluster only: at the end of a delivery, and of a run that finds nothing to do.
+// Success is reported only for a healthy cluster: at the end of a delivery, and of a run with nothing to do.
 #include <catch2/catch_test_macros.hpp>
 
 #include "tests/sim/wanted_end.h"

@@ -41,9 +41,9 @@ std::string field(const yaml::Node& node, std::string_view path, std::string oth
   return found == nullptr ? otherwise : found->as_string().value_or(otherwise);
 }
 
-// What a killed program returns: its half stays.
+// The result of a killed program: half its work stays.
 Result<ExitStatus> killed(const Error& error) {
-  if (error.code == ErrorCode::unreachable) return fail(error);  // the machine went with it
+  if (error.code == ErrorCode::unreachable) return fail(error);  // the machine died with it
   return bad(error.what, 137);
 }
 #define SIM_STAGE(machine, name)                                                   \
@@ -92,7 +92,7 @@ void put(FakeMachine& machine, const std::string& path, std::string_view text) {
   machine.world.files[path] = FakeMachine::File{host::FileType::regular, {0600, 0, 0}, base::to_bytes(text), {}};
 }
 
-// Asked by its own machine or, under that machine's lock first, by others.
+// Called by its own machine or by others, under that machine's lock first.
 bool PlayedCluster::api_answers() {
   const std::lock_guard machine(control_plane->lock());
   if (!control_plane->reachable() || !is_active(*control_plane, "kubelet.service") ||
@@ -144,7 +144,7 @@ Result<ExitStatus> PlayedCluster::init(FakeMachine& self, const Command& command
                   self.facts.addresses.front().address, field(init, "nodeRegistration/name")));
   SIM_STAGE(self, "kubeadm init: manifests");
   write_manifests(self, cluster, init);
-  put(self, "/etc/kubernetes/manifests/etcd.yaml", "");  // what a power cut leaves of it before it is on the disk
+  put(self, "/etc/kubernetes/manifests/etcd.yaml", "");  // left by a power cut before it is on disk
   put(self, "/var/lib/etcd/member", "data");
   SIM_STAGE(self, "kubeadm init: kubelet");
   put(self, "/etc/kubernetes/manifests/etcd.yaml", "kind: Pod\n");
@@ -186,7 +186,7 @@ Result<ExitStatus> PlayedCluster::join(FakeMachine& self, const Command& command
   put(self, "/etc/kubernetes/kubelet.conf",
       std::format("clusters: [{{cluster: {{server: \"https://{}\"}}}}]\nusers: [{{name: default-auth}}]\n", endpoint));
   {
-    // Like the real one: the kubelet makes itself known some time after kubeadm has come to its end.
+    // Like the real one: the kubelet registers some time after kubeadm has finished.
     const std::lock_guard guard(mutex_);
     const std::string name = field(join, "nodeRegistration/name");
     if (state.nodes.insert(name).second) looks_before_known_[name] = 2;
@@ -199,7 +199,7 @@ Result<ExitStatus> PlayedCluster::join(FakeMachine& self, const Command& command
 ExitStatus PlayedCluster::reset(FakeMachine& self) {
   const std::lock_guard guard(mutex_);
   ++resets[self.name()];
-  // Like the real one: only etcd's manifest tells it where the data is, and a power cut may have emptied it.
+  // Like the real one: only etcd's manifest says where the data is, and a power cut may have emptied it.
   const bool finds_data = !text_of(self, "/etc/kubernetes/manifests/etcd.yaml").empty();
   std::erase_if(self.world.files, [&](const auto& entry) {
     return entry.first.starts_with("/etc/kubernetes/") || (finds_data && entry.first.starts_with("/var/lib/etcd/")) ||
@@ -315,7 +315,7 @@ Result<ExitStatus> PlayedCluster::get(const Command& command, const CommandIo& i
       items.push_back(look_at(workload.kind, name.substr(name.find('/') + 1)));
     items.push_back(core_dns());
   } else if (has(command, "pods")) {
-    // none of them is asked for by a healthy cluster
+    // a healthy cluster is never asked for these
   } else {
     return bad("not played: " + command.text());
   }
@@ -323,7 +323,7 @@ Result<ExitStatus> PlayedCluster::get(const Command& command, const CommandIo& i
   return good(json::to_canonical(list));
 }
 
-// An object as the API gives it. Each look is a moment later: pods get ready one after the other.
+// An object as returned by the API. Each look is a moment later: pods become ready one after the other.
 json::Value PlayedCluster::look_at(const std::string& kind, const std::string& name) {
   const auto found = workloads_.find(kind + "/" + name);
   const bool known = found != workloads_.end();
@@ -349,7 +349,7 @@ void PlayedCluster::restart_pods() {
   for (auto& [name, workload] : workloads_) workload.looks = kLooksUntilReady;
 }
 
-// Its pods get ready some looks after there is a network for them.
+// Its pods become ready some looks after there is a network for them.
 json::Value PlayedCluster::core_dns() {
   const bool network = std::ranges::any_of(
       workloads_, [](const auto& entry) { return entry.second.kind == "DaemonSet" && entry.second.looks == 0; });
@@ -360,7 +360,7 @@ json::Value PlayedCluster::core_dns() {
       looks_before_names_ == 0 && !names_broken ? 2 : 0));
 }
 
-// New pods, if anything is new; their images must be there at once: nobody waits out the back-off of a pull.
+// Starts new pods if anything has changed; their images must be there at once: nobody waits out a pull's back-off.
 void PlayedCluster::roll_out(const std::string& manifests, const std::string& values) {
   const auto documents = yaml::parse(manifests, "manifests");
   if (!documents) return;

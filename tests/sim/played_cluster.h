@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// kubeadm, kubectl and helm as the steps meet them, and the one cluster that they work on. They are as particular as
-// the real ones: they refuse what those refuse, leave halves when they are killed, and what they start needs its time.
+// Simulates kubeadm, kubectl and helm as the steps use them, and the one cluster they work on. They are as strict as
+// the real ones: they refuse the same things, leave half-done work when killed, and whatever they start takes time.
 #pragma once
 
 #include <functional>
@@ -16,13 +16,13 @@
 
 namespace sealift::sim {
 
-// What the API server knows.
+// The API server's data.
 struct ClusterState {
-  bool made = false, add_ons = false;  // kubeadm's last phase puts the add-ons in
+  bool made = false, add_ons = false;  // kubeadm's last phase installs the add-ons
   std::set<std::string> nodes;
   std::map<std::string, std::string> labels;  // "node key" → value
   std::set<std::string> namespaces;
-  std::map<std::string, std::string> applied;  // folder → the manifests as they were applied last
+  std::map<std::string, std::string> applied;  // folder → the manifests last applied
   struct Release {
     std::string status, values, chart;
     bool operator==(const Release&) const = default;
@@ -42,16 +42,16 @@ class PlayedCluster {
   Result<base::ExitStatus> kubectl(tests::FakeMachine& self, const base::Command& command, const base::CommandIo& io);
   Result<base::ExitStatus> helm(tests::FakeMachine& self, const base::Command& command);
 
-  // All pods are started again and need their time.
+  // Restarts all pods; they take time again.
   void restart_pods();
 
   // The machine on which `kubeadm init` ran, or will: its API server is the cluster's.
   tests::FakeMachine* control_plane = nullptr;
   ClusterState state;
-  std::vector<std::string> faults;                  // what must never happen, and did
+  std::vector<std::string> faults;                  // what must never happen, but did
   std::map<std::string, int> inits, joins, resets;  // by host
-  bool names_broken = false;                        // CoreDNS's pods die again and again
-  std::set<std::string> never_healthy;              // workloads whose content holds such a word
+  bool names_broken = false;                        // CoreDNS's pods keep crashing
+  std::set<std::string> never_healthy;              // workloads whose content contains such a word
 
  private:
   struct Workload {
@@ -73,12 +73,12 @@ class PlayedCluster {
 
   CanPull can_pull_;
   std::mutex mutex_;
-  std::map<std::string, int> looks_before_known_;  // by node: how often the API still says that it does not know it
+  std::map<std::string, int> looks_before_known_;  // by node: how often the API still says that it is unknown
   std::map<std::string, Workload> workloads_;      // by "kind/name"
   std::string token_;
   uint64_t boot_ = 0;
   int looks_before_names_ = 3;  // until CoreDNS's pods are ready
-  int looks_before_api_ = 0;    // the API server needs a while after a boot
+  int looks_before_api_ = 0;    // the API server takes a while after a boot
 };
 
 // --- words of a command ---

@@ -9,8 +9,8 @@
 
 namespace sealift::sim {
 
-// The images of the artifact: those that nodes need to start, the network's, and those of applications, which are not
-// among the first bytes that a delivery brings.
+// The artifact's images: those that nodes need to start, the network's, and those of applications, which are not among
+// the first bytes delivered.
 std::vector<std::string> base_image_names();
 inline constexpr std::string_view kFlannelImage = "docker.io/flannel/flannel:v0.27",
                                   kHelloImage = "docker.io/library/hello:1.0",

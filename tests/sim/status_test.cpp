@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// `status` of a cluster that does not answer: it answers itself, in seconds, and names what is down.
+// `status` of a cluster that does not answer still returns within seconds and names what is down.
 #include <algorithm>
 #include <catch2/catch_test_macros.hpp>
 

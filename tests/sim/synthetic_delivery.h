@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// A delivery in the small: the shape of a real plan (prepare, store, init, join, applications) made of steps that
-// only touch fake machines, for any number of hosts.
+// A small-scale delivery: the shape of a real plan (prepare, store, init, join, applications) made of steps that only
+// touch fake machines, for any number of hosts.
 #pragma once
 
 #include <atomic>
@@ -17,7 +17,7 @@
 
 namespace sealift::sim {
 
-// The machines and the one fact that lies on none of them: who has joined.
+// The machines and the one fact kept on none of them: which have joined.
 class Site {
  public:
   explicit Site(size_t hosts);
@@ -27,10 +27,10 @@ class Site {
   void all_reachable(bool reachable);
   bool joined(const std::string& host);
   void join(const std::string& host);
-  // How often kubeadm was really started, by host.
+  // How often kubeadm was actually started, by host.
   std::map<std::string, int> kubeadm_runs();
   std::map<std::string, tests::FakeMachine::World> worlds();
-  std::vector<std::string> faults();  // what must never happen and did
+  std::vector<std::string> faults();  // what must never happen, but did
 
   std::atomic<int> running = 0, most_running = 0;
 
@@ -43,7 +43,7 @@ class Site {
   std::mutex mutex_;
   std::map<std::string, int> kubeadm_runs_;
   std::set<std::string> joined_;
-  std::map<std::string, int> busy_;  // main-lane applies at once
+  std::map<std::string, int> busy_;  // concurrent main-lane applies
   std::vector<std::string> faults_;
 };
 

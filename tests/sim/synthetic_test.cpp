@@ -41,7 +41,7 @@ void check_end(Site& site, const std::map<std::string, FakeMachine::World>& want
   CHECK(site.kubeadm_runs().size() == site.size());
 }
 
-// The undisturbed run: its end state and the number of its records.
+// The undisturbed run: its end state and its number of records.
 std::pair<std::map<std::string, FakeMachine::World>, size_t> reference(size_t hosts) {
   Site site(hosts);
   CancelSource cancel;
@@ -106,7 +106,7 @@ TEST_CASE("a connection broken at every call is healed within the run") {
         INFO("host " << host << " call " << call);
         REQUIRE(out.complete());
         check_end(site, wanted);
-        if (site.machine(host).calls() < call) break;  // the run has no more calls than that
+        if (site.machine(host).calls() < call) break;  // the run has fewer calls
       }
     }
   }
@@ -124,7 +124,7 @@ TEST_CASE("power cut at every change, then the same command") {
         if (++seen != at) return {};
         cut = true;
         machine.power_cut();
-        machine.set_reachable(false);  // off until somebody switches it on
+        machine.set_reachable(false);  // off until switched on
         return fail(ErrorCode::unreachable, "power");
       };
       engine::NoJournal journal;
@@ -136,7 +136,7 @@ TEST_CASE("power cut at every change, then the same command") {
       auto second = deliver(site, journal, base::no_events(), {});
       INFO("host " << host << " change " << at);
       REQUIRE(second.complete());
-      // What a boot loads from modules-load.d is not simulated: modules are not compared.
+      // Loading modules-load.d at boot is not simulated, so modules are not compared.
       auto now = wanted;
       for (size_t i = 0; i < site.size(); ++i) now[site.machine(i).name()].modules = site.machine(i).world.modules;
       check_end(site, now);

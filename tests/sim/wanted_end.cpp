@@ -146,7 +146,7 @@ std::string difference(const FakeMachine::World& a, const FakeMachine::World& b,
   for (const auto& [path, file] : b.files) {
     if (counts(path) && !a.files.contains(path)) return "only now: " + path;
   }
-  // What works once a boot has worked wherever there was one.
+  // A unit that works once per boot has run wherever there was a boot.
   const auto units = [&](const FakeMachine::World& world) {
     auto out = world.units;
     if (const auto boot = out.find("sealift-boot.service"); run == Run::left_out && boot != out.end())

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// An authority for certificates of servers and clients in this process.
+// A certificate authority for servers and clients in this process.
 #pragma once
 
 #include <catch2/catch_test_macros.hpp>

@@ -7,7 +7,7 @@
 
 namespace sealift::tests {
 
-// Sets a variable of the environment while it lives.
+// Sets an environment variable for its lifetime.
 class Variable {
  public:
   Variable(const char* name, const std::string& value) : name_(name) {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Keeps every event, for tests to look at afterwards. Any thread.
+// Keeps every event for tests to inspect. Any thread.
 #pragma once
 
 #include <algorithm>

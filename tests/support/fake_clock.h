@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// A clock that never waits: sleeping moves it on. Any thread.
+// A clock that never waits: sleeping advances it. Any thread.
 #pragma once
 
 #include <atomic>

@@ -109,7 +109,7 @@ Result<std::unique_ptr<host::Host>> connect_fake(FakeMachine& machine) {
 FakeHost::FakeHost(FakeMachine& machine) : machine_(machine) {
   std::lock_guard guard(machine_.mutex_);
   generation_ = machine_.generation_;
-  // The agent makes it for its lock.
+  // The agent makes this for its lock.
   machine_.world.files.try_emplace("/run/sealift", FakeMachine::File{host::FileType::directory, {0755, 0, 0}, {}, {}});
 }
 
@@ -172,7 +172,7 @@ Result<void> FakeHost::can_look_at(const std::string& target) const {
   return {};
 }
 
-// The longest mount point above it.
+// The disk with the longest mount point above the path.
 const host::DiskSpace& FakeHost::disk_of(const std::string& path) const {
   const host::DiskSpace* out = &machine_.disk;
   size_t longest = 0;
@@ -195,7 +195,7 @@ Result<std::optional<host::FileStatus>> FakeHost::stat(const std::string& path) 
   using Out = std::optional<host::FileStatus>;
   return look<Out>([&]() -> Result<Out> {
     SEALIFT_TRY(can_look_at(path));
-    for (const auto& [unit, job] : machine_.jobs_) {  // results that nobody has taken yet
+    for (const auto& [unit, job] : machine_.jobs_) {  // results not taken yet
       if (path == "/run/sealift/jobs/" + unit + "/result.json") return Out{host::FileStatus{}};
     }
     auto found = machine_.world.files.find(path);

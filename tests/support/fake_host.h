@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Machines that exist only in memory, for whole deliveries without a host: FakeMachine is what stays when a connection
-// breaks or the power goes, FakeHost is one connection to it. Failures are asked for by number of the call, so that a
-// test can try every one of them.
+// Machines that exist only in memory, for whole deliveries without a host: FakeMachine is what remains when a
+// connection breaks or the power fails, FakeHost is one connection to it. Failures are requested by call number, so
+// that a test can try every one of them.
 #pragma once
 
 #include <functional>
@@ -30,7 +30,7 @@ class FakeMachine {
   };
   struct Unit {
     bool enabled = false, active = false, failed = false;
-    std::map<std::string, Bytes> runs_with;  // what it read when it was started (see unit_reads)
+    std::map<std::string, Bytes> runs_with;  // the files as read at its last start (see unit_reads)
     bool operator==(const Unit&) const = default;
   };
   struct Store {
@@ -39,7 +39,7 @@ class FakeMachine {
     std::map<uint64_t, Bytes> frames;
     bool operator==(const Store&) const = default;
   };
-  // Everything that a delivery is about; two machines with equal worlds look the same to an operator.
+  // Everything a delivery is about; two machines with equal worlds look the same to an operator.
   struct World {
     std::map<std::string, File> files;
     std::map<std::string, Unit> units;
@@ -51,30 +51,30 @@ class FakeMachine {
   };
   using Program = std::function<Result<base::ExitStatus>(FakeMachine&, const base::Command&, const base::CommandIo&)>;
 
-  // --- what the machine is; set before use, or under lock() ---
+  // --- the machine; set before use, or under lock() ---
   World world;
   host::Facts facts;
   host::DiskSpace disk{"/", "ext4", uint64_t{100} << 30, uint64_t{200} << 30, 10'000'000, false, false};
-  std::map<std::string, host::DiskSpace> mounts;  // further disks, by mount point
+  std::map<std::string, host::DiskSpace> mounts;  // more disks, by mount point
   std::set<std::string> broken_features;
   std::string name_server_trouble;  // why no name server answers this host; empty = all do
-  // What looking at this path, unit or feature answers instead; also "facts" and "ledger".
+  // Errors returned for looks at this path, unit or feature; also "facts" and "ledger".
   std::map<std::string, Error> broken_looks;
   std::vector<host::LedgerEntry> ledger;
-  // By the last part of argv[0]; a program that is not here is not_found.
+  // By the last part of argv[0]; a missing program is not_found.
   std::map<std::string, Program> programs;
   // Files that a unit reads when it starts.
   std::map<std::string, std::vector<std::string>> unit_reads;
-  // Called for every changing call before anything is locked: a test may hold it here.
+  // Called for every changing call before anything is locked: a test may block it here.
   std::function<void(const std::string& call, const std::string& target)> arriving;
   // Sees every changing call before it happens; an error stops it.
   std::function<Result<void>(const std::string& call, const std::string& target)> before_change;
 
-  // --- what was done to it ---
+  // --- what happened to it ---
   std::vector<std::string> changes;  // "write /etc/x", "run kubeadm init …", in order
 
   // --- failures ---
-  enum class When { before, after };  // the call takes effect before the connection breaks, or not
+  enum class When { before, after };  // whether the connection breaks before or after the call takes effect
   // The connection breaks at the n-th call from now (1 = the next one).
   void break_at_call(uint64_t n, When when);
   void set_reachable(bool reachable);
@@ -83,7 +83,7 @@ class FakeMachine {
   void power_cut();
   uint64_t calls() const;
   uint64_t boots() const;
-  // For played programs that do several things: an error is where they were killed (before_change sees "inside"
+  // For simulated programs with several stages: an error means they were killed there (before_change sees "inside"
   // `stage`).
   Result<void> inside(const std::string& stage);
   void start_unit(Unit& unit, const std::string& name);
@@ -102,14 +102,14 @@ class FakeMachine {
   bool reachable_ = true;
   uint64_t boots_ = 0;
   struct EndedJob {
-    std::string wish;  // what was asked for
+    std::string wish;  // what was requested
     base::ExitStatus status;
   };
-  std::map<std::string, EndedJob> jobs_;  // ended, not yet collected
+  std::map<std::string, EndedJob> jobs_;  // ended, result not taken yet
   std::set<std::string> temporary_modules_, temporary_sysctls_;
 };
 
-// Fails with `unreachable` if the machine is not reachable.
+// Errors: `unreachable` if the machine is not reachable.
 Result<std::unique_ptr<host::Host>> connect_fake(FakeMachine& machine);
 
 class FakeHost final : public host::Host {

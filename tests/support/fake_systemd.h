@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// systemctl, systemd-run and modprobe as small scripts over files in a folder, and files in the place of sysctls and
-// modules: what LocalHost does with systemd on a machine that has none. Transient units are real processes.
+// systemctl, systemd-run and modprobe as small scripts over files in a folder, and files instead of sysctls and
+// modules: systemd for LocalHost on a machine without it. Transient units are real processes.
 #pragma once
 
 #include <sys/stat.h>
@@ -34,7 +34,7 @@ class FakeSystemd {
   std::string file(const std::string& name) const { return folder_ / name; }
   std::string job(const std::string& unit) const { return folder_ / ("run/jobs/" + unit); }
 
-  // A unit that is installed; its state is then what actions make of it.
+  // Installs a unit; actions then change its state.
   void install(const std::string& unit, std::string_view active) const {
     set(unit, "load", "loaded");
     set(unit, "enabled", "disabled");
@@ -46,7 +46,7 @@ class FakeSystemd {
   std::string get(const std::string& unit, const std::string& what) const {
     return text(folder_ / ("units/" + unit + "." + what));
   }
-  // One line a call: the program and its arguments.
+  // One line per call: the program and its arguments.
   std::vector<std::string> calls() const {
     std::vector<std::string> out;
     std::ifstream in(folder_ / "calls");

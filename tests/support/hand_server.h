@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Servers whose every byte a test writes by hand: slow ones, wrong ones, ones that end early.
+// Servers whose every byte is written by the test: slow, wrong or truncated ones.
 #pragma once
 
 #include <arpa/inet.h>
@@ -46,11 +46,11 @@ class Listener {
   uint16_t port_ = 0;
 };
 
-// One connection of a client, as the server sees it.
+// One client connection, as the server sees it.
 class Connection {
  public:
   explicit Connection(base::Fd socket) : socket_(std::move(socket)) {}
-  // Reads one request; its head, or nothing when the client has gone.
+  // Reads one request; returns its head, or nothing if the client has gone.
   std::string request() {
     while (!buffer_.contains("\r\n\r\n")) {
       std::array<std::byte, 4096> piece{};
@@ -82,7 +82,7 @@ class Connection {
   std::string buffer_;
 };
 
-// Takes one connection after the other.
+// Serves one connection after the other.
 class HandServer {
  public:
   explicit HandServer(std::function<void(Connection&)> serve) : serve_(std::move(serve)), thread_([this] { run(); }) {}

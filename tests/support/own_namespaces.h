@@ -18,8 +18,8 @@
 
 namespace sealift::tests {
 
-// Runs `body` as root in a thread with namespaces of its own: what it mounts or sets there goes with the thread.
-// Assertions belong outside of `body`.
+// Runs `body` as root in a thread with its own namespaces: mounts and settings there disappear with the thread. Keep
+// assertions out of `body`.
 inline void in_own_namespaces(int kinds, std::string_view what, const std::function<bool()>& set_up,
                               const std::function<void()>& body) {
   require_or_skip(::geteuid() == 0, "root");
@@ -39,7 +39,7 @@ inline void in_own_mounts(const std::function<void()>& body) {
       body);
 }
 
-// A network with nothing but loopback in it.
+// A network with only a loopback interface.
 inline void in_own_network(const std::function<void()>& body) {
   const auto loopback_up = [] {
     const base::Fd fd(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));

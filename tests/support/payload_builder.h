@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Makes tiny payloads in memory, byte by byte, without the writer: so that each part can be made wrong while all that
-// stands around it (hashes, sizes, offsets) stays right. For tests of readers.
+// Makes tiny payloads in memory, byte by byte, without the writer, so that any part can be made wrong while everything
+// around it (hashes, sizes, offsets) stays right. For tests of readers.
 #pragma once
 
 #include <algorithm>
@@ -24,7 +24,7 @@ class PayloadBuilder {
     Bytes bytes;
   };
 
-  // What the file holds; offsets count from the payload's beginning, so `data` begins at 64.
+  // The file's content; offsets count from the payload's beginning, so `data` begins at 64.
   Bytes data;
   std::vector<format::IndexObject> objects;
   std::vector<format::IndexPiece> pieces;
@@ -34,11 +34,11 @@ class PayloadBuilder {
   std::vector<InlineSection> more_sections;  // after the index
   Bytes signatures;
 
-  // Changes to finished parts, made before whatever protects them is computed.
+  // Edits of finished parts, applied before the hashes that protect them are computed.
   std::function<void(Bytes&)> edit_index, edit_table, edit_header, edit_trailer;
   std::function<void(std::vector<InlineSection>&)> edit_sections;
 
-  // Appends an object as one raw frame. Returns what contents needs.
+  // Appends an object as one raw frame. Returns its reference for the contents.
   format::ObjectRef add_raw(std::string_view text) {
     const ByteView bytes = base::as_bytes(text);
     const format::ObjectRef reference{hash::sha256(bytes), bytes.size()};
@@ -97,7 +97,7 @@ class PayloadBuilder {
     return out;
   }
 
-  // Renews the checksum in the last 32 bytes.
+  // Recomputes the checksum in the last 32 bytes.
   static void reseal(Bytes& bytes) {
     const auto digest = hash::sha256(ByteView(bytes).first(bytes.size() - 32));
     std::ranges::copy(digest.bytes, bytes.end() - 32);
@@ -109,7 +109,7 @@ class PayloadBuilder {
   }
 
  private:
-  // Objects in the order of their digests, pieces with them.
+  // Objects in the order of their digests, with their pieces.
   Bytes encode_index() const {
     std::vector<std::pair<format::IndexObject, std::vector<format::IndexPiece>>> sorted;
     size_t piece = 0;
@@ -131,7 +131,7 @@ class PayloadBuilder {
   }
 };
 
-// One tree file, one raw frame, some padding: the smallest payload that has every part.
+// One tree file, one raw frame, some padding: the smallest payload with every part.
 inline PayloadBuilder minimal_payload() {
   PayloadBuilder builder;
   const auto reference = builder.add_raw("hello, site\n");
@@ -143,7 +143,7 @@ inline PayloadBuilder minimal_payload() {
   return builder;
 }
 
-// An artifact: this head padded to where the payload begins, then the payload.
+// An artifact: this head, padded to the payload's offset, then the payload.
 inline Bytes with_head(std::string_view head, const Bytes& payload) {
   Bytes out(format::kPayloadOffset);
   std::ranges::copy(base::as_bytes(head), out.begin());

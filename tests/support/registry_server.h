@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// A registry in this process: one repository of manifests and blobs, with the habits of real ones that a client must
-// bear. Records what it was asked. Any thread.
+// A registry in this process: one repository of manifests and blobs, with habits of real registries that a client must
+// tolerate. Records its requests. Any thread.
 #pragma once
 
 #include <algorithm>
@@ -23,13 +23,13 @@ namespace sealift::tests {
 class RegistryServer {
  public:
   struct Habits {
-    std::string authorization;      // what must come; empty = anybody may read
+    std::string authorization;      // required Authorization; empty = anybody may read
     std::string challenge;          // WWW-Authenticate of the 401; "%" is replaced by origin()
-    std::string token_login;        // Authorization that /token wants; empty = gives tokens to anybody
-    std::string token;              // what /token gives
+    std::string token_login;        // Authorization required by /token; empty = anybody gets a token
+    std::string token;              // returned by /token
     std::string blobs_elsewhere;    // origin that blobs are redirected to
-    std::atomic<int> failures = 0;  // so many requests get 503 first
-    std::atomic<int> cuts = 0;      // so many blobs break off in the middle
+    std::atomic<int> failures = 0;  // that many requests get 503 first
+    std::atomic<int> cuts = 0;      // that many blobs break off midway
     std::string retry_after;
   };
   struct Asked {
@@ -127,7 +127,7 @@ class RegistryServer {
     const bool cut = habits.cuts.fetch_sub(1) > 0;
     http::Response out;
     out.content_type = "application/octet-stream";
-    // A copy: a test may take the blob away while a client that has hung up is still being answered.
+    // A copy: a test may remove the blob while a client that has hung up is still being answered.
     out.stream = http::Response::Stream{
         found->second.size(),
         [cut, text = found->second](uint64_t offset, uint64_t size, base::Sink& sink) -> Result<void> {

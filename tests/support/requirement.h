@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What a test needs of its machine (sshd, root, systemd, namespaces …). A machine of somebody who works on the code may
-// lack it; where CI is set a test that did not run has failed.
+// Something a test needs from its machine (sshd, root, systemd, namespaces …). A developer's machine may lack it; if CI
+// is set, a test that did not run has failed.
 #pragma once
 
 #include <catch2/catch_test_macros.hpp>

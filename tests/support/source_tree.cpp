@@ -5,7 +5,8 @@
 
 namespace sealift::tests {
 
-// The only object that knows the folder: every other one is the same in each clone, and the compiler's cache has it.
+// The only object that contains the folder's path: all others are the same in every clone, so the compiler's cache has
+// them.
 std::string source_path(std::string_view relative) { return std::format(SEALIFT_SOURCE_ROOT "/{}", relative); }
 
 }  // namespace sealift::tests

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Where the project's own files lie on the machine that builds the tests: documents and corpora that tests compare
-// with.
+// The project's own files on the machine that builds the tests: documents and corpora used for comparison.
 #pragma once
 
 #include <string>

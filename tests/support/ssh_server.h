@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// A real sshd on loopback with keys and a configuration of its own, for one test. The user is whoever runs the test.
+// A real sshd on loopback with its own keys and configuration, for one test. The user is whoever runs the test.
 #pragma once
 
 #include <arpa/inet.h>
@@ -32,13 +32,13 @@ namespace sealift::tests {
 
 class SshServer {
  public:
-  // Skips the test if this machine has no sshd. `more`: further lines of sshd_config, before the others.
+  // Skips the test if this machine has no sshd. `more`: additional lines of sshd_config, before the others.
   static std::unique_ptr<SshServer> start(const std::string& more = {}) {
     return start(std::unique_ptr<SshServer>(new SshServer), more);
   }
 
-  // With one account more, which this sshd alone sees: its own /etc/passwd, shadow and PAM stack lie over the machine's
-  // in a mount namespace. Needs root. `changed`: day of the last change of its password, 0 = expired.
+  // With one additional account, visible to this sshd only: its own /etc/passwd, shadow and PAM stack are mounted over
+  // the machine's in a mount namespace. Needs root. `changed`: day of the last password change, 0 = expired.
   static std::unique_ptr<SshServer> start_with_account(const std::string& name, const std::string& password,
                                                        int changed, const std::string& more) {
     require_or_skip(::geteuid() == 0, "root");
@@ -129,7 +129,7 @@ class SshServer {
   }
 
   bool begin(const std::string& more) {
-    if (::geteuid() == 0) ::mkdir("/run/sshd", 0755);  // sshd insists on it
+    if (::geteuid() == 0) ::mkdir("/run/sshd", 0755);  // sshd requires it
     port_ = free_port();
     make_key("host_ed25519", "ed25519", "");
     make_key("host_ecdsa", "ecdsa", "");
@@ -168,7 +168,7 @@ class SshServer {
   }
 
   TemporaryFolder folder_;
-  std::string before_;  // shell words that end in "&& ": sshd is started after them in mounts of its own
+  std::string before_;  // shell words ending in "&& ": run before sshd, in its own mount namespace
   pid_t pid_ = -1;
   uint16_t port_ = 0;
 };

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// A fresh folder for one test, removed with everything in it when the object goes. Never shared between tests.
+// A fresh folder for one test, removed with its contents when the object is destroyed. Never shared between tests.
 #pragma once
 
 #include <cstdlib>
@@ -26,7 +26,7 @@ class TemporaryFolder {
   }
   const std::string& path() const { return path_; }
   std::string operator/(const std::string& name) const { return path_ + "/" + name; }
-  // Names of what is in it: for "nothing is left behind".
+  // True if nothing is left behind in it.
   bool empty() const { return std::filesystem::is_empty(path_); }
 
  private:

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What tests of the image mirror serve: a payload of two images, on its way or there, and certificates of a cluster.
+// Fixtures for tests of the image mirror: a payload of two images, arriving or complete, and a cluster's certificates.
 #pragma once
 
 #include <catch2/catch_test_macros.hpp>
@@ -22,15 +22,15 @@
 
 namespace sealift::tests {
 
-// No part of it is like another.
+// A text without repetitions.
 inline std::string numbers(size_t size) {
   std::string out;
   for (int i = 0; out.size() < size; ++i) out += std::to_string(i) + " ";
   return out.substr(0, size);
 }
 
-// Two images with equal paths from two registries and one layer each: one that is compressed in the payload, and one
-// that lies there as it is and is longer than a frame.
+// Two images with equal paths from two registries and one layer each: one compressed in the payload, the other stored
+// raw and longer than a frame.
 struct TinyPayload {
   std::string path, docker_layer = numbers(2'000'000), other_layer = std::string(9'000'000, 'b');
   Digest docker_manifest, quay_manifest, layer, other;
@@ -61,7 +61,7 @@ struct TinyPayload {
     REQUIRE((*writer)->finish(contents, {}, base::no_events()));
   }
 
-  // As it lies on a registry host, complete.
+  // Stores it complete, as on a registry host.
   void store(const std::string& target) const {
     const auto bytes = base::read_file(path, size_t{64} << 20);
     REQUIRE(bytes);
@@ -72,7 +72,7 @@ struct TinyPayload {
   }
 };
 
-// The same payload on its way to a registry host, into "arriving.payload" of the folder.
+// The same payload arriving on a registry host, as "arriving.payload" in the folder.
 class ArrivingPayload {
  public:
   ArrivingPayload(const TemporaryFolder& folder, const TinyPayload& tiny) : path_(folder / "arriving.payload") {
@@ -104,7 +104,7 @@ class ArrivingPayload {
   std::unique_ptr<host::PayloadStore> open() const {
     auto store = host::PayloadStore::open(path_, bytes_.size());
     REQUIRE(store);
-    return std::move(*store);  // its end syncs what came
+    return std::move(*store);  // its destructor syncs the written pieces
   }
   void write(host::PayloadStore& store, uint64_t offset, uint64_t size) const {
     REQUIRE(store.write(offset, ByteView(bytes_).subspan(offset, size)));
@@ -116,7 +116,7 @@ class ArrivingPayload {
   std::unique_ptr<format::PayloadReader> reader_;
 };
 
-// Listens on 127.0.0.1, with an authority, a certificate and a key of its own.
+// Listens on 127.0.0.1, with its own authority, certificate and key.
 inline node::MirrorConfig with_certificates(const TemporaryFolder& folder) {
   const std::string pki = folder / "pki";
   REQUIRE(node::make_authority(pki, "test", base::system_clock()));
@@ -142,7 +142,7 @@ inline http::TlsIdentity identity_of(const node::MirrorConfig& config) {
   return {text(config.ca), text(config.certificate), Secret(text(config.key))};
 }
 
-// Time passes only while somebody waits; at a chosen moment of waiting something happens. Any thread.
+// Time passes only while somebody waits; something happens at a chosen moment of waiting. Any thread.
 class WaitedClock final : public Clock {
  public:
   WallTime now() const override { return WallTime{waited()}; }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Agents as processes of their own, with a lock of the kernel: this test program is the agent, see program_test.cpp.
+// Agents as separate processes, with a lock in the kernel: this test program is the agent, see program_test.cpp.
 #include <catch2/catch_test_macros.hpp>
 
 #include <fcntl.h>
@@ -64,13 +64,13 @@ class Agent {
   Agent& operator=(const Agent&) = delete;
   ~Agent() { end(); }
 
-  // Hangs up and waits for the process; its exit code, or -1 if a signal ended it.
+  // Hangs up and waits for the process; returns its exit code, or -1 if a signal ended it.
   int end() {
     host_.reset();
     ours_.reset();
     return wait();
   }
-  // One that does not end by itself is ended after half a minute.
+  // An agent that does not end by itself is killed after half a minute.
   int wait() {
     if (process_ <= 0) return code_;
     int status = 0;
@@ -107,7 +107,7 @@ std::vector<std::string> change(const std::string& owner, const std::string& run
   return {"--change", "--owner", owner, "--run", run};
 }
 
-// A copy of this program in a folder of its own.
+// A copy of this program in its own folder.
 std::string copy_program(const tests::TemporaryFolder& place) {
   std::filesystem::create_directory(place / "lib");
   std::filesystem::copy_file(kOwnProgram, place / "lib/agent");
@@ -179,7 +179,7 @@ TEST_CASE("who changes waits for who looks, for a while") {
   Agent looking(place, {"--owner", "eve@lab"});
   const Agent beside(place, {"--owner", "eve@lab"});
   REQUIRE(looking.works());
-  REQUIRE(beside.works());  // lookers share
+  REQUIRE(beside.works());  // looks share the lock
   CHECK((*beside).busy_owner().empty());
   auto leaving = Thread::start([&] {
     base::system_clock().sleep(Duration{500});
@@ -198,7 +198,7 @@ TEST_CASE("an agent whose file was taken away changes nothing") {
   arguments.emplace_back("--remove");
   const Agent removed(place, arguments, copy_program(place));
   REQUIRE(removed.error);
-  CHECK(removed.error->code == ErrorCode::unreachable);  // worth another try, with an agent that is sent again
+  CHECK(removed.error->code == ErrorCode::unreachable);  // worth a retry, with the agent sent again
   CHECK_FALSE(std::filesystem::exists(place / "lib"));
 }
 

@@ -21,7 +21,7 @@ using tests::TemporaryFolder;
 
 namespace {
 
-// This test program, which is an agent too.
+// This test program, which is also an agent.
 agent::AgentProgram own_program() {
   const auto file = base::OpenFile::open("/proc/self/exe");
   REQUIRE(file);
@@ -45,7 +45,7 @@ std::unique_ptr<ssh::Session> connect(const SshServer& server) {
   return std::move(*session);
 }
 
-// A sudo that asks for "secret", as the real one does.
+// A sudo that asks for "secret" like the real one.
 std::string with_sudo(const TemporaryFolder& folder, std::string_view body) {
   std::ofstream(folder / "sudo") << "#!/bin/sh\n" << body;
   ::chmod((folder / "sudo").c_str(), 0755);
@@ -80,7 +80,7 @@ LandingOptions options_for(const TemporaryFolder& folder) {
 
 LoginFacts as_owner() {
   LoginFacts out;
-  out.is_root = true;  // as far as landing is concerned: this user owns the folders
+  out.is_root = true;  // for landing, this user counts as root: it owns the folders
   return out;
 }
 
@@ -90,7 +90,7 @@ mode_t mode_of(const std::string& path) {
   return status.st_mode & 07777U;
 }
 
-// A program under the agent's name that says the right digest, and leaves a trace if it is ever started.
+// A program under the agent's name that prints the right digest, and leaves a trace if it is ever started.
 struct Impostor {
   explicit Impostor(const tests::TemporaryFolder& folder) : trace(folder / "started") {}
   void put(const std::string& into, const Digest& digest) const {
@@ -122,7 +122,7 @@ TEST_CASE("the agent lands, starts and answers; the second time it is there alre
     REQUIRE(facts);
     CHECK(facts->is_root == (::geteuid() == 0));
     LoginFacts plain = *facts;
-    plain.is_root = true;  // as far as landing is concerned: this user owns the folders
+    plain.is_root = true;  // for landing, this user counts as root: it owns the folders
     auto landed = agent::land_agent(*session, plain, program, options_for(folder));
     INFO((landed ? "" : landed.error().text()));
     REQUIRE(landed);
@@ -302,7 +302,7 @@ TEST_CASE("login noise is skipped") {
 TEST_CASE("connect_hosts brings several hosts at once") {
   tests::require_or_skip(::geteuid() == 0, "root");
   const TemporaryFolder folder;
-  const auto server = SshServer::start("MaxStartups 3:100:3");  // fewer than connect at once: retries
+  const auto server = SshServer::start("MaxStartups 3:100:3");  // fewer than connect at once, so logins are retried
   std::vector<config::HostConfig> configs(12);
   for (auto& config : configs) {
     config.address = "127.0.0.1";
@@ -317,7 +317,7 @@ TEST_CASE("connect_hosts brings several hosts at once") {
   options.folders = {folder / "lib"};
   options.agent_arguments = {"--test-root", folder / "root"};
   options.owner = "o'wner \"x\" $y";
-  options.purpose = host::Purpose::change;  // twelve lookers on one machine would take each other's agent away
+  options.purpose = host::Purpose::change;  // twelve looks on one machine would remove each other's agent
   const auto connected = agent::connect_hosts(configs, {}, options, base::no_events(), base::system_clock(), {});
   REQUIRE(connected.size() == configs.size());
   for (size_t i = 0; i < connected.size(); ++i) {
@@ -338,7 +338,7 @@ TEST_CASE("the agent lands through every login shell") {
                                    Shell{"csh", "/bin/bsd-csh"}, Shell{"fish", "/usr/bin/fish"}}) {
     DYNAMIC_SECTION(name) {
       tests::require_or_skip(::access(path, X_OK) == 0, path);
-      // What sshd does with a command, with this shell in the place of the user's.
+      // sshd runs a command with this shell in place of the user's.
       const auto server = SshServer::start(std::format("ForceCommand exec {} -c \"$SSH_ORIGINAL_COMMAND\"", path));
       const auto session = connect(*server);
       auto facts = agent::look_at_login(*session, "test");
@@ -362,7 +362,7 @@ TEST_CASE("the landing line holds nothing that a login shell reads in its own wa
   CHECK(line.find_first_of("!\\'\n\r\t") == std::string::npos);
   CHECK(line.contains("\"/a b\""));
   CHECK(line.size() < 4000);
-  // A folder whose name can't be said is none to land in; it never becomes another one.
+  // A folder whose name can't be quoted is skipped; it never turns into another one.
   for (const auto* other : {"/it", "/what", "/_HOME", "/x_y", "/_q_", "/new"}) CHECK_FALSE(line.contains(other));
 }
 
@@ -407,7 +407,7 @@ TEST_CASE("a program where somebody but root could have put it is never started"
   CHECK(landed.error().code == ErrorCode::permission_denied);
   CHECK(landed.error().what.contains("(" + open + " is)"));
   CHECK_FALSE(std::filesystem::exists(impostor.trace));
-  CHECK(mode_of(lib) == mode);  // what is not ours stays as it is
+  CHECK(mode_of(lib) == mode);  // files not ours stay unchanged
   CHECK_FALSE(std::filesystem::exists(above + "/new"));
   const auto files = std::filesystem::directory_iterator(lib);
   CHECK(std::distance(begin(files), end(files)) == 1);
@@ -435,7 +435,7 @@ TEST_CASE("a folder in which others could put things is passed over for the next
   const TemporaryFolder folder;
   std::filesystem::create_directory(folder / "open");
   REQUIRE(::chmod((folder / "open").c_str(), 0777) == 0);
-  std::filesystem::create_directory_symlink(folder / "real", folder / "link");  // to nowhere
+  std::filesystem::create_directory_symlink(folder / "real", folder / "link");  // leads nowhere
   const auto server = SshServer::start();
   const auto session = connect(*server);
   auto options = options_for(folder);
@@ -451,7 +451,7 @@ TEST_CASE("a folder in which others could put things is passed over for the next
 
 TEST_CASE("an sshd that gives one session at a time is enough") {
   const TemporaryFolder folder;
-  // The first command's session lasts longer than its words.
+  // The first command's session outlives its output.
   const auto server = SshServer::start(
       "MaxSessions 1\nForceCommand eval \"$SSH_ORIGINAL_COMMAND\"; case $SSH_ORIGINAL_COMMAND in *SEALIFT-MACHINE*) sleep 4;; esac");
   const auto session = connect(*server);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The test program is also the agent that it lands on its own sshd: "agent --test-root DIR" serves a host that is
-// rooted in a folder, with --test-lock DIR under a lock there.
+// The test program is also the agent that it lands on its own sshd: "agent --test-root DIR" serves a host rooted in a
+// folder, --test-lock DIR takes a lock there.
 #include <algorithm>
 #include <catch2/catch_session.hpp>
 

@@ -26,13 +26,13 @@ std::string said(std::initializer_list<Bytes> frames, std::string_view before = 
   return out;
 }
 
-// What a host that is not there takes.
+// Input of a host that does not exist.
 class Nowhere final : public base::Sink {
  public:
   Result<void> write(ByteView) override { return {}; }
 };
 
-// An agent that says this and then nothing more.
+// An agent that prints this and nothing more.
 Result<std::unique_ptr<RemoteHost>> connect_to(const std::string& words) {
   static Nowhere nowhere;
   base::MemorySource source(base::as_bytes(words));

@@ -23,7 +23,7 @@ TEST_CASE("every check has an id of its own, says what it wants, and has a remed
       CHECK(ids.insert(check.id).second);
       CHECK_FALSE(check.wants.empty());
       CHECK_FALSE(check.remedy.empty());
-      CHECK(check.remedy.back() != '.');  // it ends a sentence with others
+      CHECK(check.remedy.back() != '.');  // it is joined with other text
     }
   }
   CHECK(count > 20);

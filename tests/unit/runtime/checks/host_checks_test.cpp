@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Each check of preflight alone: a machine that is good but for one thing gives exactly the finding for it.
+// Each check of preflight alone: a machine with exactly one fault gives exactly the finding for it.
 #include <algorithm>
 #include <catch2/catch_test_macros.hpp>
 #include <functional>
@@ -15,7 +15,7 @@ namespace {
 
 constexpr uint64_t kGiB = uint64_t{1} << 30;
 
-// A machine on which nothing is wrong, for an artifact with one image of 1 GiB and one file in /opt.
+// A machine without faults, for an artifact with one image of 1 GiB and one file in /opt.
 struct Site {
   format::BaseDocument base;
   format::Contents contents;
@@ -157,7 +157,7 @@ TEST_CASE("each port that will be listened on must be free") {
     site.machine.facts.listeners.push_back({"::", 5000, "squid"});
   });
   none([](Site& site) { site.listens(80); });
-  // a process that only calls itself like ours
+  // a process whose name only resembles ours
   only("port 5000 is taken by node-exporter", [](Site& site) { site.listens(5000, "node-exporter"); });
 }
 
@@ -212,7 +212,7 @@ TEST_CASE("disks: bytes and inodes are summed for each, and compared with what i
   only("1.0 GiB are needed for /var/lib/containerd", [](Site& site) {
     site.machine.mounts["/var/lib"] = {"/var/lib", "ext4", kGiB / 2, kGiB, 100'000, false, false};
   });
-  none([](Site& site) {  // each disk bears its own part
+  none([](Site& site) {  // each disk holds its own part
     as_control_plane(site);
     site.machine.disk.free_bytes = kGiB;
     site.host.data_root = "/data/sealift";
@@ -220,7 +220,7 @@ TEST_CASE("disks: bytes and inodes are summed for each, and compared with what i
   });
   none([](Site& site) { site.machine.disk.free_inodes = 5200; });
   only("has 5199 free inodes on /, 5200 are needed for", [](Site& site) { site.machine.disk.free_inodes = 5199; });
-  none([](Site& site) { site.machine.disk.free_inodes = 0; });  // a file system that counts none
+  none([](Site& site) { site.machine.disk.free_inodes = 0; });  // a file system that does not count inodes
   only("/var/lib/containerd lies on /var/lib, which is mounted read-only",
        [](Site& site) { site.machine.mounts["/var/lib"] = {"/var/lib", "ext4", kGiB, kGiB, 100'000, true, false}; });
 }
@@ -286,7 +286,7 @@ TEST_CASE("a look that fails is a finding and hides no other") {
       CHECK(std::ranges::count_if(messages, [&](const std::string& message) { return message.contains(wanted); }) == 1);
     }
   }
-  // Without its ledger nobody knows whose things are there: nobody is accused.
+  // Without the ledger it is unknown whose things are there: nothing is reported as foreign.
   only("could not be checked (ledger: torn)", [](Site& site) {
     site.machine.broken_looks.emplace("ledger", Error{ErrorCode::corrupt, "ledger: torn", {}});
     site.folder("/etc/kubernetes/kubelet.conf");

@@ -88,11 +88,11 @@ TEST_CASE("host names that become one node's name are found before they are one 
   auto upper = healthy("CP1"), lower = healthy("cp1");
   CHECK(checks::check_facts(site.input(), {upper, lower}).size() == 1);
   CHECK(found(checks::check_facts(site.input(), {upper, lower}), "cp1", "same node name"));
-  // a name of cluster.yaml and another host's own name
+  // a name in cluster.yaml and another host's own name
   auto named = healthy("other");
   named.config.name = "cp1";
   CHECK(found(checks::check_facts(site.input(), {upper, named}), "other", "same node name"));
-  // what the hosts call themselves does not matter where cluster.yaml has names
+  // the hosts' own names do not matter if cluster.yaml names them
   auto first = healthy("localhost"), second = healthy("localhost");
   second.facts.machine_id = "another";
   first.config.name = "n1";

@@ -24,7 +24,7 @@ struct Told {
 
 enum class Place { pipe, full, closed };
 
-// What a command that printed "result" ends with, and what arrived where.
+// The exit code of a command that printed "result", and what arrived where.
 Told conclude_with(const Result<void>& done, Place place, bool json) {
   std::signal(SIGPIPE, SIG_IGN);
   auto [out_read, out_write] = base::make_pipe().value();

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// OPERATIONS.md's table of exit codes against the code.
+// Compares OPERATIONS.md's table of exit codes with the code.
 #include <catch2/catch_test_macros.hpp>
 #include <map>
 #include <string>
@@ -13,7 +13,7 @@ using namespace sealift;
 
 namespace {
 
-// name → exit code, as the document says
+// name → exit code, according to the document
 std::map<std::string, int> documented() {
   std::map<std::string, int> out;
   auto text = base::read_text_file(tests::source_path("runtime/OPERATIONS.md"), 1 << 20).value();

@@ -27,12 +27,12 @@ std::string told(const Result<Secret>& secret) {
 }
 
 struct Prompted {
-  std::string screen;  // what the terminal showed
-  std::string answer;  // what the program made of it
+  std::string screen;  // shown by the terminal
+  std::string answer;  // received by the program
   bool echo_after = false;
 };
 
-// Asks in a process with a terminal of its own, where `typed` is entered once the question stands there.
+// Asks in a process with its own terminal, where `typed` is entered once the prompt appears.
 Prompted prompt(std::string_view typed, const CancelToken& cancel = {}) {
   auto [result_read, result_write] = base::make_pipe().value();
   int master = -1;
@@ -55,7 +55,7 @@ Prompted prompt(std::string_view typed, const CancelToken& cancel = {}) {
       if (!typed.empty()) REQUIRE(base::write_all(master, base::as_bytes(typed)));
       entered = true;
     }
-    const ssize_t count = ::read(master, buffer.data(), buffer.size());  // an error is the end of the other side
+    const ssize_t count = ::read(master, buffer.data(), buffer.size());  // an error means that the other side has ended
     if (count <= 0) break;
     out.screen.append(buffer.data(), static_cast<size_t>(count));
   }
@@ -86,14 +86,14 @@ TEST_CASE("a secret from a file is its first line") {
 
 TEST_CASE("a secret from the environment is taken out of it") {
   char block[] = "SEALIFT_TEST_SECRET=geheim";
-  REQUIRE(putenv(block) == 0);  // so that the test can see the bytes themselves
+  REQUIRE(putenv(block) == 0);  // so that the test can inspect the bytes themselves
   SecretStore store;
   auto secret = store.get({SecretSource::Kind::environment, "SEALIFT_TEST_SECRET"});
   REQUIRE(secret);
   CHECK(secret->reveal() == "geheim");
   CHECK(std::getenv("SEALIFT_TEST_SECRET") == nullptr);
   CHECK(std::strstr(block, "geheim") == nullptr);
-  // asked for again by another host
+  // requested again for another host
   CHECK(store.get({SecretSource::Kind::environment, "SEALIFT_TEST_SECRET"})->reveal() == "geheim");
   CHECK(secret_from_environment("SEALIFT_TEST_SECRET").error().code == ErrorCode::not_found);
 }
@@ -157,7 +157,7 @@ TEST_CASE("a prompt without a terminal names what to write instead") {
   const pid_t child = ::fork();
   REQUIRE(child >= 0);
   if (child == 0) {
-    ::setsid();  // takes the terminal away
+    ::setsid();  // gives up the terminal
     static_cast<void>(base::write_all(write.get(), base::as_bytes(told(secret_from_prompt("Password of ops", {})))));
     ::_exit(0);
   }

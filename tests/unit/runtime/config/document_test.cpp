@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// CLUSTER.md says what the reader reads: the tables hold exactly the known fields, and the examples have no problems.
+// CLUSTER.md matches the reader: the tables list exactly the known fields, and the examples have no problems.
 #include <algorithm>
 #include <catch2/catch_test_macros.hpp>
 #include <cctype>

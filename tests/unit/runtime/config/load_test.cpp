@@ -39,7 +39,7 @@ ClusterConfig good(std::string_view text, const Variables& variables = {{"HOME",
 constexpr std::string_view kHead = "apiVersion: sealift.dev/v1\nkind: Cluster\nmetadata: {name: x}\nspec:\n";
 constexpr std::string_view kHosts = "  hosts:\n  - {address: 10.7.0.11, role: control-plane}\n";
 
-// The spec's lines begin with line 5; with kHosts before them with line 7.
+// The spec starts at line 5; after kHosts, at line 7.
 ParsedConfig with_spec(std::string_view spec) { return parsed(std::string(kHead) + std::string(spec)); }
 ParsedConfig with_fields(std::string_view fields) {
   return parsed(std::string(kHead) + std::string(kHosts) + std::string(fields));
@@ -49,7 +49,7 @@ ParsedConfig with_document(std::string_view document) {
   return parsed(std::string(kHead) + std::string(kHosts) + "---\n" + std::string(document));
 }
 
-// Exactly one problem, at that place, that says `why`.
+// Exactly one problem, at that place, with the text `why`.
 void one_problem(const ParsedConfig& result, int line, int column, std::string_view why,
                  ErrorCode code = ErrorCode::invalid_config) {
   INFO(to_error(result.problems).what);
@@ -163,7 +163,7 @@ networking:
   CHECK(config.places.spec == Place{5, 1});
   CHECK(config.places.services == Place{13, 5});
   CHECK(config.places.pods == Place{14, 5});
-  CHECK(config.places.api_port == Place{5, 1});  // not written: the mapping around it
+  CHECK(config.places.api_port == Place{5, 1});  // not written: the enclosing mapping
   const auto& first = config.hosts[0].places;
   CHECK(first.address == Place{7, 6});
   CHECK(first.role == Place{7, 26});
@@ -196,7 +196,7 @@ TEST_CASE("the template of config init is good as it is, and so are its comments
   for (size_t at = 0; at < text.size();) {
     const size_t end = text.find('\n', at);
     std::string line = text.substr(at, end - at);
-    // Only lines that are YAML behind their "# ".
+    // Only lines that are YAML after their "# ".
     if (const size_t mark = line.find("# "); mark != std::string::npos && line.find_first_not_of(' ') == mark) {
       const std::string inner = line.substr(mark + 2);
       const bool field = inner.starts_with("- {") || inner.starts_with("certSANs:") || inner.starts_with("apps:") ||
@@ -296,7 +296,7 @@ TEST_CASE("variables") {
   one_problem(with("${SITE}", {}), 4, 3, "SITE is not set");
   one_problem(with("${SITE-x}", {{"SITE", "a"}}), 4, 3, "${SITE-x} is not a variable");
   one_problem(with("\"${SITE\"", {{"SITE", "a"}}), 4, 3, "without }");
-  // Inside braces the quotes are needed; the message says so.
+  // Inside braces quotes are needed; the message says so.
   const auto broken = parse_cluster_config("kind: Cluster\nmetadata: {name: ${SITE}}\n", "c.yaml", {}, {});
   REQUIRE_FALSE(broken);
   CHECK(broken.error().what.contains("in quotes"));
@@ -375,12 +375,12 @@ TEST_CASE("a node's name is no address, and not what every machine calls itself"
   for (const auto* name : {"a_b", "-a", "a.", "fd00::1", "a b"})
     one_problem(named(name), 7, 40, "letters, digits, - and . only");
   one_problem(named("CP1"), 7, 40, "write \"cp1\"");
-  one_problem(named(std::string(64, 'a')), 7, 40, "letters, digits");  // no DNS label
+  one_problem(named(std::string(64, 'a')), 7, 40, "letters, digits");  // not a DNS label
   one_problem(named(std::string(32, 'a') + "." + std::string(31, 'b')), 7, 40, "64 characters are too many");
   for (const auto* name : {"ip-10-7-0-12", "10-7-0-12.lan", "127.lan", "0xyz", "localhost1", "w1.plant7.lan"})
     CHECK(named(name).problems.empty());
   CHECK(named(std::string(32, 'a') + "." + std::string(30, 'b')).problems.empty());
-  // An address is an address only where one is meant.
+  // An address is taken as one only where an address is expected.
   CHECK(with_host("{address: 127.0.0.1, role: worker}").problems.empty());
 }
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Networks of the sizes that Kubernetes takes, up to both ends of what it takes.
+// Networks of the sizes that Kubernetes accepts, up to both limits.
 #include <catch2/catch_test_macros.hpp>
 
 #include "runtime/config/field_reader.h"

@@ -15,7 +15,7 @@ constexpr std::string_view kAdmin =
     "clusters:\n- name: plant7\n  cluster: {server: \"https://127.0.0.1:7443\", certificate-authority-data: QQ==}\n"
     "users:\n- name: admin\n  user: {client-certificate-data: Qg==, client-key-data: Qw==}\n";
 
-// Reaches the control plane under whatever address the configuration has for it.
+// Reaches the control plane under any configured address.
 struct OneHost : tests::Site, delivery::HostConnector {
   std::vector<delivery::Connection> connect(const std::vector<config::HostConfig>& hosts,
                                             host::Purpose purpose) override {

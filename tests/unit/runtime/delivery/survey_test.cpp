@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The first look at a site: whom it is right to leave out, and what ends a run before anything was changed.
+// The first look at a site: which hosts may be left out, and what ends a run before anything is changed.
 #include "runtime/delivery/survey.h"
 
 #include <catch2/catch_test_macros.hpp>
@@ -22,7 +22,7 @@ spec:
   units: []
 )";
 
-// A control plane and a worker, each of which may be out of reach or refuse the login.
+// A control plane and a worker, each of which may be unreachable or refuse the login.
 struct Look : tests::Site, delivery::HostConnector {
   std::map<std::string, ErrorCode> refused;  // by address
   tests::EventRecorder events;
@@ -131,7 +131,7 @@ TEST_CASE("survey: a refused login does not hide what the other hosts show") {
   REQUIRE_FALSE(seen);
   CHECK(seen.error().code == ErrorCode::auth_failed);
   CHECK(look.events.count(base::EventKind::finding) == 1);
-  // nor is the cluster blamed for what the one that is missing would have shown
+  // nor is the cluster blamed for what the missing host would have shown
   Look without_control_plane;
   without_control_plane.refused["10.7.0.11"] = ErrorCode::auth_failed;
   CHECK(without_control_plane.survey().error().code == ErrorCode::auth_failed);

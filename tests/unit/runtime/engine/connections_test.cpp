@@ -13,7 +13,7 @@ using tests::FakeMachine;
 
 namespace {
 
-// A machine that only one connection may hold at a time, like the lock of an agent.
+// A machine that allows only one connection at a time, like an agent's lock.
 struct Locked {
   FakeMachine machine{"a"};
   std::atomic<int> alive = 0, most = 0, connects = 0;
@@ -29,7 +29,7 @@ struct Locked {
   Result<std::shared_ptr<host::Host>> get(const host::Host* broken = nullptr) {
     return pool.connection("a", broken, {});
   }
-  // The connection ends; the pool does not know it yet.
+  // Breaks the connection; the pool does not know it yet.
   void cut() {
     machine.set_reachable(false);
     machine.set_reachable(true);
@@ -76,7 +76,7 @@ TEST_CASE("after something was unreachable each connection is asked before it is
   Locked locked;
   locked.get();
   locked.cut();
-  CHECK_FALSE((*locked.get())->stat("/"));  // nobody doubts it yet
+  CHECK_FALSE((*locked.get())->stat("/"));  // not suspected yet
   locked.pool.doubt_all();
   CHECK((*locked.get())->stat("/"));
   CHECK(locked.connects == 2);

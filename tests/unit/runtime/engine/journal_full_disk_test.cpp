@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// A journal that can't be written says where it lies and what helps.
+// The error for an unwritable journal names the file and the remedy.
 #include <sys/resource.h>
 #include <sys/stat.h>
 
@@ -17,7 +17,7 @@ using namespace sealift::engine;
 
 namespace {
 
-// While it lives no file of this process grows beyond `bytes`: what a full disk does, without a disk.
+// During its lifetime no file of this process grows beyond `bytes`: the effect of a full disk without one.
 class FileLimit {
  public:
   explicit FileLimit(rlim_t bytes) {

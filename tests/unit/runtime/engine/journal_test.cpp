@@ -53,7 +53,7 @@ TEST_CASE("what was written is read, run by run") {
   {
     auto journal = FileJournal::open(folder.path, header(), clock).value();
     journal->begin("w1", "kubeadm.join", {});
-  }  // dies here
+  }  // the program dies here
   auto read = read_journal(folder.path).value();
   REQUIRE(read.runs.size() == 2);
   const JournalRun& first = read.runs[0];
@@ -117,7 +117,7 @@ TEST_CASE("a journal of an older or of no format is not read as if it were ours"
     const auto read = parse_journal(line);
     REQUIRE_FALSE(read);
     CHECK(read.error().code == ErrorCode::unsupported_version);
-    // not even behind a run that is
+    // not even after a valid run
     CHECK_FALSE(parse_journal(std::string("{\"format\":1,\"record\":\"run\",\"run\":1}\n") + line));
   }
   CHECK(parse_journal(R"({"format":1,"record":"run","run":7})")->runs.at(0).number == 7);

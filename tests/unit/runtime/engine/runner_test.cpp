@@ -16,7 +16,7 @@ namespace {
 
 using Body = std::function<Result<void>(StepContext&)>;
 
-// A check that changes its host, or another one, does not compile.
+// A check that changes its own host or another one does not compile.
 template <class T>
 concept Changeable =
     requires(T& host) { host.record(host::Reason{}); } || requires(T& host) { host.run({}, {}, {}, {}); };
@@ -27,7 +27,7 @@ static_assert(Changeable<std::remove_reference_t<decltype(StepContext::host)>> &
 static_assert(LeadsToChanges<std::remove_reference_t<decltype(StepContext::others)>> &&
               !LeadsToChanges<std::remove_reference_t<decltype(LookContext::others)>>);
 
-// Writes /etc/<id> and finds it again.
+// Writes /etc/<id>; its check looks for it.
 class WriteStep final : public Step {
  public:
   WriteStep(std::string id, Body body = {}) : id_(std::move(id)), body_(std::move(body)) {}
@@ -51,7 +51,7 @@ class WriteStep final : public Step {
   Body body_;
 };
 
-// Nothing on the host shows what it did: only the record does.
+// The host does not show its effect: only the record does.
 class RecordedStep final : public Step {
  public:
   RecordedStep(std::string wish, Body body = {}) : wish_(std::move(wish)), body_(std::move(body)) {}
@@ -178,7 +178,7 @@ TEST_CASE("what was begun and not ended is not done, whatever was recorded befor
   CHECK(healed.complete());
   CHECK(healed.changed == 1);
   CHECK_FALSE(again->succeeded_with);
-  // What has nothing to do notes nothing either.
+  // A step with nothing to do records nothing either.
   const uint64_t calls = machine.calls();
   const size_t changes = machine.changes.size();
   CHECK(run_with(right()).changed == 0);
@@ -215,7 +215,7 @@ TEST_CASE("a lost connection is made again and the step is looked at anew") {
   World w;
   auto step = w.add("a", "one");
   SECTION("before the change: applied again") {
-    w.machine("a").break_at_call(3, FakeMachine::When::before);  // after the look and the beginning
+    w.machine("a").break_at_call(3, FakeMachine::When::before);  // after the check and begin()
     RunSummary out = w.run();
     CHECK(out.complete());
     CHECK(out.changed == 1);
@@ -339,7 +339,7 @@ TEST_CASE("a host that joined in an earlier run and fails now is unfinished, not
   w.run();
   w.add("w", "label", OnFailure::set_aside,
         [](StepContext&) -> Result<void> { return fail(ErrorCode::command_failed, "no"); }, {0});
-  // one that never came to its join
+  // one that never reached its join
   w.add("v", "prepare", OnFailure::set_aside,
         [](StepContext&) -> Result<void> { return fail(ErrorCode::command_failed, "no"); });
   w.add("v", "join", OnFailure::set_aside, {}, {2});
@@ -404,14 +404,14 @@ TEST_CASE("the dry run says of a check that failed whether it may only be too ea
     w.add(host, id, OnFailure::set_aside, {}, std::move(after));
     w.plan.steps.back().step = std::make_shared<Broken>(id, std::move(error));
   };
-  broken("a", "alone", {}, refused);                                   // 0: nothing is missing before it
+  broken("a", "alone", {}, refused);                                   // 0: no prerequisite is missing
   w.add("b", "first");                                                 // 1: needed
-  broken("b", "later", {}, refused);                                   // 2: behind a needed step of its host
+  broken("b", "later", {}, refused);                                   // 2: after a needed step of its host
   w.add("c", "there");                                                 // 3: done
-  broken("c", "on-other-host", {1}, refused);                          // 4: builds on what is missing elsewhere
-  broken("c", "on-what-is-there", {3}, refused);                       // 5: behind a failed check of its host only
+  broken("c", "on-other-host", {1}, refused);                          // 4: its prerequisite on another host is missing
+  broken("c", "on-what-is-there", {3}, refused);                       // 5: after a failed check of its host only
   broken("d", "lost", {}, Error{ErrorCode::unreachable, "gone", {}});  // 6
-  w.add("d", "after-it");                                              // 7: not looked at any more
+  w.add("d", "after-it");                                              // 7: no longer inspected
   w.machine("c").world.files["/etc/there"] = {};
   const auto out = look(w.plan, w.pool, {}, w.options);
   REQUIRE(out);

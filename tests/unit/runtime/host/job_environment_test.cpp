@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// A job's unit is started by systemd, whose DefaultEnvironment may hold anything; its command gets what is promised.
+// systemd starts a job's unit, and its DefaultEnvironment may contain anything; the job's command gets only the
+// promised variables.
 #include <algorithm>
 #include <catch2/catch_test_macros.hpp>
 #include <cstdlib>

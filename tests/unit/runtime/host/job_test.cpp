@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Jobs on a machine whose systemd is scripts: the inside of a unit is this test program, see program_test.cpp.
+// Jobs on a machine whose systemd is scripts: the unit runs this test program, see program_test.cpp.
 #include <catch2/catch_test_macros.hpp>
 
 #include <sys/stat.h>
@@ -32,7 +32,7 @@ struct Machine {
                                const CancelToken& cancel = {}) const {
     return host->run_job(kUnit, command, Reason{"step", inputs}, cancel);
   }
-  // Begins a job and goes away while it runs.
+  // Starts a job and disconnects while it runs.
   void begin(const base::Command& command, const std::string& inputs = "1") const {
     CancelSource cancel;
     auto waiting = Thread::start([&] {
@@ -110,7 +110,7 @@ TEST_CASE("a job goes on when nobody waits for it, and is not run a second time"
   CHECK(said->output == "done\n");
   CHECK(tests::FakeSystemd::text(machine.root / "runs") == "once");
   CHECK(machine.starts() == 1);
-  REQUIRE(machine.run(command));  // its result was taken: this is a new wish
+  REQUIRE(machine.run(command));  // its result was taken: this is a new request
   CHECK(tests::FakeSystemd::text(machine.root / "runs") == "once\nonce");
 }
 
@@ -143,7 +143,7 @@ TEST_CASE("a job that is ended from outside is told, not waited for") {
   const Machine machine(clock);
   Result<base::ExitStatus> said;
   auto command = Machine::sh("touch " + (machine.root / "begun") + "; sleep 5");
-  command.timeout = Duration{3'000'000};  // of a clock that runs fast
+  command.timeout = Duration{3'000'000};  // by a clock that runs fast
   auto waiting = Thread::start([&] { said = machine.run(command); });
   REQUIRE(waiting);
   Machine::until([&] { return std::filesystem::exists(machine.root / "begun"); });

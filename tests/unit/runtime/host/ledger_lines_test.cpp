@@ -19,7 +19,7 @@ Result<LedgerEntry> parse(const std::string& line, uint64_t format) {
   return parse_ledger_line(*value, format);
 }
 
-// An entry as formats 1 and 2 told it.
+// An entry as written by formats 1 and 2.
 std::string told(const std::string& kind, const std::string& target, const std::string& before) {
   json::Value out = json::Value::object();
   out.set("seq", uint64_t{7});

@@ -70,7 +70,7 @@ TEST_CASE("a state without its file, or beside another file, says nothing") {
   SECTION("shorter") { std::filesystem::resize_file(place.payload, kTotal - 1); }
   SECTION("longer") { std::filesystem::resize_file(place.payload, kTotal + 1); }
   CHECK(place.pieces().empty());
-  place.put(100, 50);  // begins anew: the bytes before are not there
+  place.put(100, 50);  // starts over: the earlier bytes are not there
   CHECK(place.pieces() == Pieces{{100, 50}});
 }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The test program is also the inside of the jobs that its tests start.
+// The test program is also the program inside the jobs that its tests start.
 #include <catch2/catch_session.hpp>
 
 #include "runtime/host/local_host.h"

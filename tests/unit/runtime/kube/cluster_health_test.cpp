@@ -50,7 +50,7 @@ constexpr std::string_view kLoopingPod =
     R"({"phase":"Running","conditions":[{"type":"Ready","status":"False","message":"containers with unready status: [coredns]"}],)"
     R"("containerStatuses":[{"name":"coredns","ready":false,"state":{"waiting":{"reason":"CrashLoopBackOff","message":"back-off 40s restarting failed container"}}}]})";
 
-// Subjects and messages of what makes the cluster ill.
+// Subjects and messages of everything that makes the cluster unhealthy.
 std::vector<std::string> ill(const kube::ClusterObjects& objects, const std::set<std::string>& expected) {
   std::vector<std::string> out;
   for (const auto& judged : kube::judge_cluster(objects, expected)) {
@@ -70,7 +70,7 @@ TEST_CASE("a cluster is healthy when its nodes, the control plane's pods and all
                                      list({pod("etcd-cp1", "etcd", "cp1", kReadyPod, "Node")})};
   CHECK(ill(objects, {"cp1", "w1"}).empty());
   const auto judged = kube::judge_cluster(objects, {"cp1", "w1"});
-  REQUIRE(judged.size() == 4);  // healthy static pods are part of their node
+  REQUIRE(judged.size() == 4);  // healthy static pods are covered by their node
   CHECK(judged[0].health.subject == "node cp1");
   CHECK(judged[0].detail == "v1.34.4 10.7.0.11");
   CHECK(judged[2].health.subject == "Deployment kube-system/coredns");
@@ -113,7 +113,7 @@ TEST_CASE("what ran on a node that was left out is nobody's fault, as long as so
   CHECK(ill({nodes, list({deployment("coredns", 1, 2), daemons("kube-proxy", 1, 2)}), lost}, {"cp1"}).empty());
   CHECK(ill({nodes, list({deployment("coredns", 0, 2)}), {}}, {"cp1"}).size() == 1);
   CHECK(ill({nodes, list({daemons("kube-proxy", 0, 2)}), {}}, {"cp1"}).size() == 1);
-  // told, without counting
+  // reported, but does not count
   const auto judged = kube::judge_cluster({nodes, {}, {}}, {"cp1"});
   REQUIRE(judged.size() == 2);
   CHECK_FALSE(judged[1].counts);

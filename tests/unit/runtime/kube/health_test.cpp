@@ -27,7 +27,7 @@ TEST_CASE("deployments are current when all replicas are updated and available")
         State::in_progress);
   CHECK(state_of(head + R"({"observedGeneration":2,"replicas":3,"updatedReplicas":2,"availableReplicas":2}})") ==
         State::in_progress);
-  // the status still speaks of the version before
+  // the status still describes the previous version
   CHECK(state_of(head + R"({"observedGeneration":1,"replicas":2,"updatedReplicas":2,"availableReplicas":2}})") ==
         State::in_progress);
   CHECK(
@@ -104,7 +104,7 @@ TEST_CASE("why a pod is not Ready is told in the words of whoever holds it up") 
       trouble(
           R"({"containerStatuses":[{"name":"web","ready":false,"state":{"waiting":{"reason":"ImagePullBackOff","message":"Back-off pulling image x"}}}]})") ==
       "web: ImagePullBackOff: Back-off pulling image x");
-  // the init container that fails, not the container that waits for it
+  // the failing init container, not the container waiting for it
   CHECK(
       trouble(
           R"({"initContainerStatuses":[{"name":"init","ready":false,"state":{"waiting":{"reason":"CrashLoopBackOff","message":"m"}}}],)"
@@ -143,7 +143,7 @@ TEST_CASE("CoreDNS: forward lines are dropped or pointed elsewhere, the rest sta
   CHECK(kube::with_upstreams(corefile, {}) == ".:53 {\n    errors\n    cache 30\n}");
   CHECK(kube::with_upstreams(corefile, {"10.1.1.1", "10.1.1.2"}) ==
         ".:53 {\n    errors\n    forward . 10.1.1.1 10.1.1.2 {\n       max_concurrent 1000\n    }\n    cache 30\n}");
-  // a block inside the block ends neither
+  // a nested block ends neither
   const std::string nested =
       ".:53 {\n    forward . tls://9.9.9.9 {\n       tls {\n          x\n       }\n       max_concurrent 1000\n    }\n    cache 30\n}";
   CHECK(kube::with_upstreams(nested, {}) == ".:53 {\n    cache 30\n}");
@@ -157,13 +157,13 @@ TEST_CASE("CoreDNS: forward lines are dropped or pointed elsewhere, the rest sta
   CHECK(kube::with_upstreams(".:53 {\n  cache 30\n}\n", {}) == ".:53 {\n  cache 30\n}\n");
   const auto once = kube::with_upstreams(corefile, {});
   CHECK(kube::with_upstreams(once, {}) == once);
-  // where none is, one is put in
+  // if there is none, one is added
   const auto back = kube::with_upstreams(once, {"/etc/resolv.conf"});
   CHECK(back ==
         ".:53 {\n    errors\n    cache 30\n    forward . /etc/resolv.conf {\n       max_concurrent 1000\n    }\n}");
   CHECK(kube::with_upstreams(back, {}) == once);
   CHECK(kube::with_upstreams(back, {"/etc/resolv.conf"}) == back);
-  // what a site has added for its own names is not touched
+  // the site's additions for its own names are not touched
   const std::string site =
       "corp.example:53 {\n    forward . 10.9.9.9\n}\n. {\n    log {\n      class error\n    }\n    forward other.example 10.8.8.8\n    forward . /etc/resolv.conf\n}\n";
   CHECK(

@@ -81,14 +81,14 @@ TEST_CASE("the site's documents are merged over the base's: maps merge, argument
   const auto& cluster = (*documents)[1];
   CHECK(arguments(cluster, "apiServer/extraArgs") ==
         std::vector<std::string>{"audit-log-maxage=30", "profiling=false", "v=4"});
-  CHECK(cluster.at_path("apiServer/certSANs")->items.size() == 3);  // beside the arguments
+  CHECK(cluster.at_path("apiServer/certSANs")->items.size() == 3);  // in addition to the arguments
   CHECK(cluster.at_path("networking/podSubnet") != nullptr);
   const auto& kubelet = (*documents)[2];
   REQUIRE(kubelet.at_path("enforceNodeAllocatable")->items.size() == 1);
   CHECK(kubelet.at_path("enforceNodeAllocatable")->items[0].text == "none");
   CHECK(kubelet.find("evictionHard")->find("memory.available")->text == "200Mi");
   CHECK(kubelet.find("evictionHard")->find("nodefs.available")->text == "10%");
-  CHECK(kubelet.at_path("cgroupDriver")->text == "systemd");  // a field without a value says nothing
+  CHECK(kubelet.at_path("cgroupDriver")->text == "systemd");  // a field without a value changes nothing
   CHECK((*documents)[3].at_path("mode")->text == "nftables");
 }
 

@@ -34,7 +34,7 @@ std::string ask(uint16_t port) {
   return reply ? reply->text : "error: " + reply.error().text();
 }
 
-// Serves in a thread until the object goes.
+// Serves in a thread during its lifetime.
 class Serving {
  public:
   explicit Serving(node::Balancer& balancer)
@@ -93,7 +93,7 @@ TEST_CASE("a configuration without backends is refused") {
 }
 
 TEST_CASE("a client that has said everything is heard to its last byte, however slow the server is") {
-  // With little room in the kernel's buffers, what the balancer still holds goes out in several pieces.
+  // With small kernel buffers, the balancer's remaining bytes go out in several pieces.
   constexpr size_t kLeast = 20'000, kMost = 160'000, kStep = 20'000;
   std::vector<std::string> wanted, heard;
   for (size_t length = kLeast; length <= kMost; length += kStep) wanted.push_back(std::to_string(length));
@@ -127,12 +127,12 @@ TEST_CASE("a client that has said everything is heard to its last byte, however 
       return out;
     };
     std::atomic<size_t> said = 0;
-    // Listens only after everything was said, then answers how much it heard.
+    // Reads only after everything was sent, then answers with the number of bytes received.
     const std::jthread server([&] {
       for (size_t length = kLeast; length <= kMost; length += kStep) {
         const base::Fd fd(::accept4(listener.get(), nullptr, nullptr, SOCK_CLOEXEC));
         for (int i = 0; i < 1000 && said != length; ++i) base::system_clock().sleep(Duration{1});
-        base::system_clock().sleep(Duration{50});  // the balancer has read to the end by now, and has not sent all
+        base::system_clock().sleep(Duration{50});  // by now the balancer has read everything, but not sent everything
         const std::string answer = std::to_string(read_all(fd).size());
         ::send(fd.get(), answer.data(), answer.size(), MSG_NOSIGNAL);
       }

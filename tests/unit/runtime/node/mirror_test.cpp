@@ -93,7 +93,7 @@ TEST_CASE("a host without a payload streams from a registry host over mutual TLS
   node::MirrorConfig worker = registry;
   worker.payloads.clear();
   worker.peer_address.clear();
-  // the first one does not answer: the next is asked
+  // the first one does not answer: the next one is asked
   worker.registry_hosts = {"127.0.0.1:1", std::format("127.0.0.1:{}", (*source)->peer_port())};
   const auto mirror = node::Mirror::start(worker, clock);
   REQUIRE(mirror);
@@ -121,7 +121,7 @@ TEST_CASE("a host without a payload streams from a registry host over mutual TLS
   }
   CHECK(good == 160);
 
-  // without a certificate of the cluster nobody gets anything
+  // without a certificate of the cluster every request is refused
   const auto authority = base::read_text_file(registry.ca, 65536);
   http::ClientOptions stranger;
   stranger.authority = *authority;
@@ -131,7 +131,7 @@ TEST_CASE("a host without a payload streams from a registry host over mutual TLS
 
 namespace {
 
-// A payload on its way to a registry host, and the mirror that serves it already.
+// A payload arriving on a registry host, and the mirror that serves it already.
 class Arriving {
  public:
   explicit Arriving(const TemporaryFolder& folder) : tiny_(folder), payload_(folder, tiny_) {
@@ -180,7 +180,7 @@ TEST_CASE("what is still on its way is waited for, in the file and in the answer
   arriving.clock.at_sleep(3, [&] { arriving.metadata_comes(); });
   const auto manifest = arriving.tiny().quay_manifest;
   const auto known = arriving.ask("manifests", manifest);
-  CHECK(known.status == 503);  // the metadata is there, the object is not
+  CHECK(known.status == 503);  // the metadata is there, but not the object
   CHECK(known.text.contains(manifest.text() + " is still on its way"));
   CHECK(known.headers.at("Retry-After") == "5");
   arriving.clock.at_sleep(5, [&] {
@@ -206,7 +206,7 @@ TEST_CASE("an object is served when all of its pieces are there, not before") {
     half.metadata_comes();
     half.comes(frames[first]);
     CHECK(half.ask("blobs", layer).status == 503);
-    // its size is known: nobody waits for it
+    // its size is known, so there is no wait
     const Duration before = half.clock.waited();
     const auto head = half.ask("blobs", layer, "HEAD");
     CHECK(head.status == 200);
@@ -231,7 +231,7 @@ TEST_CASE("a registry host that dies in the middle of a blob is followed by the 
   registry.payloads = {folder / "stored.payload"};
   const auto good = node::Mirror::start(registry, clock);
   REQUIRE(good);
-  // The first one knows the blob, and its power goes after a part of it.
+  // The first one knows the blob and dies after a part of it.
   const std::string& blob = tiny.docker_layer;
   std::atomic<int> asked = 0;
   http::ServerOptions options;
@@ -276,7 +276,7 @@ TEST_CASE("Docker Hub's other names are docker.io") {
   CHECK(catalog.find(*node::parse_question("/v2/library/hello/manifests/1.0", "quay.io"))->digest ==
         tiny.quay_manifest);
   CHECK_FALSE(catalog.find(*node::parse_question("/v2/library/hello/manifests/1.0", "mirror.docker.io")));
-  // a registry's blobs are its own, whatever else the payload holds
+  // a registry's blobs are its own, whatever else the payload contains
   CHECK(catalog.find(*node::parse_question("/v2/library/hello/blobs/" + tiny.other.text(), "quay.io")));
   CHECK_FALSE(catalog.find(*node::parse_question("/v2/library/hello/blobs/" + tiny.other.text(), "docker.io")));
   // a manifest is no blob, and a blob no manifest
@@ -314,7 +314,7 @@ TEST_CASE("the mirror's configuration is read, every field of it") {
 
 namespace {
 
-// Nobody's waiting ends before the test says so.
+// Waits end only when the test says so.
 class HeldClock final : public Clock {
  public:
   WallTime now() const override { return {}; }
@@ -337,14 +337,14 @@ class HeldClock final : public Clock {
   }
 
  private:
-  static constexpr std::chrono::seconds kPatience{60};  // so that a test that fails ends too
+  static constexpr std::chrono::seconds kPatience{60};  // so that a failing test ends too
   std::mutex mutex_;
   std::condition_variable changed_;
   int waiting_ = 0;
   bool open_ = false;
 };
 
-// Pulls of one target, all at once; what each got.
+// Concurrent pulls of one target, and their replies.
 class Pulls {
  public:
   Pulls(uint16_t port, const std::string& target, int count) : replies_(static_cast<size_t>(count)) {
@@ -365,7 +365,7 @@ class Pulls {
   std::vector<std::jthread> threads_;
 };
 
-// A registry host whose payload is on its way, as far as its metadata and the second image's manifest.
+// A registry host with an arriving payload: so far its metadata and the second image's manifest.
 struct HeldMirror {
   explicit HeldMirror(const TemporaryFolder& folder) : tiny(folder), payload(folder, tiny) {
     payload.metadata_comes();
@@ -434,7 +434,7 @@ TEST_CASE("a mirror that stops lets nobody wait for bytes any longer") {
   Pulls waiting(held.mirror->local_port(), held.layer(), 3);
   CHECK(held.clock.have_come(3));
   std::jthread end([&] { held.mirror.reset(); });
-  held.clock.open();  // bytes never come: without an end the waiting would go on for ever
+  held.clock.open();  // the bytes never arrive: without this the wait would never end
   end.join();
   for (const auto& reply : waiting.replies()) CHECK(reply.status != 200);
 }

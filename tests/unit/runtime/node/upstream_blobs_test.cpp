@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Registry hosts that die, lie or have too much to do; what every source must do stands in tests/conformance.
+// Registry hosts that die, lie or are overloaded; the requirements on every source are in tests/conformance.
 #include "runtime/node/upstream_blobs.h"
 
 #include <catch2/catch_test_macros.hpp>
@@ -40,7 +40,7 @@ std::string part(uint64_t offset, std::string body) {
                 std::format("Content-Range: bytes {}-{}/{}\r\n", offset, offset + body.size() - 1, kBlob.size()), body);
 }
 
-// A registry host: what it says to a GET.
+// A registry host defined by its answer to a GET.
 class Host {
  public:
   explicit Host(std::function<std::string(uint64_t offset)> get)
@@ -109,7 +109,7 @@ TEST_CASE("a host that answers another part, the whole or too much is not believ
     CHECK(got.bytes == kBlob.substr(1'000));
     CHECK(first.asked() == 1);
   }
-  // A whole blob may come as such.
+  // A whole blob may be answered with 200.
   Host plain(ignores_range);
   UpstreamBlobs source({plain.origin()}, {}, clock);
   CHECK(read(source).bytes == kBlob);
@@ -149,7 +149,7 @@ TEST_CASE("hosts that have too much to do are asked again, for a while") {
   UpstreamBlobs source({never.origin()}, {}, clock);
   CHECK(read(source).error == ErrorCode::unreachable);
   CHECK(clock.waited() - before >= Duration{60'000});
-  // Nobody there at all is said at once.
+  // If nobody is there at all, the error comes at once.
   const Duration later = clock.waited();
   UpstreamBlobs nowhere({{"http", "127.0.0.1", 1}}, {}, clock);
   CHECK(read(nowhere).error == ErrorCode::unreachable);

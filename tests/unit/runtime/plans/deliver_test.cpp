@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The graph of a delivery: what waits for what, whatever order the lines of the plan happen to have.
+// The graph of a delivery: which step waits for which, whatever the order of steps in the plan.
 #include "runtime/plans/deliver.h"
 
 #include <catch2/catch_test_macros.hpp>

@@ -54,7 +54,7 @@ TEST_CASE("the state folder is the user's own") {
 }
 
 TEST_CASE("a state folder that belongs to somebody else is refused") {
-  std::string path = "/";  // the superuser's, unless we are that
+  std::string path = "/";  // root's, unless we are root
   char name[] = "/tmp/sealift-state-XXXXXX";
   if (geteuid() == 0) {
     REQUIRE(mkdtemp(name) != nullptr);

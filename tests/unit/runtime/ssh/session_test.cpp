@@ -102,7 +102,8 @@ TEST_CASE("a reader that waits does not stop what another channel sends") {
   const auto session = connect(target_of(*server));
   REQUIRE(session);
   const auto flood =
-      (*session)->exec("sh -c 'while :; do echo xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx; done'");  // nobody reads it
+      (*session)->exec("sh -c 'while :; do echo xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx; done'");  // its output is
+                                                                                                      // not read
   REQUIRE(flood);
   CHECK(run(**session, "echo fine").output == "fine\n");
 }
@@ -179,7 +180,7 @@ TEST_CASE("host keys") {
     const auto foreign = base::read_text_file(server->file("foreign.pub"), 4096);
     std::ofstream(server->file("known")) << "[127.0.0.1]:" << server->port() << " " << *foreign;
     target.known_hosts = {server->file("known")};
-    target.accept_new_host_keys = true;  // changes nothing: the key is not new, it is another
+    target.accept_new_host_keys = true;  // makes no difference: the key is not new but changed
     const auto session = connect(target);
     CHECK(code_of(session) == ErrorCode::host_key_changed);
     CHECK(session.error().what.contains(server->file("known")));
@@ -342,7 +343,7 @@ TEST_CASE("a session is asked for again while the server is at the end of the la
   const auto session = connect(target_of(*server));
   REQUIRE(session);
   SECTION("it comes free in time") {
-    REQUIRE((*session)->exec("sleep 1"));  // given up at once; the host ends it when it ends
+    REQUIRE((*session)->exec("sleep 1"));  // abandoned at once; the host ends it in its own time
     CHECK(run(**session, "echo next").output == "next\n");
   }
   SECTION("it does not") {
@@ -352,7 +353,7 @@ TEST_CASE("a session is asked for again while the server is at the end of the la
     REQUIRE_FALSE(refused);
     CHECK(refused.error().what.contains("MaxSessions"));
     (*lasting)->close_input();
-    CHECK((*lasting)->wait() == 0);  // the one that runs is as it was
+    CHECK((*lasting)->wait() == 0);  // the running one is unaffected
   }
 }
 
@@ -377,7 +378,7 @@ TEST_CASE("nobody listens") {
 TEST_CASE("cancelling ends a connection attempt") {
   ssh::Target target;
   target.address = "127.0.0.1";
-  // A socket that accepts and says nothing.
+  // A socket that accepts connections and sends nothing.
   const int fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
   sockaddr_in address{};
   address.sin_family = AF_INET;
@@ -410,7 +411,7 @@ TEST_CASE("a shell gives quoted words back") {
 }
 
 TEST_CASE("any bytes survive quoting in every shell that is here") {
-  // Words of all bytes but NUL, from a fixed sequence; the shell prints them back, a NUL after each.
+  // Words of all bytes but NUL, from a fixed sequence; the shell prints them back, each followed by NUL.
   uint32_t state = 1;
   std::string line = "printf '%s\\000'", expected;
   for (int i = 0; i < 300; ++i) {

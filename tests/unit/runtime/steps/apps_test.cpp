@@ -26,7 +26,7 @@ constexpr std::string_view kStarting =
     R"("template":{"spec":{"initContainers":[{"name":"first","image":"nginx:1.22"}],"containers":[{"name":"main","image":"quay.io/nobody/has:1"}]}}},)"
     R"("status":{"observedGeneration":1,"replicas":3,"updatedReplicas":3,"readyReplicas":1,"availableReplicas":1}}]})";
 
-// A control plane with one application of manifests and one chart; helm and kubectl tell what they were given.
+// A control plane with one manifest application and one chart; helm and kubectl record their input.
 struct Apps : tests::Site {
   steps::SelectedApp hello, shop;
   std::set<std::string> namespaces;
@@ -55,7 +55,7 @@ struct Apps : tests::Site {
       return helm(self, command);
     };
   }
-  // What lies below /run/sealift/apps.
+  // The files below /run/sealift/apps.
   std::vector<std::string> staged() const {
     std::vector<std::string> out;
     for (const auto& [path, file] : control_plane.machine.world.files) {
@@ -131,7 +131,7 @@ TEST_CASE("manifests: laid out for kubectl, applied into their namespace, and ta
   CHECK(apps.staged() == std::vector<std::string>{"/run/sealift/apps/hello/namespace.yaml"});
   REQUIRE(apps.objects_asked.size() == 1);
   CHECK(apps.objects_asked[0].contains("name: hello"));
-  // a namespace that is there is not made again
+  // an existing namespace is not created again
   bench.machine.world.recorded.clear();
   bench.machine.changes.clear();
   bench.bring(step);
@@ -155,7 +155,7 @@ TEST_CASE("applications: other files, values or namespaces are other inputs") {
   }
   CHECK(inputs(same, true) != inputs([](Apps& apps) { apps.shop.values_yaml = "b: 4\n"; }, true));
   CHECK(inputs(same, true) !=
-        inputs([](Apps& apps) { apps.config.network.pods = "10.99.0.0/16"; }, true));  // charts are told
+        inputs([](Apps& apps) { apps.config.network.pods = "10.99.0.0/16"; }, true));  // charts get these values
   CHECK(inputs(same, false) == inputs([](Apps& apps) { apps.config.network.pods = "10.99.0.0/16"; }, false));
 }
 
@@ -169,7 +169,7 @@ TEST_CASE("applications: what kubectl or helm refuses is told, leaves no values 
     CHECK(done.error().code == ErrorCode::command_failed);
     CHECK(done.error().text().contains("no matches for kind"));
     CHECK(done.error().text().contains(chart ? "installing shop" : "installing hello"));
-    CHECK(apps.staged().size() == 1);  // the namespace's file, without a secret
+    CHECK(apps.staged().size() == 1);  // the namespace file, which holds no secret
     CHECK(apps.control_plane.machine.world.recorded.empty());
     apps.fails.clear();
     apps.control_plane.bring(step);
@@ -296,5 +296,5 @@ TEST_CASE("images of other pods, and images that are packed, are waited for; wha
   REQUIRE_FALSE(done);
   CHECK(done.error().what.contains("after 600 s"));
   CHECK(done.error().what.contains(
-      "(main: ImagePullBackOff: not found)"));  // of a former revision: told, but no reason to give up
+      "(main: ImagePullBackOff: not found)"));  // of an earlier revision: reported, but no reason to give up
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// A step on fake machines: `Bench` is one host, `Site` a control plane and a worker with everything a Model needs.
-// Programs of a host are played by the tests, as far as the step under test looks at them.
+// A step on fake machines: `Bench` is one host, `Site` a control plane and a worker with everything a Model needs. The
+// tests simulate a host's programs as far as the step under test uses them.
 #pragma once
 
 #include <algorithm>
@@ -24,7 +24,7 @@
 
 namespace sealift::tests {
 
-// For steps that have no business on any host but their own.
+// For steps that only touch their own host.
 struct NoOthers final : engine::HostConnections {
   Result<std::shared_ptr<host::Host>> connection(const std::string& node, const host::Host*,
                                                  const CancelToken&) override {
@@ -41,7 +41,7 @@ struct Bench {
   engine::HostConnections* others = &nobody;
 
   explicit Bench(std::string name = "h1") : machine(std::move(name)) { connect(); }
-  // Anew, after a connection was lost.
+  // Reconnects after a lost connection.
   void connect() {
     auto connected = connect_fake(machine);
     REQUIRE(connected);
@@ -58,13 +58,13 @@ struct Bench {
     CHECK(machine.changes.size() == before);
     return *state;
   }
-  // As the runner does it.
+  // Like the runner.
   Result<void> apply(engine::Step& step, const CancelToken& cancel = {}) {
     auto at = context(step, cancel);
     SEALIFT_ASSIGN(at.succeeded_with, host->begin({step.id(), step.inputs().hex()}));
     return step.apply(at);
   }
-  // Applies a step that is needed; afterwards it is not.
+  // Applies a step that must be needed before and done afterwards.
   void bring(engine::Step& step) {
     CHECK(check(step) == engine::StepState::needed);
     const auto done = apply(step);
@@ -82,12 +82,12 @@ struct Bench {
   void folder(const std::string& path) {
     machine.world.files[path] = {host::FileType::directory, {0755, 0, 0}, {}, {}};
   }
-  // Changes whose text holds `what`.
+  // Changes whose text contains `what`.
   size_t changed(std::string_view what) const {
     return static_cast<size_t>(
         std::ranges::count_if(machine.changes, [&](const std::string& change) { return change.contains(what); }));
   }
-  // The one change that holds `what`.
+  // The one change that contains `what`.
   std::string change(std::string_view what) const {
     INFO(what);
     REQUIRE(changed(what) == 1);
@@ -133,7 +133,7 @@ struct Site : engine::HostConnections {
     contents.tree[path] = {object, 0644};
   }
 
-  // Of what was added up to now; once.
+  // The model of everything added so far; made once.
   const steps::Model& model() {
     if (model_) return *model_;
     builder.contents = format::to_json(contents);
@@ -158,7 +158,7 @@ struct Site : engine::HostConnections {
   }
 
  private:
-  // In frames of the largest size.
+  // In frames of the maximum size.
   void add_object(const format::ObjectRef& object, std::string_view text) {
     uint32_t count = 0;
     for (; !text.empty(); ++count) {

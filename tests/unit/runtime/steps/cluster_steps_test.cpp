@@ -23,8 +23,8 @@ constexpr std::string_view kCorefile =
 
 // A control plane whose API knows one node and CoreDNS's ConfigMap.
 struct Api : tests::Site {
-  int unknown_looks = 0;  // so often the API does not know the node yet
-  int broken_looks = 0;   // so often it does not answer
+  int unknown_looks = 0;  // number of looks before the API knows the node
+  int broken_looks = 0;   // number of looks that fail
   std::map<std::string, std::string> labels{{"kubernetes.io/hostname", "w1"}};
   std::string ready = "True", message = "kubelet is posting ready status";
   std::optional<std::string> corefile = std::string(kCorefile);
@@ -102,7 +102,7 @@ TEST_CASE("the API server is waited for, not for ever") {
   CHECK(late.error().text().contains("connection refused"));
   CHECK(bench.clock.monotonic() - begin >= std::chrono::seconds(240));
   CHECK(bench.clock.monotonic() - begin < std::chrono::seconds(250));
-  bench.machine.set_reachable(false);  // what the runner deals with is not waited for
+  bench.machine.set_reachable(false);  // errors that the runner handles are not waited out
   const auto gone = bench.apply(step);
   REQUIRE_FALSE(gone);
   CHECK(gone.error().code == ErrorCode::unreachable);
@@ -187,7 +187,7 @@ TEST_CASE("names outside the cluster: where CoreDNS forwards is the site's choic
   CHECK(named.note.contains("10.7.0.53, 10.7.0.54"));
   api.config.network.dns_upstream = config::NetworkConfig::Dns::none;
   CHECK((steps::upstreams(api.model()).servers.empty() && !steps::upstreams(api.model()).keep_hosts_own));
-  // One host without a name server that pods can reach, and CoreDNS would fail wherever it runs there.
+  // If a single host lacks a name server that pods can reach, CoreDNS would fail whenever it runs there.
   for (const auto& servers : {std::vector<std::string>{}, {"127.0.0.53"}}) {
     Api lonely;
     lonely.worker.machine.facts.nameservers = servers;
@@ -221,7 +221,7 @@ TEST_CASE("CoreDNS: only the forward changes, and only if it must") {
   steps::DnsStep back(api.model());
   api.control_plane.bring(back);
   CHECK(api.corefile->contains("forward . /etc/resolv.conf"));
-  // by hand, where `host` is what was wanted all along
+  // edited by hand, while `host` was wanted all along
   api.corefile = ".:53 {\n    forward . 10.1.2.3\n}\n";
   CHECK(api.control_plane.check(back) == StepState::done);
   api.corefile.reset();

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Which files a node gets, and with what in them.
+// Which files a node gets, and their contents.
 #include "runtime/steps/files.h"
 
 #include <catch2/catch_test_macros.hpp>

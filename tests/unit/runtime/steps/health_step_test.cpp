@@ -35,12 +35,12 @@ std::string list(const std::vector<std::string>& items) {
   return R"({"kind":"List","items":[)" + base::join(items, ",") + "]}";
 }
 
-// A control plane whose API tells of two nodes and some workloads; both hosts have name service.
+// A control plane whose API reports two nodes and some workloads; both hosts have name service.
 struct Cluster : tests::Site {
   std::vector<std::string> nodes{node("cp1"), node("w1")};
   std::vector<std::string> workloads{deployment("kube-system", "coredns", 2)};
   std::vector<std::string> pods;
-  int broken_looks = 0;  // so often the API does not answer
+  int broken_looks = 0;  // number of looks that fail
   int asked_for_all_pods = 0;
 
   Cluster() {
@@ -142,7 +142,7 @@ TEST_CASE("hosts that the run left out are neither waited for nor asked") {
   cluster.workloads[0] = deployment("kube-system", "coredns", 1);  // its other replica was on w1
   cluster.worker.machine.set_reachable(false);
   CHECK(cluster.trouble(step, {"w1"}).empty());
-  // One that was not left out must answer: the runner hears of the lost connection at once.
+  // A host that was not left out must answer: the runner gets the lost connection at once.
   cluster.nodes[1] = node("w1");
   cluster.workloads[0] = deployment("kube-system", "coredns", 2);
   auto context = cluster.control_plane.context(step);

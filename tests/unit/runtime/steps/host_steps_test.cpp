@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Steps that bring one host into a state: they look before they change, change only what differs, and do nothing twice.
+// Steps that configure one host: they check before they change, change only what differs, and do nothing twice.
 #include <algorithm>
 #include <catch2/catch_test_macros.hpp>
 
@@ -100,10 +100,10 @@ TEST_CASE("kernel: modules and sysctls, now and after the next boot") {
   };
   CHECK(persistent("br_netfilter"));
   CHECK(persistent("net.ipv4.ip_forward"));
-  // somebody sets it back: seen and mended
+  // somebody resets it: detected and corrected
   bench.machine.world.sysctls["net.ipv4.ip_forward"] = "0";
   bench.bring(step);
-  // as /proc/sys gives it
+  // as read from /proc/sys
   bench.machine.world.sysctls["net.ipv4.ip_forward"] = "1\n";
   CHECK(bench.check(step) == engine::StepState::done);
 }
@@ -132,7 +132,7 @@ TEST_CASE("units: enabled and running; restarted when what they read has changed
   steps::UnitsStep other("units.test", "start units", wanted, hash::sha256(base::as_bytes("two")));
   bench.bring(other);
   CHECK(bench.changed("a.service") > 0);
-  // one that died is started again
+  // a dead one is started again
   bench.machine.world.units["a.service"].active = false;
   bench.bring(other);
 }

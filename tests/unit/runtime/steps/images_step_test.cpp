@@ -20,7 +20,7 @@ namespace {
 const std::vector<std::string> kImages{"registry.k8s.io/pause:3.10.1", "registry.k8s.io/kube-proxy:v1.34.4",
                                        "registry.k8s.io/coredns/coredns:v1.12.1"};
 
-// A host whose containerd keeps images by name.
+// A host whose containerd stores images by name.
 struct Containerd : Bench {
   std::set<std::string> there, not_unpacked;
   std::vector<std::string> pulled;
@@ -34,7 +34,7 @@ struct Containerd : Bench {
       if (!running) return failed("cannot dial unix:///run/containerd/containerd.sock");
       if (tests::has_word(command, "pull")) {
         CHECK(tests::word_after(command, "--hosts-dir") == "/etc/containerd/certs.d");
-        // Each alone does not have a layer on the disk before it counts as unpacked.
+        // Only both together put a layer on disk before it counts as unpacked.
         CHECK(tests::has_word(command, "--local"));
         CHECK(tests::has_word(command, "--sync-fs"));
         const auto& image = command.argv.back();
@@ -66,7 +66,7 @@ TEST_CASE("images: what is not there is pulled, and nothing twice") {
   host.pulled.clear();
   REQUIRE(host.apply(step));
   CHECK(host.pulled.empty());
-  // one that was taken away comes back; a longer name is another image
+  // a removed image is pulled again; a longer name is another image
   host.there.erase(kImages[0]);
   host.there.insert(kImages[0] + "-debug");
   host.bring(step);

@@ -24,17 +24,17 @@ TEST_CASE("kubeadm init: its documents, one job, and two records") {
             .starts_with("job sealift-kubeadm-init: kubeadm init --config /etc/sealift/kubeadm-init.yaml"));
   CHECK(bench.change("kubeadm init").contains("--skip-phases=show-join-command"));
   cluster.is_recorded(step);
-  // A cluster is made once: other documents are no reason for another.
+  // A cluster is made once: changed documents are no reason for another.
   steps::InitStep other(cluster.model(), cluster.control_plane_node(), "other documents");
   CHECK(bench.check(other) == StepState::done);
-  // One missing file is no reason either: the data of a cluster is not taken away for it.
+  // One missing file is no reason either: a cluster's data is not deleted for it.
   bench.machine.world.files.erase(std::string(steps::kAdminKubeconfig));
   auto context = bench.context(step);
   const auto refused = step.check(context.looking());
   REQUIRE_FALSE(refused);
   CHECK(refused.error().text().contains("admin.conf is gone from cp1"));
   CHECK(refused.error().text().contains("kubeadm init phase kubeconfig admin"));
-  // but a host where nothing of it is left gets one
+  // but a host without any remains gets one
   for (const auto* path : kInitRemains) bench.machine.world.files.erase(path);
   CHECK(bench.check(step) == StepState::needed);
 }
@@ -57,7 +57,7 @@ TEST_CASE("kubeadm init: a cluster that another kubeadm made, with other documen
     REQUIRE(bench.apply(step));
     CHECK(cluster.resets == 0);
     CHECK(bench.text("/etc/sealift/kubeadm-init.yaml") ==
-          "other documents");  // which it reads; a later run must know them
+          "other documents");  // it reads these; a later run must know them
   }
   SECTION("it was given the same") {
     bench.put("/etc/sealift/kubeadm-init.yaml", "the documents");
@@ -106,7 +106,7 @@ TEST_CASE("kubeadm init: a job that still runs is waited for, not begun anew") {
   steps::InitStep step(cluster.model(), cluster.control_plane_node(), "the documents");
   auto& bench = cluster.control_plane;
   bench.put("/etc/sealift/kubeadm-init.yaml", "the documents");
-  for (const auto* path : kInitRemains) bench.put(path);  // what a job in its middle looks like
+  for (const auto* path : kInitRemains) bench.put(path);  // the remains of an interrupted job
   bench.machine.world.units["sealift-kubeadm-init.service"].active = true;
   REQUIRE(bench.apply(step));
   CHECK(cluster.resets == 0);
@@ -128,7 +128,7 @@ TEST_CASE("kubeadm init: what a killed one left is taken away first") {
     CHECK(bench.change("reset").starts_with("job sealift-kubeadm-reset: "));
     CHECK(bench.events.count(base::EventKind::message) == 1);
   }
-  // killed between the administrator's kubeconfig and the add-ons: half a cluster too
+  // killed between the admin kubeconfig and the add-ons: half a cluster too
   KubeadmSite cluster;
   steps::InitStep step(cluster.model(), cluster.control_plane_node(), "the documents");
   for (const auto* path : kInitRemains) cluster.control_plane.put(path);
@@ -168,7 +168,7 @@ TEST_CASE("kubeadm init: a cluster that stands is only recorded") {
   bench.bring(step);
   CHECK(cluster.inits + cluster.resets == 0);
   cluster.is_recorded(step);
-  CHECK(bench.changed("") == 3);  // with the sync
+  CHECK(bench.changed("") == 3);  // including the sync
 }
 
 TEST_CASE("kubeadm init: a cluster that answers and has lost the contents of a file is made again") {

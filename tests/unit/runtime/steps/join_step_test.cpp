@@ -135,7 +135,7 @@ TEST_CASE("kubeadm join: a node that stands is only recorded") {
   cluster.worker.bring(step);
   CHECK(cluster.joins + cluster.resets + cluster.tokens == 0);
   CHECK_FALSE(cluster.worker.has("/run/sealift/kubeadm-join.yaml"));
-  // with the bootstrap's file, or with a kubelet that does not run, kubeadm had not come to its end
+  // with the bootstrap file present, or the kubelet not running, kubeadm had not finished
   for (const bool bootstrap : {true, false}) {
     KubeadmSite half;
     joined(half);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// A site whose kubeadm counts what it is asked for and leaves what the real one leaves.
+// A site whose kubeadm counts its calls and leaves what the real one leaves.
 #pragma once
 
 #include <array>
@@ -24,9 +24,9 @@ inline void put(FakeMachine& machine, const std::string& path) {
 
 struct KubeadmSite : Site {
   int inits = 0, joins = 0, resets = 0, tokens = 0;
-  bool proxy = false;  // the last thing that init makes
+  bool proxy = false;  // made last by init
   std::string init_fails, join_fails, token_fails;
-  std::string join_document;         // what join read
+  std::string join_document;         // read by join
   std::vector<std::string> deleted;  // nodes
 
   KubeadmSite() {
@@ -52,7 +52,7 @@ struct KubeadmSite : Site {
     };
   }
 
-  // In a control plane's ledger, after init.
+  // Checks a control plane's ledger after init.
   void is_recorded(engine::Step& step) {
     const auto& recorded = control_plane.machine.world.recorded;
     REQUIRE(recorded.contains("kubeadm.init"));
@@ -74,7 +74,7 @@ struct KubeadmSite : Site {
       ++resets;
       CHECK(has_word(command, "--force"));
       CHECK(word_after(command, "--cri-socket") == base.cri_socket);
-      // Like the real one: only etcd's manifest tells it where the data is.
+      // Like the real one: only etcd's manifest says where the data is.
       const auto manifest = files.find("/etc/kubernetes/manifests/etcd.yaml");
       const bool finds_data = manifest != files.end() && !manifest->second.content.empty();
       std::erase_if(files, [&](const auto& entry) {
@@ -86,7 +86,7 @@ struct KubeadmSite : Site {
     if (!files.contains(configuration)) return failed(configuration + " is not there");
     if (has_word(command, "init")) {
       ++inits;
-      const bool goes_on = self.world.units.contains("sealift-kubeadm-init.service");  // begun before
+      const bool goes_on = self.world.units.contains("sealift-kubeadm-init.service");  // started earlier
       if (!goes_on && files.contains("/var/lib/etcd/member"))
         return failed("[ERROR DirAvailable--var-lib-etcd]: /var/lib/etcd is not empty");
       if (!init_fails.empty()) return failed(init_fails);

@@ -40,7 +40,7 @@ TEST_CASE("kubeadm: what is asked of it depends on the hosts") {
   KubeadmSite old;
   old.worker.machine.facts.cgroup_version = 1;
   CHECK(steps::kubeadm_input(old.model()).cgroup_v1);
-  // A worker that is left out today will join tomorrow: the control plane keeps its taint.
+  // A worker left out today will join tomorrow: the control plane keeps its taint.
   KubeadmSite alone;
   const auto& model = alone.model();
   const steps::Model without{model.payload, model.config, model.base, {}, {alone.control_plane_node()}};

@@ -67,7 +67,7 @@ TEST_CASE("the name and the address of a node") {
   REQUIRE(node);
   CHECK(node->name == "server-1");
   CHECK(node->ip == "10.7.0.11");
-  host.address = "server.example";  // a name: with two addresses it is not known which one other nodes reach
+  host.address = "server.example";  // a name: with two addresses it is unknown which one other nodes reach
   CHECK(steps::make_node(host, facts).error().what.contains("192.168.1.1"));
   facts.addresses.pop_back();
   CHECK(steps::make_node(host, facts)->ip == "10.7.0.11");

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The node service: what it is told on each host, and the certificates with which its hosts know each other.
+// The node service: its configuration on each host, and the certificates by which its hosts authenticate each other.
 #include "runtime/steps/node_service.h"
 
 #include "payload/json/value.h"
@@ -15,7 +15,7 @@ void put(FakeMachine& machine, const std::string& path, std::string_view text) {
   machine.world.files[path] = {host::FileType::regular, {0600, 0, 0}, base::to_bytes(text), {}};
 }
 
-// Hosts whose node program is played: it says what the real one says, and leaves what that leaves.
+// Hosts with a simulated node program: it prints what the real one prints, and leaves the same files.
 struct Services : tests::Site {
   std::vector<std::string> issued;  // "name address for key"
 
@@ -76,7 +76,7 @@ TEST_CASE(
   CHECK(json::to_canonical(*at_control_plane.find("payloads")) ==
         std::format("[\"{}\"]", site.model().payload_path(site.control_plane_node().config)));
   CHECK(json::to_canonical(*at_control_plane.find("registryHosts")) == "[]");
-  CHECK(at_worker.text_or("peerListen", "?").empty());  // on no address that others reach
+  CHECK(at_worker.text_or("peerListen", "?").empty());  // on no address reachable from other hosts
   CHECK(json::to_canonical(*at_worker.find("payloads")) == "[]");
   CHECK(json::to_canonical(*at_worker.find("registryHosts")) == "[\"10.7.0.11:5000\"]");
 }

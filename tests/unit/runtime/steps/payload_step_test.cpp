@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The payload on its way to a control plane: in which order, what is left out, and that nothing damaged arrives.
+// Sending the payload to a control plane: the order, what is skipped, and that nothing damaged arrives.
 #include "runtime/steps/payload_step.h"
 
 #include <catch2/catch_test_macros.hpp>
@@ -59,7 +59,7 @@ struct Delivery : tests::Bench {
   const tests::FakeMachine::Store& store() {
     return machine.world.stores[model_->payload_path(model_->any_control_plane().config)];
   }
-  // Offsets in the order in which they were sent.
+  // Offsets in the order of sending.
   std::vector<uint64_t> sent() const {
     std::vector<uint64_t> out;
     for (const auto& change : machine.changes) {

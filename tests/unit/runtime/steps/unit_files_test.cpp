@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What holds for every systemd unit that Sealift puts onto hosts: those of the bases in this tree, and those made in
+// Requirements on every systemd unit that Sealift installs on hosts: those of the bases in this tree, and those made in
 // code.
 #include <filesystem>
 
@@ -73,7 +73,7 @@ TEST_CASE("no service takes a proxy from systemd's DefaultEnvironment") {
 TEST_CASE("every service comes back after it ended, and after the host starts again") {
   for (const auto& [name, text] : shipped_units()) {
     INFO(name);
-    // What works once a boot is done when it has ended.
+    // A unit that works once per boot is done once it has ended.
     if (settings(text, "Type") == std::vector<std::string>{"oneshot"})
       CHECK(settings(text, "RemainAfterExit") == std::vector<std::string>{"yes"});
     else

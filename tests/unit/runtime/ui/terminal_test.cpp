@@ -18,7 +18,7 @@ using namespace sealift::ui;
 
 namespace {
 
-// As much of a terminal as is needed to see what stays on it.
+// Emulates just enough of a terminal to show what stays on it.
 std::vector<std::string> screen(const std::string& written) {
   std::vector<std::string> lines(1);
   size_t row = 0;
