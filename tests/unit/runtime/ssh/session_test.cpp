@@ -102,8 +102,7 @@ TEST_CASE("a reader that waits does not stop what another channel sends") {
   const auto session = connect(target_of(*server));
   REQUIRE(session);
   const auto flood =
-      (*session)->exec("sh -c 'while :; do echo xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx; done'");  // its output is
-                                                                                                      // not read
+      (*session)->exec("sh -c 'while :; do echo xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx; done'");  // unread
   REQUIRE(flood);
   CHECK(run(**session, "echo fine").output == "fine\n");
 }
