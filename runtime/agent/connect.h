@@ -50,7 +50,7 @@ Result<Connected> connect_host(const config::HostConfig& config, const HostSecre
                                const CancelToken& cancel);
 
 // Several at once, at most eight connecting at a time; results in the order of `configs`. `secrets` has as many
-// elements as `configs`, or one for all.
+// elements as `configs`, one for all, or none.
 std::vector<Result<Connected>> connect_hosts(std::span<const config::HostConfig> configs,
                                              std::span<const HostSecrets> secrets, const ConnectOptions& options,
                                              EventSink& events, Clock& clock, const CancelToken& cancel);

@@ -47,8 +47,8 @@ struct LoginFacts {
 };
 Result<LoginFacts> look_at_login(ssh::Session& session, const std::string& who);
 
-// Errors: sudo_refused, no_space or permission_denied (no folder takes it), corrupt (damaged in transit twice),
-// unsupported (expired password, no shell), unreachable, timeout.
+// Errors: sudo_refused, auth_failed (expired password or account), no_space or permission_denied (no folder takes the
+// agent), corrupt (damaged in transit three times), protocol (the host keeps printing), unreachable, timeout.
 Result<LandedAgent> land_agent(ssh::Session& session, const LoginFacts& facts, const AgentProgram& program,
                                const LandingOptions& options);
 

@@ -61,7 +61,7 @@ inline bool on_fresh_hosts(const Subject& subject) { return !subject.worked_on; 
 
 struct Check {
   std::string_view id;      // "disk.space": theme and name; never changes
-  std::string_view wants;   // the desired state, for the document: "the clocks differ by a minute at most"
+  std::string_view wants;   // the desired state, for the document: "/etc is writable"
   std::string_view remedy;  // never empty
   std::variant<ReadFacts, AskHost, CompareHosts> run;
   bool (*applies)(const Subject&) = on_every_host;

@@ -24,7 +24,7 @@ struct Finding {
   std::string evidence;  // continues a sentence that begins with the host
   std::string remedy;    // never empty for a check; else the evidence may include it
   bool blocks() const { return severity == Severity::blocks; }
-  std::string text() const;  // "has no default route; set one, it need not lead anywhere"
+  std::string text() const;  // evidence and remedy: "has an empty /etc/machine-id; run …"
 };
 
 struct CheckedHost {

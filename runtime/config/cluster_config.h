@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// cluster.yaml as a value: the site's wishes. Reading is strict: an unknown field, kind or phase is an error with file,
-// line, column and the nearest known word; one run finds all problems of a file. Knows nothing of the artifact.
+// cluster.yaml as a value: the site's wishes. Reading is strict: an unknown field or kind is an error with file, line,
+// column and the nearest known word; one run finds all problems of a file. Knows nothing of the artifact.
 #pragma once
 
 #include <cstdint>
@@ -126,7 +126,7 @@ struct ParsedConfig {
 };
 
 // Reads `path` (limit 4 MiB) and the files it names (relative to it). ${VAR} and ${VAR:-default} come from `variables`.
-// An Error only if the file itself can't be read.
+// An Error only if the file can't be read or is not YAML.
 Result<ParsedConfig> load_cluster_config(const std::string& path, const std::map<std::string, std::string>& variables);
 
 // All problems as one error: unsupported if any problem is, else invalid_config.

@@ -59,7 +59,7 @@ struct HostOutcome {
 struct Outcome {
   std::vector<HostOutcome> hosts;
   size_t applied = 0, skipped = 0;  // steps
-  std::vector<std::string> notes;   // for the summary: "CoreDNS forwards nowhere: no host names a name server"
+  std::vector<std::string> notes;   // for the summary: "CoreDNS answers for the cluster only (…)"
   std::optional<Error> error;       // set = the exit code comes from it; partial success has ErrorCode::partial
 };
 

@@ -64,7 +64,7 @@ class StepLook {
  public:
   virtual ~StepLook() = default;
   virtual StepId id() const = 0;
-  // One line for people: "install containerd 2.2.0 and kubelet v1.34.4 (12 files)".
+  // One line for people: "install Kubernetes v1.34.4 and its container runtime (12 files)".
   virtual std::string describe() const = 0;
   // Digest of everything that determines the wanted state.
   virtual Digest inputs() const = 0;

@@ -47,7 +47,7 @@ struct UnitState {
   std::string sub;     // "running", "dead", "exited" …
 };
 
-// What a host is. Read once per connection; holds only what some code uses.
+// What a host is. Read once per connection; holds only facts that are used.
 struct Facts {
   std::string hostname, machine_id;
   Architecture architecture = Architecture::amd64;
@@ -78,8 +78,8 @@ struct DiskSpace {
   bool read_only = false, no_exec = false;
 };
 
-// Result of trying a feature for real instead of looking it up: overlay mount with an upper layer, nftables rule in a
-// scratch netns, bridge netfilter, vxlan link, … ("overlay", "br_netfilter", "nftables", "vxlan", "iptables").
+// Result of trying a kernel feature instead of looking it up in a list: "overlay" (a mount with an upper layer),
+// "nftables" (answers in a new network namespace), "vxlan" (a link can be made), "br_netfilter" (loaded or loadable).
 struct FeatureResult {
   bool works = false;
   std::string detail;

@@ -14,7 +14,7 @@ namespace sealift::kube {
 
 struct Health {
   enum class State { current, in_progress, failed } state = State::current;
-  std::string subject;  // "deployment/echo"
+  std::string subject;  // "Deployment/echo"
   std::string message;  // "1 of 3 replicas are ready"
 };
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// kubeadm's input documents (v1beta4): Sealift's own fields on top of the base's defaults, the site's documents on top
-// of both. Maps merge, extraArgs merge by name, other lists replace. Pure. Source: kubeadm configuration v1beta4
-// (Kubernetes 1.31 and later).
+// kubeadm's input documents (v1beta4): Sealift's own values, the base's documents merged over them, the site's over
+// both; fields owned by Sealift can't be changed. Maps merge, extraArgs merge by name, other lists replace. Pure.
+// Source: kubeadm configuration v1beta4 (Kubernetes 1.31 and later).
 #pragma once
 
 #include <string>

@@ -31,7 +31,7 @@ struct PreparedSupplier {
 Result<PreparedSupplier> prepare_supplier(PlanBuilder& plan, const steps::Model& model, const steps::Node& node,
                                           Index payload);
 
-// --- cluster.cpp: turns machines into a cluster ---
+// --- make_cluster.cpp: turns machines into a cluster ---
 
 using AppIndexes = std::map<std::string, Index, std::less<>>;  // by the application's name
 

@@ -21,7 +21,7 @@ std::vector<std::string> outcome_lines(const delivery::Outcome& outcome, Duratio
 // What would be done, host by host; steps already done are only counted, and listed too if `all`.
 std::vector<std::string> plan_lines(const delivery::PlanOutcome& plan, bool all);
 std::vector<std::string> status_lines(const std::vector<delivery::StatusLine>& status);
-// "last run: apply of shop 3.4, 2026-…: complete" and the steps left unfinished; empty without a run.
+// "last run from this machine: apply of shop 3.4, 2026-…: complete" and the steps left unfinished; empty without a run.
 std::vector<std::string> last_run_lines(const engine::JournalContents& journal);
 
 }  // namespace sealift::report

@@ -47,7 +47,7 @@ struct Queues {
     output_ended = closed = true;
     changed.notify_all();
   }
-  // Waits until `ready`; Errors: timeout if it takes longer than the patience.
+  // Waits until `ready`. Errors: timeout if it takes longer than the patience.
   template <class Ready>
   Result<void> wait_until(std::unique_lock<std::mutex>& lock, Ready ready) {
     if (!patience) {

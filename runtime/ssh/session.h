@@ -56,8 +56,9 @@ class Channel {
 class Session {
  public:
   virtual ~Session() = default;  // destroy its channels first
-  // Errors: unreachable, timeout, host_key_unknown, host_key_changed, auth_failed, cancelled, protocol (no common
-  // algorithm), not_found or untrusted (the key file, its passphrase). Newly accepted keys are reported to `events`.
+  // Errors: unreachable, timeout, host_key_unknown, host_key_changed, auth_failed (also a wrong passphrase of the key),
+  // cancelled, protocol (no common algorithm), not_found or permission_denied (the key file). Newly accepted keys are
+  // reported to `events`.
   static Result<std::unique_ptr<Session>> connect(const Target& target, Clock& clock, EventSink& events,
                                                   const CancelToken& cancel);
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // The final check of a delivery: nodes, the control plane's pods, system workloads, the delivered applications and the
-// cluster's name service are healthy. A second run uses the same check, so it never says "nothing to do" about an
-// unhealthy cluster; so does `status`.
+// cluster's name service are healthy. A second run makes the same check, so it never says "nothing to do" about an
+// unhealthy cluster; `status` shares its parts.
 #pragma once
 
 #include <optional>
@@ -56,7 +56,7 @@ class HealthStep final : public BasicStep {
   Result<void> apply(engine::StepContext& context) override;
 
  private:
-  // What is unhealthy, most informative first; empty = healthy.
+  // What is unhealthy: the cluster's objects, then nodes; empty = healthy.
   Result<std::vector<std::string>> troubles(const engine::LookContext& context) const;
   std::vector<std::string> object_troubles(const ClusterLook& look) const;
   // Each node's own view: whether the API's report is from its current boot, and whether name service works.

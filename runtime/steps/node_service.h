@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The node service on a host: its program, certificates, configuration and two units (image mirror, API balancer).
+// The node service on a host: its program, certificates, configuration and three units (image mirror, API balancer,
+// clean-up at boot).
 #pragma once
 
 #include <memory>
@@ -11,7 +12,7 @@
 
 namespace sealift::steps {
 
-// The program, both configurations and units, and containerd's hosts.toml, as files of one step.
+// The program, both configurations, the units and containerd's hosts.toml, as files of one step.
 Result<std::vector<WantedFile>> node_service_files(const Model& model, const Node& node);
 
 // The cluster's CA for traffic between node services: its key is made on the control plane and never leaves it.

@@ -12,7 +12,7 @@
 
 namespace sealift::ui {
 
-enum class Verbosity { normal, verbose };  // verbose: debug messages and skipped steps too
+enum class Verbosity { normal, verbose };  // verbose: debug messages, skipped and finished steps too
 
 // The line for an event ("w1: join the cluster"), empty if it has none at this verbosity. Progress has none.
 std::string event_line(const Event& event, Verbosity verbosity);
