@@ -571,9 +571,9 @@ TEST_CASE("a source that breaks is cancelled at the agent, which keeps nothing o
   FailingSource source([&] { begun = soon([&] { return !root.empty(); }); });
   CHECK(made.host->write_atomic("/file", own(0644), source, kReason).error().code == ErrorCode::corrupt);
   CHECK(begun);
-  CHECK(soon(
-      [&] { return root.empty(); }));    // the call has ended on this side; on the other one it may take a moment more
-  CHECK(made.host->list("/")->empty());  // and the connection still works
+  CHECK(
+      soon([&] { return root.empty(); }));  // the call has ended on this side; on the other side that may take a moment
+  CHECK(made.host->list("/")->empty());     // and the connection still works
 }
 
 TEST_CASE("a connection that ends wakes every call with `unreachable`") {
