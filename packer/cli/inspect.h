@@ -12,7 +12,7 @@ struct InspectArguments {
   bool json = false;
 };
 
-// A page for people, or the canonical contents document.
+// Prints a page for people, or with `json` the canonical contents document.
 Result<std::string> inspect_artifact(const InspectArguments& arguments);
 
 }  // namespace sealift::packer_cli

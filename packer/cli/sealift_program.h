@@ -3,7 +3,7 @@
 
 namespace sealift::packer_cli {
 
-// The program `sealift`: its commands, and what they print. Gives the exit code.
+// The program `sealift`: its commands and their output. Returns the exit code.
 int run_program(int argc, char** argv);
 
 }  // namespace sealift::packer_cli

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// From a Kubefile to an artifact: resolves it (packer/resolve), then writes what was resolved. Needs no cluster, no
-// root, no daemon and no container engine; the programs it starts are the packed kubeadm and, for registries, the
-// credential helpers that this machine's logins name.
+// From a Kubefile to an artifact: resolves it (packer/resolve), then writes the result. Needs no cluster, root, daemon
+// or container engine. The only programs it starts are the packed kubeadm and, for registries, the credential helpers
+// named in this machine's logins.
 #pragma once
 
 #include <optional>
@@ -19,12 +19,12 @@ namespace sealift::pack {
 struct BuildOptions : resolve::Request {
   std::string output;
   std::string name, version;           // from -t name:version; both may be empty
-  std::optional<Architecture> launch;  // whose program stands at the head; default: this machine's, else the first
+  std::optional<Architecture> launch;  // program at the head; default: this machine's architecture, else the first
   int zstd_level = 9;
   unsigned threads = 2;
 };
 
-// Errors: invalid_input and unsupported with file and line, not_found, corrupt, io …; the output is untouched then.
+// Errors: invalid_input and unsupported with file and line, not_found, corrupt, io …; the output is then untouched.
 Result<writer::Summary> build(const BuildOptions& options, EventSink& events, const CancelToken& cancel);
 
 }  // namespace sealift::pack

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Images whose manifests are known: their objects are announced to the writer, fetched several at once straight to
-// their places, and layers are measured. What the payload or its base has is not fetched.
+// Packs images whose manifests are known: announces their objects to the writer, fetches several at once straight to
+// their places, and measures layers. Objects that the payload or its base already holds are not fetched.
 #pragma once
 
 #include <map>
@@ -17,11 +17,11 @@ namespace sealift::pack {
 
 class ImagePacker {
  public:
-  // Announces everything. `images` must live longer.
+  // Announces every object. `images` must outlive this.
   ImagePacker(std::span<const resolve::ImageInput> images, writer::PayloadWriter& writer);
 
-  // Fetches what was announced; gives what was measured. `known`: layers that need no measuring. A layer that the
-  // payload holds compressed, and whose numbers nobody knows, is fetched beside `output`, into a file without a name.
+  // Fetches what was announced and returns what was measured. `known`: layers that need no measuring. A layer that the
+  // payload holds compressed and that nobody has measured is fetched into an unnamed file beside `output`.
   Result<std::map<Digest, format::LayerInfo>> fill(writer::PlacedPayload& payload,
                                                    const std::map<Digest, format::LayerInfo>& known,
                                                    const std::string& output, const CancelToken& cancel);
@@ -29,10 +29,10 @@ class ImagePacker {
  private:
   struct Job {
     const resolve::ImageInput* image = nullptr;
-    const sources::ManifestBytes* document = nullptr;  // is here already
-    image::Descriptor blob;                            // else: to be fetched
+    const sources::ManifestBytes* document = nullptr;  // already here
+    image::Descriptor blob;                            // otherwise: still to be fetched
     bool is_layer = false;
-    bool is_wanted = false;  // its bytes, by the writer
+    bool is_wanted = false;  // the writer needs its bytes
     const Digest& digest() const { return document != nullptr ? document->digest : blob.digest; }
   };
   std::vector<Job> jobs_;  // each digest once

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// APP and CNI: what an application's files make it.
+// APP and CNI: turns an application's files into a format::App.
 #pragma once
 
 #include <string>
@@ -14,11 +14,11 @@ namespace sealift::resolve {
 struct LocalApp {
   format::App app;
   std::vector<LocalFile> files;
-  std::vector<WantedImage> images;  // of manifests; charts are not rendered
+  std::vector<WantedImage> images;  // by manifests; charts are not rendered
 };
 
-// The type comes from the content: Chart.yaml makes a helm chart, only YAML and JSON files manifests. Charts that lack
-// their Chart.yaml or dependencies, and manifests that can't be read, are refused.
+// The type follows from the content: Chart.yaml makes a helm chart; YAML and JSON files alone are manifests. Charts
+// without their Chart.yaml or dependencies, and manifests that can't be read, are rejected.
 Result<LocalApp> local_app(const Place& place, const AddApp& line, const std::string& context);
 
 }  // namespace sealift::resolve

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What a Kubefile comes to: everything that goes into an artifact, each with the reason why it is there and the place
-// that says so. Found and checked before a byte is packed; nothing here is written. Manifests of images have been
-// fetched, blobs have not.
+// The result of reading a Kubefile: everything that goes into an artifact, each with its reason and its place in the
+// Kubefile. Resolved and checked before a byte is packed; nothing is written here. Image manifests have been fetched,
+// blobs have not.
 #pragma once
 
 #include <map>
@@ -25,10 +25,10 @@ namespace sealift::resolve {
 
 struct Request {
   std::string kubefile;
-  std::string context = ".";  // paths of the Kubefile count from here
+  std::string context = ".";  // paths in the Kubefile are relative to this
   std::vector<Architecture> platforms;
   std::map<std::string, std::string> arguments;  // --build-arg
-  std::vector<std::string> stubs;                // programs for the hosts, told apart by their ELF header
+  std::vector<std::string> stubs;                // programs for the hosts, identified by their ELF headers
   std::optional<std::string> tools;              // folder with a kubeadm for this machine, if none is packed for it
   sources::RegistryOptions registries;           // for IMAGE without --from
 };
@@ -45,16 +45,16 @@ struct FileInput {
 };
 
 struct AppInput {
-  format::App app;  // its files are among the others
+  format::App app;  // its files are in Inputs::files
   std::vector<Word> needs;
-  std::vector<WantedImage> images;  // of its manifests, each with who wants it and where that is written
+  std::vector<WantedImage> images;  // in its manifests, each with the object that uses it and the place
   Origin origin;
 };
 
 struct ImageInput {
   image::Reference reference;
-  sources::ImagePlan plan;                 // its manifests and what they name, with digests and sizes
-  sources::ImageSource* source = nullptr;  // of its blobs; owned by Inputs
+  sources::ImagePlan plan;                 // its manifests and the blobs they name, with digests and sizes
+  sources::ImageSource* source = nullptr;  // for its blobs; owned by Inputs
   Origin origin;
 };
 
@@ -73,21 +73,21 @@ struct Inputs {
   std::optional<BaseInput> base;  // none = scratch
   // What this build adds, by path in the payload's tree.
   std::map<std::string, FileInput> files;
-  std::vector<AppInput> apps;          // in the order of the Kubefile
+  std::vector<AppInput> apps;          // in Kubefile order
   std::vector<ImageInput> images;      // likewise
-  std::vector<ProgramInput> programs;  // one a platform
+  std::vector<ProgramInput> programs;  // one per platform
   std::vector<Word> launch;
-  std::optional<format::BaseDocument> base_document;  // also an inherited one
-  // All that can be said before a byte is read: of the tree only what the base gives, no programs, of layers only what
-  // the base knows.
+  std::optional<format::BaseDocument> base_document;  // may be inherited
+  // Everything known before a byte is read: only the base's part of the tree, no programs, and only those layers that
+  // the base has measured.
   format::Contents contents;
 
   std::map<std::string, std::unique_ptr<sources::ImageSource>> sources;  // by folder; "" = registries
   bool holds(const std::string& path) const { return files.contains(path) || contents.tree.contains(path); }
 };
 
-// Reads the Kubefile and looks at everything that it names; checks what the payload promises (checks.h). `clock` must
-// live as long as the result. Errors: invalid_input and unsupported with file and line, not_found, corrupt, io …
+// Reads the Kubefile, resolves everything it names and checks the payload's promises (checks.h). `clock` must outlive
+// the result. Errors: invalid_input and unsupported with file and line, not_found, corrupt, io …
 Result<Inputs> resolve(const Request& request, Clock& clock, EventSink& events, const CancelToken& cancel);
 
 }  // namespace sealift::resolve

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The Kubefile as instructions with their places. Grammar: packer/KUBEFILE.md. Variables are expanded here; files are
-// not looked at. Every refusal names file and line, and the column where one word is wrong.
+// The Kubefile as instructions with their places. Grammar: packer/KUBEFILE.md. Expands variables but does not look at
+// files. Every error names file and line, and the column where a single word is wrong.
 #pragma once
 
 #include <map>
@@ -22,7 +22,7 @@ struct From {
 
 // COPY and ADD
 struct Copy {
-  std::vector<Word> sources;  // of this machine, as written
+  std::vector<Word> sources;  // on this machine, as written
   Word destination;           // in the payload's tree, as written
   std::optional<Digest> checksum;
 };
@@ -41,14 +41,14 @@ struct PutFile {
 struct AddApp {
   Word name;
   bool is_network = false;
-  std::vector<Word> sources;  // without local://
+  std::vector<Word> sources;  // without the local:// prefix
   std::vector<Word> needs;
 };
 
 // IMAGE
 struct AddImage {
   Word name;
-  std::optional<std::string> layout;  // folder of an OCI layout, as written after oci:
+  std::optional<std::string> layout;  // folder of an OCI layout, as written after "oci:"
 };
 
 // ENV
@@ -67,19 +67,19 @@ struct Launch {
 
 struct Instruction {
   std::string_view verb;  // as in verbs()
-  Place place;            // of its line
+  Place place;            // of the line
   std::variant<From, Copy, PutFile, AddApp, AddImage, SetEnvironment, SetLabels, Launch> what;
 };
 
 // A word that may begin a line, for help and documents.
 struct Verb {
   std::string_view word;
-  std::string_view usage;    // "NAME=value …"; empty if it is refused
-  std::string_view refused;  // why, and what to do instead; empty if it is taken
+  std::string_view usage;    // "NAME=value …"; empty if it is rejected
+  std::string_view refused;  // why it is rejected and what to do instead; empty if it is accepted
 };
 std::vector<Verb> verbs();
 
-// `arguments`: --build-arg; one that no ARG names is an error. Errors: invalid_input, unsupported.
+// `arguments`: from --build-arg; one without an ARG is an error. Errors: invalid_input, unsupported.
 Result<std::vector<Instruction>> parse_kubefile(std::string_view text, const std::string& file,
                                                 const std::map<std::string, std::string>& arguments);
 

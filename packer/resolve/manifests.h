@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Plain manifests, looked at before they are packed: what kubectl could not read at the site ends the build.
+// Plain manifests, checked before they are packed: a manifest that kubectl could not read at the site fails the build.
 #pragma once
 
 #include <span>
@@ -12,13 +12,13 @@
 namespace sealift::resolve {
 
 struct WantedImage {
-  std::string image;   // as the manifest writes it
+  std::string image;   // as written in the manifest
   std::string object;  // "Deployment/shop"
   std::string place;   // "manifests/shop.yaml:12"
 };
 
-// Reads every file as kubectl does: all documents, each an object with apiVersion and kind. invalid_input with file and
-// line otherwise. Gives the images that the objects ask for.
+// Reads every file as kubectl does: all documents, each an object with apiVersion and kind; otherwise invalid_input
+// with file and line. Returns the images that the objects use.
 Result<std::vector<WantedImage>> read_manifests(const Place& place, std::span<const LocalFile> files);
 
 }  // namespace sealift::resolve

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Files of the build machine that go into the payload's tree: where each comes from and where it goes. Paths are read
-// in sorted order, so that a build does not depend on the folder's own order.
+// Files of the build machine that go into the payload's tree, each with its source and target. Folders are read in
+// sorted order, so that a build does not depend on the file system's order.
 #pragma once
 
 #include <string>
@@ -17,16 +17,16 @@ struct LocalFile {
   uint32_t mode = 0644;
 };
 
-// COPY: a folder's contents, or files into a folder (destination with "/" at its end, or several sources).
+// COPY: a folder's contents, or files into a folder (the destination ends in "/", or there are several sources).
 Result<std::vector<LocalFile>> copied_files(const Copy& copy, const std::string& context);
 
-// A file, or the files below a folder, to this place in the tree. invalid_input with `place`.
+// Adds a file, or all files below a folder, at this path of the tree. Errors are invalid_input with `place`.
 Result<void> walk(const Place& place, const std::string& source, const std::string& target,
                   std::vector<LocalFile>& out);
 
-std::string without_slashes(std::string path);   // at its end
+std::string without_slashes(std::string path);   // trailing ones
 std::string last_part(const std::string& path);  // the file's name
-// A path of a Kubefile: absolute, or counted from the build's context.
+// Resolves a path of the Kubefile: absolute, or relative to the build's context.
 std::string in_context(const std::string& context, const std::string& path);
 
 }  // namespace sealift::resolve

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The lines of a Kubefile and the words in them, each with the place where it is written. Knows no instruction.
+// The lines of a Kubefile and their words, each with its place in the file. Knows no instructions.
 #pragma once
 
 #include <string>
@@ -14,7 +14,7 @@ namespace sealift::resolve {
 struct Place {
   std::string file;
   int line = 0;
-  int column = 0;            // in characters, from 1; 0 = the line as a whole
+  int column = 0;            // in characters, from 1; 0 = the whole line
   std::string text() const;  // "Kubefile:12" or "Kubefile:12:7"
 };
 
@@ -23,20 +23,20 @@ struct Word {
   Place place;
 };
 
-// Comments and blank lines gone, lines with "\" at their end joined to the next one.
+// A line without comments and blank lines; lines ending in "\" are joined with the next.
 class LogicalLine {
  public:
   std::string_view text() const { return text_; }
   Place place() const;                  // of the line
   Place place_of(size_t offset) const;  // of a byte of text()
 
-  // Splits from this byte on: blanks separate, single and double quotes keep blanks together. invalid_input if a quote
-  // is not closed.
+  // Splits the text from this byte on: blanks separate words; single and double quotes keep blanks within a word.
+  // invalid_input if a quote is not closed.
   Result<std::vector<Word>> words(size_t offset) const;
 
  private:
   friend std::vector<LogicalLine> logical_lines(std::string_view text, const std::string& file);
-  // A line of the file within text_.
+  // One line of the file within text_.
   struct Part {
     size_t begin = 0;  // in text_
     int line = 0;

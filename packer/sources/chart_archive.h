@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Packed helm charts (.tgz), as far as the packer looks into them.
+// Packed helm charts (.tgz), as far as the packer reads them.
 #pragma once
 
 #include <string>
@@ -9,7 +9,8 @@
 
 namespace sealift::sources {
 
-// The text of Chart.yaml in the archive's one folder. invalid_input with the path if it is no packed chart.
+// The text of Chart.yaml in the archive's only top-level folder. invalid_input with the path if it is not a packed
+// chart.
 Result<std::string> chart_document_of(const std::string& path);
 
 }  // namespace sealift::sources

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Where the packer gets images from: an OCI layout on disk or the registries that the images' names say. Both give
-// manifests with their exact bytes, checked against their digests, and stream blobs to where they belong; who stores a
-// blob compares it with its digest.
+// Where the packer gets images: an OCI layout on disk, or the registries in the images' names. Both return manifests
+// with their exact bytes, checked against their digests, and stream blobs to their destination; whoever stores a blob
+// checks its digest.
 #pragma once
 
 #include <memory>
@@ -30,22 +30,22 @@ struct ManifestBytes {
 class ImageSource {
  public:
   virtual ~ImageSource() = default;
-  // What a name stands for: an index or a manifest. not_found if the source does not have it; invalid_input if it
-  // stands for several and no single one serves all of `hosts`.
+  // Resolves a name to an index or a manifest. not_found if the source does not have it; invalid_input if the name is
+  // ambiguous and no single candidate serves all of `hosts`.
   virtual Result<ManifestBytes> resolve(const image::Reference& reference, std::span<const Architecture> hosts,
                                         const CancelToken& cancel) = 0;
   virtual Result<ManifestBytes> manifest(const image::Reference& reference, const image::Descriptor& descriptor,
                                          const CancelToken& cancel) = 0;
-  // Writes all bytes of the blob into the sink, in order and each once, however often the connection broke. `corrupt`
-  // if there are more or fewer than the descriptor says.
+  // Writes all bytes of the blob into the sink, in order and each once, even if the connection broke in between.
+  // `corrupt` if the size differs from the descriptor's.
   virtual Result<void> blob(const image::Reference& reference, const image::Descriptor& descriptor, base::Sink& sink,
                             const CancelToken& cancel) = 0;
 };
 
-// An OCI layout folder; names are the annotations org.opencontainers.image.ref.name of its index, as full references.
+// An OCI layout folder; names are the org.opencontainers.image.ref.name annotations in its index, as full references.
 Result<std::unique_ptr<ImageSource>> open_oci_layout(const std::string& folder);
 
-// Registries. `clock` must live longer.
+// Registries. `clock` must outlive the source.
 struct RegistryOptions {
   distribution::EndpointOptions endpoints;
   std::vector<std::string> login_files;  // see distribution::login_files()
@@ -53,13 +53,12 @@ struct RegistryOptions {
 };
 Result<std::unique_ptr<ImageSource>> open_registries(RegistryOptions options, Clock& clock);
 
-// Everything of one image for the wanted platforms, as containerd on the hosts will choose it (image::choose). An image
-// without one of them is invalid_input.
+// Everything in one image for the wanted platforms, as containerd on the hosts will choose it (image::choose). An image
+// that lacks one of them is invalid_input.
 struct ImagePlan {
-  format::Image image;  // with name, root, platforms
-  std::vector<std::string>
-      substitutes;  // what was chosen and is not the host's own platform: "linux/386 for linux/amd64"
-  std::vector<ManifestBytes> documents;  // root, inner indexes and manifests, each once, to be packed as they are
+  format::Image image;                   // with name, root, platforms
+  std::vector<std::string> substitutes;  // chosen, but not the host's own platform: "linux/386 for linux/amd64"
+  std::vector<ManifestBytes> documents;  // root, inner indexes and manifests, each once, to be packed unchanged
   struct Blob {
     image::Descriptor descriptor;
     bool is_layer = false;
@@ -69,7 +68,7 @@ struct ImagePlan {
 Result<ImagePlan> plan_image(ImageSource& source, const image::Reference& reference,
                              const std::vector<Architecture>& architectures, const CancelToken& cancel);
 
-// Counts what a layer unpacks to. Its bytes are compressed as the media type says.
+// Counts the unpacked bytes and files of a layer, which is compressed as its media type says.
 Result<format::LayerInfo> measure_layer(base::Source& layer, const std::string& media_type);
 
 }  // namespace sealift::sources

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Addresses where a port follows.
+// Addresses in front of a port.
 #pragma once
 
 #include <string>
@@ -8,7 +8,7 @@
 
 namespace sealift::base {
 
-// An IPv6 address in brackets, as URLs and "host:port" want it; a name or an IPv4 address as it is.
+// An IPv6 address in brackets, as URLs and "host:port" require; a name or an IPv4 address unchanged.
 std::string bracketed(std::string_view address);
 
 }  // namespace sealift::base

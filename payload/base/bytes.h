@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Bytes as values and views, and the two cursors over them: ByteReader, the only way in which bytes from a disk or a
-// peer are taken apart, and ByteWriter, its counterpart. Little-endian. They know nothing of any format.
+// Bytes as values and views, and the two cursors over them: ByteReader, the only way bytes from a disk or a peer are
+// parsed, and its counterpart ByteWriter. Little-endian. They know no format.
 #pragma once
 
 #include <cstddef>
@@ -22,7 +22,7 @@ ByteView as_bytes(std::string_view text);
 std::string_view as_text(ByteView bytes);
 Bytes to_bytes(std::string_view text);
 
-// Reads from the front of a view that it does not own. Every read is bounded: too few bytes left is `truncated`.
+// Reads from the front of a view, which it does not own. Every read is bounded: `truncated` if too few bytes are left.
 class ByteReader {
  public:
   explicit ByteReader(ByteView data) : data_(data) {}
@@ -32,13 +32,13 @@ class ByteReader {
   Result<uint32_t> u32();
   Result<uint64_t> u64();
   Result<ByteView> bytes(size_t count);
-  // A string with a u32 length in front, at most `limit` bytes: longer is limit_exceeded.
+  // A string preceded by its u32 length, which is at most `limit` bytes; longer is limit_exceeded.
   Result<std::string_view> text(size_t limit);
   Result<ByteReader> sub(size_t count);
 
   size_t position() const { return position_; }
   size_t left() const { return data_.size() - position_; }
-  // corrupt if bytes are left over
+  // `corrupt` if bytes are left over.
   Result<void> expect_end() const;
 
  private:

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Asking work to stop. The token is handed down; whoever does something long looks at it. Any thread.
+// Cancelling work. The token is handed down; long-running work checks it. Any thread.
 #pragma once
 
 #include <atomic>
@@ -30,7 +30,7 @@ class CancelToken {
 class CancelSource {
  public:
   CancelSource() = default;
-  // Its tokens are also cancelled with the parent: for one part of a larger work.
+  // Its tokens are also cancelled with the parent's: for one part of a larger piece of work.
   explicit CancelSource(CancelToken parent) : parent_(std::make_shared<const CancelToken>(std::move(parent))) {}
   CancelToken token() const {
     CancelToken token;

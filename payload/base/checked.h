@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Arithmetic on numbers that come from a file, a peer or a configuration. No such number enters +, - or * without
-// these; a result that does not fit is an error of the input, never a wrap-around.
+// Arithmetic on numbers from a file, a peer or a configuration. No such number enters +, - or * without these; a result
+// that does not fit is an input error, never a wrap-around.
 #pragma once
 
 #include <concepts>

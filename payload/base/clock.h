@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The only door to time. Everything that waits, times out or stamps takes a Clock, so that tests run without waiting.
+// The only access to time. Everything that waits, times out or stamps takes a Clock, so that tests need not wait.
 #pragma once
 
 #include <chrono>
@@ -15,7 +15,7 @@ class Clock {
  public:
   virtual ~Clock() = default;
   virtual WallTime now() const = 0;
-  // Since an unknown start; never goes back.
+  // Since an arbitrary start; never goes back.
   virtual Duration monotonic() const = 0;
   virtual void sleep(Duration duration) = 0;
 };

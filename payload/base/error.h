@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The one error type of all libraries. A library reports what went wrong as a code that callers branch on and a
-// sentence that people read; it knows nothing of exit codes' meaning to scripts beyond the one map at the end of
-// this file, nor of how the sentence is shown.
+// The one error type of all libraries: a code that callers branch on and a sentence that people read. It does not know
+// how the sentence is shown.
 #pragma once
 
 #include <expected>
@@ -15,20 +14,20 @@
 
 namespace sealift::base {
 
-// Closed list. Callers branch on these; add one only together with its line in error.cpp.
+// Closed list. Add a code only together with its line in error.cpp.
 enum class ErrorCode {
-  internal,             // our own mistake
+  internal,             // a bug in Sealift
   usage,                // wrong command line
   invalid_config,       // cluster.yaml
   invalid_input,        // Kubefile, chart, base.yaml, image manifest: what the packer reads
   unsupported,          // known, but not available in this version
-  upgrade_unsupported,  // the cluster runs another Kubernetes version than the artifact brings
-  downgrade_refused,    // the artifact is older than what the cluster runs
+  upgrade_unsupported,  // the artifact's Kubernetes version differs from the cluster's
+  downgrade_refused,    // the artifact is older than the cluster's
   not_a_payload,        // no trailer where one should be
   unsupported_version,  // a newer format, encoding or critical section
   truncated,            // the bytes end too early
-  corrupt,              // a hash or a structure does not hold
-  limit_exceeded,       // a size, depth or count over the documented limit
+  corrupt,              // a hash does not match or a structure is invalid
+  limit_exceeded,       // a size, depth or count above the documented limit
   untrusted,            // signature or certificate not accepted
   not_found,
   already_exists,
@@ -37,16 +36,16 @@ enum class ErrorCode {
   io,                // any other failure of the operating system
   unreachable,       // no connection; worth a retry
   timeout,           // no answer in time; worth a retry
-  auth_failed,       // SSH or registry login refused
+  auth_failed,       // SSH or registry login rejected
   host_key_unknown,  // SSH host key neither in the configuration nor in known_hosts
   host_key_changed,  // SSH host key differs from the recorded one
   sudo_refused,
-  protocol,         // the peer does not speak as agreed
+  protocol,         // the peer violated the protocol
   busy,             // another operator holds the lock
   cancelled,        // by a signal
-  command_failed,   // a program on a host or on this machine ended with an error
-  preflight,        // findings that must be solved before anything is changed
-  not_in_artifact,  // an image, file or object that the payload does not hold
+  command_failed,   // a program on a host or on this machine failed
+  preflight,        // findings that must be fixed before anything is changed
+  not_in_artifact,  // an image, file or object that is not in the payload
   partial,          // some hosts were delivered, some were set aside
   unhealthy,        // delivered, but a health gate did not open in time
 };
@@ -55,7 +54,7 @@ enum class ErrorCode {
 std::string_view name(ErrorCode code);
 std::optional<ErrorCode> parse_error_code(std::string_view name);
 
-// The documented exit code (runtime/OPERATIONS.md lists them). Never 0.
+// The documented exit code (listed in runtime/OPERATIONS.md). Never 0.
 int exit_code(ErrorCode code);
 
 struct Error {
@@ -78,10 +77,10 @@ template <class... Args>
 
 [[nodiscard]] inline std::unexpected<Error> fail(Error error) { return std::unexpected(std::move(error)); }
 
-// Adds what the caller was doing; for use where an error passes a border on its way up.
+// Adds what the caller was doing; used where an error crosses a boundary on its way up.
 [[nodiscard]] std::unexpected<Error> fail_while(Error error, std::string doing);
 
-// From errno: ENOENT → not_found, EACCES/EPERM → permission_denied, ENOSPC/EDQUOT → no_space, EEXIST →
+// From errno: ENOENT/ENOTDIR → not_found, EACCES/EPERM/EROFS → permission_denied, ENOSPC/EDQUOT → no_space, EEXIST →
 // already_exists, else io. `what` names the operation and the path: "open /etc/x".
 [[nodiscard]] std::unexpected<Error> fail_errno(int error_number, std::string_view what);
 
@@ -96,8 +95,8 @@ using base::fail_while;
 using base::Result;
 }  // namespace sealift
 
-// Passes an error up, as the `?` of other languages: SEALIFT_TRY(expr) for Result<void>,
-// SEALIFT_ASSIGN(auto x, expr) for values.
+// Propagates an error, like `?` in other languages: SEALIFT_TRY(expr) for Result<void>, SEALIFT_ASSIGN(auto x, expr)
+// for values.
 #define SEALIFT_CONCAT_(a, b) a##b
 #define SEALIFT_CONCAT(a, b) SEALIFT_CONCAT_(a, b)
 #define SEALIFT_TRY(expression)                                      \

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What libraries tell people: events, never prints. A sink shows them (terminal, plain lines, JSON) or records them.
-// Sinks never block for long, never throw, and may be called from any thread.
+// Libraries report to people through events and never print. A sink shows events (terminal, plain lines, JSON) or
+// records them. Sinks never block for long, never throw, and may be called from any thread.
 #pragma once
 
 #include <cstdint>
@@ -13,15 +13,15 @@
 namespace sealift::base {
 
 enum class EventKind {
-  phase,          // a new part of the run began: message = its title
-  message,        // for people, by level
-  step_started,   // host, step
-  step_skipped,   // the wanted state was there already
-  step_finished,  // done
-  step_failed,    // message = the error's text
-  progress,       // done of total bytes for (host, step); without a step: steps of the host
-  host_aside,     // a host is left out from here on: message = why
-  finding,        // a preflight finding: host, message
+  phase,         // a new part of the run began: message = its title
+  message,       // for people, by level
+  step_started,  // host, step
+  step_skipped,  // the wanted state was already there
+  step_finished,
+  step_failed,  // message = the error's text
+  progress,     // `done` of `total` bytes for (host, step); without a step: steps of the host
+  host_aside,   // a host is set aside from here on: message = reason
+  finding,      // a preflight finding: host, message
 };
 
 enum class Level { debug, info, warning, error };
@@ -29,7 +29,7 @@ enum class Level { debug, info, warning, error };
 struct Event {
   EventKind kind = EventKind::message;
   Level level = Level::info;
-  std::string host;  // empty = not about one host
+  std::string host;  // empty = not about a single host
   std::string step;  // step id, empty = none
   std::string message;
   uint64_t done = 0;  // bytes

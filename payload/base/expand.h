@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The one dialect of variables, of Kubefiles, templates and cluster.yaml:
+// The one dialect of variables, shared by Kubefiles, templates and cluster.yaml:
 //
 //   ${NAME}           the variable's value
-//   ${NAME:-text}     "text" (up to the next "}", taken as it stands) if the variable is not set or empty
-//   $${               "${" itself
+//   ${NAME:-text}     "text" (literally, up to the next "}") if the variable is unset or empty
+//   $${               a literal "${"
 //
-// Values are not looked into again. What differs between the users of this is what ExpandRules says, and how they word
-// a problem.
+// Values are not expanded again. ExpandRules holds the differences between the users, which word their own messages.
 #pragma once
 
 #include <cstddef>
@@ -20,26 +19,30 @@
 namespace sealift::base {
 
 struct ExpandRules {
-  // Nothing: not set.
+  // No value: not set.
   std::function<std::optional<std::string>(const std::string& name)> value;
   // A "$" that begins no variable.
   enum class Dollars {
-    as_written,  // stays, and so does "$$"
-    doubled,     // "$$" is "$"; a single one stays
-    strict,      // "$$" is "$"; a single one is refused
+    as_written,  // kept, and so is "$$"
+    doubled,     // "$$" is "$"; a single one is kept
+    strict,      // "$$" is "$"; a single one is rejected
   } dollars = Dollars::as_written;
-  enum class Names { any, identifiers } names = Names::any;  // identifiers: letters, digits and "_", not first a digit
+  enum class Names {
+    any,
+    identifiers
+  } names = Names::any;  // identifiers: letters, digits and "_", not starting with
+                         // a digit
 };
 
 struct ExpandProblem {
   enum class Kind {
-    lone_dollar,  // refused
+    lone_dollar,  // rejected
     not_closed,   // "${" without "}"
     bad_name,     // not an identifier
-    not_set,      // and without a default
+    not_set,      // no value and no default
   };
   Kind kind = Kind::not_set;
-  std::string name;   // what stands for the name; empty if there is none
+  std::string name;   // as written; empty if there is none
   size_t offset = 0;  // of the "$" in the text
 };
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// An owned file descriptor, and the few loops around read(2) and write(2) that everybody gets wrong once.
+// An owned file descriptor, and the few loops around read(2) and write(2) that are easy to get wrong.
 #pragma once
 
 #include <span>
@@ -35,14 +35,14 @@ class Fd {
   int fd_ = -1;
 };
 
-// open(2) with O_CLOEXEC added; the error names the path.
+// open(2) with O_CLOEXEC; the error names the path.
 Result<Fd> open_file(const std::string& path, int flags, unsigned mode = 0600);
-// A new file that has no name, in this folder; 0600. Nothing is left of it when the program ends, however it ends.
+// A new file without a name in this folder; mode 0600. Nothing is left of it when the program ends, however it ends.
 Result<Fd> unnamed_file(const std::string& folder);
-// Both ends O_CLOEXEC: {read, write}.
+// {read, write}, both O_CLOEXEC.
 Result<std::pair<Fd, Fd>> make_pipe();
 
-Result<size_t> read_some(int fd, std::span<std::byte> buffer);  // 0 = end; repeats on EINTR
+Result<size_t> read_some(int fd, std::span<std::byte> buffer);  // 0 = end; retries on EINTR
 Result<void> write_all(int fd, ByteView data);
 // Fills the buffer or fails: `truncated` at an early end.
 Result<void> read_exact(int fd, std::span<std::byte> buffer);

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Files as the rest of the program wants them: random access for reading, whole small files, and replacement that
-// either happens completely or not at all.
+// Files: random access for reading, whole small files, and replacement that happens completely or not at all.
 #pragma once
 
 #include <cstdint>
@@ -17,19 +16,20 @@ namespace sealift::base {
 using FileOffset = uint64_t;
 using ByteCount = uint64_t;
 
-// Reading at offsets. All members may be called from any thread at once.
+// Reading at offsets. All members may be called from several threads at once.
 class RandomAccessFile {
  public:
   virtual ~RandomAccessFile() = default;
   virtual ByteCount size() const = 0;
   // Fills `buffer` from `offset`; beyond the end is `truncated`.
   virtual Result<void> read_at(FileOffset offset, std::span<std::byte> buffer) const = 0;
-  // A descriptor whose offset 0 is offset `fd_offset()` of it, for sendfile and copy_file_range; -1 if there is none.
+  // A descriptor in which this file's offset 0 is at `fd_offset()`, for sendfile and copy_file_range; -1 if there is
+  // none.
   virtual int fd() const { return -1; }
   virtual FileOffset fd_offset() const { return 0; }
 };
 
-// A file on disk; its size is taken at open.
+// A file on disk; its size is taken when it is opened.
 class OpenFile final : public RandomAccessFile {
  public:
   static Result<std::unique_ptr<OpenFile>> open(const std::string& path);
@@ -46,7 +46,7 @@ class OpenFile final : public RandomAccessFile {
   ByteCount size_;
 };
 
-// Part of another file, which must live longer.
+// Part of another file, which must outlive it.
 class FileView final : public RandomAccessFile {
  public:
   static Result<FileView> make(const RandomAccessFile& whole, FileOffset offset, ByteCount size);
@@ -75,7 +75,7 @@ class MemoryFile final : public RandomAccessFile {
   Bytes data_;
 };
 
-// A file from its beginning to its end, as a stream. The file must live longer.
+// A file from beginning to end, as a stream. The file must outlive it.
 class FileSource final : public Source {
  public:
   explicit FileSource(const RandomAccessFile& file) : file_(&file) {}
@@ -90,7 +90,7 @@ class FileSource final : public Source {
 Result<Bytes> read_file(const std::string& path, size_t limit);
 Result<std::string> read_text_file(const std::string& path, size_t limit);
 
-// Written to a temporary name in the same folder, synced, renamed, folder synced. The folder must exist.
+// Writes a temporary file in the same folder, syncs it, renames it, syncs the folder. The folder must exist.
 Result<void> write_file_atomic(const std::string& path, ByteView data, unsigned mode);
 Result<void> make_directories(const std::string& path, unsigned mode);
 Result<void> sync_directory(const std::string& path);

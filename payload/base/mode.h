@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Permissions of a file as people write them.
+// File permissions as people write them.
 #pragma once
 
 #include <cstdint>
@@ -9,7 +9,7 @@
 
 namespace sealift::base {
 
-// One to five octal digits, at most 7777: "644", "0644", "04755". Anything else is none.
+// One to five octal digits, at most 7777: "644", "0644", "04755"; anything else is nullopt.
 std::optional<uint32_t> parse_mode(std::string_view text);
 
 }  // namespace sealift::base

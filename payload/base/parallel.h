@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Doing many things of one kind, some at a time, until one fails.
+// Running many similar tasks, some at a time, until one fails.
 #pragma once
 
 #include <functional>
@@ -10,8 +10,8 @@
 
 namespace sealift::base {
 
-// Runs body(0, stop) … body(count - 1, stop) on up to `threads` threads (this one included), in no order. The first
-// error cancels `stop`, keeps what was not begun from beginning, and is returned. `cancelled` if the caller's token is.
+// Runs body(0, stop) … body(count - 1, stop) on up to `threads` threads (including the calling one), in any order. The
+// first error cancels `stop`, prevents further calls and is returned. `cancelled` if the caller's token is.
 Result<void> try_parallel(size_t count, unsigned threads, const CancelToken& cancel,
                           const std::function<Result<void>(size_t, const CancelToken&)>& body);
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Platforms as OCI spells them: "linux/amd64", "linux/arm64". Only these two exist for Sealift.
+// Platforms as OCI spells them: "linux/amd64", "linux/arm64". Sealift knows only these two.
 #pragma once
 
 #include <optional>
@@ -15,7 +15,7 @@ std::string_view name(Architecture architecture);      // "amd64"
 std::string_view platform(Architecture architecture);  // "linux/amd64"
 // "amd64", "linux/amd64", "x86_64", "aarch64", "arm64"
 std::optional<Architecture> parse_architecture(std::string_view text);
-// Of this program.
+// The architecture of this program.
 Architecture own_architecture();
 
 }  // namespace sealift::base

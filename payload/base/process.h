@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Children of this program. A command is an argv array, never a shell line. Every child gets exactly the environment
-// below (PATH, LC_ALL, HOME) and what the command names, cwd "/" unless told otherwise, umask 022, default signals, and
-// no descriptor but 0, 1 and 2. (kubeadm would copy proxy variables into static pods; a host's PAM reads
+// Child processes. A command is an argv array, never a shell line. Every child gets exactly the environment below
+// (PATH, LC_ALL, HOME) and the command's own variables, cwd "/" unless the command sets another, umask 022, default
+// signals, and no descriptors but 0, 1 and 2. (kubeadm would copy proxy variables into static pods; a host's PAM reads
 // /etc/environment.)
 #pragma once
 
@@ -23,19 +23,19 @@ inline constexpr std::string_view kChildPath = "/usr/local/sbin:/usr/local/bin:/
 
 struct Command {
   std::vector<std::string> argv;         // argv[0] is looked up in kChildPath if it has no slash
-  std::vector<std::string> environment;  // "NAME=value", added to PATH, LC_ALL=C, HOME=/root (same name replaces)
+  std::vector<std::string> environment;  // "NAME=value", added to PATH, LC_ALL=C, HOME=/root; the same name replaces
   std::string directory = "/";
-  std::optional<Duration> timeout;  // then SIGKILL to the process group; error code timeout
+  std::optional<Duration> timeout;  // then SIGKILL to the process group and the error `timeout`
 
   // For messages: argv joined, arguments with blanks quoted. Holds no secret, since argv never does.
   std::string text() const;
 };
 
 struct CommandIo {
-  ByteView input;                                 // to stdin; empty = /dev/null
-  std::function<void(ByteView)> on_output;        // stdout as it comes; if not set it is collected
-  std::function<void(ByteView)> on_error_output;  // stderr likewise
-  size_t output_limit = size_t{8} << 20;          // per stream when collected; beyond it limit_exceeded
+  ByteView input;                                 // for stdin; empty = /dev/null
+  std::function<void(ByteView)> on_output;        // receives stdout as it arrives; if not set, it is collected
+  std::function<void(ByteView)> on_error_output;  // the same for stderr
+  size_t output_limit = size_t{8} << 20;          // per collected stream; beyond it limit_exceeded
 };
 
 struct ExitStatus {
@@ -45,24 +45,25 @@ struct ExitStatus {
   bool ok() const { return code == 0; }
 };
 
-// Runs to the end. A non-zero exit is not an Error here (see run_checked); not being able to start is not_found or
+// Runs the command to its end. A non-zero exit is not an Error here (see run_checked); failure to start is not_found or
 // permission_denied. Any thread.
 Result<ExitStatus> run(const Command& command, const CommandIo& io = {}, const CancelToken& cancel = {});
 
 // Like run, but a non-zero exit is command_failed with the last lines of stderr. Returns stdout.
 Result<std::string> run_checked(const Command& command, const CommandIo& io = {}, const CancelToken& cancel = {});
 
-// The error for a status that is not ok: command, code, last lines of its error output.
+// The error for a status that is not ok: command, code, last lines of stderr.
 Error command_error(const Command& command, const ExitStatus& status);
 
-// The stdout of a command that went well, wherever it ran; otherwise what kept it from running, or its command_error.
+// The stdout of a command that succeeded, wherever it ran; otherwise the error that kept it from running, or its
+// command_error.
 Result<std::string> output_of(const Command& command, Result<ExitStatus> status);
 
-// The file that a process runs, "… (deleted)" if it was taken away; not_found if there is no such process.
+// The file that a process runs, "… (deleted)" if it was deleted; not_found if there is no such process.
 Result<std::string> program_of(pid_t process);
 Result<std::string> own_program();
 
-// The environment block run() would give: for tests, and for units written on hosts.
+// The environment that run() would pass: for tests, and for units written on hosts.
 std::vector<std::string> child_environment(const Command& command);
 
 }  // namespace sealift::base

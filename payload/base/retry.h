@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Trying again: what may pass by itself, and how long to wait before. Used where an operation is whole (a step, a
-// connection to a host, a request to a registry), never on the way there: retries inside retries multiply.
+// Retries: which errors may pass by themselves, and how long to wait. Used around whole operations only (a step, a
+// connection to a host, a request to a registry), never inside one: nested retries multiply.
 #pragma once
 
 #include <optional>
@@ -13,10 +13,10 @@
 
 namespace sealift::base {
 
-// True for `unreachable` and `timeout`. Nothing else is tried twice.
+// True for `unreachable` and `timeout`. Nothing else is retried.
 bool may_pass(ErrorCode code);
 
-// The waits before each further attempt, by what the last one failed with.
+// The waits before each further attempt, by the last error.
 struct RetryPolicy {
   std::vector<Duration> unreachable, timeout;
 };
@@ -24,7 +24,7 @@ struct RetryPolicy {
 class Retries {
  public:
   explicit Retries(RetryPolicy policy) : policy_(std::move(policy)) {}
-  // How long to wait before the next attempt; nothing if the error is final.
+  // The wait before the next attempt; nullopt if the error is final.
   std::optional<Duration> next(const Error& error);
 
  private:
@@ -32,7 +32,7 @@ class Retries {
   size_t unreachable_ = 0, timeout_ = 0;
 };
 
-// Sleeps; `cancelled` as soon as that is so.
+// Sleeps; returns `cancelled` as soon as the token is.
 Result<void> pause(Clock& clock, Duration wait, const CancelToken& cancel);
 
 }  // namespace sealift::base

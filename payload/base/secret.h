@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // A password, token or private key in memory. It has no formatter and no stream operator, so it can't reach a message
-// by accident, and its bytes are overwritten when it goes. Reading it takes the deliberate word reveal().
+// by accident, and its bytes are overwritten when it is destroyed. Reading it takes a deliberate reveal().
 #pragma once
 
 #include <string>

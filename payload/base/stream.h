@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Pulling and pushing of byte streams across library borders. Whoever implements one states its threads; by default
-// an object is used by one thread at a time.
+// Byte streams across library boundaries, pulled and pushed. Implementations state their threading; by default an
+// object is used by one thread at a time.
 #pragma once
 
 #include <functional>
@@ -15,7 +15,7 @@ namespace sealift::base {
 class Source {
  public:
   virtual ~Source() = default;
-  // Fills the front of `buffer`; 0 = end. May return less than asked for.
+  // Fills the front of `buffer`; 0 = end. May return less than requested.
   virtual Result<size_t> read(std::span<std::byte> buffer) = 0;
 };
 

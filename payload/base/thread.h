@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// A thread with a stack of known size that is joined when its object goes. (std::jthread takes the C library's
-// default: 128 KiB with musl, which is too little for decoders and TLS.)
+// A thread with a stack of known size, joined when its object is destroyed. (std::jthread takes the C library's
+// default: with musl 128 KiB, too little for decoders and TLS.)
 #pragma once
 
 #include <functional>
@@ -15,7 +15,7 @@ class Thread {
  public:
   static constexpr size_t kStackSize = size_t{2} << 20;
 
-  // `body` must not throw. The error is `io`: the system has no thread left.
+  // `body` must not throw. `io` if the system has no thread left.
   static Result<Thread> start(std::function<void()> body, size_t stack_size = kStackSize);
   Thread();  // no thread
   Thread(Thread&& other) noexcept;
@@ -23,7 +23,7 @@ class Thread {
   ~Thread();
 
   bool joinable() const { return state_ != nullptr; }
-  void join();  // nothing if there is no thread
+  void join();  // does nothing if there is no thread
 
  private:
   struct State;
@@ -31,8 +31,8 @@ class Thread {
   std::unique_ptr<State> state_;
 };
 
-// Runs body(0) … body(count - 1) on up to `threads` threads (this one included), in no order; returns when all have
-// ended. Fewer threads than asked for is not an error. For bodies that collect their own results.
+// Runs body(0) … body(count - 1) on up to `threads` threads (including the calling one), in any order; returns when all
+// have ended. Fewer threads than requested is not an error. For bodies that collect their own results.
 void parallel_for(size_t count, unsigned threads, const std::function<void(size_t)>& body);
 
 }  // namespace sealift::base

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Whether bytes are text. Source: RFC 3629.
+// UTF-8 validation. Source: RFC 3629.
 #pragma once
 
 #include <cstddef>
@@ -8,7 +8,7 @@
 
 namespace sealift::base {
 
-// Bytes of the well-formed character at the front, 1 to 4; 0 if there is none (or no byte at all).
+// Length in bytes (1 to 4) of the well-formed character at the front; 0 if there is none.
 size_t utf8_length(std::string_view text);
 bool is_utf8(std::string_view text);
 

@@ -5,7 +5,7 @@
 
 namespace sealift::base {
 
-// Of both programs and of the agent's protocol: the agent is always the caller's own version.
+// Of both programs and of the agent's protocol: the agent always has its caller's version.
 inline constexpr std::string_view kVersion = "0.1.0";
 
 }  // namespace sealift::base

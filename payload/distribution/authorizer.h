@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Answers to 401: the Authorization header for one repository at one host. Logins are used for the registry's own
-// challenges only; a host that a redirect leads to gets anonymous tokens at most. Source: the distribution project's
-// token and OAuth 2 specifications.
+// Answers 401: the Authorization header for one repository at one host. Logins are used only for the registry's own
+// challenges; a redirect's target gets anonymous tokens at most. Source: the distribution project's token and OAuth 2
+// specifications.
 #pragma once
 
 #include <map>
@@ -20,10 +20,10 @@ class Authorizer {
   Authorizer(const Endpoint& endpoint, const Logins& logins, Connections& connections)
       : endpoint_(endpoint), logins_(logins), connections_(connections) {}
 
-  // What is known so far; empty = nothing is to be sent.
+  // The header known so far; empty = send none.
   Secret known(const http::Origin& origin, const std::string& repository);
-  // A new header after a 401 with this WWW-Authenticate to a request that was sent with `used`. auth_failed if nothing
-  // better than `used` can be had; untrusted if a login would go over plain HTTP.
+  // A new header after a request sent with `used` was answered with 401 and this WWW-Authenticate. auth_failed if
+  // nothing better than `used` is available; untrusted if a login would go over plain HTTP.
   Result<Secret> answer(const http::Origin& origin, const std::string& repository, const std::string& challenge,
                         const Secret& used);
 

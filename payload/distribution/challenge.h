@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What a registry asks for with 401. Source: RFC 9110 §11.6.1; the distribution project's token specification.
+// The challenge in a registry's 401. Source: RFC 9110 §11.6.1; the distribution project's token specification.
 #pragma once
 
 #include <map>
@@ -17,7 +17,7 @@ struct Challenge {
   std::map<std::string, std::string> parameters;  // names in lower case: realm, service, scope
 };
 
-// The header WWW-Authenticate; protocol if it can't be read.
+// Parses the WWW-Authenticate header; `protocol` if it can't be read.
 Result<std::vector<Challenge>> parse_challenges(std::string_view header);
 
 }  // namespace sealift::distribution

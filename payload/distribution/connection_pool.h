@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Idle connections of one registry's client, by origin: redirects lead to other hosts. Any thread.
+// Idle connections of one registry's client, by origin, since redirects lead to other hosts. Any thread.
 #pragma once
 
 #include <memory>
@@ -15,7 +15,7 @@ class Connections {
  public:
   explicit Connections(const Endpoint& endpoint) : endpoint_(endpoint) {}
 
-  // One that is idle, or a new one. What is taken and not given back is closed.
+  // An idle connection or a new one. One that is not given back is closed.
   Result<std::unique_ptr<http::Client>> take(const http::Origin& origin);
   void give_back(std::unique_ptr<http::Client> client);
 

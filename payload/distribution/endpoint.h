@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// How the registry of an image name is reached: host, TLS, authorities, proxy.
+// How to reach the registry of an image name: host, TLS, authorities, proxy.
 #pragma once
 
 #include <map>
@@ -14,19 +14,19 @@ namespace sealift::distribution {
 struct EndpointOptions {
   std::set<std::string> plain_http;  // registries ("host:port") that speak HTTP
   std::map<std::string, http::Url>
-      mirrors;  // registry → where its images are taken from; a path goes before the repository
+      mirrors;  // registry → where its images are fetched from; a path is prefixed to the repository
 };
 
 struct Endpoint {
-  std::string registry;  // as image names say it
+  std::string registry;  // as in image names
   http::Origin origin;
   std::string repository_prefix;  // "" or "path/"
   http::ClientOptions client;
 };
 
-// Registries on loopback speak HTTP unless certificates are kept for them. Certificates come from the system and from
-// certs.d/HOST[:PORT]/ of docker and of containers (*.crt authorities, *.cert and *.key of the client).
-// Errors: invalid_input for a name that is no host or files that can't be read.
+// Registries on loopback speak HTTP unless there are certificates for them. Certificates come from the system and from
+// certs.d/HOST[:PORT]/ of docker and of containers (*.crt: authorities, *.cert and *.key: the client's). Errors:
+// invalid_input for an invalid host name or unreadable files.
 Result<Endpoint> endpoint_of(const std::string& registry, const EndpointOptions& options);
 
 }  // namespace sealift::distribution

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Reading from a container registry: manifests with their exact bytes, blobs as streams, everything checked against its
-// digest. Follows redirects, answers challenges, repeats what may pass, takes up broken blobs where they broke off.
-// Source: OCI distribution specification 1.1.
+// Reads from a container registry: manifests with their exact bytes, blobs as streams, everything checked against its
+// digest. Follows redirects, answers challenges, retries what may pass, resumes interrupted blobs. Source: OCI
+// distribution specification 1.1.
 #pragma once
 
 #include <functional>
@@ -18,30 +18,30 @@
 namespace sealift::distribution {
 
 struct RemoteManifest {
-  std::string media_type;  // as the registry says; may be empty
+  std::string media_type;  // as sent by the registry; may be empty
   Digest digest;
   Bytes bytes;
 };
 
 struct Patience {
-  unsigned attempts = 5;           // of each request, for what may pass: no connection, 429, 5xx
+  unsigned attempts = 5;           // per request, for errors that may pass: no connection, 429, 5xx
   Duration first_pause{1'000};     // doubles each time
-  Duration longest_pause{30'000};  // also the most that Retry-After is followed
+  Duration longest_pause{30'000};  // also the upper limit for Retry-After
 };
 
-// Any thread; several requests at once use several connections.
+// Any thread; concurrent requests use several connections.
 class Registry {
  public:
-  // `logins` and `clock` must live longer.
+  // `logins` and `clock` must outlive the registry.
   static Result<std::unique_ptr<Registry>> open(const std::string& registry, const EndpointOptions& options,
                                                 const Logins& logins, Clock& clock, const Patience& patience = {});
   ~Registry();
 
-  // Errors of both: not_found, auth_failed, unreachable, timeout, untrusted, protocol, corrupt (other bytes than the
-  // digest says), limit_exceeded, cancelled; they name the registry and what was asked for.
+  // Errors of both: not_found, auth_failed, unreachable, timeout, untrusted, protocol, corrupt (digest mismatch),
+  // limit_exceeded, cancelled; they name the registry and the object.
   Result<RemoteManifest> manifest(const std::string& repository, const std::string& tag, const CancelToken& cancel);
   Result<RemoteManifest> manifest(const std::string& repository, const Digest& digest, const CancelToken& cancel);
-  // What the sink got before an error is worthless.
+  // After an error, what the sink received is worthless.
   Result<void> blob(const std::string& repository, const Digest& digest, uint64_t size, base::Sink& sink,
                     const CancelToken& cancel);
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// base.yaml (kind Base): what a Kubernetes base tells the runtime about itself, so that no version, path or default
-// stands in the code. Read by the packer (to check the payload against it) and by the runtime (to deliver).
+// base.yaml (kind Base): what a Kubernetes base tells the runtime about itself, so that the code contains no version,
+// path or default. Read by the packer (to check the payload against it) and by the runtime (to deliver).
 #pragma once
 
 #include <cstdint>
@@ -29,7 +29,7 @@ struct BaseDocument {
   std::string name;                           // metadata.name
   std::string kubernetes_version;             // "v1.34.4"
   std::string cri_socket;                     // "unix:///run/containerd/containerd.sock"
-  std::map<std::string, std::string> images;  // role → reference; "sandbox" is always there
+  std::map<std::string, std::string> images;  // role → reference; always has "sandbox"
   std::map<std::string, std::string> tools;   // kubeadm, kubectl, helm, ctr → tree path, ${ARCH} not expanded
   std::vector<HostFile> files;                // source may hold ${ARCH}
   std::vector<BaseUnit> units;

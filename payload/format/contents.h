@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The table of what a payload holds: names → objects. In the file it is one canonical JSON document (sorted keys, no
-// blanks) in the contents section; FORMAT.md gives its schema. It knows nothing of where objects lie (index) and
-// nothing of hosts or Kubernetes beyond what the packer recorded.
+// The table of contents: names → objects. In the file it is one canonical JSON document (sorted keys, no blanks) in the
+// contents section; FORMAT.md has its schema. It does not know where objects lie (that is the index), and nothing of
+// hosts or Kubernetes beyond what the packer recorded.
 #pragma once
 
 #include <cstdint>
@@ -23,7 +23,7 @@ struct ObjectRef {
   bool operator==(const ObjectRef&) const = default;
 };
 
-// A file of the payload's tree. Key of the map that holds it: safe relative path, '/' between parts.
+// A file of the payload's tree. Its key in the map is a safe relative path, '/' between parts.
 struct TreeFile {
   ObjectRef object;
   uint32_t mode = 0644;  // permission bits only
@@ -34,14 +34,14 @@ enum class HostRole { all, control_plane, worker };
 std::string_view name(HostRole role);  // "all", "control-plane", "worker"
 std::optional<HostRole> parse_host_role(std::string_view text);
 
-// From FILE: a file put onto hosts.
+// From FILE: a file written to hosts.
 struct HostFile {
   std::string source;       // path in the tree
   std::string destination;  // absolute
   uint32_t mode = 0644;
   uint32_t uid = 0, gid = 0;
   HostRole role = HostRole::all;
-  bool is_template = false;                  // ${NAME} and ${NAME:-x} of the documented list
+  bool is_template = false;                  // expands ${NAME} and ${NAME:-x} from the documented list
   std::optional<Architecture> architecture;  // none = any
   bool operator==(const HostFile&) const = default;
 };
@@ -53,18 +53,18 @@ struct App {
   std::string name;
   AppKind kind = AppKind::manifests;
   bool is_network = false;         // from CNI
-  std::string root;                // folder in the tree: "apps/<name>"; for helm the chart folder itself
+  std::string root;                // folder in the tree: "apps/<name>"; for helm, the chart folder
   std::vector<std::string> needs;  // names of apps
   std::string version;             // of the chart; empty for manifests
   bool operator==(const App&) const = default;
 };
 
-// One packed image name. `root` is what the name resolves to: an index or a manifest, byte-exact as its source had it.
+// One packed image name. `root` is the index or manifest that the name resolves to, byte for byte as in its source.
 struct Image {
   std::string name;  // full reference as in the IMAGE line: "registry.k8s.io/pause:3.10.1"
   ObjectRef root;
   std::string media_type;  // of the root
-  // For each packed platform: the image manifest.
+  // The image manifest of one packed platform.
   struct Platform {
     Architecture architecture = Architecture::amd64;
     ObjectRef manifest;
@@ -74,7 +74,7 @@ struct Image {
     bool operator==(const Platform&) const = default;
   };
   std::vector<Platform> platforms;
-  // Indexes that the root leads through to the manifests: containerd asks for each. Nearly always none.
+  // Indexes between the root and the manifests, since containerd requests each of them. Nearly always none.
   struct InnerIndex {
     ObjectRef object;
     std::string media_type;
@@ -84,7 +84,7 @@ struct Image {
   bool operator==(const Image&) const = default;
 };
 
-// Found once at pack time, so that disk and inodes can be stated beforehand.
+// Measured once at pack time, so that the need for disk space and inodes is known before delivery.
 struct LayerInfo {
   uint64_t uncompressed_bytes = 0;  // sum of the file sizes in the layer
   uint64_t files = 0;               // entries = inodes
@@ -105,14 +105,14 @@ struct Contents {
   std::vector<Stub> stubs;                         // by architecture, each once
   std::vector<Digest> bases;                       // metadata hashes of the FROM chain, nearest first
   std::map<std::string, TreeFile> tree;
-  std::vector<HostFile> host_files;  // in the order of the Kubefile
+  std::vector<HostFile> host_files;  // in Kubefile order
   std::vector<App> apps;             // by name
   std::vector<Image> images;         // by name
   std::map<Digest, LayerInfo> layers;
   std::map<std::string, std::string> environment;  // ENV
   std::map<std::string, std::string> labels;       // LABEL
   std::vector<std::string> launch;                 // LAUNCH: names of apps
-  std::optional<std::string> base_document;        // path in the tree of base.yaml, if the payload holds a Base
+  std::optional<std::string> base_document;        // tree path of base.yaml, if the payload holds a Base
 
   const Image* find_image(std::string_view reference) const;  // exact name
   const App* find_app(std::string_view app) const;
@@ -120,7 +120,7 @@ struct Contents {
 };
 
 // Canonical bytes of the contents section before compression, and back. Every field is checked: unknown fields are
-// ignored (a newer minor version may add them), wrong types, unsafe paths and dangling names are `corrupt`.
+// ignored (a newer minor version may add them); wrong types, unsafe paths and dangling names are `corrupt`.
 std::string to_json(const Contents& contents);
 Result<Contents> parse_contents(std::string_view json);
 

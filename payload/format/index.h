@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The index: where objects lie (FORMAT.md, section 7). Objects name runs of plain bytes ("pieces") in frames; frames
-// name stored bytes in the payload. Parsed tables are sound: no number in them needs to be checked again.
+// The index: where objects lie (FORMAT.md, section 7). Objects refer to runs of plain bytes ("pieces") in frames;
+// frames refer to stored bytes in the payload. Parsed tables are valid: none of their numbers needs checking again.
 #pragma once
 
 #include <cstdint>
@@ -23,7 +23,7 @@ struct IndexObject {
   bool operator==(const IndexObject&) const = default;
 };
 
-// `size` plain bytes from `offset` of frame number `frame` on; they may run on into the frames that follow it.
+// `size` plain bytes starting at `offset` of frame number `frame`; they may continue in the following frames.
 struct IndexPiece {
   uint32_t frame = 0;
   uint32_t offset = 0;
@@ -38,11 +38,12 @@ struct FrameRun {
 
 class Index {
  public:
-  // For the writer. Objects ascending by digest with their pieces in the same order, frames ascending by offset.
+  // For the writer. Objects in ascending order of digest with their pieces in the same order, frames in ascending order
+  // of offset.
   Index(std::vector<IndexObject> objects, std::vector<IndexPiece> pieces, std::vector<Frame> frames);
 
-  // `data_end`: where the metadata begins; frames lie in [kHeaderSize, data_end).
-  // Errors: truncated, corrupt, limit_exceeded, unsupported_version (encoding of a frame).
+  // `data_end`: where the metadata begins; frames lie in [kHeaderSize, data_end). Errors: truncated, corrupt,
+  // limit_exceeded, unsupported_version (a frame's encoding).
   static Result<Index> parse(ByteView bytes, base::FileOffset data_end);
   Bytes encode() const;
 
@@ -51,10 +52,10 @@ class Index {
   std::span<const IndexPiece> pieces(const IndexObject& object) const;
   const IndexObject* find(const Digest& digest) const;
 
-  // Where the frame's plain bytes begin if all frames' plain bytes stood one after the other.
+  // Where the frame's plain bytes begin if the plain bytes of all frames are concatenated.
   uint64_t plain_start(size_t frame) const { return plain_starts_[frame]; }
   FrameRun frames_of(const IndexPiece& piece) const;
-  // The object's place as one raw piece of the payload, if it has one.
+  // The object's payload offset, if it is stored as one raw piece.
   std::optional<base::FileOffset> raw_offset(const IndexObject& object) const;
 
  private:

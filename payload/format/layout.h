@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // The fixed structures of a payload: header, trailer, metadata with its section table, frames (FORMAT.md, sections 2 to
-// 5). Bytes to values and back, with every check that needs nothing but those bytes. It opens no files.
+// 5). Encodes and decodes them, with every check that needs only their own bytes. Opens no files.
 #pragma once
 
 #include <cstdint>
@@ -47,7 +47,7 @@ inline constexpr uint32_t kMaxFrames = uint32_t{1} << 21;
 inline constexpr uint64_t kAlignment = uint64_t{64} << 10;
 inline constexpr uint64_t kAlignedObjectSize = uint64_t{1} << 20;
 
-// Never renumber. Types without code here are reserved for what FORMAT.md, section 8 says.
+// Never renumber. The reserved types have no code; FORMAT.md, section 8 describes them.
 enum class SectionType : uint32_t {
   contents = 1,
   index = 2,
@@ -74,7 +74,7 @@ struct Frame {
   Digest stored_hash;  // of the stored bytes
 };
 
-// At offset 0 of the payload. Lets a file that lost its end be told from a file that never was a payload.
+// At offset 0 of the payload. Distinguishes a truncated payload from a file that never was one.
 struct Header {
   uint64_t payload_size = 0;
   bool operator==(const Header&) const = default;
@@ -103,7 +103,7 @@ struct Section {
 
 Bytes encode(const Header& header);
 Bytes encode(const Trailer& trailer);
-// Metadata header and section table. `sections` in the order of the file.
+// Metadata header and section table. `sections` in file order.
 Bytes encode_section_table(base::FileOffset metadata_offset, const std::vector<Section>& sections);
 
 // `bytes` are exactly kHeaderSize / kTrailerSize. Errors: not_a_payload (no magic), unsupported_version, corrupt,
@@ -111,14 +111,14 @@ Bytes encode_section_table(base::FileOffset metadata_offset, const std::vector<S
 Result<Header> parse_header(ByteView bytes);
 Result<Trailer> parse_trailer(ByteView bytes);
 
-// `metadata`: all of it, its hash checked by the caller. Contents and index are there once each, inside the metadata;
-// sections that lie outside it are within the data area. Unknown optional sections are in the list, too.
-// Errors: unsupported_version (critical section, flag or encoding not known), corrupt, truncated, limit_exceeded.
+// `metadata`: all of it; the caller has checked its hash. Ensures that contents and index exist once each, inside the
+// metadata, and that sections outside it lie within the data area. The list includes unknown optional sections. Errors:
+// unsupported_version (unknown critical section, flag or encoding), corrupt, truncated, limit_exceeded.
 Result<std::vector<Section>> parse_section_table(ByteView metadata, const Trailer& trailer);
 
-// The stored bytes of a section that lies inside the metadata, its hash checked, decoded.
+// The decoded bytes of a section inside the metadata, after checking its hash.
 Result<Bytes> section_bytes(ByteView metadata, const Trailer& trailer, const Section& section, uint64_t plain_limit);
 
-std::string_view name(SectionType type);  // "contents"; "unknown" for what has no code
+std::string_view name(SectionType type);  // "contents"; "unknown" for types without a name
 
 }  // namespace sealift::format

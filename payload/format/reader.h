@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Opens and reads payloads: FORMAT.md's reader. It trusts nothing before it has checked its hash, and knows nothing
-// of hosts, images or how a payload came to be.
+// Opens and reads payloads: the reader of FORMAT.md. Trusts nothing before checking its hash. Knows nothing of hosts,
+// images or how a payload was made.
 #pragma once
 
 #include <cstdint>
@@ -24,7 +24,7 @@ namespace sealift::format {
 struct ObjectInfo {
   Digest digest;
   uint64_t size = 0;
-  // Where the raw object lies as one contiguous piece (payload offset), if it is stored raw: for sendfile.
+  // Payload offset of the object's bytes, if it is stored as one raw piece: for sendfile.
   std::optional<base::FileOffset> raw_offset;
 };
 
@@ -42,39 +42,40 @@ class Index;
 
 class PayloadReader {
  public:
-  // `file` is an artifact (stub first) or a bare payload; told apart by the trailer. It must live longer.
-  // Errors: not_a_payload, unsupported_version, truncated, corrupt, limit_exceeded.
+  // `file` is an artifact (stub first) or a bare payload; the trailer shows which. It must outlive the reader. Errors:
+  // not_a_payload, unsupported_version, truncated, corrupt, limit_exceeded.
   static Result<std::unique_ptr<PayloadReader>> open(const base::RandomAccessFile& file);
   ~PayloadReader();
 
   const Contents& contents() const;
-  // Hash of the metadata (contents + index + …): the artifact's identity, used in names of payload files and agents.
+  // Hash of the metadata (contents + index + …): the artifact's identity, used in the names of payload files and
+  // agents.
   const Digest& identity() const;
   std::string artifact_name() const;           // "shop 3.4"; without a name, the identity's first digits
   uint64_t payload_size() const;               // without the stub
   base::FileOffset payload_offset() const;     // in the file: 0 or kPayloadOffset
-  const base::RandomAccessFile& file() const;  // as given to open
+  const base::RandomAccessFile& file() const;  // as passed to open()
 
-  const Index& index() const;  // where everything lies: for the writer, which takes bases over
+  const Index& index() const;  // where everything lies; the writer needs it for bases
 
   std::optional<ObjectInfo> find(const Digest& digest) const;
   std::vector<ObjectInfo> objects() const;  // by digest
 
-  // Streams the object's bytes of the range; each stored frame's hash is checked before it is decoded, and for a whole
-  // object its digest at the end (the sink has then seen bytes that turned out bad: use the error).
-  // Errors: not_found, corrupt (names object and offset), truncated, what the sink gives. Any thread.
+  // Streams the range's bytes. Each stored frame's hash is checked before decoding; a whole object's digest is checked
+  // at the end (bad bytes have then reached the sink: check the result). Errors: not_found, corrupt (with object and
+  // offset), truncated, the sink's errors. Any thread.
   Result<void> read(const Digest& digest, ByteRange range, base::Sink& sink) const;
   Result<Bytes> read_all(const Digest& digest, size_t limit) const;
   // A file of the tree.
   Result<Bytes> read_tree(const std::string& path, size_t limit) const;
 
-  // Every stored byte, with `threads` threads (8 MiB of memory each); the head of an artifact against its stub object
-  // too. An empty list is a sound file; damage is listed by offset. The only error is `cancelled`: what can't be read
-  // is damage. `progress` is called from any of the threads, by one at a time.
+  // Checks every stored byte, with `threads` threads (8 MiB of memory each), and the head of an artifact against its
+  // stub object. An empty list means an intact file; damage is listed by offset. The only error is `cancelled`:
+  // unreadable bytes are damage. `progress` may be called from any of the threads, but never concurrently.
   Result<std::vector<Damage>> verify(unsigned threads, const std::function<void(VerifyProgress)>& progress,
                                      const CancelToken& cancel) const;
-  // Deeper and slower: these objects decoded as a whole and compared with their digests. What the writer does with
-  // its own work; after a sound verify() it can only find mistakes of the program that wrote the payload.
+  // Deeper and slower: decodes these objects completely and compares their digests. The writer does this with its own
+  // output; after a clean verify() it can only find bugs in the program that wrote the payload.
   Result<std::vector<Damage>> verify_objects(std::span<const Digest> objects, unsigned threads,
                                              const CancelToken& cancel) const;
 

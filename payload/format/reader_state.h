@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What an open PayloadReader holds; internal to payload/format (reader.cpp, verify.cpp).
+// The state of an open PayloadReader; internal to payload/format (reader.cpp, verify.cpp).
 #pragma once
 
 #include <list>
@@ -15,8 +15,8 @@
 
 namespace sealift::format {
 
-// Plain bytes of the small frames that were decoded last, since files that share a frame are often read one by one.
-// Any thread.
+// Plain bytes of the most recently decoded small frames, since files that share a frame are often read one after
+// another. Any thread.
 class FrameCache {
  public:
   static constexpr size_t kFrameLimit = size_t{1} << 20;
@@ -27,7 +27,7 @@ class FrameCache {
 
  private:
   std::mutex mutex_;
-  std::list<std::pair<size_t, std::shared_ptr<const Bytes>>> entries_;  // the newest first
+  std::list<std::pair<size_t, std::shared_ptr<const Bytes>>> entries_;  // newest first
 };
 
 struct PayloadReader::State {
@@ -39,11 +39,11 @@ struct PayloadReader::State {
   Index index;
   FrameCache cache;
 
-  // Stored bytes of a frame, hash checked.
+  // Stored bytes of a frame, after checking its hash.
   Result<Bytes> load_stored(const Frame& frame) const;
-  // Plain bytes of a frame, hash checked before decoding.
+  // Plain bytes of a frame; its hash is checked before decoding.
   Result<Bytes> load_plain(const Frame& frame) const;
-  // All occupied ranges of the data area outside the frames, by offset: header and sections that lie there.
+  // All occupied ranges of the data area that are not frames, by offset: the header, and sections in the data area.
   std::vector<ByteRange> fixed_ranges() const;
 };
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The structures of FORMAT.md as they lie in the file, byte for byte, and nothing else: what their numbers mean and
-// which of them are sound is the affair of layout.h and index.h. Internal to payload/format.
+// The structures of FORMAT.md byte for byte as in the file, nothing else: layout.h and index.h know what the numbers
+// mean and check them. Internal to payload/format.
 #pragma once
 
 #include <array>
@@ -19,7 +19,7 @@
 
 namespace sealift::format::record {
 
-// An unsigned integer as it lies in the file: little-endian, one byte after the other, aligned to nothing.
+// An unsigned integer as in the file: little-endian, unaligned.
 template <std::unsigned_integral T>
 class LittleEndian {
  public:
@@ -55,11 +55,11 @@ struct Magic {
   bool operator==(const Magic&) const = default;
 };
 
-// Lies in memory just as it lies in the file: a copy of its bytes is all that reading and writing needs.
+// Has the same layout in memory and in the file: reading and writing are plain copies.
 template <class T>
 concept Record = std::is_trivially_copyable_v<T> && std::is_standard_layout_v<T> && alignof(T) == 1;
 
-// Beside each field its offset, as in the tables of FORMAT.md.
+// Next to each field its offset, as in the tables of FORMAT.md.
 #define SEALIFT_AT(record, field, offset) static_assert(offsetof(record, field) == (offset))
 
 struct Header {
@@ -80,7 +80,7 @@ SEALIFT_AT(Header, reserved, 24);
 SEALIFT_AT(Header, checksum, 32);
 static_assert(Record<Header> && sizeof(Header) == kHeaderSize);
 
-// From `size` on it keeps this form in every version.
+// From `size` on, unchanged in every version.
 struct Trailer {
   U64 payload_size;         //  0
   U64 metadata_offset;      //  8

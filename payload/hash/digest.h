@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// SHA-256: the value (Digest), whole-buffer and incremental hashing. The fastest implementation this CPU has is
-// chosen at run time behind the one function; callers never see which.
+// SHA-256: the value (Digest), one-shot and incremental hashing. The fastest implementation for this CPU is chosen at
+// run time; callers never see which.
 #pragma once
 
 #include <array>
@@ -34,7 +34,7 @@ class Sha256 {
  public:
   Sha256();
   void update(ByteView data);
-  Digest finish();  // then only destruction
+  Digest finish();  // afterwards, only destroy it
 
  private:
   std::array<uint32_t, 8> state_;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The compression functions behind Sha256, one for each kind of CPU. Internal to payload/hash; separate only so that
-// tests can run each of them against the others.
+// The compression functions behind Sha256, one per kind of CPU. Internal to payload/hash; separate only so that tests
+// can compare them with each other.
 #pragma once
 
 #include <array>

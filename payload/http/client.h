@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// HTTP and HTTPS as a client: one connection to one origin, kept alive. Follows no redirect by itself (the caller
-// decides what may travel to another host), knows nothing of registries.
+// An HTTP and HTTPS client: one connection to one origin, kept alive. Follows no redirects itself (the caller decides
+// what may go to another host) and knows nothing of registries.
 #pragma once
 
 #include <cstdint>
@@ -27,29 +27,28 @@ struct Origin {
 
 struct Url {
   Origin origin;
-  std::string target;  // "/path?query", as it goes on the wire
+  std::string target;  // "/path?query", as sent
 };
-// Absolute http(s) URLs; invalid_input otherwise.
-// The target may be empty in the text: "/" then.
+// Absolute http(s) URLs; otherwise invalid_input. An empty target becomes "/".
 Result<Url> parse_url(std::string_view text);
-// What the system trusts: the file named by $SSL_CERT_FILE or one of the usual bundles; empty if there is none.
+// The authorities that the system trusts: $SSL_CERT_FILE or one of the usual bundles; empty if there is none.
 std::string system_authorities();
-// RFC 3986: all but unreserved characters as %XX.
+// RFC 3986: everything but unreserved characters becomes %XX.
 std::string percent_encode(std::string_view text);
 
-// Where a request goes first. Source: the variables https_proxy, http_proxy and no_proxy, in both spellings.
+// The proxy for requests. Source: the variables https_proxy, http_proxy and no_proxy, in lower or upper case.
 struct Proxy {
-  Origin origin;  // http only: a tunnel is asked for with CONNECT
+  Origin origin;  // http only; tunnels are opened with CONNECT
   std::string user;
   Secret password;
 };
-// What the environment says for this origin; loopback is never proxied. invalid_input for what is no proxy's URL.
+// The environment's proxy for this origin; loopback is never proxied. invalid_input for an invalid proxy URL.
 Result<std::optional<Proxy>> proxy_from_environment(const Origin& origin);
 
 struct ClientOptions {
-  // What the server's certificate must descend from: PEM; empty = the system's bundle (or $SSL_CERT_FILE).
+  // Authorities for the server's certificate: PEM; empty = the system's bundle (or $SSL_CERT_FILE).
   std::string authority;
-  // Shown to the server (mutual TLS).
+  // The client's own, for mutual TLS.
   std::string certificate;
   Secret key;
   Duration connect_timeout{10'000};
@@ -59,11 +58,11 @@ struct ClientOptions {
 
 struct Reply {
   int status = 0;
-  std::map<std::string, std::string> headers;  // names in lower case; of several the last
+  std::map<std::string, std::string> headers;  // names in lower case; the last of several
   std::string text;                            // bodies that were not streamed, at most 4 MiB
 };
 
-// One thread at a time, but for stop().
+// One thread at a time, except for stop().
 class Client {
  public:
   Client(Origin origin, ClientOptions options);
@@ -73,17 +72,17 @@ class Client {
   const Origin& origin() const { return origin_; }
   Result<Reply> head(const std::string& target, const std::map<std::string, std::string>& headers);
   Result<Reply> get(const std::string& target, const std::map<std::string, std::string>& headers);
-  // A form, with `form` as its body ("name=value&…", encoded).
+  // Posts a form; `form` is its encoded body ("name=value&…").
   Result<Reply> post_form(const std::string& target, const std::map<std::string, std::string>& headers,
                           const Secret& form);
-  // The body of a 200 or 206 goes to `sink`; other bodies are in Reply::text. `on_head` sees status and headers before
-  // the body; its error ends the request.
+  // Streams the body of a 200 or 206 to `sink`; other bodies are in Reply::text. `on_head` receives status and headers
+  // before the body; its error ends the request.
   Result<Reply> get_to(const std::string& target, const std::map<std::string, std::string>& headers, base::Sink& sink,
                        const std::function<Result<void>(const Reply& head)>& on_head = {});
-  // Breaks off the request that runs, which then is `unreachable`; from any thread.
+  // Aborts the running request, which then returns `unreachable`. Any thread.
   void stop();
 
-  // Errors of all: unreachable, timeout, untrusted (certificate), protocol, limit_exceeded, what the sink gives.
+  // Errors of all requests: unreachable, timeout, untrusted (certificate), protocol, limit_exceeded, the sink's errors.
 
  private:
   struct State;

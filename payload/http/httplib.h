@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// cpp-httplib as this library uses it. Included by its .cpp files only.
+// cpp-httplib as this library uses it. Included only by this library's .cpp files.
 #pragma once
 
 #define CPPHTTPLIB_MBEDTLS_SUPPORT
@@ -14,10 +14,10 @@
 
 namespace sealift::http {
 
-// httplib 0.41 asks whether the peer has closed by reading a byte, and with mbedTLS that byte is lost: an answer that
-// comes between a request and this question can't be read any more (tests/unit/runtime/node/mirror_test.cpp shows
-// it). Reading nothing looks at the next record all the same and leaves its bytes where they are. To go with a version
-// whose is_peer_closed() peeks.
+// httplib 0.41 checks whether the peer has closed by reading a byte, and with mbedTLS that byte is lost: a response
+// that arrives between a request and this check becomes unreadable (shown by tests/unit/runtime/node/mirror_test.cpp).
+// Reading zero bytes still processes the next record and leaves its bytes in place. Remove this once is_peer_closed()
+// peeks.
 inline int ssl_read(std::string_view caller, mbedtls_ssl_context* ssl, unsigned char* buffer, size_t size) {
   if (caller != "is_peer_closed") return mbedtls_ssl_read(ssl, buffer, size);
   const int result = mbedtls_ssl_read(ssl, nullptr, 0);

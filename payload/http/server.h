@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// A small HTTP/1.1 server: plain, or with mutual TLS. One handler for all requests; a response's body is a text or a
-// stream of known size, and ranges and HEAD are dealt with here. It takes no request bodies.
+// A small HTTP/1.1 server: plain or with mutual TLS. One handler serves all requests; a response's body is a text or a
+// stream of known size; ranges and HEAD are handled here. Request bodies are not accepted.
 #pragma once
 
 #include <cstdint>
@@ -18,17 +18,17 @@
 
 namespace sealift::http {
 
-// PEM texts. A server asks every client for a certificate of `authority` (of none if it is empty); a client shows
-// `certificate`.
+// PEM texts. A server requires every client to have a certificate from `authority` (none if it is empty); a client
+// presents `certificate`.
 struct TlsIdentity {
   std::string authority, certificate;
   Secret key;
 };
 
 struct Request {
-  std::string method, path;  // decoded path
+  std::string method, path;  // path: decoded
   std::map<std::string, std::string> query;
-  std::map<std::string, std::string> headers;  // names in lower case; those that ServerOptions::headers names
+  std::map<std::string, std::string> headers;  // names in lower case; only those in ServerOptions::headers
   bool is_head() const { return method == "HEAD"; }
 };
 
@@ -37,7 +37,7 @@ struct Response {
   std::map<std::string, std::string> headers;
   std::string content_type = "text/plain";
   std::string text;
-  // Instead of `text`: writes [offset, offset + size) of a body of `size` bytes. An error cuts the connection.
+  // Instead of `text`: writes [offset, offset + size) of a body of `size` bytes. An error closes the connection.
   struct Stream {
     uint64_t size = 0;
     std::function<Result<void>(uint64_t offset, uint64_t size, base::Sink& sink)> write;
@@ -50,25 +50,25 @@ using Handler = std::function<Response(const Request&)>;
 
 struct ServerOptions {
   std::string address = "127.0.0.1";  // IPv4 or IPv6
-  uint16_t port = 0;                  // 0 = any free one
+  uint16_t port = 0;                  // 0 = any free port
   std::optional<TlsIdentity> tls;
-  // Each open connection has a thread of its own, so one that waits or is slow keeps no other waiting. One beyond these
-  // is closed at once; whoever wants to say more than that counts requests in the handler, below this limit.
+  // Each open connection has its own thread, so that a waiting or slow one delays no other. Connections beyond this
+  // limit are closed at once; a handler that wants to send a proper refusal counts requests itself, below this limit.
   unsigned connections = 64;
-  // A client that takes not a byte for so long loses its connection.
+  // A client that accepts no byte for this long is disconnected.
   Duration write_timeout{60'000};
-  // The request headers that the handler gets to see, in lower case. A handler that sees none can leak none.
+  // The request headers passed to the handler, in lower case. A handler that sees none can leak none.
   std::vector<std::string> headers = {};
 };
 
 class Server {
  public:
-  // Listens when it returns. Errors: io (port in use …), untrusted (bad certificates).
+  // Listening when it returns. Errors: io (port in use …), untrusted (bad certificates).
   static Result<std::unique_ptr<Server>> start(ServerOptions options, Handler handler);
   ~Server();  // stops
   uint16_t port() const;
-  // Answers nobody any more: streams are cut, handlers that run are waited for, and so is a write for at most
-  // `write_timeout`. Called again it does nothing.
+  // Stops answering: cuts streams, waits for running handlers, and at most `write_timeout` for a write. Further calls
+  // do nothing.
   void stop();
 
  private:

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Manifests, indexes and image configurations of OCI and Docker (schema 2), read from their exact bytes. They are
-// never written again: what is packed is what the source gave. Source: OCI image specification 1.1.
+// Manifests, indexes and image configurations of OCI and Docker (schema 2), parsed from their exact bytes. They are
+// never re-encoded: they are packed as the source sent them. Source: OCI image specification 1.1.
 #pragma once
 
 #include <cstdint>
@@ -47,16 +47,16 @@ struct Index {
 bool is_index(std::string_view media_type);
 bool is_manifest(std::string_view media_type);
 
-// `media_type` is what the source says (descriptor or Content-Type); empty: taken from the document. A document that
-// names another type for itself, schema 1, foreign layers, more than 1024 entries and blobs of more than 1 PiB are
-// invalid_input; more than kMaxManifestBytes are limit_exceeded.
+// `media_type` is the source's (descriptor or Content-Type); if empty, the document's own. A document that names
+// another type for itself, schema 1, foreign layers, more than 1024 entries and blobs above 1 PiB are invalid_input;
+// more than kMaxManifestBytes is limit_exceeded.
 Result<std::variant<Manifest, Index>> parse_manifest(ByteView bytes, std::string_view media_type);
 
-// The entry of an index that containerd takes on such a host: the nearest, of equals the first; entries without a
-// platform only when no other fits, their configuration then decides. Null if none fits.
+// The index entry that containerd chooses on such a host: the nearest, the first of equals. Entries without a platform
+// come only if no other fits; their configuration then decides. Null if none fits.
 const Descriptor* choose(std::span<const Descriptor> entries, Architecture host);
 
-// The platform that an image configuration names. invalid_input if it is no JSON object.
+// The platform in an image configuration. invalid_input if it is not a JSON object.
 Result<Platform> parse_config_platform(ByteView bytes);
 
 // "application/vnd.oci.image.layer.v1.tar+gzip" and the like.

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Names of images. Normalised as every container engine does it: "redis:7" is docker.io/library/redis:7. Source: the
-// grammar of distribution/reference and the OCI distribution specification 1.1.
+// Image names, normalised as every container engine does: "redis:7" is docker.io/library/redis:7. Source: the grammar
+// of distribution/reference and the OCI distribution specification 1.1.
 #pragma once
 
 #include <optional>
@@ -16,7 +16,7 @@ namespace sealift::image {
 struct Reference {
   std::string registry;    // "docker.io", "localhost:5000"
   std::string repository;  // "library/redis"
-  std::string tag;         // empty if there is only a digest; "latest" if the name had neither
+  std::string tag;         // empty if there is only a digest; "latest" if the name has neither
   std::optional<Digest> digest;
 
   std::string name() const;  // registry/repository
@@ -24,7 +24,7 @@ struct Reference {
   bool operator==(const Reference&) const = default;
 };
 
-// Errors: invalid_input, with what is wrong in the name.
+// Errors: invalid_input, saying what is wrong with the name.
 Result<Reference> parse_reference(std::string_view text);
 bool is_tag(std::string_view text);
 bool is_repository(std::string_view text);

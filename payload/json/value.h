@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// JSON as a value. Parsing is strict and bounded: duplicate keys, trailing bytes and too much depth are errors.
-// Objects keep their keys sorted, so that the same value always has the same text.
+// JSON values. Parsing is strict and bounded: duplicate keys, trailing bytes and excessive depth are errors. Objects
+// keep their keys sorted, so that equal values have equal text.
 #pragma once
 
 #include <cstdint>
@@ -43,7 +43,7 @@ class Value {
   bool is_array() const;
   bool is_string() const { return std::holds_alternative<std::string>(data_); }
 
-  // Empty where the value is of another type.
+  // Null or nullopt if the value has another type.
   const std::string* string() const { return std::get_if<std::string>(&data_); }
   const Array* elements() const;
   const Object* members() const;
@@ -52,19 +52,19 @@ class Value {
   std::optional<uint64_t> unsigned_integer() const;
   std::optional<double> number() const;
 
-  // A member of an object; null pointer if there is none or this is no object.
+  // A member of an object; null if there is none or this is not an object.
   const Value* find(std::string_view key) const;
   // find() along "a/b/0/c": array elements by number.
   const Value* at_path(std::string_view path) const;
 
-  // Members with a type, for readers of documents: the error names the key.
+  // Typed members, for readers of documents: the error names the key.
   Result<std::string> text(std::string_view key) const;
   Result<uint64_t> natural(std::string_view key) const;
   std::string text_or(std::string_view key, std::string_view otherwise) const;
   uint64_t natural_or(std::string_view key, uint64_t otherwise) const;
   bool boolean_or(std::string_view key, bool otherwise) const;
 
-  // Makes this an object or array if it is null; a mistake of ours otherwise.
+  // Turns null into an object or array first; any other type is a bug in the caller.
   void set(std::string key, Value value);
   void push_back(Value value);
 
@@ -84,7 +84,7 @@ struct Limits {
 // Errors: corrupt with the byte offset, limit_exceeded.
 Result<Value> parse(std::string_view text, const Limits& limits = {});
 
-std::string to_canonical(const Value& value);  // sorted keys, no blanks; not UTF-8 becomes U+FFFD
+std::string to_canonical(const Value& value);  // sorted keys, no blanks; invalid UTF-8 becomes U+FFFD
 std::string to_pretty(const Value& value);     // two blanks of indentation
 
 }  // namespace sealift::json

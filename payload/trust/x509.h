@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Keys and certificates (ECDSA P-256, X.509 v3): a small authority for traffic between Sealift's own services. It
-// knows nothing of files or hosts. Source: RFC 5280; mbedTLS does the work.
+// Keys and certificates (ECDSA P-256, X.509 v3): a small authority for traffic between Sealift's own services. Knows
+// nothing of files or hosts. Source: RFC 5280; implemented with mbedTLS.
 #pragma once
 
 #include <chrono>
@@ -35,15 +35,14 @@ Result<KeyPair> generate_key();
 // The public half of a private key.
 Result<std::string> public_key_of(const Secret& private_pem);
 
-// A self-signed authority that may sign end certificates only (path length 0).
+// A self-signed authority that may sign only end certificates (path length 0).
 Result<std::string> make_authority(const Secret& private_pem, std::string_view common_name, const Validity& validity);
 
 // A certificate for a public key, for servers and clients.
 Result<std::string> issue(std::string_view public_pem, const Names& names, std::string_view authority_pem,
                           const Secret& authority_key_pem, const Validity& validity);
 
-// Checks that a certificate was issued by the authority and is for the key. untrusted otherwise. Dates are not looked
-// at.
+// Checks that the authority issued the certificate and that it is for the key; otherwise untrusted. Ignores dates.
 Result<void> check_issued(std::string_view certificate_pem, std::string_view authority_pem,
                           std::string_view public_pem);
 

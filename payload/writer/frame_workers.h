@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Turns plain bytes into stored frames in the spool, on several threads: compresses, hashes, writes. Memory is bounded
-// by the number of buffers; results don't depend on the number of threads. It knows nothing of objects.
+// by the number of buffers; results don't depend on the number of threads. Knows nothing of objects.
 #pragma once
 
 #include <condition_variable>
@@ -17,22 +17,22 @@
 
 namespace sealift::writer {
 
-// A frame on its way. Its fields may be read after drain().
+// A frame in progress. Its fields may be read after drain().
 struct SpooledFrame {
-  format::Frame frame;  // offset = in the spool, none if it is reserved
+  format::Frame frame;  // offset = in the spool; unset if reserved
 };
 
 class FrameWorkers {
  public:
   FrameWorkers(Spool& spool, unsigned threads, int zstd_level);
-  ~FrameWorkers();  // what was not begun is dropped
+  ~FrameWorkers();  // drops jobs that have not begun
 
-  // A buffer of kMaxFrameSize bytes; waits until one is free. Give it back by submit() or release().
+  // A buffer of kMaxFrameSize bytes; blocks until one is free. Give it back with submit() or release().
   Bytes acquire();
   void release(Bytes buffer);
 
-  // The first `size` bytes become one frame: zstd if `compress` and if that is worth it, else raw.
-  // `plain_hash`: of these bytes if the caller knows it. Errors: the first one that any frame had.
+  // The first `size` bytes become one frame: zstd if `compress` is set and pays off, otherwise raw. `plain_hash`: hash
+  // of these bytes, if known. Errors: the first error of any frame.
   Result<std::shared_ptr<const SpooledFrame>> submit(Bytes buffer, size_t size, bool compress,
                                                      std::optional<Digest> plain_hash);
   // Waits for everything submitted.

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// A file that appears under its name only when it is complete, and the copying of ranges between files.
+// A file that appears under its name only when complete, and copying ranges between files.
 #pragma once
 
 #include <cstdint>
@@ -14,9 +14,9 @@ namespace sealift::writer {
 // The folder part of a path, "." if it has none.
 std::string folder_of(const std::string& path);
 
-// What a file is called before it is complete.
+// The name of a file that is not yet complete.
 enum class Unfinished {
-  unnamed,  // where the file system can; else hidden
+  unnamed,  // none, where the file system supports it; otherwise hidden
   hidden,   // ".NAME.PID.tmp" in the same folder, as on FAT, NFS and older overlays
 };
 
@@ -27,10 +27,10 @@ class OutputFile {
   OutputFile(OutputFile&& other) noexcept
       : fd_(std::move(other.fd_)), path_(std::move(other.path_)), temporary_(std::exchange(other.temporary_, {})) {}
   OutputFile& operator=(OutputFile&&) = delete;
-  ~OutputFile();  // without commit() nothing is left
+  ~OutputFile();  // without commit(), leaves nothing behind
 
   int fd() const { return fd_.get(); }
-  // Sets the mode, syncs, gives the file its name (replacing what had it), syncs the folder.
+  // Sets the mode, syncs the file, gives it its name (replacing any file of that name), syncs the folder.
   Result<void> commit(unsigned mode);
 
  private:
@@ -38,11 +38,11 @@ class OutputFile {
       : fd_(std::move(fd)), path_(std::move(path)), temporary_(std::move(temporary)) {}
   base::Fd fd_;
   std::string path_;
-  std::string temporary_;  // the hidden name, empty if the file has none
+  std::string temporary_;  // the hidden name; empty if the file has none
 };
 
-// Copies within the kernel, sharing extents where the file system can; by read and write where it can't.
-// A source that ends early is `truncated`.
+// Copies within the kernel, sharing extents where the file system supports it; otherwise with read and write. A source
+// that ends early is `truncated`.
 Result<void> copy_range(int from, uint64_t from_offset, int to, uint64_t to_offset, uint64_t size);
 // From a file that may have no descriptor.
 Result<void> copy_range(const base::RandomAccessFile& from, uint64_t from_offset, int to, uint64_t to_offset,

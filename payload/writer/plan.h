@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Decides which stored frames make up a payload, in which order and at which offsets; writes nothing. Its result
-// depends on what is stored, never on the order in which it came or on threads.
+// Decides which stored frames make up a payload, in which order and at which offsets; writes nothing. The result
+// depends only on the stored objects, never on the order in which they arrived or on threads.
 #pragma once
 
 #include <map>
@@ -17,11 +17,11 @@
 namespace sealift::writer {
 
 enum class Form {
-  base,      // lies in a base
+  base,      // is in a base
   raw,       // own frames in the spool, none compressed
-  framed,    // own frames in the spool, compressed where that is worth it
+  framed,    // own frames in the spool, compressed where that pays off
   small,     // plain in the spool; shares a frame with others
-  reserved,  // raw, and still to come
+  reserved,  // raw, bytes still to come
 };
 
 struct StoredObject {
@@ -38,18 +38,18 @@ using StoredObjects = std::map<Digest, StoredObject>;
 struct Pack {
   std::vector<Digest> objects;  // in the order of their bytes
   uint64_t size = 0;
-  std::shared_ptr<const SpooledFrame> frame;  // set when it is stored
+  std::shared_ptr<const SpooledFrame> frame;  // set once it is stored
 };
 
 enum class From { base, spool, later };
 
-// A frame at its place, and where its stored bytes come from.
+// A placed frame and the source of its stored bytes.
 struct PlacedFrame {
   format::Frame frame;  // offset in the payload
   From from = From::spool;
   const format::PayloadReader* base = nullptr;  // of From::base
   uint64_t source_offset = 0;                   // in the base's payload or in the spool
-  bool aligned = false;                         // begins a raw object that is served in place
+  bool aligned = false;                         // starts a raw object that is served in place
 };
 
 struct Layout {
@@ -60,12 +60,12 @@ struct Layout {
   uint64_t base_frames = 0;
 };
 
-// Small objects by their first path in the tree, then digest; packs of about 1 MiB, so that one file costs little to
-// read.
+// Orders small objects by their first path in the tree, then by digest; packs are about 1 MiB, so that a single file is
+// cheap to read.
 std::vector<Pack> pack_small_objects(const StoredObjects& objects, const format::Contents& contents);
 
-// Bases first, as they were; then packs; then objects with frames of their own, those that are served in place last,
-// each by first path in the tree, then digest. Call when all frames are stored, but for those of reserved objects.
+// Bases first, unchanged; then packs; then objects with frames of their own, those served in place last; each group by
+// first path in the tree, then digest. Call it when all frames are stored, except those of reserved objects.
 Result<Layout> lay_out(const StoredObjects& objects, const std::vector<Pack>& packs,
                        const std::vector<const format::PayloadReader*>& bases, const format::Contents& contents);
 

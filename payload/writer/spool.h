@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Where bytes wait until it is known at which place of the payload they belong. A file without a name: nothing is left
-// of it when the program ends, however it ends.
+// Holds bytes until their place in the payload is known. A file without a name: nothing is left of it when the program
+// ends, however it ends.
 #pragma once
 
 #include <atomic>
@@ -20,9 +20,9 @@ class Spool {
   static Result<Spool> create(const std::string& folder);
   Spool(Spool&& other) noexcept : fd_(std::move(other.fd_)), end_(other.end_.load()) {}
 
-  Result<uint64_t> append(ByteView data);  // its offset
+  Result<uint64_t> append(ByteView data);  // returns its offset
   Result<void> read(uint64_t offset, std::span<std::byte> buffer) const;
-  // Gives disk space back, where the file system can.
+  // Frees the disk space, where the file system supports it.
   void forget(uint64_t offset, uint64_t size) const;
   int fd() const { return fd_.get(); }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What a PayloadWriter and a PlacedPayload hold between their calls; internal to payload/writer.
+// State of a PayloadWriter and a PlacedPayload; internal to payload/writer.
 #pragma once
 
 #include <mutex>
@@ -29,7 +29,7 @@ struct PayloadWriter::State {
   Options options;
   unsigned threads;
   Spool spool;
-  FrameWorkers workers;  // after the spool, which it uses to its end
+  FrameWorkers workers;  // after the spool, which it uses until destroyed
   std::vector<const format::PayloadReader*> bases;
   StoredObjects objects;
   bool added = false;
@@ -52,7 +52,7 @@ struct PlacedPayload::State {
   format::Contents contents;
   std::optional<Architecture> launch;
   Layout layout;
-  format::Index index;  // of the layout, without the hashes that are not known yet
+  format::Index index;  // of the layout, without the hashes that are still unknown
   OutputFile output;
   std::mutex mutex;
   std::set<Digest> missing;  // reserved and not filled; under the mutex
@@ -77,7 +77,7 @@ class Progress {
   uint64_t told_ = 0;
 };
 
-// The contents' bytes, proven to be read back as they were meant. invalid_input, limit_exceeded.
+// The contents' bytes, after checking that they parse back to the same value. invalid_input, limit_exceeded.
 Result<std::string> checked_json(const format::Contents& contents);
 
 }  // namespace sealift::writer

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// YAML as a tree with places: line and column for messages. Reading is strict: duplicate keys are refused, merge keys
-// are applied, aliases are expanded under a cap, depth and size are bounded. Scalars keep their text and whether they
-// were quoted; the readers below know YAML 1.1's booleans.
+// YAML as a tree with line and column for messages. Reading is strict: duplicate keys are rejected, merge keys applied,
+// aliases expanded up to a limit, depth and size bounded. Scalars keep their text and whether they were quoted;
+// as_bool() knows YAML 1.1's booleans.
 #pragma once
 
 #include <cstdint>
@@ -21,7 +21,7 @@ enum class Kind { null, scalar, sequence, mapping };
 class Node {
  public:
   Node() = default;
-  static Node make_string(std::string text);  // quoted where that is needed to stay a string
+  static Node make_string(std::string text);  // quoted if necessary to stay a string
   static Node make_plain(std::string text);   // written as it is: numbers, booleans
   static Node make_sequence();
   static Node make_mapping();
@@ -50,23 +50,23 @@ class Node {
 struct Limits {
   size_t bytes = size_t{4} << 20;
   size_t depth = 64;
-  size_t nodes = 200'000;  // after expansion of aliases; text may grow to four times `bytes`
+  size_t nodes = 200'000;  // after expanding aliases; text may grow to four times `bytes`
 };
 
-// kubectl and helm let the last of two equal keys win; what people write for us is held to more.
+// With kubectl and helm the last of duplicate keys wins; files written for Sealift are held to a stricter standard.
 enum class DuplicateKeys { refuse, last_wins };
 
-// All documents of a stream; empty documents are left out. The text must be UTF-8. Errors: invalid_input or
-// limit_exceeded, "<where>:<line>:<column>: …".
+// All documents of a stream except empty ones. The text must be UTF-8. Errors: invalid_input or limit_exceeded,
+// "<where>:<line>:<column>: …".
 Result<std::vector<Node>> parse(std::string_view text, std::string_view where, const Limits& limits = {},
                                 DuplicateKeys duplicates = DuplicateKeys::refuse);
 
-// Block style, two blanks of indentation, stable. Strings that another reader could take for something else are quoted.
+// Block style, indented by two blanks, stable. Strings that another reader could mistake for another type are quoted.
 std::string to_yaml(const Node& node);
-// Documents with "---" between.
+// Documents separated by "---".
 std::string to_yaml(const std::vector<Node>& documents);
 
-// The same value, wherever it stood: places are not compared; the order of members is no difference.
+// Compares values only: places and the order of members are ignored.
 bool same_value(const Node& a, const Node& b);
 
 // `over` wins: mappings merge, everything else (sequences too) replaces.
