@@ -52,7 +52,7 @@ Result<writer::Summary> pack(const resolve::Inputs& inputs, const BuildOptions& 
 }  // namespace
 
 Result<writer::Summary> build(const BuildOptions& options, EventSink& events, const CancelToken& cancel) {
-  // First, so that an output that can't be written is told before anything is fetched.
+  // First, so that an unwritable output is reported before anything is fetched.
   SEALIFT_ASSIGN(const auto writer, writer::PayloadWriter::create(options.output, {.zstd_level = options.zstd_level,
                                                                                    .threads = options.threads,
                                                                                    .temporary_directory = {},

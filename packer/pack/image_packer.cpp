@@ -12,7 +12,7 @@
 namespace sealift::pack {
 namespace {
 
-// Requests at once: what registries and a person's line bear; more is no faster.
+// Concurrent requests: as many as registries and ordinary lines can take; more are no faster.
 constexpr unsigned kRequests = 4;
 
 }  // namespace
@@ -31,7 +31,7 @@ ImagePacker::ImagePacker(std::span<const resolve::ImageInput> images, writer::Pa
             {&image, nullptr, descriptor, blob.is_layer, writer.reserve({descriptor.digest, descriptor.size})});
     }
   }
-  // The largest first: they decide how long it takes.
+  // The largest first: they determine the total time.
   std::ranges::stable_sort(jobs_, std::greater{}, [](const Job& job) { return job.blob.size; });
 }
 

@@ -13,7 +13,7 @@ bool is_manifest_file(std::string_view name) {
   return name.ends_with(".yaml") || name.ends_with(".yml") || name.ends_with(".json");
 }
 
-// What stands in a folder besides Chart.yaml that only helm has a use for.
+// What a folder holds, besides Chart.yaml, that only helm uses.
 bool is_part_of_chart(std::string_view path) { return path == "values.yaml" || path.starts_with("templates/"); }
 
 Result<void> check_manifest_files(const Place& place, const std::string& root, const std::vector<LocalFile>& files) {

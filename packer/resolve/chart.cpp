@@ -25,7 +25,7 @@ std::string text_of(const yaml::Node& node, std::string_view key) {
   return found == nullptr ? "" : found->as_string().value_or("");
 }
 
-// The names of the charts in charts/: of folders and of packed ones. helm does not look at "_name" and ".name".
+// The names of the charts in charts/, folders as well as packed ones. helm ignores "_name" and ".name".
 Result<std::set<std::string>> packed_charts(const std::string& root, std::span<const LocalFile> files) {
   std::set<std::string> out;
   const std::string folder = root + "/charts/";
@@ -56,7 +56,7 @@ Result<std::string> check_chart(const Place& place, const std::string& root, con
   SEALIFT_ASSIGN(const auto chart, read_document(path));
   auto version = text_of(chart, "version");
   if (version.empty()) return fail(ErrorCode::invalid_input, "{}: {} names no version", place.text(), path);
-  // Charts of the first version keep their dependencies in a file of their own; it wins over Chart.yaml.
+  // Charts of API version 1 keep their dependencies in a separate file, which takes precedence over Chart.yaml.
   yaml::Node own = chart;
   if (const auto requirements = find("requirements.yaml"); requirements != files.end()) {
     SEALIFT_ASSIGN(own, read_document(requirements->source));

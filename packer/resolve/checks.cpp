@@ -25,7 +25,7 @@ Result<void> check_name(const format::Contents& contents, const Word& word, std:
               base::printable(word.text), near ? std::format("; did you mean \"{}\"?", *near) : "");
 }
 
-// Follows what applications need. What a base holds was checked when it was packed and can't need what came later.
+// Finds circular NEEDS. A base's applications were checked when it was packed and can't need later ones.
 class Circles {
  public:
   explicit Circles(const std::vector<AppInput>& apps) {
@@ -96,7 +96,7 @@ Result<void> check_base_files(const Inputs& inputs, const Request& request) {
   return {};
 }
 
-// As the site's mirror looks for it: by digest in the repository if the name has one, else by tag.
+// Matches as the site's mirror does: by digest within the repository if the name has one, otherwise by tag.
 bool is_packed(const format::Contents& contents, const image::Reference& wanted) {
   return std::ranges::any_of(contents.images, [&](const format::Image& packed) {
     const auto reference = image::parse_reference(packed.name);
@@ -110,7 +110,7 @@ bool is_packed(const format::Contents& contents, const image::Reference& wanted)
   });
 }
 
-// All at once, one a line: people mend them in one go.
+// Reports all of them, one per line, so that they can be fixed in one go.
 Result<void> check_wanted_images(const Inputs& inputs) {
   std::string lines;
   for (const auto& app : inputs.apps) {
@@ -140,7 +140,7 @@ void warn_without_network(const Inputs& inputs, EventSink& events) {
       "no pod network is packed: applications would wait forever. Write CNI in place of APP for the application that is the network, or add one (CNI flannel local://…), or a FILE in /etc/cni/net.d");
 }
 
-// A folder of its own for the HOME of a program that we start; gone at the end.
+// A private HOME folder for a program that we start; removed at the end.
 class PrivateFolder {
  public:
   static Result<PrivateFolder> make() {
@@ -207,7 +207,7 @@ Result<void> check_promises(const Inputs& inputs, const Request& request, EventS
   SEALIFT_TRY(check_apps(inputs));
   SEALIFT_TRY(check_wanted_images(inputs));
   warn_without_network(inputs, events);
-  // An inherited one was checked with everything it names, and a base's images stay packed.
+  // An inherited document was checked with everything it names, and a base's images stay packed.
   if (!inputs.base_document || !inputs.files.contains(*inputs.contents.base_document)) return {};
   SEALIFT_TRY(check_base_files(inputs, request));
   return check_kubeadm_images(inputs, request, events, cancel);

@@ -13,14 +13,14 @@
 namespace sealift::resolve {
 namespace {
 
-// Requests at once: what registries and a person's line bear; more is no faster.
+// Concurrent requests: as many as registries and ordinary lines can take; more are no faster.
 constexpr unsigned kRequests = 4;
 
 std::unexpected<Error> bad(const Place& place, std::string_view what) {
   return fail(ErrorCode::invalid_input, "{}: {}", place.text(), what);
 }
 
-// EM_X86_64 and EM_AARCH64 of an ELF header.
+// EM_X86_64 and EM_AARCH64 in an ELF header.
 Result<Architecture> architecture_of_program(const std::string& path) {
   SEALIFT_ASSIGN(const auto file, base::OpenFile::open(path));
   Bytes head(20);
@@ -93,8 +93,8 @@ class Resolver {
       return bad(line.base.place, std::format("the base {} is not packed for {}", name, base::platform(architecture)));
     }
     out_.contents = from;
-    out_.contents.stubs.clear();   // this Sealift's own programs come in their place
-    out_.contents.launch.clear();  // what starts is this product's affair
+    out_.contents.stubs.clear();   // replaced by this Sealift's own programs
+    out_.contents.launch.clear();  // the new product decides what to launch
     out_.contents.bases.clear();
     out_.contents.created_by.clear();
     out_.contents.compressors.clear();
@@ -103,8 +103,8 @@ class Resolver {
     return {};
   }
 
-  // A file of the tree belongs to one line: that another one would take its place in silence helps nobody. What the
-  // base has may be replaced.
+  // Each file of the tree belongs to one line: another line must not replace it silently. Files of the base may be
+  // replaced.
   Result<void> claim(const LocalFile& file, const Origin& origin) {
     FileInput input{file.source, file.mode, origin};
     const auto there = out_.files.find(file.target);
@@ -143,11 +143,11 @@ class Resolver {
   }
 
   Result<void> take(const Instruction& instruction, const PutFile& line) {
-    // Each role has its own place in the tree: two roles may have different files at one destination.
+    // Each role has its own place in the tree: two roles may have different files for one destination.
     const std::string role = line.role == format::HostRole::all ? "" : "-" + std::string(format::name(line.role));
     const std::string target = "files" + role + line.destination + (line.is_template ? ".tmpl" : "");
     auto& files = out_.contents.host_files;
-    // A later line of the same destination and role takes the place of an earlier one.
+    // A later line replaces an earlier one with the same destination and role.
     const auto replaced = std::ranges::find_if(files, [&](const format::HostFile& other) {
       return other.destination == line.destination && other.role == line.role;
     });
@@ -159,7 +159,7 @@ class Resolver {
     SEALIFT_TRY(walk(line.source.place, in_context(request_.context, line.source.text), target, found));
     if (found.size() != 1 || found.front().target != target)
       return bad(line.source.place, std::format("{} is a folder; FILE takes one file", line.source.text));
-    found.front().mode = 0644;  // FILE says the mode
+    found.front().mode = 0644;  // FILE sets the mode
     SEALIFT_TRY(claim(found, origin_of(instruction, std::format("{} {}", line.source.text, line.destination))));
     files.push_back({target, line.destination, line.mode, line.uid, line.gid, line.role, line.is_template, {}});
     return {};

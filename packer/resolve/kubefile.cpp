@@ -42,9 +42,9 @@ class Parser {
   struct Given {
     const Entry& entry;
     const LogicalLine& line;
-    size_t operands = 0;  // where they begin in the line
+    size_t operands = 0;  // offset in the line
     Place place;
-    std::vector<Word> words;  // operands, expanded; none for LAUNCH
+    std::vector<Word> words;  // expanded operands; none for LAUNCH
   };
 
   Result<void> parse_line(const LogicalLine& line);
@@ -57,7 +57,7 @@ class Parser {
   template <class What>
   Result<void> put(const Given& given, What what);
 
-  // ARG and ENV. ${ARCH} is left for the platforms.
+  // Expands ARG and ENV variables; leaves ${ARCH} for the platforms.
   Result<std::string> expand(const std::string& text, const Place& place) const {
     const auto value = [&](const std::string& name) -> std::optional<std::string> {
       if (name == "ARCH") return "${ARCH}";
@@ -94,7 +94,7 @@ class Parser {
     return {};
   }
 
-  // The names with their places: in a list of texts the n-th text begins at the n-th opening quote.
+  // The names with their places: in a list of strings, the nth string begins at the nth opening quote.
   Result<void> launch(Given given) {
     const auto rest = given.line.text().substr(given.operands);
     const auto list = json::parse(base::trim(rest));
@@ -113,7 +113,7 @@ class Parser {
     return put(given, std::move(out));
   }
 
-  // Takes "--name=value" or "--name value" off the front.
+  // Removes "--name=value" or "--name value" from the front.
   Result<std::map<std::string, Word>> take_options(std::vector<Word>& words,
                                                    std::span<const std::string_view> known) const {
     std::map<std::string, Word> out;
@@ -290,14 +290,15 @@ class Parser {
   std::vector<Instruction> out_;
 };
 
-// What a line may begin with: parsing, suggestions, help and documents take it from here.
+// The words that may begin a line; used by parsing, suggestions, help and documents.
 struct Parser::Entry {
   Verb verb;
-  Result<void> (Parser::*parse)(Given) = nullptr;  // null: refused
+  Result<void> (Parser::*parse)(Given) = nullptr;  // null: rejected
 };
 
 std::span<const Parser::Entry> Parser::entries() {
-  // Below: words of sealer and of Dockerfiles that people will write, known, and refused with the reason.
+  // The last ones are words from sealer and Dockerfiles that people will try; they are known, and rejected with a
+  // reason.
   static constexpr auto kEntries = std::to_array<Entry>({
       {{"FROM", "scratch | artifact.run", {}}, &Parser::from},
       {{"ARG", "NAME | NAME=default", {}}, &Parser::argument},
@@ -364,7 +365,7 @@ Result<void> Parser::parse_line(const LogicalLine& line) {
   Given given{*entry, line, blank, line.place(), {}};
   if (word == "LAUNCH") return launch(std::move(given));  // JSON, not words
   SEALIFT_ASSIGN(given.words, line.words(blank));
-  if (word != "ARG") {  // expands its default itself, if that is taken
+  if (word != "ARG") {  // ARG expands its own default, if it is used
     for (auto& operand : given.words) {
       SEALIFT_ASSIGN(operand.text, expand(operand.text, operand.place));
     }

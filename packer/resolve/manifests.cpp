@@ -9,7 +9,7 @@
 namespace sealift::resolve {
 namespace {
 
-// Bundles of resource definitions are large and deep. The site reads files of at most 4 MiB.
+// Bundles of resource definitions are large and deep. The runtime reads files of at most 4 MiB.
 constexpr yaml::Limits kLimits{.bytes = size_t{4} << 20, .depth = 256, .nodes = 2'000'000};
 
 bool has_text(const yaml::Node& document, std::string_view key) {

@@ -28,7 +28,7 @@ Result<void> walk(const Place& place, const std::string& source, const std::stri
   if (S_ISREG(status.st_mode)) {
     auto safe = base::safe_relative_path(target);
     if (!safe) return bad(place, safe.error().what);
-    // Whether it may be executed is all that is taken over: a builder's umask must not change the artifact.
+    // Keeps only the executable bit: the builder's umask must not change the artifact.
     out.push_back({source, std::move(*safe), (status.st_mode & 0100U) != 0 ? 0755U : 0644U});
     return {};
   }

@@ -8,7 +8,7 @@
 namespace sealift::resolve {
 namespace {
 
-// What continues a character in UTF-8 does not count.
+// UTF-8 continuation bytes do not count.
 int characters(std::string_view text) {
   return static_cast<int>(
       std::ranges::count_if(text, [](char c) { return (static_cast<unsigned char>(c) & 0xc0U) != 0x80U; }));

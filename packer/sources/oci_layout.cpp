@@ -27,7 +27,7 @@ class OciLayout final : public ImageSource {
       return fail(ErrorCode::not_found, "the OCI layout {} has no image {}{}", folder_, reference.text(),
                   near ? std::format("; did you mean {}?", *near) : "");
     }
-    // Some tools write an entry for each platform, all of one name, in place of an index.
+    // Some tools write one entry per platform, all with the same name, instead of an index.
     const auto* chosen = named.size() == 1 ? &named.front() : image::choose(named, hosts.front());
     for (const Architecture host : hosts) {
       const auto* other = named.size() == 1 ? chosen : image::choose(named, host);

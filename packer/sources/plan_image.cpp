@@ -32,7 +32,7 @@ class Planner {
   }
 
  private:
-  static constexpr int kMaxDepth = 8;  // of indexes in indexes; real ones have one in another at most
+  static constexpr int kMaxDepth = 8;  // of nested indexes; real ones have at most one level
 
   Result<void> take_index(const image::Index& index, Architecture host, int depth) {
     const auto* entry = image::choose(index.manifests, host);
@@ -54,7 +54,7 @@ class Planner {
     return {};
   }
 
-  // A manifest of which no index says for which platform it is: its configuration does.
+  // A manifest for which no index gives a platform: its configuration decides.
   Result<void> take_checked(const image::Manifest& manifest, const format::ObjectRef& object, Architecture host) {
     base::MemorySink config(image::kMaxManifestBytes);
     SEALIFT_TRY(source_.blob(reference_, manifest.config, config, cancel_));
@@ -102,7 +102,7 @@ class Planner {
     out_.image.platforms.push_back(std::move(platform));
   }
 
-  // False if it is there already: one document may serve several platforms.
+  // False if it is already there: one document may serve several platforms.
   bool add_document(const ManifestBytes& document) {
     const bool is_new = !std::ranges::contains(out_.documents, document.digest, &ManifestBytes::digest);
     if (is_new) out_.documents.push_back(document);

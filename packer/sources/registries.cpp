@@ -42,7 +42,7 @@ class Registries final : public ImageSource {
     return out.get();
   }
 
-  // The descriptor's word for the media type stands before the registry's.
+  // The descriptor's media type takes precedence over the registry's.
   static Result<ManifestBytes> taken(Result<distribution::RemoteManifest> remote, const std::string& media_type) {
     if (!remote) return std::unexpected(std::move(remote).error());
     return ManifestBytes{remote->digest, media_type.empty() ? std::move(remote->media_type) : media_type,

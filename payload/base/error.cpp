@@ -101,7 +101,7 @@ std::unexpected<Error> fail_errno(int error_number, std::string_view what) {
     case ENETUNREACH: code = ErrorCode::unreachable; break;
     default: break;
   }
-  // strerrordesc_np is not in musl; strerror is thread-safe in musl and in glibc since 2.32.
+  // musl lacks strerrordesc_np; strerror is thread-safe in musl and in glibc since 2.32.
   return fail(code, "{}: {}", what, std::strerror(error_number));  // NOLINT(concurrency-mt-unsafe)
 }
 

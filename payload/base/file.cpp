@@ -85,7 +85,7 @@ Result<std::string> read_text_file(const std::string& path, size_t limit) {
 }
 
 Result<void> write_file_atomic(const std::string& path, ByteView data, unsigned mode) {
-  // Predictable names are harmless here: O_EXCL refuses what somebody put there, and the folder is the caller's.
+  // The predictable name is harmless: O_EXCL rejects a planted file, and the folder belongs to the caller.
   const std::string temporary = std::format("{}.tmp.{}", path, ::getpid());
   ::unlink(temporary.c_str());
   SEALIFT_ASSIGN(auto fd, open_file(temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0600));
@@ -115,7 +115,7 @@ Result<void> make_directories(const std::string& path, unsigned mode) {
 
 Result<void> sync_directory(const std::string& path) {
   SEALIFT_ASSIGN(auto fd, open_file(path, O_RDONLY | O_DIRECTORY));
-  // Some file systems (and FUSE) answer EINVAL for folders: nothing more can be done there.
+  // Some file systems (and FUSE) return EINVAL for folders: nothing more can be done then.
   if (::fsync(fd.get()) != 0 && errno != EINVAL) return fail_errno(errno, "sync " + path);
   return {};
 }

@@ -19,8 +19,8 @@ namespace {
 
 struct Child {
   pid_t pid = -1;
-  Fd input;   // write end of its stdin
-  Fd output;  // read ends
+  Fd input;   // write end of the child's stdin
+  Fd output;  // read ends of stdout and stderr
   Fd errors;
 };
 
@@ -117,7 +117,7 @@ int wait_for(pid_t pid) {
   return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : 127;
 }
 
-// One output stream of a child: hands on or collects.
+// One output stream of a child: passes bytes on or collects them.
 Result<void> drain(Fd& fd, const std::function<void(ByteView)>& consumer, std::string& collected, size_t limit) {
   std::array<std::byte, 65536> buffer;
   SEALIFT_ASSIGN(const size_t count, read_some(fd.get(), buffer));
@@ -136,7 +136,8 @@ Result<void> drain(Fd& fd, const std::function<void(ByteView)>& consumer, std::s
   return {};
 }
 
-// A child that doesn't read its input must not end this program. Signals from a write go to the writing thread.
+// Blocks SIGPIPE for this thread, which is where a write raises it: a child that doesn't read its input must not kill
+// this program.
 class NoPipeSignal {
  public:
   NoPipeSignal() {
@@ -166,7 +167,7 @@ Result<void> feed(Fd& fd, ByteView& input) {
   const ssize_t count = ::write(fd.get(), input.data(), std::min<size_t>(input.size(), 65536));
   if (count < 0 && errno != EINTR && errno != EAGAIN) {
     if (errno != EPIPE) return fail_errno(errno, "write to a command's standard input");
-    input = {};  // it does not want the rest
+    input = {};  // the child does not want the rest
   } else if (count > 0) {
     input = input.subspan(static_cast<size_t>(count));
   }

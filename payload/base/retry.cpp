@@ -16,7 +16,7 @@ std::optional<Duration> Retries::next(const Error& error) {
 }
 
 Result<void> pause(Clock& clock, Duration wait, const CancelToken& cancel) {
-  constexpr Duration kLook{100};  // at the token
+  constexpr Duration kLook{100};  // how often the token is checked
   for (const Duration until = clock.monotonic() + wait;;) {
     SEALIFT_TRY(cancel.check());
     const Duration left = until - clock.monotonic();

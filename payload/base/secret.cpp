@@ -6,7 +6,7 @@
 namespace sealift::base {
 
 void Secret::wipe() {
-  // explicit_bzero is not removed by the optimiser; the capacity is wiped too, since a short string may have shrunk.
+  // explicit_bzero is not optimised away; the whole capacity is wiped, since the string may have shrunk.
   if (!value_.empty()) {
     value_.resize(value_.capacity());
     explicit_bzero(value_.data(), value_.size());

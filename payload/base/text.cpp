@@ -21,7 +21,7 @@ int hex_value(char c) {
   return -1;
 }
 
-// Insertions, deletions, replacements, and two neighbours that changed places.
+// Counts insertions, deletions, replacements and swaps of two neighbours.
 size_t edit_distance(std::string_view a, std::string_view b) {
   std::vector<size_t> before(b.size() + 1), last(b.size() + 1), row(b.size() + 1);
   for (size_t j = 0; j <= b.size(); ++j) row[j] = j;

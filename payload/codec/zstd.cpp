@@ -16,7 +16,7 @@ struct FreeDecompressor {
 using Compressor = std::unique_ptr<ZSTD_CCtx, FreeCompressor>;
 using Decompressor = std::unique_ptr<ZSTD_DCtx, FreeDecompressor>;
 
-constexpr int kMaxWindowLog = 27;  // what the zstd program itself accepts without being asked
+constexpr int kMaxWindowLog = 27;  // the default limit of the zstd program
 
 }  // namespace
 
@@ -105,7 +105,7 @@ Result<size_t> ZstdSource::read(std::span<std::byte> buffer) {
       ended = count == 0;
       if (ended && state.at_frame_end) return 0U;
     }
-    // With no input left the decoder may still hold decoded bytes: it is asked once more before the end counts.
+    // Without input left, the decoder may still hold decoded bytes: call it again before accepting the end.
     const size_t left = ZSTD_decompressStream(state.context.get(), &output, &state.input);
     if (ZSTD_isError(left) != 0) {
       const bool too_large = ZSTD_getErrorCode(left) == ZSTD_error_frameParameter_windowTooLarge;

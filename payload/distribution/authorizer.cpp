@@ -33,7 +33,7 @@ Secret Authorizer::known(const http::Origin& origin, const std::string& reposito
 
 Result<Secret> Authorizer::answer(const http::Origin& origin, const std::string& repository,
                                   const std::string& challenge, const Secret& used) {
-  // One asks, the others wait for its answer.
+  // One thread asks; the others wait for its answer.
   const std::lock_guard guard(mutex_);
   Secret& header = headers_[origin.text() + " " + repository];
   if (!header.empty() && header != used) return header;
@@ -109,7 +109,7 @@ Result<Secret> Authorizer::bearer(const std::map<std::string, std::string>& para
   if (document) token = Secret(document->text_or("token", document->text_or("access_token", "")));
   if (reply.status != 200 || token.empty())
     return fail(ErrorCode::protocol, "{} answers {} and no token when asked for one", url->origin.text(), reply.status);
-  // A header with a line break would be another header.
+  // A line break in a header would start another header.
   if (std::ranges::any_of(token.reveal(), [](char c) { return c <= ' ' || c == '\x7f'; }))
     return fail(ErrorCode::protocol, "{} answers with what can't be a token", url->origin.text());
   connections_.give_back(std::move(client));

@@ -20,7 +20,7 @@ std::string variable(const char* name) {
   return value == nullptr ? "" : value;
 }
 
-// docker's tools know their own hub by an address from the time of the first protocol.
+// docker's tools store Docker Hub under an address that dates from the first registry protocol.
 std::vector<std::string> spellings(const std::string& registry) {
   std::vector<std::string> out{registry, "https://" + registry, "http://" + registry};
   if (registry == "docker.io") out.insert(out.end(), {"https://index." + registry + "/v1/", "index." + registry});
@@ -47,7 +47,7 @@ Result<std::optional<Login>> from_entry(const json::Value& entry, const std::str
   return std::optional(std::move(out));
 }
 
-// Where this user's PATH finds a program; helpers often lie in a home directory.
+// Finds a program in this user's PATH; helpers are often in a home directory.
 Result<std::string> find_program(const std::string& name) {
   const std::string folders = variable("PATH");
   for (const auto folder : base::split(folders, ':')) {
@@ -57,7 +57,8 @@ Result<std::string> find_program(const std::string& name) {
   return fail(ErrorCode::not_found, "the credential helper {} is not in PATH; install it, or log in without it", name);
 }
 
-// docker-credential-NAME get: the address on stdin, a JSON document on stdout; an unknown address is exit code 1.
+// docker-credential-NAME get: reads the address from stdin, writes a JSON document to stdout; exits with 1 for an
+// unknown address.
 Result<std::optional<Login>> from_helper(const std::string& name, const std::string& address) {
   const bool plain = std::ranges::all_of(name, [](char c) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_' ||
@@ -74,7 +75,7 @@ Result<std::optional<Login>> from_helper(const std::string& name, const std::str
   if (!status) return fail_while(std::move(status).error(), "asking the credential helper for " + address);
   if (!status->ok()) {
     if (status->output.contains("credentials not found")) return std::optional<Login>{};
-    // What a helper prints may hold a secret: it is not repeated.
+    // A helper's output may hold a secret: never repeat it.
     return fail(ErrorCode::command_failed, "{} ended with code {}; try it by hand, or log in to {} again",
                 command.text(), status->code, address);
   }

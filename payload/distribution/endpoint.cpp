@@ -24,7 +24,7 @@ std::vector<std::string> certificate_folders() {
   return out;
 }
 
-// The first folder that exists counts. True if there is one.
+// Uses the first folder that holds any files. False if there is none.
 Result<bool> take_certificates(const std::string& host_and_port, http::ClientOptions& client) {
   for (const auto& folder : certificate_folders()) {
     std::error_code none;
@@ -65,7 +65,7 @@ Result<Endpoint> endpoint_of(const std::string& registry, const EndpointOptions&
     while (path.ends_with('/')) path.remove_suffix(1);
     if (!path.empty()) out.repository_prefix = std::string(path) + "/";
   } else {
-    // The one registry whose host is not in its images' names.
+    // The only registry whose host differs from its name in image names.
     const std::string host = registry == "docker.io" ? "registry-1." + registry : registry;
     SEALIFT_ASSIGN(const auto url,
                    http::parse_url((options.plain_http.contains(registry) ? "http://" : "https://") + host));

@@ -14,7 +14,7 @@
 namespace sealift::distribution {
 namespace {
 
-constexpr int kMaxHops = 8;  // redirects and challenges of one request
+constexpr int kMaxHops = 8;  // redirects and challenges per request
 
 using Headers = std::map<std::string, std::string>;
 
@@ -22,7 +22,7 @@ bool is_redirect(int status) {
   return status == 301 || status == 302 || status == 303 || status == 307 || status == 308;
 }
 
-// What the registry says itself: {"errors": [{"code", "message"}]}.
+// The registry's own error message: {"errors": [{"code", "message"}]}.
 std::string reason_of(const http::Reply& reply) {
   const auto document = json::parse(reply.text);
   const auto* errors = document ? document->find("errors") : nullptr;
@@ -31,7 +31,7 @@ std::string reason_of(const http::Reply& reply) {
   return std::format(" ({})", base::printable(first.text_or("message", first.text_or("code", "no reason"))));
 }
 
-// A request as the caller sees it, whatever hosts it goes through.
+// A request as the caller sees it, whatever hosts it passes through.
 struct Ask {
   std::string what;  // for messages: "docker.io/library/redis:7"
   std::string repository, target;
@@ -40,14 +40,14 @@ struct Ask {
   std::function<Result<void>(const http::Reply&)> on_head;
 };
 
-// Takes exactly one blob, over several answers if the first ones break off.
+// Receives exactly one blob, over several responses if connections break.
 class BlobReceiver {
  public:
   BlobReceiver(const Digest& digest, uint64_t size, base::Sink& sink, const CancelToken& cancel)
       : digest_(digest), size_(size), sink_(sink), cancel_(cancel) {}
 
   uint64_t received() const { return received_; }
-  // A new answer begins at this offset of the blob.
+  // Called for each response: a 206 must continue where the last one broke off; a full body is skipped up to there.
   Result<void> begin(const http::Reply& head) {
     skip_ = head.status == 206 ? 0 : received_;
     const auto range = head.headers.find("content-range");
@@ -115,10 +115,10 @@ struct Registry::State {
     return reply;
   }
 
-  // Once, through redirects and challenges, to an answer that is neither.
+  // One attempt: follows redirects and challenges to a response that is neither.
   Result<http::Reply> through(const Ask& ask) {
     http::Url url{endpoint.origin, ask.target};
-    std::set<std::string> answered;  // hosts whose challenge was answered with something new
+    std::set<std::string> answered;  // hosts whose challenge has been answered
     for (int hop = 0; hop < kMaxHops; ++hop) {
       const Secret authorization = authorizer.known(url.origin, ask.repository);
       SEALIFT_ASSIGN(auto reply, send(url, ask, authorization));
@@ -176,7 +176,7 @@ struct Registry::State {
             {}};
   }
 
-  // Longer each time, and at least as long as the server asks for.
+  // Grows with each attempt, and is at least what the server asks for.
   Duration wait_before(unsigned attempt, const http::Reply* reply) const {
     Duration out = std::min(patience.longest_pause, patience.first_pause * (int64_t{1} << std::min(attempt - 1, 16U)));
     if (reply == nullptr || !reply->headers.contains("retry-after")) return out;
@@ -186,7 +186,7 @@ struct Registry::State {
     return out;
   }
 
-  // `ask` is made anew for each attempt: it says from where a body goes on.
+  // Calls `next` for each attempt: the request says where the body continues.
   Result<http::Reply> patiently(const std::function<Ask()>& next, const CancelToken& cancel) {
     for (unsigned attempt = 0;; ++attempt) {
       SEALIFT_TRY(cancel.check());
@@ -262,7 +262,7 @@ Result<void> Registry::blob(const std::string& repository, const Digest& digest,
     if (receiver.received() > 0) out.headers["Range"] = std::format("bytes={}-", receiver.received());
     return out;
   };
-  // A body may end early without an error of the connection: it is taken up again all the same.
+  // A body may end early without a connection error: it is resumed all the same.
   for (unsigned round = 0; receiver.received() < size || round == 0; ++round) {
     SEALIFT_TRY(state_->patiently(ask, cancel));
     if (receiver.received() < size && round + 1 >= state_->patience.attempts) {

@@ -14,7 +14,7 @@
 namespace sealift::format {
 namespace {
 
-// Reads one mapping strictly; the first problem ends the reading (a base is written by one packer, not by a site).
+// Reads one mapping strictly and stops at the first error (a base is written by a packer, not at a site).
 class Fields {
  public:
   static Result<Fields> of(const yaml::Node& node, std::string_view where,
@@ -51,8 +51,8 @@ class Fields {
   std::string where_;
 };
 
-// Letters, digits, - _ . and what `more` says, beginning with a letter or digit: can't be a path, an option or two
-// words.
+// Letters, digits, - _ . and the characters in `more`, beginning with a letter or digit: can't be a path, an option or
+// two words.
 bool is_word(std::string_view text, std::string_view more) {
   const auto plain = [](char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9'); };
   if (text.empty() || text.size() > 255 || !plain(text.front()) || text.contains("..")) return false;
@@ -60,7 +60,7 @@ bool is_word(std::string_view text, std::string_view more) {
                              [&](char c) { return plain(c) || c == '-' || c == '_' || c == '.' || more.contains(c); });
 }
 
-// "v1.34.4", nothing after the numbers: this is what kubeadm is told.
+// "v1.34.4" with nothing after the numbers: kubeadm gets this version.
 bool is_version(std::string_view text) {
   if (!text.starts_with('v')) return false;
   const auto parts = base::split(text.substr(1), '.');
@@ -269,7 +269,7 @@ Result<void> parse_spec(const yaml::Node& node, std::string_view where, BaseDocu
   SEALIFT_ASSIGN(out.modules, parse_list<std::string>(spec, "modules", where, parse_word));
   SEALIFT_ASSIGN(out.sysctls, parse_texts(spec, "sysctls"));
   for (const auto& [key, value] : out.sysctls) {
-    // Slashes stand for dots inside a part, as sysctl(8) knows them.
+    // Slashes stand for dots inside a part, as in sysctl(8).
     if (!is_word(key, "/") || value.empty() || value.contains('\n'))
       return spec.bad(
           spec.find("sysctls")->find(key),

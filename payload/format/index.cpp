@@ -27,7 +27,8 @@ Result<Frame> value_of(const record::IndexFrame& stored) {
                 "the frame at payload offset {} has encoding {} that this program does not know", frame.offset,
                 uint8_t{stored.encoding});
   }
-  // What these bytes may mean one day changes how a frame is read: unlike other reserved bytes they are never ignored.
+  // A future meaning of these bytes will change how a frame is read: unlike other reserved bytes, they are never
+  // ignored.
   if (std::ranges::any_of(stored.reserved, [](std::byte b) { return b != std::byte{0}; })) {
     return fail(ErrorCode::unsupported_version,
                 "the frame at payload offset {} has properties that this program does not know", frame.offset);
@@ -59,7 +60,7 @@ Index::Index(std::vector<IndexObject> objects, std::vector<IndexPiece> pieces, s
   uint64_t start = 0;
   for (const auto& frame : frames_) {
     plain_starts_.push_back(start);
-    start += frame.plain_size;  // at most kMaxFrames × 4 GiB: fits even before the frames are checked
+    start += frame.plain_size;  // at most kMaxFrames × 4 GiB: no overflow even before the frames are checked
   }
   plain_starts_.push_back(start);
 }

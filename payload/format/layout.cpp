@@ -17,7 +17,7 @@ bool all_zero(ByteView bytes) {
 }
 
 // Reserved bytes are zero in the versions that this code knows; a newer minor version may give them a meaning that
-// older readers can do without.
+// older readers can ignore.
 Result<void> check_reserved(ByteView bytes, uint16_t minor, std::string_view where) {
   if (minor <= kMinor && !all_zero(bytes))
     return fail(ErrorCode::corrupt, "reserved bytes of the {} are not zero", where);
@@ -32,7 +32,7 @@ Result<void> check_major(uint16_t major, uint16_t minor, std::string_view where)
       where, major, minor, kMajor);
 }
 
-// The checksum of a record with one at its end: of all bytes before it.
+// The checksum at a record's end covers all bytes before it.
 template <class T>
 Digest checksum_of(const T& stored) {
   return hash::sha256(record::bytes_of(stored).first(offsetof(T, checksum)));
@@ -80,7 +80,7 @@ Result<Section> parse_entry(const record::Section& stored) {
   return section;
 }
 
-// Sections of the metadata follow each other in the table's order and fill it; the others lie among the data.
+// Sections in the metadata follow each other in the table's order and fill it; the others lie in the data area.
 Result<void> check_places(const std::vector<Section>& sections, const Trailer& trailer, uint64_t table_end) {
   uint64_t expected = table_end;
   const uint64_t end = trailer.metadata_offset + trailer.metadata_size;
@@ -89,7 +89,7 @@ Result<void> check_places(const std::vector<Section>& sections, const Trailer& t
       if (is_known(section.type))
         return fail(ErrorCode::corrupt, "section {} at payload offset {} lies outside the metadata", name(section.type),
                     section.offset);
-      // An empty section overlaps nothing: where it lies must be looked at here.
+      // An empty section overlaps nothing, so its position is checked here.
       if (section.offset < kHeaderSize || !base::range_within(section.offset, section.size, trailer.metadata_offset)) {
         return fail(ErrorCode::corrupt, "section {} at payload offset {} ({} bytes) lies outside the data area",
                     name(section.type), section.offset, section.size);
@@ -193,7 +193,8 @@ Result<Trailer> parse_trailer(ByteView bytes) {
                 kMaxSignaturesSize);
   }
   auto end = base::checked_add(trailer.metadata_offset,
-                               trailer.metadata_size + trailer.signatures_size + kTrailerSize);  // within their limits
+                               trailer.metadata_size + trailer.signatures_size + kTrailerSize);  // each within its
+                                                                                                 // limit
   if (!end) return fail_while(std::move(end).error(), "adding up the trailer's sizes");
   if (trailer.metadata_offset < kHeaderSize) {
     return fail(ErrorCode::corrupt, "the trailer's metadata at payload offset {} begins within the header",

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Reads the contents document (FORMAT.md, section 6). Types first, then that every name leads somewhere.
+// Parses the contents document (FORMAT.md, section 6): first types, then references.
 #include <algorithm>
 #include <functional>
 #include <set>
@@ -17,16 +17,16 @@ namespace {
 
 constexpr size_t kMaxText = 64 << 10;               // of one string
 constexpr size_t kMaxEntries = 1 << 20;             // of one list or map
-constexpr uint64_t kMaxNumber = uint64_t{1} << 53;  // what every JSON reader keeps exactly
-constexpr uint64_t kMaxTreeMode = 0777;             // no set-id bits: nothing gets rights by being unpacked
-constexpr uint64_t kMaxHostMode = 07777;            // what FILE asks for, root puts there
+constexpr uint64_t kMaxNumber = uint64_t{1} << 53;  // all JSON readers keep integers exactly up to here
+constexpr uint64_t kMaxTreeMode = 0777;             // no set-id bits: unpacking grants no rights
+constexpr uint64_t kMaxHostMode = 07777;            // FILE may ask for any mode; root writes these files
 constexpr uint64_t kMaxId = UINT32_MAX - 1;         // (uid_t)-1 means "unchanged" to chown
 
-// One JSON object with the name people know it by, which is put together only for errors: contents may have many
-// thousand files, and a program's start waits for this.
+// One JSON object and its name for error messages, which is built only for errors: contents may have many thousands of
+// files, and the program waits for this when it starts.
 class Fields {
  public:
-  // The views and the value must live longer.
+  // The views and the value must outlive this.
   static Result<Fields> of(const json::Value& value, std::string_view kind, std::string_view name = {}) {
     const Fields fields(value, kind, name);
     if (!value.is_object()) return fail(ErrorCode::corrupt, "{} is not an object", fields.where());
@@ -49,7 +49,7 @@ class Fields {
     out = *value->string();
     return {};
   }
-  Result<void> read_name(std::string_view key, std::string& out) const {  // there and not empty
+  Result<void> read_name(std::string_view key, std::string& out) const {  // required and not empty
     SEALIFT_TRY(read(key, out));
     if (out.empty()) return bad(key, "is missing");
     return {};
@@ -94,7 +94,7 @@ class Fields {
   Result<void> read(std::string_view key, Architecture& out) const {
     std::string text;
     SEALIFT_TRY(read_name(key, text));
-    // Exactly as written by to_json: other spellings would make two texts for one contents.
+    // Exactly as written by to_json: other spellings would give two texts for the same contents.
     for (const auto architecture : {Architecture::amd64, Architecture::arm64}) {
       if (text == base::name(architecture)) {
         out = architecture;
@@ -244,7 +244,7 @@ Result<void> parse_tree(const Fields& fields, Contents& contents) {
     SEALIFT_ASSIGN(const auto inner, Fields::of(value, "file", path));
     SEALIFT_TRY(inner.read("mode", file.mode, kMaxTreeMode));
     SEALIFT_TRY(inner.read("object", file.object));
-    contents.tree.emplace_hint(contents.tree.end(), path, file);  // the document's keys come sorted
+    contents.tree.emplace_hint(contents.tree.end(), path, file);  // the document's keys are sorted
     return {};
   });
 }
@@ -289,7 +289,7 @@ Result<void> parse_lists(const Fields& fields, Contents& contents) {
   });
 }
 
-// The first entry whose key an earlier one has; null if there is none.
+// The first entry whose key is a duplicate; null if there is none.
 template <class T, class Key>
 const T* find_duplicate(const std::vector<T>& list, Key T::* key) {
   std::set<Key> seen;
@@ -311,13 +311,13 @@ bool source_exists(const Contents& contents, const std::string& source) {
   return false;
 }
 
-// A path may not be a file and a folder at once: extract would fail half-way.
+// A path may not be both a file and a folder: extracting would fail half-way.
 Result<void> check_tree(const Contents& contents) {
   std::unordered_set<std::string_view> folders;
   std::string_view last;
   for (const auto& [path, file] : contents.tree) {
     std::string_view folder = path;
-    // Folders above one that is known are known, too.
+    // Parents of a known folder are known, too.
     for (auto slash = folder.rfind('/'); slash != std::string_view::npos; slash = folder.rfind('/')) {
       folder = folder.substr(0, slash);
       if (folder == last || !folders.insert(folder).second) break;

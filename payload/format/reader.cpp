@@ -12,7 +12,7 @@
 namespace sealift::format {
 namespace {
 
-// Why a file without a trailer is none: with a header in one of the two places it was one, and lost its end.
+// Explains a missing trailer: with a header at one of the two offsets the file was a payload and is truncated.
 Error missing_trailer(const base::RandomAccessFile& file) {
   for (const base::FileOffset offset : {base::FileOffset{0}, kPayloadOffset}) {
     std::array<std::byte, kHeaderSize> bytes;
@@ -37,7 +37,7 @@ Result<Trailer> read_trailer(const base::RandomAccessFile& file) {
   return trailer;
 }
 
-// Every object that contents names is there with the size it says.
+// Checks that an object named by contents exists and has the stated size.
 Result<void> check_reference(const Index& index, const Reference& reference) {
   const auto& [digest, size] = reference.object;
   const IndexObject* object = index.find(digest);
@@ -49,7 +49,7 @@ Result<void> check_reference(const Index& index, const Reference& reference) {
   return {};
 }
 
-// Frames and sections of the data area neither overlap nor leave more room than padding needs.
+// Checks that frames and sections of the data area neither overlap nor leave larger gaps than padding needs.
 Result<void> check_data_area(std::vector<ByteRange> fixed, const Index& index, base::FileOffset data_end) {
   for (const auto& frame : index.frames()) fixed.push_back({frame.offset, frame.stored_size});
   std::ranges::sort(fixed, {}, &ByteRange::offset);
@@ -206,7 +206,7 @@ Result<void> PayloadReader::read(const Digest& digest, ByteRange range, base::Si
     for (size_t i = run.begin; i < run.end; ++i) {
       const Frame& frame = state.index.frames()[i];
       const uint64_t frame_begin = state.index.plain_start(i);
-      // The part of this frame that belongs to the piece, as offsets in the object, cut to the wanted range.
+      // The part of this frame that belongs to the piece, as offsets in the object, clipped to the wanted range.
       const uint64_t from = std::max(position + (std::max(frame_begin, piece_begin) - piece_begin), begin);
       const uint64_t to =
           std::min(position + (std::min(frame_begin + frame.plain_size, piece_begin + piece.size) - piece_begin), end);

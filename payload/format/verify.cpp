@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// PayloadReader::verify: every byte of the file is accounted for by exactly one of header, frame hash, section hash,
-// metadata hash, trailer checksum, zero padding or (in an artifact) the stub object. Signatures are the exception:
-// who checks them is told by FORMAT.md, section 8.
+// PayloadReader::verify: every byte of the file is covered by exactly one of header, frame hash, section hash, metadata
+// hash, trailer checksum, zero padding or (in an artifact) the stub object. Signatures are the exception: see
+// FORMAT.md, section 8.
 #include <algorithm>
 #include <array>
 #include <cstring>
@@ -17,7 +17,7 @@ namespace {
 
 constexpr uint64_t kReadSize = uint64_t{1} << 20;
 
-// For messages: what an object is to the people who packed it.
+// For messages: the object's name as known to those who packed it.
 std::string title(const Contents& contents, const Reference& reference) {
   const auto image = [&](std::string_view part) { return std::format("{} of image {}", part, reference.of); };
   switch (reference.part) {
@@ -65,7 +65,7 @@ Result<void> check_zeros(const base::RandomAccessFile& file, base::FileOffset of
   while (size != 0) {
     const auto part = std::span(buffer).first(static_cast<size_t>(std::min(size, kReadSize)));
     SEALIFT_TRY(file.read_at(offset, part));
-    // All equal to their neighbour and the first one zero: one fast comparison for the 16 MiB of an artifact's head.
+    // The first byte is zero and each equals its neighbour: one fast comparison for the 16 MiB of an artifact's head.
     if (part.front() != std::byte{0} || std::memcmp(part.data(), part.data() + 1, part.size() - 1) != 0) {
       const auto bad = std::ranges::find_if(part, [](std::byte b) { return b != std::byte{0}; });
       return fail(ErrorCode::corrupt, "the padding is not zero at file offset {}",
@@ -87,7 +87,7 @@ Result<void> check_head(const base::RandomAccessFile& file, const Contents& cont
   return fail(ErrorCode::corrupt, "the program at the file's head is none of those that the payload holds");
 }
 
-// In small steps: the caches stay warm and no thread needs room for a whole frame.
+// In small steps: the caches stay warm, and no thread needs memory for a whole frame.
 Result<void> check_frame(const base::RandomAccessFile& file, base::FileOffset payload_offset, const Frame& frame) {
   SEALIFT_ASSIGN(const Digest digest, hash::sha256(file, payload_offset + frame.offset, frame.stored_size));
   if (digest != frame.stored_hash) {
@@ -156,7 +156,8 @@ Result<std::vector<Damage>> PayloadReader::verify(unsigned threads, const std::f
       return fail(ErrorCode::corrupt, "header and trailer state different payload sizes");
     return {};
   }());
-  // The metadata was read when the payload was opened; the medium may have changed or been lucky since.
+  // The metadata was checked when the payload was opened, but the medium may have changed since, or the first read may
+  // have been lucky.
   note("metadata", state.trailer.metadata_offset, [&]() -> Result<void> {
     SEALIFT_ASSIGN(const Digest digest, hash::sha256(*state.file, state.payload_offset + state.trailer.metadata_offset,
                                                      state.trailer.metadata_size));
@@ -198,7 +199,7 @@ Result<std::vector<Damage>> PayloadReader::verify(unsigned threads, const std::f
 
 Result<std::vector<Damage>> PayloadReader::verify_objects(std::span<const Digest> objects, unsigned threads,
                                                           const CancelToken& cancel) const {
-  // In the order of the file, so that objects that share a frame find it in the cache.
+  // In file order, so that objects sharing a frame find it in the cache.
   std::vector<std::pair<uint32_t, Digest>> order;
   for (const auto& digest : objects) {
     const IndexObject* object = state_->index.find(digest);

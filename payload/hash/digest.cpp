@@ -42,7 +42,7 @@ Result<Digest> Digest::parse(std::string_view text) {
 }  // namespace sealift::hash
 
 size_t std::hash<sealift::hash::Digest>::operator()(const sealift::hash::Digest& digest) const noexcept {
-  size_t value = 0;  // the digest's own bytes are as good as random
+  size_t value = 0;  // a digest's bytes are already uniformly distributed
   std::memcpy(&value, digest.bytes.data(), sizeof value);
   return value;
 }

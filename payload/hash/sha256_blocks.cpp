@@ -15,7 +15,7 @@
 namespace sealift::hash {
 namespace {
 
-// A macro-free round: the compiler turns the rotation of names below into nothing.
+// Not a macro: the compiler eliminates the renaming of variables below.
 [[gnu::always_inline]] inline void round(uint32_t a, uint32_t b, uint32_t c, uint32_t& d, uint32_t e, uint32_t f,
                                          uint32_t g, uint32_t& h, uint32_t key_and_word) {
   const uint32_t sum = h + (std::rotr(e, 6) ^ std::rotr(e, 11) ^ std::rotr(e, 25)) + (g ^ (e & (f ^ g))) + key_and_word;
@@ -78,7 +78,7 @@ namespace {
                                                               size_t count) {
   const __m128i swap = _mm_set_epi64x(0x0c0d0e0f08090a0bLL, 0x0405060700010203LL);
   auto* words = reinterpret_cast<__m128i*>(state.data());  // NOLINT(*-reinterpret-cast): what the intrinsics take
-  // The instructions want the state as ABEF and CDGH.
+  // The instructions need the state as ABEF and CDGH.
   const __m128i dcba = _mm_shuffle_epi32(_mm_loadu_si128(words), 0xb1);
   const __m128i hgfe = _mm_shuffle_epi32(_mm_loadu_si128(words + 1), 0x1b);
   __m128i abef = _mm_alignr_epi8(dcba, hgfe, 8);

@@ -40,8 +40,8 @@ Error to_error(httplib::Error error, const Origin& origin) {
   }
 }
 
-// httplib 0.41 with mbedTLS checks no chain at all when the server is named by an address: it turns mbedTLS's own check
-// off there, takes "not checked" for "good", and compares addresses with common names. So mbedTLS is asked again here.
+// If the server is named by an address, httplib 0.41 with mbedTLS checks no chain at all: it turns off mbedTLS's own
+// check, takes "not checked" for "good", and compares addresses with common names. So the chain is verified again here.
 httplib::SSLVerifierResponse check_certificate(httplib::tls::session_t session, httplib::tls::ctx_t context,
                                                const std::string& host) {
   const auto* peer = mbedtls_ssl_get_peer_cert(&static_cast<httplib::tls::impl::MbedTlsSession*>(session)->ssl);
@@ -211,7 +211,7 @@ Result<Reply> Client::get_to(const std::string& target, const std::map<std::stri
       });
   if (refused) return fail(std::move(*refused));
   if (!result) return fail(to_error(result.error(), origin_));
-  if (reply.status == 0) {  // no word of the server: what there is, is the proxy's own answer to CONNECT
+  if (reply.status == 0) {  // no response from the server: this is the proxy's own answer to CONNECT
     return fail(result->status == 407 ? ErrorCode::auth_failed : ErrorCode::unreachable,
                 "{}: the proxy refuses with {} {}", origin_.text(), result->status, result->reason);
   }

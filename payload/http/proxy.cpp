@@ -15,7 +15,7 @@ std::string_view variable(const char* lower, const char* upper) {
   return {};
 }
 
-// no_proxy as most clients read it: "*", names that stand for their subdomains too, "host:port".
+// no_proxy as most clients read it: "*", "host:port", names that include their subdomains.
 bool is_excluded(const Origin& origin) {
   if (origin.host == "localhost" || origin.host.starts_with("127.") || origin.host == "::1") return true;
   const std::string host = base::to_lower(origin.host);
@@ -31,7 +31,7 @@ bool is_excluded(const Origin& origin) {
   return false;
 }
 
-// Of "user:password@", decoded.
+// Decodes the parts of "user:password@".
 std::string percent_decoded(std::string_view text) {
   std::string out;
   for (size_t i = 0; i < text.size(); ++i) {
@@ -61,7 +61,7 @@ Result<std::optional<Proxy>> proxy_from_environment(const Origin& origin) {
     if (colon != std::string_view::npos) out.password = Secret(percent_decoded(login.substr(colon + 1)));
     value.remove_prefix(at + 1);
   }
-  // The login is left out of messages.
+  // Messages omit the login.
   if (scheme != "http")
     return fail(ErrorCode::unsupported, "the proxy for {} is {}://{}: only proxies with http:// are supported",
                 origin.text(), base::printable(scheme), base::printable(value));

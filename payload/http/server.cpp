@@ -13,14 +13,14 @@
 namespace sealift::http {
 namespace {
 
-// Measured with sanitizers: 91 KiB at the deepest, TLS and a handler that opens a payload. What is not touched costs no
+// The deepest use measured with sanitizers is 91 KiB: TLS and a handler that opens a payload. Untouched pages cost no
 // memory.
 constexpr size_t kStackSize = size_t{256} << 10;
-// Between two writes to a slow client it is seen that the server stops.
+// Writes to a slow client are split, to notice in between that the server is stopping.
 constexpr size_t kWriteSize = size_t{256} << 10;
 
-// One thread a connection, instead of httplib's pool of a fixed size, in which as many slow connections as there are
-// threads keep all others waiting. Each thread joins the one that ended before it, so at most one is left over.
+// One thread per connection, instead of httplib's pool of fixed size, in which slow connections can occupy all threads
+// and block all others. Each ending thread joins the one that ended before it, so at most one is left over.
 class ConnectionThreads final : public httplib::TaskQueue {
  public:
   explicit ConnectionThreads(size_t limit) : limit_(limit) {}
@@ -52,7 +52,7 @@ class ConnectionThreads final : public httplib::TaskQueue {
 
  private:
   void end(std::list<Thread>::iterator place) {
-    Thread before;  // joined after the lock is free
+    Thread before;  // joined after the lock is released
     const std::lock_guard lock(mutex_);
     before = std::exchange(ended_, std::move(*place));
     running_.erase(place);
@@ -78,7 +78,7 @@ Result<void> write(httplib::DataSink& sink, ByteView data, const std::atomic<boo
 
 void fill(httplib::Response& out, Response response, const std::atomic<bool>& stopping) {
   for (const auto& [name, value] : response.headers) out.set_header(name, value);
-  // httplib chooses 200 or 206 by itself, when nothing was chosen.
+  // httplib itself chooses 200 or 206 if no status is set.
   if (response.status != 200) out.status = response.status;
   if (!response.stream) {
     out.set_content(std::move(response.text), response.content_type);
@@ -133,7 +133,7 @@ Result<std::unique_ptr<Server>> Server::start(ServerOptions options, Handler han
   server.set_write_timeout(options.write_timeout);
   server.set_keep_alive_max_count(1000);
   server.set_tcp_nodelay(true);
-  // The default also sets SO_REUSEPORT, with which two servers would share a port without a word.
+  // The default also sets SO_REUSEPORT, which would let two servers share a port silently.
   server.set_socket_options([](socket_t socket) {
     const int on = 1;
     ::setsockopt(socket, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);

@@ -12,7 +12,7 @@ namespace {
 
 using Library = nlohmann::json;
 
-// Builds our values while the library scans; the library's own tree would accept duplicate keys silently.
+// Builds our values during the library's parse; the library's own tree would silently accept duplicate keys.
 class Builder final : public nlohmann::json_sax<Library> {
  public:
   explicit Builder(size_t depth) : depth_(depth) {}
@@ -190,7 +190,7 @@ bool Value::boolean_or(std::string_view key, bool otherwise) const {
 void Value::set(std::string key, Value value) {
   if (!is_object()) data_ = std::make_shared<Object>();
   auto& held = std::get<std::shared_ptr<Object>>(data_);
-  if (held.use_count() > 1) held = std::make_shared<Object>(*held);  // values are values: copies are not seen changing
+  if (held.use_count() > 1) held = std::make_shared<Object>(*held);  // copy on write: other copies must not change
   held->insert_or_assign(std::move(key), std::move(value));
 }
 

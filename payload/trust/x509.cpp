@@ -22,14 +22,14 @@ std::unexpected<Error> refuse(std::string_view doing, int code) {
   return fail(ErrorCode::untrusted, "{}: {}", doing, text.data());
 }
 
-// Each of mbedTLS's C structures with its init and free.
+// One of mbedTLS's C structures with its init and free.
 template <class T, void (*Init)(T*), void (*Free)(T*)>
 struct Owned {
   Owned() { Init(&value); }
   ~Owned() { Free(&value); }
   Owned(const Owned&) = delete;
   Owned& operator=(const Owned&) = delete;
-  T* operator&() { return &value; }  // NOLINT(google-runtime-operator): stands in for the C structure
+  T* operator&() { return &value; }  // NOLINT(google-runtime-operator): behaves like the C structure
   T value;
 };
 using Key = Owned<mbedtls_pk_context, mbedtls_pk_init, mbedtls_pk_free>;
@@ -47,7 +47,7 @@ struct Random {
   Drbg drbg;
 };
 
-// mbedTLS wants PEM text with its final zero byte counted.
+// mbedTLS requires PEM text to include its terminating zero byte.
 const unsigned char* pem_bytes(const std::string& pem) {
   return reinterpret_cast<const unsigned char*>(pem.c_str());
 }  // NOLINT(*-reinterpret-cast)
@@ -110,7 +110,7 @@ Result<std::string> sign(Request& request, Random& random) {
   return std::string(reinterpret_cast<const char*>(buffer.data()));  // NOLINT(*-reinterpret-cast)
 }
 
-// A distinguished name's value may not hold what separates its parts.
+// A distinguished name's value may not contain separators.
 Result<std::string> common_name(std::string_view name) {
   if (name.empty() || name.size() > 64 || name.find_first_of(",=+\"\\<>;#\n") != std::string_view::npos) {
     return fail(ErrorCode::invalid_input, "\"{}\" can't stand in a certificate", name);
@@ -118,7 +118,7 @@ Result<std::string> common_name(std::string_view name) {
   return "CN=" + std::string(name);
 }
 
-// The list that mbedTLS wants for subject alternative names; owns its bytes.
+// The linked list that mbedTLS takes for subject alternative names; owns its bytes.
 class AlternativeNames {
  public:
   Result<void> add(const Names& names) {
@@ -232,7 +232,7 @@ Result<std::string> issue(std::string_view public_key, const Names& names, std::
   AlternativeNames alternatives;
   SEALIFT_TRY(alternatives.add(names));
   int code = mbedtls_x509write_crt_set_basic_constraints(&request, 0, -1);
-  // RFC 5280 4.2.1.6: the extension holds at least one name, or is not there.
+  // RFC 5280 4.2.1.6: the extension, if present, holds at least one name.
   if (code == 0 && alternatives.head() != nullptr)
     code = mbedtls_x509write_crt_set_subject_alternative_name(&request, alternatives.head());
   if (code == 0) code = mbedtls_x509write_crt_set_authority_key_identifier(&request);

@@ -12,7 +12,7 @@ std::string text_at(const yaml::Node& node, std::string_view path) {
   return found == nullptr ? "" : found->as_string().value_or("");
 }
 
-// Where the pod stands in an object of this kind; null for other kinds.
+// The pod's spec in an object of this kind; null for other kinds.
 const yaml::Node* pod_spec_of(const yaml::Node& object, std::string_view kind) {
   constexpr auto kWithTemplate = std::to_array<std::string_view>(
       {"Deployment", "StatefulSet", "DaemonSet", "ReplicaSet", "ReplicationController", "Job"});

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// PlacedPayload::fill: announced bytes go to their place, compared on the way.
+// PlacedPayload::fill: writes announced bytes to their place and checks them on the way.
 #include <algorithm>
 
 #include "payload/writer/writer_state.h"
@@ -8,7 +8,7 @@
 namespace sealift::writer {
 namespace {
 
-// Writes an object's bytes at its place and hashes them: each frame, and the whole.
+// Writes an object's bytes to its place and hashes each frame and the whole object.
 class ObjectSink final : public base::Sink {
  public:
   ObjectSink(const Target& target, const format::ObjectRef& object, std::span<PlacedFrame> frames,

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// PlacedPayload::finish: write the tables, read back, name.
+// PlacedPayload::finish: writes the tables, reads the file back, gives it its name.
 #include <fcntl.h>
 
 #include <algorithm>
@@ -12,7 +12,7 @@
 namespace sealift::writer {
 namespace {
 
-// Metadata and trailer after the data, the header before it. Returns the size of the payload.
+// Writes metadata and trailer after the data, the header before it. Returns the payload's size.
 Result<uint64_t> write_metadata(const Layout& layout, const std::string& json, int level, const Target& target) {
   codec::ZstdCompressor compressor(level);
   SEALIFT_ASSIGN(const Bytes contents, compressor.compress(base::as_bytes(json)));
@@ -46,7 +46,7 @@ Result<uint64_t> write_metadata(const Layout& layout, const std::string& json, i
   return trailer.payload_size;
 }
 
-// The program in front, taken from its own object.
+// The program in front, copied from its own object.
 Result<void> write_head(const format::PayloadReader& payload, Architecture launch, const Target& target) {
   const auto& stubs = payload.contents().stubs;
   const auto stub = std::ranges::find(stubs, launch, &format::Stub::architecture);
@@ -59,7 +59,7 @@ Result<void> write_head(const format::PayloadReader& payload, Architecture launc
   return payload.read(stub->object.digest, {}, sink);
 }
 
-// Everything stored, and everything new decoded.
+// Verifies everything stored and decodes everything new.
 Result<void> read_back(const format::PayloadReader& payload, const StoredObjects& objects, unsigned threads,
                        const CancelToken& cancel, base::EventSink& events) {
   Progress progress(events, "verify", payload.payload_offset() + payload.payload_size());
@@ -68,7 +68,7 @@ Result<void> read_back(const format::PayloadReader& payload, const StoredObjects
   if (damage.empty()) {
     std::vector<Digest> fresh;
     for (const auto& [digest, object] : objects) {
-      // Raw objects of one frame have been compared already: the frame's hash is their name.
+      // Raw objects in a single frame are already checked: the frame's hash is the object's digest.
       const bool compared = (object.form == Form::raw || object.form == Form::reserved) && object.frames.size() <= 1;
       if (object.form != Form::base && !compared) fresh.push_back(digest);
     }

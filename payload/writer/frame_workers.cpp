@@ -8,7 +8,7 @@
 namespace sealift::writer {
 namespace {
 
-// Compression must save at least 1/32: below that reading in place is worth more than the bytes.
+// Compression must save at least 1/32: for less, reading in place is worth more than the bytes.
 bool worth_it(size_t stored, size_t plain) { return stored + plain / 32 < plain; }
 
 }  // namespace
@@ -40,7 +40,7 @@ Result<void> FrameWorkers::start() {
     auto thread = base::Thread::start([this] { work(); });
     if (!thread) {
       if (threads_.empty()) return std::unexpected(std::move(thread).error());
-      break;  // fewer are slower, not wrong
+      break;  // fewer threads are slower, not wrong
     }
     threads_.push_back(std::move(*thread));
   }

@@ -15,7 +15,7 @@
 namespace sealift::writer {
 namespace {
 
-constexpr uint64_t kBlock = 4096;  // offsets that agree modulo this let file systems share extents
+constexpr uint64_t kBlock = 4096;  // file systems can share extents if both offsets agree modulo this
 constexpr uint64_t kBufferSize = uint64_t{1} << 20;
 
 std::string hidden_name(const std::string& path) {
@@ -37,20 +37,20 @@ Result<void> copy_by_hand(int from, uint64_t from_offset, int to, uint64_t to_of
   return {};
 }
 
-// What copy_file_range managed before it declined; the rest is for the loop by hand.
+// Returns how many bytes copy_file_range copied before it declined; copy_range's own loop copies the rest.
 uint64_t copy_in_kernel(int from, uint64_t from_offset, int to, uint64_t to_offset, uint64_t size) {
   uint64_t done = 0;
   while (done < size) {
     auto in = static_cast<off_t>(from_offset + done);
     auto out = static_cast<off_t>(to_offset + done);
     uint64_t count = size - done;
-    // An unaligned beginning goes first, alone, so that the body can be shared.
+    // An unaligned beginning is copied separately, so that the rest can be shared.
     const uint64_t ahead = (kBlock - (from_offset + done) % kBlock) % kBlock;
     if (ahead != 0 && ahead < count && (to_offset + done) % kBlock == (from_offset + done) % kBlock) count = ahead;
     const ssize_t copied =
         ::copy_file_range(from, &in, to, &out, static_cast<size_t>(std::min(count, uint64_t{1} << 30)), 0);
     if (copied < 0 && errno == EINTR) continue;
-    if (copied <= 0) break;  // EXDEV, ENOSYS, EINVAL…, or the end of the source: the loop by hand names it
+    if (copied <= 0) break;  // EXDEV, ENOSYS, EINVAL…, or the end of the source: copy_range's own loop reports it
     done += static_cast<uint64_t>(copied);
   }
   return done;
@@ -67,18 +67,18 @@ std::string folder_of(const std::string& path) {
 Result<OutputFile> OutputFile::create(const std::string& path, Unfinished unfinished) {
   const std::string folder = folder_of(path);
   struct stat there{};
-  // A device or pipe would be replaced at the end, not written to. (A folder refuses that by itself.)
+  // A device or pipe would be replaced at the end, not written to. (A folder causes an error anyway.)
   if (::stat(path.c_str(), &there) == 0 && !S_ISREG(there.st_mode) && !S_ISDIR(there.st_mode)) {
     return fail(ErrorCode::already_exists, "{} is there and is no ordinary file; name another one",
                 base::printable(path));
   }
-  // To be given a name later the file is reached through /proc.
+  // An unnamed file gets its name later through /proc.
   if (unfinished == Unfinished::unnamed && ::access("/proc/self/fd", X_OK) == 0) {
     const int fd = ::open(folder.c_str(), O_RDWR | O_TMPFILE | O_CLOEXEC, 0600);
     if (fd >= 0) return OutputFile(base::Fd(fd), path, {});
   }
   const std::string temporary = hidden_name(path);
-  ::unlink(temporary.c_str());  // of an earlier process with our number
+  ::unlink(temporary.c_str());  // left by an earlier process with our PID
   SEALIFT_ASSIGN(auto fd, base::open_file(temporary, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, 0600));
   return OutputFile(std::move(fd), path, temporary);
 }

@@ -9,12 +9,12 @@
 namespace sealift::writer {
 namespace {
 
-// Up to this size a file shares a frame with others.
+// Files up to this size share a frame with others.
 constexpr uint64_t kSmallObject = uint64_t{256} << 10;
 constexpr unsigned kMaxThreads = 16;
 constexpr int kMaxLevel = 19;
 
-// Beginnings of what is compressed already: gzip, zstd, xz, bzip2, zip.
+// Magic numbers of compressed formats: gzip, zstd, xz, bzip2, zip.
 bool looks_compressed(ByteView front) {
   using namespace std::string_view_literals;
   const std::string_view text = base::as_text(front);
@@ -25,7 +25,7 @@ bool looks_compressed(ByteView front) {
   return std::ranges::any_of(kMagics, [&](std::string_view magic) { return text.starts_with(magic); });
 }
 
-// Fills the buffer unless the source ends.
+// Fills the buffer unless the source ends first.
 Result<size_t> fill(base::Source& source, std::span<std::byte> buffer) {
   size_t filled = 0;
   while (filled < buffer.size()) {
@@ -36,10 +36,10 @@ Result<size_t> fill(base::Source& source, std::span<std::byte> buffer) {
   return filled;
 }
 
-// Stored as it is served, or not ours to change.
+// Stored as it is served, or in a base and not ours to change.
 bool is_in_place(Form form) { return form == Form::raw || form == Form::base || form == Form::reserved; }
 
-// A buffer of the workers that finds its way back.
+// One of the workers' buffers; given back on destruction.
 class BorrowedBuffer {
  public:
   explicit BorrowedBuffer(FrameWorkers& workers) : workers_(&workers), bytes_(workers.acquire()) {}
@@ -107,8 +107,8 @@ bool PayloadWriter::reserve(const format::ObjectRef& object) {
 Result<format::ObjectRef> PayloadWriter::add(base::Source& source, Storage storage, std::optional<Digest> expected) {
   State& state = *state_;
   state.added = true;
-  // What is there already is stored again only to turn a compressed object into one that is served in place: else
-  // the result would depend on the order of the calls.
+  // A duplicate is stored again only to turn a compressed object into one that is served in place: otherwise the result
+  // would depend on the order of the calls.
   const auto keeps = [&](const Digest& digest) {
     const auto at = state.objects.find(digest);
     return at != state.objects.end() && (storage == Storage::automatic || is_in_place(at->second.form));

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// PayloadWriter::place: check what is promised, lay out, write what is here.
+// PayloadWriter::place: checks the contents' references, lays out the payload, writes the bytes that are here.
 #include <algorithm>
 
 #include "payload/base/version.h"
@@ -11,7 +11,7 @@
 namespace sealift::writer {
 namespace {
 
-// What to_json sorts must be sorted before, so that what is read back is what was given.
+// Sorts what to_json sorts, so that the contents read back equal those given.
 void normalise(format::Contents& contents) {
   std::ranges::sort(contents.apps, {}, &format::App::name);
   std::ranges::sort(contents.images, {}, &format::Image::name);
@@ -28,7 +28,7 @@ void fill_in(format::Contents& contents, const std::vector<const format::Payload
   }
 }
 
-// Before anything is written: reading back would find it, too, but many gigabytes later.
+// Before anything is written: reading back would find it too, but many gigabytes later.
 Result<void> check_reference(const StoredObjects& objects, const format::Reference& reference) {
   const auto& [digest, size] = reference.object;
   const auto at = objects.find(digest);
@@ -71,11 +71,11 @@ Result<void> store_packs(std::vector<Pack>& packs, const StoredObjects& objects,
   return workers.drain();
 }
 
-// Copies the frames that are here to their places: neighbours that were neighbours before go in one piece.
+// Copies the available frames to their places; runs that are contiguous at both ends are copied in one piece.
 Result<void> copy_frames(const Layout& layout, const Spool& spool, const Target& target, const CancelToken& cancel,
                          base::EventSink& events) {
   Progress progress(events, "write", layout.data_end);
-  constexpr uint64_t kMaxRun = uint64_t{64} << 20;  // so that cancelling and progress have their turn
+  constexpr uint64_t kMaxRun = uint64_t{64} << 20;  // so that cancelling and progress are not delayed
   for (size_t i = 0; i < layout.frames.size();) {
     SEALIFT_TRY(cancel.check());
     const PlacedFrame& first = layout.frames[i];

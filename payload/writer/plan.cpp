@@ -24,12 +24,13 @@ std::string_view path_of(const FirstPaths& paths, const Digest& digest) {
   return at == paths.end() ? std::string_view() : at->second;
 }
 
-// Pieces of each object while frames are still being numbered.
+// The pieces of each object while frames are still being numbered.
 using PieceMap = std::map<Digest, std::vector<format::IndexPiece>>;
 
 bool begins_aligned(uint64_t object_size, bool raw) { return raw && object_size >= format::kAlignedObjectSize; }
 
-// The frames of one base that its objects in the new payload need, in their order: runs stay runs.
+// Places those frames of one base that the new payload's objects need, in their order, so that contiguous runs stay
+// contiguous.
 void place_base(const format::PayloadReader& base, size_t number, const StoredObjects& objects, Layout& layout,
                 PieceMap& pieces) {
   const format::Index& index = base.index();
@@ -138,7 +139,7 @@ Result<Layout> lay_out(const StoredObjects& objects, const std::vector<Pack>& pa
   place_packs(packs, objects, layout, pieces);
   place_framed(objects, first_paths(contents), layout, pieces);
   give_offsets(layout);
-  for (const auto& [digest, object] : objects) {  // by digest, as the index wants it
+  for (const auto& [digest, object] : objects) {  // by digest, as in the index
     const auto& list = pieces[digest];
     layout.objects.push_back(
         {digest, object.size, static_cast<uint32_t>(layout.pieces.size()), static_cast<uint32_t>(list.size())});

@@ -26,7 +26,7 @@ bool safe_bare(std::string_view text) {
   return !std::ranges::contains(kWords, word);
 }
 
-// YAML 1.1 takes these for line breaks, editors for nothing at all; "" if the text begins with none of them.
+// YAML 1.1 reads these as line breaks, and editors do not show them; "" if the text begins with none of them.
 std::string_view invisible_escape(std::string_view text, size_t& length) {
   struct Known {
     std::string_view bytes, escape;
@@ -61,7 +61,7 @@ std::string double_quoted(std::string_view text) {
       } else if (length = base::utf8_length(text); length != 0) {
         out += text.substr(0, length);
       } else {
-        out += "\\uFFFD";  // not UTF-8: no YAML reader would take it
+        out += "\\uFFFD";  // invalid UTF-8: no YAML reader would accept it
         length = 1;
       }
     } else {
@@ -84,8 +84,8 @@ std::string double_quoted(std::string_view text) {
   return out + "\"";
 }
 
-// A plain scalar's text came from a document, where flow style or folded lines may have allowed more than a block
-// mapping does, or from a variable: only what can't be read as anything else stays bare.
+// A plain scalar's text came from a variable or a document, where flow style or folded lines may allow more than a
+// block mapping does: it stays bare only if it can't be read as anything else.
 bool fits_plain(std::string_view text) {
   if (text.empty() || text.front() == ' ' || text.back() == ' ' || text.back() == ':') return false;
   if (std::string_view("!&*|>'\"%@`#,[]{}").contains(text.front())) return false;
@@ -148,7 +148,7 @@ void emit_value(std::string& out, const Node& node, size_t indent) {
   }
 }
 
-// `inline_first`: the first line continues a "- " that is already there.
+// `inline_first`: the first line continues an existing "- ".
 void emit(std::string& out, const Node& node, size_t indent, bool inline_first) {
   const std::string blanks(indent, ' ');
   bool first = inline_first;

@@ -18,7 +18,7 @@
 namespace sealift::yaml {
 namespace {
 
-// yaml-cpp gives the escapes \N and \_ as one byte of Latin-1, which is no UTF-8. (Seen with 0.8.0.)
+// yaml-cpp returns the escapes \N and \_ as one byte of Latin-1, which is not UTF-8. (Seen with 0.8.0.)
 std::string with_latin_escapes(std::string_view text) {
   std::string out;
   while (!text.empty()) {
@@ -34,7 +34,7 @@ std::string with_latin_escapes(std::string_view text) {
   return out;
 }
 
-// yaml-cpp reports events; exceptions end its parse when a limit is met or the text is refused.
+// yaml-cpp reports events; this exception ends its parse when a limit is exceeded or the text is rejected.
 struct Refusal {
   ErrorCode code;
   int line, column;
@@ -47,7 +47,7 @@ class Builder final : public YAML::EventHandler {
       : text_(text), limits_(limits), duplicates_(duplicates) {}
 
   void OnDocumentStart(const YAML::Mark& mark) override {
-    // The library takes whatever follows a finished value for the next document, even in the middle of a line.
+    // The library takes whatever follows a complete value for the next document, even in the middle of a line.
     const auto at = static_cast<size_t>(std::max(mark.pos, 0));
     if (!first_ && at <= text_.size() && !text_.substr(at).starts_with("---")) {
       throw Refusal{
@@ -115,9 +115,9 @@ class Builder final : public YAML::EventHandler {
   struct Level {
     Node node;
     YAML::anchor_t anchor = 0;
-    std::optional<Node> key;                  // of a mapping: read, its value not yet
+    std::optional<Node> key;                  // of a mapping: read, but its value is not
     std::vector<Node> merged;                 // values of "<<"
-    std::set<std::string, std::less<>> keys;  // find() looks one by one, which would be quadratic here
+    std::set<std::string, std::less<>> keys;  // find() is linear, which would make this quadratic
   };
   struct Extent {
     size_t nodes = 0, bytes = 0, depth = 0;
@@ -139,7 +139,7 @@ class Builder final : public YAML::EventHandler {
     node.column = mark.column + 1;
     return node;
   }
-  // What aliases and anchors copy counts as if it stood there: a few lines must not become gigabytes.
+  // Copies made by aliases and anchors count in full: a few lines must not become gigabytes.
   void count(const Extent& more, const YAML::Mark& mark) {
     nodes_ += more.nodes;
     bytes_ += more.bytes;
@@ -214,7 +214,7 @@ class Builder final : public YAML::EventHandler {
       }
       return;
     }
-    // The place of a member is the place of its key: that is what people look for.
+    // A member's place is its key's place: that is where people look.
     value.line = key.line;
     value.column = key.column;
     if (!top.keys.insert(key.text).second) {
@@ -226,7 +226,7 @@ class Builder final : public YAML::EventHandler {
     }
     top.node.members.emplace_back(std::move(key.text), std::move(value));
   }
-  // What stands in the mapping itself wins; among merged ones the first.
+  // The mapping's own keys win; among merged ones, the first.
   static void apply_merge_keys(Level& level) {
     for (auto& source : level.merged) {
       if (source.kind != Kind::mapping)
@@ -237,7 +237,7 @@ class Builder final : public YAML::EventHandler {
     }
   }
 
-  static constexpr size_t kMaxKeyBytes = 1000;  // YAML's own limit of a key without "?" is 1024 characters
+  static constexpr size_t kMaxKeyBytes = 1000;  // YAML's own limit for a key without "?" is 1024 characters
 
   std::string_view text_;
   Limits limits_;
@@ -249,8 +249,8 @@ class Builder final : public YAML::EventHandler {
   size_t nodes_ = 0, bytes_ = 0;
 };
 
-// Where the text is no UTF-8 or holds a character that YAML forbids; the library would read on, or take two bytes for
-// the mark of another encoding.
+// The first place where the text is not UTF-8 or holds a character that YAML forbids; the library would read on, or
+// take two bytes for the mark of another encoding.
 std::optional<Refusal> bad_character(std::string_view text) {
   int line = 1, column = 1;
   while (!text.empty()) {
@@ -281,7 +281,7 @@ Result<std::vector<Node>> parse(std::string_view text, std::string_view where, c
   };
   if (text.size() > limits.bytes)
     return fail(ErrorCode::limit_exceeded, "{}: {} bytes, at most {} are allowed", where, text.size(), limits.bytes);
-  if (text.starts_with("\xef\xbb\xbf")) text.remove_prefix(3);  // as editors of another system begin a file
+  if (text.starts_with("\xef\xbb\xbf")) text.remove_prefix(3);  // the byte order mark that Windows editors write
   if (const auto refusal = bad_character(text)) return refuse(*refusal);
   Builder builder(text, limits, duplicates);
   try {
