@@ -126,8 +126,8 @@ int run_build(const BuildArguments& arguments) {
   const auto options = to_options(arguments);
   if (!options) return report(options.error());
   for (const int number : {SIGINT, SIGTERM}) ::signal(number, [](int) { cancel_source().cancel(); });
-  // A registry that closes a TLS connection during a write is an error of that connection; it must not kill this
-  // program.
+  // A registry that closes a TLS connection during a write is an error of that connection; it must not
+  // kill this program.
   ::signal(SIGPIPE, SIG_IGN);
   Lines events;
   const auto summary = pack::build(*options, events, cancel_source().token());

@@ -103,8 +103,8 @@ class Resolver {
     return {};
   }
 
-  // Each file of the tree belongs to one line: another line must not replace it silently. Files of the base may be
-  // replaced.
+  // Each file of the tree belongs to one line: another line must not replace it silently. Files of the base
+  // may be replaced.
   Result<void> claim(const LocalFile& file, const Origin& origin) {
     FileInput input{file.source, file.mode, origin};
     const auto there = out_.files.find(file.target);

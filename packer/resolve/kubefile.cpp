@@ -297,8 +297,8 @@ struct Parser::Entry {
 };
 
 std::span<const Parser::Entry> Parser::entries() {
-  // The last ones are words from sealer and Dockerfiles that people will try; they are known, and rejected with a
-  // reason.
+  // The last ones are words from sealer and Dockerfiles that people will try; they are known, and rejected
+  // with a reason.
   static constexpr auto kEntries = std::to_array<Entry>({
       {{"FROM", "scratch | artifact.run", {}}, &Parser::from},
       {{"ARG", "NAME | NAME=default", {}}, &Parser::argument},

@@ -9,8 +9,8 @@
 
 namespace sealift::sources {
 
-// The text of Chart.yaml in the archive's only top-level folder. invalid_input with the path if it is not a packed
-// chart.
+// The text of Chart.yaml in the archive's only top-level folder. invalid_input with the path if it is not
+// a packed chart.
 Result<std::string> chart_document_of(const std::string& path);
 
 }  // namespace sealift::sources

@@ -95,8 +95,8 @@ using base::fail_while;
 using base::Result;
 }  // namespace sealift
 
-// Propagates an error, like `?` in other languages: SEALIFT_TRY(expr) for Result<void>, SEALIFT_ASSIGN(auto x, expr)
-// for values.
+// Propagates an error, like `?` in other languages: SEALIFT_TRY(expr) for Result<void>, SEALIFT_ASSIGN(auto x,
+// expr) for values.
 #define SEALIFT_CONCAT_(a, b) a##b
 #define SEALIFT_CONCAT(a, b) SEALIFT_CONCAT_(a, b)
 #define SEALIFT_TRY(expression)                                      \

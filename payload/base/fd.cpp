@@ -23,8 +23,8 @@ Result<Fd> open_file(const std::string& path, int flags, unsigned mode) {
 Result<Fd> unnamed_file(const std::string& folder) {
   const int fd = ::open(folder.c_str(), O_RDWR | O_TMPFILE | O_CLOEXEC, 0600);
   if (fd >= 0) return Fd(fd);
-  // File systems without O_TMPFILE (FAT, NFS, older overlays) report that in several ways, so the second attempt
-  // decides.
+  // File systems without O_TMPFILE (FAT, NFS, older overlays) report that in several ways, so the
+  // second attempt decides.
   std::string path = folder + "/.sealift-spool-XXXXXX";
   const int named = ::mkostemp(path.data(), O_CLOEXEC);
   if (named < 0) return fail_errno(errno, "make a temporary file in " + folder);

@@ -23,8 +23,8 @@ class RandomAccessFile {
   virtual ByteCount size() const = 0;
   // Fills `buffer` from `offset`; beyond the end is `truncated`.
   virtual Result<void> read_at(FileOffset offset, std::span<std::byte> buffer) const = 0;
-  // A descriptor in which this file's offset 0 is at `fd_offset()`, for sendfile and copy_file_range; -1 if there is
-  // none.
+  // A descriptor in which this file's offset 0 is at `fd_offset()`, for sendfile and copy_file_range; -1 if
+  // there is none.
   virtual int fd() const { return -1; }
   virtual FileOffset fd_offset() const { return 0; }
 };

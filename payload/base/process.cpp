@@ -136,8 +136,8 @@ Result<void> drain(Fd& fd, const std::function<void(ByteView)>& consumer, std::s
   return {};
 }
 
-// Blocks SIGPIPE for this thread, which is where a write raises it: a child that doesn't read its input must not kill
-// this program.
+// Blocks SIGPIPE for this thread, which is where a write raises it: a child that doesn't read its input must not
+// kill this program.
 class NoPipeSignal {
  public:
   NoPipeSignal() {

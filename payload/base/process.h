@@ -55,8 +55,8 @@ Result<std::string> run_checked(const Command& command, const CommandIo& io = {}
 // The error for a status that is not ok: command, code, last lines of stderr.
 Error command_error(const Command& command, const ExitStatus& status);
 
-// The stdout of a command that succeeded, wherever it ran; otherwise the error that kept it from running, or its
-// command_error.
+// The stdout of a command that succeeded, wherever it ran; otherwise the error that kept it from running,
+// or its command_error.
 Result<std::string> output_of(const Command& command, Result<ExitStatus> status);
 
 // The file that a process runs, "… (deleted)" if it was deleted; not_found if there is no such process.

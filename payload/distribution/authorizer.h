@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Answers 401: the Authorization header for one repository at one host. Logins are used only for the registry's own
-// challenges; a redirect's target gets anonymous tokens at most. Source: the distribution project's token and OAuth 2
-// specifications.
+// Answers 401: the Authorization header for one repository at one host. Logins are used only for the registry's
+// own challenges; a redirect's target gets anonymous tokens at most. Source: the distribution project's token and
+// OAuth 2 specifications.
 #pragma once
 
 #include <map>

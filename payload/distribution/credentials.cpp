@@ -57,8 +57,8 @@ Result<std::string> find_program(const std::string& name) {
   return fail(ErrorCode::not_found, "the credential helper {} is not in PATH; install it, or log in without it", name);
 }
 
-// docker-credential-NAME get: reads the address from stdin, writes a JSON document to stdout; exits with 1 for an
-// unknown address.
+// docker-credential-NAME get: reads the address from stdin, writes a JSON document to stdout; exits with 1 for
+// an unknown address.
 Result<std::optional<Login>> from_helper(const std::string& name, const std::string& address) {
   const bool plain = std::ranges::all_of(name, [](char c) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_' ||

@@ -51,8 +51,8 @@ class Fields {
   std::string where_;
 };
 
-// Letters, digits, - _ . and the characters in `more`, beginning with a letter or digit: can't be a path, an option or
-// two words.
+// Letters, digits, - _ . and the characters in `more`, beginning with a letter or digit: can't be a path, an option
+// or two words.
 bool is_word(std::string_view text, std::string_view more) {
   const auto plain = [](char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9'); };
   if (text.empty() || text.size() > 255 || !plain(text.front()) || text.contains("..")) return false;

@@ -27,8 +27,8 @@ Result<Frame> value_of(const record::IndexFrame& stored) {
                 "the frame at payload offset {} has encoding {} that this program does not know", frame.offset,
                 uint8_t{stored.encoding});
   }
-  // A future meaning of these bytes will change how a frame is read: unlike other reserved bytes, they are never
-  // ignored.
+  // A future meaning of these bytes will change how a frame is read: unlike other reserved bytes, they
+  // are never ignored.
   if (std::ranges::any_of(stored.reserved, [](std::byte b) { return b != std::byte{0}; })) {
     return fail(ErrorCode::unsupported_version,
                 "the frame at payload offset {} has properties that this program does not know", frame.offset);

@@ -38,8 +38,8 @@ struct FrameRun {
 
 class Index {
  public:
-  // For the writer. Objects in ascending order of digest with their pieces in the same order, frames in ascending order
-  // of offset.
+  // For the writer. Objects in ascending order of digest with their pieces in the same order, frames in ascending
+  // order of offset.
   Index(std::vector<IndexObject> objects, std::vector<IndexPiece> pieces, std::vector<Frame> frames);
 
   // `data_end`: where the metadata begins; frames lie in [kHeaderSize, data_end). Errors: truncated, corrupt,

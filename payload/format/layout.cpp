@@ -193,8 +193,7 @@ Result<Trailer> parse_trailer(ByteView bytes) {
                 kMaxSignaturesSize);
   }
   auto end = base::checked_add(trailer.metadata_offset,
-                               trailer.metadata_size + trailer.signatures_size + kTrailerSize);  // each within its
-                                                                                                 // limit
+                               trailer.metadata_size + trailer.signatures_size + kTrailerSize);  // each is limited
   if (!end) return fail_while(std::move(end).error(), "adding up the trailer's sizes");
   if (trailer.metadata_offset < kHeaderSize) {
     return fail(ErrorCode::corrupt, "the trailer's metadata at payload offset {} begins within the header",

@@ -106,8 +106,8 @@ Bytes encode(const Trailer& trailer);
 // Metadata header and section table. `sections` in file order.
 Bytes encode_section_table(base::FileOffset metadata_offset, const std::vector<Section>& sections);
 
-// `bytes` are exactly kHeaderSize / kTrailerSize. Errors: not_a_payload (no magic), unsupported_version, corrupt,
-// limit_exceeded.
+// `bytes` are exactly kHeaderSize / kTrailerSize. Errors: not_a_payload (no magic),
+// unsupported_version, corrupt, limit_exceeded.
 Result<Header> parse_header(ByteView bytes);
 Result<Trailer> parse_trailer(ByteView bytes);
 

@@ -48,8 +48,8 @@ class PayloadReader {
   ~PayloadReader();
 
   const Contents& contents() const;
-  // Hash of the metadata (contents + index + …): the artifact's identity, used in the names of payload files and
-  // agents.
+  // Hash of the metadata (contents + index + …): the artifact's identity, used in the names of payload
+  // files and agents.
   const Digest& identity() const;
   std::string artifact_name() const;           // "shop 3.4"; without a name, the identity's first digits
   uint64_t payload_size() const;               // without the stub
@@ -83,8 +83,8 @@ class PayloadReader {
   // The frames that hold these objects, in the order of the objects, each once.
   Result<std::vector<Frame>> frames_of(std::span<const Digest> objects) const;
   std::vector<Frame> all_frames() const;  // by offset
-  // Everything that is not a frame (sections, metadata, trailer), as ranges by offset: a bare payload is these plus all
-  // frames.
+  // Everything that is not a frame (sections, metadata, trailer), as ranges by offset: a bare payload is these
+  // plus all frames.
   std::vector<ByteRange> skeleton() const;
 
  private:

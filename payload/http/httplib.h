@@ -15,9 +15,9 @@
 namespace sealift::http {
 
 // httplib 0.41 checks whether the peer has closed by reading a byte, and with mbedTLS that byte is lost: a response
-// that arrives between a request and this check becomes unreadable (shown by tests/unit/runtime/node/mirror_test.cpp).
-// Reading zero bytes still processes the next record and leaves its bytes in place. Remove this once is_peer_closed()
-// peeks.
+// that arrives between a request and this check becomes unreadable (shown by
+// tests/unit/runtime/node/mirror_test.cpp). Reading zero bytes still processes the next record and leaves its bytes
+// in place. Remove this once is_peer_closed() peeks.
 inline int ssl_read(std::string_view caller, mbedtls_ssl_context* ssl, unsigned char* buffer, size_t size) {
   if (caller != "is_peer_closed") return mbedtls_ssl_read(ssl, buffer, size);
   const int result = mbedtls_ssl_read(ssl, nullptr, 0);

@@ -13,8 +13,8 @@
 namespace sealift::http {
 namespace {
 
-// The deepest use measured with sanitizers is 91 KiB: TLS and a handler that opens a payload. Untouched pages cost no
-// memory.
+// The deepest use measured with sanitizers is 91 KiB: TLS and a handler that opens a payload. Untouched pages
+// cost no memory.
 constexpr size_t kStackSize = size_t{256} << 10;
 // Writes to a slow client are split, to notice in between that the server is stopping.
 constexpr size_t kWriteSize = size_t{256} << 10;

@@ -18,8 +18,8 @@
 
 namespace sealift::http {
 
-// PEM texts. A server requires every client to have a certificate from `authority` (none if it is empty); a client
-// presents `certificate`.
+// PEM texts. A server requires every client to have a certificate from `authority` (none if it is empty); a
+// client presents `certificate`.
 struct TlsIdentity {
   std::string authority, certificate;
   Secret key;
@@ -67,8 +67,8 @@ class Server {
   static Result<std::unique_ptr<Server>> start(ServerOptions options, Handler handler);
   ~Server();  // stops
   uint16_t port() const;
-  // Stops answering: cuts streams, waits for running handlers, and at most `write_timeout` for a write. Further calls
-  // do nothing.
+  // Stops answering: cuts streams, waits for running handlers, and at most `write_timeout` for a write. Further
+  // calls do nothing.
   void stop();
 
  private:

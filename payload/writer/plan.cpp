@@ -29,8 +29,8 @@ using PieceMap = std::map<Digest, std::vector<format::IndexPiece>>;
 
 bool begins_aligned(uint64_t object_size, bool raw) { return raw && object_size >= format::kAlignedObjectSize; }
 
-// Places those frames of one base that the new payload's objects need, in their order, so that contiguous runs stay
-// contiguous.
+// Places those frames of one base that the new payload's objects need, in their order, so that contiguous
+// runs stay contiguous.
 void place_base(const format::PayloadReader& base, size_t number, const StoredObjects& objects, Layout& layout,
                 PieceMap& pieces) {
   const format::Index& index = base.index();

@@ -49,8 +49,8 @@ class PlacedPayload {
   // Writes the bytes of a reserved object: `give` writes all of them, in order, into the sink. `corrupt` if digest or
   // size do not match. Each object once; any thread, several objects at a time.
   Result<void> fill(const Digest& digest, const std::function<Result<void>(base::Sink&)>& give);
-  // The bytes of an object that is stored raw and, if reserved, already filled; null for all others. Must not outlive
-  // the payload.
+  // The bytes of an object that is stored raw and, if reserved, already filled; null for all others. Must not
+  // outlive the payload.
   std::unique_ptr<base::Source> stored(const Digest& digest) const;
 
   // Writes contents, index and trailer, re-reads and verifies the file, then renames it. `layers`: measured while
@@ -71,8 +71,8 @@ class PayloadWriter {
   static Result<std::unique_ptr<PayloadWriter>> create(const std::string& output, const Options& options);
   ~PayloadWriter();
 
-  // Takes over every object of a base, frames byte for byte. Call it before add() and reserve(). The reader must live
-  // until finish().
+  // Takes over every object of a base, frames byte for byte. Call it before add() and reserve(). The reader must
+  // live until finish().
   Result<void> add_base(const format::PayloadReader& base);
   bool has(const Digest& digest) const;
   // Reads the source to its end. With `expected`, a digest mismatch is `corrupt`. Duplicate objects are read (to

@@ -56,8 +56,8 @@ struct Limits {
 // With kubectl and helm the last of duplicate keys wins; files written for Sealift are held to a stricter standard.
 enum class DuplicateKeys { refuse, last_wins };
 
-// All documents of a stream except empty ones. The text must be UTF-8. Errors: invalid_input or limit_exceeded,
-// "<where>:<line>:<column>: …".
+// All documents of a stream except empty ones. The text must be UTF-8. Errors: invalid_input or
+// limit_exceeded, "<where>:<line>:<column>: …".
 Result<std::vector<Node>> parse(std::string_view text, std::string_view where, const Limits& limits = {},
                                 DuplicateKeys duplicates = DuplicateKeys::refuse);
 
