@@ -21,8 +21,8 @@ struct Login {
   Secret identity_token;  // instead of a password; exchanged for an access token (OAuth 2)
 };
 
-// From the environment: $REGISTRY_AUTH_FILE, else $DOCKER_CONFIG/config.json or ~/.docker/config.json, then
-// $XDG_RUNTIME_DIR/containers/auth.json. Only existing files, in this order.
+// The login files named by the environment: $REGISTRY_AUTH_FILE, then $DOCKER_CONFIG/config.json or
+// ~/.docker/config.json, then $XDG_RUNTIME_DIR/containers/auth.json. Only existing files, in this order.
 std::vector<std::string> login_files();
 
 // Any thread.
