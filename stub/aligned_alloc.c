@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// mimalloc takes malloc and free over, but aligned_alloc only where glibc's headers are (its check is for a macro of
-// theirs). With musl libc++abi would then allocate exceptions with the C library's and free them with mimalloc's:
-// the first exception ends the program. To go when mimalloc defines it for every C library.
+// mimalloc replaces malloc and free, but aligned_alloc only with glibc's headers (it checks for one of their macros).
+// With musl, libc++abi would then allocate exceptions with the C library and free them with mimalloc: the first
+// exception would crash the program. Remove this once mimalloc defines aligned_alloc for every C library.
 #include <stddef.h>
 
 void* mi_aligned_alloc(size_t alignment, size_t size);

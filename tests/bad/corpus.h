@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The generator of tests/bad: broken payloads named by their one defect, each otherwise sound (hashes, sizes and
-// offsets around the defect are right). bad_corpus_test.cpp compares what it makes with the files that are committed,
-// and rewrites those with SEALIFT_ACCEPT=1. What each must give stands in manifest.txt, which people write.
+// The generator of tests/bad: broken payloads named after their single defect, each otherwise valid (hashes, sizes and
+// offsets around the defect are correct). bad_corpus_test.cpp compares its output with the committed files, and
+// rewrites them with SEALIFT_ACCEPT=1. The expected findings are in manifest.txt, which is written by hand.
 #pragma once
 
 #include <string>

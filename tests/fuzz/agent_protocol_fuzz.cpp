@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What an agent may say to the launch machine: noise, magic, frames in any order, and the values in their bodies.
+// What an agent may send to the launch machine: noise, magic, frames in any order, and the values in their bodies.
 #include <cstdlib>
 
 #include "payload/base/stream.h"
@@ -20,7 +20,7 @@ class NoSink final : public base::Sink {
   size_t written_ = 0;
 };
 
-// What is read as a value is written again as the same, whatever it was meant to be.
+// A value that can be read round-trips, whatever it was meant to be.
 template <class T>
 void read_as(const json::Value& value) {
   const auto read = host::from_json<T>(value);
@@ -62,7 +62,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
       case agent::FrameType::data: {
         const size_t piece = frame->body.size();
         if (queue.put(std::move(frame->body))) queued += piece;
-        if (queued > agent::kWindow) std::abort();  // more than was granted was taken
+        if (queued > agent::kWindow) std::abort();  // more was accepted than granted
         break;
       }
       case agent::FrameType::end:

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Any text as cluster.yaml: problems or a configuration, each problem with a place and a sentence; no file is read.
+// Any text as cluster.yaml gives problems or a configuration, each problem with a place and a sentence; no
+// file is read.
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The contents document from hostile text. What is accepted must be safe and must survive a round trip.
+// The contents document from hostile text. Whatever is accepted must be safe and survive a round trip.
 #include <cstdint>
 #include <cstdlib>
 

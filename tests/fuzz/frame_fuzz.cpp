@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Stored frames from hostile bytes: whatever a frame claims, exactly the declared bytes come out, or an error; and
+// Stored frames from hostile bytes: whatever a frame claims, the result is exactly the declared bytes or an error, and
 // streams end. The first three bytes are the declared plain size.
 #include <cstdlib>
 
@@ -23,7 +23,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const auto streamed = base::read_all(stream, 1 << 20);
   if (plain && (!streamed || *streamed != *plain)) std::abort();
 
-  // The same frame in a payload whose hashes are right: the reader gives its bytes or an error.
+  // The same frame in a payload with correct hashes: the reader returns its bytes or an error.
   if (plain_size == 0) return 0;
   PayloadBuilder builder;
   builder.frames.push_back({format::kHeaderSize + builder.data.size(), stored.size(), plain_size,

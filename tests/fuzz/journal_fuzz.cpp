@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Any text is a journal: each line is a record, a record of another time, or torn. What holds for every text:
-// what was read is told again by a text made of it; a text that grows never changes the runs before its last one; a
-// line that is no record is counted, and changes nothing else.
+// Any text is a journal: each line is a record, a record of another version, or torn. For every text: writing what was
+// read gives a text that reads the same; appending never changes the runs before the last one; a line that is no record
+// is counted and changes nothing else.
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
@@ -39,7 +39,7 @@ bool same(const JournalRun& a, const JournalRun& b) {
   return true;
 }
 
-// The records that tell this run, as FileJournal writes them.
+// The records of this run, as written by FileJournal.
 std::string print(const JournalRun& run) {
   json::Value header = json::Value::object();
   header.set("record", "run");
@@ -77,7 +77,7 @@ void check_printed(const JournalContents& read) {
   for (size_t i = 0; i < read.runs.size(); ++i) require(same(again->runs[i], read.runs[i]));
 }
 
-// A journal is only ever appended to: what stands before a line was read the same way before that line came.
+// A journal is append-only: a new line must not change how the earlier ones are read.
 void check_beginning(std::string_view text, const JournalContents& whole) {
   const size_t end = text.rfind('\n', text.size() / 2);
   if (end == std::string_view::npos) return;
@@ -91,7 +91,7 @@ void check_torn(std::string_view text, const JournalContents& whole) {
   const auto longer = parse_journal(std::string(text) + "\n{\"record\":\"end\",\"ho");
   require(longer.has_value() && longer->torn_lines == whole.torn_lines + 1 && longer->runs.size() == whole.runs.size());
   for (size_t i = 0; i < whole.runs.size(); ++i) require(same(longer->runs[i], whole.runs[i]));
-  // Records that no run stands before belong to none.
+  // Records before the first run belong to none.
   const auto headless = parse_journal("{\"record\":\"finish\",\"status\":\"complete\"}\n" + std::string(text));
   require(headless.has_value() && headless->torn_lines == whole.torn_lines + 1 &&
           headless->runs.size() == whole.runs.size());

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What was read is written canonically, and that text is its own canonical form.
+// Canonical output of a parsed value is its own canonical form.
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>

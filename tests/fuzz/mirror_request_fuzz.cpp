@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a container runtime asks the mirror: first line the path, second line `ns`. A question that was accepted names a
-// good repository and a tag or digest, survives being asked again, and can't leave its place in a URL.
+// What a container runtime requests from the mirror: the path on the first line, `ns` on the second. An accepted
+// request names a valid repository and a tag or digest, survives a round trip, and can't escape its place in a URL.
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>

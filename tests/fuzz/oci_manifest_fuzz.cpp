@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Manifests and indexes as a foreign registry or layout may give them.
+// Manifests and indexes as an untrusted registry or layout may send them.
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// A name that was accepted is stable: its full text gives the same name again, and no part can leave its place in a
-// URL.
+// An accepted name is stable: its full text parses to the same name, and no part can escape its place in a URL.
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Trailer, section table and index from hostile bytes. Hashes are made right first: behind them is where the parsers
-// are. The first byte chooses what the rest is.
+// Trailer, section table and index from hostile bytes. Hashes are corrected first, since the parsers are behind them.
+// The first byte selects how the rest is used.
 #include <cstdlib>
 
 #include "payload/format/index.h"
@@ -17,7 +17,7 @@ void require(bool condition) {
   if (!condition) std::abort();
 }
 
-// Opens, verifies and reads what can be read; what a reader says must hang together.
+// Opens, verifies and reads what can be read; the reader's results must be consistent.
 void use(const Bytes& bytes) {
   const base::MemoryFile file(bytes);
   auto reader = format::PayloadReader::open(file);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What is read and written again is read as the same, whatever the text was.
+// Whatever the text was, a parsed value round-trips.
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>

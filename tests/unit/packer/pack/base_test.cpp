@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// FROM an artifact: what comes along from a base, and what does not.
+// FROM an artifact: what is inherited from a base, and what is not.
 #include <catch2/catch_test_macros.hpp>
 
 #include <algorithm>

@@ -11,7 +11,7 @@ using tests::write;
 
 namespace {
 
-// Of the whole file: its head is padded, so it is not read into memory.
+// Streams the file: its head is padded, too large for memory.
 Digest digest_of(const std::string& path) {
   const auto file = base::OpenFile::open(path);
   REQUIRE(file);

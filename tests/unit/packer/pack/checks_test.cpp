@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What base.yaml and the packed kubeadm promise. kubeadm is a shell script here.
+// The promises of base.yaml and of the packed kubeadm, which is a shell script here.
 #include "packer/resolve/checks.h"
 
 #include <catch2/catch_test_macros.hpp>
@@ -21,7 +21,7 @@ struct Base : tests::Project {
     document("bin/kubeadm");
     kubeadm("bin", "echo docker.io/library/tiny:1");
   }
-  // base.yaml, with this place of kubeadm and more lines of its spec.
+  // base.yaml with this path of kubeadm and further lines of its spec.
   void document(std::string_view kubeadm_path, std::string_view more = "") const {
     write(folder / "base.yaml",
           std::format(
@@ -96,7 +96,7 @@ TEST_CASE("--tools comes before the packed kubeadm") {
   project.kubeadm("tools", "echo docker.io/library/tiny:1");
   CHECK(project.refused(lines("scratch")).code == ErrorCode::command_failed);
   project.made(lines("scratch"), "out.run", project.tools("tools"));
-  // relative to where the packer was started, not to kubeadm's own folder "/"
+  // relative to the packer's working directory, not to kubeadm's "/"
   const auto before = std::filesystem::current_path();
   std::filesystem::current_path(project.folder.path());
   const auto done = project.build(lines("scratch"), [](pack::BuildOptions& options) { options.tools = "tools"; });
@@ -248,7 +248,7 @@ TEST_CASE("applications on a Kubernetes base without a pod network are packed wi
   CHECK_FALSE(warned(""));
   CHECK_FALSE(warned("CNI net local://app\nAPP erp local://app\n"));
   CHECK_FALSE(warned("APP erp local://app\nFILE conf /etc/cni/net.d/10-net.conflist\n"));
-  // what the base has counts, and its base.yaml
+  // the base's content counts, and so does its base.yaml
   project.made(lines("scratch"), "bare.run");
   project.made(lines("scratch") + "CNI net local://app\n", "network.run");
   CHECK(warned("APP erp local://app\n", "bare.run"));
@@ -258,7 +258,7 @@ TEST_CASE("applications on a Kubernetes base without a pod network are packed wi
   project.document("bin/kubeadm", "  files:\n  - {source: etc/net, destination: /etc/cni/net.d/10-net.conflist}\n");
   project.made(lines("scratch") + "COPY etc/ etc/\n", "files.run");
   CHECK_FALSE(warned("APP erp local://app\n", "files.run"));
-  // no Kubernetes base: another artifact's affair
+  // no Kubernetes base: another artifact's responsibility
   tests::EventRecorder events;
   REQUIRE(project.build("FROM scratch\nAPP erp local://app\n", {}, events));
   CHECK(std::ranges::none_of(events.events(), [](const auto& event) { return event.level == Level::warning; }));

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// IMAGE lines: from a folder and from registries, what is fetched and what is not, and what is compared on the way.
+// IMAGE lines: from a folder and from registries; what is fetched, what is not, and what is compared on the way.
 #include <catch2/catch_test_macros.hpp>
 
 #include <algorithm>
@@ -22,7 +22,7 @@ std::string descriptor(std::string_view type, std::string_view fields) {
   return std::format(R"({{"mediaType":"{}",{}}})", type, fields);
 }
 
-// A manifest whose one layer is said to have these bytes, as text.
+// A manifest with one layer that has this descriptor, as text.
 std::string manifest_of(const std::string& config, const std::string& layer) {
   return std::format(R"({{"schemaVersion":2,"mediaType":"{}","config":{},"layers":[{}]}})", image::kOciManifest,
                      descriptor("application/vnd.oci.image.config.v1+json", config),
@@ -33,7 +33,7 @@ std::string fields(const std::string& text) {
   return std::format(R"("digest":"{}","size":{})", hash::sha256(base::as_bytes(text)).text(), text.size());
 }
 
-// Makes the project's layout hold this image alone, as docker.io/library/odd:1.
+// Makes this image, docker.io/library/odd:1, the only one in the project's layout.
 void layout_of(const Project& project, const std::string& manifest) {
   write(
       project.folder / "odd/index.json",
@@ -49,7 +49,7 @@ void put_blob(const Project& project, const std::string& text) {
 
 const std::string kConfig = R"({"architecture":"amd64","os":"linux"})";
 
-// A registry with team/app:1.0 for amd64; gives its layer.
+// Publishes team/app:1.0 for amd64; returns its layer.
 Digest publish(RegistryServer& server, const std::string& layer) {
   server.add_blob(kConfig);
   const Digest digest = server.add_blob(layer);
@@ -213,7 +213,7 @@ TEST_CASE("images come from the registry that their name says, and blobs that br
   CHECK(artifact.text(digest) == layer);
   CHECK(artifact.contents().layers.at(digest) == format::LayerInfo{300'000, 1});
   CHECK(std::ranges::any_of(server.asked(), [](const auto& asked) { return asked.range.starts_with("bytes="); }));
-  // beside the output blobs have waited without a name
+  // blobs waited beside the output, without a name
   for (const auto& entry : std::filesystem::directory_iterator(project.folder.path()))
     CHECK_FALSE(entry.path().filename().string().starts_with(".sealift"));
 }

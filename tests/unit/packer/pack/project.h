@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What a build needs, in a folder of its own: an image for both platforms with one empty layer, programs for the hosts
+// Everything a build needs, in its own folder: an image for both platforms with one empty layer, programs for the hosts
 // that are only an ELF header, a manifest as application.
 #pragma once
 
@@ -24,7 +24,7 @@ inline void write(const std::string& path, std::string_view text, unsigned mode 
   REQUIRE(base::write_file_atomic(path, base::as_bytes(text), mode));
 }
 
-// An artifact that was made.
+// A finished artifact.
 struct Artifact {
   std::unique_ptr<base::OpenFile> file;
   std::unique_ptr<format::PayloadReader> reader;
@@ -78,14 +78,14 @@ struct Project {
     out.resize(4096, filling);
     return out;
   }
-  // Writes a blob; gives the fields of a descriptor.
+  // Writes a blob; returns the fields of a descriptor.
   std::string blob(const std::string& text) const {
     const Digest digest = hash::sha256(base::as_bytes(text));
     write(folder / ("images/blobs/sha256/" + digest.hex()), text);
     return std::format(R"("digest":"{}","size":{})", digest.text(), text.size());
   }
 
-  // For amd64, if `change` does not say something else.
+  // For amd64, unless `change` sets something else.
   using Change = std::function<void(pack::BuildOptions&)>;
   Result<writer::Summary> build(std::string_view kubefile, const Change& change = {},
                                 EventSink& events = base::no_events(), const CancelToken& cancel = {}) const {
@@ -99,7 +99,7 @@ struct Project {
     if (change) change(options);
     return pack::build(options, events, cancel);
   }
-  // A build that must do.
+  // A build that must succeed.
   Artifact made(std::string_view kubefile, const std::string& name = "out.run", const Change& change = {}) const {
     const auto done = build(kubefile, [&](pack::BuildOptions& options) {
       options.output = folder / name;
@@ -108,7 +108,7 @@ struct Project {
     if (!done) FAIL(done.error().text());
     return open(folder / name);
   }
-  // One that must not: its error; nothing may be left at the output.
+  // A build that must fail: returns its error; nothing may be left at the output.
   Error refused(std::string_view kubefile, const Change& change = {}) const {
     INFO(kubefile);
     const auto done = build(kubefile, change);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What an application needs to work at the site is looked at before it is packed.
+// An application is checked before it is packed for everything it needs at the site.
 #include <catch2/catch_test_macros.hpp>
 
 #include <filesystem>
@@ -24,7 +24,7 @@ struct Context {
     REQUIRE(parsed);
     return resolve::local_app(parsed->back().place, std::get<resolve::AddApp>(parsed->back().what), folder.path());
   }
-  // Its refusal names the line of the Kubefile.
+  // The error names the line of the Kubefile.
   std::string refused(const std::string& source) const {
     const auto done = app(source);
     INFO(source);
@@ -104,7 +104,7 @@ TEST_CASE("a chart without the charts that it depends on is refused with their n
 TEST_CASE("charts in charts/ count by their own name, as helm reads them") {
   const Context context;
   context.write("c/Chart.yaml", "name: erp\nversion: 1.0.0\ndependencies: [{name: redis, version: 1.0.0}]\n");
-  // the folder's or file's name says nothing, nor does what helm skips or what lies deeper
+  // names of folders and files do not count, nor does what helm skips or what lies deeper
   context.write("c/charts/redis/Chart.yaml", "name: valkey\nversion: 1.0.0\n");
   context.write("c/charts/redis-1.0.0.tgz",
                 packed_chart("redis-cluster/Chart.yaml", "name: redis-cluster\nversion: 1.0.0\n"));
@@ -153,7 +153,7 @@ TEST_CASE("a manifest that can't be read at the site is refused with file and li
   context.write("m/a.yaml",
                 "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\n---\napiVersion: v1\nkind: [ConfigMap\n");
   CHECK(context.refused("m").contains("m/a.yaml:"));
-  context.write("m/a.yaml", std::string_view("\0\5\x16\7", 4));  // what one system's copies leave behind
+  context.write("m/a.yaml", std::string_view("\0\5\x16\7", 4));  // left behind by macOS copies
   CHECK(context.refused("m").contains("m/a.yaml:1"));
   context.write("m/a.yaml", "apiVersion: v1\nkind: ConfigMap\n---\n\nmetadata: {name: a}\nkind: ConfigMap\n");
   CHECK(context.refused("m").contains("m/a.yaml:5: the object has no apiVersion"));

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a Kubefile comes to, and what is refused before anything is packed.
+// The result of reading a Kubefile, and what is rejected before anything is packed.
 #include "packer/resolve/inputs.h"
 
 #include <catch2/catch_test_macros.hpp>
@@ -88,12 +88,12 @@ TEST_CASE("a place in the tree belongs to one line") {
             .starts_with("Kubefile:3: FILE one /etc/x puts one at files/etc/x"));
   CHECK(context.refused("FILE one /etc/x\nCOPY two files/etc/x\n")
             .starts_with("Kubefile:3: COPY two files/etc/x puts two at files/etc/x"));
-  // one is /etc/x as a template, the other a file that is called so
+  // one is /etc/x as a template, the other a file with that name
   CHECK(context.refused("FILE --template one /etc/x\nFILE two /etc/x.tmpl\n")
             .starts_with("Kubefile:3: FILE two /etc/x.tmpl puts two at files/etc/x.tmpl"));
   CHECK(context.refused("APP erp local://app\nCOPY one apps/erp/a.yaml\n").starts_with("Kubefile:3: COPY"));
   CHECK(context.refused("COPY one x\nCOPY program x\n").contains("which differs"));
-  // the same bytes are no quarrel, and a FILE may be replaced by a FILE
+  // the same bytes are no conflict, and a FILE may replace a FILE
   CHECK(context.resolved("COPY one x\nCOPY folder/one x\n").files.size() == 1);
   CHECK(context.resolved("COPY one files/etc/x\nFILE one /etc/x\n").files.size() == 1);
   CHECK(context.resolved("FILE one /etc/x\nFILE two /etc/x\n").files.at("files/etc/x").source ==
@@ -119,6 +119,6 @@ TEST_CASE("applications that wait for each other are refused with their circle")
       "Kubefile:5:25: applications that wait for each other would never start: c NEEDS d NEEDS e NEEDS c; remove one of these NEEDS");
   CHECK(context.refused(app("a", "b") + app("b", "b")).contains("start: b NEEDS b;"));
   CHECK(context.refused(app("z", "a") + app("a", "b") + app("b", "a")).contains("start: a NEEDS b NEEDS a;"));
-  // several ways to one are none
+  // several paths to one application are not circular
   CHECK(context.resolved(app("a", "b c") + app("b", "d") + app("c", "d") + app("d", "")).apps.size() == 4);
 }

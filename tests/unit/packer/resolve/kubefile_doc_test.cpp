@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// packer/KUBEFILE.md shows only what works: every example is read by the code that reads Kubefiles and base.yaml.
+// packer/KUBEFILE.md shows only what works: every example is parsed by the code that reads Kubefiles and base.yaml.
 #include <catch2/catch_test_macros.hpp>
 
 #include <algorithm>

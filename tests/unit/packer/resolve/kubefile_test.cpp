@@ -42,7 +42,7 @@ std::vector<std::string> words_of(const resolve::Instruction& instruction) {
   return out;
 }
 
-// The error's text; fails if there is none or if its code is another.
+// The error's text; fails if there is none or if its code differs.
 std::string refused(std::string_view text, ErrorCode code = ErrorCode::invalid_input,
                     const std::map<std::string, std::string>& arguments = {}) {
   const auto parsed = parse_kubefile(text, "some/Kubefile", arguments);
@@ -119,7 +119,7 @@ TEST_CASE("FILE takes mode, owner, role and template") {
   CHECK(refused("FROM scratch\nFILE --owner=root a /a\n").contains("uid:gid"));
   CHECK(as<PutFile>(must("FROM scratch\nFILE --owner=4294967294:4294967294 a /a\n")[1]).gid == 4294967294U);
   for (const char* owner :
-       {"4294967295:0", "0:4294967295", "0:4294967296", "1:2:3", "1:", ":1"}) {  // 4294967295 means "leave it" to chown
+       {"4294967295:0", "0:4294967295", "0:4294967296", "1:2:3", "1:", ":1"}) {  // 4294967295: chown changes nothing
     CHECK(refused(std::format("FROM scratch\nFILE --owner={} a /a\n", owner)).contains("uid:gid"));
   }
   CHECK(refused("FROM scratch\nFILE --role=leader a /a\n").contains("control-plane"));

@@ -65,7 +65,7 @@ uint32_t crc32(std::string_view text) {
   return ~out;
 }
 
-// RFC 1952, of stored blocks.
+// RFC 1952, with stored blocks.
 std::string gzip(std::string_view plain) {
   std::string out("\x1f\x8b\x08\0\0\0\0\0\0\xff", 10);
   const auto number = [&](size_t value, int bytes) {
@@ -99,7 +99,7 @@ TEST_CASE("a layer is measured in bytes and inodes; links have none of the first
                                     {zstd(layer), kZstd},
                                     {gzip(layer), kGzip},
                                     {gzip(layer), "application/vnd.docker.image.rootfs.diff.tar.gzip"},
-                                    // as parallel compressors write them: one after the other
+                                    // as written by parallel compressors: several members or frames
                                     {zstd(layer.substr(0, half)) + zstd(layer.substr(half)), kZstd},
                                     {gzip(layer.substr(0, half)) + gzip(layer.substr(half)), kGzip}}) {
     INFO(type << " " << bytes.size());
@@ -136,7 +136,7 @@ TEST_CASE("a layer that is cut off, or is not what its type says, is refused") {
 
 TEST_CASE("a layer with a changed header is refused") {
   std::string layer = tar({{"a", "x"}, {"b", "y"}});
-  layer[1024 + 2] = 'z';  // in the second name: its sum no longer holds
+  layer[1024 + 2] = 'z';  // in the second name: its checksum no longer matches
   for (const auto& [bytes, type] : {std::pair{layer, kPlain}, {gzip(layer), kGzip}, {zstd(layer), kZstd}}) {
     const auto info = measure(bytes, type);
     REQUIRE_FALSE(info);

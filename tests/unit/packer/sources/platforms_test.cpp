@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Which manifests of an image are packed: those that containerd on the hosts will ask for, and no others.
+// Which manifests of an image are packed: those that containerd on the hosts will request, and no others.
 #include <catch2/catch_test_macros.hpp>
 
 #include <map>
@@ -12,7 +12,7 @@ namespace {
 
 constexpr Architecture kAmd64 = Architecture::amd64, kArm64 = Architecture::arm64;
 
-// "amd64", "arm64/v8", "windows:amd64"; "" = says nothing.
+// "amd64", "arm64/v8", "windows:amd64"; "" = no platform.
 std::string platform_json(std::string_view text) {
   if (text.empty()) return {};
   const size_t colon = text.find(':');
@@ -24,7 +24,7 @@ std::string platform_json(std::string_view text) {
   return std::format(R"("os":"{}","architecture":"{}"{})", os, text.substr(0, slash), variant);
 }
 
-// Images in memory: documents that name each other, and what the name stands for.
+// Images in memory: documents that refer to each other, and the one that the name resolves to.
 class Images final : public sources::ImageSource {
  public:
   struct Document {
@@ -36,7 +36,7 @@ class Images final : public sources::ImageSource {
     Document document;
   };
 
-  // A manifest with a layer of its own and a shared one; its configuration says this platform.
+  // A manifest with its own layer and a shared one; its configuration has this platform.
   Document manifest(const std::string& platform, std::string_view type = image::kOciManifest) {
     const auto config = blob(std::format("{{{}}}", platform_json(platform)));
     return keep(
@@ -55,7 +55,7 @@ class Images final : public sources::ImageSource {
     }
     return keep(std::format(R"({{"schemaVersion":2,"mediaType":"{}","manifests":[{}]}})", type, list), type);
   }
-  // One manifest a platform, named so in the index and in its configuration.
+  // One manifest per platform, which is in the index and in its configuration.
   Document of_platforms(const std::vector<std::string>& platforms) {
     std::vector<Entry> entries;
     for (const auto& platform : platforms) entries.push_back({platform, manifest(platform)});
@@ -110,7 +110,7 @@ std::string refusal(Images& images, const Images::Document& root, const std::vec
   return plan.error().what;
 }
 
-// Of an index with these platforms: the one whose manifest is packed.
+// The platform whose manifest is packed from an index with these.
 std::string chosen(const std::vector<std::string>& platforms, Architecture host) {
   Images images;
   const auto plan = planned(images, images.of_platforms(platforms), {host});
@@ -149,7 +149,7 @@ TEST_CASE("of several variants the one is packed that containerd takes, wherever
   CHECK(chosen({"amd64/v3", "amd64/v1"}, kAmd64) == "amd64/v1");
   CHECK(chosen({"386", "amd64"}, kAmd64) == "amd64");
   CHECK(chosen({"x86_64"}, kAmd64) == "x86_64");
-  CHECK(chosen({":amd64"}, kAmd64) == ":amd64");  // no system named: linux
+  CHECK(chosen({":amd64"}, kAmd64) == ":amd64");  // no system given: linux
   CHECK(chosen({"arm64/v9", "arm64/v8"}, kArm64) == "arm64/v8");
   CHECK(chosen({"arm64/v8.2", "arm64"}, kArm64) == "arm64");
   CHECK(chosen({"arm/v7", "aarch64"}, kArm64) == "aarch64");
@@ -175,7 +175,7 @@ TEST_CASE("a variant of the hosts' CPU alone is refused: containerd would not ta
     CHECK(text.contains("takes no variant"));
   }
   CHECK_FALSE(refusal(images, images.of_platforms({"arm64"}), {kAmd64}).contains("takes no variant"));
-  // a single manifest without an index is held to the same
+  // the same holds for a single manifest without an index
   CHECK(refusal(images, images.manifest("amd64/v3"), {kAmd64}).contains("linux/amd64/v3"));
 }
 
@@ -185,7 +185,7 @@ TEST_CASE("an index without a wanted platform is refused with what it has") {
   CHECK(text.contains("nothing for linux/arm64 hosts, only linux/amd64, linux/s390x;"));
   refusal(images, images.of_platforms({"windows:amd64"}), {kAmd64});
   refusal(images, images.index({}), {kAmd64});
-  // os.features: wants something of the system
+  // os.features: requires system features
   const auto features = images.keep(
       std::format(
           R"({{"schemaVersion":2,"manifests":[{{"mediaType":"{}",{},"platform":{{"os":"linux","architecture":"amd64","os.features":["x"]}}}}]}})",
@@ -197,7 +197,7 @@ TEST_CASE("an index without a wanted platform is refused with what it has") {
 TEST_CASE("an index inside an index is followed and packed, each once") {
   Images images;
   const auto inner = images.of_platforms({"amd64/v3", "amd64", "arm64"});
-  for (const std::string platform : {"", "amd64"}) {  // with and without a platform of its own
+  for (const std::string platform : {"", "amd64"}) {  // with and without its own platform
     INFO(platform);
     const auto root = images.index({{platform, inner}});
     const auto plan = planned(images, root, {kAmd64});
@@ -215,7 +215,7 @@ TEST_CASE("an index inside an index is followed and packed, each once") {
   const auto list = images.index({{"amd64", images.manifest("amd64", image::kDockerManifest)}}, image::kDockerList);
   CHECK(planned(images, images.index({{"", list}}), {kAmd64}).image.inner_indexes.at(0).media_type ==
         image::kDockerList);
-  // what is nearer comes first, whether it is an index or not
+  // the nearer comes first, whether it is an index or not
   CHECK(planned(images, images.index({{"", inner}, {"amd64", images.manifest("amd64")}}), {kAmd64})
             .image.inner_indexes.empty());
 }
@@ -236,7 +236,7 @@ TEST_CASE("an entry without a platform counts for what its configuration names")
   CHECK(plan.image.platforms.at(0).manifest.digest == images.manifest("amd64").digest());
   CHECK(plan.documents.size() == 2);
   CHECK(refusal(images, images.index({{"", images.manifest("arm64")}}), {kAmd64}).contains("linux/arm64"));
-  // after all that name their platform; and only the first of several, as containerd does it
+  // after all that have a platform; and only the first of several, as in containerd
   CHECK(planned(images, images.index({{"", images.manifest("386")}, {"amd64", images.manifest("amd64")}}), {kAmd64})
             .image.platforms.at(0)
             .manifest.digest == images.manifest("amd64").digest());
@@ -246,7 +246,7 @@ TEST_CASE("an entry without a platform counts for what its configuration names")
 
 TEST_CASE("what stands in an index for nobody's platform is left out, with what it names") {
   Images images;
-  // attestations of a builder, and other systems
+  // a builder's attestations, and other systems
   const auto plan = planned(images, images.of_platforms({"unknown:unknown", "arm", "amd64"}), {kAmd64});
   CHECK(plan.documents.size() == 2);
   CHECK(plan.blobs.size() == 3);

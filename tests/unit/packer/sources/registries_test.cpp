@@ -100,7 +100,7 @@ TEST_CASE("what an index says of a manifest's type stands before what the regist
   const auto plan = packer.plan(published.reference(":1.0"));
   if (!plan) FAIL(plan.error().text());
   CHECK(plan->image.platforms.at(0).media_type == image::kOciManifest);
-  // by its own name there is nothing else to believe
+  // requested directly, only the registry's media type is available
   CHECK_FALSE(packer.plan(published.reference("@" + published.manifest.text())));
 }
 

@@ -31,7 +31,7 @@ TEST_CASE("atomic writing replaces whole files with the mode asked for and leave
 TEST_CASE("atomic writing that fails leaves the old file and nothing beside it") {
   const TemporaryFolder folder;
   REQUIRE(make_directories(folder / "f/within", 0755));
-  const auto failed = write_file_atomic(folder / "f", as_bytes("x"), 0644);  // no file can take a folder's place
+  const auto failed = write_file_atomic(folder / "f", as_bytes("x"), 0644);  // a file can't replace a folder
   REQUIRE_FALSE(failed);
   CHECK(failed.error().text().contains(folder / "f"));
   CHECK(std::filesystem::exists(folder / "f/within"));

@@ -69,7 +69,7 @@ TEST_CASE("the nearest known word") {
   constexpr std::array<std::string_view, 4> kWords{"control-plane", "worker", "role", "address"};
   CHECK(nearest("worke", kWords) == "worker");
   CHECK(nearest("adress", kWords) == "address");
-  CHECK(nearest("roel", kWords) == "role");  // two letters changed places
+  CHECK(nearest("roel", kWords) == "role");  // two letters swapped
   CHECK_FALSE(nearest("xyz", kWords));
   CHECK_FALSE(nearest("anything", std::span<const std::string_view>{}));
 }

@@ -17,7 +17,7 @@ Bytes text(size_t size) {
   return base::to_bytes(out);
 }
 
-// Hands out one byte at a time.
+// Returns one byte at a time.
 class OneByteSource final : public base::Source {
  public:
   explicit OneByteSource(ByteView data) : inner_(data) {}
@@ -36,7 +36,7 @@ TEST_CASE("whole frames, there and back") {
     const auto stored = compressor.compress(plain);
     REQUIRE(stored);
     CHECK(*zstd_decompress(*stored, size) == plain);
-    CHECK(*compressor.compress(plain) == *stored);  // no state is left from the frame before
+    CHECK(*compressor.compress(plain) == *stored);  // no state is left from the previous frame
     CHECK(*ZstdCompressor(9).compress(plain) == *stored);
   }
 }
@@ -58,7 +58,7 @@ TEST_CASE("a frame must be exactly what was declared") {
   Bytes longer = stored;
   longer.push_back(std::byte{0});
   CHECK(zstd_decompress(longer, 5000).error().code == ErrorCode::corrupt);
-  // zstd itself passes over what gives no bytes: an empty frame, a skippable one
+  // zstd itself skips what has no output: an empty frame, a skippable one
   const Bytes empty = *ZstdCompressor(3).compress({});
   const Bytes skippable{std::byte{0x50}, std::byte{0x2a}, std::byte{0x4d}, std::byte{0x18}, std::byte{1},
                         std::byte{0},    std::byte{0},    std::byte{0},    std::byte{7}};

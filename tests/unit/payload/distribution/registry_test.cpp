@@ -130,8 +130,7 @@ TEST_CASE("a blob that breaks off goes on where it broke off") {
 
 namespace {
 
-// Sends the first half of a blob and closes; then each further request gets the answer that `next` makes of what it
-// asks.
+// Sends the first half of a blob and closes; `next` answers each further request, given the offset it asks for.
 Result<std::string> resumed(const std::string& text, const std::function<std::string(size_t from)>& next,
                             std::vector<std::string>* asked = nullptr) {
   int requests = 0;
@@ -325,7 +324,7 @@ TEST_CASE("a server whose certificate nobody vouches for is untrusted") {
 TEST_CASE("behind a proxy all requests go through it, with its login; the registry's tokens are asked for there too") {
   std::vector<std::string> asked;
   HandServer proxy([&](tests::Connection& connection) {
-    // One request a connection: the client opens a second one for the token while it keeps the first.
+    // One request per connection: the client opens a second one for the token while it keeps the first.
     const auto request = connection.request();
     asked.push_back(request);
     if (request.contains("/token?"))

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What may leave for where: logins, tokens and client certificates stay with the registry, and TLS is not given up.
+// What may be sent where: logins, tokens and client certificates stay with the registry, and TLS is never given up.
 #include <catch2/catch_test_macros.hpp>
 
 #include "payload/distribution/registry.h"
@@ -19,10 +19,10 @@ namespace {
 
 constexpr auto* kManifest = R"({"schemaVersion":2})";
 
-// A home with logins and certs.d, and what is read from registries with them.
+// A home with logins and certs.d; reads from registries with them.
 class Site {
  public:
-  // The registry's certificates descend from this authority.
+  // Trusts this authority for the registry's certificates.
   void trust(const RegistryServer& server, const Authority& authority) const {
     write("certs.d/" + server.name() + "/ca.crt", authority.certificate);
   }
@@ -117,7 +117,7 @@ TEST_CASE("a registry with TLS can't send for its tokens to a host without: noth
   CHECK(code_of(refused) == ErrorCode::untrusted);
   CHECK(refused.error().text().contains(tokens.origin()));
   CHECK(tokens.asked().empty());
-  // one with TLS of its own is fine
+  // one with TLS is fine
   RegistryServer trusted(server_identity(authority));
   trusted.habits.token = "abc";
   server.habits.challenge = std::format(R"(Bearer realm="{}/token")", trusted.origin());
@@ -160,13 +160,13 @@ TEST_CASE("a client certificate is shown to its registry and to no other host") 
   server.habits.blobs_elsewhere = store.origin();
   Site site;
   site.trust(server, authority);
-  CHECK_FALSE(site.manifest(server));  // not without the certificate
+  CHECK_FALSE(site.manifest(server));  // rejected without the certificate
   site.show_certificate(server, client);
   const auto shown = site.manifest(server);
   if (!shown) FAIL(shown.error().text());
   CHECK_FALSE(site.blob(server, digest, 10));
   CHECK(store.asked().empty());
-  // the certificate is all that was missing there
+  // only the certificate was missing
   site.trust(store, authority);
   site.show_certificate(store, client);
   const auto blob = site.blob(store, digest, 10);

@@ -25,7 +25,7 @@ namespace {
 
 const std::string kRoot = tests::source_path("tests/bad");
 
-// All that opening and verifying finds; reading is tried when they find nothing. Empty for a sound file.
+// Everything that opening and verifying finds; if that is nothing, reading is tried too. Empty for an intact file.
 std::vector<std::string> findings(const Bytes& bytes) {
   const auto told = [](std::string_view place, const Error& error) {
     return std::format("{} | {} | {}", base::name(error.code), place, error.text());
@@ -46,7 +46,7 @@ std::vector<std::string> findings(const Bytes& bytes) {
   return out;
 }
 
-// name → what it must give, in the manifest's words
+// name → expected findings, in the manifest's words
 std::map<std::string, std::vector<std::string>> manifest() {
   const auto text = base::read_text_file(kRoot + "/manifest.txt", size_t{1} << 20);
   REQUIRE(text);

@@ -35,7 +35,7 @@ spec:
     kind: KubeletConfiguration
 )";
 
-// `kGood` with one text replaced must be refused; the message names the place and says `why`.
+// `kGood` with one text replaced must be rejected; the message names the place and contains `why`.
 void refused(std::string_view from, std::string_view to, std::string_view where, std::string_view why) {
   std::string text = kGood;
   const size_t at = text.find(from);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// tests/compat: payloads made by released versions (and by the first one of a format). They are read for ever: files
-// are added, never changed or removed.
+// tests/compat: payloads made by released versions (and by the first one of a format). They stay readable forever:
+// files are added, never changed or removed.
 #include <catch2/catch_test_macros.hpp>
 
 #include <filesystem>

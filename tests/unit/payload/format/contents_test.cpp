@@ -12,7 +12,7 @@ namespace {
 
 ObjectRef object(std::string_view text) { return {hash::sha256(base::as_bytes(text)), text.size()}; }
 
-// Every field set to something that is not its default.
+// Every field set to a value other than its default.
 Contents full() {
   Contents contents;
   contents.name = "shop";

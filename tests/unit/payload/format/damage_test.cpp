@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What happens to a payload on its way: flipped bits, lost ends, lost beginnings. Nothing may pass in silence.
+// What happens to a payload in transit: flipped bits, missing ends, missing beginnings. No damage may go unnoticed.
 #include <catch2/catch_test_macros.hpp>
 
 #include "payload/format/reader.h"
@@ -39,7 +39,7 @@ PayloadBuilder with_stub(std::string_view stub) {
   return builder;
 }
 
-// One whole file in memory, with one byte seen differently: no copy for each of many flips.
+// A whole file in memory with one byte changed on reading: no copy per flip.
 class FlippedFile final : public base::RandomAccessFile {
  public:
   FlippedFile(const Bytes& data, size_t at, std::byte mask) : data_(&data), at_(at), mask_(mask) {}

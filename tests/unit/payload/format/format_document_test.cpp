@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// FORMAT.md against the code: tables add up to the sizes of the structures, limits are the constants, the dump is what
-// the minimal payload looks like. SEALIFT_ACCEPT=1 rewrites the dump.
+// FORMAT.md against the code: tables add up to the sizes of the structures, limits are the constants, the dump is the
+// minimal payload. SEALIFT_ACCEPT=1 rewrites the dump.
 #include <catch2/catch_test_macros.hpp>
 
 #include <cstddef>

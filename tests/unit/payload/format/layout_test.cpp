@@ -10,7 +10,7 @@ using namespace sealift::format;
 
 namespace {
 
-// Sizes that fit each other around these.
+// A trailer whose payload size fits these values.
 Trailer trailer_of(uint64_t metadata_offset, uint64_t metadata_size, uint64_t signatures_size) {
   Trailer trailer;
   trailer.metadata_offset = metadata_offset;

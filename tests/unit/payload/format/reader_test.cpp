@@ -15,7 +15,7 @@ using namespace sealift::tests;
 
 namespace {
 
-// Counts what is read; bytes outside `data` (which stands at the file's end) are zero, so that a file may be huge.
+// Counts reads; bytes outside `data` (which is at the file's end) are zero, so that a file may be huge.
 class CountingFile final : public base::RandomAccessFile {
  public:
   CountingFile(Bytes data, uint64_t size) : data_(std::move(data)), size_(size) {}
@@ -56,7 +56,7 @@ Shared shared_payload() {
     out.texts.push_back(std::string(static_cast<size_t>(i) + 1, static_cast<char>('a' + i % 26)));
     plain += out.texts.back();
   }
-  // Two frames: objects may run across their border.
+  // Two frames: objects may cross their boundary.
   for (const auto& part : {plain.substr(0, 600), plain.substr(600)}) {
     const Bytes stored = *codec::ZstdCompressor(3).compress(base::as_bytes(part));
     out.builder.frames.push_back({format::kHeaderSize + out.builder.data.size(), stored.size(), part.size(),
@@ -95,7 +95,7 @@ TEST_CASE("opening costs two reads, whatever the size") {
 }
 
 TEST_CASE("opening 20 GB of layers reads less than 4 MiB") {
-  // 2500 raw frames of 8 MiB in 300 objects: as an artifact of many images. Only the metadata exists in memory.
+  // 2500 raw frames of 8 MiB in 300 objects, like an artifact with many images. Only the metadata exists in memory.
   std::vector<format::IndexObject> objects;
   std::vector<format::IndexPiece> pieces;
   std::vector<format::Frame> frames;
@@ -180,7 +180,7 @@ TEST_CASE("a whole object is compared with its name, whatever its frames' hashes
   const Digest name = builder.objects.back().digest = hash::sha256(base::as_bytes("other bytes"));
   const base::MemoryFile file(builder.build());
   const auto reader = open(file);
-  CHECK(reader->verify(1, {}, {})->empty());  // each stored byte is what its writer stored
+  CHECK(reader->verify(1, {}, {})->empty());  // each stored byte is as written
   const auto read = reader->read_all(name, 100);
   REQUIRE_FALSE(read);
   CHECK(read.error().code == ErrorCode::corrupt);
@@ -193,8 +193,7 @@ TEST_CASE("a whole object is compared with its name, whatever its frames' hashes
 }
 
 TEST_CASE("a part of an object is read from frames whose hashes hold, and from no others") {
-  for (const size_t damaged :
-       {0U, 1U, 2U}) {  // the raw frame, and two zstd frames that still decode to something or do not
+  for (const size_t damaged : {0U, 1U, 2U}) {  // the raw frame, and two zstd frames, which may or may not still decode
     const auto shared = shared_payload();
     Bytes bytes = shared.builder.build();
     const auto& frame = shared.builder.frames[damaged];
@@ -206,7 +205,7 @@ TEST_CASE("a part of an object is read from frames whose hashes hold, and from n
     for (const auto& [offset, within] :
          {std::pair{1U, 0U}, std::pair{6U, 1U}, std::pair{16U, 2U}, std::pair{26U, 0U}}) {
       INFO("frame " << damaged << " is damaged, offset " << offset);
-      for (int again = 0; again < 2; ++again) {  // what was refused is not remembered as good
+      for (int again = 0; again < 2; ++again) {  // rejected bytes are not cached as good
         base::MemorySink sink(100);
         const auto read = reader->read(digest, {offset, 3}, sink);
         if (within != damaged) {
@@ -236,9 +235,9 @@ TEST_CASE("an object is served in place only where its bytes lie raw and in one 
     return digest;
   };
   builder.add_raw("first");   // frame 1
-  builder.add_raw("second");  // frame 2, at once after it
+  builder.add_raw("second");  // frame 2, right after it
   builder.add_padding(1);
-  builder.add_raw("third");  // frame 3, not at once
+  builder.add_raw("third");  // frame 3, not contiguous
   const Bytes stored = *codec::ZstdCompressor(3).compress(base::as_bytes("fourth"));
   builder.frames.push_back(
       {format::kHeaderSize + builder.data.size(), stored.size(), 6, format::Encoding::zstd, hash::sha256(stored)});
@@ -311,7 +310,7 @@ TEST_CASE("a newer minor version is read") {
   auto builder = minimal_payload();
   builder.edit_trailer = [](Bytes& bytes) {
     PayloadBuilder::put(bytes, 86, uint16_t{7});
-    PayloadBuilder::put(bytes, 64, uint64_t{1});  // a field this version doesn't know
+    PayloadBuilder::put(bytes, 64, uint64_t{1});  // a field unknown to this version
   };
   builder.edit_header = [](Bytes& bytes) { PayloadBuilder::put(bytes, 10, uint16_t{7}); };
   builder.edit_table = [](Bytes& bytes) { PayloadBuilder::put(bytes, 10, uint16_t{7}); };

@@ -70,9 +70,9 @@ TEST_CASE("URLs are taken apart") {
     REQUIRE_FALSE(url);
     CHECK(url.error().code == ErrorCode::invalid_input);
   }
-  CHECK(origin("https://10.7.0.1/a@b?c@d") == "https://10.7.0.1:443 /a@b?c@d");  // no user: it stands after the host
+  CHECK(origin("https://10.7.0.1/a@b?c@d") == "https://10.7.0.1:443 /a@b?c@d");  // no user: "@" is in the path
   CHECK(origin("http://h:65535#f") == "http://h:65535 /");
-  CHECK(origin("http://h/a%20b?c=%26") == "http://h:80 /a%20b?c=%26");  // as it was written
+  CHECK(origin("http://h/a%20b?c=%26") == "http://h:80 /a%20b?c=%26");  // unchanged
 }
 
 TEST_CASE("percent encoding keeps what RFC 3986 calls unreserved, and nothing else") {

@@ -22,7 +22,7 @@ namespace {
 
 using Pieces = std::vector<std::pair<uint64_t, uint64_t>>;
 
-// Answers with "0123456789" as a text or as a stream, and remembers what was asked.
+// Responds with "0123456789" as a text or as a stream, and records the requests.
 struct Digits {
   std::mutex mutex;
   Pieces pieces;  // of the stream: offset and size
@@ -68,7 +68,7 @@ http::Reply get(Client& client, const std::string& target, const std::map<std::s
   return std::move(*reply);
 }
 
-// A door that requests wait at. Its waits end after half a minute, so that a test that fails ends too.
+// A door at which requests wait. The wait ends after half a minute, so that a failing test ends too.
 class Door {
  public:
   void come() {
@@ -99,7 +99,7 @@ class Door {
   bool open_ = false;
 };
 
-// Asks for "/" and reads nothing of the answer, in a small window.
+// Requests "/" with a small window and reads nothing of the response.
 class DeafClient {
  public:
   explicit DeafClient(uint16_t port) : socket_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
@@ -159,7 +159,7 @@ TEST_CASE("HEAD tells what GET would, and makes no body") {
     for (const char* name : {"content-length", "content-type"}) CHECK(head->headers.at(name) == whole.headers.at(name));
     CHECK(head->text.empty());
     CHECK(digits.take_pieces().empty());
-    CHECK(get(client, "/text").text == "0123456789");  // the connection is where it should be
+    CHECK(get(client, "/text").text == "0123456789");  // the connection is still in sync
   }
   CHECK(digits.asked.at(1).is_head());
   CHECK(digits.asked.at(1).method == "HEAD");
@@ -348,7 +348,7 @@ TEST_CASE("connections have a limit; one beyond it is closed, and one that ends 
     CHECK(reply.error().code == ErrorCode::unreachable);
     door.open();
   }
-  // The server sees the ends of connections soon, not at once.
+  // The server notices the end of connections soon, not at once.
   std::optional<http::Reply> reply;
   for (int tries = 0; !reply && tries < 1000; ++tries) {
     auto next = client();

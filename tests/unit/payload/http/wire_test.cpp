@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The client against servers that are slow, end early or are none: what they send is written by hand here.
+// The client against servers that are slow, close early or are not HTTP servers; their output is written by hand.
 #include <array>
 #include <catch2/catch_test_macros.hpp>
 #include <chrono>
@@ -34,7 +34,7 @@ ErrorCode code_of(const Result<http::Reply>& reply) {
   return reply.error().code;
 }
 
-// What a caller may repeat. httplib gives no other error for a read that took too long than for one that broke off.
+// What a caller may retry. httplib reports the same error for a read timeout and a broken connection.
 bool may_pass(const Result<http::Reply>& reply) {
   const auto code = code_of(reply);
   return code == ErrorCode::timeout || code == ErrorCode::unreachable;
@@ -87,7 +87,7 @@ TEST_CASE("a server that ends its connections, with or without a word, is asked 
 TEST_CASE("nobody answers in time: at connecting, before the head, in the middle of the body") {
   const auto begin = steady_clock::now();
   {
-    const Listener full(0);  // nobody accepts: what comes after its queue is full gets no answer
+    const Listener full(0);  // nobody accepts: once its queue is full, further connections get no answer
     std::vector<base::Fd> queue;
     for (int i = 0; i < 4; ++i) {
       queue.emplace_back(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));

@@ -62,7 +62,7 @@ TEST_CASE("an index knows the platforms") {
   const auto& list = std::get<Index>(*parsed).manifests;
   REQUIRE(list.size() == 5);
   CHECK(list[0].platform == Platform{"linux", "amd64", ""});
-  CHECK(list[1].platform == Platform{"linux", "arm64", ""});  // v8 is arm64 itself
+  CHECK(list[1].platform == Platform{"linux", "arm64", ""});  // v8 is plain arm64
   CHECK(list[2].platform == Platform{"windows", "amd64", ""});
   CHECK(list[3].platform == Platform{"unknown", "unknown", ""});
   CHECK_FALSE(list[4].platform);

@@ -40,7 +40,7 @@ struct Authority {
 
 const Names kNames{"w1", {"w1.plant7.lan"}, {"10.7.0.12", "fd00::12"}};
 
-// What another implementation makes of a PEM text.
+// Another implementation's reading of a PEM text.
 std::string openssl(std::vector<std::string> arguments, const std::string& pem) {
   arguments.insert(arguments.begin(), "openssl");
   base::CommandIo io;
@@ -89,7 +89,7 @@ TEST_CASE("an authority signs with its own key only, and end certificates sign n
   const Authority authority, stranger;
   const auto own = make_key(), other = make_key();
   const auto crossed = trust::issue(own.public_pem, kNames, authority.certificate, stranger.key.private_pem, now());
-  REQUIRE(crossed);  // made without looking; whose it is the key decides, not the name in it
+  REQUIRE(crossed);  // issue() does not check the authority; the key decides the issuer, not the name
   untrusted(trust::check_issued(*crossed, authority.certificate, own.public_pem));
   const auto end = authority.issue(own, kNames);
   REQUIRE(end);
@@ -212,7 +212,7 @@ TEST_CASE("the time of a certificate is the one that was asked for, to the secon
           "notBefore=Feb 28 23:59:59 2026 GMT\nnotAfter=Dec 31 00:00:01 2076 GMT\n");
   }
   CHECK(trust::check_issued(*issued, *authority, key.public_pem));
-  // Whose time is over is still its authority's: dates are not looked at here.
+  // An expired certificate still counts as issued: dates are ignored here.
   const auto past =
       trust::issue(key.public_pem, kNames, *authority, key.private_pem, {at(2020, 1, 1, 0), at(2020, 1, 2, 0)});
   REQUIRE(past);

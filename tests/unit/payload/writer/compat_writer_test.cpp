@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Makes the file that tests/compat keeps for ever. With SEALIFT_MAKE_COMPAT=FILE it is written there (once for each
-// format version, by the release that brings it); without, it only goes through the writer.
+// Makes the file that tests/compat keeps forever. With SEALIFT_MAKE_COMPAT=FILE it is written there (once per format
+// version, by its first release); without, it only runs through the writer.
 #include <catch2/catch_test_macros.hpp>
 
 #include <cstdlib>
@@ -26,7 +26,7 @@ TEST_CASE("the payload that tests/compat keeps can be made") {
   using enum writer::Storage;
   std::string numbers;
   for (int i = 0; i < 60000; ++i) numbers += std::to_string(i) + "\n";
-  std::string layer = "\x1f\x8b";  // not a real one; bytes that don't compress well
+  std::string layer = "\x1f\x8b";  // not a real one; bytes that compress badly
   uint32_t state = 1;
   for (int i = 0; i < 3000; ++i) {
     state = state * 1664525 + 1013904223;

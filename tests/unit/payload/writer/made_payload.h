@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Payloads that tests of the writer make: inputs of every form, and the shortest way from them to a file.
+// Payloads for tests of the writer: inputs of every form, and the shortest way from them to a file.
 #pragma once
 
 #include <catch2/catch_test_macros.hpp>
@@ -53,7 +53,7 @@ inline void must(Result<void> result) {
   if (!result) FAIL(result.error().text());
 }
 
-// Short reads, as sockets and pipes give them.
+// Short reads, as from sockets and pipes.
 class DrippingSource final : public base::Source {
  public:
   explicit DrippingSource(ByteView data) : data_(data) {}

@@ -71,7 +71,7 @@ TEST_CASE("a file that can't get its name leaves nothing, and the name keeps wha
   for (const auto unfinished : {Unfinished::unnamed, Unfinished::hidden}) {
     {
       auto file = begun(folder / "out", unfinished);
-      REQUIRE(base::make_directories(folder / "out", 0755));  // somebody was faster
+      REQUIRE(base::make_directories(folder / "out", 0755));  // another process was faster
       const auto done = file.commit(0644);
       REQUIRE_FALSE(done);
       CHECK(done.error().text().starts_with("rename to " + folder.path() + "/out: "));

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What is announced to the writer and comes when everything has its place.
+// Objects that are announced to the writer and arrive once everything has its place.
 #include <catch2/catch_test_macros.hpp>
 
 #include <algorithm>
@@ -16,7 +16,7 @@ using namespace sealift::tests;
 TEST_CASE("what is announced and comes later lies where it would lie if it had been there at once") {
   const TemporaryFolder folder;
   auto list = inputs();
-  list.push_back({"", {}, Storage::raw});  // the empty file of the tree once more
+  list.push_back({"", {}, Storage::raw});  // the tree's empty file once more
   list.push_back({"", prose(9 * kMiB, 21), Storage::raw});
   list.push_back({"same", prose(9 * kMiB, 21), Storage::automatic});
   list.push_back({"", prose(2000, 22), Storage::raw});
@@ -52,7 +52,7 @@ TEST_CASE("what is announced and comes later lies where it would lie if it had b
     REQUIRE(stored);
     CHECK(std::ranges::equal(must(base::read_all(*stored, 100 * kMiB)), bytes));
   }
-  CHECK_FALSE(placed->stored(hash::sha256(list[3].bytes)));  // lies among others in a compressed frame
+  CHECK_FALSE(placed->stored(hash::sha256(list[3].bytes)));  // shares a compressed frame with others
   must(placed->finish({}, base::no_events()));
   CHECK(hash::sha256(file_bytes(path)) == hash::sha256(file_bytes(expected_path)));
 

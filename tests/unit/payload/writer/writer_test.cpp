@@ -301,8 +301,8 @@ TEST_CASE("a temporary file that gives other bytes back than were put into it is
     if (!closed && target.string().starts_with(folder.path())) spools.push_back(std::stoi(entry.path().filename()));
   }
   REQUIRE(spools.size() == 1);
-  // Small objects are compressed when all have come: their frame's hash is right for the wrong bytes, so that only
-  // decoding them again can tell.
+  // Small objects are compressed once all have arrived: their frame's hash then matches the wrong bytes, and only
+  // decoding them again reveals it.
   const std::byte other = bytes[0] ^ std::byte{1};
   REQUIRE(::pwrite(spools[0], &other, 1, 0) == 1);
   const auto done = payload_writer->finish(contents, std::nullopt, base::no_events());

@@ -74,7 +74,7 @@ TEST_CASE("merge keys: what stands in the mapping wins, then the first merged on
   CHECK(text_at(node, "z/c") == "2");
   CHECK(text_at(node, "w/b") == "2");
   CHECK(node.at_path("w/<<") == nullptr);
-  CHECK(one("'<<': 1").find("<<") != nullptr);  // quoted: a key like any other
+  CHECK(one("'<<': 1").find("<<") != nullptr);  // quoted: an ordinary key
   CHECK(refused("a: {<<: 7}\n").what.contains("wants a mapping"));
 }
 
