@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The programs as people meet them: real ELFs under a pipe and a pty.
+"""The programs as users run them: real ELFs, through pipes and a pty.
 
-SEALIFT_STUB and SEALIFT_PACKER name the ELFs under test; without them the ones of scripts/build are taken.
+SEALIFT_STUB and SEALIFT_PACKER name the ELFs under test; the default is those of scripts/build.
 """
 import difflib
 import os
@@ -32,7 +32,7 @@ def _program(variable, default):
 
 
 def needs(there, what):
-    """Skips a test whose means this machine does not have. Where CI is set it fails: there nothing is left out in silence."""
+    """Skips a test whose requirements this machine lacks. With CI set it fails instead: nothing is skipped silently there."""
     if there:
         return
     if os.environ.get("CI"):
@@ -96,8 +96,8 @@ def artifact(tmp_path_factory, packer, stub):
 
 @pytest.fixture(scope="session")
 def sample(tmp_path_factory, packer):
-    """A payload for two platforms with something of everything, whose bytes depend on the packer alone: its programs are
-    heads of ELFs. The stub under test shows it with --payload. The API server's two images share their layer."""
+    """A payload for two platforms with a bit of everything, whose bytes depend only on the packer: its programs are heads of
+    ELFs. The stub under test shows it with --payload. The API server's two images share their layer."""
     folder = tmp_path_factory.mktemp("sample")
     _write_files(folder)
     (folder / "chart").mkdir()
@@ -118,7 +118,7 @@ def sample(tmp_path_factory, packer):
 
 @pytest.fixture
 def run(artifact, tmp_path):
-    """Runs the artifact with arguments through pipes, with a home of its own."""
+    """Runs the artifact with arguments through pipes, with its own home."""
     def call(*arguments, program=None, env=None, stdin=subprocess.DEVNULL, timeout=60, cwd=tmp_path):
         environment = {"PATH": "/usr/bin:/bin", "HOME": str(tmp_path), "TERM": "xterm", **(env or {})}
         return subprocess.run([program or artifact, *map(str, arguments)], stdin=stdin, capture_output=True, text=True,
@@ -134,11 +134,11 @@ class Screen:
 
 @pytest.fixture
 def run_pty(artifact, tmp_path):
-    """Runs the artifact on a terminal of 80x24; `answers` are (what to wait for, what to type)."""
+    """Runs the artifact on an 80x24 terminal; `answers` are (what to wait for, what to type)."""
     def call(*arguments, env=None, answers=(), timeout=30):
         pid, fd = pty.fork()
         if pid == 0:
-            # as a login shell would start it, whatever started these tests (a background job ignores SIGINT)
+            # as from a login shell, whatever started these tests (a background job ignores SIGINT)
             for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGTERM, signal.SIGHUP, signal.SIGPIPE):
                 signal.signal(number, signal.SIG_DFL)
             os.chdir(tmp_path)

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A registry in this process that gives the images of an OCI layout, with the habits that the distribution registry does
-not show by itself: blobs that break off or lie elsewhere, certificates of clients; and a proxy that counts."""
+"""A registry in this process that serves the images of an OCI layout, with behaviour that the distribution registry lacks:
+interrupted or redirected blobs, client certificates; and a proxy that counts."""
 import base64
 import collections
 import http.server
@@ -23,8 +23,8 @@ def _start(handler, context=None):
 
 
 class ImageServer:
-    """`cuts`: so many large blobs break off in the middle; `ends`: after the first cut nobody listens any more; `elsewhere`:
-    the URL that blobs are redirected to; `login`: user:password; `certificates` and `client_authority`: (mutual) TLS."""
+    """`cuts`: this many large blobs are cut in the middle; `ends`: nobody listens after the first cut; `elsewhere`: the URL
+    that blobs are redirected to; `login`: user:password; `certificates` and `client_authority`: (mutual) TLS."""
     def __init__(self, layout, cuts=0, ends=False, elsewhere=None, login=None, certificates=None, client_authority=None):
         self.layout, self.cuts, self.ends, self.elsewhere, self.login = layout, cuts, ends, elsewhere, login
         self.asked = []
@@ -60,7 +60,7 @@ class ImageServer:
 
     def _answer(self, request):
         self.asked.append(Asked(request.command, request.path, request.headers.get("Range"), request.headers.get("Authorization")))
-        if self.ended:  # on connections from before, too
+        if self.ended:  # on earlier connections, too
             request.close_connection = True
             return None
         if self.login and request.headers.get("Authorization") != "Basic " + base64.b64encode(self.login.encode()).decode():
@@ -73,7 +73,7 @@ class ImageServer:
         if found is None:
             return self._send(request, 404, b'{"errors":[{"code":"UNKNOWN","message":"not here"}]}')
         data, media_type = found
-        begin, cut = 0, kind == "blobs" and self.cuts > 0 and len(data) > 100_000  # a small one may arrive whole all the same
+        begin, cut = 0, kind == "blobs" and self.cuts > 0 and len(data) > 100_000  # a small one might arrive whole anyway
         status, headers = 200, {"Content-Type": media_type}
         if kind == "blobs" and request.headers.get("Range"):
             begin = int(request.headers["Range"].removeprefix("bytes=").rstrip("-"))
@@ -83,7 +83,7 @@ class ImageServer:
         return self._send(request, status, data[begin:], headers, cut)
 
     def _find(self, repository, reference):
-        """By digest anything; by tag what the layout's index names so, whatever the registry's name in it."""
+        """By digest, any blob; by tag, the layout's image of that name, whatever registry is in the name."""
         media_type = "application/octet-stream"
         for entry in json.loads((self.layout / "index.json").read_text())["manifests"]:
             name = entry["annotations"]["org.opencontainers.image.ref.name"]
@@ -107,7 +107,7 @@ class ImageServer:
 
 
 class Proxy:
-    """Hands requests for http://HOST/… on to one server, whatever HOST is; opens no tunnel (CONNECT) to anywhere."""
+    """Forwards requests for http://HOST/… to one server, whatever HOST is; opens no tunnels (CONNECT)."""
     def __init__(self, target):
         self.asked = []
         outer = self

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Where what lies in a payload, read from the file by payload/FORMAT.md alone (sections 2 to 7): the other opinion for
-tests that damage a certain place."""
+"""The positions of a payload's parts, read from the file according to payload/FORMAT.md alone (sections 2 to 7): an
+independent implementation for tests that damage a certain place."""
 import dataclasses
 import struct
 
@@ -23,7 +23,7 @@ class Layout:
     frames: list
 
     def padding(self):
-        """Ranges between header, frames and metadata."""
+        """The ranges between header, frames and metadata."""
         end = HEADER
         for frame in self.frames:
             if frame.offset > end:

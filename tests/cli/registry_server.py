@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The distribution registry on loopback, with what registries in the field ask for: nothing, TLS, a login, a token."""
+"""The distribution registry on loopback, with common requirements: none, TLS, a login, a token."""
 import base64
 import hashlib
 import http.server
@@ -45,7 +45,7 @@ class Certificates:
 
 
 class TokenServer:
-    """Gives tokens that the registry believes to those who know the password, and to owners of the identity token."""
+    """Issues tokens that the registry accepts, given the password or the identity token."""
     def __init__(self, folder, certificates, user, password, identity_token):
         self.asked = []
         basic = "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()
@@ -95,7 +95,7 @@ class TokenServer:
 
 
 def _raw_signature(der):
-    """r and s of an ECDSA signature, 32 bytes each, from their DER."""
+    """r and s of an ECDSA signature, 32 bytes each, from its DER."""
     assert der[0] == 0x30
     at, out = 2, b""
     for _ in range(2):
@@ -106,7 +106,7 @@ def _raw_signature(der):
 
 
 class Registry:
-    """One process; its store may be shared by several, with different manners."""
+    """One process; several may share a store, each with its own requirements."""
     def __init__(self, folder, store, **environment):
         self.name = f"127.0.0.1:{free_port()}"
         config = folder / f"registry-{self.name.split(':')[1]}.yaml"

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A Kubernetes base in the small: the shape that packer and delivery ask for, with programs and images that hold
-nothing. Enough for everything that can be told before a host is met."""
+"""A miniature Kubernetes base: the structure that packer and delivery require, with empty programs and images. Enough for
+everything that can be checked before a host is contacted."""
 import gzip
 import hashlib
 import io
@@ -84,7 +84,7 @@ def make_layout(folder):
 
 
 def write(folder: pathlib.Path):
-    """Puts base.yaml, bin/, etc/ and an OCI layout images/ there; returns the lines of a Kubefile that packs them."""
+    """Creates base.yaml, bin/, etc/ and an OCI layout images/; returns the lines of a Kubefile that packs them."""
     (folder / "base.yaml").write_text(_base_document())
     (folder / "etc").mkdir()
     (folder / "etc" / "config.toml").write_text(f'version = 3\nsandbox = "{IMAGES["sandbox"]}"\n')

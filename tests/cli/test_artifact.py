@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What an artifact says and does without any host."""
+"""What an artifact reports and does without any host."""
 import hashlib
 import json
 import os
@@ -49,7 +49,7 @@ def test_licenses(run):
 
 @pytest.fixture
 def show(run, sample, stub):
-    """What a command says of the sample."""
+    """A command's output for the sample."""
     def call(*arguments):
         done = run("--payload", sample, *arguments, program=stub)
         assert (done.returncode, done.stderr) == (0, "")
@@ -101,7 +101,7 @@ def test_verify_sound(run):
 
 @pytest.fixture
 def damaged(run, copy_of):
-    """Flips one bit of a copy's byte, calls verify on it with the sound program, and puts the byte back."""
+    """Flips one bit in a copy, calls verify on it with the intact program, and restores the byte."""
     path = copy_of("damaged.run")
 
     def call(offset, *arguments):
@@ -121,7 +121,7 @@ def damaged(run, copy_of):
 
 
 def titles(run):
-    """What verify calls each object: digest → words."""
+    """verify's name for each object: digest → words."""
     contents = json.loads(run("list", "--log-format", "json").stdout)
     out = {}
 
@@ -260,7 +260,7 @@ def test_extract_an_image_as_it_was_packed(run, artifact, tmp_path):
 
 
 def packed_of(layout, name, architectures):
-    """What an artifact for these platforms has of an image with an index: the index's descriptor, and hex digest → bytes."""
+    """What an artifact for these platforms holds of an image with an index: the index's descriptor, and hex digest → bytes."""
     def read(descriptor):
         return (layout / "blobs/sha256" / descriptor["digest"].removeprefix("sha256:")).read_bytes()
     root = next(entry for entry in json.loads((layout / "index.json").read_text())["manifests"] if name in entry["annotations"].values())
@@ -331,7 +331,7 @@ def test_a_closed_pipe_is_no_crash(artifact):
 
 
 def test_starting_costs_little(artifact):
-    """Start is free: what --info reads and how long it takes do not depend on the payload (the bar is measured in tests/bench)."""
+    """Starting is free: the bytes read and the time of --info do not depend on the payload (the bar is measured in tests/bench)."""
     needs(shutil.which("strace"), "strace")
     calls = "read,pread64,readv,preadv,preadv2,mmap,sendfile,copy_file_range,splice"
     trace = subprocess.run(["strace", "-f", "-e", f"trace={calls}", artifact, "--info"], capture_output=True, text=True)
@@ -340,7 +340,7 @@ def test_starting_costs_little(artifact):
     read = sum(int(line.rsplit("= ", 1)[1].split()[0]) for line in lines
                if "mmap(" not in line and line.rsplit("= ", 1)[-1].split()[0].isdigit())
     assert 0 < read < 4 << 20
-    # No file is mapped either: its pages would be read behind our back.
+    # No file is mapped either: its pages would be read unseen.
     assert [line for line in lines if "mmap(" in line and "MAP_ANONYMOUS" not in line] == []
 
 

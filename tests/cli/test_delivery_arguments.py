@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Everything about a delivery that can be told before a host is met."""
+"""Everything about a delivery that can be checked before a host is contacted."""
 import json
 import os
 import pathlib
@@ -22,7 +22,7 @@ spec:
 
 GOLDEN = pathlib.Path(__file__).resolve().parents[1] / "golden" / "config"
 
-# What stands at the place of each of the ten mistakes: found by eye, not by the program.
+# The text at the place of each of the ten mistakes: found by eye, not by the program.
 TEN_PLACES = {(3, 12): "name: Plant_7", (5, 20): "prot: 22", (5, 30): "password: geheim", (9, 6): "address: 10.7.0.22", (9, 26): "role: master",
               (10, 5): "address: 10.7.0.256", (12, 14): '"db=only:NoShedule"', (13, 34): "services: 10.244.128.0/17", (14, 9): "port: 64430000",
               (16, 6): "src: missing.conf"}
@@ -51,7 +51,7 @@ def test_config_init_prints_a_template_that_parses(run, tmp_path):
 
 @pytest.fixture
 def ten_mistakes(tmp_path):
-    """The configuration with ten mistakes, and what must be said of them."""
+    """The configuration with ten mistakes, and the expected messages."""
     path = tmp_path / "ten-mistakes.yaml"
     path.write_text((GOLDEN / path.name).read_text())
     return path, (GOLDEN / "ten-mistakes.problems").read_text().replace(path.name, str(path)).replace("missing.conf", str(tmp_path / "missing.conf")).splitlines()
@@ -101,7 +101,7 @@ def test_a_prompt_needs_a_terminal(artifact, cluster, tmp_path):
 
 @pytest.fixture
 def dead_port():
-    """A port of this machine at which nobody listens."""
+    """A port of this machine on which nobody listens."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         return listener.getsockname()[1]
 
@@ -111,7 +111,7 @@ def test_what_is_typed_at_a_prompt_is_not_shown(run_pty, cluster, dead_port):
     screen = run_pty("plan", "--config", path, "--state", path.parent / "state", answers=[("Password of ops", "geheim-77\n")])
     assert "Password of ops" in screen.text
     assert "geheim-77" not in screen.text
-    assert screen.code == 8  # no host answers there
+    assert screen.code == 8  # no host responds there
 
 
 def test_stopped_at_the_prompt(run_pty, cluster):
@@ -123,7 +123,7 @@ def test_stopped_at_the_prompt(run_pty, cluster):
 
 def test_a_secret_does_not_stay_in_the_environment(artifact, cluster, tmp_path):
     """While it works, /proc/<pid>/environ no longer shows the password."""
-    listener = socket.create_server(("127.0.0.1", 0))  # takes the connection and says nothing
+    listener = socket.create_server(("127.0.0.1", 0))  # accepts the connection and sends nothing
     text = CLUSTER.format(key=tmp_path / "key", address="127.0.0.1", more=f", port: {listener.getsockname()[1]}, password: {{env: PW}}")
     process = subprocess.Popen([artifact, "plan", "--config", cluster(text)], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                                stderr=subprocess.PIPE, env={"HOME": str(tmp_path), "PATH": "/usr/bin:/bin", "PW": "geheim-78"})

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The packer as a release engineer meets it: bases, what is promised and not packed, the same bytes again."""
+"""The packer as a release engineer uses it: bases, promises without the packed files, reproducible bytes."""
 import hashlib
 import json
 import subprocess
@@ -89,7 +89,7 @@ def test_what_base_yaml_names_must_be_packed(project):
 
 def test_layers_are_measured(project):
     contents = project.packed(["FROM scratch", *project.lines])
-    # each layer is a gzip of one file that holds its image's name
+    # each layer is a gzip of one file that contains its image's name
     assert sorted(layer["uncompressedBytes"] for layer in contents["layers"].values()) == sorted(len(name) for name in small_base.IMAGES.values())
     assert all(layer["files"] == 1 for layer in contents["layers"].values())
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""IMAGE lines against the real distribution registry: names, bytes, TLS, logins, tokens, and what is refused."""
+"""IMAGE lines against the real distribution registry: names, bytes, TLS, logins, tokens, and rejections."""
 import base64
 import json
 import os
@@ -19,7 +19,7 @@ MIRRORED = ("registry.k8s.io",)
 
 
 class Site:
-    """A context with a small base, its images in a registry's store, and registries in front of it."""
+    """A context with a small base, its images in a registry's store, and registries serving that store."""
     def __init__(self, folder, packer, stub):
         self.folder, self.packer, self.stub = folder, packer, stub
         self.context = folder / "context"
@@ -51,7 +51,7 @@ class Site:
         (self.context / "Kubefile").write_text("\n".join(["FROM scratch", *lines]) + "\n")
         command = [self.packer, "build", "-f", self.context / "Kubefile", "-t", "shop:1.0", "-o", self.folder / name, "--platform", "linux/amd64",
                    "--stub", self.stub, *options, self.context]
-        # Nothing of this machine's own logins and proxies.
+        # Ignores this machine's own logins and proxies.
         return subprocess.run(command, capture_output=True, text=True, cwd=self.folder, timeout=120, env={"PATH": "/usr/bin:/bin", "HOME": str(self.home)})
 
     def from_registry(self):
@@ -122,7 +122,7 @@ def test_tls_needs_an_authority_that_is_trusted(site):
     assert "no trusted TLS connection" in text and "Kubefile:" in text
     site.trust(registry)
     assert identity(site.build(site.from_registry(), *mirror(registry, "https")))
-    # loopback with certificates kept for it is not spoken to in plain HTTP
+    # loopback with certificates is never accessed over plain HTTP
     assert identity(site.build([*site.lines, f"IMAGE {registry.name}/pause:3.10.1"]))
 
 
@@ -177,7 +177,7 @@ def test_what_is_no_mirror_is_refused(site):
 
 
 def test_a_damaged_store_is_noticed(site):
-    # The registry itself does not look at what it sends.
+    # The registry itself does not check what it sends.
     layers = [json.loads((site.context / "images" / "blobs" / "sha256" / entry["digest"][7:]).read_text())["layers"][0]["digest"][7:]
               for entry in json.loads((site.context / "images" / "index.json").read_text())["manifests"] if "etcd" in json.dumps(entry)]
     path = site.folder / "store" / "docker" / "registry" / "v2" / "blobs" / "sha256" / layers[0][:2] / layers[0] / "data"

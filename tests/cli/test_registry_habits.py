@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""IMAGE lines against registries as they are met: that end in the middle, send to other hosts, stand behind proxies,
-want certificates, logins from helpers; and Docker Hub, whose host no name says."""
+"""IMAGE lines against registries as in the field: they break off, redirect to other hosts, stand behind proxies, require
+certificates or logins from helpers; and Docker Hub, whose host is in no image name."""
 import hashlib
 import json
 import os
@@ -14,11 +14,11 @@ from image_server import ImageServer, Proxy
 from registry_server import Certificates, openssl
 
 SECRET = "s3cret"
-LARGE = 3_000_000  # bytes of the one layer that takes more than a packet
+LARGE = 3_000_000  # bytes of the only layer larger than a packet
 
 
 class Site:
-    """A context whose layout has small images and a large one, big/app:1; servers give them."""
+    """A context whose layout has small images and a large one, big/app:1, to be served."""
     def __init__(self, folder, packer, stub):
         self.folder, self.packer, self.stub, self.home = folder, packer, stub, folder / "home"
         self.home.mkdir()
@@ -36,7 +36,7 @@ class Site:
     def build(self, lines, *options, env=None):
         (self.context / "Kubefile").write_text("\n".join(["FROM scratch", *lines]) + "\n")
         command = [self.packer, "build", "-f", self.context / "Kubefile", "-o", self.folder / "out.run", "--platform", "linux/amd64", "--stub", self.stub, *options, self.context]
-        # Nothing of this machine's own logins and proxies.
+        # Ignores this machine's own logins and proxies.
         return subprocess.run(command, capture_output=True, text=True, cwd=self.folder, timeout=240, env={"PATH": "/usr/bin:/bin", "HOME": str(self.home), **(env or {})})
 
     def packed(self, lines, *options, env=None):
@@ -129,7 +129,7 @@ def test_a_registry_behind_a_proxy_is_asked_through_it_and_its_images_keep_their
 
 
 def test_a_name_without_a_registry_is_asked_for_at_docker_hub(site, proxy):
-    """By TLS: seen is what the proxy, which opens no tunnel, is asked for."""
+    """With TLS: the proxy, which opens no tunnel, sees only the request for one."""
     text = site.refused(["IMAGE redis:7"], 8, env={"https_proxy": proxy.url})
     assert set(proxy.asked) == {"CONNECT registry-1.docker.io:443"}
     assert "https://registry-1.docker.io:443" in text and "docker.io/library/redis:7" in text and "Kubefile:2" in text
@@ -168,6 +168,6 @@ def test_a_redirect_from_tls_to_none_is_refused(site):
 
 
 def test_the_layer_of_the_layout_is_the_large_one(site):
-    """Guards the tests above: a layer that fits into one packet breaks off nowhere."""
+    """Guards the tests above: a layer that fits into one packet can't break off."""
     path = site.layout / "blobs" / "sha256" / site.layer.removeprefix("sha256:")
     assert path.stat().st_size > LARGE and "sha256:" + hashlib.sha256(path.read_bytes()).hexdigest() == site.layer

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What only the release ELFs can show: hardening, and that the aarch64 program (under qemu-user) does what the x86_64 one does."""
+"""What only the release ELFs can show: hardening, and that the aarch64 program (under qemu-user) behaves like the x86_64 one."""
 import contextlib
 import hashlib
 import http.client
@@ -36,7 +36,7 @@ def test_programs_are_static(stub, packer):
 
 @pytest.fixture(params=["x86_64", "aarch64"])
 def program(request, stub):
-    """The words that start the program of one platform on this machine."""
+    """The command that starts the program of one platform on this machine."""
     return [str(stub)] if request.param == "x86_64" else [QEMU, str(ROOT / "out/stub-aarch64")]
 
 
@@ -84,7 +84,7 @@ def test_the_node_makes_keys_and_certificates(program, tmp_path):
 
 
 class Service:
-    """A node service as systemd runs it: it says itself when it is ready."""
+    """A node service as systemd runs it: it reports when it is ready."""
     def __init__(self, words, folder):
         self.notified = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self.notified.bind(str(folder / "notify"))
@@ -100,7 +100,7 @@ class Service:
         pytest.fail("never READY=1")
 
     def complaint(self):
-        """What it says next on standard error."""
+        """The next line on standard error."""
         assert select.select([self.process.stderr], [], [], 30)[0], "says nothing"
         return os.read(self.process.stderr.fileno(), 4096).decode()
 
@@ -110,7 +110,7 @@ class Service:
 
 @contextlib.contextmanager
 def service(words, folder):
-    """A Service that is ready, ended by SIGTERM."""
+    """A ready Service, ended by SIGTERM."""
     running = Service(words, folder)
     try:
         running.await_ready()
@@ -130,7 +130,7 @@ def free_port():
 
 @contextlib.contextmanager
 def backend(name):
-    """Sends back what it gets, behind its name; gives its address."""
+    """Echoes what it receives, after its name; returns its address."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         def echo(connection):
             with connection:
@@ -143,7 +143,7 @@ def backend(name):
                     threading.Thread(target=echo, args=listener.accept()[:1], daemon=True).start()
         threading.Thread(target=accept, daemon=True).start()
         yield f"127.0.0.1:{listener.getsockname()[1]}"
-        listener.shutdown(socket.SHUT_RDWR)  # ends accept
+        listener.shutdown(socket.SHUT_RDWR)  # ends accept()
 
 
 def ask(port):
@@ -203,7 +203,7 @@ def test_the_node_serves_images_from_the_payload_in_place(program, artifact, tmp
     with open(artifact, "rb") as file:
         file.seek(16 << 20)
         payload.write_bytes(file.read())
-    # what the store writes beside a payload that has arrived whole
+    # written by the store beside a completely received payload
     whole = struct.pack("<IIQQQ", 1, 0, payload.stat().st_size, 2**64 - 1, 2**64 - 1)
     (tmp_path / "shop.payload.state").write_bytes(b"SEALSTOR" + whole)
     port = free_port()
@@ -228,7 +228,7 @@ def test_the_node_serves_images_from_the_payload_in_place(program, artifact, tmp
         for blob in (manifest["config"], *manifest["layers"]):
             body = get(f"blobs/{blob['digest']}")
             assert "sha256:" + hashlib.sha256(body).hexdigest() == blob["digest"]
-        # a file that can't be used leaves the mirror as it is
+        # an unusable file leaves the mirror unchanged
         config.write_text("rubbish")
         running.hang_up()
         assert running.complaint().endswith("\n")
