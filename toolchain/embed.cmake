@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-# sealift_embed_script(folder/landing.sh): makes <build>/embedded/folder/landing.sh.h, which defines kLandingScript: the script
-# as one line, without comments.
+# sealift_embed_script(folder/landing.sh): makes <build>/embedded/folder/landing.sh.h, which defines kLandingScript: the
+# script as one line, without comments.
 include_guard()
 
 function(sealift_embed_script script)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# Sourced by the scripts: where things are kept, and how missing packages are installed.
+# Sourced by the scripts: paths, and how missing packages are installed.
 set -euo pipefail
 export LC_ALL=C
 SEALIFT_ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
@@ -12,7 +12,7 @@ die() { say "error: $*"; exit 1; }
 # hash_of FILE… : 16 hexadecimal digits over names (relative to the project) and contents
 hash_of() { (cd "$SEALIFT_ROOT" && sha256sum "$@") | sha256sum | cut -c1-16; }
 
-# need_packages GROUP… : installs what is missing of these groups of toolchain/packages
+# need_packages GROUP… : installs the missing packages of these groups in toolchain/packages
 need_packages() {
   local group line package missing=()
   for group in "$@"; do

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-# The architecture: every library once, lowest first. A library may use only what stands above it here.
-# A third-party library has one owner (mbedTLS three): its headers appear only in the owner's .cpp files.
+# The architecture: every library once, lowest first. A library may use only those listed above it.
+# A third-party library has one owner (mbedTLS three): only the owner's .cpp files include its headers.
 
-# what both programs share
+# shared by both programs
 sealift_library(payload/base)
 sealift_library(payload/hash DEPS payload/base)
 sealift_library(payload/trust DEPS payload/base payload/hash THIRD_PARTY mbedtls)

@@ -11,7 +11,7 @@ foreach(file ${files})
   file(READ "${file}" license)
   string(APPEND text "\n\n${name}\n----------------------------------------\n${license}")
 endforeach()
-# pieces, since a string literal has a largest size that every compiler must take
+# in pieces, since compilers need only support string literals up to a certain size
 string(LENGTH "${text}" length)
 set(source "// made by toolchain/licenses.cmake\n#include <string_view>\nnamespace sealift::licenses {\nstd::string_view text() {\n  return\n")
 set(at 0)

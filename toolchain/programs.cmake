@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# The two programs. Their mains stand in stub/: sealift_main.cpp and stub_main.cpp.
+# The two programs. Their main functions are in stub/: sealift_main.cpp and stub_main.cpp.
 file(GLOB license_files CONFIGURE_DEPENDS "${SEALIFT_DEPS}/share/licenses/*")
 set(licenses_source "${CMAKE_BINARY_DIR}/licenses.cpp")
 add_custom_command(OUTPUT "${licenses_source}"
@@ -26,11 +26,11 @@ endfunction()
 sealift_program(sealift stub/sealift_main.cpp packer_cli)
 sealift_program(stub stub/stub_main.cpp runtime_cli)
 
-# A program that reads out of range on purpose: tests/cli shows that it dies, with the flags of the programs above.
+# A program that deliberately reads out of range: tests/cli shows that it dies, with the flags of the programs above.
 if(SEALIFT_RELEASE)
   add_executable(hardening_probe tests/cli/hardening_probe.cpp)
   target_link_libraries(hardening_probe PRIVATE sealift_flags)
-  # Asked for by tests/bench/ssh-stream only.
+  # Used only by tests/bench/ssh-stream.
   add_executable(ssh_stream_probe EXCLUDE_FROM_ALL tests/bench/ssh_stream_probe.cpp stub/aligned_alloc.c)
   target_link_libraries(ssh_stream_probe PRIVATE third_party_mimalloc runtime_host)
 endif()

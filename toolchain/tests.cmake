@@ -14,7 +14,7 @@ function(sealift_test name label)
   add_executable(${name} ${ARG_SOURCES})
   target_link_libraries(${name} PRIVATE tests_support ${ARG_LINK} third_party_catch2)
   add_test(NAME ${name} COMMAND ${name})
-  # Third-party C++ archives are not instrumented: container annotations across that border are false alarms.
+  # Third-party C++ archives are not instrumented: container annotations across that boundary cause false alarms.
   set_tests_properties(${name} PROPERTIES LABELS ${label} TIMEOUT 600
     ENVIRONMENT "ASAN_OPTIONS=detect_container_overflow=0:abort_on_error=1;UBSAN_OPTIONS=print_stacktrace=1;TSAN_OPTIONS=halt_on_error=1:suppressions=${CMAKE_SOURCE_DIR}/tests/tsan.supp")
 endfunction()
@@ -33,7 +33,7 @@ if(TARGET unit_payload_hash) # compared with another implementation
   target_link_libraries(unit_payload_hash PRIVATE third_party_mbedtls)
 endif()
 
-# A header that no .cpp of its own includes first (scripts/checks) shows here that it stands alone.
+# Compiles headers that no .cpp of their own includes first (scripts/checks), to show that they stand alone.
 if(NOT SEALIFT_THREADED_TESTS_ONLY)
   file(GLOB_RECURSE headers CONFIGURE_DEPENDS RELATIVE ${CMAKE_SOURCE_DIR} payload/*.h packer/*.h runtime/*.h tests/support/*.h)
   set(alone)
@@ -64,8 +64,8 @@ if(SEALIFT_FUZZ)
     get_filename_component(name ${source} NAME_WE)
     add_executable(${name} ${source})
     target_link_libraries(${name} PRIVATE payload_distribution payload_writer packer_resolve runtime_agent runtime_delivery)
-    # One seed: a run says the same as the one before; hours with others are spent by hand.
-    # Debian's libFuzzer is built on libstdc++
+    # A fixed seed makes runs repeatable; long runs with other seeds are started by hand.
+    # Debian's libFuzzer is built with libstdc++
     target_link_options(${name} PRIVATE -fsanitize=fuzzer -Wl,--push-state,--no-as-needed,-lstdc++,--pop-state)
     string(REPLACE "_fuzz" "" seeds ${name})
     add_test(NAME ${name} COMMAND sh -c "mkdir -p '${CMAKE_BINARY_DIR}/corpus/${seeds}' '${CMAKE_SOURCE_DIR}/tests/fuzz/seeds/${seeds}' && exec '$<TARGET_FILE:${name}>' -max_total_time=10 -seed=1 -rss_limit_mb=2048 -timeout=10 -print_final_stats=0 -verbosity=0 '${CMAKE_BINARY_DIR}/corpus/${seeds}' '${CMAKE_SOURCE_DIR}/tests/fuzz/seeds/${seeds}'")

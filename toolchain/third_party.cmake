@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# The third-party libraries that toolchain/dependencies has built, as third_party::NAME.
+# The third-party libraries built by toolchain/dependencies, as third_party::NAME.
 execute_process(COMMAND "${CMAKE_SOURCE_DIR}/toolchain/dependencies" --print ${SEALIFT_TARGET}
   OUTPUT_VARIABLE SEALIFT_DEPS OUTPUT_STRIP_TRAILING_WHITESPACE COMMAND_ERROR_IS_FATAL ANY)
 set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS toolchain/dependencies toolchain/dependencies.lock)

@@ -11,7 +11,7 @@ foreach(tool AR RANLIB)
   set(CMAKE_C_COMPILER_${tool} "${zig_tools}/${name}" CACHE FILEPATH "")
   set(CMAKE_CXX_COMPILER_${tool} "${zig_tools}/${name}" CACHE FILEPATH "")
 endforeach()
-# nothing of the build machine is ever found, but its programs
+# use nothing from the build machine except its programs
 set(CMAKE_FIND_ROOT_PATH "$ENV{SEALIFT_DEPS}" "${SEALIFT_DEPS}")
 set(CMAKE_FIND_ROOT_PATH_MODE_PROGRAM NEVER)
 set(CMAKE_FIND_ROOT_PATH_MODE_LIBRARY ONLY)

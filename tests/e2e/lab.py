@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Test hosts, artifacts and clusters as the e2e tests see them."""
+"""Test hosts, artifacts and clusters for the e2e tests."""
 import dataclasses
 import json
 import os
@@ -12,14 +12,14 @@ import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 OUT = ROOT / 'out'
-# Another Kubernetes than the base's own: SEALIFT_KUBERNETES=1.35.4 (tests/kube/versions)
+# A Kubernetes other than the base's default: SEALIFT_KUBERNETES=1.35.4 (tests/kube/versions)
 KUBERNETES = os.environ.get('SEALIFT_KUBERNETES', '')
 ARTIFACT = OUT / (f'demo-{KUBERNETES}.run' if KUBERNETES else 'demo.run')
 LAB_TOML = "version = 3\n[plugins.'io.containerd.cri.v1.runtime']\n  restrict_oom_score_adj = true\n"
 
 
 class Lab:
-    """One switch and its hosts. Each test module has its own, with its own network."""
+    """One switch and its hosts. Each test module has its own lab, with its own network."""
 
     def __init__(self, name, number):
         self.env = dict(os.environ, SEALIFT_LAB=name, SEALIFT_LAB_NET=f'10.{80 + number}.0', SEALIFT_LAB_PREFIX=str(number))
@@ -72,7 +72,7 @@ class Run:
 
 
 class Site:
-    """A cluster.yaml for hosts of a lab, and the commands of delivery.run against it."""
+    """A cluster.yaml for a lab's hosts, and the delivery.run commands that use it."""
 
     def __init__(self, lab, folder, workers=(), control_plane='cp1', artifact=ARTIFACT, ssh=None, extra=''):
         self.lab, self.folder, self.artifact = lab, pathlib.Path(folder), pathlib.Path(artifact)
@@ -131,7 +131,7 @@ def http_get(address, port, timeout=5):
 
 
 def wait_for(what, seconds, probe):
-    """Polls until `probe` gives something true; its last answer or exception stands in the failure."""
+    """Polls until `probe` returns something true; a failure shows its last result or exception."""
     end, last = time.monotonic() + seconds, None
     while time.monotonic() < end:
         try:
@@ -144,7 +144,7 @@ def wait_for(what, seconds, probe):
     raise AssertionError(f'{what}: not within {seconds} s; last: {last}')
 
 
-# What a second run must leave alone: configuration, programs, units.
+# What a second run must not change: configuration, programs, units.
 TREES = '/etc /usr/local /opt /var/lib/kubelet/config.yaml /var/lib/kubelet/kubeadm-flags.env'
 
 
@@ -154,8 +154,8 @@ def tree_hash(lab, name):
 
 
 def places_of(lab, name, secrets):
-    """Where a host holds any of the secrets: files and the journal. Namespaces can't be read and are left out. A planted file
-    must be found, and grep must have no trouble (a file that goes away meanwhile: once more). The patterns are on no command line."""
+    """The places on a host that contain any of the secrets: files and the journal. Namespaces can't be read and are skipped. A
+    planted file must be found, and grep must not fail (if a file disappears meanwhile: retry). No command line has the patterns."""
     planted, patterns = '/tmp/planted', '\n'.join(secrets) + '\n'
 
     def search():
@@ -175,12 +175,12 @@ def places_of(lab, name, secrets):
 
 
 class OutsideCounter:
-    """Counts, at the switch, what hosts and their pods send to anywhere but the hosts, the pods and the services: from the
-    first moment of a boot on. No output hook of a host would see what pods send, and the rules of a host go with its power."""
+    """Counts, at the switch, what hosts and their pods send to anywhere except the hosts, the pods and the services, from the
+    first moment of a boot. A host's output hook would not see what pods send, and its rules are lost with its power."""
 
     def __init__(self, lab):
         self.lab, net = lab, lab.env['SEALIFT_LAB_NET']
-        # .254 is the router to everywhere; what a kernel tells its own link in IPv6 asks nobody
+        # .254 is the default router; the kernel's own IPv6 link-local messages ask nobody
         lab.switch('nft', '-f', '-', input=f'''
 table bridge outside {{
   counter asked {{ }}
@@ -200,7 +200,7 @@ table bridge outside {{
 
 
 class ExecTrace:
-    """Every program that systemd and sshd of the hosts, and whatever they start, execute: argv lists by host."""
+    """Every program that systemd, sshd and their descendants execute on the hosts: argv lists by host."""
 
     def __init__(self, lab, names, folder):
         self.files, self.tracers = {}, []

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Power cuts that lose what was not on the disk: at random moments of a delivery, and of a cluster at work. One control
-plane and one worker. What a trial does comes from its seed alone, but for how fast the machine is."""
+"""Power cuts that lose unsynced data: at random moments of a delivery, and of a cluster at work. One control plane and one
+worker. A trial's actions depend only on its seed, apart from the machine's speed."""
 import dataclasses
 import datetime
 import json
@@ -15,14 +15,14 @@ from lab import Site, http_get, wait_for
 HOSTS = ('cp1', 'w1')
 VICTIMS = (('cp1',), ('w1',), ('cp1', 'w1'))
 CLUSTER_DNS = '10.96.0.10'
-# A DNS question in a host's network: the hosts have no program that asks.
+# A DNS query in a host's network: the hosts have no program for it.
 ASK = '''import socket, sys
 s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); s.settimeout(3); s.sendto(bytes.fromhex(sys.argv[2]), (sys.argv[1], 53))
 print(s.recv(512).hex())'''
 
 
 def dns_answers(lab, name):
-    """True if the cluster's DNS, asked on a host, knows the API's service."""
+    """True if the cluster's DNS, queried on a host, knows the API's service."""
     question = struct.pack('>HHHHHH', 7, 0x100, 1, 0, 0, 0)
     for label in 'kubernetes.default.svc.cluster.local'.split('.'):
         question += bytes([len(label)]) + label.encode()
@@ -40,8 +40,8 @@ def seconds_of(text):
 
 
 def is_whole(lab, since=None):
-    """Every node, pod, DNS and the application answer; AssertionError says what does not. `since`: by host, when its power
-    came back: what the API says of it from before counts for nothing."""
+    """Every node, pod, DNS and the application respond; AssertionError says what does not. `since`: by host, when its power
+    came back; what the API reports from before that does not count."""
     since = since or {}
     nodes = {node['metadata']['name']: node for node in json.loads(lab.kubectl('cp1', 'get nodes -o json'))['items']}
     leases = {lease['metadata']['name']: lease for lease in json.loads(lab.kubectl('cp1', '-n kube-node-lease get leases -o json'))['items']}
@@ -66,14 +66,14 @@ def is_whole(lab, since=None):
 
 
 def wait_until_whole(lab, seconds, since=None):
-    """How long it took."""
+    """Returns how long it took."""
     begin = time.monotonic()
     wait_for('the cluster is whole', seconds, lambda: is_whole(lab, since))
     return time.monotonic() - begin
 
 
 def cut(lab, victims, dark):
-    """Power off, and on again after `dark` seconds; when it came back, by host."""
+    """Power off, and on again after `dark` seconds; returns when it came back, by host."""
     lab.run('kill', *victims)
     time.sleep(dark)
     now = time.time()
@@ -86,11 +86,11 @@ class Trial:
     """One line of the table."""
     kind: str
     seed: int
-    moment: float = 0       # seconds after the delivery's begin, or after the cluster was whole
+    moment: float = 0       # seconds after the delivery began, or after the cluster was healthy
     victims: tuple = ()
-    first: str = '-'        # exit code of the run that was cut
+    first: str = '-'        # exit code of the interrupted run
     again: str = '-'        # of the same command afterwards
-    whole: str = ''         # after how many seconds the cluster was whole
+    whole: str = ''         # seconds until the cluster was healthy
     fault: str = ''
 
     TITLE = f'{"":>9} {"seed":>10} {"moment":>7} {"cut":8} {"exit":>6} {"again":>6} {"whole":>7}'
@@ -103,8 +103,8 @@ SETTLE = 300  # seconds; the kubelet's longest pause between two attempts at one
 
 
 def while_delivering(lab, folder, seed, longest, artifact):
-    """Fresh hosts; the power goes within `longest` seconds after the delivery began (or at its end, if that comes first).
-    Sometimes the launch program dies too, otherwise it goes on as long as it can. The same command then finishes."""
+    """Fresh hosts; the power fails within `longest` seconds of the delivery's start (or at its end, if that comes first).
+    Sometimes the launch program dies too, otherwise it continues as long as it can. The same command then finishes."""
     chance = random.Random(seed)
     trial = Trial('delivery', seed, chance.uniform(0.3, longest), chance.choice(VICTIMS))
     launch_dies, dark = chance.random() < 0.5, chance.uniform(0, 8)
@@ -115,14 +115,14 @@ def while_delivering(lab, folder, seed, longest, artifact):
         process = site.start('--verbose', output=log)
         try:
             process.wait(trial.moment)
-            trial.moment = -1    # delivered before: cut at once
+            trial.moment = -1    # delivered earlier: cut at once
         except subprocess.TimeoutExpired:
             if launch_dies:
                 process.send_signal(signal.SIGKILL)
         since = cut(lab, trial.victims, dark)
         process.wait(1200)
     trial.first = str(process.returncode) if process.returncode >= 0 else 'killed'
-    if trial.first == '0':   # said to be done: whole without any help
+    if trial.first == '0':   # reported as done: recovers without any help
         try:
             trial.whole = f'{wait_until_whole(lab, SETTLE, since):.0f}'
         except AssertionError as error:
@@ -132,7 +132,7 @@ def while_delivering(lab, folder, seed, longest, artifact):
 
 
 def at_work(lab, site, seed, longest=25):
-    """A cluster that is whole loses its power, and is whole again without anybody's help; there is nothing to do then."""
+    """A healthy cluster loses its power and recovers without help; then there is nothing to do."""
     chance = random.Random(seed)
     trial = Trial('at work', seed, chance.uniform(0, longest), chance.choice(VICTIMS))
     dark = chance.uniform(0, 8)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One control plane and two workers from nothing to the applications' answers, and what the operator meets later."""
+"""One control plane and two workers, from nothing to the applications' responses, and the operator's later commands."""
 import json
 import re
 import shutil
@@ -36,17 +36,17 @@ def answers_everywhere(lab):
     return True
 
 
-# What a host is, by its own answers. Not the log, which grows.
+# A host's state, by its own tools. Without the log, which grows.
 PICTURE = {
     'contents': f'find $(ls -d {TREES} /root 2>/dev/null) -xdev -type f -exec sha256sum {{}} +',
     'attributes': f'find $(ls -d {TREES} /root 2>/dev/null) -xdev -printf "%p %m %u %g %l\\n"',
     'names': 'find / -xdev -path /var/log -prune -o -type f -printf "%p %T@\\n" -o -print; find /run -path "/run/sealift*"',
     'sysctls': "sysctl -a --pattern '^net[.]'",
-    'modules': 'ls /sys/module',   # of the kernel, which is one for all
+    'modules': 'ls /sys/module',   # the kernel's, shared by all hosts
     'units': 'systemctl list-units --all --plain --no-legend',
 }
-# What changes by itself: connections that are counted; what a login starts and a while later ends; timers and mounts of
-# such; units that are only spoken of. And the lock of who looks, which is all that a plan may leave (OPERATIONS.md).
+# What changes by itself: counted connections; what a login starts and what ends some time later; their timers and mounts;
+# units that are only referred to. And the lock of a reading command, all that a plan may leave (OPERATIONS.md).
 BY_ITSELF = re.compile(r'''
     net\.netfilter\.nf_conntrack_count\  | \S+\.(scope|timer)\  | user-\d+\.slice\  | user(-runtime-dir)?@\d+\.service\  | run-(user|credentials)-\S+\.mount\ 
   | \S+\ +not-found\  | /run/sealift(/lock)?$
@@ -61,9 +61,9 @@ def picture(lab, name):
 
 
 def test_plan_changes_nothing(site, lab):
-    """Files (also their bytes, where configuration and programs lie), network settings, modules, units."""
+    """Files (also their bytes, for configuration and programs), network settings, modules, units."""
     for name in HOSTS:
-        lab.inside(name, 'systemctl is-system-running --wait', check=False)    # the boot has ended
+        lab.inside(name, 'systemctl is-system-running --wait', check=False)    # booting has finished
     before = {name: picture(lab, name) for name in HOSTS}
     planned = site.run('plan')
     assert planned.code == 0, planned.output
@@ -100,7 +100,7 @@ def test_names_are_unchanged(lab):
 def test_what_is_not_packed_is_refused_with_its_name(lab):
     done = lab.run('exec', 'w1', 'ctr', '-n', 'k8s.io', 'images', 'pull', '--hosts-dir', '/etc/containerd/certs.d', 'quay.io/library/nginx:1.22', check=False)
     assert done.returncode != 0 and 'not found' in done.stdout + done.stderr
-    # the same path of another registry stays apart
+    # the same path in another registry stays separate
     answer = lab.inside('w1', "bash -c 'exec 3<>/dev/tcp/127.0.0.1/5000; printf \"GET /v2/library/nginx/manifests/1.22?ns=quay.io HTTP/1.0\\r\\n\\r\\n\" >&3; cat <&3'")
     assert '404' in answer and 'is not in artifact shop 1.0' in answer
     without_ns = lab.inside('w1', "bash -c 'exec 3<>/dev/tcp/127.0.0.1/5000; printf \"GET /v2/library/nginx/manifests/1.22 HTTP/1.0\\r\\n\\r\\n\" >&3; cat <&3'")
@@ -114,7 +114,7 @@ def test_second_run_changes_nothing(site, lab):
     assert [tree_hash(lab, name) for name in HOSTS] == before
 
 
-# What a run that changes nothing may execute: what a login does (PAM's message of the day), the agent, and questions.
+# What a run that changes nothing may execute: a login's programs (PAM's message of the day), the agent, and queries.
 QUESTIONS = re.compile(r'''
     /usr/sbin/sshd\ -D\ -R$ | (sh|bash)\ -c\  | ls\ -ldn\ / | uname\ | true$ | sudo\ -n\ true$
   | (/usr/bin/env\ -i\ PATH=\S+\ )?run-parts\ --lsbsysinit\ /etc/update-motd.d$ | /etc/update-motd.d/
@@ -147,8 +147,8 @@ def test_from_another_machine_without_a_journal(site, lab):
 
 
 def test_status_and_kubeconfig(site, lab, tmp_path):
-    """With the kubeconfig alone an operator's kubectl trusts the API server at cp1's address, and is let in: its
-    certificate is the cluster's and has that address."""
+    """With just the kubeconfig, an operator's kubectl trusts the API server at cp1's address and is admitted: the certificate
+    is the cluster's and includes that address."""
     status = site.run('status')
     assert status.code == 0, status.output
     assert status.output.count('Ready') >= 6 and 'NotReady' not in status.output
@@ -169,8 +169,8 @@ def test_status_and_kubeconfig(site, lab, tmp_path):
 
 
 def test_no_secret_lies_around(lab):
-    """No token of a join, neither its looks in what is Sealift's nor a live one anywhere; keys are root's alone. The store of
-    the API has the live ones, as the cluster's secrets: it is left out."""
+    """No join token: neither token-like text in Sealift's files nor a live token anywhere; only root can read keys. The API's
+    store holds the live ones, as secrets of the cluster: it is skipped."""
     tokens = re.findall(r'"token": "([a-z0-9]{6}\.[a-z0-9]{16})"', lab.inside('cp1', 'kubeadm token list -o json'))
     assert len(tokens) >= len(HOSTS) - 1, 'no token is alive: nothing could be found'
     secrets = [token.split('.')[1] for token in tokens]
@@ -184,7 +184,7 @@ def test_no_secret_lies_around(lab):
 
 
 def test_it_lives_on_without_launch_machine_and_artifact(site, lab):
-    """After a power cut of all hosts, with images gone, everything answers again, and nobody has asked the network."""
+    """After a power cut of all hosts, with images deleted, everything responds again without any request to the network."""
     site.artifact.unlink()
     outside = OutsideCounter(lab)
     try:

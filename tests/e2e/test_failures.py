@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What goes wrong at sites: refusals before anything is touched, kills in the middle, hosts that are not there."""
+"""What goes wrong at sites: rejections before anything is changed, kills in the middle, missing hosts."""
 import json
 import os
 import random
@@ -28,7 +28,7 @@ def site(hosts, tmp_path):
 
 
 def untouched(lab):
-    """Nothing of a delivery; the agent's program may have landed on the hosts that could be reached."""
+    """No trace of a delivery; the agent's program may be on the hosts that could be reached."""
     for name in ('cp1', 'w1'):
         assert lab.inside(name, 'ls -d /etc/sealift /var/lib/sealift /etc/containerd 2>/dev/null || true') == ''
 
@@ -43,14 +43,14 @@ def test_wrong_password_is_refused(site, hosts):
 
 
 def leaks(lab, site, secret):
-    """Files on the hosts and the launch machine that hold a secret."""
+    """Files on the hosts and the launch machine that contain a secret."""
     found = [f'{name}: {place}' for name in ('cp1', 'w1') for place in places_of(lab, name, [secret])]
     found += [str(path) for path in site.folder.rglob('*') if path.is_file() and secret.encode() in path.read_bytes()]
     return found
 
 
 def test_passwords_log_in_and_lie_nowhere(site, hosts):
-    """admin logs in by password and sudo asks for it; ops needs none for sudo and has one configured."""
+    """admin logs in by password and sudo asks for it; ops needs none for sudo, but one is configured."""
     secret = 'correct-horse-battery'
     for name in ('cp1', 'w1'):
         hosts.run('exec', name, 'chpasswd', input=f'admin:{secret}\n')
@@ -86,7 +86,7 @@ def test_changed_host_key_is_refused(site, hosts):
 
 
 def test_unknown_host_key_is_refused_until_it_is_accepted(site, hosts):
-    """And once it was accepted it is known."""
+    """And once accepted, it is known."""
     del site.cluster['spec']['hosts'][0]['hostKey']
     site.write()
     done = site.run()
@@ -140,11 +140,11 @@ def test_unreachable_control_plane_ends_the_run(site, hosts):
 
 
 def test_second_operator_is_told(site, hosts):
-    """While the first run is at work on hosts that have nothing yet, the second is refused and changes nothing."""
+    """While the first run is at work on fresh hosts, the second is rejected and changes nothing."""
     first = site.start('--verbose')
     try:
         wait_for('the first run is at work', 60, lambda: hosts.inside('cp1', 'ls -d /etc/sealift 2>/dev/null || true').strip())
-        locks = [hosts.inside(name, 'cat /run/sealift/lock') for name in ('cp1', 'w1')]   # who, the run's number, its agent's process
+        locks = [hosts.inside(name, 'cat /run/sealift/lock') for name in ('cp1', 'w1')]   # owner, run number, its agent's process
         other = Site(hosts, site.folder / 'other', workers=('w1',))
         second = other.run()
         assert first.poll() is None, 'the first run had ended: nothing was shown'
@@ -159,7 +159,7 @@ def test_second_operator_is_told(site, hosts):
 
 
 class Strikes:
-    """Ways to interrupt a run that is on its way; each tells whether it hit something."""
+    """Ways to interrupt a running delivery; each returns whether it hit something."""
 
     def __init__(self, hosts, chance):
         self.hosts, self.chance = hosts, chance
@@ -169,7 +169,7 @@ class Strikes:
         return process.poll() is None
 
     def _kill_inside(self, process, name, pattern, within, delay):
-        """Kills what matches on a host, a moment after it has appeared there."""
+        """Kills the matching processes on a host, a moment after they have appeared."""
         end = time.monotonic() + within
         while time.monotonic() < end and process.poll() is None:
             if self.hosts.run('exec', name, 'pgrep', *pattern, check=False).returncode == 0:
@@ -212,7 +212,7 @@ def test_kills_at_any_moment_then_the_same_command(hosts, tmp_path):
         process = site.start()
         if strike(process):
             hits.append(strike.__name__)
-        process.send_signal(signal.SIGKILL)  # whatever was hit: the run itself does not mend it either
+        process.send_signal(signal.SIGKILL)  # whatever was hit: the run must not repair it itself
         process.communicate()
         if chance.random() < 0.3:
             shutil.rmtree(site.state, ignore_errors=True)
@@ -227,8 +227,8 @@ def test_kills_at_any_moment_then_the_same_command(hosts, tmp_path):
 
 
 def test_dead_worker_is_set_aside(hosts, tmp_path):
-    """Its power goes while it joins. Without it the same command does all the rest and says so, as `status` does; with it, it
-    finishes. (A run that lives on gives it up after three minutes; this one ends with the worker.)"""
+    """Its power fails while it joins. Without it, the same command does the rest and reports that, as does `status`; with it,
+    the command finishes. (A surviving run sets it aside after three minutes; this one is killed with the worker.)"""
     hosts.up('w2')
     site = Site(hosts, tmp_path / 'partial', workers=('w1', 'w2'))
     process = site.start()
@@ -250,12 +250,12 @@ def test_dead_worker_is_set_aside(hosts, tmp_path):
 
 
 def test_a_disk_that_fills_up_in_the_middle(hosts, tmp_path):
-    """w3 is large enough beforehand; something else takes the room while its programs are installed."""
+    """w3 has enough space at first; something else takes it while the programs are installed."""
     hosts.up('w3')
     site = Site(hosts, tmp_path / 'full', workers=('w1', 'w2', 'w3'))
     process = site.start('--verbose')
     wait_for('the agent is at work on w3', 60, lambda: hosts.inside('w3', 'ls -d /var/lib/sealift 2>/dev/null || true').strip())
-    # all but 40 MiB; %f counts root's reserve too
+    # all but 40 MiB; %f includes root's reserve
     hosts.inside('w3', 'fallocate -l $(($(stat -f -c "%f * %S" /) - 40 * 1048576)) /filler')
     output, _ = process.communicate(timeout=240)
     assert process.returncode == 14, output

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Nothing is called delivered that is not healthy, no failure is forgotten, and what can't change is refused."""
+"""Nothing unhealthy is reported as delivered, no failure is forgotten, and changes that are impossible are rejected."""
 import json
 import subprocess
 import time
@@ -13,13 +13,13 @@ LAB = 4
 
 @pytest.fixture(scope='module')
 def cluster(lab, tmp_path_factory, artifact):
-    """One control plane and a worker with the shop on them; made by the first test that needs it."""
+    """One control plane and a worker with the shop on them; created by the first test that needs it."""
     lab.up('cp1', 'w1')
     return Site(lab, tmp_path_factory.mktemp('site'), workers=('w1',))
 
 
 class Run:
-    """A run of the product in the background, whose words can be waited for."""
+    """A run of the product in the background whose output can be waited for."""
 
     def __init__(self, site, *arguments):
         self.log = site.folder / 'run.log'
@@ -43,7 +43,7 @@ class Run:
 
 
 def pack(folder, kubefile, files):
-    """An artifact on the Kubernetes base alone, with the images of the base."""
+    """An artifact with only the Kubernetes base and its images."""
     folder.mkdir()
     for path, text in files.items():
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
@@ -108,7 +108,7 @@ def test_a_second_run_waits_for_system_pods_and_names_what_is_missing(cluster, l
 
 
 def test_what_failed_is_not_forgotten(cluster, lab):
-    """A change that fails is named at once; going back to the former configuration really goes back."""
+    """A failing change is reported at once; going back to the former configuration really goes back."""
     values = '---\n' + json.dumps({'apiVersion': 'sealift.dev/v1', 'kind': 'Application', 'metadata': {'name': 'nginx'},
                                    'spec': {'values': {'image': 'docker.io/library/nginx:9.9', 'replicas': 1}}}) + '\n'
     cluster.extra = values
@@ -169,7 +169,7 @@ def test_status_says_that_the_api_is_down(cluster, lab):
         took = time.monotonic() - began
         assert status.code == 15, status.output
         assert 'API' in status.output
-        assert took < 8, took  # 5 s, and what a login takes on a busy machine
+        assert took < 8, took  # 5 s, plus a login on a busy machine
     finally:
         lab.inside('cp1', 'mv /root/kube-apiserver.yaml /etc/kubernetes/manifests/')
     wait_for('the API is up again', 120, lambda: lab.kubectl('cp1', 'get --raw /readyz') == 'ok')

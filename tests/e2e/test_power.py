@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Power cuts with loss, in a delivery and at work, at a random moment; tests/e2e/power_cuts does many."""
+"""Power cuts with data loss, in a delivery and at work, at a random moment; tests/e2e/power_cuts does many."""
 import os
 import random
 
@@ -26,7 +26,7 @@ def test_cut_at_work(lab, tmp_path):
 
 
 def test_network_state_that_a_cut_left_empty(lab, tmp_path):
-    """What happens now and then to a few of these files, to all of them at once."""
+    """Damage that occasionally hits a few of these files, done to all of them at once."""
     site = Site(lab, tmp_path, workers=('w1',))
     site.deliver()
     power.wait_until_whole(lab, power.SETTLE)

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-# Sourced by hosts: a cgroup for each host in every hierarchy that this machine has mounted, and then a cgroup
-# namespace whose root it is. The namespace is not optional: a systemd with full rights in the first one mounts the
-# controllers that are still free, for the whole machine.
+# Sourced by hosts: a cgroup for each host in every hierarchy mounted on this machine, and a cgroup namespace with that
+# cgroup as its root. The namespace is required: with full rights in the initial one, systemd would mount the remaining
+# free controllers for the whole machine.
 cgroup_mounts() { # "TYPE MOUNTPOINT OPTIONS" a line
   awk '{ for (i = 7; $i != "-"; i++); t = $(i+1); if (t == "cgroup" || t == "cgroup2") print t, $5, $(i+3) }' /proc/self/mountinfo | sort -u -k2,2
 }
@@ -29,8 +29,8 @@ cgroup_make() { # NAME
   done < <(cgroup_mounts)
 }
 cgroup_enter() { local folder; for folder in $(cgroup_folders "$1"); do echo 0 > "$folder/cgroup.procs"; done; }
-# A process that a container runtime has frozen (cgroup v1) does not die before it is thawed: a real power cut knows no
-# such thing.
+# A process frozen by a container runtime (cgroup v1) does not die until it is thawed; a real power cut has no such
+# exception.
 cgroup_thaw() { # NAME
   local folder
   for folder in $(cgroup_folders "$1"); do

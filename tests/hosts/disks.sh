@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-# Sourced by hosts: the hosts' disks, and what of them a power cut leaves.
-# The images lie on an XFS of the lab's own, because it can copy a file at one instant, by sharing its blocks. A host
-# writes to its image without a cache in between, so such a copy holds what the "disk" has taken, and nothing of what
-# the host still had in memory. When a host is killed, its kernel (ours) writes all of that out: the copy forgets it.
-STORE_SIZE=400G      # sparse, and given back as files go: what counts is this machine's free space
+# Sourced by hosts: the hosts' disks, and what a power cut leaves of them.
+# The images are on the lab's own XFS, which can snapshot a file instantly by sharing its blocks. A host writes to its
+# image without a cache in between, so such a copy holds what the "disk" has received, and nothing that was still in the
+# host's memory. When a host is killed, its kernel (ours) writes all of that out: restoring the copy undoes it.
+STORE_SIZE=400G      # sparse, and freed as files go: only this machine's free space counts
 store_up() {
   ! mountpoint -q "$STORE" || return 0
   mkdir -p "$STORE"
@@ -11,7 +11,7 @@ store_up() {
   [ -e "$STORE.img" ] || { truncate -s "$STORE_SIZE" "$STORE.new"; mkfs.xfs -q -m reflink=1 -l size=64m "$STORE.new"; mv "$STORE.new" "$STORE.img"; }
   local device; device=$(losetup -f --show --direct-io=on "$STORE.img")
   mount -t xfs -o discard,noatime "$device" "$STORE" || { losetup -d "$device"; die "this machine can't mount the XFS of the test hosts' disks"; }
-  losetup -d "$device"       # the kernel frees it when it is unmounted
+  losetup -d "$device"       # the kernel frees it on unmount
 }
 store_down() {
   local i
@@ -28,4 +28,4 @@ disk_make() { # NAME
 disk_remove() { rm -f "$STORE/$1".{img,cut}; }
 disk_busy() { [ -n "$(losetup -j "$(disk_of "$1")" 2>/dev/null)" ]; }
 disk_remember() { rm -f "$STORE/$1.cut"; cp --reflink=always "$(disk_of "$1")" "$STORE/$1.cut"; } # NAME: its disk as it is now
-disk_forget_since() { [ ! -e "$STORE/$1.cut" ] || mv -f "$STORE/$1.cut" "$(disk_of "$1")"; }       # NAME, of a host that is off
+disk_forget_since() { [ ! -e "$STORE/$1.cut" ] || mv -f "$STORE/$1.cut" "$(disk_of "$1")"; }       # NAME: a host that is off

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-# Sourced by hosts: the switch, the cables, and what is one for all hosts because the kernel is one.
-# The switch is a bridge in a namespace of its own: nothing of it meets this machine's firewall, and deleting the
-# namespace deletes it whole. It leads nowhere; only the administrator's cable ends in the first namespace.
+# Sourced by hosts: the switch, the cables, and settings shared by all hosts because they share the kernel.
+# The switch is a bridge in its own namespace: it never meets this machine's firewall, and deleting the namespace deletes
+# all of it. It is isolated; only the administrator's cable ends in the initial namespace.
 lan_up() {
   ! ip netns list | grep -qw "^$LAN" || return 0
   ip netns add "$LAN"
@@ -52,7 +52,7 @@ host_net_down() { # the namespace may live on in the kernel for a while; the cab
 }
 
 # Several kubelets on one kernel need more inotify instances; kube-proxy can't write nf_conntrack_max in a namespace
-# unless it has the wanted value already. What a kubelet or a privileged pod may set is put back at the end.
+# unless it already has the desired value. Settings that a kubelet or privileged pod may change are restored at the end.
 KEPT_SYSCTLS="fs.inotify.max_user_instances fs.inotify.max_user_watches net.netfilter.nf_conntrack_max vm.overcommit_memory
   vm.panic_on_oom vm.max_map_count vm.swappiness kernel.panic kernel.panic_on_oops kernel.keys.root_maxkeys
   kernel.keys.root_maxbytes fs.file-max fs.nr_open"

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the test hosts' power cut promises: what was synced is there afterwards, what was not is lost, nothing is left."""
+"""What the test hosts' power cut guarantees: synced data survives, unsynced data is lost, nothing is left behind."""
 import os
 import pathlib
 import subprocess
@@ -44,7 +44,7 @@ def test_what_was_not_synced_is_lost(lab):
 
 
 def test_a_file_whose_name_was_written_and_its_bytes_were_not_is_empty(lab):
-    # what a program leaves that writes and does not sync, once anybody else on the disk has synced
+    # left by a program that writes without syncing, after another program has synced the disk
     lab.inside('a', 'echo unsynced > /t/empty; echo else > /t/other; sync /t/other')
     cut(lab, 'a')
     assert lab.inside('a', 'stat -c %s /t/empty').strip() == '0'
@@ -68,7 +68,7 @@ def test_a_clean_stop_loses_nothing(lab):
 
 
 def test_what_a_host_says_last_is_on_its_disk(lab):
-    """Synced first, told then: a cut at any moment finds on the disk whatever the other host has heard of."""
+    """Synced first, then reported: after a cut at any moment, the disk holds whatever the other host has heard of."""
     teller = 'n=0; while :; do n=$((n+1)); echo $n > /t/next; sync /t/next; mv /t/next /t/n; sync /t; echo $n; done'
     command = ['ssh', '-i', lab.key(), '-o', 'StrictHostKeyChecking=no', '-o', 'UserKnownHostsFile=/dev/null', '-o', 'LogLevel=ERROR',
                '-o', 'ServerAliveInterval=1', '-o', 'ServerAliveCountMax=10', f'root@{lab.ip("a")}', teller]
