@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Addresses in front of a port.
+// Host addresses that are followed by a port.
 #pragma once
 
 #include <string>

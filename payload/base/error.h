@@ -62,7 +62,7 @@ struct Error {
   std::string what;                      // what, where, and what to do next; no trailing full stop
   std::vector<std::string> while_doing;  // innermost first
 
-  // "what (while reading x, while opening y)"
+  // Formatted as "what (while reading x, while opening y)".
   std::string text() const;
 };
 

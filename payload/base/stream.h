@@ -22,7 +22,7 @@ class Source {
 class Sink {
  public:
   virtual ~Sink() = default;
-  // Takes all of `data` or fails.
+  // Accepts all of `data` or fails.
   virtual Result<void> write(ByteView data) = 0;
 };
 
@@ -47,7 +47,7 @@ class MemorySink final : public Sink {
   Bytes data_;
 };
 
-// A sink made of a function.
+// A sink that calls a function.
 class FunctionSink final : public Sink {
  public:
   explicit FunctionSink(std::function<Result<void>(ByteView)> function) : function_(std::move(function)) {}

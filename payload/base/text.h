@@ -32,7 +32,8 @@ std::optional<uint64_t> parse_u64(std::string_view text);
 // "1.5 GiB", "812 KiB", "17 B"
 std::string human_bytes(uint64_t bytes);
 
-// The known word with the smallest edit distance, if it is close enough to be meant (at most a third of its letters).
+// The known word with the smallest edit distance, if it is close enough to be meant (at most a third of the
+// letters, or 1).
 std::optional<std::string> nearest(std::string_view word, std::span<const std::string_view> known);
 
 // For messages: control characters and invalid UTF-8 become \xNN; cut after `limit` bytes.

@@ -17,7 +17,7 @@ Result<std::unique_ptr<http::Client>> Connections::take(const http::Origin& orig
   }
   http::ClientOptions options = endpoint_.client;
   if (origin != endpoint_.origin) {
-    // Another host: it is not shown the client certificate, and may be behind the proxy or not.
+    // Another host: must not see the client certificate, and may or may not be behind the proxy.
     options.certificate.clear();
     options.key = Secret();
     SEALIFT_ASSIGN(options.proxy, http::proxy_from_environment(origin));

@@ -41,7 +41,7 @@ class Registry {
   // limit_exceeded, cancelled; they name the registry and the object.
   Result<RemoteManifest> manifest(const std::string& repository, const std::string& tag, const CancelToken& cancel);
   Result<RemoteManifest> manifest(const std::string& repository, const Digest& digest, const CancelToken& cancel);
-  // After an error, what the sink received is worthless.
+  // After an error, the bytes that the sink received are worthless.
   Result<void> blob(const std::string& repository, const Digest& digest, uint64_t size, base::Sink& sink,
                     const CancelToken& cancel);
 

@@ -31,7 +31,7 @@ struct BaseDocument {
   std::string cri_socket;                     // "unix:///run/containerd/containerd.sock"
   std::map<std::string, std::string> images;  // role → reference; always has "sandbox"
   std::map<std::string, std::string> tools;   // kubeadm, kubectl, helm, ctr → tree path, ${ARCH} not expanded
-  std::vector<HostFile> files;                // source may hold ${ARCH}
+  std::vector<HostFile> files;                // source may contain ${ARCH}
   std::vector<BaseUnit> units;
   std::vector<std::string> modules;
   std::map<std::string, std::string> sysctls;

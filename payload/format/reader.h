@@ -69,7 +69,7 @@ class PayloadReader {
   // A file of the tree.
   Result<Bytes> read_tree(const std::string& path, size_t limit) const;
 
-  // Checks every stored byte, with `threads` threads (8 MiB of memory each), and the head of an artifact against its
+  // Checks every stored byte, with `threads` threads (1 MiB of memory each), and the head of an artifact against its
   // stub object. An empty list means an intact file; damage is listed by offset. The only error is `cancelled`:
   // unreadable bytes are damage. `progress` may be called from any of the threads, but never concurrently.
   Result<std::vector<Damage>> verify(unsigned threads, const std::function<void(VerifyProgress)>& progress,

@@ -25,7 +25,7 @@ struct Digest {
   auto operator<=>(const Digest&) const = default;
   std::string hex() const;   // 64 lower-case digits
   std::string text() const;  // "sha256:" + hex
-  // "sha256:" + 64 lower-case hexadecimal digits, nothing else (upper case is refused, as OCI does).
+  // "sha256:" + 64 lower-case hexadecimal digits, nothing else (upper case is rejected, as in OCI).
   static Result<Digest> parse(std::string_view text);
   static Result<Digest> from_hex(std::string_view hex);
 };

@@ -110,7 +110,7 @@ Result<std::string> sign(Request& request, Random& random) {
   return std::string(reinterpret_cast<const char*>(buffer.data()));  // NOLINT(*-reinterpret-cast)
 }
 
-// A distinguished name's value may not contain separators.
+// A distinguished name's value may not contain its separators.
 Result<std::string> common_name(std::string_view name) {
   if (name.empty() || name.size() > 64 || name.find_first_of(",=+\"\\<>;#\n") != std::string_view::npos) {
     return fail(ErrorCode::invalid_input, "\"{}\" can't stand in a certificate", name);

@@ -22,7 +22,7 @@
 namespace sealift::writer {
 
 enum class Storage {
-  automatic,  // raw if the bytes are already compressed (gzip, zstd, xz magic) or do not shrink, else zstd
+  automatic,  // raw if the bytes are already compressed (gzip, zstd, xz, bzip2, zip magic) or do not shrink, else zstd
   raw,        // served in place
 };
 
@@ -49,7 +49,7 @@ class PlacedPayload {
   // Writes the bytes of a reserved object: `give` writes all of them, in order, into the sink. `corrupt` if digest or
   // size do not match. Each object once; any thread, several objects at a time.
   Result<void> fill(const Digest& digest, const std::function<Result<void>(base::Sink&)>& give);
-  // The bytes of an object that is stored raw and, if reserved, already filled; null for all others. Must not
+  // The bytes of an object that is stored raw (if it was reserved, call fill() first); null for all others. Must not
   // outlive the payload.
   std::unique_ptr<base::Source> stored(const Digest& digest) const;
 
@@ -86,9 +86,9 @@ class PayloadWriter {
 
   // Gives everything its place and writes what is already here. Everything named in contents must have been added or
   // reserved (otherwise not_found, and nothing is written). Empty fields are filled in: created_by, bases (from
-  // add_base) and compressors. With a stub for the `launch` architecture the result is an artifact (padded to
-  // kPayloadOffset, mode 0755), otherwise a bare payload (0644). After success, this writer must not be used again.
-  // Progress has step "write", in bytes.
+  // add_base) and compressors. With `launch` the result is an artifact (padded to kPayloadOffset, mode 0755), and
+  // contents must hold a stub for that architecture (otherwise not_found); without it, a bare payload (0644). After
+  // success, this writer must not be used again. Progress has step "write", in bytes.
   Result<std::unique_ptr<PlacedPayload>> place(format::Contents contents, std::optional<Architecture> launch,
                                                base::EventSink& events);
   // place() and finish() in one, for payloads without reserved objects.

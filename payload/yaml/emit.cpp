@@ -9,7 +9,7 @@
 namespace sealift::yaml {
 namespace {
 
-// True if every YAML 1.1 or 1.2 reader takes the bare text for the same string.
+// True if every YAML 1.1 or 1.2 reader reads the bare text as the same string.
 bool safe_bare(std::string_view text) {
   if (text.empty() || text.size() > 200) return false;
   const auto letter = [](char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); };
