@@ -14,7 +14,7 @@ namespace sealift::resolve {
 struct LocalApp {
   format::App app;
   std::vector<LocalFile> files;
-  std::vector<WantedImage> images;  // by manifests; charts are not rendered
+  std::vector<WantedImage> images;  // used by manifests; charts are not rendered
 };
 
 // The type follows from the content: Chart.yaml makes a helm chart; YAML and JSON files alone are manifests. Charts

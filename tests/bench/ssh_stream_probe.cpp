@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// ssh_stream_probe ADDRESS KEY HOST_KEY STUB MIB: sends so many random bytes to a host, once through one SSH channel
-// into `cat`, once as a payload through the agent, and prints MiB/s of both. tests/bench/ssh-stream calls it.
+// ssh_stream_probe ADDRESS KEY HOST_KEY STUB MIB: sends MIB of random bytes to a host, once through one SSH channel
+// into `cat`, once as a payload through the agent, and prints MiB/s of both. Called by tests/bench/ssh-stream.
 #include <sys/random.h>
 
 #include <cstdio>

@@ -11,7 +11,7 @@ using tests::write;
 
 namespace {
 
-// Streams the file: its head is padded, too large for memory.
+// Streams the file: its padded head makes it large.
 Digest digest_of(const std::string& path) {
   const auto file = base::OpenFile::open(path);
   REQUIRE(file);
