@@ -9,8 +9,16 @@ namespace {
 constexpr Check kLedger{"host.ledger", "the host's ledger can be read", "see what is wrong there and run again",
                         AskHost(nullptr)};
 
-void compare(const Check& check, const std::vector<CheckedHost>& hosts, std::vector<Finding>& out) {
-  if (const auto* run = std::get_if<CompareHosts>(&check.run)) (*run)(check, hosts, out);
+// The catalog's checks that run in one of the ways, each with its function.
+template <class Run>
+std::vector<std::pair<const Check*, Run>> checks_that() {
+  std::vector<std::pair<const Check*, Run>> out;
+  for (const auto& theme : catalog()) {
+    for (const auto& check : theme.checks) {
+      if (const auto* run = std::get_if<Run>(&check.run)) out.emplace_back(&check, *run);
+    }
+  }
+  return out;
 }
 
 }  // namespace
@@ -31,17 +39,12 @@ std::vector<Finding> check_facts(const PreflightInput& input, const std::vector<
   std::vector<Finding> out;
   for (const auto& host : hosts) {
     const Subject subject{input, host};
-    for (const auto& theme : catalog()) {
-      for (const auto& check : theme.checks) {
-        Report report(check, host.name, out);
-        if (const auto* run = std::get_if<ReadFacts>(&check.run); run != nullptr && check.applies(subject))
-          (*run)(subject, report);
-      }
+    for (const auto& [check, run] : checks_that<ReadFacts>()) {
+      Report report(*check, host.name, out);
+      if (check->applies(subject)) run(subject, report);
     }
   }
-  for (const auto& theme : catalog()) {
-    for (const auto& check : theme.checks) compare(check, hosts, out);
-  }
+  for (const auto& [check, run] : checks_that<CompareHosts>()) run(*check, hosts, out);
   return out;
 }
 
@@ -50,12 +53,9 @@ Result<std::vector<Finding>> check_host(const PreflightInput& input, const Check
   // Without the ledger it is unknown whose things are there: assume an earlier run's.
   SEALIFT_ASSIGN(const auto worked_on, Report(kLedger, host.name, out).of(host.host->worked_on()));
   const Subject subject{input, host, worked_on.value_or(true)};
-  for (const auto& theme : catalog()) {
-    for (const auto& check : theme.checks) {
-      Report report(check, host.name, out);
-      if (const auto* run = std::get_if<AskHost>(&check.run); run != nullptr && check.applies(subject))
-        SEALIFT_TRY((*run)(subject, report));
-    }
+  for (const auto& [check, run] : checks_that<AskHost>()) {
+    Report report(*check, host.name, out);
+    if (check->applies(subject)) SEALIFT_TRY(run(subject, report));
   }
   return out;
 }

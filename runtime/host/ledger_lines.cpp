@@ -56,12 +56,10 @@ std::optional<PathBefore> path_before(std::string_view text) {
 }
 
 std::optional<Change> unit_changed(std::string_view target, std::string_view before) {
-  constexpr auto kVerbs =
-      std::to_array<std::string_view>({"daemon-reload", "enable", "disable", "start", "stop", "restart"});
   UnitChanged out;
-  const auto verb = std::ranges::find(kVerbs, take_word(target));
-  if (verb == kVerbs.end()) return std::nullopt;
-  out.action = static_cast<UnitAction>(verb - kVerbs.begin());
+  const auto verb = std::ranges::find(names<UnitAction>, take_word(target));
+  if (verb == names<UnitAction>.end()) return std::nullopt;
+  out.action = static_cast<UnitAction>(verb - names<UnitAction>.begin());
   if (out.action == UnitAction::reload_daemon) return out;
   out.unit = target;
   const auto enabled = take_word(before);

@@ -16,6 +16,7 @@
 #include "payload/base/file.h"
 #include "payload/base/safe_path.h"
 #include "payload/base/text.h"
+#include "runtime/host/descriptions.h"
 
 namespace sealift::host {
 namespace {
@@ -317,9 +318,9 @@ Result<base::ExitStatus> LocalHost::run_job(const std::string& unit_name, const 
 }
 
 Result<void> LocalHost::unit_action(const std::string& name, UnitAction action, const Reason& reason) {
-  constexpr auto kVerbs =
-      std::to_array<const char*>({"daemon-reload", "enable", "disable", "start", "stop", "restart"});
-  base::Command command{{machine_.systemctl, kVerbs[static_cast<size_t>(action)]}, {}, "/", Duration{180'000}};
+  // Its name is systemctl's word for it.
+  base::Command command{
+      {machine_.systemctl, std::string(names<UnitAction>[static_cast<size_t>(action)])}, {}, "/", Duration{180'000}};
   UnitChanged change{action, {}, {}};
   if (action != UnitAction::reload_daemon) {
     command.argv.insert(command.argv.end(), {"--", name});

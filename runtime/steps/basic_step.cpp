@@ -9,4 +9,8 @@ Digest digest_of(std::initializer_list<std::string_view> parts) {
   return hash::sha256(writer.data());
 }
 
+Result<bool> exists(host::HostView& host, std::string_view path) {
+  return host.stat(std::string(path)).transform([](const auto& status) { return status.has_value(); });
+}
+
 }  // namespace sealift::steps

@@ -38,4 +38,7 @@ class BasicStep : public engine::Step {
 // A digest over texts, each prefixed with its length, so that ("a","bc") and ("ab","c") differ.
 Digest digest_of(std::initializer_list<std::string_view> parts);
 
+// Whether a path exists.
+Result<bool> exists(host::HostView& host, std::string_view path);
+
 }  // namespace sealift::steps

@@ -37,19 +37,11 @@ Result<void> announce_node(engine::StepContext& context, const host::Reason& rea
 
 kube::KubeadmInput kubeadm_input(const Model& model) {
   kube::KubeadmInput out{model.base, model.config, {}, false, false};
-  for (const auto& node : model.nodes) {
-    if (node.is_control_plane()) out.control_plane_ips.push_back(node.ip);
-    if (node.facts.cgroup_version == 1) out.cgroup_v1 = true;
-    if (!node.is_control_plane()) out.has_workers = true;
-  }
-  // A worker that is unreachable today still belongs to the wanted cluster.
-  for (const auto& host : model.config.hosts)
-    out.has_workers = out.has_workers || host.role == format::HostRole::worker;
+  for (const auto* node : model.control_planes()) out.control_plane_ips.push_back(node->ip);
+  out.cgroup_v1 = std::ranges::any_of(model.nodes, [](const Node& node) { return node.facts.cgroup_version == 1; });
+  // Of the configuration: a worker that is unreachable today still belongs to the wanted cluster.
+  out.has_workers = std::ranges::contains(model.config.hosts, format::HostRole::worker, &config::HostConfig::role);
   return out;
-}
-
-Result<bool> exists(host::HostView& host, std::string_view path) {
-  return host.stat(std::string(path)).transform([](const auto& status) { return status.has_value(); });
 }
 
 Result<bool> lost_contents(host::HostView& host) {

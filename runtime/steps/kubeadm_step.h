@@ -15,9 +15,6 @@ namespace sealift::steps {
 
 kube::KubeadmInput kubeadm_input(const Model& model);
 
-// Whether a path exists.
-Result<bool> exists(host::HostView& host, std::string_view path);
-
 class KubeadmStep : public BasicStep {
  public:
   Result<void> apply(engine::StepContext& context) final;

@@ -93,15 +93,15 @@ std::string mirror_json(const Model& model, const Node& node) {
   json::Value out = json::Value::object();
   const uint16_t port = model.config.registry.port;
   json::Value payloads = json::Value::array(), hosts = json::Value::array();
-  if (node.is_control_plane()) {
+  const auto registry_hosts = model.registry_hosts();
+  const bool is_one = std::ranges::contains(registry_hosts, node.name, &Node::name);
+  if (is_one) {
     payloads.push_back(model.payload_path(node.config));
   } else {
-    for (const auto& other : model.nodes) {
-      if (other.is_control_plane()) hosts.push_back(endpoint(other.ip, port));
-    }
+    for (const auto* other : registry_hosts) hosts.push_back(endpoint(other->ip, port));
   }
   out.set("localListen", std::format("127.0.0.1:{}", port));
-  out.set("peerListen", node.is_control_plane() ? endpoint(node.ip, port) : "");
+  out.set("peerListen", is_one ? endpoint(node.ip, port) : "");
   out.set("payloads", std::move(payloads));
   out.set("registryHosts", std::move(hosts));
   out.set("ca", std::format("{}/ca.crt", kPkiDirectory));
@@ -114,18 +114,10 @@ std::string mirror_json(const Model& model, const Node& node) {
 std::string balancer_json(const Model& model) {
   json::Value out = json::Value::object();
   json::Value backends = json::Value::array();
-  for (const auto& node : model.nodes) {
-    if (node.is_control_plane()) backends.push_back(endpoint(node.ip, model.config.api.port));
-  }
+  for (const auto* node : model.control_planes()) backends.push_back(endpoint(node->ip, model.config.api.port));
   out.set("listen", std::format("127.0.0.1:{}", model.config.api.local_port));
   out.set("backends", std::move(backends));
   return json::to_pretty(out) + "\n";
-}
-
-Result<bool> exists(const engine::LookContext& context, std::string_view file) {
-  return context.host.stat(std::format("{}/{}", kPkiDirectory, file)).transform([](const auto& status) {
-    return status.has_value();
-  });
 }
 
 }  // namespace
@@ -162,7 +154,7 @@ AuthorityStep::AuthorityStep(const Model& model, const Node& node)
 
 Result<engine::StepState> AuthorityStep::check(const engine::LookContext& context) {
   for (const auto* file : {"ca.crt", "ca.key"}) {
-    SEALIFT_ASSIGN(const bool there, exists(context, file));
+    SEALIFT_ASSIGN(const bool there, exists(context.host, std::format("{}/{}", kPkiDirectory, file)));
     if (!there) return engine::StepState::needed;
   }
   return engine::StepState::done;
@@ -186,7 +178,7 @@ CertificateStep::CertificateStep(const Model& model, const Node& node)
 
 Result<engine::StepState> CertificateStep::check(const engine::LookContext& context) {
   for (const auto* file : {"ca.crt", "node.crt", "node.key"}) {
-    SEALIFT_ASSIGN(const bool there, exists(context, file));
+    SEALIFT_ASSIGN(const bool there, exists(context.host, std::format("{}/{}", kPkiDirectory, file)));
     if (!there) return engine::StepState::needed;
   }
   SEALIFT_ASSIGN(const bool same, recorded(context));
