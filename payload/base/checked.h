@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Arithmetic on numbers from a file, a peer or a configuration. No such number enters +, - or * without these; a result
-// that does not fit is an input error, never a wrap-around.
+// Arithmetic on numbers from a file, a peer or a configuration. No such number is added or used as a
+// range without these; a result that does not fit is an input error, never a wrap-around.
 #pragma once
 
 #include <concepts>
@@ -15,27 +15,6 @@ template <std::unsigned_integral T>
 [[nodiscard]] Result<T> checked_add(T a, T b) {
   T out{};
   if (__builtin_add_overflow(a, b, &out)) return fail(ErrorCode::limit_exceeded, "{} + {} does not fit", a, b);
-  return out;
-}
-
-template <std::unsigned_integral T>
-[[nodiscard]] Result<T> checked_sub(T a, T b) {
-  T out{};
-  if (__builtin_sub_overflow(a, b, &out)) return fail(ErrorCode::limit_exceeded, "{} - {} is negative", a, b);
-  return out;
-}
-
-template <std::unsigned_integral T>
-[[nodiscard]] Result<T> checked_mul(T a, T b) {
-  T out{};
-  if (__builtin_mul_overflow(a, b, &out)) return fail(ErrorCode::limit_exceeded, "{} * {} does not fit", a, b);
-  return out;
-}
-
-template <std::integral To, std::integral From>
-[[nodiscard]] Result<To> checked_cast(From value) {
-  To out{};
-  if (__builtin_add_overflow(value, From{0}, &out)) return fail(ErrorCode::limit_exceeded, "{} does not fit", value);
   return out;
 }
 

@@ -20,6 +20,7 @@ std::vector<std::string_view> split_words(std::string_view text);            // 
 std::string_view trim(std::string_view text);
 std::string to_lower(std::string_view text);  // ASCII letters only
 std::string join(std::span<const std::string> parts, std::string_view separator);
+std::string replace_all(std::string text, std::string_view from, std::string_view to);  // `from` is not empty
 
 std::string to_hex(ByteView bytes);                    // lower case
 std::optional<Bytes> from_hex(std::string_view text);  // either case; nullopt for any other character or an odd length

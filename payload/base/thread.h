@@ -22,7 +22,6 @@ class Thread {
   Thread& operator=(Thread&& other) noexcept;
   ~Thread();
 
-  bool joinable() const { return state_ != nullptr; }
   void join();  // does nothing if there is no thread
 
  private:

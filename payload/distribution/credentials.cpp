@@ -33,15 +33,15 @@ Result<std::optional<Login>> from_entry(const json::Value& entry, const std::str
   out.user = entry.text_or("username", "");
   out.password = Secret(entry.text_or("password", ""));
   if (const std::string both = entry.text_or("auth", ""); !both.empty()) {
-    auto decoded = base::from_base64(both);
-    const std::string_view text = decoded ? base::as_text(*decoded) : std::string_view{};
+    Bytes decoded = base::from_base64(both).value_or(Bytes{});
+    const std::string_view text = base::as_text(decoded);
     const size_t colon = text.find(':');
     if (colon == std::string_view::npos)
       return fail(ErrorCode::invalid_input, "the login for {} is not \"user:password\" in base64; log in again",
                   base::printable(key));
     out.user = text.substr(0, colon);
     out.password = Secret(std::string(text.substr(colon + 1)));
-    explicit_bzero(decoded->data(), decoded->size());
+    explicit_bzero(decoded.data(), decoded.size());
   }
   if (out.identity_token.empty() && out.user.empty()) return std::optional<Login>{};
   return std::optional(std::move(out));

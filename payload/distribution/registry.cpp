@@ -193,7 +193,7 @@ struct Registry::State {
       const Ask ask = next();
       auto reply = through(ask);
       if (reply && (reply->status == 200 || reply->status == 206)) return reply;
-      Error error = reply ? error_of(*reply, ask) : std::move(reply).error();
+      Error error = reply ? error_of(*reply, ask) : reply.error();
       if (!base::may_pass(error.code) || attempt + 1 >= patience.attempts) {
         if (!reply) return fail_while(std::move(error), "getting " + ask.what);
         return fail(std::move(error));

@@ -9,7 +9,7 @@
 
 namespace sealift::image {
 
-Platform Platform::normalized(std::string os, std::string architecture, std::string variant) {
+Platform Platform::normalized(std::string_view os, std::string_view architecture, std::string_view variant) {
   Platform out{base::to_lower(os), base::to_lower(architecture), base::to_lower(variant)};
   if (out.os.empty()) out.os = "linux";
   if (out.architecture == "i386") {

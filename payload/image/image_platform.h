@@ -7,6 +7,7 @@
 
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "payload/base/platform.h"
 
@@ -18,7 +19,7 @@ struct Platform {
   std::string os, architecture, variant;
   bool has_features = false;  // os.features: requires system features that our hosts lack
 
-  static Platform normalized(std::string os, std::string architecture, std::string variant);
+  static Platform normalized(std::string_view os, std::string_view architecture, std::string_view variant);
   std::string text() const;  // "linux/amd64/v3"
   bool operator==(const Platform&) const = default;
 };

@@ -155,9 +155,10 @@ const Value* Value::at_path(std::string_view path) const {
       const auto index = base::parse_u64(part);
       if (!index || *index >= array->size()) return nullptr;
       at = &(*array)[*index];
-    } else if ((at = at->find(part)) == nullptr) {
-      return nullptr;
+    } else {
+      at = at->find(part);
     }
+    if (at == nullptr) return nullptr;
   }
   return at;
 }

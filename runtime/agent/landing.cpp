@@ -203,15 +203,6 @@ Result<void> send_program(Beginning& landing, const AgentProgram& program, const
               said.empty() ? "" : ": ", said);
 }
 
-// The script with every name replaced by its text.
-std::string filled_in(std::string script, std::initializer_list<std::pair<std::string_view, std::string_view>> texts) {
-  for (const auto& [name, text] : texts) {
-    for (size_t at = 0; (at = script.find(name, at)) != std::string::npos; at += text.size())
-      script.replace(at, name.size(), text);
-  }
-  return script;
-}
-
 }  // namespace
 
 std::vector<std::string> landing_folders(const std::string& data_root) {
@@ -225,8 +216,11 @@ std::string landing_script(const Digest& digest, const std::vector<std::string>&
     if (std::ranges::none_of(folder, ends_quotes)) places += (places.empty() ? "" : " ") + word(folder);
   }
   for (const auto& argument : arguments) words += (words.empty() ? "" : " ") + word(argument);
-  return filled_in(std::string(kLandingScript),
-                   {{"@DIGEST@", digest.hex()}, {"@MARKER@", marker}, {"@FOLDERS@", places}, {"@ARGUMENTS@", words}});
+  std::string out(kLandingScript);
+  for (const auto& [mark, text] :
+       {std::pair("@DIGEST@", digest.hex()), {"@MARKER@", marker}, {"@FOLDERS@", places}, {"@ARGUMENTS@", words}})
+    out = base::replace_all(std::move(out), mark, text);
+  return out;
 }
 
 Result<LoginFacts> look_at_login(ssh::Session& session, const std::string& who) {

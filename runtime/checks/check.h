@@ -17,7 +17,12 @@ namespace sealift::checks {
 struct Subject {
   const PreflightInput& input;
   const CheckedHost& host;
-  bool worked_on = false;  // by an earlier run: what is there is ours, and the steps will finish what is half done
+  // Whether an earlier run has worked on the host: if so, what is there is ours, and the steps will finish what is half
+  // done. An error: its ledger can't be read.
+  Result<bool> ledger = false;
+
+  // Without the ledger it is unknown whose things are there: assume an earlier run's.
+  bool worked_on() const { return ledger.value_or(true); }
 };
 
 struct Check;
@@ -57,7 +62,7 @@ using AskHost = Result<void> (*)(const Subject&, Report&);
 using CompareHosts = void (*)(const Check&, const std::vector<CheckedHost>&, std::vector<Finding>&);
 
 inline bool on_every_host(const Subject&) { return true; }
-inline bool on_fresh_hosts(const Subject& subject) { return !subject.worked_on; }
+inline bool on_fresh_hosts(const Subject& subject) { return !subject.worked_on(); }
 
 struct Check {
   std::string_view id;      // "disk.space": theme and name; never changes

@@ -45,6 +45,10 @@ void swap(const Subject& subject, Report& report) {
     report.found(std::format("has {} of swap on, which kubelet refuses", base::human_bytes(bytes)));
 }
 
+Result<void> ledger(const Subject& subject, Report& report) {
+  return report.of(subject.ledger).transform([](const auto&) {});
+}
+
 constexpr auto kChecks = std::to_array<Check>({
     {"machine.architecture", "the artifact is packed for the host's architecture",
      "build the artifact with `--platform` for it", ReadFacts(architecture)},
@@ -53,6 +57,8 @@ constexpr auto kChecks = std::to_array<Check>({
     {"machine.memory", "as much memory as the base's `minimum` says for the role", "use a larger machine",
      ReadFacts(memory)},
     {"machine.swap", "swap is off", "run `swapoff -a` and take swap out of /etc/fstab", ReadFacts(swap)},
+    {"machine.ledger", "the ledger, which lists what earlier runs changed, can be read",
+     "find out why it can't be read and run again", AskHost(ledger)},
 });
 
 }  // namespace

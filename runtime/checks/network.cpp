@@ -14,7 +14,8 @@ void default_route(const Subject& subject, Report& report) {
 }
 
 Result<void> ports(const Subject& subject, Report& report) {
-  const auto& [input, host, worked_on] = subject;
+  const auto& input = subject.input;
+  const auto& host = subject.host;
   std::set<uint16_t> wanted{input.config.registry.port, input.config.api.local_port};
   for (const auto role : {format::HostRole::all, host.config.role}) {
     const auto of_role = input.base.ports.find(role);

@@ -6,9 +6,6 @@
 namespace sealift::checks {
 namespace {
 
-constexpr Check kLedger{"host.ledger", "the host's ledger can be read", "see what is wrong there and run again",
-                        AskHost(nullptr)};
-
 // The catalog's checks that run in one of the ways, each with its function.
 template <class Run>
 std::vector<std::pair<const Check*, Run>> checks_that() {
@@ -50,9 +47,7 @@ std::vector<Finding> check_facts(const PreflightInput& input, const std::vector<
 
 Result<std::vector<Finding>> check_host(const PreflightInput& input, const CheckedHost& host) {
   std::vector<Finding> out;
-  // Without the ledger it is unknown whose things are there: assume an earlier run's.
-  SEALIFT_ASSIGN(const auto worked_on, Report(kLedger, host.name, out).of(host.host->worked_on()));
-  const Subject subject{input, host, worked_on.value_or(true)};
+  const Subject subject{input, host, host.host->worked_on()};
   for (const auto& [check, run] : checks_that<AskHost>()) {
     Report report(*check, host.name, out);
     if (check->applies(subject)) SEALIFT_TRY(run(subject, report));

@@ -13,10 +13,10 @@ namespace {
 constexpr Duration kConnectTimeout{3'000};
 // Longer than a registry host waits for bytes still arriving there.
 constexpr Duration kReadTimeout{90'000};
-// An overloaded registry host says so at once (503). containerd would abandon the pull on that, so the hosts are asked
-// again for a while.
-constexpr Duration kBusyWait{60'000};
-constexpr Duration kBusyPoll{2'000};
+// An overloaded registry host says so at once (503), and one that restarts refuses connections. containerd would
+// abandon the pull on either, so the hosts are asked again for a while.
+constexpr Duration kPatience{60'000};
+constexpr Duration kPoll{2'000};
 
 std::optional<std::string> header(const http::Reply& reply, const std::string& name) {
   const auto found = reply.headers.find(name);
@@ -105,7 +105,7 @@ Result<void> UpstreamBlobs::read(const BlobInfo& blob, format::ByteRange range, 
   exactly.reference = blob.digest.text();  // a tag could name something else by now
   const std::string target = target_of(exactly);
   Relay relay(blob, range, sink);
-  const auto reply = ask([&](http::Client& client) -> Result<http::Reply> {
+  const auto request = [&](http::Client& client) -> Result<http::Reply> {
     if (relay.failed()) return fail(*relay.failed());
     if (relay.complete()) return http::Reply{};  // the answer was longer than it should be
     const auto begins = [&](const http::Reply& head) { return check_begin(head, relay.position()); };
@@ -113,7 +113,8 @@ Result<void> UpstreamBlobs::read(const BlobInfo& blob, format::ByteRange range, 
     if (got.status >= 500 || relay.complete()) return got;
     if (got.status >= 300) return fail(ErrorCode::protocol, "{} answered {}", client.origin().text(), got.status);
     return fail(ErrorCode::unreachable, "the stream of {} ended early", client.origin().text());
-  });
+  };
+  const auto reply = ask(request, [&] { return relay.position(); });
   if (relay.failed()) return fail(*relay.failed());
   return reply.transform([](const http::Reply&) {});
 }
@@ -124,12 +125,13 @@ void UpstreamBlobs::stop() {
   for (auto* client : at_work_) client->stop();
 }
 
-Result<http::Reply> UpstreamBlobs::ask(const Request& request) {
+Result<http::Reply> UpstreamBlobs::ask(const Request& request, const std::function<uint64_t()>& received) {
   const CancelToken stopped = stopped_.token();
-  const Duration begin = clock_.monotonic();
+  std::optional<Duration> silent_since;
   for (;;) {
+    const uint64_t before = received();
     Error last{ErrorCode::unreachable, "none is known", {}};
-    bool busy = false;
+    bool passing = false;
     std::unique_lock lock(mutex_);
     const auto hosts = hosts_;
     lock.unlock();
@@ -144,16 +146,18 @@ Result<http::Reply> UpstreamBlobs::ask(const Request& request) {
         deceived(host);
         return reply;
       }
-      busy = busy || (reply && reply->status == 503);
+      passing = passing || (reply ? reply->status == 503 : base::may_pass(reply.error().code));
       last = reply ? Error{ErrorCode::unreachable,
                            std::format("{} answered {}: {}", host.text(), reply->status, base::printable(reply->text)),
                            {}}
                    : std::move(reply).error();
     }
     SEALIFT_TRY(stopped.check());
-    if (!busy || clock_.monotonic() - begin >= kBusyWait)
+    const Duration now = clock_.monotonic();
+    if (!silent_since || received() != before) silent_since = now;
+    if (!passing || now - *silent_since >= kPatience)
       return fail(Error{last.code, "no registry host answers: " + last.what, std::move(last.while_doing)});
-    SEALIFT_TRY(base::pause(clock_, kBusyPoll, stopped));
+    SEALIFT_TRY(base::pause(clock_, kPoll, stopped));
   }
 }
 

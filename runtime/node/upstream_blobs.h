@@ -32,7 +32,8 @@ class UpstreamBlobs final : public BlobSource {
 
  private:
   using Request = std::function<Result<http::Reply>(http::Client&)>;
-  Result<http::Reply> ask(const Request& request);
+  // `received` counts the bytes that have come: as long as it grows, no host counts as silent.
+  Result<http::Reply> ask(const Request& request, const std::function<uint64_t()>& received = [] { return 0; });
   Result<http::Reply> ask_one(const http::Origin& host, const Request& request);
   void answered(const http::Origin& host);
   void deceived(const http::Origin& host);

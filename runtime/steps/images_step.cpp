@@ -63,8 +63,13 @@ Result<void> ImagesStep::apply(engine::StepContext& context) {
         {"images", "pull", "--local", "--sync-fs", "--hosts-dir", "/etc/containerd/certs.d", image}, Duration{600'000});
     SEALIFT_TRY(context.host.announce(host::ImagePulled{image}, reason()));
     auto pulled = base::output_of(command, context.host.run(command, {}, reason(), context.cancel));
-    if (!pulled)
-      return fail_while(std::move(pulled).error(), std::format("pulling {} on {}", image, context.host_name));
+    if (!pulled) {
+      Error error = std::move(pulled).error();
+      // The node's mirror says so while no registry host answers it; one that restarts will.
+      if (error.code == ErrorCode::command_failed && error.what.contains("503 Service Unavailable"))
+        error.code = ErrorCode::unreachable;
+      return fail_while(std::move(error), std::format("pulling {} on {}", image, context.host_name));
+    }
   }
   return {};
 }

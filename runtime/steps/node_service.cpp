@@ -71,19 +71,15 @@ const format::Stub* stub_for(const Model& model, const Node& node) {
   return found == stubs.end() ? nullptr : &*found;
 }
 
-std::string filled_in(std::string text, std::string_view mark, std::string_view value) {
-  return text.replace(text.find(mark), mark.size(), value);
-}
-
 std::string unit_text(std::string_view text, const std::string& program) {
-  return filled_in(std::string(text), "@PROGRAM@", program);
+  return base::replace_all(std::string(text), "@PROGRAM@", program);
 }
 
 // The base's units: the container runtime and the kubelet.
 std::string boot_unit(const Model& model, const std::string& program) {
   std::vector<std::string> names;
   for (const auto& unit : model.base.units) names.push_back(unit.name);
-  return filled_in(unit_text(kBootUnit, program), "@RUNTIME@", base::join(names, " "));
+  return base::replace_all(unit_text(kBootUnit, program), "@RUNTIME@", base::join(names, " "));
 }
 
 // "10.7.0.11:5000", "[fd00::1]:5000"

@@ -62,11 +62,6 @@ TEST_CASE("checked arithmetic") {
   constexpr uint64_t kMax = std::numeric_limits<uint64_t>::max();
   CHECK(*checked_add(uint64_t{1}, uint64_t{2}) == 3);
   CHECK(checked_add(kMax, uint64_t{1}).error().code == ErrorCode::limit_exceeded);
-  CHECK(checked_sub(uint64_t{1}, uint64_t{2}).error().code == ErrorCode::limit_exceeded);
-  CHECK(checked_mul(kMax / 2, uint64_t{3}).error().code == ErrorCode::limit_exceeded);
-  CHECK(*checked_cast<uint8_t>(255) == 255);
-  CHECK_FALSE(checked_cast<uint8_t>(256));
-  CHECK_FALSE(checked_cast<uint32_t>(-1));
   CHECK(range_within(0, 0, 0));
   CHECK(range_within(5, 5, 10));
   CHECK_FALSE(range_within(5, 6, 10));

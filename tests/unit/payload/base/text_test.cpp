@@ -19,6 +19,12 @@ TEST_CASE("splitting keeps empty parts, words do not") {
   CHECK(join(std::vector<std::string>{"a", "b"}, ", ") == "a, b");
 }
 
+TEST_CASE("every occurrence is replaced, and what replaces it is not looked at again") {
+  CHECK(replace_all("a-b-", "-", "--") == "a--b--");
+  CHECK(replace_all("abab", "ab", "") == "");
+  CHECK(replace_all("abc", "x", "y") == "abc");
+}
+
 TEST_CASE("hexadecimal") {
   const auto bytes = from_hex("00fFa5");
   REQUIRE(bytes);

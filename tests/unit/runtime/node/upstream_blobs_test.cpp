@@ -78,7 +78,7 @@ Got read(UpstreamBlobs& source, format::ByteRange range = {}) {
 
 }  // namespace
 
-TEST_CASE("a host that ends early is followed by the next from there on; after the last one the blob is not complete") {
+TEST_CASE("a host that ends early is followed by the next from there on; if none goes on, the blob is not complete") {
   WaitedClock clock;
   Host dying([](uint64_t offset) { return good(offset).substr(0, 100'000); }), whole(good);
   UpstreamBlobs both({dying.origin(), whole.origin()}, {}, clock);
@@ -86,7 +86,16 @@ TEST_CASE("a host that ends early is followed by the next from there on; after t
   CHECK_FALSE(got.error);
   CHECK(got.bytes == kBlob);
   CHECK(dying.asked() == 1);
-  UpstreamBlobs alone({dying.origin()}, {}, clock);
+  // A lone one is asked again, also at the end of an answer that took longer than one waits for a silent host.
+  Host slow([&](uint64_t offset) {
+    clock.sleep(Duration{100'000});
+    return good(offset).substr(0, 100'000);
+  });
+  UpstreamBlobs patient({slow.origin()}, {}, clock);
+  CHECK(read(patient).bytes == kBlob);
+  CHECK(slow.asked() >= 4);
+  Host broken([](uint64_t offset) { return good(offset).substr(0, offset == 0 ? 100'000 : 10); });
+  UpstreamBlobs alone({broken.origin()}, {}, clock);
   const auto cut = read(alone);
   CHECK(cut.error == ErrorCode::unreachable);
   CHECK(cut.bytes.size() < kBlob.size());
@@ -133,7 +142,7 @@ TEST_CASE("a host that sent wrong bytes is asked last from then on") {
   CHECK(liar.asked() == 1);
 }
 
-TEST_CASE("hosts that have too much to do are asked again, for a while") {
+TEST_CASE("hosts that have too much to do, or are not there, are asked again for a while") {
   WaitedClock clock;
   const std::string busy = answer("503 Service Unavailable", "Retry-After: 5\r\n", "too many requests at once");
   {
@@ -149,11 +158,17 @@ TEST_CASE("hosts that have too much to do are asked again, for a while") {
   UpstreamBlobs source({never.origin()}, {}, clock);
   CHECK(read(source).error == ErrorCode::unreachable);
   CHECK(clock.waited() - before >= Duration{60'000});
-  // If nobody is there at all, the error comes at once.
   const Duration later = clock.waited();
   UpstreamBlobs nowhere({{"http", "127.0.0.1", 1}}, {}, clock);
   CHECK(read(nowhere).error == ErrorCode::unreachable);
-  CHECK(clock.waited() == later);
+  CHECK(clock.waited() - later >= Duration{60'000});
+  // Waiting does not help against an answer that makes no sense, nor when there is no host to ask.
+  const Duration last = clock.waited();
+  Host wrong([](uint64_t) { return answer("404 Not Found", "", "none"); });
+  UpstreamBlobs senseless({wrong.origin()}, {}, clock), nobody({}, {}, clock);
+  CHECK(read(senseless).error == ErrorCode::protocol);
+  CHECK(read(nobody).error == ErrorCode::unreachable);
+  CHECK(clock.waited() == last);
 }
 
 TEST_CASE("a host that does not say what a tag names, or says something else than was asked, is not understood") {

@@ -24,7 +24,7 @@ const std::vector<std::string> kImages{"registry.k8s.io/pause:3.10.1", "registry
 struct Containerd : Bench {
   std::set<std::string> there, not_unpacked;
   std::vector<std::string> pulled;
-  std::string cannot_pull, cannot_check;
+  std::string cannot_pull, cannot_check, refusal = "unexpected status 404";
   bool running = true;
 
   Containerd() {
@@ -38,7 +38,7 @@ struct Containerd : Bench {
         CHECK(tests::has_word(command, "--local"));
         CHECK(tests::has_word(command, "--sync-fs"));
         const auto& image = command.argv.back();
-        if (image == cannot_pull) return failed("unexpected status 404");
+        if (image == cannot_pull) return failed(refusal);
         pulled.push_back(image);
         there.insert(image);
         not_unpacked.erase(image);
@@ -122,6 +122,19 @@ TEST_CASE("images: one that can't be pulled is told with its name and host; thos
   host.cannot_pull.clear();
   host.bring(step);
   CHECK(host.pulled == kImages);
+}
+
+TEST_CASE("images: a pull that no registry host answered may be tried again") {
+  Containerd host;
+  host.cannot_pull = kImages[1];
+  host.refusal =
+      "failed to resolve reference: unexpected status from HEAD request to "
+      "http://127.0.0.1:5100/v2/kube-proxy/manifests/v1.34.4: 503 Service Unavailable";
+  steps::ImagesStep step(kImages);
+  const auto done = host.apply(step);
+  REQUIRE_FALSE(done);
+  CHECK(done.error().code == ErrorCode::unreachable);
+  CHECK(done.error().text().contains(kImages[1] + " on h1"));
 }
 
 TEST_CASE("images: a cancelled step pulls no more") {
