@@ -91,7 +91,7 @@ Result<pack::BuildOptions> to_options(const BuildArguments& arguments) {
     if (!architecture || !std::ranges::contains(out.platforms, *architecture))
       return fail(ErrorCode::usage, "--launch-platform {}: it must be one of --platform",
                   base::printable(arguments.launch));
-    out.launch = *architecture;
+    out.launch = architecture;
   }
   for (const auto& argument : arguments.build_args) {
     const size_t equals = argument.find('=');

@@ -78,7 +78,7 @@ class Parser {
                std::format("the variable {} is not set; write ARG {} before, or ${{{}:-default}}", name, name, name));
   }
 
-  Result<void> argument(Given given) {
+  Result<void> argument(Given&& given) {
     if (given.words.size() != 1) return bad(given.place, "ARG takes NAME or NAME=default");
     const auto& word = given.words[0];
     const size_t equals = word.text.find('=');
@@ -95,7 +95,7 @@ class Parser {
   }
 
   // The names with their places: in a list of strings, the nth string begins at the nth opening quote.
-  Result<void> launch(Given given) {
+  Result<void> launch(Given&& given) {
     const auto rest = given.line.text().substr(given.operands);
     const auto list = json::parse(base::trim(rest));
     if (!list || !list->is_array())
@@ -140,18 +140,18 @@ class Parser {
     return out;
   }
 
-  Result<void> from(Given given) {
+  Result<void> from(Given&& given) {
     if (given.words.size() != 1) return bad(given.place, "FROM takes one base: scratch, or an artifact file");
     if (has<From>()) return bad(given.place, "a second FROM");
     return put(given, From{given.words[0]});
   }
 
-  Result<void> copy(Given given) { return copy(std::move(given), {}); }
-  Result<void> add(Given given) {
+  Result<void> copy(Given&& given) { return copy(std::move(given), {}); }
+  Result<void> add(Given&& given) {
     constexpr auto kOptions = std::to_array<std::string_view>({"checksum"});
     return copy(std::move(given), kOptions);
   }
-  Result<void> copy(Given given, std::span<const std::string_view> known) {
+  Result<void> copy(Given&& given, std::span<const std::string_view> known) {
     SEALIFT_ASSIGN(const auto options, take_options(given.words, known));
     if (given.words.size() < 2) return bad(given.place, usage(given));
     Copy out;
@@ -173,7 +173,7 @@ class Parser {
     return put(given, std::move(out));
   }
 
-  Result<void> host_file(Given given) {
+  Result<void> host_file(Given&& given) {
     constexpr auto kOptions = std::to_array<std::string_view>({"role", "mode", "owner", "template"});
     SEALIFT_ASSIGN(const auto options, take_options(given.words, kOptions));
     if (given.words.size() != 2) return bad(given.place, "FILE takes a file and its absolute path on the hosts");
@@ -208,9 +208,9 @@ class Parser {
     return {};
   }
 
-  Result<void> app(Given given) { return app(std::move(given), false); }
-  Result<void> network(Given given) { return app(std::move(given), true); }
-  Result<void> app(Given given, bool is_network) {
+  Result<void> app(Given&& given) { return app(std::move(given), false); }
+  Result<void> network(Given&& given) { return app(std::move(given), true); }
+  Result<void> app(Given&& given, bool is_network) {
     auto& words = given.words;
     AddApp out;
     out.is_network = is_network;
@@ -243,7 +243,7 @@ class Parser {
     return put(given, std::move(out));
   }
 
-  Result<void> image(Given given) {
+  Result<void> image(Given&& given) {
     constexpr auto kOptions = std::to_array<std::string_view>({"from"});
     SEALIFT_ASSIGN(const auto options, take_options(given.words, kOptions));
     if (given.words.size() != 1) return bad(given.place, "IMAGE takes one image name");
@@ -271,12 +271,12 @@ class Parser {
     }
     return out;
   }
-  Result<void> environment(Given given) {
+  Result<void> environment(Given&& given) {
     SEALIFT_ASSIGN(auto values, settings(given));
     for (const auto& [name, value] : values) variables_[name] = value;
     return put(given, SetEnvironment{std::move(values)});
   }
-  Result<void> labels(Given given) {
+  Result<void> labels(Given&& given) {
     SEALIFT_ASSIGN(auto values, settings(given));
     return put(given, SetLabels{std::move(values)});
   }
@@ -293,7 +293,7 @@ class Parser {
 // The words that may begin a line; used by parsing, suggestions, help and documents.
 struct Parser::Entry {
   Verb verb;
-  Result<void> (Parser::*parse)(Given) = nullptr;  // null: rejected
+  Result<void> (Parser::*parse)(Given&&) = nullptr;  // null: rejected
 };
 
 std::span<const Parser::Entry> Parser::entries() {

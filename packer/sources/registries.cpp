@@ -45,8 +45,8 @@ class Registries final : public ImageSource {
   // The descriptor's media type takes precedence over the registry's.
   static Result<ManifestBytes> taken(Result<distribution::RemoteManifest> remote, const std::string& media_type) {
     if (!remote) return std::unexpected(std::move(remote).error());
-    return ManifestBytes{remote->digest, media_type.empty() ? std::move(remote->media_type) : media_type,
-                         std::move(remote->bytes)};
+    if (!media_type.empty()) remote->media_type = media_type;
+    return ManifestBytes{remote->digest, std::move(remote->media_type), std::move(remote->bytes)};
   }
 
   RegistryOptions options_;

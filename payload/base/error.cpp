@@ -102,7 +102,7 @@ std::unexpected<Error> fail_errno(int error_number, std::string_view what) {
     default: break;
   }
   // musl lacks strerrordesc_np; strerror is thread-safe in musl and in glibc since 2.32.
-  return fail(code, "{}: {}", what, std::strerror(error_number));  // NOLINT(concurrency-mt-unsafe)
+  return fail(code, "{}: {}", what, std::strerror(error_number));
 }
 
 }  // namespace sealift::base

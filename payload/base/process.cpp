@@ -58,7 +58,7 @@ struct ChildPlan {
   ::signal(SIGTERM, SIG_DFL);
   sigset_t none;
   sigemptyset(&none);
-  ::sigprocmask(SIG_SETMASK, &none, nullptr);  // NOLINT(concurrency-mt-unsafe): the child has one thread
+  ::sigprocmask(SIG_SETMASK, &none, nullptr);
   ::umask(022);
   if (::dup2(plan.stdin_fd, 0) >= 0 && ::dup2(plan.stdout_fd, 1) >= 0 && ::dup2(plan.stderr_fd, 2) >= 0 &&
       ::chdir(plan.directory) == 0) {

@@ -16,7 +16,7 @@ namespace {
 constexpr size_t kMaxFile = size_t{1} << 20;
 
 std::string variable(const char* name) {
-  const char* value = std::getenv(name);  // NOLINT(concurrency-mt-unsafe): nobody sets it
+  const char* value = std::getenv(name);
   return value == nullptr ? "" : value;
 }
 

@@ -18,8 +18,8 @@ bool is_loopback(const std::string& host) { return host == "localhost" || host =
 
 std::vector<std::string> certificate_folders() {
   std::vector<std::string> out;
-  const char* home = std::getenv("HOME");  // NOLINT(concurrency-mt-unsafe): nothing changes the environment
-  if (home != nullptr && *home == '/') out.push_back(std::string(home) + "/.config/containers/certs.d");
+  if (const char* home = std::getenv("HOME"); home != nullptr && *home == '/')
+    out.push_back(std::string(home) + "/.config/containers/certs.d");
   out.insert(out.end(), {"/etc/containers/certs.d", "/etc/docker/certs.d"});
   return out;
 }

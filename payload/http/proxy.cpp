@@ -9,8 +9,7 @@ namespace {
 
 std::string_view variable(const char* lower, const char* upper) {
   for (const char* name : {lower, upper}) {
-    if (const char* value = std::getenv(name); value != nullptr && *value != '\0')
-      return value;  // NOLINT(concurrency-mt-unsafe): nobody sets it
+    if (const char* value = std::getenv(name); value != nullptr && *value != '\0') return value;
   }
   return {};
 }

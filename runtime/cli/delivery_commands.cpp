@@ -61,7 +61,7 @@ struct Display {
   }
 };
 
-Display make_display(const Arguments& arguments, ui::Output out, Clock& clock) {
+Display make_display(const Arguments& arguments, const ui::Output& out, Clock& clock) {
   ui::Verbosity verbosity = arguments.verbose ? ui::Verbosity::verbose : ui::Verbosity::normal;
   Display display;
   if (arguments.json) {
@@ -143,8 +143,8 @@ Result<void> kubeconfig(delivery::Input& input, Display& display, ui::Output out
 
 }  // namespace
 
-Result<void> run_delivery(const Artifact& artifact, const Arguments& arguments, ui::Output out, ui::Output messages,
-                          const CancelToken& cancel) {
+Result<void> run_delivery(const Artifact& artifact, const Arguments& arguments, const ui::Output& out,
+                          const ui::Output& messages, const CancelToken& cancel) {
   Clock& clock = base::system_clock();
   const std::map<std::string, std::string> variables = environment();
   const std::string& path = *arguments.config;

@@ -12,7 +12,7 @@
 namespace sealift::cli {
 
 // Events go to `out` (stdout) for apply, and to `messages` (stderr) for the others, which print their result on stdout.
-Result<void> run_delivery(const Artifact& artifact, const Arguments& arguments, ui::Output out, ui::Output messages,
-                          const CancelToken& cancel);
+Result<void> run_delivery(const Artifact& artifact, const Arguments& arguments, const ui::Output& out,
+                          const ui::Output& messages, const CancelToken& cancel);
 
 }  // namespace sealift::cli

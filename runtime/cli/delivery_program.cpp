@@ -55,7 +55,8 @@ std::string own_name(const char* argv0) {
   return argv0 == nullptr || *argv0 == '\0' ? std::string("delivery.run") : std::string(argv0);
 }
 
-Result<void> carry_out(const Arguments& arguments, ui::Output out, ui::Output messages, const CancelToken& cancel) {
+Result<void> carry_out(const Arguments& arguments, const ui::Output& out, const ui::Output& messages,
+                       const CancelToken& cancel) {
   SEALIFT_ASSIGN(Artifact artifact, open_artifact(arguments.payload));
   switch (arguments.verb) {
     case Verb::info: print_info(artifact, arguments.json, out); return {};

@@ -59,7 +59,7 @@ Result<Secret> secret_from_file(const std::string& path) {
 }
 
 Result<Secret> secret_from_environment(const std::string& name) {
-  char* value = std::getenv(name.c_str());  // NOLINT(concurrency-mt-unsafe): before any thread
+  char* value = std::getenv(name.c_str());
   if (value == nullptr || *value == '\0') {
     return fail(ErrorCode::not_found, "the environment variable {} is not set, cluster.yaml takes a secret from it",
                 name);
@@ -67,7 +67,7 @@ Result<Secret> secret_from_environment(const std::string& name) {
   Secret out{std::string(value)};
   // /proc/<pid>/environ shows the original block for the life of the process: overwrite it there.
   explicit_bzero(value, std::strlen(value));
-  unsetenv(name.c_str());  // NOLINT(concurrency-mt-unsafe): before any thread
+  unsetenv(name.c_str());
   return out;
 }
 

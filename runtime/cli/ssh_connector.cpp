@@ -18,7 +18,7 @@ namespace {
 std::string owner_name() {
   std::array<char, 256> machine{};
   if (gethostname(machine.data(), machine.size() - 1) != 0) machine[0] = '\0';
-  const char* user = std::getenv("USER");  // NOLINT(concurrency-mt-unsafe): nobody sets it
+  const char* user = std::getenv("USER");
   std::string name = user != nullptr && *user != '\0' ? std::string(user) : std::format("uid{}", getuid());
   return base::printable(name + "@" + machine.data(), 100);
 }

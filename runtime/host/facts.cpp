@@ -118,13 +118,13 @@ std::map<std::string, std::string> owners_of(const std::vector<std::string>& ino
   std::map<std::string, std::string> out;
   DIR* processes = ::opendir("/proc");
   if (processes == nullptr) return out;
-  while (const dirent* process = ::readdir(processes)) {  // NOLINT(concurrency-mt-unsafe): own stream
+  while (const dirent* process = ::readdir(processes)) {
     const std::string pid = process->d_name;
     if (!base::parse_u64(pid)) continue;
     const std::string folder = "/proc/" + pid + "/fd";
     DIR* descriptors = ::opendir(folder.c_str());
     if (descriptors == nullptr) continue;
-    while (const dirent* descriptor = ::readdir(descriptors)) {  // NOLINT(concurrency-mt-unsafe)
+    while (const dirent* descriptor = ::readdir(descriptors)) {
       std::array<char, 64> target{};
       const ssize_t size = ::readlink((folder + "/" + descriptor->d_name).c_str(), target.data(), target.size());
       const std::string_view link(target.data(), size < 0 ? 0 : static_cast<size_t>(size));

@@ -29,22 +29,21 @@ namespace {
 // Runs a trial in a child; 0 = works, else an errno.
 FeatureResult in_child(int (*trial)(), std::string_view name) {
   const pid_t pid = ::fork();
-  if (pid < 0) return {false, std::strerror(errno)};  // NOLINT(concurrency-mt-unsafe)
+  if (pid < 0) return {false, std::strerror(errno)};
   if (pid == 0) ::_exit(trial());
   int status = 0;
   while (::waitpid(pid, &status, 0) < 0 && errno == EINTR) {
   }
   const int code = WIFEXITED(status) ? WEXITSTATUS(status) : EIO;
   if (code == 0) return {true, {}};
-  return {false, std::format("{}: {}", name, std::strerror(code))};  // NOLINT(concurrency-mt-unsafe)
+  return {false, std::format("{}: {}", name, std::strerror(code))};
 }
 
 // The kernel leaves its own files (a shared whiteout) in an overlay's work folder.
 void remove_folder_of_files(const std::string& folder) {
   DIR* entries = ::opendir(folder.c_str());
   if (entries == nullptr) return;
-  while (const dirent* entry = ::readdir(entries))
-    ::unlinkat(::dirfd(entries), entry->d_name, 0);  // NOLINT(concurrency-mt-unsafe): one stream, one thread
+  while (const dirent* entry = ::readdir(entries)) ::unlinkat(::dirfd(entries), entry->d_name, 0);
   ::closedir(entries);
   ::rmdir(folder.c_str());
 }

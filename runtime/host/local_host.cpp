@@ -141,7 +141,7 @@ Result<std::vector<std::string>> LocalHost::list(const std::string& path) {
     if (errno == ENOENT || errno == ENOTDIR) return out;
     return fail_errno(errno, "list " + path);
   }
-  while (const dirent* entry = ::readdir(folder)) {  // NOLINT(concurrency-mt-unsafe): one stream, one thread
+  while (const dirent* entry = ::readdir(folder)) {
     const std::string_view name = entry->d_name;
     if (name != "." && name != "..") out.emplace_back(name);
   }

@@ -85,13 +85,12 @@ Result<FeatureResult> ask_name_server_here(const std::string& server, const std:
   if (!fd) return FeatureResult{false, fd.error().text()};
   std::string trouble = "no answer";
   for (int attempt = 0; attempt < kTries; ++attempt) {
-    if (::send(fd->get(), asked.data(), asked.size(), MSG_NOSIGNAL) < 0)
-      trouble = std::strerror(errno);  // NOLINT(concurrency-mt-unsafe)
+    if (::send(fd->get(), asked.data(), asked.size(), MSG_NOSIGNAL) < 0) trouble = std::strerror(errno);
     pollfd waiting{fd->get(), POLLIN, 0};
     if (::poll(&waiting, 1, static_cast<int>(kWait.count())) <= 0) continue;
     std::array<uint8_t, 1500> answer{};
     const ssize_t size = ::recv(fd->get(), answer.data(), answer.size(), MSG_DONTWAIT);
-    if (size < 0) trouble = std::strerror(errno);  // NOLINT(concurrency-mt-unsafe): reports "Connection refused"
+    if (size < 0) trouble = std::strerror(errno);
     if (size < static_cast<ssize_t>(kHeader) || answer[0] != static_cast<uint8_t>(asked[0]) ||
         answer[1] != static_cast<uint8_t>(asked[1]) || (answer[2] & kResponse) == 0)
       continue;

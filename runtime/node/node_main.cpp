@@ -37,7 +37,7 @@ void watch_signals() {
 
 // systemd's notification protocol: one datagram to the socket named by systemd (sd_notify(3)).
 void notify(std::string_view state) {
-  const char* path = std::getenv("NOTIFY_SOCKET");  // NOLINT(concurrency-mt-unsafe): before any thread
+  const char* path = std::getenv("NOTIFY_SOCKET");
   if (path == nullptr || std::strlen(path) >= sizeof(sockaddr_un::sun_path)) return;
   sockaddr_un address{};
   address.sun_family = AF_UNIX;

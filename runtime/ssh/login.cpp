@@ -77,13 +77,13 @@ Result<bool> try_key(Login& login, const std::string& path) {
 }
 
 Result<bool> try_usual_keys(Login& login) {
-  if (std::getenv("SSH_AUTH_SOCK") != nullptr) {  // NOLINT(concurrency-mt-unsafe): nobody sets the environment
+  if (std::getenv("SSH_AUTH_SOCK") != nullptr) {
     login.tried.emplace_back("ssh-agent");
     SEALIFT_ASSIGN(const int result, login.drive_login([&] { return ssh_userauth_agent(login.session, nullptr); }));
     SEALIFT_ASSIGN(const bool in, accepted(login, result));
     if (in) return true;
   }
-  const char* home = std::getenv("HOME");  // NOLINT(concurrency-mt-unsafe)
+  const char* home = std::getenv("HOME");
   if (home == nullptr) return false;
   for (const char* name : {"id_ed25519", "id_ecdsa", "id_rsa"}) {
     const std::string path = std::string(home) + "/.ssh/" + name;

@@ -148,7 +148,7 @@ Result<int> drive(ssh_session session, int again, const Limit& limit, std::strin
 std::vector<std::string> default_known_hosts() {
   std::vector<std::string> out;
   if (const char* home = std::getenv("HOME"); home != nullptr && *home == '/')
-    out.push_back(std::string(home) + "/.ssh/known_hosts");  // NOLINT(concurrency-mt-unsafe)
+    out.push_back(std::string(home) + "/.ssh/known_hosts");
   out.emplace_back("/etc/ssh/ssh_known_hosts");
   return out;
 }

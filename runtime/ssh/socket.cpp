@@ -29,9 +29,7 @@ std::string reason(int error_number) {
     case ECONNREFUSED: return "connection refused: is sshd running and the port right?";
     case EHOSTUNREACH:
     case ENETUNREACH: return "no route to the host";
-    default:
-      return ::strerror(
-          error_number);  // NOLINT(concurrency-mt-unsafe): musl's and glibc's are constant for known numbers
+    default: return ::strerror(error_number);
   }
 }
 

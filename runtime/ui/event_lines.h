@@ -6,6 +6,7 @@
 #include <map>
 #include <mutex>
 #include <string>
+#include <utility>
 
 #include "payload/base/event.h"
 #include "runtime/ui/output.h"
@@ -19,7 +20,7 @@ std::string event_line(const Event& event, Verbosity verbosity);
 
 class PlainLines final : public EventSink {
  public:
-  PlainLines(Output output, Verbosity verbosity) : output_(output), verbosity_(verbosity) {}
+  PlainLines(Output output, Verbosity verbosity) : output_(std::move(output)), verbosity_(verbosity) {}
   void on(const Event& event) override;
 
  private:

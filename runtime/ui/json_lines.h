@@ -4,6 +4,7 @@
 #pragma once
 
 #include <mutex>
+#include <utility>
 
 #include "payload/base/event.h"
 #include "runtime/ui/output.h"
@@ -12,7 +13,7 @@ namespace sealift::ui {
 
 class JsonLines final : public EventSink {
  public:
-  explicit JsonLines(Output output) : output_(output) {}
+  explicit JsonLines(Output output) : output_(std::move(output)) {}
   void on(const Event& event) override;
 
  private:

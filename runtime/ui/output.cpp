@@ -79,7 +79,7 @@ Result<void> Output::trouble() const {
 void Output::line(std::string_view text) { write(std::string(text) + "\n"); }
 
 bool Output::is_terminal() const {
-  const char* term = std::getenv("TERM");  // NOLINT(concurrency-mt-unsafe): nobody sets it
+  const char* term = std::getenv("TERM");
   return isatty(fd_) == 1 && term != nullptr && *term != '\0' && std::string_view(term) != "dumb";
 }
 
@@ -90,7 +90,7 @@ Output::Size Output::size() const {
 }
 
 bool wants_colour(const Output& output) {
-  const char* no_colour = std::getenv("NO_COLOR");  // NOLINT(concurrency-mt-unsafe): nobody sets it
+  const char* no_colour = std::getenv("NO_COLOR");
   return output.is_terminal() && (no_colour == nullptr || *no_colour == '\0');
 }
 

@@ -11,8 +11,7 @@ namespace sealift::tests {
 class Variable {
  public:
   Variable(const char* name, const std::string& value) : name_(name) {
-    if (const char* before = std::getenv(name))
-      before_ = before;  // NOLINT(concurrency-mt-unsafe): tests set them one after the other
+    if (const char* before = std::getenv(name)) before_ = before;
     ::setenv(name, value.c_str(), 1);
   }
   ~Variable() {

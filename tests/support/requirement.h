@@ -12,8 +12,7 @@ namespace sealift::tests {
 
 inline void require_or_skip(bool there, std::string_view what) {
   if (there) return;
-  if (std::getenv("CI") != nullptr)
-    FAIL("this machine has no " << what << ", and CI is set");  // NOLINT(concurrency-mt-unsafe)
+  if (std::getenv("CI") != nullptr) FAIL("this machine has no " << what << ", and CI is set");
   SKIP("this machine has no " << what);
 }
 
