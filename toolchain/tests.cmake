@@ -75,3 +75,9 @@ if(SEALIFT_FUZZ)
     set_tests_properties(${name} PROPERTIES LABELS fuzz TIMEOUT 120 ENVIRONMENT "ASAN_OPTIONS=detect_container_overflow=0")
   endforeach()
 endif()
+
+# For developers, not a test: lists what the discovery finds in rendered YAML.
+if(NOT SEALIFT_THREADED_TESTS_ONLY)
+  add_executable(list_images tests/discovery/list_images.cpp)
+  target_link_libraries(list_images PRIVATE payload_workloads)
+endif()

@@ -3,7 +3,7 @@
 
 #include "payload/base/file.h"
 #include "payload/base/text.h"
-#include "payload/workloads/workload_images.h"
+#include "payload/workloads/find_images.h"
 #include "payload/yaml/node.h"
 
 namespace sealift::resolve {
@@ -43,11 +43,14 @@ Result<std::vector<WantedImage>> read_manifests(const Place& place, std::span<co
     if (!text) return fail_while(std::move(text).error(), std::format("reading the manifests of {}", place.text()));
     auto documents = yaml::parse(*text, file.source, kLimits, yaml::DuplicateKeys::last_wins);
     if (!documents) return fail(documents.error().code, "{}: {}", place.text(), documents.error().what);
+    // kubectl knows no hooks: it creates pods that helm would keep for a test.
+    workloads::ImageFinder finder({}, {.test_hooks = workloads::TestHooks::include});
     for (const auto& document : *documents) {
       SEALIFT_TRY(check_object(place, file.source, document));
-      for (auto& use : workloads::images_of(document))
-        out.push_back({std::move(use.image), std::move(use.object), std::format("{}:{}", file.source, use.line)});
+      finder.add(document);
     }
+    for (auto& use : finder.finish().images)
+      out.push_back({std::move(use.image), std::move(use.object), std::format("{}:{}", file.source, use.line)});
   }
   return out;
 }

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -60,6 +61,15 @@ enum class DuplicateKeys { refuse, last_wins };
 // limit_exceeded, "<where>:<line>:<column>: …".
 Result<std::vector<Node>> parse(std::string_view text, std::string_view where, const Limits& limits = {},
                                 DuplicateKeys duplicates = DuplicateKeys::refuse);
+
+// The documents of a stream one after another, so that a long one needs the memory of its largest document only, and
+// read as kubectl and helm read them: the last of duplicate keys wins. A line of "---" ends a document; `limits` hold
+// for each. Places are those in the whole text. Each duplicate key adds a sentence with its place to `warnings`, if
+// that is not null. A document that parse would refuse is visited as that error: `visit` decides whether to go on.
+// Returns the first error that `visit` returns.
+Result<void> for_each_document(std::string_view text, std::string_view where, const Limits& limits,
+                               const std::function<Result<void>(Result<Node> document)>& visit,
+                               std::vector<std::string>* warnings = nullptr);
 
 // Block style, indented by two blanks, stable. Strings that another reader could mistake for another type are quoted.
 std::string to_yaml(const Node& node);

@@ -14,6 +14,7 @@
 #include "payload/base/text.h"
 #include "payload/base/utf8.h"
 #include "payload/yaml/node.h"
+#include "payload/yaml/part.h"
 
 namespace sealift::yaml {
 namespace {
@@ -110,6 +111,7 @@ class Builder final : public YAML::EventHandler {
   }
 
   std::vector<Node> documents;
+  std::vector<Node> twice;  // keys whose earlier value was replaced
 
  private:
   struct Level {
@@ -203,7 +205,7 @@ class Builder final : public YAML::EventHandler {
       add_member(top, std::move(node));
     }
   }
-  void add_member(Level& top, Node value) const {
+  void add_member(Level& top, Node value) {
     Node key = std::move(*top.key);
     top.key.reset();
     if (key.text == "<<" && !key.quoted) {
@@ -221,7 +223,8 @@ class Builder final : public YAML::EventHandler {
       if (duplicates_ == DuplicateKeys::refuse)
         throw Refusal{ErrorCode::invalid_input, key.line, key.column,
                       std::format("the key \"{}\" stands twice", base::printable(key.text))};
-      *top.node.find(key.text) = std::move(value);
+      twice.push_back(std::move(key));
+      *top.node.find(twice.back().text) = std::move(value);
       return;
     }
     top.node.members.emplace_back(std::move(key.text), std::move(value));
@@ -272,12 +275,19 @@ std::optional<Refusal> bad_character(std::string_view text) {
   return std::nullopt;
 }
 
+void move_down(Node& node, int lines) {
+  node.line += lines;
+  for (auto& item : node.items) move_down(item, lines);
+  for (auto& [key, value] : node.members) move_down(value, lines);
+}
+
 }  // namespace
 
-Result<std::vector<Node>> parse(std::string_view text, std::string_view where, const Limits& limits,
-                                DuplicateKeys duplicates) {
+Result<std::vector<Node>> parse_part(const Part& part, std::string_view where, const Limits& limits,
+                                     DuplicateKeys duplicates, std::vector<std::string>* warnings) {
+  std::string_view text = part.text;
   const auto refuse = [&](const Refusal& refusal) {
-    return fail(refusal.code, "{}:{}:{}: {}", where, refusal.line, refusal.column, refusal.what);
+    return fail(refusal.code, "{}:{}:{}: {}", where, refusal.line + part.lines_before, refusal.column, refusal.what);
   };
   if (text.size() > limits.bytes)
     return fail(ErrorCode::limit_exceeded, "{}: {} bytes, at most {} are allowed", where, text.size(), limits.bytes);
@@ -296,7 +306,20 @@ Result<std::vector<Node>> parse(std::string_view text, std::string_view where, c
   } catch (const std::exception& exception) {
     return fail(ErrorCode::invalid_input, "{}: {}", where, exception.what());
   }
+  if (part.lines_before != 0) {
+    for (auto& document : builder.documents) move_down(document, part.lines_before);
+  }
+  for (const auto& key : builder.twice) {
+    if (warnings == nullptr) break;
+    warnings->push_back(std::format("{}:{}:{}: the key \"{}\" stands twice; the last one counts", where,
+                                    key.line + part.lines_before, key.column, base::printable(key.text)));
+  }
   return std::move(builder.documents);
+}
+
+Result<std::vector<Node>> parse(std::string_view text, std::string_view where, const Limits& limits,
+                                DuplicateKeys duplicates) {
+  return parse_part({.text = text, .lines_before = 0}, where, limits, duplicates, nullptr);
 }
 
 }  // namespace sealift::yaml

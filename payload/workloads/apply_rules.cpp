@@ -1,0 +1,183 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "payload/workloads/apply_rules.h"
+
+#include <algorithm>
+#include <set>
+
+#include "payload/image/reference.h"
+#include "payload/workloads/embedded.h"
+#include "payload/workloads/image_words.h"
+#include "payload/workloads/places.h"
+
+namespace sealift::workloads {
+namespace {
+
+bool says_something(const yaml::Node* node) {
+  if (node == nullptr) return false;
+  if (node->kind == yaml::Kind::scalar) return !node->text.empty() && node->text != "false";
+  return !node->items.empty() || !node->members.empty();
+}
+
+// A document, or one inside of a string of it.
+struct View {
+  yaml::Node inside;  // if it is one inside
+  const yaml::Node* root = nullptr;
+  std::string place;  // of its root: "", ".data.values > "
+  int line = 0;       // of the string
+};
+
+using Places = std::set<std::pair<std::string, std::string>>;  // object and path
+
+class Application {
+ public:
+  Application(const Rule& rule, const yaml::Node& document, std::span<const yaml::Node> documents, Findings& made,
+              Places& read)
+      : rule_(rule),
+        document_(document),
+        documents_(documents),
+        findings_(made),
+        read_(read),
+        object_(object_name(document, text_of(document.find("kind")))) {}
+
+  void run() {
+    if (rule_.images.empty() && !rule_.table) return;
+    View view;
+    if (!open(document_, rule_.parse, view)) return unresolved("", rule_.parse->text(), "there is no document");
+    for (const auto& pattern : rule_.images) add(pattern, view);
+    if (rule_.table) add_row(*rule_.table, view);
+  }
+
+ private:
+  static bool open(const yaml::Node& document, const std::optional<FieldPath>& parse, View& out) {
+    out.root = &document;
+    if (!parse) return true;
+    const auto* text = parse->find(document);
+    if (text == nullptr || text->kind != yaml::Kind::scalar) return false;
+    auto inside = documents_inside(text->text);
+    if (inside.empty()) return false;
+    out.inside = std::move(inside.front());
+    out.root = &out.inside;
+    out.place = parse->text() + " > ";
+    out.line = text->line;
+    return true;
+  }
+  const yaml::Node* chosen(const std::optional<Selector>& from) const {
+    if (!from) return &document_;
+    const auto found = std::ranges::find_if(documents_, [&](const auto& one) { return from->matches(one); });
+    return found == documents_.end() ? nullptr : &*found;
+  }
+
+  // The text of a value; nullopt if neither its field nor its default says anything.
+  std::optional<std::string> value_of(std::string_view name) {
+    const auto& value = *std::ranges::find(rule_.values, name, &Rule::Value::name);
+    View view;
+    const auto* document = chosen(value.from);
+    // A value of this document's own is read where the rule reads.
+    const auto& parse = value.parse || value.from ? value.parse : rule_.parse;
+    if (document != nullptr && open(*document, parse, view)) {
+      if (const std::string text = text_of(value.field.find(*view.root)); !text.empty()) {
+        read_.insert({object_name(*document, text_of(document->find("kind"))), view.place + value.field.text()});
+        return text;
+      }
+    }
+    return value.otherwise;
+  }
+
+  void add(const Pattern& pattern, const View& view) {
+    if (pattern.when && !says_something(pattern.when->find(*view.root))) return;
+    if (pattern.unless && says_something(pattern.unless->find(*view.root))) return;
+    std::string name, place;
+    int line = document_.line;
+    for (const auto& part : pattern.parts) {
+      if (part.is_value) {
+        const auto value = value_of(part.text);
+        if (!value) return unresolved(pattern.text, view.place, std::format("nothing says what {{{}}} is", part.text));
+        name += *value;
+      } else if (part.field) {
+        const std::string here = view.place + part.field->text();
+        const auto* node = part.field->find(*view.root);
+        if (text_of(node).empty()) return unresolved(pattern.text, here, "nothing stands there");
+        read_.insert({object_, here});
+        if (place.empty()) line = view.place.empty() ? node->line : view.line;
+        if (place.empty()) place = here;
+        name += node->text;
+      } else {
+        name += part.text;
+      }
+    }
+    if (!is_complete(name))
+      return unresolved(name, place, std::format("made of {}, it is no image name", pattern.text));
+    findings_.images.push_back({name, object_, place, line, "rule " + rule_.name});
+  }
+
+  void add_row(const Rule::Table& table, const View& view) {
+    const auto* document = chosen(table.from);
+    if (document == nullptr)
+      return unresolved("", "", std::format("{} is not among the documents", table.from->text()));
+    const std::string place = table.tag_of.text();
+    const auto parsed = image::parse_reference(text_of(table.tag_of.find(*document)));
+    if (!parsed) return unresolved("", place, "no image name stands there");
+    const auto row = std::ranges::find(table.rows, parsed->tag, &std::pair<std::string, std::vector<Pattern>>::first);
+    if (row == table.rows.end()) {
+      return unresolved(text_of(table.tag_of.find(*document)), place,
+                        "the rule's table does not know this version, which brings images of its own");
+    }
+    for (const auto& pattern : row->second) add(pattern, view);
+  }
+
+  void unresolved(std::string_view text, std::string path, std::string_view why) {
+    findings_.unresolved.push_back(
+        {std::string(text), object_, std::move(path), document_.line, std::format("rule {}: {}", rule_.name, why)});
+  }
+
+  const Rule& rule_;
+  const yaml::Node& document_;
+  std::span<const yaml::Node> documents_;
+  Findings& findings_;
+  Places& read_;
+  std::string object_;
+};
+
+void apply_ignore(const Rule& rule, const std::string& object, Findings& findings) {
+  for (const auto& one : rule.ignore) {
+    const auto here = [&](const auto& finding) { return finding.object == object && is_like(finding.path, one.path); };
+    const std::string reason = std::format("rule {}: {}", rule.name, one.reason);
+    for (const auto& use : findings.images) {
+      if (here(use)) findings.omitted.push_back({use.image, use.object, use.path, use.line, reason});
+    }
+    for (const auto& left : findings.unresolved) {
+      if (here(left)) findings.omitted.push_back({left.text, left.object, left.path, left.line, reason});
+    }
+    std::erase_if(findings.images, here);
+    std::erase_if(findings.unresolved, here);
+  }
+}
+
+// ".spec.image" was read if ".spec.image.tag" was.
+bool was_read(const Places& read, const Unresolved& one) {
+  for (auto at = read.lower_bound({one.object, one.path}); at != read.end(); ++at) {
+    if (at->first != one.object || !at->second.starts_with(one.path)) return false;
+    const auto rest = std::string_view(at->second).substr(one.path.size());
+    if (rest.empty() || rest.front() == '.' || rest.front() == '[') return true;
+  }
+  return false;
+}
+
+}  // namespace
+
+void apply_rules(const Rules& rules, std::span<const yaml::Node> documents, Findings& findings) {
+  Places read;
+  Findings made;
+  for (const auto& rule : rules.all) {
+    for (const auto& document : documents) {
+      if (!rule.match.matches(document)) continue;
+      Application(rule, document, documents, made, read).run();
+      apply_ignore(rule, object_name(document, text_of(document.find("kind"))), findings);
+    }
+  }
+  std::erase_if(findings.unresolved, [&](const Unresolved& one) { return was_read(read, one); });
+  std::ranges::move(made.images, std::back_inserter(findings.images));
+  std::ranges::move(made.unresolved, std::back_inserter(findings.unresolved));
+}
+
+}  // namespace sealift::workloads
