@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <set>
 
+#include "payload/base/text.h"
 #include "payload/image/reference.h"
 #include "payload/workloads/embedded.h"
 #include "payload/workloads/image_words.h"
@@ -67,20 +68,28 @@ class Application {
     return found == documents_.end() ? nullptr : &*found;
   }
 
-  // The text of a value; nullopt if neither its field nor its default says anything.
+  // What stands at the source; empty if nothing does, or its document is not there.
+  std::string text_from(const Rule::Source& source) {
+    View view;
+    const auto* document = chosen(source.from);
+    // A field of this document's own is read where the rule reads.
+    const auto& parse = source.parse || source.from ? source.parse : rule_.parse;
+    if (document == nullptr || !open(*document, parse, view)) return "";
+    std::string text = text_of(source.field.find(*view.root));
+    if (source.take == Rule::Take::tag) {
+      const auto parsed = image::parse_reference(text);
+      return parsed && is_complete(text) ? parsed->tag : "";
+    }
+    if (!text.empty())
+      read_.insert({object_name(*document, text_of(document->find("kind"))), view.place + source.field.text()});
+    return text;
+  }
+
+  // nullopt if neither its field nor its default says anything.
   std::optional<std::string> value_of(std::string_view name) {
     const auto& value = *std::ranges::find(rule_.values, name, &Rule::Value::name);
-    View view;
-    const auto* document = chosen(value.from);
-    // A value of this document's own is read where the rule reads.
-    const auto& parse = value.parse || value.from ? value.parse : rule_.parse;
-    if (document != nullptr && open(*document, parse, view)) {
-      if (const std::string text = text_of(value.field.find(*view.root)); !text.empty()) {
-        read_.insert({object_name(*document, text_of(document->find("kind"))), view.place + value.field.text()});
-        return text;
-      }
-    }
-    return value.otherwise;
+    std::string text = text_from(value.source);
+    return text.empty() ? value.otherwise : std::optional(std::move(text));
   }
 
   void add(const Pattern& pattern, const View& view) {
@@ -105,23 +114,25 @@ class Application {
         name += part.text;
       }
     }
+    // A registry may be given as "reg.example" or as "reg.example/".
+    name = base::replace_all(std::move(name), "//", "/");
     if (!is_complete(name))
       return unresolved(name, place, std::format("made of {}, it is no image name", pattern.text));
     findings_.images.push_back({name, object_, place, line, "rule " + rule_.name});
   }
 
   void add_row(const Rule::Table& table, const View& view) {
-    const auto* document = chosen(table.from);
-    if (document == nullptr)
-      return unresolved("", "", std::format("{} is not among the documents", table.from->text()));
-    const std::string place = table.tag_of.text();
-    const auto parsed = image::parse_reference(text_of(table.tag_of.find(*document)));
-    if (!parsed) return unresolved("", place, "no image name stands there");
-    const auto row = std::ranges::find(table.rows, parsed->tag, &std::pair<std::string, std::vector<Pattern>>::first);
-    if (row == table.rows.end()) {
-      return unresolved(text_of(table.tag_of.find(*document)), place,
-                        "the rule's table does not know this version, which brings images of its own");
+    const std::string place = table.source.field.text();
+    const std::string version = text_from(table.source);
+    if (version.empty()) {
+      const auto& from = table.source.from;
+      return unresolved("", place,
+                        std::format("nothing says which version this is{}",
+                                    from ? ": " + from->text() + " is missing, or has no tag" : ""));
     }
+    const auto row = std::ranges::find_if(table.rows, [&](const auto& one) { return is_like(version, one.first); });
+    if (row == table.rows.end())
+      return unresolved(version, place, "its table does not know this version, which brings images of its own");
     for (const auto& pattern : row->second) add(pattern, view);
   }
 

@@ -70,7 +70,8 @@ struct Evidence {
   std::vector<std::pair<Entry, Use>> offered;
 };
 
-// For the documents of one rendering. Not thread-safe.
+// For documents that are delivered together: one rendering, or better all, since a rule may need an operator's own
+// documents to read its resources. Not thread-safe.
 class ImageFinder {
  public:
   explicit ImageFinder(Rules rules = {}, Options options = {}) : rules_(std::move(rules)), options_(options) {}

@@ -90,19 +90,34 @@ class RuleReader {
     return out;
   }
   Result<Selector> selector(const yaml::Node& node) const {
-    SEALIFT_TRY(only(node, {"group", "kind", "name"}));
+    SEALIFT_TRY(only(node, {"group", "kind", "name", "fields"}));
     Selector out;
     SEALIFT_ASSIGN(out.kind, text(node, "kind"));
     if (const auto* group = node.find("group")) out.group = text_of(group);
     if (node.find("name") != nullptr) {
       SEALIFT_ASSIGN(out.name, text(node, "name"));
     }
+    const auto* fields = node.find("fields");
+    if (fields == nullptr) return out;
+    if (fields->kind != yaml::Kind::mapping) return refuse(*fields, "paths and patterns must stand here");
+    for (const auto& [key, value] : fields->members) {
+      SEALIFT_ASSIGN(auto field, path(value, key));
+      out.fields.emplace_back(std::move(field), text_of(&value));
+    }
     return out;
   }
-  Result<std::optional<Selector>> optional_selector(const yaml::Node& node) const {
-    const auto* from = node.find("from");
-    if (from == nullptr) return std::nullopt;
-    SEALIFT_ASSIGN(auto out, selector(*from));
+  // The members from, parse, and field or tagOf.
+  Result<Rule::Source> source(const yaml::Node& node) const {
+    Rule::Source out;
+    if (const auto* from = node.find("from")) {
+      SEALIFT_ASSIGN(out.from, selector(*from));
+    }
+    SEALIFT_ASSIGN(out.parse, optional_path(node, "parse"));
+    SEALIFT_ASSIGN(auto field, optional_path(node, "field"));
+    SEALIFT_ASSIGN(auto tag_of, optional_path(node, "tagOf"));
+    if (field.has_value() == tag_of.has_value()) return refuse(node, "either field or tagOf must stand here");
+    out.take = field ? Rule::Take::text : Rule::Take::tag;
+    out.field = field ? std::move(*field) : std::move(*tag_of);
     return out;
   }
 
@@ -111,13 +126,10 @@ class RuleReader {
     if (values == nullptr) return {};
     if (values->kind != yaml::Kind::mapping) return refuse(*values, "fields and their values must stand here");
     for (const auto& [name, value] : values->members) {
-      SEALIFT_TRY(only(value, {"from", "parse", "field", "otherwise"}));
+      SEALIFT_TRY(only(value, {"from", "parse", "field", "tagOf", "otherwise"}));
       Rule::Value one;
       one.name = name;
-      SEALIFT_ASSIGN(one.from, optional_selector(value));
-      SEALIFT_ASSIGN(one.parse, optional_path(value, "parse"));
-      SEALIFT_ASSIGN(const auto field, text(value, "field"));
-      SEALIFT_ASSIGN(one.field, path(*value.find("field"), field));
+      SEALIFT_ASSIGN(one.source, source(value));
       if (const auto* otherwise = value.find("otherwise")) one.otherwise = text_of(otherwise);
       out.values.push_back(std::move(one));
     }
@@ -176,13 +188,11 @@ class RuleReader {
   Result<void> read_table(const yaml::Node& node, Rule& out) const {
     const auto* table = node.find("table");
     if (table == nullptr) return {};
-    SEALIFT_TRY(only(*table, {"from", "tagOf", "rows"}));
+    SEALIFT_TRY(only(*table, {"from", "parse", "field", "tagOf", "rows"}));
     Rule::Table one;
-    SEALIFT_ASSIGN(one.from, optional_selector(*table));
-    SEALIFT_ASSIGN(const auto tag_of, text(*table, "tagOf"));
-    SEALIFT_ASSIGN(one.tag_of, path(*table->find("tagOf"), tag_of));
+    SEALIFT_ASSIGN(one.source, source(*table));
     SEALIFT_ASSIGN(const yaml::Node* rows, member(*table, "rows"));
-    if (rows->kind != yaml::Kind::mapping) return refuse(*rows, "tags and their images must stand here");
+    if (rows->kind != yaml::Kind::mapping) return refuse(*rows, "patterns and their images must stand here");
     for (const auto& [tag, images] : rows->members) {
       SEALIFT_ASSIGN(auto row, patterns(images, out.values));
       one.rows.emplace_back(tag, std::move(row));
@@ -230,7 +240,9 @@ bool is_like(std::string_view text, std::string_view pattern) {
 
 bool Selector::matches(const yaml::Node& document) const {
   return is_like(text_of(document.find("kind")), kind) && is_like(group_of(document), group) &&
-         is_like(text_of(document.at_path("metadata/name")), name);
+         is_like(text_of(document.at_path("metadata/name")), name) && std::ranges::all_of(fields, [&](const auto& one) {
+           return is_like(text_of(one.first.find(document)), one.second);
+         });
 }
 
 std::string Selector::text() const { return name == "*" ? kind : std::format("{} {}", kind, name); }
@@ -253,8 +265,8 @@ Result<void> Rules::add(std::string_view text, std::string_view where) {
 bool Rules::concern(const yaml::Node& document) const {
   const auto reads = [&](const std::optional<Selector>& selector) { return selector && selector->matches(document); };
   return std::ranges::any_of(all, [&](const Rule& rule) {
-    return rule.match.matches(document) || (rule.table && reads(rule.table->from)) ||
-           std::ranges::any_of(rule.values, [&](const auto& value) { return reads(value.from); });
+    return rule.match.matches(document) || (rule.table && reads(rule.table->source.from)) ||
+           std::ranges::any_of(rule.values, [&](const auto& value) { return reads(value.source.from); });
   });
 }
 

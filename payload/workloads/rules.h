@@ -18,7 +18,8 @@ namespace sealift::workloads {
 
 // Each a pattern, in which * stands for any text.
 struct Selector {
-  std::string group, kind, name = "*";  // group "" is that of ConfigMap and Pod
+  std::string group, kind, name = "*";                    // group "" is that of ConfigMap and Pod
+  std::vector<std::pair<FieldPath, std::string>> fields;  // a field that is absent is an empty text
   bool matches(const yaml::Node& document) const;
   std::string text() const;  // "ConfigMap elastic-operator*"
 };
@@ -36,18 +37,22 @@ struct Pattern {
 };
 
 struct Rule {
-  // A value by name: a field of another document, or of this one.
-  struct Value {
-    std::string name;
+  enum class Take { text, tag };  // a field's text, or the tag of the image named there
+  // A field of another document, or of this one.
+  struct Source {
     std::optional<Selector> from;
     std::optional<FieldPath> parse;
     FieldPath field;
+    Take take = Take::text;
+  };
+  struct Value {
+    std::string name;
+    Source source;
     std::optional<std::string> otherwise;
   };
-  // What a version of a program brings, by the tag of its own image.
+  // What a version of a program brings. Keys are patterns; the first that fits counts.
   struct Table {
-    std::optional<Selector> from;
-    FieldPath tag_of;
+    Source source;
     std::vector<std::pair<std::string, std::vector<Pattern>>> rows;
   };
   struct Ignore {

@@ -125,21 +125,26 @@ void Walker::visit_shell_text(const yaml::Node& text, const Context& context) {
   }
 }
 
-// "3.1=REF" on lines or between commas: a map of images in one value, or a list of them.
+// "3.1=REF" on lines or between commas: a map of images in one value, or a list of them. A field may also hold prose,
+// and so must be nothing but names.
 void Walker::visit_pairs(std::string_view text, KeySays key, const char* found_by, const yaml::Node& at,
                          const Context& context) {
   constexpr std::string_view kBetween = " \t\r\n,;";
+  if (text.find_first_of(kBetween) == std::string_view::npos && !text.contains('=')) return;
+  std::vector<Word> words;
+  for (size_t i = 0; i < text.size();) {
+    const size_t end = std::min(text.find_first_of(kBetween, i), text.size());
+    if (end != i) words.push_back(read_word(unquoted(text.substr(i, end - i))));
+    i = end + 1;
+  }
+  const auto is_name = [](const Word& word) { return is_complete(word.value.value_or(word.name)); };
+  if (std::string_view(found_by) == "field" && !std::ranges::all_of(words, is_name)) return;
   Context careful = context;
   careful.free_text = true;
   careful.data = false;
-  if (text.find_first_of(kBetween) == std::string_view::npos && !text.contains('=')) return;
-  for (size_t i = 0; i < text.size();) {
-    const size_t end = std::min(text.find_first_of(kBetween, i), text.size());
-    const auto part = unquoted(text.substr(i, end - i));
-    i = end + 1;
-    const Word word = read_word(part);
+  for (const auto& word : words) {
     const KeySays says = word.value ? std::max(key, what_key_says(word.name)) : key;
-    if (says != KeySays::nothing) judge_named(word.value.value_or(part), says, found_by, at, careful);
+    if (says != KeySays::nothing) judge_named(word.value.value_or(word.name), says, found_by, at, careful);
   }
 }
 

@@ -34,6 +34,8 @@ TEST_CASE("a variable may hold a map or a list of images") {
         Lines{"reg.example/k:3.1", "acme/k:3.2"});
   CHECK(names(variable("PRELOAD_IMAGES", "reg.example/a:1, reg.example/b:2")) ==
         Lines{"reg.example/a:1", "reg.example/b:2"});
+  CHECK(names(resource("{images: 'acme/a:1,acme/b:2', imageNote: 'built from acme/c:1'}")) ==
+        Lines{"acme/a:1", "acme/b:2"});
   CHECK(silent(variable("OPTIONS", "a=acme/k:3.1,b=c")));
 }
 
