@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-# sealift_library(FOLDER DEPS library… THIRD_PARTY name… SCRIPTS file.sh…): the sources of FOLDER as one static library,
+# sealift_library(FOLDER DEPS library… THIRD_PARTY name… SCRIPTS file.sh… RULES folder…): the sources of FOLDER as one static library,
 # target payload_hash for payload/hash. Rejects a dependency that is not listed earlier in libraries.cmake, and one
 # between packer/ and runtime/. A folder without sources makes an empty library.
 define_property(GLOBAL PROPERTY SEALIFT_LIBRARIES BRIEF_DOCS "folders, lowest first")
 define_property(GLOBAL PROPERTY SEALIFT_THIRD_PARTY_OWNERS BRIEF_DOCS "name:folder pairs")
 
 function(sealift_library folder)
-  cmake_parse_arguments(ARG "" "" "DEPS;THIRD_PARTY;SCRIPTS" ${ARGN})
+  cmake_parse_arguments(ARG "" "" "DEPS;THIRD_PARTY;SCRIPTS;RULES" ${ARGN})
   string(REPLACE "/" "_" target ${folder})
   get_property(known GLOBAL PROPERTY SEALIFT_LIBRARIES)
   string(REGEX REPLACE "/.*" "" area ${folder})
@@ -20,6 +20,10 @@ function(sealift_library folder)
     target_link_libraries(${target} PUBLIC sealift_flags Threads::Threads)
     foreach(script ${ARG_SCRIPTS})
       sealift_embed_script(${script})
+      target_include_directories(${target} PRIVATE "${CMAKE_BINARY_DIR}/embedded")
+    endforeach()
+    foreach(rules ${ARG_RULES})
+      sealift_embed_rules(${rules})
       target_include_directories(${target} PRIVATE "${CMAKE_BINARY_DIR}/embedded")
     endforeach()
     foreach(name ${ARG_THIRD_PARTY})

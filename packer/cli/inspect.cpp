@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "packer/cli/inspect.h"
 
+#include "packer/cli/images.h"
 #include "payload/base/text.h"
 #include "payload/format/reader.h"
 #include "payload/format/references.h"
@@ -51,6 +52,7 @@ Result<std::string> inspect_artifact(const InspectArguments& arguments) {
   SEALIFT_ASSIGN(const auto file, base::OpenFile::open(arguments.file));
   auto reader = format::PayloadReader::open(*file);
   if (!reader) return fail_while(std::move(reader).error(), "opening " + arguments.file);
+  if (arguments.images) return to_text(image_reasons((*reader)->contents()), true);
   return arguments.json ? format::to_json((*reader)->contents()) + "\n" : describe(**reader);
 }
 

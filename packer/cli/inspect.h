@@ -9,6 +9,7 @@ namespace sealift::packer_cli {
 
 struct InspectArguments {
   std::string file;
+  bool images = false;  // with the reason for each
   bool json = false;
 };
 

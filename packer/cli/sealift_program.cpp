@@ -11,6 +11,7 @@
 #include <print>
 #include <span>
 
+#include "packer/cli/images.h"
 #include "packer/cli/inspect.h"
 #include "packer/pack/build.h"
 #include "packer/resolve/kubefile.h"
@@ -61,9 +62,10 @@ std::string own_folder() {
 }
 
 struct BuildArguments {
-  std::string kubefile = "Kubefile", context = ".", output, tag, launch, tools;
+  std::string kubefile = "Kubefile", context = ".", output, tag, launch, tools, kubernetes_version, images;
   std::vector<std::string> platforms, build_args, stubs, plain_http, mirrors;
   int level = 9;
+  bool with_tests = false;
 };
 
 Result<pack::BuildOptions> to_options(const BuildArguments& arguments) {
@@ -117,6 +119,13 @@ Result<pack::BuildOptions> to_options(const BuildArguments& arguments) {
   }
   out.registries.login_files = distribution::login_files();
   if (!arguments.tools.empty()) out.tools = arguments.tools;
+  if (!arguments.kubernetes_version.empty()) out.kubernetes_version = arguments.kubernetes_version;
+  if (!arguments.images.empty()) {
+    if (!arguments.images.starts_with("oci:"))
+      return fail(ErrorCode::usage, "--images {}: write oci:FOLDER, an OCI layout", base::printable(arguments.images));
+    out.image_layout = arguments.images.substr(4);
+  }
+  out.with_tests = arguments.with_tests;
   out.zstd_level = arguments.level;
   out.threads = static_cast<unsigned>(std::max(1L, ::sysconf(_SC_NPROCESSORS_ONLN)));
   return out;
@@ -141,19 +150,35 @@ int run_build(const BuildArguments& arguments) {
              : report({ErrorCode::io, std::format("{} is written, but standard output can't be", options->output), {}});
 }
 
-void define_build(CLI::App& app, BuildArguments& arguments) {
+// What a Kubefile needs to be read.
+void define_kubefile(CLI::App& app, BuildArguments& arguments) {
   app.add_option("-f,--file", arguments.kubefile, "the Kubefile")->capture_default_str();
-  app.add_option("-o,--output", arguments.output, "the artifact to write")->required();
-  app.add_option("-t,--tag", arguments.tag, "name:version of the artifact");
   app.add_option("--platform", arguments.platforms,
                  "platforms of the hosts: linux/amd64, linux/arm64 (default: this machine's)")
       ->allow_extra_args(false);
   app.add_option("--build-arg", arguments.build_args, "NAME=value for an ARG of the Kubefile")->allow_extra_args(false);
+  app.add_option("--tools", arguments.tools,
+                 "a folder with a kubeadm, helm and kubectl that run on this machine (default: the base's)");
+  app.add_option("--kubernetes-version", arguments.kubernetes_version,
+                 "the version that charts are rendered for (default: the base's)");
+  app.add_flag("--with-tests", arguments.with_tests, "also the images of charts' test hooks (`helm test`)");
+}
+
+void define_context(CLI::App& app, BuildArguments& arguments) {
+  app.add_option("context", arguments.context, "the folder that paths in the Kubefile count from")
+      ->capture_default_str();
+}
+
+void define_build(CLI::App& app, BuildArguments& arguments) {
+  define_kubefile(app, arguments);
+  app.add_option("-o,--output", arguments.output, "the artifact to write")->required();
+  app.add_option("-t,--tag", arguments.tag, "name:version of the artifact");
+  app.add_option("--images", arguments.images,
+                 "oci:FOLDER: take images from this OCI layout and not from the registries in their names");
   app.add_option("--stub", arguments.stubs,
                  "programs for the hosts (default: stub-x86_64 and stub-aarch64 beside sealift)")
       ->allow_extra_args(false);
   app.add_option("--launch-platform", arguments.launch, "whose program stands at the artifact's head");
-  app.add_option("--tools", arguments.tools, "a folder with a kubeadm that runs on this machine");
   app.add_option("--plain-http", arguments.plain_http,
                  "HOST[:PORT] of a registry without TLS (those on this machine are known)")
       ->allow_extra_args(false);
@@ -161,14 +186,49 @@ void define_build(CLI::App& app, BuildArguments& arguments) {
                  "REGISTRY=URL: take the images of this registry from there; their names stay")
       ->allow_extra_args(false);
   app.add_option("--level", arguments.level, "zstd level")->check(CLI::Range(1, 19))->capture_default_str();
-  app.add_option("context", arguments.context, "the folder that paths in the Kubefile count from")
-      ->capture_default_str();
+  define_context(app, arguments);
   std::string instructions = "Instructions of a Kubefile:\n";
   for (const auto& verb : resolve::verbs()) {
     if (verb.refused.empty()) instructions += std::format("  {:<7} {}\n", verb.word, verb.usage);
   }
   app.get_formatter()->enable_footer_formatting(false);  // keeps the lines
   app.footer(instructions);
+}
+
+struct WhyArguments {
+  std::string image, artifact;
+};
+
+// The images of the Kubefile, or of an artifact if one is named.
+Result<std::vector<ImageReasons>> find_images(const BuildArguments& arguments, const std::string& artifact) {
+  if (!artifact.empty()) {
+    SEALIFT_ASSIGN(const auto file, base::OpenFile::open(artifact));
+    auto reader = format::PayloadReader::open(*file);
+    if (!reader) return fail_while(std::move(reader).error(), "opening " + artifact);
+    return image_reasons((*reader)->contents());
+  }
+  SEALIFT_ASSIGN(const auto options, to_options(arguments));
+  Lines events;
+  SEALIFT_ASSIGN(const auto inputs, resolve::resolve(options, resolve::Depth::names, base::system_clock(), events,
+                                                     cancel_source().token()));
+  return image_reasons(inputs);
+}
+
+Result<std::string> list_images(const BuildArguments& arguments, bool with_reasons) {
+  SEALIFT_ASSIGN(const auto images, find_images(arguments, {}));
+  return to_text(images, with_reasons);
+}
+
+Result<std::string> say_why(const BuildArguments& arguments, const WhyArguments& why) {
+  SEALIFT_ASSIGN(auto images, find_images(arguments, why.artifact));
+  SEALIFT_ASSIGN(images, images_named(why.image, std::move(images)));
+  return to_text(images, true);
+}
+
+int print_result(const Result<std::string>& text) {
+  if (!text) return report(text.error());
+  std::print("{}", *text);
+  return 0;
 }
 
 // The first unknown option. It is the cause of what the parser reports first: a value without its option, a required
@@ -212,6 +272,22 @@ int run_program(int argc, char** argv) {
   auto* inspect_command = app.add_subcommand("inspect", "what an artifact or payload holds");
   inspect_command->add_option("file", inspect.file, "the artifact")->required();
   inspect_command->add_flag("--json", inspect.json, "the contents document as JSON");
+  inspect_command->add_flag("--images", inspect.images, "the images, and why each is there");
+  BuildArguments images;
+  bool with_reasons = false;
+  auto* images_command =
+      app.add_subcommand("images", "the images that a Kubefile's artifact will have; fetches nothing");
+  define_kubefile(*images_command, images);
+  images_command->add_flag("--why", with_reasons, "with the lines and places that name them");
+  define_context(*images_command, images);
+  WhyArguments why;
+  BuildArguments why_of;
+  auto* why_command = app.add_subcommand("why", "why an image is in an artifact, or will be");
+  why_command->add_option("image", why.image, "its name, or a part of it")->required();
+  why_command->add_option("artifact", why.artifact, "an artifact (default: what the Kubefile makes)");
+  define_kubefile(*why_command, why_of);
+  why_command->add_option("--context", why_of.context, "the folder that paths in the Kubefile count from")
+      ->capture_default_str();
   app.require_subcommand(0, 1);
   try {
     app.parse(argc, argv);
@@ -227,12 +303,9 @@ int run_program(int argc, char** argv) {
     return 0;
   }
   if (app.got_subcommand("build")) return run_build(build);
-  if (app.got_subcommand(inspect_command)) {
-    const auto text = inspect_artifact(inspect);
-    if (!text) return report(text.error());
-    std::print("{}", *text);
-    return 0;
-  }
+  if (app.got_subcommand(inspect_command)) return print_result(inspect_artifact(inspect));
+  if (app.got_subcommand(images_command)) return print_result(list_images(images, with_reasons));
+  if (app.got_subcommand(why_command)) return print_result(say_why(why_of, why));
   std::print("{}", app.help());
   return base::exit_code(ErrorCode::usage);
 }

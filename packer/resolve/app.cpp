@@ -3,14 +3,32 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <optional>
 
 #include "packer/resolve/chart.h"
+#include "packer/resolve/manifests.h"
+#include "packer/sources/chart_archive.h"
+#include "payload/base/file.h"
 
 namespace sealift::resolve {
 namespace {
 
 bool is_manifest_file(std::string_view name) {
   return name.ends_with(".yaml") || name.ends_with(".yml") || name.ends_with(".json");
+}
+
+bool is_leftover(std::string_view name) {
+  return name.starts_with("._") || name.starts_with(".#") || name.starts_with("#") || name.ends_with("~") ||
+         name.ends_with(".swp") || name.ends_with(".bak") || name.ends_with(".orig") || name == ".DS_Store";
+}
+
+// The source of the folder's kustomization.yaml, by any of its names.
+std::optional<std::string> kustomization(const std::string& root, const std::vector<LocalFile>& files) {
+  for (const auto& file : files) {
+    const auto name = std::string_view(file.target).substr(root.size() + 1);
+    if (name == "kustomization.yaml" || name == "kustomization.yml" || name == "Kustomization") return file.source;
+  }
+  return std::nullopt;
 }
 
 // What a folder holds, besides Chart.yaml, that only helm uses.
@@ -29,9 +47,13 @@ Result<void> check_manifest_files(const Place& place, const std::string& root, c
   }
   for (const auto& file : files) {
     if (file.target.ends_with(".tgz"))
-      return fail(ErrorCode::unsupported,
-                  "{}: packed charts are not supported by this version; unpack {} and name the folder", place.text(),
-                  file.source);
+      return fail(ErrorCode::invalid_input, "{}: {} is a packed chart beside other files; give it an APP of its own",
+                  place.text(), file.source);
+    if (is_leftover(last_part(file.target)))
+      return fail(
+          ErrorCode::invalid_input,
+          "{}: {} is what an editor, a file manager or macOS left behind; kubectl would trip over it: remove it",
+          place.text(), file.source);
     if (!is_manifest_file(file.target)) {
       return fail(ErrorCode::invalid_input,
                   "{}: {} is neither part of a helm chart (there is no Chart.yaml) nor a manifest (.yaml, .yml, .json)",
@@ -44,29 +66,51 @@ Result<void> check_manifest_files(const Place& place, const std::string& root, c
 
 }  // namespace
 
-Result<LocalApp> local_app(const Place& place, const AddApp& line, const std::string& context) {
+Result<LocalApp> local_app(const Place& place, const AddApp& line, const std::string& context,
+                           const std::string& scratch, const workloads::Rules& rules) {
   LocalApp out;
   auto& app = out.app;
   app.name = line.name.text;
   app.is_network = line.is_network;
   for (const auto& need : line.needs) app.needs.push_back(need.text);
+  if (line.target_namespace) app.target_namespace = line.target_namespace->text;
+  if (line.release) app.release = line.release->text;
   app.root = "apps/" + app.name;
   for (const auto& word : line.sources) {
-    const std::string source = without_slashes(in_context(context, word.text));
+    std::string source = without_slashes(in_context(context, word.text));
     std::error_code error;
+    if (line.sources.size() == 1 && source.ends_with(".tgz")) {
+      const std::string unpacked = scratch + "/" + app.name;
+      if (auto done = sources::unpack_chart(source, unpacked); !done)
+        return fail(done.error().code, "{}: {}", word.place.text(), done.error().what);
+      source = unpacked;
+    }
     const bool folder = std::filesystem::is_directory(source, error);
     SEALIFT_TRY(walk(word.place, source, folder ? app.root : app.root + "/" + last_part(source), out.files));
+  }
+  if (const auto file = kustomization(app.root, out.files)) {
+    out.folder = file->substr(0, file->rfind('/'));
+    out.files.clear();
+    app.kind = format::AppKind::manifests;
+    if (line.sources.size() > 1)
+      return fail(ErrorCode::unsupported, "{}: {} is a kustomization beside other sources; give it an APP of its own",
+                  place.text(), out.folder);
+    return out;
   }
   const auto chart = std::ranges::find(out.files, app.root + "/Chart.yaml", &LocalFile::target);
   if (chart == out.files.end()) {
     SEALIFT_TRY(check_manifest_files(place, app.root, out.files));
     app.kind = format::AppKind::manifests;
-    SEALIFT_ASSIGN(out.images, read_manifests(place, out.files));
+    SEALIFT_ASSIGN(out.inspection, read_manifests(place, out.files, rules));
     return out;
   }
   app.kind = format::AppKind::helm;
-  const std::string folder = chart->source.substr(0, chart->source.rfind('/'));
-  SEALIFT_ASSIGN(app.version, check_chart(place, app.root, folder, out.files));
+  out.folder = chart->source.substr(0, chart->source.rfind('/'));
+  if (line.sources.size() > 1)
+    return fail(ErrorCode::unsupported,
+                "{}: {} is a helm chart beside other sources; give each chart an APP of its own", place.text(),
+                out.folder);
+  SEALIFT_ASSIGN(app.version, check_chart(place, app.root, out.folder, out.files));
   return out;
 }
 

@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "packer/resolve/manifests.h"
+#include "packer/resolve/inspection.h"
 #include "packer/resolve/tree.h"
 
 namespace sealift::resolve {
@@ -14,11 +14,15 @@ namespace sealift::resolve {
 struct LocalApp {
   format::App app;
   std::vector<LocalFile> files;
-  std::vector<WantedImage> images;  // used by manifests; charts are not rendered
+  std::string folder;     // of a chart or a kustomization, on this machine; else empty
+  Inspection inspection;  // of manifests; charts are still to be rendered
 };
 
-// The type follows from the content: Chart.yaml makes a helm chart; YAML and JSON files alone are manifests. Charts
-// without their Chart.yaml or dependencies, and manifests that can't be read, are rejected.
-Result<LocalApp> local_app(const Place& place, const AddApp& line, const std::string& context);
+// The type follows from the content: Chart.yaml makes a helm chart, which may be packed (.tgz: unpacked below
+// `scratch`); a folder with a kustomization is built
+// later, with the base's kubectl; YAML and JSON files alone are manifests. Charts without their Chart.yaml or
+// dependencies, and manifests that can't be read, are rejected.
+Result<LocalApp> local_app(const Place& place, const AddApp& line, const std::string& context,
+                           const std::string& scratch, const workloads::Rules& rules);
 
 }  // namespace sealift::resolve

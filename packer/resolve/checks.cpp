@@ -1,14 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "packer/resolve/checks.h"
 
-#include <stdlib.h>
-#include <unistd.h>
-
 #include <algorithm>
-#include <filesystem>
 #include <map>
 #include <set>
 
+#include "packer/resolve/tools.h"
 #include "payload/base/process.h"
 #include "payload/base/text.h"
 #include "payload/image/reference.h"
@@ -66,7 +63,9 @@ class Circles {
   std::set<std::string> done_;
 };
 
-Result<void> check_apps(const Inputs& inputs) {
+}  // namespace
+
+Result<void> check_app_names(const Inputs& inputs) {
   for (const auto& app : inputs.apps) {
     for (const auto& need : app.needs)
       SEALIFT_TRY(check_name(inputs.contents, need, std::format("the application \"{}\" NEEDS", app.app.name)));
@@ -74,6 +73,8 @@ Result<void> check_apps(const Inputs& inputs) {
   for (const auto& app : inputs.launch) SEALIFT_TRY(check_name(inputs.contents, app, "LAUNCH names"));
   return Circles(inputs.apps).check();
 }
+
+namespace {
 
 Result<void> check_base_files(const Inputs& inputs, const Request& request) {
   const format::BaseDocument& base = *inputs.base_document;
@@ -96,36 +97,6 @@ Result<void> check_base_files(const Inputs& inputs, const Request& request) {
   return {};
 }
 
-// Matches as the site's mirror does: by digest within the repository if the name has one, otherwise by tag.
-bool is_packed(const format::Contents& contents, const image::Reference& wanted) {
-  return std::ranges::any_of(contents.images, [&](const format::Image& packed) {
-    const auto reference = image::parse_reference(packed.name);
-    if (!reference || reference->name() != wanted.name()) return false;
-    if (!wanted.digest) return reference->tag == wanted.tag;
-    return packed.root.digest == *wanted.digest ||
-           std::ranges::contains(packed.inner_indexes, *wanted.digest,
-                                 [](const auto& inner) { return inner.object.digest; }) ||
-           std::ranges::contains(packed.platforms, *wanted.digest,
-                                 [](const auto& platform) { return platform.manifest.digest; });
-  });
-}
-
-// Reports all of them, one per line, so that they can be fixed in one go.
-Result<void> check_wanted_images(const Inputs& inputs) {
-  std::string lines;
-  for (const auto& app : inputs.apps) {
-    for (const auto& wanted : app.images) {
-      const auto reference = image::parse_reference(wanted.image);
-      if (reference && is_packed(inputs.contents, *reference)) continue;
-      lines += std::format("\n  {}: {} wants {}: ", wanted.place, base::printable(wanted.object),
-                           base::printable(wanted.image));
-      lines += reference ? std::format("add the line IMAGE {}", reference->text()) : reference.error().what;
-    }
-  }
-  if (lines.empty()) return {};
-  return fail(ErrorCode::invalid_input, "manifests use images that are neither packed nor in a base:{}", lines);
-}
-
 void warn_without_network(const Inputs& inputs, EventSink& events) {
   constexpr std::string_view kFolder = "/etc/cni/net.d/";
   const auto& contents = inputs.contents;
@@ -140,48 +111,11 @@ void warn_without_network(const Inputs& inputs, EventSink& events) {
       "no pod network is packed: applications would wait forever. Write CNI in place of APP for the application that is the network, or add one (CNI flannel local://…), or a FILE in /etc/cni/net.d");
 }
 
-// A private HOME folder for a program that we start; removed at the end.
-class PrivateFolder {
- public:
-  static Result<PrivateFolder> make() {
-    std::string path = std::filesystem::temp_directory_path().string() + "/sealift-XXXXXX";
-    if (::mkdtemp(path.data()) == nullptr) return fail_errno(errno, "make a temporary folder");
-    return PrivateFolder(std::move(path));
-  }
-  PrivateFolder(PrivateFolder&& other) noexcept : path_(std::exchange(other.path_, {})) {}
-  PrivateFolder& operator=(PrivateFolder&&) = delete;
-  ~PrivateFolder() {
-    std::error_code ignored;
-    if (!path_.empty()) std::filesystem::remove_all(path_, ignored);
-  }
-  const std::string& path() const { return path_; }
-
- private:
-  explicit PrivateFolder(std::string path) : path_(std::move(path)) {}
-  std::string path_;
-};
-
-Result<void> check_kubeadm_images(const Inputs& inputs, const Request& request, EventSink& events,
-                                  const CancelToken& cancel) {
+Result<void> check_kubeadm_images(const Inputs& inputs, Tools& tools, EventSink& events, const CancelToken& cancel) {
   const format::BaseDocument& base = *inputs.base_document;
-  const auto path = format::expand_architecture(base.tools.at("kubeadm"), base::own_architecture());
-  const auto local = inputs.files.find(path);
-  std::string kubeadm = local == inputs.files.end() ? "" : local->second.source;
-  if (request.tools) kubeadm = *request.tools + "/kubeadm";
-  if (kubeadm.empty()) {
-    return fail(
-        ErrorCode::invalid_input,
-        "{} is not packed, so the images that kubeadm needs can't be checked; name a folder with a kubeadm for this machine with --tools",
-        path);
-  }
-  SEALIFT_ASSIGN(const auto home, PrivateFolder::make());
-  std::error_code error;
-  const auto program = std::filesystem::absolute(kubeadm, error);
-  const base::Command command{
-      {program.string(), "config", "images", "list", "--kubernetes-version", base.kubernetes_version},
-      {"HOME=" + home.path()},
-      "/",
-      Duration{60'000}};
+  SEALIFT_ASSIGN(const auto command,
+                 tools.command("kubeadm", "so the images that it will ask for can't be checked",
+                               {"config", "images", "list", "--kubernetes-version", base.kubernetes_version}));
   SEALIFT_ASSIGN(const auto output, base::run_checked(command, {}, cancel));
   std::vector<std::string> missing;
   size_t count = 0;
@@ -202,15 +136,26 @@ Result<void> check_kubeadm_images(const Inputs& inputs, const Request& request, 
 
 }  // namespace
 
-Result<void> check_promises(const Inputs& inputs, const Request& request, EventSink& events,
+bool is_packed(const format::Contents& contents, const image::Reference& wanted) {
+  return std::ranges::any_of(contents.images, [&](const format::Image& packed) {
+    const auto reference = image::parse_reference(packed.name);
+    if (!reference || reference->name() != wanted.name()) return false;
+    if (!wanted.digest) return reference->tag == wanted.tag;
+    return packed.root.digest == *wanted.digest ||
+           std::ranges::contains(packed.inner_indexes, *wanted.digest,
+                                 [](const auto& inner) { return inner.object.digest; }) ||
+           std::ranges::contains(packed.platforms, *wanted.digest,
+                                 [](const auto& platform) { return platform.manifest.digest; });
+  });
+}
+
+Result<void> check_promises(const Inputs& inputs, const Request& request, Tools& tools, EventSink& events,
                             const CancelToken& cancel) {
-  SEALIFT_TRY(check_apps(inputs));
-  SEALIFT_TRY(check_wanted_images(inputs));
   warn_without_network(inputs, events);
   // An inherited document was checked with everything it names, and a base's images stay packed.
   if (!inputs.base_document || !inputs.files.contains(*inputs.contents.base_document)) return {};
   SEALIFT_TRY(check_base_files(inputs, request));
-  return check_kubeadm_images(inputs, request, events, cancel);
+  return check_kubeadm_images(inputs, tools, events, cancel);
 }
 
 }  // namespace sealift::resolve

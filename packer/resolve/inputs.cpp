@@ -2,10 +2,14 @@
 #include "packer/resolve/inputs.h"
 
 #include <algorithm>
+#include <filesystem>
 
 #include "packer/resolve/app.h"
 #include "packer/resolve/checks.h"
+#include "packer/resolve/discover.h"
 #include "packer/resolve/kubefile.h"
+#include "packer/resolve/manifests.h"
+#include "packer/resolve/tools.h"
 #include "packer/resolve/tree.h"
 #include "payload/base/parallel.h"
 #include "payload/base/text.h"
@@ -55,18 +59,34 @@ class Resolver {
   Resolver(const Request& request, Clock& clock, EventSink& events, const CancelToken& cancel)
       : request_(request), clock_(clock), events_(events), cancel_(cancel) {}
 
-  Result<Inputs> resolve() {
+  Result<Inputs> resolve(Depth depth) {
     SEALIFT_ASSIGN(const auto text, base::read_text_file(request_.kubefile, size_t{4} << 20));
     SEALIFT_ASSIGN(const auto instructions, parse_kubefile(text, request_.kubefile, request_.arguments));
+    SEALIFT_ASSIGN(auto scratch, PrivateFolder::make());
+    out_.scratch = std::make_unique<PrivateFolder>(std::move(scratch));
+    SEALIFT_ASSIGN(rules_, load_rules(rule_files(instructions), request_.context));
     for (const auto& instruction : instructions) {
       SEALIFT_TRY(cancel_.check());
       auto done = std::visit([&](const auto& what) { return take(instruction, what); }, instruction.what);
       if (!done) return fail_while(std::move(done).error(), std::format("carrying out {}", instruction.place.text()));
     }
-    SEALIFT_TRY(plan_images());
+    SEALIFT_TRY(add_values());
+    SEALIFT_TRY(check_app_names(out_));
     SEALIFT_TRY(find_programs());
     SEALIFT_ASSIGN(out_.base_document, base_document());
-    SEALIFT_TRY(check_promises(out_, request_, events_, cancel_));
+    Tools tools(out_, request_);
+    SEALIFT_TRY(build_kustomizations(tools));
+    SEALIFT_TRY(inspect_charts(out_, request_, tools, rules_, inspections_, cancel_));
+    SEALIFT_ASSIGN(auto wanted, settle(out_, std::move(inspections_), events_));
+    if (depth == Depth::names) {
+      SEALIFT_TRY(add_wanted(std::move(wanted)));
+      return std::move(out_);
+    }
+    SEALIFT_TRY(plan_images(0));
+    const size_t listed = out_.images.size();
+    SEALIFT_TRY(add_wanted(std::move(wanted)));
+    SEALIFT_TRY(plan_images(listed));
+    SEALIFT_TRY(check_promises(out_, request_, tools, events_, cancel_));
     return std::move(out_);
   }
 
@@ -166,7 +186,7 @@ class Resolver {
   }
 
   Result<void> take(const Instruction& instruction, const AddApp& line) {
-    SEALIFT_ASSIGN(auto local, local_app(instruction.place, line, request_.context));
+    SEALIFT_ASSIGN(auto local, local_app(instruction.place, line, request_.context, out_.scratch->path(), rules_));
     if (out_.contents.find_app(local.app.name) != nullptr) {
       return bad(
           line.name.place,
@@ -177,15 +197,119 @@ class Resolver {
     const Origin origin = origin_of(instruction, local.app.name);
     SEALIFT_TRY(claim(local.files, origin));
     out_.contents.apps.push_back(local.app);
-    out_.apps.push_back({std::move(local.app), line.needs, std::move(local.images), origin});
+    inspections_[local.app.name] = std::move(local.inspection);
+    out_.apps.push_back({std::move(local.app), line.needs, std::move(local.folder), {}, line.settings, origin});
     return {};
   }
 
+  // Packs what `kubectl kustomize` makes of the folder, as one manifest.
+  Result<void> build_kustomizations(Tools& tools) {
+    for (auto& app : out_.apps) {
+      if (app.app.kind == format::AppKind::helm || app.folder.empty()) continue;
+      std::error_code error;
+      SEALIFT_ASSIGN(const auto command,
+                     tools.command("kubectl", "so kustomizations can't be built",
+                                   {"kustomize", std::filesystem::absolute(app.folder, error).string()}));
+      auto built = base::run_checked(command, {.output_limit = kDocumentLimits.bytes}, cancel_);
+      if (!built)
+        return fail_while(std::move(built).error(),
+                          std::format("building {} ({}); bases on other machines must be copied into the context",
+                                      app.folder, app.origin.place.text()));
+      const LocalFile file{std::format("{}/{}.yaml", out_.scratch->path(), app.app.name),
+                           std::format("{}/{}.yaml", app.app.root, app.app.name), 0644};
+      SEALIFT_TRY(base::write_file_atomic(file.source, base::as_bytes(*built), 0600));
+      SEALIFT_TRY(claim(file, app.origin));
+      SEALIFT_ASSIGN(inspections_[app.app.name], read_manifests(app.origin.place, std::span(&file, 1), rules_));
+    }
+    return {};
+  }
+
+  // Later, since the line may stand above its application's.
+  Result<void> take(const Instruction& instruction, const AddValues& line) {
+    values_.emplace_back(&line, origin_of(instruction, line.app.text));
+    return {};
+  }
+  Result<void> add_values() {
+    for (const auto& [line, origin] : values_) {
+      const auto app =
+          std::ranges::find(out_.apps, line->app.text, [](const AppInput& input) { return input.app.name; });
+      if (app == out_.apps.end()) {
+        std::vector<std::string_view> known;
+        for (const auto& other : out_.apps) known.push_back(other.app.name);
+        const auto near = base::nearest(line->app.text, known);
+        return bad(line->app.place, std::format("VALUES for \"{}\", which no APP of this Kubefile has{}",
+                                                base::printable(line->app.text),
+                                                near ? std::format("; did you mean \"{}\"?", *near) : ""));
+      }
+      if (app->app.kind != format::AppKind::helm)
+        return bad(line->app.place, std::format("{} consists of manifests, which take no values", app->app.name));
+      for (const auto& word : line->files) {
+        std::vector<LocalFile> found;
+        const auto source = in_context(request_.context, word.text);
+        const auto target = std::format("values/{}/{}", app->app.name, last_part(source));
+        SEALIFT_TRY(walk(word.place, source, target, found));
+        if (found.size() != 1 || found.front().target != target)
+          return bad(word.place, std::format("{} is a folder; VALUES takes files", word.text));
+        SEALIFT_TRY(claim(found, origin));
+        app->app.values.push_back(target);
+        app->values.push_back(std::move(found.front()));
+      }
+    }
+    return {};
+  }
+
+  Result<void> take(const Instruction&, const IgnoreImages& line) {
+    out_.contents.ignored_images.push_back({line.pattern.text, line.reason});
+    return {};
+  }
+  Result<void> take(const Instruction&, const AddRules&) { return {}; }  // read first
+  static std::vector<Word> rule_files(const std::vector<Instruction>& instructions) {
+    std::vector<Word> out;
+    for (const auto& instruction : instructions) {
+      if (const auto* line = std::get_if<AddRules>(&instruction.what))
+        out.insert(out.end(), line->files.begin(), line->files.end());
+    }
+    return out;
+  }
+
   Result<void> take(const Instruction& instruction, const AddImage& line) {
-    auto reference = image::parse_reference(line.name.text);
-    if (!reference) return bad(line.name.place, reference.error().what);
-    SEALIFT_ASSIGN(auto* source, source_for(line));
-    out_.images.push_back({std::move(*reference), {}, source, origin_of(instruction, line.name.text)});
+    SEALIFT_ASSIGN(auto* source, source_of(line.layout));
+    if (!line.is_list) return add_image(line.name, source, origin_of(instruction, line.name.text));
+    const auto path = in_context(request_.context, line.name.text);
+    const auto text = base::read_text_file(path, size_t{4} << 20);
+    if (!text) return bad(line.name.place, text.error().what);
+    int number = 0;
+    for (const auto part : base::split(*text, '\n')) {
+      ++number;
+      const auto name = base::trim(part);
+      if (name.empty() || name.starts_with('#')) continue;
+      const Place place{line.name.text, number};
+      SEALIFT_TRY(add_image({std::string(name), place}, source, {std::format("IMAGE {}", line.name.text), place}));
+    }
+    return {};
+  }
+  Result<void> add_image(const Word& name, sources::ImageSource* source, Origin origin) {
+    auto reference = image::parse_reference(name.text);
+    if (!reference) return bad(name.place, reference.error().what);
+    // A list may name what another one does.
+    if (std::ranges::contains(out_.images, *reference, &ImageInput::reference)) return {};
+    out_.images.push_back({std::move(*reference), {}, source, std::move(origin)});
+    return {};
+  }
+
+  // What the applications want and neither the base nor an IMAGE line brings.
+  Result<void> add_wanted(std::vector<Wanted> wanted) {
+    size_t count = 0;
+    for (auto& one : wanted) {
+      if (is_packed(out_.contents, one.reference) ||
+          std::ranges::contains(out_.images, one.reference, &ImageInput::reference))
+        continue;
+      SEALIFT_ASSIGN(auto* source, source_of(std::nullopt));
+      out_.images.push_back({std::move(one.reference), {}, source, {std::move(one.reason), std::move(one.place)}});
+      ++count;
+    }
+    if (!wanted.empty())
+      tell(std::format("{} images found in the applications, {} of them named by no IMAGE line", wanted.size(), count));
     return {};
   }
 
@@ -203,33 +327,39 @@ class Resolver {
     return {};
   }
 
-  Result<sources::ImageSource*> source_for(const AddImage& line) {
-    auto& source = out_.sources[line.layout.value_or("")];
+  // `layout`: as in --from, or none for the default.
+  Result<sources::ImageSource*> source_of(std::optional<std::string> layout) {
+    if (layout) layout = in_context(request_.context, *layout);
+    if (!layout) layout = request_.image_layout;
+    auto& source = out_.sources[layout.value_or("")];
     if (source) return source.get();
-    if (line.layout) {
-      SEALIFT_ASSIGN(source, sources::open_oci_layout(in_context(request_.context, *line.layout)));
+    if (layout) {
+      SEALIFT_ASSIGN(source, sources::open_oci_layout(*layout));
     } else {
       SEALIFT_ASSIGN(source, sources::open_registries(request_.registries, clock_));
     }
     return source.get();
   }
 
-  Result<void> plan_images() {
-    SEALIFT_TRY(base::try_parallel(
-        out_.images.size(), kRequests, cancel_, [&](size_t i, const CancelToken& stop) -> Result<void> {
-          auto& image = out_.images[i];
+  // From the `first` on.
+  Result<void> plan_images(size_t first) {
+    const auto images = std::span(out_.images).subspan(first);
+    SEALIFT_TRY(
+        base::try_parallel(images.size(), kRequests, cancel_, [&](size_t i, const CancelToken& stop) -> Result<void> {
+          auto& image = images[i];
           auto plan = sources::plan_image(*image.source, image.reference, request_.platforms, stop);
           if (!plan)
-            return fail_while(std::move(plan).error(),
-                              std::format("resolving {} ({})", image.reference.text(), image.origin.place.text()));
+            return fail_while(std::move(plan).error(), std::format("resolving {} ({}, {})", image.reference.text(),
+                                                                   image.origin.reason, image.origin.place.text()));
           image.plan = std::move(*plan);
           return {};
         }));
-    for (const auto& image : out_.images) {
+    for (auto& image : images) {
       uint64_t bytes = 0;
       for (const auto& blob : image.plan.blobs) bytes += blob.descriptor.size;
       const auto& substitutes = image.plan.substitutes;
-      const auto& packed = image.plan.image;
+      auto& packed = image.plan.image;
+      if (image.origin.reason.starts_with("IMAGE ")) packed.reason = image.origin.reason;
       tell(std::format("IMAGE {}: {}{}", packed.name, base::human_bytes(bytes),
                        substitutes.empty() ? "" : ", " + base::join(substitutes, ", ")));
       std::erase_if(out_.contents.images, [&](const format::Image& other) { return other.name == packed.name; });
@@ -270,13 +400,17 @@ class Resolver {
   Clock& clock_;
   EventSink& events_;
   const CancelToken& cancel_;
+  workloads::Rules rules_;
+  std::map<std::string, Inspection> inspections_;  // by application
+  std::vector<std::pair<const AddValues*, Origin>> values_;
   Inputs out_;
 };
 
 }  // namespace
 
-Result<Inputs> resolve(const Request& request, Clock& clock, EventSink& events, const CancelToken& cancel) {
-  return Resolver(request, clock, events, cancel).resolve();
+Result<Inputs> resolve(const Request& request, Depth depth, Clock& clock, EventSink& events,
+                       const CancelToken& cancel) {
+  return Resolver(request, clock, events, cancel).resolve(depth);
 }
 
 }  // namespace sealift::resolve

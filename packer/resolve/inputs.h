@@ -11,7 +11,8 @@
 #include <string>
 #include <vector>
 
-#include "packer/resolve/manifests.h"
+#include "packer/resolve/private_folder.h"
+#include "packer/resolve/tree.h"
 #include "packer/resolve/words.h"
 #include "packer/sources/image_source.h"
 #include "payload/base/cancel.h"
@@ -27,10 +28,13 @@ struct Request {
   std::string kubefile;
   std::string context = ".";  // paths in the Kubefile are relative to this
   std::vector<Architecture> platforms;
-  std::map<std::string, std::string> arguments;  // --build-arg
-  std::vector<std::string> stubs;                // programs for the hosts, identified by their ELF headers
-  std::optional<std::string> tools;              // folder with a kubeadm for this machine, if none is packed for it
-  sources::RegistryOptions registries;           // for IMAGE without --from
+  std::map<std::string, std::string> arguments;   // --build-arg
+  std::vector<std::string> stubs;                 // programs for the hosts, identified by their ELF headers
+  std::optional<std::string> tools;               // folder with programs for this machine, if none are packed for it
+  std::optional<std::string> kubernetes_version;  // "v1.34.4": charts are rendered for it if there is no base
+  std::optional<std::string> image_layout;        // OCI layout for images without --from; otherwise the registries
+  sources::RegistryOptions registries;
+  bool with_tests = false;  // also the images of helm's test hooks
 };
 
 struct Origin {
@@ -47,7 +51,9 @@ struct FileInput {
 struct AppInput {
   format::App app;  // its files are in Inputs::files
   std::vector<Word> needs;
-  std::vector<WantedImage> images;  // in its manifests, each with the object that uses it and the place
+  std::string folder;             // of a chart or a kustomization, on this machine; else empty
+  std::vector<LocalFile> values;  // sets of values, the default first
+  std::vector<Word> settings;     // --set
   Origin origin;
 };
 
@@ -70,7 +76,8 @@ struct BaseInput {
 };
 
 struct Inputs {
-  std::optional<BaseInput> base;  // none = scratch
+  std::unique_ptr<PrivateFolder> scratch;  // for what is unpacked; goes last, since `files` may lie there
+  std::optional<BaseInput> base;           // none = scratch
   // What this build adds, by path in the payload's tree.
   std::map<std::string, FileInput> files;
   std::vector<AppInput> apps;          // in Kubefile order
@@ -86,8 +93,13 @@ struct Inputs {
   bool holds(const std::string& path) const { return files.contains(path) || contents.tree.contains(path); }
 };
 
+enum class Depth {
+  names,      // which images, and why: nothing is fetched
+  manifests,  // everything that can be known before a byte is packed
+};
+
 // Reads the Kubefile, resolves everything it names and checks the payload's promises (checks.h). `clock` must outlive
 // the result. Errors: invalid_input and unsupported with file and line, not_found, corrupt, io …
-Result<Inputs> resolve(const Request& request, Clock& clock, EventSink& events, const CancelToken& cancel);
+Result<Inputs> resolve(const Request& request, Depth depth, Clock& clock, EventSink& events, const CancelToken& cancel);
 
 }  // namespace sealift::resolve

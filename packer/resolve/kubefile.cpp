@@ -113,6 +113,37 @@ class Parser {
     return put(given, std::move(out));
   }
 
+  // Removes KEYWORD and its operand, wherever they stand.
+  static Result<std::optional<Word>> take_keyword(std::vector<Word>& words, std::string_view keyword,
+                                                  std::string_view operand) {
+    const auto at = std::ranges::find(words, keyword, &Word::text);
+    if (at == words.end()) return std::optional<Word>{};
+    if (at + 1 == words.end()) return bad(at->place, std::format("{} must be followed by {}", keyword, operand));
+    const Word out = *(at + 1);
+    words.erase(at, at + 2);
+    return std::optional(out);
+  }
+
+  // Removes "--set key=value" from the front, as often as it stands there.
+  static Result<std::vector<Word>> take_settings(std::vector<Word>& words) {
+    std::vector<Word> out;
+    while (!words.empty() && (words.front().text == "--set" || words.front().text.starts_with("--set="))) {
+      Word word = words.front();
+      words.erase(words.begin());
+      if (word.text == "--set") {
+        if (words.empty()) return bad(word.place, "--set wants key=value");
+        word = words.front();
+        words.erase(words.begin());
+      } else {
+        word.text.erase(0, std::string_view("--set=").size());
+      }
+      if (word.text.find('=') == std::string::npos || word.text.starts_with('='))
+        return bad(word.place, std::format("\"{}\" is not key=value", base::printable(word.text)));
+      out.push_back(std::move(word));
+    }
+    return out;
+  }
+
   // Removes "--name=value" or "--name value" from the front.
   Result<std::map<std::string, Word>> take_options(std::vector<Word>& words,
                                                    std::span<const std::string_view> known) const {
@@ -208,12 +239,28 @@ class Parser {
     return {};
   }
 
+  static constexpr std::string_view kLabel = "lower-case letters, digits and -, at most 53";
+  static bool is_label(std::string_view name) {
+    return name.size() <= 53 && !name.empty() && name.front() != '-' && name.back() != '-' &&
+           std::ranges::all_of(name,
+                               [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-'; });
+  }
+
   Result<void> app(Given&& given) { return app(std::move(given), false); }
   Result<void> network(Given&& given) { return app(std::move(given), true); }
   Result<void> app(Given&& given, bool is_network) {
     auto& words = given.words;
     AddApp out;
     out.is_network = is_network;
+    SEALIFT_ASSIGN(out.settings, take_settings(words));
+    SEALIFT_TRY(take_options(words, {}));
+    SEALIFT_ASSIGN(out.target_namespace, take_keyword(words, "NAMESPACE", "a namespace"));
+    SEALIFT_ASSIGN(out.release, take_keyword(words, "RELEASE", "the name of the helm release"));
+    for (const auto* word : {&out.target_namespace, &out.release}) {
+      if (*word && !is_label((*word)->text))
+        return bad((*word)->place,
+                   std::format("\"{}\" can't be a namespace or a release: {}", base::printable((*word)->text), kLabel));
+    }
     const auto needs = std::ranges::find(words, "NEEDS", &Word::text);
     if (needs != words.end()) {
       const Place place = needs->place;
@@ -223,14 +270,9 @@ class Parser {
     }
     if (words.size() < 2) return bad(given.place, usage(given) + " (a chart folder or manifests)");
     out.name = words[0];
-    const auto& name = out.name.text;
-    const bool good =
-        name.size() <= 53 && !name.empty() && name.front() != '-' && name.back() != '-' &&
-        std::ranges::all_of(name, [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-'; });
-    if (!good)
+    if (const auto& name = out.name.text; !is_label(name))
       return bad(out.name.place,
-                 std::format("\"{}\" can't be an application's name: lower-case letters, digits and -, at most 53",
-                             base::printable(name)));
+                 std::format("\"{}\" can't be an application's name: {}", base::printable(name), kLabel));
     constexpr std::string_view kLocal = "local://";
     for (auto& word : std::span(words).subspan(1)) {
       if (!word.text.starts_with(kLocal)) {
@@ -247,17 +289,33 @@ class Parser {
     constexpr auto kOptions = std::to_array<std::string_view>({"from"});
     SEALIFT_ASSIGN(const auto options, take_options(given.words, kOptions));
     if (given.words.size() != 1) return bad(given.place, "IMAGE takes one image name");
-    AddImage out{given.words[0], {}};
-    if (out.name.text.ends_with(".txt"))
-      return fail(ErrorCode::unsupported,
-                  "{}: lists of images are not supported by this version; write an IMAGE line each",
-                  out.name.place.text());
+    AddImage out{given.words[0], given.words[0].text.ends_with(".txt"), {}};
     if (const auto from = options.find("from"); from != options.end()) {
       if (!from->second.text.starts_with("oci:"))
         return bad(from->second.place, "--from must be oci:FOLDER, an OCI layout");
       out.layout = from->second.text.substr(4);
     }
     return put(given, std::move(out));
+  }
+
+  Result<void> values(Given&& given) {
+    if (given.words.size() < 2) return bad(given.place, usage(given));
+    AddValues out{given.words[0], {}};
+    out.files.assign(given.words.begin() + 1, given.words.end());
+    return put(given, std::move(out));
+  }
+
+  Result<void> image_rules(Given&& given) {
+    if (given.words.empty()) return bad(given.place, usage(given));
+    return put(given, AddRules{std::move(given.words)});
+  }
+
+  Result<void> ignore_image(Given&& given) {
+    if (given.words.size() < 2)
+      return bad(given.place, usage(given) + "; the reason is for those who read the artifact's list of images");
+    std::string reason;
+    for (const auto& word : std::span(given.words).subspan(1)) reason += (reason.empty() ? "" : " ") + word.text;
+    return put(given, IgnoreImages{given.words[0], std::move(reason)});
   }
 
   static Result<std::map<std::string, std::string>> settings(const Given& given) {
@@ -310,13 +368,15 @@ std::span<const Parser::Entry> Parser::entries() {
         "[--role=all|control-plane|worker] [--mode=0644] [--owner=uid:gid] [--template] source /destination",
         {}},
        &Parser::host_file},
-      {{"APP", "name local://path [local://path …] [NEEDS name …]", {}}, &Parser::app},
-      {{"CNI", "name local://path [local://path …] [NEEDS name …]", {}}, &Parser::network},
-      {{"IMAGE", "[--from=oci:FOLDER] name", {}}, &Parser::image},
+      {{"APP", "[--set key=value] name local://path […] [NAMESPACE name] [RELEASE name] [NEEDS name …]", {}},
+       &Parser::app},
+      {{"CNI", "[--set key=value] name local://path […] [NAMESPACE name] [RELEASE name] [NEEDS name …]", {}},
+       &Parser::network},
+      {{"VALUES", "app file.yaml [file.yaml …]", {}}, &Parser::values},
+      {{"IMAGE", "[--from=oci:FOLDER] name | list.txt", {}}, &Parser::image},
+      {{"IMAGE-RULES", "file.yaml [file.yaml …]", {}}, &Parser::image_rules},
+      {{"IGNORE-IMAGE", "pattern reason", {}}, &Parser::ignore_image},
       {{"LAUNCH", "[\"name\", \"name\"]", {}}, &Parser::launch},
-      {{"VALUES",
-        {},
-        "sets of values are not supported by this version; put values into the chart's values.yaml or into cluster.yaml"}},
       {{"RUN", {}, "nothing is executed while packing; prepare the files before and COPY them"}},
       {{"CMD", {}, "start applications with LAUNCH"}},
       {{"CMDS", {}, "start applications with LAUNCH"}},

@@ -43,11 +43,31 @@ struct AddApp {
   bool is_network = false;
   std::vector<Word> sources;  // without the local:// prefix
   std::vector<Word> needs;
+  std::optional<Word> target_namespace, release;
+  std::vector<Word> settings;  // --set: "key=value", for renderings at the build only
+};
+
+// VALUES: each file is one set of values
+struct AddValues {
+  Word app;
+  std::vector<Word> files;
+};
+
+// IGNORE-IMAGE
+struct IgnoreImages {
+  Word pattern;  // * stands for any text
+  std::string reason;
+};
+
+// IMAGE-RULES
+struct AddRules {
+  std::vector<Word> files;
 };
 
 // IMAGE
 struct AddImage {
-  Word name;
+  Word name;  // or a file with a name on each line: "images.txt"
+  bool is_list = false;
   std::optional<std::string> layout;  // folder of an OCI layout, as written after "oci:"
 };
 
@@ -68,7 +88,9 @@ struct Launch {
 struct Instruction {
   std::string_view verb;  // as in verbs()
   Place place;            // of the line
-  std::variant<From, Copy, PutFile, AddApp, AddImage, SetEnvironment, SetLabels, Launch> what;
+  std::variant<From, Copy, PutFile, AddApp, AddImage, SetEnvironment, SetLabels, Launch, AddValues, IgnoreImages,
+               AddRules>
+      what;
 };
 
 // A word that may begin a line, for help and documents.

@@ -3,54 +3,53 @@
 
 #include "payload/base/file.h"
 #include "payload/base/text.h"
-#include "payload/workloads/find_images.h"
-#include "payload/yaml/node.h"
 
 namespace sealift::resolve {
 namespace {
 
-// Bundles of resource definitions are large and deep. The runtime reads files of at most 4 MiB.
-constexpr yaml::Limits kLimits{.bytes = size_t{4} << 20, .depth = 256, .nodes = 2'000'000};
-
-bool has_text(const yaml::Node& document, std::string_view key) {
-  const auto* value = document.find(key);
-  return value != nullptr && !value->as_string().value_or("").empty();
+std::string text_at(const yaml::Node& document, std::string_view path) {
+  const auto* value = document.at_path(path);
+  return value == nullptr ? "" : value->as_string().value_or("");
 }
 
-Result<void> check_object(const Place& place, const std::string& path, const yaml::Node& document) {
+Result<void> check_object(const Place& place, const std::string& path, const yaml::Node& document, int line) {
   const auto bad = [&](std::string_view what) {
-    return fail(ErrorCode::invalid_input, "{}: {}:{}: {}", place.text(), path, document.line, what);
+    return fail(ErrorCode::invalid_input, "{}: {}:{}: {}", place.text(), path, line, what);
   };
   const auto name = std::string_view(path).substr(path.rfind('/') + 1);
-  if (name == "kustomization.yaml" || name == "kustomization.yml") {
-    return bad(
-        "kustomize is not supported by this version; write its result into a file (kubectl kustomize FOLDER > all.yaml) and name that");
-  }
+  if (name == "kustomization.yaml" || name == "kustomization.yml")
+    return bad("a kustomization beside other manifests; name its folder alone, so that it is built");
   if (document.kind != yaml::Kind::mapping) return bad("a manifest must be an object with apiVersion and kind");
   for (const char* key : {"apiVersion", "kind"}) {
-    if (!has_text(document, key))
+    if (text_at(document, key).empty())
       return bad(std::format("the object has no {}; kubectl would refuse it at the site", key));
   }
-  return {};
+  const auto kind = text_at(document, "kind");
+  if (kind.ends_with("List") && document.find("items") != nullptr) return {};
+  if (!text_at(document, "metadata/name").empty()) return {};
+  if (!text_at(document, "metadata/generateName").empty())
+    return bad(std::format("the {} has generateName: every run would create another one; give it a name",
+                           base::printable(kind)));
+  return bad(std::format("the {} has no metadata.name; kubectl would refuse it at the site", base::printable(kind)));
 }
 
 }  // namespace
 
-Result<std::vector<WantedImage>> read_manifests(const Place& place, std::span<const LocalFile> files) {
-  std::vector<WantedImage> out;
+Result<Inspection> read_manifests(const Place& place, std::span<const LocalFile> files, const workloads::Rules& rules) {
+  Inspection out;
   for (const auto& file : files) {
-    auto text = base::read_text_file(file.source, kLimits.bytes);
+    auto text = base::read_text_file(file.source, kDocumentLimits.bytes);
     if (!text) return fail_while(std::move(text).error(), std::format("reading the manifests of {}", place.text()));
-    auto documents = yaml::parse(*text, file.source, kLimits, yaml::DuplicateKeys::last_wins);
-    if (!documents) return fail(documents.error().code, "{}: {}", place.text(), documents.error().what);
+    const auto check = [&](const yaml::Node& document, int line) {
+      return check_object(place, file.source, document, line);
+    };
     // kubectl knows no hooks: it creates pods that helm would keep for a test.
-    workloads::ImageFinder finder({}, {.test_hooks = workloads::TestHooks::include});
-    for (const auto& document : *documents) {
-      SEALIFT_TRY(check_object(place, file.source, document));
-      finder.add(document);
+    auto found = inspect_documents({std::move(*text), file.source, {}}, rules, workloads::TestHooks::include, check);
+    if (!found) {
+      if (found.error().what.starts_with(place.text())) return found;
+      return fail(found.error().code, "{}: {}", place.text(), found.error().what);
     }
-    for (auto& use : finder.finish().images)
-      out.push_back({std::move(use.image), std::move(use.object), std::format("{}:{}", file.source, use.line)});
+    out.append(std::move(*found));
   }
   return out;
 }

@@ -4,21 +4,14 @@
 #pragma once
 
 #include <span>
-#include <string>
-#include <vector>
 
+#include "packer/resolve/inspection.h"
 #include "packer/resolve/tree.h"
 
 namespace sealift::resolve {
 
-struct WantedImage {
-  std::string image;   // as written in the manifest
-  std::string object;  // "Deployment/shop"
-  std::string place;   // "manifests/shop.yaml:12"
-};
-
-// Reads every file as kubectl does: all documents, each an object with apiVersion and kind; otherwise invalid_input
-// with file and line. Returns the images that the objects use.
-Result<std::vector<WantedImage>> read_manifests(const Place& place, std::span<const LocalFile> files);
+// Reads every file as kubectl does: all documents, each an object with apiVersion, kind and a name; otherwise
+// invalid_input with file and line.
+Result<Inspection> read_manifests(const Place& place, std::span<const LocalFile> files, const workloads::Rules& rules);
 
 }  // namespace sealift::resolve

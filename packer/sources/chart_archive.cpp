@@ -5,9 +5,13 @@
 #include <archive_entry.h>
 
 #include <array>
+#include <filesystem>
+#include <functional>
 #include <memory>
+#include <optional>
 
 #include "payload/base/file.h"
+#include "payload/base/safe_path.h"
 #include "payload/base/text.h"
 
 namespace sealift::sources {
@@ -15,43 +19,95 @@ namespace {
 
 constexpr size_t kMaxArchive = size_t{64} << 20;
 constexpr size_t kMaxDocument = size_t{1} << 20;
+constexpr size_t kMaxUnpacked = size_t{256} << 20;
 constexpr int kMaxEntries = 100'000;
 
-// "name/Chart.yaml", also as "./name/Chart.yaml".
-bool is_chart_document(std::string_view path) {
-  while (path.starts_with("./")) path.remove_prefix(2);
-  const auto parts = base::split(path, '/');
-  return parts.size() == 2 && parts[1] == "Chart.yaml";
+using Reader = std::unique_ptr<archive, decltype(&archive_read_free)>;
+
+std::unexpected<Error> refuse(const std::string& path, std::string_view why) {
+  return fail(ErrorCode::invalid_input, "{} can't be read as a packed chart: {}", path, why);
+}
+
+std::string reason(archive* reader) {
+  const char* why = archive_error_string(reader);
+  return why == nullptr ? "unknown error" : why;
+}
+
+// The rest of the entry's bytes.
+Result<std::string> read_entry(archive* reader, const std::string& path, size_t limit) {
+  std::string text;
+  std::array<char, 16384> piece{};
+  la_ssize_t count = 0;
+  while ((count = archive_read_data(reader, piece.data(), piece.size())) > 0) {
+    text.append(piece.data(), static_cast<size_t>(count));
+    if (text.size() > limit) return fail(ErrorCode::limit_exceeded, "{}: one of its files is too large", path);
+  }
+  if (count < 0) return refuse(path, reason(reader));
+  return text;
+}
+
+// `visit` returns false to stop. The name is without "./".
+using Visit = std::function<Result<bool>(std::string_view name, archive* reader, archive_entry* entry)>;
+
+Result<void> for_each_entry(const std::string& path, const Visit& visit) {
+  SEALIFT_ASSIGN(const auto bytes, base::read_file(path, kMaxArchive));
+  const Reader reader(archive_read_new(), archive_read_free);
+  archive_read_support_format_tar(reader.get());
+  archive_read_support_filter_gzip(reader.get());
+  int code = archive_read_open_memory(reader.get(), bytes.data(), bytes.size());
+  archive_entry* entry = nullptr;
+  for (int i = 0; code == ARCHIVE_OK || code == ARCHIVE_WARN; ++i) {
+    if (i >= kMaxEntries) return fail(ErrorCode::limit_exceeded, "{} holds more than {} files", path, kMaxEntries);
+    code = archive_read_next_header(reader.get(), &entry);
+    if (code == ARCHIVE_EOF) return {};
+    if (code != ARCHIVE_OK && code != ARCHIVE_WARN) break;
+    const char* name = archive_entry_pathname(entry);
+    if (name == nullptr) return refuse(path, "one of its names can't be read");
+    std::string_view clean(name);
+    while (clean.starts_with("./")) clean.remove_prefix(2);
+    SEALIFT_ASSIGN(const bool go_on, visit(clean, reader.get(), entry));
+    if (!go_on) return {};
+  }
+  return refuse(path, reason(reader.get()));
 }
 
 }  // namespace
 
 Result<std::string> chart_document_of(const std::string& path) {
-  const auto refuse = [&](std::string_view why) {
-    return fail(ErrorCode::invalid_input, "{} can't be read as a packed chart: {}", path, why);
-  };
-  SEALIFT_ASSIGN(const auto bytes, base::read_file(path, kMaxArchive));
-  const std::unique_ptr<archive, decltype(&archive_read_free)> reader(archive_read_new(), archive_read_free);
-  archive_read_support_format_tar(reader.get());
-  archive_read_support_filter_gzip(reader.get());
-  int code = archive_read_open_memory(reader.get(), bytes.data(), bytes.size());
-  archive_entry* entry = nullptr;
-  for (int i = 0; (code == ARCHIVE_OK || code == ARCHIVE_WARN) && i < kMaxEntries; ++i) {
-    code = archive_read_next_header(reader.get(), &entry);
-    const char* name = code == ARCHIVE_OK || code == ARCHIVE_WARN ? archive_entry_pathname(entry) : nullptr;
-    if (name == nullptr || !is_chart_document(name)) continue;
-    std::string text;
-    std::array<char, 16384> piece{};
-    la_ssize_t count = 0;
-    while ((count = archive_read_data(reader.get(), piece.data(), piece.size())) > 0) {
-      text.append(piece.data(), static_cast<size_t>(count));
-      if (text.size() > kMaxDocument) return refuse("its Chart.yaml is too large");
-    }
-    if (count == 0) return text;
-    code = ARCHIVE_FATAL;
-  }
-  const char* why = code == ARCHIVE_EOF ? "it holds no Chart.yaml" : archive_error_string(reader.get());
-  return refuse(why == nullptr ? "unknown error" : why);
+  std::optional<std::string> out;
+  SEALIFT_TRY(for_each_entry(path, [&](std::string_view name, archive* reader, archive_entry*) -> Result<bool> {
+    const auto parts = base::split(name, '/');
+    if (parts.size() != 2 || parts[1] != "Chart.yaml") return true;
+    SEALIFT_ASSIGN(out, read_entry(reader, path, kMaxDocument));
+    return false;
+  }));
+  if (!out) return refuse(path, "it holds no Chart.yaml");
+  return std::move(*out);
+}
+
+Result<void> unpack_chart(const std::string& path, const std::string& folder) {
+  size_t total = 0;
+  bool has_chart = false;
+  SEALIFT_TRY(for_each_entry(path, [&](std::string_view name, archive* reader, archive_entry* entry) -> Result<bool> {
+    if (archive_entry_filetype(entry) == AE_IFDIR) return true;
+    const size_t slash = name.find('/');
+    const auto safe = base::safe_relative_path(name);
+    if (!safe || slash == std::string_view::npos)
+      return refuse(path, std::format("{} is no name of a file in a chart's folder", base::printable(name)));
+    const auto* link = archive_entry_hardlink(entry);
+    if (archive_entry_filetype(entry) != AE_IFREG || link != nullptr)
+      return refuse(path, std::format("{} is not a regular file", base::printable(name)));
+    SEALIFT_ASSIGN(const auto text, read_entry(reader, path, kMaxUnpacked - total));
+    total += text.size();
+    const std::filesystem::path target = folder + std::string(name.substr(slash));
+    has_chart = has_chart || name.substr(slash) == "/Chart.yaml";
+    std::error_code error;
+    std::filesystem::create_directories(target.parent_path(), error);
+    SEALIFT_TRY(base::write_file_atomic(target, base::as_bytes(text), 0644));
+    return true;
+  }));
+  if (!has_chart) return refuse(path, "it holds no Chart.yaml");
+  return {};
 }
 
 }  // namespace sealift::sources

@@ -13,4 +13,8 @@ namespace sealift::sources {
 // a packed chart.
 Result<std::string> chart_document_of(const std::string& path);
 
+// Unpacks the archive's only top-level folder as `folder`, which is made. Regular files only; errors: invalid_input
+// with the path for anything else and for a name that leads out of the folder, limit_exceeded.
+Result<void> unpack_chart(const std::string& path, const std::string& folder);
+
 }  // namespace sealift::sources

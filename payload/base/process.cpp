@@ -3,6 +3,8 @@
 
 #include <fcntl.h>
 #include <poll.h>
+#include <sched.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -48,7 +50,14 @@ struct ChildPlan {
   char* const* environment;
   const char* directory;
   int stdin_fd, stdout_fd, stderr_fd, status_fd;
+  rlim_t memory_limit;  // RLIM_INFINITY: none
+  bool without_network;
 };
+
+// Only root may make a network namespace alone; others need one for users around it.
+void leave_network() {
+  if (::unshare(CLONE_NEWNET) != 0) (void)::unshare(CLONE_NEWUSER | CLONE_NEWNET);
+}
 
 // Between fork and exec: only async-signal-safe calls.
 [[noreturn]] void become(const ChildPlan& plan) {
@@ -60,6 +69,9 @@ struct ChildPlan {
   sigemptyset(&none);
   ::sigprocmask(SIG_SETMASK, &none, nullptr);
   ::umask(022);
+  const rlimit limit{plan.memory_limit, plan.memory_limit};
+  if (plan.memory_limit != RLIM_INFINITY) (void)::setrlimit(RLIMIT_DATA, &limit);
+  if (plan.without_network) leave_network();
   if (::dup2(plan.stdin_fd, 0) >= 0 && ::dup2(plan.stdout_fd, 1) >= 0 && ::dup2(plan.stderr_fd, 2) >= 0 &&
       ::chdir(plan.directory) == 0) {
     ::execve(plan.program, plan.argv, plan.environment);
@@ -88,7 +100,8 @@ Result<Child> start(const Command& command, bool has_input) {
   }
   const ChildPlan plan{program.c_str(),           argv_pointers.data(), environment_pointers.data(),
                        command.directory.c_str(), in.first.get(),       out.second.get(),
-                       err.second.get(),          status.second.get()};
+                       err.second.get(),          status.second.get(),  command.memory_limit.value_or(RLIM_INFINITY),
+                       command.without_network};
   Child child;
   child.pid = ::fork();
   if (child.pid < 0) return fail_errno(errno, "fork for " + command.text());

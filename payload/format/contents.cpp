@@ -54,13 +54,38 @@ json::Value to_value(const HostFile& file) {
   return out;
 }
 
+json::Value to_value(const ImageUse& use) {
+  json::Object out;
+  out["file"] = use.file;
+  out["foundBy"] = use.found_by;
+  out["image"] = use.image;
+  out["object"] = use.object;
+  out["path"] = use.path;
+  if (!use.sets.empty()) out["sets"] = to_value(use.sets);
+  return out;
+}
+
+json::Value to_value(const IgnoredImage& ignored) {
+  json::Object out;
+  out["pattern"] = ignored.pattern;
+  out["reason"] = ignored.reason;
+  return out;
+}
+
+template <class T>
+json::Value to_list(const std::vector<T>& list);
+
 json::Value to_value(const App& app) {
   json::Object out;
   out["kind"] = name(app.kind);
   out["name"] = app.name;
+  if (!app.target_namespace.empty()) out["namespace"] = app.target_namespace;
   out["needs"] = to_value(app.needs);
   out["network"] = app.is_network;
+  if (!app.release.empty()) out["release"] = app.release;
   out["root"] = app.root;
+  if (!app.uses.empty()) out["uses"] = to_list(app.uses);
+  if (!app.values.empty()) out["values"] = to_value(app.values);
   out["version"] = app.version;
   return out;
 }
@@ -92,6 +117,7 @@ json::Value to_value(const Image& image) {
   json::Array platforms;
   for (const auto& platform : image.platforms) platforms.push_back(to_value(platform));
   out["platforms"] = std::move(platforms);
+  if (!image.reason.empty()) out["reason"] = image.reason;
   out["root"] = to_value(image.root);
   return out;
 }
@@ -144,6 +170,7 @@ std::string to_json(const Contents& contents) {
   out["createdBy"] = contents.created_by;
   out["environment"] = to_value(contents.environment);
   out["hostFiles"] = to_list(contents.host_files);
+  if (!contents.ignored_images.empty()) out["ignoredImages"] = to_list(contents.ignored_images);
   out["images"] = to_list(contents.images);
   out["labels"] = to_value(contents.labels);
   out["launch"] = to_value(contents.launch);

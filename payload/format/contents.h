@@ -49,14 +49,36 @@ struct HostFile {
 enum class AppKind { helm, manifests };
 std::string_view name(AppKind kind);
 
+// Why an image is packed: a place that names it.
+struct ImageUse {
+  std::string image;              // full reference, as in Image::name
+  std::string file;               // in the tree, or the chart's template: "erp/templates/web.yaml"
+  std::string object;             // "Deployment/web"
+  std::string path;               // ".spec.template.spec.containers[0].image"
+  std::string found_by;           // "container", "flag", "rule istio-injector"
+  std::vector<std::string> sets;  // the sets of values under which it was found, by file name; of manifests none
+  bool operator==(const ImageUse&) const = default;
+};
+
 struct App {
   std::string name;
   AppKind kind = AppKind::manifests;
-  bool is_network = false;         // from CNI
-  std::string root;                // folder in the tree: "apps/<name>"; for helm, the chart folder
-  std::vector<std::string> needs;  // names of apps
-  std::string version;             // of the chart; empty for manifests
+  bool is_network = false;          // from CNI
+  std::string root;                 // folder in the tree: "apps/<name>"; for helm, the chart folder
+  std::vector<std::string> needs;   // names of apps
+  std::string version;              // of the chart; empty for manifests
+  std::string target_namespace;     // from NAMESPACE; empty: the runtime's default
+  std::string release;              // from RELEASE; empty: the app's name
+  std::vector<std::string> values;  // tree paths of the sets of values; the first one is the default
+  std::vector<ImageUse> uses;       // found by inspecting it, sorted
   bool operator==(const App&) const = default;
+};
+
+// From IGNORE-IMAGE: what looks like an image and need not be packed.
+struct IgnoredImage {
+  std::string pattern;  // * stands for any text
+  std::string reason;
+  bool operator==(const IgnoredImage&) const = default;
 };
 
 // One packed image name. `root` is the index or manifest that the name resolves to, byte for byte as in its source.
@@ -81,6 +103,7 @@ struct Image {
     bool operator==(const InnerIndex&) const = default;
   };
   std::vector<InnerIndex> inner_indexes;
+  std::string reason;  // the line that names it: "IMAGE redis:7"; empty if it was found in applications (App::uses)
   bool operator==(const Image&) const = default;
 };
 
@@ -108,6 +131,7 @@ struct Contents {
   std::vector<HostFile> host_files;  // in Kubefile order
   std::vector<App> apps;             // by name
   std::vector<Image> images;         // by name
+  std::vector<IgnoredImage> ignored_images;
   std::map<Digest, LayerInfo> layers;
   std::map<std::string, std::string> environment;  // ENV
   std::map<std::string, std::string> labels;       // LABEL

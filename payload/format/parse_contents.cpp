@@ -181,6 +181,18 @@ Result<HostFile> parse_host_file(const json::Value& value) {
   return file;
 }
 
+Result<ImageUse> parse_use(const json::Value& value) {
+  ImageUse use;
+  SEALIFT_ASSIGN(const auto fields, Fields::of(value, "a use"));
+  SEALIFT_TRY(fields.read_name("image", use.image));
+  SEALIFT_TRY(fields.read("file", use.file));
+  SEALIFT_TRY(fields.read("object", use.object));
+  SEALIFT_TRY(fields.read("path", use.path));
+  SEALIFT_TRY(fields.read("foundBy", use.found_by));
+  SEALIFT_TRY(fields.read("sets", use.sets));
+  return use;
+}
+
 Result<App> parse_app(const json::Value& value) {
   App app;
   SEALIFT_ASSIGN(const auto fields, Fields::of(value, "an app"));
@@ -198,6 +210,17 @@ Result<App> parse_app(const json::Value& value) {
   SEALIFT_TRY(fields.read_name("root", app.root));
   SEALIFT_TRY(fields.read("needs", app.needs));
   SEALIFT_TRY(fields.read("version", app.version));
+  SEALIFT_TRY(fields.read("namespace", app.target_namespace));
+  SEALIFT_TRY(fields.read("release", app.release));
+  SEALIFT_TRY(fields.read("values", app.values));
+  SEALIFT_TRY(fields.each_element("uses", [&](const json::Value& element) -> Result<void> {
+    SEALIFT_ASSIGN(auto use, parse_use(element));
+    app.uses.push_back(std::move(use));
+    return {};
+  }));
+  // Both become words of commands.
+  if (app.target_namespace.starts_with('-')) return fields.bad("namespace", "is not a namespace");
+  if (app.release.starts_with('-')) return fields.bad("release", "is not the name of a release");
   if (!base::safe_relative_path(app.root)) return fields.bad("root", "is not a safe relative path");
   return app;
 }
@@ -208,6 +231,7 @@ Result<Image> parse_image(const json::Value& value) {
   SEALIFT_TRY(fields.read_name("name", image.name));
   SEALIFT_TRY(fields.read("root", image.root));
   SEALIFT_TRY(fields.read("mediaType", image.media_type));
+  SEALIFT_TRY(fields.read("reason", image.reason));
   SEALIFT_TRY(fields.each_element("innerIndexes", [&](const json::Value& element) -> Result<void> {
     Image::InnerIndex index;
     SEALIFT_ASSIGN(const auto inner, Fields::of(element, "an inner index of image", image.name));
@@ -267,6 +291,12 @@ Result<void> parse_lists(const Fields& fields, Contents& contents) {
     SEALIFT_ASSIGN(auto app, parse_app(value));
     contents.apps.push_back(std::move(app));
     return {};
+  }));
+  SEALIFT_TRY(fields.each_element("ignoredImages", [&](const json::Value& value) -> Result<void> {
+    IgnoredImage& ignored = contents.ignored_images.emplace_back();
+    SEALIFT_ASSIGN(const auto inner, Fields::of(value, "an ignored image"));
+    SEALIFT_TRY(inner.read_name("pattern", ignored.pattern));
+    return inner.read("reason", ignored.reason);
   }));
   SEALIFT_TRY(fields.each_element("images", [&](const json::Value& value) -> Result<void> {
     SEALIFT_ASSIGN(auto image, parse_image(value));
@@ -352,6 +382,11 @@ Result<void> check_names(const Contents& contents) {
     if (!has_files)
       return fail(ErrorCode::corrupt, "app {} has no files under {}", base::printable(app.name),
                   base::printable(app.root));
+    for (const auto& path : app.values) {
+      if (!contents.tree.contains(path))
+        return fail(ErrorCode::corrupt, "app {} has the values {}, which are not in the tree",
+                    base::printable(app.name), base::printable(path));
+    }
     for (const auto& need : app.needs) {
       if (contents.find_app(need) == nullptr)
         return fail(ErrorCode::corrupt, "app {} needs {}, which is not there", base::printable(app.name),

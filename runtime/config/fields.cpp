@@ -23,7 +23,7 @@ constexpr auto kApiLater = std::to_array<Words>({"balancer"});
 constexpr auto kRegistryWords = std::to_array<Words>({"port", "hosts"});
 constexpr auto kRegistryLater = std::to_array<Words>({"external", "upstreams"});
 constexpr auto kFileWords = std::to_array<Words>({"src", "dest", "mode", "role"});
-constexpr auto kApplicationWords = std::to_array<Words>({"namespace", "values", "valuesFile", "needs"});
+constexpr auto kApplicationWords = std::to_array<Words>({"namespace", "values", "valuesFile", "valuesSet", "needs"});
 constexpr auto kApplicationLater = std::to_array<Words>({"files"});
 
 }  // namespace

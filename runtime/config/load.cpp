@@ -113,6 +113,7 @@ void read_application(const yaml::Node& document, Reading& reading) {
     spec.text("namespace", application.target_namespace);
     if (application.target_namespace && !is_dns_label(*application.target_namespace))
       spec.bad("namespace", "a namespace may hold lower-case letters, digits and - only, at most 63");
+    spec.text("valuesSet", application.values_set);
     if (const auto* values = spec.find("values")) {
       if (values->kind != yaml::Kind::mapping) spec.bad("values", "\"values\" must be a mapping");
       application.values_yaml = yaml::to_yaml(*values);

@@ -24,6 +24,9 @@ Digest inputs_of(const Model& model, const SelectedApp& app) {
   writer.text(app.values_file);
   writer.text(app.values_yaml);
   if (app.app->kind == format::AppKind::helm) writer.text(site_values(model));
+  // Only if there are any: applications without keep the inputs that earlier versions recorded.
+  if (!app.values_set.empty()) writer.bytes(model.contents().tree.at(app.values_set).object.digest.bytes);
+  if (app.release != app.app->name) writer.text(app.release);
   const std::string prefix = app.app->root + "/";
   for (const auto& [path, file] : model.contents().tree) {
     if (!path.starts_with(prefix)) continue;
@@ -124,7 +127,7 @@ Result<engine::StepState> AppStep::check(const engine::LookContext& context) {
   // A release that was removed by hand is installed again.
   const auto secrets = kubectl_get(context.host,
                                    {"--namespace=" + app_.target_namespace, "get", "secret", "--selector",
-                                    std::format("owner=helm,name={},status=deployed", app_.app->name), "-o", "name"},
+                                    std::format("owner=helm,name={},status=deployed", app_.release), "-o", "name"},
                                    context.cancel);
   return secrets && !base::trim(*secrets).empty() ? engine::StepState::done : engine::StepState::needed;
 }
@@ -153,6 +156,11 @@ Result<void> AppStep::stage(engine::StepContext& context) const {
   SEALIFT_TRY(put(folder_ + "/namespace.yaml",
                   base::as_bytes(namespace_kubeconfig(model_.config.name, app_.target_namespace))));
   if (app_.app->kind != format::AppKind::helm) return {};
+  if (!app_.values_set.empty()) {
+    SEALIFT_ASSIGN(const auto set,
+                   model_.payload.read_all(model_.contents().tree.at(app_.values_set).object.digest, kMaxAppFile));
+    SEALIFT_TRY(put(folder_ + "/values-0.yaml", set));
+  }
   SEALIFT_TRY(put(folder_ + "/values-1.yaml", base::as_bytes(site_values(model_))));
   if (!app_.values_file.empty()) SEALIFT_TRY(put(folder_ + "/values-2.yaml", base::as_bytes(app_.values_file)));
   if (!app_.values_yaml.empty()) SEALIFT_TRY(put(folder_ + "/values-3.yaml", base::as_bytes(app_.values_yaml)));
@@ -161,7 +169,7 @@ Result<void> AppStep::stage(engine::StepContext& context) const {
 
 // The values may hold secrets; the charts are removed as well.
 Result<void> AppStep::unstage(engine::StepContext& context) const {
-  for (const auto* values : {"values-1.yaml", "values-2.yaml", "values-3.yaml"})
+  for (const auto* values : {"values-0.yaml", "values-1.yaml", "values-2.yaml", "values-3.yaml"})
     SEALIFT_TRY(context.host.remove(folder_ + "/" + values, reason()));
   for (const auto& [path, file] : app_files(model_, *app_.app))
     SEALIFT_TRY(context.host.remove(folder_ + "/tree/" + path, reason()));
@@ -170,7 +178,7 @@ Result<void> AppStep::unstage(engine::StepContext& context) const {
 
 // A release left pending or half removed by a kill would refuse every further command.
 Result<void> AppStep::recover_release(engine::StepContext& context) const {
-  const auto command = helm({"status", app_.app->name, "--namespace", app_.target_namespace, "-o", "json"});
+  const auto command = helm({"status", app_.release, "--namespace", app_.target_namespace, "-o", "json"});
   SEALIFT_ASSIGN(const auto status, context.host.query(command, {}, context.cancel));
   if (!status.ok()) return {};  // no release yet
   SEALIFT_ASSIGN(const auto value, json::parse(status.output));
@@ -179,10 +187,10 @@ Result<void> AppStep::recover_release(engine::StepContext& context) const {
   const bool half_removed = text == "uninstalling";  // killed during an earlier recovery
   if (!half_removed && !text.starts_with("pending-")) return {};
   base::tell(context.events, Level::warning,
-             std::format("the release {} was left {}; recovering it", app_.app->name, text), context.host_name);
+             std::format("the release {} was left {}; recovering it", app_.release, text), context.host_name);
   const auto recover = half_removed || text == "pending-install"
-                           ? helm({"uninstall", app_.app->name, "--namespace", app_.target_namespace, "--wait"})
-                           : helm({"rollback", app_.app->name, "--namespace", app_.target_namespace});
+                           ? helm({"uninstall", app_.release, "--namespace", app_.target_namespace, "--wait"})
+                           : helm({"rollback", app_.release, "--namespace", app_.target_namespace});
   SEALIFT_TRY(
       base::output_of(recover, context.host.run_job("sealift-helm-recover", recover, reason(), context.cancel)));
   return {};
@@ -190,8 +198,10 @@ Result<void> AppStep::recover_release(engine::StepContext& context) const {
 
 Result<void> AppStep::install_chart(engine::StepContext& context) const {
   SEALIFT_TRY(recover_release(context));
-  auto command = helm({"upgrade", "--install", app_.app->name, folder_ + "/tree", "--namespace", app_.target_namespace,
-                       "--create-namespace", "--values", folder_ + "/values-1.yaml"});
+  auto command = helm({"upgrade", "--install", app_.release, folder_ + "/tree", "--namespace", app_.target_namespace,
+                       "--create-namespace"});
+  if (!app_.values_set.empty()) command.argv.insert(command.argv.end(), {"--values", folder_ + "/values-0.yaml"});
+  command.argv.insert(command.argv.end(), {"--values", folder_ + "/values-1.yaml"});
   if (!app_.values_file.empty()) command.argv.insert(command.argv.end(), {"--values", folder_ + "/values-2.yaml"});
   if (!app_.values_yaml.empty()) command.argv.insert(command.argv.end(), {"--values", folder_ + "/values-3.yaml"});
   SEALIFT_TRY(base::output_of(
@@ -217,7 +227,7 @@ Result<void> AppStep::apply_manifests(engine::StepContext& context) const {
 // The manifests as text: the release's, or as packed.
 Result<std::string> AppStep::objects(const engine::LookContext& context) const {
   if (app_.app->kind == format::AppKind::helm) {
-    const auto command = helm({"get", "manifest", app_.app->name, "--namespace", app_.target_namespace});
+    const auto command = helm({"get", "manifest", app_.release, "--namespace", app_.target_namespace});
     return base::output_of(command, context.host.query(command, {}, context.cancel));
   }
   std::string out;

@@ -86,7 +86,7 @@ Result<std::optional<std::string>> name_service_trouble(host::HostView& node, co
 DeliveredWorkloads::DeliveredWorkloads(const Model& model) {
   for (const auto& app : model.apps) {
     if (app.app->kind == format::AppKind::helm) {
-      releases_.emplace(app.app->name, app.target_namespace);
+      releases_.emplace(app.release, app.target_namespace);
       continue;
     }
     for (const auto& [path, file] : app_files(model, *app.app)) {

@@ -20,6 +20,17 @@ const config::ApplicationConfig* site_settings(const config::ClusterConfig& conf
   return found == config.applications.end() ? nullptr : &*found;
 }
 
+// The tree path of the set with this file name.
+Result<std::string> find_set(const format::App& app, const std::string& name) {
+  std::vector<std::string> known;
+  for (const auto& path : app.values) {
+    known.push_back(path.substr(path.rfind('/') + 1));
+    if (known.back() == name) return path;
+  }
+  return fail(ErrorCode::not_in_artifact, "the artifact has no set of values \"{}\" for {}; it has {}",
+              base::printable(name), app.name, known.empty() ? "none" : base::join(known, ", "));
+}
+
 Result<SelectedApp> select(const format::Contents& contents, const config::ClusterConfig& config,
                            const std::string& name) {
   const format::App* app = contents.find_app(name);
@@ -29,9 +40,17 @@ Result<SelectedApp> select(const format::Contents& contents, const config::Clust
     return fail(ErrorCode::not_in_artifact, "the application \"{}\" is not in the artifact, which holds: {}", name,
                 base::join(known, ", "));
   }
-  SelectedApp out{app, app->is_network ? "kube-system" : "default", app->needs, {}, {}};
+  SelectedApp out{.app = app,
+                  .target_namespace = app->is_network ? "kube-system" : "default",
+                  .release = app->release.empty() ? app->name : app->release,
+                  .needs = app->needs};
+  if (!app->target_namespace.empty()) out.target_namespace = app->target_namespace;
+  if (!app->values.empty()) out.values_set = app->values.front();
   if (const auto* settings = site_settings(config, name)) {
     if (settings->target_namespace) out.target_namespace = *settings->target_namespace;
+    if (settings->values_set) {
+      SEALIFT_ASSIGN(out.values_set, find_set(*app, *settings->values_set));
+    }
     out.values_yaml = settings->values_yaml;
     out.values_file = settings->values_file_yaml;
     out.needs.insert(out.needs.end(), settings->needs.begin(), settings->needs.end());

@@ -173,14 +173,29 @@ def test_a_chart_without_its_dependencies_is_refused_with_the_remedy(project, tm
     assert "Kubefile:2" in text and "redis ^18.0.0" in text and "helm dependency build ./erp" in text
     (tmp_path / "erp" / "charts" / "redis").mkdir(parents=True)
     (tmp_path / "erp" / "charts" / "redis" / "Chart.yaml").write_text("apiVersion: v2\nname: redis\nversion: 18.1.0\n")
-    assert project.packed(["FROM scratch", "APP erp local://erp"])["apps"][0]["version"] == "1.0.0"
+    (tmp_path / "tools").mkdir()
+    (tmp_path / "tools" / "helm").write_text("#!/bin/sh\n")  # renders nothing
+    (tmp_path / "tools" / "helm").chmod(0o755)
+    rendered = ("--tools", "tools", "--kubernetes-version", "v1.34.4")
+    assert project.packed(["FROM scratch", "APP erp local://erp"], *rendered)["apps"][0]["version"] == "1.0.0"
+    assert "--kubernetes-version" in project.refused(["FROM scratch", "APP erp local://erp"], *rendered[:2])
+    assert "no helm for this machine" in project.refused(["FROM scratch", "APP erp local://erp"], *rendered[2:])
 
 
-def test_an_image_that_a_manifest_wants_must_be_packed(project, tmp_path):
+def test_an_image_that_a_manifest_wants_is_packed_or_refused(project, tmp_path):
     (tmp_path / "hello" / "shop.yaml").write_text("apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: shop}\nspec:\n  template:\n    spec:\n      containers:\n"
-                                                  "      - image: quay.io/nobody/has:1\n      - image: registry.k8s.io/pause:3.10.1\n")
-    text = project.refused(["FROM scratch", *project.lines, "CNI net local://hello"])
-    assert "shop.yaml:8: Deployment/shop wants quay.io/nobody/has:1: add the line IMAGE quay.io/nobody/has:1" in text and "pause" not in text.splitlines()[-1]
+                                                  "      - image: quay.io/both/app:1\n      - image: registry.k8s.io/pause:3.10.1\n")
+    lines = ["FROM scratch", *project.lines, "CNI net local://hello"]
+    layout = f"oci:{tmp_path / 'images'}"
+    contents = project.packed(lines, "--images", layout)
+    assert "quay.io/both/app:1" in [image["name"] for image in contents["images"]]
+    uses = {use["image"]: use for use in contents["apps"][0]["uses"]}
+    assert uses["quay.io/both/app:1"]["object"] == "Deployment/shop" and uses["quay.io/both/app:1"]["foundBy"] == "container"
+    assert sorted(uses) == ["quay.io/both/app:1", "registry.k8s.io/pause:3.10.1"]
+    (tmp_path / "hello" / "shop.yaml").write_text((tmp_path / "hello" / "shop.yaml").read_text().replace("quay.io/both", "quay.io/nobody"))
+    text = project.refused(lines, "--images", layout)
+    assert "quay.io/nobody/app:1" in text and "CNI net: Deployment/shop" in text and "shop.yaml:8" in text
+    project.packed([*lines, "IGNORE-IMAGE quay.io/nobody/* comes later"], "--images", layout)
     (tmp_path / "hello" / "shop.yaml").write_text("kind: [x\n")
     assert "shop.yaml:" in project.refused(["FROM scratch", "APP hello local://hello"])
 

@@ -96,6 +96,7 @@ struct Project {
     options.output = output();
     options.platforms = {Architecture::amd64};
     options.stubs = {folder / "stub", folder / "stub-arm"};
+    options.image_layout = folder / "images";
     if (change) change(options);
     return pack::build(options, events, cancel);
   }

@@ -22,7 +22,8 @@ struct Context {
   Result<resolve::LocalApp> app(const std::string& source) const {
     const auto parsed = resolve::parse_kubefile("FROM scratch\nAPP erp local://" + source + "\n", "Kubefile", {});
     REQUIRE(parsed);
-    return resolve::local_app(parsed->back().place, std::get<resolve::AddApp>(parsed->back().what), folder.path());
+    return resolve::local_app(parsed->back().place, std::get<resolve::AddApp>(parsed->back().what), folder.path(),
+                              folder / "scratch", {});
   }
   // The error names the line of the Kubefile.
   std::string refused(const std::string& source) const {
@@ -164,16 +165,61 @@ TEST_CASE("a manifest that can't be read at the site is refused with file and li
   context.write("m/a.json", R"({"apiVersion": "v1", "kind": )");
   context.write("m/a.yaml", "apiVersion: v1\nkind: ConfigMap\n");
   CHECK(context.refused("m").contains("m/a.json"));
-  context.write("m/a.json", "{\"apiVersion\":\"v1\",\"kind\":\"ConfigMap\",\"data\":{\"a\":\"" +
-                                std::string(size_t{4} << 20, 'x') + "\"}}");
+  context.write("m/a.json",
+                "{\"apiVersion\":\"v1\",\"kind\":\"ConfigMap\",\"metadata\":{\"name\":\"a\"},\"data\":{\"a\":\"" +
+                    std::string(size_t{4} << 20, 'x') + "\"}}");
   CHECK(context.refused("m").contains("m/a.json"));
 }
 
-TEST_CASE("a folder for kustomize is refused with the way out") {
+TEST_CASE("a manifest without a name, or with another one at every run, is refused") {
   const Context context;
-  context.write("m/kustomization.yaml", "resources: [d.yaml]\n");
-  context.write("m/d.yaml", "apiVersion: v1\nkind: ConfigMap\n");
-  CHECK(context.refused("m").contains("kubectl kustomize"));
+  context.write("m/a.yaml", "apiVersion: v1\nkind: Secret\nmetadata: {labels: {a: b}}\n");
+  CHECK(context.refused("m").contains("m/a.yaml:1: the Secret has no metadata.name"));
+  context.write("m/a.yaml", "apiVersion: batch/v1\nkind: Job\nmetadata: {generateName: job-}\n");
+  CHECK(context.refused("m").contains("m/a.yaml:1: the Job has generateName"));
+  context.write("m/a.yaml", "apiVersion: v1\nkind: List\nitems: []\n");
+  context.accepted("m");
+}
+
+TEST_CASE("what editors and file managers leave behind is refused by name") {
+  const Context context;
+  context.write("m/a.yaml", "apiVersion: v1\nkind: Secret\nmetadata: {name: a}\n");
+  for (const std::string name : {"._a.yaml", ".#a.yaml", "a.yaml~", ".a.yaml.swp", "a.yaml.orig", ".DS_Store"}) {
+    context.write("m/" + name, "apiVersion: v1\nkind: Secret\nmetadata: {name: a}\n");
+    CHECK(context.refused("m").contains("m/" + name));
+    std::filesystem::remove(context.folder / ("m/" + name));
+  }
+  context.accepted("m");
+}
+
+TEST_CASE("a kustomization is left for kubectl, and stands alone") {
+  const Context context;
+  context.write("k/kustomization.yaml", "resources: [d.yaml]\n");
+  context.write("k/d.yaml", "no manifest yet\n");
+  const auto app = context.app("k");
+  if (!app) FAIL(app.error().text());
+  CHECK(app->folder == context.folder / "k");
+  CHECK(app->app.kind == format::AppKind::manifests);
+  CHECK(app->files.empty());
+  context.write("sub/deep/kustomization.yaml", "resources: []\n");
+  CHECK(context.refused("sub").contains("name its folder alone"));
+}
+
+TEST_CASE("a packed chart is unpacked and checked like a folder") {
+  const Context context;
+  context.write("erp-1.0.0.tgz", packed_chart("erp/Chart.yaml", "name: erp\nversion: 1.0.0\n"));
+  const auto app = context.app("erp-1.0.0.tgz");
+  if (!app) FAIL(app.error().text());
+  CHECK(app->app.kind == format::AppKind::helm);
+  CHECK(app->app.version == "1.0.0");
+  CHECK(app->folder == context.folder / "scratch/erp");
+  CHECK(app->files.size() == 1);
+  for (const auto& path : {"../Chart.yaml", "erp/../../Chart.yaml", "/erp/Chart.yaml", "Chart.yaml"}) {
+    std::filesystem::remove_all(context.folder / "scratch");
+    context.write("bad.tgz", packed_chart(path, "name: erp\nversion: 1.0.0\n"));
+    CHECK(context.refused("bad.tgz").contains("bad.tgz can't be read as a packed chart"));
+  }
+  CHECK_FALSE(std::filesystem::exists(context.folder / "Chart.yaml"));
 }
 
 TEST_CASE(
@@ -186,9 +232,10 @@ TEST_CASE(
   context.write("m/directive.yaml", "%YAML 1.2\n---\napiVersion: v1\nkind: ConfigMap\n");
   context.write("m/windows.yaml",
                 "\xef\xbb\xbf"
-                "apiVersion: v1\r\nkind: ConfigMap\r\ndata: {a: b}\r\n");
-  context.write("m/one.json",
-                "{\n\t\"apiVersion\": \"v1\",\n\t\"kind\": \"ConfigMap\",\n\t\"data\": {\"a\": \"\\u00e4\\/b\"}\n}\n");
+                "apiVersion: v1\r\nkind: ConfigMap\r\nmetadata: {name: a}\r\ndata: {a: b}\r\n");
+  context.write(
+      "m/one.json",
+      "{\n\t\"apiVersion\": \"v1\",\n\t\"kind\": \"ConfigMap\",\n\t\"metadata\": {\"name\": \"a\"},\n\t\"data\": {\"a\": \"\\u00e4\\/b\"}\n}\n");
   context.write("m/twice.yaml", "apiVersion: v1\nkind: ConfigMap\ndata: {a: '1', a: '2'}\n");
   std::string deep = "apiVersion: v1\nkind: ConfigMap\ndata: ";
   for (int i = 0; i < 100; ++i) deep += "{a: ";
@@ -203,10 +250,12 @@ TEST_CASE("the images that manifests want are told with their place") {
       "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: shop}\nspec:\n  template:\n    spec:\n      containers:\n      - name: c\n        image: quay.io/example/shop:1.0\n");
   const auto app = context.app("m");
   if (!app) FAIL(app.error().text());
-  REQUIRE(app->images.size() == 1);
-  CHECK(app->images[0].image == "quay.io/example/shop:1.0");
-  CHECK(app->images[0].object == "Deployment/shop");
-  CHECK(app->images[0].place == context.folder / "m/d.yaml" + ":9");
+  const auto& images = app->inspection.images;
+  REQUIRE(images.size() == 1);
+  CHECK(images[0].use.image == "quay.io/example/shop:1.0");
+  CHECK(images[0].use.object == "Deployment/shop");
+  CHECK(images[0].use.path == ".spec.template.spec.containers[0].image");
+  CHECK(images[0].place == context.folder / "m/d.yaml" + ":9");
 }
 
 TEST_CASE("a folder that looks like a chart and has no Chart.yaml is told as what it is") {

@@ -39,7 +39,7 @@ struct Context {
     request.context = folder.path();
     request.platforms = {Architecture::amd64};
     request.stubs = {folder / "stub"};
-    return resolve::resolve(request, base::system_clock(), base::no_events(), {});
+    return resolve::resolve(request, resolve::Depth::manifests, base::system_clock(), base::no_events(), {});
   }
   resolve::Inputs resolved(const std::string& lines) const {
     auto out = resolve(lines);

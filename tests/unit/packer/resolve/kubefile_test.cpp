@@ -138,6 +138,33 @@ TEST_CASE("APP takes a name, sources and NEEDS") {
   CHECK(refused("FROM scratch\nAPP erp https://charts.example/erp\n", ErrorCode::unsupported).contains("local://"));
 }
 
+TEST_CASE("APP takes settings for rendering, a namespace and a release, VALUES its sets") {
+  const auto given = must(
+      "FROM scratch\nAPP --set a=b --set=c.d=e=f erp local://a RELEASE r-1 NEEDS net NAMESPACE prod\n"
+      "VALUES erp one.yaml two.yaml\n");
+  const auto& erp = as<AddApp>(given[1]);
+  CHECK(texts(erp.settings) == std::vector<std::string>{"a=b", "c.d=e=f"});
+  CHECK(erp.target_namespace->text == "prod");
+  CHECK(erp.release->text == "r-1");
+  CHECK(texts(erp.needs) == std::vector<std::string>{"net"});
+  CHECK(texts(erp.sources) == std::vector<std::string>{"a"});
+  CHECK(as<resolve::AddValues>(given[2]).app.text == "erp");
+  CHECK(texts(as<resolve::AddValues>(given[2]).files) == std::vector<std::string>{"one.yaml", "two.yaml"});
+  CHECK(refused("FROM scratch\nAPP --set ab erp local://a\n").contains("Kubefile:2:11: \"ab\" is not key=value"));
+  CHECK(refused("FROM scratch\nAPP --sett a=b erp local://a\n").contains("--sett is not known"));
+  CHECK(refused("FROM scratch\nAPP erp local://a NAMESPACE\n").contains("must be followed by a namespace"));
+  CHECK(refused("FROM scratch\nAPP erp local://a RELEASE -x\n").contains("\"-x\" can't be"));
+  CHECK(refused("FROM scratch\nVALUES erp\n").contains("VALUES takes"));
+}
+
+TEST_CASE("IGNORE-IMAGE has a pattern and a reason, IMAGE-RULES files") {
+  const auto given = must("FROM scratch\nIGNORE-IMAGE quay.io/x/* only for Windows\nimage-rules a.yaml b.yaml\n");
+  CHECK(as<resolve::IgnoreImages>(given[1]).pattern.text == "quay.io/x/*");
+  CHECK(as<resolve::IgnoreImages>(given[1]).reason == "only for Windows");
+  CHECK(texts(as<resolve::AddRules>(given[2]).files) == std::vector<std::string>{"a.yaml", "b.yaml"});
+  CHECK(refused("FROM scratch\nIGNORE-IMAGE quay.io/x/*\n").contains("reason"));
+}
+
 TEST_CASE("COPY, ADD and IMAGE refuse what they can't do") {
   const auto given = must("FROM scratch\nIMAGE --from=oci:layout redis:7\n");
   CHECK(as<AddImage>(given[1]).layout == "layout");
@@ -145,7 +172,8 @@ TEST_CASE("COPY, ADD and IMAGE refuse what they can't do") {
   CHECK(refused("FROM scratch\nCOPY --from=x a b\n").contains("--from"));
   CHECK(refused("FROM scratch\nADD --checksum=md5:00 a b\n").contains("sha256"));
   CHECK(refused("FROM scratch\nADD https://site.example/a b\n", ErrorCode::unsupported).contains("some/Kubefile:2"));
-  CHECK(refused("FROM scratch\nIMAGE list.txt\n", ErrorCode::unsupported).contains("IMAGE line"));
+  CHECK(as<AddImage>(must("FROM scratch\nIMAGE list.txt\n")[1]).is_list);
+  CHECK_FALSE(as<AddImage>(given[1]).is_list);
   CHECK(refused("FROM scratch\nIMAGE --from=docker:x a\n").contains("oci:FOLDER"));
 }
 
@@ -184,5 +212,5 @@ TEST_CASE("the table of instructions says which words there are and how each is 
     CHECK_FALSE(refused(text, verb.refused.empty() ? ErrorCode::invalid_input : ErrorCode::unsupported)
                     .contains("is not known"));
   }
-  CHECK(taken == 11);
+  CHECK(taken == 14);
 }

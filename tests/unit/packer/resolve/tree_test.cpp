@@ -25,7 +25,7 @@ resolve::Instruction instruction(const std::string& line) {
 }
 
 Result<resolve::LocalApp> local_app(const resolve::Instruction& line, const std::string& context) {
-  return resolve::local_app(line.place, std::get<resolve::AddApp>(line.what), context);
+  return resolve::local_app(line.place, std::get<resolve::AddApp>(line.what), context, context + "/scratch", {});
 }
 
 std::vector<std::string> targets(const std::vector<resolve::LocalFile>& files) {
@@ -83,5 +83,5 @@ TEST_CASE("what an application is comes from its content") {
   REQUIRE(plain);
   CHECK(plain->app.kind == format::AppKind::manifests);
   CHECK(app("mixed").error().text().contains("readme"));
-  CHECK(app("packed").error().code == ErrorCode::unsupported);
+  CHECK(app("packed").error().text().contains("erp.tgz is a packed chart beside other files"));
 }

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cstdlib>
 
+#include "payload/base/text.h"
 #include "payload/base/thread.h"
 
 using namespace sealift;
@@ -97,6 +98,23 @@ TEST_CASE("what can't be started, what fails, what takes too long") {
   CancelSource cancel;
   cancel.cancel();
   CHECK(run(shell("sleep 100"), {}, cancel.token()).error().code == ErrorCode::cancelled);
+}
+
+TEST_CASE("a command for strangers' input has a bound on its memory and no network") {
+  // tail keeps what it may still have to print
+  base::Command tail{.argv = {"sh", "-c", "head -c 100000000 /dev/zero | tail -c 90000000 | wc -c"}};
+  auto done = base::run(tail);
+  REQUIRE(done);
+  CHECK(base::trim(done->output) == "90000000");
+  tail.memory_limit = uint64_t{32} << 20;
+  done = base::run(tail);
+  REQUIRE(done);
+  CHECK(base::trim(done->output) != "90000000");
+  base::Command interfaces{.argv = {"sh", "-c", "tail -n +3 /proc/net/dev | cut -d: -f1"}, .without_network = true};
+  done = base::run(interfaces);
+  REQUIRE(done);
+  // A kernel that allows nobody but root a namespace leaves the network as it is.
+  if (::geteuid() == 0) CHECK(base::trim(done->output) == "lo");
 }
 
 TEST_CASE("a command's text for messages") {

@@ -30,6 +30,13 @@ Contents full() {
       {"bin/${ARCH}/kubelet", "/usr/local/bin/kubelet", 0755, 0, 0, HostRole::control_plane, false, {}}};
   contents.apps = {{"erp", AppKind::helm, false, "apps/erp", {"flannel"}, "1.2.3"},
                    {"flannel", AppKind::manifests, true, "base.yaml", {}, ""}};
+  contents.apps[0].target_namespace = "prod";
+  contents.apps[0].release = "main";
+  contents.apps[0].values = {"apps/erp/values.yaml"};
+  contents.apps[0].uses = {
+      {"docker.io/library/redis:7", "erp/templates/a.yaml", "Pod/a", ".spec", "container", {"ha.yaml"}},
+      {"docker.io/library/redis:7", "a.yaml", "Pod/b", ".spec", "field", {}}};
+  contents.ignored_images = {{"*windows*", "only for Windows"}};
   contents.images = {{"docker.io/library/redis:7",
                       object("index"),
                       "application/vnd.oci.image.index.v1+json",
@@ -38,7 +45,8 @@ Contents full() {
                         "application/vnd.oci.image.manifest.v1+json",
                         object("config"),
                         {object("l1"), object("l2")}}},
-                      {{object("inner"), "application/vnd.oci.image.index.v1+json"}}}};
+                      {{object("inner"), "application/vnd.oci.image.index.v1+json"}},
+                      "IMAGE redis:7"}};
   contents.layers[object("l1").digest] = {123456789012, 4711};
   contents.environment = {{"TZ", "UTC"}};
   contents.labels = {{"vendor", "a \"quoted\" name"}};

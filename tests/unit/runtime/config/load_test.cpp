@@ -82,7 +82,7 @@ spec:
 apiVersion: sealift.dev/v1
 kind: Application
 metadata: {name: erp}
-spec: {namespace: prod, values: {replicas: 3, text: "3"}, valuesFile: erp.yaml, needs: [redis]}
+spec: {namespace: prod, values: {replicas: 3, text: "3"}, valuesFile: erp.yaml, valuesSet: large.yaml, needs: [redis]}
 ---
 apiVersion: kubelet.config.k8s.io/v1beta1
 kind: KubeletConfiguration
@@ -131,6 +131,7 @@ maxPods: 200
   CHECK(config.applications[0].target_namespace == "prod");
   CHECK(config.applications[0].values_yaml == "replicas: 3\ntext: \"3\"\n");
   CHECK(config.applications[0].values_file_yaml == "a: ${NOT_EXPANDED}\n");
+  CHECK(config.applications[0].values_set == "large.yaml");
   CHECK(config.applications[0].needs == std::vector<std::string>{"redis"});
   REQUIRE(config.kubeadm.size() == 1);
   CHECK(config.kubeadm[0].kind == "KubeletConfiguration");

@@ -45,8 +45,12 @@ struct Apps : tests::Site {
     add_file("charts/shop/Chart.yaml", "name: shop\nversion: 1.2.3\n");
     contents.apps = {{"hello", format::AppKind::manifests, false, "apps/hello", {}, {}},
                      {"shop", format::AppKind::helm, false, "charts/shop", {}, "1.2.3"}};
-    hello = {&contents.apps[0], "web", {}, {}, {}};
-    shop = {&contents.apps[1], "store", {}, "b: 3\npassword: from-values\n", "a: 2\n"};
+    hello = {.app = &contents.apps[0], .target_namespace = "web", .release = "hello"};
+    shop = {.app = &contents.apps[1],
+            .target_namespace = "store",
+            .release = "shop",
+            .values_yaml = "b: 3\npassword: from-values\n",
+            .values_file = "a: 2\n"};
     auto& programs = control_plane.machine.programs;
     programs["kubectl"] = [this](tests::FakeMachine& self, const Command& command, const CommandIo& io) {
       return kubectl(self, command, io);
@@ -216,6 +220,23 @@ TEST_CASE("charts: the site's facts, then valuesFile, then values; nothing of th
   steps::AppStep bare(plain.model(), plain.shop);
   plain.control_plane.bring(bare);
   CHECK_FALSE(plain.control_plane.change("upgrade").contains("values-2"));
+}
+
+TEST_CASE("charts: a set of values comes before all others, and a release may have its own name") {
+  Apps apps;
+  apps.add_file("values/shop/large.yaml", "a: 1\n");
+  steps::AppStep without(apps.model(), apps.shop);
+  apps.shop.values_set = "values/shop/large.yaml";
+  apps.shop.release = "main";
+  steps::AppStep step(apps.model(), apps.shop);
+  CHECK(step.inputs() != without.inputs());
+  auto& bench = apps.control_plane;
+  REQUIRE(bench.apply(step));
+  CHECK(bench.change("upgrade").contains(
+      "upgrade --install main /run/sealift/apps/shop/tree --namespace store --create-namespace --values "
+      "/run/sealift/apps/shop/values-0.yaml --values /run/sealift/apps/shop/values-1.yaml "));
+  CHECK(apps.seen.at("/run/sealift/apps/shop/values-0.yaml") == "a: 1\n");
+  CHECK(apps.staged() == std::vector<std::string>{"/run/sealift/apps/shop/namespace.yaml"});
 }
 
 TEST_CASE("charts: are told networks, cluster and version") {

@@ -50,11 +50,39 @@ TEST_CASE("applications that can't be delivered are refused with the reason") {
   config.apps = std::vector<std::string>{"nothing"};
   CHECK(steps::select_apps(contents, config).error().code == ErrorCode::not_in_artifact);
   config.apps = std::vector<std::string>{"redis", "zoo"};
-  config.applications.push_back({"redis", {}, "", "", {"zoo"}});
-  config.applications.push_back({"zoo", {}, "", "", {"redis"}});
+  config.applications.push_back({.name = "redis", .needs = {"zoo"}});
+  config.applications.push_back({.name = "zoo", .needs = {"redis"}});
   CHECK(steps::select_apps(contents, config).error().what.contains("circle"));
-  config.applications = {{"erp", {}, "", "", {}}};
+  config.applications = {{.name = "erp"}};
   CHECK(steps::select_apps(contents, config).error().what.contains("not delivered"));
+}
+
+TEST_CASE("an application's namespace, release and values are the artifact's unless the site says otherwise") {
+  auto contents = with_apps();
+  config::ClusterConfig config;
+  const auto selected = [&](std::string_view name) {
+    const auto apps = steps::select_apps(contents, config);
+    if (!apps) FAIL(apps.error().text());
+    return *std::ranges::find(*apps, name, [](const auto& app) { return app.app->name; });
+  };
+  CHECK(selected("redis").target_namespace == "default");
+  CHECK(selected("redis").release == "redis");
+  CHECK(selected("redis").values_set.empty());
+  auto& app = *std::ranges::find(contents.apps, "redis", &format::App::name);
+  app.target_namespace = "data";
+  app.release = "main";
+  app.values = {"values/redis/small.yaml", "values/redis/large.yaml"};
+  CHECK(selected("redis").target_namespace == "data");
+  CHECK(selected("redis").release == "main");
+  CHECK(selected("redis").values_set == "values/redis/small.yaml");
+  config.applications.push_back({.name = "redis", .target_namespace = "other", .values_set = "large.yaml"});
+  CHECK(selected("redis").target_namespace == "other");
+  CHECK(selected("redis").values_set == "values/redis/large.yaml");
+  config.applications[0].values_set = "lager.yaml";
+  const auto none = steps::select_apps(contents, config);
+  REQUIRE_FALSE(none);
+  CHECK(none.error().code == ErrorCode::not_in_artifact);
+  CHECK(none.error().what.contains("it has small.yaml, large.yaml"));
 }
 
 TEST_CASE("the name and the address of a node") {

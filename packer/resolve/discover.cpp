@@ -1,0 +1,191 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "packer/resolve/discover.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <set>
+#include <tuple>
+#include <utility>
+
+#include "packer/resolve/render.h"
+#include "packer/rules.h"
+#include "payload/base/file.h"
+#include "payload/base/parallel.h"
+#include "payload/base/text.h"
+
+namespace sealift::resolve {
+namespace {
+
+constexpr size_t kMaxRules = size_t{1} << 20;
+
+unsigned processors() { return static_cast<unsigned>(std::max(1L, ::sysconf(_SC_NPROCESSORS_ONLN))); }
+
+Result<std::string> kubernetes_version(const Inputs& inputs, const Request& request) {
+  if (request.kubernetes_version) return *request.kubernetes_version;
+  if (inputs.base_document) return inputs.base_document->kubernetes_version;
+  const auto chart =
+      std::ranges::find(inputs.apps, format::AppKind::helm, [](const auto& app) { return app.app.kind; });
+  return fail(
+      ErrorCode::invalid_input,
+      "{}: charts are rendered for the Kubernetes version of the base, and this artifact has no base; begin FROM "
+      "one, or name the version with --kubernetes-version",
+      chart->origin.place.text());
+}
+
+// Whether a packed image answers for text that is no full name: "proxyv2" is docker.io/istio/proxyv2:1.30.
+bool names_image(std::string_view text, const image::Reference& reference) {
+  const size_t tag = text.find(':', text.rfind('/') + 1);  // npos + 1 is 0
+  const auto name = text.substr(0, tag);
+  if (tag != std::string_view::npos && text.substr(tag + 1) != reference.tag) return false;
+  const auto full = reference.name();
+  return full == name || full.ends_with("/" + std::string(name));
+}
+
+class Settler {
+ public:
+  Settler(Inputs& inputs, EventSink& events) : inputs_(inputs), events_(events) {
+    for (const auto& image : inputs.images) packed_.push_back(image.reference);
+    for (const auto& image : inputs.contents.images) {
+      if (auto reference = image::parse_reference(image.name)) packed_.push_back(std::move(*reference));
+    }
+  }
+
+  Result<std::vector<Wanted>> settle(std::map<std::string, Inspection> inspections) {
+    for (auto& app : inputs_.apps) {
+      auto& inspection = inspections[app.app.name];
+      for (const auto& warning : inspection.warnings) base::tell(events_, Level::warning, warning);
+      for (const auto& omitted : inspection.omitted)
+        base::tell(events_, Level::info, std::format("{}: left out: {}", app.origin.reason, omitted));
+      for (auto& found : inspection.images) take(app, std::move(found));
+      for (const auto& doubt : inspection.doubts) take(app, doubt);
+      std::ranges::sort(app.app.uses, {}, [](const format::ImageUse& use) {
+        return std::tie(use.image, use.file, use.object, use.path, use.found_by);
+      });
+      merge_sets(app.app.uses);
+      *std::ranges::find(inputs_.contents.apps, app.app.name, &format::App::name) = app.app;
+    }
+    if (problems_.empty()) return std::move(wanted_);
+    return fail(ErrorCode::invalid_input,
+                "what looks like an image and can't be resolved:{}\nfor each, write IMAGE with its full name, or "
+                "IGNORE-IMAGE with its text and the reason why it need not be packed",
+                problems_);
+  }
+
+ private:
+  const format::IgnoredImage* ignored(std::string_view text) const {
+    const auto at = std::ranges::find_if(inputs_.contents.ignored_images,
+                                         [&](const auto& line) { return workloads::is_like(text, line.pattern); });
+    return at == inputs_.contents.ignored_images.end() ? nullptr : &*at;
+  }
+
+  void take(AppInput& app, FoundImage found) {
+    auto reference = image::parse_reference(found.use.image);
+    if (!reference) {
+      take(app, Doubt{found.use.image, found.place, found.use.object, found.use.path, reference.error().what});
+      return;
+    }
+    if (ignored(found.use.image) != nullptr || ignored(reference->text()) != nullptr) return;
+    found.use.image = reference->text();
+    if (named_.insert(found.use.image).second) {
+      wanted_.push_back({std::move(*reference),
+                         std::format("{}: {} {}, {}", app.origin.reason, base::printable(found.use.object),
+                                     base::printable(found.use.path), found.place),
+                         app.origin.place});
+    }
+    app.app.uses.push_back(std::move(found.use));
+  }
+
+  void take(const AppInput& app, const Doubt& doubt) {
+    if (ignored(doubt.text) != nullptr) return;
+    if (std::ranges::any_of(packed_, [&](const auto& reference) { return names_image(doubt.text, reference); })) return;
+    problems_ +=
+        std::format("\n  {}: {}: {}, {} {}: \"{}\": {}", app.origin.place.text(), app.origin.reason, doubt.place,
+                    base::printable(doubt.object), base::printable(doubt.path), base::printable(doubt.text), doubt.why);
+  }
+
+  // One use for all sets that show the same place.
+  static void merge_sets(std::vector<format::ImageUse>& uses) {
+    std::vector<format::ImageUse> out;
+    for (auto& use : uses) {
+      auto sets = std::exchange(use.sets, {});
+      if (out.empty() || !same_place(out.back(), use)) out.push_back(std::move(use));
+      for (auto& set : sets) {
+        if (!std::ranges::contains(out.back().sets, set)) out.back().sets.push_back(std::move(set));
+      }
+    }
+    uses = std::move(out);
+  }
+  static bool same_place(const format::ImageUse& a, const format::ImageUse& b) {
+    return std::tie(a.image, a.file, a.object, a.path, a.found_by) ==
+           std::tie(b.image, b.file, b.object, b.path, b.found_by);
+  }
+
+  Inputs& inputs_;
+  EventSink& events_;
+  std::vector<image::Reference> packed_;
+  std::vector<Wanted> wanted_;
+  std::set<std::string> named_;
+  std::string problems_;
+};
+
+}  // namespace
+
+Result<workloads::Rules> load_rules(const std::vector<Word>& files, const std::string& context) {
+  workloads::Rules out;
+  for (const auto& [name, text] : kImageRules) SEALIFT_TRY(out.add(text, name));
+  for (const auto& file : files) {
+    const auto path = in_context(context, file.text);
+    const auto text = base::read_text_file(path, kMaxRules);
+    if (!text) return fail(ErrorCode::invalid_input, "{}: {}", file.place.text(), text.error().what);
+    SEALIFT_TRY(out.add(*text, path));
+  }
+  return out;
+}
+
+Result<void> inspect_charts(const Inputs& inputs, const Request& request, Tools& tools, const workloads::Rules& rules,
+                            std::map<std::string, Inspection>& inspections, const CancelToken& cancel) {
+  std::vector<RenderJob> jobs;
+  for (const auto& app : inputs.apps) {
+    if (app.app.kind != format::AppKind::helm) continue;
+    for (auto& job : render_jobs(app)) jobs.push_back(std::move(job));
+  }
+  if (jobs.empty()) return {};
+  SEALIFT_ASSIGN(const auto version, kubernetes_version(inputs, request));
+  const auto hooks = request.with_tests ? workloads::TestHooks::include : workloads::TestHooks::omit;
+  const auto render_all = [&](const std::vector<RenderJob>& some,
+                              const std::set<std::string>& api_versions) -> Result<std::vector<Rendered>> {
+    std::vector<base::Command> commands;
+    for (const auto& job : some) {
+      SEALIFT_ASSIGN(auto command, render_command(tools, job, version, api_versions));
+      commands.push_back(std::move(command));
+    }
+    std::vector<Rendered> out(some.size());
+    SEALIFT_TRY(
+        base::try_parallel(some.size(), processors(), cancel, [&](size_t i, const CancelToken& stop) -> Result<void> {
+          SEALIFT_ASSIGN(out[i], render(commands[i], some[i], rules, hooks, stop));
+          return {};
+        }));
+    return out;
+  };
+  SEALIFT_ASSIGN(auto rendered, render_all(jobs, {}));
+  std::set<std::string> api_versions;
+  for (const auto& one : rendered) api_versions.insert(one.api_versions.begin(), one.api_versions.end());
+  for (size_t i = 0; i < jobs.size(); ++i) inspections[jobs[i].app->app.name].append(std::move(rendered[i].inspection));
+  if (api_versions.empty()) return {};
+  // At the site, other applications' resources may be there already or not: both renderings count.
+  std::erase_if(jobs, [&](const RenderJob& job) { return !asks_for_api_versions(inputs, *job.app); });
+  SEALIFT_ASSIGN(auto again, render_all(jobs, api_versions));
+  for (size_t i = 0; i < jobs.size(); ++i) {
+    again[i].inspection.warnings.clear();  // told already
+    again[i].inspection.omitted.clear();
+    inspections[jobs[i].app->app.name].append(std::move(again[i].inspection));
+  }
+  return {};
+}
+
+Result<std::vector<Wanted>> settle(Inputs& inputs, std::map<std::string, Inspection> inspections, EventSink& events) {
+  return Settler(inputs, events).settle(std::move(inspections));
+}
+
+}  // namespace sealift::resolve

@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Lite build: finds every image that the applications name, with its reasons. packer/DISCOVERY.md explains it.
+#pragma once
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "packer/resolve/inputs.h"
+#include "packer/resolve/inspection.h"
+#include "packer/resolve/tools.h"
+
+namespace sealift::resolve {
+
+// The rules for images that programs compose at run time: shipped ones and those of IMAGE-RULES lines. Errors:
+// invalid_input with file and line.
+Result<workloads::Rules> load_rules(const std::vector<Word>& files, const std::string& context);
+
+// Renders the charts of `inputs` under each of their sets of values and adds what is found to `inspections` (by
+// application; manifests are in it already). Errors: those of render().
+Result<void> inspect_charts(const Inputs& inputs, const Request& request, Tools& tools, const workloads::Rules& rules,
+                            std::map<std::string, Inspection>& inspections, const CancelToken& cancel);
+
+// A place that names an image which has to be packed.
+struct Wanted {
+  image::Reference reference;
+  std::string
+      reason;  // "APP erp: Deployment/web .spec.template.spec.containers[0].image, erp/templates/web.yaml with ha.yaml"
+  Place place;  // of the application
+};
+
+// Records the uses in `inputs` (App::uses, with full names) and returns the images that they want, each once with its
+// first reason. What an IGNORE-IMAGE line names is left out; what can't be resolved otherwise is one error
+// (invalid_input) that lists all places.
+Result<std::vector<Wanted>> settle(Inputs& inputs, std::map<std::string, Inspection> inspections, EventSink& events);
+
+}  // namespace sealift::resolve
