@@ -57,10 +57,10 @@ struct Parts {
 Parts parts_of(const yaml::Node& node) {
   return {.registry = field(node, {"registry", "hub", "imageRegistry"}),
           .repository = field(node, {"repository", "repo", "imageRepository"}),
-          .image = field(node, {"image"}),
+          .image = field(node, {"image", "imageName", "image_name"}),
           .base_image = field(node, {"baseImage"}),
           .name = field(node, {"name"}),
-          .tag = field(node, {"tag", "imageTag"}),
+          .tag = field(node, {"tag", "imageTag", "image_tag", "imageVersion", "image_version"}),
           .version = field(node, {"version"}),
           .digest = field(node, {"digest", "sha", "imageDigest"}),
           .base = {},
@@ -224,21 +224,6 @@ std::vector<std::string_view> Walker::judge_split(const yaml::Node& node, const 
   if (context.key != KeySays::image || !speaks || !is_bare_name(parts.base)) return {};
   unresolved(parts.base, "a repository without a tag", node, context);
   return parts.used;
-}
-
-std::vector<std::string_view> Walker::judge_flat(const yaml::Node& entries, const Context& context) {
-  constexpr std::string_view kRepository = ".repository";
-  std::vector<std::string_view> done;
-  for (const auto& [key, value] : entries.members) {
-    if (!key.ends_with(kRepository)) continue;
-    const auto* tag = entries.find(key.substr(0, key.size() - kRepository.size()) + ".tag");
-    const std::string name = std::format("{}:{}", base::trim(text_of(&value)), base::trim(text_of(tag)));
-    if (!is_complete(name) || !name.contains('/')) continue;
-    const Step step(path_, key_part(key));
-    found(name, "split fields", value, context);
-    done.push_back(key);
-  }
-  return done;
 }
 
 }  // namespace sealift::workloads

@@ -92,6 +92,7 @@ void Walker::visit_mapping(const yaml::Node& node, Context context) {
     done = {"name", "value"};
   } else {
     done = judge_split(node, context);
+    std::ranges::copy(judge_siblings(siblings_of(node), context), std::back_inserter(done));
   }
   for (const auto& [key, value] : node.members) {
     if (std::ranges::contains(done, key)) continue;
@@ -125,8 +126,17 @@ void Walker::visit_sequence(const yaml::Node& node, const Context& context) {
   }
   Context of_item = context;
   of_item.word = {};
+  std::vector<Sibling> variables;
+  for (size_t i = 0; i < node.items.size(); ++i) {
+    const auto* value = is_named_value(node.items[i]) ? node.items[i].find("value") : nullptr;
+    if (value == nullptr || value->kind != yaml::Kind::scalar) continue;
+    variables.push_back(
+        {node.items[i].find("name")->text, base::trim(value->text), value, item_part(node.items[i], i) + ".value"});
+  }
+  const auto done = judge_siblings(variables, context);
   for (size_t i = 0; i < node.items.size(); ++i) {
     const yaml::Node& item = node.items[i];
+    if (is_named_value(item) && std::ranges::contains(done, item.find("name")->text)) continue;
     of_item.container = item.kind == yaml::Kind::mapping && is_container_list(context.word);
     of_item.volume = item.kind == yaml::Kind::mapping && context.word == "volumes";
     const Step step(path_, item_part(item, i));
@@ -140,7 +150,7 @@ void Walker::visit_data(const std::string& key, const yaml::Node& entries, bool 
   Context of_data = context;
   of_data.key = KeySays::nothing;
   of_data.data = true;
-  const auto split = judge_flat(entries, of_data);
+  const auto split = judge_siblings(siblings_of(entries), of_data);
   for (const auto& [name, value] : entries.members) {
     if (value.kind != yaml::Kind::scalar || std::ranges::contains(split, name)) continue;
     if (!encoded) {

@@ -122,6 +122,31 @@ TEST_CASE("a variable that takes an image from a ConfigMap proves what that entr
   CHECK(images(holder + "---\n" + user) == Lines{"csi/provisioner:v6, reference, .data.csi"});
 }
 
+TEST_CASE("values whose names share their beginning are put together") {
+  CHECK(images(resource(
+            "{env: [{name: A_IMAGE_REPOSITORY, value: acme/a}, {name: A_IMAGE_TAG, value: '1'}, {name: B_REPO, "
+            "value: reg.example/b}, {name: B_VERSION, value: '2'}, {name: C_IMAGE, value: acme/c}, {name: "
+            "C_VERSION, value: '3'}]}")) == Lines{"acme/a:1, split fields, .spec.env[name=A_IMAGE_REPOSITORY].value",
+                                                  "reg.example/b:2, split fields, .spec.env[name=B_REPO].value",
+                                                  "acme/c:3, split fields, .spec.env[name=C_IMAGE].value"});
+  CHECK(images(arguments("['--a-image-repository=acme/a', '--a-image-tag=1']")) ==
+        Lines{"acme/a:1, split fields, .spec.args[0]"});
+  CHECK(names(resource("{proxyImageRepository: acme/a, proxyImageRegistry: reg.example, proxyImageTag: '1'}")) ==
+        Lines{"reg.example/acme/a:1"});
+  CHECK(unresolved(resource("{proxyImage: acme/a, proxyTag: '1'}")).empty());
+  CHECK(
+      silent(resource("{gitRepo: acme/a, gitVersion: '1', env: [{name: GIT_REPO, value: github.com/acme/a}, {name: "
+                      "GIT_TAG, value: v1}]}")));
+}
+
+TEST_CASE("settings of other formats hold images under keys that say so") {
+  CHECK(images(config_map(
+            "  config.toml: |\n    [[runners]]\n      image = \"acme/run:1\"\n      # image = \"acme/old:1\"\n"
+            "      url = \"acme/no:1\"\n")) == Lines{"acme/run:1, field, .data[config.toml]"});
+  CHECK(names(config_map("  a.properties: |\n    sidecar.image=acme/side:2\n    sidecar.port=80\n")) ==
+        Lines{"acme/side:2"});
+}
+
 TEST_CASE("flat keys of one prefix are put together") {
   CHECK(images(config_map("  scan.repository: reg.example/scan\n  scan.tag: '0.7'")) ==
         Lines{"reg.example/scan:0.7, split fields, .data[scan.repository]"});

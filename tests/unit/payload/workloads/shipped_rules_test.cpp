@@ -82,6 +82,7 @@ TEST_CASE("every shipped rule says where it was seen, and is tested below") {
                                "minio-sidecar",
                                "spotahome-redis",
                                "trivy-scanner",
+                               "strimzi-built",
                                "flux-image-repository",
                                "cluster-api-machines"};
   for (const auto& rule : shipped().all) {
@@ -212,6 +213,9 @@ TEST_CASE("trivy operator") {
 }
 
 TEST_CASE("what other projects call images") {
+  CHECK(found(object("kafka.strimzi.io", "KafkaConnect",
+                     "{image: 'acme/base:1', build: {output: {type: docker, image: 'reg.example/connect:1'}}}")) ==
+        Lines{"-reg.example/connect:1"});
   CHECK(found(object("image.toolkit.fluxcd.io", "ImageRepository", "{image: ghcr.io/acme/app}")) ==
         Lines{"-ghcr.io/acme/app"});
   CHECK(found(object("infrastructure.cluster.x-k8s.io", "CloudMachineTemplate",
