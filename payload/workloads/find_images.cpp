@@ -51,6 +51,7 @@ void add_names(const yaml::Node& node, std::vector<std::string>& out) {
 void ImageFinder::add(const yaml::Node& document) { add_object(document, ""); }
 
 void ImageFinder::add_object(const yaml::Node& object, const std::string& kind_of_list) {
+  if (object.kind != yaml::Kind::mapping) return;  // no object, whatever it says
   const std::string own_kind = text_of(object.find("kind"));
   const std::string& kind = own_kind.empty() ? kind_of_list : own_kind;
   const auto* items = object.find("items");

@@ -69,7 +69,7 @@ Parts parts_of(const yaml::Node& node) {
 
 // repository + image + version, registry + repository + tag, registry + image + tag, baseImage + version, and below a
 // key that says image also name + tag and repository + version.
-void put_together(Parts& parts, bool below_image) {
+void put_together(Parts& parts, bool below_image, std::string_view version) {
   const bool short_image = parts.image.given() && parts.image.text.find_first_of("/:@") == std::string::npos;
   const bool image_without_tag = parts.image.given() && parts.image.text.find_first_of(":@") == std::string::npos;
   if (parts.repository.given()) {
@@ -93,6 +93,8 @@ void put_together(Parts& parts, bool below_image) {
     }
   } else if (parts.base_image.given() && parts.base_image.text.contains('/') && !parts.base_image.text.contains(':')) {
     if (!parts.tag.given()) parts.tag = parts.version;
+    // Operators that know baseImage give all parts of a resource its one version.
+    if (!parts.tag.given()) parts.tag = {"", std::string(version)};
     if (parts.tag.given()) parts.take(parts.base_image.text, {&parts.base_image, &parts.tag});
   } else if (below_image && parts.name.given() && (parts.tag.given() || parts.digest.given())) {
     if (parts.registry.given() || parts.name.text.contains('/')) {
@@ -197,7 +199,7 @@ std::vector<std::string_view> Walker::judge_split(const yaml::Node& node, const 
   Parts parts = parts_of(node);
   const bool below_image = context.key == KeySays::image || context.key == KeySays::images;
   const bool speaks = !context.disabled && !context.free_text;
-  put_together(parts, below_image);
+  put_together(parts, below_image, context.version);
   if (parts.base.empty()) {
     const bool only_tag = context.key == KeySays::image && !parts.repository.given() && !parts.image.given() &&
                           !parts.name.given() && parts.tag.given();

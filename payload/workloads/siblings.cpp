@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Names split over values whose own names share their beginning.
 #include <algorithm>
-#include <array>
+#include <map>
 
 #include "payload/base/text.h"
 #include "payload/workloads/places.h"
@@ -23,15 +23,20 @@ Words stem_of(const Words& words, std::string_view text) {
   return repository || image ? out : Words{};
 }
 
-std::string part_of(const std::vector<std::pair<Words, std::string_view>>& all, const Words& stem,
-                    std::initializer_list<const char*> parts) {
+using Named = std::map<Words, std::string_view>;
+
+std::string part_of(const Named& all, const Words& stem, std::initializer_list<const char*> parts) {
   for (const char* part : parts) {
     Words wanted = stem;
     wanted.emplace_back(part);
-    const auto found = std::ranges::find(all, wanted, &std::pair<Words, std::string_view>::first);
+    const auto found = all.find(wanted);
     if (found != all.end() && !found->second.empty()) return std::string(found->second);
   }
   return "";
+}
+
+bool may_be_repository(const Sibling& one) {
+  return one.text.size() <= 300 && one.text.contains('/') && is_bare_name(one.text);
 }
 
 }  // namespace
@@ -45,14 +50,15 @@ std::vector<Sibling> siblings_of(const yaml::Node& mapping) {
   return out;
 }
 
-std::vector<std::string_view> Walker::judge_siblings(const std::vector<Sibling>& all, const Context& context) {
-  std::vector<std::pair<Words, std::string_view>> named;
+std::set<std::string_view> Walker::judge_siblings(const std::vector<Sibling>& all, const Context& context) {
+  std::set<std::string_view> done;
+  if (std::ranges::none_of(all, may_be_repository)) return done;
+  Named named;
   for (const auto& one : all) {
-    if (one.text.size() <= 300) named.emplace_back(words_of_key(one.name), one.text);
+    if (one.text.size() <= 300) named.emplace(words_of_key(one.name), one.text);
   }
-  std::vector<std::string_view> done;
   for (const auto& one : all) {
-    if (one.text.size() > 300 || !one.text.contains('/') || !is_bare_name(one.text)) continue;
+    if (!may_be_repository(one)) continue;
     Words stem = stem_of(words_of_key(one.name), one.text);
     if (stem.empty()) continue;
     const bool says_image = std::ranges::contains(stem, "image");
@@ -67,7 +73,7 @@ std::vector<std::string_view> Walker::judge_siblings(const std::vector<Sibling>&
     const Step step(path_, one.place);
     if (is_complete(name) && (says_image || is_unmistakable(name))) {
       found(name, "split fields", *one.value, context);
-      done.push_back(one.name);
+      done.insert(one.name);
     }
   }
   return done;

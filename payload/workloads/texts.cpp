@@ -124,7 +124,7 @@ void Walker::visit_arguments(const yaml::Node& list, const Context& context) {
     const Word word = read_word(text);
     if (word.flag && !word.value) {
       awaited = what_key_says(word.name);
-    } else if (word.value && !std::ranges::contains(done, word.name)) {
+    } else if (word.value && !done.contains(word.name)) {
       const KeySays says = what_key_says(word.name);
       if (!judge_named(*word.value, says, "flag", item, context)) visit_pairs(*word.value, says, "flag", item, context);
     } else if (!word.value && !judge_named(text, key, "flag", item, context)) {

@@ -3,6 +3,7 @@
 // The walk through one object. Only for this library: ImageFinder chooses the objects.
 #pragma once
 
+#include <set>
 #include <string>
 #include <string_view>
 
@@ -22,6 +23,7 @@ struct Context {
   bool disabled = false;           // below "enabled: false"
   bool data = false;               // an entry of a ConfigMap or a Secret
   bool windows = false;            // in a pod for Windows nodes
+  std::string_view version;        // of the nearest mapping above that has one, for baseImage
   int embedded = 0;                // how many strings deep
   int line = 0;                    // of the outermost string, if embedded
 };
@@ -83,7 +85,7 @@ class Walker {
 
   // The same for names that share their beginning: x.repository and x.tag, X_IMAGE_REPO and X_IMAGE_VERSION
   // (siblings.cpp). Returns the names that were put together.
-  std::vector<std::string_view> judge_siblings(const std::vector<Sibling>& all, const Context& context);
+  std::set<std::string_view> judge_siblings(const std::vector<Sibling>& all, const Context& context);
 
   void found(std::string image, const char* found_by, const yaml::Node& at, const Context& context);
   void unresolved(std::string_view text, std::string why, const yaml::Node& at, const Context& context);

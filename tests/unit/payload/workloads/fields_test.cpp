@@ -89,6 +89,7 @@ TEST_CASE("a name split over fields of one mapping is put together") {
   CHECK(one("{hub: reg.example/x, image: proxy, tag: '1'}") == Lines{"reg.example/x/proxy:1"});
   CHECK(one("{repository: reg.example/gpu, image: driver, version: '5'}") == Lines{"reg.example/gpu/driver:5"});
   CHECK(one("{baseImage: acme/pd, version: v5}") == Lines{"acme/pd:v5"});
+  CHECK(names(resource("{version: v6, pd: {baseImage: acme/pd}}")) == Lines{"acme/pd:v6"});
   CHECK(one("{image: acme/pd, tag: v5}") == Lines{"acme/pd:v5"});
   CHECK(names(resource("{image: {name: acme/a, tag: '1'}}")) == Lines{"acme/a:1"});
   CHECK(names(resource("{image: {repository: redis, tag: '7'}}")) == Lines{"redis:7"});
