@@ -60,7 +60,7 @@ Parts parts_of(const yaml::Node& node) {
           .image = field(node, {"image", "imageName", "image_name"}),
           .base_image = field(node, {"baseImage"}),
           .name = field(node, {"name"}),
-          .tag = field(node, {"tag", "imageTag", "image_tag", "imageVersion", "image_version"}),
+          .tag = field(node, {"tag", "imageTag", "image_tag", "imageVersion", "image_version", "defaultImageVersion"}),
           .version = field(node, {"version"}),
           .digest = field(node, {"digest", "sha", "imageDigest"}),
           .base = {},
@@ -68,7 +68,7 @@ Parts parts_of(const yaml::Node& node) {
 }
 
 // repository + image + version, registry + repository + tag, registry + image + tag, baseImage + version, and below a
-// key that says image also name + tag and repository + version.
+// key that says image also name + tag, and version in place of tag.
 void put_together(Parts& parts, bool below_image, std::string_view version) {
   const bool short_image = parts.image.given() && parts.image.text.find_first_of("/:@") == std::string::npos;
   const bool image_without_tag = parts.image.given() && parts.image.text.find_first_of(":@") == std::string::npos;
@@ -96,7 +96,10 @@ void put_together(Parts& parts, bool below_image, std::string_view version) {
     // Operators that know baseImage give all parts of a resource its one version.
     if (!parts.tag.given()) parts.tag = {"", std::string(version)};
     if (parts.tag.given()) parts.take(parts.base_image.text, {&parts.base_image, &parts.tag});
-  } else if (below_image && parts.name.given() && (parts.tag.given() || parts.digest.given())) {
+  } else if (below_image && parts.name.given()) {
+    if (!parts.tag.given()) parts.tag = parts.version;
+    const bool complete = parts.tag.given() || parts.digest.given();
+    if (!complete) return;
     if (parts.registry.given() || parts.name.text.contains('/')) {
       parts.take(with_registry(parts.registry, parts.name.text),
                  {&parts.registry, &parts.name, &parts.tag, &parts.digest});

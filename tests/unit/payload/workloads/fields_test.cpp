@@ -80,6 +80,17 @@ TEST_CASE("a bare name outside of pods gets no tag, but is told") {
   CHECK(findings(resource("{image: proxyv2}")).images.empty());
 }
 
+TEST_CASE("a bare name is no question where its repository is packed with a tag") {
+  const std::string bare = resource("{proxyImage: reg.example/proxy}");
+  const std::string pod = "kind: Pod\nspec: {containers: [{image: 'reg.example/proxy:2'}]}\n";
+  CHECK(unresolved(bare + "---\n" + pod).empty());
+  CHECK(omitted(bare + "---\n" + pod) ==
+        Lines{"reg.example/proxy, a name without a tag; reg.example/proxy:2 is packed"});
+  CHECK(names(bare + "---\n" + pod) == Lines{"reg.example/proxy:2"});
+  CHECK(unresolved(resource("{image: proxy}") + "---\nkind: Pod\nspec: {containers: [{image: 'proxy:2'}]}\n") ==
+        Lines{"proxy, .spec.image"});
+}
+
 TEST_CASE("a name split over fields of one mapping is put together") {
   const auto one = [](std::string_view fields) { return names(resource(std::format("{{part: {}}}", fields))); };
   CHECK(images(resource("{gateway: {repository: reg.example/gw, tag: '4'}}")) ==
@@ -92,6 +103,8 @@ TEST_CASE("a name split over fields of one mapping is put together") {
   CHECK(names(resource("{version: v6, pd: {baseImage: acme/pd}}")) == Lines{"acme/pd:v6"});
   CHECK(one("{image: acme/pd, tag: v5}") == Lines{"acme/pd:v5"});
   CHECK(names(resource("{image: {name: acme/a, tag: '1'}}")) == Lines{"acme/a:1"});
+  CHECK(names(resource("{image: {name: acme/a, version: '2'}}")) == Lines{"acme/a:2"});
+  CHECK(one("{image: acme/art, defaultImageVersion: latest}") == Lines{"acme/art:latest"});
   CHECK(names(resource("{image: {repository: redis, tag: '7'}}")) == Lines{"redis:7"});
   CHECK(names(resource("{image: {repository: acme/a, version: '7'}}")) == Lines{"acme/a:7"});
   const std::string digest(64, 'b');
