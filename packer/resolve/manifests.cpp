@@ -3,6 +3,7 @@
 
 #include "payload/base/file.h"
 #include "payload/base/text.h"
+#include "payload/image/reference.h"
 #include "payload/workloads/find_images.h"
 #include "payload/yaml/node.h"
 
@@ -49,8 +50,15 @@ Result<std::vector<WantedImage>> read_manifests(const Place& place, std::span<co
       SEALIFT_TRY(check_object(place, file.source, document));
       finder.add(document);
     }
-    for (auto& use : finder.finish().images)
+    auto findings = finder.finish();
+    for (auto& use : findings.images)
       out.push_back({std::move(use.image), std::move(use.object), std::format("{}:{}", file.source, use.line)});
+    // A pod with a name that no registry could have is refused where names are compared. Other open questions wait for
+    // IGNORE-IMAGE: until then, nothing in a Kubefile could answer them.
+    for (auto& one : findings.unresolved) {
+      if (!image::parse_reference(one.text))
+        out.push_back({std::move(one.text), std::move(one.object), std::format("{}:{}", file.source, one.line)});
+    }
   }
   return out;
 }
