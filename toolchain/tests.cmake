@@ -63,6 +63,7 @@ endif()
 
 if(SEALIFT_FUZZ)
   file(GLOB sources CONFIGURE_DEPENDS tests/fuzz/*_fuzz.cpp)
+  set_source_files_properties(tests/fuzz/walker_fuzz.cpp PROPERTIES COMPILE_DEFINITIONS "SEALIFT_SOURCE_ROOT=\"${CMAKE_SOURCE_DIR}\"")
   foreach(source ${sources})
     get_filename_component(name ${source} NAME_WE)
     add_executable(${name} ${source})

@@ -4,8 +4,10 @@
 #include <algorithm>
 
 #include "payload/base/text.h"
+#include "payload/image/reference.h"
 #include "payload/workloads/apply_rules.h"
 #include "payload/workloads/embedded.h"
+#include "payload/workloads/image_words.h"
 #include "payload/workloads/places.h"
 #include "payload/workloads/walk.h"
 
@@ -36,6 +38,23 @@ void leave_each_once(std::vector<Finding>& findings) {
   });
 }
 
+// A program that is told a name without a tag adds one of its own; where that repository is packed, it is most likely
+// that one, and nobody needs to be asked.
+void settle_bare_names(Findings& findings) {
+  std::map<std::string, std::string> packed;  // names without tags, and with
+  for (const auto& use : findings.images) {
+    if (const auto parsed = image::parse_reference(use.image)) packed.emplace(parsed->name(), use.image);
+  }
+  std::erase_if(findings.unresolved, [&](const Unresolved& one) {
+    if (!one.text.contains('/') || !is_bare_name(one.text)) return false;
+    const auto found = packed.find(image::parse_reference(one.text)->name());
+    if (found == packed.end()) return false;
+    findings.omitted.push_back(
+        {one.text, one.object, one.path, one.line, std::format("a name without a tag; {} is packed", found->second)});
+    return true;
+  });
+}
+
 void add_names(const yaml::Node& node, std::vector<std::string>& out) {
   for (const auto& item : node.items) {
     const std::string name = item.kind == yaml::Kind::scalar ? item.text : text_of(item.find("image"));
@@ -51,6 +70,7 @@ void add_names(const yaml::Node& node, std::vector<std::string>& out) {
 void ImageFinder::add(const yaml::Node& document) { add_object(document, ""); }
 
 void ImageFinder::add_object(const yaml::Node& object, const std::string& kind_of_list) {
+  if (object.kind != yaml::Kind::mapping) return;  // no object, whatever it says
   const std::string own_kind = text_of(object.find("kind"));
   const std::string& kind = own_kind.empty() ? kind_of_list : own_kind;
   const auto* items = object.find("items");
@@ -76,6 +96,7 @@ Findings ImageFinder::finish() {
     if (evidence_.wanted.contains(entry)) findings_.images.push_back(std::move(use));
   }
   apply_rules(rules_, kept_, findings_);
+  settle_bare_names(findings_);
   leave_each_once(findings_.images);
   leave_each_once(findings_.unresolved);
   leave_each_once(findings_.omitted);

@@ -17,12 +17,12 @@
 
 namespace sealift::workloads {
 
-// One place that names an image.
+// One place that names an image. Paths lead into strings: ".data[a.json] > .proxy.image".
 struct Use {
-  std::string image;   // as written, or put together of fields: "nginx", "reg.example/a:1@sha256:…"
-  std::string object;  // "Deployment/shop"
-  std::string path;    // ".spec.containers[0].image", ".data[a.json] > .proxy.image": within the string of data[a.json]
-  int line = 0;        // in the document's text; within a string, of the string
+  std::string image;     // as written, or put together of fields: "nginx", "reg.example/a:1@sha256:…"
+  std::string object;    // "Deployment/shop"
+  std::string path;      // ".spec.containers[0].image"; empty if a rule made it of the object as such
+  int line = 0;          // in the document's text; within a string, of the string
   std::string found_by;  // one of kFoundBy, or "rule NAME"
   bool operator==(const Use&) const = default;
 };

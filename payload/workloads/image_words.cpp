@@ -18,6 +18,10 @@ char lower(char c) { return is_upper(c) ? static_cast<char>(c - 'A' + 'a') : c; 
 // Behind "image", these still name the image itself.
 constexpr auto kNameWords = std::to_array<std::string_view>({"name", "ref", "reference", "url", "uri"});
 
+// In front of "image": it is that of a machine or of a picture.
+constexpr auto kMachineWords =
+    std::to_array<std::string_view>({"ami", "background", "boot", "cover", "disk", "logo", "machine", "os", "vm"});
+
 // Values of image fields that mean "none", "your choice" or something else than a name.
 constexpr auto kNoNames = std::to_array<std::string_view>(
     {"always",   "auto",  "custom", "default", "disable",  "disabled", "enable",   "enabled",
@@ -36,8 +40,8 @@ bool has_registry(std::string_view text) {
   const auto host = text.substr(0, slash);
   if (host == "localhost") return true;
   if (!host.contains('.') && !host.contains(':')) return false;
-  const bool letters = std::ranges::any_of(host, [](char c) { return is_lower(lower(c)); });
-  return letters || host.contains(':') || std::ranges::count(host, '.') == 3;
+  // An address without a port is that of a network: 10.0.0.0/8:22.
+  return host.contains(':') || std::ranges::any_of(host, [](char c) { return is_lower(lower(c)); });
 }
 
 // Hosts in front of label keys and of source code; none of them serves images. Kubernetes' registry is registry.k8s.io.
@@ -82,6 +86,9 @@ KeySays what_key_says(std::string_view key) {
   });
   if (found.empty()) return KeySays::nothing;
   const auto behind = std::ranges::subrange(std::next(found.begin()), words.end());
+  // Images of machines have bare names that are no names of containers' images.
+  if (found.begin() != words.begin() && std::ranges::contains(kMachineWords, *std::prev(found.begin())))
+    return KeySays::perhaps;
   const bool names = behind.empty() || (behind.size() == 1 && std::ranges::contains(kNameWords, behind.front()));
   if (!names) return KeySays::perhaps;
   return found.front() == "images" ? KeySays::images : KeySays::image;

@@ -57,10 +57,10 @@ struct Parts {
 Parts parts_of(const yaml::Node& node) {
   return {.registry = field(node, {"registry", "hub", "imageRegistry"}),
           .repository = field(node, {"repository", "repo", "imageRepository"}),
-          .image = field(node, {"image"}),
+          .image = field(node, {"image", "imageName", "image_name"}),
           .base_image = field(node, {"baseImage"}),
           .name = field(node, {"name"}),
-          .tag = field(node, {"tag", "imageTag"}),
+          .tag = field(node, {"tag", "imageTag", "image_tag", "imageVersion", "image_version", "defaultImageVersion"}),
           .version = field(node, {"version"}),
           .digest = field(node, {"digest", "sha", "imageDigest"}),
           .base = {},
@@ -68,8 +68,8 @@ Parts parts_of(const yaml::Node& node) {
 }
 
 // repository + image + version, registry + repository + tag, registry + image + tag, baseImage + version, and below a
-// key that says image also name + tag and repository + version.
-void put_together(Parts& parts, bool below_image) {
+// key that says image also name + tag, and version in place of tag.
+void put_together(Parts& parts, bool below_image, std::string_view version) {
   const bool short_image = parts.image.given() && parts.image.text.find_first_of("/:@") == std::string::npos;
   const bool image_without_tag = parts.image.given() && parts.image.text.find_first_of(":@") == std::string::npos;
   if (parts.repository.given()) {
@@ -93,8 +93,13 @@ void put_together(Parts& parts, bool below_image) {
     }
   } else if (parts.base_image.given() && parts.base_image.text.contains('/') && !parts.base_image.text.contains(':')) {
     if (!parts.tag.given()) parts.tag = parts.version;
+    // Operators that know baseImage give all parts of a resource its one version.
+    if (!parts.tag.given()) parts.tag = {"", std::string(version)};
     if (parts.tag.given()) parts.take(parts.base_image.text, {&parts.base_image, &parts.tag});
-  } else if (below_image && parts.name.given() && (parts.tag.given() || parts.digest.given())) {
+  } else if (below_image && parts.name.given()) {
+    if (!parts.tag.given()) parts.tag = parts.version;
+    const bool complete = parts.tag.given() || parts.digest.given();
+    if (!complete) return;
     if (parts.registry.given() || parts.name.text.contains('/')) {
       parts.take(with_registry(parts.registry, parts.name.text),
                  {&parts.registry, &parts.name, &parts.tag, &parts.digest});
@@ -197,7 +202,7 @@ std::vector<std::string_view> Walker::judge_split(const yaml::Node& node, const 
   Parts parts = parts_of(node);
   const bool below_image = context.key == KeySays::image || context.key == KeySays::images;
   const bool speaks = !context.disabled && !context.free_text;
-  put_together(parts, below_image);
+  put_together(parts, below_image, context.version);
   if (parts.base.empty()) {
     const bool only_tag = context.key == KeySays::image && !parts.repository.given() && !parts.image.given() &&
                           !parts.name.given() && parts.tag.given();
@@ -224,21 +229,6 @@ std::vector<std::string_view> Walker::judge_split(const yaml::Node& node, const 
   if (context.key != KeySays::image || !speaks || !is_bare_name(parts.base)) return {};
   unresolved(parts.base, "a repository without a tag", node, context);
   return parts.used;
-}
-
-std::vector<std::string_view> Walker::judge_flat(const yaml::Node& entries, const Context& context) {
-  constexpr std::string_view kRepository = ".repository";
-  std::vector<std::string_view> done;
-  for (const auto& [key, value] : entries.members) {
-    if (!key.ends_with(kRepository)) continue;
-    const auto* tag = entries.find(key.substr(0, key.size() - kRepository.size()) + ".tag");
-    const std::string name = std::format("{}:{}", base::trim(text_of(&value)), base::trim(text_of(tag)));
-    if (!is_complete(name) || !name.contains('/')) continue;
-    const Step step(path_, key_part(key));
-    found(name, "split fields", value, context);
-    done.push_back(key);
-  }
-  return done;
 }
 
 }  // namespace sealift::workloads

@@ -39,6 +39,7 @@ std::string group_of(const yaml::Node& object) {
 
 std::string object_name(const yaml::Node& object, std::string_view kind) {
   const std::string name = text_of(object.at_path("metadata/name"));
+  if (kind.empty()) return name;
   return std::format("{}/{}", kind, name.empty() ? text_of(object.at_path("metadata/generateName")) : name);
 }
 

@@ -23,7 +23,7 @@ std::string text_of(const yaml::Node* node);  // empty if it is null or no scala
 // "apps" of apiVersion "apps/v1", "" of "v1".
 std::string group_of(const yaml::Node& object);
 
-// "Deployment/shop"; of objects without a name, what metadata.generateName says.
+// "Deployment/shop"; of objects without a name, what metadata.generateName says; without a kind, the name alone.
 std::string object_name(const yaml::Node& object, std::string_view kind);
 
 }  // namespace sealift::workloads

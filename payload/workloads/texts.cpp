@@ -63,6 +63,7 @@ void Walker::visit_text(const yaml::Node& node, const Context& context) {
   }
   if (judge_named(node.text, context.key, "field", node, context)) return;
   if (visit_inside(node, context)) return;
+  if (context.data) visit_settings(node, context);
   if (context.key != KeySays::nothing && !context.free_text) {
     visit_pairs(node.text, context.key, "field", node, context);
   }
@@ -80,7 +81,30 @@ bool Walker::visit_inside(const yaml::Node& text, const Context& context) {
   return !documents.empty();
 }
 
+// Settings of other formats (TOML, properties, variables of a script): only lines whose key says image.
+void Walker::visit_settings(const yaml::Node& text, const Context& context) {
+  Context careful = context;
+  careful.free_text = true;
+  careful.data = false;
+  for (const auto line : base::split(text.text, '\n')) {
+    const size_t equals = line.find('=');
+    if (equals == std::string_view::npos || equals > 200) continue;
+    const auto key = base::trim(line.substr(0, equals));
+    if (key.empty() || key.find_first_of("#/;\"' \t") != std::string_view::npos) continue;
+    const KeySays says = what_key_says(key);
+    const auto value = unquoted(base::trim(line.substr(equals + 1)));
+    if (says != KeySays::nothing && value.contains('/')) judge_named(value, says, "field", text, careful);
+  }
+}
+
 void Walker::visit_arguments(const yaml::Node& list, const Context& context) {
+  std::vector<Sibling> flags;
+  for (size_t i = 0; i < list.items.size(); ++i) {
+    const yaml::Node& item = list.items[i];
+    const Word word = item.kind == yaml::Kind::scalar ? read_word(item.text) : Word{};
+    if (word.flag && word.value) flags.push_back({word.name, *word.value, &item, std::format("[{}]", i)});
+  }
+  const auto done = judge_siblings(flags, context);
   KeySays awaited = KeySays::nothing;  // what the flag before says of this word
   for (size_t i = 0; i < list.items.size(); ++i) {
     const yaml::Node& item = list.items[i];
@@ -100,10 +124,10 @@ void Walker::visit_arguments(const yaml::Node& list, const Context& context) {
     const Word word = read_word(text);
     if (word.flag && !word.value) {
       awaited = what_key_says(word.name);
-    } else if (word.value) {
+    } else if (word.value && !done.contains(word.name)) {
       const KeySays says = what_key_says(word.name);
       if (!judge_named(*word.value, says, "flag", item, context)) visit_pairs(*word.value, says, "flag", item, context);
-    } else if (!judge_named(text, key, "flag", item, context)) {
+    } else if (!word.value && !judge_named(text, key, "flag", item, context)) {
       visit_pairs(text, key, "flag", item, context);
     }
   }

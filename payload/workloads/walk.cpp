@@ -22,7 +22,7 @@ constexpr auto kKindsWithoutImages = std::to_array<std::string_view>({"Prometheu
 // Members with free text, or copies and examples of what stands elsewhere.
 constexpr auto kSkippedKeys = std::to_array<std::string_view>(
     {"labels", "matchLabels", "selector", "nodeSelector", "managedFields", "description", "alm-examples",
-     "kubectl.kubernetes.io/last-applied-configuration", "images.helm.sh", "helm.sh/images", "artifacthub.io/images",
+     "kubectl.kubernetes.io/last-applied-configuration", "helm.sh/images", "artifacthub.io/images",
      "rbd" /* volumes of Ceph: their image is a block device */});
 
 bool is_container_list(std::string_view key) {
@@ -85,16 +85,19 @@ void Walker::visit_mapping(const yaml::Node& node, Context context) {
   }
   context.disabled = context.disabled || is_off(node);
   context.windows = context.windows || is_for_windows(node);
-  std::vector<std::string_view> done;
+  std::set<std::string_view> done;
   if ((context.container && judge_container(node, context)) || (context.volume && judge_volume(node, context))) {
     done = {"image"};
   } else if (judge_variable(node, context)) {
     done = {"name", "value"};
   } else {
-    done = judge_split(node, context);
+    done.insert_range(judge_split(node, context));
+    const auto* version = node.find("version");
+    if (version != nullptr && version->kind == yaml::Kind::scalar) context.version = version->text;
+    done.merge(judge_siblings(siblings_of(node), context));
   }
   for (const auto& [key, value] : node.members) {
-    if (std::ranges::contains(done, key)) continue;
+    if (done.contains(key)) continue;
     if (has_data && (key == "data" || key == "stringData") && value.kind == yaml::Kind::mapping) {
       visit_data(key, value, kind == "Secret" && key == "data", context);
     } else {
@@ -125,8 +128,17 @@ void Walker::visit_sequence(const yaml::Node& node, const Context& context) {
   }
   Context of_item = context;
   of_item.word = {};
+  std::vector<Sibling> variables;
+  for (size_t i = 0; i < node.items.size(); ++i) {
+    const auto* value = is_named_value(node.items[i]) ? node.items[i].find("value") : nullptr;
+    if (value == nullptr || value->kind != yaml::Kind::scalar) continue;
+    variables.push_back(
+        {node.items[i].find("name")->text, base::trim(value->text), value, item_part(node.items[i], i) + ".value"});
+  }
+  const auto done = judge_siblings(variables, context);
   for (size_t i = 0; i < node.items.size(); ++i) {
     const yaml::Node& item = node.items[i];
+    if (is_named_value(item) && done.contains(item.find("name")->text)) continue;
     of_item.container = item.kind == yaml::Kind::mapping && is_container_list(context.word);
     of_item.volume = item.kind == yaml::Kind::mapping && context.word == "volumes";
     const Step step(path_, item_part(item, i));
@@ -140,9 +152,9 @@ void Walker::visit_data(const std::string& key, const yaml::Node& entries, bool 
   Context of_data = context;
   of_data.key = KeySays::nothing;
   of_data.data = true;
-  const auto split = judge_flat(entries, of_data);
+  const auto split = judge_siblings(siblings_of(entries), of_data);
   for (const auto& [name, value] : entries.members) {
-    if (value.kind != yaml::Kind::scalar || std::ranges::contains(split, name)) continue;
+    if (value.kind != yaml::Kind::scalar || split.contains(name)) continue;
     if (!encoded) {
       visit_member(name, value, of_data);
       continue;

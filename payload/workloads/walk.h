@@ -3,6 +3,7 @@
 // The walk through one object. Only for this library: ImageFinder chooses the objects.
 #pragma once
 
+#include <set>
 #include <string>
 #include <string_view>
 
@@ -22,9 +23,20 @@ struct Context {
   bool disabled = false;           // below "enabled: false"
   bool data = false;               // an entry of a ConfigMap or a Secret
   bool windows = false;            // in a pod for Windows nodes
+  std::string_view version;        // of the nearest mapping above that has one, for baseImage
   int embedded = 0;                // how many strings deep
   int line = 0;                    // of the outermost string, if embedded
 };
+
+// One of several values with names: members of a mapping, environment variables, flags.
+struct Sibling {
+  std::string_view name, text;
+  const yaml::Node* value = nullptr;
+  std::string place;  // behind the path of what holds them all
+};
+
+// Those of a mapping: its scalars.
+std::vector<Sibling> siblings_of(const yaml::Node& mapping);
 
 class Walker {
  public:
@@ -55,6 +67,7 @@ class Walker {
 
   // Texts that hold more than a name (texts.cpp).
   void visit_text(const yaml::Node& node, const Context& context);
+  void visit_settings(const yaml::Node& text, const Context& context);
   void visit_arguments(const yaml::Node& list, const Context& context);
   void visit_shell_text(const yaml::Node& text, const Context& context);
   void visit_pairs(std::string_view text, KeySays key, const char* found_by, const yaml::Node& at,
@@ -70,8 +83,9 @@ class Walker {
   // The keys of the mapping that were put together: they need no further look.
   std::vector<std::string_view> judge_split(const yaml::Node& node, const Context& context);
 
-  // The same for keys with dots: x.repository and x.tag.
-  std::vector<std::string_view> judge_flat(const yaml::Node& entries, const Context& context);
+  // The same for names that share their beginning: x.repository and x.tag, X_IMAGE_REPO and X_IMAGE_VERSION
+  // (siblings.cpp). Returns the names that were put together.
+  std::set<std::string_view> judge_siblings(const std::vector<Sibling>& all, const Context& context);
 
   void found(std::string image, const char* found_by, const yaml::Node& at, const Context& context);
   void unresolved(std::string_view text, std::string why, const yaml::Node& at, const Context& context);

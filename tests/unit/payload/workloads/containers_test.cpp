@@ -126,10 +126,11 @@ TEST_CASE("a name that no node could pull is told, and never taken") {
 }
 
 TEST_CASE("documents of another shape hold no images") {
-  for (const std::string text : {"- a\n- b\n", "text\n", "kind: Pod\n", "kind: Pod\nspec: text\n",
-                                 "kind: Pod\nspec: {containers: text, volumes: [a, {image: text}]}\n", "kind: [Pod]\n",
-                                 "kind: List\nitems: text\n", "kind: Deployment\nspec: {template: [a]}\n",
-                                 "kind: Pod\nspec: {containers: [text, {image: {a: b}}, null]}\n"}) {
+  for (const std::string text :
+       {"- a\n- image: acme/a:1\n", "reg.example/text:1\n", "kind: Pod\n", "kind: Pod\nspec: text\n",
+        "kind: Pod\nspec: {containers: text, volumes: [a, {image: text}]}\n", "kind: [Pod]\n",
+        "kind: List\nitems: text\n", "kind: Deployment\nspec: {template: [a]}\n",
+        "kind: Pod\nspec: {containers: [text, {image: {a: b}}, null]}\n"}) {
     INFO(text);
     CHECK(names(text).empty());
   }

@@ -80,6 +80,17 @@ TEST_CASE("a bare name outside of pods gets no tag, but is told") {
   CHECK(findings(resource("{image: proxyv2}")).images.empty());
 }
 
+TEST_CASE("a bare name is no question where its repository is packed with a tag") {
+  const std::string bare = resource("{proxyImage: reg.example/proxy}");
+  const std::string pod = "kind: Pod\nspec: {containers: [{image: 'reg.example/proxy:2'}]}\n";
+  CHECK(unresolved(bare + "---\n" + pod).empty());
+  CHECK(omitted(bare + "---\n" + pod) ==
+        Lines{"reg.example/proxy, a name without a tag; reg.example/proxy:2 is packed"});
+  CHECK(names(bare + "---\n" + pod) == Lines{"reg.example/proxy:2"});
+  CHECK(unresolved(resource("{image: proxy}") + "---\nkind: Pod\nspec: {containers: [{image: 'proxy:2'}]}\n") ==
+        Lines{"proxy, .spec.image"});
+}
+
 TEST_CASE("a name split over fields of one mapping is put together") {
   const auto one = [](std::string_view fields) { return names(resource(std::format("{{part: {}}}", fields))); };
   CHECK(images(resource("{gateway: {repository: reg.example/gw, tag: '4'}}")) ==
@@ -89,8 +100,11 @@ TEST_CASE("a name split over fields of one mapping is put together") {
   CHECK(one("{hub: reg.example/x, image: proxy, tag: '1'}") == Lines{"reg.example/x/proxy:1"});
   CHECK(one("{repository: reg.example/gpu, image: driver, version: '5'}") == Lines{"reg.example/gpu/driver:5"});
   CHECK(one("{baseImage: acme/pd, version: v5}") == Lines{"acme/pd:v5"});
+  CHECK(names(resource("{version: v6, pd: {baseImage: acme/pd}}")) == Lines{"acme/pd:v6"});
   CHECK(one("{image: acme/pd, tag: v5}") == Lines{"acme/pd:v5"});
   CHECK(names(resource("{image: {name: acme/a, tag: '1'}}")) == Lines{"acme/a:1"});
+  CHECK(names(resource("{image: {name: acme/a, version: '2'}}")) == Lines{"acme/a:2"});
+  CHECK(one("{image: acme/art, defaultImageVersion: latest}") == Lines{"acme/art:latest"});
   CHECK(names(resource("{image: {repository: redis, tag: '7'}}")) == Lines{"redis:7"});
   CHECK(names(resource("{image: {repository: acme/a, version: '7'}}")) == Lines{"acme/a:7"});
   const std::string digest(64, 'b');
@@ -120,6 +134,31 @@ TEST_CASE("a variable that takes an image from a ConfigMap proves what that entr
   const std::string holder = config_map("  csi: csi/provisioner:v6\n  mode: plain/mode:1");
   CHECK(images(user + "---\n" + holder) == Lines{"csi/provisioner:v6, reference, .data.csi"});
   CHECK(images(holder + "---\n" + user) == Lines{"csi/provisioner:v6, reference, .data.csi"});
+}
+
+TEST_CASE("values whose names share their beginning are put together") {
+  CHECK(images(resource(
+            "{env: [{name: A_IMAGE_REPOSITORY, value: acme/a}, {name: A_IMAGE_TAG, value: '1'}, {name: B_REPO, "
+            "value: reg.example/b}, {name: B_VERSION, value: '2'}, {name: C_IMAGE, value: acme/c}, {name: "
+            "C_VERSION, value: '3'}]}")) == Lines{"acme/a:1, split fields, .spec.env[name=A_IMAGE_REPOSITORY].value",
+                                                  "reg.example/b:2, split fields, .spec.env[name=B_REPO].value",
+                                                  "acme/c:3, split fields, .spec.env[name=C_IMAGE].value"});
+  CHECK(images(arguments("['--a-image-repository=acme/a', '--a-image-tag=1']")) ==
+        Lines{"acme/a:1, split fields, .spec.args[0]"});
+  CHECK(names(resource("{proxyImageRepository: acme/a, proxyImageRegistry: reg.example, proxyImageTag: '1'}")) ==
+        Lines{"reg.example/acme/a:1"});
+  CHECK(unresolved(resource("{proxyImage: acme/a, proxyTag: '1'}")).empty());
+  CHECK(
+      silent(resource("{gitRepo: acme/a, gitVersion: '1', env: [{name: GIT_REPO, value: github.com/acme/a}, {name: "
+                      "GIT_TAG, value: v1}]}")));
+}
+
+TEST_CASE("settings of other formats hold images under keys that say so") {
+  CHECK(images(config_map(
+            "  config.toml: |\n    [[runners]]\n      image = \"acme/run:1\"\n      # image = \"acme/old:1\"\n"
+            "      url = \"acme/no:1\"\n")) == Lines{"acme/run:1, field, .data[config.toml]"});
+  CHECK(names(config_map("  a.properties: |\n    sidecar.image=acme/side:2\n    sidecar.port=80\n")) ==
+        Lines{"acme/side:2"});
 }
 
 TEST_CASE("flat keys of one prefix are put together") {

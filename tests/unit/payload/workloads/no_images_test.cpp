@@ -66,6 +66,7 @@ TEST_CASE("other properties of images are no images") {
 
 TEST_CASE("files and addresses of pictures are no images") {
   CHECK(silent(resource("{image: logo.png, coverImage: /static/cover.jpg, image_url: 'https://a.example/b.png'}")));
+  CHECK(silent(resource("{osImage: ubuntu-x, machine: {disk_image: golden, vm-image: base}}")));
   CHECK(silent(resource("{image: 'data:image/png;base64,AAAA', osImage: ubuntu-22.04.qcow2}")));
 }
 
@@ -90,7 +91,8 @@ TEST_CASE("names with colons and slashes of other worlds are no images") {
                                   "github.com/acme/tool:v1",
                                   "sum(rate(x{image!=\"\"}[5m]))",
                                   "example-1.2.3",
-                                  "2024.01/02:30"}) {
+                                  "2024.01/02:30",
+                                  "10.0.0.0/8:22"}) {
     INFO(value);
     CHECK(silent(
         resource("{address: '" + value + "', list: ['" + value + "'], args: ['--x=" + value + "', '" + value + "']}")));

@@ -82,6 +82,10 @@ TEST_CASE("every shipped rule says where it was seen, and is tested below") {
                                "minio-sidecar",
                                "spotahome-redis",
                                "trivy-scanner",
+                               "strimzi-built",
+                               "falco-artifacts",
+                               "crossplane-packages",
+                               "nvidia-drivers",
                                "flux-image-repository",
                                "cluster-api-machines"};
   for (const auto& rule : shipped().all) {
@@ -211,7 +215,27 @@ TEST_CASE("trivy operator") {
   CHECK(found(config_map("trivy-operator-trivy-config", "{trivy.repository: reg.example/trivy}")).size() == 1);
 }
 
+TEST_CASE("drivers whose names only the nodes complete") {
+  const auto all = findings(
+      object(
+          "nvidia.com", "ClusterPolicy",
+          "{driver: {repository: reg.example/nv, image: driver, version: '5', manager: {repository: reg.example/nv, image: manager, version: '1'}}}"),
+      shipped());
+  REQUIRE(all.images.size() == 1);
+  CHECK(all.images[0].image == "reg.example/nv/manager:1");
+  REQUIRE(all.omitted.size() == 1);
+  CHECK(all.omitted[0].text == "reg.example/nv/driver:5");
+}
+
 TEST_CASE("what other projects call images") {
+  CHECK(found(object("pkg.crossplane.io", "Provider", "{package: 'reg.example/packages/provider:v1'}")) ==
+        Lines{"-reg.example/packages/provider:v1"});
+  CHECK(found(config_map("rel-falcoctl",
+                         "{falcoctl.yaml: 'artifact: {install: {refs: [\"reg.example/plugins/a:1\"]}}'}")) ==
+        Lines{"-reg.example/plugins/a:1"});
+  CHECK(found(object("kafka.strimzi.io", "KafkaConnect",
+                     "{image: 'acme/base:1', build: {output: {type: docker, image: 'reg.example/connect:1'}}}")) ==
+        Lines{"-reg.example/connect:1"});
   CHECK(found(object("image.toolkit.fluxcd.io", "ImageRepository", "{image: ghcr.io/acme/app}")) ==
         Lines{"-ghcr.io/acme/app"});
   CHECK(found(object("infrastructure.cluster.x-k8s.io", "CloudMachineTemplate",
