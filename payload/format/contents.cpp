@@ -159,6 +159,17 @@ const App* Contents::find_app(std::string_view app) const {
   return at == apps.end() ? nullptr : &*at;
 }
 
+bool Contents::needs_image(const Image& image, const std::set<std::string>& selected) const {
+  if (!image.reason.empty()) return true;
+  bool used = false;
+  for (const auto& app : apps) {
+    if (!std::ranges::contains(app.uses, image.name, &ImageUse::image)) continue;
+    if (selected.contains(app.name)) return true;
+    used = true;
+  }
+  return !used;
+}
+
 std::string to_json(const Contents& contents) {
   json::Object out;
   out["apps"] = to_list(contents.apps);

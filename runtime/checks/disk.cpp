@@ -122,6 +122,7 @@ std::vector<Demand> disk_demand(const PreflightInput& input, const CheckedHost& 
   Demand images{std::string(kContainerdRoot), 0, 0};
   std::set<Digest> seen;
   for (const auto& image : input.contents.images) {
+    if (!input.contents.needs_image(image, input.apps)) continue;
     for (const auto& platform : image.platforms) {
       if (platform.architecture != host.facts.architecture) continue;
       for (const auto& layer : platform.layers) {

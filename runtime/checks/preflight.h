@@ -4,6 +4,7 @@
 // each with the fact, the host and the remedy. It changes nothing, and recognizes a host already delivered by Sealift.
 #pragma once
 
+#include <set>
 #include <string>
 #include <vector>
 
@@ -41,6 +42,7 @@ struct PreflightInput {
   const config::ClusterConfig& config;
   uint64_t payload_bytes = 0;
   bool keeps_payload_complete = false;  // the registry host has it already
+  std::set<std::string> apps;           // the selected ones
 };
 
 // The checks that need only the facts, on each host and across hosts: pure.

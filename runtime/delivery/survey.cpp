@@ -200,7 +200,10 @@ class Surveyor {
   }
 
   checks::PreflightInput preflight(PayloadComplete complete) const {
-    return {out_.model->base, input_.payload.contents(), input_.config, input_.payload.payload_size(), complete};
+    std::set<std::string> apps;
+    for (const auto& app : out_.model->apps) apps.insert(app.app->name);
+    return {out_.model->base, input_.payload.contents(), input_.config, input_.payload.payload_size(), complete,
+            std::move(apps)};
   }
 
   void for_each_host(const std::function<void(Reached&)>& look_at) {

@@ -42,18 +42,10 @@ std::vector<Digest> image_objects(const format::Contents& contents, const std::v
 std::vector<std::string> first_images(const Model& model) {
   std::vector<std::string> out;
   for (const auto& [role, name] : model.base.images) out.push_back(name);
-  // This only decides an order, so it is enough that a file of the network's chart mentions the image.
-  constexpr size_t kMaxFile = size_t{1} << 20;
   for (const auto& app : model.apps) {
     if (!app.app->is_network) continue;
-    for (const auto& [path, file] : model.contents().tree) {
-      if (!path.starts_with(app.app->root + "/") || file.object.size > kMaxFile) continue;
-      const auto bytes = model.payload.read_all(file.object.digest, kMaxFile);
-      if (!bytes) continue;
-      for (const auto& image : model.contents().images) {
-        if (base::as_text(*bytes).contains(image.name) && !std::ranges::contains(out, image.name))
-          out.push_back(image.name);
-      }
+    for (const auto& use : app.app->uses) {
+      if (!std::ranges::contains(out, use.image)) out.push_back(use.image);
     }
   }
   return out;

@@ -18,7 +18,7 @@ struct Site {
     contents.stubs.push_back({Architecture::amd64, {}});
     base.minimum[format::HostRole::worker] = {2, uint64_t{1} << 30, 0};
   }
-  checks::PreflightInput input() const { return {base, contents, config, 0, false}; }
+  checks::PreflightInput input() const { return {base, contents, config, 0, false, {}}; }
 };
 
 checks::CheckedHost healthy(const std::string& name) {
@@ -124,6 +124,16 @@ TEST_CASE("the demand of a disk counts each layer once, and the payload on its r
   CHECK(demand_of("/var/lib/sealift").bytes == 0);
   view.config.role = format::HostRole::control_plane;
   CHECK(demand_of("/var/lib/sealift").bytes == 5000);
+  // images of applications that the site leaves out are pulled by nobody
+  auto& contents = site.contents;
+  contents.apps = {{.name = "erp"}, {.name = "shop"}};
+  for (auto& app : contents.apps) app.uses = {{.image = contents.images[0].name}, {.image = contents.images[1].name}};
+  CHECK(demand_of("/var/lib/containerd").bytes < 1100);
+  input.apps = {"shop"};
+  CHECK(demand_of("/var/lib/containerd").bytes == 1100);
+  input.apps.clear();
+  contents.images[0].reason = "IMAGE redis:7";
+  CHECK(demand_of("/var/lib/containerd").bytes == 1100);
 }
 
 TEST_CASE("places that take no files or no programs are findings, not errors") {

@@ -21,8 +21,11 @@ struct Delivery : tests::Bench {
     contents.name = "shop";
     contents.tree["apps/flannel/all.yaml"] = {builder.add_raw("image: docker.io/flannel/flannel:v1\n"), 0644};
     contents.tree["apps/shop/all.yaml"] = {builder.add_raw("image: example.org/shop:1\n"), 0644};
+    const format::ImageUse use{
+        "docker.io/flannel/flannel:v1", "all.yaml", "DaemonSet/flannel", ".spec", "container", {}};
     contents.apps = {{"flannel", format::AppKind::manifests, true, "apps/flannel", {}, {}},
                      {"shop", format::AppKind::manifests, false, "apps/shop", {}, {}}};
+    contents.apps[0].uses = {use};
     for (const char* name : {"docker.io/flannel/flannel:v1", "example.org/shop:1", "registry.k8s.io/pause:3.10.1"}) {
       format::Image image;
       image.name = name;
