@@ -85,7 +85,9 @@ class Builder final : public YAML::EventHandler {
     constexpr auto kTags = std::to_array<std::string_view>({"?", "", "tag:yaml.org,2002:int", "tag:yaml.org,2002:float",
                                                             "tag:yaml.org,2002:bool", "tag:yaml.org,2002:null"});
     node.quoted = tag == "!" || tag == "tag:yaml.org,2002:str";
-    if (!node.quoted && !std::ranges::contains(kTags, tag)) refuse_tag(node, tag);
+    // Go's writer marks merge keys: "!!merge <<: *base".
+    const bool merge_key = tag == "tag:yaml.org,2002:merge" && value == "<<";
+    if (!node.quoted && !merge_key && !std::ranges::contains(kTags, tag)) refuse_tag(node, tag);
     if (!node.quoted && (value == "~" || value == "null" || value == "Null" || value == "NULL" || value.empty())) {
       node.kind = Kind::null;
       node.text.clear();

@@ -81,6 +81,11 @@ TEST_CASE("a visitor's error ends the reading") {
   CHECK(seen == 1);
 }
 
+TEST_CASE("merge keys may be marked as such, as Go's writer does; the mark means nothing else") {
+  CHECK(read("a: &a {k: x}\n!!merge <<: *a\n") == Lines{"1:x"});
+  CHECK(read("a: !!merge b\n")[0].contains("the tag tag:yaml.org,2002:merge is not known"));
+}
+
 TEST_CASE("what YAML 1.1 reads otherwise stays as it is written") {
   std::vector<Node> documents;
   const auto keep = [&](Result<Node> document) -> Result<void> {
