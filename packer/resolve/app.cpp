@@ -101,7 +101,7 @@ Result<LocalApp> local_app(const Place& place, const AddApp& line, const std::st
   if (chart == out.files.end()) {
     SEALIFT_TRY(check_manifest_files(place, app.root, out.files));
     app.kind = format::AppKind::manifests;
-    SEALIFT_ASSIGN(out.inspection, read_manifests(place, out.files, rules));
+    SEALIFT_ASSIGN(out.inspectors, read_manifests(place, out.files, rules));
     return out;
   }
   app.kind = format::AppKind::helm;

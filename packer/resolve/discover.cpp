@@ -51,11 +51,25 @@ class Settler {
     }
   }
 
-  Result<std::vector<Wanted>> settle(std::map<std::string, Inspection> inspections) {
+  Result<std::vector<Wanted>> settle(Inspectors inspectors) {
+    std::vector<const yaml::Node*> for_rules;
+    for (const auto& [app, streams] : inspectors) {
+      for (const auto& stream : streams) {
+        for (const auto& document : stream.read_by_rules()) for_rules.push_back(&document);
+      }
+    }
     for (auto& app : inputs_.apps) {
-      auto& inspection = inspections[app.app.name];
-      for (const auto& warning : inspection.warnings) base::tell(events_, Level::warning, warning);
-      for (const auto& omitted : inspection.omitted)
+      Inspection inspection;
+      for (auto& stream : inspectors[app.app.name]) inspection.append(stream.finish(for_rules));
+      const auto each_once = [](std::vector<std::string> lines) {  // renderings say the same
+        std::set<std::string> seen;
+        std::erase_if(lines, [&](const std::string& line) { return !seen.insert(line).second; });
+        return lines;
+      };
+      for (const auto& warning : each_once(std::move(inspection.warnings)))
+        base::tell(events_, Level::warning,
+                   std::format("{}: {}: {}", app.origin.place.text(), app.origin.reason, warning));
+      for (const auto& omitted : each_once(std::move(inspection.omitted)))
         base::tell(events_, Level::info, std::format("{}: left out: {}", app.origin.reason, omitted));
       for (auto& found : inspection.images) take(app, std::move(found));
       for (const auto& doubt : inspection.doubts) take(app, doubt);
@@ -144,7 +158,7 @@ Result<workloads::Rules> load_rules(const std::vector<Word>& files, const std::s
 }
 
 Result<void> inspect_charts(const Inputs& inputs, const Request& request, Tools& tools, const workloads::Rules& rules,
-                            std::map<std::string, Inspection>& inspections, const CancelToken& cancel) {
+                            Inspectors& inspectors, const CancelToken& cancel) {
   std::vector<RenderJob> jobs;
   for (const auto& app : inputs.apps) {
     if (app.app.kind != format::AppKind::helm) continue;
@@ -168,24 +182,25 @@ Result<void> inspect_charts(const Inputs& inputs, const Request& request, Tools&
         }));
     return out;
   };
-  SEALIFT_ASSIGN(auto rendered, render_all(jobs, {}));
   std::set<std::string> api_versions;
-  for (const auto& one : rendered) api_versions.insert(one.api_versions.begin(), one.api_versions.end());
-  for (size_t i = 0; i < jobs.size(); ++i) inspections[jobs[i].app->app.name].append(std::move(rendered[i].inspection));
+  const auto keep = [&](std::vector<Rendered> rendered) {
+    for (size_t i = 0; i < rendered.size(); ++i) {
+      api_versions.insert(rendered[i].api_versions.begin(), rendered[i].api_versions.end());
+      inspectors[jobs[i].app->app.name].push_back(std::move(*rendered[i].inspector));
+    }
+  };
+  SEALIFT_ASSIGN(auto rendered, render_all(jobs, {}));
+  keep(std::move(rendered));
   if (api_versions.empty()) return {};
   // At the site, other applications' resources may be there already or not: both renderings count.
   std::erase_if(jobs, [&](const RenderJob& job) { return !asks_for_api_versions(inputs, *job.app); });
   SEALIFT_ASSIGN(auto again, render_all(jobs, api_versions));
-  for (size_t i = 0; i < jobs.size(); ++i) {
-    again[i].inspection.warnings.clear();  // told already
-    again[i].inspection.omitted.clear();
-    inspections[jobs[i].app->app.name].append(std::move(again[i].inspection));
-  }
+  keep(std::move(again));
   return {};
 }
 
-Result<std::vector<Wanted>> settle(Inputs& inputs, std::map<std::string, Inspection> inspections, EventSink& events) {
-  return Settler(inputs, events).settle(std::move(inspections));
+Result<std::vector<Wanted>> settle(Inputs& inputs, Inspectors inspectors, EventSink& events) {
+  return Settler(inputs, events).settle(std::move(inspectors));
 }
 
 }  // namespace sealift::resolve

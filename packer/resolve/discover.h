@@ -17,10 +17,12 @@ namespace sealift::resolve {
 // invalid_input with file and line.
 Result<workloads::Rules> load_rules(const std::vector<Word>& files, const std::string& context);
 
-// Renders the charts of `inputs` under each of their sets of values and adds what is found to `inspections` (by
-// application; manifests are in it already). Errors: those of render().
+using Inspectors = std::map<std::string, std::vector<Inspector>>;  // by application
+
+// Renders the charts of `inputs` under each of their sets of values and adds what was read to `inspectors` (manifests
+// are there already). Errors: those of render().
 Result<void> inspect_charts(const Inputs& inputs, const Request& request, Tools& tools, const workloads::Rules& rules,
-                            std::map<std::string, Inspection>& inspections, const CancelToken& cancel);
+                            Inspectors& inspectors, const CancelToken& cancel);
 
 // A place that names an image which has to be packed.
 struct Wanted {
@@ -33,6 +35,6 @@ struct Wanted {
 // Records the uses in `inputs` (App::uses, with full names) and returns the images that they want, each once with its
 // first reason. What an IGNORE-IMAGE line names is left out; what can't be resolved otherwise is one error
 // (invalid_input) that lists all places.
-Result<std::vector<Wanted>> settle(Inputs& inputs, std::map<std::string, Inspection> inspections, EventSink& events);
+Result<std::vector<Wanted>> settle(Inputs& inputs, Inspectors inspectors, EventSink& events);
 
 }  // namespace sealift::resolve

@@ -76,8 +76,8 @@ class Resolver {
     SEALIFT_ASSIGN(out_.base_document, base_document());
     Tools tools(out_, request_);
     SEALIFT_TRY(build_kustomizations(tools));
-    SEALIFT_TRY(inspect_charts(out_, request_, tools, rules_, inspections_, cancel_));
-    SEALIFT_ASSIGN(auto wanted, settle(out_, std::move(inspections_), events_));
+    SEALIFT_TRY(inspect_charts(out_, request_, tools, rules_, inspectors_, cancel_));
+    SEALIFT_ASSIGN(auto wanted, settle(out_, std::move(inspectors_), events_));
     if (depth == Depth::names) {
       SEALIFT_TRY(add_wanted(std::move(wanted)));
       return std::move(out_);
@@ -197,7 +197,7 @@ class Resolver {
     const Origin origin = origin_of(instruction, local.app.name);
     SEALIFT_TRY(claim(local.files, origin));
     out_.contents.apps.push_back(local.app);
-    inspections_[local.app.name] = std::move(local.inspection);
+    inspectors_[local.app.name] = std::move(local.inspectors);
     out_.apps.push_back({std::move(local.app), line.needs, std::move(local.folder), {}, line.settings, origin});
     return {};
   }
@@ -219,7 +219,7 @@ class Resolver {
                            std::format("{}/{}.yaml", app.app.root, app.app.name), 0644};
       SEALIFT_TRY(base::write_file_atomic(file.source, base::as_bytes(*built), 0600));
       SEALIFT_TRY(claim(file, app.origin));
-      SEALIFT_ASSIGN(inspections_[app.app.name], read_manifests(app.origin.place, std::span(&file, 1), rules_));
+      SEALIFT_ASSIGN(inspectors_[app.app.name], read_manifests(app.origin.place, std::span(&file, 1), rules_));
     }
     return {};
   }
@@ -401,7 +401,7 @@ class Resolver {
   EventSink& events_;
   const CancelToken& cancel_;
   workloads::Rules rules_;
-  std::map<std::string, Inspection> inspections_;  // by application
+  Inspectors inspectors_;
   std::vector<std::pair<const AddValues*, Origin>> values_;
   Inputs out_;
 };

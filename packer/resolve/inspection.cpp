@@ -3,34 +3,10 @@
 
 #include <algorithm>
 #include <iterator>
-#include <map>
 
 #include "payload/base/text.h"
 
 namespace sealift::resolve {
-namespace {
-
-// helm writes "# Source: erp/templates/web.yaml" above each document.
-class Sources {
- public:
-  explicit Sources(std::string_view text) {
-    constexpr std::string_view kMark = "# Source: ";
-    int number = 0;
-    for (const auto line : base::split(text, '\n')) {
-      ++number;
-      if (line.starts_with(kMark)) by_line_[number] = base::trim(line.substr(kMark.size()));
-    }
-  }
-  std::string of(int line) const {
-    const auto after = by_line_.upper_bound(line);
-    return after == by_line_.begin() ? "" : std::string(std::prev(after)->second);
-  }
-
- private:
-  std::map<int, std::string_view> by_line_;
-};
-
-}  // namespace
 
 void Inspection::append(Inspection other) {
   const auto move = [](auto& from, auto& to) { std::ranges::move(from, std::back_inserter(to)); };
@@ -40,35 +16,59 @@ void Inspection::append(Inspection other) {
   move(other.warnings, warnings);
 }
 
-Result<Inspection> inspect_documents(const DocumentStream& stream, const workloads::Rules& rules,
-                                     workloads::TestHooks test_hooks, const CheckDocument& check) {
-  Inspection out;
-  const bool rendered = !stream.set.empty();
-  const Sources sources(rendered ? stream.text : std::string_view{});
-  const auto file_of = [&](int line) { return rendered ? sources.of(line) : stream.file; };
-  // A rendered document's lines are not those of its template.
-  const auto place_of = [&](int line) {
-    return rendered ? std::format("{} with {}", sources.of(line), stream.set) : std::format("{}:{}", stream.file, line);
-  };
-  workloads::ImageFinder finder(rules, {.test_hooks = test_hooks});
+Result<Inspector> Inspector::of_manifest(std::string_view text, const std::string& file, const workloads::Rules& rules,
+                                         const CheckDocument& check) {
+  // kubectl knows no hooks: it creates pods that helm would keep for a test.
+  Inspector out(rules, workloads::TestHooks::include, {});
+  out.files_[0] = file;
+  SEALIFT_TRY(out.read(text, file, check));
+  return out;
+}
+
+Result<Inspector> Inspector::of_rendered(std::string_view text, const std::string& set, const workloads::Rules& rules,
+                                         workloads::TestHooks test_hooks, const CheckDocument& check) {
+  Inspector out(rules, test_hooks, set);
+  constexpr std::string_view kMark = "# Source: ";
+  int number = 0;
+  for (const auto line : base::split(text, '\n')) {
+    ++number;
+    if (line.starts_with(kMark)) out.files_[number] = base::trim(line.substr(kMark.size()));
+  }
+  SEALIFT_TRY(out.read(text, "the output of helm", check));
+  return out;
+}
+
+Result<void> Inspector::read(std::string_view text, std::string_view where, const CheckDocument& check) {
   const auto visit = [&](Result<yaml::Node> document) -> Result<void> {
     if (!document) {
-      if (!rendered) return std::unexpected(std::move(document).error());
-      out.warnings.push_back(document.error().what);
+      if (set_.empty()) return std::unexpected(std::move(document).error());
+      warnings_.push_back(document.error().what);
       return {};
     }
-    SEALIFT_TRY(check(*document, document->line));
-    finder.add(*document);
+    SEALIFT_TRY(check(*document));
+    finder_.add(*document);
     return {};
   };
-  std::vector<std::string> duplicates;
-  SEALIFT_TRY(yaml::for_each_document(stream.text, rendered ? "the output of helm" : stream.file, kDocumentLimits,
-                                      visit, &duplicates));
-  std::ranges::move(duplicates, std::back_inserter(out.warnings));
-  auto findings = finder.finish();
+  return yaml::for_each_document(text, where, kDocumentLimits, visit, &warnings_);
+}
+
+std::string Inspector::file_of(int line) const {
+  const auto after = files_.upper_bound(line);
+  return after == files_.begin() ? "" : std::prev(after)->second;
+}
+
+// A rendered document's lines are not those of its template.
+std::string Inspector::place_of(int line) const {
+  return set_.empty() ? std::format("{}:{}", file_of(line), line) : std::format("{} with {}", file_of(line), set_);
+}
+
+Inspection Inspector::finish(std::span<const yaml::Node* const> others) {
+  Inspection out;
+  out.warnings = std::move(warnings_);
+  auto findings = finder_.finish(others);
   for (auto& found : findings.images) {
     std::vector<std::string> sets;
-    if (rendered) sets.push_back(stream.set);
+    if (!set_.empty()) sets.push_back(set_);
     out.images.push_back({{std::move(found.image), file_of(found.line), std::move(found.object), std::move(found.path),
                            std::move(found.found_by), std::move(sets)},
                           place_of(found.line)});

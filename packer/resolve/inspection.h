@@ -5,6 +5,8 @@
 #pragma once
 
 #include <functional>
+#include <map>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -38,18 +40,36 @@ struct Inspection {
 // Bundles of resource definitions are large and deep. The runtime reads files of at most 4 MiB.
 inline constexpr yaml::Limits kDocumentLimits{.bytes = size_t{4} << 20, .depth = 256, .nodes = 2'000'000};
 
-// One stream of documents, e.g. a manifest or the output of helm. `set`: the set of values it was rendered with, empty
-// if none. Streams of one application may be read together: rules look at several documents.
-struct DocumentStream {
-  std::string text;
-  std::string file;  // "manifests/shop.yaml"; for rendered ones, the lines "# Source:" tell
-  std::string set;
-};
-using CheckDocument = std::function<Result<void>(const yaml::Node& document, int line)>;
+using CheckDocument = std::function<Result<void>(const yaml::Node& document)>;
 
-// `check` sees every document and may refuse it. A document that can't be read is the error `check` would return for a
-// manifest, and a warning for a rendered one, since helm prints files that are no YAML, too.
-Result<Inspection> inspect_documents(const DocumentStream& stream, const workloads::Rules& rules,
-                                     workloads::TestHooks test_hooks, const CheckDocument& check);
+// Reads one stream of documents: a manifest, or the output of helm.
+class Inspector {
+ public:
+  // `check` sees every document and may refuse it. `file` is for messages. Errors: those of `check`, and the first
+  // document that can't be read.
+  static Result<Inspector> of_manifest(std::string_view text, const std::string& file, const workloads::Rules& rules,
+                                       const CheckDocument& check);
+  // `set`: the set of values it was rendered with. Files are those of helm's lines "# Source:". A document that can't
+  // be read is a warning: helm prints files that are no YAML, too.
+  static Result<Inspector> of_rendered(std::string_view text, const std::string& set, const workloads::Rules& rules,
+                                       workloads::TestHooks test_hooks, const CheckDocument& check);
+
+  // What rules may want to see of it when they look at other streams.
+  const std::vector<yaml::Node>& read_by_rules() const { return finder_.read_by_rules(); }
+  // Once. `others`: documents of all streams that rules may read.
+  Inspection finish(std::span<const yaml::Node* const> others);
+
+ private:
+  Inspector(const workloads::Rules& rules, workloads::TestHooks test_hooks, std::string set)
+      : finder_(rules, {.test_hooks = test_hooks}), set_(std::move(set)) {}
+  Result<void> read(std::string_view text, std::string_view where, const CheckDocument& check);
+  std::string file_of(int line) const;
+  std::string place_of(int line) const;
+
+  workloads::ImageFinder finder_;
+  std::string set_;                   // empty: a manifest
+  std::map<int, std::string> files_;  // by the line from which on they count
+  std::vector<std::string> warnings_;
+};
 
 }  // namespace sealift::resolve

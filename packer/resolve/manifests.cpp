@@ -12,9 +12,9 @@ std::string text_at(const yaml::Node& document, std::string_view path) {
   return value == nullptr ? "" : value->as_string().value_or("");
 }
 
-Result<void> check_object(const Place& place, const std::string& path, const yaml::Node& document, int line) {
+Result<void> check_object(const std::string& path, const yaml::Node& document) {
   const auto bad = [&](std::string_view what) {
-    return fail(ErrorCode::invalid_input, "{}: {}:{}: {}", place.text(), path, line, what);
+    return fail(ErrorCode::invalid_input, "{}:{}: {}", path, document.line, what);
   };
   const auto name = std::string_view(path).substr(path.rfind('/') + 1);
   if (name == "kustomization.yaml" || name == "kustomization.yml")
@@ -35,21 +35,16 @@ Result<void> check_object(const Place& place, const std::string& path, const yam
 
 }  // namespace
 
-Result<Inspection> read_manifests(const Place& place, std::span<const LocalFile> files, const workloads::Rules& rules) {
-  Inspection out;
+Result<std::vector<Inspector>> read_manifests(const Place& place, std::span<const LocalFile> files,
+                                              const workloads::Rules& rules) {
+  std::vector<Inspector> out;
   for (const auto& file : files) {
     auto text = base::read_text_file(file.source, kDocumentLimits.bytes);
     if (!text) return fail_while(std::move(text).error(), std::format("reading the manifests of {}", place.text()));
-    const auto check = [&](const yaml::Node& document, int line) {
-      return check_object(place, file.source, document, line);
-    };
-    // kubectl knows no hooks: it creates pods that helm would keep for a test.
-    auto found = inspect_documents({std::move(*text), file.source, {}}, rules, workloads::TestHooks::include, check);
-    if (!found) {
-      if (found.error().what.starts_with(place.text())) return found;
-      return fail(found.error().code, "{}: {}", place.text(), found.error().what);
-    }
-    out.append(std::move(*found));
+    const auto check = [&](const yaml::Node& document) { return check_object(file.source, document); };
+    auto read = Inspector::of_manifest(*text, file.source, rules, check);
+    if (!read) return fail(read.error().code, "{}: {}", place.text(), read.error().what);
+    out.push_back(std::move(*read));
   }
   return out;
 }

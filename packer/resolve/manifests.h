@@ -4,6 +4,7 @@
 #pragma once
 
 #include <span>
+#include <vector>
 
 #include "packer/resolve/inspection.h"
 #include "packer/resolve/tree.h"
@@ -12,6 +13,7 @@ namespace sealift::resolve {
 
 // Reads every file as kubectl does: all documents, each an object with apiVersion, kind and a name; otherwise
 // invalid_input with file and line.
-Result<Inspection> read_manifests(const Place& place, std::span<const LocalFile> files, const workloads::Rules& rules);
+Result<std::vector<Inspector>> read_manifests(const Place& place, std::span<const LocalFile> files,
+                                              const workloads::Rules& rules);
 
 }  // namespace sealift::resolve

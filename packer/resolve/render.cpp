@@ -51,7 +51,9 @@ Result<base::Command> render_command(Tools& tools, const RenderJob& job, const s
                                  app.release.empty() ? app.name : app.release,
                                  job.app->folder,
                                  "--namespace",
-                                 !app.target_namespace.empty() ? app.target_namespace : app.is_network ? "kube-system" : "default",
+                                 !app.target_namespace.empty() ? app.target_namespace
+                                 : app.is_network              ? "kube-system"
+                                                               : "default",
                                  "--include-crds",
                                  "--kube-version",
                                  kubernetes_version};
@@ -77,13 +79,11 @@ Result<Rendered> render(const base::Command& command, const RenderJob& job, cons
         where, base::printable(base::trim(said), 1'000), job.app->app.name);
   }
   Rendered out;
-  const auto check = [&](const yaml::Node& document, int) -> Result<void> {
+  const auto check = [&](const yaml::Node& document) -> Result<void> {
     add_api_versions(document, out.api_versions);
     return {};
   };
-  SEALIFT_ASSIGN(out.inspection, inspect_documents({std::move(status->output), {}, job.set}, rules, test_hooks, check));
-  for (auto& warning : out.inspection.warnings)
-    warning = std::format("{}: {} with {}: {}", job.app->origin.place.text(), job.app->app.name, job.set, warning);
+  SEALIFT_ASSIGN(out.inspector, Inspector::of_rendered(status->output, job.set, rules, test_hooks, check));
   return out;
 }
 

@@ -3,6 +3,7 @@
 // Renders a chart as the site will, with the base's helm, and inspects the result.
 #pragma once
 
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -29,7 +30,7 @@ Result<base::Command> render_command(Tools& tools, const RenderJob& job, const s
                                      const std::set<std::string>& api_versions);
 
 struct Rendered {
-  Inspection inspection;
+  std::optional<Inspector> inspector;  // always there
   std::set<std::string> api_versions;  // of the resource definitions among its documents
 };
 

@@ -31,11 +31,12 @@ using Places = std::set<std::pair<std::string, std::string>>;  // object and pat
 
 class Application {
  public:
-  Application(const Rule& rule, const yaml::Node& document, std::span<const yaml::Node> documents, Findings& made,
-              Places& read)
+  Application(const Rule& rule, const yaml::Node& document, std::span<const yaml::Node> documents,
+              std::span<const yaml::Node* const> others, Findings& made, Places& read)
       : rule_(rule),
         document_(document),
         documents_(documents),
+        others_(others),
         findings_(made),
         read_(read),
         object_(object_name(document, text_of(document.find("kind")))) {}
@@ -65,7 +66,9 @@ class Application {
   const yaml::Node* chosen(const std::optional<Selector>& from) const {
     if (!from) return &document_;
     const auto found = std::ranges::find_if(documents_, [&](const auto& one) { return from->matches(one); });
-    return found == documents_.end() ? nullptr : &*found;
+    if (found != documents_.end()) return &*found;
+    const auto other = std::ranges::find_if(others_, [&](const auto* one) { return from->matches(*one); });
+    return other == others_.end() ? nullptr : *other;
   }
 
   // What stands at the source; empty if nothing does, or its document is not there.
@@ -144,6 +147,7 @@ class Application {
   const Rule& rule_;
   const yaml::Node& document_;
   std::span<const yaml::Node> documents_;
+  std::span<const yaml::Node* const> others_;
   Findings& findings_;
   Places& read_;
   std::string object_;
@@ -176,13 +180,14 @@ bool was_read(const Places& read, const Unresolved& one) {
 
 }  // namespace
 
-void apply_rules(const Rules& rules, std::span<const yaml::Node> documents, Findings& findings) {
+void apply_rules(const Rules& rules, std::span<const yaml::Node> documents, std::span<const yaml::Node* const> others,
+                 Findings& findings) {
   Places read;
   Findings made;
   for (const auto& rule : rules.all) {
     for (const auto& document : documents) {
       if (!rule.match.matches(document)) continue;
-      Application(rule, document, documents, made, read).run();
+      Application(rule, document, documents, others, made, read).run();
       apply_ignore(rule, object_name(document, text_of(document.find("kind"))), findings);
     }
   }

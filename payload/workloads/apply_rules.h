@@ -9,7 +9,9 @@
 
 namespace sealift::workloads {
 
-// Adds what the rules make of the documents. What a rule read is not unresolved any more; what it ignores is omitted.
-void apply_rules(const Rules& rules, std::span<const yaml::Node> documents, Findings& findings);
+// Adds what the rules make of the documents, which may need fields of `others`. What a rule read is not unresolved any
+// more; what it ignores is omitted.
+void apply_rules(const Rules& rules, std::span<const yaml::Node> documents, std::span<const yaml::Node* const> others,
+                 Findings& findings);
 
 }  // namespace sealift::workloads

@@ -91,11 +91,11 @@ void ImageFinder::add_object(const yaml::Node& object, const std::string& kind_o
     findings_.omitted.push_back({use.image, use.object, use.path, use.line, "only `helm test` runs it"});
 }
 
-Findings ImageFinder::finish() {
+Findings ImageFinder::finish(std::span<const yaml::Node* const> others) {
   for (auto& [entry, use] : evidence_.offered) {
     if (evidence_.wanted.contains(entry)) findings_.images.push_back(std::move(use));
   }
-  apply_rules(rules_, kept_, findings_);
+  apply_rules(rules_, kept_, others, findings_);
   settle_bare_names(findings_);
   leave_each_once(findings_.images);
   leave_each_once(findings_.unresolved);

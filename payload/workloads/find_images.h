@@ -8,6 +8,7 @@
 
 #include <map>
 #include <set>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -76,7 +77,11 @@ class ImageFinder {
  public:
   explicit ImageFinder(Rules rules = {}, Options options = {}) : rules_(std::move(rules)), options_(options) {}
   void add(const yaml::Node& document);
-  Findings finish();  // once
+  // The added documents that rules read.
+  const std::vector<yaml::Node>& read_by_rules() const { return kept_; }
+  // Once. `others`: documents of other renderings, where rules may find what they need, e.g. the operator of a
+  // resource.
+  Findings finish(std::span<const yaml::Node* const> others = {});
 
  private:
   void add_object(const yaml::Node& object, const std::string& kind_of_list);

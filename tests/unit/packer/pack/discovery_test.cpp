@@ -221,6 +221,24 @@ struct Charts :
     CHECK(project.refusal("IMAGE-RULES absent.yaml\n").contains("Kubefile:2:13"));
   }
 
+  TEST_CASE("a rule finds in one application what another one's resource needs") {
+    const Charts project;
+    write(
+        project.folder / "rules.yaml",
+        "apiVersion: sealift.dev/v1\nkind: ImageRule\nmetadata: {name: meshes}\nsource: https://m.example\nseenWith: [m 1]\n"
+        "match: {group: m.example, kind: Mesh}\nvalues:\n  registry: {from: {kind: ConfigMap, name: mesh}, field: .data.hub}\n"
+        "images: [\"{registry}/tiny:{.spec.version}\"]\n");
+    project.chart("operator",
+                  "---\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: mesh}\ndata: {hub: docker.io/library}\n");
+    project.chart("erp", "---\napiVersion: m.example/v1\nkind: Mesh\nmetadata: {name: m}\nspec: {version: '1'}\n");
+    const std::string lines = "IMAGE-RULES rules.yaml\nAPP erp local://erp\n";
+    CHECK(project.refusal(lines).contains("rule"));
+    const auto made = project.packed(lines + "APP operator local://operator\n");
+    REQUIRE(made.contents().images.size() == 1);
+    CHECK(made.contents().images[0].name == "docker.io/library/tiny:1");
+    CHECK(made.contents().find_app("erp")->uses.at(0).found_by == "rule meshes");
+  }
+
   TEST_CASE("a list of the images can be had without fetching anything") {
     const Charts project;
     project.chart("erp", pod("erp", "quay.io/none/here:1"));

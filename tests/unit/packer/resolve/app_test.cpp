@@ -248,9 +248,10 @@ TEST_CASE("the images that manifests want are told with their place") {
   context.write(
       "m/d.yaml",
       "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: shop}\nspec:\n  template:\n    spec:\n      containers:\n      - name: c\n        image: quay.io/example/shop:1.0\n");
-  const auto app = context.app("m");
+  auto app = context.app("m");
   if (!app) FAIL(app.error().text());
-  const auto& images = app->inspection.images;
+  REQUIRE(app->inspectors.size() == 1);
+  const auto images = app->inspectors[0].finish({}).images;
   REQUIRE(images.size() == 1);
   CHECK(images[0].use.image == "quay.io/example/shop:1.0");
   CHECK(images[0].use.object == "Deployment/shop");
