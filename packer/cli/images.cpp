@@ -53,7 +53,7 @@ std::vector<ImageReasons> image_reasons(const resolve::Inputs& inputs) {
   }
   for (const auto& image : inputs.images) {
     auto& reasons = out[image.reference.text()];
-    if (image.origin.reason.starts_with("IMAGE "))
+    if (image.origin.is_line())
       reasons.push_back(std::format("{}, {}", image.origin.reason, image.origin.place.text()));
   }
   add_uses(inputs.contents, out);

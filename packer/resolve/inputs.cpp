@@ -305,7 +305,8 @@ class Resolver {
           std::ranges::contains(out_.images, one.reference, &ImageInput::reference))
         continue;
       SEALIFT_ASSIGN(auto* source, source_of(std::nullopt));
-      out_.images.push_back({std::move(one.reference), {}, source, {std::move(one.reason), std::move(one.place)}});
+      out_.images.push_back(
+          {std::move(one.reference), {}, source, {std::move(one.reason), std::move(one.place), true}});
       ++count;
     }
     if (!wanted.empty())
@@ -349,8 +350,9 @@ class Resolver {
           auto& image = images[i];
           auto plan = sources::plan_image(*image.source, image.reference, request_.platforms, stop);
           if (!plan)
-            return fail_while(std::move(plan).error(), std::format("resolving {} ({}, {})", image.reference.text(),
-                                                                   image.origin.reason, image.origin.place.text()));
+            return fail_while(std::move(plan).error(),
+                              std::format("resolving {} ({}{})", image.reference.text(), image.origin.place.text(),
+                                          image.origin.is_line() ? "" : ", " + image.origin.reason));
           image.plan = std::move(*plan);
           return {};
         }));
@@ -359,7 +361,7 @@ class Resolver {
       for (const auto& blob : image.plan.blobs) bytes += blob.descriptor.size;
       const auto& substitutes = image.plan.substitutes;
       auto& packed = image.plan.image;
-      if (image.origin.reason.starts_with("IMAGE ")) packed.reason = image.origin.reason;
+      if (image.origin.is_line()) packed.reason = image.origin.reason;
       tell(std::format("IMAGE {}: {}{}", packed.name, base::human_bytes(bytes),
                        substitutes.empty() ? "" : ", " + base::join(substitutes, ", ")));
       std::erase_if(out_.contents.images, [&](const format::Image& other) { return other.name == packed.name; });

@@ -38,8 +38,10 @@ struct Request {
 };
 
 struct Origin {
-  std::string reason;  // "COPY etc/ etc/", "IMAGE redis:7"
+  std::string reason;  // "COPY etc/ etc/", "IMAGE redis:7", "APP erp: Deployment/web …"
   Place place;
+  bool found = false;                      // by inspecting an application
+  bool is_line() const { return !found; }  // of the Kubefile or of a list
 };
 
 struct FileInput {

@@ -373,7 +373,7 @@ std::span<const Parser::Entry> Parser::entries() {
       {{"CNI", "[--set key=value] name local://path […] [NAMESPACE name] [RELEASE name] [NEEDS name …]", {}},
        &Parser::network},
       {{"VALUES", "app file.yaml [file.yaml …]", {}}, &Parser::values},
-      {{"IMAGE", "[--from=oci:FOLDER] name | list.txt", {}}, &Parser::image},
+      {{"IMAGE", "[--from=oci:FOLDER] name | [--from=oci:FOLDER] list.txt", {}}, &Parser::image},
       {{"IMAGE-RULES", "file.yaml [file.yaml …]", {}}, &Parser::image_rules},
       {{"IGNORE-IMAGE", "pattern reason", {}}, &Parser::ignore_image},
       {{"LAUNCH", "[\"name\", \"name\"]", {}}, &Parser::launch},

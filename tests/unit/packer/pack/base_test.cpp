@@ -23,7 +23,7 @@ void both(pack::BuildOptions& options) { options.platforms = {Architecture::amd6
 TEST_CASE("a base gives its images, files, applications and settings, but not its launch or its programs") {
   const Project project;
   const auto base = project.made(kBase, "base.run");
-  write(project.folder / "app/b.yaml", "apiVersion: v1\nkind: Secret\n");
+  write(project.folder / "app/b.yaml", "apiVersion: v1\nkind: Secret\nmetadata: {name: a}\n");
   write(project.folder / "stub", Project::program('\x3e', 'x'));
   const auto own = project.made("FROM base.run\nENV ZONE=b\nAPP shop local://app NEEDS erp\nLAUNCH [\"shop\"]\n");
   const auto &contents = own.contents(), &from = base.contents();
@@ -61,7 +61,8 @@ TEST_CASE("what a base has is not read again; what a line names takes its place"
       "FROM base.run\nIMAGE --from=oci:images tiny:1\nCOPY app/ data/\nFILE --mode=0600 app/a.yaml /etc/a\n");
   CHECK(own.contents().images == base.contents().images);
   CHECK(own.tree("data/a.yaml") == "kind: Service\n");
-  CHECK(own.tree(base.contents().apps.at(0).root + "/a.yaml") == "apiVersion: v1\nkind: ConfigMap\n");
+  CHECK(own.tree(base.contents().apps.at(0).root + "/a.yaml") ==
+        "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\n");
   REQUIRE(own.contents().host_files.size() == 1);
   CHECK(own.contents().host_files[0].mode == 0600);
   const auto error = project.refused("FROM base.run\nAPP erp local://app\n",

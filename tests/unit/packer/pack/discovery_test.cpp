@@ -15,14 +15,12 @@ namespace {
 
 // helm template RELEASE CHART …: prints the chart's rendered.yaml, FILE.rendered for each --values FILE, and
 // VERSION.yaml of the chart for each --api-versions GROUP/VERSION; notes its arguments in the chart's folder.
-constexpr std::string_view kHelm = R"(#!/bin/sh
+constexpr std::string_view kHelm = R"sh(#!/bin/sh
 chart=$3
 printf '%s\n' "$*" >> "$chart/../asked"
-[ ! -f "$chart/fails" ] || { echo 'WARNING: something' >&2; echo "Error: $(cat "$chart/fails")" > &2;
-exit 1;
-}
-cat "$chart/rendered.yaml" while[$ # - gt 0];
-do
+[ ! -f "$chart/fails" ] || { echo 'WARNING: something' >&2; echo "Error: $(cat "$chart/fails")" >&2; exit 1; }
+cat "$chart/rendered.yaml"
+while [ $# -gt 0 ]; do
   case $1 in
     --values) cat "$2.rendered" ;;
     --api-versions) [ ! -f "$chart/${2##*/}.yaml" ] || cat "$chart/${2##*/}.yaml" ;;
@@ -30,7 +28,7 @@ do
   shift
 done
 exit 0
-)";
+)sh";
 
 std::string pod(std::string_view name, std::string_view image, std::string_view annotations = "{}") {
   return std::format(
@@ -39,9 +37,10 @@ std::string pod(std::string_view name, std::string_view image, std::string_view 
       name, name, annotations, image);
 }
 
-struct Charts :
-    tests::Project{Charts(){write(folder / "tools/helm", kHelm, 0755);
-  chart("erp", pod("erp", "tiny:1"));
+struct Charts : tests::Project {
+  Charts() {
+    write(folder / "tools/helm", kHelm, 0755);
+    chart("erp", pod("erp", "tiny:1"));
   }
   void chart(const std::string& name, std::string_view rendered) const {
     write(folder / (name + "/Chart.yaml"), std::format("apiVersion: v2\nname: {}\nversion: 1.0.0\n", name));
@@ -55,6 +54,7 @@ struct Charts :
     return [this, more](pack::BuildOptions& options) {
       options.tools = folder / "tools";
       options.kubernetes_version = "v1.34.4";
+      options.image_layout = folder / "images";
       if (more) more(options);
     };
   }
@@ -71,190 +71,188 @@ struct Charts :
     REQUIRE(text);
     return *text;
   }
-  }
-  ;
+};
 
-  }  // namespace
+}  // namespace
 
-  TEST_CASE("an image that a chart names is packed without an IMAGE line, and the artifact says why") {
-    const Charts project;
-    const auto made = project.packed("APP erp local://erp\n");
-    REQUIRE(made.contents().images.size() == 1);
-    CHECK(made.contents().images[0].name == "docker.io/library/tiny:1");
-    CHECK(made.contents().images[0].reason.empty());
-    const auto& app = made.contents().apps.at(0);
-    REQUIRE(app.uses.size() == 1);
-    CHECK(app.uses[0] == format::ImageUse{"docker.io/library/tiny:1",
-                                          "erp/templates/pod.yaml",
-                                          "Pod/erp",
-                                          ".spec.containers[0].image",
-                                          "container",
-                                          {"values.yaml"}});
-    const auto listed = project.packed("APP erp local://erp\nIMAGE --from=oci:images tiny:1\n");
-    CHECK(listed.contents().images.size() == 1);
-    CHECK(listed.contents().images[0].reason == "IMAGE tiny:1");
-  }
+TEST_CASE("an image that a chart names is packed without an IMAGE line, and the artifact says why") {
+  const Charts project;
+  const auto made = project.packed("APP erp local://erp\n");
+  REQUIRE(made.contents().images.size() == 1);
+  CHECK(made.contents().images[0].name == "docker.io/library/tiny:1");
+  CHECK(made.contents().images[0].reason.empty());
+  const auto& app = made.contents().apps.at(0);
+  REQUIRE(app.uses.size() == 1);
+  CHECK(app.uses[0] == format::ImageUse{"docker.io/library/tiny:1",
+                                        "erp/templates/pod.yaml",
+                                        "Pod/erp",
+                                        ".spec.containers[0].image",
+                                        "container",
+                                        {"values.yaml"}});
+  const auto listed = project.packed("APP erp local://erp\nIMAGE --from=oci:images tiny:1\n");
+  CHECK(listed.contents().images.size() == 1);
+  CHECK(listed.contents().images[0].reason == "IMAGE tiny:1");
+}
 
-  TEST_CASE("images are looked for under every set of values; the first one is the default") {
-    const Charts project;
-    project.chart("erp", "");
-    project.set("small.yaml", pod("erp", "tiny:1"));
-    project.set("large.yaml", pod("erp", "tiny:1") + pod("other", "quay.io/none/here:1"));
-    const std::string lines = "VALUES erp small.yaml large.yaml\nAPP erp local://erp\n";
-    const auto missing = project.refused("FROM scratch\n" + lines, project.with_helm());
-    CHECK(missing.text().contains("quay.io/none/here:1"));
-    CHECK(missing.text().contains("other/templates/pod.yaml with large.yaml"));
-    const auto made = project.packed(lines + "IGNORE-IMAGE quay.io/none/* not here\n");
-    const auto& app = made.contents().apps.at(0);
-    CHECK(app.values == std::vector<std::string>{"values/erp/small.yaml", "values/erp/large.yaml"});
-    CHECK(made.tree("values/erp/small.yaml") == "a: b\n");
-    REQUIRE(app.uses.size() == 1);
-    CHECK(app.uses[0].sets == std::vector<std::string>{"small.yaml", "large.yaml"});
-  }
+TEST_CASE("images are looked for under every set of values; the first one is the default") {
+  const Charts project;
+  project.chart("erp", "");
+  project.set("small.yaml", pod("erp", "tiny:1"));
+  project.set("large.yaml", pod("erp", "tiny:1") + pod("other", "quay.io/none/here:1"));
+  const std::string lines = "VALUES erp small.yaml large.yaml\nAPP erp local://erp\n";
+  const auto missing = project.refused("FROM scratch\n" + lines, project.with_helm());
+  CHECK(missing.text().contains("quay.io/none/here:1"));
+  CHECK(missing.text().contains("other/templates/pod.yaml with large.yaml"));
+  const auto made = project.packed(lines + "IGNORE-IMAGE quay.io/none/* not here\n");
+  const auto& app = made.contents().apps.at(0);
+  CHECK(app.values == std::vector<std::string>{"values/erp/small.yaml", "values/erp/large.yaml"});
+  CHECK(made.tree("values/erp/small.yaml") == "a: b\n");
+  REQUIRE(app.uses.size() == 1);
+  CHECK(app.uses[0].sets == std::vector<std::string>{"small.yaml", "large.yaml"});
+}
 
-  TEST_CASE("helm is told what the site will be: namespace, release, version, settings") {
-    const Charts project;
-    project.packed("APP --set a.b=c --set=d=e erp local://erp NAMESPACE prod RELEASE main\n");
-    const auto words = project.asked();
-    INFO(words);
-    CHECK(words.starts_with("template main "));
-    for (const auto* part :
-         {" --namespace prod ", " --include-crds ", " --kube-version v1.34.4", " --set a.b=c", " --set d=e"})
-      CHECK(words.contains(part));
-    const auto made = project.packed("CNI net local://erp\nAPP erp local://erp NAMESPACE prod RELEASE main\n");
-    CHECK(made.contents().find_app("erp")->target_namespace == "prod");
-    CHECK(made.contents().find_app("erp")->release == "main");
-    CHECK(project.asked().contains("template net " + project.folder / "erp" + " --namespace kube-system "));
-  }
+TEST_CASE("helm is told what the site will be: namespace, release, version, settings") {
+  const Charts project;
+  project.packed("APP --set a.b=c --set=d=e erp local://erp NAMESPACE prod RELEASE main\n");
+  const auto words = project.asked();
+  INFO(words);
+  CHECK(words.starts_with("template main "));
+  for (const auto* part :
+       {" --namespace prod ", " --include-crds ", " --kube-version v1.34.4", " --set a.b=c", " --set d=e"})
+    CHECK(words.contains(part));
+  const auto made = project.packed("CNI net local://erp\nAPP erp local://erp NAMESPACE prod RELEASE main\n");
+  CHECK(made.contents().find_app("erp")->target_namespace == "prod");
+  CHECK(made.contents().find_app("erp")->release == "main");
+  CHECK(project.asked().contains("template net " + project.folder / "erp" + " --namespace kube-system "));
+}
 
-  TEST_CASE("a chart that asks for other applications' resources is rendered with and without them") {
-    const Charts project;
-    constexpr std::string_view kDefinition =
-        "apiVersion: apiextensions.k8s.io/v1\nkind: CustomResourceDefinition\nmetadata: {name: monitors.m.example}\n"
-        "spec: {group: m.example, names: {kind: Monitor}, versions: [{name: v9}]}\n";
-    project.chart("operator", kDefinition);
-    write(project.folder / "erp/templates/a.yaml", "{{ if .Capabilities.APIVersions.Has \"m.example/v9\" }}\n");
-    write(project.folder / "erp/v9.yaml", pod("monitor", "quay.io/none/here:1"));
-    project.chart("erp", pod("erp", "tiny:1"));
-    const std::string lines = "APP operator local://operator\nAPP erp local://erp\n";
-    CHECK(project.refused("FROM scratch\n" + lines, project.with_helm()).text().contains("Pod/monitor"));
-    const auto made = project.packed(lines + "IGNORE-IMAGE quay.io/none/* not here\n");
-    CHECK(made.contents().images.size() == 1);
-    std::filesystem::remove(project.folder / "asked");
-    std::filesystem::remove(project.folder / "erp/templates/a.yaml");
-    project.packed(lines);
-    CHECK_FALSE(project.asked().contains("--api-versions"));
-  }
+TEST_CASE("a chart that asks for other applications' resources is rendered with and without them") {
+  const Charts project;
+  constexpr std::string_view kDefinition =
+      "apiVersion: apiextensions.k8s.io/v1\nkind: CustomResourceDefinition\nmetadata: {name: monitors.m.example}\n"
+      "spec: {group: m.example, names: {kind: Monitor}, versions: [{name: v9}]}\n";
+  project.chart("operator", kDefinition);
+  write(project.folder / "erp/templates/a.yaml", "{{ if .Capabilities.APIVersions.Has \"m.example/v9\" }}\n");
+  write(project.folder / "erp/v9.yaml", pod("monitor", "quay.io/none/here:1"));
+  project.chart("erp", pod("erp", "tiny:1"));
+  const std::string lines = "APP operator local://operator\nAPP erp local://erp\n";
+  CHECK(project.refused("FROM scratch\n" + lines, project.with_helm()).text().contains("Pod/monitor"));
+  const auto made = project.packed(lines + "IGNORE-IMAGE quay.io/none/* not here\n");
+  CHECK(made.contents().images.size() == 1);
+  std::filesystem::remove(project.folder / "asked");
+  std::filesystem::remove(project.folder / "erp/templates/a.yaml");
+  project.packed(lines);
+  CHECK_FALSE(project.asked().contains("--api-versions"));
+}
 
-  TEST_CASE("a chart that can't be rendered ends the build with helm's reason and the way out") {
-    const Charts project;
-    write(project.folder / "erp/fails", "execution error at (erp/a.yaml:1): domain is required");
-    const auto text = project.refusal("LABEL a=b\nAPP erp local://erp\n");
-    INFO(text);
-    CHECK(text.contains("Kubefile:3"));
-    CHECK(text.contains("with values.yaml"));
-    CHECK(text.contains("helm says: execution error at (erp/a.yaml:1): domain is required"));
-    CHECK(text.contains("APP --set key=value"));
-    CHECK(project.refused("FROM scratch\nAPP erp local://erp\n").text().contains("--kubernetes-version"));
-    const auto none = project.refused("FROM scratch\nAPP erp local://erp\n",
-                                      [](pack::BuildOptions& options) { options.kubernetes_version = "v1.34.4"; });
-    CHECK(none.text().contains("no helm for this machine"));
-    CHECK(none.text().contains("--tools"));
-  }
+TEST_CASE("a chart that can't be rendered ends the build with helm's reason and the way out") {
+  const Charts project;
+  write(project.folder / "erp/fails", "execution error at (erp/a.yaml:1): domain is required");
+  const auto text = project.refusal("LABEL a=b\nAPP erp local://erp\n");
+  INFO(text);
+  CHECK(text.contains("Kubefile:3"));
+  CHECK(text.contains("with values.yaml"));
+  CHECK(text.contains("helm says: execution error at (erp/a.yaml:1): domain is required"));
+  CHECK(text.contains("APP --set key=value"));
+  CHECK(project.refused("FROM scratch\nAPP erp local://erp\n").text().contains("--kubernetes-version"));
+  const auto none = project.refused("FROM scratch\nAPP erp local://erp\n",
+                                    [](pack::BuildOptions& options) { options.kubernetes_version = "v1.34.4"; });
+  CHECK(none.text().contains("no helm for this machine"));
+  CHECK(none.text().contains("--tools"));
+}
 
-  TEST_CASE("what looks like an image and has no full name ends the build, unless a line settles it") {
-    const Charts project;
-    project.chart("erp",
-                  pod("erp", "tiny:1") +
-                      "---\n# Source: erp/templates/cr.yaml\napiVersion: m.example/v1\nkind: Mesh\nmetadata: {name: "
-                      "m}\nspec: {proxy: {image: proxyv9}}\n");
-    const auto text = project.refusal("APP erp local://erp\n");
-    INFO(text);
-    CHECK(text.contains(
-        "Kubefile:2: APP erp: erp/templates/cr.yaml with values.yaml, Mesh/m .spec.proxy.image: \"proxyv9\""));
-    CHECK(text.contains("IGNORE-IMAGE"));
-    project.packed("APP erp local://erp\nIGNORE-IMAGE proxyv9 the mesh is not used\n");
-    project.chart("erp",
-                  "---\napiVersion: m.example/v1\nkind: Mesh\nmetadata: {name: m}\nspec: {proxy: {image: tiny}}\n");
-    CHECK(project.refusal("APP erp local://erp\n").contains("\"tiny\""));
-    project.packed("APP erp local://erp\nIMAGE --from=oci:images docker.io/library/tiny:1\n");
-  }
+TEST_CASE("what looks like an image and has no full name ends the build, unless a line settles it") {
+  const Charts project;
+  project.chart("erp",
+                pod("erp", "tiny:1") +
+                    "---\n# Source: erp/templates/cr.yaml\napiVersion: m.example/v1\nkind: Mesh\nmetadata: {name: "
+                    "m}\nspec: {proxy: {image: proxyv9}}\n");
+  const auto text = project.refusal("APP erp local://erp\n");
+  INFO(text);
+  CHECK(text.contains(
+      "Kubefile:2: APP erp: erp/templates/cr.yaml with values.yaml, Mesh/m .spec.proxy.image: \"proxyv9\""));
+  CHECK(text.contains("IGNORE-IMAGE"));
+  project.packed("APP erp local://erp\nIGNORE-IMAGE proxyv9 the mesh is not used\n");
+  project.chart("erp",
+                "---\napiVersion: m.example/v1\nkind: Mesh\nmetadata: {name: m}\nspec: {proxy: {image: tiny}}\n");
+  CHECK(project.refusal("APP erp local://erp\n").contains("\"tiny\""));
+  project.packed("APP erp local://erp\nIMAGE --from=oci:images docker.io/library/tiny:1\n");
+}
 
-  TEST_CASE("pods that only `helm test` makes are left out, and that is said") {
-    const Charts project;
-    project.chart("erp", pod("erp", "tiny:1") + pod("test", "quay.io/none/here:1", "{helm.sh/hook: test}"));
-    tests::EventRecorder events;
-    REQUIRE(project.build("FROM scratch\nAPP erp local://erp\n", project.with_helm(), events));
-    CHECK(std::ranges::any_of(events.events(), [](const auto& event) {
-      return event.message.contains("left out") && event.message.contains("quay.io/none/here:1");
-    }));
-    const auto with_tests =
-        project.refused("FROM scratch\nAPP erp local://erp\n",
-                        project.with_helm([](pack::BuildOptions& options) { options.with_tests = true; }));
-    CHECK(with_tests.text().contains("quay.io/none/here:1"));
-  }
+TEST_CASE("pods that only `helm test` makes are left out, and that is said") {
+  const Charts project;
+  project.chart("erp", pod("erp", "tiny:1") + pod("test", "quay.io/none/here:1", "{helm.sh/hook: test}"));
+  tests::EventRecorder events;
+  REQUIRE(project.build("FROM scratch\nAPP erp local://erp\n", project.with_helm(), events));
+  CHECK(std::ranges::any_of(events.events(), [](const auto& event) {
+    return event.message.contains("left out") && event.message.contains("quay.io/none/here:1");
+  }));
+  const auto with_tests =
+      project.refused("FROM scratch\nAPP erp local://erp\n",
+                      project.with_helm([](pack::BuildOptions& options) { options.with_tests = true; }));
+  CHECK(with_tests.text().contains("quay.io/none/here:1"));
+}
 
-  TEST_CASE("VALUES belongs to a chart of this Kubefile") {
-    const Charts project;
-    project.set("a.yaml", "");
-    CHECK(project.refusal("APP erp local://erp\nVALUES epr a.yaml\n").contains("Kubefile:3:8: VALUES for \"epr\""));
-    CHECK(project.refusal("APP erp local://erp\nVALUES epr a.yaml\n").contains("did you mean \"erp\""));
-    CHECK(project.refusal("APP plain local://app\nVALUES plain a.yaml\n").contains("takes no values") ||
-          project.refusal("APP plain local://app\nVALUES plain a.yaml\n").contains("take no values"));
-    CHECK(project.refusal("APP erp local://erp\nVALUES erp absent.yaml\n").contains("absent.yaml is not there"));
-  }
+TEST_CASE("VALUES belongs to a chart of this Kubefile") {
+  const Charts project;
+  project.set("a.yaml", "");
+  CHECK(project.refusal("APP erp local://erp\nVALUES epr a.yaml\n").contains("Kubefile:3:8: VALUES for \"epr\""));
+  CHECK(project.refusal("APP erp local://erp\nVALUES epr a.yaml\n").contains("did you mean \"erp\""));
+  CHECK(project.refusal("APP plain local://app\nVALUES plain a.yaml\n").contains("take no values"));
+  CHECK(project.refusal("APP erp local://erp\nVALUES erp absent.yaml\n").contains("absent.yaml is not there"));
+}
 
-  TEST_CASE("a list brings an image a line") {
-    const Charts project;
-    write(project.folder / "list.txt", "# ours\n\n  tiny:1 \ndocker.io/library/tiny:1\n");
-    const auto made = project.packed("IMAGE --from=oci:images list.txt\n");
-    REQUIRE(made.contents().images.size() == 1);
-    CHECK(made.contents().images[0].reason == "IMAGE list.txt");
-    write(project.folder / "list.txt", "tiny:1\n\nNot A Name\n");
-    CHECK(project.refusal("IMAGE --from=oci:images list.txt\n").contains("list.txt:3"));
-  }
+TEST_CASE("a list brings an image a line") {
+  const Charts project;
+  write(project.folder / "list.txt", "# ours\n\n  tiny:1 \ndocker.io/library/tiny:1\n");
+  const auto made = project.packed("IMAGE --from=oci:images list.txt\n");
+  REQUIRE(made.contents().images.size() == 1);
+  CHECK(made.contents().images[0].reason == "IMAGE list.txt");
+  write(project.folder / "list.txt", "tiny:1\n\nNot A Name\n");
+  CHECK(project.refusal("IMAGE --from=oci:images list.txt\n").contains("list.txt:3"));
+}
 
-  TEST_CASE("rules of the Kubefile's context are read beside those that are shipped") {
-    const Charts project;
-    write(project.folder / "rules.yaml", "kind: Nonsense\n");
-    CHECK(project.refusal("APP erp local://erp\nIMAGE-RULES rules.yaml\n").contains("rules.yaml"));
-    CHECK(project.refusal("IMAGE-RULES absent.yaml\n").contains("Kubefile:2:13"));
-  }
+TEST_CASE("rules of the Kubefile's context are read beside those that are shipped") {
+  const Charts project;
+  write(project.folder / "rules.yaml", "kind: Nonsense\n");
+  CHECK(project.refusal("APP erp local://erp\nIMAGE-RULES rules.yaml\n").contains("rules.yaml"));
+  CHECK(project.refusal("IMAGE-RULES absent.yaml\n").contains("Kubefile:2:13"));
+}
 
-  TEST_CASE("a rule finds in one application what another one's resource needs") {
-    const Charts project;
-    write(
-        project.folder / "rules.yaml",
-        "apiVersion: sealift.dev/v1\nkind: ImageRule\nmetadata: {name: meshes}\nsource: https://m.example\nseenWith: [m 1]\n"
-        "match: {group: m.example, kind: Mesh}\nvalues:\n  registry: {from: {kind: ConfigMap, name: mesh}, field: .data.hub}\n"
-        "images: [\"{registry}/tiny:{.spec.version}\"]\n");
-    project.chart("operator",
-                  "---\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: mesh}\ndata: {hub: docker.io/library}\n");
-    project.chart("erp", "---\napiVersion: m.example/v1\nkind: Mesh\nmetadata: {name: m}\nspec: {version: '1'}\n");
-    const std::string lines = "IMAGE-RULES rules.yaml\nAPP erp local://erp\n";
-    CHECK(project.refusal(lines).contains("rule"));
-    const auto made = project.packed(lines + "APP operator local://operator\n");
-    REQUIRE(made.contents().images.size() == 1);
-    CHECK(made.contents().images[0].name == "docker.io/library/tiny:1");
-    CHECK(made.contents().find_app("erp")->uses.at(0).found_by == "rule meshes");
-  }
+TEST_CASE("a rule finds in one application what another one's resource needs") {
+  const Charts project;
+  write(
+      project.folder / "rules.yaml",
+      "apiVersion: sealift.dev/v1\nkind: ImageRule\nmetadata: {name: meshes}\nsource: https://m.example\nseenWith: [m 1]\n"
+      "match: {group: m.example, kind: Mesh}\nvalues:\n  registry: {from: {kind: ConfigMap, name: mesh}, field: .data.hub}\n"
+      "images: [\"{registry}/tiny:{.spec.version}\"]\n");
+  project.chart("operator",
+                "---\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: mesh}\ndata: {hub: docker.io/library}\n");
+  project.chart("erp", "---\napiVersion: m.example/v1\nkind: Mesh\nmetadata: {name: m}\nspec: {version: '1'}\n");
+  const std::string lines = "IMAGE-RULES rules.yaml\nAPP erp local://erp\n";
+  CHECK(project.refusal(lines).contains("rule"));
+  const auto made = project.packed(lines + "APP operator local://operator\n");
+  REQUIRE(made.contents().images.size() == 1);
+  CHECK(made.contents().images[0].name == "docker.io/library/tiny:1");
+  CHECK(made.contents().find_app("erp")->uses.at(0).found_by == "rule meshes");
+}
 
-  TEST_CASE("a list of the images can be had without fetching anything") {
-    const Charts project;
-    project.chart("erp", pod("erp", "quay.io/none/here:1"));
-    write(project.folder / "Kubefile", "FROM scratch\nAPP erp local://erp\nIMAGE quay.io/none/other:1\n");
-    pack::BuildOptions options;
-    options.kubefile = project.folder / "Kubefile";
-    options.context = project.folder.path();
-    options.platforms = {Architecture::amd64};
-    options.stubs = {project.folder / "stub"};
-    project.with_helm()(options);
-    const auto inputs =
-        resolve::resolve(options, resolve::Depth::names, base::system_clock(), base::no_events(), CancelToken{});
-    if (!inputs) FAIL(inputs.error().text());
-    std::vector<std::string> names;
-    for (const auto& image : inputs->images) names.push_back(image.reference.text());
-    CHECK(names == std::vector<std::string>{"quay.io/none/other:1", "quay.io/none/here:1"});
-    const auto scratch = inputs->scratch->path();
-    CHECK(std::filesystem::is_directory(scratch));
-  }
+TEST_CASE("a list of the images can be had without fetching anything") {
+  const Charts project;
+  project.chart("erp", pod("erp", "quay.io/none/here:1"));
+  write(project.folder / "Kubefile", "FROM scratch\nAPP erp local://erp\nIMAGE quay.io/none/other:1\n");
+  pack::BuildOptions options;
+  options.kubefile = project.folder / "Kubefile";
+  options.context = project.folder.path();
+  options.platforms = {Architecture::amd64};
+  options.stubs = {project.folder / "stub"};
+  project.with_helm()(options);
+  const auto inputs =
+      resolve::resolve(options, resolve::Depth::names, base::system_clock(), base::no_events(), CancelToken{});
+  if (!inputs) FAIL(inputs.error().text());
+  std::vector<std::string> names;
+  for (const auto& image : inputs->images) names.push_back(image.reference.text());
+  CHECK(names == std::vector<std::string>{"quay.io/none/other:1", "quay.io/none/here:1"});
+  const auto scratch = inputs->scratch->path();
+  CHECK(std::filesystem::is_directory(scratch));
+}

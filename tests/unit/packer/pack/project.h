@@ -64,7 +64,7 @@ struct Project {
           std::format(R"({{"schemaVersion":2,"manifests":[{{"mediaType":"application/vnd.oci.image.index.v1+json",{},)"
                       R"("annotations":{{"org.opencontainers.image.ref.name":"docker.io/library/tiny:1"}}}}]}})",
                       index));
-    write(folder / "app/a.yaml", "apiVersion: v1\nkind: ConfigMap\n");
+    write(folder / "app/a.yaml", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\n");
   }
 
   static std::string program(char machine, char filling = '\0') {
@@ -96,7 +96,6 @@ struct Project {
     options.output = output();
     options.platforms = {Architecture::amd64};
     options.stubs = {folder / "stub", folder / "stub-arm"};
-    options.image_layout = folder / "images";
     if (change) change(options);
     return pack::build(options, events, cancel);
   }
@@ -112,6 +111,7 @@ struct Project {
   // A build that must fail: returns its error; nothing may be left at the output.
   Error refused(std::string_view kubefile, const Change& change = {}) const {
     INFO(kubefile);
+    std::filesystem::remove(output());
     const auto done = build(kubefile, change);
     REQUIRE_FALSE(done);
     CHECK_FALSE(std::filesystem::exists(output()));

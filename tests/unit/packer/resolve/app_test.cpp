@@ -156,14 +156,15 @@ TEST_CASE("a manifest that can't be read at the site is refused with file and li
   CHECK(context.refused("m").contains("m/a.yaml:"));
   context.write("m/a.yaml", std::string_view("\0\5\x16\7", 4));  // left behind by macOS copies
   CHECK(context.refused("m").contains("m/a.yaml:1"));
-  context.write("m/a.yaml", "apiVersion: v1\nkind: ConfigMap\n---\n\nmetadata: {name: a}\nkind: ConfigMap\n");
-  CHECK(context.refused("m").contains("m/a.yaml:5: the object has no apiVersion"));
+  context.write("m/a.yaml",
+                "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\n---\n\nmetadata: {name: a}\nkind: ConfigMap\n");
+  CHECK(context.refused("m").contains("m/a.yaml:6: the object has no apiVersion"));
   context.write("m/a.yaml", "apiVersion: v1\nmetadata: {name: a}\n");
   CHECK(context.refused("m").contains("no kind"));
   context.write("m/a.yaml", "- apiVersion: v1\n  kind: ConfigMap\n");
   CHECK(context.refused("m").contains("must be an object"));
   context.write("m/a.json", R"({"apiVersion": "v1", "kind": )");
-  context.write("m/a.yaml", "apiVersion: v1\nkind: ConfigMap\n");
+  context.write("m/a.yaml", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\n");
   CHECK(context.refused("m").contains("m/a.json"));
   context.write("m/a.json",
                 "{\"apiVersion\":\"v1\",\"kind\":\"ConfigMap\",\"metadata\":{\"name\":\"a\"},\"data\":{\"a\":\"" +
@@ -225,19 +226,20 @@ TEST_CASE("a packed chart is unpacked and checked like a folder") {
 TEST_CASE(
     "what kubectl takes is taken: several documents, comments only, JSON, equal keys, marks and line ends of other systems") {
   const Context context;
-  context.write("m/many.yaml",
-                "# a note\n---\napiVersion: v1\nkind: ConfigMap\n---\n---\napiVersion: v1\nkind: Secret\n");
+  context.write(
+      "m/many.yaml",
+      "# a note\n---\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\n---\n---\napiVersion: v1\nkind: Secret\nmetadata: {name: a}\n");
   context.write("m/note.yaml", "# only a note\n");
   context.write("m/empty.yml", "");
-  context.write("m/directive.yaml", "%YAML 1.2\n---\napiVersion: v1\nkind: ConfigMap\n");
+  context.write("m/directive.yaml", "%YAML 1.2\n---\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\n");
   context.write("m/windows.yaml",
                 "\xef\xbb\xbf"
                 "apiVersion: v1\r\nkind: ConfigMap\r\nmetadata: {name: a}\r\ndata: {a: b}\r\n");
   context.write(
       "m/one.json",
       "{\n\t\"apiVersion\": \"v1\",\n\t\"kind\": \"ConfigMap\",\n\t\"metadata\": {\"name\": \"a\"},\n\t\"data\": {\"a\": \"\\u00e4\\/b\"}\n}\n");
-  context.write("m/twice.yaml", "apiVersion: v1\nkind: ConfigMap\ndata: {a: '1', a: '2'}\n");
-  std::string deep = "apiVersion: v1\nkind: ConfigMap\ndata: ";
+  context.write("m/twice.yaml", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\ndata: {a: '1', a: '2'}\n");
+  std::string deep = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\ndata: ";
   for (int i = 0; i < 100; ++i) deep += "{a: ";
   context.write("m/deep.yaml", deep + "b" + std::string(100, '}') + "\n");
   context.accepted("m");
@@ -262,7 +264,7 @@ TEST_CASE("the images that manifests want are told with their place") {
 TEST_CASE("a folder that looks like a chart and has no Chart.yaml is told as what it is") {
   const Context context;
   context.write("values/values.yaml", "replicas: 1\n");
-  context.write("templates/templates/a.yaml", "apiVersion: v1\nkind: ConfigMap\n");
+  context.write("templates/templates/a.yaml", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\n");
   context.write("both/values.yaml", "replicas: 1\n");
   context.write("both/NOTES", "x");
   context.write("both/templates/_helpers.tpl", "x");
@@ -272,6 +274,6 @@ TEST_CASE("a folder that looks like a chart and has no Chart.yaml is told as wha
                         (source == std::string("values") ? "values.yaml" : "templates/")));
     CHECK(text.contains("no Chart.yaml; add it"));
   }
-  context.write("plain/sub/values.yaml", "apiVersion: v1\nkind: ConfigMap\n");
+  context.write("plain/sub/values.yaml", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\n");
   context.accepted("plain");
 }

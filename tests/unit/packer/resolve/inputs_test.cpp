@@ -24,7 +24,7 @@ struct Context {
     program += '\x3e';  // EM_X86_64
     program.resize(64);
     write("stub", program);
-    write("app/a.yaml", "apiVersion: v1\nkind: ConfigMap\n");
+    write("app/a.yaml", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\n");
     write("one", "1");
     write("two", "2");
   }

@@ -66,7 +66,7 @@ TEST_CASE("what an application is comes from its content") {
   const tests::TemporaryFolder folder;
   write(folder / "chart/Chart.yaml", "name: erp\nversion: 1.2.3\n");
   write(folder / "chart/templates/a.yaml", "kind: X\n");
-  write(folder / "plain/a.yaml", "apiVersion: v1\nkind: X\n");
+  write(folder / "plain/a.yaml", "apiVersion: v1\nkind: X\nmetadata: {name: a}\n");
   write(folder / "mixed/a.yaml", "kind: X\n");
   write(folder / "mixed/readme", "x");
   write(folder / "packed/erp.tgz", "x");

@@ -77,11 +77,11 @@ TEST_CASE("every key that FORMAT.md names is written, and defaults are what it s
   const auto document = json::parse(to_json(full()));
   REQUIRE(document);
   for (const auto key : {"name", "version", "createdBy", "compressors", "bases", "stubs", "tree", "hostFiles", "apps",
-                         "images", "layers", "environment", "labels", "launch", "baseDocument"}) {
+                         "images", "layers", "environment", "labels", "launch", "baseDocument", "ignoredImages"}) {
     INFO(key);
     CHECK(document->find(key) != nullptr);
   }
-  CHECK(document->members()->size() == 15);
+  CHECK(document->members()->size() == 16);
   const auto sparse =
       parse_contents(R"({"tree":{"a":{"object":{"digest":")" + object("a").digest.text() +
                      R"(","size":1}}},"hostFiles":[{"source":"a","destination":"/a"}],"future":{"x":[1]}})");

@@ -153,7 +153,8 @@ TEST_CASE("hosts that the run left out are neither waited for nor asked") {
 TEST_CASE("delivered applications count, the site's own do not") {
   Cluster cluster;
   auto& model = const_cast<steps::Model&>(cluster.model());  // of this test's own site
-  model.apps = {{&cluster.contents.apps[0], "web", {}, {}, {}}, {&cluster.contents.apps[1], "store", {}, {}, {}}};
+  model.apps = {{.app = &cluster.contents.apps[0], .target_namespace = "web"},
+                {.app = &cluster.contents.apps[1], .target_namespace = "store", .release = "shop"}};
   steps::HealthStep step(model);
   const auto helm = [](std::string_view release, std::string_view space) {
     return std::format(R"({{"meta.helm.sh/release-name":"{}","meta.helm.sh/release-namespace":"{}"}})", release, space);
@@ -188,7 +189,7 @@ TEST_CASE("without a pod network no node gets ready: told beforehand") {
   cluster.config.files.clear();
   CHECK_FALSE(model.brings_network());
   cluster.contents.apps[0].is_network = true;
-  model.apps = {{&cluster.contents.apps[0], "kube-system", {}, {}, {}}};
+  model.apps = {{.app = &cluster.contents.apps[0], .target_namespace = "kube-system"}};
   CHECK(model.brings_network());
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "runtime/steps/model.h"
 
+#include <algorithm>
 #include <catch2/catch_test_macros.hpp>
 
 #include "runtime/steps/files.h"
