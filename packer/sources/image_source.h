@@ -68,7 +68,7 @@ struct ImagePlan {
 Result<ImagePlan> plan_image(ImageSource& source, const image::Reference& reference,
                              const std::vector<Architecture>& architectures, const CancelToken& cancel);
 
-// Counts the unpacked bytes and files of a layer, which is compressed as its media type says.
+// Counts the unpacked bytes and files of a layer, read as containerd will (image::LayerCompression).
 Result<format::LayerInfo> measure_layer(base::Source& layer, const std::string& media_type);
 
 }  // namespace sealift::sources

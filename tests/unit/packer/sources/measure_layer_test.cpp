@@ -10,6 +10,8 @@ namespace {
 
 constexpr const char* kPlain = "application/vnd.oci.image.layer.v1.tar";
 constexpr const char* kGzip = "application/vnd.oci.image.layer.v1.tar+gzip";
+constexpr const char* kDockerPlain = "application/vnd.docker.image.rootfs.diff.tar";
+constexpr const char* kDockerZstd = "application/vnd.docker.image.rootfs.diff.tar.zstd";
 constexpr const char* kZstd = "application/vnd.oci.image.layer.v1.tar+zstd";
 
 struct Entry {
@@ -99,6 +101,15 @@ TEST_CASE("a layer is measured in bytes and inodes; links have none of the first
                                     {zstd(layer), kZstd},
                                     {gzip(layer), kGzip},
                                     {gzip(layer), "application/vnd.docker.image.rootfs.diff.tar.gzip"},
+                                    {zstd(layer), kDockerZstd},
+                                    // labels that the first bytes correct, as in containerd
+                                    {gzip(layer), kZstd},
+                                    {zstd(layer), kGzip},
+                                    {layer, kGzip},
+                                    {layer, kZstd},
+                                    {gzip(layer), kDockerPlain},
+                                    {zstd(layer), kDockerPlain},
+                                    {layer, kDockerPlain},
                                     // as written by parallel compressors: several members or frames
                                     {zstd(layer.substr(0, half)) + zstd(layer.substr(half)), kZstd},
                                     {gzip(layer.substr(0, half)) + gzip(layer.substr(half)), kGzip}}) {
@@ -119,11 +130,11 @@ TEST_CASE("a layer that is cut off, or is not what its type says, is refused") {
   const std::string zipped = gzip(layer);
   for (const auto& [bytes, type] : {std::pair{layer.substr(0, 50'000), kPlain},
                                     {packed.substr(0, packed.size() - 3), kZstd},
-                                    {packed, kGzip},
                                     {packed, kPlain},
                                     {zipped.substr(0, 50'000), kGzip},
-                                    {zipped, kZstd},
+                                    {zipped.substr(0, 50'000), kDockerPlain},
                                     {zipped, kPlain},
+                                    {"BZh91AY&SY" + layer, kGzip},
                                     {std::string("\x1f\x8b"), kGzip}}) {
     INFO(type << " " << bytes.size());
     const auto info = measure(bytes, type);

@@ -95,13 +95,21 @@ TEST_CASE("a blob that broke off arrives whole, each byte once, or is an error")
 
 TEST_CASE("what an index says of a manifest's type stands before what the registry says") {
   Published published;
-  published.server.manifests[published.manifest.text()].second = "text/plain";
+  published.server.manifests[published.manifest.text()].second = image::kDockerManifest;
   Packer packer;
   const auto plan = packer.plan(published.reference(":1.0"));
   if (!plan) FAIL(plan.error().text());
   CHECK(plan->image.platforms.at(0).media_type == image::kOciManifest);
-  // requested directly, only the registry's media type is available
-  CHECK_FALSE(packer.plan(published.reference("@" + published.manifest.text())));
+  // requested directly, only the registry's label is there; one that names no manifest counts for nothing
+  const auto direct = packer.plan(published.reference("@" + published.manifest.text()));
+  REQUIRE(direct);
+  CHECK(direct->image.media_type == image::kDockerManifest);
+  for (const char* label : {"text/plain", "application/octet-stream"}) {
+    published.server.manifests[published.manifest.text()].second = label;
+    const auto by_shape = packer.plan(published.reference("@" + published.manifest.text()));
+    if (!by_shape) FAIL(by_shape.error().text());
+    CHECK(by_shape->image.media_type == image::kOciManifest);
+  }
 }
 
 TEST_CASE("two registries are asked each for its own images, with its own login") {
