@@ -54,6 +54,16 @@ std::string refused(std::string_view text, ErrorCode code = ErrorCode::invalid_i
 
 }  // namespace
 
+TEST_CASE("a byte order mark before the first line is skipped, and only there") {
+  const auto given = must(
+      "\xef\xbb\xbf"
+      "FROM scratch\r\nLABEL a=b\r\n");
+  REQUIRE(given.size() == 2);
+  CHECK(given[0].place.text() == must("FROM scratch\n")[0].place.text());
+  CHECK(must("\xef\xbb\xbf# note\nFROM scratch\n").size() == 1);
+  refused("FROM scratch\n\xef\xbb\xbfLABEL a=b\n");
+}
+
 TEST_CASE("errors name file and line, also below joined lines and comments") {
   CHECK(refused("FROM scratch\n# a note\n\nBREW tea\n").contains("some/Kubefile:4"));
   CHECK(refused("FROM scratch\nCOPY a \\\n  b \\\n  c/\nBREW tea\n").contains("some/Kubefile:5"));
