@@ -204,10 +204,10 @@ class Resolver {
   }
 
   Result<sources::ImageSource*> source_for(const AddImage& line) {
-    auto& source = out_.sources[line.layout.value_or("")];
+    auto& source = out_.sources[line.from ? "from " + *line.from : ""];
     if (source) return source.get();
-    if (line.layout) {
-      SEALIFT_ASSIGN(source, sources::open_oci_layout(in_context(request_.context, *line.layout)));
+    if (line.from) {
+      SEALIFT_ASSIGN(source, sources::open_source(*line.from, request_.context));
     } else {
       SEALIFT_ASSIGN(source, sources::open_registries(request_.registries, clock_));
     }

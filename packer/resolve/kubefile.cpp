@@ -252,11 +252,7 @@ class Parser {
       return fail(ErrorCode::unsupported,
                   "{}: lists of images are not supported by this version; write an IMAGE line each",
                   out.name.place.text());
-    if (const auto from = options.find("from"); from != options.end()) {
-      if (!from->second.text.starts_with("oci:"))
-        return bad(from->second.place, "--from must be oci:FOLDER, an OCI layout");
-      out.layout = from->second.text.substr(4);
-    }
+    if (const auto from = options.find("from"); from != options.end()) out.from = from->second.text;
     return put(given, std::move(out));
   }
 

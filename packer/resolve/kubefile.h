@@ -48,7 +48,7 @@ struct AddApp {
 // IMAGE
 struct AddImage {
   Word name;
-  std::optional<std::string> layout;  // folder of an OCI layout, as written after "oci:"
+  std::optional<std::string> from;  // as written; see sources::open_source()
 };
 
 // ENV

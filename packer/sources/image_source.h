@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Where the packer gets images: an OCI layout on disk, or the registries in the images' names. Both return manifests
+// Where the packer gets images: files on this machine, or the registries in the images' names. Both return manifests
 // with their exact bytes, checked against their digests, and stream blobs to their destination; whoever stores a blob
 // checks its digest.
 #pragma once
@@ -8,6 +8,7 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "payload/base/cancel.h"
@@ -42,8 +43,11 @@ class ImageSource {
                             const CancelToken& cancel) = 0;
 };
 
-// An OCI layout folder; names are the org.opencontainers.image.ref.name annotations in its index, as full references.
-Result<std::unique_ptr<ImageSource>> open_oci_layout(const std::string& folder);
+// What `--from=` names: "oci:FOLDER", "oci-archive:FILE" or "docker-archive:FILE", relative to `context`. Folder or
+// archive, layout or `docker save`: what is there decides. Images are found by digest, by full name, by tag if they
+// have no more than that, and without a name if there is only one. Errors: invalid_input, unsupported (a place that is
+// known, with what to do), and those of stored_archive().
+Result<std::unique_ptr<ImageSource>> open_source(std::string_view spec, const std::string& context);
 
 // Registries. `clock` must outlive the source.
 struct RegistryOptions {
