@@ -64,6 +64,7 @@ struct BuildArguments {
   std::string kubefile = "Kubefile", context = ".", output, tag, launch, tools;
   std::vector<std::string> platforms, build_args, stubs, plain_http, mirrors;
   int level = 9;
+  bool with_referrers = false;
 };
 
 Result<pack::BuildOptions> to_options(const BuildArguments& arguments) {
@@ -116,6 +117,7 @@ Result<pack::BuildOptions> to_options(const BuildArguments& arguments) {
     out.registries.endpoints.mirrors[mirror.substr(0, equals)] = std::move(*url);
   }
   out.registries.login_files = distribution::login_files();
+  out.with_referrers = arguments.with_referrers;
   if (!arguments.tools.empty()) out.tools = arguments.tools;
   out.zstd_level = arguments.level;
   out.threads = static_cast<unsigned>(std::max(1L, ::sysconf(_SC_NPROCESSORS_ONLN)));
@@ -160,6 +162,8 @@ void define_build(CLI::App& app, BuildArguments& arguments) {
   app.add_option("--mirror", arguments.mirrors,
                  "REGISTRY=URL: take the images of this registry from there; their names stay")
       ->allow_extra_args(false);
+  app.add_flag("--referrers", arguments.with_referrers,
+               "also pack what refers to the images: signatures, bills of materials, attestations");
   app.add_option("--level", arguments.level, "zstd level")->check(CLI::Range(1, 19))->capture_default_str();
   app.add_option("context", arguments.context, "the folder that paths in the Kubefile count from")
       ->capture_default_str();

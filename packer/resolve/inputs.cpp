@@ -214,6 +214,29 @@ class Resolver {
     return source.get();
   }
 
+  // Further images at the end: a blob that an image has as a layer is then measured as one.
+  Result<void> plan_referrers() {
+    std::vector<std::vector<sources::ImagePlan>> found(out_.images.size());
+    SEALIFT_TRY(base::try_parallel(
+        out_.images.size(), kRequests, cancel_, [&](size_t i, const CancelToken& stop) -> Result<void> {
+          const auto& image = out_.images[i];
+          auto plans =
+              sources::plan_referrers(*image.source, image.reference, image.plan, request_.platforms.front(), stop);
+          if (!plans)
+            return fail_while(std::move(plans).error(), std::format("looking for what refers to {} ({})",
+                                                                    image.reference.text(), image.origin.place.text()));
+          found[i] = std::move(*plans);
+          return {};
+        }));
+    for (size_t i = 0; i < found.size(); ++i) {
+      for (auto& plan : found[i]) {
+        SEALIFT_ASSIGN(auto reference, image::parse_reference(plan.image.name));
+        out_.images.push_back({std::move(reference), std::move(plan), out_.images[i].source, out_.images[i].origin});
+      }
+    }
+    return {};
+  }
+
   Result<void> plan_images() {
     SEALIFT_TRY(base::try_parallel(
         out_.images.size(), kRequests, cancel_, [&](size_t i, const CancelToken& stop) -> Result<void> {
@@ -225,6 +248,7 @@ class Resolver {
           image.plan = std::move(*plan);
           return {};
         }));
+    if (request_.with_referrers) SEALIFT_TRY(plan_referrers());
     for (const auto& image : out_.images) {
       uint64_t bytes = 0;
       for (const auto& blob : image.plan.blobs) bytes += blob.descriptor.size;

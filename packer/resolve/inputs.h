@@ -31,6 +31,7 @@ struct Request {
   std::vector<std::string> stubs;                // programs for the hosts, identified by their ELF headers
   std::optional<std::string> tools;              // folder with a kubeadm for this machine, if none is packed for it
   sources::RegistryOptions registries;           // for IMAGE without --from
+  bool with_referrers = false;                   // also signatures and the like: sources::plan_referrers()
 };
 
 struct Origin {

@@ -308,7 +308,7 @@ std::span<const Parser::Entry> Parser::entries() {
        &Parser::host_file},
       {{"APP", "name local://path [local://path …] [NEEDS name …]", {}}, &Parser::app},
       {{"CNI", "name local://path [local://path …] [NEEDS name …]", {}}, &Parser::network},
-      {{"IMAGE", "[--from=oci:FOLDER] name", {}}, &Parser::image},
+      {{"IMAGE", "[--from=SOURCE] name", {}}, &Parser::image},
       {{"LAUNCH", "[\"name\", \"name\"]", {}}, &Parser::launch},
       {{"VALUES",
         {},

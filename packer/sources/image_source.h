@@ -6,6 +6,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -41,6 +42,10 @@ class ImageSource {
   // `corrupt` if the size differs from the descriptor's.
   virtual Result<void> blob(const image::Reference& reference, const image::Descriptor& descriptor, base::Sink& sink,
                             const CancelToken& cancel) = 0;
+  // What refers to a manifest, as an index; nullopt if the source has no such lists.
+  virtual Result<std::optional<ManifestBytes>> referrers(const image::Reference&, const Digest&, const CancelToken&) {
+    return std::optional<ManifestBytes>{};
+  }
 };
 
 // What `--from=` names: "oci:FOLDER", "oci-archive:FILE" or "docker-archive:FILE", relative to `context`. Folder or
@@ -71,6 +76,14 @@ struct ImagePlan {
 };
 Result<ImagePlan> plan_image(ImageSource& source, const image::Reference& reference,
                              const std::vector<Architecture>& architectures, const CancelToken& cancel);
+
+// What refers to an image: signatures, bills of materials, attestations and the like, each as a further image that the
+// site's mirror serves like any other. Found by the registry's list of referrers or the tag `sha256-HEX` in its place,
+// and by cosign's tags (`.sig`, `.att`, `.sbom`), for the root and each packed manifest, and for what is found itself.
+// They are called `REPOSITORY:sha256-HEX.sig` and so on; those that a list names, `REPOSITORY@sha256:HEX`. `host` is
+// the architecture that the contents document gives for them; it means nothing.
+Result<std::vector<ImagePlan>> plan_referrers(ImageSource& source, const image::Reference& reference,
+                                              const ImagePlan& plan, Architecture host, const CancelToken& cancel);
 
 // Counts the unpacked bytes and files of a layer, read as containerd will (image::LayerCompression).
 Result<format::LayerInfo> measure_layer(base::Source& layer, const std::string& media_type);

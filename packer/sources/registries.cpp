@@ -31,6 +31,14 @@ class Registries final : public ImageSource {
     return registry->blob(reference.repository, descriptor.digest, descriptor.size, sink, cancel);
   }
 
+  Result<std::optional<ManifestBytes>> referrers(const image::Reference& reference, const Digest& subject,
+                                                 const CancelToken& cancel) override {
+    SEALIFT_ASSIGN(auto* registry, registry_of(reference));
+    SEALIFT_ASSIGN(auto list, registry->referrers(reference.repository, subject, cancel));
+    if (!list) return std::optional<ManifestBytes>{};
+    return std::optional(ManifestBytes{list->digest, std::move(list->media_type), std::move(list->bytes)});
+  }
+
  private:
   Result<distribution::Registry*> registry_of(const image::Reference& reference) {
     const std::lock_guard guard(mutex_);

@@ -129,7 +129,9 @@ class StoredImages final : public ImageSource {
       });
     };
     const auto by_tag = [&](const Entry& entry) { return !entry.tag.empty() && entry.tag == reference.tag; };
-    const auto only = [&](const Entry& entry) { return entries_.size() == 1 && entry.is_unnamed(); };
+    const auto only = [&](const Entry& entry) {
+      return entries_.size() == 1 && entry.is_unnamed() && !image::is_referrer_tag(reference.tag);
+    };
     std::vector<image::Descriptor> out;
     const auto take = [&](const auto& fits) -> Result<void> {
       for (auto& entry : entries_) {

@@ -15,6 +15,7 @@
 namespace sealift::distribution {
 namespace {
 
+constexpr int kMaxPages = 32;
 constexpr int kMaxHops = 8;  // redirects and challenges per request
 // A blob that has moved on by this much since the last failure has its attempts anew: long pulls over bad lines end,
 // and a server that gives a few bytes each time is not followed for ever.
@@ -42,7 +43,18 @@ struct Ask {
   Headers headers;
   base::Sink* sink = nullptr;
   std::function<Result<void>(const http::Reply&)> on_head;
+  std::vector<int> absent = {};  // statuses that are answers, not errors
 };
+
+// Link: </v2/…?last=…>; rel="next"
+std::optional<http::Url> next_page(const http::Url& page, const http::Reply& reply) {
+  const auto link = reply.headers.find("link");
+  if (link == reply.headers.end() || !link->second.contains("rel=\"next\"")) return {};
+  const size_t begin = link->second.find('<'), end = link->second.find('>');
+  if (begin == std::string::npos || end == std::string::npos || end < begin) return {};
+  auto url = http::resolve_url(page, std::string_view(link->second).substr(begin + 1, end - begin - 1));
+  return url ? std::optional(std::move(*url)) : std::nullopt;
+}
 
 // Receives exactly one blob, over several responses if connections break.
 class BlobReceiver {
@@ -218,7 +230,8 @@ struct Registry::State {
       SEALIFT_TRY(cancel.check());
       const Ask ask = next();
       auto reply = through(ask);
-      if (reply && (reply->status == 200 || reply->status == 206)) return reply;
+      if (reply && (reply->status == 200 || reply->status == 206 || std::ranges::contains(ask.absent, reply->status)))
+        return reply;
       Error error = reply ? error_of(*reply, ask) : reply.error();
       if (const auto trouble = authorizer.trouble(); error.code == ErrorCode::auth_failed && !trouble.empty())
         error.what += "; no login was found, because " + trouble;
@@ -280,6 +293,53 @@ Result<RemoteManifest> Registry::manifest(const std::string& repository, const D
   return state_->manifest(repository, digest.text(),
                           std::format("{}/{}@{}", state_->endpoint.registry, repository, digest.text()), digest,
                           cancel);
+}
+
+Result<std::optional<RemoteManifest>> Registry::referrers(const std::string& repository, const Digest& subject,
+                                                          const CancelToken& cancel) {
+  const std::string path = state_->endpoint.repository_prefix + repository;
+  const http::Url first{state_->endpoint.origin, std::format("/v2/{}/referrers/{}", path, subject.text())};
+  std::optional<RemoteManifest> out;
+  json::Value all = json::Value::array();
+  http::Url page = first;
+  for (int number = 0;; ++number) {
+    if (number == kMaxPages)
+      return fail(ErrorCode::limit_exceeded, "{} lists more than {} pages of what refers to {}", first.origin.text(),
+                  kMaxPages, subject.text());
+    const Ask ask{std::format("what refers to {} in {}/{}", subject.text(), state_->endpoint.registry, repository),
+                  path,
+                  page.target,
+                  {{"Accept", std::string(image::kOciIndex)}},
+                  nullptr,
+                  {},
+                  {400, 404, 405}};
+    SEALIFT_ASSIGN(const auto reply, state_->patiently([&] { return ask; }, cancel));
+    // Some answer with a page for people.
+    const auto parsed = reply.status == 200 ? json::parse(reply.text) : fail(ErrorCode::not_found, "none");
+    const auto* manifests = parsed ? parsed->find("manifests") : nullptr;
+    if (manifests == nullptr || !manifests->is_array()) {
+      if (number == 0) return std::optional<RemoteManifest>{};
+      return fail(ErrorCode::protocol, "{} breaks off in the list of what refers to {}", first.origin.text(),
+                  subject.text());
+    }
+    for (const auto& manifest : *manifests->elements()) all.push_back(manifest);
+    if (number == 0)
+      out = RemoteManifest{std::string(image::kOciIndex), hash::sha256(base::as_bytes(reply.text)),
+                           base::to_bytes(reply.text)};
+    const auto next = next_page(page, reply);
+    if (!next || next->origin != first.origin) {
+      if (number == 0) return out;
+      break;
+    }
+    page = *next;
+  }
+  json::Value joined;
+  joined.set("schemaVersion", 2);
+  joined.set("mediaType", image::kOciIndex);
+  joined.set("manifests", std::move(all));
+  out->bytes = base::to_bytes(json::to_canonical(joined));
+  out->digest = hash::sha256(out->bytes);
+  return out;
 }
 
 Result<void> Registry::blob(const std::string& repository, const Digest& digest, uint64_t size, base::Sink& sink,
