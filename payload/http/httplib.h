@@ -36,6 +36,12 @@ namespace httplib::detail {
 inline std::string normalize_query_string(std::string& query) { return query; }
 }  // namespace httplib::detail
 
+// In the same way: httplib 0.41 decodes "%2F" (and "%0A") in the value of every header but Location and Referer. URLs
+// in Link and WWW-Authenticate stay as they were sent. Remove this once parse_header() keeps values.
+namespace httplib {
+inline std::string decode_path_component(std::string& header_value) { return header_value; }
+}  // namespace httplib
+
 #pragma clang diagnostic push
 #pragma clang diagnostic ignored "-Weverything"
 #define mbedtls_ssl_read(ssl, buffer, size) ::sealift::http::ssl_read(__func__, ssl, buffer, size)

@@ -272,3 +272,14 @@ TEST_CASE("redirects lead where RFC 3986 says") {
     CHECK_FALSE(http::resolve_url(*from, bad));
   }
 }
+
+TEST_CASE("values of headers are taken as they were sent") {
+  const std::string value = "<https://h/x?a=%2Fb%0D%0AX: y+%zz%>; c=\"d%20e\"";
+  tests::HandServer server([&](tests::Connection& connection) {
+    connection.request();
+    connection.send("HTTP/1.1 200 OK\r\nLink: " + value + "\r\nContent-Length: 0\r\n\r\n");
+  });
+  const auto reply = server.client().get("/", {});
+  REQUIRE(reply);
+  CHECK(reply->headers.at("link") == value);
+}
