@@ -194,7 +194,10 @@ struct Registry::State {
   }
 
   Error error_of(const http::Reply& reply, const Ask& ask) const {
-    const std::string where = endpoint.origin.text();
+    // What a proxy answers looks like the registry's own answer.
+    const auto& proxy = endpoint.client.proxy;
+    const std::string where =
+        endpoint.origin.text() + (proxy ? std::format(" (through the proxy {})", proxy->origin.text()) : "");
     switch (reply.status) {
       case 404: return {ErrorCode::not_found, std::format("{} has no {}{}", where, ask.what, reason_of(reply)), {}};
       case 401:

@@ -112,6 +112,21 @@ TEST_CASE("what an index says of a manifest's type stands before what the regist
   }
 }
 
+TEST_CASE("a platform's manifest that is named by another digest than sha256 is refused, and not asked for") {
+  Published published;
+  published.server.add_manifest(
+      "1.0",
+      std::format(
+          R"({{"schemaVersion":2,"manifests":[{{"mediaType":"{}","digest":"sha512:{}","size":5,"platform":{{"os":"linux","architecture":"amd64"}}}}]}})",
+          image::kOciManifest, std::string(128, 'a')),
+      image::kOciIndex);
+  const auto plan = Packer().plan(published.reference(":1.0"));
+  REQUIRE_FALSE(plan);
+  CHECK(plan.error().code == ErrorCode::unsupported);
+  CHECK(plan.error().text().contains("only sha256 digests are supported"));
+  CHECK(published.server.asked().size() == 1);
+}
+
 TEST_CASE("two registries are asked each for its own images, with its own login") {
   Published first, second;
   for (auto* published : {&first, &second}) {

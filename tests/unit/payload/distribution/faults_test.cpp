@@ -72,6 +72,9 @@ std::string answer(std::string_view text, size_t from, size_t sent = SIZE_MAX) {
   return head + std::format("Content-Length: {}\r\n\r\n{}", rest.size(), rest.substr(0, sent));
 }
 
+// `internal` if there is no error.
+ErrorCode code_of(const Result<std::string>& result) { return result ? ErrorCode::internal : result.error().code; }
+
 std::string redirect(const std::string& location) {
   return std::format("HTTP/1.1 307 Temporary Redirect\r\nLocation: {}\r\nContent-Length: 0\r\n\r\n", location);
 }
@@ -197,7 +200,7 @@ TEST_CASE("lengths that are not true end in an error or in the right bytes, neve
   }
   // the manifest and the registry disagree about the size
   Faulty larger([&](const Request&) { return answer(text + "x", 0); });
-  CHECK(larger.blob(text).error().code == ErrorCode::corrupt);
+  CHECK(code_of(larger.blob(text)) == ErrorCode::corrupt);
 }
 
 TEST_CASE("a range that lies about its beginning or its bytes is refused") {
@@ -211,14 +214,13 @@ TEST_CASE("a range that lies about its beginning or its bytes is refused") {
     return std::format("HTTP/1.1 206 Partial Content\r\nContent-Range: {}\r\nContent-Length: {}\r\n\r\n{}", range,
                        bytes.size(), bytes);
   };
-  CHECK(resumed_by(part("bytes 50000-99999/100000", rest)).value() == text);
-  CHECK(resumed_by(part("bytes 50000-99999/*", rest)).value() == text);
-  CHECK(resumed_by(part("bytes 49999-99999/100000", rest)).error().code == ErrorCode::protocol);
-  CHECK(resumed_by(part("bytes 0-99999/100000", text)).error().code == ErrorCode::protocol);
-  CHECK(resumed_by(part("bytes 50000-99999/100000", other.substr(50'000))).error().code == ErrorCode::corrupt);
-  CHECK(resumed_by(part("bytes 50000-149999/150000", rest + rest)).error().code == ErrorCode::corrupt);
-  CHECK(resumed_by("HTTP/1.1 416 Range Not Satisfiable\r\nContent-Length: 0\r\n\r\n").error().code ==
-        ErrorCode::protocol);
+  CHECK(resumed_by(part("bytes 50000-99999/100000", rest)) == text);
+  CHECK(resumed_by(part("bytes 50000-99999/*", rest)) == text);
+  CHECK(code_of(resumed_by(part("bytes 49999-99999/100000", rest))) == ErrorCode::protocol);
+  CHECK(code_of(resumed_by(part("bytes 0-99999/100000", text))) == ErrorCode::protocol);
+  CHECK(code_of(resumed_by(part("bytes 50000-99999/100000", other.substr(50'000)))) == ErrorCode::corrupt);
+  CHECK(code_of(resumed_by(part("bytes 50000-149999/150000", rest + rest))) == ErrorCode::corrupt);
+  CHECK(code_of(resumed_by("HTTP/1.1 416 Range Not Satisfiable\r\nContent-Length: 0\r\n\r\n")) == ErrorCode::protocol);
 }
 
 TEST_CASE("bytes that a proxy has compressed are refused, and the header is named as the cause") {
@@ -236,7 +238,7 @@ TEST_CASE("bytes that a proxy has compressed are refused, and the header is name
   Faulty labelled([&](const Request&) {
     return std::format("HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: {}\r\n\r\n{}", text.size(), text);
   });
-  CHECK(labelled.blob(text).value() == text);
+  CHECK(labelled.blob(text) == text);
 }
 
 TEST_CASE("redirects may be relative; a signed URL is asked for as it was given, and anew for each part") {
