@@ -118,6 +118,23 @@ TEST_CASE("a layout is read from a folder and from archives, whatever their comp
   }
 }
 
+TEST_CASE("what an archive says before a file does not move the file's bytes") {
+  StoredImage image;
+  const std::string layer = layer_with("x");
+  image.layout(
+      image.entry(image.manifest("amd64", layer), image::kOciManifest, StoredImage::names("quay.io/team/app:1")));
+  std::vector<tests::TarEntry> entries;
+  for (const auto& [path, text] : image.files) {
+    entries.push_back({"PaxHeaders/x", "30 mtime=1700000000.123456789\n", 'x'});
+    entries.push_back({"././@LongLink", "./" + path + '\0', 'L'});
+    entries.push_back({path.substr(0, 90), text});
+  }
+  tests::TemporaryFolder folder;
+  StoredImage::write(folder / "a.tar", tar(entries));
+  const auto opened = open("oci-archive:a.tar", folder.path());
+  CHECK(opened.blob(opened.planned("quay.io/team/app:1").blobs.at(1).descriptor) == layer);
+}
+
 TEST_CASE("nothing of an archive stays on the disk, and one that is not compressed needs no room at all") {
   Saved saved;
   const Places places(saved);
