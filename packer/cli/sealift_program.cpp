@@ -66,6 +66,7 @@ struct BuildArguments {
   std::vector<std::string> platforms, build_args, stubs, plain_http, mirrors;
   int level = 9;
   bool with_tests = false;
+  bool with_referrers = false;
 };
 
 Result<pack::BuildOptions> to_options(const BuildArguments& arguments) {
@@ -118,13 +119,10 @@ Result<pack::BuildOptions> to_options(const BuildArguments& arguments) {
     out.registries.endpoints.mirrors[mirror.substr(0, equals)] = std::move(*url);
   }
   out.registries.login_files = distribution::login_files();
+  out.with_referrers = arguments.with_referrers;
   if (!arguments.tools.empty()) out.tools = arguments.tools;
   if (!arguments.kubernetes_version.empty()) out.kubernetes_version = arguments.kubernetes_version;
-  if (!arguments.images.empty()) {
-    if (!arguments.images.starts_with("oci:"))
-      return fail(ErrorCode::usage, "--images {}: write oci:FOLDER, an OCI layout", base::printable(arguments.images));
-    out.image_layout = arguments.images.substr(4);
-  }
+  if (!arguments.images.empty()) out.images = arguments.images;
   out.with_tests = arguments.with_tests;
   out.zstd_level = arguments.level;
   out.threads = static_cast<unsigned>(std::max(1L, ::sysconf(_SC_NPROCESSORS_ONLN)));
@@ -174,7 +172,7 @@ void define_build(CLI::App& app, BuildArguments& arguments) {
   app.add_option("-o,--output", arguments.output, "the artifact to write")->required();
   app.add_option("-t,--tag", arguments.tag, "name:version of the artifact");
   app.add_option("--images", arguments.images,
-                 "oci:FOLDER: take images from this OCI layout and not from the registries in their names");
+                 "oci:FOLDER, oci-archive:FILE or docker-archive:FILE: take images from there and not from registries");
   app.add_option("--stub", arguments.stubs,
                  "programs for the hosts (default: stub-x86_64 and stub-aarch64 beside sealift)")
       ->allow_extra_args(false);
@@ -185,6 +183,8 @@ void define_build(CLI::App& app, BuildArguments& arguments) {
   app.add_option("--mirror", arguments.mirrors,
                  "REGISTRY=URL: take the images of this registry from there; their names stay")
       ->allow_extra_args(false);
+  app.add_flag("--referrers", arguments.with_referrers,
+               "also pack what refers to the images: signatures, bills of materials, attestations");
   app.add_option("--level", arguments.level, "zstd level")->check(CLI::Range(1, 19))->capture_default_str();
   define_context(app, arguments);
   std::string instructions = "Instructions of a Kubefile:\n";

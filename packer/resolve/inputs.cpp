@@ -273,7 +273,7 @@ class Resolver {
   }
 
   Result<void> take(const Instruction& instruction, const AddImage& line) {
-    SEALIFT_ASSIGN(auto* source, source_of(line.layout));
+    SEALIFT_ASSIGN(auto* source, source_of(line.from));
     if (!line.is_list) return add_image(line.name, source, origin_of(instruction, line.name.text));
     const auto path = in_context(request_.context, line.name.text);
     const auto text = base::read_text_file(path, size_t{4} << 20);
@@ -328,18 +328,42 @@ class Resolver {
     return {};
   }
 
-  // `layout`: as in --from, or none for the default.
-  Result<sources::ImageSource*> source_of(std::optional<std::string> layout) {
-    if (layout) layout = in_context(request_.context, *layout);
-    if (!layout) layout = request_.image_layout;
-    auto& source = out_.sources[layout.value_or("")];
+  // `from`: as in --from, or none for the default.
+  Result<sources::ImageSource*> source_of(const std::optional<std::string>& from) {
+    const auto& spec = from ? from : request_.images;
+    auto& source = out_.sources[from ? "from " + *from : ""];
     if (source) return source.get();
-    if (layout) {
-      SEALIFT_ASSIGN(source, sources::open_oci_layout(*layout));
+    if (spec) {
+      SEALIFT_ASSIGN(source, sources::open_source(*spec, from ? request_.context : std::string()));
     } else {
       SEALIFT_ASSIGN(source, sources::open_registries(request_.registries, clock_));
     }
     return source.get();
+  }
+
+  // Further images at the end: a blob that an image has as a layer is then measured as one.
+  Result<void> plan_referrers(size_t first) {
+    const auto images = std::span(out_.images).subspan(first);
+    std::vector<std::vector<sources::ImagePlan>> found(images.size());
+    SEALIFT_TRY(
+        base::try_parallel(images.size(), kRequests, cancel_, [&](size_t i, const CancelToken& stop) -> Result<void> {
+          const auto& image = images[i];
+          auto plans =
+              sources::plan_referrers(*image.source, image.reference, image.plan, request_.platforms.front(), stop);
+          if (!plans)
+            return fail_while(std::move(plans).error(), std::format("looking for what refers to {} ({})",
+                                                                    image.reference.text(), image.origin.place.text()));
+          found[i] = std::move(*plans);
+          return {};
+        }));
+    for (size_t i = 0; i < found.size(); ++i) {
+      for (auto& plan : found[i]) {
+        SEALIFT_ASSIGN(auto reference, image::parse_reference(plan.image.name));
+        const auto& of = out_.images[first + i];
+        out_.images.push_back({std::move(reference), std::move(plan), of.source, of.origin});
+      }
+    }
+    return {};
   }
 
   // From the `first` on.
@@ -356,7 +380,8 @@ class Resolver {
           image.plan = std::move(*plan);
           return {};
         }));
-    for (auto& image : images) {
+    if (request_.with_referrers) SEALIFT_TRY(plan_referrers(first));
+    for (auto& image : std::span(out_.images).subspan(first)) {
       uint64_t bytes = 0;
       for (const auto& blob : image.plan.blobs) bytes += blob.descriptor.size;
       const auto& substitutes = image.plan.substitutes;

@@ -32,9 +32,10 @@ struct Request {
   std::vector<std::string> stubs;                 // programs for the hosts, identified by their ELF headers
   std::optional<std::string> tools;               // folder with programs for this machine, if none are packed for it
   std::optional<std::string> kubernetes_version;  // "v1.34.4": charts are rendered for it if there is no base
-  std::optional<std::string> image_layout;        // OCI layout for images without --from; otherwise the registries
+  std::optional<std::string> images;              // where those without --from are, as in --from; else the registries
   sources::RegistryOptions registries;
-  bool with_tests = false;  // also the images of helm's test hooks
+  bool with_tests = false;      // also the images of helm's test hooks
+  bool with_referrers = false;  // also signatures and the like: sources::plan_referrers()
 };
 
 struct Origin {

@@ -290,11 +290,7 @@ class Parser {
     SEALIFT_ASSIGN(const auto options, take_options(given.words, kOptions));
     if (given.words.size() != 1) return bad(given.place, "IMAGE takes one image name");
     AddImage out{given.words[0], given.words[0].text.ends_with(".txt"), {}};
-    if (const auto from = options.find("from"); from != options.end()) {
-      if (!from->second.text.starts_with("oci:"))
-        return bad(from->second.place, "--from must be oci:FOLDER, an OCI layout");
-      out.layout = from->second.text.substr(4);
-    }
+    if (const auto from = options.find("from"); from != options.end()) out.from = from->second.text;
     return put(given, std::move(out));
   }
 
@@ -373,7 +369,7 @@ std::span<const Parser::Entry> Parser::entries() {
       {{"CNI", "[--set key=value] name local://path […] [NAMESPACE name] [RELEASE name] [NEEDS name …]", {}},
        &Parser::network},
       {{"VALUES", "app file.yaml [file.yaml …]", {}}, &Parser::values},
-      {{"IMAGE", "[--from=oci:FOLDER] name | [--from=oci:FOLDER] list.txt", {}}, &Parser::image},
+      {{"IMAGE", "[--from=SOURCE] name | [--from=SOURCE] list.txt", {}}, &Parser::image},
       {{"IMAGE-RULES", "file.yaml [file.yaml …]", {}}, &Parser::image_rules},
       {{"IGNORE-IMAGE", "pattern reason", {}}, &Parser::ignore_image},
       {{"LAUNCH", "[\"name\", \"name\"]", {}}, &Parser::launch},

@@ -68,7 +68,7 @@ struct AddRules {
 struct AddImage {
   Word name;  // or a file with a name on each line: "images.txt"
   bool is_list = false;
-  std::optional<std::string> layout;  // folder of an OCI layout, as written after "oci:"
+  std::optional<std::string> from;  // as written; see sources::open_source()
 };
 
 // ENV

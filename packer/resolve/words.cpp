@@ -24,6 +24,7 @@ std::vector<LogicalLine> logical_lines(std::string_view text, const std::string&
   std::vector<LogicalLine> out;
   LogicalLine current;
   int number = 0;
+  if (text.starts_with("\xef\xbb\xbf")) text.remove_prefix(3);  // the byte order mark that Windows editors write
   for (auto line : base::split(text, '\n')) {
     ++number;
     if (line.ends_with('\r')) line.remove_suffix(1);

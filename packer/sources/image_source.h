@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Where the packer gets images: an OCI layout on disk, or the registries in the images' names. Both return manifests
+// Where the packer gets images: files on this machine, or the registries in the images' names. Both return manifests
 // with their exact bytes, checked against their digests, and stream blobs to their destination; whoever stores a blob
 // checks its digest.
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "payload/base/cancel.h"
@@ -40,10 +42,17 @@ class ImageSource {
   // `corrupt` if the size differs from the descriptor's.
   virtual Result<void> blob(const image::Reference& reference, const image::Descriptor& descriptor, base::Sink& sink,
                             const CancelToken& cancel) = 0;
+  // What refers to a manifest, as an index; nullopt if the source has no such lists.
+  virtual Result<std::optional<ManifestBytes>> referrers(const image::Reference&, const Digest&, const CancelToken&) {
+    return std::optional<ManifestBytes>{};
+  }
 };
 
-// An OCI layout folder; names are the org.opencontainers.image.ref.name annotations in its index, as full references.
-Result<std::unique_ptr<ImageSource>> open_oci_layout(const std::string& folder);
+// What `--from=` names: "oci:FOLDER", "oci-archive:FILE" or "docker-archive:FILE", relative to `context`. Folder or
+// archive, layout or `docker save`: what is there decides. Images are found by digest, by full name, by tag if they
+// have no more than that, and without a name if there is only one. Errors: invalid_input, unsupported (a place that is
+// known, with what to do), and those of stored_archive().
+Result<std::unique_ptr<ImageSource>> open_source(std::string_view spec, const std::string& context);
 
 // Registries. `clock` must outlive the source.
 struct RegistryOptions {
@@ -68,7 +77,15 @@ struct ImagePlan {
 Result<ImagePlan> plan_image(ImageSource& source, const image::Reference& reference,
                              const std::vector<Architecture>& architectures, const CancelToken& cancel);
 
-// Counts the unpacked bytes and files of a layer, which is compressed as its media type says.
+// What refers to an image: signatures, bills of materials, attestations and the like, each as a further image that the
+// site's mirror serves like any other. Found by the registry's list of referrers or the tag `sha256-HEX` in its place,
+// and by cosign's tags (`.sig`, `.att`, `.sbom`), for the root and each packed manifest, and for what is found itself.
+// They are called `REPOSITORY:sha256-HEX.sig` and so on; those that a list names, `REPOSITORY@sha256:HEX`. `host` is
+// the architecture that the contents document gives for them; it means nothing.
+Result<std::vector<ImagePlan>> plan_referrers(ImageSource& source, const image::Reference& reference,
+                                              const ImagePlan& plan, Architecture host, const CancelToken& cancel);
+
+// Counts the unpacked bytes and files of a layer, read as containerd will (image::LayerCompression).
 Result<format::LayerInfo> measure_layer(base::Source& layer, const std::string& media_type);
 
 }  // namespace sealift::sources

@@ -33,8 +33,10 @@ Result<format::LayerInfo> measure_layer(base::Source& layer, const std::string& 
   const std::unique_ptr<archive, decltype(&archive_read_free)> reader(archive_read_new(), archive_read_free);
   archive_read_support_format_tar(reader.get());
   archive_read_support_format_empty(reader.get());
-  if (compression == image::LayerCompression::gzip) archive_read_support_filter_gzip(reader.get());
-  if (compression == image::LayerCompression::zstd) archive_read_support_filter_zstd(reader.get());
+  if (compression == image::LayerCompression::by_content) {
+    archive_read_support_filter_gzip(reader.get());
+    archive_read_support_filter_zstd(reader.get());
+  }
   Feed feed{layer, Bytes(size_t{256} << 10), {}};
   format::LayerInfo out;
   int code = archive_read_open(reader.get(), &feed, nullptr, feed_archive, nullptr);

@@ -50,12 +50,23 @@ class Planner {
     add_document(document);
     const auto& manifest = std::get<image::Manifest>(parsed);
     if (!entry->platform) return take_checked(manifest, object, host);
+    SEALIFT_TRY(check_image(manifest));
     take_manifest(manifest, object, *entry->platform, host);
     return {};
   }
 
+  Result<void> check_image(const image::Manifest& manifest) const {
+    const auto kind = image::artifact_kind(manifest);
+    if (!kind) return {};
+    return fail(ErrorCode::invalid_input, "{} is {}, no container image; {}", reference_.text(), *kind,
+                kind->contains("chart")
+                    ? "pack it with APP: `helm pull oci://" + reference_.name() + "` saves it as .tgz"
+                    : "IMAGE packs only what the hosts can pull and run");
+  }
+
   // A manifest for which no index gives a platform: its configuration decides.
   Result<void> take_checked(const image::Manifest& manifest, const format::ObjectRef& object, Architecture host) {
+    SEALIFT_TRY(check_image(manifest));
     base::MemorySink config(image::kMaxManifestBytes);
     SEALIFT_TRY(source_.blob(reference_, manifest.config, config, cancel_));
     SEALIFT_ASSIGN(const auto platform, image::parse_config_platform(config.data()));

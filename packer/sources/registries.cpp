@@ -3,6 +3,7 @@
 #include <mutex>
 
 #include "packer/sources/image_source.h"
+#include "payload/base/text.h"
 
 namespace sealift::sources {
 namespace {
@@ -21,6 +22,9 @@ class Registries final : public ImageSource {
 
   Result<ManifestBytes> manifest(const image::Reference& reference, const image::Descriptor& descriptor,
                                  const CancelToken& cancel) override {
+    if (!descriptor.unsupported_digest.empty())
+      return fail(ErrorCode::unsupported, "{} has a manifest named by {}; only sha256 digests are supported",
+                  reference.text(), base::printable(descriptor.unsupported_digest.substr(0, 20)) + "…");
     SEALIFT_ASSIGN(auto* registry, registry_of(reference));
     return taken(registry->manifest(reference.repository, descriptor.digest, cancel), descriptor.media_type);
   }
@@ -29,6 +33,14 @@ class Registries final : public ImageSource {
                     const CancelToken& cancel) override {
     SEALIFT_ASSIGN(auto* registry, registry_of(reference));
     return registry->blob(reference.repository, descriptor.digest, descriptor.size, sink, cancel);
+  }
+
+  Result<std::optional<ManifestBytes>> referrers(const image::Reference& reference, const Digest& subject,
+                                                 const CancelToken& cancel) override {
+    SEALIFT_ASSIGN(auto* registry, registry_of(reference));
+    SEALIFT_ASSIGN(auto list, registry->referrers(reference.repository, subject, cancel));
+    if (!list) return std::optional<ManifestBytes>{};
+    return std::optional(ManifestBytes{list->digest, std::move(list->media_type), std::move(list->bytes)});
   }
 
  private:

@@ -31,6 +31,11 @@ Secret Authorizer::known(const http::Origin& origin, const std::string& reposito
   return found == headers_.end() ? Secret() : found->second;
 }
 
+std::string Authorizer::trouble() {
+  const std::lock_guard guard(mutex_);
+  return trouble_;
+}
+
 Result<Secret> Authorizer::answer(const http::Origin& origin, const std::string& repository,
                                   const std::string& challenge, const Secret& used) {
   // One thread asks; the others wait for its answer.
@@ -40,7 +45,11 @@ Result<Secret> Authorizer::answer(const http::Origin& origin, const std::string&
   SEALIFT_ASSIGN(const auto challenges, parse_challenges(challenge));
   std::optional<Login> login;
   if (origin == endpoint_.origin) {
-    SEALIFT_ASSIGN(login, logins_.find(endpoint_.registry, repository));
+    auto found = logins_.find(endpoint_.registry, repository);
+    if (found)
+      login = std::move(*found);
+    else
+      trouble_ = found.error().text();
   }
   const auto by_scheme = [&](std::string_view scheme) {
     return std::ranges::find(challenges, scheme, &Challenge::scheme);

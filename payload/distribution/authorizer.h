@@ -26,6 +26,8 @@ class Authorizer {
   // nothing better than `used` is available; untrusted if a login would go over plain HTTP.
   Result<Secret> answer(const http::Origin& origin, const std::string& repository, const std::string& challenge,
                         const Secret& used);
+  // Why no login could be looked for, if so: anybody may read many images, so it is told only when one is missing.
+  std::string trouble();
 
  private:
   Result<Secret> bearer(const std::map<std::string, std::string>& parameters, const std::string& repository,
@@ -36,6 +38,7 @@ class Authorizer {
   Connections& connections_;
   std::mutex mutex_;
   std::map<std::string, Secret> headers_;  // "origin repository" → Authorization
+  std::string trouble_;
 };
 
 }  // namespace sealift::distribution

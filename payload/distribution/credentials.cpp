@@ -20,11 +20,28 @@ std::string variable(const char* name) {
   return value == nullptr ? "" : value;
 }
 
-// docker's tools store Docker Hub under an address that dates from the first registry protocol.
-std::vector<std::string> spellings(const std::string& registry) {
-  std::vector<std::string> out{registry, "https://" + registry, "http://" + registry};
-  if (registry == "docker.io") out.insert(out.end(), {"https://index." + registry + "/v1/", "index." + registry});
-  return out;
+// What a key of "auths" or "credHelpers" stands for: "quay.io/team", or a registry however tools have spelled it:
+// "https://quay.io/v2/", "http://quay.io", "quay.io/", and for Docker Hub "https://index.docker.io/v1/".
+std::string name_of(std::string_view key) {
+  const size_t scheme = key.find("://");
+  const bool is_url = scheme != std::string_view::npos;
+  if (is_url) key.remove_prefix(scheme + 3);
+  while (key.ends_with('/')) key.remove_suffix(1);
+  // Only an address has them: "quay.io/v2" alone is a part of a registry.
+  if (is_url && (key.ends_with("/v1") || key.ends_with("/v2"))) key.remove_suffix(3);
+  const size_t slash = std::min(key.find('/'), key.size());
+  std::string host = base::to_lower(key.substr(0, slash));
+  if (host == "index.docker.io" || host == "registry-1.docker.io") host = "docker.io";
+  return host + std::string(key.substr(slash));
+}
+
+// The member for this name: its own spelling before all others.
+const std::pair<const std::string, json::Value>* member_for(const json::Value* object, const std::string& name) {
+  const auto* members = object == nullptr ? nullptr : object->members();
+  if (members == nullptr) return nullptr;
+  if (const auto exact = members->find(name); exact != members->end()) return &*exact;
+  const auto other = std::ranges::find(*members, name, [](const auto& member) { return name_of(member.first); });
+  return other == members->end() ? nullptr : &*other;
 }
 
 Result<std::optional<Login>> from_entry(const json::Value& entry, const std::string& key) {
@@ -118,28 +135,27 @@ Result<Logins> Logins::read(const std::vector<std::string>& files) {
 }
 
 Result<std::optional<Login>> Logins::find(const std::string& registry, const std::string& repository) const {
-  const auto names = spellings(registry);
   for (const auto& document : documents_) {
-    const auto* helpers = document.find("credHelpers");
-    for (const auto& name : names) {
-      const auto helper = helpers == nullptr ? std::string() : helpers->text_or(name, "");
-      if (helper.empty()) continue;
-      SEALIFT_ASSIGN(auto login, from_helper(helper, name));
+    if (const auto* helper = member_for(document.find("credHelpers"), registry);
+        helper != nullptr && helper->second.is_string() && !helper->second.string()->empty()) {
+      SEALIFT_ASSIGN(auto login, from_helper(*helper->second.string(), helper->first));
       if (login) return login;
     }
     const auto* auths = document.find("auths");
     // The longest path wins: registry/team/app, registry/team, registry.
-    for (std::string path = registry + "/" + repository; auths != nullptr; path.resize(path.rfind('/'))) {
-      for (const auto& name : path == registry ? names : std::vector{path}) {
-        const auto* entry = auths->find(name);
-        if (entry == nullptr) continue;
-        SEALIFT_ASSIGN(auto login, from_entry(*entry, name));
+    for (std::string path = registry + "/" + repository;; path.resize(path.rfind('/'))) {
+      if (const auto* entry = member_for(auths, path)) {
+        SEALIFT_ASSIGN(auto login, from_entry(entry->second, entry->first));
         if (login) return login;
       }
       if (path == registry) break;
     }
     if (const auto store = document.text_or("credsStore", ""); !store.empty()) {
-      SEALIFT_ASSIGN(auto login, from_helper(store, registry == "docker.io" ? names[3] : registry));
+      // A store knows a registry by what `docker login` called it, which "auths" repeats with an empty entry.
+      const auto* known = member_for(auths, registry);
+      SEALIFT_ASSIGN(auto login, from_helper(store, known != nullptr          ? known->first
+                                                    : registry == "docker.io" ? "https://index.docker.io/v1/"
+                                                                              : registry));
       if (login) return login;
     }
   }

@@ -31,7 +31,8 @@ class Logins {
   // Skips files that do not exist; one that is not such a document is invalid_input with its path.
   static Result<Logins> read(const std::vector<std::string>& files);
   // For "docker.io", "localhost:5000" …; the repository selects logins for a part of a registry. nullopt if there is no
-  // login: many registries need none. command_failed if a credential helper fails.
+  // login: many registries need none. not_found if a credential helper is not installed, command_failed if it fails:
+  // neither keeps anybody from an image that needs no login.
   Result<std::optional<Login>> find(const std::string& registry, const std::string& repository) const;
 
  private:

@@ -2,6 +2,7 @@
 #include "payload/distribution/registry.h"
 
 #include <algorithm>
+#include <ctime>
 #include <set>
 
 #include "payload/base/retry.h"
@@ -14,7 +15,11 @@
 namespace sealift::distribution {
 namespace {
 
+constexpr int kMaxPages = 32;
 constexpr int kMaxHops = 8;  // redirects and challenges per request
+// A blob that has moved on by this much since the last failure has its attempts anew: long pulls over bad lines end,
+// and a server that gives a few bytes each time is not followed for ever.
+constexpr uint64_t kProgress = uint64_t{64} << 10;
 
 using Headers = std::map<std::string, std::string>;
 
@@ -38,7 +43,18 @@ struct Ask {
   Headers headers;
   base::Sink* sink = nullptr;
   std::function<Result<void>(const http::Reply&)> on_head;
+  std::vector<int> absent = {};  // statuses that are answers, not errors
 };
+
+// Link: </v2/…?last=…>; rel="next"
+std::optional<http::Url> next_page(const http::Url& page, const http::Reply& reply) {
+  const auto link = reply.headers.find("link");
+  if (link == reply.headers.end() || !link->second.contains("rel=\"next\"")) return {};
+  const size_t begin = link->second.find('<'), end = link->second.find('>');
+  if (begin == std::string::npos || end == std::string::npos || end < begin) return {};
+  auto url = http::resolve_url(page, std::string_view(link->second).substr(begin + 1, end - begin - 1));
+  return url ? std::optional(std::move(*url)) : std::nullopt;
+}
 
 // Receives exactly one blob, over several responses if connections break.
 class BlobReceiver {
@@ -49,6 +65,8 @@ class BlobReceiver {
   uint64_t received() const { return received_; }
   // Called for each response: a 206 must continue where the last one broke off; a full body is skipped up to there.
   Result<void> begin(const http::Reply& head) {
+    if (const auto encoding = head.headers.find("content-encoding"); encoding != head.headers.end())
+      encoding_ = encoding->second;
     skip_ = head.status == 206 ? 0 : received_;
     const auto range = head.headers.find("content-range");
     if (head.status == 206 &&
@@ -63,7 +81,7 @@ class BlobReceiver {
     skip_ -= old;
     data = data.subspan(old);
     if (data.size() > size_ - received_)
-      return fail(ErrorCode::corrupt, "more than the {} bytes that the manifest says", size_);
+      return fail(ErrorCode::corrupt, "more than the {} bytes that the manifest says{}", size_, hint());
     hasher_.update(data);
     SEALIFT_TRY(sink_.write(data));
     received_ += data.size();
@@ -71,8 +89,15 @@ class BlobReceiver {
   }
   Result<void> finish() {
     const Digest found = hasher_.finish();
-    if (found != digest_) return fail(ErrorCode::corrupt, "other bytes than their digest says: {}", found.text());
+    if (found != digest_)
+      return fail(ErrorCode::corrupt, "other bytes than their digest says: {}{}", found.text(), hint());
     return {};
+  }
+  // Registries may label blobs that are stored compressed, so the label alone is no error.
+  std::string hint() const {
+    if (encoding_.empty() || encoding_ == "identity") return {};
+    return std::format(" (sent with Content-Encoding: {}, which was not asked for; a proxy in between may do this)",
+                       base::printable(encoding_));
   }
 
  private:
@@ -82,7 +107,19 @@ class BlobReceiver {
   const CancelToken& cancel_;
   hash::Sha256 hasher_;
   uint64_t received_ = 0, skip_ = 0;
+  std::string encoding_;
 };
+
+// Seconds, or a date such as "Wed, 21 Oct 2026 07:28:00 GMT" (RFC 9110, section 10.2.3).
+Duration retry_after(const std::string& value, Clock& clock) {
+  constexpr uint64_t kLongest = 3600;
+  if (const auto seconds = base::parse_u64(value)) return std::chrono::seconds(std::min<uint64_t>(*seconds, kLongest));
+  std::tm date{};
+  const char* end = ::strptime(value.c_str(), "%a, %d %b %Y %H:%M:%S GMT", &date);
+  if (end == nullptr || *end != '\0') return {};
+  const auto wait = std::chrono::system_clock::from_time_t(::timegm(&date)) - clock.now();
+  return std::clamp(std::chrono::duration_cast<Duration>(wait), Duration{}, Duration{std::chrono::seconds(kLongest)});
+}
 
 }  // namespace
 
@@ -103,6 +140,7 @@ struct Registry::State {
   Result<http::Reply> send(const http::Url& url, const Ask& ask, const Secret& authorization) {
     SEALIFT_ASSIGN(auto client, connections.take(url.origin));
     Headers headers = ask.headers;
+    headers["Accept-Encoding"] = "identity";  // digests are of the bytes as stored
     if (!authorization.empty()) headers["Authorization"] = authorization.reveal();
     base::MemorySink text(image::kMaxManifestBytes);
     auto reply = client->get_to(
@@ -143,10 +181,11 @@ struct Registry::State {
     const auto location = reply.headers.find("location");
     if (location == reply.headers.end())
       return fail(ErrorCode::protocol, "{} redirects to nowhere", from.origin.text());
-    if (location->second.starts_with('/') && !location->second.starts_with("//"))
-      return http::Url{from.origin, location->second};
-    auto url = http::parse_url(location->second);
-    if (!url) return fail(ErrorCode::protocol, "{} redirects to what is no URL", from.origin.text());
+    auto url = http::resolve_url(from, location->second);
+    if (!url) {  // its query may be a signature: never shown
+      return fail(ErrorCode::protocol, "{} redirects to what is no http or https URL: {}", from.origin.text(),
+                  base::printable(location->second.substr(0, location->second.find('?'))));
+    }
     if (url->origin.scheme == "http" && from.origin.scheme == "https") {
       return fail(ErrorCode::untrusted, "{} redirects to {}, without TLS: refused", from.origin.text(),
                   url->origin.text());
@@ -155,7 +194,10 @@ struct Registry::State {
   }
 
   Error error_of(const http::Reply& reply, const Ask& ask) const {
-    const std::string where = endpoint.origin.text();
+    // What a proxy answers looks like the registry's own answer.
+    const auto& proxy = endpoint.client.proxy;
+    const std::string where =
+        endpoint.origin.text() + (proxy ? std::format(" (through the proxy {})", proxy->origin.text()) : "");
     switch (reply.status) {
       case 404: return {ErrorCode::not_found, std::format("{} has no {}{}", where, ask.what, reason_of(reply)), {}};
       case 401:
@@ -180,20 +222,26 @@ struct Registry::State {
   Duration wait_before(unsigned attempt, const http::Reply* reply) const {
     Duration out = std::min(patience.longest_pause, patience.first_pause * (int64_t{1} << std::min(attempt - 1, 16U)));
     if (reply == nullptr || !reply->headers.contains("retry-after")) return out;
-    if (const auto seconds = base::parse_u64(reply->headers.at("retry-after")))
-      out = std::max(
-          out, std::min<Duration>(patience.longest_pause, std::chrono::seconds(std::min<uint64_t>(*seconds, 3600))));
-    return out;
+    return std::max(out, std::min(patience.longest_pause, retry_after(reply->headers.at("retry-after"), clock)));
   }
 
-  // Calls `next` for each attempt: the request says where the body continues.
-  Result<http::Reply> patiently(const std::function<Ask()>& next, const CancelToken& cancel) {
+  // Calls `next` for each attempt: the request says where the body continues. `received` counts what has come of it.
+  Result<http::Reply> patiently(const std::function<Ask()>& next, const CancelToken& cancel,
+                                const std::function<uint64_t()>& received = {}) {
+    uint64_t reached = received ? received() : 0;
     for (unsigned attempt = 0;; ++attempt) {
       SEALIFT_TRY(cancel.check());
       const Ask ask = next();
       auto reply = through(ask);
-      if (reply && (reply->status == 200 || reply->status == 206)) return reply;
+      if (reply && (reply->status == 200 || reply->status == 206 || std::ranges::contains(ask.absent, reply->status)))
+        return reply;
       Error error = reply ? error_of(*reply, ask) : reply.error();
+      if (const auto trouble = authorizer.trouble(); error.code == ErrorCode::auth_failed && !trouble.empty())
+        error.what += "; no login was found, because " + trouble;
+      if (received && received() >= reached + kProgress) {
+        reached = received();
+        attempt = 0;
+      }
       if (!base::may_pass(error.code) || attempt + 1 >= patience.attempts) {
         if (!reply) return fail_while(std::move(error), "getting " + ask.what);
         return fail(std::move(error));
@@ -250,6 +298,53 @@ Result<RemoteManifest> Registry::manifest(const std::string& repository, const D
                           cancel);
 }
 
+Result<std::optional<RemoteManifest>> Registry::referrers(const std::string& repository, const Digest& subject,
+                                                          const CancelToken& cancel) {
+  const std::string path = state_->endpoint.repository_prefix + repository;
+  const http::Url first{state_->endpoint.origin, std::format("/v2/{}/referrers/{}", path, subject.text())};
+  std::optional<RemoteManifest> out;
+  json::Value all = json::Value::array();
+  http::Url page = first;
+  for (int number = 0;; ++number) {
+    if (number == kMaxPages)
+      return fail(ErrorCode::limit_exceeded, "{} lists more than {} pages of what refers to {}", first.origin.text(),
+                  kMaxPages, subject.text());
+    const Ask ask{std::format("what refers to {} in {}/{}", subject.text(), state_->endpoint.registry, repository),
+                  path,
+                  page.target,
+                  {{"Accept", std::string(image::kOciIndex)}},
+                  nullptr,
+                  {},
+                  {400, 404, 405}};
+    SEALIFT_ASSIGN(const auto reply, state_->patiently([&] { return ask; }, cancel));
+    // Some answer with a page for people.
+    const auto parsed = reply.status == 200 ? json::parse(reply.text) : fail(ErrorCode::not_found, "none");
+    const auto* manifests = parsed ? parsed->find("manifests") : nullptr;
+    if (manifests == nullptr || !manifests->is_array()) {
+      if (number == 0) return std::optional<RemoteManifest>{};
+      return fail(ErrorCode::protocol, "{} breaks off in the list of what refers to {}", first.origin.text(),
+                  subject.text());
+    }
+    for (const auto& manifest : *manifests->elements()) all.push_back(manifest);
+    if (number == 0)
+      out = RemoteManifest{std::string(image::kOciIndex), hash::sha256(base::as_bytes(reply.text)),
+                           base::to_bytes(reply.text)};
+    const auto next = next_page(page, reply);
+    if (!next || next->origin != first.origin) {
+      if (number == 0) return out;
+      break;
+    }
+    page = *next;
+  }
+  json::Value joined;
+  joined.set("schemaVersion", 2);
+  joined.set("mediaType", image::kOciIndex);
+  joined.set("manifests", std::move(all));
+  out->bytes = base::to_bytes(json::to_canonical(joined));
+  out->digest = hash::sha256(out->bytes);
+  return out;
+}
+
 Result<void> Registry::blob(const std::string& repository, const Digest& digest, uint64_t size, base::Sink& sink,
                             const CancelToken& cancel) {
   const std::string path = state_->endpoint.repository_prefix + repository;
@@ -262,9 +357,15 @@ Result<void> Registry::blob(const std::string& repository, const Digest& digest,
     if (receiver.received() > 0) out.headers["Range"] = std::format("bytes={}-", receiver.received());
     return out;
   };
+  const auto received = [&] { return receiver.received(); };
   // A body may end early without a connection error: it is resumed all the same.
+  uint64_t reached = 0;
   for (unsigned round = 0; receiver.received() < size || round == 0; ++round) {
-    SEALIFT_TRY(state_->patiently(ask, cancel));
+    SEALIFT_TRY(state_->patiently(ask, cancel, received));
+    if (receiver.received() >= reached + kProgress) {
+      reached = receiver.received();
+      round = 0;
+    }
     if (receiver.received() < size && round + 1 >= state_->patience.attempts) {
       return fail(ErrorCode::corrupt, "{} gives {} of {} bytes for {}", state_->endpoint.origin.text(),
                   receiver.received(), size, what);

@@ -7,6 +7,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "payload/base/cancel.h"
@@ -41,6 +42,10 @@ class Registry {
   // limit_exceeded, cancelled; they name the registry and the object.
   Result<RemoteManifest> manifest(const std::string& repository, const std::string& tag, const CancelToken& cancel);
   Result<RemoteManifest> manifest(const std::string& repository, const Digest& digest, const CancelToken& cancel);
+  // What refers to this manifest, as one index; nullopt if the registry has no such list (many keep a tag instead, see
+  // image::is_referrer_tag). Several pages are joined into one index.
+  Result<std::optional<RemoteManifest>> referrers(const std::string& repository, const Digest& subject,
+                                                  const CancelToken& cancel);
   // After an error, the bytes that the sink received are worthless.
   Result<void> blob(const std::string& repository, const Digest& digest, uint64_t size, base::Sink& sink,
                     const CancelToken& cancel);

@@ -31,6 +31,10 @@ struct Url {
 };
 // Absolute http(s) URLs; otherwise invalid_input. An empty target becomes "/".
 Result<Url> parse_url(std::string_view text);
+// Where a redirect from `from` leads: an absolute URL, "//host/path", "/path", "../path" or "?query" (RFC 3986, section
+// 5.2). Path and query stay as they are written, except that bytes which can't stand in a request become %XX. Errors:
+// as parse_url().
+Result<Url> resolve_url(const Url& from, std::string_view location);
 // The authorities that the system trusts: $SSL_CERT_FILE or one of the usual bundles; empty if there is none.
 std::string system_authorities();
 // RFC 3986: everything but unreserved characters becomes %XX.

@@ -61,6 +61,13 @@ bool is_tag(std::string_view text) {
   return std::ranges::all_of(text, [](char c) { return alphanumeric(c) || c == '_' || c == '.' || c == '-'; });
 }
 
+bool is_referrer_tag(std::string_view text) {
+  constexpr std::string_view kBegin = "sha256-";
+  if (!is_tag(text) || !text.starts_with(kBegin)) return false;
+  text.remove_prefix(kBegin.size());
+  return Digest::from_hex(text.substr(0, 64)) && (text.size() == 64 || text[64] == '.');
+}
+
 bool is_repository(std::string_view text) {
   return !text.empty() && text.size() <= 255 && std::ranges::all_of(base::split(text, '/'), is_path_component);
 }

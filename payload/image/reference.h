@@ -27,6 +27,9 @@ struct Reference {
 // Errors: invalid_input, saying what is wrong with the name.
 Result<Reference> parse_reference(std::string_view text);
 bool is_tag(std::string_view text);
+// "sha256-HEX", also with an extension such as ".sig": the tag under which what refers to a manifest is kept. Source:
+// OCI distribution specification 1.1, "Referrers Tag Schema"; cosign's "Tag-based discovery".
+bool is_referrer_tag(std::string_view text);
 bool is_repository(std::string_view text);
 
 }  // namespace sealift::image

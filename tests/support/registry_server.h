@@ -73,6 +73,8 @@ class RegistryServer {
   std::string repository = "team/app";
   std::map<std::string, std::pair<std::string, std::string>> manifests;  // by tag and digest: text, media type
   std::map<std::string, std::string> blobs;
+  // What refers to a digest, as indexes; without value, this registry does not know such lists.
+  std::optional<std::map<std::string, std::string>> referrers;
 
  private:
   http::Response answer(const http::Request& request) {
@@ -101,6 +103,14 @@ class RegistryServer {
     const std::string prefix = "/v2/" + repository + "/";
     if (request.path.starts_with(prefix + "manifests/")) return manifest(request.path.substr(prefix.size() + 10));
     if (request.path.starts_with(prefix + "blobs/")) return blob(request.path.substr(prefix.size() + 6), request.path);
+    if (request.path.starts_with(prefix + "referrers/") && referrers) {
+      const auto found = referrers->find(request.path.substr(prefix.size() + 10));
+      return {200,
+              {},
+              std::string(image::kOciIndex),
+              found != referrers->end() ? found->second : R"({"schemaVersion":2,"manifests":[]})",
+              {}};
+    }
     return missing("repository name not known to registry");
   }
 

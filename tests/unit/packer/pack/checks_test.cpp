@@ -170,7 +170,7 @@ std::string deployment(std::string_view image, std::string_view more = "") {
 }
 
 tests::Project::Change from_layout(const tests::Project& project) {
-  return [path = project.folder / "images"](pack::BuildOptions& options) { options.image_layout = path; };
+  return [path = project.folder / "images"](pack::BuildOptions& options) { options.images = "oci:" + path; };
 }
 
 // The digest of the project's image: of its index, or of its manifest for a platform.

@@ -54,7 +54,7 @@ struct Charts : tests::Project {
     return [this, more](pack::BuildOptions& options) {
       options.tools = folder / "tools";
       options.kubernetes_version = "v1.34.4";
-      options.image_layout = folder / "images";
+      options.images = "oci:" + (folder / "images");
       if (more) more(options);
     };
   }

@@ -7,6 +7,7 @@
 #include "tests/support/event_recorder.h"
 #include "tests/support/own_namespaces.h"
 #include "tests/support/registry_server.h"
+#include "tests/support/stored_image.h"
 #include "tests/unit/packer/pack/project.h"
 
 using namespace sealift;
@@ -231,6 +232,58 @@ TEST_CASE("what the artifact or its base has is not fetched from the registry ag
   const auto own = project.made("FROM base.run\n" + line, "own.run");
   CHECK(server.asked_for(digest.text()) == 1);
   CHECK(own.contents().images.size() == 2);
+}
+
+TEST_CASE(
+    "what refers to an image is packed when it is wanted, byte for byte, under the names that the mirror serves") {
+  const Project project;
+  RegistryServer server;
+  publish(server, layer_with_file(5'000));
+  const std::string manifest = server.manifests.at("1.0").first;
+  const Digest subject = hash::sha256(base::as_bytes(manifest));
+  const std::string content = R"({"critical":{}})";
+  const std::string signature =
+      std::format(R"({{"schemaVersion":2,"config":{},"layers":[{}]}})",
+                  descriptor("application/vnd.oci.image.config.v1+json", fields(kConfig)),
+                  descriptor("application/vnd.dev.cosign.simplesigning.v1+json", fields(content)));
+  server.add_blob(content);
+  server.add_manifest("sha256-" + subject.hex() + ".sig", signature, image::kOciManifest);
+  const std::string lines = std::format("FROM scratch\nIMAGE {}/team/app:1.0\n", server.name());
+  CHECK(project.made(lines).contents().images.size() == 1);
+  CHECK(server.asked_for("sha256-") == 0);  // and nothing is asked otherwise
+  const auto done = project.build(lines, [](pack::BuildOptions& options) { options.with_referrers = true; });
+  if (!done) FAIL(done.error().text());
+  const auto artifact = Project::open(project.output());
+  const auto* packed =
+      artifact.contents().find_image(std::format("{}/team/app:sha256-{}.sig", server.name(), subject.hex()));
+  REQUIRE(packed != nullptr);
+  CHECK(artifact.text(packed->root.digest) == signature);
+  CHECK(artifact.text(packed->platforms.at(0).layers.at(0).digest) == content);
+  CHECK(artifact.contents().images.size() == 2);
+  CHECK(artifact.contents().layers.size() == 1);  // only what is unpacked is measured
+}
+
+TEST_CASE("an image from `docker save` is packed with the manifest that it lacks; a changed layer ends the build") {
+  const Project project;
+  tests::StoredImage saved;
+  const std::string layer = layer_with_file(700);
+  saved.files["aa/layer.tar"] = layer;
+  saved.files["c.json"] = tests::StoredImage::config_of("amd64", {layer});
+  saved.files["manifest.json"] = R"([{"Config":"c.json","RepoTags":["odd:1"],"Layers":["aa/layer.tar"]}])";
+  write(project.folder / "odd.tar", tests::tar(saved.entries()));
+  const std::string lines = "FROM scratch\nIMAGE --from=docker-archive:odd.tar odd:1\n";
+  const auto artifact = project.made(lines, "good.run");
+  const auto* image = artifact.contents().find_image("docker.io/library/odd:1");
+  REQUIRE(image != nullptr);
+  const Digest digest = hash::sha256(base::as_bytes(layer));
+  CHECK(artifact.text(image->platforms.at(0).config.digest) == saved.files["c.json"]);
+  CHECK(artifact.text(digest) == layer);
+  CHECK(artifact.contents().layers.at(digest) == format::LayerInfo{700, 1});
+  saved.files["aa/layer.tar"][600] ^= 1;
+  write(project.folder / "odd.tar", tests::tar(saved.entries()));
+  const auto error = project.refused(lines);
+  CHECK(error.code == ErrorCode::corrupt);
+  CHECK(error.text().contains("Kubefile:2"));
 }
 
 TEST_CASE("a registry that does not give what its manifest says ends the build with the line and the image") {

@@ -6,6 +6,7 @@
 
 #include <filesystem>
 
+#include "tests/support/stored_image.h"
 #include "tests/support/temporary_folder.h"
 
 using namespace sealift;
@@ -121,4 +122,26 @@ TEST_CASE("applications that wait for each other are refused with their circle")
   CHECK(context.refused(app("z", "a") + app("a", "b") + app("b", "a")).contains("start: a NEEDS b NEEDS a;"));
   // several paths to one application are not circular
   CHECK(context.resolved(app("a", "b c") + app("b", "d") + app("c", "d") + app("d", "")).apps.size() == 4);
+}
+
+TEST_CASE(
+    "IMAGE --from passes its whole text on, relative to the context; what is wrong with it is told with the line") {
+  const Context context;
+  tests::StoredImage image;
+  image.layout(image.entry(image.manifest("amd64", std::string(1024, '\0')), image::kOciManifest,
+                           tests::StoredImage::names("quay.io/team/a:1")));
+  image.write_folder(context.folder / "images/layout");
+  context.write("images/a.tar", tests::tar(image.entries()));
+  const auto inputs = context.resolved(
+      "IMAGE --from=oci:images/layout quay.io/team/a:1\nIMAGE --from=oci-archive:images/a.tar quay.io/team/a:1\n");
+  REQUIRE(inputs.images.size() == 2);
+  CHECK(inputs.images[0].plan.image.root == inputs.images[1].plan.image.root);
+  for (const auto& [from, why] :
+       {std::pair{"docker-archive:images/b.tar", "does not exist"}, {"zip:x", "is expected"}, {"", ""}}) {
+    const auto refused = context.resolve(std::format("LABEL a=b\nIMAGE --from={} quay.io/team/a:1\n", from));
+    REQUIRE_FALSE(refused);
+    INFO(refused.error().text());
+    CHECK(refused.error().text().contains(why));
+    CHECK(refused.error().text().contains("Kubefile:3"));
+  }
 }

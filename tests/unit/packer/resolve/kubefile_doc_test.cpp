@@ -74,8 +74,8 @@ TEST_CASE("the base.yaml in KUBEFILE.md is one") {
 
 TEST_CASE("KUBEFILE.md names every word that is refused") {
   const std::string text = document();
-  for (const std::string word : {"RUN", "CMD", "CMDS", "APPCMDS", "APPENV", "CSI", "KUBEVERSION",
-                                 "MAINTAINER", "ENTRYPOINT", "WORKDIR", "USER", "VOLUME", "EXPOSE"}) {
+  for (const std::string word : {"RUN", "CMD", "CMDS", "APPCMDS", "APPENV", "CSI", "KUBEVERSION", "MAINTAINER",
+                                 "ENTRYPOINT", "WORKDIR", "USER", "VOLUME", "EXPOSE"}) {
     INFO(word);
     CHECK(std::ranges::contains(resolve::verbs(), word, &resolve::Verb::word));
     CHECK(text.contains("`" + word + "`"));

@@ -3,46 +3,19 @@
 
 #include "packer/sources/image_source.h"
 #include "payload/codec/zstd.h"
+#include "tests/support/tar.h"
 
 using namespace sealift;
+using tests::gzip;
+using tests::tar;
 
 namespace {
 
 constexpr const char* kPlain = "application/vnd.oci.image.layer.v1.tar";
 constexpr const char* kGzip = "application/vnd.oci.image.layer.v1.tar+gzip";
+constexpr const char* kDockerPlain = "application/vnd.docker.image.rootfs.diff.tar";
+constexpr const char* kDockerZstd = "application/vnd.docker.image.rootfs.diff.tar.zstd";
 constexpr const char* kZstd = "application/vnd.oci.image.layer.v1.tar+zstd";
-
-struct Entry {
-  std::string name;
-  std::string data;
-  char type = '0';  // 0 file, 1 hard link, 2 symbolic link, 5 folder
-};
-
-// A ustar archive.
-std::string tar(const std::vector<Entry>& entries) {
-  std::string out;
-  for (const auto& entry : entries) {
-    std::string header(512, '\0');
-    const auto put = [&](size_t at, std::string_view text) { header.replace(at, text.size(), text); };
-    put(0, entry.name);
-    put(100, "0000644");
-    put(108, "0000000");
-    put(116, "0000000");
-    put(124, std::format("{:011o}", entry.data.size()));
-    put(136, "00000000000");
-    header[156] = entry.type;
-    if (entry.type == '1' || entry.type == '2') put(157, "target");
-    put(257, "ustar");
-    put(263, "00");
-    put(148, "        ");
-    unsigned sum = 0;
-    for (const char c : header) sum += static_cast<unsigned char>(c);
-    put(148, std::format("{:06o}", sum));
-    header[154] = '\0';
-    out += header + entry.data + std::string((512 - entry.data.size() % 512) % 512, '\0');
-  }
-  return out + std::string(1024, '\0');
-}
 
 Result<format::LayerInfo> measure(const std::string& bytes, const char* type) {
   base::MemorySource source(base::as_bytes(bytes));
@@ -54,36 +27,6 @@ std::string zstd(const std::string& plain) {
   const auto stored = compressor.compress(base::as_bytes(plain));
   REQUIRE(stored);
   return std::string(base::as_text(*stored));
-}
-
-uint32_t crc32(std::string_view text) {
-  uint32_t out = ~0U;
-  for (const char c : text) {
-    out ^= static_cast<unsigned char>(c);
-    for (int bit = 0; bit < 8; ++bit) out = (out >> 1) ^ ((out & 1U) != 0 ? 0xedb88320U : 0U);
-  }
-  return ~out;
-}
-
-// RFC 1952, with stored blocks.
-std::string gzip(std::string_view plain) {
-  std::string out("\x1f\x8b\x08\0\0\0\0\0\0\xff", 10);
-  const auto number = [&](size_t value, int bytes) {
-    for (int i = 0; i < bytes; ++i) out += static_cast<char>((value >> (8 * i)) & 0xffU);
-  };
-  const uint32_t sum = crc32(plain);
-  const size_t size = plain.size();
-  do {
-    const auto block = plain.substr(0, 60'000);
-    plain.remove_prefix(block.size());
-    out += static_cast<char>(plain.empty() ? 1 : 0);
-    number(block.size(), 2);
-    number(~block.size(), 2);
-    out += block;
-  } while (!plain.empty());
-  number(sum, 4);
-  number(size, 4);
-  return out;
 }
 
 }  // namespace
@@ -99,6 +42,15 @@ TEST_CASE("a layer is measured in bytes and inodes; links have none of the first
                                     {zstd(layer), kZstd},
                                     {gzip(layer), kGzip},
                                     {gzip(layer), "application/vnd.docker.image.rootfs.diff.tar.gzip"},
+                                    {zstd(layer), kDockerZstd},
+                                    // labels that the first bytes correct, as in containerd
+                                    {gzip(layer), kZstd},
+                                    {zstd(layer), kGzip},
+                                    {layer, kGzip},
+                                    {layer, kZstd},
+                                    {gzip(layer), kDockerPlain},
+                                    {zstd(layer), kDockerPlain},
+                                    {layer, kDockerPlain},
                                     // as written by parallel compressors: several members or frames
                                     {zstd(layer.substr(0, half)) + zstd(layer.substr(half)), kZstd},
                                     {gzip(layer.substr(0, half)) + gzip(layer.substr(half)), kGzip}}) {
@@ -119,11 +71,11 @@ TEST_CASE("a layer that is cut off, or is not what its type says, is refused") {
   const std::string zipped = gzip(layer);
   for (const auto& [bytes, type] : {std::pair{layer.substr(0, 50'000), kPlain},
                                     {packed.substr(0, packed.size() - 3), kZstd},
-                                    {packed, kGzip},
                                     {packed, kPlain},
                                     {zipped.substr(0, 50'000), kGzip},
-                                    {zipped, kZstd},
+                                    {zipped.substr(0, 50'000), kDockerPlain},
                                     {zipped, kPlain},
+                                    {"BZh91AY&SY" + layer, kGzip},
                                     {std::string("\x1f\x8b"), kGzip}}) {
     INFO(type << " " << bytes.size());
     const auto info = measure(bytes, type);

@@ -43,7 +43,7 @@ struct Layout {
     return std::format(R"("digest":"{}","size":{})", digest.text(), text.size());
   }
   Result<sources::ImagePlan> plan(std::string_view name, const std::vector<Architecture>& architectures) const {
-    const auto source = sources::open_oci_layout(folder.path());
+    const auto source = sources::open_source("oci:" + folder.path(), "");
     REQUIRE(source);
     const auto reference = image::parse_reference(name);
     REQUIRE(reference);
@@ -67,7 +67,7 @@ TEST_CASE("missing names and platforms are refused") {
   const auto name = layout.plan("tinny:1", {Architecture::amd64});
   REQUIRE_FALSE(name);
   CHECK(name.error().code == ErrorCode::not_found);
-  CHECK(name.error().text().contains("did you mean docker.io/library/tiny:1?"));
+  CHECK(name.error().text().contains("it has docker.io/library/tiny:1"));
   const auto platform = layout.plan("tiny:1", {Architecture::amd64, Architecture::arm64});
   REQUIRE_FALSE(platform);
   CHECK(platform.error().text().contains("arm64"));
@@ -83,7 +83,7 @@ TEST_CASE("a manifest with other bytes than its digest says is refused") {
 
 TEST_CASE("a folder that is no layout, and a layer that is no archive, are refused") {
   const tests::TemporaryFolder folder;
-  CHECK_FALSE(sources::open_oci_layout(folder.path()));
+  CHECK_FALSE(sources::open_source("oci:" + folder.path(), ""));
   const std::string noise(4096, 'x');
   base::MemorySource source(base::as_bytes(noise));
   CHECK_FALSE(sources::measure_layer(source, "application/vnd.oci.image.layer.v1.tar+gzip"));

@@ -278,6 +278,14 @@ TEST_CASE("what is no container image is called so") {
           image::kOciManifest, images.blob(R"({"name":"redis","version":"1.0.0"})")),
       image::kOciManifest);
   const auto text = refusal(images, chart, {kAmd64});
-  CHECK(text.contains("no container image"));
-  CHECK(text.contains("application/vnd.cncf.helm.config.v1+json"));
+  CHECK(text.contains("is a helm chart, no container image; pack it with APP"));
+  CHECK_FALSE(text.contains("--platform"));
+  for (const std::string platform : {"", "amd64"})  // in an index, too
+    CHECK(refusal(images, images.index({{platform, chart}}), {kAmd64}).contains("helm chart"));
+  const auto other = images.keep(
+      std::format(
+          R"({{"schemaVersion":2,"config":{{"mediaType":"application/vnd.example.config+json",{}}},"layers":[]}})",
+          images.blob("{}")),
+      image::kOciManifest);
+  CHECK(refusal(images, other, {kAmd64}).contains("of type application/vnd.example.config+json, names no platform"));
 }

@@ -95,13 +95,36 @@ TEST_CASE("a blob that broke off arrives whole, each byte once, or is an error")
 
 TEST_CASE("what an index says of a manifest's type stands before what the registry says") {
   Published published;
-  published.server.manifests[published.manifest.text()].second = "text/plain";
+  published.server.manifests[published.manifest.text()].second = image::kDockerManifest;
   Packer packer;
   const auto plan = packer.plan(published.reference(":1.0"));
   if (!plan) FAIL(plan.error().text());
   CHECK(plan->image.platforms.at(0).media_type == image::kOciManifest);
-  // requested directly, only the registry's media type is available
-  CHECK_FALSE(packer.plan(published.reference("@" + published.manifest.text())));
+  // requested directly, only the registry's label is there; one that names no manifest counts for nothing
+  const auto direct = packer.plan(published.reference("@" + published.manifest.text()));
+  REQUIRE(direct);
+  CHECK(direct->image.media_type == image::kDockerManifest);
+  for (const char* label : {"text/plain", "application/octet-stream"}) {
+    published.server.manifests[published.manifest.text()].second = label;
+    const auto by_shape = packer.plan(published.reference("@" + published.manifest.text()));
+    if (!by_shape) FAIL(by_shape.error().text());
+    CHECK(by_shape->image.media_type == image::kOciManifest);
+  }
+}
+
+TEST_CASE("a platform's manifest that is named by another digest than sha256 is refused, and not asked for") {
+  Published published;
+  published.server.add_manifest(
+      "1.0",
+      std::format(
+          R"({{"schemaVersion":2,"manifests":[{{"mediaType":"{}","digest":"sha512:{}","size":5,"platform":{{"os":"linux","architecture":"amd64"}}}}]}})",
+          image::kOciManifest, std::string(128, 'a')),
+      image::kOciIndex);
+  const auto plan = Packer().plan(published.reference(":1.0"));
+  REQUIRE_FALSE(plan);
+  CHECK(plan.error().code == ErrorCode::unsupported);
+  CHECK(plan.error().text().contains("only sha256 digests are supported"));
+  CHECK(published.server.asked().size() == 1);
 }
 
 TEST_CASE("two registries are asked each for its own images, with its own login") {

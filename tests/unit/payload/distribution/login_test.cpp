@@ -137,6 +137,70 @@ TEST_CASE("logins: spellings of a registry, parts of one, several files") {
   }
 }
 
+TEST_CASE("logins: a registry is found under every address that tools have written for it") {
+  TemporaryFolder folder;
+  for (const std::string key :
+       {"reg.example:5000", "https://reg.example:5000", "http://reg.example:5000", "https://reg.example:5000/",
+        "https://reg.example:5000/v1/", "https://reg.example:5000/v2/", "https://reg.example:5000/v2",
+        "reg.example:5000/", "HTTPS://Reg.Example:5000/v2/"}) {
+    INFO(key);
+    const auto logins = Logins::read(
+        {write_config(folder, std::format(R"({{"auths":{{"{}":{{"auth":"{}"}}}}}})", key, base64("ann:1")))});
+    REQUIRE(logins);
+    require_found(logins->find("reg.example:5000", "team/app"), "ann", "1");
+    for (const char* other : {"reg.example", "reg.example:5001", "x.reg.example:5000"}) {
+      const auto none = logins->find(other, "team/app");
+      REQUIRE(none);
+      CHECK_FALSE(*none);
+    }
+  }
+  for (const std::string key :
+       {"docker.io", "index.docker.io", "https://index.docker.io/v1/", "https://registry-1.docker.io/v2/"}) {
+    INFO(key);
+    const auto logins = Logins::read(
+        {write_config(folder, std::format(R"({{"auths":{{"{}":{{"auth":"{}"}}}}}})", key, base64("hub:2")))});
+    REQUIRE(logins);
+    require_found(logins->find("docker.io", "library/redis"), "hub", "2");
+  }
+  // the registry's own name stands before its other spellings, and a part of a registry is no spelling
+  const auto both = Logins::read({write_config(
+      folder,
+      std::format(
+          R"({{"auths":{{"https://quay.io/v2/":{{"auth":"{}"}},"quay.io":{{"auth":"{}"}},"quay.io/v2":{{"auth":"{}"}}}}}})",
+          base64("old:1"), base64("own:2"), base64("part:3")))});
+  REQUIRE(both);
+  require_found(both->find("quay.io", "team/app"), "own", "2");
+  require_found(both->find("quay.io", "v2/app"), "part", "3");
+}
+
+TEST_CASE("a helper that is missing or fails keeps nobody from a public image, and is told when a login is wanted") {
+  TemporaryFolder folder;
+  REQUIRE(base::write_file_atomic(folder / "docker-credential-fails",
+                                  base::as_bytes("#!/bin/sh\necho s3cret; exit 1\n"), 0755));
+  const tests::Variable path("PATH", folder.path() + ":" + std::getenv("PATH"));
+  for (const std::string& config :
+       {std::string(R"({"credsStore":"desktop"})"), std::string(R"({"credsStore":"fails"})"), std::string("each")}) {
+    INFO(config);
+    RegistryServer server;
+    const auto file = write_config(
+        folder, config == "each" ? std::format(R"({{"credHelpers":{{"{}":"desktop"}}}})", server.name()) : config);
+    server.habits.authorization = "Bearer abc";
+    server.habits.challenge = R"(Bearer realm="%/token")";
+    server.habits.token = "abc";
+    const auto open_to_all = get(server, {file});
+    if (!open_to_all) FAIL(open_to_all.error().text());
+    server.habits.token_login = "Basic x";
+    const auto closed = get(server, {file});
+    REQUIRE_FALSE(closed);
+    CHECK(closed.error().code == ErrorCode::auth_failed);
+    INFO(closed.error().text());
+    CHECK(closed.error().text().contains("no login was found, because"));
+    CHECK(closed.error().text().contains(config.contains("fails") ? "docker-credential-fails"
+                                                                  : "docker-credential-desktop is not in PATH"));
+    CHECK_FALSE(closed.error().text().contains("s3cret"));
+  }
+}
+
 TEST_CASE("logins: the files where the field's tools keep them, in their order") {
   const TemporaryFolder folder;
   for (const auto* name : {"home/.docker", "docker", "run/containers"})
@@ -191,6 +255,14 @@ TEST_CASE("logins: a credential helper is asked for what it keeps; its failure i
   REQUIRE_FALSE(broken);
   CHECK(broken.error().code == ErrorCode::command_failed);
   CHECK_FALSE(broken.error().text().contains("s3cret"));
+  // what `docker login` called the registry is what the store knows it by
+  const auto named = Logins::read(
+      {write_config(folder, R"({"credsStore":"address","auths":{"https://quay.io/v1/":{}}})", "named.json")});
+  REQUIRE(named);
+  helper("address", R"(read -r host; echo "{\"Username\":\"ann\",\"Secret\":\"$host\"}")");
+  require_found(named->find("quay.io", "x"), "ann", "https://quay.io/v1/");
+  require_found(named->find("ghcr.io", "x"), "ann", "ghcr.io");
+  require_found(named->find("docker.io", "library/x"), "ann", "https://index.docker.io/v1/");
   const auto evil = Logins::read({write_config(folder, R"({"credsStore":"../evil"})", "evil.json")});
   REQUIRE(evil);
   CHECK_FALSE(evil->find("quay.io", "x"));

@@ -352,6 +352,19 @@ TEST_CASE("behind a proxy all requests go through it, with its login; the regist
   CHECK(asked.size() == before);
 }
 
+TEST_CASE("what goes wrong behind a proxy names it: the answer may be its own") {
+  HandServer proxy([](tests::Connection& connection) {
+    if (!connection.request().empty())
+      connection.send("HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\nContent-Length: 0\r\n\r\n");
+  });
+  const std::string address = std::format("http://127.0.0.1:{}", proxy.port());
+  const tests::Variable variable("http_proxy", address), none("no_proxy", "");
+  Reader reader("registry.example:5000", {{"registry.example:5000"}, {}});
+  const auto refused = reader.registry->manifest("team/app", "1.0", {});
+  REQUIRE_FALSE(refused);
+  CHECK(refused.error().text().contains("registry.example:5000 (through the proxy " + address + ") answers 503"));
+}
+
 TEST_CASE("TLS through a proxy is a tunnel; one that gives none is named by the registry that was not reached") {
   std::vector<std::string> asked;
   HandServer proxy([&](tests::Connection& connection) {

@@ -4,6 +4,7 @@
 #include <catch2/catch_test_macros.hpp>
 
 #include "tests/support/environment.h"
+#include "tests/support/hand_server.h"
 
 using namespace sealift;
 using http::Client;
@@ -206,4 +207,79 @@ TEST_CASE("proxies of the environment, and what goes past them") {
   REQUIRE_FALSE(refused);
   CHECK(refused.error().code == ErrorCode::unsupported);
   CHECK_FALSE(refused.error().text().contains("secret"));
+}
+
+TEST_CASE("no_proxy takes networks and addresses of both families; a name lies in no network") {
+  const Variable https("https_proxy", "http://proxy.example:3128"),
+      none("no_proxy",
+           "192.0.2.0/24,198.51.100.128/25, fd00:7::/32,[2001:db8::1],203.0.113.7,10.0.0.0/33,10.1.0.0/,/8,0.0.0.0/x");
+  const auto goes_through = [](const char* host) {
+    auto found = http::proxy_from_environment({"https", host, 443});
+    REQUIRE(found);
+    return found->has_value();
+  };
+  for (const char* host : {"192.0.2.0", "192.0.2.255", "198.51.100.128", "198.51.100.255", "fd00:7::1",
+                           "fd00:7:ffff::", "2001:db8::1", "2001:db8:0::1", "203.0.113.7"}) {
+    INFO(host);
+    CHECK_FALSE(goes_through(host));
+  }
+  for (const char* host : {"192.0.3.0", "192.0.1.255", "198.51.100.127", "fd00:8::1", "2001:db8::2", "203.0.113.8",
+                           "10.0.0.1", "10.1.0.1", "192.0.2.example", "registry.example"}) {
+    INFO(host);
+    CHECK(goes_through(host));
+  }
+  const Variable all("no_proxy", "0.0.0.0/0");
+  CHECK_FALSE(goes_through("203.0.113.8"));
+  CHECK(goes_through("fd00:8::1"));
+}
+
+TEST_CASE("a target goes out byte for byte: signed URLs fit no other spelling") {
+  const std::string target =
+      "/sto%2Fre/x%3Ay?X-Amz-Credential=AKIA%2F20250101%2Fus&sig=a%2Bb%2Fc%3D&se=00%3A00Z&sp=r&empty=&flag&r=content%20x%7Ey+z&&=v&sp=r";
+  std::string seen;
+  tests::HandServer server([&](tests::Connection& connection) {
+    seen = connection.request();
+    connection.send("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
+  });
+  auto client = server.client();
+  REQUIRE(client.get(target, {}));
+  CHECK(seen.substr(0, seen.find("\r\n")) == "GET " + target + " HTTP/1.1");
+}
+
+TEST_CASE("redirects lead where RFC 3986 says") {
+  const auto from = http::parse_url("https://host.example:5000/a/b/c?q=1");
+  REQUIRE(from);
+  const auto to = [&](std::string_view location) {
+    const auto url = http::resolve_url(*from, location);
+    return url ? url->origin.text() + " " + url->target : url.error().text();
+  };
+  const std::string here = "https://host.example:5000 ";
+  CHECK(to("http://x.example/y?z#f") == "http://x.example:80 /y?z");
+  CHECK(to("HTTPS://x.example") == "https://x.example:443 /");
+  CHECK(to("//x.example/y%2Fz?sig=a%2Bb") == "https://x.example:443 /y%2Fz?sig=a%2Bb");
+  CHECK(to("/x/../y") == here + "/x/../y");  // absolute: as it is written
+  CHECK(to("x") == here + "/a/b/x");
+  CHECK(to("./x?y=http://z") == here + "/a/b/x?y=http://z");
+  CHECK(to("../x") == here + "/a/x");
+  CHECK(to("../../x/./y/") == here + "/x/y/");
+  CHECK(to("../../../../x") == here + "/x");
+  CHECK(to("..") == here + "/a/");
+  CHECK(to("?r=2") == here + "/a/b/c?r=2");
+  CHECK(to("") == here + "/a/b/c?q=1");
+  CHECK(to("x y\xc3\xbc\r\nz") == here + "/a/b/x%20y%C3%BC%0D%0Az");
+  for (const char* bad : {"ftp://x/y", "javascript:1", "//", "https:x", "//user:secret@x/"}) {
+    INFO(bad);
+    CHECK_FALSE(http::resolve_url(*from, bad));
+  }
+}
+
+TEST_CASE("values of headers are taken as they were sent") {
+  const std::string value = "<https://h/x?a=%2Fb%0D%0AX: y+%zz%>; c=\"d%20e\"";
+  tests::HandServer server([&](tests::Connection& connection) {
+    connection.request();
+    connection.send("HTTP/1.1 200 OK\r\nLink: " + value + "\r\nContent-Length: 0\r\n\r\n");
+  });
+  const auto reply = server.client().get("/", {});
+  REQUIRE(reply);
+  CHECK(reply->headers.at("link") == value);
 }

@@ -49,6 +49,77 @@ TEST_CASE("the type comes from the source, from the document, or from its shape"
   CHECK(std::get<Index>(*bare).media_type == kOciIndex);
 }
 
+TEST_CASE("where the label and the document disagree, the document decides") {
+  const auto type_of = [](const std::string& text, std::string_view label) {
+    const auto parsed = parse(text, label);
+    if (!parsed) FAIL(parsed.error().text());
+    return std::visit([](const auto& document) { return document.media_type; }, *parsed);
+  };
+  const std::string untyped = std::format(R"({{"schemaVersion":2,"config":{},"layers":[]}})",
+                                          descriptor("application/vnd.oci.image.config.v1+json"));
+  for (const std::string_view label : {"text/plain", "application/octet-stream", "binary/octet-stream", ""}) {
+    INFO(label);
+    CHECK(type_of(manifest(""), label) == kOciManifest);
+    CHECK(type_of(manifest("", kDockerManifest), label) == kDockerManifest);
+    CHECK(type_of(untyped, label) == kOciManifest);
+    CHECK(type_of(R"({"schemaVersion":2,"manifests":[]})", label) == kOciIndex);
+  }
+  CHECK(type_of(manifest(""), kDockerManifest) == kOciManifest);
+  CHECK(type_of(manifest("", kDockerManifest), kOciManifest) == kDockerManifest);
+  CHECK(type_of(untyped, kDockerManifest) == kDockerManifest);  // nothing better is known
+  CHECK(type_of(untyped, std::string(kDockerManifest) + " ; charset=utf-8") == kDockerManifest);
+}
+
+TEST_CASE("an index is never read as a manifest, nor the reverse: containerd would refuse it") {
+  const std::string index =
+      R"({"schemaVersion":2,"mediaType":"application/vnd.oci.image.index.v1+json","manifests":[]})";
+  refused(index, kOciManifest, "says application/vnd.oci.image.index.v1+json of itself");
+  refused(index, kDockerManifest, "says");
+  refused(manifest(""), kDockerList, "says application/vnd.oci.image.manifest.v1+json of itself");
+  refused(R"({"schemaVersion":2,"manifests":[]})", kOciManifest, "config");
+}
+
+TEST_CASE("in an index, a digest of another algorithm takes no other entry away; in a manifest it is refused") {
+  const std::string other =
+      std::format(R"({{"mediaType":"{}","digest":"sha512:{}","size":5}})", kOciManifest, std::string(128, 'a'));
+  const auto parsed =
+      parse(std::format(R"({{"schemaVersion":2,"manifests":[{},{}]}})", descriptor(kOciManifest), other));
+  REQUIRE(parsed);
+  const auto& list = std::get<Index>(*parsed).manifests;
+  REQUIRE(list.size() == 2);
+  CHECK(list[0].unsupported_digest.empty());
+  CHECK(list[1].unsupported_digest == "sha512:" + std::string(128, 'a'));
+  refused(manifest(other), "", "not sha256");
+  for (const char* digest : {"sha256:1", "sha256:", "none"})
+    refused(std::format(R"({{"schemaVersion":2,"manifests":[{{"mediaType":"x","digest":"{}","size":5}}]}})", digest),
+            "", "not sha256");
+}
+
+TEST_CASE("what is no container image is named as what it is") {
+  const auto kind = [](std::string_view config, std::string_view layer, std::string_view artifact = "") {
+    const auto parsed = parse(std::format(R"({{"schemaVersion":2,"artifactType":"{}","config":{},"layers":[{}]}})",
+                                          artifact, descriptor(config), layer.empty() ? "" : descriptor(layer)));
+    if (!parsed) FAIL(parsed.error().text());
+    return artifact_kind(std::get<Manifest>(*parsed)).value_or("an image");
+  };
+  constexpr auto *kImage = "application/vnd.oci.image.config.v1+json", *kEmpty = "application/vnd.oci.empty.v1+json",
+                 *kLayer = "application/vnd.oci.image.layer.v1.tar+gzip";
+  CHECK(kind(kImage, kLayer) == "an image");
+  CHECK(kind("application/vnd.docker.container.image.v1+json", "") == "an image");
+  CHECK(kind("application/octet-stream", kLayer) == "an image");  // its configuration decides
+  CHECK(kind(kImage, kLayer, "application/vnd.example") == "an image");
+  CHECK(kind("application/vnd.cncf.helm.config.v1+json", "application/vnd.cncf.helm.chart.content.v1.tar+gzip") ==
+        "a helm chart");
+  CHECK(kind(kImage, "application/vnd.dev.cosign.simplesigning.v1+json") == "a signature");
+  CHECK(kind(kEmpty, "application/vnd.dev.sigstore.bundle.v0.3+json",
+             "application/vnd.dev.sigstore.bundle.v0.3+json") == "a signature");
+  CHECK(kind(kImage, "application/vnd.in-toto+json") == "an attestation");
+  CHECK(kind(kImage, "application/spdx+json") == "a bill of materials (SBOM)");
+  CHECK(kind(kEmpty, "text/plain") == "an artifact of type application/vnd.oci.empty.v1+json");
+  CHECK(kind(kEmpty, "text/plain", "application/vnd.example+json") ==
+        "an artifact of type application/vnd.example+json");
+}
+
 TEST_CASE("an index knows the platforms") {
   const auto parsed = parse(
       std::format(R"({{"schemaVersion":2,"mediaType":"{}","manifests":[{},{},{},{},{}]}})", kOciIndex,
@@ -74,8 +145,11 @@ TEST_CASE("what is not usable is refused with the reason") {
   refused("[]", "", "not a JSON object");
   refused("{}", "", "schemaVersion");
   refused(R"({"schemaVersion":1,"fsLayers":[]})", "application/vnd.docker.distribution.manifest.v1+json",
-          "schemaVersion");
-  refused(manifest(""), kDockerManifest, "says");
+          "Docker's schema 1");
+  refused(R"({"schemaVersion":1,"fsLayers":[]})", "", "push the image again");
+  refused(R"({"schemaVersion":2,"fsLayers":[],"config":{},"layers":[]})", "", "Docker's schema 1");
+  refused(R"({"mediaType":"application/vnd.oci.artifact.manifest.v1+json","blobs":[]})", "", "OCI artifact manifest");
+  refused("\n<!DOCTYPE html><title>Sign in</title>", kOciManifest, "a proxy or a login page");
   refused(manifest("", "text/plain"), "", "not known");
   refused(R"({"schemaVersion":2,"layers":[]})", "", "config");
   refused(manifest(R"({"mediaType":"x","digest":"md5:1","size":1})"), "", "not sha256");
@@ -95,12 +169,18 @@ TEST_CASE("what is not usable is refused with the reason") {
   CHECK(parse(std::string(kMaxManifestBytes + 1, ' ')).error().code == ErrorCode::limit_exceeded);
 }
 
-TEST_CASE("compression of layers by their type") {
-  CHECK(layer_compression("application/vnd.oci.image.layer.v1.tar+gzip") == LayerCompression::gzip);
-  CHECK(layer_compression("application/vnd.docker.image.rootfs.diff.tar.gzip") == LayerCompression::gzip);
-  CHECK(layer_compression("application/vnd.oci.image.layer.v1.tar+zstd") == LayerCompression::zstd);
-  CHECK(layer_compression("application/vnd.oci.image.layer.v1.tar") == LayerCompression::none);
-  CHECK_FALSE(layer_compression("application/vnd.cncf.helm.chart.content.v1+bzip2"));
+TEST_CASE("layers are unpacked by their first bytes, except those that OCI calls uncompressed") {
+  for (const char* type :
+       {"application/vnd.oci.image.layer.v1.tar+gzip", "application/vnd.oci.image.layer.v1.tar+zstd",
+        "application/vnd.docker.image.rootfs.diff.tar.gzip", "application/vnd.docker.image.rootfs.diff.tar.zstd",
+        "application/vnd.docker.image.rootfs.diff.tar"}) {
+    INFO(type);
+    CHECK(layer_compression(type) == LayerCompression::by_content);
+  }
+  CHECK(layer_compression("application/vnd.oci.image.layer.v1.tar") == LayerCompression::never);
+  for (const char* type : {"application/vnd.oci.image.layer.v1.tar+bzip2",
+                           "application/vnd.oci.image.layer.v1.tar+gzip+encrypted", "text/plain", ""})
+    CHECK_FALSE(layer_compression(type));
 }
 
 TEST_CASE("the platform of an image configuration") {

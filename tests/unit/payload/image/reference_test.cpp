@@ -107,3 +107,12 @@ TEST_CASE("what is no name is refused with the reason") {
     CHECK(reference.error().code == ErrorCode::invalid_input);
   }
 }
+
+TEST_CASE("tags of what refers to a manifest") {
+  const std::string hex(64, 'a');
+  for (const auto& tag : {"sha256-" + hex, "sha256-" + hex + ".sig", "sha256-" + hex + ".att"})
+    CHECK(is_referrer_tag(tag));
+  for (const auto& tag : {std::string("1.0"), std::string("sha256-"), "sha256-" + hex.substr(1), "sha256-" + hex + "a",
+                          "sha512-" + hex, "sha256:" + hex, "sha256-" + hex + "-x", "sha256-" + std::string(64, 'g')})
+    CHECK_FALSE(is_referrer_tag(tag));
+}
