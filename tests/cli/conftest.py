@@ -112,7 +112,7 @@ def sample(tmp_path_factory, packer):
     lines = ["LABEL vendor=example line=7", "COPY files/ files/", f"IMAGE --from=oci:images {small_base.IMAGES['kube-apiserver']}",
              f"IMAGE --from=oci:images {INDEX_IMAGE}", "FILE files/motd /etc/motd", "FILE --role=worker --mode=0750 files/hello.sh /usr/local/bin/hello",
              "CNI net local://hello", "APP hello local://hello", "APP shop local://chart NEEDS hello net", 'LAUNCH ["net", "shop"]']
-    _pack(packer, folder, lines, "-t", "sample:1.2", "-o", "sample.run", "--platform", "linux/amd64", "--platform", "linux/arm64", *stubs)
+    _pack(packer, folder, lines, "-t", "sample:1.2", "-o", "sample.run", "--platform", "linux/amd64", "--platform", "linux/arm64", *stubs, *small_base.empty_helm(folder))
     return folder / "sample.run"
 
 

@@ -98,3 +98,11 @@ def write(folder: pathlib.Path):
     for name in IMAGES.values():
         add_image(folder / "images", name, name.encode())
     return ["COPY base.yaml base.yaml", "COPY etc/ etc/", "COPY bin/ bin/"] + [f"IMAGE --from=oci:images {name}" for name in IMAGES.values()]
+
+
+def empty_helm(folder):
+    """Options of `sealift build` for a helm that renders nothing."""
+    (folder / "tools").mkdir()
+    (folder / "tools" / "helm").write_text("#!/bin/sh\n")
+    (folder / "tools" / "helm").chmod(0o755)
+    return ["--tools", "tools", "--kubernetes-version", "v1.34.4"]

@@ -173,18 +173,16 @@ def test_a_chart_without_its_dependencies_is_refused_with_the_remedy(project, tm
     assert "Kubefile:2" in text and "redis ^18.0.0" in text and "helm dependency build ./erp" in text
     (tmp_path / "erp" / "charts" / "redis").mkdir(parents=True)
     (tmp_path / "erp" / "charts" / "redis" / "Chart.yaml").write_text("apiVersion: v2\nname: redis\nversion: 18.1.0\n")
-    (tmp_path / "tools").mkdir()
-    (tmp_path / "tools" / "helm").write_text("#!/bin/sh\n")  # renders nothing
-    (tmp_path / "tools" / "helm").chmod(0o755)
-    rendered = ("--tools", "tools", "--kubernetes-version", "v1.34.4")
-    assert project.packed(["FROM scratch", "APP erp local://erp"], *rendered)["apps"][0]["version"] == "1.0.0"
+    rendered = small_base.empty_helm(tmp_path)
     assert "--kubernetes-version" in project.refused(["FROM scratch", "APP erp local://erp"], *rendered[:2])
     assert "no helm for this machine" in project.refused(["FROM scratch", "APP erp local://erp"], *rendered[2:])
+    assert project.packed(["FROM scratch", "APP erp local://erp"], *rendered)["apps"][0]["version"] == "1.0.0"
 
 
 def test_an_image_that_a_manifest_wants_is_packed_or_refused(project, tmp_path):
     (tmp_path / "hello" / "shop.yaml").write_text("apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: shop}\nspec:\n  template:\n    spec:\n      containers:\n"
                                                   "      - image: quay.io/both/app:1\n      - image: registry.k8s.io/pause:3.10.1\n")
+    small_base.add_index(tmp_path / "images", "quay.io/both/app:1", {"amd64": b"amd"})
     lines = ["FROM scratch", *project.lines, "CNI net local://hello"]
     layout = f"oci:{tmp_path / 'images'}"
     contents = project.packed(lines, "--images", layout)
@@ -193,9 +191,11 @@ def test_an_image_that_a_manifest_wants_is_packed_or_refused(project, tmp_path):
     assert uses["quay.io/both/app:1"]["object"] == "Deployment/shop" and uses["quay.io/both/app:1"]["foundBy"] == "container"
     assert sorted(uses) == ["quay.io/both/app:1", "registry.k8s.io/pause:3.10.1"]
     (tmp_path / "hello" / "shop.yaml").write_text((tmp_path / "hello" / "shop.yaml").read_text().replace("quay.io/both", "quay.io/nobody"))
-    text = project.refused(lines, "--images", layout)
+    (tmp_path / "out.run").unlink()
+    text = project.refused(lines, "--images", layout, code=7)
     assert "quay.io/nobody/app:1" in text and "CNI net: Deployment/shop" in text and "shop.yaml:8" in text
     project.packed([*lines, "IGNORE-IMAGE quay.io/nobody/* comes later"], "--images", layout)
+    (tmp_path / "out.run").unlink()
     (tmp_path / "hello" / "shop.yaml").write_text("kind: [x\n")
     assert "shop.yaml:" in project.refused(["FROM scratch", "APP hello local://hello"])
 
