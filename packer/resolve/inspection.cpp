@@ -16,12 +16,13 @@ void Inspection::append(Inspection other) {
   move(other.warnings, warnings);
 }
 
-Result<Inspector> Inspector::of_manifest(std::string_view text, const std::string& file, const workloads::Rules& rules,
-                                         const CheckDocument& check) {
+Result<Inspector> Inspector::of_manifest(std::string_view text, const std::string& file, const std::string& source,
+                                         const workloads::Rules& rules, const CheckDocument& check) {
   // kubectl knows no hooks: it creates pods that helm would keep for a test.
   Inspector out(rules, workloads::TestHooks::include, {});
   out.files_[0] = file;
-  SEALIFT_TRY(out.read(text, file, check));
+  out.source_ = source;
+  SEALIFT_TRY(out.read(text, source, check));
   return out;
 }
 
@@ -59,7 +60,7 @@ std::string Inspector::file_of(int line) const {
 
 // A rendered document's lines are not those of its template.
 std::string Inspector::place_of(int line) const {
-  return set_.empty() ? std::format("{}:{}", file_of(line), line) : std::format("{} with {}", file_of(line), set_);
+  return set_.empty() ? std::format("{}:{}", source_, line) : std::format("{} with {}", file_of(line), set_);
 }
 
 Inspection Inspector::finish(std::span<const yaml::Node* const> others) {

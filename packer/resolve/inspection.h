@@ -45,10 +45,11 @@ using CheckDocument = std::function<Result<void>(const yaml::Node& document)>;
 // Reads one stream of documents: a manifest, or the output of helm.
 class Inspector {
  public:
-  // `check` sees every document and may refuse it. `file` is for messages. Errors: those of `check`, and the first
-  // document that can't be read.
-  static Result<Inspector> of_manifest(std::string_view text, const std::string& file, const workloads::Rules& rules,
-                                       const CheckDocument& check);
+  // `file` is recorded with the uses: its path in the tree, since the artifact must not depend on where it was built.
+  // `source`, on this machine, is for messages. `check` sees every document and may refuse it. Errors: those of
+  // `check`, and the first document that can't be read.
+  static Result<Inspector> of_manifest(std::string_view text, const std::string& file, const std::string& source,
+                                       const workloads::Rules& rules, const CheckDocument& check);
   // `set`: the set of values it was rendered with. Files are those of helm's lines "# Source:". A document that can't
   // be read is a warning: helm prints files that are no YAML, too.
   static Result<Inspector> of_rendered(std::string_view text, const std::string& set, const workloads::Rules& rules,
@@ -68,6 +69,7 @@ class Inspector {
 
   workloads::ImageFinder finder_;
   std::string set_;                   // empty: a manifest
+  std::string source_;                // of a manifest
   std::map<int, std::string> files_;  // by the line from which on they count
   std::vector<std::string> warnings_;
 };

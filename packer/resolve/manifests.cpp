@@ -42,7 +42,7 @@ Result<std::vector<Inspector>> read_manifests(const Place& place, std::span<cons
     auto text = base::read_text_file(file.source, kDocumentLimits.bytes);
     if (!text) return fail_while(std::move(text).error(), std::format("reading the manifests of {}", place.text()));
     const auto check = [&](const yaml::Node& document) { return check_object(file.source, document); };
-    auto read = Inspector::of_manifest(*text, file.source, rules, check);
+    auto read = Inspector::of_manifest(*text, file.target, file.source, rules, check);
     if (!read) return fail(read.error().code, "{}: {}", place.text(), read.error().what);
     out.push_back(std::move(*read));
   }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "packer/resolve/render.h"
 
+#include <filesystem>
 #include <format>
 
 #include "payload/base/file.h"
@@ -15,6 +16,12 @@ constexpr size_t kMaxOutput = size_t{256} << 20;
 std::vector<std::string> site_settings(const std::string& kubernetes_version) {
   return {"global.sealift.podCIDR=10.244.0.0/16", "global.sealift.serviceCIDR=10.96.0.0/12",
           "global.sealift.clusterName=cluster", "global.sealift.kubernetesVersion=" + kubernetes_version};
+}
+
+// helm does not run in this program's folder.
+std::string absolute(const std::string& path) {
+  std::error_code error;
+  return std::filesystem::absolute(path, error).string();
 }
 
 std::string text_at(const yaml::Node& document, std::string_view path) {
@@ -49,7 +56,7 @@ Result<base::Command> render_command(Tools& tools, const RenderJob& job, const s
   const auto& app = job.app->app;
   std::vector<std::string> words{"template",
                                  app.release.empty() ? app.name : app.release,
-                                 job.app->folder,
+                                 absolute(job.app->folder),
                                  "--namespace",
                                  !app.target_namespace.empty() ? app.target_namespace
                                  : app.is_network              ? "kube-system"
@@ -57,7 +64,7 @@ Result<base::Command> render_command(Tools& tools, const RenderJob& job, const s
                                  "--include-crds",
                                  "--kube-version",
                                  kubernetes_version};
-  if (!job.values.empty()) words.insert(words.end(), {"--values", job.values});
+  if (!job.values.empty()) words.insert(words.end(), {"--values", absolute(job.values)});
   for (const auto& setting : site_settings(kubernetes_version)) words.insert(words.end(), {"--set-string", setting});
   for (const auto& setting : job.app->settings) words.insert(words.end(), {"--set", setting.text});
   for (const auto& version : api_versions) words.insert(words.end(), {"--api-versions", version});

@@ -94,6 +94,22 @@ TEST_CASE("an image that a chart names is packed without an IMAGE line, and the 
   CHECK(listed.contents().images[0].reason == "IMAGE tiny:1");
 }
 
+TEST_CASE("paths relative to the folder of the build are found by helm, too") {
+  const Charts project;
+  project.set("a.yaml", "");
+  const auto before = std::filesystem::current_path();
+  std::filesystem::current_path(project.folder.path());
+  const auto done =
+      project.build("FROM scratch\nAPP erp local://erp\nVALUES erp a.yaml\n", [](pack::BuildOptions& options) {
+        options.tools = "tools";
+        options.kubernetes_version = "v1.34.4";
+        options.context = ".";
+        options.images = "oci:images";
+      });
+  std::filesystem::current_path(before);
+  if (!done) FAIL(done.error().text());
+}
+
 TEST_CASE("images are looked for under every set of values; the first one is the default") {
   const Charts project;
   project.chart("erp", "");

@@ -257,6 +257,7 @@ TEST_CASE("the images that manifests want are told with their place") {
   REQUIRE(images.size() == 1);
   CHECK(images[0].use.image == "quay.io/example/shop:1.0");
   CHECK(images[0].use.object == "Deployment/shop");
+  CHECK(images[0].use.file == "apps/erp/d.yaml");
   CHECK(images[0].use.path == ".spec.template.spec.containers[0].image");
   CHECK(images[0].place == context.folder / "m/d.yaml" + ":9");
 }
