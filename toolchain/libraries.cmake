@@ -20,7 +20,7 @@ sealift_library(payload/writer DEPS payload/base payload/codec payload/format)
 sealift_library(packer/sources DEPS payload/base payload/hash payload/json payload/image payload/distribution payload/format THIRD_PARTY libarchive)
 sealift_library(packer/resolve DEPS payload/base payload/yaml payload/json payload/image payload/workloads payload/format packer/sources RULES packer/rules)
 sealift_library(packer/pack DEPS payload/base payload/writer packer/resolve)
-sealift_library(packer/cli DEPS payload/base payload/image payload/format packer/resolve packer/pack THIRD_PARTY cli11)
+sealift_library(packer/cli DEPS payload/base payload/format packer/resolve packer/pack THIRD_PARTY cli11)
 
 # the site
 sealift_library(runtime/config DEPS payload/base payload/yaml payload/format)

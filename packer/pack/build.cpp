@@ -57,7 +57,8 @@ Result<writer::Summary> build(const BuildOptions& options, EventSink& events, co
                                                                                    .threads = options.threads,
                                                                                    .temporary_directory = {},
                                                                                    .cancel = cancel}));
-  SEALIFT_ASSIGN(const auto inputs, resolve::resolve(options, resolve::Depth::manifests, base::system_clock(), events, cancel));
+  SEALIFT_ASSIGN(const auto inputs,
+                 resolve::resolve(options, resolve::Depth::manifests, base::system_clock(), events, cancel));
   return pack(inputs, options, *writer, events, cancel);
 }
 

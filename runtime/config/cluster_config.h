@@ -83,8 +83,8 @@ struct ApplicationConfig {
   std::string name;  // metadata.name
   std::optional<std::string> target_namespace;
   std::optional<std::string> values_set;  // file name of one of the artifact's sets of values; none: its first
-  std::string values_yaml;       // spec.values as YAML text; empty = none
-  std::string values_file_yaml;  // text of valuesFile; empty = none
+  std::string values_yaml;                // spec.values as YAML text; empty = none
+  std::string values_file_yaml;           // text of valuesFile; empty = none
   std::vector<std::string> needs;
 };
 
