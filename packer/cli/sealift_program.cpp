@@ -129,13 +129,18 @@ Result<pack::BuildOptions> to_options(const BuildArguments& arguments) {
   return out;
 }
 
+// A build ends itself when it is told to, and removes what it made.
+void catch_signals() {
+  for (const int number : {SIGINT, SIGTERM, SIGHUP}) ::signal(number, [](int) { cancel_source().cancel(); });
+  // A registry that closes a TLS connection during a write is an error of that connection; it must not kill this
+  // program.
+  ::signal(SIGPIPE, SIG_IGN);
+}
+
 int run_build(const BuildArguments& arguments) {
   const auto options = to_options(arguments);
   if (!options) return report(options.error());
-  for (const int number : {SIGINT, SIGTERM}) ::signal(number, [](int) { cancel_source().cancel(); });
-  // A registry that closes a TLS connection during a write is an error of that connection; it must not
-  // kill this program.
-  ::signal(SIGPIPE, SIG_IGN);
+  catch_signals();
   Lines events;
   const auto summary = pack::build(*options, events, cancel_source().token());
   if (!summary) return report(summary.error());
@@ -208,6 +213,7 @@ Result<std::vector<ImageReasons>> find_images(const BuildArguments& arguments, c
     return image_reasons((*reader)->contents());
   }
   SEALIFT_ASSIGN(const auto options, to_options(arguments));
+  catch_signals();
   Lines events;
   SEALIFT_ASSIGN(const auto inputs, resolve::resolve(options, resolve::Depth::names, base::system_clock(), events,
                                                      cancel_source().token()));
@@ -227,8 +233,8 @@ Result<std::string> say_why(const BuildArguments& arguments, const WhyArguments&
 
 int print_result(const Result<std::string>& text) {
   if (!text) return report(text.error());
-  std::print("{}", *text);
-  return 0;
+  const bool written = std::fwrite(text->data(), 1, text->size(), stdout) == text->size() && std::fflush(stdout) == 0;
+  return written ? 0 : report({ErrorCode::io, "standard output can't be written", {}});
 }
 
 // The first unknown option. It is the cause of what the parser reports first: a value without its option, a required
@@ -298,10 +304,7 @@ int run_program(int argc, char** argv) {
       return report(*unknown);
     return app.exit(error) == 0 ? 0 : base::exit_code(ErrorCode::usage);
   }
-  if (licenses) {
-    std::print("{}", licenses::text());
-    return 0;
-  }
+  if (licenses) return print_result(std::string(licenses::text()));
   if (app.got_subcommand("build")) return run_build(build);
   if (app.got_subcommand(inspect_command)) return print_result(inspect_artifact(inspect));
   if (app.got_subcommand(images_command)) return print_result(list_images(images, with_reasons));

@@ -71,6 +71,19 @@ Result<void> check_app_names(const Inputs& inputs) {
       SEALIFT_TRY(check_name(inputs.contents, need, std::format("the application \"{}\" NEEDS", app.app.name)));
   }
   for (const auto& app : inputs.launch) SEALIFT_TRY(check_name(inputs.contents, app, "LAUNCH names"));
+  // Two charts under one release would replace each other.
+  std::map<std::pair<std::string, std::string>, std::string> releases;
+  for (const auto& app : inputs.contents.apps) {
+    if (app.kind != format::AppKind::helm) continue;
+    const auto& release = app.release.empty() ? app.name : app.release;
+    const auto [first, fresh] = releases.emplace(std::pair(app.target_namespace, release), app.name);
+    if (fresh) continue;
+    const auto line = std::ranges::find(inputs.apps, app.name, [](const auto& input) { return input.app.name; });
+    return fail(
+        ErrorCode::invalid_input,
+        "{}: {} and {} would be the same release \"{}\" in the same namespace; give one another RELEASE or NAMESPACE",
+        line == inputs.apps.end() ? app.name : line->origin.place.text(), first->second, app.name, release);
+  }
   return Circles(inputs.apps).check();
 }
 

@@ -93,13 +93,25 @@ class Settler {
     return at == inputs_.contents.ignored_images.end() ? nullptr : &*at;
   }
 
+  void leave_out(const AppInput& app, const std::string& text, const format::IgnoredImage& line) {
+    if (left_out_.insert({app.app.name, text}).second)
+      base::tell(
+          events_, Level::info,
+          std::format("{}: left out: {}: {}", app.origin.reason, base::printable(text), base::printable(line.reason)));
+  }
+
   void take(AppInput& app, FoundImage found) {
     auto reference = image::parse_reference(found.use.image);
     if (!reference) {
       take(app, Doubt{found.use.image, found.place, found.use.object, found.use.path, reference.error().what});
       return;
     }
-    if (ignored(found.use.image) != nullptr || ignored(reference->text()) != nullptr) return;
+    const auto* line = ignored(found.use.image);
+    if (line == nullptr) line = ignored(reference->text());
+    if (line != nullptr) {
+      leave_out(app, reference->text(), *line);
+      return;
+    }
     found.use.image = reference->text();
     if (named_.insert(found.use.image).second) {
       wanted_.push_back({std::move(*reference),
@@ -111,7 +123,10 @@ class Settler {
   }
 
   void take(const AppInput& app, const Doubt& doubt) {
-    if (ignored(doubt.text) != nullptr) return;
+    if (const auto* line = ignored(doubt.text); line != nullptr) {
+      leave_out(app, doubt.text, *line);
+      return;
+    }
     if (std::ranges::any_of(packed_, [&](const auto& reference) { return names_image(doubt.text, reference); })) return;
     problems_ +=
         std::format("\n  {}: {}: {}, {} {}: \"{}\": {}", app.origin.place.text(), app.origin.reason, doubt.place,
@@ -140,6 +155,7 @@ class Settler {
   std::vector<image::Reference> packed_;
   std::vector<Wanted> wanted_;
   std::set<std::string> named_;
+  std::set<std::pair<std::string, std::string>> left_out_;  // application and text
   std::string problems_;
 };
 

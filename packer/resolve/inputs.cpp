@@ -211,10 +211,12 @@ class Resolver {
                      tools.command("kubectl", "so kustomizations can't be built",
                                    {"kustomize", std::filesystem::absolute(app.folder, error).string()}));
       auto built = base::run_checked(command, {.output_limit = kDocumentLimits.bytes}, cancel_);
+      if (!built && built.error().code == ErrorCode::cancelled) return std::unexpected(std::move(built).error());
       if (!built)
-        return fail_while(std::move(built).error(),
-                          std::format("building {} ({}); bases on other machines must be copied into the context",
-                                      app.folder, app.origin.place.text()));
+        return bad(app.origin.place,
+                   std::format("kubectl can't build {} (bases on other machines are not fetched: copy "
+                               "them into the context): {}",
+                               app.folder, built.error().what));
       const LocalFile file{std::format("{}/{}.yaml", out_.scratch->path(), app.app.name),
                            std::format("{}/{}.yaml", app.app.root, app.app.name), 0644};
       SEALIFT_TRY(base::write_file_atomic(file.source, base::as_bytes(*built), 0600));
@@ -292,7 +294,10 @@ class Resolver {
     auto reference = image::parse_reference(name.text);
     if (!reference) return bad(name.place, reference.error().what);
     // A list may name what another one does.
-    if (std::ranges::contains(out_.images, *reference, &ImageInput::reference)) return {};
+    const auto is_same = [&](const ImageInput& other) {
+      return other.reference == *reference && other.source == source;
+    };
+    if (std::ranges::any_of(out_.images, is_same)) return {};
     out_.images.push_back({std::move(*reference), {}, source, std::move(origin)});
     return {};
   }
@@ -334,7 +339,8 @@ class Resolver {
     auto& source = out_.sources[from ? "from " + *from : ""];
     if (source) return source.get();
     if (spec) {
-      SEALIFT_ASSIGN(source, sources::open_source(*spec, from ? request_.context : std::string()));
+      SEALIFT_ASSIGN(source, from ? sources::open_source(*spec, request_.context)
+                                  : sources::open_source(*spec, {}, sources::Names::full));
     } else {
       SEALIFT_ASSIGN(source, sources::open_registries(request_.registries, clock_));
     }

@@ -24,6 +24,17 @@ std::string absolute(const std::string& path) {
   return std::filesystem::absolute(path, error).string();
 }
 
+// What a program says, each line indented.
+std::string lines_of(std::string_view text) {
+  std::string out;
+  for (const auto line : base::split(base::trim(text), '\n')) {
+    if (base::trim(line).empty() || line.starts_with("Use --debug")) continue;
+    out += (out.empty() ? "" : "\n  ") + base::printable(line, 1'000);
+    if (out.size() > 4'000) break;
+  }
+  return out;
+}
+
 std::string text_at(const yaml::Node& document, std::string_view path) {
   const auto* value = document.at_path(path);
   return value == nullptr ? "" : value->as_string().value_or("");
@@ -75,6 +86,9 @@ Result<Rendered> render(const base::Command& command, const RenderJob& job, cons
                         workloads::TestHooks test_hooks, const CancelToken& cancel) {
   const auto where = std::format("{}: rendering {} with {}", job.app->origin.place.text(), job.app->folder, job.set);
   auto status = base::run(command, {.output_limit = kMaxOutput}, cancel);
+  if (!status && status.error().code == ErrorCode::timeout)
+    return fail(ErrorCode::invalid_input, "{}: helm did not end within a minute; is there a template without end?",
+                where);
   if (!status) return fail_while(std::move(status).error(), where);
   if (!status->ok()) {
     std::string_view said = status->errors;  // warnings first
@@ -83,7 +97,7 @@ Result<Rendered> render(const base::Command& command, const RenderJob& job, cons
         ErrorCode::invalid_input,
         "{}: helm says: {}\nif the chart can't be rendered without values that only a site knows, give an example "
         "with VALUES {} FILE, or with APP --set key=value",
-        where, base::printable(base::trim(said), 1'000), job.app->app.name);
+        where, lines_of(said), job.app->app.name);
   }
   Rendered out;
   const auto check = [&](const yaml::Node& document) -> Result<void> {

@@ -23,7 +23,7 @@ constexpr auto kElsewhere = std::to_array<Elsewhere>(
 
 }  // namespace
 
-Result<std::unique_ptr<ImageSource>> open_source(std::string_view spec, const std::string& context) {
+Result<std::unique_ptr<ImageSource>> open_source(std::string_view spec, const std::string& context, Names names) {
   constexpr std::string_view kForms = "oci:FOLDER, oci-archive:FILE or docker-archive:FILE";
   const size_t colon = spec.find(':');
   const std::string_view kind = spec.substr(0, colon);
@@ -46,9 +46,9 @@ Result<std::unique_ptr<ImageSource>> open_source(std::string_view spec, const st
         has_name ? "; the image's name stands behind it: IMAGE --from=" + std::string(kind) + ":PATH NAME" : "");
   }
   // What is there counts, not what it is called: a layout may have been packed, or an archive unpacked.
-  if (std::filesystem::is_directory(status)) return open_stored_images(stored_folder(path));
+  if (std::filesystem::is_directory(status)) return open_stored_images(stored_folder(path), names);
   SEALIFT_ASSIGN(auto archive, stored_archive(path));
-  return open_stored_images(std::move(archive));
+  return open_stored_images(std::move(archive), names);
 }
 
 }  // namespace sealift::sources

@@ -45,8 +45,8 @@ Entry entry_of(DockerImage image) {
 
 class StoredImages final : public ImageSource {
  public:
-  StoredImages(std::unique_ptr<StoredFiles> files, std::vector<Entry> entries)
-      : files_(std::move(files)), entries_(std::move(entries)) {}
+  StoredImages(std::unique_ptr<StoredFiles> files, std::vector<Entry> entries, Names names)
+      : files_(std::move(files)), entries_(std::move(entries)), names_(names) {}
 
   Result<ManifestBytes> resolve(const image::Reference& reference, std::span<const Architecture> hosts,
                                 const CancelToken& cancel) override {
@@ -148,6 +148,7 @@ class StoredImages final : public ImageSource {
       return out;
     }
     SEALIFT_TRY(take(by_name));
+    if (names_ == Names::full) return out;
     if (out.empty()) SEALIFT_TRY(take(by_tag));
     if (out.empty()) SEALIFT_TRY(take(only));
     return out;
@@ -231,6 +232,7 @@ class StoredImages final : public ImageSource {
   std::unique_ptr<StoredFiles> files_;
   std::mutex mutex_;  // for what follows
   std::vector<Entry> entries_;
+  Names names_;
   std::map<Digest, Bytes> made_;         // manifests that a docker archive lacks
   std::map<Digest, std::string> paths_;  // blobs that do not lie in blobs/
 };
@@ -254,7 +256,7 @@ Result<void> add_docker_images(const StoredFiles& files, std::vector<Entry>& ent
 
 }  // namespace
 
-Result<std::unique_ptr<ImageSource>> open_stored_images(std::unique_ptr<StoredFiles> files) {
+Result<std::unique_ptr<ImageSource>> open_stored_images(std::unique_ptr<StoredFiles> files, Names names) {
   std::vector<Entry> entries;
   SEALIFT_ASSIGN(const auto index, read_stored(*files, "index.json", image::kMaxManifestBytes));
   if (index) {
@@ -274,7 +276,7 @@ Result<std::unique_ptr<ImageSource>> open_stored_images(std::unique_ptr<StoredFi
                 "{} holds no images: it has neither index.json (OCI) nor manifest.json (`docker save`){}",
                 files->place(), files->hint());
   }
-  return std::unique_ptr<ImageSource>(std::make_unique<StoredImages>(std::move(files), std::move(entries)));
+  return std::unique_ptr<ImageSource>(std::make_unique<StoredImages>(std::move(files), std::move(entries), names));
 }
 
 }  // namespace sealift::sources

@@ -9,6 +9,6 @@
 
 namespace sealift::sources {
 
-Result<std::unique_ptr<ImageSource>> open_stored_images(std::unique_ptr<StoredFiles> files);
+Result<std::unique_ptr<ImageSource>> open_stored_images(std::unique_ptr<StoredFiles> files, Names names);
 
 }  // namespace sealift::sources

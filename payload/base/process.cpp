@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <sched.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -70,7 +71,10 @@ void leave_network() {
   ::sigprocmask(SIG_SETMASK, &none, nullptr);
   ::umask(022);
   const rlimit limit{plan.memory_limit, plan.memory_limit};
-  if (plan.memory_limit != RLIM_INFINITY) (void)::setrlimit(RLIMIT_DATA, &limit);
+  if (plan.memory_limit != RLIM_INFINITY) {
+    (void)::setrlimit(RLIMIT_DATA, &limit);
+    (void)::prctl(PR_SET_PDEATHSIG, SIGKILL);  // nobody else would end a template without end
+  }
   if (plan.without_network) leave_network();
   if (::dup2(plan.stdin_fd, 0) >= 0 && ::dup2(plan.stdout_fd, 1) >= 0 && ::dup2(plan.stderr_fd, 2) >= 0 &&
       ::chdir(plan.directory) == 0) {

@@ -27,7 +27,7 @@ struct Command {
   std::string directory = "/";
   std::optional<Duration> timeout;  // then SIGKILL to the process group and the error `timeout`
   // For programs fed with other people's input.
-  std::optional<uint64_t> memory_limit;  // bytes of private memory (RLIMIT_DATA)
+  std::optional<uint64_t> memory_limit;  // bytes of private memory (RLIMIT_DATA); it also dies with the calling thread
   bool without_network = false;          // a network namespace of its own, where the kernel allows one
 
   // For messages: argv joined, arguments with blanks quoted. Holds no secret, since argv never does.

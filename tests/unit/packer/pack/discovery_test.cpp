@@ -177,6 +177,24 @@ TEST_CASE("a chart that can't be rendered ends the build with helm's reason and 
   CHECK(none.text().contains("--tools"));
 }
 
+TEST_CASE("two charts can't be the same release") {
+  const Charts project;
+  const std::string lines = "APP erp local://erp\nAPP shop local://erp RELEASE erp";
+  CHECK(project.refusal(lines + "\n").contains("Kubefile:3: erp and shop would be the same release \"erp\""));
+  project.packed(lines + " NAMESPACE other\n");
+}
+
+TEST_CASE("a source for all images finds them by full name only") {
+  const Charts project;
+  project.chart("erp", pod("erp", "quay.io/other/app:1"));
+  auto index = base::read_text_file(project.folder / "images/index.json", size_t{1} << 20);
+  REQUIRE(index);
+  write(project.folder / "images/index.json", base::replace_all(*index, "docker.io/library/tiny:1", "1"));
+  const auto error = project.refused("FROM scratch\nAPP erp local://erp\n", project.with_helm());
+  CHECK(error.code == ErrorCode::not_found);
+  CHECK(error.text().contains("quay.io/other/app:1"));
+}
+
 TEST_CASE("what looks like an image and has no full name ends the build, unless a line settles it") {
   const Charts project;
   project.chart("erp",
@@ -199,7 +217,11 @@ TEST_CASE("pods that only `helm test` makes are left out, and that is said") {
   const Charts project;
   project.chart("erp", pod("erp", "tiny:1") + pod("test", "quay.io/none/here:1", "{helm.sh/hook: test}"));
   tests::EventRecorder events;
-  REQUIRE(project.build("FROM scratch\nAPP erp local://erp\n", project.with_helm(), events));
+  const std::string ignoring = "FROM scratch\nAPP erp local://erp\nIGNORE-IMAGE *tiny* as a test\n";
+  REQUIRE(project.build(ignoring, project.with_helm(), events));
+  CHECK(std::ranges::any_of(events.events(), [](const auto& event) {
+    return event.message == "APP erp: left out: docker.io/library/tiny:1: as a test";
+  }));
   CHECK(std::ranges::any_of(events.events(), [](const auto& event) {
     return event.message.contains("left out") && event.message.contains("quay.io/none/here:1");
   }));
