@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-# sealift_library(FOLDER DEPS library… THIRD_PARTY name… SCRIPTS file.sh… RULES folder…): the sources of FOLDER as one static library,
-# target payload_hash for payload/hash. Rejects a dependency that is not listed earlier in libraries.cmake, and one
-# between packer/ and runtime/. A folder without sources makes an empty library.
+# sealift_library(FOLDER DEPS library… THIRD_PARTY name… SCRIPTS file.sh… RULES folder…): the sources of FOLDER as one
+# static library, target payload_hash for payload/hash. Rejects a dependency that is not listed earlier in
+# libraries.cmake, and one between packer/ and runtime/. A folder without sources makes an empty library.
 define_property(GLOBAL PROPERTY SEALIFT_LIBRARIES BRIEF_DOCS "folders, lowest first")
 define_property(GLOBAL PROPERTY SEALIFT_THIRD_PARTY_OWNERS BRIEF_DOCS "name:folder pairs")
 

@@ -18,6 +18,15 @@ std::string describe(const format::App& app, const format::ImageUse& use) {
   return out + " (" + use.found_by + ")";
 }
 
+Reasons lines_of(const std::vector<format::Image>& images) {
+  Reasons out;
+  for (const auto& image : images) {
+    auto& reasons = out[image.name];
+    if (!image.reason.empty()) reasons.push_back(image.reason);
+  }
+  return out;
+}
+
 void add_uses(const format::Contents& contents, Reasons& out) {
   for (const auto& app : contents.apps) {
     for (const auto& use : app.uses) out[use.image].push_back(describe(app, use));
@@ -36,21 +45,13 @@ std::vector<ImageReasons> listed(Reasons reasons) {
 }  // namespace
 
 std::vector<ImageReasons> image_reasons(const format::Contents& contents) {
-  Reasons out;
-  for (const auto& image : contents.images) {
-    auto& reasons = out[image.name];
-    if (!image.reason.empty()) reasons.push_back(image.reason);
-  }
+  Reasons out = lines_of(contents.images);
   add_uses(contents, out);
   return listed(std::move(out));
 }
 
 std::vector<ImageReasons> image_reasons(const resolve::Inputs& inputs) {
-  Reasons out;
-  for (const auto& image : inputs.contents.images) {
-    auto& reasons = out[image.name];
-    if (!image.reason.empty()) reasons.push_back(image.reason);
-  }
+  Reasons out = lines_of(inputs.contents.images);
   for (const auto& image : inputs.images) {
     auto& reasons = out[image.reference.text()];
     if (image.origin.is_line())

@@ -15,6 +15,7 @@
 #include "packer/cli/inspect.h"
 #include "packer/pack/build.h"
 #include "packer/resolve/kubefile.h"
+#include "payload/base/parallel.h"
 #include "payload/base/process.h"
 #include "payload/base/text.h"
 #include "payload/base/version.h"
@@ -125,7 +126,7 @@ Result<pack::BuildOptions> to_options(const BuildArguments& arguments) {
   if (!arguments.images.empty()) out.images = arguments.images;
   out.with_tests = arguments.with_tests;
   out.zstd_level = arguments.level;
-  out.threads = static_cast<unsigned>(std::max(1L, ::sysconf(_SC_NPROCESSORS_ONLN)));
+  out.threads = base::processors();
   return out;
 }
 

@@ -19,9 +19,9 @@ struct LocalApp {
 };
 
 // The type follows from the content: Chart.yaml makes a helm chart, which may be packed (.tgz: unpacked below
-// `scratch`); a folder with a kustomization is built
-// later, with the base's kubectl; YAML and JSON files alone are manifests. Charts without their Chart.yaml or
-// dependencies, and manifests that can't be read, are rejected.
+// `scratch`); a folder with a kustomization is built later, with the base's kubectl; YAML and JSON files alone are
+// manifests. Charts without their Chart.yaml or dependencies, and manifests that can't be read, are rejected. `rules`
+// must outlive the result.
 Result<LocalApp> local_app(const Place& place, const AddApp& line, const std::string& context,
                            const std::string& scratch, const workloads::Rules& rules);
 

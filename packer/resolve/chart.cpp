@@ -20,11 +20,6 @@ Result<yaml::Node> read_document(const std::string& path) {
   return documents.empty() ? yaml::Node{} : std::move(documents.front());
 }
 
-std::string text_of(const yaml::Node& node, std::string_view key) {
-  const auto* found = node.find(key);
-  return found == nullptr ? "" : found->as_string().value_or("");
-}
-
 // The names of the charts in charts/, folders as well as packed ones. helm ignores "_name" and ".name".
 Result<std::set<std::string>> packed_charts(const std::string& root, std::span<const LocalFile> files) {
   std::set<std::string> out;
@@ -35,11 +30,11 @@ Result<std::set<std::string>> packed_charts(const std::string& root, std::span<c
     if (parts[0].starts_with('_') || parts[0].starts_with('.')) continue;
     if (parts.size() == 2 && parts[1] == "Chart.yaml") {
       SEALIFT_ASSIGN(const auto chart, read_document(file.source));
-      out.insert(text_of(chart, "name"));
+      out.insert(chart.text_at("name"));
     } else if (parts.size() == 1 && parts[0].ends_with(".tgz")) {
       SEALIFT_ASSIGN(const auto text, sources::chart_document_of(file.source));
       SEALIFT_ASSIGN(const auto documents, yaml::parse(text, file.source, {}, yaml::DuplicateKeys::last_wins));
-      if (!documents.empty()) out.insert(text_of(documents.front(), "name"));
+      if (!documents.empty()) out.insert(documents.front().text_at("name"));
     }
   }
   return out;
@@ -54,7 +49,7 @@ Result<std::string> check_chart(const Place& place, const std::string& root, con
   };
   const auto& path = find("Chart.yaml")->source;
   SEALIFT_ASSIGN(const auto chart, read_document(path));
-  auto version = text_of(chart, "version");
+  auto version = chart.text_at("version");
   if (version.empty()) return fail(ErrorCode::invalid_input, "{}: {} names no version", place.text(), path);
   // Charts of API version 1 keep their dependencies in a separate file, which takes precedence over Chart.yaml.
   yaml::Node own = chart;
@@ -66,14 +61,14 @@ Result<std::string> check_chart(const Place& place, const std::string& root, con
   SEALIFT_ASSIGN(const auto packed, packed_charts(root, files));
   std::vector<std::string> missing;
   for (const auto& dependency : dependencies->items) {
-    const auto name = text_of(dependency, "name");
+    const auto name = dependency.text_at("name");
     if (!packed.contains(name))
-      missing.push_back(base::printable(base::trim(std::format("{} {}", name, text_of(dependency, "version")))));
+      missing.push_back(base::printable(base::trim(std::format("{} {}", name, dependency.text_at("version")))));
   }
   if (missing.empty()) return version;
   return fail(ErrorCode::invalid_input,
               "{}: the chart {} depends on charts that are not in {}/charts: {}; run \"helm dependency build {}\"",
-              place.text(), text_of(chart, "name"), source, base::join(missing, ", "), source);
+              place.text(), chart.text_at("name"), source, base::join(missing, ", "), source);
 }
 
 }  // namespace sealift::resolve

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "packer/resolve/discover.h"
 
-#include <unistd.h>
-
 #include <algorithm>
 #include <set>
 #include <tuple>
@@ -18,8 +16,6 @@ namespace sealift::resolve {
 namespace {
 
 constexpr size_t kMaxRules = size_t{1} << 20;
-
-unsigned processors() { return static_cast<unsigned>(std::max(1L, ::sysconf(_SC_NPROCESSORS_ONLN))); }
 
 Result<std::string> kubernetes_version(const Inputs& inputs, const Request& request) {
   if (request.kubernetes_version) return *request.kubernetes_version;
@@ -41,6 +37,9 @@ bool names_image(std::string_view text, const image::Reference& reference) {
   const auto full = reference.name();
   return full == name || full.ends_with("/" + std::string(name));
 }
+
+// Everything about a use but the sets.
+auto place_of(const format::ImageUse& use) { return std::tie(use.image, use.file, use.object, use.path, use.found_by); }
 
 class Settler {
  public:
@@ -73,9 +72,7 @@ class Settler {
         base::tell(events_, Level::info, std::format("{}: left out: {}", app.origin.reason, omitted));
       for (auto& found : inspection.images) take(app, std::move(found));
       for (const auto& doubt : inspection.doubts) take(app, doubt);
-      std::ranges::sort(app.app.uses, {}, [](const format::ImageUse& use) {
-        return std::tie(use.image, use.file, use.object, use.path, use.found_by);
-      });
+      std::ranges::sort(app.app.uses, {}, place_of);
       merge_sets(app.app.uses);
       *std::ranges::find(inputs_.contents.apps, app.app.name, &format::App::name) = app.app;
     }
@@ -138,16 +135,12 @@ class Settler {
     std::vector<format::ImageUse> out;
     for (auto& use : uses) {
       auto sets = std::exchange(use.sets, {});
-      if (out.empty() || !same_place(out.back(), use)) out.push_back(std::move(use));
+      if (out.empty() || place_of(out.back()) != place_of(use)) out.push_back(std::move(use));
       for (auto& set : sets) {
         if (!std::ranges::contains(out.back().sets, set)) out.back().sets.push_back(std::move(set));
       }
     }
     uses = std::move(out);
-  }
-  static bool same_place(const format::ImageUse& a, const format::ImageUse& b) {
-    return std::tie(a.image, a.file, a.object, a.path, a.found_by) ==
-           std::tie(b.image, b.file, b.object, b.path, b.found_by);
   }
 
   Inputs& inputs_;
@@ -191,11 +184,11 @@ Result<void> inspect_charts(const Inputs& inputs, const Request& request, Tools&
       commands.push_back(std::move(command));
     }
     std::vector<Rendered> out(some.size());
-    SEALIFT_TRY(
-        base::try_parallel(some.size(), processors(), cancel, [&](size_t i, const CancelToken& stop) -> Result<void> {
-          SEALIFT_ASSIGN(out[i], render(commands[i], some[i], rules, hooks, stop));
-          return {};
-        }));
+    SEALIFT_TRY(base::try_parallel(some.size(), base::processors(), cancel,
+                                   [&](size_t i, const CancelToken& stop) -> Result<void> {
+                                     SEALIFT_ASSIGN(out[i], render(commands[i], some[i], rules, hooks, stop));
+                                     return {};
+                                   }));
     return out;
   };
   std::set<std::string> api_versions;

@@ -27,9 +27,8 @@ Result<void> inspect_charts(const Inputs& inputs, const Request& request, Tools&
 // A place that names an image which has to be packed.
 struct Wanted {
   image::Reference reference;
-  std::string
-      reason;  // "APP erp: Deployment/web .spec.template.spec.containers[0].image, erp/templates/web.yaml with ha.yaml"
-  Place place;  // of the application
+  std::string reason;  // "APP erp: Deployment/web .spec.template.spec.containers[0].image, erp/templates/web.yaml …"
+  Place place;         // of the application
 };
 
 // Records the uses in `inputs` (App::uses, with full names) and returns the images that they want, each once with its

@@ -2,7 +2,6 @@
 #include "packer/resolve/inputs.h"
 
 #include <algorithm>
-#include <filesystem>
 
 #include "packer/resolve/app.h"
 #include "packer/resolve/checks.h"
@@ -206,10 +205,8 @@ class Resolver {
   Result<void> build_kustomizations(Tools& tools) {
     for (auto& app : out_.apps) {
       if (app.app.kind == format::AppKind::helm || app.folder.empty()) continue;
-      std::error_code error;
       SEALIFT_ASSIGN(const auto command,
-                     tools.command("kubectl", "so kustomizations can't be built",
-                                   {"kustomize", std::filesystem::absolute(app.folder, error).string()}));
+                     tools.command("kubectl", "so kustomizations can't be built", {"kustomize", absolute(app.folder)}));
       auto built = base::run_checked(command, {.output_limit = kDocumentLimits.bytes}, cancel_);
       if (!built && built.error().code == ErrorCode::cancelled) return std::unexpected(std::move(built).error());
       if (!built)

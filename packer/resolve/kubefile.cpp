@@ -124,30 +124,11 @@ class Parser {
     return std::optional(out);
   }
 
-  // Removes "--set key=value" from the front, as often as it stands there.
-  static Result<std::vector<Word>> take_settings(std::vector<Word>& words) {
-    std::vector<Word> out;
-    while (!words.empty() && (words.front().text == "--set" || words.front().text.starts_with("--set="))) {
-      Word word = words.front();
-      words.erase(words.begin());
-      if (word.text == "--set") {
-        if (words.empty()) return bad(word.place, "--set wants key=value");
-        word = words.front();
-        words.erase(words.begin());
-      } else {
-        word.text.erase(0, std::string_view("--set=").size());
-      }
-      if (word.text.find('=') == std::string::npos || word.text.starts_with('='))
-        return bad(word.place, std::format("\"{}\" is not key=value", base::printable(word.text)));
-      out.push_back(std::move(word));
-    }
-    return out;
-  }
-
-  // Removes "--name=value" or "--name value" from the front.
-  Result<std::map<std::string, Word>> take_options(std::vector<Word>& words,
-                                                   std::span<const std::string_view> known) const {
-    std::map<std::string, Word> out;
+  // Removes "--name=value" or "--name value" from the front. The values of each option in their order; of most only the
+  // last one counts.
+  using Options = std::map<std::string, std::vector<Word>>;
+  static Result<Options> take_options(std::vector<Word>& words, std::span<const std::string_view> known) {
+    Options out;
     while (!words.empty() && words.front().text.starts_with("--")) {
       const Word word = words.front();
       words.erase(words.begin());
@@ -159,12 +140,12 @@ class Parser {
                                            near ? std::format("; did you mean --{}?", *near) : ""));
       }
       if (equals != std::string::npos) {
-        out[name] = {word.text.substr(equals + 1), word.place};
+        out[name].push_back({word.text.substr(equals + 1), word.place});
       } else if (name == "template") {
-        out[name] = {"true", word.place};
+        out[name].push_back({"true", word.place});
       } else {
         if (words.empty()) return bad(word.place, std::format("--{} wants a value", name));
-        out[name] = words.front();
+        out[name].push_back(words.front());
         words.erase(words.begin());
       }
     }
@@ -187,8 +168,8 @@ class Parser {
     if (given.words.size() < 2) return bad(given.place, usage(given));
     Copy out;
     if (const auto checksum = options.find("checksum"); checksum != options.end()) {
-      const auto digest = Digest::parse(checksum->second.text);
-      if (!digest) return bad(checksum->second.place, "--checksum must be sha256: and 64 hexadecimal digits");
+      const auto digest = Digest::parse(checksum->second.back().text);
+      if (!digest) return bad(checksum->second.back().place, "--checksum must be sha256: and 64 hexadecimal digits");
       out.checksum = *digest;
     }
     for (const auto& word : given.words) {
@@ -212,7 +193,7 @@ class Parser {
     if (auto safe = base::safe_absolute_path(out.destination); !safe)
       return bad(given.words[1].place, safe.error().what);
     out.is_template = out.source.text.ends_with(".tmpl");
-    for (const auto& [name, value] : options) SEALIFT_TRY(file_option(name, value, out));
+    for (const auto& [name, values] : options) SEALIFT_TRY(file_option(name, values.back(), out));
     return put(given, std::move(out));
   }
 
@@ -239,6 +220,8 @@ class Parser {
     return {};
   }
 
+  static bool is_setting(std::string_view text) { return text.contains('=') && !text.starts_with('='); }
+
   static constexpr std::string_view kLabel = "lower-case letters, digits and -, at most 53";
   static bool is_label(std::string_view name) {
     return name.size() <= 53 && !name.empty() && name.front() != '-' && name.back() != '-' &&
@@ -252,8 +235,12 @@ class Parser {
     auto& words = given.words;
     AddApp out;
     out.is_network = is_network;
-    SEALIFT_ASSIGN(out.settings, take_settings(words));
-    SEALIFT_TRY(take_options(words, {}));
+    constexpr auto kOptions = std::to_array<std::string_view>({"set"});
+    SEALIFT_ASSIGN(auto options, take_options(words, kOptions));
+    out.settings = std::move(options["set"]);
+    for (const auto& [text, place] : out.settings) {
+      if (!is_setting(text)) return bad(place, std::format("\"{}\" is not key=value", base::printable(text)));
+    }
     SEALIFT_ASSIGN(out.target_namespace, take_keyword(words, "NAMESPACE", "a namespace"));
     SEALIFT_ASSIGN(out.release, take_keyword(words, "RELEASE", "the name of the helm release"));
     for (const auto* word : {&out.target_namespace, &out.release}) {
@@ -290,7 +277,7 @@ class Parser {
     SEALIFT_ASSIGN(const auto options, take_options(given.words, kOptions));
     if (given.words.size() != 1) return bad(given.place, "IMAGE takes one image name");
     AddImage out{given.words[0], given.words[0].text.ends_with(".txt"), {}};
-    if (const auto from = options.find("from"); from != options.end()) out.from = from->second.text;
+    if (const auto from = options.find("from"); from != options.end()) out.from = from->second.back().text;
     return put(given, std::move(out));
   }
 
@@ -318,9 +305,8 @@ class Parser {
     std::map<std::string, std::string> out;
     if (given.words.empty()) return bad(given.place, "NAME=value is expected");
     for (const auto& [text, place] : given.words) {
+      if (!is_setting(text)) return bad(place, std::format("\"{}\" is not NAME=value", base::printable(text)));
       const size_t equals = text.find('=');
-      if (equals == std::string::npos || equals == 0)
-        return bad(place, std::format("\"{}\" is not NAME=value", base::printable(text)));
       out[text.substr(0, equals)] = text.substr(equals + 1);
     }
     return out;

@@ -7,11 +7,6 @@
 namespace sealift::resolve {
 namespace {
 
-std::string text_at(const yaml::Node& document, std::string_view path) {
-  const auto* value = document.at_path(path);
-  return value == nullptr ? "" : value->as_string().value_or("");
-}
-
 Result<void> check_object(const std::string& path, const yaml::Node& document) {
   const auto bad = [&](std::string_view what) {
     return fail(ErrorCode::invalid_input, "{}:{}: {}", path, document.line, what);
@@ -21,13 +16,13 @@ Result<void> check_object(const std::string& path, const yaml::Node& document) {
     return bad("a kustomization beside other manifests; name its folder alone, so that it is built");
   if (document.kind != yaml::Kind::mapping) return bad("a manifest must be an object with apiVersion and kind");
   for (const char* key : {"apiVersion", "kind"}) {
-    if (text_at(document, key).empty())
+    if (document.text_at(key).empty())
       return bad(std::format("the object has no {}; kubectl would refuse it at the site", key));
   }
-  const auto kind = text_at(document, "kind");
+  const auto kind = document.text_at("kind");
   if (kind.ends_with("List") && document.find("items") != nullptr) return {};
-  if (!text_at(document, "metadata/name").empty()) return {};
-  if (!text_at(document, "metadata/generateName").empty())
+  if (!document.text_at("metadata/name").empty()) return {};
+  if (!document.text_at("metadata/generateName").empty())
     return bad(std::format("the {} has generateName: every run would create another one; give it a name",
                            base::printable(kind)));
   return bad(std::format("the {} has no metadata.name; kubectl would refuse it at the site", base::printable(kind)));

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "packer/resolve/render.h"
 
-#include <filesystem>
 #include <format>
 
 #include "payload/base/file.h"
@@ -18,12 +17,6 @@ std::vector<std::string> site_settings(const std::string& kubernetes_version) {
           "global.sealift.clusterName=cluster", "global.sealift.kubernetesVersion=" + kubernetes_version};
 }
 
-// helm does not run in this program's folder.
-std::string absolute(const std::string& path) {
-  std::error_code error;
-  return std::filesystem::absolute(path, error).string();
-}
-
 // What a program says, each line indented.
 std::string lines_of(std::string_view text) {
   std::string out;
@@ -35,19 +28,14 @@ std::string lines_of(std::string_view text) {
   return out;
 }
 
-std::string text_at(const yaml::Node& document, std::string_view path) {
-  const auto* value = document.at_path(path);
-  return value == nullptr ? "" : value->as_string().value_or("");
-}
-
 // "group/version" and "group/version/Kind" of what a CustomResourceDefinition serves.
 void add_api_versions(const yaml::Node& document, std::set<std::string>& out) {
-  if (text_at(document, "kind") != "CustomResourceDefinition") return;
-  const auto group = text_at(document, "spec/group"), kind = text_at(document, "spec/names/kind");
+  if (document.text_at("kind") != "CustomResourceDefinition") return;
+  const auto group = document.text_at("spec/group"), kind = document.text_at("spec/names/kind");
   const auto* versions = document.at_path("spec/versions");
   if (group.empty() || versions == nullptr) return;
   for (const auto& version : versions->items) {
-    const auto name = std::format("{}/{}", group, text_at(version, "name"));
+    const auto name = std::format("{}/{}", group, version.text_at("name"));
     out.insert(name);
     if (!kind.empty()) out.insert(std::format("{}/{}", name, kind));
   }

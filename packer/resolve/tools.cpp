@@ -26,13 +26,13 @@ Result<std::string> Tools::find(const std::string& name) {
   if (request_.tools) {
     if (!std::filesystem::is_directory(*request_.tools, error))
       return fail(ErrorCode::not_found, "the folder of --tools, {}, is not there", *request_.tools);
-    const auto path = std::filesystem::absolute(*request_.tools + "/" + name, error).string();
+    const auto path = absolute(*request_.tools + "/" + name);
     if (std::filesystem::exists(path, error)) return path;
   }
   if (!inputs_.base_document) return std::string();
   const auto packed = format::expand_architecture(inputs_.base_document->tools.at(name), base::own_architecture());
   if (const auto local = inputs_.files.find(packed); local != inputs_.files.end())
-    return std::filesystem::absolute(local->second.source, error).string();
+    return absolute(local->second.source);
   const auto inherited = inputs_.contents.tree.find(packed);
   if (inherited == inputs_.contents.tree.end() || !inputs_.base) return std::string();
   auto path = inputs_.scratch->path() + "/" + name;

@@ -56,6 +56,11 @@ std::string in_context(const std::string& context, const std::string& path) {
   return path.starts_with('/') || context.empty() ? path : context + "/" + path;
 }
 
+std::string absolute(const std::string& path) {
+  std::error_code error;
+  return std::filesystem::absolute(path, error).string();
+}
+
 Result<void> walk(const Place& place, const std::string& source, const std::string& target,
                   std::vector<LocalFile>& out) {
   return walk(place, source, target, 0, out);

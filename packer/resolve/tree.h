@@ -28,5 +28,7 @@ std::string without_slashes(std::string path);   // trailing ones
 std::string last_part(const std::string& path);  // the file's name
 // Resolves a path of the Kubefile: absolute, or relative to the build's context.
 std::string in_context(const std::string& context, const std::string& path);
+// For programs that run in another folder.
+std::string absolute(const std::string& path);
 
 }  // namespace sealift::resolve

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Arithmetic on numbers from a file, a peer or a configuration. No such number is added or used as a
-// range without these; a result that does not fit is an input error, never a wrap-around.
+// Arithmetic on numbers from a file, a peer or a configuration. No such number is added or used as a range without
+// these; a result that does not fit is an input error, never a wrap-around.
 #pragma once
 
 #include <concepts>

@@ -1,12 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "payload/base/parallel.h"
 
+#include <unistd.h>
+
+#include <algorithm>
 #include <mutex>
 #include <optional>
 
 #include "payload/base/thread.h"
 
 namespace sealift::base {
+
+unsigned processors() { return static_cast<unsigned>(std::max(1L, ::sysconf(_SC_NPROCESSORS_ONLN))); }
 
 Result<void> try_parallel(size_t count, unsigned threads, const CancelToken& cancel,
                           const std::function<Result<void>(size_t, const CancelToken&)>& body) {

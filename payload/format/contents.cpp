@@ -159,15 +159,17 @@ const App* Contents::find_app(std::string_view app) const {
   return at == apps.end() ? nullptr : &*at;
 }
 
-bool Contents::needs_image(const Image& image, const std::set<std::string>& selected) const {
-  if (!image.reason.empty()) return true;
-  bool used = false;
+std::vector<const Image*> Contents::images_for(const std::set<std::string>& selected) const {
+  std::map<std::string_view, bool> used;  // whether by a selected application
   for (const auto& app : apps) {
-    if (!std::ranges::contains(app.uses, image.name, &ImageUse::image)) continue;
-    if (selected.contains(app.name)) return true;
-    used = true;
+    for (const auto& use : app.uses) used[use.image] = used[use.image] || selected.contains(app.name);
   }
-  return !used;
+  std::vector<const Image*> out;
+  for (const auto& image : images) {
+    const auto use = used.find(image.name);
+    if (!image.reason.empty() || use == used.end() || use->second) out.push_back(&image);
+  }
+  return out;
 }
 
 std::string to_json(const Contents& contents) {

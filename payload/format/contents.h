@@ -141,9 +141,9 @@ struct Contents {
 
   const Image* find_image(std::string_view reference) const;  // exact name
   const App* find_app(std::string_view app) const;
-  // Whether a site that selects these applications pulls the image. False only if nothing but other applications uses
-  // it: what a line or the base names is always needed.
-  bool needs_image(const Image& image, const std::set<std::string>& selected) const;
+  // The images that a site with these applications pulls: all but those that only other applications use. What a line
+  // or the base names is always needed.
+  std::vector<const Image*> images_for(const std::set<std::string>& selected) const;
   bool operator==(const Contents&) const = default;
 };
 

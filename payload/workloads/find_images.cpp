@@ -81,7 +81,7 @@ void ImageFinder::add_object(const yaml::Node& object, const std::string& kind_o
   const std::string name = object_name(object, kind);
   if (options_.test_hooks == TestHooks::include || !is_test_hook(object)) {
     Walker(name, findings_, evidence_).walk(object);
-    if (rules_.concern(object)) kept_.push_back(object);
+    if (rules_->concern(object)) kept_.push_back(object);
     return;
   }
   Findings of_test;
@@ -95,7 +95,7 @@ Findings ImageFinder::finish(std::span<const yaml::Node* const> others) {
   for (auto& [entry, use] : evidence_.offered) {
     if (evidence_.wanted.contains(entry)) findings_.images.push_back(std::move(use));
   }
-  apply_rules(rules_, kept_, others, findings_);
+  apply_rules(*rules_, kept_, others, findings_);
   settle_bare_names(findings_);
   leave_each_once(findings_.images);
   leave_each_once(findings_.unresolved);

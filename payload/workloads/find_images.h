@@ -75,7 +75,9 @@ struct Evidence {
 // documents to read its resources. Not thread-safe.
 class ImageFinder {
  public:
-  explicit ImageFinder(Rules rules = {}, Options options = {}) : rules_(std::move(rules)), options_(options) {}
+  // `rules` must outlive this: there may be hundreds of finders.
+  explicit ImageFinder(const Rules& rules, Options options = {}) : rules_(&rules), options_(options) {}
+  explicit ImageFinder(Rules&&, Options = {}) = delete;
   void add(const yaml::Node& document);
   // The added documents that rules read.
   const std::vector<yaml::Node>& read_by_rules() const { return kept_; }
@@ -86,7 +88,7 @@ class ImageFinder {
  private:
   void add_object(const yaml::Node& object, const std::string& kind_of_list);
 
-  Rules rules_;
+  const Rules* rules_;
   Options options_;
   Findings findings_;
   Evidence evidence_;

@@ -47,6 +47,11 @@ const Node* Node::at_path(std::string_view path) const {
   return at;
 }
 
+std::string Node::text_at(std::string_view path) const {
+  const Node* found = at_path(path);
+  return found == nullptr ? "" : found->as_string().value_or("");
+}
+
 Node& Node::set(std::string key, Node value) {
   if (kind == Kind::null) kind = Kind::mapping;
   if (Node* there = find(key)) {

@@ -39,6 +39,8 @@ class Node {
   Node* find(std::string_view key);
   // find() along "a/b/c" through mappings.
   const Node* at_path(std::string_view path) const;
+  // The scalar there as text; empty if there is none.
+  std::string text_at(std::string_view path) const;
   // Replaces or appends; makes this a mapping if it is null.
   Node& set(std::string key, Node value);
   void push_back(Node value);

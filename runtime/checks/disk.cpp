@@ -121,9 +121,8 @@ std::vector<Demand> disk_demand(const PreflightInput& input, const CheckedHost& 
   // Compressed layers and their unpacked content; each layer once, however many images share it.
   Demand images{std::string(kContainerdRoot), 0, 0};
   std::set<Digest> seen;
-  for (const auto& image : input.contents.images) {
-    if (!input.contents.needs_image(image, input.apps)) continue;
-    for (const auto& platform : image.platforms) {
+  for (const auto* image : input.images) {
+    for (const auto& platform : image->platforms) {
       if (platform.architecture != host.facts.architecture) continue;
       for (const auto& layer : platform.layers) {
         if (!seen.insert(layer.digest).second) continue;

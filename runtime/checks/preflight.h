@@ -4,7 +4,6 @@
 // each with the fact, the host and the remedy. It changes nothing, and recognizes a host already delivered by Sealift.
 #pragma once
 
-#include <set>
 #include <string>
 #include <vector>
 
@@ -41,8 +40,8 @@ struct PreflightInput {
   const format::Contents& contents;
   const config::ClusterConfig& config;
   uint64_t payload_bytes = 0;
-  bool keeps_payload_complete = false;  // the registry host has it already
-  std::set<std::string> apps;           // the selected ones
+  bool keeps_payload_complete = false;       // the registry host has it already
+  std::vector<const format::Image*> images;  // those that the selected applications need
 };
 
 // The checks that need only the facts, on each host and across hosts: pure.

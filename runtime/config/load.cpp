@@ -13,11 +13,6 @@ namespace {
 constexpr size_t kMaxConfigBytes = size_t{4} << 20;
 constexpr std::string_view kOwnApi = "sealift.dev/v1";
 
-std::string text_of(const yaml::Node& document, std::string_view key) {
-  const auto* node = document.find(key);
-  return node == nullptr ? std::string() : node->as_string().value_or("");
-}
-
 // The place of `key`, or of the document itself.
 const yaml::Node& place(const yaml::Node& document, std::string_view key) {
   const auto* node = document.find(key);
@@ -63,7 +58,7 @@ const yaml::Node* read_document(const yaml::Node& document, bool cluster_seen, R
     reading.problems.add(document, "a document must be a mapping with apiVersion and kind");
     return nullptr;
   }
-  const std::string api = text_of(document, "apiVersion"), kind = text_of(document, "kind");
+  const std::string api = document.text_at("apiVersion"), kind = document.text_at("kind");
   const auto& at = place(document, "kind");
   constexpr auto kKinds = std::to_array<std::string_view>({"Cluster", "Application"});
   if (api != kOwnApi && (std::ranges::contains(kKinds, kind) || api.starts_with("sealift.dev/"))) {

@@ -200,10 +200,11 @@ class Surveyor {
   }
 
   checks::PreflightInput preflight(PayloadComplete complete) const {
+    const auto& contents = input_.payload.contents();
     std::set<std::string> apps;
     for (const auto& app : out_.model->apps) apps.insert(app.app->name);
-    return {out_.model->base, input_.payload.contents(), input_.config, input_.payload.payload_size(), complete,
-            std::move(apps)};
+    return {out_.model->base,         contents, input_.config, input_.payload.payload_size(), complete,
+            contents.images_for(apps)};
   }
 
   void for_each_host(const std::function<void(Reached&)>& look_at) {

@@ -18,6 +18,7 @@
 #include <cstring>
 
 #include "payload/base/file.h"
+#include "payload/base/parallel.h"
 #include "payload/base/text.h"
 #include "runtime/host/local_host.h"
 
@@ -174,7 +175,7 @@ Result<Facts> read_facts(Clock& clock) {
   facts.hostname = names.nodename;
   facts.architecture = base::own_architecture();
   facts.machine_id = base::trim(slurp("/etc/machine-id"));
-  facts.cpus = static_cast<uint32_t>(std::max(1L, ::sysconf(_SC_NPROCESSORS_ONLN)));
+  facts.cpus = base::processors();
   facts.systemd = ::access("/run/systemd/system", F_OK) == 0;
   facts.clock_ms = clock.now().time_since_epoch().count();
   read_memory(facts);

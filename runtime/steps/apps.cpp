@@ -2,6 +2,7 @@
 #include "runtime/steps/apps.h"
 
 #include <algorithm>
+#include <array>
 #include <set>
 
 #include "payload/base/text.h"
@@ -142,6 +143,14 @@ Result<void> AppStep::apply(engine::StepContext& context) {
   return context.host.record(reason());
 }
 
+// In helm's order: later wins. The artifact's set, the site's facts, the site's file, the site's values.
+std::array<std::pair<std::string, bool>, 4> AppStep::values_files() const {
+  return {{{"values-0.yaml", !app_.values_set.empty()},
+           {"values-1.yaml", true},
+           {"values-2.yaml", !app_.values_file.empty()},
+           {"values-3.yaml", !app_.values_yaml.empty()}}};
+}
+
 Result<void> AppStep::stage(engine::StepContext& context) const {
   const auto put = [&](const std::string& path, ByteView bytes) -> Result<void> {
     SEALIFT_TRY(context.host.make_directory(path.substr(0, path.rfind('/')), {0700, 0, 0}, reason()));
@@ -169,8 +178,7 @@ Result<void> AppStep::stage(engine::StepContext& context) const {
 
 // The values may hold secrets; the charts are removed as well.
 Result<void> AppStep::unstage(engine::StepContext& context) const {
-  for (const auto* values : {"values-0.yaml", "values-1.yaml", "values-2.yaml", "values-3.yaml"})
-    SEALIFT_TRY(context.host.remove(folder_ + "/" + values, reason()));
+  for (const auto& [name, is_given] : values_files()) SEALIFT_TRY(context.host.remove(folder_ + "/" + name, reason()));
   for (const auto& [path, file] : app_files(model_, *app_.app))
     SEALIFT_TRY(context.host.remove(folder_ + "/tree/" + path, reason()));
   return {};
@@ -200,10 +208,9 @@ Result<void> AppStep::install_chart(engine::StepContext& context) const {
   SEALIFT_TRY(recover_release(context));
   auto command = helm({"upgrade", "--install", app_.release, folder_ + "/tree", "--namespace", app_.target_namespace,
                        "--create-namespace"});
-  if (!app_.values_set.empty()) command.argv.insert(command.argv.end(), {"--values", folder_ + "/values-0.yaml"});
-  command.argv.insert(command.argv.end(), {"--values", folder_ + "/values-1.yaml"});
-  if (!app_.values_file.empty()) command.argv.insert(command.argv.end(), {"--values", folder_ + "/values-2.yaml"});
-  if (!app_.values_yaml.empty()) command.argv.insert(command.argv.end(), {"--values", folder_ + "/values-3.yaml"});
+  for (const auto& [name, is_given] : values_files()) {
+    if (is_given) command.argv.insert(command.argv.end(), {"--values", folder_ + "/" + name});
+  }
   SEALIFT_TRY(base::output_of(
       command, context.host.run_job("sealift-app-" + app_.app->name, command, reason(), context.cancel)));
   return {};

@@ -5,7 +5,10 @@
 // 0600, and removed afterwards.
 #pragma once
 
+#include <array>
 #include <set>
+#include <string>
+#include <utility>
 
 #include "payload/json/value.h"
 #include "runtime/steps/basic_step.h"
@@ -20,6 +23,8 @@ class AppStep final : public BasicStep {
   Result<void> apply(engine::StepContext& context) override;
 
  private:
+  // Names of all that stage() may write, and which of them this application has.
+  std::array<std::pair<std::string, bool>, 4> values_files() const;
   Result<void> stage(engine::StepContext& context) const;
   Result<void> unstage(engine::StepContext& context) const;
   Result<void> install_chart(engine::StepContext& context) const;

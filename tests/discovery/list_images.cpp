@@ -66,7 +66,7 @@ Result<void> run(const std::vector<std::string>& words) {
     }
   }
   // All files as one rendering: rules may need an operator's documents and its resources' together.
-  workloads::ImageFinder finder(std::move(rules), options);
+  workloads::ImageFinder finder(rules, options);
   for (const auto& file : files) SEALIFT_TRY(add_file(finder, file));
   const auto findings = finder.finish();
   for (const auto& use : findings.images) std::println("{}\t{}\t{}\t{}", use.image, use.found_by, use.object, use.path);

@@ -37,7 +37,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     if (!added.error().what.starts_with("fuzz:") || !rules.all.empty()) std::abort();
     return 0;
   }
-  workloads::ImageFinder finder(std::move(rules));
+  workloads::ImageFinder finder(rules);
   static const auto documents = yaml::parse(kDocuments, "documents");
   for (const auto& document : *documents) finder.add(document);
   for (const auto& use : finder.finish().images) {

@@ -8,6 +8,7 @@
 #include "tests/support/own_namespaces.h"
 #include "tests/support/registry_server.h"
 #include "tests/support/stored_image.h"
+#include "tests/support/tar.h"
 #include "tests/unit/packer/pack/project.h"
 
 using namespace sealift;
@@ -58,26 +59,7 @@ Digest publish(RegistryServer& server, const std::string& layer) {
   return digest;
 }
 
-// An archive with one file.
-std::string layer_with_file(size_t size) {
-  std::string out(512, '\0');
-  const auto put = [&](size_t at, std::string_view text) { out.replace(at, text.size(), text); };
-  put(0, "etc/name");
-  put(100, "0000644");
-  put(108, "0000000");
-  put(116, "0000000");
-  put(124, std::format("{:011o}", size));
-  put(136, "00000000000");
-  put(148, "        ");
-  out[156] = '0';
-  put(257, "ustar");
-  put(263, "00");
-  unsigned sum = 0;
-  for (const char c : out) sum += static_cast<unsigned char>(c);
-  put(148, std::format("{:06o}", sum));
-  out[154] = '\0';
-  return out + std::string(size, 'x') + std::string((512 - size % 512) % 512, '\0') + std::string(1024, '\0');
-}
+std::string layer_with_file(size_t size) { return tests::tar({{"etc/name", std::string(size, 'x')}}); }
 
 }  // namespace
 

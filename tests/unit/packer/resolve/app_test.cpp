@@ -6,11 +6,14 @@
 
 #include "packer/resolve/app.h"
 #include "payload/base/file.h"
+#include "tests/support/tar.h"
 #include "tests/support/temporary_folder.h"
 
 using namespace sealift;
 
 namespace {
+
+const workloads::Rules kNoRules;
 
 struct Context {
   tests::TemporaryFolder folder;
@@ -23,7 +26,7 @@ struct Context {
     const auto parsed = resolve::parse_kubefile("FROM scratch\nAPP erp local://" + source + "\n", "Kubefile", {});
     REQUIRE(parsed);
     return resolve::local_app(parsed->back().place, std::get<resolve::AddApp>(parsed->back().what), folder.path(),
-                              folder / "scratch", {});
+                              folder / "scratch", kNoRules);
   }
   // The error names the line of the Kubefile.
   std::string refused(const std::string& source) const {
@@ -40,40 +43,8 @@ struct Context {
   }
 };
 
-// A tar archive of one file, as gzip keeps it in stored blocks.
 std::string packed_chart(const std::string& path, std::string_view text) {
-  std::string tar(512, '\0');
-  const auto put = [&](size_t at, std::string_view value) { tar.replace(at, value.size(), value); };
-  put(0, path);
-  put(100, "0000644");
-  put(108, "0000000");
-  put(116, "0000000");
-  put(124, std::format("{:011o}", text.size()));
-  put(136, "00000000000");
-  put(148, "        ");
-  tar[156] = '0';
-  put(257, "ustar");
-  put(263, "00");
-  unsigned sum = 0;
-  for (const char c : tar) sum += static_cast<unsigned char>(c);
-  put(148, std::format("{:06o}", sum));
-  tar[154] = '\0';
-  tar += std::string(text) + std::string((512 - text.size() % 512) % 512, '\0') + std::string(1024, '\0');
-  uint32_t crc = ~0U;
-  for (const char c : tar) {
-    crc ^= static_cast<unsigned char>(c);
-    for (int bit = 0; bit < 8; ++bit) crc = (crc >> 1) ^ ((crc & 1U) != 0 ? 0xedb88320U : 0U);
-  }
-  std::string out("\x1f\x8b\x08\0\0\0\0\0\0\xff\x01", 11);
-  const auto number = [&](size_t value, int bytes) {
-    for (int i = 0; i < bytes; ++i) out += static_cast<char>((value >> (8 * i)) & 0xffU);
-  };
-  number(tar.size(), 2);
-  number(~tar.size(), 2);
-  out += tar;
-  number(~crc, 4);
-  number(tar.size(), 4);
-  return out;
+  return tests::gzip(tests::tar({{path, std::string(text)}}));
 }
 
 constexpr auto* kDependent = R"(apiVersion: v2

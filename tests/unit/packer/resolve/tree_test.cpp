@@ -24,8 +24,10 @@ resolve::Instruction instruction(const std::string& line) {
   return parsed->back();
 }
 
+const workloads::Rules kNoRules;
+
 Result<resolve::LocalApp> local_app(const resolve::Instruction& line, const std::string& context) {
-  return resolve::local_app(line.place, std::get<resolve::AddApp>(line.what), context, context + "/scratch", {});
+  return resolve::local_app(line.place, std::get<resolve::AddApp>(line.what), context, context + "/scratch", kNoRules);
 }
 
 std::vector<std::string> targets(const std::vector<resolve::LocalFile>& files) {

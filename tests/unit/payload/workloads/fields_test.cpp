@@ -7,12 +7,6 @@ using namespace sealift::tests;
 
 namespace {
 
-std::string resource(std::string_view spec) {
-  return std::format("apiVersion: example.dev/v1\nkind: Thing\nmetadata: {{name: a}}\nspec: {}\n", spec);
-}
-std::string config_map(std::string_view data) {
-  return std::format("apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: a}}\ndata:\n{}\n", data);
-}
 std::string variable(std::string_view name, std::string_view value) {
   return resource(std::format("{{env: [{{name: {}, value: \"{}\"}}]}}", name, value));
 }

@@ -16,9 +16,9 @@ namespace sealift::tests {
 
 using Lines = std::vector<std::string>;
 
-inline workloads::Findings findings(std::string_view text, workloads::Rules rules = {},
+inline workloads::Findings findings(std::string_view text, const workloads::Rules& rules = {},
                                     workloads::Options options = {}) {
-  workloads::ImageFinder finder(std::move(rules), options);
+  workloads::ImageFinder finder(rules, options);
   const auto add = [&](Result<yaml::Node> document) -> Result<void> {
     SEALIFT_ASSIGN(const auto node, std::move(document));
     finder.add(node);
@@ -66,6 +66,14 @@ inline bool silent(std::string_view text) {
   for (const auto& one : all.unresolved) UNSCOPED_INFO("unresolved " << one.text << " at " << one.path);
   for (const auto& one : all.omitted) UNSCOPED_INFO("omitted " << one.text << " at " << one.path);
   return all.images.empty() && all.unresolved.empty() && all.omitted.empty();
+}
+
+// A custom resource, and a ConfigMap.
+inline std::string resource(std::string_view spec) {
+  return std::format("apiVersion: example.dev/v1\nkind: Thing\nmetadata: {{name: a}}\nspec: {}\n", spec);
+}
+inline std::string config_map(std::string_view data) {
+  return std::format("apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: a}}\ndata:\n{}\n", data);
 }
 
 }  // namespace sealift::tests

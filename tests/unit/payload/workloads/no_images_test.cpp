@@ -5,17 +5,6 @@
 using namespace sealift;
 using namespace sealift::tests;
 
-namespace {
-
-std::string resource(std::string_view spec) {
-  return std::format("apiVersion: example.dev/v1\nkind: Thing\nmetadata: {{name: a}}\nspec: {}\n", spec);
-}
-std::string config_map(std::string_view data) {
-  return std::format("apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: a}}\ndata:\n{}\n", data);
-}
-
-}  // namespace
-
 TEST_CASE("resource definitions describe images and name none, also inside of strings") {
   const std::string definition =
       "apiVersion: apiextensions.k8s.io/v1\nkind: CustomResourceDefinition\nmetadata: {name: a}\nspec:\n"

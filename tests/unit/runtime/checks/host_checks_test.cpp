@@ -52,7 +52,7 @@ struct Site {
   }
 
   Result<std::vector<checks::Finding>> look() {
-    checks::PreflightInput input{base, contents, config, kGiB, false, {}};
+    checks::PreflightInput input{base, contents, config, kGiB, false, contents.images_for({})};
     auto connected = tests::connect_fake(machine);
     REQUIRE(connected);
     const checks::CheckedHost view{"w1", host, connected->get(), machine.facts,

@@ -18,7 +18,7 @@ struct Site {
     contents.stubs.push_back({Architecture::amd64, {}});
     base.minimum[format::HostRole::worker] = {2, uint64_t{1} << 30, 0};
   }
-  checks::PreflightInput input() const { return {base, contents, config, 0, false, {}}; }
+  checks::PreflightInput input() const { return {base, contents, config, 0, false, contents.images_for({})}; }
 };
 
 checks::CheckedHost healthy(const std::string& name) {
@@ -128,11 +128,12 @@ TEST_CASE("the demand of a disk counts each layer once, and the payload on its r
   auto& contents = site.contents;
   contents.apps = {{.name = "erp"}, {.name = "shop"}};
   for (auto& app : contents.apps) app.uses = {{.image = contents.images[0].name}, {.image = contents.images[1].name}};
+  input.images = contents.images_for({});
   CHECK(demand_of("/var/lib/containerd").bytes < 1100);
-  input.apps = {"shop"};
+  input.images = contents.images_for({"shop"});
   CHECK(demand_of("/var/lib/containerd").bytes == 1100);
-  input.apps.clear();
   contents.images[0].reason = "IMAGE redis:7";
+  input.images = contents.images_for({});
   CHECK(demand_of("/var/lib/containerd").bytes == 1100);
 }
 
