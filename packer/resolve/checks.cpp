@@ -75,8 +75,8 @@ Result<void> check_app_names(const Inputs& inputs) {
   std::map<std::pair<std::string, std::string>, std::string> releases;
   for (const auto& app : inputs.contents.apps) {
     if (app.kind != format::AppKind::helm) continue;
-    const auto& release = app.release.empty() ? app.name : app.release;
-    const auto [first, fresh] = releases.emplace(std::pair(app.target_namespace, release), app.name);
+    const auto release = app.release_name();
+    const auto [first, fresh] = releases.emplace(std::pair(app.default_namespace(), release), app.name);
     if (fresh) continue;
     const auto line = std::ranges::find(inputs.apps, app.name, [](const auto& input) { return input.app.name; });
     return fail(

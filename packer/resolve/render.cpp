@@ -53,16 +53,9 @@ std::vector<RenderJob> render_jobs(const AppInput& app) {
 Result<base::Command> render_command(Tools& tools, const RenderJob& job, const std::string& kubernetes_version,
                                      const std::set<std::string>& api_versions) {
   const auto& app = job.app->app;
-  std::vector<std::string> words{"template",
-                                 app.release.empty() ? app.name : app.release,
-                                 absolute(job.app->folder),
-                                 "--namespace",
-                                 !app.target_namespace.empty() ? app.target_namespace
-                                 : app.is_network              ? "kube-system"
-                                                               : "default",
-                                 "--include-crds",
-                                 "--kube-version",
-                                 kubernetes_version};
+  std::vector<std::string> words{"template",       app.release_name(),      absolute(job.app->folder),
+                                 "--namespace",    app.default_namespace(), "--include-crds",
+                                 "--kube-version", kubernetes_version};
   if (!job.values.empty()) words.insert(words.end(), {"--values", absolute(job.values)});
   for (const auto& setting : site_settings(kubernetes_version)) words.insert(words.end(), {"--set-string", setting});
   for (const auto& setting : job.app->settings) words.insert(words.end(), {"--set", setting.text});

@@ -149,6 +149,13 @@ std::optional<HostRole> parse_host_role(std::string_view text) {
 
 std::string_view name(AppKind kind) { return kind == AppKind::helm ? "helm" : "manifests"; }
 
+std::string App::default_namespace() const {
+  if (!target_namespace.empty()) return target_namespace;
+  return is_network ? "kube-system" : "default";
+}
+
+std::string App::release_name() const { return release.empty() ? name : release; }
+
 const Image* Contents::find_image(std::string_view reference) const {
   const auto at = std::ranges::find(images, reference, &Image::name);
   return at == images.end() ? nullptr : &*at;

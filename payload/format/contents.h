@@ -68,10 +68,13 @@ struct App {
   std::string root;                 // folder in the tree: "apps/<name>"; for helm, the chart folder
   std::vector<std::string> needs;   // names of apps
   std::string version;              // of the chart; empty for manifests
-  std::string target_namespace;     // from NAMESPACE; empty: the runtime's default
-  std::string release;              // from RELEASE; empty: the app's name
+  std::string target_namespace;     // from NAMESPACE; may be empty
+  std::string release;              // from RELEASE; may be empty
   std::vector<std::string> values;  // tree paths of the sets of values; the first one is the default
   std::vector<ImageUse> uses;       // found by inspecting it, sorted
+  // Where and as which helm release it is installed unless the site says otherwise.
+  std::string default_namespace() const;  // of a network without NAMESPACE "kube-system", else "default"
+  std::string release_name() const;       // without RELEASE: the app's name
   bool operator==(const App&) const = default;
 };
 

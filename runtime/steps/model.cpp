@@ -40,11 +40,8 @@ Result<SelectedApp> select(const format::Contents& contents, const config::Clust
     return fail(ErrorCode::not_in_artifact, "the application \"{}\" is not in the artifact, which holds: {}", name,
                 base::join(known, ", "));
   }
-  SelectedApp out{.app = app,
-                  .target_namespace = app->is_network ? "kube-system" : "default",
-                  .release = app->release.empty() ? app->name : app->release,
-                  .needs = app->needs};
-  if (!app->target_namespace.empty()) out.target_namespace = app->target_namespace;
+  SelectedApp out{
+      .app = app, .target_namespace = app->default_namespace(), .release = app->release_name(), .needs = app->needs};
   if (!app->values.empty()) out.values_set = app->values.front();
   if (const auto* settings = site_settings(config, name)) {
     if (settings->target_namespace) out.target_namespace = *settings->target_namespace;

@@ -67,6 +67,12 @@ Bytes sample_payload() {
   contents.apps = {{"flannel", format::AppKind::manifests, true, "apps/flannel", {}, {}},
                    {"hello", format::AppKind::manifests, false, "apps/hello", {"redis"}, {}},
                    {"redis", format::AppKind::helm, false, "charts/redis", {}, "1.0.0"}};
+  const auto uses = [&](size_t app, std::string_view image, const std::string& path) {
+    contents.apps[app].uses.push_back({.image = std::string(image), .file = path});
+  };
+  uses(0, kFlannelImage, "apps/flannel/all.yaml");
+  uses(1, kHelloImage, "apps/hello/all.yaml");
+  uses(2, kRedisImage, "charts/redis/templates/redis.yaml");
   contents.launch = {"hello", "redis"};
   auto names = base_image_names();
   names.insert(names.begin(), {std::string(kFlannelImage), std::string(kHelloImage), std::string(kRedisImage)});

@@ -182,6 +182,9 @@ TEST_CASE("two charts can't be the same release") {
   const std::string lines = "APP erp local://erp\nAPP shop local://erp RELEASE erp";
   CHECK(project.refusal(lines + "\n").contains("Kubefile:3: erp and shop would be the same release \"erp\""));
   project.packed(lines + " NAMESPACE other\n");
+  // what is not written counts, too: a network goes to kube-system, the others to default
+  CHECK(project.refusal(lines + " NAMESPACE default\n").contains("the same release"));
+  project.packed("CNI net local://erp RELEASE erp\nAPP erp local://erp\n");
 }
 
 TEST_CASE("a source for all images finds them by full name only") {
