@@ -24,6 +24,24 @@ Architecture head(const BuildOptions& options) {
   return own ? base::own_architecture() : options.platforms.front();
 }
 
+// The artifact that will be replaced: its blobs need not be fetched again. Anything else of this name is no matter
+// here.
+struct Previous {
+  std::unique_ptr<base::OpenFile> file;
+  std::unique_ptr<format::PayloadReader> reader;
+};
+Previous previous_artifact(const std::string& output, EventSink& events) {
+  Previous out;
+  auto file = base::OpenFile::open(output);
+  if (!file) return out;
+  auto reader = format::PayloadReader::open(**file);
+  if (!reader) return out;
+  base::tell(events, Level::info, output + " is there: blobs that it holds are taken from it");
+  out.file = std::move(*file);
+  out.reader = std::move(*reader);
+  return out;
+}
+
 Result<writer::Summary> pack(const resolve::Inputs& inputs, const BuildOptions& options, writer::PayloadWriter& writer,
                              EventSink& events, const CancelToken& cancel) {
   if (inputs.base) SEALIFT_TRY(writer.add_base(*inputs.base->reader));
@@ -45,7 +63,8 @@ Result<writer::Summary> pack(const resolve::Inputs& inputs, const BuildOptions& 
   base::tell(events, Level::info, "writing " + options.output);
   const auto known = contents.layers;
   SEALIFT_ASSIGN(const auto payload, writer.place(std::move(contents), head(options), events));
-  SEALIFT_ASSIGN(const auto layers, images.fill(*payload, known, options.output, cancel));
+  const auto previous = previous_artifact(options.output, events);
+  SEALIFT_ASSIGN(const auto layers, images.fill(*payload, known, previous.reader.get(), options.output, cancel));
   return payload->finish(layers, events);
 }
 

@@ -37,9 +37,11 @@ ImagePacker::ImagePacker(std::span<const resolve::ImageInput> images, writer::Pa
 
 Result<std::map<Digest, format::LayerInfo>> ImagePacker::fill(writer::PlacedPayload& payload,
                                                               const std::map<Digest, format::LayerInfo>& known,
+                                                              const format::PayloadReader* previous,
                                                               const std::string& output, const CancelToken& cancel) {
   std::mutex mutex;
   std::map<Digest, format::LayerInfo> layers;
+  const auto earlier = previous == nullptr ? std::map<Digest, format::LayerInfo>() : previous->contents().layers;
   const auto fetch = [](const Job& job, base::Sink& sink, const CancelToken& stop) {
     return job.image->source->blob(job.image->reference, job.blob, sink, stop);
   };
@@ -57,13 +59,25 @@ Result<std::map<Digest, format::LayerInfo>> ImagePacker::fill(writer::PlacedPayl
     base::FileSource bytes(*file);
     return sources::measure_layer(bytes, job.blob.media_type);
   };
+  const auto is_taken_over = [&](const Job& job) {
+    if (previous == nullptr || job.document != nullptr || !previous->find(job.digest())) return false;
+    const format::ByteRange whole{0, job.blob.size};
+    return payload.fill(job.digest(), [&](base::Sink& sink) { return previous->read(job.digest(), whole, sink); })
+        .has_value();
+  };
   const auto carry_out = [&](const Job& job, const CancelToken& stop) -> Result<void> {
-    if (job.is_wanted)
+    if (job.is_wanted && !is_taken_over(job))
       SEALIFT_TRY(payload.fill(job.digest(), [&](base::Sink& sink) {
         return job.document != nullptr ? sink.write(job.document->bytes) : fetch(job, sink, stop);
       }));
     if (!job.is_layer || known.contains(job.blob.digest)) return {};
-    SEALIFT_ASSIGN(const auto layer, measure(job, stop));
+    const auto measured = earlier.find(job.blob.digest);
+    format::LayerInfo layer;
+    if (measured != earlier.end()) {
+      layer = measured->second;
+    } else {
+      SEALIFT_ASSIGN(layer, measure(job, stop));
+    }
     const std::lock_guard guard(mutex);
     layers[job.blob.digest] = layer;
     return {};

@@ -20,11 +20,13 @@ class ImagePacker {
   // Announces every object. `images` must outlive this.
   ImagePacker(std::span<const resolve::ImageInput> images, writer::PayloadWriter& writer);
 
-  // Fetches what was announced and returns what was measured. `known`: layers that need no measuring. A layer that the
-  // payload holds compressed and that nobody has measured is fetched into an unnamed file beside `output`.
+  // Fetches what was announced and returns what was measured. `known`: layers that need no measuring. What `previous`,
+  // an earlier artifact or null, holds undamaged is taken from there. A layer that the payload holds compressed and
+  // that nobody has measured is fetched into an unnamed file beside `output`.
   Result<std::map<Digest, format::LayerInfo>> fill(writer::PlacedPayload& payload,
                                                    const std::map<Digest, format::LayerInfo>& known,
-                                                   const std::string& output, const CancelToken& cancel);
+                                                   const format::PayloadReader* previous, const std::string& output,
+                                                   const CancelToken& cancel);
 
  private:
   struct Job {

@@ -216,6 +216,29 @@ TEST_CASE("what the artifact or its base has is not fetched from the registry ag
   CHECK(own.contents().images.size() == 2);
 }
 
+TEST_CASE("what the artifact of the last build holds is not fetched again; what is damaged there is") {
+  const Project project;
+  RegistryServer server;
+  const std::string layer = layer_with_file(50'000);
+  const Digest digest = publish(server, layer);
+  const std::string line = std::format("FROM scratch\nIMAGE {}/team/app:1.0\n", server.name());
+  const auto first = project.made(line);
+  const auto written = [&] {
+    return std::string(base::as_text(base::read_file(project.output(), size_t{64} << 20).value()));
+  };
+  const auto bytes = written();
+  CHECK(server.asked_for(digest.text()) == 1);
+  const auto again = project.made(line);
+  CHECK(server.asked_for(digest.text()) == 1);
+  CHECK(written() == bytes);
+  auto damaged = bytes;
+  damaged[damaged.find(std::string(10'000, 'x')) + 5'000] = 'y';
+  write(project.output(), damaged);
+  project.made(line);
+  CHECK(server.asked_for(digest.text()) == 2);
+  CHECK(written() == bytes);
+}
+
 TEST_CASE(
     "what refers to an image is packed when it is wanted, byte for byte, under the names that the mirror serves") {
   const Project project;
