@@ -14,11 +14,12 @@ sealift_library(payload/workloads DEPS payload/base payload/yaml payload/json pa
 sealift_library(payload/http DEPS payload/base THIRD_PARTY httplib mbedtls)
 sealift_library(payload/distribution DEPS payload/base payload/hash payload/json payload/image payload/http)
 sealift_library(payload/format DEPS payload/base payload/hash payload/codec payload/yaml payload/json payload/image)
+sealift_library(payload/charts DEPS payload/base payload/yaml payload/image payload/workloads payload/format)
 sealift_library(payload/writer DEPS payload/base payload/codec payload/format)
 
 # the factory
 sealift_library(packer/sources DEPS payload/base payload/hash payload/json payload/image payload/distribution payload/format THIRD_PARTY libarchive)
-sealift_library(packer/resolve DEPS payload/base payload/yaml payload/json payload/image payload/workloads payload/format packer/sources RULES packer/rules)
+sealift_library(packer/resolve DEPS payload/base payload/yaml payload/json payload/image payload/workloads payload/format payload/charts packer/sources RULES packer/rules)
 sealift_library(packer/pack DEPS payload/base payload/writer packer/resolve)
 sealift_library(packer/cli DEPS payload/base payload/format packer/resolve packer/pack THIRD_PARTY cli11)
 
@@ -32,11 +33,12 @@ sealift_library(runtime/node DEPS payload/base payload/hash payload/trust payloa
 sealift_library(runtime/kube DEPS payload/base payload/yaml payload/json payload/format runtime/config)
 sealift_library(runtime/checks DEPS payload/base payload/format runtime/config runtime/host)
 sealift_library(runtime/steps DEPS payload/base payload/hash payload/yaml payload/json payload/image payload/format
-  runtime/config runtime/host runtime/engine runtime/node runtime/kube)
+  runtime/config runtime/host runtime/engine runtime/kube)
+sealift_library(runtime/images DEPS payload/base payload/yaml payload/image payload/workloads payload/charts payload/format runtime/checks runtime/steps)
 sealift_library(runtime/plans DEPS runtime/engine runtime/kube runtime/steps)
 sealift_library(runtime/delivery DEPS payload/base payload/yaml payload/json payload/format runtime/config runtime/host runtime/engine runtime/kube runtime/checks
-  runtime/steps runtime/plans)
+  runtime/steps runtime/images runtime/plans)
 sealift_library(runtime/report DEPS payload/base payload/json runtime/engine runtime/delivery)
 sealift_library(runtime/ui DEPS payload/base runtime/report)
 sealift_library(runtime/cli DEPS payload/base payload/json payload/format runtime/config runtime/ssh runtime/agent runtime/engine
-  runtime/node runtime/checks runtime/delivery runtime/report runtime/ui THIRD_PARTY cli11)
+  runtime/node runtime/checks runtime/images runtime/delivery runtime/report runtime/ui THIRD_PARTY cli11)

@@ -6,16 +6,16 @@
 #include <string>
 #include <vector>
 
-#include "packer/resolve/inspection.h"
 #include "packer/resolve/tree.h"
+#include "payload/charts/inspection.h"
 
 namespace sealift::resolve {
 
 struct LocalApp {
   format::App app;
   std::vector<LocalFile> files;
-  std::string folder;                 // of a chart or a kustomization, on this machine; else empty
-  std::vector<Inspector> inspectors;  // of manifests; charts are still to be rendered
+  std::string folder;                         // of a chart or a kustomization, on this machine; else empty
+  std::vector<charts::Inspector> inspectors;  // of manifests; charts are still to be rendered
 };
 
 // The type follows from the content: Chart.yaml makes a helm chart, which may be packed (.tgz: unpacked below

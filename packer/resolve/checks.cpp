@@ -149,19 +149,6 @@ Result<void> check_kubeadm_images(const Inputs& inputs, Tools& tools, EventSink&
 
 }  // namespace
 
-bool is_packed(const format::Contents& contents, const image::Reference& wanted) {
-  return std::ranges::any_of(contents.images, [&](const format::Image& packed) {
-    const auto reference = image::parse_reference(packed.name);
-    if (!reference || reference->name() != wanted.name()) return false;
-    if (!wanted.digest) return reference->tag == wanted.tag;
-    return packed.root.digest == *wanted.digest ||
-           std::ranges::contains(packed.inner_indexes, *wanted.digest,
-                                 [](const auto& inner) { return inner.object.digest; }) ||
-           std::ranges::contains(packed.platforms, *wanted.digest,
-                                 [](const auto& platform) { return platform.manifest.digest; });
-  });
-}
-
 Result<void> check_promises(const Inputs& inputs, const Request& request, Tools& tools, EventSink& events,
                             const CancelToken& cancel) {
   warn_without_network(inputs, events);

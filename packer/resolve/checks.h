@@ -18,7 +18,4 @@ Result<void> check_app_names(const Inputs& inputs);
 Result<void> check_promises(const Inputs& inputs, const Request& request, Tools& tools, EventSink& events,
                             const CancelToken& cancel);
 
-// Matches as the site's mirror does: by digest within the repository if the name has one, otherwise by tag.
-bool is_packed(const format::Contents& contents, const image::Reference& wanted);
-
 }  // namespace sealift::resolve

@@ -7,15 +7,13 @@
 #include <utility>
 
 #include "packer/resolve/render.h"
-#include "packer/rules.h"
 #include "payload/base/file.h"
 #include "payload/base/parallel.h"
 #include "payload/base/text.h"
+#include "payload/charts/known_images.h"
 
 namespace sealift::resolve {
 namespace {
-
-constexpr size_t kMaxRules = size_t{1} << 20;
 
 Result<std::string> kubernetes_version(const Inputs& inputs, const Request& request) {
   if (request.kubernetes_version) return *request.kubernetes_version;
@@ -27,15 +25,6 @@ Result<std::string> kubernetes_version(const Inputs& inputs, const Request& requ
       "{}: charts are rendered for the Kubernetes version of the base, and this artifact has no base; begin FROM "
       "one, or name the version with --kubernetes-version",
       chart->origin.place.text());
-}
-
-// Whether a packed image answers for text that is no full name: "proxyv2" is docker.io/istio/proxyv2:1.30.
-bool names_image(std::string_view text, const image::Reference& reference) {
-  const size_t tag = text.find(':', text.rfind('/') + 1);  // npos + 1 is 0
-  const auto name = text.substr(0, tag);
-  if (tag != std::string_view::npos && text.substr(tag + 1) != reference.tag) return false;
-  const auto full = reference.name();
-  return full == name || full.ends_with("/" + std::string(name));
 }
 
 // Everything about a use but the sets.
@@ -58,7 +47,7 @@ class Settler {
       }
     }
     for (auto& app : inputs_.apps) {
-      Inspection inspection;
+      charts::Inspection inspection;
       for (auto& stream : inspectors[app.app.name]) inspection.append(stream.finish(for_rules));
       const auto each_once = [](std::vector<std::string> lines) {  // renderings say the same
         std::set<std::string> seen;
@@ -84,12 +73,6 @@ class Settler {
   }
 
  private:
-  const format::IgnoredImage* ignored(std::string_view text) const {
-    const auto at = std::ranges::find_if(inputs_.contents.ignored_images,
-                                         [&](const auto& line) { return workloads::is_like(text, line.pattern); });
-    return at == inputs_.contents.ignored_images.end() ? nullptr : &*at;
-  }
-
   void leave_out(const AppInput& app, const std::string& text, const format::IgnoredImage& line) {
     if (left_out_.insert({app.app.name, text}).second)
       base::tell(
@@ -97,14 +80,14 @@ class Settler {
           std::format("{}: left out: {}: {}", app.origin.reason, base::printable(text), base::printable(line.reason)));
   }
 
-  void take(AppInput& app, FoundImage found) {
+  void take(AppInput& app, charts::FoundImage found) {
     auto reference = image::parse_reference(found.use.image);
     if (!reference) {
-      take(app, Doubt{found.use.image, found.place, found.use.object, found.use.path, reference.error().what});
+      take(app, charts::Doubt{found.use.image, found.place, found.use.object, found.use.path, reference.error().what});
       return;
     }
-    const auto* line = ignored(found.use.image);
-    if (line == nullptr) line = ignored(reference->text());
+    const auto* line = charts::ignoring(inputs_.contents, found.use.image);
+    if (line == nullptr) line = charts::ignoring(inputs_.contents, reference->text());
     if (line != nullptr) {
       leave_out(app, reference->text(), *line);
       return;
@@ -119,12 +102,13 @@ class Settler {
     app.app.uses.push_back(std::move(found.use));
   }
 
-  void take(const AppInput& app, const Doubt& doubt) {
-    if (const auto* line = ignored(doubt.text); line != nullptr) {
+  void take(const AppInput& app, const charts::Doubt& doubt) {
+    if (const auto* line = charts::ignoring(inputs_.contents, doubt.text); line != nullptr) {
       leave_out(app, doubt.text, *line);
       return;
     }
-    if (std::ranges::any_of(packed_, [&](const auto& reference) { return names_image(doubt.text, reference); })) return;
+    if (std::ranges::any_of(packed_, [&](const auto& reference) { return charts::answers_for(reference, doubt.text); }))
+      return;
     problems_ +=
         std::format("\n  {}: {}: {}, {} {}: \"{}\": {}", app.origin.place.text(), app.origin.reason, doubt.place,
                     base::printable(doubt.object), base::printable(doubt.path), base::printable(doubt.text), doubt.why);
@@ -154,18 +138,6 @@ class Settler {
 
 }  // namespace
 
-Result<workloads::Rules> load_rules(const std::vector<Word>& files, const std::string& context) {
-  workloads::Rules out;
-  for (const auto& [name, text] : kImageRules) SEALIFT_TRY(out.add(text, name));
-  for (const auto& file : files) {
-    const auto path = in_context(context, file.text);
-    const auto text = base::read_text_file(path, kMaxRules);
-    if (!text) return fail(ErrorCode::invalid_input, "{}: {}", file.place.text(), text.error().what);
-    SEALIFT_TRY(out.add(*text, path));
-  }
-  return out;
-}
-
 Result<void> inspect_charts(const Inputs& inputs, const Request& request, Tools& tools, const workloads::Rules& rules,
                             Inspectors& inspectors, const CancelToken& cancel) {
   std::vector<RenderJob> jobs;
@@ -177,13 +149,13 @@ Result<void> inspect_charts(const Inputs& inputs, const Request& request, Tools&
   SEALIFT_ASSIGN(const auto version, kubernetes_version(inputs, request));
   const auto hooks = request.with_tests ? workloads::TestHooks::include : workloads::TestHooks::omit;
   const auto render_all = [&](const std::vector<RenderJob>& some,
-                              const std::set<std::string>& api_versions) -> Result<std::vector<Rendered>> {
+                              const std::set<std::string>& api_versions) -> Result<std::vector<charts::Rendered>> {
     std::vector<base::Command> commands;
     for (const auto& job : some) {
       SEALIFT_ASSIGN(auto command, render_command(tools, job, version, api_versions));
       commands.push_back(std::move(command));
     }
-    std::vector<Rendered> out(some.size());
+    std::vector<charts::Rendered> out(some.size());
     SEALIFT_TRY(base::try_parallel(some.size(), base::processors(), cancel,
                                    [&](size_t i, const CancelToken& stop) -> Result<void> {
                                      SEALIFT_ASSIGN(out[i], render(commands[i], some[i], rules, hooks, stop));
@@ -192,7 +164,7 @@ Result<void> inspect_charts(const Inputs& inputs, const Request& request, Tools&
     return out;
   };
   std::set<std::string> api_versions;
-  const auto keep = [&](std::vector<Rendered> rendered) {
+  const auto keep = [&](std::vector<charts::Rendered> rendered) {
     for (size_t i = 0; i < rendered.size(); ++i) {
       api_versions.insert(rendered[i].api_versions.begin(), rendered[i].api_versions.end());
       inspectors[jobs[i].app->app.name].push_back(std::move(*rendered[i].inspector));

@@ -8,16 +8,12 @@
 #include <vector>
 
 #include "packer/resolve/inputs.h"
-#include "packer/resolve/inspection.h"
 #include "packer/resolve/tools.h"
+#include "payload/charts/inspection.h"
 
 namespace sealift::resolve {
 
-// The rules for images that programs compose at run time: shipped ones and those of IMAGE-RULES lines. Errors:
-// invalid_input with file and line.
-Result<workloads::Rules> load_rules(const std::vector<Word>& files, const std::string& context);
-
-using Inspectors = std::map<std::string, std::vector<Inspector>>;  // by application
+using Inspectors = std::map<std::string, std::vector<charts::Inspector>>;  // by application
 
 // Renders the charts of `inputs` under each of their sets of values and adds what was read to `inspectors` (manifests
 // are there already). Errors: those of render().

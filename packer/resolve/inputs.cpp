@@ -8,6 +8,7 @@
 #include "packer/resolve/discover.h"
 #include "packer/resolve/kubefile.h"
 #include "packer/resolve/manifests.h"
+#include "packer/resolve/rule_files.h"
 #include "packer/resolve/tools.h"
 #include "packer/resolve/tree.h"
 #include "payload/base/parallel.h"
@@ -61,15 +62,17 @@ class Resolver {
   Result<Inputs> resolve(Depth depth) {
     SEALIFT_ASSIGN(const auto text, base::read_text_file(request_.kubefile, size_t{4} << 20));
     SEALIFT_ASSIGN(const auto instructions, parse_kubefile(text, request_.kubefile, request_.arguments));
-    SEALIFT_ASSIGN(auto scratch, PrivateFolder::make());
-    out_.scratch = std::make_unique<PrivateFolder>(std::move(scratch));
-    SEALIFT_ASSIGN(rules_, load_rules(rule_files(instructions), request_.context));
+    SEALIFT_ASSIGN(auto scratch, base::PrivateFolder::make());
+    out_.scratch = std::make_unique<base::PrivateFolder>(std::move(scratch));
+    rule_lines_ = rule_files(instructions);
+    SEALIFT_ASSIGN(rules_, load_rules(rule_lines_, request_.context));
     for (const auto& instruction : instructions) {
       SEALIFT_TRY(cancel_.check());
       auto done = std::visit([&](const auto& what) { return take(instruction, what); }, instruction.what);
       if (!done) return fail_while(std::move(done).error(), std::format("carrying out {}", instruction.place.text()));
     }
     SEALIFT_TRY(add_values());
+    SEALIFT_TRY(pack_rules());
     SEALIFT_TRY(check_app_names(out_));
     SEALIFT_TRY(find_programs());
     SEALIFT_ASSIGN(out_.base_document, base_document());
@@ -111,6 +114,7 @@ class Resolver {
       if (std::ranges::contains(from.stubs, architecture, &format::Stub::architecture)) continue;
       return bad(line.base.place, std::format("the base {} is not packed for {}", name, base::platform(architecture)));
     }
+    SEALIFT_TRY(add_rules_of(**opened, rule_lines_, rules_));
     out_.contents = from;
     out_.contents.stubs.clear();   // replaced by this Sealift's own programs
     out_.contents.launch.clear();  // the new product decides what to launch
@@ -207,7 +211,7 @@ class Resolver {
       if (app.app.kind == format::AppKind::helm || app.folder.empty()) continue;
       SEALIFT_ASSIGN(const auto command,
                      tools.command("kubectl", "so kustomizations can't be built", {"kustomize", absolute(app.folder)}));
-      auto built = base::run_checked(command, {.output_limit = kDocumentLimits.bytes}, cancel_);
+      auto built = base::run_checked(command, {.output_limit = charts::kDocumentLimits.bytes}, cancel_);
       if (!built && built.error().code == ErrorCode::cancelled) return std::unexpected(std::move(built).error());
       if (!built)
         return bad(app.origin.place,
@@ -270,6 +274,19 @@ class Resolver {
     }
     return out;
   }
+  // The site's check reads them when it renders charts.
+  Result<void> pack_rules() {
+    if (!std::ranges::contains(out_.contents.apps, format::AppKind::helm, &format::App::kind)) return {};
+    std::erase_if(out_.contents.tree, [](const auto& file) { return file.first.starts_with(kOwnRulesFolder); });
+    SEALIFT_ASSIGN(const auto own, write_own_rules(out_.scratch->path()));
+    SEALIFT_TRY(claim(own, {"Sealift's rules", {request_.kubefile, 0, 0}, false}));
+    for (const auto& line : rule_lines_) {
+      const auto source = in_context(request_.context, line.text);
+      SEALIFT_TRY(claim({source, std::format("{}{}", kRulesFolder, last_part(source)), 0644},
+                        {"IMAGE-RULES", line.place, false}));
+    }
+    return {};
+  }
 
   Result<void> take(const Instruction& instruction, const AddImage& line) {
     SEALIFT_ASSIGN(auto* source, source_of(line.from));
@@ -303,7 +320,7 @@ class Resolver {
   Result<void> add_wanted(std::vector<Wanted> wanted) {
     size_t count = 0;
     for (auto& one : wanted) {
-      if (is_packed(out_.contents, one.reference) ||
+      if (out_.contents.find_image(one.reference) != nullptr ||
           std::ranges::contains(out_.images, one.reference, &ImageInput::reference))
         continue;
       SEALIFT_ASSIGN(auto* source, source_of(std::nullopt));
@@ -430,6 +447,7 @@ class Resolver {
   Clock& clock_;
   EventSink& events_;
   const CancelToken& cancel_;
+  std::vector<Word> rule_lines_;
   workloads::Rules rules_;
   Inspectors inspectors_;
   std::vector<std::pair<const AddValues*, Origin>> values_;

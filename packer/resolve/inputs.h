@@ -11,13 +11,13 @@
 #include <string>
 #include <vector>
 
-#include "packer/resolve/private_folder.h"
 #include "packer/resolve/tree.h"
 #include "packer/resolve/words.h"
 #include "packer/sources/image_source.h"
 #include "payload/base/cancel.h"
 #include "payload/base/event.h"
 #include "payload/base/file.h"
+#include "payload/base/private_folder.h"
 #include "payload/format/base_document.h"
 #include "payload/format/contents.h"
 #include "payload/format/reader.h"
@@ -79,8 +79,8 @@ struct BaseInput {
 };
 
 struct Inputs {
-  std::unique_ptr<PrivateFolder> scratch;  // for what is unpacked; goes last, since `files` may lie there
-  std::optional<BaseInput> base;           // none = scratch
+  std::unique_ptr<base::PrivateFolder> scratch;  // for what is unpacked; goes last, since `files` may lie there
+  std::optional<BaseInput> base;                 // none = scratch
   // What this build adds, by path in the payload's tree.
   std::map<std::string, FileInput> files;
   std::vector<AppInput> apps;          // in Kubefile order

@@ -30,14 +30,14 @@ Result<void> check_object(const std::string& path, const yaml::Node& document) {
 
 }  // namespace
 
-Result<std::vector<Inspector>> read_manifests(const Place& place, std::span<const LocalFile> files,
-                                              const workloads::Rules& rules) {
-  std::vector<Inspector> out;
+Result<std::vector<charts::Inspector>> read_manifests(const Place& place, std::span<const LocalFile> files,
+                                                      const workloads::Rules& rules) {
+  std::vector<charts::Inspector> out;
   for (const auto& file : files) {
-    auto text = base::read_text_file(file.source, kDocumentLimits.bytes);
+    auto text = base::read_text_file(file.source, charts::kDocumentLimits.bytes);
     if (!text) return fail_while(std::move(text).error(), std::format("reading the manifests of {}", place.text()));
     const auto check = [&](const yaml::Node& document) { return check_object(file.source, document); };
-    auto read = Inspector::of_manifest(*text, file.target, file.source, rules, check);
+    auto read = charts::Inspector::of_manifest(*text, file.target, file.source, rules, check);
     if (!read) return fail(read.error().code, "{}: {}", place.text(), read.error().what);
     out.push_back(std::move(*read));
   }

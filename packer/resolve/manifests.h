@@ -6,14 +6,14 @@
 #include <span>
 #include <vector>
 
-#include "packer/resolve/inspection.h"
 #include "packer/resolve/tree.h"
+#include "payload/charts/inspection.h"
 
 namespace sealift::resolve {
 
 // Reads every file as kubectl does: all documents, each an object with apiVersion, kind and a name; otherwise
 // invalid_input with file and line.
-Result<std::vector<Inspector>> read_manifests(const Place& place, std::span<const LocalFile> files,
-                                              const workloads::Rules& rules);
+Result<std::vector<charts::Inspector>> read_manifests(const Place& place, std::span<const LocalFile> files,
+                                                      const workloads::Rules& rules);
 
 }  // namespace sealift::resolve

@@ -3,15 +3,14 @@
 // Renders a chart as the site will, with the base's helm, and inspects the result.
 #pragma once
 
-#include <optional>
 #include <set>
 #include <string>
 #include <vector>
 
 #include "packer/resolve/inputs.h"
-#include "packer/resolve/inspection.h"
 #include "packer/resolve/tools.h"
 #include "payload/base/cancel.h"
+#include "payload/charts/render.h"
 
 namespace sealift::resolve {
 
@@ -29,14 +28,9 @@ std::vector<RenderJob> render_jobs(const AppInput& app);
 Result<base::Command> render_command(Tools& tools, const RenderJob& job, const std::string& kubernetes_version,
                                      const std::set<std::string>& api_versions);
 
-struct Rendered {
-  std::optional<Inspector> inspector;  // always there
-  std::set<std::string> api_versions;  // of the resource definitions among its documents
-};
-
 // Runs it. Errors: invalid_input with the line of the Kubefile, the set of values and what helm says; cancelled.
-Result<Rendered> render(const base::Command& command, const RenderJob& job, const workloads::Rules& rules,
-                        workloads::TestHooks test_hooks, const CancelToken& cancel);
+Result<charts::Rendered> render(const base::Command& command, const RenderJob& job, const workloads::Rules& rules,
+                                workloads::TestHooks test_hooks, const CancelToken& cancel);
 
 // Whether templates ask for API versions of the cluster, so that what is rendered depends on other applications.
 bool asks_for_api_versions(const Inputs& inputs, const AppInput& app);

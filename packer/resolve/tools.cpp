@@ -10,9 +10,6 @@
 namespace sealift::resolve {
 namespace {
 
-constexpr Duration kPatience{60'000};
-constexpr uint64_t kMemory = uint64_t{1} << 30;
-
 Result<void> unpack(const format::PayloadReader& reader, const format::TreeFile& file, const std::string& path) {
   SEALIFT_ASSIGN(const auto fd, base::open_file(path, O_WRONLY | O_CREAT | O_EXCL, 0700));
   base::FdSink sink(fd.get());
@@ -52,13 +49,8 @@ Result<base::Command> Tools::command(const std::string& name, std::string_view w
                 "no {} for this machine ({}) is packed, {}; name a folder that holds one with --tools", name,
                 base::platform(base::own_architecture()), why);
   }
-  base::Command out{.argv = {known->second},
-                    .environment = {"HOME=" + inputs_.scratch->path()},
-                    .timeout = kPatience,
-                    .memory_limit = kMemory,
-                    .without_network = true};
-  out.argv.insert(out.argv.end(), arguments.begin(), arguments.end());
-  return out;
+  arguments.insert(arguments.begin(), known->second);
+  return base::confined(std::move(arguments), inputs_.scratch->path());
 }
 
 }  // namespace sealift::resolve

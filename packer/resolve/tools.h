@@ -19,9 +19,8 @@ class Tools {
   // Both must outlive this.
   Tools(const Inputs& inputs, const Request& request) : inputs_(inputs), request_(request) {}
 
-  // A command of this machine's `name`: without network, with a private HOME, at most a minute and 1 GiB, since what it
-  // reads is somebody else's. `why` completes the error for a machine without one (invalid_input): "so charts can't be
-  // rendered".
+  // A confined command of this machine's `name`, since what it reads is somebody else's. `why` completes the error for
+  // a machine without one (invalid_input): "so charts can't be rendered".
   Result<base::Command> command(const std::string& name, std::string_view why, std::vector<std::string> arguments);
 
  private:

@@ -218,6 +218,14 @@ Result<void> talk(Child& child, const Command& command, const CommandIo& io, con
 
 }  // namespace
 
+Command confined(std::vector<std::string> argv, const std::string& home) {
+  return {.argv = std::move(argv),
+          .environment = {"HOME=" + home},
+          .timeout = Duration{60'000},
+          .memory_limit = uint64_t{1} << 30,
+          .without_network = true};
+}
+
 std::string Command::text() const {
   std::string out;
   for (const auto& argument : argv) {

@@ -34,6 +34,10 @@ struct Command {
   std::string text() const;
 };
 
+// A command for a program that is fed with other people's input: no network, at most a minute and 1 GiB. `home`: a
+// folder that it may write to.
+Command confined(std::vector<std::string> argv, const std::string& home);
+
 struct CommandIo {
   ByteView input;                                 // for stdin; empty = /dev/null
   std::function<void(ByteView)> on_output;        // receives stdout as it arrives; if not set, it is collected

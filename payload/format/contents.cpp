@@ -161,6 +161,21 @@ const Image* Contents::find_image(std::string_view reference) const {
   return at == images.end() ? nullptr : &*at;
 }
 
+const Image* Contents::find_image(const image::Reference& wanted) const {
+  const auto answers = [&](const Image& packed) {
+    const auto reference = image::parse_reference(packed.name);
+    if (!reference || reference->name() != wanted.name()) return false;
+    if (!wanted.digest) return reference->tag == wanted.tag;
+    return packed.root.digest == *wanted.digest ||
+           std::ranges::contains(packed.inner_indexes, *wanted.digest,
+                                 [](const auto& inner) { return inner.object.digest; }) ||
+           std::ranges::contains(packed.platforms, *wanted.digest,
+                                 [](const auto& platform) { return platform.manifest.digest; });
+  };
+  const auto at = std::ranges::find_if(images, answers);
+  return at == images.end() ? nullptr : &*at;
+}
+
 const App* Contents::find_app(std::string_view app) const {
   const auto at = std::ranges::find(apps, app, &App::name);
   return at == apps.end() ? nullptr : &*at;

@@ -15,6 +15,7 @@
 #include "payload/base/error.h"
 #include "payload/base/platform.h"
 #include "payload/hash/digest.h"
+#include "payload/image/reference.h"
 
 namespace sealift::format {
 
@@ -143,6 +144,8 @@ struct Contents {
   std::optional<std::string> base_document;        // tree path of base.yaml, if the payload holds a Base
 
   const Image* find_image(std::string_view reference) const;  // exact name
+  // The image that answers a pull of `reference`: by tag, or by the digest of the image or of a part of it.
+  const Image* find_image(const image::Reference& reference) const;
   const App* find_app(std::string_view app) const;
   // The images that a site with these applications pulls: all but those that only other applications use. What a line
   // or the base names is always needed.

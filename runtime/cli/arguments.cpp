@@ -130,7 +130,8 @@ Result<Arguments> parse_arguments(const std::string& program, const std::vector<
   bool dry_run = false;
   app.add_flag("--dry-run", dry_run, "same as plan");
   apply->add_flag("--dry-run", dry_run, "same as plan");
-  plan->add_flag("--offline", out.offline, "connect to no host: check the configuration against the artifact only");
+  plan->add_flag("--offline", out.offline,
+                 "connect to no host: check the configuration and the charts against the artifact only");
   plan->add_flag("--dry-run", dry_run)->group("");
   extract->add_option("-C,--to", out.to, "the folder; made if it is not there")->type_name("DIR")->required();
   extract->add_option("paths", out.paths, "files or folders of the artifact's tree [all, if no image is named]")

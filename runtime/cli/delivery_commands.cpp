@@ -13,6 +13,7 @@
 #include "runtime/config/cluster_config.h"
 #include "runtime/delivery/delivery.h"
 #include "runtime/engine/journal.h"
+#include "runtime/images/chart_renderer.h"
 #include "runtime/report/event_json.h"
 #include "runtime/report/outcome_text.h"
 #include "runtime/report/state_directory.h"
@@ -181,6 +182,7 @@ Result<void> run_delivery(const Artifact& artifact, const Arguments& arguments, 
                              .cancel = cancel};
     SEALIFT_ASSIGN(connector, make_ssh_connector(std::move(options)));
   }
+  const auto charts = images::make_local_helm(*artifact.reader);
   delivery::Input input{.payload = *artifact.reader,
                         .config = cluster,
                         .connector = *connector,
@@ -188,6 +190,7 @@ Result<void> run_delivery(const Artifact& artifact, const Arguments& arguments, 
                         .events = *display.sink,
                         .clock = clock,
                         .cancel = cancel,
+                        .charts = *charts,
                         .offline = arguments.offline};
   Result<void> done;
   switch (arguments.verb) {

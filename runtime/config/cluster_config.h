@@ -86,6 +86,7 @@ struct ApplicationConfig {
   std::string values_yaml;                // spec.values as YAML text; empty = none
   std::string values_file_yaml;           // text of valuesFile; empty = none
   std::vector<std::string> needs;
+  std::vector<std::string> ignored_images;  // patterns, * stands for any text: need not be in the artifact
 };
 
 // One of the site's own kubeadm documents.

@@ -23,7 +23,8 @@ constexpr auto kApiLater = std::to_array<Words>({"balancer"});
 constexpr auto kRegistryWords = std::to_array<Words>({"port", "hosts"});
 constexpr auto kRegistryLater = std::to_array<Words>({"external", "upstreams"});
 constexpr auto kFileWords = std::to_array<Words>({"src", "dest", "mode", "role"});
-constexpr auto kApplicationWords = std::to_array<Words>({"namespace", "values", "valuesFile", "valuesSet", "needs"});
+constexpr auto kApplicationWords =
+    std::to_array<Words>({"namespace", "values", "valuesFile", "valuesSet", "needs", "ignoreImages"});
 constexpr auto kApplicationLater = std::to_array<Words>({"files"});
 
 }  // namespace

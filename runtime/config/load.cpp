@@ -128,6 +128,7 @@ void read_application(const yaml::Node& document, Reading& reading) {
       if (need->text == application.name) reading.problems.add(*need, "an application can't need itself");
       application.needs.push_back(need->text);
     }
+    for (const auto* pattern : spec.texts("ignoreImages")) application.ignored_images.push_back(pattern->text);
   }
   reading.config.applications.push_back(std::move(application));
 }

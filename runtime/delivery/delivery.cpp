@@ -5,6 +5,7 @@
 
 #include "runtime/delivery/survey.h"
 #include "runtime/engine/runner.h"
+#include "runtime/images/image_check.h"
 #include "runtime/plans/deliver.h"
 #include "runtime/steps/cluster_steps.h"
 
@@ -57,6 +58,14 @@ Outcome to_outcome(const engine::RunSummary& summary, const Survey& survey, cons
   return out;
 }
 
+void note(const std::vector<checks::Finding>& findings, PlanOutcome& out) {
+  for (const auto& finding : findings) {
+    out.blocking += finding.blocks() ? 1 : 0;
+    out.notes.push_back(std::format("{}: {}{}{}", finding.blocks() ? "must be solved" : "warning", finding.host,
+                                    finding.host.empty() ? "" : " ", finding.text()));
+  }
+}
+
 }  // namespace
 
 Result<Outcome> apply(Input& input) {
@@ -72,21 +81,20 @@ Result<PlanOutcome> plan(Input& input) {
   PlanOutcome out;
   if (input.offline) {
     // All that can be checked without the hosts: that artifact and configuration fit together.
-    SEALIFT_ASSIGN(const auto base, steps::read_base(input.payload));
-    SEALIFT_ASSIGN(const auto apps, steps::select_apps(input.payload.contents(), input.config));
+    SEALIFT_ASSIGN(auto base, steps::read_base(input.payload));
+    SEALIFT_ASSIGN(auto apps, steps::select_apps(input.payload.contents(), input.config));
+    const steps::Model model{input.payload, input.config, std::move(base), std::move(apps), {}};
+    SEALIFT_ASSIGN(const auto findings, images::check_images(model, input.charts, input.cancel));
+    note(findings, out);
     out.notes.push_back(std::format("Kubernetes {} for {} hosts, {} applications; the hosts were not looked at",
-                                    base.kubernetes_version, input.config.hosts.size(), apps.size()));
-    for (const auto& app : apps)
+                                    model.base.kubernetes_version, input.config.hosts.size(), model.apps.size()));
+    for (const auto& app : model.apps)
       out.lines.push_back({"", "app." + app.app->name, "install " + app.app->name + " into " + app.target_namespace,
                            PlanLine::State::unknown});
     return out;
   }
   SEALIFT_ASSIGN(const auto found, survey(input, host::Purpose::look));
-  for (const auto& finding : found.findings) {
-    out.blocking += finding.blocks() ? 1 : 0;
-    out.notes.push_back(
-        std::format("{}: {} {}", finding.blocks() ? "must be solved" : "warning", finding.host, finding.text()));
-  }
+  note(found.findings, out);
   for (const auto& [address, error] : found.aside)
     out.notes.push_back(std::format("{} is left out: {}", address, error.text()));
   SEALIFT_ASSIGN(const auto planned, plans::deliver(*found.model));

@@ -19,6 +19,7 @@
 #include "runtime/config/cluster_config.h"
 #include "runtime/engine/journal.h"
 #include "runtime/host/host.h"
+#include "runtime/images/chart_renderer.h"
 
 namespace sealift::delivery {
 
@@ -45,6 +46,7 @@ struct Input {
   EventSink& events;
   Clock& clock;
   CancelToken cancel;
+  images::ChartRenderer& charts;
   bool offline = false;  // plan --offline: connects nowhere
 };
 

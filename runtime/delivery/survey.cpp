@@ -2,11 +2,17 @@
 #include "runtime/delivery/survey.h"
 
 #include <algorithm>
+#include <functional>
+#include <iterator>
+#include <optional>
 #include <set>
 
 #include "payload/base/retry.h"
 #include "payload/base/thread.h"
 #include "runtime/delivery/fixed_fields.h"
+#include "runtime/images/image_check.h"
+#include "runtime/steps/apps.h"
+#include "runtime/steps/payload_step.h"
 
 namespace sealift::delivery {
 namespace {
@@ -39,6 +45,31 @@ void tell_aside(Input& input, const std::string& host, const Error& why) {
   input.events.on(event);
 }
 
+// Renders the charts while the hosts are connected and checked.
+class ImagesMeanwhile {
+ public:
+  ImagesMeanwhile(const steps::Model& model, images::ChartRenderer& renderer, const CancelToken& cancel)
+      : stop_(cancel),
+        check_([&model, &renderer, token = stop_.token()] { return images::check_images(model, renderer, token); }) {
+    auto thread = Thread::start([this] { found_ = check_(); });
+    if (thread) thread_ = std::move(*thread);
+  }
+  ImagesMeanwhile(ImagesMeanwhile&&) = delete;
+  ~ImagesMeanwhile() { stop_.cancel(); }  // then the thread is joined
+
+  // Once.
+  Result<std::vector<checks::Finding>> findings() {
+    thread_.join();
+    return found_ ? std::move(*found_) : check_();  // no thread was to be had
+  }
+
+ private:
+  CancelSource stop_;
+  std::function<Result<std::vector<checks::Finding>>()> check_;
+  std::optional<Result<std::vector<checks::Finding>>> found_;
+  Thread thread_;
+};
+
 class Surveyor {
  public:
   Surveyor(Input& input, host::Purpose purpose) : input_(input), purpose_(purpose) {}
@@ -49,6 +80,7 @@ class Surveyor {
     out_.model.reset(new steps::Model{input_.payload, input_.config, std::move(base), std::move(apps), {}});
     connect();
     SEALIFT_TRY(check_version());
+    if (!charts_are_installed()) images_.emplace(*out_.model, input_.charts, input_.cancel);
     const auto looked = look();
     // The other hosts' findings have been reported, so the operator can fix everything at once.
     if (refused_) return fail(std::move(*refused_));
@@ -119,9 +151,25 @@ class Surveyor {
     return {};
   }
 
+  // All of them, with just these values: then they have been checked before, and a run that finds nothing to do must
+  // not take the time that 300 charts need.
+  bool charts_are_installed() {
+    for (auto& reached : reached_) {
+      if (reached.config.role != format::HostRole::control_plane) continue;
+      return std::ranges::all_of(out_.model->apps, [&](const steps::SelectedApp& app) {
+        if (app.app->kind != format::AppKind::helm) return true;
+        const steps::AppStep step(*out_.model, app);
+        const auto recorded = look_again(reached, [&](host::HostView& host) { return host.recorded(step.id()); });
+        return recorded && *recorded == step.inputs().hex();
+      });
+    }
+    return false;
+  }
+
   Result<void> look() {
     phase(input_, "Checking the hosts");
     const PayloadComplete complete = payload_complete();
+    SEALIFT_ASSIGN(payload_bytes_, steps::needed_bytes(*out_.model));
     for_each_host([&](Reached& reached) {
       const auto looked = look_again(reached, [&](host::HostView& host) -> Result<void> {
         SEALIFT_ASSIGN(auto facts, host.facts());
@@ -150,11 +198,14 @@ class Surveyor {
       for (auto& finding : reached.findings) out_.findings.push_back(std::move(finding));
     }
     for (auto& finding : checks::check_facts(preflight(complete), views)) out_.findings.push_back(std::move(finding));
+    auto images = images_ ? images_->findings() : std::vector<checks::Finding>();
+    if (images) std::ranges::move(*images, std::back_inserter(out_.findings));
     const auto network = refused_ ? Result<void>{} : look_for_network();
     const auto made = make_nodes();
     // Findings are reported even if this ends with an error.
     for (const auto& finding : out_.findings) tell_finding(input_, finding);
     if (broken != reached_.end()) return fail_while(*broken->error, "checking " + broken->config.address);
+    SEALIFT_TRY(images);
     SEALIFT_TRY(network);
     SEALIFT_TRY(made);
     return refused_ ? Result<void>{} : refuse_changed_fields();
@@ -203,8 +254,7 @@ class Surveyor {
     const auto& contents = input_.payload.contents();
     std::set<std::string> apps;
     for (const auto& app : out_.model->apps) apps.insert(app.app->name);
-    return {out_.model->base,         contents, input_.config, input_.payload.payload_size(), complete,
-            contents.images_for(apps)};
+    return {out_.model->base, contents, input_.config, payload_bytes_, complete, contents.images_for(apps)};
   }
 
   void for_each_host(const std::function<void(Reached&)>& look_at) {
@@ -254,7 +304,9 @@ class Surveyor {
   Input& input_;
   host::Purpose purpose_;
   Survey out_;
+  std::optional<ImagesMeanwhile> images_;  // goes before the model
   std::vector<Reached> reached_;
+  uint64_t payload_bytes_ = 0;
   std::optional<Error> refused_;  // of all required hosts that could not be connected
 };
 

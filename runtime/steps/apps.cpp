@@ -9,7 +9,6 @@
 #include "payload/image/reference.h"
 #include "payload/yaml/node.h"
 #include "runtime/kube/health.h"
-#include "runtime/node/catalog.h"
 #include "runtime/steps/kubectl.h"
 
 namespace sealift::steps {
@@ -17,6 +16,9 @@ namespace {
 
 constexpr Duration kHelmTimeout{900'000};
 constexpr Duration kGateTimeout{600'000};
+// In helm's order: the artifact's set, the site's facts, the site's file, the site's values.
+constexpr auto kValuesFiles =
+    std::to_array<std::string_view>({"values-0.yaml", "values-1.yaml", "values-2.yaml", "values-3.yaml"});
 
 Digest inputs_of(const Model& model, const SelectedApp& app) {
   base::ByteWriter writer;
@@ -73,23 +75,13 @@ std::string namespace_kubeconfig(const std::string& cluster, const std::string& 
   return yaml::to_yaml(out);
 }
 
-// Whether the mirrors have an image of this name, as a node would request it.
-bool is_packed(const Model& model, const std::string& name) {
-  const auto reference = image::parse_reference(name);
-  if (!reference) return false;
-  const node::Catalog catalog(model.contents());
-  return catalog
-      .find({reference->registry, reference->repository, node::Question::Kind::manifest,
-             reference->digest ? reference->digest->text() : reference->tag})
-      .has_value();
-}
-
 }  // namespace
 
-std::vector<std::pair<std::string, format::TreeFile>> app_files(const Model& model, const format::App& app) {
+std::vector<std::pair<std::string, format::TreeFile>> app_files(const format::Contents& contents,
+                                                                const format::App& app) {
   std::vector<std::pair<std::string, format::TreeFile>> out;
   const std::string prefix = app.root + "/";
-  const auto& tree = model.contents().tree;
+  const auto& tree = contents.tree;
   for (auto at = tree.lower_bound(prefix); at != tree.end() && at->first.starts_with(prefix); ++at)
     out.emplace_back(at->first.substr(prefix.size()), at->second);
   return out;
@@ -113,6 +105,22 @@ std::string site_values(const Model& model) {
   site.set("clusterName", yaml::Node::make_string(model.config.name));
   site.set("kubernetesVersion", yaml::Node::make_string(model.base.kubernetes_version));
   return yaml::to_yaml(values);
+}
+
+Result<std::vector<std::pair<std::string, std::string>>> chart_values(const Model& model, const SelectedApp& app) {
+  std::string set;
+  if (!app.values_set.empty()) {
+    const auto& object = model.contents().tree.at(app.values_set).object;
+    SEALIFT_ASSIGN(const auto bytes, model.payload.read_all(object.digest, kMaxAppFile));
+    set = base::as_text(bytes);
+  }
+  const std::array<std::string, kValuesFiles.size()> texts{std::move(set), site_values(model), app.values_file,
+                                                           app.values_yaml};
+  std::vector<std::pair<std::string, std::string>> out;
+  for (size_t i = 0; i < texts.size(); ++i) {
+    if (!texts[i].empty()) out.emplace_back(kValuesFiles[i], texts[i]);
+  }
+  return out;
 }
 
 AppStep::AppStep(const Model& model, const SelectedApp& app)
@@ -143,21 +151,13 @@ Result<void> AppStep::apply(engine::StepContext& context) {
   return context.host.record(reason());
 }
 
-// In helm's order: later wins. The artifact's set, the site's facts, the site's file, the site's values.
-std::array<std::pair<std::string, bool>, 4> AppStep::values_files() const {
-  return {{{"values-0.yaml", !app_.values_set.empty()},
-           {"values-1.yaml", true},
-           {"values-2.yaml", !app_.values_file.empty()},
-           {"values-3.yaml", !app_.values_yaml.empty()}}};
-}
-
 Result<void> AppStep::stage(engine::StepContext& context) const {
   const auto put = [&](const std::string& path, ByteView bytes) -> Result<void> {
     SEALIFT_TRY(context.host.make_directory(path.substr(0, path.rfind('/')), {0700, 0, 0}, reason()));
     base::MemorySource source(bytes);
     return context.host.write_atomic(path, {0600, 0, 0}, source, reason());
   };
-  for (const auto& [path, file] : app_files(model_, *app_.app)) {
+  for (const auto& [path, file] : app_files(model_.contents(), *app_.app)) {
     SEALIFT_TRY(context.cancel.check());
     SEALIFT_ASSIGN(const auto bytes, model_.payload.read_all(file.object.digest, kMaxAppFile));
     SEALIFT_TRY(put(folder_ + "/tree/" + path, bytes));
@@ -165,21 +165,15 @@ Result<void> AppStep::stage(engine::StepContext& context) const {
   SEALIFT_TRY(put(folder_ + "/namespace.yaml",
                   base::as_bytes(namespace_kubeconfig(model_.config.name, app_.target_namespace))));
   if (app_.app->kind != format::AppKind::helm) return {};
-  if (!app_.values_set.empty()) {
-    SEALIFT_ASSIGN(const auto set,
-                   model_.payload.read_all(model_.contents().tree.at(app_.values_set).object.digest, kMaxAppFile));
-    SEALIFT_TRY(put(folder_ + "/values-0.yaml", set));
-  }
-  SEALIFT_TRY(put(folder_ + "/values-1.yaml", base::as_bytes(site_values(model_))));
-  if (!app_.values_file.empty()) SEALIFT_TRY(put(folder_ + "/values-2.yaml", base::as_bytes(app_.values_file)));
-  if (!app_.values_yaml.empty()) SEALIFT_TRY(put(folder_ + "/values-3.yaml", base::as_bytes(app_.values_yaml)));
+  SEALIFT_ASSIGN(const auto values, chart_values(model_, app_));
+  for (const auto& [name, text] : values) SEALIFT_TRY(put(folder_ + "/" + name, base::as_bytes(text)));
   return {};
 }
 
 // The values may hold secrets; the charts are removed as well.
 Result<void> AppStep::unstage(engine::StepContext& context) const {
-  for (const auto& [name, is_given] : values_files()) SEALIFT_TRY(context.host.remove(folder_ + "/" + name, reason()));
-  for (const auto& [path, file] : app_files(model_, *app_.app))
+  for (const auto& name : kValuesFiles) SEALIFT_TRY(context.host.remove(std::format("{}/{}", folder_, name), reason()));
+  for (const auto& [path, file] : app_files(model_.contents(), *app_.app))
     SEALIFT_TRY(context.host.remove(folder_ + "/tree/" + path, reason()));
   return {};
 }
@@ -208,9 +202,9 @@ Result<void> AppStep::install_chart(engine::StepContext& context) const {
   SEALIFT_TRY(recover_release(context));
   auto command = helm({"upgrade", "--install", app_.release, folder_ + "/tree", "--namespace", app_.target_namespace,
                        "--create-namespace"});
-  for (const auto& [name, is_given] : values_files()) {
-    if (is_given) command.argv.insert(command.argv.end(), {"--values", folder_ + "/" + name});
-  }
+  SEALIFT_ASSIGN(const auto values, chart_values(model_, app_));
+  for (const auto& [name, text] : values)
+    command.argv.insert(command.argv.end(), {"--values", std::format("{}/{}", folder_, name)});
   SEALIFT_TRY(base::output_of(
       command, context.host.run_job("sealift-app-" + app_.app->name, command, reason(), context.cancel)));
   return {};
@@ -238,7 +232,7 @@ Result<std::string> AppStep::objects(const engine::LookContext& context) const {
     return base::output_of(command, context.host.query(command, {}, context.cancel));
   }
   std::string out;
-  for (const auto& [path, file] : app_files(model_, *app_.app)) {
+  for (const auto& [path, file] : app_files(model_.contents(), *app_.app)) {
     SEALIFT_ASSIGN(const auto bytes, model_.payload.read_all(file.object.digest, kMaxAppFile));
     out += std::format("---\n{}\n", base::as_text(bytes));
   }
@@ -321,7 +315,9 @@ std::optional<Error> AppStep::missing_image(const std::vector<SelectedPod>& pods
   for (const auto& [pod, wanted] : pods) {
     for (const auto& missing : kube::missing_images(pod)) {
       if (!wanted.contains(missing.image)) continue;
-      if (is_packed(model_, missing.image)) continue;  // still arriving, or named in the error after the deadline
+      const auto reference = image::parse_reference(missing.image);
+      if (reference && model_.contents().find_image(*reference) != nullptr)
+        continue;  // still arriving, or named in the error after the deadline
       const auto* name = pod.at_path("metadata/name");
       return Error{
           ErrorCode::unhealthy,

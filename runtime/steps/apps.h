@@ -5,10 +5,10 @@
 // 0600, and removed afterwards.
 #pragma once
 
-#include <array>
 #include <set>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "payload/json/value.h"
 #include "runtime/steps/basic_step.h"
@@ -23,8 +23,6 @@ class AppStep final : public BasicStep {
   Result<void> apply(engine::StepContext& context) override;
 
  private:
-  // Names of all that stage() may write, and which of them this application has.
-  std::array<std::pair<std::string, bool>, 4> values_files() const;
   Result<void> stage(engine::StepContext& context) const;
   Result<void> unstage(engine::StepContext& context) const;
   Result<void> install_chart(engine::StepContext& context) const;
@@ -51,7 +49,11 @@ class AppStep final : public BasicStep {
 // Largest accepted file of a chart or of manifests.
 inline constexpr size_t kMaxAppFile = size_t{4} << 20;
 // An application's files in the artifact, by path below its root.
-std::vector<std::pair<std::string, format::TreeFile>> app_files(const Model& model, const format::App& app);
+std::vector<std::pair<std::string, format::TreeFile>> app_files(const format::Contents& contents,
+                                                                const format::App& app);
+
+// The values a chart is installed with, as file names and texts in helm's order: later wins. They may hold secrets.
+Result<std::vector<std::pair<std::string, std::string>>> chart_values(const Model& model, const SelectedApp& app);
 
 // The values every chart gets under global.sealift: podCIDR, serviceCIDR, clusterName, kubernetesVersion.
 std::string site_values(const Model& model);

@@ -89,7 +89,7 @@ DeliveredWorkloads::DeliveredWorkloads(const Model& model) {
       releases_.emplace(app.release, app.target_namespace);
       continue;
     }
-    for (const auto& [path, file] : app_files(model, *app.app)) {
+    for (const auto& [path, file] : app_files(model.contents(), *app.app)) {
       const auto bytes = model.payload.read_all(file.object.digest, kMaxAppFile);
       if (!bytes) continue;  // reported when it was installed
       const auto documents = yaml::parse(base::as_text(*bytes), path);

@@ -50,6 +50,7 @@ Result<SelectedApp> select(const format::Contents& contents, const config::Clust
     }
     out.values_yaml = settings->values_yaml;
     out.values_file = settings->values_file_yaml;
+    out.ignored_images = settings->ignored_images;
     out.needs.insert(out.needs.end(), settings->needs.begin(), settings->needs.end());
   }
   std::ranges::sort(out.needs);

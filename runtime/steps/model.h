@@ -38,10 +38,11 @@ struct Node {
 struct SelectedApp {
   const format::App* app = nullptr;
   std::string target_namespace;
-  std::string release;                   // of helm
-  std::vector<std::string> needs;        // the artifact's and the site's
-  std::string values_set;                // tree path of the artifact's set of values; empty if it has none
-  std::string values_yaml, values_file;  // later wins: chart < set < site_values() < valuesFile < values
+  std::string release;                      // of helm
+  std::vector<std::string> needs;           // the artifact's and the site's
+  std::string values_set;                   // tree path of the artifact's set of values; empty if it has none
+  std::vector<std::string> ignored_images;  // the site's patterns
+  std::string values_yaml, values_file;     // later wins: chart < set < site_values() < valuesFile < values
 };
 
 struct Model {

@@ -7,6 +7,7 @@
 
 #include "payload/base/parallel.h"
 #include "payload/base/text.h"
+#include "payload/format/references.h"
 
 namespace sealift::steps {
 namespace {
@@ -51,6 +52,34 @@ std::vector<std::string> first_images(const Model& model) {
   return out;
 }
 
+Result<std::vector<format::Frame>> needed_frames(const Model& model) {
+  auto all = model.payload.all_frames();
+  std::set<std::string> selected;
+  for (const auto& app : model.apps) selected.insert(app.app->name);
+  const auto images = model.contents().images_for(selected);
+  if (images.size() == model.contents().images.size()) return all;
+  format::Contents needed = model.contents();
+  std::erase_if(needed.images, [&](const format::Image& image) {
+    return !std::ranges::contains(images, image.name, [](const format::Image* one) { return one->name; });
+  });
+  std::vector<Digest> objects;
+  SEALIFT_TRY(format::for_each_reference(needed, [&](const format::Reference& reference) -> Result<void> {
+    objects.push_back(reference.object.digest);
+    return {};
+  }));
+  SEALIFT_ASSIGN(auto frames, model.payload.frames_of(objects));
+  std::ranges::sort(frames, {}, &format::Frame::offset);
+  return frames;
+}
+
+Result<uint64_t> needed_bytes(const Model& model) {
+  SEALIFT_ASSIGN(const auto frames, needed_frames(model));
+  uint64_t out = 0;
+  for (const auto& frame : frames) out += frame.stored_size;
+  for (const auto& range : model.payload.skeleton()) out += range.size;
+  return out;
+}
+
 PayloadStep::PayloadStep(const Model& model, const Node& node, PayloadPart part)
     : BasicStep(part == PayloadPart::first ? "payload.first" : "payload.rest", describe_part(model, part),
                 model.payload.identity()),
@@ -75,17 +104,23 @@ Result<std::vector<format::Frame>> PayloadStep::wanted_frames() const {
   if (part_ == PayloadPart::first) return frames;
   std::set<uint64_t> first;
   for (const auto& frame : frames) first.insert(frame.offset);
-  for (const auto& frame : model_.payload.all_frames()) {
+  SEALIFT_ASSIGN(const auto needed, needed_frames(model_));
+  for (const auto& frame : needed) {
     if (!first.contains(frame.offset)) frames.push_back(frame);
   }
   return frames;
 }
 
+// With these frames the host has the whole payload, which is then marked as complete.
+bool PayloadStep::completes(const std::vector<format::Frame>& frames) const {
+  return part_ == PayloadPart::rest && frames.size() == model_.payload.all_frames().size();
+}
+
 Result<engine::StepState> PayloadStep::check(const engine::LookContext& context) {
   SEALIFT_ASSIGN(const auto state, context.host.store_state(path_));
   if (state.complete) return engine::StepState::done;
-  if (part_ == PayloadPart::rest) return engine::StepState::needed;
   SEALIFT_ASSIGN(const auto frames, wanted_frames());
+  if (completes(frames)) return engine::StepState::needed;
   for (const auto& piece : metadata_pieces()) {
     if (!std::ranges::binary_search(state.frames, piece.offset)) return engine::StepState::needed;
   }
@@ -135,7 +170,7 @@ Result<void> PayloadStep::apply(engine::StepContext& context) {
     if (!is_there(piece.offset)) SEALIFT_TRY(send(context, piece.offset, piece.size, nullptr));
   }
   SEALIFT_TRY(send_frames(context, frames, is_there));
-  if (part_ == PayloadPart::rest) return context.host.store_finish(path_, reason());
+  if (completes(frames)) return context.host.store_finish(path_, reason());
   // The query makes the written pieces count: from now on the mirror serves them.
   return context.host.store_state(path_).transform([](const auto&) {});
 }

@@ -14,7 +14,7 @@ namespace sealift::steps {
 
 enum class PayloadPart {
   first,  // skeleton, and the images of the base and of the network
-  rest,   // everything else; completes the file
+  rest,   // everything else that this site needs
 };
 
 class PayloadStep final : public BasicStep {
@@ -26,6 +26,7 @@ class PayloadStep final : public BasicStep {
  private:
   std::vector<format::ByteRange> metadata_pieces() const;
   Result<std::vector<format::Frame>> wanted_frames() const;
+  bool completes(const std::vector<format::Frame>& frames) const;
   Result<void> send_frames(engine::StepContext& context, const std::vector<format::Frame>& frames,
                            const std::function<bool(uint64_t)>& is_there);
   Result<void> send(engine::StepContext& context, uint64_t offset, uint64_t size, const Digest* expected);
@@ -38,5 +39,9 @@ class PayloadStep final : public BasicStep {
 std::vector<Digest> image_objects(const format::Contents& contents, const std::vector<std::string>& names);
 // Images that kubeadm and the network need before anything else runs.
 std::vector<std::string> first_images(const Model& model);
+// All frames but those that hold nothing but images of applications that are not selected.
+Result<std::vector<format::Frame>> needed_frames(const Model& model);
+// Bytes that a registry host keeps of the payload.
+Result<uint64_t> needed_bytes(const Model& model);
 
 }  // namespace sealift::steps

@@ -77,6 +77,19 @@ def test_small_disk_is_found_beforehand(site, hosts, tmp_path):
         hosts.inside('w1', 'umount /var/lib/containerd; rmdir /var/lib/containerd')
 
 
+def test_an_image_that_only_this_sites_values_want_is_found_beforehand(site, hosts):
+    site.extra = ('---\napiVersion: sealift.dev/v1\nkind: Application\nmetadata: {name: nginx}\n'
+                  'spec: {values: {image: "docker.io/library/nginx:9.9"}}\n')
+    site.write()
+    for verb in ((), ('plan',), ('plan', '--offline')):
+        began = time.monotonic()
+        done = site.run(*verb)
+        assert done.code == 12, done.output
+        assert 'docker.io/library/nginx:9.9' in done.output and '.image in spec.values of cluster.yaml' in done.output
+        assert time.monotonic() - began < 60
+    untouched(hosts)
+
+
 def test_changed_host_key_is_refused(site, hosts):
     site.cluster['spec']['hosts'][1]['hostKey'] = 'SHA256:' + 'A' * 43
     site.write()

@@ -5,6 +5,7 @@
 #include <cstdlib>
 
 #include "payload/json/value.h"
+#include "runtime/steps/apps.h"
 #include "runtime/steps/payload_step.h"
 #include "tests/sim/sample_artifact.h"
 
@@ -178,22 +179,32 @@ Result<std::unique_ptr<host::Host>> DeliverySite::reconnect(const config::HostCo
   return tests::connect_fake(*by_address_.at(host.address));
 }
 
+Result<std::string> DeliverySite::render(const images::ChartRequest& request, const CancelToken&) {
+  std::string out;
+  for (const auto& [path, file] : steps::app_files(payload_->contents(), *request.app)) {
+    if (!path.starts_with("templates/")) continue;
+    SEALIFT_ASSIGN(const auto text, payload_->read_all(file.object.digest, steps::kMaxAppFile));
+    out += std::format("---\n{}", base::as_text(text));
+  }
+  return out;
+}
+
 Result<delivery::Outcome> DeliverySite::apply(engine::Journal& journal, EventSink& events, const CancelToken& cancel) {
   tests::FakeClock clock;
-  delivery::Input input{*payload_, config, *this, journal, events, clock, cancel};
+  delivery::Input input{*payload_, config, *this, journal, events, clock, cancel, *this};
   return delivery::apply(input);
 }
 
 Result<delivery::PlanOutcome> DeliverySite::plan() {
   tests::FakeClock clock;
   engine::NoJournal journal;
-  delivery::Input input{*payload_, config, *this, journal, base::no_events(), clock, {}};
+  delivery::Input input{*payload_, config, *this, journal, base::no_events(), clock, {}, *this};
   return delivery::plan(input);
 }
 
 Result<std::vector<delivery::StatusLine>> DeliverySite::status(Clock& clock) {
   engine::NoJournal journal;
-  delivery::Input input{*payload_, config, *this, journal, base::no_events(), clock, {}};
+  delivery::Input input{*payload_, config, *this, journal, base::no_events(), clock, {}, *this};
   return delivery::status(input);
 }
 

@@ -22,13 +22,16 @@
 
 namespace sealift::sim {
 
-class DeliverySite final : public delivery::HostConnector {
+class DeliverySite final : public delivery::HostConnector, public images::ChartRenderer {
  public:
   explicit DeliverySite(size_t hosts);
 
   std::vector<delivery::Connection> connect(const std::vector<config::HostConfig>& hosts,
                                             host::Purpose purpose) override;
   Result<std::unique_ptr<host::Host>> reconnect(const config::HostConfig& host, host::Purpose purpose) override;
+
+  // A chart's templates as they are.
+  Result<std::string> render(const images::ChartRequest& request, const CancelToken& cancel) override;
 
   // Like a fresh start of the program.
   Result<delivery::Outcome> apply(engine::Journal& journal, EventSink& events, const CancelToken& cancel = {});

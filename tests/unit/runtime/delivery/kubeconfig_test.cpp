@@ -4,6 +4,7 @@
 #include "payload/yaml/node.h"
 #include "runtime/delivery/delivery.h"
 #include "runtime/engine/journal.h"
+#include "tests/support/fake_charts.h"
 #include "tests/unit/runtime/steps/bench.h"
 
 using namespace sealift;
@@ -33,7 +34,9 @@ struct OneHost : tests::Site, delivery::HostConnector {
     config.hosts[0].address = address;
     config.api.port = 6443;
     engine::NoJournal journal;
-    delivery::Input input{model().payload, config, *this, journal, control_plane.events, control_plane.clock, {}};
+    tests::FakeCharts charts;
+    delivery::Input input{model().payload,     config, *this, journal, control_plane.events,
+                          control_plane.clock, {},     charts};
     return delivery::kubeconfig(input).transform([](const Secret& secret) { return std::string(secret.reveal()); });
   }
 };

@@ -4,6 +4,8 @@
 
 #include <catch2/catch_test_macros.hpp>
 
+#include "runtime/steps/apps.h"
+#include "tests/support/fake_charts.h"
 #include "tests/unit/runtime/steps/bench.h"
 
 using namespace sealift;
@@ -26,6 +28,7 @@ spec:
 struct Look : tests::Site, delivery::HostConnector {
   std::map<std::string, ErrorCode> refused;  // by address
   tests::EventRecorder events;
+  tests::FakeCharts charts;
 
   Look() {
     add_file("base.yaml", kBase);
@@ -47,7 +50,7 @@ struct Look : tests::Site, delivery::HostConnector {
   }
 
   Result<delivery::Survey> survey() {
-    delivery::Input input{model().payload, config, *this, journal_, events, control_plane.clock, {}};
+    delivery::Input input{model().payload, config, *this, journal_, events, control_plane.clock, {}, charts};
     return delivery::survey(input, host::Purpose::change);
   }
   size_t changes() const { return control_plane.machine.changes.size() + worker.machine.changes.size(); }
@@ -151,6 +154,41 @@ TEST_CASE("survey: a cluster of another Kubernetes version is left alone, older 
   Look same;
   same.control_plane.machine.world.recorded[std::string(steps::kVersionRecord)] = "v1.34.4";
   CHECK(same.survey());
+}
+
+TEST_CASE("survey: an image that only this site's values ask for is a finding, beside those of the hosts") {
+  Look look;
+  look.add_file("apps/erp/Chart.yaml", "name: erp\n");
+  look.contents.apps = {{.name = "erp", .kind = format::AppKind::helm, .root = "apps/erp", .version = "1"}};
+  look.contents.launch = {"erp"};
+  look.charts.documents = [](const auto&) {
+    return "apiVersion: v1\nkind: Pod\nmetadata: {name: p}\nspec: {containers: [{name: c, image: \"acme/erp:2\"}]}\n";
+  };
+  look.control_plane.machine.facts.swap_bytes = 1024;
+  const auto seen = look.survey();
+  if (!seen) FAIL(seen.error().text());
+  CHECK(look.events.count(base::EventKind::finding) == 2);
+  const auto blocked = delivery::blocking(seen->findings);
+  REQUIRE(blocked);
+  CHECK(blocked->text().contains("docker.io/acme/erp:2"));
+  CHECK(look.changes() == 0);
+}
+
+TEST_CASE("survey: charts are not rendered again while they are installed with the same values") {
+  Look look;
+  look.add_file("apps/erp/Chart.yaml", "name: erp\n");
+  look.contents.apps = {{.name = "erp", .kind = format::AppKind::helm, .root = "apps/erp", .version = "1"}};
+  look.contents.launch = {"erp"};
+  const auto first = look.survey();
+  REQUIRE(first);
+  CHECK(look.charts.asked.size() == 1);
+  const steps::AppStep step(*first->model, first->model->apps.front());
+  look.control_plane.machine.world.recorded["app.erp"] = step.inputs().hex();
+  REQUIRE(look.survey());
+  CHECK(look.charts.asked.size() == 1);
+  look.control_plane.machine.world.recorded["app.erp"] = "other values";
+  REQUIRE(look.survey());
+  CHECK(look.charts.asked.size() == 2);
 }
 
 TEST_CASE("survey: a delivery without a pod network is a finding, unless the cluster that stands has one") {

@@ -26,6 +26,7 @@ struct Delivery : tests::Bench {
     contents.apps = {{"flannel", format::AppKind::manifests, true, "apps/flannel", {}, {}},
                      {"shop", format::AppKind::manifests, false, "apps/shop", {}, {}}};
     contents.apps[0].uses = {use};
+    contents.apps[1].uses = {{"example.org/shop:1", "all.yaml", "Deployment/shop", ".spec", "container", {}}};
     for (const char* name : {"docker.io/flannel/flannel:v1", "example.org/shop:1", "registry.k8s.io/pause:3.10.1"}) {
       format::Image image;
       image.name = name;
@@ -59,6 +60,11 @@ struct Delivery : tests::Bench {
     for (const auto& range : reader_->skeleton()) out.push_back(range.offset);
     return out;
   }
+  void select(const std::vector<std::string>& names) {
+    std::erase_if(model_->apps, [&](const auto& app) { return !std::ranges::contains(names, app.app->name); });
+  }
+  uint64_t needed_bytes() const { return steps::needed_bytes(*model_).value(); }
+  uint64_t payload_size() const { return reader_->payload_size(); }
   const tests::FakeMachine::Store& store() {
     return machine.world.stores[model_->payload_path(model_->any_control_plane().config)];
   }
@@ -103,6 +109,32 @@ TEST_CASE("payload: metadata, the base's and the network's images first; then al
   CHECK(std::ranges::adjacent_find(all) == all.end());
   CHECK(all.size() == delivery.store().frames.size());
   CHECK(delivery.check(first) == StepState::done);
+}
+
+TEST_CASE("payload: images of applications that are not selected stay behind, until one is") {
+  Delivery delivery;
+  CHECK(delivery.needed_bytes() == delivery.payload_size());
+  delivery.select({"flannel"});
+  auto first = delivery.step(PayloadPart::first), rest = delivery.step(PayloadPart::rest);
+  delivery.bring(first);
+  delivery.bring(rest);
+  CHECK_FALSE(delivery.store().complete);
+  const auto sent = delivery.sent();
+  for (const char* part : {"manifest", "config", "layer"}) {
+    const auto at = delivery.frame_of(std::format("{} of example.org/shop:1", part));
+    CHECK_FALSE(std::ranges::contains(sent, at));
+  }
+  CHECK(std::ranges::contains(sent, delivery.frame_of("image: example.org/shop:1\n")));  // files are small
+  uint64_t stored = 0;
+  for (const auto& [offset, data] : delivery.store().frames) stored += data.size();
+  CHECK(stored == delivery.needed_bytes());
+  CHECK(stored < delivery.payload_size());
+  Delivery later;
+  later.machine.world.stores = delivery.machine.world.stores;
+  auto all = later.step(PayloadPart::rest);
+  later.bring(all);
+  CHECK(later.store().complete);
+  CHECK(later.sent().size() == 3);
 }
 
 TEST_CASE("payload: a transfer that broke goes on where it was") {

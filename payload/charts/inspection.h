@@ -16,7 +16,7 @@
 #include "payload/workloads/find_images.h"
 #include "payload/yaml/node.h"
 
-namespace sealift::resolve {
+namespace sealift::charts {
 
 struct FoundImage {
   format::ImageUse use;  // the image as written
@@ -74,4 +74,4 @@ class Inspector {
   std::vector<std::string> warnings_;
 };
 
-}  // namespace sealift::resolve
+}  // namespace sealift::charts

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "packer/resolve/inspection.h"
+#include "payload/charts/inspection.h"
 
 #include <algorithm>
 #include <iterator>
 
 #include "payload/base/text.h"
 
-namespace sealift::resolve {
+namespace sealift::charts {
 
 void Inspection::append(Inspection other) {
   const auto move = [](auto& from, auto& to) { std::ranges::move(from, std::back_inserter(to)); };
@@ -85,4 +85,4 @@ Inspection Inspector::finish(std::span<const yaml::Node* const> others) {
   return out;
 }
 
-}  // namespace sealift::resolve
+}  // namespace sealift::charts

@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The files of rules for images that programs compose at run time: Sealift's own, those of IMAGE-RULES lines and those
+// of the base. They travel in the payload, where the site's check reads them.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "packer/resolve/inputs.h"
+#include "payload/workloads/rules.h"
+
+namespace sealift::resolve {
+
+// In the payload's tree.
+inline constexpr std::string_view kRulesFolder = "rules/", kOwnRulesFolder = "rules/sealift/";
+
+// Sealift's own and those of the lines. Errors: invalid_input with file and line.
+Result<workloads::Rules> load_rules(const std::vector<Word>& files, const std::string& context);
+
+// Adds those that lines of the base's Kubefile brought, unless one of `files` replaces them.
+Result<void> add_rules_of(const format::PayloadReader& base, const std::vector<Word>& files, workloads::Rules& rules);
+
+// Sealift's own as files of `scratch`, to be packed.
+Result<std::vector<LocalFile>> write_own_rules(const std::string& scratch);
+
+}  // namespace sealift::resolve

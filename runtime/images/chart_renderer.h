@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Renders charts before any host is touched, to see what a delivery would install.
+#pragma once
+
+#include <memory>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "payload/base/cancel.h"
+#include "payload/format/base_document.h"
+#include "payload/format/reader.h"
+
+namespace sealift::images {
+
+struct ChartRequest {
+  const format::App* app = nullptr;
+  std::string release, target_namespace;
+  std::string kubernetes_version;      // "v1.34.4"
+  std::vector<std::string> values;     // texts, later wins; they may hold secrets
+  std::set<std::string> api_versions;  // of resources that other applications bring
+};
+
+class ChartRenderer {
+ public:
+  virtual ~ChartRenderer() = default;
+  // The documents as text. Any thread. Errors: invalid_input with what helm says; cancelled; others: it couldn't be
+  // run.
+  virtual Result<std::string> render(const ChartRequest& request, const CancelToken& cancel) = 0;
+};
+
+// The payload's helm on this machine: started from memory, without network; charts and values stay in memory if this
+// machine has a place for that (/dev/shm), and are removed at once. `payload` must outlive it.
+std::unique_ptr<ChartRenderer> make_local_helm(const format::PayloadReader& payload);
+
+}  // namespace sealift::images

@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: Apache-2.0
+// The payload's helm on this machine, with a script in its place that shows what it was given.
+#include <catch2/catch_test_macros.hpp>
+#include <filesystem>
+#include <set>
+
+#include "runtime/images/chart_renderer.h"
+#include "tests/unit/runtime/steps/bench.h"
+
+using namespace sealift;
+
+namespace {
+
+constexpr std::string_view kBase = R"(apiVersion: sealift.dev/v1
+kind: Base
+metadata: {name: kubernetes}
+spec:
+  kubernetesVersion: v1.34.4
+  criSocket: unix:///run/containerd/containerd.sock
+  images: {sandbox: "registry.k8s.io/pause:3.10.1"}
+  tools: {kubeadm: bin/kubeadm, kubectl: bin/kubectl, helm: bin/helm, ctr: bin/ctr}
+  files: []
+  units: []
+)";
+
+struct Helm : tests::Site {
+  explicit Helm(std::string_view script) {
+    add_file("base.yaml", kBase);
+    contents.base_document = "base.yaml";
+    add_file("bin/helm", script);
+    for (const char* tool : {"kubeadm", "kubectl", "ctr"}) add_file(std::string("bin/") + tool, tool);
+    add_file("apps/erp/Chart.yaml", "name: erp\n");
+    add_file("apps/erp/templates/web.yaml", "kind: Pod\n");
+    contents.apps = {{.name = "erp", .kind = format::AppKind::helm, .root = "apps/erp", .version = "1"}};
+    contents.stubs.push_back({Architecture::amd64, contents.tree.at("bin/ctr").object});
+    const auto any = contents.tree.at("bin/ctr").object;
+    format::Image pause;
+    pause.name = "registry.k8s.io/pause:3.10.1";
+    pause.root = any;
+    pause.media_type = "application/vnd.oci.image.manifest.v1+json";
+    pause.platforms.push_back({Architecture::amd64, any, pause.media_type, any, {any}});
+    contents.images.push_back(std::move(pause));
+  }
+  Result<std::string> render(std::vector<std::string> values = {}, const CancelToken& cancel = {}) {
+    const auto helm = images::make_local_helm(model().payload);
+    return helm->render({.app = &model().contents().apps.front(),
+                         .release = "erp-7",
+                         .target_namespace = "prod",
+                         .kubernetes_version = "v1.34.4",
+                         .values = std::move(values),
+                         .api_versions = {"acme.example/v1"}},
+                        cancel);
+  }
+};
+
+std::set<std::string> private_folders() {
+  std::set<std::string> out;
+  for (const auto& folder : {std::string("/dev/shm"), std::filesystem::temp_directory_path().string()}) {
+    for (const auto& entry : std::filesystem::directory_iterator(folder)) out.insert(entry.path().string());
+  }
+  return out;
+}
+
+}  // namespace
+
+TEST_CASE("helm on this machine: the chart and the values are files, its words say the rest, and nothing is left") {
+  const auto before = private_folders();
+  Helm site(R"sh(#!/bin/sh
+echo "$@"
+while [ $# -gt 0 ]; do case $1 in */chart) cat "$1/Chart.yaml" "$1/templates/web.yaml" ;; --values) cat "$2" ;; esac; shift; done
+env
+)sh");
+  const auto out = site.render({"password: secret7\n", "b: 2\n"});
+  if (!out) FAIL(out.error().text());
+  INFO(*out);
+  CHECK(out->starts_with("template erp-7 /"));
+  for (const auto* word :
+       {"--namespace prod", "--include-crds", "--kube-version v1.34.4", "--api-versions acme.example/v1",
+        "name: erp\nkind: Pod\npassword: secret7\nb: 2\n", "HOME=/"})
+    CHECK(out->contains(word));
+  CHECK_FALSE(out->substr(0, out->find('\n')).contains("secret7"));
+  CHECK_FALSE(out->substr(out->find("HOME=")).contains("secret7"));
+  for (const auto& path : private_folders()) {
+    if (!before.contains(path)) CHECK_FALSE(path.contains("/sealift-"));
+  }
+}
+
+TEST_CASE("helm on this machine: what it says is the error") {
+  Helm site("#!/bin/sh\necho 'Error: execution error: host is required' >&2; exit 1\n");
+  const auto out = site.render();
+  REQUIRE_FALSE(out);
+  CHECK(out.error().code == ErrorCode::invalid_input);
+  CHECK(out.error().what == "helm says: execution error: host is required");
+}
+
+TEST_CASE("helm on this machine: a program for another machine is an error of its own") {
+  Helm site("no program");
+  const auto out = site.render();
+  REQUIRE_FALSE(out);
+  CHECK(out.error().code != ErrorCode::invalid_input);
+}
