@@ -9,6 +9,7 @@ sealift_library(payload/trust DEPS payload/base payload/hash THIRD_PARTY mbedtls
 sealift_library(payload/codec DEPS payload/base THIRD_PARTY zstd)
 sealift_library(payload/yaml DEPS payload/base THIRD_PARTY yaml-cpp)
 sealift_library(payload/json DEPS payload/base THIRD_PARTY json)
+sealift_library(payload/console DEPS payload/base payload/json)
 sealift_library(payload/image DEPS payload/base payload/hash payload/json)
 sealift_library(payload/workloads DEPS payload/base payload/yaml payload/json payload/image)
 sealift_library(payload/http DEPS payload/base THIRD_PARTY httplib mbedtls)
@@ -21,7 +22,7 @@ sealift_library(payload/writer DEPS payload/base payload/codec payload/format)
 sealift_library(packer/sources DEPS payload/base payload/hash payload/json payload/image payload/distribution payload/format THIRD_PARTY libarchive)
 sealift_library(packer/resolve DEPS payload/base payload/yaml payload/json payload/image payload/workloads payload/format payload/charts packer/sources RULES packer/rules)
 sealift_library(packer/pack DEPS payload/base payload/writer packer/resolve)
-sealift_library(packer/cli DEPS payload/base payload/format packer/resolve packer/pack THIRD_PARTY cli11)
+sealift_library(packer/cli DEPS payload/base payload/json payload/console payload/format packer/resolve packer/pack THIRD_PARTY cli11)
 
 # the site
 sealift_library(runtime/config DEPS payload/base payload/yaml payload/format)
@@ -39,6 +40,6 @@ sealift_library(runtime/plans DEPS runtime/engine runtime/kube runtime/steps)
 sealift_library(runtime/delivery DEPS payload/base payload/yaml payload/json payload/format runtime/config runtime/host runtime/engine runtime/kube runtime/checks
   runtime/steps runtime/images runtime/plans)
 sealift_library(runtime/report DEPS payload/base payload/json runtime/engine runtime/delivery)
-sealift_library(runtime/ui DEPS payload/base runtime/report)
-sealift_library(runtime/cli DEPS payload/base payload/json payload/format runtime/config runtime/ssh runtime/agent runtime/engine
+sealift_library(runtime/ui DEPS payload/base payload/console)
+sealift_library(runtime/cli DEPS payload/base payload/json payload/console payload/format runtime/config runtime/ssh runtime/agent runtime/engine
   runtime/node runtime/checks runtime/images runtime/delivery runtime/report runtime/ui THIRD_PARTY cli11)

@@ -11,6 +11,7 @@
 #include <print>
 #include <span>
 
+#include "packer/cli/build_display.h"
 #include "packer/cli/images.h"
 #include "packer/cli/inspect.h"
 #include "packer/pack/build.h"
@@ -19,6 +20,9 @@
 #include "payload/base/process.h"
 #include "payload/base/text.h"
 #include "payload/base/version.h"
+#include "payload/console/event_json.h"
+#include "payload/console/json_lines.h"
+#include "payload/json/value.h"
 
 #pragma clang diagnostic push
 #pragma clang diagnostic ignored "-Weverything"
@@ -43,15 +47,6 @@ bool print_line(std::FILE* to, std::string line) {
   return std::fwrite(line.data(), 1, line.size(), to) == line.size() && std::fflush(to) == 0;
 }
 
-// Plain lines on stderr: what is being packed.
-class Lines final : public EventSink {
- public:
-  void on(const Event& event) override {
-    if (event.kind != base::EventKind::message || event.level == Level::debug) return;
-    print_line(stderr, (event.level == Level::warning ? "warning: " : "") + event.message);
-  }
-};
-
 int report(const Error& error) {
   print_line(stderr, "sealift: " + error.text());
   return base::exit_code(error.code);
@@ -68,6 +63,7 @@ struct BuildArguments {
   int level = 9;
   bool with_tests = false;
   bool with_referrers = false;
+  std::string log_format = "text";
 };
 
 Result<pack::BuildOptions> to_options(const BuildArguments& arguments) {
@@ -138,12 +134,35 @@ void catch_signals() {
   ::signal(SIGPIPE, SIG_IGN);
 }
 
+// {"event":"outcome","status":"complete","output":…,"identity":…,"size":…,"objects":…,"stored":…,"plain":…}
+std::string to_json(const writer::Summary& summary, const std::string& output) {
+  json::Value out = json::Value::object();
+  out.set("event", "outcome");
+  out.set("status", "complete");
+  out.set("output", output);
+  out.set("identity", summary.identity.hex());
+  out.set("size", summary.file_size);
+  out.set("objects", summary.objects);
+  out.set("stored", summary.stored_bytes);
+  out.set("plain", summary.plain_bytes);
+  return json::to_canonical(out);
+}
+
 int run_build(const BuildArguments& arguments) {
   const auto options = to_options(arguments);
   if (!options) return report(options.error());
   catch_signals();
-  Lines events;
+  console::Output out(STDOUT_FILENO);
+  if (arguments.log_format == "json") {
+    console::JsonLines events(out);
+    const auto summary = pack::build(*options, events, cancel_source().token());
+    out.line(summary ? to_json(*summary, options->output) : console::to_json(summary.error()));
+    if (summary) return out.trouble() ? 0 : base::exit_code(out.trouble().error().code);
+    return base::exit_code(summary.error().code);
+  }
+  BuildDisplay events(console::Output(STDERR_FILENO), base::system_clock());
   const auto summary = pack::build(*options, events, cancel_source().token());
+  events.finish();
   if (!summary) return report(summary.error());
   const auto line =
       std::format("{}: {}, {} objects, {} stored of {}, identity {}", options->output,
@@ -191,6 +210,9 @@ void define_build(CLI::App& app, BuildArguments& arguments) {
       ->allow_extra_args(false);
   app.add_flag("--referrers", arguments.with_referrers,
                "also pack what refers to the images: signatures, bills of materials, attestations");
+  app.add_option("--log-format", arguments.log_format, "json: events on standard output, one object a line")
+      ->check(CLI::IsMember({"text", "json"}))
+      ->capture_default_str();
   app.add_option("--level", arguments.level, "zstd level")->check(CLI::Range(1, 19))->capture_default_str();
   define_context(app, arguments);
   std::string instructions = "Instructions of a Kubefile:\n";
@@ -215,7 +237,7 @@ Result<std::vector<ImageReasons>> find_images(const BuildArguments& arguments, c
   }
   SEALIFT_ASSIGN(const auto options, to_options(arguments));
   catch_signals();
-  Lines events;
+  BuildDisplay events(console::Output(STDERR_FILENO), base::system_clock());
   SEALIFT_ASSIGN(const auto inputs, resolve::resolve(options, resolve::Depth::names, base::system_clock(), events,
                                                      cancel_source().token()));
   return image_reasons(inputs);

@@ -64,7 +64,8 @@ Result<writer::Summary> pack(const resolve::Inputs& inputs, const BuildOptions& 
   const auto known = contents.layers;
   SEALIFT_ASSIGN(const auto payload, writer.place(std::move(contents), head(options), events));
   const auto previous = previous_artifact(options.output, events);
-  SEALIFT_ASSIGN(const auto layers, images.fill(*payload, known, previous.reader.get(), options.output, cancel));
+  SEALIFT_ASSIGN(const auto layers,
+                 images.fill(*payload, known, previous.reader.get(), options.output, events, cancel));
   return payload->finish(layers, events);
 }
 

@@ -5,6 +5,7 @@
 #include <mutex>
 #include <set>
 
+#include "packer/pack/transfer.h"
 #include "payload/base/fd.h"
 #include "payload/base/parallel.h"
 #include "payload/writer/output_file.h"
@@ -38,7 +39,12 @@ ImagePacker::ImagePacker(std::span<const resolve::ImageInput> images, writer::Pa
 Result<std::map<Digest, format::LayerInfo>> ImagePacker::fill(writer::PlacedPayload& payload,
                                                               const std::map<Digest, format::LayerInfo>& known,
                                                               const format::PayloadReader* previous,
-                                                              const std::string& output, const CancelToken& cancel) {
+                                                              const std::string& output, EventSink& events,
+                                                              const CancelToken& cancel) {
+  Transfer transfer(base::system_clock(), events);
+  for (const auto& job : jobs_) {
+    if (job.is_wanted && job.document == nullptr) transfer.expect(*job.image, job.blob.size);
+  }
   std::mutex mutex;
   std::map<Digest, format::LayerInfo> layers;
   const auto earlier = previous == nullptr ? std::map<Digest, format::LayerInfo>() : previous->contents().layers;
@@ -59,17 +65,30 @@ Result<std::map<Digest, format::LayerInfo>> ImagePacker::fill(writer::PlacedPayl
     base::FileSource bytes(*file);
     return sources::measure_layer(bytes, job.blob.media_type);
   };
-  const auto is_taken_over = [&](const Job& job) {
-    if (previous == nullptr || job.document != nullptr || !previous->find(job.digest())) return false;
-    const format::ByteRange whole{0, job.blob.size};
-    return payload.fill(job.digest(), [&](base::Sink& sink) { return previous->read(job.digest(), whole, sink); })
-        .has_value();
+  // Of a blob, from the previous artifact or from its source.
+  const auto bring = [&](const Job& job, const CancelToken& stop) -> Result<void> {
+    const auto from = [&](const auto& give) {
+      return payload.fill(job.digest(), [&](base::Sink& sink) {
+        Transfer::Counted counted(transfer, *job.image, sink);
+        return give(counted);
+      });
+    };
+    const auto read = [&](base::Sink& sink) {
+      return previous->read(job.digest(), format::ByteRange{0, job.blob.size}, sink);
+    };
+    Came came = Came::from_previous;
+    if (previous == nullptr || !previous->find(job.digest()) || !from(read)) {
+      came = Came::from_source;
+      SEALIFT_TRY(from([&](base::Sink& sink) { return fetch(job, sink, stop); }));
+    }
+    transfer.arrived(*job.image, job.blob.size, came);
+    return {};
   };
   const auto carry_out = [&](const Job& job, const CancelToken& stop) -> Result<void> {
-    if (job.is_wanted && !is_taken_over(job))
-      SEALIFT_TRY(payload.fill(job.digest(), [&](base::Sink& sink) {
-        return job.document != nullptr ? sink.write(job.document->bytes) : fetch(job, sink, stop);
-      }));
+    if (job.is_wanted && job.document != nullptr)
+      SEALIFT_TRY(payload.fill(job.digest(), [&](base::Sink& sink) { return sink.write(job.document->bytes); }));
+    else if (job.is_wanted)
+      SEALIFT_TRY(bring(job, stop));
     if (!job.is_layer || known.contains(job.blob.digest)) return {};
     const auto measured = earlier.find(job.blob.digest);
     format::LayerInfo layer;

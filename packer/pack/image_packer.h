@@ -26,7 +26,7 @@ class ImagePacker {
   Result<std::map<Digest, format::LayerInfo>> fill(writer::PlacedPayload& payload,
                                                    const std::map<Digest, format::LayerInfo>& known,
                                                    const format::PayloadReader* previous, const std::string& output,
-                                                   const CancelToken& cancel);
+                                                   EventSink& events, const CancelToken& cancel);
 
  private:
   struct Job {

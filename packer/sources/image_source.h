@@ -32,6 +32,8 @@ struct ManifestBytes {
 class ImageSource {
  public:
   virtual ~ImageSource() = default;
+  // For messages: where this image comes from: "images/", "docker.io", "docker.io's mirror https://…".
+  virtual std::string place_of(const image::Reference& reference) const = 0;
   // Resolves a name to an index or a manifest. not_found if the source does not have it; invalid_input if the name is
   // ambiguous and no single candidate serves all of `hosts`.
   virtual Result<ManifestBytes> resolve(const image::Reference& reference, std::span<const Architecture> hosts,

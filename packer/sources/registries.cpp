@@ -13,6 +13,12 @@ class Registries final : public ImageSource {
   Registries(RegistryOptions options, distribution::Logins logins, Clock& clock)
       : options_(std::move(options)), logins_(std::move(logins)), clock_(clock) {}
 
+  std::string place_of(const image::Reference& reference) const override {
+    const auto mirror = options_.endpoints.mirrors.find(reference.registry);
+    if (mirror == options_.endpoints.mirrors.end()) return reference.registry;
+    return std::format("{}'s mirror {}", reference.registry, mirror->second.origin.text());
+  }
+
   Result<ManifestBytes> resolve(const image::Reference& reference, std::span<const Architecture>,
                                 const CancelToken& cancel) override {
     SEALIFT_ASSIGN(auto* registry, registry_of(reference));

@@ -48,6 +48,8 @@ class StoredImages final : public ImageSource {
   StoredImages(std::unique_ptr<StoredFiles> files, std::vector<Entry> entries, Names names)
       : files_(std::move(files)), entries_(std::move(entries)), names_(names) {}
 
+  std::string place_of(const image::Reference&) const override { return files_->place(); }
+
   Result<ManifestBytes> resolve(const image::Reference& reference, std::span<const Architecture> hosts,
                                 const CancelToken& cancel) override {
     SEALIFT_ASSIGN(const auto named, candidates(reference));

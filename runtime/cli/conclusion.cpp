@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "runtime/cli/conclusion.h"
 
-#include "runtime/report/event_json.h"
+#include "payload/console/event_json.h"
 
 namespace sealift::cli {
 
-int conclude(const Result<void>& done, ui::Output out, ui::Output messages, bool json) {
-  if (!done && json) out.line(report::to_json(done.error()));
+int conclude(const Result<void>& done, console::Output out, console::Output messages, bool json) {
+  if (!done && json) out.line(console::to_json(done.error()));
   const Result<void> written = out.trouble();
   if (!done && (!json || !written)) messages.line("error: " + done.error().text());
   if (!written) {

@@ -8,16 +8,16 @@
 
 #include "payload/base/clock.h"
 #include "payload/base/file.h"
+#include "payload/console/json_lines.h"
 #include "runtime/cli/connector.h"
 #include "runtime/cli/secrets.h"
 #include "runtime/config/cluster_config.h"
 #include "runtime/delivery/delivery.h"
 #include "runtime/engine/journal.h"
 #include "runtime/images/chart_renderer.h"
-#include "runtime/report/event_json.h"
+#include "runtime/report/outcome_json.h"
 #include "runtime/report/outcome_text.h"
 #include "runtime/report/state_directory.h"
-#include "runtime/ui/json_lines.h"
 #include "runtime/ui/terminal.h"
 
 extern char** environ;  // NOLINT(readability-redundant-declaration): musl declares it only with _GNU_SOURCE
@@ -39,7 +39,7 @@ std::map<std::string, std::string> environment() {
 
 // Prints all problems, each on its own line; the error that follows counts them.
 Result<config::ClusterConfig> load(const std::string& path, const std::map<std::string, std::string>& variables,
-                                   ui::Output messages, bool json) {
+                                   console::Output messages, bool json) {
   SEALIFT_ASSIGN(config::ParsedConfig parsed, config::load_cluster_config(path, variables));
   if (parsed.problems.empty()) return std::move(parsed.config);
   if (!json) {
@@ -62,13 +62,13 @@ struct Display {
   }
 };
 
-Display make_display(const Arguments& arguments, const ui::Output& out, Clock& clock) {
+Display make_display(const Arguments& arguments, const console::Output& out, Clock& clock) {
   ui::Verbosity verbosity = arguments.verbose ? ui::Verbosity::verbose : ui::Verbosity::normal;
   Display display;
   if (arguments.json) {
-    display.sink = std::make_unique<ui::JsonLines>(out);
+    display.sink = std::make_unique<console::JsonLines>(out);
   } else if (out.is_terminal()) {
-    auto terminal = std::make_unique<ui::Terminal>(out, clock, verbosity, ui::wants_colour(out));
+    auto terminal = std::make_unique<ui::Terminal>(out, clock, verbosity, console::wants_colour(out));
     display.live = terminal.get();
     display.sink = std::move(terminal);
   } else {
@@ -77,7 +77,7 @@ Display make_display(const Arguments& arguments, const ui::Output& out, Clock& c
   return display;
 }
 
-Result<void> apply(delivery::Input& input, Display& display, ui::Output out, bool json) {
+Result<void> apply(delivery::Input& input, Display& display, console::Output out, bool json) {
   const Duration began = input.clock.monotonic();
   auto outcome = delivery::apply(input);
   display.finish();
@@ -95,7 +95,7 @@ Result<void> apply(delivery::Input& input, Display& display, ui::Output out, boo
   return {};
 }
 
-Result<void> plan(delivery::Input& input, Display& display, ui::Output out, const Arguments& arguments) {
+Result<void> plan(delivery::Input& input, Display& display, console::Output out, const Arguments& arguments) {
   auto planned = delivery::plan(input);
   display.finish();
   if (!planned) return fail(std::move(planned).error());
@@ -111,7 +111,8 @@ Result<void> plan(delivery::Input& input, Display& display, ui::Output out, cons
   return {};
 }
 
-Result<void> status(delivery::Input& input, Display& display, ui::Output out, bool json, const std::string& state) {
+Result<void> status(delivery::Input& input, Display& display, console::Output out, bool json,
+                    const std::string& state) {
   if (!json) {
     auto journal = engine::read_journal(state);
     if (journal) {
@@ -134,7 +135,7 @@ Result<void> status(delivery::Input& input, Display& display, ui::Output out, bo
   return {};
 }
 
-Result<void> kubeconfig(delivery::Input& input, Display& display, ui::Output out) {
+Result<void> kubeconfig(delivery::Input& input, Display& display, console::Output out) {
   auto text = delivery::kubeconfig(input);
   display.finish();
   if (!text) return fail(std::move(text).error());
@@ -144,8 +145,8 @@ Result<void> kubeconfig(delivery::Input& input, Display& display, ui::Output out
 
 }  // namespace
 
-Result<void> run_delivery(const Artifact& artifact, const Arguments& arguments, const ui::Output& out,
-                          const ui::Output& messages, const CancelToken& cancel) {
+Result<void> run_delivery(const Artifact& artifact, const Arguments& arguments, const console::Output& out,
+                          const console::Output& messages, const CancelToken& cancel) {
   Clock& clock = base::system_clock();
   const std::map<std::string, std::string> variables = environment();
   const std::string& path = *arguments.config;

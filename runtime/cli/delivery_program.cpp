@@ -12,6 +12,7 @@
 
 #include "payload/base/cancel.h"
 #include "payload/base/version.h"
+#include "payload/console/output.h"
 #include "runtime/cli/arguments.h"
 #include "runtime/cli/artifact.h"
 #include "runtime/cli/conclusion.h"
@@ -19,7 +20,6 @@
 #include "runtime/cli/hidden_commands.h"
 #include "runtime/cli/inspect_commands.h"
 #include "runtime/config/cluster_config.h"
-#include "runtime/ui/output.h"
 
 namespace sealift::cli {
 namespace {
@@ -55,7 +55,7 @@ std::string own_name(const char* argv0) {
   return argv0 == nullptr || *argv0 == '\0' ? std::string("delivery.run") : std::string(argv0);
 }
 
-Result<void> carry_out(const Arguments& arguments, const ui::Output& out, const ui::Output& messages,
+Result<void> carry_out(const Arguments& arguments, const console::Output& out, const console::Output& messages,
                        const CancelToken& cancel) {
   SEALIFT_ASSIGN(Artifact artifact, open_artifact(arguments.payload));
   switch (arguments.verb) {
@@ -72,7 +72,7 @@ Result<void> carry_out(const Arguments& arguments, const ui::Output& out, const 
 }
 
 // Handles commands that need no artifact; false for any other, without output.
-bool answer_at_once(const Arguments& arguments, const std::string& program, ui::Output out,
+bool answer_at_once(const Arguments& arguments, const std::string& program, console::Output out,
                     std::string_view (*licenses)()) {
   switch (arguments.verb) {
     case Verb::none: out.write(first_help(program)); return true;
@@ -89,8 +89,8 @@ bool answer_at_once(const Arguments& arguments, const std::string& program, ui::
 int run_program(int argc, char** argv, std::string_view (*licenses)()) {
   fill_standard_descriptors();
   const std::string program = own_name(argc > 0 ? argv[0] : nullptr);
-  const ui::Output out(STDOUT_FILENO);
-  const ui::Output messages(STDERR_FILENO);
+  const console::Output out(STDOUT_FILENO);
+  const console::Output messages(STDERR_FILENO);
   if (getauxval(AT_SECURE) != 0) {
     return conclude(
         fail(

@@ -117,7 +117,7 @@ Result<std::vector<std::string>> selected_files(const Contents& contents, const 
 
 }  // namespace
 
-Result<void> extract_artifact(const Artifact& artifact, const Arguments& arguments, ui::Output out,
+Result<void> extract_artifact(const Artifact& artifact, const Arguments& arguments, console::Output out,
                               const CancelToken& cancel) {
   const Contents& contents = artifact.reader->contents();
   // Everything requested is looked up before anything is written.

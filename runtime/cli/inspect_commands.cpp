@@ -85,7 +85,7 @@ size_t widest(const auto& items, auto text_of) {
 
 }  // namespace
 
-void print_info(const Artifact& artifact, bool json, ui::Output out) {
+void print_info(const Artifact& artifact, bool json, console::Output out) {
   if (json) return out.line(json::to_canonical(info_value(artifact)));
   const auto& reader = *artifact.reader;
   const Contents& contents = reader.contents();
@@ -105,7 +105,7 @@ void print_info(const Artifact& artifact, bool json, ui::Output out) {
     out.line(std::format("  label       {}={}", key, base::printable(value)));
 }
 
-void print_list(const Artifact& artifact, bool json, ui::Output out) {
+void print_list(const Artifact& artifact, bool json, console::Output out) {
   const Contents& contents = artifact.reader->contents();
   if (json) return out.line(format::to_json(contents));
   std::string text;  // written at once: there may be thousands of lines
@@ -140,7 +140,7 @@ void print_list(const Artifact& artifact, bool json, ui::Output out) {
   out.write(text);
 }
 
-Result<void> verify_artifact(const Artifact& artifact, bool json, ui::Output out, ui::Output progress,
+Result<void> verify_artifact(const Artifact& artifact, bool json, console::Output out, console::Output progress,
                              const CancelToken& cancel) {
   unsigned threads = std::clamp(std::thread::hardware_concurrency(), 1U, 64U);
   bool live = progress.is_terminal() && !json;

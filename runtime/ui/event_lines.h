@@ -9,7 +9,7 @@
 #include <utility>
 
 #include "payload/base/event.h"
-#include "runtime/ui/output.h"
+#include "payload/console/output.h"
 
 namespace sealift::ui {
 
@@ -20,12 +20,12 @@ std::string event_line(const Event& event, Verbosity verbosity);
 
 class PlainLines final : public EventSink {
  public:
-  PlainLines(Output output, Verbosity verbosity) : output_(std::move(output)), verbosity_(verbosity) {}
+  PlainLines(console::Output output, Verbosity verbosity) : output_(std::move(output)), verbosity_(verbosity) {}
   void on(const Event& event) override;
 
  private:
   std::mutex mutex_;
-  Output output_;
+  console::Output output_;
   Verbosity verbosity_;
   std::map<std::string, WallTime> last_progress_;  // by host and step: one line every ten seconds
 };

@@ -4,7 +4,7 @@
 #include <algorithm>
 
 #include "payload/base/text.h"
-#include "runtime/ui/output.h"
+#include "payload/console/output.h"
 
 namespace sealift::ui {
 namespace {
@@ -46,7 +46,7 @@ std::string what_it_does(const HostProgress& host, WallTime now) {
     if (step.total != 0) {
       out = std::format("{} of {} {}", base::human_bytes(step.done), base::human_bytes(step.total), out);
     } else if (auto took = (now - step.since).count(); took >= 5000) {
-      out = std::format("{}, {}", out, human_duration(took));
+      out = std::format("{}, {}", out, console::human_duration(took));
     }
   }
   return out;
@@ -116,27 +116,28 @@ std::vector<std::string> picture(const ProgressModel& model, size_t columns, siz
   }
   widest = std::min(widest, columns / 4);
   std::ranges::stable_sort(hosts, {}, [](const auto& entry) { return rank(*entry.second); });
-  out.push_back(coloured(fit(std::format("{} ({})", model.phase.empty() ? "working" : model.phase,
-                                         human_duration((model.now - model.began).count())),
-                             columns),
+  out.push_back(coloured(console::fit(std::format("{} ({})", model.phase.empty() ? "working" : model.phase,
+                                                  console::human_duration((model.now - model.began).count())),
+                                      columns),
                          kBold, colour));
   size_t room = rows - 2;
   size_t shown = hosts.size() <= room ? hosts.size() : room - 1;
   for (size_t i = 0; i < shown; ++i) {
     const HostProgress& host = *hosts[i].second;
-    std::string count = pad(std::format("{}/{}", host.ended, host.total), 7);
-    std::string text = fit(what_it_does(host, model.now), columns - widest - 10);
+    std::string count = console::pad(std::format("{}/{}", host.ended, host.total), 7);
+    std::string text = console::fit(what_it_does(host, model.now), columns - widest - 10);
     std::string_view tint = host.failed                                       ? kRed
                             : host.aside                                      ? kYellow
                             : host.active.empty() && host.ended >= host.total ? kGreen
                                                                               : kPlain;
-    out.push_back(pad(hosts[i].first, widest) + " " + count + " " + coloured(text, tint, colour));
+    out.push_back(console::pad(hosts[i].first, widest) + " " + count + " " + coloured(text, tint, colour));
   }
-  if (shown < hosts.size()) out.push_back(fit(std::format("... and {} more hosts", hosts.size() - shown), columns));
+  if (shown < hosts.size())
+    out.push_back(console::fit(std::format("... and {} more hosts", hosts.size() - shown), columns));
   std::string right = std::format(" {}/{} steps", ended, total);
   if (bytes_total != 0) right += std::format(", {} of {}", base::human_bytes(bytes), base::human_bytes(bytes_total));
   size_t width = columns > right.size() + 10 ? columns - right.size() : 0;
-  out.push_back(fit(bar(ended, total, width) + right, columns));
+  out.push_back(console::fit(bar(ended, total, width) + right, columns));
   return out;
 }
 

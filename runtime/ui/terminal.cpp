@@ -11,7 +11,7 @@ constexpr Duration kPaintEvery{100};
 
 }  // namespace
 
-Terminal::Terminal(Output output, Clock& clock, Verbosity verbosity, bool colour)
+Terminal::Terminal(console::Output output, Clock& clock, Verbosity verbosity, bool colour)
     : output_(output), clock_(clock), verbosity_(verbosity), colour_(colour) {
   // Without the thread only the times stand still between events.
   if (auto started = Thread::start([this] { tick(); })) ticker_ = std::move(*started);

@@ -10,15 +10,15 @@
 
 #include "payload/base/event.h"
 #include "payload/base/thread.h"
+#include "payload/console/output.h"
 #include "runtime/ui/event_lines.h"
-#include "runtime/ui/output.h"
 #include "runtime/ui/progress_model.h"
 
 namespace sealift::ui {
 
 class Terminal final : public EventSink {
  public:
-  Terminal(Output output, Clock& clock, Verbosity verbosity, bool colour);
+  Terminal(console::Output output, Clock& clock, Verbosity verbosity, bool colour);
   ~Terminal() override;
   void on(const Event& event) override;
   // Removes the picture; lines may still follow.
@@ -31,7 +31,7 @@ class Terminal final : public EventSink {
 
   std::mutex mutex_;
   std::condition_variable wake_;
-  Output output_;
+  console::Output output_;
   Clock& clock_;
   Verbosity verbosity_;
   bool colour_;

@@ -27,6 +27,7 @@ std::string platform_json(std::string_view text) {
 // Images in memory: documents that refer to each other, and the one that the name resolves to.
 class Images final : public sources::ImageSource {
  public:
+  std::string place_of(const image::Reference&) const override { return "here"; }
   struct Document {
     std::string text, type;
     Digest digest() const { return hash::sha256(base::as_bytes(text)); }

@@ -31,10 +31,10 @@ Told conclude_with(const Result<void>& done, Place place, bool json) {
   auto [messages_read, messages_write] = base::make_pipe().value();
   if (place == Place::full) out_write = base::open_file("/dev/full", O_WRONLY).value();
   if (place == Place::closed) out_read.reset();
-  ui::Output out(out_write.get());
+  console::Output out(out_write.get());
   out.line("result");
   Told told;
-  told.code = conclude(done, out, ui::Output(messages_write.get()), json);
+  told.code = conclude(done, out, console::Output(messages_write.get()), json);
   out_write.reset();
   messages_write.reset();
   const auto read = [](const base::Fd& fd) {
@@ -89,9 +89,9 @@ TEST_CASE("a command that failed and could not print says both, and its own erro
 }
 
 TEST_CASE("an error whose JSON line does not fit any more is told on stderr") {
-  ui::Output out(base::open_file("/dev/full", O_WRONLY).value().release());  // nothing was printed before
+  console::Output out(base::open_file("/dev/full", O_WRONLY).value().release());  // nothing was printed before
   auto [read, write] = base::make_pipe().value();
-  CHECK(conclude(kUnhealthy, out, ui::Output(write.get()), true) == 15);
+  CHECK(conclude(kUnhealthy, out, console::Output(write.get()), true) == 15);
   write.reset();
   base::FdSource source(read.get());
   CHECK(base::as_text(base::read_all(source, 10000).value()) == "error: 1 of 3 are ill\n" + kIncomplete);

@@ -7,7 +7,7 @@
 #include <filesystem>
 
 #include "payload/json/value.h"
-#include "runtime/report/event_json.h"
+#include "runtime/report/outcome_json.h"
 #include "runtime/report/outcome_text.h"
 #include "runtime/report/state_directory.h"
 
@@ -100,8 +100,6 @@ TEST_CASE("plan, status, outcome and error as JSON, to the letter") {
         R"({"description":"join the cluster","event":"plan_step","host":"w1","state":"needed","step":"kubeadm.join"})");
   CHECK(to_json(delivery::StatusLine{"node w1", "NotReady", "v1.34.4", false}) ==
         R"({"detail":"v1.34.4","event":"status","healthy":false,"state":"NotReady","subject":"node w1"})");
-  CHECK(to_json(Error{ErrorCode::busy, "somebody \"else\"", {"looking"}}) ==
-        R"x({"code":"busy","event":"error","exit":10,"message":"somebody \"else\" (while looking)"})x");
   CHECK(
       to_json(outcome()) ==
       R"({"applied":12,"event":"outcome","exit":0,"hosts":[)"
@@ -153,22 +151,6 @@ TEST_CASE("a status for people marks what is ill and ends no line in blanks") {
   CHECK(status_lines({{"node cp1", "Ready", "v1.34.4", true}, {"DaemonSet a/flannel", "1/3", "", false}}) ==
         std::vector<std::string>{"  node cp1             Ready  v1.34.4", "! DaemonSet a/flannel  1/3"});
   CHECK(status_lines({}).empty());
-}
-
-TEST_CASE("events as JSON leave out what is empty") {
-  Event event;
-  event.kind = EventKind::progress;
-  event.host = "w1";
-  event.step = "payload.store";
-  event.done = 1;
-  event.total = 2;
-  CHECK(
-      to_json(event) ==
-      R"({"done":1,"event":"progress","host":"w1","level":"info","step":"payload.store","time":"1970-01-01T00:00:00.000Z","total":2})");
-  event = {};
-  event.message = "line\nbreak";
-  CHECK(to_json(event) ==
-        R"({"event":"message","level":"info","message":"line\nbreak","time":"1970-01-01T00:00:00.000Z"})");
 }
 
 TEST_CASE("a plan for people counts what is done") {

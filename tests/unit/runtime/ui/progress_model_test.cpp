@@ -4,7 +4,6 @@
 #include <catch2/catch_test_macros.hpp>
 
 #include "runtime/ui/event_lines.h"
-#include "runtime/ui/output.h"
 
 using namespace sealift;
 using namespace sealift::ui;
@@ -82,14 +81,6 @@ TEST_CASE("colour only when asked for") {
   bool any = false;
   for (const auto& line : picture(model, 79, 24, true)) any = any || line.contains('\033');
   CHECK(any);
-}
-
-TEST_CASE("text is cut by cells and can't move the cursor") {
-  CHECK(fit("abcdef", 6) == "abcdef");
-  CHECK(fit("abcdefg", 6) == "abc...");
-  CHECK(fit("äöüäöüä", 6) == "äöü...");
-  CHECK(fit("a\033[2Jb\n", 10) == "a?[2Jb ");
-  CHECK(pad("ab", 4) == "ab  ");
 }
 
 TEST_CASE("plain lines say what a log needs") {

@@ -68,7 +68,7 @@ TEST_CASE("after the run only the lasting lines are on the screen") {
   REQUIRE(fd);
   tests::FakeClock clock;
   {
-    Terminal terminal(Output(fd.get()), clock, Verbosity::normal, false);
+    Terminal terminal(console::Output(fd.get()), clock, Verbosity::normal, false);
     terminal.on(event(EventKind::phase, "", "", "deliver"));
     for (int host = 0; host < 40; ++host) {
       Event share = event(EventKind::progress, "w" + std::to_string(host), "", "");
@@ -96,7 +96,7 @@ TEST_CASE("a reader that has gone does not disturb") {
   auto [read, write] = base::make_pipe().value();
   read.reset();
   tests::FakeClock clock;
-  PlainLines lines(Output(write.get()), Verbosity::normal);
+  PlainLines lines(console::Output(write.get()), Verbosity::normal);
   std::signal(SIGPIPE, SIG_IGN);
   lines.on(event(EventKind::message, "", "", "one"));
   lines.on(event(EventKind::message, "", "", "two"));

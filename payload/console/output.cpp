@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "runtime/ui/output.h"
+#include "payload/console/output.h"
 
 #include <poll.h>
 #include <sys/ioctl.h>
@@ -12,7 +12,7 @@
 
 #include "payload/base/fd.h"
 
-namespace sealift::ui {
+namespace sealift::console {
 namespace {
 
 bool is_continuation(char c) { return (static_cast<unsigned char>(c) & 0xc0) == 0x80; }
@@ -115,4 +115,4 @@ std::string human_duration(long long milliseconds) {
   return std::format("{}:{:02}:{:02} h", seconds / 3600, seconds / 60 % 60, seconds % 60);
 }
 
-}  // namespace sealift::ui
+}  // namespace sealift::console

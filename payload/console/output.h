@@ -10,7 +10,7 @@
 
 #include "payload/base/error.h"
 
-namespace sealift::ui {
+namespace sealift::console {
 
 // Copies share the descriptor's state: after the first failure none of them writes any more. Any thread.
 class Output {
@@ -45,4 +45,4 @@ std::string pad(std::string_view text, size_t columns);  // fit, then padded wit
 // "42 s", "3:07 min", "1:02:45 h"
 std::string human_duration(long long milliseconds);
 
-}  // namespace sealift::ui
+}  // namespace sealift::console

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "runtime/ui/output.h"
+#include "payload/console/output.h"
 
 #include <fcntl.h>
 #include <unistd.h>
@@ -11,10 +11,10 @@
 
 #include "payload/base/fd.h"
 #include "payload/base/text.h"
-#include "runtime/ui/json_lines.h"
+#include "payload/console/json_lines.h"
 
 using namespace sealift;
-using namespace sealift::ui;
+using namespace sealift::console;
 
 namespace {
 
@@ -107,4 +107,12 @@ TEST_CASE("JSON lines: one event a line, whole ones from many threads") {
     ++count;
   }
   CHECK(count == 200);
+}
+
+TEST_CASE("text is cut by cells and can't move the cursor") {
+  CHECK(fit("abcdef", 6) == "abcdef");
+  CHECK(fit("abcdefg", 6) == "abc...");
+  CHECK(fit("äöüäöüä", 6) == "äöü...");
+  CHECK(fit("a\033[2Jb\n", 10) == "a?[2Jb ");
+  CHECK(pad("ab", 4) == "ab  ");
 }

@@ -7,9 +7,9 @@
 #include <utility>
 
 #include "payload/base/event.h"
-#include "runtime/ui/output.h"
+#include "payload/console/output.h"
 
-namespace sealift::ui {
+namespace sealift::console {
 
 class JsonLines final : public EventSink {
  public:
@@ -21,4 +21,4 @@ class JsonLines final : public EventSink {
   Output output_;
 };
 
-}  // namespace sealift::ui
+}  // namespace sealift::console
