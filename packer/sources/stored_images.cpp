@@ -6,6 +6,7 @@
 #include <set>
 
 #include "packer/sources/docker_archive.h"
+#include "packer/sources/stored_referrers.h"
 #include "payload/base/text.h"
 
 namespace sealift::sources {
@@ -115,6 +116,21 @@ class StoredImages final : public ImageSource {
     });
     SEALIFT_TRY(base::copy(bytes, until_cancelled));
     return {};
+  }
+
+  // Without any, the tags of older tools are looked for.
+  Result<std::optional<ManifestBytes>> referrers(const image::Reference&, const Digest& subject,
+                                                 const CancelToken&) override {
+    const std::lock_guard guard(mutex_);
+    if (!referrers_) {
+      std::vector<image::Descriptor> entries;
+      for (const auto& entry : entries_) {
+        if (!entry.docker) entries.push_back(entry.descriptor);
+      }
+      SEALIFT_ASSIGN(referrers_, stored_referrers(*files_, entries));
+    }
+    const auto found = referrers_->find(subject);
+    return found == referrers_->end() ? std::optional<ManifestBytes>{} : std::optional(found->second);
   }
 
  private:
@@ -235,8 +251,9 @@ class StoredImages final : public ImageSource {
   std::mutex mutex_;  // for what follows
   std::vector<Entry> entries_;
   Names names_;
-  std::map<Digest, Bytes> made_;         // manifests that a docker archive lacks
-  std::map<Digest, std::string> paths_;  // blobs that do not lie in blobs/
+  std::map<Digest, Bytes> made_;                              // manifests that a docker archive lacks
+  std::map<Digest, std::string> paths_;                       // blobs that do not lie in blobs/
+  std::optional<std::map<Digest, ManifestBytes>> referrers_;  // by subject; read when somebody asks
 };
 
 // Images of manifest.json that the index does not have under their names.

@@ -114,12 +114,15 @@ Result<std::variant<Manifest, Index>> parse_manifest(ByteView bytes, std::string
   const auto* config = document.find("config");
   if (config == nullptr || document.find("manifests") != nullptr)
     return refuse("a manifest needs a config and no manifests");
-  Manifest out{type, document.text_or("artifactType", ""), {}, {}};
+  Manifest out{type, document.text_or("artifactType", ""), {}, {}, {}};
   SEALIFT_ASSIGN(out.config, parse_descriptor(*config, OtherDigests::refused));
   SEALIFT_ASSIGN(out.layers, parse_descriptors(document.find("layers"), "layers", OtherDigests::refused));
   for (const auto& layer : out.layers) {
     if (layer.media_type.contains("foreign") || layer.media_type.contains("nondistributable"))
       return refuse("it has layers that may not be distributed");
+  }
+  if (const auto* subject = document.at_path("subject/digest"); subject != nullptr && subject->string() != nullptr) {
+    if (const auto digest = Digest::parse(*subject->string())) out.subject = *digest;
   }
   return out;
 }

@@ -42,6 +42,7 @@ struct Manifest {
   std::string artifact_type;  // "artifactType", of what is no image
   Descriptor config;
   std::vector<Descriptor> layers;
+  std::optional<Digest> subject;  // what it refers to: set in signatures and the like
 };
 
 struct Index {

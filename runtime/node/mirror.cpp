@@ -164,6 +164,12 @@ http::Response Mirror::answer(const http::Request& request) {
       return answer_from(*source, **blob, request);
   }
   if (unknown) return failed(*question, *unknown);
+  if (question->of_referrers)  // the specification: an empty list, not an error
+    return {200,
+            {{"Docker-Distribution-Api-Version", "registry/2.0"}},
+            "application/vnd.oci.image.index.v1+json",
+            R"({"schemaVersion":2,"mediaType":"application/vnd.oci.image.index.v1+json","manifests":[]})",
+            {}};
   return message(404, question->kind == Question::Kind::manifest ? "MANIFEST_UNKNOWN" : "BLOB_UNKNOWN",
                  std::format("{}/{}:{} is not in artifact {}", question->registry, question->repository,
                              question->reference, state_->artifact));

@@ -13,6 +13,13 @@ namespace sealift::node {
 std::optional<Question> parse_question(std::string_view path, std::string_view ns) {
   if (!path.starts_with("/v2/")) return std::nullopt;
   path.remove_prefix(4);
+  if (const size_t at = path.rfind("/referrers/"); at != std::string_view::npos) {
+    const auto digest = Digest::parse(path.substr(at + 11));
+    Question out{std::string(ns), std::string(path.substr(0, at)), Question::Kind::manifest, {}, true};
+    if (!digest || !image::is_repository(out.repository)) return std::nullopt;
+    out.reference = "sha256-" + digest->hex();
+    return out;
+  }
   for (const auto& [word, kind] : {std::pair<std::string_view, Question::Kind>{"/manifests/", Question::Kind::manifest},
                                    {"/blobs/", Question::Kind::blob}}) {
     const size_t at = path.rfind(word);

@@ -191,4 +191,13 @@ TEST_CASE("in a layout, referrers are found by their tags, and the only image is
   REQUIRE(found.size() == 1);
   CHECK(found[0].image.root.digest.text() == StoredImage::digest_of(sig));
   CHECK(find(image.entry(manifest)).empty());
+  // as newer tools write it: no name, but a subject
+  const std::string bill = materials(manifest, "one"), other = materials(sig, "one");
+  const auto named = image.entry(manifest, image::kOciManifest, StoredImage::names("quay.io/team/a:1"));
+  const auto by_subject = find(named + "," + image.entry(bill) + "," + image.entry(other));
+  REQUIRE(by_subject.size() == 2);
+  CHECK(by_subject[0].image.name == "quay.io/team/a:" + tag_of(manifest));
+  CHECK(base::as_text(by_subject[0].documents[0].bytes).contains(StoredImage::digest_of(bill)));
+  CHECK_FALSE(base::as_text(by_subject[0].documents[0].bytes).contains(StoredImage::digest_of(other)));
+  CHECK(by_subject[1].image.root.digest.text() == StoredImage::digest_of(bill));
 }

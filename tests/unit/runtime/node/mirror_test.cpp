@@ -41,6 +41,13 @@ TEST_CASE("questions are read strictly") {
   CHECK_FALSE(node::parse_question("/v2/a/manifests/sha256:12", "docker.io"));
   CHECK_FALSE(node::parse_question("/v1/a/manifests/1", "docker.io"));
   CHECK_FALSE(node::parse_question("/v2/a/tags/list", "docker.io"));
+  const std::string digest = hash::sha256({}).text();
+  const auto list = node::parse_question("/v2/a/b/referrers/" + digest, "docker.io");
+  REQUIRE(list);
+  CHECK(list->of_referrers);
+  CHECK(list->repository == "a/b");
+  CHECK(list->reference == "sha256-" + digest.substr(7));
+  CHECK_FALSE(node::parse_question("/v2/a/b/referrers/1.0", "docker.io"));
 }
 
 TEST_CASE("a mirror serves each registry's own image, by tag and by digest") {
@@ -77,6 +84,10 @@ TEST_CASE("a mirror serves each registry's own image, by tag and by digest") {
   CHECK(missing.status == 404);
   CHECK(missing.text.contains("is not in artifact tiny 1"));
   CHECK(get(port, "/v2/library/hello/manifests/1.0").status == 400);
+  const auto nothing = get(port, "/v2/library/hello/referrers/" + tiny.docker_manifest.text() + "?ns=docker.io");
+  CHECK(nothing.status == 200);
+  CHECK(nothing.headers.at("content-type") == "application/vnd.oci.image.index.v1+json");
+  CHECK(nothing.text.contains("\"manifests\":[]"));
   CHECK(get(port, "/v2/").status == 200);
 }
 
