@@ -67,7 +67,7 @@ if(SEALIFT_FUZZ)
   foreach(source ${sources})
     get_filename_component(name ${source} NAME_WE)
     add_executable(${name} ${source})
-    target_link_libraries(${name} PRIVATE payload_distribution payload_writer packer_resolve runtime_agent runtime_delivery)
+    target_link_libraries(${name} PRIVATE payload_distribution payload_writer packer_resolve runtime_agent runtime_delivery runtime_node)
     # A fixed seed makes runs repeatable; long runs with other seeds are started by hand.
     # Debian's libFuzzer is built with libstdc++
     target_link_options(${name} PRIVATE -fsanitize=fuzzer -Wl,--push-state,--no-as-needed,-lstdc++,--pop-state)
