@@ -2,6 +2,7 @@
 #include "runtime/ui/terminal.h"
 
 #include <format>
+#include <utility>
 
 namespace sealift::ui {
 namespace {
@@ -12,7 +13,7 @@ constexpr Duration kPaintEvery{100};
 }  // namespace
 
 Terminal::Terminal(console::Output output, Clock& clock, Verbosity verbosity, bool colour)
-    : output_(output), clock_(clock), verbosity_(verbosity), colour_(colour) {
+    : output_(std::move(output)), clock_(clock), verbosity_(verbosity), colour_(colour) {
   // Without the thread only the times stand still between events.
   if (auto started = Thread::start([this] { tick(); })) ticker_ = std::move(*started);
 }
