@@ -19,6 +19,8 @@ constexpr Duration kGateTimeout{600'000};
 // In helm's order: the artifact's set, the site's facts, the site's file, the site's values.
 constexpr auto kValuesFiles =
     std::to_array<std::string_view>({"values-0.yaml", "values-1.yaml", "values-2.yaml", "values-3.yaml"});
+// As the build reads manifests.
+constexpr yaml::Limits kManifestLimits{.bytes = kMaxAppFile, .depth = 256, .nodes = 2'000'000};
 
 Digest inputs_of(const Model& model, const SelectedApp& app) {
   base::ByteWriter writer;
@@ -44,6 +46,10 @@ std::string description(const SelectedApp& app) {
       app.app->kind == format::AppKind::helm ? "helm chart " + app.app->version : std::string("manifests");
   return std::format("install {}{} ({}) into {}", app.app->is_network ? "the network " : "", app.app->name, what,
                      app.target_namespace);
+}
+
+std::vector<std::string> apply_arguments(const std::string& file) {
+  return {"apply", "--server-side", "--force-conflicts", "--field-manager=sealift", "--filename", file};
 }
 
 base::Command helm(std::vector<std::string> arguments) {
@@ -217,10 +223,42 @@ Result<void> AppStep::make_namespace(engine::StepContext& context) const {
       .transform([](const std::string&) {});
 }
 
+// kubectl looks up the kinds of all objects before it applies the first one, and applies them in the order of files:
+// what other objects need goes ahead, so that one run does.
+Result<void> AppStep::apply_needed_first(engine::StepContext& context) const {
+  SEALIFT_ASSIGN(const auto manifests, objects(context.looking()));
+  std::vector<yaml::Node> spaces, definitions;
+  const auto visit = [&](Result<yaml::Node> document) -> Result<void> {
+    if (!document) return {};  // kubectl will say what is wrong with it
+    const auto* items = document->text_at("kind").ends_with("List") ? document->find("items") : nullptr;
+    for (const auto& object : items == nullptr ? std::span<const yaml::Node>(&*document, 1) : std::span(items->items)) {
+      const auto kind = object.text_at("kind");
+      if (kind == "Namespace") spaces.push_back(object);
+      if (kind == "CustomResourceDefinition") definitions.push_back(object);
+    }
+    return {};
+  };
+  SEALIFT_TRY(yaml::for_each_document(manifests, app_.app->root, kManifestLimits, visit));
+  const auto run = [&](std::vector<std::string> arguments, const std::vector<yaml::Node>& documents) -> Result<void> {
+    if (documents.empty()) return {};
+    const auto text = yaml::to_yaml(documents);
+    base::CommandIo io;
+    io.input = base::as_bytes(text);
+    const auto command = kubectl_here(std::move(arguments));
+    return base::output_of(command, context.host.run(command, io, reason(), context.cancel))
+        .transform([](const std::string&) {});
+  };
+  SEALIFT_TRY(run(apply_arguments("-"), spaces));
+  SEALIFT_TRY(run(apply_arguments("-"), definitions));
+  return run({"wait", "--for=condition=Established", "--timeout=60s", "--filename", "-"}, definitions);
+}
+
 Result<void> AppStep::apply_manifests(engine::StepContext& context) const {
   SEALIFT_TRY(make_namespace(context));
-  const auto command = kubectl_here({"apply", "--server-side", "--force-conflicts", "--field-manager=sealift",
-                                     "--recursive", "--filename", folder_ + "/tree"});
+  SEALIFT_TRY(apply_needed_first(context));
+  auto arguments = apply_arguments(folder_ + "/tree");
+  arguments.emplace_back("--recursive");
+  const auto command = kubectl_here(std::move(arguments));
   SEALIFT_TRY(base::output_of(command, context.host.run(command, {}, reason(), context.cancel)));
   return {};
 }

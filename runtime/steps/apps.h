@@ -28,6 +28,7 @@ class AppStep final : public BasicStep {
   Result<void> install_chart(engine::StepContext& context) const;
   Result<void> recover_release(engine::StepContext& context) const;
   Result<void> apply_manifests(engine::StepContext& context) const;
+  Result<void> apply_needed_first(engine::StepContext& context) const;
   Result<void> make_namespace(engine::StepContext& context) const;
   Result<void> wait_for_health(engine::StepContext& context) const;
   Result<std::string> objects(const engine::LookContext& context) const;

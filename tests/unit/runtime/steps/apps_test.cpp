@@ -34,6 +34,7 @@ struct Apps : tests::Site {
   std::vector<std::string> kubeconfigs;
   std::string release, secret = "secret/sh.helm.release.v1.shop.v1";
   std::vector<std::string> objects_asked;
+  std::vector<std::string> applied;  // what kubectl read from its input, or the word "tree"
   int starting_looks = 0;
   std::string pods = R"({"kind":"List","items":[]})";
   std::string fails;
@@ -84,8 +85,14 @@ struct Apps : tests::Site {
       return ended();
     }
     if (has_word(command, "namespace")) return ended(namespaces.contains(word_after(command, "namespace")) ? "{}" : "");
+    if (has_word(command, "wait")) {
+      applied.push_back("wait for " + std::string(base::as_text(io.input)));
+      CHECK(has_word(command, "--for=condition=Established"));
+      return ended();
+    }
     if (has_word(command, "apply")) {
       look(self);
+      applied.push_back(word_after(command, "--filename") == "-" ? std::string(base::as_text(io.input)) : "tree");
       return fails.empty() ? ended() : failed(fails);
     }
     if (has_word(command, "secret")) return ended(secret);
@@ -140,6 +147,31 @@ TEST_CASE("manifests: laid out for kubectl, applied into their namespace, and ta
   bench.machine.changes.clear();
   bench.bring(step);
   CHECK(bench.changed("create") == 0);
+}
+
+TEST_CASE("manifests: namespaces and resource definitions go ahead of what needs them, whatever their files' order") {
+  Apps apps;
+  apps.add_file("apps/hello/a.yaml",
+                "apiVersion: acme.example/v1\nkind: Thing\nmetadata: {name: t, namespace: late}\n");
+  apps.add_file("apps/hello/z.yaml",
+                "apiVersion: v1\nkind: List\nitems:\n- {apiVersion: v1, kind: Namespace, metadata: {name: late}}\n---\n"
+                "apiVersion: apiextensions.k8s.io/v1\nkind: CustomResourceDefinition\nmetadata: {name: "
+                "things.acme.example}\nspec: {versions: [{name: \"1\"}]}\n");
+  steps::AppStep step(apps.model(), apps.hello);
+  apps.control_plane.bring(step);
+  REQUIRE(apps.applied.size() == 4);
+  CHECK(apps.applied[0].contains("name: late"));
+  CHECK_FALSE(apps.applied[0].contains("Thing"));
+  CHECK(apps.applied[1].contains("name: things.acme.example"));
+  CHECK(apps.applied[1].contains("name: \"1\""));
+  CHECK(apps.applied[2].contains("wait for "));
+  CHECK(apps.applied[2].contains("name: things.acme.example"));
+  CHECK(apps.applied[3] == "tree");
+  // nothing goes ahead where nothing has to
+  Apps plain;
+  steps::AppStep simple(plain.model(), plain.hello);
+  plain.control_plane.bring(simple);
+  CHECK(plain.applied == std::vector<std::string>{"tree"});
 }
 
 TEST_CASE("applications: other files, values or namespaces are other inputs") {
