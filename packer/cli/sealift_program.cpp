@@ -16,6 +16,7 @@
 #include "packer/cli/inspect.h"
 #include "packer/pack/build.h"
 #include "packer/resolve/kubefile.h"
+#include "packer/resolve/tree.h"
 #include "payload/base/parallel.h"
 #include "payload/base/process.h"
 #include "payload/base/text.h"
@@ -58,7 +59,7 @@ std::string own_folder() {
 }
 
 struct BuildArguments {
-  std::string kubefile = "Kubefile", context = ".", output, tag, launch, tools, kubernetes_version, images;
+  std::string kubefile, context = ".", output, tag, launch, tools, kubernetes_version, images;
   std::vector<std::string> platforms, build_args, stubs, plain_http, mirrors;
   int level = 9;
   bool with_tests = false;
@@ -66,14 +67,40 @@ struct BuildArguments {
   std::string log_format = "text";
 };
 
+// name or name:version; both may become parts of file names.
+Result<void> set_tag(const std::string& tag, pack::BuildOptions& out) {
+  if (tag.empty()) return {};
+  const size_t colon = tag.find(':');
+  out.name = tag.substr(0, colon);
+  if (colon != std::string::npos) out.version = tag.substr(colon + 1);
+  const auto is_made_of = [](std::string_view text, std::string_view further) {
+    return !text.empty() && text.size() <= 128 &&
+           std::ranges::all_of(
+               text, [&](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || further.contains(c); }) &&
+           text.front() != '.' && text.front() != '-';
+  };
+  if (is_made_of(out.name, "._-") &&
+      (colon == std::string::npos || is_made_of(out.version, "._-+ABCDEFGHIJKLMNOPQRSTUVWXYZ")))
+    return {};
+  return fail(ErrorCode::usage,
+              "-t {}: write name or name:version; a name has lower-case letters, digits and . _ - only, a version also "
+              "upper-case letters and +",
+              base::printable(tag));
+}
+
+// Without -f: the context's, else the current folder's.
+std::string kubefile_of(const BuildArguments& arguments) {
+  if (!arguments.kubefile.empty()) return arguments.kubefile;
+  const auto in_context = resolve::in_context(arguments.context == "." ? "" : arguments.context, "Kubefile");
+  return ::access(in_context.c_str(), F_OK) == 0 ? in_context : "Kubefile";
+}
+
 Result<pack::BuildOptions> to_options(const BuildArguments& arguments) {
   pack::BuildOptions out;
-  out.kubefile = arguments.kubefile;
+  out.kubefile = kubefile_of(arguments);
   out.context = arguments.context;
   out.output = arguments.output;
-  const size_t colon = arguments.tag.find(':');
-  out.name = arguments.tag.substr(0, colon);
-  if (colon != std::string::npos) out.version = arguments.tag.substr(colon + 1);
+  SEALIFT_TRY(set_tag(arguments.tag, out));
   std::vector<std::string> platforms;
   for (const auto& list : arguments.platforms) {
     for (const auto part : base::split(list, ',')) platforms.emplace_back(part);
@@ -175,7 +202,7 @@ int run_build(const BuildArguments& arguments) {
 
 // What a Kubefile needs to be read.
 void define_kubefile(CLI::App& app, BuildArguments& arguments) {
-  app.add_option("-f,--file", arguments.kubefile, "the Kubefile")->capture_default_str();
+  app.add_option("-f,--file", arguments.kubefile, "the Kubefile (default: Kubefile in the context, else here)");
   app.add_option("--platform", arguments.platforms,
                  "platforms of the hosts: linux/amd64, linux/arm64 (default: this machine's)")
       ->allow_extra_args(false);
@@ -187,9 +214,9 @@ void define_kubefile(CLI::App& app, BuildArguments& arguments) {
   app.add_flag("--with-tests", arguments.with_tests, "also the images of charts' test hooks (`helm test`)");
 }
 
-void define_context(CLI::App& app, BuildArguments& arguments) {
-  app.add_option("context", arguments.context, "the folder that paths in the Kubefile count from")
-      ->capture_default_str();
+// As an operand or as an option: `why` has other operands.
+void define_context(CLI::App& app, const char* names, BuildArguments& arguments) {
+  app.add_option(names, arguments.context, "the folder that paths in the Kubefile count from")->capture_default_str();
 }
 
 void define_build(CLI::App& app, BuildArguments& arguments) {
@@ -214,7 +241,7 @@ void define_build(CLI::App& app, BuildArguments& arguments) {
       ->check(CLI::IsMember({"text", "json"}))
       ->capture_default_str();
   app.add_option("--level", arguments.level, "zstd level")->check(CLI::Range(1, 19))->capture_default_str();
-  define_context(app, arguments);
+  define_context(app, "-C,--context,context", arguments);
   std::string instructions = "Instructions of a Kubefile:\n";
   for (const auto& verb : resolve::verbs()) {
     if (verb.refused.empty()) instructions += std::format("  {:<7} {}\n", verb.word, verb.usage);
@@ -308,15 +335,14 @@ int run_program(int argc, char** argv) {
       app.add_subcommand("images", "the images that a Kubefile's artifact will have; fetches nothing");
   define_kubefile(*images_command, images);
   images_command->add_flag("--why", with_reasons, "with the lines and places that name them");
-  define_context(*images_command, images);
+  define_context(*images_command, "-C,--context,context", images);
   WhyArguments why;
   BuildArguments why_of;
   auto* why_command = app.add_subcommand("why", "why an image is in an artifact, or will be");
   why_command->add_option("image", why.image, "its name, or a part of it")->required();
   why_command->add_option("artifact", why.artifact, "an artifact (default: what the Kubefile makes)");
   define_kubefile(*why_command, why_of);
-  why_command->add_option("--context", why_of.context, "the folder that paths in the Kubefile count from")
-      ->capture_default_str();
+  define_context(*why_command, "-C,--context", why_of);
   app.require_subcommand(0, 1);
   try {
     app.parse(argc, argv);

@@ -66,8 +66,7 @@ Result<void> check_manifest_files(const Place& place, const std::string& root, c
 
 }  // namespace
 
-Result<LocalApp> local_app(const Place& place, const AddApp& line, const std::string& context,
-                           const std::string& scratch, const workloads::Rules& rules) {
+Result<LocalApp> local_app(const Place& place, const AddApp& line, const AppReading& reading) {
   LocalApp out;
   auto& app = out.app;
   app.name = line.name.text;
@@ -77,12 +76,13 @@ Result<LocalApp> local_app(const Place& place, const AddApp& line, const std::st
   if (line.release) app.release = line.release->text;
   app.root = "apps/" + app.name;
   for (const auto& word : line.sources) {
-    std::string source = without_slashes(in_context(context, word.text));
+    std::string source = without_slashes(in_context(reading.context, word.text));
     std::error_code error;
     if (line.sources.size() == 1 && source.ends_with(".tgz")) {
-      const std::string unpacked = scratch + "/" + app.name;
+      const std::string unpacked = reading.scratch + "/" + app.name + ".chart";
+      reading.unpacked[unpacked] = source;
       if (auto done = sources::unpack_chart(source, unpacked); !done)
-        return fail(done.error().code, "{}: {}", word.place.text(), done.error().what);
+        return fail(done.error().code, "{}: {}", word.place.text(), done.error().text());
       source = unpacked;
     }
     const bool folder = std::filesystem::is_directory(source, error);
@@ -101,7 +101,7 @@ Result<LocalApp> local_app(const Place& place, const AddApp& line, const std::st
   if (chart == out.files.end()) {
     SEALIFT_TRY(check_manifest_files(place, app.root, out.files));
     app.kind = format::AppKind::manifests;
-    SEALIFT_ASSIGN(out.inspectors, read_manifests(place, out.files, rules));
+    out.inspectors = read_manifests(place, out.files, reading.rules, reading.problems);
     return out;
   }
   app.kind = format::AppKind::helm;

@@ -3,9 +3,11 @@
 // APP and CNI: turns an application's files into a format::App.
 #pragma once
 
+#include <map>
 #include <string>
 #include <vector>
 
+#include "packer/resolve/problems.h"
 #include "packer/resolve/tree.h"
 #include "payload/charts/inspection.h"
 
@@ -18,11 +20,18 @@ struct LocalApp {
   std::vector<charts::Inspector> inspectors;  // of manifests; charts are still to be rendered
 };
 
+struct AppReading {
+  const std::string& context;                    // paths are relative to this
+  const std::string& scratch;                    // packed charts are unpacked below this folder
+  const workloads::Rules& rules;                 // must outlive the result
+  Problems& problems;                            // of manifests
+  std::map<std::string, std::string>& unpacked;  // paths below `scratch`, as people know them; for messages
+};
+
 // The type follows from the content: Chart.yaml makes a helm chart, which may be packed (.tgz: unpacked below
 // `scratch`); a folder with a kustomization is built later, with the base's kubectl; YAML and JSON files alone are
-// manifests. Charts without their Chart.yaml or dependencies, and manifests that can't be read, are rejected. `rules`
-// must outlive the result.
-Result<LocalApp> local_app(const Place& place, const AddApp& line, const std::string& context,
-                           const std::string& scratch, const workloads::Rules& rules);
+// manifests. Charts without their Chart.yaml or dependencies are rejected; what can't be read of manifests is added to
+// `problems`.
+Result<LocalApp> local_app(const Place& place, const AddApp& line, const AppReading& reading);
 
 }  // namespace sealift::resolve

@@ -5,7 +5,6 @@
 #include <set>
 
 #include "packer/sources/chart_archive.h"
-#include "payload/base/file.h"
 #include "payload/base/text.h"
 #include "payload/yaml/node.h"
 
@@ -15,9 +14,10 @@ namespace {
 constexpr size_t kMaxDocument = size_t{1} << 20;
 
 Result<yaml::Node> read_document(const std::string& path) {
-  SEALIFT_ASSIGN(const auto text, base::read_text_file(path, kMaxDocument));
-  SEALIFT_ASSIGN(auto documents, yaml::parse(text, path, {}, yaml::DuplicateKeys::last_wins));
-  return documents.empty() ? yaml::Node{} : std::move(documents.front());
+  SEALIFT_ASSIGN(const auto text, read_input(path, kMaxDocument));
+  auto documents = yaml::parse(text, path, {}, yaml::DuplicateKeys::last_wins);
+  if (!documents) return fail(ErrorCode::invalid_input, "{}", documents.error().text());
+  return documents->empty() ? yaml::Node{} : std::move(documents->front());
 }
 
 // The names of the charts in charts/, folders as well as packed ones. helm ignores "_name" and ".name".

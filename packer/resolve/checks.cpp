@@ -22,55 +22,58 @@ Result<void> check_name(const format::Contents& contents, const Word& word, std:
               base::printable(word.text), near ? std::format("; did you mean \"{}\"?", *near) : "");
 }
 
-// Finds circular NEEDS. A base's applications were checked when it was packed and can't need later ones.
-class Circles {
- public:
-  explicit Circles(const std::vector<AppInput>& apps) {
-    for (const auto& app : apps) apps_[app.app.name] = &app;
-  }
-
-  Result<void> check() {
-    for (const auto& [name, app] : apps_) SEALIFT_TRY(follow(*app));
-    return {};
-  }
-
- private:
-  Result<void> follow(const AppInput& app) {
-    if (done_.contains(app.app.name)) return {};
-    path_.push_back(&app);
-    for (const auto& need : app.needs) {
-      const auto next = apps_.find(need.text);
-      if (next == apps_.end()) continue;
-      if (const auto begin = std::ranges::find(path_, next->second); begin != path_.end()) return circle(begin, need);
-      SEALIFT_TRY(follow(*next->second));
+// Applications that wait for each other, or nothing. A base's applications were checked when it was packed and can't
+// need later ones.
+Result<void> check_circles(const std::vector<AppInput>& inputs) {
+  std::map<std::string, const AppInput*> apps;  // that nothing shows to be startable yet
+  std::map<std::string, size_t> waits;
+  std::map<std::string, std::vector<const AppInput*>> waiting;
+  for (const auto& app : inputs) apps[app.app.name] = &app;
+  std::vector<const AppInput*> startable;
+  for (const auto& [name, app] : apps) {
+    for (const auto& need : app->needs) {
+      if (!apps.contains(need.text)) continue;
+      ++waits[name];
+      waiting[need.text].push_back(app);
     }
-    path_.pop_back();
-    done_.insert(app.app.name);
-    return {};
+    if (!waits.contains(name)) startable.push_back(app);
   }
-
-  // `need` leads from the path's end back to `begin`.
-  std::unexpected<Error> circle(std::vector<const AppInput*>::const_iterator begin, const Word& need) const {
+  while (!startable.empty()) {
+    const auto name = startable.back()->app.name;
+    startable.pop_back();
+    apps.erase(name);
+    for (const auto* app : waiting[name]) {
+      if (--waits[app->app.name] == 0) startable.push_back(app);
+    }
+  }
+  if (apps.empty()) return {};
+  // Each one left needs another one that is left: the way comes back to itself.
+  std::vector<const AppInput*> path{apps.begin()->second};
+  std::map<std::string, size_t> at{{path[0]->app.name, 0}};
+  for (;;) {
+    const auto& need =
+        *std::ranges::find_if(path.back()->needs, [&](const Word& word) { return apps.contains(word.text); });
+    const auto [begin, fresh] = at.emplace(need.text, path.size());
+    if (fresh) {
+      path.push_back(apps.at(need.text));
+      continue;
+    }
     std::string text;
-    for (auto at = begin; at != path_.end(); ++at) text += (*at)->app.name + " NEEDS ";
+    for (const auto* app : std::span(path).subspan(begin->second)) text += app->app.name + " NEEDS ";
     return fail(ErrorCode::invalid_input,
                 "{}: applications that wait for each other would never start: {}{}; remove one of these NEEDS",
-                need.place.text(), text, need.text);
+                need.place.text(), base::printable(text, 1'000), need.text);
   }
-
-  std::map<std::string, const AppInput*> apps_;
-  std::vector<const AppInput*> path_;
-  std::set<std::string> done_;
-};
+}
 
 }  // namespace
 
-Result<void> check_app_names(const Inputs& inputs) {
+void check_app_names(const Inputs& inputs, Problems& problems) {
   for (const auto& app : inputs.apps) {
     for (const auto& need : app.needs)
-      SEALIFT_TRY(check_name(inputs.contents, need, std::format("the application \"{}\" NEEDS", app.app.name)));
+      problems.note(check_name(inputs.contents, need, std::format("the application \"{}\" NEEDS", app.app.name)));
   }
-  for (const auto& app : inputs.launch) SEALIFT_TRY(check_name(inputs.contents, app, "LAUNCH names"));
+  for (const auto& app : inputs.launch) problems.note(check_name(inputs.contents, app, "LAUNCH names"));
   // Two charts under one release would replace each other.
   std::map<std::pair<std::string, std::string>, std::string> releases;
   for (const auto& app : inputs.contents.apps) {
@@ -79,12 +82,27 @@ Result<void> check_app_names(const Inputs& inputs) {
     const auto [first, fresh] = releases.emplace(std::pair(app.default_namespace(), release), app.name);
     if (fresh) continue;
     const auto line = std::ranges::find(inputs.apps, app.name, [](const auto& input) { return input.app.name; });
-    return fail(
+    problems.add(fail(
         ErrorCode::invalid_input,
         "{}: {} and {} would be the same release \"{}\" in the same namespace; give one another RELEASE or NAMESPACE",
-        line == inputs.apps.end() ? app.name : line->origin.place.text(), first->second, app.name, release);
+        line == inputs.apps.end() ? app.name : line->origin.place.text(), first->second, app.name, release));
   }
-  return Circles(inputs.apps).check();
+  problems.note(check_circles(inputs.apps));
+}
+
+Result<void> check_image_names(std::span<const ImageInput> images) {
+  std::map<std::string, const ImageInput*> first;
+  Problems problems;
+  for (const auto& image : images) {
+    const auto [there, fresh] = first.emplace(image.reference.text(), &image);
+    if (fresh || there->second->plan.image.root.digest == image.plan.image.root.digest) continue;
+    problems.add(fail(ErrorCode::invalid_input,
+                      "{}: {} is another image here ({}) than in {} ({}); a name can stand for one only: leave out one "
+                      "of the lines",
+                      image.origin.place.text(), image.reference.text(), image.plan.image.root.digest.text(),
+                      there->second->origin.place.text(), there->second->plan.image.root.digest.text()));
+  }
+  return problems.joined();
 }
 
 namespace {
@@ -108,20 +126,6 @@ Result<void> check_base_files(const Inputs& inputs, const Request& request) {
                   image, role);
   }
   return {};
-}
-
-void warn_without_network(const Inputs& inputs, EventSink& events) {
-  constexpr std::string_view kFolder = "/etc/cni/net.d/";
-  const auto& contents = inputs.contents;
-  if (!inputs.base_document || contents.apps.empty()) return;
-  const auto is_network = [&](const auto& file) { return file.destination.starts_with(kFolder); };
-  if (std::ranges::any_of(contents.apps, &format::App::is_network) ||
-      std::ranges::any_of(contents.host_files, is_network) ||
-      std::ranges::any_of(inputs.base_document->files, is_network))
-    return;
-  base::tell(
-      events, Level::warning,
-      "no pod network is packed: applications would wait forever. Write CNI in place of APP for the application that is the network, or add one (CNI flannel local://…), or a FILE in /etc/cni/net.d");
 }
 
 Result<void> check_kubeadm_images(const Inputs& inputs, Tools& tools, EventSink& events, const CancelToken& cancel) {
@@ -149,9 +153,22 @@ Result<void> check_kubeadm_images(const Inputs& inputs, Tools& tools, EventSink&
 
 }  // namespace
 
+void warn_without_network(const Inputs& inputs, EventSink& events) {
+  constexpr std::string_view kFolder = "/etc/cni/net.d/";
+  const auto& contents = inputs.contents;
+  if (!inputs.base_document || contents.apps.empty()) return;
+  const auto is_network = [&](const auto& file) { return file.destination.starts_with(kFolder); };
+  if (std::ranges::any_of(contents.apps, &format::App::is_network) ||
+      std::ranges::any_of(contents.host_files, is_network) ||
+      std::ranges::any_of(inputs.base_document->files, is_network))
+    return;
+  base::tell(
+      events, Level::warning,
+      "no pod network is packed: applications would wait forever. Write CNI in place of APP for the application that is the network, or add one (CNI flannel local://…), or a FILE in /etc/cni/net.d");
+}
+
 Result<void> check_promises(const Inputs& inputs, const Request& request, Tools& tools, EventSink& events,
                             const CancelToken& cancel) {
-  warn_without_network(inputs, events);
   // An inherited document was checked with everything it names, and a base's images stay packed.
   if (!inputs.base_document || !inputs.files.contains(*inputs.contents.base_document)) return {};
   SEALIFT_TRY(check_base_files(inputs, request));

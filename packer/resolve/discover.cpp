@@ -15,18 +15,6 @@
 namespace sealift::resolve {
 namespace {
 
-Result<std::string> kubernetes_version(const Inputs& inputs, const Request& request) {
-  if (request.kubernetes_version) return *request.kubernetes_version;
-  if (inputs.base_document) return inputs.base_document->kubernetes_version;
-  const auto chart =
-      std::ranges::find(inputs.apps, format::AppKind::helm, [](const auto& app) { return app.app.kind; });
-  return fail(
-      ErrorCode::invalid_input,
-      "{}: charts are rendered for the Kubernetes version of the base, and this artifact has no base; begin FROM "
-      "one, or name the version with --kubernetes-version",
-      chart->origin.place.text());
-}
-
 // Everything about a use but the sets.
 auto place_of(const format::ImageUse& use) { return std::tie(use.image, use.file, use.object, use.path, use.found_by); }
 
@@ -39,7 +27,7 @@ class Settler {
     }
   }
 
-  Result<std::vector<Wanted>> settle(Inspectors inspectors) {
+  Result<std::vector<Wanted>> settle(Inspectors& inspectors) {
     std::vector<const yaml::Node*> for_rules;
     for (const auto& [app, streams] : inspectors) {
       for (const auto& stream : streams) {
@@ -138,6 +126,10 @@ class Settler {
 
 }  // namespace
 
+std::optional<std::string> kubernetes_version(const Inputs& inputs, const Request& request) {
+  return inputs.base_document ? inputs.base_document->kubernetes_version : request.kubernetes_version;
+}
+
 Result<void> inspect_charts(const Inputs& inputs, const Request& request, Tools& tools, const workloads::Rules& rules,
                             Inspectors& inspectors, const CancelToken& cancel) {
   std::vector<RenderJob> jobs;
@@ -146,7 +138,7 @@ Result<void> inspect_charts(const Inputs& inputs, const Request& request, Tools&
     for (auto& job : render_jobs(app)) jobs.push_back(std::move(job));
   }
   if (jobs.empty()) return {};
-  SEALIFT_ASSIGN(const auto version, kubernetes_version(inputs, request));
+  const auto version = kubernetes_version(inputs, request).value_or("");  // there is one: the resolver has asked
   const auto hooks = request.with_tests ? workloads::TestHooks::include : workloads::TestHooks::omit;
   const auto render_all = [&](const std::vector<RenderJob>& some,
                               const std::set<std::string>& api_versions) -> Result<std::vector<charts::Rendered>> {
@@ -155,12 +147,18 @@ Result<void> inspect_charts(const Inputs& inputs, const Request& request, Tools&
       SEALIFT_ASSIGN(auto command, render_command(tools, job, version, api_versions));
       commands.push_back(std::move(command));
     }
-    std::vector<charts::Rendered> out(some.size());
+    std::vector<Result<charts::Rendered>> done(some.size());
     SEALIFT_TRY(base::try_parallel(some.size(), base::processors(), cancel,
                                    [&](size_t i, const CancelToken& stop) -> Result<void> {
-                                     SEALIFT_ASSIGN(out[i], render(commands[i], some[i], rules, hooks, stop));
-                                     return {};
+                                     done[i] = render(commands[i], some[i], rules, hooks, stop);
+                                     return stop.check();
                                    }));
+    Problems problems;
+    std::vector<charts::Rendered> out;
+    for (auto& one : done) {
+      if (auto rendered = problems.note(std::move(one))) out.push_back(std::move(*rendered));
+    }
+    SEALIFT_TRY(problems.joined());
     return out;
   };
   std::set<std::string> api_versions;
@@ -180,8 +178,8 @@ Result<void> inspect_charts(const Inputs& inputs, const Request& request, Tools&
   return {};
 }
 
-Result<std::vector<Wanted>> settle(Inputs& inputs, Inspectors inspectors, EventSink& events) {
-  return Settler(inputs, events).settle(std::move(inspectors));
+Result<std::vector<Wanted>> settle(Inputs& inputs, Inspectors& inspectors, EventSink& events) {
+  return Settler(inputs, events).settle(inspectors);
 }
 
 }  // namespace sealift::resolve

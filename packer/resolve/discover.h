@@ -4,19 +4,25 @@
 #pragma once
 
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "packer/resolve/inputs.h"
+#include "packer/resolve/problems.h"
 #include "packer/resolve/tools.h"
 #include "payload/charts/inspection.h"
 
 namespace sealift::resolve {
 
+// The version that charts are rendered for: the base's, else the request's, if there is one.
+std::optional<std::string> kubernetes_version(const Inputs& inputs, const Request& request);
+
 using Inspectors = std::map<std::string, std::vector<charts::Inspector>>;  // by application
 
 // Renders the charts of `inputs` under each of their sets of values and adds what was read to `inspectors` (manifests
-// are there already). Errors: those of render().
+// are there already). The resolver has seen to it that there is a kubernetes_version(). Errors: those of render(), of
+// all charts at once.
 Result<void> inspect_charts(const Inputs& inputs, const Request& request, Tools& tools, const workloads::Rules& rules,
                             Inspectors& inspectors, const CancelToken& cancel);
 
@@ -29,7 +35,7 @@ struct Wanted {
 
 // Records the uses in `inputs` (App::uses, with full names) and returns the images that they want, each once with its
 // first reason. What an IGNORE-IMAGE line names is left out; what can't be resolved otherwise is one error
-// (invalid_input) that lists all places.
-Result<std::vector<Wanted>> settle(Inputs& inputs, Inspectors inspectors, EventSink& events);
+// (invalid_input) that lists all places. Afterwards the inspectors only know their objects.
+Result<std::vector<Wanted>> settle(Inputs& inputs, Inspectors& inspectors, EventSink& events);
 
 }  // namespace sealift::resolve

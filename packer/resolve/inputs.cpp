@@ -2,13 +2,16 @@
 #include "packer/resolve/inputs.h"
 
 #include <algorithm>
+#include <filesystem>
 
 #include "packer/resolve/app.h"
 #include "packer/resolve/checks.h"
 #include "packer/resolve/discover.h"
 #include "packer/resolve/kubefile.h"
 #include "packer/resolve/manifests.h"
+#include "packer/resolve/object_checks.h"
 #include "packer/resolve/rule_files.h"
+#include "packer/resolve/templates.h"
 #include "packer/resolve/tools.h"
 #include "packer/resolve/tree.h"
 #include "payload/base/parallel.h"
@@ -60,39 +63,108 @@ class Resolver {
       : request_(request), clock_(clock), events_(events), cancel_(cancel) {}
 
   Result<Inputs> resolve(Depth depth) {
-    SEALIFT_ASSIGN(const auto text, base::read_text_file(request_.kubefile, size_t{4} << 20));
-    SEALIFT_ASSIGN(const auto instructions, parse_kubefile(text, request_.kubefile, request_.arguments));
-    SEALIFT_ASSIGN(auto scratch, base::PrivateFolder::make());
-    out_.scratch = std::make_unique<base::PrivateFolder>(std::move(scratch));
-    rule_lines_ = rule_files(instructions);
-    SEALIFT_ASSIGN(rules_, load_rules(rule_lines_, request_.context));
-    for (const auto& instruction : instructions) {
-      SEALIFT_TRY(cancel_.check());
-      auto done = std::visit([&](const auto& what) { return take(instruction, what); }, instruction.what);
-      if (!done) return fail_while(std::move(done).error(), std::format("carrying out {}", instruction.place.text()));
-    }
-    SEALIFT_TRY(add_values());
-    SEALIFT_TRY(pack_rules());
-    SEALIFT_TRY(check_app_names(out_));
-    SEALIFT_TRY(find_programs());
-    SEALIFT_ASSIGN(out_.base_document, base_document());
-    Tools tools(out_, request_);
+    auto out = resolve_all(depth);
+    if (!out) return std::unexpected(named_as_written(std::move(out).error()));
+    return out;
+  }
+
+ private:
+  Result<Inputs> resolve_all(Depth depth) {
+    SEALIFT_TRY(read_lines());
+    if (depth == Depth::manifests) warn_without_network(out_, events_);
+    Tools tools(out_, request_, events_);
     SEALIFT_TRY(build_kustomizations(tools));
     SEALIFT_TRY(inspect_charts(out_, request_, tools, rules_, inspectors_, cancel_));
-    SEALIFT_ASSIGN(auto wanted, settle(out_, std::move(inspectors_), events_));
+    auto wanted = problems_.note(settle(out_, inspectors_, events_));
+    check_objects(format::AppKind::helm);
+    SEALIFT_TRY(problems_.joined());
     if (depth == Depth::names) {
-      SEALIFT_TRY(add_wanted(std::move(wanted)));
+      SEALIFT_TRY(add_wanted(std::move(*wanted)));
       return std::move(out_);
     }
     SEALIFT_TRY(plan_images(0));
+    SEALIFT_TRY(check_image_names(out_.images));
     const size_t listed = out_.images.size();
-    SEALIFT_TRY(add_wanted(std::move(wanted)));
+    SEALIFT_TRY(add_wanted(std::move(*wanted)));
     SEALIFT_TRY(plan_images(listed));
     SEALIFT_TRY(check_promises(out_, request_, tools, events_, cancel_));
     return std::move(out_);
   }
 
- private:
+  // Everything that can be checked before a program is run or a byte is fetched.
+  Result<void> read_lines() {
+    SEALIFT_TRY(check_folder("the build's context", request_.context));
+    SEALIFT_ASSIGN(const auto text, read_input(request_.kubefile));
+    kubefile_ = parse_kubefile(text, request_.kubefile, request_.arguments);
+    problems_ = std::move(kubefile_.problems);
+    SEALIFT_ASSIGN(auto scratch, base::PrivateFolder::make());
+    out_.scratch = std::make_unique<base::PrivateFolder>(std::move(scratch));
+    rule_lines_ = rule_files(kubefile_.instructions);
+    SEALIFT_ASSIGN(rules_, load_rules(rule_lines_, request_.context, problems_));
+    for (const auto& instruction : kubefile_.instructions) {
+      SEALIFT_TRY(cancel_.check());
+      auto done = std::visit([&](const auto& what) { return take(instruction, what); }, instruction.what);
+      if (done) continue;
+      knows_names_ = knows_names_ && !std::holds_alternative<From>(instruction.what) &&
+                     !std::holds_alternative<AddApp>(instruction.what);
+      problems_.add(with_line(std::move(done).error(), instruction.place));
+    }
+    knows_names_ = knows_names_ && kubefile_.is_complete;
+    add_values();
+    problems_.note(pack_rules());
+    if (knows_names_) check_app_names(out_, problems_);
+    problems_.note(find_programs());
+    if (auto document = problems_.note(base_document())) out_.base_document = std::move(*document);
+    problems_.note(check_version());
+    check_templates(out_, request_, problems_);
+    check_objects(format::AppKind::manifests);
+    return problems_.joined();
+  }
+
+  // Most errors say it themselves.
+  static Error with_line(Error error, const Place& place) {
+    if (!error.what.contains(std::format("{}:{}", place.file, place.line)))
+      error.while_doing.push_back("carrying out " + place.text());
+    return error;
+  }
+
+  // What lies in the private folder has a name that people know.
+  Error named_as_written(Error error) const {
+    const auto put_back = [&](std::string& text) {
+      for (const auto& [path, written] : unpacked_) text = base::replace_all(std::move(text), path, written);
+    };
+    put_back(error.what);
+    std::ranges::for_each(error.while_doing, put_back);
+    return error;
+  }
+
+  Result<void> check_version() const {
+    const auto& asked = request_.kubernetes_version;
+    const auto chart =
+        std::ranges::find(out_.apps, format::AppKind::helm, [](const auto& app) { return app.app.kind; });
+    if (!asked && !out_.base_document && knows_names_ && chart != out_.apps.end())
+      return bad(
+          chart->origin.place,
+          "charts are rendered for the Kubernetes version of the base, and this artifact has no base; begin FROM "
+          "one, or name the version with --kubernetes-version");
+    if (!asked) return {};
+    if (!format::is_kubernetes_version(*asked))
+      return fail(ErrorCode::usage, "--kubernetes-version {}: write it like v1.34.4", base::printable(*asked));
+    if (!out_.base_document || *asked == out_.base_document->kubernetes_version) return {};
+    return fail(ErrorCode::usage,
+                "--kubernetes-version {}: the base has {}, and charts are rendered for that; leave the option out",
+                *asked, out_.base_document->kubernetes_version);
+  }
+
+  // Of applications of this kind that have been read.
+  void check_objects(format::AppKind kind) {
+    for (const auto& app : out_.apps) {
+      const auto streams = inspectors_.find(app.app.name);
+      if (app.app.kind == kind && streams != inspectors_.end())
+        resolve::check_objects(out_, app, streams->second, kubernetes_version(out_, request_), problems_, events_);
+    }
+  }
+
   void tell(std::string message) { base::tell(events_, Level::info, std::move(message)); }
 
   static Origin origin_of(const Instruction& instruction, std::string_view operands) {
@@ -121,6 +193,10 @@ class Resolver {
     out_.contents.bases.clear();
     out_.contents.created_by.clear();
     out_.contents.compressors.clear();
+    constexpr std::string_view kInBase = "in the base: ";
+    for (auto& image : out_.contents.images) {
+      if (!image.reason.empty() && !image.reason.starts_with(kInBase)) image.reason.insert(0, kInBase);
+    }
     tell(std::format("FROM {}: {} images, {} files", name, from.images.size(), from.tree.size()));
     out_.base = BaseInput{std::move(*file), std::move(*opened), origin_of(instruction, name)};
     return {};
@@ -189,7 +265,8 @@ class Resolver {
   }
 
   Result<void> take(const Instruction& instruction, const AddApp& line) {
-    SEALIFT_ASSIGN(auto local, local_app(instruction.place, line, request_.context, out_.scratch->path(), rules_));
+    SEALIFT_ASSIGN(auto local, local_app(instruction.place, line,
+                                         {request_.context, out_.scratch->path(), rules_, problems_, unpacked_}));
     if (out_.contents.find_app(local.app.name) != nullptr) {
       return bad(
           line.name.place,
@@ -200,7 +277,7 @@ class Resolver {
     const Origin origin = origin_of(instruction, local.app.name);
     SEALIFT_TRY(claim(local.files, origin));
     out_.contents.apps.push_back(local.app);
-    inspectors_[local.app.name] = std::move(local.inspectors);
+    if (!local.inspectors.empty()) inspectors_[local.app.name] = std::move(local.inspectors);
     out_.apps.push_back({std::move(local.app), line.needs, std::move(local.folder), {}, line.settings, origin});
     return {};
   }
@@ -221,10 +298,13 @@ class Resolver {
       const LocalFile file{std::format("{}/{}.yaml", out_.scratch->path(), app.app.name),
                            std::format("{}/{}.yaml", app.app.root, app.app.name), 0644};
       SEALIFT_TRY(base::write_file_atomic(file.source, base::as_bytes(*built), 0600));
+      unpacked_[file.source] = "what kubectl makes of " + app.folder;
       SEALIFT_TRY(claim(file, app.origin));
-      SEALIFT_ASSIGN(inspectors_[app.app.name], read_manifests(app.origin.place, std::span(&file, 1), rules_));
+      const auto& streams = inspectors_[app.app.name] =
+          read_manifests(app.origin.place, std::span(&file, 1), rules_, problems_);
+      resolve::check_objects(out_, app, streams, kubernetes_version(out_, request_), problems_, events_);
     }
-    return {};
+    return problems_.joined();
   }
 
   // Later, since the line may stand above its application's.
@@ -232,32 +312,40 @@ class Resolver {
     values_.emplace_back(&line, origin_of(instruction, line.app.text));
     return {};
   }
-  Result<void> add_values() {
+  void add_values() {
     for (const auto& [line, origin] : values_) {
       const auto app =
           std::ranges::find(out_.apps, line->app.text, [](const AppInput& input) { return input.app.name; });
       if (app == out_.apps.end()) {
+        if (!knows_names_) continue;
         std::vector<std::string_view> known;
         for (const auto& other : out_.apps) known.push_back(other.app.name);
         const auto near = base::nearest(line->app.text, known);
-        return bad(line->app.place, std::format("VALUES for \"{}\", which no APP of this Kubefile has{}",
-                                                base::printable(line->app.text),
-                                                near ? std::format("; did you mean \"{}\"?", *near) : ""));
-      }
-      if (app->app.kind != format::AppKind::helm)
-        return bad(line->app.place, std::format("{} consists of manifests, which take no values", app->app.name));
-      for (const auto& word : line->files) {
-        std::vector<LocalFile> found;
-        const auto source = in_context(request_.context, word.text);
-        const auto target = std::format("values/{}/{}", app->app.name, last_part(source));
-        SEALIFT_TRY(walk(word.place, source, target, found));
-        if (found.size() != 1 || found.front().target != target)
-          return bad(word.place, std::format("{} is a folder; VALUES takes files", word.text));
-        SEALIFT_TRY(claim(found, origin));
-        app->app.values.push_back(target);
-        app->values.push_back(std::move(found.front()));
+        problems_.add(bad(line->app.place, std::format("VALUES for \"{}\", which no APP of this Kubefile has{}",
+                                                       base::printable(line->app.text),
+                                                       near ? std::format("; did you mean \"{}\"?", *near) : "")));
+      } else if (app->app.kind != format::AppKind::helm) {
+        problems_.add(
+            bad(line->app.place, std::format("{} consists of manifests, which take no values", app->app.name)));
+      } else {
+        for (const auto& word : line->files) problems_.note(add_values(*app, word, origin));
       }
     }
+  }
+  Result<void> add_values(AppInput& app, const Word& word, const Origin& origin) {
+    std::vector<LocalFile> found;
+    const auto source = in_context(request_.context, word.text);
+    const auto target = std::format("values/{}/{}", app.app.name, last_part(source));
+    SEALIFT_TRY(walk(word.place, source, target, found));
+    if (found.size() != 1 || found.front().target != target)
+      return bad(word.place, std::format("{} is a folder; VALUES takes files", word.text));
+    const auto twin = std::ranges::find(app.values, target, &LocalFile::target);
+    if (twin != app.values.end())
+      return bad(word.place, std::format("{} and {} share the name by which a site chooses a set of values; rename one",
+                                         twin->source, source));
+    SEALIFT_TRY(claim(found, origin));
+    app.app.values.push_back(target);
+    app.values.push_back(std::move(found.front()));
     return {};
   }
 
@@ -447,6 +535,10 @@ class Resolver {
   Clock& clock_;
   EventSink& events_;
   const CancelToken& cancel_;
+  Kubefile kubefile_;
+  Problems problems_;
+  bool knows_names_ = true;                      // of all applications: none of their lines is a problem
+  std::map<std::string, std::string> unpacked_;  // paths in the private folder, as people know them
   std::vector<Word> rule_lines_;
   workloads::Rules rules_;
   Inspectors inspectors_;

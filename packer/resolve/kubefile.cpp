@@ -9,6 +9,7 @@
 #include "payload/base/mode.h"
 #include "payload/base/safe_path.h"
 #include "payload/base/text.h"
+#include "payload/base/utf8.h"
 #include "payload/json/value.h"
 
 namespace sealift::resolve {
@@ -16,6 +17,14 @@ namespace {
 
 std::unexpected<Error> bad(const Place& place, std::string_view what) {
   return fail(ErrorCode::invalid_input, "{}: {}", place.text(), what);
+}
+
+// ASCII letters only.
+std::string to_upper(std::string_view text) {
+  std::string out(text);
+  std::ranges::transform(out, out.begin(),
+                         [](char c) { return c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c; });
+  return out;
 }
 
 class Parser {
@@ -26,16 +35,20 @@ class Parser {
   Parser(std::string file, const std::map<std::string, std::string>& arguments)
       : file_(std::move(file)), arguments_(arguments) {}
 
-  Result<std::vector<Instruction>> parse(std::string_view text) {
-    for (const auto& line : logical_lines(text, file_)) SEALIFT_TRY(parse_line(line));
-    if (out_.empty() || !std::holds_alternative<From>(out_.front().what)) {
-      return bad(out_.empty() ? Place{file_, 1} : out_.front().place,
-                 "the first instruction must be FROM (after ARG lines): FROM scratch, or an artifact file");
+  Kubefile parse(std::string_view text) {
+    if (auto readable = check_text(text); !readable) {
+      problems_.add(std::move(readable).error());
+      return {{}, std::move(problems_), false};
     }
+    for (const auto& line : logical_lines(text, file_)) {
+      if (!problems_.note(parse_line(line))) is_complete_ = is_complete_ && !may_name_applications(line);
+    }
+    if (!has_begun_) problems_.add(bad({file_, 1}, kFromFirst));
     for (const auto& [name, value] : arguments_) {
-      if (!named_.contains(name)) return fail(ErrorCode::usage, "--build-arg {}: {} has no ARG {}", name, file_, name);
+      if (!named_.contains(name))
+        problems_.add(fail(ErrorCode::usage, "--build-arg {}: {} has no ARG {}", name, file_, name));
     }
-    return std::move(out_);
+    return {std::move(out_), std::move(problems_), is_complete_};
   }
 
  private:
@@ -47,7 +60,25 @@ class Parser {
     std::vector<Word> words;  // expanded operands; none for LAUNCH
   };
 
+  static constexpr std::string_view kFromFirst =
+      "the first instruction must be FROM (after ARG lines): FROM scratch, or an artifact file";
+
+  // Before anything is split: what is no text makes no lines.
+  Result<void> check_text(std::string_view text) const {
+    int line = 1;
+    for (size_t at = 0; at < text.size();) {
+      const size_t length = base::utf8_length(text.substr(at));
+      if (length == 0) return bad({file_, line}, "the text is not UTF-8 here; save the file as UTF-8");
+      if (text[at] == '\0') return bad({file_, line}, "a byte of zero; is this a text file, saved as UTF-8?");
+      if (text[at] == '\n') ++line;
+      at += length;
+    }
+    return {};
+  }
+
   Result<void> parse_line(const LogicalLine& line);
+  static const Entry* entry_of(const LogicalLine& line);
+  static bool may_name_applications(const LogicalLine& line);
 
   template <class What>
   bool has() const {
@@ -58,9 +89,13 @@ class Parser {
   Result<void> put(const Given& given, What what);
 
   // Expands ARG and ENV variables; leaves ${ARCH} for the platforms.
-  Result<std::string> expand(const std::string& text, const Place& place) const {
+  Result<std::string> expand(const std::string& text, const Place& place) {
     const auto value = [&](const std::string& name) -> std::optional<std::string> {
       if (name == "ARCH") return "${ARCH}";
+      if (without_value_.contains(name)) {
+        depends_on_problem_ = true;
+        return "";
+      }
       const auto found = variables_.find(name);
       return found == variables_.end() ? std::nullopt : std::optional(found->second);
     };
@@ -79,7 +114,10 @@ class Parser {
   }
 
   Result<void> argument(Given&& given) {
-    if (given.words.size() != 1) return bad(given.place, "ARG takes NAME or NAME=default");
+    if (given.words.size() != 1) {
+      for (const auto& word : given.words) without_value_.insert(word.text.substr(0, word.text.find('=')));
+      return bad(given.place, "ARG takes NAME or NAME=default");
+    }
     const auto& word = given.words[0];
     const size_t equals = word.text.find('=');
     const std::string name = word.text.substr(0, equals);
@@ -87,8 +125,11 @@ class Parser {
     if (const auto at = arguments_.find(name); at != arguments_.end()) {
       variables_[name] = at->second;
     } else if (equals != std::string::npos) {
-      SEALIFT_ASSIGN(variables_[name], expand(word.text.substr(equals + 1), word.place));
+      auto value = expand(word.text.substr(equals + 1), word.place);
+      if (!value || depends_on_problem_) without_value_.insert(name);
+      SEALIFT_ASSIGN(variables_[name], std::move(value));
     } else if (!variables_.contains(name)) {
+      without_value_.insert(name);
       return fail(ErrorCode::usage, "{}: ARG {} has no default; give --build-arg {}=…", given.place.text(), name, name);
     }
     return {};
@@ -101,16 +142,23 @@ class Parser {
     if (!list || !list->is_array())
       return bad(given.place, "LAUNCH takes a JSON list of applications: LAUNCH [\"redis\", \"erp\"]");
     Launch out;
+    Places places(given.line);
     size_t at = 0;
     for (const auto& element : *list->elements()) {
       if (element.string() == nullptr) return bad(given.place, "LAUNCH takes a JSON list of texts");
       at = rest.find('"', at);
-      out.apps.push_back({*element.string(), given.line.place_of(given.operands + at)});
+      out.apps.push_back({*element.string(), places.at(given.operands + at)});
       for (++at; rest[at] != '"'; ++at) at += rest[at] == '\\' ? 1 : 0;
       ++at;
     }
     if (has<Launch>()) return bad(given.place, "a second LAUNCH");
     return put(given, std::move(out));
+  }
+
+  // The keyword of APP that a word must have been meant for.
+  static std::optional<std::string> near_keyword(std::string_view word) {
+    constexpr auto kKeywords = std::to_array<std::string_view>({"NAMESPACE", "RELEASE", "NEEDS"});
+    return base::nearest(to_upper(word), kKeywords);
   }
 
   // Removes KEYWORD and its operand, wherever they stand.
@@ -263,6 +311,12 @@ class Parser {
     constexpr std::string_view kLocal = "local://";
     for (auto& word : std::span(words).subspan(1)) {
       if (!word.text.starts_with(kLocal)) {
+        if (const auto keyword = near_keyword(word.text))
+          return bad(word.place,
+                     std::format("\"{}\" is no source; did you mean {}?", base::printable(word.text), *keyword));
+        if (!word.text.contains("://"))
+          return bad(word.place, std::format("\"{}\" is no source; for a path write local://{}",
+                                             base::printable(word.text), base::printable(word.text)));
         return fail(ErrorCode::unsupported, "{}: sources other than local://PATH are not supported by this version: {}",
                     word.place.text(), base::printable(word.text));
       }
@@ -312,6 +366,7 @@ class Parser {
     return out;
   }
   Result<void> environment(Given&& given) {
+    for (const auto& word : given.words) without_value_.erase(word.text.substr(0, word.text.find('=')));
     SEALIFT_ASSIGN(auto values, settings(given));
     for (const auto& [name, value] : values) variables_[name] = value;
     return put(given, SetEnvironment{std::move(values)});
@@ -327,6 +382,11 @@ class Parser {
   const std::map<std::string, std::string>& arguments_;
   std::map<std::string, std::string> variables_;
   std::set<std::string> named_;
+  std::set<std::string> without_value_;  // variables whose own line is a problem
+  bool depends_on_problem_ = false;      // the line uses such a variable
+  bool has_begun_ = false;               // with FROM, or with a line that is a problem instead
+  bool is_complete_ = true;
+  Problems problems_;
   std::vector<Instruction> out_;
 };
 
@@ -386,30 +446,53 @@ Result<void> Parser::put(const Given& given, What what) {
   return {};
 }
 
+std::string verb_of(const LogicalLine& line) {
+  return to_upper(line.text().substr(0, line.text().find_first_of(" \t")));
+}
+
+const Parser::Entry* Parser::entry_of(const LogicalLine& line) {
+  const auto word = verb_of(line);
+  const auto entry = std::ranges::find(entries(), word, [](const Entry& known) { return known.verb.word; });
+  return entry == entries().end() ? nullptr : &*entry;
+}
+
+bool Parser::may_name_applications(const LogicalLine& line) {
+  const auto* entry = entry_of(line);
+  const auto word = entry == nullptr ? "" : entry->verb.word;
+  return word.empty() || word == "FROM" || word == "APP" || word == "CNI";
+}
+
 Result<void> Parser::parse_line(const LogicalLine& line) {
   const auto text = line.text();
-  const size_t blank = std::min(text.find_first_of(" \t"), text.size());
-  std::string word(text.substr(0, blank));
-  std::ranges::transform(word, word.begin(),
-                         [](char c) { return c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c; });
-  const auto entry = std::ranges::find(entries(), word, [](const Entry& known) { return known.verb.word; });
-  if (entry == entries().end()) {
+  const auto* entry = entry_of(line);
+  const bool begins = !has_begun_ && (entry == nullptr || entry->verb.word != "ARG");
+  has_begun_ = has_begun_ || begins;
+  if (entry == nullptr) {
     std::vector<std::string_view> known;
     for (const auto& verb : verbs()) {
       if (verb.refused.empty()) known.push_back(verb.word);
     }
+    const auto word = verb_of(line);
     const auto near = base::nearest(word, known);
     return bad(line.place(), std::format("the instruction \"{}\" is not known{}", base::printable(word),
                                          near ? std::format("; did you mean {}?", *near) : ""));
   }
   if (entry->parse == nullptr)
-    return fail(ErrorCode::unsupported, "{}: {} is not supported: {}", line.place().text(), word, entry->verb.refused);
+    return fail(ErrorCode::unsupported, "{}: {} is not supported: {}", line.place().text(), entry->verb.word,
+                entry->verb.refused);
+  if (begins && entry->verb.word != "FROM") problems_.add(bad(line.place(), kFromFirst));
+  const size_t blank = std::min(text.find_first_of(" \t"), text.size());
   Given given{*entry, line, blank, line.place(), {}};
-  if (word == "LAUNCH") return launch(std::move(given));  // JSON, not words
+  if (entry->verb.word == "LAUNCH") return launch(std::move(given));  // JSON, not words
   SEALIFT_ASSIGN(given.words, line.words(blank));
-  if (word != "ARG") {  // ARG expands its own default, if it is used
+  depends_on_problem_ = false;
+  if (entry->verb.word != "ARG") {  // ARG expands its own default, if it is used
     for (auto& operand : given.words) {
       SEALIFT_ASSIGN(operand.text, expand(operand.text, operand.place));
+    }
+    if (depends_on_problem_) {  // told already
+      is_complete_ = is_complete_ && !may_name_applications(line);
+      return {};
     }
   }
   return (this->*entry->parse)(std::move(given));
@@ -423,8 +506,8 @@ std::vector<Verb> verbs() {
   return out;
 }
 
-Result<std::vector<Instruction>> parse_kubefile(std::string_view text, const std::string& file,
-                                                const std::map<std::string, std::string>& arguments) {
+Kubefile parse_kubefile(std::string_view text, const std::string& file,
+                        const std::map<std::string, std::string>& arguments) {
   return Parser(file, arguments).parse(text);
 }
 

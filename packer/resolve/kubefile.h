@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // The Kubefile as instructions with their places. Grammar: packer/KUBEFILE.md. Expands variables but does not look at
-// files. Every error names file and line, and the column where a single word is wrong.
+// files. Every problem names file and line, and the column where a single word is wrong.
 #pragma once
 
 #include <map>
@@ -11,6 +11,7 @@
 #include <variant>
 #include <vector>
 
+#include "packer/resolve/problems.h"
 #include "packer/resolve/words.h"
 #include "payload/format/contents.h"
 
@@ -101,8 +102,14 @@ struct Verb {
 };
 std::vector<Verb> verbs();
 
-// `arguments`: from --build-arg; one without an ARG is an error. Errors: invalid_input, unsupported.
-Result<std::vector<Instruction>> parse_kubefile(std::string_view text, const std::string& file,
-                                                const std::map<std::string, std::string>& arguments);
+struct Kubefile {
+  std::vector<Instruction> instructions;  // of the lines that can be read
+  Problems problems;                      // of the others: invalid_input, unsupported, usage
+  bool is_complete = true;                // false: what can't be read may have named further applications
+};
+
+// `arguments`: from --build-arg; one without an ARG is a problem.
+Kubefile parse_kubefile(std::string_view text, const std::string& file,
+                        const std::map<std::string, std::string>& arguments);
 
 }  // namespace sealift::resolve

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "packer/resolve/manifests.h"
 
-#include "payload/base/file.h"
 #include "payload/base/text.h"
 
 namespace sealift::resolve {
@@ -30,16 +29,27 @@ Result<void> check_object(const std::string& path, const yaml::Node& document) {
 
 }  // namespace
 
-Result<std::vector<charts::Inspector>> read_manifests(const Place& place, std::span<const LocalFile> files,
-                                                      const workloads::Rules& rules) {
+std::vector<charts::Inspector> read_manifests(const Place& place, std::span<const LocalFile> files,
+                                              const workloads::Rules& rules, Problems& problems) {
   std::vector<charts::Inspector> out;
   for (const auto& file : files) {
-    auto text = base::read_text_file(file.source, charts::kDocumentLimits.bytes);
-    if (!text) return fail_while(std::move(text).error(), std::format("reading the manifests of {}", place.text()));
-    const auto check = [&](const yaml::Node& document) { return check_object(file.source, document); };
+    const auto add = [&](const Error& error) {
+      problems.add(fail(ErrorCode::invalid_input, "{}: {}", place.text(), error.text()));
+    };
+    const auto text = read_input(file.source, charts::kDocumentLimits.bytes);
+    if (!text) {
+      add(text.error());
+      continue;
+    }
+    const auto check = [&](const yaml::Node& document) -> Result<void> {
+      if (const auto good = check_object(file.source, document); !good) add(good.error());
+      return {};
+    };
     auto read = charts::Inspector::of_manifest(*text, file.target, file.source, rules, check);
-    if (!read) return fail(read.error().code, "{}: {}", place.text(), read.error().what);
-    out.push_back(std::move(*read));
+    if (read)
+      out.push_back(std::move(*read));
+    else
+      add(read.error());
   }
   return out;
 }

@@ -11,9 +11,9 @@
 
 namespace sealift::resolve {
 
-// Reads every file as kubectl does: all documents, each an object with apiVersion, kind and a name; otherwise
-// invalid_input with file and line.
-Result<std::vector<charts::Inspector>> read_manifests(const Place& place, std::span<const LocalFile> files,
-                                                      const workloads::Rules& rules);
+// Reads every file as kubectl does: all documents, each an object with apiVersion, kind and a name; problems are
+// invalid_input with file and line. Files that are a problem are left out.
+std::vector<charts::Inspector> read_manifests(const Place& place, std::span<const LocalFile> files,
+                                              const workloads::Rules& rules, Problems& problems);
 
 }  // namespace sealift::resolve

@@ -14,14 +14,15 @@ constexpr size_t kMaxRules = size_t{1} << 20;
 
 }  // namespace
 
-Result<workloads::Rules> load_rules(const std::vector<Word>& files, const std::string& context) {
+Result<workloads::Rules> load_rules(const std::vector<Word>& files, const std::string& context, Problems& problems) {
   workloads::Rules out;
   for (const auto& [name, text] : kImageRules) SEALIFT_TRY(out.add(text, name));
   for (const auto& file : files) {
     const auto path = in_context(context, file.text);
-    const auto text = base::read_text_file(path, kMaxRules);
-    if (!text) return fail(ErrorCode::invalid_input, "{}: {}", file.place.text(), text.error().what);
-    SEALIFT_TRY(out.add(*text, path));
+    if (const auto text = read_input(path, kMaxRules))
+      problems.note(out.add(*text, path));
+    else
+      problems.add(fail(ErrorCode::invalid_input, "{}: {}", file.place.text(), text.error().text()));
   }
   return out;
 }

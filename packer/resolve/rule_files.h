@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "packer/resolve/inputs.h"
+#include "packer/resolve/problems.h"
 #include "payload/workloads/rules.h"
 
 namespace sealift::resolve {
@@ -15,8 +16,8 @@ namespace sealift::resolve {
 // In the payload's tree.
 inline constexpr std::string_view kRulesFolder = "rules/", kOwnRulesFolder = "rules/sealift/";
 
-// Sealift's own and those of the lines. Errors: invalid_input with file and line.
-Result<workloads::Rules> load_rules(const std::vector<Word>& files, const std::string& context);
+// Sealift's own and those of the lines. Problems: invalid_input with file and line.
+Result<workloads::Rules> load_rules(const std::vector<Word>& files, const std::string& context, Problems& problems);
 
 // Adds those that lines of the base's Kubefile brought, unless one of `files` replaces them.
 Result<void> add_rules_of(const format::PayloadReader& base, const std::vector<Word>& files, workloads::Rules& rules);

@@ -13,18 +13,21 @@ namespace {
 Result<void> unpack(const format::PayloadReader& reader, const format::TreeFile& file, const std::string& path) {
   SEALIFT_ASSIGN(const auto fd, base::open_file(path, O_WRONLY | O_CREAT | O_EXCL, 0700));
   base::FdSink sink(fd.get());
-  return reader.read(file.object.digest, {0, file.object.size}, sink);
+  auto done = reader.read(file.object.digest, {0, file.object.size}, sink);
+  if (!done) return fail_while(std::move(done).error(), "unpacking " + path);
+  return done;
 }
 
 }  // namespace
 
 Result<std::string> Tools::find(const std::string& name) {
-  std::error_code error;
   if (request_.tools) {
-    if (!std::filesystem::is_directory(*request_.tools, error))
-      return fail(ErrorCode::not_found, "the folder of --tools, {}, is not there", *request_.tools);
+    SEALIFT_TRY(check_folder("the folder of --tools,", *request_.tools));
     const auto path = absolute(*request_.tools + "/" + name);
+    std::error_code error;
     if (std::filesystem::exists(path, error)) return path;
+    base::tell(events_, Level::warning,
+               std::format("the folder of --tools, {}, holds no {}; the base's is used", *request_.tools, name));
   }
   if (!inputs_.base_document) return std::string();
   const auto packed = format::expand_architecture(inputs_.base_document->tools.at(name), base::own_architecture());
@@ -45,9 +48,14 @@ Result<base::Command> Tools::command(const std::string& name, std::string_view w
     known = found_.emplace(name, std::move(path)).first;
   }
   if (known->second.empty()) {
+    const auto machine = base::platform(base::own_architecture());
+    if (request_.tools)
+      return fail(ErrorCode::invalid_input,
+                  "the folder of --tools, {}, holds no {}, nor is one for this machine ({}) packed, {}",
+                  *request_.tools, name, machine, why);
     return fail(ErrorCode::invalid_input,
-                "no {} for this machine ({}) is packed, {}; name a folder that holds one with --tools", name,
-                base::platform(base::own_architecture()), why);
+                "no {} for this machine ({}) is packed, {}; name a folder that holds one with --tools", name, machine,
+                why);
   }
   arguments.insert(arguments.begin(), known->second);
   return base::confined(std::move(arguments), inputs_.scratch->path());

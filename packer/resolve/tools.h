@@ -16,8 +16,9 @@ namespace sealift::resolve {
 
 class Tools {
  public:
-  // Both must outlive this.
-  Tools(const Inputs& inputs, const Request& request) : inputs_(inputs), request_(request) {}
+  // All must outlive this.
+  Tools(const Inputs& inputs, const Request& request, EventSink& events)
+      : inputs_(inputs), request_(request), events_(events) {}
 
   // A confined command of this machine's `name`, since what it reads is somebody else's. `why` completes the error for
   // a machine without one (invalid_input): "so charts can't be rendered".
@@ -28,6 +29,7 @@ class Tools {
 
   const Inputs& inputs_;
   const Request& request_;
+  EventSink& events_;
   std::map<std::string, std::string> found_;  // "" = none
 };
 

@@ -3,10 +3,16 @@
 
 #include <sys/stat.h>
 
+#include <unistd.h>
+
 #include <algorithm>
+#include <cerrno>
 #include <filesystem>
 
+#include "payload/base/file.h"
 #include "payload/base/safe_path.h"
+#include "payload/base/text.h"
+#include "payload/base/utf8.h"
 
 namespace sealift::resolve {
 namespace {
@@ -21,13 +27,19 @@ std::unexpected<Error> bad(const Place& place, std::string_view what) {
 Result<void> walk(const Place& place, const std::string& source, const std::string& target, int depth,
                   std::vector<LocalFile>& out) {
   struct stat status{};
-  if (::stat(source.c_str(), &status) != 0)
-    return bad(place, std::format("{} is not there; paths count from the build's context", source));
+  if (::stat(source.c_str(), &status) != 0) {
+    const auto name = base::printable(source, 1'000);
+    if (errno == ENOENT) return bad(place, std::format("{} is not there; paths count from the build's context", name));
+    return bad(place, fail_errno(errno, name).error().what);
+  }
   if (depth > kMaxDepth || out.size() > kMaxFiles)
     return bad(place, std::format("{} is too deep or holds more than {} files", source, kMaxFiles));
   if (S_ISREG(status.st_mode)) {
     auto safe = base::safe_relative_path(target);
-    if (!safe) return bad(place, safe.error().what);
+    if (!safe) return bad(place, std::format("{}: {}", base::printable(source, 1'000), safe.error().what));
+    if (!base::is_utf8(*safe))
+      return bad(place, std::format("the name of {} is not UTF-8; rename the file", base::printable(source, 1'000)));
+    if (::access(source.c_str(), R_OK) != 0) return bad(place, fail_errno(errno, source).error().what);
     // Keeps only the executable bit: the builder's umask must not change the artifact.
     out.push_back({source, std::move(*safe), (status.st_mode & 0100U) != 0 ? 0755U : 0644U});
     return {};
@@ -44,6 +56,24 @@ Result<void> walk(const Place& place, const std::string& source, const std::stri
 }
 
 }  // namespace
+
+Result<std::string> read_input(const std::string& path, size_t limit) {
+  auto text = base::read_text_file(path, limit);
+  if (!text && text.error().code == ErrorCode::limit_exceeded)
+    return fail(ErrorCode::invalid_input, "{} is larger than {}, which is the most for such a file; split it", path,
+                base::human_bytes(limit));
+  return text;
+}
+
+Result<void> check_folder(std::string_view what, const std::string& path) {
+  struct stat status{};
+  if (::stat(path.c_str(), &status) != 0) {
+    if (errno == ENOENT) return fail(ErrorCode::not_found, "{} {}: there is no such folder", what, path);
+    return fail_errno(errno, std::format("{} {}", what, path));
+  }
+  if (!S_ISDIR(status.st_mode)) return fail(ErrorCode::invalid_input, "{} {}: it is not a folder", what, path);
+  return {};
+}
 
 std::string without_slashes(std::string path) {
   while (path.size() > 1 && path.ends_with('/')) path.pop_back();

@@ -24,6 +24,13 @@ Result<std::vector<LocalFile>> copied_files(const Copy& copy, const std::string&
 Result<void> walk(const Place& place, const std::string& source, const std::string& target,
                   std::vector<LocalFile>& out);
 
+// The text of a file that somebody names in a Kubefile. Errors: invalid_input if it is larger than `limit`, not_found,
+// permission_denied, io; all name the file.
+Result<std::string> read_input(const std::string& path, size_t limit = size_t{4} << 20);
+
+// `what` it is stands before the path in errors: "the build's context prod: no such folder".
+Result<void> check_folder(std::string_view what, const std::string& path);
+
 std::string without_slashes(std::string path);   // trailing ones
 std::string last_part(const std::string& path);  // the file's name
 // Resolves a path of the Kubefile: absolute, or relative to the build's context.

@@ -44,31 +44,38 @@ std::vector<LogicalLine> logical_lines(std::string_view text, const std::string&
 
 Place LogicalLine::place() const { return {file_, parts_.front().line, 0}; }
 
-Place LogicalLine::place_of(size_t offset) const {
-  const auto& part = *std::prev(std::ranges::upper_bound(parts_, offset, {}, &Part::begin));
-  return {file_, part.line, part.column + characters(std::string_view(text_).substr(part.begin, offset - part.begin))};
+Place Places::at(size_t offset) {
+  const auto& parts = line_->parts_;
+  for (; part_ + 1 < parts.size() && parts[part_ + 1].begin <= offset; ++part_) {
+    offset_ = parts[part_ + 1].begin;
+    characters_ = 0;
+  }
+  characters_ += characters(line_->text().substr(offset_, offset - offset_));
+  offset_ = offset;
+  return {line_->file_, parts[part_].line, parts[part_].column + characters_};
 }
 
 Result<std::vector<Word>> LogicalLine::words(size_t offset) const {
   std::vector<Word> out;
   bool in_word = false;
   char quote = 0;
-  size_t opened = 0;
+  Places places(*this);
+  Place opened;
   for (size_t i = offset; i < text_.size(); ++i) {
     const char c = text_[i];
     if (quote == 0 && (c == ' ' || c == '\t')) {
       in_word = false;
       continue;
     }
-    if (!std::exchange(in_word, true)) out.push_back({"", place_of(i)});
+    if (!std::exchange(in_word, true)) out.push_back({"", places.at(i)});
     if (quote != 0 ? c == quote : c == '"' || c == '\'') {
       quote = quote == 0 ? c : '\0';
-      opened = i;
+      opened = places.at(i);
     } else {
       out.back().text += c;
     }
   }
-  if (quote != 0) return fail(ErrorCode::invalid_input, "{}: a quote is not closed", place_of(opened).text());
+  if (quote != 0) return fail(ErrorCode::invalid_input, "{}: a quote is not closed", opened.text());
   return out;
 }
 

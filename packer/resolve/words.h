@@ -27,8 +27,7 @@ struct Word {
 class LogicalLine {
  public:
   std::string_view text() const { return text_; }
-  Place place() const;                  // of the line
-  Place place_of(size_t offset) const;  // of a byte of text()
+  Place place() const;  // of the line
 
   // Splits the text from this byte on: blanks separate words; single and double quotes keep blanks within a word.
   // invalid_input if a quote is not closed.
@@ -36,6 +35,7 @@ class LogicalLine {
 
  private:
   friend std::vector<LogicalLine> logical_lines(std::string_view text, const std::string& file);
+  friend class Places;
   // One line of the file within text_.
   struct Part {
     size_t begin = 0;  // in text_
@@ -48,5 +48,18 @@ class LogicalLine {
 };
 
 std::vector<LogicalLine> logical_lines(std::string_view text, const std::string& file);
+
+// The places of a line's bytes, from front to back: a line may have a million words.
+class Places {
+ public:
+  explicit Places(const LogicalLine& line) : line_(&line) {}  // which must outlive this
+  Place at(size_t offset);                                    // of text(); not before the one asked for last
+
+ private:
+  const LogicalLine* line_;
+  size_t part_ = 0;
+  size_t offset_ = 0;
+  int characters_ = 0;  // of the part, before the offset
+};
 
 }  // namespace sealift::resolve

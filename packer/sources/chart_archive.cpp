@@ -40,7 +40,7 @@ Result<std::string> read_entry(archive* reader, const std::string& path, size_t 
   la_ssize_t count = 0;
   while ((count = archive_read_data(reader, piece.data(), piece.size())) > 0) {
     text.append(piece.data(), static_cast<size_t>(count));
-    if (text.size() > limit) return fail(ErrorCode::limit_exceeded, "{}: one of its files is too large", path);
+    if (text.size() > limit) return refuse(path, "its files are too large; is it a chart?");
   }
   if (count < 0) return refuse(path, reason(reader));
   return text;
@@ -50,14 +50,17 @@ Result<std::string> read_entry(archive* reader, const std::string& path, size_t 
 using Visit = std::function<Result<bool>(std::string_view name, archive* reader, archive_entry* entry)>;
 
 Result<void> for_each_entry(const std::string& path, const Visit& visit) {
-  SEALIFT_ASSIGN(const auto bytes, base::read_file(path, kMaxArchive));
+  const auto bytes = base::read_file(path, kMaxArchive);
+  if (!bytes && bytes.error().code == ErrorCode::limit_exceeded)
+    return refuse(path, std::format("it is larger than {}", base::human_bytes(kMaxArchive)));
+  if (!bytes) return std::unexpected(bytes.error());
   const Reader reader(archive_read_new(), archive_read_free);
   archive_read_support_format_tar(reader.get());
   archive_read_support_filter_gzip(reader.get());
-  int code = archive_read_open_memory(reader.get(), bytes.data(), bytes.size());
+  int code = archive_read_open_memory(reader.get(), bytes->data(), bytes->size());
   archive_entry* entry = nullptr;
   for (int i = 0; code == ARCHIVE_OK || code == ARCHIVE_WARN; ++i) {
-    if (i >= kMaxEntries) return fail(ErrorCode::limit_exceeded, "{} holds more than {} files", path, kMaxEntries);
+    if (i >= kMaxEntries) return refuse(path, std::format("it holds more than {} files", kMaxEntries));
     code = archive_read_next_header(reader.get(), &entry);
     if (code == ARCHIVE_EOF) return {};
     if (code != ARCHIVE_OK && code != ARCHIVE_WARN) break;
@@ -103,8 +106,12 @@ Result<void> unpack_chart(const std::string& path, const std::string& folder) {
     has_chart = has_chart || name.substr(slash) == "/Chart.yaml";
     std::error_code error;
     std::filesystem::create_directories(target.parent_path(), error);
-    SEALIFT_TRY(base::write_file_atomic(target, base::as_bytes(text), 0644));
-    return true;
+    // A path that is a file here and a folder there, or has a name that is too long, is the archive's fault.
+    const auto written = base::write_file_atomic(target, base::as_bytes(text), 0644);
+    if (written) return true;
+    if (written.error().code == ErrorCode::no_space || written.error().code == ErrorCode::permission_denied)
+      return std::unexpected(written.error());
+    return refuse(path, std::format("{} can't be written: {}", base::printable(name), written.error().text()));
   }));
   if (!has_chart) return refuse(path, "it holds no Chart.yaml");
   return {};

@@ -14,7 +14,7 @@ namespace sealift::sources {
 Result<std::string> chart_document_of(const std::string& path);
 
 // Unpacks the archive's only top-level folder as `folder`, which is made. Regular files only; errors: invalid_input
-// with the path for anything else and for a name that leads out of the folder, limit_exceeded.
+// with the path for anything else, for a name that leads out of the folder, and for more than any chart holds.
 Result<void> unpack_chart(const std::string& path, const std::string& folder);
 
 }  // namespace sealift::sources

@@ -48,6 +48,10 @@ Result<void> Inspector::read(std::string_view text, std::string_view where, cons
     }
     SEALIFT_TRY(check(*document));
     finder_.add(*document);
+    for (auto& note : notes_of(*document)) {
+      note.place = place_of(note.line);
+      objects_.push_back(std::move(note));
+    }
     return {};
   };
   return yaml::for_each_document(text, where, kDocumentLimits, visit, &warnings_);

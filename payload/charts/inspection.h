@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "payload/base/error.h"
+#include "payload/charts/objects.h"
 #include "payload/format/contents.h"
 #include "payload/workloads/find_images.h"
 #include "payload/yaml/node.h"
@@ -55,6 +56,7 @@ class Inspector {
   static Result<Inspector> of_rendered(std::string_view text, const std::string& set, const workloads::Rules& rules,
                                        workloads::TestHooks test_hooks, const CheckDocument& check);
 
+  const std::vector<ObjectNote>& objects() const { return objects_; }
   // What rules may want to see of it when they look at other streams.
   const std::vector<yaml::Node>& read_by_rules() const { return finder_.read_by_rules(); }
   // Once. `others`: documents of all streams that rules may read.
@@ -71,6 +73,7 @@ class Inspector {
   std::string set_;                   // empty: a manifest
   std::string source_;                // of a manifest
   std::map<int, std::string> files_;  // by the line from which on they count
+  std::vector<ObjectNote> objects_;
   std::vector<std::string> warnings_;
 };
 

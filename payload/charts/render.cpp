@@ -21,6 +21,11 @@ std::string lines_of(std::string_view text) {
   return out;
 }
 
+// helm takes the operand of --values as a line of CSV, so that a comma would part it.
+std::string as_csv(const std::string& path) {
+  return path.find_first_of(",\"") == std::string::npos ? path : "\"" + base::replace_all(path, "\"", "\"\"") + "\"";
+}
+
 // "group/version" and "group/version/Kind" of what a CustomResourceDefinition serves.
 void add_api_versions(const yaml::Node& document, std::set<std::string>& out) {
   if (document.text_at("kind") != "CustomResourceDefinition") return;
@@ -40,7 +45,7 @@ std::vector<std::string> template_arguments(const Rendering& rendering) {
   std::vector<std::string> words{"template",       rendering.release,           rendering.chart,
                                  "--namespace",    rendering.target_namespace,  "--include-crds",
                                  "--kube-version", rendering.kubernetes_version};
-  for (const auto& file : rendering.values) words.insert(words.end(), {"--values", file});
+  for (const auto& file : rendering.values) words.insert(words.end(), {"--values", as_csv(file)});
   words.insert(words.end(), rendering.arguments.begin(), rendering.arguments.end());
   for (const auto& version : rendering.api_versions) words.insert(words.end(), {"--api-versions", version});
   return words;
@@ -50,6 +55,9 @@ Result<std::string> render(const base::Command& command, const CancelToken& canc
   auto status = base::run(command, {.output_limit = kMaxOutput}, cancel);
   if (!status && status.error().code == ErrorCode::timeout)
     return fail(ErrorCode::invalid_input, "helm did not end within a minute; is there a template without end?");
+  if (!status && status.error().code == ErrorCode::limit_exceeded)
+    return fail(ErrorCode::invalid_input, "helm makes more than {}; is there a template without end?",
+                base::human_bytes(kMaxOutput));
   if (!status) return std::unexpected(std::move(status).error());
   if (status->ok()) return std::move(status->output);
   std::string_view said = status->errors;  // warnings first

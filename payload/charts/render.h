@@ -28,7 +28,7 @@ struct Rendering {
 std::vector<std::string> template_arguments(const Rendering& rendering);
 
 // Runs `helm template …` and returns what it prints. Errors: invalid_input with what helm says, or that it did not end
-// in the command's time; cancelled; those of base::run().
+// in the command's time or printed too much; cancelled; those of base::run().
 Result<std::string> render(const base::Command& command, const CancelToken& cancel);
 
 struct Rendered {

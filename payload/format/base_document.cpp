@@ -60,15 +60,6 @@ bool is_word(std::string_view text, std::string_view more) {
                              [&](char c) { return plain(c) || c == '-' || c == '_' || c == '.' || more.contains(c); });
 }
 
-// "v1.34.4" with nothing after the numbers: kubeadm gets this version.
-bool is_version(std::string_view text) {
-  if (!text.starts_with('v')) return false;
-  const auto parts = base::split(text.substr(1), '.');
-  return parts.size() == 3 && std::ranges::all_of(parts, [](std::string_view part) {
-           return part.size() <= 4 && base::parse_u64(part).has_value();
-         });
-}
-
 Result<uint64_t> quantity(const Fields& fields, std::string_view key) {
   const auto* node = fields.find(key);
   if (node == nullptr) return 0;
@@ -234,7 +225,7 @@ Result<void> check_unique(const BaseDocument& document, const Fields& spec) {
 
 Result<void> parse_versions(const Fields& spec, BaseDocument& out) {
   SEALIFT_ASSIGN(out.kubernetes_version, spec.text("kubernetesVersion"));
-  if (!is_version(out.kubernetes_version))
+  if (!is_kubernetes_version(out.kubernetes_version))
     return spec.bad(spec.find("kubernetesVersion"), "\"kubernetesVersion\" must be a version like v1.34.4");
   SEALIFT_ASSIGN(out.cri_socket, spec.text("criSocket"));
   if (!out.cri_socket.starts_with("unix://") || !base::safe_absolute_path(out.cri_socket.substr(7))) {
@@ -284,6 +275,15 @@ Result<void> parse_spec(const yaml::Node& node, std::string_view where, BaseDocu
 }
 
 }  // namespace
+
+// "v1.34.4" with nothing after the numbers: kubeadm gets this version.
+bool is_kubernetes_version(std::string_view text) {
+  if (!text.starts_with('v')) return false;
+  const auto parts = base::split(text.substr(1), '.');
+  return parts.size() == 3 && std::ranges::all_of(parts, [](std::string_view part) {
+           return part.size() <= 4 && base::parse_u64(part).has_value();
+         });
+}
 
 Result<BaseDocument> parse_base_document(std::string_view text, std::string_view where) {
   SEALIFT_ASSIGN(const auto documents, yaml::parse(text, where));

@@ -4,6 +4,8 @@
 // path or default. Read by the packer (to check the payload against it) and by the runtime (to deliver).
 #pragma once
 
+#include <array>
+#include <cstddef>
 #include <cstdint>
 #include <map>
 #include <string>
@@ -39,6 +41,13 @@ struct BaseDocument {
   std::map<HostRole, Minimum> minimum;
   std::string kubeadm;  // default kubeadm documents, YAML text
 };
+
+// The variables of templates, besides those of ENV; each host has its own values.
+inline constexpr auto kTemplateVariables = std::to_array<std::string_view>(
+    {"SANDBOX_IMAGE", "REGISTRY_PORT", "DATA_ROOT", "NODE_IP", "NODE_NAME", "POD_CIDR", "SERVICE_CIDR", "ARCH"});
+inline constexpr size_t kMaxTemplate = size_t{1} << 20;
+
+bool is_kubernetes_version(std::string_view text);  // "v1.34.4"
 
 // Strict: an unknown field is invalid_input with line and column. `where` names the file in messages.
 Result<BaseDocument> parse_base_document(std::string_view yaml, std::string_view where);

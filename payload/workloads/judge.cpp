@@ -121,6 +121,10 @@ bool Walker::judge_container(const yaml::Node& node, const Context& context) {
     if (own) omitted(name, "a placeholder, which no node can pull", *image, context);
     return true;
   }
+  if (own && name != image->text) {
+    unresolved(image->text, "no node can pull a name with blanks or line ends around it", *image, context);
+    return true;
+  }
   const auto parsed = image::parse_reference(name);
   if (!parsed) {
     if (own) unresolved(name, parsed.error().what, *image, context);

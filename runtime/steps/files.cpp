@@ -68,7 +68,7 @@ Result<WantedFile> host_file(const Model& model, const Node& node, const format:
   }
   WantedFile out = object_file(file.destination, model.payload, found->second.object, file.mode);
   if (file.is_template) {
-    SEALIFT_ASSIGN(const Bytes text, model.payload.read_tree(source, size_t{1} << 20));
+    SEALIFT_ASSIGN(const Bytes text, model.payload.read_tree(source, format::kMaxTemplate));
     SEALIFT_ASSIGN(auto rendered, render(base::as_text(text), variables, source));
     out = text_file(file.destination, std::move(rendered), file.mode);
   }

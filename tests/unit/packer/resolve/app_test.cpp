@@ -23,17 +23,22 @@ struct Context {
     REQUIRE(base::write_file_atomic(folder / path, base::as_bytes(text), 0644));
   }
   Result<resolve::LocalApp> app(const std::string& source) const {
-    const auto parsed = resolve::parse_kubefile("FROM scratch\nAPP erp local://" + source + "\n", "Kubefile", {});
-    REQUIRE(parsed);
-    return resolve::local_app(parsed->back().place, std::get<resolve::AddApp>(parsed->back().what), folder.path(),
-                              folder / "scratch", kNoRules);
+    const auto line =
+        resolve::parse_kubefile("FROM scratch\nAPP erp local://" + source + "\n", "Kubefile", {}).instructions.back();
+    resolve::Problems problems;
+    std::map<std::string, std::string> unpacked;
+    const std::string scratch = folder / "scratch";
+    auto out = resolve::local_app(line.place, std::get<resolve::AddApp>(line.what),
+                                  {folder.path(), scratch, kNoRules, problems, unpacked});
+    SEALIFT_TRY(problems.joined());
+    return out;
   }
   // The error names the line of the Kubefile.
   std::string refused(const std::string& source) const {
     const auto done = app(source);
     INFO(source);
     REQUIRE_FALSE(done);
-    CHECK((done.error().code == ErrorCode::invalid_input || done.error().code == ErrorCode::limit_exceeded));
+    CHECK(done.error().code == ErrorCode::invalid_input);
     CHECK(done.error().text().contains("Kubefile:2"));
     return done.error().text();
   }
@@ -184,7 +189,7 @@ TEST_CASE("a packed chart is unpacked and checked like a folder") {
   if (!app) FAIL(app.error().text());
   CHECK(app->app.kind == format::AppKind::helm);
   CHECK(app->app.version == "1.0.0");
-  CHECK(app->folder == context.folder / "scratch/erp");
+  CHECK(app->folder == context.folder / "scratch/erp.chart");
   CHECK(app->files.size() == 1);
   for (const auto& path : {"../Chart.yaml", "erp/../../Chart.yaml", "/erp/Chart.yaml", "Chart.yaml"}) {
     std::filesystem::remove_all(context.folder / "scratch");

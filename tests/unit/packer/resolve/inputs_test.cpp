@@ -7,60 +7,11 @@
 #include <filesystem>
 
 #include "tests/support/stored_image.h"
-#include "tests/support/temporary_folder.h"
+#include "tests/unit/packer/resolve/context.h"
 
 using namespace sealift;
 
-namespace {
-
-struct Context {
-  tests::TemporaryFolder folder;
-
-  Context() {
-    std::string program(
-        "\x7f"
-        "ELF",
-        4);
-    program.resize(18);
-    program += '\x3e';  // EM_X86_64
-    program.resize(64);
-    write("stub", program);
-    write("app/a.yaml", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\n");
-    write("one", "1");
-    write("two", "2");
-  }
-  void write(const std::string& path, std::string_view text, unsigned mode = 0644) const {
-    std::filesystem::create_directories(std::filesystem::path(folder / path).parent_path());
-    REQUIRE(base::write_file_atomic(folder / path, base::as_bytes(text), mode));
-  }
-  Result<resolve::Inputs> resolve(const std::string& lines) const {
-    write("Kubefile", "FROM scratch\n" + lines);
-    resolve::Request request;
-    request.kubefile = folder / "Kubefile";
-    request.context = folder.path();
-    request.platforms = {Architecture::amd64};
-    request.stubs = {folder / "stub"};
-    return resolve::resolve(request, resolve::Depth::manifests, base::system_clock(), base::no_events(), {});
-  }
-  resolve::Inputs resolved(const std::string& lines) const {
-    auto out = resolve(lines);
-    if (!out) FAIL(out.error().text());
-    return std::move(*out);
-  }
-  // The error's first part, without the context's folder.
-  std::string refused(const std::string& lines) const {
-    const auto done = resolve(lines);
-    INFO(lines);
-    REQUIRE_FALSE(done);
-    CHECK(done.error().code == ErrorCode::invalid_input);
-    std::string text = done.error().what;
-    for (size_t at = text.find(folder.path() + "/"); at != std::string::npos; at = text.find(folder.path() + "/"))
-      text.erase(at, folder.path().size() + 1);
-    return text;
-  }
-};
-
-}  // namespace
+using tests::Context;
 
 TEST_CASE("every input says why it is there and which line wants it") {
   const Context context;

@@ -40,7 +40,7 @@ TEST_CASE("every Kubefile in KUBEFILE.md is one") {
   REQUIRE(found.size() >= 3);
   for (const auto& example : found) {
     INFO(example);
-    const auto parsed = resolve::parse_kubefile(example, "KUBEFILE.md", {});
+    const auto parsed = resolve::parse_kubefile(example, "KUBEFILE.md", {}).problems.joined();
     INFO((parsed ? "" : parsed.error().text()));
     CHECK(parsed);
   }
@@ -79,7 +79,7 @@ TEST_CASE("KUBEFILE.md names every word that is refused") {
     INFO(word);
     CHECK(std::ranges::contains(resolve::verbs(), word, &resolve::Verb::word));
     CHECK(text.contains("`" + word + "`"));
-    const auto parsed = resolve::parse_kubefile("FROM scratch\n" + word + " x\n", "Kubefile", {});
+    const auto parsed = resolve::parse_kubefile("FROM scratch\n" + word + " x\n", "Kubefile", {}).problems.joined();
     REQUIRE_FALSE(parsed);
     CHECK(parsed.error().code == ErrorCode::unsupported);
     CHECK(parsed.error().text().contains("Kubefile:2"));

@@ -18,8 +18,9 @@ namespace {
 std::vector<resolve::Instruction> must(std::string_view text,
                                        const std::map<std::string, std::string>& arguments = {}) {
   auto parsed = parse_kubefile(text, "Kubefile", arguments);
-  if (!parsed) FAIL(parsed.error().text());
-  return std::move(*parsed);
+  if (const auto good = parsed.problems.joined(); !good) FAIL(good.error().text());
+  CHECK(parsed.is_complete);
+  return std::move(parsed.instructions);
 }
 
 template <class T>
@@ -45,7 +46,7 @@ std::vector<std::string> words_of(const resolve::Instruction& instruction) {
 // The error's text; fails if there is none or if its code differs.
 std::string refused(std::string_view text, ErrorCode code = ErrorCode::invalid_input,
                     const std::map<std::string, std::string>& arguments = {}) {
-  const auto parsed = parse_kubefile(text, "some/Kubefile", arguments);
+  const auto parsed = parse_kubefile(text, "some/Kubefile", arguments).problems.joined();
   INFO(text);
   REQUIRE_FALSE(parsed);
   CHECK(parsed.error().code == code);

@@ -20,14 +20,20 @@ void write(const std::string& path, std::string_view text, unsigned mode = 0644)
 
 resolve::Instruction instruction(const std::string& line) {
   auto parsed = resolve::parse_kubefile("FROM scratch\n" + line + "\n", "Kubefile", {});
-  REQUIRE(parsed);
-  return parsed->back();
+  REQUIRE(parsed.problems.empty());
+  return parsed.instructions.back();
 }
 
 const workloads::Rules kNoRules;
 
 Result<resolve::LocalApp> local_app(const resolve::Instruction& line, const std::string& context) {
-  return resolve::local_app(line.place, std::get<resolve::AddApp>(line.what), context, context + "/scratch", kNoRules);
+  resolve::Problems problems;
+  std::map<std::string, std::string> unpacked;
+  const std::string scratch = context + "/scratch";
+  auto out = resolve::local_app(line.place, std::get<resolve::AddApp>(line.what),
+                                {context, scratch, kNoRules, problems, unpacked});
+  SEALIFT_TRY(problems.joined());
+  return out;
 }
 
 std::vector<std::string> targets(const std::vector<resolve::LocalFile>& files) {

@@ -64,6 +64,16 @@ TEST_CASE("files: an artifact without the file for a host's architecture says so
   CHECK(missing.error().what.contains("bin/arm64/kubelet"));
 }
 
+TEST_CASE("files: the variables that the build lets templates use are those that a node fills in") {
+  tests::Site site;
+  std::vector<std::string> names;
+  for (const auto& [name, value] : steps::template_variables(site.model(), site.control_plane_node()))
+    names.push_back(name);
+  std::vector<std::string> promised(format::kTemplateVariables.begin(), format::kTemplateVariables.end());
+  std::ranges::sort(promised);
+  CHECK(names == promised);
+}
+
 TEST_CASE("files: templates know the node, the networks and the artifact's ENV, which can replace none of these") {
   tests::Site site;
   constexpr std::string_view kText =

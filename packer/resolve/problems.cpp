@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "packer/resolve/problems.h"
+
+#include <algorithm>
+
+namespace sealift::resolve {
+
+void Problems::add(Error error) {
+  const auto text = error.text();
+  if (std::ranges::contains(errors_, text, &Error::text)) return;  // two platforms, two renderings
+  if (errors_.size() < kMost)
+    errors_.push_back(std::move(error));
+  else
+    ++further_;
+}
+
+bool Problems::note(Result<void> step) {
+  if (!step) add(std::move(step).error());
+  return step.has_value();
+}
+
+Result<void> Problems::joined() const {
+  if (errors_.empty()) return {};
+  if (errors_.size() == 1) return std::unexpected(errors_.front());
+  std::string out = std::format("{} problems:", errors_.size() + further_);
+  for (const auto& error : errors_) out += "\n  " + error.text();
+  if (further_ != 0) out += std::format("\n  … and {} more", further_);
+  return fail(errors_.front().code, "{}", out);
+}
+
+}  // namespace sealift::resolve
