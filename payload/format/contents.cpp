@@ -82,6 +82,7 @@ json::Value to_value(const App& app) {
   if (!app.target_namespace.empty()) out["namespace"] = app.target_namespace;
   out["needs"] = to_value(app.needs);
   out["network"] = app.is_network;
+  if (!app.part_of.empty()) out["partOf"] = app.part_of;
   if (!app.release.empty()) out["release"] = app.release;
   out["root"] = app.root;
   if (!app.uses.empty()) out["uses"] = to_list(app.uses);

@@ -71,6 +71,7 @@ struct App {
   std::string version;              // of the chart; empty for manifests
   std::string target_namespace;     // from NAMESPACE; may be empty
   std::string release;              // from RELEASE; may be empty
+  std::string part_of;              // the APP line's name if that line brings several charts; else empty
   std::vector<std::string> values;  // tree paths of the sets of values; the first one is the default
   std::vector<ImageUse> uses;       // found by inspecting it, sorted
   // Where and as which helm release it is installed unless the site says otherwise.

@@ -212,6 +212,7 @@ Result<App> parse_app(const json::Value& value) {
   SEALIFT_TRY(fields.read("version", app.version));
   SEALIFT_TRY(fields.read("namespace", app.target_namespace));
   SEALIFT_TRY(fields.read("release", app.release));
+  SEALIFT_TRY(fields.read("partOf", app.part_of));
   SEALIFT_TRY(fields.read("values", app.values));
   SEALIFT_TRY(fields.each_element("uses", [&](const json::Value& element) -> Result<void> {
     SEALIFT_ASSIGN(auto use, parse_use(element));

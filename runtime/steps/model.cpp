@@ -15,9 +15,23 @@ bool is_usable(std::string_view address) {
          !address.starts_with("169.254.");
 }
 
-const config::ApplicationConfig* site_settings(const config::ClusterConfig& config, std::string_view app) {
-  const auto found = std::ranges::find(config.applications, app, &config::ApplicationConfig::name);
-  return found == config.applications.end() ? nullptr : &*found;
+// The names of applications that a name of cluster.yaml stands for: several, if an APP line brought several charts.
+std::vector<std::string> members(const format::Contents& contents, const std::string& name) {
+  std::vector<std::string> out;
+  for (const auto& app : contents.apps) {
+    if (app.part_of == name) out.push_back(app.name);
+  }
+  if (out.empty() || contents.find_app(name) != nullptr) return {name};
+  return out;
+}
+
+// What is said of a chart itself comes before what is said of its whole APP line.
+const config::ApplicationConfig* site_settings(const config::ClusterConfig& config, const format::App& app) {
+  for (const auto& name : {app.name, app.part_of}) {
+    const auto found = std::ranges::find(config.applications, name, &config::ApplicationConfig::name);
+    if (found != config.applications.end()) return &*found;
+  }
+  return nullptr;
 }
 
 // The tree path of the set with this file name.
@@ -43,7 +57,7 @@ Result<SelectedApp> select(const format::Contents& contents, const config::Clust
   SelectedApp out{
       .app = app, .target_namespace = app->default_namespace(), .release = app->release_name(), .needs = app->needs};
   if (!app->values.empty()) out.values_set = app->values.front();
-  if (const auto* settings = site_settings(config, name)) {
+  if (const auto* settings = site_settings(config, *app)) {
     if (settings->target_namespace) out.target_namespace = *settings->target_namespace;
     if (settings->values_set) {
       SEALIFT_ASSIGN(out.values_set, find_set(*app, *settings->values_set));
@@ -51,7 +65,9 @@ Result<SelectedApp> select(const format::Contents& contents, const config::Clust
     out.values_yaml = settings->values_yaml;
     out.values_file = settings->values_file_yaml;
     out.ignored_images = settings->ignored_images;
-    out.needs.insert(out.needs.end(), settings->needs.begin(), settings->needs.end());
+    for (const auto& need : settings->needs) {
+      for (auto& member : members(contents, need)) out.needs.push_back(std::move(member));
+    }
   }
   std::ranges::sort(out.needs);
   out.needs.erase(std::ranges::unique(out.needs).begin(), out.needs.end());
@@ -134,12 +150,15 @@ Result<std::vector<SelectedApp>> select_apps(const format::Contents& contents, c
     if (app.is_network && !std::ranges::contains(names, app.name)) names.push_back(app.name);
   }
   std::map<std::string, SelectedApp> selected;
-  for (const auto& name : names) {
-    SEALIFT_ASSIGN(auto app, select(contents, config, name));
-    selected.insert_or_assign(name, std::move(app));
+  for (const auto& written : names) {
+    for (const auto& name : members(contents, written)) {
+      SEALIFT_ASSIGN(auto app, select(contents, config, name));
+      selected.insert_or_assign(name, std::move(app));
+    }
   }
   for (const auto& application : config.applications) {
-    if (!selected.contains(application.name)) {
+    if (!std::ranges::any_of(members(contents, application.name),
+                             [&](const std::string& name) { return selected.contains(name); })) {
       return fail(
           ErrorCode::invalid_config,
           "the Application \"{}\" has settings but is not delivered; name it in spec.apps or remove the document",

@@ -32,6 +32,7 @@ Contents full() {
                    {"flannel", AppKind::manifests, true, "base.yaml", {}, ""}};
   contents.apps[0].target_namespace = "prod";
   contents.apps[0].release = "main";
+  contents.apps[0].part_of = "suite";
   contents.apps[0].values = {"apps/erp/values.yaml"};
   contents.apps[0].uses = {
       {"docker.io/library/redis:7", "erp/templates/a.yaml", "Pod/a", ".spec", "container", {"ha.yaml"}},

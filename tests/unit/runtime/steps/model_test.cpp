@@ -41,6 +41,30 @@ TEST_CASE("applications: the network first, then what others need, ties by name"
   CHECK(names(*steps::select_apps(contents, config)) == std::vector<std::string>{"flannel", "redis"});
 }
 
+TEST_CASE("the name of a line that brings several charts stands for all of them") {
+  auto contents = with_apps();
+  for (const char* name : {"shop-web", "shop-worker"})
+    contents.apps.push_back({.name = name,
+                             .kind = format::AppKind::helm,
+                             .root = std::format("apps/{}", name),
+                             .version = "1",
+                             .part_of = "shop"});
+  config::ClusterConfig config;
+  config.apps = std::vector<std::string>{"shop", "zoo"};
+  config.applications.push_back({.name = "shop", .target_namespace = "sales"});
+  config.applications.push_back({.name = "shop-worker", .target_namespace = "back"});
+  config.applications.push_back({.name = "zoo", .needs = {"shop"}});
+  const auto selected = steps::select_apps(contents, config);
+  if (!selected) FAIL(selected.error().text());
+  CHECK(names(*selected) == std::vector<std::string>{"flannel", "shop-web", "shop-worker", "zoo"});
+  CHECK((*selected)[1].target_namespace == "sales");
+  CHECK((*selected)[2].target_namespace == "back");
+  CHECK((*selected)[3].needs == std::vector<std::string>{"shop-web", "shop-worker"});
+  config.apps = std::vector<std::string>{"shop-web", "zoo"};
+  CHECK(
+      steps::select_apps(contents, config).error().what.contains("\"shop-worker\" has settings but is not delivered"));
+}
+
 TEST_CASE("applications that can't be delivered are refused with the reason") {
   const auto contents = with_apps();
   config::ClusterConfig config;
