@@ -4,9 +4,12 @@
 #include <fcntl.h>
 
 #include <algorithm>
+#include <filesystem>
 
 #include "packer/pack/image_packer.h"
+#include "packer/resolve/tree.h"
 #include "payload/base/fd.h"
+#include "payload/writer/output_file.h"
 
 namespace sealift::pack {
 namespace {
@@ -69,17 +72,28 @@ Result<writer::Summary> pack(const resolve::Inputs& inputs, const BuildOptions& 
   return payload->finish(layers, events);
 }
 
+Result<void> check_output(const std::string& path) {
+  SEALIFT_TRY(resolve::check_folder("the output's folder", writer::folder_of(path)));
+  if (std::error_code error; std::filesystem::is_directory(path, error))
+    return fail(ErrorCode::already_exists, "the output {} is a folder; name a file in it", path);
+  return {};
+}
+
 }  // namespace
 
 Result<writer::Summary> build(const BuildOptions& options, EventSink& events, const CancelToken& cancel) {
   // First, so that an unwritable output is reported before anything is fetched.
+  SEALIFT_TRY(check_output(options.output));
   SEALIFT_ASSIGN(const auto writer, writer::PayloadWriter::create(options.output, {.zstd_level = options.zstd_level,
                                                                                    .threads = options.threads,
                                                                                    .temporary_directory = {},
                                                                                    .cancel = cancel}));
   SEALIFT_ASSIGN(const auto inputs,
                  resolve::resolve(options, resolve::Depth::manifests, base::system_clock(), events, cancel));
-  return pack(inputs, options, *writer, events, cancel);
+  auto done = pack(inputs, options, *writer, events, cancel);
+  if (!done && done.error().code == ErrorCode::no_space)
+    return fail_while(std::move(done).error(), "writing " + options.output);
+  return done;
 }
 
 }  // namespace sealift::pack

@@ -37,10 +37,8 @@ class Checks {
   using Seen = std::map<std::string, const charts::ObjectNote*>;
   void look_for_twin(const charts::ObjectNote& object, Seen& seen) {
     if (object.is_hook || object.name.empty()) return;  // hooks come and go
-    const auto group = object.api_version.substr(0, object.api_version.find('/'));
-    const bool has_group = object.api_version.contains('/');
     const auto [first, fresh] = seen.emplace(
-        std::format("{}\n{}\n{}\n{}", has_group ? group : "", object.kind,
+        std::format("{}\n{}\n{}\n{}", group_of(object), object.kind,
                     object.target_namespace.empty() ? app_.app.default_namespace() : object.target_namespace,
                     object.name),
         &object);
@@ -53,7 +51,29 @@ class Checks {
                                  first->second->place));
   }
 
+  // helm looks up the kinds of all templates before it creates the first object; what lies in crds/ comes before.
+  void look_for_definitions(std::span<const charts::ObjectNote> rendering) {
+    if (asks_for_versions_) return;  // and may wait for them
+    std::map<std::string, const charts::ObjectNote*> defined;
+    for (const auto& object : rendering) {
+      if (!object.defines.empty() && !object.is_hook && object.place.contains("/templates/"))
+        defined.emplace(object.defines, &object);
+    }
+    for (const auto& object : rendering) {
+      const auto definition = defined.find(std::format("{} {}", group_of(object), object.kind));
+      if (definition != defined.end() && !object.is_hook)
+        warn(object, std::format("its definition is a template, too ({}); helm refuses that at the first installation: "
+                                 "move the definition into the chart's crds/",
+                                 definition->second->place));
+    }
+  }
+
  private:
+  static std::string group_of(const charts::ObjectNote& object) {
+    const size_t slash = object.api_version.find('/');
+    return slash == std::string::npos ? "" : object.api_version.substr(0, slash);
+  }
+
   void check_size(const charts::ObjectNote& object, std::string_view what, uint64_t size, uint64_t limit,
                   std::string_view who) {
     if (size <= limit) return;
@@ -119,7 +139,10 @@ void check_objects(const Inputs& inputs, const AppInput& app, std::span<const ch
   Checks::Seen seen;
   size_t count = 0;
   for (const auto& stream : streams) {
-    if (is_chart) seen.clear();  // a rendering of its own
+    if (is_chart) {
+      seen.clear();  // a rendering of its own
+      checks.look_for_definitions(stream.objects());
+    }
     for (const auto& object : stream.objects()) {
       checks.look_at(object);
       checks.look_for_twin(object, seen);

@@ -82,6 +82,7 @@ ObjectNote note_of(const yaml::Node& object) {
                  .line = object.line,
                  .place = {},
                  .is_hook = false,
+                 .defines = {},
                  .bytes = json_bytes(object),
                  .data_bytes = 0,
                  .annotation_bytes = 0,
@@ -91,6 +92,8 @@ ObjectNote note_of(const yaml::Node& object) {
     out.annotation_bytes = value_bytes(annotations, Values::as_written);
     for (const auto& [key, value] : annotations->members) out.annotation_bytes += key.size();
   }
+  if (out.kind == "CustomResourceDefinition")
+    out.defines = std::format("{} {}", object.text_at("spec/group"), object.text_at("spec/names/kind"));
   if (out.api_version == "v1" && (out.kind == "ConfigMap" || out.kind == "Secret")) {
     out.data_bytes = value_bytes(object.find("data"), out.kind == "Secret" ? Values::base64 : Values::as_written) +
                      value_bytes(object.find("binaryData"), Values::base64) +

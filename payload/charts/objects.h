@@ -18,6 +18,7 @@ struct ObjectNote {
   int line = 0;
   std::string place;  // "manifests/shop.yaml:12", "erp/templates/web.yaml with ha.yaml"
   bool is_hook = false;
+  std::string defines;                     // of a resource definition: "acme.example Thing"
   uint64_t bytes = 0;                      // as JSON
   uint64_t data_bytes = 0;                 // of a ConfigMap's or Secret's values
   uint64_t annotation_bytes = 0;           // keys and values

@@ -51,6 +51,23 @@ TEST_CASE("an object that a chart renders twice is a warning; hooks and other re
   CHECK(warnings(project, "APP erp local://erp\n").empty());
 }
 
+TEST_CASE("a resource whose definition is a template of the same chart is a warning; one in crds/ is in time") {
+  const Charts project;
+  const auto chart = [&](std::string_view folder) {
+    project.chart("erp", std::format("---\n# Source: erp/{}/d.yaml\napiVersion: apiextensions.k8s.io/v1\nkind: "
+                                     "CustomResourceDefinition\nmetadata: {{name: things.m.example}}\nspec: {{group: "
+                                     "m.example, names: {{kind: Thing}}}}\n",
+                                     folder) +
+                             object("m.example/v1", "Thing", "t"));
+    return warnings(project, "APP erp local://erp\n");
+  };
+  const auto told = chart("templates");
+  REQUIRE(told.size() == 1);
+  CHECK(told[0].contains("Thing/t: its definition is a template, too (erp/templates/d.yaml with values.yaml)"));
+  CHECK(chart("crds").empty());
+  CHECK(chart("charts/sub/crds").empty());
+}
+
 TEST_CASE("a chart that renders no object is a warning; one that does so with some values is none") {
   const Charts project;
   project.chart("erp", "# nothing\n");
