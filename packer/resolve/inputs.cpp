@@ -70,7 +70,7 @@ class Resolver {
 
  private:
   Result<Inputs> resolve_all(Depth depth) {
-    SEALIFT_TRY(read_lines());
+    SEALIFT_TRY(read_lines(depth));
     if (depth == Depth::manifests) warn_without_network(out_, events_);
     Tools tools(out_, request_, events_);
     SEALIFT_TRY(build_kustomizations(tools));
@@ -92,7 +92,7 @@ class Resolver {
   }
 
   // Everything that can be checked before a program is run or a byte is fetched.
-  Result<void> read_lines() {
+  Result<void> read_lines(Depth depth) {
     SEALIFT_TRY(check_folder("the build's context", request_.context));
     SEALIFT_ASSIGN(const auto text, read_input(request_.kubefile));
     kubefile_ = parse_kubefile(text, request_.kubefile, request_.arguments);
@@ -113,9 +113,11 @@ class Resolver {
     add_values();
     problems_.note(pack_rules());
     if (knows_names_) check_app_names(out_, problems_);
-    problems_.note(find_programs());
-    if (auto document = problems_.note(base_document())) out_.base_document = std::move(*document);
-    problems_.note(check_version());
+    if (depth == Depth::manifests) problems_.note(find_programs());
+    if (auto document = problems_.note(base_document())) {
+      out_.base_document = std::move(*document);
+      problems_.note(check_version());
+    }
     check_templates(out_, request_, problems_);
     check_objects(format::AppKind::manifests);
     return problems_.joined();

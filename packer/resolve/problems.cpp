@@ -6,12 +6,14 @@
 namespace sealift::resolve {
 
 void Problems::add(Error error) {
-  const auto text = error.text();
-  if (std::ranges::contains(errors_, text, &Error::text)) return;  // two platforms, two renderings
-  if (errors_.size() < kMost)
+  auto text = error.text();
+  if (std::ranges::contains(texts_, text)) return;  // two platforms, two renderings
+  if (errors_.size() < kMost) {
     errors_.push_back(std::move(error));
-  else
+    texts_.push_back(std::move(text));
+  } else {
     ++further_;
+  }
 }
 
 bool Problems::note(Result<void> step) {
@@ -23,7 +25,7 @@ Result<void> Problems::joined() const {
   if (errors_.empty()) return {};
   if (errors_.size() == 1) return std::unexpected(errors_.front());
   std::string out = std::format("{} problems:", errors_.size() + further_);
-  for (const auto& error : errors_) out += "\n  " + error.text();
+  for (const auto& text : texts_) out += "\n  " + text;
   if (further_ != 0) out += std::format("\n  … and {} more", further_);
   return fail(errors_.front().code, "{}", out);
 }

@@ -34,6 +34,7 @@ class Problems {
 
  private:
   std::vector<Error> errors_;
+  std::vector<std::string> texts_;  // of errors_
   size_t further_ = 0;
 };
 

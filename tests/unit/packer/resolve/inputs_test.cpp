@@ -96,3 +96,40 @@ TEST_CASE(
     CHECK(refused.error().text().contains("Kubefile:3"));
   }
 }
+
+TEST_CASE("two lines that take one name from two sources are refused with both, unless it is the same image") {
+  const Context context;
+  for (const auto* folder : {"a", "b"}) {
+    tests::StoredImage image;
+    image.layout(image.entry(image.manifest("amd64", std::string(1024, folder[0])), image::kOciManifest,
+                             tests::StoredImage::names("quay.io/team/a:1")));
+    image.write_folder(context.folder / folder);
+  }
+  std::filesystem::copy(context.folder / "a", context.folder / "c", std::filesystem::copy_options::recursive);
+  const auto text = context.refused("IMAGE --from=oci:a quay.io/team/a:1\nIMAGE --from=oci:b quay.io/team/a:1\n");
+  CHECK(text.starts_with("Kubefile:3: quay.io/team/a:1 is another image here (sha256:"));
+  CHECK(text.contains(") than in Kubefile:2 (sha256:"));
+  context.resolved("IMAGE --from=oci:a quay.io/team/a:1\nIMAGE --from=oci:c quay.io/team/a:1\n");
+}
+
+TEST_CASE("a template with a variable that no host knows is refused with its line, whoever names the template") {
+  const Context context;
+  context.write("a.tmpl", "ip ${NODE_IP} ${ARCH}\n$ $${NOT} ${ZONE} ${LATER}\n");
+  context.resolved("ENV ZONE=a\nFILE a.tmpl /etc/a\nENV LATER=b\n");
+  CHECK(context.refused("FILE a.tmpl /etc/a\nENV ZONE=a\n") ==
+        "Kubefile:2: a.tmpl:2: no host knows the variable LATER; set it with ENV, or write $${ for ${ itself");
+  context.write("plain", "${UNKNOWN}\n${ALSO}\n${OPEN\n");
+  context.resolved("FILE plain /etc/a\n");
+  const auto text = context.refused("FILE --template plain /etc/a\n");
+  CHECK(text.contains("plain:1: no host knows the variable UNKNOWN"));
+  CHECK(text.contains("plain:2: no host knows the variable ALSO"));
+  CHECK(text.contains("plain:3: \"${\" without \"}\""));
+  context.write("plain", std::string((size_t{1} << 20) + 1, 'x'));
+  CHECK(context.refused("FILE --template plain /etc/a\n").contains("plain is larger than 1.0 MiB"));
+}
+
+TEST_CASE("a path that can't be reached is told with the reason, not as missing") {
+  const Context context;
+  CHECK(context.refused("COPY one/more x\n") == "Kubefile:2:6: one/more: Not a directory");
+  CHECK(context.refused("COPY none x\n") == "Kubefile:2:6: none is not there; paths count from the build's context");
+}
