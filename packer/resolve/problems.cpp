@@ -17,8 +17,9 @@ void Problems::add(Error error) {
 }
 
 bool Problems::note(Result<void> step) {
-  if (!step) add(std::move(step).error());
-  return step.has_value();
+  if (step) return true;
+  add(std::move(step).error());
+  return false;
 }
 
 Result<void> Problems::joined() const {
