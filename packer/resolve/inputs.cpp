@@ -6,18 +6,15 @@
 #include "packer/resolve/app.h"
 #include "packer/resolve/checks.h"
 #include "packer/resolve/discover.h"
+#include "packer/resolve/images.h"
 #include "packer/resolve/kubefile.h"
 #include "packer/resolve/manifests.h"
 #include "packer/resolve/tools.h"
 #include "packer/resolve/tree.h"
-#include "payload/base/parallel.h"
 #include "payload/base/text.h"
 
 namespace sealift::resolve {
 namespace {
-
-// Concurrent requests: as many as registries and ordinary lines can take; more are no faster.
-constexpr unsigned kRequests = 4;
 
 std::unexpected<Error> bad(const Place& place, std::string_view what) {
   return fail(ErrorCode::invalid_input, "{}: {}", place.text(), what);
@@ -56,7 +53,7 @@ Result<bool> is_same(const FileInput& one, const FileInput& other) {
 class Resolver {
  public:
   Resolver(const Request& request, Clock& clock, EventSink& events, const CancelToken& cancel)
-      : request_(request), clock_(clock), events_(events), cancel_(cancel) {}
+      : request_(request), events_(events), cancel_(cancel), images_(out_, request, clock, events, cancel) {}
 
   Result<Inputs> resolve(Depth depth) {
     SEALIFT_ASSIGN(const auto text, base::read_text_file(request_.kubefile, size_t{4} << 20));
@@ -77,14 +74,10 @@ class Resolver {
     SEALIFT_TRY(build_kustomizations(tools));
     SEALIFT_TRY(inspect_charts(out_, request_, tools, rules_, inspectors_, cancel_));
     SEALIFT_ASSIGN(auto wanted, settle(out_, std::move(inspectors_), events_));
-    if (depth == Depth::names) {
-      SEALIFT_TRY(add_wanted(std::move(wanted)));
-      return std::move(out_);
-    }
-    SEALIFT_TRY(plan_images(0));
-    const size_t listed = out_.images.size();
-    SEALIFT_TRY(add_wanted(std::move(wanted)));
-    SEALIFT_TRY(plan_images(listed));
+    if (depth == Depth::manifests) SEALIFT_TRY(images_.plan());
+    SEALIFT_TRY(images_.add_wanted(std::move(wanted)));
+    if (depth == Depth::names) return std::move(out_);
+    SEALIFT_TRY(images_.plan());
     SEALIFT_TRY(check_promises(out_, request_, tools, events_, cancel_));
     return std::move(out_);
   }
@@ -272,48 +265,7 @@ class Resolver {
   }
 
   Result<void> take(const Instruction& instruction, const AddImage& line) {
-    SEALIFT_ASSIGN(auto* source, source_of(line.from));
-    if (!line.is_list) return add_image(line.name, source, origin_of(instruction, line.name.text));
-    const auto path = in_context(request_.context, line.name.text);
-    const auto text = base::read_text_file(path, size_t{4} << 20);
-    if (!text) return bad(line.name.place, text.error().what);
-    int number = 0;
-    for (const auto part : base::split(*text, '\n')) {
-      ++number;
-      const auto name = base::trim(part);
-      if (name.empty() || name.starts_with('#')) continue;
-      const Place place{line.name.text, number};
-      SEALIFT_TRY(add_image({std::string(name), place}, source, {std::format("IMAGE {}", line.name.text), place}));
-    }
-    return {};
-  }
-  Result<void> add_image(const Word& name, sources::ImageSource* source, Origin origin) {
-    auto reference = image::parse_reference(name.text);
-    if (!reference) return bad(name.place, reference.error().what);
-    // A list may name what another one does.
-    const auto is_same = [&](const ImageInput& other) {
-      return other.reference == *reference && other.source == source;
-    };
-    if (std::ranges::any_of(out_.images, is_same)) return {};
-    out_.images.push_back({std::move(*reference), {}, source, std::move(origin)});
-    return {};
-  }
-
-  // What the applications want and neither the base nor an IMAGE line brings.
-  Result<void> add_wanted(std::vector<Wanted> wanted) {
-    size_t count = 0;
-    for (auto& one : wanted) {
-      if (is_packed(out_.contents, one.reference) ||
-          std::ranges::contains(out_.images, one.reference, &ImageInput::reference))
-        continue;
-      SEALIFT_ASSIGN(auto* source, source_of(std::nullopt));
-      out_.images.push_back(
-          {std::move(one.reference), {}, source, {std::move(one.reason), std::move(one.place), true}});
-      ++count;
-    }
-    if (!wanted.empty())
-      tell(std::format("{} images found in the applications, {} of them named by no IMAGE line", wanted.size(), count));
-    return {};
+    return images_.take(line, std::format("{} {}", instruction.verb, line.name.text), instruction.place);
   }
 
   Result<void> take(const Instruction&, const SetEnvironment& line) {
@@ -327,74 +279,6 @@ class Resolver {
   Result<void> take(const Instruction&, const Launch& line) {
     out_.launch = line.apps;
     for (const auto& app : line.apps) out_.contents.launch.push_back(app.text);
-    return {};
-  }
-
-  // `from`: as in --from, or none for the default.
-  Result<sources::ImageSource*> source_of(const std::optional<std::string>& from) {
-    const auto& spec = from ? from : request_.images;
-    auto& source = out_.sources[from ? "from " + *from : ""];
-    if (source) return source.get();
-    if (spec) {
-      SEALIFT_ASSIGN(source, from ? sources::open_source(*spec, request_.context)
-                                  : sources::open_source(*spec, {}, sources::Names::full));
-    } else {
-      SEALIFT_ASSIGN(source, sources::open_registries(request_.registries, clock_));
-    }
-    return source.get();
-  }
-
-  // Further images at the end: a blob that an image has as a layer is then measured as one.
-  Result<void> plan_referrers(size_t first) {
-    const auto images = std::span(out_.images).subspan(first);
-    std::vector<std::vector<sources::ImagePlan>> found(images.size());
-    SEALIFT_TRY(
-        base::try_parallel(images.size(), kRequests, cancel_, [&](size_t i, const CancelToken& stop) -> Result<void> {
-          const auto& image = images[i];
-          auto plans =
-              sources::plan_referrers(*image.source, image.reference, image.plan, request_.platforms.front(), stop);
-          if (!plans)
-            return fail_while(std::move(plans).error(), std::format("looking for what refers to {} ({})",
-                                                                    image.reference.text(), image.origin.place.text()));
-          found[i] = std::move(*plans);
-          return {};
-        }));
-    for (size_t i = 0; i < found.size(); ++i) {
-      for (auto& plan : found[i]) {
-        SEALIFT_ASSIGN(auto reference, image::parse_reference(plan.image.name));
-        const auto& of = out_.images[first + i];
-        out_.images.push_back({std::move(reference), std::move(plan), of.source, of.origin});
-      }
-    }
-    return {};
-  }
-
-  // From the `first` on.
-  Result<void> plan_images(size_t first) {
-    const auto images = std::span(out_.images).subspan(first);
-    SEALIFT_TRY(
-        base::try_parallel(images.size(), kRequests, cancel_, [&](size_t i, const CancelToken& stop) -> Result<void> {
-          auto& image = images[i];
-          auto plan = sources::plan_image(*image.source, image.reference, request_.platforms, stop);
-          if (!plan)
-            return fail_while(std::move(plan).error(),
-                              std::format("resolving {} ({}{})", image.reference.text(), image.origin.place.text(),
-                                          image.origin.is_line() ? "" : ", " + image.origin.reason));
-          image.plan = std::move(*plan);
-          return {};
-        }));
-    if (request_.with_referrers) SEALIFT_TRY(plan_referrers(first));
-    for (auto& image : std::span(out_.images).subspan(first)) {
-      uint64_t bytes = 0;
-      for (const auto& blob : image.plan.blobs) bytes += blob.descriptor.size;
-      const auto& substitutes = image.plan.substitutes;
-      auto& packed = image.plan.image;
-      if (image.origin.is_line()) packed.reason = image.origin.reason;
-      tell(std::format("IMAGE {}: {}{}", packed.name, base::human_bytes(bytes),
-                       substitutes.empty() ? "" : ", " + base::join(substitutes, ", ")));
-      std::erase_if(out_.contents.images, [&](const format::Image& other) { return other.name == packed.name; });
-      out_.contents.images.push_back(packed);
-    }
     return {};
   }
 
@@ -427,13 +311,13 @@ class Resolver {
   }
 
   const Request& request_;
-  Clock& clock_;
   EventSink& events_;
   const CancelToken& cancel_;
   workloads::Rules rules_;
   Inspectors inspectors_;
   std::vector<std::pair<const AddValues*, Origin>> values_;
   Inputs out_;
+  ImageLines images_;
 };
 
 }  // namespace
