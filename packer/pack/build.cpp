@@ -59,7 +59,17 @@ Result<writer::Summary> build(const BuildOptions& options, EventSink& events, co
                                                                                    .cancel = cancel}));
   SEALIFT_ASSIGN(const auto inputs,
                  resolve::resolve(options, resolve::Depth::manifests, base::system_clock(), events, cancel));
-  return pack(inputs, options, *writer, events, cancel);
+  SEALIFT_ASSIGN(auto summary, pack(inputs, options, *writer, events, cancel));
+  // The artifact is whole, and carries its lock.
+  const auto changes = resolve::keep_locks(inputs.locks);
+  if (changes) {
+    for (const auto& line : *changes) base::tell(events, Level::info, std::format("{}: {}", inputs.locks.path, line));
+  } else {
+    base::tell(events, Level::warning,
+               std::format("{} can't be written: {}; `sealift inspect --lock {}` prints what belongs there",
+                           inputs.locks.path, changes.error().text(), options.output));
+  }
+  return summary;
 }
 
 }  // namespace sealift::pack

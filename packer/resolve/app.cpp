@@ -6,9 +6,11 @@
 #include <optional>
 
 #include "packer/resolve/chart.h"
+#include "packer/resolve/dependencies.h"
 #include "packer/resolve/manifests.h"
 #include "packer/sources/chart_archive.h"
 #include "payload/base/file.h"
+#include "payload/base/text.h"
 
 namespace sealift::resolve {
 namespace {
@@ -67,7 +69,7 @@ Result<void> check_manifest_files(const Place& place, const std::string& root, c
 }  // namespace
 
 Result<LocalApp> local_app(const Place& place, const AddApp& line, const std::string& context,
-                           const std::string& scratch, const workloads::Rules& rules) {
+                           const std::string& scratch, const workloads::Rules& rules, Remote& remote) {
   LocalApp out;
   auto& app = out.app;
   app.name = line.name.text;
@@ -79,10 +81,14 @@ Result<LocalApp> local_app(const Place& place, const AddApp& line, const std::st
   for (const auto& word : line.sources) {
     std::string source = without_slashes(in_context(context, word.text));
     std::error_code error;
-    if (line.sources.size() == 1 && source.ends_with(".tgz")) {
+    if (line.remote) {
+      SEALIFT_ASSIGN(source, remote.chart(word.place, *line.remote));
+    }
+    if (line.remote || (line.sources.size() == 1 && source.ends_with(".tgz"))) {
       const std::string unpacked = scratch + "/" + app.name;
       if (auto done = sources::unpack_chart(source, unpacked); !done)
-        return fail(done.error().code, "{}: {}", word.place.text(), done.error().what);
+        return fail(done.error().code, "{}: {}", word.place.text(),
+                    base::replace_all(done.error().what, source, line.remote ? line.remote->text : source));
       source = unpacked;
     }
     const bool folder = std::filesystem::is_directory(source, error);
@@ -110,7 +116,13 @@ Result<LocalApp> local_app(const Place& place, const AddApp& line, const std::st
     return fail(ErrorCode::unsupported,
                 "{}: {} is a helm chart beside other sources; give each chart an APP of its own", place.text(),
                 out.folder);
-  SEALIFT_ASSIGN(app.version, check_chart(place, app.root, out.folder, out.files));
+  SEALIFT_ASSIGN(auto read, read_chart(place, app.root, out.folder, out.files));
+  app.version = std::move(read.version);
+  if (read.missing.empty()) return out;
+  ChartFolder whole{app.root, std::move(out.folder), std::move(out.files)};
+  SEALIFT_TRY(add_dependencies(place, read, context, scratch + "/whole/" + app.name, remote, whole));
+  out.folder = std::move(whole.source);
+  out.files = std::move(whole.files);
   return out;
 }
 

@@ -79,6 +79,22 @@ Result<sources::ImageSource*> ImageLines::source_of(const std::optional<std::str
   return source.get();
 }
 
+// By the lock's digest, so that a tag that has moved does not count. What files hold is like any other file of the
+// context: what is there is packed.
+image::Reference ImageLines::locked(const ImageInput& image) const {
+  const auto& known = inputs_.locks.known.images;
+  const auto entry = known.find(image.reference.text());
+  auto out = image.reference;
+  if (entry == known.end() || out.digest || !is_registry(image.source)) return out;
+  out.digest = entry->second.root;
+  return out;
+}
+
+bool ImageLines::is_registry(const sources::ImageSource* source) const {
+  const auto registries = inputs_.sources.find("");
+  return !request_.images && registries != inputs_.sources.end() && registries->second.get() == source;
+}
+
 // Further images at the end: a blob that an image has as a layer is then measured as one.
 Result<void> ImageLines::plan_referrers() {
   const size_t first = planned_;
@@ -110,12 +126,17 @@ Result<void> ImageLines::plan() {
   SEALIFT_TRY(
       base::try_parallel(images.size(), kRequests, cancel_, [&](size_t i, const CancelToken& stop) -> Result<void> {
         auto& image = images[i];
-        auto plan = sources::plan_image(*image.source, image.reference, request_.platforms, stop);
-        if (!plan)
-          return fail_while(std::move(plan).error(),
-                            std::format("resolving {} ({}{})", image.reference.text(), image.origin.place.text(),
-                                        image.origin.is_line() ? "" : ", " + image.origin.reason));
+        const auto reference = locked(image);
+        auto plan = sources::plan_image(*image.source, reference, request_.platforms, stop);
+        if (!plan) {
+          auto failed = fail_while(std::move(plan).error(),
+                                   std::format("resolving {} ({}{})", image.reference.text(), image.origin.place.text(),
+                                               image.origin.is_line() ? "" : ", " + image.origin.reason));
+          const bool is_gone = reference != image.reference && failed.error().code == ErrorCode::not_found;
+          return is_gone ? fail_locked(std::move(failed).error(), inputs_.locks, image.reference.text()) : failed;
+        }
         image.plan = std::move(*plan);
+        image.plan.image.name = image.reference.text();
         return {};
       }));
   if (request_.with_referrers) SEALIFT_TRY(plan_referrers());
@@ -125,6 +146,11 @@ Result<void> ImageLines::plan() {
     const auto& substitutes = image.plan.substitutes;
     auto& packed = image.plan.image;
     if (image.origin.is_line()) packed.reason = image.origin.reason;
+    if (!image.reference.digest) {
+      auto& entry = inputs_.locks.used.images[packed.name];
+      entry.root = packed.root.digest;
+      for (const auto& platform : packed.platforms) entry.platforms[platform.architecture] = platform.manifest.digest;
+    }
     base::tell(events_, Level::info,
                std::format("IMAGE {}: {}{}", packed.name, base::human_bytes(bytes),
                            substitutes.empty() ? "" : ", " + base::join(substitutes, ", ")));

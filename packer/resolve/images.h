@@ -31,6 +31,8 @@ class ImageLines {
   Result<void> add(const Word& name, sources::ImageSource* source, Origin origin);
   Result<sources::ImageSource*> source_of(const std::optional<std::string>& from);
   Result<void> plan_referrers();
+  image::Reference locked(const ImageInput& image) const;
+  bool is_registry(const sources::ImageSource* source) const;
 
   Inputs& inputs_;
   const Request& request_;

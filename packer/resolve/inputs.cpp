@@ -9,6 +9,7 @@
 #include "packer/resolve/images.h"
 #include "packer/resolve/kubefile.h"
 #include "packer/resolve/manifests.h"
+#include "packer/resolve/remote.h"
 #include "packer/resolve/tools.h"
 #include "packer/resolve/tree.h"
 #include "payload/base/text.h"
@@ -52,12 +53,18 @@ Result<bool> is_same(const FileInput& one, const FileInput& other) {
 
 class Resolver {
  public:
-  Resolver(const Request& request, Clock& clock, EventSink& events, const CancelToken& cancel)
-      : request_(request), events_(events), cancel_(cancel), images_(out_, request, clock, events, cancel) {}
+  Resolver(const Request& request, Depth depth, Clock& clock, EventSink& events, const CancelToken& cancel)
+      : request_(request),
+        depth_(depth),
+        events_(events),
+        cancel_(cancel),
+        images_(out_, request, clock, events, cancel),
+        remote_(out_.locks, request.downloads, request.registries, clock, events, cancel) {}
 
-  Result<Inputs> resolve(Depth depth) {
+  Result<Inputs> resolve() {
     SEALIFT_ASSIGN(const auto text, base::read_text_file(request_.kubefile, size_t{4} << 20));
     SEALIFT_ASSIGN(const auto instructions, parse_kubefile(text, request_.kubefile, request_.arguments));
+    SEALIFT_ASSIGN(out_.locks, read_locks(request_.kubefile, request_.lock_use));
     SEALIFT_ASSIGN(auto scratch, PrivateFolder::make());
     out_.scratch = std::make_unique<PrivateFolder>(std::move(scratch));
     SEALIFT_ASSIGN(rules_, load_rules(rule_files(instructions), request_.context));
@@ -69,15 +76,19 @@ class Resolver {
     SEALIFT_TRY(add_values());
     SEALIFT_TRY(check_app_names(out_));
     SEALIFT_TRY(find_programs());
+    SEALIFT_TRY(fetch_postponed("base.yaml"));
     SEALIFT_ASSIGN(out_.base_document, base_document());
+    SEALIFT_TRY(fetch_postponed_tools());
     Tools tools(out_, request_);
     SEALIFT_TRY(build_kustomizations(tools));
     SEALIFT_TRY(inspect_charts(out_, request_, tools, rules_, inspectors_, cancel_));
     SEALIFT_ASSIGN(auto wanted, settle(out_, std::move(inspectors_), events_));
-    if (depth == Depth::manifests) SEALIFT_TRY(images_.plan());
+    if (depth_ == Depth::manifests) SEALIFT_TRY(images_.plan());
     SEALIFT_TRY(images_.add_wanted(std::move(wanted)));
-    if (depth == Depth::names) return std::move(out_);
+    if (depth_ == Depth::names) return std::move(out_);
     SEALIFT_TRY(images_.plan());
+    SEALIFT_TRY(check_locks(out_.locks, request_.lock_use));
+    SEALIFT_TRY(add_lock());
     SEALIFT_TRY(check_promises(out_, request_, tools, events_, cancel_));
     return std::move(out_);
   }
@@ -111,6 +122,7 @@ class Resolver {
     out_.contents.created_by.clear();
     out_.contents.compressors.clear();
     tell(std::format("FROM {}: {} images, {} files", name, from.images.size(), from.tree.size()));
+    out_.locks.used.bases[last_part(name)] = (*opened)->identity();
     out_.base = BaseInput{std::move(*file), std::move(*opened), origin_of(instruction, name)};
     return {};
   }
@@ -120,7 +132,7 @@ class Resolver {
   Result<void> claim(const LocalFile& file, const Origin& origin) {
     FileInput input{file.source, file.mode, origin};
     const auto there = out_.files.find(file.target);
-    if (there != out_.files.end()) {
+    if (there != out_.files.end() && !is_url(file.source) && !is_url(there->second.source)) {
       SEALIFT_ASSIGN(const bool same, is_same(there->second, input));
       if (!same) {
         const auto& first = there->second;
@@ -143,15 +155,50 @@ class Resolver {
 
   Result<void> take(const Instruction& instruction, const Copy& line) {
     const auto& first = line.sources.front();
-    if (line.checksum) {
+    std::map<std::string, std::string> downloads;  // at names, the URL itself stands for its file
+    for (const auto& word : line.sources) {
+      if (!is_url(word.text)) continue;
+      downloads[word.text] = word.text;
+      if (depth_ == Depth::names) continue;
+      SEALIFT_ASSIGN(auto file, remote_.file(word, line.checksum));
+      downloads[word.text] = std::move(file.path);
+    }
+    if (line.checksum && downloads.empty()) {
       SEALIFT_ASSIGN(const auto digest, digest_of(in_context(request_.context, first.text)));
       if (digest != *line.checksum)
         return fail(ErrorCode::corrupt, "{}: {} has the digest {}, not {}", first.place.text(), first.text,
                     digest.text(), line.checksum->text());
     }
-    SEALIFT_ASSIGN(const auto files, copied_files(line, request_.context));
+    SEALIFT_ASSIGN(const auto files, copied_files(line, request_.context, downloads));
+    for (const auto& file : files) {
+      if (is_url(file.source)) postponed_[file.target] = {{file.source, instruction.place}, line.checksum};
+    }
     tell(std::format("{} {}: {} files", instruction.verb, first.text, files.size()));
     return claim(files, origin_of(instruction, std::format("{} {}", first.text, line.destination.text)));
+  }
+
+  // Of what only names leaves out, that which names depend on.
+  Result<void> fetch_postponed(const std::string& target) {
+    const auto found = postponed_.find(target);
+    if (found == postponed_.end()) return {};
+    SEALIFT_ASSIGN(auto file, remote_.file(found->second.first, found->second.second));
+    out_.files.at(target).source = std::move(file.path);
+    return {};
+  }
+  Result<void> fetch_postponed_tools() {
+    if (!out_.base_document) return {};
+    for (const auto* name : {"helm", "kubectl"})
+      SEALIFT_TRY(
+          fetch_postponed(format::expand_architecture(out_.base_document->tools.at(name), base::own_architecture())));
+    return {};
+  }
+
+  // The artifact carries its lock, so that anybody can see what it was made of.
+  Result<void> add_lock() {
+    if (out_.locks.used.empty()) return {};
+    const LocalFile file{out_.scratch->path() + "/Kubefile.lock", std::string(lock::kTreePath), 0644};
+    SEALIFT_TRY(lock::write(file.source, out_.locks.used));
+    return claim(file, {"Kubefile.lock", {request_.kubefile, 1, 0}});
   }
 
   Result<void> take(const Instruction& instruction, const PutFile& line) {
@@ -178,7 +225,8 @@ class Resolver {
   }
 
   Result<void> take(const Instruction& instruction, const AddApp& line) {
-    SEALIFT_ASSIGN(auto local, local_app(instruction.place, line, request_.context, out_.scratch->path(), rules_));
+    SEALIFT_ASSIGN(auto local,
+                   local_app(instruction.place, line, request_.context, out_.scratch->path(), rules_, remote_));
     if (out_.contents.find_app(local.app.name) != nullptr) {
       return bad(
           line.name.place,
@@ -311,20 +359,23 @@ class Resolver {
   }
 
   const Request& request_;
+  Depth depth_;
   EventSink& events_;
   const CancelToken& cancel_;
   workloads::Rules rules_;
   Inspectors inspectors_;
   std::vector<std::pair<const AddValues*, Origin>> values_;
+  std::map<std::string, std::pair<Word, std::optional<Digest>>> postponed_;  // by target
   Inputs out_;
   ImageLines images_;
+  Remote remote_;
 };
 
 }  // namespace
 
 Result<Inputs> resolve(const Request& request, Depth depth, Clock& clock, EventSink& events,
                        const CancelToken& cancel) {
-  return Resolver(request, clock, events, cancel).resolve(depth);
+  return Resolver(request, depth, clock, events, cancel).resolve();
 }
 
 }  // namespace sealift::resolve

@@ -14,6 +14,7 @@ using namespace sealift;
 namespace {
 
 const workloads::Rules kNoRules;
+const CancelToken kNoCancel;
 
 struct Context {
   tests::TemporaryFolder folder;
@@ -23,10 +24,12 @@ struct Context {
     REQUIRE(base::write_file_atomic(folder / path, base::as_bytes(text), 0644));
   }
   Result<resolve::LocalApp> app(const std::string& source) const {
+    resolve::Locks locks;
+    resolve::Remote remote(locks, folder / "cache", {}, base::system_clock(), base::no_events(), kNoCancel);
     const auto parsed = resolve::parse_kubefile("FROM scratch\nAPP erp local://" + source + "\n", "Kubefile", {});
     REQUIRE(parsed);
     return resolve::local_app(parsed->back().place, std::get<resolve::AddApp>(parsed->back().what), folder.path(),
-                              folder / "scratch", kNoRules);
+                              folder / "scratch", kNoRules, remote);
   }
   // The error names the line of the Kubefile.
   std::string refused(const std::string& source) const {
@@ -92,8 +95,7 @@ TEST_CASE("charts in charts/ count by their own name, as helm reads them") {
 TEST_CASE("dependencies of the first chart format stand in requirements.yaml") {
   const Context context;
   context.write("c/Chart.yaml", "apiVersion: v1\nname: erp\nversion: 1.0.0\n");
-  context.write("c/requirements.yaml",
-                "dependencies:\n- {name: redis, version: 1.0.0, repository: 'https://charts.example'}\n");
+  context.write("c/requirements.yaml", "dependencies:\n- {name: redis, version: 1.0.0, repository: '@stable'}\n");
   CHECK(context.refused("c").contains("redis 1.0.0"));
   context.write("c/charts/redis/Chart.yaml", "name: redis\nversion: 1.0.0\n");
   context.accepted("c");
