@@ -82,6 +82,11 @@ struct Factory : tests::Project {
     with()(options);
     return resolve::resolve(options, resolve::Depth::names, base::system_clock(), base::no_events(), {});
   }
+  std::string text(const std::string& name) const {
+    const auto out = base::read_text_file(folder / name, size_t{64} << 20);
+    REQUIRE(out);
+    return *out;
+  }
   lock::Lock locked() const {
     const auto out = lock::read(folder / "Kubefile.lock");
     if (!out) FAIL(out.error().text());
@@ -253,20 +258,20 @@ TEST_CASE("two builds with the same lock make the same bytes, and the artifact c
   factory.site.files["/tool"] = "the tool";
   const auto lines = "ADD " + factory.site.url("/tool") + " bin/\nIMAGE tiny:1\n";
   const auto made = factory.packed_with(lines);
-  const auto first = base::read_text_file(factory.folder / "out.run", size_t{64} << 20);
-  const auto lock = base::read_text_file(factory.folder / "Kubefile.lock", size_t{1} << 20);
-  CHECK(made.tree(std::string(lock::kTreePath)) == *lock);
+  const auto first = factory.text("out.run");
+  const auto lock = factory.text("Kubefile.lock");
+  CHECK(made.tree(std::string(lock::kTreePath)) == lock);
   CHECK(factory.locked().urls.at(factory.site.url("/tool")) == digest_of("the tool"));
   CHECK(factory.locked().images.at("docker.io/library/tiny:1").platforms.size() == 1);
   const auto stamp = std::filesystem::last_write_time(factory.folder / "Kubefile.lock");
   factory.packed_with(lines, exact);
-  CHECK(base::read_text_file(factory.folder / "out.run", size_t{64} << 20) == first);
-  CHECK(std::filesystem::last_write_time(factory.folder / "Kubefile.lock") == stamp);
+  CHECK(factory.text("out.run") == first);
+  CHECK((std::filesystem::last_write_time(factory.folder / "Kubefile.lock") == stamp));
   // another platform adds to the file, and takes nothing away
   factory.packed_with(lines, [](auto& options) { options.platforms = {Architecture::arm64}; });
   CHECK(factory.locked().images.at("docker.io/library/tiny:1").platforms.size() == 2);
   factory.packed_with(lines, exact);
-  CHECK(base::read_text_file(factory.folder / "out.run", size_t{64} << 20) == first);
+  CHECK(factory.text("out.run") == first);
 }
 
 TEST_CASE("what has changed on the other machine does not change a locked build") {

@@ -27,7 +27,11 @@ resolve::Instruction instruction(const std::string& line) {
 const workloads::Rules kNoRules;
 
 Result<resolve::LocalApp> local_app(const resolve::Instruction& line, const std::string& context) {
-  return resolve::local_app(line.place, std::get<resolve::AddApp>(line.what), context, context + "/scratch", kNoRules);
+  const CancelToken no_cancel;
+  resolve::Locks locks;
+  resolve::Remote remote(locks, context + "/cache", {}, base::system_clock(), base::no_events(), no_cancel);
+  return resolve::local_app(line.place, std::get<resolve::AddApp>(line.what), context, context + "/scratch", kNoRules,
+                            remote);
 }
 
 std::vector<std::string> targets(const std::vector<resolve::LocalFile>& files) {
