@@ -20,9 +20,14 @@ sealift_library(payload/writer DEPS payload/base payload/codec payload/format)
 
 # the factory
 sealift_library(packer/sources DEPS payload/base payload/hash payload/json payload/image payload/distribution payload/format THIRD_PARTY libarchive)
-sealift_library(packer/resolve DEPS payload/base payload/yaml payload/json payload/image payload/workloads payload/format payload/charts packer/sources RULES packer/rules)
+sealift_library(packer/downloads DEPS payload/base payload/hash payload/http payload/distribution)
+sealift_library(packer/lock DEPS payload/base payload/hash payload/yaml)
+sealift_library(packer/charts DEPS payload/base payload/hash payload/yaml payload/image payload/http payload/distribution packer/downloads packer/lock)
+sealift_library(packer/resolve DEPS payload/base payload/hash payload/yaml payload/json payload/image payload/workloads payload/http payload/format
+  payload/charts packer/sources packer/downloads packer/lock packer/charts RULES packer/rules)
 sealift_library(packer/pack DEPS payload/base payload/writer packer/resolve)
-sealift_library(packer/cli DEPS payload/base payload/json payload/console payload/format packer/resolve packer/pack THIRD_PARTY cli11)
+sealift_library(packer/cli DEPS payload/base payload/json payload/console payload/format packer/downloads packer/lock packer/resolve packer/pack
+  THIRD_PARTY cli11)
 
 # the site
 sealift_library(runtime/config DEPS payload/base payload/yaml payload/format)

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # Tests mirror the tree: tests/unit/payload/hash/*_test.cpp is the executable unit_payload_hash.
-set(threaded payload/base payload/codec payload/http payload/distribution payload/writer packer/pack runtime/engine runtime/host runtime/agent runtime/node)
+set(threaded payload/base payload/codec payload/http payload/distribution payload/writer packer/downloads packer/pack runtime/engine runtime/host runtime/agent runtime/node)
 get_property(libraries GLOBAL PROPERTY SEALIFT_LIBRARIES)
 
 file(GLOB support CONFIGURE_DEPENDS tests/support/*.cpp)

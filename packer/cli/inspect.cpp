@@ -2,6 +2,7 @@
 #include "packer/cli/inspect.h"
 
 #include "packer/cli/images.h"
+#include "packer/lock/lock.h"
 #include "payload/base/text.h"
 #include "payload/format/reader.h"
 #include "payload/format/references.h"
@@ -46,6 +47,15 @@ std::string describe(const format::PayloadReader& reader) {
   return out;
 }
 
+Result<std::string> lock_of(const format::PayloadReader& reader, const std::string& file) {
+  const auto& tree = reader.contents().tree;
+  const auto found = tree.find(std::string(lock::kTreePath));
+  if (found == tree.end())
+    return fail(ErrorCode::not_in_artifact, "{} carries no lock: nothing in it came from elsewhere", file);
+  SEALIFT_ASSIGN(const auto bytes, reader.read_all(found->second.object.digest, size_t{16} << 20));
+  return std::string(base::as_text(bytes));
+}
+
 }  // namespace
 
 Result<std::string> inspect_artifact(const InspectArguments& arguments) {
@@ -53,6 +63,7 @@ Result<std::string> inspect_artifact(const InspectArguments& arguments) {
   auto reader = format::PayloadReader::open(*file);
   if (!reader) return fail_while(std::move(reader).error(), "opening " + arguments.file);
   if (arguments.images) return to_text(image_reasons((*reader)->contents()), true);
+  if (arguments.lock) return lock_of(**reader, arguments.file);
   return arguments.json ? format::to_json((*reader)->contents()) + "\n" : describe(**reader);
 }
 

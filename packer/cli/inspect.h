@@ -11,6 +11,7 @@ struct InspectArguments {
   std::string file;
   bool images = false;  // with the reason for each
   bool json = false;
+  bool lock = false;  // the lock of its Kubefile
 };
 
 // Prints a page for people, or with `json` the canonical contents document.

@@ -14,6 +14,7 @@
 #include "packer/cli/build_display.h"
 #include "packer/cli/images.h"
 #include "packer/cli/inspect.h"
+#include "packer/downloads/downloads.h"
 #include "packer/pack/build.h"
 #include "packer/resolve/kubefile.h"
 #include "packer/resolve/tree.h"
@@ -65,6 +66,7 @@ struct BuildArguments {
   bool with_tests = false;
   bool with_referrers = false;
   std::string log_format = "text";
+  resolve::LockUse lock_use;
 };
 
 // name or name:version; both may become parts of file names.
@@ -143,6 +145,8 @@ Result<pack::BuildOptions> to_options(const BuildArguments& arguments) {
     out.registries.endpoints.mirrors[mirror.substr(0, equals)] = std::move(*url);
   }
   out.registries.login_files = distribution::login_files();
+  out.downloads = downloads::default_folder();
+  out.lock_use = arguments.lock_use;
   out.with_referrers = arguments.with_referrers;
   if (!arguments.tools.empty()) out.tools = arguments.tools;
   if (!arguments.kubernetes_version.empty()) out.kubernetes_version = arguments.kubernetes_version;
@@ -212,6 +216,23 @@ void define_kubefile(CLI::App& app, BuildArguments& arguments) {
   app.add_option("--kubernetes-version", arguments.kubernetes_version,
                  "the version that charts are rendered for (default: the base's)");
   app.add_flag("--with-tests", arguments.with_tests, "also the images of charts' test hooks (`helm test`)");
+  app.add_option("--plain-http", arguments.plain_http,
+                 "HOST[:PORT] of a registry or a server without TLS (those on this machine are known)")
+      ->allow_extra_args(false);
+  app.add_option("--mirror", arguments.mirrors,
+                 "HOST[:PORT]=URL: take what lies on this registry or server from there; names stay")
+      ->allow_extra_args(false);
+}
+
+// What a build takes besides the Kubefile: images and the programs for the hosts.
+void define_sources(CLI::App& app, BuildArguments& arguments) {
+  app.add_option("--images", arguments.images,
+                 "oci:FOLDER, oci-archive:FILE or docker-archive:FILE: take images from there and not from registries");
+  app.add_option("--stub", arguments.stubs,
+                 "programs for the hosts (default: stub-x86_64 and stub-aarch64 beside sealift)")
+      ->allow_extra_args(false);
+  app.add_flag("--referrers", arguments.with_referrers,
+               "also pack what refers to the images: signatures, bills of materials, attestations");
 }
 
 // As an operand or as an option: `why` has other operands.
@@ -223,20 +244,9 @@ void define_build(CLI::App& app, BuildArguments& arguments) {
   define_kubefile(app, arguments);
   app.add_option("-o,--output", arguments.output, "the artifact to write")->required();
   app.add_option("-t,--tag", arguments.tag, "name:version of the artifact");
-  app.add_option("--images", arguments.images,
-                 "oci:FOLDER, oci-archive:FILE or docker-archive:FILE: take images from there and not from registries");
-  app.add_option("--stub", arguments.stubs,
-                 "programs for the hosts (default: stub-x86_64 and stub-aarch64 beside sealift)")
-      ->allow_extra_args(false);
+  define_sources(app, arguments);
   app.add_option("--launch-platform", arguments.launch, "whose program stands at the artifact's head");
-  app.add_option("--plain-http", arguments.plain_http,
-                 "HOST[:PORT] of a registry without TLS (those on this machine are known)")
-      ->allow_extra_args(false);
-  app.add_option("--mirror", arguments.mirrors,
-                 "REGISTRY=URL: take the images of this registry from there; their names stay")
-      ->allow_extra_args(false);
-  app.add_flag("--referrers", arguments.with_referrers,
-               "also pack what refers to the images: signatures, bills of materials, attestations");
+  app.add_flag("--locked", arguments.lock_use.exact, "fail if anything differs from Kubefile.lock");
   app.add_option("--log-format", arguments.log_format, "json: events on standard output, one object a line")
       ->check(CLI::IsMember({"text", "json"}))
       ->capture_default_str();
@@ -279,6 +289,19 @@ Result<std::string> say_why(const BuildArguments& arguments, const WhyArguments&
   SEALIFT_ASSIGN(auto images, find_images(arguments, why.artifact));
   SEALIFT_ASSIGN(images, images_named(why.image, std::move(images)));
   return to_text(images, true);
+}
+
+// Writes the lock beside the Kubefile; returns the lines of what has changed.
+Result<std::string> make_lock(const BuildArguments& arguments) {
+  SEALIFT_ASSIGN(const auto options, to_options(arguments));
+  catch_signals();
+  BuildDisplay events(console::Output(STDERR_FILENO), base::system_clock());
+  SEALIFT_ASSIGN(const auto inputs, resolve::resolve(options, resolve::Depth::manifests, base::system_clock(), events,
+                                                     cancel_source().token()));
+  SEALIFT_ASSIGN(const auto lines, resolve::keep_locks(inputs.locks));
+  std::string out;
+  for (const auto& line : lines) out += line + "\n";
+  return out;
 }
 
 int print_result(const Result<std::string>& text) {
@@ -329,13 +352,23 @@ int run_program(int argc, char** argv) {
   inspect_command->add_option("file", inspect.file, "the artifact")->required();
   inspect_command->add_flag("--json", inspect.json, "the contents document as JSON");
   inspect_command->add_flag("--images", inspect.images, "the images, and why each is there");
+  inspect_command->add_flag("--lock", inspect.lock, "what the names in its Kubefile stood for");
   BuildArguments images;
   bool with_reasons = false;
   auto* images_command =
-      app.add_subcommand("images", "the images that a Kubefile's artifact will have; fetches nothing");
+      app.add_subcommand("images", "the images that a Kubefile's artifact will have; fetches nothing of them");
   define_kubefile(*images_command, images);
   images_command->add_flag("--why", with_reasons, "with the lines and places that name them");
   define_context(*images_command, "-C,--context,context", images);
+  BuildArguments lock;
+  auto* lock_command =
+      app.add_subcommand("lock", "write Kubefile.lock without packing: what the Kubefile's names stand for");
+  define_kubefile(*lock_command, lock);
+  define_sources(*lock_command, lock);
+  auto* update = lock_command->add_option("--update", lock.lock_use.renew,
+                                          "look up these names anew, as the lock has them; without a name, all");
+  update->expected(0, -1);
+  define_context(*lock_command, "-C,--context", lock);
   WhyArguments why;
   BuildArguments why_of;
   auto* why_command = app.add_subcommand("why", "why an image is in an artifact, or will be");
@@ -357,6 +390,11 @@ int run_program(int argc, char** argv) {
   if (app.got_subcommand("build")) return run_build(build);
   if (app.got_subcommand(inspect_command)) return print_result(inspect_artifact(inspect));
   if (app.got_subcommand(images_command)) return print_result(list_images(images, with_reasons));
+  if (app.got_subcommand(lock_command)) {
+    std::erase(lock.lock_use.renew, "");  // what the parser gives for an option without a value
+    lock.lock_use.renew_all = update->count() > 0 && lock.lock_use.renew.empty();
+    return print_result(make_lock(lock));
+  }
   if (app.got_subcommand(why_command)) return print_result(say_why(why_of, why));
   std::print("{}", app.help());
   return base::exit_code(ErrorCode::usage);

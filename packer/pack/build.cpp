@@ -90,10 +90,20 @@ Result<writer::Summary> build(const BuildOptions& options, EventSink& events, co
                                                                                    .cancel = cancel}));
   SEALIFT_ASSIGN(const auto inputs,
                  resolve::resolve(options, resolve::Depth::manifests, base::system_clock(), events, cancel));
-  auto done = pack(inputs, options, *writer, events, cancel);
-  if (!done && done.error().code == ErrorCode::no_space)
-    return fail_while(std::move(done).error(), "writing " + options.output);
-  return done;
+  auto summary = pack(inputs, options, *writer, events, cancel);
+  if (!summary && summary.error().code == ErrorCode::no_space)
+    return fail_while(std::move(summary).error(), "writing " + options.output);
+  if (!summary) return summary;
+  // The artifact is whole, and carries its lock.
+  const auto changes = resolve::keep_locks(inputs.locks);
+  if (changes) {
+    for (const auto& line : *changes) base::tell(events, Level::info, std::format("{}: {}", inputs.locks.path, line));
+  } else {
+    base::tell(events, Level::warning,
+               std::format("{} can't be written: {}; `sealift inspect --lock {}` prints what belongs there",
+                           inputs.locks.path, changes.error().text(), options.output));
+  }
+  return summary;
 }
 
 }  // namespace sealift::pack

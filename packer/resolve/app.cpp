@@ -6,9 +6,11 @@
 #include <optional>
 
 #include "packer/resolve/chart.h"
+#include "packer/resolve/dependencies.h"
 #include "packer/resolve/manifests.h"
 #include "packer/sources/chart_archive.h"
 #include "payload/base/file.h"
+#include "payload/base/text.h"
 
 namespace sealift::resolve {
 namespace {
@@ -78,11 +80,15 @@ Result<LocalApp> local_app(const Place& place, const AddApp& line, const AppRead
   for (const auto& word : line.sources) {
     std::string source = without_slashes(in_context(reading.context, word.text));
     std::error_code error;
-    if (line.sources.size() == 1 && source.ends_with(".tgz")) {
+    if (line.remote) {
+      SEALIFT_ASSIGN(source, reading.remote.chart(word.place, *line.remote));
+    }
+    if (line.remote || (line.sources.size() == 1 && source.ends_with(".tgz"))) {
       const std::string unpacked = reading.scratch + "/" + app.name + ".chart";
-      reading.unpacked[unpacked] = source;
+      reading.unpacked[unpacked] = line.remote ? line.remote->text : source;
       if (auto done = sources::unpack_chart(source, unpacked); !done)
-        return fail(done.error().code, "{}: {}", word.place.text(), done.error().text());
+        return fail(done.error().code, "{}: {}", word.place.text(),
+                    base::replace_all(done.error().text(), source, line.remote ? line.remote->text : source));
       source = unpacked;
     }
     const bool folder = std::filesystem::is_directory(source, error);
@@ -110,7 +116,15 @@ Result<LocalApp> local_app(const Place& place, const AddApp& line, const AppRead
     return fail(ErrorCode::unsupported,
                 "{}: {} is a helm chart beside other sources; give each chart an APP of its own", place.text(),
                 out.folder);
-  SEALIFT_ASSIGN(app.version, check_chart(place, app.root, out.folder, out.files));
+  SEALIFT_ASSIGN(auto read, read_chart(place, app.root, out.folder, out.files));
+  app.version = std::move(read.version);
+  if (read.missing.empty()) return out;
+  ChartFolder whole{app.root, std::move(out.folder), std::move(out.files)};
+  const auto copy = std::format("{}/{}.whole", reading.scratch, app.name);
+  reading.unpacked[copy] = whole.source;
+  SEALIFT_TRY(add_dependencies(place, read, reading.context, copy, reading.remote, whole));
+  out.folder = std::move(whole.source);
+  out.files = std::move(whole.files);
   return out;
 }
 

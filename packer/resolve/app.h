@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "packer/resolve/problems.h"
+#include "packer/resolve/remote.h"
 #include "packer/resolve/tree.h"
 #include "payload/charts/inspection.h"
 
@@ -26,12 +27,13 @@ struct AppReading {
   const workloads::Rules& rules;                 // must outlive the result
   Problems& problems;                            // of manifests
   std::map<std::string, std::string>& unpacked;  // paths below `scratch`, as people know them; for messages
+  Remote& remote;                                // for charts of other machines and missing dependencies
 };
 
 // The type follows from the content: Chart.yaml makes a helm chart, which may be packed (.tgz: unpacked below
 // `scratch`); a folder with a kustomization is built later, with the base's kubectl; YAML and JSON files alone are
 // manifests. Charts without their Chart.yaml or dependencies are rejected; what can't be read of manifests is added to
-// `problems`.
+// `problems`. Charts on other machines, and dependencies that are missing, are fetched.
 Result<LocalApp> local_app(const Place& place, const AddApp& line, const AppReading& reading);
 
 }  // namespace sealift::resolve

@@ -7,21 +7,19 @@
 #include "packer/resolve/app.h"
 #include "packer/resolve/checks.h"
 #include "packer/resolve/discover.h"
+#include "packer/resolve/images.h"
 #include "packer/resolve/kubefile.h"
 #include "packer/resolve/manifests.h"
 #include "packer/resolve/object_checks.h"
+#include "packer/resolve/remote.h"
 #include "packer/resolve/rule_files.h"
 #include "packer/resolve/templates.h"
 #include "packer/resolve/tools.h"
 #include "packer/resolve/tree.h"
-#include "payload/base/parallel.h"
 #include "payload/base/text.h"
 
 namespace sealift::resolve {
 namespace {
-
-// Concurrent requests: as many as registries and ordinary lines can take; more are no faster.
-constexpr unsigned kRequests = 4;
 
 std::unexpected<Error> bad(const Place& place, std::string_view what) {
   return fail(ErrorCode::invalid_input, "{}: {}", place.text(), what);
@@ -59,61 +57,71 @@ Result<bool> is_same(const FileInput& one, const FileInput& other) {
 
 class Resolver {
  public:
-  Resolver(const Request& request, Clock& clock, EventSink& events, const CancelToken& cancel)
-      : request_(request), clock_(clock), events_(events), cancel_(cancel) {}
+  Resolver(const Request& request, Depth depth, Clock& clock, EventSink& events, const CancelToken& cancel)
+      : request_(request),
+        depth_(depth),
+        events_(events),
+        cancel_(cancel),
+        images_(out_, request, clock, events, cancel),
+        remote_(out_.locks, request.downloads, request.registries, clock, events, cancel) {}
 
-  Result<Inputs> resolve(Depth depth) {
-    auto out = resolve_all(depth);
+  Result<Inputs> resolve() {
+    auto out = resolve_all();
     if (!out) return std::unexpected(named_as_written(std::move(out).error()));
     return out;
   }
 
  private:
-  Result<Inputs> resolve_all(Depth depth) {
-    SEALIFT_TRY(read_lines(depth));
-    if (depth == Depth::manifests) warn_without_network(out_, events_);
+  Result<Inputs> resolve_all() {
+    SEALIFT_TRY(read_lines());
+    if (depth_ == Depth::manifests) warn_without_network(out_, events_);
+    SEALIFT_TRY(fetch_postponed_tools());
     Tools tools(out_, request_, events_);
     SEALIFT_TRY(build_kustomizations(tools));
     SEALIFT_TRY(inspect_charts(out_, request_, tools, rules_, inspectors_, cancel_));
     auto wanted = problems_.note(settle(out_, inspectors_, events_));
     check_objects(format::AppKind::helm);
     SEALIFT_TRY(problems_.joined());
-    if (depth == Depth::names) {
-      SEALIFT_TRY(add_wanted(std::move(*wanted)));
-      return std::move(out_);
+    if (depth_ == Depth::manifests) {
+      SEALIFT_TRY(images_.plan());
+      SEALIFT_TRY(check_image_names(out_.images));
     }
-    SEALIFT_TRY(plan_images(0));
-    SEALIFT_TRY(check_image_names(out_.images));
-    const size_t listed = out_.images.size();
-    SEALIFT_TRY(add_wanted(std::move(*wanted)));
-    SEALIFT_TRY(plan_images(listed));
+    SEALIFT_TRY(images_.add_wanted(std::move(*wanted)));
+    if (depth_ == Depth::names) return std::move(out_);
+    SEALIFT_TRY(images_.plan());
+    SEALIFT_TRY(check_locks(out_.locks, request_.lock_use));
+    SEALIFT_TRY(add_lock());
     SEALIFT_TRY(check_promises(out_, request_, tools, events_, cancel_));
     return std::move(out_);
   }
 
-  // Everything that can be checked before a program is run or a byte is fetched.
-  Result<void> read_lines(Depth depth) {
+  // Everything that can be checked before a program is run. What has to be fetched comes last, and only if nothing else
+  // is wrong.
+  Result<void> read_lines() {
     SEALIFT_TRY(check_folder("the build's context", request_.context));
     SEALIFT_ASSIGN(const auto text, read_input(request_.kubefile));
     kubefile_ = parse_kubefile(text, request_.kubefile, request_.arguments);
     problems_ = std::move(kubefile_.problems);
     SEALIFT_ASSIGN(auto scratch, base::PrivateFolder::make());
     out_.scratch = std::make_unique<base::PrivateFolder>(std::move(scratch));
+    SEALIFT_ASSIGN(out_.locks, read_locks(request_.kubefile, request_.lock_use));
     rule_lines_ = rule_files(kubefile_.instructions);
     SEALIFT_ASSIGN(rules_, load_rules(rule_lines_, request_.context, problems_));
-    for (const auto& instruction : kubefile_.instructions) {
-      SEALIFT_TRY(cancel_.check());
-      auto done = std::visit([&](const auto& what) { return take(instruction, what); }, instruction.what);
-      if (done) continue;
-      knows_names_ = knows_names_ && !std::holds_alternative<From>(instruction.what) &&
-                     !std::holds_alternative<AddApp>(instruction.what);
-      problems_.add(with_line(std::move(done).error(), instruction.place));
-    }
-    knows_names_ = knows_names_ && kubefile_.is_complete;
+    const auto take_all = [&](bool fetched) -> Result<void> {
+      for (const auto& instruction : kubefile_.instructions) {
+        if (is_fetched(instruction) == fetched) SEALIFT_TRY(take_line(instruction));
+      }
+      return {};
+    };
+    SEALIFT_TRY(take_all(false));
+    const bool fetches = std::ranges::any_of(kubefile_.instructions, is_fetched);
+    if (problems_.empty()) SEALIFT_TRY(take_all(true));
+    knows_names_ = knows_names_ && kubefile_.is_complete && (problems_.empty() || !fetches);
     add_values();
     problems_.note(pack_rules());
     if (knows_names_) check_app_names(out_, problems_);
-    if (depth == Depth::manifests) problems_.note(find_programs());
+    if (depth_ == Depth::manifests) problems_.note(find_programs());
+    problems_.note(fetch_postponed("base.yaml"));
     if (auto document = problems_.note(base_document())) {
       out_.base_document = std::move(*document);
       problems_.note(check_version());
@@ -121,6 +129,22 @@ class Resolver {
     check_templates(out_, request_, problems_);
     check_objects(format::AppKind::manifests);
     return problems_.joined();
+  }
+
+  static bool is_fetched(const Instruction& instruction) {
+    const auto* app = std::get_if<AddApp>(&instruction.what);
+    const auto* copy = std::get_if<Copy>(&instruction.what);
+    return (app != nullptr && app->remote) || (copy != nullptr && is_url(copy->sources.front().text));
+  }
+
+  Result<void> take_line(const Instruction& instruction) {
+    SEALIFT_TRY(cancel_.check());
+    auto done = std::visit([&](const auto& what) { return take(instruction, what); }, instruction.what);
+    if (done) return {};
+    knows_names_ = knows_names_ && !std::holds_alternative<From>(instruction.what) &&
+                   !std::holds_alternative<AddApp>(instruction.what);
+    problems_.add(with_line(std::move(done).error(), instruction.place));
+    return {};
   }
 
   // Most errors say it themselves.
@@ -200,6 +224,7 @@ class Resolver {
       if (!image.reason.empty() && !image.reason.starts_with(kInBase)) image.reason.insert(0, kInBase);
     }
     tell(std::format("FROM {}: {} images, {} files", name, from.images.size(), from.tree.size()));
+    out_.locks.used.bases[last_part(name)] = (*opened)->identity();
     out_.base = BaseInput{std::move(*file), std::move(*opened), origin_of(instruction, name)};
     return {};
   }
@@ -209,7 +234,7 @@ class Resolver {
   Result<void> claim(const LocalFile& file, const Origin& origin) {
     FileInput input{file.source, file.mode, origin};
     const auto there = out_.files.find(file.target);
-    if (there != out_.files.end()) {
+    if (there != out_.files.end() && !is_url(file.source) && !is_url(there->second.source)) {
       SEALIFT_ASSIGN(const bool same, is_same(there->second, input));
       if (!same) {
         const auto& first = there->second;
@@ -232,15 +257,50 @@ class Resolver {
 
   Result<void> take(const Instruction& instruction, const Copy& line) {
     const auto& first = line.sources.front();
-    if (line.checksum) {
+    std::map<std::string, std::string> downloads;  // at names, the URL itself stands for its file
+    for (const auto& word : line.sources) {
+      if (!is_url(word.text)) continue;
+      downloads[word.text] = word.text;
+      if (depth_ == Depth::names) continue;
+      SEALIFT_ASSIGN(auto file, remote_.file(word, line.checksum));
+      downloads[word.text] = std::move(file.path);
+    }
+    if (line.checksum && downloads.empty()) {
       SEALIFT_ASSIGN(const auto digest, digest_of(in_context(request_.context, first.text)));
       if (digest != *line.checksum)
         return fail(ErrorCode::corrupt, "{}: {} has the digest {}, not {}", first.place.text(), first.text,
                     digest.text(), line.checksum->text());
     }
-    SEALIFT_ASSIGN(const auto files, copied_files(line, request_.context));
+    SEALIFT_ASSIGN(const auto files, copied_files(line, request_.context, downloads));
+    for (const auto& file : files) {
+      if (is_url(file.source)) postponed_[file.target] = {{file.source, instruction.place}, line.checksum};
+    }
     tell(std::format("{} {}: {} files", instruction.verb, first.text, files.size()));
     return claim(files, origin_of(instruction, std::format("{} {}", first.text, line.destination.text)));
+  }
+
+  // Of what only names leaves out, that which names depend on.
+  Result<void> fetch_postponed(const std::string& target) {
+    const auto found = postponed_.find(target);
+    if (found == postponed_.end()) return {};
+    SEALIFT_ASSIGN(auto file, remote_.file(found->second.first, found->second.second));
+    out_.files.at(target).source = std::move(file.path);
+    return {};
+  }
+  Result<void> fetch_postponed_tools() {
+    if (!out_.base_document) return {};
+    for (const auto* name : {"helm", "kubectl"})
+      SEALIFT_TRY(
+          fetch_postponed(format::expand_architecture(out_.base_document->tools.at(name), base::own_architecture())));
+    return {};
+  }
+
+  // The artifact carries its lock, so that anybody can see what it was made of.
+  Result<void> add_lock() {
+    if (out_.locks.used.empty()) return {};
+    const LocalFile file{out_.scratch->path() + "/Kubefile.lock", std::string(lock::kTreePath), 0644};
+    SEALIFT_TRY(lock::write(file.source, out_.locks.used));
+    return claim(file, {"Kubefile.lock", {request_.kubefile, 1, 0}});
   }
 
   Result<void> take(const Instruction& instruction, const PutFile& line) {
@@ -267,8 +327,9 @@ class Resolver {
   }
 
   Result<void> take(const Instruction& instruction, const AddApp& line) {
-    SEALIFT_ASSIGN(auto local, local_app(instruction.place, line,
-                                         {request_.context, out_.scratch->path(), rules_, problems_, unpacked_}));
+    SEALIFT_ASSIGN(auto local,
+                   local_app(instruction.place, line,
+                             {request_.context, out_.scratch->path(), rules_, problems_, unpacked_, remote_}));
     if (out_.contents.find_app(local.app.name) != nullptr) {
       return bad(
           line.name.place,
@@ -379,48 +440,7 @@ class Resolver {
   }
 
   Result<void> take(const Instruction& instruction, const AddImage& line) {
-    SEALIFT_ASSIGN(auto* source, source_of(line.from));
-    if (!line.is_list) return add_image(line.name, source, origin_of(instruction, line.name.text));
-    const auto path = in_context(request_.context, line.name.text);
-    const auto text = base::read_text_file(path, size_t{4} << 20);
-    if (!text) return bad(line.name.place, text.error().what);
-    int number = 0;
-    for (const auto part : base::split(*text, '\n')) {
-      ++number;
-      const auto name = base::trim(part);
-      if (name.empty() || name.starts_with('#')) continue;
-      const Place place{line.name.text, number};
-      SEALIFT_TRY(add_image({std::string(name), place}, source, {std::format("IMAGE {}", line.name.text), place}));
-    }
-    return {};
-  }
-  Result<void> add_image(const Word& name, sources::ImageSource* source, Origin origin) {
-    auto reference = image::parse_reference(name.text);
-    if (!reference) return bad(name.place, reference.error().what);
-    // A list may name what another one does.
-    const auto is_same = [&](const ImageInput& other) {
-      return other.reference == *reference && other.source == source;
-    };
-    if (std::ranges::any_of(out_.images, is_same)) return {};
-    out_.images.push_back({std::move(*reference), {}, source, std::move(origin)});
-    return {};
-  }
-
-  // What the applications want and neither the base nor an IMAGE line brings.
-  Result<void> add_wanted(std::vector<Wanted> wanted) {
-    size_t count = 0;
-    for (auto& one : wanted) {
-      if (out_.contents.find_image(one.reference) != nullptr ||
-          std::ranges::contains(out_.images, one.reference, &ImageInput::reference))
-        continue;
-      SEALIFT_ASSIGN(auto* source, source_of(std::nullopt));
-      out_.images.push_back(
-          {std::move(one.reference), {}, source, {std::move(one.reason), std::move(one.place), true}});
-      ++count;
-    }
-    if (!wanted.empty())
-      tell(std::format("{} images found in the applications, {} of them named by no IMAGE line", wanted.size(), count));
-    return {};
+    return images_.take(line, std::format("{} {}", instruction.verb, line.name.text), instruction.place);
   }
 
   Result<void> take(const Instruction&, const SetEnvironment& line) {
@@ -434,74 +454,6 @@ class Resolver {
   Result<void> take(const Instruction&, const Launch& line) {
     out_.launch = line.apps;
     for (const auto& app : line.apps) out_.contents.launch.push_back(app.text);
-    return {};
-  }
-
-  // `from`: as in --from, or none for the default.
-  Result<sources::ImageSource*> source_of(const std::optional<std::string>& from) {
-    const auto& spec = from ? from : request_.images;
-    auto& source = out_.sources[from ? "from " + *from : ""];
-    if (source) return source.get();
-    if (spec) {
-      SEALIFT_ASSIGN(source, from ? sources::open_source(*spec, request_.context)
-                                  : sources::open_source(*spec, {}, sources::Names::full));
-    } else {
-      SEALIFT_ASSIGN(source, sources::open_registries(request_.registries, clock_));
-    }
-    return source.get();
-  }
-
-  // Further images at the end: a blob that an image has as a layer is then measured as one.
-  Result<void> plan_referrers(size_t first) {
-    const auto images = std::span(out_.images).subspan(first);
-    std::vector<std::vector<sources::ImagePlan>> found(images.size());
-    SEALIFT_TRY(
-        base::try_parallel(images.size(), kRequests, cancel_, [&](size_t i, const CancelToken& stop) -> Result<void> {
-          const auto& image = images[i];
-          auto plans =
-              sources::plan_referrers(*image.source, image.reference, image.plan, request_.platforms.front(), stop);
-          if (!plans)
-            return fail_while(std::move(plans).error(), std::format("looking for what refers to {} ({})",
-                                                                    image.reference.text(), image.origin.place.text()));
-          found[i] = std::move(*plans);
-          return {};
-        }));
-    for (size_t i = 0; i < found.size(); ++i) {
-      for (auto& plan : found[i]) {
-        SEALIFT_ASSIGN(auto reference, image::parse_reference(plan.image.name));
-        const auto& of = out_.images[first + i];
-        out_.images.push_back({std::move(reference), std::move(plan), of.source, of.origin});
-      }
-    }
-    return {};
-  }
-
-  // From the `first` on.
-  Result<void> plan_images(size_t first) {
-    const auto images = std::span(out_.images).subspan(first);
-    SEALIFT_TRY(
-        base::try_parallel(images.size(), kRequests, cancel_, [&](size_t i, const CancelToken& stop) -> Result<void> {
-          auto& image = images[i];
-          auto plan = sources::plan_image(*image.source, image.reference, request_.platforms, stop);
-          if (!plan)
-            return fail_while(std::move(plan).error(),
-                              std::format("resolving {} ({}{})", image.reference.text(), image.origin.place.text(),
-                                          image.origin.is_line() ? "" : ", " + image.origin.reason));
-          image.plan = std::move(*plan);
-          return {};
-        }));
-    if (request_.with_referrers) SEALIFT_TRY(plan_referrers(first));
-    for (auto& image : std::span(out_.images).subspan(first)) {
-      uint64_t bytes = 0;
-      for (const auto& blob : image.plan.blobs) bytes += blob.descriptor.size;
-      const auto& substitutes = image.plan.substitutes;
-      auto& packed = image.plan.image;
-      if (image.origin.is_line()) packed.reason = image.origin.reason;
-      tell(std::format("IMAGE {}: {}{}", packed.name, base::human_bytes(bytes),
-                       substitutes.empty() ? "" : ", " + base::join(substitutes, ", ")));
-      std::erase_if(out_.contents.images, [&](const format::Image& other) { return other.name == packed.name; });
-      out_.contents.images.push_back(packed);
-    }
     return {};
   }
 
@@ -534,7 +486,7 @@ class Resolver {
   }
 
   const Request& request_;
-  Clock& clock_;
+  Depth depth_;
   EventSink& events_;
   const CancelToken& cancel_;
   Kubefile kubefile_;
@@ -545,14 +497,17 @@ class Resolver {
   workloads::Rules rules_;
   Inspectors inspectors_;
   std::vector<std::pair<const AddValues*, Origin>> values_;
+  std::map<std::string, std::pair<Word, std::optional<Digest>>> postponed_;  // by target
   Inputs out_;
+  ImageLines images_;
+  Remote remote_;
 };
 
 }  // namespace
 
 Result<Inputs> resolve(const Request& request, Depth depth, Clock& clock, EventSink& events,
                        const CancelToken& cancel) {
-  return Resolver(request, clock, events, cancel).resolve(depth);
+  return Resolver(request, depth, clock, events, cancel).resolve();
 }
 
 }  // namespace sealift::resolve

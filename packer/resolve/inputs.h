@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "packer/resolve/locks.h"
 #include "packer/resolve/tree.h"
 #include "packer/resolve/words.h"
 #include "packer/sources/image_source.h"
@@ -34,6 +35,8 @@ struct Request {
   std::optional<std::string> kubernetes_version;  // "v1.34.4": charts are rendered for it if there is no base
   std::optional<std::string> images;              // where those without --from are, as in --from; else the registries
   sources::RegistryOptions registries;
+  std::string downloads;  // folder of the cache, see downloads::default_folder()
+  LockUse lock_use;
   bool with_tests = false;      // also the images of helm's test hooks
   bool with_referrers = false;  // also signatures and the like: sources::plan_referrers()
 };
@@ -46,7 +49,7 @@ struct Origin {
 };
 
 struct FileInput {
-  std::string source;  // on this machine
+  std::string source;  // on this machine, or a URL if it was not downloaded since only names were asked for
   uint32_t mode = 0644;
   Origin origin;
 };
@@ -81,6 +84,7 @@ struct BaseInput {
 struct Inputs {
   std::unique_ptr<base::PrivateFolder> scratch;  // for what is unpacked; goes last, since `files` may lie there
   std::optional<BaseInput> base;                 // none = scratch
+  Locks locks;
   // What this build adds, by path in the payload's tree.
   std::map<std::string, FileInput> files;
   std::vector<AppInput> apps;          // in Kubefile order
@@ -97,7 +101,7 @@ struct Inputs {
 };
 
 enum class Depth {
-  names,      // which images, and why: nothing is fetched
+  names,      // which images, and why: nothing is fetched but charts, and what is needed to read them
   manifests,  // everything that can be known before a byte is packed
 };
 

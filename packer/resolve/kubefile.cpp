@@ -10,6 +10,7 @@
 #include "payload/base/safe_path.h"
 #include "payload/base/text.h"
 #include "payload/base/utf8.h"
+#include "payload/http/client.h"
 #include "payload/json/value.h"
 
 namespace sealift::resolve {
@@ -220,11 +221,11 @@ class Parser {
       if (!digest) return bad(checksum->second.back().place, "--checksum must be sha256: and 64 hexadecimal digits");
       out.checksum = *digest;
     }
-    for (const auto& word : given.words) {
+    const bool is_add = !known.empty();
+    for (const auto& word : std::span(given.words).first(given.words.size() - 1)) {
       if (!word.text.contains("://")) continue;
-      return fail(ErrorCode::unsupported,
-                  "{}: downloads are not supported by this version; fetch the file, check it, and name it here",
-                  word.place.text());
+      if (!is_add) return bad(word.place, "COPY takes files of this machine; write ADD to download one");
+      if (auto url = http::parse_url(word.text); !url) return bad(word.place, url.error().what);
     }
     out.destination = std::move(given.words.back());
     given.words.pop_back();
@@ -310,17 +311,26 @@ class Parser {
                  std::format("\"{}\" can't be an application's name: {}", base::printable(name), kLabel));
     constexpr std::string_view kLocal = "local://";
     for (auto& word : std::span(words).subspan(1)) {
-      if (!word.text.starts_with(kLocal)) {
+      if (charts::is_address(word.text)) {
+        if (words.size() > 2)
+          return fail(ErrorCode::unsupported, "{}: {} is a chart beside other sources; give it an APP of its own",
+                      word.place.text(), base::printable(word.text));
+        auto address = charts::parse_address(word.text);
+        if (!address) return bad(word.place, address.error().what);
+        out.remote = std::move(*address);
+      } else if (!word.text.starts_with(kLocal)) {
         if (const auto keyword = near_keyword(word.text))
           return bad(word.place,
                      std::format("\"{}\" is no source; did you mean {}?", base::printable(word.text), *keyword));
         if (!word.text.contains("://"))
           return bad(word.place, std::format("\"{}\" is no source; for a path write local://{}",
                                              base::printable(word.text), base::printable(word.text)));
-        return fail(ErrorCode::unsupported, "{}: sources other than local://PATH are not supported by this version: {}",
-                    word.place.text(), base::printable(word.text));
+        return bad(word.place, std::format("\"{}\" is no source: write local://PATH, https://HOST/CHART.tgz, "
+                                           "oci://REGISTRY/PATH/CHART:VERSION or repo:https://HOST/PATH/CHART@VERSION",
+                                           base::printable(word.text)));
+      } else {
+        word.text.erase(0, kLocal.size());
       }
-      word.text.erase(0, kLocal.size());
       out.sources.push_back(std::move(word));
     }
     return put(given, std::move(out));
@@ -405,14 +415,18 @@ std::span<const Parser::Entry> Parser::entries() {
       {{"ENV", "NAME=value [NAME=value …]", {}}, &Parser::environment},
       {{"LABEL", "name=value [name=value …]", {}}, &Parser::labels},
       {{"COPY", "source [source …] destination", {}}, &Parser::copy},
-      {{"ADD", "[--checksum=sha256:HEX] source [source …] destination", {}}, &Parser::add},
+      {{"ADD", "[--checksum=sha256:HEX] source|https://… [source …] destination", {}}, &Parser::add},
       {{"FILE",
         "[--role=all|control-plane|worker] [--mode=0644] [--owner=uid:gid] [--template] source /destination",
         {}},
        &Parser::host_file},
-      {{"APP", "[--set key=value] name local://path […] [NAMESPACE name] [RELEASE name] [NEEDS name …]", {}},
+      {{"APP",
+        "[--set key=value] name local://path|CHART-ADDRESS […] [NAMESPACE name] [RELEASE name] [NEEDS name …]",
+        {}},
        &Parser::app},
-      {{"CNI", "[--set key=value] name local://path […] [NAMESPACE name] [RELEASE name] [NEEDS name …]", {}},
+      {{"CNI",
+        "[--set key=value] name local://path|CHART-ADDRESS […] [NAMESPACE name] [RELEASE name] [NEEDS name …]",
+        {}},
        &Parser::network},
       {{"VALUES", "app file.yaml [file.yaml …]", {}}, &Parser::values},
       {{"IMAGE", "[--from=SOURCE] name | [--from=SOURCE] list.txt", {}}, &Parser::image},
@@ -499,6 +513,8 @@ Result<void> Parser::parse_line(const LogicalLine& line) {
 }
 
 }  // namespace
+
+bool is_url(std::string_view source) { return source.starts_with("https://") || source.starts_with("http://"); }
 
 std::vector<Verb> verbs() {
   std::vector<Verb> out;

@@ -11,6 +11,7 @@
 #include <variant>
 #include <vector>
 
+#include "packer/charts/address.h"
 #include "packer/resolve/problems.h"
 #include "packer/resolve/words.h"
 #include "payload/format/contents.h"
@@ -23,7 +24,7 @@ struct From {
 
 // COPY and ADD
 struct Copy {
-  std::vector<Word> sources;  // on this machine, as written
+  std::vector<Word> sources;  // on this machine, as written; of ADD also URLs
   Word destination;           // in the payload's tree, as written
   std::optional<Digest> checksum;
 };
@@ -42,7 +43,8 @@ struct PutFile {
 struct AddApp {
   Word name;
   bool is_network = false;
-  std::vector<Word> sources;  // without the local:// prefix
+  std::vector<Word> sources;              // without the local:// prefix
+  std::optional<charts::Address> remote;  // of the only source: a chart on another machine
   std::vector<Word> needs;
   std::optional<Word> target_namespace, release;
   std::vector<Word> settings;  // --set: "key=value", for renderings at the build only
@@ -101,6 +103,9 @@ struct Verb {
   std::string_view refused;  // why it is rejected and what to do instead; empty if it is accepted
 };
 std::vector<Verb> verbs();
+
+// Whether a source of ADD is downloaded.
+bool is_url(std::string_view source);
 
 struct Kubefile {
   std::vector<Instruction> instructions;  // of the lines that can be read

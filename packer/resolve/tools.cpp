@@ -2,6 +2,7 @@
 #include "packer/resolve/tools.h"
 
 #include <fcntl.h>
+#include <unistd.h>
 
 #include <filesystem>
 
@@ -31,13 +32,19 @@ Result<std::string> Tools::find(const std::string& name) {
   }
   if (!inputs_.base_document) return std::string();
   const auto packed = format::expand_architecture(inputs_.base_document->tools.at(name), base::own_architecture());
-  if (const auto local = inputs_.files.find(packed); local != inputs_.files.end())
-    return absolute(local->second.source);
+  const auto own = inputs_.scratch->path() + "/" + name;
+  if (const auto local = inputs_.files.find(packed); local != inputs_.files.end()) {
+    const auto path = absolute(local->second.source);
+    if (::access(path.c_str(), X_OK) == 0) return path;
+    std::filesystem::copy_file(path, own, error);  // what was downloaded is no program yet
+    if (!error) std::filesystem::permissions(own, std::filesystem::perms::owner_all, error);
+    if (error) return fail(ErrorCode::io, "copy {} to {}: {}", path, own, error.message());
+    return own;
+  }
   const auto inherited = inputs_.contents.tree.find(packed);
   if (inherited == inputs_.contents.tree.end() || !inputs_.base) return std::string();
-  auto path = inputs_.scratch->path() + "/" + name;
-  SEALIFT_TRY(unpack(*inputs_.base->reader, inherited->second, path));
-  return path;
+  SEALIFT_TRY(unpack(*inputs_.base->reader, inherited->second, own));
+  return own;
 }
 
 Result<base::Command> Tools::command(const std::string& name, std::string_view why,

@@ -9,6 +9,7 @@
 #include <cerrno>
 #include <filesystem>
 
+#include "packer/downloads/downloads.h"
 #include "payload/base/file.h"
 #include "payload/base/safe_path.h"
 #include "payload/base/text.h"
@@ -96,18 +97,30 @@ Result<void> walk(const Place& place, const std::string& source, const std::stri
   return walk(place, source, target, 0, out);
 }
 
-Result<std::vector<LocalFile>> copied_files(const Copy& copy, const std::string& context) {
+Result<std::vector<LocalFile>> copied_files(const Copy& copy, const std::string& context,
+                                            const std::map<std::string, std::string>& downloads) {
   const std::string& destination = copy.destination.text;
   auto target = base::clean_relative_path(destination);
   if (!target) return bad(copy.destination.place, target.error().what + "; destinations lie in the payload's tree");
   const bool into_folder = destination.ends_with('/') || destination == "." || copy.sources.size() > 1;
   std::vector<LocalFile> out;
+  const auto below = [&](const std::string& name) { return *target + (target->empty() ? "" : "/") + name; };
   for (const auto& word : copy.sources) {
+    if (const auto download = downloads.find(word.text); download != downloads.end()) {
+      auto name = base::safe_relative_path(into_folder ? below(downloads::file_name(word.text)) : *target);
+      if (!name)
+        return bad(word.place,
+                   std::format("the URL ends in no file name that can be kept ({}); write the file's name as "
+                               "the destination",
+                               name.error().what));
+      out.push_back({download->second, std::move(*name), 0644});
+      continue;
+    }
     const std::string source = without_slashes(in_context(context, word.text));
     std::error_code error;
     const bool folder = std::filesystem::is_directory(source, error);
     std::string place_in_tree = *target;
-    if (!folder && into_folder) place_in_tree += (place_in_tree.empty() ? "" : "/") + last_part(source);
+    if (!folder && into_folder) place_in_tree = below(last_part(source));
     SEALIFT_TRY(walk(word.place, source, place_in_tree, out));
   }
   return out;

@@ -4,6 +4,7 @@
 // sorted order, so that a build does not depend on the file system's order.
 #pragma once
 
+#include <map>
 #include <string>
 #include <vector>
 
@@ -17,8 +18,10 @@ struct LocalFile {
   uint32_t mode = 0644;
 };
 
-// COPY: a folder's contents, or files into a folder (the destination ends in "/", or there are several sources).
-Result<std::vector<LocalFile>> copied_files(const Copy& copy, const std::string& context);
+// COPY and ADD: a folder's contents, or files into a folder (the destination ends in "/", or there are several
+// sources). `downloads`: the file on this machine for each URL.
+Result<std::vector<LocalFile>> copied_files(const Copy& copy, const std::string& context,
+                                            const std::map<std::string, std::string>& downloads = {});
 
 // Adds a file, or all files below a folder, at this path of the tree. Errors are invalid_input with `place`.
 Result<void> walk(const Place& place, const std::string& source, const std::string& target,

@@ -14,8 +14,6 @@ namespace {
 
 constexpr size_t kMaxCertificates = size_t{4} << 20;
 
-bool is_loopback(const std::string& host) { return host == "localhost" || host == "::1" || host.starts_with("127."); }
-
 std::vector<std::string> certificate_folders() {
   std::vector<std::string> out;
   if (const char* home = std::getenv("HOME"); home != nullptr && *home == '/')
@@ -24,8 +22,11 @@ std::vector<std::string> certificate_folders() {
   return out;
 }
 
-// Uses the first folder that holds any files. False if there is none.
-Result<bool> take_certificates(const std::string& host_and_port, http::ClientOptions& client) {
+}  // namespace
+
+bool is_loopback(const std::string& host) { return host == "localhost" || host == "::1" || host.starts_with("127."); }
+
+Result<bool> add_certificates(const std::string& host_and_port, http::ClientOptions& client) {
   for (const auto& folder : certificate_folders()) {
     std::error_code none;
     std::vector<std::string> files;
@@ -52,8 +53,6 @@ Result<bool> take_certificates(const std::string& host_and_port, http::ClientOpt
   return false;
 }
 
-}  // namespace
-
 Result<Endpoint> endpoint_of(const std::string& registry, const EndpointOptions& options) {
   Endpoint out;
   out.registry = registry;
@@ -74,7 +73,7 @@ Result<Endpoint> endpoint_of(const std::string& registry, const EndpointOptions&
   const std::string host_and_port =
       mirror == options.mirrors.end() ? registry : std::format("{}:{}", out.origin.host, out.origin.port);
   if (out.origin.scheme == "https") {
-    SEALIFT_ASSIGN(const bool has_certificates, take_certificates(host_and_port, out.client));
+    SEALIFT_ASSIGN(const bool has_certificates, add_certificates(host_and_port, out.client));
     if (!has_certificates && mirror == options.mirrors.end() && is_loopback(out.origin.host)) {
       SEALIFT_ASSIGN(const auto url, http::parse_url("http://" + registry));
       out.origin = url.origin;

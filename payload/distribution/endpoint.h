@@ -29,4 +29,10 @@ struct Endpoint {
 // invalid_input for an invalid host name or unreadable files.
 Result<Endpoint> endpoint_of(const std::string& registry, const EndpointOptions& options);
 
+// Adds the certificates for this host ("host:port", or as users write it) from the first certs.d folder that has any.
+// False if there are none. Errors: those of reading them.
+Result<bool> add_certificates(const std::string& host_and_port, http::ClientOptions& client);
+// This machine itself, by name or address.
+bool is_loopback(const std::string& host);
+
 }  // namespace sealift::distribution

@@ -2,7 +2,6 @@
 #include "payload/distribution/registry.h"
 
 #include <algorithm>
-#include <ctime>
 #include <set>
 
 #include "payload/base/retry.h"
@@ -17,15 +16,9 @@ namespace {
 
 constexpr int kMaxPages = 32;
 constexpr int kMaxHops = 8;  // redirects and challenges per request
-// A blob that has moved on by this much since the last failure has its attempts anew: long pulls over bad lines end,
-// and a server that gives a few bytes each time is not followed for ever.
-constexpr uint64_t kProgress = uint64_t{64} << 10;
+using http::kProgress;
 
 using Headers = std::map<std::string, std::string>;
-
-bool is_redirect(int status) {
-  return status == 301 || status == 302 || status == 303 || status == 307 || status == 308;
-}
 
 // The registry's own error message: {"errors": [{"code", "message"}]}.
 std::string reason_of(const http::Reply& reply) {
@@ -68,12 +61,7 @@ class BlobReceiver {
     if (const auto encoding = head.headers.find("content-encoding"); encoding != head.headers.end())
       encoding_ = encoding->second;
     skip_ = head.status == 206 ? 0 : received_;
-    const auto range = head.headers.find("content-range");
-    if (head.status == 206 &&
-        (range == head.headers.end() || !range->second.starts_with(std::format("bytes {}-", received_)))) {
-      return fail(ErrorCode::protocol, "another range than the one that was asked for");
-    }
-    return {};
+    return http::check_part(head, received_);
   }
   Result<void> write(ByteView data) {
     SEALIFT_TRY(cancel_.check());
@@ -109,17 +97,6 @@ class BlobReceiver {
   uint64_t received_ = 0, skip_ = 0;
   std::string encoding_;
 };
-
-// Seconds, or a date such as "Wed, 21 Oct 2026 07:28:00 GMT" (RFC 9110, section 10.2.3).
-Duration retry_after(const std::string& value, Clock& clock) {
-  constexpr uint64_t kLongest = 3600;
-  if (const auto seconds = base::parse_u64(value)) return std::chrono::seconds(std::min<uint64_t>(*seconds, kLongest));
-  std::tm date{};
-  const char* end = ::strptime(value.c_str(), "%a, %d %b %Y %H:%M:%S GMT", &date);
-  if (end == nullptr || *end != '\0') return {};
-  const auto wait = std::chrono::system_clock::from_time_t(::timegm(&date)) - clock.now();
-  return std::clamp(std::chrono::duration_cast<Duration>(wait), Duration{}, Duration{std::chrono::seconds(kLongest)});
-}
 
 }  // namespace
 
@@ -168,29 +145,13 @@ struct Registry::State {
               url.origin.text(), reason_of(reply), endpoint.registry);
         }
         SEALIFT_TRY(authorizer.answer(url.origin, ask.repository, reply.headers.at("www-authenticate"), authorization));
-      } else if (is_redirect(reply.status)) {
-        SEALIFT_ASSIGN(url, follow(url, reply));
+      } else if (http::is_redirect(reply.status)) {
+        SEALIFT_ASSIGN(url, http::follow_redirect(url, reply));
       } else {
         return reply;
       }
     }
     return fail(ErrorCode::protocol, "{} redirects too often", endpoint.origin.text());
-  }
-
-  static Result<http::Url> follow(const http::Url& from, const http::Reply& reply) {
-    const auto location = reply.headers.find("location");
-    if (location == reply.headers.end())
-      return fail(ErrorCode::protocol, "{} redirects to nowhere", from.origin.text());
-    auto url = http::resolve_url(from, location->second);
-    if (!url) {  // its query may be a signature: never shown
-      return fail(ErrorCode::protocol, "{} redirects to what is no http or https URL: {}", from.origin.text(),
-                  base::printable(location->second.substr(0, location->second.find('?'))));
-    }
-    if (url->origin.scheme == "http" && from.origin.scheme == "https") {
-      return fail(ErrorCode::untrusted, "{} redirects to {}, without TLS: refused", from.origin.text(),
-                  url->origin.text());
-    }
-    return std::move(*url);
   }
 
   Error error_of(const http::Reply& reply, const Ask& ask) const {
@@ -218,18 +179,12 @@ struct Registry::State {
             {}};
   }
 
-  // Grows with each attempt, and is at least what the server asks for.
-  Duration wait_before(unsigned attempt, const http::Reply* reply) const {
-    Duration out = std::min(patience.longest_pause, patience.first_pause * (int64_t{1} << std::min(attempt - 1, 16U)));
-    if (reply == nullptr || !reply->headers.contains("retry-after")) return out;
-    return std::max(out, std::min(patience.longest_pause, retry_after(reply->headers.at("retry-after"), clock)));
-  }
-
   // Calls `next` for each attempt: the request says where the body continues. `received` counts what has come of it.
   Result<http::Reply> patiently(const std::function<Ask()>& next, const CancelToken& cancel,
                                 const std::function<uint64_t()>& received = {}) {
-    uint64_t reached = received ? received() : 0;
-    for (unsigned attempt = 0;; ++attempt) {
+    const auto so_far = [&] { return received ? received() : 0; };
+    http::Attempts attempts(patience, clock, so_far());
+    for (;;) {
       SEALIFT_TRY(cancel.check());
       const Ask ask = next();
       auto reply = through(ask);
@@ -238,15 +193,12 @@ struct Registry::State {
       Error error = reply ? error_of(*reply, ask) : reply.error();
       if (const auto trouble = authorizer.trouble(); error.code == ErrorCode::auth_failed && !trouble.empty())
         error.what += "; no login was found, because " + trouble;
-      if (received && received() >= reached + kProgress) {
-        reached = received();
-        attempt = 0;
-      }
-      if (!base::may_pass(error.code) || attempt + 1 >= patience.attempts) {
+      const auto wait = attempts.next(error, reply ? &*reply : nullptr, so_far());
+      if (!wait) {
         if (!reply) return fail_while(std::move(error), "getting " + ask.what);
         return fail(std::move(error));
       }
-      SEALIFT_TRY(base::pause(clock, wait_before(attempt + 1, reply ? &*reply : nullptr), cancel));
+      SEALIFT_TRY(base::pause(clock, *wait, cancel));
     }
   }
 

@@ -15,6 +15,7 @@
 #include "payload/distribution/credentials.h"
 #include "payload/distribution/endpoint.h"
 #include "payload/hash/digest.h"
+#include "payload/http/patience.h"
 
 namespace sealift::distribution {
 
@@ -24,11 +25,7 @@ struct RemoteManifest {
   Bytes bytes;
 };
 
-struct Patience {
-  unsigned attempts = 5;           // per request, for errors that may pass: no connection, 429, 5xx
-  Duration first_pause{1'000};     // doubles each time
-  Duration longest_pause{30'000};  // also the upper limit for Retry-After
-};
+using http::Patience;
 
 // Any thread; concurrent requests use several connections.
 class Registry {

@@ -66,6 +66,13 @@ struct Reply {
   std::string text;                            // bodies that were not streamed, at most 4 MiB
 };
 
+bool is_redirect(int status);
+// Where such a reply to `from` leads. Errors: protocol; untrusted if it leads from HTTPS to HTTP. Messages show no
+// queries, which may be signatures.
+Result<Url> follow_redirect(const Url& from, const Reply& reply);
+// Whether a 206 begins at byte `offset`, as asked for; any other status passes. protocol if not.
+Result<void> check_part(const Reply& head, uint64_t offset);
+
 // One thread at a time, except for stop().
 class Client {
  public:

@@ -48,4 +48,32 @@ Result<Url> resolve_url(const Url& from, std::string_view location) {
   return Url{from.origin, without_dots(merged) + text.substr(query)};
 }
 
+bool is_redirect(int status) {
+  return status == 301 || status == 302 || status == 303 || status == 307 || status == 308;
+}
+
+Result<Url> follow_redirect(const Url& from, const Reply& reply) {
+  const auto location = reply.headers.find("location");
+  if (location == reply.headers.end()) return fail(ErrorCode::protocol, "{} redirects to nowhere", from.origin.text());
+  auto url = resolve_url(from, location->second);
+  if (!url) {
+    return fail(ErrorCode::protocol, "{} redirects to what is no http or https URL: {}", from.origin.text(),
+                base::printable(location->second.substr(0, location->second.find('?'))));
+  }
+  if (url->origin.scheme == "http" && from.origin.scheme == "https") {
+    return fail(ErrorCode::untrusted, "{} redirects to {}, without TLS: refused", from.origin.text(),
+                url->origin.text());
+  }
+  return std::move(*url);
+}
+
+Result<void> check_part(const Reply& head, uint64_t offset) {
+  const auto range = head.headers.find("content-range");
+  if (head.status == 206 &&
+      (range == head.headers.end() || !range->second.starts_with(std::format("bytes {}-", offset)))) {
+    return fail(ErrorCode::protocol, "another range than the one that was asked for");
+  }
+  return {};
+}
+
 }  // namespace sealift::http

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // What the command line takes, and what it says of what it does not take.
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include <catch2/catch_test_macros.hpp>

@@ -14,6 +14,7 @@ using namespace sealift;
 namespace {
 
 const workloads::Rules kNoRules;
+const CancelToken kNoCancel;
 
 struct Context {
   tests::TemporaryFolder folder;
@@ -28,8 +29,10 @@ struct Context {
     resolve::Problems problems;
     std::map<std::string, std::string> unpacked;
     const std::string scratch = folder / "scratch";
+    resolve::Locks locks;
+    resolve::Remote remote(locks, folder / "cache", {}, base::system_clock(), base::no_events(), kNoCancel);
     auto out = resolve::local_app(line.place, std::get<resolve::AddApp>(line.what),
-                                  {folder.path(), scratch, kNoRules, problems, unpacked});
+                                  {folder.path(), scratch, kNoRules, problems, unpacked, remote});
     SEALIFT_TRY(problems.joined());
     return out;
   }
@@ -97,8 +100,7 @@ TEST_CASE("charts in charts/ count by their own name, as helm reads them") {
 TEST_CASE("dependencies of the first chart format stand in requirements.yaml") {
   const Context context;
   context.write("c/Chart.yaml", "apiVersion: v1\nname: erp\nversion: 1.0.0\n");
-  context.write("c/requirements.yaml",
-                "dependencies:\n- {name: redis, version: 1.0.0, repository: 'https://charts.example'}\n");
+  context.write("c/requirements.yaml", "dependencies:\n- {name: redis, version: 1.0.0, repository: '@stable'}\n");
   CHECK(context.refused("c").contains("redis 1.0.0"));
   context.write("c/charts/redis/Chart.yaml", "name: redis\nversion: 1.0.0\n");
   context.accepted("c");

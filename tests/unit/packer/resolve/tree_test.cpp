@@ -30,8 +30,11 @@ Result<resolve::LocalApp> local_app(const resolve::Instruction& line, const std:
   resolve::Problems problems;
   std::map<std::string, std::string> unpacked;
   const std::string scratch = context + "/scratch";
+  const CancelToken no_cancel;
+  resolve::Locks locks;
+  resolve::Remote remote(locks, context + "/cache", {}, base::system_clock(), base::no_events(), no_cancel);
   auto out = resolve::local_app(line.place, std::get<resolve::AddApp>(line.what),
-                                {context, scratch, kNoRules, problems, unpacked});
+                                {context, scratch, kNoRules, problems, unpacked, remote});
   SEALIFT_TRY(problems.joined());
   return out;
 }

@@ -5,46 +5,21 @@
 #include "payload/base/text.h"
 #include "payload/distribution/registry.h"
 #include "tests/support/fake_clock.h"
-#include "tests/support/hand_server.h"
+#include "tests/support/faulty_server.h"
 
 using namespace sealift;
 using distribution::Logins;
 using distribution::Registry;
-using tests::HandServer;
+using tests::answer;
+using tests::long_text;
+using tests::redirect;
+using Request = tests::FaultyServer::Request;
 
 namespace {
 
-std::string long_text(size_t size) {
-  std::string out;
-  for (size_t i = 0; out.size() < size; ++i) out += std::to_string(i * 7919);
-  out.resize(size);
-  return out;
-}
-
-struct Request {
-  std::string head;
-  size_t number = 0;  // from 0
-  std::string path() const { return head.substr(4, head.find(' ', 4) - 4); }
-  bool has(std::string_view text) const { return head.contains(text); }
-  size_t from() const {
-    const size_t at = head.find("Range: bytes=");
-    return at == std::string::npos ? 0 : std::stoul(head.substr(at + 13));
-  }
-};
-
-// A registry of which the test writes each answer; every connection is closed after one.
-class Faulty {
+class Faulty : public tests::FaultyServer {
  public:
-  explicit Faulty(std::function<std::string(const Request&)> answer)
-      : server_([this, answer = std::move(answer)](tests::Connection& connection) {
-          Request request{connection.request(), requests.size()};
-          if (request.head.empty()) return;
-          requests.push_back(request);
-          std::string text = answer(request);
-          if (const size_t end = text.find("\r\n"); end != std::string::npos) text.insert(end, "\r\nConnection: close");
-          connection.send(text);
-        }) {}
-  std::string name() const { return std::format("127.0.0.1:{}", server_.port()); }
+  using FaultyServer::FaultyServer;
   Result<std::string> blob(const std::string& text, const distribution::Patience& patience = {}) {
     return blob(hash::sha256(base::as_bytes(text)), text.size(), patience);
   }
@@ -55,29 +30,14 @@ class Faulty {
     return std::string(base::as_text(sink.data()));
   }
 
-  std::vector<Request> requests;  // read after the answers have arrived
   tests::FakeClock clock;
 
  private:
   Logins logins_;
-  HandServer server_;
 };
-
-// From `from` to the end, of which only `sent` bytes go out.
-std::string answer(std::string_view text, size_t from, size_t sent = SIZE_MAX) {
-  const auto rest = text.substr(from);
-  const std::string head = from == 0 ? "HTTP/1.1 200 OK\r\n"
-                                     : std::format("HTTP/1.1 206 Partial Content\r\nContent-Range: bytes {}-{}/{}\r\n",
-                                                   from, text.size() - 1, text.size());
-  return head + std::format("Content-Length: {}\r\n\r\n{}", rest.size(), rest.substr(0, sent));
-}
 
 // `internal` if there is no error.
 ErrorCode code_of(const Result<std::string>& result) { return result ? ErrorCode::internal : result.error().code; }
-
-std::string redirect(const std::string& location) {
-  return std::format("HTTP/1.1 307 Temporary Redirect\r\nLocation: {}\r\nContent-Length: 0\r\n\r\n", location);
-}
 
 }  // namespace
 

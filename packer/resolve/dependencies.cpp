@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "packer/resolve/dependencies.h"
+
+#include <filesystem>
+
+#include "packer/sources/chart_archive.h"
+#include "payload/base/file.h"
+#include "payload/base/safe_path.h"
+#include "payload/base/text.h"
+#include "payload/yaml/node.h"
+
+namespace sealift::resolve {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::string_view kFile = "file://";
+constexpr int kMaxDepth = 8;  // of charts in folders that depend on charts in folders
+
+class Completer {
+ public:
+  Completer(const Place& place, const std::string& context, Remote& remote)
+      : place_(place), context_(context), remote_(remote) {}
+
+  Result<void> complete(const Chart& chart, ChartFolder& folder, int depth) {
+    if (depth > kMaxDepth) return refuse(chart, folder, "depends on itself, or is nested too deeply");
+    SEALIFT_TRY(check_all(chart, folder));
+    for (const auto& dependency : chart.missing) SEALIFT_TRY(add(chart, dependency, folder, depth));
+    return {};
+  }
+
+ private:
+  std::unexpected<Error> refuse(const Chart& chart, const ChartFolder& folder, std::string_view why) const {
+    return fail(ErrorCode::invalid_input, "{}: the chart {} {}; run \"helm dependency build {}\"", place_.text(),
+                base::printable(chart.name), why, folder.source);
+  }
+  static std::string named(const Dependency& dependency) {
+    return base::printable(base::trim(std::format("{} {}", dependency.name, dependency.version)));
+  }
+  static std::string version_of(const Dependency& dependency) {
+    return dependency.locked_version.value_or(dependency.version);
+  }
+
+  // Why it can't be fetched; empty if it can.
+  static std::string obstacle(const Chart& chart, const Dependency& dependency) {
+    const auto version = version_of(dependency);
+    // Both become part of a file's name.
+    if (dependency.name.contains('/') || version.contains('/') || !base::safe_relative_path(dependency.name))
+      return "their names can't be names of files";
+    if (dependency.repository.starts_with(kFile)) return {};
+    if (dependency.repository.empty()) return "Chart.yaml names no repository for them";
+    if (!charts::is_exact_version(version))
+      return chart.has_lock ? "Chart.lock names no version" : "without Chart.lock, only exact versions are fetched";
+    const auto address = charts::address_of(dependency.repository, dependency.name, version);
+    return address ? "" : address.error().what;
+  }
+
+  // All that can't be fetched are told together, before any is.
+  Result<void> check_all(const Chart& chart, const ChartFolder& folder) const {
+    std::vector<std::string> names;
+    std::string why;
+    for (const auto& dependency : chart.missing) {
+      auto obstructed = obstacle(chart, dependency);
+      if (obstructed.empty()) continue;
+      names.push_back(named(dependency));
+      if (why.empty()) why = std::move(obstructed);
+    }
+    if (names.empty()) return {};
+    return refuse(chart, folder,
+                  std::format("depends on charts that are not in {}/charts: {}; {}", folder.source,
+                              base::join(names, ", "), why));
+  }
+
+  Result<void> add(const Chart& chart, const Dependency& dependency, ChartFolder& folder, int depth) {
+    const auto version = version_of(dependency);
+    if (dependency.repository.starts_with(kFile)) return add_local(chart, dependency, version, folder, depth);
+    SEALIFT_ASSIGN(const auto address, charts::address_of(dependency.repository, dependency.name, version));
+    SEALIFT_ASSIGN(const auto archive, remote_.chart(place_, address));
+    return add_archive(archive, dependency, version, address.text, folder);
+  }
+
+  Result<void> add_archive(const std::string& archive, const Dependency& dependency, const std::string& version,
+                           const std::string& shown, ChartFolder& folder) {
+    auto text = sources::chart_document_of(archive);
+    if (!text)
+      return fail(text.error().code, "{}: {}", place_.text(), base::replace_all(text.error().what, archive, shown));
+    SEALIFT_ASSIGN(const auto documents, yaml::parse(*text, shown, {}, yaml::DuplicateKeys::last_wins));
+    SEALIFT_TRY(check(documents.empty() ? yaml::Node{} : documents.front(), dependency, version, shown));
+    folder.files.push_back({archive, std::format("{}/charts/{}-{}.tgz", folder.root, dependency.name, version), 0644});
+    return {};
+  }
+
+  Result<void> check(const yaml::Node& document, const Dependency& dependency, const std::string& version,
+                     const std::string& shown) const {
+    const auto found = document.text_at("version");
+    if (document.text_at("name") == dependency.name && (found == version || !charts::is_exact_version(version)))
+      return {};
+    return fail(ErrorCode::invalid_input, "{}: {} is the chart {} {}, not {} {}", place_.text(), shown,
+                base::printable(document.text_at("name")), base::printable(found), base::printable(dependency.name),
+                base::printable(version));
+  }
+
+  // A folder or a packed chart, relative to the chart's folder and within the context.
+  Result<void> add_local(const Chart& chart, const Dependency& dependency, const std::string& version,
+                         ChartFolder& folder, int depth) {
+    const auto given = dependency.repository.substr(kFile.size());
+    std::error_code error;
+    const auto path = fs::canonical(fs::path(folder.source) / given, error);
+    if (error)
+      return refuse(chart, folder,
+                    std::format("depends on {} in {}, which is not there", named(dependency), base::printable(given)));
+    const auto context = fs::canonical(context_.empty() ? "." : context_, error);
+    const auto inside = path.lexically_relative(context);
+    if (error || inside.empty() || inside.native().starts_with(".."))
+      return fail(ErrorCode::invalid_input,
+                  "{}: the chart {} depends on {} in {}, which lies outside of the build's context ({})", place_.text(),
+                  base::printable(chart.name), named(dependency), path.native(), context.native());
+    if (!fs::is_directory(path)) return add_archive(path, dependency, version, path, folder);
+    ChartFolder other{std::format("{}/charts/{}", folder.root, dependency.name), path, {}};
+    SEALIFT_TRY(walk(place_, other.source, other.root, other.files));
+    const auto document = base::read_text_file(path.native() + "/Chart.yaml", size_t{1} << 20);
+    if (!document)
+      return refuse(chart, folder,
+                    std::format("depends on {} in {}, which has no Chart.yaml", named(dependency), path.native()));
+    SEALIFT_ASSIGN(const auto parsed, yaml::parse(*document, path.native(), {}, yaml::DuplicateKeys::last_wins));
+    SEALIFT_TRY(check(parsed.empty() ? yaml::Node{} : parsed.front(), dependency, version, path));
+    SEALIFT_ASSIGN(const auto inner, read_chart(place_, other.root, other.source, other.files));
+    SEALIFT_TRY(complete(inner, other, depth + 1));
+    folder.files.insert(folder.files.end(), other.files.begin(), other.files.end());
+    return {};
+  }
+
+  const Place& place_;
+  const std::string& context_;
+  Remote& remote_;
+};
+
+Result<void> copy_files(const ChartFolder& folder, const std::string& to) {
+  for (const auto& file : folder.files) {
+    const fs::path target = to + file.target.substr(folder.root.size());
+    std::error_code error;
+    fs::create_directories(target.parent_path(), error);
+    if (!error) fs::copy_file(file.source, target, fs::copy_options::overwrite_existing, error);
+    if (error) return fail(ErrorCode::io, "copy {} to {}: {}", file.source, target.native(), error.message());
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<void> add_dependencies(const Place& place, const Chart& chart, const std::string& context,
+                              const std::string& copy, Remote& remote, ChartFolder& folder) {
+  SEALIFT_TRY(Completer(place, context, remote).complete(chart, folder, 0));
+  SEALIFT_TRY(copy_files(folder, copy));
+  folder.source = copy;
+  return {};
+}
+
+}  // namespace sealift::resolve

@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "packer/resolve/images.h"
+
+#include <algorithm>
+
+#include "packer/resolve/checks.h"
+#include "packer/resolve/tree.h"
+#include "payload/base/parallel.h"
+#include "payload/base/text.h"
+
+namespace sealift::resolve {
+namespace {
+
+// Concurrent requests: as many as registries and ordinary lines can take; more are no faster.
+constexpr unsigned kRequests = 4;
+
+std::unexpected<Error> bad(const Place& place, std::string_view what) {
+  return fail(ErrorCode::invalid_input, "{}: {}", place.text(), what);
+}
+
+}  // namespace
+
+Result<void> ImageLines::take(const AddImage& line, std::string reason, const Place& line_place) {
+  SEALIFT_ASSIGN(auto* source, source_of(line.from));
+  if (!line.is_list) return add(line.name, source, {std::move(reason), line_place});
+  const auto path = in_context(request_.context, line.name.text);
+  const auto text = base::read_text_file(path, size_t{4} << 20);
+  if (!text) return bad(line.name.place, text.error().what);
+  int number = 0;
+  for (const auto part : base::split(*text, '\n')) {
+    ++number;
+    const auto name = base::trim(part);
+    if (name.empty() || name.starts_with('#')) continue;
+    const Place place{line.name.text, number};
+    SEALIFT_TRY(add({std::string(name), place}, source, {reason, place}));
+  }
+  return {};
+}
+
+Result<void> ImageLines::add(const Word& name, sources::ImageSource* source, Origin origin) {
+  auto reference = image::parse_reference(name.text);
+  if (!reference) return bad(name.place, reference.error().what);
+  // A list may name what another one does.
+  const auto is_same = [&](const ImageInput& other) { return other.reference == *reference && other.source == source; };
+  if (std::ranges::any_of(inputs_.images, is_same)) return {};
+  inputs_.images.push_back({std::move(*reference), {}, source, std::move(origin)});
+  return {};
+}
+
+Result<void> ImageLines::add_wanted(std::vector<Wanted> wanted) {
+  size_t count = 0;
+  for (auto& one : wanted) {
+    if (inputs_.contents.find_image(one.reference) != nullptr ||
+        std::ranges::contains(inputs_.images, one.reference, &ImageInput::reference))
+      continue;
+    SEALIFT_ASSIGN(auto* source, source_of(std::nullopt));
+    inputs_.images.push_back(
+        {std::move(one.reference), {}, source, {std::move(one.reason), std::move(one.place), true}});
+    ++count;
+  }
+  if (!wanted.empty())
+    base::tell(
+        events_, Level::info,
+        std::format("{} images found in the applications, {} of them named by no IMAGE line", wanted.size(), count));
+  return {};
+}
+
+// `from`: as in --from, or none for the default.
+Result<sources::ImageSource*> ImageLines::source_of(const std::optional<std::string>& from) {
+  const auto& spec = from ? from : request_.images;
+  auto& source = inputs_.sources[from ? "from " + *from : ""];
+  if (source) return source.get();
+  if (spec) {
+    SEALIFT_ASSIGN(source, from ? sources::open_source(*spec, request_.context)
+                                : sources::open_source(*spec, {}, sources::Names::full));
+  } else {
+    SEALIFT_ASSIGN(source, sources::open_registries(request_.registries, clock_));
+  }
+  return source.get();
+}
+
+// By the lock's digest, so that a tag that has moved does not count. What files hold is like any other file of the
+// context: what is there is packed.
+image::Reference ImageLines::locked(const ImageInput& image) const {
+  const auto& known = inputs_.locks.known.images;
+  const auto entry = known.find(image.reference.text());
+  auto out = image.reference;
+  if (entry == known.end() || out.digest || !is_registry(image.source)) return out;
+  out.digest = entry->second.root;
+  return out;
+}
+
+bool ImageLines::is_registry(const sources::ImageSource* source) const {
+  const auto registries = inputs_.sources.find("");
+  return !request_.images && registries != inputs_.sources.end() && registries->second.get() == source;
+}
+
+// Further images at the end: a blob that an image has as a layer is then measured as one.
+Result<void> ImageLines::plan_referrers() {
+  const size_t first = planned_;
+  const auto images = std::span(inputs_.images).subspan(first);
+  std::vector<std::vector<sources::ImagePlan>> found(images.size());
+  SEALIFT_TRY(
+      base::try_parallel(images.size(), kRequests, cancel_, [&](size_t i, const CancelToken& stop) -> Result<void> {
+        const auto& image = images[i];
+        auto plans =
+            sources::plan_referrers(*image.source, image.reference, image.plan, request_.platforms.front(), stop);
+        if (!plans)
+          return fail_while(std::move(plans).error(), std::format("looking for what refers to {} ({})",
+                                                                  image.reference.text(), image.origin.place.text()));
+        found[i] = std::move(*plans);
+        return {};
+      }));
+  for (size_t i = 0; i < found.size(); ++i) {
+    for (auto& plan : found[i]) {
+      SEALIFT_ASSIGN(auto reference, image::parse_reference(plan.image.name));
+      const auto& of = inputs_.images[first + i];
+      inputs_.images.push_back({std::move(reference), std::move(plan), of.source, of.origin});
+    }
+  }
+  return {};
+}
+
+Result<void> ImageLines::plan() {
+  const auto images = std::span(inputs_.images).subspan(planned_);
+  SEALIFT_TRY(
+      base::try_parallel(images.size(), kRequests, cancel_, [&](size_t i, const CancelToken& stop) -> Result<void> {
+        auto& image = images[i];
+        const auto reference = locked(image);
+        auto plan = sources::plan_image(*image.source, reference, request_.platforms, stop);
+        if (!plan) {
+          auto failed = fail_while(std::move(plan).error(),
+                                   std::format("resolving {} ({}{})", image.reference.text(), image.origin.place.text(),
+                                               image.origin.is_line() ? "" : ", " + image.origin.reason));
+          const bool is_gone = reference != image.reference && failed.error().code == ErrorCode::not_found;
+          return is_gone ? fail_locked(std::move(failed).error(), inputs_.locks, image.reference.text()) : failed;
+        }
+        image.plan = std::move(*plan);
+        image.plan.image.name = image.reference.text();
+        return {};
+      }));
+  if (request_.with_referrers) SEALIFT_TRY(plan_referrers());
+  for (auto& image : std::span(inputs_.images).subspan(planned_)) {
+    uint64_t bytes = 0;
+    for (const auto& blob : image.plan.blobs) bytes += blob.descriptor.size;
+    const auto& substitutes = image.plan.substitutes;
+    auto& packed = image.plan.image;
+    if (image.origin.is_line()) packed.reason = image.origin.reason;
+    if (!image.reference.digest) {
+      auto& entry = inputs_.locks.used.images[packed.name];
+      entry.root = packed.root.digest;
+      for (const auto& platform : packed.platforms) entry.platforms[platform.architecture] = platform.manifest.digest;
+    }
+    base::tell(events_, Level::info,
+               std::format("IMAGE {}: {}{}", packed.name, base::human_bytes(bytes),
+                           substitutes.empty() ? "" : ", " + base::join(substitutes, ", ")));
+    std::erase_if(inputs_.contents.images, [&](const format::Image& other) { return other.name == packed.name; });
+    inputs_.contents.images.push_back(packed);
+  }
+  planned_ = inputs_.images.size();
+  return {};
+}
+
+}  // namespace sealift::resolve
