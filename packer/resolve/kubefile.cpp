@@ -79,6 +79,7 @@ class Parser {
 
   Result<void> parse_line(const LogicalLine& line);
   static const Entry* entry_of(const LogicalLine& line);
+  static std::optional<std::string> near_verb(const LogicalLine& line);
   static bool may_name_applications(const LogicalLine& line);
 
   template <class What>
@@ -470,10 +471,19 @@ const Parser::Entry* Parser::entry_of(const LogicalLine& line) {
   return entry == entries().end() ? nullptr : &*entry;
 }
 
+// The known word that a line's first one was meant for.
+std::optional<std::string> Parser::near_verb(const LogicalLine& line) {
+  std::vector<std::string_view> known;
+  for (const auto& verb : verbs()) {
+    if (verb.refused.empty()) known.push_back(verb.word);
+  }
+  return base::nearest(verb_of(line), known);
+}
+
 bool Parser::may_name_applications(const LogicalLine& line) {
   const auto* entry = entry_of(line);
-  const auto word = entry == nullptr ? "" : entry->verb.word;
-  return word.empty() || word == "FROM" || word == "APP" || word == "CNI";
+  const auto word = entry != nullptr ? std::string(entry->verb.word) : near_verb(line).value_or("APP");
+  return word == "FROM" || word == "APP" || word == "CNI";
 }
 
 Result<void> Parser::parse_line(const LogicalLine& line) {
@@ -482,13 +492,8 @@ Result<void> Parser::parse_line(const LogicalLine& line) {
   const bool begins = !has_begun_ && (entry == nullptr || entry->verb.word != "ARG");
   has_begun_ = has_begun_ || begins;
   if (entry == nullptr) {
-    std::vector<std::string_view> known;
-    for (const auto& verb : verbs()) {
-      if (verb.refused.empty()) known.push_back(verb.word);
-    }
-    const auto word = verb_of(line);
-    const auto near = base::nearest(word, known);
-    return bad(line.place(), std::format("the instruction \"{}\" is not known{}", base::printable(word),
+    const auto near = near_verb(line);
+    return bad(line.place(), std::format("the instruction \"{}\" is not known{}", base::printable(verb_of(line)),
                                          near ? std::format("; did you mean {}?", *near) : ""));
   }
   if (entry->parse == nullptr)
