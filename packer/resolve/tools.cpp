@@ -22,10 +22,10 @@ Result<void> unpack(const format::PayloadReader& reader, const format::TreeFile&
 }  // namespace
 
 Result<std::string> Tools::find(const std::string& name) {
+  std::error_code error;
   if (request_.tools) {
     SEALIFT_TRY(check_folder("the folder of --tools,", *request_.tools));
     const auto path = absolute(*request_.tools + "/" + name);
-    std::error_code error;
     if (std::filesystem::exists(path, error)) return path;
     base::tell(events_, Level::warning,
                std::format("the folder of --tools, {}, holds no {}; the base's is used", *request_.tools, name));

@@ -146,7 +146,8 @@ TEST_CASE("APP takes a name, sources and NEEDS") {
   CHECK(refused("FROM scratch\nAPP Erp local://a\n").contains("Erp"));
   CHECK(refused("FROM scratch\nAPP erp local://a NEEDS\n").contains("NEEDS"));
   CHECK(refused("FROM scratch\nAPP erp\n").contains("local://"));
-  CHECK(refused("FROM scratch\nAPP erp charts/erp\n").contains("\"charts/erp\" is no source: write local://PATH"));
+  CHECK(refused("FROM scratch\nAPP erp charts/erp\n")
+            .contains("\"charts/erp\" is no source; for a path write local://charts/erp"));
 }
 
 TEST_CASE("APP takes a chart on another machine, alone") {

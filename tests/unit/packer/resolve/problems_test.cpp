@@ -54,9 +54,10 @@ TEST_CASE("lines, files, names and templates: everything that is wrong with a Ku
   const auto told = problems_of(context.refused(
       "LABLE a=b\nCOPY nothing x\nAPP good local://app NEEDS godo\nAPP bad local://bad\nFILE motd.tmpl /etc/motd\n"
       "FILE --mode=9 one /etc/one\nVALUES good one\nLAUNCH [\"good\", \"bda\"]\nIMAGE Not:A:Name\n"));
+  INFO(base::join(told, "\n"));
   REQUIRE(told.size() == 11);
   CHECK(told[0].starts_with("Kubefile:2: the instruction \"LABLE\""));
-  CHECK(told[1].starts_with("Kubefile:7:13: --mode"));
+  CHECK(told[1].starts_with("Kubefile:7:6: --mode"));
   CHECK(told[2].starts_with("Kubefile:3:6: nothing is not there"));
   CHECK(told[3].starts_with("Kubefile:5: bad/a.yaml:1: the object has no apiVersion"));
   CHECK(told[4].starts_with("Kubefile:5: bad/a.yaml:4: the Secret has no metadata.name"));
@@ -64,8 +65,8 @@ TEST_CASE("lines, files, names and templates: everything that is wrong with a Ku
   CHECK(told[6].starts_with("Kubefile:10:7: \"Not:A:Name\""));
   CHECK(told[7].starts_with("Kubefile:8:8: good consists of manifests"));
   CHECK(
-      told[8].starts_with("Kubefile:4:30: the application \"good\" NEEDS \"godo\", which is not packed; did you mean"));
-  CHECK(told[9].starts_with("Kubefile:9:18: LAUNCH names \"bda\", which is not packed; did you mean \"bad\"?"));
+      told[8].starts_with("Kubefile:4:28: the application \"good\" NEEDS \"godo\", which is not packed; did you mean"));
+  CHECK(told[9].starts_with("Kubefile:9:17: LAUNCH names \"bda\", which is not packed; did you mean \"bad\"?"));
   CHECK(told[10].starts_with("Kubefile:6: motd.tmpl:1: no host knows the variable NODE_NMAE; did you mean NODE_NAME?"));
 }
 
