@@ -72,6 +72,7 @@ Result<LocalApp> local_app(const Place& place, const AddApp& line, const AppRead
   LocalApp out;
   auto& app = out.app;
   app.name = line.name.text;
+  app.part_of = line.part_of;
   app.is_network = line.is_network;
   for (const auto& need : line.needs) app.needs.push_back(need.text);
   if (line.target_namespace) app.target_namespace = line.target_namespace->text;
@@ -114,7 +115,7 @@ Result<LocalApp> local_app(const Place& place, const AddApp& line, const AppRead
   out.folder = chart->source.substr(0, chart->source.rfind('/'));
   if (line.sources.size() > 1)
     return fail(ErrorCode::unsupported,
-                "{}: {} is a helm chart beside other sources; give each chart an APP of its own", place.text(),
+                "{}: {} is a helm chart beside sources that are none; give them an APP of their own", place.text(),
                 out.folder);
   SEALIFT_ASSIGN(auto read, read_chart(place, app.root, out.folder, out.files));
   app.version = std::move(read.version);

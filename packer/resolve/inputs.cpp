@@ -11,6 +11,7 @@
 #include "packer/resolve/kubefile.h"
 #include "packer/resolve/manifests.h"
 #include "packer/resolve/object_checks.h"
+#include "packer/resolve/parts.h"
 #include "packer/resolve/remote.h"
 #include "packer/resolve/rule_files.h"
 #include "packer/resolve/templates.h"
@@ -118,6 +119,7 @@ class Resolver {
     if (problems_.empty()) SEALIFT_TRY(take_all(true));
     knows_names_ = knows_names_ && kubefile_.is_complete && (problems_.empty() || !fetches);
     add_values();
+    name_parts(out_);
     problems_.note(pack_rules());
     if (knows_names_) check_app_names(out_, problems_);
     if (depth_ == Depth::manifests) problems_.note(find_programs());
@@ -327,13 +329,21 @@ class Resolver {
   }
 
   Result<void> take(const Instruction& instruction, const AddApp& line) {
+    SEALIFT_ASSIGN(const auto parts, parts_of(line, request_.context));
+    for (const auto& part : parts) SEALIFT_TRY(take_app(instruction, part));
+    return {};
+  }
+  Result<void> take_app(const Instruction& instruction, const AddApp& line) {
     SEALIFT_ASSIGN(auto local,
                    local_app(instruction.place, line,
                              {request_.context, out_.scratch->path(), rules_, problems_, unpacked_, remote_}));
-    if (out_.contents.find_app(local.app.name) != nullptr) {
-      return bad(
-          line.name.place,
-          std::format("the application \"{}\" is packed already (by an earlier line or by the base)", local.app.name));
+    for (const auto& name : {local.app.name, local.app.part_of}) {
+      const bool is_taken =
+          out_.contents.find_app(name) != nullptr ||
+          (name == local.app.name && std::ranges::contains(out_.contents.apps, name, &format::App::part_of));
+      if (is_taken && !name.empty())
+        return bad(line.name.place,
+                   std::format("the application \"{}\" is packed already (by an earlier line or by the base)", name));
     }
     tell(std::format("{} {}: {}, {} files", instruction.verb, local.app.name, format::name(local.app.kind),
                      local.files.size()));
@@ -377,8 +387,10 @@ class Resolver {
   }
   void add_values() {
     for (const auto& [line, origin] : values_) {
-      const auto app =
-          std::ranges::find(out_.apps, line->app.text, [](const AppInput& input) { return input.app.name; });
+      const auto is_meant = [&](const AppInput& input) {
+        return input.app.name == line->app.text || input.app.part_of == line->app.text;
+      };
+      const auto app = std::ranges::find_if(out_.apps, is_meant);
       if (app == out_.apps.end()) {
         if (!knows_names_) continue;
         std::vector<std::string_view> known;
@@ -391,7 +403,10 @@ class Resolver {
         problems_.add(
             bad(line->app.place, std::format("{} consists of manifests, which take no values", app->app.name)));
       } else {
-        for (const auto& word : line->files) problems_.note(add_values(*app, word, origin));
+        for (auto& one : out_.apps) {
+          if (!is_meant(one)) continue;
+          for (const auto& word : line->files) problems_.note(add_values(one, word, origin));
+        }
       }
     }
   }

@@ -272,13 +272,6 @@ class Parser {
 
   static bool is_setting(std::string_view text) { return text.contains('=') && !text.starts_with('='); }
 
-  static constexpr std::string_view kLabel = "lower-case letters, digits and -, at most 53";
-  static bool is_label(std::string_view name) {
-    return name.size() <= 53 && !name.empty() && name.front() != '-' && name.back() != '-' &&
-           std::ranges::all_of(name,
-                               [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-'; });
-  }
-
   Result<void> app(Given&& given) { return app(std::move(given), false); }
   Result<void> network(Given&& given) { return app(std::move(given), true); }
   Result<void> app(Given&& given, bool is_network) {
@@ -294,9 +287,9 @@ class Parser {
     SEALIFT_ASSIGN(out.target_namespace, take_keyword(words, "NAMESPACE", "a namespace"));
     SEALIFT_ASSIGN(out.release, take_keyword(words, "RELEASE", "the name of the helm release"));
     for (const auto* word : {&out.target_namespace, &out.release}) {
-      if (*word && !is_label((*word)->text))
-        return bad((*word)->place,
-                   std::format("\"{}\" can't be a namespace or a release: {}", base::printable((*word)->text), kLabel));
+      if (*word && !is_app_name((*word)->text))
+        return bad((*word)->place, std::format("\"{}\" can't be a namespace or a release: {}",
+                                               base::printable((*word)->text), kAppNames));
     }
     const auto needs = std::ranges::find(words, "NEEDS", &Word::text);
     if (needs != words.end()) {
@@ -307,9 +300,9 @@ class Parser {
     }
     if (words.size() < 2) return bad(given.place, usage(given) + " (a chart folder or manifests)");
     out.name = words[0];
-    if (const auto& name = out.name.text; !is_label(name))
+    if (const auto& name = out.name.text; !is_app_name(name))
       return bad(out.name.place,
-                 std::format("\"{}\" can't be an application's name: {}", base::printable(name), kLabel));
+                 std::format("\"{}\" can't be an application's name: {}", base::printable(name), kAppNames));
     constexpr std::string_view kLocal = "local://";
     for (auto& word : std::span(words).subspan(1)) {
       if (charts::is_address(word.text)) {
@@ -518,6 +511,11 @@ Result<void> Parser::parse_line(const LogicalLine& line) {
 }
 
 }  // namespace
+
+bool is_app_name(std::string_view name) {
+  return name.size() <= 53 && !name.empty() && name.front() != '-' && name.back() != '-' &&
+         std::ranges::all_of(name, [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-'; });
+}
 
 bool is_url(std::string_view source) { return source.starts_with("https://") || source.starts_with("http://"); }
 

@@ -48,6 +48,7 @@ struct AddApp {
   std::vector<Word> needs;
   std::optional<Word> target_namespace, release;
   std::vector<Word> settings;  // --set: "key=value", for renderings at the build only
+  std::string part_of;         // set by parts_of(): the name of a line that brings several charts
 };
 
 // VALUES: each file is one set of values
@@ -103,6 +104,10 @@ struct Verb {
   std::string_view refused;  // why it is rejected and what to do instead; empty if it is accepted
 };
 std::vector<Verb> verbs();
+
+// What can be the name of an application, and so of a helm release and a namespace.
+inline constexpr std::string_view kAppNames = "lower-case letters, digits and -, at most 53";
+bool is_app_name(std::string_view name);
 
 // Whether a source of ADD is downloaded.
 bool is_url(std::string_view source);

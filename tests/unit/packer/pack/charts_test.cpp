@@ -167,3 +167,43 @@ TEST_CASE("a folder of --tools without the program is told") {
             .text()
             .contains(project.folder / "tools" + ": there is no such folder"));
 }
+
+TEST_CASE("a line may bring several charts: each is an application, and the line's name stands for all") {
+  const Charts project;
+  project.chart("web", tests::pod("web", "tiny:1"));
+  project.chart("work", tests::pod("work", "tiny:1"));
+  project.set("a.yaml", "");
+  const auto done = project.build(
+      "FROM scratch\nAPP shop local://web local://work NAMESPACE sales\nVALUES shop a.yaml\nAPP erp local://erp NEEDS "
+      "shop\nLAUNCH [\"shop\"]\n",
+      project.with_helm());
+  if (!done) FAIL(done.error().text());
+  const auto artifact = tests::Project::open(project.output());
+  const auto& contents = artifact.contents();
+  CHECK(contents.find_app("shop") == nullptr);
+  for (const char* name : {"shop-web", "shop-work"}) {
+    INFO(name);
+    const auto* app = contents.find_app(name);
+    REQUIRE(app != nullptr);
+    CHECK(app->part_of == "shop");
+    CHECK(app->default_namespace() == "sales");
+    CHECK(app->release_name() == name);
+    CHECK(app->values == std::vector{std::format("values/{}/a.yaml", name)});
+    CHECK(app->uses.size() == 1);
+  }
+  CHECK(contents.find_app("erp")->needs == std::vector<std::string>{"shop-web", "shop-work"});
+  CHECK(contents.launch == std::vector<std::string>{"shop-web", "shop-work"});
+}
+
+TEST_CASE("several charts in a line: one release, one name twice, other names in the way") {
+  const Charts project;
+  project.chart("web", tests::pod("web", "tiny:1"));
+  project.chart("work", tests::pod("work", "tiny:1"));
+  CHECK(project.refusal("APP shop local://web local://work RELEASE main\n").contains("RELEASE names one release"));
+  CHECK(project.refusal("APP shop local://web local://web\n").contains("a second chart of the name web"));
+  CHECK(project.refusal("APP shop local://web local://app\n").contains("is a helm chart beside sources that are none"));
+  const auto taken = project.refusal("APP shop local://web local://work\nAPP shop local://erp\n");
+  CHECK(taken.contains("\"shop\" is packed already"));
+  project.chart("Web_1", tests::pod("web", "tiny:1"));
+  CHECK(project.refusal("APP shop local://Web_1 local://work\n").contains("\"shop-Web_1\", which can't be its name"));
+}
