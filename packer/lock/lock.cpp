@@ -25,9 +25,9 @@ std::unexpected<Error> refuse(std::string_view where, const yaml::Node& node, st
 yaml::Node text_of(const Digest& digest) { return yaml::Node::make_plain(digest.text()); }
 
 Result<Digest> digest_in(const yaml::Node& node, std::string_view where) {
-  auto out = Digest::parse(node.as_string().value_or(""));
+  const auto out = Digest::parse(node.as_string().value_or(""));
   if (!out) return refuse(where, node, "sha256: and 64 hexadecimal digits are expected");
-  return std::move(*out);
+  return *out;
 }
 
 // A mapping of one kind of entries; none if it is left out.

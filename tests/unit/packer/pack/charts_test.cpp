@@ -201,7 +201,9 @@ TEST_CASE("several charts in a line: one release, one name twice, other names in
   project.chart("work", tests::pod("work", "tiny:1"));
   CHECK(project.refusal("APP shop local://web local://work RELEASE main\n").contains("RELEASE names one release"));
   CHECK(project.refusal("APP shop local://web local://web\n").contains("a second chart of the name web"));
-  CHECK(project.refusal("APP shop local://web local://app\n").contains("is a helm chart beside sources that are none"));
+  CHECK(project.refused("FROM scratch\nAPP shop local://web local://app\n", project.with_helm())
+            .text()
+            .contains("is a helm chart beside sources that are none"));
   const auto taken = project.refusal("APP shop local://web local://work\nAPP shop local://erp\n");
   CHECK(taken.contains("\"shop\" is packed already"));
   project.chart("Web_1", tests::pod("web", "tiny:1"));
