@@ -103,6 +103,8 @@ TEST_CASE("API versions that the base's Kubernetes has removed are refused, depr
   object("batch/v1beta1", "CronJob");
   CHECK(context.refused("APP erp local://m\n", for_1_34).contains("use batch/v1"));
   context.resolved("APP erp local://m\n");  // without a base, nobody knows
+  CHECK(context.refused("APP erp local://m\n", [](auto& request) { request.kubernetes_version = "v1.25.0"; })
+            .contains("1.25 removed batch/v1beta1, and this artifact is for 1.25"));
   context.resolved("APP erp local://m\n", [](auto& request) { request.kubernetes_version = "v1.24.0"; });
   CHECK(warnings(context,
                  "CronJob/x: batch/v1beta1 is deprecated since Kubernetes 1.21, and removed in 1.25; use batch/v1") ==
