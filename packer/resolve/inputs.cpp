@@ -273,7 +273,13 @@ class Resolver {
         return fail(ErrorCode::corrupt, "{}: {} has the digest {}, not {}", first.place.text(), first.text,
                     digest.text(), line.checksum->text());
     }
-    SEALIFT_ASSIGN(const auto files, copied_files(line, request_.context, downloads));
+    SEALIFT_ASSIGN(auto files, copied_files(line, request_.context, downloads));
+    // A build writes it: with it, the next one would make other bytes.
+    const auto lock = last_part(out_.locks.path);
+    std::erase_if(files, [&](const LocalFile& file) {
+      std::error_code none;
+      return last_part(file.source) == lock && std::filesystem::equivalent(file.source, out_.locks.path, none);
+    });
     for (const auto& file : files) {
       if (is_url(file.source)) postponed_[file.target] = {{file.source, instruction.place}, line.checksum};
     }

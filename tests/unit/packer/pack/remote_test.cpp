@@ -293,6 +293,21 @@ TEST_CASE("two builds with the same lock make the same bytes, and the artifact c
   CHECK(factory.text("out.run") == first);
 }
 
+TEST_CASE("COPY of the folder leaves the lock out: what a build writes must not change the next one") {
+  Factory factory;
+  factory.site.files["/tool"] = "program";
+  const auto lines = "ADD " + factory.site.url("/tool") + " bin/\nCOPY . all/\n";
+  write(factory.folder / "Kubefile.lock.bak", "kept");
+  const auto first = factory.packed_with(lines);
+  CHECK(first.contents().tree.contains("all/Kubefile"));
+  CHECK(first.contents().tree.contains("all/Kubefile.lock.bak"));
+  REQUIRE(std::filesystem::exists(factory.folder / "Kubefile.lock"));
+  std::filesystem::remove(factory.folder / "out.run");
+  std::filesystem::remove_all(factory.folder / "cache");
+  const auto again = factory.packed_with(lines);
+  CHECK_FALSE(again.contents().tree.contains("all/Kubefile.lock"));
+}
+
 TEST_CASE("what has changed on the other machine does not change a locked build") {
   Factory factory;
   factory.site.files["/tool"] = "the tool";
