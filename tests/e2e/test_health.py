@@ -110,7 +110,8 @@ def test_a_second_run_waits_for_system_pods_and_names_what_is_missing(cluster, l
 def test_what_failed_is_not_forgotten(cluster, lab):
     """A failing change is reported at once; going back to the former configuration really goes back."""
     values = '---\n' + json.dumps({'apiVersion': 'sealift.dev/v1', 'kind': 'Application', 'metadata': {'name': 'nginx'},
-                                   'spec': {'values': {'image': 'docker.io/library/nginx:9.9', 'replicas': 1}}}) + '\n'
+                                   'spec': {'values': {'image': 'docker.io/library/nginx:9.9', 'replicas': 1},
+                                            'ignoreImages': ['docker.io/library/nginx:9.9']}}) + '\n'
     cluster.extra = values
     cluster.write()
     began = time.monotonic()
