@@ -11,13 +11,6 @@
 #include "payload/writer/output_file.h"
 
 namespace sealift::pack {
-namespace {
-
-// Concurrent requests: as many as registries and ordinary lines can take; more are no faster.
-constexpr unsigned kRequests = 4;
-
-}  // namespace
-
 ImagePacker::ImagePacker(std::span<const resolve::ImageInput> images, writer::PayloadWriter& writer) {
   std::set<Digest> seen;
   for (const auto& image : images) {
@@ -101,8 +94,8 @@ Result<std::map<Digest, format::LayerInfo>> ImagePacker::fill(writer::PlacedPayl
     layers[job.blob.digest] = layer;
     return {};
   };
-  SEALIFT_TRY(
-      base::try_parallel(jobs_.size(), kRequests, cancel, [&](size_t i, const CancelToken& stop) -> Result<void> {
+  SEALIFT_TRY(base::try_parallel(
+      jobs_.size(), sources::kRequests, cancel, [&](size_t i, const CancelToken& stop) -> Result<void> {
         auto done = carry_out(jobs_[i], stop);
         if (done) return {};
         const auto& image = *jobs_[i].image;

@@ -3,23 +3,11 @@
 
 #include <algorithm>
 
-#include "packer/resolve/checks.h"
 #include "packer/resolve/tree.h"
 #include "payload/base/parallel.h"
 #include "payload/base/text.h"
 
 namespace sealift::resolve {
-namespace {
-
-// Concurrent requests: as many as registries and ordinary lines can take; more are no faster.
-constexpr unsigned kRequests = 4;
-
-std::unexpected<Error> bad(const Place& place, std::string_view what) {
-  return fail(ErrorCode::invalid_input, "{}: {}", place.text(), what);
-}
-
-}  // namespace
-
 Result<void> ImageLines::take(const AddImage& line, std::string reason, const Place& line_place) {
   SEALIFT_ASSIGN(auto* source, source_of(line.from));
   if (!line.is_list) return add(line.name, source, {std::move(reason), line_place});
@@ -100,8 +88,8 @@ Result<void> ImageLines::plan_referrers() {
   const size_t first = planned_;
   const auto images = std::span(inputs_.images).subspan(first);
   std::vector<std::vector<sources::ImagePlan>> found(images.size());
-  SEALIFT_TRY(
-      base::try_parallel(images.size(), kRequests, cancel_, [&](size_t i, const CancelToken& stop) -> Result<void> {
+  SEALIFT_TRY(base::try_parallel(
+      images.size(), sources::kRequests, cancel_, [&](size_t i, const CancelToken& stop) -> Result<void> {
         const auto& image = images[i];
         auto plans =
             sources::plan_referrers(*image.source, image.reference, image.plan, request_.platforms.front(), stop);
@@ -123,8 +111,8 @@ Result<void> ImageLines::plan_referrers() {
 
 Result<void> ImageLines::plan() {
   const auto images = std::span(inputs_.images).subspan(planned_);
-  SEALIFT_TRY(
-      base::try_parallel(images.size(), kRequests, cancel_, [&](size_t i, const CancelToken& stop) -> Result<void> {
+  SEALIFT_TRY(base::try_parallel(
+      images.size(), sources::kRequests, cancel_, [&](size_t i, const CancelToken& stop) -> Result<void> {
         auto& image = images[i];
         const auto reference = locked(image);
         auto plan = sources::plan_image(*image.source, reference, request_.platforms, stop);

@@ -22,10 +22,6 @@
 namespace sealift::resolve {
 namespace {
 
-std::unexpected<Error> bad(const Place& place, std::string_view what) {
-  return fail(ErrorCode::invalid_input, "{}: {}", place.text(), what);
-}
-
 // EM_X86_64 and EM_AARCH64 in an ELF header.
 Result<Architecture> architecture_of_program(const std::string& path) {
   SEALIFT_ASSIGN(const auto file, base::OpenFile::open(path));
@@ -454,7 +450,7 @@ class Resolver {
     SEALIFT_TRY(claim(own, {"Sealift's rules", {request_.kubefile, 0, 0}, false}));
     for (const auto& line : rule_lines_) {
       const auto source = in_context(request_.context, line.text);
-      SEALIFT_TRY(claim({source, std::format("{}{}", kRulesFolder, last_part(source)), 0644},
+      SEALIFT_TRY(claim({source, std::format("{}{}", charts::kRulesFolder, last_part(source)), 0644},
                         {"IMAGE-RULES", line.place, false}));
     }
     return {};

@@ -16,10 +16,6 @@
 namespace sealift::resolve {
 namespace {
 
-std::unexpected<Error> bad(const Place& place, std::string_view what) {
-  return fail(ErrorCode::invalid_input, "{}: {}", place.text(), what);
-}
-
 // ASCII letters only.
 std::string to_upper(std::string_view text) {
   std::string out(text);

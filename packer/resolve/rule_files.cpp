@@ -8,18 +8,12 @@
 #include "payload/base/file.h"
 
 namespace sealift::resolve {
-namespace {
-
-constexpr size_t kMaxRules = size_t{1} << 20;
-
-}  // namespace
-
 Result<workloads::Rules> load_rules(const std::vector<Word>& files, const std::string& context, Problems& problems) {
   workloads::Rules out;
   for (const auto& [name, text] : kImageRules) SEALIFT_TRY(out.add(text, name));
   for (const auto& file : files) {
     const auto path = in_context(context, file.text);
-    if (const auto text = read_input(path, kMaxRules))
+    if (const auto text = read_input(path, charts::kMaxRules))
       problems.note(out.add(*text, path));
     else
       problems.add(fail(ErrorCode::invalid_input, "{}: {}", file.place.text(), text.error().text()));
@@ -28,16 +22,10 @@ Result<workloads::Rules> load_rules(const std::vector<Word>& files, const std::s
 }
 
 Result<void> add_rules_of(const format::PayloadReader& base, const std::vector<Word>& files, workloads::Rules& rules) {
-  const auto& tree = base.contents().tree;
-  for (auto at = tree.lower_bound(std::string(kRulesFolder)); at != tree.end() && at->first.starts_with(kRulesFolder);
-       ++at) {
-    if (at->first.starts_with(kOwnRulesFolder)) continue;  // this Sealift has its own
-    const auto replaces = [&](const Word& file) { return last_part(file.text) == last_part(at->first); };
-    if (std::ranges::any_of(files, replaces)) continue;
-    SEALIFT_ASSIGN(const auto text, base.read_all(at->second.object.digest, kMaxRules));
-    SEALIFT_TRY(rules.add(base::as_text(text), "the base's " + at->first));
-  }
-  return {};
+  return charts::add_packed_rules(base, "the base's ", rules, [&](const std::string& path) {
+    if (path.starts_with(kOwnRulesFolder)) return false;  // this Sealift has its own
+    return std::ranges::none_of(files, [&](const Word& file) { return last_part(file.text) == last_part(path); });
+  });
 }
 
 Result<std::vector<LocalFile>> write_own_rules(const std::string& scratch) {

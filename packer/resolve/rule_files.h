@@ -9,12 +9,14 @@
 
 #include "packer/resolve/inputs.h"
 #include "packer/resolve/problems.h"
+#include "payload/charts/packed_rules.h"
 #include "payload/workloads/rules.h"
 
 namespace sealift::resolve {
 
-// In the payload's tree.
-inline constexpr std::string_view kRulesFolder = "rules/", kOwnRulesFolder = "rules/sealift/";
+// Those that Sealift brings itself.
+inline constexpr std::string_view kOwnRulesFolder = "rules/sealift/";
+static_assert(kOwnRulesFolder.starts_with(charts::kRulesFolder));
 
 // Sealift's own and those of the lines. Problems: invalid_input with file and line.
 Result<workloads::Rules> load_rules(const std::vector<Word>& files, const std::string& context, Problems& problems);

@@ -21,10 +21,6 @@ namespace {
 constexpr size_t kMaxFiles = 100'000;
 constexpr int kMaxDepth = 64;
 
-std::unexpected<Error> bad(const Place& place, std::string_view what) {
-  return fail(ErrorCode::invalid_input, "{}: {}", place.text(), what);
-}
-
 Result<void> walk(const Place& place, const std::string& source, const std::string& target, int depth,
                   std::vector<LocalFile>& out) {
   struct stat status{};

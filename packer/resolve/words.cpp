@@ -16,6 +16,10 @@ int characters(std::string_view text) {
 
 }  // namespace
 
+std::unexpected<Error> bad(const Place& place, std::string_view what) {
+  return fail(ErrorCode::invalid_input, "{}: {}", place.text(), what);
+}
+
 std::string Place::text() const {
   return column == 0 ? std::format("{}:{}", file, line) : std::format("{}:{}:{}", file, line, column);
 }

@@ -23,6 +23,9 @@ struct Word {
   Place place;
 };
 
+// invalid_input: "Kubefile:12:7: <what>".
+std::unexpected<Error> bad(const Place& place, std::string_view what);
+
 // A line without comments and blank lines; lines ending in "\" are joined with the next.
 class LogicalLine {
  public:

@@ -28,6 +28,9 @@ struct ManifestBytes {
   Bytes bytes;
 };
 
+// Concurrent requests: as many as registries and ordinary lines can take; more are no faster.
+inline constexpr unsigned kRequests = 4;
+
 // Any thread.
 class ImageSource {
  public:

@@ -7,6 +7,7 @@
 #include "payload/base/parallel.h"
 #include "payload/base/text.h"
 #include "payload/charts/known_images.h"
+#include "payload/charts/packed_rules.h"
 #include "payload/charts/render.h"
 #include "payload/workloads/rules.h"
 #include "runtime/images/values_search.h"
@@ -18,20 +19,6 @@ namespace {
 using checks::Finding;
 using checks::Severity;
 
-constexpr std::string_view kRulesFolder = "rules/";  // in the payload's tree, as the factory writes it
-constexpr size_t kMaxRules = size_t{1} << 20;
-
-Result<workloads::Rules> packed_rules(const format::PayloadReader& payload) {
-  workloads::Rules out;
-  const auto& tree = payload.contents().tree;
-  for (auto at = tree.lower_bound(std::string(kRulesFolder)); at != tree.end() && at->first.starts_with(kRulesFolder);
-       ++at) {
-    SEALIFT_ASSIGN(const auto text, payload.read_all(at->second.object.digest, kMaxRules));
-    SEALIFT_TRY(out.add(base::as_text(text), at->first));
-  }
-  return out;
-}
-
 // A pod's own image, not a setting that may be one.
 bool is_container(std::string_view path) { return path.contains("ontainers[") && path.ends_with("].image"); }
 
@@ -41,7 +28,7 @@ class ImageCheck {
       : model_(model), renderer_(renderer), cancel_(cancel) {}
 
   Result<std::vector<Finding>> run() {
-    SEALIFT_ASSIGN(rules_, packed_rules(model_.payload));
+    SEALIFT_TRY(charts::add_packed_rules(model_.payload, "", rules_, [](const std::string&) { return true; }));
     for (const auto& app : model_.apps) {
       if (app.app->kind == format::AppKind::helm) charts_.push_back({.app = &app});
     }
@@ -160,7 +147,7 @@ class ImageCheck {
     }
     const auto name = reference->text();
     if (is_ignored(app, found.use.image) || is_ignored(app, name)) return;
-    if (model_.contents().find_image(*reference) != nullptr || !is_new(app, name)) return;
+    if (!is_new(app, name) || model_.contents().find_image(*reference) != nullptr) return;
     const auto origin = place_in_values(app, *reference);
     add(Severity::blocks,
         std::format("the application {} will ask for the image {} ({} {}, {}), which is not in the artifact{}",

@@ -32,10 +32,8 @@ Digest inputs_of(const Model& model, const SelectedApp& app) {
   // Only if there are any: applications without keep the inputs that earlier versions recorded.
   if (!app.values_set.empty()) writer.bytes(model.contents().tree.at(app.values_set).object.digest.bytes);
   if (app.release != app.app->name) writer.text(app.release);
-  const std::string prefix = app.app->root + "/";
-  for (const auto& [path, file] : model.contents().tree) {
-    if (!path.starts_with(prefix)) continue;
-    writer.text(path);
+  for (const auto& [path, file] : app_files(model.contents(), *app.app)) {
+    writer.text(std::format("{}/{}", app.app->root, path));
     writer.bytes(file.object.digest.bytes);
   }
   return hash::sha256(writer.data());

@@ -58,13 +58,12 @@ Result<std::vector<format::Frame>> needed_frames(const Model& model) {
   for (const auto& app : model.apps) selected.insert(app.app->name);
   const auto images = model.contents().images_for(selected);
   if (images.size() == model.contents().images.size()) return all;
-  format::Contents needed = model.contents();
-  std::erase_if(needed.images, [&](const format::Image& image) {
-    return !std::ranges::contains(images, image.name, [](const format::Image* one) { return one->name; });
-  });
+  std::set<std::string_view> names;
+  for (const auto* image : images) names.insert(image->name);
   std::vector<Digest> objects;
-  SEALIFT_TRY(format::for_each_reference(needed, [&](const format::Reference& reference) -> Result<void> {
-    objects.push_back(reference.object.digest);
+  SEALIFT_TRY(format::for_each_reference(model.contents(), [&](const format::Reference& reference) -> Result<void> {
+    const bool of_image = reference.part != format::Part::program && reference.part != format::Part::file;
+    if (!of_image || names.contains(reference.of)) objects.push_back(reference.object.digest);
     return {};
   }));
   SEALIFT_ASSIGN(auto frames, model.payload.frames_of(objects));

@@ -1,63 +1,25 @@
 # SPDX-License-Identifier: Apache-2.0
 """The same sources give the same bytes, whoever builds them, wherever, and in whatever order they arrive."""
 import hashlib
-import http.server
-import json
 import os
 import random
 import shutil
 import subprocess
-import threading
 import time
 
 import pytest
 
 import small_base
+from image_server import ImageServer
 
 VARIATIONS = 32
 
 
-class SlowMirror:
-    """The images of a layout for a registry's clients; each answer takes its time."""
-    def __init__(self, layout):
-        index = json.loads((layout / "index.json").read_text())
-        self.by_name = {entry["annotations"]["org.opencontainers.image.ref.name"]: entry for entry in index["manifests"]}
-        self.blobs = layout / "blobs" / "sha256"
-        outer = self
-
-        class Handler(http.server.BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-
-            def log_message(self, *_):
-                pass
-
-            def do_GET(self):
-                time.sleep(random.random() * 0.02)
-                found = outer.find(self.path)
-                self.send_response(200 if found else 404)
-                kind, body = found or ("text/plain", b"")
-                self.send_header("Content-Type", kind)
-                self.send_header("Content-Length", str(len(body)))
-                self.end_headers()
-                if self.command == "GET":
-                    self.wfile.write(body)
-
-            do_HEAD = do_GET
-
-        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.server.server_port}"
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
-
-    def find(self, path):
-        if path == "/v2/":
-            return "application/json", b"{}"
-        name, kind, reference = path.removeprefix("/v2/").rsplit("/", 2)
-        if reference.startswith("sha256:"):
-            blob = self.blobs / reference.removeprefix("sha256:")
-            media = "application/octet-stream" if kind == "blobs" else "application/vnd.oci.image.manifest.v1+json"
-            return (media, blob.read_bytes()) if blob.exists() else None
-        entry = next((entry for full, entry in self.by_name.items() if full.split("/", 1)[1] == f"{name}:{reference}"), None)
-        return entry and (entry["mediaType"], (self.blobs / entry["digest"].removeprefix("sha256:")).read_bytes())
+class SlowServer(ImageServer):
+    """Each answer takes its time."""
+    def _answer(self, request):
+        time.sleep(random.random() * 0.02)
+        return super()._answer(request)
 
 
 @pytest.fixture
@@ -97,7 +59,7 @@ def copy_in_another_order(sources, target, chance):
 
 
 def test_one_digest_under_32_variations(sources, tmp_path, packer, stub):
-    mirror = SlowMirror(sources / "images")
+    mirror = SlowServer(sources / "images")
     chance = random.Random(2026)
     zones, locales = ("UTC", "Asia/Shanghai", "America/St_Johns"), ("C", "C.UTF-8", "de_DE.UTF-8", "tr_TR.UTF-8")
     digests = {}

@@ -10,6 +10,7 @@
 
 #include "packer/cli/sealift_program.h"
 #include "payload/base/file.h"
+#include "tests/support/host_program.h"
 #include "tests/support/temporary_folder.h"
 
 namespace sealift::licenses {
@@ -32,14 +33,7 @@ struct CommandLine {
     std::filesystem::create_directory(folder / "prod");
     write("prod/Kubefile", "FROM scratch\nIMAGE quay.io/team/prod:1\n");
     write("Kubefile", "FROM scratch\nIMAGE quay.io/team/here:1\n");
-    std::string program(
-        "\x7f"
-        "ELF",
-        4);
-    program.resize(18);
-    program += '\x3e';  // EM_X86_64
-    program.resize(64);
-    write("stub", program);
+    write("stub", tests::host_program());
   }
   void write(const std::string& path, std::string_view text) const {
     REQUIRE(base::write_file_atomic(folder / path, base::as_bytes(text), 0644));

@@ -15,6 +15,7 @@
 #include "payload/base/file.h"
 #include "payload/format/reader.h"
 #include "payload/hash/digest.h"
+#include "tests/support/host_program.h"
 #include "tests/support/temporary_folder.h"
 
 namespace sealift::tests {
@@ -45,8 +46,8 @@ struct Project {
   TemporaryFolder folder;
 
   Project() {
-    write(folder / "stub", program('\x3e'));      // EM_X86_64
-    write(folder / "stub-arm", program('\xb7'));  // EM_AARCH64
+    write(folder / "stub", program(kX86_64));
+    write(folder / "stub-arm", program(kAarch64));
     std::string entries;
     for (const char* architecture : {"amd64", "arm64"}) {
       const auto config = blob(std::format(R"({{"architecture":"{}","os":"linux"}})", architecture));
@@ -67,17 +68,7 @@ struct Project {
     write(folder / "app/a.yaml", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\n");
   }
 
-  static std::string program(char machine, char filling = '\0') {
-    std::string out(
-        "\x7f"
-        "ELF",
-        4);
-    out.resize(18);
-    out += machine;
-    out.resize(20);
-    out.resize(4096, filling);
-    return out;
-  }
+  static std::string program(char machine, char filling = '\0') { return host_program(machine, 4096, filling); }
   // Writes a blob; returns the fields of a descriptor.
   std::string blob(const std::string& text) const {
     const Digest digest = hash::sha256(base::as_bytes(text));

@@ -11,6 +11,7 @@
 
 #include "packer/resolve/inputs.h"
 #include "tests/support/event_recorder.h"
+#include "tests/support/host_program.h"
 #include "tests/support/temporary_folder.h"
 
 namespace sealift::tests {
@@ -20,14 +21,7 @@ struct Context {
   mutable EventRecorder events;
 
   Context() {
-    std::string program(
-        "\x7f"
-        "ELF",
-        4);
-    program.resize(18);
-    program += '\x3e';  // EM_X86_64
-    program.resize(64);
-    write("stub", program);
+    write("stub", host_program());
     write("app/a.yaml", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\n");
     write("one", "1");
     write("two", "2");

@@ -12,18 +12,6 @@ using namespace sealift;
 
 namespace {
 
-constexpr std::string_view kBase = R"(apiVersion: sealift.dev/v1
-kind: Base
-metadata: {name: kubernetes}
-spec:
-  kubernetesVersion: v1.34.4
-  criSocket: unix:///run/containerd/containerd.sock
-  images: {sandbox: "registry.k8s.io/pause:3.10.1"}
-  tools: {kubeadm: bin/kubeadm, kubectl: bin/kubectl, helm: bin/helm, ctr: bin/ctr}
-  files: []
-  units: []
-)";
-
 // A control plane and a worker, each of which may be unreachable or refuse the login.
 struct Look : tests::Site, delivery::HostConnector {
   std::map<std::string, ErrorCode> refused;  // by address
@@ -31,17 +19,7 @@ struct Look : tests::Site, delivery::HostConnector {
   tests::FakeCharts charts;
 
   Look() {
-    add_file("base.yaml", kBase);
-    for (const char* tool : {"kubeadm", "kubectl", "helm", "ctr"}) add_file(std::string("bin/") + tool, tool);
-    contents.base_document = "base.yaml";
-    const format::ObjectRef any = contents.tree.at("bin/ctr").object;  // nothing is pulled or started here
-    format::Image pause;
-    pause.name = "registry.k8s.io/pause:3.10.1";
-    pause.root = any;
-    pause.media_type = "application/vnd.oci.image.manifest.v1+json";
-    pause.platforms.push_back({Architecture::amd64, any, pause.media_type, any, {any}});
-    contents.images.push_back(std::move(pause));
-    contents.stubs.push_back({Architecture::amd64, any});
+    add_base();
     config.files.push_back({"bridge.conflist", "/etc/cni/net.d/10-bridge.conflist"});
     config.hosts[0].address = "10.7.0.11";
     config.hosts[1].address = "10.7.0.12";

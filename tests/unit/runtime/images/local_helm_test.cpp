@@ -11,35 +11,12 @@ using namespace sealift;
 
 namespace {
 
-constexpr std::string_view kBase = R"(apiVersion: sealift.dev/v1
-kind: Base
-metadata: {name: kubernetes}
-spec:
-  kubernetesVersion: v1.34.4
-  criSocket: unix:///run/containerd/containerd.sock
-  images: {sandbox: "registry.k8s.io/pause:3.10.1"}
-  tools: {kubeadm: bin/kubeadm, kubectl: bin/kubectl, helm: bin/helm, ctr: bin/ctr}
-  files: []
-  units: []
-)";
-
 struct Helm : tests::Site {
   explicit Helm(std::string_view script) {
-    add_file("base.yaml", kBase);
-    contents.base_document = "base.yaml";
-    add_file("bin/helm", script);
-    for (const char* tool : {"kubeadm", "kubectl", "ctr"}) add_file(std::string("bin/") + tool, tool);
+    add_base(script);
     add_file("apps/erp/Chart.yaml", "name: erp\n");
     add_file("apps/erp/templates/web.yaml", "kind: Pod\n");
     contents.apps = {{.name = "erp", .kind = format::AppKind::helm, .root = "apps/erp", .version = "1"}};
-    contents.stubs.push_back({Architecture::amd64, contents.tree.at("bin/ctr").object});
-    const auto any = contents.tree.at("bin/ctr").object;
-    format::Image pause;
-    pause.name = "registry.k8s.io/pause:3.10.1";
-    pause.root = any;
-    pause.media_type = "application/vnd.oci.image.manifest.v1+json";
-    pause.platforms.push_back({Architecture::amd64, any, pause.media_type, any, {any}});
-    contents.images.push_back(std::move(pause));
   }
   Result<std::string> render(std::vector<std::string> values = {}, const CancelToken& cancel = {}) {
     const auto helm = images::make_local_helm(model().payload);

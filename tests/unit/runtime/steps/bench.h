@@ -105,6 +105,19 @@ inline std::string word_after(const base::Command& command, std::string_view wor
 inline base::ExitStatus ended(std::string output = {}) { return {0, std::move(output), {}}; }
 inline base::ExitStatus failed(std::string errors, int code = 1) { return {code, {}, std::move(errors)}; }
 
+// The smallest base document with every tool.
+inline constexpr std::string_view kSmallBase = R"(apiVersion: sealift.dev/v1
+kind: Base
+metadata: {name: kubernetes}
+spec:
+  kubernetesVersion: v1.34.4
+  criSocket: unix:///run/containerd/containerd.sock
+  images: {sandbox: "registry.k8s.io/pause:3.10.1"}
+  tools: {kubeadm: bin/kubeadm, kubectl: bin/kubectl, helm: bin/helm, ctr: bin/ctr}
+  files: []
+  units: []
+)";
+
 struct Site : engine::HostConnections {
   PayloadBuilder builder;
   format::Contents contents;
@@ -131,6 +144,22 @@ struct Site : engine::HostConnections {
     const format::ObjectRef object{hash::sha256(base::as_bytes(text)), text.size()};
     if (added_.insert(object.digest).second) add_object(object, text);
     contents.tree[path] = {object, 0644};
+  }
+
+  // A base of which nothing is pulled or started: its document, programs, one image, a program for hosts.
+  void add_base(std::string_view helm = "helm") {
+    add_file("base.yaml", kSmallBase);
+    for (const char* tool : {"kubeadm", "kubectl", "ctr"}) add_file(std::string("bin/") + tool, tool);
+    add_file("bin/helm", helm);
+    contents.base_document = "base.yaml";
+    const format::ObjectRef any = contents.tree.at("bin/ctr").object;
+    format::Image pause;
+    pause.name = "registry.k8s.io/pause:3.10.1";
+    pause.root = any;
+    pause.media_type = "application/vnd.oci.image.manifest.v1+json";
+    pause.platforms.push_back({Architecture::amd64, any, pause.media_type, any, {any}});
+    contents.images.push_back(std::move(pause));
+    contents.stubs.push_back({Architecture::amd64, any});
   }
 
   // The model of everything added so far; made once.
