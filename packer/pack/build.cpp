@@ -9,6 +9,7 @@
 #include "packer/pack/image_packer.h"
 #include "packer/resolve/tree.h"
 #include "payload/base/fd.h"
+#include "payload/base/parallel.h"
 #include "payload/writer/output_file.h"
 
 namespace sealift::pack {
@@ -19,6 +20,28 @@ Result<format::ObjectRef> add_file(writer::PayloadWriter& writer, const std::str
   SEALIFT_ASSIGN(const auto fd, base::open_file(path, O_RDONLY));
   base::FdSource source(fd.get());
   return writer.add(source, writer::Storage::automatic);
+}
+
+// On several threads: hashing takes as long as reading. `tree` has the files of a base.
+Result<void> add_files(const resolve::Inputs& inputs, unsigned threads, writer::PayloadWriter& writer,
+                       std::map<std::string, format::TreeFile>& tree, const CancelToken& cancel) {
+  struct Job {
+    const std::string& path;
+    const resolve::FileInput& input;
+    format::TreeFile& file;
+  };
+  std::vector<Job> jobs;
+  jobs.reserve(inputs.files.size());
+  for (const auto& [path, input] : inputs.files) jobs.push_back({path, input, tree[path]});
+  return base::try_parallel(jobs.size(), threads, cancel, [&](size_t i, const CancelToken& stop) -> Result<void> {
+    const auto& [path, input, file] = jobs[i];
+    auto object = add_file(writer, input.source, stop);
+    if (!object)
+      return fail_while(std::move(object).error(),
+                        std::format("packing {} ({}, {})", path, input.origin.reason, input.origin.place.text()));
+    file = {*object, input.mode};
+    return {};
+  });
 }
 
 Architecture head(const BuildOptions& options) {
@@ -52,13 +75,7 @@ Result<writer::Summary> pack(const resolve::Inputs& inputs, const BuildOptions& 
   format::Contents contents = inputs.contents;
   contents.name = options.name;
   contents.version = options.version;
-  for (const auto& [path, file] : inputs.files) {
-    auto object = add_file(writer, file.source, cancel);
-    if (!object)
-      return fail_while(std::move(object).error(),
-                        std::format("packing {} ({}, {})", path, file.origin.reason, file.origin.place.text()));
-    contents.tree[path] = {*object, file.mode};
-  }
+  SEALIFT_TRY(add_files(inputs, options.threads, writer, contents.tree, cancel));
   for (const auto& program : inputs.programs) {
     SEALIFT_ASSIGN(const auto object, add_file(writer, program.source, cancel));
     contents.stubs.push_back({program.architecture, object});
@@ -66,7 +83,7 @@ Result<writer::Summary> pack(const resolve::Inputs& inputs, const BuildOptions& 
   base::tell(events, Level::info, "writing " + options.output);
   const auto known = contents.layers;
   SEALIFT_ASSIGN(const auto payload, writer.place(std::move(contents), head(options), events));
-  const auto previous = previous_artifact(options.output, events);
+  const auto previous = inputs.images.empty() ? Previous() : previous_artifact(options.output, events);
   SEALIFT_ASSIGN(const auto layers,
                  images.fill(*payload, known, previous.reader.get(), options.output, events, cancel));
   return payload->finish(layers, events);

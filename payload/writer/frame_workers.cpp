@@ -31,7 +31,7 @@ FrameWorkers::~FrameWorkers() {
     stopping_ = true;
     jobs_.clear();
   }
-  changed_.notify_all();
+  queued_.notify_all();
   threads_.clear();  // joins
 }
 
@@ -50,7 +50,7 @@ Result<void> FrameWorkers::start() {
 Bytes FrameWorkers::acquire() {
   std::unique_lock lock(mutex_);
   const size_t limit = 2 * size_t{thread_count_} + 1;
-  changed_.wait(lock, [&] { return !free_.empty() || buffers_ < limit; });
+  freed_.wait(lock, [&] { return !free_.empty() || buffers_ < limit; });
   if (free_.empty()) {
     ++buffers_;
     lock.unlock();
@@ -66,29 +66,32 @@ void FrameWorkers::release(Bytes buffer) {
     const std::lock_guard lock(mutex_);
     free_.push_back(std::move(buffer));
   }
-  changed_.notify_all();
+  freed_.notify_one();
 }
 
 Result<std::shared_ptr<const SpooledFrame>> FrameWorkers::submit(Bytes buffer, size_t size, bool compress,
                                                                  std::optional<Digest> plain_hash) {
   auto result = std::make_shared<SpooledFrame>();
-  if (threads_.empty()) SEALIFT_TRY(start());
   {
     const std::lock_guard lock(mutex_);
+    if (threads_.empty() && !error_) {
+      if (auto started = start(); !started) error_ = std::move(started).error();
+    }
     if (error_) {
       free_.push_back(std::move(buffer));
+      freed_.notify_one();
       return fail(*error_);
     }
     jobs_.push_back({std::move(buffer), size, compress, plain_hash, result});
     ++busy_;
   }
-  changed_.notify_all();
+  queued_.notify_one();
   return result;
 }
 
 Result<void> FrameWorkers::drain() {
   std::unique_lock lock(mutex_);
-  changed_.wait(lock, [&] { return busy_ == 0; });
+  idle_.wait(lock, [&] { return busy_ == 0; });
   if (error_) return fail(*error_);
   return {};
 }
@@ -97,7 +100,7 @@ void FrameWorkers::work() {
   FrameEncoder encoder(zstd_level_);
   for (;;) {
     std::unique_lock lock(mutex_);
-    changed_.wait(lock, [&] { return stopping_ || !jobs_.empty(); });
+    queued_.wait(lock, [&] { return stopping_ || !jobs_.empty(); });
     if (jobs_.empty()) return;
     Job job = std::move(jobs_.front());
     jobs_.pop_front();
@@ -108,8 +111,10 @@ void FrameWorkers::work() {
     if (!done && !error_) error_ = std::move(done).error();
     free_.push_back(std::move(job.buffer));
     --busy_;
+    const bool idle = busy_ == 0;
     lock.unlock();
-    changed_.notify_all();
+    freed_.notify_one();
+    if (idle) idle_.notify_all();
   }
 }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Turns plain bytes into stored frames in the spool, on several threads: compresses, hashes, writes. Memory is bounded
-// by the number of buffers; results don't depend on the number of threads. Knows nothing of objects.
+// by the number of buffers; results don't depend on the number of threads. Knows nothing of objects. Any thread.
 #pragma once
 
 #include <condition_variable>
@@ -46,7 +46,7 @@ class FrameWorkers {
     std::optional<Digest> plain_hash;
     std::shared_ptr<SpooledFrame> result;
   };
-  Result<void> start();
+  Result<void> start();  // under the mutex
   void work();
   Result<void> process(Job& job, class FrameEncoder& encoder);
 
@@ -54,7 +54,7 @@ class FrameWorkers {
   const unsigned thread_count_;
   const int zstd_level_;
   std::mutex mutex_;
-  std::condition_variable changed_;
+  std::condition_variable queued_, freed_, idle_;  // a job, a buffer, nothing left to do
   std::deque<Job> jobs_;
   std::vector<Bytes> free_;
   size_t buffers_ = 0;  // made so far

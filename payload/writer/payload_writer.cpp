@@ -78,6 +78,7 @@ Result<std::unique_ptr<PayloadWriter>> PayloadWriter::create(const std::string& 
 
 Result<void> PayloadWriter::add_base(const format::PayloadReader& base) {
   State& state = *state_;
+  const std::lock_guard guard(state.mutex);
   if (state.added) return fail(ErrorCode::internal, "bases come before objects");
   for (const auto& object : base.index().objects()) {
     state.objects.try_emplace(object.digest, StoredObject{object.size, Form::base, 0, {}, state.bases.size()});
@@ -86,10 +87,14 @@ Result<void> PayloadWriter::add_base(const format::PayloadReader& base) {
   return {};
 }
 
-bool PayloadWriter::has(const Digest& digest) const { return state_->objects.contains(digest); }
+bool PayloadWriter::has(const Digest& digest) const {
+  const std::lock_guard guard(state_->mutex);
+  return state_->objects.contains(digest);
+}
 
 bool PayloadWriter::reserve(const format::ObjectRef& object) {
   State& state = *state_;
+  const std::lock_guard guard(state.mutex);
   state.added = true;
   const auto at = state.objects.find(object.digest);
   if (at != state.objects.end() && is_in_place(at->second.form)) return at->second.form == Form::reserved;
@@ -106,12 +111,15 @@ bool PayloadWriter::reserve(const format::ObjectRef& object) {
 
 Result<format::ObjectRef> PayloadWriter::add(base::Source& source, Storage storage, std::optional<Digest> expected) {
   State& state = *state_;
-  state.added = true;
   // A duplicate is stored again only to turn a compressed object into one that is served in place: otherwise the result
-  // would depend on the order of the calls.
-  const auto keeps = [&](const Digest& digest) {
+  // would depend on the order of the calls. Under the mutex.
+  const auto keeps_it = [&](const Digest& digest) {
     const auto at = state.objects.find(digest);
     return at != state.objects.end() && (storage == Storage::automatic || is_in_place(at->second.form));
+  };
+  const auto keeps = [&](const Digest& digest) {
+    const std::lock_guard guard(state.mutex);
+    return keeps_it(digest);
   };
   StoredObject object;
   object.form = storage == Storage::raw ? Form::raw : Form::framed;
@@ -143,7 +151,9 @@ Result<format::ObjectRef> PayloadWriter::add(base::Source& source, Storage stora
     return fail(ErrorCode::corrupt, "the bytes have digest {}, {} was expected", digest->text(), expected->text());
   }
   const format::ObjectRef reference{*digest, object.size};
-  if (!keeps(*digest)) state.objects.insert_or_assign(*digest, std::move(object));
+  const std::lock_guard guard(state.mutex);
+  state.added = true;
+  if (!keeps_it(*digest)) state.objects.insert_or_assign(*digest, std::move(object));
   return reference;
 }
 

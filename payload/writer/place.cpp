@@ -40,6 +40,23 @@ Result<void> check_reference(const StoredObjects& objects, const format::Referen
   return {};
 }
 
+// invalid_input if the contents, written and read back, would not be the same; limit_exceeded.
+Result<void> check_json(const format::Contents& contents) {
+  const std::string json = format::to_json(contents);
+  if (json.size() > format::kMaxContentsSize) {
+    return fail(ErrorCode::limit_exceeded, "the table of contents has {} bytes, at most {} are allowed", json.size(),
+                format::kMaxContentsSize);
+  }
+  auto back = format::parse_contents(json);
+  if (!back) {
+    Error error = std::move(back).error();
+    error.code = ErrorCode::invalid_input;
+    return fail_while(std::move(error), "checking the table of contents");
+  }
+  if (*back != contents) return fail(ErrorCode::invalid_input, "a name or path in the contents is not valid UTF-8");
+  return {};
+}
+
 Result<void> check_launch(const format::Contents& contents, std::optional<Architecture> launch) {
   if (!launch) return {};
   const auto stub = std::ranges::find(contents.stubs, *launch, &format::Stub::architecture);
@@ -108,22 +125,6 @@ Result<void> copy_frames(const Layout& layout, const Spool& spool, const Target&
 
 }  // namespace
 
-Result<std::string> checked_json(const format::Contents& contents) {
-  std::string json = format::to_json(contents);
-  if (json.size() > format::kMaxContentsSize) {
-    return fail(ErrorCode::limit_exceeded, "the table of contents has {} bytes, at most {} are allowed", json.size(),
-                format::kMaxContentsSize);
-  }
-  auto back = format::parse_contents(json);
-  if (!back) {
-    Error error = std::move(back).error();
-    error.code = ErrorCode::invalid_input;
-    return fail_while(std::move(error), "checking the table of contents");
-  }
-  if (*back != contents) return fail(ErrorCode::invalid_input, "a name or path in the contents is not valid UTF-8");
-  return json;
-}
-
 Result<std::unique_ptr<PlacedPayload>> PayloadWriter::place(format::Contents contents,
                                                             std::optional<Architecture> launch,
                                                             base::EventSink& events) {
@@ -134,7 +135,7 @@ Result<std::unique_ptr<PlacedPayload>> PayloadWriter::place(format::Contents con
   SEALIFT_TRY(format::for_each_reference(
       contents, [&](const auto& reference) { return check_reference(state.objects, reference); }));
   SEALIFT_TRY(check_launch(contents, launch));
-  SEALIFT_TRY(checked_json(contents));
+  SEALIFT_TRY(check_json(contents));
   auto packs = pack_small_objects(state.objects, contents);
   SEALIFT_TRY(store_packs(packs, state.objects, state.spool, state.workers));
   SEALIFT_ASSIGN(Layout layout, lay_out(state.objects, packs, state.bases, contents));

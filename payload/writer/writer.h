@@ -76,8 +76,8 @@ class PayloadWriter {
   Result<void> add_base(const format::PayloadReader& base);
   bool has(const Digest& digest) const;
   // Reads the source to its end. With `expected`, a digest mismatch is `corrupt`. Duplicate objects are read (to
-  // compute their digest) but stored once. Called from one thread; compression runs on its own threads. Stored bytes
-  // wait in a spool beside the output, since their place depends on how far the others shrink.
+  // compute their digest) but stored once. Any thread, several objects at a time; compression runs on its own
+  // threads. Stored bytes wait in a spool beside the output, since their place depends on how far the others shrink.
   Result<format::ObjectRef> add(base::Source& source, Storage storage, std::optional<Digest> expected = {});
   // Announces an object whose digest and size are known and whose bytes come later: it is stored raw and written once,
   // in its place. False if the payload already has it in a form that is served in place, or from a base: then its bytes

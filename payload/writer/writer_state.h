@@ -30,6 +30,7 @@ struct PayloadWriter::State {
   unsigned threads;
   Spool spool;
   FrameWorkers workers;  // after the spool, which it uses until destroyed
+  std::mutex mutex;      // of the fields below, until place()
   std::vector<const format::PayloadReader*> bases;
   StoredObjects objects;
   bool added = false;
@@ -76,8 +77,5 @@ class Progress {
   uint64_t total_;
   uint64_t told_ = 0;
 };
-
-// The contents' bytes, after checking that they parse back to the same value. invalid_input, limit_exceeded.
-Result<std::string> checked_json(const format::Contents& contents);
 
 }  // namespace sealift::writer
