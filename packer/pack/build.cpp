@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "packer/pack/build.h"
 
-#include <fcntl.h>
-
 #include <algorithm>
 #include <filesystem>
 
@@ -17,9 +15,7 @@ namespace {
 
 Result<format::ObjectRef> add_file(writer::PayloadWriter& writer, const std::string& path, const CancelToken& cancel) {
   SEALIFT_TRY(cancel.check());
-  SEALIFT_ASSIGN(const auto fd, base::open_file(path, O_RDONLY));
-  base::FdSource source(fd.get());
-  return writer.add(source, writer::Storage::automatic);
+  return writer.add({path, [path] { return base::open_source(path); }}, writer::Storage::automatic);
 }
 
 // On several threads: hashing takes as long as reading. `tree` has the files of a base.
@@ -101,10 +97,9 @@ Result<void> check_output(const std::string& path) {
 Result<writer::Summary> build(const BuildOptions& options, EventSink& events, const CancelToken& cancel) {
   // First, so that an unwritable output is reported before anything is fetched.
   SEALIFT_TRY(check_output(options.output));
-  SEALIFT_ASSIGN(const auto writer, writer::PayloadWriter::create(options.output, {.zstd_level = options.zstd_level,
-                                                                                   .threads = options.threads,
-                                                                                   .temporary_directory = {},
-                                                                                   .cancel = cancel}));
+  SEALIFT_ASSIGN(const auto writer,
+                 writer::PayloadWriter::create(
+                     options.output, {.zstd_level = options.zstd_level, .threads = options.threads, .cancel = cancel}));
   SEALIFT_ASSIGN(const auto inputs,
                  resolve::resolve(options, resolve::Depth::manifests, base::system_clock(), events, cancel));
   auto summary = pack(inputs, options, *writer, events, cancel);

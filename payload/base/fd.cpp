@@ -96,4 +96,17 @@ Result<void> pwrite_all(int fd, uint64_t offset, ByteView data) {
   return {};
 }
 
+Result<std::unique_ptr<Source>> open_source(const std::string& path) {
+  class OpenedFile final : public Source {
+   public:
+    explicit OpenedFile(Fd fd) : fd_(std::move(fd)) {}
+    Result<size_t> read(std::span<std::byte> buffer) override { return read_some(fd_.get(), buffer); }
+
+   private:
+    Fd fd_;
+  };
+  SEALIFT_ASSIGN(auto fd, open_file(path, O_RDONLY));
+  return std::make_unique<OpenedFile>(std::move(fd));
+}
+
 }  // namespace sealift::base

@@ -3,6 +3,7 @@
 // An owned file descriptor, and the few loops around read(2) and write(2) that are easy to get wrong.
 #pragma once
 
+#include <memory>
 #include <span>
 #include <string>
 #include <utility>
@@ -57,6 +58,9 @@ class FdSource final : public Source {
  private:
   int fd_;
 };
+
+// A file's bytes from the beginning.
+Result<std::unique_ptr<Source>> open_source(const std::string& path);
 
 class FdSink final : public Sink {
  public:

@@ -20,6 +20,16 @@ Result<void> MemorySink::write(ByteView data) {
   return {};
 }
 
+Result<size_t> read_full(Source& from, std::span<std::byte> buffer) {
+  size_t filled = 0;
+  while (filled < buffer.size()) {
+    SEALIFT_ASSIGN(const size_t count, from.read(buffer.subspan(filled)));
+    if (count == 0) break;
+    filled += count;
+  }
+  return filled;
+}
+
 Result<uint64_t> copy(Source& from, Sink& to) {
   Bytes buffer(size_t{256} << 10);
   uint64_t total = 0;

@@ -57,6 +57,8 @@ class FunctionSink final : public Sink {
   std::function<Result<void>(ByteView)> function_;
 };
 
+// Fills the buffer unless the source ends first; returns how much came.
+Result<size_t> read_full(Source& from, std::span<std::byte> buffer);
 // Moves everything; returns the number of bytes.
 Result<uint64_t> copy(Source& from, Sink& to);
 // Reads to the end; more than `limit` bytes is limit_exceeded.

@@ -3,27 +3,28 @@
 
 #include <algorithm>
 
-#include "payload/codec/zstd.h"
-
 namespace sealift::writer {
 namespace {
 
 // Compression must save at least 1/32: for less, reading in place is worth more than the bytes.
 bool worth_it(size_t stored, size_t plain) { return stored + plain / 32 < plain; }
 
+// Bytes to be stored, empty if they are the plain ones; fills in the frame except for its offset.
+Result<Bytes> encode(ByteView plain, codec::ZstdCompressor& compressor, format::Frame& frame) {
+  SEALIFT_ASSIGN(Bytes compressed, compressor.compress(plain));
+  const bool pays = worth_it(compressed.size(), plain.size());
+  if (!pays) compressed.clear();
+  frame.encoding = pays ? format::Encoding::zstd : format::Encoding::raw;
+  frame.plain_size = plain.size();
+  frame.stored_size = pays ? compressed.size() : plain.size();
+  frame.stored_hash = hash::sha256(pays ? ByteView(compressed) : plain);
+  return compressed;
+}
+
 }  // namespace
 
-class FrameEncoder {
- public:
-  explicit FrameEncoder(int level) : compressor_(level) {}
-  codec::ZstdCompressor& compressor() { return compressor_; }
-
- private:
-  codec::ZstdCompressor compressor_;
-};
-
-FrameWorkers::FrameWorkers(Spool& spool, unsigned threads, int zstd_level)
-    : spool_(spool), thread_count_(threads), zstd_level_(zstd_level) {}
+FrameWorkers::FrameWorkers(Target target, base::FileOffset begin, unsigned threads, int zstd_level)
+    : target_(target), thread_count_(threads), zstd_level_(zstd_level), end_(begin) {}
 
 FrameWorkers::~FrameWorkers() {
   {
@@ -69,9 +70,7 @@ void FrameWorkers::release(Bytes buffer) {
   freed_.notify_one();
 }
 
-Result<std::shared_ptr<const SpooledFrame>> FrameWorkers::submit(Bytes buffer, size_t size, bool compress,
-                                                                 std::optional<Digest> plain_hash) {
-  auto result = std::make_shared<SpooledFrame>();
+Result<void> FrameWorkers::submit(Bytes buffer, size_t size) {
   {
     const std::lock_guard lock(mutex_);
     if (threads_.empty() && !error_) {
@@ -79,63 +78,76 @@ Result<std::shared_ptr<const SpooledFrame>> FrameWorkers::submit(Bytes buffer, s
     }
     if (error_) {
       free_.push_back(std::move(buffer));
-      freed_.notify_one();
       return fail(*error_);
     }
-    jobs_.push_back({std::move(buffer), size, compress, plain_hash, result});
+    jobs_.push_back({submitted_++, std::move(buffer), size});
     ++busy_;
   }
   queued_.notify_one();
-  return result;
-}
-
-Result<void> FrameWorkers::drain() {
-  std::unique_lock lock(mutex_);
-  idle_.wait(lock, [&] { return busy_ == 0; });
-  if (error_) return fail(*error_);
   return {};
 }
 
+Result<std::vector<format::Frame>> FrameWorkers::finish() {
+  std::unique_lock lock(mutex_);
+  idle_.wait(lock, [&] { return busy_ == 0; });
+  if (error_) return fail(*error_);
+  return std::move(frames_);
+}
+
+// Gives a place to every frame that now can have one. Under the mutex.
+std::vector<FrameWorkers::Done> FrameWorkers::place(size_t number, Done done) {
+  waiting_.emplace(number, std::move(done));
+  std::vector<Done> ready;
+  for (auto at = waiting_.begin(); at != waiting_.end() && at->first == frames_.size(); at = waiting_.erase(at)) {
+    at->second.frame.offset = end_;
+    end_ += at->second.frame.stored_size;
+    frames_.push_back(at->second.frame);
+    ready.push_back(std::move(at->second));
+  }
+  return ready;
+}
+
+Result<void> FrameWorkers::carry_out(Job job, codec::ZstdCompressor& compressor) {
+  Done done;
+  auto compressed = encode(ByteView(job.buffer).first(job.size), compressor, done.frame);
+  done.buffer = std::move(job.buffer);
+  if (!compressed) {
+    release(std::move(done.buffer));
+    return std::unexpected(std::move(compressed).error());
+  }
+  done.compressed = std::move(*compressed);
+  std::vector<Done> ready;
+  {
+    const std::lock_guard lock(mutex_);
+    ready = place(job.number, std::move(done));
+  }
+  Result<void> written;
+  for (auto& frame : ready) {
+    if (written) written = target_.put(frame.frame.offset, frame.stored());
+    release(std::move(frame.buffer));
+  }
+  return written;
+}
+
 void FrameWorkers::work() {
-  FrameEncoder encoder(zstd_level_);
+  codec::ZstdCompressor compressor(zstd_level_);
+  std::unique_lock lock(mutex_);
   for (;;) {
-    std::unique_lock lock(mutex_);
     queued_.wait(lock, [&] { return stopping_ || !jobs_.empty(); });
     if (jobs_.empty()) return;
     Job job = std::move(jobs_.front());
     jobs_.pop_front();
-    const bool failed = error_.has_value();
     lock.unlock();
-    auto done = failed ? Result<void>{} : process(job, encoder);
+    auto done = carry_out(std::move(job), compressor);
     lock.lock();
     if (!done && !error_) error_ = std::move(done).error();
-    free_.push_back(std::move(job.buffer));
-    --busy_;
-    const bool idle = busy_ == 0;
-    lock.unlock();
-    freed_.notify_one();
-    if (idle) idle_.notify_all();
-  }
-}
-
-Result<void> FrameWorkers::process(Job& job, FrameEncoder& encoder) {
-  const ByteView plain = ByteView(job.buffer).first(job.size);
-  format::Frame& frame = job.result->frame;
-  frame.plain_size = plain.size();
-  Bytes compressed;
-  ByteView stored = plain;
-  if (job.compress) {
-    SEALIFT_ASSIGN(compressed, encoder.compressor().compress(plain));
-    if (worth_it(compressed.size(), plain.size())) {
-      stored = compressed;
-      frame.encoding = format::Encoding::zstd;
+    if (error_) {  // frames that wait for one that will never come; somebody may wait for their buffers
+      for (auto& [number, frame] : waiting_) free_.push_back(std::move(frame.buffer));
+      waiting_.clear();
+      freed_.notify_all();
     }
+    if (--busy_ == 0) idle_.notify_all();
   }
-  frame.stored_size = stored.size();
-  frame.stored_hash =
-      frame.encoding == format::Encoding::raw && job.plain_hash ? *job.plain_hash : hash::sha256(stored);
-  SEALIFT_ASSIGN(frame.offset, spool_.append(stored));
-  return {};
 }
 
 }  // namespace sealift::writer

@@ -11,35 +11,56 @@ namespace {
 
 constexpr uint64_t kPackSize = uint64_t{1} << 20;
 
-using FirstPaths = std::map<Digest, std::string_view>;
-
-FirstPaths first_paths(const format::Contents& contents) {
-  FirstPaths paths;
-  for (const auto& [path, file] : contents.tree) paths.try_emplace(file.object.digest, path);
-  return paths;
-}
-
-std::string_view path_of(const FirstPaths& paths, const Digest& digest) {
-  const auto at = paths.find(digest);
-  return at == paths.end() ? std::string_view() : at->second;
-}
-
-// The pieces of each object while frames are still being numbered.
-using PieceMap = std::map<Digest, std::vector<format::IndexPiece>>;
-
 bool begins_aligned(uint64_t object_size, bool raw) { return raw && object_size >= format::kAlignedObjectSize; }
+
+}  // namespace
+
+LayoutBuilder::LayoutBuilder(const StoredObjects& objects, const format::Contents& contents) : objects_(objects) {
+  for (const auto& [path, file] : contents.tree) paths_.try_emplace(file.object.digest, path);
+  using Place = std::pair<std::string_view, Digest>;
+  std::vector<Place> small, framed;
+  for (const auto& [digest, object] : objects) {
+    if (object.size == 0) continue;
+    if (object.form == Form::small) small.emplace_back(path_of(digest), digest);
+    if (object.form == Form::framed) framed.emplace_back(path_of(digest), digest);
+  }
+  std::ranges::sort(small);
+  std::ranges::sort(framed);
+  for (const auto& [path, digest] : small) {
+    const uint64_t size = objects.at(digest).size;
+    if (packs_.empty() || packs_.back().size + size > kPackSize) packs_.emplace_back();
+    packs_.back().objects.push_back(digest);
+    packs_.back().size += size;
+  }
+  for (const auto& [path, digest] : framed) framed_.push_back(digest);
+}
+
+std::string_view LayoutBuilder::path_of(const Digest& digest) const {
+  const auto at = paths_.find(digest);
+  return at == paths_.end() ? std::string_view() : at->second;
+}
+
+void LayoutBuilder::place(PlacedFrame placed) {
+  if (placed.aligned) end_ = (end_ + format::kAlignment - 1) / format::kAlignment * format::kAlignment;
+  placed.frame.offset = end_;
+  end_ += placed.frame.stored_size;
+  layout_.frames.push_back(placed);
+}
+
+void LayoutBuilder::add_bases(const std::vector<const format::PayloadReader*>& bases) {
+  for (size_t i = 0; i < bases.size(); ++i) add_base(*bases[i], i);
+}
 
 // Places those frames of one base that the new payload's objects need, in their order, so that contiguous
 // runs stay contiguous.
-void place_base(const format::PayloadReader& base, size_t number, const StoredObjects& objects, Layout& layout,
-                PieceMap& pieces) {
+void LayoutBuilder::add_base(const format::PayloadReader& base, size_t number) {
   const format::Index& index = base.index();
   std::vector<bool> wanted(index.frames().size());
   std::vector<bool> aligned(index.frames().size());
   std::vector<const format::IndexObject*> taken;
   for (const auto& object : index.objects()) {
-    const auto at = objects.find(object.digest);
-    if (at == objects.end() || at->second.form != Form::base || at->second.base != number) continue;
+    const auto at = objects_.find(object.digest);
+    if (at == objects_.end() || at->second.form != Form::base || at->second.base != number) continue;
     taken.push_back(&object);
     for (const auto& piece : index.pieces(object)) {
       const auto run = index.frames_of(piece);
@@ -47,100 +68,66 @@ void place_base(const format::PayloadReader& base, size_t number, const StoredOb
     }
     if (!begins_aligned(object.size, index.raw_offset(object).has_value())) continue;
     const auto& first = index.pieces(object).front();
-    if (first.offset == 0) aligned[first.frame] = true;
+    const bool is_aligned = first.offset == 0 && index.frames()[first.frame].offset % format::kAlignment == 0;
+    if (is_aligned) aligned[first.frame] = true;
   }
   std::vector<uint32_t> new_number(index.frames().size());
   for (size_t i = 0; i < wanted.size(); ++i) {
     if (!wanted[i]) continue;
-    new_number[i] = static_cast<uint32_t>(layout.frames.size());
+    new_number[i] = static_cast<uint32_t>(layout_.frames.size());
     const format::Frame& frame = index.frames()[i];
-    layout.frames.push_back({frame, From::base, &base, frame.offset, aligned[i]});
-    ++layout.base_frames;
+    place({frame, &base, frame.offset, aligned[i]});
+    ++layout_.base_frames;
   }
   for (const auto* object : taken) {
-    auto& list = pieces[object->digest];
+    auto& list = pieces_[object->digest];
     for (const auto& piece : index.pieces(*object)) list.push_back({new_number[piece.frame], piece.offset, piece.size});
   }
 }
 
-void place_packs(const std::vector<Pack>& packs, const StoredObjects& objects, Layout& layout, PieceMap& pieces) {
-  for (const auto& pack : packs) {
-    const auto number = static_cast<uint32_t>(layout.frames.size());
-    layout.frames.push_back({pack.frame->frame, From::spool, nullptr, pack.frame->frame.offset, false});
+void LayoutBuilder::add_compressed(std::span<const format::Frame> frames) {
+  auto number = static_cast<uint32_t>(layout_.frames.size());
+  for (const auto& frame : frames) place({frame, nullptr, 0, false});
+  for (const auto& pack : packs_) {
     uint32_t offset = 0;
     for (const auto& digest : pack.objects) {
-      const uint64_t size = objects.at(digest).size;
-      pieces[digest] = {{number, offset, size}};
+      const uint64_t size = objects_.at(digest).size;
+      pieces_[digest] = {{number, offset, size}};
       offset += static_cast<uint32_t>(size);
     }
+    ++number;
+  }
+  for (const auto& digest : framed_) {
+    const uint64_t size = objects_.at(digest).size;
+    pieces_[digest] = {{number, 0, size}};
+    number += static_cast<uint32_t>((size + format::kMaxFrameSize - 1) / format::kMaxFrameSize);
   }
 }
 
-bool all_raw(const StoredObject& object) {
-  return std::ranges::all_of(object.frames,
-                             [](const auto& frame) { return frame->frame.encoding == format::Encoding::raw; });
-}
-
-void place_framed(const StoredObjects& objects, const FirstPaths& paths, Layout& layout, PieceMap& pieces) {
+void LayoutBuilder::add_raw() {
   using Place = std::tuple<bool, std::string_view, Digest>;
   std::vector<Place> order;
-  for (const auto& [digest, object] : objects) {
-    if (object.form == Form::base || object.form == Form::small) continue;
-    order.emplace_back(begins_aligned(object.size, all_raw(object)), path_of(paths, digest), digest);
+  for (const auto& [digest, object] : objects_) {
+    if (object.form == Form::raw && object.size != 0)
+      order.emplace_back(begins_aligned(object.size, true), path_of(digest), digest);
   }
   std::ranges::sort(order);
   for (const auto& [aligned, path, digest] : order) {
-    const StoredObject& object = objects.at(digest);
-    if (object.frames.empty()) continue;
-    pieces[digest] = {{static_cast<uint32_t>(layout.frames.size()), 0, object.size}};
-    bool first = true;
-    for (const auto& frame : object.frames) {
-      layout.frames.push_back({frame->frame, object.form == Form::reserved ? From::later : From::spool, nullptr,
-                               frame->frame.offset, aligned && first});
-      first = false;
+    const uint64_t size = objects_.at(digest).size;
+    pieces_[digest] = {{static_cast<uint32_t>(layout_.frames.size()), 0, size}};
+    for (uint64_t begin = 0; begin < size; begin += format::kMaxFrameSize) {
+      const uint64_t part = std::min(size - begin, format::kMaxFrameSize);
+      place({{0, part, part, format::Encoding::raw, {}}, nullptr, 0, aligned && begin == 0});
     }
   }
 }
 
-void give_offsets(Layout& layout) {
-  base::FileOffset end = format::kHeaderSize;
-  for (auto& placed : layout.frames) {
-    if (placed.aligned) end = (end + format::kAlignment - 1) / format::kAlignment * format::kAlignment;
-    placed.frame.offset = end;
-    end += placed.frame.stored_size;
-  }
-  layout.data_end = end;
-}
-
-}  // namespace
-
-std::vector<Pack> pack_small_objects(const StoredObjects& objects, const format::Contents& contents) {
-  const FirstPaths paths = first_paths(contents);
-  std::vector<std::pair<std::string_view, Digest>> order;
-  for (const auto& [digest, object] : objects) {
-    if (object.form == Form::small && object.size != 0) order.emplace_back(path_of(paths, digest), digest);
-  }
-  std::ranges::sort(order);
-  std::vector<Pack> packs;
-  for (const auto& [path, digest] : order) {
-    const uint64_t size = objects.at(digest).size;
-    if (packs.empty() || packs.back().size + size > kPackSize) packs.emplace_back();
-    packs.back().objects.push_back(digest);
-    packs.back().size += size;
-  }
-  return packs;
-}
-
-Result<Layout> lay_out(const StoredObjects& objects, const std::vector<Pack>& packs,
-                       const std::vector<const format::PayloadReader*>& bases, const format::Contents& contents) {
-  Layout layout;
-  PieceMap pieces;
-  for (size_t i = 0; i < bases.size(); ++i) place_base(*bases[i], i, objects, layout, pieces);
-  place_packs(packs, objects, layout, pieces);
-  place_framed(objects, first_paths(contents), layout, pieces);
-  give_offsets(layout);
-  for (const auto& [digest, object] : objects) {  // by digest, as in the index
-    const auto& list = pieces[digest];
+Result<Layout> LayoutBuilder::finish() && {
+  add_raw();
+  Layout& layout = layout_;
+  layout.data_end = end_;
+  for (const auto& [digest, object] : objects_) {  // by digest, as in the index
+    const auto& list = pieces_[digest];
     layout.objects.push_back(
         {digest, object.size, static_cast<uint32_t>(layout.pieces.size()), static_cast<uint32_t>(list.size())});
     layout.pieces.insert(layout.pieces.end(), list.begin(), list.end());
@@ -150,7 +137,7 @@ Result<Layout> lay_out(const StoredObjects& objects, const std::vector<Pack>& pa
     return fail(ErrorCode::limit_exceeded, "{} objects in {} frames are more than a payload can hold ({} and {})",
                 layout.objects.size(), layout.frames.size(), format::kMaxObjects, format::kMaxFrames);
   }
-  return layout;
+  return std::move(layout_);
 }
 
 format::Index index_of(const Layout& layout) {

@@ -27,10 +27,15 @@ enum class Storage {
 };
 
 struct Options {
-  int zstd_level = 9;               // 1 to 19; higher levels would exceed the memory limit
-  unsigned threads = 2;             // more than 16 count as 16, for the same reason: about 100 MiB each
-  std::string temporary_directory;  // for the spool file; default: the output's folder
+  int zstd_level = 9;    // 1 to 19; higher levels would exceed the memory limit
+  unsigned threads = 2;  // more than 16 count as 16, for the same reason: about 100 MiB each
   CancelToken cancel;
+};
+
+// Where an object's bytes are. They are read twice: for their digest, and when they are written.
+struct Origin {
+  std::string name;                                             // for errors
+  std::function<Result<std::unique_ptr<base::Source>>()> open;  // from the beginning; any thread
 };
 
 struct Summary {
@@ -74,21 +79,19 @@ class PayloadWriter {
   // Takes over every object of a base, frames byte for byte. Call it before add() and reserve(). The reader must
   // live until finish().
   Result<void> add_base(const format::PayloadReader& base);
-  bool has(const Digest& digest) const;
-  // Reads the source to its end. With `expected`, a digest mismatch is `corrupt`. Duplicate objects are read (to
-  // compute their digest) but stored once. Any thread, several objects at a time; compression runs on its own
-  // threads. Stored bytes wait in a spool beside the output, since their place depends on how far the others shrink.
-  Result<format::ObjectRef> add(base::Source& source, Storage storage, std::optional<Digest> expected = {});
+  // Reads the bytes to their end; they are written by place(). Any thread, several objects at a time.
+  Result<format::ObjectRef> add(Origin origin, Storage storage);
   // Announces an object whose digest and size are known and whose bytes come later: it is stored raw and written once,
   // in its place. False if the payload already has it in a form that is served in place, or from a base: then its bytes
   // are not wanted.
   bool reserve(const format::ObjectRef& object);
 
-  // Gives everything its place and writes what is already here. Everything named in contents must have been added or
-  // reserved (otherwise not_found, and nothing is written). Empty fields are filled in: created_by, bases (from
-  // add_base) and compressors. With `launch` the result is an artifact (padded to kPayloadOffset, mode 0755), and
-  // contents must hold a stub for that architecture (otherwise not_found); without it, a bare payload (0644). After
-  // success, this writer must not be used again. Progress has step "write", in bytes.
+  // Writes all but the reserved objects, each byte once: what is compressed gets its place one after the other, then
+  // all others. Everything named in contents must have been added or reserved (otherwise not_found, and nothing is
+  // written); an object whose bytes have changed since add() is `corrupt`. Empty fields are filled in: created_by,
+  // bases (from add_base) and compressors. With `launch` the result is an artifact (padded to kPayloadOffset, mode
+  // 0755), and contents must hold a stub for that architecture (otherwise not_found); without it, a bare payload
+  // (0644). Once something was written, this writer must not be used again. Progress has step "write", in plain bytes.
   Result<std::unique_ptr<PlacedPayload>> place(format::Contents contents, std::optional<Architecture> launch,
                                                base::EventSink& events);
   // place() and finish() in one, for payloads without reserved objects.

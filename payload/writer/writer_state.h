@@ -9,43 +9,28 @@
 #include <utility>
 #include <vector>
 
-#include "payload/writer/frame_workers.h"
 #include "payload/writer/output_file.h"
 #include "payload/writer/plan.h"
-#include "payload/writer/spool.h"
+#include "payload/writer/target.h"
 #include "payload/writer/writer.h"
 
 namespace sealift::writer {
 
 struct PayloadWriter::State {
-  State(std::string output_path, Options writer_options, unsigned thread_count, Spool spool_file)
+  State(std::string output_path, Options writer_options, unsigned thread_count, OutputFile file)
       : output(std::move(output_path)),
         options(std::move(writer_options)),
         threads(thread_count),
-        spool(std::move(spool_file)),
-        workers(spool, thread_count, options.zstd_level) {}
+        output_file(std::move(file)) {}
 
   std::string output;
   Options options;
   unsigned threads;
-  Spool spool;
-  FrameWorkers workers;  // after the spool, which it uses until destroyed
-  std::mutex mutex;      // of the fields below, until place()
+  OutputFile output_file;
+  std::mutex mutex;  // of the fields below, until place()
   std::vector<const format::PayloadReader*> bases;
   StoredObjects objects;
   bool added = false;
-};
-
-// A payload being written into a file at an offset.
-struct Target {
-  int fd = -1;
-  uint64_t payload_offset = 0;
-
-  Result<void> put(uint64_t offset, ByteView data) const {
-    auto done = base::pwrite_all(fd, payload_offset + offset, data);
-    if (!done) return fail_while(std::move(done).error(), "writing the payload");
-    return {};
-  }
 };
 
 struct PlacedPayload::State {
@@ -54,18 +39,24 @@ struct PlacedPayload::State {
   std::optional<Architecture> launch;
   Layout layout;
   format::Index index;  // of the layout, without the hashes that are still unknown
-  OutputFile output;
   std::mutex mutex;
-  std::set<Digest> missing;  // reserved and not filled; under the mutex
+  std::set<Digest> missing;  // raw and not filled; under the mutex
 
-  Target target() const { return {output.fd(), launch ? format::kPayloadOffset : 0}; }
+  Target target() const { return {writer->output_file.fd(), launch ? format::kPayloadOffset : 0}; }
 };
 
 class Progress {
  public:
   Progress(base::EventSink& events, std::string step, uint64_t total)
       : events_(events), step_(std::move(step)), total_(total) {}
+  // Any thread.
+  void add(uint64_t count) {
+    const std::lock_guard guard(mutex_);
+    at(done_ + count);
+  }
+  // One thread at a time.
   void at(uint64_t done) {
+    done_ = done;
     if (done != total_ && done - told_ < std::max<uint64_t>(total_ / 200, 1)) return;
     told_ = done;
     events_.on({base::EventKind::progress, base::Level::info, {}, step_, {}, done, total_, base::system_clock().now()});
@@ -76,6 +67,8 @@ class Progress {
   std::string step_;
   uint64_t total_;
   uint64_t told_ = 0;
+  std::mutex mutex_;  // of add()
+  uint64_t done_ = 0;
 };
 
 }  // namespace sealift::writer

@@ -5,6 +5,7 @@
 #include <catch2/catch_test_macros.hpp>
 
 #include <cstdlib>
+#include <deque>
 
 #include "payload/writer/writer.h"
 #include "tests/support/temporary_folder.h"
@@ -17,9 +18,14 @@ TEST_CASE("the payload that tests/compat keeps can be made") {
   const std::string path = wanted != nullptr ? wanted : folder / "compat.payload";
   auto made = writer::PayloadWriter::create(path, {});
   REQUIRE(made);
+  std::deque<std::string> texts;  // read again when they are written
   const auto add = [&](std::string_view text, writer::Storage storage) {
-    base::MemorySource source(base::as_bytes(text));
-    auto reference = (*made)->add(source, storage);
+    texts.emplace_back(text);
+    auto reference = (*made)->add({"a text",
+                                   [&text = texts.back()]() -> Result<std::unique_ptr<base::Source>> {
+                                     return std::make_unique<base::MemorySource>(base::as_bytes(text));
+                                   }},
+                                  storage);
     REQUIRE(reference);
     return *reference;
   };

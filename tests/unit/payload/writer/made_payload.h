@@ -68,6 +68,13 @@ class DrippingSource final : public base::Source {
   ByteView data_;
 };
 
+// The bytes must outlive the writer.
+template <class Bytes>
+writer::Origin origin_of(const Bytes& bytes) {
+  return {"the test's bytes",
+          [&bytes]() -> Result<std::unique_ptr<base::Source>> { return std::make_unique<DrippingSource>(bytes); }};
+}
+
 struct Input {
   std::string path;  // in the tree; empty = none
   Bytes bytes;
@@ -111,8 +118,7 @@ inline Made make(const std::string& path, const std::vector<Input>& list, const 
   made.contents.name = "shop";
   if (base != nullptr) made.contents.tree = base->contents().tree;
   for (const auto& input : list) {
-    DrippingSource source(input.bytes);
-    const auto reference = must(payload_writer->add(source, input.storage));
+    const auto reference = must(payload_writer->add(origin_of(input.bytes), input.storage));
     REQUIRE(reference.digest == hash::sha256(input.bytes));
     if (!input.path.empty()) made.contents.tree[input.path] = {reference, 0644};
     if (input.path == "stub") made.contents.stubs = {{Architecture::amd64, reference}};

@@ -33,8 +33,7 @@ TEST_CASE("what is announced and comes later lies where it would lie if it had b
       if (payload_writer->reserve(known)) wanted[known.digest] = input.bytes;
       continue;
     }
-    DrippingSource source(input.bytes);
-    const auto reference = must(payload_writer->add(source, input.storage));
+    const auto reference = must(payload_writer->add(origin_of(input.bytes), input.storage));
     contents.tree[input.path] = {reference, 0644};
     if (input.path == "stub") contents.stubs = {{Architecture::amd64, reference}};
   }
@@ -98,19 +97,25 @@ TEST_CASE("announced bytes that are others, fewer or more, and those that never 
   CHECK(folder.empty());
 }
 
-TEST_CASE("announced bytes are written once") {
+TEST_CASE("every byte is written once") {
   const TemporaryFolder folder;
   const auto written = [] {
     const auto text = must(base::read_text_file("/proc/self/io", 4096));
     const auto at = text.find("wchar: ");
     return std::stoull(text.substr(at + 7));
   };
-  const Bytes bytes = noise(40 * kMiB, 41);
+  const Bytes announced = noise(40 * kMiB, 41), raw = noise(10 * kMiB, 42), large = prose(30 * kMiB, 43);
+  std::vector<Bytes> small;
+  for (uint32_t i = 0; i < 50; ++i) small.push_back(noise(200'000, 50 + i));
   const auto before = written();
   auto payload_writer = must(PayloadWriter::create(folder / "a", {}));
-  payload_writer->reserve({hash::sha256(bytes), bytes.size()});
+  payload_writer->reserve({hash::sha256(announced), announced.size()});
+  must(payload_writer->add(origin_of(raw), Storage::raw));
+  must(payload_writer->add(origin_of(large), Storage::automatic));
+  for (const auto& bytes : small) must(payload_writer->add(origin_of(bytes), Storage::automatic));
   const auto placed = must(payload_writer->place({}, std::nullopt, base::no_events()));
-  must(placed->fill(hash::sha256(bytes), [&](base::Sink& sink) { return sink.write(bytes); }));
+  must(placed->fill(hash::sha256(announced), [&](base::Sink& sink) { return sink.write(announced); }));
   const auto summary = must(placed->finish({}, base::no_events()));
+  CHECK(summary.file_size > 55 * kMiB);
   CHECK(static_cast<double>(written() - before) <= 1.05 * static_cast<double>(summary.file_size));
 }
