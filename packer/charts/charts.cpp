@@ -105,7 +105,7 @@ Result<Chart> Charts::from_registry(const Address& address, const lock::Chart* k
   const lock::Chart pinned{layer.digest, manifest.digest};
   if (auto there = downloads_.cache().find(layer.digest)) return Chart{std::move(there->path), pinned};
   base::MemorySink sink(kMaxArchive);
-  SEALIFT_TRY(registry->blob(reference.repository, layer.digest, layer.size, sink, cancel));
+  SEALIFT_TRY(registry->blob(reference.repository, layer.digest, layer.size, 0, sink, cancel));
   SEALIFT_ASSIGN(auto file, downloads_.cache().add(sink.data()));
   return Chart{std::move(file.path), pinned};
 }

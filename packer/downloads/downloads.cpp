@@ -7,6 +7,7 @@
 #include "payload/base/retry.h"
 #include "payload/base/text.h"
 #include "payload/distribution/connection_pool.h"
+#include "payload/http/pace.h"
 
 namespace sealift::downloads {
 namespace {
@@ -72,7 +73,7 @@ class Transfer {
     for (;;) {
       SEALIFT_TRY(cancel.check());
       if (!can_go_on() && part_.size() > 0) SEALIFT_TRY(part_.restart({}));
-      auto reply = through(url, cancel);
+      auto reply = through(url, clock, cancel);
       if (reply && (reply->status == 200 || reply->status == 206)) return {};
       if (reply && reply->status == 416 && part_.size() > 0) {  // nothing is left, or it has become shorter
         if (wanted_.digest && !resumed_) {
@@ -90,7 +91,7 @@ class Transfer {
   }
 
   // One attempt: follows redirects to a response that is none.
-  Result<http::Reply> through(http::Url url, const CancelToken& cancel) {
+  Result<http::Reply> through(http::Url url, Clock& clock, const CancelToken& cancel) {
     for (int hop = 0; hop <= kMaxRedirects; ++hop) {
       SEALIFT_TRY(check_transport(url.origin));
       SEALIFT_ASSIGN(auto client, connections_.take(url.origin));
@@ -99,7 +100,8 @@ class Transfer {
         headers["Range"] = std::format("bytes={}-", part_.size());
         if (!part_.version().empty()) headers["If-Range"] = part_.version();
       }
-      base::FunctionSink body([&](ByteView data) { return write(data, cancel); });
+      base::FunctionSink bytes([&](ByteView data) { return write(data, cancel); });
+      http::PacedSink body(bytes, url.origin.text(), options_.patience, clock);
       SEALIFT_ASSIGN(auto reply,
                      client->get_to(url.target, headers, body, [&](const http::Reply& head) { return begin(head); }));
       connections_.give_back(std::move(client));

@@ -8,6 +8,7 @@
 #include "packer/resolve/tree.h"
 #include "payload/base/fd.h"
 #include "payload/base/parallel.h"
+#include "payload/base/text.h"
 #include "payload/writer/output_file.h"
 
 namespace sealift::pack {
@@ -76,13 +77,30 @@ Result<writer::Summary> pack(const resolve::Inputs& inputs, const BuildOptions& 
     SEALIFT_ASSIGN(const auto object, add_file(writer, program.source, cancel));
     contents.stubs.push_back({program.architecture, object});
   }
+  // Only what comes over a network is worth keeping; for the rest, nothing shall be left.
+  std::unique_ptr<writer::Partial> partial;
+  if (writer::Partial::waiting_for(options.output) != 0 ||
+      std::ranges::any_of(inputs.images, [](const auto& image) { return image.source->is_remote(); })) {
+    SEALIFT_ASSIGN(partial, writer::Partial::open(options.output, events));
+  }
   base::tell(events, Level::info, "writing " + options.output);
   const auto known = contents.layers;
-  SEALIFT_ASSIGN(const auto payload, writer.place(std::move(contents), head(options), events));
+  SEALIFT_ASSIGN(const auto payload, writer.place(std::move(contents), head(options), events, std::move(partial)));
   const auto previous = inputs.images.empty() ? Previous() : previous_artifact(options.output, events);
   SEALIFT_ASSIGN(const auto layers,
                  images.fill(*payload, known, previous.reader.get(), options.output, events, cancel));
   return payload->finish(layers, events);
+}
+
+// What has come is of use, and takes room.
+void tell_what_waits(const std::string& output, EventSink& events) {
+  const uint64_t bytes = writer::Partial::waiting_for(output);
+  if (bytes == 0) return;
+  base::tell(events, Level::warning,
+             std::format("{} keeps the {} of images that have come: the next build of {} goes on from there; it may be "
+                         "deleted at any time, with {}",
+                         writer::Partial::path_of(output), base::human_bytes(bytes), output,
+                         writer::Partial::list_of(output)));
 }
 
 Result<void> check_output(const std::string& path) {
@@ -103,6 +121,7 @@ Result<writer::Summary> build(const BuildOptions& options, EventSink& events, co
   SEALIFT_ASSIGN(const auto inputs,
                  resolve::resolve(options, resolve::Depth::manifests, base::system_clock(), events, cancel));
   auto summary = pack(inputs, options, *writer, events, cancel);
+  if (!summary && summary.error().code != ErrorCode::busy) tell_what_waits(options.output, events);
   if (!summary && summary.error().code == ErrorCode::no_space)
     return fail_while(std::move(summary).error(), "writing " + options.output);
   if (!summary) return summary;

@@ -13,17 +13,20 @@
 namespace sealift::pack {
 ImagePacker::ImagePacker(std::span<const resolve::ImageInput> images, writer::PayloadWriter& writer) {
   std::set<Digest> seen;
+  const auto announce = [&](Job job) {
+    if (!seen.insert(job.digest()).second) return;
+    job.is_wanted = writer.reserve({job.digest(), job.blob.size});
+    jobs_.push_back(std::move(job));
+  };
   for (const auto& image : images) {
     for (const auto& document : image.plan.documents) {
-      if (seen.insert(document.digest).second)
-        jobs_.push_back({&image, &document, {}, false, writer.reserve({document.digest, document.bytes.size()})});
+      image::Descriptor descriptor;
+      descriptor.digest = document.digest;
+      descriptor.size = document.bytes.size();
+      announce({&image, std::move(descriptor), &document.bytes});
     }
-    for (const auto& blob : image.plan.blobs) {
-      const auto& descriptor = blob.descriptor;
-      if (seen.insert(descriptor.digest).second)
-        jobs_.push_back(
-            {&image, nullptr, descriptor, blob.is_layer, writer.reserve({descriptor.digest, descriptor.size})});
-    }
+    for (const auto& blob : image.plan.blobs)
+      announce({&image, blob.descriptor, blob.bytes ? &*blob.bytes : nullptr, blob.is_layer});
   }
   // The largest first: they determine the total time.
   std::ranges::stable_sort(jobs_, std::greater{}, [](const Job& job) { return job.blob.size; });
@@ -36,20 +39,20 @@ Result<std::map<Digest, format::LayerInfo>> ImagePacker::fill(writer::PlacedPayl
                                                               const CancelToken& cancel) {
   Transfer transfer(base::system_clock(), events);
   for (const auto& job : jobs_) {
-    if (job.is_wanted && job.document == nullptr) transfer.expect(*job.image, job.blob.size);
+    if (job.is_wanted && job.bytes == nullptr) transfer.expect(*job.image, job.blob.size);
   }
   std::mutex mutex;
   std::map<Digest, format::LayerInfo> layers;
   const auto earlier = previous == nullptr ? std::map<Digest, format::LayerInfo>() : previous->contents().layers;
-  const auto fetch = [](const Job& job, base::Sink& sink, const CancelToken& stop) {
-    return job.image->source->blob(job.image->reference, job.blob, sink, stop);
+  const auto fetch = [](const Job& job, uint64_t begin, base::Sink& sink, const CancelToken& stop) {
+    return job.image->source->blob(job.image->reference, job.blob, begin, sink, stop);
   };
   const auto measure = [&](const Job& job, const CancelToken& stop) -> Result<format::LayerInfo> {
     if (const auto stored = payload.stored(job.blob.digest))
       return sources::measure_layer(*stored, job.blob.media_type);
     SEALIFT_ASSIGN(auto fd, base::unnamed_file(writer::folder_of(output)));
     base::FdSink sink(fd.get());
-    SEALIFT_TRY(fetch(job, sink, stop));
+    SEALIFT_TRY(fetch(job, 0, sink, stop));
     SEALIFT_ASSIGN(const auto file, base::OpenFile::adopt(std::move(fd), job.blob.digest.text()));
     SEALIFT_ASSIGN(const auto digest, hash::sha256(*file, 0, file->size()));
     if (digest != job.blob.digest)
@@ -58,28 +61,34 @@ Result<std::map<Digest, format::LayerInfo>> ImagePacker::fill(writer::PlacedPayl
     base::FileSource bytes(*file);
     return sources::measure_layer(bytes, job.blob.media_type);
   };
-  // Of a blob, from the previous artifact or from its source.
+  // Of a blob, from the previous artifact or from its source; one that an interrupted build has left goes on there.
   const auto bring = [&](const Job& job, const CancelToken& stop) -> Result<void> {
-    const auto from = [&](const auto& give) {
-      return payload.fill(job.digest(), [&](base::Sink& sink) {
-        Transfer::Counted counted(transfer, *job.image, sink);
-        return give(counted);
-      });
-    };
+    const auto counted = [&](base::Sink& sink) { return Transfer::Counted(transfer, *job.image, sink); };
+    const bool is_there = payload.found(job.digest()) == job.blob.size;
     const auto read = [&](base::Sink& sink) {
-      return previous->read(job.digest(), format::ByteRange{0, job.blob.size}, sink);
+      auto to = counted(sink);
+      return previous->read(job.digest(), format::ByteRange{0, job.blob.size}, to);
     };
-    Came came = Came::from_previous;
-    if (previous == nullptr || !previous->find(job.digest()) || !from(read)) {
-      came = Came::from_source;
-      SEALIFT_TRY(from([&](base::Sink& sink) { return fetch(job, sink, stop); }));
+    if (!is_there && previous != nullptr && previous->find(job.digest()) && payload.fill(job.digest(), read)) {
+      transfer.arrived(*job.image, {.from_previous = job.blob.size});
+      return {};
     }
-    transfer.arrived(*job.image, job.blob.size, came);
+    const auto go_on = [&](base::Sink& sink, uint64_t begin) {
+      auto to = counted(sink);
+      return fetch(job, begin, to, stop);
+    };
+    uint64_t found = 0;
+    if (job.image->source->is_remote()) {
+      SEALIFT_ASSIGN(found, payload.resume(job.digest(), go_on));
+    } else {
+      SEALIFT_TRY(payload.fill(job.digest(), [&](base::Sink& sink) { return go_on(sink, 0); }));
+    }
+    transfer.arrived(*job.image, {.from_interrupted = found});
     return {};
   };
   const auto carry_out = [&](const Job& job, const CancelToken& stop) -> Result<void> {
-    if (job.is_wanted && job.document != nullptr)
-      SEALIFT_TRY(payload.fill(job.digest(), [&](base::Sink& sink) { return sink.write(job.document->bytes); }));
+    if (job.is_wanted && job.bytes != nullptr)
+      SEALIFT_TRY(payload.fill(job.digest(), [&](base::Sink& sink) { return sink.write(*job.bytes); }));
     else if (job.is_wanted)
       SEALIFT_TRY(bring(job, stop));
     if (!job.is_layer || known.contains(job.blob.digest)) return {};

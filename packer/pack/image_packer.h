@@ -31,11 +31,11 @@ class ImagePacker {
  private:
   struct Job {
     const resolve::ImageInput* image = nullptr;
-    const sources::ManifestBytes* document = nullptr;  // already here
-    image::Descriptor blob;                            // otherwise: still to be fetched
+    image::Descriptor blob;        // of a manifest: digest and size
+    const Bytes* bytes = nullptr;  // if they are here already
     bool is_layer = false;
     bool is_wanted = false;  // the writer needs its bytes
-    const Digest& digest() const { return document != nullptr ? document->digest : blob.digest; }
+    const Digest& digest() const { return blob.digest; }
   };
   std::vector<Job> jobs_;  // each digest once
 };

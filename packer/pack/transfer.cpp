@@ -48,17 +48,22 @@ void Transfer::progress() {
   events_.on(event);
 }
 
-void Transfer::arrived(const resolve::ImageInput& image, uint64_t size, Came came) {
+void Transfer::arrived(const resolve::ImageInput& image, Here here) {
   const std::lock_guard guard(mutex_);
   auto& pending = pending_[&image];
-  if (came == Came::from_previous) pending.from_previous += size;
+  pending.here.from_previous += here.from_previous;
+  pending.here.from_interrupted += here.from_interrupted;
+  done_ = std::min(done_ + here.from_interrupted, total_);
   if (--pending.blobs != 0) return;
   const auto took = clock_.monotonic() - pending.began.value_or(clock_.monotonic());
   std::string from = image.source->place_of(image.reference);
-  if (pending.from_previous == pending.bytes)
-    from = "the artifact that is there";
-  else if (pending.from_previous != 0)
-    from += std::format(", {} of it from the artifact that is there", base::human_bytes(pending.from_previous));
+  for (const auto& [bytes, where] : {std::pair{pending.here.from_previous, "the artifact that is there"},
+                                     std::pair{pending.here.from_interrupted, "an interrupted build"}}) {
+    if (bytes == pending.bytes)
+      from = where;
+    else if (bytes != 0)
+      from += std::format(", {} of it from {}", base::human_bytes(bytes), where);
+  }
   base::tell(events_, Level::info,
              std::format("packed {}: {} at {} from {}", image.reference.text(), base::human_bytes(pending.bytes),
                          rate(pending.bytes, took), from));

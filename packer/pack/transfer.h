@@ -15,8 +15,11 @@
 
 namespace sealift::pack {
 
-// Where a blob's bytes came from.
-enum class Came { from_source, from_previous };
+// How many of a blob's bytes were on this machine already.
+struct Here {
+  uint64_t from_previous = 0;     // the artifact that is replaced
+  uint64_t from_interrupted = 0;  // what an interrupted build left
+};
 
 // Any thread.
 class Transfer {
@@ -38,13 +41,13 @@ class Transfer {
     const resolve::ImageInput& image_;
     base::Sink& sink_;
   };
-  void arrived(const resolve::ImageInput& image, uint64_t size, Came came);
+  void arrived(const resolve::ImageInput& image, Here here);
 
  private:
   struct Pending {
-    size_t blobs = 0;            // still to come
-    uint64_t bytes = 0;          // of all its blobs
-    uint64_t from_previous = 0;  // of these
+    size_t blobs = 0;    // still to come
+    uint64_t bytes = 0;  // of all its blobs
+    Here here;           // of these
     std::optional<Duration> began;
   };
   void progress();

@@ -43,10 +43,12 @@ class ImageSource {
                                         const CancelToken& cancel) = 0;
   virtual Result<ManifestBytes> manifest(const image::Reference& reference, const image::Descriptor& descriptor,
                                          const CancelToken& cancel) = 0;
-  // Writes all bytes of the blob into the sink, in order and each once, even if the connection broke in between.
-  // `corrupt` if the size differs from the descriptor's.
-  virtual Result<void> blob(const image::Reference& reference, const image::Descriptor& descriptor, base::Sink& sink,
-                            const CancelToken& cancel) = 0;
+  // Whether blobs come over a network, so that what has come is worth keeping.
+  virtual bool is_remote() const { return false; }
+  // Writes the blob's bytes from `begin` on (0, or less than its size) into the sink, in order and each once, even if
+  // the connection broke in between. `corrupt` if the size differs from the descriptor's.
+  virtual Result<void> blob(const image::Reference& reference, const image::Descriptor& descriptor, uint64_t begin,
+                            base::Sink& sink, const CancelToken& cancel) = 0;
   // What refers to a manifest, as an index; nullopt if the source has no such lists.
   virtual Result<std::optional<ManifestBytes>> referrers(const image::Reference&, const Digest&, const CancelToken&) {
     return std::optional<ManifestBytes>{};
@@ -79,6 +81,7 @@ struct ImagePlan {
   struct Blob {
     image::Descriptor descriptor;
     bool is_layer = false;
+    std::optional<Bytes> bytes = {};  // if they had to be read for the plan; not yet compared with the digest
   };
   std::vector<Blob> blobs;  // configs and layers, each digest once
 };

@@ -68,7 +68,7 @@ class Planner {
   Result<void> take_checked(const image::Manifest& manifest, const format::ObjectRef& object, Architecture host) {
     SEALIFT_TRY(check_image(manifest));
     base::MemorySink config(image::kMaxManifestBytes);
-    SEALIFT_TRY(source_.blob(reference_, manifest.config, config, cancel_));
+    SEALIFT_TRY(source_.blob(reference_, manifest.config, 0, config, cancel_));
     SEALIFT_ASSIGN(const auto platform, image::parse_config_platform(config.data()));
     if (platform.architecture.empty()) {
       return fail(ErrorCode::invalid_input,
@@ -77,8 +77,11 @@ class Planner {
     }
     if (!image::distance(platform, host)) return missing(host, {platform.text()});
     take_manifest(manifest, object, platform, host);
+    std::ranges::find(out_.blobs, manifest.config.digest, &digest_of)->bytes = config.data();
     return {};
   }
+
+  static const Digest& digest_of(const ImagePlan::Blob& blob) { return blob.descriptor.digest; }
 
   static std::vector<std::string> platforms_of(const image::Index& index) {
     std::vector<std::string> out;

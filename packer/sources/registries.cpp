@@ -35,10 +35,12 @@ class Registries final : public ImageSource {
     return taken(registry->manifest(reference.repository, descriptor.digest, cancel), descriptor.media_type);
   }
 
-  Result<void> blob(const image::Reference& reference, const image::Descriptor& descriptor, base::Sink& sink,
-                    const CancelToken& cancel) override {
+  bool is_remote() const override { return true; }
+
+  Result<void> blob(const image::Reference& reference, const image::Descriptor& descriptor, uint64_t begin,
+                    base::Sink& sink, const CancelToken& cancel) override {
     SEALIFT_ASSIGN(auto* registry, registry_of(reference));
-    return registry->blob(reference.repository, descriptor.digest, descriptor.size, sink, cancel);
+    return registry->blob(reference.repository, descriptor.digest, descriptor.size, begin, sink, cancel);
   }
 
   Result<std::optional<ManifestBytes>> referrers(const image::Reference& reference, const Digest& subject,

@@ -100,7 +100,7 @@ class StoredImages final : public ImageSource {
     return ManifestBytes{descriptor.digest, descriptor.media_type, std::move(*bytes)};
   }
 
-  Result<void> blob(const image::Reference&, const image::Descriptor& descriptor, base::Sink& sink,
+  Result<void> blob(const image::Reference&, const image::Descriptor& descriptor, uint64_t begin, base::Sink& sink,
                     const CancelToken& cancel) override {
     SEALIFT_ASSIGN(const auto file, files_->open(path_of(descriptor.digest)));
     if (!file)
@@ -109,7 +109,8 @@ class StoredImages final : public ImageSource {
     if (file->size() != descriptor.size)
       return fail(ErrorCode::corrupt, "{} has {} bytes, its manifest says {}", descriptor.digest.text(), file->size(),
                   descriptor.size);
-    base::FileSource bytes(*file);
+    SEALIFT_ASSIGN(const auto rest, base::FileView::make(*file, begin, file->size() - begin));
+    base::FileSource bytes(rest);
     base::FunctionSink until_cancelled([&](ByteView data) -> Result<void> {
       SEALIFT_TRY(cancel.check());
       return sink.write(data);
@@ -213,7 +214,7 @@ class StoredImages final : public ImageSource {
     const auto* found = std::get_if<image::Manifest>(&parsed);
     if (found == nullptr) return std::optional<image::Platform>{};
     base::MemorySink config(image::kMaxManifestBytes);
-    SEALIFT_TRY(blob(reference, found->config, config, {}));
+    SEALIFT_TRY(blob(reference, found->config, 0, config, {}));
     SEALIFT_ASSIGN(auto platform, image::parse_config_platform(config.data()));
     return std::optional(std::move(platform));
   }

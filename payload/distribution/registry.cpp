@@ -8,6 +8,7 @@
 #include "payload/base/text.h"
 #include "payload/distribution/authorizer.h"
 #include "payload/distribution/connection_pool.h"
+#include "payload/http/pace.h"
 #include "payload/image/manifest.h"
 #include "payload/json/value.h"
 
@@ -49,11 +50,11 @@ std::optional<http::Url> next_page(const http::Url& page, const http::Reply& rep
   return url ? std::optional(std::move(*url)) : std::nullopt;
 }
 
-// Receives exactly one blob, over several responses if connections break.
+// Receives exactly one blob, or what follows its first `begin` bytes, over several responses if connections break.
 class BlobReceiver {
  public:
-  BlobReceiver(const Digest& digest, uint64_t size, base::Sink& sink, const CancelToken& cancel)
-      : digest_(digest), size_(size), sink_(sink), cancel_(cancel) {}
+  BlobReceiver(const Digest& digest, uint64_t size, uint64_t begin, base::Sink& sink, const CancelToken& cancel)
+      : digest_(digest), size_(size), is_whole_(begin == 0), sink_(sink), cancel_(cancel), received_(begin) {}
 
   uint64_t received() const { return received_; }
   // Called for each response: a 206 must continue where the last one broke off; a full body is skipped up to there.
@@ -70,12 +71,13 @@ class BlobReceiver {
     data = data.subspan(old);
     if (data.size() > size_ - received_)
       return fail(ErrorCode::corrupt, "more than the {} bytes that the manifest says{}", size_, hint());
-    hasher_.update(data);
+    if (is_whole_) hasher_.update(data);
     SEALIFT_TRY(sink_.write(data));
     received_ += data.size();
     return {};
   }
   Result<void> finish() {
+    if (!is_whole_) return {};
     const Digest found = hasher_.finish();
     if (found != digest_)
       return fail(ErrorCode::corrupt, "other bytes than their digest says: {}{}", found.text(), hint());
@@ -91,10 +93,11 @@ class BlobReceiver {
  private:
   const Digest& digest_;
   uint64_t size_;
+  bool is_whole_;
   base::Sink& sink_;
   const CancelToken& cancel_;
   hash::Sha256 hasher_;
-  uint64_t received_ = 0, skip_ = 0;
+  uint64_t received_, skip_ = 0;
   std::string encoding_;
 };
 
@@ -120,10 +123,10 @@ struct Registry::State {
     headers["Accept-Encoding"] = "identity";  // digests are of the bytes as stored
     if (!authorization.empty()) headers["Authorization"] = authorization.reveal();
     base::MemorySink text(image::kMaxManifestBytes);
-    auto reply = client->get_to(
-        url.target, headers, ask.sink != nullptr ? *ask.sink : text, [&](const http::Reply& head) -> Result<void> {
-          return ask.on_head && (head.status == 200 || head.status == 206) ? ask.on_head(head) : Result<void>{};
-        });
+    http::PacedSink body(ask.sink != nullptr ? *ask.sink : text, url.origin.text(), patience, clock);
+    auto reply = client->get_to(url.target, headers, body, [&](const http::Reply& head) -> Result<void> {
+      return ask.on_head && (head.status == 200 || head.status == 206) ? ask.on_head(head) : Result<void>{};
+    });
     if (!reply) return reply;
     connections.give_back(std::move(client));
     if (ask.sink == nullptr && reply->status == 200) reply->text = base::as_text(text.data());
@@ -297,11 +300,11 @@ Result<std::optional<RemoteManifest>> Registry::referrers(const std::string& rep
   return out;
 }
 
-Result<void> Registry::blob(const std::string& repository, const Digest& digest, uint64_t size, base::Sink& sink,
-                            const CancelToken& cancel) {
+Result<void> Registry::blob(const std::string& repository, const Digest& digest, uint64_t size, uint64_t begin,
+                            base::Sink& sink, const CancelToken& cancel) {
   const std::string path = state_->endpoint.repository_prefix + repository;
   const std::string what = std::format("the blob {} of {}/{}", digest.text(), state_->endpoint.registry, repository);
-  BlobReceiver receiver(digest, size, sink, cancel);
+  BlobReceiver receiver(digest, size, begin, sink, cancel);
   base::FunctionSink body([&](ByteView data) { return receiver.write(data); });
   const auto ask = [&] {
     Ask out{what, path,  std::format("/v2/{}/blobs/{}", path, digest.text()),
@@ -311,7 +314,7 @@ Result<void> Registry::blob(const std::string& repository, const Digest& digest,
   };
   const auto received = [&] { return receiver.received(); };
   // A body may end early without a connection error: it is resumed all the same.
-  uint64_t reached = 0;
+  uint64_t reached = begin;
   for (unsigned round = 0; receiver.received() < size || round == 0; ++round) {
     SEALIFT_TRY(state_->patiently(ask, cancel, received));
     if (receiver.received() >= reached + kProgress) {

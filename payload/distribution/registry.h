@@ -43,9 +43,11 @@ class Registry {
   // image::is_referrer_tag). Several pages are joined into one index.
   Result<std::optional<RemoteManifest>> referrers(const std::string& repository, const Digest& subject,
                                                   const CancelToken& cancel);
-  // After an error, the bytes that the sink received are worthless.
-  Result<void> blob(const std::string& repository, const Digest& digest, uint64_t size, base::Sink& sink,
-                    const CancelToken& cancel);
+  // The bytes from `begin` on, which is 0 or less than `size`. Only a whole blob is compared with its digest here; who
+  // asks for a part compares the whole. After `corrupt`, the bytes that the sink received are worthless; after other
+  // errors they are its next ones.
+  Result<void> blob(const std::string& repository, const Digest& digest, uint64_t size, uint64_t begin,
+                    base::Sink& sink, const CancelToken& cancel);
 
  private:
   struct State;

@@ -14,6 +14,10 @@ struct Patience {
   unsigned attempts = 5;           // per request, for errors that may pass: no connection, 429, 5xx
   Duration first_pause{1'000};     // doubles each time
   Duration longest_pause{30'000};  // also the upper limit for Retry-After
+  // A response that brings fewer bytes a second than this for so long is given up, and asked for again (pace.h). Its
+  // attempts do not count anew: in this time, less than kProgress comes.
+  uint64_t slowest = 1024;
+  Duration slow_for{60'000};
 };
 
 // A body that has moved on by this much since the last failure has its attempts anew: long pulls over bad lines end,

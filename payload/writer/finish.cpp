@@ -99,7 +99,8 @@ Result<Summary> PlacedPayload::finish(const std::map<Digest, format::LayerInfo>&
   const format::PayloadReader& payload = **opened;
   if (state.launch) SEALIFT_TRY(write_head(payload, *state.launch, target));
   SEALIFT_TRY(read_back(payload, state.writer->objects, state.writer->threads, options.cancel, events));
-  SEALIFT_TRY(state.writer->output_file.commit(state.launch ? 0755 : 0644));
+  SEALIFT_TRY(state.output.commit(state.launch ? 0755 : 0644));
+  if (state.partial) state.partial->finished();
 
   Summary summary;
   summary.identity = payload.identity();

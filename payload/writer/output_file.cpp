@@ -56,6 +56,14 @@ uint64_t copy_in_kernel(int from, uint64_t from_offset, int to, uint64_t to_offs
   return done;
 }
 
+// A device or pipe would be replaced at the end, not written to. (A folder causes an error anyway.)
+Result<void> check_replaceable(const std::string& path) {
+  struct stat there{};
+  if (::stat(path.c_str(), &there) != 0 || S_ISREG(there.st_mode) || S_ISDIR(there.st_mode)) return {};
+  return fail(ErrorCode::already_exists, "{} is there and is no ordinary file; name another one",
+              base::printable(path));
+}
+
 }  // namespace
 
 std::string folder_of(const std::string& path) {
@@ -65,13 +73,8 @@ std::string folder_of(const std::string& path) {
 }
 
 Result<OutputFile> OutputFile::create(const std::string& path, Unfinished unfinished) {
+  SEALIFT_TRY(check_replaceable(path));
   const std::string folder = folder_of(path);
-  struct stat there{};
-  // A device or pipe would be replaced at the end, not written to. (A folder causes an error anyway.)
-  if (::stat(path.c_str(), &there) == 0 && !S_ISREG(there.st_mode) && !S_ISDIR(there.st_mode)) {
-    return fail(ErrorCode::already_exists, "{} is there and is no ordinary file; name another one",
-                base::printable(path));
-  }
   // An unnamed file gets its name later through /proc.
   if (unfinished == Unfinished::unnamed && ::access("/proc/self/fd", X_OK) == 0) {
     const int fd = ::open(folder.c_str(), O_RDWR | O_TMPFILE | O_CLOEXEC, 0600);
@@ -83,14 +86,34 @@ Result<OutputFile> OutputFile::create(const std::string& path, Unfinished unfini
   return OutputFile(std::move(fd), path, temporary);
 }
 
+Result<OutputFile> OutputFile::adopt(base::Fd fd, const std::string& path, const std::string& kept) {
+  SEALIFT_TRY(check_replaceable(path));
+  OutputFile out(std::move(fd), path, kept);
+  out.is_kept_ = true;
+  return out;
+}
+
 OutputFile::~OutputFile() {
-  if (!temporary_.empty()) ::unlink(temporary_.c_str());
+  if (!temporary_.empty() && !is_kept_) ::unlink(temporary_.c_str());
 }
 
 Result<void> OutputFile::commit(unsigned mode) {
   if (::fchmod(fd_.get(), mode) != 0 && errno != EPERM)
     return fail_errno(errno, "chmod " + path_);  // FAT has no modes: EPERM
   if (::fsync(fd_.get()) != 0) return fail_errno(errno, "sync " + path_);
+  SEALIFT_TRY(show(path_));
+  temporary_.clear();
+  return base::sync_directory(folder_of(path_));
+}
+
+Result<void> OutputFile::keep_as(const std::string& name) {
+  SEALIFT_TRY(show(name));
+  temporary_ = name;
+  is_kept_ = true;
+  return {};
+}
+
+Result<void> OutputFile::show(const std::string& name) {
   if (temporary_.empty()) {
     const std::string hidden = hidden_name(path_);
     const std::string self = std::format("/proc/self/fd/{}", fd_.get());
@@ -99,9 +122,8 @@ Result<void> OutputFile::commit(unsigned mode) {
       return fail_errno(errno, "link " + hidden);
     temporary_ = hidden;
   }
-  if (::rename(temporary_.c_str(), path_.c_str()) != 0) return fail_errno(errno, "rename to " + path_);
-  temporary_.clear();
-  return base::sync_directory(folder_of(path_));
+  if (::rename(temporary_.c_str(), name.c_str()) != 0) return fail_errno(errno, "rename to " + name);
+  return {};
 }
 
 Result<void> copy_range(int from, uint64_t from_offset, int to, uint64_t to_offset, uint64_t size) {

@@ -24,21 +24,31 @@ class OutputFile {
  public:
   // Nothing is visible at `path` until commit().
   static Result<OutputFile> create(const std::string& path, Unfinished unfinished = Unfinished::unnamed);
+  // A file that is open under another name, `kept`, which it keeps if it is given up.
+  static Result<OutputFile> adopt(base::Fd fd, const std::string& path, const std::string& kept);
   OutputFile(OutputFile&& other) noexcept
-      : fd_(std::move(other.fd_)), path_(std::move(other.path_)), temporary_(std::exchange(other.temporary_, {})) {}
+      : fd_(std::move(other.fd_)),
+        path_(std::move(other.path_)),
+        temporary_(std::exchange(other.temporary_, {})),
+        is_kept_(other.is_kept_) {}
   OutputFile& operator=(OutputFile&&) = delete;
-  ~OutputFile();  // without commit(), leaves nothing behind
+  ~OutputFile();  // without commit(), leaves nothing behind, unless it is kept
 
   int fd() const { return fd_.get(); }
+  // Gives the unfinished file this name in the same folder, replacing any file; it keeps it if it is given up.
+  Result<void> keep_as(const std::string& name);
   // Sets the mode, syncs the file, gives it its name (replacing any file of that name), syncs the folder.
   Result<void> commit(unsigned mode);
 
  private:
   OutputFile(base::Fd fd, std::string path, std::string temporary)
       : fd_(std::move(fd)), path_(std::move(path)), temporary_(std::move(temporary)) {}
+  Result<void> show(const std::string& name);  // what it is called from now on
+
   base::Fd fd_;
   std::string path_;
-  std::string temporary_;  // the hidden name; empty if the file has none
+  std::string temporary_;  // its name until then; empty if the file has none
+  bool is_kept_ = false;   // under this name
 };
 
 // Copies within the kernel, sharing extents where the file system supports it; otherwise with read and write. A source

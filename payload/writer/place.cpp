@@ -3,12 +3,10 @@
 // PayloadWriter::place: checks the contents' references, lays out the payload, writes the bytes that are here.
 #include <algorithm>
 
-#include "payload/base/parallel.h"
 #include "payload/base/version.h"
 #include "payload/codec/zstd.h"
 #include "payload/format/references.h"
-#include "payload/writer/frame_workers.h"
-#include "payload/writer/writer_state.h"
+#include "payload/writer/write_objects.h"
 
 namespace sealift::writer {
 namespace {
@@ -71,125 +69,21 @@ Result<void> check_launch(const format::Contents& contents, std::optional<Archit
   return {};
 }
 
-// Copies the frames of bases to their places; runs that are contiguous at both ends are copied in one piece.
-Result<void> copy_base_frames(std::span<const PlacedFrame> frames, const Target& target, const CancelToken& cancel,
-                              Progress& progress) {
-  constexpr uint64_t kMaxRun = uint64_t{64} << 20;  // so that cancelling and progress are not delayed
-  for (size_t i = 0; i < frames.size();) {
-    SEALIFT_TRY(cancel.check());
-    const PlacedFrame& first = frames[i];
-    uint64_t size = 0;
-    for (; i < frames.size() && size < kMaxRun; ++i) {
-      const PlacedFrame& next = frames[i];
-      if (next.base != first.base || next.source_offset != first.source_offset + size ||
-          next.frame.offset != first.frame.offset + size)
-        break;
-      size += next.frame.stored_size;
-    }
-    auto done = copy_range(first.base->file(), first.base->payload_offset() + first.source_offset, target.fd,
-                           target.payload_offset + first.frame.offset, size);
-    if (!done) return fail_while(std::move(done).error(), "copying from a base");
-    progress.add(size);
+// Where the bytes of reserved objects belong in the file.
+std::map<Digest, Remains> places_of(const StoredObjects& objects, const format::Index& index, uint64_t payload_offset) {
+  std::map<Digest, Remains> out;
+  for (const auto& [digest, object] : objects) {
+    if (object.form != Form::raw || object.origin || object.size == 0) continue;
+    out[digest] = {payload_offset + *index.raw_offset(*index.find(digest)), object.size, 0};
   }
-  return {};
-}
-
-std::unexpected<Error> has_changed(const StoredObject& object) {
-  return fail(ErrorCode::corrupt, "{} has changed while it was packed; build again when nothing writes to it",
-              object.origin->name);
-}
-
-// Reads an object a second time, and compares it with what it was.
-class Rereader {
- public:
-  static Result<Rereader> open(const Digest& digest, const StoredObject& object) {
-    SEALIFT_ASSIGN(auto source, object.origin->open());
-    return Rereader(digest, object, std::move(source));
-  }
-
-  // The next bytes; at most those that are left of the object.
-  Result<void> read(std::span<std::byte> buffer) {
-    SEALIFT_ASSIGN(const size_t count, base::read_full(*source_, buffer));
-    hasher_.update(buffer.first(count));
-    left_ -= count;
-    if (count == buffer.size() && (left_ != 0 || hasher_.finish() == digest_)) return {};
-    return has_changed(object_);
-  }
-  uint64_t left() const { return left_; }
-
- private:
-  Rereader(const Digest& digest, const StoredObject& object, std::unique_ptr<base::Source> source)
-      : digest_(digest), object_(object), source_(std::move(source)), left_(object.size) {}
-  const Digest digest_;
-  const StoredObject& object_;
-  std::unique_ptr<base::Source> source_;
-  hash::Sha256 hasher_;
-  uint64_t left_;
-};
-
-// Reads what is compressed, in the order of its places, and lets the workers write it.
-Result<std::vector<format::Frame>> compress(const LayoutBuilder& layout, const StoredObjects& objects,
-                                            FrameWorkers& workers, const CancelToken& cancel, Progress& progress) {
-  for (const auto& pack : layout.packs()) {
-    SEALIFT_TRY(cancel.check());
-    Bytes buffer = workers.acquire();
-    size_t filled = 0;
-    for (const auto& digest : pack.objects) {
-      SEALIFT_ASSIGN(auto object, Rereader::open(digest, objects.at(digest)));
-      const auto part = std::span(buffer).subspan(filled, static_cast<size_t>(object.left()));
-      SEALIFT_TRY(object.read(part));
-      filled += part.size();
-    }
-    SEALIFT_TRY(workers.submit(std::move(buffer), filled));
-    progress.add(filled);
-  }
-  for (const auto& digest : layout.framed()) {
-    SEALIFT_ASSIGN(auto object, Rereader::open(digest, objects.at(digest)));
-    while (object.left() != 0) {
-      SEALIFT_TRY(cancel.check());
-      Bytes buffer = workers.acquire();
-      const auto part = std::span(buffer).first(static_cast<size_t>(std::min(object.left(), format::kMaxFrameSize)));
-      SEALIFT_TRY(object.read(part));
-      SEALIFT_TRY(workers.submit(std::move(buffer), part.size()));
-      progress.add(part.size());
-    }
-  }
-  return workers.finish();
-}
-
-// Those raw objects whose bytes are on this machine.
-Result<void> fill_raw(PlacedPayload& payload, const StoredObjects& objects, unsigned threads, const CancelToken& cancel,
-                      Progress& progress) {
-  std::vector<const StoredObjects::value_type*> own;
-  for (const auto& entry : objects) {
-    if (entry.second.form == Form::raw && entry.second.origin) own.push_back(&entry);
-  }
-  return base::try_parallel(own.size(), threads, cancel, [&](size_t i, const CancelToken&) -> Result<void> {
-    const auto& [digest, object] = *own[i];
-    SEALIFT_ASSIGN(const auto source, object.origin->open());
-    auto done = payload.fill(digest, [&](base::Sink& sink) -> Result<void> {
-      SEALIFT_TRY(base::copy(*source, sink));
-      return {};
-    });
-    if (!done && done.error().code == ErrorCode::corrupt) return has_changed(object);
-    progress.add(object.size);
-    return done;
-  });
-}
-
-// Bytes that place() reads.
-uint64_t work_of(std::span<const PlacedFrame> base_frames, const StoredObjects& objects) {
-  uint64_t sum = 0;
-  for (const auto& placed : base_frames) sum += placed.frame.stored_size;
-  for (const auto& [digest, object] : objects) sum += object.origin ? object.size : 0;
-  return sum;
+  return out;
 }
 
 }  // namespace
 
 Result<std::unique_ptr<PlacedPayload>> PayloadWriter::place(format::Contents contents,
-                                                            std::optional<Architecture> launch,
-                                                            base::EventSink& events) {
+                                                            std::optional<Architecture> launch, base::EventSink& events,
+                                                            std::unique_ptr<Partial> partial) {
   State& state = *state_;
   SEALIFT_TRY(state.options.cancel.check());
   normalise(contents);
@@ -199,7 +93,8 @@ Result<std::unique_ptr<PlacedPayload>> PayloadWriter::place(format::Contents con
   SEALIFT_TRY(check_launch(contents, launch));
   SEALIFT_TRY(check_json(contents));
 
-  const Target target{state.output_file.fd(), launch ? format::kPayloadOffset : 0};
+  const uint64_t payload_offset = launch ? format::kPayloadOffset : 0;
+  const Target target{state.output_file.fd(), payload_offset};
   LayoutBuilder builder(state.objects, contents);
   builder.add_bases(state.bases);
   Progress progress(events, "write", work_of(builder.frames(), state.objects));
@@ -207,16 +102,27 @@ Result<std::unique_ptr<PlacedPayload>> PayloadWriter::place(format::Contents con
   FrameWorkers workers(target, builder.end(), state.threads, state.options.zstd_level);
   SEALIFT_ASSIGN(const auto compressed, compress(builder, state.objects, workers, state.options.cancel, progress));
   builder.add_compressed(compressed);
+  const base::FileOffset written = builder.end();
   SEALIFT_ASSIGN(Layout layout, std::move(builder).finish());
 
   format::Index index = index_of(layout);
+  SEALIFT_ASSIGN(auto output, partial ? partial->arrange(places_of(state.objects, index, payload_offset),
+                                                         std::move(state.output_file), payload_offset + written)
+                                      : Result<OutputFile>(std::move(state.output_file)));
   std::set<Digest> missing;
   for (const auto& [digest, object] : state.objects) {
     if (object.form == Form::raw) missing.insert(digest);
   }
-  auto placed = std::unique_ptr<
-      PlacedPayload>(new PlacedPayload(std::unique_ptr<PlacedPayload::State>(new PlacedPayload::State{
-      std::move(state_), std::move(contents), launch, std::move(layout), std::move(index), {}, std::move(missing)})));
+  auto placed = std::unique_ptr<PlacedPayload>(
+      new PlacedPayload(std::unique_ptr<PlacedPayload::State>(new PlacedPayload::State{std::move(state_),
+                                                                                       std::move(contents),
+                                                                                       launch,
+                                                                                       std::move(layout),
+                                                                                       std::move(index),
+                                                                                       std::move(output),
+                                                                                       std::move(partial),
+                                                                                       {},
+                                                                                       std::move(missing)})));
   SEALIFT_TRY(fill_raw(*placed, state.objects, state.threads, state.options.cancel, progress));
   return placed;
 }

@@ -18,6 +18,7 @@
 #include "payload/base/stream.h"
 #include "payload/format/contents.h"
 #include "payload/format/reader.h"
+#include "payload/writer/partial.h"
 
 namespace sealift::writer {
 
@@ -46,7 +47,7 @@ struct Summary {
   uint64_t plain_bytes = 0, stored_bytes = 0;
 };
 
-// A payload in which every object has its place. If abandoned, it leaves nothing behind.
+// A payload in which every object has its place. If abandoned, it leaves nothing behind but what a Partial keeps.
 class PlacedPayload {
  public:
   ~PlacedPayload();
@@ -54,6 +55,13 @@ class PlacedPayload {
   // Writes the bytes of a reserved object: `give` writes all of them, in order, into the sink. `corrupt` if digest or
   // size do not match. Each object once; any thread, several objects at a time.
   Result<void> fill(const Digest& digest, const std::function<Result<void>(base::Sink&)>& give);
+  // The same for an object that is dear to come by: goes on with what an interrupted build has left of it (`give` gets
+  // the number of bytes that are there, and writes those that follow), and what comes is kept for the next build if
+  // this one is abandoned. If the digest of both together is wrong, `give` is asked once more for all bytes. Returns
+  // how many were there.
+  Result<uint64_t> resume(const Digest& digest, const std::function<Result<void>(base::Sink&, uint64_t begin)>& give);
+  // How many bytes of it are there, not yet compared with its digest.
+  uint64_t found(const Digest& digest) const;
   // The bytes of an object that is stored raw (if it was reserved, call fill() first); null for all others. Must not
   // outlive the payload.
   std::unique_ptr<base::Source> stored(const Digest& digest) const;
@@ -92,8 +100,10 @@ class PayloadWriter {
   // bases (from add_base) and compressors. With `launch` the result is an artifact (padded to kPayloadOffset, mode
   // 0755), and contents must hold a stub for that architecture (otherwise not_found); without it, a bare payload
   // (0644). Once something was written, this writer must not be used again. Progress has step "write", in plain bytes.
+  // With `partial`, what an interrupted build has left of reserved objects is in its place afterwards, and what this
+  // one resume()s is left if it is abandoned.
   Result<std::unique_ptr<PlacedPayload>> place(format::Contents contents, std::optional<Architecture> launch,
-                                               base::EventSink& events);
+                                               base::EventSink& events, std::unique_ptr<Partial> partial = nullptr);
   // place() and finish() in one, for payloads without reserved objects.
   Result<Summary> finish(format::Contents contents, std::optional<Architecture> launch, base::EventSink& events);
 

@@ -5,11 +5,14 @@
 
 #include <mutex>
 #include <set>
+#include <span>
 #include <string>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
 #include "payload/writer/output_file.h"
+#include "payload/writer/partial.h"
 #include "payload/writer/plan.h"
 #include "payload/writer/target.h"
 #include "payload/writer/writer.h"
@@ -39,10 +42,15 @@ struct PlacedPayload::State {
   std::optional<Architecture> launch;
   Layout layout;
   format::Index index;  // of the layout, without the hashes that are still unknown
+  OutputFile output;
+  std::unique_ptr<Partial> partial;  // after the output: lets go of its names while the output still holds the lock
   std::mutex mutex;
   std::set<Digest> missing;  // raw and not filled; under the mutex
 
-  Target target() const { return {writer->output_file.fd(), launch ? format::kPayloadOffset : 0}; }
+  Target target() const { return {output.fd(), launch ? format::kPayloadOffset : 0}; }
+  template <class With>
+  auto filling(const Digest& digest, const With& with)
+      -> std::invoke_result_t<With, const format::ObjectRef&, std::span<PlacedFrame>>;
 };
 
 class Progress {

@@ -30,6 +30,7 @@ class RegistryServer {
     std::string blobs_elsewhere;    // origin that blobs are redirected to
     std::atomic<int> failures = 0;  // that many requests get 503 first
     std::atomic<int> cuts = 0;      // that many blobs break off midway
+    size_t cut_from = 0;            // only those of at least so many bytes
     std::string retry_after;
   };
   struct Asked {
@@ -134,7 +135,7 @@ class RegistryServer {
       return {307, {{"Location", habits.blobs_elsewhere + path}}, "text/plain", "", {}};
     const auto found = blobs.find(digest);
     if (found == blobs.end()) return missing("blob unknown to registry");
-    const bool cut = habits.cuts.fetch_sub(1) > 0;
+    const bool cut = found->second.size() >= habits.cut_from && habits.cuts.fetch_sub(1) > 0;
     http::Response out;
     out.content_type = "application/octet-stream";
     // A copy: a test may remove the blob while a client that has hung up is still being answered.

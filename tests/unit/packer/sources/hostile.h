@@ -27,7 +27,7 @@ inline Result<void> take_in(const std::string& spec) {
   SEALIFT_ASSIGN(const auto plan, sources::plan_image(*source, reference, {Architecture::amd64}, {}));
   for (const auto& blob : plan.blobs) {
     base::MemorySink sink(size_t{64} << 20);
-    SEALIFT_TRY(source->blob(reference, blob.descriptor, sink, {}));
+    SEALIFT_TRY(source->blob(reference, blob.descriptor, 0, sink, {}));
     if (hash::sha256(sink.data()) != blob.descriptor.digest)
       return fail(ErrorCode::corrupt, "other bytes than their digest says");
     if (!blob.is_layer) continue;

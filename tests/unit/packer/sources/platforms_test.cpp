@@ -81,9 +81,9 @@ class Images final : public sources::ImageSource {
     return sources::ManifestBytes{descriptor.digest, descriptor.media_type,
                                   base::to_bytes(blobs_.at(descriptor.digest))};
   }
-  Result<void> blob(const image::Reference&, const image::Descriptor& descriptor, base::Sink& sink,
+  Result<void> blob(const image::Reference&, const image::Descriptor& descriptor, uint64_t begin, base::Sink& sink,
                     const CancelToken&) override {
-    return sink.write(base::as_bytes(blobs_.at(descriptor.digest)));
+    return sink.write(base::as_bytes(blobs_.at(descriptor.digest)).subspan(begin));
   }
 
   Result<sources::ImagePlan> plan(Document root, const std::vector<Architecture>& wanted) {

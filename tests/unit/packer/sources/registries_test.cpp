@@ -83,12 +83,12 @@ TEST_CASE("a blob that broke off arrives whole, each byte once, or is an error")
   published.server.habits.cuts = 1;
   const auto& descriptor = plan->blobs.back().descriptor;
   base::MemorySink whole(size_t{1} << 20);
-  const auto done = packer.source->blob(published.reference(":1.0"), descriptor, whole, {});
+  const auto done = packer.source->blob(published.reference(":1.0"), descriptor, 0, whole, {});
   if (!done) FAIL(done.error().text());
   CHECK(base::as_text(whole.data()) == published.layer);
   published.server.blobs[published.layer_digest.text()][7] ^= 1;
   base::MemorySink changed(size_t{1} << 20);
-  const auto other = packer.source->blob(published.reference(":1.0"), descriptor, changed, {});
+  const auto other = packer.source->blob(published.reference(":1.0"), descriptor, 0, changed, {});
   REQUIRE_FALSE(other);
   CHECK(other.error().code == ErrorCode::corrupt);
 }

@@ -52,7 +52,7 @@ struct Opened {
   }
   std::string blob(const image::Descriptor& descriptor) const {
     base::MemorySink sink(size_t{64} << 20);
-    const auto done = source->blob({}, descriptor, sink, {});
+    const auto done = source->blob({}, descriptor, 0, sink, {});
     if (!done) FAIL(done.error().text());
     return std::string(base::as_text(sink.data()));
   }

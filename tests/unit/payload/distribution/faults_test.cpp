@@ -26,7 +26,7 @@ class Faulty : public tests::FaultyServer {
   Result<std::string> blob(const Digest& digest, uint64_t size, const distribution::Patience& patience = {}) {
     SEALIFT_ASSIGN(const auto registry, Registry::open(name(), {}, logins_, clock, patience));
     base::MemorySink sink(size_t{64} << 20);
-    SEALIFT_TRY(registry->blob("team/app", digest, size, sink, {}));
+    SEALIFT_TRY(registry->blob("team/app", digest, size, 0, sink, {}));
     return std::string(base::as_text(sink.data()));
   }
 
@@ -81,6 +81,62 @@ TEST_CASE("a long pull over a bad line ends: attempts count anew as long as it m
   REQUIRE_FALSE(never);
   CHECK(never.error().code == ErrorCode::unreachable);
   CHECK(mean.requests.size() == 5);
+}
+
+TEST_CASE("a registry that gives next to nothing is asked again from there, a few times, and then named") {
+  // Each look at this clock takes so long: the time between two pieces of the body.
+  struct SlowClock final : Clock {
+    WallTime now() const override { return WallTime{time}; }
+    Duration monotonic() const override { return looks-- > 0 ? time += Duration{100'000} : time; }
+    void sleep(Duration duration) override { time += duration; }
+    mutable Duration time{};
+    mutable int looks = 0;
+  } clock;
+  const std::string text = long_text(300'000);
+  Faulty registry([&](const Request& request) { return answer(text, request.from()); });
+  const Logins logins;
+  const auto opened = Registry::open(registry.name(), {}, logins, clock, {.attempts = 3});
+  REQUIRE(opened);
+  const auto blob = [&](int looks) -> Result<void> {
+    registry.requests.clear();
+    clock.looks = looks;
+    base::MemorySink sink(size_t{64} << 20);
+    SEALIFT_TRY((*opened)->blob("team/app", hash::sha256(base::as_bytes(text)), text.size(), 0, sink, {}));
+    CHECK(base::as_text(sink.data()) == text);
+    return {};
+  };
+  REQUIRE(blob(3));
+  REQUIRE(registry.requests.size() == 2);
+  CHECK(registry.requests[1].from() > 0);
+  const auto given_up = blob(1'000);
+  REQUIRE_FALSE(given_up);
+  CHECK(given_up.error().code == ErrorCode::timeout);
+  INFO(given_up.error().text());
+  CHECK(given_up.error().what.starts_with("http://" + registry.name() + " is too slow: "));
+  CHECK(given_up.error().what.ends_with("B/s for 100 s, at least 1.0 KiB/s are expected"));
+  CHECK(registry.requests.size() == 3);
+  CHECK(registry.requests[2].from() > registry.requests[1].from());
+}
+
+TEST_CASE("a part of a blob is asked for as a part, or taken out of the whole") {
+  const std::string text = long_text(100'000);
+  const auto rest_of = [&](Faulty& registry) {
+    const Logins logins;
+    const auto opened = Registry::open(registry.name(), {}, logins, registry.clock, {});
+    REQUIRE(opened);
+    base::MemorySink sink(size_t{64} << 20);
+    const auto done = (*opened)->blob("team/app", hash::sha256(base::as_bytes(text)), text.size(), 30'000, sink, {});
+    if (!done) FAIL(done.error().text());
+    CHECK(registry.requests[0].from() == 30'000);
+    return std::string(base::as_text(sink.data()));
+  };
+  Faulty with_parts([&](const Request& request) {
+    return answer(text, request.from(), request.number == 0 ? 10'000 : SIZE_MAX);  // breaks off, too
+  });
+  CHECK(rest_of(with_parts) == text.substr(30'000));
+  CHECK(with_parts.requests.at(1).from() == 40'000);
+  Faulty only_whole([&](const Request&) { return answer(text, 0); });
+  CHECK(rest_of(only_whole) == text.substr(30'000));
 }
 
 TEST_CASE("a token that expires in the middle is renewed, and the blob goes on") {

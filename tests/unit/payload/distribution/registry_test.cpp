@@ -37,7 +37,7 @@ struct Reader {
   }
   Result<std::string> blob(const Digest& digest, uint64_t size, const CancelToken& cancel = {}) {
     base::MemorySink sink(size_t{64} << 20);
-    SEALIFT_TRY(registry->blob("team/app", digest, size, sink, cancel));
+    SEALIFT_TRY(registry->blob("team/app", digest, size, 0, sink, cancel));
     return std::string(base::as_text(sink.data()));
   }
 };

@@ -42,7 +42,7 @@ class Site {
   Result<std::string> blob(const RegistryServer& server, const Digest& digest, uint64_t size) {
     SEALIFT_ASSIGN(const auto registry, open(server));
     base::MemorySink sink(size_t{1} << 20);
-    SEALIFT_TRY(registry->blob("team/app", digest, size, sink, {}));
+    SEALIFT_TRY(registry->blob("team/app", digest, size, 0, sink, {}));
     return std::string(base::as_text(sink.data()));
   }
 

@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "payload/writer/write_objects.h"
+
+#include <algorithm>
+
+#include "payload/base/parallel.h"
+
+namespace sealift::writer {
+namespace {
+
+std::unexpected<Error> has_changed(const StoredObject& object) {
+  return fail(ErrorCode::corrupt, "{} has changed while it was packed; build again when nothing writes to it",
+              object.origin->name);
+}
+
+// Reads an object a second time, and compares it with what it was.
+class Rereader {
+ public:
+  static Result<Rereader> open(const Digest& digest, const StoredObject& object) {
+    SEALIFT_ASSIGN(auto source, object.origin->open());
+    return Rereader(digest, object, std::move(source));
+  }
+
+  // The next bytes; at most those that are left of the object.
+  Result<void> read(std::span<std::byte> buffer) {
+    SEALIFT_ASSIGN(const size_t count, base::read_full(*source_, buffer));
+    hasher_.update(buffer.first(count));
+    left_ -= count;
+    if (count == buffer.size() && (left_ != 0 || hasher_.finish() == digest_)) return {};
+    return has_changed(object_);
+  }
+  uint64_t left() const { return left_; }
+
+ private:
+  Rereader(const Digest& digest, const StoredObject& object, std::unique_ptr<base::Source> source)
+      : digest_(digest), object_(object), source_(std::move(source)), left_(object.size) {}
+  const Digest digest_;
+  const StoredObject& object_;
+  std::unique_ptr<base::Source> source_;
+  hash::Sha256 hasher_;
+  uint64_t left_;
+};
+
+}  // namespace
+
+// Runs that are contiguous at both ends are copied in one piece.
+Result<void> copy_base_frames(std::span<const PlacedFrame> frames, const Target& target, const CancelToken& cancel,
+                              Progress& progress) {
+  constexpr uint64_t kMaxRun = uint64_t{64} << 20;  // so that cancelling and progress are not delayed
+  for (size_t i = 0; i < frames.size();) {
+    SEALIFT_TRY(cancel.check());
+    const PlacedFrame& first = frames[i];
+    uint64_t size = 0;
+    for (; i < frames.size() && size < kMaxRun; ++i) {
+      const PlacedFrame& next = frames[i];
+      if (next.base != first.base || next.source_offset != first.source_offset + size ||
+          next.frame.offset != first.frame.offset + size)
+        break;
+      size += next.frame.stored_size;
+    }
+    auto done = copy_range(first.base->file(), first.base->payload_offset() + first.source_offset, target.fd,
+                           target.payload_offset + first.frame.offset, size);
+    if (!done) return fail_while(std::move(done).error(), "copying from a base");
+    progress.add(size);
+  }
+  return {};
+}
+
+Result<std::vector<format::Frame>> compress(const LayoutBuilder& layout, const StoredObjects& objects,
+                                            FrameWorkers& workers, const CancelToken& cancel, Progress& progress) {
+  for (const auto& pack : layout.packs()) {
+    SEALIFT_TRY(cancel.check());
+    Bytes buffer = workers.acquire();
+    size_t filled = 0;
+    for (const auto& digest : pack.objects) {
+      SEALIFT_ASSIGN(auto object, Rereader::open(digest, objects.at(digest)));
+      const auto part = std::span(buffer).subspan(filled, static_cast<size_t>(object.left()));
+      SEALIFT_TRY(object.read(part));
+      filled += part.size();
+    }
+    SEALIFT_TRY(workers.submit(std::move(buffer), filled));
+    progress.add(filled);
+  }
+  for (const auto& digest : layout.framed()) {
+    SEALIFT_ASSIGN(auto object, Rereader::open(digest, objects.at(digest)));
+    while (object.left() != 0) {
+      SEALIFT_TRY(cancel.check());
+      Bytes buffer = workers.acquire();
+      const auto part = std::span(buffer).first(static_cast<size_t>(std::min(object.left(), format::kMaxFrameSize)));
+      SEALIFT_TRY(object.read(part));
+      SEALIFT_TRY(workers.submit(std::move(buffer), part.size()));
+      progress.add(part.size());
+    }
+  }
+  return workers.finish();
+}
+
+Result<void> fill_raw(PlacedPayload& payload, const StoredObjects& objects, unsigned threads, const CancelToken& cancel,
+                      Progress& progress) {
+  std::vector<const StoredObjects::value_type*> own;
+  for (const auto& entry : objects) {
+    if (entry.second.form == Form::raw && entry.second.origin) own.push_back(&entry);
+  }
+  return base::try_parallel(own.size(), threads, cancel, [&](size_t i, const CancelToken&) -> Result<void> {
+    const auto& [digest, object] = *own[i];
+    SEALIFT_ASSIGN(const auto source, object.origin->open());
+    auto done = payload.fill(digest, [&](base::Sink& sink) -> Result<void> {
+      SEALIFT_TRY(base::copy(*source, sink));
+      return {};
+    });
+    if (!done && done.error().code == ErrorCode::corrupt) return has_changed(object);
+    progress.add(object.size);
+    return done;
+  });
+}
+
+uint64_t work_of(std::span<const PlacedFrame> base_frames, const StoredObjects& objects) {
+  uint64_t sum = 0;
+  for (const auto& placed : base_frames) sum += placed.frame.stored_size;
+  for (const auto& [digest, object] : objects) sum += object.origin ? object.size : 0;
+  return sum;
+}
+
+}  // namespace sealift::writer
