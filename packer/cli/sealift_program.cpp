@@ -226,8 +226,10 @@ void define_kubefile(CLI::App& app, BuildArguments& arguments) {
 
 // What a build takes besides the Kubefile: images and the programs for the hosts.
 void define_sources(CLI::App& app, BuildArguments& arguments) {
-  app.add_option("--images", arguments.images,
-                 "oci:FOLDER, oci-archive:FILE or docker-archive:FILE: take images from there and not from registries");
+  app.add_option(
+      "--images", arguments.images,
+      "oci:FOLDER, oci-archive:FILE, docker-archive:FILE, docker-daemon: or containerd:[NAMESPACE]: take images "
+      "from there and not from registries");
   app.add_option("--stub", arguments.stubs,
                  "programs for the hosts (default: stub-x86_64 and stub-aarch64 beside sealift)")
       ->allow_extra_args(false);

@@ -32,6 +32,66 @@ ImagePacker::ImagePacker(std::span<const resolve::ImageInput> images, writer::Pa
   std::ranges::stable_sort(jobs_, std::greater{}, [](const Job& job) { return job.blob.size; });
 }
 
+// One blob after the other, on several threads at once.
+class ImagePacker::Filler {
+ public:
+  Filler(writer::PlacedPayload& payload, const format::PayloadReader* previous, const std::string& output,
+         Transfer& transfer)
+      : payload_(payload), previous_(previous), output_(output), transfer_(transfer) {}
+
+  // Of a blob, from the previous artifact or from its source; one that an interrupted build has left goes on there.
+  Result<void> bring(const Job& job, const CancelToken& stop) {
+    const bool is_there = payload_.found(job.digest()) == job.blob.size;
+    const auto read = [&](base::Sink& sink) {
+      Transfer::Counted to(transfer_, *job.image, sink);
+      return previous_->read(job.digest(), format::ByteRange{0, job.blob.size}, to);
+    };
+    if (!is_there && previous_ != nullptr && previous_->find(job.digest()) && payload_.fill(job.digest(), read)) {
+      transfer_.arrived(*job.image, {.from_previous = job.blob.size});
+      return {};
+    }
+    const auto go_on = [&](base::Sink& sink, uint64_t begin) {
+      Transfer::Counted to(transfer_, *job.image, sink);
+      return fetch(job, begin, to, stop);
+    };
+    uint64_t found = 0;
+    if (job.image->source->is_remote()) {
+      SEALIFT_ASSIGN(found, payload_.resume(job.digest(), go_on));
+    } else {
+      SEALIFT_TRY(payload_.fill(job.digest(), [&](base::Sink& sink) { return go_on(sink, 0); }));
+    }
+    transfer_.arrived(*job.image, {.from_interrupted = found});
+    return {};
+  }
+
+  Result<format::LayerInfo> measure(const Job& job, const CancelToken& stop) {
+    if (previous_ != nullptr) {
+      const auto& earlier = previous_->contents().layers;
+      if (const auto measured = earlier.find(job.digest()); measured != earlier.end()) return measured->second;
+    }
+    if (const auto stored = payload_.stored(job.digest())) return sources::measure_layer(*stored, job.blob.media_type);
+    SEALIFT_ASSIGN(auto fd, base::unnamed_file(writer::folder_of(output_)));
+    base::FdSink sink(fd.get());
+    SEALIFT_TRY(fetch(job, 0, sink, stop));
+    SEALIFT_ASSIGN(const auto file, base::OpenFile::adopt(std::move(fd), job.digest().text()));
+    SEALIFT_ASSIGN(const auto digest, hash::sha256(*file, 0, file->size()));
+    if (digest != job.digest())
+      return fail(ErrorCode::corrupt, "the bytes have digest {}, {} was expected", digest.text(), job.digest().text());
+    base::FileSource bytes(*file);
+    return sources::measure_layer(bytes, job.blob.media_type);
+  }
+
+ private:
+  static Result<void> fetch(const Job& job, uint64_t begin, base::Sink& sink, const CancelToken& stop) {
+    return job.image->source->blob(job.image->reference, job.blob, begin, sink, stop);
+  }
+
+  writer::PlacedPayload& payload_;
+  const format::PayloadReader* previous_;
+  const std::string& output_;
+  Transfer& transfer_;
+};
+
 Result<std::map<Digest, format::LayerInfo>> ImagePacker::fill(writer::PlacedPayload& payload,
                                                               const std::map<Digest, format::LayerInfo>& known,
                                                               const format::PayloadReader* previous,
@@ -41,64 +101,16 @@ Result<std::map<Digest, format::LayerInfo>> ImagePacker::fill(writer::PlacedPayl
   for (const auto& job : jobs_) {
     if (job.is_wanted && job.bytes == nullptr) transfer.expect(*job.image, job.blob.size);
   }
+  Filler filler(payload, previous, output, transfer);
   std::mutex mutex;
   std::map<Digest, format::LayerInfo> layers;
-  const auto earlier = previous == nullptr ? std::map<Digest, format::LayerInfo>() : previous->contents().layers;
-  const auto fetch = [](const Job& job, uint64_t begin, base::Sink& sink, const CancelToken& stop) {
-    return job.image->source->blob(job.image->reference, job.blob, begin, sink, stop);
-  };
-  const auto measure = [&](const Job& job, const CancelToken& stop) -> Result<format::LayerInfo> {
-    if (const auto stored = payload.stored(job.blob.digest))
-      return sources::measure_layer(*stored, job.blob.media_type);
-    SEALIFT_ASSIGN(auto fd, base::unnamed_file(writer::folder_of(output)));
-    base::FdSink sink(fd.get());
-    SEALIFT_TRY(fetch(job, 0, sink, stop));
-    SEALIFT_ASSIGN(const auto file, base::OpenFile::adopt(std::move(fd), job.blob.digest.text()));
-    SEALIFT_ASSIGN(const auto digest, hash::sha256(*file, 0, file->size()));
-    if (digest != job.blob.digest)
-      return fail(ErrorCode::corrupt, "the bytes have digest {}, {} was expected", digest.text(),
-                  job.blob.digest.text());
-    base::FileSource bytes(*file);
-    return sources::measure_layer(bytes, job.blob.media_type);
-  };
-  // Of a blob, from the previous artifact or from its source; one that an interrupted build has left goes on there.
-  const auto bring = [&](const Job& job, const CancelToken& stop) -> Result<void> {
-    const auto counted = [&](base::Sink& sink) { return Transfer::Counted(transfer, *job.image, sink); };
-    const bool is_there = payload.found(job.digest()) == job.blob.size;
-    const auto read = [&](base::Sink& sink) {
-      auto to = counted(sink);
-      return previous->read(job.digest(), format::ByteRange{0, job.blob.size}, to);
-    };
-    if (!is_there && previous != nullptr && previous->find(job.digest()) && payload.fill(job.digest(), read)) {
-      transfer.arrived(*job.image, {.from_previous = job.blob.size});
-      return {};
-    }
-    const auto go_on = [&](base::Sink& sink, uint64_t begin) {
-      auto to = counted(sink);
-      return fetch(job, begin, to, stop);
-    };
-    uint64_t found = 0;
-    if (job.image->source->is_remote()) {
-      SEALIFT_ASSIGN(found, payload.resume(job.digest(), go_on));
-    } else {
-      SEALIFT_TRY(payload.fill(job.digest(), [&](base::Sink& sink) { return go_on(sink, 0); }));
-    }
-    transfer.arrived(*job.image, {.from_interrupted = found});
-    return {};
-  };
   const auto carry_out = [&](const Job& job, const CancelToken& stop) -> Result<void> {
     if (job.is_wanted && job.bytes != nullptr)
       SEALIFT_TRY(payload.fill(job.digest(), [&](base::Sink& sink) { return sink.write(*job.bytes); }));
     else if (job.is_wanted)
-      SEALIFT_TRY(bring(job, stop));
+      SEALIFT_TRY(filler.bring(job, stop));
     if (!job.is_layer || known.contains(job.blob.digest)) return {};
-    const auto measured = earlier.find(job.blob.digest);
-    format::LayerInfo layer;
-    if (measured != earlier.end()) {
-      layer = measured->second;
-    } else {
-      SEALIFT_ASSIGN(layer, measure(job, stop));
-    }
+    SEALIFT_ASSIGN(const auto layer, filler.measure(job, stop));
     const std::lock_guard guard(mutex);
     layers[job.blob.digest] = layer;
     return {};

@@ -37,6 +37,7 @@ class ImagePacker {
     bool is_wanted = false;  // the writer needs its bytes
     const Digest& digest() const { return blob.digest; }
   };
+  class Filler;
   std::vector<Job> jobs_;  // each digest once
 };
 

@@ -59,8 +59,9 @@ Result<sources::ImageSource*> ImageLines::source_of(const std::optional<std::str
   auto& source = inputs_.sources[from ? "from " + *from : ""];
   if (source) return source.get();
   if (spec) {
-    SEALIFT_ASSIGN(source, from ? sources::open_source(*spec, request_.context)
-                                : sources::open_source(*spec, {}, sources::Names::full));
+    const auto tools = request_.tools.value_or("");
+    SEALIFT_ASSIGN(source, from ? sources::open_source(*spec, request_.context, sources::Names::any, tools)
+                                : sources::open_source(*spec, {}, sources::Names::full, tools));
   } else {
     SEALIFT_ASSIGN(source, sources::open_registries(request_.registries, clock_));
   }

@@ -55,14 +55,15 @@ class ImageSource {
   }
 };
 
-// What `--from=` names: "oci:FOLDER", "oci-archive:FILE" or "docker-archive:FILE", relative to `context`. Folder or
-// archive, layout or `docker save`: what is there decides. Images are found by digest, by full name, by tag if they
-// have no more than that, and without a name if there is only one; with `Names::full` by digest and full name only, for
-// a source that many images come from. Errors: invalid_input, unsupported (a place that is
-// known, with what to do), and those of stored_archive().
+// What `--from=` names: "oci:FOLDER", "oci-archive:FILE" or "docker-archive:FILE", relative to `context`; or a store on
+// this machine, "docker-daemon:" or "containerd:[NAMESPACE]" (image_store.h; `tools`: where ctr is looked for first).
+// Folder or archive, layout or `docker save`: what is there decides. Images are found by digest, by full name, by tag
+// if they have no more than that, and without a name if there is only one; with `Names::full` by digest and full name
+// only, for a source that many images come from. Errors: invalid_input, unsupported (a place that is known, with what
+// to do), and those of stored_archive().
 enum class Names { any, full };
 Result<std::unique_ptr<ImageSource>> open_source(std::string_view spec, const std::string& context,
-                                                 Names names = Names::any);
+                                                 Names names = Names::any, const std::string& tools = {});
 
 // Registries. `clock` must outlive the source.
 struct RegistryOptions {

@@ -201,11 +201,6 @@ class Archive final : public StoredFiles {
   size_t count_ = 0;
 };
 
-std::string temporary_folder() {
-  const char* named = std::getenv("TMPDIR");
-  return named != nullptr && *named == '/' ? named : "/var/tmp";  // not /tmp, which is often memory
-}
-
 // The uncompressed archive; null if it is not compressed.
 Result<std::unique_ptr<base::RandomAccessFile>> unpacked(const base::RandomAccessFile& file, const std::string& path) {
   const Reader reader = decompressor();
@@ -251,12 +246,21 @@ Result<void> decompress(const base::RandomAccessFile& file, const std::string& n
 }
 
 Result<std::unique_ptr<StoredFiles>> stored_archive(const std::string& path) {
-  SEALIFT_ASSIGN(auto opened, base::OpenFile::open(path));
-  std::unique_ptr<base::RandomAccessFile> file = std::move(opened);
-  SEALIFT_ASSIGN(auto plain, unpacked(*file, path));
-  auto out = std::make_unique<Archive>(path, plain ? std::move(plain) : std::move(file));
+  SEALIFT_ASSIGN(auto file, base::OpenFile::open(path));
+  return stored_archive(std::move(file), path);
+}
+
+Result<std::unique_ptr<StoredFiles>> stored_archive(std::unique_ptr<base::RandomAccessFile> file,
+                                                    const std::string& place) {
+  SEALIFT_ASSIGN(auto plain, unpacked(*file, place));
+  auto out = std::make_unique<Archive>(place, plain ? std::move(plain) : std::move(file));
   SEALIFT_TRY(out->list());
   return std::unique_ptr<StoredFiles>(std::move(out));
+}
+
+std::string temporary_folder() {
+  const char* named = std::getenv("TMPDIR");
+  return named != nullptr && *named == '/' ? named : "/var/tmp";  // not /tmp, which is often memory
 }
 
 }  // namespace sealift::sources

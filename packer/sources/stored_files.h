@@ -33,6 +33,11 @@ std::unique_ptr<StoredFiles> stored_folder(const std::string& folder);
 // an entry's path leads out of it; truncated; limit_exceeded for more than 50,000 entries, or for compressed data that
 // grows more than a hundredfold and above 256 MiB.
 Result<std::unique_ptr<StoredFiles>> stored_archive(const std::string& path);
+// One that is open already; `place` stands for it in messages.
+Result<std::unique_ptr<StoredFiles>> stored_archive(std::unique_ptr<base::RandomAccessFile> file,
+                                                    const std::string& place);
+// $TMPDIR, or /var/tmp.
+std::string temporary_folder();
 
 // Decompresses gzip, zstd or xz. invalid_input if it is none of them or damaged; the sink's errors.
 Result<void> decompress(const base::RandomAccessFile& file, const std::string& name, base::Sink& sink);

@@ -55,7 +55,10 @@ httplib::SSLVerifierResponse check_certificate(httplib::tls::session_t session, 
 
 }  // namespace
 
-std::string Origin::text() const { return std::format("{}://{}:{}", scheme, base::bracketed(host), port); }
+std::string Origin::text() const {
+  if (scheme == "unix") return "unix://" + host;
+  return std::format("{}://{}:{}", scheme, base::bracketed(host), port);
+}
 
 Result<Url> parse_url(std::string_view text) {
   const auto refuse = [&] {
@@ -138,6 +141,7 @@ Client::Client(Origin origin, ClientOptions options) : origin_(std::move(origin)
     state_->client = std::move(client);
   } else {
     state_->client = std::make_unique<httplib::ClientImpl>(origin_.host, origin_.port);
+    if (origin_.scheme == "unix") state_->client->set_address_family(AF_UNIX);
   }
   auto& client = *state_->client;
   if (options.proxy) {

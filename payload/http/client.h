@@ -18,10 +18,10 @@
 namespace sealift::http {
 
 struct Origin {
-  std::string scheme = "https";  // "http", "https"
-  std::string host;              // name or address, no brackets
+  std::string scheme = "https";  // "http", "https"; "unix" for HTTP over a Unix socket
+  std::string host;              // name or address, no brackets; the socket's path
   uint16_t port = 443;
-  std::string text() const;  // "https://host:port"
+  std::string text() const;  // "https://host:port", "unix:///path"
   bool operator==(const Origin&) const = default;
 };
 

@@ -36,6 +36,7 @@ Result<void> check_own(int fd, const std::string& path) {
 Result<base::Fd> open_or_make(const std::string& path) {
   const int made = ::open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
   if (made >= 0) return base::Fd(made);
+  if (errno != EEXIST) return fail_errno(errno, "open " + path);
   struct stat status{};
   if (::lstat(path.c_str(), &status) == 0 && !S_ISREG(status.st_mode))
     return fail(ErrorCode::already_exists, "{} is there and is no ordinary file; delete it, or name another output",
@@ -90,15 +91,13 @@ std::map<Digest, Remains> read_list(const std::string& output, uint64_t file_siz
 Result<std::unique_ptr<Partial>> Partial::open(const std::string& output, base::EventSink& events) {
   const auto path = path_of(output);
   for (;;) {
-    auto opened = open_or_make(path);
-    if (!opened && opened.error().code == ErrorCode::not_found) continue;  // it has just been finished
-    if (!opened) return std::unexpected(std::move(opened).error());
-    SEALIFT_TRY(lock(opened->get(), output));
-    if (!is_still_at(opened->get(), path)) continue;
+    SEALIFT_ASSIGN(auto fd, open_or_make(path));
+    SEALIFT_TRY(lock(fd.get(), output));
+    if (!is_still_at(fd.get(), path)) continue;
     struct stat status{};
-    if (::fstat(opened->get(), &status) != 0) return fail_errno(errno, "look at " + path);
+    if (::fstat(fd.get(), &status) != 0) return fail_errno(errno, "look at " + path);
     auto found = read_list(output, static_cast<uint64_t>(status.st_size), events);
-    std::unique_ptr<Partial> out(new Partial(output, std::move(*opened), std::move(found)));
+    std::unique_ptr<Partial> out(new Partial(output, std::move(fd), std::move(found)));
     SEALIFT_ASSIGN(out->journal_, Journal::create(list_of(output), out->found_));
     return out;
   }
@@ -122,10 +121,8 @@ Result<OutputFile> Partial::arrange(const std::map<Digest, Remains>& planned, Ou
     const auto plan = planned.find(item.first);
     return plan == planned.end() || plan->second.size != item.second.size;
   });
-  const bool in_place = !found_.empty() && std::ranges::all_of(found_, [&](const auto& item) {
-    return planned.at(item.first).offset == item.second.offset;
-  });
-  const bool go_on = in_place && clear_around();
+  const auto is_in_place = [&](const auto& item) { return planned.at(item.first).offset == item.second.offset; };
+  const bool go_on = !found_.empty() && std::ranges::all_of(found_, is_in_place) && clear_around();
   if (go_on) SEALIFT_TRY(copy_range(written.fd(), 0, fd_.get(), 0, end));
   auto file = go_on ? OutputFile::adopt(std::move(fd_), output_, path_of(output_)) : move(planned, std::move(written));
   if (!file) return file;
@@ -155,6 +152,7 @@ bool Partial::clear_around() {
 }
 
 Result<OutputFile> Partial::move(const std::map<Digest, Remains>& planned, OutputFile fresh) {
+  const uint64_t bytes = total(found_);
   for (auto& [digest, blob] : found_) {
     const uint64_t to = planned.at(digest).offset;
     auto copied = copy_range(fd_.get(), blob.offset, fresh.fd(), to, blob.received);
@@ -163,7 +161,7 @@ Result<OutputFile> Partial::move(const std::map<Digest, Remains>& planned, Outpu
           std::move(copied).error(),
           std::format("moving the {} that an interrupted build fetched to new places, where they need their "
                       "room twice until all are moved",
-                      base::human_bytes(total(found_))));
+                      base::human_bytes(bytes)));
     blob.offset = to;
   }
   SEALIFT_TRY(lock(fresh.fd(), output_));

@@ -360,10 +360,11 @@ TEST_CASE("what is written after --from= is understood, or answered with what to
     return opened.error().what;
   };
   for (const char* spec : {"", "oci", "oci:", "layout", "zip:x", ":x", "OCI:x"})
-    CHECK(refusal(spec).contains("oci:FOLDER, oci-archive:FILE or docker-archive:FILE is expected"));
+    CHECK(refusal(spec).contains(
+        "oci:FOLDER, oci-archive:FILE, docker-archive:FILE, docker-daemon: or containerd:[NAMESPACE] is expected"));
   CHECK(refusal("docker://redis:7", ErrorCode::unsupported).contains("if --from is left out"));
-  CHECK(refusal("docker-daemon:redis:7", ErrorCode::unsupported).contains("docker save"));
-  CHECK(refusal("containerd:", ErrorCode::unsupported).contains("ctr --namespace NAMESPACE images export"));
+  CHECK(refusal("docker-daemon:redis:7").contains("IMAGE --from=docker-daemon: redis:7"));
+  CHECK(refusal("containerd:redis:7").contains("IMAGE --from=containerd:k8s.io NAME"));
   CHECK(refusal("containers-storage:x", ErrorCode::unsupported).contains("podman save"));
   CHECK(refusal("dir:x", ErrorCode::unsupported).contains("skopeo copy"));
   CHECK(refusal("oci:none").contains(folder / "none can't be read: it does not exist"));
