@@ -42,11 +42,8 @@ class ImagePacker::Filler {
   // Of a blob, from the previous artifact or from its source; one that an interrupted build has left goes on there.
   Result<void> bring(const Job& job, const CancelToken& stop) {
     const bool is_there = payload_.found(job.digest()) == job.blob.size;
-    const auto read = [&](base::Sink& sink) {
-      Transfer::Counted to(transfer_, *job.image, sink);
-      return previous_->read(job.digest(), format::ByteRange{0, job.blob.size}, to);
-    };
-    if (!is_there && previous_ != nullptr && previous_->find(job.digest()) && payload_.fill(job.digest(), read)) {
+    // If it can't be read any more, its source is asked.
+    if (!is_there && previous_ != nullptr && payload_.take_over(job.digest(), *previous_).value_or(false)) {
       transfer_.arrived(*job.image, {.from_previous = job.blob.size});
       return {};
     }

@@ -53,7 +53,7 @@ void Transfer::arrived(const resolve::ImageInput& image, Here here) {
   auto& pending = pending_[&image];
   pending.here.from_previous += here.from_previous;
   pending.here.from_interrupted += here.from_interrupted;
-  done_ = std::min(done_ + here.from_interrupted, total_);
+  done_ = std::min(done_ + here.from_interrupted + here.from_previous, total_);
   if (--pending.blobs != 0) return;
   const auto took = clock_.monotonic() - pending.began.value_or(clock_.monotonic());
   std::string from = image.source->place_of(image.reference);

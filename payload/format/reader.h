@@ -71,9 +71,10 @@ class PayloadReader {
 
   // Checks every stored byte, with `threads` threads (1 MiB of memory each), and the head of an artifact against its
   // stub object. An empty list means an intact file; damage is listed by offset. The only error is `cancelled`:
-  // unreadable bytes are damage. `progress` may be called from any of the threads, but never concurrently.
+  // unreadable bytes are damage. `progress` may be called from any of the threads, but never concurrently. Frames, by
+  // number, that `is_known` is true for are left out: the caller has read them.
   Result<std::vector<Damage>> verify(unsigned threads, const std::function<void(VerifyProgress)>& progress,
-                                     const CancelToken& cancel) const;
+                                     const CancelToken& cancel, const std::function<bool(size_t)>& is_known = {}) const;
   // Deeper and slower: decodes these objects completely and compares their digests. The writer does this with its own
   // output; after a clean verify() it can only find bugs in the program that wrote the payload.
   Result<std::vector<Damage>> verify_objects(std::span<const Digest> objects, unsigned threads,

@@ -73,6 +73,7 @@ class ObjectSink final : public base::Sink {
     if (digest != object_.digest)
       return fail(ErrorCode::corrupt, "the bytes have digest {}, {} was expected", digest.text(),
                   object_.digest.text());
+    if (frames_.size() == 1) frames_.front().frame.stored_hash = digest;
     return {};
   }
 
@@ -84,12 +85,12 @@ class ObjectSink final : public base::Sink {
       const ByteView part =
           data.first(static_cast<size_t>(std::min<uint64_t>(data.size(), frame.stored_size - in_frame_)));
       if (is_new) SEALIFT_TRY(target_.put(frame.offset + in_frame_, part));
-      own_.update(part);
+      if (frames_.size() > 1) own_.update(part);
       in_frame_ += part.size();
       position_ += part.size();
       data = data.subspan(part.size());
       if (in_frame_ < frame.stored_size) continue;
-      frame.stored_hash = std::exchange(own_, {}).finish();
+      if (frames_.size() > 1) frame.stored_hash = std::exchange(own_, {}).finish();
       in_frame_ = 0;
       ++number_;
     }
@@ -101,7 +102,7 @@ class ObjectSink final : public base::Sink {
   const std::span<PlacedFrame> frames_;
   const CancelToken& cancel_;
   Partial* const partial_;
-  hash::Sha256 whole_, own_;  // of the object, of the frame
+  hash::Sha256 whole_, own_;  // of the object; of the frame, if there are several
   uint64_t position_ = 0, in_frame_ = 0, noted_ = 0;
   size_t number_ = 0;  // of the frame
 };
@@ -161,6 +162,26 @@ Result<uint64_t> PlacedPayload::resume(const Digest& digest,
       if (!unfit || begin == 0) return std::unexpected(std::move(done).error());
     }
   });
+}
+
+Result<bool> PlacedPayload::take_over(const Digest& digest, const format::PayloadReader& other) {
+  State& state = *state_;
+  const auto theirs = other.find(digest);
+  if (!theirs || !theirs->raw_offset) return false;
+  SEALIFT_TRY(
+      state.filling(digest, [&](const format::ObjectRef& object, std::span<PlacedFrame> frames) -> Result<void> {
+        if (frames.empty()) return {};
+        const Target target = state.target();
+        SEALIFT_TRY(copy_range(other.file(), other.payload_offset() + *theirs->raw_offset, target.fd,
+                               target.payload_offset + frames.front().frame.offset,
+                               std::min(object.size, theirs->size)));
+        ObjectSink sink(target, object, frames, state.writer->options.cancel, nullptr);
+        SEALIFT_TRY(sink.skip(object.size));
+        SEALIFT_TRY(sink.finish());
+        for (auto& frame : frames) frame.is_read_back = true;
+        return {};
+      }));
+  return true;
 }
 
 uint64_t PlacedPayload::found(const Digest& digest) const {

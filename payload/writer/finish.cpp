@@ -60,11 +60,13 @@ Result<void> write_head(const format::PayloadReader& payload, Architecture launc
 }
 
 // Verifies everything stored and decodes everything new.
-Result<void> read_back(const format::PayloadReader& payload, const StoredObjects& objects, unsigned threads,
-                       const CancelToken& cancel, base::EventSink& events) {
+Result<void> read_back(const format::PayloadReader& payload, const StoredObjects& objects,
+                       std::span<const PlacedFrame> frames, unsigned threads, const CancelToken& cancel,
+                       base::EventSink& events) {
   Progress progress(events, "verify", payload.payload_offset() + payload.payload_size());
-  SEALIFT_ASSIGN(auto damage,
-                 payload.verify(threads, [&](format::VerifyProgress at) { progress.at(at.done); }, cancel));
+  SEALIFT_ASSIGN(auto damage, payload.verify(
+                                  threads, [&](format::VerifyProgress at) { progress.at(at.done); }, cancel,
+                                  [&](size_t i) { return frames[i].is_read_back; }));
   if (damage.empty()) {
     std::vector<Digest> fresh;
     for (const auto& [digest, object] : objects) {
@@ -98,7 +100,8 @@ Result<Summary> PlacedPayload::finish(const std::map<Digest, format::LayerInfo>&
   if (!opened) return fail_while(std::move(opened).error(), "opening what was written");
   const format::PayloadReader& payload = **opened;
   if (state.launch) SEALIFT_TRY(write_head(payload, *state.launch, target));
-  SEALIFT_TRY(read_back(payload, state.writer->objects, state.writer->threads, options.cancel, events));
+  SEALIFT_TRY(
+      read_back(payload, state.writer->objects, state.layout.frames, state.writer->threads, options.cancel, events));
   SEALIFT_TRY(state.output.commit(state.launch ? 0755 : 0644));
   if (state.partial) state.partial->finished();
 

@@ -46,6 +46,7 @@ struct PlacedFrame {
   const format::PayloadReader* base = nullptr;
   uint64_t source_offset = 0;  // in the base's payload
   bool aligned = false;        // starts a raw object that is served in place
+  bool is_read_back = false;   // its hash was computed from the bytes in the file
 };
 
 struct Layout {

@@ -60,6 +60,9 @@ class PlacedPayload {
   // this one is abandoned. If the digest of both together is wrong, `give` is asked once more for all bytes. Returns
   // how many were there.
   Result<uint64_t> resume(const Digest& digest, const std::function<Result<void>(base::Sink&, uint64_t begin)>& give);
+  // The same for an object that another payload has: its bytes are copied within the kernel, shared where the file
+  // system can, and then read once. False if the other one does not have it, or not raw.
+  Result<bool> take_over(const Digest& digest, const format::PayloadReader& other);
   // How many bytes of it are there, not yet compared with its digest.
   uint64_t found(const Digest& digest) const;
   // The bytes of an object that is stored raw (if it was reserved, call fill() first); null for all others. Must not

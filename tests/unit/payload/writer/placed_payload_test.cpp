@@ -97,6 +97,51 @@ TEST_CASE("announced bytes that are others, fewer or more, and those that never 
   CHECK(folder.empty());
 }
 
+TEST_CASE("an object that another payload has is taken over from there, and compared") {
+  const TemporaryFolder folder;
+  const Bytes large = noise(9 * kMiB + 5, 51), one_frame = noise(70'000, 52), compressed = prose(9 * kMiB, 53), empty;
+  const auto other_path = folder / "other", whole_path = folder / "whole", path = folder / "a";
+  make(other_path,
+       {{"before", prose(3 * kMiB, 54), Storage::automatic},
+        {"", large, Storage::raw},
+        {"", one_frame, Storage::raw},
+        {"", empty, Storage::raw},
+        {"c", compressed, Storage::automatic}},
+       {}, true);
+  const auto place = [&](const std::string& to) {
+    auto payload_writer = must(PayloadWriter::create(to, {}));
+    for (const auto* bytes : {&large, &one_frame, &compressed, &empty})
+      CHECK(payload_writer->reserve({hash::sha256(*bytes), bytes->size()}));
+    return must(payload_writer->place({}, std::nullopt, base::no_events()));
+  };
+  const auto give = [](ByteView data) { return [data](base::Sink& sink) { return sink.write(data); }; };
+  const auto whole = place(whole_path);
+  for (const auto* bytes : {&large, &one_frame, &compressed, &empty})
+    must(whole->fill(hash::sha256(*bytes), give(*bytes)));
+  must(whole->finish({}, base::no_events()));
+
+  auto other_bytes = file_bytes(other_path);
+  const auto file = must(base::OpenFile::open(other_path));
+  const auto other = must(format::PayloadReader::open(*file));
+  const auto damage = [&](ByteView object) {
+    auto bytes = other_bytes;
+    bytes[other->payload_offset() + *other->find(hash::sha256(object))->raw_offset + object.size() / 2] ^= std::byte{1};
+    return base::MemoryFile(std::move(bytes));
+  };
+  const auto placed = place(path);
+  for (const auto* bytes : {&large, &one_frame}) {
+    const auto damaged_file = damage(*bytes);
+    const auto damaged = must(format::PayloadReader::open(damaged_file));
+    CHECK(placed->take_over(hash::sha256(*bytes), *damaged).error().code == ErrorCode::corrupt);
+  }
+  for (const auto* bytes : {&large, &one_frame, &empty}) CHECK(must(placed->take_over(hash::sha256(*bytes), *other)));
+  CHECK_FALSE(must(placed->take_over(hash::sha256(compressed), *other)));
+  CHECK_FALSE(must(placed->take_over(Digest{}, *other)));
+  must(placed->fill(hash::sha256(compressed), give(compressed)));
+  must(placed->finish({}, base::no_events()));
+  CHECK(hash::sha256(file_bytes(path)) == hash::sha256(file_bytes(whole_path)));
+}
+
 TEST_CASE("every byte is written once") {
   const TemporaryFolder folder;
   const auto written = [] {
