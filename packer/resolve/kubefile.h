@@ -89,12 +89,12 @@ struct Launch {
   std::vector<Word> apps;
 };
 
+using What = std::variant<From, Copy, PutFile, AddApp, AddImage, SetEnvironment, SetLabels, Launch, AddValues,
+                          IgnoreImages, AddRules>;
 struct Instruction {
   std::string_view verb;  // as in verbs()
   Place place;            // of the line
-  std::variant<From, Copy, PutFile, AddApp, AddImage, SetEnvironment, SetLabels, Launch, AddValues, IgnoreImages,
-               AddRules>
-      what;
+  What what;
 };
 
 // A word that may begin a line, for help and documents.

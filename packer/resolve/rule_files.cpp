@@ -4,10 +4,38 @@
 #include <algorithm>
 #include <filesystem>
 
+#include "packer/resolve/claims.h"
 #include "packer/rules.h"
 #include "payload/base/file.h"
 
 namespace sealift::resolve {
+namespace {
+
+// As files of `scratch`, to be packed.
+Result<std::vector<LocalFile>> write_own_rules(const std::string& scratch) {
+  std::vector<LocalFile> out;
+  const auto folder = scratch + "/rules";
+  std::error_code error;
+  if (!std::filesystem::create_directory(folder, error) && error) return fail_errno(error.value(), "make " + folder);
+  for (const auto& [path, text] : kImageRules) {
+    const auto name = last_part(std::string(path));
+    out.push_back({std::format("{}/{}", folder, name), std::format("{}{}", kOwnRulesFolder, name), 0644});
+    SEALIFT_TRY(base::write_file_atomic(out.back().source, base::as_bytes(text), 0600));
+  }
+  return out;
+}
+
+}  // namespace
+
+std::vector<Word> rule_lines(const std::vector<Instruction>& instructions) {
+  std::vector<Word> out;
+  for (const auto& instruction : instructions) {
+    if (const auto* line = std::get_if<AddRules>(&instruction.what))
+      out.insert(out.end(), line->files.begin(), line->files.end());
+  }
+  return out;
+}
+
 Result<workloads::Rules> load_rules(const std::vector<Word>& files, const std::string& context, Problems& problems) {
   workloads::Rules out;
   for (const auto& [name, text] : kImageRules) SEALIFT_TRY(out.add(text, name));
@@ -28,17 +56,17 @@ Result<void> add_rules_of(const format::PayloadReader& base, const std::vector<W
   });
 }
 
-Result<std::vector<LocalFile>> write_own_rules(const std::string& scratch) {
-  std::vector<LocalFile> out;
-  const auto folder = scratch + "/rules";
-  std::error_code error;
-  if (!std::filesystem::create_directory(folder, error) && error) return fail_errno(error.value(), "make " + folder);
-  for (const auto& [path, text] : kImageRules) {
-    const auto name = last_part(std::string(path));
-    out.push_back({std::format("{}/{}", folder, name), std::format("{}{}", kOwnRulesFolder, name), 0644});
-    SEALIFT_TRY(base::write_file_atomic(out.back().source, base::as_bytes(text), 0600));
+Result<void> pack_rules(Inputs& inputs, const Request& request, const std::vector<Word>& lines) {
+  if (!std::ranges::contains(inputs.contents.apps, format::AppKind::helm, &format::App::kind)) return {};
+  std::erase_if(inputs.contents.tree, [](const auto& file) { return file.first.starts_with(kOwnRulesFolder); });
+  SEALIFT_ASSIGN(const auto own, write_own_rules(inputs.scratch->path()));
+  SEALIFT_TRY(claim(inputs, own, {"Sealift's rules", {request.kubefile, 0, 0}, false}));
+  for (const auto& line : lines) {
+    const auto source = in_context(request.context, line.text);
+    SEALIFT_TRY(claim(inputs, {source, std::format("{}{}", charts::kRulesFolder, last_part(source)), 0644},
+                      {"IMAGE-RULES", line.place, false}));
   }
-  return out;
+  return {};
 }
 
 }  // namespace sealift::resolve

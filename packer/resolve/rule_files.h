@@ -18,13 +18,17 @@ namespace sealift::resolve {
 inline constexpr std::string_view kOwnRulesFolder = "rules/sealift/";
 static_assert(kOwnRulesFolder.starts_with(charts::kRulesFolder));
 
+// The files of the IMAGE-RULES lines.
+std::vector<Word> rule_lines(const std::vector<Instruction>& instructions);
+
 // Sealift's own and those of the lines. Problems: invalid_input with file and line.
 Result<workloads::Rules> load_rules(const std::vector<Word>& files, const std::string& context, Problems& problems);
 
 // Adds those that lines of the base's Kubefile brought, unless one of `files` replaces them.
 Result<void> add_rules_of(const format::PayloadReader& base, const std::vector<Word>& files, workloads::Rules& rules);
 
-// Sealift's own as files of `scratch`, to be packed.
-Result<std::vector<LocalFile>> write_own_rules(const std::string& scratch);
+// Packs Sealift's own and those of the lines if there are charts: the site's check reads them when it renders those.
+// Errors: those of claim().
+Result<void> pack_rules(Inputs& inputs, const Request& request, const std::vector<Word>& lines);
 
 }  // namespace sealift::resolve

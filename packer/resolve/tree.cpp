@@ -62,6 +62,11 @@ Result<std::string> read_input(const std::string& path, size_t limit) {
   return text;
 }
 
+Result<Digest> digest_of(const std::string& path) {
+  SEALIFT_ASSIGN(const auto file, base::OpenFile::open(path));
+  return hash::sha256(*file, 0, file->size());
+}
+
 Result<void> check_folder(std::string_view what, const std::string& path) {
   struct stat status{};
   if (::stat(path.c_str(), &status) != 0) {

@@ -31,6 +31,9 @@ Result<void> walk(const Place& place, const std::string& source, const std::stri
 // permission_denied, io; all name the file.
 Result<std::string> read_input(const std::string& path, size_t limit = size_t{4} << 20);
 
+// The digest of a file's content. Errors: those of reading it.
+Result<Digest> digest_of(const std::string& path);
+
 // `what` it is stands before the path in errors: "the build's context prod: no such folder".
 Result<void> check_folder(std::string_view what, const std::string& path);
 

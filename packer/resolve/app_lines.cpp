@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "packer/resolve/app_lines.h"
+
+#include <algorithm>
+
+#include "packer/resolve/app.h"
+#include "packer/resolve/claims.h"
+#include "packer/resolve/manifests.h"
+#include "packer/resolve/object_checks.h"
+#include "packer/resolve/parts.h"
+#include "payload/base/file.h"
+#include "payload/base/text.h"
+
+namespace sealift::resolve {
+
+Result<void> AppLines::take(const Instruction& instruction, const AddApp& line) {
+  SEALIFT_ASSIGN(const auto parts, parts_of(line, request_.context));
+  for (const auto& part : parts) SEALIFT_TRY(take_app(instruction, part));
+  return {};
+}
+Result<void> AppLines::take_app(const Instruction& instruction, const AddApp& line) {
+  SEALIFT_ASSIGN(auto local, local_app(instruction.place, line,
+                                       {request_.context, inputs_.scratch->path(), findings_.rules, findings_.problems,
+                                        findings_.unpacked, remote_}));
+  for (const auto& name : {local.app.name, local.app.part_of}) {
+    const bool is_taken =
+        inputs_.contents.find_app(name) != nullptr ||
+        (name == local.app.name && std::ranges::contains(inputs_.contents.apps, name, &format::App::part_of));
+    if (is_taken && !name.empty())
+      return bad(line.name.place,
+                 std::format("the application \"{}\" is packed already (by an earlier line or by the base)", name));
+  }
+  base::tell(events_, Level::info,
+             std::format("{} {}: {}, {} files", instruction.verb, local.app.name, format::name(local.app.kind),
+                         local.files.size()));
+  const Origin origin = origin_of(instruction, local.app.name);
+  SEALIFT_TRY(claim(inputs_, local.files, origin));
+  inputs_.contents.apps.push_back(local.app);
+  if (!local.inspectors.empty()) findings_.inspectors[local.app.name] = std::move(local.inspectors);
+  inputs_.apps.push_back({std::move(local.app), line.needs, std::move(local.folder), {}, line.settings, origin});
+  return {};
+}
+
+Result<void> AppLines::build_kustomizations(Tools& tools) {
+  for (auto& app : inputs_.apps) {
+    if (app.app.kind == format::AppKind::helm || app.folder.empty()) continue;
+    SEALIFT_ASSIGN(const auto command,
+                   tools.command("kubectl", "so kustomizations can't be built", {"kustomize", absolute(app.folder)}));
+    auto built = base::run_checked(command, {.output_limit = charts::kDocumentLimits.bytes}, cancel_);
+    if (!built && built.error().code == ErrorCode::cancelled) return std::unexpected(std::move(built).error());
+    if (!built)
+      return bad(app.origin.place, std::format("kubectl can't build {} (bases on other machines are not fetched: copy "
+                                               "them into the context): {}",
+                                               app.folder, built.error().what));
+    const LocalFile file{std::format("{}/{}.yaml", inputs_.scratch->path(), app.app.name),
+                         std::format("{}/{}.yaml", app.app.root, app.app.name), 0644};
+    SEALIFT_TRY(base::write_file_atomic(file.source, base::as_bytes(*built), 0600));
+    findings_.unpacked[file.source] = "what kubectl makes of " + app.folder;
+    SEALIFT_TRY(claim(inputs_, file, app.origin));
+    const auto& streams = findings_.inspectors[app.app.name] =
+        read_manifests(app.origin.place, std::span(&file, 1), findings_.rules, findings_.problems);
+    check_objects(inputs_, app, streams, kubernetes_version(inputs_, request_), findings_.problems, events_);
+  }
+  return findings_.problems.joined();
+}
+
+Result<void> AppLines::take(const Instruction& instruction, const AddValues& line) {
+  values_.emplace_back(&line, origin_of(instruction, line.app.text));
+  return {};
+}
+void AppLines::add_values(bool knows_names) {
+  for (const auto& [line, origin] : values_) {
+    const auto is_meant = [&](const AppInput& input) {
+      return input.app.name == line->app.text || input.app.part_of == line->app.text;
+    };
+    const auto app = std::ranges::find_if(inputs_.apps, is_meant);
+    if (app == inputs_.apps.end()) {
+      if (!knows_names) continue;
+      std::vector<std::string_view> known;
+      for (const auto& other : inputs_.apps) known.push_back(other.app.name);
+      const auto near = base::nearest(line->app.text, known);
+      findings_.problems.add(
+          bad(line->app.place,
+              std::format("VALUES for \"{}\", which no APP of this Kubefile has{}", base::printable(line->app.text),
+                          near ? std::format("; did you mean \"{}\"?", *near) : "")));
+    } else if (app->app.kind != format::AppKind::helm) {
+      findings_.problems.add(
+          bad(line->app.place, std::format("{} consists of manifests, which take no values", app->app.name)));
+    } else {
+      for (auto& one : inputs_.apps) {
+        if (!is_meant(one)) continue;
+        for (const auto& word : line->files) findings_.problems.note(add_values(one, word, origin));
+      }
+    }
+  }
+}
+Result<void> AppLines::add_values(AppInput& app, const Word& word, const Origin& origin) {
+  std::vector<LocalFile> found;
+  const auto source = in_context(request_.context, word.text);
+  const auto target = std::format("values/{}/{}", app.app.name, last_part(source));
+  SEALIFT_TRY(walk(word.place, source, target, found));
+  if (found.size() != 1 || found.front().target != target)
+    return bad(word.place, std::format("{} is a folder; VALUES takes files", word.text));
+  const auto twin = std::ranges::find(app.values, target, &LocalFile::target);
+  if (twin != app.values.end())
+    return bad(word.place, std::format("{} and {} share the name by which a site chooses a set of values; rename one",
+                                       twin->source, source));
+  SEALIFT_TRY(claim(inputs_, found, origin));
+  app.app.values.push_back(target);
+  app.values.push_back(std::move(found.front()));
+  return {};
+}
+
+}  // namespace sealift::resolve

@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// APP, CNI and VALUES: the applications with their files. Adds them to Inputs; what was read of their manifests goes to
+// the inspectors.
+#pragma once
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "packer/resolve/discover.h"
+#include "packer/resolve/inputs.h"
+#include "packer/resolve/remote.h"
+#include "packer/resolve/tools.h"
+
+namespace sealift::resolve {
+
+// What reading applications adds to besides Inputs.
+struct AppFindings {
+  workloads::Rules rules;
+  Problems problems;
+  Inspectors inspectors;
+  std::map<std::string, std::string> unpacked;  // paths in the private folder, as people know them
+};
+
+class AppLines {
+ public:
+  // All must outlive this.
+  AppLines(Inputs& inputs, const Request& request, AppFindings& findings, Remote& remote, EventSink& events,
+           const CancelToken& cancel)
+      : inputs_(inputs), request_(request), findings_(findings), remote_(remote), events_(events), cancel_(cancel) {}
+
+  Result<void> take(const Instruction& instruction, const AddApp& line);
+  // The line may stand above its application's: only noted.
+  Result<void> take(const Instruction& instruction, const AddValues& line);
+  // What VALUES lines gave. `knows_names`: of all applications; else a name that is not there is no problem yet.
+  void add_values(bool knows_names);
+  // Packs what `kubectl kustomize` makes of the folders, each as one manifest.
+  Result<void> build_kustomizations(Tools& tools);
+
+ private:
+  Result<void> take_app(const Instruction& instruction, const AddApp& line);
+  Result<void> add_values(AppInput& app, const Word& word, const Origin& origin);
+
+  Inputs& inputs_;
+  const Request& request_;
+  AppFindings& findings_;
+  Remote& remote_;
+  EventSink& events_;
+  const CancelToken& cancel_;
+  std::vector<std::pair<const AddValues*, Origin>> values_;
+};
+
+}  // namespace sealift::resolve

@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// FROM and base.yaml: what an artifact is built on.
+#pragma once
+
+#include <optional>
+
+#include "packer/resolve/inputs.h"
+#include "payload/workloads/rules.h"
+
+namespace sealift::resolve {
+
+// FROM: opens the base and takes its contents over. Its rules are added to `rules` unless one of `rule_lines` replaces
+// them. Errors: invalid_input with the place; those of opening an artifact.
+Result<void> take_base(const Instruction& instruction, const From& line, const Request& request,
+                       const std::vector<Word>& rule_lines, workloads::Rules& rules, Inputs& inputs, EventSink& events);
+
+// base.yaml of this build's files, else the base's; none if there is no base. Sets Contents::base_document. Errors:
+// those of parse_base_document().
+Result<std::optional<format::BaseDocument>> read_base_document(Inputs& inputs);
+
+// The version that charts are rendered for is known, and --kubernetes-version does not contradict the base.
+// `knows_apps`: all lines that may have named charts or a base could be read. Errors: invalid_input, usage.
+Result<void> check_version(const Inputs& inputs, const Request& request, bool knows_apps);
+
+}  // namespace sealift::resolve
