@@ -55,7 +55,7 @@ bool usable(int code) { return code == ARCHIVE_OK || code == ARCHIVE_WARN; }
 std::unexpected<Error> refuse(const std::string& path, archive* reader, const Feed& feed) {
   if (feed.error) return fail(*feed.error);
   const char* why = archive_error_string(reader);
-  return fail(ErrorCode::invalid_input, "{} can't be read as a tar archive of images: {}; copy or save it again", path,
+  return fail(ErrorCode::invalid_input, "{} can't be read as a tar archive: {}; copy or save it again", path,
               why == nullptr ? "unknown error" : why);
 }
 
@@ -69,7 +69,7 @@ Reader decompressor() {
   return reader;
 }
 
-class Archive final : public StoredFiles {
+class Archive final : public StoredArchive {
  public:
   Archive(std::string path, std::unique_ptr<base::RandomAccessFile> file)
       : path_(std::move(path)), file_(std::move(file)) {}
@@ -92,27 +92,43 @@ class Archive final : public StoredFiles {
   }
 
   Result<std::unique_ptr<base::RandomAccessFile>> open(const std::string& path) const override {
+    if (!entries_.contains(path)) return std::unique_ptr<base::RandomAccessFile>{};
+    SEALIFT_ASSIGN(const auto target, target_of(path));
+    const Entry& entry = entries_.find(target.path)->second;
+    SEALIFT_ASSIGN(auto view, base::FileView::make(*file_, entry.offset, entry.size));
+    return std::unique_ptr<base::RandomAccessFile>(std::make_unique<base::FileView>(view));
+  }
+
+  std::vector<ArchivedName> names() const override {
+    std::vector<ArchivedName> out;
+    for (const auto& [path, entry] : entries_) {
+      if (entry.kind != Kind::folder) out.push_back({path, entry.is_executable});
+    }
+    return out;
+  }
+
+  Result<ArchivedName> target_of(const std::string& path) const override {
     std::string at = path;
     for (int links = 0; links <= kMaxLinks; ++links) {
       const auto found = entries_.find(at);
       if (found == entries_.end()) {
-        if (links == 0) return std::unique_ptr<base::RandomAccessFile>{};
+        if (links == 0) return fail(ErrorCode::not_found, "{} holds no {}", path_, base::printable(path));
         return fail(ErrorCode::corrupt, "{} in {} is a link to {}, which is not there", path, path_,
                     base::printable(at));
       }
       const Entry& entry = found->second;
       switch (entry.kind) {
-        case Kind::file: {
-          SEALIFT_ASSIGN(auto view, base::FileView::make(*file_, entry.offset, entry.size));
-          return std::unique_ptr<base::RandomAccessFile>(std::make_unique<base::FileView>(view));
-        }
+        case Kind::file: return ArchivedName{std::move(at), entry.is_executable};
         case Kind::sparse:
           return fail(ErrorCode::unsupported, "{} in {} is stored with holes; archive it without --sparse", path,
                       path_);
-        case Kind::other: return fail(ErrorCode::corrupt, "{} in {} is not a regular file", path, path_);
+        case Kind::folder:
+        case Kind::other:
+          return fail(ErrorCode::corrupt, "{} in {} is {} regular file", path, path_,
+                      links == 0 ? "not a" : "a link to what is no");
         case Kind::symbolic_link:
         case Kind::hard_link: {
-          SEALIFT_ASSIGN(at, target_of(at, entry));
+          SEALIFT_ASSIGN(at, next_of(at, entry));
         }
       }
     }
@@ -128,11 +144,12 @@ class Archive final : public StoredFiles {
   }
 
  private:
-  enum class Kind { file, sparse, symbolic_link, hard_link, other };
+  enum class Kind { file, sparse, symbolic_link, hard_link, folder, other };
   struct Entry {
     Kind kind = Kind::file;
     uint64_t offset = 0, size = 0;
     std::string target;
+    bool is_executable = false;
   };
 
   Result<void> take(archive_entry* entry, uint64_t offset) {
@@ -144,7 +161,7 @@ class Archive final : public StoredFiles {
       return fail(ErrorCode::invalid_input, "{} has an entry that does not lie in it: {}", path_, path.error().what);
     if (++count_ > kMaxEntries)
       return fail(ErrorCode::limit_exceeded, "{} has more than {} entries", path_, kMaxEntries);
-    Entry out{kind_of(entry), offset, 0, {}};
+    Entry out{kind_of(entry), offset, 0, {}, (archive_entry_perm(entry) & 0100U) != 0};
     if (out.kind == Kind::hard_link) out.target = archive_entry_hardlink(entry);
     if (out.kind == Kind::symbolic_link) out.target = text_of(archive_entry_symlink(entry));
     if (out.kind == Kind::file) {
@@ -156,7 +173,7 @@ class Archive final : public StoredFiles {
     // Tools differ in which of two they take, so an index that stands twice is refused. Of blobs the last counts, as
     // for tar: their digests tell.
     const auto [there, is_new] = entries_.insert_or_assign(std::move(*path), std::move(out));
-    if (!is_new && !there->first.contains('/') && there->second.kind != Kind::other)
+    if (!is_new && !there->first.contains('/') && there->second.kind != Kind::folder)
       return fail(ErrorCode::invalid_input, "{} has {} twice; tools differ in which one they take, so save it again",
                   path_, there->first);
     return {};
@@ -167,12 +184,13 @@ class Archive final : public StoredFiles {
   static Kind kind_of(archive_entry* entry) {
     if (archive_entry_hardlink(entry) != nullptr) return Kind::hard_link;
     if (archive_entry_filetype(entry) == AE_IFLNK) return Kind::symbolic_link;
+    if (archive_entry_filetype(entry) == AE_IFDIR) return Kind::folder;
     if (archive_entry_filetype(entry) != AE_IFREG) return Kind::other;
     return archive_entry_sparse_count(entry) > 0 ? Kind::sparse : Kind::file;
   }
 
   // Old `docker save` writes a layer once and links to it: "../ID/layer.tar". Links never leave the archive.
-  Result<std::string> target_of(const std::string& path, const Entry& entry) const {
+  Result<std::string> next_of(const std::string& path, const Entry& entry) const {
     const auto leads_out = [&] {
       return fail(ErrorCode::corrupt, "{} in {} is a link that leads out of the archive: {}", path, path_,
                   base::printable(entry.target));
@@ -245,17 +263,17 @@ Result<void> decompress(const base::RandomAccessFile& file, const std::string& n
   }
 }
 
-Result<std::unique_ptr<StoredFiles>> stored_archive(const std::string& path) {
+Result<std::unique_ptr<StoredArchive>> stored_archive(const std::string& path) {
   SEALIFT_ASSIGN(auto file, base::OpenFile::open(path));
   return stored_archive(std::move(file), path);
 }
 
-Result<std::unique_ptr<StoredFiles>> stored_archive(std::unique_ptr<base::RandomAccessFile> file,
-                                                    const std::string& place) {
+Result<std::unique_ptr<StoredArchive>> stored_archive(std::unique_ptr<base::RandomAccessFile> file,
+                                                      const std::string& place) {
   SEALIFT_ASSIGN(auto plain, unpacked(*file, place));
   auto out = std::make_unique<Archive>(place, plain ? std::move(plain) : std::move(file));
   SEALIFT_TRY(out->list());
-  return std::unique_ptr<StoredFiles>(std::move(out));
+  return std::unique_ptr<StoredArchive>(std::move(out));
 }
 
 std::string temporary_folder() {

@@ -7,6 +7,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "payload/base/file.h"
 
@@ -25,6 +26,21 @@ class StoredFiles {
   virtual std::string hint() const { return {}; }
 };
 
+// What lies in an archive, besides folders.
+struct ArchivedName {
+  std::string path;  // safe and relative, without "./"
+  bool is_executable = false;
+};
+
+// Any thread.
+class StoredArchive : public StoredFiles {
+ public:
+  // Sorted. Links and what is neither file nor link are among them: open() tells.
+  virtual std::vector<ArchivedName> names() const = 0;
+  // The regular file that a name stands for: itself, or where its links end. Errors: those of open(); not_found.
+  virtual Result<ArchivedName> target_of(const std::string& path) const = 0;
+};
+
 // Links are followed, wherever they lead: people share blobs between layouts, and digests tell what is right.
 std::unique_ptr<StoredFiles> stored_folder(const std::string& folder);
 
@@ -32,10 +48,10 @@ std::unique_ptr<StoredFiles> stored_folder(const std::string& folder);
 // file in $TMPDIR (or /var/tmp): only then can several blobs be read at once. invalid_input if it is no such archive or
 // an entry's path leads out of it; truncated; limit_exceeded for more than 50,000 entries, or for compressed data that
 // grows more than a hundredfold and above 256 MiB.
-Result<std::unique_ptr<StoredFiles>> stored_archive(const std::string& path);
+Result<std::unique_ptr<StoredArchive>> stored_archive(const std::string& path);
 // One that is open already; `place` stands for it in messages.
-Result<std::unique_ptr<StoredFiles>> stored_archive(std::unique_ptr<base::RandomAccessFile> file,
-                                                    const std::string& place);
+Result<std::unique_ptr<StoredArchive>> stored_archive(std::unique_ptr<base::RandomAccessFile> file,
+                                                      const std::string& place);
 // $TMPDIR, or /var/tmp.
 std::string temporary_folder();
 

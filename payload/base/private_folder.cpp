@@ -50,6 +50,11 @@ Result<PrivateFolder> PrivateFolder::make() {
   return make_below(named == nullptr || *named == '\0' ? "/tmp" : named);
 }
 
+Result<PrivateFolder> PrivateFolder::make_on_disk() {
+  const char* named = ::getenv("TMPDIR");
+  return make_below(named == nullptr || *named == '\0' ? "/var/tmp" : named);
+}
+
 Result<PrivateFolder> PrivateFolder::make_in_memory() {
   constexpr const char* kMemory = "/dev/shm";
   struct statfs system{};

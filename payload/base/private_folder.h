@@ -16,6 +16,8 @@ class PrivateFolder {
  public:
   // Below $TMPDIR, else /tmp. Errors name the folder and $TMPDIR.
   static Result<PrivateFolder> make();
+  // Below $TMPDIR, else /var/tmp, which is no memory: for what may be large.
+  static Result<PrivateFolder> make_on_disk();
   // In memory, where this machine has such a place (/dev/shm); else as above. For what must not reach a disk.
   static Result<PrivateFolder> make_in_memory();
   PrivateFolder(PrivateFolder&& other) noexcept

@@ -18,6 +18,7 @@ struct TarEntry {
   char type = '0';                       // 0 file, 1 hard link, 2 symbolic link, 5 folder, 6 named pipe, x pax header
   std::string target = "target";         // of a link
   std::optional<uint64_t> claimed = {};  // the size in the header, if it is not the data's
+  std::string mode = "0000644";
 };
 
 // One ustar header with its data.
@@ -25,7 +26,7 @@ inline std::string tar_entry(const TarEntry& entry) {
   std::string header(512, '\0');
   const auto put = [&](size_t at, std::string_view text) { header.replace(at, text.size(), text); };
   put(0, entry.name);
-  put(100, "0000644");
+  put(100, entry.mode);
   put(108, "0000000");
   put(116, "0000000");
   const uint64_t size = entry.claimed.value_or(entry.data.size());
