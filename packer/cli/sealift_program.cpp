@@ -60,7 +60,7 @@ std::string own_folder() {
 }
 
 struct BuildArguments {
-  std::string kubefile, context = ".", output, tag, launch, tools, kubernetes_version, images;
+  std::string kubefile, context = ".", output, tag, launch, tools, kubernetes_version, images, lock;
   std::vector<std::string> platforms, build_args, stubs, plain_http, mirrors;
   int level = 9;
   bool with_tests = false;
@@ -146,6 +146,7 @@ Result<pack::BuildOptions> to_options(const BuildArguments& arguments) {
   }
   out.registries.login_files = distribution::login_files();
   out.downloads = downloads::default_folder();
+  if (!arguments.lock.empty()) out.lock = arguments.lock;
   out.lock_use = arguments.lock_use;
   out.with_referrers = arguments.with_referrers;
   if (!arguments.tools.empty()) out.tools = arguments.tools;
@@ -211,6 +212,7 @@ void define_kubefile(CLI::App& app, BuildArguments& arguments) {
                  "platforms of the hosts: linux/amd64, linux/arm64 (default: this machine's)")
       ->allow_extra_args(false);
   app.add_option("--build-arg", arguments.build_args, "NAME=value for an ARG of the Kubefile")->allow_extra_args(false);
+  app.add_option("--lock", arguments.lock, "the lock (default: beside the Kubefile, Kubefile.lock)");
   app.add_option("--tools", arguments.tools,
                  "a folder with a kubeadm, helm and kubectl that run on this machine (default: the base's)");
   app.add_option("--kubernetes-version", arguments.kubernetes_version,
@@ -248,7 +250,7 @@ void define_build(CLI::App& app, BuildArguments& arguments) {
   app.add_option("-t,--tag", arguments.tag, "name:version of the artifact");
   define_sources(app, arguments);
   app.add_option("--launch-platform", arguments.launch, "whose program stands at the artifact's head");
-  app.add_flag("--locked", arguments.lock_use.exact, "fail if anything differs from Kubefile.lock");
+  app.add_flag("--locked", arguments.lock_use.exact, "fail if anything differs from the lock");
   app.add_option("--log-format", arguments.log_format, "json: events on standard output, one object a line")
       ->check(CLI::IsMember({"text", "json"}))
       ->capture_default_str();
@@ -293,7 +295,7 @@ Result<std::string> say_why(const BuildArguments& arguments, const WhyArguments&
   return to_text(images, true);
 }
 
-// Writes the lock beside the Kubefile; returns the lines of what has changed.
+// Writes the lock; returns the lines of what has changed.
 Result<std::string> make_lock(const BuildArguments& arguments) {
   SEALIFT_ASSIGN(const auto options, to_options(arguments));
   catch_signals();
@@ -364,7 +366,7 @@ int run_program(int argc, char** argv) {
   define_context(*images_command, "-C,--context,context", images);
   BuildArguments lock;
   auto* lock_command =
-      app.add_subcommand("lock", "write Kubefile.lock without packing: what the Kubefile's names stand for");
+      app.add_subcommand("lock", "write the lock without packing: what the Kubefile's names stand for");
   define_kubefile(*lock_command, lock);
   define_sources(*lock_command, lock);
   auto* update = lock_command->add_option("--update", lock.lock_use.renew,

@@ -68,16 +68,21 @@ Result<void> check_manifest_files(const Place& place, const std::string& root, c
 
 }  // namespace
 
+format::App named_app(const AddApp& line) {
+  format::App out;
+  out.name = line.name.text;
+  out.part_of = line.part_of;
+  out.is_network = line.is_network;
+  for (const auto& need : line.needs) out.needs.push_back(need.text);
+  if (line.target_namespace) out.target_namespace = line.target_namespace->text;
+  if (line.release) out.release = line.release->text;
+  out.root = "apps/" + out.name;
+  return out;
+}
+
 Result<LocalApp> local_app(const Place& place, const AddApp& line, const AppReading& reading) {
   LocalApp out;
-  auto& app = out.app;
-  app.name = line.name.text;
-  app.part_of = line.part_of;
-  app.is_network = line.is_network;
-  for (const auto& need : line.needs) app.needs.push_back(need.text);
-  if (line.target_namespace) app.target_namespace = line.target_namespace->text;
-  if (line.release) app.release = line.release->text;
-  app.root = "apps/" + app.name;
+  auto& app = out.app = named_app(line);
   for (const auto& word : line.sources) {
     std::string source = without_slashes(in_context(reading.context, word.text));
     std::error_code error;
@@ -120,13 +125,21 @@ Result<LocalApp> local_app(const Place& place, const AddApp& line, const AppRead
   SEALIFT_ASSIGN(auto read, read_chart(place, app.root, out.folder, out.files));
   app.version = std::move(read.version);
   if (read.missing.empty()) return out;
-  ChartFolder whole{app.root, std::move(out.folder), std::move(out.files)};
-  const auto copy = std::format("{}/{}.whole", reading.scratch, app.name);
-  reading.unpacked[copy] = whole.source;
-  SEALIFT_TRY(add_dependencies(place, read, reading.context, copy, reading.remote, whole));
-  out.folder = std::move(whole.source);
-  out.files = std::move(whole.files);
+  SEALIFT_TRY(check_dependencies(place, read, out.folder));
+  out.incomplete = std::move(read);
   return out;
+}
+
+Result<void> complete_app(const Place& place, const AppReading& reading, LocalApp& app) {
+  if (!app.incomplete) return {};
+  ChartFolder whole{app.app.root, std::move(app.folder), std::move(app.files)};
+  const auto copy = std::format("{}/{}.whole", reading.scratch, app.app.name);
+  reading.unpacked[copy] = whole.source;
+  SEALIFT_TRY(add_dependencies(place, *app.incomplete, reading.context, copy, reading.remote, whole));
+  app.folder = std::move(whole.source);
+  app.files = std::move(whole.files);
+  app.incomplete.reset();
+  return {};
 }
 
 }  // namespace sealift::resolve

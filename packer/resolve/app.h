@@ -4,9 +4,11 @@
 #pragma once
 
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "packer/resolve/chart.h"
 #include "packer/resolve/problems.h"
 #include "packer/resolve/remote.h"
 #include "packer/resolve/tree.h"
@@ -18,8 +20,12 @@ struct LocalApp {
   format::App app;
   std::vector<LocalFile> files;
   std::string folder;                         // of a chart or a kustomization, on this machine; else empty
+  std::optional<Chart> incomplete;            // lacks dependencies: complete_app() fetches them
   std::vector<charts::Inspector> inspectors;  // of manifests; charts are still to be rendered
 };
+
+// What the line itself says of the application.
+format::App named_app(const AddApp& line);
 
 struct AppReading {
   const std::string& context;                    // paths are relative to this
@@ -32,8 +38,10 @@ struct AppReading {
 
 // The type follows from the content: Chart.yaml makes a helm chart, which may be packed (.tgz: unpacked below
 // `scratch`); a folder with a kustomization is built later, with the base's kubectl; YAML and JSON files alone are
-// manifests. Charts without their Chart.yaml or dependencies are rejected; what can't be read of manifests is added to
-// `problems`. Charts on other machines, and dependencies that are missing, are fetched.
+// manifests. Charts without their Chart.yaml, or with dependencies that can't be fetched, are rejected; what can't be
+// read of manifests is added to `problems`. A chart on another machine is fetched, dependencies are not yet.
 Result<LocalApp> local_app(const Place& place, const AddApp& line, const AppReading& reading);
+// Fetches the dependencies that the chart lacks, if it lacks any.
+Result<void> complete_app(const Place& place, const AppReading& reading, LocalApp& app);
 
 }  // namespace sealift::resolve

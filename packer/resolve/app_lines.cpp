@@ -18,26 +18,69 @@ Result<void> AppLines::take(const Instruction& instruction, const AddApp& line) 
   for (const auto& part : parts) SEALIFT_TRY(take_app(instruction, part));
   return {};
 }
+AppReading AppLines::reading() {
+  return {request_.context, inputs_.scratch->path(), findings_.rules, findings_.problems, findings_.unpacked, remote_};
+}
+
 Result<void> AppLines::take_app(const Instruction& instruction, const AddApp& line) {
-  SEALIFT_ASSIGN(auto local, local_app(instruction.place, line,
-                                       {request_.context, inputs_.scratch->path(), findings_.rules, findings_.problems,
-                                        findings_.unpacked, remote_}));
-  for (const auto& name : {local.app.name, local.app.part_of}) {
-    const bool is_taken =
-        inputs_.contents.find_app(name) != nullptr ||
-        (name == local.app.name && std::ranges::contains(inputs_.contents.apps, name, &format::App::part_of));
+  LocalApp local;
+  if (line.remote) {
+    local.app = named_app(line);
+    local.app.kind = format::AppKind::helm;
+  } else {
+    SEALIFT_ASSIGN(local, local_app(instruction.place, line, reading()));
+  }
+  SEALIFT_TRY(check_new(line, local.app));
+  const bool waits = line.remote || local.incomplete;
+  if (!waits) SEALIFT_TRY(put_files(instruction, local));
+  inputs_.contents.apps.push_back(local.app);
+  if (!local.inspectors.empty()) findings_.inspectors[local.app.name] = std::move(local.inspectors);
+  inputs_.apps.push_back(
+      {local.app, line.needs, local.folder, {}, line.settings, origin_of(instruction, local.app.name)});
+  if (waits) waiting_.push_back({&instruction, line, std::move(local)});
+  return {};
+}
+
+Result<void> AppLines::check_new(const AddApp& line, const format::App& app) const {
+  const auto& known = inputs_.contents;
+  for (const auto& name : {app.name, app.part_of}) {
+    const bool is_taken = known.find_app(name) != nullptr ||
+                          (name == app.name && std::ranges::contains(known.apps, name, &format::App::part_of));
     if (is_taken && !name.empty())
       return bad(line.name.place,
                  std::format("the application \"{}\" is packed already (by an earlier line or by the base)", name));
   }
+  return {};
+}
+
+Result<void> AppLines::put_files(const Instruction& instruction, LocalApp& local) {
   base::tell(events_, Level::info,
              std::format("{} {}: {}, {} files", instruction.verb, local.app.name, format::name(local.app.kind),
                          local.files.size()));
-  const Origin origin = origin_of(instruction, local.app.name);
-  SEALIFT_TRY(claim(inputs_, local.files, origin));
-  inputs_.contents.apps.push_back(local.app);
-  if (!local.inspectors.empty()) findings_.inspectors[local.app.name] = std::move(local.inspectors);
-  inputs_.apps.push_back({std::move(local.app), line.needs, std::move(local.folder), {}, line.settings, origin});
+  return claim(inputs_, local.files, origin_of(instruction, local.app.name));
+}
+
+void AppLines::fetch(Problems& problems) {
+  for (auto& waiting : std::exchange(waiting_, {})) {
+    if (auto done = fetch(waiting); !done) problems.add(with_line(std::move(done).error(), waiting.instruction->place));
+  }
+}
+
+Result<void> AppLines::fetch(Waiting& waiting) {
+  SEALIFT_TRY(cancel_.check());
+  const auto& place = waiting.instruction->place;
+  auto& local = waiting.local;
+  if (waiting.line.remote) {
+    SEALIFT_ASSIGN(local, local_app(place, waiting.line, reading()));
+  }
+  SEALIFT_TRY(complete_app(place, reading(), local));
+  SEALIFT_TRY(put_files(*waiting.instruction, local));
+  // VALUES and NEEDS have been added meanwhile.
+  auto& input = *std::ranges::find(inputs_.apps, local.app.name, [](const auto& app) { return app.app.name; });
+  input.folder = local.folder;
+  input.app.kind = local.app.kind;
+  input.app.version = local.app.version;
+  *std::ranges::find(inputs_.contents.apps, local.app.name, &format::App::name) = input.app;
   return {};
 }
 

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "packer/resolve/app.h"
 #include "packer/resolve/discover.h"
 #include "packer/resolve/inputs.h"
 #include "packer/resolve/remote.h"
@@ -31,6 +32,9 @@ class AppLines {
       : inputs_(inputs), request_(request), findings_(findings), remote_(remote), events_(events), cancel_(cancel) {}
 
   Result<void> take(const Instruction& instruction, const AddApp& line);
+  // Charts on other machines, and dependencies that charts lack, wait: everything else is checked before.
+  bool is_waiting() const { return !waiting_.empty(); }
+  void fetch(Problems& problems);
   // The line may stand above its application's: only noted.
   Result<void> take(const Instruction& instruction, const AddValues& line);
   // What VALUES lines gave. `knows_names`: of all applications; else a name that is not there is no problem yet.
@@ -39,7 +43,17 @@ class AppLines {
   Result<void> build_kustomizations(Tools& tools);
 
  private:
+  struct Waiting {
+    const Instruction* instruction = nullptr;
+    AddApp line;
+    LocalApp local;  // without its files if the chart is on another machine
+  };
+
   Result<void> take_app(const Instruction& instruction, const AddApp& line);
+  Result<void> check_new(const AddApp& line, const format::App& app) const;
+  Result<void> put_files(const Instruction& instruction, LocalApp& local);
+  Result<void> fetch(Waiting& waiting);
+  AppReading reading();
   Result<void> add_values(AppInput& app, const Word& word, const Origin& origin);
 
   Inputs& inputs_;
@@ -49,6 +63,7 @@ class AppLines {
   EventSink& events_;
   const CancelToken& cancel_;
   std::vector<std::pair<const AddValues*, Origin>> values_;
+  std::vector<Waiting> waiting_;
 };
 
 }  // namespace sealift::resolve

@@ -21,7 +21,7 @@ Origin origin_of(const Instruction& instruction, std::string_view operands) {
 Result<void> claim(Inputs& inputs, const LocalFile& file, const Origin& origin) {
   FileInput input{file.source, file.mode, origin};
   const auto there = inputs.files.find(file.target);
-  if (there != inputs.files.end() && !is_url(file.source) && !is_url(there->second.source)) {
+  if (there != inputs.files.end()) {
     SEALIFT_ASSIGN(const bool same, is_same(there->second, input));
     if (!same) {
       const auto& first = there->second;

@@ -17,60 +17,62 @@ namespace fs = std::filesystem;
 constexpr std::string_view kFile = "file://";
 constexpr int kMaxDepth = 8;  // of charts in folders that depend on charts in folders
 
+std::unexpected<Error> refuse(const Place& place, const Chart& chart, const std::string& source, std::string_view why) {
+  return fail(ErrorCode::invalid_input, "{}: the chart {} {}; run \"helm dependency build {}\"", place.text(),
+              base::printable(chart.name), why, source);
+}
+std::string named(const Dependency& dependency) {
+  return base::printable(base::trim(std::format("{} {}", dependency.name, dependency.version)));
+}
+std::string version_of(const Dependency& dependency) { return dependency.locked_version.value_or(dependency.version); }
+
+// Why it can't be fetched; empty if it can.
+std::string obstacle(const Chart& chart, const Dependency& dependency) {
+  const auto version = version_of(dependency);
+  // Both become part of a file's name.
+  if (dependency.name.contains('/') || version.contains('/') || !base::safe_relative_path(dependency.name))
+    return "their names can't be names of files";
+  if (dependency.repository.starts_with(kFile)) return {};
+  if (dependency.repository.empty()) return "Chart.yaml names no repository for them";
+  if (!charts::is_exact_version(version))
+    return chart.has_lock ? "Chart.lock names no version" : "without Chart.lock, only exact versions are fetched";
+  const auto address = charts::address_of(dependency.repository, dependency.name, version);
+  return address ? "" : address.error().what;
+}
+
+}  // namespace
+
+// All that can't be fetched are told together, before any is.
+Result<void> check_dependencies(const Place& place, const Chart& chart, const std::string& source) {
+  std::vector<std::string> names;
+  std::string why;
+  for (const auto& dependency : chart.missing) {
+    auto obstructed = obstacle(chart, dependency);
+    if (obstructed.empty()) continue;
+    names.push_back(named(dependency));
+    if (why.empty()) why = std::move(obstructed);
+  }
+  if (names.empty()) return {};
+  return refuse(
+      place, chart, source,
+      std::format("depends on charts that are not in {}/charts: {}; {}", source, base::join(names, ", "), why));
+}
+
+namespace {
+
 class Completer {
  public:
   Completer(const Place& place, const std::string& context, Remote& remote)
       : place_(place), context_(context), remote_(remote) {}
 
   Result<void> complete(const Chart& chart, ChartFolder& folder, int depth) {
-    if (depth > kMaxDepth) return refuse(chart, folder, "depends on itself, or is nested too deeply");
-    SEALIFT_TRY(check_all(chart, folder));
+    if (depth > kMaxDepth) return refuse(place_, chart, folder.source, "depends on itself, or is nested too deeply");
+    SEALIFT_TRY(check_dependencies(place_, chart, folder.source));
     for (const auto& dependency : chart.missing) SEALIFT_TRY(add(chart, dependency, folder, depth));
     return {};
   }
 
  private:
-  std::unexpected<Error> refuse(const Chart& chart, const ChartFolder& folder, std::string_view why) const {
-    return fail(ErrorCode::invalid_input, "{}: the chart {} {}; run \"helm dependency build {}\"", place_.text(),
-                base::printable(chart.name), why, folder.source);
-  }
-  static std::string named(const Dependency& dependency) {
-    return base::printable(base::trim(std::format("{} {}", dependency.name, dependency.version)));
-  }
-  static std::string version_of(const Dependency& dependency) {
-    return dependency.locked_version.value_or(dependency.version);
-  }
-
-  // Why it can't be fetched; empty if it can.
-  static std::string obstacle(const Chart& chart, const Dependency& dependency) {
-    const auto version = version_of(dependency);
-    // Both become part of a file's name.
-    if (dependency.name.contains('/') || version.contains('/') || !base::safe_relative_path(dependency.name))
-      return "their names can't be names of files";
-    if (dependency.repository.starts_with(kFile)) return {};
-    if (dependency.repository.empty()) return "Chart.yaml names no repository for them";
-    if (!charts::is_exact_version(version))
-      return chart.has_lock ? "Chart.lock names no version" : "without Chart.lock, only exact versions are fetched";
-    const auto address = charts::address_of(dependency.repository, dependency.name, version);
-    return address ? "" : address.error().what;
-  }
-
-  // All that can't be fetched are told together, before any is.
-  Result<void> check_all(const Chart& chart, const ChartFolder& folder) const {
-    std::vector<std::string> names;
-    std::string why;
-    for (const auto& dependency : chart.missing) {
-      auto obstructed = obstacle(chart, dependency);
-      if (obstructed.empty()) continue;
-      names.push_back(named(dependency));
-      if (why.empty()) why = std::move(obstructed);
-    }
-    if (names.empty()) return {};
-    return refuse(chart, folder,
-                  std::format("depends on charts that are not in {}/charts: {}; {}", folder.source,
-                              base::join(names, ", "), why));
-  }
-
   Result<void> add(const Chart& chart, const Dependency& dependency, ChartFolder& folder, int depth) {
     const auto version = version_of(dependency);
     if (dependency.repository.starts_with(kFile)) return add_local(chart, dependency, version, folder, depth);
@@ -107,7 +109,7 @@ class Completer {
     std::error_code error;
     const auto path = fs::canonical(fs::path(folder.source) / given, error);
     if (error)
-      return refuse(chart, folder,
+      return refuse(place_, chart, folder.source,
                     std::format("depends on {} in {}, which is not there", named(dependency), base::printable(given)));
     const auto context = fs::canonical(context_.empty() ? "." : context_, error);
     const auto inside = path.lexically_relative(context);
@@ -120,7 +122,7 @@ class Completer {
     SEALIFT_TRY(walk(place_, other.source, other.root, other.files));
     const auto document = base::read_text_file(path.native() + "/Chart.yaml", size_t{1} << 20);
     if (!document)
-      return refuse(chart, folder,
+      return refuse(place_, chart, folder.source,
                     std::format("depends on {} in {}, which has no Chart.yaml", named(dependency), path.native()));
     SEALIFT_ASSIGN(const auto parsed, yaml::parse(*document, path.native(), {}, yaml::DuplicateKeys::last_wins));
     SEALIFT_TRY(check(parsed.empty() ? yaml::Node{} : parsed.front(), dependency, version, path));

@@ -18,6 +18,10 @@ struct ChartFolder {
   std::vector<LocalFile> files;
 };
 
+// Whether what `chart` lacks, which was read from this folder, can be fetched at all: invalid_input with the line and
+// what to run if not.
+Result<void> check_dependencies(const Place& place, const Chart& chart, const std::string& source);
+
 // Adds what `chart`, which was read from this folder, lacks: archives byte for byte as they were fetched, folders as
 // they are. The files in `context` may be used by `file://`; `copy` is a folder that does not exist yet, and in which
 // the whole chart is when this returns, for helm. Errors: invalid_input with the line and what to run; those of Remote.

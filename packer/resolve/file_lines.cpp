@@ -5,45 +5,177 @@
 #include <filesystem>
 
 #include "packer/resolve/claims.h"
+#include "packer/sources/unpack.h"
+#include "payload/base/file.h"
+#include "payload/base/safe_path.h"
+#include "payload/base/text.h"
 
 namespace sealift::resolve {
 
-Result<void> FileLines::take(const Instruction& instruction, const Copy& line) {
+namespace {
+
+bool is_download(const Word& source) { return is_url(source.text); }
+
+bool is_folder(const std::string& destination) { return destination.ends_with('/') || destination == "."; }
+
+Result<void> check_digest(const Copy& line, const std::string& context) {
   const auto& first = line.sources.front();
-  std::map<std::string, std::string> downloads;  // at names, the URL itself stands for its file
-  for (const auto& word : line.sources) {
-    if (!is_url(word.text)) continue;
-    downloads[word.text] = word.text;
-    if (depth_ == Depth::names) continue;
-    SEALIFT_ASSIGN(auto file, remote_.file(word, line.checksum));
-    downloads[word.text] = std::move(file.path);
+  if (!line.checksum || is_download(first)) return {};
+  SEALIFT_ASSIGN(const auto digest, digest_of(in_context(context, first.text)));
+  if (digest == *line.checksum) return {};
+  return fail(ErrorCode::corrupt, "{}: {} has the digest {}, not {}", first.place.text(), first.text, digest.text(),
+              line.checksum->text());
+}
+
+std::vector<FileWanted> downloads_of(const Copy& line) {
+  std::vector<FileWanted> out;
+  for (const auto& source : line.sources) {
+    if (is_download(source)) out.push_back({source, line.checksum, line.checksums});
   }
-  if (line.checksum && downloads.empty()) {
-    SEALIFT_ASSIGN(const auto digest, digest_of(in_context(request_.context, first.text)));
-    if (digest != *line.checksum)
-      return fail(ErrorCode::corrupt, "{}: {} has the digest {}, not {}", first.place.text(), first.text, digest.text(),
-                  line.checksum->text());
+  return out;
+}
+
+// The same file, to be checked in the same way.
+bool is_same(const FileWanted& one, const FileWanted& other) {
+  const auto published = [](const FileWanted& wanted) { return wanted.checksums ? wanted.checksums->text : ""; };
+  return one.url.text == other.url.text && one.checksum == other.checksum && published(one) == published(other);
+}
+
+// Before anything is fetched: destinations, names, and what lies on this machine.
+Result<void> check_names(const Copy& line, const std::string& context) {
+  if (line.unpack) {
+    const auto target = base::clean_relative_path(line.destination.text);
+    return target ? Result<void>() : bad(line.destination.place, target.error().what);
   }
-  SEALIFT_ASSIGN(auto files, copied_files(line, request_.context, downloads));
+  std::map<std::string, std::string> names;  // the URL stands for its file
+  for (const auto& source : line.sources) {
+    if (is_download(source)) names[source.text] = source.text;
+  }
+  SEALIFT_TRY(copied_files(line, context, names));
+  return {};
+}
+
+}  // namespace
+
+Result<void> FileLines::take(const Instruction& instruction, const Copy& line) {
+  if (line.platform && !std::ranges::contains(request_.platforms, *line.platform)) {
+    for (const auto& wanted : downloads_of(line)) inputs_.locks.elsewhere.insert(wanted.url.text);
+    return {};
+  }
+  const bool fetches = std::ranges::any_of(line.sources, is_download);
+  if (!fetches && !(line.unpack && depth_ == Depth::names)) return put({&instruction, &line}, {});
+  SEALIFT_TRY(check_names(line, request_.context));
+  waiting_.push_back({&instruction, &line});
+  return {};
+}
+
+Result<void> FileLines::put(const Waiting& waiting, const Downloads& downloads) {
+  const auto& [instruction, line] = waiting;
+  SEALIFT_TRY(check_digest(*line, request_.context));
+  SEALIFT_ASSIGN(auto files,
+                 line->unpack ? unpacked_files(*line, downloads) : copied_files(*line, request_.context, downloads));
   // A build writes it: with it, the next one would make other bytes.
   const auto lock = last_part(inputs_.locks.path);
   std::erase_if(files, [&](const LocalFile& file) {
     std::error_code none;
     return last_part(file.source) == lock && std::filesystem::equivalent(file.source, inputs_.locks.path, none);
   });
-  for (const auto& file : files) {
-    if (is_url(file.source)) postponed_[file.target] = {{file.source, instruction.place}, line.checksum};
+  if (line->mode) {
+    for (auto& file : files) file.mode = *line->mode;
   }
-  base::tell(events_, Level::info, std::format("{} {}: {} files", instruction.verb, first.text, files.size()));
-  return claim(inputs_, files, origin_of(instruction, std::format("{} {}", first.text, line.destination.text)));
+  const auto& first = line->sources.front().text;
+  base::tell(events_, Level::info, std::format("{} {}: {} files", instruction->verb, first, files.size()));
+  return claim(inputs_, files, origin_of(*instruction, std::format("{} {}", first, line->destination.text)));
 }
 
-Result<void> FileLines::fetch_postponed(const std::string& target) {
-  const auto found = postponed_.find(target);
-  if (found == postponed_.end()) return {};
-  SEALIFT_ASSIGN(auto file, remote_.file(found->second.first, found->second.second));
-  inputs_.files.at(target).source = std::move(file.path);
-  return {};
+Result<std::vector<LocalFile>> FileLines::unpacked_files(const Copy& line, const Downloads& downloads) {
+  if (!inputs_.unpacked) {
+    SEALIFT_ASSIGN(auto made, base::PrivateFolder::make_on_disk());
+    inputs_.unpacked = std::make_unique<base::PrivateFolder>(std::move(made));
+  }
+  sources::Selection selection{line.unpack->strip, {}};
+  for (const auto& pattern : line.unpack->only) selection.only.push_back(pattern.text);
+  const auto& destination = line.destination.text;
+  SEALIFT_ASSIGN(const auto root, base::clean_relative_path(destination));
+  const bool into_folder = is_folder(destination) || line.sources.size() > 1;
+  std::vector<LocalFile> out;
+  for (const auto& source : line.sources) {
+    const auto download = downloads.find(source.text);
+    const auto path = download == downloads.end() ? in_context(request_.context, source.text) : download->second;
+    const auto folder = std::format("{}/{}", inputs_.unpacked->path(), ++folders_);
+    SEALIFT_TRY(base::make_directories(folder, 0700));
+    auto files = sources::unpack_files(path, selection, folder, cancel_);
+    if (!files)
+      return fail(files.error().code, "{}: {}", source.place.text(),
+                  base::replace_all(files.error().text(), path, source.text));
+    if (!into_folder && files->size() != 1)
+      return bad(line.destination.place,
+                 std::format("{} holds {} files that are wanted; write a folder as the destination, with / at its end",
+                             source.text, files->size()));
+    for (auto& file : *files) {
+      unpacked_[file.source] = std::format("{} of {}", file.name, source.text);
+      out.push_back({std::move(file.source), into_folder ? root + (root.empty() ? "" : "/") + file.name : root,
+                     file.is_executable ? 0755U : 0644U});
+    }
+  }
+  return out;
+}
+
+bool FileLines::may_put(const Copy& line, const std::string& target) {
+  const auto root = base::clean_relative_path(line.destination.text).value_or("");
+  if (target == root) return true;
+  if (!root.empty() && !target.starts_with(root + "/")) return false;
+  const auto name = target.substr(root.empty() ? 0 : root.size() + 1);
+  if (line.unpack) {
+    const auto& only = line.unpack->only;
+    return only.empty() ||
+           std::ranges::any_of(only, [&](const Word& pattern) { return sources::fits(name, pattern.text); });
+  }
+  return std::ranges::any_of(line.sources, [&](const Word& source) {
+    return !is_download(source) || downloads::file_name(source.text) == name;
+  });
+}
+
+bool FileLines::is_waiting_for(const std::string& target) const {
+  return std::ranges::any_of(waiting_, [&](const Waiting& waiting) { return may_put(*waiting.line, target); });
+}
+
+void FileLines::fetch(Problems& problems) { carry_out(std::exchange(waiting_, {}), problems); }
+
+void FileLines::fetch_for(const std::string& target, Problems& problems) {
+  const auto rest =
+      std::ranges::stable_partition(waiting_, [&](const Waiting& waiting) { return !may_put(*waiting.line, target); });
+  const std::vector<Waiting> meant(rest.begin(), rest.end());
+  waiting_.erase(rest.begin(), rest.end());
+  carry_out(meant, problems);
+}
+
+void FileLines::carry_out(std::vector<Waiting> lines, Problems& problems) {
+  std::vector<FileWanted> wanted;
+  const auto find = [&](const FileWanted& one) {
+    return std::ranges::find_if(wanted, [&](const FileWanted& other) { return is_same(one, other); });
+  };
+  for (const auto& waiting : lines) {
+    for (auto& one : downloads_of(*waiting.line)) {
+      if (find(one) == wanted.end()) wanted.push_back(std::move(one));
+    }
+  }
+  const auto files = remote_.files(wanted);
+  for (const auto& waiting : lines) {
+    Downloads downloads;
+    bool is_complete = true;
+    for (const auto& one : downloads_of(*waiting.line)) {
+      const auto& file = files[static_cast<size_t>(find(one) - wanted.begin())];
+      if (file)
+        downloads[one.url.text] = file->path;
+      else
+        problems.add(file.error());
+      is_complete = is_complete && file;
+    }
+    if (!is_complete) continue;
+    if (auto done = put(waiting, downloads); !done)
+      problems.add(with_line(std::move(done).error(), waiting.instruction->place));
+  }
 }
 
 Result<void> FileLines::take(const Instruction& instruction, const PutFile& line) {

@@ -20,6 +20,8 @@
 namespace sealift::resolve {
 namespace {
 
+const std::string kBaseDocument = "base.yaml";
+
 class Resolver {
  public:
   Resolver(const Request& request, Depth depth, Clock& clock, EventSink& events, const CancelToken& cancel)
@@ -28,7 +30,7 @@ class Resolver {
         events_(events),
         cancel_(cancel),
         remote_(out_.locks, request.downloads, request.registries, clock, events, cancel),
-        files_(out_, request, depth, remote_, events),
+        files_(out_, request, depth, remote_, findings_.unpacked, events, cancel),
         apps_(out_, request, findings_, remote_, events, cancel),
         images_(out_, request, clock, events, cancel) {}
 
@@ -42,7 +44,7 @@ class Resolver {
   Result<Inputs> resolve_all() {
     SEALIFT_TRY(read_lines());
     if (depth_ == Depth::manifests) warn_without_network(out_, events_);
-    SEALIFT_TRY(fetch_postponed_tools());
+    SEALIFT_TRY(fetch_tools());
     Tools tools(out_, request_, events_);
     SEALIFT_TRY(apps_.build_kustomizations(tools));
     SEALIFT_TRY(inspect_charts(out_, request_, tools, findings_.rules, findings_.inspectors, cancel_));
@@ -71,19 +73,11 @@ class Resolver {
     findings_.problems = std::move(kubefile_.problems);
     SEALIFT_ASSIGN(auto scratch, base::PrivateFolder::make());
     out_.scratch = std::make_unique<base::PrivateFolder>(std::move(scratch));
-    SEALIFT_ASSIGN(out_.locks, read_locks(request_.kubefile, request_.lock_use));
+    SEALIFT_ASSIGN(out_.locks, read_locks(request_.lock.value_or(lock::path_of(request_.kubefile)), request_.lock_use));
     rule_lines_ = rule_lines(kubefile_.instructions);
     SEALIFT_ASSIGN(findings_.rules, load_rules(rule_lines_, request_.context, findings_.problems));
-    const auto take_all = [&](bool fetched) -> Result<void> {
-      for (const auto& instruction : kubefile_.instructions) {
-        if (is_fetched(instruction) == fetched) SEALIFT_TRY(take_line(instruction));
-      }
-      return {};
-    };
-    SEALIFT_TRY(take_all(false));
-    const bool fetches = std::ranges::any_of(kubefile_.instructions, is_fetched);
-    if (findings_.problems.empty()) SEALIFT_TRY(take_all(true));
-    knows_names_ = knows_names_ && kubefile_.is_complete && (findings_.problems.empty() || !fetches);
+    for (const auto& instruction : kubefile_.instructions) SEALIFT_TRY(take_line(instruction));
+    knows_names_ = knows_names_ && kubefile_.is_complete;
     apps_.add_values(knows_names_);
     name_parts(out_);
     findings_.problems.note(pack_rules(out_, request_, rule_lines_));
@@ -91,20 +85,32 @@ class Resolver {
     if (depth_ == Depth::manifests) {
       if (auto programs = findings_.problems.note(find_programs(request_))) out_.programs = std::move(*programs);
     }
-    findings_.problems.note(files_.fetch_postponed("base.yaml"));
+    const bool base_waits = files_.is_waiting_for(kBaseDocument);
+    if (!base_waits) read_base();
+    check_templates(out_, request_, findings_.problems);
+    SEALIFT_TRY(findings_.problems.joined());
+    fetch();
+    if (base_waits) read_base();
+    check_templates(out_, request_, findings_.problems);
+    return findings_.problems.joined();
+  }
+
+  // What waits for it; of files, only those that names depend on if there is no more to do.
+  void fetch() {
+    apps_.fetch(findings_.problems);
+    if (depth_ == Depth::manifests)
+      files_.fetch(findings_.problems);
+    else
+      files_.fetch_for(kBaseDocument, findings_.problems);
+  }
+
+  // base.yaml, and what is checked against its Kubernetes version.
+  void read_base() {
     if (auto document = findings_.problems.note(read_base_document(out_))) {
       out_.base_document = std::move(*document);
       findings_.problems.note(check_version(out_, request_, knows_names_));
     }
-    check_templates(out_, request_, findings_.problems);
     check_objects(format::AppKind::manifests);
-    return findings_.problems.joined();
-  }
-
-  static bool is_fetched(const Instruction& instruction) {
-    const auto* app = std::get_if<AddApp>(&instruction.what);
-    const auto* copy = std::get_if<Copy>(&instruction.what);
-    return (app != nullptr && app->remote) || (copy != nullptr && is_url(copy->sources.front().text));
   }
 
   Result<void> take_line(const Instruction& instruction) {
@@ -115,13 +121,6 @@ class Resolver {
                    !std::holds_alternative<AddApp>(instruction.what);
     findings_.problems.add(with_line(std::move(done).error(), instruction.place));
     return {};
-  }
-
-  // Most errors say it themselves.
-  static Error with_line(Error error, const Place& place) {
-    if (!error.what.contains(std::format("{}:{}", place.file, place.line)))
-      error.while_doing.push_back("carrying out " + place.text());
-    return error;
   }
 
   // What lies in the private folder has a name that people know.
@@ -144,12 +143,13 @@ class Resolver {
     }
   }
 
-  Result<void> fetch_postponed_tools() {
+  // Charts are rendered and kustomizations built even if names are all that is asked for.
+  Result<void> fetch_tools() {
     if (!out_.base_document) return {};
     for (const auto* name : {"helm", "kubectl"})
-      SEALIFT_TRY(files_.fetch_postponed(
-          format::expand_architecture(out_.base_document->tools.at(name), base::own_architecture())));
-    return {};
+      files_.fetch_for(format::expand_architecture(out_.base_document->tools.at(name), base::own_architecture()),
+                       findings_.problems);
+    return findings_.problems.joined();
   }
 
   // The artifact carries its lock, so that anybody can see what it was made of.

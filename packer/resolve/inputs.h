@@ -35,7 +35,8 @@ struct Request {
   std::optional<std::string> kubernetes_version;  // "v1.34.4": charts are rendered for it if there is no base
   std::optional<std::string> images;              // where those without --from are, as in --from; else the registries
   sources::RegistryOptions registries;
-  std::string downloads;  // folder of the cache, see downloads::default_folder()
+  std::string downloads;            // folder of the cache, see downloads::default_folder()
+  std::optional<std::string> lock;  // file; beside the Kubefile if none is named
   LockUse lock_use;
   bool with_tests = false;      // also the images of helm's test hooks
   bool with_referrers = false;  // also signatures and the like: sources::plan_referrers()
@@ -49,7 +50,7 @@ struct Origin {
 };
 
 struct FileInput {
-  std::string source;  // on this machine, or a URL if it was not downloaded since only names were asked for
+  std::string source;  // on this machine
   uint32_t mode = 0644;
   Origin origin;
 };
@@ -82,8 +83,9 @@ struct BaseInput {
 };
 
 struct Inputs {
-  std::unique_ptr<base::PrivateFolder> scratch;  // for what is unpacked; goes last, since `files` may lie there
-  std::optional<BaseInput> base;                 // none = scratch
+  std::unique_ptr<base::PrivateFolder> scratch;   // for what is unpacked; goes last, since `files` may lie there
+  std::unique_ptr<base::PrivateFolder> unpacked;  // likewise, for the files of archives; made when it is needed
+  std::optional<BaseInput> base;                  // none = scratch
   Locks locks;
   // What this build adds, by path in the payload's tree.
   std::map<std::string, FileInput> files;

@@ -120,7 +120,11 @@ std::span<const Parser::Entry> Parser::entries() {
       {{"ENV", "NAME=value [NAME=value …]", {}}, &Parser::environment},
       {{"LABEL", "name=value [name=value …]", {}}, &Parser::labels},
       {{"COPY", "source [source …] destination", {}}, &Parser::line<read_copy>},
-      {{"ADD", "[--checksum=sha256:HEX] source|https://… [source …] destination", {}}, &Parser::line<read_add>},
+      {{"ADD",
+        "[--platform=linux/amd64] [--chmod=0755] [--checksum=sha256:HEX|https://…] [--unpack [--strip=N] "
+        "[--only=NAME,…]] source|https://… [source …] destination",
+        {}},
+       &Parser::line<read_add>},
       {{"FILE",
         "[--role=all|control-plane|worker] [--mode=0644] [--owner=uid:gid] [--template] source /destination",
         {}},

@@ -22,11 +22,21 @@ struct From {
   Word base;  // "scratch" or an artifact file
 };
 
+// ADD --unpack
+struct Unpack {
+  size_t strip = 0;        // leading parts that names lose
+  std::vector<Word> only;  // patterns of names; empty = all
+};
+
 // COPY and ADD
 struct Copy {
   std::vector<Word> sources;  // on this machine, as written; of ADD also URLs
   Word destination;           // in the payload's tree, as written
   std::optional<Digest> checksum;
+  std::optional<Word> checksums;         // or the URL of a file of checksums
+  std::optional<Unpack> unpack;          // each source is an archive
+  std::optional<uint32_t> mode;          // of all files: 0755 or 0644
+  std::optional<Architecture> platform;  // for builds that pack it
 };
 
 // FILE

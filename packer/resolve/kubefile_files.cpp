@@ -4,6 +4,7 @@
 
 #include "packer/resolve/kubefile_lines.h"
 #include "payload/base/mode.h"
+#include "payload/base/platform.h"
 #include "payload/base/safe_path.h"
 #include "payload/base/text.h"
 #include "payload/http/client.h"
@@ -11,24 +12,77 @@
 namespace sealift::resolve {
 namespace {
 
-Result<What> read_copy(Given& given, std::span<const std::string_view> known) {
-  SEALIFT_ASSIGN(const auto options, take_options(given.words, known));
+constexpr uint64_t kMaxStrip = 32;
+
+Result<void> take_checksum(const Word& given, Copy& out) {
+  if (is_url(given.text)) {
+    if (auto url = http::parse_url(given.text); !url) return bad(given.place, url.error().what);
+    out.checksums = given;
+    return {};
+  }
+  const auto digest = Digest::parse(given.text);
+  if (!digest)
+    return bad(given.place,
+               "--checksum must be sha256: and 64 hexadecimal digits, or the https:// URL of a file of checksums");
+  out.checksum = *digest;
+  return {};
+}
+
+// Of a mode only the executable bit gets into an artifact.
+Result<void> take_mode(const Word& given, Copy& out) {
+  const auto mode = base::parse_mode(given.text);
+  if (!mode || (*mode != 0755 && *mode != 0644))
+    return bad(given.place, "--chmod must be 0755 or 0644: of a mode only the executable bit is packed");
+  out.mode = *mode;
+  return {};
+}
+
+Result<void> take_unpacking(const Options& options, Copy& out) {
+  if (const auto unpack = options.find("unpack"); unpack != options.end()) {
+    const auto& given = unpack->second.back();
+    if (given.text != "true" && given.text != "false")
+      return bad(given.place, "--unpack takes no value, or true or false");
+    if (given.text == "true") out.unpack.emplace();
+  }
+  const auto strip = options.find("strip"), only = options.find("only");
+  for (const auto& option : {strip, only}) {
+    if (option != options.end() && !out.unpack)
+      return bad(option->second.back().place, std::format("--{} is for --unpack", option->first));
+  }
+  if (strip != options.end()) {
+    const auto& given = strip->second.back();
+    const auto parts = base::parse_u64(given.text);
+    if (!parts || *parts > kMaxStrip)
+      return bad(given.place, std::format("--strip must be a number up to {}", kMaxStrip));
+    out.unpack->strip = static_cast<size_t>(*parts);
+  }
+  if (only == options.end()) return {};
+  for (const auto& given : only->second) {
+    for (const auto pattern : base::split(given.text, ',')) {
+      if (pattern.empty()) return bad(given.place, "--only wants names, with commas between them");
+      out.unpack->only.push_back({std::string(pattern), given.place});
+    }
+  }
+  return {};
+}
+
+Result<void> take_add_options(const Options& options, Copy& out) {
+  if (const auto checksum = options.find("checksum"); checksum != options.end())
+    SEALIFT_TRY(take_checksum(checksum->second.back(), out));
+  if (const auto mode = options.find("chmod"); mode != options.end()) SEALIFT_TRY(take_mode(mode->second.back(), out));
+  if (const auto platform = options.find("platform"); platform != options.end()) {
+    const auto& given = platform->second.back();
+    out.platform = base::parse_architecture(given.text);
+    if (!out.platform) return bad(given.place, "--platform must be linux/amd64 or linux/arm64");
+  }
+  return take_unpacking(options, out);
+}
+
+Result<What> take_words(Given& given, Copy&& out) {
   if (given.words.size() < 2) return bad(given.place, given.usage());
-  Copy out;
-  if (const auto checksum = options.find("checksum"); checksum != options.end()) {
-    const auto digest = Digest::parse(checksum->second.back().text);
-    if (!digest) return bad(checksum->second.back().place, "--checksum must be sha256: and 64 hexadecimal digits");
-    out.checksum = *digest;
-  }
-  const bool is_add = !known.empty();
-  for (const auto& word : std::span(given.words).first(given.words.size() - 1)) {
-    if (!word.text.contains("://")) continue;
-    if (!is_add) return bad(word.place, "COPY takes files of this machine; write ADD to download one");
-    if (auto url = http::parse_url(word.text); !url) return bad(word.place, url.error().what);
-  }
   out.destination = std::move(given.words.back());
   given.words.pop_back();
-  if (out.checksum && given.words.size() != 1) return bad(given.place, "--checksum is for one file");
+  if ((out.checksum || out.checksums) && given.words.size() != 1) return bad(given.place, "--checksum is for one file");
   out.sources = std::move(given.words);
   return out;
 }
@@ -58,11 +112,30 @@ Result<void> file_option(const std::string& name, const Word& given, PutFile& ou
 
 }  // namespace
 
-Result<What> read_copy(Given& given) { return read_copy(given, {}); }
+Result<What> read_copy(Given& given) {
+  SEALIFT_TRY(take_options(given.words, {}));
+  for (const auto& word : given.words) {
+    if (word.text.contains("://") && &word != &given.words.back())
+      return bad(word.place, "COPY takes files of this machine; write ADD to download one");
+  }
+  return take_words(given, {});
+}
 
 Result<What> read_add(Given& given) {
-  constexpr auto kOptions = std::to_array<std::string_view>({"checksum"});
-  return read_copy(given, kOptions);
+  constexpr auto kOptions =
+      std::to_array<std::string_view>({"checksum", "chmod", "platform", "strip", "only", "unpack"});
+  SEALIFT_ASSIGN(const auto options, take_options(given.words, kOptions, std::span(kOptions).last(1)));
+  Copy out;
+  SEALIFT_TRY(take_add_options(options, out));
+  SEALIFT_ASSIGN(auto read, take_words(given, std::move(out)));
+  const auto& line = std::get<Copy>(read);
+  for (const auto& word : line.sources) {
+    if (!word.text.contains("://")) continue;
+    if (auto url = http::parse_url(word.text); !url) return bad(word.place, url.error().what);
+  }
+  if (line.checksums && !is_url(line.sources.front().text))
+    return bad(line.checksums->place, "a file of checksums is for what is downloaded; write --checksum=sha256:HEX");
+  return read;
 }
 
 Result<What> read_file(Given& given) {

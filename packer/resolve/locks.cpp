@@ -15,9 +15,17 @@ std::string entry_named(const lock::Lock& lock, const std::string& name) {
 
 }  // namespace
 
-Result<Locks> read_locks(const std::string& kubefile, const LockUse& use) {
+lock::Lock Locks::kept() const {
+  auto out = used;
+  for (const auto& url : elsewhere) {
+    if (const auto entry = known.urls.find(url); entry != known.urls.end()) out.urls.insert(*entry);
+  }
+  return out;
+}
+
+Result<Locks> read_locks(const std::string& path, const LockUse& use) {
   Locks out;
-  out.path = lock::path_of(kubefile);
+  out.path = path;
   SEALIFT_ASSIGN(out.before, lock::read(out.path));
   if (use.exact && !out.before)
     return fail(ErrorCode::invalid_input, "{} is not there, and --locked goes by it; `sealift lock` makes it",
@@ -32,7 +40,7 @@ Result<Locks> read_locks(const std::string& kubefile, const LockUse& use) {
 
 Result<void> check_locks(const Locks& locks, const LockUse& use) {
   if (!use.exact) return {};
-  const auto lines = lock::differences(locks.before.value_or(lock::Lock{}), locks.used);
+  const auto lines = lock::differences(locks.before.value_or(lock::Lock{}), locks.kept());
   if (lines.empty()) return {};
   return fail(ErrorCode::invalid_input,
               "{} does not fit any more, and with --locked it must:\n  {}\n`sealift lock` adds what is new and removes "

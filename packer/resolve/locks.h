@@ -4,6 +4,7 @@
 #pragma once
 
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -19,19 +20,23 @@ struct LockUse {
 };
 
 struct Locks {
-  std::string path;                  // beside the Kubefile
+  std::string path;
   std::optional<lock::Lock> before;  // as it was there
   lock::Lock known;                  // what of it counts
   lock::Lock used;                   // what this run has resolved: the artifact's lock
+  std::set<std::string> elsewhere;   // URLs of lines for platforms that this run does not pack
+  // What this run has resolved or leaves as it was.
+  lock::Lock kept() const;
   // What belongs beside the Kubefile now.
-  lock::Lock after() const { return before ? lock::merged(*before, used) : used; }
+  lock::Lock after() const { return before ? lock::merged(*before, kept()) : used; }
 };
 
-// Errors: those of lock::read() and lock::forget(); invalid_input if there is none and it is to be exact.
-Result<Locks> read_locks(const std::string& kubefile, const LockUse& use);
+// `path`: of the lock. Errors: those of lock::read() and lock::forget(); invalid_input if there is none and it is to be
+// exact.
+Result<Locks> read_locks(const std::string& path, const LockUse& use);
 // invalid_input that names every difference, if there may be none.
 Result<void> check_locks(const Locks& locks, const LockUse& use);
-// Replaces the file beside the Kubefile if something in it has changed, and returns a line for each change. None is
+// Replaces the file if something in it has changed, and returns a line for each change. None is
 // made for a build that takes nothing from elsewhere.
 Result<std::vector<std::string>> keep_locks(const Locks& locks);
 // An error about something whose digest the lock gave, with what to do if the new one is meant.

@@ -1,10 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "packer/resolve/remote.h"
 
+#include "packer/downloads/checksums.h"
+#include "payload/base/file.h"
 #include "payload/base/text.h"
+#include "payload/base/thread.h"
 
 namespace sealift::resolve {
 namespace {
+
+constexpr unsigned kAtOnce = 4;  // as for images: more is no faster for one machine, and servers mind
 
 std::unexpected<Error> at_place(Error error, const Place& place) {
   error.what = std::format("{}: {}", place.text(), error.what);
@@ -21,21 +26,86 @@ Remote::Remote(Locks& locks, const std::string& cache, const sources::RegistryOp
       events_(events),
       cancel_(cancel) {}
 
-Result<downloads::CachedFile> Remote::file(const Word& url, const std::optional<Digest>& checksum) {
-  const auto known = locks_.known.urls.find(url.text);
-  const bool is_locked = !checksum && known != locks_.known.urls.end();
-  auto file = downloads_.get({url.text, is_locked ? std::optional(known->second) : checksum}, cancel_);
-  if (!file) {
-    auto failed = at_place(std::move(file).error(), url.place);
-    return is_locked && failed.error().code == ErrorCode::corrupt
-               ? fail_locked(std::move(failed).error(), locks_, url.text)
-               : failed;
+std::optional<Digest> Remote::locked(const FileWanted& wanted) const {
+  const auto known = locks_.known.urls.find(wanted.url.text);
+  return wanted.checksum || known == locks_.known.urls.end() ? std::nullopt : std::optional(known->second);
+}
+
+std::optional<downloads::CachedFile> Remote::cached(const FileWanted& wanted) const {
+  const auto digest = wanted.checksum ? wanted.checksum : locked(wanted);
+  return digest ? downloads_.cache().find(*digest) : std::nullopt;
+}
+
+// Each once, though several lines may name it.
+Remote::Checksums Remote::fetch_checksums(std::span<const FileWanted> wanted,
+                                          std::span<const std::optional<downloads::CachedFile>> there) {
+  std::map<std::string, Place> urls;
+  for (size_t i = 0; i < wanted.size(); ++i) {
+    if (wanted[i].checksums && !there[i]) urls.emplace(wanted[i].checksums->text, wanted[i].checksums->place);
   }
-  locks_.used.urls[url.text] = file->digest;
-  base::tell(events_, Level::info,
-             std::format("{}: {}, {}", base::printable(downloads::without_query(url.text)),
-                         base::human_bytes(file->size), file->digest.text()));
-  return file;
+  const std::vector<std::pair<std::string, Place>> list(urls.begin(), urls.end());
+  std::vector<Result<std::string>> texts(list.size());
+  base::parallel_for(list.size(), kAtOnce, [&](size_t i) {
+    auto file = downloads_.get({list[i].first, std::nullopt, downloads::kMaxChecksums}, cancel_);
+    if (file)
+      texts[i] = base::read_text_file(file->path, downloads::kMaxChecksums);
+    else
+      texts[i] = at_place(std::move(file).error(), list[i].second);
+  });
+  Checksums out;
+  for (size_t i = 0; i < list.size(); ++i) out.emplace(list[i].first, std::move(texts[i]));
+  return out;
+}
+
+Result<std::optional<Digest>> Remote::digest_of(const FileWanted& wanted, const Checksums& checksums) const {
+  const auto known = locked(wanted);
+  if (!wanted.checksums) return wanted.checksum ? wanted.checksum : known;
+  const auto& text = checksums.at(wanted.checksums->text);
+  if (!text) return fail(text.error());
+  const auto where = base::printable(downloads::without_query(wanted.checksums->text));
+  const auto published = downloads::find_checksum(*text, downloads::file_name(wanted.url.text), where);
+  if (!published) return at_place(published.error(), wanted.checksums->place);
+  if (!known || *known == *published) return std::optional(*published);
+  return fail_locked(
+      {ErrorCode::corrupt,
+       std::format("{}: {} gives {} the digest {}, not {}", wanted.url.place.text(), where,
+                   base::printable(downloads::without_query(wanted.url.text)), published->text(), known->text()),
+       {}},
+      locks_, wanted.url.text);
+}
+
+Result<downloads::CachedFile> Remote::fetch(const FileWanted& wanted, const Checksums& checksums) {
+  SEALIFT_ASSIGN(const auto digest, digest_of(wanted, checksums));
+  auto file = downloads_.get({wanted.url.text, digest}, cancel_);
+  if (file) {
+    base::tell(events_, Level::info,
+               std::format("{}: {}, {}", base::printable(downloads::without_query(wanted.url.text)),
+                           base::human_bytes(file->size), file->digest.text()));
+    return file;
+  }
+  auto failed = at_place(std::move(file).error(), wanted.url.place);
+  if (failed.error().code != ErrorCode::corrupt) return failed;
+  if (wanted.checksums)
+    failed.error().what +=
+        std::format("; {} says so", base::printable(downloads::without_query(wanted.checksums->text)));
+  return locked(wanted) ? fail_locked(std::move(failed).error(), locks_, wanted.url.text) : failed;
+}
+
+std::vector<Result<downloads::CachedFile>> Remote::files(std::span<const FileWanted> wanted) {
+  std::vector<std::optional<downloads::CachedFile>> there(wanted.size());
+  base::parallel_for(wanted.size(), kAtOnce, [&](size_t i) { there[i] = cached(wanted[i]); });
+  const auto checksums = fetch_checksums(wanted, there);
+  std::vector<Result<downloads::CachedFile>> out(wanted.size());
+  base::parallel_for(wanted.size(), kAtOnce, [&](size_t i) {
+    if (there[i])
+      out[i] = std::move(*there[i]);
+    else
+      out[i] = fetch(wanted[i], checksums);
+  });
+  for (size_t i = 0; i < wanted.size(); ++i) {
+    if (out[i]) locks_.used.urls[wanted[i].url.text] = out[i]->digest;
+  }
+  return out;
 }
 
 Result<std::string> Remote::chart(const Place& place, const charts::Address& address) {

@@ -4,8 +4,11 @@
 // it what was found.
 #pragma once
 
+#include <map>
 #include <optional>
+#include <span>
 #include <string>
+#include <vector>
 
 #include "packer/charts/charts.h"
 #include "packer/downloads/downloads.h"
@@ -17,19 +20,35 @@
 
 namespace sealift::resolve {
 
+struct FileWanted {
+  Word url;
+  std::optional<Digest> checksum;  // as the line gives it: decides over the lock
+  std::optional<Word> checksums;   // URL of a published file of checksums: must agree with the lock
+};
+
 class Remote {
  public:
   // All references must outlive it. `cache`: the folder of downloads.
   Remote(Locks& locks, const std::string& cache, const sources::RegistryOptions& registries, Clock& clock,
          EventSink& events, const CancelToken& cancel);
 
-  // The file behind a URL, in the cache. Errors: those of Downloads, with the place; corrupt if it is not what the
-  // line's checksum or the lock says.
-  Result<downloads::CachedFile> file(const Word& url, const std::optional<Digest>& checksum);
+  // The files behind some URLs, in the cache, in the order of `wanted`; four are fetched at once. Errors: those of
+  // Downloads, with the place; corrupt if one is not what its line's checksum, the published one or the lock says;
+  // those of find_checksum().
+  std::vector<Result<downloads::CachedFile>> files(std::span<const FileWanted> wanted);
   // The archive of a chart, in the cache, not yet looked into. Errors: those of Charts, with the place.
   Result<std::string> chart(const Place& place, const charts::Address& address);
 
  private:
+  using Checksums = std::map<std::string, Result<std::string>>;  // published files of them, by URL
+
+  std::optional<downloads::CachedFile> cached(const FileWanted& wanted) const;
+  Checksums fetch_checksums(std::span<const FileWanted> wanted,
+                            std::span<const std::optional<downloads::CachedFile>> there);
+  Result<std::optional<Digest>> digest_of(const FileWanted& wanted, const Checksums& checksums) const;
+  Result<downloads::CachedFile> fetch(const FileWanted& wanted, const Checksums& checksums);
+  std::optional<Digest> locked(const FileWanted& wanted) const;
+
   Locks& locks_;
   downloads::Downloads downloads_;
   charts::Charts charts_;

@@ -20,6 +20,12 @@ std::unexpected<Error> bad(const Place& place, std::string_view what) {
   return fail(ErrorCode::invalid_input, "{}: {}", place.text(), what);
 }
 
+Error with_line(Error error, const Place& place) {
+  if (!error.what.contains(std::format("{}:{}", place.file, place.line)))
+    error.while_doing.push_back("carrying out " + place.text());
+  return error;
+}
+
 std::string Place::text() const {
   return column == 0 ? std::format("{}:{}", file, line) : std::format("{}:{}:{}", file, line, column);
 }

@@ -25,6 +25,8 @@ struct Word {
 
 // invalid_input: "Kubefile:12:7: <what>".
 std::unexpected<Error> bad(const Place& place, std::string_view what);
+// Names the line whose carrying out failed, unless the error does.
+Error with_line(Error error, const Place& place);
 
 // A line without comments and blank lines; lines ending in "\" are joined with the next.
 class LogicalLine {

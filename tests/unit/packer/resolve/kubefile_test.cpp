@@ -248,3 +248,37 @@ TEST_CASE("the table of instructions says which words there are and how each is 
   }
   CHECK(taken == 14);
 }
+
+TEST_CASE("the options of ADD say how a file is checked, unpacked and for whom it is") {
+  const auto given = must(
+      "FROM scratch\nADD --checksum=https://e.example/x.sha256 --chmod=755 --platform=linux/arm64 https://e.example/x bin/\n"
+      "ADD --unpack --strip=1 --only=a,b* --only c x.tgz bin/\nADD --unpack=false x y\n");
+  const auto& download = as<Copy>(given[1]);
+  REQUIRE(download.checksums);
+  CHECK(download.checksums->text == "https://e.example/x.sha256");
+  CHECK_FALSE(download.checksum);
+  CHECK(download.mode == 0755U);
+  CHECK(download.platform == Architecture::arm64);
+  CHECK_FALSE(download.unpack);
+  const auto& archive = as<Copy>(given[2]);
+  REQUIRE(archive.unpack);
+  CHECK(archive.unpack->strip == 1);
+  CHECK(texts(archive.unpack->only) == std::vector<std::string>{"a", "b*", "c"});
+  CHECK_FALSE(as<Copy>(given[3]).unpack);
+}
+
+TEST_CASE("an option of ADD that can't be meant is refused with its place") {
+  const auto add = [](const std::string& options) { return refused("FROM scratch\nADD " + options + " x y\n"); };
+  CHECK(add("--chmod=0640").starts_with("some/Kubefile:2:5: --chmod must be 0755 or 0644"));
+  CHECK(add("--chmod=4755").contains("--chmod must be"));
+  CHECK(add("--platform=linux/s390x").contains("--platform must be linux/amd64 or linux/arm64"));
+  CHECK(add("--strip=1").contains("--strip is for --unpack"));
+  CHECK(add("--only=a").contains("--only is for --unpack"));
+  CHECK(add("--unpack --strip=-1").contains("--strip must be a number up to 32"));
+  CHECK(add("--unpack --only=a,,b").contains("--only wants names"));
+  CHECK(add("--unpack=maybe").contains("--unpack takes no value"));
+  CHECK(add("--checksum=https://e.example/sums").contains("is for what is downloaded; write --checksum=sha256:HEX"));
+  CHECK(add("--checksum=http:///x").contains("some/Kubefile:2:5: "));
+  CHECK(add("--unpak").contains("did you mean --unpack?"));
+  CHECK(refused("FROM scratch\nCOPY --unpack x y\n").contains("--unpack is not known here"));
+}
