@@ -1,16 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """Files and charts from an HTTPS server, and the lock that pins them: `sealift build`, `build --locked`, `lock`, `inspect --lock`."""
 import hashlib
-import http.server
 import io
-import ssl
 import subprocess
 import tarfile
-import threading
 
 import pytest
 
 import small_base
+from file_server import Files
 from registry_server import Certificates, Registry, push
 
 POD = "apiVersion: v1\nkind: Pod\nmetadata: {name: erp}\nspec: {containers: [{name: c, image: IMAGE}]}\n"
@@ -24,35 +22,6 @@ def packed_chart(name, version):
         entry.size = len(data)
         tar.addfile(entry, io.BytesIO(data))
     return out.getvalue()
-
-
-class Files:
-    """An HTTPS server with these files by path; /old/… redirects to /…"""
-    def __init__(self, certificates):
-        self.files, self.asked = {}, []
-        outer = self
-
-        class Handler(http.server.BaseHTTPRequestHandler):
-            def log_message(self, *_):
-                pass
-
-            def do_GET(self):
-                outer.asked.append(self.path)
-                data = outer.files.get(self.path)
-                moved = self.path.startswith("/old/")
-                self.send_response(302 if moved else 200 if data is not None else 404)
-                if moved:
-                    self.send_header("Location", self.path[4:])
-                self.send_header("Content-Length", str(len(data or b"")))
-                self.end_headers()
-                self.wfile.write(data or b"")
-
-        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(certificates.certificate, certificates.key)
-        self.server.socket = context.wrap_socket(self.server.socket, server_side=True)
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
-        self.url = f"https://127.0.0.1:{self.server.server_port}"
 
 
 @pytest.fixture
@@ -94,7 +63,7 @@ def place(tmp_path, packer, stub):
 
     yield Place()
     registry.stop()
-    files.server.shutdown()
+    files.stop()
 
 
 def good(done):
@@ -122,8 +91,7 @@ def test_a_build_from_other_machines_is_repeated_by_its_lock(place):
 
 def test_images_need_no_network_when_charts_are_locked_and_here(place):
     good(place.build())
-    place.files.server.shutdown()
-    place.files.server.server_close()
+    place.files.stop()
     done = place.sealift("images", "--tools", "tools", "--kubernetes-version", "v1.34.4", "--platform", "linux/amd64")
     assert good(done) == f"{place.registry.name}/library/erp:1\n"
 
