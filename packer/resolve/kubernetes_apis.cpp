@@ -11,14 +11,34 @@ namespace {
 
 constexpr std::string_view kNoPolicies = "labels of Pod Security admission on namespaces";
 
-// Source: Kubernetes, "Deprecated API Migration Guide" (kubernetes.io/docs/reference/using-api/deprecation-guide); for
-// the versions in which something was deprecated, the release notes of those. By removal, newest first; of two entries
-// for one version, the one with the kind counts.
+// Sources: Kubernetes, "Deprecated API Migration Guide" (kubernetes.io/docs/reference/using-api/deprecation-guide), and
+// the marks in k8s.io/api v0.34.4 (zz_generated.prerelease-lifecycle.go), which also say what is planned. By removal,
+// newest first; of two entries for one version, the one with the kind counts.
 constexpr auto kOldApis = std::to_array<OldApi>({
     // still there
     {"v1", "Endpoints", 33, 0, "discovery.k8s.io/v1 EndpointSlice"},
     {"v1", "ComponentStatus", 19, 0, "the health checks of the API server"},
+    // 1.38
+    {"admissionregistration.k8s.io/v1alpha1", "MutatingAdmissionPolicy", 35, 38,
+     "admissionregistration.k8s.io/v1beta1"},
+    {"admissionregistration.k8s.io/v1alpha1", "MutatingAdmissionPolicyBinding", 35, 38,
+     "admissionregistration.k8s.io/v1beta1"},
+    {"resource.k8s.io/v1beta1", "", 35, 38, "resource.k8s.io/v1"},
+    // 1.37
+    {"certificates.k8s.io/v1alpha1", "ClusterTrustBundle", 34, 37, "certificates.k8s.io/v1beta1"},
+    {"networking.k8s.io/v1beta1", "IPAddress", 34, 37, "networking.k8s.io/v1"},
+    {"networking.k8s.io/v1beta1", "ServiceCIDR", 34, 37, "networking.k8s.io/v1"},
+    {"storage.k8s.io/v1beta1", "VolumeAttributesClass", 34, 37, "storage.k8s.io/v1"},
+    // 1.35
+    {"storage.k8s.io/v1alpha1", "VolumeAttributesClass", 32, 35, "storage.k8s.io/v1"},
+    // 1.34
+    {"admissionregistration.k8s.io/v1beta1", "ValidatingAdmissionPolicy", 31, 34, "admissionregistration.k8s.io/v1"},
+    {"admissionregistration.k8s.io/v1beta1", "ValidatingAdmissionPolicyBinding", 31, 34,
+     "admissionregistration.k8s.io/v1"},
     // 1.32
+    {"admissionregistration.k8s.io/v1alpha1", "ValidatingAdmissionPolicy", 29, 32, "admissionregistration.k8s.io/v1"},
+    {"admissionregistration.k8s.io/v1alpha1", "ValidatingAdmissionPolicyBinding", 29, 32,
+     "admissionregistration.k8s.io/v1"},
     {"flowcontrol.apiserver.k8s.io/v1beta3", "", 29, 32, "flowcontrol.apiserver.k8s.io/v1"},
     // 1.29
     {"flowcontrol.apiserver.k8s.io/v1beta2", "", 26, 29, "flowcontrol.apiserver.k8s.io/v1"},

@@ -130,7 +130,8 @@ TEST_CASE("the table of old APIs is in order: each version deprecated before it 
   }
   CHECK(resolve::find_old_api("policy/v1beta1", "PodDisruptionBudget")->instead == "policy/v1");
   CHECK(resolve::find_old_api("policy/v1beta1", "PodSecurityPolicy")->instead != "policy/v1");
-  CHECK(resolve::find_old_api("storage.k8s.io/v1beta1", "VolumeAttributesClass") == nullptr);
+  CHECK(resolve::find_old_api("storage.k8s.io/v1beta1", "VolumeAttributesClass")->instead == "storage.k8s.io/v1");
+  CHECK(resolve::find_old_api("storage.k8s.io/v1beta1", "Something") == nullptr);
   CHECK(resolve::find_old_api("v1", "Pod") == nullptr);
   CHECK(resolve::minor_of("v1.34.4") == 34);
   CHECK(resolve::minor_of("1.9") == 9);
