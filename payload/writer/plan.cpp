@@ -9,7 +9,13 @@
 namespace sealift::writer {
 namespace {
 
-constexpr uint64_t kPackSize = uint64_t{1} << 20;
+// A pack ends at its largest size, or earlier at an object whose digest says so: then a file that comes, goes or grows
+// changes its own pack and few others, and what has been compressed before is found again.
+constexpr uint64_t kMinPackSize = uint64_t{512} << 10;
+constexpr uint64_t kMaxPackSize = uint64_t{1} << 20;
+constexpr unsigned kBorders = 16;  // one object in so many
+
+bool is_border(const Digest& digest) { return std::to_integer<unsigned>(digest.bytes.back()) % kBorders == 0; }
 
 bool begins_aligned(uint64_t object_size, bool raw) { return raw && object_size >= format::kAlignedObjectSize; }
 
@@ -28,7 +34,9 @@ LayoutBuilder::LayoutBuilder(const StoredObjects& objects, const format::Content
   std::ranges::sort(framed);
   for (const auto& [path, digest] : small) {
     const uint64_t size = objects.at(digest).size;
-    if (packs_.empty() || packs_.back().size + size > kPackSize) packs_.emplace_back();
+    const bool fits = !packs_.empty() && packs_.back().size + size <= kMaxPackSize;
+    const bool ends = fits && packs_.back().size >= kMinPackSize && is_border(packs_.back().objects.back());
+    if (!fits || ends) packs_.emplace_back();
     packs_.back().objects.push_back(digest);
     packs_.back().size += size;
   }

@@ -129,6 +129,34 @@ TEST_CASE("small files share frames, and each object is stored once") {
   CHECK(made.summary.stored_bytes < made.summary.plain_bytes / 2);
 }
 
+TEST_CASE("one small file more, or another one, changes few of the shared frames") {
+  const TemporaryFolder folder;
+  std::vector<Input> list;
+  for (uint32_t i = 0; i < 1000; ++i)
+    list.push_back({std::format("f{:04}", i), noise(1000 + i * 37 % 20'000, 300 + i), Storage::automatic});
+  const auto frames_of = [&](const std::vector<Input>& files) {
+    make(folder / "a", files, {}, false);
+    const auto file = must(base::OpenFile::open(folder / "a"));
+    const auto reader = must(format::PayloadReader::open(*file));
+    std::set<Digest> out;
+    for (const auto& frame : reader->all_frames()) out.insert(frame.stored_hash);
+    return out;
+  };
+  const auto before = frames_of(list);
+  CHECK(before.size() > 10);
+  auto more = list;
+  more.insert(more.begin(), {"a", noise(5000, 9), Storage::automatic});
+  auto other = list;
+  other[100].bytes = noise(15'000, 10);
+  for (const auto& changed : {more, other}) {
+    const auto after = frames_of(changed);
+    const auto fresh = std::ranges::count_if(after, [&](const Digest& frame) { return !before.contains(frame); });
+    INFO(fresh << " of " << after.size());
+    CHECK(fresh >= 1);
+    CHECK(fresh <= 4);
+  }
+}
+
 TEST_CASE("a base is taken over frame by frame") {
   const TemporaryFolder folder;
   const auto base_made = make(folder / "base.run", inputs(), {}, true);
