@@ -3,6 +3,7 @@
 
 #include <format>
 
+#include "packer/sources/release_size.h"
 #include "payload/base/file.h"
 #include "payload/base/text.h"
 
@@ -13,6 +14,17 @@ namespace {
 std::vector<std::string> site_settings(const std::string& kubernetes_version) {
   return {"global.sealift.podCIDR=10.244.0.0/16", "global.sealift.serviceCIDR=10.96.0.0/12",
           "global.sealift.clusterName=cluster", "global.sealift.kubernetesVersion=" + kubernetes_version};
+}
+
+Result<void> check_release_size(const RenderJob& job, std::string_view rendered) {
+  SEALIFT_ASSIGN(const uint64_t size, sources::release_size(job.app->folder, rendered));
+  if (size <= sources::kMaxReleaseSize + sources::kMaxReleaseSize / 20) return {};
+  return fail(
+      ErrorCode::invalid_input,
+      "{}: with {}, helm's record of the release {} would have about {}, and the Secret that it is kept in takes "
+      "{}: move large files of {} into a chart in its charts/, or let .helmignore leave out what helm does not need",
+      job.app->origin.place.text(), job.set, job.app->app.release_name(), base::human_bytes(size),
+      base::human_bytes(sources::kMaxReleaseSize), job.app->folder);
 }
 
 }  // namespace
@@ -54,6 +66,7 @@ Result<charts::Rendered> render(const base::Command& command, const RenderJob& j
                 "with VALUES {} FILE, or with APP --set key=value",
                 where, text.error().what, job.app->app.name);
   }
+  SEALIFT_TRY(check_release_size(job, *text));
   return charts::read_rendered(*text, job.set, rules, test_hooks);
 }
 

@@ -28,7 +28,8 @@ std::vector<RenderJob> render_jobs(const AppInput& app);
 Result<base::Command> render_command(Tools& tools, const RenderJob& job, const std::string& kubernetes_version,
                                      const std::set<std::string>& api_versions);
 
-// Runs it. Errors: invalid_input with the line of the Kubefile, the set of values and what helm says; cancelled.
+// Runs it. Errors: invalid_input with the line of the Kubefile, the set of values and what helm says, or for a release
+// that helm could not keep; cancelled.
 Result<charts::Rendered> render(const base::Command& command, const RenderJob& job, const workloads::Rules& rules,
                                 workloads::TestHooks test_hooks, const CancelToken& cancel);
 

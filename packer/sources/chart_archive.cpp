@@ -88,7 +88,7 @@ Result<std::string> chart_document_of(const std::string& path) {
   return std::move(*out);
 }
 
-Result<void> unpack_chart(const std::string& path, const std::string& folder) {
+Result<void> read_chart_files(const std::string& path, const ChartFileVisit& visit) {
   size_t total = 0;
   bool has_chart = false;
   SEALIFT_TRY(for_each_entry(path, [&](std::string_view name, archive* reader, archive_entry* entry) -> Result<bool> {
@@ -100,21 +100,28 @@ Result<void> unpack_chart(const std::string& path, const std::string& folder) {
     const auto* link = archive_entry_hardlink(entry);
     if (archive_entry_filetype(entry) != AE_IFREG || link != nullptr)
       return refuse(path, std::format("{} is not a regular file", base::printable(name)));
-    SEALIFT_ASSIGN(const auto text, read_entry(reader, path, kMaxUnpacked - total));
+    SEALIFT_ASSIGN(auto text, read_entry(reader, path, kMaxUnpacked - total));
     total += text.size();
-    const std::filesystem::path target = folder + std::string(name.substr(slash));
     has_chart = has_chart || name.substr(slash) == "/Chart.yaml";
+    SEALIFT_TRY(visit(name.substr(slash + 1), std::move(text)));
+    return true;
+  }));
+  if (!has_chart) return refuse(path, "it holds no Chart.yaml");
+  return {};
+}
+
+Result<void> unpack_chart(const std::string& path, const std::string& folder) {
+  return read_chart_files(path, [&](std::string_view name, const std::string& text) -> Result<void> {
+    const auto target = std::filesystem::path(folder) / name;
     std::error_code error;
     std::filesystem::create_directories(target.parent_path(), error);
     // A path that is a file here and a folder there, or has a name that is too long, is the archive's fault.
     const auto written = base::write_file_atomic(target, base::as_bytes(text), 0644);
-    if (written) return true;
+    if (written) return {};
     if (written.error().code == ErrorCode::no_space || written.error().code == ErrorCode::permission_denied)
       return std::unexpected(written.error());
     return refuse(path, std::format("{} can't be written: {}", base::printable(name), written.error().text()));
-  }));
-  if (!has_chart) return refuse(path, "it holds no Chart.yaml");
-  return {};
+  });
 }
 
 }  // namespace sealift::sources

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // What is checked of charts and of what helm makes of them, besides their images.
 #include "tests/unit/packer/pack/charts.h"
+
+#include <random>
+
 #include "payload/base/text.h"
 #include "tests/support/event_recorder.h"
 #include "tests/support/tar.h"
@@ -208,4 +211,20 @@ TEST_CASE("several charts in a line: one release, one name twice, other names in
   CHECK(taken.contains("\"shop\" is packed already"));
   project.chart("Web_1", tests::pod("web", "tiny:1"));
   CHECK(project.refusal("APP shop local://Web_1 local://work\n").contains("\"shop-Web_1\", which can't be its name"));
+}
+
+TEST_CASE("a chart whose release helm could not record is refused with the line, the set and what to do") {
+  Charts project;
+  std::mt19937 random(1);
+  std::string large(1'200'000, '\0');
+  for (auto& c : large) c = static_cast<char>(random() & 0xffU);
+  write(project.folder / "erp/files/model.bin", large);
+  CHECK(project.refusal("APP erp local://erp NAMESPACE a RELEASE main\n") ==
+        std::format(
+            "{}:2: with values.yaml, helm's record of the release main would have about 1.5 MiB, and the Secret that "
+            "it is kept in takes 1.0 MiB: move large files of {} into a chart in its charts/, or let .helmignore "
+            "leave out what helm does not need",
+            project.folder / "Kubefile", project.folder / "erp"));
+  write(project.folder / "erp/.helmignore", "files/\n");
+  project.packed("APP erp local://erp\n");
 }
