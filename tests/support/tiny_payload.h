@@ -5,6 +5,7 @@
 
 #include <catch2/catch_test_macros.hpp>
 #include <functional>
+#include <memory>
 #include <mutex>
 #include <string>
 #include <tuple>
@@ -39,8 +40,11 @@ struct TinyPayload {
     auto writer = writer::PayloadWriter::create(path, {});
     REQUIRE(writer);
     const auto put = [&](std::string_view text, writer::Storage storage = writer::Storage::raw) {
-      base::MemorySource source(base::as_bytes(text));
-      const auto object = (*writer)->add(source, storage);
+      const auto object = (*writer)->add({"a text",
+                                          [kept = std::string(text)]() -> Result<std::unique_ptr<base::Source>> {
+                                            return std::make_unique<base::MemorySource>(base::as_bytes(kept));
+                                          }},
+                                         storage);
       REQUIRE(object);
       return *object;
     };
