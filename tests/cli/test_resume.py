@@ -228,4 +228,4 @@ def test_a_full_disk_ends_the_build_and_with_room_the_next_one_goes_on(site):
     assert sha256(site.folder / "undisturbed.run") in done.stdout and done.stdout.splitlines()[-1] == "out.run"
     for digest, _, blob_size, received in lines:
         if digest in site.layers and blob_size == received:
-            assert len(server.asked_for(digest)) == 2  # once for each folder
+            assert len(server.asked_for(digest)) == 1
