@@ -54,6 +54,13 @@ Result<void> lock(int fd, const std::string& output) {
               list && list->process != 0 ? std::format(" (process {})", list->process) : "");
 }
 
+// To the same places.
+Result<void> copy_all(int from, int to) {
+  struct stat status{};
+  if (::fstat(from, &status) != 0) return fail_errno(errno, "look at what has been written");
+  return copy_range(from, 0, to, 0, static_cast<uint64_t>(status.st_size));
+}
+
 uint64_t total(const std::map<Digest, Remains>& blobs) {
   uint64_t out = 0;
   for (const auto& blob : blobs | std::views::values) out += blob.received;
@@ -116,14 +123,14 @@ uint64_t Partial::waiting_for(const std::string& output) {
   return list ? total(usable(list->blobs, static_cast<uint64_t>(status.st_size))) : 0;
 }
 
-Result<OutputFile> Partial::arrange(const std::map<Digest, Remains>& planned, OutputFile written, uint64_t end) {
+Result<OutputFile> Partial::arrange(const std::map<Digest, Remains>& planned, OutputFile written) {
   std::erase_if(found_, [&](const auto& item) {
     const auto plan = planned.find(item.first);
     return plan == planned.end() || plan->second.size != item.second.size;
   });
   const auto is_in_place = [&](const auto& item) { return planned.at(item.first).offset == item.second.offset; };
   const bool go_on = !found_.empty() && std::ranges::all_of(found_, is_in_place) && clear_around();
-  if (go_on) SEALIFT_TRY(copy_range(written.fd(), 0, fd_.get(), 0, end));
+  if (go_on) SEALIFT_TRY(copy_all(written.fd(), fd_.get()));
   auto file = go_on ? OutputFile::adopt(std::move(fd_), output_, path_of(output_)) : move(planned, std::move(written));
   if (!file) return file;
   auto list = planned;

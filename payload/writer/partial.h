@@ -29,11 +29,11 @@ class Partial {
   static std::string path_of(const std::string& output) { return output + ".partial"; }
   static std::string list_of(const std::string& output) { return output + ".partial.blobs"; }
 
-  // `written`: the new file, in which nothing is written from `end` on, where the first planned blob may lie. Returns
-  // the file to go on with: the same bytes up to there, then what has come of each planned blob in its new place; all
-  // else is zero. Blobs that are not planned are dropped. If they lie elsewhere now, they are moved, and take their
-  // room twice meanwhile; otherwise the front is copied to them. Call it once.
-  Result<OutputFile> arrange(const std::map<Digest, Remains>& planned, OutputFile written, uint64_t end);
+  // `written`: the new file, which ends before the first planned blob. Returns the file to go on with: the same bytes,
+  // then what has come of each planned blob in its new place; all else is zero. Blobs that are not planned are dropped.
+  // If they lie elsewhere now, they are moved, and take their room twice meanwhile; otherwise what is written is copied
+  // to them. Call it once.
+  Result<OutputFile> arrange(const std::map<Digest, Remains>& planned, OutputFile written);
   // How much of it lay there at arrange(), from its beginning on.
   uint64_t found(const Digest& digest) const;
   // How much there is now. Any thread.

@@ -102,12 +102,11 @@ Result<std::unique_ptr<PlacedPayload>> PayloadWriter::place(format::Contents con
   FrameWorkers workers(target, builder.end(), state.threads, state.options.zstd_level);
   SEALIFT_ASSIGN(const auto compressed, compress(builder, state.objects, workers, state.options.cancel, progress));
   builder.add_compressed(compressed);
-  const base::FileOffset written = builder.end();
   SEALIFT_ASSIGN(Layout layout, std::move(builder).finish());
 
   format::Index index = index_of(layout);
   SEALIFT_ASSIGN(auto output, partial ? partial->arrange(places_of(state.objects, index, payload_offset),
-                                                         std::move(state.output_file), payload_offset + written)
+                                                         std::move(state.output_file))
                                       : Result<OutputFile>(std::move(state.output_file)));
   std::set<Digest> missing;
   for (const auto& [digest, object] : state.objects) {

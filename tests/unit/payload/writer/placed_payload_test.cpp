@@ -107,7 +107,7 @@ TEST_CASE("an object that another payload has is taken over from there, and comp
         {"", one_frame, Storage::raw},
         {"", empty, Storage::raw},
         {"c", compressed, Storage::automatic}},
-       {}, true);
+       {}, false);
   const auto place = [&](const std::string& to) {
     auto payload_writer = must(PayloadWriter::create(to, {}));
     for (const auto* bytes : {&large, &one_frame, &compressed, &empty})
