@@ -167,7 +167,7 @@ Result<uint64_t> PlacedPayload::resume(const Digest& digest,
 Result<bool> PlacedPayload::take_over(const Digest& digest, const format::PayloadReader& other) {
   State& state = *state_;
   const auto theirs = other.find(digest);
-  if (!theirs || !theirs->raw_offset) return false;
+  if (!theirs || (theirs->size != 0 && !theirs->raw_offset)) return false;
   SEALIFT_TRY(
       state.filling(digest, [&](const format::ObjectRef& object, std::span<PlacedFrame> frames) -> Result<void> {
         if (frames.empty()) return {};
