@@ -150,7 +150,7 @@ void FileLines::fetch_for(const std::string& target, Problems& problems) {
   carry_out(meant, problems);
 }
 
-void FileLines::carry_out(std::vector<Waiting> lines, Problems& problems) {
+void FileLines::carry_out(const std::vector<Waiting>& lines, Problems& problems) {
   std::vector<FileWanted> wanted;
   const auto find = [&](const FileWanted& one) {
     return std::ranges::find_if(wanted, [&](const FileWanted& other) { return is_same(one, other); });

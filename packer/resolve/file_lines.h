@@ -47,7 +47,7 @@ class FileLines {
   using Downloads = std::map<std::string, std::string>;  // by URL, the file on this machine
 
   static bool may_put(const Copy& line, const std::string& target);
-  void carry_out(std::vector<Waiting> lines, Problems& problems);
+  void carry_out(const std::vector<Waiting>& lines, Problems& problems);
   Result<void> put(const Waiting& waiting, const Downloads& downloads);
   Result<std::vector<LocalFile>> unpacked_files(const Copy& line, const Downloads& downloads);
 

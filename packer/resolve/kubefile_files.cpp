@@ -33,7 +33,7 @@ Result<void> take_mode(const Word& given, Copy& out) {
   const auto mode = base::parse_mode(given.text);
   if (!mode || (*mode != 0755 && *mode != 0644))
     return bad(given.place, "--chmod must be 0755 or 0644: of a mode only the executable bit is packed");
-  out.mode = *mode;
+  out.mode = mode;
   return {};
 }
 

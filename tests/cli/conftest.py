@@ -75,7 +75,8 @@ def _write_files(folder):
     """files/ and hello/: the same bytes each time."""
     (folder / "files").mkdir()
     (folder / "files" / "motd").write_text("welcome\n")
-    (folder / "files" / "large.bin").write_bytes(random.Random(1).randbytes(1_200_000))
+    # stored raw, since it begins as gzip does
+    (folder / "files" / "large.bin").write_bytes(b"\x1f\x8b" + random.Random(1).randbytes(1_200_000))
     (folder / "files" / "hello.sh").write_text("#!/bin/sh\necho hello\n")
     (folder / "files" / "hello.sh").chmod(0o755)
     (folder / "hello").mkdir()
