@@ -154,6 +154,9 @@ std::string to_text(const Lock& lock) {
 }
 
 Result<Lock> parse(std::string_view text, std::string_view where) {
+  if (text.starts_with("<<<<<<< ") || text.contains("\n<<<<<<< "))
+    return fail(ErrorCode::invalid_input,
+                "{} holds a merge conflict; resolve it, or remove the file, and `sealift lock` makes it anew", where);
   SEALIFT_ASSIGN(const auto documents, yaml::parse(text, where, kLimits));
   if (documents.size() != 1 || documents[0].text_at("kind") != kKind)
     return fail(ErrorCode::invalid_input,

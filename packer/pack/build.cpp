@@ -103,10 +103,28 @@ void tell_what_waits(const std::string& output, EventSink& events) {
                          writer::Partial::list_of(output)));
 }
 
+// What is there is replaced only if it is an artifact, whole or not.
 Result<void> check_output(const std::string& path) {
+  if (path.empty()) return fail(ErrorCode::usage, "--output is empty; name a file");
   SEALIFT_TRY(resolve::check_folder("the output's folder", writer::folder_of(path)));
   if (std::error_code error; std::filesystem::is_directory(path, error))
     return fail(ErrorCode::already_exists, "the output {} is a folder; name a file in it", path);
+  const auto file = base::OpenFile::open(path);
+  if (!file || (*file)->size() == 0) return {};
+  const auto reader = format::PayloadReader::open(**file);
+  if (reader || reader.error().code != ErrorCode::not_a_payload) return {};
+  return fail(ErrorCode::already_exists, "the output {} is there and is no artifact; delete it, or name another file",
+              path);
+}
+
+Result<void> check_inputs(const resolve::Inputs& inputs, const std::string& output) {
+  for (const auto& [path, input] : inputs.files) {
+    std::error_code none;
+    if (resolve::last_part(input.source) == resolve::last_part(output) &&
+        std::filesystem::equivalent(input.source, output, none))
+      return fail(ErrorCode::invalid_input, "{}: {} packs {}, which is the output; name another one",
+                  input.origin.place.text(), input.origin.reason, input.source);
+  }
   return {};
 }
 
@@ -115,11 +133,14 @@ Result<void> check_output(const std::string& path) {
 Result<writer::Summary> build(const BuildOptions& options, EventSink& events, const CancelToken& cancel) {
   // First, so that an unwritable output is reported before anything is fetched.
   SEALIFT_TRY(check_output(options.output));
+  const auto lock = options.lock.value_or(lock::path_of(options.kubefile));
+  SEALIFT_TRY(resolve::check_folder("the lock's folder", writer::folder_of(lock)));
   SEALIFT_ASSIGN(const auto writer,
                  writer::PayloadWriter::create(
                      options.output, {.zstd_level = options.zstd_level, .threads = options.threads, .cancel = cancel}));
   SEALIFT_ASSIGN(const auto inputs,
                  resolve::resolve(options, resolve::Depth::manifests, base::system_clock(), events, cancel));
+  SEALIFT_TRY(check_inputs(inputs, options.output));
   auto summary = pack(inputs, options, *writer, events, cancel);
   if (!summary && summary.error().code != ErrorCode::busy) tell_what_waits(options.output, events);
   if (!summary && summary.error().code == ErrorCode::no_space)

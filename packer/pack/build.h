@@ -17,7 +17,6 @@
 namespace sealift::pack {
 
 struct BuildOptions : resolve::Request {
-  std::string output;
   std::string name, version;           // from -t name:version; both may be empty
   std::optional<Architecture> launch;  // program at the head; default: this machine's architecture, else the first
   int zstd_level = 9;

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "packer/resolve/base.h"
 
+#include <sys/stat.h>
+
 #include <algorithm>
 
 #include "packer/resolve/claims.h"
@@ -8,6 +10,15 @@
 #include "payload/base/text.h"
 
 namespace sealift::resolve {
+namespace {
+
+bool is_at(int fd, const std::string& path) {
+  struct stat opened{}, named{};
+  return ::fstat(fd, &opened) == 0 && ::stat(path.c_str(), &named) == 0 && opened.st_ino == named.st_ino &&
+         opened.st_dev == named.st_dev;
+}
+
+}  // namespace
 
 Result<void> take_base(const Instruction& instruction, const From& line, const Request& request,
                        const std::vector<Word>& rule_lines, workloads::Rules& rules, Inputs& inputs,
@@ -19,6 +30,9 @@ Result<void> take_base(const Instruction& instruction, const From& line, const R
   if (!file)
     return bad(line.base.place, std::format("the base {} can't be read: {}; name an artifact file",
                                             base::printable(name), file.error().what));
+  if (is_at((*file)->fd(), request.output))
+    return bad(line.base.place,
+               std::format("the base {} is the output too; name another output", base::printable(name)));
   auto opened = format::PayloadReader::open(**file);
   if (!opened) return fail_while(std::move(opened).error(), "opening the base " + base::printable(name));
   const auto& from = (*opened)->contents();

@@ -74,18 +74,29 @@ Result<void> FileLines::put(const Waiting& waiting, const Downloads& downloads) 
   SEALIFT_TRY(check_digest(*line, request_.context));
   SEALIFT_ASSIGN(auto files,
                  line->unpack ? unpacked_files(*line, downloads) : copied_files(*line, request_.context, downloads));
-  // A build writes it: with it, the next one would make other bytes.
-  const auto lock = last_part(inputs_.locks.path);
-  std::erase_if(files, [&](const LocalFile& file) {
-    std::error_code none;
-    return last_part(file.source) == lock && std::filesystem::equivalent(file.source, inputs_.locks.path, none);
-  });
+  for (const auto& source : line->sources) {
+    if (is_written(in_context(request_.context, source.text)))
+      return bad(source.place, std::format("{} is written by this build, and can't go into it", source.text));
+  }
+  std::erase_if(files, [&](const LocalFile& file) { return is_written(file.source); });
   if (line->mode) {
     for (auto& file : files) file.mode = *line->mode;
   }
   const auto& first = line->sources.front().text;
-  base::tell(events_, Level::info, std::format("{} {}: {} files", instruction->verb, first, files.size()));
+  base::tell(events_, Level::info,
+             std::format("{} {}: {} files", instruction->verb, base::printable(first), files.size()));
   return claim(inputs_, files, origin_of(*instruction, std::format("{} {}", first, line->destination.text)));
+}
+
+// With what a build writes, the next one would make other bytes.
+bool FileLines::is_written(const std::string& path) const {
+  const auto is = [&](const std::string& written) {
+    std::error_code none;
+    return last_part(path) == last_part(written) && std::filesystem::equivalent(path, written, none);
+  };
+  return is(inputs_.locks.path) ||
+         (!request_.output.empty() &&
+          (is(request_.output) || is(request_.output + ".partial") || is(request_.output + ".partial.blobs")));
 }
 
 Result<std::vector<LocalFile>> FileLines::unpacked_files(const Copy& line, const Downloads& downloads) {

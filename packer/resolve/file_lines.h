@@ -49,6 +49,7 @@ class FileLines {
   static bool may_put(const Copy& line, const std::string& target);
   void carry_out(const std::vector<Waiting>& lines, Problems& problems);
   Result<void> put(const Waiting& waiting, const Downloads& downloads);
+  bool is_written(const std::string& path) const;
   Result<std::vector<LocalFile>> unpacked_files(const Copy& line, const Downloads& downloads);
 
   Inputs& inputs_;

@@ -38,6 +38,7 @@ struct Request {
   std::string downloads;            // folder of the cache, see downloads::default_folder()
   std::optional<std::string> lock;  // file; beside the Kubefile if none is named
   LockUse lock_use;
+  std::string output;           // what is written with the result: COPY leaves it out; empty: nothing is
   bool with_tests = false;      // also the images of helm's test hooks
   bool with_referrers = false;  // also signatures and the like: sources::plan_referrers()
 };

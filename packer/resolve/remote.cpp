@@ -2,9 +2,11 @@
 #include "packer/resolve/remote.h"
 
 #include "packer/downloads/checksums.h"
+#include "packer/sources/chart_archive.h"
 #include "payload/base/file.h"
 #include "payload/base/text.h"
 #include "payload/base/thread.h"
+#include "payload/yaml/node.h"
 
 namespace sealift::resolve {
 namespace {
@@ -108,6 +110,20 @@ std::vector<Result<downloads::CachedFile>> Remote::files(std::span<const FileWan
   return out;
 }
 
+// A repository's index may be wrong.
+Result<void> Remote::check_chart(const std::string& archive, const charts::Address& address) {
+  if (address.kind != charts::Address::Kind::repository) return {};
+  const auto shown = base::printable(downloads::without_query(address.text));
+  const auto text = sources::chart_document_of(archive);
+  if (!text) return fail(text.error().code, "{}", base::replace_all(text.error().text(), archive, shown));
+  SEALIFT_ASSIGN(const auto documents, yaml::parse(*text, shown, {}, yaml::DuplicateKeys::last_wins));
+  const auto document = documents.empty() ? yaml::Node{} : documents.front();
+  const auto name = document.text_at("name"), version = document.text_at("version");
+  if (name == address.name && version == address.version) return {};
+  return fail(ErrorCode::invalid_input, "the repository gives the chart {} {} for {}", base::printable(name),
+              base::printable(version), shown);
+}
+
 Result<std::string> Remote::chart(const Place& place, const charts::Address& address) {
   const auto known = locks_.known.charts.find(address.text);
   const bool is_locked = known != locks_.known.charts.end();
@@ -119,6 +135,7 @@ Result<std::string> Remote::chart(const Place& place, const charts::Address& add
                ? fail_locked(std::move(failed).error(), locks_, address.text)
                : failed;
   }
+  if (auto checked = check_chart(chart->path, address); !checked) return at_place(std::move(checked).error(), place);
   locks_.used.charts[address.text] = chart->pinned;
   base::tell(events_, Level::info,
              std::format("chart {}: {}", base::printable(downloads::without_query(address.text)),

@@ -48,6 +48,7 @@ class Remote {
   Result<std::optional<Digest>> digest_of(const FileWanted& wanted, const Checksums& checksums) const;
   Result<downloads::CachedFile> fetch(const FileWanted& wanted, const Checksums& checksums);
   std::optional<Digest> locked(const FileWanted& wanted) const;
+  static Result<void> check_chart(const std::string& archive, const charts::Address& address);
 
   Locks& locks_;
   downloads::Downloads downloads_;

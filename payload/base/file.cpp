@@ -27,7 +27,7 @@ Result<void> check_range(FileOffset offset, size_t count, ByteCount size) {
 }  // namespace
 
 Result<std::unique_ptr<OpenFile>> OpenFile::open(const std::string& path) {
-  SEALIFT_ASSIGN(auto fd, open_file(path, O_RDONLY));
+  SEALIFT_ASSIGN(auto fd, open_file(path, O_RDONLY | O_NONBLOCK));  // a pipe would wait for its writer
   return adopt(std::move(fd), path);
 }
 

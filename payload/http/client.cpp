@@ -64,6 +64,11 @@ Result<Url> parse_url(std::string_view text) {
   const auto refuse = [&] {
     return fail(ErrorCode::invalid_input, "\"{}\" is not an http or https URL", base::printable(text));
   };
+  // They would end the request's line, or begin another header.
+  if (std::ranges::any_of(text, [](unsigned char c) { return c <= ' ' || c == 0x7f; }))
+    return fail(ErrorCode::invalid_input,
+                "\"{}\" holds a blank or a control character; in a URL it is written as %20 and the like",
+                base::printable(text));
   Url out;
   const size_t separator = text.find("://");
   if (separator == std::string_view::npos) return refuse();

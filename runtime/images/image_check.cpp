@@ -105,7 +105,10 @@ class ImageCheck {
     for (auto& chart : charts_) {
       if (chart.error) could_not_render(*chart.app, *chart.error);
       charts::Inspection inspection;
-      for (auto& rendered : chart.renderings) inspection.append(rendered.inspector->finish(for_rules));
+      for (auto& rendered : chart.renderings) {
+        inspection.append(rendered.inspector->finish(for_rules));
+        for (const auto& object : rendered.inspector->objects()) judge(*chart.app, object);
+      }
       for (const auto& found : inspection.images) judge(*chart.app, found);
       for (const auto& doubt : inspection.doubts) judge(*chart.app, doubt);
     }
@@ -137,6 +140,17 @@ class ImageCheck {
   // Each image once for an application.
   bool is_new(const steps::SelectedApp& app, const std::string& text) {
     return told_.insert({app.app->name, text}).second;
+  }
+
+  void judge(const steps::SelectedApp& app, const charts::ObjectNote& object) {
+    for (const auto& container : object.without_image) {
+      const auto what = std::format("{}/{} {}", object.kind, object.name, container);
+      if (!is_new(app, what)) continue;
+      add(Severity::blocks,
+          std::format("the application {} has a container without an image ({}, {}), which the API server would refuse",
+                      app.app->name, base::printable(what), object.place),
+          std::format("correct the values of {} in cluster.yaml", app.app->name));
+    }
   }
 
   void judge(const steps::SelectedApp& app, const charts::FoundImage& found) {

@@ -119,3 +119,12 @@ TEST_CASE("a lock that is not there is none") {
   CHECK(lock::read(path).value() == full());
   CHECK_FALSE(lock::read(folder.path()));
 }
+
+TEST_CASE("a merge conflict in a lock is called by its name") {
+  const auto conflict =
+      "apiVersion: sealift.dev/v1\nkind: Lock\nurls:\n<<<<<<< HEAD\n  a: b\n=======\n  a: c\n>>>>>>> x\n";
+  const auto out = lock::parse(conflict, "Kubefile.lock");
+  REQUIRE_FALSE(out);
+  CHECK(out.error().text() ==
+        "Kubefile.lock holds a merge conflict; resolve it, or remove the file, and `sealift lock` makes it anew");
+}

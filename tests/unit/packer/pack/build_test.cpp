@@ -129,3 +129,28 @@ TEST_CASE("FILE has its role, mode, owner and template; a later one of the same 
   CHECK(artifact.tree(files[3].source) == "ntp ${NTP}\n");  // replaced on the hosts, not here
   CHECK(artifact.contents().environment == std::map<std::string, std::string>{{"NTP", "ntp.example"}});
 }
+
+TEST_CASE("an output that is something else is not replaced") {
+  const Project project;
+  const auto refused_for = [&](const std::string& kubefile, const std::string& output) {
+    const auto done = project.build(kubefile, [&](auto& options) { options.output = output; });
+    REQUIRE_FALSE(done);
+    return done.error().text();
+  };
+  const auto here = [&](const std::string& name) { return project.folder / name; };
+  write(here("notes.txt"), "mine");
+  for (const auto* name : {"notes.txt", "Kubefile"})
+    CHECK(refused_for("FROM scratch\n", here(name)) ==
+          std::format("the output {} is there and is no artifact; delete it, or name another file", here(name)));
+  CHECK(refused_for("FROM scratch\n", "").contains("--output is empty"));
+  project.made("FROM scratch\nCOPY app/ app/\n", "base.run");
+  CHECK(refused_for("FROM base.run\n", here("base.run")).contains("the base base.run is the output too"));
+  CHECK(refused_for("FROM scratch\nFILE base.run /opt/base.run\n", here("base.run")).contains("which is the output"));
+  CHECK(Project::open(here("base.run")).tree("app/a.yaml").contains("ConfigMap"));
+  // half an artifact, and an empty file, are nobody's
+  const auto whole = base::read_file(here("base.run"), size_t{64} << 20).value();
+  write(here("half.run"), base::as_text(ByteView(whole).first(whole.size() - 200)));
+  write(here("empty.run"), "");
+  project.made("FROM scratch\n", "half.run");
+  project.made("FROM scratch\n", "empty.run");
+}

@@ -174,7 +174,7 @@ TEST_CASE("a dependency that is not what it should be, or lies outside of the co
               repository + "'}\n");
     return factory.refused_with("APP erp local://erp\n").text();
   };
-  CHECK(with(factory.site.url("/charts")).contains("is the chart valkey 1.0.0, not redis 1.0.0"));
+  CHECK(with(factory.site.url("/charts")).contains("the repository gives the chart valkey 1.0.0 for "));
   CHECK(with(factory.site.url("/nothing")).contains("/nothing/index.yaml"));
   CHECK(with("@stable").contains("\"@stable\" is no repository"));
   CHECK(with("").contains("Chart.yaml names no repository"));
@@ -313,4 +313,29 @@ TEST_CASE("the base's identity is locked under its file's name") {
   factory.made("FROM scratch\nIMAGE tiny:1\nLABEL a=b\n", "base.run", factory.with());
   const auto error = factory.refused("FROM " + factory.folder / "base.run" + "\n", factory.with(exact));
   CHECK(error.text().contains("FROM base.run: "));
+}
+
+TEST_CASE("a repository that gives another chart than its index says is found out") {
+  for (const auto& [name, version] : {std::pair{"other", "1.2.3"}, std::pair{"erp", "1.2.4"}}) {
+    Factory factory;
+    factory.site.repository({{"erp", "1.2.3", packed(name, version)}});
+    const auto address = "repo:" + factory.site.url("/charts/erp@1.2.3");
+    const auto error = factory.refused_with("APP erp " + address + "\n");
+    CHECK(error.code == ErrorCode::invalid_input);
+    CHECK(error.text().contains(std::format("the repository gives the chart {} {} for {}", name, version, address)));
+    CHECK(error.text().contains("Kubefile:2"));
+  }
+}
+
+TEST_CASE("COPY of the folder leaves out what this build writes there, and names it if a line does") {
+  Factory factory;
+  const auto first = factory.packed_with("COPY . all/\n");
+  CHECK_FALSE(first.contents().tree.contains("all/out.run"));
+  const auto bytes = factory.text("out.run");
+  factory.packed_with("COPY . all/\n");
+  CHECK(factory.text("out.run") == bytes);
+  const auto done = factory.build("FROM scratch\nCOPY out.run all/\n", factory.with());
+  REQUIRE_FALSE(done);
+  CHECK(done.error().text().contains("out.run is written by this build, and can't go into it"));
+  CHECK(factory.text("out.run") == bytes);
 }

@@ -106,3 +106,11 @@ TEST_CASE("descriptors close themselves and don't reach children") {
   }
   CHECK(::fcntl(number, F_GETFD) == -1);
 }
+
+TEST_CASE("a named pipe is no file, and nobody waits for its writer") {
+  const TemporaryFolder folder;
+  REQUIRE(::mkfifo((folder / "pipe").c_str(), 0600) == 0);
+  const auto opened = base::OpenFile::open(folder / "pipe");
+  REQUIRE_FALSE(opened);
+  CHECK(opened.error().text() == folder / "pipe is not a regular file");
+}

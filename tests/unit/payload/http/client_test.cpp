@@ -65,6 +65,10 @@ TEST_CASE("URLs are taken apart") {
                           "http://user@x",
                           "https://:@x/",
                           "http//x",
+                          "http://x/a b",
+                          "http://x/1 HTTP/1.1\r\nX-Evil: y",
+                          "http://x/\t",
+                          "http://x\n/",
                           "://x"}) {
     INFO(bad);
     const auto url = http::parse_url(bad);

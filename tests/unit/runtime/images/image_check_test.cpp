@@ -73,6 +73,18 @@ TEST_CASE("images: what the artifact has is no finding; an image that it lacks b
   }
 }
 
+TEST_CASE("images: a container that is left without an image blocks") {
+  Charts site;
+  site.render(deployment(""));
+  const auto found = site.only_finding();
+  CHECK(found.blocks());
+  for (const auto* word : {"application erp", "Deployment/web", "containers[0] (main)", "erp/templates/web.yaml",
+                           "correct the values of erp"}) {
+    INFO(found.text());
+    CHECK(found.text().contains(word));
+  }
+}
+
 TEST_CASE("images: a chart is rendered as it would be installed") {
   Charts site;
   site.add_file("values/erp/large.yaml", "size: large\n");
