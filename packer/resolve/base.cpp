@@ -1,25 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "packer/resolve/base.h"
 
-#include <sys/stat.h>
-
 #include <algorithm>
+#include <filesystem>
 
 #include "packer/resolve/claims.h"
 #include "packer/resolve/rule_files.h"
 #include "payload/base/text.h"
 
 namespace sealift::resolve {
-namespace {
-
-bool is_at(int fd, const std::string& path) {
-  struct stat opened{}, named{};
-  return ::fstat(fd, &opened) == 0 && ::stat(path.c_str(), &named) == 0 && opened.st_ino == named.st_ino &&
-         opened.st_dev == named.st_dev;
-}
-
-}  // namespace
-
 Result<void> take_base(const Instruction& instruction, const From& line, const Request& request,
                        const std::vector<Word>& rule_lines, workloads::Rules& rules, Inputs& inputs,
                        EventSink& events) {
@@ -30,7 +19,7 @@ Result<void> take_base(const Instruction& instruction, const From& line, const R
   if (!file)
     return bad(line.base.place, std::format("the base {} can't be read: {}; name an artifact file",
                                             base::printable(name), file.error().what));
-  if (is_at((*file)->fd(), request.output))
+  if (std::error_code none; std::filesystem::equivalent((*file)->path(), request.output, none))
     return bad(line.base.place,
                std::format("the base {} is the output too; name another output", base::printable(name)));
   auto opened = format::PayloadReader::open(**file);

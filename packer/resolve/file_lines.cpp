@@ -9,6 +9,7 @@
 #include "payload/base/file.h"
 #include "payload/base/safe_path.h"
 #include "payload/base/text.h"
+#include "payload/workloads/rules.h"
 
 namespace sealift::resolve {
 
@@ -140,7 +141,7 @@ bool FileLines::may_put(const Copy& line, const std::string& target) {
   if (line.unpack) {
     const auto& only = line.unpack->only;
     return only.empty() ||
-           std::ranges::any_of(only, [&](const Word& pattern) { return sources::fits(name, pattern.text); });
+           std::ranges::any_of(only, [&](const Word& pattern) { return workloads::is_like(name, pattern.text); });
   }
   return std::ranges::any_of(line.sources, [&](const Word& source) {
     return !is_download(source) || downloads::file_name(source.text) == name;

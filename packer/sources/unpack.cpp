@@ -12,11 +12,11 @@
 #include "payload/base/fd.h"
 #include "payload/base/text.h"
 #include "payload/base/utf8.h"
+#include "payload/workloads/rules.h"
 
 namespace sealift::sources {
 namespace {
 
-constexpr size_t kPiece = size_t{1} << 20;
 constexpr size_t kMostListed = 20;
 
 // Nothing if there are no more parts than are to be removed.
@@ -48,7 +48,7 @@ Result<std::map<std::string, std::string>> chosen(const StoredArchive& archive, 
     there.push_back(*name);
     bool is_wanted = selection.only.empty();
     for (const auto& pattern : selection.only) {
-      if (!fits(*name, pattern)) continue;
+      if (!workloads::is_like(*name, pattern)) continue;
       is_wanted = true;
       unused.erase(pattern);
     }
@@ -72,30 +72,16 @@ Result<std::map<std::string, std::string>> chosen(const StoredArchive& archive, 
 Result<void> write_out(const base::RandomAccessFile& file, const std::string& path, bool is_executable,
                        const CancelToken& cancel) {
   SEALIFT_ASSIGN(const auto fd, base::open_file(path, O_WRONLY | O_CREAT | O_EXCL, is_executable ? 0700 : 0600));
-  Bytes piece(static_cast<size_t>(std::min<uint64_t>(kPiece, file.size())));
-  for (uint64_t at = 0; at < file.size(); at += piece.size()) {
+  base::FileSource bytes(file);
+  base::FunctionSink sink([&](ByteView data) -> Result<void> {
     SEALIFT_TRY(cancel.check());
-    const auto part = std::span(piece).first(static_cast<size_t>(std::min<uint64_t>(piece.size(), file.size() - at)));
-    SEALIFT_TRY(file.read_at(at, part));
-    SEALIFT_TRY(base::write_all(fd.get(), part));
-  }
+    return base::write_all(fd.get(), data);
+  });
+  SEALIFT_TRY(base::copy(bytes, sink));
   return {};
 }
 
 }  // namespace
-
-bool fits(std::string_view name, std::string_view pattern) {
-  const auto parts = base::split(pattern, '*');
-  if (parts.size() == 1) return name == pattern;
-  if (!name.starts_with(parts.front())) return false;
-  name.remove_prefix(parts.front().size());
-  for (const auto part : std::span(parts).subspan(1, parts.size() - 2)) {
-    const size_t at = name.find(part);
-    if (at == std::string_view::npos) return false;
-    name.remove_prefix(at + part.size());
-  }
-  return name.ends_with(parts.back());
-}
 
 Result<std::vector<UnpackedFile>> unpack_files(const std::string& archive, const Selection& selection,
                                                const std::string& folder, const CancelToken& cancel) {

@@ -30,7 +30,4 @@ struct UnpackedFile {
 Result<std::vector<UnpackedFile>> unpack_files(const std::string& archive, const Selection& selection,
                                                const std::string& folder, const CancelToken& cancel);
 
-// Whether a name fits a pattern.
-bool fits(std::string_view name, std::string_view pattern);
-
 }  // namespace sealift::sources

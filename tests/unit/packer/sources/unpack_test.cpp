@@ -7,6 +7,7 @@
 
 #include "payload/base/file.h"
 #include "payload/codec/zstd.h"
+#include "payload/workloads/rules.h"
 #include "tests/support/tar.h"
 #include "tests/support/temporary_folder.h"
 
@@ -97,7 +98,7 @@ TEST_CASE("patterns stand for whole names") {
                                               {"x/abc", "x/*", true},
                                               {"", "*", true}}) {
     INFO(name << " " << pattern);
-    CHECK(sources::fits(name, pattern) == is_fit);
+    CHECK(workloads::is_like(name, pattern) == is_fit);
   }
 }
 
