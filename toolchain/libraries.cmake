@@ -6,7 +6,7 @@
 sealift_library(payload/base)
 sealift_library(payload/hash DEPS payload/base)
 sealift_library(payload/trust DEPS payload/base payload/hash THIRD_PARTY mbedtls)
-sealift_library(payload/codec DEPS payload/base THIRD_PARTY zstd)
+sealift_library(payload/codec DEPS payload/base THIRD_PARTY zstd isal)
 sealift_library(payload/yaml DEPS payload/base THIRD_PARTY yaml-cpp)
 sealift_library(payload/json DEPS payload/base THIRD_PARTY json)
 sealift_library(payload/console DEPS payload/base payload/json)
@@ -19,7 +19,7 @@ sealift_library(payload/charts DEPS payload/base payload/yaml payload/image payl
 sealift_library(payload/writer DEPS payload/base payload/hash payload/codec payload/format)
 
 # the factory
-sealift_library(packer/sources DEPS payload/base payload/hash payload/json payload/image payload/workloads payload/http payload/distribution payload/format THIRD_PARTY libarchive)
+sealift_library(packer/sources DEPS payload/base payload/hash payload/codec payload/json payload/image payload/workloads payload/http payload/distribution payload/format THIRD_PARTY libarchive)
 sealift_library(packer/downloads DEPS payload/base payload/hash payload/http payload/distribution)
 sealift_library(packer/lock DEPS payload/base payload/hash payload/yaml)
 sealift_library(packer/charts DEPS payload/base payload/hash payload/yaml payload/image payload/http payload/distribution packer/downloads packer/lock)

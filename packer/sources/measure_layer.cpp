@@ -2,12 +2,62 @@
 #include <archive.h>
 #include <archive_entry.h>
 
+#include <algorithm>
 #include <memory>
 
 #include "packer/sources/image_source.h"
+#include "payload/codec/gzip.h"
+#include "payload/codec/zstd.h"
 
 namespace sealift::sources {
 namespace {
+
+constexpr size_t kBuffer = size_t{256} << 10;
+
+// What a layer is compressed with, as its first bytes say. Source: DetectCompression in containerd's
+// pkg/archive/compression.
+enum class Compression { none, gzip, zstd };
+Compression compression_of(ByteView first_bytes) {
+  const auto text = base::as_text(first_bytes.first(std::min<size_t>(first_bytes.size(), 4)));
+  if (text.starts_with("\x1f\x8b\x08")) return Compression::gzip;
+  const bool is_skippable =
+      text.size() == 4 && (text[0] & 0xf0) == 0x50 && text.substr(1) == std::string_view("\x2a\x4d\x18");
+  return is_skippable || text == "\x28\xb5\x2f\xfd" ? Compression::zstd : Compression::none;
+}
+
+// A source whose first bytes can be looked at beforehand, and whose own errors differ from those of its bytes.
+class Peeked final : public base::Source {
+ public:
+  explicit Peeked(base::Source& source) : source_(source) {}
+
+  Result<ByteView> look() {
+    first_.resize(kBuffer);
+    auto count = base::read_full(source_, first_);
+    if (!count) error_ = count.error();
+    SEALIFT_TRY(count);
+    first_.resize(*count);
+    left_ = first_;
+    return left_;
+  }
+  Result<size_t> read(std::span<std::byte> buffer) override {
+    if (left_.empty()) {
+      auto count = source_.read(buffer);
+      if (!count) error_ = count.error();
+      return count;
+    }
+    const size_t count = std::min(left_.size(), buffer.size());
+    std::ranges::copy(left_.first(count), buffer.begin());
+    left_ = left_.subspan(count);
+    return count;
+  }
+  const std::optional<Error>& error() const { return error_; }
+
+ private:
+  base::Source& source_;
+  std::optional<Error> error_;
+  Bytes first_;
+  ByteView left_;
+};
 
 struct Feed {
   base::Source& source;
@@ -26,18 +76,11 @@ la_ssize_t feed_archive(archive*, void* data, const void** buffer) {
   return static_cast<la_ssize_t>(*count);
 }
 
-}  // namespace
-
-Result<format::LayerInfo> measure_layer(base::Source& layer, const std::string& media_type) {
-  SEALIFT_ASSIGN(const auto compression, image::layer_compression(media_type));
+Result<format::LayerInfo> count(base::Source& tar, const Peeked& layer, const std::string& media_type) {
   const std::unique_ptr<archive, decltype(&archive_read_free)> reader(archive_read_new(), archive_read_free);
   archive_read_support_format_tar(reader.get());
   archive_read_support_format_empty(reader.get());
-  if (compression == image::LayerCompression::by_content) {
-    archive_read_support_filter_gzip(reader.get());
-    archive_read_support_filter_zstd(reader.get());
-  }
-  Feed feed{layer, Bytes(size_t{256} << 10), {}};
+  Feed feed{tar, Bytes(kBuffer), {}};
   format::LayerInfo out;
   int code = archive_read_open(reader.get(), &feed, nullptr, feed_archive, nullptr);
   archive_entry* entry = nullptr;
@@ -48,13 +91,36 @@ Result<format::LayerInfo> measure_layer(base::Source& layer, const std::string& 
     if (archive_entry_hardlink(entry) == nullptr && archive_entry_size(entry) > 0)
       out.uncompressed_bytes += static_cast<uint64_t>(archive_entry_size(entry));
   }
-  if (feed.error) return fail(*feed.error);
+  if (layer.error()) return fail(*layer.error());
   if (code != ARCHIVE_EOF) {
     const char* text = archive_error_string(reader.get());
     return fail(ErrorCode::invalid_input, "a layer can't be read as {}: {}", media_type,
-                text == nullptr ? "unknown error" : text);
+                feed.error        ? feed.error->what
+                : text == nullptr ? "unknown error"
+                                  : text);
   }
   return out;
+}
+
+}  // namespace
+
+Result<format::LayerInfo> measure_layer(base::Source& layer, const std::string& media_type) {
+  SEALIFT_ASSIGN(const auto compression, image::layer_compression(media_type));
+  Peeked peeked(layer);
+  if (compression != image::LayerCompression::by_content) return count(peeked, peeked, media_type);
+  SEALIFT_ASSIGN(const auto first_bytes, peeked.look());
+  switch (compression_of(first_bytes)) {
+    case Compression::gzip: {
+      codec::GzipSource plain(peeked);
+      return count(plain, peeked, media_type);
+    }
+    case Compression::zstd: {
+      codec::ZstdSource plain(peeked);
+      return count(plain, peeked, media_type);
+    }
+    case Compression::none: break;
+  }
+  return count(peeked, peeked, media_type);
 }
 
 }  // namespace sealift::sources

@@ -66,6 +66,13 @@ class ObjectSink final : public base::Sink {
     return {};
   }
 
+  // The hashes of the frames, in their order and cut as here, are known from a file that holds the object: only the
+  // whole is hashed.
+  void know(const std::vector<format::Frame>& same) {
+    for (size_t i = 0; i < frames_.size(); ++i) frames_[i].frame.stored_hash = same[i].stored_hash;
+    are_frames_known_ = true;
+  }
+
   Result<void> finish() {
     if (position_ != object_.size)
       return fail(ErrorCode::corrupt, "{} bytes came of the {} that were announced", position_, object_.size);
@@ -85,17 +92,19 @@ class ObjectSink final : public base::Sink {
       const ByteView part =
           data.first(static_cast<size_t>(std::min<uint64_t>(data.size(), frame.stored_size - in_frame_)));
       if (is_new) SEALIFT_TRY(target_.put(frame.offset + in_frame_, part));
-      if (frames_.size() > 1) own_.update(part);
+      if (hashes_frames()) own_.update(part);
       in_frame_ += part.size();
       position_ += part.size();
       data = data.subspan(part.size());
       if (in_frame_ < frame.stored_size) continue;
-      if (frames_.size() > 1) frame.stored_hash = std::exchange(own_, {}).finish();
+      if (hashes_frames()) frame.stored_hash = std::exchange(own_, {}).finish();
       in_frame_ = 0;
       ++number_;
     }
     return {};
   }
+
+  bool hashes_frames() const { return frames_.size() > 1 && !are_frames_known_; }
 
   const Target target_;
   const format::ObjectRef object_;
@@ -105,7 +114,13 @@ class ObjectSink final : public base::Sink {
   hash::Sha256 whole_, own_;  // of the object; of the frame, if there are several
   uint64_t position_ = 0, in_frame_ = 0, noted_ = 0;
   size_t number_ = 0;  // of the frame
+  bool are_frames_known_ = false;
 };
+
+bool is_cut_alike(std::span<const PlacedFrame> own, std::span<const format::Frame> theirs) {
+  return std::ranges::equal(
+      own, theirs, {}, [](const PlacedFrame& placed) { return placed.frame.stored_size; }, &format::Frame::stored_size);
+}
 
 }  // namespace
 
@@ -176,6 +191,8 @@ Result<bool> PlacedPayload::take_over(const Digest& digest, const format::Payloa
                                target.payload_offset + frames.front().frame.offset,
                                std::min(object.size, theirs->size)));
         ObjectSink sink(target, object, frames, state.writer->options.cancel, nullptr);
+        SEALIFT_ASSIGN(const auto same, other.frames_of(std::span(&digest, 1)));
+        if (is_cut_alike(frames, same)) sink.know(same);
         SEALIFT_TRY(sink.skip(object.size));
         SEALIFT_TRY(sink.finish());
         for (auto& frame : frames) frame.is_read_back = true;
