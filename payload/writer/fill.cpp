@@ -56,6 +56,10 @@ class ObjectSink final : public base::Sink {
   Result<void> skip(uint64_t size) {
     if (size == 0) return {};
     RangeSource there(target_.fd, target_.payload_offset + frames_.front().frame.offset, size);
+    return skip(there, size);
+  }
+  // The same bytes are at another place too.
+  Result<void> skip(base::Source& there, uint64_t size) {
     Bytes buffer(static_cast<size_t>(std::min(size, kReadSize)));
     while (position_ < size) {
       SEALIFT_TRY(cancel_.check());
@@ -187,13 +191,20 @@ Result<bool> PlacedPayload::take_over(const Digest& digest, const format::Payloa
       state.filling(digest, [&](const format::ObjectRef& object, std::span<PlacedFrame> frames) -> Result<void> {
         if (frames.empty()) return {};
         const Target target = state.target();
-        SEALIFT_TRY(copy_range(other.file(), other.payload_offset() + *theirs->raw_offset, target.fd,
-                               target.payload_offset + frames.front().frame.offset,
-                               std::min(object.size, theirs->size)));
+        const uint64_t from = other.payload_offset() + *theirs->raw_offset, size = std::min(object.size, theirs->size);
+        const uint64_t to = target.payload_offset + frames.front().frame.offset;
         ObjectSink sink(target, object, frames, state.writer->options.cancel, nullptr);
         SEALIFT_ASSIGN(const auto same, other.frames_of(std::span(&digest, 1)));
         if (is_cut_alike(frames, same)) sink.know(same);
-        SEALIFT_TRY(sink.skip(object.size));
+        SEALIFT_ASSIGN(const bool is_shared, share_range(other.file(), from, target.fd, to, size));
+        if (is_shared) {
+          // The old file's pages are in memory more probably than the new one's.
+          RangeSource there(other.file().fd(), other.file().fd_offset() + from, size);
+          SEALIFT_TRY(sink.skip(there, size));
+        } else {
+          SEALIFT_TRY(copy_range(other.file(), from, target.fd, to, size));
+          SEALIFT_TRY(sink.skip(size));
+        }
         SEALIFT_TRY(sink.finish());
         for (auto& frame : frames) frame.is_read_back = true;
         return {};

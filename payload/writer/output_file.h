@@ -51,6 +51,10 @@ class OutputFile {
   bool is_kept_ = false;   // under this name
 };
 
+// Lets the ranges share their extents, except for the parts of blocks at both ends, which are copied. False, with
+// nothing done, if the file system can't.
+Result<bool> share_range(const base::RandomAccessFile& from, uint64_t from_offset, int to, uint64_t to_offset,
+                         uint64_t size);
 // Copies within the kernel, sharing extents where the file system supports it; otherwise with read and write. A source
 // that ends early is `truncated`.
 Result<void> copy_range(int from, uint64_t from_offset, int to, uint64_t to_offset, uint64_t size);

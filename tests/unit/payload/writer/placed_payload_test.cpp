@@ -7,6 +7,7 @@
 #include <map>
 
 #include "payload/base/thread.h"
+#include "tests/support/payload_builder.h"
 #include "tests/support/temporary_folder.h"
 #include "tests/unit/payload/writer/made_payload.h"
 
@@ -140,6 +141,35 @@ TEST_CASE("an object that another payload has is taken over from there, and comp
   must(placed->fill(hash::sha256(compressed), give(compressed)));
   must(placed->finish({}, base::no_events()));
   CHECK(hash::sha256(file_bytes(path)) == hash::sha256(file_bytes(whole_path)));
+}
+
+TEST_CASE("an object that another payload cuts into other frames is taken over with hashes of its own") {
+  const TemporaryFolder folder;
+  const Bytes large = noise(9 * kMiB + 5, 51);
+  const format::ObjectRef object{hash::sha256(large), large.size()};
+  PayloadBuilder builder;
+  for (size_t at = 0; at < large.size(); at += 5 * kMiB) {
+    const ByteView part = ByteView(large).subspan(at, std::min<size_t>(5 * kMiB, large.size() - at));
+    builder.frames.push_back(
+        {format::kHeaderSize + at, part.size(), part.size(), format::Encoding::raw, hash::sha256(part)});
+  }
+  builder.data = large;
+  builder.add_object(object, 0, 0);
+  const base::MemoryFile file(builder.build());
+  const auto other = must(format::PayloadReader::open(file));
+  const auto made = [&](const std::string& path, const auto& bring) {
+    auto payload_writer = must(PayloadWriter::create(path, {}));
+    CHECK(payload_writer->reserve(object));
+    const auto placed = must(payload_writer->place({}, std::nullopt, base::no_events()));
+    bring(*placed);
+    must(placed->finish({}, base::no_events()));
+    return file_bytes(path);
+  };
+  const auto filled = made(folder / "filled", [&](writer::PlacedPayload& placed) {
+    must(placed.fill(object.digest, [&](base::Sink& sink) { return sink.write(large); }));
+  });
+  CHECK(made(folder / "taken",
+             [&](writer::PlacedPayload& placed) { CHECK(must(placed.take_over(object.digest, *other))); }) == filled);
 }
 
 TEST_CASE("every byte is written once") {
