@@ -12,6 +12,7 @@
 #include <span>
 
 #include "packer/cli/build_display.h"
+#include "packer/cli/diff.h"
 #include "packer/cli/images.h"
 #include "packer/cli/inspect.h"
 #include "packer/downloads/downloads.h"
@@ -380,6 +381,11 @@ int run_program(int argc, char** argv) {
   why_command->add_option("artifact", why.artifact, "an artifact (default: what the Kubefile makes)");
   define_kubefile(*why_command, why_of);
   define_context(*why_command, "-C,--context", why_of);
+  DiffArguments diff;
+  auto* diff_command = app.add_subcommand("diff", "what a site that has one artifact gets with another");
+  diff_command->add_option("from", diff.from, "the artifact that is there")->required();
+  diff_command->add_option("to", diff.to, "the artifact that comes")->required();
+  diff_command->add_flag("--json", diff.json, "as JSON");
   app.require_subcommand(0, 1);
   try {
     app.parse(argc, argv);
@@ -399,6 +405,7 @@ int run_program(int argc, char** argv) {
     lock.lock_use.renew_all = update->count() > 0 && lock.lock_use.renew.empty();
     return print_result(make_lock(lock));
   }
+  if (app.got_subcommand(diff_command)) return print_result(diff_artifacts(diff));
   if (app.got_subcommand(why_command)) return print_result(say_why(why_of, why));
   std::print("{}", app.help());
   return base::exit_code(ErrorCode::usage);
