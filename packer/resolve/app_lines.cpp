@@ -37,7 +37,10 @@ Result<void> AppLines::take_app(const Instruction& instruction, const AddApp& li
   if (!local.inspectors.empty()) findings_.inspectors[local.app.name] = std::move(local.inspectors);
   inputs_.apps.push_back(
       {local.app, line.needs, local.folder, {}, line.settings, origin_of(instruction, local.app.name)});
-  if (waits) waiting_.push_back({&instruction, line, std::move(local)});
+  if (waits) {
+    incomplete_.insert(local.app.name);
+    waiting_.push_back({&instruction, line, std::move(local)});
+  }
   return {};
 }
 
@@ -81,7 +84,17 @@ Result<void> AppLines::fetch(Waiting& waiting) {
   input.app.kind = local.app.kind;
   input.app.version = local.app.version;
   *std::ranges::find(inputs_.contents.apps, local.app.name, &format::App::name) = input.app;
+  incomplete_.erase(local.app.name);
   return {};
+}
+
+std::vector<const AppInput*> AppLines::charts() const {
+  std::vector<const AppInput*> out;
+  if (has_stray_values_) return out;
+  for (const auto& app : inputs_.apps) {
+    if (app.app.kind == format::AppKind::helm && !incomplete_.contains(app.app.name)) out.push_back(&app);
+  }
+  return out;
 }
 
 Result<void> AppLines::build_kustomizations(Tools& tools) {
@@ -91,10 +104,13 @@ Result<void> AppLines::build_kustomizations(Tools& tools) {
                    tools.command("kubectl", "so kustomizations can't be built", {"kustomize", absolute(app.folder)}));
     auto built = base::run_checked(command, {.output_limit = charts::kDocumentLimits.bytes}, cancel_);
     if (!built && built.error().code == ErrorCode::cancelled) return std::unexpected(std::move(built).error());
-    if (!built)
-      return bad(app.origin.place, std::format("kubectl can't build {} (bases on other machines are not fetched: copy "
-                                               "them into the context): {}",
-                                               app.folder, built.error().what));
+    if (!built) {
+      findings_.problems.add(
+          bad(app.origin.place, std::format("kubectl can't build {} (bases on other machines are not fetched: copy "
+                                            "them into the context): {}",
+                                            app.folder, built.error().what)));
+      continue;
+    }
     const LocalFile file{std::format("{}/{}.yaml", inputs_.scratch->path(), app.app.name),
                          std::format("{}/{}.yaml", app.app.root, app.app.name), 0644};
     SEALIFT_TRY(base::write_file_atomic(file.source, base::as_bytes(*built), 0600));
@@ -104,7 +120,7 @@ Result<void> AppLines::build_kustomizations(Tools& tools) {
         read_manifests(app.origin.place, std::span(&file, 1), findings_.rules, findings_.problems);
     check_objects(inputs_, app, streams, kubernetes_version(inputs_, request_), findings_.problems, events_);
   }
-  return findings_.problems.joined();
+  return {};
 }
 
 Result<void> AppLines::take(const Instruction& instruction, const AddValues& line) {
@@ -118,6 +134,7 @@ void AppLines::add_values(bool knows_names) {
     };
     const auto app = std::ranges::find_if(inputs_.apps, is_meant);
     if (app == inputs_.apps.end()) {
+      has_stray_values_ = true;
       if (!knows_names) continue;
       std::vector<std::string_view> known;
       for (const auto& other : inputs_.apps) known.push_back(other.app.name);
@@ -132,7 +149,9 @@ void AppLines::add_values(bool knows_names) {
     } else {
       for (auto& one : inputs_.apps) {
         if (!is_meant(one)) continue;
-        for (const auto& word : line->files) findings_.problems.note(add_values(one, word, origin));
+        for (const auto& word : line->files) {
+          if (!findings_.problems.note(add_values(one, word, origin))) incomplete_.insert(one.app.name);
+        }
       }
     }
   }

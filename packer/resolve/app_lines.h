@@ -5,6 +5,7 @@
 #pragma once
 
 #include <map>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -33,13 +34,15 @@ class AppLines {
 
   Result<void> take(const Instruction& instruction, const AddApp& line);
   // Charts on other machines, and dependencies that charts lack, wait: everything else is checked before.
-  bool is_waiting() const { return !waiting_.empty(); }
   void fetch(Problems& problems);
+  // The charts that are here with all that their lines name. None of them may be if VALUES lines can't be told apart.
+  std::vector<const AppInput*> charts() const;
   // The line may stand above its application's: only noted.
   Result<void> take(const Instruction& instruction, const AddValues& line);
   // What VALUES lines gave. `knows_names`: of all applications; else a name that is not there is no problem yet.
   void add_values(bool knows_names);
-  // Packs what `kubectl kustomize` makes of the folders, each as one manifest.
+  // Packs what `kubectl kustomize` makes of the folders, each as one manifest. What kubectl refuses goes to the
+  // findings' problems. Errors: a machine without kubectl; cancelled.
   Result<void> build_kustomizations(Tools& tools);
 
  private:
@@ -64,6 +67,8 @@ class AppLines {
   const CancelToken& cancel_;
   std::vector<std::pair<const AddValues*, Origin>> values_;
   std::vector<Waiting> waiting_;
+  std::set<std::string> incomplete_;  // applications of which something is missing
+  bool has_stray_values_ = false;     // some may be meant for any of them
 };
 
 }  // namespace sealift::resolve

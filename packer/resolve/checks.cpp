@@ -94,6 +94,7 @@ Result<void> check_image_names(std::span<const ImageInput> images) {
   std::map<std::string, const ImageInput*> first;
   Problems problems;
   for (const auto& image : images) {
+    if (image.plan.image.name.empty()) continue;  // it can't be had
     const auto [there, fresh] = first.emplace(image.reference.text(), &image);
     if (fresh || there->second->plan.image.root.digest == image.plan.image.root.digest) continue;
     problems.add(fail(ErrorCode::invalid_input,

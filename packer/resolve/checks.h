@@ -15,7 +15,8 @@ namespace sealift::resolve {
 // the word's place.
 void check_app_names(const Inputs& inputs, Problems& problems);
 
-// A name that two lines take from two sources must be one image. The images are planned. Errors: invalid_input.
+// A name that two lines take from two sources must be one image. Those that could be planned count. Errors:
+// invalid_input.
 Result<void> check_image_names(std::span<const ImageInput> images);
 
 // A product without a pod network is a warning.

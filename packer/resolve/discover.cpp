@@ -130,18 +130,20 @@ std::optional<std::string> kubernetes_version(const Inputs& inputs, const Reques
   return inputs.base_document ? inputs.base_document->kubernetes_version : request.kubernetes_version;
 }
 
-Result<void> inspect_charts(const Inputs& inputs, const Request& request, Tools& tools, const workloads::Rules& rules,
-                            Inspectors& inspectors, const CancelToken& cancel) {
+Result<void> inspect_charts(std::span<const AppInput* const> apps, const Inputs& inputs, const Request& request,
+                            Tools& tools, const workloads::Rules& rules, Inspectors& inspectors, Problems& problems,
+                            const CancelToken& cancel) {
   std::vector<RenderJob> jobs;
-  for (const auto& app : inputs.apps) {
-    if (app.app.kind != format::AppKind::helm) continue;
-    for (auto& job : render_jobs(app)) jobs.push_back(std::move(job));
+  for (const auto* app : apps) {
+    for (auto& job : render_jobs(*app)) jobs.push_back(std::move(job));
   }
   if (jobs.empty()) return {};
   const auto version = kubernetes_version(inputs, request).value_or("");  // there is one: the resolver has asked
   const auto hooks = request.with_tests ? workloads::TestHooks::include : workloads::TestHooks::omit;
+  // Whether all could be; what could, is kept.
+  std::set<std::string> found_versions;
   const auto render_all = [&](const std::vector<RenderJob>& some,
-                              const std::set<std::string>& api_versions) -> Result<std::vector<charts::Rendered>> {
+                              const std::set<std::string>& api_versions) -> Result<bool> {
     std::vector<base::Command> commands;
     for (const auto& job : some) {
       SEALIFT_ASSIGN(auto command, render_command(tools, job, version, api_versions));
@@ -153,28 +155,22 @@ Result<void> inspect_charts(const Inputs& inputs, const Request& request, Tools&
                                      done[i] = render(commands[i], some[i], rules, hooks, stop);
                                      return stop.check();
                                    }));
-    Problems problems;
-    std::vector<charts::Rendered> out;
-    for (auto& one : done) {
-      if (auto rendered = problems.note(std::move(one))) out.push_back(std::move(*rendered));
+    bool is_complete = true;
+    for (size_t i = 0; i < done.size(); ++i) {
+      auto rendered = problems.note(std::move(done[i]));
+      is_complete = is_complete && rendered;
+      if (!rendered) continue;
+      found_versions.insert(rendered->api_versions.begin(), rendered->api_versions.end());
+      inspectors[some[i].app->app.name].push_back(std::move(*rendered->inspector));
     }
-    SEALIFT_TRY(problems.joined());
-    return out;
+    return is_complete;
   };
-  std::set<std::string> api_versions;
-  const auto keep = [&](std::vector<charts::Rendered> rendered) {
-    for (size_t i = 0; i < rendered.size(); ++i) {
-      api_versions.insert(rendered[i].api_versions.begin(), rendered[i].api_versions.end());
-      inspectors[jobs[i].app->app.name].push_back(std::move(*rendered[i].inspector));
-    }
-  };
-  SEALIFT_ASSIGN(auto rendered, render_all(jobs, {}));
-  keep(std::move(rendered));
-  if (api_versions.empty()) return {};
+  SEALIFT_ASSIGN(const bool is_complete, render_all(jobs, {}));
+  if (!is_complete || found_versions.empty()) return {};
   // At the site, other applications' resources may be there already or not: both renderings count.
   std::erase_if(jobs, [&](const RenderJob& job) { return !asks_for_api_versions(inputs, *job.app); });
-  SEALIFT_ASSIGN(auto again, render_all(jobs, api_versions));
-  keep(std::move(again));
+  const auto api_versions = found_versions;
+  SEALIFT_TRY(render_all(jobs, api_versions));
   return {};
 }
 

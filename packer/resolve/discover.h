@@ -5,6 +5,7 @@
 
 #include <map>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -20,11 +21,12 @@ std::optional<std::string> kubernetes_version(const Inputs& inputs, const Reques
 
 using Inspectors = std::map<std::string, std::vector<charts::Inspector>>;  // by application
 
-// Renders the charts of `inputs` under each of their sets of values and adds what was read to `inspectors` (manifests
-// are there already). The resolver has seen to it that there is a kubernetes_version(). Errors: those of render(), of
-// all charts at once.
-Result<void> inspect_charts(const Inputs& inputs, const Request& request, Tools& tools, const workloads::Rules& rules,
-                            Inspectors& inspectors, const CancelToken& cancel);
+// Renders these charts of `inputs` under each of their sets of values and adds what was read to `inspectors` (manifests
+// are there already). The resolver has seen to it that there is a kubernetes_version(). What render() says of each
+// chart goes to `problems`. Errors: a machine without helm; cancelled.
+Result<void> inspect_charts(std::span<const AppInput* const> apps, const Inputs& inputs, const Request& request,
+                            Tools& tools, const workloads::Rules& rules, Inspectors& inspectors, Problems& problems,
+                            const CancelToken& cancel);
 
 // A place that names an image which has to be packed.
 struct Wanted {

@@ -5,12 +5,13 @@
 
 #include "packer/resolve/tree.h"
 #include "payload/base/parallel.h"
+#include "payload/base/retry.h"
 #include "payload/base/text.h"
 
 namespace sealift::resolve {
 Result<void> ImageLines::take(const AddImage& line, std::string reason, const Place& line_place) {
   SEALIFT_ASSIGN(auto* source, source_of(line.from));
-  if (!line.is_list) return add(line.name, source, {std::move(reason), line_place});
+  if (!line.is_list) return add(line.name, source, {std::move(reason), line_place}, line_place.line);
   const auto path = in_context(request_.context, line.name.text);
   const auto text = base::read_text_file(path, size_t{4} << 20);
   if (!text) return bad(line.name.place, text.error().what);
@@ -20,18 +21,18 @@ Result<void> ImageLines::take(const AddImage& line, std::string reason, const Pl
     const auto name = base::trim(part);
     if (name.empty() || name.starts_with('#')) continue;
     const Place place{line.name.text, number};
-    SEALIFT_TRY(add({std::string(name), place}, source, {reason, place}));
+    SEALIFT_TRY(add({std::string(name), place}, source, {reason, place}, line_place.line));
   }
   return {};
 }
 
-Result<void> ImageLines::add(const Word& name, sources::ImageSource* source, Origin origin) {
+Result<void> ImageLines::add(const Word& name, sources::ImageSource* source, Origin origin, int line) {
   auto reference = image::parse_reference(name.text);
   if (!reference) return bad(name.place, reference.error().what);
   // A list may name what another one does.
   const auto is_same = [&](const ImageInput& other) { return other.reference == *reference && other.source == source; };
   if (std::ranges::any_of(inputs_.images, is_same)) return {};
-  inputs_.images.push_back({std::move(*reference), {}, source, std::move(origin)});
+  inputs_.images.push_back({std::move(*reference), {}, source, std::move(origin), line});
   return {};
 }
 
@@ -42,8 +43,9 @@ Result<void> ImageLines::add_wanted(std::vector<Wanted> wanted) {
         std::ranges::contains(inputs_.images, one.reference, &ImageInput::reference))
       continue;
     SEALIFT_ASSIGN(auto* source, source_of(std::nullopt));
+    const int line = one.place.line;
     inputs_.images.push_back(
-        {std::move(one.reference), {}, source, {std::move(one.reason), std::move(one.place), true}});
+        {std::move(one.reference), {}, source, {std::move(one.reason), std::move(one.place), true}, line});
     ++count;
   }
   if (!wanted.empty())
@@ -104,32 +106,59 @@ Result<void> ImageLines::plan_referrers() {
     for (auto& plan : found[i]) {
       SEALIFT_ASSIGN(auto reference, image::parse_reference(plan.image.name));
       const auto& of = inputs_.images[first + i];
-      inputs_.images.push_back({std::move(reference), std::move(plan), of.source, of.origin});
+      inputs_.images.push_back({std::move(reference), std::move(plan), of.source, of.origin, of.line});
     }
   }
   return {};
 }
 
+Result<void> ImageLines::plan(ImageInput& image, const CancelToken& stop) const {
+  const auto reference = locked(image);
+  auto plan = sources::plan_image(*image.source, reference, request_.platforms, stop);
+  if (!plan) {
+    auto failed = fail_while(std::move(plan).error(),
+                             std::format("resolving {} ({}{})", image.reference.text(), image.origin.place.text(),
+                                         image.origin.is_line() ? "" : ", " + image.origin.reason));
+    const bool is_gone = reference != image.reference && failed.error().code == ErrorCode::not_found;
+    return is_gone ? fail_locked(std::move(failed).error(), inputs_.locks, image.reference.text()) : failed;
+  }
+  image.plan = std::move(*plan);
+  image.plan.image.name = image.reference.text();
+  return {};
+}
+
+void ImageLines::tell(Problems& problems) {
+  std::ranges::stable_sort(failed_, {}, &std::pair<int, Error>::first);
+  for (auto& [line, error] : std::exchange(failed_, {})) problems.add(std::move(error));
+}
+
 Result<void> ImageLines::plan() {
+  const auto is_silence = [](const Error& error) { return base::may_pass(error.code); };
+  if (std::ranges::any_of(failed_, is_silence, &std::pair<int, Error>::second)) return {};
   const auto images = std::span(inputs_.images).subspan(planned_);
-  SEALIFT_TRY(base::try_parallel(
-      images.size(), sources::kRequests, cancel_, [&](size_t i, const CancelToken& stop) -> Result<void> {
-        auto& image = images[i];
-        const auto reference = locked(image);
-        auto plan = sources::plan_image(*image.source, reference, request_.platforms, stop);
-        if (!plan) {
-          auto failed = fail_while(std::move(plan).error(),
-                                   std::format("resolving {} ({}{})", image.reference.text(), image.origin.place.text(),
-                                               image.origin.is_line() ? "" : ", " + image.origin.reason));
-          const bool is_gone = reference != image.reference && failed.error().code == ErrorCode::not_found;
-          return is_gone ? fail_locked(std::move(failed).error(), inputs_.locks, image.reference.text()) : failed;
-        }
-        image.plan = std::move(*plan);
-        image.plan.image.name = image.reference.text();
-        return {};
-      }));
-  if (request_.with_referrers) SEALIFT_TRY(plan_referrers());
+  std::vector<Result<void>> done(images.size());
+  CancelSource rest(cancel_);  // each attempt at a machine that does not answer takes long
+  const auto ran = base::try_parallel(images.size(), sources::kRequests, rest.token(),
+                                      [&](size_t i, const CancelToken& stop) -> Result<void> {
+                                        done[i] = plan(images[i], stop);
+                                        if (!done[i] && is_silence(done[i].error())) rest.cancel();
+                                        return {};
+                                      });
+  SEALIFT_TRY(cancel_.check());
+  for (size_t i = 0; i < done.size(); ++i) {
+    if (!done[i] && done[i].error().code != ErrorCode::cancelled)
+      failed_.emplace_back(images[i].line, std::move(done[i]).error());
+  }
+  if (!ran && failed_.empty()) return ran;
+  if (request_.with_referrers && failed_.empty()) SEALIFT_TRY(plan_referrers());
+  record();
+  return {};
+}
+
+// What could be planned, and what refers to it.
+void ImageLines::record() {
   for (auto& image : std::span(inputs_.images).subspan(planned_)) {
+    if (image.plan.image.name.empty()) continue;
     uint64_t bytes = 0;
     for (const auto& blob : image.plan.blobs) bytes += blob.descriptor.size;
     const auto& substitutes = image.plan.substitutes;
@@ -147,7 +176,6 @@ Result<void> ImageLines::plan() {
     inputs_.contents.images.push_back(packed);
   }
   planned_ = inputs_.images.size();
-  return {};
 }
 
 }  // namespace sealift::resolve

@@ -11,6 +11,7 @@
 #include "packer/resolve/discover.h"
 #include "packer/resolve/inputs.h"
 #include "packer/resolve/kubefile.h"
+#include "packer/resolve/problems.h"
 
 namespace sealift::resolve {
 
@@ -24,11 +25,17 @@ class ImageLines {
   Result<void> take(const AddImage& line, std::string reason, const Place& place);
   // What the applications want and neither the base nor an IMAGE line brings.
   Result<void> add_wanted(std::vector<Wanted> wanted);
-  // Fetches the manifests of what was added since the last call, and records the images in Inputs::contents.
+  // Fetches the manifests of what was added since the last call, and records the images in Inputs::contents. What can't
+  // be had is noted, and the others are looked for; but nothing more is asked once a source does not answer. Errors:
+  // cancelled; those of referrers.
   Result<void> plan();
+  // What can't be had of all that was planned, in the order of the Kubefile's lines.
+  void tell(Problems& problems);
 
  private:
-  Result<void> add(const Word& name, sources::ImageSource* source, Origin origin);
+  Result<void> add(const Word& name, sources::ImageSource* source, Origin origin, int line);
+  Result<void> plan(ImageInput& image, const CancelToken& stop) const;
+  void record();
   Result<sources::ImageSource*> source_of(const std::optional<std::string>& from);
   Result<void> plan_referrers();
   image::Reference locked(const ImageInput& image) const;
@@ -39,7 +46,8 @@ class ImageLines {
   Clock& clock_;
   EventSink& events_;
   const CancelToken& cancel_;
-  size_t planned_ = 0;  // of Inputs::images
+  size_t planned_ = 0;                         // of Inputs::images
+  std::vector<std::pair<int, Error>> failed_;  // with the line of the Kubefile
 };
 
 }  // namespace sealift::resolve

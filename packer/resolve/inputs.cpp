@@ -47,17 +47,20 @@ class Resolver {
     SEALIFT_TRY(fetch_tools());
     Tools tools(out_, request_, events_);
     SEALIFT_TRY(apps_.build_kustomizations(tools));
-    SEALIFT_TRY(inspect_charts(out_, request_, tools, findings_.rules, findings_.inspectors, cancel_));
-    auto wanted = findings_.problems.note(settle(out_, findings_.inspectors, events_));
+    SEALIFT_TRY(render_charts(tools));
+    std::optional<std::vector<Wanted>> wanted;
+    if (findings_.problems.empty()) wanted = findings_.problems.note(settle(out_, findings_.inspectors, events_));
     check_objects(format::AppKind::helm);
     SEALIFT_TRY(findings_.problems.joined());
     if (depth_ == Depth::manifests) {
       SEALIFT_TRY(images_.plan());
-      SEALIFT_TRY(check_image_names(out_.images));
+      findings_.problems.note(check_image_names(out_.images));
     }
     SEALIFT_TRY(images_.add_wanted(std::move(*wanted)));
     if (depth_ == Depth::names) return std::move(out_);
     SEALIFT_TRY(images_.plan());
+    images_.tell(findings_.problems);
+    SEALIFT_TRY(findings_.problems.joined());
     SEALIFT_TRY(check_locks(out_.locks, request_.lock_use));
     SEALIFT_TRY(add_lock());
     SEALIFT_TRY(check_promises(out_, request_, tools, events_, cancel_));
@@ -88,11 +91,26 @@ class Resolver {
     const bool base_waits = files_.is_waiting_for(kBaseDocument);
     if (!base_waits) read_base();
     check_templates(out_, request_, findings_.problems);
-    SEALIFT_TRY(findings_.problems.joined());
+    if (!findings_.problems.empty()) return refused();
     fetch();
     if (base_waits) read_base();
     check_templates(out_, request_, findings_.problems);
+    return findings_.problems.empty() ? Result<void>() : refused();
+  }
+
+  // What helm says of the charts that are here is told in the same run, whatever else is wrong.
+  Result<void> refused() {
+    if (knows_version_ && kubefile_.has_all_values && !apps_.charts().empty()) {
+      Tools tools(out_, request_, events_);
+      if (findings_.problems.note(tools.has("helm")).value_or(false)) SEALIFT_TRY(render_charts(tools));
+      check_objects(format::AppKind::helm);
+    }
     return findings_.problems.joined();
+  }
+
+  Result<void> render_charts(Tools& tools) {
+    return inspect_charts(apps_.charts(), out_, request_, tools, findings_.rules, findings_.inspectors,
+                          findings_.problems, cancel_);
   }
 
   // What waits for it; of files, only those that names depend on if there is no more to do.
@@ -108,7 +126,8 @@ class Resolver {
   void read_base() {
     if (auto document = findings_.problems.note(read_base_document(out_))) {
       out_.base_document = std::move(*document);
-      findings_.problems.note(check_version(out_, request_, knows_names_));
+      knows_version_ = findings_.problems.note(check_version(out_, request_, knows_names_)) &&
+                       kubernetes_version(out_, request_).has_value();
     }
     check_objects(format::AppKind::manifests);
   }
@@ -195,7 +214,8 @@ class Resolver {
   EventSink& events_;
   const CancelToken& cancel_;
   Kubefile kubefile_;
-  bool knows_names_ = true;  // of all applications: none of their lines is a problem
+  bool knows_names_ = true;     // of all applications: none of their lines is a problem
+  bool knows_version_ = false;  // of Kubernetes
   std::vector<Word> rule_lines_;
   AppFindings findings_;
   Inputs out_;

@@ -70,6 +70,7 @@ struct ImageInput {
   sources::ImagePlan plan;                 // its manifests and the blobs they name, with digests and sizes
   sources::ImageSource* source = nullptr;  // for its blobs; owned by Inputs
   Origin origin;
+  int line = 0;  // of the Kubefile; the place may be in a list
 };
 
 struct ProgramInput {

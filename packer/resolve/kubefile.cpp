@@ -23,17 +23,17 @@ class Parser {
   Kubefile parse(std::string_view text) {
     if (auto readable = check_text(text); !readable) {
       problems_.add(std::move(readable).error());
-      return {{}, std::move(problems_), false};
+      return {{}, std::move(problems_), false, false};
     }
     for (const auto& line : logical_lines(text, file_)) {
-      if (!problems_.note(parse_line(line))) is_complete_ = is_complete_ && !may_name_applications(line);
+      if (!problems_.note(parse_line(line))) leave_out(line);
     }
     if (!has_begun_) problems_.add(bad({file_, 1}, kFromFirst));
     for (const auto& [name, value] : arguments_) {
       if (!variables_.has_argument(name))
         problems_.add(fail(ErrorCode::usage, "--build-arg {}: {} has no ARG {}", name, file_, name));
     }
-    return {std::move(out_), std::move(problems_), is_complete_};
+    return {std::move(out_), std::move(problems_), is_complete_, has_all_values_};
   }
 
  private:
@@ -56,7 +56,7 @@ class Parser {
   Result<void> parse_line(const LogicalLine& line);
   static const Entry* entry_of(const LogicalLine& line);
   static std::optional<std::string> near_verb(const LogicalLine& line);
-  static bool may_name_applications(const LogicalLine& line);
+  void leave_out(const LogicalLine& line);
 
   template <class Line>
   bool has() const {
@@ -100,7 +100,7 @@ class Parser {
   const std::map<std::string, std::string>& arguments_;
   Variables variables_;
   bool has_begun_ = false;  // with FROM, or with a line that is a problem instead
-  bool is_complete_ = true;
+  bool is_complete_ = true, has_all_values_ = true;
   Problems problems_;
   std::vector<Instruction> out_;
 };
@@ -178,10 +178,12 @@ std::optional<std::string> Parser::near_verb(const LogicalLine& line) {
   return base::nearest(verb_of(line), known);
 }
 
-bool Parser::may_name_applications(const LogicalLine& line) {
+// Of a line that can't be read, what it may have said.
+void Parser::leave_out(const LogicalLine& line) {
   const auto* entry = entry_of(line);
   const auto word = entry != nullptr ? std::string(entry->verb.word) : near_verb(line).value_or("APP");
-  return word == "FROM" || word == "APP" || word == "CNI";
+  is_complete_ = is_complete_ && word != "FROM" && word != "APP" && word != "CNI";
+  has_all_values_ = has_all_values_ && word != "VALUES";
 }
 
 Result<void> Parser::parse_line(const LogicalLine& line) {
@@ -208,7 +210,7 @@ Result<void> Parser::parse_line(const LogicalLine& line) {
       SEALIFT_ASSIGN(operand.text, variables_.expand(operand.text, operand.place, depends_on_problem));
     }
     if (depends_on_problem) {  // told already
-      is_complete_ = is_complete_ && !may_name_applications(line);
+      leave_out(line);
       return {};
     }
   }

@@ -126,6 +126,7 @@ struct Kubefile {
   std::vector<Instruction> instructions;  // of the lines that can be read
   Problems problems;                      // of the others: invalid_input, unsupported, usage
   bool is_complete = true;                // false: what can't be read may have named further applications
+  bool has_all_values = true;             // false: it may have been VALUES
 };
 
 // `arguments`: from --build-arg; one without an ARG is a problem.

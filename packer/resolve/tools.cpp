@@ -47,14 +47,24 @@ Result<std::string> Tools::find(const std::string& name) {
   return own;
 }
 
+Result<std::string> Tools::known(const std::string& name) {
+  auto there = found_.find(name);
+  if (there == found_.end()) {
+    SEALIFT_ASSIGN(auto path, find(name));
+    there = found_.emplace(name, std::move(path)).first;
+  }
+  return there->second;
+}
+
+Result<bool> Tools::has(const std::string& name) {
+  SEALIFT_ASSIGN(const auto path, known(name));
+  return !path.empty();
+}
+
 Result<base::Command> Tools::command(const std::string& name, std::string_view why,
                                      std::vector<std::string> arguments) {
-  auto known = found_.find(name);
-  if (known == found_.end()) {
-    SEALIFT_ASSIGN(auto path, find(name));
-    known = found_.emplace(name, std::move(path)).first;
-  }
-  if (known->second.empty()) {
+  SEALIFT_ASSIGN(auto path, known(name));
+  if (path.empty()) {
     const auto machine = base::platform(base::own_architecture());
     if (request_.tools)
       return fail(ErrorCode::invalid_input,
@@ -64,7 +74,7 @@ Result<base::Command> Tools::command(const std::string& name, std::string_view w
                 "no {} for this machine ({}) is packed, {}; name a folder that holds one with --tools", name, machine,
                 why);
   }
-  arguments.insert(arguments.begin(), known->second);
+  arguments.insert(arguments.begin(), std::move(path));
   return base::confined(std::move(arguments), inputs_.scratch->path());
 }
 

@@ -23,8 +23,11 @@ class Tools {
   // A confined command of this machine's `name`, since what it reads is somebody else's. `why` completes the error for
   // a machine without one (invalid_input): "so charts can't be rendered".
   Result<base::Command> command(const std::string& name, std::string_view why, std::vector<std::string> arguments);
+  // Whether there is one for this machine.
+  Result<bool> has(const std::string& name);
 
  private:
+  Result<std::string> known(const std::string& name);
   Result<std::string> find(const std::string& name);
 
   const Inputs& inputs_;
