@@ -6,6 +6,7 @@
 #include <set>
 
 #include "packer/resolve/kubernetes_apis.h"
+#include "packer/resolve/object_names.h"
 #include "packer/resolve/render.h"
 #include "payload/base/text.h"
 
@@ -31,6 +32,7 @@ class Checks {
                "the API server takes annotations");
     check_size(object, "has data of", object.data_bytes, kMaxData, "the API server takes data");
     check_version(object);
+    check_name(object);
   }
 
   // `seen`: the objects that are applied together.
@@ -98,6 +100,15 @@ class Checks {
       refuse(object, std::format("Kubernetes 1.{} removed {}, and this artifact is for 1.{}; use {}", api->removed,
                                  what, *minor_, api->instead));
     }
+  }
+
+  void check_name(const charts::ObjectNote& object) {
+    const auto problem = name_problem(group_of(object), object.kind, object.name);
+    if (object.name.empty() || !problem) return;
+    if (problem->is_certain)
+      refuse(object, "the API server refuses " + problem->what);
+    else
+      warn(object, "the API server may refuse " + problem->what);
   }
 
   std::string sentence(const charts::ObjectNote& object, std::string_view what) const {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Checks an application's objects as the API server and kubectl will, apart from their images: API versions, sizes,
-// objects that stand twice.
+// names, objects that stand twice.
 #pragma once
 
 #include <optional>

@@ -3,6 +3,7 @@
 #include "packer/resolve/object_checks.h"
 
 #include "packer/resolve/kubernetes_apis.h"
+#include "packer/resolve/object_names.h"
 #include "tests/unit/packer/resolve/context.h"
 
 using namespace sealift;
@@ -160,4 +161,55 @@ TEST_CASE("objects larger than the cluster takes are refused with their size and
                                 "---\napiVersion: v1\nkind: Secret\nmetadata: {name: s}\ndata: {k: " + of(mib / 3 * 4) +
                                 "}\n");
   context.resolved("APP erp local://m\n");
+}
+
+TEST_CASE("a name that the API server refuses is refused with its object") {
+  const Context context;
+  context.write("m/a.yaml", config_map("'a b'"));
+  CHECK(
+      context.refused("APP erp local://m\n") ==
+      "Kubefile:2: APP erp: m/a.yaml:1: ConfigMap/a b: the API server refuses this name: lower-case letters, digits and "
+      "- and . are allowed, with a letter or digit at both ends and beside each .");
+  context.write("m/a.yaml",
+                "apiVersion: rbac.authorization.k8s.io/v1\nkind: ClusterRole\nmetadata: {name: 'system:A b'}\n");
+  context.resolved("APP erp local://m\n");
+  context.write("m/a.yaml", "apiVersion: acme.example/v1\nkind: Thing\nmetadata: {name: Upper}\n");
+  context.resolved("APP erp local://m\n");
+  CHECK(warnings(context, "Thing/Upper: the API server may refuse this name") == 1);
+}
+
+TEST_CASE("names are judged by what their kind allows, and refused only where that is certain") {
+  const auto refused = [](std::string_view group, std::string_view kind, std::string_view name) {
+    const auto problem = resolve::name_problem(group, kind, name);
+    return problem && problem->is_certain;
+  };
+  for (const auto* name : {"a", "a.b", "0", "a-b.c-1", "kube-root-ca.crt"}) {
+    INFO(name);
+    CHECK_FALSE(resolve::name_problem("", "Secret", name));
+  }
+  for (const auto* name : {"A", "a_b", "a b", "-a", "a-", ".a", "a.", "a..b", "a.-b", "a/b", "ä", "a:b", "..", "a\n"}) {
+    INFO(name);
+    CHECK(refused("", "Secret", name));
+    CHECK(refused("apps", "Deployment", name));
+  }
+  CHECK_FALSE(resolve::name_problem("", "Secret", std::string(253, 'a')));
+  CHECK(refused("", "Secret", std::string(254, 'a')));
+  for (const auto* kind : {"Namespace", "Service"}) {
+    CHECK(refused("", kind, "a.b"));
+    CHECK_FALSE(resolve::name_problem("", kind, std::string(63, 'a')));
+    CHECK(refused("", kind, std::string(64, 'a')));
+  }
+  CHECK_FALSE(resolve::name_problem("serving.example", "Service", "a.b"));  // another one
+  CHECK_FALSE(resolve::name_problem("batch", "CronJob", std::string(52, 'a')));
+  CHECK(refused("batch", "CronJob", std::string(53, 'a')));
+  // parts of paths
+  for (const auto* kind : {"Role", "ClusterRole", "RoleBinding", "ClusterRoleBinding"}) {
+    CHECK_FALSE(resolve::name_problem("rbac.authorization.k8s.io", kind, "system:Foo bar"));
+    for (const auto* name : {".", "..", "a/b", "a%b"}) CHECK(refused("rbac.authorization.k8s.io", kind, name));
+  }
+  CHECK_FALSE(resolve::name_problem("networking.k8s.io", "IPAddress", "fd00::1"));
+  // who knows what another server takes
+  CHECK(resolve::name_problem("acme.example", "Thing", "a:b"));
+  CHECK_FALSE(refused("acme.example", "Thing", "a:b"));
+  CHECK(refused("acme.example", "Thing", "a/b"));
 }
