@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <array>
 
+#include "payload/base/count.h"
 #include "payload/base/text.h"
 #include "runtime/checks/all_checks.h"
 
@@ -28,8 +29,8 @@ void cpus(const Subject& subject, Report& report) {
   const auto* wanted = minimum(subject);
   const uint32_t there = subject.host.facts.cpus;
   if (wanted == nullptr || there >= wanted->cpus) return;
-  report.found(
-      std::format("has {} CPUs, {} are needed for a {}", there, wanted->cpus, format::name(subject.host.config.role)));
+  report.found(std::format("has {}, {} needed for a {}", base::counted(there, "CPU", "CPUs"),
+                           base::counted(wanted->cpus, "is", "are"), format::name(subject.host.config.role)));
 }
 
 void memory(const Subject& subject, Report& report) {

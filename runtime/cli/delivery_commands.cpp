@@ -151,7 +151,11 @@ Result<void> run_delivery(const Artifact& artifact, const Arguments& arguments, 
   const std::map<std::string, std::string> variables = environment();
   const std::string& path = *arguments.config;
   SEALIFT_ASSIGN(config::ClusterConfig cluster, load(path, variables, messages, arguments.json));
-  SEALIFT_ASSIGN(std::string state, report::state_path(arguments.state, cluster.name, variables));
+  std::string state;
+  // A plan that connects nowhere keeps nothing, and needs no home folder.
+  if (!arguments.offline) {
+    SEALIFT_ASSIGN(state, report::state_path(arguments.state, cluster.name, variables));
+  }
   // Secrets before anything is displayed: a prompt must not meet a moving picture.
   std::map<std::string, agent::HostSecrets> logins;
   if (!arguments.offline) {

@@ -6,6 +6,7 @@
 #include <format>
 #include <set>
 
+#include "payload/base/count.h"
 #include "payload/base/safe_path.h"
 #include "payload/base/text.h"
 #include "payload/json/value.h"
@@ -141,8 +142,8 @@ Result<void> extract_artifact(const Artifact& artifact, const Arguments& argumen
   for (const std::string& path : files) SEALIFT_TRY(extraction.file(path, contents.tree.at(path)));
   for (const Image* image : images) SEALIFT_TRY(extraction.image(*image));
   SEALIFT_TRY(extraction.finish_layout());
-  out.line(std::format("{}: {} files, {} images, {}", arguments.to, extraction.files, extraction.images,
-                       base::human_bytes(extraction.bytes)));
+  out.line(std::format("{}: {}, {}, {}", arguments.to, base::counted(extraction.files, "file", "files"),
+                       base::counted(extraction.images, "image", "images"), base::human_bytes(extraction.bytes)));
   return {};
 }
 

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <array>
 
+#include "payload/base/count.h"
 #include "payload/base/text.h"
 #include "runtime/config/field_reader.h"
 
@@ -146,8 +147,9 @@ void check_networks(const yaml::Node& cluster, Reading& reading) {
         services, std::format("the networks of pods and services, {} and {}, overlap", network.pods, network.services));
   const auto room = hosts_in_pod_network(network.pods);
   if (!own_mask && reading.config.hosts.size() > room)
-    reading.problems.add(pods, std::format("{} has room for {} hosts, and there are {}; choose a larger network",
-                                           network.pods, room, reading.config.hosts.size()));
+    reading.problems.add(pods,
+                         std::format("{} has room for {}, and there are {}; choose a larger network", network.pods,
+                                     base::counted(room, "host", "hosts"), reading.config.hosts.size()));
 }
 
 void check_hosts(const yaml::Node& cluster, Reading& reading) {

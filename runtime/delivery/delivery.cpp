@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "runtime/delivery/delivery.h"
+#include "payload/base/count.h"
 
 #include <algorithm>
 
@@ -86,8 +87,10 @@ Result<PlanOutcome> plan(Input& input) {
     const steps::Model model{input.payload, input.config, std::move(base), std::move(apps), {}};
     SEALIFT_ASSIGN(const auto findings, images::check_images(model, input.charts, input.cancel));
     note(findings, out);
-    out.notes.push_back(std::format("Kubernetes {} for {} hosts, {} applications; the hosts were not looked at",
-                                    model.base.kubernetes_version, input.config.hosts.size(), model.apps.size()));
+    out.notes.push_back(std::format("Kubernetes {} for {}, {}; the hosts were not looked at",
+                                    model.base.kubernetes_version,
+                                    base::counted(input.config.hosts.size(), "host", "hosts"),
+                                    base::counted(model.apps.size(), "application", "applications")));
     for (const auto& app : model.apps)
       out.lines.push_back({"", "app." + app.app->name, "install " + app.app->name + " into " + app.target_namespace,
                            PlanLine::State::unknown});

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "runtime/delivery/survey.h"
+#include "payload/base/count.h"
 
 #include <algorithm>
 #include <functional>
@@ -100,7 +101,7 @@ class Surveyor {
   };
 
   void connect() {
-    phase(input_, std::format("Connecting to {} hosts", input_.config.hosts.size()));
+    phase(input_, "Connecting to " + base::counted(input_.config.hosts.size(), "host", "hosts"));
     auto connections = input_.connector.connect(input_.config.hosts, purpose_);
     for (size_t i = 0; i < connections.size(); ++i) {
       auto& connection = connections[i];

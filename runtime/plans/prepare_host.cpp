@@ -40,7 +40,8 @@ Result<Installed> install(PlanBuilder& plan, const Model& model, const Node& nod
   const Index kernel = plan.add(node, std::make_shared<steps::KernelStep>(model.base.modules, model.base.sysctls), {});
   out.before_runtime = {programs, out.service_files, kernel};
   if (own_files.empty()) return out;
-  const auto text = std::format("put {} files of the site", own_files.size());
+  const auto text = own_files.size() == 1 ? std::string("put 1 file of the site")
+                                          : std::format("put {} files of the site", own_files.size());
   out.before_runtime.push_back(
       plan.add(node, std::make_shared<steps::FilesStep>("files.site", text, std::move(own_files)), {}));
   plan.at(out.before_runtime.back()).ends = {"units.base"};

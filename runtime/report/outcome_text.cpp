@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "runtime/report/outcome_text.h"
+#include "payload/base/count.h"
 
 #include <algorithm>
 #include <format>
@@ -18,10 +19,6 @@ std::string seconds(Duration took) {
 std::string title(const HostOutcome& host) {
   if (host.name.empty() || host.name == host.address) return host.address;
   return std::format("{} ({})", host.name, host.address);
-}
-
-std::string plural(size_t count, std::string_view one, std::string_view many) {
-  return std::format("{} {}", count, count == 1 ? one : many);
 }
 
 }  // namespace
@@ -66,11 +63,11 @@ std::vector<std::string> outcome_lines(const delivery::Outcome& outcome, Duratio
   for (const auto& note : outcome.notes) out.push_back("note: " + note);
   if (outcome.error) return out;  // the error is printed separately, once
   if (outcome.applied == 0) {
-    out.push_back(std::format("nothing to do: {} as cluster.yaml says ({})", plural(delivered, "host is", "hosts are"),
-                              seconds(took)));
+    out.push_back(std::format("nothing to do: {} as cluster.yaml says ({})",
+                              base::counted(delivered, "host is", "hosts are"), seconds(took)));
   } else {
-    out.push_back(std::format("delivered: {}, {} applied ({})", plural(delivered, "host", "hosts"),
-                              plural(outcome.applied, "step", "steps"), seconds(took)));
+    out.push_back(std::format("delivered: {}, {} applied ({})", base::counted(delivered, "host", "hosts"),
+                              base::counted(outcome.applied, "step", "steps"), seconds(took)));
   }
   return out;
 }
@@ -84,7 +81,7 @@ std::vector<std::string> plan_lines(const delivery::PlanOutcome& plan, bool all)
     (line.state == PlanLine::State::done ? done : line.state == PlanLine::State::needed ? needed : unknown) += 1;
   }
   for (const auto& host : hosts) {
-    out.push_back(host + ":");
+    out.push_back(host.empty() ? "the cluster:" : host + ":");
     size_t skipped = 0;
     for (const auto& line : plan.lines) {
       if (line.host != host) continue;
@@ -97,10 +94,11 @@ std::vector<std::string> plan_lines(const delivery::PlanOutcome& plan, bool all)
                                                                       : "  ? ";
       out.push_back(std::string(mark) + line.description);
     }
-    if (skipped != 0) out.push_back(std::format("  = {} as it should be", plural(skipped, "step is", "steps are")));
+    if (skipped != 0)
+      out.push_back(std::format("  = {} as it should be", base::counted(skipped, "step is", "steps are")));
   }
   for (const auto& note : plan.notes) out.push_back("note: " + note);
-  std::string closing = std::format("{} to apply, {} as they should be", plural(needed, "step", "steps"), done);
+  std::string closing = std::format("{} to apply, {} as they should be", base::counted(needed, "step", "steps"), done);
   if (unknown != 0) closing += std::format(", {} that can't be known before", unknown);
   out.push_back(closing + "; nothing was changed");
   return out;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "runtime/steps/images_step.h"
+#include "payload/base/count.h"
 
 #include <algorithm>
 #include <set>
@@ -28,7 +29,9 @@ std::vector<std::string> base_images(const Model& model, const Node& node) {
 }
 
 ImagesStep::ImagesStep(std::vector<std::string> images)
-    : BasicStep("images.base", std::format("pull {} images that the node needs to start", images.size()),
+    : BasicStep("images.base",
+                std::format("pull {} to start",
+                            base::counted(images.size(), "image that the node needs", "images that the node needs")),
                 hash::sha256(base::as_bytes(base::join(images, "\n")))),
       images_(std::move(images)) {}
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "runtime/ui/progress_model.h"
+#include "payload/base/count.h"
 
 #include <algorithm>
 
@@ -133,7 +134,8 @@ std::vector<std::string> picture(const ProgressModel& model, size_t columns, siz
     out.push_back(console::pad(hosts[i].first, widest) + " " + count + " " + coloured(text, tint, colour));
   }
   if (shown < hosts.size())
-    out.push_back(console::fit(std::format("... and {} more hosts", hosts.size() - shown), columns));
+    out.push_back(console::fit(
+        std::format("... and {}", base::counted(hosts.size() - shown, "more host", "more hosts")), columns));
   std::string right = std::format(" {}/{} steps", ended, total);
   if (bytes_total != 0) right += std::format(", {} of {}", base::human_bytes(bytes), base::human_bytes(bytes_total));
   size_t width = columns > right.size() + 10 ? columns - right.size() : 0;

@@ -163,6 +163,13 @@ def test_plan_leaves_no_state(run, cluster, tmp_path):
     assert not (tmp_path / "state").exists()
 
 
+def test_a_plan_that_connects_nowhere_needs_no_home(artifact, cluster):
+    done = subprocess.run([artifact, "plan", "--offline", "--config", cluster()], capture_output=True, text=True, env={"PATH": "/usr/bin:/bin"},
+                          timeout=60)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert not any(line == ":" for line in done.stdout.splitlines())
+
+
 @pytest.mark.parametrize("form", [[], ["--log-format", "json"]])
 def test_a_plan_that_can_not_be_written_is_an_error(artifact, cluster, tmp_path, form):
     with open("/dev/full", "w", encoding="ascii") as full:

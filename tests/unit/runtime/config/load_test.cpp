@@ -426,7 +426,7 @@ TEST_CASE("networks and ports") {
   one_problem(with_fields("  network: {pods: 10.96.0.0/13}\n"), 7, 3, "10.96.0.0/13 and 10.96.0.0/12");
   one_problem(with_fields("  network: {services: \"fd00::/112\"}\n"), 7, 13, "both be IPv4");
   one_problem(with_fields("  - {address: 10.7.0.12, role: worker}\n  network: {pods: 10.244.0.0/24}\n"), 8, 13,
-              "room for 1 hosts");
+              "room for 1 host,");
   one_problem(with_fields("  network: {dnsUpstream: maybe}\n"), 7, 13, "host, none");
   one_problem(with_fields("  network: {dnsUpstream: []}\n"), 7, 13, "empty");
   one_problem(with_fields("  network: {dnsUpstream: [8.8.8]}\n"), 7, 27, "not an IP address");

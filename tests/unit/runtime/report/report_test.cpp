@@ -176,6 +176,15 @@ TEST_CASE("a plan for people counts what is done") {
                                  "1 step to apply, 2 as they should be; nothing was changed"});
 }
 
+TEST_CASE("what belongs to no host stands below a heading of its own") {
+  delivery::PlanOutcome plan;
+  plan.lines = {{"", "app.erp", "install erp into data", delivery::PlanLine::State::unknown}};
+  CHECK(plan_lines(plan, false).front() == "the cluster:");
+  plan.lines.clear();
+  CHECK(plan_lines(plan, false) ==
+        std::vector<std::string>{"0 steps to apply, 0 as they should be; nothing was changed"});
+}
+
 TEST_CASE("the last run tells what died") {
   engine::JournalContents journal;
   CHECK(last_run_lines(journal).empty());
