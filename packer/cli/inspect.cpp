@@ -3,6 +3,7 @@
 
 #include "packer/cli/images.h"
 #include "packer/lock/lock.h"
+#include "payload/base/count.h"
 #include "payload/base/text.h"
 #include "payload/format/reader.h"
 #include "payload/format/references.h"
@@ -33,17 +34,18 @@ std::string describe(const format::PayloadReader& reader) {
                      contents.launch.empty() ? "-" : base::join(contents.launch, ", "));
   for (const auto& [name, value] : contents.labels)
     out += std::format("label       {}={}\n", base::printable(name), base::printable(value));
-  out += std::format("\n{} applications\n", contents.apps.size());
+  out += std::format("\n{}\n", base::counted(contents.apps.size(), "application", "applications"));
   for (const auto& app : contents.apps) {
     out += std::format("  {:<20} {:<10} {}{}{}\n", app.name, format::name(app.kind), app.version,
                        app.is_network ? " (network)" : "",
                        app.needs.empty() ? "" : " needs " + base::join(app.needs, ", "));
   }
-  out += std::format("\n{} images\n", contents.images.size());
+  out += std::format("\n{}\n", base::counted(contents.images.size(), "image", "images"));
   for (const auto& image : contents.images)
     out += std::format("  {:<60} {:>9}  {}\n", image.name, base::human_bytes(bytes_of(image)),
                        image.root.digest.text().substr(0, 19));
-  out += std::format("\n{} files in the tree, {} for hosts\n", contents.tree.size(), contents.host_files.size());
+  out += std::format("\n{} in the tree, {} for hosts\n", base::counted(contents.tree.size(), "file", "files"),
+                     contents.host_files.size());
   return out;
 }
 

@@ -19,6 +19,7 @@
 #include "packer/pack/build.h"
 #include "packer/resolve/kubefile.h"
 #include "packer/resolve/tree.h"
+#include "payload/base/count.h"
 #include "payload/base/parallel.h"
 #include "payload/base/process.h"
 #include "payload/base/text.h"
@@ -142,7 +143,8 @@ Result<pack::BuildOptions> to_options(const BuildArguments& arguments) {
     auto url = equals == std::string::npos ? Result<http::Url>(fail(ErrorCode::usage, "no URL"))
                                            : http::parse_url(mirror.substr(equals + 1));
     if (!url)
-      return fail(ErrorCode::usage, "--mirror {}: write REGISTRY=https://HOST[:PORT][/PATH]", base::printable(mirror));
+      return fail(ErrorCode::usage, "--mirror {}: write REGISTRY=https://HOST[:PORT][/PATH], without a login",
+                  base::printable(mirror.substr(0, mirror.contains('@') ? equals : mirror.size())));
     out.registries.endpoints.mirrors[mirror.substr(0, equals)] = std::move(*url);
   }
   out.registries.login_files = distribution::login_files();
@@ -198,8 +200,8 @@ int run_build(const BuildArguments& arguments) {
   events.finish();
   if (!summary) return report(summary.error());
   const auto line =
-      std::format("{}: {}, {} objects, {} stored of {}, identity {}", options->output,
-                  base::human_bytes(summary->file_size), summary->objects, base::human_bytes(summary->stored_bytes),
+      std::format("{}: {}, {}, {} stored of {}, identity {}", options->output, base::human_bytes(summary->file_size),
+                  base::counted(summary->objects, "object", "objects"), base::human_bytes(summary->stored_bytes),
                   base::human_bytes(summary->plain_bytes), summary->identity.hex().substr(0, 16));
   return print_line(stdout, line)
              ? 0
@@ -298,6 +300,15 @@ Result<std::string> say_why(const BuildArguments& arguments, const WhyArguments&
 
 // Writes the lock; returns the lines of what has changed.
 Result<std::string> make_lock(const BuildArguments& arguments) {
+  for (const auto& name : arguments.lock_use.renew) {
+    const bool is_folder = name == "." || name == ".." || name.starts_with("./") || name.starts_with("../") ||
+                           name.starts_with('/') || name.ends_with('/');
+    if (is_folder)
+      return fail(ErrorCode::usage,
+                  "--update takes names of the lock, and {} is none; write the context before it: sealift lock {} "
+                  "--update",
+                  base::printable(name), base::printable(name));
+  }
   SEALIFT_ASSIGN(const auto options, to_options(arguments));
   catch_signals();
   BuildDisplay events(console::Output(STDERR_FILENO), base::system_clock());
@@ -370,10 +381,11 @@ int run_program(int argc, char** argv) {
       app.add_subcommand("lock", "write the lock without packing: what the Kubefile's names stand for");
   define_kubefile(*lock_command, lock);
   define_sources(*lock_command, lock);
-  auto* update = lock_command->add_option("--update", lock.lock_use.renew,
-                                          "look up these names anew, as the lock has them; without a name, all");
+  auto* update =
+      lock_command->add_option("--update", lock.lock_use.renew,
+                               "look up these names anew, as the lock has them; without a name, all. It stands last");
   update->expected(0, -1);
-  define_context(*lock_command, "-C,--context", lock);
+  define_context(*lock_command, "-C,--context,context", lock);
   WhyArguments why;
   BuildArguments why_of;
   auto* why_command = app.add_subcommand("why", "why an image is in an artifact, or will be");

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "payload/base/file.h"
+#include "payload/base/named_file.h"
 #include "payload/base/text.h"
 #include "payload/yaml/node.h"
 
@@ -187,8 +188,8 @@ Result<Lock> parse(std::string_view text, std::string_view where) {
   return out;
 }
 
-Result<std::optional<Lock>> read(const std::string& path) {
-  const auto text = base::read_text_file(path, kMaxBytes);
+Result<std::optional<Lock>> read(const std::string& path, const CancelToken& cancel) {
+  const auto text = base::read_named_file(path, kMaxBytes, cancel);
   if (!text && text.error().code == ErrorCode::not_found) return std::optional<Lock>{};
   if (!text) return std::unexpected(text.error());
   SEALIFT_ASSIGN(auto out, parse(*text, path));

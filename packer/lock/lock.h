@@ -11,6 +11,7 @@
 #include <string_view>
 #include <vector>
 
+#include "payload/base/cancel.h"
 #include "payload/base/platform.h"
 #include "payload/hash/digest.h"
 
@@ -47,7 +48,7 @@ std::string path_of(const std::string& kubefile);
 std::string to_text(const Lock& lock);
 Result<Lock> parse(std::string_view text, std::string_view where);
 // nullopt if there is no such file.
-Result<std::optional<Lock>> read(const std::string& path);
+Result<std::optional<Lock>> read(const std::string& path, const CancelToken& cancel = {});
 // Replaces the file completely or not at all.
 Result<void> write(const std::string& path, const Lock& lock);
 

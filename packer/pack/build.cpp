@@ -7,6 +7,7 @@
 #include "packer/pack/image_packer.h"
 #include "packer/resolve/tree.h"
 #include "payload/base/fd.h"
+#include "payload/base/named_file.h"
 #include "payload/base/parallel.h"
 #include "payload/base/text.h"
 #include "payload/writer/output_file.h"
@@ -120,27 +121,41 @@ Result<void> check_output(const std::string& path) {
 Result<void> check_inputs(const resolve::Inputs& inputs, const std::string& output) {
   for (const auto& [path, input] : inputs.files) {
     std::error_code none;
-    if (resolve::last_part(input.source) == resolve::last_part(output) &&
-        std::filesystem::equivalent(input.source, output, none))
+    const auto source = base::behind_links(input.source);
+    if (resolve::last_part(source) == resolve::last_part(output) && std::filesystem::equivalent(source, output, none))
       return fail(ErrorCode::invalid_input, "{}: {} packs {}, which is the output; name another one",
                   input.origin.place.text(), input.origin.reason, input.source);
   }
   return {};
 }
 
+std::unexpected<Error> unwritable_lock(const Error& error, const resolve::Locks& locks, std::string_view remedy) {
+  return fail(error.code, "the lock {} can't be written: {}; {}", locks.path, error.text(), remedy);
+}
+
+// Before the long part. A lock that stays as it is may be where nothing can be written.
+Result<void> check_lock(const resolve::Locks& locks) {
+  if (!locks.has_changed()) return {};
+  const auto file = writer::OutputFile::create(base::behind_links(locks.path));
+  return file ? Result<void>() : unwritable_lock(file.error(), locks, "name another file with --lock");
+}
+
 }  // namespace
 
-Result<writer::Summary> build(const BuildOptions& options, EventSink& events, const CancelToken& cancel) {
+Result<writer::Summary> build(const BuildOptions& given, EventSink& events, const CancelToken& cancel) {
+  BuildOptions options = given;
+  if (!given.output.empty()) options.output = base::behind_links(given.output);
   // First, so that an unwritable output is reported before anything is fetched.
   SEALIFT_TRY(check_output(options.output));
   const auto lock = options.lock.value_or(lock::path_of(options.kubefile));
-  SEALIFT_TRY(resolve::check_folder("the lock's folder", writer::folder_of(lock)));
+  SEALIFT_TRY(resolve::check_folder("the lock's folder", writer::folder_of(base::behind_links(lock))));
   SEALIFT_ASSIGN(const auto writer,
                  writer::PayloadWriter::create(
                      options.output, {.zstd_level = options.zstd_level, .threads = options.threads, .cancel = cancel}));
   SEALIFT_ASSIGN(const auto inputs,
                  resolve::resolve(options, resolve::Depth::manifests, base::system_clock(), events, cancel));
   SEALIFT_TRY(check_inputs(inputs, options.output));
+  SEALIFT_TRY(check_lock(inputs.locks));
   auto summary = pack(inputs, options, *writer, events, cancel);
   if (!summary && summary.error().code != ErrorCode::busy) tell_what_waits(options.output, events);
   if (!summary && summary.error().code == ErrorCode::no_space)
@@ -148,13 +163,12 @@ Result<writer::Summary> build(const BuildOptions& options, EventSink& events, co
   if (!summary) return summary;
   // The artifact is whole, and carries its lock.
   const auto changes = resolve::keep_locks(inputs.locks);
-  if (changes) {
-    for (const auto& line : *changes) base::tell(events, Level::info, std::format("{}: {}", inputs.locks.path, line));
-  } else {
-    base::tell(events, Level::warning,
-               std::format("{} can't be written: {}; `sealift inspect --lock {}` prints what belongs there",
-                           inputs.locks.path, changes.error().text(), options.output));
-  }
+  if (!changes)
+    return unwritable_lock(
+        changes.error(), inputs.locks,
+        std::format("{} is complete, and `sealift inspect --lock {}` prints what belongs into the lock", options.output,
+                    options.output));
+  for (const auto& line : *changes) base::tell(events, Level::info, std::format("{}: {}", inputs.locks.path, line));
   return summary;
 }
 

@@ -23,9 +23,9 @@ struct BuildOptions : resolve::Request {
   unsigned threads = 2;
 };
 
-// Afterwards the lock beside the Kubefile is what this build has used, unless it was already; if it can't be written,
-// that is a warning. Errors: invalid_input and unsupported with file and line, not_found, corrupt, io …; the output is
-// then untouched.
+// Afterwards the lock beside the Kubefile is what this build has used, unless it was already. Where the output or the
+// lock is a symbolic link, the file that it leads to is replaced. Errors: invalid_input and unsupported with file and
+// line, not_found, corrupt, io …; the output is then untouched, unless only the lock can't be written at the end.
 Result<writer::Summary> build(const BuildOptions& options, EventSink& events, const CancelToken& cancel);
 
 }  // namespace sealift::pack

@@ -8,6 +8,7 @@
 #include "packer/resolve/manifests.h"
 #include "packer/resolve/object_checks.h"
 #include "packer/resolve/parts.h"
+#include "payload/base/count.h"
 #include "payload/base/file.h"
 #include "payload/base/text.h"
 
@@ -58,8 +59,8 @@ Result<void> AppLines::check_new(const AddApp& line, const format::App& app) con
 
 Result<void> AppLines::put_files(const Instruction& instruction, LocalApp& local) {
   base::tell(events_, Level::info,
-             std::format("{} {}: {}, {} files", instruction.verb, local.app.name, format::name(local.app.kind),
-                         local.files.size()));
+             std::format("{} {}: {}, {}", instruction.verb, local.app.name, format::name(local.app.kind),
+                         base::counted(local.files.size(), "file", "files")));
   return claim(inputs_, local.files, origin_of(instruction, local.app.name));
 }
 

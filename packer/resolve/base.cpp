@@ -6,6 +6,7 @@
 
 #include "packer/resolve/claims.h"
 #include "packer/resolve/rule_files.h"
+#include "payload/base/count.h"
 #include "payload/base/text.h"
 
 namespace sealift::resolve {
@@ -41,7 +42,8 @@ Result<void> take_base(const Instruction& instruction, const From& line, const R
     if (!image.reason.empty() && !image.reason.starts_with(kInBase)) image.reason.insert(0, kInBase);
   }
   base::tell(events, Level::info,
-             std::format("FROM {}: {} images, {} files", name, from.images.size(), from.tree.size()));
+             std::format("FROM {}: {}, {}", name, base::counted(from.images.size(), "image", "images"),
+                         base::counted(from.tree.size(), "file", "files")));
   inputs.locks.used.bases[last_part(name)] = (*opened)->identity();
   inputs.base = BaseInput{std::move(*file), std::move(*opened), origin_of(instruction, name)};
   return {};
@@ -54,12 +56,20 @@ Result<std::optional<format::BaseDocument>> read_base_document(Inputs& inputs) {
   if (!document) return std::optional<format::BaseDocument>{};
   const std::string& path = *document;
   if (const auto local = inputs.files.find(path); local != inputs.files.end()) {
-    SEALIFT_ASSIGN(const auto text, base::read_text_file(local->second.source, kMaxDocument));
-    return format::parse_base_document(text, local->second.source);
+    const auto& [source, mode, origin] = local->second;
+    SEALIFT_ASSIGN(const auto text, base::read_text_file(source, kMaxDocument));
+    auto out = format::parse_base_document(text, source);
+    if (!out) return fail(with_line(std::move(out).error(), origin.place));
+    return out;
   }
   SEALIFT_ASSIGN(const auto bytes,
                  inputs.base->reader->read_all(inputs.contents.tree.at(path).object.digest, kMaxDocument));
-  return format::parse_base_document(base::as_text(bytes), path);
+  const auto& origin = inputs.base->origin;
+  auto out = format::parse_base_document(base::as_text(bytes), path);
+  if (!out)
+    return fail(with_line(fail_while(std::move(out).error(), "reading " + path + " of " + origin.reason).error(),
+                          origin.place));
+  return out;
 }
 
 Result<void> check_version(const Inputs& inputs, const Request& request, bool knows_apps) {

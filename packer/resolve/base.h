@@ -16,7 +16,7 @@ Result<void> take_base(const Instruction& instruction, const From& line, const R
                        const std::vector<Word>& rule_lines, workloads::Rules& rules, Inputs& inputs, EventSink& events);
 
 // base.yaml of this build's files, else the base's; none if there is no base. Sets Contents::base_document. Errors:
-// those of parse_base_document().
+// those of parse_base_document(), with the line that brings it.
 Result<std::optional<format::BaseDocument>> read_base_document(Inputs& inputs);
 
 // The version that charts are rendered for is known, and --kubernetes-version does not contradict the base.

@@ -6,6 +6,7 @@
 #include <set>
 
 #include "packer/resolve/tools.h"
+#include "payload/base/count.h"
 #include "payload/base/process.h"
 #include "payload/base/text.h"
 #include "payload/image/reference.h"
@@ -148,7 +149,8 @@ Result<void> check_kubeadm_images(const Inputs& inputs, Tools& tools, EventSink&
                 base.kubernetes_version, base::join(missing, ", "));
   }
   base::tell(events, Level::info,
-             std::format("kubeadm {} will ask for {} images: all are packed", base.kubernetes_version, count));
+             std::format("kubeadm {} will ask for {} packed", base.kubernetes_version,
+                         base::counted(count, "image: it is", "images: all are")));
   return {};
 }
 

@@ -12,13 +12,44 @@ Result<bool> is_same(const FileInput& one, const FileInput& other) {
   return first == second;
 }
 
+// The first path that `target` would lie below, or that would lie below it.
+template <class Tree>
+auto clash(const Tree& tree, const std::string& target) {
+  for (size_t slash = target.find('/'); slash != std::string::npos; slash = target.find('/', slash + 1)) {
+    if (const auto at = tree.find(target.substr(0, slash)); at != tree.end()) return at;
+  }
+  const std::string folder = target + "/";
+  const auto below = tree.lower_bound(folder);
+  return below != tree.end() && below->first.starts_with(folder) ? below : tree.end();
+}
+
+std::unexpected<Error> both(const std::string& target, const Origin& origin, const std::string& other,
+                            const std::string& who) {
+  return bad(origin.place,
+             std::format("{} puts a file at {} of the payload's tree, where {} puts one at {}: a path is a "
+                         "file or a folder; give one of them another destination",
+                         origin.reason, target, who, other));
+}
+
 }  // namespace
+
+Result<void> check_shape(const Inputs& inputs, const std::string& target, const Origin& origin) {
+  const auto text = [](const Origin& other) { return std::format("{} ({})", other.reason, other.place.text()); };
+  if (const auto at = clash(inputs.files, target); at != inputs.files.end())
+    return both(target, origin, at->first, text(at->second.origin));
+  if (const auto at = clash(inputs.awaited, target); at != inputs.awaited.end())
+    return both(target, origin, at->first, text(at->second));
+  if (const auto at = clash(inputs.contents.tree, target); at != inputs.contents.tree.end() && inputs.base)
+    return both(target, origin, at->first, text(inputs.base->origin));
+  return {};
+}
 
 Origin origin_of(const Instruction& instruction, std::string_view operands) {
   return {std::format("{} {}", instruction.verb, operands), instruction.place};
 }
 
 Result<void> claim(Inputs& inputs, const LocalFile& file, const Origin& origin) {
+  SEALIFT_TRY(check_shape(inputs, file.target, origin));
   FileInput input{file.source, file.mode, origin};
   const auto there = inputs.files.find(file.target);
   if (there != inputs.files.end()) {

@@ -4,9 +4,12 @@
 #include <algorithm>
 #include <filesystem>
 
+#include "packer/downloads/downloads.h"
 #include "packer/resolve/claims.h"
 #include "packer/sources/unpack.h"
+#include "payload/base/count.h"
 #include "payload/base/file.h"
+#include "payload/base/named_file.h"
 #include "payload/base/safe_path.h"
 #include "payload/base/text.h"
 #include "payload/workloads/rules.h"
@@ -42,8 +45,12 @@ bool is_same(const FileWanted& one, const FileWanted& other) {
   return one.url.text == other.url.text && one.checksum == other.checksum && published(one) == published(other);
 }
 
+Origin origin_of_line(const Instruction& instruction, const Copy& line) {
+  return origin_of(instruction, std::format("{} {}", line.sources.front().text, line.destination.text));
+}
+
 // Before anything is fetched: destinations, names, and what lies on this machine.
-Result<void> check_names(const Copy& line, const std::string& context) {
+Result<void> check_names(const Instruction& instruction, const Copy& line, const std::string& context, Inputs& inputs) {
   if (line.unpack) {
     const auto target = base::clean_relative_path(line.destination.text);
     return target ? Result<void>() : bad(line.destination.place, target.error().what);
@@ -52,7 +59,12 @@ Result<void> check_names(const Copy& line, const std::string& context) {
   for (const auto& source : line.sources) {
     if (is_download(source)) names[source.text] = source.text;
   }
-  SEALIFT_TRY(copied_files(line, context, names));
+  SEALIFT_ASSIGN(const auto files, copied_files(line, context, names));
+  const auto origin = origin_of_line(instruction, line);
+  for (const auto& file : files) {
+    SEALIFT_TRY(check_shape(inputs, file.target, origin));
+    inputs.awaited.emplace(file.target, origin);
+  }
   return {};
 }
 
@@ -65,7 +77,7 @@ Result<void> FileLines::take(const Instruction& instruction, const Copy& line) {
   }
   const bool fetches = std::ranges::any_of(line.sources, is_download);
   if (!fetches && !(line.unpack && depth_ == Depth::names)) return put({&instruction, &line}, {});
-  SEALIFT_TRY(check_names(line, request_.context));
+  SEALIFT_TRY(check_names(instruction, line, request_.context, inputs_));
   waiting_.push_back({&instruction, &line});
   return {};
 }
@@ -85,19 +97,23 @@ Result<void> FileLines::put(const Waiting& waiting, const Downloads& downloads) 
   }
   const auto& first = line->sources.front().text;
   base::tell(events_, Level::info,
-             std::format("{} {}: {} files", instruction->verb, base::printable(first), files.size()));
-  return claim(inputs_, files, origin_of(*instruction, std::format("{} {}", first, line->destination.text)));
+             std::format("{} {}: {}", instruction->verb, base::printable(first),
+                         base::counted(files.size(), "file", "files")));
+  return claim(inputs_, files, origin_of_line(*instruction, *line));
 }
 
 // With what a build writes, the next one would make other bytes.
-bool FileLines::is_written(const std::string& path) const {
-  const auto is = [&](const std::string& written) {
+bool FileLines::is_written(const std::string& path) {
+  if (written_.empty()) {
+    written_.push_back(base::behind_links(inputs_.locks.path));
+    const auto output = base::behind_links(request_.output);
+    if (!output.empty()) written_.insert(written_.end(), {output, output + ".partial", output + ".partial.blobs"});
+  }
+  const auto real = base::behind_links(path);
+  return std::ranges::any_of(written_, [&](const std::string& written) {
     std::error_code none;
-    return last_part(path) == last_part(written) && std::filesystem::equivalent(path, written, none);
-  };
-  return is(inputs_.locks.path) ||
-         (!request_.output.empty() &&
-          (is(request_.output) || is(request_.output + ".partial") || is(request_.output + ".partial.blobs")));
+    return last_part(real) == last_part(written) && std::filesystem::equivalent(real, written, none);
+  });
 }
 
 Result<std::vector<LocalFile>> FileLines::unpacked_files(const Copy& line, const Downloads& downloads) {
@@ -178,10 +194,12 @@ void FileLines::carry_out(const std::vector<Waiting>& lines, Problems& problems)
     bool is_complete = true;
     for (const auto& one : downloads_of(*waiting.line)) {
       const auto& file = files[static_cast<size_t>(find(one) - wanted.begin())];
-      if (file)
+      if (file) {
         downloads[one.url.text] = file->path;
-      else
+        unpacked_[file->path] = downloads::without_query(one.url.text);
+      } else {
         problems.add(file.error());
+      }
       is_complete = is_complete && file;
     }
     if (!is_complete) continue;

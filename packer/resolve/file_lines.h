@@ -49,7 +49,7 @@ class FileLines {
   static bool may_put(const Copy& line, const std::string& target);
   void carry_out(const std::vector<Waiting>& lines, Problems& problems);
   Result<void> put(const Waiting& waiting, const Downloads& downloads);
-  bool is_written(const std::string& path) const;
+  bool is_written(const std::string& path);
   Result<std::vector<LocalFile>> unpacked_files(const Copy& line, const Downloads& downloads);
 
   Inputs& inputs_;
@@ -60,7 +60,8 @@ class FileLines {
   EventSink& events_;
   const CancelToken& cancel_;
   std::vector<Waiting> waiting_;
-  size_t folders_ = 0;  // that archives were unpacked into
+  size_t folders_ = 0;                // that archives were unpacked into
+  std::vector<std::string> written_;  // by this build, behind their links
 };
 
 }  // namespace sealift::resolve

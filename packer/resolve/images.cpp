@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "packer/resolve/tree.h"
+#include "payload/base/count.h"
 #include "payload/base/parallel.h"
 #include "payload/base/retry.h"
 #include "payload/base/text.h"
@@ -49,10 +50,17 @@ Result<void> ImageLines::add_wanted(std::vector<Wanted> wanted) {
     ++count;
   }
   if (!wanted.empty())
-    base::tell(
-        events_, Level::info,
-        std::format("{} images found in the applications, {} of them named by no IMAGE line", wanted.size(), count));
+    base::tell(events_, Level::info,
+               std::format("{} found in the applications, {} of them named by no IMAGE line",
+                           base::counted(wanted.size(), "image", "images"), count));
   return {};
+}
+
+Result<void> ImageLines::open_given() {
+  if (!request_.images) return {};
+  auto source = source_of(std::nullopt);
+  if (source) return {};
+  return fail(source.error().code, "--images {}: {}", base::printable(*request_.images), source.error().text());
 }
 
 // `from`: as in --from, or none for the default.

@@ -23,6 +23,8 @@ class ImageLines {
 
   // An IMAGE line, or each line of its list. `reason`: the line as written.
   Result<void> take(const AddImage& line, std::string reason, const Place& place);
+  // Opens what --images names, whether anything needs it or not. Errors: those of open_source().
+  Result<void> open_given();
   // What the applications want and neither the base nor an IMAGE line brings.
   Result<void> add_wanted(std::vector<Wanted> wanted);
   // Fetches the manifests of what was added since the last call, and records the images in Inputs::contents. What can't

@@ -71,12 +71,13 @@ class Resolver {
   // is wrong.
   Result<void> read_lines() {
     SEALIFT_TRY(check_folder("the build's context", request_.context));
-    SEALIFT_ASSIGN(const auto text, read_input(request_.kubefile));
+    SEALIFT_ASSIGN(const auto text, read_input(request_.kubefile, size_t{4} << 20, cancel_));
     kubefile_ = parse_kubefile(text, request_.kubefile, request_.arguments);
     findings_.problems = std::move(kubefile_.problems);
     SEALIFT_ASSIGN(auto scratch, base::PrivateFolder::make());
     out_.scratch = std::make_unique<base::PrivateFolder>(std::move(scratch));
-    SEALIFT_ASSIGN(out_.locks, read_locks(request_.lock.value_or(lock::path_of(request_.kubefile)), request_.lock_use));
+    SEALIFT_ASSIGN(out_.locks,
+                   read_locks(request_.lock.value_or(lock::path_of(request_.kubefile)), request_.lock_use, cancel_));
     rule_lines_ = rule_lines(kubefile_.instructions);
     SEALIFT_ASSIGN(findings_.rules, load_rules(rule_lines_, request_.context, findings_.problems));
     for (const auto& instruction : kubefile_.instructions) SEALIFT_TRY(take_line(instruction));
@@ -88,6 +89,7 @@ class Resolver {
     if (depth_ == Depth::manifests) {
       if (auto programs = findings_.problems.note(find_programs(request_))) out_.programs = std::move(*programs);
     }
+    findings_.problems.note(images_.open_given());
     const bool base_waits = files_.is_waiting_for(kBaseDocument);
     if (!base_waits) read_base();
     check_templates(out_, request_, findings_.problems);
@@ -124,7 +126,10 @@ class Resolver {
 
   // base.yaml, and what is checked against its Kubernetes version.
   void read_base() {
-    if (auto document = findings_.problems.note(read_base_document(out_))) {
+    auto document = read_base_document(out_);
+    if (!document) {
+      findings_.problems.add(std::move(document).error());
+    } else {
       out_.base_document = std::move(*document);
       knows_version_ = findings_.problems.note(check_version(out_, request_, knows_names_)) &&
                        kubernetes_version(out_, request_).has_value();
@@ -146,6 +151,7 @@ class Resolver {
   Error named_as_written(Error error) const {
     const auto put_back = [&](std::string& text) {
       for (const auto& [path, written] : findings_.unpacked) text = base::replace_all(std::move(text), path, written);
+      if (out_.scratch) text = base::replace_all(std::move(text), out_.scratch->path() + "/", "");  // programs
     };
     put_back(error.what);
     std::ranges::for_each(error.while_doing, put_back);

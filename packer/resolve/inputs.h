@@ -91,9 +91,10 @@ struct Inputs {
   Locks locks;
   // What this build adds, by path in the payload's tree.
   std::map<std::string, FileInput> files;
-  std::vector<AppInput> apps;          // in Kubefile order
-  std::vector<ImageInput> images;      // likewise
-  std::vector<ProgramInput> programs;  // one per platform
+  std::map<std::string, Origin> awaited;  // paths that lines will put files at which are still to be fetched
+  std::vector<AppInput> apps;             // in Kubefile order
+  std::vector<ImageInput> images;         // likewise
+  std::vector<ProgramInput> programs;     // one per platform
   std::vector<Word> launch;
   std::optional<format::BaseDocument> base_document;  // may be inherited
   // Everything known before a byte is read: only the base's part of the tree, no programs, and only those layers that

@@ -186,6 +186,27 @@ void Parser::leave_out(const LogicalLine& line) {
   has_all_values_ = has_all_values_ && word != "VALUES";
 }
 
+// Lines that name what is elsewhere: everyone could read the login in the artifact and in the lock. It is not shown.
+Result<void> check_logins(const Given& given) {
+  constexpr auto kVerbs = std::to_array<std::string_view>({"ADD", "COPY", "APP", "CNI", "IMAGE"});
+  if (!std::ranges::contains(kVerbs, given.verb.word)) return {};
+  for (const auto& word : given.words) {
+    std::string_view url = word.text;
+    for (const std::string_view before : {"--checksum=", "repo:"})
+      if (url.starts_with(before)) url.remove_prefix(before.size());
+    const size_t host = url.find("://") + 3;
+    if (!url.contains("://") || url.starts_with("local:") || url.substr(0, host).find_first_of("=/") < host - 2)
+      continue;  // of a --set
+    if (url.find('@', host) >= url.find_first_of("/?#", host)) continue;
+    return bad(
+        word.place,
+        "a URL with a login in it (user:password@) is not taken, since everyone could read it in the artifact and "
+        "the lock. Registries use the logins of `docker login`; what else wants one, download it beforehand and "
+        "name the file");
+  }
+  return {};
+}
+
 Result<void> Parser::parse_line(const LogicalLine& line) {
   const auto text = line.text();
   const auto* entry = entry_of(line);
@@ -214,6 +235,7 @@ Result<void> Parser::parse_line(const LogicalLine& line) {
       return {};
     }
   }
+  SEALIFT_TRY(check_logins(given));
   return (this->*entry->parse)(std::move(given));
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "packer/resolve/locks.h"
 
+#include "payload/base/named_file.h"
 #include "payload/base/text.h"
 #include "payload/image/reference.h"
 
@@ -23,10 +24,10 @@ lock::Lock Locks::kept() const {
   return out;
 }
 
-Result<Locks> read_locks(const std::string& path, const LockUse& use) {
+Result<Locks> read_locks(const std::string& path, const LockUse& use, const CancelToken& cancel) {
   Locks out;
   out.path = path;
-  SEALIFT_ASSIGN(out.before, lock::read(out.path));
+  SEALIFT_ASSIGN(out.before, lock::read(out.path, cancel));
   if (use.exact && !out.before)
     return fail(ErrorCode::invalid_input, "{} is not there, and --locked goes by it; `sealift lock` makes it",
                 out.path);
@@ -49,9 +50,9 @@ Result<void> check_locks(const Locks& locks, const LockUse& use) {
 }
 
 Result<std::vector<std::string>> keep_locks(const Locks& locks) {
+  if (!locks.has_changed()) return std::vector<std::string>{};
   const auto after = locks.after();
-  if (locks.before ? *locks.before == after : after.empty()) return std::vector<std::string>{};
-  SEALIFT_TRY(lock::write(locks.path, after));
+  SEALIFT_TRY(lock::write(base::behind_links(locks.path), after));
   return lock::differences(locks.before.value_or(lock::Lock{}), after);
 }
 

@@ -29,15 +29,16 @@ struct Locks {
   lock::Lock kept() const;
   // What belongs beside the Kubefile now.
   lock::Lock after() const { return before ? lock::merged(*before, kept()) : used; }
+  bool has_changed() const { return before ? *before != after() : !after().empty(); }
 };
 
 // `path`: of the lock. Errors: those of lock::read() and lock::forget(); invalid_input if there is none and it is to be
 // exact.
-Result<Locks> read_locks(const std::string& path, const LockUse& use);
+Result<Locks> read_locks(const std::string& path, const LockUse& use, const CancelToken& cancel);
 // invalid_input that names every difference, if there may be none.
 Result<void> check_locks(const Locks& locks, const LockUse& use);
-// Replaces the file if something in it has changed, and returns a line for each change. None is
-// made for a build that takes nothing from elsewhere.
+// Replaces the file if something in it has changed, the one that it leads to if it is a link, and returns a line for
+// each change. None is made for a build that takes nothing from elsewhere.
 Result<std::vector<std::string>> keep_locks(const Locks& locks);
 // An error about something whose digest the lock gave, with what to do if the new one is meant.
 std::unexpected<Error> fail_locked(Error error, const Locks& locks, const std::string& name);

@@ -3,6 +3,7 @@
 
 #include "packer/downloads/checksums.h"
 #include "packer/sources/chart_archive.h"
+#include "packer/sources/file_kind.h"
 #include "payload/base/file.h"
 #include "payload/base/text.h"
 #include "payload/base/thread.h"
@@ -83,6 +84,7 @@ Result<downloads::CachedFile> Remote::fetch(const FileWanted& wanted, const Chec
     base::tell(events_, Level::info,
                std::format("{}: {}, {}", base::printable(downloads::without_query(wanted.url.text)),
                            base::human_bytes(file->size), file->digest.text()));
+    if (!wanted.checksum && !wanted.checksums) warn_of_page(wanted, file->path);
     return file;
   }
   auto failed = at_place(std::move(file).error(), wanted.url.place);
@@ -91,6 +93,21 @@ Result<downloads::CachedFile> Remote::fetch(const FileWanted& wanted, const Chec
     failed.error().what +=
         std::format("; {} says so", base::printable(downloads::without_query(wanted.checksums->text)));
   return locked(wanted) ? fail_locked(std::move(failed).error(), locks_, wanted.url.text) : failed;
+}
+
+// Servers answer so where a file was, or before a login; without a checksum, nobody would notice.
+void Remote::warn_of_page(const FileWanted& wanted, const std::string& path) {
+  const auto name = base::to_lower(downloads::file_name(wanted.url.text));
+  if (name.ends_with(".html") || name.ends_with(".htm") || name.ends_with(".xhtml")) return;
+  const auto file = base::OpenFile::open(path);
+  if (!file) return;
+  Bytes head(static_cast<size_t>(std::min<uint64_t>((*file)->size(), sources::kKindBytes)));
+  if ((*file)->read_at(0, head) && sources::is_html(head))
+    base::tell(
+        events_, Level::warning,
+        std::format("{}: {} gave an HTML page, as servers do for errors and logins; if that is not what you want, "
+                    "correct the URL and remove its line from {}",
+                    wanted.url.place.text(), base::printable(downloads::without_query(wanted.url.text)), locks_.path));
 }
 
 std::vector<Result<downloads::CachedFile>> Remote::files(std::span<const FileWanted> wanted) {

@@ -47,6 +47,7 @@ class Remote {
                             std::span<const std::optional<downloads::CachedFile>> there);
   Result<std::optional<Digest>> digest_of(const FileWanted& wanted, const Checksums& checksums) const;
   Result<downloads::CachedFile> fetch(const FileWanted& wanted, const Checksums& checksums);
+  void warn_of_page(const FileWanted& wanted, const std::string& path);
   std::optional<Digest> locked(const FileWanted& wanted) const;
   static Result<void> check_chart(const std::string& archive, const charts::Address& address);
 

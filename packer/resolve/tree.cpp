@@ -11,6 +11,7 @@
 
 #include "packer/downloads/downloads.h"
 #include "payload/base/file.h"
+#include "payload/base/named_file.h"
 #include "payload/base/safe_path.h"
 #include "payload/base/text.h"
 #include "payload/base/utf8.h"
@@ -54,8 +55,8 @@ Result<void> walk(const Place& place, const std::string& source, const std::stri
 
 }  // namespace
 
-Result<std::string> read_input(const std::string& path, size_t limit) {
-  auto text = base::read_text_file(path, limit);
+Result<std::string> read_input(const std::string& path, size_t limit, const CancelToken& cancel) {
+  auto text = base::read_named_file(path, limit, cancel);
   if (!text && text.error().code == ErrorCode::limit_exceeded)
     return fail(ErrorCode::invalid_input, "{} is larger than {}, which is the most for such a file; split it", path,
                 base::human_bytes(limit));

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "packer/resolve/kubefile.h"
+#include "payload/base/cancel.h"
 
 namespace sealift::resolve {
 
@@ -28,8 +29,8 @@ Result<void> walk(const Place& place, const std::string& source, const std::stri
                   std::vector<LocalFile>& out);
 
 // The text of a file that somebody names in a Kubefile. Errors: invalid_input if it is larger than `limit`, not_found,
-// permission_denied, io; all name the file.
-Result<std::string> read_input(const std::string& path, size_t limit = size_t{4} << 20);
+// permission_denied, io; all name the file; cancelled while a pipe waits for its writer.
+Result<std::string> read_input(const std::string& path, size_t limit, const CancelToken& cancel = {});
 
 // The digest of a file's content. Errors: those of reading it.
 Result<Digest> digest_of(const std::string& path);

@@ -4,12 +4,14 @@
 #include <archive.h>
 #include <archive_entry.h>
 
+#include <algorithm>
 #include <array>
 #include <filesystem>
 #include <functional>
 #include <memory>
 #include <optional>
 
+#include "packer/sources/file_kind.h"
 #include "payload/base/file.h"
 #include "payload/base/safe_path.h"
 #include "payload/base/text.h"
@@ -54,6 +56,8 @@ Result<void> for_each_entry(const std::string& path, const Visit& visit) {
   if (!bytes && bytes.error().code == ErrorCode::limit_exceeded)
     return refuse(path, std::format("it is larger than {}", base::human_bytes(kMaxArchive)));
   if (!bytes) return std::unexpected(bytes.error());
+  if (const auto kind = known_stranger(ByteView(*bytes).first(std::min(bytes->size(), kKindBytes))))
+    return refuse(path, std::format("it is {}; a chart as `helm package` makes it is expected (.tgz)", *kind));
   const Reader reader(archive_read_new(), archive_read_free);
   archive_read_support_format_tar(reader.get());
   archive_read_support_filter_gzip(reader.get());

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 
+#include "payload/base/count.h"
 #include "payload/base/safe_path.h"
 #include "payload/base/text.h"
 #include "payload/hash/digest.h"
@@ -103,7 +104,8 @@ class Maker {
       out.push_back(*digest);
     }
     if (out.size() != image_.layers.size())
-      return refuse_config(std::format("it has {} layers, manifest.json names {}", out.size(), image_.layers.size()));
+      return refuse_config(std::format("it has {}, manifest.json names {}",
+                                       base::counted(out.size(), "layer", "layers"), image_.layers.size()));
     return out;
   }
 

@@ -6,6 +6,7 @@
 #include <cstdlib>
 #include <map>
 
+#include "packer/sources/file_kind.h"
 #include "packer/sources/stored_files.h"
 #include "payload/base/fd.h"
 #include "payload/base/safe_path.h"
@@ -54,6 +55,13 @@ bool usable(int code) { return code == ARCHIVE_OK || code == ARCHIVE_WARN; }
 
 std::unexpected<Error> refuse(const std::string& path, archive* reader, const Feed& feed) {
   if (feed.error) return fail(*feed.error);
+  Bytes head(static_cast<size_t>(std::min<uint64_t>(kKindBytes, feed.file.size())));
+  const auto kind = feed.file.read_at(0, head) ? known_stranger(head) : std::nullopt;
+  if (kind)
+    return fail(
+        ErrorCode::invalid_input,
+        "{} can't be read as a tar archive: it is {}; a tar archive is expected, plain or with gzip, zstd or xz", path,
+        *kind);
   const char* why = archive_error_string(reader);
   return fail(ErrorCode::invalid_input, "{} can't be read as a tar archive: {}; copy or save it again", path,
               why == nullptr ? "unknown error" : why);

@@ -4,11 +4,13 @@
 #include <fcntl.h>
 
 #include <algorithm>
+#include <filesystem>
 #include <map>
 #include <optional>
 #include <set>
 
 #include "packer/sources/stored_files.h"
+#include "payload/base/count.h"
 #include "payload/base/fd.h"
 #include "payload/base/text.h"
 #include "payload/base/utf8.h"
@@ -61,7 +63,10 @@ Result<std::map<std::string, std::string>> chosen(const StoredArchive& archive, 
       return fail(ErrorCode::invalid_input, "{}: without their first parts, {} and {} in it have one name",
                   archive.place(), base::printable(first->second), base::printable(entry.path));
   }
-  const auto after = selection.strip == 0 ? "" : std::format(" (without {} leading parts)", selection.strip);
+  const auto after =
+      selection.strip == 0
+          ? ""
+          : std::format(" (without {})", base::counted(selection.strip, "leading part", "leading parts"));
   if (!unused.empty())
     return fail(ErrorCode::invalid_input, "{} holds no {}; its files are{}: {}", archive.place(),
                 base::printable(*unused.begin()), after, listed(there));
@@ -85,6 +90,10 @@ Result<void> write_out(const base::RandomAccessFile& file, const std::string& pa
 
 Result<std::vector<UnpackedFile>> unpack_files(const std::string& archive, const Selection& selection,
                                                const std::string& folder, const CancelToken& cancel) {
+  std::error_code none;
+  if (std::filesystem::is_regular_file(archive, none) && std::filesystem::file_size(archive, none) == 0)
+    return fail(ErrorCode::invalid_input, "{} is empty; a tar archive is expected, plain or with gzip, zstd or xz",
+                archive);
   SEALIFT_ASSIGN(const auto files, stored_archive(archive));
   SEALIFT_ASSIGN(const auto names, chosen(*files, selection));
   std::vector<UnpackedFile> out;

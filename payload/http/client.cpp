@@ -61,6 +61,10 @@ std::string Origin::text() const {
 }
 
 Result<Url> parse_url(std::string_view text) {
+  const size_t scheme = text.find("://");
+  if (scheme != std::string_view::npos && text.find('@') < text.find_first_of("/?#", scheme + 3))  // it is not echoed
+    return fail(ErrorCode::invalid_input,
+                "a URL with a login in it (user:password@) is not taken; leave the login out");
   const auto refuse = [&] {
     return fail(ErrorCode::invalid_input, "\"{}\" is not an http or https URL", base::printable(text));
   };
@@ -79,7 +83,6 @@ Result<Url> parse_url(std::string_view text) {
   std::string_view authority = rest.substr(0, end);
   out.target = rest.substr(end, rest.find('#', end) - end);
   if (!out.target.starts_with('/')) out.target.insert(0, "/");
-  if (authority.contains('@')) return refuse();
   out.origin.port = out.origin.scheme == "https" ? 443 : 80;
   const size_t bracket = authority.find(']');
   const size_t colon =

@@ -114,3 +114,22 @@ TEST_CASE("an output that can't be written is told before anything else") {
   CHECK(missing.text.contains("the output's folder dist: there is no such folder"));
   CHECK(line.build({"-o", "prod"}).text.contains("the output prod is a folder"));
 }
+
+TEST_CASE("lock takes its Kubefile and its context as build does") {
+  const CommandLine line;
+  line.write("prod/data", "x");
+  line.write("prod/Kubefile", "FROM scratch\nCOPY data data\nCOPY none none\n");
+  for (const auto& words : {std::vector<std::string>{"lock", "prod"},
+                            {"lock", "-f", "prod/Kubefile", "prod"},
+                            {"lock", "prod", "--update"},
+                            {"lock", "-C", "prod", "--update"}}) {
+    const auto said = line.run(words);
+    INFO(said.text);
+    CHECK(said.code == 3);
+    CHECK(said.text.contains("prod/none is not there"));
+    CHECK_FALSE(said.text.contains("prod/data"));
+  }
+  const auto said = line.run({"lock", "--update", "./prod"});
+  CHECK(said.code == 2);
+  CHECK(said.text.contains("write the context before it: sealift lock ./prod --update"));
+}

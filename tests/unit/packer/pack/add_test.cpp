@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "tests/support/event_recorder.h"
 #include "tests/unit/packer/pack/factory.h"
 
 using namespace sealift;
@@ -246,4 +247,69 @@ TEST_CASE("two variants of a Kubefile keep their locks apart if each names its o
     CHECK((*lock)->urls.size() == 1);
     CHECK((*lock)->urls.contains(factory.site.url("/" + std::string(name))));
   }
+}
+
+TEST_CASE(
+    "a path that is a file in one line and a folder in another is told before anything is fetched, with both lines") {
+  Factory factory;
+  factory.site.files["/y"] = "y";
+  write(factory.folder / "a", "a");
+  const auto refusal = [&](const std::string& first, const std::string& second) {
+    const auto text = factory.refused_with(first + "\n" + second + "\nCOPY nothing z\n").text();
+    INFO(text);
+    CHECK(text.contains("Kubefile:3"));
+    CHECK(text.contains("Kubefile:2)"));
+    CHECK(text.contains("a path is a file or a folder"));
+    CHECK(text.contains("nothing is not there"));  // in the same run
+    return text;
+  };
+  CHECK(refusal("COPY a x", "COPY a x/y")
+            .contains("COPY a x/y puts a file at x/y of the payload's tree, where COPY a x ("));
+  CHECK(refusal("COPY a x/y/z", "COPY a x").contains(" puts one at x/y/z"));
+  refusal("FILE a /etc/x", "FILE a /etc/x/y");
+  refusal("COPY a x", "ADD " + factory.site.url("/y") + " x/");
+  refusal("ADD " + factory.site.url("/y") + " x/", "COPY a x");
+  refusal("ADD " + factory.site.url("/y") + " x", "ADD " + factory.site.url("/y") + " x/");
+  CHECK(factory.site.asked() == 0);
+  factory.packed_with("COPY a x\nCOPY a x.d/y\nCOPY a x-y\n");
+  std::filesystem::rename(factory.output(), factory.folder / "base.run");
+  const auto text = factory.refused("FROM base.run\nCOPY a x/y\n", factory.with()).text();
+  CHECK(text.contains("Kubefile:2"));
+  CHECK(text.contains("where FROM base.run ("));
+}
+
+TEST_CASE("messages name what was downloaded by its URL, not by where it is kept") {
+  Factory factory;
+  factory.site.files["/a"] = "one";
+  factory.site.files["/base.yaml"] = "kind: [";
+  write(factory.folder / "two", "two");
+  auto text = factory.refused_with("ADD " + factory.site.url("/a") + " x\nCOPY two x\n").text();
+  INFO(text);
+  CHECK(text.contains(factory.site.url("/a") + ", which differs") != text.contains("puts " + factory.site.url("/a")));
+  CHECK_FALSE(text.contains("cache"));
+  text = factory.refused_with("ADD " + factory.site.url("/base.yaml") + " base.yaml\n").text();
+  INFO(text);
+  CHECK(text.contains(factory.site.url("/base.yaml") + ":"));
+  CHECK(text.contains("Kubefile:2"));
+  CHECK_FALSE(text.contains("cache"));
+}
+
+TEST_CASE("an HTML page that comes without a checksum is packed with a warning") {
+  Factory factory;
+  const std::string page = "\n<!DOCTYPE html><html>log in</html>";
+  for (const auto* path : {"/tool", "/page.html", "/sum"}) factory.site.files[path] = page;
+  tests::EventRecorder events;
+  const auto line = [&](const std::string& options, const std::string& path) {
+    return "ADD " + options + factory.site.url(path) + " files/\n";
+  };
+  const auto done = factory.build("FROM scratch\n" + line("", "/tool") + line("", "/page.html") +
+                                      line("--checksum=" + digest_of(page).text() + " ", "/sum"),
+                                  factory.with(), events);
+  if (!done) FAIL(done.error().text());
+  std::vector<std::string> warnings;
+  for (const auto& event : events.events()) {
+    if (event.level == Level::warning) warnings.push_back(event.message);
+  }
+  REQUIRE(warnings.size() == 1);
+  CHECK(warnings[0].contains("Kubefile:2:5: " + factory.site.url("/tool") + " gave an HTML page"));
 }

@@ -60,7 +60,7 @@ TEST_CASE("the packed kubeadm is asked for its images, of base.yaml's version, w
   CHECK_FALSE(std::filesystem::exists(words.at(1)));
   CHECK(words.at(2) == "/");
   CHECK(std::ranges::any_of(events.events(), [](const auto& event) {
-    return event.message.contains("kubeadm v1.34.4 will ask for 1 images");
+    return event.message.contains("kubeadm v1.34.4 will ask for 1 image: it is packed");
   }));
   CHECK(tests::Project::open(project.output()).contents().base_document == "base.yaml");
 }

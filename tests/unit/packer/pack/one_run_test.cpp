@@ -121,3 +121,12 @@ TEST_CASE("a chart is not rendered without what its lines name: helm's words wou
   CHECK(project.refusal("APP erp local://erp\nAPP crm local://crm\nVALUES crm none.yaml\n")
             .contains("a value is missing"));
 }
+
+TEST_CASE("an --images source that is not there is told with the lines' problems, whether anything needs it or not") {
+  const Charts project;
+  const auto nowhere = [](pack::BuildOptions& options) { options.images = "oci:nope"; };
+  CHECK(project.refused("FROM scratch\nCOPY app/ app/\n", nowhere).text() ==
+        "--images oci:nope: nope can't be read: it does not exist");
+  check_order(project.refused("FROM scratch\nCOPY nothing x\n", nowhere).text(),
+              {"2 problems:", "nothing is not there", "--images oci:nope"});
+}

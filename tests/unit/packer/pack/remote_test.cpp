@@ -112,6 +112,13 @@ TEST_CASE("an archive from another machine that is no chart is refused by its ad
   CHECK(error.code == ErrorCode::invalid_input);
   CHECK(error.text().contains("Kubefile:2:9: " + factory.site.url("/erp.tgz") + " can't be read as a packed chart"));
   CHECK_FALSE(std::filesystem::exists(factory.folder / "Kubefile.lock"));
+  for (const auto& [bytes, kind] :
+       {std::pair{"PK\x03\x04", "a zip archive"}, {"<!doctype html>", "an HTML page"}, {"", "empty"}}) {
+    factory.site.files["/erp.tgz"] = bytes;
+    error = factory.refused_with("APP erp " + factory.site.url("/erp.tgz") + "\n");
+    CHECK(error.text().contains(std::format("it is {}", kind)));
+    CHECK(error.text().contains("a chart as `helm package` makes it is expected"));
+  }
   factory.site.files["/evil.tgz"] =
       tests::gzip(tests::tar({{"erp/Chart.yaml", "name: erp\nversion: 1.0.0\n"}, {"erp/../../evil", "x"}}));
   error = factory.refused_with("APP erp " + factory.site.url("/evil.tgz") + "\n");
@@ -338,4 +345,41 @@ TEST_CASE("COPY of the folder leaves out what this build writes there, and names
   REQUIRE_FALSE(done);
   CHECK(done.error().text().contains("out.run is written by this build, and can't go into it"));
   CHECK(factory.text("out.run") == bytes);
+}
+
+TEST_CASE("an output and a lock that are links stay links: what they lead to is replaced, and left out of COPY") {
+  Factory factory;
+  factory.site.files["/tool"] = "the tool";
+  const auto& folder = factory.folder;
+  std::filesystem::create_directory(folder / "releases");
+  std::filesystem::create_symlink("releases/1.run", folder / "latest.run");
+  std::filesystem::create_symlink("releases/1.lock", folder / "Kubefile.lock");
+  const std::string add = std::format("FROM scratch\nADD {} bin/\n", factory.site.url("/tool"));
+  factory.made(add, "latest.run", factory.with());  // to files that are not there yet
+  for (int i = 0; i < 2; ++i) {
+    const auto made = factory.made(add + "COPY . all/\n", "latest.run", factory.with());
+    CHECK(made.tree("bin/tool") == "the tool");
+    CHECK(made.contents().tree.contains("all/Kubefile"));
+    for (const auto* name : {"latest.run", "releases/1.run", "Kubefile.lock", "releases/1.lock"}) {
+      INFO(name);
+      CHECK_FALSE(made.contents().tree.contains(std::string("all/") + name));
+    }
+  }
+  CHECK(std::filesystem::is_symlink(folder / "latest.run"));
+  CHECK(std::filesystem::is_symlink(folder / "Kubefile.lock"));
+  CHECK(Factory::open(folder / "releases/1.run").tree("bin/tool") == "the tool");
+  CHECK(factory.text("releases/1.lock").contains(factory.site.url("/tool")));
+}
+
+TEST_CASE("a lock that would change and can't be written ends the build before anything is packed") {
+  Factory factory;
+  factory.site.files["/tool"] = "the tool";
+  const auto line = std::format("ADD {} bin/\n", factory.site.url("/tool"));
+  const auto in_vain = [](pack::BuildOptions& options) { options.lock = "/sys/Kubefile.lock"; };  // even for root
+  const auto error = factory.refused_with(line, in_vain);
+  INFO(error.text());
+  CHECK(error.code == ErrorCode::permission_denied);
+  CHECK(error.text().contains("the lock /sys/Kubefile.lock can't be written"));
+  CHECK(error.text().contains("name another file with --lock"));
+  factory.packed_with("COPY app/ app/\n", in_vain);  // there is nothing to write
 }

@@ -262,9 +262,10 @@ TEST_CASE("hostile manifests") {
       {"a kind with a line end in it", manifest("apiVersion: v1\nkind: \"a\\nb\"\nmetadata: {}\n"),
        "the a\\x0ab has no metadata.name"},
       {"an image with a line end in it",
-       manifest(
-           "apiVersion: v1\nkind: Pod\nmetadata: {name: \"p\\e\"}\nspec: {containers: [{name: c, image: \"a\\nb\"}]}\n"),
-       "Pod/p\\x1b .spec.containers[0].image: \"a\\x0ab\""},
+       manifest("apiVersion: v1\nkind: Pod\nmetadata: {name: p}\nspec: {containers: [{name: c, image: \"a\\nb\"}]}\n"),
+       "Pod/p .spec.containers[0].image: \"a\\x0ab\""},
+      {"a name that moves the cursor", manifest("apiVersion: v1\nkind: Secret\nmetadata: {name: \"p\\e\"}\n"),
+       "Secret/p\\x1b: the API server refuses this name"},
       {"a tag that would run code", manifest("apiVersion: v1\nkind: !!python/object/apply:os.system [id]\n"),
        "m/a.yaml:2"},
   });

@@ -282,3 +282,23 @@ TEST_CASE("an option of ADD that can't be meant is refused with its place") {
   CHECK(add("--unpak").contains("did you mean --unpack?"));
   CHECK(refused("FROM scratch\nCOPY --unpack x y\n").contains("--unpack is not known here"));
 }
+
+TEST_CASE("a URL with a login is refused with its line, and the password is not shown") {
+  for (const auto* line :
+       {"ADD https://me:secret@h.example/a bin/", "ADD --checksum=https://me:secret@h.example/s https://h.example/a b/",
+        "ADD --checksum https://me:secret@h.example/s https://h.example/a b/",
+        "APP a https://me:secret@h.example/a.tgz", "APP a repo:https://me:secret@h.example/c/a@1.0.0",
+        "APP a oci://me:secret@h.example/c/a:1.0.0", "COPY https://me:secret@h.example/a b",
+        "ADD HTTPS://me:secret@h.example/a b", "ADD ftp://secret@h.example/a b",
+        "IMAGE https://me:secret@h.example/a:1"}) {
+    INFO(line);
+    const auto text = refused(std::format("ARG X=1\nFROM scratch\n{}\n", line));
+    CHECK(text.contains("Kubefile:3:"));
+    CHECK(text.contains("docker login"));
+    CHECK_FALSE(text.contains("secret"));
+  }
+  // what is no login
+  must(
+      "FROM scratch\nADD https://h.example/a@1?x=b@c bin/\nENV PROXY=http://me:pw@proxy.example\n"
+      "APP --set url=https://me:pw@h.example erp local://a@b\nAPP e repo:https://h.example/c/erp@1.0.0\n");
+}

@@ -98,7 +98,7 @@ TEST_CASE("layouts whose bytes are not what their digests say") {
          saved.describe("c.json", R"(["aa/layer.tar","aa/layer.tar"])");
          return archive(f, saved.entries());
        },
-       ErrorCode::invalid_input, "it has 1 layers, manifest.json names 2"},
+       ErrorCode::invalid_input, "it has 1 layer, manifest.json names 2"},
       {"a configuration that is named by another digest",
        [](const auto& f) {
          Saved saved;

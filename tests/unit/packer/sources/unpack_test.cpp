@@ -81,7 +81,7 @@ TEST_CASE("only what is named is unpacked, and a name that fits nothing is told 
   CHECK(place.files(tests::tar(kTree), {.strip = 0, .only = {"top/*", "notes"}}).size() == 3);
   CHECK(place.files(tests::tar(kTree), {.strip = 0, .only = {"*tool"}}) == Names{"top/bin/tool*=tool"});
   const auto text = place.refused(kTree, ErrorCode::invalid_input, {.strip = 1, .only = {"README", "tool"}});
-  CHECK(text.ends_with("holds no tool; its files are (without 1 leading parts): README, bin/tool"));
+  CHECK(text.ends_with("holds no tool; its files are (without 1 leading part): README, bin/tool"));
   std::vector<TarEntry> many;
   for (int i = 0; i < 30; ++i) many.push_back({std::format("{:02}", i), "x"});
   CHECK(place.refused(many, ErrorCode::invalid_input, {.strip = 0, .only = {"none"}}).ends_with("19 and 10 more"));
@@ -143,7 +143,11 @@ TEST_CASE("an archive that is larger or shorter than it says, or none at all, is
   const auto none = place.unpack("<html>no archive</html>");
   REQUIRE_FALSE(none);
   CHECK(none.error().code == ErrorCode::invalid_input);
-  CHECK(none.error().text().contains("can't be read as a tar archive"));
+  CHECK(none.error().text().contains("can't be read as a tar archive: it is an HTML page, as servers send it"));
+  CHECK(place.unpack("PK\x03\x04 and so on").error().text().contains("it is a zip archive; a tar archive is expected"));
+  CHECK(place.unpack(tests::gzip("<html>")).error().text().contains("it is an HTML page"));
+  CHECK(place.unpack("").error().text().contains("is empty; a tar archive is expected"));
+  CHECK(place.unpack("text").error().text().contains("copy or save it again"));
   std::vector<TarEntry> many(50'001, {"x/y", ""});
   CHECK(place.refused(many, ErrorCode::limit_exceeded).contains("more than 50000 entries"));
 }
