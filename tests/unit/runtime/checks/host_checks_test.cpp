@@ -115,7 +115,7 @@ TEST_CASE("what a machine is") {
 }
 
 TEST_CASE("CPUs and memory are compared with what the base asks of this role") {
-  only("1 CPUs, 2 are needed for a worker", [](Site& site) { site.machine.facts.cpus = 1; });
+  only("1 CPU, 2 are needed for a worker", [](Site& site) { site.machine.facts.cpus = 1; });
   none([](Site& site) { site.machine.facts.cpus = 2; });
   only("3 CPUs, 4 are needed for a control-plane", [](Site& site) {
     as_control_plane(site);

@@ -62,7 +62,7 @@ TEST_CASE("each fault of a host is found, all in one run") {
   bad.facts.architecture = Architecture::arm64;
   const auto findings = checks::check_facts(site.input(), {healthy("good"), bad});
   for (const auto* text :
-       {"swapoff", "1 CPUs", "of memory", "differs by 90 s", "systemd", "controller pids", "--platform linux/arm64"}) {
+       {"swapoff", "1 CPU,", "of memory", "differs by 90 s", "systemd", "controller pids", "--platform linux/arm64"}) {
     INFO(text);
     CHECK(found(findings, "bad", text));
   }
