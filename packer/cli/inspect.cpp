@@ -2,6 +2,7 @@
 #include "packer/cli/inspect.h"
 
 #include "packer/cli/images.h"
+#include "packer/cli/sizes.h"
 #include "packer/lock/lock.h"
 #include "payload/base/count.h"
 #include "payload/base/text.h"
@@ -10,6 +11,8 @@
 
 namespace sealift::packer_cli {
 namespace {
+
+constexpr size_t kLargest = 10;  // layers that are shown
 
 uint64_t bytes_of(const format::Image& image) {
   uint64_t out = 0;
@@ -35,17 +38,35 @@ std::string describe(const format::PayloadReader& reader) {
   for (const auto& [name, value] : contents.labels)
     out += std::format("label       {}={}\n", base::printable(name), base::printable(value));
   out += std::format("\n{}\n", base::counted(contents.apps.size(), "application", "applications"));
-  for (const auto& app : contents.apps) {
-    out += std::format("  {:<20} {:<10} {}{}{}\n", app.name, format::name(app.kind), app.version,
-                       app.is_network ? " (network)" : "",
+  const auto sizes = sizes_by_app(contents);
+  for (size_t i = 0; i < contents.apps.size(); ++i) {
+    const auto& app = contents.apps[i];
+    out += std::format("  {:<20} {:<10} {:<10} {:>9} own, {:>9} shared{}{}\n", app.name, format::name(app.kind),
+                       app.version.empty() ? "-" : app.version, base::human_bytes(sizes[i].own),
+                       base::human_bytes(sizes[i].shared), app.is_network ? " (network)" : "",
                        app.needs.empty() ? "" : " needs " + base::join(app.needs, ", "));
   }
+  out += std::format("  {:<42} {:>9} own, {:>9} shared\n", "everything else", base::human_bytes(sizes.back().own),
+                     base::human_bytes(sizes.back().shared));
   out += std::format("\n{}\n", base::counted(contents.images.size(), "image", "images"));
   for (const auto& image : contents.images)
     out += std::format("  {:<60} {:>9}  {}\n", image.name, base::human_bytes(bytes_of(image)),
                        image.root.digest.text().substr(0, 19));
+  if (const auto layers = largest_layers(contents, kLargest); !layers.empty()) {
+    out += "\nlargest layers\n";
+    for (const auto& [layer, images] : layers)
+      out += std::format("  {:>9}  {}  {}\n", base::human_bytes(layer.size), layer.digest.text().substr(0, 19),
+                         base::join(images, ", "));
+  }
   out += std::format("\n{} in the tree, {} for hosts\n", base::counted(contents.tree.size(), "file", "files"),
                      contents.host_files.size());
+  return out;
+}
+
+std::string tree_of(const format::Contents& contents) {
+  std::string out;
+  for (const auto& [path, file] : contents.tree)
+    out += std::format("{:04o} {:>12} {}\n", file.mode, file.object.size, base::printable(path));
   return out;
 }
 
@@ -65,6 +86,7 @@ Result<std::string> inspect_artifact(const InspectArguments& arguments) {
   auto reader = format::PayloadReader::open(*file);
   if (!reader) return fail_while(std::move(reader).error(), "opening " + arguments.file);
   if (arguments.images) return to_text(image_reasons((*reader)->contents()), true);
+  if (arguments.tree) return tree_of((*reader)->contents());
   if (arguments.lock) return lock_of(**reader, arguments.file);
   return arguments.json ? format::to_json((*reader)->contents()) + "\n" : describe(**reader);
 }

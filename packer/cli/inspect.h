@@ -10,6 +10,7 @@ namespace sealift::packer_cli {
 struct InspectArguments {
   std::string file;
   bool images = false;  // with the reason for each
+  bool tree = false;    // its files: mode, bytes, path
   bool json = false;
   bool lock = false;  // the lock of its Kubefile
 };

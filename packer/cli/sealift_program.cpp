@@ -368,6 +368,7 @@ int run_program(int argc, char** argv) {
   inspect_command->add_option("file", inspect.file, "the artifact")->required();
   inspect_command->add_flag("--json", inspect.json, "the contents document as JSON");
   inspect_command->add_flag("--images", inspect.images, "the images, and why each is there");
+  inspect_command->add_flag("--tree", inspect.tree, "the files of its tree: mode, bytes and path");
   inspect_command->add_flag("--lock", inspect.lock, "what the names in its Kubefile stood for");
   BuildArguments images;
   bool with_reasons = false;

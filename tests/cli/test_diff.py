@@ -83,3 +83,12 @@ def test_what_is_no_artifact_is_named(packer, artifacts, tmp_path):
     for arguments, named in (((artifacts[0], tmp_path / "text"), tmp_path / "text"), ((tmp_path / "none", artifacts[0]), tmp_path / "none")):
         done = diff(packer, *arguments)
         assert done.returncode != 0 and str(named) in done.stderr and not done.stdout
+
+
+def test_inspect_tells_what_each_application_adds(packer, artifacts):
+    shown = subprocess.run([packer, "inspect", artifacts[1]], capture_output=True, text=True, check=True).stdout
+    assert "  shop                 manifests  -" in shown and "\nlargest layers\n" in shown
+    layers = shown.split("largest layers\n")[1].split("\n\n")[0].splitlines()
+    assert [line.split()[-1] for line in layers] == ["docker.io/acme/new:1", "docker.io/acme/same:1", "docker.io/acme/web:1.1"]
+    tree = subprocess.run([packer, "inspect", "--tree", artifacts[1]], capture_output=True, text=True, check=True).stdout
+    assert "0644            6 docs/readme\n" in tree and "apps/db/" in tree
