@@ -6,9 +6,10 @@
 #include <map>
 #include <set>
 
+#include "packer/cli/opened_payload.h"
+#include "packer/cli/sizes.h"
 #include "packer/lock/lock.h"
 #include "payload/base/text.h"
-#include "payload/format/reader.h"
 #include "payload/format/references.h"
 #include "payload/json/value.h"
 
@@ -49,15 +50,12 @@ Changes compare(const Map& from, const Map& to, const Added& describe, const Equ
   return out;
 }
 
-bool is_below(std::string_view path, std::string_view folder) {
-  return path.size() > folder.size() && path.starts_with(folder) && path[folder.size()] == '/';
-}
-
 using Tree = std::map<std::string, format::TreeFile>;
 
 Tree part_of(const Tree& tree, const std::string& folder) {
   Tree out;
-  for (auto at = tree.lower_bound(folder + "/"); at != tree.end() && is_below(at->first, folder); ++at) out.insert(*at);
+  const std::string prefix = folder + "/";
+  for (auto at = tree.lower_bound(prefix); at != tree.end() && at->first.starts_with(prefix); ++at) out.insert(*at);
   return out;
 }
 
@@ -100,9 +98,7 @@ Tree other_files(const format::Contents& contents) {
   Tree out = contents.tree;
   out.erase(std::string(lock::kTreePath));
   for (const auto& app : contents.apps) {
-    std::erase_if(out, [&](const auto& file) {
-      return is_below(file.first, app.root) || std::ranges::contains(app.values, file.first);
-    });
+    std::erase_if(out, [&](const auto& file) { return has_file(app, file.first); });
   }
   return out;
 }
@@ -294,22 +290,13 @@ std::string to_json(const Difference& difference, const format::PayloadReader& f
   return json::to_canonical(out) + "\n";
 }
 
-Result<std::unique_ptr<format::PayloadReader>> open_payload(const base::RandomAccessFile& file,
-                                                            const std::string& path) {
-  auto reader = format::PayloadReader::open(file);
-  if (!reader) return fail_while(std::move(reader).error(), "opening " + path);
-  return std::move(*reader);
-}
-
 }  // namespace
 
 Result<std::string> diff_artifacts(const DiffArguments& arguments) {
-  SEALIFT_ASSIGN(const auto from_file, base::OpenFile::open(arguments.from));
-  SEALIFT_ASSIGN(const auto to_file, base::OpenFile::open(arguments.to));
-  SEALIFT_ASSIGN(const auto from, open_payload(*from_file, arguments.from));
-  SEALIFT_ASSIGN(const auto to, open_payload(*to_file, arguments.to));
-  const auto difference = compare_payloads(*from, *to);
-  return arguments.json ? to_json(difference, *from, *to) : to_text(difference, *from, *to);
+  SEALIFT_ASSIGN(const auto from, open_payload(arguments.from));
+  SEALIFT_ASSIGN(const auto to, open_payload(arguments.to));
+  const auto difference = compare_payloads(*from.reader, *to.reader);
+  return arguments.json ? to_json(difference, *from.reader, *to.reader) : to_text(difference, *from.reader, *to.reader);
 }
 
 }  // namespace sealift::packer_cli

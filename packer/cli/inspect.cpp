@@ -2,11 +2,11 @@
 #include "packer/cli/inspect.h"
 
 #include "packer/cli/images.h"
+#include "packer/cli/opened_payload.h"
 #include "packer/cli/sizes.h"
 #include "packer/lock/lock.h"
 #include "payload/base/count.h"
 #include "payload/base/text.h"
-#include "payload/format/reader.h"
 #include "payload/format/references.h"
 
 namespace sealift::packer_cli {
@@ -82,13 +82,12 @@ Result<std::string> lock_of(const format::PayloadReader& reader, const std::stri
 }  // namespace
 
 Result<std::string> inspect_artifact(const InspectArguments& arguments) {
-  SEALIFT_ASSIGN(const auto file, base::OpenFile::open(arguments.file));
-  auto reader = format::PayloadReader::open(*file);
-  if (!reader) return fail_while(std::move(reader).error(), "opening " + arguments.file);
-  if (arguments.images) return to_text(image_reasons((*reader)->contents()), true);
-  if (arguments.tree) return tree_of((*reader)->contents());
-  if (arguments.lock) return lock_of(**reader, arguments.file);
-  return arguments.json ? format::to_json((*reader)->contents()) + "\n" : describe(**reader);
+  SEALIFT_ASSIGN(const auto payload, open_payload(arguments.file));
+  const auto& contents = payload.reader->contents();
+  if (arguments.images) return to_text(image_reasons(contents), true);
+  if (arguments.tree) return tree_of(contents);
+  if (arguments.lock) return lock_of(*payload.reader, arguments.file);
+  return arguments.json ? format::to_json(contents) + "\n" : describe(*payload.reader);
 }
 
 }  // namespace sealift::packer_cli

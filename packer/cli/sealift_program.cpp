@@ -15,6 +15,7 @@
 #include "packer/cli/diff.h"
 #include "packer/cli/images.h"
 #include "packer/cli/inspect.h"
+#include "packer/cli/opened_payload.h"
 #include "packer/downloads/downloads.h"
 #include "packer/pack/build.h"
 #include "packer/resolve/kubefile.h"
@@ -274,10 +275,8 @@ struct WhyArguments {
 // The images of the Kubefile, or of an artifact if one is named.
 Result<std::vector<ImageReasons>> find_images(const BuildArguments& arguments, const std::string& artifact) {
   if (!artifact.empty()) {
-    SEALIFT_ASSIGN(const auto file, base::OpenFile::open(artifact));
-    auto reader = format::PayloadReader::open(*file);
-    if (!reader) return fail_while(std::move(reader).error(), "opening " + artifact);
-    return image_reasons((*reader)->contents());
+    SEALIFT_ASSIGN(const auto payload, open_payload(artifact));
+    return image_reasons(payload.reader->contents());
   }
   SEALIFT_ASSIGN(const auto options, to_options(arguments));
   catch_signals();

@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <set>
-#include <string_view>
 
 #include "payload/format/references.h"
 
@@ -18,7 +17,6 @@ class OwnersByName {
   explicit OwnersByName(const format::Contents& contents) : contents_(contents) {
     for (size_t i = 0; i < contents.apps.size(); ++i) {
       for (const auto& use : contents.apps[i].uses) images_[use.image].insert(i);
-      for (const auto& path : contents.apps[i].values) values_[path].insert(i);
     }
   }
 
@@ -29,10 +27,8 @@ class OwnersByName {
 
   Owners of_file(std::string_view path) const {
     Owners out;
-    if (const auto found = values_.find(path); found != values_.end()) out = found->second;
     for (size_t i = 0; i < contents_.apps.size(); ++i) {
-      const auto& root = contents_.apps[i].root;
-      if (path.size() > root.size() && path.starts_with(root) && path[root.size()] == '/') out.insert(i);
+      if (has_file(contents_.apps[i], path)) out.insert(i);
     }
     return out.empty() ? rest() : out;
   }
@@ -41,7 +37,7 @@ class OwnersByName {
   Owners rest() const { return {contents_.apps.size()}; }
 
   const format::Contents& contents_;
-  std::map<std::string, Owners, std::less<>> images_, values_;
+  std::map<std::string, Owners, std::less<>> images_;
 };
 
 struct Owned {
@@ -70,6 +66,11 @@ std::map<Digest, Owned> owned_objects(const format::Contents& contents) {
 }
 
 }  // namespace
+
+bool has_file(const format::App& app, std::string_view path) {
+  const bool is_below = path.size() > app.root.size() && path.starts_with(app.root) && path[app.root.size()] == '/';
+  return is_below || std::ranges::contains(app.values, path);
+}
 
 std::vector<OwnerSize> sizes_by_app(const format::Contents& contents) {
   std::vector<OwnerSize> out;
