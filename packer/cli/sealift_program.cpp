@@ -15,11 +15,13 @@
 #include "packer/cli/diff.h"
 #include "packer/cli/images.h"
 #include "packer/cli/inspect.h"
+#include "packer/cli/local_store.h"
 #include "packer/cli/opened_payload.h"
 #include "packer/downloads/downloads.h"
 #include "packer/pack/build.h"
 #include "packer/resolve/kubefile.h"
 #include "packer/resolve/tree.h"
+#include "packer/store/store.h"
 #include "payload/base/count.h"
 #include "payload/base/parallel.h"
 #include "payload/base/process.h"
@@ -68,6 +70,7 @@ struct BuildArguments {
   int level = 9;
   bool with_tests = false;
   bool with_referrers = false;
+  bool has_output = false;  // -o is given, even if it is empty
   std::string log_format = "text";
   resolve::LockUse lock_use;
 };
@@ -150,6 +153,7 @@ Result<pack::BuildOptions> to_options(const BuildArguments& arguments) {
   }
   out.registries.login_files = distribution::login_files();
   out.downloads = downloads::default_folder();
+  out.store = store::Store::default_folder();
   if (!arguments.lock.empty()) out.lock = arguments.lock;
   out.lock_use = arguments.lock_use;
   out.with_referrers = arguments.with_referrers;
@@ -184,29 +188,63 @@ std::string to_json(const writer::Summary& summary, const std::string& output) {
   return json::to_canonical(out);
 }
 
+// Where the artifact goes: into a file, or under its name into the local store.
+class Destination {
+ public:
+  static Result<Destination> of(const BuildArguments& arguments, pack::BuildOptions& options) {
+    Destination out(options.output);
+    if (!arguments.output.empty() || arguments.has_output) return out;
+    if (arguments.tag.empty())
+      return fail(ErrorCode::usage,
+                  "say where the artifact goes: -o FILE writes a file, -t name:version without -o keeps it in the "
+                  "local store");
+    out.store_.emplace(options.store);
+    SEALIFT_ASSIGN(out.build_, out.store_->begin(arguments.tag));
+    options.output = out.build_.path;
+    out.shown_ = out.build_.name;
+    return out;
+  }
+  Result<writer::Summary> build(const pack::BuildOptions& options, EventSink& events) const {
+    SEALIFT_ASSIGN(auto summary, pack::build(options, events, cancel_source().token()));
+    if (store_) SEALIFT_TRY(store_->adopt(build_));
+    return summary;
+  }
+  const std::string& shown() const { return shown_; }
+
+ private:
+  explicit Destination(std::string output) : shown_(std::move(output)) {}
+  std::optional<store::Store> store_;
+  store::Build build_;
+  std::string shown_;  // the file, or the name in the store
+};
+
 int run_build(const BuildArguments& arguments) {
-  const auto options = to_options(arguments);
+  auto options = to_options(arguments);
   if (!options) return report(options.error());
+  const auto destination = Destination::of(arguments, *options);
+  if (!destination) return report(destination.error());
   catch_signals();
   console::Output out(STDOUT_FILENO);
   if (arguments.log_format == "json") {
     console::JsonLines events(out);
-    const auto summary = pack::build(*options, events, cancel_source().token());
-    out.line(summary ? to_json(*summary, options->output) : console::to_json(summary.error()));
+    const auto summary = destination->build(*options, events);
+    out.line(summary ? to_json(*summary, destination->shown()) : console::to_json(summary.error()));
     if (summary) return out.trouble() ? 0 : base::exit_code(out.trouble().error().code);
     return base::exit_code(summary.error().code);
   }
   BuildDisplay events(console::Output(STDERR_FILENO), base::system_clock());
-  const auto summary = pack::build(*options, events, cancel_source().token());
+  const auto summary = destination->build(*options, events);
   events.finish();
   if (!summary) return report(summary.error());
-  const auto line =
-      std::format("{}: {}, {}, {} stored of {}, identity {}", options->output, base::human_bytes(summary->file_size),
-                  base::counted(summary->objects, "object", "objects"), base::human_bytes(summary->stored_bytes),
-                  base::human_bytes(summary->plain_bytes), summary->identity.hex().substr(0, 16));
+  const auto line = std::format(
+      "{}: {}, {}, {} stored of {}, identity {}", destination->shown(), base::human_bytes(summary->file_size),
+      base::counted(summary->objects, "object", "objects"), base::human_bytes(summary->stored_bytes),
+      base::human_bytes(summary->plain_bytes), summary->identity.hex().substr(0, 16));
   return print_line(stdout, line)
              ? 0
-             : report({ErrorCode::io, std::format("{} is written, but standard output can't be", options->output), {}});
+             : report({ErrorCode::io,
+                       std::format("{} is written, but standard output can't be", destination->shown()),
+                       {}});
 }
 
 // What a Kubefile needs to be read.
@@ -250,7 +288,13 @@ void define_context(CLI::App& app, const char* names, BuildArguments& arguments)
 
 void define_build(CLI::App& app, BuildArguments& arguments) {
   define_kubefile(app, arguments);
-  app.add_option("-o,--output", arguments.output, "the artifact to write")->required();
+  app.add_option_function<std::string>(
+      "-o,--output",
+      [&](const std::string& given) {
+        arguments.output = given;
+        arguments.has_output = true;
+      },
+      "the artifact to write (default: into the local store, under its tag)");
   app.add_option("-t,--tag", arguments.tag, "name:version of the artifact");
   define_sources(app, arguments);
   app.add_option("--launch-platform", arguments.launch, "whose program stands at the artifact's head");
@@ -364,7 +408,7 @@ int run_program(int argc, char** argv) {
   define_build(*app.add_subcommand("build", "make an artifact from a Kubefile"), build);
   InspectArguments inspect;
   auto* inspect_command = app.add_subcommand("inspect", "what an artifact or payload holds");
-  inspect_command->add_option("file", inspect.file, "the artifact")->required();
+  inspect_command->add_option("file", inspect.file, "the artifact, or its name in the local store")->required();
   inspect_command->add_flag("--json", inspect.json, "the contents document as JSON");
   inspect_command->add_flag("--images", inspect.images, "the images, and why each is there");
   inspect_command->add_flag("--tree", inspect.tree, "the files of its tree: mode, bytes and path");
@@ -398,6 +442,8 @@ int run_program(int argc, char** argv) {
   diff_command->add_option("from", diff.from, "the artifact that is there")->required();
   diff_command->add_option("to", diff.to, "the artifact that comes")->required();
   diff_command->add_flag("--json", diff.json, "as JSON");
+  StoreArguments store;
+  define_store(app, store);
   app.require_subcommand(0, 1);
   try {
     app.parse(argc, argv);
@@ -419,6 +465,8 @@ int run_program(int argc, char** argv) {
   }
   if (app.got_subcommand(diff_command)) return print_result(diff_artifacts(diff));
   if (app.got_subcommand(why_command)) return print_result(say_why(why_of, why));
+  catch_signals();
+  if (const auto done = run_store(app, store, cancel_source().token())) return print_result(*done);
   std::print("{}", app.help());
   return base::exit_code(ErrorCode::usage);
 }

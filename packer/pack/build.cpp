@@ -3,13 +3,16 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <set>
 
 #include "packer/pack/image_packer.h"
 #include "packer/resolve/tree.h"
+#include "packer/store/store.h"
 #include "payload/base/fd.h"
 #include "payload/base/named_file.h"
 #include "payload/base/parallel.h"
 #include "payload/base/text.h"
+#include "payload/format/references.h"
 #include "payload/writer/output_file.h"
 
 namespace sealift::pack {
@@ -48,28 +51,87 @@ Architecture head(const BuildOptions& options) {
   return own ? base::own_architecture() : options.platforms.front();
 }
 
-// The artifact that will be replaced: its blobs need not be fetched again. Anything else of this name is no matter
-// here.
-struct Previous {
-  std::unique_ptr<base::OpenFile> file;
-  std::unique_ptr<format::PayloadReader> reader;
+// Artifacts that are here already: their blobs need not be fetched again.
+class Previous {
+ public:
+  // Of this name, if it is an artifact; anything else is no matter here.
+  void add(const std::string& path, EventSink& events) {
+    auto file = base::OpenFile::open(path);
+    if (!file) return;
+    auto reader = format::PayloadReader::open(**file);
+    if (!reader) return;
+    base::tell(events, Level::info, path + " is there: blobs that it holds are taken from it");
+    files_.push_back(std::move(*file));
+    owners_.push_back(std::move(*reader));
+    readers_.push_back(owners_.back().get());
+  }
+  std::span<const format::PayloadReader* const> readers() const { return readers_; }
+
+ private:
+  std::vector<std::unique_ptr<base::OpenFile>> files_;
+  std::vector<std::unique_ptr<format::PayloadReader>> owners_;
+  std::vector<const format::PayloadReader*> readers_;
 };
-Previous previous_artifact(const std::string& output, EventSink& events) {
+
+// The one that will be replaced, then the newest of the local store.
+Previous previous_artifacts(const BuildOptions& options, EventSink& events) {
+  constexpr size_t kMost = 8;  // each has its table of contents in memory
   Previous out;
-  auto file = base::OpenFile::open(output);
-  if (!file) return out;
-  auto reader = format::PayloadReader::open(**file);
-  if (!reader) return out;
-  base::tell(events, Level::info, output + " is there: blobs that it holds are taken from it");
-  out.file = std::move(*file);
-  out.reader = std::move(*reader);
+  out.add(options.output, events);
+  if (options.store.empty()) return out;
+  auto stored = store::Store(options.store).list().value_or(std::vector<store::Artifact>());
+  std::ranges::sort(stored, std::greater{}, &store::Artifact::came);
+  if (stored.size() > kMost) stored.resize(kMost);
+  for (const auto& artifact : stored) out.add(artifact.path, events);
   return out;
+}
+
+// What of the bases is in the artifact: neither what lines have removed, nor files that others replace.
+std::set<Digest> kept_of_bases(const resolve::Inputs& inputs) {
+  std::set<Digest> out;
+  format::Contents contents = inputs.contents;
+  for (const auto& file : inputs.files) contents.tree.erase(file.first);
+  const auto keep = [&](const format::Reference& reference) -> Result<void> {
+    out.insert(reference.object.digest);
+    return {};
+  };
+  (void)format::for_each_reference(contents, keep);
+  // This Sealift's programs may be the same ones.
+  for (const auto& base : inputs.bases) {
+    for (const auto& stub : base.reader->contents().stubs) out.insert(stub.object.digest);
+  }
+  return out;
+}
+
+// Before anything is fetched, as far as sizes are known. What is copied may take no room: that is worth a warning.
+Result<void> check_room(const std::string& output, ImagePacker::Needs needs, EventSink& events) {
+  const uint64_t waiting = writer::Partial::waiting_for(output);
+  needs.fetched -= std::min(needs.fetched, waiting);
+  std::error_code error;
+  const auto folder = writer::folder_of(output);
+  const uint64_t free = std::filesystem::space(folder, error).available;
+  if (error || needs.fetched + needs.copied <= free) return {};
+  if (needs.fetched > free)
+    return fail(ErrorCode::no_space,
+                "{} of images are to be fetched, and {} has {} left; make room there, or name an output elsewhere",
+                base::human_bytes(needs.fetched), folder, base::human_bytes(free));
+  base::tell(events, Level::warning,
+             std::format("{} may need {} in {}, which has {} left: unless its file system shares what is copied from "
+                         "artifacts that are there, the build will end before its end",
+                         output, base::human_bytes(needs.fetched + needs.copied), folder, base::human_bytes(free)));
+  return {};
 }
 
 Result<writer::Summary> pack(const resolve::Inputs& inputs, const BuildOptions& options, writer::PayloadWriter& writer,
                              EventSink& events, const CancelToken& cancel) {
-  if (inputs.base) SEALIFT_TRY(writer.add_base(*inputs.base->reader));
+  const auto kept = kept_of_bases(inputs);
+  for (const auto& base : inputs.bases)
+    SEALIFT_TRY(writer.add_base(*base.reader, [&](const Digest& digest) { return kept.contains(digest); }));
   ImagePacker images(inputs.images, writer);
+  const auto previous = inputs.images.empty() ? Previous() : previous_artifacts(options, events);
+  auto needs = images.needs(previous.readers());
+  for (const auto& base : inputs.bases) needs.copied += base.reader->payload_size();
+  SEALIFT_TRY(check_room(options.output, needs, events));
   format::Contents contents = inputs.contents;
   contents.name = options.name;
   contents.version = options.version;
@@ -87,9 +149,7 @@ Result<writer::Summary> pack(const resolve::Inputs& inputs, const BuildOptions& 
   base::tell(events, Level::info, "writing " + options.output);
   const auto known = contents.layers;
   SEALIFT_ASSIGN(const auto payload, writer.place(std::move(contents), head(options), events, std::move(partial)));
-  const auto previous = inputs.images.empty() ? Previous() : previous_artifact(options.output, events);
-  SEALIFT_ASSIGN(const auto layers,
-                 images.fill(*payload, known, previous.reader.get(), options.output, events, cancel));
+  SEALIFT_ASSIGN(const auto layers, images.fill(*payload, known, previous.readers(), options.output, events, cancel));
   return payload->finish(layers, events);
 }
 

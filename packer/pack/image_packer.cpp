@@ -32,18 +32,34 @@ ImagePacker::ImagePacker(std::span<const resolve::ImageInput> images, writer::Pa
   std::ranges::stable_sort(jobs_, std::greater{}, [](const Job& job) { return job.blob.size; });
 }
 
+ImagePacker::Needs ImagePacker::needs(std::span<const format::PayloadReader* const> previous) const {
+  Needs out;
+  for (const auto& job : jobs_) {
+    if (!job.is_wanted) continue;
+    const bool is_held = std::ranges::any_of(previous, [&](const auto* artifact) {
+      const auto object = artifact->find(job.digest());
+      return object && object->raw_offset;
+    });
+    (is_held ? out.copied : out.fetched) += job.blob.size;
+  }
+  return out;
+}
+
 // One blob after the other, on several threads at once.
 class ImagePacker::Filler {
  public:
-  Filler(writer::PlacedPayload& payload, const format::PayloadReader* previous, const std::string& output,
-         Transfer& transfer)
+  Filler(writer::PlacedPayload& payload, std::span<const format::PayloadReader* const> previous,
+         const std::string& output, Transfer& transfer)
       : payload_(payload), previous_(previous), output_(output), transfer_(transfer) {}
 
-  // Of a blob, from the previous artifact or from its source; one that an interrupted build has left goes on there.
+  // Of a blob, from an earlier artifact or from its source; one that an interrupted build has left goes on there.
   Result<void> bring(const Job& job, const CancelToken& stop) {
     const bool is_there = payload_.found(job.digest()) == job.blob.size;
-    // If it can't be read any more, its source is asked.
-    if (!is_there && previous_ != nullptr && payload_.take_over(job.digest(), *previous_).value_or(false)) {
+    // If it can't be read any more, the next one or its source is asked.
+    const auto holds = [&](const auto* artifact) {
+      return payload_.take_over(job.digest(), *artifact).value_or(false);
+    };
+    if (!is_there && std::ranges::any_of(previous_, holds)) {
       transfer_.arrived(*job.image, {.from_previous = job.blob.size});
       return {};
     }
@@ -62,8 +78,8 @@ class ImagePacker::Filler {
   }
 
   Result<format::LayerInfo> measure(const Job& job, const CancelToken& stop) {
-    if (previous_ != nullptr) {
-      const auto& earlier = previous_->contents().layers;
+    for (const auto* artifact : previous_) {
+      const auto& earlier = artifact->contents().layers;
       if (const auto measured = earlier.find(job.digest()); measured != earlier.end()) return measured->second;
     }
     if (const auto stored = payload_.stored(job.digest())) return sources::measure_layer(*stored, job.blob.media_type);
@@ -84,14 +100,14 @@ class ImagePacker::Filler {
   }
 
   writer::PlacedPayload& payload_;
-  const format::PayloadReader* previous_;
+  std::span<const format::PayloadReader* const> previous_;
   const std::string& output_;
   Transfer& transfer_;
 };
 
 Result<std::map<Digest, format::LayerInfo>> ImagePacker::fill(writer::PlacedPayload& payload,
                                                               const std::map<Digest, format::LayerInfo>& known,
-                                                              const format::PayloadReader* previous,
+                                                              std::span<const format::PayloadReader* const> previous,
                                                               const std::string& output, EventSink& events,
                                                               const CancelToken& cancel) {
   Transfer transfer(base::system_clock(), events);

@@ -20,13 +20,21 @@ class ImagePacker {
   // Announces every object. `images` must outlive this.
   ImagePacker(std::span<const resolve::ImageInput> images, writer::PayloadWriter& writer);
 
-  // Fetches what was announced and returns what was measured. `known`: layers that need no measuring. What `previous`,
-  // an earlier artifact or null, holds undamaged is taken from there. A layer that the payload holds compressed and
-  // that nobody has measured is fetched into an unnamed file beside `output`.
+  // What fill() will write, in bytes.
+  struct Needs {
+    uint64_t fetched = 0;
+    uint64_t copied = 0;  // from `previous`: takes no room where file systems share extents
+  };
+  Needs needs(std::span<const format::PayloadReader* const> previous) const;
+
+  // Fetches what was announced and returns what was measured. `known`: layers that need no measuring. What earlier
+  // artifacts hold undamaged is taken from there, from the first that has it. A layer that the payload holds compressed
+  // and that nobody has measured is fetched into an unnamed file beside `output`.
   Result<std::map<Digest, format::LayerInfo>> fill(writer::PlacedPayload& payload,
                                                    const std::map<Digest, format::LayerInfo>& known,
-                                                   const format::PayloadReader* previous, const std::string& output,
-                                                   EventSink& events, const CancelToken& cancel);
+                                                   std::span<const format::PayloadReader* const> previous,
+                                                   const std::string& output, EventSink& events,
+                                                   const CancelToken& cancel);
 
  private:
   struct Job {

@@ -5,47 +5,86 @@
 #include <filesystem>
 
 #include "packer/resolve/claims.h"
+#include "packer/resolve/merge.h"
 #include "packer/resolve/rule_files.h"
+#include "packer/store/store.h"
 #include "payload/base/count.h"
 #include "payload/base/text.h"
 
 namespace sealift::resolve {
-Result<void> take_base(const Instruction& instruction, const From& line, const Request& request,
-                       const std::vector<Word>& rule_lines, workloads::Rules& rules, Inputs& inputs,
-                       EventSink& events) {
-  const std::string& name = line.base.text;
-  if (name == "scratch") return {};
+namespace {
+
+// Of a file in the context or in the current folder, else of the local store.
+Result<std::unique_ptr<base::OpenFile>> open_base(const std::string& name, const Request& request) {
   auto file = base::OpenFile::open(in_context(request.context, name));
   if (!file && !name.starts_with('/')) file = base::OpenFile::open(name);
+  if (file || file.error().code != ErrorCode::not_found || request.store.empty() || !store::is_name(name)) return file;
+  SEALIFT_ASSIGN(const auto stored, store::Store(request.store).find(name));
+  if (!stored) return fail(ErrorCode::not_found, "no such file, and the local store has no artifact of this name");
+  return base::OpenFile::open(stored->path);
+}
+
+// What the new product decides anew.
+format::Contents inherited(const format::Contents& from) {
+  format::Contents out = from;
+  out.stubs.clear();  // replaced by this Sealift's own programs
+  out.launch.clear();
+  out.bases.clear();
+  out.created_by.clear();
+  out.compressors.clear();
+  constexpr std::string_view kInBase = "in the base: ";
+  for (auto& image : out.images) {
+    if (!image.reason.empty() && !image.reason.starts_with(kInBase)) image.reason.insert(0, kInBase);
+  }
+  return out;
+}
+
+}  // namespace
+
+const BaseInput* Inputs::base_of(const std::string& path) const {
+  const auto inherited = contents.tree.find(path);
+  if (inherited == contents.tree.end()) return nullptr;
+  const auto base = std::ranges::find_if(bases, [&](const BaseInput& one) {
+    const auto& tree = one.reader->contents().tree;
+    const auto own = tree.find(path);
+    return own != tree.end() && own->second == inherited->second;
+  });
+  return base == bases.end() ? nullptr : &*base;
+}
+
+Result<void> take_base(const Instruction& instruction, const Word& line, const Request& request,
+                       const std::vector<Word>& rule_lines, workloads::Rules& rules, Inputs& inputs,
+                       EventSink& events) {
+  const std::string& name = line.text;
+  if (name == "scratch") return {};
+  auto file = open_base(name, request);
   if (!file)
-    return bad(line.base.place, std::format("the base {} can't be read: {}; name an artifact file",
-                                            base::printable(name), file.error().what));
+    return bad(line.place,
+               std::format("the base {} can't be read: {}; name an artifact file or what `sealift artifacts` lists",
+                           base::printable(name), file.error().what));
   if (std::error_code none; std::filesystem::equivalent((*file)->path(), request.output, none))
-    return bad(line.base.place,
-               std::format("the base {} is the output too; name another output", base::printable(name)));
+    return bad(line.place, std::format("the base {} is the output too; name another output", base::printable(name)));
   auto opened = format::PayloadReader::open(**file);
   if (!opened) return fail_while(std::move(opened).error(), "opening the base " + base::printable(name));
   const auto& from = (*opened)->contents();
   for (const Architecture architecture : request.platforms) {
     if (std::ranges::contains(from.stubs, architecture, &format::Stub::architecture)) continue;
-    return bad(line.base.place, std::format("the base {} is not packed for {}", name, base::platform(architecture)));
+    return bad(line.place, std::format("the base {} is not packed for {}", name, base::platform(architecture)));
   }
-  SEALIFT_TRY(add_rules_of(**opened, rule_lines, rules));
-  inputs.contents = from;
-  inputs.contents.stubs.clear();   // replaced by this Sealift's own programs
-  inputs.contents.launch.clear();  // the new product decides what to launch
-  inputs.contents.bases.clear();
-  inputs.contents.created_by.clear();
-  inputs.contents.compressors.clear();
-  constexpr std::string_view kInBase = "in the base: ";
-  for (auto& image : inputs.contents.images) {
-    if (!image.reason.empty() && !image.reason.starts_with(kInBase)) image.reason.insert(0, kInBase);
-  }
+  if (std::ranges::contains(inputs.bases, (*opened)->identity(),
+                            [](const BaseInput& base) { return base.reader->identity(); }))
+    return bad(line.place, std::format("{} is taken already, by a line before", base::printable(name)));
+  SEALIFT_TRY(add_rules_of(**opened, rule_lines, inputs, rules));
+  const auto origin = origin_of(instruction, name);
+  if (inputs.bases.empty())
+    inputs.contents = inherited(from);
+  else
+    merge(inherited(from), origin, inputs);
   base::tell(events, Level::info,
-             std::format("FROM {}: {}, {}", name, base::counted(from.images.size(), "image", "images"),
+             std::format("{} {}: {}, {}", instruction.verb, name, base::counted(from.images.size(), "image", "images"),
                          base::counted(from.tree.size(), "file", "files")));
   inputs.locks.used.bases[last_part(name)] = (*opened)->identity();
-  inputs.base = BaseInput{std::move(*file), std::move(*opened), origin_of(instruction, name)};
+  inputs.bases.push_back({std::move(*file), std::move(*opened), origin});
   return {};
 }
 
@@ -62,9 +101,8 @@ Result<std::optional<format::BaseDocument>> read_base_document(Inputs& inputs) {
     if (!out) return fail(with_line(std::move(out).error(), origin.place));
     return out;
   }
-  SEALIFT_ASSIGN(const auto bytes,
-                 inputs.base->reader->read_all(inputs.contents.tree.at(path).object.digest, kMaxDocument));
-  const auto& origin = inputs.base->origin;
+  const auto& [file, reader, origin] = *inputs.base_of(path);
+  SEALIFT_ASSIGN(const auto bytes, reader->read_tree(path, kMaxDocument));
   auto out = format::parse_base_document(base::as_text(bytes), path);
   if (!out)
     return fail(with_line(fail_while(std::move(out).error(), "reading " + path + " of " + origin.reason).error(),

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// FROM and base.yaml: what an artifact is built on.
+// FROM, INCLUDE, REMOVE and base.yaml: what an artifact is built on.
 #pragma once
 
 #include <optional>
@@ -10,9 +10,10 @@
 
 namespace sealift::resolve {
 
-// FROM: opens the base and takes its contents over. Its rules are added to `rules` unless one of `rule_lines` replaces
-// them. Errors: invalid_input with the place; those of opening an artifact.
-Result<void> take_base(const Instruction& instruction, const From& line, const Request& request,
+// FROM and INCLUDE: opens the artifact of this name and takes its contents over, into those of the ones before. Its
+// rules are added to `rules` unless one of `rule_lines` replaces them. Errors: invalid_input with the place; those of
+// opening an artifact.
+Result<void> take_base(const Instruction& instruction, const Word& name, const Request& request,
                        const std::vector<Word>& rule_lines, workloads::Rules& rules, Inputs& inputs, EventSink& events);
 
 // base.yaml of this build's files, else the base's; none if there is no base. Sets Contents::base_document. Errors:

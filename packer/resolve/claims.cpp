@@ -39,8 +39,8 @@ Result<void> check_shape(const Inputs& inputs, const std::string& target, const 
     return both(target, origin, at->first, text(at->second.origin));
   if (const auto at = clash(inputs.awaited, target); at != inputs.awaited.end())
     return both(target, origin, at->first, text(at->second));
-  if (const auto at = clash(inputs.contents.tree, target); at != inputs.contents.tree.end() && inputs.base)
-    return both(target, origin, at->first, text(inputs.base->origin));
+  if (const auto at = clash(inputs.contents.tree, target); at != inputs.contents.tree.end())
+    if (const auto* base = inputs.base_of(at->first)) return both(target, origin, at->first, text(base->origin));
   return {};
 }
 

@@ -10,6 +10,7 @@
 #include "packer/resolve/discover.h"
 #include "packer/resolve/file_lines.h"
 #include "packer/resolve/images.h"
+#include "packer/resolve/merge.h"
 #include "packer/resolve/object_checks.h"
 #include "packer/resolve/parts.h"
 #include "packer/resolve/programs.h"
@@ -60,6 +61,7 @@ class Resolver {
     if (depth_ == Depth::names) return std::move(out_);
     SEALIFT_TRY(images_.plan());
     images_.tell(findings_.problems);
+    check_inherited_images(out_, findings_.problems);
     SEALIFT_TRY(findings_.problems.joined());
     SEALIFT_TRY(check_locks(out_.locks, request_.lock_use));
     SEALIFT_TRY(add_lock());
@@ -85,6 +87,7 @@ class Resolver {
     apps_.add_values(knows_names_);
     name_parts(out_);
     findings_.problems.note(pack_rules(out_, request_, rule_lines_));
+    check_conflicts(out_, findings_.problems);
     if (knows_names_) check_app_names(out_, findings_.problems);
     if (depth_ == Depth::manifests) {
       if (auto programs = findings_.problems.note(find_programs(request_))) out_.programs = std::move(*programs);
@@ -142,6 +145,7 @@ class Resolver {
     auto done = std::visit([&](const auto& what) { return take(instruction, what); }, instruction.what);
     if (done) return {};
     knows_names_ = knows_names_ && !std::holds_alternative<From>(instruction.what) &&
+                   !std::holds_alternative<Include>(instruction.what) &&
                    !std::holds_alternative<AddApp>(instruction.what);
     findings_.problems.add(with_line(std::move(done).error(), instruction.place));
     return {};
@@ -186,8 +190,12 @@ class Resolver {
   }
 
   Result<void> take(const Instruction& instruction, const From& line) {
-    return take_base(instruction, line, request_, rule_lines_, findings_.rules, out_, events_);
+    return take_base(instruction, line.base, request_, rule_lines_, findings_.rules, out_, events_);
   }
+  Result<void> take(const Instruction& instruction, const Include& line) {
+    return take_base(instruction, line.artifact, request_, rule_lines_, findings_.rules, out_, events_);
+  }
+  Result<void> take(const Instruction&, const Remove& line) { return remove(line, out_, findings_.problems); }
   Result<void> take(const Instruction& instruction, const Copy& line) { return files_.take(instruction, line); }
   Result<void> take(const Instruction& instruction, const PutFile& line) { return files_.take(instruction, line); }
   Result<void> take(const Instruction& instruction, const AddApp& line) { return apps_.take(instruction, line); }
@@ -202,7 +210,10 @@ class Resolver {
   }
 
   Result<void> take(const Instruction&, const SetEnvironment& line) {
-    for (const auto& [name, value] : line.values) out_.contents.environment[name] = value;
+    for (const auto& [name, value] : line.values) {
+      out_.contents.environment[name] = value;
+      out_.conflicts.erase("ENV " + name);
+    }
     return {};
   }
   Result<void> take(const Instruction&, const SetLabels& line) {

@@ -39,6 +39,7 @@ struct Request {
   std::optional<std::string> lock;  // file; beside the Kubefile if none is named
   LockUse lock_use;
   std::string output;           // what is written with the result: COPY leaves it out; empty: nothing is
+  std::string store;            // folder of the local store; empty: there is none
   bool with_tests = false;      // also the images of helm's test hooks
   bool with_referrers = false;  // also signatures and the like: sources::plan_referrers()
 };
@@ -78,6 +79,7 @@ struct ProgramInput {
   std::string source;  // on this machine
 };
 
+// FROM or INCLUDE
 struct BaseInput {
   std::unique_ptr<base::OpenFile> file;
   std::unique_ptr<format::PayloadReader> reader;
@@ -87,7 +89,9 @@ struct BaseInput {
 struct Inputs {
   std::unique_ptr<base::PrivateFolder> scratch;   // for what is unpacked; goes last, since `files` may lie there
   std::unique_ptr<base::PrivateFolder> unpacked;  // likewise, for the files of archives; made when it is needed
-  std::optional<BaseInput> base;                  // none = scratch
+  std::vector<BaseInput> bases;                   // that of FROM first; none = scratch
+  // What two of them have differently and no line has decided yet: by path in the tree, "app NAME", "image NAME".
+  std::map<std::string, Error> conflicts;
   Locks locks;
   // What this build adds, by path in the payload's tree.
   std::map<std::string, FileInput> files;
@@ -103,6 +107,8 @@ struct Inputs {
 
   std::map<std::string, std::unique_ptr<sources::ImageSource>> sources;  // by folder; "" = registries
   bool holds(const std::string& path) const { return files.contains(path) || contents.tree.contains(path); }
+  // The base that this inherited path of the tree comes from; null if it is not inherited.
+  const BaseInput* base_of(const std::string& path) const;
 };
 
 enum class Depth {

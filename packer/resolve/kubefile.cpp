@@ -38,7 +38,7 @@ class Parser {
 
  private:
   static constexpr std::string_view kFromFirst =
-      "the first instruction must be FROM (after ARG lines): FROM scratch, or an artifact file";
+      "the first instruction must be FROM (after ARG lines): FROM scratch, an artifact file or a name in the local store";
 
   // Before anything is split: what is no text makes no lines.
   Result<void> check_text(std::string_view text) const {
@@ -69,9 +69,9 @@ class Parser {
   }
 
   Result<void> from(Given&& given) {
-    if (given.words.size() != 1) return bad(given.place, "FROM takes one base: scratch, or an artifact file");
-    if (has<From>()) return bad(given.place, "a second FROM");
-    return put(given, From{given.words[0]});
+    SEALIFT_ASSIGN(auto from, read_from(given));
+    if (has<From>()) return bad(given.place, "a second FROM; write INCLUDE to add another artifact to the base");
+    return put(given, std::move(from));
   }
 
   Result<void> argument(Given&& given) { return variables_.add_argument(given); }
@@ -115,7 +115,9 @@ std::span<const Parser::Entry> Parser::entries() {
   // The last ones are words from sealer and Dockerfiles that people will try; they are known, and rejected
   // with a reason.
   static constexpr auto kEntries = std::to_array<Entry>({
-      {{"FROM", "scratch | artifact.run", {}}, &Parser::from},
+      {{"FROM", "scratch | artifact.run | name:version", {}}, &Parser::from},
+      {{"INCLUDE", "artifact.run | name:version", {}}, &Parser::line<read_include>},
+      {{"REMOVE", "image|app|file name [name …]", {}}, &Parser::line<read_remove>},
       {{"ARG", "NAME | NAME=default", {}}, &Parser::argument},
       {{"ENV", "NAME=value [NAME=value …]", {}}, &Parser::environment},
       {{"LABEL", "name=value [name=value …]", {}}, &Parser::labels},
@@ -182,7 +184,7 @@ std::optional<std::string> Parser::near_verb(const LogicalLine& line) {
 void Parser::leave_out(const LogicalLine& line) {
   const auto* entry = entry_of(line);
   const auto word = entry != nullptr ? std::string(entry->verb.word) : near_verb(line).value_or("APP");
-  is_complete_ = is_complete_ && word != "FROM" && word != "APP" && word != "CNI";
+  is_complete_ = is_complete_ && word != "FROM" && word != "INCLUDE" && word != "APP" && word != "CNI";
   has_all_values_ = has_all_values_ && word != "VALUES";
 }
 

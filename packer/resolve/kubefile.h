@@ -19,7 +19,19 @@
 namespace sealift::resolve {
 
 struct From {
-  Word base;  // "scratch" or an artifact file
+  Word base;  // "scratch", an artifact file or a name in the local store
+};
+
+// INCLUDE: another artifact, beside the base
+struct Include {
+  Word artifact;
+};
+
+// REMOVE
+enum class Part { image, app, file };
+struct Remove {
+  Part part = Part::file;
+  std::vector<Word> names;
 };
 
 // ADD --unpack
@@ -99,8 +111,8 @@ struct Launch {
   std::vector<Word> apps;
 };
 
-using What = std::variant<From, Copy, PutFile, AddApp, AddImage, SetEnvironment, SetLabels, Launch, AddValues,
-                          IgnoreImages, AddRules>;
+using What = std::variant<From, Include, Remove, Copy, PutFile, AddApp, AddImage, SetEnvironment, SetLabels, Launch,
+                          AddValues, IgnoreImages, AddRules>;
 struct Instruction {
   std::string_view verb;  // as in verbs()
   Place place;            // of the line

@@ -8,6 +8,10 @@
 
 namespace sealift::resolve {
 
+// kubefile_bases.cpp
+Result<What> read_from(Given& given);
+Result<What> read_include(Given& given);
+Result<What> read_remove(Given& given);
 // kubefile_files.cpp
 Result<What> read_copy(Given& given);
 Result<What> read_add(Given& given);

@@ -49,9 +49,11 @@ Result<workloads::Rules> load_rules(const std::vector<Word>& files, const std::s
   return out;
 }
 
-Result<void> add_rules_of(const format::PayloadReader& base, const std::vector<Word>& files, workloads::Rules& rules) {
+Result<void> add_rules_of(const format::PayloadReader& base, const std::vector<Word>& files, const Inputs& inputs,
+                          workloads::Rules& rules) {
   return charts::add_packed_rules(base, "the base's ", rules, [&](const std::string& path) {
     if (path.starts_with(kOwnRulesFolder)) return false;  // this Sealift has its own
+    if (inputs.contents.tree.contains(path)) return false;
     return std::ranges::none_of(files, [&](const Word& file) { return last_part(file.text) == last_part(path); });
   });
 }

@@ -24,8 +24,9 @@ std::vector<Word> rule_lines(const std::vector<Instruction>& instructions);
 // Sealift's own and those of the lines. Problems: invalid_input with file and line.
 Result<workloads::Rules> load_rules(const std::vector<Word>& files, const std::string& context, Problems& problems);
 
-// Adds those that lines of the base's Kubefile brought, unless one of `files` replaces them.
-Result<void> add_rules_of(const format::PayloadReader& base, const std::vector<Word>& files, workloads::Rules& rules);
+// Adds those that lines of the base's Kubefile brought, unless one of `files` or a base before has them.
+Result<void> add_rules_of(const format::PayloadReader& base, const std::vector<Word>& files, const Inputs& inputs,
+                          workloads::Rules& rules);
 
 // Packs Sealift's own and those of the lines if there are charts: the site's check reads them when it renders those.
 // Errors: those of claim().

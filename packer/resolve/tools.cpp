@@ -41,9 +41,9 @@ Result<std::string> Tools::find(const std::string& name) {
     if (error) return fail(ErrorCode::io, "copy {} to {}: {}", path, own, error.message());
     return own;
   }
-  const auto inherited = inputs_.contents.tree.find(packed);
-  if (inherited == inputs_.contents.tree.end() || !inputs_.base) return std::string();
-  SEALIFT_TRY(unpack(*inputs_.base->reader, inherited->second, own));
+  const auto* base = inputs_.base_of(packed);
+  if (base == nullptr) return std::string();
+  SEALIFT_TRY(unpack(*base->reader, inputs_.contents.tree.at(packed), own));
   return own;
 }
 

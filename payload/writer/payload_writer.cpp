@@ -12,6 +12,9 @@ namespace {
 // Files up to this size share a frame with others.
 constexpr uint64_t kSmallObject = uint64_t{256} << 10;
 constexpr size_t kReadSize = size_t{64} << 10;
+// Of files that one read takes in, this many bytes are kept until they are written: opening and reading tens of
+// thousands of them again takes longer than compressing them on another processor.
+constexpr uint64_t kMaxKept = uint64_t{96} << 20;
 constexpr unsigned kMaxThreads = 16;
 constexpr int kMaxLevel = 19;
 
@@ -48,11 +51,13 @@ Result<std::unique_ptr<PayloadWriter>> PayloadWriter::create(const std::string& 
       new PayloadWriter(std::make_unique<State>(output, options, threads, std::move(file))));
 }
 
-Result<void> PayloadWriter::add_base(const format::PayloadReader& base) {
+Result<void> PayloadWriter::add_base(const format::PayloadReader& base,
+                                     const std::function<bool(const Digest&)>& keep) {
   State& state = *state_;
   const std::lock_guard guard(state.mutex);
   if (state.added) return fail(ErrorCode::internal, "bases come before objects");
   for (const auto& object : base.index().objects()) {
+    if (keep && !keep(object.digest)) continue;
     state.objects.try_emplace(object.digest, StoredObject{object.size, Form::base, {}, state.bases.size()});
   }
   state.bases.push_back(&base);
@@ -76,12 +81,13 @@ Result<format::ObjectRef> PayloadWriter::add(Origin origin, Storage storage) {
   hash::Sha256 hasher;
   StoredObject object;
   object.form = storage == Storage::raw ? Form::raw : Form::framed;
-  Bytes buffer(kReadSize);
+  const auto buffer = std::make_unique_for_overwrite<std::byte[]>(kReadSize);
+  ByteView plain;
   for (bool last = false; !last;) {
     SEALIFT_TRY(state.options.cancel.check());
-    SEALIFT_ASSIGN(const size_t count, base::read_full(*source, buffer));
-    last = count < buffer.size();
-    const ByteView plain = ByteView(buffer).first(count);
+    SEALIFT_ASSIGN(const size_t count, base::read_full(*source, {buffer.get(), kReadSize}));
+    last = count < kReadSize;
+    plain = {buffer.get(), count};
     hasher.update(plain);
     if (object.size == 0 && looks_compressed(plain)) object.form = Form::raw;
     object.size += count;
@@ -95,7 +101,12 @@ Result<format::ObjectRef> PayloadWriter::add(Origin origin, Storage storage) {
   // would depend on the order of the calls.
   const auto at = state.objects.find(reference.digest);
   const bool keeps = at != state.objects.end() && (object.form != Form::raw || is_in_place(at->second.form));
-  if (!keeps) state.objects.insert_or_assign(reference.digest, std::move(object));
+  if (keeps) return reference;
+  if (object.form == Form::small && plain.size() == object.size && state.kept + object.size <= kMaxKept) {
+    state.kept += object.size;
+    object.kept.assign(plain.begin(), plain.end());
+  }
+  state.objects.insert_or_assign(reference.digest, std::move(object));
   return reference;
 }
 

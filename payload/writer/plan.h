@@ -30,6 +30,7 @@ struct StoredObject {
   Form form = Form::small;
   std::optional<Origin> origin;  // none: in a base, or reserved
   size_t base = 0;               // base: number of the base
+  Bytes kept;                    // all of it, if it need not be read again; else empty
 };
 
 using StoredObjects = std::map<Digest, StoredObject>;

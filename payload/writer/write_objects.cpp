@@ -73,9 +73,14 @@ Result<std::vector<format::Frame>> compress(const LayoutBuilder& layout, const S
     Bytes buffer = workers.acquire();
     size_t filled = 0;
     for (const auto& digest : pack.objects) {
-      SEALIFT_ASSIGN(auto object, Rereader::open(digest, objects.at(digest)));
-      const auto part = std::span(buffer).subspan(filled, static_cast<size_t>(object.left()));
-      SEALIFT_TRY(object.read(part));
+      const StoredObject& object = objects.at(digest);
+      const auto part = std::span(buffer).subspan(filled, static_cast<size_t>(object.size));
+      if (object.kept.empty()) {
+        SEALIFT_ASSIGN(auto again, Rereader::open(digest, object));
+        SEALIFT_TRY(again.read(part));
+      } else {
+        std::ranges::copy(object.kept, part.begin());
+      }
       filled += part.size();
     }
     SEALIFT_TRY(workers.submit(std::move(buffer), filled));

@@ -33,7 +33,7 @@ struct Options {
   CancelToken cancel;
 };
 
-// Where an object's bytes are. They are read twice: for their digest, and when they are written.
+// Where an object's bytes are. They are read for their digest and, unless they are few, again when they are written.
 struct Origin {
   std::string name;                                             // for errors
   std::function<Result<std::unique_ptr<base::Source>>()> open;  // from the beginning; any thread
@@ -87,9 +87,9 @@ class PayloadWriter {
   static Result<std::unique_ptr<PayloadWriter>> create(const std::string& output, const Options& options);
   ~PayloadWriter();
 
-  // Takes over every object of a base, frames byte for byte. Call it before add() and reserve(). The reader must
-  // live until finish().
-  Result<void> add_base(const format::PayloadReader& base);
+  // Takes over the objects of a base that `keep` is true for (none given: all), frames byte for byte. Call it before
+  // add() and reserve(), once for each base. The reader must live until finish().
+  Result<void> add_base(const format::PayloadReader& base, const std::function<bool(const Digest&)>& keep = {});
   // Reads the bytes to their end; they are written by place(). Any thread, several objects at a time.
   Result<format::ObjectRef> add(Origin origin, Storage storage);
   // Announces an object whose digest and size are known and whose bytes come later: it is stored raw and written once,

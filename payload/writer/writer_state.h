@@ -33,6 +33,7 @@ struct PayloadWriter::State {
   std::mutex mutex;  // of the fields below, until place()
   std::vector<const format::PayloadReader*> bases;
   StoredObjects objects;
+  uint64_t kept = 0;  // bytes of all objects that are kept
   bool added = false;
 };
 

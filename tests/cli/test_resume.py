@@ -8,6 +8,7 @@ import signal
 import subprocess
 import threading
 import time
+from pathlib import Path
 
 import pytest
 
@@ -209,23 +210,62 @@ def test_a_build_with_other_contents_moves_what_has_come(site):
     goes_on(site)
 
 
-def test_a_full_disk_ends_the_build_and_with_room_the_next_one_goes_on(site):
+class OwnDisk:
+    """Runs commands with a tmpfs at `folder`, which nothing else sees."""
+    def __init__(self, site, size):
+        self.folder = site.folder / "disk"
+        self.folder.mkdir()
+        self.output = self.folder / "out.run"
+        script = 'mount -t tmpfs -o size=$1 tmpfs "$2" && echo ready && read -r _'
+        self.keeper = subprocess.Popen(["unshare", "--mount", "sh", "-c", script, "sh", str(size), self.folder], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        assert self.keeper.stdout.readline() == "ready\n"
+        self.seen = Path(f"/proc/{self.keeper.pid}/root{self.folder}")  # by this process
+
+    def start(self, site, server):
+        enter = ["nsenter", "--mount", "--target", str(self.keeper.pid)]
+        return subprocess.Popen([*enter, *site.command(server, self.output)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=site.environment())
+
+    def close(self):
+        self.keeper.communicate("end\n", timeout=20)
+
+
+@pytest.fixture
+def disk(site, request):
     needs(os.geteuid() == 0, "root")
-    disk = site.folder / "disk"
-    disk.mkdir()
+    made = OwnDisk(site, request.param)
+    yield made
+    made.close()
+
+
+@pytest.mark.parametrize("disk", ["1g"], indirect=True)
+def test_a_disk_that_fills_up_ends_the_build_and_with_room_the_next_one_goes_on(site, disk):
+    site.list = disk.seen / "out.run.partial.blobs"
+    server = site.serve(free=3)
+    process = disk.start(site, server)
+    site.until_held(process, 3)
+    space = os.statvfs(disk.seen)
+    with open(disk.seen / "other", "wb") as other:
+        other.write(b"x" * (space.f_bavail * space.f_frsize - LARGE))
+    server.release()
+    _, said = process.communicate(timeout=120)
+    assert process.returncode == 7 and "no space" in said.lower() and "out.run.partial keeps the " in said, said
+    whole = [layer for layer in site.layers if len(set(site.received().get(layer, (0, 1)))) == 1]
+    assert len(whole) >= 3
+    before = {layer: len(server.asked_for(layer)) for layer in whole}
+    (disk.seen / "other").unlink()
+    again = disk.start(site, server)
+    _, said = again.communicate(timeout=120)
+    assert again.returncode == 0 and "that an interrupted build fetched" in said, said
+    assert sha256(site.undisturbed()) == sha256(disk.seen / "out.run")
+    assert [path.name for path in disk.seen.iterdir()] == ["out.run"]
+    assert {layer: len(server.asked_for(layer)) for layer in whole} == before
+
+
+@pytest.mark.parametrize("disk", ["8m"], indirect=True)
+def test_a_disk_that_is_too_small_is_told_before_anything_is_fetched(site, disk):
     server = site.serve()
-    output = disk / "out.run"
-    size = site.undisturbed().stat().st_size
-    script = """set -u; disk=$1; shift; mount -t tmpfs -o size=$1 tmpfs "$disk"; shift
-        "$@"; echo "code $?" >&2; cat "$disk/out.run.partial.blobs"; mount -o remount,size=1g "$disk"; echo again >&2; "$@" && sha256sum "$disk/out.run" && ls "$disk" """
-    done = subprocess.run(["unshare", "--mount", "sh", "-c", script, "sh", disk, str(size - IMAGES * LARGE // 2 - (16 << 20)), *site.command(server, output)], capture_output=True, text=True,
-                          env=site.environment(), timeout=240)
-    first, _, second = done.stderr.partition("again\n")
-    assert "code 7\n" in first and "no space" in first.lower() and "out.run.partial keeps the " in first, done.stderr
-    lines = [line.split() for line in done.stdout.splitlines() if line.startswith("sha256:")]
-    assert any(line[2] == line[3] for line in lines if line[0] in site.layers), done.stdout
-    assert "that an interrupted build fetched" in second and done.returncode == 0, done.stderr
-    assert sha256(site.folder / "undisturbed.run") in done.stdout and done.stdout.splitlines()[-1] == "out.run"
-    for digest, _, blob_size, received in lines:
-        if digest in site.layers and blob_size == received:
-            assert len(server.asked_for(digest)) == 1
+    process = disk.start(site, server)
+    _, said = process.communicate(timeout=120)
+    assert process.returncode == 7, said
+    assert f"13.4 MiB of images are to be fetched, and {disk.folder} has 8.0 MiB left; make room there, or name an output elsewhere" in said
+    assert not any(server.asked_for(layer) for layer in site.layers) and list(disk.seen.iterdir()) == []

@@ -148,9 +148,12 @@ TEST_CASE("a disk that fills while blobs arrive ends the build with the image th
   Result<writer::Summary> done = fail(ErrorCode::internal, "not run");
   size_t left = 0;
   tests::in_own_mounts([&] {
-    if (::mount("tmpfs", small.c_str(), "tmpfs", 0, "size=8m") != 0) return;
-    done = project.build("FROM scratch\nIMAGE --from=oci:odd odd:1\n",
-                         [&](pack::BuildOptions& options) { options.output = small + "/out.run"; });
+    if (::mount("tmpfs", small.c_str(), "tmpfs", 0, "size=32m") != 0) return;
+    tests::FillingUp filling(small + "/other", 20'000'000, base::no_events());
+    done = project.build(
+        "FROM scratch\nIMAGE --from=oci:odd odd:1\n",
+        [&](pack::BuildOptions& options) { options.output = small + "/out.run"; }, filling);
+    std::filesystem::remove(small + "/other");
     for (const auto& entry : std::filesystem::directory_iterator(small)) left += entry.exists() ? 1 : 0;
   });
   REQUIRE_FALSE(done);

@@ -25,6 +25,21 @@ inline void write(const std::string& path, std::string_view text, unsigned mode 
   REQUIRE(base::write_file_atomic(path, base::as_bytes(text), mode));
 }
 
+// Lets something else take room on a disk, after a build has looked how much there is.
+class FillingUp final : public EventSink {
+ public:
+  FillingUp(std::string path, size_t size, EventSink& events) : path_(std::move(path)), size_(size), events_(events) {}
+  void on(const Event& event) override {
+    if (event.message.starts_with("writing ")) write(path_, std::string(size_, 'x'));
+    events_.on(event);
+  }
+
+ private:
+  std::string path_;
+  size_t size_;
+  EventSink& events_;
+};
+
 // A finished artifact.
 struct Artifact {
   std::unique_ptr<base::OpenFile> file;

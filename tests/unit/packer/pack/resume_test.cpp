@@ -198,7 +198,7 @@ TEST_CASE("what lies where it belongs stays in its file; what belongs elsewhere 
     CHECK(inode(pull.project.output()) == file);
   }
   SECTION("moved") {
-    write(pull.project.folder / "large", layer(700'000, 7));
+    write(pull.project.folder / "large", layer(2'500'000, 7));
     pull.extra = "COPY large large\n";
     if (const auto done = pull.build(); !done) FAIL(done.error().text());
     CHECK(inode(pull.project.output()) != file);
@@ -315,9 +315,11 @@ TEST_CASE("a disk that fills while a registry's blobs arrive ends the build, and
   size_t asked = 0;
   bool left = true, equal = false;
   tests::in_own_mounts([&] {
-    if (::mount("tmpfs", small.c_str(), "tmpfs", 0, "size=8m") != 0) return;
-    full = pull.project.build(pull.kubefile(), there, pull.events.emplace());
+    if (::mount("tmpfs", small.c_str(), "tmpfs", 0, "size=32m") != 0) return;
+    tests::FillingUp filling(small + "/other", 25'000'000, pull.events.emplace());
+    full = pull.project.build(pull.kubefile(), there, filling);
     waiting = writer::Partial::waiting_for(small + "/out.run");
+    std::filesystem::remove(small + "/other");
     if (::mount("tmpfs", small.c_str(), "tmpfs", MS_REMOUNT, "size=64m") != 0) return;
     asked = pull.server.asked().size();
     enough = pull.project.build(pull.kubefile(), there);
@@ -352,11 +354,12 @@ TEST_CASE("when remains must move and there is no room for both, they stay, and 
   };
   Result<writer::Summary> moved = fail(ErrorCode::internal, "not run"), in_place = moved;
   uint64_t before = 0, after = 0;
-  write(pull.project.folder / "large", layer(700'000, 7));
+  write(pull.project.folder / "large", layer(2'500'000, 7));
   tests::in_own_mounts([&] {
-    if (::mount("tmpfs", small.c_str(), "tmpfs", 0, "size=5m") != 0) return;
+    if (::mount("tmpfs", small.c_str(), "tmpfs", 0, "size=7m") != 0) return;
     pull.server.habits.cuts = 1;
     static_cast<void>(pull.project.build(pull.kubefile(), there));
+    write(small + "/other", std::string(1'200'000, 'x'));  // enough for what is to come, not for moving
     before = writer::Partial::waiting_for(output);
     moved = pull.project.build("FROM scratch\nCOPY large large\n" + pull.kubefile().substr(13), there);
     after = writer::Partial::waiting_for(output);

@@ -314,7 +314,7 @@ TEST_CASE("compression is kept only if it saves at least 1/32") {
 
 TEST_CASE("what changes between its digest and its writing is noticed, and nothing is left") {
   const TemporaryFolder folder;
-  const auto sizes = std::to_array<size_t>({1000, kMiB, 9 * kMiB});  // shares a frame, has one, has two
+  const auto sizes = std::to_array<size_t>({100'000, kMiB, 9 * kMiB});  // shares a frame, has one, has two
   for (const size_t size : sizes) {
     for (const auto storage : {Storage::automatic, Storage::raw}) {
       for (const bool shorter : {false, true}) {
@@ -335,6 +335,30 @@ TEST_CASE("what changes between its digest and its writing is noticed, and nothi
     }
   }
   CHECK(folder.empty());
+}
+
+TEST_CASE("a file of a few bytes is read once, and packed as it was then") {
+  const TemporaryFolder folder;
+  auto payload_writer = must(PayloadWriter::create(folder / "a", {}));
+  size_t opened = 0;
+  const auto add = [&](ByteView bytes) {
+    return must(payload_writer->add({"the test's bytes",
+                                     [&opened, bytes]() -> Result<std::unique_ptr<base::Source>> {
+                                       ++opened;
+                                       return std::make_unique<base::MemorySource>(bytes);
+                                     }},
+                                    Storage::automatic));
+  };
+  Bytes first = prose(1000, 1), second = prose(60'000, 2);
+  const auto references = {add(first), add(second), add(prose(1000, 1))};
+  first.front() ^= std::byte{1};
+  second.back() ^= std::byte{1};
+  must(payload_writer->finish({}, std::nullopt, base::no_events()));
+  CHECK(opened == 3);
+  const auto file = must(base::OpenFile::open(folder / "a"));
+  const auto reader = must(format::PayloadReader::open(*file));
+  for (const auto& reference : references)
+    CHECK(hash::sha256(must(reader->read_all(reference.digest, kMiB))) == reference.digest);
 }
 
 TEST_CASE("a file that only grows is packed as it was") {
