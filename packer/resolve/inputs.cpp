@@ -195,7 +195,10 @@ class Resolver {
   Result<void> take(const Instruction& instruction, const Include& line) {
     return take_base(instruction, line.artifact, request_, rule_lines_, findings_.rules, out_, events_);
   }
-  Result<void> take(const Instruction&, const Remove& line) { return remove(line, out_, findings_.problems); }
+  Result<void> take(const Instruction&, const Remove& line) {
+    remove(line, out_, findings_.problems);
+    return {};
+  }
   Result<void> take(const Instruction& instruction, const Copy& line) { return files_.take(instruction, line); }
   Result<void> take(const Instruction& instruction, const PutFile& line) { return files_.take(instruction, line); }
   Result<void> take(const Instruction& instruction, const AddApp& line) { return apps_.take(instruction, line); }

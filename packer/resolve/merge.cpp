@@ -141,10 +141,6 @@ class Merger {
   format::Contents& to_;
 };
 
-bool has_inherited(const Inputs& inputs, const std::function<bool(const format::Contents&)>& has) {
-  return std::ranges::any_of(inputs.bases, [&](const BaseInput& base) { return has(base.reader->contents()); });
-}
-
 // The word with what is meant, for a name that nothing has.
 std::unexpected<Error> not_there(const Word& word, std::string_view what, const std::vector<std::string_view>& known) {
   const auto near = base::nearest(word.text, known);
@@ -170,8 +166,9 @@ Result<void> remove_image(const Word& word, Inputs& inputs) {
 Result<void> remove_app(const Word& word, Inputs& inputs) {
   auto& contents = inputs.contents;
   const auto app = std::ranges::find(contents.apps, word.text, &format::App::name);
-  if (app == contents.apps.end() ||
-      !has_inherited(inputs, [&](const auto& from) { return from.find_app(word.text) != nullptr; })) {
+  const bool is_inherited = std::ranges::any_of(
+      inputs.bases, [&](const BaseInput& base) { return base.reader->contents().find_app(word.text) != nullptr; });
+  if (app == contents.apps.end() || !is_inherited) {
     std::vector<std::string_view> known;
     for (const auto& other : contents.apps) known.push_back(other.name);
     return not_there(word, "an application", known);
@@ -216,7 +213,7 @@ void merge(format::Contents from, const Origin& origin, Inputs& inputs) {
   Merger(std::move(from), origin, inputs).merge();
 }
 
-Result<void> remove(const Remove& line, Inputs& inputs, Problems& problems) {
+void remove(const Remove& line, Inputs& inputs, Problems& problems) {
   for (const auto& name : line.names) {
     switch (line.part) {
       case Part::image: problems.note(remove_image(name, inputs)); break;
@@ -224,7 +221,6 @@ Result<void> remove(const Remove& line, Inputs& inputs, Problems& problems) {
       case Part::file: problems.note(remove_file(name, inputs)); break;
     }
   }
-  return {};
 }
 
 void check_conflicts(const Inputs& inputs, Problems& problems) {

@@ -15,7 +15,7 @@ void merge(format::Contents from, const Origin& origin, Inputs& inputs);
 
 // REMOVE: takes these away from what the lines before have inherited. Problems: invalid_input with the place of each
 // name that nothing inherited has.
-Result<void> remove(const Remove& line, Inputs& inputs, Problems& problems);
+void remove(const Remove& line, Inputs& inputs, Problems& problems);
 
 // The conflicts that no line has decided: by REMOVE, by an own file, image or variable.
 void check_conflicts(const Inputs& inputs, Problems& problems);
