@@ -17,9 +17,10 @@ Secret basic(const Login& login) {
 
 std::string query_of(const std::map<std::string, std::string>& parameters, const std::string& repository) {
   const auto value = [&](const char* name) { return parameters.contains(name) ? parameters.at(name) : std::string(); };
-  const auto scope = value("scope").empty() ? std::format("repository:{}:pull", repository) : value("scope");
-  std::string out = "scope=" + http::percent_encode(scope);
-  if (!value("service").empty()) out += "&service=" + http::percent_encode(value("service"));
+  auto scope = value("scope");
+  if (scope.empty() && !repository.empty()) scope = std::format("repository:{}:pull", repository);
+  std::string out = "service=" + http::percent_encode(value("service"));
+  if (!scope.empty()) out += "&scope=" + http::percent_encode(scope);
   return out;
 }
 

@@ -4,43 +4,24 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <cstdlib>
+#include <cstring>
 
 #include "payload/base/file.h"
-#include "payload/base/process.h"
 #include "payload/base/text.h"
+#include "payload/distribution/login_parts.h"
 
 namespace sealift::distribution {
 namespace {
 
 constexpr size_t kMaxFile = size_t{1} << 20;
 
-std::string variable(const char* name) {
-  const char* value = std::getenv(name);
-  return value == nullptr ? "" : value;
-}
-
-// What a key of "auths" or "credHelpers" stands for: "quay.io/team", or a registry however tools have spelled it:
-// "https://quay.io/v2/", "http://quay.io", "quay.io/", and for Docker Hub "https://index.docker.io/v1/".
-std::string name_of(std::string_view key) {
-  const size_t scheme = key.find("://");
-  const bool is_url = scheme != std::string_view::npos;
-  if (is_url) key.remove_prefix(scheme + 3);
-  while (key.ends_with('/')) key.remove_suffix(1);
-  // Only an address has them: "quay.io/v2" alone is a part of a registry.
-  if (is_url && (key.ends_with("/v1") || key.ends_with("/v2"))) key.remove_suffix(3);
-  const size_t slash = std::min(key.find('/'), key.size());
-  std::string host = base::to_lower(key.substr(0, slash));
-  if (host == "index.docker.io" || host == "registry-1.docker.io") host = "docker.io";
-  return host + std::string(key.substr(slash));
-}
-
 // The member for this name: its own spelling before all others.
 const std::pair<const std::string, json::Value>* member_for(const json::Value* object, const std::string& name) {
   const auto* members = object == nullptr ? nullptr : object->members();
   if (members == nullptr) return nullptr;
   if (const auto exact = members->find(name); exact != members->end()) return &*exact;
-  const auto other = std::ranges::find(*members, name, [](const auto& member) { return name_of(member.first); });
+  const auto other =
+      std::ranges::find(*members, name, [](const auto& member) { return registry_in_key(member.first); });
   return other == members->end() ? nullptr : &*other;
 }
 
@@ -64,41 +45,20 @@ Result<std::optional<Login>> from_entry(const json::Value& entry, const std::str
   return std::optional(std::move(out));
 }
 
-// Finds a program in this user's PATH; helpers are often in a home directory.
-Result<std::string> find_program(const std::string& name) {
-  const std::string folders = variable("PATH");
-  for (const auto folder : base::split(folders, ':')) {
-    std::string path = std::format("{}/{}", folder, name);
-    if (folder.starts_with('/') && ::access(path.c_str(), X_OK) == 0) return path;
-  }
-  return fail(ErrorCode::not_found, "the credential helper {} is not in PATH; install it, or log in without it", name);
-}
-
 // docker-credential-NAME get: reads the address from stdin, writes a JSON document to stdout; exits with 1 for
 // an unknown address.
 Result<std::optional<Login>> from_helper(const std::string& name, const std::string& address) {
-  const bool plain = std::ranges::all_of(name, [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_' ||
-           c == '.';
-  });
-  if (!plain)
-    return fail(ErrorCode::invalid_input, "\"{}\" can't be a credential helper's name", base::printable(name));
-  SEALIFT_ASSIGN(auto program, find_program("docker-credential-" + name));
-  base::Command command{{std::move(program), "get"}, {}, "/", Duration{60'000}};
-  if (const auto home = variable("HOME"); !home.empty()) command.environment.push_back("HOME=" + home);
-  base::CommandIo io;
-  io.input = base::as_bytes(address);
-  auto status = base::run(command, io);
-  if (!status) return fail_while(std::move(status).error(), "asking the credential helper for " + address);
-  if (!status->ok()) {
-    if (status->output.contains("credentials not found")) return std::optional<Login>{};
+  SEALIFT_ASSIGN(auto status, run_helper(name, "get", base::as_bytes(address)));
+  if (!status.ok()) {
+    if (status.output.contains("credentials not found")) return std::optional<Login>{};
     // A helper's output may hold a secret: never repeat it.
-    return fail(ErrorCode::command_failed, "{} ended with code {}; try it by hand, or log in to {} again",
-                command.text(), status->code, address);
+    return fail(ErrorCode::command_failed,
+                "docker-credential-{} get ended with code {}; try it by hand, or log in to {} again", name, status.code,
+                address);
   }
-  auto answer = json::parse(status->output);
-  explicit_bzero(status->output.data(), status->output.size());
-  if (!answer) return fail(ErrorCode::command_failed, "{} did not answer with JSON", command.text());
+  auto answer = json::parse(status.output);
+  explicit_bzero(status.output.data(), status.output.size());
+  if (!answer) return fail(ErrorCode::command_failed, "docker-credential-{} get did not answer with JSON", name);
   Login out;
   out.user = answer->text_or("Username", "");
   Secret secret(answer->text_or("Secret", ""));
@@ -131,6 +91,18 @@ Result<Logins> Logins::read(const std::vector<std::string>& files) {
     if (!document) return fail(ErrorCode::invalid_input, "{} can't be read: {}", path, document.error().what);
     out.documents_.push_back(std::move(*document));
   }
+  return out;
+}
+
+Logins Logins::of(const std::string& registry, const Login& login) {
+  json::Value entry = json::Value::object();
+  entry.set("username", login.user);
+  entry.set("password", login.password.reveal());
+  json::Value auths = json::Value::object();
+  auths.set(registry, std::move(entry));
+  Logins out;
+  out.documents_.push_back(json::Value::object());
+  out.documents_.front().set("auths", std::move(auths));
   return out;
 }
 

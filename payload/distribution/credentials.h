@@ -30,6 +30,8 @@ class Logins {
  public:
   // Skips files that do not exist; one that is not such a document is invalid_input with its path.
   static Result<Logins> read(const std::vector<std::string>& files);
+  // This one only, for this registry.
+  static Logins of(const std::string& registry, const Login& login);
   // For "docker.io", "localhost:5000" …; the repository selects logins for a part of a registry. nullopt if there is no
   // login: many registries need none. not_found if a credential helper is not installed, command_failed if it fails:
   // neither keeps anybody from an image that needs no login.

@@ -1,14 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Reads from a container registry: manifests with their exact bytes, blobs as streams, everything checked against its
-// digest. Follows redirects, answers challenges, retries what may pass, resumes interrupted blobs. Source: OCI
-// distribution specification 1.1.
+// A container registry: manifests with their exact bytes, blobs as streams, everything checked against its digest.
+// Follows redirects, answers challenges, retries what may pass, resumes interrupted blobs in both directions. Source:
+// OCI distribution specification 1.1.
 #pragma once
 
 #include <functional>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
+#include <vector>
 
 #include "payload/base/cancel.h"
 #include "payload/base/stream.h"
@@ -26,6 +28,26 @@ struct RemoteManifest {
 };
 
 using http::Patience;
+
+class Requests;
+
+// Whether a blob's bytes are compared with its digest while they come.
+enum class Compare { here, by_caller };
+
+// A blob to be sent.
+struct Upload {
+  Digest digest;
+  uint64_t size = 0;  // bytes
+  // Fills the buffer from `offset` on; may be asked for the same bytes again.
+  std::function<Result<void>(uint64_t offset, std::span<std::byte> buffer)> read;
+};
+
+// What became of an upload.
+enum class Sent {
+  whole,
+  was_there,  // the repository had it
+  mounted,    // the registry took it from another repository of its own
+};
 
 // Any thread; concurrent requests use several connections.
 class Registry {
@@ -47,12 +69,27 @@ class Registry {
   // asks for a part compares the whole. After `corrupt`, the bytes that the sink received are worthless; after other
   // errors they are its next ones.
   Result<void> blob(const std::string& repository, const Digest& digest, uint64_t size, uint64_t begin,
-                    base::Sink& sink, const CancelToken& cancel);
+                    base::Sink& sink, const CancelToken& cancel, Compare compare = Compare::here);
+  // Sorted as the registry sends them. not_found if it has no such repository.
+  Result<std::vector<std::string>> tags(const std::string& repository, const CancelToken& cancel);
+  // All that this login may see; many registries refuse the question.
+  Result<std::vector<std::string>> repositories(const CancelToken& cancel);
+
+  // Sends a blob that the repository lacks. `other`: a repository of the same registry that may have it; may be empty.
+  // Errors besides those above: no_space (a quota), corrupt (other bytes came than the digest says), those of read().
+  Result<Sent> push_blob(const std::string& repository, const Upload& upload, const std::string& other,
+                         const CancelToken& cancel);
+  // Under a tag, or under its digest if `tag` is empty. What it names must be there.
+  Result<void> push_manifest(const std::string& repository, const std::string& tag, const RemoteManifest& manifest,
+                             const CancelToken& cancel);
+  // Whether the registry takes the login that there is for it: auth_failed if not.
+  Result<void> check_login(const CancelToken& cancel);
 
  private:
-  struct State;
-  explicit Registry(std::unique_ptr<State> state);
-  std::unique_ptr<State> state_;
+  explicit Registry(std::unique_ptr<Requests> requests);
+  Result<std::vector<std::string>> list(std::string target, const std::string& what, const std::string& repository,
+                                        std::string_view key, const CancelToken& cancel);
+  std::unique_ptr<Requests> requests_;
 };
 
 }  // namespace sealift::distribution

@@ -3,6 +3,7 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdlib>
 
 #include "payload/base/address.h"
@@ -13,6 +14,7 @@ namespace sealift::http {
 namespace {
 
 constexpr size_t kMaxText = size_t{4} << 20;
+constexpr uint64_t kSendSize = uint64_t{256} << 10;  // of a body, at a time
 
 httplib::Headers to_headers(const std::map<std::string, std::string>& headers) {
   httplib::Headers out;
@@ -192,6 +194,35 @@ Result<Reply> Client::post_form(const std::string& target, const std::map<std::s
   const std::string_view body = form.reveal();
   const auto result =
       state_->client->Post(target, to_headers(headers), body.data(), body.size(), "application/x-www-form-urlencoded");
+  if (!result) return fail(to_error(result.error(), origin_));
+  if (result->body.size() > kMaxText)
+    return fail(ErrorCode::limit_exceeded, "{}{} answers more than {}", origin_.text(), target,
+                base::human_bytes(kMaxText));
+  Reply reply = to_reply(*result);
+  reply.text = result->body;
+  return reply;
+}
+
+Result<Reply> Client::send(const std::string& method, const std::string& target,
+                           const std::map<std::string, std::string>& headers, const Body& body) {
+  if (!state_->usable) return fail(ErrorCode::untrusted, "{}: the client certificate can't be used", origin_.text());
+  std::optional<Error> refused;
+  Bytes buffer(static_cast<size_t>(std::min(body.size, kSendSize)));
+  const httplib::ContentProvider give = [&](size_t offset, size_t left, httplib::DataSink& sink) {
+    const auto part = std::span(buffer).first(std::min(left, buffer.size()));
+    if (auto read = body.read(offset, part); !read) {
+      refused = std::move(read).error();
+      return false;
+    }
+    sink.write(base::as_text(part).data(), part.size());  // httplib asks the sink itself whether that went well
+    return true;
+  };
+  const auto all = to_headers(headers);
+  auto& client = *state_->client;
+  const auto result = method == "POST"  ? client.Post(target, all, body.size, give, body.type)
+                      : method == "PUT" ? client.Put(target, all, body.size, give, body.type)
+                                        : client.Patch(target, all, body.size, give, body.type);
+  if (refused) return fail(std::move(*refused));
   if (!result) return fail(to_error(result.error(), origin_));
   if (result->body.size() > kMaxText)
     return fail(ErrorCode::limit_exceeded, "{}{} answers more than {}", origin_.text(), target,

@@ -9,6 +9,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 
 #include "payload/base/clock.h"
@@ -66,6 +67,14 @@ struct Reply {
   std::string text;                            // bodies that were not streamed, at most 4 MiB
 };
 
+// What a request carries.
+struct Body {
+  std::string type;   // Content-Type; empty: no such header
+  uint64_t size = 0;  // bytes
+  // Fills the buffer with the bytes from `offset` on. Called with each offset in turn, from 0.
+  std::function<Result<void>(uint64_t offset, std::span<std::byte> buffer)> read = {};
+};
+
 bool is_redirect(int status);
 // Where such a reply to `from` leads. Errors: protocol; untrusted if it leads from HTTPS to HTTP. Messages show no
 // queries, which may be signatures.
@@ -90,6 +99,10 @@ class Client {
   // before the body; its error ends the request.
   Result<Reply> get_to(const std::string& target, const std::map<std::string, std::string>& headers, base::Sink& sink,
                        const std::function<Result<void>(const Reply& head)>& on_head = {});
+  // POST, PUT or PATCH. The reply's body is in Reply::text. A server that refuses before it has read the whole body may
+  // close the connection: that is `unreachable`. Further errors: those of the body's read().
+  Result<Reply> send(const std::string& method, const std::string& target,
+                     const std::map<std::string, std::string>& headers, const Body& body);
   // Aborts the running request, which then returns `unreachable`. Any thread.
   void stop();
 
