@@ -5,17 +5,15 @@
 // FORMAT.md, section 8.
 #include <algorithm>
 #include <array>
-#include <cstring>
 #include <mutex>
 
 #include "payload/base/thread.h"
+#include "payload/format/head.h"
 #include "payload/format/reader_state.h"
 #include "payload/format/references.h"
 
 namespace sealift::format {
 namespace {
-
-constexpr uint64_t kReadSize = uint64_t{1} << 20;
 
 // For messages: the object's name as known to those who packed it.
 std::string title(const Contents& contents, const Reference& reference) {
@@ -58,33 +56,6 @@ std::string title_of_frame(const Contents& contents, const Index& index, size_t 
   }
   if (count > 1) out += std::format(" and {} more", count - 1);
   return count == 0 ? "a frame of no object" : out;
-}
-
-Result<void> check_zeros(const base::RandomAccessFile& file, base::FileOffset offset, uint64_t size) {
-  Bytes buffer(static_cast<size_t>(std::min(size, kReadSize)));
-  while (size != 0) {
-    const auto part = std::span(buffer).first(static_cast<size_t>(std::min(size, kReadSize)));
-    SEALIFT_TRY(file.read_at(offset, part));
-    // The first byte is zero and each equals its neighbour: one fast comparison for the 16 MiB of an artifact's head.
-    if (part.front() != std::byte{0} || std::memcmp(part.data(), part.data() + 1, part.size() - 1) != 0) {
-      const auto bad = std::ranges::find_if(part, [](std::byte b) { return b != std::byte{0}; });
-      return fail(ErrorCode::corrupt, "the padding is not zero at file offset {}",
-                  offset + static_cast<uint64_t>(bad - part.begin()));
-    }
-    offset += part.size();
-    size -= part.size();
-  }
-  return {};
-}
-
-// The head of an artifact: one of the stubs, then zeros.
-Result<void> check_head(const base::RandomAccessFile& file, const Contents& contents) {
-  for (const auto& stub : contents.stubs) {
-    if (stub.object.size > kPayloadOffset) continue;
-    SEALIFT_ASSIGN(const Digest digest, hash::sha256(file, 0, stub.object.size));
-    if (digest == stub.object.digest) return check_zeros(file, stub.object.size, kPayloadOffset - stub.object.size);
-  }
-  return fail(ErrorCode::corrupt, "the program at the file's head is none of those that the payload holds");
 }
 
 // In small steps: the caches stay warm, and no thread needs memory for a whole frame.
@@ -145,7 +116,7 @@ Result<std::vector<Damage>> PayloadReader::verify(unsigned threads, const std::f
     if (!checked) findings.add(std::string(where), offset, checked.error());
   };
 
-  if (state.payload_offset != 0) note("head", 0, check_head(*state.file, state.contents));
+  if (state.payload_offset != 0) note("head", 0, program_at_head(*state.file, state.contents).transform([](Architecture) {}));
   note("header", 0, [&]() -> Result<void> {
     std::array<std::byte, kHeaderSize> bytes;
     SEALIFT_TRY(state.file->read_at(state.payload_offset, bytes));

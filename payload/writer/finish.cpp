@@ -7,6 +7,7 @@
 #include <cerrno>
 
 #include "payload/codec/zstd.h"
+#include "payload/writer/head.h"
 #include "payload/writer/writer_state.h"
 
 namespace sealift::writer {
@@ -44,19 +45,6 @@ Result<uint64_t> write_metadata(const Layout& layout, const std::string& json, i
   SEALIFT_TRY(target.put(begin + metadata.size(), format::encode(trailer)));
   SEALIFT_TRY(target.put(0, format::encode(format::Header{trailer.payload_size})));
   return trailer.payload_size;
-}
-
-// The program in front, copied from its own object.
-Result<void> write_head(const format::PayloadReader& payload, Architecture launch, const Target& target) {
-  const auto& stubs = payload.contents().stubs;
-  const auto stub = std::ranges::find(stubs, launch, &format::Stub::architecture);
-  uint64_t offset = 0;
-  base::FunctionSink sink([&](ByteView data) -> Result<void> {
-    SEALIFT_TRY(base::pwrite_all(target.fd, offset, data));
-    offset += data.size();
-    return {};
-  });
-  return payload.read(stub->object.digest, {}, sink);
 }
 
 // Verifies everything stored and decodes everything new.
@@ -99,7 +87,7 @@ Result<Summary> PlacedPayload::finish(const std::map<Digest, format::LayerInfo>&
   auto opened = format::PayloadReader::open(*file);
   if (!opened) return fail_while(std::move(opened).error(), "opening what was written");
   const format::PayloadReader& payload = **opened;
-  if (state.launch) SEALIFT_TRY(write_head(payload, *state.launch, target));
+  if (state.launch) SEALIFT_TRY(write_head(payload, *state.launch, target.fd));
   SEALIFT_TRY(
       read_back(payload, state.writer->objects, state.layout.frames, state.writer->threads, options.cancel, events));
   SEALIFT_TRY(state.output.commit(state.launch ? 0755 : 0644));

@@ -6,6 +6,7 @@
 #include "payload/base/version.h"
 #include "payload/codec/zstd.h"
 #include "payload/format/references.h"
+#include "payload/writer/head.h"
 #include "payload/writer/write_objects.h"
 
 namespace sealift::writer {
@@ -54,18 +55,6 @@ Result<void> check_json(const format::Contents& contents) {
     return fail_while(std::move(error), "checking the table of contents");
   }
   if (*back != contents) return fail(ErrorCode::invalid_input, "a name or path in the contents is not valid UTF-8");
-  return {};
-}
-
-Result<void> check_launch(const format::Contents& contents, std::optional<Architecture> launch) {
-  if (!launch) return {};
-  const auto stub = std::ranges::find(contents.stubs, *launch, &format::Stub::architecture);
-  if (stub == contents.stubs.end())
-    return fail(ErrorCode::not_found, "the payload holds no program for {} to start with", base::platform(*launch));
-  if (stub->object.size > format::kPayloadOffset) {
-    return fail(ErrorCode::limit_exceeded, "the program for {} has {} bytes, at most {} are allowed",
-                base::platform(*launch), stub->object.size, format::kPayloadOffset);
-  }
   return {};
 }
 

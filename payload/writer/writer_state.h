@@ -11,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include "payload/base/progress.h"
 #include "payload/writer/output_file.h"
 #include "payload/writer/partial.h"
 #include "payload/writer/plan.h"
@@ -54,30 +55,6 @@ struct PlacedPayload::State {
       -> std::invoke_result_t<With, const format::ObjectRef&, std::span<PlacedFrame>>;
 };
 
-class Progress {
- public:
-  Progress(base::EventSink& events, std::string step, uint64_t total)
-      : events_(events), step_(std::move(step)), total_(total) {}
-  // Any thread.
-  void add(uint64_t count) {
-    const std::lock_guard guard(mutex_);
-    at(done_ + count);
-  }
-  // One thread at a time.
-  void at(uint64_t done) {
-    done_ = done;
-    if (done != total_ && done - told_ < std::max<uint64_t>(total_ / 200, 1)) return;
-    told_ = done;
-    events_.on({base::EventKind::progress, base::Level::info, {}, step_, {}, done, total_, base::system_clock().now()});
-  }
-
- private:
-  base::EventSink& events_;
-  std::string step_;
-  uint64_t total_;
-  uint64_t told_ = 0;
-  std::mutex mutex_;  // of add()
-  uint64_t done_ = 0;
-};
+using base::Progress;
 
 }  // namespace sealift::writer
