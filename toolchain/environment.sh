@@ -4,7 +4,9 @@ set -euo pipefail
 export LC_ALL=C
 SEALIFT_ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 SEALIFT_CACHE=${SEALIFT_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/sealift}
-export SEALIFT_ROOT SEALIFT_CACHE
+# what was compiled, for every clone on this machine
+CCACHE_DIR=${CCACHE_DIR:-$SEALIFT_CACHE/ccache}
+export SEALIFT_ROOT SEALIFT_CACHE CCACHE_DIR
 
 say() { printf '%s\n' "$*" >&2; }
 die() { say "error: $*"; exit 1; }

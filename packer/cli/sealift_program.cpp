@@ -17,6 +17,7 @@
 #include "packer/cli/inspect.h"
 #include "packer/cli/local_store.h"
 #include "packer/cli/opened_payload.h"
+#include "packer/cli/registry_commands.h"
 #include "packer/downloads/downloads.h"
 #include "packer/pack/build.h"
 #include "packer/resolve/kubefile.h"
@@ -444,6 +445,8 @@ int run_program(int argc, char** argv) {
   diff_command->add_flag("--json", diff.json, "as JSON");
   StoreArguments store;
   define_store(app, store);
+  RegistryArguments registry;
+  define_registry(app, registry);
   app.require_subcommand(0, 1);
   try {
     app.parse(argc, argv);
@@ -467,6 +470,7 @@ int run_program(int argc, char** argv) {
   if (app.got_subcommand(why_command)) return print_result(say_why(why_of, why));
   catch_signals();
   if (const auto done = run_store(app, store, cancel_source().token())) return print_result(*done);
+  if (const auto done = run_registry(app, registry, cancel_source().token())) return print_result(*done);
   std::print("{}", app.help());
   return base::exit_code(ErrorCode::usage);
 }

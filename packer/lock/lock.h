@@ -33,7 +33,7 @@ struct Chart {
 };
 
 struct Lock {
-  std::map<std::string, Digest> bases;  // FROM file, without folders → identity
+  std::map<std::string, Digest> bases;  // FROM: a file without folders, or a name with its registry → identity
   std::map<std::string, Chart> charts;  // by address, dependencies too
   std::map<std::string, Image> images;  // by full name; those that name a digest are not here
   std::map<std::string, Digest> urls;   // of ADD

@@ -7,7 +7,7 @@
 
 #include "packer/pack/image_packer.h"
 #include "packer/resolve/tree.h"
-#include "packer/store/store.h"
+#include "packer/store/present.h"
 #include "payload/base/fd.h"
 #include "payload/base/named_file.h"
 #include "payload/base/parallel.h"
@@ -51,38 +51,12 @@ Architecture head(const BuildOptions& options) {
   return own ? base::own_architecture() : options.platforms.front();
 }
 
-// Artifacts that are here already: their blobs need not be fetched again.
-class Previous {
- public:
-  // Of this name, if it is an artifact; anything else is no matter here.
-  void add(const std::string& path, EventSink& events) {
-    auto file = base::OpenFile::open(path);
-    if (!file) return;
-    auto reader = format::PayloadReader::open(**file);
-    if (!reader) return;
-    base::tell(events, Level::info, path + " is there: blobs that it holds are taken from it");
-    files_.push_back(std::move(*file));
-    owners_.push_back(std::move(*reader));
-    readers_.push_back(owners_.back().get());
-  }
-  std::span<const format::PayloadReader* const> readers() const { return readers_; }
-
- private:
-  std::vector<std::unique_ptr<base::OpenFile>> files_;
-  std::vector<std::unique_ptr<format::PayloadReader>> owners_;
-  std::vector<const format::PayloadReader*> readers_;
-};
-
-// The one that will be replaced, then the newest of the local store.
-Previous previous_artifacts(const BuildOptions& options, EventSink& events) {
-  constexpr size_t kMost = 8;  // each has its table of contents in memory
-  Previous out;
-  out.add(options.output, events);
-  if (options.store.empty()) return out;
-  auto stored = store::Store(options.store).list().value_or(std::vector<store::Artifact>());
-  std::ranges::sort(stored, std::greater{}, &store::Artifact::came);
-  if (stored.size() > kMost) stored.resize(kMost);
-  for (const auto& artifact : stored) out.add(artifact.path, events);
+// The artifact that will be replaced, then those of the local store: their blobs need not be fetched again.
+store::Present previous_artifacts(const BuildOptions& options, EventSink& events) {
+  store::Present out;
+  if (out.add(options.output))
+    base::tell(events, Level::info, options.output + " is there: blobs that it holds are taken from it");
+  if (!options.store.empty()) out.add_newest(store::Store(options.store));
   return out;
 }
 
@@ -128,7 +102,7 @@ Result<writer::Summary> pack(const resolve::Inputs& inputs, const BuildOptions& 
   for (const auto& base : inputs.bases)
     SEALIFT_TRY(writer.add_base(*base.reader, [&](const Digest& digest) { return kept.contains(digest); }));
   ImagePacker images(inputs.images, writer);
-  const auto previous = inputs.images.empty() ? Previous() : previous_artifacts(options, events);
+  const auto previous = inputs.images.empty() ? store::Present() : previous_artifacts(options, events);
   auto needs = images.needs(previous.readers());
   for (const auto& base : inputs.bases) needs.copied += base.reader->payload_size();
   SEALIFT_TRY(check_room(options.output, needs, events));

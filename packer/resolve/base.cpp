@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <filesystem>
 
+#include "packer/registry/pull.h"
 #include "packer/resolve/claims.h"
 #include "packer/resolve/merge.h"
 #include "packer/resolve/rule_files.h"
@@ -14,14 +15,41 @@
 namespace sealift::resolve {
 namespace {
 
-// Of a file in the context or in the current folder, else of the local store.
-Result<std::unique_ptr<base::OpenFile>> open_base(const std::string& name, const Request& request) {
-  auto file = base::OpenFile::open(in_context(request.context, name));
+// The name in the lock.
+std::string locked_name(const std::string& name) { return registry::names_registry(name) ? name : last_part(name); }
+
+// In the local store, or in a registry; nothing is asked of that if the store has what the lock says.
+Result<std::unique_ptr<base::OpenFile>> open_named(const std::string& name, const BaseUse& use, const Locks& locks) {
+  const store::Store store(use.request.store);
+  const auto locked = locks.known.bases.find(locked_name(name));
+  SEALIFT_ASSIGN(const auto stored, store.find(name));
+  if (stored &&
+      (locked == locks.known.bases.end() || stored->identity == locked->second || !registry::names_registry(name)))
+    return base::OpenFile::open(stored->path);
+  if (!registry::names_registry(name))
+    return fail(ErrorCode::not_found, "no such file, and the local store has no artifact of this name");
+  if (locked != locks.known.bases.end()) {
+    SEALIFT_ASSIGN(const auto same, store.find(locked->second.text()));
+    if (same) return base::OpenFile::open(same->path);
+  }
+  SEALIFT_ASSIGN(const auto from, registry::parse_name(name));
+  registry::PullOptions options{use.request.registries, use.request.platforms.front()};
+  SEALIFT_ASSIGN(const auto pulled, registry::pull_into_store(store, from, options, use.clock, use.events, use.cancel));
+  if (locked != locks.known.bases.end() && pulled.identity != locked->second)
+    return fail_locked(
+        {ErrorCode::invalid_input,
+         std::format("the registry has {} now, and the lock says {}", pulled.identity.text(), locked->second.text()),
+         {}},
+        locks, locked->first);
+  return base::OpenFile::open(pulled.path);
+}
+
+Result<std::unique_ptr<base::OpenFile>> open_base(const std::string& name, const BaseUse& use, const Locks& locks) {
+  auto file = base::OpenFile::open(in_context(use.request.context, name));
   if (!file && !name.starts_with('/')) file = base::OpenFile::open(name);
-  if (file || file.error().code != ErrorCode::not_found || request.store.empty() || !store::is_name(name)) return file;
-  SEALIFT_ASSIGN(const auto stored, store::Store(request.store).find(name));
-  if (!stored) return fail(ErrorCode::not_found, "no such file, and the local store has no artifact of this name");
-  return base::OpenFile::open(stored->path);
+  if (file || file.error().code != ErrorCode::not_found || use.request.store.empty() || !store::is_name(name))
+    return file;
+  return open_named(name, use, locks);
 }
 
 // What the new product decides anew.
@@ -52,38 +80,38 @@ const BaseInput* Inputs::base_of(const std::string& path) const {
   return base == bases.end() ? nullptr : &*base;
 }
 
-Result<void> take_base(const Instruction& instruction, const Word& line, const Request& request,
-                       const std::vector<Word>& rule_lines, workloads::Rules& rules, Inputs& inputs,
-                       EventSink& events) {
+Result<void> take_base(const Instruction& instruction, const Word& line, const BaseUse& use, workloads::Rules& rules,
+                       Inputs& inputs) {
   const std::string& name = line.text;
   if (name == "scratch") return {};
-  auto file = open_base(name, request);
+  auto file = open_base(name, use, inputs.locks);
   if (!file)
     return bad(line.place,
-               std::format("the base {} can't be read: {}; name an artifact file or what `sealift artifacts` lists",
-                           base::printable(name), file.error().what));
-  if (std::error_code none; std::filesystem::equivalent((*file)->path(), request.output, none))
+               std::format("the base {} can't be read: {}; name an artifact file, what `sealift artifacts` lists, or "
+                           "REGISTRY/PATH:TAG",
+                           base::printable(name), file.error().text()));
+  if (std::error_code none; std::filesystem::equivalent((*file)->path(), use.request.output, none))
     return bad(line.place, std::format("the base {} is the output too; name another output", base::printable(name)));
   auto opened = format::PayloadReader::open(**file);
   if (!opened) return fail_while(std::move(opened).error(), "opening the base " + base::printable(name));
   const auto& from = (*opened)->contents();
-  for (const Architecture architecture : request.platforms) {
+  for (const Architecture architecture : use.request.platforms) {
     if (std::ranges::contains(from.stubs, architecture, &format::Stub::architecture)) continue;
     return bad(line.place, std::format("the base {} is not packed for {}", name, base::platform(architecture)));
   }
   if (std::ranges::contains(inputs.bases, (*opened)->identity(),
                             [](const BaseInput& base) { return base.reader->identity(); }))
     return bad(line.place, std::format("{} is taken already, by a line before", base::printable(name)));
-  SEALIFT_TRY(add_rules_of(**opened, rule_lines, inputs, rules));
+  SEALIFT_TRY(add_rules_of(**opened, use.rule_lines, inputs, rules));
   const auto origin = origin_of(instruction, name);
   if (inputs.bases.empty())
     inputs.contents = inherited(from);
   else
     merge(inherited(from), origin, inputs);
-  base::tell(events, Level::info,
+  base::tell(use.events, Level::info,
              std::format("{} {}: {}, {}", instruction.verb, name, base::counted(from.images.size(), "image", "images"),
                          base::counted(from.tree.size(), "file", "files")));
-  inputs.locks.used.bases[last_part(name)] = (*opened)->identity();
+  inputs.locks.used.bases[locked_name(name)] = (*opened)->identity();
   inputs.bases.push_back({std::move(*file), std::move(*opened), origin});
   return {};
 }

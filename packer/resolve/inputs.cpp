@@ -28,6 +28,7 @@ class Resolver {
   Resolver(const Request& request, Depth depth, Clock& clock, EventSink& events, const CancelToken& cancel)
       : request_(request),
         depth_(depth),
+        clock_(clock),
         events_(events),
         cancel_(cancel),
         remote_(out_.locks, request.downloads, request.registries, clock, events, cancel),
@@ -189,11 +190,12 @@ class Resolver {
     return claim(out_, file, {"Kubefile.lock", {request_.kubefile, 1, 0}});
   }
 
+  BaseUse base_use() const { return {request_, rule_lines_, clock_, events_, cancel_}; }
   Result<void> take(const Instruction& instruction, const From& line) {
-    return take_base(instruction, line.base, request_, rule_lines_, findings_.rules, out_, events_);
+    return take_base(instruction, line.base, base_use(), findings_.rules, out_);
   }
   Result<void> take(const Instruction& instruction, const Include& line) {
-    return take_base(instruction, line.artifact, request_, rule_lines_, findings_.rules, out_, events_);
+    return take_base(instruction, line.artifact, base_use(), findings_.rules, out_);
   }
   Result<void> take(const Instruction&, const Remove& line) {
     remove(line, out_, findings_.problems);
@@ -215,7 +217,7 @@ class Resolver {
   Result<void> take(const Instruction&, const SetEnvironment& line) {
     for (const auto& [name, value] : line.values) {
       out_.contents.environment[name] = value;
-      out_.conflicts.erase("ENV " + name);
+      out_.conflicts.erase({Disputed::variable, name});
     }
     return {};
   }
@@ -231,6 +233,7 @@ class Resolver {
 
   const Request& request_;
   Depth depth_;
+  Clock& clock_;
   EventSink& events_;
   const CancelToken& cancel_;
   Kubefile kubefile_;

@@ -9,6 +9,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "packer/resolve/locks.h"
@@ -86,12 +87,16 @@ struct BaseInput {
   Origin origin;
 };
 
+// What two artifacts may have differently: a path of the tree, an application, an image's full name, a destination on
+// hosts, a variable of the environment.
+enum class Disputed { file, app, image, host_file, variable };
+using Dispute = std::pair<Disputed, std::string>;
+
 struct Inputs {
   std::unique_ptr<base::PrivateFolder> scratch;   // for what is unpacked; goes last, since `files` may lie there
   std::unique_ptr<base::PrivateFolder> unpacked;  // likewise, for the files of archives; made when it is needed
   std::vector<BaseInput> bases;                   // that of FROM first; none = scratch
-  // What two of them have differently and no line has decided yet: by path in the tree, "app NAME", "image NAME".
-  std::map<std::string, Error> conflicts;
+  std::map<Dispute, Error> conflicts;             // of two bases, which no line has decided yet
   Locks locks;
   // What this build adds, by path in the payload's tree.
   std::map<std::string, FileInput> files;

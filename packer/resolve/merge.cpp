@@ -30,8 +30,8 @@ class Merger {
   }
 
  private:
-  void conflict(const std::string& what, std::string_view text) {
-    inputs_.conflicts.try_emplace(what, bad(origin_.place, text).error());
+  void conflict(Disputed kind, const std::string& name, std::string_view text) {
+    inputs_.conflicts.try_emplace({kind, name}, bad(origin_.place, text).error());
   }
   // Who brought a part of what is there.
   template <class Has>
@@ -58,7 +58,7 @@ class Merger {
       if (there == to_.apps.end()) {
         to_.apps.push_back(std::move(app));
       } else if (*there != app || !has_same_files(app.root + "/")) {
-        conflict("app " + app.name,
+        conflict(Disputed::app, app.name,
                  std::format("{} has an application {} and so has {}, but they differ; take one away with REMOVE, "
                              "before the line that brings the other one",
                              origin_.reason, app.name,
@@ -74,15 +74,16 @@ class Merger {
       if (path == lock::kTreePath) continue;
       if (const auto [there, is_new] = to_.tree.try_emplace(path, file); !is_new && there->second != file) {
         const auto other = first_with([&](const auto& contents) { return contents.tree.contains(path); });
-        conflict(path, path == from_.base_document
-                           ? std::format("{} is built on another Kubernetes base than {}: their {} differ; build it on "
-                                         "the same one",
-                                         origin_.reason, other, path)
-                           : std::format("{} has another {} in its tree than {}; COPY the right one to this path, or "
-                                         "take the first away with REMOVE file before this line",
-                                         origin_.reason, path, other));
+        conflict(Disputed::file, path,
+                 path == from_.base_document
+                     ? std::format("{} is built on another Kubernetes base than {}: their {} differ; build it on "
+                                   "the same one",
+                                   origin_.reason, other, path)
+                     : std::format("{} has another {} in its tree than {}; COPY the right one to this path, or "
+                                   "take the first away with REMOVE file before this line",
+                                   origin_.reason, path, other));
       } else if (auto shape = check_shape(inputs_, path, origin_); is_new && !shape) {
-        inputs_.conflicts.try_emplace(path, std::move(shape).error());
+        inputs_.conflicts.try_emplace({Disputed::file, path}, std::move(shape).error());
       }
     }
   }
@@ -98,7 +99,7 @@ class Merger {
         to_.host_files.push_back(std::move(file));
         continue;
       }
-      conflict("FILE " + file.destination,
+      conflict(Disputed::host_file, file.destination,
                std::format("{} puts {} on hosts at {}, where a line before puts {}; a FILE line after it says what "
                            "belongs there",
                            origin_.reason, file.source, file.destination, there->source));
@@ -111,7 +112,7 @@ class Merger {
       if (there == to_.images.end()) {
         to_.images.push_back(std::move(image));
       } else if (there->root != image.root || there->platforms != image.platforms) {
-        conflict("image " + image.name,
+        conflict(Disputed::image, image.name,
                  std::format("the image {} is {} in {} and {} in {}; an IMAGE line, best with the digest, says which "
                              "one is right",
                              image.name, there->root.digest.text(), first_with([&](const auto& contents) {
@@ -128,7 +129,7 @@ class Merger {
     for (const auto& [name, value] : from_.environment) {
       const auto [there, is_new] = to_.environment.try_emplace(name, value);
       if (!is_new && there->second != value)
-        conflict("ENV " + name,
+        conflict(Disputed::variable, name,
                  std::format("{} sets {} to \"{}\", and a line before has \"{}\"; an ENV line after "
                              "it says which one is right",
                              origin_.reason, name, base::printable(value), base::printable(there->second)));
@@ -158,7 +159,7 @@ Result<void> remove_image(const Word& word, Inputs& inputs) {
     for (const auto& image : images) known.push_back(image.name);
     return not_there({name, word.place}, "an image", known);
   }
-  inputs.conflicts.erase("image " + name);
+  inputs.conflicts.erase({Disputed::image, name});
   return {};
 }
 
@@ -179,7 +180,8 @@ Result<void> remove_app(const Word& word, Inputs& inputs) {
     return file.first.starts_with(gone.root + "/") || std::ranges::contains(gone.values, file.first);
   });
   std::erase_if(inputs.conflicts, [&](const auto& one) {
-    return one.first == "app " + gone.name || one.first.starts_with(gone.root + "/");
+    const auto& [kind, name] = one.first;
+    return kind == Disputed::app ? name == gone.name : kind == Disputed::file && name.starts_with(gone.root + "/");
   });
   std::erase_if(contents.images, [&](const format::Image& image) {
     const auto uses = [&](const format::App& other) {
@@ -202,9 +204,15 @@ Result<void> remove_file(const Word& word, Inputs& inputs) {
     return not_there(word, word.text.ends_with('/') ? "a folder" : "a file", known);
   }
   std::erase_if(contents.host_files, [&](const auto& file) { return is_meant(file.source); });
-  std::erase_if(inputs.conflicts, [&](const auto& one) { return is_meant(one.first); });
+  std::erase_if(inputs.conflicts,
+                [&](const auto& one) { return one.first.first == Disputed::file && is_meant(one.first.second); });
   if (contents.base_document && is_meant(*contents.base_document)) contents.base_document.reset();
   return {};
+}
+
+// By an own file at this path of the tree.
+bool brings(const Inputs& inputs, const std::string& path) {
+  return inputs.files.contains(path) || inputs.awaited.contains(path);
 }
 
 }  // namespace
@@ -224,17 +232,23 @@ void remove(const Remove& line, Inputs& inputs, Problems& problems) {
 }
 
 void check_conflicts(const Inputs& inputs, Problems& problems) {
+  const auto is_decided = [&](Disputed kind, const std::string& name) {
+    switch (kind) {
+      case Disputed::file: return brings(inputs, name);
+      case Disputed::image:
+        return std::ranges::contains(inputs.images, name,
+                                     [](const ImageInput& image) { return image.reference.text(); });
+      case Disputed::host_file:
+        return std::ranges::any_of(inputs.contents.host_files, [&](const format::HostFile& file) {
+          return file.destination == name && brings(inputs, file.source);
+        });
+      case Disputed::app:
+      case Disputed::variable: break;  // their lines take the conflict away
+    }
+    return false;
+  };
   for (const auto& [what, error] : inputs.conflicts) {
-    const auto is_own = [&](const format::HostFile& file) {
-      return what == "FILE " + file.destination &&
-             (inputs.files.contains(file.source) || inputs.awaited.contains(file.source));
-    };
-    const bool is_decided = std::ranges::any_of(inputs.contents.host_files, is_own) || inputs.files.contains(what) ||
-                            inputs.awaited.contains(what) ||
-                            std::ranges::any_of(inputs.images, [&](const ImageInput& image) {
-                              return what == "image " + image.reference.text();
-                            });
-    if (!is_decided) problems.add(error);
+    if (!is_decided(what.first, what.second)) problems.add(error);
   }
 }
 

@@ -17,9 +17,14 @@ import pytest
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 
 
-def program():
+def kube_paths():
+    """What tests/kube/build prints: REGISTRY_BIN, LAYOUT …"""
     printed = subprocess.run([ROOT / "tests" / "kube" / "build", "--print"], capture_output=True, text=True, check=True).stdout
-    return dict(line.split("=", 1) for line in printed.splitlines())["REGISTRY_BIN"]
+    return dict(line.split("=", 1) for line in printed.splitlines())
+
+
+def program():
+    return kube_paths()["REGISTRY_BIN"]
 
 
 def free_port():
@@ -57,7 +62,7 @@ class TokenServer:
 
             def answer(self, query, allowed):
                 outer.asked.append((self.command, query, self.headers.get("Authorization")))
-                body = json.dumps({"token": outer.token(query["scope"][0])} if allowed else {}).encode()
+                body = json.dumps({"token": outer.token(query.get("scope", [""])[0])} if allowed else {}).encode()
                 self.send_response(200 if allowed else 401)
                 self.send_header("Content-Length", str(len(body)))
                 self.end_headers()
@@ -76,12 +81,11 @@ class TokenServer:
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
 
     def token(self, scope):
-        kind, name, actions = scope.split(":")
         now = int(time.time())
         der = openssl("x509", "-in", self.certificates.certificate, "-outform", "DER")
         header = {"typ": "JWT", "alg": "ES256", "x5c": [base64.b64encode(der).decode()]}
         claims = {"iss": "test", "aud": "test registry", "sub": "ann", "exp": now + 300, "nbf": now - 10, "iat": now, "jti": os.urandom(8).hex(),
-                  "access": [{"type": kind, "name": name, "actions": actions.split(",")}]}
+                  "access": [dict(zip(("type", "name", "actions"), [*scope.split(":")[:2], scope.split(":")[2].split(",")]))] if scope else []}
 
         def part(data):
             return base64.urlsafe_b64encode(data).rstrip(b"=")
