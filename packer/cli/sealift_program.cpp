@@ -413,6 +413,7 @@ int run_program(int argc, char** argv) {
   inspect_command->add_flag("--images", inspect.images, "the images, and why each is there");
   inspect_command->add_flag("--tree", inspect.tree, "the files of its tree: mode, bytes and path");
   inspect_command->add_flag("--lock", inspect.lock, "what the names in its Kubefile stood for");
+  define_inspect_details(*inspect_command, inspect);
   BuildArguments images;
   bool with_reasons = false;
   auto* images_command =
