@@ -27,9 +27,10 @@ sealift_library(packer/store DEPS payload/base payload/hash payload/json payload
 sealift_library(packer/sbom DEPS payload/base payload/hash payload/yaml payload/json payload/image payload/format)
 sealift_library(packer/resolve DEPS payload/base payload/hash payload/yaml payload/json payload/image payload/workloads payload/http payload/format
   payload/charts packer/sources packer/downloads packer/lock packer/charts packer/store RULES packer/rules)
+sealift_library(packer/selftest DEPS payload/base payload/image payload/format packer/sbom packer/resolve)
 sealift_library(packer/pack DEPS payload/base payload/format payload/writer packer/store packer/resolve)
 sealift_library(packer/cli DEPS payload/base payload/json payload/console payload/format packer/downloads packer/lock packer/store packer/sbom
-  packer/resolve packer/pack THIRD_PARTY cli11)
+  packer/resolve packer/selftest packer/pack THIRD_PARTY cli11)
 
 # the site
 sealift_library(runtime/config DEPS payload/base payload/yaml payload/format)

@@ -26,7 +26,7 @@ void BuildDisplay::show(const Event& progress) {
   clear();
   if (!began_) began_ = clock_.monotonic();
   const auto line = progress_line(progress.done, progress.total, clock_.monotonic() - *began_);
-  output_.write(console::fit("images: " + line, output_.size().columns - 1));
+  output_.write(console::fit(progress.step + ": " + line, output_.size().columns - 1));
   is_shown_ = true;
 }
 
@@ -38,7 +38,7 @@ void BuildDisplay::finish() {
 void BuildDisplay::on(const Event& event) {
   const std::lock_guard guard(mutex_);
   if (event.kind == base::EventKind::progress) {
-    if (event.step == "images") show(event);
+    if (event.step == "images" || event.step == "bytes") show(event);
     return;
   }
   if (event.kind != base::EventKind::message || event.level == Level::debug) return;

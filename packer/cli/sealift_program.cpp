@@ -17,6 +17,7 @@
 #include "packer/cli/inspect.h"
 #include "packer/cli/local_store.h"
 #include "packer/cli/opened_payload.h"
+#include "packer/cli/run_test.h"
 #include "packer/downloads/downloads.h"
 #include "packer/pack/build.h"
 #include "packer/resolve/kubefile.h"
@@ -443,6 +444,8 @@ int run_program(int argc, char** argv) {
   diff_command->add_option("from", diff.from, "the artifact that is there")->required();
   diff_command->add_option("to", diff.to, "the artifact that comes")->required();
   diff_command->add_flag("--json", diff.json, "as JSON");
+  RunTestArguments tested;
+  define_run_test(app, tested);
   StoreArguments store;
   define_store(app, store);
   app.require_subcommand(0, 1);
@@ -467,6 +470,7 @@ int run_program(int argc, char** argv) {
   if (app.got_subcommand(diff_command)) return print_result(diff_artifacts(diff));
   if (app.got_subcommand(why_command)) return print_result(say_why(why_of, why));
   catch_signals();
+  if (app.got_subcommand("run-test")) return print_result(run_test(tested, cancel_source().token()));
   if (const auto done = run_store(app, store, cancel_source().token())) return print_result(*done);
   std::print("{}", app.help());
   return base::exit_code(ErrorCode::usage);
