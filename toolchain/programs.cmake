@@ -4,8 +4,10 @@ file(GLOB license_files CONFIGURE_DEPENDS "${SEALIFT_DEPS}/share/licenses/*")
 set(licenses_source "${CMAKE_BINARY_DIR}/licenses.cpp")
 add_custom_command(OUTPUT "${licenses_source}"
   COMMAND "${CMAKE_COMMAND}" -D "FOLDER=${SEALIFT_DEPS}/share/licenses" -D "OWN=${CMAKE_SOURCE_DIR}/LICENSE"
-    -D "RELINKING=${CMAKE_SOURCE_DIR}/toolchain/RELINKING.md" -D "OUTPUT=${licenses_source}" -P "${CMAKE_SOURCE_DIR}/toolchain/licenses.cmake"
-  DEPENDS toolchain/licenses.cmake LICENSE toolchain/RELINKING.md ${license_files} VERBATIM)
+    -D "RELINKING=${CMAKE_SOURCE_DIR}/toolchain/RELINKING.md" -D "ROOT=${CMAKE_SOURCE_DIR}" -D "RELEASE=${SEALIFT_RELEASE}"
+    -D "OUTPUT=${licenses_source}" -P "${CMAKE_SOURCE_DIR}/toolchain/licenses.cmake"
+  DEPENDS toolchain/licenses.cmake toolchain/linked toolchain/dependencies.lock toolchain/zig payload/base/version.h LICENSE
+    toolchain/RELINKING.md ${license_files} VERBATIM)
 add_library(licenses STATIC "${licenses_source}")
 target_link_libraries(licenses PRIVATE sealift_flags)
 

@@ -38,7 +38,7 @@ void BuildDisplay::finish() {
 void BuildDisplay::on(const Event& event) {
   const std::lock_guard guard(mutex_);
   if (event.kind == base::EventKind::progress) {
-    if (event.step == "images" || event.step == "push" || event.step == "pull") show(event);
+    if (event.step == "images" || event.step == "bytes" || event.step == "push" || event.step == "pull") show(event);
     return;
   }
   if (event.kind != base::EventKind::message || event.level == Level::debug) return;

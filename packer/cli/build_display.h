@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What is being packed, for people: plain lines, and on a terminal below them one more that shows how images arrive.
+// What is being packed or tested, for people: plain lines, and on a terminal below them one more that shows how images
+// arrive, or how far their bytes are checked.
 #pragma once
 
 #include <mutex>

@@ -7,7 +7,6 @@
 #include <set>
 
 #include "packer/cli/opened_payload.h"
-#include "packer/cli/sizes.h"
 #include "packer/lock/lock.h"
 #include "payload/base/text.h"
 #include "payload/format/references.h"
@@ -98,7 +97,7 @@ Tree other_files(const format::Contents& contents) {
   Tree out = contents.tree;
   out.erase(std::string(lock::kTreePath));
   for (const auto& app : contents.apps) {
-    std::erase_if(out, [&](const auto& file) { return has_file(app, file.first); });
+    std::erase_if(out, [&](const auto& file) { return format::has_file(app, file.first); });
   }
   return out;
 }

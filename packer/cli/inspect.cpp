@@ -1,13 +1,27 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "packer/cli/inspect.h"
 
+#include <fcntl.h>
+
+#include <cerrno>
+#include <cstdio>
+
 #include "packer/cli/images.h"
 #include "packer/cli/opened_payload.h"
 #include "packer/cli/sizes.h"
 #include "packer/lock/lock.h"
+#include "packer/sbom/attachments.h"
+#include "packer/sbom/documents.h"
 #include "payload/base/count.h"
+#include "payload/base/fd.h"
 #include "payload/base/text.h"
 #include "payload/format/references.h"
+#include "payload/json/value.h"
+
+#pragma clang diagnostic push
+#pragma clang diagnostic ignored "-Weverything"
+#include <CLI/CLI.hpp>
+#pragma clang diagnostic pop
 
 namespace sealift::packer_cli {
 namespace {
@@ -79,7 +93,76 @@ Result<std::string> lock_of(const format::PayloadReader& reader, const std::stri
   return std::string(base::as_text(bytes));
 }
 
+Result<std::string> sbom_of(const format::PayloadReader& reader, const std::string& format) {
+  SEALIFT_ASSIGN(const auto created, sbom::created_by_environment());
+  SEALIFT_ASSIGN(const auto bill, sbom::bill_of(reader));
+  return format == "spdx" ? sbom::to_spdx(bill, created) : sbom::to_cyclonedx(bill, created);
+}
+
+Result<std::string> attachments_of(const format::PayloadReader& reader, bool json) {
+  SEALIFT_ASSIGN(const auto found, sbom::attachments_of(reader));
+  std::string out;
+  json::Value list = json::Value::array();
+  for (const auto& one : found.all) {
+    out += std::format("{}\n    {}, {}, {}, {}\n", one.of, one.kind, base::printable(one.media_type),
+                       base::human_bytes(one.document.size), one.document.digest.text());
+    json::Value entry = json::Value::object();
+    entry.set("image", one.of);
+    entry.set("name", one.name);
+    entry.set("kind", one.kind);
+    entry.set("mediaType", one.media_type);
+    entry.set("digest", one.document.digest.text());
+    entry.set("size", one.document.size);
+    list.push_back(std::move(entry));
+  }
+  if (json) return json::to_canonical(list) + "\n";
+  return out.empty() ? "nothing came along with its images; `sealift build --referrers` packs what there is\n" : out;
+}
+
+// The only object whose digest begins so.
+Result<Digest> object_named(const format::PayloadReader& reader, std::string_view text) {
+  constexpr size_t kFewest = 6;  // as for the local store's artifacts
+  if (text.starts_with("sha256:")) text.remove_prefix(7);
+  std::vector<Digest> found;
+  for (const auto& object : reader.objects()) {
+    if (text.size() >= kFewest && object.digest.hex().starts_with(text)) found.push_back(object.digest);
+  }
+  if (found.size() == 1) return found.front();
+  if (text.size() < kFewest) return fail(ErrorCode::usage, "--extract takes at least {} digits of a digest", kFewest);
+  return fail(found.empty() ? ErrorCode::not_in_artifact : ErrorCode::usage,
+              "{} of the artifact's objects begin with {}", found.empty() ? "none" : "several", base::printable(text));
+}
+
+Result<std::string> extract(const format::PayloadReader& reader, const InspectArguments& arguments) {
+  if (arguments.output.empty()) return fail(ErrorCode::usage, "--extract writes a file: name it with -o");
+  SEALIFT_ASSIGN(const Digest digest, object_named(reader, arguments.extract));
+  const auto partial = arguments.output + ".partial";
+  const auto done = [&]() -> Result<void> {
+    SEALIFT_ASSIGN(const auto fd, base::open_file(partial, O_WRONLY | O_CREAT | O_TRUNC, 0666));
+    base::FdSink sink(fd.get());
+    SEALIFT_TRY(reader.read(digest, {}, sink));
+    if (std::rename(partial.c_str(), arguments.output.c_str()) != 0)
+      return fail_errno(errno, "rename " + partial + " to " + arguments.output);
+    return {};
+  }();
+  if (!done) {
+    std::remove(partial.c_str());
+    return std::unexpected(done.error());
+  }
+  return std::format("{}: {}, {}\n", arguments.output, base::human_bytes(reader.find(digest)->size), digest.text());
+}
+
 }  // namespace
+
+void define_inspect_details(CLI::App& command, InspectArguments& arguments) {
+  command.add_option("--sbom", arguments.sbom, "its bill of materials: SPDX 2.3 or CycloneDX 1.6")
+      ->check(CLI::IsMember({"spdx", "cyclonedx"}));
+  command.add_flag("--attachments", arguments.attachments,
+                   "signatures, bills of materials and attestations that came along with its images");
+  auto* extract =
+      command.add_option("--extract", arguments.extract, "write one of its objects, by digest or first digits");
+  command.add_option("-o,--output", arguments.output, "the file that --extract writes")->needs(extract);
+}
 
 Result<std::string> inspect_artifact(const InspectArguments& arguments) {
   SEALIFT_ASSIGN(const auto payload, open_payload(arguments.file));
@@ -87,6 +170,9 @@ Result<std::string> inspect_artifact(const InspectArguments& arguments) {
   if (arguments.images) return to_text(image_reasons(contents), true);
   if (arguments.tree) return tree_of(contents);
   if (arguments.lock) return lock_of(*payload.reader, arguments.file);
+  if (!arguments.sbom.empty()) return sbom_of(*payload.reader, arguments.sbom);
+  if (arguments.attachments) return attachments_of(*payload.reader, arguments.json);
+  if (!arguments.extract.empty()) return extract(*payload.reader, arguments);
   return arguments.json ? format::to_json(contents) + "\n" : describe(*payload.reader);
 }
 

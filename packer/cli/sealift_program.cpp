@@ -18,6 +18,7 @@
 #include "packer/cli/local_store.h"
 #include "packer/cli/opened_payload.h"
 #include "packer/cli/registry_commands.h"
+#include "packer/cli/run_test.h"
 #include "packer/downloads/downloads.h"
 #include "packer/pack/build.h"
 #include "packer/resolve/kubefile.h"
@@ -414,6 +415,7 @@ int run_program(int argc, char** argv) {
   inspect_command->add_flag("--images", inspect.images, "the images, and why each is there");
   inspect_command->add_flag("--tree", inspect.tree, "the files of its tree: mode, bytes and path");
   inspect_command->add_flag("--lock", inspect.lock, "what the names in its Kubefile stood for");
+  define_inspect_details(*inspect_command, inspect);
   BuildArguments images;
   bool with_reasons = false;
   auto* images_command =
@@ -443,6 +445,8 @@ int run_program(int argc, char** argv) {
   diff_command->add_option("from", diff.from, "the artifact that is there")->required();
   diff_command->add_option("to", diff.to, "the artifact that comes")->required();
   diff_command->add_flag("--json", diff.json, "as JSON");
+  RunTestArguments tested;
+  define_run_test(app, tested);
   StoreArguments store;
   define_store(app, store);
   RegistryArguments registry;
@@ -469,6 +473,7 @@ int run_program(int argc, char** argv) {
   if (app.got_subcommand(diff_command)) return print_result(diff_artifacts(diff));
   if (app.got_subcommand(why_command)) return print_result(say_why(why_of, why));
   catch_signals();
+  if (app.got_subcommand("run-test")) return print_result(run_test(tested, cancel_source().token()));
   if (const auto done = run_store(app, store, cancel_source().token())) return print_result(*done);
   if (const auto done = run_registry(app, registry, cancel_source().token())) return print_result(*done);
   std::print("{}", app.help());

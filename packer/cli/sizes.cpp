@@ -28,7 +28,7 @@ class OwnersByName {
   Owners of_file(std::string_view path) const {
     Owners out;
     for (size_t i = 0; i < contents_.apps.size(); ++i) {
-      if (has_file(contents_.apps[i], path)) out.insert(i);
+      if (format::has_file(contents_.apps[i], path)) out.insert(i);
     }
     return out.empty() ? rest() : out;
   }
@@ -66,11 +66,6 @@ std::map<Digest, Owned> owned_objects(const format::Contents& contents) {
 }
 
 }  // namespace
-
-bool has_file(const format::App& app, std::string_view path) {
-  const bool is_below = path.size() > app.root.size() && path.starts_with(app.root) && path[app.root.size()] == '/';
-  return is_below || std::ranges::contains(app.values, path);
-}
 
 std::vector<OwnerSize> sizes_by_app(const format::Contents& contents) {
   std::vector<OwnerSize> out;

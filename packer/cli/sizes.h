@@ -5,15 +5,11 @@
 #pragma once
 
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "payload/format/contents.h"
 
 namespace sealift::packer_cli {
-
-// Whether the file of the tree lies in the application's folder, or is one of its sets of values.
-bool has_file(const format::App& app, std::string_view path);
 
 struct OwnerSize {
   std::string app;      // empty: what belongs to no application, as a base's images, programs and files

@@ -25,7 +25,7 @@ bool Problems::note(Result<void> step) {
 Result<void> Problems::joined() const {
   if (errors_.empty()) return {};
   if (errors_.size() == 1) return std::unexpected(errors_.front());
-  std::string out = std::format("{} problems:", errors_.size() + further_);
+  std::string out = std::format("{} problems:", count());
   for (const auto& text : texts_) out += "\n  " + text;
   if (further_ != 0) out += std::format("\n  … and {} more", further_);
   return fail(errors_.front().code, "{}", out);

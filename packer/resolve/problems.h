@@ -29,6 +29,7 @@ class Problems {
   bool note(Result<void> step);  // whether it succeeded
 
   bool empty() const { return errors_.empty(); }
+  size_t count() const { return errors_.size() + further_; }
   // A single problem is that error; several are one error with the code of the first, a line for each.
   Result<void> joined() const;
 

@@ -59,7 +59,8 @@ Result<void> add_rules_of(const format::PayloadReader& base, const std::vector<W
 }
 
 Result<void> pack_rules(Inputs& inputs, const Request& request, const std::vector<Word>& lines) {
-  if (!std::ranges::contains(inputs.contents.apps, format::AppKind::helm, &format::App::kind)) return {};
+  const bool has_charts = std::ranges::contains(inputs.contents.apps, format::AppKind::helm, &format::App::kind);
+  if (!has_charts && lines.empty()) return {};
   std::erase_if(inputs.contents.tree, [](const auto& file) { return file.first.starts_with(kOwnRulesFolder); });
   SEALIFT_ASSIGN(const auto own, write_own_rules(inputs.scratch->path()));
   SEALIFT_TRY(claim(inputs, own, {"Sealift's rules", {request.kubefile, 0, 0}, false}));

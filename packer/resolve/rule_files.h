@@ -28,8 +28,8 @@ Result<workloads::Rules> load_rules(const std::vector<Word>& files, const std::s
 Result<void> add_rules_of(const format::PayloadReader& base, const std::vector<Word>& files, const Inputs& inputs,
                           workloads::Rules& rules);
 
-// Packs Sealift's own and those of the lines if there are charts: the site's check reads them when it renders those.
-// Errors: those of claim().
+// Packs Sealift's own and those of the lines if there are charts, which the site's check reads with them, or lines,
+// which `sealift run-test` reads manifests with. Errors: those of claim().
 Result<void> pack_rules(Inputs& inputs, const Request& request, const std::vector<Word>& lines);
 
 }  // namespace sealift::resolve

@@ -27,6 +27,7 @@ Error with_line(Error error, const Place& place) {
 }
 
 std::string Place::text() const {
+  if (line == 0) return file;
   return column == 0 ? std::format("{}:{}", file, line) : std::format("{}:{}:{}", file, line, column);
 }
 

@@ -13,7 +13,7 @@ namespace sealift::resolve {
 
 struct Place {
   std::string file;
-  int line = 0;
+  int line = 0;              // 0 = the whole file
   int column = 0;            // in characters, from 1; 0 = the whole line
   std::string text() const;  // "Kubefile:12" or "Kubefile:12:7"
 };

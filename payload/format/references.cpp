@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "payload/format/references.h"
 
+#include <algorithm>
+
 namespace sealift::format {
 
 Result<void> for_each_reference(const Image& image, const std::function<Result<void>(const Reference&)>& visit) {
@@ -19,6 +21,11 @@ Result<void> for_each_reference(const Contents& contents, const std::function<Re
   for (const auto& [path, file] : contents.tree) SEALIFT_TRY(visit({file.object, Part::file, path}));
   for (const auto& image : contents.images) SEALIFT_TRY(for_each_reference(image, visit));
   return {};
+}
+
+bool has_file(const App& app, std::string_view path) {
+  const bool is_below = path.size() > app.root.size() && path.starts_with(app.root) && path[app.root.size()] == '/';
+  return is_below || std::ranges::contains(app.values, path);
 }
 
 }  // namespace sealift::format

@@ -76,6 +76,18 @@ def add_index(layout, name, contents):
     _name(layout, {"mediaType": index["mediaType"], **_put(layout, json.dumps(index).encode())}, name)
 
 
+def add_signature(layout, name, signed):
+    """Of the image with this name, as cosign keeps it: under a tag of the repository. Returns the digest of the image."""
+    entries = json.loads((layout / "index.json").read_text())["manifests"]
+    digest = next(entry["digest"] for entry in entries if entry["annotations"]["org.opencontainers.image.ref.name"] == name)
+    manifest = {"schemaVersion": 2, "mediaType": "application/vnd.oci.image.manifest.v1+json",
+                "config": {"mediaType": "application/vnd.oci.image.config.v1+json", **_put(layout, b'{"architecture":"","os":""}')},
+                "layers": [{"mediaType": "application/vnd.dev.cosign.simplesigning.v1+json", **_put(layout, signed)}]}
+    tag = digest.replace(":", "-") + ".sig"
+    _name(layout, {"mediaType": manifest["mediaType"], **_put(layout, json.dumps(manifest).encode())}, f"{name.rpartition(':')[0]}:{tag}")
+    return digest
+
+
 def make_layout(folder):
     """An OCI layout without images."""
     (folder / "blobs" / "sha256").mkdir(parents=True)

@@ -2,6 +2,7 @@
 // Lite build: images found by rendering charts, with a shell script in helm's place.
 #include "packer/resolve/discover.h"
 
+#include <algorithm>
 #include <catch2/catch_test_macros.hpp>
 
 #include "payload/base/text.h"
@@ -215,6 +216,24 @@ TEST_CASE("a rule finds in one application what another one's resource needs") {
   REQUIRE(made.contents().images.size() == 1);
   CHECK(made.contents().images[0].name == "docker.io/library/tiny:1");
   CHECK(made.contents().find_app("erp")->uses.at(0).found_by == "rule meshes");
+}
+
+TEST_CASE("rules of the Kubefile's lines are packed without charts, too; Sealift's own come with either") {
+  const Charts project;
+  write(project.folder / "rules.yaml",
+        "apiVersion: sealift.dev/v1\nkind: ImageRule\nmetadata: {name: meshes}\nsource: https://m.example\nseenWith: "
+        "[m 1]\nmatch: {group: m.example, kind: Mesh}\nimages: [\"m.example/mesh:{.spec.version}\"]\n");
+  const auto rules_of = [](const tests::Artifact& artifact) {
+    std::vector<std::string> out;
+    for (const auto& [path, file] : artifact.contents().tree) {
+      if (path.starts_with("rules/")) out.push_back(path);
+    }
+    return out;
+  };
+  CHECK(rules_of(project.packed("APP app local://app\n")).empty());
+  const auto with_lines = rules_of(project.packed("IMAGE-RULES rules.yaml\nAPP app local://app\n"));
+  CHECK(std::ranges::contains(with_lines, "rules/rules.yaml"));
+  CHECK(with_lines.size() > 1);
 }
 
 TEST_CASE("a list of the images can be had without fetching anything") {
