@@ -27,7 +27,8 @@ sealift_library(packer/store DEPS payload/base payload/hash payload/json payload
 sealift_library(packer/resolve DEPS payload/base payload/hash payload/yaml payload/json payload/image payload/workloads payload/http payload/format
   payload/charts packer/sources packer/downloads packer/lock packer/charts packer/store RULES packer/rules)
 sealift_library(packer/pack DEPS payload/base payload/format payload/writer packer/store packer/resolve)
-sealift_library(packer/cli DEPS payload/base payload/json payload/console payload/format packer/downloads packer/lock packer/store packer/resolve packer/pack
+sealift_library(packer/convert DEPS payload/base payload/yaml payload/json payload/image packer/resolve)
+sealift_library(packer/cli DEPS payload/base payload/json payload/console payload/format packer/downloads packer/lock packer/store packer/resolve packer/pack packer/convert
   THIRD_PARTY cli11)
 
 # the site

@@ -12,6 +12,7 @@
 #include <span>
 
 #include "packer/cli/build_display.h"
+#include "packer/cli/convert.h"
 #include "packer/cli/diff.h"
 #include "packer/cli/images.h"
 #include "packer/cli/inspect.h"
@@ -442,6 +443,8 @@ int run_program(int argc, char** argv) {
   diff_command->add_option("from", diff.from, "the artifact that is there")->required();
   diff_command->add_option("to", diff.to, "the artifact that comes")->required();
   diff_command->add_flag("--json", diff.json, "as JSON");
+  ConvertArguments convert;
+  define_convert(app, convert);
   StoreArguments store;
   define_store(app, store);
   app.require_subcommand(0, 1);
@@ -464,6 +467,7 @@ int run_program(int argc, char** argv) {
     return print_result(make_lock(lock));
   }
   if (app.got_subcommand(diff_command)) return print_result(diff_artifacts(diff));
+  if (app.got_subcommand("convert")) return print_result(convert_files(convert));
   if (app.got_subcommand(why_command)) return print_result(say_why(why_of, why));
   catch_signals();
   if (const auto done = run_store(app, store, cancel_source().token())) return print_result(*done);
