@@ -169,10 +169,12 @@ class Converter {
     }
   }
 
-  void app_names(const Node& value) {
+  void app_names(const Node& value) { launched(value, "appNames"); }
+
+  void launched(const Node& value, const std::string& field) {
     apps_ = texts_of(&value);
     if (apps_.empty() && value.items.empty()) return;
-    note(value, Outcome::changed, "appNames", "spec.apps");
+    note(value, Outcome::changed, field, "spec.apps");
     has_apps_ = true;
   }
 
@@ -225,7 +227,7 @@ class Converter {
     if (spec == nullptr) return;
     for (const auto& [key, value] : spec->members) {
       if (key == "launchApps") {
-        app_names(value);
+        launched(value, "launchApps");
       } else if (key == "configs") {
         for (const auto& settings : value.items) app_settings(settings);
       } else if (!value.items.empty() || !texts_of(&value).empty()) {

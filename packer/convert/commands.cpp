@@ -10,7 +10,8 @@
 namespace sealift::convert {
 namespace {
 
-constexpr int kMaxDepth = 4;  // of scripts within scripts
+constexpr int kMaxDepth = 4;      // of scripts within scripts
+constexpr int kMaxScripts = 100;  // of one Kubefile
 
 constexpr std::string_view kNothingIsRun =
     "nothing of the artifact is run at the site; have what it installs rendered into a manifest, or take the project's "
@@ -122,9 +123,10 @@ void Commands::script(const Command& command, Setting& setting) {
   constexpr std::string_view kInstead =
       "nothing of the artifact is run at the site; write what the script installs as APP lines, what it copies to hosts as "
       "FILE lines";
-  if (!found || !found->exists || setting.depth == kMaxDepth)
+  if (!found || !found->exists || setting.depth == kMaxDepth || ++scripts_ > kMaxScripts)
     return lose(command, setting,
-                std::string(kInstead) + (found && found->exists ? "" : "; the script is not in the folder"));
+                std::string(kInstead) +
+                    (found && found->exists ? "; it runs too many others" : "; the script is not in the folder"));
   const auto text = context_->read(found->path);
   if (!text) return lose(command, setting, text.error().what);
   Setting inner = setting;

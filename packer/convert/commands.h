@@ -72,7 +72,7 @@ class Commands {
   // commands_hosts.cpp
   void copy_to_host(const Command& command, Setting& setting);
   void remove(const Command& command, Setting& setting);
-  bool put_on_hosts(const std::string& source, const std::string& destination, const Setting& setting);
+  bool put_on_hosts(const std::string& source, const std::string& destination, std::vector<std::string>& lines) const;
 
   Note note_of(const Command& command, const Setting& setting, std::string text) const;
   void lose(const Command& command, const Setting& setting, std::string text);
@@ -82,6 +82,7 @@ class Commands {
   const Context* context_;
   Tree* tree_;
   KubefileLines* lines_;
+  int scripts_ = 0;       // that were read
   std::string previous_;  // the application that the last command made
   struct Created {
     std::string name;

@@ -44,7 +44,7 @@ void add_manifests(const Context& context, const std::string& folder, bool is_re
   for (const auto& name : context.names_in(folder)) {
     const std::string path = below(folder, name);
     if (context.is_folder(path)) {
-      if (is_recursive) add_manifests(context, path, true, out, has_others);
+      if (is_recursive && !context.is_link(path)) add_manifests(context, path, true, out, has_others);
       has_others = has_others || !is_recursive;
     } else if (is_manifest(name)) {
       out.push_back(path);

@@ -24,18 +24,20 @@ bool holds_programs(const std::string& path) { return path.contains("bin/"); }
 
 }  // namespace
 
-// The commands ran on the first control plane only.
-bool Commands::put_on_hosts(const std::string& source, const std::string& destination, const Setting& setting) {
+// FILE lines for a file or a folder: the commands ran on the first control plane only. False if there are too many.
+bool Commands::put_on_hosts(const std::string& source, const std::string& destination,
+                            std::vector<std::string>& lines) const {
   if (!context_->is_folder(source)) {
     const bool is_program = holds_programs(destination) || context_->is_executable(source);
-    lines_->add(setting.line, std::format("FILE --role=control-plane --mode={} {} {}", is_program ? "0755" : "0644",
-                                          kubefile_word(source), kubefile_word(destination)));
-    return true;
+    lines.push_back(std::format("FILE --role=control-plane --mode={} {} {}", is_program ? "0755" : "0644",
+                                kubefile_word(source), kubefile_word(destination)));
+    return lines.size() <= kMaxFiles;
   }
-  const auto names = context_->names_in(source);
-  return names.size() <= kMaxFiles && std::ranges::all_of(names, [&](const std::string& name) {
-           return put_on_hosts(below(source, name), destination + "/" + name, setting);
-         });
+  return std::ranges::all_of(context_->names_in(source), [&](const std::string& name) {
+    const std::string path = below(source, name);
+    const bool leads_elsewhere = context_->is_link(path) && context_->is_folder(path);
+    return !leads_elsewhere && put_on_hosts(path, destination + "/" + name, lines);
+  });
 }
 
 void Commands::copy_to_host(const Command& command, Setting& setting) {
@@ -64,10 +66,13 @@ void Commands::copy_to_host(const Command& command, Setting& setting) {
     pairs.emplace_back(found->path, into ? to + "/" + last_part(clean_path(from)) : to);
     files += (files.empty() ? "" : ", ") + pairs.back().second;
   }
+  std::vector<std::string> lines;
   for (const auto& [from, destination] : pairs) {
-    if (!put_on_hosts(from, destination, setting))
-      return lose(command, setting, "too many files; a folder for the hosts belongs into the base");
+    if (!put_on_hosts(from, destination, lines))
+      return lose(command, setting,
+                  "too many files, or links to folders; a folder for the hosts belongs into the base");
   }
+  for (const auto& line : lines) lines_->add(setting.line, line);
   change(command, setting,
          std::format("FILE --role=control-plane … {}; --role says which hosts get it", base::printable(files)));
 }

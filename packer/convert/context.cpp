@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "packer/convert/context.h"
 
+#include <fnmatch.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -12,13 +13,7 @@
 namespace sealift::convert {
 namespace {
 
-constexpr size_t kMaxFile = size_t{4} << 20;  // what the build reads of a manifest
-
-bool fits(std::string_view pattern, std::string_view name) {
-  if (pattern.empty()) return name.empty();
-  if (pattern[0] == '*') return fits(pattern.substr(1), name) || (!name.empty() && fits(pattern, name.substr(1)));
-  return !name.empty() && (pattern[0] == '?' || pattern[0] == name[0]) && fits(pattern.substr(1), name.substr(1));
-}
+constexpr size_t kMaxFile = size_t{512} << 10;  // scripts, values and lists are much smaller
 
 // "latest", "v1.2.3", "8.0.30-2.0.6", "main"
 bool is_version(std::string_view name) {
@@ -69,6 +64,11 @@ bool Context::is_folder(const std::string& path) const {
   return !path.starts_with("..") && std::filesystem::is_directory(on_disk(path), error);
 }
 
+bool Context::is_link(const std::string& path) const {
+  std::error_code error;
+  return std::filesystem::is_symlink(on_disk(path), error);
+}
+
 bool Context::is_executable(const std::string& path) const {
   return is_file(path) && ::access(on_disk(path).c_str(), X_OK) == 0;
 }
@@ -88,7 +88,7 @@ std::vector<std::string> Context::fitting(const std::string& pattern) const {
   const std::string folder = slash == std::string::npos ? "" : pattern.substr(0, slash);
   std::vector<std::string> out;
   for (const auto& name : names_in(folder))
-    if (fits(last_part(pattern), name)) out.push_back(below(folder, name));
+    if (::fnmatch(last_part(pattern).c_str(), name.c_str(), FNM_PERIOD) == 0) out.push_back(below(folder, name));
   return out;
 }
 

@@ -20,11 +20,12 @@ class Context {
   bool has(const std::string& path) const { return is_file(path) || is_folder(path); }
   bool is_file(const std::string& path) const;
   bool is_folder(const std::string& path) const;
+  bool is_link(const std::string& path) const;  // whatever it leads to
   bool is_executable(const std::string& path) const;
-  // Names in a folder, sorted; "*" and "?" in the last part of a path: the paths that fit.
+  // Names in a folder, sorted; with "*" and the like in the last part of a path: the paths that fit.
   std::vector<std::string> names_in(const std::string& folder) const;
   std::vector<std::string> fitting(const std::string& pattern) const;
-  Result<std::string> read(const std::string& path) const;  // at most 4 MiB
+  Result<std::string> read(const std::string& path) const;  // at most 512 KiB
   // What the folder is called, without versions: applications/redis/v7.2 is "redis".
   std::string product() const;
 

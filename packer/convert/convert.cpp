@@ -19,7 +19,7 @@
 namespace sealift::convert {
 namespace {
 
-constexpr size_t kMaxFile = size_t{4} << 20;
+constexpr size_t kMaxFile = size_t{512} << 10;
 
 std::string folder_of(const std::string& path) {
   const size_t slash = path.rfind('/');

@@ -10,7 +10,8 @@
 namespace sealift::convert {
 namespace {
 
-constexpr size_t kMaxIndex = 1000;  // more is a mistake; helm's own limit is 65536
+constexpr size_t kMaxIndex = 200;  // more is a mistake; helm's own limit is 65536
+constexpr size_t kMaxSteps = 60;   // what our own YAML may have, and less than a mistake's million
 
 using Step = std::variant<std::string, size_t>;  // a key, or a place in a list
 
@@ -64,6 +65,7 @@ std::optional<std::vector<Step>> path_of(std::string_view key) {
     }
     if (!part.empty()) return std::nullopt;
   }
+  if (out.size() > kMaxSteps) return std::nullopt;
   return out;
 }
 

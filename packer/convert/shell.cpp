@@ -13,6 +13,12 @@ namespace {
 
 constexpr size_t npos = std::string_view::npos;
 
+// A foreign file must cost no more than its size: what is larger is not read.
+constexpr size_t kMaxBrackets = size_t{4} << 10;  // bytes within ${…}
+constexpr size_t kMaxExpanded = size_t{64} << 10;
+constexpr int kMaxCalls = 20;   // of functions within functions
+constexpr int kAllCalls = 200;  // of functions in one script
+
 constexpr std::string_view kConditions = "it depends on conditions";
 constexpr std::string_view kText = "a text in the script";
 
@@ -33,7 +39,7 @@ size_t end_of_brackets(std::string_view text, size_t begin) {
   const char open = text[begin + 1];
   const char close = open == '{' ? '}' : ')';
   int depth = 0;
-  for (size_t i = begin + 1; i < text.size(); ++i) {
+  for (size_t i = begin + 1; i < std::min(text.size(), begin + kMaxBrackets); ++i) {
     if (text[i] == open) ++depth;
     if (text[i] == close && --depth == 0) return i + 1;
   }
@@ -209,8 +215,6 @@ std::optional<std::string> value_of(std::string_view inside, const Variables& va
   return expand(rest.substr(rest.starts_with("-") ? 1 : 2), variables);
 }
 
-constexpr int kMaxCalls = 20;  // of functions within functions
-
 class Reader {
  public:
   explicit Reader(Variables& variables) : variables_(&variables) {}
@@ -278,10 +282,11 @@ class Reader {
       command.text += " || " + statements[++i].text;
     }
     if (command.text.contains("<<")) command.unread = kText;
-    if (const auto function = functions_.find(words[0]); function != functions_.end() && calls_ < kMaxCalls) {
-      ++calls_;
+    if (const auto function = functions_.find(words[0]);
+        function != functions_.end() && depth_ < kMaxCalls && ++calls_ < kAllCalls) {
+      ++depth_;
       read(std::vector(function->second));
-      --calls_;
+      --depth_;
       return i;
     }
     command.words = std::move(words);
@@ -312,7 +317,7 @@ class Reader {
 
   Variables* variables_;
   std::map<std::string, std::vector<Statement>, std::less<>> functions_;
-  int calls_ = 0;
+  int depth_ = 0, calls_ = 0;
   std::vector<Command> out_;
 };
 
@@ -333,9 +338,9 @@ std::string expand(std::string_view text, const Variables& variables, std::strin
     std::optional<std::string> value;
     if (c == '$' && end < text.size()) {
       if (text[end] == '{' || text[end] == '(') {
-        end = end_of_brackets(text, i);
-        if (end == npos) end = text.size();
-        const auto inside = text.substr(i + 2, end - i - 3);
+        const size_t closed = end_of_brackets(text, i);
+        end = closed == npos ? i + 2 : closed;
+        const auto inside = text.substr(i + 2, end - i - (closed == npos ? 2 : 3));
         if (text[i + 1] == '{' ? quote != '\'' : is_name(inside)) value = value_of(inside, variables);
       } else {
         while (end < text.size() && is_name_character(text[end])) ++end;
@@ -346,6 +351,10 @@ std::string expand(std::string_view text, const Variables& variables, std::strin
     }
     out += value ? *value : std::string(text.substr(i, end - i));
     i = end;
+    if (out.size() > kMaxExpanded) {
+      if (unread != nullptr) *unread = "it is too long";
+      return {};
+    }
   }
   return out;
 }

@@ -67,3 +67,17 @@ TEST_CASE("a command's short text has no settings") {
   CHECK(short_text(only("helm install a --set password=x")) == "helm install a …");
   CHECK(short_text(only("run a=b c")) == "run …");
 }
+
+TEST_CASE("a file that would grow without end is not read") {
+  Variables variables{{"A0", "0123456789abcdef"}};
+  std::string text;
+  for (int i = 1; i < 40; ++i)
+    text += "A" + std::to_string(i) + "=$A" + std::to_string(i - 1) + "$A" + std::to_string(i - 1) + "\n";
+  const auto commands = read_commands(text + "run $A39", 1, variables);
+  REQUIRE(commands.size() == 1);
+  CHECK_FALSE(commands[0].unread.empty());
+  std::string nested;
+  for (int i = 0; i < 20'000; ++i) nested += "${a:-";
+  CHECK(read_commands(nested, 1, variables).size() <= 1);
+  CHECK(read_commands("f() {\nf\nf\nf\n}\nf\n", 1, variables).size() < 1000);
+}
