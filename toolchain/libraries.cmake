@@ -24,14 +24,15 @@ sealift_library(packer/downloads DEPS payload/base payload/hash payload/http pay
 sealift_library(packer/lock DEPS payload/base payload/hash payload/yaml)
 sealift_library(packer/charts DEPS payload/base payload/hash payload/yaml payload/image payload/http payload/distribution packer/downloads packer/lock)
 sealift_library(packer/store DEPS payload/base payload/hash payload/json payload/format payload/writer)
-sealift_library(packer/registry DEPS payload/base payload/hash payload/json payload/image payload/http payload/distribution payload/format payload/writer packer/sources packer/store)
+sealift_library(packer/registry DEPS payload/base payload/hash payload/json payload/image payload/distribution payload/format payload/writer packer/sources packer/store)
 sealift_library(packer/sbom DEPS payload/base payload/hash payload/yaml payload/json payload/image payload/format)
 sealift_library(packer/resolve DEPS payload/base payload/hash payload/yaml payload/json payload/image payload/workloads payload/http payload/format
   payload/charts packer/sources packer/downloads packer/lock packer/charts packer/store packer/registry RULES packer/rules)
 sealift_library(packer/selftest DEPS payload/base payload/image payload/format packer/sbom packer/resolve)
 sealift_library(packer/pack DEPS payload/base payload/format payload/writer packer/store packer/resolve)
+sealift_library(packer/convert DEPS payload/base payload/yaml payload/json payload/image packer/resolve)
 sealift_library(packer/cli DEPS payload/base payload/distribution payload/json payload/console payload/format packer/downloads packer/lock packer/store packer/registry packer/sbom
-  packer/resolve packer/selftest packer/pack THIRD_PARTY cli11)
+  packer/resolve packer/selftest packer/pack packer/convert THIRD_PARTY cli11)
 
 # the site
 sealift_library(runtime/config DEPS payload/base payload/yaml payload/format)

@@ -35,6 +35,9 @@ endforeach()
 if(TARGET unit_payload_hash) # compared with another implementation
   target_link_libraries(unit_payload_hash PRIVATE third_party_mbedtls)
 endif()
+if(TARGET unit_packer_convert) # what it writes for a site is read by the site's own reader
+  target_link_libraries(unit_packer_convert PRIVATE runtime_config)
+endif()
 
 # Compiles headers that no .cpp of their own includes first (scripts/checks), to show that they stand alone.
 if(NOT SEALIFT_THREADED_TESTS_ONLY)

@@ -12,6 +12,7 @@
 #include <span>
 
 #include "packer/cli/build_display.h"
+#include "packer/cli/convert.h"
 #include "packer/cli/diff.h"
 #include "packer/cli/images.h"
 #include "packer/cli/inspect.h"
@@ -447,6 +448,8 @@ int run_program(int argc, char** argv) {
   diff_command->add_flag("--json", diff.json, "as JSON");
   RunTestArguments tested;
   define_run_test(app, tested);
+  ConvertArguments convert;
+  define_convert(app, convert);
   StoreArguments store;
   define_store(app, store);
   RegistryArguments registry;
@@ -471,6 +474,7 @@ int run_program(int argc, char** argv) {
     return print_result(make_lock(lock));
   }
   if (app.got_subcommand(diff_command)) return print_result(diff_artifacts(diff));
+  if (app.got_subcommand("convert")) return print_result(convert_files(convert));
   if (app.got_subcommand(why_command)) return print_result(say_why(why_of, why));
   catch_signals();
   if (app.got_subcommand("run-test")) return print_result(run_test(tested, cancel_source().token()));

@@ -11,6 +11,7 @@
 #include "payload/base/parallel.h"
 #include "payload/base/progress.h"
 #include "payload/base/text.h"
+#include "payload/distribution/registry.h"
 #include "payload/format/head.h"
 #include "payload/format/index.h"
 

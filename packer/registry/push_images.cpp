@@ -9,6 +9,7 @@
 #include "payload/base/parallel.h"
 #include "payload/base/progress.h"
 #include "payload/base/text.h"
+#include "payload/distribution/registry.h"
 #include "payload/image/manifest.h"
 #include "payload/json/value.h"
 

@@ -101,6 +101,7 @@ class Parser {
   Variables variables_;
   bool has_begun_ = false;  // with FROM, or with a line that is a problem instead
   bool is_complete_ = true, has_all_values_ = true;
+  bool has_told_of_convert_ = false;
   Problems problems_;
   std::vector<Instruction> out_;
 };
@@ -157,6 +158,10 @@ std::span<const Parser::Entry> Parser::entries() {
       {{"USER", {}, "set the owner with FILE --owner"}},
       {{"VOLUME", {}, "volumes belong into manifests"}},
       {{"EXPOSE", {}, "ports belong into manifests"}},
+      {{"HEALTHCHECK", {}, "applications are watched by the state of their objects"}},
+      {{"STOPSIGNAL", {}, "nothing of the artifact runs as a container"}},
+      {{"SHELL", {}, "nothing is executed"}},
+      {{"ONBUILD", {}, "nothing is executed while packing"}},
   });
   return kEntries;
 }
@@ -220,8 +225,10 @@ Result<void> Parser::parse_line(const LogicalLine& line) {
                                          near ? std::format("; did you mean {}?", *near) : ""));
   }
   if (entry->parse == nullptr)
-    return fail(ErrorCode::unsupported, "{}: {} is not supported: {}", line.place().text(), entry->verb.word,
-                entry->verb.refused);
+    return fail(
+        ErrorCode::unsupported, "{}: {} is not supported: {}{}", line.place().text(), entry->verb.word,
+        entry->verb.refused,
+        std::exchange(has_told_of_convert_, true) ? "" : "; `sealift convert` rewrites what sealer and sealos have");
   if (begins && entry->verb.word != "FROM") problems_.add(bad(line.place(), kFromFirst));
   const size_t blank = std::min(text.find_first_of(" \t"), text.size());
   Given given{entry->verb, line, blank, line.place(), {}};

@@ -74,8 +74,9 @@ TEST_CASE("the base.yaml in KUBEFILE.md is one") {
 
 TEST_CASE("KUBEFILE.md names every word that is refused") {
   const std::string text = document();
-  for (const std::string word : {"RUN", "CMD", "CMDS", "APPCMDS", "APPENV", "CSI", "KUBEVERSION", "MAINTAINER",
-                                 "ENTRYPOINT", "WORKDIR", "USER", "VOLUME", "EXPOSE"}) {
+  for (const std::string word :
+       {"RUN", "CMD", "CMDS", "APPCMDS", "APPENV", "CSI", "KUBEVERSION", "MAINTAINER", "ENTRYPOINT", "WORKDIR", "USER",
+        "VOLUME", "EXPOSE", "HEALTHCHECK", "STOPSIGNAL", "SHELL", "ONBUILD"}) {
     INFO(word);
     CHECK(std::ranges::contains(resolve::verbs(), word, &resolve::Verb::word));
     CHECK(text.contains("`" + word + "`"));

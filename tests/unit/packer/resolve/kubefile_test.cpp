@@ -302,3 +302,11 @@ TEST_CASE("a URL with a login is refused with its line, and the password is not 
       "FROM scratch\nADD https://h.example/a@1?x=b@c bin/\nENV PROXY=http://me:pw@proxy.example\n"
       "APP --set url=https://me:pw@h.example erp local://a@b\nAPP e repo:https://h.example/c/erp@1.0.0\n");
 }
+
+TEST_CASE("the first line of another tool's Kubefile names the command that rewrites it") {
+  const auto text = refused("FROM scratch\nRUN a\nCMD b\n", ErrorCode::unsupported);
+  const size_t first = text.find("sealift convert");
+  REQUIRE(first != std::string::npos);
+  CHECK(first < text.find("CMD"));
+  CHECK(text.find("sealift convert", first + 1) == std::string::npos);
+}

@@ -1,0 +1,2 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
