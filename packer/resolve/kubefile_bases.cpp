@@ -9,7 +9,8 @@ Result<What> read_from(Given& given) {
   // As in Dockerfiles; the base has a name already.
   if (words.size() == 3 && to_upper(words[1].text) == "AS") words.resize(1);
   if (words.size() != 1)
-    return bad(given.place, "FROM takes one base: scratch, an artifact file, a name in the local store, or REGISTRY/PATH:TAG");
+    return bad(given.place,
+               "FROM takes one base: scratch, an artifact file, a name in the local store, or REGISTRY/PATH:TAG");
   return From{words[0]};
 }
 

@@ -116,7 +116,8 @@ Result<std::vector<Damage>> PayloadReader::verify(unsigned threads, const std::f
     if (!checked) findings.add(std::string(where), offset, checked.error());
   };
 
-  if (state.payload_offset != 0) note("head", 0, program_at_head(*state.file, state.contents).transform([](Architecture) {}));
+  if (state.payload_offset != 0)
+    note("head", 0, program_at_head(*state.file, state.contents).transform([](Architecture) {}));
   note("header", 0, [&]() -> Result<void> {
     std::array<std::byte, kHeaderSize> bytes;
     SEALIFT_TRY(state.file->read_at(state.payload_offset, bytes));
