@@ -78,25 +78,16 @@ struct BuildArguments {
   resolve::LockUse lock_use;
 };
 
-// name or name:version; both may become parts of file names.
+// A registry and folders in the name are for the store and for `push`; the artifact is called by what follows them.
 Result<void> set_tag(const std::string& tag, pack::BuildOptions& out) {
   if (tag.empty()) return {};
-  const size_t colon = tag.find(':');
-  out.name = tag.substr(0, colon);
-  if (colon != std::string::npos) out.version = tag.substr(colon + 1);
-  const auto is_made_of = [](std::string_view text, std::string_view further) {
-    return !text.empty() && text.size() <= 128 &&
-           std::ranges::all_of(
-               text, [&](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || further.contains(c); }) &&
-           text.front() != '.' && text.front() != '-';
-  };
-  if (is_made_of(out.name, "._-") &&
-      (colon == std::string::npos || is_made_of(out.version, "._-+ABCDEFGHIJKLMNOPQRSTUVWXYZ")))
-    return {};
-  return fail(ErrorCode::usage,
-              "-t {}: write name or name:version; a name has lower-case letters, digits and . _ - only, a version also "
-              "upper-case letters and +",
-              base::printable(tag));
+  auto full = store::full_name(tag);
+  if (!full) return fail(ErrorCode::usage, "-t {}", full.error().what);
+  const auto own = tag.substr(tag.rfind('/') + 1);
+  const size_t colon = own.find(':');
+  out.name = own.substr(0, colon);
+  if (colon != std::string::npos) out.version = own.substr(colon + 1);
+  return {};
 }
 
 // Without -f: the context's, else the current folder's.

@@ -254,6 +254,7 @@ Result<Reply> Client::get_to(const std::string& target, const std::map<std::stri
       });
   if (refused) return fail(std::move(*refused));
   if (!result) return fail(to_error(result.error(), origin_));
+  if (result->status == 204 || result->status == 304) return to_reply(*result);  // they have no body, nor a receiver
   if (reply.status == 0) {  // no response from the server: this is the proxy's own answer to CONNECT
     return fail(result->status == 407 ? ErrorCode::auth_failed : ErrorCode::unreachable,
                 "{}: the proxy refuses with {} {}", origin_.text(), result->status, result->reason);

@@ -15,6 +15,7 @@ namespace sealift::writer {
 namespace {
 
 constexpr uint64_t kReadSize = uint64_t{1} << 20;
+constexpr uint64_t kBetweenNotes = uint64_t{256} << 10;
 
 // Which frames each run holds.
 Result<std::vector<format::FrameRun>> cut(std::span<const format::Frame> frames, std::span<const Run> runs) {
@@ -76,6 +77,8 @@ class ReceivedPayload::RunSink final : public base::Sink {
 
   // Of whole frames that are right.
   uint64_t good() const { return good_; }
+  // Of all bytes.
+  uint64_t position() const { return good_ + in_frame_; }
   bool is_complete() const { return number_ == frames_.size(); }
 
   Result<void> write(ByteView data) override { return take(data, true); }
@@ -101,7 +104,10 @@ class ReceivedPayload::RunSink final : public base::Sink {
       hasher_.update(part);
       in_frame_ += part.size();
       data = data.subspan(part.size());
-      if (in_frame_ < frame.stored_size) continue;
+      if (in_frame_ < frame.stored_size) {
+        if (position() >= noted_ + kBetweenNotes) note(position());
+        continue;
+      }
       const Digest found = std::exchange(hasher_, {}).finish();
       if (found != frame.stored_hash)
         return fail(ErrorCode::corrupt, "the frame at payload offset {} is {}, and should be {}", frame.offset,
@@ -109,9 +115,13 @@ class ReceivedPayload::RunSink final : public base::Sink {
       ++number_;
       in_frame_ = 0;
       good_ += frame.stored_size;
-      payload_.partial_->note(digest_, good_);
+      note(good_);
     }
     return {};
+  }
+  void note(uint64_t received) {
+    payload_.partial_->note(digest_, received);
+    noted_ = received;
   }
 
   ReceivedPayload& payload_;
@@ -119,7 +129,7 @@ class ReceivedPayload::RunSink final : public base::Sink {
   const std::span<const format::Frame> frames_;
   const CancelToken& cancel_;
   hash::Sha256 hasher_;
-  uint64_t in_frame_ = 0, good_ = 0;
+  uint64_t in_frame_ = 0, good_ = 0, noted_ = 0;
   size_t number_ = 0;
 };
 
@@ -176,10 +186,12 @@ Result<void> ReceivedPayload::look_at(RunSink& sink, const Place& place, uint64_
     if (!base::pread_exact(output_.fd(), begin + at, part)) break;
     auto looked = sink.look_at(part);
     if (!looked && looked.error().code != ErrorCode::corrupt) return looked;
-    if (!looked) break;
+    if (!looked) {
+      sink.back_to_frame();
+      break;
+    }
     at += part.size();
   }
-  sink.back_to_frame();
   return {};
 }
 
@@ -210,16 +222,24 @@ Result<uint64_t> ReceivedPayload::resume(size_t run,
                                          const std::function<Result<void>(base::Sink&, uint64_t begin)>& give,
                                          const CancelToken& cancel) {
   const Place& place = places_[run];
-  RunSink sink(*this, place, cancel);
   // What the journal says may never have reached the disk.
-  SEALIFT_TRY(look_at(sink, place, partial_->found(place.run.digest)));
-  const uint64_t begin = sink.good();
-  if (!sink.is_complete()) SEALIFT_TRY(give(sink, begin));
-  if (!sink.is_complete())
-    return fail(ErrorCode::corrupt, "{} ended after {} of {} bytes", place.run.digest.text(), sink.good(),
-                place.run.size);
-  came(run);
-  return begin;
+  for (uint64_t found = partial_->found(place.run.digest);;) {
+    RunSink sink(*this, place, cancel);
+    SEALIFT_TRY(look_at(sink, place, found));
+    const uint64_t begin = sink.position(), right = sink.good();
+    auto done = sink.is_complete() ? Result<void>() : give(sink, begin);
+    // The frame that was begun already may be what is wrong.
+    if (!done && done.error().code == ErrorCode::corrupt && begin != right && sink.good() == right) {
+      found = right;
+      continue;
+    }
+    SEALIFT_TRY(done);
+    if (!sink.is_complete())
+      return fail(ErrorCode::corrupt, "{} ended after {} of {} bytes", place.run.digest.text(), sink.position(),
+                  place.run.size);
+    came(run);
+    return begin;
+  }
 }
 
 Result<void> ReceivedPayload::finish() {

@@ -21,6 +21,7 @@ import small_base
 from cutting_proxy import CuttingProxy
 from registry_server import Certificates, Registry, TokenServer
 
+MANIFEST_TYPE = "application/vnd.oci.image.manifest.v1+json"
 USER, PASSWORD, IDENTITY_TOKEN = "ann", "s3cret", "1dentity-t0ken"
 # bcrypt of PASSWORD
 HTPASSWD = f"{USER}:$2b$05$abcdefghijklmnopqrstuuLK7U1u6pVRmL7L1BBM2aS35PSZnDXlK\n"
@@ -226,7 +227,7 @@ def test_a_registry_that_lies_is_not_believed(user, other, repository, registry)
     user.build(["FROM scratch", "COPY files files"], "-t", "erp:1.0", "-o", "erp.run")
     user.run("push", "erp.run", f"{repository}/erp:1.0")
     path = f"/v2/{repository.partition('/')[2]}/erp/manifests/1.0"
-    with urllib.request.urlopen(urllib.request.Request(f"http://{registry.name}{path}", headers={"Accept": "*/*"})) as reply:
+    with urllib.request.urlopen(urllib.request.Request(f"http://{registry.name}{path}", headers={"Accept": MANIFEST_TYPE})) as reply:
         manifest = json.loads(reply.read())
     frames = manifest["layers"][1:]
     largest = max(frames, key=lambda layer: layer["size"])
@@ -311,10 +312,12 @@ def test_logins(user, tmp_path, packer, stub):
     (user.folder / "context/one").write_text("one")
     user.build(["FROM scratch", "COPY one one"], "-t", "erp:1.0", "-o", "erp.run")
     config = user.folder / ".docker/config.json"
-    # an authority that nobody trusts
-    assert "no trusted TLS connection" in user.run("login", by_password.name, "-u", USER, "--password-stdin", given=PASSWORD, code=6)
+    # of an authority that is not trusted
+    (tmp_path / "others").mkdir()
     trusted = user.folder / ".config/containers/certs.d" / by_password.name
     trusted.mkdir(parents=True)
+    shutil.copy(Certificates(tmp_path / "others").authority, trusted / "ca.crt")
+    assert "no trusted TLS connection" in user.run("login", by_password.name, "-u", USER, "--password-stdin", given=PASSWORD, code=6)
     shutil.copy(certificates.authority, trusted / "ca.crt")
     for registry in (by_password, by_token):
         name = f"{registry.name}/prod/erp:1.0"
