@@ -70,13 +70,14 @@ struct CommandLine {
 TEST_CASE("a tag is a name, or a name and a version") {
   const CommandLine line;
   line.write("Kubefile", "FROM scratch\n");
-  for (const auto* good : {"shop", "shop:1.0", "kubernetes.base_x-2:v1.34.4+k3s.1-RC"}) {
+  for (const auto* good :
+       {"shop", "shop:1.0", "kubernetes.base_x-2:v1.34.4+k3s.1-RC", "a/b", "harbor.example:8443/prod/erp:3.4"}) {
     const auto said = line.build({"-t", good, "-o", "out.run"});
     INFO(said.text);
     CHECK(said.code == 0);
   }
   for (const auto* bad :
-       {"Shop", "shop:1:2", "shop:", ":1", "a/b", "../x", "shop:1 0", "shop\n", "-x:1", "shop:\xff"}) {
+       {"Shop", "shop:1:2", "shop:", ":1", "a//b", "a/", "../x", "shop:1 0", "shop\n", "-x:1", "shop:\xff"}) {
     INFO(bad);
     const auto said = line.build({std::string("--tag=") + bad, "-o", "out.run"});
     CHECK(said.code == 2);
