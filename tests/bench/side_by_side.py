@@ -67,5 +67,5 @@ def compare(title, rounds, ways):
     for name, (seconds, written, size) in medians.items():
         times = [run[0] for run in runs[name]]
         print(f'  {name:<22} {seconds:6.2f} s ({min(times):.2f} to {max(times):.2f}), {written / 1e6:7.1f} MB written, {size / 1e6:7.1f} MB large: {written / size:.2f} written for each byte'
-              + ('' if name == own_name else f'; {own_name} takes {own[0] / seconds:.2f}x the time, writes {own[1] / written:.2f}x, is {own[2] / size:.3f}x as large'))
+              + ('' if name == own_name else f'; {own_name} takes {own[0] / seconds:.2f}x the time{f", writes {own[1] / written:.2f}x" if written else ""}, is {own[2] / size:.3f}x as large'))
     return medians
