@@ -7,6 +7,7 @@
 #define CPPHTTPLIB_KEEPALIVE_TIMEOUT_SECOND 15
 #define CPPHTTPLIB_PAYLOAD_MAX_LENGTH (1024 * 1024)
 #define CPPHTTPLIB_LISTEN_BACKLOG 128
+#define CPPHTTPLIB_RECV_BUFSIZ size_t(65536u)  // on the stack; blobs are large
 
 #include <mbedtls/ssl.h>
 
