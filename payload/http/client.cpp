@@ -42,6 +42,17 @@ Error to_error(httplib::Error error, const Origin& origin) {
   }
 }
 
+// A reply whose body is collected.
+Result<Reply> with_text(const httplib::Result& result, const Origin& origin, const std::string& target) {
+  if (!result) return fail(to_error(result.error(), origin));
+  if (result->body.size() > kMaxText)
+    return fail(ErrorCode::limit_exceeded, "{}{} answers more than {}", origin.text(), target,
+                base::human_bytes(kMaxText));
+  Reply reply = to_reply(*result);
+  reply.text = result->body;
+  return reply;
+}
+
 // If the server is named by an address, httplib 0.41 with mbedTLS checks no chain at all: it turns off mbedTLS's own
 // check, takes "not checked" for "good", and compares addresses with common names. So the chain is verified again here.
 httplib::SSLVerifierResponse check_certificate(httplib::tls::session_t session, httplib::tls::ctx_t context,
@@ -194,13 +205,7 @@ Result<Reply> Client::post_form(const std::string& target, const std::map<std::s
   const std::string_view body = form.reveal();
   const auto result =
       state_->client->Post(target, to_headers(headers), body.data(), body.size(), "application/x-www-form-urlencoded");
-  if (!result) return fail(to_error(result.error(), origin_));
-  if (result->body.size() > kMaxText)
-    return fail(ErrorCode::limit_exceeded, "{}{} answers more than {}", origin_.text(), target,
-                base::human_bytes(kMaxText));
-  Reply reply = to_reply(*result);
-  reply.text = result->body;
-  return reply;
+  return with_text(result, origin_, target);
 }
 
 Result<Reply> Client::send(const std::string& method, const std::string& target,
@@ -223,13 +228,7 @@ Result<Reply> Client::send(const std::string& method, const std::string& target,
                       : method == "PUT" ? client.Put(target, all, body.size, give, body.type)
                                         : client.Patch(target, all, body.size, give, body.type);
   if (refused) return fail(std::move(*refused));
-  if (!result) return fail(to_error(result.error(), origin_));
-  if (result->body.size() > kMaxText)
-    return fail(ErrorCode::limit_exceeded, "{}{} answers more than {}", origin_.text(), target,
-                base::human_bytes(kMaxText));
-  Reply reply = to_reply(*result);
-  reply.text = result->body;
-  return reply;
+  return with_text(result, origin_, target);
 }
 
 Result<Reply> Client::get_to(const std::string& target, const std::map<std::string, std::string>& headers,
