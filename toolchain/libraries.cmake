@@ -31,7 +31,7 @@ sealift_library(packer/resolve DEPS payload/base payload/hash payload/yaml paylo
 sealift_library(packer/selftest DEPS payload/base payload/image payload/format packer/sbom packer/resolve)
 sealift_library(packer/pack DEPS payload/base payload/format payload/writer packer/store packer/resolve)
 sealift_library(packer/convert DEPS payload/base payload/yaml payload/json payload/image packer/resolve)
-sealift_library(packer/cli DEPS payload/base payload/distribution payload/json payload/console payload/format packer/downloads packer/lock packer/store packer/registry packer/sbom
+sealift_library(packer/cli DEPS payload/base payload/distribution payload/json payload/console payload/format payload/writer packer/downloads packer/lock packer/store packer/registry packer/sbom
   packer/resolve packer/selftest packer/pack packer/convert THIRD_PARTY cli11)
 
 # the site

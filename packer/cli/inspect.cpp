@@ -1,11 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "packer/cli/inspect.h"
 
-#include <fcntl.h>
-
-#include <cerrno>
-#include <cstdio>
-
 #include "packer/cli/images.h"
 #include "packer/cli/opened_payload.h"
 #include "packer/cli/sizes.h"
@@ -17,6 +12,7 @@
 #include "payload/base/text.h"
 #include "payload/format/references.h"
 #include "payload/json/value.h"
+#include "payload/writer/output_file.h"
 
 #pragma clang diagnostic push
 #pragma clang diagnostic ignored "-Weverything"
@@ -136,19 +132,10 @@ Result<Digest> object_named(const format::PayloadReader& reader, std::string_vie
 Result<std::string> extract(const format::PayloadReader& reader, const InspectArguments& arguments) {
   if (arguments.output.empty()) return fail(ErrorCode::usage, "--extract writes a file: name it with -o");
   SEALIFT_ASSIGN(const Digest digest, object_named(reader, arguments.extract));
-  const auto partial = arguments.output + ".partial";
-  const auto done = [&]() -> Result<void> {
-    SEALIFT_ASSIGN(const auto fd, base::open_file(partial, O_WRONLY | O_CREAT | O_TRUNC, 0666));
-    base::FdSink sink(fd.get());
-    SEALIFT_TRY(reader.read(digest, {}, sink));
-    if (std::rename(partial.c_str(), arguments.output.c_str()) != 0)
-      return fail_errno(errno, "rename " + partial + " to " + arguments.output);
-    return {};
-  }();
-  if (!done) {
-    std::remove(partial.c_str());
-    return std::unexpected(done.error());
-  }
+  SEALIFT_ASSIGN(auto output, writer::OutputFile::create(arguments.output));
+  base::FdSink sink(output.fd());
+  SEALIFT_TRY(reader.read(digest, {}, sink));
+  SEALIFT_TRY(output.commit(0644));
   return std::format("{}: {}, {}\n", arguments.output, base::human_bytes(reader.find(digest)->size), digest.text());
 }
 
