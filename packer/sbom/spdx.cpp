@@ -17,7 +17,7 @@ std::string spdx_id(const std::string& id) { return "SPDXRef-" + id; }
 
 std::string_view purpose_of(Kind kind) {
   switch (kind) {
-    case Kind::artifact: return "INSTALL";
+    case Kind::artifact:
     case Kind::base: return "INSTALL";
     case Kind::kubernetes:
     case Kind::program:
