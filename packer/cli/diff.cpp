@@ -116,6 +116,7 @@ Changes compare_files(const format::Contents& from, const format::Contents& to) 
 
 std::map<std::string, std::string> settings_of(const format::Contents& contents) {
   std::map<std::string, std::string> out{{"LAUNCH", base::join(contents.launch, ", ")}};
+  for (const auto& requirement : contents.requirements) out["REQUIRES " + requirement.name] = requirement.versions;
   for (const auto& [name, value] : contents.environment) out["ENV " + name] = value;
   for (const auto& [name, value] : contents.labels) out["LABEL " + name] = value;
   for (const auto& file : contents.host_files) {

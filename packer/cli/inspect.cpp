@@ -45,6 +45,8 @@ std::string describe(const format::PayloadReader& reader) {
   out += std::format("platforms   {}\nbase        {}\nlaunch      {}\n", platforms.empty() ? "-" : platforms,
                      contents.base_document ? "yes" : "no",
                      contents.launch.empty() ? "-" : base::join(contents.launch, ", "));
+  for (const auto& requirement : contents.requirements)
+    out += std::format("requires    {}\n", base::printable(requirement.text()));
   for (const auto& [name, value] : contents.labels)
     out += std::format("label       {}={}\n", base::printable(name), base::printable(value));
   out += std::format("\n{}\n", base::counted(contents.apps.size(), "application", "applications"));

@@ -6,6 +6,7 @@
 
 #include "packer/registry/pull.h"
 #include "packer/resolve/claims.h"
+#include "packer/resolve/discover.h"
 #include "packer/resolve/merge.h"
 #include "packer/resolve/rule_files.h"
 #include "packer/store/store.h"
@@ -142,13 +143,18 @@ Result<void> check_version(const Inputs& inputs, const Request& request, bool kn
   const auto& asked = request.kubernetes_version;
   const auto chart =
       std::ranges::find(inputs.apps, format::AppKind::helm, [](const auto& app) { return app.app.kind; });
-  if (!asked && !inputs.base_document && knows_apps && chart != inputs.apps.end())
+  if (!kubernetes_version(inputs, request) && knows_apps && chart != inputs.apps.end())
     return bad(chart->origin.place,
                "charts are rendered for the Kubernetes version of the base, and this artifact has no base; begin FROM "
-               "one, or name the version with --kubernetes-version");
+               "one, say what it is for with a line like `REQUIRES kubernetes >=1.31` (the lowest is rendered for), or "
+               "name the version with --kubernetes-version");
   if (!asked) return {};
   if (!format::is_kubernetes_version(*asked))
     return fail(ErrorCode::usage, "--kubernetes-version {}: write it like v1.34.4", base::printable(*asked));
+  for (const auto& requirement : inputs.contents.requirements) {
+    if (requirement.name == format::kKubernetes && !format::is_among(*asked, requirement.versions))
+      return fail(ErrorCode::usage, "--kubernetes-version {}: the artifact REQUIRES {}", *asked, requirement.text());
+  }
   if (!inputs.base_document || *asked == inputs.base_document->kubernetes_version) return {};
   return fail(ErrorCode::usage,
               "--kubernetes-version {}: the base has {}, and charts are rendered for that; leave the option out",

@@ -127,7 +127,11 @@ class Settler {
 }  // namespace
 
 std::optional<std::string> kubernetes_version(const Inputs& inputs, const Request& request) {
-  return inputs.base_document ? inputs.base_document->kubernetes_version : request.kubernetes_version;
+  if (inputs.base_document) return inputs.base_document->kubernetes_version;
+  if (request.kubernetes_version) return request.kubernetes_version;
+  const auto& required = inputs.contents.requirements;
+  const auto kubernetes = std::ranges::find(required, format::kKubernetes, &format::Requirement::name);
+  return kubernetes == required.end() ? std::nullopt : format::lowest_of(kubernetes->versions);
 }
 
 Result<void> inspect_charts(std::span<const AppInput* const> apps, const Inputs& inputs, const Request& request,

@@ -14,6 +14,7 @@
 #include "packer/resolve/object_checks.h"
 #include "packer/resolve/parts.h"
 #include "packer/resolve/programs.h"
+#include "packer/resolve/requirements.h"
 #include "packer/resolve/rule_files.h"
 #include "packer/resolve/templates.h"
 #include "payload/base/text.h"
@@ -135,6 +136,7 @@ class Resolver {
       findings_.problems.add(std::move(document).error());
     } else {
       out_.base_document = std::move(*document);
+      settle_requirements(out_, findings_.problems);
       knows_version_ = findings_.problems.note(check_version(out_, request_, knows_names_)) &&
                        kubernetes_version(out_, request_).has_value();
     }
@@ -197,6 +199,7 @@ class Resolver {
   Result<void> take(const Instruction& instruction, const Include& line) {
     return take_base(instruction, line.artifact, base_use(), findings_.rules, out_);
   }
+  Result<void> take(const Instruction&, const Require& line) { return require(line, out_); }
   Result<void> take(const Instruction&, const Remove& line) {
     remove(line, out_, findings_.problems);
     return {};

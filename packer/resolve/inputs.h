@@ -105,6 +105,7 @@ struct Inputs {
   std::vector<ImageInput> images;         // likewise
   std::vector<ProgramInput> programs;     // one per platform
   std::vector<Word> launch;
+  std::map<std::string, Place> required;              // by name: the REQUIRES lines of this Kubefile
   std::optional<format::BaseDocument> base_document;  // may be inherited
   // Everything known before a byte is read: only the base's part of the tree, no programs, and only those layers that
   // the base has measured.

@@ -118,6 +118,7 @@ std::span<const Parser::Entry> Parser::entries() {
   static constexpr auto kEntries = std::to_array<Entry>({
       {{"FROM", "scratch | artifact.run | name:version", {}}, &Parser::from},
       {{"INCLUDE", "artifact.run | name:version", {}}, &Parser::line<read_include>},
+      {{"REQUIRES", "kubernetes|ARTIFACT [>=VERSION] [<VERSION]", {}}, &Parser::line<read_requires>},
       {{"REMOVE", "image|app|file name [name …]", {}}, &Parser::line<read_remove>},
       {{"ARG", "NAME | NAME=default", {}}, &Parser::argument},
       {{"ENV", "NAME=value [NAME=value …]", {}}, &Parser::environment},

@@ -27,6 +27,12 @@ struct Include {
   Word artifact;
 };
 
+// REQUIRES: what the cluster must have already
+struct Require {
+  Word name;
+  std::string versions;  // see format::Requirement
+};
+
 // REMOVE
 enum class Part { image, app, file };
 struct Remove {
@@ -111,8 +117,8 @@ struct Launch {
   std::vector<Word> apps;
 };
 
-using What = std::variant<From, Include, Remove, Copy, PutFile, AddApp, AddImage, SetEnvironment, SetLabels, Launch,
-                          AddValues, IgnoreImages, AddRules>;
+using What = std::variant<From, Include, Require, Remove, Copy, PutFile, AddApp, AddImage, SetEnvironment, SetLabels,
+                          Launch, AddValues, IgnoreImages, AddRules>;
 struct Instruction {
   std::string_view verb;  // as in verbs()
   Place place;            // of the line

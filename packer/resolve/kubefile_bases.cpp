@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// FROM, INCLUDE and REMOVE.
+// FROM, INCLUDE, REQUIRES and REMOVE.
+#include <span>
+
 #include "packer/resolve/kubefile_lines.h"
 
 namespace sealift::resolve {
@@ -18,6 +20,16 @@ Result<What> read_include(Given& given) {
   if (given.words.size() != 1) return bad(given.place, given.usage());
   if (given.words[0].text == "scratch") return bad(given.words[0].place, "there is nothing to include in scratch");
   return Include{given.words[0]};
+}
+
+Result<What> read_requires(Given& given) {
+  auto& words = given.words;
+  if (words.empty()) return bad(given.place, given.usage());
+  std::string bounds;
+  for (const auto& word : std::span(words).subspan(1)) bounds += (bounds.empty() ? "" : " ") + word.text;
+  auto versions = format::parse_versions(bounds);
+  if (!versions) return bad(words.size() > 1 ? words[1].place : given.place, versions.error().what);
+  return Require{std::move(words[0]), std::move(*versions)};
 }
 
 Result<What> read_remove(Given& given) {

@@ -11,6 +11,7 @@ namespace sealift::resolve {
 // kubefile_bases.cpp
 Result<What> read_from(Given& given);
 Result<What> read_include(Given& given);
+Result<What> read_requires(Given& given);
 Result<What> read_remove(Given& given);
 // kubefile_files.cpp
 Result<What> read_copy(Given& given);

@@ -24,6 +24,9 @@ class Merger {
     for (auto& ignored : from_.ignored_images) {
       if (!std::ranges::contains(to_.ignored_images, ignored)) to_.ignored_images.push_back(std::move(ignored));
     }
+    for (auto& requirement : from_.requirements) {
+      if (!std::ranges::contains(to_.requirements, requirement)) to_.requirements.push_back(std::move(requirement));
+    }
     to_.layers.merge(from_.layers);
     to_.labels.merge(from_.labels);
     if (!to_.base_document) to_.base_document = from_.base_document;

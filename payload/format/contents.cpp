@@ -72,6 +72,13 @@ json::Value to_value(const IgnoredImage& ignored) {
   return out;
 }
 
+json::Value to_value(const Requirement& requirement) {
+  json::Object out;
+  out["name"] = requirement.name;
+  if (!requirement.versions.empty()) out["versions"] = requirement.versions;
+  return out;
+}
+
 template <class T>
 json::Value to_list(const std::vector<T>& list);
 
@@ -219,6 +226,7 @@ std::string to_json(const Contents& contents) {
   }
   out["layers"] = std::move(layers);
   out["name"] = contents.name;
+  if (!contents.requirements.empty()) out["requires"] = to_list(contents.requirements);
   out["stubs"] = to_list(contents.stubs);
   json::Object tree;
   for (const auto& [path, file] : contents.tree) tree[path] = to_value(file);

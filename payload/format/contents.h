@@ -14,6 +14,7 @@
 
 #include "payload/base/error.h"
 #include "payload/base/platform.h"
+#include "payload/format/requirement.h"
 #include "payload/hash/digest.h"
 #include "payload/image/reference.h"
 
@@ -143,6 +144,7 @@ struct Contents {
   std::map<std::string, std::string> labels;       // LABEL
   std::vector<std::string> launch;                 // LAUNCH: names of apps
   std::optional<std::string> base_document;        // tree path of base.yaml, if the payload holds a Base
+  std::vector<Requirement> requirements;           // REQUIRES, by name: what the cluster must have already
 
   const Image* find_image(std::string_view reference) const;  // exact name
   // The image that answers a pull of `reference`: by tag, or by the digest of the image or of a part of it.

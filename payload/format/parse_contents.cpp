@@ -299,6 +299,13 @@ Result<void> parse_lists(const Fields& fields, Contents& contents) {
     SEALIFT_TRY(inner.read_name("pattern", ignored.pattern));
     return inner.read("reason", ignored.reason);
   }));
+  SEALIFT_TRY(fields.each_element("requires", [&](const json::Value& value) -> Result<void> {
+    Requirement& requirement = contents.requirements.emplace_back();
+    SEALIFT_ASSIGN(const auto inner, Fields::of(value, "a requirement"));
+    SEALIFT_TRY(inner.read_name("name", requirement.name));
+    SEALIFT_TRY(inner.read("versions", requirement.versions));
+    return parse_versions(requirement.versions) ? Result<void>() : inner.bad("versions", "is no list of bounds");
+  }));
   SEALIFT_TRY(fields.each_element("images", [&](const json::Value& value) -> Result<void> {
     SEALIFT_ASSIGN(auto image, parse_image(value));
     contents.images.push_back(std::move(image));
@@ -370,6 +377,8 @@ Result<void> check_names(const Contents& contents) {
     return fail(ErrorCode::corrupt, "two images have the name {}", base::printable(image->name));
   if (const auto* stub = find_duplicate(contents.stubs, &Stub::architecture))
     return fail(ErrorCode::corrupt, "two stubs are for {}", base::name(stub->architecture));
+  if (const auto* requirement = find_duplicate(contents.requirements, &Requirement::name))
+    return fail(ErrorCode::corrupt, "{} is required twice", base::printable(requirement->name));
   for (const auto& image : contents.images) {
     if (const auto* platform = find_duplicate(image.platforms, &Image::Platform::architecture)) {
       return fail(ErrorCode::corrupt, "image {} has the architecture {} twice", base::printable(image.name),

@@ -65,6 +65,9 @@ json::Value info_value(const Artifact& artifact) {
   out.set("createdBy", contents.created_by);
   out.set("platforms", platforms_of(contents));
   out.set("kubernetes", kubernetes_of(contents));
+  json::Value required = json::Value::array();
+  for (const auto& requirement : contents.requirements) required.push_back(requirement.text());
+  out.set("requires", std::move(required));
   out.set("payloadBytes", reader.payload_size());
   out.set("images", static_cast<uint64_t>(contents.images.size()));
   out.set("files", static_cast<uint64_t>(contents.tree.size()));
@@ -97,6 +100,8 @@ void print_info(const Artifact& artifact, bool json, console::Output out) {
   out.line(std::format("  size        {} payload", base::human_bytes(reader.payload_size())));
   out.line(std::format("  platforms   {}", platforms_of(contents)));
   if (auto version = kubernetes_of(contents); !version.empty()) out.line(std::format("  Kubernetes  {}", version));
+  for (const auto& requirement : contents.requirements)
+    out.line(std::format("  requires    {}", base::printable(requirement.text())));
   out.line(std::format("  apps        {}", apps.empty() ? "none" : base::join(apps, ", ")));
   if (!contents.launch.empty()) out.line(std::format("  launches    {}", base::join(contents.launch, ", ")));
   out.line(std::format("  images      {}", contents.images.size()));

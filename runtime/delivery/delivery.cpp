@@ -3,6 +3,7 @@
 #include "payload/base/count.h"
 
 #include <algorithm>
+#include <set>
 
 #include "runtime/delivery/survey.h"
 #include "runtime/engine/runner.h"
@@ -67,6 +68,24 @@ void note(const std::vector<checks::Finding>& findings, PlanOutcome& out) {
   }
 }
 
+// Names that an artifact without a base does not have may be applications that the cluster has: only its hosts know.
+Result<steps::Model> model_without_hosts(const Input& input, PlanOutcome& out) {
+  const auto& contents = input.payload.contents();
+  format::BaseDocument base;
+  if (contents.base_document) {
+    SEALIFT_ASSIGN(base, steps::read_base(input.payload));
+  }
+  std::set<std::string> unknown;
+  const auto elsewhere = [&](const std::string& app) {
+    if (!contents.base_document) unknown.insert(app);
+    return !contents.base_document;
+  };
+  SEALIFT_ASSIGN(auto apps, steps::select_apps(contents, input.config, elsewhere));
+  for (const auto& app : unknown)
+    out.notes.push_back(std::format("{} is not in this artifact; it must be an application that the cluster has", app));
+  return steps::Model{input.payload, input.config, std::move(base), std::move(apps), {}};
+}
+
 }  // namespace
 
 Result<Outcome> apply(Input& input) {
@@ -82,15 +101,21 @@ Result<PlanOutcome> plan(Input& input) {
   PlanOutcome out;
   if (input.offline) {
     // All that can be checked without the hosts: that artifact and configuration fit together.
-    SEALIFT_ASSIGN(auto base, steps::read_base(input.payload));
-    SEALIFT_ASSIGN(auto apps, steps::select_apps(input.payload.contents(), input.config));
-    const steps::Model model{input.payload, input.config, std::move(base), std::move(apps), {}};
-    SEALIFT_ASSIGN(const auto findings, images::check_images(model, input.charts, input.cancel));
+    SEALIFT_ASSIGN(const auto model, model_without_hosts(input, out));
+    std::vector<checks::Finding> findings;
+    if (model.makes_cluster()) {
+      SEALIFT_ASSIGN(findings, images::check_images(model, input.charts, input.cancel));
+    } else {
+      out.notes.emplace_back(
+          "the artifact goes onto a cluster that is there: whether that fits, and whether the artifact has every image "
+          "that its charts ask for with this site's values, is checked once the hosts can be asked");
+    }
     note(findings, out);
-    out.notes.push_back(std::format("Kubernetes {} for {}, {}; the hosts were not looked at",
-                                    model.base.kubernetes_version,
-                                    base::counted(input.config.hosts.size(), "host", "hosts"),
-                                    base::counted(model.apps.size(), "application", "applications")));
+    out.notes.push_back(std::format(
+        "{} for {}, {}; the hosts were not looked at",
+        model.makes_cluster() ? "Kubernetes " + model.base.kubernetes_version : input.payload.artifact_name(),
+        base::counted(input.config.hosts.size(), "host", "hosts"),
+        base::counted(model.apps.size(), "application", "applications")));
     for (const auto& app : model.apps)
       out.lines.push_back({"", "app." + app.app->name, "install " + app.app->name + " into " + app.target_namespace,
                            PlanLine::State::unknown});

@@ -4,7 +4,6 @@
 #include <algorithm>
 
 #include "payload/base/text.h"
-#include "payload/json/value.h"
 #include "payload/yaml/node.h"
 #include "runtime/kube/kubeadm.h"
 #include "runtime/steps/init_step.h"
@@ -104,13 +103,11 @@ Result<void> read_control_plane(host::HostView& host, std::string_view api_serve
   SEALIFT_ASSIGN(const auto given, text_of(host, steps::kInitConfiguration));
   const auto cluster = document_in(given, steps::kInitConfiguration, "ClusterConfiguration");
   out.api_local_port = local_port(text_at(cluster, "controlPlaneEndpoint").value_or(""));
-  SEALIFT_ASSIGN(const auto mirror_text, text_of(host, std::format("{}/mirror.json", steps::kConfigDirectory)));
-  const auto mirror = json::parse(mirror_text);
-  const auto* payloads = mirror ? mirror->find("payloads") : nullptr;
-  if (payloads == nullptr || !payloads->is_array() || payloads->elements()->empty()) return {};
-  const auto* path = payloads->elements()->front().string();
-  const size_t folder = path == nullptr ? std::string::npos : path->rfind("/payloads/");
-  if (folder != std::string::npos) out.data_root = path->substr(0, folder);
+  SEALIFT_ASSIGN(const auto records, host::read_artifact_records(host));
+  if (records.empty() || !records.front().is_base || records.front().payloads.empty()) return {};
+  const auto& path = records.front().payloads.front();
+  const size_t folder = path.rfind("/payloads/");
+  if (folder != std::string::npos) out.data_root = path.substr(0, folder);
   return {};
 }
 
@@ -120,6 +117,7 @@ class Comparison {
 
   // Today's kubeadm input, including the base's and the site's own documents.
   Result<void> prepare() {
+    if (!model_.makes_cluster()) return {};  // what the cluster's base says is not known here
     const steps::Node& node = model_.any_control_plane();
     SEALIFT_ASSIGN(const auto documents,
                    kube::init_documents(steps::kubeadm_input(model_), {node.name, node.ip, node.config.taints}));
@@ -150,6 +148,7 @@ class Comparison {
     const auto name = place_of("clusterName");
     differs(name ? "clusterName" : "metadata.name", text_at(wanted_, "clusterName").value_or(config_.name),
             was.cluster_name, cluster, name.value_or(config_.places.name));
+    if (!model_.makes_cluster()) return;
     differs("networking.dnsDomain", text_at(wanted_, "networking/dnsDomain").value_or(std::string(kDefaultDnsDomain)),
             was.dns_domain, cluster,
             place_of("networking/dnsDomain").value_or(place_of("").value_or(config_.places.spec)));

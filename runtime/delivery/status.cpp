@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <set>
 
+#include "payload/base/count.h"
 #include "payload/base/text.h"
 #include "runtime/delivery/control_plane.h"
 #include "runtime/delivery/control_plane_state.h"
 #include "runtime/delivery/delivery.h"
+#include "runtime/host/artifact_record.h"
 #include "runtime/steps/health_step.h"
 
 namespace sealift::delivery {
@@ -15,6 +17,13 @@ StatusLine status_line(const kube::Judged& judged) {
   StatusLine line{judged.health.subject, healthy ? "Ready" : "NotReady", judged.detail, healthy};
   if (!healthy) line.detail += (line.detail.empty() ? "" : "  ") + judged.health.message;
   return line;
+}
+
+StatusLine status_line(const host::ArtifactRecord& artifact) {
+  std::string detail = artifact.version;
+  if (!artifact.kubernetes.empty()) detail += (detail.empty() ? "" : ", ") + ("Kubernetes " + artifact.kubernetes);
+  detail += (detail.empty() ? "" : ", ") + base::counted(artifact.apps.size(), "application", "applications");
+  return {"artifact " + (artifact.name.empty() ? artifact.title() : artifact.name), "Recorded", detail, true};
 }
 
 bool is_of_the_host(ErrorCode code) { return code == ErrorCode::unreachable || code == ErrorCode::cancelled; }
@@ -28,6 +37,8 @@ Result<std::vector<StatusLine>> status(Input& input) {
   SEALIFT_ASSIGN(auto state, look_at_state(*host, name, input.cancel));
   auto out = std::move(state.down);
   if (!state.api_answers) return out;
+  SEALIFT_ASSIGN(const auto artifacts, host::read_artifact_records(*host));
+  for (const auto& artifact : artifacts) out.push_back(status_line(artifact));
   std::set<std::string> expected;
   for (const auto& config : input.config.hosts) {
     if (config.name) expected.insert(base::to_lower(*config.name));

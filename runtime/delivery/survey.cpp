@@ -10,6 +10,7 @@
 
 #include "payload/base/retry.h"
 #include "payload/base/thread.h"
+#include "runtime/delivery/artifacts.h"
 #include "runtime/delivery/fixed_fields.h"
 #include "runtime/images/image_check.h"
 #include "runtime/steps/apps.h"
@@ -76,12 +77,21 @@ class Surveyor {
   Surveyor(Input& input, host::Purpose purpose) : input_(input), purpose_(purpose) {}
 
   Result<Survey> run() {
-    SEALIFT_ASSIGN(auto base, steps::read_base(input_.payload));
-    SEALIFT_ASSIGN(auto apps, steps::select_apps(input_.payload.contents(), input_.config));
+    format::BaseDocument base;
+    if (input_.payload.contents().base_document) {
+      SEALIFT_ASSIGN(base, steps::read_base(input_.payload));
+    }
+    // What no site could make right is told before any host is asked; what other artifacts brought is not known yet.
+    SEALIFT_ASSIGN(auto apps, select([](const std::string&) { return true; }));
     out_.model.reset(new steps::Model{input_.payload, input_.config, std::move(base), std::move(apps), {}});
     connect();
+    if (!out_.model->makes_cluster() && refused_) return fail(std::move(*refused_));
     SEALIFT_TRY(check_version());
-    if (!charts_are_installed()) images_.emplace(*out_.model, input_.charts, input_.cancel);
+    SEALIFT_TRY(look_at_artifacts());
+    if (!charts_are_installed()) {
+      if (!out_.model->makes_cluster()) use_cluster_helm();
+      images_.emplace(*out_.model, input_.charts, input_.cancel);
+    }
     const auto looked = look();
     // The other hosts' findings have been reported, so the operator can fix everything at once.
     if (refused_) return fail(std::move(*refused_));
@@ -91,6 +101,10 @@ class Surveyor {
   }
 
  private:
+  Result<std::vector<steps::SelectedApp>> select(const steps::IsElsewhere& elsewhere) const {
+    return steps::select_apps(input_.payload.contents(), input_.config, elsewhere);
+  }
+
   struct Reached {
     config::HostConfig config;
     std::shared_ptr<host::Host> host;
@@ -135,13 +149,22 @@ class Surveyor {
     return look(*reached.host);
   }
 
-  // Another Kubernetes version must not touch a host that runs one.
+  // Another Kubernetes version must not touch a host that runs one; applications alone need one.
   Result<void> check_version() {
     for (auto& reached : reached_) {
       if (reached.config.role != format::HostRole::control_plane) continue;
       SEALIFT_ASSIGN(const auto version, look_again(reached, [](host::HostView& host) {
                        return host.recorded(std::string(steps::kVersionRecord));
                      }));
+      if (!out_.model->makes_cluster()) {
+        if (!version)
+          return fail(ErrorCode::preflight,
+                      "{} runs no cluster that Sealift delivered, and the artifact {} has no Kubernetes base to make "
+                      "one; deliver an artifact with a base first",
+                      reached.config.address, input_.payload.artifact_name());
+        out_.model->base.kubernetes_version = *version;
+        continue;
+      }
       if (version && *version != out_.model->base.kubernetes_version) {
         return fail(
             ErrorCode::upgrade_unsupported,
@@ -150,6 +173,45 @@ class Surveyor {
       }
     }
     return {};
+  }
+
+  // What the cluster has already, as the first control plane recorded it; with it, which applications are selected.
+  Result<void> look_at_artifacts() {
+    auto& model = *out_.model;
+    for (auto& reached : reached_) {
+      if (reached.config.role != format::HostRole::control_plane) continue;
+      SEALIFT_ASSIGN(auto records,
+                     look_again(reached, [](host::HostView& host) { return host::read_artifact_records(host); }));
+      if (!model.makes_cluster()) {
+        if (records.empty() || !records.front().is_base)
+          return fail(ErrorCode::preflight,
+                      "{} has no record of the artifact that made its cluster; deliver that once more, then {}",
+                      reached.config.address, input_.payload.artifact_name());
+      }
+      take_records(std::move(records), model);
+      break;
+    }
+    SEALIFT_ASSIGN(model.apps, select([&](const std::string& name) {
+                     return std::ranges::any_of(model.others, [&](const host::ArtifactRecord& other) {
+                       return std::ranges::contains(other.apps, name, &host::ArtifactRecord::App::name);
+                     });
+                   }));
+    return {};
+  }
+
+  // To render charts here, with an artifact that brings no helm. Where it does not run on this machine, they are
+  // installed unchecked, which is reported.
+  void use_cluster_helm() {
+    constexpr size_t kMaxProgram = size_t{256} << 20;
+    for (auto& reached : reached_) {
+      if (reached.config.role != format::HostRole::control_plane) continue;
+      const auto facts = look_again(reached, [](host::HostView& host) { return host.facts(); });
+      if (!facts || facts->architecture != base::own_architecture()) continue;
+      for (const auto* path : {"/usr/local/bin/helm", "/usr/bin/helm"}) {
+        auto program = look_again(reached, [&](host::HostView& host) { return host.read(path, kMaxProgram); });
+        if (program && *program) return input_.charts.use_helm(std::move(**program));
+      }
+    }
   }
 
   // All of them, with just these values: then they have been checked before, and a run that finds nothing to do must
@@ -201,7 +263,9 @@ class Surveyor {
     for (auto& finding : checks::check_facts(preflight(complete), views)) out_.findings.push_back(std::move(finding));
     auto images = images_ ? images_->findings() : std::vector<checks::Finding>();
     if (images) std::ranges::move(*images, std::back_inserter(out_.findings));
+    std::ranges::move(compare_artifacts(*out_.model), std::back_inserter(out_.findings));
     const auto network = refused_ ? Result<void>{} : look_for_network();
+    if (!out_.model->makes_cluster()) look_for_nodes();
     const auto made = make_nodes();
     // Findings are reported even if this ends with an error.
     for (const auto& finding : out_.findings) tell_finding(input_, finding);
@@ -214,7 +278,7 @@ class Surveyor {
 
   // Without a pod network no node becomes Ready: better to say so now than after minutes of waiting.
   Result<void> look_for_network() {
-    if (out_.model->brings_network()) return {};
+    if (!out_.model->makes_cluster() || out_.model->brings_network()) return {};
     for (auto& reached : reached_) {
       if (reached.config.role != format::HostRole::control_plane) continue;
       SEALIFT_ASSIGN(const auto networks,
@@ -227,6 +291,16 @@ class Surveyor {
                      input_.payload.artifact_name()),
          "write CNI instead of APP before the network's application in the Kubefile and build again"});
     return {};
+  }
+
+  // Applications go onto nodes; only a base makes a host one.
+  void look_for_nodes() {
+    for (const auto& reached : reached_) {
+      if (reached.error || reached.standing) continue;
+      out_.findings.push_back({"site.nodes", reached.view.name, checks::Severity::blocks,
+                               "is not a node of the cluster yet, and this artifact has no base to make it one",
+                               "deliver the artifact that made the cluster again with this cluster.yaml"});
+    }
   }
 
   // Fixed fields of an existing cluster: otherwise the plan would promise what apply can't do.

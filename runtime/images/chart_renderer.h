@@ -28,6 +28,8 @@ class ChartRenderer {
   // The documents as text. Any thread. Errors: invalid_input with what helm says; cancelled; others: it couldn't be
   // run.
   virtual Result<std::string> render(const ChartRequest& request, const CancelToken& cancel) = 0;
+  // The cluster's helm, if it runs on this machine: for artifacts without a base, which bring none. Before rendering.
+  virtual void use_helm(Bytes /*program*/) {}
 };
 
 // The payload's helm on this machine: started from memory, without network; charts and values stay in memory if this

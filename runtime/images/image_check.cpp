@@ -161,7 +161,7 @@ class ImageCheck {
     }
     const auto name = reference->text();
     if (is_ignored(app, found.use.image) || is_ignored(app, name)) return;
-    if (!is_new(app, name) || model_.contents().find_image(*reference) != nullptr) return;
+    if (!is_new(app, name) || model_.has_image(*reference)) return;
     const auto origin = place_in_values(app, *reference);
     add(Severity::blocks,
         std::format("the application {} will ask for the image {} ({} {}, {}), which is not in the artifact{}",

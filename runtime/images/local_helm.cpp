@@ -65,19 +65,30 @@ class LocalHelm final : public ChartRenderer {
     return charts::render(base::confined(std::move(words), folder.path()), cancel);
   }
 
+  void use_helm(Bytes program) override { given_ = std::move(program); }
+
  private:
+  Result<void> write_helm(base::Sink& sink) const {
+    if (given_) return sink.write(*given_);
+    if (!payload_.contents().base_document)
+      return fail(ErrorCode::not_in_artifact,
+                  "the artifact brings no helm, having no base, and the cluster's own helm "
+                  "does not run on this machine or was not asked for");
+    SEALIFT_ASSIGN(const auto base, steps::read_base(payload_));
+    const auto path = format::expand_architecture(base.tools.at("helm"), base::own_architecture());
+    const auto file = payload_.contents().tree.find(path);
+    if (file == payload_.contents().tree.end())
+      return fail(ErrorCode::not_in_artifact, "the artifact has no helm for this machine ({})", path);
+    return payload_.read(file->second.object.digest, {0, file->second.object.size}, sink);
+  }
+
   // Its path; unpacked once.
   Result<std::string> helm() {
     const std::lock_guard lock(mutex_);
     if (!helm_) {
-      SEALIFT_ASSIGN(const auto base, steps::read_base(payload_));
-      const auto path = format::expand_architecture(base.tools.at("helm"), base::own_architecture());
-      const auto file = payload_.contents().tree.find(path);
-      if (file == payload_.contents().tree.end())
-        return fail(ErrorCode::not_in_artifact, "the artifact has no helm for this machine ({})", path);
       SEALIFT_ASSIGN(auto fd, memory_file("helm"));
       base::FdSink sink(fd.get());
-      SEALIFT_TRY(payload_.read(file->second.object.digest, {0, file->second.object.size}, sink));
+      SEALIFT_TRY(write_helm(sink));
       helm_ = std::move(fd);
     }
     // Children have no descriptors of this process, but may open its files.
@@ -85,6 +96,7 @@ class LocalHelm final : public ChartRenderer {
   }
 
   const format::PayloadReader& payload_;
+  std::optional<Bytes> given_;
   std::mutex mutex_;
   std::optional<base::Fd> helm_;
 };

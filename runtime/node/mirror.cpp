@@ -9,7 +9,7 @@
 #include "payload/base/file.h"
 #include "payload/base/retry.h"
 #include "payload/json/value.h"
-#include "runtime/node/payload_blobs.h"
+#include "runtime/node/delivered_payloads.h"
 #include "runtime/node/upstream_blobs.h"
 
 namespace sealift::node {
@@ -53,22 +53,23 @@ http::Response::Stream memory_stream(Bytes bytes) {
           }};
 }
 
-http::Response::Stream source_stream(BlobSource& source, const BlobInfo& blob) {
-  return {blob.size, [&source, blob](uint64_t offset, uint64_t size, base::Sink& sink) {
+http::Response::Stream source_stream(std::shared_ptr<BlobSource> source, const BlobInfo& blob) {
+  return {blob.size, [source = std::move(source), blob](uint64_t offset, uint64_t size, base::Sink& sink) {
             bool client_gone = false;
             base::FunctionSink to_client([&](ByteView data) {
               auto written = sink.write(data);
               client_gone = !written;
               return written;
             });
-            auto read = source.read(blob, {offset, size}, to_client);
+            auto read = source->read(blob, {offset, size}, to_client);
             if (!read && !client_gone)
               std::fprintf(stderr, "%s: %s\n", target_of(blob.question).c_str(), read.error().text().c_str());
             return read;
           }};
 }
 
-http::Response answer_from(BlobSource& source, const BlobInfo& blob, const http::Request& request) {
+http::Response answer_from(const std::shared_ptr<BlobSource>& source, const BlobInfo& blob,
+                           const http::Request& request) {
   http::Response out{
       200,
       {{"Docker-Distribution-Api-Version", "registry/2.0"}, {"Docker-Content-Digest", blob.digest.text()}},
@@ -77,10 +78,10 @@ http::Response answer_from(BlobSource& source, const BlobInfo& blob, const http:
       {}};
   out.stream = source_stream(source, blob);
   if (request.is_head()) return out;  // the size is known; no bytes are needed
-  if (auto here = source.await(blob); !here) return failed(blob.question, here.error());
+  if (auto here = source->await(blob); !here) return failed(blob.question, here.error());
   if (blob.size > kReadAhead) return out;
   base::MemorySink bytes(kReadAhead);
-  if (auto read = source.read(blob, {}, bytes); !read) return failed(blob.question, read.error());
+  if (auto read = source->read(blob, {}, bytes); !read) return failed(blob.question, read.error());
   out.stream = memory_stream(bytes.take());
   return out;
 }
@@ -129,14 +130,23 @@ Result<http::TlsIdentity> read_identity(const MirrorConfig& config) {
 
 struct Mirror::State {
   std::string artifact;
-  std::vector<std::unique_ptr<BlobSource>> sources;  // asked in this order
+  // Asked in this order.
+  std::unique_ptr<DeliveredPayloads> payloads;  // of a registry host
+  std::shared_ptr<BlobSource> upstream;         // of any other host
+
+  std::vector<std::shared_ptr<BlobSource>> sources() const {
+    auto out = payloads ? payloads->sources() : std::vector<std::shared_ptr<BlobSource>>();
+    if (upstream) out.push_back(upstream);
+    return out;
+  }
   Turns local_turns, peer_turns;
   std::unique_ptr<http::Server> local, peer;
 };
 
 Mirror::Mirror(std::unique_ptr<State> state) : state_(std::move(state)) {}
 Mirror::~Mirror() {
-  for (const auto& source : state_->sources) source->stop();
+  if (state_->payloads) state_->payloads->stop();
+  if (state_->upstream) state_->upstream->stop();
   // Before state_ is destroyed, which requests still use.
   for (auto* server : {state_->local.get(), state_->peer.get()}) {
     if (server != nullptr) server->stop();
@@ -156,12 +166,12 @@ http::Response Mirror::answer(const http::Request& request) {
   const auto question = parse_question(request.path, ns->second);
   if (!question) return message(404, "UNSUPPORTED", "only manifests and blobs are served here");
   std::optional<Error> unknown;  // a source could not tell yet
-  for (const auto& source : state_->sources) {
+  for (const auto& source : state_->sources()) {
     const auto blob = source->stat(*question);
     if (!blob)
       unknown = blob.error();
     else if (*blob)
-      return answer_from(*source, **blob, request);
+      return answer_from(source, **blob, request);
   }
   if (unknown) return failed(*question, *unknown);
   if (question->of_referrers)  // the specification: an empty list, not an error
@@ -172,13 +182,13 @@ http::Response Mirror::answer(const http::Request& request) {
             {}};
   return message(404, question->kind == Question::Kind::manifest ? "MANIFEST_UNKNOWN" : "BLOB_UNKNOWN",
                  std::format("{}/{}:{} is not in artifact {}", question->registry, question->repository,
-                             question->reference, state_->artifact));
+                             question->reference, state_->payloads ? state_->payloads->titles() : state_->artifact));
 }
 
 Result<std::unique_ptr<Mirror>> Mirror::start(const MirrorConfig& config, Clock& clock) {
   auto state = std::make_unique<State>();
   state->artifact = config.artifact;
-  for (const auto& path : config.payloads) state->sources.push_back(std::make_unique<PayloadBlobs>(path, clock));
+  if (!config.artifacts.empty()) state->payloads = std::make_unique<DeliveredPayloads>(config.artifacts, clock);
   http::TlsIdentity identity;
   if (!config.peer_address.empty() || !config.registry_hosts.empty()) {
     SEALIFT_ASSIGN(identity, read_identity(config));
@@ -189,7 +199,7 @@ Result<std::unique_ptr<Mirror>> Mirror::start(const MirrorConfig& config, Clock&
       SEALIFT_ASSIGN(const auto url, http::parse_url("https://" + host));
       hosts.push_back(url.origin);
     }
-    state->sources.push_back(std::make_unique<UpstreamBlobs>(std::move(hosts), identity, clock));
+    state->upstream = std::make_shared<UpstreamBlobs>(std::move(hosts), identity, clock);
   }
   std::unique_ptr<Mirror> out(new Mirror(std::move(state)));
   const auto listen = [mirror = out.get()](const std::string& address, uint16_t port,

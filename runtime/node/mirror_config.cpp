@@ -32,8 +32,8 @@ Result<MirrorConfig> parse_mirror_config(std::string_view text) {
       if (element.string() != nullptr) target.push_back(*element.string());
     }
   };
-  texts("payloads", out.payloads);
   texts("registryHosts", out.registry_hosts);
+  out.artifacts = value.text_or("artifacts", "");
   out.ca = value.text_or("ca", "");
   out.certificate = value.text_or("certificate", "");
   out.key = value.text_or("key", "");

@@ -17,7 +17,7 @@ struct MirrorConfig {
   uint16_t local_port = 0;
   std::string peer_address;  // empty: does not listen for other hosts
   uint16_t peer_port = 0;
-  std::vector<std::string> payloads;        // files on this host, complete or arriving
+  std::string artifacts;  // folder with the records of what this host serves; empty: it serves nothing
   std::vector<std::string> registry_hosts;  // "10.7.0.11:5000"
   std::string ca, certificate, key;         // paths of PEM files
   std::string artifact;                     // for messages

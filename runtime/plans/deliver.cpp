@@ -2,6 +2,7 @@
 #include "runtime/plans/deliver.h"
 
 #include "runtime/plans/groups.h"
+#include "runtime/steps/artifact_step.h"
 #include "runtime/steps/health_step.h"
 #include "runtime/steps/payload_step.h"
 #include "runtime/steps/sync.h"
@@ -12,12 +13,14 @@ using engine::Lane;
 using steps::PayloadPart;
 
 Result<engine::Plan> deliver(const steps::Model& model) {
+  if (!model.makes_cluster()) return deliver_applications(model);
   const steps::Node& first = *model.control_planes().front();
   const auto workers = model.workers();
   PlanBuilder plan({first.name});
 
+  const Index recorded = plan.add(first, std::make_shared<steps::ArtifactStep>(model, first), {});
   const Index payload =
-      plan.add(first, std::make_shared<steps::PayloadStep>(model, first, PayloadPart::first), {}, Lane::bytes);
+      plan.add(first, std::make_shared<steps::PayloadStep>(model, first, PayloadPart::first), {recorded}, Lane::bytes);
   SEALIFT_ASSIGN(const auto prepared, prepare_supplier(plan, model, first, payload));
   std::vector<Index> ready_for_kubeadm;  // of the workers
   for (const auto* worker : workers) {

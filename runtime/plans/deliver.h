@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The plan of a delivery: from machines to a cluster with its applications, however much of it exists already.
+// The plan of a delivery: from machines to a cluster with its applications, however much of it exists already; or the
+// applications of an artifact that makes no cluster, onto one that is there.
 #pragma once
 
 #include "runtime/engine/step.h"
@@ -11,5 +12,6 @@ namespace sealift::plans {
 // Deterministic. `model` must outlive the plan and have a control plane. Errors: invalid_config (kubeadm documents),
 // not_in_artifact.
 Result<engine::Plan> deliver(const steps::Model& model);
+Result<engine::Plan> deliver_applications(const steps::Model& model);  // of one without a base
 
 }  // namespace sealift::plans

@@ -46,7 +46,7 @@ Result<std::string> find_set(const format::App& app, const std::string& name) {
 }
 
 Result<SelectedApp> select(const format::Contents& contents, const config::ClusterConfig& config,
-                           const std::string& name) {
+                           const std::string& name, const IsElsewhere& elsewhere) {
   const format::App* app = contents.find_app(name);
   if (app == nullptr) {
     std::vector<std::string> known;
@@ -66,7 +66,9 @@ Result<SelectedApp> select(const format::Contents& contents, const config::Clust
     out.values_file = settings->values_file_yaml;
     out.ignored_images = settings->ignored_images;
     for (const auto& need : settings->needs) {
-      for (auto& member : members(contents, need)) out.needs.push_back(std::move(member));
+      for (auto& member : members(contents, need)) {
+        if (contents.find_app(member) != nullptr || !elsewhere(member)) out.needs.push_back(std::move(member));
+      }
     }
   }
   std::ranges::sort(out.needs);
@@ -133,6 +135,17 @@ std::string Model::payload_path(const config::HostConfig& host) const {
   return std::format("{}/payloads/{}.payload", host.data_root, payload.identity().hex());
 }
 
+bool Model::has_image(const image::Reference& reference) const {
+  if (contents().find_image(reference) != nullptr) return true;
+  return std::ranges::any_of(others, [&](const host::ArtifactRecord& other) {
+    return std::ranges::any_of(other.images, [&](const auto& image) {
+      const auto known = image::parse_reference(image.first);
+      if (!known || known->name() != reference.name()) return false;
+      return reference.digest ? *reference.digest == image.second : reference.tag == known->tag;
+    });
+  });
+}
+
 Result<format::BaseDocument> read_base(const format::PayloadReader& payload) {
   const auto& path = payload.contents().base_document;
   if (!path) {
@@ -144,21 +157,25 @@ Result<format::BaseDocument> read_base(const format::PayloadReader& payload) {
   return format::parse_base_document(base::as_text(text), *path);
 }
 
-Result<std::vector<SelectedApp>> select_apps(const format::Contents& contents, const config::ClusterConfig& config) {
+Result<std::vector<SelectedApp>> select_apps(const format::Contents& contents, const config::ClusterConfig& config,
+                                             const IsElsewhere& elsewhere) {
   std::vector<std::string> names = config.apps.value_or(contents.launch);
   for (const auto& app : contents.apps) {
-    if (app.is_network && !std::ranges::contains(names, app.name)) names.push_back(app.name);
+    // A cluster that is there has its network.
+    if (app.is_network && contents.base_document && !std::ranges::contains(names, app.name)) names.push_back(app.name);
   }
   std::map<std::string, SelectedApp> selected;
   for (const auto& written : names) {
     for (const auto& name : members(contents, written)) {
-      SEALIFT_ASSIGN(auto app, select(contents, config, name));
+      if (contents.find_app(name) == nullptr && elsewhere(name)) continue;
+      SEALIFT_ASSIGN(auto app, select(contents, config, name, elsewhere));
       selected.insert_or_assign(name, std::move(app));
     }
   }
   for (const auto& application : config.applications) {
-    if (!std::ranges::any_of(members(contents, application.name),
-                             [&](const std::string& name) { return selected.contains(name); })) {
+    const auto mine = members(contents, application.name);
+    if (contents.find_app(mine.front()) == nullptr && elsewhere(application.name)) continue;
+    if (!std::ranges::any_of(mine, [&](const std::string& name) { return selected.contains(name); })) {
       return fail(
           ErrorCode::invalid_config,
           "the Application \"{}\" has settings but is not delivered; name it in spec.apps or remove the document",

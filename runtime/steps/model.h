@@ -12,6 +12,7 @@
 #include "payload/format/base_document.h"
 #include "payload/format/reader.h"
 #include "runtime/config/cluster_config.h"
+#include "runtime/host/artifact_record.h"
 #include "runtime/host/host.h"
 
 namespace sealift::steps {
@@ -48,9 +49,11 @@ struct SelectedApp {
 struct Model {
   const format::PayloadReader& payload;
   const config::ClusterConfig& config;
-  format::BaseDocument base;
+  format::BaseDocument base;      // of an artifact without one: only the cluster's Kubernetes version
   std::vector<SelectedApp> apps;  // topological order, the network first
   std::vector<Node> nodes;        // control planes first, else in the order of cluster.yaml
+  std::optional<host::ArtifactRecord> before = std::nullopt;  // what the cluster has of this artifact
+  std::vector<host::ArtifactRecord> others = {};              // other artifacts that were delivered to it
 
   std::vector<const Node*> control_planes() const;  // the first is made with `kubeadm init`
   std::vector<const Node*> workers() const;
@@ -59,6 +62,10 @@ struct Model {
   // The one used for questions about the cluster and for changes of it.
   const Node& any_control_plane() const;
   const format::Contents& contents() const { return payload.contents(); }
+  // Whether the artifact makes a cluster; else it goes onto one that is there.
+  bool makes_cluster() const { return contents().base_document.has_value(); }
+  // Whether the cluster gets an image of this name: from this artifact or from another one delivered to it.
+  bool has_image(const image::Reference& reference) const;
   // Whether the delivery includes a pod network: an application marked CNI, or a file for /etc/cni/net.d.
   bool brings_network() const;
   // The payload's path on a registry host.
@@ -68,7 +75,12 @@ struct Model {
 // Everything that can be said before any host is asked: the base, the selected applications and their order. Errors:
 // invalid_config, not_in_artifact, unsupported.
 Result<format::BaseDocument> read_base(const format::PayloadReader& payload);
-Result<std::vector<SelectedApp>> select_apps(const format::Contents& contents, const config::ClusterConfig& config);
+// `elsewhere`: whether a name that this artifact does not have is an application of another artifact on the cluster;
+// what cluster.yaml says of such a one is left to that.
+using IsElsewhere = std::function<bool(const std::string& app)>;
+Result<std::vector<SelectedApp>> select_apps(
+    const format::Contents& contents, const config::ClusterConfig& config,
+    const IsElsewhere& elsewhere = [](const std::string&) { return false; });
 
 // A node's name and address from its facts. Errors: invalid_config if the host name can't be a node name, or if no
 // address of the host is the one it was reached by and there are several to choose from.

@@ -7,6 +7,7 @@
 #include "payload/base/text.h"
 #include "payload/json/value.h"
 #include "runtime/engine/connections.h"
+#include "runtime/host/artifact_record.h"
 
 namespace sealift::steps {
 namespace {
@@ -88,17 +89,15 @@ std::string endpoint(const std::string& ip, uint16_t port) { return std::format(
 std::string mirror_json(const Model& model, const Node& node) {
   json::Value out = json::Value::object();
   const uint16_t port = model.config.registry.port;
-  json::Value payloads = json::Value::array(), hosts = json::Value::array();
+  json::Value hosts = json::Value::array();
   const auto registry_hosts = model.registry_hosts();
   const bool is_one = std::ranges::contains(registry_hosts, node.name, &Node::name);
-  if (is_one) {
-    payloads.push_back(model.payload_path(node.config));
-  } else {
+  if (!is_one) {
     for (const auto* other : registry_hosts) hosts.push_back(endpoint(other->ip, port));
   }
   out.set("localListen", std::format("127.0.0.1:{}", port));
   out.set("peerListen", is_one ? endpoint(node.ip, port) : "");
-  out.set("payloads", std::move(payloads));
+  out.set("artifacts", is_one ? host::kArtifactRecords : "");
   out.set("registryHosts", std::move(hosts));
   out.set("ca", std::format("{}/ca.crt", kPkiDirectory));
   out.set("certificate", std::format("{}/node.crt", kPkiDirectory));

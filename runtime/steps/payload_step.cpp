@@ -14,8 +14,9 @@ namespace {
 
 std::string describe_part(const Model& model, PayloadPart part) {
   const std::string size = base::human_bytes(model.payload.payload_size());
-  return part == PayloadPart::first ? std::format("send the cluster's own images ({} in all)", size)
-                                    : std::format("send the rest of the payload ({} in all)", size);
+  if (part == PayloadPart::rest) return std::format("send the rest of the payload ({} in all)", size);
+  return std::format("send {} ({} in all)", model.makes_cluster() ? "the cluster's own images" : "the list of contents",
+                     size);
 }
 
 }  // namespace

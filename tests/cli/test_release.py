@@ -208,7 +208,8 @@ def test_the_node_serves_images_from_the_payload_in_place(program, artifact, tmp
     (tmp_path / "shop.payload.state").write_bytes(b"SEALSTOR" + whole)
     port = free_port()
     config = tmp_path / "mirror.json"
-    config.write_text(json.dumps({"localListen": f"127.0.0.1:{port}", "payloads": []}))
+    records = tmp_path / "artifacts"
+    config.write_text(json.dumps({"localListen": f"127.0.0.1:{port}", "artifacts": str(records)}))
     registry, _, rest = small_base.IMAGES["etcd"].partition("/")
     repository, _, tag = rest.partition(":")
     with service([*program, "node", "mirror", "--config", config], tmp_path) as running:
@@ -221,7 +222,12 @@ def test_the_node_serves_images_from_the_payload_in_place(program, artifact, tmp
             assert answer.status == status, body
             return body
         get(f"manifests/{tag}", status=404)
-        config.write_text(json.dumps({"localListen": f"127.0.0.1:{port}", "payloads": [str(payload)]}))
+        # recorded while it runs, as a delivery does: served from the next request on
+        records.mkdir()
+        record = {"format": 1, "base": True, "name": "shop", "identity": "sha256:" + 64 * "0", "payloads": [str(payload)]}
+        (records / "@base.json.tmp").write_text(json.dumps(record))
+        (records / "@base.json.tmp").rename(records / "@base.json")
+        get(f"manifests/{tag}")
         running.hang_up()
         running.await_ready()
         manifest = json.loads(get(f"manifests/{tag}"))

@@ -15,6 +15,7 @@
 #include "runtime/node/mirror.h"
 #include "runtime/node/payload_blobs.h"
 #include "runtime/node/upstream_blobs.h"
+#include "tests/support/recorded_payloads.h"
 #include "tests/support/tiny_payload.h"
 
 using namespace sealift;
@@ -63,7 +64,7 @@ struct OfRegistryHost : Site {
  private:
   std::unique_ptr<node::Mirror> start() {
     config.peer_address = "127.0.0.1";
-    config.payloads = {payload.path()};
+    config.artifacts = tests::record_payloads(folder.path(), {payload.path()});
     auto mirror = node::Mirror::start(config, clock);
     if (!mirror) FAIL(mirror.error().text());
     return std::move(*mirror);

@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <cstdlib>
 
-#include "payload/json/value.h"
+#include "runtime/host/artifact_record.h"
 #include "runtime/steps/apps.h"
 #include "runtime/steps/payload_step.h"
 #include "tests/sim/sample_artifact.h"
@@ -43,11 +43,8 @@ DeliverySite::DeliverySite(size_t hosts)
     : cluster([this](const std::string& image) {
         const std::lock_guard lock(machines_.front()->lock());
         return refusal(*machines_.front(), image).empty();
-      }),
-      file_(std::make_unique<base::MemoryFile>(sample_payload())) {
-  auto reader = format::PayloadReader::open(*file_);
-  if (!reader) std::abort();
-  payload_ = std::move(*reader);
+      }) {
+  take(sample_payload());
   config.name = "plant7";
   config.path = "cluster.yaml";
   for (size_t i = 0; i < hosts; ++i) {
@@ -67,6 +64,13 @@ DeliverySite::DeliverySite(size_t hosts)
   redis.values_yaml = "replicas: 1\n";
   config.applications.push_back(std::move(redis));
   config.files.push_back({"own.toml", "/etc/containerd/own.toml", 0644, format::HostRole::all, "version = 3\n"});
+}
+
+void DeliverySite::take(Bytes payload) {
+  auto file = std::make_unique<base::MemoryFile>(std::move(payload));
+  auto reader = format::PayloadReader::open(*file);
+  if (!reader) std::abort();
+  artifacts_.push_back({std::move(file), std::move(*reader)});
 }
 
 void DeliverySite::equip(FakeMachine& machine, const std::string& address) {
@@ -96,7 +100,7 @@ void DeliverySite::equip(FakeMachine& machine, const std::string& address) {
     self.world.files.erase(command.argv.back());
     return good();
   };
-  const std::string node_program = "node-" + payload_->contents().stubs.front().object.digest.hex().substr(0, 16);
+  const std::string node_program = "node-" + payload().contents().stubs.front().object.digest.hex().substr(0, 16);
   machine.programs[node_program] = [](FakeMachine& self, const Command& command,
                                       const CommandIo& io) -> Result<ExitStatus> {
     if (!self.world.files.contains(command.argv.front()))
@@ -134,23 +138,38 @@ Result<ExitStatus> DeliverySite::ctr(FakeMachine& self, const Command& command) 
 bool DeliverySite::has_bytes(FakeMachine& machine, const std::string& path, const std::string& image) {
   const auto store = machine.world.stores.find(path);
   if (store == machine.world.stores.end()) return false;
-  const auto objects = steps::image_objects(payload_->contents(), {image});
-  const auto frames = payload_->frames_of(objects);
+  const auto artifact = std::ranges::find_if(
+      artifacts_, [&](const Artifact& one) { return path.contains(one.payload->identity().hex()); });
+  if (artifact == artifacts_.end()) return false;
+  const auto& payload = *artifact->payload;
+  const auto objects = steps::image_objects(payload.contents(), {image});
+  const auto frames = payload.frames_of(objects);
   if (objects.empty() || !frames) return false;
   return std::ranges::all_of(
-             payload_->skeleton(),
+             payload.skeleton(),
              [&](const format::ByteRange& range) { return store->second.frames.contains(range.offset); }) &&
          std::ranges::all_of(*frames,
                              [&](const format::Frame& frame) { return store->second.frames.contains(frame.offset); });
+}
+
+bool DeliverySite::serves(FakeMachine& machine, const json::Value& mirror, const std::string& image) {
+  const auto folder = mirror.text_or("artifacts", "");
+  if (folder.empty()) return false;
+  for (const auto& [path, file] : machine.world.files) {
+    if (!path.starts_with(folder + "/")) continue;
+    const auto record = host::parse_artifact_record(base::as_text(file.content));
+    if (record && std::ranges::any_of(record->payloads,
+                                      [&](const std::string& payload) { return has_bytes(machine, payload, image); }))
+      return true;
+  }
+  return false;
 }
 
 // Called under this machine's lock; a registry host's lock is taken after it, never the other way round.
 std::string DeliverySite::refusal(FakeMachine& self, const std::string& image) {
   const auto mirror = running_mirror(self);
   if (!mirror) return "nobody answers on 127.0.0.1:5000";
-  for (const auto& path : texts(*mirror, "payloads")) {
-    if (has_bytes(self, path, image)) return {};
-  }
+  if (serves(self, *mirror, image)) return {};
   std::string why = "not in the artifact's bytes here";
   for (const auto& endpoint : texts(*mirror, "registryHosts")) {
     const auto host = by_address_.find(endpoint.substr(0, endpoint.rfind(':')));
@@ -161,9 +180,7 @@ std::string DeliverySite::refusal(FakeMachine& self, const std::string& image) {
       why = endpoint + ": connection refused";
       continue;
     }
-    for (const auto& path : texts(*other, "payloads")) {
-      if (has_bytes(*host->second, path, image)) return {};
-    }
+    if (serves(*host->second, *other, image)) return {};
     why = endpoint + ": not all of its bytes are there";
   }
   return why;
@@ -181,9 +198,9 @@ Result<std::unique_ptr<host::Host>> DeliverySite::reconnect(const config::HostCo
 
 Result<std::string> DeliverySite::render(const images::ChartRequest& request, const CancelToken&) {
   std::string out;
-  for (const auto& [path, file] : steps::app_files(payload_->contents(), *request.app)) {
+  for (const auto& [path, file] : steps::app_files(payload().contents(), *request.app)) {
     if (!path.starts_with("templates/")) continue;
-    SEALIFT_ASSIGN(const auto text, payload_->read_all(file.object.digest, steps::kMaxAppFile));
+    SEALIFT_ASSIGN(const auto text, payload().read_all(file.object.digest, steps::kMaxAppFile));
     out += std::format("---\n{}", base::as_text(text));
   }
   return out;
@@ -191,20 +208,20 @@ Result<std::string> DeliverySite::render(const images::ChartRequest& request, co
 
 Result<delivery::Outcome> DeliverySite::apply(engine::Journal& journal, EventSink& events, const CancelToken& cancel) {
   tests::FakeClock clock;
-  delivery::Input input{*payload_, config, *this, journal, events, clock, cancel, *this};
+  delivery::Input input{payload(), config, *this, journal, events, clock, cancel, *this};
   return delivery::apply(input);
 }
 
 Result<delivery::PlanOutcome> DeliverySite::plan() {
   tests::FakeClock clock;
   engine::NoJournal journal;
-  delivery::Input input{*payload_, config, *this, journal, base::no_events(), clock, {}, *this};
+  delivery::Input input{payload(), config, *this, journal, base::no_events(), clock, {}, *this};
   return delivery::plan(input);
 }
 
 Result<std::vector<delivery::StatusLine>> DeliverySite::status(Clock& clock) {
   engine::NoJournal journal;
-  delivery::Input input{*payload_, config, *this, journal, base::no_events(), clock, {}, *this};
+  delivery::Input input{payload(), config, *this, journal, base::no_events(), clock, {}, *this};
   return delivery::status(input);
 }
 

@@ -14,6 +14,7 @@
 
 #include "payload/base/file.h"
 #include "payload/format/reader.h"
+#include "payload/json/value.h"
 #include "runtime/config/cluster_config.h"
 #include "runtime/delivery/delivery.h"
 #include "tests/sim/played_cluster.h"
@@ -33,6 +34,9 @@ class DeliverySite final : public delivery::HostConnector, public images::ChartR
   // A chart's templates as they are.
   Result<std::string> render(const images::ChartRequest& request, const CancelToken& cancel) override;
 
+  // From now on this artifact is delivered; what the machines have of others stays.
+  void take(Bytes payload);
+
   // Like a fresh start of the program.
   Result<delivery::Outcome> apply(engine::Journal& journal, EventSink& events, const CancelToken& cancel = {});
   Result<delivery::PlanOutcome> plan();
@@ -46,7 +50,7 @@ class DeliverySite final : public delivery::HostConnector, public images::ChartR
   uint64_t calls() const;
   // Images by host.
   const std::map<std::string, std::set<std::string>>& pulled() const { return pulled_; }
-  const format::PayloadReader& payload() const { return *payload_; }
+  const format::PayloadReader& payload() const { return *artifacts_.back().payload; }
   PlayedCluster cluster;
   config::ClusterConfig config;
 
@@ -54,11 +58,16 @@ class DeliverySite final : public delivery::HostConnector, public images::ChartR
   void equip(tests::FakeMachine& machine, const std::string& address);
   Result<base::ExitStatus> ctr(tests::FakeMachine& self, const base::Command& command);
   bool has_bytes(tests::FakeMachine& machine, const std::string& path, const std::string& image);
+  // Whether the machine's mirror serves the image from what is recorded there.
+  bool serves(tests::FakeMachine& machine, const json::Value& mirror, const std::string& image);
   // "", or why this machine's mirror can't serve the image.
   std::string refusal(tests::FakeMachine& self, const std::string& image);
 
-  std::unique_ptr<base::MemoryFile> file_;
-  std::unique_ptr<format::PayloadReader> payload_;
+  struct Artifact {
+    std::unique_ptr<base::MemoryFile> file;
+    std::unique_ptr<format::PayloadReader> payload;
+  };
+  std::vector<Artifact> artifacts_;  // the last one is delivered
   std::vector<std::unique_ptr<tests::FakeMachine>> machines_;
   std::map<std::string, tests::FakeMachine*> by_address_;
   std::map<std::string, std::set<std::string>> pulled_;  // under the machine's lock

@@ -37,6 +37,19 @@ std::string workload(std::string_view kind, std::string_view name, std::string_v
       kind, name, image);
 }
 
+format::Image packed(tests::PayloadBuilder& builder, const std::string& name, const std::string& holds) {
+  format::Image image;
+  image.name = name;
+  image.root = builder.add_raw("manifest of " + holds);
+  image.media_type = "application/vnd.oci.image.manifest.v1+json";
+  image.platforms.push_back({Architecture::amd64,
+                             image.root,
+                             image.media_type,
+                             builder.add_raw("config of " + holds),
+                             {builder.add_raw("layer of " + holds)}});
+  return image;
+}
+
 }  // namespace
 
 std::vector<std::string> base_image_names() {
@@ -76,18 +89,36 @@ Bytes sample_payload() {
   contents.launch = {"hello", "redis"};
   auto names = base_image_names();
   names.insert(names.begin(), {std::string(kFlannelImage), std::string(kHelloImage), std::string(kRedisImage)});
-  for (const auto& name : names) {
-    format::Image image;
-    image.name = name;
-    image.root = builder.add_raw(std::string("manifest of ") + name);
-    image.media_type = "application/vnd.oci.image.manifest.v1+json";
-    image.platforms.push_back({Architecture::amd64,
-                               image.root,
-                               image.media_type,
-                               builder.add_raw(std::string("config of ") + name),
-                               {builder.add_raw(std::string("layer of ") + name)}});
-    contents.images.push_back(std::move(image));
+  for (const auto& name : names) contents.images.push_back(packed(builder, name, name));
+  builder.contents = format::to_json(contents);
+  return builder.build();
+}
+
+Bytes erp_payload(const Erp& erp) {
+  tests::PayloadBuilder builder;
+  format::Contents contents;
+  contents.name = erp.name;
+  contents.version = erp.version;
+  const auto file = [&](const std::string& path, std::string_view text) {
+    contents.tree[path] = {builder.add_raw(text), 0644};
+  };
+  contents.stubs.push_back({Architecture::amd64, builder.add_raw("the program itself")});
+  contents.requirements = {{std::string(format::kKubernetes), erp.requires_kubernetes}};
+  file("apps/erp/all.yaml", workload("Deployment", "erp", kErpImage));
+  file("etc/erp.conf", "erp=yes\n");
+  contents.host_files = {{.source = "etc/erp.conf", .destination = "/etc/erp.conf"}};
+  contents.apps = {{"erp", format::AppKind::manifests, false, "apps/erp", {}, {}}};
+  contents.apps[0].uses.push_back({.image = std::string(kErpImage), .file = "apps/erp/all.yaml"});
+  contents.images.push_back(packed(builder, std::string(kErpImage), erp.image));
+  if (erp.with_desk) {
+    file("charts/desk/Chart.yaml", "apiVersion: v2\nname: desk\nversion: 1.0.0\n");
+    file("charts/desk/templates/desk.yaml", workload("Deployment", "desk", kDeskImage));
+    contents.apps.insert(contents.apps.begin(),
+                         {"desk", format::AppKind::helm, false, "charts/desk", {"erp"}, "1.0.0"});
+    contents.apps[0].uses.push_back({.image = std::string(kDeskImage), .file = "charts/desk/templates/desk.yaml"});
+    contents.images.insert(contents.images.begin(), packed(builder, std::string(kDeskImage), "desk"));
   }
+  for (const auto& app : contents.apps) contents.launch.push_back(app.name);
   builder.contents = format::to_json(contents);
   return builder.build();
 }

@@ -16,6 +16,15 @@ inline constexpr std::string_view kFlannelImage = "docker.io/flannel/flannel:v0.
                                   kHelloImage = "docker.io/library/hello:1.0",
                                   kRedisImage = "docker.io/library/redis:7.2";
 
+// "erp 1.0": an artifact without a base, with manifests (erp), a chart (desk) that needs them and a file for hosts; it
+// requires Kubernetes 1.34. `image` is what the name kErpImage stands for in it.
+inline constexpr std::string_view kErpImage = "docker.io/library/erp:1.0", kDeskImage = "docker.io/library/desk:1.0";
+struct Erp {
+  std::string name = "erp", version = "1.0", requires_kubernetes = ">=1.34 <1.35", image = "erp";
+  bool with_desk = true;
+};
+Bytes erp_payload(const Erp& erp = {});
+
 // "shop 3.4": a base, a network, manifests (hello) that need a chart (redis).
 Bytes sample_payload();
 

@@ -36,7 +36,8 @@ struct TinyPayload {
   std::string path, docker_layer = numbers(2'000'000), other_layer = std::string(9'000'000, 'b');
   Digest docker_manifest, quay_manifest, layer, other;
 
-  explicit TinyPayload(const TemporaryFolder& folder) : path(folder / "tiny.payload") {
+  explicit TinyPayload(const TemporaryFolder& folder, const std::string& first_registry = "docker.io")
+      : path(folder / "tiny.payload") {
     auto writer = writer::PayloadWriter::create(path, {});
     REQUIRE(writer);
     const auto put = [&](std::string_view text, writer::Storage storage = writer::Storage::raw) {
@@ -60,7 +61,8 @@ struct TinyPayload {
       contents.layers[blob.digest] = {1, 1};
       return std::pair(manifest.digest, blob.digest);
     };
-    std::tie(docker_manifest, layer) = image("docker.io/library/hello:1.0", docker_layer, writer::Storage::automatic);
+    std::tie(docker_manifest, layer) =
+        image(first_registry + "/library/hello:1.0", docker_layer, writer::Storage::automatic);
     std::tie(quay_manifest, other) = image("quay.io/library/hello:1.0", other_layer, writer::Storage::raw);
     REQUIRE((*writer)->finish(contents, {}, base::no_events()));
   }

@@ -6,12 +6,14 @@
 #include <atomic>
 #include <catch2/catch_test_macros.hpp>
 #include <condition_variable>
+#include <fstream>
 #include <mutex>
 #include <thread>
 
 #include "payload/base/file.h"
 #include "payload/http/client.h"
 #include "runtime/node/catalog.h"
+#include "tests/support/recorded_payloads.h"
 #include "tests/support/tiny_payload.h"
 
 using namespace sealift;
@@ -56,8 +58,7 @@ TEST_CASE("a mirror serves each registry's own image, by tag and by digest") {
   tiny.store(folder / "stored.payload");
   node::MirrorConfig config;
   config.local_address = "127.0.0.1";
-  config.payloads = {folder / "stored.payload"};
-  config.artifact = "tiny 1";
+  config.artifacts = tests::record_payloads(folder.path(), {folder / "stored.payload"});
   const auto mirror = node::Mirror::start(config, base::system_clock());
   REQUIRE(mirror);
   const uint16_t port = (*mirror)->local_port();
@@ -98,11 +99,11 @@ TEST_CASE("a host without a payload streams from a registry host over mutual TLS
   Clock& clock = base::system_clock();
   node::MirrorConfig registry = with_certificates(folder);
   registry.peer_address = "127.0.0.1";
-  registry.payloads = {folder / "stored.payload"};
+  registry.artifacts = tests::record_payloads(folder.path(), {folder / "stored.payload"});
   const auto source = node::Mirror::start(registry, clock);
   REQUIRE(source);
   node::MirrorConfig worker = registry;
-  worker.payloads.clear();
+  worker.artifacts.clear();
   worker.peer_address.clear();
   // the first one does not answer: the next one is asked
   worker.registry_hosts = {"127.0.0.1:1", std::format("127.0.0.1:{}", (*source)->peer_port())};
@@ -148,7 +149,7 @@ class Arriving {
   explicit Arriving(const TemporaryFolder& folder) : tiny_(folder), payload_(folder, tiny_) {
     node::MirrorConfig config;
     config.local_address = "127.0.0.1";
-    config.payloads = {payload_.path()};
+    config.artifacts = tests::record_payloads(folder.path(), {payload_.path()});
     auto mirror = node::Mirror::start(config, clock);
     REQUIRE(mirror);
     mirror_ = std::move(*mirror);
@@ -239,7 +240,7 @@ TEST_CASE("a registry host that dies in the middle of a blob is followed by the 
   const auto good_config = with_certificates(folder);
   auto registry = good_config;
   registry.peer_address = "127.0.0.1";
-  registry.payloads = {folder / "stored.payload"};
+  registry.artifacts = tests::record_payloads(folder.path(), {folder / "stored.payload"});
   const auto good = node::Mirror::start(registry, clock);
   REQUIRE(good);
   // The first one knows the blob and dies after a part of it.
@@ -298,14 +299,14 @@ TEST_CASE("Docker Hub's other names are docker.io") {
 
 TEST_CASE("the mirror's configuration is read, every field of it") {
   const auto config = node::parse_mirror_config(
-      R"({"localListen":"127.0.0.1:5000","peerListen":"[fd00::11]:5001","payloads":["/a","/b"],"registryHosts":["10.7.0.11:5000"],
+      R"({"localListen":"127.0.0.1:5000","peerListen":"[fd00::11]:5001","artifacts":"/a","registryHosts":["10.7.0.11:5000"],
     "ca":"/pki/ca.crt","certificate":"/pki/node.crt","key":"/pki/node.key","artifact":"shop 3.4"})");
   REQUIRE(config);
   CHECK(config->local_address == "127.0.0.1");
   CHECK(config->local_port == 5000);
   CHECK(config->peer_address == "fd00::11");
   CHECK(config->peer_port == 5001);
-  CHECK(config->payloads == std::vector<std::string>{"/a", "/b"});
+  CHECK(config->artifacts == "/a");
   CHECK(config->registry_hosts == std::vector<std::string>{"10.7.0.11:5000"});
   CHECK(config->ca == "/pki/ca.crt");
   CHECK(config->certificate == "/pki/node.crt");
@@ -314,7 +315,7 @@ TEST_CASE("the mirror's configuration is read, every field of it") {
   const auto least = node::parse_mirror_config(R"({"localListen":"127.0.0.1:5000","peerListen":""})");
   REQUIRE(least);
   CHECK(least->peer_address.empty());
-  CHECK(least->payloads.empty());
+  CHECK(least->artifacts.empty());
   for (const auto* bad :
        {"", "[]", "{}", R"({"localListen":"nowhere:port"})",
         R"({"localListen":"127.0.0.1:5000","peerListen":"10.7.0.11:99999"})", R"({"localListen":5000})"}) {
@@ -383,7 +384,7 @@ struct HeldMirror {
     for (const auto& frame : payload.frames(tiny.quay_manifest)) payload.comes(frame);
     node::MirrorConfig config;
     config.local_address = "127.0.0.1";
-    config.payloads = {payload.path()};
+    config.artifacts = tests::record_payloads(folder.path(), {payload.path()});
     auto started = node::Mirror::start(config, clock);
     REQUIRE(started);
     mirror = std::move(*started);
@@ -448,4 +449,37 @@ TEST_CASE("a mirror that stops lets nobody wait for bytes any longer") {
   held.clock.open();  // the bytes never arrive: without this the wait would never end
   end.join();
   for (const auto& reply : waiting.replies()) CHECK(reply.status != 200);
+}
+
+TEST_CASE(
+    "a mirror serves artifacts from the moment they are recorded, the base's first, and forgets what is replaced") {
+  const TemporaryFolder folder, other;
+  const TinyPayload tiny(folder);
+  tiny.store(folder / "stored.payload");
+  node::MirrorConfig config;
+  config.local_address = "127.0.0.1";
+  config.artifacts = folder / "artifacts";
+  const auto mirror = node::Mirror::start(config, base::system_clock());
+  REQUIRE(mirror);
+  const uint16_t port = (*mirror)->local_port();
+  const std::string manifest = "/v2/library/hello/manifests/1.0?ns=docker.io";
+  CHECK(get(port, manifest).status == 404);
+  tests::record_payloads(folder.path(), {folder / "stored.payload"}, "middleware", false);
+  CHECK(get(port, manifest).status == 200);
+  // One that is not an artifact's record, or half of one, harms nobody.
+  std::ofstream(config.artifacts + "/rubbish.json") << "{";
+  std::ofstream(config.artifacts + "/middleware.json.tmp") << "{";
+  CHECK(get(port, manifest).status == 200);
+  // The base's artifact does not have the image; the next one is asked. A blob is read in several requests.
+  const TinyPayload base_payload(other, "ghcr.io");
+  base_payload.store(other / "base.payload");
+  tests::record_payloads(folder.path(), {other / "base.payload"}, "shop", true);
+  CHECK(get(port, manifest).status == 200);
+  const auto blob = get(port, "/v2/library/hello/blobs/" + tiny.layer.text() + "?ns=docker.io");
+  CHECK(hash::sha256(base::as_bytes(blob.text)) == tiny.layer);
+  // Replaced by a version without the payload.
+  tests::record_payloads(folder.path(), {}, "middleware", false);
+  const auto gone = get(port, manifest);
+  CHECK(gone.status == 404);
+  CHECK(gone.text.contains("is not in artifact shop 1, middleware 1"));
 }

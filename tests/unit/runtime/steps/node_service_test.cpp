@@ -73,11 +73,10 @@ TEST_CASE(
     CHECK(mirror->text_or("key", "") == "/etc/sealift/pki/node.key");
   }
   CHECK(at_control_plane.text_or("peerListen", "") == "10.7.0.11:5000");
-  CHECK(json::to_canonical(*at_control_plane.find("payloads")) ==
-        std::format("[\"{}\"]", site.model().payload_path(site.control_plane_node().config)));
+  CHECK(at_control_plane.text_or("artifacts", "") == "/var/lib/sealift/artifacts");
   CHECK(json::to_canonical(*at_control_plane.find("registryHosts")) == "[]");
   CHECK(at_worker.text_or("peerListen", "?").empty());  // on no address reachable from other hosts
-  CHECK(json::to_canonical(*at_worker.find("payloads")) == "[]");
+  CHECK(at_worker.text_or("artifacts", "?").empty());
   CHECK(json::to_canonical(*at_worker.find("registryHosts")) == "[\"10.7.0.11:5000\"]");
 }
 

@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runtime/delivery/artifacts.h"
+
+#include <algorithm>
+#include <set>
+
+#include "payload/base/text.h"
+
+namespace sealift::delivery {
+namespace {
+
+using host::ArtifactRecord;
+
+class Comparison {
+ public:
+  explicit Comparison(const steps::Model& model) : model_(model), contents_(model.contents()) {}
+
+  std::vector<checks::Finding> run() {
+    if (!model_.makes_cluster() && contents_.name.empty())
+      add("the artifact has no name, by which the cluster would know its next version",
+          "build it with -t NAME:VERSION");
+    for (const auto& requirement : contents_.requirements) require(requirement);
+    std::set<std::string> selected;
+    for (const auto& app : model_.apps) selected.insert(app.app->name);
+    const auto images = contents_.images_for(selected);
+    for (const auto& other : model_.others) {
+      for (const auto& app : model_.apps) compare(app, other);
+      for (const auto* image : images) compare(*image, other);
+    }
+    return std::move(findings_);
+  }
+
+ private:
+  void add(std::string evidence, std::string remedy) {
+    findings_.push_back({"site.artifacts", "", checks::Severity::blocks, std::move(evidence), std::move(remedy)});
+  }
+
+  void require(const format::Requirement& requirement) {
+    const auto what = base::printable(requirement.text());
+    const auto lacks = [&](const std::string& has) {
+      add(std::format("the artifact requires {}, and the cluster has {}", what, has),
+          std::format("deliver an artifact with it first, or take a version of {} for what is there",
+                      model_.payload.artifact_name()));
+    };
+    if (requirement.name == format::kKubernetes) {
+      if (!format::is_among(model_.base.kubernetes_version, requirement.versions))
+        lacks(model_.base.kubernetes_version);
+      return;
+    }
+    const auto there = std::ranges::find(model_.others, requirement.name, &ArtifactRecord::name);
+    if (there == model_.others.end())
+      lacks("no artifact of that name");
+    else if (!format::is_among(there->version, requirement.versions))
+      lacks(there->title());
+  }
+
+  void compare(const steps::SelectedApp& app, const ArtifactRecord& other) {
+    for (const auto& there : other.apps) {
+      if (there.name == app.app->name) {
+        add(std::format("the application {} was installed from the artifact {}", there.name, other.title()),
+            "leave it out of spec.apps in cluster.yaml, or deliver it with that artifact");
+      } else if (app.app->kind == format::AppKind::helm && there.release == app.release &&
+                 there.target_namespace == app.target_namespace) {
+        add(std::format("the application {} would be the helm release {} in {}, which {} of the artifact {} is",
+                        app.app->name, app.release, app.target_namespace, there.name, other.title()),
+            "give it another namespace in cluster.yaml");
+      }
+    }
+  }
+
+  void compare(const format::Image& image, const ArtifactRecord& other) {
+    const auto there = other.images.find(image.name);
+    if (there == other.images.end() || there->second == image.root.digest) return;
+    add(std::format("the image {} is {} here and {} in the artifact {}: one name would stand for both", image.name,
+                    image.root.digest.text(), there->second.text(), other.title()),
+        "build one of them again with the other's image");
+  }
+
+  const steps::Model& model_;
+  const format::Contents& contents_;
+  std::vector<checks::Finding> findings_;
+};
+
+}  // namespace
+
+void take_records(std::vector<ArtifactRecord> records, steps::Model& model) {
+  for (auto& record : records) {
+    const bool own = model.makes_cluster() ? record.is_base : !record.is_base && record.name == model.contents().name;
+    if (own)
+      model.before = std::move(record);
+    else
+      model.others.push_back(std::move(record));
+  }
+}
+
+std::vector<checks::Finding> compare_artifacts(const steps::Model& model) { return Comparison(model).run(); }
+
+}  // namespace sealift::delivery

@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runtime/host/artifact_record.h"
+
+#include <algorithm>
+#include <cctype>
+#include <tuple>
+
+#include "payload/base/text.h"
+#include "payload/json/value.h"
+
+namespace sealift::host {
+namespace {
+
+constexpr uint64_t kFormat = 1;
+
+json::Value to_value(const ArtifactRecord::App& app) {
+  json::Object out;
+  out["name"] = app.name;
+  out["namespace"] = app.target_namespace;
+  out["release"] = app.release;
+  return out;
+}
+
+Result<Digest> digest_of(const json::Value& value) {
+  return value.is_string() ? Digest::parse(*value.string()) : fail(ErrorCode::corrupt, "a digest is expected");
+}
+
+// The list or object of this name; an empty one if it is missing.
+const json::Array& list_in(const json::Value& value, std::string_view key) {
+  static const json::Array kNone;
+  const auto* found = value.find(key);
+  return found == nullptr || !found->is_array() ? kNone : *found->elements();
+}
+
+}  // namespace
+
+std::string ArtifactRecord::title() const {
+  if (name.empty()) return identity.hex().substr(0, 12);
+  return version.empty() ? name : name + " " + version;
+}
+
+std::string ArtifactRecord::file_name() const {
+  if (is_base) return "@base.json";  // no name of an artifact begins like this
+  std::string out;
+  for (const char c : name) {
+    const auto byte = static_cast<unsigned char>(c);
+    out +=
+        std::isalnum(byte) != 0 || c == '.' || c == '_' || c == '-' ? std::string(1, c) : std::format("%{:02X}", byte);
+  }
+  return out + ".json";
+}
+
+std::string to_text(const ArtifactRecord& record) {
+  json::Object out;
+  out["format"] = kFormat;
+  out["name"] = record.name;
+  out["version"] = record.version;
+  out["base"] = record.is_base;
+  if (!record.kubernetes.empty()) out["kubernetes"] = record.kubernetes;
+  out["identity"] = record.identity.text();
+  json::Array payloads, apps;
+  for (const auto& path : record.payloads) payloads.emplace_back(path);
+  for (const auto& app : record.apps) apps.push_back(to_value(app));
+  json::Object images;
+  for (const auto& [name, digest] : record.images) images[name] = digest.text();
+  out["payloads"] = std::move(payloads);
+  out["apps"] = std::move(apps);
+  out["images"] = std::move(images);
+  return json::to_pretty(out) + "\n";
+}
+
+Result<ArtifactRecord> parse_artifact_record(std::string_view text) {
+  SEALIFT_ASSIGN(const auto value, json::parse(text, {.bytes = kMaxArtifactRecord, .depth = 8}));
+  SEALIFT_ASSIGN(const auto format, value.natural("format"));
+  if (format > kFormat)
+    return fail(ErrorCode::unsupported_version, "a newer Sealift recorded this artifact (format {}, {} is known)",
+                format, kFormat);
+  ArtifactRecord out;
+  out.name = value.text_or("name", "");
+  out.version = value.text_or("version", "");
+  out.is_base = value.boolean_or("base", false);
+  out.kubernetes = value.text_or("kubernetes", "");
+  SEALIFT_ASSIGN(const auto identity, value.text("identity"));
+  SEALIFT_ASSIGN(out.identity, Digest::parse(identity));
+  for (const auto& path : list_in(value, "payloads")) {
+    if (!path.is_string()) return fail(ErrorCode::corrupt, "\"payloads\" holds something that is no path");
+    out.payloads.push_back(*path.string());
+  }
+  for (const auto& app : list_in(value, "apps")) {
+    SEALIFT_ASSIGN(auto name, app.text("name"));
+    out.apps.push_back({std::move(name), app.text_or("namespace", ""), app.text_or("release", "")});
+  }
+  if (const auto* images = value.find("images"); images != nullptr && images->is_object()) {
+    for (const auto& [name, digest] : *images->members()) {
+      SEALIFT_ASSIGN(out.images[name], digest_of(digest));
+    }
+  }
+  return out;
+}
+
+Result<std::vector<ArtifactRecord>> read_artifact_records(HostView& host) {
+  std::vector<ArtifactRecord> out;
+  SEALIFT_ASSIGN(const auto names, host.list(std::string(kArtifactRecords)));
+  for (const auto& name : names) {
+    if (!name.ends_with(".json")) continue;
+    const auto path = std::format("{}/{}", kArtifactRecords, name);
+    SEALIFT_ASSIGN(const auto bytes, host.read(path, kMaxArtifactRecord));
+    if (!bytes) continue;
+    auto record = parse_artifact_record(base::as_text(*bytes));
+    if (!record) return fail_while(std::move(record).error(), "reading " + path);
+    out.push_back(std::move(*record));
+  }
+  std::ranges::sort(out, {}, [](const ArtifactRecord& record) { return std::tuple(!record.is_base, record.name); });
+  return out;
+}
+
+}  // namespace sealift::host

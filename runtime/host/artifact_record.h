@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What a registry host keeps of each artifact that was delivered to the cluster: one JSON file in kArtifactRecords.
+// The image mirror serves the payloads that they name, and deliveries of other artifacts respect what they claim.
+// Written by runtime/steps/artifact_step.cpp; runtime/OPERATIONS.md lists the files.
+#pragma once
+
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "payload/base/error.h"
+#include "payload/hash/digest.h"
+#include "runtime/host/host.h"
+
+namespace sealift::host {
+
+inline constexpr std::string_view kArtifactRecords = "/var/lib/sealift/artifacts";
+inline constexpr size_t kMaxArtifactRecord = size_t{16} << 20;
+
+struct ArtifactRecord {
+  std::string name, version;  // may be empty for the base's
+  bool is_base = false;       // the artifact that made the cluster; there is one
+  std::string kubernetes;     // of the base: "v1.34.4"
+  Digest identity;
+  std::vector<std::string> payloads;  // files on this host: this artifact's first, then those of its earlier versions
+                                      // whose applications are still there
+  struct App {
+    std::string name, target_namespace, release;
+    bool operator==(const App&) const = default;
+  };
+  std::vector<App> apps;                 // installed by it, by name
+  std::map<std::string, Digest> images;  // by full name: the index or manifest that it resolves to
+
+  std::string title() const;      // "erp 3.4", for messages
+  std::string file_name() const;  // within kArtifactRecords; an artifact's next version has the same
+  bool operator==(const ArtifactRecord&) const = default;
+};
+
+std::string to_text(const ArtifactRecord& record);  // canonical: equal records have equal text
+// Errors: corrupt; unsupported_version if a newer Sealift wrote it.
+Result<ArtifactRecord> parse_artifact_record(std::string_view text);
+// The base's first, the others by name. Errors: those of the host, and of parsing, with the file.
+Result<std::vector<ArtifactRecord>> read_artifact_records(HostView& host);
+
+}  // namespace sealift::host

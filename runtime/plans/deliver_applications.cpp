@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runtime/plans/deliver.h"
+#include "runtime/plans/groups.h"
+#include "runtime/steps/apps.h"
+#include "runtime/steps/artifact_step.h"
+#include "runtime/steps/files.h"
+#include "runtime/steps/health_step.h"
+#include "runtime/steps/payload_step.h"
+#include "runtime/steps/sync.h"
+
+namespace sealift::plans {
+
+using engine::Lane;
+using steps::PayloadPart;
+
+Result<engine::Plan> deliver_applications(const steps::Model& model) {
+  const steps::Node& first = *model.control_planes().front();
+  PlanBuilder plan({first.name});
+  const Index recorded = plan.add(first, std::make_shared<steps::ArtifactStep>(model, first), {});
+  const Index begun =
+      plan.add(first, std::make_shared<steps::PayloadStep>(model, first, PayloadPart::first), {recorded}, Lane::bytes);
+  const Index payload =
+      plan.add(first, std::make_shared<steps::PayloadStep>(model, first, PayloadPart::rest), {begun}, Lane::bytes);
+
+  std::vector<Index> before{payload}, workers;  // of the applications
+  for (const auto& node : model.nodes) {
+    SEALIFT_ASSIGN(auto files, steps::host_files(model, node));
+    if (files.empty()) continue;
+    const auto text = std::format("put the artifact's files for hosts ({})", files.size());
+    const Index placed =
+        plan.add(node, std::make_shared<steps::FilesStep>("files.artifact", text, std::move(files)), {}, Lane::bytes);
+    (&node == &first ? before : workers).push_back(placed);
+  }
+  Cluster cluster{};
+  for (const auto& app : model.apps) {  // a network only if cluster.yaml names it
+    if (app.app->is_network)
+      cluster.network_apps[app.app->name] = plan.add(first, std::make_shared<steps::AppStep>(model, app), before);
+  }
+  const auto apps = install_applications(plan, model, first, cluster, before, workers);
+
+  std::vector<Index> all = before;
+  for (const auto& [name, app] : apps) all.push_back(app);
+  const Index healthy = plan.add(first, std::make_shared<steps::HealthStep>(model), std::move(all));
+  plan.at(healthy).after_any = workers;
+  const Index synced = plan.add(first, std::make_shared<steps::SyncStep>(first), {healthy});
+  for (const auto* worker : model.workers()) {
+    const Index worker_synced = plan.add(*worker, std::make_shared<steps::SyncStep>(*worker), {});
+    plan.at(worker_synced).after_any = {synced};
+  }
+  return std::move(plan).take();
+}
+
+}  // namespace sealift::plans

@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runtime/steps/artifact_step.h"
+
+#include <algorithm>
+#include <format>
+#include <set>
+
+namespace sealift::steps {
+
+host::ArtifactRecord artifact_record(const Model& model, const Node& node) {
+  const auto& contents = model.contents();
+  host::ArtifactRecord out{.name = contents.name,
+                           .version = contents.version,
+                           .is_base = model.makes_cluster(),
+                           .kubernetes = model.makes_cluster() ? model.base.kubernetes_version : "",
+                           .identity = model.payload.identity(),
+                           .payloads = {model.payload_path(node.config)},
+                           .apps = {},
+                           .images = {}};
+  std::set<std::string> selected;
+  for (const auto& app : model.apps) {
+    out.apps.push_back({app.app->name, app.target_namespace, app.release});
+    selected.insert(app.app->name);
+  }
+  for (const auto* image : contents.images_for(selected)) out.images.emplace(image->name, image->root.digest);
+  if (!model.before) return out;
+  const auto& before = *model.before;
+  bool has_left = false;
+  for (const auto& app : before.apps) {
+    if (selected.contains(app.name)) continue;
+    out.apps.push_back(app);
+    has_left = true;
+  }
+  std::ranges::sort(out.apps, {}, &host::ArtifactRecord::App::name);
+  if (!has_left) return out;
+  for (const auto& path : before.payloads) {
+    if (path != out.payloads.front()) out.payloads.push_back(path);
+  }
+  out.images.insert(before.images.begin(), before.images.end());
+  return out;
+}
+
+ArtifactStep::ArtifactStep(const Model& model, const Node& node)
+    : ArtifactStep(model, std::format("{}/{}", host::kArtifactRecords, artifact_record(model, node).file_name()),
+                   host::to_text(artifact_record(model, node))) {}
+
+ArtifactStep::ArtifactStep(const Model& model, std::string path, std::string text)
+    : BasicStep("artifact.record", std::format("record the artifact {}", model.payload.artifact_name()),
+                digest_of({path, text})),
+      path_(std::move(path)),
+      text_(std::move(text)) {}
+
+Result<engine::StepState> ArtifactStep::check(const engine::LookContext& context) {
+  SEALIFT_ASSIGN(const auto there, context.host.read(path_, host::kMaxArtifactRecord));
+  return there && base::as_text(*there) == text_ ? engine::StepState::done : engine::StepState::needed;
+}
+
+Result<void> ArtifactStep::apply(engine::StepContext& context) {
+  SEALIFT_TRY(context.host.make_directory(std::string(host::kArtifactRecords), {0755, 0, 0}, reason()));
+  base::MemorySource source(base::as_bytes(text_));
+  return context.host.write_atomic(path_, {0644, 0, 0}, source, reason());
+}
+
+}  // namespace sealift::steps

@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Records on a registry host that this artifact is delivered to the cluster: from then on the image mirror there serves
+// its payload, and deliveries of other artifacts respect what it claims.
+#pragma once
+
+#include "runtime/steps/basic_step.h"
+#include "runtime/steps/model.h"
+
+namespace sealift::steps {
+
+// As it will be recorded on this host. An earlier version's payload and applications stay as long as one of those is
+// not among the new ones: a delivery takes nothing away.
+host::ArtifactRecord artifact_record(const Model& model, const Node& node);
+
+class ArtifactStep final : public BasicStep {
+ public:
+  ArtifactStep(const Model& model, const Node& node);
+  Result<engine::StepState> check(const engine::LookContext& context) override;
+  Result<void> apply(engine::StepContext& context) override;
+
+ private:
+  ArtifactStep(const Model& model, std::string path, std::string text);
+  std::string path_, text_;
+};
+
+}  // namespace sealift::steps

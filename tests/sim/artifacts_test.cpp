@@ -1,0 +1,181 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Artifacts without a base on a cluster that is there: delivered beside the one that made it, served together with it,
+// refused where they don't fit, and never half done.
+#include <catch2/catch_test_macros.hpp>
+
+#include "runtime/host/artifact_record.h"
+#include "tests/sim/sample_artifact.h"
+#include "tests/sim/wanted_end.h"
+#include "tests/support/event_recorder.h"
+
+using namespace sealift;
+using namespace sealift::sim;
+using tests::FakeMachine;
+
+namespace {
+
+constexpr std::string_view kRecord = "/var/lib/sealift/artifacts/erp.json";
+
+Result<delivery::Outcome> apply(DeliverySite& site) {
+  engine::NoJournal journal;
+  return site.apply(journal, base::no_events());
+}
+
+void check_erp(DeliverySite& site) {
+  const auto& state = site.cluster.state;
+  CHECK(state.applied.at("/run/sealift/apps/erp/tree").contains(kErpImage));
+  CHECK(state.releases.at("desk").status == "deployed");
+  CHECK(state.releases.at("desk").values.contains("kubernetesVersion: v1.34.4"));
+  CHECK(state.releases.at("redis").status == "deployed");
+  for (size_t i = 0; i < site.size(); ++i) CHECK(site.machine(i).world.files.contains("/etc/erp.conf"));
+  CHECK(site.machine(0).world.stores.size() == 2);
+  CHECK(site.machine(1).world.stores.empty());
+  CHECK(site.cluster.faults == std::vector<std::string>{});
+}
+
+host::ArtifactRecord record_of(DeliverySite& site) {
+  const auto& file = site.machine(0).world.files.at(std::string(kRecord));
+  auto record = host::parse_artifact_record(base::as_text(file.content));
+  REQUIRE(record);
+  return std::move(*record);
+}
+
+// Plan and apply both refuse before anything is changed.
+void check_refused(DeliverySite& site, const std::string& why) {
+  INFO(why);
+  const size_t changes = site.changes();
+  const auto outcome = apply(site);
+  REQUIRE_FALSE(outcome);
+  CHECK(outcome.error().code == ErrorCode::preflight);
+  CHECK(outcome.error().what.contains(why));
+  const auto plan = site.plan();
+  CHECK((!plan || plan->blocking > 0));
+  CHECK(site.changes() == changes);
+}
+
+}  // namespace
+
+TEST_CASE("artifacts: applications come onto the cluster that another artifact made, and both are served") {
+  DeliverySite site(3);
+  require_delivered(apply(site));
+  site.take(erp_payload());
+  require_delivered(apply(site));
+  check_erp(site);
+  again_changes_nothing(site);
+  const auto record = record_of(site);
+  CHECK(record.title() == "erp 1.0");
+  CHECK_FALSE(record.is_base);
+  CHECK(record.apps == std::vector<host::ArtifactRecord::App>{{"desk", "default", "desk"}, {"erp", "default", "erp"}});
+  CHECK(record.images.size() == 2);
+
+  // The artifact that made the cluster is delivered again: it takes nothing away.
+  site.take(sample_payload());
+  again_changes_nothing(site);
+  // Each of them may name the other's applications in the one cluster.yaml.
+  site.config.apps = std::vector<std::string>{"hello", "redis", "erp", "desk"};
+  again_changes_nothing(site);
+  site.take(erp_payload());
+  again_changes_nothing(site);
+
+  tests::FakeClock clock;
+  const auto status = site.status(clock);
+  REQUIRE(status);
+  std::vector<std::string> told;
+  for (const auto& line : *status) {
+    if (line.subject.starts_with("artifact ")) told.push_back(line.subject + ": " + line.detail);
+  }
+  CHECK(told == std::vector<std::string>{"artifact shop: 3.4, Kubernetes v1.34.4, 3 applications",
+                                         "artifact erp: 1.0, 2 applications"});
+}
+
+TEST_CASE("artifacts: the next version takes the place of the former one, whose payload stays while it is needed") {
+  DeliverySite site(2);
+  require_delivered(apply(site));
+  site.take(erp_payload());
+  require_delivered(apply(site));
+  const auto former = record_of(site).payloads;
+  // Without desk, which stays installed from the former version.
+  site.take(erp_payload({.version = "2.0", .image = "erp two", .with_desk = false}));
+  require_delivered(apply(site));
+  again_changes_nothing(site);
+  const auto now = record_of(site);
+  CHECK(now.version == "2.0");
+  REQUIRE(now.payloads.size() == 2);
+  CHECK(now.payloads[1] == former[0]);
+  CHECK(now.apps.size() == 2);
+  CHECK(now.images.contains(std::string(kDeskImage)));
+  // With it the former one is not needed any more.
+  site.take(erp_payload({.version = "3.0", .image = "erp three"}));
+  require_delivered(apply(site));
+  CHECK(record_of(site).payloads.size() == 1);
+  again_changes_nothing(site);
+}
+
+TEST_CASE("artifacts: where there is no cluster, or not the one that is required, nothing is changed") {
+  DeliverySite site(2);
+  site.take(erp_payload());
+  check_refused(site, "runs no cluster that Sealift delivered, and the artifact erp 1.0 has no Kubernetes base");
+  site.take(sample_payload());
+  require_delivered(apply(site));
+  site.take(erp_payload({.requires_kubernetes = ">=1.35"}));
+  check_refused(site, "the artifact requires kubernetes >=1.35, and the cluster has v1.34.4");
+  site.take(erp_payload({.name = ""}));
+  check_refused(site, "the artifact has no name");
+}
+
+TEST_CASE("artifacts: what another one claims differently is refused, all of it at once") {
+  DeliverySite site(2);
+  require_delivered(apply(site));
+  site.take(erp_payload());
+  require_delivered(apply(site));
+  site.take(erp_payload({.name = "crm", .image = "another one"}));
+  check_refused(site, "the application erp was installed from the artifact erp 1.0");
+  check_refused(site, "the application desk was installed from the artifact erp 1.0");
+  check_refused(site, std::format("the image {} is sha256:", kErpImage));
+}
+
+TEST_CASE("artifacts: a host that is no node yet, and an application that nobody has, are told") {
+  DeliverySite site(3);
+  const auto hosts = site.config.hosts;
+  site.config.hosts.pop_back();
+  require_delivered(apply(site));
+  site.config.hosts = hosts;
+  site.take(erp_payload());
+  check_refused(site, "h2 is not a node of the cluster yet");
+  site.config.hosts.pop_back();
+  site.config.apps = std::vector<std::string>{"erp", "nobody"};
+  const auto outcome = apply(site);
+  REQUIRE_FALSE(outcome);
+  CHECK(outcome.error().code == ErrorCode::not_in_artifact);
+  CHECK(outcome.error().what.contains("\"nobody\""));
+}
+
+TEST_CASE("artifacts: ended at any change, then started again: everything is there") {
+  for (size_t host = 0; host < 2; ++host) {
+    for (size_t at = 1;; ++at) {
+      DeliverySite site(2);
+      require_delivered(apply(site));
+      site.take(erp_payload());
+      FakeMachine& machine = site.machine(host);
+      size_t seen = 0;
+      std::string where;
+      machine.before_change = [&](const std::string& call, const std::string& target) -> Result<void> {
+        if (++seen != at) return {};
+        where = call + " " + target;
+        machine.power_cut();
+        machine.set_reachable(false);
+        return fail(ErrorCode::unreachable, "gone");
+      };
+      const auto cut = apply(site);
+      machine.before_change = {};
+      machine.set_reachable(true);
+      if (where.empty()) break;
+      INFO("h" << host << " lost power at change " << at << ": " << where);
+      CHECK((!cut || cut->error));
+      require_delivered(apply(site));
+      check_erp(site);
+      again_changes_nothing(site);
+    }
+  }
+}

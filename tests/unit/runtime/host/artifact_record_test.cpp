@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runtime/host/artifact_record.h"
+
+#include <catch2/catch_test_macros.hpp>
+
+#include "payload/base/text.h"
+#include "tests/support/fake_host.h"
+
+using namespace sealift;
+using host::ArtifactRecord;
+
+namespace {
+
+ArtifactRecord sample() {
+  return {.name = "harbor.lan/apps/erp",
+          .version = "3.4",
+          .is_base = false,
+          .kubernetes = {},
+          .identity = hash::sha256(base::as_bytes("identity")),
+          .payloads = {"/var/lib/sealift/payloads/b.payload", "/var/lib/sealift/payloads/a.payload"},
+          .apps = {{"erp", "business", "erp"}, {"redis", "store", "cache"}},
+          .images = {{"docker.io/library/redis:7", hash::sha256(base::as_bytes("redis"))}}};
+}
+
+void put(tests::FakeMachine& machine, const std::string& name, const std::string& text) {
+  machine.world.files[std::format("{}/{}", host::kArtifactRecords, name)] = {
+      host::FileType::regular, {0644, 0, 0}, base::to_bytes(text), {}};
+}
+
+}  // namespace
+
+TEST_CASE("artifact records: what is written is read again, and equal records have equal text") {
+  const auto record = sample();
+  const auto again = host::parse_artifact_record(host::to_text(record));
+  REQUIRE(again);
+  CHECK(*again == record);
+  CHECK(host::to_text(*again) == host::to_text(record));
+  auto base = sample();
+  base.is_base = true;
+  base.kubernetes = "v1.34.4";
+  CHECK(host::parse_artifact_record(host::to_text(base)).value() == base);
+}
+
+TEST_CASE("artifact records: the next version has the same file, another artifact never") {
+  auto record = sample();
+  CHECK(record.file_name() == "harbor.lan%2Fapps%2Ferp.json");
+  record.version = "4";
+  CHECK(record.file_name() == sample().file_name());
+  record.name = "base";
+  CHECK(record.file_name() == "base.json");
+  record.is_base = true;
+  CHECK(record.file_name() == "@base.json");
+  record.name = "..";
+  record.is_base = false;
+  CHECK(record.file_name() == "...json");
+  CHECK(ArtifactRecord{.name = {}, .version = {}, .identity = sample().identity}.title() ==
+        sample().identity.hex().substr(0, 12));
+}
+
+TEST_CASE("artifact records: a newer format, and rubbish, are refused") {
+  CHECK(host::parse_artifact_record(R"({"format": 2})").error().code == ErrorCode::unsupported_version);
+  for (const auto* bad : {"", "[]", "{}", R"({"format": 1})", R"({"format": 1, "identity": "sha256:12"})",
+                          R"({"format": 1, "identity": 5})"}) {
+    INFO(bad);
+    CHECK_FALSE(host::parse_artifact_record(bad));
+  }
+  const auto identity = sample().identity.text();
+  for (const auto* part : {R"("payloads": [5])", R"("apps": [{}])", R"("images": {"a": "b"})"}) {
+    INFO(part);
+    CHECK_FALSE(host::parse_artifact_record(std::format(R"({{"format": 1, "identity": "{}", {}}})", identity, part)));
+  }
+}
+
+TEST_CASE("artifact records: the base's comes first, the others by name; an unreadable one is named") {
+  tests::FakeMachine machine("cp1");
+  const auto host = tests::connect_fake(machine);
+  REQUIRE(host);
+  CHECK(host::read_artifact_records(**host).value().empty());
+  auto erp = sample(), crm = sample(), shop = sample();
+  crm.name = "crm";
+  shop.name = "shop";
+  shop.is_base = true;
+  for (const auto& record : {erp, crm, shop}) put(machine, record.file_name(), host::to_text(record));
+  put(machine, "crm.json.tmp", "half");
+  CHECK(host::read_artifact_records(**host).value() == std::vector<ArtifactRecord>{shop, crm, erp});
+  put(machine, "crm.json", "half");
+  const auto refused = host::read_artifact_records(**host);
+  REQUIRE_FALSE(refused);
+  CHECK(refused.error().text().contains("/var/lib/sealift/artifacts/crm.json"));
+}
