@@ -64,8 +64,8 @@ Result<std::string> list_artifacts(const StoreArguments& arguments) {
   for (const auto& artifact : artifacts) {
     const std::vector<std::string> none{"-"};
     for (const auto& name : artifact.names.empty() ? none : artifact.names)
-      out += std::format("{:<{}}  {}  {:<23}  {}\n", name, width, artifact.identity.hex().substr(0, kShownDigits),
-                         when(artifact.came), base::human_bytes(artifact.size));
+      out += std::format("{:<{}}  {}  {:<23}  {}\n", name, width, shown(artifact.identity), when(artifact.came),
+                         base::human_bytes(artifact.size));
   }
   return out;
 }
@@ -98,8 +98,7 @@ Result<std::string> check_store(const CancelToken& cancel) {
 
 Result<std::string> load_artifact(const StoreArguments& arguments, const CancelToken& cancel) {
   SEALIFT_ASSIGN(const auto artifact, local_store().load(arguments.file, arguments.tags, cancel));
-  return std::format("{}: {}, identity {}\n", base::join(artifact.names, ", "), base::human_bytes(artifact.size),
-                     artifact.identity.hex().substr(0, kShownDigits));
+  return line_of(artifact);
 }
 
 Result<std::string> save_artifact(const StoreArguments& arguments, const CancelToken& cancel) {
@@ -109,6 +108,13 @@ Result<std::string> save_artifact(const StoreArguments& arguments, const CancelT
 }
 
 }  // namespace
+
+std::string shown(const Digest& identity) { return identity.hex().substr(0, kShownDigits); }
+
+std::string line_of(const store::Artifact& artifact) {
+  return std::format("{}: {}, identity {}\n", base::join(artifact.names, ", "), base::human_bytes(artifact.size),
+                     shown(artifact.identity));
+}
 
 void define_store(CLI::App& app, StoreArguments& arguments) {
   auto* artifacts = app.add_subcommand("artifacts", "what the local store has");

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "packer/store/store.h"
 #include "payload/base/cancel.h"
 #include "payload/base/error.h"
 
@@ -21,6 +22,11 @@ struct StoreArguments {
   std::vector<std::string> tags;         // load -t
   bool json = false, dry_run = false;
 };
+
+// "erp:3.4: 1.2 GiB, identity 0123456789ab\n": what a command says of an artifact that is in the store now.
+std::string line_of(const store::Artifact& artifact);
+// An identity as people read it.
+std::string shown(const Digest& identity);
 
 // `arguments` must outlive `app`.
 void define_store(CLI::App& app, StoreArguments& arguments);

@@ -7,10 +7,12 @@
 #include <cstring>
 
 #include "packer/cli/build_display.h"
+#include "packer/cli/local_store.h"
 #include "packer/cli/opened_payload.h"
 #include "packer/registry/pull.h"
 #include "packer/registry/push.h"
 #include "packer/registry/push_images.h"
+#include "packer/registry/session.h"
 #include "packer/store/present.h"
 #include "payload/base/count.h"
 #include "payload/base/fd.h"
@@ -26,8 +28,6 @@
 
 namespace sealift::packer_cli {
 namespace {
-
-constexpr size_t kShownDigits = 12;
 
 sources::RegistryOptions options_of(const RegistryArguments& arguments) {
   sources::RegistryOptions out;
@@ -98,8 +98,7 @@ Result<std::string> pull(const RegistryArguments& arguments, EventSink& events, 
   if (arguments.output.empty()) {
     SEALIFT_ASSIGN(const auto artifact,
                    registry::pull_into_store(local, from, options, base::system_clock(), events, cancel));
-    return std::format("{}: {}, identity {}\n", base::join(artifact.names, ", "), base::human_bytes(artifact.size),
-                       artifact.identity.hex().substr(0, kShownDigits));
+    return line_of(artifact);
   }
   store::Present here;
   here.add(arguments.output);
@@ -108,7 +107,7 @@ Result<std::string> pull(const RegistryArguments& arguments, EventSink& events, 
   SEALIFT_ASSIGN(const auto pulled,
                  registry::pull(from, arguments.output, options, base::system_clock(), events, cancel));
   return std::format("{}: {}, {} of it fetched now, identity {}\n", arguments.output, base::human_bytes(pulled.size),
-                     base::human_bytes(pulled.fetched), pulled.identity.hex().substr(0, kShownDigits));
+                     base::human_bytes(pulled.fetched), shown(pulled.identity));
 }
 
 // Standard input up to its end, without the line's end.
@@ -168,11 +167,9 @@ Result<std::string> search(const RegistryArguments& arguments, const CancelToken
     registry = parsed.registry;
     repository = parsed.repository;
   }
-  const auto options = options_of(arguments);
-  SEALIFT_ASSIGN(const auto logins, distribution::Logins::read(options.login_files));
-  SEALIFT_ASSIGN(const auto remote,
-                 distribution::Registry::open(registry, options.endpoints, logins, base::system_clock()));
-  SEALIFT_ASSIGN(const auto found, is_registry ? remote->repositories(cancel) : remote->tags(repository, cancel));
+  SEALIFT_ASSIGN(const auto session, registry::Session::open(registry, options_of(arguments), base::system_clock()));
+  auto& remote = session->remote();
+  SEALIFT_ASSIGN(const auto found, is_registry ? remote.repositories(cancel) : remote.tags(repository, cancel));
   if (arguments.json) {
     json::Value list = json::Value::array();
     for (const auto& one : found) list.push_back(one);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "packer/convert/cluster_hosts.h"
+#include "packer/convert/texts.h"
 
 #include <algorithm>
 #include <format>
@@ -28,21 +29,6 @@ std::string to_address(std::string_view text) {
 std::string port_of(std::string_view text) {
   const size_t colon = text.rfind(':');
   return colon != std::string_view::npos && text.find(':') == colon ? std::string(text.substr(colon + 1)) : "";
-}
-
-std::vector<std::string> texts_of(const Node* node) {
-  std::vector<std::string> out;
-  if (node == nullptr) return out;
-  if (node->kind == Kind::scalar) out.push_back(node->text);
-  for (const auto& item : node->items) out.push_back(item.as_string().value_or(""));
-  std::erase(out, "");
-  return out;
-}
-
-Node texts(const std::vector<std::string>& values) {
-  Node out = Node::make_sequence();
-  for (const auto& value : values) out.push_back(Node::make_string(value));
-  return out;
 }
 
 Node secret(std::string_view what, const std::string& whose) {

@@ -9,6 +9,7 @@
 #include "packer/convert/context.h"
 #include "packer/convert/kubeadm.h"
 #include "packer/convert/site_values.h"
+#include "packer/convert/texts.h"
 #include "payload/base/text.h"
 
 namespace sealift::convert {
@@ -18,21 +19,6 @@ using yaml::Kind;
 using yaml::Node;
 
 constexpr std::string_view kVersion = "sealift.dev/v1";
-
-std::vector<std::string> texts_of(const Node* node) {
-  std::vector<std::string> out;
-  if (node == nullptr) return out;
-  if (node->kind == Kind::scalar) out.push_back(node->text);
-  for (const auto& item : node->items) out.push_back(item.as_string().value_or(""));
-  std::erase(out, "");
-  return out;
-}
-
-Node texts(const std::vector<std::string>& values) {
-  Node out = Node::make_sequence();
-  for (const auto& value : values) out.push_back(Node::make_string(value));
-  return out;
-}
 
 Node document(std::string_view kind, const std::string& name) {
   Node out = Node::make_mapping();

@@ -6,7 +6,7 @@
 #include <filesystem>
 #include <numeric>
 
-#include "packer/registry/document.h"
+#include "packer/registry/session.h"
 #include "packer/store/present.h"
 #include "payload/base/count.h"
 #include "payload/base/parallel.h"
@@ -19,8 +19,8 @@ namespace {
 // One artifact in a registry.
 class Remote {
  public:
-  Remote(distribution::Registry& registry, const image::Reference& from, const CancelToken& cancel)
-      : registry_(registry), from_(from), cancel_(cancel) {}
+  Remote(Session& session, const image::Reference& from, const CancelToken& cancel)
+      : session_(session), registry_(session.remote()), from_(from), cancel_(cancel) {}
 
   Result<distribution::RemoteManifest> manifest(Architecture platform) {
     SEALIFT_ASSIGN(auto root, from_.digest ? registry_.manifest(from_.repository, *from_.digest, cancel_)
@@ -35,18 +35,8 @@ class Remote {
     return registry_.manifest(from_.repository, fitting->manifest.digest, cancel_);
   }
 
-  Result<Document> document(ByteView manifest) {
-    SEALIFT_ASSIGN(auto parsed, parse_manifest(manifest));
-    SEALIFT_ASSIGN(const Bytes config, bytes(parsed.config));
-    return with_config(std::move(parsed), config);
-  }
-
-  // Compared with its digest; the descriptor's parser has limited its size.
-  Result<Bytes> bytes(const writer::Run& run) {
-    base::MemorySink sink(static_cast<size_t>(run.size));
-    SEALIFT_TRY(registry_.blob(from_.repository, run.digest, run.size, 0, sink, cancel_));
-    return sink.take();
-  }
+  Result<Document> document(ByteView manifest) { return session_.document(from_.repository, manifest, cancel_); }
+  Result<Bytes> bytes(const writer::Run& run) { return session_.bytes(from_.repository, run, cancel_); }
 
   // Whose frames the sink compares.
   Result<void> frames(const writer::Run& run, uint64_t begin, base::Sink& sink, const CancelToken& stop) {
@@ -54,7 +44,8 @@ class Remote {
   }
 
  private:
-  distribution::Registry& registry_;
+  Session& session_;
+  distribution::Registry& registry_;  // the session's
   const image::Reference& from_;
   const CancelToken& cancel_;
 };
@@ -78,31 +69,28 @@ Result<void> check_room(const std::string& output, uint64_t needed) {
 
 // What a name stands for.
 struct Found {
-  distribution::Logins logins;
-  std::unique_ptr<distribution::Registry> registry;
+  std::unique_ptr<Session> session;
   Digest manifest;
   Document document;
 };
 
-Result<std::unique_ptr<Found>> look_up(const image::Reference& from, const PullOptions& options, Clock& clock,
-                                       const CancelToken& cancel) {
-  auto out = std::make_unique<Found>();
-  SEALIFT_ASSIGN(out->logins, distribution::Logins::read(options.registries.login_files));
-  SEALIFT_ASSIGN(out->registry, distribution::Registry::open(from.registry, options.registries.endpoints, out->logins,
-                                                             clock, options.registries.patience));
-  Remote remote(*out->registry, from, cancel);
+Result<Found> look_up(const image::Reference& from, const PullOptions& options, Clock& clock,
+                      const CancelToken& cancel) {
+  Found out;
+  SEALIFT_ASSIGN(out.session, Session::open(from.registry, options.registries, clock));
+  Remote remote(*out.session, from, cancel);
   SEALIFT_ASSIGN(const auto manifest, remote.manifest(options.platform));
-  out->manifest = manifest.digest;
+  out.manifest = manifest.digest;
   auto document = remote.document(manifest.bytes);
   if (!document) return fail_while(std::move(document).error(), "looking at " + from.text());
-  out->document = std::move(*document);
+  out.document = std::move(*document);
   return out;
 }
 
 Result<Pulled> receive(const Found& found, const image::Reference& from, const std::string& output,
                        const PullOptions& options, EventSink& events, const CancelToken& cancel) {
   const Document& document = found.document;
-  Remote remote(*found.registry, from, cancel);
+  Remote remote(*found.session, from, cancel);
   Pulled out;
   out.identity = document.metadata.digest;
   out.manifest = found.manifest;
@@ -121,10 +109,7 @@ Result<Pulled> receive(const Found& found, const image::Reference& from, const s
   base::Progress progress(events, "pull", out.bytes);
   progress.add(metadata.size());
   std::atomic<uint64_t> fetched = metadata.size();
-  // The largest first: they determine the total time.
-  std::vector<size_t> order(document.blobs.size());
-  std::iota(order.begin(), order.end(), size_t{0});
-  std::ranges::stable_sort(order, std::greater{}, [&](size_t i) { return document.blobs[i].size; });
+  const auto order = largest_first(document.blobs);
   SEALIFT_TRY(base::try_parallel(
       order.size(), sources::kRequests, cancel, [&](size_t n, const CancelToken& stop) -> Result<void> {
         const writer::Run& run = document.blobs[order[n]];
@@ -173,14 +158,14 @@ Result<image::Reference> parse_name(std::string_view text) {
 Result<Pulled> pull(const image::Reference& from, const std::string& output, const PullOptions& options, Clock& clock,
                     EventSink& events, const CancelToken& cancel) {
   SEALIFT_ASSIGN(const auto found, look_up(from, options, clock, cancel));
-  return receive(*found, from, output, options, events, cancel);
+  return receive(found, from, output, options, events, cancel);
 }
 
 Result<store::Artifact> pull_into_store(const store::Store& store, const image::Reference& from, PullOptions options,
                                         Clock& clock, EventSink& events, const CancelToken& cancel) {
   const auto name = from.name() + ":" + (from.tag.empty() ? from.digest->hex().substr(0, 12) : from.tag);
   SEALIFT_ASSIGN(const auto found, look_up(from, options, clock, cancel));
-  const auto identity = found->document.metadata.digest.text();
+  const auto identity = found.document.metadata.digest.text();
   SEALIFT_ASSIGN(const auto there, store.find(identity));
   if (there) {
     base::tell(events, Level::info, std::format("{} is in the local store already: {}", from.text(), identity));
@@ -191,7 +176,7 @@ Result<store::Artifact> pull_into_store(const store::Store& store, const image::
   store::Present here;
   here.add_newest(store);
   options.here.assign(here.readers().begin(), here.readers().end());
-  SEALIFT_TRY(receive(*found, from, build.path, options, events, cancel));
+  SEALIFT_TRY(receive(found, from, build.path, options, events, cancel));
   return store.adopt(build);
 }
 

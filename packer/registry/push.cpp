@@ -3,15 +3,13 @@
 
 #include <algorithm>
 #include <mutex>
-#include <numeric>
 
 #include "packer/registry/blobs.h"
-#include "packer/registry/document.h"
+#include "packer/registry/session.h"
 #include "payload/base/count.h"
 #include "payload/base/parallel.h"
 #include "payload/base/progress.h"
 #include "payload/base/text.h"
-#include "payload/distribution/registry.h"
 #include "payload/format/head.h"
 #include "payload/format/index.h"
 
@@ -89,15 +87,11 @@ Result<Parts> take_apart(const format::PayloadReader& artifact, const CancelToke
 
 class Pusher {
  public:
-  Pusher(distribution::Registry& registry, const image::Reference& to, const PushOptions& options,
-         const CancelToken& cancel)
-      : registry_(registry), to_(to), options_(options), cancel_(cancel) {}
+  Pusher(Session& session, const image::Reference& to, const PushOptions& options, const CancelToken& cancel)
+      : session_(session), registry_(session.remote()), to_(to), options_(options), cancel_(cancel) {}
 
   Result<void> send_frames(const format::PayloadReader& artifact, const Parts& parts, base::Progress& progress) {
-    // The largest first: they determine the total time.
-    std::vector<size_t> order(parts.blobs.size());
-    std::iota(order.begin(), order.end(), size_t{0});
-    std::ranges::stable_sort(order, std::greater{}, [&](size_t i) { return parts.blobs[i].size; });
+    const auto order = largest_first(parts.blobs);
     return base::try_parallel(order.size(), sources::kRequests, cancel_, [&](size_t n, const CancelToken& stop) {
       const Blob& blob = parts.blobs[order[n]];
       const uint64_t begin = artifact.payload_offset() + blob.offset;
@@ -162,11 +156,7 @@ class Pusher {
     if (!there) return std::unexpected(there.error());
     SEALIFT_ASSIGN(auto entries, parse_index(there->bytes));
     if (!entries) {
-      SEALIFT_ASSIGN(auto parsed, parse_manifest(there->bytes));
-      base::MemorySink config(image::kMaxManifestBytes);
-      const auto& [digest, size] = parsed.config;
-      SEALIFT_TRY(registry_.blob(to_.repository, digest, size, 0, config, cancel_));
-      SEALIFT_ASSIGN(const auto document, with_config(std::move(parsed), config.data()));
+      SEALIFT_ASSIGN(const auto document, session_.document(to_.repository, there->bytes, cancel_));
       entries = {{{there->digest, there->bytes.size()}, document.platforms}};
     }
     std::erase_if(*entries, [&](const Entry& entry) {
@@ -176,7 +166,8 @@ class Pusher {
     return std::move(*entries);
   }
 
-  distribution::Registry& registry_;
+  Session& session_;
+  distribution::Registry& registry_;  // the session's
   const image::Reference& to_;
   const PushOptions& options_;
   const CancelToken& cancel_;
@@ -198,17 +189,26 @@ Result<Pushed> push(const format::PayloadReader& artifact, const image::Referenc
   base::tell(events, Level::info,
              std::format("pushing {} to {}: {} in {}", artifact.artifact_name(), to.text(),
                          base::human_bytes(out.bytes), base::counted(out.blobs, "blob", "blobs")));
-  SEALIFT_ASSIGN(const auto logins, distribution::Logins::read(options.registries.login_files));
-  SEALIFT_ASSIGN(const auto registry, distribution::Registry::open(to.registry, options.registries.endpoints, logins,
-                                                                   clock, options.registries.patience));
+  SEALIFT_ASSIGN(const auto session, Session::open(to.registry, options.registries, clock));
   base::Progress progress(events, "push", out.bytes);
-  Pusher pusher(*registry, to, options, cancel);
-  SEALIFT_TRY(pusher.send_frames(artifact, parts, progress));
-  SEALIFT_TRY(pusher.send_bytes(parts.metadata, &progress));
-  out.sent_blobs = pusher.blobs();
-  out.sent_bytes = pusher.bytes();
-  SEALIFT_TRY(pusher.send_bytes(encoded.config, nullptr));
-  SEALIFT_ASSIGN(out.manifest, pusher.name_it(std::move(encoded.manifest), parts.document.platforms));
+  Pusher pusher(*session, to, options, cancel);
+  const auto send_all = [&]() -> Result<void> {
+    SEALIFT_TRY(pusher.send_frames(artifact, parts, progress));
+    SEALIFT_TRY(pusher.send_bytes(parts.metadata, &progress));
+    out.sent_blobs = pusher.blobs();
+    out.sent_bytes = pusher.bytes();
+    return pusher.send_bytes(encoded.config, nullptr);
+  };
+  SEALIFT_TRY(send_all());
+  auto named = pusher.name_it(encoded.manifest, parts.document.platforms);
+  if (!named && named.error().code != ErrorCode::cancelled) {
+    // A registry that collects garbage meanwhile has taken away what no manifest named yet: sent again, once.
+    const size_t before = pusher.blobs();
+    SEALIFT_TRY(send_all());
+    if (pusher.blobs() != before) named = pusher.name_it(encoded.manifest, parts.document.platforms);
+  }
+  if (!named) return std::unexpected(std::move(named).error());
+  out.manifest = *named;
   return out;
 }
 

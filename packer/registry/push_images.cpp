@@ -5,11 +5,11 @@
 #include <map>
 #include <set>
 
+#include "packer/registry/session.h"
 #include "payload/base/count.h"
 #include "payload/base/parallel.h"
 #include "payload/base/progress.h"
 #include "payload/base/text.h"
-#include "payload/distribution/registry.h"
 #include "payload/image/manifest.h"
 #include "payload/json/value.h"
 
@@ -175,16 +175,13 @@ Result<std::vector<SentImage>> push_images(const format::PayloadReader& artifact
   SEALIFT_ASSIGN(const auto jobs, jobs_of(artifact.contents(), prefix, naming));
   std::vector<SentImage> out(jobs.size());
   if (jobs.empty()) return out;
-  SEALIFT_ASSIGN(const auto logins, distribution::Logins::read(options.registries.login_files));
-  SEALIFT_ASSIGN(const auto registry,
-                 distribution::Registry::open(jobs.front().to.registry, options.registries.endpoints, logins, clock,
-                                              options.registries.patience));
+  SEALIFT_ASSIGN(const auto session, Session::open(jobs.front().to.registry, options.registries, clock));
   const uint64_t bytes = bytes_of(jobs);
   base::tell(events, Level::info,
              std::format("pushing {} of {} to {}", base::counted(jobs.size(), "image", "images"),
                          base::human_bytes(bytes), prefix));
   base::Progress progress(events, "push", bytes);
-  ImagePusher pusher(artifact, *registry, progress);
+  ImagePusher pusher(artifact, session->remote(), progress);
   SEALIFT_TRY(base::try_parallel(jobs.size(), sources::kRequests, cancel,
                                  [&](size_t i, const CancelToken& stop) -> Result<void> {
                                    auto sent = pusher.send(jobs[i], stop);

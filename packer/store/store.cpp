@@ -69,9 +69,7 @@ Result<void> copy_artifact(const std::string& from, const std::string& to, const
     auto copied = writer::copy_range(source.file->fd(), begin, output.fd(), begin, std::min(kPiece, size - begin));
     if (!copied) return fail_while(std::move(copied).error(), std::format("copying {} to {}", from, to));
   }
-  const int copy = ::fcntl(output.fd(), F_DUPFD_CLOEXEC, 0);
-  if (copy < 0) return fail_errno(errno, "duplicate a descriptor");
-  SEALIFT_ASSIGN(const auto file, base::OpenFile::adopt(base::Fd(copy), to));
+  SEALIFT_ASSIGN(const auto file, writer::open_again(output.fd(), to));
   SEALIFT_ASSIGN(const auto reader, format::PayloadReader::open(*file));
   SEALIFT_ASSIGN(const auto damage, reader->verify(1, {}, cancel));
   if (!damage.empty())

@@ -81,9 +81,7 @@ Result<Summary> PlacedPayload::finish(const std::map<Digest, format::LayerInfo>&
   const Target target = state.target();
   SEALIFT_ASSIGN(const uint64_t payload_size, write_metadata(state.layout, json, options.zstd_level, target));
 
-  const int copy = ::fcntl(target.fd, F_DUPFD_CLOEXEC, 0);
-  if (copy < 0) return fail_errno(errno, "duplicate a descriptor");
-  SEALIFT_ASSIGN(const auto file, base::OpenFile::adopt(base::Fd(copy), state.writer->output));
+  SEALIFT_ASSIGN(const auto file, open_again(target.fd, state.writer->output));
   auto opened = format::PayloadReader::open(*file);
   if (!opened) return fail_while(std::move(opened).error(), "opening what was written");
   const format::PayloadReader& payload = **opened;

@@ -128,6 +128,12 @@ Result<void> OutputFile::show(const std::string& name) {
   return {};
 }
 
+Result<std::unique_ptr<base::OpenFile>> open_again(int fd, const std::string& path) {
+  const int copy = ::fcntl(fd, F_DUPFD_CLOEXEC, 0);
+  if (copy < 0) return fail_errno(errno, "duplicate a descriptor");
+  return base::OpenFile::adopt(base::Fd(copy), path);
+}
+
 Result<bool> share_range(const base::RandomAccessFile& file, uint64_t offset, int to, uint64_t to_offset,
                          uint64_t size) {
   const int from = file.fd();

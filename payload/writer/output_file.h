@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
 
 #include "payload/base/fd.h"
@@ -50,6 +51,9 @@ class OutputFile {
   std::string temporary_;  // its name until then; empty if the file has none
   bool is_kept_ = false;   // under this name
 };
+
+// A second descriptor of a file that may have no name yet, to read what was written; `path` is for messages.
+Result<std::unique_ptr<base::OpenFile>> open_again(int fd, const std::string& path);
 
 // Lets the ranges share their extents, except for the parts of blocks at both ends, which are copied. False, with
 // nothing done, if the file system can't.

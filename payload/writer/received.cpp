@@ -158,9 +158,7 @@ Result<std::unique_ptr<ReceivedPayload>> ReceivedPayload::create(const std::stri
   SEALIFT_TRY(target.put(metadata_offset, metadata));
   SEALIFT_TRY(target.put(metadata_offset + metadata.size(), format::encode(trailer)));
   SEALIFT_TRY(target.put(0, format::encode(format::Header{trailer.payload_size})));
-  const int copy = ::fcntl(target.fd, F_DUPFD_CLOEXEC, 0);
-  if (copy < 0) return fail_errno(errno, "duplicate a descriptor");
-  SEALIFT_ASSIGN(out->file_, base::OpenFile::adopt(base::Fd(copy), output));
+  SEALIFT_ASSIGN(out->file_, open_again(target.fd, output));
   SEALIFT_ASSIGN(out->reader_, format::PayloadReader::open(*out->file_));
   SEALIFT_TRY(check_launch(out->reader_->contents(), launch));
   for (size_t i = 0; i < runs.size(); ++i) out->places_.push_back({runs[i], cuts[i]});

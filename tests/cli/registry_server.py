@@ -113,7 +113,7 @@ class Registry:
     """One process; several may share a store, each with its own requirements."""
     def __init__(self, folder, store, **environment):
         self.name = f"127.0.0.1:{free_port()}"
-        config = folder / f"registry-{self.name.split(':')[1]}.yaml"
+        self.config = config = folder / f"registry-{self.name.split(':')[1]}.yaml"
         config.write_text(f"version: 0.1\nlog: {{level: error}}\nstorage: {{filesystem: {{rootdirectory: {store}}}}}\nhttp: {{addr: {self.name}}}\n")
         self.log = folder / (config.stem + ".log")
         with open(self.log, "wb") as log:
@@ -127,6 +127,10 @@ class Registry:
                 break
             time.sleep(0.1)
         pytest.fail(f"the registry does not start: {self.log.read_text()}")
+
+    def collect_garbage(self):
+        """What it says of it."""
+        return subprocess.run([program(), "garbage-collect", self.config], check=True, capture_output=True, text=True).stdout
 
     def stop(self):
         self.process.terminate()

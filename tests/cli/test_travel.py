@@ -20,6 +20,7 @@ import pytest
 import small_base
 from cutting_proxy import CuttingProxy
 from registry_server import Certificates, Registry, TokenServer
+from relay import Relay
 
 MANIFEST_TYPE = "application/vnd.oci.image.manifest.v1+json"
 USER, PASSWORD, IDENTITY_TOKEN = "ann", "s3cret", "1dentity-t0ken"
@@ -296,6 +297,56 @@ def test_a_damaged_artifact_is_not_pushed(user, repository):
         assert "damaged.run" in said
     # the name means nothing: what was sent before the damage was found is nobody's
     user.run("pull", f"{repository}/erp:1.0", code=7)
+
+
+def test_a_quota_that_is_reached_in_the_middle(user, other, repository, registry):
+    write_product(user, 7)
+    user.build(["FROM scratch", "COPY files files"], "-t", "erp:1.0", "-o", "erp.run")
+    state = {"taken": 0, "limit": 5_000_000}
+
+    def quota(method, path, body):
+        # as Harbor's quota middleware does: when an upload is completed
+        state["taken"] += len(body)
+        if method == "PUT" and state["taken"] > state["limit"]:
+            return 403, json.dumps({"errors": [{"code": "DENIED", "message": "adding 2.0 MiB of storage resource, which when updated to current usage of 4.5 MiB "
+                                                                              "will exceed the configured upper limit of 5.0 MiB."}]}).encode()
+        return None
+
+    relay = Relay(registry.name, quota)
+    name = f"{repository}/erp:1.0".replace(registry.name, relay.name)
+    said = user.run("push", "erp.run", name, code=7)
+    assert "will exceed the configured upper limit" in said and "make room there, or have the quota raised" in said
+    user.run("pull", f"{repository}/erp:1.0", "-o", "none.run", code=7)  # the name means nothing yet
+    first, state["taken"], state["limit"] = state["taken"], 0, 1 << 60
+    user.run("push", "erp.run", name)
+    assert state["taken"] < 13_000_000 and first > 5_000_000
+    relay.stop()
+    other.run("pull", f"{repository}/erp:1.0", "-o", "erp.run")
+    assert sha256(other.folder / "erp.run") == sha256(user.folder / "erp.run")
+
+
+def test_garbage_collection_beside_a_push(user, other, repository, registry):
+    """What no manifest names yet is collected between the last blob and the manifest: it is sent again."""
+    write_product(user, 8)
+    user.build(["FROM scratch", "COPY files files"], "-t", "erp:1.0", "-o", "erp.run")
+    collected = []
+
+    def collect(method, path, body):
+        if method == "PUT" and "/manifests/" in path and not collected:
+            collected.append(registry.collect_garbage())
+        return None
+
+    relay = Relay(registry.name, collect)
+    user.run("push", "erp.run", f"{repository}/erp:1.0".replace(registry.name, relay.name))
+    relay.stop()
+    assert re.search("[1-9][0-9]* blobs? .*eligible for deletion", collected[0]), collected[0]
+    other.run("pull", f"{repository}/erp:1.0", "-o", "erp.run")
+    assert sha256(other.folder / "erp.run") == sha256(user.folder / "erp.run")
+    # collected while it stands, it loses nothing
+    registry.collect_garbage()
+    (other.folder / "erp.run").unlink()
+    other.run("pull", f"{repository}/erp:1.0", "-o", "erp.run")
+    assert sha256(other.folder / "erp.run") == sha256(user.folder / "erp.run")
 
 
 def test_logins(user, tmp_path, packer, stub):

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A Kubernetes base, a middleware pack on it and a product on that, made by three people who share nothing but a registry;
-pulled by a fourth, delivered, and followed by a second version of which only the difference travels."""
+pulled by a fourth, delivered, and followed by a second version of which only the difference travels, and by an artifact
+without a base."""
 import json
 import os
 import pathlib
@@ -38,8 +39,9 @@ class Person:
             shutil.copytree(SHOP / part, self.folder / 'context' / part)
         (self.folder / 'context/Kubefile').write_text('\n'.join(lines) + '\n')
 
-    def build(self, name):
-        self.sealift('build', '-f', 'context/Kubefile', '-t', name, '--stub', OUT / 'stub-x86_64', '--images', f'oci:{kube_paths()["LAYOUT"]}', 'context')
+    def build(self, name, *options):
+        self.sealift('build', '-f', 'context/Kubefile', '-t', name, '--stub', OUT / 'stub-x86_64', '--images', f'oci:{kube_paths()["LAYOUT"]}',
+                     *options, 'context')
 
 
 @pytest.fixture(scope='module')
@@ -89,3 +91,27 @@ def test_what_three_made_a_fourth_delivers(lab, registry, tmp_path):
     assert float(fetched.group(1)) * (1 if fetched.group(2) == 'MiB' else 1 / 1024) < 5, said
     site.deliver()
     wait_for('the second version answers', 60, lambda: greeting(lab) == 'welcome to version two')
+
+    # An artifact without a base, from people who know nothing of the others, onto the cluster that is there.
+    front = Person(tmp_path / 'front')
+    front.write(['FROM scratch', 'REQUIRES kubernetes >=1.31', 'APP nginx local://charts/nginx NAMESPACE front', 'LAUNCH ["nginx"]'], 'charts/nginx')
+    front.build('front:1.0', '--tools', kube_paths()['HOST_BIN'])
+    front.sealift('save', 'front:1.0', '-o', 'front.run')
+    shop_artifact, site.artifact = site.artifact, front.folder / 'front.run'
+    refused = site.run('plan')
+    assert refused.code == 0, refused.output  # nothing stands in the way
+    assert 'could not be checked' not in refused.output  # the cluster's helm rendered the chart here
+    site.deliver()
+    wait_for('the shop is open', 60, lambda: 'The shop is open' in http_get(lab.ip('w1'), 30080)[1])
+    assert greeting(lab) == 'welcome to version two'
+    assert 'nothing to do' in site.deliver().output
+    told = site.deliver('status').output
+    assert 'artifact front' in told and 'artifact ' in told, told
+    # the other one again: it takes nothing away, and restarts nothing
+    site.artifact = shop_artifact
+    assert 'nothing to do' in site.deliver().output
+    assert 'The shop is open' in http_get(lab.ip('cp1'), 30080)[1]
+    # its image, pulled anew on the worker, comes from its payload; one that no artifact has does not come at all
+    pull = 'ctr -n k8s.io images pull --hosts-dir /etc/containerd/certs.d'
+    lab.inside('w1', f'ctr -n k8s.io images rm docker.io/library/nginx:1.22 && {pull} docker.io/library/nginx:1.22')
+    assert lab.run('exec', 'w1', 'sh', '-c', f'{pull} docker.io/library/none:1', check=False).returncode != 0

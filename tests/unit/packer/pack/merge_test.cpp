@@ -204,3 +204,40 @@ TEST_CASE("FROM and INCLUDE take names of the local store; a file of that name c
   std::filesystem::copy_file(packs.folder / "redis.run", packs.folder / "queue");
   CHECK(packs.apps_of(packs.made("FROM queue\n", "out.run", with_store)) == std::vector<std::string>{"redis"});
 }
+
+namespace {
+
+std::vector<std::string> required(const Artifact& artifact) {
+  std::vector<std::string> out;
+  for (const auto& requirement : artifact.contents().requirements) out.push_back(requirement.text());
+  return out;
+}
+
+}  // namespace
+
+TEST_CASE("requirements are handed down, joined, and met by what FROM and INCLUDE bring") {
+  const Packs packs;
+  const auto named = [](const char* name, const char* version) {
+    return [=](pack::BuildOptions& options) {
+      options.name = name;
+      options.version = version;
+    };
+  };
+  packs.made("FROM scratch\nREQUIRES kubernetes >=1.31\nREQUIRES redis >=7\nREQUIRES dns\nAPP erp local://app\n",
+             "erp.run");
+  const auto on = packs.made("FROM erp.run\nREQUIRES kubernetes <1.36\n", "on.run");
+  CHECK(required(on) == std::vector<std::string>{"dns", "kubernetes >=1.31 <1.36", "redis >=7"});
+  packs.made("FROM scratch\nAPP cache local://redis\n", "seven.run", named("redis", "7.2"));
+  CHECK(required(packs.made("FROM erp.run\nINCLUDE seven.run\n", "both.run")) ==
+        std::vector<std::string>{"dns", "kubernetes >=1.31"});
+  packs.made("FROM scratch\nAPP cache local://redis\n", "six.run", named("redis", "6.2"));
+  CHECK(packs.refused("FROM six.run\nINCLUDE erp.run\n")
+            .text()
+            .contains("Kubefile:2: redis >=7 is required, and FROM six.run brings 6.2"));
+  CHECK(packs.refused("FROM six.run\nREQUIRES redis >6.2\n")
+            .text()
+            .contains("Kubefile:2:10: redis >6.2 is required, and FROM six.run brings 6.2"));
+  CHECK(packs.refused("FROM scratch\nREQUIRES redis >7\nREQUIRES redis <8\n")
+            .text()
+            .contains("Kubefile:3:10: redis is required already, by a line before"));
+}

@@ -90,6 +90,16 @@ TEST_CASE("FROM comes first, once") {
   CHECK(must("ARG A=1\nFROM scratch\n").size() == 1);
 }
 
+TEST_CASE("REQUIRES takes a name and bounds, with or without blanks between them") {
+  const auto lines = must("FROM scratch\nREQUIRES kubernetes >= 1.31, <1.36\nREQUIRES redis-pack\n");
+  CHECK(as<resolve::Require>(lines[1]).name.text == "kubernetes");
+  CHECK(as<resolve::Require>(lines[1]).versions == ">=1.31 <1.36");
+  CHECK(as<resolve::Require>(lines[2]).versions.empty());
+  CHECK(refused("FROM scratch\nREQUIRES\n").starts_with("some/Kubefile:2: REQUIRES takes"));
+  CHECK(refused("FROM scratch\nREQUIRES kubernetes latest\n")
+            .starts_with("some/Kubefile:2:21: \"latest\" is no version; write bounds like >=1.31 <1.36"));
+}
+
 TEST_CASE("variables come from ARG, --build-arg and ENV") {
   const auto given = must("ARG A=one\nARG B=${A}-two\nFROM ${B}\nENV C=three\nCOPY ${C} ${D:-four}/\n", {{"A", "1"}});
   CHECK(as<From>(given[0]).base.text == "1-two");
