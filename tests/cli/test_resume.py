@@ -16,6 +16,7 @@ import pytest
 import small_base
 from conftest import needs
 from image_server import ImageServer
+from own_disk import OwnDisk
 
 IMAGES = 7
 LARGE = 2_000_000  # bytes of each image's layer
@@ -211,33 +212,14 @@ def test_a_build_with_other_contents_moves_what_has_come(site):
     goes_on(site)
 
 
-class OwnDisk:
-    """Runs commands with a tmpfs at `folder`, which nothing else sees."""
-    def __init__(self, site, size):
-        self.folder = site.folder / "disk"
-        self.folder.mkdir()
-        self.output = self.folder / "out.run"
-        script = 'mount -t tmpfs -o size=$1 tmpfs "$2" && echo ready && read -r _'
-        self.keeper = subprocess.Popen(["unshare", "--mount", "sh", "-c", script, "sh", str(size), self.folder], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-        assert self.keeper.stdout.readline() == "ready\n"
-        self.seen = Path(f"/proc/{self.keeper.pid}/root{self.folder}")  # by this process
-
-    def start(self, site, server):
-        enter = ["nsenter", "--mount", "--target", str(self.keeper.pid)]
-        return subprocess.Popen([*enter, *site.command(server, self.output)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=site.environment())
-
-    def free(self):
-        space = os.statvfs(self.seen)
-        return space.f_bavail * space.f_frsize
-
-    def close(self):
-        self.keeper.communicate("end\n", timeout=20)
+def start_on(disk, site, server):
+    return subprocess.Popen([*disk.enter, *site.command(server, disk.folder / "out.run")], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=site.environment())
 
 
 @pytest.fixture
 def disk(site, request):
     needs(os.geteuid() == 0, "root")
-    made = OwnDisk(site, request.param)
+    made = OwnDisk(site.folder / "disk", request.param)
     yield made
     made.close()
 
@@ -246,7 +228,7 @@ def disk(site, request):
 def test_a_disk_that_fills_up_ends_the_build_and_with_room_the_next_one_goes_on(site, disk):
     site.list = disk.seen / "out.run.partial.blobs"
     server = site.serve(free=3)
-    process = disk.start(site, server)
+    process = start_on(disk, site, server)
     site.until_held(process, 3)
     with open(disk.seen / "other", "wb", buffering=0) as other:
         while (room := disk.free() - LARGE) > 0:
@@ -258,7 +240,7 @@ def test_a_disk_that_fills_up_ends_the_build_and_with_room_the_next_one_goes_on(
     assert len(whole) >= 3
     before = {layer: len(server.asked_for(layer)) for layer in whole}
     (disk.seen / "other").unlink()
-    again = disk.start(site, server)
+    again = start_on(disk, site, server)
     _, said = again.communicate(timeout=120)
     assert again.returncode == 0 and "that an interrupted build fetched" in said, said
     assert sha256(site.undisturbed()) == sha256(disk.seen / "out.run")
@@ -269,7 +251,7 @@ def test_a_disk_that_fills_up_ends_the_build_and_with_room_the_next_one_goes_on(
 @pytest.mark.parametrize("disk", ["8m"], indirect=True)
 def test_a_disk_that_is_too_small_is_told_before_anything_is_fetched(site, disk):
     server = site.serve()
-    process = disk.start(site, server)
+    process = start_on(disk, site, server)
     _, said = process.communicate(timeout=120)
     assert process.returncode == 7, said
     told = re.search(r"([0-9.]+) MiB of images are to be fetched, and (.*) has 8.0 MiB left; make room there, or name an output elsewhere", said)

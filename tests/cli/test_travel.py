@@ -4,6 +4,7 @@ import base64
 import hashlib
 import http.server
 import json
+import os
 import random
 import re
 import shutil
@@ -18,7 +19,9 @@ from pathlib import Path
 import pytest
 
 import small_base
+from conftest import needs
 from cutting_proxy import CuttingProxy
+from own_disk import OwnDisk
 from registry_server import Certificates, Registry, TokenServer
 from relay import Relay
 
@@ -38,11 +41,12 @@ class User:
         self.folder, self.packer, self.stub = folder, packer, stub
         folder.mkdir(exist_ok=True)
         self.store = folder / "data/sealift/store"
+        self.enter = []  # what commands begin with
         self.environment = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "HOME": str(folder), "XDG_DATA_HOME": str(folder / "data")}
         (folder / "context").mkdir(exist_ok=True)
 
     def run(self, *arguments, code=0, given=None):
-        done = subprocess.run([self.packer, *map(str, arguments)], capture_output=True, text=True, cwd=self.folder, env=self.environment, timeout=120, input=given)
+        done = subprocess.run([*self.enter, self.packer, *map(str, arguments)], capture_output=True, text=True, cwd=self.folder, env=self.environment, timeout=120, input=given)
         assert done.returncode == code, f"{done.returncode}\n{done.stderr}{done.stdout}"
         return done.stdout if code == 0 else done.stderr
 
@@ -323,6 +327,36 @@ def test_a_quota_that_is_reached_in_the_middle(user, other, repository, registry
     relay.stop()
     other.run("pull", f"{repository}/erp:1.0", "-o", "erp.run")
     assert sha256(other.folder / "erp.run") == sha256(user.folder / "erp.run")
+
+
+def test_a_disk_that_is_full_takes_nothing_half(user, other, repository):
+    needs(os.geteuid() == 0, "root")
+    write_product(user, 9)
+    user.build(["FROM scratch", "COPY files files"], "-t", "erp:1.0", "-o", "erp.run")
+    size = (user.folder / "erp.run").stat().st_size
+    user.run("push", "erp.run", f"{repository}/erp:1.0")
+    disk = OwnDisk(other.folder / "data", size - 3_000_000)
+    other.enter = disk.enter
+
+    def nothing_is_there():
+        assert json.loads(other.run("artifacts", "--json")) == []
+        assert "damaged" not in other.run("store", "check")
+        left = [path for path in disk.seen.rglob("*") if path.is_file() and path.stat().st_size > 100_000 and "partial" not in path.name]
+        assert not left
+
+    said = other.run("load", user.folder / "erp.run", "-t", "erp:1.0", code=7)
+    assert "space" in said, said
+    nothing_is_there()
+    said = other.run("pull", f"{repository}/erp:1.0", code=7)
+    assert "space" in said or "make room" in said, said
+    nothing_is_there()
+    disk.resize(3 * size)
+    other.run("pull", f"{repository}/erp:1.0")
+    other.run("save", f"{repository}/erp:1.0", "-o", other.folder / "data/erp.run")
+    assert sha256(disk.seen / "erp.run") == sha256(user.folder / "erp.run")
+    other.run("load", user.folder / "erp.run", "-t", "erp:1.0")
+    assert "damaged" not in other.run("store", "check")
+    disk.close()
 
 
 def test_garbage_collection_beside_a_push(user, other, repository, registry):
