@@ -98,7 +98,8 @@ Result<LocalApp> local_app(const Place& place, const AddApp& line, const AppRead
       source = unpacked;
     }
     const bool folder = std::filesystem::is_directory(source, error);
-    SEALIFT_TRY(walk(word.place, source, folder ? app.root : app.root + "/" + last_part(source), out.files));
+    SEALIFT_TRY(
+        walk(word.place, source, folder ? app.root : app.root + "/" + last_part(source), reading.context, out.files));
   }
   if (const auto file = kustomization(app.root, out.files)) {
     out.folder = file->substr(0, file->rfind('/'));

@@ -161,7 +161,7 @@ Result<void> AppLines::add_values(AppInput& app, const Word& word, const Origin&
   std::vector<LocalFile> found;
   const auto source = in_context(request_.context, word.text);
   const auto target = std::format("values/{}/{}", app.app.name, last_part(source));
-  SEALIFT_TRY(walk(word.place, source, target, found));
+  SEALIFT_TRY(walk(word.place, source, target, request_.context, found));
   if (found.size() != 1 || found.front().target != target)
     return bad(word.place, std::format("{} is a folder; VALUES takes files", word.text));
   const auto twin = std::ranges::find(app.values, target, &LocalFile::target);

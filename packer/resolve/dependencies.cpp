@@ -119,7 +119,7 @@ class Completer {
                   base::printable(chart.name), named(dependency), path.native(), context.native());
     if (!fs::is_directory(path)) return add_archive(path, dependency, version, path, folder);
     ChartFolder other{std::format("{}/charts/{}", folder.root, dependency.name), path, {}};
-    SEALIFT_TRY(walk(place_, other.source, other.root, other.files));
+    SEALIFT_TRY(walk(place_, other.source, other.root, context_, other.files));
     const auto document = base::read_text_file(path.native() + "/Chart.yaml", size_t{1} << 20);
     if (!document)
       return refuse(place_, chart, folder.source,

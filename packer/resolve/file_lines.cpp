@@ -49,6 +49,17 @@ Origin origin_of_line(const Instruction& instruction, const Copy& line) {
   return origin_of(instruction, std::format("{} {}", line.sources.front().text, line.destination.text));
 }
 
+// Keys, most likely: an artifact gives them to everybody who has it.
+void tell_private(const std::vector<LocalFile>& files, const Place& place, EventSink& events) {
+  const auto first = std::ranges::find_if(files, &LocalFile::is_private);
+  if (first == files.end()) return;
+  const auto count = std::ranges::count_if(files, &LocalFile::is_private);
+  base::tell(events, Level::warning,
+             std::format("{}: {}{} can be read by nobody else on this machine; whoever has the artifact can read it",
+                         place.text(), base::printable(first->source),
+                         count == 1 ? "" : std::format(" (and {} more)", count - 1)));
+}
+
 // Before anything is fetched: destinations, names, and what lies on this machine.
 Result<void> check_names(const Instruction& instruction, const Copy& line, const std::string& context, Inputs& inputs) {
   if (line.unpack) {
@@ -99,6 +110,7 @@ Result<void> FileLines::put(const Waiting& waiting, const Downloads& downloads) 
   base::tell(events_, Level::info,
              std::format("{} {}: {}", instruction->verb, base::printable(first),
                          base::counted(files.size(), "file", "files")));
+  tell_private(files, instruction->place, events_);
   return claim(inputs_, files, origin_of_line(*instruction, *line));
 }
 
@@ -222,9 +234,10 @@ Result<void> FileLines::take(const Instruction& instruction, const PutFile& line
     files.erase(replaced);
   }
   std::vector<LocalFile> found;
-  SEALIFT_TRY(walk(line.source.place, in_context(request_.context, line.source.text), target, found));
+  SEALIFT_TRY(walk(line.source.place, in_context(request_.context, line.source.text), target, request_.context, found));
   if (found.size() != 1 || found.front().target != target)
     return bad(line.source.place, std::format("{} is a folder; FILE takes one file", line.source.text));
+  tell_private(found, instruction.place, events_);
   found.front().mode = 0644;  // FILE sets the mode
   SEALIFT_TRY(claim(inputs_, found, origin_of(instruction, std::format("{} {}", line.source.text, line.destination))));
   files.push_back({target, line.destination, line.mode, line.uid, line.gid, line.role, line.is_template, {}});

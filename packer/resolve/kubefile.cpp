@@ -123,7 +123,7 @@ std::span<const Parser::Entry> Parser::entries() {
       {{"ARG", "NAME | NAME=default", {}}, &Parser::argument},
       {{"ENV", "NAME=value [NAME=value …]", {}}, &Parser::environment},
       {{"LABEL", "name=value [name=value …]", {}}, &Parser::labels},
-      {{"COPY", "source [source …] destination", {}}, &Parser::line<read_copy>},
+      {{"COPY", "[--follow-links] source [source …] destination", {}}, &Parser::line<read_copy>},
       {{"ADD",
         "[--platform=linux/amd64] [--chmod=0755] [--checksum=sha256:HEX|https://…] [--unpack [--strip=N] "
         "[--only=NAME,…]] source|https://… [source …] destination",

@@ -53,6 +53,7 @@ struct Copy {
   std::optional<Digest> checksum;
   std::optional<Word> checksums;         // or the URL of a file of checksums
   std::optional<Unpack> unpack;          // each source is an archive
+  bool follows_links = false;            // of COPY: links in folders may lead out of them and out of the context
   std::optional<uint32_t> mode;          // of all files: 0755 or 0644
   std::optional<Architecture> platform;  // for builds that pack it
 };

@@ -113,12 +113,15 @@ Result<void> file_option(const std::string& name, const Word& given, PutFile& ou
 }  // namespace
 
 Result<What> read_copy(Given& given) {
-  SEALIFT_TRY(take_options(given.words, {}));
+  constexpr auto kOptions = std::to_array<std::string_view>({"follow-links"});
+  SEALIFT_ASSIGN(const auto options, take_options(given.words, kOptions, kOptions));
   for (const auto& word : given.words) {
     if (word.text.contains("://") && &word != &given.words.back())
       return bad(word.place, "COPY takes files of this machine; write ADD to download one");
   }
-  return take_words(given, {});
+  Copy out;
+  out.follows_links = options.contains("follow-links");
+  return take_words(given, std::move(out));
 }
 
 Result<What> read_add(Given& given) {

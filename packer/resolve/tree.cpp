@@ -19,39 +19,79 @@
 namespace sealift::resolve {
 namespace {
 
+namespace fs = std::filesystem;
+
 constexpr size_t kMaxFiles = 100'000;
 constexpr int kMaxDepth = 64;
 
-Result<void> walk(const Place& place, const std::string& source, const std::string& target, int depth,
-                  std::vector<LocalFile>& out) {
-  struct stat status{};
-  if (::stat(source.c_str(), &status) != 0) {
-    const auto name = base::printable(source, 1'000);
-    if (errno == ENOENT) return bad(place, std::format("{} is not there; paths count from the build's context", name));
-    return bad(place, fail_errno(errno, name).error().what);
+class Walk {
+ public:
+  Walk(const Place& place, const std::string& source, const std::string& context, Links links,
+       std::vector<LocalFile>& out)
+      : place_(place), links_(links), out_(out) {
+    if (links == Links::anywhere) return;
+    for (const auto& root : {source, context}) {
+      std::error_code error;
+      const auto real = fs::canonical(root.empty() ? "." : root, error);
+      if (!error) roots_.push_back(real);
+    }
   }
-  if (depth > kMaxDepth || out.size() > kMaxFiles)
-    return bad(place, std::format("{} is too deep or holds more than {} files", source, kMaxFiles));
-  if (S_ISREG(status.st_mode)) {
-    auto safe = base::safe_relative_path(target);
-    if (!safe) return bad(place, std::format("{}: {}", base::printable(source, 1'000), safe.error().what));
-    if (!base::is_utf8(*safe))
-      return bad(place, std::format("the name of {} is not UTF-8; rename the file", base::printable(source, 1'000)));
-    if (::access(source.c_str(), R_OK) != 0) return bad(place, fail_errno(errno, source).error().what);
-    // Keeps only the executable bit: the builder's umask must not change the artifact.
-    out.push_back({source, std::move(*safe), (status.st_mode & 0100U) != 0 ? 0755U : 0644U});
+
+  Result<void> add(const std::string& source, const std::string& target, int depth = 0) {
+    if (depth > 0) SEALIFT_TRY(check_link(source));
+    struct stat status{};
+    if (::stat(source.c_str(), &status) != 0) {
+      const auto name = base::printable(source, 1'000);
+      if (errno == ENOENT)
+        return bad(place_, std::format("{} is not there; paths count from the build's context", name));
+      return bad(place_, fail_errno(errno, name).error().what);
+    }
+    if (depth > kMaxDepth || out_.size() > kMaxFiles)
+      return bad(place_, std::format("{} is too deep or holds more than {} files", source, kMaxFiles));
+    if (S_ISREG(status.st_mode)) return add_file(source, target, status.st_mode);
+    if (!S_ISDIR(status.st_mode)) return bad(place_, std::format("{} is neither a file nor a folder", source));
+    std::vector<std::string> names;
+    std::error_code error;
+    for (const auto& entry : fs::directory_iterator(source, error)) names.push_back(entry.path().filename());
+    if (error) return bad(place_, std::format("{}: {}", source, error.message()));
+    std::ranges::sort(names);
+    for (const auto& name : names)
+      SEALIFT_TRY(add(source + "/" + name, target.empty() ? name : target + "/" + name, depth + 1));
     return {};
   }
-  if (!S_ISDIR(status.st_mode)) return bad(place, std::format("{} is neither a file nor a folder", source));
-  std::vector<std::string> names;
-  std::error_code error;
-  for (const auto& entry : std::filesystem::directory_iterator(source, error)) names.push_back(entry.path().filename());
-  if (error) return bad(place, std::format("{}: {}", source, error.message()));
-  std::ranges::sort(names);
-  for (const auto& name : names)
-    SEALIFT_TRY(walk(place, source + "/" + name, target.empty() ? name : target + "/" + name, depth + 1, out));
-  return {};
-}
+
+ private:
+  Result<void> add_file(const std::string& source, const std::string& target, mode_t mode) {
+    auto safe = base::safe_relative_path(target);
+    if (!safe) return bad(place_, std::format("{}: {}", base::printable(source, 1'000), safe.error().what));
+    if (!base::is_utf8(*safe))
+      return bad(place_, std::format("the name of {} is not UTF-8; rename the file", base::printable(source, 1'000)));
+    if (::access(source.c_str(), R_OK) != 0) return bad(place_, fail_errno(errno, source).error().what);
+    // Keeps only the executable bit: the builder's umask must not change the artifact.
+    out_.push_back({source, std::move(*safe), (mode & 0100U) != 0 ? 0755U : 0644U, (mode & 0077U) == 0});
+    return {};
+  }
+
+  Result<void> check_link(const std::string& path) const {
+    std::error_code error;
+    if (links_ == Links::anywhere || !fs::is_symlink(path, error)) return {};
+    const auto real = fs::canonical(path, error);
+    if (error) return {};  // stat says why
+    const auto holds = [&](const fs::path& root) {
+      const auto inside = real.lexically_relative(root);
+      return !inside.empty() && *inside.begin() != "..";
+    };
+    if (std::ranges::any_of(roots_, holds)) return {};
+    return bad(place_, std::format("{} is a link to {}, outside of the folder and of the build's context; name that "
+                                   "file itself, or write COPY --follow-links if it is meant",
+                                   base::printable(path, 1'000), base::printable(real.native(), 1'000)));
+  }
+
+  const Place& place_;
+  Links links_;
+  std::vector<LocalFile>& out_;
+  std::vector<fs::path> roots_;
+};
 
 }  // namespace
 
@@ -94,9 +134,9 @@ std::string absolute(const std::string& path) {
   return std::filesystem::absolute(path, error).string();
 }
 
-Result<void> walk(const Place& place, const std::string& source, const std::string& target,
-                  std::vector<LocalFile>& out) {
-  return walk(place, source, target, 0, out);
+Result<void> walk(const Place& place, const std::string& source, const std::string& target, const std::string& context,
+                  std::vector<LocalFile>& out, Links links) {
+  return Walk(place, source, context, links, out).add(source, target);
 }
 
 Result<std::vector<LocalFile>> copied_files(const Copy& copy, const std::string& context,
@@ -123,7 +163,8 @@ Result<std::vector<LocalFile>> copied_files(const Copy& copy, const std::string&
     const bool folder = std::filesystem::is_directory(source, error);
     std::string place_in_tree = *target;
     if (!folder && into_folder) place_in_tree = below(last_part(source));
-    SEALIFT_TRY(walk(word.place, source, place_in_tree, out));
+    SEALIFT_TRY(
+        walk(word.place, source, place_in_tree, context, out, copy.follows_links ? Links::anywhere : Links::inside));
   }
   return out;
 }

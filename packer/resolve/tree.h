@@ -17,6 +17,13 @@ struct LocalFile {
   std::string source;  // on this machine
   std::string target;  // in the tree, safe and relative
   uint32_t mode = 0644;
+  bool is_private = false;  // only its owner can read it on this machine
+};
+
+// Where symbolic links may lead that lie in a folder which a line names; those that a line names lead anywhere.
+enum class Links {
+  inside,  // the folder, or the build's context: what somebody else links to does not enter an artifact unseen
+  anywhere,
 };
 
 // COPY and ADD: a folder's contents, or files into a folder (the destination ends in "/", or there are several
@@ -25,8 +32,8 @@ Result<std::vector<LocalFile>> copied_files(const Copy& copy, const std::string&
                                             const std::map<std::string, std::string>& downloads = {});
 
 // Adds a file, or all files below a folder, at this path of the tree. Errors are invalid_input with `place`.
-Result<void> walk(const Place& place, const std::string& source, const std::string& target,
-                  std::vector<LocalFile>& out);
+Result<void> walk(const Place& place, const std::string& source, const std::string& target, const std::string& context,
+                  std::vector<LocalFile>& out, Links links = Links::inside);
 
 // The text of a file that somebody names in a Kubefile. Errors: invalid_input if it is larger than `limit`, not_found,
 // permission_denied, io; all name the file; cancelled while a pipe waits for its writer.

@@ -96,3 +96,51 @@ TEST_CASE("what an application is comes from its content") {
   CHECK(app("mixed").error().text().contains("readme"));
   CHECK(app("packed").error().text().contains("erp.tgz is a packed chart beside other files"));
 }
+
+TEST_CASE("links in a folder lead into it or into the context, unless they may lead anywhere") {
+  const tests::TemporaryFolder context, elsewhere;
+  write(elsewhere / "secret", "s");
+  write(elsewhere / "out/own", "o");
+  write(context / "d/a", "a");
+  write(context / "shared/b", "b");
+  std::filesystem::create_symlink("a", context / "d/same");
+  std::filesystem::create_symlink("../shared", context / "d/shared");
+  using Names = std::vector<std::string>;
+  const auto copied = [&](const std::string& line) {
+    return resolve::copied_files(std::get<resolve::Copy>(instruction(line).what), context.path());
+  };
+  CHECK(targets(copied("COPY d x").value()) == Names{"x/a", "x/same", "x/shared/b"});
+  // a link that the line itself names is meant, and its folder is one like any other
+  std::filesystem::create_symlink(elsewhere / "secret", context / "named");
+  std::filesystem::create_symlink(elsewhere / "out", context / "folder");
+  std::filesystem::create_symlink("own", elsewhere / "out/again");
+  CHECK(targets(copied("COPY named x").value()) == Names{"x"});
+  CHECK(targets(copied("COPY folder x").value()) == Names{"x/again", "x/own"});
+  for (const auto& target : {elsewhere / "secret", elsewhere / "out", std::string("/etc")}) {
+    std::filesystem::create_symlink(target, context / "d/z");
+    const auto refused = copied("COPY d x");
+    REQUIRE_FALSE(refused);
+    CHECK(refused.error().text().starts_with("Kubefile:2:6: " + context / "d/z is a link to "));
+    std::filesystem::remove(context / "d/z");
+  }
+  std::filesystem::create_symlink(elsewhere / "secret", context / "d/z");
+  CHECK(targets(copied("COPY --follow-links d x").value()) == Names{"x/a", "x/same", "x/shared/b", "x/z"});
+  // a name that only begins like the context's
+  write(context.path() + "-other/c", "c");
+  std::filesystem::create_symlink(context.path() + "-other/c", context / "d/y");
+  CHECK(copied("COPY d x").error().text().contains("d/y is a link to"));
+  std::filesystem::remove_all(context.path() + "-other");
+}
+
+TEST_CASE("a file that only its owner can read is known as such") {
+  const tests::TemporaryFolder folder;
+  write(folder / "d/key", "k", 0600);
+  write(folder / "d/read-only", "k", 0400);
+  write(folder / "d/open", "o", 0640);
+  const auto files =
+      resolve::copied_files(std::get<resolve::Copy>(instruction("COPY d x").what), folder.path()).value();
+  REQUIRE(files.size() == 3);
+  CHECK(files[0].is_private);
+  CHECK_FALSE(files[1].is_private);
+  CHECK(files[2].is_private);
+}
