@@ -88,9 +88,9 @@ Result<std::unique_ptr<PayloadStore>> PayloadStore::open(const std::string& payl
   std::unique_ptr<PayloadStore> out(new PayloadStore(payload_path));
   SEALIFT_ASSIGN(const auto there, read_stored_pieces(payload_path));
   const bool fresh = there.total != total;
-  SEALIFT_ASSIGN(out->data_, base::open_file(payload_path, O_RDWR | O_CREAT | O_NOFOLLOW, 0644));
+  SEALIFT_ASSIGN(out->data_, base::open_file(payload_path, O_RDWR | O_CREAT | O_NOFOLLOW, 0600));
   SEALIFT_ASSIGN(out->state_, base::open_file(state_path(payload_path),
-                                              O_RDWR | O_CREAT | O_NOFOLLOW | (fresh ? O_TRUNC : 0), 0644));
+                                              O_RDWR | O_CREAT | O_NOFOLLOW | (fresh ? O_TRUNC : 0), 0600));
   if (fresh) {
     if (::ftruncate(out->data_.get(), 0) != 0 || ::ftruncate(out->data_.get(), static_cast<off_t>(total)) != 0)
       return fail_errno(errno, "size " + payload_path);
@@ -176,7 +176,7 @@ Result<void> PayloadStore::finish() {
   if (::fsync(data_.get()) != 0) return fail_errno(errno, "sync " + path_);
   SEALIFT_TRY(base::write_all(state_.get(), record(UINT64_MAX, UINT64_MAX)));
   if (::fsync(state_.get()) != 0) return fail_errno(errno, "sync " + state_path(path_));
-  if (::fchmod(data_.get(), 0444) != 0) return fail_errno(errno, "chmod " + path_);
+  if (::fchmod(data_.get(), 0400) != 0) return fail_errno(errno, "chmod " + path_);
   return base::sync_directory(path_.substr(0, path_.rfind('/')));
 }
 

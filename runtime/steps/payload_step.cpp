@@ -162,7 +162,8 @@ Result<void> PayloadStep::send_frames(engine::StepContext& context, const std::v
 Result<void> PayloadStep::apply(engine::StepContext& context) {
   SEALIFT_ASSIGN(const auto state, context.host.store_state(path_));
   const auto folder = path_.substr(0, path_.rfind('/'));
-  SEALIFT_TRY(context.host.make_directory(folder, {0755, 0, 0}, reason()));
+  // Its files may hold what only some users of a host may read: FILE --mode=0600, values of charts.
+  SEALIFT_TRY(context.host.make_directory(folder, {0700, 0, 0}, reason()));
   const auto is_there = [&](uint64_t offset) { return std::ranges::binary_search(state.frames, offset); };
   SEALIFT_ASSIGN(const auto frames, wanted_frames());
   // The metadata first: with it the host can tell what it has.

@@ -45,7 +45,7 @@ void check_files(const FakeMachine::World& world, const std::string& name, bool 
   CHECK(world.files.at("/usr/local/bin/kubeadm").spec.mode == 0755);
   CHECK(text(world, "/etc/sealift/balancer.json").contains("10.7.0.1:6443"));
   CHECK(text(world, "/etc/sealift/mirror.json")
-            .contains(control_plane ? "/var/lib/sealift/payloads/" : std::format("10.7.0.1:{}", registry_port)));
+            .contains(control_plane ? "/var/lib/sealift/artifacts" : std::format("10.7.0.1:{}", registry_port)));
 }
 
 void check_units(const FakeMachine::World& world) {

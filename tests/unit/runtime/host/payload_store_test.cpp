@@ -59,7 +59,7 @@ TEST_CASE("a payload with a hole is not finished, and can be completed") {
   CHECK(there->covers(0, kTotal));
   CHECK_FALSE(there->covers(1, kTotal));
   CHECK((std::filesystem::status(place.payload).permissions() & std::filesystem::perms::mask) ==
-        std::filesystem::perms{0444});
+        std::filesystem::perms{0400});
 }
 
 TEST_CASE("a state without its file, or beside another file, says nothing") {
