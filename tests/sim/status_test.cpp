@@ -39,7 +39,7 @@ TEST_CASE("status: nodes and workloads of a cluster that is well, and nothing el
     CHECK(line.healthy);
     subjects.push_back(line.subject);
   }
-  CHECK(subjects == std::vector<std::string>{"node h0", "node h1", "DaemonSet default/flannel",
+  CHECK(subjects == std::vector<std::string>{"artifact shop", "node h0", "node h1", "DaemonSet default/flannel",
                                              "Deployment default/hello", "Deployment default/redis",
                                              "Deployment kube-system/coredns", "name service 10.96.0.10"});
 }
