@@ -6,8 +6,9 @@ import threading
 
 
 class Relay(http.server.ThreadingHTTPServer):
-    """before(method, path, body): a status and a body instead of the registry's answer; None: it is asked."""
-    def __init__(self, server, before):
+    """before(method, path, body): a status and a body instead of the registry's answer; None: it is asked.
+    after(path, body): the body instead of the registry's own."""
+    def __init__(self, server, before=lambda *_: None, after=lambda _, body: body):
         class Handler(http.server.BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
 
@@ -26,6 +27,7 @@ class Relay(http.server.ThreadingHTTPServer):
                     reply = connection.getresponse()
                     status, headers, text = reply.status, dict(reply.getheaders()), reply.read()
                     connection.close()
+                    text = after(self.path, text)
                 self.send_response(status)
                 for name, value in headers.items():
                     if name.lower() not in ("content-length", "connection", "transfer-encoding", "date"):

@@ -2,7 +2,6 @@
 """Artifacts through the real distribution registry: push, pull, FROM, logins, broken lines, registries that lie."""
 import base64
 import hashlib
-import http.server
 import json
 import os
 import random
@@ -10,9 +9,7 @@ import re
 import shutil
 import signal
 import subprocess
-import threading
 import time
-import urllib.error
 import urllib.request
 from pathlib import Path
 
@@ -201,32 +198,6 @@ def test_a_killed_pull_goes_on_where_it_was(user, other, repository, registry):
     assert fetched < 12_000_000 + killed * 8_000_000, (fetched, killed)
 
 
-class Liar(http.server.ThreadingHTTPServer):
-    """Passes questions on to a registry and changes its answers."""
-    def __init__(self, registry, change):
-        class Handler(http.server.BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-
-            def log_message(self, *_):
-                pass
-
-            def do_GET(self):
-                try:
-                    with urllib.request.urlopen(urllib.request.Request(f"http://{registry.name}{self.path}", headers={"Accept": self.headers.get("Accept", "*/*")})) as reply:
-                        body, kind = reply.read(), reply.headers.get("Content-Type", "")
-                except urllib.error.HTTPError as error:
-                    body, kind = error.read(), ""
-                body = change(self.path, body)
-                self.send_response(200)
-                self.send_header("Content-Type", kind)
-                self.send_header("Content-Length", str(len(body)))
-                self.end_headers()
-                self.wfile.write(body)
-        super().__init__(("127.0.0.1", 0), Handler)
-        self.name = f"127.0.0.1:{self.server_port}"
-        threading.Thread(target=self.serve_forever, daemon=True).start()
-
-
 def test_a_registry_that_lies_is_not_believed(user, other, repository, registry):
     write_product(user, 5)
     user.build(["FROM scratch", "COPY files files"], "-t", "erp:1.0", "-o", "erp.run")
@@ -279,11 +250,11 @@ def test_a_registry_that_lies_is_not_believed(user, other, repository, registry)
         "no JSON": (lambda at, body: b"<html>" if "/manifests/" in at else body, 5, ""),
     }
     for lie, (change, code, expected) in lies.items():
-        liar = Liar(registry, change)
+        liar = Relay(registry.name, after=change)
         said = other.run("pull", f"{repository}/erp:1.0".replace(registry.name, liar.name), "-o", "erp.run", code=code)
         assert expected in said, (lie, said)
         assert not (other.folder / "erp.run").exists(), lie
-        liar.shutdown()
+        liar.stop()
     # what was right among it is used, the rest is fetched again
     other.run("pull", f"{repository}/erp:1.0", "-o", "erp.run")
     assert sha256(other.folder / "erp.run") == sha256(user.folder / "erp.run")
