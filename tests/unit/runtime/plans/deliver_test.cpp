@@ -15,6 +15,8 @@ struct Graph : tests::Site {
     add_file("programs/node", "node program");
     contents.stubs.push_back({Architecture::amd64, contents.tree.at("programs/node").object});
     add_file("etc/containerd.service", "[Service]\n");
+    add_file("base.yaml", tests::kSmallBase);
+    contents.base_document = "base.yaml";
     for (const char* app : {"erp", "flannel", "redis"})
       add_file(std::format("apps/{}/all.yaml", app), std::format("kind: {}\n", app));
     contents.apps = {{"erp", format::AppKind::manifests, false, "apps/erp", {"redis"}, {}},
@@ -121,10 +123,12 @@ TEST_CASE("plan: applications wait for the end of every worker's steps, and need
 
 TEST_CASE("plan: what is slow waits for nothing that it does not need") {
   const Graph graph;
-  for (const char* step : {"cp1/payload.first", "cp1/files.base", "w1/files.base", "w1/files.node", "w1/kernel"}) {
+  for (const char* step : {"cp1/artifact.record", "cp1/files.base", "w1/files.base", "w1/files.node", "w1/kernel"}) {
     INFO(step);
     CHECK(graph.plan.steps[graph.at(step)].after.empty());
   }
+  // the record is what the mirror finds the payload by, and is there at once
+  CHECK(graph.plan.steps[graph.at("cp1/payload.first")].after == std::vector{graph.at("cp1/artifact.record")});
   // kubeadm need not wait for the applications' images, nor one worker for another
   CHECK_FALSE(graph.needs("cp1/kubeadm.init", "cp1/payload.rest"));
   CHECK_FALSE(graph.needs("w1/node.ready", "cp1/payload.rest"));

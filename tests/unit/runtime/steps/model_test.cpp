@@ -20,6 +20,7 @@ format::Contents with_apps() {
   app("redis", {});
   app("zoo", {});
   contents.launch = {"zoo", "erp", "redis"};
+  contents.base_document = "base.yaml";
   return contents;
 }
 
@@ -80,6 +81,27 @@ TEST_CASE("applications that can't be delivered are refused with the reason") {
   CHECK(steps::select_apps(contents, config).error().what.contains("circle"));
   config.applications = {{.name = "erp"}};
   CHECK(steps::select_apps(contents, config).error().what.contains("not delivered"));
+}
+
+TEST_CASE("applications that the artifact does not have may be another one's; without a base no network is added") {
+  auto contents = with_apps();
+  contents.base_document.reset();
+  config::ClusterConfig config;
+  CHECK(names(*steps::select_apps(contents, config)) == std::vector<std::string>{"redis", "erp", "zoo"});
+  config.apps = std::vector<std::string>{"redis", "other", "flannel"};
+  config.applications.push_back({.name = "other"});
+  config.applications.push_back({.name = "redis", .needs = {"other"}});
+  const auto refused = steps::select_apps(contents, config);
+  REQUIRE_FALSE(refused);
+  CHECK(refused.error().code == ErrorCode::not_in_artifact);
+  const auto is_other = [](const std::string& app) { return app == "other"; };
+  const auto selected = steps::select_apps(contents, config, is_other);
+  REQUIRE(selected);
+  CHECK(names(*selected) == std::vector<std::string>{"flannel", "redis"});
+  CHECK((*selected)[1].needs.empty());
+  // what it has is its own, whoever else has it too
+  CHECK(names(*steps::select_apps(contents, config, [](const std::string&) { return true; })) ==
+        std::vector<std::string>{"flannel", "redis"});
 }
 
 TEST_CASE("an application's namespace, release and values are the artifact's unless the site says otherwise") {
