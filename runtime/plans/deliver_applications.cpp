@@ -3,6 +3,7 @@
 #include "runtime/plans/groups.h"
 #include "runtime/steps/apps.h"
 #include "runtime/steps/artifact_step.h"
+#include "runtime/steps/cluster_steps.h"
 #include "runtime/steps/files.h"
 #include "runtime/steps/health_step.h"
 #include "runtime/steps/payload_step.h"
@@ -23,7 +24,11 @@ Result<engine::Plan> deliver_applications(const steps::Model& model) {
       plan.add(first, std::make_shared<steps::PayloadStep>(model, first, PayloadPart::rest), {begun}, Lane::bytes);
 
   std::vector<Index> before{payload}, workers;  // of the applications
+  const Index api = plan.add(first, std::make_shared<steps::ApiReadyStep>(first), {});
   for (const auto& node : model.nodes) {
+    // A host may have just restarted.
+    const Index ready = plan.add(node, std::make_shared<steps::NodeReadyStep>(model, node), {api});
+    (&node == &first ? before : workers).push_back(ready);
     SEALIFT_ASSIGN(auto files, steps::host_files(model, node));
     if (files.empty()) continue;
     const auto text = std::format("put the artifact's files for hosts ({})", files.size());

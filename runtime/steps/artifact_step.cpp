@@ -22,6 +22,7 @@ host::ArtifactRecord artifact_record(const Model& model, const Node& node) {
     out.apps.push_back({app.app->name, app.target_namespace, app.release});
     selected.insert(app.app->name);
   }
+  std::ranges::sort(out.apps, {}, &host::ArtifactRecord::App::name);
   for (const auto* image : contents.images_for(selected)) out.images.emplace(image->name, image->root.digest);
   if (!model.before) return out;
   const auto& before = *model.before;
