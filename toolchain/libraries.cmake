@@ -47,7 +47,7 @@ sealift_library(runtime/steps DEPS payload/base payload/hash payload/yaml payloa
   runtime/config runtime/host runtime/engine runtime/kube)
 sealift_library(runtime/images DEPS payload/base payload/yaml payload/image payload/workloads payload/charts payload/format runtime/checks runtime/steps)
 sealift_library(runtime/plans DEPS runtime/engine runtime/kube runtime/steps)
-sealift_library(runtime/delivery DEPS payload/base payload/yaml payload/json payload/format runtime/config runtime/host runtime/engine runtime/kube runtime/checks
+sealift_library(runtime/delivery DEPS payload/base payload/yaml payload/format runtime/config runtime/host runtime/engine runtime/kube runtime/checks
   runtime/steps runtime/images runtime/plans)
 sealift_library(runtime/report DEPS payload/base payload/json runtime/engine runtime/delivery)
 sealift_library(runtime/ui DEPS payload/base payload/console)
