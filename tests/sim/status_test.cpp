@@ -82,7 +82,7 @@ TEST_CASE("status: an API server that goes down while it is asked is an answer, 
   };
   const auto lines = site.status();
   REQUIRE(Site::ill(lines, "API server on 10.7.0.1"));
-  CHECK(lines.size() == 1);
+  CHECK(lines.size() == 2);  // and the artifact
 }
 
 TEST_CASE("status: units that do not run are named with their state") {
@@ -113,7 +113,7 @@ TEST_CASE("status: a kubelet that is dead while the API still answers is named b
   };
   site.control_plane().world.units["kubelet.service"].active = false;
   const auto lines = site.status();
-  CHECK(lines.size() == 3);  // and the node, and the name service
+  CHECK(lines.size() == 4);  // and the artifact, the node, and the name service
   CHECK(Site::ill(lines, "kubelet.service on 10.7.0.1"));
 }
 
