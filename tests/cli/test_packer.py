@@ -222,6 +222,6 @@ def test_an_unknown_option_is_named_with_the_nearest_one_before_anything_else(pa
 
 def test_help_lists_what_a_kubefile_may_say(packer):
     text = subprocess.run([packer, "build", "--help"], capture_output=True, text=True, check=True).stdout
-    for line in ("FROM    scratch | artifact.run", "COPY    source [source …] destination", 'LAUNCH  ["name", "name"]'):
+    for line in ("FROM    scratch | artifact.run", "COPY    [--follow-links] source [source …] destination", 'LAUNCH  ["name", "name"]'):
         assert line in text
     assert "RUN " not in text
