@@ -95,7 +95,7 @@ def test_what_three_made_a_fourth_delivers(lab, registry, tmp_path):
     # An artifact without a base, from people who know nothing of the others, onto the cluster that is there.
     front = Person(tmp_path / 'front')
     front.write(['FROM scratch', 'REQUIRES kubernetes >=1.31', 'APP nginx local://charts/nginx NAMESPACE front', 'LAUNCH ["nginx"]'], 'charts/nginx')
-    front.build('front:1.0', '--tools', kube_paths()['HOST_BIN'])
+    front.build('front:1.0', '--tools', kube_paths()['BIN'])
     front.sealift('save', 'front:1.0', '-o', 'front.run')
     shop_artifact, site.artifact = site.artifact, front.folder / 'front.run'
     refused = site.run('plan')
