@@ -10,7 +10,6 @@
 namespace sealift::convert {
 namespace {
 
-using yaml::Kind;
 using yaml::Node;
 
 // "10.0.0.2:22" of sealos is the address and the port; "10.0.0.2-10.0.0.5" of sealer is a range.

@@ -29,7 +29,7 @@ class ChartRenderer {
   // run.
   virtual Result<std::string> render(const ChartRequest& request, const CancelToken& cancel) = 0;
   // The cluster's helm, if it runs on this machine: for artifacts without a base, which bring none. Before rendering.
-  virtual void use_helm(Bytes /*program*/) {}
+  virtual void use_helm(Bytes program) = 0;
 };
 
 // The payload's helm on this machine: started from memory, without network; charts and values stay in memory if this

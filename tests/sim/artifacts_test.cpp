@@ -59,8 +59,12 @@ void check_refused(DeliverySite& site, const std::string& why) {
 TEST_CASE("artifacts: applications come onto the cluster that another artifact made, and both are served") {
   DeliverySite site(3);
   require_delivered(apply(site));
+  site.machine(0).facts.architecture = base::own_architecture();
+  put(site.machine(0), "/usr/local/bin/helm", "the cluster's helm");
+  CHECK(site.cluster_helm.empty());
   site.take(erp_payload());
   require_delivered(apply(site));
+  CHECK(base::as_text(site.cluster_helm) == "the cluster's helm");
   check_erp(site);
   again_changes_nothing(site);
   const auto record = record_of(site);

@@ -31,6 +31,7 @@ class DeliverySite final : public delivery::HostConnector, public images::ChartR
                                             host::Purpose purpose) override;
   Result<std::unique_ptr<host::Host>> reconnect(const config::HostConfig& host, host::Purpose purpose) override;
 
+  void use_helm(Bytes program) override { cluster_helm = std::move(program); }
   // A chart's templates as they are.
   Result<std::string> render(const images::ChartRequest& request, const CancelToken& cancel) override;
 
@@ -53,6 +54,7 @@ class DeliverySite final : public delivery::HostConnector, public images::ChartR
   const format::PayloadReader& payload() const { return *artifacts_.back().payload; }
   PlayedCluster cluster;
   config::ClusterConfig config;
+  Bytes cluster_helm;  // that the launch machine renders with, if the artifact brings none
 
  private:
   void equip(tests::FakeMachine& machine, const std::string& address);

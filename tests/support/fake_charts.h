@@ -14,7 +14,9 @@ namespace sealift::tests {
 struct FakeCharts final : images::ChartRenderer {
   std::function<Result<std::string>(const images::ChartRequest&)> documents;
   std::vector<images::ChartRequest> asked;
+  Bytes helm;  // the cluster's
 
+  void use_helm(Bytes program) override { helm = std::move(program); }
   Result<std::string> render(const images::ChartRequest& request, const CancelToken&) override {
     const std::lock_guard lock(mutex_);
     asked.push_back(request);
