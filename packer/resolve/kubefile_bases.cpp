@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // FROM, INCLUDE, REQUIRES and REMOVE.
+#include <array>
 #include <span>
 
 #include "packer/resolve/kubefile_lines.h"
+#include "payload/base/text.h"
 
 namespace sealift::resolve {
 
@@ -25,6 +27,10 @@ Result<What> read_include(Given& given) {
 Result<What> read_requires(Given& given) {
   auto& words = given.words;
   if (words.empty()) return bad(given.place, given.usage());
+  constexpr auto kKnown = std::to_array<std::string_view>({format::kKubernetes});
+  if (words[0].text != format::kKubernetes && base::nearest(base::to_lower(words[0].text), kKnown))
+    return bad(words[0].place,
+               std::format("{}: did you mean {}?", base::printable(words[0].text), format::kKubernetes));
   std::string bounds;
   for (const auto& word : std::span(words).subspan(1)) bounds += (bounds.empty() ? "" : " ") + word.text;
   auto versions = format::parse_versions(bounds);

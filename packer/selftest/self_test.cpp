@@ -184,9 +184,17 @@ class SelfTest {
     auto promises = resolve::check_promises(inputs_, as_built_, tools, events_, cancel_);
     if (!promises && promises.error().code == ErrorCode::cancelled) return promises;
     problems_.note(std::move(promises));
+    const auto& contents = payload_->contents();
+    if (!inputs_.base_document && contents.name.empty())
+      is_wrong(
+          "it has neither a Kubernetes base nor a name, by which a cluster would know its next version; build it "
+          "with -t NAME:VERSION");
+    std::vector<std::string> required;
+    for (const auto& requirement : contents.requirements) required.push_back(requirement.text());
     end_part(inputs_.base_document
                  ? std::format("base: {} {}", inputs_.base_document->name, inputs_.base_document->kubernetes_version)
-                 : "base: none; it goes onto a cluster that is there");
+                 : std::format("base: none; it goes onto a cluster that is there{}",
+                               required.empty() ? "" : ", with " + base::join(required, ", ")));
     return {};
   }
 

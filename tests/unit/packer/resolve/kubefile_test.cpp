@@ -95,6 +95,8 @@ TEST_CASE("REQUIRES takes a name and bounds, with or without blanks between them
   CHECK(as<resolve::Require>(lines[1]).name.text == "kubernetes");
   CHECK(as<resolve::Require>(lines[1]).versions == ">=1.31 <1.36");
   CHECK(as<resolve::Require>(lines[2]).versions.empty());
+  CHECK(refused("FROM scratch\nREQUIRES Kubernets >=1.31\n") ==
+        "some/Kubefile:2:10: Kubernets: did you mean kubernetes?");
   CHECK(refused("FROM scratch\nREQUIRES\n").starts_with("some/Kubefile:2: REQUIRES takes"));
   CHECK(refused("FROM scratch\nREQUIRES kubernetes latest\n")
             .starts_with("some/Kubefile:2:21: \"latest\" is no version; write bounds like >=1.31 <1.36"));

@@ -223,3 +223,10 @@ TEST_CASE("settings that the Kubefile gave are given again, for applications tha
     CHECK(refused.done.error().code == code);
   }
 }
+
+TEST_CASE("an artifact that neither makes a cluster nor has a name to be known by can't be delivered") {
+  Product product;
+  product.rendered(pod("web", "acme/erp:1"));
+  product.contents.name.clear();
+  CHECK(product.refusal().contains("neither a Kubernetes base nor a name"));
+}
