@@ -120,7 +120,7 @@ Result<writer::Summary> pack(const resolve::Inputs& inputs, const BuildOptions& 
       std::ranges::any_of(inputs.images, [](const auto& image) { return image.source->is_remote(); })) {
     SEALIFT_ASSIGN(partial, writer::Partial::open(options.output, events));
   }
-  if (!contents.base_document && contents.name.empty() && !contents.apps.empty())
+  if (!contents.base_document && contents.name.empty() && !contents.requirements.empty())
     base::tell(
         events, Level::warning,
         "it has neither a Kubernetes base nor a name (-t NAME:VERSION): FROM and INCLUDE take it, a cluster does "
