@@ -96,7 +96,7 @@ def test_without_a_base_tools_and_version_are_given(run_test, packer, stub, tmp_
     (tmp_path / "shop" / "Chart.yaml").write_text("apiVersion: v2\nname: shop\nversion: 1.0.0\n")
     (tmp_path / "Kubefile").write_text("FROM scratch\nAPP shop local://shop\n")
     tools = small_base.empty_helm(tmp_path)
-    subprocess.run([packer, "build", "-o", "shop.run", "--platform", "linux/amd64", "--stub", stub, *tools], check=True, capture_output=True, cwd=tmp_path)
+    subprocess.run([packer, "build", "-t", "shop:1", "-o", "shop.run", "--platform", "linux/amd64", "--stub", stub, *tools], check=True, capture_output=True, cwd=tmp_path)
     done = run_test(tmp_path / "shop.run")
     assert done.returncode == 3 and "--kubernetes-version" in done.stderr, done.stderr
     done = run_test(tmp_path / "shop.run", "--tools", tmp_path / "tools", "--kubernetes-version", "v1.34.4")
