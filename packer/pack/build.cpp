@@ -8,6 +8,7 @@
 #include "packer/pack/image_packer.h"
 #include "packer/resolve/tree.h"
 #include "packer/store/present.h"
+#include "packer/store/verified.h"
 #include "payload/base/fd.h"
 #include "payload/base/named_file.h"
 #include "payload/base/parallel.h"
@@ -99,8 +100,12 @@ Result<void> check_room(const std::string& output, ImagePacker::Needs needs, Eve
 Result<writer::Summary> pack(const resolve::Inputs& inputs, const BuildOptions& options, writer::PayloadWriter& writer,
                              EventSink& events, const CancelToken& cancel) {
   const auto kept = kept_of_bases(inputs);
-  for (const auto& base : inputs.bases)
-    SEALIFT_TRY(writer.add_base(*base.reader, [&](const Digest& digest) { return kept.contains(digest); }));
+  const store::Verified verified(options.store);
+  for (const auto& base : inputs.bases) {
+    using Base = writer::PayloadWriter::Base;
+    const auto state = verified.has(base.file->fd()) ? Base::was_verified : Base::not_verified;
+    SEALIFT_TRY(writer.add_base(*base.reader, [&](const Digest& digest) { return kept.contains(digest); }, state));
+  }
   ImagePacker images(inputs.images, writer);
   const auto previous = inputs.images.empty() ? store::Present() : previous_artifacts(options, events);
   auto needs = images.needs(previous.readers());
@@ -200,6 +205,7 @@ Result<writer::Summary> build(const BuildOptions& given, EventSink& events, cons
   if (!summary && summary.error().code == ErrorCode::no_space)
     return fail_while(std::move(summary).error(), "writing " + options.output);
   if (!summary) return summary;
+  store::Verified(options.store).note(options.output);
   // The artifact is whole, and carries its lock.
   const auto changes = resolve::keep_locks(inputs.locks);
   if (!changes)

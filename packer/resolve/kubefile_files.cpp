@@ -5,8 +5,8 @@
 #include "packer/resolve/kubefile_lines.h"
 #include "payload/base/mode.h"
 #include "payload/base/platform.h"
-#include "payload/base/safe_path.h"
 #include "payload/base/text.h"
+#include "payload/format/destination.h"
 #include "payload/http/client.h"
 
 namespace sealift::resolve {
@@ -146,7 +146,7 @@ Result<What> read_file(Given& given) {
   SEALIFT_ASSIGN(const auto options, take_options(given.words, kOptions, std::span(kOptions).last(1)));
   if (given.words.size() != 2) return bad(given.place, "FILE takes a file and its absolute path on the hosts");
   PutFile out{.source = given.words[0], .destination = given.words[1].text};
-  if (auto safe = base::safe_absolute_path(out.destination); !safe) return bad(given.words[1].place, safe.error().what);
+  if (const auto why = format::bad_destination(out.destination)) return bad(given.words[1].place, *why);
   out.is_template = out.source.text.ends_with(".tmpl");
   for (const auto& [name, values] : options) SEALIFT_TRY(file_option(name, values.back(), out));
   return out;

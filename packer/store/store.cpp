@@ -13,6 +13,7 @@
 #include <filesystem>
 
 #include "packer/store/folders.h"
+#include "packer/store/verified.h"
 #include "payload/base/file.h"
 #include "payload/base/text.h"
 #include "payload/format/reader.h"
@@ -191,6 +192,7 @@ Result<Artifact> Store::adopt(const Build& build, const std::vector<std::string>
   SEALIFT_ASSIGN(auto names, read_names());
   const auto path = path_of(identity);
   if (::rename(build.path.c_str(), path.c_str()) != 0) return fail_errno(errno, "rename " + build.path);
+  Verified(folder_).note(path);
   SEALIFT_TRY(base::sync_directory(artifacts_of(folder_)));
   names[build.name] = identity;
   for (const auto& name : further) names[name] = identity;

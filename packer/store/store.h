@@ -4,6 +4,7 @@
 //   artifacts/HEX.run   the artifact whose identity this is, whole and verified when it came
 //   names.json          which name means which identity (names.h)
 //   builds/             unfinished builds, and what interrupted ones left for the next
+//   verified/           which artifacts were found whole a while ago (verified.h)
 //   lock                held while names and artifacts change, for moments only
 // Files appear under their names when they are complete: a kill at any moment leaves at most an artifact without a
 // name or a file in builds/, which prune() removes. An artifact that is removed while somebody reads it stays readable
@@ -62,7 +63,8 @@ class Store {
 
   // Makes the folders. `busy` if a build for this name is running.
   Result<Build> begin(const std::string& name) const;
-  // Takes the complete artifact that lies at the build's path, under its name and further, full ones.
+  // Takes the complete artifact, verified when it was written, that lies at the build's path, under its name and
+  // further, full ones.
   Result<Artifact> adopt(const Build& build, const std::vector<std::string>& further = {}) const;
   // Copies an artifact in (sharing extents where the file system can) and verifies the copy. Without names it gets its
   // own (-t of its build). Errors: corrupt; invalid_input if it has no name of its own and none is given.

@@ -10,6 +10,7 @@
 
 #include "packer/store/folders.h"
 #include "packer/store/store.h"
+#include "packer/store/verified.h"
 #include "payload/base/file.h"
 #include "payload/base/text.h"
 #include "payload/format/reader.h"
@@ -84,9 +85,14 @@ Result<std::vector<std::string>> Store::check(unsigned threads, const CancelToke
                       "loading it again brings it back",
                       name, identity.text(), name));
   }
+  const Verified verified(folder_);
   for (const auto& artifact : all) {
     SEALIFT_ASSIGN(const auto fault, fault_of(artifact, threads, cancel));
-    if (fault.empty()) continue;
+    if (fault.empty()) {
+      verified.note(artifact.path);
+      continue;
+    }
+    verified.forget(artifact.path);
     out.push_back(std::format("{} ({}) is damaged: {}; `sealift rm {}` removes it, then build or load it again",
                               artifact.names.empty() ? "an artifact without a name" : base::join(artifact.names, ", "),
                               artifact.path, fault, artifact.identity.hex().substr(0, 12)));

@@ -8,6 +8,7 @@
 #include "payload/base/mode.h"
 #include "payload/base/safe_path.h"
 #include "payload/base/text.h"
+#include "payload/format/destination.h"
 #include "payload/image/reference.h"
 #include "payload/yaml/node.h"
 
@@ -104,7 +105,7 @@ Result<HostFile> parse_file(const yaml::Node& node, std::string_view where) {
   SEALIFT_ASSIGN(out.source, fields.text("source"));
   SEALIFT_ASSIGN(out.destination, fields.text("destination"));
   if (auto safe = base::safe_relative_path(out.source); !safe) return fields.bad(&node, safe.error().what);
-  if (auto safe = base::safe_absolute_path(out.destination); !safe) return fields.bad(&node, safe.error().what);
+  if (const auto bad = bad_destination(out.destination)) return fields.bad(&node, *bad);
   SEALIFT_ASSIGN(out.mode, mode_of(fields));
   SEALIFT_ASSIGN(out.role, role_of(fields));
   SEALIFT_ASSIGN(const std::string owner_text, fields.text_or("owner", "0:0"));

@@ -196,8 +196,8 @@ Result<bool> PlacedPayload::take_over(const Digest& digest, const format::Payloa
         ObjectSink sink(target, object, frames, state.writer->options.cancel, nullptr);
         SEALIFT_ASSIGN(const auto same, other.frames_of(std::span(&digest, 1)));
         if (is_cut_alike(frames, same)) sink.know(same);
-        SEALIFT_ASSIGN(const bool is_shared, share_range(other.file(), from, target.fd, to, size));
-        if (is_shared) {
+        SEALIFT_ASSIGN(const auto shared, share_range(other.file(), from, target.fd, to, size));
+        if (shared) {
           // The old file's pages are in memory more probably than the new one's.
           RangeSource there(other.file().fd(), other.file().fd_offset() + from, size);
           SEALIFT_TRY(sink.skip(there, size));

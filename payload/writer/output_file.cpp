@@ -134,20 +134,20 @@ Result<std::unique_ptr<base::OpenFile>> open_again(int fd, const std::string& pa
   return base::OpenFile::adopt(base::Fd(copy), path);
 }
 
-Result<bool> share_range(const base::RandomAccessFile& file, uint64_t offset, int to, uint64_t to_offset,
-                         uint64_t size) {
+Result<std::optional<SharedPart>> share_range(const base::RandomAccessFile& file, uint64_t offset, int to,
+                                              uint64_t to_offset, uint64_t size) {
   const int from = file.fd();
   const uint64_t from_offset = file.fd_offset() + offset;
   const uint64_t ahead = (kBlock - from_offset % kBlock) % kBlock;
-  if (from < 0 || from_offset % kBlock != to_offset % kBlock || size < ahead + kBlock) return false;
+  if (from < 0 || from_offset % kBlock != to_offset % kBlock || size < ahead + kBlock) return std::nullopt;
   const uint64_t shared = (size - ahead) / kBlock * kBlock;
   const file_clone_range range{
       .src_fd = from, .src_offset = from_offset + ahead, .src_length = shared, .dest_offset = to_offset + ahead};
-  if (::ioctl(to, FICLONERANGE, &range) != 0) return false;
+  if (::ioctl(to, FICLONERANGE, &range) != 0) return std::nullopt;
   SEALIFT_TRY(copy_by_hand(from, from_offset, to, to_offset, ahead));
   const uint64_t done = ahead + shared;
   SEALIFT_TRY(copy_by_hand(from, from_offset + done, to, to_offset + done, size - done));
-  return true;
+  return SharedPart{ahead, done};
 }
 
 Result<void> copy_range(int from, uint64_t from_offset, int to, uint64_t to_offset, uint64_t size) {

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "payload/base/fd.h"
@@ -55,10 +56,13 @@ class OutputFile {
 // A second descriptor of a file that may have no name yet, to read what was written; `path` is for messages.
 Result<std::unique_ptr<base::OpenFile>> open_again(int fd, const std::string& path);
 
-// Lets the ranges share their extents, except for the parts of blocks at both ends, which are copied. False, with
-// nothing done, if the file system can't.
-Result<bool> share_range(const base::RandomAccessFile& from, uint64_t from_offset, int to, uint64_t to_offset,
-                         uint64_t size);
+// Lets the ranges share their extents, except for the parts of blocks at both ends, which are copied. Nothing, and
+// nothing is done, if the file system can't.
+struct SharedPart {
+  uint64_t begin, end;  // within the range
+};
+Result<std::optional<SharedPart>> share_range(const base::RandomAccessFile& from, uint64_t from_offset, int to,
+                                              uint64_t to_offset, uint64_t size);
 // Copies within the kernel, sharing extents where the file system supports it; otherwise with read and write. A source
 // that ends early is `truncated`.
 Result<void> copy_range(int from, uint64_t from_offset, int to, uint64_t to_offset, uint64_t size);

@@ -51,8 +51,8 @@ Result<std::unique_ptr<PayloadWriter>> PayloadWriter::create(const std::string& 
       new PayloadWriter(std::make_unique<State>(output, options, threads, std::move(file))));
 }
 
-Result<void> PayloadWriter::add_base(const format::PayloadReader& base,
-                                     const std::function<bool(const Digest&)>& keep) {
+Result<void> PayloadWriter::add_base(const format::PayloadReader& base, const std::function<bool(const Digest&)>& keep,
+                                     Base base_state) {
   State& state = *state_;
   const std::lock_guard guard(state.mutex);
   if (state.added) return fail(ErrorCode::internal, "bases come before objects");
@@ -61,6 +61,7 @@ Result<void> PayloadWriter::add_base(const format::PayloadReader& base,
     state.objects.try_emplace(object.digest, StoredObject{object.size, Form::base, {}, state.bases.size()});
   }
   state.bases.push_back(&base);
+  if (base_state == Base::was_verified) state.verified_bases.insert(&base);
   return {};
 }
 

@@ -87,7 +87,7 @@ Result<std::unique_ptr<PlacedPayload>> PayloadWriter::place(format::Contents con
   LayoutBuilder builder(state.objects, contents);
   builder.add_bases(state.bases);
   Progress progress(events, "write", work_of(builder.frames(), state.objects));
-  SEALIFT_TRY(copy_base_frames(builder.frames(), target, state.options.cancel, progress));
+  SEALIFT_TRY(copy_base_frames(builder.frames(), state.verified_bases, target, state.options.cancel, progress));
   FrameWorkers workers(target, builder.end(), state.threads, state.options.zstd_level);
   SEALIFT_ASSIGN(const auto compressed, compress(builder, state.objects, workers, state.options.cancel, progress));
   builder.add_compressed(compressed);

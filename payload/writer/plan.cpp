@@ -84,7 +84,7 @@ void LayoutBuilder::add_base(const format::PayloadReader& base, size_t number) {
     if (!wanted[i]) continue;
     new_number[i] = static_cast<uint32_t>(layout_.frames.size());
     const format::Frame& frame = index.frames()[i];
-    place({frame, &base, frame.offset, aligned[i]});
+    place({frame, &base, frame.offset, i, aligned[i]});
     ++layout_.base_frames;
   }
   for (const auto* object : taken) {
@@ -95,7 +95,7 @@ void LayoutBuilder::add_base(const format::PayloadReader& base, size_t number) {
 
 void LayoutBuilder::add_compressed(std::span<const format::Frame> frames) {
   auto number = static_cast<uint32_t>(layout_.frames.size());
-  for (const auto& frame : frames) place({frame, nullptr, 0, false});
+  for (const auto& frame : frames) place({frame, nullptr, 0, 0, false});
   for (const auto& pack : packs_) {
     uint32_t offset = 0;
     for (const auto& digest : pack.objects) {

@@ -46,8 +46,9 @@ struct PlacedFrame {
   format::Frame frame;  // offset in the payload; of raw objects without the hash
   const format::PayloadReader* base = nullptr;
   uint64_t source_offset = 0;  // in the base's payload
+  size_t source_number = 0;    // among the base's frames
   bool aligned = false;        // starts a raw object that is served in place
-  bool is_read_back = false;   // its hash was computed from the bytes in the file
+  bool is_read_back = false;   // the bytes in the file are known to have its hash
 };
 
 struct Layout {
@@ -67,7 +68,7 @@ class LayoutBuilder {
 
   void add_bases(const std::vector<const format::PayloadReader*>& bases);
   base::FileOffset end() const { return end_; }  // of what has been added
-  std::span<const PlacedFrame> frames() const { return layout_.frames; }
+  std::span<PlacedFrame> frames() { return layout_.frames; }
 
   // What is compressed, in this order. Packs are about 1 MiB, so that a single file is cheap to read.
   const std::vector<Pack>& packs() const { return packs_; }

@@ -207,8 +207,8 @@ Result<bool> ReceivedPayload::take_over(size_t run, const CancelToken& cancel) {
   const auto& last = theirs[own.size() - 1];
   if (last.offset + last.stored_size - theirs.front().offset != place.run.size) return false;
   const uint64_t from = other->payload_offset() + theirs.front().offset, to = payload_offset_ + own.front().offset;
-  SEALIFT_ASSIGN(const bool is_shared, share_range(other->file(), from, output_.fd(), to, place.run.size));
-  if (!is_shared) SEALIFT_TRY(copy_range(other->file(), from, output_.fd(), to, place.run.size));
+  SEALIFT_ASSIGN(const auto shared, share_range(other->file(), from, output_.fd(), to, place.run.size));
+  if (!shared) SEALIFT_TRY(copy_range(other->file(), from, output_.fd(), to, place.run.size));
   RunSink sink(*this, place, cancel);
   SEALIFT_TRY(look_at(sink, place, place.run.size));
   if (!sink.is_complete()) return false;

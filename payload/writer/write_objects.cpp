@@ -41,27 +41,62 @@ class Rereader {
   uint64_t left_;
 };
 
+// How many frames can be copied in one piece: those that follow each other at both ends, at most `most` bytes of them.
+// `padded`: with the same padding between them.
+size_t run_length(std::span<const PlacedFrame> frames, uint64_t most, bool padded) {
+  const PlacedFrame& first = frames.front();
+  uint64_t end = first.frame.stored_size;  // from the beginning of the first
+  size_t count = 1;
+  for (; count < frames.size(); ++count) {
+    const PlacedFrame &last = frames[count - 1], &next = frames[count];
+    if (next.base != first.base || next.source_number != last.source_number + 1) break;
+    const uint64_t begin = next.source_offset - first.source_offset;
+    if (next.frame.offset - first.frame.offset != begin || (begin != end && !padded)) break;
+    end = begin + next.frame.stored_size;
+    if (end > most) break;
+  }
+  return count;
+}
+
+Result<size_t> copy_run(std::span<const PlacedFrame> frames, const Target& target) {
+  constexpr uint64_t kMost = uint64_t{64} << 20;  // so that cancelling and progress are not delayed
+  const PlacedFrame& first = frames.front();
+  const size_t count = run_length(frames, kMost, false);
+  uint64_t size = 0;
+  for (const auto& frame : frames.first(count)) size += frame.frame.stored_size;
+  SEALIFT_TRY(copy_range(first.base->file(), first.base->payload_offset() + first.source_offset, target.fd,
+                         target.payload_offset + first.frame.offset, size));
+  return count;
+}
+
+// Of a verified base. 0 if the file system can't.
+Result<size_t> share_run(std::span<PlacedFrame> frames, const Target& target) {
+  constexpr uint64_t kMost = uint64_t{1} << 30;  // the last block of a run is not shared, and its frame is read again
+  const PlacedFrame& first = frames.front();
+  const size_t count = run_length(frames, kMost, true);
+  const auto run = frames.first(count);
+  const uint64_t begin = first.frame.offset, end = run.back().frame.offset + run.back().frame.stored_size;
+  SEALIFT_ASSIGN(const auto shared, share_range(first.base->file(), first.base->payload_offset() + first.source_offset,
+                                                target.fd, target.payload_offset + begin, end - begin));
+  if (!shared) return 0;
+  for (auto& frame : run) {
+    const uint64_t at = frame.frame.offset - begin;
+    frame.is_read_back = at >= shared->begin && at + frame.frame.stored_size <= shared->end;
+  }
+  return count;
+}
+
 }  // namespace
 
-// Runs that are contiguous at both ends are copied in one piece.
-Result<void> copy_base_frames(std::span<const PlacedFrame> frames, const Target& target, const CancelToken& cancel,
-                              Progress& progress) {
-  constexpr uint64_t kMaxRun = uint64_t{64} << 20;  // so that cancelling and progress are not delayed
-  for (size_t i = 0; i < frames.size();) {
+Result<void> copy_base_frames(std::span<PlacedFrame> frames, const std::set<const format::PayloadReader*>& verified,
+                              const Target& target, const CancelToken& cancel, Progress& progress) {
+  while (!frames.empty()) {
     SEALIFT_TRY(cancel.check());
-    const PlacedFrame& first = frames[i];
-    uint64_t size = 0;
-    for (; i < frames.size() && size < kMaxRun; ++i) {
-      const PlacedFrame& next = frames[i];
-      if (next.base != first.base || next.source_offset != first.source_offset + size ||
-          next.frame.offset != first.frame.offset + size)
-        break;
-      size += next.frame.stored_size;
-    }
-    auto done = copy_range(first.base->file(), first.base->payload_offset() + first.source_offset, target.fd,
-                           target.payload_offset + first.frame.offset, size);
+    auto done = verified.contains(frames.front().base) ? share_run(frames, target) : Result<size_t>(0);
+    if (done && *done == 0) done = copy_run(frames, target);
     if (!done) return fail_while(std::move(done).error(), "copying from a base");
-    progress.add(size);
+    for (const auto& frame : frames.first(*done)) progress.add(frame.frame.stored_size);
+    frames = frames.subspan(*done);
   }
   return {};
 }

@@ -3,6 +3,7 @@
 // Writes objects whose bytes are on this machine: frames of bases, what is compressed, what is stored as it is.
 #pragma once
 
+#include <set>
 #include <span>
 #include <vector>
 
@@ -15,9 +16,9 @@ namespace sealift::writer {
 // How much these three read together, in bytes: progress goes up to there.
 uint64_t work_of(std::span<const PlacedFrame> base_frames, const StoredObjects& objects);
 
-// To the places that they have.
-Result<void> copy_base_frames(std::span<const PlacedFrame> frames, const Target& target, const CancelToken& cancel,
-                              Progress& progress);
+// To the places that they have. What comes to share the extents of a verified base counts as read back.
+Result<void> copy_base_frames(std::span<PlacedFrame> frames, const std::set<const format::PayloadReader*>& verified,
+                              const Target& target, const CancelToken& cancel, Progress& progress);
 // Reads what is compressed, in the order of its places, and lets the workers write it. `corrupt` if an object is not
 // what it was when it was added.
 Result<std::vector<format::Frame>> compress(const LayoutBuilder& layout, const StoredObjects& objects,

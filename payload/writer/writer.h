@@ -88,8 +88,11 @@ class PayloadWriter {
   ~PayloadWriter();
 
   // Takes over the objects of a base that `keep` is true for (none given: all), frames byte for byte. Call it before
-  // add() and reserve(), once for each base. The reader must live until finish().
-  Result<void> add_base(const format::PayloadReader& base, const std::function<bool(const Digest&)>& keep = {});
+  // add() and reserve(), once for each base. The reader must live until finish(). Of one that was verified a while ago,
+  // what shares the file system's extents with it is not read again.
+  enum class Base { not_verified, was_verified };
+  Result<void> add_base(const format::PayloadReader& base, const std::function<bool(const Digest&)>& keep = {},
+                        Base state = Base::not_verified);
   // Reads the bytes to their end; they are written by place(). Any thread, several objects at a time.
   Result<format::ObjectRef> add(Origin origin, Storage storage);
   // Announces an object whose digest and size are known and whose bytes come later: it is stored raw and written once,

@@ -33,6 +33,7 @@ struct PayloadWriter::State {
   OutputFile output_file;
   std::mutex mutex;  // of the fields below, until place()
   std::vector<const format::PayloadReader*> bases;
+  std::set<const format::PayloadReader*> verified_bases;
   StoredObjects objects;
   uint64_t kept = 0;  // bytes of all objects that are kept
   bool added = false;

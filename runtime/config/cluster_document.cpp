@@ -4,6 +4,7 @@
 
 #include "payload/base/count.h"
 #include "payload/base/text.h"
+#include "payload/format/destination.h"
 #include "runtime/config/field_reader.h"
 
 namespace sealift::config {
@@ -64,7 +65,7 @@ void read_file(const yaml::Node& node, Reading& reading) {
   if (fields.require("src")) fields.text("src", file.source);
   if (fields.require("dest")) fields.text("dest", file.destination);
   if (!file.destination.empty()) {
-    if (const auto bad = bad_destination(file.destination)) fields.bad("dest", *bad);
+    if (const auto bad = format::bad_destination(file.destination)) fields.bad("dest", *bad);
   }
   std::string mode = "0644", role = "all";
   fields.text("mode", mode);

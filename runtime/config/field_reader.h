@@ -97,7 +97,6 @@ std::optional<std::string> bad_label(std::string_view key, std::string_view valu
 std::optional<std::string> bad_taint(std::string_view text);
 std::optional<std::string> bad_mode(std::string_view text, uint32_t& mode);
 std::optional<std::string> bad_data_root(std::string_view path);
-std::optional<std::string> bad_destination(std::string_view path);
 
 bool cidrs_overlap(std::string_view a, std::string_view b);  // both valid
 bool cidr_holds(std::string_view cidr, std::string_view address);

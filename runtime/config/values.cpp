@@ -9,6 +9,7 @@
 #include "payload/base/mode.h"
 #include "payload/base/safe_path.h"
 #include "payload/base/text.h"
+#include "payload/format/destination.h"
 #include "runtime/config/field_reader.h"
 
 namespace sealift::config {
@@ -53,12 +54,6 @@ std::optional<std::string> bad_cidr(std::string_view text) {
                          base::printable(text));
   }
   return std::nullopt;
-}
-
-bool lies_in(std::string_view path, std::initializer_list<std::string_view> folders) {
-  return std::ranges::any_of(folders, [&](std::string_view folder) {
-    return path == folder || (path.starts_with(folder) && path.substr(folder.size()).starts_with('/'));
-  });
 }
 
 // [A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?, at most 63
@@ -195,16 +190,8 @@ std::optional<std::string> bad_mode(std::string_view text, uint32_t& mode) {
 
 std::optional<std::string> bad_data_root(std::string_view path) {
   if (auto safe = base::safe_absolute_path(path); !safe) return safe.error().what;
-  if (lies_in(path, {"/proc", "/sys", "/dev", "/run", "/tmp", "/var/run", "/var/tmp"}))
+  if (format::lies_in(path, {"/proc", "/sys", "/dev", "/run", "/tmp", "/var/run", "/var/tmp"}))
     return std::format("{} is not kept when the host starts again; choose a folder on a disk", base::printable(path));
-  return std::nullopt;
-}
-
-std::optional<std::string> bad_destination(std::string_view path) {
-  if (auto safe = base::safe_absolute_path(path); !safe) return safe.error().what;
-  if (lies_in(path, {"/proc", "/sys", "/dev"})) return std::format("{} is no place for a file", base::printable(path));
-  if (lies_in(path, {"/var/lib/sealift", "/etc/sealift", "/usr/local/lib/sealift", "/run/sealift"}))
-    return std::format("{} belongs to Sealift itself", base::printable(path));
   return std::nullopt;
 }
 

@@ -2,30 +2,42 @@
 #include "runtime/delivery/artifacts.h"
 
 #include <algorithm>
-#include <set>
+#include <optional>
 
 #include "payload/base/text.h"
+#include "runtime/steps/files.h"
 
 namespace sealift::delivery {
 namespace {
 
 using host::ArtifactRecord;
 
+// Whether no host gets two different files.
+bool are_compatible(const ArtifactRecord::HostKinds& one, const ArtifactRecord::HostKinds& two) {
+  const auto all = [](const ArtifactRecord::HostKinds& kinds) { return kinds.contains(""); };
+  if (all(one) && all(two)) return one == two;
+  if (all(one)) return are_compatible(two, one);
+  return std::ranges::all_of(one, [&](const auto& kind) {
+    const auto there = two.find(all(two) ? "" : kind.first);
+    return there == two.end() || there->second == kind.second;
+  });
+}
+
 class Comparison {
  public:
   explicit Comparison(const steps::Model& model) : model_(model), contents_(model.contents()) {}
 
-  std::vector<checks::Finding> run() {
+  Result<std::vector<checks::Finding>> run() {
     if (!model_.makes_cluster() && contents_.name.empty())
       add("the artifact has no name, by which the cluster would know its next version",
           "build it with -t NAME:VERSION");
     for (const auto& requirement : contents_.requirements) require(requirement);
-    std::set<std::string> selected;
-    for (const auto& app : model_.apps) selected.insert(app.app->name);
-    const auto images = contents_.images_for(selected);
+    const auto images = model_.selected_images();
+    SEALIFT_ASSIGN(const auto files, steps::claimed_files(model_));
     for (const auto& other : model_.others) {
       for (const auto& app : model_.apps) compare(app, other);
       for (const auto* image : images) compare(*image, other);
+      for (const auto& [path, kinds] : files) compare(path, kinds, other);
     }
     return std::move(findings_);
   }
@@ -76,6 +88,27 @@ class Comparison {
         "build one of them again with the other's image");
   }
 
+  void compare(const std::string& path, const ArtifactRecord::HostKinds& kinds, const ArtifactRecord& other) {
+    const auto remedy = [&] {
+      return std::format("build {} again with another place for it, or without it", model_.payload.artifact_name());
+    };
+    if (const auto there = other.files.find(path); there != other.files.end()) {
+      if (!are_compatible(kinds, there->second))
+        add(std::format("the file {} on hosts is another one in the artifact {}", path, other.title()), remedy());
+      return;
+    }
+    // A file of one is a folder of the other.
+    const auto below = other.files.lower_bound(path + "/");
+    std::optional<std::string> clash;
+    if (below != other.files.end() && below->first.starts_with(path + "/")) clash = below->first;
+    for (size_t at = path.rfind('/'); !clash && at != 0 && at != std::string::npos; at = path.rfind('/', at - 1)) {
+      if (other.files.contains(path.substr(0, at))) clash = path.substr(0, at);
+    }
+    if (clash)
+      add(std::format("the file {} on hosts can't be beside {} of the artifact {}", path, *clash, other.title()),
+          remedy());
+  }
+
   const steps::Model& model_;
   const format::Contents& contents_;
   std::vector<checks::Finding> findings_;
@@ -93,6 +126,6 @@ void take_records(std::vector<ArtifactRecord> records, steps::Model& model) {
   }
 }
 
-std::vector<checks::Finding> compare_artifacts(const steps::Model& model) { return Comparison(model).run(); }
+Result<std::vector<checks::Finding>> compare_artifacts(const steps::Model& model) { return Comparison(model).run(); }
 
 }  // namespace sealift::delivery

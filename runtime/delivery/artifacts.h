@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// An artifact beside the others that the cluster has: what it requires, and what two of them claim differently. Pure.
+// An artifact beside the others that the cluster has: what it requires, and what two of them claim differently.
 #pragma once
 
 #include <vector>
@@ -13,8 +13,9 @@ namespace sealift::delivery {
 // Splits what the cluster recorded into this artifact's earlier version and the others.
 void take_records(std::vector<host::ArtifactRecord> records, steps::Model& model);
 
-// Findings that block: an application, a helm release or an image name that another artifact has already, differently;
-// a requirement that the cluster does not meet; an artifact without a base that has no name to be known by.
-std::vector<checks::Finding> compare_artifacts(const steps::Model& model);
+// Findings that block: an application, a helm release, an image name or a file on hosts that another artifact has
+// already, differently; a requirement that the cluster does not meet; an artifact without a base that has no name to be
+// known by. Errors: those of reading the payload.
+Result<std::vector<checks::Finding>> compare_artifacts(const steps::Model& model);
 
 }  // namespace sealift::delivery

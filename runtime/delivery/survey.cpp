@@ -263,7 +263,8 @@ class Surveyor {
     for (auto& finding : checks::check_facts(preflight(complete), views)) out_.findings.push_back(std::move(finding));
     auto images = images_ ? images_->findings() : std::vector<checks::Finding>();
     if (images) std::ranges::move(*images, std::back_inserter(out_.findings));
-    std::ranges::move(compare_artifacts(*out_.model), std::back_inserter(out_.findings));
+    auto artifacts = compare_artifacts(*out_.model);
+    if (artifacts) std::ranges::move(*artifacts, std::back_inserter(out_.findings));
     const auto network = refused_ ? Result<void>{} : look_for_network();
     if (!out_.model->makes_cluster()) look_for_nodes();
     const auto made = make_nodes();
@@ -271,6 +272,7 @@ class Surveyor {
     for (const auto& finding : out_.findings) tell_finding(input_, finding);
     if (broken != reached_.end()) return fail_while(*broken->error, "checking " + broken->config.address);
     SEALIFT_TRY(images);
+    SEALIFT_TRY(artifacts);
     SEALIFT_TRY(network);
     SEALIFT_TRY(made);
     return refused_ ? Result<void>{} : refuse_changed_fields();
@@ -326,10 +328,8 @@ class Surveyor {
   }
 
   checks::PreflightInput preflight(PayloadComplete complete) const {
-    const auto& contents = input_.payload.contents();
-    std::set<std::string> apps;
-    for (const auto& app : out_.model->apps) apps.insert(app.app->name);
-    return {out_.model->base, contents, input_.config, payload_bytes_, complete, contents.images_for(apps)};
+    const auto& model = *out_.model;
+    return {model.base, model.contents(), input_.config, payload_bytes_, complete, model.selected_images()};
   }
 
   void for_each_host(const std::function<void(Reached&)>& look_at) {

@@ -21,15 +21,40 @@ json::Value to_value(const ArtifactRecord::App& app) {
   return out;
 }
 
+json::Value to_value(const ArtifactRecord::HostKinds& kinds) {
+  if (kinds.size() == 1 && kinds.begin()->first.empty()) return kinds.begin()->second.text();
+  json::Object out;
+  for (const auto& [kind, digest] : kinds) out[kind] = digest.text();
+  return out;
+}
+
 Result<Digest> digest_of(const json::Value& value) {
   return value.is_string() ? Digest::parse(*value.string()) : fail(ErrorCode::corrupt, "a digest is expected");
 }
 
-// The list or object of this name; an empty one if it is missing.
+Result<ArtifactRecord::HostKinds> host_kinds_of(const json::Value& value) {
+  ArtifactRecord::HostKinds out;
+  if (!value.is_object()) {
+    SEALIFT_ASSIGN(out[""], digest_of(value));
+    return out;
+  }
+  for (const auto& [kind, digest] : *value.members()) {
+    SEALIFT_ASSIGN(out[kind], digest_of(digest));
+  }
+  return out;
+}
+
+// An empty one if it is missing.
 const json::Array& list_in(const json::Value& value, std::string_view key) {
   static const json::Array kNone;
   const auto* found = value.find(key);
   return found == nullptr || !found->is_array() ? kNone : *found->elements();
+}
+
+const json::Object& object_in(const json::Value& value, std::string_view key) {
+  static const json::Object kNone;
+  const auto* found = value.find(key);
+  return found == nullptr || !found->is_object() ? kNone : *found->members();
 }
 
 }  // namespace
@@ -61,11 +86,13 @@ std::string to_text(const ArtifactRecord& record) {
   json::Array payloads, apps;
   for (const auto& path : record.payloads) payloads.emplace_back(path);
   for (const auto& app : record.apps) apps.push_back(to_value(app));
-  json::Object images;
+  json::Object images, files;
   for (const auto& [name, digest] : record.images) images[name] = digest.text();
+  for (const auto& [path, kinds] : record.files) files[path] = to_value(kinds);
   out["payloads"] = std::move(payloads);
   out["apps"] = std::move(apps);
   out["images"] = std::move(images);
+  out["files"] = std::move(files);
   return json::to_pretty(out) + "\n";
 }
 
@@ -90,12 +117,17 @@ Result<ArtifactRecord> parse_artifact_record(std::string_view text) {
     SEALIFT_ASSIGN(auto name, app.text("name"));
     out.apps.push_back({std::move(name), app.text_or("namespace", ""), app.text_or("release", "")});
   }
-  if (const auto* images = value.find("images"); images != nullptr && images->is_object()) {
-    for (const auto& [name, digest] : *images->members()) {
-      SEALIFT_ASSIGN(out.images[name], digest_of(digest));
-    }
+  for (const auto& [name, digest] : object_in(value, "images")) {
+    SEALIFT_ASSIGN(out.images[name], digest_of(digest));
+  }
+  for (const auto& [path, kinds] : object_in(value, "files")) {
+    SEALIFT_ASSIGN(out.files[path], host_kinds_of(kinds));
   }
   return out;
+}
+
+void sort_artifact_records(std::vector<ArtifactRecord>& records) {
+  std::ranges::sort(records, {}, [](const ArtifactRecord& record) { return std::tuple(!record.is_base, record.name); });
 }
 
 Result<std::vector<ArtifactRecord>> read_artifact_records(HostView& host) {
@@ -110,7 +142,7 @@ Result<std::vector<ArtifactRecord>> read_artifact_records(HostView& host) {
     if (!record) return fail_while(std::move(record).error(), "reading " + path);
     out.push_back(std::move(*record));
   }
-  std::ranges::sort(out, {}, [](const ArtifactRecord& record) { return std::tuple(!record.is_base, record.name); });
+  sort_artifact_records(out);
   return out;
 }
 

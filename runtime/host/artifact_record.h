@@ -32,6 +32,10 @@ struct ArtifactRecord {
   };
   std::vector<App> apps;                 // installed by it, by name
   std::map<std::string, Digest> images;  // by full name: the index or manifest that it resolves to
+  // Files that it puts on hosts, by path: a digest of content, mode and owner for each kind of host, named
+  // "control-plane amd64" …; one of the empty name if all of them get the same.
+  using HostKinds = std::map<std::string, Digest>;
+  std::map<std::string, HostKinds> files;
 
   std::string title() const;      // "erp 3.4", for messages
   std::string file_name() const;  // within kArtifactRecords; an artifact's next version has the same
@@ -41,7 +45,9 @@ struct ArtifactRecord {
 std::string to_text(const ArtifactRecord& record);  // canonical: equal records have equal text
 // Errors: corrupt; unsupported_version if a newer Sealift wrote it.
 Result<ArtifactRecord> parse_artifact_record(std::string_view text);
-// The base's first, the others by name. Errors: those of the host, and of parsing, with the file.
+// The base's first, the others by name.
+void sort_artifact_records(std::vector<ArtifactRecord>& records);
+// Sorted. Errors: those of the host, and of parsing, with the file.
 Result<std::vector<ArtifactRecord>> read_artifact_records(HostView& host);
 
 }  // namespace sealift::host

@@ -42,7 +42,7 @@ void DeliveredPayloads::read_again() {
       std::fprintf(stderr, "%s: %s; what this artifact brought is not served\n", path.c_str(),
                    record.error().text().c_str());
   }
-  std::ranges::sort(records, {}, [](const auto& record) { return std::tuple(!record.is_base, record.name); });
+  host::sort_artifact_records(records);
   std::map<std::string, std::shared_ptr<BlobSource>> kept;
   sources_.clear();
   titles_.clear();

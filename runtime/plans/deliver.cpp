@@ -2,15 +2,10 @@
 #include "runtime/plans/deliver.h"
 
 #include "runtime/plans/groups.h"
-#include "runtime/steps/artifact_step.h"
 #include "runtime/steps/health_step.h"
-#include "runtime/steps/payload_step.h"
 #include "runtime/steps/sync.h"
 
 namespace sealift::plans {
-
-using engine::Lane;
-using steps::PayloadPart;
 
 Result<engine::Plan> deliver(const steps::Model& model) {
   if (!model.makes_cluster()) return deliver_applications(model);
@@ -18,17 +13,13 @@ Result<engine::Plan> deliver(const steps::Model& model) {
   const auto workers = model.workers();
   PlanBuilder plan({first.name});
 
-  const Index recorded = plan.add(first, std::make_shared<steps::ArtifactStep>(model, first), {});
-  const Index payload =
-      plan.add(first, std::make_shared<steps::PayloadStep>(model, first, PayloadPart::first), {recorded}, Lane::bytes);
-  SEALIFT_ASSIGN(const auto prepared, prepare_supplier(plan, model, first, payload));
+  SEALIFT_ASSIGN(const auto payload, bring_payload(plan, model, first));
+  SEALIFT_ASSIGN(const auto prepared, prepare_supplier(plan, model, first, payload.first));
   std::vector<Index> ready_for_kubeadm;  // of the workers
   for (const auto* worker : workers) {
     SEALIFT_ASSIGN(const Index ready, prepare_host(plan, model, *worker, prepared.supply));
     ready_for_kubeadm.push_back(ready);
   }
-  const Index whole_payload =
-      plan.add(first, std::make_shared<steps::PayloadStep>(model, first, PayloadPart::rest), {payload}, Lane::bytes);
 
   SEALIFT_ASSIGN(const auto cluster, make_cluster(plan, model, first, prepared.ready));
   std::vector<Index> joined;
@@ -40,10 +31,10 @@ Result<engine::Plan> deliver(const steps::Model& model) {
     workers_ready.push_back(finish_node(plan, model, *workers[i], joined[i], cluster));
 
   // Applications wait for every worker still in the run, and until their images are there.
-  const auto apps = install_applications(plan, model, first, cluster, {first_ready, whole_payload}, workers_ready);
+  const auto apps = install_applications(plan, model, first, cluster, {first_ready, payload.whole}, workers_ready);
 
   // Delivered means healthy, whatever else was done, and on disk.
-  std::vector<Index> all{first_ready, whole_payload, cluster.network};
+  std::vector<Index> all{first_ready, payload.whole, cluster.network};
   for (const auto& [name, app] : apps) all.push_back(app);
   const Index healthy = plan.add(first, std::make_shared<steps::HealthStep>(model), std::move(all));
   plan.at(healthy).after_any = workers_ready;

@@ -2,28 +2,21 @@
 #include "runtime/plans/deliver.h"
 #include "runtime/plans/groups.h"
 #include "runtime/steps/apps.h"
-#include "runtime/steps/artifact_step.h"
 #include "runtime/steps/cluster_steps.h"
 #include "runtime/steps/files.h"
 #include "runtime/steps/health_step.h"
-#include "runtime/steps/payload_step.h"
 #include "runtime/steps/sync.h"
 
 namespace sealift::plans {
 
 using engine::Lane;
-using steps::PayloadPart;
 
 Result<engine::Plan> deliver_applications(const steps::Model& model) {
   const steps::Node& first = *model.control_planes().front();
   PlanBuilder plan({first.name});
-  const Index recorded = plan.add(first, std::make_shared<steps::ArtifactStep>(model, first), {});
-  const Index begun =
-      plan.add(first, std::make_shared<steps::PayloadStep>(model, first, PayloadPart::first), {recorded}, Lane::bytes);
-  const Index payload =
-      plan.add(first, std::make_shared<steps::PayloadStep>(model, first, PayloadPart::rest), {begun}, Lane::bytes);
+  SEALIFT_ASSIGN(const auto payload, bring_payload(plan, model, first));
 
-  std::vector<Index> before{payload}, workers;  // of the applications
+  std::vector<Index> before{payload.whole}, workers;  // of the applications
   const Index api = plan.add(first, std::make_shared<steps::ApiReadyStep>(first), {});
   for (const auto& node : model.nodes) {
     // A host may have just restarted.

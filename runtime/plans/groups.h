@@ -11,6 +11,15 @@
 
 namespace sealift::plans {
 
+// --- bring_payload.cpp: what a registry host serves ---
+
+// The artifact's record, then its payload.
+struct Payload {
+  Index first;  // the base's images, or the list of contents
+  Index whole;  // all that is needed
+};
+Result<Payload> bring_payload(PlanBuilder& plan, const steps::Model& model, const steps::Node& node);
+
 // --- prepare_host.cpp: makes a machine fit to be a node ---
 
 // What serves the other hosts.

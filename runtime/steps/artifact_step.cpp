@@ -5,9 +5,11 @@
 #include <format>
 #include <set>
 
+#include "runtime/steps/files.h"
+
 namespace sealift::steps {
 
-host::ArtifactRecord artifact_record(const Model& model, const Node& node) {
+Result<host::ArtifactRecord> artifact_record(const Model& model, const Node& node) {
   const auto& contents = model.contents();
   host::ArtifactRecord out{.name = contents.name,
                            .version = contents.version,
@@ -16,14 +18,16 @@ host::ArtifactRecord artifact_record(const Model& model, const Node& node) {
                            .identity = model.payload.identity(),
                            .payloads = {model.payload_path(node.config)},
                            .apps = {},
-                           .images = {}};
+                           .images = {},
+                           .files = {}};
+  SEALIFT_ASSIGN(out.files, claimed_files(model));
   std::set<std::string> selected;
   for (const auto& app : model.apps) {
     out.apps.push_back({app.app->name, app.target_namespace, app.release});
     selected.insert(app.app->name);
   }
   std::ranges::sort(out.apps, {}, &host::ArtifactRecord::App::name);
-  for (const auto* image : contents.images_for(selected)) out.images.emplace(image->name, image->root.digest);
+  for (const auto* image : model.selected_images()) out.images.emplace(image->name, image->root.digest);
   if (!model.before) return out;
   const auto& before = *model.before;
   bool has_left = false;
@@ -41,15 +45,11 @@ host::ArtifactRecord artifact_record(const Model& model, const Node& node) {
   return out;
 }
 
-ArtifactStep::ArtifactStep(const Model& model, const Node& node)
-    : ArtifactStep(model, std::format("{}/{}", host::kArtifactRecords, artifact_record(model, node).file_name()),
-                   host::to_text(artifact_record(model, node))) {}
-
-ArtifactStep::ArtifactStep(const Model& model, std::string path, std::string text)
-    : BasicStep("artifact.record", std::format("record the artifact {}", model.payload.artifact_name()),
-                digest_of({path, text})),
-      path_(std::move(path)),
-      text_(std::move(text)) {}
+ArtifactStep::ArtifactStep(const host::ArtifactRecord& record)
+    : BasicStep("artifact.record", std::format("record the artifact {}", record.title()),
+                digest_of({host::to_text(record)})),
+      path_(std::format("{}/{}", host::kArtifactRecords, record.file_name())),
+      text_(host::to_text(record)) {}
 
 Result<engine::StepState> ArtifactStep::check(const engine::LookContext& context) {
   SEALIFT_ASSIGN(const auto there, context.host.read(path_, host::kMaxArtifactRecord));

@@ -11,16 +11,16 @@ namespace sealift::steps {
 
 // As it will be recorded on this host. An earlier version's payload and applications stay as long as one of those is
 // not among the new ones: a delivery takes nothing away.
-host::ArtifactRecord artifact_record(const Model& model, const Node& node);
+// Errors: those of reading the payload.
+Result<host::ArtifactRecord> artifact_record(const Model& model, const Node& node);
 
 class ArtifactStep final : public BasicStep {
  public:
-  ArtifactStep(const Model& model, const Node& node);
+  explicit ArtifactStep(const host::ArtifactRecord& record);
   Result<engine::StepState> check(const engine::LookContext& context) override;
   Result<void> apply(engine::StepContext& context) override;
 
  private:
-  ArtifactStep(const Model& model, std::string path, std::string text);
   std::string path_, text_;
 };
 

@@ -42,6 +42,8 @@ class ObjectSource final : public base::Source {
   uint64_t offset_ = 0;
 };
 
+constexpr std::string_view kSandboxImage = "SANDBOX_IMAGE";  // of the variables, the one that the artifact decides
+
 Digest digest_of_files(const std::vector<WantedFile>& files) {
   base::ByteWriter writer;
   for (const auto& file : files) {
@@ -74,6 +76,25 @@ Result<WantedFile> host_file(const Model& model, const Node& node, const format:
   }
   out.spec.uid = file.uid;
   out.spec.gid = file.gid;
+  return out;
+}
+
+enum class Missing { fails, is_left_out };  // a source that is not in the artifact, for this architecture
+
+Result<std::vector<WantedFile>> files_for(const Model& model, const Node& node,
+                                          const std::map<std::string, std::string>& variables, Missing missing) {
+  std::vector<WantedFile> out;
+  for (const auto* list : {&model.base.files, &model.contents().host_files}) {
+    for (const auto& file : *list) {
+      if (!applies_to(file.role, node) || (file.architecture && *file.architecture != node.facts.architecture))
+        continue;
+      auto wanted = host_file(model, node, file, variables);
+      if (!wanted && wanted.error().code == ErrorCode::not_in_artifact && missing == Missing::is_left_out) continue;
+      if (!wanted) return std::unexpected(std::move(wanted).error());
+      std::erase_if(out, [&](const WantedFile& other) { return other.path == wanted->path; });  // the later one wins
+      out.push_back(std::move(*wanted));
+    }
+  }
   return out;
 }
 
@@ -148,7 +169,7 @@ Result<void> FilesStep::apply(engine::StepContext& context) {
 std::map<std::string, std::string> template_variables(const Model& model, const Node& node) {
   std::map<std::string, std::string> out = model.contents().environment;
   const auto sandbox = model.base.images.find("sandbox");
-  out["SANDBOX_IMAGE"] = sandbox == model.base.images.end() ? "" : sandbox->second;
+  out[std::string(kSandboxImage)] = sandbox == model.base.images.end() ? "" : sandbox->second;
   out["REGISTRY_PORT"] = std::to_string(model.config.registry.port);
   out["DATA_ROOT"] = node.config.data_root;
   out["NODE_IP"] = node.ip;
@@ -176,16 +197,32 @@ Result<std::string> render(std::string_view text, const std::map<std::string, st
 }
 
 Result<std::vector<WantedFile>> host_files(const Model& model, const Node& node) {
-  const auto variables = template_variables(model, node);
-  std::vector<WantedFile> out;
-  for (const auto* list : {&model.base.files, &model.contents().host_files}) {
-    for (const auto& file : *list) {
-      if (!applies_to(file.role, node) || (file.architecture && *file.architecture != node.facts.architecture))
-        continue;
-      SEALIFT_ASSIGN(auto wanted, host_file(model, node, file, variables));
-      std::erase_if(out, [&](const WantedFile& other) { return other.path == wanted.path; });  // the later one wins
-      out.push_back(std::move(wanted));
+  return files_for(model, node, template_variables(model, node), Missing::fails);
+}
+
+Result<std::map<std::string, host::ArtifactRecord::HostKinds>> claimed_files(const Model& model) {
+  constexpr auto kRoles = {format::HostRole::control_plane, format::HostRole::worker};
+  constexpr auto kArchitectures = {Architecture::amd64, Architecture::arm64};
+  std::map<std::string, host::ArtifactRecord::HostKinds> out;
+  for (const auto role : kRoles) {
+    for (const auto architecture : kArchitectures) {
+      Node any;
+      any.config.role = role;
+      any.facts.architecture = architecture;
+      auto variables = template_variables(model, any);
+      for (const auto name : format::kTemplateVariables) {
+        if (name != kSandboxImage) variables[std::string(name)] = std::format("${{{}}}", name);
+      }
+      SEALIFT_ASSIGN(const auto files, files_for(model, any, variables, Missing::is_left_out));
+      const auto kind = std::format("{} {}", format::name(role), base::name(architecture));
+      for (const auto& file : files) out[file.path].emplace(kind, digest_of_files({file}));
     }
+  }
+  for (auto& [path, kinds] : out) {
+    const Digest first = kinds.begin()->second;
+    const bool same = kinds.size() == kRoles.size() * kArchitectures.size() &&
+                      std::ranges::all_of(kinds, [&](const auto& kind) { return kind.second == first; });
+    if (same) kinds = {{"", first}};
   }
   return out;
 }

@@ -48,6 +48,9 @@ Result<std::string> render(std::string_view text, const std::map<std::string, st
 
 // base.yaml's files and the FILE lines for this node, templates rendered; and the site's own files.
 Result<std::vector<WantedFile>> host_files(const Model& model, const Node& node);
+// The same for every kind of host, as ArtifactRecord::files: what the site and the host decide in a template counts as
+// equal.
+Result<std::map<std::string, host::ArtifactRecord::HostKinds>> claimed_files(const Model& model);
 std::vector<WantedFile> site_files(const Model& model, const Node& node);
 
 }  // namespace sealift::steps

@@ -131,6 +131,12 @@ bool Model::brings_network() const {
          std::ranges::any_of(config.files, is_network_file);
 }
 
+std::vector<const format::Image*> Model::selected_images() const {
+  std::set<std::string> names;
+  for (const auto& app : apps) names.insert(app.app->name);
+  return contents().images_for(names);
+}
+
 std::string Model::payload_path(const config::HostConfig& host) const {
   return std::format("{}/payloads/{}.payload", host.data_root, payload.identity().hex());
 }

@@ -62,6 +62,8 @@ struct Model {
   // The one used for questions about the cluster and for changes of it.
   const Node& any_control_plane() const;
   const format::Contents& contents() const { return payload.contents(); }
+  // Of the selected applications, and those of none.
+  std::vector<const format::Image*> selected_images() const;
   // Whether the artifact makes a cluster; else it goes onto one that is there.
   bool makes_cluster() const { return contents().base_document.has_value(); }
   // Whether the cluster gets an image of this name: from this artifact or from another one delivered to it.

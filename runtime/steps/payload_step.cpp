@@ -55,9 +55,7 @@ std::vector<std::string> first_images(const Model& model) {
 
 Result<std::vector<format::Frame>> needed_frames(const Model& model) {
   auto all = model.payload.all_frames();
-  std::set<std::string> selected;
-  for (const auto& app : model.apps) selected.insert(app.app->name);
-  const auto images = model.contents().images_for(selected);
+  const auto images = model.selected_images();
   if (images.size() == model.contents().images.size()) return all;
   std::set<std::string_view> names;
   for (const auto* image : images) names.insert(image->name);

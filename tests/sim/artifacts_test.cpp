@@ -139,6 +139,36 @@ TEST_CASE("artifacts: what another one claims differently is refused, all of it 
   check_refused(site, std::format("the image {} is sha256:", kErpImage));
 }
 
+TEST_CASE("artifacts: no host gets another file where one of another artifact lies") {
+  DeliverySite site(2);
+  require_delivered(apply(site));
+  site.take(erp_payload());
+  require_delivered(apply(site));
+  const auto crm = [&](const std::string& file, const std::string& text) {
+    site.config.apps = std::vector<std::string>{};  // its applications are erp's
+    site.take(erp_payload({.name = "crm", .file = file, .text = text}));
+  };
+  crm("/etc/erp.conf", "erp=no\n");
+  check_refused(site, "the file /etc/erp.conf on hosts is another one in the artifact erp 1.0");
+  crm("/usr/local/bin/kubeadm", "not this program");
+  check_refused(site, "the file /usr/local/bin/kubeadm on hosts is another one in the artifact shop 3.4");
+  crm("/etc/erp.conf/crm", "erp=yes\n");
+  check_refused(site, "the file /etc/erp.conf/crm on hosts can't be beside /etc/erp.conf of the artifact erp 1.0");
+  crm("/usr/local/bin", "erp=yes\n");
+  check_refused(site,
+                "the file /usr/local/bin on hosts can't be beside /usr/local/bin/kubeadm of the artifact shop 3.4");
+  crm("/etc/erp.conf", "erp=yes\n");
+  require_delivered(apply(site));
+  CHECK(base::as_text(site.machine(1).world.files.at("/etc/erp.conf").content) == "erp=yes\n");
+  // Its own next version may change its file, once the other one doesn't have it.
+  site.take(erp_payload({.version = "2.0", .file = "/etc/erp/2.conf"}));
+  site.config.apps.reset();
+  require_delivered(apply(site));
+  crm("/etc/erp.conf", "erp=no\n");
+  require_delivered(apply(site));
+  again_changes_nothing(site);
+}
+
 TEST_CASE("artifacts: a host that is no node yet, and an application that nobody has, are told") {
   DeliverySite site(3);
   const auto hosts = site.config.hosts;

@@ -105,8 +105,8 @@ Bytes erp_payload(const Erp& erp) {
   contents.stubs.push_back({Architecture::amd64, builder.add_raw("the program itself")});
   contents.requirements = {{std::string(format::kKubernetes), erp.requires_kubernetes}};
   file("apps/erp/all.yaml", workload("Deployment", "erp", kErpImage));
-  file("etc/erp.conf", "erp=yes\n");
-  contents.host_files = {{.source = "etc/erp.conf", .destination = "/etc/erp.conf"}};
+  file("etc/erp.conf", erp.text);
+  contents.host_files = {{.source = "etc/erp.conf", .destination = erp.file}};
   contents.apps = {{"erp", format::AppKind::manifests, false, "apps/erp", {}, {}}};
   contents.apps[0].uses.push_back({.image = std::string(kErpImage), .file = "apps/erp/all.yaml"});
   contents.images.push_back(packed(builder, std::string(kErpImage), erp.image));

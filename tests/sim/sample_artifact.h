@@ -22,6 +22,7 @@ inline constexpr std::string_view kErpImage = "docker.io/library/erp:1.0", kDesk
 struct Erp {
   std::string name = "erp", version = "1.0", requires_kubernetes = ">=1.34 <1.35", image = "erp";
   bool with_desk = true;
+  std::string file = "/etc/erp.conf", text = "erp=yes\n";  // for hosts
 };
 Bytes erp_payload(const Erp& erp = {});
 

@@ -137,6 +137,8 @@ TEST_CASE("FILE takes mode, owner, role and template") {
   CHECK((third.mode == 0644 && third.role == format::HostRole::all && !third.is_template));
   CHECK(refused("FROM scratch\nFILE a relative\n").contains("some/Kubefile:2"));
   CHECK(refused("FROM scratch\nFILE a /../etc/passwd\n").contains("some/Kubefile:2"));
+  CHECK(refused("FROM scratch\nFILE a /etc/sealift/pki/ca.crt\n").contains("belongs to Sealift itself"));
+  CHECK(refused("FROM scratch\nFILE a /proc/sys/x\n").contains("some/Kubefile:2"));
   CHECK(refused("FROM scratch\nFILE --mode=0688 a /a\n").contains("octal"));
   CHECK(refused("FROM scratch\nFILE --mode=17777 a /a\n").contains("octal"));
   CHECK(refused("FROM scratch\nFILE --owner=root a /a\n").contains("uid:gid"));

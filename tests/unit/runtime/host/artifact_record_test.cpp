@@ -19,7 +19,11 @@ ArtifactRecord sample() {
           .identity = hash::sha256(base::as_bytes("identity")),
           .payloads = {"/var/lib/sealift/payloads/b.payload", "/var/lib/sealift/payloads/a.payload"},
           .apps = {{"erp", "business", "erp"}, {"redis", "store", "cache"}},
-          .images = {{"docker.io/library/redis:7", hash::sha256(base::as_bytes("redis"))}}};
+          .images = {{"docker.io/library/redis:7", hash::sha256(base::as_bytes("redis"))}},
+          .files = {{"/etc/erp.conf", {{"", hash::sha256(base::as_bytes("erp"))}}},
+                    {"/usr/local/bin/tool",
+                     {{"control-plane amd64", hash::sha256(base::as_bytes("amd64"))},
+                      {"worker arm64", hash::sha256(base::as_bytes("arm64"))}}}}};
 }
 
 void put(tests::FakeMachine& machine, const std::string& name, const std::string& text) {

@@ -124,3 +124,50 @@ TEST_CASE("files of the site go to the roles that they are for") {
   CHECK(file_of(worker, "/etc/b").text == "2");
   CHECK(file_of(worker, "/etc/b").spec.mode == 0600);
 }
+
+TEST_CASE("files that an artifact claims: one digest where all hosts get the same, else one for each kind of host") {
+  tests::Site site;
+  for (const char* path : {"bin/amd64/kubelet", "bin/arm64/kubelet", "etc/plain", "etc/other", "bin/amd64/tool"})
+    site.add_file(path, path);
+  site.base.files = {{"bin/${ARCH}/kubelet", "/usr/local/bin/kubelet", 0755}, {"etc/plain", "/etc/plain", 0644}};
+  site.contents.host_files = {{"etc/other", "/etc/plain", 0644, 0, 0, HostRole::worker},
+                              {"etc/other", "/etc/other", 0644},
+                              {"bin/${ARCH}/tool", "/usr/local/bin/tool", 0755}};
+  const auto claimed = steps::claimed_files(site.model());
+  REQUIRE(claimed);
+  const auto kinds = [&](const char* path) {
+    std::vector<std::string> out;
+    for (const auto& [kind, digest] : claimed->at(path)) out.push_back(kind);
+    return out;
+  };
+  const std::vector<std::string> all{"control-plane amd64", "control-plane arm64", "worker amd64", "worker arm64"};
+  CHECK(claimed->size() == 4);
+  CHECK(kinds("/etc/other") == std::vector<std::string>{""});
+  CHECK(kinds("/etc/plain") == all);
+  CHECK(kinds("/usr/local/bin/kubelet") == all);
+  CHECK(kinds("/usr/local/bin/tool") == std::vector<std::string>{all[0], all[2]});
+  const auto& plain = claimed->at("/etc/plain");
+  CHECK(plain.at(all[0]) == plain.at(all[1]));
+  CHECK(plain.at(all[2]) == claimed->at("/etc/other").at(""));
+  CHECK(plain.at(all[2]) != plain.at(all[0]));
+}
+
+TEST_CASE("files that an artifact claims: content, mode and owner count, and what the site decides does not") {
+  const auto claim = [](const std::string& text, uint32_t mode, uint32_t uid, uint16_t port, bool is_template) {
+    tests::Site site;
+    site.config.registry.port = port;
+    site.contents.environment = {{"COLOR", "red"}, {"NODE_IP", "not heard"}};
+    site.add_file("etc/all", text);
+    site.contents.host_files = {{"etc/all", "/etc/all", mode, uid, 0, HostRole::all, is_template}};
+    auto files = steps::claimed_files(site.model());
+    REQUIRE(files);
+    return files->at("/etc/all");
+  };
+  const auto first = claim("${NODE_IP}:${REGISTRY_PORT} ${COLOR}", 0644, 0, 5000, true);
+  CHECK(first.size() == 1);
+  CHECK(first == claim("${NODE_IP}:${REGISTRY_PORT} ${COLOR}", 0644, 0, 5001, true));
+  CHECK(first == claim("${NODE_IP}:${REGISTRY_PORT} red", 0644, 0, 5000, true));
+  CHECK(first != claim("${NODE_IP}:${REGISTRY_PORT} blue", 0644, 0, 5000, true));
+  CHECK(first != claim("${NODE_IP}:${REGISTRY_PORT} ${COLOR}", 0600, 0, 5000, true));
+  CHECK(first != claim("${NODE_IP}:${REGISTRY_PORT} ${COLOR}", 0644, 7, 5000, true));
+}

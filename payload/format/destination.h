@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Where files may be put on hosts: by FILE lines, by base.yaml and by cluster.yaml.
+#pragma once
+
+#include <initializer_list>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace sealift::format {
+
+// Whether the path is one of these folders or lies below it.
+bool lies_in(std::string_view path, std::initializer_list<std::string_view> folders);
+// What is wrong with this absolute path: not safe, no place for a file, one of Sealift's own.
+std::optional<std::string> bad_destination(std::string_view path);
+
+}  // namespace sealift::format
