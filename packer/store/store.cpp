@@ -249,6 +249,7 @@ Result<Removed> Store::remove(std::string_view what) const {
   }
   SEALIFT_TRY(write_names(names));
   if (!names_of(names, artifact.identity).empty()) return out;
+  Verified(folder_).forget(artifact.path);
   if (::unlink(artifact.path.c_str()) != 0) return fail_errno(errno, "remove " + artifact.path);
   out.lines.push_back("the artifact " + artifact.identity.text());
   out.bytes = artifact.size;

@@ -25,8 +25,10 @@ std::string name_of(const struct stat& status) {
 
 bool counts(const std::string& note) {
   std::error_code error;
-  const auto age = fs::file_time_type::clock::now() - fs::last_write_time(note, error);
-  return !error && age >= std::chrono::seconds(-1) && age < std::chrono::days(kVerifiedDays);
+  const auto time = fs::last_write_time(note, error);
+  if (error) return false;
+  const auto age = fs::file_time_type::clock::now() - time;
+  return age >= std::chrono::seconds(-1) && age < std::chrono::days(kVerifiedDays);
 }
 
 }  // namespace

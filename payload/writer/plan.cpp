@@ -84,7 +84,7 @@ void LayoutBuilder::add_base(const format::PayloadReader& base, size_t number) {
     if (!wanted[i]) continue;
     new_number[i] = static_cast<uint32_t>(layout_.frames.size());
     const format::Frame& frame = index.frames()[i];
-    place({frame, &base, frame.offset, i, aligned[i]});
+    place({.frame = frame, .base = &base, .source_offset = frame.offset, .source_number = i, .aligned = aligned[i]});
     ++layout_.base_frames;
   }
   for (const auto* object : taken) {
@@ -95,7 +95,7 @@ void LayoutBuilder::add_base(const format::PayloadReader& base, size_t number) {
 
 void LayoutBuilder::add_compressed(std::span<const format::Frame> frames) {
   auto number = static_cast<uint32_t>(layout_.frames.size());
-  for (const auto& frame : frames) place({frame, nullptr, 0, 0, false});
+  for (const auto& frame : frames) place({.frame = frame});
   for (const auto& pack : packs_) {
     uint32_t offset = 0;
     for (const auto& digest : pack.objects) {
@@ -125,7 +125,7 @@ void LayoutBuilder::add_raw() {
     pieces_[digest] = {{static_cast<uint32_t>(layout_.frames.size()), 0, size}};
     for (uint64_t begin = 0; begin < size; begin += format::kMaxFrameSize) {
       const uint64_t part = std::min(size - begin, format::kMaxFrameSize);
-      place({{0, part, part, format::Encoding::raw, {}}, nullptr, 0, aligned && begin == 0});
+      place({.frame = {0, part, part, format::Encoding::raw, {}}, .aligned = aligned && begin == 0});
     }
   }
 }

@@ -2,6 +2,7 @@
 #include "runtime/steps/files.h"
 
 #include <algorithm>
+#include <array>
 #include <mutex>
 #include <set>
 
@@ -201,8 +202,8 @@ Result<std::vector<WantedFile>> host_files(const Model& model, const Node& node)
 }
 
 Result<std::map<std::string, host::ArtifactRecord::HostKinds>> claimed_files(const Model& model) {
-  constexpr auto kRoles = {format::HostRole::control_plane, format::HostRole::worker};
-  constexpr auto kArchitectures = {Architecture::amd64, Architecture::arm64};
+  constexpr std::array kRoles{format::HostRole::control_plane, format::HostRole::worker};
+  constexpr std::array kArchitectures{Architecture::amd64, Architecture::arm64};
   std::map<std::string, host::ArtifactRecord::HostKinds> out;
   for (const auto role : kRoles) {
     for (const auto architecture : kArchitectures) {

@@ -57,10 +57,11 @@ std::vector<std::string> names_in(const Store& store) {
   return out;
 }
 
+// Without locks and notes, which are empty.
 size_t files_below(const std::string& folder) {
   size_t out = 0;
   for (const auto& entry : std::filesystem::recursive_directory_iterator(folder))
-    out += entry.is_regular_file() && !entry.path().string().ends_with("lock") ? 1 : 0;
+    out += entry.is_regular_file() && entry.file_size() != 0 ? 1 : 0;
   return out;
 }
 
