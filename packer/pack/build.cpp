@@ -19,9 +19,10 @@
 namespace sealift::pack {
 namespace {
 
-Result<format::ObjectRef> add_file(writer::PayloadWriter& writer, const std::string& path, const CancelToken& cancel) {
+Result<format::ObjectRef> add_file(writer::PayloadWriter& writer, const std::string& path,
+                                   const std::optional<resolve::SeenFile>& seen, const CancelToken& cancel) {
   SEALIFT_TRY(cancel.check());
-  return writer.add({path, [path] { return base::open_source(path); }}, writer::Storage::automatic);
+  return writer.add({path, [path, seen] { return resolve::open_file(path, seen); }}, writer::Storage::automatic);
 }
 
 // On several threads: hashing takes as long as reading. `tree` has the files of a base.
@@ -37,7 +38,7 @@ Result<void> add_files(const resolve::Inputs& inputs, unsigned threads, writer::
   for (const auto& [path, input] : inputs.files) jobs.push_back({path, input, tree[path]});
   return base::try_parallel(jobs.size(), threads, cancel, [&](size_t i, const CancelToken& stop) -> Result<void> {
     const auto& [path, input, file] = jobs[i];
-    auto object = add_file(writer, input.source, stop);
+    auto object = add_file(writer, input.source, input.seen, stop);
     if (!object)
       return fail_while(std::move(object).error(),
                         std::format("packing {} ({}, {})", path, input.origin.reason, input.origin.place.text()));
@@ -116,7 +117,7 @@ Result<writer::Summary> pack(const resolve::Inputs& inputs, const BuildOptions& 
   contents.version = options.version;
   SEALIFT_TRY(add_files(inputs, options.threads, writer, contents.tree, cancel));
   for (const auto& program : inputs.programs) {
-    SEALIFT_ASSIGN(const auto object, add_file(writer, program.source, cancel));
+    SEALIFT_ASSIGN(const auto object, add_file(writer, program.source, {}, cancel));
     contents.stubs.push_back({program.architecture, object});
   }
   // Only what comes over a network is worth keeping; for the rest, nothing shall be left.

@@ -8,6 +8,7 @@
 #include "packer/resolve/chart.h"
 #include "packer/resolve/dependencies.h"
 #include "packer/resolve/manifests.h"
+#include "packer/resolve/walk.h"
 #include "packer/sources/chart_archive.h"
 #include "payload/base/file.h"
 #include "payload/base/text.h"
@@ -66,6 +67,28 @@ Result<void> check_manifest_files(const Place& place, const std::string& root, c
   return {};
 }
 
+// Unpacks it below the scratch folder, to which .sealiftignore does not apply.
+Result<void> add_packed_chart(const Word& word, const AddApp& line, const AppReading& reading, LocalApp& out) {
+  std::optional<LocalFile> local;
+  std::string archive;
+  if (line.remote) {
+    SEALIFT_ASSIGN(archive, reading.remote.chart(word.place, *line.remote));
+  } else {
+    SEALIFT_ASSIGN(local,
+                   named_file(word, "chart.tgz", reading.context, "a chart with this name is expected to be packed"));
+    archive = local->source;
+  }
+  const auto& known_as = line.remote ? line.remote->text : archive;
+  const std::string unpacked = reading.scratch + "/" + out.app.name + ".chart";
+  reading.unpacked[unpacked] = known_as;
+  if (auto done = sources::unpack_chart(archive, unpacked); !done)
+    return fail(done.error().code, "{}: {}", word.place.text(),
+                base::replace_all(done.error().text(), archive, known_as));
+  if (local) SEALIFT_TRY(open_file(archive, local->seen));  // what was looked at is what was unpacked
+  BuildContext everything;
+  return walk(word.place, unpacked, out.app.root, everything, out.files);
+}
+
 }  // namespace
 
 format::App named_app(const AddApp& line) {
@@ -83,24 +106,19 @@ format::App named_app(const AddApp& line) {
 Result<LocalApp> local_app(const Place& place, const AddApp& line, const AppReading& reading) {
   LocalApp out;
   auto& app = out.app = named_app(line);
+  Problems problems;
   for (const auto& word : line.sources) {
-    std::string source = without_slashes(in_context(reading.context, word.text));
-    std::error_code error;
-    if (line.remote) {
-      SEALIFT_ASSIGN(source, reading.remote.chart(word.place, *line.remote));
-    }
+    const std::string source = without_slashes(in_context(reading.context.folder(), word.text));
     if (line.remote || (line.sources.size() == 1 && source.ends_with(".tgz"))) {
-      const std::string unpacked = reading.scratch + "/" + app.name + ".chart";
-      reading.unpacked[unpacked] = line.remote ? line.remote->text : source;
-      if (auto done = sources::unpack_chart(source, unpacked); !done)
-        return fail(done.error().code, "{}: {}", word.place.text(),
-                    base::replace_all(done.error().text(), source, line.remote ? line.remote->text : source));
-      source = unpacked;
+      SEALIFT_TRY(add_packed_chart(word, line, reading, out));
+      continue;
     }
+    std::error_code error;
     const bool folder = std::filesystem::is_directory(source, error);
-    SEALIFT_TRY(
+    problems.note(
         walk(word.place, source, folder ? app.root : app.root + "/" + last_part(source), reading.context, out.files));
   }
+  SEALIFT_TRY(problems.joined());
   if (const auto file = kustomization(app.root, out.files)) {
     out.folder = file->substr(0, file->rfind('/'));
     out.files.clear();
@@ -125,7 +143,15 @@ Result<LocalApp> local_app(const Place& place, const AddApp& line, const AppRead
                 out.folder);
   SEALIFT_ASSIGN(auto read, read_chart(place, app.root, out.folder, out.files));
   app.version = std::move(read.version);
-  if (read.missing.empty()) return out;
+  if (read.missing.empty()) {
+    // helm shall see what is packed, not what was left out.
+    if (!reading.context.has_left_out_below(out.folder)) return out;
+    const auto copy = std::format("{}/{}.kept", reading.scratch, app.name);
+    reading.unpacked[copy] = out.folder;
+    SEALIFT_TRY(copy_chart({app.root, out.folder, out.files}, copy));
+    out.folder = copy;
+    return out;
+  }
   SEALIFT_TRY(check_dependencies(place, read, out.folder));
   out.incomplete = std::move(read);
   return out;

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "packer/resolve/build_context.h"
 #include "packer/resolve/chart.h"
 #include "packer/resolve/problems.h"
 #include "packer/resolve/remote.h"
@@ -28,7 +29,7 @@ struct LocalApp {
 format::App named_app(const AddApp& line);
 
 struct AppReading {
-  const std::string& context;                    // paths are relative to this
+  BuildContext& context;                         // paths are relative to this
   const std::string& scratch;                    // packed charts are unpacked below this folder
   const workloads::Rules& rules;                 // must outlive the result
   Problems& problems;                            // of manifests

@@ -8,6 +8,7 @@
 #include "packer/resolve/manifests.h"
 #include "packer/resolve/object_checks.h"
 #include "packer/resolve/parts.h"
+#include "packer/resolve/walk.h"
 #include "payload/base/count.h"
 #include "payload/base/file.h"
 #include "payload/base/text.h"
@@ -15,12 +16,12 @@
 namespace sealift::resolve {
 
 Result<void> AppLines::take(const Instruction& instruction, const AddApp& line) {
-  SEALIFT_ASSIGN(const auto parts, parts_of(line, request_.context));
+  SEALIFT_ASSIGN(const auto parts, parts_of(line, context_));
   for (const auto& part : parts) SEALIFT_TRY(take_app(instruction, part));
   return {};
 }
 AppReading AppLines::reading() {
-  return {request_.context, inputs_.scratch->path(), findings_.rules, findings_.problems, findings_.unpacked, remote_};
+  return {context_, inputs_.scratch->path(), findings_.rules, findings_.problems, findings_.unpacked, remote_};
 }
 
 Result<void> AppLines::take_app(const Instruction& instruction, const AddApp& line) {
@@ -158,19 +159,15 @@ void AppLines::add_values(bool knows_names) {
   }
 }
 Result<void> AppLines::add_values(AppInput& app, const Word& word, const Origin& origin) {
-  std::vector<LocalFile> found;
-  const auto source = in_context(request_.context, word.text);
-  const auto target = std::format("values/{}/{}", app.app.name, last_part(source));
-  SEALIFT_TRY(walk(word.place, source, target, request_.context, found));
-  if (found.size() != 1 || found.front().target != target)
-    return bad(word.place, std::format("{} is a folder; VALUES takes files", word.text));
+  const auto target = std::format("values/{}/{}", app.app.name, last_part(word.text));
+  SEALIFT_ASSIGN(auto found, named_file(word, target, context_, "VALUES takes files"));
   const auto twin = std::ranges::find(app.values, target, &LocalFile::target);
   if (twin != app.values.end())
     return bad(word.place, std::format("{} and {} share the name by which a site chooses a set of values; rename one",
-                                       twin->source, source));
+                                       twin->source, found.source));
   SEALIFT_TRY(claim(inputs_, found, origin));
   app.app.values.push_back(target);
-  app.values.push_back(std::move(found.front()));
+  app.values.push_back(std::move(found));
   return {};
 }
 

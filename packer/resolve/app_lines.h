@@ -28,9 +28,15 @@ struct AppFindings {
 class AppLines {
  public:
   // All must outlive this.
-  AppLines(Inputs& inputs, const Request& request, AppFindings& findings, Remote& remote, EventSink& events,
-           const CancelToken& cancel)
-      : inputs_(inputs), request_(request), findings_(findings), remote_(remote), events_(events), cancel_(cancel) {}
+  AppLines(Inputs& inputs, const Request& request, BuildContext& context, AppFindings& findings, Remote& remote,
+           EventSink& events, const CancelToken& cancel)
+      : inputs_(inputs),
+        request_(request),
+        context_(context),
+        findings_(findings),
+        remote_(remote),
+        events_(events),
+        cancel_(cancel) {}
 
   Result<void> take(const Instruction& instruction, const AddApp& line);
   // Charts on other machines, and dependencies that charts lack, wait: everything else is checked before.
@@ -61,6 +67,7 @@ class AppLines {
 
   Inputs& inputs_;
   const Request& request_;
+  BuildContext& context_;
   AppFindings& findings_;
   Remote& remote_;
   EventSink& events_;

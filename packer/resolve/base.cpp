@@ -124,7 +124,7 @@ Result<std::optional<format::BaseDocument>> read_base_document(Inputs& inputs) {
   if (!document) return std::optional<format::BaseDocument>{};
   const std::string& path = *document;
   if (const auto local = inputs.files.find(path); local != inputs.files.end()) {
-    const auto& [source, mode, origin] = local->second;
+    const auto& [source, mode, origin, seen] = local->second;
     SEALIFT_ASSIGN(const auto text, base::read_text_file(source, kMaxDocument));
     auto out = format::parse_base_document(text, source);
     if (!out) return fail(with_line(std::move(out).error(), origin.place));

@@ -50,7 +50,7 @@ Origin origin_of(const Instruction& instruction, std::string_view operands) {
 
 Result<void> claim(Inputs& inputs, const LocalFile& file, const Origin& origin) {
   SEALIFT_TRY(check_shape(inputs, file.target, origin));
-  FileInput input{file.source, file.mode, origin};
+  FileInput input{file.source, file.mode, origin, file.seen};
   const auto there = inputs.files.find(file.target);
   if (there != inputs.files.end()) {
     SEALIFT_ASSIGN(const bool same, is_same(there->second, input));

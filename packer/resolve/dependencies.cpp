@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "packer/resolve/dependencies.h"
 
+#include <algorithm>
 #include <filesystem>
 
+#include "packer/resolve/walk.h"
 #include "packer/sources/chart_archive.h"
 #include "payload/base/file.h"
 #include "payload/base/safe_path.h"
@@ -62,7 +64,7 @@ namespace {
 
 class Completer {
  public:
-  Completer(const Place& place, const std::string& context, Remote& remote)
+  Completer(const Place& place, BuildContext& context, Remote& remote)
       : place_(place), context_(context), remote_(remote) {}
 
   Result<void> complete(const Chart& chart, ChartFolder& folder, int depth) {
@@ -78,17 +80,20 @@ class Completer {
     if (dependency.repository.starts_with(kFile)) return add_local(chart, dependency, version, folder, depth);
     SEALIFT_ASSIGN(const auto address, charts::address_of(dependency.repository, dependency.name, version));
     SEALIFT_ASSIGN(const auto archive, remote_.chart(place_, address));
-    return add_archive(archive, dependency, version, address.text, folder);
+    return add_archive({archive, {}}, dependency, version, address.text, folder);
   }
 
-  Result<void> add_archive(const std::string& archive, const Dependency& dependency, const std::string& version,
+  Result<void> add_archive(LocalFile archive, const Dependency& dependency, const std::string& version,
                            const std::string& shown, ChartFolder& folder) {
-    auto text = sources::chart_document_of(archive);
+    auto text = sources::chart_document_of(archive.source);
     if (!text)
-      return fail(text.error().code, "{}: {}", place_.text(), base::replace_all(text.error().what, archive, shown));
+      return fail(text.error().code, "{}: {}", place_.text(),
+                  base::replace_all(text.error().what, archive.source, shown));
     SEALIFT_ASSIGN(const auto documents, yaml::parse(*text, shown, {}, yaml::DuplicateKeys::last_wins));
     SEALIFT_TRY(check(documents.empty() ? yaml::Node{} : documents.front(), dependency, version, shown));
-    folder.files.push_back({archive, std::format("{}/charts/{}-{}.tgz", folder.root, dependency.name, version), 0644});
+    archive.target = std::format("{}/charts/{}-{}.tgz", folder.root, dependency.name, version);
+    archive.mode = 0644;
+    folder.files.push_back(std::move(archive));
     return {};
   }
 
@@ -111,20 +116,21 @@ class Completer {
     if (error)
       return refuse(place_, chart, folder.source,
                     std::format("depends on {} in {}, which is not there", named(dependency), base::printable(given)));
-    const auto context = fs::canonical(context_.empty() ? "." : context_, error);
+    const auto& context = context_.place();
     const auto inside = path.lexically_relative(context);
-    if (error || inside.empty() || inside.native().starts_with(".."))
+    if (inside.empty() || inside.native().starts_with(".."))
       return fail(ErrorCode::invalid_input,
                   "{}: the chart {} depends on {} in {}, which lies outside of the build's context ({})", place_.text(),
                   base::printable(chart.name), named(dependency), path.native(), context.native());
-    if (!fs::is_directory(path)) return add_archive(path, dependency, version, path, folder);
     ChartFolder other{std::format("{}/charts/{}", folder.root, dependency.name), path, {}};
     SEALIFT_TRY(walk(place_, other.source, other.root, context_, other.files));
-    const auto document = base::read_text_file(path.native() + "/Chart.yaml", size_t{1} << 20);
-    if (!document)
+    if (!fs::is_directory(path)) return add_archive(other.files.front(), dependency, version, path, folder);
+    const auto found = std::ranges::find(other.files, other.root + "/Chart.yaml", &LocalFile::target);
+    if (found == other.files.end())
       return refuse(place_, chart, folder.source,
                     std::format("depends on {} in {}, which has no Chart.yaml", named(dependency), path.native()));
-    SEALIFT_ASSIGN(const auto parsed, yaml::parse(*document, path.native(), {}, yaml::DuplicateKeys::last_wins));
+    SEALIFT_ASSIGN(const auto document, read_input(found->source, size_t{1} << 20));
+    SEALIFT_ASSIGN(const auto parsed, yaml::parse(document, path.native(), {}, yaml::DuplicateKeys::last_wins));
     SEALIFT_TRY(check(parsed.empty() ? yaml::Node{} : parsed.front(), dependency, version, path));
     SEALIFT_ASSIGN(const auto inner, read_chart(place_, other.root, other.source, other.files));
     SEALIFT_TRY(complete(inner, other, depth + 1));
@@ -133,11 +139,13 @@ class Completer {
   }
 
   const Place& place_;
-  const std::string& context_;
+  BuildContext& context_;
   Remote& remote_;
 };
 
-Result<void> copy_files(const ChartFolder& folder, const std::string& to) {
+}  // namespace
+
+Result<void> copy_chart(const ChartFolder& folder, const std::string& to) {
   for (const auto& file : folder.files) {
     const fs::path target = to + file.target.substr(folder.root.size());
     std::error_code error;
@@ -148,12 +156,10 @@ Result<void> copy_files(const ChartFolder& folder, const std::string& to) {
   return {};
 }
 
-}  // namespace
-
-Result<void> add_dependencies(const Place& place, const Chart& chart, const std::string& context,
-                              const std::string& copy, Remote& remote, ChartFolder& folder) {
+Result<void> add_dependencies(const Place& place, const Chart& chart, BuildContext& context, const std::string& copy,
+                              Remote& remote, ChartFolder& folder) {
   SEALIFT_TRY(Completer(place, context, remote).complete(chart, folder, 0));
-  SEALIFT_TRY(copy_files(folder, copy));
+  SEALIFT_TRY(copy_chart(folder, copy));
   folder.source = copy;
   return {};
 }

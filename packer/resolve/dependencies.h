@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "packer/resolve/build_context.h"
 #include "packer/resolve/chart.h"
 #include "packer/resolve/remote.h"
 
@@ -22,10 +23,13 @@ struct ChartFolder {
 // what to run if not.
 Result<void> check_dependencies(const Place& place, const Chart& chart, const std::string& source);
 
+// Copies its files to a folder that does not exist yet.
+Result<void> copy_chart(const ChartFolder& folder, const std::string& to);
+
 // Adds what `chart`, which was read from this folder, lacks: archives byte for byte as they were fetched, folders as
 // they are. The files in `context` may be used by `file://`; `copy` is a folder that does not exist yet, and in which
 // the whole chart is when this returns, for helm. Errors: invalid_input with the line and what to run; those of Remote.
-Result<void> add_dependencies(const Place& place, const Chart& chart, const std::string& context,
-                              const std::string& copy, Remote& remote, ChartFolder& folder);
+Result<void> add_dependencies(const Place& place, const Chart& chart, BuildContext& context, const std::string& copy,
+                              Remote& remote, ChartFolder& folder);
 
 }  // namespace sealift::resolve

@@ -6,6 +6,7 @@
 
 #include "packer/downloads/downloads.h"
 #include "packer/resolve/claims.h"
+#include "packer/resolve/walk.h"
 #include "packer/sources/unpack.h"
 #include "payload/base/count.h"
 #include "payload/base/file.h"
@@ -22,10 +23,10 @@ bool is_download(const Word& source) { return is_url(source.text); }
 
 bool is_folder(const std::string& destination) { return destination.ends_with('/') || destination == "."; }
 
-Result<void> check_digest(const Copy& line, const std::string& context) {
+Result<void> check_digest(const Copy& line, const LocalFile& file) {
   const auto& first = line.sources.front();
-  if (!line.checksum || is_download(first)) return {};
-  SEALIFT_ASSIGN(const auto digest, digest_of(in_context(context, first.text)));
+  SEALIFT_ASSIGN(const auto source, open_file(file.source, file.seen));
+  SEALIFT_ASSIGN(const auto digest, hash::sha256(*source));
   if (digest == *line.checksum) return {};
   return fail(ErrorCode::corrupt, "{}: {} has the digest {}, not {}", first.place.text(), first.text, digest.text(),
               line.checksum->text());
@@ -50,7 +51,7 @@ Origin origin_of_line(const Instruction& instruction, const Copy& line) {
 }
 
 // Keys, most likely: an artifact gives them to everybody who has it.
-void tell_private(const std::vector<LocalFile>& files, const Place& place, EventSink& events) {
+void tell_private(std::span<const LocalFile> files, const Place& place, EventSink& events) {
   const auto first = std::ranges::find_if(files, &LocalFile::is_private);
   if (first == files.end()) return;
   const auto count = std::ranges::count_if(files, &LocalFile::is_private);
@@ -60,8 +61,10 @@ void tell_private(const std::vector<LocalFile>& files, const Place& place, Event
                          count == 1 ? "" : std::format(" (and {} more)", count - 1)));
 }
 
+bool has_own_checksum(const Copy& line) { return line.checksum && !is_download(line.sources.front()); }
+
 // Before anything is fetched: destinations, names, and what lies on this machine.
-Result<void> check_names(const Instruction& instruction, const Copy& line, const std::string& context, Inputs& inputs) {
+Result<void> check_names(const Instruction& instruction, const Copy& line, BuildContext& context, Inputs& inputs) {
   if (line.unpack) {
     const auto target = base::clean_relative_path(line.destination.text);
     return target ? Result<void>() : bad(line.destination.place, target.error().what);
@@ -88,18 +91,23 @@ Result<void> FileLines::take(const Instruction& instruction, const Copy& line) {
   }
   const bool fetches = std::ranges::any_of(line.sources, is_download);
   if (!fetches && !(line.unpack && depth_ == Depth::names)) return put({&instruction, &line}, {});
-  SEALIFT_TRY(check_names(instruction, line, request_.context, inputs_));
+  SEALIFT_TRY(check_names(instruction, line, context_, inputs_));
   waiting_.push_back({&instruction, &line});
   return {};
 }
 
 Result<void> FileLines::put(const Waiting& waiting, const Downloads& downloads) {
   const auto& [instruction, line] = waiting;
-  SEALIFT_TRY(check_digest(*line, request_.context));
   SEALIFT_ASSIGN(auto files,
-                 line->unpack ? unpacked_files(*line, downloads) : copied_files(*line, request_.context, downloads));
+                 line->unpack ? unpacked_files(*line, downloads) : copied_files(*line, context_, downloads));
+  if (has_own_checksum(*line) && !line->unpack) {
+    const auto& first = line->sources.front();
+    if (files.size() != 1 || files.front().source != in_context(context_.folder(), first.text))
+      return bad(first.place, std::format("{} is a folder; --checksum is for one file", first.text));
+    SEALIFT_TRY(check_digest(*line, files.front()));
+  }
   for (const auto& source : line->sources) {
-    if (is_written(in_context(request_.context, source.text)))
+    if (is_written(in_context(context_.folder(), source.text)))
       return bad(source.place, std::format("{} is written by this build, and can't go into it", source.text));
   }
   std::erase_if(files, [&](const LocalFile& file) { return is_written(file.source); });
@@ -141,13 +149,20 @@ Result<std::vector<LocalFile>> FileLines::unpacked_files(const Copy& line, const
   std::vector<LocalFile> out;
   for (const auto& source : line.sources) {
     const auto download = downloads.find(source.text);
-    const auto path = download == downloads.end() ? in_context(request_.context, source.text) : download->second;
+    const bool is_here = download == downloads.end();
+    std::optional<LocalFile> archive;
+    if (is_here) {
+      SEALIFT_ASSIGN(archive, named_file(source, "archive", context_, "--unpack takes archives"));
+      if (line.checksum) SEALIFT_TRY(check_digest(line, *archive));
+    }
+    const auto path = is_here ? archive->source : download->second;
     const auto folder = std::format("{}/{}", inputs_.unpacked->path(), ++folders_);
     SEALIFT_TRY(base::make_directories(folder, 0700));
     auto files = sources::unpack_files(path, selection, folder, cancel_);
     if (!files)
       return fail(files.error().code, "{}: {}", source.place.text(),
                   base::replace_all(files.error().text(), path, source.text));
+    if (archive) SEALIFT_TRY(open_file(archive->source, archive->seen));  // what was checked is what was unpacked
     if (!into_folder && files->size() != 1)
       return bad(line.destination.place,
                  std::format("{} holds {} files that are wanted; write a folder as the destination, with / at its end",
@@ -233,12 +248,9 @@ Result<void> FileLines::take(const Instruction& instruction, const PutFile& line
     if (replaced->source == target) inputs_.files.erase(target);
     files.erase(replaced);
   }
-  std::vector<LocalFile> found;
-  SEALIFT_TRY(walk(line.source.place, in_context(request_.context, line.source.text), target, request_.context, found));
-  if (found.size() != 1 || found.front().target != target)
-    return bad(line.source.place, std::format("{} is a folder; FILE takes one file", line.source.text));
-  tell_private(found, instruction.place, events_);
-  found.front().mode = 0644;  // FILE sets the mode
+  SEALIFT_ASSIGN(auto found, named_file(line.source, target, context_, "FILE takes one file"));
+  tell_private(std::span(&found, 1), instruction.place, events_);
+  found.mode = 0644;  // FILE sets the mode
   SEALIFT_TRY(claim(inputs_, found, origin_of(instruction, std::format("{} {}", line.source.text, line.destination))));
   files.push_back({target, line.destination, line.mode, line.uid, line.gid, line.role, line.is_template, {}});
   return {};

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "packer/resolve/build_context.h"
 #include "packer/resolve/inputs.h"
 #include "packer/resolve/problems.h"
 #include "packer/resolve/remote.h"
@@ -17,10 +18,11 @@ namespace sealift::resolve {
 class FileLines {
  public:
   // All must outlive this, as must the instructions. `unpacked`: paths of this machine, as people know them.
-  FileLines(Inputs& inputs, const Request& request, Depth depth, Remote& remote,
+  FileLines(Inputs& inputs, const Request& request, BuildContext& context, Depth depth, Remote& remote,
             std::map<std::string, std::string>& unpacked, EventSink& events, const CancelToken& cancel)
       : inputs_(inputs),
         request_(request),
+        context_(context),
         depth_(depth),
         remote_(remote),
         unpacked_(unpacked),
@@ -54,6 +56,7 @@ class FileLines {
 
   Inputs& inputs_;
   const Request& request_;
+  BuildContext& context_;
   Depth depth_;
   Remote& remote_;
   std::map<std::string, std::string>& unpacked_;

@@ -3,7 +3,7 @@
 
 #include <algorithm>
 
-#include "packer/resolve/tree.h"
+#include "packer/resolve/walk.h"
 #include "payload/base/count.h"
 #include "payload/base/parallel.h"
 #include "payload/base/retry.h"
@@ -13,8 +13,8 @@ namespace sealift::resolve {
 Result<void> ImageLines::take(const AddImage& line, std::string reason, const Place& line_place) {
   SEALIFT_ASSIGN(auto* source, source_of(line.from));
   if (!line.is_list) return add(line.name, source, {std::move(reason), line_place}, line_place.line);
-  const auto path = in_context(request_.context, line.name.text);
-  const auto text = base::read_text_file(path, size_t{4} << 20);
+  SEALIFT_ASSIGN(const auto list, named_file(line.name, "list", context_, "IMAGE takes a list"));
+  const auto text = base::read_text_file(list.source, size_t{4} << 20);
   if (!text) return bad(line.name.place, text.error().what);
   int number = 0;
   for (const auto part : base::split(*text, '\n')) {

@@ -18,8 +18,9 @@ namespace sealift::resolve {
 class ImageLines {
  public:
   // All must outlive this.
-  ImageLines(Inputs& inputs, const Request& request, Clock& clock, EventSink& events, const CancelToken& cancel)
-      : inputs_(inputs), request_(request), clock_(clock), events_(events), cancel_(cancel) {}
+  ImageLines(Inputs& inputs, const Request& request, BuildContext& context, Clock& clock, EventSink& events,
+             const CancelToken& cancel)
+      : inputs_(inputs), request_(request), context_(context), clock_(clock), events_(events), cancel_(cancel) {}
 
   // An IMAGE line, or each line of its list. `reason`: the line as written.
   Result<void> take(const AddImage& line, std::string reason, const Place& place);
@@ -45,6 +46,7 @@ class ImageLines {
 
   Inputs& inputs_;
   const Request& request_;
+  BuildContext& context_;
   Clock& clock_;
   EventSink& events_;
   const CancelToken& cancel_;

@@ -33,9 +33,9 @@ class Resolver {
         events_(events),
         cancel_(cancel),
         remote_(out_.locks, request.downloads, request.registries, clock, events, cancel),
-        files_(out_, request, depth, remote_, findings_.unpacked, events, cancel),
-        apps_(out_, request, findings_, remote_, events, cancel),
-        images_(out_, request, clock, events, cancel) {}
+        files_(out_, request, context_, depth, remote_, findings_.unpacked, events, cancel),
+        apps_(out_, request, context_, findings_, remote_, events, cancel),
+        images_(out_, request, context_, clock, events, cancel) {}
 
   Result<Inputs> resolve() {
     auto out = resolve_all();
@@ -46,7 +46,10 @@ class Resolver {
  private:
   Result<Inputs> resolve_all() {
     SEALIFT_TRY(read_lines());
-    if (depth_ == Depth::manifests) warn_without_network(out_, events_);
+    if (depth_ == Depth::manifests) {
+      if (const auto left_out = context_.left_out(); !left_out.empty()) base::tell(events_, Level::info, left_out);
+      warn_without_network(out_, events_);
+    }
     SEALIFT_TRY(fetch_tools());
     Tools tools(out_, request_, events_);
     SEALIFT_TRY(apps_.build_kustomizations(tools));
@@ -75,6 +78,7 @@ class Resolver {
   // is wrong.
   Result<void> read_lines() {
     SEALIFT_TRY(check_folder("the build's context", request_.context));
+    SEALIFT_ASSIGN(context_, BuildContext::open(request_.context, request_.kubefile, cancel_));
     SEALIFT_ASSIGN(const auto text, read_input(request_.kubefile, size_t{4} << 20, cancel_));
     kubefile_ = parse_kubefile(text, request_.kubefile, request_.arguments);
     findings_.problems = std::move(kubefile_.problems);
@@ -83,12 +87,13 @@ class Resolver {
     SEALIFT_ASSIGN(out_.locks,
                    read_locks(request_.lock.value_or(lock::path_of(request_.kubefile)), request_.lock_use, cancel_));
     rule_lines_ = rule_lines(kubefile_.instructions);
-    SEALIFT_ASSIGN(findings_.rules, load_rules(rule_lines_, request_.context, findings_.problems));
+    SEALIFT_ASSIGN(findings_.rules, own_rules());
+    const auto rule_files = load_rules(rule_lines_, context_, findings_.rules, findings_.problems);
     for (const auto& instruction : kubefile_.instructions) SEALIFT_TRY(take_line(instruction));
     knows_names_ = knows_names_ && kubefile_.is_complete;
     apps_.add_values(knows_names_);
     name_parts(out_);
-    findings_.problems.note(pack_rules(out_, request_, rule_lines_));
+    findings_.problems.note(pack_rules(out_, request_, rule_files));
     check_conflicts(out_, findings_.problems);
     if (knows_names_) check_app_names(out_, findings_.problems);
     if (depth_ == Depth::manifests) {
@@ -244,6 +249,7 @@ class Resolver {
   bool knows_version_ = false;  // of Kubernetes
   std::vector<Word> rule_lines_;
   AppFindings findings_;
+  BuildContext context_;
   Inputs out_;
   Remote remote_;
   FileLines files_;

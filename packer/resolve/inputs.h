@@ -56,6 +56,7 @@ struct FileInput {
   std::string source;  // on this machine
   uint32_t mode = 0644;
   Origin origin;
+  std::optional<SeenFile> seen = {};  // as in LocalFile
 };
 
 struct AppInput {

@@ -82,9 +82,7 @@ Result<Inputs> packed_inputs(BaseInput artifact, const std::string& name) {
 Result<workloads::Rules> packed_rules(const Inputs& inputs) {
   const auto& payload = *inputs.bases.front().reader;
   const auto first = inputs.contents.tree.lower_bound(std::string(charts::kRulesFolder));
-  Problems none;
-  if (first == inputs.contents.tree.end() || !first->first.starts_with(charts::kRulesFolder))
-    return load_rules({}, {}, none);
+  if (first == inputs.contents.tree.end() || !first->first.starts_with(charts::kRulesFolder)) return own_rules();
   workloads::Rules out;
   SEALIFT_TRY(charts::add_packed_rules(payload, "", out, [](const std::string&) { return true; }));
   return out;

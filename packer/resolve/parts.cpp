@@ -2,10 +2,10 @@
 #include "packer/resolve/parts.h"
 
 #include <algorithm>
-#include <filesystem>
 #include <optional>
 #include <set>
 
+#include "packer/resolve/walk.h"
 #include "packer/sources/chart_archive.h"
 #include "payload/base/file.h"
 #include "payload/base/text.h"
@@ -17,13 +17,13 @@ namespace {
 constexpr size_t kMaxDocument = size_t{1} << 20;
 
 // Of a chart's folder or archive; nullopt for anything else.
-Result<std::optional<std::string>> chart_name(const std::string& source) {
+Result<std::optional<std::string>> chart_name(const std::string& source, std::span<const LocalFile> files) {
   std::string text;
-  std::error_code error;
+  const auto document = std::ranges::find(files, "chart/Chart.yaml", &LocalFile::target);
   if (source.ends_with(".tgz")) {
     SEALIFT_ASSIGN(text, sources::chart_document_of(source));
-  } else if (std::filesystem::exists(source + "/Chart.yaml", error)) {
-    SEALIFT_ASSIGN(text, base::read_text_file(source + "/Chart.yaml", kMaxDocument));
+  } else if (document != files.end()) {
+    SEALIFT_ASSIGN(text, base::read_text_file(document->source, kMaxDocument));
   } else {
     return std::optional<std::string>{};
   }
@@ -33,7 +33,7 @@ Result<std::optional<std::string>> chart_name(const std::string& source) {
 
 }  // namespace
 
-Result<std::vector<AddApp>> parts_of(const AddApp& line, const std::string& context) {
+Result<std::vector<AddApp>> parts_of(const AddApp& line, BuildContext& context) {
   if (line.sources.size() == 1) return std::vector{line};
   std::vector<AddApp> out;
   std::set<std::string> names;
@@ -41,7 +41,10 @@ Result<std::vector<AddApp>> parts_of(const AddApp& line, const std::string& cont
     const auto bad = [&](std::string_view what) {
       return fail(ErrorCode::invalid_input, "{}: {}", source.place.text(), what);
     };
-    auto chart = chart_name(without_slashes(in_context(context, source.text)));
+    const auto path = without_slashes(in_context(context.folder(), source.text));
+    std::vector<LocalFile> files;
+    SEALIFT_TRY(walk(source.place, path, "chart", context, files));
+    auto chart = chart_name(path, files);
     if (!chart) return bad(chart.error().what);
     if (!*chart) return std::vector{line};  // manifests, or a mixture that is refused later
     AddApp part = line;

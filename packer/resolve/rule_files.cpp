@@ -5,6 +5,7 @@
 #include <filesystem>
 
 #include "packer/resolve/claims.h"
+#include "packer/resolve/walk.h"
 #include "packer/rules.h"
 #include "payload/base/file.h"
 
@@ -36,15 +37,25 @@ std::vector<Word> rule_lines(const std::vector<Instruction>& instructions) {
   return out;
 }
 
-Result<workloads::Rules> load_rules(const std::vector<Word>& files, const std::string& context, Problems& problems) {
+Result<workloads::Rules> own_rules() {
   workloads::Rules out;
   for (const auto& [name, text] : kImageRules) SEALIFT_TRY(out.add(text, name));
-  for (const auto& file : files) {
-    const auto path = in_context(context, file.text);
-    if (const auto text = read_input(path, charts::kMaxRules))
-      problems.note(out.add(*text, path));
+  return out;
+}
+
+std::vector<RuleFile> load_rules(const std::vector<Word>& lines, BuildContext& context, workloads::Rules& rules,
+                                 Problems& problems) {
+  std::vector<RuleFile> out;
+  for (const auto& line : lines) {
+    auto file = problems.note(named_file(line, std::format("{}{}", charts::kRulesFolder, last_part(line.text)), context,
+                                         "IMAGE-RULES takes files"));
+    if (!file) continue;
+    file->mode = 0644;
+    if (const auto text = read_input(file->source, charts::kMaxRules))
+      problems.note(rules.add(*text, file->source));
     else
-      problems.add(fail(ErrorCode::invalid_input, "{}: {}", file.place.text(), text.error().text()));
+      problems.add(fail(ErrorCode::invalid_input, "{}: {}", line.place.text(), text.error().text()));
+    out.push_back({line, std::move(*file)});
   }
   return out;
 }
@@ -58,17 +69,13 @@ Result<void> add_rules_of(const format::PayloadReader& base, const std::vector<W
   });
 }
 
-Result<void> pack_rules(Inputs& inputs, const Request& request, const std::vector<Word>& lines) {
+Result<void> pack_rules(Inputs& inputs, const Request& request, const std::vector<RuleFile>& files) {
   const bool has_charts = std::ranges::contains(inputs.contents.apps, format::AppKind::helm, &format::App::kind);
-  if (!has_charts && lines.empty()) return {};
+  if (!has_charts && files.empty()) return {};
   std::erase_if(inputs.contents.tree, [](const auto& file) { return file.first.starts_with(kOwnRulesFolder); });
   SEALIFT_ASSIGN(const auto own, write_own_rules(inputs.scratch->path()));
   SEALIFT_TRY(claim(inputs, own, {"Sealift's rules", {request.kubefile, 0, 0}, false}));
-  for (const auto& line : lines) {
-    const auto source = in_context(request.context, line.text);
-    SEALIFT_TRY(claim(inputs, {source, std::format("{}{}", charts::kRulesFolder, last_part(source)), 0644},
-                      {"IMAGE-RULES", line.place, false}));
-  }
+  for (const auto& [line, file] : files) SEALIFT_TRY(claim(inputs, file, {"IMAGE-RULES", line.place, false}));
   return {};
 }
 

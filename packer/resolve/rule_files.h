@@ -18,11 +18,20 @@ namespace sealift::resolve {
 inline constexpr std::string_view kOwnRulesFolder = "rules/sealift/";
 static_assert(kOwnRulesFolder.starts_with(charts::kRulesFolder));
 
+// A file that an IMAGE-RULES line names.
+struct RuleFile {
+  Word line;
+  LocalFile file;
+};
+
 // The files of the IMAGE-RULES lines.
 std::vector<Word> rule_lines(const std::vector<Instruction>& instructions);
 
-// Sealift's own and those of the lines. Problems: invalid_input with file and line.
-Result<workloads::Rules> load_rules(const std::vector<Word>& files, const std::string& context, Problems& problems);
+// Sealift's own.
+Result<workloads::Rules> own_rules();
+// Those of the lines: added to the rules, and returned to be packed. Problems: invalid_input with file and line.
+std::vector<RuleFile> load_rules(const std::vector<Word>& lines, BuildContext& context, workloads::Rules& rules,
+                                 Problems& problems);
 
 // Adds those that lines of the base's Kubefile brought, unless one of `files` or a base before has them.
 Result<void> add_rules_of(const format::PayloadReader& base, const std::vector<Word>& files, const Inputs& inputs,
@@ -30,6 +39,6 @@ Result<void> add_rules_of(const format::PayloadReader& base, const std::vector<W
 
 // Packs Sealift's own and those of the lines if there are charts, which the site's check reads with them, or lines,
 // which `sealift run-test` reads manifests with. Errors: those of claim().
-Result<void> pack_rules(Inputs& inputs, const Request& request, const std::vector<Word>& lines);
+Result<void> pack_rules(Inputs& inputs, const Request& request, const std::vector<RuleFile>& files);
 
 }  // namespace sealift::resolve

@@ -1,39 +1,36 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Files of the build machine that go into the payload's tree, each with its source and target. Folders are read in
-// sorted order, so that a build does not depend on the file system's order.
+// Files of the build machine that go into the payload's tree, each with its source and target.
 #pragma once
 
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "packer/resolve/kubefile.h"
+#include "packer/resolve/seen_file.h"
 #include "payload/base/cancel.h"
 
 namespace sealift::resolve {
+
+class BuildContext;
 
 struct LocalFile {
   std::string source;  // on this machine
   std::string target;  // in the tree, safe and relative
   uint32_t mode = 0644;
-  bool is_private = false;  // only its owner can read it on this machine
+  bool is_private = false;            // only its owner can read it on this machine
+  std::optional<SeenFile> seen = {};  // none if this Sealift has written it
 };
 
-// Where symbolic links may lead that lie in a folder which a line names; those that a line names lead anywhere.
-enum class Links {
-  inside,  // the folder, or the build's context: what somebody else links to does not enter an artifact unseen
-  anywhere,
-};
+// Its bytes. Errors: those of SeenFile::open() if it was seen.
+Result<std::unique_ptr<base::Source>> open_file(const std::string& source, const std::optional<SeenFile>& seen);
 
 // COPY and ADD: a folder's contents, or files into a folder (the destination ends in "/", or there are several
 // sources). `downloads`: the file on this machine for each URL.
-Result<std::vector<LocalFile>> copied_files(const Copy& copy, const std::string& context,
+Result<std::vector<LocalFile>> copied_files(const Copy& copy, BuildContext& context,
                                             const std::map<std::string, std::string>& downloads = {});
-
-// Adds a file, or all files below a folder, at this path of the tree. Errors are invalid_input with `place`.
-Result<void> walk(const Place& place, const std::string& source, const std::string& target, const std::string& context,
-                  std::vector<LocalFile>& out, Links links = Links::inside);
 
 // The text of a file that somebody names in a Kubefile. Errors: invalid_input if it is larger than `limit`, not_found,
 // permission_denied, io; all name the file; cancelled while a pipe waits for its writer.

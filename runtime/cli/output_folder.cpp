@@ -2,15 +2,14 @@
 #include "runtime/cli/output_folder.h"
 
 #include <fcntl.h>
-#include <linux/openat2.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <cstdio>
 #include <format>
 
+#include "payload/base/beneath.h"
 #include "payload/base/file.h"
 #include "payload/base/safe_path.h"
 #include "payload/base/text.h"
@@ -18,22 +17,16 @@
 namespace sealift::cli {
 namespace {
 
-// Opens a folder one level down, never through a link. Uses openat2 if the kernel has it (5.6), else O_NOFOLLOW, which
-// does the same for a name without slashes.
+// Opens a folder one level down, never through a link.
 Result<base::Fd> enter(int folder, const std::string& part, const std::string& shown) {
-  open_how how{};
-  how.flags = O_DIRECTORY | O_CLOEXEC | O_PATH;
-  how.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS;
-  long fd = syscall(SYS_openat2, folder, part.c_str(), &how, sizeof(how));
-  if (fd < 0 && (errno == ENOSYS || errno == EPERM)) {  // EPERM: an old seccomp profile that does not know the call
-    fd = openat(folder, part.c_str(), O_DIRECTORY | O_CLOEXEC | O_PATH | O_NOFOLLOW);
-  }
-  if (fd >= 0) return base::Fd(static_cast<int>(fd));
-  if (errno == ELOOP || errno == ENOTDIR || errno == EXDEV) {
+  auto opened = base::open_beneath(folder, part, O_DIRECTORY | O_PATH);
+  if (opened) return std::move(*opened);
+  const int error = opened.error();
+  if (error == ELOOP || error == ENOTDIR || error == EXDEV) {
     return fail(ErrorCode::permission_denied, "{}: {} is a link or a file, not a folder; nothing is written through it",
                 shown, part);
   }
-  return fail_errno(errno, std::format("open {} in {}", part, shown));
+  return fail_errno(error, std::format("open {} in {}", part, shown));
 }
 
 }  // namespace

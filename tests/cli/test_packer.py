@@ -2,6 +2,7 @@
 """The packer as a release engineer uses it: bases, promises without the packed files, reproducible bytes."""
 import hashlib
 import json
+import os
 import subprocess
 
 import pytest
@@ -33,7 +34,7 @@ class Project:
     def refused(self, lines, *options, code=3):
         done = self.build(lines, *options)
         assert done.returncode == code, done.stdout + done.stderr
-        assert not [path.name for path in self.folder.iterdir() if path.name.startswith((".sealift", "out.run"))]
+        assert not [path.name for path in self.folder.iterdir() if path.name.startswith((".sealift-", "out.run"))]
         return done.stderr
 
 
@@ -225,3 +226,28 @@ def test_help_lists_what_a_kubefile_may_say(packer):
     for line in ("FROM    scratch | artifact.run", "COPY    [--follow-links] source [source …] destination", 'LAUNCH  ["name", "name"]'):
         assert line in text
     assert "RUN " not in text
+
+
+def test_what_sealiftignore_excludes_is_left_out(project, tmp_path):
+    (tmp_path / "d").mkdir()
+    for name in ("keep.txt", "key.pem", "notes.md", "README.md"):
+        (tmp_path / "d" / name).write_text(name)
+    (tmp_path / ".sealiftignore").write_text("# keys and notes\n**/*.pem\n**/*.md\n!d/README.md\n")
+    done = project.build(["FROM scratch", "COPY d d"], output="kept.run")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "2 files and folders are left out, as .sealiftignore says" in (done.stdout + done.stderr).replace("./", "")
+    assert sorted(project.contents("kept.run")["tree"]) == ["d/README.md", "d/keep.txt"]
+    assert "d/key.pem is excluded by" in project.refused(["FROM scratch", "COPY d/key.pem key"])
+    # one for this Kubefile alone
+    (tmp_path / "Kubefile.sealiftignore").write_text("d/keep.txt\n")
+    assert "d/key.pem" in project.packed(["FROM scratch", "COPY d d"])["tree"]
+
+
+def test_pipes_sockets_and_devices_are_refused_in_one_run(project, tmp_path):
+    for folder in ("d", "e"):
+        (tmp_path / folder).mkdir()
+        os.mkfifo(tmp_path / folder / "pipe")
+    text = project.refused(["FROM scratch", "COPY d d", "COPY e e", "FILE /dev/null /etc/null"])
+    assert "d/pipe is a named pipe" in text and "e/pipe is a named pipe" in text and "/dev/null is a character device" in text
+    (tmp_path / ".sealiftignore").write_text("*/pipe\n")
+    assert project.packed(["FROM scratch", "COPY d d", "COPY e e"])["tree"] == {}

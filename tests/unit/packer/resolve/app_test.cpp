@@ -31,8 +31,9 @@ struct Context {
     const std::string scratch = folder / "scratch";
     resolve::Locks locks;
     resolve::Remote remote(locks, folder / "cache", {}, base::system_clock(), base::no_events(), kNoCancel);
+    resolve::BuildContext context(folder.path());
     auto out = resolve::local_app(line.place, std::get<resolve::AddApp>(line.what),
-                                  {folder.path(), scratch, kNoRules, problems, unpacked, remote});
+                                  {context, scratch, kNoRules, problems, unpacked, remote});
     SEALIFT_TRY(problems.joined());
     return out;
   }

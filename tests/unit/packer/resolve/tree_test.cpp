@@ -6,6 +6,7 @@
 #include <filesystem>
 
 #include "packer/resolve/app.h"
+#include "packer/resolve/build_context.h"
 #include "payload/base/file.h"
 #include "tests/support/temporary_folder.h"
 
@@ -33,10 +34,16 @@ Result<resolve::LocalApp> local_app(const resolve::Instruction& line, const std:
   const CancelToken no_cancel;
   resolve::Locks locks;
   resolve::Remote remote(locks, context + "/cache", {}, base::system_clock(), base::no_events(), no_cancel);
+  resolve::BuildContext own(context);
   auto out = resolve::local_app(line.place, std::get<resolve::AddApp>(line.what),
-                                {context, scratch, kNoRules, problems, unpacked, remote});
+                                {own, scratch, kNoRules, problems, unpacked, remote});
   SEALIFT_TRY(problems.joined());
   return out;
+}
+
+Result<std::vector<resolve::LocalFile>> copied_files(const std::string& line, const std::string& folder) {
+  resolve::BuildContext context(folder);
+  return resolve::copied_files(std::get<resolve::Copy>(instruction(line).what), context);
 }
 
 std::vector<std::string> targets(const std::vector<resolve::LocalFile>& files) {
@@ -54,7 +61,7 @@ TEST_CASE("COPY puts folders' contents, files by name, and files into folders") 
   write(folder / "d/sub/c", "c");
   using Names = std::vector<std::string>;
   const auto copied = [&](const std::string& line) {
-    auto files = resolve::copied_files(std::get<resolve::Copy>(instruction(line).what), folder.path());
+    auto files = copied_files(line, folder.path());
     REQUIRE(files);
     return *files;
   };
@@ -66,7 +73,7 @@ TEST_CASE("COPY puts folders' contents, files by name, and files into folders") 
   CHECK(copied("COPY d/a x")[0].mode == 0755);
   CHECK(copied("COPY d/b x")[0].mode == 0644);
   for (const std::string line : {"COPY nothing x", "COPY d/a ../x"}) {
-    const auto refused = resolve::copied_files(std::get<resolve::Copy>(instruction(line).what), folder.path());
+    const auto refused = copied_files(line, folder.path());
     INFO(line);
     REQUIRE_FALSE(refused);
     CHECK(refused.error().text().contains("Kubefile:2"));
@@ -106,9 +113,7 @@ TEST_CASE("links in a folder lead into it or into the context, unless they may l
   std::filesystem::create_symlink("a", context / "d/same");
   std::filesystem::create_symlink("../shared", context / "d/shared");
   using Names = std::vector<std::string>;
-  const auto copied = [&](const std::string& line) {
-    return resolve::copied_files(std::get<resolve::Copy>(instruction(line).what), context.path());
-  };
+  const auto copied = [&](const std::string& line) { return copied_files(line, context.path()); };
   CHECK(targets(copied("COPY d x").value()) == Names{"x/a", "x/same", "x/shared/b"});
   // a link that the line itself names is meant, and its folder is one like any other
   std::filesystem::create_symlink(elsewhere / "secret", context / "named");
@@ -137,8 +142,7 @@ TEST_CASE("a file that only its owner can read is known as such") {
   write(folder / "d/key", "k", 0600);
   write(folder / "d/read-only", "k", 0400);
   write(folder / "d/open", "o", 0640);
-  const auto files =
-      resolve::copied_files(std::get<resolve::Copy>(instruction("COPY d x").what), folder.path()).value();
+  const auto files = copied_files("COPY d x", folder.path()).value();
   REQUIRE(files.size() == 3);
   CHECK(files[0].is_private);
   CHECK_FALSE(files[1].is_private);
