@@ -54,14 +54,16 @@ Result<Reply> with_text(const httplib::Result& result, const Origin& origin, con
   return reply;
 }
 
-// RFC 6125: an address stands in a certificate as an address. mbedTLS would also take a DNS name of the same letters for it.
+// RFC 6125: an address stands in a certificate as an address. mbedTLS would also take a DNS name of the same letters
+// for it.
 bool names_address(const mbedtls_x509_crt& certificate, std::string_view address) {
   for (const auto* name = &certificate.subject_alt_names; name != nullptr; name = name->next) {
     mbedtls_x509_subject_alternative_name read{};
     if (name->buf.p == nullptr || mbedtls_x509_parse_subject_alt_name(&name->buf, &read) != 0) continue;
-    const bool same = read.type == MBEDTLS_X509_SAN_IP_ADDRESS &&
-                      address == std::string_view(reinterpret_cast<const char*>(read.san.unstructured_name.p),
-                                                  read.san.unstructured_name.len);
+    const auto& value = read.san.unstructured_name;
+    const bool same =
+        read.type == MBEDTLS_X509_SAN_IP_ADDRESS &&
+        address == std::string_view(reinterpret_cast<const char*>(value.p), value.len);  // NOLINT(*-reinterpret-cast)
     mbedtls_x509_free_subject_alt_name(&read);
     if (same) return true;
   }
@@ -81,14 +83,15 @@ std::string address_bytes(const std::string& host) {
 // check, takes "not checked" for "good", and compares addresses with common names. So the chain is verified again here.
 httplib::SSLVerifierResponse check_certificate(httplib::tls::session_t session, httplib::tls::ctx_t context,
                                                const std::string& host) {
-  const auto* peer = mbedtls_ssl_get_peer_cert(&static_cast<httplib::tls::impl::MbedTlsSession*>(session)->ssl);
+  auto* peer = const_cast<mbedtls_x509_crt*>(  // NOLINT(*-const-cast)
+      mbedtls_ssl_get_peer_cert(&static_cast<httplib::tls::impl::MbedTlsSession*>(session)->ssl));
   auto* authorities = &static_cast<httplib::tls::impl::MbedTlsContext*>(context)->ca_chain;
   uint32_t problems = 0;
   const std::string address = address_bytes(host);
+  const char* name = address.empty() ? host.c_str() : nullptr;
   const bool good = peer != nullptr &&
-                    mbedtls_x509_crt_verify(const_cast<mbedtls_x509_crt*>(peer), authorities, nullptr,  // NOLINT(*-const-cast)
-                                            address.empty() ? host.c_str() : nullptr, &problems, nullptr, nullptr) == 0 &&
-                    (address.empty() || names_address(*peer, address));
+                    mbedtls_x509_crt_verify(peer, authorities, nullptr, name, &problems, nullptr, nullptr) == 0 &&
+                    (name != nullptr || names_address(*peer, address));
   return good ? httplib::SSLVerifierResponse::NoDecisionMade : httplib::SSLVerifierResponse::CertificateRejected;
 }
 

@@ -63,9 +63,10 @@ std::string reservations(const KnownKeys& known) {
   std::string out;
   for (const auto& entry : known.entries) {
     if (entry.mark != KnownKeys::Mark::authority) continue;
-    out += std::format(". {} names an authority for it (@cert-authority), but certificates of hosts can't be checked by this "
-                       "version: it needs the host's own key",
-                       entry.place.text());
+    out += std::format(
+        ". {} names an authority for it (@cert-authority), but certificates of hosts can't be checked by this "
+        "version: it needs the host's own key",
+        entry.place.text());
     break;
   }
   for (const auto& line : known.unreadable)
@@ -124,15 +125,17 @@ Result<void> check_not_revoked(const Target& target, const KnownKeys& known, ssh
   const std::string name = key_name(shown), host = lookup_name(target);
   for (const auto& entry : known.entries) {
     if (entry.mark == KnownKeys::Mark::revoked && same_key(entry.key.get(), shown))
-      return fail(ErrorCode::host_key_changed,
-                  "{}: its host key {} {} is marked as revoked in {}. It may be in other hands: give the host a new one", host,
-                  name, print, entry.place.text());
+      return fail(
+          ErrorCode::host_key_changed,
+          "{}: its host key {} {} is marked as revoked in {}. It may be in other hands: give the host a new one", host,
+          name, print, entry.place.text());
   }
   for (const auto& line : known.unreadable) {
     if (line.mark == KnownKeys::Mark::revoked && !is_other_type(line.type, name))
-      return fail(ErrorCode::host_key_changed,
-                  "{} shows the host key {} {}, and {} may revoke it, but can't be read: {}. Correct or remove that line",
-                  host, name, print, line.place, line.why);
+      return fail(
+          ErrorCode::host_key_changed,
+          "{} shows the host key {} {}, and {} may revoke it, but can't be read: {}. Correct or remove that line", host,
+          name, print, line.place, line.why);
   }
   return {};
 }

@@ -24,17 +24,18 @@ enum class IfNew { accept, refuse };
 
 struct Row {
   std::string_view what;
-  // {H} the host as ssh names it, {P} its port, {E} {C} its keys, {F} {G} other keys of the same types; the last letter t:
-  // a tab between type and key. {hash} the host's name, hashed. "----" begins a second file.
+  // {H} the host as ssh names it, {P} its port, {E} {C} its keys, {F} {G} other keys of the same types; the last letter
+  // t: a tab between type and key. {hash} the host's name, hashed. "----" begins a second file.
   std::string text;
   Answer ssh, ours;
   IfNew if_new = IfNew::accept;
-  std::string_view stricter = {};      // why, if the answers differ
+  std::string_view stricter = {};       // why, if the answers differ
   std::string_view host = "127.0.0.1";  // another one is reached through a proxy command
   bool port_22 = false;                 // as far as names are concerned
 };
 
-constexpr auto accepted = Answer::accepted, unknown = Answer::unknown, another = Answer::another, revoked = Answer::revoked;
+constexpr auto accepted = Answer::accepted, unknown = Answer::unknown, another = Answer::another,
+               revoked = Answer::revoked;
 constexpr auto may_be_new = IfNew::accept, not_new = IfNew::refuse;
 const std::string kZero(1, '\0');
 
@@ -123,7 +124,8 @@ const std::vector<Row> kRows = {
     {"an authority, tabs", "@cert-authority\t{H}\t{Ft}\n", unknown, unknown},
     {"an authority, and the host's key", "@cert-authority * {F}\n{H} {E}\n", accepted, accepted},
     {"a certificate for a key", "{H} {certificate}\n", another, another},
-    {"a key on a token", "{H} sk-ssh-ed25519@openssh.com "
+    {"a key on a token",
+     "{H} sk-ssh-ed25519@openssh.com "
      "AAAAGnNrLXNzaC1lZDI1NTE5QG9wZW5zc2guY29tAAAAIBERERERERERERERERERERERERERERERERERERERERERAAAABHNzaDo=\n",
      another, another},
 
@@ -146,7 +148,14 @@ const std::vector<Row> kRows = {
     {"letters of the file", "HOST.Example {E}\n", accepted, accepted, may_be_new, {}, "host.example", true},
     {"a domain", "*.example {E}\n", accepted, accepted, may_be_new, {}, "host.example", true},
     {"a letter", "h?st.example {F}\n", another, another, may_be_new, {}, "host.example", true},
-    {"a domain but for one host", "*.example,!host.example {F}\n", unknown, unknown, may_be_new, {}, "host.example", true},
+    {"a domain but for one host",
+     "*.example,!host.example {F}\n",
+     unknown,
+     unknown,
+     may_be_new,
+     {},
+     "host.example",
+     true},
     {"port 22 written out", "[host.example]:22 {F}\n", unknown, unknown, may_be_new, {}, "host.example", true},
     {"letters at another port", "[HOST.example]:{P} {E}\n", accepted, accepted, may_be_new, {}, "Host.example"},
     {"a domain at another port", "*.example {F}\n", unknown, unknown, may_be_new, {}, "host.example"},
@@ -209,9 +218,9 @@ class Comparison {
     std::string known;
     for (const auto& file : files) known += " " + file;
     std::vector<std::string> argv{"ssh", "-F", "/dev/null", "-i", server_->key(), "-p", std::to_string(port_of(row))};
-    for (const auto& option :
-         {std::string("BatchMode=yes"), std::string("StrictHostKeyChecking=yes"), "UserKnownHostsFile=" + known.substr(1),
-          std::string("GlobalKnownHostsFile=/dev/null"), std::string("UpdateHostKeys=no"), std::string("IdentitiesOnly=yes")}) {
+    for (const auto& option : {std::string("BatchMode=yes"), std::string("StrictHostKeyChecking=yes"),
+                               "UserKnownHostsFile=" + known.substr(1), std::string("GlobalKnownHostsFile=/dev/null"),
+                               std::string("UpdateHostKeys=no"), std::string("IdentitiesOnly=yes")}) {
       argv.insert(argv.end(), {"-o", option});
     }
     if (row.host != "127.0.0.1") {
@@ -260,8 +269,8 @@ class Comparison {
   }
 
   std::string hashed(const std::string& name) const {
-    std::ofstream(server_->file("hashed")) << name << " " << words("host_ed25519")[0] << " " << words("host_ed25519")[1]
-                                           << "\n";
+    std::ofstream(server_->file("hashed"))
+        << name << " " << words("host_ed25519")[0] << " " << words("host_ed25519")[1] << "\n";
     REQUIRE(base::run_checked({{"ssh-keygen", "-q", "-H", "-f", server_->file("hashed")}, {}, "/", {}}));
     const auto text = base::read_text_file(server_->file("hashed"), 4096);
     REQUIRE(text);
@@ -324,7 +333,8 @@ TEST_CASE("known_hosts files decide as with OpenSSH, or more strictly") {
     CAPTURE(ours.error().what);
     CHECK(ours.error().code == (row.ours == unknown ? ErrorCode::host_key_unknown : ErrorCode::host_key_changed));
     CHECK(ours.error().what.contains("another one") == (row.ours == another));
-    CHECK((ours.error().what.contains("revoked in") || ours.error().what.contains("may revoke")) == (row.ours == revoked));
+    CHECK((ours.error().what.contains("revoked in") || ours.error().what.contains("may revoke")) ==
+          (row.ours == revoked));
     if (row.ours == unknown && row.text.starts_with("@cert-authority"))
       CHECK(ours.error().what.contains("certificates of hosts can't be checked"));
 
@@ -350,8 +360,8 @@ TEST_CASE("a certificate of the host is not checked, which is said") {
       SshServer::start(std::format("HostKey {}\nHostCertificate {}", folder / "host", folder / "host-cert.pub"));
   const auto known = folder / "known";
   std::ofstream(known) << "@cert-authority * " << std::ifstream(folder / "authority.pub").rdbuf();
-  const auto ssh = base::run({{"ssh", "-F", "/dev/null", "-i", server->key(), "-p", std::to_string(server->port()), "-o",
-                               "BatchMode=yes", "-o", "UserKnownHostsFile=" + known, "-o",
+  const auto ssh = base::run({{"ssh", "-F", "/dev/null", "-i", server->key(), "-p", std::to_string(server->port()),
+                               "-o", "BatchMode=yes", "-o", "UserKnownHostsFile=" + known, "-o",
                                "GlobalKnownHostsFile=/dev/null", "-l", SshServer::user(), "127.0.0.1", "true"},
                               {},
                               "/",
