@@ -51,5 +51,5 @@ sealift_library(runtime/delivery DEPS payload/base payload/yaml payload/format r
   runtime/steps runtime/images runtime/plans)
 sealift_library(runtime/report DEPS payload/base payload/json runtime/engine runtime/delivery)
 sealift_library(runtime/ui DEPS payload/base payload/console)
-sealift_library(runtime/cli DEPS payload/base payload/json payload/console payload/format runtime/config runtime/ssh runtime/agent runtime/engine
+sealift_library(runtime/cli DEPS payload/base payload/hash payload/json payload/console payload/format runtime/config runtime/ssh runtime/agent runtime/engine
   runtime/node runtime/checks runtime/images runtime/delivery runtime/report runtime/ui THIRD_PARTY cli11)

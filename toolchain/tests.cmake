@@ -35,6 +35,9 @@ endforeach()
 if(TARGET unit_payload_hash) # compared with another implementation
   target_link_libraries(unit_payload_hash PRIVATE third_party_mbedtls)
 endif()
+if(TARGET unit_runtime_ssh) # what known_hosts files say is compared with OpenSSH for hosts that are not there to be connected to
+  target_link_libraries(unit_runtime_ssh PRIVATE third_party_libssh)
+endif()
 if(TARGET unit_packer_convert) # what it writes for a site is read by the site's own reader
   target_link_libraries(unit_packer_convert PRIVATE runtime_config)
 endif()

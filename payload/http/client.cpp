@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "payload/http/client.h"
 
+#include <arpa/inet.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -53,16 +54,44 @@ Result<Reply> with_text(const httplib::Result& result, const Origin& origin, con
   return reply;
 }
 
+// RFC 6125: an address stands in a certificate as an address. mbedTLS would also take a DNS name of the same letters
+// for it.
+bool names_address(const mbedtls_x509_crt& certificate, std::string_view address) {
+  for (const auto* name = &certificate.subject_alt_names; name != nullptr; name = name->next) {
+    mbedtls_x509_subject_alternative_name read{};
+    if (name->buf.p == nullptr || mbedtls_x509_parse_subject_alt_name(&name->buf, &read) != 0) continue;
+    const auto& value = read.san.unstructured_name;
+    const bool same =
+        read.type == MBEDTLS_X509_SAN_IP_ADDRESS &&
+        address == std::string_view(reinterpret_cast<const char*>(value.p), value.len);  // NOLINT(*-reinterpret-cast)
+    mbedtls_x509_free_subject_alt_name(&read);
+    if (same) return true;
+  }
+  return false;
+}
+
+// The bytes of an IPv4 or IPv6 address; empty for a name.
+std::string address_bytes(const std::string& host) {
+  std::string out(16, '\0');
+  const int family = host.contains(':') ? AF_INET6 : AF_INET;
+  if (::inet_pton(family, host.c_str(), out.data()) != 1) return {};
+  out.resize(family == AF_INET ? 4 : 16);
+  return out;
+}
+
 // If the server is named by an address, httplib 0.41 with mbedTLS checks no chain at all: it turns off mbedTLS's own
 // check, takes "not checked" for "good", and compares addresses with common names. So the chain is verified again here.
 httplib::SSLVerifierResponse check_certificate(httplib::tls::session_t session, httplib::tls::ctx_t context,
                                                const std::string& host) {
-  const auto* peer = mbedtls_ssl_get_peer_cert(&static_cast<httplib::tls::impl::MbedTlsSession*>(session)->ssl);
+  auto* peer = const_cast<mbedtls_x509_crt*>(  // NOLINT(*-const-cast)
+      mbedtls_ssl_get_peer_cert(&static_cast<httplib::tls::impl::MbedTlsSession*>(session)->ssl));
   auto* authorities = &static_cast<httplib::tls::impl::MbedTlsContext*>(context)->ca_chain;
   uint32_t problems = 0;
+  const std::string address = address_bytes(host);
+  const char* name = address.empty() ? host.c_str() : nullptr;
   const bool good = peer != nullptr &&
-                    mbedtls_x509_crt_verify(const_cast<mbedtls_x509_crt*>(peer), authorities, nullptr, host.c_str(),
-                                            &problems, nullptr, nullptr) == 0;  // NOLINT(*-const-cast)
+                    mbedtls_x509_crt_verify(peer, authorities, nullptr, name, &problems, nullptr, nullptr) == 0 &&
+                    (name != nullptr || names_address(*peer, address));
   return good ? httplib::SSLVerifierResponse::NoDecisionMade : httplib::SSLVerifierResponse::CertificateRejected;
 }
 

@@ -27,6 +27,15 @@ void add_common_options(CLI::App& app, Arguments& out) {
                  "work with the payload of this artifact or payload file instead of the program's own")
       ->type_name("FILE");
   app.add_option_function<std::string>(
+         "--identity",
+         [&out](const std::string& value) {
+           const auto digest = Digest::parse(value);
+           if (!digest) throw CLI::ValidationError("--identity", digest.error().what);
+           out.identity = *digest;
+         },
+         "refuse any artifact but the one of this identity (info prints it), before anything of it is used")
+      ->type_name("sha256:DIGEST");
+  app.add_option_function<std::string>(
          "--log-format", [&out](const std::string& value) { out.json = value == "json"; },
          "text or json: one JSON object a line")
       ->type_name("FORMAT")
@@ -73,6 +82,12 @@ std::string main_footer(const std::string& program) {
       program);
 }
 
+constexpr std::string_view kWhatRuns =
+    "\nThis command logs in to the hosts and runs the artifact's agent there as root, also if it only\n"
+    "looks. The artifact is this program's own, or the one named with --payload. On this machine, apply\n"
+    "and plan run its helm, without network. --identity, or artifact.identity in cluster.yaml, refuses\n"
+    "every other artifact before anything of it is run.\n";
+
 Result<Verb> needs_config(const Arguments& out, Verb verb, std::string_view command, const std::string& program) {
   if (out.config) return verb;
   return fail(ErrorCode::usage, "{} needs --config FILE; {} config init prints a template to start from", command,
@@ -114,7 +129,8 @@ Result<Arguments> parse_arguments(const std::string& program, const std::vector<
 
   auto* apply =
       app.add_subcommand("apply", "make the cluster as cluster.yaml says, from whatever state the hosts are in");
-  auto* plan = app.add_subcommand("plan", "look at all hosts and say what apply would do; changes nothing");
+  auto* plan =
+      app.add_subcommand("plan", "run the agent on all hosts to look, and say what apply would do; changes nothing");
   auto* status = app.add_subcommand("status", "how the cluster is, and how the last run ended");
   auto* kubeconfig = app.add_subcommand("kubeconfig", "print the administrator's kubeconfig (a secret)");
   auto* config = app.add_subcommand("config", "about cluster.yaml");
@@ -148,6 +164,8 @@ Result<Arguments> parse_arguments(const std::string& program, const std::vector<
     out.verb = Verb::help;
     out.text = tidy(app.help());
     if (app.get_subcommands().empty()) out.text += main_footer(program);
+    for (const auto* command : {apply, plan, status, kubeconfig})
+      if (command->parsed()) out.text += kWhatRuns;
     if (plan->parsed()) out.text += "\nWanted of every host before anything is changed:\n" + checks::help();
     return out;
   } catch (const CLI::ParseError& error) {

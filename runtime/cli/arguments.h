@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "payload/base/error.h"
+#include "payload/hash/digest.h"
 
 namespace sealift::cli {
 
@@ -31,6 +32,7 @@ struct Arguments {
   Verb verb = Verb::none;
   std::string text;  // of help
   std::optional<std::string> config, payload, state;
+  std::optional<Digest> identity;  // of the only artifact that may be used
   bool accept_new_host_keys = false;
   bool offline = false;
   bool json = false;

@@ -6,10 +6,13 @@
 
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
+#include <vector>
 
 #include "payload/base/file.h"
 #include "payload/format/reader.h"
+#include "runtime/cli/arguments.h"
 
 namespace sealift::cli {
 
@@ -19,7 +22,17 @@ struct Artifact {
   std::unique_ptr<format::PayloadReader> reader;
 };
 
-// Errors: those of PayloadReader::open; not_a_payload with the remedy if this program carries none.
-Result<Artifact> open_artifact(const std::optional<std::string>& payload_path);
+// Which artifacts may be opened.
+struct Demand {
+  std::vector<Digest> identities;  // one of these
+  std::string by;                  // who demands it, for messages
+};
+
+// What the command line demands.
+std::vector<Demand> demands_of(const Arguments& arguments);
+
+// The demands are met before more of the payload than its trailer is read. Errors: untrusted with both identities if
+// one is not met; those of PayloadReader::open; not_a_payload with the remedy if this program carries none.
+Result<Artifact> open_artifact(const std::optional<std::string>& payload_path, std::span<const Demand> demands);
 
 }  // namespace sealift::cli

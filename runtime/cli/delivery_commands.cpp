@@ -9,6 +9,7 @@
 #include "payload/base/clock.h"
 #include "payload/base/file.h"
 #include "payload/console/json_lines.h"
+#include "runtime/cli/artifact.h"
 #include "runtime/cli/connector.h"
 #include "runtime/cli/secrets.h"
 #include "runtime/config/cluster_config.h"
@@ -145,12 +146,15 @@ Result<void> kubeconfig(delivery::Input& input, Display& display, console::Outpu
 
 }  // namespace
 
-Result<void> run_delivery(const Artifact& artifact, const Arguments& arguments, const console::Output& out,
-                          const console::Output& messages, const CancelToken& cancel) {
+Result<void> run_delivery(const Arguments& arguments, const console::Output& out, const console::Output& messages,
+                          const CancelToken& cancel) {
   Clock& clock = base::system_clock();
   const std::map<std::string, std::string> variables = environment();
   const std::string& path = *arguments.config;
   SEALIFT_ASSIGN(config::ClusterConfig cluster, load(path, variables, messages, arguments.json));
+  auto demands = demands_of(arguments);
+  if (!cluster.identities.empty()) demands.push_back({cluster.identities, "artifact.identity in " + path});
+  SEALIFT_ASSIGN(const Artifact artifact, open_artifact(arguments.payload, demands));
   std::string state;
   // A plan that connects nowhere keeps nothing, and needs no home folder.
   if (!arguments.offline) {

@@ -57,16 +57,19 @@ std::string own_name(const char* argv0) {
 
 Result<void> carry_out(const Arguments& arguments, const console::Output& out, const console::Output& messages,
                        const CancelToken& cancel) {
-  SEALIFT_ASSIGN(Artifact artifact, open_artifact(arguments.payload));
+  switch (arguments.verb) {
+    case Verb::apply:
+    case Verb::plan:
+    case Verb::status:
+    case Verb::kubeconfig: return run_delivery(arguments, out, messages, cancel);
+    default: break;
+  }
+  SEALIFT_ASSIGN(Artifact artifact, open_artifact(arguments.payload, demands_of(arguments)));
   switch (arguments.verb) {
     case Verb::info: print_info(artifact, arguments.json, out); return {};
     case Verb::list: print_list(artifact, arguments.json, out); return {};
     case Verb::verify: return verify_artifact(artifact, arguments.json, out, messages, cancel);
     case Verb::extract: return extract_artifact(artifact, arguments, out, cancel);
-    case Verb::apply:
-    case Verb::plan:
-    case Verb::status:
-    case Verb::kubeconfig: return run_delivery(artifact, arguments, out, messages, cancel);
     default: return fail(ErrorCode::internal, "a command without an action");
   }
 }

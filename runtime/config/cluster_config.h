@@ -108,7 +108,8 @@ struct ClusterConfig {
   std::optional<std::vector<std::string>> apps;  // none = the artifact's LAUNCH
   std::vector<ApplicationConfig> applications;
   std::vector<KubeadmDocument> kubeadm;
-  std::string path;  // of the file, as given
+  std::vector<Digest> identities;  // of the artifacts that may be delivered here; empty = any
+  std::string path;                // of the file, as given
   struct Places {
     Place name, spec, pods, services, api_port, api_local_port;
   } places;

@@ -93,6 +93,28 @@ void read_apps(const Mapping& spec, Reading& reading) {
   }
 }
 
+// One identity, or one for each artifact that is delivered with this file.
+void read_artifact(const yaml::Node& node, Reading& reading) {
+  const Mapping fields(node, reading.problems, kArtifact);
+  const auto* identity = fields.find("identity");
+  if (identity == nullptr) return;
+  const bool one = identity->kind == yaml::Kind::scalar;
+  const auto texts = one ? std::vector{identity} : fields.texts("identity");
+  // No identity would mean any.
+  if (identity->kind == yaml::Kind::sequence && identity->items.empty())
+    fields.bad("identity", "the list is empty; write the identities, or leave \"identity\" out");
+  for (const auto* text : texts) {
+    const auto digest = Digest::parse(text->text);
+    if (digest) {
+      reading.config.identities.push_back(*digest);
+    } else {
+      reading.problems.add(*text, std::format("\"{}\" is not an identity: write it as `delivery.run info` prints it, "
+                                              "sha256: and 64 lower-case hexadecimal digits",
+                                              base::printable(text->text)));
+    }
+  }
+}
+
 // The field, or the nearest enclosing mapping that is written: a default has no place of its own.
 const yaml::Node& place_of(const yaml::Node& cluster, std::string_view path) {
   for (;;) {
@@ -219,6 +241,7 @@ void read_cluster(const yaml::Node& document, Reading& reading) {
     for (const auto& item : node->items) read_file(item, reading);
   }
   read_apps(spec, reading);
+  if (const auto* node = spec.find("artifact")) read_artifact(*node, reading);
 }
 
 void check_whole(const yaml::Node& cluster, Reading& reading) {

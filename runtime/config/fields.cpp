@@ -9,7 +9,8 @@ namespace {
 using Words = std::string_view;
 constexpr auto kDocumentWords = std::to_array<Words>({"apiVersion", "kind", "metadata", "spec"});
 constexpr auto kNameWords = std::to_array<Words>({"name"});
-constexpr auto kSpecWords = std::to_array<Words>({"ssh", "hosts", "network", "api", "registry", "files", "apps"});
+constexpr auto kSpecWords =
+    std::to_array<Words>({"ssh", "hosts", "network", "api", "registry", "files", "apps", "artifact"});
 constexpr auto kSshWords =
     std::to_array<Words>({"user", "port", "keyPath", "keyPassphrase", "password", "sudoPassword"});
 constexpr auto kSshLater = std::to_array<Words>({"bastion", "agent", "keyboardInteractive"});
@@ -23,6 +24,7 @@ constexpr auto kApiLater = std::to_array<Words>({"balancer"});
 constexpr auto kRegistryWords = std::to_array<Words>({"port", "hosts"});
 constexpr auto kRegistryLater = std::to_array<Words>({"external", "upstreams"});
 constexpr auto kFileWords = std::to_array<Words>({"src", "dest", "mode", "role"});
+constexpr auto kArtifactWords = std::to_array<Words>({"identity"});
 constexpr auto kApplicationWords =
     std::to_array<Words>({"namespace", "values", "valuesFile", "valuesSet", "needs", "ignoreImages"});
 constexpr auto kApplicationLater = std::to_array<Words>({"files"});
@@ -39,6 +41,7 @@ const Fields kNetwork{"Cluster", "spec.network.", "network", kNetworkWords, {}};
 const Fields kApi{"Cluster", "spec.api.", "api", kApiWords, kApiLater};
 const Fields kRegistry{"Cluster", "spec.registry.", "registry", kRegistryWords, kRegistryLater};
 const Fields kFile{"Cluster", "spec.files[].", "a file", kFileWords, {}};
+const Fields kArtifact{"Cluster", "spec.artifact.", "artifact", kArtifactWords, {}};
 const Fields kApplication{"Application", "", "the document", kDocumentWords, {}};
 const Fields kApplicationMetadata{"Application", "metadata.", "metadata", kNameWords, {}};
 const Fields kApplicationSpec{"Application", "spec.", "spec", kApplicationWords, kApplicationLater};
@@ -46,7 +49,7 @@ const Fields kApplicationSpec{"Application", "spec.", "spec", kApplicationWords,
 std::vector<KnownField> known_fields() {
   std::vector<KnownField> out;
   for (const Fields* fields : {&kDocument, &kMetadata, &kSpec, &kSsh, &kSecret, &kHost, &kNetwork, &kApi, &kRegistry,
-                               &kFile, &kApplication, &kApplicationMetadata, &kApplicationSpec}) {
+                               &kFile, &kArtifact, &kApplication, &kApplicationMetadata, &kApplicationSpec}) {
     const auto add = [&](std::string_view word, bool supported) {
       out.push_back({std::string(fields->section), std::string(fields->path) + std::string(word), supported});
     };

@@ -91,7 +91,10 @@ bool is_host(std::string_view text) {
   if (is_ip(text)) return true;
   const size_t dot = text.rfind('.');
   const std::string_view last = dot == std::string_view::npos ? text : text.substr(dot + 1);
-  return is_dns_subdomain(text) && !std::ranges::all_of(last, [](char c) { return c >= '0' && c <= '9'; });
+  // What browsers and URL parsers read as an IPv4 address (URL standard, "ends in a number"), valid or not.
+  const auto is_digit = [](char c) { return c >= '0' && c <= '9'; };
+  const bool hexadecimal = last.starts_with("0x") && last.find_first_not_of("0123456789abcdef", 2) == last.npos;
+  return is_dns_subdomain(text) && !hexadecimal && !std::ranges::all_of(last, is_digit);
 }
 
 std::optional<std::string> bad_node_name(std::string_view name) {

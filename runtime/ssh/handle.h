@@ -51,22 +51,41 @@ Result<int> drive(ssh_session session, int again, const Limit& limit, std::strin
 // socket.cpp: a connected TCP socket with keep-alive on. Errors: unreachable, timeout, cancelled.
 Result<base::Fd> connect_socket(const std::string& address, uint16_t port, const Limit& limit);
 
-// host_keys.cpp
+// known_hosts.cpp
 struct KnownKeys {
+  enum class Mark { none, revoked, authority };  // authority: signs the certificates of hosts, is no host's own key
+  struct Place {
+    std::string file;
+    size_t line;
+    std::string text() const;  // "file:line"
+  };
   struct Entry {
     KeyHandle key;
-    std::string file;
-    bool revoked = false;
+    Place place;
+    Mark mark;
+  };
+  // What may be about the host too: a line, or a whole file.
+  struct Unreadable {
+    std::string place, why;
+    Mark mark;
+    std::string type;  // of its key, as the line has it
   };
   std::vector<Entry> entries;
+  std::vector<Unreadable> unreadable;
 };
+// As the target's files name it: "[address]:port" unless the port is 22.
+std::string lookup_name(const Target& target);
 KnownKeys find_known_keys(const Target& target);
+
+// host_keys.cpp
 // The preferred order of key algorithms: those already known for this host first.
 std::string algorithms_for(const KnownKeys& known);
 // Algorithms other than this key's, one group per element.
 std::vector<std::string> other_algorithms(ssh_key shown);
 Result<std::string> fingerprint(ssh_key key);
 std::string key_name(ssh_key key);  // "ssh-ed25519"
+// Errors: host_key_changed, also if a revocation can't be read that may mean this key.
+Result<void> check_not_revoked(const Target& target, const KnownKeys& known, ssh_key shown);
 Result<void> check_known(const Target& target, const KnownKeys& known, ssh_key shown, EventSink& events);
 
 // login.cpp

@@ -112,8 +112,13 @@ Result<SessionHandle> find_fingerprint(const Target& target, const Limit& limit)
 }
 
 Result<SessionHandle> verified(const Target& target, const Limit& limit, EventSink& events) {
-  if (target.host_key) return find_fingerprint(target, limit);
   const auto known = find_known_keys(target);
+  if (target.host_key) {
+    SEALIFT_ASSIGN(auto session, find_fingerprint(target, limit));
+    SEALIFT_ASSIGN(const auto key, shown_key(session.get()));
+    SEALIFT_TRY(check_not_revoked(target, known, key.get()));
+    return session;
+  }
   SEALIFT_ASSIGN(auto session, exchange_keys(target, algorithms_for(known), limit));
   SEALIFT_ASSIGN(const auto key, shown_key(session.get()));
   SEALIFT_TRY(check_known(target, known, key.get(), events));
@@ -147,9 +152,13 @@ Result<int> drive(ssh_session session, int again, const Limit& limit, std::strin
 
 std::vector<std::string> default_known_hosts() {
   std::vector<std::string> out;
+  const auto both = [&](const std::string& file) {
+    out.push_back(file);
+    out.push_back(file + "2");  // old, but ssh still reads it
+  };
   if (const char* home = std::getenv("HOME"); home != nullptr && *home == '/')
-    out.push_back(std::string(home) + "/.ssh/known_hosts");
-  out.emplace_back("/etc/ssh/ssh_known_hosts");
+    both(std::string(home) + "/.ssh/known_hosts");
+  both("/etc/ssh/ssh_known_hosts");
   return out;
 }
 

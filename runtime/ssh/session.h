@@ -24,7 +24,7 @@ struct Target {
   std::optional<std::string> key_path;  // without one: ssh-agent, then the user's id_ed25519, id_ecdsa, id_rsa
   std::optional<Secret> key_passphrase;
   std::optional<Secret> password;  // also answers keyboard-interactive
-  // "SHA256:…" as printed by ssh-keygen -l: if set, only this decides.
+  // "SHA256:…" as printed by ssh-keygen -l: if set, this decides, and known_hosts can only revoke that key.
   std::optional<std::string> host_key;
   std::vector<std::string> known_hosts;  // files in OpenSSH's format, searched in this order; may be absent
   std::string record_file;               // accepted keys are appended here (0600); also searched; empty = never
@@ -33,7 +33,7 @@ struct Target {
   Duration login_timeout{60'000};  // from the connection to the end of authentication
 };
 
-// ~/.ssh/known_hosts and /etc/ssh/ssh_known_hosts.
+// Where ssh looks: ~/.ssh/known_hosts and /etc/ssh/ssh_known_hosts, and both with a "2" at the end.
 std::vector<std::string> default_known_hosts();
 
 // A command running on the host. Its members may be used by different threads (one for input, one for output).

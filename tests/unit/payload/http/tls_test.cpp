@@ -66,6 +66,17 @@ TEST_CASE("a certificate for another host or out of its time is refused") {
     CHECK(code_of(expired.get(host, {past.certificate, "", Secret()})) == ErrorCode::untrusted);
 }
 
+TEST_CASE("a DNS name or a common name that looks like an address does not stand for it") {
+  const Authority authority;
+  for (const auto& names : {trust::Names{"server", {"127.0.0.1"}, {}}, trust::Names{"127.0.0.1", {"localhost"}, {}},
+                            trust::Names{"127.0.0.1", {}, {}}, trust::Names{"server", {"127.0.0.1"}, {"127.0.0.2"}}}) {
+    const TlsServer server(authority.identity(names, ""));
+    CHECK(code_of(server.get("127.0.0.1", {authority.certificate, "", Secret()})) == ErrorCode::untrusted);
+  }
+  const TlsServer server(authority.identity({"server", {"other"}, {"127.0.0.2", "127.0.0.1"}}, ""));
+  CHECK(server.get("127.0.0.1", {authority.certificate, "", Secret()}));
+}
+
 TEST_CASE("mutual TLS: a client without a certificate, or with one of another authority, gets nothing") {
   const Authority authority, stranger;
   const TlsServer server(authority.identity(kLoopback, authority.certificate));

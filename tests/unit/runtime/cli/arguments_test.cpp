@@ -41,6 +41,32 @@ TEST_CASE("--dry-run without a command or configuration is refused") {
   CHECK(parse({"--dry-run"}).error().code == ErrorCode::usage);
 }
 
+TEST_CASE("--identity goes with every command that opens an artifact") {
+  const std::string identity = "sha256:" + std::string(64, 'a');
+  for (const auto* word : {"verify", "list", "info", "--info", "--check"})
+    CHECK(parse({word, "--identity", identity})->identity == Digest::parse(identity).value());
+  for (const auto* word : {"apply", "plan", "status", "kubeconfig"})
+    CHECK(parse({word, "--config", "c.yaml", "--identity", identity})->identity);
+  CHECK(parse({"extract", "--to", "x", "--identity", identity})->identity);
+  CHECK(parse({"--config", "c.yaml", "--identity", identity})->identity);
+  CHECK_FALSE(parse({"list"})->identity);
+  for (const auto& bad :
+       {std::string(), std::string("sha256:aa"), std::string(64, 'a'), "sha256:" + std::string(64, 'A')}) {
+    const auto refused = parse({"list", "--identity", bad});
+    REQUIRE_FALSE(refused);
+    CHECK(refused.error().code == ErrorCode::usage);
+  }
+}
+
+TEST_CASE("help says what runs where") {
+  for (const auto* word : {"apply", "plan", "status", "kubeconfig"}) {
+    const auto help = parse({word, "--help"})->text;
+    CHECK(help.contains("runs the artifact's agent there as root"));
+    CHECK(help.contains("--identity"));
+  }
+  CHECK_FALSE(parse({"list", "--help"})->text.contains("as root"));
+}
+
 TEST_CASE("no arguments ask for nothing") { CHECK(verb({}) == Verb::none); }
 
 TEST_CASE("wrong lines are usage errors with the nearest word") {

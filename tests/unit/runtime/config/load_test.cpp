@@ -369,16 +369,22 @@ TEST_CASE("a node's name is no address, and not what every machine calls itself"
   const auto named = [](std::string_view name) {
     return with_host(std::format("{{address: 10.7.0.12, role: worker, name: \"{}\"}}", name));
   };
-  for (const auto* name : {"127", "127.0.0.1", "10.7.0.13", "1.2", "a.1", "0x7f", "0x7f000001", "0x7f.0x1"})
+  for (const auto* name : {"127", "127.0.0.1", "10.7.0.13", "1.2", "a.1", "0x7f", "0x7f000001", "0x7f.0x1",
+                           "2130706433", "017700000001", "a.0x1f", "a.0x", "10.7.0.11.12"})
     one_problem(named(name), 7, 40, "it reads like an address");
   for (const auto* name : {"localhost", "localhost.localdomain", "cp1.localhost"})
     one_problem(named(name), 7, 40, "every machine calls itself so");
-  for (const auto* name : {"a_b", "-a", "a.", "fd00::1", "a b"})
+  for (const auto* name : {"a_b", "-a", "a.", "fd00::1", "a b",
+                           "b\xc3\xbc"
+                           "cher",
+                           "10\xe3\x80\x82"
+                           "7"})
     one_problem(named(name), 7, 40, "letters, digits, - and . only");
   one_problem(named("CP1"), 7, 40, "write \"cp1\"");
   one_problem(named(std::string(64, 'a')), 7, 40, "letters, digits");  // not a DNS label
   one_problem(named(std::string(32, 'a') + "." + std::string(31, 'b')), 7, 40, "64 characters are too many");
-  for (const auto* name : {"ip-10-7-0-12", "10-7-0-12.lan", "127.lan", "0xyz", "localhost1", "w1.plant7.lan"})
+  for (const auto* name :
+       {"ip-10-7-0-12", "10-7-0-12.lan", "127.lan", "0xyz", "0x7f.lan", "xn--bcher-kva", "localhost1", "w1.plant7.lan"})
     CHECK(named(name).problems.empty());
   CHECK(named(std::string(32, 'a') + "." + std::string(30, 'b')).problems.empty());
   // An address is taken as one only where an address is expected.
@@ -435,6 +441,28 @@ TEST_CASE("networks and ports") {
   one_problem(with_fields("  api: {localPort: 10250}\n"), 7, 9, "taken by Kubernetes");
   one_problem(with_fields("  api: {certSANs: [\"a b\"]}\n"), 7, 20, "neither");
   one_problem(with_fields("  api: []\n"), 7, 3, "mapping");
+}
+
+TEST_CASE("the artifacts that may be delivered") {
+  const std::string one = "sha256:" + std::string(64, 'a'), two = "sha256:" + std::string(64, 'b');
+  const auto with_identity = [](std::string_view value) {
+    return with_fields(std::format("  artifact: {{identity: {}}}\n", value));
+  };
+  CHECK(with_fields("").config.identities.empty());
+  const auto single = with_identity(one);
+  CHECK(single.problems.empty());
+  CHECK(single.config.identities == std::vector{Digest::parse(one).value()});
+  const auto several = with_identity("[\"" + one + "\", \"" + two + "\"]");
+  CHECK(several.problems.empty());
+  CHECK(several.config.identities == std::vector{Digest::parse(one).value(), Digest::parse(two).value()});
+  // Whatever is no identity must not come to mean any.
+  for (const std::string& bad : {std::string("sha256:12"), std::string(64, 'a'), "sha256:" + std::string(64, 'A')})
+    one_problem(with_identity(bad), 7, 24, "is not an identity");
+  one_problem(with_identity("[]"), 7, 14, "the list is empty");
+  one_problem(with_identity("{a: b}"), 7, 14, "must be a list");
+  for (const auto* nothing : {"", "~", "\"\""}) CHECK(with_identity(nothing).problems.size() == 1);
+  CHECK(with_fields("  artifact:\n").problems.size() == 1);
+  CHECK(with_fields("  artifact: {}\n").problems.size() == 1);
 }
 
 TEST_CASE("files and applications") {

@@ -191,6 +191,23 @@ TEST_CASE("host keys") {
     target.accept_new_host_keys = true;
     CHECK(code_of(connect(target)) == ErrorCode::host_key_changed);
   }
+  SECTION("a revoked key is refused, although the configuration has its fingerprint") {
+    std::ofstream(server->file("known")) << "@revoked " << server->known_line("ed25519");
+    target.known_hosts = {server->file("known")};
+    const auto session = connect(target);
+    CHECK(code_of(session) == ErrorCode::host_key_changed);
+    CHECK(session.error().what.contains(server->file("known") + ":1"));
+    CHECK_FALSE(server->log().contains("Accepted"));
+  }
+  SECTION("an accepted key is recorded on a line of its own") {
+    target.host_key.reset();
+    target.record_file = server->file("known");
+    std::ofstream(target.record_file) << "other ssh-ed25519 AAAA";  // cut off by a power cut
+    target.accept_new_host_keys = true;
+    REQUIRE(connect(target));
+    target.accept_new_host_keys = false;
+    CHECK(connect(target));
+  }
   SECTION("an accepted key is recorded, reported, and known from then on") {
     target.host_key.reset();
     target.record_file = server->file("state/known_hosts");
