@@ -96,13 +96,12 @@ void read_apps(const Mapping& spec, Reading& reading) {
 // One identity, or one for each artifact that is delivered with this file.
 void read_artifact(const yaml::Node& node, Reading& reading) {
   const Mapping fields(node, reading.problems, kArtifact);
+  if (!fields.require("identity")) return;  // what is left empty must not come to mean any
   const auto* identity = fields.find("identity");
-  if (identity == nullptr) return;
   const bool one = identity->kind == yaml::Kind::scalar;
   const auto texts = one ? std::vector{identity} : fields.texts("identity");
-  // No identity would mean any.
   if (identity->kind == yaml::Kind::sequence && identity->items.empty())
-    fields.bad("identity", "the list is empty; write the identities, or leave \"identity\" out");
+    fields.bad("identity", "the list is empty; write the identities, or leave \"artifact\" out");
   for (const auto* text : texts) {
     const auto digest = Digest::parse(text->text);
     if (digest) {
@@ -241,7 +240,8 @@ void read_cluster(const yaml::Node& document, Reading& reading) {
     for (const auto& item : node->items) read_file(item, reading);
   }
   read_apps(spec, reading);
-  if (const auto* node = spec.find("artifact")) read_artifact(*node, reading);
+  // Also without a value: see there.
+  if (const auto* node = spec.node().find("artifact")) read_artifact(*node, reading);
 }
 
 void check_whole(const yaml::Node& cluster, Reading& reading) {

@@ -457,12 +457,13 @@ TEST_CASE("the artifacts that may be delivered") {
   CHECK(several.config.identities == std::vector{Digest::parse(one).value(), Digest::parse(two).value()});
   // Whatever is no identity must not come to mean any.
   for (const std::string& bad : {std::string("sha256:12"), std::string(64, 'a'), "sha256:" + std::string(64, 'A')})
-    one_problem(with_identity(bad), 7, 24, "is not an identity");
+    one_problem(with_identity(bad), 7, 14, "is not an identity");
   one_problem(with_identity("[]"), 7, 14, "the list is empty");
   one_problem(with_identity("{a: b}"), 7, 14, "must be a list");
   for (const auto* nothing : {"", "~", "\"\""}) CHECK(with_identity(nothing).problems.size() == 1);
-  CHECK(with_fields("  artifact:\n").problems.size() == 1);
+  one_problem(with_identity("[" + one + ", x]"), 7, 98, "is not an identity");
   CHECK(with_fields("  artifact: {}\n").problems.size() == 1);
+  CHECK(with_fields("  artifact:\n").problems.size() == 1);
 }
 
 TEST_CASE("files and applications") {
