@@ -1,4 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "packer/cli/sealift_program.h"
+#include "payload/base/secret.h"
 
-int main(int argc, char** argv) { return sealift::packer_cli::run_program(argc, argv); }
+int main(int argc, char** argv) {
+  sealift::base::keep_memory_private();
+  return sealift::packer_cli::run_program(argc, argv);
+}

@@ -154,15 +154,14 @@ class AlternativeNames {
   std::vector<std::string> texts_;
 };
 
-Result<void> set_usage(Request& request) {
+Result<void> set_usage(Request& request, Usage usage) {
   int code = mbedtls_x509write_crt_set_key_usage(&request, MBEDTLS_X509_KU_DIGITAL_SIGNATURE);
-  mbedtls_asn1_sequence server{}, client{};
-  server.buf = {MBEDTLS_ASN1_OID, MBEDTLS_OID_SIZE(MBEDTLS_OID_SERVER_AUTH),
-                reinterpret_cast<unsigned char*>(const_cast<char*>(MBEDTLS_OID_SERVER_AUTH))};  // NOLINT
-  client.buf = {MBEDTLS_ASN1_OID, MBEDTLS_OID_SIZE(MBEDTLS_OID_CLIENT_AUTH),
-                reinterpret_cast<unsigned char*>(const_cast<char*>(MBEDTLS_OID_CLIENT_AUTH))};  // NOLINT
-  server.next = &client;
-  if (code == 0) code = mbedtls_x509write_crt_set_ext_key_usage(&request, &server);
+  const std::string_view oid =
+      usage == Usage::server ? std::string_view(MBEDTLS_OID_SERVER_AUTH) : std::string_view(MBEDTLS_OID_CLIENT_AUTH);
+  mbedtls_asn1_sequence list{};
+  list.buf = {MBEDTLS_ASN1_OID, oid.size(),
+              reinterpret_cast<unsigned char*>(const_cast<char*>(oid.data()))};  // NOLINT: only read
+  if (code == 0) code = mbedtls_x509write_crt_set_ext_key_usage(&request, &list);
   return code == 0 ? Result<void>{} : refuse("filling in a certificate", code);
 }
 
@@ -211,7 +210,7 @@ Result<std::string> make_authority(const Secret& private_pem, std::string_view n
   return sign(request, random);
 }
 
-Result<std::string> issue(std::string_view public_key, const Names& names, std::string_view authority_pem,
+Result<std::string> issue(std::string_view public_key, Usage usage, const Names& names, std::string_view authority_pem,
                           const Secret& authority_key_pem, const Validity& validity) {
   Random random;
   SEALIFT_TRY(random.seed());
@@ -228,7 +227,7 @@ Result<std::string> issue(std::string_view public_key, const Names& names, std::
   SEALIFT_TRY(prepare(request, subject, issuer.data(), validity, random));
   mbedtls_x509write_crt_set_subject_key(&request, &subject_key);
   mbedtls_x509write_crt_set_issuer_key(&request, &authority_key);
-  SEALIFT_TRY(set_usage(request));
+  SEALIFT_TRY(set_usage(request, usage));
   AlternativeNames alternatives;
   SEALIFT_TRY(alternatives.add(names));
   int code = mbedtls_x509write_crt_set_basic_constraints(&request, 0, -1);

@@ -38,8 +38,9 @@ Result<std::string> public_key_of(const Secret& private_pem);
 // A self-signed authority that may sign only end certificates (path length 0).
 Result<std::string> make_authority(const Secret& private_pem, std::string_view common_name, const Validity& validity);
 
-// A certificate for a public key, for servers and clients.
-Result<std::string> issue(std::string_view public_pem, const Names& names, std::string_view authority_pem,
+// A certificate for a public key. One for clients is of no use to a server, and the other way round.
+enum class Usage { server, client };
+Result<std::string> issue(std::string_view public_pem, Usage usage, const Names& names, std::string_view authority_pem,
                           const Secret& authority_key_pem, const Validity& validity);
 
 // Checks that the authority issued the certificate and that it is for the key; otherwise untrusted. Ignores dates.

@@ -91,8 +91,9 @@ class LocalHelm final : public ChartRenderer {
       SEALIFT_TRY(write_helm(sink));
       helm_ = std::move(fd);
     }
-    // Children have no descriptors of this process, but may open its files.
-    return std::format("/proc/{}/fd/{}", ::getpid(), helm_->get());
+    // The child has this descriptor until it becomes the program. (It may not open files of this process: see
+    // base::keep_memory_private.)
+    return std::format("/proc/self/fd/{}", helm_->get());
   }
 
   const format::PayloadReader& payload_;

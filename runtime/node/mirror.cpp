@@ -117,11 +117,11 @@ http::Response in_turn(Turns& turns, Mirror& mirror, const http::Request& reques
   return out;
 }
 
-Result<http::TlsIdentity> read_identity(const MirrorConfig& config) {
+Result<http::TlsIdentity> read_identity(const MirrorConfig& config, const MirrorConfig::Identity& own) {
   http::TlsIdentity out;
   SEALIFT_ASSIGN(out.authority, base::read_text_file(config.ca, kMaxPem));
-  SEALIFT_ASSIGN(out.certificate, base::read_text_file(config.certificate, kMaxPem));
-  SEALIFT_ASSIGN(const auto key, base::read_text_file(config.key, kMaxPem));
+  SEALIFT_ASSIGN(out.certificate, base::read_text_file(own.certificate, kMaxPem));
+  SEALIFT_ASSIGN(const auto key, base::read_text_file(own.key, kMaxPem));
   out.key = Secret(key);
   return out;
 }
@@ -140,6 +140,7 @@ struct Mirror::State {
     return out;
   }
   Turns local_turns, peer_turns;
+  Listeners listeners;
   std::unique_ptr<http::Server> local, peer;
 };
 
@@ -185,34 +186,45 @@ http::Response Mirror::answer(const http::Request& request) {
                              question->reference, state_->payloads ? state_->payloads->titles() : state_->artifact));
 }
 
-Result<std::unique_ptr<Mirror>> Mirror::start(const MirrorConfig& config, Clock& clock) {
+Result<std::unique_ptr<Mirror>> Mirror::start(const MirrorConfig& config, Clock& clock, Listeners listeners) {
   auto state = std::make_unique<State>();
+  state->listeners = std::move(listeners);
   state->artifact = config.artifact;
   if (!config.artifacts.empty()) state->payloads = std::make_unique<DeliveredPayloads>(config.artifacts, clock);
-  http::TlsIdentity identity;
-  if (!config.peer_address.empty() || !config.registry_hosts.empty()) {
-    SEALIFT_ASSIGN(identity, read_identity(config));
+  std::optional<http::TlsIdentity> server;
+  if (!config.server.certificate.empty()) {
+    SEALIFT_ASSIGN(server, read_identity(config, config.server));
   }
   if (!config.registry_hosts.empty()) {
+    SEALIFT_ASSIGN(const auto client, read_identity(config, config.client));
     std::vector<http::Origin> hosts;
     for (const auto& host : config.registry_hosts) {
       SEALIFT_ASSIGN(const auto url, http::parse_url("https://" + host));
       hosts.push_back(url.origin);
     }
-    state->upstream = std::make_shared<UpstreamBlobs>(std::move(hosts), identity, clock);
+    state->upstream = std::make_shared<UpstreamBlobs>(std::move(hosts), client, clock);
   }
   std::unique_ptr<Mirror> out(new Mirror(std::move(state)));
   const auto listen = [mirror = out.get()](const std::string& address, uint16_t port,
-                                           std::optional<http::TlsIdentity> tls, Turns& turns) {
+                                           std::optional<http::TlsIdentity> tls, const std::optional<base::Fd>& passed,
+                                           Turns& turns) {
     http::ServerOptions options{address, port, std::move(tls)};
+    if (passed) options.listener = passed->get();
     options.connections = 2 * kRequests;  // including idle ones and those told to come back later
     return http::Server::start(std::move(options), [mirror, &turns](const http::Request& request) {
       return in_turn(turns, *mirror, request);
     });
   };
-  SEALIFT_ASSIGN(out->state_->local, listen(config.local_address, config.local_port, {}, out->state_->local_turns));
+  State& made = *out->state_;
+  // Programs of this host need no certificate: they can't be told apart by one. The mirror needs its own.
+  auto local = server;
+  if (local) local->authority.clear();
+  SEALIFT_ASSIGN(made.local, listen(config.local_address, config.local_port, std::move(local), made.listeners.local,
+                                    made.local_turns));
   if (!config.peer_address.empty()) {
-    SEALIFT_ASSIGN(out->state_->peer, listen(config.peer_address, config.peer_port, identity, out->state_->peer_turns));
+    if (!server) return fail(ErrorCode::invalid_config, "the mirror for other hosts has no certificate");
+    SEALIFT_ASSIGN(made.peer, listen(config.peer_address, config.peer_port, std::move(server), made.listeners.peer,
+                                     made.peer_turns));
   }
   return out;
 }

@@ -8,9 +8,11 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 
 #include "payload/base/clock.h"
 #include "payload/base/error.h"
+#include "payload/base/fd.h"
 #include "payload/http/server.h"
 #include "runtime/node/mirror_config.h"
 
@@ -22,8 +24,13 @@ class Mirror {
   // costs a thread, 128 KiB of buffers (1 MiB for a layer that the payload stores compressed) and its TLS session.
   static constexpr unsigned kRequests = 512;
 
-  // Both addresses are listening on return. `clock` must outlive the mirror.
-  static Result<std::unique_ptr<Mirror>> start(const MirrorConfig& config, Clock& clock);
+  // Sockets that listen already, for the configuration's addresses.
+  struct Listeners {
+    std::optional<base::Fd> local, peer;
+  };
+  // Both addresses are listening on return. Without a certificate for servers (tests), its own host's is plain HTTP.
+  // `clock` must outlive the mirror.
+  static Result<std::unique_ptr<Mirror>> start(const MirrorConfig& config, Clock& clock, Listeners listeners = {});
   ~Mirror();  // aborts answers in progress
   // Answers one request; also for tests. Any thread; waits for bytes still arriving.
   http::Response answer(const http::Request& request);

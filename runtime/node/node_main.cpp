@@ -5,8 +5,8 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <atomic>
+#include <climits>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
@@ -14,16 +14,20 @@
 #include <map>
 #include <optional>
 
+#include "payload/base/address.h"
 #include "payload/base/file.h"
+#include "payload/base/text.h"
 #include "runtime/node/balancer.h"
 #include "runtime/node/lost_files.h"
 #include "runtime/node/mirror.h"
 #include "runtime/node/pki.h"
+#include "runtime/node/sockets.h"
 
 namespace sealift::node {
 namespace {
 
 constexpr size_t kMaxConfig = size_t{1} << 20;
+constexpr Duration kDrain{60'000};
 
 // Signal handlers only set a flag; the loops check it.
 std::atomic<bool> stop_asked = false;    // NOLINT(*-avoid-non-const-global-variables): set by signal handlers
@@ -49,6 +53,15 @@ void notify(std::string_view state) {
            size);  // NOLINT(*-reinterpret-cast)
 }
 
+// "10.7.0.11,127.0.0.1"; "" names none.
+std::vector<std::string> split_addresses(std::string_view text) {
+  std::vector<std::string> out;
+  for (const auto part : base::split(text, ',')) {
+    if (!part.empty()) out.emplace_back(part);
+  }
+  return out;
+}
+
 class Arguments {
  public:
   explicit Arguments(const std::vector<std::string>& arguments) {
@@ -67,27 +80,20 @@ class Arguments {
 Result<void> run_mirror(const Arguments& arguments) {
   SEALIFT_ASSIGN(const auto path, arguments.get("--config"));
   watch_signals();
-  const auto configured = [&] {
-    return base::read_text_file(path, kMaxConfig).and_then([](const std::string& json) {
-      return parse_mirror_config(json);
-    });
+  SEALIFT_ASSIGN(const auto json, base::read_text_file(path, kMaxConfig));
+  SEALIFT_ASSIGN(const auto config, parse_mirror_config(json));
+  auto sockets = PassedSockets::take();
+  const auto passed = [&](const std::string& address, uint16_t port) {
+    return sockets.take_listener(std::format("{}:{}", base::bracketed(address), port));
   };
-  SEALIFT_ASSIGN(auto config, configured());
-  while (!stop_asked) {
-    SEALIFT_ASSIGN(const auto mirror, Mirror::start(config, base::system_clock()));
-    notify("READY=1");
-    for (bool changed = false; !stop_asked && !changed;) {
-      base::system_clock().sleep(Duration{100});
-      if (!reload_asked.exchange(false)) continue;
-      // An unusable file leaves the mirror as it is.
-      auto fresh = configured();
-      if (fresh)
-        config = std::move(*fresh);
-      else
-        std::fprintf(stderr, "%s\n", fresh.error().text().c_str());
-      changed = fresh.has_value();
-    }
-  }
+  Mirror::Listeners listeners{passed(config.local_address, config.local_port),
+                              passed(config.peer_address, config.peer_port)};
+  SEALIFT_ASSIGN(const auto mirror, Mirror::start(config, base::system_clock(), std::move(listeners)));
+  notify("READY=1");
+  while (!stop_asked) base::system_clock().sleep(Duration{100});
+  notify("STOPPING=1");
+  // New connections wait at the socket for the next mirror; whoever pulls gets its bytes.
+  mirror->drain(kDrain);
   return {};
 }
 
@@ -96,7 +102,9 @@ Result<void> run_balancer(const Arguments& arguments) {
   watch_signals();
   SEALIFT_ASSIGN(auto text, base::read_text_file(path, kMaxConfig));
   SEALIFT_ASSIGN(auto config, parse_balancer_config(text));
-  SEALIFT_ASSIGN(auto balancer, Balancer::listen(config));
+  auto sockets = PassedSockets::take();
+  auto passed = sockets.take_listener(config.listen);
+  SEALIFT_ASSIGN(auto balancer, passed ? Balancer::adopt(std::move(*passed), config.backends) : Balancer::listen(config));
   notify("READY=1");
   while (!stop_asked) {
     SEALIFT_TRY(balancer.serve(500, {}));
@@ -113,6 +121,15 @@ Result<void> run_balancer(const Arguments& arguments) {
   return {};
 }
 
+// For ExecReload: the service's root holds no other program that could send a signal.
+Result<void> run_reload(const Arguments& arguments) {
+  SEALIFT_ASSIGN(const auto text, arguments.get("--pid"));
+  const auto pid = base::parse_u64(text);
+  if (!pid || *pid < 2 || *pid > INT_MAX) return fail(ErrorCode::usage, "--pid is no process");
+  if (::kill(static_cast<pid_t>(*pid), SIGHUP) != 0) return fail_errno(errno, "signal the service");
+  return {};
+}
+
 Result<void> run_pki(const std::string& what, const Arguments& arguments) {
   SEALIFT_ASSIGN(const auto folder, arguments.get("--dir"));
   Clock& clock = base::system_clock();
@@ -121,13 +138,16 @@ Result<void> run_pki(const std::string& what, const Arguments& arguments) {
     SEALIFT_ASSIGN(const auto name, arguments.get("--name"));
     SEALIFT_TRY(make_authority(folder, name, clock));
   } else if (what == "make-key") {
-    SEALIFT_ASSIGN(output, make_key(folder));
+    SEALIFT_ASSIGN(const auto usage, arguments.get("--usage"));
+    SEALIFT_ASSIGN(output, make_key(folder, usage));
   } else if (what == "issue") {
     SEALIFT_ASSIGN(const auto name, arguments.get("--name"));
-    SEALIFT_ASSIGN(const auto address, arguments.get("--address"));
+    SEALIFT_ASSIGN(const auto usage, arguments.get("--usage"));
+    SEALIFT_ASSIGN(const auto addresses, arguments.get("--addresses"));
     base::FdSource source(STDIN_FILENO);
     SEALIFT_ASSIGN(const auto key, base::read_all(source, size_t{64} << 10));
-    SEALIFT_ASSIGN(output, issue_certificate(folder, std::string(base::as_text(key)), name, address, clock));
+    SEALIFT_ASSIGN(output, issue_certificate(folder, usage, std::string(base::as_text(key)), name,
+                                             split_addresses(addresses), clock));
   } else {
     return fail(ErrorCode::usage, "node pki {}: not known", what);
   }
@@ -141,11 +161,12 @@ Result<void> run_boot() {
 }
 
 Result<void> dispatch(const std::vector<std::string>& arguments) {
-  if (arguments.empty()) return fail(ErrorCode::usage, "node: mirror, balancer, boot or pki");
+  if (arguments.empty()) return fail(ErrorCode::usage, "node: mirror, balancer, reload, boot or pki");
   const std::vector<std::string> rest(arguments.begin() + 1, arguments.end());
   if (arguments[0] == "mirror") return run_mirror(Arguments(rest));
   if (arguments[0] == "balancer") return run_balancer(Arguments(rest));
   if (arguments[0] == "boot") return run_boot();
+  if (arguments[0] == "reload") return run_reload(Arguments(rest));
   if (arguments[0] == "pki" && !rest.empty()) return run_pki(rest[0], Arguments({rest.begin() + 1, rest.end()}));
   return fail(ErrorCode::usage, "node {}: not known", arguments[0]);
 }

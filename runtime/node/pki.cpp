@@ -17,6 +17,12 @@ trust::Validity validity(Clock& clock) {
   return {now - std::chrono::days{1}, now + std::chrono::duration_cast<Duration>(kLifetime)};
 }
 
+Result<trust::Usage> usage_of(std::string_view text) {
+  if (text == "server") return trust::Usage::server;
+  if (text == "client") return trust::Usage::client;
+  return fail(ErrorCode::usage, "--usage is server or client");
+}
+
 }  // namespace
 
 Result<void> make_authority(const std::string& folder, const std::string& cluster, Clock& clock) {
@@ -41,20 +47,23 @@ Result<void> make_authority(const std::string& folder, const std::string& cluste
   return base::write_file_atomic(certificate_path, base::as_bytes(certificate), 0644);
 }
 
-Result<std::string> make_key(const std::string& folder) {
+Result<std::string> make_key(const std::string& folder, std::string_view usage) {
+  SEALIFT_TRY(usage_of(usage));
   SEALIFT_TRY(base::make_directories(folder, 0700));
-  const std::string path = folder + "/node.key";
+  const std::string path = std::format("{}/{}.key", folder, usage);
   if (const auto there = base::read_text_file(path, kMaxPem)) return trust::public_key_of(Secret(*there));
   SEALIFT_ASSIGN(const auto pair, trust::generate_key());
   SEALIFT_TRY(base::write_file_atomic(path, base::as_bytes(pair.private_pem.reveal()), 0600));
   return pair.public_pem;
 }
 
-Result<std::string> issue_certificate(const std::string& folder, const std::string& public_pem, const std::string& name,
-                                      const std::string& address, Clock& clock) {
+Result<std::string> issue_certificate(const std::string& folder, std::string_view usage, const std::string& public_pem,
+                                      const std::string& name, const std::vector<std::string>& addresses,
+                                      Clock& clock) {
+  SEALIFT_ASSIGN(const auto kind, usage_of(usage));
   SEALIFT_ASSIGN(const auto authority, base::read_text_file(folder + "/ca.crt", kMaxPem));
   SEALIFT_ASSIGN(const auto key, base::read_text_file(folder + "/ca.key", kMaxPem));
-  return trust::issue(public_pem, {name.substr(0, 60), {name}, {address}}, authority, Secret(key), validity(clock));
+  return trust::issue(public_pem, kind, {name.substr(0, 60), {}, addresses}, authority, Secret(key), validity(clock));
 }
 
 }  // namespace sealift::node

@@ -16,7 +16,7 @@ Result<Payload> bring_payload(PlanBuilder& plan, const steps::Model& model, cons
       plan.add(node, std::make_shared<PayloadStep>(model, node, PayloadPart::first), {recorded}, Lane::bytes);
   const Index whole =
       plan.add(node, std::make_shared<PayloadStep>(model, node, PayloadPart::rest), {first}, Lane::bytes);
-  return Payload{first, whole};
+  return Payload{recorded, first, whole};
 }
 
 }  // namespace sealift::plans

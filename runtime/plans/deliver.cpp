@@ -14,7 +14,7 @@ Result<engine::Plan> deliver(const steps::Model& model) {
   PlanBuilder plan({first.name});
 
   SEALIFT_ASSIGN(const auto payload, bring_payload(plan, model, first));
-  SEALIFT_ASSIGN(const auto prepared, prepare_supplier(plan, model, first, payload.first));
+  SEALIFT_ASSIGN(const auto prepared, prepare_supplier(plan, model, first, payload));
   std::vector<Index> ready_for_kubeadm;  // of the workers
   for (const auto* worker : workers) {
     SEALIFT_ASSIGN(const Index ready, prepare_host(plan, model, *worker, prepared.supply));

@@ -15,6 +15,7 @@ namespace sealift::plans {
 
 // The artifact's record, then its payload.
 struct Payload {
+  Index recorded;
   Index first;  // the base's images, or the list of contents
   Index whole;  // all that is needed
 };
@@ -32,13 +33,13 @@ struct Supply {
 // Files, kernel, node service, container runtime and the base's images. Returns the step kubeadm waits for.
 Result<Index> prepare_host(PlanBuilder& plan, const steps::Model& model, const steps::Node& node, const Supply& supply);
 
-// The same for the host that provides the supply: `payload` exists already, the rest is made on the way.
+// The same for the host that provides the supply: the payload exists already, the rest is made on the way.
 struct PreparedSupplier {
   Supply supply;
   Index ready;  // kubeadm waits for it
 };
 Result<PreparedSupplier> prepare_supplier(PlanBuilder& plan, const steps::Model& model, const steps::Node& node,
-                                          Index payload);
+                                          const Payload& payload);
 
 // --- make_cluster.cpp: turns machines into a cluster ---
 

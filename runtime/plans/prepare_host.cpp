@@ -15,9 +15,9 @@ using steps::WantedUnit;
 
 // What is installed on a host before anything is started there.
 struct Installed {
-  Index service_files;
+  Index service_files, socket_files;
   std::vector<Index> before_runtime;
-  Digest service, runtime;  // of the files that the units start with
+  Digest service, sockets, runtime;  // of the files that the units start with
 };
 
 Digest inputs_of(const std::vector<steps::WantedFile>& files) { return steps::FilesStep("", "", files).inputs(); }
@@ -37,6 +37,11 @@ Result<Installed> install(PlanBuilder& plan, const Model& model, const Node& nod
       node, std::make_shared<steps::FilesStep>("files.node", "install the node service", std::move(service)), {});
   plan.at(programs).ends = {"units.base"};
   plan.at(out.service_files).ends = {"units.node"};
+  auto sockets = steps::socket_files(model, node);
+  out.sockets = inputs_of(sockets);
+  out.socket_files = plan.add(
+      node, std::make_shared<steps::FilesStep>("files.sockets", "install its sockets", std::move(sockets)), {});
+  plan.at(out.socket_files).ends = {"units.sockets"};
   const Index kernel = plan.add(node, std::make_shared<steps::KernelStep>(model.base.modules, model.base.sysctls), {});
   out.before_runtime = {programs, out.service_files, kernel};
   if (own_files.empty()) return out;
@@ -48,18 +53,26 @@ Result<Installed> install(PlanBuilder& plan, const Model& model, const Node& nod
   return out;
 }
 
-// The balancer and the mirror, with the host's own certificate.
+// The balancer and the mirror, with the host's own certificates. `before`: what else must be there.
 Index start_node_service(PlanBuilder& plan, const Model& model, const Node& node, const Installed& installed,
-                         Index authority) {
+                         Index authority, std::vector<Index> before) {
   const Index certificate =
       plan.add(node, std::make_shared<steps::CertificateStep>(model, node), {installed.service_files, authority});
   plan.at(certificate).ends = {"units.node"};
+  const std::vector<WantedUnit> sockets{{"sealift-api.socket"}, {"sealift-mirror.socket"}};
+  // Each pulls its service up, or restarts it.
+  const Index listening =
+      plan.add(node,
+               std::make_shared<steps::UnitsStep>("units.sockets", "take the ports of both services", sockets,
+                                                  installed.sockets),
+               {certificate, installed.socket_files});
   const std::vector<WantedUnit> units{
       {"sealift-boot.service", WantedUnit::Want::enabled}, {"sealift-api.service"}, {"sealift-mirror.service"}};
+  before.push_back(listening);
   return plan.add(node,
                   std::make_shared<steps::UnitsStep>("units.node", "start the API balancer and the image mirror", units,
                                                      installed.service),
-                  {certificate});
+                  std::move(before));
 }
 
 Index start_runtime(PlanBuilder& plan, const Model& model, const Node& node, const Installed& installed) {
@@ -83,18 +96,19 @@ Index pull_images(PlanBuilder& plan, const Model& model, const Node& node, Index
 
 Result<Index> prepare_host(PlanBuilder& plan, const Model& model, const Node& node, const Supply& supply) {
   SEALIFT_ASSIGN(const auto installed, install(plan, model, node));
-  const Index mirror = start_node_service(plan, model, node, installed, supply.authority);
+  const Index mirror = start_node_service(plan, model, node, installed, supply.authority, {});
   const Index runtime = start_runtime(plan, model, node, installed);
   return pull_images(plan, model, node, mirror, runtime, supply);
 }
 
-Result<PreparedSupplier> prepare_supplier(PlanBuilder& plan, const Model& model, const Node& node, Index payload) {
+Result<PreparedSupplier> prepare_supplier(PlanBuilder& plan, const Model& model, const Node& node, const Payload& payload) {
   SEALIFT_ASSIGN(const auto installed, install(plan, model, node));
   const Index authority =
       plan.add(node, std::make_shared<steps::AuthorityStep>(model, node), {installed.service_files});
-  const Index mirror = start_node_service(plan, model, node, installed, authority);
+  // The mirror's unit names the folders that the record comes with.
+  const Index mirror = start_node_service(plan, model, node, installed, authority, {payload.recorded});
   const Index runtime = start_runtime(plan, model, node, installed);
-  const Supply supply{authority, payload, mirror};
+  const Supply supply{authority, payload.first, mirror};
   return PreparedSupplier{supply, pull_images(plan, model, node, mirror, runtime, supply)};
 }
 

@@ -49,7 +49,8 @@ ArtifactStep::ArtifactStep(const host::ArtifactRecord& record)
     : BasicStep("artifact.record", std::format("record the artifact {}", record.title()),
                 digest_of({host::to_text(record)})),
       path_(std::format("{}/{}", host::kArtifactRecords, record.file_name())),
-      text_(host::to_text(record)) {}
+      text_(host::to_text(record)),
+      payloads_(record.payloads.front().substr(0, record.payloads.front().rfind('/'))) {}
 
 Result<engine::StepState> ArtifactStep::check(const engine::LookContext& context) {
   SEALIFT_ASSIGN(const auto there, context.host.read(path_, host::kMaxArtifactRecord));
@@ -58,6 +59,8 @@ Result<engine::StepState> ArtifactStep::check(const engine::LookContext& context
 
 Result<void> ArtifactStep::apply(engine::StepContext& context) {
   SEALIFT_TRY(context.host.make_directory(std::string(host::kArtifactRecords), {0755, 0, 0}, reason()));
+  // The mirror starts with both folders in sight.
+  SEALIFT_TRY(context.host.make_directory(payloads_, {0700, 0, 0}, reason()));
   base::MemorySource source(base::as_bytes(text_));
   return context.host.write_atomic(path_, {0644, 0, 0}, source, reason());
 }

@@ -21,7 +21,7 @@ class ArtifactStep final : public BasicStep {
   Result<void> apply(engine::StepContext& context) override;
 
  private:
-  std::string path_, text_;
+  std::string path_, text_, payloads_;
 };
 
 }  // namespace sealift::steps

@@ -28,43 +28,108 @@ UnsetEnvironment=HTTP_PROXY HTTPS_PROXY ALL_PROXY NO_PROXY http_proxy https_prox
 WantedBy=multi-user.target
 )";
 
-// Each unsets the proxies of systemd's DefaultEnvironment, as the base's units do.
-constexpr std::string_view kMirrorUnit = R"([Unit]
-Description=Sealift image mirror
-After=network-online.target
-Wants=network-online.target
-Before=containerd.service
+// The ports belong to systemd: a service that restarts or crashes loses neither them nor the connections that wait. So
+// no other program can take a port, and a service that keeps failing does not end its socket.
+constexpr std::string_view kSocketUnit = R"([Unit]
+Description=Sealift: the ports of @SERVICE@
 
-[Service]
-Type=notify
-UnsetEnvironment=HTTP_PROXY HTTPS_PROXY ALL_PROXY NO_PROXY http_proxy https_proxy all_proxy no_proxy
-ExecStart=@PROGRAM@ node mirror --config /etc/sealift/mirror.json
-ExecReload=/bin/kill -HUP $MAINPID
+[Socket]
+@LISTEN@
+FreeBind=yes
+Backlog=1024
+NoDelay=yes
+TriggerLimitIntervalSec=0
+
+[Install]
+WantedBy=sockets.target
+)";
+
+// What both services may do; runtime/SECURITY.md explains it. A root of their own shows them the files of
+// BindReadOnlyPaths and nothing else of the host. Options that an old systemd does not know, it ignores.
+constexpr std::string_view kConfinement = R"(UnsetEnvironment=HTTP_PROXY HTTPS_PROXY ALL_PROXY NO_PROXY http_proxy https_proxy all_proxy no_proxy
 Restart=always
 RestartSec=1
 LimitNOFILE=16384
+LimitCORE=0
+DynamicUser=yes
+NoNewPrivileges=yes
+MountAPIVFS=yes
+BindReadOnlyPaths=@PROGRAM@ /run/systemd/notify
+ProtectSystem=strict
+ProtectHome=yes
+PrivateTmp=yes
+PrivateDevices=yes
+ProtectClock=yes
+ProtectControlGroups=yes
+ProtectHostname=yes
+ProtectKernelLogs=yes
+ProtectKernelModules=yes
+ProtectKernelTunables=yes
+ProtectProc=invisible
+ProcSubset=pid
+RestrictAddressFamilies=AF_INET AF_INET6 AF_UNIX AF_NETLINK
+RestrictNamespaces=yes
+RestrictRealtime=yes
+RestrictSUIDSGID=yes
+LockPersonality=yes
+MemoryDenyWriteExecute=yes
+RemoveIPC=yes
+UMask=0077
+KeyringMode=private
+SystemCallArchitectures=native
+SystemCallFilter=@system-service
+SystemCallFilter=~@privileged @resources open_by_handle_at name_to_handle_at
+)";
 
+// Keys and payloads are root's alone, so the mirror has the capability to read them; its root holds no other files that
+// it could be used for.
+constexpr std::string_view kMirrorUnit = R"([Unit]
+Description=Sealift image mirror
+Requires=sealift-mirror.socket
+After=sealift-mirror.socket network-online.target
+Wants=network-online.target
+Before=containerd.service
+StartLimitIntervalSec=0
+
+[Service]
+Type=notify
+ExecStart=@PROGRAM@ node mirror --config /etc/sealift/mirror.json
+TimeoutStopSec=90
+MemoryMax=1G
+TasksMax=2048
+RootDirectory=/var/lib/sealift/roots/mirror
+BindReadOnlyPaths=/etc/sealift/mirror.json @PKI@/ca.crt @PKI@/server.crt @PKI@/server.key @PKI@/client.crt @PKI@/client.key
+@PAYLOADS@CapabilityBoundingSet=CAP_DAC_READ_SEARCH
+AmbientCapabilities=CAP_DAC_READ_SEARCH
+@CONFINEMENT@
 [Install]
 WantedBy=multi-user.target
 )";
 
 constexpr std::string_view kBalancerUnit = R"([Unit]
 Description=Sealift balancer over the Kubernetes API servers
-After=network.target
+Requires=sealift-api.socket
+After=sealift-api.socket network.target
 Before=kubelet.service
+StartLimitIntervalSec=0
 
 [Service]
 Type=notify
-UnsetEnvironment=HTTP_PROXY HTTPS_PROXY ALL_PROXY NO_PROXY http_proxy https_proxy all_proxy no_proxy
 ExecStart=@PROGRAM@ node balancer --config /etc/sealift/balancer.json
-ExecReload=/bin/kill -HUP $MAINPID
-Restart=always
-RestartSec=1
-LimitNOFILE=16384
-
+ExecReload=@PROGRAM@ node reload --pid $MAINPID
+MemoryMax=512M
+TasksMax=16
+RootDirectory=/var/lib/sealift/roots/api
+BindReadOnlyPaths=/etc/sealift
+CapabilityBoundingSet=
+@CONFINEMENT@
 [Install]
 WantedBy=multi-user.target
 )";
+
+constexpr std::string_view kRootNote =
+    "systemd shows the service this folder as its root, with what its unit names in BindReadOnlyPaths.\n"
+    "The files here are empty: they only mark the places.\n";
 
 const format::Stub* stub_for(const Model& model, const Node& node) {
   const auto& stubs = model.contents().stubs;
@@ -73,7 +138,16 @@ const format::Stub* stub_for(const Model& model, const Node& node) {
 }
 
 std::string unit_text(std::string_view text, const std::string& program) {
-  return base::replace_all(std::string(text), "@PROGRAM@", program);
+  auto out = base::replace_all(std::string(text), "@CONFINEMENT@", kConfinement);
+  out = base::replace_all(std::move(out), "@PKI@", kPkiDirectory);
+  return base::replace_all(std::move(out), "@PROGRAM@", program);
+}
+
+std::string socket_unit(std::string_view service, const std::vector<std::string>& endpoints) {
+  std::vector<std::string> lines;
+  for (const auto& endpoint : endpoints) lines.push_back("ListenStream=" + endpoint);
+  return base::replace_all(base::replace_all(std::string(kSocketUnit), "@SERVICE@", service), "@LISTEN@",
+                           base::join(lines, "\n"));
 }
 
 // The base's units: the container runtime and the kubelet.
@@ -86,22 +160,48 @@ std::string boot_unit(const Model& model, const std::string& program) {
 // "10.7.0.11:5000", "[fd00::1]:5000"
 std::string endpoint(const std::string& ip, uint16_t port) { return std::format("{}:{}", base::bracketed(ip), port); }
 
+bool is_registry_host(const Model& model, const Node& node) {
+  return std::ranges::contains(model.registry_hosts(), node.name, &Node::name);
+}
+
+// The mirror's addresses: this host's own, and on a registry host the one for others.
+std::vector<std::string> mirror_endpoints(const Model& model, const Node& node) {
+  const uint16_t port = model.config.registry.port;
+  std::vector<std::string> out{std::format("127.0.0.1:{}", port)};
+  if (is_registry_host(model, node)) out.push_back(endpoint(node.ip, port));
+  return out;
+}
+
+std::string balancer_endpoint(const Model& model) { return std::format("127.0.0.1:{}", model.config.api.local_port); }
+
+std::string mirror_unit(const Model& model, const Node& node, const std::string& program) {
+  std::string folders;
+  if (is_registry_host(model, node)) {
+    const auto payload = model.payload_path(node.config);
+    folders = std::format("BindReadOnlyPaths={} {}\n", host::kArtifactRecords, payload.substr(0, payload.rfind('/')));
+  }
+  return unit_text(base::replace_all(std::string(kMirrorUnit), "@PAYLOADS@", folders), program);
+}
+
 std::string mirror_json(const Model& model, const Node& node) {
   json::Value out = json::Value::object();
-  const uint16_t port = model.config.registry.port;
   json::Value hosts = json::Value::array();
-  const auto registry_hosts = model.registry_hosts();
-  const bool is_one = std::ranges::contains(registry_hosts, node.name, &Node::name);
+  const bool is_one = is_registry_host(model, node);
   if (!is_one) {
-    for (const auto* other : registry_hosts) hosts.push_back(endpoint(other->ip, port));
+    for (const auto* other : model.registry_hosts()) hosts.push_back(endpoint(other->ip, model.config.registry.port));
   }
-  out.set("localListen", std::format("127.0.0.1:{}", port));
-  out.set("peerListen", is_one ? endpoint(node.ip, port) : "");
+  const auto endpoints = mirror_endpoints(model, node);
+  out.set("localListen", endpoints.front());
+  out.set("peerListen", is_one ? endpoints.back() : "");
   out.set("artifacts", is_one ? host::kArtifactRecords : "");
   out.set("registryHosts", std::move(hosts));
   out.set("ca", std::format("{}/ca.crt", kPkiDirectory));
-  out.set("certificate", std::format("{}/node.crt", kPkiDirectory));
-  out.set("key", std::format("{}/node.key", kPkiDirectory));
+  for (const auto* usage : {"server", "client"}) {
+    json::Value identity = json::Value::object();
+    identity.set("certificate", std::format("{}/{}.crt", kPkiDirectory, usage));
+    identity.set("key", std::format("{}/{}.key", kPkiDirectory, usage));
+    out.set(usage, std::move(identity));
+  }
   out.set("artifact", model.payload.artifact_name());
   return json::to_pretty(out) + "\n";
 }
@@ -110,7 +210,7 @@ std::string balancer_json(const Model& model) {
   json::Value out = json::Value::object();
   json::Value backends = json::Value::array();
   for (const auto* node : model.control_planes()) backends.push_back(endpoint(node->ip, model.config.api.port));
-  out.set("listen", std::format("127.0.0.1:{}", model.config.api.local_port));
+  out.set("listen", balancer_endpoint(model));
   out.set("backends", std::move(backends));
   return json::to_pretty(out) + "\n";
 }
@@ -133,12 +233,24 @@ Result<std::vector<WantedFile>> node_service_files(const Model& model, const Nod
   out.push_back(text_file(std::format("{}/mirror.json", kConfigDirectory), mirror_json(model, node), 0644));
   out.push_back(text_file(std::format("{}/balancer.json", kConfigDirectory), balancer_json(model), 0644));
   out.push_back(text_file("/etc/systemd/system/sealift-boot.service", boot_unit(model, program), 0644));
-  out.push_back(text_file("/etc/systemd/system/sealift-mirror.service", unit_text(kMirrorUnit, program), 0644));
+  out.push_back(text_file("/etc/systemd/system/sealift-mirror.service", mirror_unit(model, node, program), 0644));
   out.push_back(text_file("/etc/systemd/system/sealift-api.service", unit_text(kBalancerUnit, program), 0644));
-  // Exactly this line: with [host] entries containerd falls back to the real registry.
+  for (const auto* service : {"mirror", "api"})
+    out.push_back(text_file(std::format("/var/lib/sealift/roots/{}/README", service), std::string(kRootNote), 0644));
+  // Exactly these lines: with [host] entries containerd falls back to the real registry. Only who has a certificate of
+  // this delivery's authority is believed to be the mirror.
   out.push_back(text_file("/etc/containerd/certs.d/_default/hosts.toml",
-                          std::format("server = \"http://127.0.0.1:{}\"\n", model.config.registry.port), 0644));
+                          std::format("server = \"https://127.0.0.1:{}\"\nca = \"{}/ca.crt\"\n",
+                                      model.config.registry.port, kPkiDirectory),
+                          0644));
   return out;
+}
+
+std::vector<WantedFile> socket_files(const Model& model, const Node& node) {
+  return {text_file("/etc/systemd/system/sealift-mirror.socket",
+                    socket_unit("the image mirror", mirror_endpoints(model, node)), 0644),
+          text_file("/etc/systemd/system/sealift-api.socket", socket_unit("the balancer", {balancer_endpoint(model)}),
+                    0644)};
 }
 
 AuthorityStep::AuthorityStep(const Model& model, const Node& node)
@@ -164,7 +276,8 @@ Result<void> AuthorityStep::apply(engine::StepContext& context) {
 }
 
 CertificateStep::CertificateStep(const Model& model, const Node& node)
-    : BasicStep("pki.node", "create the node's key and sign its certificate", digest_of({"node", node.name, node.ip})),
+    : BasicStep("pki.node", "create the node's keys and sign its certificates",
+                digest_of({"server and client", node.name, node.ip})),
       program_(node_program(model, node).value_or("")),
       authority_program_(node_program(model, model.any_control_plane()).value_or("")),
       control_plane_(model.any_control_plane().name),
@@ -172,7 +285,7 @@ CertificateStep::CertificateStep(const Model& model, const Node& node)
       ip_(node.ip) {}
 
 Result<engine::StepState> CertificateStep::check(const engine::LookContext& context) {
-  for (const auto* file : {"ca.crt", "node.crt", "node.key"}) {
+  for (const auto* file : {"ca.crt", "server.crt", "server.key", "client.crt", "client.key"}) {
     SEALIFT_ASSIGN(const bool there, exists(context.host, std::format("{}/{}", kPkiDirectory, file)));
     if (!there) return engine::StepState::needed;
   }
@@ -180,23 +293,34 @@ Result<engine::StepState> CertificateStep::check(const engine::LookContext& cont
   return same ? engine::StepState::done : engine::StepState::needed;
 }
 
-Result<void> CertificateStep::apply(engine::StepContext& context) {
+Result<void> CertificateStep::issue(engine::StepContext& context, host::Host& authority, const std::string& usage,
+                                    const std::string& addresses) {
   const std::string folder(kPkiDirectory);
-  SEALIFT_TRY(context.host.make_directory(folder, {0700, 0, 0}, reason()));
-  const base::Command make_key{{program_, "node", "pki", "make-key", "--dir", folder}, {}, "/", {}};
+  const base::Command make_key{
+      {program_, "node", "pki", "make-key", "--dir", folder, "--usage", usage}, {}, "/", {}};
   SEALIFT_ASSIGN(const std::string public_key,
                  base::output_of(make_key, context.host.run(make_key, {}, reason(), context.cancel)));
-  SEALIFT_ASSIGN(const auto authority, context.others.connection(control_plane_, nullptr, context.cancel));
-  const base::Command issue{
-      {authority_program_, "node", "pki", "issue", "--dir", folder, "--name", name_, "--address", ip_}, {}, "/", {}};
+  const base::Command issue{{authority_program_, "node", "pki", "issue", "--dir", folder, "--usage", usage, "--name",
+                             name_, "--addresses", addresses},
+                            {},
+                            "/",
+                            {}};
   base::CommandIo io;
   io.input = base::as_bytes(public_key);
   SEALIFT_ASSIGN(const std::string certificate,
-                 base::output_of(issue, authority->run(issue, io, reason(), context.cancel)));
+                 base::output_of(issue, authority.run(issue, io, reason(), context.cancel)));
+  base::MemorySource source(base::as_bytes(certificate));
+  return context.host.write_atomic(std::format("{}/{}.crt", folder, usage), {0644, 0, 0}, source, reason());
+}
+
+Result<void> CertificateStep::apply(engine::StepContext& context) {
+  const std::string folder(kPkiDirectory);
+  SEALIFT_TRY(context.host.make_directory(folder, {0700, 0, 0}, reason()));
+  SEALIFT_ASSIGN(const auto authority, context.others.connection(control_plane_, nullptr, context.cancel));
+  SEALIFT_TRY(issue(context, *authority, "server", ip_ + ",127.0.0.1"));
+  SEALIFT_TRY(issue(context, *authority, "client", ""));
   SEALIFT_ASSIGN(const auto ca, authority->read(folder + "/ca.crt", size_t{64} << 10));
   if (!ca) return fail(ErrorCode::not_found, "{}/ca.crt is missing on {}", folder, control_plane_);
-  base::MemorySource certificate_source(base::as_bytes(certificate));
-  SEALIFT_TRY(context.host.write_atomic(folder + "/node.crt", {0644, 0, 0}, certificate_source, reason()));
   if (context.host_name != control_plane_) {
     base::MemorySource ca_source(*ca);
     SEALIFT_TRY(context.host.write_atomic(folder + "/ca.crt", {0644, 0, 0}, ca_source, reason()));

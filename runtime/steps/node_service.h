@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The node service on a host: its program, certificates, configuration and three units (image mirror, API balancer,
-// clean-up at boot).
+// The node service on a host: its program, certificates, configuration and units (image mirror, API balancer,
+// their sockets, clean-up at boot).
 #pragma once
 
 #include <memory>
@@ -12,8 +12,10 @@
 
 namespace sealift::steps {
 
-// The program, both configurations, the units and containerd's hosts.toml, as files of one step.
+// The program, both configurations, the services' units and containerd's hosts.toml, as files of one step.
 Result<std::vector<WantedFile>> node_service_files(const Model& model, const Node& node);
+// The units of both services' sockets. Apart from the others, since a socket must not be restarted with its service.
+std::vector<WantedFile> socket_files(const Model& model, const Node& node);
 
 // The cluster's CA for traffic between node services: its key is made on the control plane and never leaves it.
 class AuthorityStep final : public BasicStep {
@@ -26,7 +28,8 @@ class AuthorityStep final : public BasicStep {
   std::string program_, cluster_;
 };
 
-// A node's own key, made on the node, and its certificate, signed on the control plane; only public data travels.
+// A node's own keys, made on the node, and their certificates, signed on the control plane; only public data travels.
+// One is for the mirror as a server, for this node's address and 127.0.0.1; one for the mirror as a client of others.
 class CertificateStep final : public BasicStep {
  public:
   CertificateStep(const Model& model, const Node& node);
@@ -34,6 +37,8 @@ class CertificateStep final : public BasicStep {
   Result<void> apply(engine::StepContext& context) override;
 
  private:
+  Result<void> issue(engine::StepContext& context, host::Host& authority, const std::string& usage,
+                     const std::string& addresses);
   std::string program_, authority_program_, control_plane_, name_, ip_;
 };
 

@@ -52,7 +52,7 @@ std::unique_ptr<node::UpstreamBlobs> upstream(const node::MirrorConfig& config, 
                                               Clock& clock) {
   std::vector<http::Origin> hosts;
   for (const uint16_t port : ports) hosts.push_back({"https", "127.0.0.1", port});
-  return std::make_unique<node::UpstreamBlobs>(hosts, tests::identity_of(config), clock);
+  return std::make_unique<node::UpstreamBlobs>(hosts, tests::identity_of(config, config.client), clock);
 }
 
 struct OfRegistryHost : Site {

@@ -8,6 +8,7 @@ import re
 import shutil
 import socket
 import subprocess
+import sys
 import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -128,6 +129,21 @@ def http_get(address, port, timeout=5):
             data += piece
     head, _, body = data.partition(b'\r\n\r\n')
     return head.split(b'\r\n')[0].decode(), body.decode(errors='replace')
+
+
+def mirror_get(lab, name, path):
+    """Status and body of what the mirror of this host answers to a program of its own, by TLS with the delivery's authority."""
+    script = """import http.client, ssl, sys
+context = ssl.create_default_context(cadata=sys.stdin.read())
+connection = http.client.HTTPSConnection('127.0.0.1', 5000, context=context, timeout=90)
+connection.request('GET', sys.argv[1])
+answer = connection.getresponse()
+print(answer.status, answer.read().decode(errors='replace'))"""
+    authority = lab.inside(name, 'cat /etc/sealift/pki/ca.crt')
+    done = subprocess.run(['nsenter', '-t', str(lab.pid(name)), '-n', sys.executable, '-c', script, path], input=authority, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    status, _, body = done.stdout.partition(' ')
+    return int(status), body
 
 
 def wait_for(what, seconds, probe):

@@ -4,11 +4,12 @@ import json
 import re
 import shutil
 import subprocess
+import sys
 import time
 
 import pytest
 
-from lab import TREES, ExecTrace, OutsideCounter, Site, http_get, places_of, tree_hash, wait_for
+from lab import TREES, ExecTrace, OutsideCounter, Site, http_get, mirror_get, places_of, tree_hash, wait_for
 
 LAB = 2
 HOSTS = ('cp1', 'w1', 'w2')
@@ -101,10 +102,10 @@ def test_what_is_not_packed_is_refused_with_its_name(lab):
     done = lab.run('exec', 'w1', 'ctr', '-n', 'k8s.io', 'images', 'pull', '--hosts-dir', '/etc/containerd/certs.d', 'quay.io/library/nginx:1.22', check=False)
     assert done.returncode != 0 and 'not found' in done.stdout + done.stderr
     # the same path in another registry stays separate
-    answer = lab.inside('w1', "bash -c 'exec 3<>/dev/tcp/127.0.0.1/5000; printf \"GET /v2/library/nginx/manifests/1.22?ns=quay.io HTTP/1.0\\r\\n\\r\\n\" >&3; cat <&3'")
-    assert '404' in answer and 'is not in artifact shop 1.0' in answer
-    without_ns = lab.inside('w1', "bash -c 'exec 3<>/dev/tcp/127.0.0.1/5000; printf \"GET /v2/library/nginx/manifests/1.22 HTTP/1.0\\r\\n\\r\\n\" >&3; cat <&3'")
-    assert '400' in without_ns and '401' not in without_ns
+    status, answer = mirror_get(lab, 'w1', '/v2/library/nginx/manifests/1.22?ns=quay.io')
+    assert status == 404 and 'is not in artifact shop 1.0' in answer
+    status, _ = mirror_get(lab, 'w1', '/v2/library/nginx/manifests/1.22')
+    assert status == 400
 
 
 def test_second_run_changes_nothing(site, lab):
@@ -180,7 +181,72 @@ def test_no_secret_lies_around(lab):
         assert (looks.returncode, looks.stdout, looks.stderr) == (1, '', ''), name
         world = lab.inside(name, 'find /etc/sealift/pki -name "*.key" -perm /077')
         assert world == ''
-    assert lab.inside('w1', 'ls /etc/sealift/pki').split() == ['ca.crt', 'node.crt', 'node.key']
+    assert lab.inside('w1', 'ls /etc/sealift/pki').split() == ['ca.crt', 'client.crt', 'client.key', 'server.crt', 'server.key']
+
+
+# Tries to listen on both ports, as a user who has no rights, until its input ends. Prints how often it could.
+SQUAT = """import os, select, socket, sys
+os.setuid(65534)
+taken = tried = 0
+while not select.select([sys.stdin], [], [], 0)[0]:
+    for port in (5000, 7443):
+        tried += 1
+        with socket.socket() as squatter:
+            squatter.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                squatter.bind(('127.0.0.1', port))
+                squatter.listen()
+                taken += 1
+            except OSError:
+                pass
+print(taken, tried)"""
+
+
+def test_nobody_gets_the_ports_of_the_services(lab):
+    """Whatever becomes of the services: reload, restart, crash, again and again."""
+    squatter = subprocess.Popen(['nsenter', '-t', str(lab.pid('cp1')), '-n', sys.executable, '-c', SQUAT], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    try:
+        for _ in range(3):
+            lab.inside('cp1', 'systemctl restart sealift-mirror sealift-api; systemctl reload sealift-api')
+            lab.inside('cp1', 'systemctl kill --signal=KILL sealift-mirror sealift-api')
+            assert mirror_get(lab, 'cp1', '/v2/')[0] == 200    # waits at the socket for the next one
+    finally:
+        output, _ = squatter.communicate(timeout=30)    # ends its input
+    taken, tried = map(int, output.split())
+    assert taken == 0 and tried > 1000
+    wait_for('the API answers through the balancer', 60, lambda: 'ok' in lab.kubectl('cp1', '--server https://127.0.0.1:7443 get --raw /readyz', check=False))
+
+
+def test_who_takes_the_port_is_not_believed(lab):
+    """Even root's own mistake: with the sockets stopped, another program answers, and nothing is pulled from it."""
+    pull = 'ctr -n k8s.io images pull --hosts-dir /etc/containerd/certs.d docker.io/library/nginx:1.22'
+    plain = "import http.server\nhttp.server.HTTPServer(('127.0.0.1', 5000), http.server.SimpleHTTPRequestHandler).serve_forever()"
+    lab.inside('w1', 'systemctl stop sealift-mirror.socket sealift-mirror.service')
+    squatter = subprocess.Popen(['nsenter', '-t', str(lab.pid('w1')), '-n', sys.executable, '-c', plain], stderr=subprocess.PIPE, text=True)
+    try:
+        wait_for('the other program listens', 10, lambda: ':5000' in lab.inside('w1', 'ss -ltn'))
+        done = lab.run('exec', 'w1', *pull.split(), check=False)
+        assert done.returncode != 0 and 'tls' in (done.stdout + done.stderr).lower(), done.stdout + done.stderr
+    finally:
+        squatter.kill()
+        squatter.communicate()
+        lab.inside('w1', 'systemctl start sealift-mirror.socket sealift-mirror.service')
+    lab.inside('w1', pull)
+
+
+def test_the_services_can_do_next_to_nothing(lab):
+    for name in HOSTS:
+        for service, can_read in (('sealift-mirror', '/etc/sealift/mirror.json'), ('sealift-api', '/etc/sealift/balancer.json')):
+            exposure = lab.inside(name, f'systemd-analyze security --no-pager {service}.service | tail -1')
+            assert float(re.search(r'[0-9]+\.[0-9]', exposure).group(0)) <= 2.0, (name, service, exposure)
+            pid = int(lab.inside(name, f'systemctl show -p MainPID --value {service}'))
+            root = f'/proc/{pid}/root'
+            assert lab.inside(name, f'stat -c %u /proc/{pid}') != '0\n'
+            assert lab.inside(name, f'cat {root}{can_read}').startswith('{')
+            for hidden in ('/etc/shadow', '/etc/kubernetes', '/root/.ssh', '/usr/bin', '/etc/sealift/pki/ca.key'):
+                seen = lab.inside(name, f'test -e {root}{hidden} && echo seen', check=False)
+                assert seen == '' or (service == 'sealift-api' and hidden.endswith('ca.key')), (name, service, hidden)
+            assert lab.inside(name, f"grep -E '^Core file size|^Max core' /proc/{pid}/limits | tr -s ' ' | cut -d' ' -f5").strip() == '0'
 
 
 def test_it_lives_on_without_launch_machine_and_artifact(site, lab):

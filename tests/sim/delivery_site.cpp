@@ -113,10 +113,11 @@ void DeliverySite::equip(FakeMachine& machine, const std::string& address) {
       return good();
     }
     if (has(command, "make-key")) {
-      put(self, folder + "/node.key", "key of " + self.name());
+      put(self, std::format("{}/{}.key", folder, after(command, "--usage")), "key of " + self.name());
       return good("public key of " + self.name());
     }
-    return good(std::format("certificate of {} for {}", after(command, "--name"), base::as_text(io.input)));
+    return good(std::format("{} certificate of {} for {}", after(command, "--usage"), after(command, "--name"),
+                            base::as_text(io.input)));
   };
 }
 

@@ -25,11 +25,14 @@ void check_files(const FakeMachine::World& world, const std::string& name, bool 
       {"/etc/systemd/system/containerd.service", "[Service]\nExecStart=/usr/local/bin/containerd\n"},
       {"/etc/systemd/system/kubelet.service", "[Service]\nExecStart=/usr/local/bin/kubelet\n"},
       {"/etc/containerd/own.toml", "version = 3\n"},
-      {"/etc/containerd/certs.d/_default/hosts.toml", std::format("server = \"http://127.0.0.1:{}\"\n", registry_port)},
+      {"/etc/containerd/certs.d/_default/hosts.toml", 
+       std::format("server = \"https://127.0.0.1:{}\"\nca = \"/etc/sealift/pki/ca.crt\"\n", registry_port)},
       {"/etc/sealift/pki/ca.crt", "authority"},
       {"/etc/sealift/pki/ca.key", control_plane ? "key of the authority" : "(absent)"},
-      {"/etc/sealift/pki/node.key", "key of " + name},
-      {"/etc/sealift/pki/node.crt", std::format("certificate of {} for public key of {}", name, name)},
+      {"/etc/sealift/pki/server.key", "key of " + name},
+      {"/etc/sealift/pki/server.crt", std::format("server certificate of {} for public key of {}", name, name)},
+      {"/etc/sealift/pki/client.key", "key of " + name},
+      {"/etc/sealift/pki/client.crt", std::format("client certificate of {} for public key of {}", name, name)},
       {"/etc/kubernetes/pki/ca.key", control_plane ? "key" : "(absent)"},
       {"/etc/kubernetes/bootstrap-kubelet.conf", "(absent)"},
       {"/run/sealift/kubeadm-join.yaml", "(absent)"},
@@ -49,7 +52,8 @@ void check_files(const FakeMachine::World& world, const std::string& name, bool 
 }
 
 void check_units(const FakeMachine::World& world) {
-  for (const auto* name : {"containerd.service", "kubelet.service", "sealift-api.service", "sealift-mirror.service"}) {
+  for (const auto* name : {"containerd.service", "kubelet.service", "sealift-api.service", "sealift-api.socket",
+                           "sealift-mirror.service", "sealift-mirror.socket"}) {
     INFO(name);
     REQUIRE(world.units.contains(name));
     const auto& unit = world.units.at(name);
@@ -62,7 +66,7 @@ void check_units(const FakeMachine::World& world) {
 }
 
 void check_ledger(const FakeMachine::World& world, bool control_plane) {
-  std::set<std::string> wanted{"pki.node", "units.base", "units.node"};
+  std::set<std::string> wanted{"pki.node", "units.base", "units.node", "units.sockets"};
   if (control_plane)
     wanted.insert({"kubeadm.init", "kubernetes.version", "dns.upstreams", "app.flannel", "app.hello", "app.redis"});
   else

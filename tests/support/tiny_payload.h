@@ -126,26 +126,29 @@ class ArrivingPayload {
 inline node::MirrorConfig with_certificates(const TemporaryFolder& folder) {
   const std::string pki = folder / "pki";
   REQUIRE(node::make_authority(pki, "test", base::system_clock()));
-  const auto key = node::make_key(pki);
-  REQUIRE(key);
-  const auto certificate = node::issue_certificate(pki, *key, "node", "127.0.0.1", base::system_clock());
-  REQUIRE(certificate);
-  REQUIRE(base::write_file_atomic(pki + "/node.crt", base::as_bytes(*certificate), 0644));
   node::MirrorConfig out;
   out.local_address = "127.0.0.1";
   out.ca = pki + "/ca.crt";
-  out.certificate = pki + "/node.crt";
-  out.key = pki + "/node.key";
+  for (const std::string usage : {"server", "client"}) {
+    const auto key = node::make_key(pki, usage);
+    REQUIRE(key);
+    const std::vector<std::string> addresses = usage == "server" ? std::vector<std::string>{"127.0.0.1"} : std::vector<std::string>();
+    const auto certificate = node::issue_certificate(pki, usage, *key, "node", addresses, base::system_clock());
+    REQUIRE(certificate);
+    const auto path = std::format("{}/{}.crt", pki, usage);
+    REQUIRE(base::write_file_atomic(path, base::as_bytes(*certificate), 0644));
+    (usage == "server" ? out.server : out.client) = {path, std::format("{}/{}.key", pki, usage)};
+  }
   return out;
 }
 
-inline http::TlsIdentity identity_of(const node::MirrorConfig& config) {
+inline http::TlsIdentity identity_of(const node::MirrorConfig& config, const node::MirrorConfig::Identity& own) {
   const auto text = [](const std::string& path) {
     const auto read = base::read_text_file(path, 65536);
     REQUIRE(read);
     return *read;
   };
-  return {text(config.ca), text(config.certificate), Secret(text(config.key))};
+  return {text(config.ca), text(own.certificate), Secret(text(own.key))};
 }
 
 // Time passes only while somebody waits; something happens at a chosen moment of waiting. Any thread.

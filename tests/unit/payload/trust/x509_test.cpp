@@ -10,6 +10,7 @@
 
 using namespace sealift;
 using trust::Names;
+using trust::Usage;
 using trust::Validity;
 
 namespace {
@@ -33,8 +34,8 @@ struct Authority {
     REQUIRE(made);
     certificate = *made;
   }
-  Result<std::string> issue(const trust::KeyPair& own, const Names& names) const {
-    return trust::issue(own.public_pem, names, certificate, key.private_pem, now());
+  Result<std::string> issue(const trust::KeyPair& own, const Names& names, Usage usage = Usage::server) const {
+    return trust::issue(own.public_pem, usage, names, certificate, key.private_pem, now());
   }
 };
 
@@ -88,12 +89,12 @@ TEST_CASE("a certificate belongs to its authority and its key") {
 TEST_CASE("an authority signs with its own key only, and end certificates sign nothing") {
   const Authority authority, stranger;
   const auto own = make_key(), other = make_key();
-  const auto crossed = trust::issue(own.public_pem, kNames, authority.certificate, stranger.key.private_pem, now());
+  const auto crossed = trust::issue(own.public_pem, Usage::server, kNames, authority.certificate, stranger.key.private_pem, now());
   REQUIRE(crossed);  // issue() does not check the authority; the key decides the issuer, not the name
   untrusted(trust::check_issued(*crossed, authority.certificate, own.public_pem));
   const auto end = authority.issue(own, kNames);
   REQUIRE(end);
-  const auto below = trust::issue(other.public_pem, kNames, *end, own.private_pem, now());
+  const auto below = trust::issue(other.public_pem, Usage::server, kNames, *end, own.private_pem, now());
   REQUIRE(below);
   untrusted(trust::check_issued(*below, authority.certificate, other.public_pem));
   untrusted(trust::check_issued(*below, *end, other.public_pem));
@@ -148,7 +149,12 @@ TEST_CASE("openssl finds in a certificate the names, addresses and purposes that
   CHECK(text.contains("CA:FALSE"));
   for (const char* name : {"DNS:w1.plant7.lan", "IP Address:10.7.0.12", "IP Address:FD00:0:0:0:0:0:0:12"})
     CHECK(text.contains(name));
-  CHECK(text.contains("TLS Web Server Authentication, TLS Web Client Authentication"));
+  CHECK(text.contains("TLS Web Server Authentication\n"));
+  CHECK_FALSE(text.contains("TLS Web Client Authentication"));
+  const auto client = authority.issue(own, kNames, Usage::client);
+  REQUIRE(client);
+  CHECK(shown(*client).contains("TLS Web Client Authentication\n"));
+  CHECK_FALSE(shown(*client).contains("TLS Web Server Authentication"));
   CHECK(text.contains("Digital Signature"));
   CHECK(openssl({"x509", "-noout", "-subject", "-issuer"}, *certificate) ==
         "subject=CN = w1\nissuer=CN = sealift test\n");
@@ -172,10 +178,11 @@ TEST_CASE("openssl believes our certificates as we do, for each purpose and name
     REQUIRE(base::write_file_atomic(folder / name, base::as_bytes(text), 0600));
     return folder / name;
   };
-  const auto certificate = authority.issue(make_key(), kNames);
-  REQUIRE(certificate);
-  const auto own = write("own", *certificate), good = write("authority", authority.certificate),
-             other = write("stranger", stranger.certificate);
+  const auto certificate = authority.issue(make_key(), kNames), for_client = authority.issue(make_key(), kNames, Usage::client);
+  REQUIRE((certificate && for_client));
+  const auto server = write("server", *certificate), client = write("client", *for_client),
+             good = write("authority", authority.certificate), other = write("stranger", stranger.certificate);
+  auto own = server;
   const auto believed = [&](const std::string& trusted, std::vector<std::string> more) {
     std::vector<std::string> command{"openssl",      "verify",  "-no-CApath", "-no-CAstore",
                                      "-x509_strict", "-CAfile", trusted};
@@ -186,13 +193,17 @@ TEST_CASE("openssl believes our certificates as we do, for each purpose and name
     INFO(status->output << status->errors);
     return status->ok();
   };
-  for (const char* purpose : {"sslserver", "sslclient"}) CHECK(believed(good, {"-purpose", purpose}));
+  CHECK(believed(good, {"-purpose", "sslserver"}));
+  CHECK_FALSE(believed(good, {"-purpose", "sslclient"}));
   for (const char* ip : {"10.7.0.12", "fd00::12"}) CHECK(believed(good, {"-verify_ip", ip}));
   CHECK(believed(good, {"-verify_hostname", "w1.plant7.lan"}));
   CHECK_FALSE(believed(good, {"-verify_ip", "10.7.0.13"}));
   CHECK_FALSE(believed(good, {"-verify_hostname", "w2.plant7.lan"}));
   CHECK_FALSE(believed(good, {"-purpose", "smimesign"}));
   CHECK_FALSE(believed(other, {}));
+  own = client;
+  CHECK(believed(good, {"-purpose", "sslclient"}));
+  CHECK_FALSE(believed(good, {"-purpose", "sslserver"}));
 }
 
 TEST_CASE("the time of a certificate is the one that was asked for, to the second and beyond 2050") {
@@ -205,7 +216,7 @@ TEST_CASE("the time of a certificate is the one that was asked for, to the secon
   const Validity validity{at(2026, 2, 28, 86'399), at(2076, 12, 31, 1)};
   const auto authority = trust::make_authority(key.private_pem, "long", validity);
   REQUIRE(authority);
-  const auto issued = trust::issue(key.public_pem, kNames, *authority, key.private_pem, validity);
+  const auto issued = trust::issue(key.public_pem, Usage::server, kNames, *authority, key.private_pem, validity);
   REQUIRE(issued);
   for (const auto& certificate : {*authority, *issued}) {
     CHECK(openssl({"x509", "-noout", "-startdate", "-enddate"}, certificate) ==
@@ -214,7 +225,7 @@ TEST_CASE("the time of a certificate is the one that was asked for, to the secon
   CHECK(trust::check_issued(*issued, *authority, key.public_pem));
   // An expired certificate still counts as issued: dates are ignored here.
   const auto past =
-      trust::issue(key.public_pem, kNames, *authority, key.private_pem, {at(2020, 1, 1, 0), at(2020, 1, 2, 0)});
+      trust::issue(key.public_pem, Usage::server, kNames, *authority, key.private_pem, {at(2020, 1, 1, 0), at(2020, 1, 2, 0)});
   REQUIRE(past);
   CHECK(trust::check_issued(*past, *authority, key.public_pem));
 }
@@ -229,7 +240,7 @@ TEST_CASE("what is no PEM, is cut off or is of another kind is refused") {
     INFO(bad);
     untrusted(trust::public_key_of(Secret(bad)));
     untrusted(trust::make_authority(Secret(bad), "x", now()));
-    untrusted(trust::issue(own.public_pem, kNames, authority.certificate, Secret(bad), now()));
+    untrusted(trust::issue(own.public_pem, Usage::server, kNames, authority.certificate, Secret(bad), now()));
   }
   for (const std::string& bad :
        {std::string(), std::string("no certificate"), half(authority.certificate), own.public_pem, key}) {
@@ -237,7 +248,7 @@ TEST_CASE("what is no PEM, is cut off or is of another kind is refused") {
     untrusted(trust::fingerprint(bad));
     untrusted(trust::check_issued(bad, authority.certificate, own.public_pem));
     untrusted(trust::check_issued(authority.certificate, bad, own.public_pem));
-    untrusted(trust::issue(own.public_pem, kNames, bad, authority.key.private_pem, now()));
+    untrusted(trust::issue(own.public_pem, Usage::server, kNames, bad, authority.key.private_pem, now()));
   }
   for (const std::string& bad : {std::string(), std::string("no key"), half(own.public_pem), authority.certificate}) {
     INFO(bad);

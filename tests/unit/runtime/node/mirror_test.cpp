@@ -31,6 +31,22 @@ http::Reply get(uint16_t port, const std::string& target, const std::map<std::st
   return *reply;
 }
 
+// As containerd asks: it trusts only this authority.
+http::ClientOptions trusting(const node::MirrorConfig& config) {
+  http::ClientOptions out;
+  const auto authority = base::read_text_file(config.ca, 65536);
+  REQUIRE(authority);
+  out.authority = *authority;
+  return out;
+}
+
+http::Reply get(const node::MirrorConfig& config, uint16_t port, const std::string& target) {
+  http::Client client({"https", "127.0.0.1", port}, trusting(config));
+  auto reply = client.get(target, {});
+  if (!reply) FAIL(reply.error().text());
+  return *reply;
+}
+
 }  // namespace
 
 TEST_CASE("questions are read strictly") {
@@ -110,11 +126,11 @@ TEST_CASE("a host without a payload streams from a registry host over mutual TLS
   const auto mirror = node::Mirror::start(worker, clock);
   REQUIRE(mirror);
   const uint16_t port = (*mirror)->local_port();
-  CHECK(hash::sha256(base::as_bytes(get(port, "/v2/library/hello/manifests/1.0?ns=docker.io").text)) ==
+  CHECK(hash::sha256(base::as_bytes(get(worker, port, "/v2/library/hello/manifests/1.0?ns=docker.io").text)) ==
         tiny.docker_manifest);
   CHECK(hash::sha256(base::as_bytes(
-            get(port, "/v2/library/hello/blobs/" + tiny.layer.text() + "?ns=docker.io").text)) == tiny.layer);
-  CHECK(get(port, "/v2/library/other/manifests/1.0?ns=docker.io").status == 404);
+            get(worker, port, "/v2/library/hello/blobs/" + tiny.layer.text() + "?ns=docker.io").text)) == tiny.layer);
+  CHECK(get(worker, port, "/v2/library/other/manifests/1.0?ns=docker.io").status == 404);
 
   // many pulls at once, as when all workers join
   std::atomic<int> good = 0;
@@ -123,7 +139,7 @@ TEST_CASE("a host without a payload streams from a registry host over mutual TLS
     for (int i = 0; i < 8; ++i) {
       threads.emplace_back([&] {
         for (int n = 0; n < 20; ++n) {
-          http::Client client({"http", "127.0.0.1", port}, {});
+          http::Client client({"https", "127.0.0.1", port}, trusting(worker));
           const auto reply = client.get("/v2/library/hello/manifests/1.0?ns=docker.io", {});
           if (reply && reply->status == 200 && hash::sha256(base::as_bytes(reply->text)) == tiny.docker_manifest)
             ++good;
@@ -134,11 +150,21 @@ TEST_CASE("a host without a payload streams from a registry host over mutual TLS
   CHECK(good == 160);
 
   // without a certificate of the cluster every request is refused
-  const auto authority = base::read_text_file(registry.ca, 65536);
-  http::ClientOptions stranger;
-  stranger.authority = *authority;
-  http::Client client({"https", "127.0.0.1", (*source)->peer_port()}, std::move(stranger));
-  CHECK_FALSE(client.get("/v2/library/hello/manifests/1.0?ns=docker.io", {}));
+  const auto refused = [&](http::ClientOptions options) {
+    http::Client client({"https", "127.0.0.1", (*source)->peer_port()}, std::move(options));
+    return !client.get("/v2/library/hello/manifests/1.0?ns=docker.io", {});
+  };
+  CHECK(refused(trusting(registry)));
+  // A certificate for servers is none of a client, and the other way round.
+  const auto with = [&](const node::MirrorConfig::Identity& own) {
+    auto options = trusting(registry);
+    auto identity = tests::identity_of(registry, own);
+    options.certificate = identity.certificate;
+    options.key = std::move(identity.key);
+    return options;
+  };
+  CHECK(refused(with(registry.server)));
+  CHECK_FALSE(refused(with(registry.client)));
 }
 
 namespace {
@@ -247,7 +273,7 @@ TEST_CASE("a registry host that dies in the middle of a blob is followed by the 
   const std::string& blob = tiny.docker_layer;
   std::atomic<int> asked = 0;
   http::ServerOptions options;
-  options.tls = tests::identity_of(registry);
+  options.tls = tests::identity_of(registry, registry.server);
   const auto dying = http::Server::start(options, [&](const http::Request& request) {
     if (!request.is_head()) ++asked;
     http::Response out{200, {}, "application/octet-stream", {}, {}};
@@ -264,7 +290,7 @@ TEST_CASE("a registry host that dies in the middle of a blob is followed by the 
   const auto mirror = node::Mirror::start(worker, clock);
   REQUIRE(mirror);
   const std::string target = "/v2/library/hello/blobs/" + tiny.layer.text() + "?ns=docker.io";
-  const auto whole = get((*mirror)->local_port(), target);
+  const auto whole = get(worker, (*mirror)->local_port(), target);
   CHECK(whole.text.size() == blob.size());
   CHECK(hash::sha256(base::as_bytes(whole.text)) == tiny.layer);
   CHECK(asked == 1);
@@ -300,7 +326,8 @@ TEST_CASE("Docker Hub's other names are docker.io") {
 TEST_CASE("the mirror's configuration is read, every field of it") {
   const auto config = node::parse_mirror_config(
       R"({"localListen":"127.0.0.1:5000","peerListen":"[fd00::11]:5001","artifacts":"/a","registryHosts":["10.7.0.11:5000"],
-    "ca":"/pki/ca.crt","certificate":"/pki/node.crt","key":"/pki/node.key","artifact":"shop 3.4"})");
+    "ca":"/pki/ca.crt","server":{"certificate":"/pki/server.crt","key":"/pki/server.key"},
+    "client":{"certificate":"/pki/client.crt","key":"/pki/client.key"},"artifact":"shop 3.4"})");
   REQUIRE(config);
   CHECK(config->local_address == "127.0.0.1");
   CHECK(config->local_port == 5000);
@@ -309,19 +336,24 @@ TEST_CASE("the mirror's configuration is read, every field of it") {
   CHECK(config->artifacts == "/a");
   CHECK(config->registry_hosts == std::vector<std::string>{"10.7.0.11:5000"});
   CHECK(config->ca == "/pki/ca.crt");
-  CHECK(config->certificate == "/pki/node.crt");
-  CHECK(config->key == "/pki/node.key");
+  CHECK(config->server.certificate == "/pki/server.crt");
+  CHECK(config->server.key == "/pki/server.key");
+  CHECK(config->client.certificate == "/pki/client.crt");
+  CHECK(config->client.key == "/pki/client.key");
   CHECK(config->artifact == "shop 3.4");
-  const auto least = node::parse_mirror_config(R"({"localListen":"127.0.0.1:5000","peerListen":""})");
+  const std::string own = R"("ca":"/a","server":{"certificate":"/b","key":"/c"})";
+  const auto least = node::parse_mirror_config(R"({"localListen":"127.0.0.1:5000","peerListen":"",)" + own + "}");
   REQUIRE(least);
   CHECK(least->peer_address.empty());
   CHECK(least->artifacts.empty());
-  for (const auto* bad :
-       {"", "[]", "{}", R"({"localListen":"nowhere:port"})",
-        R"({"localListen":"127.0.0.1:5000","peerListen":"10.7.0.11:99999"})", R"({"localListen":5000})"}) {
+  for (const auto* bad : {"", "[]", "{}", R"({"localListen":"nowhere:port")",
+                          R"({"localListen":"127.0.0.1:5000","peerListen":"10.7.0.11:99999")", R"({"localListen":5000)"}) {
     INFO(bad);
     CHECK_FALSE(node::parse_mirror_config(bad));
+    CHECK_FALSE(node::parse_mirror_config(bad + ("," + own + "}")));
   }
+  // It is never without TLS.
+  CHECK_FALSE(node::parse_mirror_config(R"({"localListen":"127.0.0.1:5000","peerListen":""})"));
 }
 
 namespace {
@@ -482,4 +514,37 @@ TEST_CASE(
   const auto gone = get(port, manifest);
   CHECK(gone.status == 404);
   CHECK(gone.text.contains("is not in artifact shop 1, middleware 1"));
+}
+
+TEST_CASE("the mirror for the programs of its own host is believed by its certificate, and no other program is") {
+  const TemporaryFolder folder;
+  const TinyPayload tiny(folder);
+  tiny.store(folder / "stored.payload");
+  auto config = with_certificates(folder);
+  config.artifacts = tests::record_payloads(folder.path(), {folder / "stored.payload"});
+  const auto mirror = node::Mirror::start(config, base::system_clock());
+  REQUIRE(mirror);
+  const std::string target = "/v2/library/hello/manifests/1.0?ns=docker.io";
+  CHECK(hash::sha256(base::as_bytes(get(config, (*mirror)->local_port(), target).text)) == tiny.docker_manifest);
+  // Who takes the port has no key of the authority.
+  const auto answers = [&](std::optional<http::TlsIdentity> identity) {
+    http::ServerOptions options;
+    options.tls = std::move(identity);
+    const auto squatter = http::Server::start(options, [](const http::Request&) { return http::Response{}; });
+    REQUIRE(squatter);
+    http::Client client({"https", "127.0.0.1", (*squatter)->port()}, trusting(config));
+    return client.get(target, {}).has_value();
+  };
+  auto own = tests::identity_of(config, config.server);
+  own.authority.clear();
+  CHECK(answers(own));
+  CHECK_FALSE(answers({}));
+  const TemporaryFolder theirs;
+  const auto other = with_certificates(theirs);
+  auto foreign = tests::identity_of(other, other.server);
+  foreign.authority.clear();
+  CHECK_FALSE(answers(foreign));
+  auto of_client = tests::identity_of(config, config.client);
+  of_client.authority.clear();
+  CHECK_FALSE(answers(of_client));
 }

@@ -82,7 +82,12 @@ TEST_CASE("plan: nothing begins before what it needs") {
            {"cp1/pki.authority", "cp1/files.node"},
            {"w1/pki.node", "w1/files.node"},
            {"w1/pki.node", "cp1/pki.authority"},
-           {"w1/units.node", "w1/pki.node"},
+           // a socket pulls its service up, which reads the certificates
+           {"w1/units.sockets", "w1/pki.node"},
+           {"w1/units.sockets", "w1/files.sockets"},
+           {"w1/units.node", "w1/units.sockets"},
+           // the mirror shows its own folders only, which the record comes with
+           {"cp1/units.node", "cp1/artifact.record"},
            // a pull goes from the runtime through the host's own mirror to the control plane's, which reads the payload
            {"w1/images.base", "w1/units.base"},
            {"w1/images.base", "w1/units.node"},

@@ -17,7 +17,7 @@ void put(FakeMachine& machine, const std::string& path, std::string_view text) {
 
 // Hosts with a simulated node program: it prints what the real one prints, and leaves the same files.
 struct Services : tests::Site {
-  std::vector<std::string> issued;  // "name address for key"
+  std::vector<std::string> issued;  // "usage: name addresses for key"
 
   Services() {
     add_file("program", "the program itself");
@@ -37,13 +37,14 @@ struct Services : tests::Site {
           put(self, "/etc/sealift/pki/ca.key", "its key");
           return tests::ended();
         }
+        const auto usage = tests::word_after(command, "--usage");
         if (tests::has_word(command, "make-key")) {
-          put(self, "/etc/sealift/pki/node.key", "private key of " + self.name());
-          return tests::ended("public key of " + self.name());
+          put(self, std::format("/etc/sealift/pki/{}.key", usage), "private key of " + self.name());
+          return tests::ended(std::format("{} key of {}", usage, self.name()));
         }
         CHECK(self.name() == "cp1");
-        issued.push_back(std::format("{} {} for {}", tests::word_after(command, "--name"),
-                                     tests::word_after(command, "--address"), base::as_text(io.input)));
+        issued.push_back(std::format("{}: {} {} for {}", usage, tests::word_after(command, "--name"),
+                                     tests::word_after(command, "--addresses"), base::as_text(io.input)));
         return tests::ended("certificate " + issued.back());
       };
     }
@@ -69,8 +70,12 @@ TEST_CASE(
   for (const auto* mirror : {&at_control_plane, &at_worker}) {
     CHECK(mirror->text_or("localListen", "") == "127.0.0.1:5000");
     CHECK(mirror->text_or("ca", "") == "/etc/sealift/pki/ca.crt");
-    CHECK(mirror->text_or("certificate", "") == "/etc/sealift/pki/node.crt");
-    CHECK(mirror->text_or("key", "") == "/etc/sealift/pki/node.key");
+    for (const std::string usage : {"server", "client"}) {
+      const auto* identity = mirror->find(usage);
+      REQUIRE(identity != nullptr);
+      CHECK(identity->text_or("certificate", "") == "/etc/sealift/pki/" + usage + ".crt");
+      CHECK(identity->text_or("key", "") == "/etc/sealift/pki/" + usage + ".key");
+    }
   }
   CHECK(at_control_plane.text_or("peerListen", "") == "10.7.0.11:5000");
   CHECK(at_control_plane.text_or("artifacts", "") == "/var/lib/sealift/artifacts");
@@ -89,6 +94,42 @@ TEST_CASE("the balancer: one local address for the API servers of all control pl
   }
 }
 
+TEST_CASE("the doors: systemd holds the ports, and containerd believes only who has the authority's certificate") {
+  Services site;
+  const auto text = [&](const steps::Node& node, std::string_view path) {
+    auto files = steps::node_service_files(site.model(), node);
+    REQUIRE(files);
+    std::ranges::move(steps::socket_files(site.model(), node), std::back_inserter(*files));
+    const auto found = std::ranges::find(*files, path, &steps::WantedFile::path);
+    REQUIRE(found != files->end());
+    return found->text;
+  };
+  const auto& first = site.control_plane_node();
+  const auto& other = site.worker_node();
+  CHECK(text(first, "/etc/systemd/system/sealift-mirror.socket")
+            .contains("\nListenStream=127.0.0.1:5000\nListenStream=10.7.0.11:5000\n"));
+  CHECK(text(other, "/etc/systemd/system/sealift-mirror.socket").contains("\nListenStream=127.0.0.1:5000\nFreeBind"));
+  CHECK(text(other, "/etc/systemd/system/sealift-api.socket").contains("\nListenStream=127.0.0.1:7443\nFreeBind"));
+  CHECK(text(other, "/etc/containerd/certs.d/_default/hosts.toml") ==
+        "server = \"https://127.0.0.1:5000\"\nca = \"/etc/sealift/pki/ca.crt\"\n");
+  for (const auto* node : {&first, &other}) {
+    for (const auto* name : {"mirror", "api"}) {
+      const auto unit = text(*node, std::format("/etc/systemd/system/sealift-{}.service", name));
+      INFO(unit);
+      CHECK(unit.contains(std::format("\nRequires=sealift-{}.socket\n", name)));
+      CHECK(unit.contains(std::format("\nRootDirectory=/var/lib/sealift/roots/{}\n", name)));
+      CHECK(unit.contains("\nDynamicUser=yes\n"));
+      CHECK_FALSE(unit.contains('@' + std::string("P")));
+      CHECK_FALSE(unit.contains("ca.key"));
+      CHECK(text(*node, std::format("/var/lib/sealift/roots/{}/README", name)).contains("root"));
+    }
+  }
+  // Payloads and records are in sight where they are served from, and nowhere else.
+  CHECK(text(first, "/etc/systemd/system/sealift-mirror.service")
+            .contains("\nBindReadOnlyPaths=/var/lib/sealift/artifacts /var/lib/sealift/payloads\n"));
+  CHECK_FALSE(text(other, "/etc/systemd/system/sealift-mirror.service").contains("/artifacts"));
+}
+
 TEST_CASE("certificates: the key stays where it was made, the authority signs for name and address") {
   Services site;
   steps::AuthorityStep authority(site.model(), site.control_plane_node());
@@ -96,9 +137,12 @@ TEST_CASE("certificates: the key stays where it was made, the authority signs fo
   steps::CertificateStep own(site.model(), site.control_plane_node()), other(site.model(), site.worker_node());
   site.control_plane.bring(own);
   site.worker.bring(other);
-  CHECK(site.issued ==
-        std::vector<std::string>{"cp1 10.7.0.11 for public key of cp1", "w1 10.7.0.12 for public key of w1"});
-  CHECK(site.worker.text("/etc/sealift/pki/node.crt") == "certificate w1 10.7.0.12 for public key of w1");
+  CHECK(site.issued == std::vector<std::string>{"server: cp1 10.7.0.11,127.0.0.1 for server key of cp1",
+                                                "client: cp1  for client key of cp1",
+                                                "server: w1 10.7.0.12,127.0.0.1 for server key of w1",
+                                                "client: w1  for client key of w1"});
+  CHECK(site.worker.text("/etc/sealift/pki/server.crt") == "certificate " + site.issued[2]);
+  CHECK(site.worker.text("/etc/sealift/pki/client.crt") == "certificate " + site.issued[3]);
   CHECK(site.worker.text("/etc/sealift/pki/ca.crt") == "authority");
   CHECK_FALSE(site.worker.has("/etc/sealift/pki/ca.key"));
   for (auto* bench : {&site.control_plane, &site.worker}) {
@@ -108,7 +152,7 @@ TEST_CASE("certificates: the key stays where it was made, the authority signs fo
 }
 
 TEST_CASE("certificates: whatever of them is gone is made anew") {
-  for (const auto* gone : {"ca.crt", "node.crt", "node.key"}) {
+  for (const auto* gone : {"ca.crt", "server.crt", "server.key", "client.crt", "client.key"}) {
     INFO(gone);
     Services site;
     steps::AuthorityStep authority(site.model(), site.control_plane_node());
@@ -117,7 +161,7 @@ TEST_CASE("certificates: whatever of them is gone is made anew") {
     site.worker.bring(step);
     site.worker.machine.world.files.erase(std::string("/etc/sealift/pki/") + gone);
     site.worker.bring(step);
-    CHECK(site.issued.size() == 2);
+    CHECK(site.issued.size() == 4);
   }
   for (const auto* gone : {"ca.crt", "ca.key"}) {
     INFO(gone);
