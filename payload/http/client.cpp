@@ -91,6 +91,8 @@ httplib::SSLVerifierResponse check_certificate(httplib::tls::session_t session, 
   const char* name = address.empty() ? host.c_str() : nullptr;
   const bool good = peer != nullptr &&
                     mbedtls_x509_crt_verify(peer, authorities, nullptr, name, &problems, nullptr, nullptr) == 0 &&
+                    mbedtls_x509_crt_check_extended_key_usage(peer, MBEDTLS_OID_SERVER_AUTH,
+                                                              MBEDTLS_OID_SIZE(MBEDTLS_OID_SERVER_AUTH)) == 0 &&
                     (name != nullptr || names_address(*peer, address));
   return good ? httplib::SSLVerifierResponse::NoDecisionMade : httplib::SSLVerifierResponse::CertificateRejected;
 }

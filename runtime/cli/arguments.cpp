@@ -20,6 +20,8 @@ void add_delivery_options(CLI::App& app, Arguments& out) {
       ->type_name("DIR");
   app.add_flag("--accept-new-host-keys", out.accept_new_host_keys,
                "trust SSH host keys seen for the first time, and remember them");
+  app.add_flag("--allow-readable-secrets", out.allow_readable_secrets,
+               "use files with passwords and keys although other users may read them");
 }
 
 void add_common_options(CLI::App& app, Arguments& out) {

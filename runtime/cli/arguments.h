@@ -34,6 +34,7 @@ struct Arguments {
   std::optional<std::string> config, payload, state;
   std::optional<Digest> identity;  // of the only artifact that may be used
   bool accept_new_host_keys = false;
+  bool allow_readable_secrets = false;
   bool offline = false;
   bool json = false;
   bool verbose = false;

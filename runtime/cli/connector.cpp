@@ -26,6 +26,11 @@ Result<std::map<std::string, agent::HostSecrets>> resolve_logins(const config::C
   std::map<std::string, agent::HostSecrets> out;
   for (const auto& host : cluster.hosts) {
     agent::HostSecrets login;
+    if (host.ssh.key_path) {
+      if (auto own = secrets.check_file(*host.ssh.key_path); !own)
+        return fail_while(std::move(own).error(),
+                          std::format("looking for the key of host {} (line {})", host.address, host.line));
+    }
     auto resolve = [&](const std::optional<config::SecretSource>& source,
                        std::string_view what) -> Result<std::optional<Secret>> {
       if (!source) return std::optional<Secret>();

@@ -162,8 +162,8 @@ Result<void> run_delivery(const Arguments& arguments, const console::Output& out
   }
   // Secrets before anything is displayed: a prompt must not meet a moving picture.
   std::map<std::string, agent::HostSecrets> logins;
+  SecretStore secrets(cancel, arguments.allow_readable_secrets ? Readable::allowed : Readable::refused);
   if (!arguments.offline) {
-    SecretStore secrets(cancel);
     SEALIFT_ASSIGN(logins, resolve_logins(cluster, secrets));
   }
   if (arguments.verb == Verb::apply || arguments.accept_new_host_keys) SEALIFT_TRY(report::make_state_directory(state));
@@ -178,6 +178,7 @@ Result<void> run_delivery(const Arguments& arguments, const console::Output& out
     journal = std::move(file);
   }
   Display display = make_display(arguments, arguments.verb == Verb::apply ? out : messages, clock);
+  for (const auto& warning : secrets.warnings()) base::tell(*display.sink, Level::warning, warning);
   std::unique_ptr<delivery::HostConnector> connector;
   if (arguments.offline) {
     connector = make_no_connector();

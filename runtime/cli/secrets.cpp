@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "runtime/cli/secrets.h"
 
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cstdlib>
@@ -14,6 +15,17 @@ namespace sealift::cli {
 namespace {
 
 constexpr size_t kLargestSecret = size_t{64} << 10;
+
+// Who may read it besides its owner, for messages; empty: nobody, or it is no file (a pipe of the shell is private).
+std::string readers_of(const std::string& path) {
+  struct stat status{};
+  if (::stat(path.c_str(), &status) != 0 || !S_ISREG(status.st_mode)) return {};
+  if ((status.st_mode & (S_IRGRP | S_IROTH)) != 0)
+    return std::format("the file {} may be read by other users (mode {:04o})", path, status.st_mode & 07777U);
+  if (status.st_uid != ::geteuid() && status.st_uid != 0)
+    return std::format("the file {} belongs to another user (uid {})", path, status.st_uid);
+  return {};
+}
 
 }  // namespace
 
@@ -58,12 +70,26 @@ Result<Secret> SecretStore::get(const config::SecretSource& source) {
   if (found != known_.end()) return found->second;
   Result<Secret> secret = fail(ErrorCode::internal, "unknown kind of secret");
   switch (source.kind) {
-    case config::SecretSource::Kind::file: secret = secret_from_file(source.argument); break;
+    case config::SecretSource::Kind::file:
+      SEALIFT_TRY(check_file(source.argument));
+      secret = secret_from_file(source.argument);
+      break;
     case config::SecretSource::Kind::environment: secret = secret_from_environment(source.argument); break;
     case config::SecretSource::Kind::prompt: secret = secret_from_prompt(source.argument, cancel_); break;
   }
   if (secret) known_.emplace(key, *secret);
   return secret;
+}
+
+Result<void> SecretStore::check_file(const std::string& path) {
+  const auto readers = readers_of(path);
+  if (readers.empty()) return {};
+  if (readable_ == Readable::refused)
+    return fail(ErrorCode::permission_denied,
+                "{}, and holds a secret; make it yours alone (chmod 600), or allow it with --allow-readable-secrets",
+                readers);
+  warnings_.insert(readers + ", and holds a secret");
+  return {};
 }
 
 }  // namespace sealift::cli

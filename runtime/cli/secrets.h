@@ -6,6 +6,7 @@
 #pragma once
 
 #include <map>
+#include <set>
 #include <string>
 
 #include "payload/base/cancel.h"
@@ -15,16 +16,26 @@
 
 namespace sealift::cli {
 
+// Files with secrets that other users of this machine may read.
+enum class Readable { refused, allowed };
+
 class SecretStore {
  public:
-  explicit SecretStore(CancelToken cancel = {}) : cancel_(std::move(cancel)) {}
-  // Each source is asked only once. Errors: not_found (file, variable), permission_denied, usage (a prompt without a
-  // terminal), cancelled (end of input at the prompt).
+  explicit SecretStore(CancelToken cancel = {}, Readable readable = Readable::refused)
+      : cancel_(std::move(cancel)), readable_(readable) {}
+  // Each source is asked only once. Errors: not_found (file, variable), permission_denied (also of a file that others
+  // may read), usage (a prompt without a terminal), cancelled (end of input at the prompt).
   Result<Secret> get(const config::SecretSource& source);
+  // The same rule for a file that is read elsewhere: a private key. One that is not there decides nothing here.
+  Result<void> check_file(const std::string& path);
+  // About the files that others may read and that were allowed all the same, each once.
+  const std::set<std::string>& warnings() const { return warnings_; }
 
  private:
   CancelToken cancel_;
+  Readable readable_;
   std::map<std::string, Secret> known_;
+  std::set<std::string> warnings_;
 };
 
 // The first line of the file, without its line end; the whole file may be at most 64 KiB. Key files are read elsewhere.

@@ -24,7 +24,7 @@ struct MirrorConfig {
     std::string certificate, key;
   };
   Identity server, client;  // towards containerd and other hosts; towards registry hosts
-  std::string artifact;                     // for messages
+  std::string artifact;     // for messages
 };
 
 Result<MirrorConfig> parse_mirror_config(std::string_view json);

@@ -61,11 +61,10 @@ Index start_node_service(PlanBuilder& plan, const Model& model, const Node& node
   plan.at(certificate).ends = {"units.node"};
   const std::vector<WantedUnit> sockets{{"sealift-api.socket"}, {"sealift-mirror.socket"}};
   // Each pulls its service up, or restarts it.
-  const Index listening =
-      plan.add(node,
-               std::make_shared<steps::UnitsStep>("units.sockets", "take the ports of both services", sockets,
-                                                  installed.sockets),
-               {certificate, installed.socket_files});
+  const Index listening = plan.add(node,
+                                   std::make_shared<steps::UnitsStep>(
+                                       "units.sockets", "take the ports of both services", sockets, installed.sockets),
+                                   {certificate, installed.socket_files});
   const std::vector<WantedUnit> units{
       {"sealift-boot.service", WantedUnit::Want::enabled}, {"sealift-api.service"}, {"sealift-mirror.service"}};
   before.push_back(listening);
@@ -101,7 +100,8 @@ Result<Index> prepare_host(PlanBuilder& plan, const Model& model, const Node& no
   return pull_images(plan, model, node, mirror, runtime, supply);
 }
 
-Result<PreparedSupplier> prepare_supplier(PlanBuilder& plan, const Model& model, const Node& node, const Payload& payload) {
+Result<PreparedSupplier> prepare_supplier(PlanBuilder& plan, const Model& model, const Node& node,
+                                          const Payload& payload) {
   SEALIFT_ASSIGN(const auto installed, install(plan, model, node));
   const Index authority =
       plan.add(node, std::make_shared<steps::AuthorityStep>(model, node), {installed.service_files});

@@ -46,7 +46,8 @@ WantedBy=sockets.target
 
 // What both services may do; runtime/SECURITY.md explains it. A root of their own shows them the files of
 // BindReadOnlyPaths and nothing else of the host. Options that an old systemd does not know, it ignores.
-constexpr std::string_view kConfinement = R"(UnsetEnvironment=HTTP_PROXY HTTPS_PROXY ALL_PROXY NO_PROXY http_proxy https_proxy all_proxy no_proxy
+constexpr std::string_view kConfinement =
+    R"(UnsetEnvironment=HTTP_PROXY HTTPS_PROXY ALL_PROXY NO_PROXY http_proxy https_proxy all_proxy no_proxy
 Restart=always
 RestartSec=1
 LimitNOFILE=16384
@@ -239,10 +240,10 @@ Result<std::vector<WantedFile>> node_service_files(const Model& model, const Nod
     out.push_back(text_file(std::format("/var/lib/sealift/roots/{}/README", service), std::string(kRootNote), 0644));
   // Exactly these lines: with [host] entries containerd falls back to the real registry. Only who has a certificate of
   // this delivery's authority is believed to be the mirror.
-  out.push_back(text_file("/etc/containerd/certs.d/_default/hosts.toml",
-                          std::format("server = \"https://127.0.0.1:{}\"\nca = \"{}/ca.crt\"\n",
-                                      model.config.registry.port, kPkiDirectory),
-                          0644));
+  out.push_back(text_file(
+      "/etc/containerd/certs.d/_default/hosts.toml",
+      std::format("server = \"https://127.0.0.1:{}\"\nca = \"{}/ca.crt\"\n", model.config.registry.port, kPkiDirectory),
+      0644));
   return out;
 }
 
@@ -296,8 +297,7 @@ Result<engine::StepState> CertificateStep::check(const engine::LookContext& cont
 Result<void> CertificateStep::issue(engine::StepContext& context, host::Host& authority, const std::string& usage,
                                     const std::string& addresses) {
   const std::string folder(kPkiDirectory);
-  const base::Command make_key{
-      {program_, "node", "pki", "make-key", "--dir", folder, "--usage", usage}, {}, "/", {}};
+  const base::Command make_key{{program_, "node", "pki", "make-key", "--dir", folder, "--usage", usage}, {}, "/", {}};
   SEALIFT_ASSIGN(const std::string public_key,
                  base::output_of(make_key, context.host.run(make_key, {}, reason(), context.cancel)));
   const base::Command issue{{authority_program_, "node", "pki", "issue", "--dir", folder, "--usage", usage, "--name",

@@ -25,7 +25,7 @@ void check_files(const FakeMachine::World& world, const std::string& name, bool 
       {"/etc/systemd/system/containerd.service", "[Service]\nExecStart=/usr/local/bin/containerd\n"},
       {"/etc/systemd/system/kubelet.service", "[Service]\nExecStart=/usr/local/bin/kubelet\n"},
       {"/etc/containerd/own.toml", "version = 3\n"},
-      {"/etc/containerd/certs.d/_default/hosts.toml", 
+      {"/etc/containerd/certs.d/_default/hosts.toml",
        std::format("server = \"https://127.0.0.1:{}\"\nca = \"/etc/sealift/pki/ca.crt\"\n", registry_port)},
       {"/etc/sealift/pki/ca.crt", "authority"},
       {"/etc/sealift/pki/ca.key", control_plane ? "key of the authority" : "(absent)"},

@@ -132,7 +132,8 @@ inline node::MirrorConfig with_certificates(const TemporaryFolder& folder) {
   for (const std::string usage : {"server", "client"}) {
     const auto key = node::make_key(pki, usage);
     REQUIRE(key);
-    const std::vector<std::string> addresses = usage == "server" ? std::vector<std::string>{"127.0.0.1"} : std::vector<std::string>();
+    const std::vector<std::string> addresses =
+        usage == "server" ? std::vector<std::string>{"127.0.0.1"} : std::vector<std::string>();
     const auto certificate = node::issue_certificate(pki, usage, *key, "node", addresses, base::system_clock());
     REQUIRE(certificate);
     const auto path = std::format("{}/{}.crt", pki, usage);

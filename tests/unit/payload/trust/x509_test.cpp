@@ -89,7 +89,8 @@ TEST_CASE("a certificate belongs to its authority and its key") {
 TEST_CASE("an authority signs with its own key only, and end certificates sign nothing") {
   const Authority authority, stranger;
   const auto own = make_key(), other = make_key();
-  const auto crossed = trust::issue(own.public_pem, Usage::server, kNames, authority.certificate, stranger.key.private_pem, now());
+  const auto crossed =
+      trust::issue(own.public_pem, Usage::server, kNames, authority.certificate, stranger.key.private_pem, now());
   REQUIRE(crossed);  // issue() does not check the authority; the key decides the issuer, not the name
   untrusted(trust::check_issued(*crossed, authority.certificate, own.public_pem));
   const auto end = authority.issue(own, kNames);
@@ -178,7 +179,8 @@ TEST_CASE("openssl believes our certificates as we do, for each purpose and name
     REQUIRE(base::write_file_atomic(folder / name, base::as_bytes(text), 0600));
     return folder / name;
   };
-  const auto certificate = authority.issue(make_key(), kNames), for_client = authority.issue(make_key(), kNames, Usage::client);
+  const auto certificate = authority.issue(make_key(), kNames),
+             for_client = authority.issue(make_key(), kNames, Usage::client);
   REQUIRE((certificate && for_client));
   const auto server = write("server", *certificate), client = write("client", *for_client),
              good = write("authority", authority.certificate), other = write("stranger", stranger.certificate);
@@ -224,8 +226,8 @@ TEST_CASE("the time of a certificate is the one that was asked for, to the secon
   }
   CHECK(trust::check_issued(*issued, *authority, key.public_pem));
   // An expired certificate still counts as issued: dates are ignored here.
-  const auto past =
-      trust::issue(key.public_pem, Usage::server, kNames, *authority, key.private_pem, {at(2020, 1, 1, 0), at(2020, 1, 2, 0)});
+  const auto past = trust::issue(key.public_pem, Usage::server, kNames, *authority, key.private_pem,
+                                 {at(2020, 1, 1, 0), at(2020, 1, 2, 0)});
   REQUIRE(past);
   CHECK(trust::check_issued(*past, *authority, key.public_pem));
 }

@@ -2,6 +2,7 @@
 #include "runtime/cli/secrets.h"
 
 #include <pty.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <termios.h>
 #include <unistd.h>
@@ -116,14 +117,18 @@ TEST_CASE("a secret's file: without an end of line, too large, not there") {
 
 TEST_CASE("a source is asked once, sources of other kinds on their own") {
   const tests::TemporaryFolder folder;
-  std::ofstream(folder / "s") << "first\n";
+  const auto write = [&](const char* name, const char* text) {
+    std::ofstream(folder / name) << text;
+    REQUIRE(::chmod((folder / name).c_str(), 0600) == 0);
+  };
+  write("s", "first\n");
   SecretStore store;
   CHECK(told(store.get({SecretSource::Kind::file, folder / "s"})) == "secret: first");
   std::ofstream(folder / "s", std::ios::trunc) << "second\n";
   CHECK(told(store.get({SecretSource::Kind::file, folder / "s"})) == "secret: first");
   CHECK_FALSE(store.get({SecretSource::Kind::environment, folder / "s"}));
   CHECK_FALSE(store.get({SecretSource::Kind::file, folder / "t"}));
-  std::ofstream(folder / "t") << "third\n";  // a failure is not remembered
+  write("t", "third\n");  // a failure is not remembered
   CHECK(told(store.get({SecretSource::Kind::file, folder / "t"})) == "secret: third");
 }
 
@@ -168,4 +173,37 @@ TEST_CASE("a prompt without a terminal names what to write instead") {
       "usage: cluster.yaml asks for a secret at a prompt (Password of ops), but there is no terminal; use {file: …} or {env: …}");
   int status = 0;
   CHECK(::waitpid(child, &status, 0) == child);
+}
+
+TEST_CASE("a file with a secret that others may read is refused, or told") {
+  const tests::TemporaryFolder folder;
+  const auto path = folder / "password";
+  std::ofstream(path) << "hush\n";
+  const config::SecretSource source{SecretSource::Kind::file, path};
+  for (const mode_t mode : {0604, 0640, 0644, 0777}) {
+    INFO(mode);
+    REQUIRE(::chmod(path.c_str(), mode) == 0);
+    SecretStore strict, lax({}, Readable::allowed);
+    const auto refused = strict.get(source);
+    REQUIRE_FALSE(refused);
+    CHECK(refused.error().code == ErrorCode::permission_denied);
+    CHECK(refused.error().what.contains(std::format("{} may be read by other users (mode {:04o})", path, mode)));
+    CHECK(refused.error().what.contains("--allow-readable-secrets"));
+    CHECK_FALSE(refused.error().text().contains("hush"));
+    CHECK_FALSE(strict.check_file(path));
+    CHECK(told(lax.get(source)) == "secret: hush");
+    CHECK(lax.check_file(path));
+    CHECK(lax.warnings().size() == 1);
+  }
+  for (const mode_t mode : {0600, 0400}) {
+    REQUIRE(::chmod(path.c_str(), mode) == 0);
+    SecretStore strict;
+    CHECK(told(strict.get(source)) == "secret: hush");
+    CHECK(strict.warnings().empty());
+  }
+  // Another user's file is his to change.
+  REQUIRE(::chown(path.c_str(), 65534, 65534) == 0);
+  SecretStore strict;
+  CHECK(strict.get(source).error().what.contains("belongs to another user (uid 65534)"));
+  CHECK(strict.check_file(folder / "none"));
 }

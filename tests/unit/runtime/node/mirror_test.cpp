@@ -346,8 +346,9 @@ TEST_CASE("the mirror's configuration is read, every field of it") {
   REQUIRE(least);
   CHECK(least->peer_address.empty());
   CHECK(least->artifacts.empty());
-  for (const auto* bad : {"", "[]", "{}", R"({"localListen":"nowhere:port")",
-                          R"({"localListen":"127.0.0.1:5000","peerListen":"10.7.0.11:99999")", R"({"localListen":5000)"}) {
+  for (const auto* bad :
+       {"", "[]", "{}", R"({"localListen":"nowhere:port")",
+        R"({"localListen":"127.0.0.1:5000","peerListen":"10.7.0.11:99999")", R"({"localListen":5000)"}) {
     INFO(bad);
     CHECK_FALSE(node::parse_mirror_config(bad));
     CHECK_FALSE(node::parse_mirror_config(bad + ("," + own + "}")));
