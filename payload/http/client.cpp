@@ -2,6 +2,7 @@
 #include "payload/http/client.h"
 
 #include <arpa/inet.h>
+#include <mbedtls/oid.h>
 #include <unistd.h>
 
 #include <algorithm>
