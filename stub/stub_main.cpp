@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // One ELF for the head of every artifact, the agent and the node service.
-#include "payload/base/secret.h"
+#include "payload/base/hardening.h"
 #include "runtime/cli/delivery_program.h"
 
 namespace sealift::licenses {

@@ -1,11 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // A password, token or private key in memory. It has no formatter and no stream operator, so it can't reach a message
-// by accident. Reading it takes a deliberate reveal(). Its bytes lie in pages of their own, which are not swapped (as
-// far as RLIMIT_MEMLOCK allows), are in no core dump, and are overwritten when it is destroyed.
+// by accident, and its bytes are overwritten when it is destroyed. Reading it takes a deliberate reveal().
 #pragma once
 
-#include <cstddef>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -15,32 +13,34 @@ namespace sealift::base {
 class Secret {
  public:
   Secret() = default;
-  // The string that it comes in is overwritten.
-  explicit Secret(std::string value);
-  Secret(const Secret& other) : Secret(other.reveal(), Copied{}) {}
-  Secret(Secret&& other) noexcept : data_(std::exchange(other.data_, nullptr)), size_(std::exchange(other.size_, 0)) {}
-  Secret& operator=(Secret other) noexcept {
-    std::swap(data_, other.data_);
-    std::swap(size_, other.size_);
+  explicit Secret(std::string value) : value_(std::move(value)) {}
+  Secret(const Secret&) = default;
+  Secret(Secret&& other) noexcept : value_(std::move(other.value_)) { other.wipe(); }
+  Secret& operator=(const Secret& other) {
+    if (this != &other) {
+      wipe();
+      value_ = other.value_;
+    }
+    return *this;
+  }
+  Secret& operator=(Secret&& other) noexcept {
+    if (this != &other) {
+      wipe();
+      value_ = std::move(other.value_);
+      other.wipe();
+    }
     return *this;
   }
   ~Secret() { wipe(); }
 
-  std::string_view reveal() const { return {data_, size_}; }
-  bool empty() const { return size_ == 0; }
-  bool operator==(const Secret& other) const { return reveal() == other.reveal(); }
+  std::string_view reveal() const { return value_; }
+  bool empty() const { return value_.empty(); }
+  bool operator==(const Secret&) const = default;
 
  private:
-  struct Copied {};
-  Secret(std::string_view bytes, Copied);
   void wipe();
-
-  char* data_ = nullptr;  // at the beginning of pages; null if it is empty
-  size_t size_ = 0;
+  std::string value_;
 };
-
-// What this process holds is nobody else's: no core dump, and no other process of this user may read its memory.
-void keep_memory_private();
 
 }  // namespace sealift::base
 
