@@ -20,12 +20,14 @@ bool is_token(std::string_view text) {
 
 bool is_text(char c) { return (static_cast<unsigned char>(c) >= ' ' && c != 0x7f) || c == '\t'; }
 
+// No proxy is spoken to: targets are paths.
 int judge_request_line(std::string_view line) {
   const size_t first = line.find(' '), last = line.rfind(' ');
   if (first == std::string_view::npos || last == first) return 400;
   const auto target = line.substr(first + 1, last - first - 1), version = line.substr(last + 1);
   if (target.size() > kMaxTarget) return 414;
-  if (!is_token(line.substr(0, first)) || target.empty() || target.find_first_of(" \t") != std::string_view::npos)
+  if (!is_token(line.substr(0, first)) || !target.starts_with('/') ||
+      target.find_first_of(" \t") != std::string_view::npos)
     return 400;
   return version == "HTTP/1.1" || version == "HTTP/1.0" ? 0 : 505;
 }

@@ -30,8 +30,8 @@ class Workers {
 
   const size_t limit_;
   std::mutex mutex_;
-  std::condition_variable come_;            // a job, or the end
-  std::condition_variable none_;            // no thread is left
+  std::condition_variable come_;  // a job, or the end
+  std::condition_variable none_;  // no thread is left
   std::deque<std::function<void()>> jobs_;
   std::list<Thread> threads_;
   size_t waiting_ = 0;

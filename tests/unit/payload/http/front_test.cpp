@@ -171,6 +171,8 @@ TEST_CASE("what is no request is told so, and nothing that follows is answered")
   for (const auto& [text, status] : {Bad{"\x16\x03\x01\x02", 400},
                                      {"hello\r\n\r\n", 400},
                                      {"\r\n\r\n", 400},
+                                     {"GET ?a=b HTTP/1.1\r\n\r\n", 400},
+                                     {"GET http://x/ HTTP/1.1\r\n\r\n", 400},
                                      {get + "no field\r\n\r\n", 400},
                                      {get + "X : y\r\n\r\n", 400},
                                      {get + "X: y\r\n z\r\n\r\n", 400},
