@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Ends a response whose server gives next to nothing. A read timeout alone does not: one byte a minute would keep it
-// away for ever.
+// Ends what moves next to nothing. A timeout alone does not: one byte a minute would keep it away for ever.
 #pragma once
 
 #include <optional>
@@ -13,13 +12,33 @@
 
 namespace sealift::http {
 
-// Passes a response's bytes on. Counts the time spent waiting for them, not what the sink itself takes (a slow disk is
-// not the server's fault). One thread.
+// Counts the bytes that the other side has moved and the time spent waiting for it; not the time in which it was not
+// waited for (a slow disk is not the other side's fault). One thread.
+class Pace {
+ public:
+  // Fewer than `slowest` bytes a second, `over` so much time spent waiting, are too few.
+  Pace(uint64_t slowest, Duration over) : slowest_(slowest), over_(over) {}
+  void waited(Duration time) { waited_ += time; }
+  void moved(uint64_t bytes) { bytes_ += bytes; }
+  // At the end of a period: the bytes a second if they are too few. A new period begins then.
+  std::optional<uint64_t> too_slow();
+
+ private:
+  uint64_t slowest_;
+  Duration over_, waited_{};
+  uint64_t bytes_ = 0;
+};
+
+// Passes a response's bytes on, and fails if its server gives next to nothing. One thread.
 class PacedSink final : public base::Sink {
  public:
   // `server` is named in the error, `timeout`, which says how slow it was.
   PacedSink(base::Sink& sink, std::string server, const Patience& patience, Clock& clock)
-      : sink_(sink), server_(std::move(server)), patience_(patience), clock_(clock) {}
+      : sink_(sink),
+        server_(std::move(server)),
+        patience_(patience),
+        clock_(clock),
+        pace_(patience.slowest, patience.slow_for) {}
   Result<void> write(ByteView data) override;
 
  private:
@@ -27,9 +46,8 @@ class PacedSink final : public base::Sink {
   std::string server_;
   const Patience& patience_;
   Clock& clock_;
+  Pace pace_;
   std::optional<Duration> since_;  // when it began to wait; unset before the first byte
-  Duration waited_{};              // in this period
-  uint64_t bytes_ = 0;             // likewise
 };
 
 }  // namespace sealift::http

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// A small HTTP/1.1 server: plain or with mutual TLS. One handler serves all requests; a response's body is a text or a
-// stream of known size; ranges and HEAD are handled here. Request bodies are not accepted.
+// A small HTTP/1.1 server: plain or with TLS, mutual or not. One handler serves all requests; a response's body is a
+// text or a stream of known size; ranges and HEAD are handled here. Request bodies are not accepted. Strangers can't
+// keep it from answering others: what they get of it is limited (ServerLimits, front.h).
 #pragma once
 
 #include <cstdint>
@@ -15,6 +16,7 @@
 #include "payload/base/clock.h"
 #include "payload/base/secret.h"
 #include "payload/base/stream.h"
+#include "payload/http/admission.h"
 
 namespace sealift::http {
 
@@ -48,27 +50,46 @@ struct Response {
 // Called from several threads at once; must not throw.
 using Handler = std::function<Response(const Request&)>;
 
+// What a server gives to its clients at most. Connections that wait and clients that are slow cost little, and delay
+// nobody else; a request in progress costs a thread.
+struct ServerLimits {
+  // A caller is a user of this machine, or another machine. One who has too many connections loses the one of them that
+  // has waited longest; if all are too many, the caller with most of them does.
+  ShareLimits connections{.all = 1024, .reserved = 256, .per_caller = 128};
+  // One too many is answered with 503.
+  ShareLimits requests{.all = 64, .reserved = 16, .per_caller = 48};
+  Duration head_time{10'000};  // handshake and head in all, and a request's head later
+  Duration idle_time{60'000};  // from an answer to the next request's first byte
+  // A client that accepts no byte for this long is disconnected,
+  Duration write_timeout{60'000};
+  // and so is one that was waited for so long and took fewer bytes a second.
+  Duration slow_for{30'000};
+  uint64_t slowest = 4096;
+};
+
 struct ServerOptions {
   std::string address = "127.0.0.1";  // IPv4 or IPv6
   uint16_t port = 0;                  // 0 = any free port
-  std::optional<TlsIdentity> tls;
-  // Each open connection has its own thread, so that a waiting or slow one delays no other. Connections beyond this
-  // limit are closed at once; a handler that wants to send a proper refusal counts requests itself, below this limit.
-  unsigned connections = 64;
-  // A client that accepts no byte for this long is disconnected.
-  Duration write_timeout{60'000};
+  std::optional<TlsIdentity> tls = {};
+  // A descriptor that listens already, instead of `address` and `port`. It stays the caller's, and open.
+  std::optional<int> listener = {};
+  ServerLimits limits = {};
   // The request headers passed to the handler, in lower case. A handler that sees none can leak none.
   std::vector<std::string> headers = {};
 };
 
 class Server {
  public:
-  // Listening when it returns. Errors: io (port in use …), untrusted (bad certificates).
+  // Listening when it returns. Errors: io (port in use …), untrusted (bad certificates), invalid_config (no address,
+  // or a descriptor that doesn't listen).
   static Result<std::unique_ptr<Server>> start(ServerOptions options, Handler handler);
   ~Server();  // stops
   uint16_t port() const;
-  // Stops answering: cuts streams, waits for running handlers, and at most `write_timeout` for a write. Further
-  // calls do nothing.
+  // Takes no more connections and closes what waits; answers in progress go on. The listener stays open.
+  void close_door();
+  bool answers() const;  // whether any is in progress
+  // Stops answering: closes what waits, cuts streams, waits for running handlers; a write that would have to wait
+  // fails. Further calls do nothing.
   void stop();
 
  private:

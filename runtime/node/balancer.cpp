@@ -1,69 +1,42 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "runtime/node/balancer.h"
 
-#include <arpa/inet.h>
-#include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
-#include <poll.h>
+#include <sys/epoll.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <cstring>
 
-#include "payload/base/clock.h"
 #include "payload/base/text.h"
+#include "payload/http/socket_address.h"
 #include "payload/json/value.h"
 
 namespace sealift::node {
 namespace {
 
-constexpr size_t kBuffer = size_t{128} << 10;
-constexpr int64_t kConnectMs = 2000;
-constexpr size_t kMaxConnections = 4000;
-
-struct Address {
-  sockaddr_storage storage{};
-  socklen_t size = 0;
-  const sockaddr* get() const {
-    return reinterpret_cast<const sockaddr*>(&storage);
-  }  // NOLINT(*-reinterpret-cast): sockets API
-};
+constexpr Duration kConnect{2'000};
+constexpr uint64_t kListener = 0;
+// Connections accepted in one turn, so that those already there get their turn too.
+constexpr int kAccepts = 64;
+// Read at once; more is read from a half only when the other one has taken it all.
+constexpr size_t kPiece = size_t{32} << 10;
 
 // "10.7.0.11:6443", "[fd00::1]:6443"; port 0 means any free one.
-Result<Address> resolve(std::string_view text) {
-  const auto refuse = [&] {
-    return fail(ErrorCode::invalid_config, "\"{}\" is not an address with a port", base::printable(text));
-  };
+Result<http::SocketAddress> resolve(std::string_view text) {
   const size_t colon = text.rfind(':');
-  if (colon == std::string_view::npos) return refuse();
-  const auto port = base::parse_u64(text.substr(colon + 1));
+  const auto port = base::parse_u64(colon == std::string_view::npos ? "" : text.substr(colon + 1));
   std::string host(text.substr(0, colon));
   if (host.starts_with('[') && host.ends_with(']')) host = host.substr(1, host.size() - 2);
-  if (!port || *port > 65535) return refuse();
-  Address out;
-  if (host.contains(':')) {
-    sockaddr_in6 address{};
-    address.sin6_family = AF_INET6;
-    address.sin6_port = htons(static_cast<uint16_t>(*port));
-    if (::inet_pton(AF_INET6, host.c_str(), &address.sin6_addr) != 1) return refuse();
-    std::memcpy(&out.storage, &address, sizeof address);
-    out.size = sizeof address;
-  } else {
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_port = htons(static_cast<uint16_t>(*port));
-    if (::inet_pton(AF_INET, host.c_str(), &address.sin_addr) != 1) return refuse();
-    std::memcpy(&out.storage, &address, sizeof address);
-    out.size = sizeof address;
-  }
+  const auto out = port && *port <= 65535 ? http::socket_address(host, static_cast<uint16_t>(*port))
+                                          : Result<http::SocketAddress>(fail(ErrorCode::invalid_config, "no port"));
+  if (!out) return fail(ErrorCode::invalid_config, "\"{}\" is not an address with a port", base::printable(text));
   return out;
 }
 
-int64_t now_ms() { return base::system_clock().monotonic().count(); }
+Duration now() { return base::system_clock().monotonic(); }
 
 void tune(int fd) {
   const int on = 1, idle = 30, interval = 10, count = 3;
@@ -92,39 +65,50 @@ Result<BalancerConfig> parse_balancer_config(std::string_view text) {
   return out;
 }
 
-Result<Balancer> Balancer::listen(const BalancerConfig& config) {
-  SEALIFT_ASSIGN(const auto address, resolve(config.listen));
-  base::Fd fd(::socket(address.storage.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
-  if (!fd) return fail_errno(errno, "make a socket");
-  const int on = 1;
-  ::setsockopt(fd.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-  if (::bind(fd.get(), address.get(), address.size) != 0 || ::listen(fd.get(), 256) != 0)
-    return fail_errno(errno, "listen on " + config.listen);
-  sockaddr_storage own{};
-  socklen_t size = sizeof own;
-  ::getsockname(fd.get(), reinterpret_cast<sockaddr*>(&own), &size);  // NOLINT(*-reinterpret-cast): sockets API
-  Balancer out(std::move(fd));
-  uint16_t port = 0;  // at the same offset in both families
-  std::memcpy(&port, reinterpret_cast<const char*>(&own) + offsetof(sockaddr_in, sin_port),
-              sizeof port);  // NOLINT(*-reinterpret-cast)
-  out.port_ = ntohs(port);
-  out.backends_ = config.backends;
+Result<Balancer> Balancer::make(base::Fd listener, std::vector<std::string> backends, const BalancerLimits& limits) {
+  Balancer out(limits);
+  out.epoll_ = base::Fd(::epoll_create1(EPOLL_CLOEXEC));
+  if (!out.epoll_) return fail_errno(errno, "watch connections");
+  SEALIFT_ASSIGN(out.acceptor_, http::Acceptor::make(std::move(listener), out.epoll_.get(), kListener));
+  out.backends_ = std::move(backends);
   return out;
 }
 
+Result<Balancer> Balancer::listen(const BalancerConfig& config) {
+  SEALIFT_ASSIGN(const auto address, resolve(config.listen));
+  auto listener = http::listen_at(address);
+  if (!listener) return fail_while(std::move(listener.error()), "listening on " + config.listen);
+  return make(std::move(*listener), config.backends, config.limits);
+}
+
+Result<Balancer> Balancer::adopt(int listener, std::vector<std::string> backends, const BalancerLimits& limits) {
+  SEALIFT_ASSIGN(auto own, http::adopt_listener(listener));
+  return make(std::move(own), std::move(backends), limits);
+}
+
+uint16_t Balancer::port() const { return http::own_address(acceptor_.listener().get()).port(); }
+
 void Balancer::accept_new() {
-  while (connections_.size() < kMaxConnections) {
-    base::Fd fd(::accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
-    if (!fd) return;
+  for (int i = 0; i < kAccepts; ++i) {
+    base::Fd fd = acceptor_.accept();
+    if (!fd) break;
     tune(fd.get());
-    Connection connection;
+    const Id id = ++last_id_;
+    const auto verdict = admission_.enter(id, finder_.find(fd.get()));
+    if (verdict.victim) close(*verdict.victim);
+    if (!verdict.is_admitted) continue;
+    auto& connection = *(connections_[id] = std::make_unique<Connection>());
     connection.client.fd = std::move(fd);
-    if (connect_next(connection)) connections_.push_back(std::move(connection));
+    set_deadline(id, connection, now() + limits_.silent);
+    watch(id, connection);
   }
+  if (!acceptor_.is_paused()) return;
+  if (const auto victim = admission_.evict_any()) close(*victim);
 }
 
 // Begins a connection to the next untried backend; false if none is left.
-bool Balancer::connect_next(Connection& connection) {
+bool Balancer::connect_next(Id id, Connection& connection) {
+  connection.server = {};
   while (connection.tried < backends_.size()) {
     const size_t index = (preferred_ + connection.tried++) % backends_.size();
     const auto address = resolve(backends_[index]);
@@ -134,78 +118,148 @@ bool Balancer::connect_next(Connection& connection) {
     tune(fd.get());
     if (::connect(fd.get(), address->get(), address->size) != 0 && errno != EINPROGRESS) continue;
     connection.server.fd = std::move(fd);
-    connection.connecting = true;
-    connection.deadline_ms = now_ms() + kConnectMs;
+    connection.state = Connection::State::connecting;
+    set_deadline(id, connection, now() + kConnect);
     return true;
   }
   return false;
 }
 
-// Moves what can be moved; false when the connection is over.
-bool Balancer::advance(Connection& connection, short client_events, short server_events) {
-  if (connection.connecting) {
-    if ((server_events & (POLLOUT | POLLERR | POLLHUP)) == 0 && now_ms() < connection.deadline_ms) return true;
-    int error = 0;
-    socklen_t size = sizeof error;
-    ::getsockopt(connection.server.fd.get(), SOL_SOCKET, SO_ERROR, &error, &size);
-    if (error != 0 || (server_events & POLLOUT) == 0) return connect_next(connection);
-    connection.connecting = false;
-    if (!backends_.empty()) preferred_ = (preferred_ + connection.tried - 1) % backends_.size();
+// An event, or (without one) the end of the time for it.
+bool Balancer::finish_connecting(Id id, Connection& connection, uint32_t events) {
+  int error = 0;
+  socklen_t size = sizeof error;
+  ::getsockopt(connection.server.fd.get(), SOL_SOCKET, SO_ERROR, &error, &size);
+  if (error != 0 || (events & EPOLLOUT) == 0) return connect_next(id, connection);
+  connection.state = Connection::State::open;
+  connection.last_byte = now();
+  set_deadline(id, connection, connection.last_byte + limits_.idle);
+  if (!backends_.empty()) preferred_ = (preferred_ + connection.tried - 1) % backends_.size();
+  return true;
+}
+
+// Passes on what `from` has said, as far as `to` takes it; false when the connection is over.
+bool Balancer::pass(Connection& connection, Half& from, Half& to, bool readable) {
+  const auto send = [&](ByteView data) -> ssize_t {
+    const ssize_t count = ::send(to.fd.get(), data.data(), data.size(), MSG_NOSIGNAL);
+    if (count > 0) connection.last_byte = now();
+    return count < 0 && (errno == EAGAIN || errno == EINTR) ? 0 : count;
+  };
+  if (!from.buffer.empty()) {
+    const ssize_t count = send(from.buffer);
+    if (count < 0) return false;
+    from.buffer.erase(from.buffer.begin(), from.buffer.begin() + count);
+    if (from.buffer.empty()) from.buffer = {};  // many connections are idle: their buffers are given back
   }
-  const auto read_into = [](Half& half, short events) {
-    if ((events & (POLLIN | POLLHUP | POLLERR)) == 0 || half.ended || half.buffer.size() >= kBuffer) return true;
-    std::array<std::byte, 65536> piece;
-    const ssize_t count = ::recv(half.fd.get(), piece.data(), piece.size(), 0);
-    if (count > 0) half.buffer.insert(half.buffer.end(), piece.begin(), piece.begin() + count);
-    if (count == 0) half.ended = true;
-    return count >= 0 || errno == EAGAIN || errno == EINTR;
-  };
-  const auto write_from = [](Half& from, Half& to) {
-    if (!from.buffer.empty()) {
-      const ssize_t count = ::send(to.fd.get(), from.buffer.data(), from.buffer.size(), MSG_NOSIGNAL);
-      if (count < 0) return errno == EAGAIN || errno == EINTR;
-      from.buffer.erase(from.buffer.begin(), from.buffer.begin() + count);
+  if (readable && from.buffer.empty() && !from.ended) {
+    std::array<std::byte, kPiece> piece;
+    const ssize_t count = ::recv(from.fd.get(), piece.data(), piece.size(), 0);
+    if (count < 0 && errno != EAGAIN && errno != EINTR) return false;
+    from.ended = count == 0;
+    if (count > 0) {
+      connection.last_byte = now();
+      const auto data = ByteView(piece).first(static_cast<size_t>(count));
+      const ssize_t sent = send(data);
+      if (sent < 0) return false;
+      from.buffer.assign(data.begin() + sent, data.end());
     }
-    if (from.ended && from.buffer.empty() && !from.shut) {
-      ::shutdown(to.fd.get(), SHUT_WR);
-      from.shut = true;
+  }
+  if (from.ended && from.buffer.empty() && !from.shut) {
+    ::shutdown(to.fd.get(), SHUT_WR);
+    from.shut = true;
+  }
+  return true;
+}
+
+void Balancer::advance(Id id, bool of_server, uint32_t events) {
+  const auto found = connections_.find(id);
+  if (found == connections_.end()) return;
+  auto& connection = *found->second;
+  auto& client = connection.client;
+  auto& server = connection.server;
+  const auto go_on = [&] {
+    switch (connection.state) {
+      case Connection::State::silent: admission_.works(id); return connect_next(id, connection);
+      case Connection::State::connecting: return !of_server || finish_connecting(id, connection, events);
+      case Connection::State::open: {
+        const bool readable = (events & (EPOLLIN | EPOLLHUP | EPOLLERR)) != 0;
+        return pass(connection, client, server, readable && !of_server) &&
+               pass(connection, server, client, readable && of_server) && !(client.shut && server.shut);
+      }
     }
-    return true;
-  };
-  if (!read_into(connection.client, client_events) || !read_into(connection.server, server_events)) return false;
-  if (!write_from(connection.client, connection.server) || !write_from(connection.server, connection.client))
     return false;
-  return !(connection.client.shut && connection.server.shut);
+  };
+  if (go_on())
+    watch(id, connection);
+  else
+    close(id);
+}
+
+void Balancer::watch(Id id, Connection& connection) {
+  const auto set = [&](Half& half, uint32_t wanted, uint64_t of_server) {
+    if (!half.fd || half.events == wanted) return;
+    epoll_event event{wanted, {.u64 = id << 1 | of_server}};
+    // A half that neither reads nor writes is not watched: its end would be told again and again.
+    const int operation = wanted == 0 ? EPOLL_CTL_DEL : half.events == 0 ? EPOLL_CTL_ADD : EPOLL_CTL_MOD;
+    (void)::epoll_ctl(epoll_.get(), operation, half.fd.get(), &event);
+    half.events = wanted;
+  };
+  const auto wanted = [](const Half& from, const Half& to) -> uint32_t {
+    return (!from.ended && from.buffer.empty() ? EPOLLIN : 0U) | (to.buffer.empty() ? 0U : EPOLLOUT);
+  };
+  const bool is_open = connection.state == Connection::State::open;
+  const bool is_silent = connection.state == Connection::State::silent;
+  set(connection.client, is_open ? wanted(connection.client, connection.server) : is_silent ? EPOLLIN : 0U, 0);
+  set(connection.server, is_open ? wanted(connection.server, connection.client) : EPOLLOUT, 1);
+}
+
+void Balancer::set_deadline(Id id, Connection& connection, Duration at) {
+  deadlines_.erase({connection.deadline, id});
+  connection.deadline = at;
+  deadlines_.emplace(at, id);
+}
+
+// What is late: another backend is tried, a silent or idle connection closed.
+void Balancer::keep_deadlines() {
+  while (!deadlines_.empty() && deadlines_.begin()->first <= now()) {
+    const Id id = deadlines_.begin()->second;
+    auto& connection = *connections_.at(id);
+    if (connection.state == Connection::State::connecting)
+      advance(id, true, 0);
+    else if (connection.state == Connection::State::open && connection.last_byte + limits_.idle > now())
+      set_deadline(id, connection, connection.last_byte + limits_.idle);
+    else
+      close(id);
+  }
+}
+
+void Balancer::close(Id id) {
+  const auto found = connections_.find(id);
+  if (found == connections_.end()) return;
+  admission_.leave(id);
+  deadlines_.erase({found->second->deadline, id});
+  connections_.erase(found);
 }
 
 Result<void> Balancer::serve(int milliseconds, const CancelToken& cancel) {
-  const int64_t end = now_ms() + milliseconds;
-  std::vector<pollfd> polled;
+  constexpr Duration kGlance{200};  // how soon it notices `cancel`
+  const Duration end = now() + Duration{milliseconds};
+  std::array<epoll_event, 256> events{};
   while (!cancel.cancelled()) {
-    const int64_t left = end - now_ms();
-    if (left <= 0) return {};
-    polled.assign(1, {listener_.get(), static_cast<short>(connections_.size() < kMaxConnections ? POLLIN : 0), 0});
-    for (const auto& connection : connections_) {
-      const auto wanted = [](const Half& from, const Half& to) {
-        return static_cast<short>((!from.ended && from.buffer.size() < kBuffer ? POLLIN : 0) |
-                                  (to.buffer.empty() ? 0 : POLLOUT));
-      };
-      const bool waiting = connection.connecting;
-      // poll skips an fd of -1: a half that neither reads nor writes must not wake it by POLLHUP.
-      const short client = waiting ? short{0} : wanted(connection.client, connection.server);
-      const short server = waiting ? short{POLLOUT} : wanted(connection.server, connection.client);
-      polled.push_back({client == 0 ? -1 : connection.client.fd.get(), client, 0});
-      polled.push_back({server == 0 ? -1 : connection.server.fd.get(), server, 0});
+    Duration left = end - now();
+    if (left <= Duration{}) return {};
+    left = std::min({left, kGlance, acceptor_.go_on().value_or(kGlance)});
+    if (!deadlines_.empty()) left = std::clamp(deadlines_.begin()->first - now(), Duration{0}, left);
+    const int count = ::epoll_wait(epoll_.get(), events.data(), events.size(), static_cast<int>(left.count()));
+    if (count < 0 && errno != EINTR) return fail_errno(errno, "wait for connections");
+    for (int i = 0; i < count; ++i) {
+      const auto& event = events.at(static_cast<size_t>(i));
+      if (event.data.u64 == kListener)
+        accept_new();
+      else
+        advance(event.data.u64 >> 1, (event.data.u64 & 1) != 0, event.events);
     }
-    if (::poll(polled.data(), polled.size(), static_cast<int>(std::min<int64_t>(left, 200))) < 0 && errno != EINTR)
-      return fail_errno(errno, "poll");
-    const size_t count = connections_.size();
-    std::vector<bool> over(count, false);
-    for (size_t i = 0; i < count; ++i)
-      over[i] = !advance(connections_[i], polled[1 + 2 * i].revents, polled[2 + 2 * i].revents);
-    size_t index = 0;
-    std::erase_if(connections_, [&](const Connection&) { return over[index++]; });
-    if ((polled[0].revents & POLLIN) != 0) accept_new();
+    keep_deadlines();
   }
   return {};
 }

@@ -1,22 +1,39 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // A TCP balancer in front of the Kubernetes API servers, on every host: kubelets and kubeadm talk to 127.0.0.1 and
-// never notice control planes coming and going. Bytes are passed on unchanged. One thread, poll(2).
+// never notice control planes coming and going. Bytes are passed on unchanged. One thread, epoll(7).
+//
+// No user of this machine can keep it from root: connections have a limit for each user, and a reserve for root. Who
+// has said nothing yet reaches no API server, and is the first to go if there are too many.
 #pragma once
 
 #include <cstdint>
+#include <memory>
+#include <set>
 #include <string>
+#include <unordered_map>
 #include <vector>
 
 #include "payload/base/cancel.h"
+#include "payload/base/clock.h"
 #include "payload/base/error.h"
 #include "payload/base/fd.h"
+#include "payload/http/acceptor.h"
+#include "payload/http/admission.h"
 
 namespace sealift::node {
+
+// An API client has some ten connections. Each costs two descriptors, and up to 64 KiB if one side is slow.
+struct BalancerLimits {
+  http::ShareLimits connections{.all = 4000, .reserved = 1000, .per_caller = 500};
+  Duration silent{60'000};  // until a client says something
+  Duration idle{900'000};   // without a byte in either direction: a watch brings a bookmark each minute
+};
 
 struct BalancerConfig {
   std::string listen;                 // "127.0.0.1:7443"
   std::vector<std::string> backends;  // "10.7.0.11:6443"
+  BalancerLimits limits = {};
 };
 
 Result<BalancerConfig> parse_balancer_config(std::string_view json);
@@ -24,7 +41,9 @@ Result<BalancerConfig> parse_balancer_config(std::string_view json);
 class Balancer {
  public:
   static Result<Balancer> listen(const BalancerConfig& config);
-  uint16_t port() const { return port_; }
+  // With a descriptor that listens already, instead of an address. It stays the caller's, and open.
+  static Result<Balancer> adopt(int listener, std::vector<std::string> backends, const BalancerLimits& limits = {});
+  uint16_t port() const;
   // New connections use the new backends; existing ones are left alone.
   void set_backends(std::vector<std::string> backends) { backends_ = std::move(backends); }
   // Serves for at most `milliseconds`, or until cancelled. Connections survive from one call to the next.
@@ -34,28 +53,43 @@ class Balancer {
   Balancer& operator=(Balancer&&) = default;
 
  private:
+  using Id = http::Admission::Id;
   struct Half {
     base::Fd fd;
-    Bytes buffer;        // read from this half, to be written to the other
-    bool ended = false;  // end of input from this half
-    bool shut = false;   // passed on to the other half
+    Bytes buffer;         // read from this half, not yet taken by the other
+    bool ended = false;   // end of input from this half
+    bool shut = false;    // passed on to the other half
+    uint32_t events = 0;  // watched
   };
   struct Connection {
+    enum class State : uint8_t { silent, connecting, open };
+    State state = State::silent;
     Half client, server;
-    bool connecting = true;
     size_t tried = 0;  // number of backends tried
-    int64_t deadline_ms = 0;
+    Duration deadline{}, last_byte{};
   };
-  explicit Balancer(base::Fd fd) : listener_(std::move(fd)) {}
+  explicit Balancer(const BalancerLimits& limits) : limits_(limits), admission_(limits.connections) {}
+  static Result<Balancer> make(base::Fd listener, std::vector<std::string> backends, const BalancerLimits& limits);
   void accept_new();
-  bool connect_next(Connection& connection);
-  bool advance(Connection& connection, short client_events, short server_events);
+  void advance(Id id, bool of_server, uint32_t events);
+  bool connect_next(Id id, Connection& connection);
+  bool finish_connecting(Id id, Connection& connection, uint32_t events);
+  bool pass(Connection& connection, Half& from, Half& to, bool readable);
+  void keep_deadlines();
+  void set_deadline(Id id, Connection& connection, Duration at);
+  void watch(Id id, Connection& connection);
+  void close(Id id);
 
-  base::Fd listener_;
-  uint16_t port_ = 0;
+  BalancerLimits limits_;
+  base::Fd epoll_;
+  http::Acceptor acceptor_;
+  http::CallerFinder finder_;
+  http::Admission admission_;
   std::vector<std::string> backends_;
   size_t preferred_ = 0;  // the backend that accepted the last connection
-  std::vector<Connection> connections_;
+  std::unordered_map<Id, std::unique_ptr<Connection>> connections_;
+  std::set<std::pair<Duration, Id>> deadlines_;
+  Id last_id_ = 0;
 };
 
 }  // namespace sealift::node

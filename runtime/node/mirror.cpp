@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "runtime/node/mirror.h"
 
+#include <algorithm>
+#include <array>
 #include <atomic>
 #include <cstdio>
 #include <format>
@@ -153,6 +155,19 @@ Mirror::~Mirror() {
     if (server != nullptr) server->stop();
   }
 }
+void Mirror::drain(Duration most) {
+  // Both at once: a pull through the one needs nothing of the other.
+  for (auto* server : {state_->local.get(), state_->peer.get()}) {
+    if (server != nullptr) server->close_door();
+  }
+  Clock& clock = base::system_clock();
+  const Duration end = clock.monotonic() + most;
+  const auto answers = [&] {
+    return std::ranges::any_of(std::array{state_->local.get(), state_->peer.get()},
+                               [](const http::Server* server) { return server != nullptr && server->answers(); });
+  };
+  while (answers() && clock.monotonic() < end) clock.sleep(Duration{50});
+}
 uint16_t Mirror::local_port() const { return state_->local->port(); }
 uint16_t Mirror::peer_port() const { return state_->peer ? state_->peer->port() : 0; }
 
@@ -210,7 +225,11 @@ Result<std::unique_ptr<Mirror>> Mirror::start(const MirrorConfig& config, Clock&
                                            Turns& turns) {
     http::ServerOptions options{address, port, std::move(tls)};
     if (passed) options.listener = passed->get();
-    options.connections = 2 * kRequests;  // including idle ones and those told to come back later
+    // `turns` refuses what is too much in all, with a line in the journal. Before, nobody but containerd, kubelets and
+    // hosts of this cluster gets more than an eighth of it, and all others together three quarters.
+    options.limits.requests = {
+        .all = 2 * kRequests, .reserved = kRequests + kRequests / 4, .per_caller = kRequests / 8};
+    options.limits.connections = {.all = 4 * kRequests, .reserved = kRequests, .per_caller = kRequests / 4};
     return http::Server::start(std::move(options), [mirror, &turns](const http::Request& request) {
       return in_turn(turns, *mirror, request);
     });

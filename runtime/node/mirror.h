@@ -32,6 +32,8 @@ class Mirror {
   // `clock` must outlive the mirror.
   static Result<std::unique_ptr<Mirror>> start(const MirrorConfig& config, Clock& clock, Listeners listeners = {});
   ~Mirror();  // aborts answers in progress
+  // Takes no more connections and lets answers in progress end, for at most this long. The sockets stay open.
+  void drain(Duration most);
   // Answers one request; also for tests. Any thread; waits for bytes still arriving.
   http::Response answer(const http::Request& request);
   uint16_t local_port() const;

@@ -105,7 +105,7 @@ Result<void> run_balancer(const Arguments& arguments) {
   auto sockets = PassedSockets::take();
   auto passed = sockets.take_listener(config.listen);
   SEALIFT_ASSIGN(auto balancer,
-                 passed ? Balancer::adopt(std::move(*passed), config.backends) : Balancer::listen(config));
+                 passed ? Balancer::adopt(passed->get(), config.backends) : Balancer::listen(config));
   notify("READY=1");
   while (!stop_asked) {
     SEALIFT_TRY(balancer.serve(500, {}));

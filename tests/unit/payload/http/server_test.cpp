@@ -272,7 +272,7 @@ TEST_CASE("requests that wait keep no other request from being answered") {
   constexpr int kWaiting = 48;
   Door door;
   ServerOptions options;
-  options.connections = kWaiting + 8;
+  options.limits.requests = {.all = kWaiting + 8, .per_caller = kWaiting + 8};
   const auto server = Server::start(std::move(options), [&](const http::Request& request) {
     if (request.path == "/wait") door.pass();
     return Response{200, {}, "text/plain", "0123456789", {}};
@@ -301,8 +301,8 @@ TEST_CASE("clients that don't read their answers keep no other request from bein
   constexpr int kDeaf = 48;
   Door begun;
   ServerOptions options;
-  options.connections = kDeaf + 8;
-  options.write_timeout = Duration{1'000};  // for the end of the test
+  options.limits.requests = {.all = kDeaf + 8, .per_caller = kDeaf + 8};
+  options.limits.write_timeout = Duration{1'000};  // for the end of the test
   const auto server = Server::start(std::move(options), [&](const http::Request& request) {
     Response out{200, {}, "text/plain", "0123456789", {}};
     if (request.path != "/") return out;
@@ -326,7 +326,7 @@ TEST_CASE("clients that don't read their answers keep no other request from bein
 TEST_CASE("connections have a limit; one beyond it is closed, and one that ends makes room") {
   Door door;
   ServerOptions options;
-  options.connections = 2;
+  options.limits.connections = {.all = 2, .per_caller = 2};
   const auto server = Server::start(std::move(options), [&](const http::Request& request) {
     if (request.path == "/wait") door.pass();
     return Response{200, {}, "text/plain", "0123456789", {}};
@@ -366,7 +366,7 @@ TEST_CASE("a client that takes nothing for too long loses its connection; stoppi
     INFO((stop ? "stopped" : "left alone"));
     Door begun, ended;
     ServerOptions options;
-    options.write_timeout = Duration{stop ? 1'000 : 300};
+    options.limits.write_timeout = Duration{stop ? 1'000 : 300};
     const auto server = Server::start(std::move(options), [&](const http::Request&) {
       Response out;
       out.stream = Response::Stream{uint64_t{1} << 40, [&](uint64_t, uint64_t, base::Sink& sink) -> Result<void> {

@@ -16,6 +16,7 @@
 #include "payload/http/client.h"
 #include "payload/http/server.h"
 #include "tests/support/own_namespaces.h"
+#include "tests/support/visitor.h"
 
 using namespace sealift;
 
@@ -149,4 +150,69 @@ TEST_CASE("a client that has said everything is heard to its last byte, however 
   });
   REQUIRE(trouble.empty());
   CHECK(heard == wanted);
+}
+
+TEST_CASE("who says nothing reaches no API server, and is closed after a while") {
+  tests::HandServer api([](tests::Connection& connection) {
+    connection.request();
+    connection.send("HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\napi");
+  });
+  node::BalancerLimits limits;
+  limits.silent = Duration{500};
+  auto balancer = node::Balancer::listen({"127.0.0.1:0", {std::format("127.0.0.1:{}", api.port())}, limits});
+  REQUIRE(balancer);
+  const Serving serving(*balancer);
+  std::vector<std::unique_ptr<tests::Visitor>> silent;
+  for (int i = 0; i < 20; ++i) silent.push_back(std::make_unique<tests::Visitor>(balancer->port()));
+  CHECK(ask(balancer->port()) == "api");
+  CHECK(api.connections() == 1);
+  for (auto& visitor : silent) CHECK(visitor->is_closed(std::chrono::seconds(3)));
+}
+
+TEST_CASE("a connection without a byte in either direction ends; one that is used stays") {
+  tests::HandServer api([](tests::Connection& connection) {
+    while (!connection.request().empty()) connection.send("still there");
+  });
+  node::BalancerLimits limits;
+  limits.idle = Duration{700};
+  auto balancer = node::Balancer::listen({"127.0.0.1:0", {std::format("127.0.0.1:{}", api.port())}, limits});
+  REQUIRE(balancer);
+  const Serving serving(*balancer);
+  tests::Visitor used(balancer->port());
+  const auto begin = std::chrono::steady_clock::now();
+  while (std::chrono::steady_clock::now() - begin < std::chrono::milliseconds(1'800)) {
+    REQUIRE(used.say("watch\r\n\r\n"));
+    CHECK(used.hear("still there") == "still there");
+    std::this_thread::sleep_for(std::chrono::milliseconds(300));
+  }
+  CHECK(used.is_closed(std::chrono::seconds(3)));
+}
+
+TEST_CASE("no user can keep root from the API, with silent connections or with others") {
+  tests::require_or_skip(::geteuid() == 0, "root");
+  for (const std::string_view text : {"", "GET / HT"}) {
+    INFO(text);
+    auto api = backend("api");
+    node::BalancerLimits limits;
+    limits.connections = {.all = 40, .reserved = 10, .per_caller = 1000};
+    auto balancer = node::Balancer::listen({"127.0.0.1:0", {std::format("127.0.0.1:{}", api->port())}, limits});
+    REQUIRE(balancer);
+    const Serving serving(*balancer);
+    const tests::Strangers strangers(balancer->port(), 100, 65534, text);
+    for (int i = 0; i < 20; ++i) CHECK(ask(balancer->port()) == "api");
+  }
+}
+
+TEST_CASE("a balancer takes over a descriptor that listens already, and leaves it") {
+  const tests::Listener listener(10);
+  auto api = backend("api");
+  for (int i = 0; i < 2; ++i) {
+    auto balancer = node::Balancer::adopt(listener.get(), {std::format("127.0.0.1:{}", api->port())});
+    REQUIRE(balancer);
+    CHECK(balancer->port() == listener.port());
+    const Serving serving(*balancer);
+    CHECK(ask(listener.port()) == "api");
+  }
+  const base::Fd file(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  CHECK_FALSE(node::Balancer::adopt(file.get(), {"127.0.0.1:1"}));
 }

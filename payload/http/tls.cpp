@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "payload/http/tls.h"
+
+#include <mbedtls/ctr_drbg.h>
+#include <mbedtls/entropy.h>
+#include <mbedtls/pk.h>
+#include <mbedtls/ssl.h>
+#include <mbedtls/x509_crt.h>
+#include <psa/crypto.h>
+#include <sys/socket.h>
+
+#include <cerrno>
+#include <string>
+
+namespace sealift::http {
+namespace {
+
+int send_some(void* socket, const unsigned char* data, size_t size) {
+  const ssize_t count = ::send(*static_cast<const int*>(socket), data, size, MSG_NOSIGNAL | MSG_DONTWAIT);
+  if (count >= 0) return static_cast<int>(count);
+  return errno == EAGAIN || errno == EINTR ? MBEDTLS_ERR_SSL_WANT_WRITE : MBEDTLS_ERR_SSL_INTERNAL_ERROR;
+}
+
+int receive_some(void* socket, unsigned char* data, size_t size) {
+  const ssize_t count = ::recv(*static_cast<const int*>(socket), data, size, MSG_DONTWAIT);
+  if (count >= 0) return static_cast<int>(count);
+  return errno == EAGAIN || errno == EINTR ? MBEDTLS_ERR_SSL_WANT_READ : MBEDTLS_ERR_SSL_INTERNAL_ERROR;
+}
+
+Moved moved(int result) {
+  if (result == MBEDTLS_ERR_SSL_WANT_READ) return {Moved::State::wants_read};
+  if (result == MBEDTLS_ERR_SSL_WANT_WRITE) return {Moved::State::wants_write};
+  if (result < 0) return {Moved::State::ended};
+  return {Moved::State::done, static_cast<size_t>(result)};
+}
+
+// mbedTLS wants PEM with its final NUL counted.
+const unsigned char* pem_bytes(const std::string& text) {
+  return reinterpret_cast<const unsigned char*>(text.c_str());
+}  // NOLINT(*-reinterpret-cast)
+
+}  // namespace
+
+struct TlsServer::State {
+  mbedtls_ssl_config config{};
+  mbedtls_entropy_context entropy{};
+  mbedtls_ctr_drbg_context random{};
+  mbedtls_x509_crt certificate{}, authority{};
+  mbedtls_pk_context key{};
+  bool demands_certificates = false;
+
+  State() {
+    mbedtls_ssl_config_init(&config);
+    mbedtls_entropy_init(&entropy);
+    mbedtls_ctr_drbg_init(&random);
+    mbedtls_x509_crt_init(&certificate);
+    mbedtls_x509_crt_init(&authority);
+    mbedtls_pk_init(&key);
+  }
+  State(const State&) = delete;
+  State& operator=(const State&) = delete;
+  ~State() {
+    mbedtls_ssl_config_free(&config);
+    mbedtls_pk_free(&key);
+    mbedtls_x509_crt_free(&authority);
+    mbedtls_x509_crt_free(&certificate);
+    mbedtls_ctr_drbg_free(&random);
+    mbedtls_entropy_free(&entropy);
+  }
+
+  // 0, or mbedTLS's error.
+  int set_up(const TlsIdentity& identity) {
+    int code = psa_crypto_init() == PSA_SUCCESS ? 0 : MBEDTLS_ERR_SSL_HW_ACCEL_FAILED;
+    if (code == 0) code = mbedtls_ctr_drbg_seed(&random, mbedtls_entropy_func, &entropy, nullptr, 0);
+    if (code == 0)
+      code = mbedtls_ssl_config_defaults(&config, MBEDTLS_SSL_IS_SERVER, MBEDTLS_SSL_TRANSPORT_STREAM,
+                                         MBEDTLS_SSL_PRESET_DEFAULT);
+    if (code != 0) return code;
+    mbedtls_ssl_conf_rng(&config, mbedtls_ctr_drbg_random, &random);
+    mbedtls_ssl_conf_min_tls_version(&config, MBEDTLS_SSL_VERSION_TLS1_2);
+    const std::string pem(identity.key.reveal());
+    code = mbedtls_x509_crt_parse(&certificate, pem_bytes(identity.certificate), identity.certificate.size() + 1);
+    if (code == 0)
+      code = mbedtls_pk_parse_key(&key, pem_bytes(pem), pem.size() + 1, nullptr, 0, mbedtls_ctr_drbg_random, &random);
+    if (code == 0) code = mbedtls_pk_check_pair(&certificate.pk, &key, mbedtls_ctr_drbg_random, &random);
+    if (code == 0) code = mbedtls_ssl_conf_own_cert(&config, &certificate, &key);
+    mbedtls_ssl_conf_authmode(&config, MBEDTLS_SSL_VERIFY_NONE);
+    if (code != 0 || identity.authority.empty()) return code;
+    code = mbedtls_x509_crt_parse(&authority, pem_bytes(identity.authority), identity.authority.size() + 1);
+    mbedtls_ssl_conf_ca_chain(&config, &authority, nullptr);
+    mbedtls_ssl_conf_authmode(&config, MBEDTLS_SSL_VERIFY_REQUIRED);
+    demands_certificates = true;
+    return code;
+  }
+};
+
+TlsServer::TlsServer(std::unique_ptr<State> state) : state_(std::move(state)) {}
+TlsServer::~TlsServer() = default;
+bool TlsServer::demands_certificates() const { return state_->demands_certificates; }
+
+Result<std::unique_ptr<TlsServer>> TlsServer::make(const TlsIdentity& identity) {
+  auto state = std::make_unique<State>();
+  if (state->set_up(identity) != 0)
+    return fail(ErrorCode::untrusted, "the certificate, key or authority of the server can't be used");
+  return std::unique_ptr<TlsServer>(new TlsServer(std::move(state)));
+}
+
+struct TlsSession::State {
+  mbedtls_ssl_context ssl{};
+  int socket = -1;
+
+  explicit State(int fd) : socket(fd) { mbedtls_ssl_init(&ssl); }
+  State(const State&) = delete;
+  State& operator=(const State&) = delete;
+  ~State() { mbedtls_ssl_free(&ssl); }
+};
+
+TlsSession::TlsSession(std::unique_ptr<State> state) : state_(std::move(state)) {}
+TlsSession::~TlsSession() = default;
+
+std::unique_ptr<TlsSession> TlsSession::make(const TlsServer& server, int socket) {
+  auto state = std::make_unique<State>(socket);
+  if (mbedtls_ssl_setup(&state->ssl, &server.state_->config) != 0) return nullptr;
+  mbedtls_ssl_set_bio(&state->ssl, &state->socket, send_some, receive_some, nullptr);
+  return std::unique_ptr<TlsSession>(new TlsSession(std::move(state)));
+}
+
+Moved TlsSession::handshake() { return moved(mbedtls_ssl_handshake(&state_->ssl)); }
+
+Moved TlsSession::read(std::span<std::byte> buffer) {
+  const int result = mbedtls_ssl_read(&state_->ssl, reinterpret_cast<unsigned char*>(buffer.data()),
+                                      buffer.size());  // NOLINT(*-reinterpret-cast)
+  return result == 0 ? Moved{Moved::State::ended} : moved(result);
+}
+
+Moved TlsSession::write(ByteView data) {
+  return moved(mbedtls_ssl_write(&state_->ssl, reinterpret_cast<const unsigned char*>(data.data()),
+                                 data.size()));  // NOLINT(*-reinterpret-cast)
+}
+
+void TlsSession::say_goodbye() { (void)mbedtls_ssl_close_notify(&state_->ssl); }
+
+}  // namespace sealift::http
