@@ -237,6 +237,7 @@ bool Front::hand_over(Id id, Connection& connection, size_t head) {
   deadlines_.erase({connection.deadline, id});
   connection.state = Connection::State::answering;
   connection.was_answered = true;
+  ++answering_;
   const bool runs = workers_.run([this, id, head, &connection] {
     Exchange exchange(connection, head, limits_, stopping_);
     const Outcome outcome = answer_(exchange);
@@ -246,8 +247,10 @@ bool Front::hand_over(Id id, Connection& connection, size_t head) {
     const uint64_t one = 1;
     (void)!::write(wake_.get(), &one, sizeof one);
   });
-  if (!runs) return refuse(id, connection, 503);
-  ++answering_;
+  if (!runs) {
+    --answering_;
+    return refuse(id, connection, 503);
+  }
   requests_.take(caller);
   admission_.works(id);
   return true;

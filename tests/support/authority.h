@@ -28,11 +28,12 @@ struct Authority {
     REQUIRE(own);
     certificate = *own;
   }
-  // A certificate of this authority, for a peer that trusts `trusted`.
+  // A certificate of this authority, for a peer that trusts `trusted`: of a client if that is its name.
   http::TlsIdentity identity(const trust::Names& names, const std::string& trusted) const {
     auto own = trust::generate_key();
     REQUIRE(own);
-    auto issued = trust::issue(own->public_pem, names, certificate, key.private_pem, validity);
+    const auto usage = names.common_name == "client" ? trust::Usage::client : trust::Usage::server;
+    auto issued = trust::issue(own->public_pem, usage, names, certificate, key.private_pem, validity);
     REQUIRE(issued);
     return {trusted, *issued, own->private_pem};
   }

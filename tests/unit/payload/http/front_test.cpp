@@ -2,6 +2,7 @@
 // Strangers at the door of a server: they say nothing, too little, too much, too slowly, or are too many.
 #include "payload/http/front.h"
 
+#include <atomic>
 #include <catch2/catch_test_macros.hpp>
 #include <thread>
 
@@ -333,6 +334,27 @@ TEST_CASE("stopping is quick, however many connections are there") {
     CHECK(time_of([&] { at->stop(); }) < seconds(2));
     CHECK(idle.front()->is_closed(seconds(1)));
   }
+}
+
+TEST_CASE("a door that closes takes nobody in, and lets answers come to their end") {
+  std::atomic<bool> is_asked = false, may_end = false;
+  const auto at = server(roomy(), {}, [&](const http::Request&) {
+    is_asked = true;
+    while (!may_end) std::this_thread::sleep_for(milliseconds(5));
+    return http::Response{200, {}, "text/plain", "whole", {}};
+  });
+  Visitor busy(at->port()), idle(at->port());
+  REQUIRE(busy.say(kGet));
+  while (!is_asked) std::this_thread::sleep_for(milliseconds(5));
+  CHECK_FALSE(idle.is_closed(milliseconds(50)));
+  at->close_door();
+  CHECK(idle.is_closed(seconds(5)));
+  CHECK(at->answers());
+  CHECK_FALSE(busy.is_closed(milliseconds(50)));
+  may_end = true;
+  CHECK(busy.hear("whole").starts_with("HTTP/1.1 200 "));
+  CHECK(busy.is_closed(seconds(5)));
+  CHECK_FALSE(at->answers());
 }
 
 TEST_CASE("a descriptor that listens already is used, and stays") {
