@@ -254,7 +254,7 @@ TEST_CASE("what is no PEM, is cut off or is of another kind is refused") {
   }
   for (const std::string& bad : {std::string(), std::string("no key"), half(own.public_pem), authority.certificate}) {
     INFO(bad);
-    untrusted(trust::issue(bad, kNames, authority.certificate, authority.key.private_pem, now()));
+    untrusted(trust::issue(bad, Usage::server, kNames, authority.certificate, authority.key.private_pem, now()));
   }
 }
 
