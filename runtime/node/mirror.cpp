@@ -228,8 +228,8 @@ Result<std::unique_ptr<Mirror>> Mirror::start(const MirrorConfig& config, Clock&
     // `turns` refuses what is too much in all, with a line in the journal. Before, nobody but containerd, kubelets and
     // hosts of this cluster gets more than an eighth of it, and all others together three quarters.
     options.limits.requests = {
-        .all = 2 * kRequests, .reserved = kRequests + kRequests / 4, .per_caller = kRequests / 8};
-    options.limits.connections = {.all = 4 * kRequests, .reserved = kRequests, .per_caller = kRequests / 4};
+        .all = size_t{2} * kRequests, .reserved = kRequests + kRequests / 4, .per_caller = kRequests / 8};
+    options.limits.connections = {.all = size_t{4} * kRequests, .reserved = kRequests, .per_caller = kRequests / 4};
     return http::Server::start(std::move(options), [mirror, &turns](const http::Request& request) {
       return in_turn(turns, *mirror, request);
     });
