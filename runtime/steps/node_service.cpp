@@ -80,6 +80,7 @@ KeyringMode=private
 SystemCallArchitectures=native
 SystemCallFilter=@system-service
 SystemCallFilter=~@privileged @resources open_by_handle_at name_to_handle_at
+SystemCallErrorNumber=EPERM
 )";
 
 // Keys and payloads are root's alone, so the mirror has the capability to read them; its root holds no other files that
