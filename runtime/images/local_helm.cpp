@@ -3,6 +3,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include <array>
 #include <filesystem>
 #include <mutex>
 #include <optional>
@@ -91,9 +92,12 @@ class LocalHelm final : public ChartRenderer {
       SEALIFT_TRY(write_helm(sink));
       helm_ = std::move(fd);
     }
-    // The child has this descriptor until it becomes the program. (It may not open files of this process: see
-    // base::keep_memory_private.)
-    return std::format("/proc/self/fd/{}", helm_->get());
+    // The child has this descriptor until it becomes the program. Only root may open files of this process (see
+    // base::keep_memory_private), which a script's interpreter would have to.
+    std::array<char, 2> begin{};
+    const bool is_script = ::pread(helm_->get(), begin.data(), begin.size(), 0) == 2 && begin == std::array{'#', '!'};
+    return is_script ? std::format("/proc/{}/fd/{}", ::getpid(), helm_->get())
+                     : std::format("/proc/self/fd/{}", helm_->get());
   }
 
   const format::PayloadReader& payload_;

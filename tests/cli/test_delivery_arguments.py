@@ -32,6 +32,7 @@ TEN_PLACES = {(3, 12): "name: Plant_7", (5, 20): "prot: 22", (5, 30): "password:
 def cluster(tmp_path):
     def write(text=None, address="127.0.0.1", more=""):
         (tmp_path / "key").write_text("no key")
+        (tmp_path / "key").chmod(0o600)
         path = tmp_path / "cluster.yaml"
         path.write_text(text or CLUSTER.format(key=tmp_path / "key", address=address, more=more))
         return path
@@ -89,6 +90,20 @@ def test_a_secret_from_nowhere(run, cluster):
     done = run("plan", "--config", cluster(more=", password: {env: NOT_SET_ANYWHERE}"))
     assert done.returncode == 7
     assert "NOT_SET_ANYWHERE" in done.stderr
+
+
+def test_a_file_with_a_secret_that_others_may_read(run, cluster, tmp_path):
+    (tmp_path / "password").write_text("geheim\n")
+    path = cluster(more=f", password: {{file: {tmp_path}/password}}")
+    for secret in ("password", "key"):
+        (tmp_path / secret).chmod(0o644)
+        done = run("plan", "--config", path)
+        assert done.returncode == 7 and f"the file {tmp_path}/{secret} may be read by other users (mode 0644)" in done.stderr
+        assert "chmod 600" in done.stderr and "--allow-readable-secrets" in done.stderr and "geheim" not in done.stderr
+        allowed = run("plan", "--config", path, "--allow-readable-secrets")
+        assert f"the file {tmp_path}/{secret} may be read by other users (mode 0644), and holds a secret" in allowed.stderr
+        assert allowed.returncode == 8, allowed.stderr    # nobody answers there
+        (tmp_path / secret).chmod(0o600)
 
 
 def test_a_prompt_needs_a_terminal(artifact, cluster, tmp_path):

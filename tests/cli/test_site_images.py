@@ -44,6 +44,7 @@ def plan(tmp_path, packer, stub):
     (tmp_path / "Kubefile").write_text("\n".join(lines) + "\n")
     subprocess.run([packer, "build", "-o", "erp.run", "--platform", "linux/amd64", "--stub", stub, "--images", "oci:images"], check=True, cwd=tmp_path)
     (tmp_path / "key").write_text("no key")
+    (tmp_path / "key").chmod(0o600)
     (tmp_path / "tmp").mkdir()
 
     def call(spec):
