@@ -180,7 +180,7 @@ TEST_CASE("a file with a secret that others may read is refused, or told") {
   const auto path = folder / "password";
   std::ofstream(path) << "hush\n";
   const config::SecretSource source{SecretSource::Kind::file, path};
-  for (const mode_t mode : {0604, 0640, 0644, 0777}) {
+  for (const mode_t mode : {0604U, 0640U, 0644U, 0777U}) {
     INFO(mode);
     REQUIRE(::chmod(path.c_str(), mode) == 0);
     SecretStore strict, lax({}, Readable::allowed);
@@ -195,7 +195,7 @@ TEST_CASE("a file with a secret that others may read is refused, or told") {
     CHECK(lax.check_file(path));
     CHECK(lax.warnings().size() == 1);
   }
-  for (const mode_t mode : {0600, 0400}) {
+  for (const mode_t mode : {0600U, 0400U}) {
     REQUIRE(::chmod(path.c_str(), mode) == 0);
     SecretStore strict;
     CHECK(told(strict.get(source)) == "secret: hush");
