@@ -104,8 +104,7 @@ Result<void> run_balancer(const Arguments& arguments) {
   SEALIFT_ASSIGN(auto config, parse_balancer_config(text));
   auto sockets = PassedSockets::take();
   auto passed = sockets.take_listener(config.listen);
-  SEALIFT_ASSIGN(auto balancer,
-                 passed ? Balancer::adopt(passed->get(), config.backends) : Balancer::listen(config));
+  SEALIFT_ASSIGN(auto balancer, passed ? Balancer::adopt(passed->get(), config.backends) : Balancer::listen(config));
   notify("READY=1");
   while (!stop_asked) {
     SEALIFT_TRY(balancer.serve(500, {}));
