@@ -156,13 +156,13 @@ TEST_CASE("hostile Kubefiles: variables, names and paths") {
       {"a host file that climbs", text("FROM scratch\nFILE one /etc/../../escaped\n"), "\"..\""},
       {"a source in a source", text("FROM scratch\nIMAGE --from=oci:oci:docker-archive:x a/b:1\n"), "Kubefile:2"},
       {"an option in an option", text("FROM scratch\nIMAGE --from=--from=oci:x a/b:1\n"), "Kubefile:2"},
-      {"a device", text("FROM scratch\nCOPY /dev/zero x\n"), "neither a file nor a folder"},
+      {"a device", text("FROM scratch\nCOPY /dev/zero x\n"), "is a character device"},
       {"a pipe that nobody writes",
        [](const Context& context) {
          REQUIRE(::mkfifo((context.folder / "pipe").c_str(), 0600) == 0);
          return std::string("FROM scratch\nCOPY pipe x\n");
        },
-       "neither a file nor a folder"},
+       "pipe is a named pipe"},
       {"a link to itself",
        [](const Context& context) {
          std::filesystem::create_symlink("loop", context.folder / "loop");
