@@ -24,8 +24,8 @@ Result<void> Exchange::write(ByteView data) {
       continue;
     }
     SEALIFT_TRY(wait(moved.state));
-    if (const auto rate = pace_.too_slow())
-      return fail(ErrorCode::timeout, "the client takes {} bytes a second", *rate);
+    if (const auto slow = pace_.too_slow())
+      return fail(ErrorCode::timeout, "the client takes {} bytes a second", slow->rate);
   }
   has_begun_ = true;
   return {};

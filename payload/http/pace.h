@@ -20,8 +20,12 @@ class Pace {
   Pace(uint64_t slowest, Duration over) : slowest_(slowest), over_(over) {}
   void waited(Duration time) { waited_ += time; }
   void moved(uint64_t bytes) { bytes_ += bytes; }
-  // At the end of a period: the bytes a second if they are too few. A new period begins then.
-  std::optional<uint64_t> too_slow();
+  struct Slow {
+    uint64_t rate;  // bytes a second
+    Duration over;  // the time waited
+  };
+  // At the end of a period, if the bytes are too few. A new period begins then.
+  std::optional<Slow> too_slow();
 
  private:
   uint64_t slowest_;

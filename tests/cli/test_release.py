@@ -9,6 +9,7 @@ import pathlib
 import select
 import signal
 import socket
+import ssl
 import struct
 import subprocess
 import threading
@@ -76,11 +77,12 @@ def test_the_agent_greets_and_ends_with_its_input(program):
 
 def test_the_node_makes_keys_and_certificates(program, tmp_path):
     ended([*program, "node", "pki", "make-ca", "--dir", tmp_path, "--name", "plant7"])
-    key = ended([*program, "node", "pki", "make-key", "--dir", tmp_path])
-    certificate = ended([*program, "node", "pki", "issue", "--dir", tmp_path, "--name", "w1", "--address", "10.7.0.21"], input=key)
-    (tmp_path / "w1.crt").write_text(certificate)
-    ended(["openssl", "verify", "-CAfile", tmp_path / "ca.crt", "-verify_ip", "10.7.0.21", "-verify_hostname", "w1", tmp_path / "w1.crt"])
-    assert ended(["openssl", "x509", "-in", tmp_path / "w1.crt", "-noout", "-pubkey"]).split() == key.split()
+    for usage, purpose, addresses in (("server", ["sslserver", "-verify_ip", "10.7.0.21"], "10.7.0.21,127.0.0.1"), ("client", ["sslclient"], "")):
+        key = ended([*program, "node", "pki", "make-key", "--dir", tmp_path, "--usage", usage])
+        certificate = ended([*program, "node", "pki", "issue", "--dir", tmp_path, "--usage", usage, "--name", "w1", "--addresses", addresses], input=key)
+        (tmp_path / f"{usage}.crt").write_text(certificate)
+        ended(["openssl", "verify", "-CAfile", tmp_path / "ca.crt", "-purpose", *purpose, tmp_path / f"{usage}.crt"])
+        assert ended(["openssl", "x509", "-in", tmp_path / f"{usage}.crt", "-noout", "-pubkey"]).split() == key.split()
 
 
 class Service:
@@ -206,15 +208,22 @@ def test_the_node_serves_images_from_the_payload_in_place(program, artifact, tmp
     # written by the store beside a completely received payload
     whole = struct.pack("<IIQQQ", 1, 0, payload.stat().st_size, 2**64 - 1, 2**64 - 1)
     (tmp_path / "shop.payload.state").write_bytes(b"SEALSTOR" + whole)
+    ended([*program, "node", "pki", "make-ca", "--dir", tmp_path, "--name", "plant7"])
+    public = ended([*program, "node", "pki", "make-key", "--dir", tmp_path, "--usage", "server"])
+    issued = ended([*program, "node", "pki", "issue", "--dir", tmp_path, "--usage", "server", "--name", "w1", "--addresses", "127.0.0.1"], input=public)
+    (tmp_path / "server.crt").write_text(issued)
+    trusted = ssl.create_default_context(cafile=tmp_path / "ca.crt")
     port = free_port()
     config = tmp_path / "mirror.json"
     records = tmp_path / "artifacts"
-    config.write_text(json.dumps({"localListen": f"127.0.0.1:{port}", "artifacts": str(records)}))
+    config.write_text(json.dumps({
+        "localListen": f"127.0.0.1:{port}", "artifacts": str(records), "ca": str(tmp_path / "ca.crt"),
+        "server": {"certificate": str(tmp_path / "server.crt"), "key": str(tmp_path / "server.key")}}))
     registry, _, rest = small_base.IMAGES["etcd"].partition("/")
     repository, _, tag = rest.partition(":")
     with service([*program, "node", "mirror", "--config", config], tmp_path) as running:
         def get(path, status=200):
-            connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+            connection = http.client.HTTPSConnection("127.0.0.1", port, timeout=60, context=trusted)
             connection.request("GET", f"/v2/{repository}/{path}?ns={registry}")
             answer = connection.getresponse()
             body = answer.read()

@@ -8,7 +8,6 @@
 
 #include "payload/base/clock.h"
 #include "payload/base/platform.h"
-#include "payload/base/secret.h"
 
 using namespace sealift;
 using namespace sealift::base;
@@ -59,13 +58,4 @@ TEST_CASE("platforms and times have one spelling") {
   CHECK(platform(Architecture::amd64) == "linux/amd64");
   CHECK(to_iso8601(WallTime(std::chrono::milliseconds(1))) == "1970-01-01T00:00:00.001Z");
   CHECK(to_iso8601(WallTime(std::chrono::seconds(1769860800))) == "2026-01-31T12:00:00.000Z");
-}
-
-TEST_CASE("secrets can be moved and compared, and give their value only when asked") {
-  Secret secret("hush");
-  const Secret copy = secret;
-  Secret moved = std::move(secret);
-  CHECK(moved == copy);
-  CHECK(moved.reveal() == "hush");
-  CHECK(secret.empty());  // NOLINT(bugprone-use-after-move): that is the point
 }

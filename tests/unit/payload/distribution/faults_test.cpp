@@ -113,7 +113,7 @@ TEST_CASE("a registry that gives next to nothing is asked again from there, a fe
   CHECK(given_up.error().code == ErrorCode::timeout);
   INFO(given_up.error().text());
   CHECK(given_up.error().what.starts_with("http://" + registry.name() + " is too slow: "));
-  CHECK(given_up.error().what.ends_with("B/s for 60 s, at least 1.0 KiB/s are expected"));
+  CHECK(given_up.error().what.ends_with("B/s for 100 s, at least 1.0 KiB/s are expected"));
   CHECK(registry.requests.size() == 3);
   CHECK(registry.requests[2].from() > registry.requests[1].from());
 }
