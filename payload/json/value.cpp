@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "payload/json/value.h"
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 #include <nlohmann/json.hpp>
@@ -12,10 +13,15 @@ namespace {
 
 using Library = nlohmann::json;
 
+// A value takes some hundred bytes of memory, however short its text. Documents have one (or a key) for each twenty
+// bytes at most; those that are all brackets are none.
+constexpr size_t kBytesForEach = 20;
+
 // Builds our values during the library's parse; the library's own tree would silently accept duplicate keys.
 class Builder final : public nlohmann::json_sax<Library> {
  public:
-  explicit Builder(size_t depth) : depth_(depth) {}
+  explicit Builder(const Limits& limits)
+      : limits_(limits), most_values_(std::max<size_t>(limits.bytes / kBytesForEach, 64)) {}
 
   bool null() override { return add({}); }
   bool boolean(bool value) override { return add(value); }
@@ -29,6 +35,7 @@ class Builder final : public nlohmann::json_sax<Library> {
   bool binary(binary_t&) override { return false; }
   bool start_object(size_t) override { return open(Value::object()); }
   bool key(string_t& key) override {
+    if (!count()) return false;
     if (stack_.back().value.find(key) != nullptr)
       return refuse(ErrorCode::corrupt, std::format("the key \"{}\" stands twice in one object", base::printable(key)));
     stack_.back().key = std::move(key);
@@ -55,8 +62,8 @@ class Builder final : public nlohmann::json_sax<Library> {
     return false;
   }
   bool open(Value value) {
-    if (stack_.size() >= depth_)
-      return refuse(ErrorCode::limit_exceeded, std::format("nested deeper than {} levels", depth_));
+    if (stack_.size() >= limits_.depth)
+      return refuse(ErrorCode::limit_exceeded, std::format("nested deeper than {} levels", limits_.depth));
     stack_.push_back({std::move(value), {}});
     return true;
   }
@@ -65,7 +72,12 @@ class Builder final : public nlohmann::json_sax<Library> {
     stack_.pop_back();
     return add(std::move(done));
   }
+  bool count() {
+    if (++values_ <= most_values_) return true;
+    return refuse(ErrorCode::limit_exceeded, std::format("more than {} values", most_values_));
+  }
   bool add(Value value) {
+    if (!count()) return false;
     if (stack_.empty()) {
       root = std::move(value);
     } else if (stack_.back().value.is_array()) {
@@ -76,7 +88,8 @@ class Builder final : public nlohmann::json_sax<Library> {
     return true;
   }
 
-  size_t depth_;
+  const Limits& limits_;
+  size_t most_values_, values_ = 0;
   std::vector<Level> stack_;
 };
 
@@ -212,7 +225,7 @@ bool Value::operator==(const Value& other) const {
 Result<Value> parse(std::string_view text, const Limits& limits) {
   if (text.size() > limits.bytes)
     return fail(ErrorCode::limit_exceeded, "JSON of {} bytes, at most {} are allowed", text.size(), limits.bytes);
-  Builder builder(limits.depth);
+  Builder builder(limits);
   const bool good = Library::sax_parse(text.begin(), text.end(), &builder);
   if (builder.error) return fail(std::move(*builder.error));
   if (!good) return fail(ErrorCode::corrupt, "not JSON");
