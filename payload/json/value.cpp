@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "payload/base/text.h"
+#include "payload/json/entries.h"
 
 namespace sealift::json {
 namespace {
@@ -15,7 +16,7 @@ using Library = nlohmann::json;
 // Builds our values during the library's parse; the library's own tree would silently accept duplicate keys.
 class Builder final : public nlohmann::json_sax<Library> {
  public:
-  explicit Builder(size_t depth) : depth_(depth) {}
+  explicit Builder(size_t depth, const EntryVisitor* visit = nullptr) : depth_(depth), visit_(visit) {}
 
   bool null() override { return add({}); }
   bool boolean(bool value) override { return add(value); }
@@ -29,6 +30,8 @@ class Builder final : public nlohmann::json_sax<Library> {
   bool binary(binary_t&) override { return false; }
   bool start_object(size_t) override { return open(Value::object()); }
   bool key(string_t& key) override {
+    if (at_entries() && !follows(key)) return false;
+    if (!count_within_entry()) return false;
     if (stack_.back().value.find(key) != nullptr)
       return refuse(ErrorCode::corrupt, std::format("the key \"{}\" stands twice in one object", base::printable(key)));
     stack_.back().key = std::move(key);
@@ -54,9 +57,31 @@ class Builder final : public nlohmann::json_sax<Library> {
     error = Error{code, std::move(what), {}};
     return false;
   }
+  // Within a list or object that is a member of the document, whose entries are visited and not kept.
+  bool at_entries() const { return visit_ != nullptr && stack_.size() == 2; }
+  // Whether the key may come after the last one; what is not kept can't be searched.
+  bool follows(const std::string& key) {
+    if (entries_ != 0 && key <= stack_.back().key)
+      return refuse(ErrorCode::corrupt, std::format("the key \"{}\" stands twice in one object, or not in its place",
+                                                    base::printable(key)));
+    return true;
+  }
+  bool count_within_entry() {
+    if (visit_ == nullptr || stack_.size() < 2 || ++within_entry_ <= kMaxEntryValues) return true;
+    return refuse(ErrorCode::limit_exceeded, std::format("more than {} values in entry {} of \"{}\"", kMaxEntryValues,
+                                                         entries_ + 1, base::printable(stack_.front().key)));
+  }
+  bool hand_over(const Value& value) {
+    within_entry_ = 0;
+    const Level& within = stack_.back();
+    auto taken = (*visit_)({stack_.front().key, within.key, within.value.is_array(), ++entries_, value});
+    if (!taken) error = std::move(taken).error();
+    return taken.has_value();
+  }
   bool open(Value value) {
     if (stack_.size() >= depth_)
       return refuse(ErrorCode::limit_exceeded, std::format("nested deeper than {} levels", depth_));
+    if (stack_.size() == 1) entries_ = 0;
     stack_.push_back({std::move(value), {}});
     return true;
   }
@@ -66,6 +91,8 @@ class Builder final : public nlohmann::json_sax<Library> {
     return add(std::move(done));
   }
   bool add(Value value) {
+    if (!count_within_entry()) return false;
+    if (at_entries()) return hand_over(value);
     if (stack_.empty()) {
       root = std::move(value);
     } else if (stack_.back().value.is_array()) {
@@ -77,8 +104,21 @@ class Builder final : public nlohmann::json_sax<Library> {
   }
 
   size_t depth_;
+  const EntryVisitor* visit_;
+  size_t entries_ = 0;       // visited of the member that is being read
+  size_t within_entry_ = 0;  // values of the entry that is being read, and keys
   std::vector<Level> stack_;
 };
+
+Result<Value> built(std::string_view text, const Limits& limits, const EntryVisitor* visit) {
+  if (text.size() > limits.bytes)
+    return fail(ErrorCode::limit_exceeded, "JSON of {} bytes, at most {} are allowed", text.size(), limits.bytes);
+  Builder builder(limits.depth, visit);
+  const bool good = Library::sax_parse(text.begin(), text.end(), &builder);
+  if (builder.error) return fail(std::move(*builder.error));
+  if (!good) return fail(ErrorCode::corrupt, "not JSON");
+  return std::move(builder.root);
+}
 
 Library to_library(const Value& value) {
   if (const auto* members = value.members()) {
@@ -209,14 +249,9 @@ bool Value::operator==(const Value& other) const {
   return data_ == other.data_;
 }
 
-Result<Value> parse(std::string_view text, const Limits& limits) {
-  if (text.size() > limits.bytes)
-    return fail(ErrorCode::limit_exceeded, "JSON of {} bytes, at most {} are allowed", text.size(), limits.bytes);
-  Builder builder(limits.depth);
-  const bool good = Library::sax_parse(text.begin(), text.end(), &builder);
-  if (builder.error) return fail(std::move(*builder.error));
-  if (!good) return fail(ErrorCode::corrupt, "not JSON");
-  return std::move(builder.root);
+Result<Value> parse(std::string_view text, const Limits& limits) { return built(text, limits, nullptr); }
+Result<Value> parse_entries(std::string_view text, const Limits& limits, const EntryVisitor& visit) {
+  return built(text, limits, &visit);
 }
 
 std::string to_canonical(const Value& value) {
