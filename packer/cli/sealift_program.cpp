@@ -222,7 +222,7 @@ int run_build(const BuildArguments& arguments) {
   if (arguments.log_format == "json") {
     console::JsonLines events(out);
     const auto summary = destination->build(*options, events);
-    out.line(summary ? to_json(*summary, destination->shown()) : console::to_json(summary.error()));
+    out.json_line(summary ? to_json(*summary, destination->shown()) : console::to_json(summary.error()));
     if (summary) return out.trouble() ? 0 : base::exit_code(out.trouble().error().code);
     return base::exit_code(summary.error().code);
   }

@@ -134,7 +134,9 @@ Result<writer::Summary> pack(const resolve::Inputs& inputs, const BuildOptions& 
   base::tell(events, Level::info, "writing " + options.output);
   const auto known = contents.layers;
   SEALIFT_ASSIGN(const auto payload, writer.place(std::move(contents), head(options), events, std::move(partial)));
-  SEALIFT_ASSIGN(const auto layers, images.fill(*payload, known, previous.readers(), options.output, events, cancel));
+  store::MeasuredLayers measured(options.store);
+  SEALIFT_ASSIGN(const auto layers,
+                 images.fill(*payload, known, measured, previous.readers(), options.output, events, cancel));
   return payload->finish(layers, events);
 }
 

@@ -48,9 +48,9 @@ ImagePacker::Needs ImagePacker::needs(std::span<const format::PayloadReader* con
 // One blob after the other, on several threads at once.
 class ImagePacker::Filler {
  public:
-  Filler(writer::PlacedPayload& payload, std::span<const format::PayloadReader* const> previous,
-         const std::string& output, Transfer& transfer)
-      : payload_(payload), previous_(previous), output_(output), transfer_(transfer) {}
+  Filler(writer::PlacedPayload& payload, store::MeasuredLayers& measured,
+         std::span<const format::PayloadReader* const> previous, const std::string& output, Transfer& transfer)
+      : payload_(payload), measured_(measured), previous_(previous), output_(output), transfer_(transfer) {}
 
   // Of a blob, from an earlier artifact or from its source; one that an interrupted build has left goes on there.
   Result<void> bring(const Job& job, const CancelToken& stop) {
@@ -78,6 +78,14 @@ class ImagePacker::Filler {
   }
 
   Result<format::LayerInfo> measure(const Job& job, const CancelToken& stop) {
+    if (const auto remembered = measured_.find(job.digest(), job.blob.media_type)) return *remembered;
+    SEALIFT_ASSIGN(const auto layer, look_into(job, stop));
+    measured_.note(job.digest(), job.blob.media_type, layer);
+    return layer;
+  }
+
+ private:
+  Result<format::LayerInfo> look_into(const Job& job, const CancelToken& stop) {
     for (const auto* artifact : previous_) {
       const auto& earlier = artifact->contents().layers;
       if (const auto measured = earlier.find(job.digest()); measured != earlier.end()) return measured->second;
@@ -93,13 +101,12 @@ class ImagePacker::Filler {
     base::FileSource bytes(*file);
     return sources::measure_layer(bytes, job.blob.media_type);
   }
-
- private:
   static Result<void> fetch(const Job& job, uint64_t begin, base::Sink& sink, const CancelToken& stop) {
     return job.image->source->blob(job.image->reference, job.blob, begin, sink, stop);
   }
 
   writer::PlacedPayload& payload_;
+  store::MeasuredLayers& measured_;
   std::span<const format::PayloadReader* const> previous_;
   const std::string& output_;
   Transfer& transfer_;
@@ -107,6 +114,7 @@ class ImagePacker::Filler {
 
 Result<std::map<Digest, format::LayerInfo>> ImagePacker::fill(writer::PlacedPayload& payload,
                                                               const std::map<Digest, format::LayerInfo>& known,
+                                                              store::MeasuredLayers& measured,
                                                               std::span<const format::PayloadReader* const> previous,
                                                               const std::string& output, EventSink& events,
                                                               const CancelToken& cancel) {
@@ -114,7 +122,7 @@ Result<std::map<Digest, format::LayerInfo>> ImagePacker::fill(writer::PlacedPayl
   for (const auto& job : jobs_) {
     if (job.is_wanted && job.bytes == nullptr) transfer.expect(*job.image, job.blob.size);
   }
-  Filler filler(payload, previous, output, transfer);
+  Filler filler(payload, measured, previous, output, transfer);
   std::mutex mutex;
   std::map<Digest, format::LayerInfo> layers;
   const auto carry_out = [&](const Job& job, const CancelToken& stop) -> Result<void> {

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "packer/resolve/inputs.h"
+#include "packer/store/measured_layers.h"
 #include "payload/base/cancel.h"
 #include "payload/writer/writer.h"
 
@@ -27,11 +28,13 @@ class ImagePacker {
   };
   Needs needs(std::span<const format::PayloadReader* const> previous) const;
 
-  // Fetches what was announced and returns what was measured. `known`: layers that need no measuring. What earlier
+  // Fetches what was announced and returns what was measured. `known`: layers that need no measuring; `measured`: what
+  // this machine remembers of others, and remembers from now on. What earlier
   // artifacts hold undamaged is taken from there, from the first that has it. A layer that the payload holds compressed
   // and that nobody has measured is fetched into an unnamed file beside `output`.
   Result<std::map<Digest, format::LayerInfo>> fill(writer::PlacedPayload& payload,
                                                    const std::map<Digest, format::LayerInfo>& known,
+                                                   store::MeasuredLayers& measured,
                                                    std::span<const format::PayloadReader* const> previous,
                                                    const std::string& output, EventSink& events,
                                                    const CancelToken& cancel);

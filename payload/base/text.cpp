@@ -6,10 +6,30 @@
 #include <charconv>
 #include <utility>
 
+#include "payload/base/printable.h"
 #include "payload/base/utf8.h"
 
 namespace sealift::base {
 namespace {
+
+constexpr size_t kLongestLine = 4000;
+
+// Of a well-formed character of these bytes.
+char32_t code_point(std::string_view bytes) {
+  const auto byte = [&](size_t i) { return static_cast<unsigned char>(bytes[i]); };
+  if (bytes.size() == 1) return byte(0);
+  char32_t out = byte(0) & (0xffU >> (bytes.size() + 1));
+  for (size_t i = 1; i < bytes.size(); ++i) out = out << 6U | (byte(i) & 0x3fU);
+  return out;
+}
+
+// Unicode 16: C1, the marks, embeddings, overrides and isolates of direction, line and paragraph separators, the word
+// joiner's neighbours, annotations, tags.
+bool changes_the_rest(char32_t c) {
+  const auto within = [c](char32_t first, char32_t last) { return c >= first && c <= last; };
+  return within(0x80, 0x9f) || c == 0x61c || within(0x200e, 0x200f) || within(0x2028, 0x202e) ||
+         within(0x2060, 0x206f) || c == 0xfeff || within(0xfff9, 0xfffb) || within(0xe0000, 0xe007f);
+}
 
 constexpr std::string_view kHexDigits = "0123456789abcdef";
 constexpr std::string_view kBase64 = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
@@ -184,13 +204,44 @@ std::string printable(std::string_view text, size_t limit) {
     if (out.size() >= limit) return out + "…";
     const auto c = static_cast<unsigned char>(text.front());
     const size_t length = c < 0x20 || c == 0x7f ? 0 : utf8_length(text);
+    const std::string_view character = text.substr(0, std::max<size_t>(length, 1));
     if (length == 0) {
       out += std::format("\\x{:02x}", c);
-      text.remove_prefix(1);
+    } else if (const char32_t point = code_point(character); changes_the_rest(point)) {
+      out += std::format("\\u{{{:04x}}}", static_cast<uint32_t>(point));
     } else {
-      out += text.substr(0, length);
-      text.remove_prefix(length);
+      out += character;
     }
+    text.remove_prefix(character.size());
+  }
+  return out;
+}
+
+std::string printable_lines(std::string_view text) {
+  std::string out;
+  for (;;) {
+    const size_t end = text.find_first_of("\n\t");
+    out += printable(text.substr(0, end), kLongestLine);
+    if (end == std::string_view::npos) return out;
+    out += text[end];
+    text.remove_prefix(end + 1);
+  }
+}
+
+std::string printable_json(std::string_view text) {
+  std::string out;
+  while (!text.empty()) {
+    const std::string_view character = text.substr(0, std::max<size_t>(utf8_length(text), 1));
+    const char32_t point = utf8_length(text) == 0 ? 0 : code_point(character);
+    if (changes_the_rest(point) && point < 0x10000) {
+      out += std::format("\\u{:04x}", static_cast<uint32_t>(point));
+    } else if (changes_the_rest(point)) {  // a surrogate pair
+      const uint32_t rest = static_cast<uint32_t>(point) - 0x10000;
+      out += std::format("\\u{:04x}\\u{:04x}", 0xd800 + (rest >> 10U), 0xdc00 + (rest & 0x3ffU));
+    } else {
+      out += character;
+    }
+    text.remove_prefix(character.size());
   }
   return out;
 }

@@ -8,7 +8,7 @@ namespace sealift::console {
 void JsonLines::on(const Event& event) {
   std::string line = to_json(event);
   std::lock_guard guard(mutex_);
-  output_.line(line);
+  output_.json_line(line);
 }
 
 }  // namespace sealift::console

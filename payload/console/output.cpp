@@ -5,31 +5,25 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <format>
 #include <mutex>
 #include <optional>
 
 #include "payload/base/fd.h"
+#include "payload/base/printable.h"
+#include "payload/base/text.h"
 
 namespace sealift::console {
 namespace {
 
 bool is_continuation(char c) { return (static_cast<unsigned char>(c) & 0xc0) == 0x80; }
 
-std::string visible(std::string_view text) {
-  std::string out;
-  for (char c : text) {
-    auto byte = static_cast<unsigned char>(c);
-    if (c == '\n' || c == '\t' || c == '\r') {
-      out += ' ';
-    } else if (byte < 0x20 || byte == 0x7f) {
-      out += '?';
-    } else {
-      out += c;
-    }
-  }
-  return out;
+std::string in_one_line(std::string_view text) {
+  std::string out(text);
+  std::ranges::replace_if(out, [](char c) { return c == '\n' || c == '\t' || c == '\r'; }, ' ');
+  return base::printable(out, out.size());
 }
 
 size_t cells(std::string_view text) {
@@ -76,7 +70,8 @@ Result<void> Output::trouble() const {
   return fail(*state_->trouble);
 }
 
-void Output::line(std::string_view text) { write(std::string(text) + "\n"); }
+void Output::line(std::string_view text) { write(base::printable_lines(text) + "\n"); }
+void Output::json_line(std::string_view json) { write(base::printable_json(json) + "\n"); }
 
 bool Output::is_terminal() const {
   const char* term = std::getenv("TERM");
@@ -95,7 +90,7 @@ bool wants_colour(const Output& output) {
 }
 
 std::string fit(std::string_view text, size_t columns) {
-  std::string clean = visible(text);
+  std::string clean = in_one_line(text);
   if (cells(clean) <= columns) return clean;
   if (columns < 4) return std::string(first_cells(clean, columns));
   return std::string(first_cells(clean, columns - 3)) + "...";

@@ -17,7 +17,10 @@ class Output {
  public:
   explicit Output(int fd);
   void write(std::string_view text);
+  // A line (or several) for people: what others wrote into it is made printable.
   void line(std::string_view text);
+  // A line of JSON.
+  void json_line(std::string_view json);
   bool is_terminal() const;  // a terminal that can move the cursor (TERM is neither unset nor "dumb")
   int fd() const { return fd_; }
   // The first failure of any copy, e.g. no_space. None if the reader has gone (a closed pipe or terminal): it wanted no
@@ -37,8 +40,8 @@ class Output {
 // A terminal, and NO_COLOR is not set (https://no-color.org).
 bool wants_colour(const Output& output);
 
-// Cuts to `columns` cells, with "..." for "…"; control characters become visible. ASCII and UTF-8 letters count as one
-// cell.
+// Cuts to `columns` cells, with "..." for "…"; what is not printable becomes visible. ASCII and UTF-8 letters count as
+// one cell.
 std::string fit(std::string_view text, size_t columns);
 std::string pad(std::string_view text, size_t columns);  // fit, then padded with blanks on the right
 

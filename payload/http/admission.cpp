@@ -4,6 +4,11 @@
 #include <algorithm>
 
 namespace sealift::http {
+namespace {
+
+constexpr uint64_t kSpoken = uint64_t{1} << 63U;
+
+}  // namespace
 
 size_t Shares::taken_by(const Caller& caller) const {
   const auto found = by_caller_.find(caller);
@@ -63,6 +68,13 @@ void Admission::waits(Id id) {
   auto& member = members_.at(id);
   member.waiting_since = ++now_;
   waiting_[member.caller].emplace(now_, id);
+}
+
+void Admission::speaks(Id id) {
+  auto& member = members_.at(id);
+  remove_waiting(member);
+  member.waiting_since = kSpoken | ++now_;
+  waiting_[member.caller].emplace(member.waiting_since, id);
 }
 
 std::optional<Admission::Id> Admission::trust(Id id) {

@@ -45,12 +45,15 @@ class Admission {
     bool is_admitted = false;
     std::optional<Id> victim;  // has left already; its connection must be closed
   };
-  // A new connection, which waits. If its caller has too many, the one of them that has waited longest goes; if all
-  // together are too many, the one of the caller with most of them. Trusted callers never make room for others.
+  // A new connection, which waits. If its caller has too many, the one of them that has waited longest goes, those that
+  // never said anything first; if all together are too many, the one of the caller with most of them. Trusted callers
+  // never make room for others.
   Verdict enter(Id id, const Caller& caller);
   // A connection that waits may be closed for another one at any time; one that works may not. Neither is repeated.
   void works(Id id);
   void waits(Id id);
+  // One that waits has said something: its handshake or request is on its way, while others may come in great number.
+  void speaks(Id id);
   // Its client has shown a good certificate. A victim must be closed; it may be this connection itself.
   std::optional<Id> trust(Id id);
   void leave(Id id);
@@ -60,7 +63,7 @@ class Admission {
  private:
   struct Member {
     Caller caller;
-    uint64_t waiting_since = 0;  // in steps of `now_`; 0: works
+    uint64_t waiting_since = 0;  // in steps of `now_`, of those that spoke above all others; 0: works
   };
   using Waiting = std::map<uint64_t, Id>;  // oldest first
   std::optional<Id> evict_from(const Caller& caller);

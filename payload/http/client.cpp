@@ -30,8 +30,25 @@ Reply to_reply(const httplib::Response& response) {
   return out;
 }
 
-Error to_error(httplib::Error error, const Origin& origin) {
+// Of a handshake that came to no end: who hangs up or says nothing is no stranger yet, and may be asked again.
+std::optional<Error> unfinished_handshake(const httplib::Result& result, const std::string& where) {
+  using httplib::tls::ErrorCode;
+  if (result.error() != httplib::Error::SSLConnection) return std::nullopt;
+  switch (static_cast<ErrorCode>(result.ssl_error())) {
+    case ErrorCode::PeerClosed:
+    case ErrorCode::SyscallError:
+      return Error{sealift::ErrorCode::unreachable, where + " ended the connection during the TLS handshake", {}};
+    case ErrorCode::WantRead:
+    case ErrorCode::WantWrite:
+      return Error{sealift::ErrorCode::timeout, where + " did not answer the TLS handshake in time", {}};
+    default: return std::nullopt;
+  }
+}
+
+Error to_error(const httplib::Result& result, const Origin& origin) {
   const std::string where = origin.text();
+  if (auto unfinished = unfinished_handshake(result, where)) return std::move(*unfinished);
+  const httplib::Error error = result.error();
   switch (error) {
     case httplib::Error::ConnectionTimeout:
     case httplib::Error::Timeout: return {ErrorCode::timeout, where + " did not answer in time", {}};
@@ -46,7 +63,7 @@ Error to_error(httplib::Error error, const Origin& origin) {
 
 // A reply whose body is collected.
 Result<Reply> with_text(const httplib::Result& result, const Origin& origin, const std::string& target) {
-  if (!result) return fail(to_error(result.error(), origin));
+  if (!result) return fail(to_error(result, origin));
   if (result->body.size() > kMaxText)
     return fail(ErrorCode::limit_exceeded, "{}{} answers more than {}", origin.text(), target,
                 base::human_bytes(kMaxText));
@@ -220,7 +237,7 @@ void Client::stop() { state_->client->stop(); }
 Result<Reply> Client::head(const std::string& target, const std::map<std::string, std::string>& headers) {
   if (!state_->usable) return fail(ErrorCode::untrusted, "{}: the client certificate can't be used", origin_.text());
   const auto result = state_->client->Head(target, to_headers(headers));
-  if (!result) return fail(to_error(result.error(), origin_));
+  if (!result) return fail(to_error(result, origin_));
   return to_reply(*result);
 }
 
@@ -284,7 +301,7 @@ Result<Reply> Client::get_to(const std::string& target, const std::map<std::stri
         return !refused;
       });
   if (refused) return fail(std::move(*refused));
-  if (!result) return fail(to_error(result.error(), origin_));
+  if (!result) return fail(to_error(result, origin_));
   if (result->status == 204 || result->status == 304) return to_reply(*result);  // they have no body, nor a receiver
   if (reply.status == 0) {  // no response from the server: this is the proxy's own answer to CONNECT
     return fail(result->status == 407 ? ErrorCode::auth_failed : ErrorCode::unreachable,

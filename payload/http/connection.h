@@ -39,7 +39,6 @@ class Connection {
   std::string received;       // of the next requests
   size_t known = 0;           // of `received`: looked at without finding a request's end
   bool was_answered = false;  // at least once
-  Duration deadline{};        // monotonic; it is closed then. Not while a worker has it
   uint32_t events = 0;        // what the front waits for; 0 = not watched
 
  private:

@@ -118,7 +118,7 @@ void Front::run() {
 Duration Front::next_pause() {
   constexpr Duration kLongest{1'000};
   Duration out = acceptor_.go_on().value_or(kLongest);
-  if (!deadlines_.empty()) out = std::min(out, deadlines_.begin()->first - now());
+  if (const auto next = deadlines_.next()) out = std::min(out, *next - now());
   return std::max(out, Duration{0}) + Duration{1};
 }
 
@@ -139,7 +139,7 @@ void Front::enter(base::Fd socket) {
   if (verdict.victim) close(*verdict.victim);
   if (!verdict.is_admitted) return;
   auto& connection = *(connections_[id] = std::make_unique<Connection>(std::move(socket), caller));
-  set_deadline(id, connection, limits_.head_time);
+  set_deadline(id, limits_.head_time);
   watch(id, connection, EPOLLIN);
 }
 
@@ -163,7 +163,7 @@ void Front::take_back() {
     }
     connection.state = Connection::State::head;
     connection.known = 0;
-    set_deadline(id, connection, connection.received.empty() ? limits_.idle_time : limits_.head_time);
+    set_deadline(id, connection.received.empty() ? limits_.idle_time : limits_.head_time);
     advance(id);
   }
 }
@@ -195,6 +195,7 @@ bool Front::begin(Id id, Connection& connection) {
   std::byte first{};
   if (::recv(connection.socket(), &first, 1, MSG_PEEK | MSG_DONTWAIT) <= 0 || !connection.begin_tls(*tls_))
     return false;
+  admission_.speaks(id);
   connection.state = Connection::State::handshake;
   return shake_hands(id, connection);
 }
@@ -225,7 +226,7 @@ bool Front::read_head(Id id, Connection& connection) {
     if (moved.state == Moved::State::ended) return false;
     if (moved.state != Moved::State::done) return wait_for(id, connection, moved.state);
     // Between requests it was idle; a new one has begun.
-    if (connection.received.empty() && connection.was_answered) set_deadline(id, connection, limits_.head_time);
+    if (connection.received.empty() && connection.was_answered) set_deadline(id, limits_.head_time);
     connection.received += base::as_text(ByteView(piece).first(moved.count));
   }
 }
@@ -234,7 +235,7 @@ bool Front::hand_over(Id id, Connection& connection, size_t head) {
   const auto& caller = connection.caller();
   if (!requests_.has_own_room(caller) || !requests_.has_room(caller)) return refuse(id, connection, 503);
   watch(id, connection, 0);
-  deadlines_.erase({connection.deadline, id});
+  deadlines_.erase(id);
   connection.state = Connection::State::answering;
   connection.was_answered = true;
   ++answering_;
@@ -267,7 +268,7 @@ bool Front::part(Id id, Connection& connection) {
   connection.end_writing();
   connection.state = Connection::State::leaving;
   connection.received = {};
-  set_deadline(id, connection, kParting);
+  set_deadline(id, kParting);
   watch(id, connection, EPOLLIN);
   return true;
 }
@@ -283,11 +284,7 @@ bool Front::wait_for(Id id, Connection& connection, Moved::State wanted) {
   return true;
 }
 
-void Front::set_deadline(Id id, Connection& connection, Duration from_now) {
-  deadlines_.erase({connection.deadline, id});
-  connection.deadline = now() + from_now;
-  deadlines_.emplace(connection.deadline, id);
-}
+void Front::set_deadline(Id id, Duration from_now) { deadlines_.set(id, now() + from_now); }
 
 void Front::watch(Id id, Connection& connection, uint32_t events) {
   if (connection.events == events) return;
@@ -302,12 +299,12 @@ void Front::close(Id id) {
   const auto found = connections_.find(id);
   if (found == connections_.end()) return;
   admission_.leave(id);
-  deadlines_.erase({found->second->deadline, id});
+  deadlines_.erase(id);
   connections_.erase(found);
 }
 
 void Front::close_late() {
-  while (!deadlines_.empty() && deadlines_.begin()->first <= now()) close(deadlines_.begin()->second);
+  while (const auto late = deadlines_.late(now())) close(*late);
 }
 
 }  // namespace sealift::http

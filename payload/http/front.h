@@ -11,7 +11,6 @@
 #include <atomic>
 #include <map>
 #include <mutex>
-#include <set>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -20,6 +19,7 @@
 #include "payload/http/acceptor.h"
 #include "payload/http/admission.h"
 #include "payload/http/connection.h"
+#include "payload/http/deadlines.h"
 #include "payload/http/exchange.h"
 #include "payload/http/workers.h"
 
@@ -61,7 +61,7 @@ class Front {
   bool part(Id id, Connection& connection);
   bool discard(Connection& connection);
   bool wait_for(Id id, Connection& connection, Moved::State wanted);
-  void set_deadline(Id id, Connection& connection, Duration from_now);
+  void set_deadline(Id id, Duration from_now);
   void watch(Id id, Connection& connection, uint32_t events);
   void close(Id id);
   void close_late();
@@ -79,7 +79,7 @@ class Front {
   Admission admission_;
   Shares requests_;
   std::unordered_map<Id, std::unique_ptr<Connection>> connections_;
-  std::set<std::pair<Duration, Id>> deadlines_;
+  Deadlines deadlines_;
   Id last_id_;
   bool is_closed_ = false;  // the door
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "payload/json/value.h"
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 #include <nlohmann/json.hpp>
@@ -13,10 +14,15 @@ namespace {
 
 using Library = nlohmann::json;
 
+// A value takes some hundred bytes of memory, however short its text. Documents have one (or a key) for each twenty
+// bytes at most; those that are all brackets are none.
+constexpr size_t kBytesForEach = 20;
+
 // Builds our values during the library's parse; the library's own tree would silently accept duplicate keys.
 class Builder final : public nlohmann::json_sax<Library> {
  public:
-  explicit Builder(size_t depth, const EntryVisitor* visit = nullptr) : depth_(depth), visit_(visit) {}
+  explicit Builder(const Limits& limits, const EntryVisitor* visit)
+      : limits_(limits), most_values_(std::max<size_t>(limits.bytes / kBytesForEach, 64)), visit_(visit) {}
 
   bool null() override { return add({}); }
   bool boolean(bool value) override { return add(value); }
@@ -31,7 +37,7 @@ class Builder final : public nlohmann::json_sax<Library> {
   bool start_object(size_t) override { return open(Value::object()); }
   bool key(string_t& key) override {
     if (at_entries() && !follows(key)) return false;
-    if (!count_within_entry()) return false;
+    if (!count()) return false;
     if (stack_.back().value.find(key) != nullptr)
       return refuse(ErrorCode::corrupt, std::format("the key \"{}\" stands twice in one object", base::printable(key)));
     stack_.back().key = std::move(key);
@@ -66,11 +72,6 @@ class Builder final : public nlohmann::json_sax<Library> {
                                                     base::printable(key)));
     return true;
   }
-  bool count_within_entry() {
-    if (visit_ == nullptr || stack_.size() < 2 || ++within_entry_ <= kMaxEntryValues) return true;
-    return refuse(ErrorCode::limit_exceeded, std::format("more than {} values in entry {} of \"{}\"", kMaxEntryValues,
-                                                         entries_ + 1, base::printable(stack_.front().key)));
-  }
   bool hand_over(const Value& value) {
     within_entry_ = 0;
     const Level& within = stack_.back();
@@ -79,8 +80,8 @@ class Builder final : public nlohmann::json_sax<Library> {
     return taken.has_value();
   }
   bool open(Value value) {
-    if (stack_.size() >= depth_)
-      return refuse(ErrorCode::limit_exceeded, std::format("nested deeper than {} levels", depth_));
+    if (stack_.size() >= limits_.depth)
+      return refuse(ErrorCode::limit_exceeded, std::format("nested deeper than {} levels", limits_.depth));
     if (stack_.size() == 1) entries_ = 0;
     stack_.push_back({std::move(value), {}});
     return true;
@@ -90,8 +91,15 @@ class Builder final : public nlohmann::json_sax<Library> {
     stack_.pop_back();
     return add(std::move(done));
   }
+  bool count() {
+    if (visit_ != nullptr && stack_.size() >= 2 && ++within_entry_ > kMaxEntryValues)
+      return refuse(ErrorCode::limit_exceeded, std::format("more than {} values in entry {} of \"{}\"", kMaxEntryValues,
+                                                           entries_ + 1, base::printable(stack_.front().key)));
+    if (++values_ <= most_values_) return true;
+    return refuse(ErrorCode::limit_exceeded, std::format("more than {} values", most_values_));
+  }
   bool add(Value value) {
-    if (!count_within_entry()) return false;
+    if (!count()) return false;
     if (at_entries()) return hand_over(value);
     if (stack_.empty()) {
       root = std::move(value);
@@ -103,7 +111,8 @@ class Builder final : public nlohmann::json_sax<Library> {
     return true;
   }
 
-  size_t depth_;
+  const Limits& limits_;
+  size_t most_values_, values_ = 0;
   const EntryVisitor* visit_;
   size_t entries_ = 0;       // visited of the member that is being read
   size_t within_entry_ = 0;  // values of the entry that is being read, and keys
@@ -113,7 +122,7 @@ class Builder final : public nlohmann::json_sax<Library> {
 Result<Value> built(std::string_view text, const Limits& limits, const EntryVisitor* visit) {
   if (text.size() > limits.bytes)
     return fail(ErrorCode::limit_exceeded, "JSON of {} bytes, at most {} are allowed", text.size(), limits.bytes);
-  Builder builder(limits.depth, visit);
+  Builder builder(limits, visit);
   const bool good = Library::sax_parse(text.begin(), text.end(), &builder);
   if (builder.error) return fail(std::move(*builder.error));
   if (!good) return fail(ErrorCode::corrupt, "not JSON");

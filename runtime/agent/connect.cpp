@@ -13,7 +13,10 @@ namespace sealift::agent {
 namespace {
 
 constexpr unsigned kAtOnce = 8;
-constexpr Duration kHelloPatience{60'000};
+constexpr Duration kPatience{60'000};     // with the agent's silence; it answers pings every ten seconds
+constexpr Duration kCancelGrace{20'000};  // for what a cancelled run still has to do on a host
+constexpr uint64_t kSlowest = 16U << 10;  // bytes a second, of the agent on its way
+constexpr Duration kWorthARetry{60'000};  // later, a host that misbehaves would take as long again
 
 // For a whole connection, login and agent: a host that is booting, a brief network failure.
 base::RetryPolicy connection_retries() { return {{Duration{1'000}}, {Duration{1'000}}}; }
@@ -51,11 +54,14 @@ Result<std::unique_ptr<RemoteHost>> start_agent(std::unique_ptr<ssh::Session> se
   landing.arguments = {"--owner", options.owner, "--run", options.run};
   if (options.purpose == host::Purpose::change) landing.arguments.emplace_back("--change");
   landing.arguments.insert(landing.arguments.end(), options.agent_arguments.begin(), options.agent_arguments.end());
+  const Duration end = clock.monotonic() + options.start_timeout;
+  session->set_end(end, Duration{});
   SEALIFT_ASSIGN(const auto facts, look_at_login(*session, landing.who));
   SEALIFT_ASSIGN(const auto program, options.agent(facts.architecture));
+  session->set_end(end + Duration{program.size / kSlowest * 1000}, Duration{});
   SEALIFT_ASSIGN(auto landed, land_agent(*session, facts, program, landing));
   auto wire = std::make_shared<Wire>(std::move(session), std::move(landed.channel));
-  wire->channel->set_patience(kHelloPatience);
+  wire->channel->set_patience(kPatience);
   auto host = RemoteHost::connect(
       {wire->channel->output(), wire->channel->input(), [wire = wire.get()] { wire->session->abort(); }, wire}, clock);
   if (!host) {
@@ -65,7 +71,7 @@ Result<std::unique_ptr<RemoteHost>> start_agent(std::unique_ptr<ssh::Session> se
       error.what += std::format(" ({})", base::printable(said, 600));
     return fail(std::move(error));
   }
-  wire->channel->set_patience(std::nullopt);  // from here on pings detect a dead connection
+  wire->session->set_end({}, kCancelGrace);
   return std::move(*host);
 }
 
@@ -85,12 +91,13 @@ Result<Connected> connect_host(const config::HostConfig& config, const HostSecre
                                const CancelToken& cancel) {
   const auto target = target_of(config, secrets, options);
   base::Retries retries(connection_retries());
+  const Duration begin = clock.monotonic();
   for (;;) {
     auto host = log_in_and_start(target, config, secrets, options, events, clock, cancel);
     if (!host) {
       SEALIFT_TRY(cancel.check());
       const auto wait = retries.next(host.error());
-      if (!wait) return std::unexpected(std::move(host).error());
+      if (!wait || clock.monotonic() - begin > kWorthARetry) return std::unexpected(std::move(host).error());
       base::tell(events, Level::debug, std::format("{}; trying again", host.error().text()), config.address);
       SEALIFT_TRY(base::pause(clock, *wait, cancel));
       continue;

@@ -34,6 +34,8 @@ struct ConnectOptions {
   std::string owner;                            // who is working here, for a second operator to read
   std::string run;  // the same for all connections of one run: a reconnection takes over its own lock
   Duration login_timeout{60'000};
+  // From the login to the agent's greeting, without the time for sending the agent, at 16 KiB a second or more.
+  Duration start_timeout{120'000};
   std::vector<std::string> folders;          // where to land, instead of landing_folders(dataRoot): for tests
   std::vector<std::string> agent_arguments;  // more arguments: for tests
 };
@@ -43,7 +45,8 @@ struct Connected {
   host::Facts facts;
 };
 
-// Errors: those of ssh::Session, land_agent and RemoteHost. `unreachable` and `timeout` before login are retried once.
+// Errors: those of ssh::Session, land_agent and RemoteHost. `unreachable` and `timeout` within the first minute are
+// retried once. After a cancel, all calls of the host end within 20 seconds.
 // Any thread.
 Result<Connected> connect_host(const config::HostConfig& config, const HostSecrets& secrets,
                                const ConnectOptions& options, EventSink& events, Clock& clock,

@@ -11,6 +11,9 @@ namespace {
 constexpr Duration kPingInterval{10'000};
 constexpr Duration kSilence{60'000};         // after which the connection counts as lost
 constexpr Duration kCancelPatience{10'000};  // how long a cancelled call may still take
+constexpr Duration kLook{100};               // how often a waiting call looks at its deadline
+// Of a frame with text. Whatever a host says in it, it takes a few tens of megabytes of memory at most.
+constexpr json::Limits kAnswerLimits{.bytes = kMaxFrame, .depth = 16};
 
 Error lost(const Error& cause) {
   return {ErrorCode::unreachable, "the connection to the agent is lost: " + cause.what, {}};
@@ -19,7 +22,11 @@ Error lost(const Error& cause) {
 }  // namespace
 
 struct AgentConnection::Pending {
-  Pending(FrameWriter& writer, uint32_t id) : body(writer, id) {}
+  Pending(FrameWriter& writer, uint32_t id, const base::Deadline& until) : body(writer, id, &until), credit(&until) {}
+  bool has_response() {
+    const std::lock_guard lock(mutex);
+    return response.has_value();
+  }
   BodyQueue body;
   Credit credit;
   std::mutex mutex;
@@ -46,7 +53,7 @@ Result<json::Value> AgentConnection::begin() {
   SEALIFT_TRY(skip_to_magic(link_.from_agent));
   SEALIFT_ASSIGN(const auto frame, read_frame(link_.from_agent));
   if (frame.type != FrameType::hello) return fail(ErrorCode::protocol, "the agent did not greet");
-  SEALIFT_ASSIGN(auto hello, json::parse(base::as_text(frame.body)));
+  SEALIFT_ASSIGN(auto hello, json::parse(base::as_text(frame.body), kAnswerLimits));
   if (const auto* error = hello.find("error")) return fail(host::error_from_json(*error));
   if (hello.text_or("version", "") != base::kVersion) {
     return fail(ErrorCode::protocol, "the agent is version {}, not {}", base::printable(hello.text_or("version", "?")),
@@ -74,7 +81,7 @@ Result<void> AgentConnection::take(WireFrame frame) {
   const auto pending = find(frame.id);
   switch (frame.type) {
     case FrameType::response: {
-      SEALIFT_ASSIGN(auto value, json::parse(base::as_text(frame.body)));
+      SEALIFT_ASSIGN(auto value, json::parse(base::as_text(frame.body), kAnswerLimits));
       if (pending == nullptr) return {};
       if (!value.boolean_or("body", false)) pending->body.finish();
       // The unsent rest of the request's body is not wanted any more.
@@ -139,51 +146,54 @@ void AgentConnection::keep_alive() {
   }
 }
 
-Result<AgentConnection::Answer> AgentConnection::call(json::Value request, base::Source* body, size_t limit,
-                                                      const CancelToken& cancel) {
+Result<json::Value> AgentConnection::response_to(uint32_t id, Pending& pending, const std::string& called,
+                                                 const base::Deadline& until) {
+  std::optional<Duration> told;
+  std::unique_lock lock(pending.mutex);
+  while (!pending.changed.wait_for(lock, kLook, [&] { return pending.response || pending.error; })) {
+    if (told && clock_.monotonic() - *told > kCancelPatience) return fail(ErrorCode::cancelled, "cancelled");
+    if (told) continue;
+    if (const auto waits = until.check(std::format("the agent's call \"{}\"", called)); !waits) {
+      (void)writer_.write(FrameType::cancel, id, {});
+      if (waits.error().code != ErrorCode::cancelled) return std::unexpected(waits.error());
+      told = clock_.monotonic();
+    }
+  }
+  if (pending.error) return fail(*pending.error);
+  return std::move(*pending.response);
+}
+
+Result<json::Value> AgentConnection::call(json::Value request, base::Source* body, base::Sink& into, Duration patience,
+                                          const CancelToken& cancel) {
   SEALIFT_TRY(cancel.check());
+  const base::Deadline until{clock_, clock_.monotonic() + patience, cancel};
   std::shared_ptr<Pending> pending;
   uint32_t id = 0;
   {
     const std::lock_guard lock(mutex_);
     if (broken_) return fail(*broken_);
     id = next_id_++;
-    pending = std::make_shared<Pending>(writer_, id);
+    pending = std::make_shared<Pending>(writer_, id, until);
     pending_[id] = pending;
   }
   const auto forget = [&] {
     const std::lock_guard lock(mutex_);
     pending_.erase(id);
   };
-  const auto run = [&]() -> Result<Answer> {
+  const auto run = [&]() -> Result<json::Value> {
     if (body != nullptr) request.set("body", true);
     SEALIFT_TRY(writer_.write_json(FrameType::request, id, request));
-    Result<void> sent;
-    if (body != nullptr) sent = send_body(writer_, id, pending->credit, *body);
-    std::unique_lock lock(pending->mutex);
-    // A failed source must not leave a file made of its first half; an answer before the end of the body counts.
-    if (!sent && !pending->response) {
-      lock.unlock();
-      (void)writer_.write(FrameType::cancel, id, {});
-      return std::unexpected(sent.error());
-    }
-    bool told = false;
-    Duration told_at{};
-    while (!pending->changed.wait_for(lock, Duration{100}, [&] { return pending->response || pending->error; })) {
-      if (!cancel.cancelled()) continue;
-      if (!told) {
-        told = true;
-        told_at = clock_.monotonic();
+    if (body != nullptr) {
+      const auto sent = send_body(writer_, id, pending->credit, *body);
+      // A failed source must not leave a file made of its first half; an answer before the end of the body counts.
+      if (!sent && !pending->has_response()) {
         (void)writer_.write(FrameType::cancel, id, {});
-      } else if (clock_.monotonic() - told_at > kCancelPatience) {
-        return fail(ErrorCode::cancelled, "cancelled");
+        return std::unexpected(sent.error());
       }
     }
-    if (pending->error) return fail(*pending->error);
-    Answer answer{std::move(*pending->response), {}};
-    lock.unlock();
-    if (const auto* error = answer.value.find("error")) return fail(host::error_from_json(*error));
-    SEALIFT_ASSIGN(answer.body, base::read_all(pending->body, limit));
+    SEALIFT_ASSIGN(auto answer, response_to(id, *pending, request.text_or("call", ""), until));
+    if (const auto* error = answer.find("error")) return fail(host::error_from_json(*error));
+    SEALIFT_TRY(base::copy(pending->body, into));
     return answer;
   };
   auto answer = run();

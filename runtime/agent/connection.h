@@ -20,18 +20,15 @@ namespace sealift::agent {
 
 class AgentConnection {
  public:
-  struct Answer {
-    json::Value value;
-    Bytes body;
-  };
-
   AgentConnection(AgentLink link, Clock& clock);
   ~AgentConnection();
 
   // Reads up to the agent's hello, then starts the threads.
   Result<json::Value> begin();
-  // `body` may be null. The answer's body is limited to `limit` bytes. Any thread.
-  Result<Answer> call(json::Value request, base::Source* body, size_t limit, const CancelToken& cancel);
+  // `body` may be null. The answer's body goes to `into`, whose errors end the call. `patience`: for the whole call.
+  // After a cancel the agent has ten seconds for its answer. Any thread.
+  Result<json::Value> call(json::Value request, base::Source* body, base::Sink& into, Duration patience,
+                           const CancelToken& cancel);
 
  private:
   struct Pending;
@@ -40,6 +37,8 @@ class AgentConnection {
   Result<void> take(WireFrame frame);
   void fail_all(const Error& error);
   std::shared_ptr<Pending> find(uint32_t id);
+  Result<json::Value> response_to(uint32_t id, Pending& pending, const std::string& called,
+                                  const base::Deadline& until);
 
   AgentLink link_;
   Clock& clock_;

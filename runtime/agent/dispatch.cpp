@@ -183,11 +183,13 @@ class Dispatch {
     return out;
   }
 
-  // Sent as a body: a ledger may be larger than a frame.
+  // Sent as a body, one entry a line: a ledger may be larger than a frame, and its reader takes it apart as it comes.
   Result<Answer> ledger() {
     SEALIFT_ASSIGN(const auto entries, host_.ledger());
+    std::string lines;
+    for (const auto& entry : entries) lines += json::to_canonical(host::to_json(entry)) + "\n";
     Answer out;
-    out.body = base::to_bytes(json::to_canonical(host::to_json(entries)));
+    out.body = base::to_bytes(lines);
     return out;
   }
 

@@ -46,14 +46,11 @@ class Lines {
 
   // The rest of the first line that begins with `word`; nothing if the output ends first.
   Result<std::optional<std::string>> find(std::string_view word) {
-    size_t seen = 0;
+    seen_ = 0;
     for (;;) {
       SEALIFT_ASSIGN(const auto line, next());
       if (!line) return std::optional<std::string>{};
-      seen += line->size() + 1;
       if (line->starts_with(word)) return line->substr(word.size());
-      if (seen > kMaxTalk)
-        return fail(ErrorCode::protocol, "the host keeps printing and never answers: {}", base::printable(*line));
       noise_ = *line;
     }
   }
@@ -66,12 +63,15 @@ class Lines {
       std::array<std::byte, 1> one;  // bytes after the line belong to the next reader
       SEALIFT_ASSIGN(const size_t count, channel_.output().read(one));
       if (count == 0) return line.empty() ? std::optional<std::string>{} : std::optional(line);
+      if (++seen_ > kMaxTalk)
+        return fail(ErrorCode::protocol, "the host keeps printing and never answers: {}", base::printable(line));
       if (one[0] == std::byte{'\n'}) return std::optional(line);
       if (line.size() < kMaxLine) line += static_cast<char>(one[0]);
     }
   }
   ssh::Channel& channel_;
   std::string noise_;
+  size_t seen_ = 0;  // bytes
 };
 
 bool says_expired(std::string_view text) {
@@ -272,7 +272,6 @@ Result<LandedAgent> land_agent(ssh::Session& session, const LoginFacts& facts, c
     if (landing.is_there) {
       SEALIFT_TRY(landing.channel->input().write(base::as_bytes(marker + "\n")));
       out.channel = std::move(landing.channel);
-      out.channel->set_patience(std::nullopt);  // the agent's protocol has its own timeouts
       return out;
     }
     if (auto sent = send_program(landing, program, options, marker); !sent) {

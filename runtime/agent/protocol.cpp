@@ -10,6 +10,7 @@ namespace sealift::agent {
 namespace {
 
 constexpr size_t kHeader = 9;
+constexpr Duration kLook{100};  // how often a wait looks at its deadline
 
 bool is_known(uint8_t type) { return type >= 1 && type <= 9; }
 
@@ -19,6 +20,17 @@ Result<void> read_exactly(base::Source& source, std::span<std::byte> buffer) {
     if (count == 0) return fail(ErrorCode::truncated, "the agent's stream ended");
     buffer = buffer.subspan(count);
   }
+  return {};
+}
+
+template <class Ready>
+Result<void> await(std::condition_variable& changed, std::unique_lock<std::mutex>& lock, const base::Deadline* until,
+                   Ready ready) {
+  if (until == nullptr) {
+    changed.wait(lock, ready);
+    return {};
+  }
+  while (!changed.wait_for(lock, kLook, ready)) SEALIFT_TRY(until->check("the agent, in the middle of a call"));
   return {};
 }
 
@@ -97,7 +109,7 @@ Result<size_t> BodyQueue::read(std::span<std::byte> buffer) {
   size_t count = 0;
   {
     std::unique_lock lock(mutex_);
-    changed_.wait(lock, [&] { return !pieces_.empty() || ended_ || error_; });
+    SEALIFT_TRY(await(changed_, lock, until_, [&] { return !pieces_.empty() || ended_ || error_; }));
     if (error_) return fail(*error_);
     if (pieces_.empty()) return 0;
     const ByteView piece = ByteView(pieces_.front()).subspan(at_);
@@ -147,7 +159,7 @@ void BodyQueue::drop() {
 
 Result<uint32_t> Credit::take(uint32_t wanted) {
   std::unique_lock lock(mutex_);
-  changed_.wait(lock, [&] { return available_ > 0 || error_; });
+  SEALIFT_TRY(await(changed_, lock, until_, [&] { return available_ > 0 || error_; }));
   if (error_) return fail(*error_);
   const auto count = static_cast<uint32_t>(std::min<uint64_t>(wanted, available_));
   available_ -= count;

@@ -24,6 +24,7 @@
 #include <string>
 
 #include "payload/base/bytes.h"
+#include "payload/base/deadline.h"
 #include "payload/base/stream.h"
 #include "payload/json/value.h"
 
@@ -76,7 +77,9 @@ class FrameWriter {
 // for them.
 class BodyQueue final : public base::Source {
  public:
-  BodyQueue(FrameWriter& writer, uint32_t id) : writer_(writer), id_(id) {}
+  // read() waits until `until`, or for ever.
+  BodyQueue(FrameWriter& writer, uint32_t id, const base::Deadline* until = nullptr)
+      : writer_(writer), id_(id), until_(until) {}
   Result<size_t> read(std::span<std::byte> buffer) override;
   // Errors: protocol if the sender exceeds its credit.
   Result<void> put(Bytes piece);
@@ -88,6 +91,7 @@ class BodyQueue final : public base::Source {
  private:
   FrameWriter& writer_;
   uint32_t id_;
+  const base::Deadline* until_;
   std::mutex mutex_;
   std::condition_variable changed_;
   std::deque<Bytes> pieces_;
@@ -101,12 +105,14 @@ class BodyQueue final : public base::Source {
 // The sending side's credit.
 class Credit {
  public:
-  // Waits until at least one byte may be sent; returns how many, at most `wanted`.
+  explicit Credit(const base::Deadline* until = nullptr) : until_(until) {}
+  // Waits, no longer than `until`, until at least one byte may be sent; returns how many, at most `wanted`.
   Result<uint32_t> take(uint32_t wanted);
   void grant(uint32_t bytes);
   void abort(Error error);
 
  private:
+  const base::Deadline* until_;
   std::mutex mutex_;
   std::condition_variable changed_;
   uint64_t available_ = kWindow;

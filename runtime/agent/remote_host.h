@@ -2,6 +2,10 @@
 //
 // A host at the other end of the agent's protocol: each call of host::Host is one request. Any number of threads may
 // call at once; it knows two byte streams and nothing of SSH.
+//
+// The host is not believed: each answer has a limit of bytes, of elements and of time (limit_exceeded, protocol,
+// timeout), and text for people is made printable where it comes in. Whatever a host sends, a connection holds at most
+// 64 MiB, but for read() with a larger limit.
 #pragma once
 
 #include <functional>

@@ -6,7 +6,7 @@
 namespace sealift::cli {
 
 int conclude(const Result<void>& done, console::Output out, console::Output messages, bool json) {
-  if (!done && json) out.line(console::to_json(done.error()));
+  if (!done && json) out.json_line(console::to_json(done.error()));
   const Result<void> written = out.trouble();
   if (!done && (!json || !written)) messages.line("error: " + done.error().text());
   if (!written) {

@@ -88,7 +88,7 @@ Result<void> apply(delivery::Input& input, Display& display, console::Output out
     return fail(error);
   }
   if (json) {
-    out.line(report::to_json(*outcome));
+    out.json_line(report::to_json(*outcome));
   } else {
     for (const auto& line : report::outcome_lines(*outcome, input.clock.monotonic() - began)) out.line(line);
   }
@@ -101,7 +101,7 @@ Result<void> plan(delivery::Input& input, Display& display, console::Output out,
   display.finish();
   if (!planned) return fail(std::move(planned).error());
   if (arguments.json) {
-    for (const auto& line : planned->lines) out.line(report::to_json(line));
+    for (const auto& line : planned->lines) out.json_line(report::to_json(line));
   } else {
     for (const auto& line : report::plan_lines(*planned, arguments.verbose)) out.line(line);
   }
@@ -126,7 +126,7 @@ Result<void> status(delivery::Input& input, Display& display, console::Output ou
   display.finish();
   if (!lines) return fail(std::move(lines).error());
   if (json) {
-    for (const auto& line : *lines) out.line(report::to_json(line));
+    for (const auto& line : *lines) out.json_line(report::to_json(line));
   } else {
     for (const auto& line : report::status_lines(*lines)) out.line(line);
   }

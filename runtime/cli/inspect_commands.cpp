@@ -89,7 +89,7 @@ size_t widest(const auto& items, auto text_of) {
 }  // namespace
 
 void print_info(const Artifact& artifact, bool json, console::Output out) {
-  if (json) return out.line(json::to_canonical(info_value(artifact)));
+  if (json) return out.json_line(json::to_canonical(info_value(artifact)));
   const auto& reader = *artifact.reader;
   const Contents& contents = reader.contents();
   std::vector<std::string> apps;
@@ -112,7 +112,7 @@ void print_info(const Artifact& artifact, bool json, console::Output out) {
 
 void print_list(const Artifact& artifact, bool json, console::Output out) {
   const Contents& contents = artifact.reader->contents();
-  if (json) return out.line(format::to_json(contents));
+  if (json) return out.json_line(format::to_json(contents));
   std::string text;  // written at once: there may be thousands of lines
   const auto line = [&](const std::string& written) { text += base::printable(written, SIZE_MAX) + "\n"; };
   line(std::format("applications ({})", contents.apps.size()));
@@ -167,7 +167,7 @@ Result<void> verify_artifact(const Artifact& artifact, bool json, console::Outpu
       line.set("offset", static_cast<uint64_t>(damage.offset));
       line.set("code", base::name(damage.error.code));
       line.set("message", damage.error.text());
-      out.line(json::to_canonical(line));
+      out.json_line(json::to_canonical(line));
     } else {
       out.line(std::format("damaged: {} at offset {}: {}", damage.where, damage.offset, damage.error.text()));
     }
@@ -177,7 +177,7 @@ Result<void> verify_artifact(const Artifact& artifact, bool json, console::Outpu
                 damages->size(), damages->size() == 1 ? "place" : "places");
   }
   if (json) {
-    out.line(R"({"sound":true})");
+    out.json_line(R"({"sound":true})");
   } else {
     out.line(std::format("{}: sound, {} checked", artifact.reader->artifact_name(),
                          base::human_bytes(artifact.reader->file().size())));

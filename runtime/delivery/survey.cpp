@@ -47,6 +47,11 @@ void tell_aside(Input& input, const std::string& host, const Error& why) {
   input.events.on(event);
 }
 
+// What a host does, not what its login wants: the others can be delivered without it.
+bool is_of_the_host(ErrorCode code) {
+  return base::may_pass(code) || code == ErrorCode::protocol || code == ErrorCode::limit_exceeded;
+}
+
 // Renders the charts while the hosts are connected and checked.
 class ImagesMeanwhile {
  public:
@@ -126,8 +131,9 @@ class Surveyor {
       }
       const Error& error = connection.host.error();
       const bool worker = config.role == format::HostRole::worker;
-      // A failed login must be fixed by the operator before anything changes; only unreachable hosts are set aside.
-      if (worker && base::may_pass(error.code)) {
+      // A failed login must be fixed by the operator before anything changes; only hosts that are away or make no sense
+      // are set aside.
+      if (worker && is_of_the_host(error.code)) {
         tell_aside(input_, config.name.value_or(config.address), error);
         out_.aside.emplace(config.address, error);
       } else if (!refused_) {
@@ -247,7 +253,7 @@ class Surveyor {
     std::vector<checks::CheckedHost> views;
     // A worker lost between the login and this look counts as unreachable.
     std::erase_if(reached_, [&](const Reached& reached) {
-      if (!reached.error || reached.config.role != format::HostRole::worker || !base::may_pass(reached.error->code))
+      if (!reached.error || reached.config.role != format::HostRole::worker || !is_of_the_host(reached.error->code))
         return false;
       tell_aside(input_, reached.config.name.value_or(reached.config.address), *reached.error);
       out_.aside.emplace(reached.config.address, *reached.error);

@@ -26,7 +26,8 @@ template <class T>
 Result<T> from_json(const json::Value& value);
 
 json::Value to_json(const Error& error);
-Error error_from_json(const json::Value& value);  // always returns one
+// Always returns one. Its text comes from elsewhere and is made printable.
+Error error_from_json(const json::Value& value);
 
 namespace json_values {
 

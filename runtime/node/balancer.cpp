@@ -99,7 +99,7 @@ void Balancer::accept_new() {
     if (!verdict.is_admitted) continue;
     auto& connection = *(connections_[id] = std::make_unique<Connection>());
     connection.client.fd = std::move(fd);
-    set_deadline(id, connection, now() + limits_.silent);
+    deadlines_.set(id, now() + limits_.silent);
     watch(id, connection);
   }
   if (!acceptor_.is_paused()) return;
@@ -119,7 +119,7 @@ bool Balancer::connect_next(Id id, Connection& connection) {
     if (::connect(fd.get(), address->get(), address->size) != 0 && errno != EINPROGRESS) continue;
     connection.server.fd = std::move(fd);
     connection.state = Connection::State::connecting;
-    set_deadline(id, connection, now() + kConnect);
+    deadlines_.set(id, now() + kConnect);
     return true;
   }
   return false;
@@ -133,7 +133,7 @@ bool Balancer::finish_connecting(Id id, Connection& connection, uint32_t events)
   if (error != 0 || (events & EPOLLOUT) == 0) return connect_next(id, connection);
   connection.state = Connection::State::open;
   connection.last_byte = now();
-  set_deadline(id, connection, connection.last_byte + limits_.idle);
+  deadlines_.set(id, connection.last_byte + limits_.idle);
   if (!backends_.empty()) preferred_ = (preferred_ + connection.tried - 1) % backends_.size();
   return true;
 }
@@ -213,21 +213,15 @@ void Balancer::watch(Id id, Connection& connection) {
   set(connection.server, is_open ? wanted(connection.server, connection.client) : EPOLLOUT, 1);
 }
 
-void Balancer::set_deadline(Id id, Connection& connection, Duration at) {
-  deadlines_.erase({connection.deadline, id});
-  connection.deadline = at;
-  deadlines_.emplace(at, id);
-}
-
 // What is late: another backend is tried, a silent or idle connection closed.
 void Balancer::keep_deadlines() {
-  while (!deadlines_.empty() && deadlines_.begin()->first <= now()) {
-    const Id id = deadlines_.begin()->second;
+  while (const auto late = deadlines_.late(now())) {
+    const Id id = *late;
     auto& connection = *connections_.at(id);
     if (connection.state == Connection::State::connecting)
       advance(id, true, 0);
     else if (connection.state == Connection::State::open && connection.last_byte + limits_.idle > now())
-      set_deadline(id, connection, connection.last_byte + limits_.idle);
+      deadlines_.set(id, connection.last_byte + limits_.idle);
     else
       close(id);
   }
@@ -237,7 +231,7 @@ void Balancer::close(Id id) {
   const auto found = connections_.find(id);
   if (found == connections_.end()) return;
   admission_.leave(id);
-  deadlines_.erase({found->second->deadline, id});
+  deadlines_.erase(id);
   connections_.erase(found);
 }
 
@@ -249,7 +243,7 @@ Result<void> Balancer::serve(int milliseconds, const CancelToken& cancel) {
     Duration left = end - now();
     if (left <= Duration{}) return {};
     left = std::min({left, kGlance, acceptor_.go_on().value_or(kGlance)});
-    if (!deadlines_.empty()) left = std::clamp(deadlines_.begin()->first - now(), Duration{0}, left);
+    if (const auto next = deadlines_.next()) left = std::clamp(*next - now(), Duration{0}, left);
     const int count = ::epoll_wait(epoll_.get(), events.data(), events.size(), static_cast<int>(left.count()));
     if (count < 0 && errno != EINTR) return fail_errno(errno, "wait for connections");
     for (int i = 0; i < count; ++i) {

@@ -9,7 +9,6 @@
 
 #include <cstdint>
 #include <memory>
-#include <set>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -20,6 +19,7 @@
 #include "payload/base/fd.h"
 #include "payload/http/acceptor.h"
 #include "payload/http/admission.h"
+#include "payload/http/deadlines.h"
 
 namespace sealift::node {
 
@@ -66,7 +66,7 @@ class Balancer {
     State state = State::silent;
     Half client, server;
     size_t tried = 0;  // number of backends tried
-    Duration deadline{}, last_byte{};
+    Duration last_byte{};
   };
   explicit Balancer(const BalancerLimits& limits) : limits_(limits), admission_(limits.connections) {}
   static Result<Balancer> make(base::Fd listener, std::vector<std::string> backends, const BalancerLimits& limits);
@@ -76,7 +76,6 @@ class Balancer {
   bool finish_connecting(Id id, Connection& connection, uint32_t events);
   bool pass(Connection& connection, Half& from, Half& to, bool readable);
   void keep_deadlines();
-  void set_deadline(Id id, Connection& connection, Duration at);
   void watch(Id id, Connection& connection);
   void close(Id id);
 
@@ -88,7 +87,7 @@ class Balancer {
   std::vector<std::string> backends_;
   size_t preferred_ = 0;  // the backend that accepted the last connection
   std::unordered_map<Id, std::unique_ptr<Connection>> connections_;
-  std::set<std::pair<Duration, Id>> deadlines_;
+  http::Deadlines deadlines_;
   Id last_id_ = 0;
 };
 

@@ -16,7 +16,7 @@ constexpr Duration kReadTimeout{90'000};
 // An overloaded registry host says so at once (503), and one that restarts refuses connections. containerd would
 // abandon the pull on either, so the hosts are asked again for a while.
 constexpr Duration kPatience{60'000};
-constexpr Duration kPoll{2'000};
+constexpr Duration kPoll{2'000}, kFirstPoll{100};
 
 std::optional<std::string> header(const http::Reply& reply, const std::string& name) {
   const auto found = reply.headers.find(name);
@@ -128,7 +128,8 @@ void UpstreamBlobs::stop() {
 Result<http::Reply> UpstreamBlobs::ask(const Request& request, const std::function<uint64_t()>& received) {
   const CancelToken stopped = stopped_.token();
   std::optional<Duration> silent_since;
-  for (;;) {
+  // A door in a crowd lets in who knocks again; a host that is away is not asked all the time.
+  for (Duration wait = kFirstPoll;; wait = std::min(2 * wait, kPoll)) {
     const uint64_t before = received();
     Error last{ErrorCode::unreachable, "none is known", {}};
     bool passing = false;
@@ -157,7 +158,7 @@ Result<http::Reply> UpstreamBlobs::ask(const Request& request, const std::functi
     if (!silent_since || received() != before) silent_since = now;
     if (!passing || now - *silent_since >= kPatience)
       return fail(Error{last.code, "no registry host answers: " + last.what, std::move(last.while_doing)});
-    SEALIFT_TRY(base::pause(clock_, kPoll, stopped));
+    SEALIFT_TRY(base::pause(clock_, wait, stopped));
   }
 }
 

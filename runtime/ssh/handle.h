@@ -8,8 +8,7 @@
 #include <functional>
 #include <memory>
 
-#include "payload/base/cancel.h"
-#include "payload/base/clock.h"
+#include "payload/base/deadline.h"
 #include "payload/base/fd.h"
 #include "runtime/ssh/session.h"
 
@@ -36,20 +35,12 @@ using TextHandle = std::unique_ptr<char, FreeText>;
 // Initializes libssh once; any thread.
 void initialize();
 
-// A deadline, and the token that cancels.
-struct Limit {
-  Clock& clock;
-  Duration end;  // monotonic
-  const CancelToken& cancel;
-  Result<void> check(std::string_view doing) const;
-};
-
 // Repeats `call` until it returns anything but `again`, waiting for the session's socket in between.
-Result<int> drive(ssh_session session, int again, const Limit& limit, std::string_view doing,
+Result<int> drive(ssh_session session, int again, const base::Deadline& limit, std::string_view doing,
                   const std::function<int()>& call);
 
 // socket.cpp: a connected TCP socket with keep-alive on. Errors: unreachable, timeout, cancelled.
-Result<base::Fd> connect_socket(const std::string& address, uint16_t port, const Limit& limit);
+Result<base::Fd> connect_socket(const std::string& address, uint16_t port, const base::Deadline& limit);
 
 // known_hosts.cpp
 struct KnownKeys {
@@ -89,9 +80,10 @@ Result<void> check_not_revoked(const Target& target, const KnownKeys& known, ssh
 Result<void> check_known(const Target& target, const KnownKeys& known, ssh_key shown, EventSink& events);
 
 // login.cpp
-Result<void> log_in(ssh_session session, const Target& target, const Limit& limit);
+Result<void> log_in(ssh_session session, const Target& target, const base::Deadline& limit);
 
 // pump.cpp: takes over an authenticated session
-Result<std::unique_ptr<Session>> make_session(SessionHandle session, Clock& clock, std::string name);
+Result<std::unique_ptr<Session>> make_session(SessionHandle session, Clock& clock, CancelToken cancel,
+                                              std::string name);
 
 }  // namespace sealift::ssh

@@ -13,7 +13,7 @@ namespace {
 struct Login {
   ssh_session session;
   const Target& target;
-  const Limit& limit;
+  const base::Deadline& limit;
   std::vector<std::string> tried;  // for messages
 
   std::string who() const { return target.user + "@" + target.address; }
@@ -144,7 +144,7 @@ Result<bool> try_password(Login& login) {
 
 }  // namespace
 
-Result<void> log_in(ssh_session session, const Target& target, const Limit& limit) {
+Result<void> log_in(ssh_session session, const Target& target, const base::Deadline& limit) {
   Login login{session, target, limit, {}};
   SEALIFT_ASSIGN(const int none, login.drive_login([&] { return ssh_userauth_none(session, nullptr); }));
   SEALIFT_ASSIGN(bool in, accepted(login, none));

@@ -26,6 +26,7 @@ constexpr size_t kErrorBytes = size_t{64} << 10;
 constexpr Duration kOpenTimeout{30'000};
 // A server that limits sessions (MaxSessions) may still be closing the last one when the next is requested.
 constexpr Duration kRefusedPatience{3'000}, kRefusedPause{100};
+constexpr Duration kLook{500};  // how often an idle session looks whether it has to end
 
 // State shared by a channel's users and the pump.
 struct Queues {
@@ -80,8 +81,8 @@ struct Open {
 
 class Pump {
  public:
-  Pump(SessionHandle session, Clock& clock, std::string name)
-      : session_(std::move(session)), clock_(clock), name_(std::move(name)) {}
+  Pump(SessionHandle session, Clock& clock, CancelToken cancel, std::string name)
+      : session_(std::move(session)), clock_(clock), cancel_(std::move(cancel)), name_(std::move(name)) {}
   ~Pump() {
     stop_ = true;
     wake();
@@ -129,6 +130,13 @@ class Pump {
     wake();
   }
 
+  void set_end(std::optional<Duration> end, std::optional<Duration> grace) {
+    const std::lock_guard lock(mutex_);
+    end_ = end;
+    grace_ = grace;
+    wake();
+  }
+
   std::string cipher() const { return cipher_; }
   void note_cipher() {
     const char* text = ssh_get_cipher_out(session_.get());
@@ -148,8 +156,23 @@ class Pump {
            (ssh_get_status(session_.get()) & (SSH_CLOSED | SSH_CLOSED_ERROR)) == 0;
   }
 
+  // Why the session has to end now.
+  std::optional<Error> over() {
+    if (aborted_) return Error{ErrorCode::unreachable, std::format("the connection to {} was given up", name_), {}};
+    const std::lock_guard lock(mutex_);
+    const Duration now = clock_.monotonic();
+    if (!cancelled_at_ && cancel_.cancelled()) cancelled_at_ = now;
+    if (cancelled_at_ && grace_ && now - *cancelled_at_ >= *grace_) return Error{ErrorCode::cancelled, "cancelled", {}};
+    if (end_ && now >= *end_)
+      return Error{ErrorCode::timeout,
+                   name_ + ": it took too long; is the host overloaded, or does something print at each login?",
+                   {}};
+    return std::nullopt;
+  }
+
   void run() {
-    while (!stop_ && !aborted_ && alive()) {
+    std::optional<Error> why;
+    while (!stop_ && alive() && !(why = over())) {
       open_next();
       bool moved = false;
       for (auto& open : channels_) moved = pump(open) || moved;
@@ -159,21 +182,20 @@ class Pump {
       });
       if (ssh_event_dopoll(event_, moved        ? 0
                                    : is_asked() ? static_cast<int>(kRefusedPause.count())
-                                                : 1000) == SSH_ERROR &&
+                                                : static_cast<int>(kLook.count())) == SSH_ERROR &&
           !alive())
         break;
     }
-    const Error why =
-        aborted_ ? Error{ErrorCode::unreachable, std::format("the connection to {} was given up", name_), {}} : lost();
+    if (!why) why = lost();
     for (auto& open : channels_) {
       finish_reading(open);
-      open.queues->stop(why);
+      open.queues->stop(*why);
     }
     channels_.clear();
     const std::lock_guard lock(mutex_);
     ended_ = true;
-    gone_ = why;
-    for (auto& opening : openings_) opening->result = fail(why);
+    gone_ = *why;
+    for (auto& opening : openings_) opening->result = fail(*why);
     openings_.clear();
     opened_.notify_all();
   }
@@ -213,8 +235,8 @@ class Pump {
         return fail(ErrorCode::unreachable,
                     "{}: {} was refused ({}); too many sessions (MaxSessions) or a forced command?", name_, doing,
                     ssh_get_error(session_.get()));
-      if (stop_ || aborted_ || clock_.monotonic() > end)
-        return fail(ErrorCode::timeout, "{}: {}: no answer in time", name_, doing);
+      if (auto why = over()) return fail(std::move(*why));
+      if (stop_ || clock_.monotonic() > end) return fail(ErrorCode::timeout, "{}: {}: no answer in time", name_, doing);
       ssh_event_dopoll(event_, 200);
     }
   }
@@ -337,6 +359,7 @@ class Pump {
 
   SessionHandle session_;
   Clock& clock_;
+  CancelToken cancel_;
   std::string name_, cipher_;
   base::Fd wake_;
   ssh_event event_ = nullptr;
@@ -350,6 +373,7 @@ class Pump {
   std::deque<std::shared_ptr<Opening>> openings_;
   bool ended_ = false;
   Error gone_;
+  std::optional<Duration> end_, grace_, cancelled_at_;
   Thread thread_;
 };
 
@@ -446,6 +470,7 @@ class PumpedSession final : public Session {
     return std::make_unique<PumpedChannel>(pump_, std::move(queues));
   }
   void abort() override { pump_->abort(); }
+  void set_end(std::optional<Duration> end, std::optional<Duration> grace) override { pump_->set_end(end, grace); }
   std::string cipher() const override { return pump_->cipher(); }
 
  private:
@@ -454,8 +479,9 @@ class PumpedSession final : public Session {
 
 }  // namespace
 
-Result<std::unique_ptr<Session>> make_session(SessionHandle session, Clock& clock, std::string name) {
-  auto pump = std::make_shared<Pump>(std::move(session), clock, std::move(name));
+Result<std::unique_ptr<Session>> make_session(SessionHandle session, Clock& clock, CancelToken cancel,
+                                              std::string name) {
+  auto pump = std::make_shared<Pump>(std::move(session), clock, std::move(cancel), std::move(name));
   pump->note_cipher();
   SEALIFT_TRY(pump->start());
   return std::make_unique<PumpedSession>(std::move(pump));

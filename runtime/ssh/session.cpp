@@ -41,7 +41,7 @@ Error connection_error(ssh_session session, const Target& target) {
 }
 
 // Connects up to the point where the host has proved its key.
-Result<SessionHandle> exchange_once(const Target& target, const std::string& algorithms, const Limit& limit,
+Result<SessionHandle> exchange_once(const Target& target, const std::string& algorithms, const base::Deadline& limit,
                                     bool& connected) {
   SEALIFT_ASSIGN(auto socket, connect_socket(target.address, target.port, limit));
   connected = true;
@@ -69,7 +69,7 @@ Result<SessionHandle> exchange_once(const Target& target, const std::string& alg
 }
 
 // A server that drops connections before the login has too many of them (MaxStartups): retried within the time limit.
-Result<SessionHandle> exchange_keys(const Target& target, const std::string& algorithms, const Limit& limit) {
+Result<SessionHandle> exchange_keys(const Target& target, const std::string& algorithms, const base::Deadline& limit) {
   for (int attempt = 1;; ++attempt) {
     bool connected = false;
     auto session = exchange_once(target, algorithms, limit, connected);
@@ -89,7 +89,7 @@ Result<KeyHandle> shown_key(ssh_session session) {
 }
 
 // The configured fingerprint may belong to another key of the host than the first one shown: all are tried.
-Result<SessionHandle> find_fingerprint(const Target& target, const Limit& limit) {
+Result<SessionHandle> find_fingerprint(const Target& target, const base::Deadline& limit) {
   SEALIFT_ASSIGN(auto session, exchange_keys(target, algorithms_for({}), limit));
   SEALIFT_ASSIGN(const auto key, shown_key(session.get()));
   SEALIFT_ASSIGN(const auto first, fingerprint(key.get()));
@@ -111,7 +111,7 @@ Result<SessionHandle> find_fingerprint(const Target& target, const Limit& limit)
       name_of(target), key_name(key.get()), first, *target.host_key);
 }
 
-Result<SessionHandle> verified(const Target& target, const Limit& limit, EventSink& events) {
+Result<SessionHandle> verified(const Target& target, const base::Deadline& limit, EventSink& events) {
   const auto known = find_known_keys(target);
   if (target.host_key) {
     SEALIFT_ASSIGN(auto session, find_fingerprint(target, limit));
@@ -132,13 +132,7 @@ void initialize() {
   std::call_once(once, [] { ssh_init(); });
 }
 
-Result<void> Limit::check(std::string_view doing) const {
-  SEALIFT_TRY(cancel.check());
-  if (clock.monotonic() > end) return fail(ErrorCode::timeout, "{}: no answer in time", doing);
-  return {};
-}
-
-Result<int> drive(ssh_session session, int again, const Limit& limit, std::string_view doing,
+Result<int> drive(ssh_session session, int again, const base::Deadline& limit, std::string_view doing,
                   const std::function<int()>& call) {
   for (;;) {
     const int result = call();
@@ -168,7 +162,7 @@ Result<std::unique_ptr<Session>> Session::connect(const Target& target, Clock& c
   const Duration begin = clock.monotonic();
   SEALIFT_ASSIGN(auto session, verified(target, {clock, begin + target.connect_timeout, cancel}, events));
   SEALIFT_TRY(log_in(session.get(), target, {clock, begin + target.login_timeout, cancel}));
-  return make_session(std::move(session), clock, name_of(target));
+  return make_session(std::move(session), clock, cancel, name_of(target));
 }
 
 std::string quote(std::string_view word) {

@@ -46,7 +46,8 @@ class Channel {
   virtual void close_input() = 0;
   // The last 64 KiB of stderr so far.
   virtual std::string errors() const = 0;
-  // The longest silence of output().read() and input().write() before `timeout`; unlimited at first.
+  // The longest silence of output().read() and input().write() before `timeout`; unlimited at first. Silence alone: a
+  // host that says a byte now and then is ended by Session::set_end.
   virtual void set_patience(std::optional<Duration> patience) = 0;
   // Waits for the end; returns the exit code, 128 if a signal ended the command, 255 if the host named none.
   virtual Result<int> wait() = 0;
@@ -62,6 +63,10 @@ class Session {
   static Result<std::unique_ptr<Session>> connect(const Target& target, Clock& clock, EventSink& events,
                                                   const CancelToken& cancel);
 
+  // From now on the session ends by itself, and with it every call that waits: at `end` (monotonic; none if not given),
+  // with `timeout`; and when the token of connect() has been cancelled for `grace`, with `cancelled`. At first it does
+  // neither.
+  virtual void set_end(std::optional<Duration> end, std::optional<Duration> grace) = 0;
   // `command` is passed to the login shell unchanged: see quote().
   virtual Result<std::unique_ptr<Channel>> exec(const std::string& command) = 0;
   // Ends everything at once; waiting calls return `unreachable`.

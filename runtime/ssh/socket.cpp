@@ -34,7 +34,7 @@ std::string reason(int error_number) {
 }
 
 // Returns 0 or an errno.
-Result<int> connect_one(int fd, const addrinfo& address, const Limit& limit, const std::string& doing) {
+Result<int> connect_one(int fd, const addrinfo& address, const base::Deadline& limit, const std::string& doing) {
   if (::connect(fd, address.ai_addr, address.ai_addrlen) == 0) return 0;
   if (errno != EINPROGRESS && errno != EINTR) return errno;
   for (;;) {
@@ -51,7 +51,7 @@ Result<int> connect_one(int fd, const addrinfo& address, const Limit& limit, con
 
 }  // namespace
 
-Result<base::Fd> connect_socket(const std::string& address, uint16_t port, const Limit& limit) {
+Result<base::Fd> connect_socket(const std::string& address, uint16_t port, const base::Deadline& limit) {
   const std::string doing = std::format("connecting to {} port {}", address, port);
   addrinfo hints{};
   hints.ai_socktype = SOCK_STREAM;

@@ -187,7 +187,7 @@ Result<void> AppStep::recover_release(engine::StepContext& context) const {
   const auto command = helm({"status", app_.release, "--namespace", app_.target_namespace, "-o", "json"});
   SEALIFT_ASSIGN(const auto status, context.host.query(command, {}, context.cancel));
   if (!status.ok()) return {};  // no release yet
-  SEALIFT_ASSIGN(const auto value, json::parse(status.output));
+  SEALIFT_ASSIGN(const auto value, json::parse(status.output, kHostJson));
   const auto* state = value.at_path("info/status");
   const std::string text = state == nullptr || state->string() == nullptr ? "" : *state->string();
   const bool half_removed = text == "uninstalling";  // killed during an earlier recovery
@@ -281,7 +281,7 @@ Result<json::Value> AppStep::installed_objects(const engine::LookContext& contex
   const auto command = kubectl_here({"get", "--filename", "-", "--ignore-not-found", "-o", "json"});
   SEALIFT_ASSIGN(const auto output, base::output_of(command, context.host.query(command, io, context.cancel)));
   if (base::trim(output).empty()) return json::Value::object();
-  return json::parse(output);
+  return json::parse(output, kHostJson);
 }
 
 Result<void> AppStep::wait_for_health(engine::StepContext& context) const {

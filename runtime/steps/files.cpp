@@ -85,6 +85,7 @@ enum class Missing { fails, is_left_out };  // a source that is not in the artif
 Result<std::vector<WantedFile>> files_for(const Model& model, const Node& node,
                                           const std::map<std::string, std::string>& variables, Missing missing) {
   std::vector<WantedFile> out;
+  std::map<std::string, size_t> places;
   for (const auto* list : {&model.base.files, &model.contents().host_files}) {
     for (const auto& file : *list) {
       if (!applies_to(file.role, node) || (file.architecture && *file.architecture != node.facts.architecture))
@@ -92,8 +93,11 @@ Result<std::vector<WantedFile>> files_for(const Model& model, const Node& node,
       auto wanted = host_file(model, node, file, variables);
       if (!wanted && wanted.error().code == ErrorCode::not_in_artifact && missing == Missing::is_left_out) continue;
       if (!wanted) return std::unexpected(std::move(wanted).error());
-      std::erase_if(out, [&](const WantedFile& other) { return other.path == wanted->path; });  // the later one wins
-      out.push_back(std::move(*wanted));
+      const auto [place, is_new] = places.emplace(wanted->path, out.size());
+      if (is_new)
+        out.push_back(std::move(*wanted));
+      else
+        out[place->second] = std::move(*wanted);  // the later one wins
     }
   }
   return out;

@@ -35,7 +35,7 @@ Result<std::optional<json::Value>> kubectl_object(host::HostView& host, std::vec
   arguments.insert(arguments.end(), {"--ignore-not-found", "-o", "json"});
   SEALIFT_ASSIGN(const auto output, kubectl_get(host, std::move(arguments), cancel));
   if (base::trim(output).empty()) return std::optional<json::Value>{};
-  return json::parse(output).transform([](json::Value value) { return std::optional(std::move(value)); });
+  return json::parse(output, kHostJson).transform([](json::Value value) { return std::optional(std::move(value)); });
 }
 
 Result<std::string> kubectl_do(host::Host& host, std::vector<std::string> arguments, const host::Reason& reason,

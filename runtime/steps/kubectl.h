@@ -12,6 +12,9 @@
 
 namespace sealift::steps {
 
+// Of a program's JSON on a host.
+inline constexpr json::Limits kHostJson{.bytes = size_t{8} << 20, .depth = 64};
+
 base::Command kubectl(std::vector<std::string> arguments);
 
 // Read-only. Returns the output, or command_failed.

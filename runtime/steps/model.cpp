@@ -137,8 +137,10 @@ std::vector<const format::Image*> Model::selected_images() const {
   return contents().images_for(names);
 }
 
+std::string Model::payload_folder(const config::HostConfig& host) { return host.data_root + "/payloads"; }
+
 std::string Model::payload_path(const config::HostConfig& host) const {
-  return std::format("{}/payloads/{}.payload", host.data_root, payload.identity().hex());
+  return std::format("{}/{}.payload", payload_folder(host), payload.identity().hex());
 }
 
 bool Model::has_image(const image::Reference& reference) const {

@@ -72,6 +72,7 @@ struct Model {
   bool brings_network() const;
   // The payload's path on a registry host.
   std::string payload_path(const config::HostConfig& host) const;
+  static std::string payload_folder(const config::HostConfig& host);  // of all artifacts' payloads
 };
 
 // Everything that can be said before any host is asked: the base, the selected applications and their order. Errors:

@@ -179,8 +179,7 @@ std::string balancer_endpoint(const Model& model) { return std::format("127.0.0.
 std::string mirror_unit(const Model& model, const Node& node, const std::string& program) {
   std::string folders;
   if (is_registry_host(model, node)) {
-    const auto payload = model.payload_path(node.config);
-    folders = std::format("BindReadOnlyPaths={} {}\n", host::kArtifactRecords, payload.substr(0, payload.rfind('/')));
+    folders = std::format("BindReadOnlyPaths={} {}\n", host::kArtifactRecords, Model::payload_folder(node.config));
   }
   return unit_text(base::replace_all(std::string(kMirrorUnit), "@PAYLOADS@", folders), program);
 }

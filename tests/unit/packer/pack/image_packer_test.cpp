@@ -101,6 +101,24 @@ TEST_CASE("a layer whose bytes were packed as something else before is measured 
   measured(project.made("FROM base.run\nIMAGE --from=oci:odd odd:1\n", "own.run"));
 }
 
+TEST_CASE("a layer that this machine has measured is not measured again") {
+  const Project project;
+  const std::string layer = layer_with_file(700);
+  const Digest digest = hash::sha256(base::as_bytes(layer));
+  put_blob(project, kConfig);
+  put_blob(project, layer);
+  layout_of(project, manifest_of(fields(kConfig), fields(layer)));
+  const auto with_store = [&](pack::BuildOptions& options) { options.store = project.folder / "store"; };
+  const std::string kubefile = "FROM scratch\nIMAGE --from=oci:odd odd:1\n";
+  CHECK(project.made(kubefile, "one.run", with_store).contents().layers.at(digest) == format::LayerInfo{700, 1});
+  // What it remembers shows in the next artifact of another name.
+  const std::string known = std::format("{} application/vnd.oci.image.layer.v1.tar ", digest.hex());
+  CHECK(base::read_text_file(project.folder / "store/layers", 4096).value().contains("\n" + known + "700 1\n"));
+  write(project.folder / "store/layers", known + "701 2\n");
+  CHECK(project.made(kubefile, "two.run", with_store).contents().layers.at(digest) == format::LayerInfo{701, 2});
+  CHECK(project.made(kubefile, "three.run").contents().layers.at(digest) == format::LayerInfo{700, 1});
+}
+
 TEST_CASE("a layer that the base holds as another file is measured by its own bytes or not at all") {
   const Project project;
   std::string layer = layer_with_file(700);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "payload/base/text.h"
+#include "payload/base/printable.h"
 
 #include <catch2/catch_test_macros.hpp>
 
@@ -87,4 +88,12 @@ TEST_CASE("text from outside can't play with the terminal") {
   CHECK(printable("a\nb") == "a\\x0ab");
   CHECK(printable("\xed\xa0\x80") == "\\xed\\xa0\\x80");  // a surrogate
   CHECK(printable(std::string(500, 'a')).size() < 250);
+  CHECK(printable("\u009b31m \u202eabc\u2069 \u2028 \ufeff \U000e0041") ==
+        "\\u{009b}31m \\u{202e}abc\\u{2069} \\u{2028} \\u{feff} \\u{e0041}");
+  CHECK(printable("\u200d \u0301 \u4e2d \U0001f600 \u00a0") == "\u200d \u0301 \u4e2d \U0001f600 \u00a0");
+  CHECK(printable_lines("a\n\tb\r\x1b[2J\n") == "a\n\tb\\x0d\\x1b[2J\n");
+  CHECK(printable_lines(std::string(10'000, 'a') + "\nb").ends_with("…\nb"));
+  CHECK(printable_lines(std::string(10'000, 'a')).size() < 5'000);
+  CHECK(printable_json("{\"a\":\"\u202e\U000e0041\u4e2d\"}") == "{\"a\":\"\\u202e\\udb40\\udc41\u4e2d\"}");
+  CHECK(printable_json("\xff") == "\xff");
 }

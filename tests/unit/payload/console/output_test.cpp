@@ -65,6 +65,19 @@ TEST_CASE("a reader that has gone is no trouble, but it is not written to any mo
   CHECK(out.trouble());
 }
 
+TEST_CASE(
+    "what others wrote into a line moves no cursor and turns nothing round; text that is written is left as it is") {
+  auto [read, write] = base::make_pipe().value();
+  Output out(write.get());
+  out.line("port 5000 is taken by \x1b]0;x\x07\u009b2J\u202eexe\n\tsecond");
+  out.json_line("{\"message\":\"\u202e\u4e2d\"}");
+  out.write("\x1b[1A");
+  write.reset();
+  CHECK(
+      read_to_end(read.get()) ==
+      "port 5000 is taken by \\x1b]0;x\\x07\\u{009b}2J\\u{202e}exe\n\tsecond\n{\"message\":\"\\u202e\u4e2d\"}\n\x1b[1A");
+}
+
 TEST_CASE("JSON lines: one event a line, whole ones from many threads") {
   auto [read, write] = base::make_pipe().value();
   {

@@ -104,3 +104,18 @@ TEST_CASE("admission: a certificate moves a connection from the strangers to the
   admission.waits(3);
   CHECK(admission.evict_any() == 3);
 }
+
+TEST_CASE("admission: of those who wait, who never said anything goes first") {
+  Admission admission({.all = 100, .per_caller = 4});
+  for (Admission::Id id = 1; id <= 4; ++id) CHECK(admission.enter(id, user(1)).is_admitted);
+  admission.speaks(1);
+  admission.speaks(3);
+  CHECK(admission.enter(5, user(1)).victim == 2);
+  CHECK(admission.enter(6, user(1)).victim == 4);
+  CHECK(admission.enter(7, user(1)).victim == 5);
+  admission.speaks(6);
+  admission.speaks(7);
+  CHECK(admission.enter(8, user(1)).victim == 1);  // all have spoken: the one that has waited longest
+  admission.leave(8);
+  CHECK(admission.enter(9, user(1)).is_admitted);
+}

@@ -68,6 +68,16 @@ TEST_CASE("limits") {
   CHECK(refused(std::string(1'000'000, '[')).code == ErrorCode::limit_exceeded);
   CHECK(refused("[1,2]", {.bytes = 4}).code == ErrorCode::limit_exceeded);
   CHECK(refused("[[1]]", {.depth = 1}).code == ErrorCode::limit_exceeded);
+  // a value (or key) for each twenty bytes that are allowed
+  const auto brackets = [](size_t count) {
+    std::string out = "[";
+    for (size_t i = 1; i < count; ++i) out += "{},";
+    return out + "{}]";
+  };
+  CHECK(json::parse(brackets(4'999), {.bytes = 100'000}));
+  CHECK(refused(brackets(5'000), {.bytes = 100'000}).code == ErrorCode::limit_exceeded);
+  CHECK(refused(brackets(4'000'000)).code == ErrorCode::limit_exceeded);
+  CHECK(json::parse(brackets(20), {.bytes = 100}));
 }
 
 TEST_CASE("a copy is a value of its own") {

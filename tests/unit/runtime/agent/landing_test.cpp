@@ -8,6 +8,7 @@
 #include <fstream>
 
 #include "payload/base/file.h"
+#include "payload/base/thread.h"
 #include "runtime/agent/connect.h"
 #include "runtime/agent/landing.h"
 #include "runtime/agent/remote_host.h"
@@ -324,6 +325,54 @@ TEST_CASE("connect_hosts brings several hosts at once") {
     INFO(i << (connected[i] ? "" : connected[i].error().text()));
     CHECK(connected[i].has_value() == (i != 5));
     if (connected[i]) CHECK(connected[i]->facts.cpus > 0);
+  }
+}
+
+// Times out rather than hangs: without a limit these hosts would hold a run for ever.
+TEST_CASE("a host whose login says nothing, too little or too much holds nobody for long") {
+  struct Host {
+    std::string login;
+    ErrorCode code;
+  };
+  const TemporaryFolder folder;
+  for (const auto& [login, code] : {
+           Host{"sleep 60", ErrorCode::timeout},
+           Host{"while :; do printf .; sleep 0.1; done", ErrorCode::timeout},
+           Host{"exec cat /dev/zero", ErrorCode::protocol},  // without the end of a line
+           Host{"while :; do printf xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx; done", ErrorCode::protocol},
+           Host{"while :; do echo yes; done", ErrorCode::protocol},
+           Host{"while :; do echo no >&2; done", ErrorCode::timeout},
+       }) {
+    INFO(login);
+    const auto server = SshServer::start("ForceCommand " + login);
+    config::HostConfig config;
+    config.address = "127.0.0.1";
+    config.host_key = server->fingerprint("ed25519");
+    config.ssh.port = server->port();
+    config.ssh.user = SshServer::user();
+    config.ssh.key_path = server->key();
+    agent::ConnectOptions options;
+    options.agent = [](Architecture) -> Result<agent::AgentProgram> { return own_program(); };
+    options.folders = {folder / "lib"};
+    options.start_timeout = Duration{1'500};
+    const Duration begin = base::system_clock().monotonic();
+    const auto host = agent::connect_host(config, {}, options, base::no_events(), base::system_clock(), {});
+    REQUIRE_FALSE(host);
+    INFO(host.error().text());
+    CHECK(host.error().code == code);
+    CHECK(base::system_clock().monotonic() - begin < Duration{20'000});  // with one retry
+
+    options.start_timeout = Duration{120'000};
+    CancelSource cancel;
+    auto later = Thread::start([&] {
+      base::system_clock().sleep(Duration{300});
+      cancel.cancel();
+    });
+    const auto given_up =
+        agent::connect_host(config, {}, options, base::no_events(), base::system_clock(), cancel.token());
+    REQUIRE_FALSE(given_up);
+    INFO(given_up.error().text());
+    CHECK((given_up.error().code == ErrorCode::cancelled || given_up.error().code == ErrorCode::protocol));
   }
 }
 

@@ -120,6 +120,32 @@ TEST_CASE("patience ends a silent command") {
   CHECK(got.error().code == ErrorCode::timeout);
 }
 
+TEST_CASE("a session ends at its time, and some time after a cancel") {
+  const auto server = SshServer::start();
+  CancelSource cancel;
+  for (const bool is_cancelled : {false, true}) {
+    const auto session =
+        ssh::Session::connect(target_of(*server), base::system_clock(), base::no_events(), cancel.token());
+    REQUIRE(session);
+    const auto channel = (*session)->exec("sh -c 'while :; do echo; sleep 0.1; done'");
+    REQUIRE(channel);
+    const Duration now = base::system_clock().monotonic();
+    if (is_cancelled) {
+      (*session)->set_end({}, Duration{300});
+      cancel.cancel();
+    } else {
+      (*session)->set_end(now + Duration{300}, {});
+    }
+    const auto all = base::read_all((*channel)->output(), size_t{1} << 20);
+    REQUIRE_FALSE(all);
+    CHECK(all.error().code == (is_cancelled ? ErrorCode::cancelled : ErrorCode::timeout));
+    CHECK(base::system_clock().monotonic() - now >= Duration{300});
+    const auto next = (*session)->exec("true");
+    REQUIRE_FALSE(next);
+    CHECK(next.error().code == all.error().code);
+  }
+}
+
 TEST_CASE("a lost connection wakes who waits") {
   const auto server = SshServer::start();
   const auto session = connect(target_of(*server));
