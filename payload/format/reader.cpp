@@ -130,10 +130,10 @@ Result<std::unique_ptr<PayloadReader>> PayloadReader::open(const base::RandomAcc
   if (!index) return fail_while(std::move(index).error(), "reading the payload's index");
   SEALIFT_ASSIGN(Bytes contents_bytes,
                  section_bytes(metadata, trailer, section_of(*sections, SectionType::contents), kMaxContentsSize));
-  metadata = {};  // the memory, before contents take more
+  metadata = Bytes();  // frees it before contents take more
   auto contents = parse_contents(base::as_text(contents_bytes));
   if (!contents) return fail_while(std::move(contents).error(), "reading the payload's contents");
-  contents_bytes = {};
+  contents_bytes = Bytes();
 
   auto state = std::unique_ptr<State>(
       new State{&file, payload_offset, trailer, std::move(*sections), std::move(*contents), std::move(*index), {}});

@@ -60,7 +60,3 @@ def a_file_of_another_time(folder):
 def a_folder_that_is_a_pipe(folder):
     folder.rmdir()
     os.mkfifo(folder)
-
-
-def a_folder_that_may_not_be_written(folder):
-    folder.chmod(0o555)

@@ -7,9 +7,10 @@ import json
 import struct
 import zlib
 
-import small_base
+from hostile_places import repeated
 from hostile_sizes import MIB
 from payload_writer import Payload, zstd_runs
+from programs import small_base
 
 MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 CONFIG = "application/vnd.oci.image.config.v1+json"
@@ -73,6 +74,7 @@ def a_layer_of_a_sparse_file(folder):
     """GNU's old form: one run of 512 bytes at the end of 2^60."""
     block = bytearray(header("a", 512, b"S"))
     block[386:410] = b"\x80" + ((1 << 60) - 512).to_bytes(11, "big") + b"00000001000\0"
+    block[257:265] = b"ustar  \0"
     block[483:495] = b"\x80" + (1 << 60).to_bytes(11, "big")
     block[148:156] = b" " * 8
     block[148:156] = b"%06o\0 " % sum(block)
@@ -183,8 +185,10 @@ def a_packed_manifest_of_empty_lists(path):
 
 
 def a_packed_manifest_of_terabytes(path):
-    from hostile_places import one_frame_again_and_again
-    one_frame_again_and_again(path)
+    payload = repeated(500_000)
+    root = payload.contents["tree"]["a"]["object"]
+    payload.contents["images"] = [{"name": "docker.io/acme/evil:1", "root": root, "mediaType": MANIFEST}]
+    payload.write(path)
 
 
 def a_packed_manifest_that_is_no_json(path):

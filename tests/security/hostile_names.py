@@ -98,11 +98,6 @@ def values_that_are_not_there(path):
     _app(path, values=["/etc/shadow"])
 
 
-def apps_that_need_each_other(path):
-    apps = [{"kind": "manifests", "name": name, "root": "apps/web", "needs": [need]} for name, need in (("one", "two"), ("two", "one"))]
-    small(apps=apps, launch=["one", "two"]).file("apps/web/x.yaml", b"{}").write(path)
-
-
 def an_image_named_like_an_option(path):
     with_document(b'{"images":[{"name":"--all","root":' + REFERENCE + b'}],"name":"x"}').write(path)
 

@@ -116,13 +116,18 @@ def a_byte_of_each_of_two_frames_in_turn(path):
     payload.write(path)
 
 
-def one_frame_again_and_again(path):
-    """An object of 4 TB in a file of 8 MB."""
+def repeated(times):
+    """One frame of 8 MiB, so many times in one file."""
     payload = Payload(name="hostile")
     frame = payload.frame(zstd_runs((b"\0", 8 * MIB)), 8 * MIB, ZSTD)
-    payload.objects[numbered(1)] = [(frame, 0, 8 * MIB)] * 500_000
-    payload.contents["tree"]["a"] = {"object": reference(numbered(1), 8 * MIB * 500_000)}
-    payload.write(path)
+    payload.objects[numbered(1)] = [(frame, 0, 8 * MIB)] * times
+    payload.contents["tree"]["a"] = {"object": reference(numbered(1), 8 * MIB * times)}
+    return payload
+
+
+def one_frame_again_and_again(path):
+    """An object of 4 TB in a file of 8 MB."""
+    repeated(500_000).write(path)
 
 
 def a_file_for_each_digest_of_one_frame(path):

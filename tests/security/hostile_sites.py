@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Artifacts and configurations that are weapons against `plan`: base.yaml, kubeadm documents, charts, cluster.yaml. Each takes
 the path of the payload; a configuration lies beside it, and may be replaced."""
-import small_base
+from hostile_places import repeated
 from payload_writer import Payload
+from programs import small_base
 
 CLUSTER = """apiVersion: sealift.dev/v1
 kind: Cluster
@@ -163,7 +164,7 @@ def a_chart_that_complains_without_end(path):
     _chart(path, "#!/bin/sh\nyes 'Error: no' >&2\n")
 
 
-def a_chart_of_a_million_objects(path):
+def a_chart_of_many_objects(path):
     _chart(path, "#!/bin/sh\nyes '--- {a: {b: c}}' | head -n 400000\n")
 
 
@@ -171,8 +172,8 @@ def a_chart_that_dials_out(path):
     _chart(path, "#!/bin/sh\nip -o addr show | grep -v ' lo ' | grep . && exit 1\necho 'Error: no way out' >&2; exit 1\n")
 
 
-def values_of_a_million_keys(path):
-    _chart(path, HELM, values=b"".join(b"k%06d: 1\n" % i for i in range(400_000)))
+def values_of_many_keys(path):
+    _chart(path, HELM, values=b"".join(b"k%06d: 1\n" % i for i in range(300_000)))
 
 
 def values_of_five_megabytes(path):
@@ -180,6 +181,12 @@ def values_of_five_megabytes(path):
 
 
 def a_base_that_is_a_bomb(path):
-    from hostile_places import one_frame_again_and_again  # an object of 4 TB as base.yaml
-    one_frame_again_and_again(path)
-    (path.parent / "cluster.yaml").write_text(CLUSTER)
+    payload = repeated(500_000)
+    payload.contents["baseDocument"] = "a"
+    payload.config = CLUSTER
+    write(payload, path)
+
+
+def apps_that_need_each_other(path):
+    apps = [{"kind": "manifests", "name": name, "root": "apps/web", "needs": [need]} for name, need in (("one", "two"), ("two", "one"))]
+    write(base(apps=apps, launch=["one", "two"]).file("apps/web/x.yaml", b"{}"), path)

@@ -129,7 +129,7 @@ def a_million_names_to_launch(path):
     with_document(b'{"launch":[' + b",".join([b'"a"'] * 1_000_000) + b"]}").write(path)
 
 
-def a_million_bases(path):
+def many_bases(path):
     with_document(b'{"bases":[' + b",".join([b'"sha256:%064d"' % 7] * 200_000) + b"]}").write(path)
 
 
