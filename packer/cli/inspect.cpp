@@ -37,8 +37,9 @@ std::string describe(const format::PayloadReader& reader) {
   const auto& contents = reader.contents();
   std::string out =
       std::format("name        {}\nversion     {}\nidentity    {}\npayload     {}\ncreated by  {}\n",
-                  contents.name.empty() ? "-" : contents.name, contents.version.empty() ? "-" : contents.version,
-                  reader.identity().hex(), base::human_bytes(reader.payload_size()), contents.created_by);
+                  contents.name.empty() ? "-" : base::printable(contents.name),
+                  contents.version.empty() ? "-" : base::printable(contents.version), reader.identity().hex(),
+                  base::human_bytes(reader.payload_size()), base::printable(contents.created_by));
   std::string platforms;
   for (const auto& stub : contents.stubs)
     platforms += (platforms.empty() ? "" : ", ") + std::string(base::platform(stub.architecture));
@@ -54,7 +55,7 @@ std::string describe(const format::PayloadReader& reader) {
   for (size_t i = 0; i < contents.apps.size(); ++i) {
     const auto& app = contents.apps[i];
     out += std::format("  {:<20} {:<10} {:<10} {:>9} own, {:>9} shared{}{}\n", app.name, format::name(app.kind),
-                       app.version.empty() ? "-" : app.version, base::human_bytes(sizes[i].own),
+                       app.version.empty() ? "-" : base::printable(app.version), base::human_bytes(sizes[i].own),
                        base::human_bytes(sizes[i].shared), app.is_network ? " (network)" : "",
                        app.needs.empty() ? "" : " needs " + base::join(app.needs, ", "));
   }

@@ -99,7 +99,7 @@ Result<Encoded> encode(const Document& document) {
 }
 
 Result<Parsed> parse_manifest(ByteView bytes) {
-  SEALIFT_ASSIGN(const auto manifest, json::parse(base::as_text(bytes)));
+  SEALIFT_ASSIGN(const auto manifest, json::parse(base::as_text(bytes), {.bytes = image::kMaxManifestBytes}));
   const auto* config = manifest.find("config");
   if (config == nullptr || config->text_or("mediaType", "") != kConfigType)
     return fail(ErrorCode::invalid_input, "it is {}, not an artifact that `sealift push` has sent", kind_of(manifest));
@@ -127,7 +127,7 @@ Result<Parsed> parse_manifest(ByteView bytes) {
 }
 
 Result<Document> with_config(Parsed parsed, ByteView bytes) {
-  SEALIFT_ASSIGN(const auto config, json::parse(base::as_text(bytes)));
+  SEALIFT_ASSIGN(const auto config, json::parse(base::as_text(bytes), {.bytes = image::kMaxManifestBytes}));
   SEALIFT_ASSIGN(const uint64_t version, config.natural("version"));
   if (version > kVersion)
     return fail(ErrorCode::unsupported_version, "its configuration has version {}, this Sealift reads up to {}",
@@ -172,7 +172,7 @@ Bytes encode_index(const std::vector<Entry>& entries) {
 }
 
 Result<std::optional<std::vector<Entry>>> parse_index(ByteView bytes) {
-  SEALIFT_ASSIGN(const auto index, json::parse(base::as_text(bytes)));
+  SEALIFT_ASSIGN(const auto index, json::parse(base::as_text(bytes), {.bytes = image::kMaxManifestBytes}));
   const auto* manifests = index.find("manifests");
   if (manifests == nullptr || !manifests->is_array()) return std::optional<std::vector<Entry>>();
   std::vector<Entry> out;

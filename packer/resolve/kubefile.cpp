@@ -251,11 +251,6 @@ Result<void> Parser::parse_line(const LogicalLine& line) {
 
 }  // namespace
 
-bool is_app_name(std::string_view name) {
-  return name.size() <= 53 && !name.empty() && name.front() != '-' && name.back() != '-' &&
-         std::ranges::all_of(name, [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-'; });
-}
-
 bool is_url(std::string_view source) { return source.starts_with("https://") || source.starts_with("http://"); }
 
 std::vector<Verb> verbs() {

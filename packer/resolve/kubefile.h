@@ -134,10 +134,6 @@ struct Verb {
 };
 std::vector<Verb> verbs();
 
-// What can be the name of an application, and so of a helm release and a namespace.
-inline constexpr std::string_view kAppNames = "lower-case letters, digits and -, at most 53";
-bool is_app_name(std::string_view name);
-
 // Whether a source of ADD is downloaded.
 bool is_url(std::string_view source);
 

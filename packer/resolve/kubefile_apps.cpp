@@ -5,6 +5,7 @@
 
 #include "packer/resolve/kubefile_lines.h"
 #include "payload/base/text.h"
+#include "payload/format/app_name.h"
 #include "payload/json/value.h"
 
 namespace sealift::resolve {
@@ -56,9 +57,9 @@ Result<What> read_app(Given& given, bool is_network) {
   SEALIFT_ASSIGN(out.target_namespace, take_keyword(words, "NAMESPACE", "a namespace"));
   SEALIFT_ASSIGN(out.release, take_keyword(words, "RELEASE", "the name of the helm release"));
   for (const auto* word : {&out.target_namespace, &out.release}) {
-    if (*word && !is_app_name((*word)->text))
+    if (*word && !format::is_app_name((*word)->text))
       return bad((*word)->place, std::format("\"{}\" can't be a namespace or a release: {}",
-                                             base::printable((*word)->text), kAppNames));
+                                             base::printable((*word)->text), format::kAppNames));
   }
   const auto needs = std::ranges::find(words, "NEEDS", &Word::text);
   if (needs != words.end()) {
@@ -69,9 +70,9 @@ Result<What> read_app(Given& given, bool is_network) {
   }
   if (words.size() < 2) return bad(given.place, given.usage() + " (a chart folder or manifests)");
   out.name = words[0];
-  if (const auto& name = out.name.text; !is_app_name(name))
+  if (const auto& name = out.name.text; !format::is_app_name(name))
     return bad(out.name.place,
-               std::format("\"{}\" can't be an application's name: {}", base::printable(name), kAppNames));
+               std::format("\"{}\" can't be an application's name: {}", base::printable(name), format::kAppNames));
   for (auto& word : std::span(words).subspan(1)) SEALIFT_TRY(take_source(std::move(word), words.size() == 2, out));
   return out;
 }

@@ -9,6 +9,7 @@
 #include "packer/sources/chart_archive.h"
 #include "payload/base/file.h"
 #include "payload/base/text.h"
+#include "payload/format/app_name.h"
 #include "payload/yaml/node.h"
 
 namespace sealift::resolve {
@@ -51,9 +52,9 @@ Result<std::vector<AddApp>> parts_of(const AddApp& line, BuildContext& context) 
     part.part_of = line.name.text;
     part.name.text = std::format("{}-{}", line.name.text, **chart);
     part.sources = {source};
-    if (!is_app_name(part.name.text))
+    if (!format::is_app_name(part.name.text))
       return bad(std::format("the chart's name makes the application \"{}\", which can't be its name: {}",
-                             base::printable(part.name.text), kAppNames));
+                             base::printable(part.name.text), format::kAppNames));
     if (!names.insert(part.name.text).second)
       return bad(std::format("a second chart of the name {}; give one of them an APP of its own", **chart));
     out.push_back(std::move(part));

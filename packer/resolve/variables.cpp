@@ -23,6 +23,7 @@ Result<std::string> Variables::expand(const std::string& text, const Place& plac
   switch (out.error().kind) {
     case Kind::lone_dollar: return bad(place, "\"$\" must begin a variable like ${NAME}; $$ is $ itself");
     case Kind::not_closed: return bad(place, "\"${\" without \"}\"");
+    case Kind::too_long: return bad(place, std::format("with the value of {} this word is too long", name));
     case Kind::bad_name:
     case Kind::not_set: break;
   }

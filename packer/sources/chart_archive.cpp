@@ -21,8 +21,10 @@ namespace {
 
 constexpr size_t kMaxArchive = size_t{64} << 20;
 constexpr size_t kMaxDocument = size_t{1} << 20;
-constexpr size_t kMaxUnpacked = size_t{256} << 20;
-constexpr int kMaxEntries = 100'000;
+// What helm itself takes, since 3.17.3.
+constexpr size_t kMaxFile = size_t{5} << 20;
+constexpr size_t kMaxUnpacked = size_t{100} << 20;
+constexpr int kMaxEntries = 10'000;
 
 using Reader = std::unique_ptr<archive, decltype(&archive_read_free)>;
 
@@ -104,7 +106,7 @@ Result<void> read_chart_files(const std::string& path, const ChartFileVisit& vis
     const auto* link = archive_entry_hardlink(entry);
     if (archive_entry_filetype(entry) != AE_IFREG || link != nullptr)
       return refuse(path, std::format("{} is not a regular file", base::printable(name)));
-    SEALIFT_ASSIGN(auto text, read_entry(reader, path, kMaxUnpacked - total));
+    SEALIFT_ASSIGN(auto text, read_entry(reader, path, std::min(kMaxFile, kMaxUnpacked - total)));
     total += text.size();
     has_chart = has_chart || name.substr(slash) == "/Chart.yaml";
     SEALIFT_TRY(visit(name.substr(slash + 1), std::move(text)));

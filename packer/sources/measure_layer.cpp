@@ -3,9 +3,11 @@
 #include <archive_entry.h>
 
 #include <algorithm>
+#include <format>
 #include <memory>
 
 #include "packer/sources/image_source.h"
+#include "payload/base/text.h"
 #include "payload/codec/gzip.h"
 #include "payload/codec/zstd.h"
 
@@ -13,6 +15,11 @@ namespace sealift::sources {
 namespace {
 
 constexpr size_t kBuffer = size_t{256} << 10;
+// Few images hold a file of zeros, and each host would write what this program only counts: beyond kAlwaysAllowed a
+// layer may have kMaxGrowth bytes for each compressed one.
+constexpr uint64_t kAlwaysAllowed = uint64_t{4} << 30;
+constexpr uint64_t kMaxGrowth = 100;
+constexpr uint64_t kMaxFiles = uint64_t{1} << 53;  // bytes of all files: as the payload's contents count
 
 // What a layer is compressed with, as its first bytes say. Source: DetectCompression in containerd's
 // pkg/archive/compression.
@@ -43,13 +50,16 @@ class Peeked final : public base::Source {
     if (left_.empty()) {
       auto count = source_.read(buffer);
       if (!count) error_ = count.error();
+      taken_ += count.value_or(0);
       return count;
     }
     const size_t count = std::min(left_.size(), buffer.size());
     std::ranges::copy(left_.first(count), buffer.begin());
     left_ = left_.subspan(count);
+    taken_ += count;
     return count;
   }
+  uint64_t taken() const { return taken_; }  // bytes
   const std::optional<Error>& error() const { return error_; }
 
  private:
@@ -57,11 +67,14 @@ class Peeked final : public base::Source {
   std::optional<Error> error_;
   Bytes first_;
   ByteView left_;
+  uint64_t taken_ = 0;
 };
 
 struct Feed {
   base::Source& source;
+  const Peeked& layer;
   Bytes buffer;
+  uint64_t bytes = 0;
   std::optional<Error> error;
 };
 
@@ -72,6 +85,16 @@ la_ssize_t feed_archive(archive*, void* data, const void** buffer) {
     feed.error = count.error();
     return -1;
   }
+  feed.bytes += *count;
+  if (feed.bytes > std::max(kAlwaysAllowed, feed.layer.taken() * kMaxGrowth)) {
+    feed.error =
+        Error{ErrorCode::limit_exceeded,
+              std::format("a layer grows from {} to more than {}, and would on every host; make the image anew "
+                          "without its file of zeros, or with its layers uncompressed",
+                          base::human_bytes(feed.layer.taken()), base::human_bytes(feed.bytes)),
+              {}};
+    return -1;
+  }
   *buffer = feed.buffer.data();
   return static_cast<la_ssize_t>(*count);
 }
@@ -80,7 +103,7 @@ Result<format::LayerInfo> count(base::Source& tar, const Peeked& layer, const st
   const std::unique_ptr<archive, decltype(&archive_read_free)> reader(archive_read_new(), archive_read_free);
   archive_read_support_format_tar(reader.get());
   archive_read_support_format_empty(reader.get());
-  Feed feed{tar, Bytes(kBuffer), {}};
+  Feed feed{.source = tar, .layer = layer, .buffer = Bytes(kBuffer), .bytes = 0, .error = {}};
   format::LayerInfo out;
   int code = archive_read_open(reader.get(), &feed, nullptr, feed_archive, nullptr);
   archive_entry* entry = nullptr;
@@ -90,8 +113,12 @@ Result<format::LayerInfo> count(base::Source& tar, const Peeked& layer, const st
     ++out.files;
     if (archive_entry_hardlink(entry) == nullptr && archive_entry_size(entry) > 0)
       out.uncompressed_bytes += static_cast<uint64_t>(archive_entry_size(entry));
+    if (out.uncompressed_bytes > kMaxFiles)
+      return fail(ErrorCode::limit_exceeded, "a layer's files have more than {}, so no host can hold them",
+                  base::human_bytes(kMaxFiles));
   }
   if (layer.error()) return fail(*layer.error());
+  if (feed.error && feed.error->code == ErrorCode::limit_exceeded) return fail(std::move(*feed.error));
   if (code != ARCHIVE_EOF) {
     const char* text = archive_error_string(reader.get());
     return fail(ErrorCode::invalid_input, "a layer can't be read as {}: {}", media_type,

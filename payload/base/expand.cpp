@@ -37,6 +37,7 @@ std::expected<std::string, ExpandProblem> expand(std::string_view text, const Ex
       const bool has_default = separator != std::string_view::npos;
       if (!value && !has_default) return std::unexpected(ExpandProblem{Kind::not_set, name, dollar});
       out += value && !(value->empty() && has_default) ? *value : std::string(inner.substr(separator + 2));
+      if (out.size() > rules.limit) return std::unexpected(ExpandProblem{Kind::too_long, name, dollar});
       at = dollar + end + 1;
     } else {
       if (rules.dollars == Dollars::strict) return std::unexpected(ExpandProblem{Kind::lone_dollar, {}, dollar});

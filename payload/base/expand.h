@@ -30,8 +30,9 @@ struct ExpandRules {
   enum class Names {
     any,
     identifiers
-  } names = Names::any;  // identifiers: letters, digits and "_", not starting with
-                         // a digit
+  } names = Names::any;             // identifiers: letters, digits and "_", not starting with
+                                    // a digit
+  size_t limit = size_t{16} << 20;  // bytes of the result
 };
 
 struct ExpandProblem {
@@ -40,6 +41,7 @@ struct ExpandProblem {
     not_closed,   // "${" without "}"
     bad_name,     // not an identifier
     not_set,      // no value and no default
+    too_long,     // the result
   };
   Kind kind = Kind::not_set;
   std::string name;   // as written; empty if there is none

@@ -39,7 +39,7 @@ struct Inspection {
 };
 
 // Bundles of resource definitions are large and deep. The runtime reads files of at most 4 MiB.
-inline constexpr yaml::Limits kDocumentLimits{.bytes = size_t{4} << 20, .depth = 256, .nodes = 2'000'000};
+inline constexpr yaml::Limits kDocumentLimits{.bytes = size_t{4} << 20, .depth = 256, .nodes = 500'000};
 
 using CheckDocument = std::function<Result<void>(const yaml::Node& document)>;
 

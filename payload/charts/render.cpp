@@ -8,7 +8,7 @@
 namespace sealift::charts {
 namespace {
 
-constexpr size_t kMaxOutput = size_t{256} << 20;
+constexpr size_t kMaxOutput = size_t{32} << 20;
 
 // What a program says, each line indented.
 std::string lines_of(std::string_view text) {

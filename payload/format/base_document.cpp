@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <array>
 #include <initializer_list>
+#include <map>
+#include <set>
 
 #include "payload/base/mode.h"
 #include "payload/base/safe_path.h"
@@ -206,20 +208,22 @@ Result<void> parse_roles(const Fields& spec, std::string_view where, BaseDocumen
 }
 
 Result<void> check_unique(const BaseDocument& document, const Fields& spec) {
+  std::set<std::string_view> units;
   for (size_t i = 0; i < document.units.size(); ++i) {
-    for (size_t k = 0; k < i; ++k) {
-      if (document.units[i].name == document.units[k].name)
-        return spec.bad(&spec.find("units")->items[i], std::format("the unit {} stands twice", document.units[i].name));
-    }
+    if (!units.insert(document.units[i].name).second)
+      return spec.bad(&spec.find("units")->items[i], std::format("the unit {} stands twice", document.units[i].name));
   }
+  std::map<std::string_view, std::vector<HostRole>> written;  // by destination
   for (size_t i = 0; i < document.files.size(); ++i) {
-    for (size_t k = 0; k < i; ++k) {
-      const auto &one = document.files[i], &two = document.files[k];
-      const bool same_hosts = one.role == two.role || one.role == HostRole::all || two.role == HostRole::all;
-      if (one.destination == two.destination && same_hosts)
-        return spec.bad(&spec.find("files")->items[i],
-                        std::format("{} is written twice on the same hosts", one.destination));
-    }
+    const auto& file = document.files[i];
+    auto& roles = written[file.destination];
+    const auto same_hosts = [&](HostRole role) {
+      return role == file.role || role == HostRole::all || file.role == HostRole::all;
+    };
+    if (std::ranges::any_of(roles, same_hosts))
+      return spec.bad(&spec.find("files")->items[i],
+                      std::format("{} is written twice on the same hosts", file.destination));
+    roles.push_back(file.role);
   }
   return {};
 }

@@ -40,6 +40,11 @@ record::IndexFrame record_of(const Frame& frame) {
           static_cast<uint32_t>(frame.plain_size), static_cast<uint8_t>(frame.encoding)};
 }
 
+// To read an object, each frame that a piece touches is decoded. A few bytes out of each of many frames would take
+// hours: beyond kFreelyDecoded, at most kMaxDecoded bytes for each byte of the object.
+constexpr uint64_t kFreelyDecoded = uint64_t{64} << 20;
+constexpr uint64_t kMaxDecoded = 64;
+
 template <record::Record Stored, class T>
 Result<std::vector<T>> read_table(base::ByteReader& reader, uint32_t count) {
   std::vector<T> table;
@@ -124,7 +129,7 @@ Result<void> Index::check(base::FileOffset data_end) const {
                   object.digest.text(), object.piece_count, object.first_piece, next_piece, pieces_.size());
     }
     next_piece += object.piece_count;
-    uint64_t size = 0;
+    uint64_t size = 0, decoded = 0;
     for (const auto& piece : pieces(object)) {
       if (piece.size == 0)
         return fail(ErrorCode::corrupt, "object {} has an empty piece in frame {}", object.digest.text(), piece.frame);
@@ -134,9 +139,15 @@ Result<void> Index::check(base::FileOffset data_end) const {
                     piece.offset, piece.size, piece.frame, object.digest.text());
       }
       SEALIFT_ASSIGN(size, base::checked_add(size, piece.size));
+      const FrameRun run = frames_of(piece);
+      SEALIFT_ASSIGN(decoded, base::checked_add(decoded, plain_starts_[run.end] - plain_starts_[run.begin]));
     }
     if (size != object.size) {
       return fail(ErrorCode::corrupt, "object {} has {} bytes, its pieces {}", object.digest.text(), object.size, size);
+    }
+    if (decoded > kFreelyDecoded && (decoded - kFreelyDecoded) / kMaxDecoded > size) {
+      return fail(ErrorCode::limit_exceeded, "object {} has {} bytes, and {} would have to be decoded for them",
+                  object.digest.text(), size, decoded);
     }
   }
   if (next_piece != pieces_.size())

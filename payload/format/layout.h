@@ -34,11 +34,11 @@ inline constexpr size_t kIndexPieceSize = 16;
 inline constexpr size_t kIndexFrameSize = 56;
 
 // Limits (FORMAT.md, section 9). A file beyond them is limit_exceeded; the writer refuses to make one.
-inline constexpr uint64_t kMaxPayloadSize = uint64_t{1} << 46;  // 64 TiB
-inline constexpr uint64_t kMaxMetadataSize = uint64_t{256} << 20;
+inline constexpr uint64_t kMaxPayloadSize = uint64_t{1} << 46;    // 64 TiB
+inline constexpr uint64_t kMaxMetadataSize = uint64_t{24} << 20;  // also of an index decoded
 inline constexpr uint64_t kMaxSignaturesSize = uint64_t{1} << 20;
 inline constexpr uint32_t kMaxSections = 64;
-inline constexpr uint64_t kMaxContentsSize = uint64_t{64} << 20;  // plain
+inline constexpr uint64_t kMaxContentsSize = uint64_t{16} << 20;  // plain
 inline constexpr uint64_t kMaxFrameSize = uint64_t{8} << 20;      // plain and stored
 inline constexpr uint32_t kMaxObjects = uint32_t{1} << 20;
 inline constexpr uint32_t kMaxPieces = uint32_t{1} << 22;

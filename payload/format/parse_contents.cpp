@@ -1,16 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Parses the contents document (FORMAT.md, section 6): first types, then references.
+// Parses the contents document (FORMAT.md, section 6): entry by entry, then references.
 #include <algorithm>
+#include <array>
 #include <functional>
-#include <set>
-#include <unordered_set>
 
 #include "payload/base/safe_path.h"
 #include "payload/base/text.h"
+#include "payload/format/app_name.h"
 #include "payload/format/contents.h"
+#include "payload/format/contents_checks.h"
+#include "payload/format/destination.h"
 #include "payload/format/layout.h"
-#include "payload/json/value.h"
+#include "payload/json/entries.h"
 
 namespace sealift::format {
 namespace {
@@ -104,14 +106,6 @@ class Fields {
     return fail(ErrorCode::unsupported_version, "{}: architecture \"{}\" is not known to this program", where(),
                 base::printable(text));
   }
-  Result<void> read(std::string_view key, std::map<std::string, std::string>& out) const {
-    return each_member(key, [&](const std::string& name, const json::Value& value) -> Result<void> {
-      if (!value.is_string() || value.string()->size() > kMaxText)
-        return bad(key, "holds something that is not a text");
-      out[name] = *value.string();
-      return {};
-    });
-  }
   Result<void> read(std::string_view key, std::vector<std::string>& out) const {
     return each_element(key, [&](const json::Value& value) -> Result<void> {
       if (!value.is_string() || value.string()->size() > kMaxText)
@@ -135,16 +129,6 @@ class Fields {
       if (auto done = visit(element); !done)
         return fail_while(std::move(done).error(), std::format("reading entry {} of \"{}\"", number, key));
     }
-    return {};
-  }
-  Result<void> each_member(std::string_view key,
-                           const std::function<Result<void>(const std::string&, const json::Value&)>& visit) const {
-    const json::Value* value = value_->find(key);
-    if (value == nullptr) return {};
-    if (!value->is_object()) return bad(key, "is not an object");
-    if (value->members()->size() > kMaxEntries)
-      return fail(ErrorCode::limit_exceeded, "\"{}\" has too many entries", key);
-    for (const auto& [name, member] : *value->members()) SEALIFT_TRY(visit(name, member));
     return {};
   }
 
@@ -177,7 +161,7 @@ Result<HostFile> parse_host_file(const json::Value& value) {
     return fail(ErrorCode::corrupt, "host file {}: unknown role \"{}\"", base::printable(file.destination),
                 base::printable(role));
   file.role = *known;
-  if (!base::safe_absolute_path(file.destination)) return fields.bad("destination", "is not a safe absolute path");
+  if (const auto why = bad_destination(file.destination)) return fields.bad("destination", "can't be: " + *why);
   return file;
 }
 
@@ -219,17 +203,24 @@ Result<App> parse_app(const json::Value& value) {
     app.uses.push_back(std::move(use));
     return {};
   }));
-  // Both become words of commands.
-  if (app.target_namespace.starts_with('-')) return fields.bad("namespace", "is not a namespace");
-  if (app.release.starts_with('-')) return fields.bad("release", "is not the name of a release");
+  if (!is_app_name(app.name)) return fields.bad("name", std::format("can't be an app's: {}", kAppNames));
+  if (!app.target_namespace.empty() && !is_app_name(app.target_namespace))
+    return fields.bad("namespace", "is not a namespace");
+  if (!app.release.empty() && !is_app_name(app.release)) return fields.bad("release", "is not the name of a release");
   if (!base::safe_relative_path(app.root)) return fields.bad("root", "is not a safe relative path");
   return app;
+}
+
+// Names of images become words of commands.
+bool is_word(std::string_view name) {
+  return name.front() != '-' && std::ranges::all_of(name, [](char c) { return c > ' ' && c <= '~'; });
 }
 
 Result<Image> parse_image(const json::Value& value) {
   Image image;
   SEALIFT_ASSIGN(const auto fields, Fields::of(value, "an image"));
   SEALIFT_TRY(fields.read_name("name", image.name));
+  if (!is_word(image.name)) return fields.bad("name", "is not the name of an image");
   SEALIFT_TRY(fields.read("root", image.root));
   SEALIFT_TRY(fields.read("mediaType", image.media_type));
   SEALIFT_TRY(fields.read("reason", image.reason));
@@ -261,185 +252,140 @@ Result<Image> parse_image(const json::Value& value) {
   return image;
 }
 
-Result<void> parse_tree(const Fields& fields, Contents& contents) {
-  return fields.each_member("tree", [&](const std::string& path, const json::Value& value) -> Result<void> {
-    if (!base::safe_relative_path(path))
-      return fail(ErrorCode::corrupt, "the tree's path \"{}\" is not safe", base::printable(path));
-    TreeFile file;
-    SEALIFT_ASSIGN(const auto inner, Fields::of(value, "file", path));
-    SEALIFT_TRY(inner.read("mode", file.mode, kMaxTreeMode));
-    SEALIFT_TRY(inner.read("object", file.object));
-    contents.tree.emplace_hint(contents.tree.end(), path, file);  // the document's keys are sorted
-    return {};
-  });
+Result<Stub> parse_stub(const json::Value& value) {
+  Stub stub;
+  SEALIFT_ASSIGN(const auto fields, Fields::of(value, "a stub"));
+  SEALIFT_TRY(fields.read("architecture", stub.architecture));
+  SEALIFT_TRY(fields.read("object", stub.object));
+  return stub;
 }
 
-Result<void> parse_lists(const Fields& fields, Contents& contents) {
-  SEALIFT_TRY(fields.each_element("stubs", [&](const json::Value& value) -> Result<void> {
-    Stub stub;
-    SEALIFT_ASSIGN(const auto inner, Fields::of(value, "a stub"));
-    SEALIFT_TRY(inner.read("architecture", stub.architecture));
-    SEALIFT_TRY(inner.read("object", stub.object));
-    contents.stubs.push_back(stub);
-    return {};
-  }));
-  SEALIFT_TRY(fields.each_element("hostFiles", [&](const json::Value& value) -> Result<void> {
-    SEALIFT_ASSIGN(auto file, parse_host_file(value));
-    contents.host_files.push_back(std::move(file));
-    return {};
-  }));
-  SEALIFT_TRY(fields.each_element("apps", [&](const json::Value& value) -> Result<void> {
-    SEALIFT_ASSIGN(auto app, parse_app(value));
-    contents.apps.push_back(std::move(app));
-    return {};
-  }));
-  SEALIFT_TRY(fields.each_element("ignoredImages", [&](const json::Value& value) -> Result<void> {
-    IgnoredImage& ignored = contents.ignored_images.emplace_back();
-    SEALIFT_ASSIGN(const auto inner, Fields::of(value, "an ignored image"));
-    SEALIFT_TRY(inner.read_name("pattern", ignored.pattern));
-    return inner.read("reason", ignored.reason);
-  }));
-  SEALIFT_TRY(fields.each_element("requires", [&](const json::Value& value) -> Result<void> {
-    Requirement& requirement = contents.requirements.emplace_back();
-    SEALIFT_ASSIGN(const auto inner, Fields::of(value, "a requirement"));
-    SEALIFT_TRY(inner.read_name("name", requirement.name));
-    SEALIFT_TRY(inner.read("versions", requirement.versions));
-    return parse_versions(requirement.versions) ? Result<void>() : inner.bad("versions", "is no list of bounds");
-  }));
-  SEALIFT_TRY(fields.each_element("images", [&](const json::Value& value) -> Result<void> {
-    SEALIFT_ASSIGN(auto image, parse_image(value));
-    contents.images.push_back(std::move(image));
-    return {};
-  }));
-  SEALIFT_TRY(fields.each_element("bases", [&](const json::Value& value) -> Result<void> {
-    auto digest = value.is_string() ? Digest::parse(*value.string()) : fail(ErrorCode::corrupt, "not a text");
-    if (!digest) return fields.bad("bases", "holds something that is not a digest");
-    contents.bases.push_back(*digest);
-    return {};
-  }));
-  return fields.each_member("layers", [&](const std::string& key, const json::Value& value) -> Result<void> {
-    auto digest = Digest::parse(key);
-    if (!digest) return fields.bad("layers", "has a key that is not a digest");
-    SEALIFT_ASSIGN(const auto inner, Fields::of(value, "layer", key));
-    LayerInfo& layer = contents.layers[*digest];
-    SEALIFT_TRY(inner.read("files", layer.files, kMaxNumber));
-    return inner.read("uncompressedBytes", layer.uncompressed_bytes, kMaxNumber);
-  });
+Result<IgnoredImage> parse_ignored(const json::Value& value) {
+  IgnoredImage ignored;
+  SEALIFT_ASSIGN(const auto fields, Fields::of(value, "an ignored image"));
+  SEALIFT_TRY(fields.read_name("pattern", ignored.pattern));
+  SEALIFT_TRY(fields.read("reason", ignored.reason));
+  return ignored;
 }
 
-// The first entry whose key is a duplicate; null if there is none.
-template <class T, class Key>
-const T* find_duplicate(const std::vector<T>& list, Key T::* key) {
-  std::set<Key> seen;
-  const auto at = std::ranges::find_if(list, [&](const T& item) { return !seen.insert(item.*key).second; });
-  return at == list.end() ? nullptr : &*at;
+Result<Requirement> parse_requirement(const json::Value& value) {
+  Requirement requirement;
+  SEALIFT_ASSIGN(const auto fields, Fields::of(value, "a requirement"));
+  SEALIFT_TRY(fields.read_name("name", requirement.name));
+  SEALIFT_TRY(fields.read("versions", requirement.versions));
+  if (!parse_versions(requirement.versions)) return fields.bad("versions", "is no list of bounds");
+  return requirement;
 }
 
-// "${ARCH}" stands for one of the packed architectures.
-bool source_exists(const Contents& contents, const std::string& source) {
-  constexpr std::string_view kVariable = "${ARCH}";
-  const auto at = source.find(kVariable);
-  if (at == std::string::npos) return contents.tree.contains(source);
-  for (const auto architecture : {Architecture::amd64, Architecture::arm64}) {
-    std::string path = source;
-    for (auto found = at; found != std::string::npos; found = path.find(kVariable))
-      path.replace(found, kVariable.size(), base::name(architecture));
-    if (contents.tree.contains(path)) return true;
-  }
-  return false;
+std::unexpected<Error> bad(const json::Entry& entry, std::string_view why) {
+  return fail(ErrorCode::corrupt, "contents: \"{}\" {}", entry.member, why);
 }
 
-// A path may not be both a file and a folder: extracting would fail half-way.
-Result<void> check_tree(const Contents& contents) {
-  std::unordered_set<std::string_view> folders;
-  std::string_view last;
-  for (const auto& [path, file] : contents.tree) {
-    std::string_view folder = path;
-    // Parents of a known folder are known, too.
-    for (auto slash = folder.rfind('/'); slash != std::string_view::npos; slash = folder.rfind('/')) {
-      folder = folder.substr(0, slash);
-      if (folder == last || !folders.insert(folder).second) break;
-    }
-    const auto slash = path.rfind('/');
-    if (slash != std::string::npos) last = std::string_view(path).substr(0, slash);
-  }
-  for (const auto& [path, file] : contents.tree) {
-    if (folders.contains(path))
-      return fail(ErrorCode::corrupt, "the tree holds {} as a file and as a folder", base::printable(path));
-  }
+Result<std::string> parse_text(const json::Entry& entry) {
+  const auto* text = entry.value.string();
+  if (text == nullptr || text->size() > kMaxText) return bad(entry, "holds something that is not a text");
+  return *text;
+}
+
+Result<Digest> parse_base(const json::Entry& entry) {
+  auto digest = entry.value.is_string() ? Digest::parse(*entry.value.string()) : fail(ErrorCode::corrupt, "not a text");
+  if (!digest) return bad(entry, "holds something that is not a digest");
+  return *digest;
+}
+
+Result<void> take_file(const json::Entry& entry, Contents& contents) {
+  const std::string path(entry.key);
+  if (!base::safe_relative_path(path))
+    return fail(ErrorCode::corrupt, "the tree's path \"{}\" is not safe", base::printable(path));
+  TreeFile file;
+  SEALIFT_ASSIGN(const auto fields, Fields::of(entry.value, "file", path));
+  SEALIFT_TRY(fields.read("mode", file.mode, kMaxTreeMode));
+  SEALIFT_TRY(fields.read("object", file.object));
+  contents.tree.emplace_hint(contents.tree.end(), path, file);  // the document's keys are sorted
   return {};
 }
 
-Result<void> check_names(const Contents& contents) {
-  if (const auto* app = find_duplicate(contents.apps, &App::name))
-    return fail(ErrorCode::corrupt, "two apps have the name {}", base::printable(app->name));
-  if (const auto* image = find_duplicate(contents.images, &Image::name))
-    return fail(ErrorCode::corrupt, "two images have the name {}", base::printable(image->name));
-  if (const auto* stub = find_duplicate(contents.stubs, &Stub::architecture))
-    return fail(ErrorCode::corrupt, "two stubs are for {}", base::name(stub->architecture));
-  if (const auto* requirement = find_duplicate(contents.requirements, &Requirement::name))
-    return fail(ErrorCode::corrupt, "{} is required twice", base::printable(requirement->name));
-  for (const auto& image : contents.images) {
-    if (const auto* platform = find_duplicate(image.platforms, &Image::Platform::architecture)) {
-      return fail(ErrorCode::corrupt, "image {} has the architecture {} twice", base::printable(image.name),
-                  base::name(platform->architecture));
-    }
-  }
-  for (const auto& app : contents.apps) {
-    const auto under = contents.tree.lower_bound(app.root + "/");
-    const bool has_files =
-        contents.tree.contains(app.root) || (under != contents.tree.end() && under->first.starts_with(app.root + "/"));
-    if (!has_files)
-      return fail(ErrorCode::corrupt, "app {} has no files under {}", base::printable(app.name),
-                  base::printable(app.root));
-    for (const auto& path : app.values) {
-      if (!contents.tree.contains(path))
-        return fail(ErrorCode::corrupt, "app {} has the values {}, which are not in the tree",
-                    base::printable(app.name), base::printable(path));
-    }
-    for (const auto& need : app.needs) {
-      if (contents.find_app(need) == nullptr)
-        return fail(ErrorCode::corrupt, "app {} needs {}, which is not there", base::printable(app.name),
-                    base::printable(need));
-    }
-  }
-  for (const auto& app : contents.launch) {
-    if (contents.find_app(app) == nullptr)
-      return fail(ErrorCode::corrupt, "\"launch\" names app {}, which is not there", base::printable(app));
-  }
-  for (const auto& file : contents.host_files) {
-    if (!source_exists(contents, file.source)) {
-      return fail(ErrorCode::corrupt, "host file {}: its source {} is not in the tree",
-                  base::printable(file.destination), base::printable(file.source));
-    }
-  }
-  if (contents.base_document && !contents.tree.contains(*contents.base_document)) {
-    return fail(ErrorCode::corrupt, "\"baseDocument\" names {}, which is not in the tree",
-                base::printable(*contents.base_document));
-  }
-  return check_tree(contents);
+Result<void> take_layer(const json::Entry& entry, Contents& contents) {
+  auto digest = Digest::parse(entry.key);
+  if (!digest) return bad(entry, "has a key that is not a digest");
+  SEALIFT_ASSIGN(const auto fields, Fields::of(entry.value, "layer", entry.key));
+  LayerInfo& layer = contents.layers[*digest];
+  SEALIFT_TRY(fields.read("files", layer.files, kMaxNumber));
+  return fields.read("uncompressedBytes", layer.uncompressed_bytes, kMaxNumber);
+}
+
+template <auto List, auto Parse>
+Result<void> take_element(const json::Entry& entry, Contents& contents) {
+  const auto parse = [&] {
+    if constexpr (std::is_invocable_v<decltype(Parse), const json::Entry&>)
+      return Parse(entry);
+    else
+      return Parse(entry.value);
+  };
+  auto element = parse();
+  if (!element)
+    return fail_while(std::move(element).error(),
+                      std::format("reading entry {} of \"{}\"", entry.number, entry.member));
+  (contents.*List).push_back(std::move(*element));
+  return {};
+}
+
+template <auto Map>
+Result<void> take_member(const json::Entry& entry, Contents& contents) {
+  SEALIFT_ASSIGN((contents.*Map)[std::string(entry.key)], parse_text(entry));
+  return {};
+}
+
+struct Table {
+  std::string_view member;
+  bool is_list;
+  Result<void> (*take)(const json::Entry& entry, Contents& contents);
+};
+constexpr auto kTables = std::to_array<Table>({
+    {"apps", true, take_element<&Contents::apps, parse_app>},
+    {"bases", true, take_element<&Contents::bases, parse_base>},
+    {"compressors", false, take_member<&Contents::compressors>},
+    {"environment", false, take_member<&Contents::environment>},
+    {"hostFiles", true, take_element<&Contents::host_files, parse_host_file>},
+    {"ignoredImages", true, take_element<&Contents::ignored_images, parse_ignored>},
+    {"images", true, take_element<&Contents::images, parse_image>},
+    {"labels", false, take_member<&Contents::labels>},
+    {"launch", true, take_element<&Contents::launch, parse_text>},
+    {"layers", false, take_layer},
+    {"requires", true, take_element<&Contents::requirements, parse_requirement>},
+    {"stubs", true, take_element<&Contents::stubs, parse_stub>},
+    {"tree", false, take_file},
+});
+
+Result<void> take_entry(const json::Entry& entry, Contents& contents) {
+  const auto table = std::ranges::find(kTables, entry.member, &Table::member);
+  if (table == kTables.end()) return {};
+  if (entry.in_list != table->is_list) return bad(entry, table->is_list ? "is not a list" : "is not an object");
+  if (entry.number > kMaxEntries) return fail(ErrorCode::limit_exceeded, "\"{}\" has too many entries", entry.member);
+  return table->take(entry, contents);
 }
 
 }  // namespace
 
 Result<Contents> parse_contents(std::string_view json) {
-  SEALIFT_ASSIGN(const auto document, json::parse(json, {.bytes = kMaxContentsSize, .depth = 16}));
-  SEALIFT_ASSIGN(const auto fields, Fields::of(document, "contents"));
   Contents contents;
+  SEALIFT_ASSIGN(const auto document,
+                 json::parse_entries(json, {.bytes = kMaxContentsSize, .depth = 16},
+                                     [&](const json::Entry& entry) { return take_entry(entry, contents); }));
+  SEALIFT_ASSIGN(const auto fields, Fields::of(document, "contents"));
+  for (const auto& table : kTables) {
+    const auto* value = document.find(table.member);
+    if (value != nullptr && !(table.is_list ? value->is_array() : value->is_object()))
+      return fields.bad(table.member, table.is_list ? "is not a list" : "is not an object");
+  }
   SEALIFT_TRY(fields.read("name", contents.name));
   SEALIFT_TRY(fields.read("version", contents.version));
   SEALIFT_TRY(fields.read("createdBy", contents.created_by));
-  SEALIFT_TRY(fields.read("compressors", contents.compressors));
-  SEALIFT_TRY(fields.read("environment", contents.environment));
-  SEALIFT_TRY(fields.read("labels", contents.labels));
-  SEALIFT_TRY(fields.read("launch", contents.launch));
   if (fields.has("baseDocument")) {
     std::string path;
     SEALIFT_TRY(fields.read_name("baseDocument", path));
     contents.base_document = path;
   }
-  SEALIFT_TRY(parse_tree(fields, contents));
-  SEALIFT_TRY(parse_lists(fields, contents));
   SEALIFT_TRY(check_names(contents));
   return contents;
 }

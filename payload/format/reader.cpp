@@ -5,6 +5,7 @@
 #include <array>
 
 #include "payload/base/checked.h"
+#include "payload/base/text.h"
 #include "payload/codec/zstd.h"
 #include "payload/format/reader_state.h"
 #include "payload/format/references.h"
@@ -43,6 +44,12 @@ Result<void> check_data_area(std::vector<ByteRange> fixed, const Index& index, b
 
 const Section& section_of(const std::vector<Section>& sections, SectionType type) {
   return *std::ranges::find(sections, type, &Section::type);
+}
+
+Result<Index> read_index(ByteView metadata, const Trailer& trailer, const std::vector<Section>& sections) {
+  SEALIFT_ASSIGN(const Bytes bytes,
+                 section_bytes(metadata, trailer, section_of(sections, SectionType::index), kMaxMetadataSize));
+  return Index::parse(bytes, trailer.metadata_offset);
 }
 
 ObjectInfo describe(const Index& index, const IndexObject& object) {
@@ -119,14 +126,14 @@ Result<std::unique_ptr<PayloadReader>> PayloadReader::open(const base::RandomAcc
   auto sections = parse_section_table(metadata, trailer);
   if (!sections) return fail_while(std::move(sections).error(), "reading the payload's section table");
 
-  SEALIFT_ASSIGN(const Bytes index_bytes,
-                 section_bytes(metadata, trailer, section_of(*sections, SectionType::index), kMaxMetadataSize));
-  auto index = Index::parse(index_bytes, trailer.metadata_offset);
+  auto index = read_index(metadata, trailer, *sections);
   if (!index) return fail_while(std::move(index).error(), "reading the payload's index");
-  SEALIFT_ASSIGN(const Bytes contents_bytes,
+  SEALIFT_ASSIGN(Bytes contents_bytes,
                  section_bytes(metadata, trailer, section_of(*sections, SectionType::contents), kMaxContentsSize));
+  metadata = Bytes();  // frees it before contents take more
   auto contents = parse_contents(base::as_text(contents_bytes));
   if (!contents) return fail_while(std::move(contents).error(), "reading the payload's contents");
+  contents_bytes = Bytes();
 
   auto state = std::unique_ptr<State>(
       new State{&file, payload_offset, trailer, std::move(*sections), std::move(*contents), std::move(*index), {}});
@@ -143,7 +150,7 @@ std::string PayloadReader::artifact_name() const {
   const auto& name = contents().name;
   const auto& version = contents().version;
   if (name.empty()) return identity().hex().substr(0, 12);
-  return version.empty() ? name : name + " " + version;
+  return base::printable(version.empty() ? name : name + " " + version);
 }
 uint64_t PayloadReader::payload_size() const { return state_->trailer.payload_size; }
 base::FileOffset PayloadReader::payload_offset() const { return state_->payload_offset; }

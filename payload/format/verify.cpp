@@ -5,6 +5,7 @@
 // FORMAT.md, section 8.
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <mutex>
 
 #include "payload/base/thread.h"
@@ -42,13 +43,17 @@ std::string title(const Contents& contents, const Digest& digest) {
   return out.empty() ? "object " + digest.text() : out;
 }
 
+// Names are looked up in everything that the payload holds: of a file that is damaged all over, the first ones will do.
+constexpr size_t kNamed = 1000;
+
 std::string title_of_frame(const Contents& contents, const Index& index, size_t frame) {
+  const uint64_t begin = index.plain_start(frame), end = begin + index.frames()[frame].plain_size;
   std::string out;
   size_t count = 0;
   for (const auto& object : index.objects()) {
     for (const auto& piece : index.pieces(object)) {
-      const FrameRun run = index.frames_of(piece);
-      if (frame < run.begin || frame >= run.end) continue;
+      const uint64_t from = index.plain_start(piece.frame) + piece.offset;
+      if (from >= end || from + piece.size <= begin) continue;
       if (count == 0) out = title(contents, object.digest);
       ++count;
       break;
@@ -159,11 +164,14 @@ Result<std::vector<Damage>> PayloadReader::verify(unsigned threads, const std::f
   }
   told.add(file_size - frame_bytes);
 
+  std::atomic<size_t> damaged = 0;
   base::parallel_for(frames.size(), threads, [&](size_t i) {
     if (cancel.cancelled()) return;
     const bool known = is_known && is_known(i);
     if (auto checked = known ? Result<void>() : check_frame(*state.file, state.payload_offset, frames[i]); !checked) {
-      findings.add(title_of_frame(state.contents, state.index, i), frames[i].offset, std::move(checked).error());
+      const bool is_named = damaged.fetch_add(1) < kNamed;
+      findings.add(is_named ? title_of_frame(state.contents, state.index, i) : "a frame", frames[i].offset,
+                   std::move(checked).error());
     }
     told.add(frames[i].stored_size);
   });

@@ -92,7 +92,7 @@ Result<std::variant<Manifest, Index>> parse_manifest(ByteView bytes, std::string
   if (bytes.size() > kMaxManifestBytes)
     return fail(ErrorCode::limit_exceeded, "an image manifest of {} bytes, at most {} are allowed", bytes.size(),
                 kMaxManifestBytes);
-  auto parsed = json::parse(base::as_text(bytes));
+  auto parsed = json::parse(base::as_text(bytes), {.bytes = kMaxManifestBytes});
   if (!parsed || !parsed->is_object()) return refuse(not_an_object(bytes));
   const auto& document = *parsed;
   const std::string own = document.text_or("mediaType", "");
@@ -141,7 +141,7 @@ const Descriptor* choose(std::span<const Descriptor> entries, Architecture host)
 }
 
 Result<Platform> parse_config_platform(ByteView bytes) {
-  auto parsed = json::parse(base::as_text(bytes));
+  auto parsed = json::parse(base::as_text(bytes), {.bytes = kMaxManifestBytes});
   if (!parsed || !parsed->is_object())
     return fail(ErrorCode::invalid_input, "the image configuration is not a JSON object");
   return parse_platform(*parsed);

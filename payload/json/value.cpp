@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "payload/base/text.h"
+#include "payload/json/entries.h"
 
 namespace sealift::json {
 namespace {
@@ -20,8 +21,8 @@ constexpr size_t kBytesForEach = 20;
 // Builds our values during the library's parse; the library's own tree would silently accept duplicate keys.
 class Builder final : public nlohmann::json_sax<Library> {
  public:
-  explicit Builder(const Limits& limits)
-      : limits_(limits), most_values_(std::max<size_t>(limits.bytes / kBytesForEach, 64)) {}
+  explicit Builder(const Limits& limits, const EntryVisitor* visit)
+      : limits_(limits), most_values_(std::max<size_t>(limits.bytes / kBytesForEach, 64)), visit_(visit) {}
 
   bool null() override { return add({}); }
   bool boolean(bool value) override { return add(value); }
@@ -35,6 +36,7 @@ class Builder final : public nlohmann::json_sax<Library> {
   bool binary(binary_t&) override { return false; }
   bool start_object(size_t) override { return open(Value::object()); }
   bool key(string_t& key) override {
+    if (at_entries() && !follows(key)) return false;
     if (!count()) return false;
     if (stack_.back().value.find(key) != nullptr)
       return refuse(ErrorCode::corrupt, std::format("the key \"{}\" stands twice in one object", base::printable(key)));
@@ -61,9 +63,26 @@ class Builder final : public nlohmann::json_sax<Library> {
     error = Error{code, std::move(what), {}};
     return false;
   }
+  // Within a list or object that is a member of the document, whose entries are visited and not kept.
+  bool at_entries() const { return visit_ != nullptr && stack_.size() == 2; }
+  // Whether the key may come after the last one; what is not kept can't be searched.
+  bool follows(const std::string& key) {
+    if (entries_ != 0 && key <= stack_.back().key)
+      return refuse(ErrorCode::corrupt, std::format("the key \"{}\" stands twice in one object, or not in its place",
+                                                    base::printable(key)));
+    return true;
+  }
+  bool hand_over(const Value& value) {
+    within_entry_ = 0;
+    const Level& within = stack_.back();
+    auto taken = (*visit_)({stack_.front().key, within.key, within.value.is_array(), ++entries_, value});
+    if (!taken) error = std::move(taken).error();
+    return taken.has_value();
+  }
   bool open(Value value) {
     if (stack_.size() >= limits_.depth)
       return refuse(ErrorCode::limit_exceeded, std::format("nested deeper than {} levels", limits_.depth));
+    if (stack_.size() == 1) entries_ = 0;
     stack_.push_back({std::move(value), {}});
     return true;
   }
@@ -73,11 +92,15 @@ class Builder final : public nlohmann::json_sax<Library> {
     return add(std::move(done));
   }
   bool count() {
+    if (visit_ != nullptr && stack_.size() >= 2 && ++within_entry_ > kMaxEntryValues)
+      return refuse(ErrorCode::limit_exceeded, std::format("more than {} values in entry {} of \"{}\"", kMaxEntryValues,
+                                                           entries_ + 1, base::printable(stack_.front().key)));
     if (++values_ <= most_values_) return true;
     return refuse(ErrorCode::limit_exceeded, std::format("more than {} values", most_values_));
   }
   bool add(Value value) {
     if (!count()) return false;
+    if (at_entries()) return hand_over(value);
     if (stack_.empty()) {
       root = std::move(value);
     } else if (stack_.back().value.is_array()) {
@@ -90,8 +113,21 @@ class Builder final : public nlohmann::json_sax<Library> {
 
   const Limits& limits_;
   size_t most_values_, values_ = 0;
+  const EntryVisitor* visit_;
+  size_t entries_ = 0;       // visited of the member that is being read
+  size_t within_entry_ = 0;  // values of the entry that is being read, and keys
   std::vector<Level> stack_;
 };
+
+Result<Value> built(std::string_view text, const Limits& limits, const EntryVisitor* visit) {
+  if (text.size() > limits.bytes)
+    return fail(ErrorCode::limit_exceeded, "JSON of {} bytes, at most {} are allowed", text.size(), limits.bytes);
+  Builder builder(limits, visit);
+  const bool good = Library::sax_parse(text.begin(), text.end(), &builder);
+  if (builder.error) return fail(std::move(*builder.error));
+  if (!good) return fail(ErrorCode::corrupt, "not JSON");
+  return std::move(builder.root);
+}
 
 Library to_library(const Value& value) {
   if (const auto* members = value.members()) {
@@ -222,14 +258,9 @@ bool Value::operator==(const Value& other) const {
   return data_ == other.data_;
 }
 
-Result<Value> parse(std::string_view text, const Limits& limits) {
-  if (text.size() > limits.bytes)
-    return fail(ErrorCode::limit_exceeded, "JSON of {} bytes, at most {} are allowed", text.size(), limits.bytes);
-  Builder builder(limits);
-  const bool good = Library::sax_parse(text.begin(), text.end(), &builder);
-  if (builder.error) return fail(std::move(*builder.error));
-  if (!good) return fail(ErrorCode::corrupt, "not JSON");
-  return std::move(builder.root);
+Result<Value> parse(std::string_view text, const Limits& limits) { return built(text, limits, nullptr); }
+Result<Value> parse_entries(std::string_view text, const Limits& limits, const EntryVisitor& visit) {
+  return built(text, limits, &visit);
 }
 
 std::string to_canonical(const Value& value) {

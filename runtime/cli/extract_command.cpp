@@ -9,6 +9,7 @@
 #include "payload/base/count.h"
 #include "payload/base/safe_path.h"
 #include "payload/base/text.h"
+#include "payload/format/references.h"
 #include "payload/json/value.h"
 #include "runtime/cli/inspect_commands.h"
 #include "runtime/cli/output_folder.h"
@@ -116,6 +117,22 @@ Result<std::vector<std::string>> selected_files(const Contents& contents, const 
   return out;
 }
 
+// As many bytes as are written; of a sum that no number holds, the largest.
+uint64_t bytes_of(const Contents& contents, const std::vector<std::string>& files,
+                  const std::vector<const Image*>& images) {
+  uint64_t sum = 0;
+  std::set<Digest> blobs;
+  const auto add = [&](const format::ObjectRef& object) { sum += std::min(object.size, UINT64_MAX - sum); };
+  for (const auto& path : files) add(contents.tree.at(path).object);
+  for (const auto* image : images) {
+    static_cast<void>(format::for_each_reference(*image, [&](const format::Reference& part) -> Result<void> {
+      if (blobs.insert(part.object.digest).second) add(part.object);
+      return {};
+    }));
+  }
+  return sum;
+}
+
 }  // namespace
 
 Result<void> extract_artifact(const Artifact& artifact, const Arguments& arguments, console::Output out,
@@ -138,6 +155,7 @@ Result<void> extract_artifact(const Artifact& artifact, const Arguments& argumen
     images.push_back(image);
   }
   SEALIFT_ASSIGN(OutputFolder folder, OutputFolder::open(arguments.to));
+  SEALIFT_TRY(folder.has_room(bytes_of(contents, files, images)));
   Extraction extraction(artifact, folder, arguments.overwrite ? Overwrite::allow : Overwrite::refuse, cancel);
   for (const std::string& path : files) SEALIFT_TRY(extraction.file(path, contents.tree.at(path)));
   for (const Image* image : images) SEALIFT_TRY(extraction.image(*image));

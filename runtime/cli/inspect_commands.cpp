@@ -96,7 +96,7 @@ void print_info(const Artifact& artifact, bool json, console::Output out) {
   for (const auto& app : contents.apps) apps.push_back(app.is_network ? app.name + " (network)" : app.name);
   out.line(reader.artifact_name());
   out.line(std::format("  identity    {}", reader.identity().text()));
-  out.line(std::format("  made by     {}", contents.created_by));
+  out.line(std::format("  made by     {}", base::printable(contents.created_by)));
   out.line(std::format("  size        {} payload", base::human_bytes(reader.payload_size())));
   out.line(std::format("  platforms   {}", platforms_of(contents)));
   if (auto version = kubernetes_of(contents); !version.empty()) out.line(std::format("  Kubernetes  {}", version));
@@ -107,14 +107,14 @@ void print_info(const Artifact& artifact, bool json, console::Output out) {
   out.line(std::format("  images      {}", contents.images.size()));
   out.line(std::format("  files       {} in the tree, {} for hosts", contents.tree.size(), contents.host_files.size()));
   for (const auto& [key, value] : contents.labels)
-    out.line(std::format("  label       {}={}", key, base::printable(value)));
+    out.line(std::format("  label       {}={}", base::printable(key), base::printable(value)));
 }
 
 void print_list(const Artifact& artifact, bool json, console::Output out) {
   const Contents& contents = artifact.reader->contents();
   if (json) return out.json_line(format::to_json(contents));
   std::string text;  // written at once: there may be thousands of lines
-  const auto line = [&](const std::string& written) { text += written + "\n"; };
+  const auto line = [&](const std::string& written) { text += base::printable(written, SIZE_MAX) + "\n"; };
   line(std::format("applications ({})", contents.apps.size()));
   size_t width = widest(contents.apps, [](const auto& app) { return app.name; });
   for (const auto& app : contents.apps) {

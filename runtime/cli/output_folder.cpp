@@ -3,8 +3,10 @@
 
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <format>
@@ -29,12 +31,30 @@ Result<base::Fd> enter(int folder, const std::string& part, const std::string& s
   return fail_errno(error, std::format("open {} in {}", part, shown));
 }
 
+constexpr std::string_view kOwnBegin = ".sealift-", kOwnEnd = ".tmp";
+
+// Whether a part of the path is such a name as files have until they are complete.
+bool is_own(std::string_view path) {
+  return std::ranges::any_of(base::split(path, '/'), [](std::string_view part) {
+    return part.starts_with(kOwnBegin) && part.ends_with(kOwnEnd);
+  });
+}
+
 }  // namespace
 
 Result<OutputFolder> OutputFolder::open(const std::string& path) {
   SEALIFT_TRY(base::make_directories(path, 0755));
   SEALIFT_ASSIGN(base::Fd fd, base::open_file(path, O_DIRECTORY | O_RDONLY));
   return OutputFolder(std::move(fd), path);
+}
+
+Result<void> OutputFolder::has_room(uint64_t bytes) const {
+  struct statvfs room{};
+  if (fstatvfs(fd_.get(), &room) != 0) return fail_errno(errno, "look at " + path_);
+  const uint64_t free = uint64_t{room.f_bavail} * room.f_frsize;
+  if (bytes <= free) return {};
+  return fail(ErrorCode::no_space, "{} has {} free, and the files take {}; name another folder, or extract fewer",
+              path_, base::human_bytes(free), base::human_bytes(bytes));
 }
 
 Result<base::Fd> OutputFolder::folder_of(const std::string& name) const {
@@ -53,6 +73,9 @@ Result<base::Fd> OutputFolder::folder_of(const std::string& name) const {
 Result<void> OutputFolder::write(const std::string& name, unsigned mode, Overwrite overwrite,
                                  const std::function<Result<void>(base::Sink&)>& fill) {
   SEALIFT_ASSIGN(std::string safe, base::safe_relative_path(name));
+  if (is_own(safe))
+    return fail(ErrorCode::invalid_input, "{}: unfinished files have such names; extract the others by name",
+                base::printable(safe));
   SEALIFT_ASSIGN(base::Fd folder, folder_of(safe));
   std::string last(base::split(safe, '/').back());
   std::string shown = path_ + "/" + safe;
@@ -68,7 +91,7 @@ Result<void> OutputFolder::write(const std::string& name, unsigned mode, Overwri
   };
   SEALIFT_ASSIGN(bool there, exists());
   if (there && overwrite == Overwrite::refuse) return refuse_existing();
-  std::string temporary = std::format(".sealift-{}.tmp", getpid());
+  std::string temporary = std::format("{}{}{}", kOwnBegin, getpid(), kOwnEnd);
   unlinkat(folder.get(), temporary.c_str(), 0);
   int made = openat(folder.get(), temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
   if (made < 0) return fail_errno(errno, "write in the folder of " + shown);

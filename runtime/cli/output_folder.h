@@ -20,9 +20,12 @@ class OutputFolder {
   static Result<OutputFolder> open(const std::string& path);
 
   // `name` is a safe relative path; its folders are made (0755). `fill` writes the content; if it fails nothing is
-  // left. Errors: already_exists, invalid_input (unsafe name), permission_denied if a link or file is in the way.
+  // left. Errors: already_exists, invalid_input (an unsafe name, or one that this class needs itself),
+  // permission_denied if a link or file is in the way.
   Result<void> write(const std::string& name, unsigned mode, Overwrite overwrite,
                      const std::function<Result<void>(base::Sink&)>& fill);
+  // Whether so many bytes are free there; `no_space` if not.
+  Result<void> has_room(uint64_t bytes) const;
   const std::string& path() const { return path_; }
 
  private:

@@ -13,6 +13,8 @@ std::string why(const base::ExpandProblem& problem) {
     case Kind::not_set:
       return std::format("the variable {} is not set and has no default; set it, or write ${{{}:-default}}",
                          problem.name, problem.name);
+    case Kind::too_long:
+      return std::format("with the value of {} this text is larger than any setting may be", problem.name);
     case Kind::bad_name:
     case Kind::lone_dollar: break;
   }

@@ -8,6 +8,7 @@
 #include "runtime/delivery/survey.h"
 #include "runtime/engine/runner.h"
 #include "runtime/images/image_check.h"
+#include "runtime/kube/kubeadm.h"
 #include "runtime/plans/deliver.h"
 #include "runtime/steps/cluster_steps.h"
 
@@ -104,6 +105,7 @@ Result<PlanOutcome> plan(Input& input) {
     SEALIFT_ASSIGN(const auto model, model_without_hosts(input, out));
     std::vector<checks::Finding> findings;
     if (model.makes_cluster()) {
+      SEALIFT_TRY(kube::check_documents({model.base, input.config, {}, false, false}));
       SEALIFT_ASSIGN(findings, images::check_images(model, input.charts, input.cancel));
     } else {
       out.notes.emplace_back(

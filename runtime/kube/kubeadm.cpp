@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "payload/base/text.h"
+#include "payload/format/destination.h"
 #include "payload/yaml/node.h"
 
 namespace sealift::kube {
@@ -143,6 +144,7 @@ constexpr auto kOwned = std::to_array<Owned>({
     {"JoinConfiguration", "nodeRegistration/name"},
     {"JoinConfiguration", "discovery"},
     {"ClusterConfiguration", "kubernetesVersion"},
+    {"ClusterConfiguration", "certificatesDir"},
     {"ClusterConfiguration", "controlPlaneEndpoint"},
     {"ClusterConfiguration", "networking/podSubnet"},
     {"ClusterConfiguration", "networking/serviceSubnet"},
@@ -179,6 +181,23 @@ Result<void> check_owned(const Node& own, const Node& merged, std::string_view k
   return {};
 }
 
+// The folders that the control plane's pods get of their host, or that are written there. Sealift's own hold the
+// authority's key, and what it writes itself.
+constexpr auto kFolders = std::to_array<std::string_view>({"hostPath", "dataDir", "staticPodPath"});
+
+Result<void> check_folders(const Node& node, std::string_view where) {
+  for (const auto& item : node.items) SEALIFT_TRY(check_folders(item, where));
+  for (const auto& [key, value] : node.members) {
+    SEALIFT_TRY(check_folders(value, where));
+    if (!std::ranges::contains(kFolders, key) || value.kind != yaml::Kind::scalar) continue;
+    if (format::is_sealifts(value.text))
+      return fail(ErrorCode::invalid_config,
+                  "the kubeadm document {} sets {} to {}, which belongs to Sealift itself; name another folder", where,
+                  key, base::printable(value.text));
+  }
+  return {};
+}
+
 // Merges the base's and the site's documents of this kind over Sealift's own.
 Result<Node> finished(const KubeadmInput& input, Node wanted) {
   const std::string kind = wanted.find("kind")->text;
@@ -186,6 +205,7 @@ Result<Node> finished(const KubeadmInput& input, Node wanted) {
   SEALIFT_ASSIGN(const auto defaults, yaml::parse(input.base.kubeadm, "base.yaml, kubeadm"));
   for (const auto& base : defaults) {
     if (base.find("kind") == nullptr || base.find("kind")->text != kind) continue;
+    SEALIFT_TRY(check_folders(base, "of the artifact's base"));
     merge_into(wanted, base);
     SEALIFT_TRY(check_owned(own, wanted, kind, "of the artifact's base"));
   }
@@ -193,6 +213,7 @@ Result<Node> finished(const KubeadmInput& input, Node wanted) {
     if (site.kind != kind) continue;
     SEALIFT_ASSIGN(const auto documents, yaml::parse(site.yaml, "cluster.yaml"));
     for (const auto& over : documents) {
+      SEALIFT_TRY(check_folders(over, std::format("at line {} of cluster.yaml", site.line)));
       merge_into(wanted, over);
       SEALIFT_TRY(check_owned(own, wanted, kind, std::format("at line {} of cluster.yaml", site.line)));
     }
@@ -237,6 +258,12 @@ Result<Secret> join_document(const KubeadmInput& input, const KubeadmNode& node,
   bootstrap.set("token", Node::make_string(std::string(token.token.reveal())));
   bootstrap.set("caCertHashes", texts({token.ca_hash}));
   return Secret(yaml::to_yaml(done));
+}
+
+Result<void> check_documents(const KubeadmInput& input) {
+  const KubeadmNode any{"node", "192.0.2.1", {}};
+  SEALIFT_TRY(init_documents(input, any));
+  return join_document(input, any, {}).transform([](const Secret&) {});
 }
 
 std::vector<std::string> preflight_arguments(const KubeadmInput& input) {

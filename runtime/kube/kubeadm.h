@@ -40,6 +40,9 @@ Result<JoinToken> parse_join_command(std::string_view output);
 // JoinConfiguration of a worker; contains the token.
 Result<Secret> join_document(const KubeadmInput& input, const KubeadmNode& node, const JoinToken& token);
 
+// Whether the base and the site set only what they may, before any node is known. Errors: as above.
+Result<void> check_documents(const KubeadmInput& input);
+
 // kubeadm arguments for init and join that these hosts require.
 std::vector<std::string> preflight_arguments(const KubeadmInput& input);
 

@@ -20,7 +20,7 @@ constexpr Duration kGateTimeout{600'000};
 constexpr auto kValuesFiles =
     std::to_array<std::string_view>({"values-0.yaml", "values-1.yaml", "values-2.yaml", "values-3.yaml"});
 // As the build reads manifests.
-constexpr yaml::Limits kManifestLimits{.bytes = kMaxAppFile, .depth = 256, .nodes = 2'000'000};
+constexpr yaml::Limits kManifestLimits{.bytes = kMaxAppFile, .depth = 256, .nodes = 500'000};
 
 Digest inputs_of(const Model& model, const SelectedApp& app) {
   base::ByteWriter writer;

@@ -196,6 +196,9 @@ Result<std::string> render(std::string_view text, const std::map<std::string, st
   const auto line = 1 + std::ranges::count(text.substr(0, out.error().offset), '\n');
   if (out.error().kind == base::ExpandProblem::Kind::not_closed)
     return fail(ErrorCode::invalid_input, "{}:{}: \"${{\" without \"}}\"", where, line);
+  if (out.error().kind == base::ExpandProblem::Kind::too_long)
+    return fail(ErrorCode::limit_exceeded,
+                "{}:{}: with its variables this file is larger than any file for hosts may be", where, line);
   return fail(ErrorCode::invalid_input,
               "{}:{}: the variable {} is not known; packer/KUBEFILE.md lists those that templates may use", where, line,
               base::printable(out.error().name));

@@ -102,3 +102,13 @@ TEST_CASE("names are any text, or identifiers where that is the rule") {
     CHECK(problem(text, strict).kind == Kind::bad_name);
   }
 }
+
+TEST_CASE("variables that make a text large beyond use") {
+  ExpandRules how = rules();
+  how.limit = 6;
+  CHECK(expanded("${A}${A}", how) == "oneone");
+  const auto found = problem("${A}${A}${A}", how);
+  CHECK(found.kind == Kind::too_long);
+  CHECK(found.name == "A");
+  CHECK(found.offset == 8);
+}

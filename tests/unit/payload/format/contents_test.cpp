@@ -2,6 +2,7 @@
 #include "payload/format/contents.h"
 
 #include <catch2/catch_test_macros.hpp>
+#include <functional>
 
 #include "payload/json/value.h"
 
@@ -113,4 +114,28 @@ TEST_CASE("errors say where") {
   REQUIRE_FALSE(parsed);
   CHECK(parsed.error().code == ErrorCode::corrupt);
   CHECK(parsed.error().what.find("nobody") != std::string::npos);
+}
+
+TEST_CASE("what becomes part of paths, units and commands on hosts is a word") {
+  const auto refusal = [](const std::function<void(Contents&)>& change) {
+    Contents contents = full();
+    change(contents);
+    const auto parsed = parse_contents(to_json(contents));
+    return parsed ? std::string() : parsed.error().what;
+  };
+  for (const std::string bad : {"../../etc/x", "-rf", "a\nb", "Web", "a b", std::string(54, 'a').c_str()}) {
+    INFO(bad);
+    CHECK(refusal([&](Contents& c) { c.apps[0].name = bad; }).contains("can't be an app's: lower-case letters"));
+    CHECK(refusal([&](Contents& c) { c.apps[0].target_namespace = bad; }).ends_with("is not a namespace"));
+    CHECK(refusal([&](Contents& c) { c.apps[0].release = bad; }).ends_with("is not the name of a release"));
+  }
+  for (const std::string bad : {"--all", "a b", "a\x1b[2J", "\xc3\xa4"}) {
+    INFO(bad);
+    CHECK(refusal([&](Contents& c) { c.images[0].name = bad; }).ends_with("is not the name of an image"));
+  }
+  for (const std::string bad : {"/proc/x", "/etc/sealift/pki/ca.key", "/etc/shadow", "/etc/x\n/etc/y", "etc/x"}) {
+    INFO(bad);
+    CHECK(refusal([&](Contents& c) { c.host_files[0].destination = bad; }).contains("\"destination\" can't be: "));
+  }
+  CHECK(refusal([](Contents&) {}).empty());
 }

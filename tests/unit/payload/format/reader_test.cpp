@@ -345,3 +345,35 @@ TEST_CASE("verification tells how far it is, to the end") {
                          {}));
   CHECK(last == bytes.size());
 }
+
+TEST_CASE("an object that would be decoded for hours is refused") {
+  const std::string plain(size_t{8} << 20, 'x');
+  const auto with_pieces = [&](uint32_t count, uint64_t each) {
+    PayloadBuilder builder = minimal_payload();
+    codec::ZstdCompressor compressor(1);
+    const auto stored = compressor.compress(base::as_bytes(plain));
+    REQUIRE(stored);
+    builder.frames.push_back({format::kHeaderSize + builder.data.size(), stored->size(), plain.size(),
+                              format::Encoding::zstd, hash::sha256(*stored)});
+    builder.data.insert(builder.data.end(), stored->begin(), stored->end());
+    builder.objects.push_back({hash::sha256(base::as_bytes("any")), count * each, 0, count});
+    for (uint32_t i = 0; i < count; ++i) builder.pieces.push_back({1, 0, each});
+    const base::MemoryFile file(builder.build());
+    const auto reader = format::PayloadReader::open(file);
+    return reader ? std::string() : reader.error().text();
+  };
+  CHECK(with_pieces(8, 1).empty());  // 64 MiB, whatever the size
+  CHECK(with_pieces(9, 1).contains("object sha256:"));
+  CHECK(with_pieces(9, 1).contains("has 9 bytes, and 75497472 would have to be decoded for them"));
+  CHECK(with_pieces(1000, plain.size() / 64).empty());
+  CHECK(with_pieces(1000, plain.size()).empty());
+}
+
+TEST_CASE("names come without what moves a terminal's cursor") {
+  PayloadBuilder builder = minimal_payload();
+  builder.contents = R"({"name":"a\u001b[2J","version":"1"})";
+  const base::MemoryFile file(builder.build());
+  const auto reader = format::PayloadReader::open(file);
+  REQUIRE(reader);
+  CHECK((*reader)->artifact_name() == "a\\x1b[2J 1");
+}

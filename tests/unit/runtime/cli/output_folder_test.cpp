@@ -103,3 +103,26 @@ TEST_CASE("a file where a folder must be is refused") {
   auto out = OutputFolder::open(folder.path + "/in").value();
   CHECK(out.write("a/b", 0644, Overwrite::allow, content("x")).error().code == ErrorCode::permission_denied);
 }
+
+TEST_CASE("a file whose name unfinished files have is refused: it would vanish when the next one is written") {
+  Folder folder;
+  auto out = OutputFolder::open(folder.path + "/in").value();
+  for (const std::string name : {".sealift-7.tmp", "a/.sealift-.tmp", ".sealift-7.tmp/a"}) {
+    INFO(name);
+    const auto written = out.write(name, 0644, Overwrite::allow, content("x"));
+    REQUIRE_FALSE(written);
+    CHECK(written.error().code == ErrorCode::invalid_input);
+  }
+  CHECK(out.write(".sealift-7", 0644, Overwrite::refuse, content("x")));
+  CHECK(out.write("x.tmp", 0644, Overwrite::refuse, content("x")));
+}
+
+TEST_CASE("room is looked for before anything is written") {
+  Folder folder;
+  const auto out = OutputFolder::open(folder.path + "/in").value();
+  CHECK(out.has_room(1));
+  const auto none = out.has_room(UINT64_MAX);
+  REQUIRE_FALSE(none);
+  CHECK(none.error().code == ErrorCode::no_space);
+  CHECK(none.error().what.contains(folder.path + "/in has "));
+}

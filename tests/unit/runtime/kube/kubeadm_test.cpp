@@ -206,3 +206,26 @@ TEST_CASE("the document of kubeadm join") {
   REQUIRE(text);
   matches_golden("join.yaml", std::string(text->reveal()));
 }
+
+TEST_CASE("no document gives the control plane's pods a folder of Sealift's own") {
+  const auto refusal = [](bool of_site, const std::string& fields) {
+    Site site;
+    const auto text = "apiVersion: kubeadm.k8s.io/v1beta4\nkind: ClusterConfiguration\n" + fields;
+    if (of_site)
+      site.config.kubeadm = {{"ClusterConfiguration", text, 12}};
+    else
+      site.base.kubeadm += "---\n" + text;
+    const auto done = kube::init_documents(site.input(), kControlPlane);
+    return done ? std::string() : done.error().what;
+  };
+  for (const std::string path :
+       {"/etc/sealift", "/etc//sealift/./pki", "/run/x/../sealift/", "/var/lib/sealift/ledger"}) {
+    INFO(path);
+    const auto mounts = "apiServer: {extraVolumes: [{name: x, hostPath: " + path + ", mountPath: /x}]}\n";
+    CHECK(refusal(false, mounts).contains("of the artifact's base sets hostPath to " + path));
+    CHECK(refusal(true, mounts).contains("at line 12 of cluster.yaml sets hostPath to " + path));
+    CHECK(refusal(true, "etcd: {local: {dataDir: " + path + "}}\n").contains("dataDir"));
+  }
+  CHECK(refusal(true, "certificatesDir: /proc/self\n").contains("sets certificatesDir, which Sealift sets itself"));
+  CHECK(refusal(true, "apiServer: {extraVolumes: [{name: x, hostPath: /etc/sealift-audit, mountPath: /x}]}\n").empty());
+}
