@@ -45,8 +45,11 @@ Result<void> check_reference(const StoredObjects& objects, const format::Referen
 Result<void> check_json(const format::Contents& contents) {
   const std::string json = format::to_json(contents);
   if (json.size() > format::kMaxContentsSize) {
-    return fail(ErrorCode::limit_exceeded, "the table of contents has {} bytes, at most {} are allowed", json.size(),
-                format::kMaxContentsSize);
+    return fail(
+        ErrorCode::limit_exceeded,
+        "the table of contents has {} bytes, at most {} are allowed, and it has {} files: put some of them into "
+        "an archive, or into an artifact of their own",
+        json.size(), format::kMaxContentsSize, contents.tree.size());
   }
   auto back = format::parse_contents(json);
   if (!back) {
