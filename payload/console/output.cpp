@@ -23,7 +23,7 @@ bool is_continuation(char c) { return (static_cast<unsigned char>(c) & 0xc0) == 
 std::string in_one_line(std::string_view text) {
   std::string out(text);
   std::ranges::replace_if(out, [](char c) { return c == '\n' || c == '\t' || c == '\r'; }, ' ');
-  return base::printable(out, out.size());
+  return base::printable(out, std::string::npos);
 }
 
 size_t cells(std::string_view text) {

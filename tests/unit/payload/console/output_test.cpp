@@ -126,6 +126,6 @@ TEST_CASE("text is cut by cells and can't move the cursor") {
   CHECK(fit("abcdef", 6) == "abcdef");
   CHECK(fit("abcdefg", 6) == "abc...");
   CHECK(fit("äöüäöüä", 6) == "äöü...");
-  CHECK(fit("a\033[2Jb\n", 10) == "a?[2Jb ");
+  CHECK(fit("a\033[2Jb\n", 10) == "a\\x1b[2Jb ");
   CHECK(pad("ab", 4) == "ab  ");
 }
