@@ -219,6 +219,7 @@ Client::Client(Origin origin, ClientOptions options) : origin_(std::move(origin)
     if (!options.proxy->user.empty())
       client.set_proxy_basic_auth(options.proxy->user, std::string(options.proxy->password.reveal()));
   }
+  if (!options.source.empty()) client.set_interface(options.source);
   client.set_keep_alive(true);
   client.set_tcp_nodelay(true);
   client.set_connection_timeout(options.connect_timeout);

@@ -59,6 +59,7 @@ struct ClientOptions {
   Duration connect_timeout{10'000};
   Duration read_timeout{60'000};
   std::optional<Proxy> proxy;
+  std::string source = {};  // an address of this machine to come from; empty: the system's choice
 };
 
 struct Reply {

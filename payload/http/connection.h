@@ -31,6 +31,8 @@ class Connection {
   Moved handshake() { return tls_->handshake(); }
   Moved read(std::span<std::byte> buffer);
   Moved write(ByteView data);
+  // PEM; empty if none was demanded.
+  std::string client_certificate() const { return tls_ ? tls_->client_certificate() : std::string(); }
   // Nothing more will be written.
   void end_writing();
 

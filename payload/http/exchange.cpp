@@ -5,6 +5,8 @@
 
 #include <algorithm>
 
+#include "payload/http/socket_address.h"
+
 namespace sealift::http {
 namespace {
 
@@ -12,6 +14,12 @@ namespace {
 constexpr Duration kGlance{100};
 
 }  // namespace
+
+Request::Client Exchange::client() const {
+  auto certificate = connection_.client_certificate();
+  if (certificate.empty()) return {};
+  return {peer_address(connection_.socket()).host(), std::move(certificate)};
+}
 
 Result<void> Exchange::write(ByteView data) {
   while (!data.empty()) {

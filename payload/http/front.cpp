@@ -45,19 +45,19 @@ std::string refusal(int status) {
 
 }  // namespace
 
-Front::Front(const ServerLimits& limits, std::unique_ptr<TlsServer> tls, Answer answer)
+Front::Front(const ServerLimits& limits, std::shared_ptr<const TlsServer> tls, Answer answer)
     : limits_(limits),
-      tls_(std::move(tls)),
       answer_(std::move(answer)),
       epoll_(::epoll_create1(EPOLL_CLOEXEC)),
       admission_(limits.connections),
       requests_(limits.requests),
       last_id_(kWake),
       wake_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)),
+      tls_(std::move(tls)),
       workers_(limits.requests.all) {}
 
 Result<std::unique_ptr<Front>> Front::start(base::Fd listener, const ServerLimits& limits,
-                                            std::unique_ptr<TlsServer> tls, Answer answer) {
+                                            std::shared_ptr<const TlsServer> tls, Answer answer) {
   std::unique_ptr<Front> out(new Front(limits, std::move(tls), std::move(answer)));
   epoll_event event{EPOLLIN, {.u64 = kWake}};
   if (!out->epoll_ || !out->wake_ || ::epoll_ctl(out->epoll_.get(), EPOLL_CTL_ADD, out->wake_.get(), &event) != 0)
@@ -65,6 +65,16 @@ Result<std::unique_ptr<Front>> Front::start(base::Fd listener, const ServerLimit
   SEALIFT_ASSIGN(out->acceptor_, Acceptor::make(std::move(listener), out->epoll_.get(), kListener));
   SEALIFT_ASSIGN(out->thread_, Thread::start([front = out.get()] { front->run(); }));
   return out;
+}
+
+void Front::set_tls(std::shared_ptr<const TlsServer> tls) {
+  const std::lock_guard lock(mutex_);
+  tls_ = std::move(tls);
+}
+
+std::shared_ptr<const TlsServer> Front::tls() {
+  const std::lock_guard lock(mutex_);
+  return tls_;
 }
 
 void Front::close_door() {
@@ -188,13 +198,13 @@ bool Front::step(Id id, Connection& connection) {
 }
 
 bool Front::begin(Id id, Connection& connection) {
-  if (!tls_) {
+  const auto tls = this->tls();
+  if (!tls) {
     connection.state = Connection::State::head;
     return read_head(id, connection);
   }
   std::byte first{};
-  if (::recv(connection.socket(), &first, 1, MSG_PEEK | MSG_DONTWAIT) <= 0 || !connection.begin_tls(*tls_))
-    return false;
+  if (::recv(connection.socket(), &first, 1, MSG_PEEK | MSG_DONTWAIT) <= 0 || !connection.begin_tls(*tls)) return false;
   admission_.speaks(id);
   connection.state = Connection::State::handshake;
   return shake_hands(id, connection);
@@ -205,7 +215,7 @@ bool Front::shake_hands(Id id, Connection& connection) {
   if (moved.state == Moved::State::ended) return part(id, connection);  // so that the client hears why
   if (moved.state != Moved::State::done) return wait_for(id, connection, moved.state);
   connection.state = Connection::State::head;
-  if (tls_->demands_certificates()) {
+  if (tls()->demands_certificates()) {
     const auto victim = admission_.trust(id);
     connection.caller().is_trusted = true;
     if (victim == id) return false;

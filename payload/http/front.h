@@ -33,18 +33,21 @@ class Front {
 
   // Null `tls`: plain. Errors: io.
   static Result<std::unique_ptr<Front>> start(base::Fd listener, const ServerLimits& limits,
-                                              std::unique_ptr<TlsServer> tls, Answer answer);
+                                              std::shared_ptr<const TlsServer> tls, Answer answer);
   ~Front() { stop(); }
   // Accepts nothing more, closes what waits, and each connection after its answer. The listener itself stays.
   void close_door();
+  // For connections that begin from now on. Any thread.
+  void set_tls(std::shared_ptr<const TlsServer> tls);
   size_t answering() const { return answering_; }
   // Closes what waits at once, then waits for running answers, whose writes no longer wait. Further calls do nothing.
   void stop();
 
  private:
   using Id = Admission::Id;
-  Front(const ServerLimits& limits, std::unique_ptr<TlsServer> tls, Answer answer);
+  Front(const ServerLimits& limits, std::shared_ptr<const TlsServer> tls, Answer answer);
 
+  std::shared_ptr<const TlsServer> tls();
   void run();
   Duration next_pause();
   void accept_some();
@@ -67,7 +70,6 @@ class Front {
   void close_late();
 
   const ServerLimits limits_;
-  const std::unique_ptr<TlsServer> tls_;
   const Answer answer_;
   std::atomic<bool> stopping_ = false, closing_ = false;
   std::atomic<size_t> answering_ = 0;  // requests in progress
@@ -85,6 +87,7 @@ class Front {
 
   base::Fd wake_;  // an eventfd
   std::mutex mutex_;
+  std::shared_ptr<const TlsServer> tls_;
   std::vector<std::pair<Id, Outcome>> answered_;  // by workers, for the front's thread
 
   Workers workers_;

@@ -73,7 +73,12 @@ class Answers final : public httplib::Server {
   Front::Outcome answer(Exchange& exchange) {
     ExchangeStream stream(exchange);
     bool closes = false, is_request = false;
-    const auto understood = [&](const httplib::Request&) { is_request = true; };
+    const auto understood = [&](httplib::Request& request) {
+      is_request = true;
+      auto client = exchange.client();
+      // httplib takes nothing else along to route(), and fills these only where it routes itself.
+      request.path_params = {{"address", std::move(client.address)}, {"certificate", std::move(client.certificate)}};
+    };
     const bool written = process_request(stream, "", 0, "", 0, false, closes, understood);
     return written && is_request && !closes ? Front::Outcome::keep : Front::Outcome::close;
   }
@@ -81,6 +86,7 @@ class Answers final : public httplib::Server {
  private:
   void route(const httplib::Request& request, httplib::Response& response) const {
     http::Request asked{request.method, request.path, {}, {}};
+    asked.client = {request.path_params.at("address"), request.path_params.at("certificate")};
     for (const auto& name : headers_) {
       if (request.has_header(name)) asked.headers[name] = request.get_header_value(name);
     }
@@ -117,6 +123,11 @@ struct Server::State {
 Server::Server(std::unique_ptr<State> state) : state_(std::move(state)) {}
 Server::~Server() { stop(); }
 uint16_t Server::port() const { return state_->port; }
+Result<void> Server::set_identity(const TlsIdentity& identity) {
+  SEALIFT_ASSIGN(auto tls, TlsServer::make(identity));
+  state_->front->set_tls(std::move(tls));
+  return {};
+}
 void Server::close_door() { state_->front->close_door(); }
 bool Server::answers() const { return state_->front->answering() != 0; }
 void Server::stop() { state_->front->stop(); }

@@ -31,6 +31,11 @@ struct Request {
   std::string method, path;  // path: decoded
   std::map<std::string, std::string> query;
   std::map<std::string, std::string> headers;  // names in lower case; only those in ServerOptions::headers
+  // Of a server that demands certificates: where the request comes from, and the certificate (PEM), which is good.
+  struct Client {
+    std::string address, certificate;
+  };
+  Client client = {};
   bool is_head() const { return method == "HEAD"; }
 };
 
@@ -85,6 +90,9 @@ class Server {
   static Result<std::unique_ptr<Server>> start(ServerOptions options, Handler handler);
   ~Server();  // stops
   uint16_t port() const;
+  // For connections that come from now on; it demands certificates as before, or none. `untrusted` if it can't be used:
+  // the present one stays. Any thread; only of a server with TLS.
+  Result<void> set_identity(const TlsIdentity& identity);
   // Takes no more connections and closes what waits; answers in progress go on. The listener stays open.
   void close_door();
   bool answers() const;  // whether any is in progress

@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <netinet/in.h>
 
+#include <array>
 #include <cerrno>
 #include <cstddef>
 #include <cstring>
@@ -31,6 +32,19 @@ uint16_t SocketAddress::port() const {
   sockaddr_in address{};
   std::memcpy(&address, &storage, sizeof address);
   return ntohs(address.sin_port);
+}
+
+std::string SocketAddress::host() const {
+  sockaddr_in v4{};
+  sockaddr_in6 v6{};
+  std::memcpy(&v4, &storage, sizeof v4);
+  std::memcpy(&v6, &storage, sizeof v6);
+  const int family = storage.ss_family;
+  const void* address = family == AF_INET ? static_cast<const void*>(&v4.sin_addr) : &v6.sin6_addr;
+  std::array<char, INET6_ADDRSTRLEN> text{};
+  if ((family != AF_INET && family != AF_INET6) || ::inet_ntop(family, address, text.data(), text.size()) == nullptr)
+    return {};
+  return text.data();
 }
 
 Result<SocketAddress> socket_address(const std::string& host, uint16_t port) {

@@ -20,6 +20,7 @@ struct SocketAddress {
     return reinterpret_cast<const sockaddr*>(&storage);
   }  // NOLINT(*-reinterpret-cast): sockets API
   uint16_t port() const;
+  std::string host() const;  // "10.7.0.11", "fd00::1"; empty if there is none
 };
 
 // "10.7.0.11", "fd00::1"; port 0 means any free one. `invalid_config` for anything else.

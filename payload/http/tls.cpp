@@ -3,6 +3,7 @@
 
 #include <mbedtls/ctr_drbg.h>
 #include <mbedtls/entropy.h>
+#include <mbedtls/pem.h>
 #include <mbedtls/pk.h>
 #include <mbedtls/ssl.h>
 #include <mbedtls/x509_crt.h>
@@ -11,6 +12,7 @@
 
 #include <cerrno>
 #include <string>
+#include <utility>
 
 namespace sealift::http {
 namespace {
@@ -94,12 +96,12 @@ struct TlsServer::State {
   }
 };
 
-TlsServer::TlsServer(std::unique_ptr<State> state) : state_(std::move(state)) {}
+TlsServer::TlsServer(std::shared_ptr<State> state) : state_(std::move(state)) {}
 TlsServer::~TlsServer() = default;
 bool TlsServer::demands_certificates() const { return state_->demands_certificates; }
 
 Result<std::unique_ptr<TlsServer>> TlsServer::make(const TlsIdentity& identity) {
-  auto state = std::make_unique<State>();
+  auto state = std::make_shared<State>();
   if (state->set_up(identity) != 0)
     return fail(ErrorCode::untrusted, "the certificate, key or authority of the server can't be used");
   return std::unique_ptr<TlsServer>(new TlsServer(std::move(state)));
@@ -107,9 +109,12 @@ Result<std::unique_ptr<TlsServer>> TlsServer::make(const TlsIdentity& identity) 
 
 struct TlsSession::State {
   mbedtls_ssl_context ssl{};
+  const std::shared_ptr<const TlsServer::State> server;  // whose configuration `ssl` uses
   int socket = -1;
 
-  explicit State(int fd) : socket(fd) { mbedtls_ssl_init(&ssl); }
+  State(std::shared_ptr<const TlsServer::State> shared, int fd) : server(std::move(shared)), socket(fd) {
+    mbedtls_ssl_init(&ssl);
+  }
   State(const State&) = delete;
   State& operator=(const State&) = delete;
   ~State() { mbedtls_ssl_free(&ssl); }
@@ -119,8 +124,8 @@ TlsSession::TlsSession(std::unique_ptr<State> state) : state_(std::move(state)) 
 TlsSession::~TlsSession() = default;
 
 std::unique_ptr<TlsSession> TlsSession::make(const TlsServer& server, int socket) {
-  auto state = std::make_unique<State>(socket);
-  if (mbedtls_ssl_setup(&state->ssl, &server.state_->config) != 0) return nullptr;
+  auto state = std::make_unique<State>(server.state_, socket);
+  if (mbedtls_ssl_setup(&state->ssl, &state->server->config) != 0) return nullptr;
   mbedtls_ssl_set_bio(&state->ssl, &state->socket, send_some, receive_some, nullptr);
   return std::unique_ptr<TlsSession>(new TlsSession(std::move(state)));
 }
@@ -139,5 +144,18 @@ Moved TlsSession::write(ByteView data) {
 }
 
 void TlsSession::say_goodbye() { (void)mbedtls_ssl_close_notify(&state_->ssl); }
+
+std::string TlsSession::client_certificate() const {
+  const auto* peer = mbedtls_ssl_get_peer_cert(&state_->ssl);
+  if (peer == nullptr) return {};
+  std::string out(2 * peer->raw.len + 128, '\0');  // base64, its line breaks, header and footer
+  size_t size = 0;
+  auto* begin = reinterpret_cast<unsigned char*>(out.data());  // NOLINT(*-reinterpret-cast)
+  if (mbedtls_pem_write_buffer("-----BEGIN CERTIFICATE-----\n", "-----END CERTIFICATE-----\n", peer->raw.p,
+                               peer->raw.len, begin, out.size(), &size) != 0)
+    return {};
+  out.resize(size - 1);  // the zero byte is counted
+  return out;
+}
 
 }  // namespace sealift::http

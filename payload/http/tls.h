@@ -6,6 +6,7 @@
 
 #include <memory>
 #include <span>
+#include <string>
 
 #include "payload/base/bytes.h"
 #include "payload/base/error.h"
@@ -31,11 +32,11 @@ class TlsServer {
  private:
   friend class TlsSession;
   struct State;
-  explicit TlsServer(std::unique_ptr<State> state);
-  std::unique_ptr<State> state_;
+  explicit TlsServer(std::shared_ptr<State> state);
+  std::shared_ptr<State> state_;
 };
 
-// Some 40 KiB. Used by one thread at a time; the socket must outlive it.
+// Some 40 KiB. Used by one thread at a time; the socket must outlive it, the server need not.
 class TlsSession {
  public:
   // Null if memory is short.
@@ -46,6 +47,8 @@ class TlsSession {
   // After `wants_…`, the same bytes must be given again.
   Moved write(ByteView data);
   void say_goodbye();  // as far as the socket takes it at once
+  // PEM; empty if the server demands none. After the handshake.
+  std::string client_certificate() const;
 
  private:
   struct State;

@@ -165,6 +165,29 @@ Result<void> set_usage(Request& request, Usage usage) {
   return code == 0 ? Result<void>{} : refuse("filling in a certificate", code);
 }
 
+WallTime wall_time(const mbedtls_x509_time& time) {
+  const auto day = std::chrono::year(time.year) / time.mon / time.day;
+  return std::chrono::sys_days(day) + std::chrono::hours(time.hour) + std::chrono::minutes(time.min) +
+         std::chrono::seconds(time.sec);
+}
+
+std::string text_of(const mbedtls_x509_buf& bytes) {
+  return {reinterpret_cast<const char*>(bytes.p), bytes.len};  // NOLINT(*-reinterpret-cast)
+}
+
+// The names' order stays.
+void add_alternative(Names& names, const mbedtls_x509_buf& encoded) {
+  mbedtls_x509_subject_alternative_name read{};
+  if (encoded.p == nullptr || mbedtls_x509_parse_subject_alt_name(&encoded, &read) != 0) return;
+  const auto& value = read.san.unstructured_name;
+  if (read.type == MBEDTLS_X509_SAN_DNS_NAME) names.dns.push_back(text_of(value));
+  std::array<char, INET6_ADDRSTRLEN> text{};
+  if (read.type == MBEDTLS_X509_SAN_IP_ADDRESS && (value.len == 4 || value.len == 16) &&
+      ::inet_ntop(value.len == 4 ? AF_INET : AF_INET6, value.p, text.data(), text.size()) != nullptr)
+    names.ip.emplace_back(text.data());
+  mbedtls_x509_free_subject_alt_name(&read);
+}
+
 }  // namespace
 
 Result<KeyPair> generate_key() {
@@ -248,12 +271,34 @@ Result<void> check_issued(std::string_view certificate_pem, std::string_view aut
   mbedtls_x509_crt_verify(&certificate, &authority, nullptr, nullptr, &flags, nullptr, nullptr);
   flags &= ~(uint32_t{MBEDTLS_X509_BADCERT_EXPIRED} | uint32_t{MBEDTLS_X509_BADCERT_FUTURE});
   if (flags != 0) return fail(ErrorCode::untrusted, "the certificate was not issued by this authority");
+  return check_key(certificate_pem, public_key);
+}
+
+Result<void> check_key(std::string_view certificate_pem, std::string_view public_key) {
+  Certificate certificate;
+  SEALIFT_TRY(parse_certificate(certificate, certificate_pem));
   std::array<unsigned char, 1024> buffer{};
   if (mbedtls_pk_write_pubkey_pem(&certificate.value.pk, buffer.data(), buffer.size()) != 0 ||
       std::string_view(reinterpret_cast<const char*>(buffer.data())) != public_key) {  // NOLINT(*-reinterpret-cast)
     return fail(ErrorCode::untrusted, "the certificate is for another key");
   }
   return {};
+}
+
+Result<Description> describe(std::string_view certificate_pem) {
+  Certificate certificate;
+  SEALIFT_TRY(parse_certificate(certificate, certificate_pem));
+  Description out{{}, {wall_time(certificate.value.valid_from), wall_time(certificate.value.valid_to)}};
+  for (const auto* name = &certificate.value.subject; name != nullptr; name = name->next) {
+    if (MBEDTLS_OID_CMP(MBEDTLS_OID_AT_CN, &name->oid) == 0) out.names.common_name = text_of(name->val);
+  }
+  for (const auto* name = &certificate.value.subject_alt_names; name != nullptr; name = name->next)
+    add_alternative(out.names, name->buf);
+  return out;
+}
+
+bool is_due(const Validity& validity, WallTime now) {
+  return validity.not_after - now < (validity.not_after - validity.not_before) / 3;
 }
 
 Result<Digest> fingerprint(std::string_view certificate_pem) {

@@ -46,6 +46,18 @@ Result<std::string> issue(std::string_view public_pem, Usage usage, const Names&
 // Checks that the authority issued the certificate and that it is for the key; otherwise untrusted. Ignores dates.
 Result<void> check_issued(std::string_view certificate_pem, std::string_view authority_pem,
                           std::string_view public_pem);
+// Checks only that it is for the key; otherwise untrusted.
+Result<void> check_key(std::string_view certificate_pem, std::string_view public_pem);
+
+// What a certificate says of itself; nothing of it is checked. Addresses as inet_ntop(3) writes them.
+struct Description {
+  Names names;
+  Validity validity;
+};
+Result<Description> describe(std::string_view certificate_pem);
+
+// Less than a third of its life is left: it is time for another one.
+bool is_due(const Validity& validity, WallTime now);
 
 // SHA-256 over the DER bytes.
 Result<Digest> fingerprint(std::string_view certificate_pem);

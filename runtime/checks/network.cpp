@@ -4,6 +4,7 @@
 
 #include "payload/base/text.h"
 #include "runtime/checks/all_checks.h"
+#include "runtime/config/authority_port.h"
 
 namespace sealift::checks {
 namespace {
@@ -21,7 +22,8 @@ Result<void> ports(const Subject& subject, Report& report) {
     const auto of_role = input.base.ports.find(role);
     if (of_role != input.base.ports.end()) wanted.insert(of_role->second.begin(), of_role->second.end());
   }
-  if (host.config.role == format::HostRole::control_plane) wanted.insert(input.config.api.port);
+  if (host.config.role == format::HostRole::control_plane)
+    wanted.insert({input.config.api.port, config::authority_port(input.config.registry)});
   for (const auto& listener : host.facts.listeners) {
     if (wanted.erase(listener.port) == 0) continue;  // reported once, however many addresses it listens on
     report.found(std::format("port {} is taken by {}", listener.port,

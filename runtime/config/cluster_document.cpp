@@ -5,6 +5,7 @@
 #include "payload/base/count.h"
 #include "payload/base/text.h"
 #include "payload/format/destination.h"
+#include "runtime/config/authority_port.h"
 #include "runtime/config/field_reader.h"
 
 namespace sealift::config {
@@ -133,9 +134,13 @@ void check_ports(const yaml::Node& cluster, Reading& reading) {
     uint16_t number;
   };
   const auto& config = reading.config;
-  const std::array<Port, 3> ports{Port{"spec/api/port", config.api.port},
+  const std::array<Port, 4> ports{Port{"spec/api/port", config.api.port},
                                   {"spec/api/localPort", config.api.local_port},
-                                  {"spec/registry/port", config.registry.port}};
+                                  {"spec/registry/port", config.registry.port},
+                                  {"spec/registry/port", authority_port(config.registry)}};
+  if (ports.back().number == 0)
+    reading.problems.add(place_of(cluster, "spec/registry/port"),
+                         "registry.port must be less than 65535: the port after it is the certificate authority's");
   for (size_t i = 0; i < ports.size(); ++i) {
     if (std::ranges::contains(kTaken, ports[i].number))
       reading.problems.add(place_of(cluster, ports[i].path),
@@ -144,7 +149,7 @@ void check_ports(const yaml::Node& cluster, Reading& reading) {
       if (ports[i].number != ports[k].number) continue;
       const auto* written = cluster.at_path(ports[i].path);
       reading.problems.add(written != nullptr ? *written : place_of(cluster, ports[k].path),
-                           "api.port, api.localPort and registry.port must differ");
+                           "api.port, api.localPort, registry.port and the port after it must differ");
     }
   }
 }

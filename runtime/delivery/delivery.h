@@ -92,6 +92,7 @@ Result<PlanOutcome> plan(Input& input);
 struct StatusLine {
   std::string subject, state, detail;  // "node w1", "Ready", "v1.34.4 10.7.0.21"
   bool healthy = true;
+  bool warns = false;  // healthy so far
 };
 Result<std::vector<StatusLine>> status(Input& input);
 

@@ -7,6 +7,7 @@
 #include "runtime/delivery/control_plane_state.h"
 #include "runtime/delivery/delivery.h"
 #include "runtime/host/artifact_record.h"
+#include "runtime/steps/certificates.h"
 #include "runtime/steps/health_step.h"
 
 namespace sealift::delivery {
@@ -28,6 +29,29 @@ StatusLine status_line(const host::ArtifactRecord& artifact) {
 
 bool is_of_the_host(ErrorCode code) { return code == ErrorCode::unreachable || code == ErrorCode::cancelled; }
 
+// The node renews them when a third of their life is left, every day anew.
+constexpr uint64_t kPercentToWarn = 25;
+
+// Lines about certificates that should have been renewed long ago; those of the host that is asked.
+Result<void> add_certificates(std::vector<StatusLine>& out, host::HostView& host, const std::string& name,
+                              const CancelToken& cancel) {
+  const auto certificates = steps::look_at_certificates(host, cancel);
+  if (!certificates) {
+    if (is_of_the_host(certificates.error().code)) return std::unexpected(certificates.error());
+    out.push_back({"certificates " + name, "Unknown", certificates.error().text(), true, true});
+    return {};
+  }
+  for (const auto& certificate : *certificates) {
+    if (certificate.percent_left >= kPercentToWarn) continue;
+    const bool ended = certificate.percent_left == 0;
+    out.push_back({std::format("certificate {} {}", name, certificate.usage), ended ? "Ended" : "EndsSoon",
+                   std::format("{} and was not renewed: look at `journalctl -u sealift-renew` there, or deliver again",
+                               (ended ? "ended at " : "ends at ") + certificate.ends),
+                   !ended, !ended});
+  }
+  return {};
+}
+
 }  // namespace
 
 Result<std::vector<StatusLine>> status(Input& input) {
@@ -39,6 +63,7 @@ Result<std::vector<StatusLine>> status(Input& input) {
   if (!state.api_answers) return out;
   SEALIFT_ASSIGN(const auto artifacts, host::read_artifact_records(*host));
   for (const auto& artifact : artifacts) out.push_back(status_line(artifact));
+  SEALIFT_TRY(add_certificates(out, *host, name, input.cancel));
   std::set<std::string> expected;
   for (const auto& config : input.config.hosts) {
     if (config.name) expected.insert(base::to_lower(*config.name));

@@ -12,6 +12,7 @@
 #include "payload/base/retry.h"
 #include "payload/json/value.h"
 #include "runtime/node/delivered_payloads.h"
+#include "runtime/node/pki.h"
 #include "runtime/node/upstream_blobs.h"
 
 namespace sealift::node {
@@ -119,22 +120,37 @@ http::Response in_turn(Turns& turns, Mirror& mirror, const http::Request& reques
   return out;
 }
 
-Result<http::TlsIdentity> read_identity(const MirrorConfig& config, const MirrorConfig::Identity& own) {
-  http::TlsIdentity out;
-  SEALIFT_ASSIGN(out.authority, base::read_text_file(config.ca, kMaxPem));
-  SEALIFT_ASSIGN(out.certificate, base::read_text_file(own.certificate, kMaxPem));
-  SEALIFT_ASSIGN(const auto key, base::read_text_file(own.key, kMaxPem));
-  out.key = Secret(key);
+struct Identities {
+  std::optional<http::TlsIdentity> server, client;
+
+  // Programs of this host need no certificate: they can't be told apart by one. The mirror needs its own.
+  std::optional<http::TlsIdentity> local() const {
+    auto out = server;
+    if (out) out->authority.clear();
+    return out;
+  }
+};
+
+Result<Identities> read_identities(const MirrorConfig& config) {
+  Identities out;
+  const auto read = [&](const std::string& path, std::optional<http::TlsIdentity>& target) -> Result<void> {
+    SEALIFT_ASSIGN(const auto authority, base::read_text_file(config.ca, kMaxPem));
+    SEALIFT_ASSIGN(auto pair, read_pair(path));
+    target = http::TlsIdentity{authority, std::move(pair.certificate), std::move(pair.key)};
+    return {};
+  };
+  if (!config.server.empty()) SEALIFT_TRY(read(config.server, out.server));
+  if (!config.registry_hosts.empty()) SEALIFT_TRY(read(config.client, out.client));
   return out;
 }
 
 }  // namespace
 
 struct Mirror::State {
-  std::string artifact;
+  MirrorConfig config;
   // Asked in this order.
   std::unique_ptr<DeliveredPayloads> payloads;  // of a registry host
-  std::shared_ptr<BlobSource> upstream;         // of any other host
+  std::shared_ptr<UpstreamBlobs> upstream;      // of any other host
 
   std::vector<std::shared_ptr<BlobSource>> sources() const {
     auto out = payloads ? payloads->sources() : std::vector<std::shared_ptr<BlobSource>>();
@@ -168,6 +184,13 @@ void Mirror::drain(Duration most) {
   };
   while (answers() && clock.monotonic() < end) clock.sleep(Duration{50});
 }
+Result<void> Mirror::reload() {
+  SEALIFT_ASSIGN(const auto identities, read_identities(state_->config));
+  if (identities.server) SEALIFT_TRY(state_->local->set_identity(*identities.local()));
+  if (identities.server && state_->peer) SEALIFT_TRY(state_->peer->set_identity(*identities.server));
+  if (identities.client) state_->upstream->set_identity(*identities.client);
+  return {};
+}
 uint16_t Mirror::local_port() const { return state_->local->port(); }
 uint16_t Mirror::peer_port() const { return state_->peer ? state_->peer->port() : 0; }
 
@@ -196,28 +219,25 @@ http::Response Mirror::answer(const http::Request& request) {
             "application/vnd.oci.image.index.v1+json",
             R"({"schemaVersion":2,"mediaType":"application/vnd.oci.image.index.v1+json","manifests":[]})",
             {}};
-  return message(404, question->kind == Question::Kind::manifest ? "MANIFEST_UNKNOWN" : "BLOB_UNKNOWN",
-                 std::format("{}/{}:{} is not in artifact {}", question->registry, question->repository,
-                             question->reference, state_->payloads ? state_->payloads->titles() : state_->artifact));
+  return message(
+      404, question->kind == Question::Kind::manifest ? "MANIFEST_UNKNOWN" : "BLOB_UNKNOWN",
+      std::format("{}/{}:{} is not in artifact {}", question->registry, question->repository, question->reference,
+                  state_->payloads ? state_->payloads->titles() : state_->config.artifact));
 }
 
 Result<std::unique_ptr<Mirror>> Mirror::start(const MirrorConfig& config, Clock& clock, Listeners listeners) {
   auto state = std::make_unique<State>();
   state->listeners = std::move(listeners);
-  state->artifact = config.artifact;
+  state->config = config;
   if (!config.artifacts.empty()) state->payloads = std::make_unique<DeliveredPayloads>(config.artifacts, clock);
-  std::optional<http::TlsIdentity> server;
-  if (!config.server.certificate.empty()) {
-    SEALIFT_ASSIGN(server, read_identity(config, config.server));
-  }
-  if (!config.registry_hosts.empty()) {
-    SEALIFT_ASSIGN(const auto client, read_identity(config, config.client));
+  SEALIFT_ASSIGN(const auto identities, read_identities(config));
+  if (identities.client) {
     std::vector<http::Origin> hosts;
     for (const auto& host : config.registry_hosts) {
       SEALIFT_ASSIGN(const auto url, http::parse_url("https://" + host));
       hosts.push_back(url.origin);
     }
-    state->upstream = std::make_shared<UpstreamBlobs>(std::move(hosts), client, clock);
+    state->upstream = std::make_shared<UpstreamBlobs>(std::move(hosts), *identities.client, clock);
   }
   std::unique_ptr<Mirror> out(new Mirror(std::move(state)));
   const auto listen = [mirror = out.get()](const std::string& address, uint16_t port,
@@ -235,14 +255,11 @@ Result<std::unique_ptr<Mirror>> Mirror::start(const MirrorConfig& config, Clock&
     });
   };
   State& made = *out->state_;
-  // Programs of this host need no certificate: they can't be told apart by one. The mirror needs its own.
-  auto local = server;
-  if (local) local->authority.clear();
-  SEALIFT_ASSIGN(made.local, listen(config.local_address, config.local_port, std::move(local), made.listeners.local,
+  SEALIFT_ASSIGN(made.local, listen(config.local_address, config.local_port, identities.local(), made.listeners.local,
                                     made.local_turns));
   if (!config.peer_address.empty()) {
-    if (!server) return fail(ErrorCode::invalid_config, "the mirror for other hosts has no certificate");
-    SEALIFT_ASSIGN(made.peer, listen(config.peer_address, config.peer_port, std::move(server), made.listeners.peer,
+    if (!identities.server) return fail(ErrorCode::invalid_config, "the mirror for other hosts has no certificate");
+    SEALIFT_ASSIGN(made.peer, listen(config.peer_address, config.peer_port, identities.server, made.listeners.peer,
                                      made.peer_turns));
   }
   return out;

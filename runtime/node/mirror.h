@@ -32,6 +32,9 @@ class Mirror {
   // `clock` must outlive the mirror.
   static Result<std::unique_ptr<Mirror>> start(const MirrorConfig& config, Clock& clock, Listeners listeners = {});
   ~Mirror();  // aborts answers in progress
+  // Reads the certificates and keys again, for connections from now on. Errors: they can't be read or used, and the
+  // present ones stay.
+  Result<void> reload();
   // Takes no more connections and lets answers in progress end, for at most this long. The sockets stay open.
   void drain(Duration most);
   // Answers one request; also for tests. Any thread; waits for bytes still arriving.

@@ -35,14 +35,9 @@ Result<MirrorConfig> parse_mirror_config(std::string_view text) {
   texts("registryHosts", out.registry_hosts);
   out.artifacts = value.text_or("artifacts", "");
   out.ca = value.text_or("ca", "");
-  const auto identity = [&](std::string_view key, MirrorConfig::Identity& target) {
-    const auto* found = value.find(key);
-    if (found == nullptr || !found->is_object()) return;
-    target = {found->text_or("certificate", ""), found->text_or("key", "")};
-  };
-  identity("server", out.server);
-  identity("client", out.client);
-  if (out.ca.empty() || out.server.certificate.empty() || out.server.key.empty())
+  out.server = value.text_or("server", "");
+  out.client = value.text_or("client", "");
+  if (out.ca.empty() || out.server.empty())
     return fail(ErrorCode::invalid_config, "\"ca\" and \"server\" must name the certificates and the key");
   out.artifact = value.text_or("artifact", "");
   return out;

@@ -19,12 +19,9 @@ struct MirrorConfig {
   uint16_t peer_port = 0;
   std::string artifacts;  // folder with the records of what this host serves; empty: it serves nothing
   std::vector<std::string> registry_hosts;  // "10.7.0.11:5000"
-  std::string ca;                           // path of a PEM file, as those of both identities
-  struct Identity {
-    std::string certificate, key;
-  };
-  Identity server, client;  // towards containerd and other hosts; towards registry hosts
-  std::string artifact;     // for messages
+  std::string ca;                           // path of a PEM file
+  std::string server, client;  // paths of pairs (pki.h): towards containerd and other hosts; towards registry hosts
+  std::string artifact;        // for messages
 };
 
 Result<MirrorConfig> parse_mirror_config(std::string_view json);

@@ -17,17 +17,24 @@
 #include "payload/base/address.h"
 #include "payload/base/file.h"
 #include "payload/base/text.h"
+#include "runtime/node/authority.h"
 #include "runtime/node/balancer.h"
 #include "runtime/node/lost_files.h"
 #include "runtime/node/mirror.h"
 #include "runtime/node/pki.h"
+#include "runtime/node/renewal.h"
 #include "runtime/node/sockets.h"
+#include "runtime/node/watched_files.h"
 
 namespace sealift::node {
 namespace {
 
 constexpr size_t kMaxConfig = size_t{1} << 20;
 constexpr Duration kDrain{60'000};
+// The authority's process ends when nobody has asked for so long.
+constexpr Duration kIdle{60'000};
+// How often the mirror looks whether its certificates were replaced: this many rounds of its loop.
+constexpr unsigned kLookEvery = 20;
 
 // Signal handlers only set a flag; the loops check it.
 std::atomic<bool> stop_asked = false;    // NOLINT(*-avoid-non-const-global-variables): set by signal handlers
@@ -90,7 +97,12 @@ Result<void> run_mirror(const Arguments& arguments) {
                               passed(config.peer_address, config.peer_port)};
   SEALIFT_ASSIGN(const auto mirror, Mirror::start(config, base::system_clock(), std::move(listeners)));
   notify("READY=1");
-  while (!stop_asked) base::system_clock().sleep(Duration{100});
+  WatchedFiles certificates({config.ca, config.server, config.client});
+  for (unsigned round = 1; !stop_asked; ++round) {
+    base::system_clock().sleep(Duration{100});
+    if (!reload_asked.exchange(false) && (round % kLookEvery != 0 || !certificates.changed())) continue;
+    if (const auto done = mirror->reload(); !done) std::fprintf(stderr, "%s\n", done.error().text().c_str());
+  }
   notify("STOPPING=1");
   // New connections wait at the socket for the next mirror; whoever pulls gets its bytes.
   mirror->drain(kDrain);
@@ -121,6 +133,44 @@ Result<void> run_balancer(const Arguments& arguments) {
   return {};
 }
 
+Result<http::Origin> origin_of(const Arguments& arguments, const std::string& option) {
+  SEALIFT_ASSIGN(const auto text, arguments.get(option));
+  SEALIFT_ASSIGN(const auto url, http::parse_url("https://" + text));
+  return url.origin;
+}
+
+Result<void> run_authority(const Arguments& arguments) {
+  SEALIFT_ASSIGN(const auto at, origin_of(arguments, "--listen"));
+  SEALIFT_ASSIGN(const auto folder, arguments.get("--dir"));
+  watch_signals();
+  auto& clock = base::system_clock();
+  auto passed = PassedSockets::take().take_listener(std::format("{}:{}", base::bracketed(at.host), at.port));
+  SEALIFT_ASSIGN(const auto authority, Authority::open({folder, at.host, at.port, std::move(passed)}, clock));
+  notify("READY=1");
+  while (!stop_asked && authority->idle() < kIdle) clock.sleep(Duration{100});
+  notify("STOPPING=1");
+  // Who comes now waits at the socket, for which systemd starts the next process.
+  authority->close_door();
+  while (authority->idle() == Duration{0}) clock.sleep(Duration{100});
+  return {};
+}
+
+Result<void> run_renew(const Arguments& arguments) {
+  RenewalOptions options;
+  SEALIFT_ASSIGN(options.folder, arguments.get("--dir"));
+  SEALIFT_ASSIGN(options.authority, origin_of(arguments, "--authority"));
+  Result<void> out;
+  for (auto& line : renew(options, base::system_clock())) {
+    if (line)
+      std::printf("%s\n", line->c_str());
+    else if (out)
+      out = fail(std::move(line).error());
+    else
+      std::fprintf(stderr, "%s\n", line.error().text().c_str());
+  }
+  return out;
+}
+
 // For ExecReload: the service's root holds no other program that could send a signal.
 Result<void> run_reload(const Arguments& arguments) {
   SEALIFT_ASSIGN(const auto text, arguments.get("--pid"));
@@ -128,6 +178,13 @@ Result<void> run_reload(const Arguments& arguments) {
   if (!pid || *pid < 2 || *pid > INT_MAX) return fail(ErrorCode::usage, "--pid is no process");
   if (::kill(static_cast<pid_t>(*pid), SIGHUP) != 0) return fail_errno(errno, "signal the service");
   return {};
+}
+
+// A PEM text.
+Result<std::string> read_input() {
+  base::FdSource source(STDIN_FILENO);
+  SEALIFT_ASSIGN(const auto bytes, base::read_all(source, size_t{64} << 10));
+  return std::string(base::as_text(bytes));
 }
 
 Result<void> run_pki(const std::string& what, const Arguments& arguments) {
@@ -144,10 +201,14 @@ Result<void> run_pki(const std::string& what, const Arguments& arguments) {
     SEALIFT_ASSIGN(const auto name, arguments.get("--name"));
     SEALIFT_ASSIGN(const auto usage, arguments.get("--usage"));
     SEALIFT_ASSIGN(const auto addresses, arguments.get("--addresses"));
-    base::FdSource source(STDIN_FILENO);
-    SEALIFT_ASSIGN(const auto key, base::read_all(source, size_t{64} << 10));
-    SEALIFT_ASSIGN(output, issue_certificate(folder, usage, std::string(base::as_text(key)), name,
-                                             split_addresses(addresses), clock));
+    SEALIFT_ASSIGN(const auto key, read_input());
+    SEALIFT_ASSIGN(output, issue_certificate(folder, usage, key, name, split_addresses(addresses), clock));
+  } else if (what == "install") {
+    SEALIFT_ASSIGN(const auto usage, arguments.get("--usage"));
+    SEALIFT_ASSIGN(const auto certificate, read_input());
+    SEALIFT_TRY(install_certificate(folder, usage, certificate));
+  } else if (what == "look") {
+    output = look_at_pairs(folder, clock);
   } else {
     return fail(ErrorCode::usage, "node pki {}: not known", what);
   }
@@ -161,10 +222,12 @@ Result<void> run_boot() {
 }
 
 Result<void> dispatch(const std::vector<std::string>& arguments) {
-  if (arguments.empty()) return fail(ErrorCode::usage, "node: mirror, balancer, reload, boot or pki");
+  if (arguments.empty()) return fail(ErrorCode::usage, "node: mirror, balancer, authority, renew, reload, boot or pki");
   const std::vector<std::string> rest(arguments.begin() + 1, arguments.end());
   if (arguments[0] == "mirror") return run_mirror(Arguments(rest));
   if (arguments[0] == "balancer") return run_balancer(Arguments(rest));
+  if (arguments[0] == "authority") return run_authority(Arguments(rest));
+  if (arguments[0] == "renew") return run_renew(Arguments(rest));
   if (arguments[0] == "boot") return run_boot();
   if (arguments[0] == "reload") return run_reload(Arguments(rest));
   if (arguments[0] == "pki" && !rest.empty()) return run_pki(rest[0], Arguments({rest.begin() + 1, rest.end()}));

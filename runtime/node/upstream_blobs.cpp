@@ -125,6 +125,11 @@ void UpstreamBlobs::stop() {
   for (auto* client : at_work_) client->stop();
 }
 
+void UpstreamBlobs::set_identity(http::TlsIdentity identity) {
+  const std::lock_guard lock(mutex_);
+  identity_ = std::move(identity);
+}
+
 Result<http::Reply> UpstreamBlobs::ask(const Request& request, const std::function<uint64_t()>& received) {
   const CancelToken stopped = stopped_.token();
   std::optional<Duration> silent_since;
@@ -163,12 +168,14 @@ Result<http::Reply> UpstreamBlobs::ask(const Request& request, const std::functi
 }
 
 Result<http::Reply> UpstreamBlobs::ask_one(const http::Origin& host, const Request& request) {
-  http::Client client(host,
-                      {identity_.authority, identity_.certificate, identity_.key, kConnectTimeout, kReadTimeout, {}});
-  {
-    const std::lock_guard lock(mutex_);
-    at_work_.insert(&client);
-  }
+  std::unique_lock taking(mutex_);
+  http::ClientOptions options{identity_.authority, identity_.certificate, identity_.key,
+                              kConnectTimeout,     kReadTimeout,          {}};
+  taking.unlock();
+  http::Client client(host, std::move(options));
+  taking.lock();
+  at_work_.insert(&client);
+  taking.unlock();
   auto reply = request(client);
   const std::lock_guard lock(mutex_);
   at_work_.erase(&client);

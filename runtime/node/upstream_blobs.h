@@ -21,7 +21,7 @@ class UpstreamBlobs final : public BlobSource {
  public:
   // `hosts` in their initial order of asking. `clock` must outlive this object.
   UpstreamBlobs(std::vector<http::Origin> hosts, http::TlsIdentity identity, Clock& clock)
-      : identity_(std::move(identity)), clock_(clock), hosts_(std::move(hosts)) {}
+      : clock_(clock), identity_(std::move(identity)), hosts_(std::move(hosts)) {}
 
   Result<std::optional<BlobInfo>> stat(const Question& question) override;
   // Does nothing: a registry host waits for its own bytes, within read().
@@ -29,6 +29,8 @@ class UpstreamBlobs final : public BlobSource {
   // If a host dies midway, the next one continues where it stopped.
   Result<void> read(const BlobInfo& blob, format::ByteRange range, base::Sink& sink) override;
   void stop() override;
+  // For connections from now on. Any thread.
+  void set_identity(http::TlsIdentity identity);
 
  private:
   using Request = std::function<Result<http::Reply>(http::Client&)>;
@@ -38,10 +40,10 @@ class UpstreamBlobs final : public BlobSource {
   void answered(const http::Origin& host);
   void deceived(const http::Origin& host);
 
-  const http::TlsIdentity identity_;
   Clock& clock_;
   CancelSource stopped_;
   std::mutex mutex_;
+  http::TlsIdentity identity_;
   std::vector<http::Origin> hosts_;  // the last to answer first, senders of wrong bytes last
   std::set<http::Client*> at_work_;
 };

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "runtime/plans/groups.h"
+#include "runtime/steps/certificates.h"
 #include "runtime/steps/files.h"
 #include "runtime/steps/images_step.h"
 #include "runtime/steps/kernel_step.h"
 #include "runtime/steps/node_service.h"
+#include "runtime/steps/service_units.h"
 #include "runtime/steps/units.h"
 
 namespace sealift::plans {
@@ -59,14 +61,17 @@ Index start_node_service(PlanBuilder& plan, const Model& model, const Node& node
   const Index certificate =
       plan.add(node, std::make_shared<steps::CertificateStep>(model, node), {installed.service_files, authority});
   plan.at(certificate).ends = {"units.node"};
-  const std::vector<WantedUnit> sockets{{"sealift-api.socket"}, {"sealift-mirror.socket"}};
+  std::vector<WantedUnit> sockets{{"sealift-api.socket"}, {"sealift-mirror.socket"}};
+  if (steps::holds_authority(model, node)) sockets.push_back({"sealift-authority.socket"});
   // Each pulls its service up, or restarts it.
-  const Index listening = plan.add(node,
-                                   std::make_shared<steps::UnitsStep>(
-                                       "units.sockets", "take the ports of both services", sockets, installed.sockets),
-                                   {certificate, installed.socket_files});
-  const std::vector<WantedUnit> units{
-      {"sealift-boot.service", WantedUnit::Want::enabled}, {"sealift-api.service"}, {"sealift-mirror.service"}};
+  const Index listening = plan.add(
+      node,
+      std::make_shared<steps::UnitsStep>("units.sockets", "take the ports of its services", sockets, installed.sockets),
+      {certificate, installed.socket_files});
+  const std::vector<WantedUnit> units{{"sealift-boot.service", WantedUnit::Want::enabled},
+                                      {"sealift-api.service"},
+                                      {"sealift-mirror.service"},
+                                      {"sealift-renew.timer"}};
   before.push_back(listening);
   return plan.add(node,
                   std::make_shared<steps::UnitsStep>("units.node", "start the API balancer and the image mirror", units,

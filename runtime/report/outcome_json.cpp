@@ -57,6 +57,7 @@ std::string to_json(const delivery::StatusLine& line) {
   out.set("state", line.state);
   out.set("detail", line.detail);
   out.set("healthy", line.healthy);
+  if (line.warns) out.set("warning", true);
   return json::to_canonical(out);
 }
 

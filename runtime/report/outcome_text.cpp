@@ -112,8 +112,11 @@ std::vector<std::string> status_lines(const std::vector<delivery::StatusLine>& s
     state = std::max(state, line.state.size());
   }
   for (const auto& line : status) {
-    out.push_back(std::format("{} {:<{}}  {:<{}}  {}", line.healthy ? ' ' : '!', line.subject, subject, line.state,
-                              state, line.detail));
+    out.push_back(std::format("{} {:<{}}  {:<{}}  {}",
+                              !line.healthy ? '!'
+                              : line.warns  ? '~'
+                                            : ' ',
+                              line.subject, subject, line.state, state, line.detail));
   }
   for (auto& line : out) line.erase(line.find_last_not_of(' ') + 1);
   return out;

@@ -37,6 +37,45 @@ std::vector<std::string> texts(const json::Value& value, std::string_view key) {
   return out;
 }
 
+// A pair that begins with "old " has a fifth of its life left.
+Result<ExitStatus> look_at_pairs(FakeMachine& self, const Command& command) {
+  if (!has(command, "look")) return bad("not played: " + command.text());
+  std::string out;
+  for (const auto* usage : {"server", "client"}) {
+    const auto file = self.world.files.find(std::format("{}/node/{}.pem", after(command, "--dir"), usage));
+    if (file == self.world.files.end()) continue;
+    const bool old = base::as_text(file->second.content).starts_with("old ");
+    out += std::format(R"({}{{"usage":"{}","ends":"2027-01-01T00:00:00.000Z","percentLeft":{},"due":{}}})",
+                       out.empty() ? "" : ",", usage, old ? 20 : 99, old);
+  }
+  return good(R"({"certificates":[)" + out + "]}");
+}
+
+Result<ExitStatus> node_pki(FakeMachine& self, const Command& command, const CommandIo& io) {
+  if (!self.world.files.contains(command.argv.front()))
+    return fail(ErrorCode::not_found, "{}: not there", command.argv.front());
+  const std::string folder = after(command, "--dir");
+  const std::string own = std::format("{}/node/{}", folder, after(command, "--usage"));
+  if (has(command, "make-ca")) {
+    put(self, folder + "/ca.crt", "authority");
+    SEALIFT_TRY(self.inside("node pki make-ca"));
+    put(self, folder + "/ca.key", "key of the authority");
+    return good();
+  }
+  if (has(command, "make-key")) {
+    put(self, own + ".next", "key of " + self.name());
+    return good("public key of " + self.name());
+  }
+  if (has(command, "install")) {
+    if (!self.world.files.contains(own + ".next")) return bad("no key waits");
+    put(self, own + ".pem", "key of " + self.name() + ", " + std::string(base::as_text(io.input)));
+    self.world.files.erase(own + ".next");
+    return good();
+  }
+  return good(std::format("{} certificate of {} for {}", after(command, "--usage"), after(command, "--name"),
+                          base::as_text(io.input)));
+}
+
 }  // namespace
 
 DeliverySite::DeliverySite(size_t hosts)
@@ -101,23 +140,11 @@ void DeliverySite::equip(FakeMachine& machine, const std::string& address) {
     return good();
   };
   const std::string node_program = "node-" + payload().contents().stubs.front().object.digest.hex().substr(0, 16);
-  machine.programs[node_program] = [](FakeMachine& self, const Command& command,
-                                      const CommandIo& io) -> Result<ExitStatus> {
-    if (!self.world.files.contains(command.argv.front()))
-      return fail(ErrorCode::not_found, "{}: not there", command.argv.front());
-    const std::string folder = after(command, "--dir");
-    if (has(command, "make-ca")) {
-      put(self, folder + "/ca.crt", "authority");
-      SEALIFT_TRY(self.inside("node pki make-ca"));
-      put(self, folder + "/ca.key", "key of the authority");
-      return good();
-    }
-    if (has(command, "make-key")) {
-      put(self, std::format("{}/{}.key", folder, after(command, "--usage")), "key of " + self.name());
-      return good("public key of " + self.name());
-    }
-    return good(std::format("{} certificate of {} for {}", after(command, "--usage"), after(command, "--name"),
-                            base::as_text(io.input)));
+  machine.programs[node_program] = [](FakeMachine& self, const Command& command, const CommandIo& io) {
+    return node_pki(self, command, io);
+  };
+  machine.programs["exe"] = [](FakeMachine& self, const Command& command, const CommandIo&) {  // the agent itself
+    return look_at_pairs(self, command);
   };
 }
 

@@ -29,10 +29,12 @@ void check_files(const FakeMachine::World& world, const std::string& name, bool 
        std::format("server = \"https://127.0.0.1:{}\"\nca = \"/etc/sealift/pki/ca.crt\"\n", registry_port)},
       {"/etc/sealift/pki/ca.crt", "authority"},
       {"/etc/sealift/pki/ca.key", control_plane ? "key of the authority" : "(absent)"},
-      {"/etc/sealift/pki/server.key", "key of " + name},
-      {"/etc/sealift/pki/server.crt", std::format("server certificate of {} for public key of {}", name, name)},
-      {"/etc/sealift/pki/client.key", "key of " + name},
-      {"/etc/sealift/pki/client.crt", std::format("client certificate of {} for public key of {}", name, name)},
+      {"/etc/sealift/pki/node/server.pem",
+       std::format("key of {0}, server certificate of {0} for public key of {0}", name)},
+      {"/etc/sealift/pki/node/client.pem",
+       std::format("key of {0}, client certificate of {0} for public key of {0}", name)},
+      {"/etc/sealift/pki/node/server.next", "(absent)"},
+      {"/etc/sealift/pki/node/client.next", "(absent)"},
       {"/etc/kubernetes/pki/ca.key", control_plane ? "key" : "(absent)"},
       {"/etc/kubernetes/bootstrap-kubelet.conf", "(absent)"},
       {"/run/sealift/kubeadm-join.yaml", "(absent)"},
@@ -51,9 +53,10 @@ void check_files(const FakeMachine::World& world, const std::string& name, bool 
             .contains(control_plane ? "/var/lib/sealift/artifacts" : std::format("10.7.0.1:{}", registry_port)));
 }
 
-void check_units(const FakeMachine::World& world) {
+void check_units(const FakeMachine::World& world, bool control_plane) {
+  CHECK(world.units.contains("sealift-authority.socket") == control_plane);
   for (const auto* name : {"containerd.service", "kubelet.service", "sealift-api.service", "sealift-api.socket",
-                           "sealift-mirror.service", "sealift-mirror.socket"}) {
+                           "sealift-mirror.service", "sealift-mirror.socket", "sealift-renew.timer"}) {
     INFO(name);
     REQUIRE(world.units.contains(name));
     const auto& unit = world.units.at(name);
@@ -128,7 +131,7 @@ void check_wanted_end(DeliverySite& site) {
     const auto& machine = site.machine(i);
     INFO(machine.name());
     check_files(machine.world, machine.name(), i == 0, site.config.registry.port);
-    check_units(machine.world);
+    check_units(machine.world, i == 0);
     check_ledger(machine.world, i == 0);
     auto images = base_image_names();
     std::set<std::string> wanted(images.begin(), images.end());

@@ -136,20 +136,18 @@ inline node::MirrorConfig with_certificates(const TemporaryFolder& folder) {
         usage == "server" ? std::vector<std::string>{"127.0.0.1"} : std::vector<std::string>();
     const auto certificate = node::issue_certificate(pki, usage, *key, "node", addresses, base::system_clock());
     REQUIRE(certificate);
-    const auto path = std::format("{}/{}.crt", pki, usage);
-    REQUIRE(base::write_file_atomic(path, base::as_bytes(*certificate), 0644));
-    (usage == "server" ? out.server : out.client) = {path, std::format("{}/{}.key", pki, usage)};
+    REQUIRE(node::install_certificate(pki, usage, *certificate));
+    (usage == "server" ? out.server : out.client) = node::pair_path(pki, usage);
   }
   return out;
 }
 
-inline http::TlsIdentity identity_of(const node::MirrorConfig& config, const node::MirrorConfig::Identity& own) {
-  const auto text = [](const std::string& path) {
-    const auto read = base::read_text_file(path, 65536);
-    REQUIRE(read);
-    return *read;
-  };
-  return {text(config.ca), text(own.certificate), Secret(text(own.key))};
+inline http::TlsIdentity identity_of(const node::MirrorConfig& config, const std::string& own) {
+  const auto authority = base::read_text_file(config.ca, 65536);
+  REQUIRE(authority);
+  auto pair = node::read_pair(own);
+  REQUIRE(pair);
+  return {*authority, std::move(pair->certificate), std::move(pair->key)};
 }
 
 // Time passes only while somebody waits; something happens at a chosen moment of waiting. Any thread.

@@ -94,6 +94,50 @@ TEST_CASE("mutual TLS: a client without a certificate, or with one of another au
   CHECK(server.get("127.0.0.1", {authority.certificate, client.certificate, client.key}));  // works afterwards
 }
 
+TEST_CASE("mutual TLS: the handler is told where a client comes from and by which certificate; others tell nothing") {
+  const Authority authority;
+  http::Request::Client seen;
+  const auto ask = [&](const std::string& trusted, ClientOptions client) {
+    ServerOptions options;
+    options.tls = authority.identity(kLoopback, trusted);
+    const auto server = Server::start(std::move(options), [&](const http::Request& request) {
+      seen = request.client;
+      return http::Response{};
+    });
+    REQUIRE(server);
+    CHECK(Client({"https", "127.0.0.1", (*server)->port()}, std::move(client)).get("/?address=1&certificate=2", {}));
+  };
+  const auto own = authority.identity({"client", {}, {}}, "");
+  ClientOptions client{authority.certificate, own.certificate, own.key};
+  client.source = "127.0.0.7";
+  ask(authority.certificate, client);
+  CHECK(seen.address == "127.0.0.7");
+  CHECK(seen.certificate == own.certificate);
+  ask("", client);
+  CHECK(seen.address.empty());
+  CHECK(seen.certificate.empty());
+}
+
+TEST_CASE("a server's identity is replaced for new connections; open ones go on, and a bad one changes nothing") {
+  const Authority before, after;
+  const TlsServer server(before.identity(kLoopback, before.certificate));
+  const auto of_before = before.identity({"client", {}, {}}, ""), of_after = after.identity({"client", {}, {}}, "");
+  Client open(Origin{"https", "127.0.0.1", server.server->port()},
+              {before.certificate, of_before.certificate, of_before.key});
+  REQUIRE(open.get("/", {}));
+  auto halves = after.identity(kLoopback, after.certificate);
+  halves.key = before.identity(kLoopback, "").key;
+  const auto refused = server.server->set_identity(halves);
+  REQUIRE_FALSE(refused);
+  CHECK(refused.error().code == ErrorCode::untrusted);
+  CHECK(server.get("127.0.0.1", {before.certificate, of_before.certificate, of_before.key}));
+  REQUIRE(server.server->set_identity(after.identity(kLoopback, after.certificate)));
+  CHECK(open.get("/", {}));
+  CHECK(server.get("127.0.0.1", {after.certificate, of_after.certificate, of_after.key}));
+  CHECK_FALSE(server.get("127.0.0.1", {before.certificate, of_before.certificate, of_before.key}));
+  CHECK_FALSE(server.get("127.0.0.1", {after.certificate, of_before.certificate, of_before.key}));
+}
+
 TEST_CASE("mutual TLS keeps its connection, streams, and gives ranges") {
   const Authority authority;
   ServerOptions options;

@@ -156,7 +156,7 @@ TEST_CASE("a host without a payload streams from a registry host over mutual TLS
   };
   CHECK(refused(trusting(registry)));
   // A certificate for servers is none of a client, and the other way round.
-  const auto with = [&](const node::MirrorConfig::Identity& own) {
+  const auto with = [&](const std::string& own) {
     auto options = trusting(registry);
     auto identity = tests::identity_of(registry, own);
     options.certificate = identity.certificate;
@@ -326,8 +326,7 @@ TEST_CASE("Docker Hub's other names are docker.io") {
 TEST_CASE("the mirror's configuration is read, every field of it") {
   const auto config = node::parse_mirror_config(
       R"({"localListen":"127.0.0.1:5000","peerListen":"[fd00::11]:5001","artifacts":"/a","registryHosts":["10.7.0.11:5000"],
-    "ca":"/pki/ca.crt","server":{"certificate":"/pki/server.crt","key":"/pki/server.key"},
-    "client":{"certificate":"/pki/client.crt","key":"/pki/client.key"},"artifact":"shop 3.4"})");
+    "ca":"/pki/ca.crt","server":"/pki/server.pem","client":"/pki/client.pem","artifact":"shop 3.4"})");
   REQUIRE(config);
   CHECK(config->local_address == "127.0.0.1");
   CHECK(config->local_port == 5000);
@@ -336,12 +335,10 @@ TEST_CASE("the mirror's configuration is read, every field of it") {
   CHECK(config->artifacts == "/a");
   CHECK(config->registry_hosts == std::vector<std::string>{"10.7.0.11:5000"});
   CHECK(config->ca == "/pki/ca.crt");
-  CHECK(config->server.certificate == "/pki/server.crt");
-  CHECK(config->server.key == "/pki/server.key");
-  CHECK(config->client.certificate == "/pki/client.crt");
-  CHECK(config->client.key == "/pki/client.key");
+  CHECK(config->server == "/pki/server.pem");
+  CHECK(config->client == "/pki/client.pem");
   CHECK(config->artifact == "shop 3.4");
-  const std::string own = R"("ca":"/a","server":{"certificate":"/b","key":"/c"})";
+  const std::string own = R"("ca":"/a","server":"/b")";
   const auto least = node::parse_mirror_config(R"({"localListen":"127.0.0.1:5000","peerListen":"",)" + own + "}");
   REQUIRE(least);
   CHECK(least->peer_address.empty());
@@ -548,4 +545,61 @@ TEST_CASE("the mirror for the programs of its own host is believed by its certif
   auto of_client = tests::identity_of(config, config.client);
   of_client.authority.clear();
   CHECK_FALSE(answers(of_client));
+}
+
+TEST_CASE("a mirror takes new certificates without a restart: running answers go on, new connections get them") {
+  const TemporaryFolder folder, theirs;
+  const TinyPayload tiny(folder);
+  tiny.store(folder / "stored.payload");
+  Clock& clock = base::system_clock();
+  auto registry = with_certificates(folder);
+  registry.peer_address = "127.0.0.1";
+  registry.artifacts = tests::record_payloads(folder.path(), {folder / "stored.payload"});
+  const auto source = node::Mirror::start(registry, clock);
+  REQUIRE(source);
+  auto worker = registry;
+  worker.artifacts.clear();
+  worker.peer_address.clear();
+  worker.registry_hosts = {std::format("127.0.0.1:{}", (*source)->peer_port())};
+  const auto mirror = node::Mirror::start(worker, clock);
+  REQUIRE(mirror);
+  const auto before = trusting(registry);
+  const auto blob = "/v2/library/hello/blobs/" + tiny.other.text() + "?ns=quay.io";
+
+  // Everything becomes another cluster's in the middle of a pull through both: whoever still used the old certificates
+  // would not be believed any more.
+  const auto other = with_certificates(theirs);
+  bool is_replaced = false;
+  hash::Sha256 hasher;
+  base::FunctionSink sink([&](ByteView data) -> Result<void> {
+    hasher.update(data);
+    if (is_replaced) return {};
+    is_replaced = true;
+    for (const auto& [from, to] : {std::pair(other.ca, registry.ca), std::pair(other.server, registry.server),
+                                   std::pair(other.client, registry.client)}) {
+      const auto text = base::read_text_file(from, 65536);
+      REQUIRE(text);
+      REQUIRE(base::write_file_atomic(to, base::as_bytes(*text), 0600));
+    }
+    REQUIRE((*source)->reload());
+    REQUIRE((*mirror)->reload());
+    return {};
+  });
+  http::Client running({"https", "127.0.0.1", (*mirror)->local_port()}, before);
+  const auto pulled = running.get_to(blob, {}, sink);
+  if (!pulled) FAIL(pulled.error().text());
+  CHECK(is_replaced);
+  CHECK(hasher.finish() == tiny.other);
+  CHECK(hash::sha256(base::as_bytes(get(registry, (*mirror)->local_port(), blob).text)) == tiny.other);
+  http::Client late({"https", "127.0.0.1", (*mirror)->local_port()}, before);
+  CHECK_FALSE(late.get("/v2/", {}));
+
+  // What can't be used is not taken.
+  REQUIRE(base::write_file_atomic(registry.server, base::as_bytes("damaged"), 0600));
+  for (const auto* one : {&*source, &*mirror}) CHECK_FALSE((*one)->reload());
+  REQUIRE(base::write_file_atomic(registry.ca, base::as_bytes("damaged"), 0600));
+  for (const auto* one : {&*source, &*mirror}) CHECK_FALSE((*one)->reload());
+  auto options = trusting(other);
+  http::Client again({"https", "127.0.0.1", (*mirror)->local_port()}, std::move(options));
+  CHECK(again.get(blob, {})->status == 200);
 }

@@ -30,7 +30,8 @@ std::map<std::string, std::string> shipped_units() {
     const auto files = steps::node_service_files(site.model(), *node);
     REQUIRE(files);
     for (const auto& file : *files) {
-      if (file.path.starts_with("/etc/systemd/system/")) out[file.path.substr(20)] = file.text;
+      if (file.path.starts_with("/etc/systemd/system/") && file.path.ends_with(".service"))
+        out[file.path.substr(20)] = file.text;
     }
   }
   return out;
@@ -54,7 +55,8 @@ TEST_CASE("every unit is there to be looked at") {
   std::vector<std::string> names;
   for (const auto& [name, text] : shipped_units()) names.push_back(name);
   CHECK(names == std::vector<std::string>{"containerd.service", "kubelet.service", "sealift-api.service",
-                                          "sealift-boot.service", "sealift-mirror.service"});
+                                          "sealift-authority.service", "sealift-boot.service", "sealift-mirror.service",
+                                          "sealift-renew.service"});
 }
 
 TEST_CASE("no service takes a proxy from systemd's DefaultEnvironment") {
@@ -73,12 +75,18 @@ TEST_CASE("no service takes a proxy from systemd's DefaultEnvironment") {
 TEST_CASE("every service comes back after it ended, and after the host starts again") {
   for (const auto& [name, text] : shipped_units()) {
     INFO(name);
+    CHECK(settings(text, "ExecStart").size() == 1);
+    // A socket or a timer starts these, as often as they are wanted.
+    if (name == "sealift-authority.service" || name == "sealift-renew.service") {
+      CHECK_FALSE(text.contains("[Install]"));
+      CHECK(settings(text, "RemainAfterExit").empty());
+      continue;
+    }
     // A unit that works once per boot is done once it has ended.
     if (settings(text, "Type") == std::vector<std::string>{"oneshot"})
       CHECK(settings(text, "RemainAfterExit") == std::vector<std::string>{"yes"});
     else
       CHECK(settings(text, "Restart") == std::vector<std::string>{"always"});
-    CHECK(settings(text, "ExecStart").size() == 1);
     CHECK(text.contains("\n[Install]\nWantedBy=multi-user.target\n"));
   }
 }

@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runtime/steps/certificates.h"
+
+#include <algorithm>
+#include <array>
+
+#include "payload/json/value.h"
+#include "runtime/engine/connections.h"
+#include "runtime/steps/node_service.h"
+
+namespace sealift::steps {
+namespace {
+
+// The agent is the same program as the node service, and there before it.
+constexpr std::string_view kAgentItself = "/proc/self/exe";
+// As versions without renewal left them: certificates for 20 years, and keys in files of their own.
+constexpr std::array<std::string_view, 4> kFormer{"server.crt", "server.key", "client.crt", "client.key"};
+
+std::string in_pki(std::string_view file) { return std::format("{}/{}", kPkiDirectory, file); }
+
+}  // namespace
+
+std::string pair_path(std::string_view usage) { return std::format("{}/node/{}.pem", kPkiDirectory, usage); }
+
+Result<std::vector<CertificateLife>> look_at_certificates(host::HostView& host, const CancelToken& cancel) {
+  const base::Command look{
+      {std::string(kAgentItself), "node", "pki", "look", "--dir", std::string(kPkiDirectory)}, {}, "/", {}};
+  SEALIFT_ASSIGN(const auto text, base::output_of(look, host.query(look, {}, cancel)));
+  SEALIFT_ASSIGN(const auto value, json::parse(text));
+  std::vector<CertificateLife> out;
+  const auto* list = value.find("certificates");
+  if (list == nullptr || !list->is_array()) return fail(ErrorCode::protocol, "node pki look: no list of certificates");
+  for (const auto& one : *list->elements()) {
+    CertificateLife life;
+    SEALIFT_ASSIGN(life.usage, one.text("usage"));
+    SEALIFT_ASSIGN(life.ends, one.text("ends"));
+    SEALIFT_ASSIGN(life.percent_left, one.natural("percentLeft"));
+    life.is_due = one.boolean_or("due", true);
+    out.push_back(std::move(life));
+  }
+  return out;
+}
+
+AuthorityStep::AuthorityStep(const Model& model, const Node& node)
+    : BasicStep("pki.authority", "create the certificate authority for traffic between node services",
+                digest_of({"authority", model.config.name})),
+      program_(node_program(model, node).value_or("")),
+      cluster_(model.config.name) {}
+
+Result<engine::StepState> AuthorityStep::check(const engine::LookContext& context) {
+  for (const auto* file : {"ca.crt", "ca.key"}) {
+    SEALIFT_ASSIGN(const bool there, exists(context.host, in_pki(file)));
+    if (!there) return engine::StepState::needed;
+  }
+  return engine::StepState::done;
+}
+
+Result<void> AuthorityStep::apply(engine::StepContext& context) {
+  SEALIFT_TRY(context.host.make_directory(std::string(kPkiDirectory), {0700, 0, 0}, reason()));
+  const base::Command command{
+      {program_, "node", "pki", "make-ca", "--dir", std::string(kPkiDirectory), "--name", cluster_}, {}, "/", {}};
+  return base::output_of(command, context.host.run(command, {}, reason(), context.cancel))
+      .transform([](const std::string&) {});
+}
+
+CertificateStep::CertificateStep(const Model& model, const Node& node)
+    : BasicStep("pki.node", "create the node's keys and sign its certificates",
+                digest_of({"server and client", node.name, node.ip})),
+      program_(node_program(model, node).value_or("")),
+      authority_program_(node_program(model, model.any_control_plane()).value_or("")),
+      control_plane_(model.any_control_plane().name),
+      name_(node.name),
+      ip_(node.ip) {}
+
+Result<engine::StepState> CertificateStep::check(const engine::LookContext& context) {
+  SEALIFT_ASSIGN(const auto files, context.host.list(std::string(kPkiDirectory)));
+  const auto is_there = [&](std::string_view file) { return std::ranges::contains(files, file); };
+  if (!is_there("ca.crt") || !is_there("node") || std::ranges::any_of(kFormer, is_there))
+    return engine::StepState::needed;
+  SEALIFT_ASSIGN(const bool same, recorded(context));
+  if (!same) return engine::StepState::needed;
+  SEALIFT_ASSIGN(const auto certificates, look_at_certificates(context.host, context.cancel));
+  const bool good = std::ranges::all_of(std::array{"server", "client"}, [&](std::string_view usage) {
+    const auto found = std::ranges::find(certificates, usage, &CertificateLife::usage);
+    return found != certificates.end() && !found->is_due;
+  });
+  return good ? engine::StepState::done : engine::StepState::needed;
+}
+
+Result<std::string> CertificateStep::pki(engine::StepContext& context, host::Host& host, std::vector<std::string> words,
+                                         std::string_view input) {
+  const auto& program = &host == &context.host ? program_ : authority_program_;
+  words.insert(words.begin(), {program, "node", "pki"});
+  words.insert(words.end(), {"--dir", std::string(kPkiDirectory)});
+  const base::Command command{std::move(words), {}, "/", {}};
+  base::CommandIo io;
+  io.input = base::as_bytes(input);
+  return base::output_of(command, host.run(command, io, reason(), context.cancel));
+}
+
+Result<void> CertificateStep::issue(engine::StepContext& context, host::Host& authority, const std::string& usage,
+                                    const std::string& addresses) {
+  SEALIFT_ASSIGN(const auto public_key, pki(context, context.host, {"make-key", "--usage", usage}));
+  SEALIFT_ASSIGN(
+      const auto certificate,
+      pki(context, authority, {"issue", "--usage", usage, "--name", name_, "--addresses", addresses}, public_key));
+  return pki(context, context.host, {"install", "--usage", usage}, certificate).transform([](const std::string&) {});
+}
+
+Result<void> CertificateStep::bring_authority(engine::StepContext& context, host::Host& authority) {
+  SEALIFT_ASSIGN(const auto ca, authority.read(in_pki("ca.crt"), size_t{64} << 10));
+  if (!ca) return fail(ErrorCode::not_found, "{} is missing on {}", in_pki("ca.crt"), control_plane_);
+  if (context.host_name == control_plane_) return {};
+  base::MemorySource source(*ca);
+  return context.host.write_atomic(in_pki("ca.crt"), {0644, 0, 0}, source, reason());
+}
+
+Result<void> CertificateStep::apply(engine::StepContext& context) {
+  SEALIFT_TRY(context.host.make_directory(std::string(kPkiDirectory), {0700, 0, 0}, reason()));
+  SEALIFT_TRY(context.host.make_directory(in_pki("node"), {0700, 0, 0}, reason()));
+  SEALIFT_ASSIGN(const auto authority, context.others.connection(control_plane_, nullptr, context.cancel));
+  SEALIFT_TRY(bring_authority(context, *authority));
+  SEALIFT_TRY(issue(context, *authority, "server", ip_ + ",127.0.0.1"));
+  SEALIFT_TRY(issue(context, *authority, "client", ""));
+  // Nobody reads them any more once the mirror starts with its new unit, which this step causes.
+  for (const auto file : kFormer) SEALIFT_TRY(context.host.remove(in_pki(file), reason()));
+  return context.host.record(reason());
+}
+
+}  // namespace sealift::steps

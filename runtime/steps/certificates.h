@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Keys and certificates of the node services, made by the node program on the hosts (runtime/node/pki.h). Only public
+// keys and certificates travel.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "runtime/steps/basic_step.h"
+#include "runtime/steps/model.h"
+
+namespace sealift::steps {
+
+// "/etc/sealift/pki/node/server.pem"
+std::string pair_path(std::string_view usage);
+
+// How long one of a node's certificates lives on, by the node's own clock.
+struct CertificateLife {
+  std::string usage, ends;  // "server", "2027-11-27T12:00:00.000Z"
+  uint64_t percent_left = 0;
+  bool is_due = false;  // for renewal
+};
+// Those that are there and can be used.
+Result<std::vector<CertificateLife>> look_at_certificates(host::HostView& host, const CancelToken& cancel);
+
+// The cluster's CA for traffic between node services: its key is made on the control plane and never leaves it.
+class AuthorityStep final : public BasicStep {
+ public:
+  AuthorityStep(const Model& model, const Node& node);
+  Result<engine::StepState> check(const engine::LookContext& context) override;
+  Result<void> apply(engine::StepContext& context) override;
+
+ private:
+  std::string program_, cluster_;
+};
+
+// A node's own keys, made on the node, and their certificates, signed on the control plane: one for the mirror as a
+// server, for this node's address and 127.0.0.1, one for the mirror as a client of others. Makes them anew if one is
+// missing or due; the node itself renews them in time otherwise (sealift-renew.timer).
+class CertificateStep final : public BasicStep {
+ public:
+  CertificateStep(const Model& model, const Node& node);
+  Result<engine::StepState> check(const engine::LookContext& context) override;
+  Result<void> apply(engine::StepContext& context) override;
+
+ private:
+  Result<void> bring_authority(engine::StepContext& context, host::Host& authority);
+  Result<void> issue(engine::StepContext& context, host::Host& authority, const std::string& usage,
+                     const std::string& addresses);
+  Result<std::string> pki(engine::StepContext& context, host::Host& host, std::vector<std::string> words,
+                          std::string_view input = {});
+  std::string program_, authority_program_, control_plane_, name_, ip_;
+};
+
+}  // namespace sealift::steps

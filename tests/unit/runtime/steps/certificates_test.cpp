@@ -1,0 +1,175 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The certificates by which the hosts of a cluster authenticate each other: made on the hosts, signed on one.
+#include "runtime/steps/certificates.h"
+
+#include "tests/unit/runtime/steps/bench.h"
+
+using namespace sealift;
+using tests::FakeMachine;
+
+namespace {
+
+void put(FakeMachine& machine, const std::string& path, std::string_view text) {
+  machine.world.files[path] = {host::FileType::regular, {0600, 0, 0}, base::to_bytes(text), {}};
+}
+
+// Hosts with a simulated node program: it prints what the real one prints, and leaves the same files.
+struct Certified : tests::Site {
+  std::vector<std::string> issued;                                  // "usage: name addresses for key"
+  std::map<std::string, int> left{{"server", 99}, {"client", 99}};  // percent, of what has been made
+  std::map<std::string, int> left_now = left;                       // of what is there
+
+  Certified() {
+    add_file("program", "the program itself");
+    contents.stubs.push_back({Architecture::amd64, contents.tree.at("program").object});
+    for (auto* bench : {&control_plane, &worker}) {
+      bench->folder("/etc/sealift");
+      bench->machine.programs["node-" + contents.stubs[0].object.digest.hex().substr(0, 16)] =
+          [this](FakeMachine& self, const base::Command& command, const base::CommandIo& io) {
+            return node(self, command, io);
+          };
+      bench->machine.programs["exe"] = [this](FakeMachine& self, const base::Command& command, const base::CommandIo&) {
+        CHECK(command.argv.front() == "/proc/self/exe");
+        CHECK(tests::has_word(command, "look"));
+        return look(self);
+      };
+    }
+  }
+  Result<base::ExitStatus> node(FakeMachine& self, const base::Command& command, const base::CommandIo& io) {
+    const std::string pki = "/etc/sealift/pki";
+    CHECK(tests::word_after(command, "--dir") == pki);
+    if (tests::has_word(command, "make-ca")) {
+      CHECK(tests::word_after(command, "--name") == "plant7");
+      put(self, pki + "/ca.crt", "authority");
+      put(self, pki + "/ca.key", "its key");
+      return tests::ended();
+    }
+    const auto usage = tests::word_after(command, "--usage");
+    const auto own = std::format("{}/node/{}", pki, usage);
+    if (tests::has_word(command, "make-key")) {
+      put(self, own + ".next", "private key of " + self.name());
+      return tests::ended(std::format("{} key of {}", usage, self.name()));
+    }
+    if (tests::has_word(command, "install")) {
+      CHECK(self.world.files.contains(pki + "/ca.crt"));  // it is checked against it
+      CHECK(self.world.files.erase(own + ".next") == 1);
+      put(self, own + ".pem", base::as_text(io.input));
+      left_now[usage] = left[usage];
+      return tests::ended();
+    }
+    CHECK(self.name() == "cp1");
+    issued.push_back(std::format("{}: {} {} for {}", usage, tests::word_after(command, "--name"),
+                                 tests::word_after(command, "--addresses"), base::as_text(io.input)));
+    return tests::ended("certificate " + issued.back());
+  }
+  Result<base::ExitStatus> look(FakeMachine& self) {
+    std::string out;
+    for (const auto& [usage, percent] : left_now) {
+      if (!self.world.files.contains("/etc/sealift/pki/node/" + usage + ".pem")) continue;
+      out += std::format(R"({}{{"due":{},"ends":"2027-11-27T12:00:00.000Z","percentLeft":{},"usage":"{}"}})",
+                         out.empty() ? "" : ",", percent < 33, percent, usage);
+    }
+    return tests::ended(R"({"certificates":[)" + out + "]}\n");
+  }
+  void make_authority() {
+    steps::AuthorityStep step(model(), control_plane_node());
+    control_plane.bring(step);
+  }
+};
+
+}  // namespace
+
+TEST_CASE("certificates: the key stays where it was made, the authority signs for name and address") {
+  Certified site;
+  site.make_authority();
+  steps::CertificateStep own(site.model(), site.control_plane_node()), other(site.model(), site.worker_node());
+  site.control_plane.bring(own);
+  site.worker.bring(other);
+  CHECK(site.issued == std::vector<std::string>{"server: cp1 10.7.0.11,127.0.0.1 for server key of cp1",
+                                                "client: cp1  for client key of cp1",
+                                                "server: w1 10.7.0.12,127.0.0.1 for server key of w1",
+                                                "client: w1  for client key of w1"});
+  CHECK(site.worker.text("/etc/sealift/pki/node/server.pem") == "certificate " + site.issued[2]);
+  CHECK(site.worker.text("/etc/sealift/pki/node/client.pem") == "certificate " + site.issued[3]);
+  CHECK(site.worker.text("/etc/sealift/pki/ca.crt") == "authority");
+  CHECK_FALSE(site.worker.has("/etc/sealift/pki/ca.key"));
+  for (auto* bench : {&site.control_plane, &site.worker}) {
+    for (const auto* folder : {"/etc/sealift/pki", "/etc/sealift/pki/node"})
+      CHECK(bench->machine.world.files.at(folder).spec.mode == 0700);
+    for (const auto& change : bench->machine.changes) CHECK_FALSE(change.contains("private key"));
+  }
+}
+
+TEST_CASE("certificates: whatever of them is gone is made anew") {
+  for (const auto* gone : {"ca.crt", "node/server.pem", "node/client.pem"}) {
+    INFO(gone);
+    Certified site;
+    site.make_authority();
+    steps::CertificateStep step(site.model(), site.worker_node());
+    site.worker.bring(step);
+    site.worker.machine.world.files.erase(std::string("/etc/sealift/pki/") + gone);
+    site.worker.bring(step);
+    CHECK(site.issued.size() == 4);
+  }
+  for (const auto* gone : {"ca.crt", "ca.key"}) {
+    INFO(gone);
+    Certified site;
+    steps::AuthorityStep step(site.model(), site.control_plane_node());
+    site.control_plane.bring(step);
+    site.control_plane.machine.world.files.erase(std::string("/etc/sealift/pki/") + gone);
+    site.control_plane.bring(step);
+  }
+}
+
+TEST_CASE("certificates: one that the node should have renewed is made anew, one that has time is left alone") {
+  for (const auto* usage : {"server", "client"}) {
+    INFO(usage);
+    Certified site;
+    site.make_authority();
+    steps::CertificateStep step(site.model(), site.worker_node());
+    site.worker.bring(step);
+    site.left_now[usage] = 34;
+    CHECK(site.worker.check(step) == engine::StepState::done);
+    site.left_now[usage] = 32;
+    site.worker.bring(step);
+    CHECK(site.issued.size() == 4);
+  }
+}
+
+TEST_CASE("certificates: those of a version without renewal are replaced, and nothing of them stays") {
+  Certified site;
+  site.make_authority();
+  steps::CertificateStep step(site.model(), site.worker_node());
+  for (const auto* former : {"ca.crt", "server.crt", "server.key", "client.crt", "client.key"})
+    site.worker.put(std::string("/etc/sealift/pki/") + former, "of 20 years");
+  site.worker.machine.world.recorded[step.id()] = step.inputs().hex();
+  site.worker.bring(step);
+  CHECK(site.worker.has("/etc/sealift/pki/node/server.pem"));
+  for (const auto* former : {"server.crt", "server.key", "client.crt", "client.key"})
+    CHECK_FALSE(site.worker.has(std::string("/etc/sealift/pki/") + former));
+  // Killed before the last one was gone.
+  site.worker.put("/etc/sealift/pki/client.key");
+  CHECK(site.worker.check(step) == engine::StepState::needed);
+}
+
+TEST_CASE("certificates: what the host says of them is read strictly") {
+  Certified site;
+  auto& program = site.worker.machine.programs["exe"];
+  const auto said = [&](const std::string& text) {
+    program = [text](FakeMachine&, const base::Command&, const base::CommandIo&) { return tests::ended(text); };
+    return steps::look_at_certificates(*site.worker.host, {});
+  };
+  const auto one = said(R"({"certificates":[{"due":true,"ends":"2027","percentLeft":7,"usage":"client"}]})");
+  REQUIRE(one);
+  REQUIRE(one->size() == 1);
+  CHECK(one->front().usage == "client");
+  CHECK(one->front().ends == "2027");
+  CHECK(one->front().percent_left == 7);
+  CHECK(one->front().is_due);
+  CHECK(said(R"({"certificates":[]})")->empty());
+  for (const auto* bad : {"", "{}", R"({"certificates":{}})", R"({"certificates":[{"usage":"client"}]})"}) {
+    INFO(bad);
+    CHECK_FALSE(said(bad));
+  }
+}
