@@ -12,7 +12,7 @@ import pytest
 
 from lab import ROOT, Site
 
-LAB = 6
+LAB = 7
 GOOD = [f'g{number}' for number in range(1, 16)]
 LOGINS = {
     'silent': 'sleep 1000',
