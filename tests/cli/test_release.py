@@ -76,11 +76,15 @@ def test_the_agent_greets_and_ends_with_its_input(program):
 
 def test_the_node_makes_keys_and_certificates(program, tmp_path):
     ended([*program, "node", "pki", "make-ca", "--dir", tmp_path, "--name", "plant7"])
-    key = ended([*program, "node", "pki", "make-key", "--dir", tmp_path])
-    certificate = ended([*program, "node", "pki", "issue", "--dir", tmp_path, "--name", "w1", "--address", "10.7.0.21"], input=key)
-    (tmp_path / "w1.crt").write_text(certificate)
-    ended(["openssl", "verify", "-CAfile", tmp_path / "ca.crt", "-verify_ip", "10.7.0.21", "-verify_hostname", "w1", tmp_path / "w1.crt"])
-    assert ended(["openssl", "x509", "-in", tmp_path / "w1.crt", "-noout", "-pubkey"]).split() == key.split()
+    key = ended([*program, "node", "pki", "make-key", "--dir", tmp_path, "--usage", "server"])
+    certificate = ended([*program, "node", "pki", "issue", "--dir", tmp_path, "--usage", "server", "--name", "w1", "--addresses", "10.7.0.21"], input=key)
+    ended([*program, "node", "pki", "install", "--dir", tmp_path, "--usage", "server"], input=certificate)
+    pair = tmp_path / "node/server.pem"
+    ended(["openssl", "verify", "-CAfile", tmp_path / "ca.crt", "-verify_ip", "10.7.0.21", pair])
+    assert ended(["openssl", "x509", "-in", pair, "-noout", "-pubkey"]).split() == key.split()
+    assert ended(["openssl", "pkey", "-in", pair, "-pubout"]).split() == key.split()
+    looked = json.loads(ended([*program, "node", "pki", "look", "--dir", tmp_path]))
+    assert [(one["usage"], one["percentLeft"], one["due"]) for one in looked["certificates"]] == [("server", 100, False)]
 
 
 class Service:
