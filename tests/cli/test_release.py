@@ -80,9 +80,13 @@ def test_the_node_makes_keys_and_certificates(program, tmp_path):
     for usage, purpose, addresses in (("server", ["sslserver", "-verify_ip", "10.7.0.21"], "10.7.0.21,127.0.0.1"), ("client", ["sslclient"], "")):
         key = ended([*program, "node", "pki", "make-key", "--dir", tmp_path, "--usage", usage])
         certificate = ended([*program, "node", "pki", "issue", "--dir", tmp_path, "--usage", usage, "--name", "w1", "--addresses", addresses], input=key)
-        (tmp_path / f"{usage}.crt").write_text(certificate)
-        ended(["openssl", "verify", "-CAfile", tmp_path / "ca.crt", "-purpose", *purpose, tmp_path / f"{usage}.crt"])
-        assert ended(["openssl", "x509", "-in", tmp_path / f"{usage}.crt", "-noout", "-pubkey"]).split() == key.split()
+        ended([*program, "node", "pki", "install", "--dir", tmp_path, "--usage", usage], input=certificate)
+        pair = tmp_path / f"node/{usage}.pem"
+        ended(["openssl", "verify", "-CAfile", tmp_path / "ca.crt", "-purpose", *purpose, pair])
+        assert ended(["openssl", "x509", "-in", pair, "-noout", "-pubkey"]).split() == key.split()
+        assert ended(["openssl", "pkey", "-in", pair, "-pubout"]).split() == key.split()
+    looked = json.loads(ended([*program, "node", "pki", "look", "--dir", tmp_path]))
+    assert [(one["usage"], one["percentLeft"], one["due"]) for one in looked["certificates"]] == [("server", 100, False), ("client", 100, False)]
 
 
 class Service:
@@ -211,14 +215,14 @@ def test_the_node_serves_images_from_the_payload_in_place(program, artifact, tmp
     ended([*program, "node", "pki", "make-ca", "--dir", tmp_path, "--name", "plant7"])
     public = ended([*program, "node", "pki", "make-key", "--dir", tmp_path, "--usage", "server"])
     issued = ended([*program, "node", "pki", "issue", "--dir", tmp_path, "--usage", "server", "--name", "w1", "--addresses", "127.0.0.1"], input=public)
-    (tmp_path / "server.crt").write_text(issued)
+    ended([*program, "node", "pki", "install", "--dir", tmp_path, "--usage", "server"], input=issued)
     trusted = ssl.create_default_context(cafile=tmp_path / "ca.crt")
     port = free_port()
     config = tmp_path / "mirror.json"
     records = tmp_path / "artifacts"
     config.write_text(json.dumps({
         "localListen": f"127.0.0.1:{port}", "artifacts": str(records), "ca": str(tmp_path / "ca.crt"),
-        "server": {"certificate": str(tmp_path / "server.crt"), "key": str(tmp_path / "server.key")}}))
+        "server": str(tmp_path / "node/server.pem")}))
     registry, _, rest = small_base.IMAGES["etcd"].partition("/")
     repository, _, tag = rest.partition(":")
     with service([*program, "node", "mirror", "--config", config], tmp_path) as running:

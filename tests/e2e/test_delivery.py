@@ -179,9 +179,10 @@ def test_no_secret_lies_around(lab):
         assert [path for path in places_of(lab, name, secrets) if not path.startswith('/var/lib/etcd/')] == [], name
         looks = lab.run('exec', name, 'grep', '-rEIl', r'\b[a-z0-9]{6}\.[a-z0-9]{16}\b', '/etc/sealift', '/var/lib/sealift', '/run/sealift', check=False)
         assert (looks.returncode, looks.stdout, looks.stderr) == (1, '', ''), name
-        world = lab.inside(name, 'find /etc/sealift/pki -name "*.key" -perm /077')
+        world = lab.inside(name, 'find /etc/sealift/pki \\( -name "*.key" -o -name "*.pem" \\) -perm /077')
         assert world == ''
-    assert lab.inside('w1', 'ls /etc/sealift/pki').split() == ['ca.crt', 'client.crt', 'client.key', 'server.crt', 'server.key']
+    assert lab.inside('w1', 'ls /etc/sealift/pki').split() == ['ca.crt', 'node']
+    assert lab.inside('w1', 'ls /etc/sealift/pki/node').split() == ['client.pem', 'server.pem']
 
 
 # Tries to listen on both ports, as a user who has no rights, until its input ends. Prints how often it could.

@@ -329,3 +329,22 @@ TEST_CASE("fixed fields: a kubeadm that ended unseen with other wishes is not ta
   CHECK(base::as_text(machine.world.files.at("/etc/kubernetes/manifests/kube-controller-manager.yaml").content)
             .contains("--cluster-cidr=10.244.0.0/16"));
 }
+
+TEST_CASE("changes: a certificate that its node has not renewed is renewed by the next delivery, wherever that stops") {
+  for (size_t at = 1;; ++at) {
+    DeliverySite site(2);
+    engine::NoJournal journal;
+    require_delivered(site.apply(journal, base::no_events()));
+    for (const auto* usage : {"server", "client"}) {
+      auto& pair = site.machine(1).world.files.at(std::format("/etc/sealift/pki/node/{}.pem", usage));
+      pair.content = base::to_bytes("old pair");
+    }
+    const auto where = run_to_change(site, 1, at, End::loses_power);
+    INFO(where);
+    require_delivered(site.apply(journal, base::no_events()));
+    check_wanted_end(site);
+    again_changes_nothing(site);
+    if (where.empty()) break;
+    REQUIRE(at < 100);
+  }
+}

@@ -101,6 +101,40 @@ TEST_CASE("status: units that do not run are named with their state") {
   CHECK_FALSE(Site::ill(lines, "sealift-mirror.service on 10.7.0.1"));
 }
 
+TEST_CASE(
+    "status: a certificate that the node should have renewed long ago is a warning, one that has ended is not well") {
+  Site site;
+  const auto says = [&](int left) {
+    site.control_plane().programs["exe"] = [left](tests::FakeMachine&, const base::Command&, const base::CommandIo&) {
+      return good(std::format(
+          R"({{"certificates":[{{"usage":"server","ends":"2027-11-27","percentLeft":{},"due":true}}]}})", left));
+    };
+    auto lines = site.status();
+    std::erase_if(lines, [](const auto& line) { return !line.subject.starts_with("certificate"); });
+    return lines;
+  };
+  CHECK(says(25).empty());
+  const auto soon = says(24), ended = says(0);
+  REQUIRE(soon.size() == 1);
+  CHECK(soon[0].subject == "certificate 10.7.0.1 server");
+  CHECK(soon[0].state == "EndsSoon");
+  CHECK(soon[0].detail.contains("ends at 2027-11-27"));
+  CHECK(soon[0].detail.contains("journalctl -u sealift-renew"));
+  CHECK(soon[0].healthy);
+  CHECK(soon[0].warns);
+  REQUIRE(ended.size() == 1);
+  CHECK(ended[0].state == "Ended");
+  CHECK_FALSE(ended[0].healthy);
+  site.control_plane().programs["exe"] = [](tests::FakeMachine&, const base::Command&, const base::CommandIo&) {
+    return bad("broken");
+  };
+  const auto lines = site.status();
+  const auto unknown = std::ranges::find(lines, "certificates 10.7.0.1", &delivery::StatusLine::subject);
+  REQUIRE(unknown != lines.end());
+  CHECK(unknown->warns);
+  CHECK(unknown->healthy);
+}
+
 TEST_CASE("status: a kubelet that is dead while the API still answers is named beside what the API says") {
   Site site;
   site.control_plane().programs["kubectl"] = [](tests::FakeMachine&, const base::Command& command,

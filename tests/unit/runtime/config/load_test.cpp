@@ -438,6 +438,9 @@ TEST_CASE("networks and ports") {
   one_problem(with_fields("  network: {dnsUpstream: [8.8.8]}\n"), 7, 27, "not an IP address");
   one_problem(with_fields("  api: {port: 70000}\n"), 7, 9, "1 to 65535");
   one_problem(with_fields("  api: {port: 5000}\n"), 7, 9, "must differ");
+  one_problem(with_fields("  api: {port: 5001}\n"), 7, 9, "the port after it must differ");
+  one_problem(with_fields("  registry: {port: 65535}\n"), 7, 14, "less than 65535");
+  one_problem(with_fields("  registry: {port: 2378}\n"), 7, 14, "2379 is taken by Kubernetes");
   one_problem(with_fields("  api: {localPort: 10250}\n"), 7, 9, "taken by Kubernetes");
   one_problem(with_fields("  api: {certSANs: [\"a b\"]}\n"), 7, 20, "neither");
   one_problem(with_fields("  api: []\n"), 7, 3, "mapping");

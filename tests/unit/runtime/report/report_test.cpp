@@ -101,6 +101,9 @@ TEST_CASE("plan, status, outcome and error as JSON, to the letter") {
   CHECK(to_json(delivery::StatusLine{"node w1", "NotReady", "v1.34.4", false}) ==
         R"({"detail":"v1.34.4","event":"status","healthy":false,"state":"NotReady","subject":"node w1"})");
   CHECK(
+      to_json(delivery::StatusLine{"certificate cp1 server", "EndsSoon", "", true, true}) ==
+      R"({"detail":"","event":"status","healthy":true,"state":"EndsSoon","subject":"certificate cp1 server","warning":true})");
+  CHECK(
       to_json(outcome()) ==
       R"({"applied":12,"event":"outcome","exit":0,"hosts":[)"
       R"({"address":"10.7.0.11","applied":12,"name":"cp1","role":"control-plane","skipped":3,"state":"done"},)"
@@ -150,6 +153,8 @@ TEST_CASE("an outcome of several hosts for people: names, reasons, numbers in th
 TEST_CASE("a status for people marks what is ill and ends no line in blanks") {
   CHECK(status_lines({{"node cp1", "Ready", "v1.34.4", true}, {"DaemonSet a/flannel", "1/3", "", false}}) ==
         std::vector<std::string>{"  node cp1             Ready  v1.34.4", "! DaemonSet a/flannel  1/3"});
+  CHECK(status_lines({{"certificate cp1 server", "EndsSoon", "2027", true, true}}) ==
+        std::vector<std::string>{"~ certificate cp1 server  EndsSoon  2027"});
   CHECK(status_lines({}).empty());
 }
 
