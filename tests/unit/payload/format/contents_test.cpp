@@ -123,7 +123,7 @@ TEST_CASE("what becomes part of paths, units and commands on hosts is a word") {
     const auto parsed = parse_contents(to_json(contents));
     return parsed ? std::string() : parsed.error().what;
   };
-  for (const std::string bad : {"../../etc/x", "-rf", "a\nb", "Web", "a b", std::string(54, 'a').c_str()}) {
+  for (const auto& bad : std::vector<std::string>{"../../etc/x", "-rf", "a\nb", "Web", "a b", std::string(54, 'a')}) {
     INFO(bad);
     CHECK(refusal([&](Contents& c) { c.apps[0].name = bad; }).contains("can't be an app's: lower-case letters"));
     CHECK(refusal([&](Contents& c) { c.apps[0].target_namespace = bad; }).ends_with("is not a namespace"));
