@@ -12,11 +12,11 @@
 #include <cstdlib>
 #include <set>
 
-#include "payload/base/checked.h"
 #include "payload/base/file.h"
 #include "payload/base/safe_path.h"
 #include "payload/base/text.h"
 #include "runtime/host/descriptions.h"
+#include "runtime/host/open_folder.h"
 
 namespace sealift::host {
 namespace {
@@ -43,12 +43,34 @@ Result<std::string> sysctl_path(const MachinePaths& machine, std::string key) {
   return machine.sysctls + "/" + key;
 }
 
-Result<void> set_spec(const std::string& path, const std::string& where, const FileSpec& spec) {
+// Where a path is written: its name in its folder, which stays open, so that nobody can lead the path elsewhere
+// meanwhile.
+struct Place {
+  base::Fd folder;
+  std::string name;
+};
+
+Result<Place> place_of(const std::string& root, const std::string& path) {
+  SEALIFT_ASSIGN(const auto safe, base::safe_absolute_path(path));
+  const size_t slash = safe.rfind('/');
+  SEALIFT_ASSIGN(auto folder, open_folder(root, safe.substr(0, slash), FolderOwners::anyone));
+  return Place{std::move(folder), safe.substr(slash + 1)};
+}
+
+Result<void> sync_folder(const Place& place, const std::string& path) {
+  // Some file systems (and FUSE) return EINVAL for folders: nothing more can be done then.
+  if (::fsync(place.folder.get()) != 0 && errno != EINVAL) return fail_errno(errno, "sync the folder of " + path);
+  return {};
+}
+
+Result<void> set_spec(const std::string& path, const Place& place, const FileSpec& spec) {
+  const base::Fd folder(
+      ::openat(place.folder.get(), place.name.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
   struct stat status{};
-  if (::lstat(where.c_str(), &status) != 0) return fail_errno(errno, "stat " + path);
-  if ((spec.uid != status.st_uid || spec.gid != status.st_gid) && ::lchown(where.c_str(), spec.uid, spec.gid) != 0)
+  if (!folder || ::fstat(folder.get(), &status) != 0) return fail_errno(errno, "open the folder " + path);
+  if ((spec.uid != status.st_uid || spec.gid != status.st_gid) && ::fchown(folder.get(), spec.uid, spec.gid) != 0)
     return fail_errno(errno, "chown " + path);
-  if (::chmod(where.c_str(), spec.mode) != 0) return fail_errno(errno, "chmod " + path);
+  if (::fchmod(folder.get(), spec.mode) != 0) return fail_errno(errno, "chmod " + path);
   return {};
 }
 
@@ -238,14 +260,16 @@ Result<PathBefore> LocalHost::before(const std::string& path) {
 
 Result<void> LocalHost::write_atomic(const std::string& path, const FileSpec& spec, base::Source& content,
                                      const Reason& reason) {
-  SEALIFT_ASSIGN(const auto where, real(path));
+  SEALIFT_ASSIGN(const auto place, place_of(root_, path));
   SEALIFT_ASSIGN(const auto was, before(path));
   // The temporary file is in the same folder: the rename stays on one file system, and SELinux labels come from the
   // folder.
   const std::string temporary =
-      std::format("{}.sealift-{}", where, hash::sha256(base::as_bytes(path + reason.step)).hex().substr(0, 8));
-  ::unlink(temporary.c_str());
-  SEALIFT_ASSIGN(auto fd, base::open_file(temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0600));
+      std::format("{}.sealift-{}", place.name, hash::sha256(base::as_bytes(path + reason.step)).hex().substr(0, 8));
+  const int folder = place.folder.get();
+  ::unlinkat(folder, temporary.c_str(), 0);
+  base::Fd fd(::openat(folder, temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
+  if (!fd) return fail_errno(errno, "write " + path);
   base::FdSink sink(fd.get());
   Result<void> done = base::copy(content, sink).transform([](uint64_t) {});
   if (done && (spec.uid != ::geteuid() || spec.gid != ::getegid()) && ::fchown(fd.get(), spec.uid, spec.gid) != 0)
@@ -254,16 +278,16 @@ Result<void> LocalHost::write_atomic(const std::string& path, const FileSpec& sp
   if (done && ::fsync(fd.get()) != 0) done = fail_errno(errno, "sync " + path);
   fd.reset();  // a program that is open for writing can't be started
   if (done) done = ledger_->add(reason, FileWritten{path, was});
-  if (done && ::rename(temporary.c_str(), where.c_str()) != 0) done = fail_errno(errno, "rename to " + path);
+  if (done && ::renameat(folder, temporary.c_str(), folder, place.name.c_str()) != 0)
+    done = fail_errno(errno, "rename to " + path);
   if (!done) {
-    ::unlink(temporary.c_str());
+    ::unlinkat(folder, temporary.c_str(), 0);
     return done;
   }
-  return base::sync_directory(where.substr(0, std::max<size_t>(where.rfind('/'), 1)));
+  return sync_folder(place, path);
 }
 
 Result<void> LocalHost::make_directory(const std::string& path, const FileSpec& spec, const Reason& reason) {
-  SEALIFT_ASSIGN(const auto where, real(path));
   SEALIFT_ASSIGN(const auto status, stat(path));
   if (status && status->type != FileType::directory && status->type != FileType::symlink)
     return fail(ErrorCode::already_exists, "{} exists and is not a folder", path);
@@ -274,34 +298,40 @@ Result<void> LocalHost::make_directory(const std::string& path, const FileSpec& 
       if (!above) SEALIFT_TRY(make_directory(parent, {0755, spec.uid, spec.gid}, reason));
     }
     SEALIFT_TRY(ledger_->add(reason, DirectoryMade{path, {}}));
-    if (::mkdir(where.c_str(), 0700) != 0 && errno != EEXIST) return fail_errno(errno, "make folder " + path);
-    return set_spec(path, where, spec);
+    SEALIFT_ASSIGN(const auto place, place_of(root_, path));
+    if (::mkdirat(place.folder.get(), place.name.c_str(), 0700) != 0 && errno != EEXIST)
+      return fail_errno(errno, "make folder " + path);
+    return set_spec(path, place, spec);
   }
   if (status->type == FileType::symlink || status->spec == spec) return {};
+  SEALIFT_ASSIGN(const auto place, place_of(root_, path));
   SEALIFT_ASSIGN(const auto was, before(path));
   SEALIFT_TRY(ledger_->add(reason, DirectoryMade{path, was}));
-  return set_spec(path, where, spec);
+  return set_spec(path, place, spec);
 }
 
 Result<void> LocalHost::make_symlink(const std::string& path, const std::string& target, const Reason& reason) {
-  SEALIFT_ASSIGN(const auto where, real(path));
+  SEALIFT_ASSIGN(const auto place, place_of(root_, path));
   SEALIFT_ASSIGN(const auto was, before(path));
-  const std::string temporary = where + ".sealift-link";
-  ::unlink(temporary.c_str());
-  if (::symlink(target.c_str(), temporary.c_str()) != 0) return fail_errno(errno, "link " + path);
+  const std::string temporary = place.name + ".sealift-link";
+  const int folder = place.folder.get();
+  ::unlinkat(folder, temporary.c_str(), 0);
+  if (::symlinkat(target.c_str(), folder, temporary.c_str()) != 0) return fail_errno(errno, "link " + path);
   SEALIFT_TRY(ledger_->add(reason, SymlinkMade{path, was}));
-  if (::rename(temporary.c_str(), where.c_str()) != 0) return fail_errno(errno, "rename to " + path);
+  if (::renameat(folder, temporary.c_str(), folder, place.name.c_str()) != 0)
+    return fail_errno(errno, "rename to " + path);
   return {};
 }
 
 Result<void> LocalHost::remove(const std::string& path, const Reason& reason) {
-  SEALIFT_ASSIGN(const auto where, real(path));
   SEALIFT_ASSIGN(const auto status, stat(path));
   if (!status) return {};
+  SEALIFT_ASSIGN(const auto place, place_of(root_, path));
   SEALIFT_ASSIGN(const auto was, before(path));
   SEALIFT_TRY(ledger_->add(reason, PathRemoved{path, was}));
-  const int result = status->type == FileType::directory ? ::rmdir(where.c_str()) : ::unlink(where.c_str());
-  if (result != 0 && errno != ENOENT) return fail_errno(errno, "remove " + path);
+  const int flags = status->type == FileType::directory ? AT_REMOVEDIR : 0;
+  if (::unlinkat(place.folder.get(), place.name.c_str(), flags) != 0 && errno != ENOENT)
+    return fail_errno(errno, "remove " + path);
   return {};
 }
 
@@ -383,53 +413,6 @@ Result<void> LocalHost::sync(const std::vector<std::string>& paths, const Reason
       return fail_errno(errno, "sync the file system of " + folder);
   }
   return ledger_->add(reason, Synced{});
-}
-
-Result<StoreState> LocalHost::store_state(const std::string& path) {
-  SEALIFT_ASSIGN(const auto where, real(path));
-  {
-    const std::lock_guard lock(stores_mutex_);
-    if (const auto open = stores_.find(path); open != stores_.end()) SEALIFT_TRY(open->second->sync());
-  }
-  SEALIFT_ASSIGN(const auto pieces, read_stored_pieces(where));
-  StoreState out{pieces.complete, {}};
-  for (const auto& [offset, size] : pieces.pieces) out.frames.push_back(offset);
-  return out;
-}
-
-Result<std::shared_ptr<PayloadStore>> LocalHost::store(const std::string& path, uint64_t total) {
-  SEALIFT_ASSIGN(const auto where, real(path));
-  const std::lock_guard lock(stores_mutex_);
-  auto& open = stores_[path];
-  if (!open) {
-    SEALIFT_ASSIGN(open, PayloadStore::open(where, total));
-  }
-  return open;
-}
-
-Result<void> LocalHost::store_write(const std::string& path, uint64_t total, uint64_t offset, const Digest& expected,
-                                    ByteView data, const Reason& reason) {
-  if (hash::sha256(data) != expected)
-    return fail(ErrorCode::corrupt, "the bytes for offset {} of {} arrived damaged", offset, path);
-  if (!base::range_within(offset, data.size(), total))
-    return fail(ErrorCode::internal, "bytes beyond the end of {}", path);
-  SEALIFT_ASSIGN(const auto known, stat(path));
-  if (!known) SEALIFT_TRY(ledger_->add(reason, PayloadStored{path, false}));
-  SEALIFT_ASSIGN(const auto open, store(path, total));
-  return open->write(offset, data);
-}
-
-Result<void> LocalHost::store_finish(const std::string& path, const Reason& reason) {
-  SEALIFT_ASSIGN(const auto where, real(path));
-  SEALIFT_ASSIGN(const auto pieces, read_stored_pieces(where));
-  if (pieces.complete) return {};
-  if (pieces.total == 0)
-    return fail(ErrorCode::not_found, "nothing of {} is stored yet; run the same command again", path);
-  SEALIFT_ASSIGN(const auto open, store(path, pieces.total));
-  SEALIFT_TRY(open->finish());
-  const std::lock_guard lock(stores_mutex_);
-  stores_.erase(path);
-  return ledger_->add(reason, PayloadStored{path, true});
 }
 
 }  // namespace sealift::host

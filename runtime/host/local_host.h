@@ -26,6 +26,7 @@ class LocalHost final : public Host {
  public:
   // `root`: "" or a folder prepended to every path. Errors: those of Ledger::open.
   static Result<std::unique_ptr<LocalHost>> open(std::string root, Clock& clock, MachinePaths machine = {});
+  ~LocalHost() override;
 
   Result<Facts> facts() override;
   Result<std::optional<FileStatus>> stat(const std::string& path) override;
@@ -71,14 +72,16 @@ class LocalHost final : public Host {
   Result<std::string> real(const std::string& path) const;
   // The state of a path, for the ledger; keeps a copy of small files.
   Result<PathBefore> before(const std::string& path);
-  Result<std::shared_ptr<PayloadStore>> store(const std::string& path, uint64_t total);
+
+  struct OpenStore;  // local_stores.cpp, like all members about stores
+  Result<std::shared_ptr<OpenStore>> store(const std::string& path, uint64_t total);
 
   std::string root_;
   Clock& clock_;
   MachinePaths machine_;
   std::unique_ptr<Ledger> ledger_;
   std::mutex stores_mutex_;
-  std::map<std::string, std::shared_ptr<PayloadStore>> stores_;
+  std::map<std::string, std::shared_ptr<OpenStore>> stores_;
 };
 
 // --- used by LocalHost, each in its own file ---

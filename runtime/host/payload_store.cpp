@@ -22,6 +22,16 @@ constexpr uint64_t kSyncBytes = uint64_t{64} << 20;
 
 std::string state_path(const std::string& payload_path) { return payload_path + ".state"; }
 
+// A file that lay there before, of somebody who would read along, or under another name as well.
+Result<void> check_ours(const base::Fd& fd, const std::string& path) {
+  struct stat status{};
+  if (::fstat(fd.get(), &status) != 0) return fail_errno(errno, "stat " + path);
+  if (S_ISREG(status.st_mode) && status.st_uid == ::geteuid() && status.st_nlink == 1) return {};
+  return fail(ErrorCode::permission_denied,
+              "{} is not a file of Sealift's (uid {}, {} names); remove it and run the same command again", path,
+              status.st_uid, status.st_nlink);
+}
+
 Bytes record(uint64_t offset, uint64_t size) {
   base::ByteWriter writer;
   writer.u64(offset);
@@ -88,11 +98,14 @@ Result<std::unique_ptr<PayloadStore>> PayloadStore::open(const std::string& payl
   std::unique_ptr<PayloadStore> out(new PayloadStore(payload_path));
   SEALIFT_ASSIGN(const auto there, read_stored_pieces(payload_path));
   const bool fresh = there.total != total;
-  SEALIFT_ASSIGN(out->data_, base::open_file(payload_path, O_RDWR | O_CREAT | O_NOFOLLOW, 0600));
-  SEALIFT_ASSIGN(out->state_, base::open_file(state_path(payload_path),
-                                              O_RDWR | O_CREAT | O_NOFOLLOW | (fresh ? O_TRUNC : 0), 0600));
+  SEALIFT_ASSIGN(out->data_, base::open_file(payload_path, O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK, 0600));
+  SEALIFT_TRY(check_ours(out->data_, payload_path));
+  SEALIFT_ASSIGN(out->state_,
+                 base::open_file(state_path(payload_path), O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK, 0600));
+  SEALIFT_TRY(check_ours(out->state_, state_path(payload_path)));
   if (fresh) {
-    if (::ftruncate(out->data_.get(), 0) != 0 || ::ftruncate(out->data_.get(), static_cast<off_t>(total)) != 0)
+    if (::ftruncate(out->data_.get(), 0) != 0 || ::ftruncate(out->data_.get(), static_cast<off_t>(total)) != 0 ||
+        ::ftruncate(out->state_.get(), 0) != 0)
       return fail_errno(errno, "size " + payload_path);
     base::ByteWriter header;
     header.bytes(base::as_bytes(kStateMagic));
