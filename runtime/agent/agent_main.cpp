@@ -15,12 +15,11 @@
 namespace sealift::agent {
 namespace {
 
-// Removes the program's own file, and its folder if that is empty then.
-void remove_self() {
+void remove_self(const AgentOptions& options) {
   const auto program = base::own_program();
-  if (!program) return;
+  if (!program || !options.remove_self) return;
   ::unlink(program->c_str());
-  ::rmdir(program->substr(0, program->rfind('/')).c_str());
+  if (options.remove_folder) ::rmdir(program->substr(0, program->rfind('/')).c_str());
 }
 
 // A descriptor that becomes readable when the process is told to end. Children do not inherit the blocked signals
@@ -49,6 +48,7 @@ AgentOptions agent_options(const std::vector<std::string>& arguments) {
   for (size_t i = 0; i < arguments.size(); ++i) {
     if (arguments[i] == "--change") out.changes = true;
     if (arguments[i] == "--remove") out.remove_self = true;
+    if (arguments[i] == "--remove-folder") out.remove_folder = true;
     if (arguments[i] == "--owner" && i + 1 < arguments.size()) out.owner = arguments[++i];
     if (arguments[i] == "--run" && i + 1 < arguments.size()) out.run = arguments[++i];
   }
@@ -57,7 +57,7 @@ AgentOptions agent_options(const std::vector<std::string>& arguments) {
 
 int run_agent(const std::string& root, AgentOptions options) {
   ::signal(SIGPIPE, SIG_IGN);
-  if (options.remove_self) remove_self();
+  remove_self(options);
   const base::Fd stop = watch_signals();
   options.stop = stop.get();
   auto host = host::LocalHost::open(root, base::system_clock());

@@ -14,8 +14,8 @@ struct AgentOptions {
   bool changes = false;  // exclusive lock, else shared
   std::string owner;     // the lock's holder, for others to read
   std::string run;       // names one run of the launch machine: its next connection takes over the lock
-  std::string lock_folder = "/run/sealift";  // empty: no lock, for tests
-  bool remove_self = false;
+  std::string lock_folder = "/run/sealift";         // empty: no lock, for tests
+  bool remove_self = false, remove_folder = false;  // the program's own file; its folder as well, if that is empty then
   int stop = -1;             // a descriptor: once readable, calls are cancelled and the agent ends in order
   Duration silence{90'000};  // after this long without a frame the launch machine counts as gone
 };

@@ -152,6 +152,7 @@ Result<void> try_sudo(ssh::Session& session, const LoginFacts& facts, const Land
 struct Beginning {
   std::unique_ptr<ssh::Channel> channel;
   bool is_there = false;
+  bool makes_folder = false;
   std::string folder;
 };
 
@@ -175,7 +176,8 @@ Result<Beginning> begin_landing(ssh::Session& session, const LoginFacts& facts, 
   const std::string what = answer->substr(0, blank);
   out.folder = answer->substr(std::min(blank + 1, answer->size()));
   out.is_there = what == "have";
-  if (out.is_there || what == "send") return out;
+  out.makes_folder = what == "make";
+  if (out.is_there || out.makes_folder || what == "send") return out;
   see_end(*out.channel);
   const std::string open = out.folder.empty() ? "" : std::format(" ({} is)", base::printable(out.folder));
   return fail(
@@ -264,9 +266,11 @@ Result<LandedAgent> land_agent(ssh::Session& session, const LoginFacts& facts, c
   Error last{ErrorCode::unreachable,
              options.who + ": another operator's `plan` removed the agent each time it was sent; try again",
              {}};
+  bool made_folder = false;
   for (int round = 0; round < 3; ++round) {
     auto arguments = options.arguments;
     if (out.was_sent && options.remove_if_sent) arguments.emplace_back("--remove");
+    if (made_folder && options.remove_if_sent) arguments.emplace_back("--remove-folder");
     const std::string script = landing_script(program.digest, options.folders, arguments, marker);
     SEALIFT_ASSIGN(auto landing, begin_landing(session, facts, options, script));
     if (landing.is_there) {
@@ -275,6 +279,7 @@ Result<LandedAgent> land_agent(ssh::Session& session, const LoginFacts& facts, c
       out.channel->set_patience(std::nullopt);  // the agent's protocol has its own timeouts
       return out;
     }
+    made_folder = made_folder || landing.makes_folder;
     if (auto sent = send_program(landing, program, options, marker); !sent) {
       last = sent.error();
       if (last.code != ErrorCode::corrupt) return fail(last);

@@ -26,9 +26,9 @@ struct AgentProgram {
 using AgentProvider = std::function<Result<AgentProgram>(Architecture)>;
 
 struct LandingOptions {
-  std::vector<std::string> folders;     // tried in this order
-  std::vector<std::string> arguments;   // of the agent, after "agent"; no secrets
-  bool remove_if_sent = false;          // the agent removes itself once it runs, unless it was there before
+  std::vector<std::string> folders;    // tried in this order
+  std::vector<std::string> arguments;  // of the agent, after "agent"; no secrets
+  bool remove_if_sent = false;  // once it runs, the agent removes itself and its folder, unless they were there before
   std::optional<Secret> sudo_password;  // used only if sudo asks for one
   std::string who;                      // "ops@10.7.0.11", for messages
 };

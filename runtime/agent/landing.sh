@@ -2,8 +2,8 @@
 #
 # Brings the agent onto a host, over the stdin of one command (landing.h). A folder that only root can change and that has
 # the right program: say so, drop stdin up to the marker, become the agent. Else the first folder in which a program can be
-# started: drop stdin up to the marker, take the rest under a temporary name there, let the new program say its own digest,
-# rename it.
+# started, and whether it had to be made: drop stdin up to the marker, take the rest under a temporary name there, let the
+# new program say its own digest, rename it.
 #
 # The build takes out comments and line breaks: any login shell (csh and fish too) must hand it on within single quotes. So
 # there are no backslashes, no single quotes, no exclamation marks, and every statement says where it ends. Nothing but a
@@ -65,10 +65,12 @@ for f in @FOLDERS@; do
   place "$f" || continue;
   root_only || { w=$b; continue; };
   t="$d/.try-$$";
+  s=make;
+  if [ -d "$d" ]; then s=send; fi;
   if mkdir -p "$d" 2>/dev/null && root_only && echo : 2>/dev/null >"$t" && chmod 755 "$t" && "$t" 2>/dev/null; then
     rm -f "$t";
     t="$d/.$n-$$";
-    echo "SEALIFT-LANDING send $d";
+    echo "SEALIFT-LANDING $s $d";
     skip;
     if cat >"$t" && chmod 755 "$t" && [ "$("$t" agent --self-check </dev/null)" = $h ] && mv -f "$t" "$d/$n"; then
       echo;

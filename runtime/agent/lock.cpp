@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -69,7 +70,9 @@ Result<void> wait_for_lock(int fd, const std::string& file, const AgentOptions& 
 Result<base::Fd> take_lock(const AgentOptions& options, std::string& note) {
   const std::string file = options.lock_folder + "/lock";
   SEALIFT_TRY(base::make_directories(options.lock_folder, 0755));
-  SEALIFT_ASSIGN(auto fd, base::open_file(file, O_RDWR | O_CREAT | O_NOFOLLOW, 0644));
+  SEALIFT_ASSIGN(auto fd, base::open_file(file, O_RDWR | O_CREAT | O_NOFOLLOW, 0600));
+  // Whoever may read a file may lock it, and keep every run away. Earlier versions let everybody read this one.
+  if (::fchmod(fd.get(), 0600) != 0) return fail_errno(errno, "chmod " + file);
   SEALIFT_TRY(wait_for_lock(fd.get(), file, options, note));
   if (!note.empty()) return base::Fd();
   if (!options.changes) return fd;

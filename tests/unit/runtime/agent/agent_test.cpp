@@ -149,6 +149,18 @@ TEST_CASE("a run takes its own lock over from the agent that it left behind, whi
   CHECK(lines == std::format("ops@desk\nrun-1\n{}\n", next.process()));
 }
 
+TEST_CASE("nobody but its owner can take the lock, also one that an earlier version made") {
+  const tests::TemporaryFolder place;
+  std::filesystem::create_directory(place / "lock");
+  std::ofstream(place / "lock/lock") << "ops@old\n";
+  REQUIRE(::chmod((place / "lock/lock").c_str(), 0644) == 0);
+  Agent agent(place, change("ops@desk", "run-1"));
+  REQUIRE(agent.works());
+  struct stat status{};
+  REQUIRE(::stat((place / "lock/lock").c_str(), &status) == 0);
+  CHECK((status.st_mode & 07777U) == 0600);
+}
+
 TEST_CASE("the lock is free as soon as its holder is dead") {
   const tests::TemporaryFolder place;
   Agent first(place, change("ops@desk", "run-1"));
@@ -199,21 +211,26 @@ TEST_CASE("an agent whose file was taken away changes nothing") {
   const Agent removed(place, arguments, copy_program(place));
   REQUIRE(removed.error);
   CHECK(removed.error->code == ErrorCode::unreachable);  // worth a retry, with the agent sent again
-  CHECK_FALSE(std::filesystem::exists(place / "lib"));
+  CHECK(std::filesystem::is_empty(place / "lib"));
 }
 
 TEST_CASE("an agent that only looked takes itself away, and nothing else") {
   const tests::TemporaryFolder place;
   const auto program = copy_program(place);
-  SECTION("it was alone in its folder") {
-    Agent looking(place, {"--remove"}, program);
+  SECTION("it was alone in a folder made for it") {
+    Agent looking(place, {"--remove", "--remove-folder"}, program);
     REQUIRE(looking.works());
     CHECK_FALSE(std::filesystem::exists(place / "lib"));
     CHECK(looking.end() == 0);
   }
-  SECTION("it was not") {
-    std::ofstream(place / "lib/other") << "stays";
+  SECTION("the folder was there before") {
     const Agent looking(place, {"--remove"}, program);
+    REQUIRE(looking.works());
+    CHECK(std::filesystem::is_empty(place / "lib"));
+  }
+  SECTION("it was not alone") {
+    std::ofstream(place / "lib/other") << "stays";
+    const Agent looking(place, {"--remove", "--remove-folder"}, program);
     REQUIRE(looking.works());
     CHECK_FALSE(std::filesystem::exists(program));
     CHECK(std::filesystem::exists(place / "lib/other"));

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <catch2/catch_test_macros.hpp>
+#include <catch2/generators/catch_generators.hpp>
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -152,6 +153,21 @@ TEST_CASE("the agent lands, starts and answers; the second time it is there alre
   }
   const auto files = std::filesystem::directory_iterator(folder / "lib");
   CHECK(std::distance(begin(files), end(files)) == 1);  // nothing temporary is left
+}
+
+TEST_CASE("an agent that only looks leaves no folder that was made for it, and each that was there") {
+  const TemporaryFolder folder;
+  const auto server = SshServer::start();
+  auto options = options_for(folder);
+  options.remove_if_sent = true;
+  const bool was_there = GENERATE(true, false);
+  if (was_there) std::filesystem::create_directory(folder / "lib");
+  const auto session = connect(*server);
+  auto landed = agent::land_agent(*session, as_owner(), own_program(), options);
+  INFO((landed ? "" : landed.error().text()));
+  REQUIRE(landed);
+  REQUIRE(talk(*landed, *session));
+  CHECK(std::filesystem::exists(folder / "lib") == was_there);
 }
 
 TEST_CASE("a damaged agent on the host is replaced") {
