@@ -77,6 +77,61 @@ Result<void> programs(const Subject& subject, Report& report) {
   return {};
 }
 
+std::string parent_of(const std::string& path) { return path.substr(0, path.rfind('/')); }
+
+// Members of a group, too, could exchange a program that root starts. In a dataRoot they could only stop a delivery:
+// root's own folder there lets nobody in.
+enum class Group { may_write, may_not };
+
+// Finds who besides root could exchange what is in a folder: follows its path, as the kernel would.
+Result<void> look_for_others(const Subject& subject, Report& report, const std::string& folder, Group group) {
+  constexpr size_t kMostParts = 256;
+  std::string at, rest = folder;
+  for (size_t count = 0; !rest.empty() && count < kMostParts; ++count) {
+    const size_t end = std::min(rest.find('/', 1), rest.size());
+    const std::string part = rest.substr(1, end - 1);
+    rest.erase(0, end);
+    if (part.empty() || part == ".") continue;
+    if (part == "..") {
+      at = parent_of(at);
+      continue;
+    }
+    const std::string path = at + "/" + part;
+    SEALIFT_ASSIGN(const auto looked, report.of(subject.host.host->stat(path)));
+    if (!looked || !*looked) return {};  // what is not there yet is made for root alone
+    const auto& status = **looked;
+    const auto& [mode, uid, gid] = status.spec;
+    const bool is_link = status.type == host::FileType::symlink;
+    if (uid != 0) {
+      report.found(std::format("lets uid {} exchange what is in {}: {} is that user's", uid, folder, path),
+                   is_link ? "remove the link, or name the folder that it leads to"
+                           : std::format("`chown root:root {}`, or choose another folder", path));
+      return {};
+    }
+    if (is_link) {
+      rest = (status.link_target.starts_with('/') ? "" : "/") + status.link_target + rest;
+      if (status.link_target.starts_with('/')) at.clear();
+      continue;
+    }
+    const bool keeps_names = (mode & 01000U) != 0 && !rest.empty();
+    const bool by_group = group == Group::may_not && gid != 0 && (mode & 020U) != 0;
+    if (!keeps_names && ((mode & 02U) != 0 || by_group)) {
+      report.found(std::format("lets {} exchange what is in {}: {} has mode {:04o}",
+                               (mode & 02U) != 0 ? "everybody" : std::format("group {}", gid), folder, path, mode));
+      return {};
+    }
+    at = path;
+  }
+  return {};
+}
+
+Result<void> writers(const Subject& subject, Report& report) {
+  for (const auto* folder : {"/etc", "/usr/local/bin", "/usr/local/lib/sealift", "/opt/cni/bin", "/var/lib/sealift"})
+    SEALIFT_TRY(look_for_others(subject, report, folder, Group::may_not));
+  if (subject.host.config.role != format::HostRole::control_plane) return {};
+  return look_for_others(subject, report, subject.host.config.data_root, Group::may_write);
+}
+
 Result<void> etc(const Subject& subject, Report& report) {
   SEALIFT_ASSIGN(const auto there, report.of(subject.host.host->disk("/etc")));
   if (there && there->read_only) report.found("takes no files in /etc, which is mounted read-only");
@@ -91,6 +146,10 @@ constexpr auto kChecks = std::to_array<Check>({
     {"disk.programs", "programs can be put into /usr/local/bin, /usr/local/lib and /opt/cni/bin and started there",
      "mount them writable and without noexec", AskHost(programs), on_fresh_hosts},
     {"disk.etc", "/etc is writable", "mount it writable", AskHost(etc), on_fresh_hosts},
+    {"disk.writers",
+     "nobody but root can exchange what is in dataRoot (on registry hosts), or in /etc, /usr/local/bin, "
+     "/usr/local/lib/sealift, /opt/cni/bin and /var/lib/sealift",
+     "take the right to write from others (`chmod go-w`)", AskHost(writers)},
 });
 
 uint64_t tree_bytes(const PreflightInput& input, const CheckedHost& host, std::string_view prefix) {

@@ -263,6 +263,55 @@ TEST_CASE("on a host that an earlier run worked on, what is there is ours") {
   });
 }
 
+TEST_CASE("nobody but root may be able to exchange programs and the payload") {
+  const auto with = [](const std::string& path, host::FileSpec spec) {
+    return [=](Site& site) {
+      for (size_t end = path.find('/', 1); end != std::string::npos; end = path.find('/', end + 1))
+        site.folder(path.substr(0, end));
+      site.folder(path);
+      site.machine.world.files[path].spec = spec;
+    };
+  };
+  none(with("/usr/local", {0755, 0, 0}));
+  none(with("/usr/local", {0775, 0, 0}));
+  only("lets everybody exchange what is in /usr/local/lib/sealift: /usr/local/lib has mode 0777",
+       with("/usr/local/lib", {0777, 0, 0}));
+  only("lets group 50 exchange what is in /opt/cni/bin: /opt/cni has mode 2775; take the right to write from others",
+       with("/opt/cni", {02775, 0, 50}));
+  only("lets uid 1001 exchange what is in /usr/local/bin: /usr/local/bin is that user's; `chown root:root",
+       with("/usr/local/bin", {0755, 1001, 0}));
+  only("/etc has mode 1777", with("/etc", {01777, 0, 0}));
+  const auto data = [&](const std::string& path, host::FileSpec spec) {
+    return [=](Site& site) {
+      as_control_plane(site);
+      site.host.data_root = "/data/sealift";
+      with(path, spec)(site);
+    };
+  };
+  none([&](Site& site) {
+    data("/data", {0777, 0, 0})(site);
+    site.host.role = format::HostRole::worker;  // keeps no payload
+  });
+  none(data("/data", {01777, 0, 0}));
+  none(data("/data/sealift", {02775, 0, 50}));
+  only("lets everybody exchange what is in /data/sealift: /data has mode 0777", data("/data", {0777, 0, 0}));
+  only("has mode 1777", data("/data/sealift", {01777, 0, 0}));
+  only("lets uid 7 exchange what is in /data/sealift: /data is that user's", data("/data", {0755, 7, 7}));
+  const auto link = [&](uint32_t owner, const std::string& target) {
+    return [=](Site& site) {
+      data("/srv/real", {0777, 0, 0})(site);
+      auto& file = site.machine.world.files["/data"];
+      file.type = host::FileType::symlink;
+      file.spec = {0777, owner, owner};
+      file.link_target = target;
+    };
+  };
+  only("/data is that user's; remove the link", link(7, "/srv/real"));
+  only("/srv/real has mode 0777", link(0, "/srv/real"));
+  only("/srv/real has mode 0777", link(0, "srv/../srv/./real"));
+  none(link(0, "/data"));  // leads nowhere, which the steps will say
+}
+
 TEST_CASE("a look that fails is a finding and hides no other") {
   for (const std::string target :
        {"overlay", "vxlan", "/etc/kubernetes/kubelet.conf", "/var/lib/etcd/member", "containerd.service",
@@ -271,7 +320,8 @@ TEST_CASE("a look that fails is a finding and hides no other") {
       site.machine.broken_looks.emplace(target,
                                         Error{ErrorCode::io, "look at " + target + ": Read-only file system", {}});
     };
-    only("could not be checked (look at " + target + ": Read-only file system)", broken);
+    const int looks = target == "/opt" ? 2 : 1;  // two checks look there
+    only("could not be checked (look at " + target + ": Read-only file system)", broken, static_cast<size_t>(looks));
     Site site;
     broken(site);
     // one before and one after all others
@@ -279,11 +329,13 @@ TEST_CASE("a look that fails is a finding and hides no other") {
     site.machine.mounts["/usr/local/lib"] = {"/usr/local/lib", "ext4", kGiB, kGiB, 100'000, false, true};
     const auto messages = site.messages();
     INFO(target);
-    CHECK(messages.size() == 3);
+    CHECK(std::ssize(messages) == looks + 2);
     CHECK(std::ranges::none_of(messages, [](const std::string& message) { return message.starts_with("warning: "); }));
-    for (const auto* wanted :
-         {"could not be checked", "br_netfilter does not work", "programs run in /usr/local/lib"}) {
-      CHECK(std::ranges::count_if(messages, [&](const std::string& message) { return message.contains(wanted); }) == 1);
+    for (const auto& [wanted, count] : {std::pair("could not be checked", looks),
+                                        {"br_netfilter does not work", 1},
+                                        {"programs run in /usr/local/lib", 1}}) {
+      CHECK(std::ranges::count_if(messages, [&](const std::string& message) { return message.contains(wanted); }) ==
+            count);
     }
   }
   // Without the ledger it is unknown whose things are there: nothing is reported as foreign.
