@@ -94,7 +94,7 @@ class ProcessSampler:
                 if folder.name.isdigit() and int(folder.name) != os.getpid():
                     self._look(folder)
             self.samples += 1
-            time.sleep(0.02)
+            time.sleep(0.05)
 
     def _look(self, folder):
         for what in ('cmdline', 'environ'):

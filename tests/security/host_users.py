@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Unprivileged users of a test host, and what they try there (racer.c)."""
 import hashlib
+import os
 import pathlib
 import re
 import signal
@@ -13,6 +14,8 @@ HERE = pathlib.Path(__file__).resolve().parent
 # where anybody may make files: what a user does there is no success
 PUBLIC = ('/tmp/', '/var/tmp/', '/dev/shm/')
 FOLDERS = ('/run/sealift', '/var/lib/sealift', '/usr/local/lib/sealift', '/opt/sealift', '/etc/sealift', '/etc/shadow', '/etc/passwd', '/etc/cron.d/racer')
+LOCK = '/run/sealift/lock'      # who holds it keeps every run away
+TEMPORARY = re.compile(r'\.sealift-[0-9a-f]{8}$')
 RAN_AS_ROOT = '/var/lib/racer-was-run-by-root'
 
 
@@ -105,12 +108,12 @@ class Racers:
         return [line for user in users or Host.USERS for line in self.output(user).read_text().splitlines()[1:]]
 
     def is_allowed(self, action, path):
-        return path.startswith(self.own) or (action in ('read', 'lock') and self.is_public(path))
+        return path.startswith(self.own) or action == 'read' and self.is_public(path) or action == 'lock' and path != LOCK
 
     def is_public(self, path):
-        """A file that everybody may read, now that it is complete or gone."""
-        mode = self.host.inside(f"stat -c %a '{path}'", check=False).strip()
-        return mode.endswith('4') or (mode.endswith('5')) if mode else path.startswith(PUBLIC)
+        """Whether everybody may read it, or what it was to become; a program is no secret."""
+        mode = self.host.inside(f"stat -c %a '{TEMPORARY.sub('', path)}'", check=False).strip()
+        return mode.endswith(('4', '5')) or not mode and os.path.basename(path).startswith(('.agent-', '.try-', '.sealift-exec-'))
 
     def clear(self):
         for public in PUBLIC:
@@ -119,7 +122,7 @@ class Racers:
 
 def outside_unharmed(host):
     """What no user may have changed: a picture that is compared with a later one."""
-    return host.inside('stat -c "%n %a %U %G %s" /etc/shadow /etc/passwd /etc /usr/local /usr/local/lib /opt /srv /var/lib /var/tmp; sha256sum /etc/shadow /etc/passwd; ls -a /etc/cron.d')
+    return host.inside('stat -c "%n %a %U %G" /etc/shadow /etc/passwd /etc /usr/local /usr/local/lib /opt /srv /var/lib /var/tmp; sha256sum /etc/shadow /etc/passwd; ls -a /etc/cron.d')
 
 
 def made_by_root(host):

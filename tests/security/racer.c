@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // What an unprivileged user of a host tries while root is at work there.
 //
-//   racer try FOLDER        paths on standard input, one a line; FOLDER is the user's own and holds `program`, a copy of
-//                           this program. Until it is killed, does everything that a user can do to each path and to each
-//                           new name beside it. Prints every success once: "ACTION PATH".
+//   racer try FOLDER        paths on standard input, one a line; FOLDER is the user's own and holds `program`, a copy
+//   of
+//                           this program. Until it is killed, does everything that a user can do to each path and to
+//                           each new name beside it. Prints every success once: "ACTION PATH".
 //   racer flip LINK A B     until it is killed, lets LINK lead to A and to B in turn
 //
 // As root it is a canary: it notes that root has run it, and ends.
@@ -21,9 +22,27 @@
 
 enum { MOST_PATHS = 4096, PATH_SIZE = 512, MOST_WATCHES = 1024, TRIES = 30 };
 
-static const char* const names[] = {"mkdir", "symlink", "mkfifo", "link", "take", "chmod", "chown", "rename", "replace", "write", "create", "truncate",
-                                    "remove", "bind", "read", "lock"};
-enum { MKDIR, SYMLINK, MKFIFO, LINK, TAKE, CHMOD, CHOWN, RENAME, REPLACE, WRITE, CREATE, TRUNCATE, REMOVE, BIND, READ, LOCK, ACTIONS };
+static const char* const names[] = {"mkdir",   "symlink", "mkfifo", "link",     "take",   "chmod", "chown", "rename",
+                                    "replace", "write",   "create", "truncate", "remove", "bind",  "read",  "lock"};
+enum {
+  MKDIR,
+  SYMLINK,
+  MKFIFO,
+  LINK,
+  TAKE,
+  CHMOD,
+  CHOWN,
+  RENAME,
+  REPLACE,
+  WRITE,
+  CREATE,
+  TRUNCATE,
+  REMOVE,
+  BIND,
+  READ,
+  LOCK,
+  ACTIONS
+};
 
 static char paths[MOST_PATHS][PATH_SIZE];
 static unsigned char done[MOST_PATHS][ACTIONS];
@@ -57,7 +76,8 @@ static void write_to(int path, int action, int flags) {
   const int fd = open(paths[path], flags | O_NONBLOCK | O_NOCTTY | O_CLOEXEC, 0666);
   if (fd < 0) return;
   if (action == CREATE || !is_own(fd)) note(path, action);
-  if (!is_own(fd) && write(fd, "racer\n", 6) < 0) {}
+  if (!is_own(fd) && write(fd, "racer\n", 6) < 0) {
+  }
   close(fd);
 }
 
@@ -92,16 +112,28 @@ static void try_one(int path, int action) {
   snprintf(aside, sizeof(aside), "%s.racer", at);
   const int owned = lstat(at, &status) == 0 && status.st_uid == getuid();
   switch (action) {
-    case MKDIR: if (mkdir(at, 0777) == 0) note(path, action); break;
-    case SYMLINK: if (symlink(rand() % 2 ? program : "/etc/shadow", at) == 0) note(path, action); break;
-    case MKFIFO: if (mkfifo(at, 0666) == 0) note(path, action); break;
-    case LINK: if (link(rand() % 2 ? file : program, at) == 0) note(path, action); break;
+    case MKDIR:
+      if (mkdir(at, 0777) == 0) note(path, action);
+      break;
+    case SYMLINK:
+      if (symlink(rand() % 2 ? program : "/etc/shadow", at) == 0) note(path, action);
+      break;
+    case MKFIFO:
+      if (mkfifo(at, 0666) == 0) note(path, action);
+      break;
+    case LINK:
+      if (link(rand() % 2 ? file : program, at) == 0) note(path, action);
+      break;
     case TAKE:
       if (!owned && link(at, taken) == 0) note(path, action);
       unlink(taken);
       break;
-    case CHMOD: if (!owned && chmod(at, 0777) == 0) note(path, action); break;
-    case CHOWN: if (!owned && lchown(at, getuid(), getgid()) == 0) note(path, action); break;
+    case CHMOD:
+      if (!owned && chmod(at, 0777) == 0) note(path, action);
+      break;
+    case CHOWN:
+      if (!owned && lchown(at, getuid(), getgid()) == 0) note(path, action);
+      break;
     case RENAME:
       if (rename(at, aside) == 0 && !owned) note(path, action);
       break;
@@ -110,9 +142,15 @@ static void try_one(int path, int action) {
       unlink(spare);
       break;
     case WRITE: write_to(path, action, O_WRONLY); break;
-    case CREATE: if (!owned && access(at, F_OK) != 0) write_to(path, action, O_RDWR | O_CREAT | O_EXCL); break;
-    case TRUNCATE: if (!owned && truncate(at, 0) == 0) note(path, action); break;
-    case REMOVE: if ((unlink(at) == 0 || rmdir(at) == 0) && !owned) note(path, action); break;
+    case CREATE:
+      if (!owned && access(at, F_OK) != 0) write_to(path, action, O_RDWR | O_CREAT | O_EXCL);
+      break;
+    case TRUNCATE:
+      if (!owned && truncate(at, 0) == 0) note(path, action);
+      break;
+    case REMOVE:
+      if ((unlink(at) == 0 || rmdir(at) == 0) && !owned) note(path, action);
+      break;
     case BIND: bind_to(path); break;
     case READ:
     case LOCK: read_from(path, action); break;
