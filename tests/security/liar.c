@@ -8,16 +8,16 @@
 #include <string.h>
 #include <unistd.h>
 
-static int read_all(void *into, size_t size) {
+static int read_all(void* into, size_t size) {
   for (size_t at = 0; at < size;) {
-    const ssize_t count = read(0, (char *)into + at, size - at);
+    const ssize_t count = read(0, (char*)into + at, size - at);
     if (count <= 0) return 0;
     at += (size_t)count;
   }
   return 1;
 }
 
-static void say(uint8_t type, uint32_t id, const char *body) {
+static void say(uint8_t type, uint32_t id, const char* body) {
   const uint32_t size = (uint32_t)strlen(body);
   unsigned char head[9];
   memcpy(head, &size, 4);
@@ -27,7 +27,7 @@ static void say(uint8_t type, uint32_t id, const char *body) {
 }
 
 int main(void) {
-  const char *asked = getenv("SSH_ORIGINAL_COMMAND");
+  const char* asked = getenv("SSH_ORIGINAL_COMMAND");
   if (asked == NULL) return 1;
   if (strstr(asked, "SEALIFT-MACHINE") != NULL) {
     puts("\nSEALIFT-MACHINE x86_64\nSEALIFT-USER 0 0 0\nSEALIFT-SUDO 0 ");
@@ -47,10 +47,11 @@ int main(void) {
     if (!read_all(head, sizeof head)) return 0;
     memcpy(&size, head, 4);
     memcpy(&id, head + 5, 4);
-    char *body = malloc(size + 1);
+    char* body = malloc(size + 1);
     if (body == NULL || !read_all(body, size)) return 0;
     free(body);
     if (head[4] == 3) say(6, id, "{\"value\":{\"hostname\":\"\\u001b[2J\\u009b2J\\u202e\",\"cpus\":\"many\"}}");
-    if (head[4] == 2) say(5, id, "{\"error\":{\"code\":\"protocol\",\"what\":\"\\u001b[2Jcleared \\u009b1m \\u202egpj.exe\"}}");
+    if (head[4] == 2)
+      say(5, id, "{\"error\":{\"code\":\"protocol\",\"what\":\"\\u001b[2Jcleared \\u009b1m \\u202egpj.exe\"}}");
   }
 }
