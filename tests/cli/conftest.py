@@ -6,20 +6,15 @@ SEALIFT_STUB and SEALIFT_PACKER name the ELFs under test; the default is those o
 import difflib
 import os
 import pathlib
-import pty
 import random
-import select
 import shutil
-import signal
 import struct
 import subprocess
-import termios
-import fcntl
-import time
 
 import pytest
 
 import small_base
+from terminal import at_terminal
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 
@@ -127,47 +122,12 @@ def run(artifact, tmp_path):
     return call
 
 
-class Screen:
-    def __init__(self, text, code):
-        self.text = text
-        self.code = code
-
-
 @pytest.fixture
 def run_pty(artifact, tmp_path):
     """Runs the artifact on an 80x24 terminal; `answers` are (what to wait for, what to type)."""
     def call(*arguments, env=None, answers=(), timeout=30):
-        pid, fd = pty.fork()
-        if pid == 0:
-            # as from a login shell, whatever started these tests (a background job ignores SIGINT)
-            for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGTERM, signal.SIGHUP, signal.SIGPIPE):
-                signal.signal(number, signal.SIG_DFL)
-            os.chdir(tmp_path)
-            environment = {"PATH": "/usr/bin:/bin", "HOME": str(tmp_path), "TERM": "xterm", **(env or {})}
-            os.execve(str(artifact), [str(artifact), *map(str, arguments)], environment)
-        fcntl.ioctl(fd, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
-        out = b""
-        waiting = list(answers)
-        deadline = time.monotonic() + timeout
-        while True:
-            if time.monotonic() > deadline:
-                os.kill(pid, signal.SIGKILL)
-                os.waitpid(pid, 0)
-                pytest.fail(f"no end after {timeout} s: {out!r}")
-            if not select.select([fd], [], [], 0.2)[0]:
-                continue
-            try:
-                data = os.read(fd, 65536)
-            except OSError:
-                break
-            if not data:
-                break
-            out += data
-            if waiting and waiting[0][0].encode() in out:
-                os.write(fd, waiting.pop(0)[1].encode())
-        _, status = os.waitpid(pid, 0)
-        os.close(fd)
-        return Screen(out.decode(errors="replace"), os.waitstatus_to_exitcode(status))
+        environment = {"PATH": "/usr/bin:/bin", "HOME": str(tmp_path), "TERM": "xterm", **(env or {})}
+        return at_terminal([str(artifact), *map(str, arguments)], environment, tmp_path, answers, timeout)
     return call
 
 
