@@ -117,7 +117,7 @@ class Story:
     def command(self, *arguments):
         return [str(self.site.artifact), *arguments, '--config', str(self.site.config), '--state', str(self.site.state)]
 
-    def run(self, way, with_key, *arguments, timeout=300):
+    def run(self, way, with_key, *arguments, timeout=900):
         env, answers = self.log_in(way, with_key)
         name = f'{" ".join(arguments)} {way} {with_key}'
         if answers:
@@ -168,7 +168,7 @@ def story(lab, tmp_path_factory):
             story.run(way, False, 'plan', '--verbose', *(['--log-format', 'json'] if way == 'env' else []))
         story.run('file', True, 'plan', '--verbose', '--log-format', 'json')
         story.interrupted('env', signal.SIGKILL, signal.SIGKILL, '--verbose',
-                          until=lambda: lab.inside('cp1', 'ls /etc/kubernetes/admin.conf 2>/dev/null', check=False).strip())
+                          until=lambda: lab.inside('cp1', 'ls /etc/vault/site.conf 2>/dev/null', check=False).strip())
         story.run('prompt', True, '--verbose')
         story.interrupted('env', signal.SIGSEGV, signal.SIGABRT, '--verbose', until=lambda: True)
         story.run('file', True, '--verbose', '--log-format', 'json')
