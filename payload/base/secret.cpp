@@ -18,9 +18,11 @@ class LockedPages final : public std::pmr::memory_resource {
   }
   void* do_allocate(size_t size, size_t /*alignment*/) override {
     const size_t whole = whole_pages(size);
-    void* pages = ::mmap(nullptr, whole, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    constexpr int kOwn = MAP_PRIVATE | MAP_ANONYMOUS;
+    void* pages = ::mmap(nullptr, whole, PROT_READ | PROT_WRITE, kOwn | MAP_LOCKED, -1, 0);
+    if (pages == MAP_FAILED)  // beyond RLIMIT_MEMLOCK: then it may be swapped
+      pages = ::mmap(nullptr, whole, PROT_READ | PROT_WRITE, kOwn, -1, 0);
     if (pages == MAP_FAILED) throw std::bad_alloc();  // as every allocation
-    (void)::mlock(pages, whole);                      // refused beyond RLIMIT_MEMLOCK: then it may be swapped
     (void)::madvise(pages, whole, MADV_DONTDUMP);
     return pages;
   }

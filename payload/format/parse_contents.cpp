@@ -161,6 +161,7 @@ Result<HostFile> parse_host_file(const json::Value& value) {
     return fail(ErrorCode::corrupt, "host file {}: unknown role \"{}\"", base::printable(file.destination),
                 base::printable(role));
   file.role = *known;
+  if (!base::safe_absolute_path(file.destination)) return fields.bad("destination", "is not a safe absolute path");
   if (const auto why = bad_destination(file.destination)) return fields.bad("destination", "can't be: " + *why);
   return file;
 }
