@@ -26,7 +26,7 @@ def with_document(document):
 def objects(count):
     payload = small()
     frame = frame_entry(sha256(b"hello"), 64, 5, 5, RAW)
-    payload.contents["tree"] = {}
+    payload.contents.update(tree={}, stubs=[])
     payload.index = index_of([numbered(i) + struct.pack("<QII", 1, i, 1) for i in range(count)], [struct.pack("<IIQ", 0, 0, 1)] * count, [frame])
     return payload
 
@@ -113,7 +113,7 @@ def a_million_images(path):
 
 
 def many_images(path):
-    images = b",".join(b'{"name":"%06d","root":%s}' % (i, REFERENCE) for i in range(100_000))
+    images = b",".join(b'{"name":"%06d","root":%s}' % (i, REFERENCE) for i in range(90_000))
     with_document(b'{"images":[' + images + b"]}").write(path)
 
 

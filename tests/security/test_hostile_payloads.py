@@ -36,25 +36,25 @@ contents larger than declared                       | info                  | 5 
 contents of blanks                                  | info                  | 5  | not JSON at byte 16777217
 contents one byte too large                         | info                  | 5  | section contents has 16777217 bytes, at most 16777216 are allowed
 contents of one text                                | info                  | 5  | "name" is too long
-a million files                                     | info                  | 5  | at most 16777216 are allowed
+a million files                                     | info                  | 5  | metadata of 114000306 bytes, at most 25165824 are allowed
 many files                                          | info                  | 0  | 80000 in the tree
 many files                                          | list                  | 0  | 079999
 many files                                          | inspect --tree        | 0  | 079999
-a million images                                    | info                  | 5  | at most 16777216 are allowed
-many images                                         | info                  | 0  | images      100000
+a million images                                    | info                  | 5  | at most 25165824 are allowed
+many images                                         | info                  | 0  | images      90000
 a million labels                                    | info                  | 5  | more than 838860 values
 many labels                                         | info                  | 0  | label       389999=
 a million names to launch                           | info                  | 5  | more than 838860 values
 many bases                                          | info                  | 0  | images      0
 a million uses                                      | info                  | 5  | more than 100000 values in entry 1 of "apps"
-many apps                                           | info                  | 0  | a079999
+many apps                                           | info                  | 0  | a000000, a000001
 empty lists at once                                 | info                  | 5  | more than 838860 values
 empty objects in an entry                           | info                  | 5  | more than 100000 values in entry 1 of "x"
 empty texts in a member nobody knows                | info                  | 5  | more than 100000 values in entry 1 of "x"
 members of the document                             | info                  | 5  | more than 838860 values
 deep nesting                                        | info                  | 5  | nested deeper than 16 levels
 a number without end                                | info                  | 5  | not JSON
-a number of a million digits                        | info                  | 5  | a number that is not finite
+a number of a million digits                        | info                  | 5  | not JSON at byte 1000114
 a size that is negative                             | info                  | 5  | "size" is not a natural number
 a path twice                                        | info                  | 5  | the key "a" stands twice
 a path twice with another between                   | info                  | 5  | the key "a" stands twice
@@ -70,7 +70,7 @@ every frame damaged                                 | verify                | 5 
 every frame damaged of many objects                 | verify                | 5  | 100000 damaged places
 shared                                              | info                  | 0  | 2 in the tree
 shared                                              | extract               | 5  | does not have the bytes that its name says
-shared                                              | build                 | 5  | does not have the bytes that its name says
+shared                                              | build                 | 0  | identity
 overlapping pieces                                  | verify                | 0  | sound
 overlapping pieces                                  | extract               | 0  | 3 files
 a piece beyond the frames                           | info                  | 5  | lies outside the frames
@@ -102,7 +102,7 @@ an absolute path                                    | info                  | 5 
 a path with a line break                            | info                  | 5  | is not safe
 a path with a nul                                   | info                  | 5  | is not safe
 a component of four thousand bytes                  | info                  | 5  | is not safe
-a component of three hundred bytes                  | extract               | 7  | File name too long
+a component of three hundred bytes                  | extract               | 7  | look at 
 a file that is a folder                             | info                  | 5  | as a file and as a folder
 a name of sealifts own                              | extract               | 3  | unfinished files have such names
 unusual names                                       | extract               | 0  | 16 files
@@ -110,7 +110,7 @@ unusual names                                       | list                  | 0 
 names that write on the terminal                    | info                  | 0  | \x1b]0;owned
 names that write on the terminal                    | list                  | 0  | \u{202e}gpj.exe
 names that write on the terminal                    | verify                | 0  | sound
-names that write on the terminal                    | extract               | 0  | 4 files
+names that write on the terminal                    | extract               | 0  | 3 files
 names that write on the terminal                    | inspect               | 0  | \x1b]0;owned
 names that write on the terminal                    | inspect --tree        | 0  | \u{202e}gpj.exe
 names that write on the terminal                    | diff                  | 0  | \x1b]0;owned
@@ -130,8 +130,8 @@ a file for sysfs                                    | info                  | 5 
 a file over the authoritys key                      | info                  | 5  | belongs to Sealift itself
 a file over the ledger                              | info                  | 5  | belongs to Sealift itself
 a file over the passwords                           | info                  | 5  | lists the host's users
-a destination with a line break                     | info                  | 5  | holds a control character
-a destination to the parent                         | info                  | 5  | must be relative, without empty
+a destination with a line break                     | info                  | 5  | is not a safe absolute path
+a destination to the parent                         | info                  | 5  | is not a safe absolute path
 a sound base                                        | plan --offline        | 0  | nothing was changed
 apps that need each other                           | plan --offline        | 3  | need each other in a circle: one, two
 a base that laughs                                  | plan --offline        | 5  | more than 200000 values
@@ -159,7 +159,7 @@ a configuration with a host file over the passwords | plan --offline        | 3 
 a chart without end                                 | plan --offline        | 12 | is there a template without end?
 a chart of one line without end                     | plan --offline        | 12 | is there a template without end?
 a chart that complains without end                  | plan --offline        | 12 | is there a template without end?
-a chart that laughs                                 | plan --offline        | 12 | more than 500000 values
+a chart that laughs                                 | plan --offline        | 0  | nothing was changed
 a chart of many objects                             | plan --offline        | 0  | nothing was changed
 a chart that dials out                              | plan --offline        | 12 | no way out
 values of many keys                                 | plan --offline        | 0  | nothing was changed
@@ -172,12 +172,12 @@ a gzip layer of empty members                       | build                 | 0 
 a layer that is no tar                              | build                 | 3  | Unrecognized archive format
 a layer of a huge file                              | build                 | 3  | Tar entry size overflow
 layers whose sizes wrap around                      | build                 | 3  | Tar entry size overflow
-a layer of a sparse file                            | build                 | 5  | so no host can hold them
+a layer of a sparse file                            | build                 | 3  | Tar entry size overflow
 a layer with a gigabyte of pax header               | build                 | 3  | a layer can't be read as
 a layer with a gigabyte of name                     | build                 | 3  | a layer can't be read as
 a layer of many entries                             | build                 | 0  | identity
 a layer of paths to the parent                      | build                 | 0  | identity
-a manifest of empty lists                           | build                 | 3  | more than 209715 values
+a manifest of empty lists                           | build                 | 3  | it is not a JSON object
 a manifest nested deep                              | build                 | 3  | it is not a JSON object
 a manifest whose layer is itself                    | build                 | 7  | which a manifest in it names
 a chart of gigabytes                                | build                 | 3  | its files are too large
@@ -186,8 +186,8 @@ a chart with a path out                             | build                 | 3 
 a chart with many files                             | build                 | 3  | it holds more than 10000 files
 a chart folder with a link out                      | build                 | 3  | outside of the folder and of the build's context
 attachments that refer to each other                | inspect --attachments | 0  | sha256:
-a packed manifest of empty lists                    | inspect --attachments | 3  | more than 209715 values
-a packed manifest of empty lists                    | inspect --sbom spdx   | 3  | more than 209715 values
+a packed manifest of empty lists                    | inspect --attachments | 3  | it is not a JSON object
+a packed manifest of empty lists                    | inspect --sbom spdx   | 3  | it is not a JSON object
 a packed manifest of terabytes                      | inspect --attachments | 5  | at most 4194304 are read here
 a packed manifest that is no json                   | inspect --attachments | 3  | it is not a JSON object
 links to outside                                    | extract               | 7  | nothing is written through it

@@ -135,7 +135,7 @@ TEST_CASE("what becomes part of paths, units and commands on hosts is a word") {
   }
   for (const std::string bad : {"/proc/x", "/etc/sealift/pki/ca.key", "/etc/shadow", "/etc/x\n/etc/y", "etc/x"}) {
     INFO(bad);
-    CHECK(refusal([&](Contents& c) { c.host_files[0].destination = bad; }).contains("\"destination\" can't be: "));
+    CHECK(refusal([&](Contents& c) { c.host_files[0].destination = bad; }).contains("\"destination\" "));
   }
   CHECK(refusal([](Contents&) {}).empty());
 }

@@ -41,7 +41,7 @@ TEST_CASE("the trailer's limits hold to the byte") {
         "limit_exceeded: signatures of 1048577 bytes, at most 1048576 are allowed");
   CHECK(refusal(trailer_of(64, kMaxMetadataSize, 0)) == "accepted");
   CHECK(refusal(trailer_of(64, kMaxMetadataSize + 1, 0)) ==
-        "limit_exceeded: metadata of 268435457 bytes, at most 268435456 are allowed");
+        "limit_exceeded: metadata of 25165825 bytes, at most 25165824 are allowed");
   CHECK(refusal(trailer_of(kMaxPayloadSize - 1000 - kTrailerSize, 1000, 0)) == "accepted");
   CHECK(refusal(trailer_of(kMaxPayloadSize - 999 - kTrailerSize, 1000, 0)) ==
         "limit_exceeded: a payload of 70368744177665 bytes, at most 70368744177664 are allowed");

@@ -6,6 +6,7 @@
 #include <sys/socket.h>
 
 #include <array>
+#include <csignal>
 #include <functional>
 
 #include "payload/base/fd.h"
@@ -47,6 +48,7 @@ class Liar {
   using Lie = std::function<void(Mouth&, uint32_t id)>;
   explicit Liar(Lie lie, std::string hello = std::format(R"({{"version":"{}"}})", base::kVersion))
       : lie_(std::move(lie)) {
+    ::signal(SIGPIPE, SIG_IGN);  // it may be hung up on in the middle of a word
     std::array<int, 2> ends{};
     REQUIRE(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends.data()) == 0);
     ours_ = base::Fd(ends[0]);

@@ -208,10 +208,10 @@ TEST_CASE("the authority's door: name and addresses are the caller's own, whatev
   CHECK(client.ip.empty());
   const auto server = described(ask(asking_for("server"), "127.0.0.2"));
   CHECK(server.common_name == "w1");
-  CHECK(server.ip == Addresses{"127.0.0.2", "127.0.0.1"});
+  CHECK(server.ip == Addresses{"127.0.0.1", "127.0.0.2"});
   CHECK(server.dns.empty());
   // Whoever comes from elsewhere gets one for there, not for the node.
-  CHECK(described(ask(asking_for("server"), "127.0.0.3")).ip == Addresses{"127.0.0.3", "127.0.0.1"});
+  CHECK(described(ask(asking_for("server"), "127.0.0.3")).ip == Addresses{"127.0.0.1", "127.0.0.3"});
   CHECK(described(ask(asking_for("server"), "127.0.0.1")).ip == Addresses{"127.0.0.1"});
   for (const auto* more : {"&name=cp1", "&addresses=10.7.0.11", "&Usage=server"}) {
     INFO(more);
