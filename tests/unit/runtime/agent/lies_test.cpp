@@ -24,14 +24,28 @@ namespace {
 // The agent's end of a connection, for answers by hand.
 class Mouth {
  public:
-  explicit Mouth(int fd) : sink_(fd), writer_(sink_) {}
+  explicit Mouth(int fd) : sink_(fd), source_(fd), writer_(sink_) {}
   bool say(FrameType type, uint32_t id, std::string_view body) {
     return writer_.write(type, id, base::as_bytes(body)).has_value();
   }
-  // A response, and a body of these pieces.
+  // The next request. Credit for bodies is taken on the way.
+  Result<agent::WireFrame> hear() {
+    for (;;) {
+      SEALIFT_ASSIGN(auto frame, agent::read_frame(source_));
+      base::ByteReader reader(frame.body);
+      if (frame.type == FrameType::credit) credit_ += reader.u32().value_or(0);
+      if (frame.type == FrameType::request || frame.type == FrameType::credit) return std::move(frame);
+    }
+  }
+  // A response, and a body of these pieces, as far as there is credit for them.
   bool answer(uint32_t id, std::string_view response, const std::vector<std::string>& pieces = {}) {
     if (!say(FrameType::response, id, response)) return false;
+    credit_ = agent::kWindow;
     for (const auto& piece : pieces) {
+      while (credit_ < piece.size()) {
+        if (!hear()) return false;
+      }
+      credit_ -= piece.size();
       if (!say(FrameType::data, id, piece)) return false;
     }
     return pieces.empty() || say(FrameType::end, id, {});
@@ -39,7 +53,9 @@ class Mouth {
 
  private:
   base::FdSink sink_;
+  base::FdSource source_;
   agent::FrameWriter writer_;
+  uint64_t credit_ = 0;
 };
 
 // Answers each request with a lie.
@@ -76,9 +92,8 @@ class Liar {
  private:
   void talk(const std::string& hello) {
     Mouth mouth(its_.get());
-    base::FdSource requests(its_.get());
     if (!base::write_all(its_.get(), base::as_bytes(agent::kMagic)) || !mouth.say(FrameType::hello, 0, hello)) return;
-    while (auto frame = agent::read_frame(requests)) {
+    while (auto frame = mouth.hear()) {
       if (frame->type == FrameType::request) lie_(mouth, frame->id);
     }
   }
