@@ -76,8 +76,9 @@ class Builder final : public nlohmann::json_sax<Library> {
     within_entry_ = 0;
     const Level& within = stack_.back();
     auto taken = (*visit_)({stack_.front().key, within.key, within.value.is_array(), ++entries_, value});
-    if (!taken) error = std::move(taken).error();
-    return taken.has_value();
+    if (taken) return true;
+    error = std::move(taken).error();
+    return false;
   }
   bool open(Value value) {
     if (stack_.size() >= limits_.depth)

@@ -20,7 +20,7 @@ import hostile_sizes
 from programs import packer, stub  # noqa: F401: fixtures
 
 MEMORY = 128 << 10  # KiB
-SECONDS = 10
+SECONDS = 20
 
 # name | command | exit code | what its output must contain
 TABLE = r"""
