@@ -58,7 +58,8 @@ class LedgerLines final : public base::Sink {
   std::vector<host::LedgerEntry> entries;
 
   Result<void> write(ByteView data) override {
-    if ((seen_ += data.size()) > kMaxLedger)
+    seen_ += data.size();
+    if (seen_ > kMaxLedger)
       return fail(ErrorCode::limit_exceeded, "the host's ledger is larger than {}", base::human_bytes(kMaxLedger));
     std::string_view text = base::as_text(data);
     for (size_t end = 0; (end = text.find('\n')) != std::string_view::npos; text.remove_prefix(end + 1)) {
