@@ -242,13 +242,12 @@ def test_the_node_serves_images_from_the_payload_in_place(program, artifact, tmp
         (records / "@base.json.tmp").rename(records / "@base.json")
         get(f"manifests/{tag}")
         running.hang_up()
-        running.await_ready()
         manifest = json.loads(get(f"manifests/{tag}"))
         for blob in (manifest["config"], *manifest["layers"]):
             body = get(f"blobs/{blob['digest']}")
             assert "sha256:" + hashlib.sha256(body).hexdigest() == blob["digest"]
-        # an unusable file leaves the mirror unchanged
-        config.write_text("rubbish")
+        # an unusable certificate leaves the mirror unchanged
+        (tmp_path / "node/server.pem").write_text("rubbish")
         running.hang_up()
         assert running.complaint().endswith("\n")
         get(f"manifests/{tag}")
