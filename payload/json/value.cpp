@@ -93,9 +93,11 @@ class Builder final : public nlohmann::json_sax<Library> {
     return add(std::move(done));
   }
   bool count() {
-    if (visit_ != nullptr && stack_.size() >= 2 && ++within_entry_ > kMaxEntryValues)
+    if (visit_ != nullptr && stack_.size() >= 2) {  // an entry's values are gone with it
+      if (++within_entry_ <= kMaxEntryValues) return true;
       return refuse(ErrorCode::limit_exceeded, std::format("more than {} values in entry {} of \"{}\"", kMaxEntryValues,
                                                            entries_ + 1, base::printable(stack_.front().key)));
+    }
     if (++values_ <= most_values_) return true;
     return refuse(ErrorCode::limit_exceeded, std::format("more than {} values", most_values_));
   }

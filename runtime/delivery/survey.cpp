@@ -48,7 +48,7 @@ void tell_aside(Input& input, const std::string& host, const Error& why) {
 }
 
 // What a host does, not what its login wants: the others can be delivered without it.
-bool is_of_the_host(ErrorCode code) {
+bool may_be_set_aside(ErrorCode code) {
   return base::may_pass(code) || code == ErrorCode::protocol || code == ErrorCode::limit_exceeded;
 }
 
@@ -133,7 +133,7 @@ class Surveyor {
       const bool worker = config.role == format::HostRole::worker;
       // A failed login must be fixed by the operator before anything changes; only hosts that are away or make no sense
       // are set aside.
-      if (worker && is_of_the_host(error.code)) {
+      if (worker && may_be_set_aside(error.code)) {
         tell_aside(input_, config.name.value_or(config.address), error);
         out_.aside.emplace(config.address, error);
       } else if (!refused_) {
@@ -253,7 +253,7 @@ class Surveyor {
     std::vector<checks::CheckedHost> views;
     // A worker lost between the login and this look counts as unreachable.
     std::erase_if(reached_, [&](const Reached& reached) {
-      if (!reached.error || reached.config.role != format::HostRole::worker || !is_of_the_host(reached.error->code))
+      if (!reached.error || reached.config.role != format::HostRole::worker || !may_be_set_aside(reached.error->code))
         return false;
       tell_aside(input_, reached.config.name.value_or(reached.config.address), *reached.error);
       out_.aside.emplace(reached.config.address, *reached.error);

@@ -43,20 +43,6 @@ Result<std::string> sysctl_path(const MachinePaths& machine, std::string key) {
   return machine.sysctls + "/" + key;
 }
 
-// Where a path is written: its name in its folder, which stays open, so that nobody can lead the path elsewhere
-// meanwhile.
-struct Place {
-  base::Fd folder;
-  std::string name;
-};
-
-Result<Place> place_of(const std::string& root, const std::string& path) {
-  SEALIFT_ASSIGN(const auto safe, base::safe_absolute_path(path));
-  const size_t slash = safe.rfind('/');
-  SEALIFT_ASSIGN(auto folder, open_folder(root, safe.substr(0, slash), FolderOwners::anyone));
-  return Place{std::move(folder), safe.substr(slash + 1)};
-}
-
 Result<void> sync_folder(const Place& place, const std::string& path) {
   // Some file systems (and FUSE) return EINVAL for folders: nothing more can be done then.
   if (::fsync(place.folder.get()) != 0 && errno != EINVAL) return fail_errno(errno, "sync the folder of " + path);
@@ -260,7 +246,7 @@ Result<PathBefore> LocalHost::before(const std::string& path) {
 
 Result<void> LocalHost::write_atomic(const std::string& path, const FileSpec& spec, base::Source& content,
                                      const Reason& reason) {
-  SEALIFT_ASSIGN(const auto place, place_of(root_, path));
+  SEALIFT_ASSIGN(const auto place, place_of(root_, path, FolderOwners::anyone));
   SEALIFT_ASSIGN(const auto was, before(path));
   // The temporary file is in the same folder: the rename stays on one file system, and SELinux labels come from the
   // folder.
@@ -298,20 +284,20 @@ Result<void> LocalHost::make_directory(const std::string& path, const FileSpec& 
       if (!above) SEALIFT_TRY(make_directory(parent, {0755, spec.uid, spec.gid}, reason));
     }
     SEALIFT_TRY(ledger_->add(reason, DirectoryMade{path, {}}));
-    SEALIFT_ASSIGN(const auto place, place_of(root_, path));
+    SEALIFT_ASSIGN(const auto place, place_of(root_, path, FolderOwners::anyone));
     if (::mkdirat(place.folder.get(), place.name.c_str(), 0700) != 0 && errno != EEXIST)
       return fail_errno(errno, "make folder " + path);
     return set_spec(path, place, spec);
   }
   if (status->type == FileType::symlink || status->spec == spec) return {};
-  SEALIFT_ASSIGN(const auto place, place_of(root_, path));
+  SEALIFT_ASSIGN(const auto place, place_of(root_, path, FolderOwners::anyone));
   SEALIFT_ASSIGN(const auto was, before(path));
   SEALIFT_TRY(ledger_->add(reason, DirectoryMade{path, was}));
   return set_spec(path, place, spec);
 }
 
 Result<void> LocalHost::make_symlink(const std::string& path, const std::string& target, const Reason& reason) {
-  SEALIFT_ASSIGN(const auto place, place_of(root_, path));
+  SEALIFT_ASSIGN(const auto place, place_of(root_, path, FolderOwners::anyone));
   SEALIFT_ASSIGN(const auto was, before(path));
   const std::string temporary = place.name + ".sealift-link";
   const int folder = place.folder.get();
@@ -326,7 +312,7 @@ Result<void> LocalHost::make_symlink(const std::string& path, const std::string&
 Result<void> LocalHost::remove(const std::string& path, const Reason& reason) {
   SEALIFT_ASSIGN(const auto status, stat(path));
   if (!status) return {};
-  SEALIFT_ASSIGN(const auto place, place_of(root_, path));
+  SEALIFT_ASSIGN(const auto place, place_of(root_, path, FolderOwners::anyone));
   SEALIFT_ASSIGN(const auto was, before(path));
   SEALIFT_TRY(ledger_->add(reason, PathRemoved{path, was}));
   const int flags = status->type == FileType::directory ? AT_REMOVEDIR : 0;

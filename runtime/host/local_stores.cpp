@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The payloads that arrive on this machine.
 #include "payload/base/checked.h"
-#include "payload/base/safe_path.h"
 #include "payload/base/text.h"
 #include "runtime/host/local_host.h"
 #include "runtime/host/open_folder.h"
@@ -17,13 +16,10 @@ struct StorePlace {
 
 // A payload holds what only some users may read, and the mirror serves what lies there: nobody but root may have a hand
 // in its folder.
-Result<StorePlace> place_of(const std::string& root, const std::string& path) {
-  SEALIFT_ASSIGN(const auto safe, base::safe_absolute_path(path));
-  const size_t slash = safe.rfind('/');
-  StorePlace out;
-  SEALIFT_ASSIGN(out.folder, open_folder(root, safe.substr(0, slash), FolderOwners::root));
-  out.reached = std::format("/proc/self/fd/{}{}", out.folder.get(), safe.substr(slash));
-  return out;
+Result<StorePlace> store_place(const std::string& root, const std::string& path) {
+  SEALIFT_ASSIGN(auto place, place_of(root, path, FolderOwners::root));
+  std::string reached = std::format("/proc/self/fd/{}/{}", place.folder.get(), place.name);
+  return StorePlace{std::move(place.folder), std::move(reached)};
 }
 
 // Errors speak of the path, not of the descriptor by which it was reached.
@@ -46,7 +42,7 @@ Result<StoreState> LocalHost::store_state(const std::string& path) {
     if (const auto open = stores_.find(path); open != stores_.end())
       SEALIFT_TRY(about(path, open->second->place, open->second->payload->sync()));
   }
-  const auto place = place_of(root_, path);
+  const auto place = store_place(root_, path);
   if (!place && place.error().code == ErrorCode::not_found) return StoreState{};
   if (!place) return fail(place.error());
   SEALIFT_ASSIGN(const auto pieces, about(path, *place, read_stored_pieces(place->reached)));
@@ -59,7 +55,7 @@ Result<std::shared_ptr<LocalHost::OpenStore>> LocalHost::store(const std::string
   const std::lock_guard lock(stores_mutex_);
   if (const auto open = stores_.find(path); open != stores_.end()) return open->second;
   auto out = std::make_shared<OpenStore>();
-  SEALIFT_ASSIGN(out->place, place_of(root_, path));
+  SEALIFT_ASSIGN(out->place, store_place(root_, path));
   SEALIFT_ASSIGN(out->payload, about(path, out->place, PayloadStore::open(out->place.reached, total)));
   stores_.emplace(path, out);
   return out;
@@ -78,7 +74,7 @@ Result<void> LocalHost::store_write(const std::string& path, uint64_t total, uin
 }
 
 Result<void> LocalHost::store_finish(const std::string& path, const Reason& reason) {
-  SEALIFT_ASSIGN(const auto place, place_of(root_, path));
+  SEALIFT_ASSIGN(const auto place, store_place(root_, path));
   SEALIFT_ASSIGN(const auto pieces, about(path, place, read_stored_pieces(place.reached)));
   if (pieces.complete) return {};
   if (pieces.total == 0)

@@ -9,6 +9,7 @@
 #include <cerrno>
 #include <vector>
 
+#include "payload/base/safe_path.h"
 #include "payload/base/text.h"
 
 namespace sealift::host {
@@ -87,6 +88,13 @@ Result<base::Fd> open_folder(const std::string& root, const std::string& path, F
   base::Fd out(::openat(at.get(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (!out) return fail_errno(errno, "open the folder " + path);
   return out;
+}
+
+Result<Place> place_of(const std::string& root, const std::string& path, FolderOwners owners) {
+  SEALIFT_ASSIGN(const auto safe, base::safe_absolute_path(path));
+  const size_t slash = safe.rfind('/');
+  SEALIFT_ASSIGN(auto folder, open_folder(root, safe.substr(0, slash), owners));
+  return Place{std::move(folder), safe.substr(slash + 1)};
 }
 
 }  // namespace sealift::host

@@ -21,4 +21,13 @@ enum class FolderOwners {
 // Errors: not_found; permission_denied names the part of the path with which others could lead it elsewhere.
 Result<base::Fd> open_folder(const std::string& root, const std::string& path, FolderOwners owners);
 
+// Where a path is written: its name in its folder, which stays open, so that nobody can lead the path elsewhere
+// meanwhile.
+struct Place {
+  base::Fd folder;
+  std::string name;
+};
+// The place of a safe absolute path. Errors: invalid_input; those of open_folder.
+Result<Place> place_of(const std::string& root, const std::string& path, FolderOwners owners);
+
 }  // namespace sealift::host

@@ -6,6 +6,7 @@
 
 #include "payload/json/value.h"
 #include "runtime/engine/connections.h"
+#include "runtime/steps/kubectl.h"
 #include "runtime/steps/node_service.h"
 
 namespace sealift::steps {
@@ -26,7 +27,7 @@ Result<std::vector<CertificateLife>> look_at_certificates(host::HostView& host, 
   const base::Command look{
       {std::string(kAgentItself), "node", "pki", "look", "--dir", std::string(kPkiDirectory)}, {}, "/", {}};
   SEALIFT_ASSIGN(const auto text, base::output_of(look, host.query(look, {}, cancel)));
-  SEALIFT_ASSIGN(const auto value, json::parse(text));
+  SEALIFT_ASSIGN(const auto value, json::parse(text, kHostJson));
   std::vector<CertificateLife> out;
   const auto* list = value.find("certificates");
   if (list == nullptr || !list->is_array()) return fail(ErrorCode::protocol, "node pki look: no list of certificates");
