@@ -199,12 +199,6 @@ void Hosts::name(std::string_view lines, int line) {
   }
 }
 
-size_t Hosts::control_planes() const {
-  size_t out = 0;
-  for (const auto& group : groups_) out += group.role == "control-plane" ? group.addresses.size() : 0;
-  return out;
-}
-
 Node Hosts::to_yaml(const std::string& data_root) const {
   Node out = Node::make_sequence();
   for (const auto& group : groups_) {

@@ -37,7 +37,6 @@ class Hosts {
 
   // `data_root`: of all hosts; empty: the default.
   yaml::Node to_yaml(const std::string& data_root) const;
-  size_t control_planes() const;
 
  private:
   HostGroup* at(const std::string& address);

@@ -321,9 +321,6 @@ class Converter {
   }
 
   Conversion finish() {
-    if (hosts_.control_planes() > 1)
-      report_.add({file_, 1, Outcome::lost, std::format("{} control planes", hosts_.control_planes()),
-                   "this version delivers to one; give the others the role worker"});
     std::vector<Node> out;
     if (!name_.empty()) out.push_back(cluster_document());
     for (auto& [app, values] : values_) {

@@ -207,17 +207,8 @@ void check_hosts(const yaml::Node& cluster, Reading& reading) {
                            std::format("the name {} stands in line {} already", *host.name, name->second));
   }
   if (config.hosts.empty()) return;
-  std::vector<const yaml::Node*> control_planes;
-  for (size_t i = 0; i < config.hosts.size(); ++i) {
-    if (config.hosts[i].role == HostRole::control_plane) control_planes.push_back(reading.host_places[i]);
-  }
-  if (control_planes.empty())
+  if (!std::ranges::contains(config.hosts, HostRole::control_plane, &HostConfig::role))
     reading.problems.add(place_of(cluster, "spec/hosts"), "no host has the role control-plane; one must");
-  if (control_planes.size() > 1)
-    reading.problems.add(
-        *control_planes[1], ErrorCode::unsupported,
-        std::format("{} control planes are not supported by this version; give the role control-plane to one host",
-                    control_planes.size()));
 }
 
 }  // namespace

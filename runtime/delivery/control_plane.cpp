@@ -1,26 +1,53 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "runtime/delivery/control_plane.h"
 
-#include <algorithm>
-
-#include "runtime/steps/model.h"
+#include "runtime/host/artifact_record.h"
+#include "runtime/steps/init_step.h"
+#include "runtime/steps/join_step.h"
 
 namespace sealift::delivery {
+namespace {
 
-Result<config::HostConfig> a_control_plane(const config::ClusterConfig& config) {
-  const auto found = std::ranges::find(config.hosts, format::HostRole::control_plane, &config::HostConfig::role);
-  if (found == config.hosts.end()) return fail(ErrorCode::invalid_config, "no host has the role control-plane");
-  return *found;
+Result<void> check_cluster(host::HostView& host, const config::HostConfig& config) {
+  SEALIFT_ASSIGN(const auto admin, host.stat(std::string(steps::kAdminKubeconfig)));
+  if (admin) return {};
+  return fail(ErrorCode::not_found, "there is no cluster on {} yet; deliver it with --config", config.address);
 }
 
-Result<std::unique_ptr<host::Host>> look_at_control_plane(Input& input, const config::HostConfig& host) {
-  auto connections = input.connector.connect({host}, host::Purpose::look);
-  if (!connections.front().host) return std::unexpected(connections.front().host.error());
-  auto out = std::move(*connections.front().host);
-  SEALIFT_ASSIGN(const auto admin, out->stat(std::string(steps::kAdminKubeconfig)));
-  if (!admin)
-    return fail(ErrorCode::not_found, "there is no cluster on {} yet; deliver it with --config", host.address);
+}  // namespace
+
+Result<FoundControlPlanes> find_control_planes(Input& input) {
+  std::vector<config::HostConfig> wanted;
+  for (const auto& host : input.config.hosts) {
+    if (host.role == format::HostRole::control_plane) wanted.push_back(host);
+  }
+  if (wanted.empty()) return fail(ErrorCode::invalid_config, "no host has the role control-plane");
+  auto connections = input.connector.connect(wanted, host::Purpose::look);
+  FoundControlPlanes out;
+  for (size_t i = 0; i < wanted.size(); ++i) {
+    auto& host = connections[i].host;
+    const auto looked = host ? check_cluster(**host, wanted[i]) : Result<void>(fail(host.error()));
+    if (looked)
+      out.there.push_back({wanted[i], std::move(*host)});
+    else
+      out.absent.emplace_back(wanted[i], looked.error());
+  }
+  if (out.there.empty()) return fail(out.absent.front().second);
   return out;
+}
+
+int Membership::rank() const {
+  if (made) return 0;
+  if (joined) return keeps_payload ? 1 : 2;
+  return was_begun ? 3 : 4;
+}
+
+Result<Membership> look_at_membership(host::HostView& host) {
+  SEALIFT_ASSIGN(const auto made, host.recorded(std::string(steps::kInitStep)));
+  SEALIFT_ASSIGN(const auto joined, host.recorded(std::string(steps::kJoinStep)));
+  SEALIFT_ASSIGN(const auto records, host.list(std::string(host::kArtifactRecords)));
+  SEALIFT_ASSIGN(const auto begun, host.stat(std::string(steps::kInitConfiguration)));
+  return Membership{made.has_value(), joined.has_value(), !records.empty(), begun.has_value()};
 }
 
 }  // namespace sealift::delivery

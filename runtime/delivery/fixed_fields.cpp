@@ -120,7 +120,7 @@ class Comparison {
     if (!model_.makes_cluster()) return {};  // what the cluster's base says is not known here
     const steps::Node& node = model_.any_control_plane();
     SEALIFT_ASSIGN(const auto documents,
-                   kube::init_documents(steps::kubeadm_input(model_), {node.name, node.ip, node.config.taints}));
+                   kube::init_documents(steps::kubeadm_input(model_), {node.name, node.ip, node.config.taints, true}));
     wanted_ = document_in(documents, "kubeadm's documents", "ClusterConfiguration");
     return {};
   }

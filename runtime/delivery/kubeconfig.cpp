@@ -7,8 +7,8 @@
 namespace sealift::delivery {
 
 Result<Secret> kubeconfig(Input& input) {
-  SEALIFT_ASSIGN(const auto control_plane, a_control_plane(input.config));
-  SEALIFT_ASSIGN(const auto host, look_at_control_plane(input, control_plane));
+  SEALIFT_ASSIGN(const auto found, find_control_planes(input));
+  const auto& [config, host] = found.there.front();
   SEALIFT_ASSIGN(auto bytes, host->read(std::string(steps::kAdminKubeconfig), size_t{256} << 10));
   if (!bytes) return fail(ErrorCode::not_found, "{} is gone", steps::kAdminKubeconfig);
   const Secret original{std::string(base::as_text(*bytes))};
@@ -18,7 +18,7 @@ Result<Secret> kubeconfig(Input& input) {
   if (clusters == nullptr || clusters->items.empty() || clusters->items[0].find("cluster") == nullptr)
     return fail(ErrorCode::protocol, "{} is not a kubeconfig", steps::kAdminKubeconfig);
   // On the hosts 127.0.0.1 is the balancer; people work elsewhere.
-  const auto& address = control_plane.address;
+  const auto& address = config.address;
   clusters->items[0].find("cluster")->set(
       "server", yaml::Node::make_string(std::format("https://{}:{}", base::bracketed(address), input.config.api.port)));
   return Secret(yaml::to_yaml(documents[0]));

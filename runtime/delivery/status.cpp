@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+#include <iterator>
 #include <set>
 
 #include "payload/base/count.h"
@@ -55,15 +57,23 @@ Result<void> add_certificates(std::vector<StatusLine>& out, host::HostView& host
 }  // namespace
 
 Result<std::vector<StatusLine>> status(Input& input) {
-  SEALIFT_ASSIGN(const auto control_plane, a_control_plane(input.config));
-  SEALIFT_ASSIGN(const auto host, look_at_control_plane(input, control_plane));
-  const std::string name = control_plane.name.value_or(control_plane.address);
-  SEALIFT_ASSIGN(auto state, look_at_state(*host, name, input.cancel));
-  auto out = std::move(state.down);
-  if (!state.api_answers) return out;
+  SEALIFT_ASSIGN(auto found, find_control_planes(input));
+  std::vector<StatusLine> out;
+  for (const auto& [config, why] : found.absent)
+    out.push_back({"control plane " + config.name.value_or(config.address), "Absent", why.text(), false});
+  // Each tells about its own parts, and the first whose API answers about the cluster.
+  const ControlPlane* asked = nullptr;
+  for (const auto& one : found.there) {
+    SEALIFT_ASSIGN(auto state, look_at_state(*one.host, one.name(), input.cancel));
+    std::ranges::move(state.down, std::back_inserter(out));
+    if (state.api_answers && asked == nullptr) asked = &one;
+  }
+  if (asked == nullptr) return out;
+  const auto& host = asked->host;
+  const std::string name = asked->name();
   SEALIFT_ASSIGN(const auto artifacts, host::read_artifact_records(*host));
   for (const auto& artifact : artifacts) out.push_back(status_line(artifact));
-  SEALIFT_TRY(add_certificates(out, *host, name, input.cancel));
+  for (const auto& one : found.there) SEALIFT_TRY(add_certificates(out, *one.host, one.name(), input.cancel));
   std::set<std::string> expected;
   for (const auto& config : input.config.hosts) {
     if (config.name) expected.insert(base::to_lower(*config.name));

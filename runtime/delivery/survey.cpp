@@ -11,6 +11,7 @@
 #include "payload/base/retry.h"
 #include "payload/base/thread.h"
 #include "runtime/delivery/artifacts.h"
+#include "runtime/delivery/control_plane.h"
 #include "runtime/delivery/fixed_fields.h"
 #include "runtime/images/image_check.h"
 #include "runtime/steps/apps.h"
@@ -91,6 +92,7 @@ class Surveyor {
     out_.model.reset(new steps::Model{input_.payload, input_.config, std::move(base), std::move(apps), {}});
     connect();
     if (!out_.model->makes_cluster() && refused_) return fail(std::move(*refused_));
+    SEALIFT_TRY(order_control_planes());
     SEALIFT_TRY(check_version());
     SEALIFT_TRY(look_at_artifacts());
     if (!charts_are_installed()) {
@@ -117,6 +119,8 @@ class Surveyor {
     std::vector<checks::Finding> findings;
     std::optional<StandingNode> standing;
     std::optional<Error> error;
+    Membership membership = {};  // of a control plane
+    bool needs_no_payload = true;
   };
 
   void connect() {
@@ -153,6 +157,22 @@ class Surveyor {
     if (!fresh) return std::unexpected(std::move(fresh).error());
     reached.host = std::move(*fresh);
     return look(*reached.host);
+  }
+
+  // Those of the cluster first; each of the further looks asks the first one.
+  Result<void> order_control_planes() {
+    std::vector<Reached> planes;
+    for (auto& reached : reached_) {
+      if (reached.config.role != format::HostRole::control_plane) continue;
+      SEALIFT_ASSIGN(reached.membership, look_again(reached, look_at_membership));
+      planes.push_back(std::move(reached));
+    }
+    std::ranges::stable_sort(planes, {}, [](const Reached& reached) { return reached.membership.rank(); });
+    auto next = planes.begin();
+    for (auto& reached : reached_) {
+      if (reached.config.role == format::HostRole::control_plane) reached = std::move(*next++);
+    }
+    return {};
   }
 
   // Another Kubernetes version must not touch a host that runs one; applications alone need one.
@@ -237,14 +257,14 @@ class Surveyor {
 
   Result<void> look() {
     phase(input_, "Checking the hosts");
-    const PayloadComplete complete = payload_complete();
     SEALIFT_ASSIGN(payload_bytes_, steps::needed_bytes(*out_.model));
+    look_at_payloads();
     for_each_host([&](Reached& reached) {
       const auto looked = look_again(reached, [&](host::HostView& host) -> Result<void> {
         SEALIFT_ASSIGN(auto facts, host.facts());
         reached.view = {reached.config.name.value_or(facts.hostname), reached.config, &host, std::move(facts),
                         input_.clock.now().time_since_epoch().count()};
-        SEALIFT_ASSIGN(reached.findings, checks::check_host(preflight(complete), reached.view));
+        SEALIFT_ASSIGN(reached.findings, checks::check_host(preflight(reached.needs_no_payload), reached.view));
         SEALIFT_ASSIGN(reached.standing, read_standing_node(host, reached.view.facts));
         return {};
       });
@@ -266,13 +286,14 @@ class Surveyor {
       views.push_back(reached.view);
       for (auto& finding : reached.findings) out_.findings.push_back(std::move(finding));
     }
-    for (auto& finding : checks::check_facts(preflight(complete), views)) out_.findings.push_back(std::move(finding));
+    for (auto& finding : checks::check_facts(preflight(true), views)) out_.findings.push_back(std::move(finding));
     auto images = images_ ? images_->findings() : std::vector<checks::Finding>();
     if (images) std::ranges::move(*images, std::back_inserter(out_.findings));
     auto artifacts = compare_artifacts(*out_.model);
     if (artifacts) std::ranges::move(*artifacts, std::back_inserter(out_.findings));
     const auto network = refused_ ? Result<void>{} : look_for_network();
     if (!out_.model->makes_cluster()) look_for_nodes();
+    count_control_planes();
     const auto made = make_nodes();
     // Findings are reported even if this ends with an error.
     for (const auto& finding : out_.findings) tell_finding(input_, finding);
@@ -301,6 +322,19 @@ class Surveyor {
     return {};
   }
 
+  void count_control_planes() {
+    const auto count = static_cast<size_t>(
+        std::ranges::count(input_.config.hosts, format::HostRole::control_plane, &config::HostConfig::role));
+    if (count % 2 != 0 || !out_.model->makes_cluster()) return;
+    out_.findings.push_back(
+        {"site.control-planes", "", checks::Severity::warns,
+         std::format(
+             "of {} control planes {} must be there for etcd's majority, so the cluster bears the loss of {}, as "
+             "with {}",
+             count, count / 2 + 1, count / 2 - 1, count - 1),
+         "give the role control-plane to one more host, or to one fewer"});
+  }
+
   // Applications go onto nodes; only a base makes a host one.
   void look_for_nodes() {
     for (const auto& reached : reached_) {
@@ -322,20 +356,22 @@ class Surveyor {
     return {};
   }
 
-  using PayloadComplete = bool;
-  PayloadComplete payload_complete() {
+  // Whose disk need not hold more of the payload than it does.
+  void look_at_payloads() {
+    size_t registry_hosts = 0;
     for (auto& reached : reached_) {
-      if (reached.config.role != format::HostRole::control_plane) continue;
+      reached.needs_no_payload =
+          reached.config.role != format::HostRole::control_plane || ++registry_hosts > steps::kMostRegistryHosts;
+      if (reached.needs_no_payload) continue;
       const auto path = out_.model->payload_path(reached.config);
       const auto state = look_again(reached, [&](host::HostView& host) { return host.store_state(path); });
-      return state && state->complete;
+      reached.needs_no_payload = state && state->complete;
     }
-    return false;
   }
 
-  checks::PreflightInput preflight(PayloadComplete complete) const {
+  checks::PreflightInput preflight(bool needs_no_payload) const {
     const auto& model = *out_.model;
-    return {model.base, model.contents(), input_.config, payload_bytes_, complete, model.selected_images()};
+    return {model.base, model.contents(), input_.config, payload_bytes_, needs_no_payload, model.selected_images()};
   }
 
   void for_each_host(const std::function<void(Reached&)>& look_at) {
@@ -348,10 +384,12 @@ class Surveyor {
     for (auto& reached : reached_) {
       if (reached.error) continue;
       auto node = steps::make_node(reached.config, reached.view.facts);
-      if (node)
+      if (node) {
+        node->has_joined = reached.membership.joined;
         nodes.push_back(std::move(*node));
-      else
+      } else {
         problems.push_back(node.error().what);
+      }
     }
     for (const auto& problem : problems)
       out_.findings.push_back({"site.nodes", "", checks::Severity::blocks, problem, {}});

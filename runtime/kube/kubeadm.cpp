@@ -79,7 +79,7 @@ Node taints_of(const std::vector<std::string>& taints) {
   return out;
 }
 
-Node registration(const KubeadmInput& input, const KubeadmNode& node, bool control_plane) {
+Node registration(const KubeadmInput& input, const KubeadmNode& node) {
   Node out = Node::make_mapping();
   out.set("name", Node::make_string(node.name));
   out.set("criSocket", Node::make_string(input.base.cri_socket));
@@ -90,18 +90,23 @@ Node registration(const KubeadmInput& input, const KubeadmNode& node, bool contr
   arguments.push_back(argument("node-ip", node.ip));
   out.set("kubeletExtraArgs", std::move(arguments));
   std::vector<std::string> taints = node.taints;
-  if (control_plane && input.has_workers)
+  if (node.is_control_plane && input.has_workers)
     taints.insert(taints.begin(), "node-role.kubernetes.io/control-plane:NoSchedule");
-  if (control_plane || !taints.empty()) out.set("taints", taints_of(taints));
+  if (node.is_control_plane || !taints.empty()) out.set("taints", taints_of(taints));
+  return out;
+}
+
+Node local_endpoint(const KubeadmInput& input, const KubeadmNode& node) {
+  Node out = Node::make_mapping();
+  out.set("advertiseAddress", Node::make_string(node.ip));
+  out.set("bindPort", Node::make_plain(std::to_string(input.config.api.port)));
   return out;
 }
 
 Node init_defaults(const KubeadmInput& input, const KubeadmNode& node) {
   Node out = document(kKubeadmApi, "InitConfiguration");
-  Node& local = out.set("localAPIEndpoint", Node::make_mapping());
-  local.set("advertiseAddress", Node::make_string(node.ip));
-  local.set("bindPort", Node::make_plain(std::to_string(input.config.api.port)));
-  out.set("nodeRegistration", registration(input, node, true));
+  out.set("localAPIEndpoint", local_endpoint(input, node));
+  out.set("nodeRegistration", registration(input, node));
   // kubeadm init always makes a token; it need not live for its default of a day.
   Node token = Node::make_mapping();
   token.set("ttl", Node::make_string("15m0s"));
@@ -143,6 +148,9 @@ constexpr auto kOwned = std::to_array<Owned>({
     {"JoinConfiguration", "nodeRegistration/criSocket"},
     {"JoinConfiguration", "nodeRegistration/name"},
     {"JoinConfiguration", "discovery"},
+    {"JoinConfiguration", "controlPlane/localAPIEndpoint/advertiseAddress"},
+    {"JoinConfiguration", "controlPlane/localAPIEndpoint/bindPort"},
+    {"JoinConfiguration", "controlPlane/certificateKey"},
     {"ClusterConfiguration", "kubernetesVersion"},
     {"ClusterConfiguration", "certificatesDir"},
     {"ClusterConfiguration", "controlPlaneEndpoint"},
@@ -250,8 +258,13 @@ Result<JoinToken> parse_join_command(std::string_view output) {
 
 Result<Secret> join_document(const KubeadmInput& input, const KubeadmNode& node, const JoinToken& token) {
   Node wanted = document(kKubeadmApi, "JoinConfiguration");
-  wanted.set("nodeRegistration", registration(input, node, false));
+  wanted.set("nodeRegistration", registration(input, node));
+  if (node.is_control_plane)
+    wanted.set("controlPlane", Node::make_mapping()).set("localAPIEndpoint", local_endpoint(input, node));
   SEALIFT_ASSIGN(auto done, finished(input, wanted));
+  // One JoinConfiguration is for all: what it says of control planes is not for workers.
+  if (!node.is_control_plane)
+    std::erase_if(done.members, [](const auto& member) { return member.first == "controlPlane"; });
   Node& discovery = done.set("discovery", Node::make_mapping());
   Node& bootstrap = discovery.set("bootstrapToken", Node::make_mapping());
   bootstrap.set("apiServerEndpoint", Node::make_string(endpoint(input.config)));
@@ -261,9 +274,10 @@ Result<Secret> join_document(const KubeadmInput& input, const KubeadmNode& node,
 }
 
 Result<void> check_documents(const KubeadmInput& input) {
-  const KubeadmNode any{"node", "192.0.2.1", {}};
-  SEALIFT_TRY(init_documents(input, any));
-  return join_document(input, any, {}).transform([](const Secret&) {});
+  const KubeadmNode control_plane{"node", "192.0.2.1", {}, true}, worker{"node", "192.0.2.1", {}};
+  SEALIFT_TRY(init_documents(input, control_plane));
+  for (const auto& node : {control_plane, worker}) SEALIFT_TRY(join_document(input, node, {}));
+  return {};
 }
 
 std::vector<std::string> preflight_arguments(const KubeadmInput& input) {

@@ -16,6 +16,7 @@ namespace sealift::kube {
 struct KubeadmNode {
   std::string name, ip;
   std::vector<std::string> taints;  // "key=value:Effect"
+  bool is_control_plane = false;
 };
 
 struct KubeadmInput {
@@ -37,7 +38,7 @@ struct JoinToken {
 // Parses the output of `kubeadm token create --print-join-command`. Errors: protocol if it can't be read.
 Result<JoinToken> parse_join_command(std::string_view output);
 
-// JoinConfiguration of a worker; contains the token.
+// JoinConfiguration of a worker or of a further control plane, whose keys lie on the host already; contains the token.
 Result<Secret> join_document(const KubeadmInput& input, const KubeadmNode& node, const JoinToken& token);
 
 // Whether the base and the site set only what they may, before any node is known. Errors: as above.

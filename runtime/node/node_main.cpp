@@ -19,6 +19,7 @@
 #include "payload/base/text.h"
 #include "runtime/node/authority.h"
 #include "runtime/node/balancer.h"
+#include "runtime/node/etcd.h"
 #include "runtime/node/lost_files.h"
 #include "runtime/node/mirror.h"
 #include "runtime/node/pki.h"
@@ -158,7 +159,9 @@ Result<void> run_authority(const Arguments& arguments) {
 Result<void> run_renew(const Arguments& arguments) {
   RenewalOptions options;
   SEALIFT_ASSIGN(options.folder, arguments.get("--dir"));
-  SEALIFT_ASSIGN(options.authority, origin_of(arguments, "--authority"));
+  SEALIFT_ASSIGN(const auto path, arguments.get("--config"));
+  SEALIFT_ASSIGN(const auto json, base::read_text_file(path, kMaxConfig));
+  SEALIFT_ASSIGN(options.authorities, parse_authorities(json));
   Result<void> out;
   for (auto& line : renew(options, base::system_clock())) {
     if (line)
@@ -215,6 +218,16 @@ Result<void> run_pki(const std::string& what, const Arguments& arguments) {
   return base::write_all(STDOUT_FILENO, base::as_bytes(output));
 }
 
+Result<void> run_etcd(const std::string& what, const Arguments& arguments) {
+  if (what == "members") {
+    SEALIFT_ASSIGN(const auto members, etcd_members({}));
+    return base::write_all(STDOUT_FILENO, base::as_bytes(members));
+  }
+  if (what != "remove") return fail(ErrorCode::usage, "node etcd {}: not known", what);
+  SEALIFT_ASSIGN(const auto member, arguments.get("--member"));
+  return etcd_remove({}, member);
+}
+
 Result<void> run_boot() {
   SEALIFT_ASSIGN(const auto removed, remove_lost_network_state(""));
   for (const auto& path : removed) std::printf("removed %s: a power cut left it without its contents\n", path.c_str());
@@ -222,7 +235,8 @@ Result<void> run_boot() {
 }
 
 Result<void> dispatch(const std::vector<std::string>& arguments) {
-  if (arguments.empty()) return fail(ErrorCode::usage, "node: mirror, balancer, authority, renew, reload, boot or pki");
+  if (arguments.empty())
+    return fail(ErrorCode::usage, "node: mirror, balancer, authority, renew, reload, boot, etcd or pki");
   const std::vector<std::string> rest(arguments.begin() + 1, arguments.end());
   if (arguments[0] == "mirror") return run_mirror(Arguments(rest));
   if (arguments[0] == "balancer") return run_balancer(Arguments(rest));
@@ -231,6 +245,7 @@ Result<void> dispatch(const std::vector<std::string>& arguments) {
   if (arguments[0] == "boot") return run_boot();
   if (arguments[0] == "reload") return run_reload(Arguments(rest));
   if (arguments[0] == "pki" && !rest.empty()) return run_pki(rest[0], Arguments({rest.begin() + 1, rest.end()}));
+  if (arguments[0] == "etcd" && !rest.empty()) return run_etcd(rest[0], Arguments({rest.begin() + 1, rest.end()}));
   return fail(ErrorCode::usage, "node {}: not known", arguments[0]);
 }
 

@@ -8,6 +8,7 @@
 
 #include "payload/base/file.h"
 #include "payload/base/text.h"
+#include "payload/json/value.h"
 #include "payload/trust/x509.h"
 #include "runtime/node/pki.h"
 
@@ -72,17 +73,27 @@ class Renewal {
   }
 
  private:
-  // The certificate; the pair's key is still empty.
+  // The certificate; the pair's key is still empty. Errors: the last authority's.
   Result<Pair> ask(std::string_view usage, const std::string& public_pem, const std::string& authority) {
+    Result<Pair> out = fail(ErrorCode::invalid_config, "no authority is named");
+    for (const auto& at : options_.authorities) {
+      out = ask(at, usage, public_pem, authority);
+      if (out) break;
+    }
+    return out;
+  }
+
+  Result<Pair> ask(const http::Origin& at, std::string_view usage, const std::string& public_pem,
+                   const std::string& authority) {
     SEALIFT_ASSIGN(const auto own, read_pair(pair_path(options_.folder, "client")));
     http::ClientOptions client{authority, own.certificate, own.key};
     client.source = own_address(options_.folder);
     const auto target = std::format("/v1/renew?usage={}&publicKey={}", usage, http::percent_encode(public_pem));
-    const auto reply = http::Client(options_.authority, std::move(client)).get(target, {});
-    if (!reply) return fail_while(reply.error(), "asking the authority's host");
+    const auto reply = http::Client(at, std::move(client)).get(target, {});
+    if (!reply) return fail_while(reply.error(), "asking the authority at " + at.text());
     if (reply->status != 200)
-      return fail(ErrorCode::untrusted, "the authority at {} refuses with {}: {}", options_.authority.text(),
-                  reply->status, base::printable(base::trim(reply->text)));
+      return fail(ErrorCode::untrusted, "the authority at {} refuses with {}: {}", at.text(), reply->status,
+                  base::printable(base::trim(reply->text)));
     return Pair{reply->text, {}};
   }
 
@@ -99,6 +110,20 @@ void remove_remains(const std::string& folder) {
 }
 
 }  // namespace
+
+Result<std::vector<http::Origin>> parse_authorities(std::string_view text) {
+  SEALIFT_ASSIGN(const auto value, json::parse(text));
+  std::vector<http::Origin> out;
+  const auto* list = value.find("authorities");
+  if (list == nullptr || !list->is_array() || list->elements()->empty())
+    return fail(ErrorCode::invalid_config, "\"authorities\" must be a list that is not empty");
+  for (const auto& element : *list->elements()) {
+    if (element.string() == nullptr) return fail(ErrorCode::invalid_config, "an authority must be a text");
+    SEALIFT_ASSIGN(auto url, http::parse_url("https://" + *element.string()));
+    out.push_back(std::move(url.origin));
+  }
+  return out;
+}
 
 std::vector<Result<std::string>> renew(const RenewalOptions& options, Clock& clock) {
   remove_remains(options.folder);

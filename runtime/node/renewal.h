@@ -24,9 +24,11 @@
 namespace sealift::node {
 
 struct RenewalOptions {
-  std::string folder;      // with ca.crt and node/
-  http::Origin authority;  // https
+  std::string folder;                     // with ca.crt and node/
+  std::vector<http::Origin> authorities;  // https; asked in turn until one gives a certificate
 };
+// {"authorities":["10.7.0.11:5001"]}: /etc/sealift/renew.json. Errors: invalid_config.
+Result<std::vector<http::Origin>> parse_authorities(std::string_view json);
 
 // For each certificate that is due, or can't be looked at: a line that says what was done, or why nothing was.
 std::vector<Result<std::string>> renew(const RenewalOptions& options, Clock& clock);

@@ -9,14 +9,34 @@ using engine::Lane;
 using steps::PayloadPart;
 using steps::PayloadStep;
 
-Result<Payload> bring_payload(PlanBuilder& plan, const steps::Model& model, const steps::Node& node) {
+namespace {
+
+Result<Payload> bring_payload(PlanBuilder& plan, const steps::Model& model, const steps::Node& node,
+                              const Payload* before) {
   SEALIFT_ASSIGN(const auto record, steps::artifact_record(model, node));
   const Index recorded = plan.add(node, std::make_shared<steps::ArtifactStep>(record), {});
+  std::vector<Index> after{recorded};
+  if (before != nullptr) after.push_back(before->first);
   const Index first =
-      plan.add(node, std::make_shared<PayloadStep>(model, node, PayloadPart::first), {recorded}, Lane::bytes);
+      plan.add(node, std::make_shared<PayloadStep>(model, node, PayloadPart::first), std::move(after), Lane::bytes);
+  after = {first};
+  if (before != nullptr) after.push_back(before->whole);
   const Index whole =
-      plan.add(node, std::make_shared<PayloadStep>(model, node, PayloadPart::rest), {first}, Lane::bytes);
+      plan.add(node, std::make_shared<PayloadStep>(model, node, PayloadPart::rest), std::move(after), Lane::bytes);
   return Payload{recorded, first, whole};
+}
+
+}  // namespace
+
+Result<Payloads> bring_payloads(PlanBuilder& plan, const steps::Model& model) {
+  Payloads out;
+  const Payload* first = nullptr;
+  for (const auto* node : model.registry_hosts()) {
+    SEALIFT_ASSIGN(const auto payload, bring_payload(plan, model, *node, first));
+    const auto added = out.emplace(node->name, payload).first;
+    if (first == nullptr) first = &added->second;
+  }
+  return out;
 }
 
 }  // namespace sealift::plans

@@ -1,49 +1,82 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "runtime/plans/deliver.h"
 
+#include <optional>
+
 #include "runtime/plans/groups.h"
 #include "runtime/steps/health_step.h"
 #include "runtime/steps/sync.h"
 
 namespace sealift::plans {
 
+namespace {
+
+// A host other than the first control plane, on its way into the cluster.
+struct Newcomer {
+  const steps::Node& node;
+  Index ready;  // for kubeadm
+  Index joined = 0;
+  Index finished = 0;
+};
+
+}  // namespace
+
 Result<engine::Plan> deliver(const steps::Model& model) {
   if (!model.makes_cluster()) return deliver_applications(model);
-  const steps::Node& first = *model.control_planes().front();
-  const auto workers = model.workers();
-  PlanBuilder plan({first.name});
+  const auto control_planes = model.control_planes();
+  const steps::Node& first = *control_planes.front();
+  PlanBuilder plan(control_planes);
 
-  SEALIFT_ASSIGN(const auto payload, bring_payload(plan, model, first));
-  SEALIFT_ASSIGN(const auto prepared, prepare_supplier(plan, model, first, payload));
-  std::vector<Index> ready_for_kubeadm;  // of the workers
-  for (const auto* worker : workers) {
-    SEALIFT_ASSIGN(const Index ready, prepare_host(plan, model, *worker, prepared.supply));
-    ready_for_kubeadm.push_back(ready);
+  SEALIFT_ASSIGN(const auto payloads, bring_payloads(plan, model));
+  SEALIFT_ASSIGN(const auto prepared, prepare_supplier(plan, model, first, payloads.at(first.name)));
+  std::vector<Newcomer> planes, workers;
+  for (const auto* node : control_planes) {
+    if (node == &first) continue;
+    Supply supply = prepared.supply;
+    std::optional<Index> recorded;
+    if (const auto own = payloads.find(node->name); own != payloads.end()) {
+      supply.payload = own->second.first;
+      recorded = own->second.recorded;
+    }
+    SEALIFT_ASSIGN(const Index ready, prepare_host(plan, model, *node, supply, recorded));
+    planes.push_back({*node, ready});
+  }
+  for (const auto* node : model.workers()) {
+    SEALIFT_ASSIGN(const Index ready, prepare_host(plan, model, *node, prepared.supply));
+    workers.push_back({*node, ready});
   }
 
   SEALIFT_ASSIGN(const auto cluster, make_cluster(plan, model, first, prepared.ready));
-  std::vector<Index> joined;
-  for (size_t i = 0; i < workers.size(); ++i)
-    joined.push_back(join_worker(plan, model, *workers[i], ready_for_kubeadm[i], cluster));
-  const Index first_ready = finish_node(plan, model, first, cluster.api, cluster);
-  std::vector<Index> workers_ready;
-  for (size_t i = 0; i < workers.size(); ++i)
-    workers_ready.push_back(finish_node(plan, model, *workers[i], joined[i], cluster));
+  Index whole = cluster.api;
+  for (auto& plane : planes) whole = plane.joined = join_control_plane(plan, model, plane.node, plane.ready, whole);
+  for (auto& worker : workers) worker.joined = join_worker(plan, model, worker.node, worker.ready, cluster);
+  std::vector<Index> essential{finish_node(plan, model, first, cluster.api, cluster)}, workers_ready;
+  for (auto& plane : planes) {
+    plane.finished = finish_node(plan, model, plane.node, plane.joined, cluster);
+    essential.push_back(plane.finished);
+  }
+  for (auto& worker : workers) {
+    worker.finished = finish_node(plan, model, worker.node, worker.joined, cluster);
+    workers_ready.push_back(worker.finished);
+  }
 
   // Applications wait for every worker still in the run, and until their images are there.
-  const auto apps = install_applications(plan, model, first, cluster, {first_ready, payload.whole}, workers_ready);
+  for (const auto& [name, payload] : payloads) essential.push_back(payload.whole);
+  const auto apps = install_applications(plan, model, first, cluster, essential, workers_ready);
 
   // Delivered means healthy, whatever else was done, and on disk.
-  std::vector<Index> all{first_ready, payload.whole, cluster.network};
+  std::vector<Index> all = essential;
+  all.push_back(cluster.network);
   for (const auto& [name, app] : apps) all.push_back(app);
   const Index healthy = plan.add(first, std::make_shared<steps::HealthStep>(model), std::move(all));
   plan.at(healthy).after_any = workers_ready;
-  // Last: the control plane also works for other hosts, and the last objects to become healthy start pods on workers.
+  // Last: the control plane also works for other hosts, and the last objects to become healthy start pods on others.
   const Index synced = plan.add(first, std::make_shared<steps::SyncStep>(first), {healthy});
-  for (size_t i = 0; i < workers.size(); ++i) {
-    const Index worker_synced =
-        plan.add(*workers[i], std::make_shared<steps::SyncStep>(*workers[i]), {workers_ready[i]});
-    plan.at(worker_synced).after_any = {synced};
+  for (const auto& newcomers : {planes, workers}) {
+    for (const auto& one : newcomers) {
+      const Index last = plan.add(one.node, std::make_shared<steps::SyncStep>(one.node), {one.finished});
+      plan.at(last).after_any = {synced};
+    }
   }
   return std::move(plan).take();
 }

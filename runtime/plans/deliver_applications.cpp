@@ -13,37 +13,39 @@ using engine::Lane;
 
 Result<engine::Plan> deliver_applications(const steps::Model& model) {
   const steps::Node& first = *model.control_planes().front();
-  PlanBuilder plan({first.name});
-  SEALIFT_ASSIGN(const auto payload, bring_payload(plan, model, first));
+  PlanBuilder plan(model.control_planes());
+  SEALIFT_ASSIGN(const auto payloads, bring_payloads(plan, model));
 
-  std::vector<Index> before{payload.whole}, workers;  // of the applications
+  std::vector<Index> before, others;  // of the applications
+  for (const auto& [name, payload] : payloads) before.push_back(payload.whole);
   const Index api = plan.add(first, std::make_shared<steps::ApiReadyStep>(first), {});
   for (const auto& node : model.nodes) {
     // A host may have just restarted.
     const Index ready = plan.add(node, std::make_shared<steps::NodeReadyStep>(model, node), {api});
-    (&node == &first ? before : workers).push_back(ready);
+    (&node == &first ? before : others).push_back(ready);
     SEALIFT_ASSIGN(auto files, steps::host_files(model, node));
     if (files.empty()) continue;
     const auto text = std::format("put the artifact's files for hosts ({})", files.size());
     const Index placed =
         plan.add(node, std::make_shared<steps::FilesStep>("files.artifact", text, std::move(files)), {}, Lane::bytes);
-    (&node == &first ? before : workers).push_back(placed);
+    (&node == &first ? before : others).push_back(placed);
   }
   Cluster cluster{};
   for (const auto& app : model.apps) {  // a network only if cluster.yaml names it
     if (app.app->is_network)
       cluster.network_apps[app.app->name] = plan.add(first, std::make_shared<steps::AppStep>(model, app), before);
   }
-  const auto apps = install_applications(plan, model, first, cluster, before, workers);
+  const auto apps = install_applications(plan, model, first, cluster, before, others);
 
   std::vector<Index> all = before;
   for (const auto& [name, app] : apps) all.push_back(app);
   const Index healthy = plan.add(first, std::make_shared<steps::HealthStep>(model), std::move(all));
-  plan.at(healthy).after_any = workers;
+  plan.at(healthy).after_any = others;
   const Index synced = plan.add(first, std::make_shared<steps::SyncStep>(first), {healthy});
-  for (const auto* worker : model.workers()) {
-    const Index worker_synced = plan.add(*worker, std::make_shared<steps::SyncStep>(*worker), {});
-    plan.at(worker_synced).after_any = {synced};
+  for (const auto& node : model.nodes) {
+    if (&node == &first) continue;
+    const Index last = plan.add(node, std::make_shared<steps::SyncStep>(node), {});
+    plan.at(last).after_any = {synced};
   }
   return std::move(plan).take();
 }

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -19,19 +20,24 @@ struct Payload {
   Index first;  // the base's images, or the list of contents
   Index whole;  // all that is needed
 };
-Result<Payload> bring_payload(PlanBuilder& plan, const steps::Model& model, const steps::Node& node);
+// To all registry hosts, by node name. The first control plane gets its own before the others: there is one way out of
+// the launch machine.
+using Payloads = std::map<std::string, Payload, std::less<>>;
+Result<Payloads> bring_payloads(PlanBuilder& plan, const steps::Model& model);
 
 // --- prepare_host.cpp: makes a machine fit to be a node ---
 
 // What serves the other hosts.
 struct Supply {
   Index authority;  // the step that makes the cluster's certificate authority, where node certificates are signed
-  Index payload;    // the part of the payload, on a registry host, that holds the base's images
+  Index payload;    // the part of the payload, on a registry host (the host itself may be one), with the base's images
   Index mirror;     // that registry host's mirror
 };
 
-// Files, kernel, node service, container runtime and the base's images. Returns the step kubeadm waits for.
-Result<Index> prepare_host(PlanBuilder& plan, const steps::Model& model, const steps::Node& node, const Supply& supply);
+// Files, kernel, node service, container runtime and the base's images. Returns the step kubeadm waits for. `recorded`:
+// on a registry host, the artifact's record.
+Result<Index> prepare_host(PlanBuilder& plan, const steps::Model& model, const steps::Node& node, const Supply& supply,
+                           std::optional<Index> recorded = std::nullopt);
 
 // The same for the host that provides the supply: the payload exists already, the rest is made on the way.
 struct PreparedSupplier {
@@ -51,12 +57,17 @@ struct Cluster {
   AppIndexes network_apps;
 };
 
-// The first control plane, by kubeadm init.
+// The first control plane, by kubeadm init. One that joined a cluster whose first one is gone takes its place.
 Result<Cluster> make_cluster(PlanBuilder& plan, const steps::Model& model, const steps::Node& node, Index ready);
 
 // A worker, by kubeadm join. Returns the step its further steps wait for.
 Index join_worker(PlanBuilder& plan, const steps::Model& model, const steps::Node& node, Index ready,
                   const Cluster& cluster);
+
+// A further control plane. `before`: what the one before it returned: each joins a whole cluster, whose etcd has a
+// quorum with it. Returns the step at which it is whole, too.
+Index join_control_plane(PlanBuilder& plan, const steps::Model& model, const steps::Node& node, Index ready,
+                         Index before);
 
 // Labels, and the wait until the node is Ready. `joined`: the node is part of the cluster.
 Index finish_node(PlanBuilder& plan, const steps::Model& model, const steps::Node& node, Index joined,

@@ -4,6 +4,7 @@
 #include "runtime/kube/kubeadm.h"
 #include "runtime/plans/groups.h"
 #include "runtime/steps/apps.h"
+#include "runtime/steps/control_plane_step.h"
 #include "runtime/steps/init_step.h"
 #include "runtime/steps/join_step.h"
 
@@ -14,11 +15,16 @@ using steps::Node;
 
 Result<Cluster> make_cluster(PlanBuilder& plan, const Model& model, const Node& node, Index ready) {
   SEALIFT_ASSIGN(auto documents,
-                 kube::init_documents(steps::kubeadm_input(model), {node.name, node.ip, node.config.taints}));
-  const Index init = plan.add(node, std::make_shared<steps::InitStep>(model, node, std::move(documents)), {ready});
-  plan.at(init).changes_cluster = true;
+                 kube::init_documents(steps::kubeadm_input(model), {node.name, node.ip, node.config.taints, true}));
+  std::shared_ptr<engine::Step> make;
+  if (node.has_joined)
+    make = std::make_shared<steps::JoinStep>(model, node);
+  else
+    make = std::make_shared<steps::InitStep>(model, node, std::move(documents));
+  const Index made = plan.add(node, std::move(make), {ready});
+  plan.at(made).changes_cluster = true;
   Cluster out{};
-  out.api = plan.add(node, std::make_shared<steps::ApiReadyStep>(node), {init});
+  out.api = plan.add(node, std::make_shared<steps::ApiReadyStep>(node), {made});
   out.network = plan.add(node, std::make_shared<steps::DnsStep>(model), {out.api});
   for (const auto& app : model.apps) {
     if (!app.app->is_network) continue;
@@ -32,6 +38,12 @@ Index join_worker(PlanBuilder& plan, const Model& model, const Node& node, Index
   const Index joined = plan.add(node, std::make_shared<steps::JoinStep>(model, node), {ready, cluster.api});
   plan.at(joined).changes_cluster = true;
   return joined;
+}
+
+Index join_control_plane(PlanBuilder& plan, const Model& model, const Node& node, Index ready, Index before) {
+  const Index joined = plan.add(node, std::make_shared<steps::JoinStep>(model, node), {ready, before});
+  plan.at(joined).changes_cluster = true;
+  return plan.add(node, std::make_shared<steps::ControlPlaneReadyStep>(model, node), {joined});
 }
 
 Index finish_node(PlanBuilder& plan, const Model& model, const Node& node, Index joined, const Cluster& cluster) {

@@ -17,9 +17,11 @@ using Index = size_t;  // of a step in the plan
 
 class PlanBuilder {
  public:
-  // The plan makes no sense without the `essential` hosts (node names): if a step fails there the run ends. Any other
-  // host is set aside.
-  explicit PlanBuilder(std::set<std::string> essential) : essential_(std::move(essential)) {}
+  // If a step fails on an essential host the run ends: a cluster whose control planes are not well is not built on. Any
+  // other host is set aside.
+  explicit PlanBuilder(const std::vector<const steps::Node*>& essential) {
+    for (const auto* node : essential) essential_.insert(node->name);
+  }
 
   Index add(const steps::Node& node, std::shared_ptr<engine::Step> step, std::vector<Index> after,
             engine::Lane lane = engine::Lane::main);

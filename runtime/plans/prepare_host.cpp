@@ -62,7 +62,7 @@ Index start_node_service(PlanBuilder& plan, const Model& model, const Node& node
       plan.add(node, std::make_shared<steps::CertificateStep>(model, node), {installed.service_files, authority});
   plan.at(certificate).ends = {"units.node"};
   std::vector<WantedUnit> sockets{{"sealift-api.socket"}, {"sealift-mirror.socket"}};
-  if (steps::holds_authority(model, node)) sockets.push_back({"sealift-authority.socket"});
+  if (node.is_control_plane()) sockets.push_back({"sealift-authority.socket"});
   // Each pulls its service up, or restarts it.
   const Index listening = plan.add(
       node,
@@ -98,9 +98,16 @@ Index pull_images(PlanBuilder& plan, const Model& model, const Node& node, Index
 
 }  // namespace
 
-Result<Index> prepare_host(PlanBuilder& plan, const Model& model, const Node& node, const Supply& supply) {
+Result<Index> prepare_host(PlanBuilder& plan, const Model& model, const Node& node, const Supply& supply,
+                           std::optional<Index> recorded) {
   SEALIFT_ASSIGN(const auto installed, install(plan, model, node));
-  const Index mirror = start_node_service(plan, model, node, installed, supply.authority, {});
+  Index authority = supply.authority;
+  if (node.is_control_plane())
+    authority =
+        plan.add(node, std::make_shared<steps::AuthorityStep>(model, node), {installed.service_files, authority});
+  std::vector<Index> before;
+  if (recorded) before.push_back(*recorded);
+  const Index mirror = start_node_service(plan, model, node, installed, authority, std::move(before));
   const Index runtime = start_runtime(plan, model, node, installed);
   return pull_images(plan, model, node, mirror, runtime, supply);
 }

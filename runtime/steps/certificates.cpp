@@ -8,6 +8,7 @@
 #include "runtime/engine/connections.h"
 #include "runtime/steps/kubectl.h"
 #include "runtime/steps/node_service.h"
+#include "runtime/steps/secret_files.h"
 
 namespace sealift::steps {
 namespace {
@@ -16,6 +17,8 @@ namespace {
 constexpr std::string_view kAgentItself = "/proc/self/exe";
 // As versions without renewal left them: certificates for 20 years, and keys in files of their own.
 constexpr std::array<std::string_view, 4> kFormer{"server.crt", "server.key", "client.crt", "client.key"};
+
+bool is_first(const Model& model, const Node& node) { return node.name == model.any_control_plane().name; }
 
 std::string in_pki(std::string_view file) { return std::format("{}/{}", kPkiDirectory, file); }
 
@@ -43,10 +46,13 @@ Result<std::vector<CertificateLife>> look_at_certificates(host::HostView& host, 
 }
 
 AuthorityStep::AuthorityStep(const Model& model, const Node& node)
-    : BasicStep("pki.authority", "create the certificate authority for traffic between node services",
+    : BasicStep("pki.authority",
+                is_first(model, node) ? "create the certificate authority for traffic between node services"
+                                      : "bring the certificate authority for traffic between node services",
                 digest_of({"authority", model.config.name})),
       program_(node_program(model, node).value_or("")),
-      cluster_(model.config.name) {}
+      cluster_(model.config.name),
+      from_(is_first(model, node) ? "" : model.any_control_plane().name) {}
 
 Result<engine::StepState> AuthorityStep::check(const engine::LookContext& context) {
   for (const auto* file : {"ca.crt", "ca.key"}) {
@@ -58,6 +64,11 @@ Result<engine::StepState> AuthorityStep::check(const engine::LookContext& contex
 
 Result<void> AuthorityStep::apply(engine::StepContext& context) {
   SEALIFT_TRY(context.host.make_directory(std::string(kPkiDirectory), {0700, 0, 0}, reason()));
+  if (!from_.empty()) {
+    SEALIFT_ASSIGN(const auto first, context.others.connection(from_, nullptr, context.cancel));
+    const auto files = std::to_array<SecretFile>({{in_pki("ca.crt"), 0644}, {in_pki("ca.key")}});
+    return bring_files(*first, from_, context.host, files, reason());
+  }
   const base::Command command{
       {program_, "node", "pki", "make-ca", "--dir", std::string(kPkiDirectory), "--name", cluster_}, {}, "/", {}};
   return base::output_of(command, context.host.run(command, {}, reason(), context.cancel))

@@ -25,7 +25,8 @@ struct CertificateLife {
 // Those that are there and can be used.
 Result<std::vector<CertificateLife>> look_at_certificates(host::HostView& host, const CancelToken& cancel);
 
-// The cluster's CA for traffic between node services: its key is made on the control plane and never leaves it.
+// The cluster's CA for traffic between node services: its key is made on the first control plane, and lies on every
+// control plane (secret_files.h), so that certificates are renewed whichever of them is away.
 class AuthorityStep final : public BasicStep {
  public:
   AuthorityStep(const Model& model, const Node& node);
@@ -34,6 +35,7 @@ class AuthorityStep final : public BasicStep {
 
  private:
   std::string program_, cluster_;
+  std::string from_;  // the control plane that has it; empty: it is made here
 };
 
 // A node's own keys, made on the node, and their certificates, signed on the control plane: one for the mirror as a

@@ -7,7 +7,6 @@
 namespace sealift::steps {
 namespace {
 
-constexpr std::string_view kClusterData = "/var/lib/etcd/member";
 constexpr Duration kInitTimeout{900'000};
 
 }  // namespace
@@ -72,15 +71,7 @@ Result<void> InitStep::take_away_remains(engine::StepContext& context) const {
           "{} holds {}, which no kubeadm that Sealift started has left ({} is not there); remove that cluster first, or use another host",
           context.host_name, path, kInitConfiguration);
     }
-    SEALIFT_TRY(reset(context));
-    // `kubeadm reset` reads the location of etcd's data from etcd's manifest, and keeps the data if a power cut emptied
-    // that file.
-    SEALIFT_ASSIGN(const bool left, exists(context.host, kClusterData));
-    if (!left) return {};
-    const base::Command command{
-        {"rm", "-rf", "--one-file-system", "--", std::string(kClusterData)}, {}, "/", Duration{60'000}};
-    return base::output_of(command, context.host.run(command, {}, reason(), context.cancel))
-        .transform([](const std::string&) {});
+    return reset(context);
   }
   return {};
 }

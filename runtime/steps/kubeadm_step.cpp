@@ -78,7 +78,15 @@ Result<void> KubeadmStep::reset(engine::StepContext& context) const {
       {"kubeadm", "reset", "--force", "--cri-socket", model_.base.cri_socket}, {}, "/", kResetTimeout};
   base::tell(context.events, Level::info, "an earlier attempt was interrupted; removing what it left",
              context.host_name);
-  return base::output_of(command, context.host.run_job("sealift-kubeadm-reset", command, reason(), context.cancel))
+  SEALIFT_TRY(
+      base::output_of(command, context.host.run_job("sealift-kubeadm-reset", command, reason(), context.cancel)));
+  // kubeadm reads the location of etcd's data from etcd's manifest, and keeps the data if a power cut emptied that
+  // file.
+  SEALIFT_ASSIGN(const bool left, exists(context.host, kClusterData));
+  if (!left) return {};
+  const base::Command removal{
+      {"rm", "-rf", "--one-file-system", "--", std::string(kClusterData)}, {}, "/", Duration{60'000}};
+  return base::output_of(removal, context.host.run(removal, {}, reason(), context.cancel))
       .transform([](const std::string&) {});
 }
 

@@ -34,6 +34,7 @@ class KubeadmStep : public BasicStep {
   virtual Result<void> record(engine::StepContext& context) const = 0;
 
   Result<bool> is_running(host::HostView& host) const;  // the job
+  // By kubeadm, and what it leaves of etcd's data.
   Result<void> reset(engine::StepContext& context) const;
   const Model& model() const { return model_; }
 
@@ -42,6 +43,9 @@ class KubeadmStep : public BasicStep {
   std::string unit_;  // of the job
   Duration timeout_;
 };
+
+// Where etcd keeps a cluster's data on a control plane.
+inline constexpr std::string_view kClusterData = "/var/lib/etcd/member";
 
 // True if a power cut emptied a file that kubeadm or the kubelet wrote: neither ever writes an empty file.
 Result<bool> lost_contents(host::HostView& host);

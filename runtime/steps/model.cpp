@@ -119,7 +119,11 @@ std::vector<const Node*> Model::workers() const {
   return out;
 }
 
-std::vector<const Node*> Model::registry_hosts() const { return control_planes(); }
+std::vector<const Node*> Model::registry_hosts() const {
+  auto out = control_planes();
+  if (out.size() > kMostRegistryHosts) out.resize(kMostRegistryHosts);
+  return out;
+}
 
 const Node& Model::any_control_plane() const { return *control_planes().front(); }
 
@@ -202,7 +206,7 @@ Result<std::vector<SelectedApp>> select_apps(const format::Contents& contents, c
 }
 
 Result<Node> make_node(const config::HostConfig& config, host::Facts facts) {
-  Node node{config, base::to_lower(config.name.value_or(facts.hostname)), {}, {}};
+  Node node{config, base::to_lower(config.name.value_or(facts.hostname)), {}, {}, {}};
   if (const auto bad = config::bad_node_name(node.name)) {
     return fail(ErrorCode::invalid_config,
                 "the host name \"{}\" of {} can't be a node's name ({}); set `name` for this host in cluster.yaml",

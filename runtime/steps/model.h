@@ -27,11 +27,15 @@ inline constexpr std::string_view kAdminKubeconfig = "/etc/kubernetes/admin.conf
 // In a control plane's ledger: the installed Kubernetes version, recorded as the "inputs" of this name.
 inline constexpr std::string_view kVersionRecord = "kubernetes.version";
 
+// Control planes that keep the payload.
+inline constexpr size_t kMostRegistryHosts = 3;
+
 struct Node {
   config::HostConfig config;
   std::string name;  // of the node in the cluster
   std::string ip;    // where other nodes reach it
   host::Facts facts;
+  bool has_joined = false;  // `kubeadm join` made it a node, as its ledger says
   bool is_control_plane() const { return config.role == format::HostRole::control_plane; }
 };
 
@@ -51,13 +55,13 @@ struct Model {
   const config::ClusterConfig& config;
   format::BaseDocument base;      // of an artifact without one: only the cluster's Kubernetes version
   std::vector<SelectedApp> apps;  // topological order, the network first
-  std::vector<Node> nodes;        // control planes first, else in the order of cluster.yaml
+  std::vector<Node> nodes;        // control planes first: those of the cluster, then new ones; else as in cluster.yaml
   std::optional<host::ArtifactRecord> before = std::nullopt;  // what the cluster has of this artifact
   std::vector<host::ArtifactRecord> others = {};              // other artifacts that were delivered to it
 
-  std::vector<const Node*> control_planes() const;  // the first is made with `kubeadm init`
+  std::vector<const Node*> control_planes() const;  // the first is there already, or made with `kubeadm init`
   std::vector<const Node*> workers() const;
-  // Hosts that keep the payload and serve other hosts' pulls.
+  // Hosts that keep the payload and serve other hosts' pulls: the first control planes.
   std::vector<const Node*> registry_hosts() const;
   // The one used for questions about the cluster and for changes of it.
   const Node& any_control_plane() const;

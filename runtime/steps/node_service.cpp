@@ -48,6 +48,14 @@ std::string balancer_json(const Model& model) {
   return json::to_pretty(out) + "\n";
 }
 
+std::string renewal_json(const Model& model) {
+  json::Value out = json::Value::object();
+  json::Value authorities = json::Value::array();
+  for (const auto* node : model.control_planes()) authorities.push_back(authority_endpoint(model, *node));
+  out.set("authorities", std::move(authorities));
+  return json::to_pretty(out) + "\n";
+}
+
 }  // namespace
 
 Result<std::string> node_program(const Model& model, const Node& node) {
@@ -65,11 +73,12 @@ Result<std::vector<WantedFile>> node_service_files(const Model& model, const Nod
   out.push_back(object_file(program, model.payload, stub_for(model, node)->object, 0755));
   out.push_back(text_file(std::format("{}/mirror.json", kConfigDirectory), mirror_json(model, node), 0644));
   out.push_back(text_file(std::format("{}/balancer.json", kConfigDirectory), balancer_json(model), 0644));
+  out.push_back(text_file(std::format("{}/renew.json", kConfigDirectory), renewal_json(model), 0644));
   for (auto& unit : service_units(model, node, program)) {
     out.push_back(text_file("/etc/systemd/system/" + unit.name, std::move(unit.text), 0644));
   }
   for (const auto* service : {"mirror", "api", "renew", "authority"}) {
-    if (service == std::string_view("authority") && !holds_authority(model, node)) continue;
+    if (service == std::string_view("authority") && !node.is_control_plane()) continue;
     out.push_back(text_file(std::format("/var/lib/sealift/roots/{}/README", service), std::string(kRootNote), 0644));
   }
   // Exactly these lines: with [host] entries containerd falls back to the real registry. Only who has a certificate of

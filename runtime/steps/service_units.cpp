@@ -25,10 +25,8 @@ std::vector<std::string> mirror_endpoints(const Model& model, const Node& node) 
 
 std::string balancer_endpoint(const Model& model) { return std::format("127.0.0.1:{}", model.config.api.local_port); }
 
-bool holds_authority(const Model& model, const Node& node) { return node.name == model.any_control_plane().name; }
-
-std::string authority_endpoint(const Model& model) {
-  return endpoint(model.any_control_plane().ip, config::authority_port(model.config.registry));
+std::string authority_endpoint(const Model& model, const Node& node) {
+  return endpoint(node.ip, config::authority_port(model.config.registry));
 }
 
 namespace {
@@ -184,13 +182,13 @@ Wants=network-online.target
 
 [Service]
 Type=oneshot
-ExecStart=@PROGRAM@ node renew --dir @PKI@ --authority @AUTHORITY@
+ExecStart=@PROGRAM@ node renew --dir @PKI@ --config /etc/sealift/renew.json
 TimeoutStartSec=300
 MemoryMax=128M
 TasksMax=16
 RootDirectory=/var/lib/sealift/roots/renew
 BindPaths=@PKI@/node
-BindReadOnlyPaths=@PKI@/ca.crt
+BindReadOnlyPaths=@PKI@/ca.crt /etc/sealift/renew.json
 CapabilityBoundingSet=
 @CONFINEMENT@)";
 
@@ -207,10 +205,9 @@ Persistent=true
 WantedBy=timers.target
 )";
 
-std::string unit_text(const Model& model, std::string_view text, const std::string& program) {
+std::string unit_text(std::string_view text, const std::string& program) {
   auto out = base::replace_all(std::string(text), "@CONFINEMENT@", kConfinement);
   out = base::replace_all(std::move(out), "@PKI@", kPkiDirectory);
-  out = base::replace_all(std::move(out), "@AUTHORITY@", authority_endpoint(model));
   return base::replace_all(std::move(out), "@PROGRAM@", program);
 }
 
@@ -225,14 +222,14 @@ std::string socket_unit(std::string_view service, const std::vector<std::string>
 std::string boot_unit(const Model& model, const std::string& program) {
   std::vector<std::string> names;
   for (const auto& unit : model.base.units) names.push_back(unit.name);
-  return base::replace_all(unit_text(model, kBootUnit, program), "@RUNTIME@", base::join(names, " "));
+  return base::replace_all(unit_text(kBootUnit, program), "@RUNTIME@", base::join(names, " "));
 }
 
 std::string mirror_unit(const Model& model, const Node& node, const std::string& program) {
   std::string folders;
   if (is_registry_host(model, node))
     folders = std::format("BindReadOnlyPaths={} {}\n", host::kArtifactRecords, Model::payload_folder(node.config));
-  return unit_text(model, base::replace_all(std::string(kMirrorUnit), "@PAYLOADS@", folders), program);
+  return unit_text(base::replace_all(std::string(kMirrorUnit), "@PAYLOADS@", folders), program);
 }
 
 }  // namespace
@@ -240,19 +237,23 @@ std::string mirror_unit(const Model& model, const Node& node, const std::string&
 std::vector<UnitFile> service_units(const Model& model, const Node& node, const std::string& program) {
   std::vector<UnitFile> out{{"sealift-boot.service", boot_unit(model, program)},
                             {"sealift-mirror.service", mirror_unit(model, node, program)},
-                            {"sealift-api.service", unit_text(model, kBalancerUnit, program)},
-                            {"sealift-renew.service", unit_text(model, kRenewUnit, program)},
+                            {"sealift-api.service", unit_text(kBalancerUnit, program)},
+                            {"sealift-renew.service", unit_text(kRenewUnit, program)},
                             {"sealift-renew.timer", std::string(kRenewTimer)}};
-  if (holds_authority(model, node))
-    out.push_back({"sealift-authority.service", unit_text(model, kAuthorityUnit, program)});
+  if (node.is_control_plane()) {
+    const auto text = base::replace_all(std::string(kAuthorityUnit), "@AUTHORITY@", authority_endpoint(model, node));
+    out.push_back({"sealift-authority.service", unit_text(text, program)});
+  }
   return out;
 }
 
 std::vector<UnitFile> socket_units(const Model& model, const Node& node) {
   std::vector<UnitFile> out{{"sealift-mirror.socket", socket_unit("the image mirror", mirror_endpoints(model, node))},
                             {"sealift-api.socket", socket_unit("the balancer", {balancer_endpoint(model)})}};
-  if (holds_authority(model, node))
-    out.push_back({"sealift-authority.socket", socket_unit("the certificate authority", {authority_endpoint(model)})});
+  if (node.is_control_plane()) {
+    out.push_back(
+        {"sealift-authority.socket", socket_unit("the certificate authority", {authority_endpoint(model, node)})});
+  }
   return out;
 }
 

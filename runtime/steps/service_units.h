@@ -21,11 +21,10 @@ std::vector<UnitFile> socket_units(const Model& model, const Node& node);
 // "10.7.0.11:5000", "[fd00::1]:5000"
 std::string endpoint(const std::string& ip, uint16_t port);
 bool is_registry_host(const Model& model, const Node& node);
-// Whether the node has the key of the cluster's certificate authority.
-bool holds_authority(const Model& model, const Node& node);
 // The mirror's addresses: this host's own, and on a registry host the one for others.
 std::vector<std::string> mirror_endpoints(const Model& model, const Node& node);
 std::string balancer_endpoint(const Model& model);
-std::string authority_endpoint(const Model& model);
+// Where this control plane renews certificates.
+std::string authority_endpoint(const Model& model, const Node& node);
 
 }  // namespace sealift::steps

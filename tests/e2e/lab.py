@@ -75,9 +75,9 @@ class Run:
 class Site:
     """A cluster.yaml for a lab's hosts, and the delivery.run commands that use it."""
 
-    def __init__(self, lab, folder, workers=(), control_plane='cp1', artifact=ARTIFACT, ssh=None, extra=''):
+    def __init__(self, lab, folder, workers=(), control_planes=('cp1',), artifact=ARTIFACT, ssh=None, extra=''):
         self.lab, self.folder, self.artifact = lab, pathlib.Path(folder), pathlib.Path(artifact)
-        self.names = [control_plane, *workers]
+        self.names = [*control_planes, *workers]
         self.folder.mkdir(parents=True, exist_ok=True)
         (self.folder / 'lab.toml').write_text(LAB_TOML)
         hosts = [{'address': lab.ip(name), 'name': name, 'role': 'worker' if name in workers else 'control-plane', 'hostKey': lab.fingerprint(name)}

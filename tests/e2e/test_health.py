@@ -140,7 +140,7 @@ def test_what_can_not_change_is_refused_with_its_place(cluster, lab, tmp_path):
         for was in ('10.244.0.0/16', '10.96.0.0/12', 'e2e'):
             assert was in done.output, (was, done.output)
         assert 'cluster.yaml:' in done.output, done.output
-    swapped = Site(lab, tmp_path / 'swapped', workers=('cp1',), control_plane='w1')
+    swapped = Site(lab, tmp_path / 'swapped', workers=('cp1',), control_planes=('w1',))
     done = swapped.run('plan')
     assert done.code == 4, done.output
     assert 'control-plane' in done.output and 'worker' in done.output

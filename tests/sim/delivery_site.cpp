@@ -78,7 +78,7 @@ Result<ExitStatus> node_pki(FakeMachine& self, const Command& command, const Com
 
 }  // namespace
 
-DeliverySite::DeliverySite(size_t hosts)
+DeliverySite::DeliverySite(size_t hosts, size_t control_planes)
     : cluster([this](const std::string& image) {
         const std::lock_guard lock(machines_.front()->lock());
         return refusal(*machines_.front(), image).empty();
@@ -89,7 +89,7 @@ DeliverySite::DeliverySite(size_t hosts)
   for (size_t i = 0; i < hosts; ++i) {
     config::HostConfig host;
     host.address = std::format("10.7.{}.{}", i / 250, i % 250 + 1);
-    host.role = i == 0 ? format::HostRole::control_plane : format::HostRole::worker;
+    host.role = i < control_planes ? format::HostRole::control_plane : format::HostRole::worker;
     if (i == 1) host.labels["zone"] = "a";
     config.hosts.push_back(host);
     auto& machine = machines_.emplace_back(std::make_unique<FakeMachine>(std::format("h{}", i)));
@@ -143,8 +143,8 @@ void DeliverySite::equip(FakeMachine& machine, const std::string& address) {
   machine.programs[node_program] = [](FakeMachine& self, const Command& command, const CommandIo& io) {
     return node_pki(self, command, io);
   };
-  machine.programs["exe"] = [](FakeMachine& self, const Command& command, const CommandIo&) {  // the agent itself
-    return look_at_pairs(self, command);
+  machine.programs["exe"] = [this](FakeMachine& self, const Command& command, const CommandIo&) {  // the agent itself
+    return has(command, "etcd") ? cluster.etcd(self, command) : look_at_pairs(self, command);
   };
 }
 
@@ -251,6 +251,11 @@ Result<std::vector<delivery::StatusLine>> DeliverySite::status(Clock& clock) {
   engine::NoJournal journal;
   delivery::Input input{payload(), config, *this, journal, base::no_events(), clock, {}, *this};
   return delivery::status(input);
+}
+
+size_t DeliverySite::control_planes() const {
+  return static_cast<size_t>(
+      std::ranges::count(config.hosts, format::HostRole::control_plane, &config::HostConfig::role));
 }
 
 void DeliverySite::all_reachable(bool reachable) {

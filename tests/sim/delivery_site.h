@@ -25,7 +25,7 @@ namespace sealift::sim {
 
 class DeliverySite final : public delivery::HostConnector, public images::ChartRenderer {
  public:
-  explicit DeliverySite(size_t hosts);
+  explicit DeliverySite(size_t hosts, size_t control_planes = 1);
 
   std::vector<delivery::Connection> connect(const std::vector<config::HostConfig>& hosts,
                                             host::Purpose purpose) override;
@@ -45,6 +45,7 @@ class DeliverySite final : public delivery::HostConnector, public images::ChartR
 
   tests::FakeMachine& machine(size_t i) { return *machines_[i]; }
   size_t size() const { return machines_.size(); }
+  size_t control_planes() const;  // they come first
   void all_reachable(bool reachable);
   std::map<std::string, tests::FakeMachine::World> worlds();
   size_t changes();

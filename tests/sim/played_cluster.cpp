@@ -2,6 +2,7 @@
 #include "tests/sim/played_cluster.h"
 
 #include <algorithm>
+#include <array>
 
 #include "payload/base/text.h"
 #include "payload/yaml/node.h"
@@ -64,6 +65,10 @@ void write_manifests(FakeMachine& self, const yaml::Node& cluster, const yaml::N
           field(cluster, "networking/podSubnet"), field(cluster, "clusterName")));
 }
 
+// What a control plane that joins must have been given.
+constexpr auto kClusterKeys = std::to_array<const char*>(
+    {"ca.crt", "ca.key", "sa.pub", "sa.key", "front-proxy-ca.crt", "front-proxy-ca.key", "etcd/ca.crt", "etcd/ca.key"});
+
 void start_kubelet(FakeMachine& self, const yaml::Node& registration) {
   std::string ip;
   if (const auto* arguments = registration.find("kubeletExtraArgs")) {
@@ -119,8 +124,10 @@ Result<ExitStatus> PlayedCluster::kubeadm(FakeMachine& self, const Command& comm
         std::format("kubeadm join 127.0.0.1:7443 --token {} --discovery-token-ca-cert-hash sha256:00\n", token_));
   }
   if (!self.world.files.contains(after(command, "--config"))) return bad("no configuration");
-  for (const auto* path : {"/etc/kubernetes/kubelet.conf", "/etc/kubernetes/pki/ca.crt",
-                           "/etc/kubernetes/manifests/kube-apiserver.yaml", "/var/lib/etcd/member"}) {
+  const bool brings_keys = text_of(self, after(command, "--config")).contains("controlPlane:");
+  for (const std::string path : {"/etc/kubernetes/kubelet.conf", "/etc/kubernetes/pki/ca.crt",
+                                 "/etc/kubernetes/manifests/kube-apiserver.yaml", "/var/lib/etcd/member"}) {
+    if (brings_keys && path.ends_with("/ca.crt")) continue;
     if (self.world.files.contains(path)) return bad(std::format("[ERROR FileAvailable]: {} already exists", path));
   }
   if (!has_images) return bad("images are missing");
@@ -135,8 +142,9 @@ Result<ExitStatus> PlayedCluster::init(FakeMachine& self, const Command& command
     ++inits[self.name()];
   }
   SIM_STAGE(self, "kubeadm init: certificates");
+  for (const std::string key : kClusterKeys)
+    put(self, "/etc/kubernetes/pki/" + key, key == "ca.key" ? "key" : "the " + key);
   put(self, "/etc/kubernetes/pki/ca.crt", "authority");
-  put(self, "/etc/kubernetes/pki/ca.key", "key");
   SIM_STAGE(self, "kubeadm init: kubeconfig");
   put(self, "/etc/kubernetes/admin.conf", "admin");
   put(self, "/etc/kubernetes/kubelet.conf",
@@ -153,6 +161,10 @@ Result<ExitStatus> PlayedCluster::init(FakeMachine& self, const Command& command
     const std::lock_guard guard(mutex_);
     state = {};
     workloads_.clear();
+    documents_ = text;
+    const std::string name = field(init, "nodeRegistration/name");
+    state.etcd["1"] = {name, field(init, "localAPIEndpoint/advertiseAddress"), false};
+    state.control_planes.insert(name);
     state.made = true;
     state.namespaces = {"default", "kube-system"};
     boot_ = self.boots();
@@ -177,8 +189,20 @@ Result<ExitStatus> PlayedCluster::join(FakeMachine& self, const Command& command
     ++joins[self.name()];
     if (token_.empty() || field(join, "discovery/bootstrapToken/token") != token_) return bad("the token is not known");
   }
+  const auto* plane = join.find("controlPlane");
+  const std::string node_name = field(join, "nodeRegistration/name");
   SIM_STAGE(self, "kubeadm join: bootstrap");
-  put(self, "/etc/kubernetes/pki/ca.crt", "authority");
+  if (plane == nullptr) {
+    put(self, "/etc/kubernetes/pki/ca.crt", "authority");
+  } else {
+    for (const std::string key : kClusterKeys) {
+      const std::string path = "/etc/kubernetes/pki/" + key;
+      if (text_of(self, path).empty() || text_of(self, path) != text_of(*control_plane, path))
+        return bad("[ERROR] " + path + " is not the cluster's");
+    }
+    put(self, "/etc/kubernetes/admin.conf", "admin");
+    write_manifests(self, document(documents_, "ClusterConfiguration"), *plane);
+  }
   put(self, "/etc/kubernetes/bootstrap-kubelet.conf", "bootstrap");
   SIM_STAGE(self, "kubeadm join: kubelet");
   start_kubelet(self, *join.find("nodeRegistration"));
@@ -193,7 +217,54 @@ Result<ExitStatus> PlayedCluster::join(FakeMachine& self, const Command& command
   }
   SIM_STAGE(self, "kubeadm join: end");
   self.world.files.erase("/etc/kubernetes/bootstrap-kubelet.conf");
+  if (plane == nullptr) return good();
+  SEALIFT_ASSIGN(const auto voting, join_etcd(self, node_name, field(*plane, "localAPIEndpoint/advertiseAddress")));
+  if (!voting.ok()) return voting;
+  SIM_STAGE(self, "kubeadm join: mark");
+  const std::lock_guard guard(mutex_);
+  state.control_planes.insert(node_name);
   return good();
+}
+
+// A learner is added, starts, and is promoted.
+Result<ExitStatus> PlayedCluster::join_etcd(FakeMachine& self, const std::string& name, const std::string& ip) {
+  std::string id;
+  {
+    const std::lock_guard guard(mutex_);
+    for (const auto& [other, member] : state.etcd) {
+      if (member.ip == ip) return bad("etcdserver: Peer URLs already exists");
+      if (member.is_learner || member.name.empty()) return bad("etcdserver: too many learner members in cluster");
+    }
+    for (size_t number = 1; id.empty() || state.etcd.contains(id); ++number) id = std::to_string(number);
+    state.etcd[id] = {"", ip, true};
+  }
+  SIM_STAGE(self, "kubeadm join: etcd learner");
+  put(self, "/etc/kubernetes/manifests/etcd.yaml", "kind: Pod\n");
+  put(self, "/var/lib/etcd/member", "data");
+  {
+    const std::lock_guard guard(mutex_);
+    state.etcd.at(id).name = name;
+  }
+  SIM_STAGE(self, "kubeadm join: etcd started");
+  const std::lock_guard guard(mutex_);
+  state.etcd.at(id).is_learner = false;
+  return good();
+}
+
+Result<ExitStatus> PlayedCluster::etcd(FakeMachine& self, const Command& command) {
+  if (text_of(self, "/etc/kubernetes/manifests/etcd.yaml").empty() || !api_answers())
+    return bad("connecting to https://127.0.0.1:2379: refused");
+  const std::lock_guard guard(mutex_);
+  if (has(command, "remove")) {
+    state.etcd.erase(after(command, "--member"));
+    return good();
+  }
+  std::string out;
+  for (const auto& [id, member] : state.etcd) {
+    out += std::format(R"({}{{"id":"{}","name":"{}","peerURLs":["https://{}:2380"],"learner":{}}})",
+                       out.empty() ? "" : ",", id, member.name, member.ip, member.is_learner);
+  }
+  return good(R"({"members":[)" + out + "]}");
 }
 
 ExitStatus PlayedCluster::reset(FakeMachine& self) {
@@ -201,6 +272,10 @@ ExitStatus PlayedCluster::reset(FakeMachine& self) {
   ++resets[self.name()];
   // Like the real one: only etcd's manifest says where the data is, and a power cut may have emptied it.
   const bool finds_data = !text_of(self, "/etc/kubernetes/manifests/etcd.yaml").empty();
+  // It takes its own member away, if that has started.
+  if (finds_data && &self != control_plane)
+    std::erase_if(state.etcd,
+                  [&](const auto& entry) { return entry.second.ip == self.facts.addresses.front().address; });
   std::erase_if(self.world.files, [&](const auto& entry) {
     return entry.first.starts_with("/etc/kubernetes/") || (finds_data && entry.first.starts_with("/var/lib/etcd/")) ||
            entry.first.starts_with("/var/lib/kubelet/");
@@ -214,6 +289,9 @@ Result<ExitStatus> PlayedCluster::kubectl(FakeMachine& self, const Command& comm
   if (!self.world.files.contains("/etc/kubernetes/admin.conf")) return bad("no kubeconfig");
   if (!is_active(self, "sealift-api.service") || !api_answers())
     return bad("The connection to the server 127.0.0.1:7443 was refused - did you specify the right host or port?");
+  if (has(command, "--server=https://127.0.0.1:6443") &&
+      text_of(self, "/etc/kubernetes/manifests/kube-apiserver.yaml").empty())
+    return bad("The connection to the server 127.0.0.1:6443 was refused");
   for (const auto* word : {"create", "apply", "label", "delete", "patch"}) {
     if (has(command, word)) return change(self, command);
   }
@@ -253,6 +331,7 @@ Result<ExitStatus> PlayedCluster::change(FakeMachine& self, const Command& comma
   if (has(command, "delete")) {
     const std::string node = after(command, "node");
     state.nodes.erase(node);
+    state.control_planes.erase(node);
     std::erase_if(state.labels, [&](const auto& label) { return label.first.starts_with(node + " "); });
     return good();
   }
@@ -272,6 +351,7 @@ ExitStatus PlayedCluster::node(const std::string& name) {
   for (const auto& [key, value] : state.labels) {
     if (key.starts_with(name + " ")) labels.set(key.substr(name.size() + 1), value);
   }
+  if (state.control_planes.contains(name)) labels.set("node-role.kubernetes.io/control-plane", "");
   return good(R"({"metadata":{"labels":)" + json::to_canonical(labels) +
               R"(},"status":{"conditions":[{"type":"Ready","status":"True"}]}})");
 }

@@ -19,7 +19,13 @@ namespace sealift::sim {
 // The API server's data.
 struct ClusterState {
   bool made = false, add_ons = false;  // kubeadm's last phase installs the add-ons
-  std::set<std::string> nodes;
+  std::set<std::string> nodes, control_planes;
+  struct Member {
+    std::string name, ip;  // no name: added, and never started
+    bool is_learner = false;
+    bool operator==(const Member&) const = default;
+  };
+  std::map<std::string, Member> etcd;         // by id
   std::map<std::string, std::string> labels;  // "node key" → value
   std::set<std::string> namespaces;
   std::map<std::string, std::string> applied;  // folder → the manifests last applied
@@ -41,11 +47,13 @@ class PlayedCluster {
   Result<base::ExitStatus> kubeadm(tests::FakeMachine& self, const base::Command& command, bool has_images);
   Result<base::ExitStatus> kubectl(tests::FakeMachine& self, const base::Command& command, const base::CommandIo& io);
   Result<base::ExitStatus> helm(tests::FakeMachine& self, const base::Command& command);
+  // The agent's program, asking the etcd of its host.
+  Result<base::ExitStatus> etcd(tests::FakeMachine& self, const base::Command& command);
 
   // Restarts all pods; they take time again.
   void restart_pods();
 
-  // The machine on which `kubeadm init` ran, or will: its API server is the cluster's.
+  // The machine on which `kubeadm init` ran, or will: its API server is the cluster's. Others join it.
   tests::FakeMachine* control_plane = nullptr;
   ClusterState state;
   std::vector<std::string> faults;                  // what must never happen, but did
@@ -62,6 +70,7 @@ class PlayedCluster {
   bool api_answers();
   Result<base::ExitStatus> init(tests::FakeMachine& self, const base::Command& command);
   Result<base::ExitStatus> join(tests::FakeMachine& self, const base::Command& command);
+  Result<base::ExitStatus> join_etcd(tests::FakeMachine& self, const std::string& name, const std::string& ip);
   base::ExitStatus reset(tests::FakeMachine& self);
   Result<base::ExitStatus> get(const base::Command& command, const base::CommandIo& io);
   Result<base::ExitStatus> change(tests::FakeMachine& self, const base::Command& command);
@@ -76,6 +85,7 @@ class PlayedCluster {
   std::map<std::string, int> looks_before_known_;  // by node: how often the API still says that it is unknown
   std::map<std::string, Workload> workloads_;      // by "kind/name"
   std::string token_;
+  std::string documents_;  // of kubeadm init
   uint64_t boot_ = 0;
   int looks_before_names_ = 3;  // until CoreDNS's pods are ready
   int looks_before_api_ = 0;    // the API server takes a while after a boot

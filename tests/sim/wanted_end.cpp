@@ -49,8 +49,7 @@ void check_files(const FakeMachine::World& world, const std::string& name, bool 
   CHECK(world.files.contains("/etc/kubernetes/manifests/kube-apiserver.yaml") == control_plane);
   CHECK(world.files.at("/usr/local/bin/kubeadm").spec.mode == 0755);
   CHECK(text(world, "/etc/sealift/balancer.json").contains("10.7.0.1:6443"));
-  CHECK(text(world, "/etc/sealift/mirror.json")
-            .contains(control_plane ? "/var/lib/sealift/artifacts" : std::format("10.7.0.1:{}", registry_port)));
+  CHECK(text(world, "/etc/sealift/renew.json").contains("10.7.0.1:5001"));
 }
 
 void check_units(const FakeMachine::World& world, bool control_plane) {
@@ -68,10 +67,11 @@ void check_units(const FakeMachine::World& world, bool control_plane) {
   CHECK(world.modules == std::set<std::string>{"br_netfilter", "overlay"});
 }
 
-void check_ledger(const FakeMachine::World& world, bool control_plane) {
+void check_ledger(const FakeMachine::World& world, bool control_plane, bool first) {
   std::set<std::string> wanted{"pki.node", "units.base", "units.node", "units.sockets"};
-  if (control_plane)
-    wanted.insert({"kubeadm.init", "kubernetes.version", "dns.upstreams", "app.flannel", "app.hello", "app.redis"});
+  if (control_plane) wanted.insert("kubernetes.version");
+  if (first)
+    wanted.insert({"kubeadm.init", "dns.upstreams", "app.flannel", "app.hello", "app.redis"});
   else
     wanted.insert("kubeadm.join");
   std::set<std::string> completed;
@@ -88,6 +88,12 @@ void check_cluster(DeliverySite& site) {
                                          : std::map<std::string, std::string>{}));
   CHECK(state.namespaces == std::set<std::string>{"default", "kube-system", "store"});
   CHECK_FALSE(state.corefile.contains("forward"));
+  CHECK(state.control_planes.size() == site.control_planes());
+  CHECK(state.etcd.size() == site.control_planes());
+  for (const auto& [id, member] : state.etcd) {
+    CHECK_FALSE(member.name.empty());
+    CHECK_FALSE(member.is_learner);
+  }
   REQUIRE(state.applied.size() == 2);
   CHECK(state.applied.at("/run/sealift/apps/flannel/tree").contains(kFlannelImage));
   CHECK(state.applied.at("/run/sealift/apps/hello/tree").contains(kHelloImage));
@@ -100,8 +106,8 @@ void check_cluster(DeliverySite& site) {
   CHECK(site.cluster.faults == std::vector<std::string>{});
 }
 
-void check_payload(DeliverySite& site) {
-  const auto& stores = site.machine(0).world.stores;
+void check_payload(DeliverySite& site, size_t host) {
+  const auto& stores = site.machine(host).world.stores;
   REQUIRE(stores.size() == 1);
   const auto& [path, store] = *stores.begin();
   CHECK(path == std::format("/var/lib/sealift/payloads/{}.payload", site.payload().identity().hex()));
@@ -130,16 +136,22 @@ void check_wanted_end(DeliverySite& site) {
   for (size_t i = 0; i < site.size(); ++i) {
     const auto& machine = site.machine(i);
     INFO(machine.name());
-    check_files(machine.world, machine.name(), i == 0, site.config.registry.port);
-    check_units(machine.world, i == 0);
-    check_ledger(machine.world, i == 0);
+    const bool control_plane = i < site.control_planes(), keeps_payload = control_plane && i < 3;
+    check_files(machine.world, machine.name(), control_plane, site.config.registry.port);
+    CHECK(text(machine.world, "/etc/sealift/mirror.json")
+              .contains(keeps_payload ? "/var/lib/sealift/artifacts"
+                                      : std::format("10.7.0.1:{}", site.config.registry.port)));
+    check_units(machine.world, control_plane);
+    check_ledger(machine.world, control_plane, i == 0);
     auto images = base_image_names();
     std::set<std::string> wanted(images.begin(), images.end());
-    if (i != 0) wanted.erase("registry.k8s.io/kube-apiserver:v1.34.4");
+    if (!control_plane) wanted.erase("registry.k8s.io/kube-apiserver:v1.34.4");
     CHECK(site.pulled().at(machine.name()) == wanted);
-    if (i != 0) CHECK(machine.world.stores.empty());
+    if (keeps_payload)
+      check_payload(site, i);
+    else
+      CHECK(machine.world.stores.empty());
   }
-  check_payload(site);
   check_cluster(site);
 }
 

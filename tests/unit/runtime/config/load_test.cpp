@@ -245,7 +245,6 @@ TEST_CASE("an unknown field names the nearest known one") {
 TEST_CASE("what is left for later is unsupported, with its place") {
   const auto unsupported = ErrorCode::unsupported;
   one_problem(with_host("{address: 10.7.0.12, role: worker, nodeIP: 10.8.0.12}"), 7, 40, "nodeIP", unsupported);
-  one_problem(with_host("{address: 10.7.0.12, role: control-plane}"), 7, 6, "2 control planes", unsupported);
   one_problem(with_fields("  ssh: {agent: true}\n"), 7, 9, "agent", unsupported);
   one_problem(with_fields("  ssh: {keyboardInteractive: true}\n"), 7, 9, "keyboardInteractive", unsupported);
   one_problem(with_fields("  registry: {external: {url: x}}\n"), 7, 14, "external", unsupported);

@@ -25,7 +25,7 @@ struct Site {
   kube::KubeadmInput input() const { return {base, config, {"10.7.0.11"}, false, true}; }
 };
 
-const kube::KubeadmNode kControlPlane{"cp1", "10.7.0.11", {}}, kWorker{"w1", "10.7.0.21", {"db=only:NoSchedule"}};
+const kube::KubeadmNode kControlPlane{"cp1", "10.7.0.11", {}, true}, kWorker{"w1", "10.7.0.21", {"db=only:NoSchedule"}};
 const kube::JoinToken kToken{Secret("abcdef.0123456789abcdef"), "sha256:1234"};
 
 // "name=value" of a list of arguments, in order.
@@ -198,6 +198,17 @@ TEST_CASE("the join command of kubeadm is read, with and without its line breaks
   CHECK(token->token.reveal() == "abcdef.0123456789abcdef");
   CHECK(token->ca_hash == "sha256:1234");
   CHECK_FALSE(kube::parse_join_command("error: connection refused"));
+}
+
+TEST_CASE("a control plane that joins names its own address, and nothing that is secret but the token") {
+  const Site site;
+  const auto text = kube::join_document(site.input(), kControlPlane, kToken);
+  REQUIRE(text);
+  const std::string document(text->reveal());
+  CHECK(document.contains("controlPlane:\n  localAPIEndpoint:\n    advertiseAddress: 10.7.0.11\n    bindPort: 6443\n"));
+  CHECK(document.contains("node-role.kubernetes.io/control-plane"));
+  CHECK_FALSE(document.contains("certificateKey"));
+  CHECK_FALSE(kube::join_document(site.input(), kWorker, kToken)->reveal().contains("controlPlane"));
 }
 
 TEST_CASE("the document of kubeadm join") {

@@ -75,7 +75,7 @@ struct Cluster {
     return std::move(*opened);
   }
   std::vector<Result<std::string>> renew(uint16_t port, Clock& clock = base::system_clock()) const {
-    return node::renew({own, {"https", "127.0.0.1", port}}, clock);
+    return node::renew({own, {{"https", "127.0.0.1", port}}}, clock);
   }
   std::string both() const { return text_of(node::pair_path(own, "server")) + text_of(node::pair_path(own, "client")); }
   http::ClientOptions client(std::string_view usage = "client") const {
@@ -346,4 +346,28 @@ TEST_CASE("the authority's door knows how long nobody has asked") {
   clock.advance(Duration{1'000});
   for (int i = 0; i < 100 && door->idle() == Duration{0}; ++i) base::system_clock().sleep(Duration{20});
   CHECK(door->idle() == Duration{1'000});
+}
+
+TEST_CASE("renewal: where one authority is away, the next one is asked") {
+  const Cluster cluster(kDue, kFresh);
+  const auto door = cluster.door();
+  const http::Origin away{"https", "127.0.0.1", 1}, there{"https", "127.0.0.1", door->port()};
+  const auto lines = node::renew({cluster.own, {away, there}}, base::system_clock());
+  REQUIRE(lines.size() == 1);
+  if (!lines.front()) FAIL(lines.front().error().text());
+  // If none answers, the last one's error is told, and nothing is changed.
+  const Cluster lonely(kDue, kFresh);
+  const auto before = lonely.both();
+  const auto text = refusal(node::renew({lonely.own, {away, away}}, base::system_clock()), ErrorCode::unreachable);
+  CHECK(text.contains("https://127.0.0.1:1"));
+  CHECK(lonely.both() == before);
+}
+
+TEST_CASE("renewal: the list of authorities") {
+  const auto origins = node::parse_authorities(R"({"authorities":["10.7.0.11:5001","[fd00::1]:5001"]})");
+  REQUIRE(origins);
+  CHECK(*origins == std::vector<http::Origin>{{"https", "10.7.0.11", 5001}, {"https", "fd00::1", 5001}});
+  for (const auto* bad :
+       {"{}", R"({"authorities":[]})", R"({"authorities":[7]})", R"({"authorities":"10.7.0.11"})", "["})
+    CHECK_FALSE(node::parse_authorities(bad));
 }

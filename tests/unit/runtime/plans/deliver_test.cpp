@@ -11,7 +11,7 @@ using namespace sealift;
 namespace {
 
 struct Graph : tests::Site {
-  Graph() {
+  explicit Graph(size_t more_control_planes = 0) {
     add_file("programs/node", "node program");
     contents.stubs.push_back({Architecture::amd64, contents.tree.at("programs/node").object});
     add_file("etc/containerd.service", "[Service]\n");
@@ -35,6 +35,11 @@ struct Graph : tests::Site {
     if (!apps) FAIL(apps.error().text());
     auto nodes = model().nodes;
     nodes.push_back({config.hosts[2], "w2", "10.7.0.13", worker.machine.facts});
+    for (size_t i = 0; i < more_control_planes; ++i) {
+      auto host = config.hosts[0];
+      host.address = std::format("10.7.0.{}", 20 + i);
+      nodes.push_back({host, std::format("cp{}", i + 2), host.address, worker.machine.facts});
+    }
     whole_.reset(new steps::Model{model().payload, config, base, std::move(*apps), std::move(nodes)});
     auto built = plans::deliver(*whole_);
     if (!built) FAIL(built.error().text());
@@ -149,5 +154,37 @@ TEST_CASE("plan: a failed control plane ends the run, a failed worker is set asi
     INFO(planned.host << " " << planned.step->id());
     CHECK(planned.on_failure == (planned.host == "cp1" ? engine::OnFailure::end_run : engine::OnFailure::set_aside));
     CHECK(planned.changes_cluster == (planned.step->id() == "kubeadm.init" || planned.step->id() == "kubeadm.join"));
+  }
+}
+
+TEST_CASE("plan: control planes join one after the other, each a whole one") {
+  const Graph graph(4);
+  for (const auto& [step, other] : std::to_array<Edge>({
+           {"cp2/kubeadm.join", "cp1/api.ready"},
+           {"cp2/control-plane.ready", "cp2/kubeadm.join"},
+           {"cp3/kubeadm.join", "cp2/control-plane.ready"},
+           {"cp4/kubeadm.join", "cp3/control-plane.ready"},
+           {"cp5/kubeadm.join", "cp4/control-plane.ready"},
+           {"cp2/pki.authority", "cp1/pki.authority"},
+           {"cp2/pki.node", "cp2/pki.authority"},
+           // a registry host pulls from its own payload, and its mirror shows the folders that the record comes with
+           {"cp2/images.base", "cp2/payload.first"},
+           {"cp2/units.node", "cp2/artifact.record"},
+           {"cp4/images.base", "cp1/payload.first"},
+           // one way out of the launch machine
+           {"cp2/payload.first", "cp1/payload.first"},
+           {"cp3/payload.rest", "cp1/payload.rest"},
+           {"cp1/app.redis", "cp3/payload.rest"},
+           {"cp1/app.redis", "cp5/node.ready"},
+           {"cp1/cluster.health", "cp5/node.ready"},
+       })) {
+    INFO(step << " needs " << other);
+    CHECK(graph.needs(step, other));
+  }
+  // workers need not wait for further control planes
+  CHECK_FALSE(graph.needs("w1/kubeadm.join", "cp2/kubeadm.join"));
+  for (const auto& planned : graph.plan.steps) {
+    if (planned.host == "cp4") CHECK_FALSE(planned.step->id().starts_with("payload."));
+    CHECK((planned.on_failure == engine::OnFailure::end_run) == planned.host.starts_with("cp"));
   }
 }

@@ -3,6 +3,7 @@
 // The certificates by which the hosts of a cluster authenticate each other: made on the hosts, signed on one.
 #include "runtime/steps/certificates.h"
 
+#include "runtime/host/ledger_lines.h"
 #include "tests/unit/runtime/steps/bench.h"
 
 using namespace sealift;
@@ -172,4 +173,16 @@ TEST_CASE("certificates: what the host says of them is read strictly") {
     INFO(bad);
     CHECK_FALSE(said(bad));
   }
+}
+
+TEST_CASE("authority: every control plane has its key, which comes from the first one and is not kept in the ledger") {
+  Certified site;
+  site.config.hosts[1].role = format::HostRole::control_plane;
+  steps::AuthorityStep made(site.model(), site.control_plane_node()), brought(site.model(), site.worker_node());
+  site.control_plane.bring(made);
+  site.worker.bring(brought);
+  CHECK(site.worker.text("/etc/sealift/pki/ca.key") == "its key");
+  CHECK(site.worker.machine.world.files.at("/etc/sealift/pki/ca.key").spec.mode == 0600);
+  CHECK(site.worker.text("/etc/sealift/pki/ca.crt") == "authority");
+  for (const auto& entry : site.worker.machine.ledger) CHECK_FALSE(host::ledger_line(entry).contains("its key"));
 }

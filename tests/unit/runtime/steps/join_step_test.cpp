@@ -166,3 +166,81 @@ TEST_CASE("kubeadm join: a failure takes the token with it and tells no secret")
   CHECK_FALSE(none.error().text().contains("secret"));
   CHECK(cluster.joins == 1);
 }
+
+TEST_CASE("kubeadm join: a control plane brings the cluster's keys, which the ledger does not keep") {
+  KubeadmSite cluster;
+  cluster.second_control_plane();
+  steps::JoinStep step(cluster.model(), cluster.worker_node());
+  auto& bench = cluster.worker;
+  bench.bring(step);
+  CHECK(cluster.joins == 1);
+  CHECK(cluster.resets == 0);
+  CHECK(cluster.removed.empty());
+  CHECK(cluster.join_document.contains("controlPlane:"));
+  CHECK(bench.text("/etc/kubernetes/pki/etcd/ca.key") == "the cluster's etcd/ca.key");
+  CHECK(bench.machine.world.files.at("/etc/kubernetes/pki/sa.key").spec.mode == 0600);
+  CHECK(bench.machine.world.recorded.at(std::string(steps::kVersionRecord)) == "v1.34.4");
+  for (const auto& entry : bench.machine.ledger) CHECK_FALSE(host::ledger_line(entry).contains("the cluster's"));
+}
+
+TEST_CASE("kubeadm join: a key that the first control plane lacks is named, and nothing is started") {
+  KubeadmSite cluster;
+  cluster.second_control_plane();
+  cluster.control_plane.machine.world.files.erase("/etc/kubernetes/pki/sa.key");
+  steps::JoinStep step(cluster.model(), cluster.worker_node());
+  const auto done = cluster.worker.apply(step);
+  REQUIRE_FALSE(done);
+  CHECK(done.error().code == ErrorCode::not_found);
+  CHECK(done.error().what == "/etc/kubernetes/pki/sa.key is missing on cp1");
+  CHECK(cluster.joins == 0);
+}
+
+TEST_CASE("kubeadm join: of an interrupted control plane, etcd forgets the member, and no other one") {
+  for (const auto* remains :
+       {"/etc/kubernetes/pki/ca.crt", "/etc/kubernetes/manifests/kube-apiserver.yaml", "/var/lib/etcd/member"}) {
+    INFO(remains);
+    KubeadmSite cluster;
+    cluster.second_control_plane();
+    cluster.members += R"(,{"id":"7","name":"","peerURLs":["https://10.7.0.12:2380"],"learner":true})"
+                       R"(,{"id":"8","name":"cp3","peerURLs":["https://10.7.0.120:2380"],"learner":false})";
+    steps::JoinStep step(cluster.model(), cluster.worker_node());
+    cluster.worker.put(remains);
+    cluster.worker.bring(step);
+    CHECK(cluster.resets == 1);
+    CHECK(cluster.removed == std::vector<std::string>{"7"});
+    CHECK(cluster.deleted == std::vector<std::string>{"w1"});
+    CHECK(cluster.joins == 1);
+    CHECK_FALSE(cluster.worker.has("/var/lib/etcd/member"));
+  }
+}
+
+TEST_CASE("kubeadm join: a control plane stands once kubeadm has marked it, which is the last it does") {
+  const auto* marked = R"({"metadata":{"labels":{"node-role.kubernetes.io/control-plane":""}}})";
+  for (const auto& [node, resets] : {std::pair(marked, 0), {R"({"metadata":{"labels":{"zone":"a"}}})", 1}, {"", 1}}) {
+    INFO(node);
+    KubeadmSite cluster;
+    cluster.second_control_plane();
+    cluster.node_json = node;
+    auto& bench = cluster.worker;
+    for (const auto* path : {"/etc/kubernetes/kubelet.conf", "/etc/kubernetes/admin.conf", "/etc/kubernetes/pki/ca.crt",
+                             "/etc/kubernetes/manifests/kube-apiserver.yaml"})
+      bench.put(path);
+    bench.machine.world.units["kubelet.service"].active = true;
+    steps::JoinStep step(cluster.model(), cluster.worker_node());
+    bench.bring(step);
+    CHECK(cluster.resets == resets);
+    CHECK(cluster.joins == resets);
+  }
+}
+
+TEST_CASE("kubeadm join: the control plane that the others would join is not reset to join itself") {
+  KubeadmSite cluster;
+  cluster.second_control_plane();
+  steps::JoinStep step(cluster.model(), cluster.control_plane_node());
+  cluster.control_plane.put("/var/lib/etcd/member");
+  const auto done = cluster.control_plane.apply(step);
+  REQUIRE_FALSE(done);
+  CHECK(done.error().code == ErrorCode::not_found);
+  CHECK(cluster.resets == 0);
+  CHECK(cluster.control_plane.has("/var/lib/etcd/member"));
+}

@@ -28,6 +28,9 @@ struct KubeadmSite : Site {
   std::string init_fails, join_fails, token_fails;
   std::string join_document;         // read by join
   std::vector<std::string> deleted;  // nodes
+  std::string node_json;             // as the API tells about the node that joins
+  std::string members = R"({"id":"1","name":"cp1","peerURLs":["https://10.7.0.11:2380"],"learner":false})";
+  std::vector<std::string> removed;  // members of etcd
 
   KubeadmSite() {
     for (auto* bench : {&control_plane, &worker}) {
@@ -48,7 +51,22 @@ struct KubeadmSite : Site {
         deleted.push_back(word_after(command, "node"));
         return ended();
       }
+      if (has_word(command, "node")) return ended(node_json);
       return failed("not played: " + command.text());
+    };
+  }
+
+  // The other host as a second control plane, for which the first one has the keys.
+  void second_control_plane() {
+    config.hosts[1].role = format::HostRole::control_plane;
+    for (const auto* key : {"ca.crt", "ca.key", "sa.pub", "sa.key", "front-proxy-ca.crt", "front-proxy-ca.key",
+                            "etcd/ca.crt", "etcd/ca.key"})
+      control_plane.put(std::string("/etc/kubernetes/pki/") + key, std::string("the cluster's ") + key);
+    control_plane.machine.programs["exe"] = [this](FakeMachine&, const base::Command& command,
+                                                   const base::CommandIo&) -> Result<base::ExitStatus> {
+      if (!has_word(command, "remove")) return ended(R"({"members":[)" + members + "]}");
+      removed.push_back(word_after(command, "--member"));
+      return ended();
     };
   }
 

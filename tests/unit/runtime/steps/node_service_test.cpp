@@ -109,7 +109,8 @@ TEST_CASE("renewal: every node looks once a day, and asks the host with the auth
   for (const auto* node : {&site.control_plane_node(), &site.worker_node()}) {
     const auto files = site.files(*node);
     const auto& unit = files.at("/etc/systemd/system/sealift-renew.service");
-    CHECK(unit.contains(" node renew --dir /etc/sealift/pki --authority 10.7.0.11:5001\n"));
+    CHECK(unit.contains(" node renew --dir /etc/sealift/pki --config /etc/sealift/renew.json\n"));
+    CHECK(files.at("/etc/sealift/renew.json").contains("\"10.7.0.11:5001\""));
     CHECK(unit.contains("\nBindPaths=/etc/sealift/pki/node\n"));  // the one folder that it may write to
     CHECK(unit.contains("\nCapabilityBoundingSet=\n"));
     CHECK_FALSE(unit.contains("ca.key"));

@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runtime/steps/control_plane_step.h"
+
+#include <algorithm>
+
+#include "runtime/steps/etcd.h"
+#include "runtime/steps/kubectl.h"
+
+namespace sealift::steps {
+
+ControlPlaneReadyStep::ControlPlaneReadyStep(const Model& model, const Node& node)
+    : BasicStep("control-plane.ready", std::format("wait until {} votes in etcd and its API server answers", node.name),
+                digest_of({node.name, node.ip})),
+      node_(node),
+      server_(std::format("--server=https://127.0.0.1:{}", model.config.api.port)) {}
+
+Result<bool> ControlPlaneReadyStep::ready(const engine::LookContext& context, std::string& message) const {
+  SEALIFT_ASSIGN(const auto members, etcd_members(context.host, context.cancel));
+  const auto own = std::ranges::find_if(members, [&](const EtcdMember& member) { return member.is_at(node_.ip); });
+  if (own == members.end() || own->name.empty() || own->is_learner) {
+    message = "it does not vote in etcd yet";
+    return false;
+  }
+  message = "its API server is not ready";
+  SEALIFT_TRY(kubectl_get(context.host, {server_, "get", "--raw", "/readyz"}, context.cancel));
+  return true;
+}
+
+Result<engine::StepState> ControlPlaneReadyStep::check(const engine::LookContext& context) {
+  std::string message;
+  const auto now = ready(context, message);
+  return now && *now ? engine::StepState::done : engine::StepState::needed;
+}
+
+Result<void> ControlPlaneReadyStep::apply(engine::StepContext& context) {
+  return wait_until(context, Duration{300'000}, ErrorCode::unhealthy,
+                    std::format("the control plane {} is not ready", node_.name),
+                    [&](std::string& message) { return ready(context.looking(), message); });
+}
+
+}  // namespace sealift::steps

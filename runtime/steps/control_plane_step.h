@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "runtime/steps/basic_step.h"
+#include "runtime/steps/model.h"
+
+namespace sealift::steps {
+
+// A control plane that has joined is one: its own API server answers, and etcd has a quorum in which it votes. Until
+// then no other one may join: two that come at once can take a cluster's quorum away.
+class ControlPlaneReadyStep final : public BasicStep {
+ public:
+  ControlPlaneReadyStep(const Model& model, const Node& node);
+  Result<engine::StepState> check(const engine::LookContext& context) override;
+  Result<void> apply(engine::StepContext& context) override;
+
+ private:
+  Result<bool> ready(const engine::LookContext& context, std::string& message) const;
+  const Node& node_;
+  std::string server_;  // its own, not the balancer
+};
+
+}  // namespace sealift::steps

@@ -1,0 +1,133 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Several control planes on real hosts: three and two workers from nothing, the API through every balancer while one of them
+has no power, and one that is added while the cluster serves."""
+import json
+import subprocess
+import sys
+
+import pytest
+
+from lab import Site, http_get, wait_for
+
+LAB = 11
+PLANES, WORKERS = ('cp1', 'cp2', 'cp3'), ('w1', 'w2')
+
+# Asks the API of the host whose network it is in, through that host's balancer, ten times a second; prints a line for each
+# request that failed, and at the end how many there were.
+CLIENT = """import http.client, ssl, sys, time
+context = ssl._create_unverified_context()
+asked, end = 0, time.monotonic() + float(sys.argv[1])
+while time.monotonic() < end:
+    begin = time.monotonic()
+    try:
+        connection = http.client.HTTPSConnection('127.0.0.1', 7443, context=context, timeout=10)
+        connection.request('GET', '/readyz')
+        status = connection.getresponse().status
+        if status != 200:
+            print(f'{status} after {time.monotonic() - begin:.1f} s')
+    except OSError as error:
+        print(f'{error!r} after {time.monotonic() - begin:.1f} s')
+    asked += 1
+    time.sleep(0.1)
+print(f'asked {asked}')"""
+
+
+class Client:
+    """Asks on one host for some seconds."""
+
+    def __init__(self, lab, host, seconds):
+        self.process = subprocess.Popen(['nsenter', '-t', str(lab.pid(host)), '-n', sys.executable, '-c', CLIENT, str(seconds)], stdout=subprocess.PIPE, text=True)
+
+    def failures(self):
+        lines = self.process.communicate(timeout=300)[0].splitlines()
+        assert lines and int(lines[-1].split()[1]) > 20, lines
+        return lines[:-1]
+
+
+@pytest.fixture(scope='module')
+def cluster(lab, tmp_path_factory, artifact):
+    """The shop on two control planes and two workers; the first test adds the third one."""
+    lab.up(*PLANES, *WORKERS)
+    return Site(lab, tmp_path_factory.mktemp('site'), workers=WORKERS, control_planes=PLANES)
+
+
+def nodes_of(lab, asked='cp1'):
+    nodes = json.loads(lab.kubectl(asked, 'get nodes -o json'))['items']
+    ready = {node['metadata']['name'] for node in nodes for condition in node['status']['conditions'] if condition['type'] == 'Ready' and condition['status'] == 'True'}
+    planes = {node['metadata']['name'] for node in nodes if 'node-role.kubernetes.io/control-plane' in node['metadata']['labels']}
+    return ready, planes
+
+
+def members_of(lab, asked='cp1'):
+    program = lab.inside(asked, 'ls -d /usr/local/lib/sealift/node-*').split()[0]
+    members = json.loads(lab.inside(asked, f'{program} node etcd members'))['members']
+    return {member['name']: member['learner'] for member in members}
+
+
+def without(site, *names):
+    """Leaves these hosts out of cluster.yaml; returns all of them."""
+    spec = site.cluster['spec']
+    all_hosts = list(spec['hosts'])
+    spec['hosts'] = [host for host in all_hosts if host['name'] not in names]
+    site.write()
+    return all_hosts
+
+
+def test_a_control_plane_joins_while_the_cluster_serves(cluster, lab):
+    """Two from nothing; then the third one, named first."""
+    all_hosts = without(cluster, 'cp3')
+    done = cluster.deliver()
+    assert 'of 2 control planes 2 must be there' in done.output, done.output
+    assert nodes_of(lab) == ({'cp1', 'cp2', *WORKERS}, {'cp1', 'cp2'})
+    assert members_of(lab) == {'cp1': False, 'cp2': False}
+    before = {name: lab.inside(name, 'systemctl show -p MainPID --value kubelet').strip() for name in ('cp1', 'cp2', *WORKERS)}
+
+    cluster.cluster['spec']['hosts'] = [all_hosts[2], *all_hosts[:2], *all_hosts[3:]]
+    cluster.write()
+    clients = [Client(lab, name, 60) for name in ('cp1', 'w1', 'w2')]
+    cluster.deliver()
+    assert [client.failures() for client in clients] == [[], [], []]
+    assert nodes_of(lab) == ({*PLANES, *WORKERS}, set(PLANES))
+    assert members_of(lab) == dict.fromkeys(PLANES, False)
+    # nobody's kubelet was restarted
+    assert {name: lab.inside(name, 'systemctl show -p MainPID --value kubelet').strip() for name in before} == before
+    assert 'nothing to do' in cluster.deliver().output
+
+
+def test_the_keys_are_where_they_belong(cluster, lab):
+    for name in (*PLANES, *WORKERS):
+        there = lab.inside(name, 'ls /etc/kubernetes/pki/ca.key /etc/sealift/pki/ca.key 2>/dev/null', check=False).split()
+        assert len(there) == (2 if name in PLANES else 0), f'{name}: {there}'
+        ledger = lab.inside(name, 'cat /var/lib/sealift/ledger/ledger.jsonl; ls -R /var/lib/sealift/ledger; ls /run/sealift')
+        assert 'PRIVATE KEY' not in ledger and 'kubeadm-join.yaml' not in ledger.rsplit('\n\n', maxsplit=1)[-1]
+    same = {lab.inside(name, 'cat /etc/kubernetes/pki/*ca.key /etc/kubernetes/pki/sa.key /etc/kubernetes/pki/etcd/ca.key | sha256sum') for name in PLANES}
+    assert len(same) == 1
+    secrets = lab.kubectl('cp1', 'get secrets --namespace kube-system -o name')
+    assert 'kubeadm-certs' not in secrets
+
+
+def test_any_of_them_serves_images_and_the_api(cluster, lab):
+    """Also the first one may lose its power."""
+    lab.run('kill', 'cp1')
+    try:
+        clients = [Client(lab, name, 30) for name in WORKERS]
+        for client in clients:
+            for failure in client.failures():
+                assert float(failure.split(' after ')[1].split()[0]) <= 5, failure
+        # what nobody has pulled yet comes from another registry host
+        image = 'registry.k8s.io/kube-apiserver'
+        pulled = lab.inside('w1', f'ctr -n k8s.io images ls -q | grep -c {image} || true').strip()
+        assert pulled == '0', 'it is there already: nothing would be shown'
+        version = json.loads(lab.kubectl('cp2', 'version -o json'))['serverVersion']['gitVersion']
+        lab.inside('w1', f'ctr -n k8s.io images pull --hosts-dir /etc/containerd/certs.d {image}:{version}')
+        status = cluster.run('status')
+        assert status.code == 15 and 'control plane cp1' in status.output and 'Absent' in status.output, status.output
+        assert 'cp2' in status.output
+        refused = cluster.run('plan')
+        assert refused.code == 8 and 'cp1' in refused.output, refused.output
+    finally:
+        lab.run('start', 'cp1')
+    wait_for('cp1 votes again', 180, lambda: members_of(lab) == dict.fromkeys(PLANES, False) and nodes_of(lab)[0] == {*PLANES, *WORKERS})
+    wait_for('the application answers', 120, lambda: ' 200 ' in http_get(lab.ip('w1'), 30080)[0])
+    assert cluster.run('status').code == 0
+    assert 'nothing to do' in cluster.deliver().output
