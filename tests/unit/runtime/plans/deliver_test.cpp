@@ -176,7 +176,7 @@ TEST_CASE("plan: control planes join one after the other, each a whole one") {
            {"cp3/payload.rest", "cp1/payload.rest"},
            {"cp1/app.redis", "cp3/payload.rest"},
            {"cp1/app.redis", "cp5/node.ready"},
-           {"cp1/cluster.health", "cp5/node.ready"},
+           {"cp1/cluster.healthy", "cp5/node.ready"},
        })) {
     INFO(step << " needs " << other);
     CHECK(graph.needs(step, other));

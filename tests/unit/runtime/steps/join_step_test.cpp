@@ -196,8 +196,8 @@ TEST_CASE("kubeadm join: a key that the first control plane lacks is named, and 
 }
 
 TEST_CASE("kubeadm join: of an interrupted control plane, etcd forgets the member, and no other one") {
-  for (const auto* remains :
-       {"/etc/kubernetes/pki/ca.crt", "/etc/kubernetes/manifests/kube-apiserver.yaml", "/var/lib/etcd/member"}) {
+  for (const auto* remains : {"/etc/kubernetes/bootstrap-kubelet.conf", "/etc/kubernetes/manifests/kube-apiserver.yaml",
+                              "/var/lib/etcd/member"}) {
     INFO(remains);
     KubeadmSite cluster;
     cluster.second_control_plane();
