@@ -17,9 +17,9 @@ using steps::WantedUnit;
 
 // What is installed on a host before anything is started there.
 struct Installed {
-  Index service_files, socket_files;
+  Index service_files, balancer_file, socket_files;
   std::vector<Index> before_runtime;
-  Digest service, sockets, runtime;  // of the files that the units start with
+  Digest service, balancer, sockets, runtime;  // of the files that the units read
 };
 
 Digest inputs_of(const std::vector<steps::WantedFile>& files) { return steps::FilesStep("", "", files).inputs(); }
@@ -39,6 +39,11 @@ Result<Installed> install(PlanBuilder& plan, const Model& model, const Node& nod
       node, std::make_shared<steps::FilesStep>("files.node", "install the node service", std::move(service)), {});
   plan.at(programs).ends = {"units.base"};
   plan.at(out.service_files).ends = {"units.node"};
+  auto balancer = steps::balancer_files(model);
+  out.balancer = inputs_of(balancer);
+  out.balancer_file = plan.add(
+      node, std::make_shared<steps::FilesStep>("files.balancer", "list the API servers", std::move(balancer)), {});
+  plan.at(out.balancer_file).ends = {"reload.balancer"};
   auto sockets = steps::socket_files(model, node);
   out.sockets = inputs_of(sockets);
   out.socket_files = plan.add(
@@ -67,16 +72,21 @@ Index start_node_service(PlanBuilder& plan, const Model& model, const Node& node
   const Index listening = plan.add(
       node,
       std::make_shared<steps::UnitsStep>("units.sockets", "take the ports of its services", sockets, installed.sockets),
-      {certificate, installed.socket_files});
+      {certificate, installed.balancer_file, installed.socket_files});
   const std::vector<WantedUnit> units{{"sealift-boot.service", WantedUnit::Want::enabled},
                                       {"sealift-api.service"},
                                       {"sealift-mirror.service"},
                                       {"sealift-renew.timer"}};
   before.push_back(listening);
+  const Index started =
+      plan.add(node,
+               std::make_shared<steps::UnitsStep>("units.node", "start the API balancer and the image mirror", units,
+                                                  installed.service),
+               std::move(before));
   return plan.add(node,
-                  std::make_shared<steps::UnitsStep>("units.node", "start the API balancer and the image mirror", units,
-                                                     installed.service),
-                  std::move(before));
+                  std::make_shared<steps::ReloadStep>("reload.balancer", "tell the API balancer its API servers",
+                                                      "sealift-api.service", installed.balancer),
+                  {started});
 }
 
 Index start_runtime(PlanBuilder& plan, const Model& model, const Node& node, const Installed& installed) {

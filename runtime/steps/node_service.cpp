@@ -64,7 +64,6 @@ Result<std::vector<WantedFile>> node_service_files(const Model& model, const Nod
   std::vector<WantedFile> out;
   out.push_back(object_file(program, model.payload, stub_for(model, node)->object, 0755));
   out.push_back(text_file(std::format("{}/mirror.json", kConfigDirectory), mirror_json(model, node), 0644));
-  out.push_back(text_file(std::format("{}/balancer.json", kConfigDirectory), balancer_json(model), 0644));
   for (auto& unit : service_units(model, node, program)) {
     out.push_back(text_file("/etc/systemd/system/" + unit.name, std::move(unit.text), 0644));
   }
@@ -79,6 +78,10 @@ Result<std::vector<WantedFile>> node_service_files(const Model& model, const Nod
       std::format("server = \"https://127.0.0.1:{}\"\nca = \"{}/ca.crt\"\n", model.config.registry.port, kPkiDirectory),
       0644));
   return out;
+}
+
+std::vector<WantedFile> balancer_files(const Model& model) {
+  return {text_file(std::format("{}/balancer.json", kConfigDirectory), balancer_json(model), 0644)};
 }
 
 std::vector<WantedFile> socket_files(const Model& model, const Node& node) {

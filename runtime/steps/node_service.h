@@ -8,9 +8,11 @@
 
 namespace sealift::steps {
 
-// The program, both configurations, the services' and the timer's units and containerd's hosts.toml, as files of one
-// step.
+// The program, the mirror's configuration, the services' and the timer's units and containerd's hosts.toml, as files of
+// one step.
 Result<std::vector<WantedFile>> node_service_files(const Model& model, const Node& node);
+// The balancer's configuration. Apart from the others, since the balancer reads it again without a restart.
+std::vector<WantedFile> balancer_files(const Model& model);
 // The units of the services' sockets. Apart from the others, since a socket must not be restarted with its service.
 std::vector<WantedFile> socket_files(const Model& model, const Node& node);
 

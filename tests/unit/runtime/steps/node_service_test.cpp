@@ -24,6 +24,10 @@ struct Services : tests::Site {
     REQUIRE(wanted);
     std::map<std::string, std::string> out;
     for (const auto& file : *wanted) out[file.path] = file.text;
+    for (const auto& file : steps::balancer_files(model())) {
+      CHECK_FALSE(out.contains(file.path));  // its change alone restarts nothing
+      out[file.path] = file.text;
+    }
     return out;
   }
   json::Value told(const steps::Node& node, const std::string& path) {
