@@ -8,11 +8,14 @@
 
 namespace sealift::steps {
 
-// The program, the mirror's configuration, the services' and the timer's units and containerd's hosts.toml, as files of
-// one step.
+// The program, the mirror's configuration, the units of all services but the balancer and containerd's hosts.toml, as
+// files of one step.
 Result<std::vector<WantedFile>> node_service_files(const Model& model, const Node& node);
-// The balancer's configuration. Apart from the others, since the balancer reads it again without a restart.
-std::vector<WantedFile> balancer_files(const Model& model);
+// The balancer's unit, which names the program. Apart from the others, since the balancer holds the connections of the
+// whole host: what concerns the mirror, such as another registry host, must not restart it.
+Result<std::vector<WantedFile>> balancer_files(const Model& model, const Node& node);
+// The balancer's configuration. Apart from its unit, since the balancer reads it again without a restart.
+std::vector<WantedFile> backends_files(const Model& model);
 // The units of the services' sockets. Apart from the others, since a socket must not be restarted with its service.
 std::vector<WantedFile> socket_files(const Model& model, const Node& node);
 

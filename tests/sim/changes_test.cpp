@@ -57,6 +57,10 @@ TEST_CASE("changes: other wishes arrive everywhere, and the former ones again") 
   const auto former = site.config;
   wish_otherwise(site);
   require_delivered(site.apply(journal, base::no_events()));
+  for (size_t i = 0; i < site.size(); ++i) {
+    CHECK(std::ranges::contains(site.machine(i).changes, "restart sealift-mirror.service"));
+    CHECK_FALSE(std::ranges::contains(site.machine(i).changes, "restart sealift-api.service"));
+  }
   again_changes_nothing(site);
   CHECK(site.cluster.state.releases.at("redis").values.ends_with("replicas: 7\n"));
   CHECK(site.cluster.state.labels.at("h1 zone") == "b");

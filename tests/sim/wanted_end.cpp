@@ -69,7 +69,8 @@ void check_units(const FakeMachine::World& world, bool control_plane) {
 }
 
 void check_ledger(const FakeMachine::World& world, bool control_plane) {
-  std::set<std::string> wanted{"pki.node", "reload.balancer", "units.base", "units.node", "units.sockets"};
+  std::set<std::string> wanted{"pki.node",   "reload.balancer", "units.balancer",
+                               "units.base", "units.node",      "units.sockets"};
   if (control_plane)
     wanted.insert({"kubeadm.init", "kubernetes.version", "dns.upstreams", "app.flannel", "app.hello", "app.redis"});
   else
