@@ -20,7 +20,8 @@ struct FileSpec {
   bool operator==(const FileSpec&) const = default;
 };
 
-enum class UnitAction { reload_daemon, enable, disable, start, stop, restart };
+// `reload`: a running service reads its configuration again and goes on. Fails if it does not run.
+enum class UnitAction { reload_daemon, enable, disable, start, stop, restart, reload };
 
 // What was at a path before it was changed.
 struct PathBefore {

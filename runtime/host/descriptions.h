@@ -199,7 +199,7 @@ template <>
 inline constexpr auto names<ProgramFolder> = std::to_array<std::string_view>({"usable", "no-exec", "read-only"});
 template <>
 inline constexpr auto names<UnitAction> =
-    std::to_array<std::string_view>({"daemon-reload", "enable", "disable", "start", "stop", "restart"});
+    std::to_array<std::string_view>({"daemon-reload", "enable", "disable", "start", "stop", "restart", "reload"});
 template <>
 inline constexpr auto names<PathBefore::Kind> =
     std::to_array<std::string_view>({"absent", "file", "directory", "symlink", "other", "transient"});

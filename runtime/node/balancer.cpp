@@ -4,11 +4,13 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/epoll.h>
+#include <sys/random.h>
 #include <sys/socket.h>
 
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <cstdio>
 
 #include "payload/base/text.h"
 #include "payload/http/socket_address.h"
@@ -65,12 +67,15 @@ Result<BalancerConfig> parse_balancer_config(std::string_view text) {
   return out;
 }
 
-Result<Balancer> Balancer::make(base::Fd listener, std::vector<std::string> backends, const BalancerLimits& limits) {
-  Balancer out(limits);
+Result<Balancer> Balancer::make(base::Fd listener, const std::vector<std::string>& backends,
+                                const BalancerLimits& limits) {
+  uint32_t seed = 0;
+  if (::getrandom(&seed, sizeof seed, 0) != sizeof seed) return fail_errno(errno, "getrandom");
+  const auto tell = [](const std::string& line) { std::fprintf(stderr, "%s\n", line.c_str()); };
+  Balancer out(limits, Backends(backends, limits.health, seed, tell));
   out.epoll_ = base::Fd(::epoll_create1(EPOLL_CLOEXEC));
   if (!out.epoll_) return fail_errno(errno, "watch connections");
   SEALIFT_ASSIGN(out.acceptor_, http::Acceptor::make(std::move(listener), out.epoll_.get(), kListener));
-  out.backends_ = std::move(backends);
   return out;
 }
 
@@ -81,9 +86,9 @@ Result<Balancer> Balancer::listen(const BalancerConfig& config) {
   return make(std::move(*listener), config.backends, config.limits);
 }
 
-Result<Balancer> Balancer::adopt(int listener, std::vector<std::string> backends, const BalancerLimits& limits) {
+Result<Balancer> Balancer::adopt(int listener, const std::vector<std::string>& backends, const BalancerLimits& limits) {
   SEALIFT_ASSIGN(auto own, http::adopt_listener(listener));
-  return make(std::move(own), std::move(backends), limits);
+  return make(std::move(own), backends, limits);
 }
 
 uint16_t Balancer::port() const { return http::own_address(acceptor_.listener().get()).port(); }
@@ -106,18 +111,25 @@ void Balancer::accept_new() {
   if (const auto victim = admission_.evict_any()) close(*victim);
 }
 
+void Balancer::leave_backend(Connection& connection) {
+  if (!connection.server.fd) return;
+  connection.server = {};
+  backends_.leave(connection.tried.back());
+}
+
 // Begins a connection to the next untried backend; false if none is left.
 bool Balancer::connect_next(Id id, Connection& connection) {
-  connection.server = {};
-  while (connection.tried < backends_.size()) {
-    const size_t index = (preferred_ + connection.tried++) % backends_.size();
-    const auto address = resolve(backends_[index]);
+  leave_backend(connection);
+  while (const auto backend = backends_.choose(connection.tried)) {
+    connection.tried.push_back(*backend);
+    const auto address = resolve(backends_.address(*backend));
     if (!address) continue;
     base::Fd fd(::socket(address->storage.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
     if (!fd) continue;
     tune(fd.get());
     if (::connect(fd.get(), address->get(), address->size) != 0 && errno != EINPROGRESS) continue;
     connection.server.fd = std::move(fd);
+    backends_.enter(*backend);
     connection.state = Connection::State::connecting;
     deadlines_.set(id, now() + kConnect);
     return true;
@@ -134,7 +146,6 @@ bool Balancer::finish_connecting(Id id, Connection& connection, uint32_t events)
   connection.state = Connection::State::open;
   connection.last_byte = now();
   deadlines_.set(id, connection.last_byte + limits_.idle);
-  if (!backends_.empty()) preferred_ = (preferred_ + connection.tried - 1) % backends_.size();
   return true;
 }
 
@@ -158,6 +169,7 @@ bool Balancer::pass(Connection& connection, Half& from, Half& to, bool readable)
     from.ended = count == 0;
     if (count > 0) {
       connection.last_byte = now();
+      if (&from == &connection.server) backends_.heard(connection.tried.back(), connection.last_byte);
       const auto data = ByteView(piece).first(static_cast<size_t>(count));
       const ssize_t sent = send(data);
       if (sent < 0) return false;
@@ -172,6 +184,10 @@ bool Balancer::pass(Connection& connection, Half& from, Half& to, bool readable)
 }
 
 void Balancer::advance(Id id, bool of_server, uint32_t events) {
+  if (const auto asked = questions_.find(id); asked != questions_.end()) {
+    asked->second.probe.advance(events);
+    return follow(id, asked->second);
+  }
   const auto found = connections_.find(id);
   if (found == connections_.end()) return;
   auto& connection = *found->second;
@@ -213,10 +229,63 @@ void Balancer::watch(Id id, Connection& connection) {
   set(connection.server, is_open ? wanted(connection.server, connection.client) : EPOLLOUT, 1);
 }
 
-// What is late: another backend is tried, a silent or idle connection closed.
+void Balancer::ask_backends() {
+  for (const auto backend : backends_.questions(now())) {
+    const auto address = resolve(backends_.address(backend));
+    if (!address) {
+      backends_.fails(backend, "no address");
+      continue;
+    }
+    const Id id = ++last_id_;
+    auto& question = questions_.emplace(id, Question{backend, HealthProbe(*address)}).first->second;
+    deadlines_.set(id, now() + limits_.health.patience);
+    epoll_event nothing{0, {.u64 = id << 1}};
+    (void)::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, question.probe.fd(), &nothing);
+    follow(id, question);
+  }
+}
+
+// Waits on, or takes the answer.
+void Balancer::follow(Id id, Question& question) {
+  switch (question.probe.state()) {
+    case HealthProbe::State::connecting:
+    case HealthProbe::State::asked: {
+      epoll_event event{question.probe.wanted(), {.u64 = id << 1}};
+      (void)::epoll_ctl(epoll_.get(), EPOLL_CTL_MOD, question.probe.fd(), &event);
+      return;
+    }
+    case HealthProbe::State::lives: backends_.answers(question.backend); break;
+    case HealthProbe::State::fails: backends_.fails(question.backend, question.probe.why()); break;
+    case HealthProbe::State::unasked: backends_.unasked(question.backend); break;
+  }
+  deadlines_.erase(id);
+  questions_.erase(id);
+}
+
+// A connection that has sent nothing yet goes on to another backend; any other one ends, so that its client begins
+// anew.
+void Balancer::close_hopeless() {
+  std::vector<Id> hopeless;
+  for (const auto& [id, connection] : connections_) {
+    if (connection->server.fd && backends_.is_hopeless(connection->tried.back())) hopeless.push_back(id);
+  }
+  for (const Id id : hopeless) {
+    if (connections_.at(id)->state == Connection::State::connecting)
+      advance(id, true, 0);
+    else
+      close(id);
+  }
+}
+
+// What is late: another backend is tried, a silent or idle connection closed, a backend without an answer judged.
 void Balancer::keep_deadlines() {
   while (const auto late = deadlines_.late(now())) {
     const Id id = *late;
+    if (const auto asked = questions_.find(id); asked != questions_.end()) {
+      asked->second.probe.give_up();
+      follow(id, asked->second);
+      continue;
+    }
     auto& connection = *connections_.at(id);
     if (connection.state == Connection::State::connecting)
       advance(id, true, 0);
@@ -230,6 +299,7 @@ void Balancer::keep_deadlines() {
 void Balancer::close(Id id) {
   const auto found = connections_.find(id);
   if (found == connections_.end()) return;
+  leave_backend(*found->second);
   admission_.leave(id);
   deadlines_.erase(id);
   connections_.erase(found);
@@ -243,6 +313,8 @@ Result<void> Balancer::serve(int milliseconds, const CancelToken& cancel) {
     Duration left = end - now();
     if (left <= Duration{}) return {};
     left = std::min({left, kGlance, acceptor_.go_on().value_or(kGlance)});
+    ask_backends();
+    if (const auto next = backends_.next_question()) left = std::clamp(*next - now(), Duration{0}, left);
     if (const auto next = deadlines_.next()) left = std::clamp(*next - now(), Duration{0}, left);
     const int count = ::epoll_wait(epoll_.get(), events.data(), events.size(), static_cast<int>(left.count()));
     if (count < 0 && errno != EINTR) return fail_errno(errno, "wait for connections");
@@ -254,6 +326,7 @@ Result<void> Balancer::serve(int milliseconds, const CancelToken& cancel) {
         advance(event.data.u64 >> 1, (event.data.u64 & 1) != 0, event.events);
     }
     keep_deadlines();
+    if (backends_.take_changed()) close_hopeless();
   }
   return {};
 }

@@ -3,6 +3,9 @@
 // A TCP balancer in front of the Kubernetes API servers, on every host: kubelets and kubeadm talk to 127.0.0.1 and
 // never notice control planes coming and going. Bytes are passed on unchanged. One thread, epoll(7).
 //
+// API servers that do not answer (backends.h) get no connection while another one lives, and those through them are
+// closed at once: who waits for a host without power would wait for minutes. With all of them dead, each is tried.
+//
 // No user of this machine can keep it from root: connections have a limit for each user, and a reserve for root. Who
 // has said nothing yet reaches no API server, and is the first to go if there are too many.
 #pragma once
@@ -20,6 +23,8 @@
 #include "payload/http/acceptor.h"
 #include "payload/http/admission.h"
 #include "payload/http/deadlines.h"
+#include "runtime/node/backends.h"
+#include "runtime/node/health_probe.h"
 
 namespace sealift::node {
 
@@ -28,6 +33,7 @@ struct BalancerLimits {
   http::ShareLimits connections{.all = 4000, .reserved = 1000, .per_caller = 500};
   Duration silent{60'000};  // until a client says something
   Duration idle{900'000};   // without a byte in either direction: a watch brings a bookmark each minute
+  HealthTimes health;
 };
 
 struct BalancerConfig {
@@ -42,10 +48,12 @@ class Balancer {
  public:
   static Result<Balancer> listen(const BalancerConfig& config);
   // With a descriptor that listens already, instead of an address. It stays the caller's, and open.
-  static Result<Balancer> adopt(int listener, std::vector<std::string> backends, const BalancerLimits& limits = {});
+  static Result<Balancer> adopt(int listener, const std::vector<std::string>& backends,
+                                const BalancerLimits& limits = {});
   uint16_t port() const;
-  // New connections use the new backends; existing ones are left alone.
-  void set_backends(std::vector<std::string> backends) { backends_ = std::move(backends); }
+  // New connections use the new backends. Those to a backend that leaves are passed on until they end or it dies: it
+  // may be drained at leisure.
+  void set_backends(const std::vector<std::string>& backends) { backends_.set(backends); }
   // Serves for at most `milliseconds`, or until cancelled. Connections survive from one call to the next.
   Result<void> serve(int milliseconds, const CancelToken& cancel);
 
@@ -65,16 +73,26 @@ class Balancer {
     enum class State : uint8_t { silent, connecting, open };
     State state = State::silent;
     Half client, server;
-    size_t tried = 0;  // number of backends tried
+    std::vector<Backends::Id> tried;  // the last one is its backend, once it connects
     Duration last_byte{};
   };
-  explicit Balancer(const BalancerLimits& limits) : limits_(limits), admission_(limits.connections) {}
-  static Result<Balancer> make(base::Fd listener, std::vector<std::string> backends, const BalancerLimits& limits);
+  struct Question {
+    Backends::Id backend = 0;
+    HealthProbe probe;
+  };
+  Balancer(const BalancerLimits& limits, Backends backends)
+      : limits_(limits), admission_(limits.connections), backends_(std::move(backends)) {}
+  static Result<Balancer> make(base::Fd listener, const std::vector<std::string>& backends,
+                               const BalancerLimits& limits);
   void accept_new();
   void advance(Id id, bool of_server, uint32_t events);
+  void leave_backend(Connection& connection);
   bool connect_next(Id id, Connection& connection);
   bool finish_connecting(Id id, Connection& connection, uint32_t events);
   bool pass(Connection& connection, Half& from, Half& to, bool readable);
+  void ask_backends();
+  void follow(Id id, Question& question);
+  void close_hopeless();
   void keep_deadlines();
   void watch(Id id, Connection& connection);
   void close(Id id);
@@ -84,9 +102,9 @@ class Balancer {
   http::Acceptor acceptor_;
   http::CallerFinder finder_;
   http::Admission admission_;
-  std::vector<std::string> backends_;
-  size_t preferred_ = 0;  // the backend that accepted the last connection
+  Backends backends_;
   std::unordered_map<Id, std::unique_ptr<Connection>> connections_;
+  std::unordered_map<Id, Question> questions_;  // their ids are none of a connection
   http::Deadlines deadlines_;
   Id last_id_ = 0;
 };

@@ -18,8 +18,9 @@ using steps::WantedUnit;
 // What is installed on a host before anything is started there.
 struct Installed {
   Index service_files, socket_files;
+  std::vector<Index> balancer_files;
   std::vector<Index> before_runtime;
-  Digest service, sockets, runtime;  // of the files that the units start with
+  Digest service, balancer, backends, sockets, runtime;  // of the files that the units read
 };
 
 Digest inputs_of(const std::vector<steps::WantedFile>& files) { return steps::FilesStep("", "", files).inputs(); }
@@ -28,6 +29,7 @@ Result<Installed> install(PlanBuilder& plan, const Model& model, const Node& nod
   Installed out{};
   SEALIFT_ASSIGN(auto files, steps::host_files(model, node));
   SEALIFT_ASSIGN(auto service, steps::node_service_files(model, node));
+  SEALIFT_ASSIGN(auto balancer, steps::balancer_files(model, node));
   auto own_files = steps::site_files(model, node);
   out.service = inputs_of(service);
   out.runtime = steps::digest_of({inputs_of(files).hex(), inputs_of(own_files).hex()});
@@ -39,6 +41,17 @@ Result<Installed> install(PlanBuilder& plan, const Model& model, const Node& nod
       node, std::make_shared<steps::FilesStep>("files.node", "install the node service", std::move(service)), {});
   plan.at(programs).ends = {"units.base"};
   plan.at(out.service_files).ends = {"units.node"};
+  out.balancer = inputs_of(balancer);
+  auto backends = steps::backends_files(model);
+  out.backends = inputs_of(backends);
+  out.balancer_files = {
+      plan.add(node,
+               std::make_shared<steps::FilesStep>("files.balancer", "install the API balancer", std::move(balancer)),
+               {}),
+      plan.add(node, std::make_shared<steps::FilesStep>("files.backends", "list the control planes", std::move(backends)),
+               {})};
+  plan.at(out.balancer_files.front()).ends = {"units.balancer"};
+  plan.at(out.balancer_files.back()).ends = {"reload.balancer"};
   auto sockets = steps::socket_files(model, node);
   out.sockets = inputs_of(sockets);
   out.socket_files = plan.add(
@@ -67,15 +80,23 @@ Index start_node_service(PlanBuilder& plan, const Model& model, const Node& node
   const Index listening = plan.add(
       node,
       std::make_shared<steps::UnitsStep>("units.sockets", "take the ports of its services", sockets, installed.sockets),
-      {certificate, installed.socket_files});
-  const std::vector<WantedUnit> units{{"sealift-boot.service", WantedUnit::Want::enabled},
-                                      {"sealift-api.service"},
-                                      {"sealift-mirror.service"},
-                                      {"sealift-renew.timer"}};
-  before.push_back(listening);
+      {certificate, installed.balancer_files.front(), installed.balancer_files.back(), installed.socket_files});
+  // Apart from the others: their certificates and lists change, and it must not be restarted with them.
+  const Index balancer =
+      plan.add(node,
+               std::make_shared<steps::UnitsStep>("units.balancer", "start the API balancer",
+                                                  std::vector<WantedUnit>{{"sealift-api.service"}}, installed.balancer),
+               {listening});
+  const Index told =
+      plan.add(node,
+               std::make_shared<steps::ReloadStep>("reload.balancer", "tell the API balancer its API servers",
+                                                   "sealift-api.service", installed.backends),
+               {balancer});
+  const std::vector<WantedUnit> units{
+      {"sealift-boot.service", WantedUnit::Want::enabled}, {"sealift-mirror.service"}, {"sealift-renew.timer"}};
+  before.push_back(told);
   return plan.add(node,
-                  std::make_shared<steps::UnitsStep>("units.node", "start the API balancer and the image mirror", units,
-                                                     installed.service),
+                  std::make_shared<steps::UnitsStep>("units.node", "start the image mirror", units, installed.service),
                   std::move(before));
 }
 

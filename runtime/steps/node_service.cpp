@@ -11,9 +11,19 @@
 namespace sealift::steps {
 namespace {
 
+constexpr std::string_view kBalancer = "sealift-api.service";
+
 constexpr std::string_view kRootNote =
     "systemd shows the service this folder as its root, with what its unit names in BindReadOnlyPaths.\n"
     "The files here are empty: they only mark the places.\n";
+
+WantedFile unit_file(UnitFile unit) {
+  return text_file("/etc/systemd/system/" + unit.name, std::move(unit.text), 0644);
+}
+
+WantedFile root_note(std::string_view service) {
+  return text_file(std::format("/var/lib/sealift/roots/{}/README", service), std::string(kRootNote), 0644);
+}
 
 const format::Stub* stub_for(const Model& model, const Node& node) {
   const auto& stubs = model.contents().stubs;
@@ -72,14 +82,12 @@ Result<std::vector<WantedFile>> node_service_files(const Model& model, const Nod
   std::vector<WantedFile> out;
   out.push_back(object_file(program, model.payload, stub_for(model, node)->object, 0755));
   out.push_back(text_file(std::format("{}/mirror.json", kConfigDirectory), mirror_json(model, node), 0644));
-  out.push_back(text_file(std::format("{}/balancer.json", kConfigDirectory), balancer_json(model), 0644));
-  out.push_back(text_file(std::format("{}/renew.json", kConfigDirectory), renewal_json(model), 0644));
   for (auto& unit : service_units(model, node, program)) {
-    out.push_back(text_file("/etc/systemd/system/" + unit.name, std::move(unit.text), 0644));
+    if (unit.name != kBalancer) out.push_back(unit_file(std::move(unit)));
   }
-  for (const auto* service : {"mirror", "api", "renew", "authority"}) {
+  for (const auto* service : {"mirror", "renew", "authority"}) {
     if (service == std::string_view("authority") && !node.is_control_plane()) continue;
-    out.push_back(text_file(std::format("/var/lib/sealift/roots/{}/README", service), std::string(kRootNote), 0644));
+    out.push_back(root_note(service));
   }
   // Exactly these lines: with [host] entries containerd falls back to the real registry. Only who has a certificate of
   // this delivery's authority is believed to be the mirror.
@@ -90,10 +98,23 @@ Result<std::vector<WantedFile>> node_service_files(const Model& model, const Nod
   return out;
 }
 
+Result<std::vector<WantedFile>> balancer_files(const Model& model, const Node& node) {
+  SEALIFT_ASSIGN(const std::string program, node_program(model, node));
+  std::vector<WantedFile> out{root_note("api")};
+  for (auto& unit : service_units(model, node, program)) {
+    if (unit.name == kBalancer) out.push_back(unit_file(std::move(unit)));
+  }
+  return out;
+}
+
+std::vector<WantedFile> backends_files(const Model& model) {
+  return {text_file(std::format("{}/balancer.json", kConfigDirectory), balancer_json(model), 0644),
+          text_file(std::format("{}/renew.json", kConfigDirectory), renewal_json(model), 0644)};
+}
+
 std::vector<WantedFile> socket_files(const Model& model, const Node& node) {
   std::vector<WantedFile> out;
-  for (auto& unit : socket_units(model, node))
-    out.push_back(text_file("/etc/systemd/system/" + unit.name, std::move(unit.text), 0644));
+  for (auto& unit : socket_units(model, node)) out.push_back(unit_file(std::move(unit)));
   return out;
 }
 

@@ -8,9 +8,15 @@
 
 namespace sealift::steps {
 
-// The program, both configurations, the services' and the timer's units and containerd's hosts.toml, as files of one
-// step.
+// The program, the mirror's configuration, the units of all services but the balancer and containerd's hosts.toml, as
+// files of one step.
 Result<std::vector<WantedFile>> node_service_files(const Model& model, const Node& node);
+// The balancer's unit, which names the program. Apart from the others, since the balancer holds the connections of the
+// whole host: what concerns the mirror, such as another registry host, must not restart it.
+Result<std::vector<WantedFile>> balancer_files(const Model& model, const Node& node);
+// Which control planes there are, for the balancer and the renewal. Apart from their units, since the balancer reads it
+// again without a restart, and the renewal each time.
+std::vector<WantedFile> backends_files(const Model& model);
 // The units of the services' sockets. Apart from the others, since a socket must not be restarted with its service.
 std::vector<WantedFile> socket_files(const Model& model, const Node& node);
 

@@ -45,4 +45,24 @@ Result<void> UnitsStep::apply(engine::StepContext& context) {
   return context.host.record(reason());
 }
 
+ReloadStep::ReloadStep(engine::StepId id, std::string description, std::string unit, Digest inputs)
+    : BasicStep(std::move(id), std::move(description), inputs), unit_(std::move(unit)) {}
+
+Result<engine::StepState> ReloadStep::check(const engine::LookContext& context) {
+  SEALIFT_ASSIGN(const bool same, recorded(context));
+  return same ? engine::StepState::done : engine::StepState::needed;
+}
+
+// What has just been started is reloaded, too: that it read the file after it was written can't be seen from here.
+Result<void> ReloadStep::apply(engine::StepContext& context) {
+  SEALIFT_ASSIGN(const auto state, context.host.unit(unit_));
+  // One that is not up, since it crashes or was stopped by hand, reads its configuration when it comes.
+  const auto action = state.active == "active" ? Action::reload : Action::restart;
+  if (auto acted = context.host.unit_action(unit_, action, reason()); !acted) {
+    return fail_while(std::move(acted).error(),
+                      std::format("reloading {}; look at `journalctl -u {}` on {}", unit_, unit_, context.host_name));
+  }
+  return context.host.record(reason());
+}
+
 }  // namespace sealift::steps

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// systemd units: enabled, running, and running with their current files.
+// systemd units: enabled, running, and running with their current files; some take a new configuration without a
+// restart.
 #pragma once
 
 #include <string>
@@ -27,6 +28,19 @@ class UnitsStep final : public BasicStep {
 
  private:
   std::vector<WantedUnit> units_;
+};
+
+// Lets a running service read its configuration again, which ends none of its connections. Comes after the step that
+// starts the service. `inputs`: digest of the configuration. Recorded in the ledger; the step that writes the
+// configuration ends the record (PlannedStep::ends), so that a run that was killed in between is made good by the next.
+class ReloadStep final : public BasicStep {
+ public:
+  ReloadStep(engine::StepId id, std::string description, std::string unit, Digest inputs);
+  Result<engine::StepState> check(const engine::LookContext& context) override;
+  Result<void> apply(engine::StepContext& context) override;
+
+ private:
+  std::string unit_;
 };
 
 }  // namespace sealift::steps

@@ -294,10 +294,10 @@ TEMPLATE_TEST_CASE("units, modules and sysctls", "", Local, Remote) {
   }
   SECTION("actions, each with what was before") {
     systemd.install("a.service", "inactive");
-    for (const auto action :
-         {Action::reload_daemon, Action::enable, Action::start, Action::restart, Action::stop, Action::disable}) {
+    for (const auto action : {Action::reload_daemon, Action::enable, Action::start, Action::restart, Action::reload,
+                              Action::stop, Action::disable}) {
       REQUIRE(host.unit_action("a.service", action, kReason));
-      if (action == Action::restart)
+      if (action == Action::reload)
         CHECK((host.unit("a.service")->active == "active" && host.unit("a.service")->enabled));
     }
     std::vector<std::string> done;
@@ -306,13 +306,22 @@ TEMPLATE_TEST_CASE("units, modules and sysctls", "", Local, Remote) {
     }
     CHECK(done == std::vector<std::string>{"systemctl daemon-reload", "systemctl enable -- a.service",
                                            "systemctl start -- a.service", "systemctl restart -- a.service",
-                                           "systemctl stop -- a.service", "systemctl disable -- a.service"});
+                                           "systemctl reload -- a.service", "systemctl stop -- a.service",
+                                           "systemctl disable -- a.service"});
     const auto entries = *host.ledger();
-    REQUIRE(entries.size() == 6);
+    REQUIRE(entries.size() == 7);
     using Before = host::UnitChanged::Before;
     CHECK(entries[0].change == host::Change(host::UnitChanged{Action::reload_daemon, "", {}}));
     CHECK(entries[2].change == host::Change(host::UnitChanged{Action::start, "a.service", Before{true, "inactive"}}));
-    CHECK(entries[4].change == host::Change(host::UnitChanged{Action::stop, "a.service", Before{true, "active"}}));
+    CHECK(entries[4].change == host::Change(host::UnitChanged{Action::reload, "a.service", Before{true, "active"}}));
+    CHECK(entries[5].change == host::Change(host::UnitChanged{Action::stop, "a.service", Before{true, "active"}}));
+  }
+  SECTION("only what runs can be reloaded") {
+    systemd.install("a.service", "inactive");
+    const auto result = host.unit_action("a.service", Action::reload, kReason);
+    REQUIRE_FALSE(result);
+    CHECK(result.error().what.contains("is not active"));
+    CHECK(host.unit("a.service")->active == "inactive");
   }
   SECTION("a unit that does not start says why") {
     const auto result = host.unit_action("absent.service", Action::start, kReason);

@@ -57,6 +57,10 @@ TEST_CASE("changes: other wishes arrive everywhere, and the former ones again") 
   const auto former = site.config;
   wish_otherwise(site);
   require_delivered(site.apply(journal, base::no_events()));
+  for (size_t i = 0; i < site.size(); ++i) {
+    CHECK(std::ranges::contains(site.machine(i).changes, "restart sealift-mirror.service"));
+    CHECK_FALSE(std::ranges::contains(site.machine(i).changes, "restart sealift-api.service"));
+  }
   again_changes_nothing(site);
   CHECK(site.cluster.state.releases.at("redis").values.ends_with("replicas: 7\n"));
   CHECK(site.cluster.state.labels.at("h1 zone") == "b");
@@ -137,6 +141,38 @@ TEST_CASE(
         CHECK((site.cluster.state == wanted_state));
         again_changes_nothing(site);
       }
+    }
+  }
+}
+
+TEST_CASE("changes: other API servers are told to running balancers, which are not restarted, wherever that stops") {
+  for (const auto end : {End::fails, End::loses_power, End::launch_is_killed}) {
+    for (size_t at = 1;; ++at) {
+      DeliverySite site(2);
+      FakeMachine& first = site.machine(0);
+      engine::NoJournal journal;
+      // Before kubeadm has come to its end everything may change, its port too.
+      first.before_change = [](const std::string& call, const std::string& target) -> Result<void> {
+        if (call == "inside" && target == "kubeadm init: add-ons") return fail(ErrorCode::command_failed, "Killed");
+        return {};
+      };
+      site.config.api.port = 6444;
+      const auto killed = site.apply(journal, base::no_events());
+      REQUIRE(killed);
+      REQUIRE(killed->error);
+      const auto& balancer = first.world.units.at("sealift-api.service");
+      REQUIRE(base::as_text(balancer.runs_with.at("/etc/sealift/balancer.json")).contains("10.7.0.1:6444"));
+      first.changes.clear();
+      site.config.api.port = 6443;
+      const auto where = run_to_change(site, 0, at, end);
+      INFO("change " << at << ": " << where);
+      require_delivered(site.apply(journal, base::no_events()));
+      check_wanted_end(site);
+      CHECK(base::as_text(balancer.runs_with.at("/etc/sealift/balancer.json")).contains("10.7.0.1:6443"));
+      CHECK_FALSE(std::ranges::contains(first.changes, "restart sealift-api.service"));
+      again_changes_nothing(site);
+      // No further than to what is told.
+      if (where.empty() || where.starts_with("job ")) break;
     }
   }
 }

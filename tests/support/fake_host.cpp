@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "payload/base/text.h"
+#include "runtime/host/descriptions.h"
 
 namespace sealift::tests {
 namespace {
@@ -362,14 +363,14 @@ Result<base::ExitStatus> FakeHost::run_job(const std::string& unit_name, const b
 }
 
 Result<void> FakeHost::unit_action(const std::string& name, host::UnitAction action, const host::Reason& reason) {
-  static constexpr const char* kNames[] = {"reload", "enable", "disable", "start", "stop", "restart"};
   host::UnitChanged recorded{action, {}, {}};
   if (action != host::UnitAction::reload_daemon) {
     const std::lock_guard guard(machine_.mutex_);
     const auto& unit = machine_.world.units[name];
     recorded = {action, name, host::UnitChanged::Before{unit.enabled, unit.active ? "active" : "inactive"}};
   }
-  return change<void>(kNames[static_cast<size_t>(action)], name, reason, recorded, [&]() -> Result<void> {
+  const std::string call(host::names<host::UnitAction>[static_cast<size_t>(action)]);
+  return change<void>(call, name, reason, recorded, [&]() -> Result<void> {
     if (action == host::UnitAction::reload_daemon) return {};
     auto& unit = machine_.world.units[name];
     switch (action) {
@@ -382,6 +383,10 @@ Result<void> FakeHost::unit_action(const std::string& name, host::UnitAction act
       case host::UnitAction::stop:
         unit.active = false;
         unit.runs_with.clear();
+        break;
+      case host::UnitAction::reload:
+        if (!unit.active) return fail(ErrorCode::command_failed, "{} is not active, cannot reload.", name);
+        machine_.read_files(unit, name);
         break;
       case host::UnitAction::reload_daemon: break;
     }

@@ -30,7 +30,7 @@ class FakeMachine {
   };
   struct Unit {
     bool enabled = false, active = false, failed = false;
-    std::map<std::string, Bytes> runs_with;  // the files as read at its last start (see unit_reads)
+    std::map<std::string, Bytes> runs_with;  // the files as last read (see unit_reads)
     bool operator==(const Unit&) const = default;
   };
   struct Store {
@@ -63,7 +63,7 @@ class FakeMachine {
   std::vector<host::LedgerEntry> ledger;
   // By the last part of argv[0]; a missing program is not_found.
   std::map<std::string, Program> programs;
-  // Files that a unit reads when it starts.
+  // Files that a unit reads when it starts or is reloaded.
   std::map<std::string, std::vector<std::string>> unit_reads;
   // Called for every changing call before anything is locked: a test may block it here.
   std::function<void(const std::string& call, const std::string& target)> arriving;
@@ -87,6 +87,8 @@ class FakeMachine {
   // `stage`).
   Result<void> inside(const std::string& stage);
   void start_unit(Unit& unit, const std::string& name);
+  // A running unit reads its files again.
+  void read_files(Unit& unit, const std::string& name);
 
   const std::string& name() const { return name_; }
   std::recursive_mutex& lock() { return mutex_; }

@@ -59,6 +59,10 @@ void FakeMachine::power_cut() {
 void FakeMachine::start_unit(Unit& unit, const std::string& name) {
   unit.active = true;
   unit.failed = false;
+  read_files(unit, name);
+}
+
+void FakeMachine::read_files(Unit& unit, const std::string& name) {
   unit.runs_with.clear();
   const auto reads = unit_reads.find(name);
   if (reads == unit_reads.end()) return;

@@ -73,6 +73,7 @@ case "$1 $2" in
   'show --property=ActiveState') state active inactive;;
   show*) echo "LoadState=$(state load not-found)"; echo "UnitFileState=$(state enabled '')"; echo "ActiveState=$(state active inactive)"; echo "SubState=$(state sub dead)";;
   start* | restart*) [ -e "units/$last.load" ] || { echo "Unit $last not found." >&2; exit 5; }; echo active >"units/$last.active";;
+  reload*) [ "$(state active inactive)" = active ] || { echo "$last is not active, cannot reload." >&2; exit 1; };;
   stop*) echo inactive >"units/$last.active"; [ ! -e "units/$last.pid" ] || kill -9 "-$(cat "units/$last.pid")";;
   enable*) echo enabled >"units/$last.enabled";;
   disable*) echo disabled >"units/$last.enabled";;

@@ -63,6 +63,8 @@ TEST_CASE("a ledger's lines are these bytes, and are read as what was written") 
   is(UnitChanged{UnitAction::enable, "a.service", UnitChanged::Before{true, "active"}},
      R"("action":"enable","before":{"active":"active","enabled":true},"kind":"unit","unit":"a.service")");
   is(UnitChanged{UnitAction::reload_daemon, "", {}}, R"("action":"daemon-reload","kind":"unit","unit":"")");
+  is(UnitChanged{UnitAction::reload, "a.service", UnitChanged::Before{true, "active"}},
+     R"("action":"reload","before":{"active":"active","enabled":true},"kind":"unit","unit":"a.service")");
   is(ModuleLoaded{"overlay", true}, R"("kind":"module","loadedBefore":true,"module":"overlay")");
   is(SysctlSet{"a.b", "1", "0"}, R"("before":"0","key":"a.b","kind":"sysctl","value":"1")");
   is(PayloadStored{"/p", true}, R"("complete":true,"kind":"store","path":"/p")");

@@ -90,12 +90,18 @@ TEST_CASE("plan: nothing begins before what it needs") {
            // a socket pulls its service up, which reads the certificates
            {"w1/units.sockets", "w1/pki.node"},
            {"w1/units.sockets", "w1/files.sockets"},
+           {"w1/units.sockets", "w1/files.balancer"},
+           {"w1/units.sockets", "w1/files.backends"},
            {"w1/units.node", "w1/units.sockets"},
            // the mirror shows its own folders only, which the record comes with
            {"cp1/units.node", "cp1/artifact.record"},
            // a pull goes from the runtime through the host's own mirror to the control plane's, which reads the payload
            {"w1/images.base", "w1/units.base"},
            {"w1/images.base", "w1/units.node"},
+           // who speaks to the API from here on finds all its servers
+           {"w1/units.balancer", "w1/units.sockets"},
+           {"w1/reload.balancer", "w1/units.balancer"},
+           {"w1/kubeadm.join", "w1/reload.balancer"},
            {"w1/images.base", "cp1/units.node"},
            {"w1/images.base", "cp1/payload.first"},
            {"cp1/images.base", "cp1/payload.first"},
@@ -133,7 +139,8 @@ TEST_CASE("plan: applications wait for the end of every worker's steps, and need
 
 TEST_CASE("plan: what is slow waits for nothing that it does not need") {
   const Graph graph;
-  for (const char* step : {"cp1/artifact.record", "cp1/files.base", "w1/files.base", "w1/files.node", "w1/kernel"}) {
+  for (const char* step : {"cp1/artifact.record", "cp1/files.base", "w1/files.base", "w1/files.node",
+                           "w1/files.balancer", "w1/files.backends", "w1/kernel"}) {
     INFO(step);
     CHECK(graph.plan.steps[graph.at(step)].after.empty());
   }
@@ -146,6 +153,16 @@ TEST_CASE("plan: what is slow waits for nothing that it does not need") {
   // and neither delays the other on the same host
   CHECK(graph.plan.steps[graph.at("cp1/payload.rest")].lane == engine::Lane::bytes);
   CHECK(graph.plan.steps[graph.at("cp1/kubeadm.init")].lane == engine::Lane::main);
+}
+
+TEST_CASE("plan: the balancer restarts for its unit alone; its list of API servers is told to it") {
+  const Graph graph;
+  using Ids = std::vector<engine::StepId>;
+  for (const std::string host : {"cp1", "w1"}) {
+    CHECK(graph.plan.steps[graph.at(host + "/files.backends")].ends == Ids{"reload.balancer"});
+    CHECK(graph.plan.steps[graph.at(host + "/files.balancer")].ends == Ids{"units.balancer"});
+    CHECK(graph.plan.steps[graph.at(host + "/files.node")].ends == Ids{"units.node"});
+  }
 }
 
 TEST_CASE("plan: a failed control plane ends the run, a failed worker is set aside; init and join change the cluster") {

@@ -143,7 +143,44 @@ TEST_CASE("units: systemd reads its files anew before anything is started") {
   bench.put("/etc/systemd/system/a.service", "[Service]");
   bench.bring(step);
   REQUIRE(bench.machine.changes.size() > 1);
-  CHECK(bench.machine.changes.front().starts_with("reload"));
+  CHECK(bench.machine.changes.front().starts_with("daemon-reload"));
+}
+
+TEST_CASE("reload: a running service reads its changed configuration and goes on; one that is down is started") {
+  Bench bench;
+  bench.machine.unit_reads = {{"a.service", {"/etc/a.json"}}};
+  bench.machine.world.units["a.service"] = {true, true, false};
+  bench.put("/etc/a.json", "one");
+  const auto step = [](std::string_view text) {
+    return steps::ReloadStep("reload.a", "tell a", "a.service", hash::sha256(base::as_bytes(text)));
+  };
+  auto one = step("one"), two = step("two");
+  bench.bring(one);
+  CHECK(bench.change("a.service") == "reload a.service");
+  bench.put("/etc/a.json", "two");
+  bench.bring(two);
+  CHECK(bench.changed("reload a.service") == 2);
+  CHECK(bench.changed("start") == 0);
+  CHECK(bench.machine.world.units.at("a.service").runs_with.at("/etc/a.json") == base::to_bytes("two"));
+  bench.machine.world.units["a.service"].active = false;
+  bench.bring(one);
+  CHECK(bench.machine.world.units.at("a.service").active);
+}
+
+TEST_CASE("reload: one that was written but not told is told again, also if it is the former one") {
+  Bench bench;
+  bench.machine.world.units["a.service"] = {true, true, false};
+  steps::ReloadStep step("reload.a", "tell a", "a.service", hash::sha256(base::as_bytes("one")));
+  bench.bring(step);
+  bench.machine.before_change = [](const std::string& call, const std::string&) -> Result<void> {
+    if (call == "reload") return fail(ErrorCode::command_failed, "it did not");
+    return {};
+  };
+  const auto failed = bench.apply(step);
+  REQUIRE_FALSE(failed);
+  CHECK(failed.error().text().contains("journalctl -u a.service"));
+  bench.machine.before_change = {};
+  bench.bring(step);
 }
 
 TEST_CASE("units: one that somebody started by hand is enabled for the next boot") {

@@ -24,6 +24,14 @@ struct Services : tests::Site {
     REQUIRE(wanted);
     std::map<std::string, std::string> out;
     for (const auto& file : *wanted) out[file.path] = file.text;
+    const auto balancer = steps::balancer_files(model(), node);
+    REQUIRE(balancer);
+    for (const auto& list : {*balancer, steps::backends_files(model())}) {
+      for (const auto& file : list) {
+        CHECK_FALSE(out.contains(file.path));  // of one step only: what changes with others restarts the balancer
+        out[file.path] = file.text;
+      }
+    }
     return out;
   }
   json::Value told(const steps::Node& node, const std::string& path) {
@@ -66,8 +74,9 @@ TEST_CASE("the balancer: one local address for the API servers of all control pl
 TEST_CASE("the doors: systemd holds the ports, and containerd believes only who has the authority's certificate") {
   Services site;
   const auto text = [&](const steps::Node& node, std::string_view path) {
-    auto files = steps::node_service_files(site.model(), node);
-    REQUIRE(files);
+    auto files = steps::node_service_files(site.model(), node), balancer = steps::balancer_files(site.model(), node);
+    REQUIRE((files && balancer));
+    std::ranges::move(*balancer, std::back_inserter(*files));
     std::ranges::move(steps::socket_files(site.model(), node), std::back_inserter(*files));
     const auto found = std::ranges::find(*files, path, &steps::WantedFile::path);
     REQUIRE(found != files->end());

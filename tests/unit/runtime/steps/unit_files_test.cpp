@@ -27,8 +27,9 @@ std::map<std::string, std::string> shipped_units() {
   site.add_file("program", program);
   site.contents.stubs.push_back({Architecture::amd64, site.contents.tree.at("program").object});
   for (const auto* node : {&site.control_plane_node(), &site.worker_node()}) {
-    const auto files = steps::node_service_files(site.model(), *node);
-    REQUIRE(files);
+    auto files = steps::node_service_files(site.model(), *node), balancer = steps::balancer_files(site.model(), *node);
+    REQUIRE((files && balancer));
+    std::ranges::move(*balancer, std::back_inserter(*files));
     for (const auto& file : *files) {
       if (file.path.starts_with("/etc/systemd/system/") && file.path.ends_with(".service"))
         out[file.path.substr(20)] = file.text;

@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runtime/node/backends.h"
+
+#include <algorithm>
+#include <format>
+#include <tuple>
+#include <utility>
+
+namespace sealift::node {
+
+Backends::Backends(const std::vector<std::string>& addresses, const HealthTimes& times, uint32_t seed, Tell tell)
+    : times_(times), random_(seed), tell_(std::move(tell)) {
+  set(addresses);
+}
+
+void Backends::set(const std::vector<std::string>& addresses) {
+  for (auto& backend : backends_) backend.is_listed = std::ranges::contains(addresses, backend.address);
+  for (const auto& address : addresses) {
+    if (std::ranges::contains(backends_, address, &Backend::address)) continue;
+    backends_.push_back({.id = ++last_id_, .address = address, .asked_at = {}, .heard_at = {}});
+  }
+  forget_unused();
+}
+
+// One alone is not asked, so that nothing is known of it either.
+void Backends::forget_unused() {
+  std::erase_if(backends_, [](const Backend& backend) { return !backend.is_listed && backend.connections == 0; });
+  if (backends_.size() == 1) backends_.front().health = Health::unknown;
+  changed_ = true;
+}
+
+// Those with the fewest connections of this host first, and chance among equals. A node has few connections, one each
+// of the kubelet and of what runs on the host network. If all nodes began with the first of the list, or stayed with
+// the last one that worked, a single API server would carry a hundred of them: from the beginning, and again after each
+// restart of another. So each node begins somewhere, and a server that comes back gets the next connections.
+std::optional<Backends::Id> Backends::choose(std::span<const Id> tried) {
+  std::vector<const Backend*> best;
+  const auto order = [](const Backend& backend) {
+    return std::tuple(backend.health == Health::dead, backend.connections);
+  };
+  for (const auto& backend : backends_) {
+    if (!backend.is_listed || std::ranges::contains(tried, backend.id)) continue;
+    if (!best.empty() && order(backend) < order(*best.front())) best.clear();
+    if (best.empty() || order(backend) == order(*best.front())) best.push_back(&backend);
+  }
+  if (best.empty()) return std::nullopt;
+  return best[std::uniform_int_distribution<size_t>(0, best.size() - 1)(random_)]->id;
+}
+
+const std::string& Backends::address(Id backend) const { return find(backend)->address; }
+
+// A dead one is taken only after all others were tried: meanwhile one of these may live.
+void Backends::enter(Id backend) {
+  auto& entered = *find(backend);
+  ++entered.connections;
+  if (entered.health == Health::dead) changed_ = true;
+}
+
+void Backends::leave(Id backend) {
+  auto& left = *find(backend);
+  if (--left.connections == 0 && !left.is_listed) forget_unused();
+}
+
+bool Backends::is_hopeless(Id backend) const {
+  const auto* found = find(backend);
+  return found != nullptr && found->health == Health::dead && std::ranges::any_of(backends_, [](const Backend& other) {
+           return other.is_listed && other.health == Health::lives;
+         });
+}
+
+std::vector<Backends::Id> Backends::questions(Duration now) {
+  std::vector<Id> out;
+  if (backends_.size() < 2) return out;  // there is no choice: the answer would change nothing
+  for (auto& backend : backends_) {
+    if (backend.is_asked || backend.next > now) continue;
+    if (backend.heard_at && *backend.heard_at + times_.every > now) {
+      judge(backend, Health::lives, {});
+      backend.next = *backend.heard_at + times_.every;
+      continue;
+    }
+    backend.is_asked = true;
+    backend.asked_at = now;
+    backend.next = now + times_.every;
+    out.push_back(backend.id);
+  }
+  return out;
+}
+
+std::optional<Duration> Backends::next_question() const {
+  std::optional<Duration> out;
+  if (backends_.size() < 2) return out;
+  for (const auto& backend : backends_) {
+    if (!backend.is_asked && (!out || backend.next < *out)) out = backend.next;
+  }
+  return out;
+}
+
+void Backends::answers(Id backend) {
+  auto* found = find(backend);
+  if (found == nullptr) return;
+  found->is_asked = false;
+  judge(*found, Health::lives, {});
+}
+
+void Backends::fails(Id backend, const std::string& why) {
+  auto* found = find(backend);
+  if (found == nullptr) return;
+  found->is_asked = false;
+  if (found->heard_at && *found->heard_at >= found->asked_at) return;  // it did answer, though others
+  judge(*found, Health::dead, why);
+}
+
+void Backends::unasked(Id backend) {
+  if (auto* found = find(backend)) found->is_asked = false;
+}
+
+void Backends::heard(Id backend, Duration now) {
+  if (auto* found = find(backend)) found->heard_at = now;
+}
+
+void Backends::judge(Backend& backend, Health health, const std::string& why) {
+  if (backend.health == health || backends_.size() < 2) return;
+  if (health == Health::dead) tell_(std::format("{} does not answer ({})", backend.address, why));
+  if (backend.health == Health::dead) tell_(std::format("{} answers again", backend.address));
+  backend.health = health;
+  changed_ = true;
+}
+
+Backends::Backend* Backends::find(Id backend) {
+  const auto found = std::ranges::find(backends_, backend, &Backend::id);
+  return found == backends_.end() ? nullptr : &*found;
+}
+
+const Backends::Backend* Backends::find(Id backend) const {
+  const auto found = std::ranges::find(backends_, backend, &Backend::id);
+  return found == backends_.end() ? nullptr : &*found;
+}
+
+}  // namespace sealift::node
