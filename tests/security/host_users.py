@@ -94,11 +94,13 @@ class Racers:
         return self
 
     def __exit__(self, *_):
+        ended = [user for user, process in zip(Host.USERS, self.processes) if process.poll() is not None]
         self.host.inside('pkill -KILL -x racer', check=False)
         for process in self.processes:
             process.wait(20)
         self.got = sorted(f'{user}: {line}' for user in Host.USERS for line in self.lines(user) if not self.is_allowed(*line.split(' ', 1)))
         self.clear()
+        assert not ended, f'{ended}: the racer ended by itself'
 
     def output(self, user):
         return self.folder / f'{user}.raced'

@@ -9,6 +9,7 @@
 //
 // As root it is a canary: it notes that root has run it, and ends.
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -51,10 +52,19 @@ static char own[PATH_SIZE], program[PATH_SIZE], file[PATH_SIZE], taken[PATH_SIZE
 static char watched[MOST_WATCHES][PATH_SIZE];
 static int watch_fd;
 
+// What can't be tried is told, as a success would be: the limits above are too small then.
+static void left_out(const char* path) {
+  printf("omitted %s\n", path);
+  fflush(stdout);
+}
+
 static int number_of(const char* path) {
   for (int i = 0; i < count; ++i)
     if (strcmp(paths[i], path) == 0) return i;
-  if (count == MOST_PATHS || strlen(path) >= PATH_SIZE) return -1;
+  if (count == MOST_PATHS || strlen(path) >= PATH_SIZE) {
+    left_out(path);
+    return -1;
+  }
   strcpy(paths[count], path);
   return count++;
 }
@@ -160,7 +170,11 @@ static void try_one(int path, int action) {
 
 static void watch(const char* folder) {
   const int number = inotify_add_watch(watch_fd, folder, IN_CREATE | IN_MOVED_TO | IN_ONLYDIR);
-  if (number > 0 && number < MOST_WATCHES && strlen(folder) < PATH_SIZE) strcpy(watched[number], folder);
+  if (number < 0) return;
+  if (number < MOST_WATCHES && strlen(folder) < PATH_SIZE)
+    strcpy(watched[number], folder);
+  else
+    left_out(folder);
 }
 
 static void watch_above(const char* path) {
@@ -230,6 +244,7 @@ int main(int argc, char** argv) {
     return 0;
   }
   umask(0);
+  signal(SIGPIPE, SIG_IGN);  // of a pipe that the other user reads no more
   srand((unsigned)time(NULL) ^ (unsigned)getpid());
   if (argc == 5 && strcmp(argv[1], "flip") == 0) flip(argv[2], argv[3], argv[4]);
   if (argc != 3 || strcmp(argv[1], "try") != 0) return 2;

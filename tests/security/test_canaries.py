@@ -30,7 +30,7 @@ PLACES = {
 TO_READ_SECONDS = 3
 VARIABLE = 'a variable in spec.values'
 UNLIMITED = 'ulimit -c unlimited; '
-CRASH = UNLIMITED + 'mkdir -p {0}; cd {0} && sh -c "kill -SEGV \$\$"; ls {0}'
+CRASH = UNLIMITED + r'mkdir -p {0}; cd {0} && sh -c "kill -SEGV \$\$"; ls {0}'
 
 
 def pack(folder, canaries):
@@ -153,6 +153,7 @@ class Story:
             assert process.poll() is None, 'the run had ended: nothing was interrupted'
             os.kill(agent, agent_signal)
             os.kill(process.pid, launch_signal)
+            process.wait(60)    # of itself: another signal could end it before it has written a core
         finally:
             process.kill()
             output, _ = process.communicate()
