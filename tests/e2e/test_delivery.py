@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """One control plane and two workers, from nothing to the applications' responses, and the operator's later commands."""
+import datetime
 import json
 import re
 import shutil
@@ -9,6 +10,7 @@ import time
 
 import pytest
 
+import certificates
 from lab import TREES, ExecTrace, OutsideCounter, Site, http_get, mirror_get, places_of, tree_hash, wait_for
 
 LAB = 2
@@ -184,6 +186,51 @@ def test_no_secret_lies_around(lab):
         assert world == ''
     assert lab.inside('w1', 'ls /etc/sealift/pki').split() == ['ca.crt', 'node']
     assert lab.inside('w1', 'ls /etc/sealift/pki/node').split() == ['client.pem', 'server.pem']
+
+
+def test_nodes_renew_their_certificates(site, lab, tmp_path):
+    """With little life left, both of a control plane and of a worker: `status` warns, the timer's service renews them, and the
+    mirrors show the new ones, and use them for pulls, without a restart."""
+    nodes = ('cp1', 'w1')
+    pairs = [(name, usage) for name in nodes for usage in certificates.USAGES]
+
+    def mirror(name):
+        return lab.inside(name, 'systemctl show -p MainPID,NRestarts,ActiveEnterTimestampMonotonic sealift-mirror')
+
+    def look():
+        return {one: certificates.pair(lab, *one) for one in pairs}
+
+    delivered, mirrors = look(), {name: mirror(name) for name in nodes}
+    assert 'EndsSoon' not in site.run('status').output
+    for name, usage in pairs:
+        certificates.make_old(lab, name, usage, tmp_path, days_left=20)
+    old = look()
+    for name in nodes:
+        certificates.wait_until_served(lab, name, old[name, 'server'], 20)
+    status = site.run('status')
+    assert status.code == 0, status.output
+    for usage in certificates.USAGES:
+        assert re.search(rf'~ .*certificate cp1 {usage} +EndsSoon +ends at {old["cp1", usage].ends:%Y-%m-%dT%H:%M:%S}', status.output), status.output
+    for name in nodes:
+        lab.inside(name, 'systemctl start sealift-renew.service')
+    new, now = look(), datetime.datetime.now(datetime.timezone.utc)
+    for one in pairs:
+        assert (new[one].name, new[one].addresses) == (delivered[one].name, delivered[one].addresses), one
+        assert abs(new[one].ends - now - datetime.timedelta(365)) < datetime.timedelta(minutes=10), (one, new[one])
+        assert new[one].key != old[one].key, one
+    for name in nodes:
+        certificates.wait_until_served(lab, name, new[name, 'server'], 20)
+        assert mirror(name) == mirrors[name], 'the mirror was restarted'
+        assert lab.inside(name, 'ls /etc/sealift/pki/node').split() == ['client.pem', 'server.pem']
+        assert lab.inside(name, "stat -c '%a %U:%G' /etc/sealift/pki/node/*").split('\n')[:2] == ['600 root:root'] * 2
+    certificates.wait_until_served(lab, 'cp1', new['cp1', 'server'], 20, lab.ip('cp1'))    # for other hosts
+    assert mirror_get(lab, 'w1', '/v2/library/nginx/manifests/1.22?ns=docker.io')[0] == 200    # by w1's new certificate, from cp1
+    said = lab.inside('cp1', 'journalctl -q --no-pager -o cat -u sealift-authority')
+    for name, usage in pairs:
+        assert f'a new {usage} certificate for {name} at {lab.ip(name)}' in said, said
+    status = site.run('status')
+    assert status.code == 0 and 'EndsSoon' not in status.output, status.output
+    assert 'nothing to do' in site.deliver().output
 
 
 # Tries to listen on both ports, as a user who has no rights, until its input ends. Prints how often it could.
