@@ -25,8 +25,9 @@ void Backends::set(const std::vector<std::string>& addresses) {
 // One alone is not asked, so that nothing is known of it either.
 void Backends::forget_unused() {
   std::erase_if(backends_, [](const Backend& backend) { return !backend.is_listed && backend.connections == 0; });
-  if (backends_.size() == 1) backends_.front().health = Health::unknown;
-  changed_ = true;
+  if (backends_.size() != 1) return;
+  backends_.front().health = Health::unknown;
+  backends_.front().is_hopeless = false;
 }
 
 // Those with the fewest connections of this host first, and chance among equals. A node has few connections, one each
@@ -49,12 +50,7 @@ std::optional<Backends::Id> Backends::choose(std::span<const Id> tried) {
 
 const std::string& Backends::address(Id backend) const { return find(backend)->address; }
 
-// A dead one is taken only after all others were tried: meanwhile one of these may live.
-void Backends::enter(Id backend) {
-  auto& entered = *find(backend);
-  ++entered.connections;
-  if (entered.health == Health::dead) changed_ = true;
-}
+void Backends::enter(Id backend) { ++find(backend)->connections; }
 
 void Backends::leave(Id backend) {
   auto& left = *find(backend);
@@ -63,9 +59,12 @@ void Backends::leave(Id backend) {
 
 bool Backends::is_hopeless(Id backend) const {
   const auto* found = find(backend);
-  return found != nullptr && found->health == Health::dead && std::ranges::any_of(backends_, [](const Backend& other) {
-           return other.is_listed && other.health == Health::lives;
-         });
+  return found != nullptr && found->is_hopeless && any_lives();
+}
+
+bool Backends::any_lives() const {
+  return std::ranges::any_of(backends_,
+                             [](const Backend& other) { return other.is_listed && other.health == Health::lives; });
 }
 
 std::vector<Backends::Id> Backends::questions(Duration now) {
@@ -106,8 +105,12 @@ void Backends::fails(Id backend, const std::string& why) {
   auto* found = find(backend);
   if (found == nullptr) return;
   found->is_asked = false;
+  if (backends_.size() < 2) return;
   if (found->heard_at && *found->heard_at >= found->asked_at) return;  // it did answer, though others
   judge(*found, Health::dead, why);
+  // Again each time: it may have got a connection since, when no other was left.
+  found->is_hopeless = any_lives();
+  if (found->is_hopeless) found_hopeless_ = true;
 }
 
 void Backends::unasked(Id backend) {
@@ -119,11 +122,11 @@ void Backends::heard(Id backend, Duration now) {
 }
 
 void Backends::judge(Backend& backend, Health health, const std::string& why) {
-  if (backend.health == health || backends_.size() < 2) return;
+  if (backend.health == health) return;
   if (health == Health::dead) tell_(std::format("{} does not answer ({})", backend.address, why));
   if (backend.health == Health::dead) tell_(std::format("{} answers again", backend.address));
   backend.health = health;
-  changed_ = true;
+  if (health == Health::lives) backend.is_hopeless = false;
 }
 
 Backends::Backend* Backends::find(Id backend) {

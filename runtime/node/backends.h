@@ -41,7 +41,8 @@ class Backends {
   const std::string& address(Id backend) const;  // of one that `choose` or `questions` has just named
   void enter(Id backend);
   void leave(Id backend);
-  // It is dead while another one lives: to wait for it is in vain. Never so if all are dead, or if there is only one.
+  // It did not answer while another one lived: to wait for it is in vain. Never so if all are dead, or if there is only
+  // one. When all come back after a failure of the network, one is the first; the others get time for their answers.
   bool is_hopeless(Id backend) const;
 
   // --- health ---
@@ -53,8 +54,8 @@ class Backends {
   void unasked(Id backend);  // this host could not ask, which says nothing about the other
   // Bytes of a connection came from it. That proves as much as an answer.
   void heard(Id backend, Duration now);
-  // Whether other connections may be hopeless than at the last call.
-  bool take_changed() { return std::exchange(changed_, false); }
+  // Whether connections have been found hopeless since the last call.
+  bool take_hopeless() { return std::exchange(found_hopeless_, false); }
 
  private:
   enum class Health : uint8_t { unknown, lives, dead };
@@ -63,6 +64,7 @@ class Backends {
     std::string address;
     bool is_listed = true;
     Health health = Health::unknown;
+    bool is_hopeless = false;
     size_t connections = 0;
     bool is_asked = false;
     Duration next{};  // when it is to be asked again; at first at once
@@ -70,6 +72,7 @@ class Backends {
   };
   Backend* find(Id backend);
   const Backend* find(Id backend) const;
+  bool any_lives() const;
   void judge(Backend& backend, Health health, const std::string& why);
   void forget_unused();
 
@@ -78,7 +81,7 @@ class Backends {
   std::minstd_rand random_;
   Tell tell_;
   Id last_id_ = 0;
-  bool changed_ = false;
+  bool found_hopeless_ = false;
 };
 
 }  // namespace sealift::node

@@ -326,7 +326,7 @@ Result<void> Balancer::serve(int milliseconds, const CancelToken& cancel) {
         advance(event.data.u64 >> 1, (event.data.u64 & 1) != 0, event.events);
     }
     keep_deadlines();
-    if (backends_.take_changed()) close_hopeless();
+    if (backends_.take_hopeless()) close_hopeless();
   }
   return {};
 }
