@@ -48,7 +48,8 @@ Result<Installed> install(PlanBuilder& plan, const Model& model, const Node& nod
       plan.add(node,
                std::make_shared<steps::FilesStep>("files.balancer", "install the API balancer", std::move(balancer)),
                {}),
-      plan.add(node, std::make_shared<steps::FilesStep>("files.backends", "list the control planes", std::move(backends)),
+      plan.add(node,
+               std::make_shared<steps::FilesStep>("files.backends", "list the control planes", std::move(backends)),
                {})};
   plan.at(out.balancer_files.front()).ends = {"units.balancer"};
   plan.at(out.balancer_files.back()).ends = {"reload.balancer"};
