@@ -11,13 +11,19 @@ namespace sealift::node {
 Backends::Backends(const std::vector<std::string>& addresses, const HealthTimes& times, uint32_t seed, Tell tell)
     : times_(times), random_(seed), tell_(std::move(tell)) {
   set(addresses);
+  // They may have been there for long: of all at once, none is preferred.
+  for (auto& backend : backends_) backend.answers_missing = 0;
 }
 
 void Backends::set(const std::vector<std::string>& addresses) {
   for (auto& backend : backends_) backend.is_listed = std::ranges::contains(addresses, backend.address);
   for (const auto& address : addresses) {
     if (std::ranges::contains(backends_, address, &Backend::address)) continue;
-    backends_.push_back({.id = ++last_id_, .address = address, .asked_at = {}, .heard_at = {}});
+    backends_.push_back({.id = ++last_id_,
+                         .address = address,
+                         .answers_missing = times_.answers_to_trust,
+                         .asked_at = {},
+                         .heard_at = {}});
   }
   forget_unused();
 }
@@ -37,7 +43,7 @@ void Backends::forget_unused() {
 std::optional<Backends::Id> Backends::choose(std::span<const Id> tried) {
   std::vector<const Backend*> best;
   const auto order = [](const Backend& backend) {
-    return std::tuple(backend.health == Health::dead, backend.connections);
+    return std::tuple(backend.health == Health::dead, backend.answers_missing > 0, backend.connections);
   };
   for (const auto& backend : backends_) {
     if (!backend.is_listed || std::ranges::contains(tried, backend.id)) continue;
@@ -73,7 +79,7 @@ std::vector<Backends::Id> Backends::questions(Duration now) {
   for (auto& backend : backends_) {
     if (backend.is_asked || backend.next > now) continue;
     if (backend.heard_at && *backend.heard_at + times_.every > now) {
-      judge(backend, Health::lives, {});
+      judge_alive(backend);
       backend.next = *backend.heard_at + times_.every;
       continue;
     }
@@ -98,7 +104,7 @@ void Backends::answers(Id backend) {
   auto* found = find(backend);
   if (found == nullptr) return;
   found->is_asked = false;
-  judge(*found, Health::lives, {});
+  judge_alive(*found);
 }
 
 void Backends::fails(Id backend, const std::string& why) {
@@ -121,12 +127,18 @@ void Backends::heard(Id backend, Duration now) {
   if (auto* found = find(backend)) found->heard_at = now;
 }
 
+void Backends::judge_alive(Backend& backend) {
+  if (backend.answers_missing > 0) --backend.answers_missing;
+  judge(backend, Health::lives, {});
+}
+
 void Backends::judge(Backend& backend, Health health, const std::string& why) {
   if (backend.health == health) return;
   if (health == Health::dead) tell_(std::format("{} does not answer ({})", backend.address, why));
   if (backend.health == Health::dead) tell_(std::format("{} answers again", backend.address));
   backend.health = health;
   if (health == Health::lives) backend.is_hopeless = false;
+  if (health == Health::dead) backend.answers_missing = times_.answers_to_trust;
 }
 
 Backends::Backend* Backends::find(Id backend) {

@@ -22,6 +22,9 @@ namespace sealift::node {
 struct HealthTimes {
   Duration every{1'000};     // how often each is asked
   Duration patience{1'500};  // for an answer
+  // An API server that starts answers before it can serve: it refuses (403, 500) what it has not read yet. So one that
+  // comes, or comes back, gets connections only after so many answers in a row, while there are others.
+  unsigned answers_to_trust = 20;
 };
 
 class Backends {
@@ -65,6 +68,7 @@ class Backends {
     bool is_listed = true;
     Health health = Health::unknown;
     bool is_hopeless = false;
+    unsigned answers_missing = 0;  // until it is trusted
     size_t connections = 0;
     bool is_asked = false;
     Duration next{};  // when it is to be asked again; at first at once
@@ -74,6 +78,7 @@ class Backends {
   const Backend* find(Id backend) const;
   bool any_lives() const;
   void judge(Backend& backend, Health health, const std::string& why);
+  void judge_alive(Backend& backend);
   void forget_unused();
 
   std::vector<Backend> backends_;

@@ -86,12 +86,7 @@ def test_a_control_plane_joins_while_the_cluster_serves(cluster, lab):
     cluster.write()
     clients = [Client(lab, name, 60) for name in ('cp1', 'w1', 'w2')]
     cluster.deliver()
-    for client in clients:
-        # None was refused, dropped or late. A server that starts answers before it is ready, and the balancer only asks
-        # whether it lives.
-        failures = client.failures()
-        assert all(failure.startswith('500 after 0.') for failure in failures), failures
-        assert len(failures) < 60, failures
+    assert [client.failures() for client in clients] == [[], [], []]
     assert nodes_of(lab) == ({*PLANES, *WORKERS}, set(PLANES))
     assert members_of(lab) == dict.fromkeys(PLANES, False)
     # nobody's kubelet was restarted
@@ -129,7 +124,7 @@ def test_any_of_them_serves_images_and_the_api(cluster, lab):
         assert status.code == 15 and 'control plane cp1' in status.output and 'Absent' in status.output, status.output
         assert 'cp2' in status.output
         refused = cluster.run('plan')
-        assert refused.code == 8 and 'cp1' in refused.output, refused.output
+        assert refused.code == 8 and lab.ip('cp1') in refused.output, refused.output
     finally:
         lab.run('start', 'cp1')
     wait_for('cp1 votes again', 180, lambda: members_of(lab) == dict.fromkeys(PLANES, False) and nodes_of(lab)[0] == {*PLANES, *WORKERS})

@@ -72,7 +72,26 @@ TEST_CASE("backends: a dead one is the last choice until it answers again, and e
   bench.round({});
   CHECK(bench.told.size() == 2);
   CHECK(bench.told.back() == "10.7.0.11:6443 answers again");
+  // It may only be starting: it is trusted after many answers in a row.
+  for (unsigned answers = 1; answers < kTimes.answers_to_trust; ++answers) {
+    CHECK(bench.chosen() == kSecond);
+    bench.round({});
+  }
   CHECK(bench.chosen() == kFirst);
+  bench.round({kFirst});
+  bench.round({});
+  CHECK(bench.chosen() == kSecond);
+}
+
+TEST_CASE("backends: a new one in the list is not trusted at once, unless there is no other") {
+  Bench bench({kFirst});
+  const auto first = bench.id(kFirst);
+  for (int i = 0; i < 10; ++i) bench.backends.enter(first);
+  bench.backends.set({kFirst, kSecond});
+  bench.round({});
+  CHECK(bench.chosen() == kFirst);
+  bench.round({kFirst});
+  CHECK(bench.chosen() == kSecond);  // better than a dead one
 }
 
 TEST_CASE("backends: connections of a dead one are hopeless only if another lives") {

@@ -118,7 +118,7 @@ struct Site {
   // One address where nobody listens, until list().
   Site() {
     node::BalancerLimits limits;
-    limits.health = {.every = Duration{50}, .patience = Duration{1'000}};
+    limits.health = {.every = Duration{50}, .patience = Duration{1'000}, .answers_to_trust = 3};
     auto made = node::Balancer::listen({"127.0.0.1:0", {"127.0.0.1:1"}, limits});
     REQUIRE(made);
     balancer = std::move(*made);
