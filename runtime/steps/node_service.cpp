@@ -31,13 +31,24 @@ const format::Stub* stub_for(const Model& model, const Node& node) {
   return found == stubs.end() ? nullptr : &*found;
 }
 
+// Sorted: which control plane is the first one says nothing to those who only need a list.
+template <class EndpointOf>
+json::Value endpoints(const std::vector<const Node*>& nodes, EndpointOf endpoint_of) {
+  std::vector<std::string> texts;
+  for (const auto* node : nodes) texts.push_back(endpoint_of(*node));
+  std::ranges::sort(texts);
+  json::Value out = json::Value::array();
+  for (auto& text : texts) out.push_back(std::move(text));
+  return out;
+}
+
 std::string mirror_json(const Model& model, const Node& node) {
   json::Value out = json::Value::object();
   json::Value hosts = json::Value::array();
   const bool is_one = is_registry_host(model, node);
-  if (!is_one) {
-    for (const auto* other : model.registry_hosts()) hosts.push_back(endpoint(other->ip, model.config.registry.port));
-  }
+  if (!is_one)
+    hosts = endpoints(model.registry_hosts(),
+                      [&](const Node& other) { return endpoint(other.ip, model.config.registry.port); });
   const auto endpoints = mirror_endpoints(model, node);
   out.set("localListen", endpoints.front());
   out.set("peerListen", is_one ? endpoints.back() : "");
@@ -51,18 +62,16 @@ std::string mirror_json(const Model& model, const Node& node) {
 
 std::string balancer_json(const Model& model) {
   json::Value out = json::Value::object();
-  json::Value backends = json::Value::array();
-  for (const auto* node : model.control_planes()) backends.push_back(endpoint(node->ip, model.config.api.port));
   out.set("listen", balancer_endpoint(model));
-  out.set("backends", std::move(backends));
+  out.set("backends", endpoints(model.control_planes(),
+                                [&](const Node& node) { return endpoint(node.ip, model.config.api.port); }));
   return json::to_pretty(out) + "\n";
 }
 
 std::string renewal_json(const Model& model) {
   json::Value out = json::Value::object();
-  json::Value authorities = json::Value::array();
-  for (const auto* node : model.control_planes()) authorities.push_back(authority_endpoint(model, *node));
-  out.set("authorities", std::move(authorities));
+  out.set("authorities",
+          endpoints(model.control_planes(), [&](const Node& node) { return authority_endpoint(model, node); }));
   return json::to_pretty(out) + "\n";
 }
 

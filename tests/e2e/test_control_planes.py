@@ -129,5 +129,5 @@ def test_any_of_them_serves_images_and_the_api(cluster, lab):
         lab.run('start', 'cp1')
     wait_for('cp1 votes again', 180, lambda: members_of(lab) == dict.fromkeys(PLANES, False) and nodes_of(lab)[0] == {*PLANES, *WORKERS})
     wait_for('the application answers', 120, lambda: ' 200 ' in http_get(lab.ip('w1'), 30080)[0])
-    assert cluster.run('status').code == 0
+    wait_for('all is well', 120, lambda: cluster.run('status').code == 0)
     assert 'nothing to do' in cluster.deliver().output

@@ -150,6 +150,17 @@ TEST_CASE("control planes: the cluster's own stays the first one, wherever new o
   again_changes_nothing(site);
 }
 
+TEST_CASE("control planes: one that comes to two changes nobody's lists twice, wherever it stands in cluster.yaml") {
+  DeliverySite site(4, 3);
+  const auto all = site.config.hosts;
+  site.config.hosts = {all[0], all[1], all[3]};
+  engine::NoJournal journal;
+  require_delivered(site.apply(journal, base::no_events()));
+  site.config.hosts = {all[2], all[0], all[1], all[3]};
+  require_delivered(site.apply(journal, base::no_events()));
+  again_changes_nothing(site);
+}
+
 TEST_CASE("control planes: one that is away ends the run before anything is changed") {
   DeliverySite site(4, 3);
   site.machine(2).set_reachable(false);

@@ -205,7 +205,8 @@ TEST_CASE("a control plane that joins names its own address, and nothing that is
   const auto text = kube::join_document(site.input(), kControlPlane, kToken);
   REQUIRE(text);
   const std::string document(text->reveal());
-  CHECK(document.contains("controlPlane:\n  localAPIEndpoint:\n    advertiseAddress: 10.7.0.11\n    bindPort: 6443\n"));
+  CHECK(document.contains(
+      "controlPlane:\n  localAPIEndpoint:\n    advertiseAddress: \"10.7.0.11\"\n    bindPort: 6443\n"));
   CHECK(document.contains("node-role.kubernetes.io/control-plane"));
   CHECK_FALSE(document.contains("certificateKey"));
   CHECK_FALSE(kube::join_document(site.input(), kWorker, kToken)->reveal().contains("controlPlane"));
