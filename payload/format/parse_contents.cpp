@@ -18,7 +18,7 @@ namespace sealift::format {
 namespace {
 
 constexpr size_t kMaxText = 64 << 10;               // of one string
-constexpr size_t kMaxEntries = 1 << 20;             // of one list or map
+constexpr size_t kMaxEntries = 1 << 19;             // of one list or map
 constexpr uint64_t kMaxNumber = uint64_t{1} << 53;  // all JSON readers keep integers exactly up to here
 constexpr uint64_t kMaxTreeMode = 0777;             // no set-id bits: unpacking grants no rights
 constexpr uint64_t kMaxHostMode = 07777;            // FILE may ask for any mode; root writes these files

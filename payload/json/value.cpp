@@ -17,12 +17,12 @@ using Library = nlohmann::json;
 // A value takes some hundred bytes of memory, however short its text. Documents have one (or a key) for each twenty
 // bytes at most; those that are all brackets are none.
 constexpr size_t kBytesForEach = 20;
+constexpr size_t kBytesForEachInEntries = 10;  // which are gone with their entry
 
 // Builds our values during the library's parse; the library's own tree would silently accept duplicate keys.
 class Builder final : public nlohmann::json_sax<Library> {
  public:
-  explicit Builder(const Limits& limits, const EntryVisitor* visit)
-      : limits_(limits), most_values_(std::max<size_t>(limits.bytes / kBytesForEach, 64)), visit_(visit) {}
+  explicit Builder(const Limits& limits, const EntryVisitor* visit) : limits_(limits), visit_(visit) {}
 
   bool null() override { return add({}); }
   bool boolean(bool value) override { return add(value); }
@@ -93,13 +93,13 @@ class Builder final : public nlohmann::json_sax<Library> {
     return add(std::move(done));
   }
   bool count() {
-    if (visit_ != nullptr && stack_.size() >= 2) {  // an entry's values are gone with it
-      if (++within_entry_ <= kMaxEntryValues) return true;
+    const bool in_entry = visit_ != nullptr && stack_.size() >= 2;
+    if (in_entry && ++within_entry_ > kMaxEntryValues)
       return refuse(ErrorCode::limit_exceeded, std::format("more than {} values in entry {} of \"{}\"", kMaxEntryValues,
                                                            entries_ + 1, base::printable(stack_.front().key)));
-    }
-    if (++values_ <= most_values_) return true;
-    return refuse(ErrorCode::limit_exceeded, std::format("more than {} values", most_values_));
+    const size_t most = std::max<size_t>(limits_.bytes / (in_entry ? kBytesForEachInEntries : kBytesForEach), 64);
+    if (++(in_entry ? in_entries_ : values_) <= most) return true;
+    return refuse(ErrorCode::limit_exceeded, std::format("more than {} values", most));
   }
   bool add(Value value) {
     if (!count()) return false;
@@ -115,7 +115,7 @@ class Builder final : public nlohmann::json_sax<Library> {
   }
 
   const Limits& limits_;
-  size_t most_values_, values_ = 0;
+  size_t values_ = 0, in_entries_ = 0;
   const EntryVisitor* visit_;
   size_t entries_ = 0;       // visited of the member that is being read
   size_t within_entry_ = 0;  // values of the entry that is being read, and keys

@@ -42,13 +42,13 @@ many files                                          | list                  | 0 
 many files                                          | inspect --tree        | 0  | 079999
 a million images                                    | info                  | 5  | at most 25165824 are allowed
 many images                                         | info                  | 0  | images      90000
-a million labels                                    | info                  | 5  | more than 838860 values
+a million labels                                    | info                  | 5  | "labels" has too many entries
 many labels                                         | info                  | 0  | label       389999=
-a million names to launch                           | info                  | 5  | more than 838860 values
+a million names to launch                           | info                  | 5  | "launch" has too many entries
 many bases                                          | info                  | 0  | images      0
 a million uses                                      | info                  | 5  | more than 100000 values in entry 1 of "apps"
 many apps                                           | info                  | 0  | a000000, a000001
-empty lists at once                                 | info                  | 5  | more than 838860 values
+empty lists at once                                 | info                  | 5  | more than 1677721 values
 empty objects in an entry                           | info                  | 5  | more than 100000 values in entry 1 of "x"
 empty texts in a member nobody knows                | info                  | 5  | more than 100000 values in entry 1 of "x"
 members of the document                             | info                  | 5  | more than 838860 values
