@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "runtime/node/etcd.h"
 
-#include <algorithm>
 #include <cstring>
 #include <format>
 
@@ -17,12 +16,7 @@ constexpr size_t kMaxPem = size_t{64} << 10;
 constexpr json::Limits kAnswer{.bytes = size_t{1} << 20, .depth = 16};
 constexpr Duration kPatience{10'000};
 
-struct Answer {
-  int status = 0;
-  std::string text;
-};
-
-Result<Answer> ask(const EtcdAccess& access, const std::string& target, const json::Value& question) {
+Result<http::Reply> ask(const EtcdAccess& access, const std::string& target, const json::Value& question) {
   http::ClientOptions options;
   SEALIFT_ASSIGN(options.authority, base::read_text_file(access.folder + "/ca.crt", kMaxPem));
   SEALIFT_ASSIGN(options.certificate, base::read_text_file(access.folder + "/healthcheck-client.crt", kMaxPem));
@@ -35,12 +29,11 @@ Result<Answer> ask(const EtcdAccess& access, const std::string& target, const js
                           std::memcpy(buffer.data(), text.data() + offset, buffer.size());
                           return Result<void>();
                         }};
-  SEALIFT_ASSIGN(auto reply, client.send("POST", target, {}, body));
-  return Answer{reply.status, std::move(reply.text)};
+  return client.send("POST", target, {}, body);
 }
 
 // etcd's errors: {"error":"…","code":5,"message":"etcdserver: member not found"}.
-Error error_of(const Answer& answer) {
+Error error_of(const http::Reply& answer) {
   const auto value = json::parse(answer.text, kAnswer);
   const std::string message = value ? value->text_or("message", "") : std::string();
   return {ErrorCode::command_failed,

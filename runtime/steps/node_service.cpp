@@ -49,9 +49,9 @@ std::string mirror_json(const Model& model, const Node& node) {
   if (!is_one)
     hosts = endpoints(model.registry_hosts(),
                       [&](const Node& other) { return endpoint(other.ip, model.config.registry.port); });
-  const auto endpoints = mirror_endpoints(model, node);
-  out.set("localListen", endpoints.front());
-  out.set("peerListen", is_one ? endpoints.back() : "");
+  const auto own = mirror_endpoints(model, node);
+  out.set("localListen", own.front());
+  out.set("peerListen", is_one ? own.back() : "");
   out.set("artifacts", is_one ? host::kArtifactRecords : "");
   out.set("registryHosts", std::move(hosts));
   out.set("ca", std::format("{}/ca.crt", kPkiDirectory));
