@@ -25,7 +25,8 @@ enum class Call {
   ledger,
   worked_on,
   synced,
-  store_state,  // calls that change nothing
+  store_state,
+  footprint,  // calls that change nothing
   write,
   make_directory,
   make_symlink,
@@ -39,6 +40,9 @@ enum class Call {
   begin,
   record,
   sync,
+  restore,
+  take_away,
+  forget,
   store_write,
   store_finish,
 };

@@ -50,9 +50,9 @@ Result<std::unique_ptr<RemoteHost>> start_agent(std::unique_ptr<ssh::Session> se
   landing.folders = options.folders.empty() ? landing_folders(config.data_root) : options.folders;
   landing.sudo_password = secrets.sudo_password ? secrets.sudo_password : secrets.password;
   landing.who = config.ssh.user + "@" + config.address;
-  landing.remove_if_sent = options.purpose == host::Purpose::look;
+  landing.remove_if_sent = options.purpose != host::Purpose::change;
   landing.arguments = {"--owner", options.owner, "--run", options.run};
-  if (options.purpose == host::Purpose::change) landing.arguments.emplace_back("--change");
+  if (options.purpose != host::Purpose::look) landing.arguments.emplace_back("--change");
   landing.arguments.insert(landing.arguments.end(), options.agent_arguments.begin(), options.agent_arguments.end());
   const Duration end = clock.monotonic() + options.start_timeout;
   session->set_end(end, Duration{});

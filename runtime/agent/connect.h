@@ -30,7 +30,7 @@ struct ConnectOptions {
   std::string state_directory;           // accepted host keys are recorded in its known_hosts; empty = not recorded
   std::vector<std::string> known_hosts;  // OpenSSH files to search; see ssh::default_known_hosts()
   bool accept_new_host_keys = false;
-  host::Purpose purpose = host::Purpose::look;  // look: shared lock; an agent sent for this connection is removed
+  host::Purpose purpose = host::Purpose::look;  // see there
   std::string owner;                            // who is working here, for a second operator to read
   std::string run;  // the same for all connections of one run: a reconnection takes over its own lock
   Duration login_timeout{60'000};

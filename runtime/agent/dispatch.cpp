@@ -104,6 +104,7 @@ class Dispatch {
       case Call::worked_on: return value_of(host_.worked_on());
       case Call::synced: return value_of(host_.synced());
       case Call::store_state: return with<Text>({"path"}, [&](const Text& path) { return store_state(path); });
+      case Call::footprint: return footprint();
       default: return fail(ErrorCode::internal, "{} is no call that only looks", name(call));
     }
   }
@@ -150,6 +151,17 @@ class Dispatch {
       case Call::sync:
         return with<std::vector<Text>>({"paths"},
                                        [&](const std::vector<Text>& paths) { return done(host_.sync(paths, reason)); });
+      case Call::restore:
+        return with<Text, host::PathBefore, std::optional<Digest>>(
+            {"path", "before", "written"},
+            [&](const Text& path, const host::PathBefore& before, const std::optional<Digest>& written) {
+              return value_of(host_.restore(path, before, written, reason));
+            });
+      case Call::take_away:
+        return with<host::Trace::Kind, Text>({"kind", "name"}, [&](host::Trace::Kind kind, const Text& name) {
+          return done(host_.take_away(kind, name, reason));
+        });
+      case Call::forget: return done(host_.forget(reason));
       case Call::store_write:
         return with<Text, uint64_t, uint64_t, Digest>(
             {"path", "total", "offset", "digest"},
@@ -190,6 +202,13 @@ class Dispatch {
     for (const auto& entry : entries) lines += json::to_canonical(host::to_json(entry)) + "\n";
     Answer out;
     out.body = base::to_bytes(lines);
+    return out;
+  }
+
+  Result<Answer> footprint() {
+    SEALIFT_ASSIGN(const auto traces, host_.footprint());
+    Answer out;
+    out.body = base::to_bytes(host::footprint_lines(traces));
     return out;
   }
 

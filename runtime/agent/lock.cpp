@@ -76,7 +76,8 @@ Result<base::Fd> take_lock(const AgentOptions& options, std::string& note) {
   SEALIFT_TRY(wait_for_lock(fd.get(), file, options, note));
   if (!note.empty()) return base::Fd();
   if (!options.changes) return fd;
-  if (base::own_program().value_or("").ends_with(" (deleted)"))
+  // One that is to leave nothing has removed itself already.
+  if (!options.remove_self && base::own_program().value_or("").ends_with(" (deleted)"))
     return fail(ErrorCode::unreachable, "another operator's `plan` has just removed the agent; try again");
   if (::ftruncate(fd.get(), 0) != 0) return fail_errno(errno, "write " + file);
   SEALIFT_TRY(base::pwrite_all(fd.get(), 0,

@@ -17,6 +17,7 @@ constexpr size_t kMaxOutput = size_t{8} << 20;        // of a command, each of i
 constexpr size_t kMaxLedger = size_t{32} << 20;       // bytes
 constexpr size_t kMaxLedgerLine = size_t{256} << 10;  // bytes
 constexpr size_t kMaxLedgerEntries = 100'000;
+constexpr size_t kMaxFootprint = size_t{64} << 20;  // bytes
 
 constexpr Duration kAfterTimeout{60'000};  // for the agent's own answer that a command took too long
 
@@ -34,7 +35,10 @@ Duration patience(Call call) {
     case Call::query:
     case Call::run:
     case Call::run_job: return minutes{120};  // without a timeout of the command's own
-    case Call::unit_action: return minutes{15};
+    case Call::unit_action:
+    case Call::footprint:  // these go through many files
+    case Call::restore:
+    case Call::take_away: return minutes{15};
     default: return minutes{3};
   }
 }
@@ -211,6 +215,22 @@ class ConnectedHost final : public RemoteHost {
   Result<void> sync(const std::vector<std::string>& paths, const host::Reason& reason) override {
     return tell(Request(Call::sync, reason).with("paths", paths));
   }
+
+  // The texts are the host's, as they are: whoever shows them makes them printable.
+  Result<host::Footprint> footprint() override {
+    base::MemorySink lines(kMaxFootprint);
+    SEALIFT_TRY(call(Request(Call::footprint), nullptr, lines));
+    return host::parse_footprint(base::as_text(lines.data()));
+  }
+  Result<host::Restored> restore(const std::string& path, const host::PathBefore& before,
+                                 const std::optional<Digest>& written, const host::Reason& reason) override {
+    auto request = Request(Call::restore, reason).with("path", path).with("before", before);
+    return value<host::Restored>(written ? std::move(request).with("written", *written) : std::move(request));
+  }
+  Result<void> take_away(host::Trace::Kind kind, const std::string& name, const host::Reason& reason) override {
+    return tell(Request(Call::take_away, reason).with("kind", kind).with("name", name));
+  }
+  Result<void> forget(const host::Reason& reason) override { return tell(Request(Call::forget, reason)); }
 
   Result<host::StoreState> store_state(const std::string& path) override {
     base::MemorySink offsets(kMaxOffsets * sizeof(uint64_t));

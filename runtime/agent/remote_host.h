@@ -5,7 +5,7 @@
 //
 // The host is not believed: each answer has a limit of bytes, of elements and of time (limit_exceeded, protocol,
 // timeout), and text for people is made printable where it comes in. Whatever a host sends, a connection holds at most
-// 64 MiB, but for read() with a larger limit.
+// 64 MiB, but for read() with a larger limit, and for footprint(), which is read whole before it is taken apart.
 #pragma once
 
 #include <functional>

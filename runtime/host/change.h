@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "payload/hash/digest.h"
+#include "runtime/host/trace.h"
 
 namespace sealift::host {
 
@@ -46,6 +47,7 @@ struct FileWritten {
   static constexpr std::string_view kKind = "file";
   std::string path;
   PathBefore before;
+  std::optional<Digest> written = std::nullopt;  // the new content; none in ledgers of earlier versions
   bool operator==(const FileWritten&) const = default;
 };
 
@@ -134,6 +136,22 @@ struct InterfacesMade {  // network interfaces: bridges, tunnels and pairs of th
   bool operator==(const InterfacesMade&) const = default;
 };
 
+// --- undoing ---
+
+struct TakenAway {  // what a program had made (Host::take_away)
+  static constexpr std::string_view kKind = "taken";
+  Trace::Kind trace = Trace::Kind::path;
+  std::string name;
+  bool operator==(const TakenAway&) const = default;
+};
+
+struct PathRestored {  // to what it was before the delivery (Host::restore); `before`: what it is now
+  static constexpr std::string_view kKind = "restored";
+  std::string path;
+  PathBefore before;
+  bool operator==(const PathRestored&) const = default;
+};
+
 // --- the progress of steps ---
 
 struct Begun {  // an earlier `Completed` of the step no longer counts
@@ -151,9 +169,9 @@ struct Synced {  // everything before this entry is on disk
   bool operator==(const Synced&) const = default;
 };
 
-using Change =
-    std::variant<FileWritten, DirectoryMade, SymlinkMade, PathRemoved, CommandRun, UnitChanged, ModuleLoaded, SysctlSet,
-                 PayloadStored, ImagePulled, MountsMade, InterfacesMade, Begun, Completed, Synced>;
+using Change = std::variant<FileWritten, DirectoryMade, SymlinkMade, PathRemoved, CommandRun, UnitChanged, ModuleLoaded,
+                            SysctlSet, PayloadStored, ImagePulled, MountsMade, InterfacesMade, TakenAway, PathRestored,
+                            Begun, Completed, Synced>;
 
 // The changes that steps announce for programs they run (Host::announce).
 using Announced = std::variant<ImagePulled, MountsMade, InterfacesMade>;

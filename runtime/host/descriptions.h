@@ -104,8 +104,15 @@ void describe(Visit& visit, Like<PathBefore> auto& value) {
   visit("target", value.target);
 }
 
+template <class Visit>
+void describe(Visit& visit, Like<FileWritten> auto& value) {
+  visit("path", value.path);
+  visit("before", value.before);
+  visit("written", value.written);
+}
+
 template <class T>
-concept PathChange = Like<T, FileWritten> || Like<T, DirectoryMade> || Like<T, SymlinkMade> || Like<T, PathRemoved>;
+concept PathChange = Like<T, DirectoryMade> || Like<T, SymlinkMade> || Like<T, PathRemoved> || Like<T, PathRestored>;
 
 template <class Visit>
 void describe(Visit& visit, PathChange auto& value) {
@@ -167,6 +174,19 @@ void describe(Visit& visit, Like<InterfacesMade> auto& value) {
   visit("before", value.before);
 }
 
+template <class Visit>
+void describe(Visit& visit, Like<TakenAway> auto& value) {
+  visit("trace", value.trace);
+  visit("name", value.name);
+}
+
+template <class Visit>
+void describe(Visit& visit, Like<Trace> auto& value) {
+  visit("kind", value.kind);
+  visit("name", value.name);
+  visit("value", value.value);
+}
+
 template <class T>
 concept Progress = Like<T, Begun> || Like<T, Completed> || Like<T, Synced>;
 
@@ -203,5 +223,12 @@ inline constexpr auto names<UnitAction> =
 template <>
 inline constexpr auto names<PathBefore::Kind> =
     std::to_array<std::string_view>({"absent", "file", "directory", "symlink", "other", "transient"});
+
+template <>
+inline constexpr auto names<Trace::Kind> = std::to_array<std::string_view>(
+    {"path", "unit", "module", "sysctl", "mount", "link", "table", "chain", "cgroup", "user", "process"});
+template <>
+inline constexpr auto names<Restored> =
+    std::to_array<std::string_view>({"as-before", "changed-since", "not-empty", "not-kept"});
 
 }  // namespace sealift::host

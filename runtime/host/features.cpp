@@ -22,6 +22,7 @@
 
 #include "payload/base/text.h"
 #include "runtime/host/local_host.h"
+#include "runtime/host/netlink.h"
 
 namespace sealift::host {
 namespace {
@@ -79,64 +80,25 @@ int try_overlay() {
 }
 
 // Sends one netlink request in a new network namespace; returns the errno in the answer, 0 for success.
-int netlink_request(int protocol, void* request, size_t size) {
+int request_in_new_network(int protocol, const NetlinkMessage& message) {
   if (::unshare(CLONE_NEWNET) != 0) return errno;
-  const int fd = ::socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, protocol);
-  if (fd < 0) return errno;
-  const timeval wait{3, 0};
-  ::setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &wait, sizeof wait);
-  if (::send(fd, request, size, 0) < 0) return errno;
-  alignas(nlmsghdr) std::array<char, 8192> answer{};
-  if (::recv(fd, answer.data(), answer.size(), 0) < static_cast<ssize_t>(sizeof(nlmsghdr)))
-    return errno == 0 ? EIO : errno;
-  ::close(fd);
-  nlmsghdr header{};
-  std::memcpy(&header, answer.data(), sizeof header);
-  if (header.nlmsg_type != NLMSG_ERROR) return 0;
-  nlmsgerr error{};
-  std::memcpy(&error, answer.data() + NLMSG_HDRLEN, sizeof error);
-  return -error.error;
+  return netlink_request(protocol, {message});
 }
 
 int try_nftables() {
-  struct {
-    nlmsghdr header;
-    nfgenmsg message;
-  } request{};
-  request.header.nlmsg_len = sizeof request;
-  request.header.nlmsg_type = (NFNL_SUBSYS_NFTABLES << 8U) | NFT_MSG_GETGEN;
-  request.header.nlmsg_flags = NLM_F_REQUEST;
-  return netlink_request(NETLINK_NETFILTER, &request, sizeof request);
-}
-
-void put_attribute(Bytes& out, uint16_t type, const void* data, size_t size) {
-  const auto length = static_cast<uint16_t>(sizeof(rtattr) + size);
-  const size_t at = out.size();
-  out.resize(at + RTA_ALIGN(length));
-  const rtattr header{length, type};
-  std::memcpy(out.data() + at, &header, sizeof header);
-  std::memcpy(out.data() + at + sizeof header, data, size);
+  return request_in_new_network(NETLINK_NETFILTER, NetlinkMessage((NFNL_SUBSYS_NFTABLES << 8U) | NFT_MSG_GETGEN,
+                                                                  NLM_F_ACK, nfgenmsg{AF_UNSPEC, NFNETLINK_V0, 0}));
 }
 
 int try_vxlan() {
-  Bytes info, data, attributes;
+  Bytes info, data;
   const uint32_t id = 1;
-  put_attribute(data, IFLA_VXLAN_ID, &id, sizeof id);
-  put_attribute(info, IFLA_INFO_KIND, "vxlan", 6);
-  put_attribute(info, IFLA_INFO_DATA, data.data(), data.size());
-  put_attribute(attributes, IFLA_IFNAME, "sealift0", 9);
-  put_attribute(attributes, IFLA_LINKINFO, info.data(), info.size());
-  struct {
-    nlmsghdr header;
-    ifinfomsg message;
-  } head{};
-  head.header.nlmsg_len = static_cast<uint32_t>(sizeof head + attributes.size());
-  head.header.nlmsg_type = RTM_NEWLINK;
-  head.header.nlmsg_flags = NLM_F_REQUEST | NLM_F_CREATE | NLM_F_EXCL | NLM_F_ACK;
-  Bytes request(sizeof head);
-  std::memcpy(request.data(), &head, sizeof head);
-  request.insert(request.end(), attributes.begin(), attributes.end());
-  return netlink_request(NETLINK_ROUTE, request.data(), request.size());
+  put_attribute(data, IFLA_VXLAN_ID, std::as_bytes(std::span(&id, 1)));
+  put_attribute(info, IFLA_INFO_KIND, "vxlan");
+  put_attribute(info, IFLA_INFO_DATA, data);
+  NetlinkMessage link(RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL | NLM_F_ACK, ifinfomsg{});
+  link.put(IFLA_IFNAME, "sealift0").put(IFLA_LINKINFO, info);
+  return request_in_new_network(NETLINK_ROUTE, link);
 }
 
 FeatureResult try_br_netfilter() {

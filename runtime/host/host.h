@@ -21,6 +21,7 @@
 #include "payload/base/stream.h"
 #include "payload/hash/digest.h"
 #include "runtime/host/change.h"
+#include "runtime/host/trace.h"
 
 namespace sealift::host {
 
@@ -95,8 +96,9 @@ struct StoreState {
   std::vector<uint64_t> frames;  // offsets, sorted
 };
 
-// The purpose of a connection: looks share the host's lock, a change needs it exclusively.
-enum class Purpose { look, change };
+// The purpose of a connection: looks share the host's lock, a change needs it exclusively. An agent that was sent for a
+// look, or to undo everything, is not left on the host.
+enum class Purpose { look, change, undo };
 
 // One connection; several threads may call it (RemoteHost multiplexes, LocalHost locks only the ledger). Errors: the
 // code of the failed operation on the host; `unreachable` when the connection is gone.
@@ -129,6 +131,9 @@ class HostView {
   // True if the ledger records no change since the last finished sync(); false if there was none.
   virtual Result<bool> synced() = 0;
   virtual Result<StoreState> store_state(const std::string& path) = 0;
+  // What is on the host now. Paths: everything below /etc, /opt, /usr/local and /usr/libexec, with digests of files of
+  // at most 1 MiB; the entries of /var/lib, of its folders that a cluster's programs use, of /var/log and /run.
+  virtual Result<Footprint> footprint() = 0;
 };
 
 class Host : public HostView {
@@ -159,6 +164,19 @@ class Host : public HostView {
   // Syncs the file systems that hold these paths (or their nearest existing parents), so that what programs wrote there
   // survives a power cut. Recorded in the ledger once it is done.
   virtual Result<void> sync(const std::vector<std::string>& paths, const Reason& reason) = 0;
+
+  // --- undoing ---
+  // Makes a path what it was before the first change of it. `written`: the digest of the file that was last written
+  // there by a delivery, if known: any other content is somebody else's and stays.
+  virtual Result<Restored> restore(const std::string& path, const PathBefore& before,
+                                   const std::optional<Digest>& written, const Reason& reason) = 0;
+  // Takes away one thing that programs have made; absent is fine. A path with everything below it, but never across a
+  // mount; a mount; a link; a table; a chain, with the rules that lead to it; a cgroup, after its processes have been
+  // ended; a module that nobody uses; a process: all that run this program. Errors: busy for a module in use, or for
+  // what is still there after ten seconds; internal for any other kind.
+  virtual Result<void> take_away(Trace::Kind kind, const std::string& name, const Reason& reason) = 0;
+  // Removes the ledger, with the copies that it kept, and /var/lib/sealift if nothing else is in it: the last change.
+  virtual Result<void> forget(const Reason& reason) = 0;
 
   // --- payload store on a registry host ---
   // Writes a piece of the payload at its offset after checking its SHA-256. `total`: size of the payload.

@@ -84,15 +84,6 @@ Result<void> Ledger::add(const Reason& reason, Change change) {
   return {};
 }
 
-Result<void> Ledger::keep(ByteView bytes, const Digest& digest) {
-  const std::string folder = folder_ + "/kept", path = folder + "/" + digest.hex();
-  if (::access(path.c_str(), F_OK) == 0) return {};
-  SEALIFT_TRY(base::make_directories(folder_.substr(0, folder_.rfind('/')), 0755));
-  SEALIFT_TRY(base::make_directories(folder_, 0700));
-  SEALIFT_TRY(base::make_directories(folder, 0700));
-  return base::write_file_atomic(path, bytes, 0600);
-}
-
 std::optional<std::string> Ledger::completed(const std::string& step) const {
   const std::lock_guard lock(mutex_);
   const auto found = completed_.find(step);

@@ -16,13 +16,12 @@
 #include "payload/base/safe_path.h"
 #include "payload/base/text.h"
 #include "runtime/host/descriptions.h"
-#include "runtime/host/open_folder.h"
+#include "runtime/host/path_state.h"
 
 namespace sealift::host {
 namespace {
 
 constexpr std::string_view kLedgerFolder = "/var/lib/sealift/ledger";
-constexpr uint64_t kKeepBytes = uint64_t{1} << 20;
 
 FileType type_of(mode_t mode) {
   if (S_ISREG(mode)) return FileType::regular;
@@ -41,23 +40,6 @@ Result<std::string> sysctl_path(const MachinePaths& machine, std::string key) {
   if (!is_sysctl_key(key)) return fail(ErrorCode::internal, "\"{}\" is not a sysctl", base::printable(key));
   std::ranges::replace(key, '.', '/');
   return machine.sysctls + "/" + key;
-}
-
-Result<void> sync_folder(const Place& place, const std::string& path) {
-  // Some file systems (and FUSE) return EINVAL for folders: nothing more can be done then.
-  if (::fsync(place.folder.get()) != 0 && errno != EINVAL) return fail_errno(errno, "sync the folder of " + path);
-  return {};
-}
-
-Result<void> set_spec(const std::string& path, const Place& place, const FileSpec& spec) {
-  const base::Fd folder(
-      ::openat(place.folder.get(), place.name.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
-  struct stat status{};
-  if (!folder || ::fstat(folder.get(), &status) != 0) return fail_errno(errno, "open the folder " + path);
-  if ((spec.uid != status.st_uid || spec.gid != status.st_gid) && ::fchown(folder.get(), spec.uid, spec.gid) != 0)
-    return fail_errno(errno, "chown " + path);
-  if (::fchmod(folder.get(), spec.mode) != 0) return fail_errno(errno, "chmod " + path);
-  return {};
 }
 
 Result<std::string> nearest_existing(std::string path) {
@@ -220,50 +202,35 @@ Result<std::vector<LedgerEntry>> LocalHost::ledger() { return ledger_->entries()
 Result<bool> LocalHost::worked_on() { return !ledger_->empty(); }
 Result<bool> LocalHost::synced() { return ledger_->synced(); }
 
-Result<PathBefore> LocalHost::before(const std::string& path) {
-  using Kind = PathBefore::Kind;
-  SEALIFT_ASSIGN(const auto status, stat(path));
-  if (!status) return PathBefore{};
-  if (path.starts_with("/run/")) return PathBefore{.kind = Kind::transient};
-  switch (status->type) {
-    case FileType::directory: return PathBefore{.kind = Kind::directory, .spec = status->spec};
-    case FileType::symlink: return PathBefore{.kind = Kind::symlink, .target = status->link_target};
-    case FileType::other: return PathBefore{.kind = Kind::other, .spec = status->spec};
-    case FileType::regular: break;
-  }
-  PathBefore out{.kind = Kind::file, .spec = status->spec, .size = status->size};
-  if (status->size > kKeepBytes) {
-    SEALIFT_ASSIGN(out.digest, digest(path));
-    return out;
-  }
-  SEALIFT_ASSIGN(const auto bytes, read(path, kKeepBytes));
-  if (!bytes) return PathBefore{};
-  out.digest = hash::sha256(*bytes);
-  SEALIFT_TRY(ledger_->keep(*bytes, *out.digest));
-  out.kept = true;
-  return out;
+Result<PathBefore> LocalHost::before(const Place& place, const std::string& path) {
+  SEALIFT_ASSIGN(auto now, look_at(place, path));
+  auto state = as_recorded(std::move(now.state), path);
+  if (state.kind != PathBefore::Kind::file) return state;
+  return ledger_->keep(now.file.get(), path, std::move(state));
 }
 
 Result<void> LocalHost::write_atomic(const std::string& path, const FileSpec& spec, base::Source& content,
                                      const Reason& reason) {
   SEALIFT_ASSIGN(const auto place, place_of(root_, path, FolderOwners::anyone));
-  SEALIFT_ASSIGN(const auto was, before(path));
+  SEALIFT_ASSIGN(const auto was, before(place, path));
   // The temporary file is in the same folder: the rename stays on one file system, and SELinux labels come from the
   // folder.
-  const std::string temporary =
-      std::format("{}.sealift-{}", place.name, hash::sha256(base::as_bytes(path + reason.step)).hex().substr(0, 8));
+  const std::string temporary = temporary_name(place, path, reason);
   const int folder = place.folder.get();
   ::unlinkat(folder, temporary.c_str(), 0);
   base::Fd fd(::openat(folder, temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
   if (!fd) return fail_errno(errno, "write " + path);
-  base::FdSink sink(fd.get());
+  hash::Sha256 hashed;
+  base::FunctionSink sink([&](ByteView data) {
+    hashed.update(data);
+    return base::write_all(fd.get(), data);
+  });
   Result<void> done = base::copy(content, sink).transform([](uint64_t) {});
-  if (done && (spec.uid != ::geteuid() || spec.gid != ::getegid()) && ::fchown(fd.get(), spec.uid, spec.gid) != 0)
-    done = fail_errno(errno, "chown " + path);
-  if (done && ::fchmod(fd.get(), spec.mode) != 0) done = fail_errno(errno, "chmod " + path);
-  if (done && ::fsync(fd.get()) != 0) done = fail_errno(errno, "sync " + path);
+  if (done) done = finish_file(fd.get(), path, spec);
   fd.reset();  // a program that is open for writing can't be started
-  if (done) done = ledger_->add(reason, FileWritten{path, was});
+  // Nor is anything about the contents of /run kept: it may be a secret.
+  const auto written = path.starts_with("/run/") ? std::nullopt : std::optional(hashed.finish());
+  if (done) done = ledger_->add(reason, FileWritten{path, was, written});
   if (done && ::renameat(folder, temporary.c_str(), folder, place.name.c_str()) != 0)
     done = fail_errno(errno, "rename to " + path);
   if (!done) {
@@ -287,18 +254,18 @@ Result<void> LocalHost::make_directory(const std::string& path, const FileSpec& 
     SEALIFT_ASSIGN(const auto place, place_of(root_, path, FolderOwners::anyone));
     if (::mkdirat(place.folder.get(), place.name.c_str(), 0700) != 0 && errno != EEXIST)
       return fail_errno(errno, "make folder " + path);
-    return set_spec(path, place, spec);
+    return set_folder_spec(place, path, spec);
   }
   if (status->type == FileType::symlink || status->spec == spec) return {};
   SEALIFT_ASSIGN(const auto place, place_of(root_, path, FolderOwners::anyone));
-  SEALIFT_ASSIGN(const auto was, before(path));
+  SEALIFT_ASSIGN(const auto was, before(place, path));
   SEALIFT_TRY(ledger_->add(reason, DirectoryMade{path, was}));
-  return set_spec(path, place, spec);
+  return set_folder_spec(place, path, spec);
 }
 
 Result<void> LocalHost::make_symlink(const std::string& path, const std::string& target, const Reason& reason) {
   SEALIFT_ASSIGN(const auto place, place_of(root_, path, FolderOwners::anyone));
-  SEALIFT_ASSIGN(const auto was, before(path));
+  SEALIFT_ASSIGN(const auto was, before(place, path));
   const std::string temporary = place.name + ".sealift-link";
   const int folder = place.folder.get();
   ::unlinkat(folder, temporary.c_str(), 0);
@@ -313,7 +280,7 @@ Result<void> LocalHost::remove(const std::string& path, const Reason& reason) {
   SEALIFT_ASSIGN(const auto status, stat(path));
   if (!status) return {};
   SEALIFT_ASSIGN(const auto place, place_of(root_, path, FolderOwners::anyone));
-  SEALIFT_ASSIGN(const auto was, before(path));
+  SEALIFT_ASSIGN(const auto was, before(place, path));
   SEALIFT_TRY(ledger_->add(reason, PathRemoved{path, was}));
   const int flags = status->type == FileType::directory ? AT_REMOVEDIR : 0;
   if (::unlinkat(place.folder.get(), place.name.c_str(), flags) != 0 && errno != ENOENT)

@@ -11,6 +11,7 @@
 
 #include "runtime/host/host.h"
 #include "runtime/host/ledger.h"
+#include "runtime/host/open_folder.h"
 #include "runtime/host/payload_store.h"
 
 namespace sealift::host {
@@ -62,6 +63,11 @@ class LocalHost final : public Host {
   Result<void> record(const Reason& reason) override;
   Result<void> sync(const std::vector<std::string>& paths, const Reason& reason) override;
   Result<StoreState> store_state(const std::string& path) override;
+  Result<Footprint> footprint() override;  // footprint.cpp
+  Result<Restored> restore(const std::string& path, const PathBefore& before, const std::optional<Digest>& written,
+                           const Reason& reason) override;                                           // restore.cpp
+  Result<void> take_away(Trace::Kind kind, const std::string& name, const Reason& reason) override;  // take_away.cpp
+  Result<void> forget(const Reason& reason) override;
   Result<void> store_write(const std::string& path, uint64_t total, uint64_t offset, const Digest& expected,
                            ByteView data, const Reason& reason) override;
   Result<void> store_finish(const std::string& path, const Reason& reason) override;
@@ -70,8 +76,10 @@ class LocalHost final : public Host {
   LocalHost(std::string root, Clock& clock, MachinePaths machine, std::unique_ptr<Ledger> ledger)
       : root_(std::move(root)), clock_(clock), machine_(std::move(machine)), ledger_(std::move(ledger)) {}
   Result<std::string> real(const std::string& path) const;
-  // The state of a path, for the ledger; keeps a copy of small files.
-  Result<PathBefore> before(const std::string& path);
+  // The state of a path, for the ledger, which keeps the file if it may be needed to undo the change.
+  Result<PathBefore> before(const Place& place, const std::string& path);
+  // Whether there is anything to be taken away.
+  Result<bool> has_trace(Trace::Kind kind, const std::string& name) const;
 
   struct OpenStore;  // local_stores.cpp, like all members about stores
   Result<std::shared_ptr<OpenStore>> store(const std::string& path, uint64_t total);

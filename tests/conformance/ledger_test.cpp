@@ -51,13 +51,15 @@ TEMPLATE_TEST_CASE("the ledger", "", Local, Remote) {
     const auto entries = host.ledger();
     REQUIRE(entries);
     REQUIRE(entries->size() == 4);
-    CHECK(change<host::FileWritten>((*entries)[0]) == host::FileWritten{"/file", {}});
+    const auto written = [](std::string_view text) { return hash::sha256(base::as_bytes(text)); };
+    CHECK(change<host::FileWritten>((*entries)[0]) == host::FileWritten{"/file", {}, written("one")});
     CHECK((*entries)[0].step == "step.one");
     CHECK((*entries)[0].inputs == "aa");
     const auto digest = hash::sha256(base::as_bytes("one"));
-    CHECK(
-        change<host::FileWritten>((*entries)[1]) ==
-        host::FileWritten{"/file", {.kind = Kind::file, .spec = own(0640), .size = 3, .digest = digest, .kept = true}});
+    CHECK(change<host::FileWritten>((*entries)[1]) ==
+          host::FileWritten{"/file",
+                            {.kind = Kind::file, .spec = own(0640), .size = 3, .digest = digest, .kept = true},
+                            written("two")});
     const std::string kept = root / ("var/lib/sealift/ledger/kept/" + digest.hex());
     CHECK(base::read_text_file(kept, 100) == "one");
     struct stat status{};
@@ -245,11 +247,11 @@ TEMPLATE_TEST_CASE("the ledger says of each kind of change what was there before
   const host::PathBefore file{.kind = Kind::file,
                               .spec = own(0644),
                               .size = big.size(),
-                              .digest = hash::sha256(base::as_bytes(big))};  // too large to keep
+                              .digest = hash::sha256(base::as_bytes(big))};  // too large to keep, and a delivery's own
   CHECK(found == std::vector<host::Change>{
                      host::DirectoryMade{"/a", {}}, host::DirectoryMade{"/a/b", {}},
                      host::DirectoryMade{"/a/b", directory(0700)}, host::SymlinkMade{"/a/link", {}},
-                     host::SymlinkMade{"/a/link", link("one")}, host::FileWritten{"/a/big", {}},
+                     host::SymlinkMade{"/a/link", link("one")}, host::FileWritten{"/a/big", {}, file.digest},
                      host::PathRemoved{"/a/big", file}, host::PathRemoved{"/a/link", link("two")},
                      host::PathRemoved{"/a/b", directory(0750)}, host::ImagePulled{"registry.k8s.io/pause:3.10"},
                      host::MountsMade{"/var/lib/kubelet", {"/var/lib/kubelet/x"}},

@@ -2,6 +2,7 @@
 #include "tests/support/fake_host.h"
 
 #include <algorithm>
+#include <ranges>
 #include <utility>
 
 #include "payload/base/text.h"
@@ -50,41 +51,6 @@ Result<void> FakeHost::arrive(bool& break_after) {
     break_after = true;
   }
   return {};
-}
-
-template <class T>
-Result<T> FakeHost::look(const std::function<Result<T>()>& body) {
-  std::lock_guard guard(machine_.mutex_);
-  bool break_after = false;
-  SEALIFT_TRY(arrive(break_after));
-  if (break_after) {
-    ++machine_.generation_;
-    return gone();
-  }
-  return body();
-}
-
-template <class T>
-Result<T> FakeHost::change(const std::string& call, const std::string& target, const host::Reason& reason,
-                           host::Change recorded, const std::function<Result<T>()>& body) {
-  if (machine_.arriving) machine_.arriving(call, target);
-  std::lock_guard guard(machine_.mutex_);
-  bool break_after = false;
-  SEALIFT_TRY(arrive(break_after));
-  if (machine_.before_change) {
-    auto allowed = machine_.before_change(call, target);
-    if (!allowed) return std::unexpected(std::move(allowed).error());
-  }
-  Result<T> out = body();
-  if (out) {
-    machine_.changes.push_back(call + " " + target);
-    machine_.ledger.push_back({machine_.ledger.size() + 1, "", reason.step, reason.inputs, std::move(recorded)});
-  }
-  if (break_after) {
-    ++machine_.generation_;
-    return gone();
-  }
-  return out;
 }
 
 Result<void> FakeHost::can_look_at(const std::string& target) const {
@@ -272,9 +238,8 @@ Result<bool> FakeHost::synced() {
   });
 }
 
-host::PathBefore FakeHost::before(const std::string& path) const {
+host::PathBefore FakeHost::now(const std::string& path) const {
   using Kind = host::PathBefore::Kind;
-  const std::lock_guard guard(machine_.mutex_);
   const auto found = machine_.world.files.find(path);
   if (found == machine_.world.files.end()) return {};
   const auto& file = found->second;
@@ -283,15 +248,35 @@ host::PathBefore FakeHost::before(const std::string& path) const {
   return {.kind = Kind::file, .spec = file.spec, .size = file.content.size(), .digest = hash::sha256(file.content)};
 }
 
+host::PathBefore FakeHost::recorded_now(const std::string& path) const {
+  auto out = now(path);
+  if (out.kind != host::PathBefore::Kind::absent && path.starts_with("/run/"))
+    return {.kind = host::PathBefore::Kind::transient};
+  return out;
+}
+
+host::PathBefore FakeHost::before(const std::string& path) {
+  const std::lock_guard guard(machine_.mutex_);
+  auto out = recorded_now(path);
+  if (out.kind != host::PathBefore::Kind::file) return out;
+  machine_.kept[*out.digest] = machine_.world.files.at(path).content;
+  out.kept = true;
+  return out;
+}
+
 Result<void> FakeHost::write_atomic(const std::string& path, const host::FileSpec& spec, base::Source& content,
                                     const host::Reason& reason) {
-  return change<void>("write", path, reason, host::FileWritten{path, before(path)}, [&]() -> Result<void> {
+  // Read before anything else happens to the machine, as one of its many sources may itself look at it.
+  auto read = base::read_all(content, size_t{1} << 30);
+  host::FileWritten recorded{path, before(path), {}};
+  if (read) recorded.written = hash::sha256(*read);
+  return change<void>("write", path, reason, recorded, [&]() -> Result<void> {
     auto folder = machine_.world.files.find(parent(path));
     if (parent(path) != "/" &&
         (folder == machine_.world.files.end() || folder->second.type != host::FileType::directory)) {
       return fail(ErrorCode::not_found, "{}: no such folder", parent(path));
     }
-    SEALIFT_ASSIGN(Bytes data, base::read_all(content, size_t{1} << 30));
+    SEALIFT_ASSIGN(Bytes data, std::move(read));
     machine_.world.files[path] = FakeMachine::File{host::FileType::regular, spec, std::move(data), {}};
     return {};
   });
@@ -299,8 +284,13 @@ Result<void> FakeHost::write_atomic(const std::string& path, const host::FileSpe
 
 Result<void> FakeHost::make_directory(const std::string& path, const host::FileSpec& spec, const host::Reason& reason) {
   return change<void>("mkdir", path, reason, host::DirectoryMade{path, before(path)}, [&]() -> Result<void> {
-    for (std::string up = parent(path); up != "/"; up = parent(up)) {
-      machine_.world.files.try_emplace(up, FakeMachine::File{host::FileType::directory, {0755, 0, 0}, {}, {}});
+    std::vector<std::string> missing;
+    for (std::string up = parent(path); up != "/" && !machine_.world.files.contains(up); up = parent(up))
+      missing.push_back(up);
+    for (const auto& up : missing | std::views::reverse) {
+      machine_.world.files[up] = FakeMachine::File{host::FileType::directory, {0755, 0, 0}, {}, {}};
+      machine_.ledger.push_back(
+          {machine_.ledger.size() + 1, "", reason.step, reason.inputs, host::DirectoryMade{up, {}}});
     }
     auto found = machine_.world.files.find(path);
     if (found != machine_.world.files.end() && found->second.type != host::FileType::directory) {
@@ -414,8 +404,10 @@ Result<void> FakeHost::set_sysctl(const std::string& key, const std::string& val
       recorded.before = was->second;
   }
   return change<void>("sysctl", key, reason, recorded, [&]() -> Result<void> {
+    const auto was = machine_.world.sysctls.find(key);
+    machine_.temporary_sysctls_.try_emplace(
+        key, was == machine_.world.sysctls.end() ? std::nullopt : std::optional(was->second));
     machine_.world.sysctls[key] = value;
-    machine_.temporary_sysctls_.insert(key);
     return {};
   });
 }

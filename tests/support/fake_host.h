@@ -47,6 +47,8 @@ class FakeMachine {
     std::set<std::string> modules;
     std::map<std::string, Store> stores;
     std::map<std::string, std::string> recorded;  // step → inputs
+    // Mounts, links, tables, chains, cgroups, users and processes; the other kinds follow from the rest.
+    std::set<std::pair<host::Trace::Kind, std::string>> traces;
     bool operator==(const World&) const = default;
   };
   using Program = std::function<Result<base::ExitStatus>(FakeMachine&, const base::Command&, const base::CommandIo&)>;
@@ -61,6 +63,7 @@ class FakeMachine {
   // Errors returned for looks at this path, unit or feature; also "facts" and "ledger".
   std::map<std::string, Error> broken_looks;
   std::vector<host::LedgerEntry> ledger;
+  std::map<Digest, Bytes> kept;  // replaced files, as the ledger keeps them
   // By the last part of argv[0]; a missing program is not_found.
   std::map<std::string, Program> programs;
   // Files that a unit reads when it starts or is reloaded.
@@ -79,7 +82,8 @@ class FakeMachine {
   void break_at_call(uint64_t n, When when);
   void set_reachable(bool reachable);
   bool reachable() const;
-  // /run, jobs, modules and sysctls are gone; enabled units run again, others do not. Connections break.
+  // /run, jobs, modules, sysctls and all traces but users are gone; enabled units run again, others do not. Connections
+  // break.
   void power_cut();
   uint64_t calls() const;
   uint64_t boots() const;
@@ -108,7 +112,8 @@ class FakeMachine {
     base::ExitStatus status;
   };
   std::map<std::string, EndedJob> jobs_;  // ended, result not taken yet
-  std::set<std::string> temporary_modules_, temporary_sysctls_;
+  std::set<std::string> temporary_modules_;
+  std::map<std::string, std::optional<std::string>> temporary_sysctls_;  // with their values since the boot
 };
 
 // Errors: `unreachable` if the machine is not reachable.
@@ -153,6 +158,11 @@ class FakeHost final : public host::Host {
   Result<void> record(const host::Reason& reason) override;
   Result<void> sync(const std::vector<std::string>& paths, const host::Reason& reason) override;
   Result<host::StoreState> store_state(const std::string& path) override;
+  Result<host::Footprint> footprint() override;
+  Result<host::Restored> restore(const std::string& path, const host::PathBefore& before,
+                                 const std::optional<Digest>& written, const host::Reason& reason) override;
+  Result<void> take_away(host::Trace::Kind kind, const std::string& name, const host::Reason& reason) override;
+  Result<void> forget(const host::Reason& reason) override;
   Result<void> store_write(const std::string& path, uint64_t total, uint64_t offset, const Digest& expected,
                            ByteView data, const host::Reason& reason) override;
   Result<void> store_finish(const std::string& path, const host::Reason& reason) override;
@@ -162,16 +172,62 @@ class FakeHost final : public host::Host {
   Result<T> look(const std::function<Result<T>()>& body);
   template <class T>
   Result<T> change(const std::string& call, const std::string& target, const host::Reason& reason,
-                   host::Change recorded, const std::function<Result<T>()>& body);
+                   std::optional<host::Change> recorded, const std::function<Result<T>()>& body);
   Result<void> arrive(bool& break_after);
   Result<void> can_look_at(const std::string& target) const;
   const host::DiskSpace& disk_of(const std::string& path) const;
   std::optional<Bytes> stored(const std::string& path) const;
-  host::PathBefore before(const std::string& path) const;
+  // Keeps the file that is there, as a host's ledger does.
+  host::PathBefore before(const std::string& path);
+  host::PathBefore now(const std::string& path) const;
+  host::PathBefore recorded_now(const std::string& path) const;
+  // What restore() says without changing anything; nothing if it is to change something.
+  std::optional<host::Restored> restored_already(const std::string& path, const host::PathBefore& before,
+                                                 const std::optional<Digest>& written) const;
+  void put_back(const std::string& path, const host::PathBefore& before);
+  bool is_full_folder(const std::string& path) const;
+  bool has_trace(host::Trace::Kind kind, const std::string& name) const;
+  Result<void> take(host::Trace::Kind kind, const std::string& name);
   std::unexpected<Error> gone() const;
 
   FakeMachine& machine_;
   uint64_t generation_;
 };
+
+template <class T>
+Result<T> FakeHost::look(const std::function<Result<T>()>& body) {
+  std::lock_guard guard(machine_.mutex_);
+  bool break_after = false;
+  SEALIFT_TRY(arrive(break_after));
+  if (break_after) {
+    ++machine_.generation_;
+    return gone();
+  }
+  return body();
+}
+
+template <class T>
+Result<T> FakeHost::change(const std::string& call, const std::string& target, const host::Reason& reason,
+                           std::optional<host::Change> recorded, const std::function<Result<T>()>& body) {
+  if (machine_.arriving) machine_.arriving(call, target);
+  std::lock_guard guard(machine_.mutex_);
+  bool break_after = false;
+  SEALIFT_TRY(arrive(break_after));
+  if (machine_.before_change) {
+    auto allowed = machine_.before_change(call, target);
+    if (!allowed) return std::unexpected(std::move(allowed).error());
+  }
+  Result<T> out = body();
+  if (out) {
+    machine_.changes.push_back(call + " " + target);
+    if (recorded)
+      machine_.ledger.push_back({machine_.ledger.size() + 1, "", reason.step, reason.inputs, std::move(*recorded)});
+  }
+  if (break_after) {
+    ++machine_.generation_;
+    return gone();
+  }
+  return out;
+}
 
 }  // namespace sealift::tests

@@ -42,11 +42,15 @@ void FakeMachine::power_cut() {
   std::lock_guard guard(mutex_);
   ++generation_;
   jobs_.clear();
-  for (const auto& key : temporary_sysctls_) world.sysctls.erase(key);
+  for (const auto& [key, value] : temporary_sysctls_) {
+    world.sysctls.erase(key);
+    if (value) world.sysctls.emplace(key, *value);
+  }
   for (const auto& module : temporary_modules_) world.modules.erase(module);
   temporary_sysctls_.clear();
   temporary_modules_.clear();
   std::erase_if(world.files, [](const auto& entry) { return entry.first.starts_with("/run/"); });
+  std::erase_if(world.traces, [](const auto& trace) { return trace.first != host::Trace::Kind::user; });
   ++boots_;
   for (auto& [name, unit] : world.units) {
     unit.failed = false;

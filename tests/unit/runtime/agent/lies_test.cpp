@@ -241,6 +241,22 @@ TEST_CASE("a ledger is taken apart as it comes") {
   }
 }
 
+TEST_CASE("a footprint is one, and no larger than any host's") {
+  const std::string trace = R"({"kind":"link","name":"cni0","value":"\u001b[2J"})";
+  Liar one([&](Mouth& mouth, uint32_t id) { mouth.answer(id, R"({"body":true})", {trace + "\n"}); });
+  const auto read = one.host->footprint();
+  REQUIRE(read);
+  CHECK(*read == host::Footprint{{host::Trace::Kind::link, "cni0", "\x1b[2J"}});  // as it is: for comparisons
+  Liar twice([&](Mouth& mouth, uint32_t id) { mouth.answer(id, R"({"body":true})", {trace + "\n" + trace + "\n"}); });
+  check_code(twice.host->footprint(), ErrorCode::corrupt);
+  Liar none([&](Mouth& mouth, uint32_t id) { mouth.answer(id, R"({"body":true})", {"{}\n"}); });
+  check_code(none.host->footprint(), ErrorCode::corrupt);
+  Liar endless([&](Mouth& mouth, uint32_t id) {
+    mouth.answer(id, R"({"body":true})", std::vector<std::string>(260, std::string(size_t{256} << 10, ' ')));
+  });
+  check_code(endless.host->footprint(), ErrorCode::limit_exceeded);
+}
+
 TEST_CASE("text from a host moves no cursor and turns no line round") {
   const std::string bad = "\\u001b]0;x\\u0007\\u009b2J\\u202egpj.exe\\n";
   Liar liar(

@@ -2,8 +2,10 @@
 #include "runtime/host/ledger_lines.h"
 
 #include <catch2/catch_test_macros.hpp>
+#include <set>
 
 #include "payload/hash/digest.h"
+#include "runtime/host/descriptions.h"
 
 using namespace sealift;
 using namespace sealift::host;
@@ -52,6 +54,8 @@ TEST_CASE("a ledger's lines are these bytes, and are read as what was written") 
                            R"(","kept":true,"kind":"file","size":1,"spec":{"gid":0,"mode":420,"uid":0}})";
   is(FileWritten{"/f", {.kind = Kind::file, .spec = FileSpec{}, .size = 1, .digest = kDigest, .kept = true}},
      file + R"(,"kind":"file","path":"/f")");
+  is(FileWritten{"/f", {}, kDigest},
+     R"("before":{"kept":false,"kind":"absent"},"kind":"file","path":"/f","written":")" + kDigest.text() + R"(")");
   is(DirectoryMade{"/d", {}}, R"("before":{"kept":false,"kind":"absent"},"kind":"directory","path":"/d")");
   is(SymlinkMade{"/l", {.kind = Kind::symlink, .target = "old"}},
      R"("before":{"kept":false,"kind":"symlink","target":"old"},"kind":"symlink","path":"/l")");
@@ -71,9 +75,20 @@ TEST_CASE("a ledger's lines are these bytes, and are read as what was written") 
   is(ImagePulled{"a/b:1"}, R"("image":"a/b:1","kind":"image")");
   is(MountsMade{"/m", {"/m/1"}}, R"("before":["/m/1"],"below":"/m","kind":"mount")");
   is(InterfacesMade{{"lo"}}, R"("before":["lo"],"kind":"interface")");
+  is(TakenAway{Trace::Kind::chain, "ip filter KUBE-FIREWALL"},
+     R"("kind":"taken","name":"ip filter KUBE-FIREWALL","trace":"chain")");
+  is(PathRestored{"/f", {.kind = Kind::symlink, .target = "now"}},
+     R"("before":{"kept":false,"kind":"symlink","target":"now"},"kind":"restored","path":"/f")");
   is(Begun{}, R"("kind":"begun")");
   is(Completed{}, R"("kind":"completed")");
   is(Synced{}, R"("kind":"synced")");
+}
+
+TEST_CASE("each kind of trace has a name of its own in a ledger") {
+  std::set<std::string_view> seen;
+  for (const auto name : names<Trace::Kind>) CHECK(seen.insert(name).second);
+  CHECK(names<Trace::Kind>[static_cast<size_t>(Trace::Kind::process)] == "process");  // the last one
+  CHECK(names<Trace::Kind>.size() == static_cast<size_t>(Trace::Kind::process) + 1);
 }
 
 TEST_CASE("the words of the older formats become the same types") {
