@@ -36,27 +36,44 @@ class NoEcho {
   bool changed_ = false;
 };
 
-}  // namespace
-
-Result<Secret> ask_secret(const std::string& text, std::string_view without_terminal, const CancelToken& cancel) {
+Result<base::Fd> open_terminal(std::string_view without_terminal) {
   auto tty = base::open_file("/dev/tty", O_RDWR | O_NOCTTY);
   if (!tty || isatty(tty->get()) != 1) return fail(ErrorCode::usage, "{}", without_terminal);
-  NoEcho silent(tty->get());
-  if (!silent.works()) return fail(ErrorCode::io, "can't switch off the terminal's echo to ask for a secret");
-  SEALIFT_TRY(base::write_all(tty->get(), base::as_bytes(text + ": ")));
+  return std::move(*tty);
+}
+
+// At most 1024 bytes, so that no copy of the beginning is left behind by a reallocation.
+Result<std::string> read_answer(const base::Fd& tty, const std::string& text, std::string_view prompt,
+                                const CancelToken& cancel) {
+  SEALIFT_TRY(base::write_all(tty.get(), base::as_bytes(text + ": ")));
   std::string line;
-  line.reserve(1024);  // so that no copy of the beginning is left behind by a reallocation
+  line.reserve(1024);
   while (line.size() < 1024) {
     // A signal may arrive between this check and poll, so poll waits only briefly.
-    if (cancel.cancelled()) return fail(ErrorCode::cancelled, "stopped at the prompt for a secret");
-    pollfd waiting{.fd = tty->get(), .events = POLLIN, .revents = 0};
+    if (cancel.cancelled()) return fail(ErrorCode::cancelled, "stopped at {}", prompt);
+    pollfd waiting{.fd = tty.get(), .events = POLLIN, .revents = 0};
     if (poll(&waiting, 1, 100) <= 0) continue;
     char c = 0;
-    ssize_t got = ::read(tty->get(), &c, 1);
-    if (got <= 0) return fail(ErrorCode::cancelled, "no answer at the prompt for a secret");
+    const ssize_t got = ::read(tty.get(), &c, 1);
+    if (got <= 0) return fail(ErrorCode::cancelled, "no answer at {}", prompt);
     if (c == '\n' || c == '\r') break;
     line += c;
   }
+  return line;
+}
+
+}  // namespace
+
+Result<std::string> ask(const std::string& text, std::string_view without_terminal, const CancelToken& cancel) {
+  SEALIFT_ASSIGN(const auto tty, open_terminal(without_terminal));
+  return read_answer(tty, text, "the prompt", cancel);
+}
+
+Result<Secret> ask_secret(const std::string& text, std::string_view without_terminal, const CancelToken& cancel) {
+  SEALIFT_ASSIGN(const auto tty, open_terminal(without_terminal));
+  NoEcho silent(tty.get());
+  if (!silent.works()) return fail(ErrorCode::io, "can't switch off the terminal's echo to ask for a secret");
+  SEALIFT_ASSIGN(auto line, read_answer(tty, text, "the prompt for a secret", cancel));
   if (line.empty()) return fail(ErrorCode::cancelled, "no answer at the prompt for a secret ({})", text);
   Secret out(line);
   explicit_bzero(line.data(), line.size());

@@ -12,8 +12,9 @@
 
 namespace sealift::console {
 
-// Asks on /dev/tty, without echo. Errors: usage with `without_terminal` if there is none; cancelled, also for an empty
-// answer; io.
+// Asks on /dev/tty. Errors: usage with `without_terminal` if there is none; cancelled; io.
+Result<std::string> ask(const std::string& text, std::string_view without_terminal, const CancelToken& cancel);
+// The same without echo. Also cancelled for an empty answer.
 Result<Secret> ask_secret(const std::string& text, std::string_view without_terminal, const CancelToken& cancel);
 
 }  // namespace sealift::console

@@ -3,6 +3,7 @@
 // A plan under construction: each step names only earlier ones.
 #pragma once
 
+#include <map>
 #include <memory>
 #include <set>
 #include <string>
@@ -25,11 +26,14 @@ class PlanBuilder {
 
   Index add(const steps::Node& node, std::shared_ptr<engine::Step> step, std::vector<Index> after,
             engine::Lane lane = engine::Lane::main);
+  // A host's first step: all others of this host wait for it.
+  Index begin(const steps::Node& node, std::shared_ptr<engine::Step> step);
   engine::PlannedStep& at(Index step) { return plan_.steps[step]; }
   engine::Plan take() && { return std::move(plan_); }
 
  private:
   std::set<std::string> essential_;
+  std::map<std::string, Index> begun_;  // by host
   engine::Plan plan_;
 };
 

@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What takes a host out of a cluster again.
+#pragma once
+
+#include <vector>
+
+#include "runtime/plans/plan_builder.h"
+
+namespace sealift::plans {
+
+// Undoes on this host what its ledger tells and what the cluster made there: services, containers, networks, files,
+// kernel settings, and at last the ledger. Needs no cluster and no other host. `node.name` is only a name. Returns the
+// last step. `verify`: the last step fails if anything is left that was not there before.
+Index reset_host(PlanBuilder& plan, const steps::Node& node, std::vector<Index> after, bool verify);
+
+// All of these hosts at once.
+engine::Plan reset(const std::vector<steps::Node>& nodes, bool verify);
+
+}  // namespace sealift::plans

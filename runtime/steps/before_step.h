@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "runtime/steps/basic_step.h"
+
+namespace sealift::steps {
+
+// A host's footprint from before its first delivery (host::footprint_lines). Goes with the ledger.
+inline constexpr std::string_view kLedgerFolder = "/var/lib/sealift/ledger";
+inline constexpr std::string_view kBeforePath = "/var/lib/sealift/ledger/before.jsonl";
+
+// Notes what a host has, before anything is changed there: a reset compares with it. A host that an earlier version
+// delivered to has changed already, and gets none.
+class BeforeStep final : public BasicStep {
+ public:
+  BeforeStep();
+  Result<engine::StepState> check(const engine::LookContext& context) override;
+  Result<void> apply(engine::StepContext& context) override;
+};
+
+// Nothing if it was never noted. Errors: corrupt; those of the host.
+Result<std::optional<host::Footprint>> read_before(host::HostView& host);
+
+}  // namespace sealift::steps
