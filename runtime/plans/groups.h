@@ -47,6 +47,13 @@ struct PreparedSupplier {
 Result<PreparedSupplier> prepare_supplier(PlanBuilder& plan, const steps::Model& model, const steps::Node& node,
                                           const Payload& payload);
 
+// --- list_control_planes.cpp: which ones a host's balancer and renewal know ---
+
+// "files.backends", which ends the record of the other step (PlannedStep::ends); and "reload.balancer".
+inline constexpr std::string_view kReloadBalancer = "reload.balancer";
+std::shared_ptr<engine::Step> list_control_planes(const steps::Model& model);
+std::shared_ptr<engine::Step> reload_balancer(const steps::Model& model);
+
 // --- make_cluster.cpp: turns machines into a cluster ---
 
 using AppIndexes = std::map<std::string, Index, std::less<>>;  // by the application's name

@@ -20,7 +20,7 @@ struct Installed {
   Index service_files, socket_files;
   std::vector<Index> balancer_files;
   std::vector<Index> before_runtime;
-  Digest service, balancer, backends, sockets, runtime;  // of the files that the units read
+  Digest service, balancer, sockets, runtime;  // of the files that the units read
 };
 
 Digest inputs_of(const std::vector<steps::WantedFile>& files) { return steps::FilesStep("", "", files).inputs(); }
@@ -42,17 +42,13 @@ Result<Installed> install(PlanBuilder& plan, const Model& model, const Node& nod
   plan.at(programs).ends = {"units.base"};
   plan.at(out.service_files).ends = {"units.node"};
   out.balancer = inputs_of(balancer);
-  auto backends = steps::backends_files(model);
-  out.backends = inputs_of(backends);
   out.balancer_files = {
       plan.add(node,
                std::make_shared<steps::FilesStep>("files.balancer", "install the API balancer", std::move(balancer)),
                {}),
-      plan.add(node,
-               std::make_shared<steps::FilesStep>("files.backends", "list the control planes", std::move(backends)),
-               {})};
+      plan.add(node, list_control_planes(model), {})};
   plan.at(out.balancer_files.front()).ends = {"units.balancer"};
-  plan.at(out.balancer_files.back()).ends = {"reload.balancer"};
+  plan.at(out.balancer_files.back()).ends = {std::string(kReloadBalancer)};
   auto sockets = steps::socket_files(model, node);
   out.sockets = inputs_of(sockets);
   out.socket_files = plan.add(
@@ -88,11 +84,7 @@ Index start_node_service(PlanBuilder& plan, const Model& model, const Node& node
                std::make_shared<steps::UnitsStep>("units.balancer", "start the API balancer",
                                                   std::vector<WantedUnit>{{"sealift-api.service"}}, installed.balancer),
                {listening});
-  const Index told =
-      plan.add(node,
-               std::make_shared<steps::ReloadStep>("reload.balancer", "tell the API balancer its API servers",
-                                                   "sealift-api.service", installed.backends),
-               {balancer});
+  const Index told = plan.add(node, reload_balancer(model), {balancer});
   const std::vector<WantedUnit> units{
       {"sealift-boot.service", WantedUnit::Want::enabled}, {"sealift-mirror.service"}, {"sealift-renew.timer"}};
   before.push_back(told);

@@ -18,11 +18,6 @@ namespace {
 
 constexpr int kLooksUntilReady = 3;
 
-std::string text_of(const FakeMachine& machine, const std::string& path) {
-  const auto file = machine.world.files.find(path);
-  return file == machine.world.files.end() ? std::string() : std::string(base::as_text(file->second.content));
-}
-
 bool is_active(const FakeMachine& machine, const std::string& unit) {
   const auto found = machine.world.units.find(unit);
   return found != machine.world.units.end() && found->second.active;
@@ -41,16 +36,6 @@ std::string field(const yaml::Node& node, std::string_view path, std::string oth
   const auto* found = node.at_path(path);
   return found == nullptr ? otherwise : found->as_string().value_or(otherwise);
 }
-
-// The result of a killed program: half its work stays.
-Result<ExitStatus> killed(const Error& error) {
-  if (error.code == ErrorCode::unreachable) return fail(error);  // the machine died with it
-  return bad(error.what, 137);
-}
-#define SIM_STAGE(machine, name)                                                   \
-  do {                                                                             \
-    if (auto alive = (machine).inside(name); !alive) return killed(alive.error()); \
-  } while (false)
 
 void write_manifests(FakeMachine& self, const yaml::Node& cluster, const yaml::Node& init) {
   const std::string domain = field(cluster, "networking/dnsDomain", "cluster.local");
@@ -93,21 +78,35 @@ std::string after(const Command& command, std::string_view word) {
   return found == command.argv.end() || found + 1 == command.argv.end() ? std::string() : *(found + 1);
 }
 
+std::string text_of(const FakeMachine& machine, const std::string& path) {
+  const auto file = machine.world.files.find(path);
+  return file == machine.world.files.end() ? std::string() : std::string(base::as_text(file->second.content));
+}
+
+Result<ExitStatus> killed(const Error& error) {
+  if (error.code == ErrorCode::unreachable) return fail(error);  // the machine died with it
+  return bad(error.what, 137);
+}
+
 void put(FakeMachine& machine, const std::string& path, std::string_view text) {
   machine.world.files[path] = FakeMachine::File{host::FileType::regular, {0600, 0, 0}, base::to_bytes(text), {}};
+  for (auto up = path.rfind('/'); up != 0; up = path.rfind('/', up - 1))
+    machine.world.files.try_emplace(path.substr(0, up),
+                                    FakeMachine::File{host::FileType::directory, {0755, 0, 0}, {}, {}});
 }
 
 // Called by its own machine or by others, under that machine's lock first.
 bool PlayedCluster::api_answers() {
-  const std::lock_guard machine(control_plane->lock());
-  if (!control_plane->reachable() || !is_active(*control_plane, "kubelet.service") ||
-      !is_active(*control_plane, "containerd.service"))
+  FakeMachine& server = *control_plane;
+  const std::lock_guard machine(server.lock());
+  if (!server.reachable() || !is_active(server, "kubelet.service") || !is_active(server, "containerd.service"))
     return false;
-  if (text_of(*control_plane, "/etc/kubernetes/manifests/kube-apiserver.yaml").empty()) return false;
+  if (text_of(server, "/etc/kubernetes/manifests/kube-apiserver.yaml").empty()) return false;
   const std::lock_guard guard(mutex_);
-  if (!state.made) return false;
-  if (boot_ != control_plane->boots()) {
-    boot_ = control_plane->boots();
+  if (!state.made || !has_quorum()) return false;
+  if (std::exchange(api_moved_, false)) boot_ = server.boots();  // it has been there all the time
+  if (boot_ != server.boots()) {
+    boot_ = server.boots();
     looks_before_api_ = kLooksUntilReady;
   }
   return looks_before_api_ <= 0 || --looks_before_api_ <= 0;
@@ -160,6 +159,7 @@ Result<ExitStatus> PlayedCluster::init(FakeMachine& self, const Command& command
   {
     const std::lock_guard guard(mutex_);
     state = {};
+    kept_config.clear();
     workloads_.clear();
     documents_ = text;
     const std::string name = field(init, "nodeRegistration/name");
@@ -169,7 +169,8 @@ Result<ExitStatus> PlayedCluster::init(FakeMachine& self, const Command& command
     state.namespaces = {"default", "kube-system"};
     boot_ = self.boots();
     looks_before_known_[self.name()] = 2;
-    state.nodes.insert(field(init, "nodeRegistration/name"));
+    state.nodes.insert(name);
+    addresses_[name] = self.facts.addresses.front().address;
   }
   SIM_STAGE(self, "kubeadm init: add-ons");
   const std::lock_guard guard(mutex_);
@@ -197,7 +198,7 @@ Result<ExitStatus> PlayedCluster::join(FakeMachine& self, const Command& command
   } else {
     for (const std::string key : kClusterKeys) {
       const std::string path = "/etc/kubernetes/pki/" + key;
-      if (text_of(self, path).empty() || text_of(self, path) != text_of(*control_plane, path))
+      if (text_of(self, path).empty() || text_of(self, path) != text_of(*control_plane.load(), path))
         return bad("[ERROR] " + path + " is not the cluster's");
     }
     put(self, "/etc/kubernetes/admin.conf", "admin");
@@ -214,6 +215,7 @@ Result<ExitStatus> PlayedCluster::join(FakeMachine& self, const Command& command
     const std::lock_guard guard(mutex_);
     const std::string name = field(join, "nodeRegistration/name");
     if (state.nodes.insert(name).second) looks_before_known_[name] = 2;
+    addresses_[name] = self.facts.addresses.front().address;
   }
   SIM_STAGE(self, "kubeadm join: end");
   self.world.files.erase("/etc/kubernetes/bootstrap-kubelet.conf");
@@ -224,47 +226,6 @@ Result<ExitStatus> PlayedCluster::join(FakeMachine& self, const Command& command
   const std::lock_guard guard(mutex_);
   state.control_planes.insert(node_name);
   return good();
-}
-
-// A learner is added, starts, and is promoted.
-Result<ExitStatus> PlayedCluster::join_etcd(FakeMachine& self, const std::string& name, const std::string& ip) {
-  std::string id;
-  {
-    const std::lock_guard guard(mutex_);
-    for (const auto& [other, member] : state.etcd) {
-      if (member.ip == ip) return bad("etcdserver: Peer URLs already exists");
-      if (member.is_learner || member.name.empty()) return bad("etcdserver: too many learner members in cluster");
-    }
-    for (size_t number = 1; id.empty() || state.etcd.contains(id); ++number) id = std::to_string(number);
-    state.etcd[id] = {"", ip, true};
-  }
-  SIM_STAGE(self, "kubeadm join: etcd learner");
-  put(self, "/etc/kubernetes/manifests/etcd.yaml", "kind: Pod\n");
-  put(self, "/var/lib/etcd/member", "data");
-  {
-    const std::lock_guard guard(mutex_);
-    state.etcd.at(id).name = name;
-  }
-  SIM_STAGE(self, "kubeadm join: etcd started");
-  const std::lock_guard guard(mutex_);
-  state.etcd.at(id).is_learner = false;
-  return good();
-}
-
-Result<ExitStatus> PlayedCluster::etcd(FakeMachine& self, const Command& command) {
-  if (text_of(self, "/etc/kubernetes/manifests/etcd.yaml").empty() || !api_answers())
-    return bad("connecting to https://127.0.0.1:2379: refused");
-  const std::lock_guard guard(mutex_);
-  if (has(command, "remove")) {
-    state.etcd.erase(after(command, "--member"));
-    return good();
-  }
-  std::string out;
-  for (const auto& [id, member] : state.etcd) {
-    out += std::format(R"({}{{"id":"{}","name":"{}","peerURLs":["https://{}:2380"],"learner":{}}})",
-                       out.empty() ? "" : ",", id, member.name, member.ip, member.is_learner);
-  }
-  return good(R"({"members":[)" + out + "]}");
 }
 
 ExitStatus PlayedCluster::reset(FakeMachine& self) {
@@ -292,7 +253,13 @@ Result<ExitStatus> PlayedCluster::kubectl(FakeMachine& self, const Command& comm
   if (has(command, "--server=https://127.0.0.1:6443") &&
       text_of(self, "/etc/kubernetes/manifests/kube-apiserver.yaml").empty())
     return bad("The connection to the server 127.0.0.1:6443 was refused");
-  for (const auto* word : {"create", "apply", "label", "delete", "patch"}) {
+  if (has(command, "apply") && after(command, "--filename") == "-") {
+    SIM_STAGE(self, "kubectl apply");
+    const std::lock_guard guard(mutex_);
+    kept_config = std::string(base::as_text(io.input));
+    return good();
+  }
+  for (const auto* word : {"create", "apply", "label", "delete", "patch", "cordon", "drain"}) {
     if (has(command, word)) return change(self, command);
   }
   return get(command, io);
@@ -313,7 +280,10 @@ Result<ExitStatus> PlayedCluster::change(FakeMachine& self, const Command& comma
     roll_out(manifests, "");
     return good();
   }
+  if (has(command, "drain")) return drain(self, command);
   const std::lock_guard guard(mutex_);
+  if (has(command, "cordon")) return cordon(after(command, "cordon"));
+  if (has(command, "delete")) return forget_node(after(command, "node"));
   if (has(command, "create")) {
     state.namespaces.insert(after(command, "namespace"));
     return good();
@@ -328,32 +298,10 @@ Result<ExitStatus> PlayedCluster::change(FakeMachine& self, const Command& comma
     }
     return good();
   }
-  if (has(command, "delete")) {
-    const std::string node = after(command, "node");
-    state.nodes.erase(node);
-    state.control_planes.erase(node);
-    std::erase_if(state.labels, [&](const auto& label) { return label.first.starts_with(node + " "); });
-    return good();
-  }
   auto patch = json::parse(after(command, "--patch"));
   if (!patch) return bad("no JSON");
   state.corefile = *patch->at_path("data/Corefile")->string();
   return good();
-}
-
-ExitStatus PlayedCluster::node(const std::string& name) {
-  if (!state.nodes.contains(name)) return good();
-  if (int& looks = looks_before_known_[name]; looks > 0) {
-    --looks;
-    return good();
-  }
-  json::Value labels = json::Value::object();
-  for (const auto& [key, value] : state.labels) {
-    if (key.starts_with(name + " ")) labels.set(key.substr(name.size() + 1), value);
-  }
-  if (state.control_planes.contains(name)) labels.set("node-role.kubernetes.io/control-plane", "");
-  return good(R"({"metadata":{"labels":)" + json::to_canonical(labels) +
-              R"(},"status":{"conditions":[{"type":"Ready","status":"True"}]}})");
 }
 
 Result<ExitStatus> PlayedCluster::get(const Command& command, const CommandIo& io) {
@@ -361,6 +309,7 @@ Result<ExitStatus> PlayedCluster::get(const Command& command, const CommandIo& i
   if (has(command, "--raw")) return good("ok");
   if (has(command, "daemonset")) return good(state.add_ons ? "{}" : "");
   if (has(command, "namespace")) return good(state.namespaces.contains(after(command, "namespace")) ? "{}" : "");
+  if (has(command, "sealift-cluster")) return good(kept_config);
   if (has(command, "configmap")) {
     if (!state.add_ons) return good();
     json::Value data = json::Value::object(), map = json::Value::object();
@@ -387,13 +336,18 @@ Result<ExitStatus> PlayedCluster::get(const Command& command, const CommandIo& i
   } else if (has(command, "nodes")) {
     for (const auto& name : state.nodes) {
       if (looks_before_known_[name] > 0) continue;
-      items.push_back(*json::parse(R"({"kind":"Node","metadata":{"name":")" + name +
-                                   R"("},"status":{"conditions":[{"type":"Ready","status":"True"}]}})"));
+      items.push_back(node_object(name));
     }
   } else if (has(command, "deployments,statefulsets,daemonsets")) {
     for (const auto& [name, workload] : workloads_)
       items.push_back(look_at(workload.kind, name.substr(name.find('/') + 1)));
     items.push_back(core_dns());
+  } else if (has(command, "poddisruptionbudgets")) {
+    items = all_budgets();
+  } else if (const auto field = std::ranges::find_if(
+                 command.argv, [](const std::string& word) { return word.starts_with("--field-selector="); });
+             field != command.argv.end()) {
+    items = pods_on(field->substr(field->rfind('=') + 1));
   } else if (has(command, "pods")) {
     // a healthy cluster is never asked for these
   } else {

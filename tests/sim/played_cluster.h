@@ -4,6 +4,7 @@
 // the real ones: they refuse the same things, leave half-done work when killed, and whatever they start takes time.
 #pragma once
 
+#include <atomic>
 #include <functional>
 #include <map>
 #include <mutex>
@@ -19,7 +20,7 @@ namespace sealift::sim {
 // The API server's data.
 struct ClusterState {
   bool made = false, add_ons = false;  // kubeadm's last phase installs the add-ons
-  std::set<std::string> nodes, control_planes;
+  std::set<std::string> nodes, control_planes, cordoned;
   struct Member {
     std::string name, ip;  // no name: added, and never started
     bool is_learner = false;
@@ -50,13 +51,36 @@ class PlayedCluster {
   // The agent's program, asking the etcd of its host.
   Result<base::ExitStatus> etcd(tests::FakeMachine& self, const base::Command& command);
 
+  // Pods that are somewhere, besides those of workloads. One that is evicted is made again elsewhere by its owner.
+  struct Pod {
+    std::string space, name, node;
+    std::string owner = "ReplicaSet";  // its kind; none: nothing makes it again
+    bool has_emptydir = false;
+    std::string app = {};  // its label
+  };
+  struct Budget {
+    std::string space, app;
+    size_t needed = 1;
+  };
+  std::vector<Pod> pods;
+  std::vector<Budget> budgets;
+  size_t pods_of(const std::string& node) const;
+
+  // The etcd members at these addresses do not answer; without a majority nothing does.
+  std::set<std::string> etcd_down;
+  // A control plane that has gone for good: the API is another one's from now on.
+  void dies(const tests::FakeMachine& machine);
+  std::map<std::string, tests::FakeMachine*> machines;  // by address
+
   // Restarts all pods; they take time again.
   void restart_pods();
 
-  // The machine on which `kubeadm init` ran, or will: its API server is the cluster's. Others join it.
-  tests::FakeMachine* control_plane = nullptr;
+  // The machine on which `kubeadm init` ran, or will: its API server is the cluster's. Others join it. If it leaves,
+  // one of them takes its place.
+  std::atomic<tests::FakeMachine*> control_plane = nullptr;
   ClusterState state;
-  std::vector<std::string> faults;                  // what must never happen, but did
+  std::string kept_config;          // the ConfigMap with cluster.yaml, as JSON; beside the state, since it tells when
+  std::vector<std::string> faults;  // what must never happen, but did
   std::map<std::string, int> inits, joins, resets;  // by host
   bool names_broken = false;                        // CoreDNS's pods keep crashing
   std::set<std::string> never_healthy;              // workloads whose content contains such a word
@@ -75,6 +99,18 @@ class PlayedCluster {
   Result<base::ExitStatus> get(const base::Command& command, const base::CommandIo& io);
   Result<base::ExitStatus> change(tests::FakeMachine& self, const base::Command& command);
   base::ExitStatus node(const std::string& name);
+  // --- played_nodes.cpp; all but `drain` under the mutex ---
+  json::Value node_object(const std::string& name);
+  bool has_quorum(const std::string& without_id = {}) const;
+  void api_moves_from(const std::string& address);
+  std::string remove_member(const std::string& id);
+  base::ExitStatus forget_node(const std::string& node);
+  base::ExitStatus cordon(const std::string& node);
+  Result<base::ExitStatus> drain(tests::FakeMachine& self, const base::Command& command);
+  void evict(size_t pod);
+  std::string why_not(const Pod& pod) const;
+  json::Value pods_on(const std::string& node) const;
+  json::Value all_budgets() const;
   json::Value core_dns();
   json::Value look_at(const std::string& kind, const std::string& name);
   void roll_out(const std::string& manifests, const std::string& values);
@@ -82,11 +118,13 @@ class PlayedCluster {
 
   CanPull can_pull_;
   std::mutex mutex_;
+  std::map<std::string, std::string> addresses_;   // of nodes
   std::map<std::string, int> looks_before_known_;  // by node: how often the API still says that it is unknown
   std::map<std::string, Workload> workloads_;      // by "kind/name"
   std::string token_;
   std::string documents_;  // of kubeadm init
   uint64_t boot_ = 0;
+  bool api_moved_ = false;
   int looks_before_names_ = 3;  // until CoreDNS's pods are ready
   int looks_before_api_ = 0;    // the API server takes a while after a boot
 };
@@ -97,5 +135,12 @@ std::string after(const base::Command& command, std::string_view word);
 inline base::ExitStatus good(std::string output = {}) { return {0, std::move(output), {}}; }
 inline base::ExitStatus bad(std::string errors, int code = 1) { return {code, {}, std::move(errors)}; }
 void put(tests::FakeMachine& machine, const std::string& path, std::string_view text);
+std::string text_of(const tests::FakeMachine& machine, const std::string& path);
+// The result of a killed program: half its work stays.
+Result<base::ExitStatus> killed(const Error& error);
+#define SIM_STAGE(machine, name)                                                   \
+  do {                                                                             \
+    if (auto alive = (machine).inside(name); !alive) return killed(alive.error()); \
+  } while (false)
 
 }  // namespace sealift::sim

@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The nodes of a cluster as its API knows them. Internal to this library.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "payload/base/cancel.h"
+#include "runtime/host/host.h"
+
+namespace sealift::delivery {
+
+struct KnownNode {
+  std::string name, ip;  // its InternalIP; empty if it has none
+  bool is_control_plane = false;
+  bool is_ready = false;
+};
+// Errors: those of kubectl; protocol.
+Result<std::vector<KnownNode>> ask_for_nodes(host::HostView& control_plane, const CancelToken& cancel);
+
+}  // namespace sealift::delivery

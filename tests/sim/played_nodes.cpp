@@ -1,0 +1,234 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// PlayedCluster's nodes: etcd's members, pods on nodes with their budgets, and how a node leaves.
+#include <algorithm>
+
+#include "tests/sim/played_cluster.h"
+
+namespace sealift::sim {
+
+using base::Command;
+using base::ExitStatus;
+using tests::FakeMachine;
+
+namespace {
+
+const std::string& address(const FakeMachine& machine) { return machine.facts.addresses.front().address; }
+
+}  // namespace
+
+// A learner is added, starts, and is promoted.
+Result<ExitStatus> PlayedCluster::join_etcd(FakeMachine& self, const std::string& name, const std::string& ip) {
+  std::string id;
+  {
+    const std::lock_guard guard(mutex_);
+    for (const auto& [other, member] : state.etcd) {
+      if (member.ip == ip) return bad("etcdserver: Peer URLs already exists");
+      if (member.is_learner || member.name.empty()) return bad("etcdserver: too many learner members in cluster");
+    }
+    for (size_t number = 1; id.empty() || state.etcd.contains(id); ++number) id = std::to_string(number);
+    state.etcd[id] = {"", ip, true};
+  }
+  SIM_STAGE(self, "kubeadm join: etcd learner");
+  put(self, "/etc/kubernetes/manifests/etcd.yaml", "kind: Pod\n");
+  put(self, "/var/lib/etcd/member", "data");
+  {
+    const std::lock_guard guard(mutex_);
+    state.etcd.at(id).name = name;
+  }
+  SIM_STAGE(self, "kubeadm join: etcd started");
+  const std::lock_guard guard(mutex_);
+  state.etcd.at(id).is_learner = false;
+  return good();
+}
+
+bool PlayedCluster::has_quorum(const std::string& without_id) const {
+  size_t voters = 0, answer = 0;
+  for (const auto& [id, member] : state.etcd) {
+    if (member.is_learner || id == without_id) continue;
+    ++voters;
+    answer += member.name.empty() || etcd_down.contains(member.ip) ? 0 : 1;
+  }
+  return answer >= voters / 2 + 1;
+}
+
+void PlayedCluster::dies(const FakeMachine& machine) {
+  const std::lock_guard guard(mutex_);
+  etcd_down.insert(address(machine));
+  api_moves_from(address(machine));
+}
+
+void PlayedCluster::api_moves_from(const std::string& from) {
+  if (address(*control_plane.load()) != from) return;
+  for (const auto& [id, member] : state.etcd) {
+    if (member.is_learner || member.ip == from || etcd_down.contains(member.ip)) continue;
+    control_plane = machines.at(member.ip);
+    api_moved_ = true;
+    return;
+  }
+}
+
+Result<ExitStatus> PlayedCluster::etcd(FakeMachine& self, const Command& command) {
+  if (text_of(self, "/etc/kubernetes/manifests/etcd.yaml").empty() || !api_answers())
+    return bad("connecting to https://127.0.0.1:2379: refused");
+  const std::lock_guard guard(mutex_);
+  const bool is_member = std::ranges::any_of(state.etcd, [&](const auto& entry) {
+    return entry.second.ip == address(self) && !etcd_down.contains(entry.second.ip);
+  });
+  if (!is_member) return bad("connecting to https://127.0.0.1:2379: refused");
+  if (has(command, "remove")) {
+    const std::string trouble = remove_member(after(command, "--member"));
+    return trouble.empty() ? good() : bad("etcd answers 503: " + trouble);
+  }
+  std::string out;
+  for (const auto& [id, member] : state.etcd) {
+    out += std::format(R"({}{{"id":"{}","name":"{}","peerURLs":["https://{}:2380"],"learner":{}}})",
+                       out.empty() ? "" : ",", id, member.name, member.ip, member.is_learner);
+  }
+  return good(R"({"members":[)" + out + "]}");
+}
+
+std::string PlayedCluster::remove_member(const std::string& id) {
+  const auto member = state.etcd.find(id);
+  if (member == state.etcd.end()) return {};
+  if (!has_quorum(id)) {
+    faults.push_back("etcd was asked to give its quorum up");
+    return "etcdserver: unhealthy cluster";
+  }
+  const std::string from = member->second.ip;
+  state.etcd.erase(member);
+  api_moves_from(from);
+  return {};
+}
+
+json::Value PlayedCluster::node_object(const std::string& name) {
+  json::Value labels = json::Value::object();
+  for (const auto& [key, value] : state.labels) {
+    if (key.starts_with(name + " ")) labels.set(key.substr(name.size() + 1), value);
+  }
+  if (state.control_planes.contains(name)) labels.set("node-role.kubernetes.io/control-plane", "");
+  return *json::parse(std::format(
+      R"({{"kind":"Node","metadata":{{"name":"{}","labels":{}}},"status":{{"addresses":[{{"type":"InternalIP","address":"{}"}}],)"
+      R"("conditions":[{{"type":"Ready","status":"True"}}]}}}})",
+      name, json::to_canonical(labels), addresses_[name]));
+}
+
+ExitStatus PlayedCluster::node(const std::string& name) {
+  if (!state.nodes.contains(name)) return good();
+  if (int& looks = looks_before_known_[name]; looks > 0) {
+    --looks;
+    return good();
+  }
+  return good(json::to_canonical(node_object(name)));
+}
+
+ExitStatus PlayedCluster::cordon(const std::string& node) {
+  if (!state.nodes.contains(node)) return bad("Error from server (NotFound): nodes \"" + node + "\" not found");
+  state.cordoned.insert(node);
+  return good();
+}
+
+// What was there is gone with it; owners make their pods again.
+ExitStatus PlayedCluster::forget_node(const std::string& node) {
+  if (!state.nodes.contains(node)) return good();
+  if (std::ranges::contains(state.etcd, node, [](const auto& entry) { return entry.second.name; }))
+    faults.push_back(node + " was forgotten while it was a member of etcd");
+  state.cordoned.insert(node);
+  for (size_t i = pods.size(); i-- > 0;) {
+    if (pods[i].node == node) evict(i);
+  }
+  state.nodes.erase(node);
+  state.control_planes.erase(node);
+  state.cordoned.erase(node);
+  std::erase_if(state.labels, [&](const auto& label) { return label.first.starts_with(node + " "); });
+  return good();
+}
+
+size_t PlayedCluster::pods_of(const std::string& node) const {
+  return static_cast<size_t>(std::ranges::count(pods, node, &Pod::node));
+}
+
+void PlayedCluster::evict(size_t pod) {
+  if (pods[pod].owner.empty()) {
+    pods.erase(pods.begin() + static_cast<ptrdiff_t>(pod));
+    return;
+  }
+  pods[pod].node.clear();  // until there is a place for it
+  for (const auto& node : state.nodes) {
+    if (!state.cordoned.contains(node)) pods[pod].node = node;
+  }
+}
+
+// "", or the words of the API.
+std::string PlayedCluster::why_not(const Pod& pod) const {
+  for (const auto& budget : budgets) {
+    if (budget.space != pod.space || budget.app != pod.app) continue;
+    const auto healthy = static_cast<size_t>(std::ranges::count_if(pods, [&](const Pod& other) {
+      return other.space == pod.space && other.app == pod.app && !other.node.empty();
+    }));
+    if (healthy <= budget.needed) return "Cannot evict pod as it would violate the pod's disruption budget.";
+  }
+  return {};
+}
+
+Result<ExitStatus> PlayedCluster::drain(FakeMachine& self, const Command& command) {
+  const std::string node = after(command, "drain");
+  SIM_STAGE(self, "kubectl drain: begin");
+  {
+    const std::lock_guard guard(mutex_);
+    if (const auto cordoned = cordon(node); !cordoned.ok()) return cordoned;
+    std::string refused;
+    for (const auto& pod : pods) {
+      if (pod.node != node || pod.owner == "DaemonSet") continue;
+      if (pod.owner.empty() && !has(command, "--force"))
+        refused += "cannot delete Pods that declare no controller (use --force to override): " + pod.name + ", ";
+      if (pod.has_emptydir && !has(command, "--delete-emptydir-data"))
+        refused += "cannot delete Pods with local storage (use --delete-emptydir-data to override): " + pod.name + ", ";
+    }
+    if (!refused.empty()) return bad("error: unable to drain node \"" + node + "\" due to error: [" + refused + "]");
+    if (!has(command, "--ignore-daemonsets")) return bad("error: cannot delete DaemonSet-managed Pods");
+  }
+  SIM_STAGE(self, "kubectl drain: evictions");
+  const std::lock_guard guard(mutex_);
+  std::string errors;
+  for (size_t i = pods.size(); i-- > 0;) {
+    if (pods[i].node != node || pods[i].owner == "DaemonSet") continue;
+    if (const auto why = why_not(pods[i]); !why.empty())
+      errors += std::format("error when evicting pods/\"{}\" -n \"{}\" (will retry after 5s): {}\n", pods[i].name,
+                            pods[i].space, why);
+    else
+      evict(i);
+  }
+  if (errors.empty()) return good("node/" + node + " drained\n");
+  return bad(errors + "error: unable to drain node \"" + node + "\": global timeout reached: 5m0s");
+}
+
+json::Value PlayedCluster::pods_on(const std::string& node) const {
+  json::Value items = json::Value::array();
+  for (const auto& pod : pods) {
+    if (pod.node != node) continue;
+    const std::string owners =
+        pod.owner.empty() ? "[]" : std::format(R"([{{"kind":"{}","name":"o","controller":true}}])", pod.owner);
+    items.push_back(*json::parse(std::format(
+        R"({{"kind":"Pod","metadata":{{"name":"{}","namespace":"{}","labels":{{"app":"{}"}},"ownerReferences":{}}},)"
+        R"("spec":{{"nodeName":"{}","volumes":[{}]}},"status":{{"phase":"Running"}}}})",
+        pod.name, pod.space, pod.app, owners, node, pod.has_emptydir ? R"({"name":"cache","emptyDir":{}})" : "")));
+  }
+  return items;
+}
+
+json::Value PlayedCluster::all_budgets() const {
+  json::Value items = json::Value::array();
+  for (const auto& budget : budgets) {
+    const auto ready = std::ranges::count_if(
+        pods, [&](const Pod& pod) { return pod.space == budget.space && pod.app == budget.app && !pod.node.empty(); });
+    const bool allows = static_cast<size_t>(ready) > budget.needed;
+    items.push_back(*json::parse(std::format(
+        R"({{"kind":"PodDisruptionBudget","metadata":{{"name":"{1}","namespace":"{0}"}},"spec":{{"selector":{{"matchLabels":{{"app":"{1}"}}}}}},)"
+        R"("status":{{"disruptionsAllowed":{2},"currentHealthy":{3},"desiredHealthy":{4}}}}})",
+        budget.space, budget.app, allows ? 1 : 0, ready, budget.needed)));
+  }
+  return items;
+}
+
+}  // namespace sealift::sim
