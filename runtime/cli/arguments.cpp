@@ -11,8 +11,8 @@
 namespace sealift::cli {
 namespace {
 
-constexpr std::string_view kVerbs[] = {"apply",  "plan", "status",  "kubeconfig", "config",
-                                       "verify", "list", "extract", "info",       "help"};
+constexpr std::string_view kVerbs[] = {"apply",  "plan",   "join", "status",  "kubeconfig", "remove", "reset",
+                                       "config", "verify", "list", "extract", "info",       "help"};
 
 void add_delivery_options(CLI::App& app, Arguments& out) {
   app.add_option("-c,--config", out.config, "the site's cluster.yaml")->type_name("FILE");
@@ -22,6 +22,12 @@ void add_delivery_options(CLI::App& app, Arguments& out) {
                "trust SSH host keys seen for the first time, and remember them");
   app.add_flag("--allow-readable-secrets", out.allow_readable_secrets,
                "use files with passwords and keys although other users may read them");
+}
+
+void add_decisions(CLI::App& app, Arguments& out) {
+  app.add_flag("--replace-product", out.replace_product,
+               "although the cluster was made by an artifact of another name");
+  app.add_flag("--allow-downgrade", out.allow_downgrade, "although the cluster has a newer version of this artifact");
 }
 
 void add_common_options(CLI::App& app, Arguments& out) {
@@ -43,6 +49,17 @@ void add_common_options(CLI::App& app, Arguments& out) {
       ->type_name("FORMAT")
       ->check(CLI::Validator(CLI::IsMember({"text", "json"})).description(""));
   app.add_flag("-v,--verbose", out.verbose, "say more");
+}
+
+// "90s", "10m", "1h".
+Duration duration_option(const std::string& option, const std::string& text) {
+  const auto number = text.empty() ? std::nullopt : base::parse_u64(text.substr(0, text.size() - 1));
+  const char unit = text.empty() ? ' ' : text.back();
+  const uint64_t seconds = unit == 's' ? 1 : unit == 'm' ? 60 : unit == 'h' ? 3600 : 0;
+  if (!number || *number == 0 || *number > 10'000 || seconds == 0)
+    throw CLI::ValidationError(option,
+                               std::format("\"{}\" is not a time such as 90s, 10m or 1h", base::printable(text, 40)));
+  return Duration{static_cast<int64_t>(*number * seconds * 1000)};
 }
 
 // The parser's error as one sentence, with the nearest known word.
@@ -135,22 +152,47 @@ Result<Arguments> parse_arguments(const std::string& program, const std::vector<
       app.add_subcommand("plan", "run the agent on all hosts to look, and say what apply would do; changes nothing");
   auto* status = app.add_subcommand("status", "how the cluster is, and how the last run ended");
   auto* kubeconfig = app.add_subcommand("kubeconfig", "print the administrator's kubeconfig (a secret)");
+  auto* join = app.add_subcommand("join", "bring in the hosts of cluster.yaml that are no nodes yet, and nothing else");
+  auto* remove = app.add_subcommand("remove", "take nodes out of the cluster, and what was delivered off their hosts");
+  auto* reset = app.add_subcommand("reset", "undo the whole delivery: hosts become what they were before it");
   auto* config = app.add_subcommand("config", "about cluster.yaml");
   auto* config_init = config->add_subcommand("init", "print a commented cluster.yaml to start from");
+  auto* config_current =
+      config->add_subcommand("current", "print the cluster.yaml that was applied last, as the cluster keeps it");
   auto* verify = app.add_subcommand("verify", "read and check every byte of the artifact");
   auto* list = app.add_subcommand("list", "list applications, images and files in the artifact");
   auto* extract = app.add_subcommand("extract", "write files and images out of the artifact into a folder");
   auto* info = app.add_subcommand("info", "what the artifact is, in a few lines");
   config->require_subcommand(1);
-  for (auto* command : {apply, plan, status, kubeconfig}) add_delivery_options(*command, out);
-  for (auto* command : {apply, plan, status, kubeconfig, verify, list, extract, info})
+  for (auto* command : {apply, plan, join, status, kubeconfig, config_current, remove, reset})
+    add_delivery_options(*command, out);
+  for (auto* command : {&app, apply, plan}) add_decisions(*command, out);
+  for (auto* command :
+       {apply, plan, join, status, kubeconfig, config_current, remove, reset, verify, list, extract, info})
     add_common_options(*command, out);
   bool dry_run = false;
   app.add_flag("--dry-run", dry_run, "same as plan");
   apply->add_flag("--dry-run", dry_run, "same as plan");
+  join->add_flag("--dry-run", dry_run, "say what would be done, on the nodes that stand too; changes nothing");
   plan->add_flag("--offline", out.offline,
                  "connect to no host: check the configuration and the charts against the artifact only");
   plan->add_flag("--dry-run", dry_run)->group("");
+  remove->add_option("hosts", out.hosts, "nodes, by their names in cluster.yaml or by address")
+      ->type_name("NAME")
+      ->required();
+  remove->add_flag("--dead", out.dead, "they will never answer again: only the cluster forgets them");
+  remove->add_flag("--force", out.force,
+                   "also if that loses data: pods that nothing makes again, and what pods keep on the node");
+  remove
+      ->add_option_function<std::string>(
+          "--timeout", [&out](const std::string& text) { out.timeout = duration_option("--timeout", text); },
+          "how long pods may take to leave a node, such as 90s or 10m [5m]")
+      ->type_name("TIME");
+  reset->add_option("hosts", out.hosts, "only these, which are in no cluster any more [all of cluster.yaml]")
+      ->type_name("NAME");
+  reset->add_flag("--verify", out.verify, "fail if anything is left on a host that was not there before");
+  for (auto* command : {remove, reset})
+    command->add_flag("-y,--yes", out.yes, "do not ask; without it, the cluster's name has to be typed");
   extract->add_option("-C,--to", out.to, "the folder; made if it is not there")->type_name("DIR")->required();
   extract->add_option("paths", out.paths, "files or folders of the artifact's tree [all, if no image is named]")
       ->type_name("PATH");
@@ -166,7 +208,7 @@ Result<Arguments> parse_arguments(const std::string& program, const std::vector<
     out.verb = Verb::help;
     out.text = tidy(app.help());
     if (app.get_subcommands().empty()) out.text += main_footer(program);
-    for (const auto* command : {apply, plan, status, kubeconfig})
+    for (const auto* command : {apply, plan, join, status, kubeconfig, config_current, remove, reset})
       if (command->parsed()) out.text += kWhatRuns;
     if (plan->parsed()) out.text += "\nWanted of every host before anything is changed:\n" + checks::help();
     return out;
@@ -187,7 +229,11 @@ Result<Arguments> parse_arguments(const std::string& program, const std::vector<
     out.verb = Verb::extract;
   else if (config_init->parsed())
     out.verb = Verb::config_init;
-  else if (plan->parsed() || (dry_run && (apply->parsed() || out.config))) {
+  else if (config_current->parsed()) {
+    SEALIFT_ASSIGN(out.verb, needs_config(out, Verb::config_current, "config current", program));
+  } else if (join->parsed()) {
+    SEALIFT_ASSIGN(out.verb, needs_config(out, dry_run ? Verb::plan_join : Verb::join, "join", program));
+  } else if (plan->parsed() || (dry_run && (apply->parsed() || out.config))) {
     SEALIFT_ASSIGN(out.verb, needs_config(out, Verb::plan, "plan", program));
   } else if (apply->parsed()) {
     SEALIFT_ASSIGN(out.verb, needs_config(out, Verb::apply, "apply", program));
@@ -195,6 +241,10 @@ Result<Arguments> parse_arguments(const std::string& program, const std::vector<
     SEALIFT_ASSIGN(out.verb, needs_config(out, Verb::status, "status", program));
   } else if (kubeconfig->parsed()) {
     SEALIFT_ASSIGN(out.verb, needs_config(out, Verb::kubeconfig, "kubeconfig", program));
+  } else if (remove->parsed()) {
+    SEALIFT_ASSIGN(out.verb, needs_config(out, Verb::remove, "remove", program));
+  } else if (reset->parsed()) {
+    SEALIFT_ASSIGN(out.verb, needs_config(out, Verb::reset, "reset", program));
   } else if (out.config)
     out.verb = Verb::apply;
   else if (!arguments.empty())

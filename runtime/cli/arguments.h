@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "payload/base/clock.h"
 #include "payload/base/error.h"
 #include "payload/hash/digest.h"
 
@@ -19,9 +20,14 @@ enum class Verb {
   licenses,
   apply,
   plan,
+  join,
+  plan_join,
   status,
   kubeconfig,
+  remove,
+  reset,
   config_init,
+  config_current,
   verify,
   list,
   extract,
@@ -36,8 +42,15 @@ struct Arguments {
   bool accept_new_host_keys = false;
   bool allow_readable_secrets = false;
   bool offline = false;
+  bool replace_product = false, allow_downgrade = false;
   bool json = false;
   bool verbose = false;
+  // remove, reset
+  std::vector<std::string> hosts;  // by name or address
+  bool yes = false;                // the question about the cluster's name has been answered
+  bool dead = false, force = false;
+  Duration timeout{300'000};  // of a drain
+  bool verify = false;        // of a reset
   // extract
   std::string to;
   std::vector<std::string> paths, images;

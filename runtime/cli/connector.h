@@ -31,6 +31,9 @@ Result<std::map<std::string, agent::HostSecrets>> resolve_logins(const config::C
 
 Result<std::unique_ptr<delivery::HostConnector>> make_ssh_connector(ConnectorOptions options);
 
+// "ops@laptop": who works here, for a second operator to read.
+std::string owner_name();
+
 // For plan --offline: every connection is `unsupported`.
 std::unique_ptr<delivery::HostConnector> make_no_connector();
 

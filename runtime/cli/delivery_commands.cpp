@@ -12,8 +12,10 @@
 #include "runtime/cli/artifact.h"
 #include "runtime/cli/connector.h"
 #include "runtime/cli/secrets.h"
+#include "runtime/cli/undo_commands.h"
 #include "runtime/config/cluster_config.h"
 #include "runtime/delivery/delivery.h"
+#include "runtime/delivery/join.h"
 #include "runtime/engine/journal.h"
 #include "runtime/images/chart_renderer.h"
 #include "runtime/report/outcome_json.h"
@@ -78,16 +80,35 @@ Display make_display(const Arguments& arguments, const console::Output& out, Clo
   return display;
 }
 
-Result<void> apply(delivery::Input& input, Display& display, console::Output out, bool json) {
+// The name under which a run that changes hosts is kept in the journal; empty for any other.
+std::string_view change_named(Verb verb) {
+  switch (verb) {
+    case Verb::apply: return "apply";
+    case Verb::join: return "join";
+    case Verb::remove: return "remove";
+    case Verb::reset: return "reset";
+    default: return {};
+  }
+}
+
+Result<delivery::Outcome> carry_out(delivery::Input& input, const Arguments& arguments) {
+  switch (arguments.verb) {
+    case Verb::apply: return delivery::apply(input);
+    case Verb::join: return delivery::join(input);
+    default: return remove_or_reset(input, arguments);
+  }
+}
+
+Result<void> change(delivery::Input& input, Display& display, console::Output out, const Arguments& arguments) {
   const Duration began = input.clock.monotonic();
-  auto outcome = delivery::apply(input);
+  auto outcome = carry_out(input, arguments);
   display.finish();
   if (!outcome) {
     const Error& error = outcome.error();
     input.journal.finish(&error);
     return fail(error);
   }
-  if (json) {
+  if (arguments.json) {
     out.json_line(report::to_json(*outcome));
   } else {
     for (const auto& line : report::outcome_lines(*outcome, input.clock.monotonic() - began)) out.line(line);
@@ -97,7 +118,7 @@ Result<void> apply(delivery::Input& input, Display& display, console::Output out
 }
 
 Result<void> plan(delivery::Input& input, Display& display, console::Output out, const Arguments& arguments) {
-  auto planned = delivery::plan(input);
+  auto planned = arguments.verb == Verb::plan_join ? delivery::plan_join(input) : delivery::plan(input);
   display.finish();
   if (!planned) return fail(std::move(planned).error());
   if (arguments.json) {
@@ -144,6 +165,14 @@ Result<void> kubeconfig(delivery::Input& input, Display& display, console::Outpu
   return {};
 }
 
+Result<void> current_config(delivery::Input& input, Display& display, console::Output out) {
+  auto text = delivery::current_config(input);
+  display.finish();
+  if (!text) return fail(std::move(text).error());
+  out.write(*text);
+  return {};
+}
+
 }  // namespace
 
 Result<void> run_delivery(const Arguments& arguments, const console::Output& out, const console::Output& messages,
@@ -160,24 +189,27 @@ Result<void> run_delivery(const Arguments& arguments, const console::Output& out
   if (!arguments.offline) {
     SEALIFT_ASSIGN(state, report::state_path(arguments.state, cluster.name, variables));
   }
+  if (arguments.verb == Verb::remove || arguments.verb == Verb::reset) SEALIFT_TRY(confirm(arguments, cluster, cancel));
   // Secrets before anything is displayed: a prompt must not meet a moving picture.
   std::map<std::string, agent::HostSecrets> logins;
   SecretStore secrets(cancel, arguments.allow_readable_secrets ? Readable::allowed : Readable::refused);
   if (!arguments.offline) {
     SEALIFT_ASSIGN(logins, resolve_logins(cluster, secrets));
   }
-  if (arguments.verb == Verb::apply || arguments.accept_new_host_keys) SEALIFT_TRY(report::make_state_directory(state));
+  const std::string command(change_named(arguments.verb));
+  const bool changes = !command.empty();
+  if (changes || arguments.accept_new_host_keys) SEALIFT_TRY(report::make_state_directory(state));
   std::unique_ptr<engine::Journal> journal = std::make_unique<engine::NoJournal>();
   engine::FileJournal* kept = nullptr;
-  if (arguments.verb == Verb::apply) {
+  if (changes) {
     SEALIFT_ASSIGN(std::string text, base::read_text_file(path, kLargestConfig));
-    engine::RunHeader header{"apply", cluster.name, hash::sha256(base::as_bytes(text)), artifact.reader->identity(),
+    engine::RunHeader header{command, cluster.name, hash::sha256(base::as_bytes(text)), artifact.reader->identity(),
                              artifact.reader->artifact_name()};
     SEALIFT_ASSIGN(auto file, engine::FileJournal::open(state, header, clock));
     kept = file.get();
     journal = std::move(file);
   }
-  Display display = make_display(arguments, arguments.verb == Verb::apply ? out : messages, clock);
+  Display display = make_display(arguments, changes ? out : messages, clock);
   for (const auto& warning : secrets.warnings()) base::tell(*display.sink, Level::warning, warning);
   std::unique_ptr<delivery::HostConnector> connector;
   if (arguments.offline) {
@@ -201,13 +233,20 @@ Result<void> run_delivery(const Arguments& arguments, const console::Output& out
                         .clock = clock,
                         .cancel = cancel,
                         .charts = *charts,
-                        .offline = arguments.offline};
+                        .offline = arguments.offline,
+                        .allowed = {arguments.replace_product, arguments.allow_downgrade},
+                        .who = owner_name()};
   Result<void> done;
   switch (arguments.verb) {
-    case Verb::apply: done = apply(input, display, out, arguments.json); break;
-    case Verb::plan: done = plan(input, display, out, arguments); break;
+    case Verb::apply:
+    case Verb::join:
+    case Verb::remove:
+    case Verb::reset: done = change(input, display, out, arguments); break;
+    case Verb::plan:
+    case Verb::plan_join: done = plan(input, display, out, arguments); break;
     case Verb::status: done = status(input, display, out, arguments.json, state); break;
     case Verb::kubeconfig: done = kubeconfig(input, display, out); break;
+    case Verb::config_current: done = current_config(input, display, out); break;
     default: done = fail(ErrorCode::internal, "not a delivery command");
   }
   if (kept != nullptr && kept->trouble()) {

@@ -60,8 +60,13 @@ Result<void> carry_out(const Arguments& arguments, const console::Output& out, c
   switch (arguments.verb) {
     case Verb::apply:
     case Verb::plan:
+    case Verb::join:
+    case Verb::plan_join:
     case Verb::status:
-    case Verb::kubeconfig: return run_delivery(arguments, out, messages, cancel);
+    case Verb::kubeconfig:
+    case Verb::config_current:
+    case Verb::remove:
+    case Verb::reset: return run_delivery(arguments, out, messages, cancel);
     default: break;
   }
   SEALIFT_ASSIGN(Artifact artifact, open_artifact(arguments.payload, demands_of(arguments)));

@@ -12,9 +12,7 @@
 #include "runtime/ssh/session.h"
 
 namespace sealift::cli {
-namespace {
 
-// "ops@laptop", for a second operator to read.
 std::string owner_name() {
   std::array<char, 256> machine{};
   if (gethostname(machine.data(), machine.size() - 1) != 0) machine[0] = '\0';
@@ -22,6 +20,8 @@ std::string owner_name() {
   std::string name = user != nullptr && *user != '\0' ? std::string(user) : std::format("uid{}", getuid());
   return base::printable(name + "@" + machine.data(), 100);
 }
+
+namespace {
 
 Result<std::string> random_name() {
   std::array<std::byte, 8> bytes{};

@@ -13,6 +13,7 @@
 #include "payload/base/error.h"
 #include "payload/base/secret.h"
 #include "payload/format/contents.h"
+#include "payload/yaml/node.h"
 
 namespace sealift::config {
 
@@ -110,6 +111,7 @@ struct ClusterConfig {
   std::vector<KubeadmDocument> kubeadm;
   std::vector<Digest> identities;  // of the artifacts that may be delivered here; empty = any
   std::string path;                // of the file, as given
+  std::string kept;                // what may be kept of it in the cluster (kept_text)
   struct Places {
     Place name, spec, pods, services, api_port, api_local_port;
   } places;
@@ -131,6 +133,12 @@ struct ParsedConfig {
 // Reads `path` (limit 4 MiB) and the files it names (relative to it). ${VAR} and ${VAR:-default} come from `variables`.
 // An Error only if the file can't be read or is not YAML.
 Result<ParsedConfig> load_cluster_config(const std::string& path, const std::map<std::string, std::string>& variables);
+
+// A cluster.yaml as the cluster may keep it: variables as they are written, and no value that its key calls a secret.
+std::string kept_text(const std::vector<yaml::Node>& documents);
+// What `now` has that `before` has not, and the reverse, one field a line: "+ spec/hosts/w3/role: worker",
+// "~ spec/api/port: 6443 → 7443". Either may be anything that is no YAML: then there is one line that says so.
+std::vector<std::string> kept_differences(const std::string& before, const std::string& now);
 
 // All problems as one error: unsupported if any problem is, else invalid_config.
 Error to_error(const std::vector<Problem>& problems);

@@ -146,6 +146,7 @@ Result<ParsedConfig> parse_cluster_config(std::string_view text, const std::stri
   }
   Reading reading{path, variables, read_file};
   reading.config.path = path;
+  reading.config.kept = kept_text(*documents);
   for (auto& document : *documents) expand_variables(document, variables, reading.problems);
   const yaml::Node* cluster = nullptr;
   for (const auto& document : *documents) {

@@ -25,12 +25,14 @@ bool are_compatible(const ArtifactRecord::HostKinds& one, const ArtifactRecord::
 
 class Comparison {
  public:
-  explicit Comparison(const steps::Model& model) : model_(model), contents_(model.contents()) {}
+  Comparison(const steps::Model& model, const Allowed& allowed)
+      : model_(model), contents_(model.contents()), allowed_(allowed) {}
 
   Result<std::vector<checks::Finding>> run() {
     if (!model_.makes_cluster() && contents_.name.empty())
       add("the artifact has no name, by which the cluster would know its next version",
           "build it with -t NAME:VERSION");
+    if (model_.before) compare_with_former(*model_.before);
     for (const auto& requirement : contents_.requirements) require(requirement);
     const auto images = model_.selected_images();
     SEALIFT_ASSIGN(const auto files, steps::claimed_files(model_));
@@ -45,6 +47,26 @@ class Comparison {
  private:
   void add(std::string evidence, std::string remedy) {
     findings_.push_back({"site.artifacts", "", checks::Severity::blocks, std::move(evidence), std::move(remedy)});
+  }
+
+  void ask(bool is_allowed, std::string evidence, std::string_view option) {
+    findings_.push_back({"site.artifacts", "", is_allowed ? checks::Severity::warns : checks::Severity::blocks,
+                         std::move(evidence),
+                         is_allowed ? std::string() : std::format("take another artifact, or say {}", option)});
+  }
+
+  // Versions that are not semantic ones have no order.
+  void compare_with_former(const ArtifactRecord& former) {
+    if (!former.name.empty() && !contents_.name.empty() && former.name != contents_.name) {
+      ask(allowed_.replace_product,
+          std::format("the cluster was made by the artifact {}, and this is {}", former.title(),
+                      model_.payload.artifact_name()),
+          "--replace-product");
+    } else if (!former.version.empty() && format::is_among(contents_.version, "<" + former.version)) {
+      ask(allowed_.downgrade,
+          std::format("the cluster has {}, and this is the older {}", former.title(), model_.payload.artifact_name()),
+          "--allow-downgrade");
+    }
   }
 
   void require(const format::Requirement& requirement) {
@@ -111,6 +133,7 @@ class Comparison {
 
   const steps::Model& model_;
   const format::Contents& contents_;
+  const Allowed& allowed_;
   std::vector<checks::Finding> findings_;
 };
 
@@ -126,6 +149,8 @@ void take_records(std::vector<ArtifactRecord> records, steps::Model& model) {
   }
 }
 
-Result<std::vector<checks::Finding>> compare_artifacts(const steps::Model& model) { return Comparison(model).run(); }
+Result<std::vector<checks::Finding>> compare_artifacts(const steps::Model& model, const Allowed& allowed) {
+  return Comparison(model, allowed).run();
+}
 
 }  // namespace sealift::delivery

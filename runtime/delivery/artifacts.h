@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "runtime/checks/preflight.h"
+#include "runtime/delivery/delivery.h"
 #include "runtime/steps/model.h"
 
 namespace sealift::delivery {
@@ -15,7 +16,8 @@ void take_records(std::vector<host::ArtifactRecord> records, steps::Model& model
 
 // Findings that block: an application, a helm release, an image name or a file on hosts that another artifact has
 // already, differently; a requirement that the cluster does not meet; an artifact without a base that has no name to be
-// known by. Errors: those of reading the payload.
-Result<std::vector<checks::Finding>> compare_artifacts(const steps::Model& model);
+// known by; another product than the one that made the cluster, or an older version than it has, unless that is
+// allowed. Errors: those of reading the payload.
+Result<std::vector<checks::Finding>> compare_artifacts(const steps::Model& model, const Allowed& allowed);
 
 }  // namespace sealift::delivery

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <set>
 
+#include "runtime/delivery/outcome.h"
 #include "runtime/delivery/survey.h"
 #include "runtime/engine/runner.h"
 #include "runtime/images/image_check.h"
@@ -14,52 +15,6 @@
 
 namespace sealift::delivery {
 namespace {
-
-HostOutcome::State state_of(engine::HostEnd outcome) {
-  switch (outcome) {
-    case engine::HostEnd::delivered: return HostOutcome::State::done;
-    case engine::HostEnd::aside: return HostOutcome::State::aside;
-    case engine::HostEnd::unfinished: return HostOutcome::State::unfinished;
-    case engine::HostEnd::failed:
-    case engine::HostEnd::interrupted: return HostOutcome::State::failed;
-  }
-  return HostOutcome::State::failed;
-}
-
-Outcome to_outcome(const engine::RunSummary& summary, const Survey& survey, const config::ClusterConfig& config) {
-  Outcome out;
-  out.error = summary.error();
-  for (const auto& host : summary.hosts) {
-    const auto node = std::ranges::find(survey.model->nodes, host.host, &steps::Node::name);
-    HostOutcome outcome;
-    outcome.name = host.host;
-    if (node != survey.model->nodes.end()) {
-      outcome.address = node->config.address;
-      outcome.role = node->config.role;
-    }
-    outcome.state = state_of(host.outcome);
-    if (host.error) outcome.reason = host.error->text();
-    outcome.applied = host.done;
-    outcome.skipped = host.skipped;
-    out.applied += host.done;
-    out.skipped += host.skipped;
-    out.hosts.push_back(std::move(outcome));
-  }
-  for (const auto& [address, error] : survey.aside) {
-    const auto host = std::ranges::find(config.hosts, address, &config::HostConfig::address);
-    out.hosts.push_back(
-        {address, host->name.value_or(address), host->role, HostOutcome::State::aside, error.text(), 0, 0});
-  }
-  if (!survey.aside.empty() && !out.error) {
-    out.error =
-        Error{ErrorCode::partial,
-              std::format("{} of {} hosts could not be reached and were left out; run again when they are there",
-                          survey.aside.size(), config.hosts.size()),
-              {}};
-  }
-  if (const auto note = steps::upstreams(*survey.model).note; !note.empty()) out.notes.push_back(note);
-  return out;
-}
 
 void note(const std::vector<checks::Finding>& findings, PlanOutcome& out) {
   for (const auto& finding : findings) {
@@ -89,13 +44,36 @@ Result<steps::Model> model_without_hosts(const Input& input, PlanOutcome& out) {
 
 }  // namespace
 
+Result<Outcome> run_plan(Input& input, const Survey& found, const engine::Plan& planned) {
+  SEALIFT_ASSIGN(const auto summary,
+                 engine::run(planned, *found.connections, input.events, input.clock, input.journal, input.cancel));
+  auto out = to_outcome(summary, found.model->nodes, found.aside, input.config);
+  if (const auto note = steps::upstreams(*found.model).note; !note.empty()) out.notes.push_back(note);
+  return out;
+}
+
+Result<PlanOutcome> look_at_plan(Input& input, const Survey& found, const engine::Plan& planned) {
+  PlanOutcome out;
+  note(found.findings, out);
+  for (const auto& [address, error] : found.aside)
+    out.notes.push_back(std::format("{} is left out: {}", address, error.text()));
+  SEALIFT_ASSIGN(const auto looked, engine::look(planned, *found.connections, input.cancel));
+  for (const auto& step : looked.steps) {
+    using Finding = engine::LookedStep::Finding;
+    const auto state = step.finding == Finding::done     ? PlanLine::State::done
+                       : step.finding == Finding::needed ? PlanLine::State::needed
+                                                         : PlanLine::State::unknown;
+    out.lines.push_back({step.host, step.step, step.description, state});
+  }
+  if (looked.ended_by) return fail(*looked.ended_by);
+  return out;
+}
+
 Result<Outcome> apply(Input& input) {
   SEALIFT_ASSIGN(const auto found, survey(input, host::Purpose::change));
   if (auto error = blocking(found.findings)) return fail(std::move(*error));
   SEALIFT_ASSIGN(const auto planned, plans::deliver(*found.model));
-  SEALIFT_ASSIGN(const auto summary,
-                 engine::run(planned, *found.connections, input.events, input.clock, input.journal, input.cancel));
-  return to_outcome(summary, found, input.config);
+  return run_plan(input, found, planned);
 }
 
 Result<PlanOutcome> plan(Input& input) {
@@ -124,20 +102,8 @@ Result<PlanOutcome> plan(Input& input) {
     return out;
   }
   SEALIFT_ASSIGN(const auto found, survey(input, host::Purpose::look));
-  note(found.findings, out);
-  for (const auto& [address, error] : found.aside)
-    out.notes.push_back(std::format("{} is left out: {}", address, error.text()));
   SEALIFT_ASSIGN(const auto planned, plans::deliver(*found.model));
-  SEALIFT_ASSIGN(const auto looked, engine::look(planned, *found.connections, input.cancel));
-  for (const auto& step : looked.steps) {
-    using Finding = engine::LookedStep::Finding;
-    const auto state = step.finding == Finding::done     ? PlanLine::State::done
-                       : step.finding == Finding::needed ? PlanLine::State::needed
-                                                         : PlanLine::State::unknown;
-    out.lines.push_back({step.host, step.step, step.description, state});
-  }
-  if (looked.ended_by) return fail(*looked.ended_by);
-  return out;
+  return look_at_plan(input, found, planned);
 }
 
 }  // namespace sealift::delivery

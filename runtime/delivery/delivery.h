@@ -38,6 +38,12 @@ class HostConnector {
   virtual Result<std::unique_ptr<host::Host>> reconnect(const config::HostConfig& host, host::Purpose purpose) = 0;
 };
 
+// What a person must have decided; --yes is no answer to it.
+struct Allowed {
+  bool replace_product = false;  // the cluster was made by an artifact of another name
+  bool downgrade = false;        // the cluster has a newer version of this artifact
+};
+
 struct Input {
   const format::PayloadReader& payload;
   const config::ClusterConfig& config;
@@ -48,6 +54,9 @@ struct Input {
   CancelToken cancel;
   images::ChartRenderer& charts;
   bool offline = false;  // plan --offline: connects nowhere
+  Allowed allowed = {};
+  bool some_hosts = false;  // the configuration lacks hosts that cluster.yaml has: they are not concerned
+  std::string who = {};     // works with the cluster: "ops@laptop"
 };
 
 struct HostOutcome {
@@ -63,6 +72,7 @@ struct Outcome {
   size_t applied = 0, skipped = 0;  // steps
   std::vector<std::string> notes;   // for the summary: "CoreDNS answers for the cluster only (…)"
   std::optional<Error> error;       // set = the exit code comes from it; partial success has ErrorCode::partial
+  enum class Kind { delivery, removal, reset } kind = Kind::delivery;  // for its words
 };
 
 // Brings the cluster to the wanted state, whatever state the hosts are in. An Error only if the run ended before
@@ -95,6 +105,10 @@ struct StatusLine {
   bool warns = false;  // healthy so far
 };
 Result<std::vector<StatusLine>> status(Input& input);
+
+// The cluster.yaml that was applied last, as the cluster keeps it, after a comment that says by whom and with what.
+// Errors: not_found if it keeps none.
+Result<std::string> current_config(Input& input);
 
 // Admin kubeconfig with a reachable server address instead of 127.0.0.1. A secret.
 Result<Secret> kubeconfig(Input& input);

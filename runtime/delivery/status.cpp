@@ -5,6 +5,7 @@
 
 #include "payload/base/count.h"
 #include "payload/base/text.h"
+#include "payload/base/thread.h"
 #include "runtime/delivery/control_plane.h"
 #include "runtime/delivery/control_plane_state.h"
 #include "runtime/delivery/delivery.h"
@@ -62,18 +63,29 @@ Result<std::vector<StatusLine>> status(Input& input) {
   for (const auto& [config, why] : found.absent)
     out.push_back({"control plane " + config.name.value_or(config.address), "Absent", why.text(), false});
   // Each tells about its own parts, and the first whose API answers about the cluster.
+  std::vector<Result<ControlPlaneState>> states(found.there.size(), fail(ErrorCode::internal, "not asked"));
+  base::parallel_for(states.size(), 8, [&](size_t i) {
+    states[i] = look_at_state(*found.there[i].host, found.there[i].name(), input.cancel);
+  });
   const ControlPlane* asked = nullptr;
-  for (const auto& one : found.there) {
-    SEALIFT_ASSIGN(auto state, look_at_state(*one.host, one.name(), input.cancel));
-    std::ranges::move(state.down, std::back_inserter(out));
-    if (state.api_answers && asked == nullptr) asked = &one;
+  std::vector<const ControlPlane*> answering;
+  for (size_t i = 0; i < states.size(); ++i) {
+    const auto& one = found.there[i];
+    if (!states[i]) {  // its connection broke meanwhile
+      SEALIFT_TRY(input.cancel.check());
+      out.push_back({"control plane " + one.name(), "Absent", states[i].error().text(), false});
+      continue;
+    }
+    answering.push_back(&one);
+    std::ranges::move(states[i]->down, std::back_inserter(out));
+    if (states[i]->api_answers && asked == nullptr) asked = &one;
   }
   if (asked == nullptr) return out;
   const auto& host = asked->host;
   const std::string name = asked->name();
   SEALIFT_ASSIGN(const auto artifacts, host::read_artifact_records(*host));
   for (const auto& artifact : artifacts) out.push_back(status_line(artifact));
-  for (const auto& one : found.there) SEALIFT_TRY(add_certificates(out, *one.host, one.name(), input.cancel));
+  for (const auto* one : answering) SEALIFT_TRY(add_certificates(out, *one->host, one->name(), input.cancel));
   std::set<std::string> expected;
   for (const auto& config : input.config.hosts) {
     if (config.name) expected.insert(base::to_lower(*config.name));

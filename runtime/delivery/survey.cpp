@@ -9,24 +9,20 @@
 #include <set>
 
 #include "payload/base/retry.h"
+#include "payload/base/text.h"
 #include "payload/base/thread.h"
 #include "runtime/delivery/artifacts.h"
 #include "runtime/delivery/control_plane.h"
 #include "runtime/delivery/fixed_fields.h"
+#include "runtime/delivery/known_nodes.h"
+#include "runtime/delivery/outcome.h"
 #include "runtime/images/image_check.h"
 #include "runtime/steps/apps.h"
+#include "runtime/steps/config_step.h"
 #include "runtime/steps/payload_step.h"
 
 namespace sealift::delivery {
 namespace {
-
-void phase(Input& input, std::string title) {
-  Event event;
-  event.kind = base::EventKind::phase;
-  event.message = std::move(title);
-  event.time = input.clock.now();
-  input.events.on(event);
-}
 
 void tell_finding(Input& input, const checks::Finding& finding) {
   Event event;
@@ -36,21 +32,6 @@ void tell_finding(Input& input, const checks::Finding& finding) {
   event.message = finding.text();
   event.time = input.clock.now();
   input.events.on(event);
-}
-
-void tell_aside(Input& input, const std::string& host, const Error& why) {
-  Event event;
-  event.kind = base::EventKind::host_aside;
-  event.level = Level::warning;
-  event.host = host;
-  event.message = why.text();
-  event.time = input.clock.now();
-  input.events.on(event);
-}
-
-// What a host does, not what its login wants: the others can be delivered without it.
-bool may_be_set_aside(ErrorCode code) {
-  return base::may_pass(code) || code == ErrorCode::protocol || code == ErrorCode::limit_exceeded;
 }
 
 // Renders the charts while the hosts are connected and checked.
@@ -90,6 +71,7 @@ class Surveyor {
     // What no site could make right is told before any host is asked; what other artifacts brought is not known yet.
     SEALIFT_ASSIGN(auto apps, select([](const std::string&) { return true; }));
     out_.model.reset(new steps::Model{input_.payload, input_.config, std::move(base), std::move(apps), {}});
+    out_.model->applied_by = input_.who;
     connect();
     if (!out_.model->makes_cluster() && refused_) return fail(std::move(*refused_));
     SEALIFT_TRY(order_control_planes());
@@ -124,7 +106,7 @@ class Surveyor {
   };
 
   void connect() {
-    phase(input_, "Connecting to " + base::counted(input_.config.hosts.size(), "host", "hosts"));
+    tell_phase(input_, "Connecting to " + base::counted(input_.config.hosts.size(), "host", "hosts"));
     auto connections = input_.connector.connect(input_.config.hosts, purpose_);
     for (size_t i = 0; i < connections.size(); ++i) {
       auto& connection = connections[i];
@@ -164,9 +146,15 @@ class Surveyor {
     std::vector<Reached> planes;
     for (auto& reached : reached_) {
       if (reached.config.role != format::HostRole::control_plane) continue;
-      SEALIFT_ASSIGN(reached.membership, look_again(reached, look_at_membership));
       planes.push_back(std::move(reached));
     }
+    std::vector<Result<void>> looked(planes.size());
+    base::parallel_for(planes.size(), 32, [&](size_t i) {
+      looked[i] = look_again(planes[i], look_at_membership).transform([&](Membership membership) {
+        planes[i].membership = membership;
+      });
+    });
+    for (auto& look : looked) SEALIFT_TRY(look);
     std::ranges::stable_sort(planes, {}, [](const Reached& reached) { return reached.membership.rank(); });
     auto next = planes.begin();
     for (auto& reached : reached_) {
@@ -256,7 +244,7 @@ class Surveyor {
   }
 
   Result<void> look() {
-    phase(input_, "Checking the hosts");
+    tell_phase(input_, "Checking the hosts");
     SEALIFT_ASSIGN(payload_bytes_, steps::needed_bytes(*out_.model));
     look_at_payloads();
     for_each_host([&](Reached& reached) {
@@ -289,12 +277,14 @@ class Surveyor {
     for (auto& finding : checks::check_facts(preflight(true), views)) out_.findings.push_back(std::move(finding));
     auto images = images_ ? images_->findings() : std::vector<checks::Finding>();
     if (images) std::ranges::move(*images, std::back_inserter(out_.findings));
-    auto artifacts = compare_artifacts(*out_.model);
+    auto artifacts = compare_artifacts(*out_.model, input_.allowed);
     if (artifacts) std::ranges::move(*artifacts, std::back_inserter(out_.findings));
     const auto network = refused_ ? Result<void>{} : look_for_network();
     if (!out_.model->makes_cluster()) look_for_nodes();
     count_control_planes();
     const auto made = make_nodes();
+    look_for_other_nodes();
+    tell_what_differs();
     // Findings are reported even if this ends with an error.
     for (const auto& finding : out_.findings) tell_finding(input_, finding);
     if (broken != reached_.end()) return fail_while(*broken->error, "checking " + broken->config.address);
@@ -333,6 +323,43 @@ class Surveyor {
              "with {}",
              count, count / 2 + 1, count / 2 - 1, count - 1),
          "give the role control-plane to one more host, or to one fewer"});
+  }
+
+  // Nodes that cluster.yaml does not name are nobody's business here; only that must be known.
+  void look_for_other_nodes() {
+    const auto asked = std::ranges::find_if(
+        reached_, [](const Reached& reached) { return reached.membership.made || reached.membership.joined; });
+    if (asked == reached_.end() || asked->error || input_.some_hosts) return;
+    std::set<std::string> known;
+    for (const auto& node : out_.model->nodes) known.insert(node.name);
+    for (const auto& config : input_.config.hosts) {
+      if (config.name) known.insert(base::to_lower(*config.name));
+      if (!config.name && out_.aside.contains(config.address)) return;  // any of them may be this one
+    }
+    const auto nodes = look_again(*asked, [&](host::HostView& host) { return ask_for_nodes(host, input_.cancel); });
+    if (!nodes) return;  // its API server is down, which others tell
+    for (const auto& node : *nodes) {
+      if (known.contains(node.name)) continue;
+      out_.findings.push_back({"site.other-nodes", base::printable(node.name, 253), checks::Severity::warns,
+                               "is a node of the cluster and not in cluster.yaml; it stays as it is",
+                               "write it there, or write it there and `remove` it"});
+    }
+  }
+
+  // Whoever delivers sees first what will be different, also from what somebody else wrote.
+  void tell_what_differs() {
+    const auto asked = std::ranges::find_if(
+        reached_, [](const Reached& reached) { return reached.membership.made || reached.membership.joined; });
+    if (asked == reached_.end() || asked->error || input_.some_hosts) return;
+    const auto kept =
+        look_again(*asked, [&](host::HostView& host) { return steps::read_kept_config(host, input_.cancel); });
+    if (!kept || !*kept) return;
+    std::string text;
+    for (const auto& line : config::kept_differences((*kept)->text, input_.config.kept)) text += "\n  " + line;
+    if (text.empty()) return;
+    base::tell(input_.events, Level::info,
+               std::format("{} differs from what {} applied at {}:{}", input_.config.path,
+                           base::printable((*kept)->applied_by, 200), base::printable((*kept)->applied_at, 40), text));
   }
 
   // Applications go onto nodes; only a base makes a host one.
@@ -386,6 +413,7 @@ class Surveyor {
       auto node = steps::make_node(reached.config, reached.view.facts);
       if (node) {
         node->has_joined = reached.membership.joined;
+        node->stands = reached.standing.has_value();
         nodes.push_back(std::move(*node));
       } else {
         problems.push_back(node.error().what);

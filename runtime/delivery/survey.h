@@ -26,6 +26,10 @@ struct Survey {
 // differ from those the cluster was made with (fixed_fields.h). Findings are returned for the caller to judge.
 Result<Survey> survey(Input& input, host::Purpose purpose);
 
+// Runs a plan for what was found, or only looks what it would do.
+Result<Outcome> run_plan(Input& input, const Survey& found, const engine::Plan& planned);
+Result<PlanOutcome> look_at_plan(Input& input, const Survey& found, const engine::Plan& planned);
+
 // The blocking findings as one error; nothing if there are none. Each has been reported as an event.
 std::optional<Error> blocking(const std::vector<checks::Finding>& findings);
 

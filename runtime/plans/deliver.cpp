@@ -4,6 +4,8 @@
 #include <optional>
 
 #include "runtime/plans/groups.h"
+#include "runtime/steps/before_step.h"
+#include "runtime/steps/config_step.h"
 #include "runtime/steps/health_step.h"
 #include "runtime/steps/sync.h"
 
@@ -27,6 +29,7 @@ Result<engine::Plan> deliver(const steps::Model& model) {
   const steps::Node& first = *control_planes.front();
   PlanBuilder plan(control_planes);
 
+  for (const auto& node : model.nodes) plan.begin(node, std::make_shared<steps::BeforeStep>());
   SEALIFT_ASSIGN(const auto payloads, bring_payloads(plan, model));
   SEALIFT_ASSIGN(const auto prepared, prepare_supplier(plan, model, first, payloads.at(first.name)));
   std::vector<Newcomer> planes, workers;
@@ -71,7 +74,8 @@ Result<engine::Plan> deliver(const steps::Model& model) {
   const Index healthy = plan.add(first, std::make_shared<steps::HealthStep>(model), std::move(all));
   plan.at(healthy).after_any = workers_ready;
   // Last: the control plane also works for other hosts, and the last objects to become healthy start pods on others.
-  const Index synced = plan.add(first, std::make_shared<steps::SyncStep>(first), {healthy});
+  const Index kept = plan.add(first, std::make_shared<steps::ConfigStep>(model), {healthy});
+  const Index synced = plan.add(first, std::make_shared<steps::SyncStep>(first), {kept});
   for (const auto& newcomers : {planes, workers}) {
     for (const auto& one : newcomers) {
       const Index last = plan.add(one.node, std::make_shared<steps::SyncStep>(one.node), {one.finished});

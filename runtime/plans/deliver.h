@@ -13,5 +13,8 @@ namespace sealift::plans {
 // not_in_artifact.
 Result<engine::Plan> deliver(const steps::Model& model);
 Result<engine::Plan> deliver_applications(const steps::Model& model);  // of one without a base
+// The same, of which nodes that stand already get only what a newcomer makes necessary there: the lists of control
+// planes and registry hosts. Nothing of applications.
+Result<engine::Plan> join(const steps::Model& model);
 
 }  // namespace sealift::plans

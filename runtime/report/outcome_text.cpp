@@ -21,6 +21,20 @@ std::string title(const HostOutcome& host) {
   return std::format("{} ({})", host.name, host.address);
 }
 
+std::string closing(const delivery::Outcome& outcome, size_t hosts) {
+  using Kind = delivery::Outcome::Kind;
+  if (outcome.applied == 0) {
+    return outcome.kind == Kind::delivery
+               ? std::format("nothing to do: {} as cluster.yaml says", base::counted(hosts, "host is", "hosts are"))
+               : std::format("nothing to do: {} nothing of a delivery", base::counted(hosts, "host has", "hosts have"));
+  }
+  const std::string_view verb = outcome.kind == Kind::delivery  ? "delivered"
+                                : outcome.kind == Kind::removal ? "removed"
+                                                                : "reset";
+  return std::format("{}: {}, {} applied", verb, base::counted(hosts, "host", "hosts"),
+                     base::counted(outcome.applied, "step", "steps"));
+}
+
 }  // namespace
 
 std::string_view name(HostOutcome::State state) {
@@ -61,15 +75,8 @@ std::vector<std::string> outcome_lines(const delivery::Outcome& outcome, Duratio
     if (!host.reason.empty()) out.push_back(std::format("{:<{}}  why: {}", "", width, host.reason));
   }
   for (const auto& note : outcome.notes) out.push_back("note: " + note);
-  if (outcome.error) return out;  // the error is printed separately, once
-  if (outcome.applied == 0) {
-    out.push_back(std::format("nothing to do: {} as cluster.yaml says ({})",
-                              base::counted(delivered, "host is", "hosts are"), seconds(took)));
-  } else {
-    out.push_back(std::format("delivered: {}, {} applied ({})", base::counted(delivered, "host", "hosts"),
-                              base::counted(outcome.applied, "step", "steps"), seconds(took)));
-  }
-  return out;
+  if (!outcome.error) out.push_back(closing(outcome, delivered) + std::format(" ({})", seconds(took)));
+  return out;  // an error is printed separately, once
 }
 
 std::vector<std::string> plan_lines(const delivery::PlanOutcome& plan, bool all) {

@@ -36,6 +36,7 @@ struct Node {
   std::string ip;    // where other nodes reach it
   host::Facts facts;
   bool has_joined = false;  // `kubeadm join` made it a node, as its ledger says
+  bool stands = false;      // it is a node of the cluster already
   bool is_control_plane() const { return config.role == format::HostRole::control_plane; }
 };
 
@@ -58,6 +59,7 @@ struct Model {
   std::vector<Node> nodes;        // control planes first: those of the cluster, then new ones; else as in cluster.yaml
   std::optional<host::ArtifactRecord> before = std::nullopt;  // what the cluster has of this artifact
   std::vector<host::ArtifactRecord> others = {};              // other artifacts that were delivered to it
+  std::string applied_by = {};                                // "ops@laptop"
 
   std::vector<const Node*> control_planes() const;  // the first is there already, or made with `kubeadm init`
   std::vector<const Node*> workers() const;

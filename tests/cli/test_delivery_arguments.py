@@ -212,3 +212,20 @@ def test_state_of_a_newer_version_is_refused(run, cluster, tmp_path):
     done = run("--config", cluster(), "--state", tmp_path / "state")
     assert done.returncode == 5
     assert "format 9" in done.stderr
+
+
+@pytest.mark.parametrize("command", (["remove", "cp1"], ["reset"], ["reset", "cp1"]))
+def test_what_takes_away_asks_for_the_name(artifact, cluster, tmp_path, command):
+    """Without a terminal it is refused; nothing is contacted and nothing kept."""
+    words = [artifact, *command, "--config", cluster(), "--state", tmp_path / "state"]
+    done = subprocess.run(words, capture_output=True, text=True, stdin=subprocess.DEVNULL, start_new_session=True, timeout=30)
+    assert done.returncode == 2 and "--yes" in done.stderr, done
+    assert not (tmp_path / "state").exists()
+
+
+@pytest.mark.parametrize("answer, code", (("plant8", 130), ("", 130), ("plant7", 8)))
+def test_only_the_name_goes_on(run_pty, cluster, tmp_path, dead_port, answer, code):
+    path = cluster(more=f", port: {dead_port}")
+    screen = run_pty("reset", "--config", path, "--state", tmp_path / "state", answers=[("Type the cluster", answer + "\n")])
+    assert screen.code == code, screen.text
+    assert ("nothing was changed" in screen.text) == (code == 130)

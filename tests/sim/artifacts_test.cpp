@@ -213,3 +213,75 @@ TEST_CASE("artifacts: ended at any change, then started again: everything is the
     }
   }
 }
+
+TEST_CASE("artifacts: another product, or an older version, is a question that its own option answers") {
+  DeliverySite site(2);
+  site.take(sample_payload("shop", "3.10.0"));
+  require_delivered(apply(site));
+  site.take(sample_payload("shop", "3.9.2"));
+  check_refused(site, "--allow-downgrade");
+  site.take(sample_payload("erp", "9.0"));
+  check_refused(site, "--replace-product");
+  site.allowed.downgrade = true;
+  check_refused(site, "the cluster was made by the artifact shop 3.10.0, and this is erp 9.0");
+  site.allowed = {.replace_product = true};
+  require_delivered(apply(site));
+  // what the cluster has is now of that name
+  site.allowed = {};
+  again_changes_nothing(site);
+  site.take(sample_payload("erp", "8.9"));
+  check_refused(site, "the cluster has erp 9.0, and this is the older erp 8.9");
+  site.allowed.downgrade = true;
+  require_delivered(apply(site));
+  site.allowed = {};
+  // names that are no versions have no order
+  site.take(sample_payload("erp", "final"));
+  require_delivered(apply(site));
+  site.take(sample_payload("erp", "beta"));
+  require_delivered(apply(site));
+}
+
+TEST_CASE("the cluster keeps its cluster.yaml, and who delivers another sees the difference first") {
+  DeliverySite site(2);
+  site.config.kept = "kind: Cluster\nspec:\n  hosts:\n  - {name: h0}\n  api: {port: 6443}\n";
+  REQUIRE_FALSE(site.current_config());
+  require_delivered(apply(site));
+  const auto first = site.current_config();
+  REQUIRE(first);
+  CHECK(first->starts_with("# shop 3.4 (sha256:"));
+  CHECK(first->contains("applied by ops@laptop at "));
+  CHECK(first->ends_with("\n" + site.config.kept));
+  const auto kept = site.cluster.kept_config;
+  again_changes_nothing(site);
+  CHECK(site.cluster.kept_config == kept);
+  site.config.kept = "kind: Cluster\nspec:\n  hosts:\n  - {name: h0}\n  - {name: h1}\n  api: {port: 7443}\n";
+  tests::EventRecorder events;
+  engine::NoJournal journal;
+  require_delivered(site.apply(journal, events));
+  const auto said = events.events();
+  CHECK(std::ranges::any_of(said, [](const Event& event) {
+    return event.message.contains("cluster.yaml differs from what ops@laptop applied at ") &&
+           event.message.contains("\n  ~ spec/api/port: 6443 → 7443") &&
+           event.message.contains("\n  + spec/hosts/h1/name: h1");
+  }));
+  CHECK(site.current_config()->contains("7443"));
+  again_changes_nothing(site);
+}
+
+TEST_CASE("artifacts: a node that cluster.yaml does not name is named, and stays") {
+  DeliverySite site(3);
+  require_delivered(apply(site));
+  const auto all = site.config.hosts;
+  site.config.hosts.pop_back();
+  tests::EventRecorder events;
+  engine::NoJournal journal;
+  require_delivered(site.apply(journal, events));
+  const auto said = events.events();
+  CHECK(std::ranges::any_of(said, [](const Event& event) {
+    return event.kind == base::EventKind::finding && event.host == "h2" && event.level == Level::warning &&
+           event.message.contains("not in cluster.yaml");
+  }));
+  CHECK(site.cluster.state.nodes.contains("h2"));
+  site.config.hosts = all;
+  again_changes_nothing(site);
+}

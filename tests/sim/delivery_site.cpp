@@ -97,6 +97,7 @@ DeliverySite::DeliverySite(size_t hosts, size_t control_planes)
     by_address_[host.address] = machine.get();
   }
   cluster.control_plane = machines_.front().get();
+  cluster.machines = by_address_;
   config::ApplicationConfig redis;
   redis.name = "redis";
   redis.target_namespace = "store";
@@ -236,14 +237,49 @@ Result<std::string> DeliverySite::render(const images::ChartRequest& request, co
 
 Result<delivery::Outcome> DeliverySite::apply(engine::Journal& journal, EventSink& events, const CancelToken& cancel) {
   tests::FakeClock clock;
-  delivery::Input input{payload(), config, *this, journal, events, clock, cancel, *this};
+  delivery::Input input{payload(), config, *this, journal, events, clock,
+                        cancel,    *this,  false, allowed, false,  "ops@laptop"};
   return delivery::apply(input);
+}
+
+Result<delivery::Outcome> DeliverySite::join(engine::Journal& journal, EventSink& events, const CancelToken& cancel) {
+  tests::FakeClock clock;
+  delivery::Input input{payload(), config, *this, journal, events, clock, cancel, *this, false, allowed};
+  return delivery::join(input);
+}
+
+Result<delivery::PlanOutcome> DeliverySite::plan_join() {
+  tests::FakeClock clock;
+  engine::NoJournal journal;
+  delivery::Input input{payload(), config, *this, journal, base::no_events(), clock, {}, *this, false, allowed};
+  return delivery::plan_join(input);
+}
+
+Result<delivery::Outcome> DeliverySite::reset(engine::Journal& journal, const delivery::ResetOptions& options,
+                                              EventSink& events, const CancelToken& cancel) {
+  tests::FakeClock clock;
+  delivery::Input input{payload(), config, *this, journal, events, clock, cancel, *this};
+  return delivery::reset(input, options);
+}
+
+Result<delivery::Outcome> DeliverySite::remove(engine::Journal& journal, const delivery::RemoveOptions& options,
+                                               EventSink& events, const CancelToken& cancel) {
+  tests::FakeClock clock;
+  delivery::Input input{payload(), config, *this, journal, events, clock, cancel, *this};
+  return delivery::remove(input, options);
+}
+
+Result<std::string> DeliverySite::current_config() {
+  tests::FakeClock clock;
+  engine::NoJournal journal;
+  delivery::Input input{payload(), config, *this, journal, base::no_events(), clock, {}, *this};
+  return delivery::current_config(input);
 }
 
 Result<delivery::PlanOutcome> DeliverySite::plan() {
   tests::FakeClock clock;
   engine::NoJournal journal;
-  delivery::Input input{payload(), config, *this, journal, base::no_events(), clock, {}, *this};
+  delivery::Input input{payload(), config, *this, journal, base::no_events(), clock, {}, *this, false, allowed};
   return delivery::plan(input);
 }
 

@@ -17,6 +17,9 @@
 #include "payload/json/value.h"
 #include "runtime/config/cluster_config.h"
 #include "runtime/delivery/delivery.h"
+#include "runtime/delivery/join.h"
+#include "runtime/delivery/remove.h"
+#include "runtime/delivery/reset.h"
 #include "tests/sim/played_cluster.h"
 #include "tests/support/fake_clock.h"
 #include "tests/support/fake_host.h"
@@ -40,6 +43,13 @@ class DeliverySite final : public delivery::HostConnector, public images::ChartR
 
   // Like a fresh start of the program.
   Result<delivery::Outcome> apply(engine::Journal& journal, EventSink& events, const CancelToken& cancel = {});
+  Result<delivery::Outcome> join(engine::Journal& journal, EventSink& events, const CancelToken& cancel = {});
+  Result<delivery::PlanOutcome> plan_join();
+  Result<delivery::Outcome> reset(engine::Journal& journal, const delivery::ResetOptions& options, EventSink& events,
+                                  const CancelToken& cancel = {});
+  Result<delivery::Outcome> remove(engine::Journal& journal, const delivery::RemoveOptions& options, EventSink& events,
+                                   const CancelToken& cancel = {});
+  Result<std::string> current_config();
   Result<delivery::PlanOutcome> plan();
   Result<std::vector<delivery::StatusLine>> status(Clock& clock);
 
@@ -55,6 +65,7 @@ class DeliverySite final : public delivery::HostConnector, public images::ChartR
   const format::PayloadReader& payload() const { return *artifacts_.back().payload; }
   PlayedCluster cluster;
   config::ClusterConfig config;
+  delivery::Allowed allowed;
   Bytes cluster_helm;  // that the launch machine renders with, if the artifact brings none
 
  private:

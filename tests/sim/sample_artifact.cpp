@@ -57,11 +57,11 @@ std::vector<std::string> base_image_names() {
           "registry.k8s.io/kube-proxy:v1.34.4", "registry.k8s.io/pause:3.10.1"};
 }
 
-Bytes sample_payload() {
+Bytes sample_payload(const std::string& name, const std::string& version) {
   tests::PayloadBuilder builder;
   format::Contents contents;
-  contents.name = "shop";
-  contents.version = "3.4";
+  contents.name = name;
+  contents.version = version;
   const auto file = [&](const std::string& path, std::string_view text) {
     contents.tree[path] = {builder.add_raw(text), 0644};
   };
@@ -89,7 +89,7 @@ Bytes sample_payload() {
   contents.launch = {"hello", "redis"};
   auto names = base_image_names();
   names.insert(names.begin(), {std::string(kFlannelImage), std::string(kHelloImage), std::string(kRedisImage)});
-  for (const auto& name : names) contents.images.push_back(packed(builder, name, name));
+  for (const auto& image : names) contents.images.push_back(packed(builder, image, image));
   builder.contents = format::to_json(contents);
   return builder.build();
 }

@@ -27,6 +27,6 @@ struct Erp {
 Bytes erp_payload(const Erp& erp = {});
 
 // "shop 3.4": a base, a network, manifests (hello) that need a chart (redis).
-Bytes sample_payload();
+Bytes sample_payload(const std::string& name = "shop", const std::string& version = "3.4");
 
 }  // namespace sealift::sim

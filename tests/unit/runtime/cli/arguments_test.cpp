@@ -30,6 +30,28 @@ TEST_CASE("--dry-run is plan, never apply") {
   CHECK(parse({"plan", "--offline", "--config", "c.yaml"})->offline);
 }
 
+TEST_CASE("join, and what it would do") {
+  CHECK(verb({"join", "--config", "c.yaml"}) == Verb::join);
+  CHECK(verb({"join", "--config", "c.yaml", "--dry-run"}) == Verb::plan_join);
+  CHECK(verb({"--dry-run", "join", "--config", "c.yaml"}) == Verb::plan_join);
+  CHECK(parse({"join"}).error().code == ErrorCode::usage);
+}
+
+TEST_CASE("config current needs a way to a control plane") {
+  CHECK(verb({"config", "current", "--config", "c.yaml"}) == Verb::config_current);
+  CHECK(parse({"config", "current"}).error().code == ErrorCode::usage);
+  CHECK(verb({"config", "init"}) == Verb::config_init);
+}
+
+TEST_CASE("what a person decides is an option of its own") {
+  const auto decided = parse({"apply", "-c", "c.yaml", "--replace-product"}).value();
+  CHECK(decided.replace_product);
+  CHECK_FALSE(decided.allow_downgrade);
+  CHECK(parse({"-c", "c.yaml", "--allow-downgrade"})->allow_downgrade);
+  CHECK(parse({"plan", "-c", "c.yaml", "--allow-downgrade"})->allow_downgrade);
+  CHECK(parse({"apply", "-c", "c.yaml", "--yes"}).error().code == ErrorCode::usage);
+}
+
 TEST_CASE("as makeself's users know it") {
   CHECK(verb({"--info"}) == Verb::info);
   CHECK(verb({"info"}) == Verb::info);
@@ -59,7 +81,7 @@ TEST_CASE("--identity goes with every command that opens an artifact") {
 }
 
 TEST_CASE("help says what runs where") {
-  for (const auto* word : {"apply", "plan", "status", "kubeconfig"}) {
+  for (const auto* word : {"apply", "plan", "join", "status", "kubeconfig", "remove", "reset"}) {
     const auto help = parse({word, "--help"})->text;
     CHECK(help.contains("runs the artifact's agent there as root"));
     CHECK(help.contains("--identity"));
@@ -106,6 +128,43 @@ TEST_CASE("options of extract") {
   CHECK(out.images == std::vector<std::string>{"a:1"});
   CHECK(out.overwrite);
   CHECK(out.payload == "p");
+}
+
+TEST_CASE("remove and reset: hosts and options") {
+  const auto removed =
+      parse({"remove", "w1", "cp2", "--dead", "--force", "--timeout", "10m", "--yes", "-c", "c.yaml"}).value();
+  CHECK(removed.verb == Verb::remove);
+  CHECK(removed.hosts == std::vector<std::string>{"w1", "cp2"});
+  CHECK(removed.dead);
+  CHECK(removed.force);
+  CHECK(removed.yes);
+  CHECK(removed.timeout == Duration{600'000});
+  CHECK(parse({"remove", "w1", "-c", "c.yaml"})->timeout == Duration{300'000});
+  CHECK(parse({"remove", "w1", "-c", "c.yaml", "--timeout", "90s"})->timeout == Duration{90'000});
+  const auto whole = parse({"reset", "--verify", "-y", "-c", "c.yaml"}).value();
+  CHECK(whole.verb == Verb::reset);
+  CHECK(whole.hosts.empty());
+  CHECK(whole.verify);
+  CHECK(whole.yes);
+  CHECK_FALSE(parse({"reset", "-c", "c.yaml"})->yes);
+  CHECK(parse({"reset", "w1", "-c", "c.yaml"})->hosts == std::vector<std::string>{"w1"});
+  const std::vector<std::vector<std::string>> refused = {
+      {"remove", "-c", "c.yaml"},
+      {"remove", "w1"},
+      {"reset"},
+      {"reset", "--dead", "-c", "c.yaml"},
+      {"remove", "w1", "--verify", "-c", "c.yaml"},
+      {"remove", "w1", "-c", "c.yaml", "--timeout", "5"},
+      {"remove", "w1", "-c", "c.yaml", "--timeout", "0s"},
+      {"remove", "w1", "-c", "c.yaml", "--timeout", "-1m"},
+      {"remove", "w1", "-c", "c.yaml", "--timeout", ""},
+      {"remove", "w1", "-c", "c.yaml", "--timeout", "99999999999999999999h"}};
+  for (const auto& words : refused) {
+    const auto out = parse(words);
+    INFO(words.back());
+    REQUIRE_FALSE(out);
+    CHECK(out.error().code == ErrorCode::usage);
+  }
 }
 
 TEST_CASE("help is of the command that was named") {
