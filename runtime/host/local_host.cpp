@@ -336,7 +336,8 @@ Result<void> LocalHost::set_sysctl(const std::string& key, const std::string& va
   SEALIFT_ASSIGN(const auto was, sysctl(key));
   SEALIFT_ASSIGN(const auto path, sysctl_path(machine_, key));
   SEALIFT_TRY(ledger_->add(reason, SysctlSet{key, value, was}));
-  SEALIFT_ASSIGN(auto fd, base::open_file(path, O_WRONLY));
+  // Truncated: a container may show a plain file here.
+  SEALIFT_ASSIGN(auto fd, base::open_file(path, O_WRONLY | O_TRUNC));
   auto written = base::write_all(fd.get(), base::as_bytes(value));
   if (!written) return fail_while(std::move(written).error(), "setting " + key);
   return {};

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Takes away from this machine what programs have made on it.
+#include <fcntl.h>
 #include <linux/rtnetlink.h>
 #include <net/if.h>
 #include <sys/mount.h>

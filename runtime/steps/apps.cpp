@@ -52,11 +52,11 @@ std::vector<std::string> apply_arguments(const std::string& file) {
 
 base::Command helm(std::vector<std::string> arguments) {
   // Everything that helm keeps in a home folder stays in memory and disappears with it.
-  base::Command out{
-      {"helm", std::format("--kubeconfig={}", kAdminKubeconfig)},
-      {"HELM_CACHE_HOME=/run/sealift/helm", "HELM_CONFIG_HOME=/run/sealift/helm", "HELM_DATA_HOME=/run/sealift/helm"},
-      "/",
-      kHelmTimeout};
+  base::Command out{{"helm", std::format("--kubeconfig={}", kAdminKubeconfig)},
+                    {"HELM_CACHE_HOME=/run/sealift/helm", "HELM_CONFIG_HOME=/run/sealift/helm",
+                     "HELM_DATA_HOME=/run/sealift/helm", std::string(kKubeCache)},
+                    "/",
+                    kHelmTimeout};
   out.argv.insert(out.argv.end(), arguments.begin(), arguments.end());
   return out;
 }

@@ -18,10 +18,12 @@ const std::vector<std::string> kTrees{
     "/etc/kubernetes",
     "/etc/sealift",
     "/opt/cni",
+    "/opt/containerd",
     "/run/calico",
     "/run/cilium",
     "/run/containerd",
     "/run/flannel",
+    "/run/nri",
     "/run/xtables.lock",
     "/usr/libexec/kubernetes",
     "/var/lib/calico",
@@ -38,6 +40,11 @@ const std::vector<std::string> kTrees{
     "/var/log/containers",
     "/var/log/pods",
 };
+
+// For hostPath volumes of the control plane's pods (kubeadm: DirectoryOrCreate), where the host has none: deepest
+// first.
+const std::vector<std::string> kFolders{"/etc/ssl/certs", "/etc/ssl",   "/etc/ca-certificates",
+                                        "/etc/pki",       "/run/netns", "/var/lib/systemd/timers"};
 
 // Mount points of pods' networks; the folder is the host's.
 constexpr std::string_view kPodNetworks = "/run/netns/cni-";
@@ -84,6 +91,8 @@ const Trace* KnownTraces::find(Trace::Kind kind, std::string_view name) const {
 }
 
 const std::vector<std::string>& cluster_trees() { return kTrees; }
+
+const std::vector<std::string>& cluster_folders() { return kFolders; }
 
 bool is_in_cluster_tree(std::string_view path) {
   return path.starts_with(kPodNetworks) || std::ranges::any_of(kTrees, [&](const std::string& tree) {

@@ -26,7 +26,9 @@ class KnownTraces {
 
 // Folders and files that belong to a cluster or to Sealift with all they hold, if they were not there before.
 const std::vector<std::string>& cluster_trees();
-// Whether a path is one of them, or below one.
+// Folders that are anybody's, and go if they were not there before and are empty.
+const std::vector<std::string>& cluster_folders();
+// Whether a path is one of those trees, or below one.
 bool is_in_cluster_tree(std::string_view path);
 // Whether this is something that a cluster's programs make, by its name: a link, table, chain, cgroup, mount, or a
 // sysctl that has the value which they set.

@@ -15,6 +15,9 @@ namespace sealift::steps {
 // Of a program's JSON on a host.
 inline constexpr json::Limits kHostJson{.bytes = size_t{8} << 20, .depth = 64};
 
+// Where kubectl and helm keep what they learn of the API: in memory, not in a home folder.
+inline constexpr std::string_view kKubeCache = "KUBECACHEDIR=/run/sealift/kube-cache";
+
 base::Command kubectl(std::vector<std::string> arguments);
 
 // Read-only. Returns the output, or command_failed.

@@ -159,15 +159,18 @@ Result<void> unload_modules(engine::StepContext& context, const ToUndo& undo, co
   return {};
 }
 
-// What a killed network plugin leaves of its pods; the folder is also for others.
-Result<void> take_pod_networks(engine::StepContext& context, const ToUndo& undo, const host::Reason& reason) {
+// What a killed network plugin leaves of its pods, in a folder that is also for others; and such folders.
+Result<void> take_from_shared_folders(engine::StepContext& context, const ToUndo& undo, const host::Reason& reason) {
   const std::string folder = "/run/netns";
   SEALIFT_ASSIGN(const auto names, context.host.list(folder));
   for (const auto& name : names) {
     if (name.starts_with("cni-")) SEALIFT_TRY(context.host.take_away(Trace::Kind::path, folder + "/" + name, reason));
   }
-  if (!undo.before || undo.before->has(Trace::Kind::path, folder)) return {};
-  return context.host.restore(folder, {}, {}, reason).transform([](host::Restored) {});
+  if (!undo.before) return {};
+  for (const auto& path : cluster_folders()) {
+    if (!undo.before->has(Trace::Kind::path, path)) SEALIFT_TRY(context.host.restore(path, {}, {}, reason));
+  }
+  return {};
 }
 
 // systemd remembers that a unit failed, also without its file.
@@ -266,7 +269,7 @@ RestoreStep::RestoreStep() : ResetStep("reset.restore", "put files and kernel se
 Result<void> RestoreStep::apply(engine::StepContext& context) {
   SEALIFT_ASSIGN(const auto undo, read_to_undo(context.host));
   for (const auto& tree : cluster_trees()) SEALIFT_TRY(take_tree(context, tree, undo, reason()));
-  SEALIFT_TRY(take_pod_networks(context, undo, reason()));
+  SEALIFT_TRY(take_from_shared_folders(context, undo, reason()));
   for (const auto& payload : undo.list.payloads)
     SEALIFT_TRY(context.host.take_away(Trace::Kind::path, payload.substr(0, payload.rfind('/')), reason()));
   SEALIFT_TRY(restore_paths(context, undo, reason()));
