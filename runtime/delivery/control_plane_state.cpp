@@ -4,6 +4,7 @@
 #include <array>
 
 #include "payload/base/text.h"
+#include "runtime/steps/kubectl.h"
 #include "runtime/steps/model.h"
 
 namespace sealift::delivery {
@@ -38,7 +39,7 @@ Result<ControlPlaneState> look_at_state(host::HostView& host, const std::string&
   ControlPlaneState out;
   base::Command probe{{"kubectl", std::format("--kubeconfig={}", steps::kAdminKubeconfig), std::string(kRequestTimeout),
                        "get", "--raw", "/readyz"},
-                      {},
+                      {std::string(steps::kKubeHome)},
                       "/",
                       kProbeTimeout};
   const auto asked = host.query(probe, {}, cancel);

@@ -35,20 +35,24 @@ Result<std::set<std::string>> nodes_of(Input& input) {
   return fail_while(std::move(last), "asking the cluster for its nodes");
 }
 
+struct Concerned {
+  config::ClusterConfig config;
+  std::set<std::string> newcomers;  // by address
+};
+
 // Control planes, and the hosts that come; all of them where a control plane comes.
-Result<config::ClusterConfig> concerned(Input& input, size_t& newcomers) {
+Result<Concerned> concerned(Input& input) {
   SEALIFT_ASSIGN(const auto nodes, nodes_of(input));
-  const auto is_new = [&](const config::HostConfig& host) {
-    return !nodes.contains(host.address) && !(host.name && nodes.contains(base::to_lower(*host.name)));
-  };
-  config::ClusterConfig out = input.config;
-  newcomers = static_cast<size_t>(std::ranges::count_if(out.hosts, is_new));
-  const bool for_all = std::ranges::any_of(out.hosts, [&](const config::HostConfig& host) {
-    return host.role == format::HostRole::control_plane && is_new(host);
-  });
+  Concerned out{input.config, {}};
+  bool for_all = false;
+  for (const auto& host : input.config.hosts) {
+    if (nodes.contains(host.address) || (host.name && nodes.contains(base::to_lower(*host.name)))) continue;
+    out.newcomers.insert(host.address);
+    for_all = for_all || host.role == format::HostRole::control_plane;
+  }
   if (!for_all) {
-    std::erase_if(out.hosts, [&](const config::HostConfig& host) {
-      return host.role != format::HostRole::control_plane && !is_new(host);
+    std::erase_if(out.config.hosts, [&](const config::HostConfig& host) {
+      return host.role != format::HostRole::control_plane && !out.newcomers.contains(host.address);
     });
   }
   return out;
@@ -72,13 +76,15 @@ Result<void> check_artifact(const steps::Model& model) {
 template <class Out>
 Result<Out> with_newcomers(Input& input, host::Purpose purpose, Out nothing,
                            Result<Out> (*then)(Input&, const Survey&, const engine::Plan&)) {
-  size_t newcomers = 0;
-  SEALIFT_ASSIGN(const auto config, concerned(input, newcomers));
-  if (newcomers == 0) return nothing;
+  SEALIFT_ASSIGN(const auto concerned_now, concerned(input));
+  const auto& [config, newcomers] = concerned_now;
+  if (newcomers.empty()) return nothing;
   Input reduced{input.payload, config,       input.connector, input.journal, input.events, input.clock,
                 input.cancel,  input.charts, input.offline,   input.allowed, true,         input.who};
   SEALIFT_ASSIGN(const auto found, survey(reduced, purpose));
   SEALIFT_TRY(check_artifact(*found.model));
+  // Also one that takes itself for a node: until it is Ready, its join has not ended.
+  for (auto& node : found.model->nodes) node.stands = node.stands && !newcomers.contains(node.config.address);
   if (auto error = blocking(found.findings); error && purpose == host::Purpose::change) return fail(std::move(*error));
   SEALIFT_ASSIGN(const auto planned, plans::join(*found.model));
   return then(reduced, found, planned);

@@ -106,7 +106,7 @@ Result<std::optional<base::Fd>> Ledger::kept(const Digest& digest) const {
 
 Result<void> Ledger::forget() {
   const std::lock_guard lock(mutex_);
-  const std::string above = folder_.substr(0, folder_.rfind('/')), lines = folder_ + "/ledger.jsonl";
+  const std::string above = folder_.substr(0, folder_.rfind('/'));
   fd_.reset();
   const auto place = place_of("", folder_, FolderOwners::anyone);
   if (!place && place.error().code != ErrorCode::not_found) return fail(place.error());

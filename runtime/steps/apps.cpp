@@ -54,7 +54,7 @@ base::Command helm(std::vector<std::string> arguments) {
   // Everything that helm keeps in a home folder stays in memory and disappears with it.
   base::Command out{{"helm", std::format("--kubeconfig={}", kAdminKubeconfig)},
                     {"HELM_CACHE_HOME=/run/sealift/helm", "HELM_CONFIG_HOME=/run/sealift/helm",
-                     "HELM_DATA_HOME=/run/sealift/helm", std::string(kKubeCache)},
+                     "HELM_DATA_HOME=/run/sealift/helm", std::string(kKubeHome)},
                     "/",
                     kHelmTimeout};
   out.argv.insert(out.argv.end(), arguments.begin(), arguments.end());
@@ -94,7 +94,7 @@ std::vector<std::pair<std::string, format::TreeFile>> app_files(const format::Co
 // kubectl with the application's namespace as the default.
 base::Command AppStep::kubectl_here(std::vector<std::string> arguments) const {
   base::Command out{{"kubectl", "--request-timeout=20s"},
-                    {std::format("KUBECONFIG={}/namespace.yaml:{}", folder_, kAdminKubeconfig)},
+                    {std::format("KUBECONFIG={}/namespace.yaml:{}", folder_, kAdminKubeconfig), std::string(kKubeHome)},
                     "/",
                     Duration{120'000}};
   out.argv.insert(out.argv.end(), arguments.begin(), arguments.end());

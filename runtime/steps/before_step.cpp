@@ -13,7 +13,7 @@ constexpr size_t kMaxFootprint = size_t{64} << 20;
 }  // namespace
 
 BeforeStep::BeforeStep()
-    : BasicStep("host.before", "note what the host has, for a later reset", digest_of({kBeforePath})) {}
+    : BasicStep(std::string(kBeforeStep), "note what the host has, for a later reset", digest_of({kBeforePath})) {}
 
 Result<engine::StepState> BeforeStep::check(const engine::LookContext& context) {
   SEALIFT_ASSIGN(const auto noted, context.host.recorded(id()));

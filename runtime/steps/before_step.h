@@ -9,6 +9,8 @@ namespace sealift::steps {
 inline constexpr std::string_view kLedgerFolder = "/var/lib/sealift/ledger";
 inline constexpr std::string_view kBeforePath = "/var/lib/sealift/ledger/before.jsonl";
 
+inline constexpr std::string_view kBeforeStep = "host.before";
+
 // Notes what a host has, before anything is changed there: a reset compares with it. A host that an earlier version
 // delivered to has changed already, and gets none.
 class BeforeStep final : public BasicStep {

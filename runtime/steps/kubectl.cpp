@@ -14,7 +14,7 @@ constexpr Duration kTellEvery{10'000};
 
 base::Command kubectl(std::vector<std::string> arguments) {
   base::Command out{{"kubectl", std::format("--kubeconfig={}", kAdminKubeconfig), "--request-timeout=20s"},
-                    {std::string(kKubeCache)},
+                    {std::string(kKubeHome)},
                     "/",
                     Duration{120'000}};
   out.argv.insert(out.argv.end(), arguments.begin(), arguments.end());

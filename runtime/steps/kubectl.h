@@ -15,8 +15,8 @@ namespace sealift::steps {
 // Of a program's JSON on a host.
 inline constexpr json::Limits kHostJson{.bytes = size_t{8} << 20, .depth = 64};
 
-// Where kubectl and helm keep what they learn of the API: in memory, not in a home folder.
-inline constexpr std::string_view kKubeCache = "KUBECACHEDIR=/run/sealift/kube-cache";
+// kubectl and helm keep what they learn of the API in a home folder: in memory, and gone with it.
+inline constexpr std::string_view kKubeHome = "HOME=/run/sealift/kube";
 
 base::Command kubectl(std::vector<std::string> arguments);
 

@@ -223,7 +223,7 @@ Result<ToUndo> read_to_undo(host::HostView& host) {
   return out;
 }
 
-ResetStep::ResetStep(engine::StepId id, std::string description)
+ResetStep::ResetStep(const engine::StepId& id, std::string description)
     : BasicStep(id, std::move(description), digest_of({id})) {}
 
 Result<engine::StepState> ResetStep::check(const engine::LookContext& context) {
@@ -236,7 +236,9 @@ StopStep::StopStep() : ResetStep("reset.stop", "stop the cluster's services on t
 
 Result<void> StopStep::apply(engine::StepContext& context) {
   SEALIFT_ASSIGN(const auto undo, read_to_undo(context.host));
-  for (const auto& step : undo.list.completed) SEALIFT_TRY(context.host.begin({step, {}}));
+  for (const auto& step : undo.list.completed) {
+    if (step != kBeforeStep) SEALIFT_TRY(context.host.begin({step, {}}));  // what the host had stays true
+  }
   std::vector<UndoList::Unit> units = undo.list.units;
   SEALIFT_ASSIGN(const auto own, own_units(context.host));
   for (const auto& name : own) {

@@ -23,7 +23,7 @@ class ResetStep : public BasicStep {
   Result<engine::StepState> check(const engine::LookContext& context) override;
 
  protected:
-  ResetStep(engine::StepId id, std::string description);
+  ResetStep(const engine::StepId& id, std::string description);
 };
 
 // Services are stopped and no longer enabled, unless they were running before. From now on no step counts as completed:

@@ -68,7 +68,7 @@ def test_delivered_again_and_undone_again(cluster, lab, before):
     wait_for('the application answers', 120, lambda: ' 200 ' in http_get(lab.ip('w1'), 30080)[0])
     assert 'nothing to do' in cluster.deliver().output
     # somebody else's, with names that are not a cluster's
-    lab.inside('w1', 'echo mine > /etc/containerd/mine.toml; ip link add mine0 type dummy; nft add table inet mine')
+    lab.inside('w1', 'echo mine > /etc/containerd/mine.toml; ip link add mine0 type veth peer name mine1 && nft add table inet mine')
     done = cluster.run('reset', '--yes', '--verify')
     assert done.code == 0, done.output
     for what in ('/etc/containerd stays', 'link mine0 is there', 'table inet mine is there'):

@@ -79,7 +79,8 @@ struct Apps : tests::Site {
     }
   }
   Result<ExitStatus> kubectl(tests::FakeMachine& self, const Command& command, const CommandIo& io) {
-    for (const auto& variable : command.environment) kubeconfigs.push_back(variable);
+    for (const auto& variable : command.environment)
+      if (variable.starts_with("KUBECONFIG=")) kubeconfigs.push_back(variable);
     if (has_word(command, "create")) {
       namespaces.insert(word_after(command, "namespace"));
       return ended();
