@@ -206,11 +206,26 @@ TEST_CASE("who changes waits for who looks, for a while") {
 
 TEST_CASE("an agent whose file was taken away changes nothing") {
   const tests::TemporaryFolder place;
-  auto arguments = change("ops@desk", "run-1");
-  arguments.emplace_back("--remove");
-  const Agent removed(place, arguments, copy_program(place));
+  const auto program = copy_program(place);
+  Agent looking(place, {"--owner", "eve@lab"});
+  REQUIRE(looking.works());
+  auto leaving = Thread::start([&] {
+    base::system_clock().sleep(Duration{1000});
+    ::unlink(program.c_str());
+    looking.end();
+  });
+  const Agent removed(place, change("ops@desk", "run-1"), program);  // waits for the lock meanwhile
+  leaving->join();
   REQUIRE(removed.error);
   CHECK(removed.error->code == ErrorCode::unreachable);  // worth a retry, with the agent sent again
+}
+
+TEST_CASE("an agent that undoes everything has taken itself away first") {
+  const tests::TemporaryFolder place;
+  auto arguments = change("ops@desk", "run-1");
+  arguments.emplace_back("--remove");
+  const Agent undoing(place, arguments, copy_program(place));
+  REQUIRE(undoing.works());
   CHECK(std::filesystem::is_empty(place / "lib"));
 }
 
