@@ -123,8 +123,8 @@ def test_what_failed_is_not_forgotten(cluster, lab):
     cluster.write()
     back = cluster.deliver()
     assert 'install nginx' in back.output and 'delivered:' in back.output, back.output
-    images = lab.kubectl('cp1', "get pods -A -l app=nginx -o 'jsonpath={.items[*].spec.containers[*].image}'")
-    assert 'nginx:9.9' not in images
+    # the pod that could not start takes its time to go
+    wait_for('only the former image', 60, lambda: 'nginx:9.9' not in lab.kubectl('cp1', "get pods -A -l app=nginx -o 'jsonpath={.items[*].spec.containers[*].image}'"))
     wait_for('the application answers', 60, lambda: ' 200 ' in http_get(lab.ip('w1'), 30080)[0])
     assert 'nothing to do: ' in cluster.deliver().output
 
@@ -154,8 +154,10 @@ def test_an_application_without_its_image_is_named_at_once(cluster, lab, tmp_pat
                                        '  template:\n    metadata: {labels: {app: lost}}\n    spec:\n      containers: [{name: main, image: "{{ .Values.image }}:1"}]\n'}
     artifact = pack(tmp_path / 'product', f'FROM {OUT}/demo.run\nAPP lost local://chart\nIGNORE-IMAGE quay.io/nobody/* the site has it\nLAUNCH ["flannel", "lost"]\n', chart)
     site = Site(lab, tmp_path / 'lost', workers=('w1',), artifact=artifact)
+    refused = site.run()
+    assert refused.code == 12 and '--replace-product' in refused.output, refused.output
     began = time.monotonic()
-    done = site.run()
+    done = site.run('--replace-product')
     assert done.code == 15, done.output
     assert 'quay.io/nobody/has:1' in done.output and 'not in the artifact' in done.output
     assert time.monotonic() - began < 150
