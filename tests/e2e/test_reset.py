@@ -64,7 +64,24 @@ def test_hosts_become_what_they_were(cluster, lab, before):
 
 
 def test_delivered_again_and_undone_again(cluster, lab, before):
+    """The worker by a command of its own."""
+    hosts = list(cluster.cluster['spec']['hosts'])
+    cluster.cluster['spec']['hosts'] = hosts[:1]
+    cluster.write()
     cluster.deliver()
+    cluster.cluster['spec']['hosts'] = hosts
+    cluster.write()
+    planned = cluster.deliver('join', '--dry-run')
+    assert 'kubeadm join: w1' in planned.output and 'nothing was changed' in planned.output, planned.output
+    joined = cluster.deliver('join')
+    assert 'w1' in joined.output, joined.output
+    nodes = lab.inside('cp1', 'HOME=/tmp kubectl --kubeconfig /etc/kubernetes/admin.conf get nodes; rm -rf /tmp/.kube')
+    assert nodes.count(' Ready ') == 2, nodes
+    # what a join does not touch is applied, and told as the difference that it is
+    applied = cluster.deliver()
+    assert '+ spec/hosts/w1/address' in applied.output, applied.output
+    current = cluster.deliver('config', 'current')
+    assert 'applied by' in current.output and lab.ip('w1') in current.output, current.output
     wait_for('the application answers', 120, lambda: ' 200 ' in http_get(lab.ip('w1'), 30080)[0])
     assert 'nothing to do' in cluster.deliver().output
     # somebody else's, with names that are not a cluster's
