@@ -10,24 +10,14 @@
 #include <psa/crypto.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <cstdint>
 #include <string>
 #include <utility>
 
 namespace sealift::http {
 namespace {
-
-int send_some(void* socket, const unsigned char* data, size_t size) {
-  const ssize_t count = ::send(*static_cast<const int*>(socket), data, size, MSG_NOSIGNAL | MSG_DONTWAIT);
-  if (count >= 0) return static_cast<int>(count);
-  return errno == EAGAIN || errno == EINTR ? MBEDTLS_ERR_SSL_WANT_WRITE : MBEDTLS_ERR_SSL_INTERNAL_ERROR;
-}
-
-int receive_some(void* socket, unsigned char* data, size_t size) {
-  const ssize_t count = ::recv(*static_cast<const int*>(socket), data, size, MSG_DONTWAIT);
-  if (count >= 0) return static_cast<int>(count);
-  return errno == EAGAIN || errno == EINTR ? MBEDTLS_ERR_SSL_WANT_READ : MBEDTLS_ERR_SSL_INTERNAL_ERROR;
-}
 
 Moved moved(int result) {
   if (result == MBEDTLS_ERR_SSL_WANT_READ) return {Moved::State::wants_read};
@@ -43,7 +33,7 @@ const unsigned char* pem_bytes(const std::string& text) {
 
 }  // namespace
 
-struct TlsServer::State {
+struct TlsSettings {
   mbedtls_ssl_config config{};
   mbedtls_entropy_context entropy{};
   mbedtls_ctr_drbg_context random{};
@@ -51,7 +41,7 @@ struct TlsServer::State {
   mbedtls_pk_context key{};
   bool demands_certificates = false;
 
-  State() {
+  TlsSettings() {
     mbedtls_ssl_config_init(&config);
     mbedtls_entropy_init(&entropy);
     mbedtls_ctr_drbg_init(&random);
@@ -59,9 +49,9 @@ struct TlsServer::State {
     mbedtls_x509_crt_init(&authority);
     mbedtls_pk_init(&key);
   }
-  State(const State&) = delete;
-  State& operator=(const State&) = delete;
-  ~State() {
+  TlsSettings(const TlsSettings&) = delete;
+  TlsSettings& operator=(const TlsSettings&) = delete;
+  ~TlsSettings() {
     mbedtls_ssl_config_free(&config);
     mbedtls_pk_free(&key);
     mbedtls_x509_crt_free(&authority);
@@ -70,23 +60,27 @@ struct TlsServer::State {
     mbedtls_entropy_free(&entropy);
   }
 
-  // 0, or mbedTLS's error.
-  int set_up(const TlsIdentity& identity) {
+  // 0, or mbedTLS's error; so is what the next ones return.
+  int set_up(int side) {
     int code = psa_crypto_init() == PSA_SUCCESS ? 0 : MBEDTLS_ERR_SSL_HW_ACCEL_FAILED;
     if (code == 0) code = mbedtls_ctr_drbg_seed(&random, mbedtls_entropy_func, &entropy, nullptr, 0);
     if (code == 0)
-      code = mbedtls_ssl_config_defaults(&config, MBEDTLS_SSL_IS_SERVER, MBEDTLS_SSL_TRANSPORT_STREAM,
-                                         MBEDTLS_SSL_PRESET_DEFAULT);
-    if (code != 0) return code;
+      code = mbedtls_ssl_config_defaults(&config, side, MBEDTLS_SSL_TRANSPORT_STREAM, MBEDTLS_SSL_PRESET_DEFAULT);
     mbedtls_ssl_conf_rng(&config, mbedtls_ctr_drbg_random, &random);
     mbedtls_ssl_conf_min_tls_version(&config, MBEDTLS_SSL_VERSION_TLS1_2);
+    mbedtls_ssl_conf_authmode(&config, MBEDTLS_SSL_VERIFY_NONE);
+    return code;
+  }
+
+  int set_up_server(const TlsIdentity& identity) {
+    int code = set_up(MBEDTLS_SSL_IS_SERVER);
+    if (code != 0) return code;
     const std::string pem(identity.key.reveal());
     code = mbedtls_x509_crt_parse(&certificate, pem_bytes(identity.certificate), identity.certificate.size() + 1);
     if (code == 0)
       code = mbedtls_pk_parse_key(&key, pem_bytes(pem), pem.size() + 1, nullptr, 0, mbedtls_ctr_drbg_random, &random);
     if (code == 0) code = mbedtls_pk_check_pair(&certificate.pk, &key, mbedtls_ctr_drbg_random, &random);
     if (code == 0) code = mbedtls_ssl_conf_own_cert(&config, &certificate, &key);
-    mbedtls_ssl_conf_authmode(&config, MBEDTLS_SSL_VERIFY_NONE);
     if (code != 0 || identity.authority.empty()) return code;
     code = mbedtls_x509_crt_parse(&authority, pem_bytes(identity.authority), identity.authority.size() + 1);
     mbedtls_ssl_conf_ca_chain(&config, &authority, nullptr);
@@ -96,23 +90,67 @@ struct TlsServer::State {
   }
 };
 
-TlsServer::TlsServer(std::shared_ptr<State> state) : state_(std::move(state)) {}
+TlsServer::TlsServer(std::shared_ptr<TlsSettings> settings) : settings_(std::move(settings)) {}
 TlsServer::~TlsServer() = default;
-bool TlsServer::demands_certificates() const { return state_->demands_certificates; }
+bool TlsServer::demands_certificates() const { return settings_->demands_certificates; }
 
 Result<std::unique_ptr<TlsServer>> TlsServer::make(const TlsIdentity& identity) {
-  auto state = std::make_shared<State>();
-  if (state->set_up(identity) != 0)
+  auto settings = std::make_shared<TlsSettings>();
+  if (settings->set_up_server(identity) != 0)
     return fail(ErrorCode::untrusted, "the certificate, key or authority of the server can't be used");
-  return std::unique_ptr<TlsServer>(new TlsServer(std::move(state)));
+  return std::unique_ptr<TlsServer>(new TlsServer(std::move(settings)));
 }
+
+TlsStranger::TlsStranger(std::shared_ptr<TlsSettings> settings) : settings_(std::move(settings)) {}
+TlsStranger::~TlsStranger() = default;
+
+Result<std::unique_ptr<TlsStranger>> TlsStranger::make() {
+  auto settings = std::make_shared<TlsSettings>();
+  if (settings->set_up(MBEDTLS_SSL_IS_CLIENT) != 0)
+    return fail(ErrorCode::io, "TLS can't be used: there is no randomness");
+  return std::unique_ptr<TlsStranger>(new TlsStranger(std::move(settings)));
+}
+
+namespace {
+
+struct Link {
+  int socket = -1;
+  size_t allowed = SIZE_MAX;  // bytes to be read
+  TlsSession::Heard heard = {};
+
+  // mbedTLS's error for an attempt that has failed.
+  int failed(int later) {
+    if (errno == EAGAIN || errno == EINTR) return later;
+    heard.end = errno;
+    return MBEDTLS_ERR_SSL_INTERNAL_ERROR;
+  }
+};
+
+int send_some(void* context, const unsigned char* data, size_t size) {
+  auto& link = *static_cast<Link*>(context);
+  const ssize_t count = ::send(link.socket, data, size, MSG_NOSIGNAL | MSG_DONTWAIT);
+  return count >= 0 ? static_cast<int>(count) : link.failed(MBEDTLS_ERR_SSL_WANT_WRITE);
+}
+
+int receive_some(void* context, unsigned char* data, size_t size) {
+  auto& link = *static_cast<Link*>(context);
+  if (link.allowed == 0) return 0;
+  const ssize_t count = ::recv(link.socket, data, std::min(size, link.allowed), MSG_DONTWAIT);
+  if (count < 0) return link.failed(MBEDTLS_ERR_SSL_WANT_READ);
+  if (count == 0) link.heard.end = 0;
+  link.allowed -= static_cast<size_t>(count);
+  link.heard.bytes += static_cast<size_t>(count);
+  return static_cast<int>(count);
+}
+
+}  // namespace
 
 struct TlsSession::State {
   mbedtls_ssl_context ssl{};
-  const std::shared_ptr<const TlsServer::State> server;  // whose configuration `ssl` uses
-  int socket = -1;
+  const std::shared_ptr<const TlsSettings> settings;  // which `ssl` uses
+  Link link;
 
-  State(std::shared_ptr<const TlsServer::State> shared, int fd) : server(std::move(shared)), socket(fd) {
+  State(std::shared_ptr<const TlsSettings> shared, int fd) : settings(std::move(shared)), link{fd} {
     mbedtls_ssl_init(&ssl);
   }
   State(const State&) = delete;
@@ -123,12 +161,24 @@ struct TlsSession::State {
 TlsSession::TlsSession(std::unique_ptr<State> state) : state_(std::move(state)) {}
 TlsSession::~TlsSession() = default;
 
-std::unique_ptr<TlsSession> TlsSession::make(const TlsServer& server, int socket) {
-  auto state = std::make_unique<State>(server.state_, socket);
-  if (mbedtls_ssl_setup(&state->ssl, &state->server->config) != 0) return nullptr;
-  mbedtls_ssl_set_bio(&state->ssl, &state->socket, send_some, receive_some, nullptr);
+std::unique_ptr<TlsSession> TlsSession::make(std::shared_ptr<const TlsSettings> settings, int socket) {
+  auto state = std::make_unique<State>(std::move(settings), socket);
+  if (mbedtls_ssl_setup(&state->ssl, &state->settings->config) != 0) return nullptr;
+  mbedtls_ssl_set_bio(&state->ssl, &state->link, send_some, receive_some, nullptr);
   return std::unique_ptr<TlsSession>(new TlsSession(std::move(state)));
 }
+
+std::unique_ptr<TlsSession> TlsSession::make(const TlsServer& server, int socket) {
+  return make(server.settings_, socket);
+}
+
+std::unique_ptr<TlsSession> TlsSession::make(const TlsStranger& client, int socket) {
+  return make(client.settings_, socket);
+}
+
+TlsSession::Heard TlsSession::heard() const { return state_->link.heard; }
+
+void TlsSession::allow(size_t bytes) { state_->link.allowed = bytes; }
 
 Moved TlsSession::handshake() { return moved(mbedtls_ssl_handshake(&state_->ssl)); }
 

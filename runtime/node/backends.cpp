@@ -19,11 +19,8 @@ void Backends::set(const std::vector<std::string>& addresses) {
   for (auto& backend : backends_) backend.is_listed = std::ranges::contains(addresses, backend.address);
   for (const auto& address : addresses) {
     if (std::ranges::contains(backends_, address, &Backend::address)) continue;
-    backends_.push_back({.id = ++last_id_,
-                         .address = address,
-                         .answers_missing = times_.answers_to_trust,
-                         .asked_at = {},
-                         .heard_at = {}});
+    backends_.push_back(
+        {.id = ++last_id_, .address = address, .said = {}, .answers_missing = times_.answers_to_trust, .heard_at = {}});
   }
   forget_unused();
 }
@@ -32,18 +29,25 @@ void Backends::set(const std::vector<std::string>& addresses) {
 void Backends::forget_unused() {
   std::erase_if(backends_, [](const Backend& backend) { return !backend.is_listed && backend.connections == 0; });
   if (backends_.size() != 1) return;
-  backends_.front().health = Health::unknown;
-  backends_.front().is_hopeless = false;
+  auto& alone = backends_.front();
+  alone.health = Health::unknown;
+  alone.is_hopeless = false;
+  alone.said.reset();
+  alone.answers_missing = 0;
+  alone.is_told = false;
 }
 
-// Those with the fewest connections of this host first, and chance among equals. A node has few connections, one each
-// of the kubelet and of what runs on the host network. If all nodes began with the first of the list, or stayed with
-// the last one that worked, a single API server would carry a hundred of them: from the beginning, and again after each
-// restart of another. So each node begins somewhere, and a server that comes back gets the next connections.
+// If none is trusted, one that may soon be, or says nothing of readiness, before one that says no, and that before a
+// dead one. Of these, those with the fewest connections of this host first, and chance among equals. A node has few
+// connections, one each of the kubelet and of what runs on the host network. If all nodes began with the first of the
+// list, or stayed with the last one that worked, a single API server would carry a hundred of them: from the beginning,
+// and again after each restart of another. So each node begins somewhere, and a server that comes back gets the next
+// connections.
 std::optional<Backends::Id> Backends::choose(std::span<const Id> tried) {
   std::vector<const Backend*> best;
   const auto order = [](const Backend& backend) {
-    return std::tuple(backend.health == Health::dead, backend.answers_missing > 0, backend.connections);
+    return std::tuple(backend.health == Health::dead, backend.said == Answer::not_ready, backend.answers_missing > 0,
+                      backend.connections);
   };
   for (const auto& backend : backends_) {
     if (!backend.is_listed || std::ranges::contains(tried, backend.id)) continue;
@@ -78,13 +82,7 @@ std::vector<Backends::Id> Backends::questions(Duration now) {
   if (backends_.size() < 2) return out;  // there is no choice: the answer would change nothing
   for (auto& backend : backends_) {
     if (backend.is_asked || backend.next > now) continue;
-    if (backend.heard_at && *backend.heard_at + times_.every > now) {
-      judge_alive(backend);
-      backend.next = *backend.heard_at + times_.every;
-      continue;
-    }
     backend.is_asked = true;
-    backend.asked_at = now;
     backend.next = now + times_.every;
     out.push_back(backend.id);
   }
@@ -100,20 +98,26 @@ std::optional<Duration> Backends::next_question() const {
   return out;
 }
 
-void Backends::answers(Id backend) {
+bool Backends::is_of_interest(Id backend) const { return backends_.size() > 1 && find(backend) != nullptr; }
+
+void Backends::answers(Id backend, Answer answer, const std::string& why) {
   auto* found = find(backend);
   if (found == nullptr) return;
   found->is_asked = false;
-  judge_alive(*found);
+  if (backends_.size() > 1) judge_alive(*found, answer, why);
 }
 
-void Backends::fails(Id backend, const std::string& why) {
+void Backends::fails(Id backend, const std::string& why, Duration now) {
   auto* found = find(backend);
   if (found == nullptr) return;
   found->is_asked = false;
   if (backends_.size() < 2) return;
-  if (found->heard_at && *found->heard_at >= found->asked_at) return;  // it did answer, though others
-  judge(*found, Health::dead, why);
+  // It takes no new connections, as when it shuts down, but serves those that it has.
+  if (found->heard_at && *found->heard_at + times_.every > now) return judge_alive(*found, Answer::not_ready, why);
+  if (found->health != Health::dead) tell_(std::format("{} does not answer ({})", found->address, why));
+  found->health = Health::dead;
+  found->said.reset();
+  found->answers_missing = times_.answers_to_trust;
   // Again each time: it may have got a connection since, when no other was left.
   found->is_hopeless = any_lives();
   if (found->is_hopeless) found_hopeless_ = true;
@@ -127,18 +131,27 @@ void Backends::heard(Id backend, Duration now) {
   if (auto* found = find(backend)) found->heard_at = now;
 }
 
-void Backends::judge_alive(Backend& backend) {
-  if (backend.answers_missing > 0) --backend.answers_missing;
-  judge(backend, Health::lives, {});
-}
-
-void Backends::judge(Backend& backend, Health health, const std::string& why) {
-  if (backend.health == health) return;
-  if (health == Health::dead) tell_(std::format("{} does not answer ({})", backend.address, why));
+void Backends::judge_alive(Backend& backend, Answer answer, const std::string& why) {
   if (backend.health == Health::dead) tell_(std::format("{} answers again", backend.address));
-  backend.health = health;
-  if (health == Health::lives) backend.is_hopeless = false;
-  if (health == Health::dead) backend.answers_missing = times_.answers_to_trust;
+  backend.health = Health::lives;
+  backend.is_hopeless = false;
+  // Who has spoken of readiness and does so no more has been started anew.
+  const bool is_lost = answer == Answer::not_ready || (answer == Answer::lives && backend.said == Answer::ready);
+  if (is_lost) backend.answers_missing = times_.answers_to_trust;
+  if (is_lost && !backend.is_told) {
+    tell_(std::format("{} is not ready: {}", backend.address, why));
+    backend.is_told = true;
+  }
+  if (answer == Answer::ready && backend.said != Answer::ready)
+    backend.answers_missing = std::min(backend.answers_missing, times_.ready_to_trust);
+  backend.said = answer;
+  // One that has left the list, and its etcd, answers nothing any more through the connections that it still has.
+  if (answer == Answer::not_ready && !backend.is_listed && any_lives()) backend.is_hopeless = found_hopeless_ = true;
+  if (answer == Answer::not_ready) return;
+  if (backend.answers_missing > 0) --backend.answers_missing;
+  if (backend.answers_missing > 0 || !backend.is_told) return;
+  tell_(std::format("{} is ready again", backend.address));
+  backend.is_told = false;
 }
 
 Backends::Backend* Backends::find(Id backend) {

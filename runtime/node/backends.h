@@ -1,7 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The API servers behind the balancer: which of them live, which one gets the next connection, and when which is to be
-// asked whether it lives. Knows neither sockets nor clocks, only what it is told. One thread.
+// The API servers behind the balancer: which of them are ready, which one gets the next connection, and when which is
+// to be asked. Knows neither sockets nor clocks, only what it is told. One thread.
+//
+// Dead is who does not answer: another one gets its connections, and those that it has end. Not ready is who says so
+// (it has lost its etcd, or is shutting down) or answers, but not that: it gets no new connection while another one is
+// ready, and keeps those that it has, as with kube-proxy. An API server that shuts down serves them to their end; one
+// without its etcd fails requests, which clients notice, until its kubelet ends it; and its state may last a second, as
+// when etcd elects a leader, while a hundred nodes that connect anew would burden the others for longer.
 #pragma once
 
 #include <cstdint>
@@ -18,13 +24,17 @@
 namespace sealift::node {
 
 // Whatever happens to an API server, it is out of the choice after `every` + `patience`, which must be less than 3 s:
-// the last good answer may just have come. A lost packet is sent again after 1 s at most and must not count.
+// the last good answer may just have come. A lost packet must not count: that of a new connection is sent again after
+// 1 s, those of an old one sooner.
 struct HealthTimes {
   Duration every{1'000};     // how often each is asked
-  Duration patience{1'500};  // for an answer
-  // An API server that starts answers before it can serve: it refuses (403, 500) what it has not read yet. So one that
-  // comes, or comes back, gets connections only after so many answers in a row, while there are others.
-  unsigned answers_to_trust = 20;
+  Duration prompt{700};      // for an answer on a connection that is kept; then it is asked anew on a new one
+  Duration patience{1'800};  // for an answer, both together
+  // What comes, or comes back, gets connections only after so many answers in a row, while there are others. "Ready" is
+  // believed soon, but not the first time: etcd, with which it comes and goes, may be there for a moment only. Whoever
+  // says nothing of readiness may be hardened (no anonymous users), and may be starting: an API server that starts
+  // answers before it can serve, and refuses (403) what it has not read yet.
+  unsigned ready_to_trust = 3, answers_to_trust = 20;
 };
 
 class Backends {
@@ -49,13 +59,16 @@ class Backends {
   bool is_hopeless(Id backend) const;
 
   // --- health ---
+  enum class Answer : uint8_t { ready, not_ready, lives };  // lives: it said nothing of readiness
   // Those to be asked now. To each belongs one call of answers, fails or unasked.
   std::vector<Id> questions(Duration now);
   std::optional<Duration> next_question() const;
-  void answers(Id backend);
-  void fails(Id backend, const std::string& why);
+  // False once answers would change nothing: it has gone, or is the only one.
+  bool is_of_interest(Id backend) const;
+  void answers(Id backend, Answer answer, const std::string& why);
+  void fails(Id backend, const std::string& why, Duration now);
   void unasked(Id backend);  // this host could not ask, which says nothing about the other
-  // Bytes of a connection came from it. That proves as much as an answer.
+  // Bytes of a connection came from it. That proves that it lives, and no more.
   void heard(Id backend, Duration now);
   // Whether connections have been found hopeless since the last call.
   bool take_hopeless() { return std::exchange(found_hopeless_, false); }
@@ -68,17 +81,18 @@ class Backends {
     bool is_listed = true;
     Health health = Health::unknown;
     bool is_hopeless = false;
+    std::optional<Answer> said;    // last, since it lives
     unsigned answers_missing = 0;  // until it is trusted
+    bool is_told = false;          // that it is not ready
     size_t connections = 0;
     bool is_asked = false;
     Duration next{};  // when it is to be asked again; at first at once
-    std::optional<Duration> asked_at, heard_at;
+    std::optional<Duration> heard_at;
   };
   Backend* find(Id backend);
   const Backend* find(Id backend) const;
   bool any_lives() const;
-  void judge(Backend& backend, Health health, const std::string& why);
-  void judge_alive(Backend& backend);
+  void judge_alive(Backend& backend, Answer answer, const std::string& why);
   void forget_unused();
 
   std::vector<Backend> backends_;

@@ -72,7 +72,8 @@ Result<Balancer> Balancer::make(base::Fd listener, const std::vector<std::string
   uint32_t seed = 0;
   if (::getrandom(&seed, sizeof seed, 0) != sizeof seed) return fail_errno(errno, "getrandom");
   const auto tell = [](const std::string& line) { std::fprintf(stderr, "%s\n", line.c_str()); };
-  Balancer out(limits, Backends(backends, limits.health, seed, tell));
+  SEALIFT_ASSIGN(auto tls, http::TlsStranger::make());
+  Balancer out(limits, Backends(backends, limits.health, seed, tell), std::move(tls));
   out.epoll_ = base::Fd(::epoll_create1(EPOLL_CLOEXEC));
   if (!out.epoll_) return fail_errno(errno, "watch connections");
   SEALIFT_ASSIGN(out.acceptor_, http::Acceptor::make(std::move(listener), out.epoll_.get(), kListener));
@@ -230,36 +231,56 @@ void Balancer::watch(Id id, Connection& connection) {
 }
 
 void Balancer::ask_backends() {
-  for (const auto backend : backends_.questions(now())) {
+  std::erase_if(questions_, [&](const auto& entry) {
+    const bool is_over = !backends_.is_of_interest(entry.second.backend);
+    if (is_over) deadlines_.erase(entry.first);
+    return is_over;
+  });
+  for (const auto backend : backends_.questions(now())) ask(backend);
+}
+
+void Balancer::ask(Backends::Id backend) {
+  auto found = std::ranges::find(questions_, backend, [](const auto& entry) { return entry.second.backend; });
+  if (found == questions_.end()) {
     const auto address = resolve(backends_.address(backend));
-    if (!address) {
-      backends_.fails(backend, "no address");
-      continue;
-    }
-    const Id id = ++last_id_;
-    auto& question = questions_.emplace(id, Question{backend, HealthProbe(*address)}).first->second;
-    deadlines_.set(id, now() + limits_.health.patience);
-    epoll_event nothing{0, {.u64 = id << 1}};
-    (void)::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, question.probe.fd(), &nothing);
-    follow(id, question);
+    if (!address) return backends_.fails(backend, "no address", now());
+    found = questions_.emplace(++last_id_, Question{backend, HealthProbe(*tls_, *address)}).first;
+  }
+  auto& [id, question] = *found;
+  question.until = now() + limits_.health.patience;
+  question.probe.ask();
+  deadlines_.set(id, question.probe.waits_on_kept() ? now() + limits_.health.prompt : question.until);
+  follow(id, question);
+}
+
+// Waits on, or takes the answer. A connection that is kept is not watched: its end would be told again and again.
+void Balancer::follow(Id id, Question& question) {
+  auto& probe = question.probe;
+  epoll_event event{probe.wanted(), {.u64 = id << 1}};
+  // One that was closed has left by itself, and the new one may have its number.
+  if (event.events == 0)
+    (void)::epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, probe.fd(), &event);
+  else if (::epoll_ctl(epoll_.get(), EPOLL_CTL_MOD, probe.fd(), &event) != 0)
+    (void)::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, probe.fd(), &event);
+  if (probe.state() != HealthProbe::State::idle) return;
+  deadlines_.erase(id);
+  const auto backend = question.backend;
+  switch (probe.verdict()) {
+    case HealthProbe::Verdict::ready: return backends_.answers(backend, Backends::Answer::ready, probe.why());
+    case HealthProbe::Verdict::not_ready: return backends_.answers(backend, Backends::Answer::not_ready, probe.why());
+    case HealthProbe::Verdict::lives: return backends_.answers(backend, Backends::Answer::lives, probe.why());
+    case HealthProbe::Verdict::dead: return backends_.fails(backend, probe.why(), now());
+    case HealthProbe::Verdict::unasked: return backends_.unasked(backend);
   }
 }
 
-// Waits on, or takes the answer.
-void Balancer::follow(Id id, Question& question) {
-  switch (question.probe.state()) {
-    case HealthProbe::State::connecting:
-    case HealthProbe::State::asked: {
-      epoll_event event{question.probe.wanted(), {.u64 = id << 1}};
-      (void)::epoll_ctl(epoll_.get(), EPOLL_CTL_MOD, question.probe.fd(), &event);
-      return;
-    }
-    case HealthProbe::State::lives: backends_.answers(question.backend); break;
-    case HealthProbe::State::fails: backends_.fails(question.backend, question.probe.why()); break;
-    case HealthProbe::State::unasked: backends_.unasked(question.backend); break;
-  }
-  deadlines_.erase(id);
-  questions_.erase(id);
+void Balancer::keep_patience(Id id, Question& question) {
+  if (question.until <= now())
+    question.probe.give_up();
+  else if (question.probe.waits_on_kept())
+    question.probe.ask_anew();
+  deadlines_.set(id, question.until);
+  follow(id, question);
 }
 
 // A connection that has sent nothing yet goes on to another backend; any other one ends, so that its client begins
@@ -282,8 +303,7 @@ void Balancer::keep_deadlines() {
   while (const auto late = deadlines_.late(now())) {
     const Id id = *late;
     if (const auto asked = questions_.find(id); asked != questions_.end()) {
-      asked->second.probe.give_up();
-      follow(id, asked->second);
+      keep_patience(id, asked->second);
       continue;
     }
     auto& connection = *connections_.at(id);
@@ -317,7 +337,8 @@ Result<void> Balancer::serve(int milliseconds, const CancelToken& cancel) {
     if (const auto next = backends_.next_question()) left = std::clamp(*next - now(), Duration{0}, left);
     if (const auto next = deadlines_.next()) left = std::clamp(*next - now(), Duration{0}, left);
     const int count = ::epoll_wait(epoll_.get(), events.data(), events.size(), static_cast<int>(left.count()));
-    if (count < 0 && errno != EINTR) return fail_errno(errno, "wait for connections");
+    if (count < 0 && errno == EINTR) return {};  // a signal: the caller knows what it means
+    if (count < 0) return fail_errno(errno, "wait for connections");
     for (int i = 0; i < count; ++i) {
       const auto& event = events.at(static_cast<size_t>(i));
       if (event.data.u64 == kListener)

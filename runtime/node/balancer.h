@@ -3,8 +3,9 @@
 // A TCP balancer in front of the Kubernetes API servers, on every host: kubelets and kubeadm talk to 127.0.0.1 and
 // never notice control planes coming and going. Bytes are passed on unchanged. One thread, epoll(7).
 //
-// API servers that do not answer (backends.h) get no connection while another one lives, and those through them are
-// closed at once: who waits for a host without power would wait for minutes. With all of them dead, each is tried.
+// API servers that are not ready get no connection while another one is. Connections through those that do not answer
+// are closed at once: who waits for a host without power would wait for minutes. With all of them dead, each is tried
+// (backends.h).
 //
 // No user of this machine can keep it from root: connections have a limit for each user, and a reserve for root. Who
 // has said nothing yet reaches no API server, and is the first to go if there are too many.
@@ -51,10 +52,12 @@ class Balancer {
   static Result<Balancer> adopt(int listener, const std::vector<std::string>& backends,
                                 const BalancerLimits& limits = {});
   uint16_t port() const;
-  // New connections use the new backends. Those to a backend that leaves are passed on until they end or it dies: it
+  // New connections use the new backends. Those to a backend that leaves are passed on until they end, it dies, or says
+  // that it is not ready: it
   // may be drained at leisure.
   void set_backends(const std::vector<std::string>& backends) { backends_.set(backends); }
-  // Serves for at most `milliseconds`, or until cancelled. Connections survive from one call to the next.
+  // Serves for at most `milliseconds`, or until cancelled, or until a signal is caught. Connections survive from one
+  // call to the next.
   Result<void> serve(int milliseconds, const CancelToken& cancel);
 
   Balancer(Balancer&&) = default;
@@ -79,9 +82,10 @@ class Balancer {
   struct Question {
     Backends::Id backend = 0;
     HealthProbe probe;
+    Duration until{};  // the end of its patience
   };
-  Balancer(const BalancerLimits& limits, Backends backends)
-      : limits_(limits), admission_(limits.connections), backends_(std::move(backends)) {}
+  Balancer(const BalancerLimits& limits, Backends backends, std::unique_ptr<http::TlsStranger> tls)
+      : limits_(limits), admission_(limits.connections), backends_(std::move(backends)), tls_(std::move(tls)) {}
   static Result<Balancer> make(base::Fd listener, const std::vector<std::string>& backends,
                                const BalancerLimits& limits);
   void accept_new();
@@ -91,7 +95,9 @@ class Balancer {
   bool finish_connecting(Id id, Connection& connection, uint32_t events);
   bool pass(Connection& connection, Half& from, Half& to, bool readable);
   void ask_backends();
+  void ask(Backends::Id backend);
   void follow(Id id, Question& question);
+  void keep_patience(Id id, Question& question);
   void close_hopeless();
   void keep_deadlines();
   void watch(Id id, Connection& connection);
@@ -104,7 +110,8 @@ class Balancer {
   http::Admission admission_;
   Backends backends_;
   std::unordered_map<Id, std::unique_ptr<Connection>> connections_;
-  std::unordered_map<Id, Question> questions_;  // their ids are none of a connection
+  std::unique_ptr<http::TlsStranger> tls_;      // of the questions
+  std::unordered_map<Id, Question> questions_;  // one for each backend; their ids are none of a connection
   http::Deadlines deadlines_;
   Id last_id_ = 0;
 };

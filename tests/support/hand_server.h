@@ -72,6 +72,7 @@ class Connection {
     return true;
   }
   void close() { socket_.reset(); }
+  int get() const { return socket_.get(); }
   void wait_until_gone() {
     while (!request().empty()) {
     }

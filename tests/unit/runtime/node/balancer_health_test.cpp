@@ -9,9 +9,15 @@
 #include <catch2/catch_test_macros.hpp>
 #include <map>
 #include <optional>
+#include <set>
 #include <thread>
 
+#include "payload/base/text.h"
+#include "payload/http/client.h"
+#include "payload/http/server.h"
 #include "runtime/node/balancer.h"
+#include "tests/support/authority.h"
+#include "tests/support/serving.h"
 #include "tests/support/visitor.h"
 
 using namespace sealift;
@@ -20,7 +26,7 @@ namespace {
 
 constexpr auto kLong = std::chrono::seconds(60);
 
-// An API server as far as balancers see it: answers a ClientHello with an alert, and any line with its name.
+// A server that says nothing of readiness: it answers a ClientHello with an alert, and any line with its name.
 class Api {
  public:
   explicit Api(std::string name) : name_(std::move(name)) {
@@ -95,31 +101,24 @@ class Api {
   std::thread thread_;
 };
 
-// Serves in a thread while it is there.
-class Serving {
- public:
-  explicit Serving(node::Balancer& balancer)
-      : thread_([this, &balancer] { (void)balancer.serve(600'000, cancel_.token()); }) {}
-  ~Serving() {
-    cancel_.cancel();
-    thread_.join();
-  }
-
- private:
-  CancelSource cancel_;
-  std::thread thread_;
-};
+node::BalancerLimits quick() {
+  node::BalancerLimits out;
+  out.health = {.every = Duration{50},
+                .prompt = Duration{700},
+                .patience = Duration{2'000},
+                .ready_to_trust = 3,
+                .answers_to_trust = 3};
+  return out;
+}
 
 struct Site {
   Api a{"a"}, b{"b"}, c{"c"};
   std::optional<node::Balancer> balancer;
-  std::optional<Serving> serving;
+  std::optional<tests::Serving> serving;
 
   // One address where nobody listens, until list().
   Site() {
-    node::BalancerLimits limits;
-    limits.health = {.every = Duration{50}, .patience = Duration{1'000}, .answers_to_trust = 3};
-    auto made = node::Balancer::listen({"127.0.0.1:0", {"127.0.0.1:1"}, limits});
+    auto made = node::Balancer::listen({"127.0.0.1:0", {"127.0.0.1:1"}, quick()});
     REQUIRE(made);
     balancer = std::move(*made);
     serving.emplace(*balancer);
@@ -158,7 +157,110 @@ std::unique_ptr<tests::Visitor> Site::visitor_of(const std::string& name) const 
   return nullptr;
 }
 
+// An API server that says of /readyz what it is told to, and its name to whoever asks anything else.
+class ReadyApi {
+ public:
+  ReadyApi(const tests::Authority& authority, const std::string& name) {
+    http::ServerOptions options;
+    options.tls = authority.identity(tests::kLoopback, "");
+    auto made = http::Server::start(std::move(options), [this, name](const http::Request& request) {
+      if (request.path != "/readyz") return http::Response{200, {}, "text/plain", name, {}};
+      if (++questions % 2 == 0 && is_slow) std::this_thread::sleep_for(std::chrono::milliseconds(2'500));
+      return http::Response{readyz, {}, "text/plain", "[-]etcd failed: reason withheld\n", {}};
+    });
+    REQUIRE(made);
+    server = std::move(*made);
+  }
+  std::string address() const { return std::format("127.0.0.1:{}", server->port()); }
+  // Until the answer is another one for sure, and has been taken.
+  void say(int status) {
+    readyz = status;
+    const int before = questions;
+    const auto end = std::chrono::steady_clock::now() + kLong;
+    while (questions < before + 5 && std::chrono::steady_clock::now() < end)
+      std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  }
+  std::atomic<int> readyz = 200, questions = 0;
+  std::atomic<bool> is_slow = false;  // with each second question
+  std::unique_ptr<http::Server> server;
+};
+
+struct ReadySite {
+  tests::Authority authority;
+  ReadyApi a{authority, "a"}, b{authority, "b"};
+  std::optional<node::Balancer> balancer;
+  std::optional<tests::Serving> serving;
+
+  explicit ReadySite(int readyz = 200) {
+    a.readyz = b.readyz = readyz;
+    auto limits = quick();
+    limits.health.answers_to_trust = 100'000;  // never, but for being ready
+    auto made = node::Balancer::listen({"127.0.0.1:0", {a.address(), b.address()}, limits});
+    REQUIRE(made);
+    balancer = std::move(*made);
+    serving.emplace(*balancer);
+  }
+  std::unique_ptr<http::Client> client() const {
+    return std::make_unique<http::Client>(http::Origin{"https", "127.0.0.1", balancer->port()},
+                                          http::ClientOptions{authority.certificate, "", Secret()});
+  }
+  static std::string who(http::Client& client) {
+    const auto reply = client.get("/", {});
+    return reply ? reply->text : reply.error().text();
+  }
+  // Of so many connections at once, which share them.
+  std::string all() const {
+    std::vector<std::unique_ptr<http::Client>> clients;
+    std::set<std::string> names;
+    for (int i = 0; i < 4; ++i) names.insert(who(*clients.emplace_back(client())));
+    return base::join(std::vector(names.begin(), names.end()), ",");
+  }
+};
+
 }  // namespace
+
+TEST_CASE(
+    "balancer: an API server that is not ready gets no connection and keeps those that it has, until it is ready") {
+  ReadySite site;
+  std::vector<std::unique_ptr<http::Client>> before;
+  std::set<std::string> names;
+  for (int i = 0; i < 4; ++i) names.insert(ReadySite::who(*before.emplace_back(site.client())));
+  CHECK(names == std::set<std::string>{"a", "b"});
+  for (const int status : {500, 503, 403}) {
+    INFO(status);
+    site.a.say(status);
+    CHECK(site.all() == "b");
+    names.clear();
+    for (auto& client : before) names.insert(ReadySite::who(*client));
+    CHECK(names == std::set<std::string>{"a", "b"});
+  }
+  site.a.say(500);
+  site.b.say(500);
+  CHECK(site.all() == "a,b");
+  site.a.say(200);
+  CHECK(site.all() == "a");
+  site.b.say(200);
+  CHECK(site.all() == "a,b");
+}
+
+TEST_CASE("balancer: API servers that let no stranger ask are asked all the same, and used") {
+  ReadySite site(401);
+  CHECK(site.all() == "a,b");
+  site.a.say(401);
+  site.b.say(401);
+  CHECK(site.all() == "a,b");
+  site.b.server->stop();
+  const auto end = std::chrono::steady_clock::now() + kLong;
+  while (site.all() != "a" && std::chrono::steady_clock::now() < end) Site::wait(20);
+  CHECK(site.all() == "a");
+}
+
+TEST_CASE("balancer: an answer that is lost on the connection that is kept is asked for on a new one") {
+  ReadySite site;
+  site.a.is_slow = true;
+  site.a.say(200);
+  CHECK(site.all() == "a,b");
+}
 
 TEST_CASE("balancer: connections of an API server that ends are closed, nobody is sent to it, and it comes back") {
   Site site;
@@ -236,6 +338,10 @@ TEST_CASE("balancer: a new list ends no connection; one to a server that has lef
 TEST_CASE("balancer: connections spread over all API servers") {
   Site site;
   site.list({site.a.address(), site.b.address(), site.c.address()});
+  // Until each is trusted, and none is preferred for being so a moment sooner.
+  for (const auto* api : {&site.a, &site.b, &site.c}) {
+    while (api->questions() < 5) Site::wait(5);
+  }
   std::vector<std::unique_ptr<tests::Visitor>> visitors;
   std::map<std::string, int> count;
   for (int i = 0; i < 9; ++i) {

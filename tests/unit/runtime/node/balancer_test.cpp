@@ -16,13 +16,14 @@
 #include "payload/http/client.h"
 #include "payload/http/server.h"
 #include "tests/support/own_namespaces.h"
+#include "tests/support/serving.h"
 #include "tests/support/visitor.h"
 
 using namespace sealift;
 
 namespace {
 
-std::unique_ptr<http::Server> backend(std::string name) {
+std::unique_ptr<http::Server> backend(const std::string& name) {
   auto server =
       http::Server::start({}, [name](const http::Request&) { return http::Response{200, {}, "text/plain", name, {}}; });
   REQUIRE(server);
@@ -35,21 +36,6 @@ std::string ask(uint16_t port) {
   return reply ? reply->text : "error: " + reply.error().text();
 }
 
-// Serves in a thread during its lifetime.
-class Serving {
- public:
-  explicit Serving(node::Balancer& balancer)
-      : thread_([this, &balancer] { (void)balancer.serve(600'000, cancel_.token()); }) {}
-  ~Serving() {
-    cancel_.cancel();
-    thread_.join();
-  }
-
- private:
-  CancelSource cancel_;
-  std::thread thread_;
-};
-
 }  // namespace
 
 TEST_CASE("connections go to a backend that answers") {
@@ -58,13 +44,13 @@ TEST_CASE("connections go to a backend that answers") {
   auto balancer = node::Balancer::listen(config);
   REQUIRE(balancer);
   {
-    const Serving serving(*balancer);
+    const tests::Serving serving(*balancer);
     for (int i = 0; i < 20; ++i) CHECK(ask(balancer->port()) == "one");
   }
   auto two = backend("two");
   one->stop();
   balancer->set_backends({std::format("127.0.0.1:{}", one->port()), std::format("127.0.0.1:{}", two->port())});
-  const Serving serving(*balancer);
+  const tests::Serving serving(*balancer);
   CHECK(ask(balancer->port()) == "two");
 }
 
@@ -75,7 +61,7 @@ TEST_CASE("large bodies pass whole, many at once") {
   REQUIRE(server);
   auto balancer = node::Balancer::listen({"127.0.0.1:0", {std::format("127.0.0.1:{}", (*server)->port())}});
   REQUIRE(balancer);
-  const Serving serving(*balancer);
+  const tests::Serving serving(*balancer);
   std::vector<std::thread> threads;
   std::atomic<int> good = 0;
   for (int i = 0; i < 4; ++i) {
@@ -118,7 +104,7 @@ TEST_CASE("a client that has said everything is heard to its last byte, however 
     if (::getsockname(listener.get(), reinterpret_cast<sockaddr*>(&own), &size) != 0) return;
     auto balancer = node::Balancer::listen({"127.0.0.1:0", {std::format("127.0.0.1:{}", ntohs(own.sin_port))}});
     if (!balancer) return;
-    const Serving serving(*balancer);
+    const tests::Serving serving(*balancer);
     own.sin_port = htons(balancer->port());
     const auto read_all = [](const base::Fd& fd) {
       std::string out;
@@ -161,7 +147,7 @@ TEST_CASE("who says nothing reaches no API server, and is closed after a while")
   limits.silent = Duration{500};
   auto balancer = node::Balancer::listen({"127.0.0.1:0", {std::format("127.0.0.1:{}", api.port())}, limits});
   REQUIRE(balancer);
-  const Serving serving(*balancer);
+  const tests::Serving serving(*balancer);
   std::vector<std::unique_ptr<tests::Visitor>> silent;
   for (int i = 0; i < 20; ++i) silent.push_back(std::make_unique<tests::Visitor>(balancer->port()));
   CHECK(ask(balancer->port()) == "api");
@@ -177,7 +163,7 @@ TEST_CASE("a connection without a byte in either direction ends; one that is use
   limits.idle = Duration{700};
   auto balancer = node::Balancer::listen({"127.0.0.1:0", {std::format("127.0.0.1:{}", api.port())}, limits});
   REQUIRE(balancer);
-  const Serving serving(*balancer);
+  const tests::Serving serving(*balancer);
   tests::Visitor used(balancer->port());
   const auto begin = std::chrono::steady_clock::now();
   while (std::chrono::steady_clock::now() - begin < std::chrono::milliseconds(1'800)) {
@@ -197,7 +183,7 @@ TEST_CASE("no user can keep root from the API, with silent connections or with o
     limits.connections = {.all = 40, .reserved = 10, .per_caller = 1000};
     auto balancer = node::Balancer::listen({"127.0.0.1:0", {std::format("127.0.0.1:{}", api->port())}, limits});
     REQUIRE(balancer);
-    const Serving serving(*balancer);
+    const tests::Serving serving(*balancer);
     const tests::Strangers strangers(balancer->port(), 100, 65534, text);
     for (int i = 0; i < 20; ++i) CHECK(ask(balancer->port()) == "api");
   }
@@ -210,7 +196,7 @@ TEST_CASE("a balancer takes over a descriptor that listens already, and leaves i
     auto balancer = node::Balancer::adopt(listener.get(), {std::format("127.0.0.1:{}", api->port())});
     REQUIRE(balancer);
     CHECK(balancer->port() == listener.port());
-    const Serving serving(*balancer);
+    const tests::Serving serving(*balancer);
     CHECK(ask(listener.port()) == "api");
   }
   const base::Fd file(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
