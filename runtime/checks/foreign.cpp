@@ -28,8 +28,14 @@ Result<void> clusters(const Subject& subject, Report& report) {
       std::to_array<Sign>({{"/etc/kubernetes/kubelet.conf", "is a node of another cluster already"},
                            {"/etc/kubernetes/admin.conf", "is a control plane of another cluster already"},
                            {"/var/lib/rancher", "has k3s or RKE2 on it"},
-                           {"/var/lib/k0s", "has k0s on it"},
-                           {"/var/lib/etcd/member", "holds the data of an etcd"}});
+                           {"/var/lib/k0s", "has k0s on it"}});
+  return find_signs(subject, report, kSigns);
+}
+
+// The site's etcd may run on a control plane.
+Result<void> etcd(const Subject& subject, Report& report) {
+  static constexpr auto kSigns = std::to_array<Sign>({{"/var/lib/etcd/member", "holds the data of an etcd"}});
+  if (subject.input.config.external_etcd) return {};
   return find_signs(subject, report, kSigns);
 }
 
@@ -68,8 +74,10 @@ Result<void> registries(const Subject& subject, Report& report) {
 }
 
 constexpr auto kChecks = std::to_array<Check>({
-    {"foreign.cluster", "no other Kubernetes or etcd is, or was, on the host", "remove it first, or use another host",
+    {"foreign.cluster", "no other Kubernetes is, or was, on the host", "remove it first, or use another host",
      AskHost(clusters), on_fresh_hosts},
+    {"foreign.etcd", "no etcd is, or was, on the host, unless it is the site's (etcd.external)",
+     "remove its data first, or use another host", AskHost(etcd), on_fresh_hosts},
     {"foreign.docker", "no Docker is on the host", "remove it first, or use another host", AskHost(docker),
      on_fresh_hosts},
     {"foreign.containerd", "no containerd runs", "remove it first", AskHost(containerd), on_fresh_hosts},

@@ -24,6 +24,8 @@ Result<void> ports(const Subject& subject, Report& report) {
   }
   if (host.config.role == format::HostRole::control_plane)
     wanted.insert({input.config.api.port, config::authority_port(input.config.registry)});
+  // The site's etcd may run on a control plane.
+  if (input.config.external_etcd) std::erase_if(wanted, [](uint16_t port) { return port >= 2379 && port <= 2381; });
   for (const auto& listener : host.facts.listeners) {
     if (wanted.erase(listener.port) == 0) continue;  // reported once, however many addresses it listens on
     report.found(std::format("port {} is taken by {}", listener.port,

@@ -24,6 +24,10 @@ class NoConnector final : public delivery::HostConnector {
 Result<std::map<std::string, agent::HostSecrets>> resolve_logins(const config::ClusterConfig& cluster,
                                                                  SecretStore& secrets) {
   std::map<std::string, agent::HostSecrets> out;
+  if (cluster.external_etcd) {
+    if (auto own = secrets.check_file(cluster.external_etcd->key_file); !own)
+      return fail_while(std::move(own).error(), "looking for the key of etcd.external");
+  }
   for (const auto& host : cluster.hosts) {
     agent::HostSecrets login;
     if (host.ssh.key_path) {

@@ -62,10 +62,26 @@ struct NetworkConfig {
   std::vector<std::string> dns_addresses;
 };
 
+// A balancer of the site before the API servers.
+struct SiteBalancer {
+  std::string address;  // IPv4, IPv6 or a name
+  uint16_t port = 0;
+  bool for_workers = false;  // workers reach the API servers through it alone; then `address` is none but an IP address
+};
+
 struct ApiConfig {
   uint16_t port = 6443;
   uint16_t local_port = 7443;
   std::vector<std::string> cert_sans;
+  std::optional<SiteBalancer> balancer;
+};
+
+// An etcd of the site, which the API servers use instead of one beside each.
+struct ExternalEtcd {
+  std::vector<std::string> endpoints;  // "https://10.7.0.51:2379"
+  std::string authority, certificate;  // PEM
+  Secret key;                          // PEM
+  std::string key_file;                // where it was read
 };
 
 struct RegistryConfig {
@@ -105,6 +121,7 @@ struct ClusterConfig {
   NetworkConfig network;
   ApiConfig api;
   RegistryConfig registry;
+  std::optional<ExternalEtcd> external_etcd;
   std::vector<SiteFile> files;
   std::optional<std::vector<std::string>> apps;  // none = the artifact's LAUNCH
   std::vector<ApplicationConfig> applications;
@@ -113,7 +130,7 @@ struct ClusterConfig {
   std::string path;                // of the file, as given
   std::string kept;                // what may be kept of it in the cluster (kept_text)
   struct Places {
-    Place name, spec, pods, services, api_port, api_local_port;
+    Place name, spec, pods, services, api_port, api_local_port, etcd;
   } places;
 };
 

@@ -35,21 +35,6 @@ void read_network(const yaml::Node& node, Reading& reading) {
   }
 }
 
-void read_api(const yaml::Node& node, Reading& reading) {
-  const Mapping fields(node, reading.problems, kApi);
-  auto& api = reading.config.api;
-  fields.port("port", api.port);
-  fields.port("localPort", api.local_port);
-  for (const auto* san : fields.texts("certSANs")) {
-    const std::string_view text = san->text;
-    if (!is_ip(text) && !is_dns_subdomain(text.starts_with("*.") ? text.substr(2) : text)) {
-      reading.problems.add(
-          *san, std::format("\"{}\" is neither an IP address nor a DNS name in lower case", base::printable(text)));
-    }
-    api.cert_sans.push_back(san->text);
-  }
-}
-
 void read_registry(const yaml::Node& node, Reading& reading) {
   const Mapping fields(node, reading.problems, kRegistry);
   fields.port("port", reading.config.registry.port);
@@ -179,6 +164,26 @@ void check_networks(const yaml::Node& cluster, Reading& reading) {
                                      base::counted(room, "host", "hosts"), reading.config.hosts.size()));
 }
 
+// Addresses of hosts must be none of the cluster's own.
+void check_address(const yaml::Node& place, const std::string& address, Reading& reading) {
+  const auto& network = reading.config.network;
+  for (const auto& [word, cidr] : {std::pair{"pods", network.pods}, {"services", network.services}}) {
+    if (cidr_holds(cidr, address))
+      reading.problems.add(
+          place, std::format("{} lies in the network of {}, {}; choose another network", address, word, cidr));
+  }
+}
+
+void check_balancer(const yaml::Node& cluster, Reading& reading) {
+  const auto& balancer = reading.config.api.balancer;
+  if (!balancer || !is_ip(balancer->address)) return;
+  const auto& place = place_of(cluster, "spec/api/balancer/address");
+  check_address(place, balancer->address, reading);
+  if (balancer->for_workers && !same_family(balancer->address, reading.config.network.pods))
+    reading.problems.add(place, std::format("{} and the network of pods, {}, must both be IPv4 or both IPv6",
+                                            balancer->address, reading.config.network.pods));
+}
+
 void check_hosts(const yaml::Node& cluster, Reading& reading) {
   const auto& config = reading.config;
   std::map<std::string, int> addresses, names;
@@ -189,12 +194,7 @@ void check_hosts(const yaml::Node& cluster, Reading& reading) {
     if (!fresh)
       reading.problems.add(place,
                            std::format("the address {} stands in line {} already", host.address, address->second));
-    for (const auto& [word, network] :
-         {std::pair{"pods", config.network.pods}, {"services", config.network.services}}) {
-      if (fresh && cidr_holds(network, host.address))
-        reading.problems.add(place, std::format("{} lies in the network of {}, {}; choose another network",
-                                                host.address, word, network));
-    }
+    if (fresh) check_address(place, host.address, reading);
     if (fresh && is_ip(host.address) && !same_family(host.address, config.network.pods))
       reading.problems.add(place, std::format("{} and the network of pods, {}, must both be IPv4 or both IPv6",
                                               host.address, config.network.pods));
@@ -229,6 +229,7 @@ void read_cluster(const yaml::Node& document, Reading& reading) {
   if (spec.require("hosts")) read_hosts(*spec.find("hosts"), ssh, reading);
   if (const auto* node = spec.find("network")) read_network(*node, reading);
   if (const auto* node = spec.find("api")) read_api(*node, reading);
+  if (const auto* node = spec.find("etcd")) read_etcd(*node, reading);
   if (const auto* node = spec.find("registry")) read_registry(*node, reading);
   if (const auto* node = spec.find("files"); node != nullptr && node->kind != yaml::Kind::sequence) {
     spec.bad("files", "\"files\" must be a list");
@@ -246,9 +247,11 @@ void check_whole(const yaml::Node& cluster, Reading& reading) {
     return Place{node.line, node.column};
   };
   reading.config.places = {place("metadata/name"),         place("spec"),          place("spec/network/pods"),
-                           place("spec/network/services"), place("spec/api/port"), place("spec/api/localPort")};
+                           place("spec/network/services"), place("spec/api/port"), place("spec/api/localPort"),
+                           place("spec/etcd/external")};
   check_ports(cluster, reading);
   check_networks(cluster, reading);
+  check_balancer(cluster, reading);
   check_hosts(cluster, reading);
 }
 

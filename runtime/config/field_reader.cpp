@@ -91,6 +91,15 @@ void Mapping::port(std::string_view key, uint16_t& target) const {
   }
 }
 
+void Mapping::boolean(std::string_view key, bool& target) const {
+  const auto* node = find(key);
+  if (node == nullptr) return;
+  if (const auto value = node->as_bool())
+    target = *value;
+  else
+    bad(key, std::format("\"{}\" must be true or false", key));
+}
+
 std::vector<const yaml::Node*> Mapping::texts(std::string_view key) const {
   std::vector<const yaml::Node*> out;
   const auto* node = find(key);

@@ -45,6 +45,7 @@ class Mapping {
   void text(std::string_view key, std::string& target) const;
   void text(std::string_view key, std::optional<std::string>& target) const;
   void port(std::string_view key, uint16_t& target) const;
+  void boolean(std::string_view key, bool& target) const;
   // The scalars of a list; anything else in it is a problem.
   std::vector<const yaml::Node*> texts(std::string_view key) const;
   // A problem if the field is missing.
@@ -78,6 +79,8 @@ void expand_variables(yaml::Node& node, const std::map<std::string, std::string>
 void read_cluster(const yaml::Node& document, Reading& reading);
 void read_ssh(const yaml::Node& node, SshSettings& ssh, Reading& reading);
 void read_hosts(const yaml::Node& node, const SshSettings& defaults, Reading& reading);
+void read_api(const yaml::Node& node, Reading& reading);
+void read_etcd(const yaml::Node& node, Reading& reading);
 void read_application(const yaml::Node& document, Reading& reading);
 // Checks across sections and documents, once all have been read.
 void check_whole(const yaml::Node& cluster, Reading& reading);

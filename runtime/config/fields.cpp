@@ -10,7 +10,7 @@ using Words = std::string_view;
 constexpr auto kDocumentWords = std::to_array<Words>({"apiVersion", "kind", "metadata", "spec"});
 constexpr auto kNameWords = std::to_array<Words>({"name"});
 constexpr auto kSpecWords =
-    std::to_array<Words>({"ssh", "hosts", "network", "api", "registry", "files", "apps", "artifact"});
+    std::to_array<Words>({"ssh", "hosts", "network", "api", "etcd", "registry", "files", "apps", "artifact"});
 constexpr auto kSshWords =
     std::to_array<Words>({"user", "port", "keyPath", "keyPassphrase", "password", "sudoPassword"});
 constexpr auto kSshLater = std::to_array<Words>({"bastion", "agent", "keyboardInteractive"});
@@ -19,8 +19,10 @@ constexpr auto kHostWords =
     std::to_array<Words>({"address", "addresses", "role", "name", "hostKey", "labels", "taints", "dataRoot", "ssh"});
 constexpr auto kHostLater = std::to_array<Words>({"nodeIP"});
 constexpr auto kNetworkWords = std::to_array<Words>({"pods", "services", "dnsUpstream"});
-constexpr auto kApiWords = std::to_array<Words>({"port", "localPort", "certSANs"});
-constexpr auto kApiLater = std::to_array<Words>({"balancer"});
+constexpr auto kApiWords = std::to_array<Words>({"port", "localPort", "certSANs", "balancer"});
+constexpr auto kBalancerWords = std::to_array<Words>({"address", "port", "workers"});
+constexpr auto kEtcdWords = std::to_array<Words>({"external"});
+constexpr auto kExternalEtcdWords = std::to_array<Words>({"endpoints", "caFile", "certFile", "keyFile"});
 constexpr auto kRegistryWords = std::to_array<Words>({"port", "hosts"});
 constexpr auto kRegistryLater = std::to_array<Words>({"external", "upstreams"});
 constexpr auto kFileWords = std::to_array<Words>({"src", "dest", "mode", "role"});
@@ -38,7 +40,10 @@ const Fields kSsh{"Cluster", "spec.ssh.", "ssh", kSshWords, kSshLater};
 const Fields kSecret{"Secrets", "", "a secret", kSecretWords, {}};
 const Fields kHost{"Cluster", "spec.hosts[].", "a host", kHostWords, kHostLater};
 const Fields kNetwork{"Cluster", "spec.network.", "network", kNetworkWords, {}};
-const Fields kApi{"Cluster", "spec.api.", "api", kApiWords, kApiLater};
+const Fields kApi{"Cluster", "spec.api.", "api", kApiWords, {}};
+const Fields kBalancer{"Cluster", "spec.api.balancer.", "balancer", kBalancerWords, {}};
+const Fields kEtcd{"Cluster", "spec.etcd.", "etcd", kEtcdWords, {}};
+const Fields kExternalEtcd{"Cluster", "spec.etcd.external.", "external", kExternalEtcdWords, {}};
 const Fields kRegistry{"Cluster", "spec.registry.", "registry", kRegistryWords, kRegistryLater};
 const Fields kFile{"Cluster", "spec.files[].", "a file", kFileWords, {}};
 const Fields kArtifact{"Cluster", "spec.artifact.", "artifact", kArtifactWords, {}};
@@ -48,8 +53,9 @@ const Fields kApplicationSpec{"Application", "spec.", "spec", kApplicationWords,
 
 std::vector<KnownField> known_fields() {
   std::vector<KnownField> out;
-  for (const Fields* fields : {&kDocument, &kMetadata, &kSpec, &kSsh, &kSecret, &kHost, &kNetwork, &kApi, &kRegistry,
-                               &kFile, &kArtifact, &kApplication, &kApplicationMetadata, &kApplicationSpec}) {
+  for (const Fields* fields :
+       {&kDocument, &kMetadata, &kSpec, &kSsh, &kSecret, &kHost, &kNetwork, &kApi, &kBalancer, &kEtcd, &kExternalEtcd,
+        &kRegistry, &kFile, &kArtifact, &kApplication, &kApplicationMetadata, &kApplicationSpec}) {
     const auto add = [&](std::string_view word, bool supported) {
       out.push_back({std::string(fields->section), std::string(fields->path) + std::string(word), supported});
     };

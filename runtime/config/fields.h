@@ -20,8 +20,8 @@ struct Fields {
   std::span<const std::string_view> later;  // known, but unsupported in this version
 };
 
-extern const Fields kDocument, kMetadata, kSpec, kSsh, kSecret, kHost, kNetwork, kApi, kRegistry, kFile, kArtifact,
-    kApplication, kApplicationMetadata, kApplicationSpec;
+extern const Fields kDocument, kMetadata, kSpec, kSsh, kSecret, kHost, kNetwork, kApi, kBalancer, kEtcd, kExternalEtcd,
+    kRegistry, kFile, kArtifact, kApplication, kApplicationMetadata, kApplicationSpec;
 
 struct KnownField {
   std::string section, path;  // "Cluster", "spec.hosts[].address"

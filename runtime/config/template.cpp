@@ -32,6 +32,9 @@ spec:
     port: 6443
     localPort: 7443          # the balancer on every host listens here, on 127.0.0.1
     # certSANs: [k8s.site1.lan]
+    # balancer: {address: api.site1.lan}   # the site's, for people: every host has its own in any case
+  # An etcd of the site instead of one on each control plane:
+  # etcd: {external: {endpoints: ["https://10.7.0.51:2379"], caFile: ca.crt, certFile: client.crt, keyFile: client.key}}
   registry:
     port: 5000
   # Files of the site onto the hosts, before anything is started:

@@ -18,18 +18,17 @@ constexpr size_t kLongestDetail = 300;
 constexpr auto kUnits = std::to_array<std::string_view>(
     {"containerd.service", "kubelet.service", "sealift-api.service", "sealift-mirror.service"});
 
-// Client libraries log each attempt; the final error comes last.
-std::string last_line(std::string_view text) {
-  text = base::trim(text);
-  const size_t begin = text.rfind('\n');
-  return base::printable(base::trim(begin == std::string_view::npos ? text : text.substr(begin + 1)), kLongestDetail);
-}
-
 bool is_of_the_host(ErrorCode code) {
   return code == ErrorCode::unreachable || code == ErrorCode::cancelled || code == ErrorCode::protocol;
 }
 
 }  // namespace
+
+std::string last_line(std::string_view text) {
+  text = base::trim(text);
+  const size_t begin = text.rfind('\n');
+  return base::printable(base::trim(begin == std::string_view::npos ? text : text.substr(begin + 1)), kLongestDetail);
+}
 
 StatusLine api_down(const std::string& name, const Error& error) {
   return {"API server on " + name, "down", "does not answer: " + last_line(error.what), false};

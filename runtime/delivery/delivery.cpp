@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <set>
 
+#include "runtime/delivery/control_plane_state.h"
 #include "runtime/delivery/outcome.h"
 #include "runtime/delivery/survey.h"
 #include "runtime/engine/runner.h"
@@ -12,6 +13,7 @@
 #include "runtime/kube/kubeadm.h"
 #include "runtime/plans/deliver.h"
 #include "runtime/steps/cluster_steps.h"
+#include "runtime/steps/site_balancer.h"
 
 namespace sealift::delivery {
 namespace {
@@ -42,6 +44,19 @@ Result<steps::Model> model_without_hosts(const Input& input, PlanOutcome& out) {
   return steps::Model{input.payload, input.config, std::move(base), std::move(apps), {}};
 }
 
+// The site's balancer may be set up after the delivery: that it does not work is no failure of this.
+void note_balancer(Input& input, const Survey& found, Outcome& out) {
+  const auto& balancer = input.config.api.balancer;
+  if (!balancer || !found.model->makes_cluster()) return;
+  const auto host = found.connections->view(found.model->any_control_plane().name, input.cancel);
+  const auto answer = host ? steps::ask_balancer(**host, *balancer, input.cancel) : fail(host.error());
+  if (!answer)
+    out.notes.push_back(
+        std::format("no API server answers through the site's balancer {} yet ({}); `kubeconfig` names "
+                    "it, so set it up for port {} of the control planes",
+                    steps::name_of(*balancer), last_line(answer.error().what), input.config.api.port));
+}
+
 }  // namespace
 
 Result<Outcome> run_plan(Input& input, const Survey& found, const engine::Plan& planned) {
@@ -49,6 +64,7 @@ Result<Outcome> run_plan(Input& input, const Survey& found, const engine::Plan& 
                  engine::run(planned, *found.connections, input.events, input.clock, input.journal, input.cancel));
   auto out = to_outcome(summary, found.model->nodes, found.aside, input.config);
   if (const auto note = steps::upstreams(*found.model).note; !note.empty()) out.notes.push_back(note);
+  if (!out.error || out.error->code == ErrorCode::partial) note_balancer(input, found, out);
   return out;
 }
 

@@ -6,6 +6,7 @@
 #include "payload/base/text.h"
 #include "payload/yaml/node.h"
 #include "runtime/kube/kubeadm.h"
+#include "runtime/kube/static_pod.h"
 #include "runtime/steps/init_step.h"
 #include "runtime/steps/join_step.h"
 
@@ -43,21 +44,6 @@ Text after_prefix(std::string_view text, std::string_view prefix) {
   return text.starts_with(prefix) ? Text(std::string(text.substr(prefix.size()))) : Text{};
 }
 
-// An argument of a static pod's program: the value of "--cluster-cidr=…" by its name.
-Text argument(const yaml::Node& pod, std::string_view name) {
-  const auto* containers = pod.at_path("spec/containers");
-  if (containers == nullptr || containers->items.empty()) return {};
-  const std::string prefix = std::format("--{}=", name);
-  for (const auto* key : {"command", "args"}) {
-    const auto* words = containers->items.front().find(key);
-    if (words == nullptr) continue;
-    for (const auto& word : words->items) {
-      if (auto value = after_prefix(word.text, prefix)) return value;
-    }
-  }
-  return {};
-}
-
 // From KUBELET_KUBEADM_ARGS="--node-ip=10.7.0.11 …", as kubeadm writes it for the kubelet's unit.
 Text kubelet_argument(std::string_view flags, std::string_view name) {
   std::string flat(flags);
@@ -91,14 +77,15 @@ Text node_name(const yaml::Node& kubeconfig, std::string_view flags, const host:
 
 Result<void> read_control_plane(host::HostView& host, std::string_view api_server, StandingNode& out) {
   const auto server = document_in(api_server, "kube-apiserver.yaml");
-  out.api_port = argument(server, "secure-port");
-  out.services = argument(server, "service-cluster-ip-range");
+  out.api_port = kube::argument(server, "secure-port");
+  out.services = kube::argument(server, "service-cluster-ip-range");
+  out.etcd_servers = kube::argument(server, "etcd-servers");
   out.dns_domain =
-      after_prefix(argument(server, "service-account-issuer").value_or(""), "https://kubernetes.default.svc.");
+      after_prefix(kube::argument(server, "service-account-issuer").value_or(""), "https://kubernetes.default.svc.");
   SEALIFT_ASSIGN(const auto manager_text, text_of(host, "/etc/kubernetes/manifests/kube-controller-manager.yaml"));
   const auto manager = document_in(manager_text, "kube-controller-manager.yaml");
-  out.pods = argument(manager, "cluster-cidr");
-  out.cluster_name = argument(manager, "cluster-name");
+  out.pods = kube::argument(manager, "cluster-cidr");
+  out.cluster_name = kube::argument(manager, "cluster-name");
   // A control plane's kubelet asks the API server beside it; the endpoint for all others is in kubeadm's input.
   SEALIFT_ASSIGN(const auto given, text_of(host, steps::kInitConfiguration));
   const auto cluster = document_in(given, steps::kInitConfiguration, "ClusterConfiguration");
@@ -143,6 +130,7 @@ class Comparison {
     differs("api.localPort", std::to_string(config_.api.local_port), was.api_local_port, cluster,
             config_.places.api_local_port);
     differs("api.port", std::to_string(config_.api.port), was.api_port, cluster, config_.places.api_port);
+    compare_etcd(was);
     differs("network.pods", config_.network.pods, was.pods, cluster, config_.places.pods);
     differs("network.services", config_.network.services, was.services, cluster, config_.places.services);
     const auto name = place_of("clusterName");
@@ -152,6 +140,23 @@ class Comparison {
     differs("networking.dnsDomain", text_at(wanted_, "networking/dnsDomain").value_or(std::string(kDefaultDnsDomain)),
             was.dns_domain, cluster,
             place_of("networking/dnsDomain").value_or(place_of("").value_or(config_.places.spec)));
+  }
+
+  // An API server that is given another etcd finds an empty cluster.
+  void compare_etcd(const StandingNode& was) {
+    constexpr std::string_view kOwn = "https://127.0.0.1:2379";
+    const auto& external = config_.external_etcd;
+    const auto now = external ? base::join(external->endpoints, ",") : std::string(kOwn);
+    if (!was.etcd_servers || *was.etcd_servers == now) return;
+    const auto text = [&](const std::string& servers) {
+      return servers == kOwn ? std::string("the control planes' own") : servers;
+    };
+    add(config_.places.etcd,
+        std::format(
+            "the cluster's etcd would be {}; it was {} when this cluster was made and can't change: {}, or make "
+            "a new cluster",
+            text(now), text(*was.etcd_servers),
+            *was.etcd_servers == kOwn ? "take etcd.external out" : "write these endpoints in etcd.external"));
   }
 
   std::vector<config::Problem> take() {

@@ -19,7 +19,7 @@ struct StandingNode {
   std::optional<std::string> name, ip;
   std::optional<std::string> api_local_port;  // of the balancer that the kubelet (or kubeadm) was configured with
   // of a control plane
-  std::optional<std::string> cluster_name, pods, services, dns_domain, api_port, data_root;
+  std::optional<std::string> cluster_name, pods, services, dns_domain, api_port, etcd_servers, data_root;
 };
 
 // Nothing if the host is not a node, or if its ledger does not record that kubeadm finished: the kubeadm step handles

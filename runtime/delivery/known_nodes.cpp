@@ -3,27 +3,21 @@
 
 #include <algorithm>
 
+#include "runtime/kube/objects.h"
 #include "runtime/steps/kubectl.h"
 
 namespace sealift::delivery {
 namespace {
-
-// The elements of a list below an object; none if there is no list.
-const json::Array& list_at(const json::Value& value, std::string_view path) {
-  static const json::Array kNone;
-  const auto* list = value.at_path(path);
-  return list == nullptr || !list->is_array() ? kNone : *list->elements();
-}
 
 KnownNode read_node(const json::Value& object) {
   const auto* metadata = object.find("metadata");
   KnownNode out{metadata == nullptr ? "" : metadata->text_or("name", ""), {}, false, false};
   const auto* labels = object.at_path("metadata/labels");
   out.is_control_plane = labels != nullptr && labels->find("node-role.kubernetes.io/control-plane") != nullptr;
-  for (const auto& address : list_at(object, "status/addresses")) {
+  for (const auto& address : kube::items(object, "status/addresses")) {
     if (address.text_or("type", "") == "InternalIP" && out.ip.empty()) out.ip = address.text_or("address", "");
   }
-  out.is_ready = std::ranges::any_of(list_at(object, "status/conditions"), [](const json::Value& condition) {
+  out.is_ready = std::ranges::any_of(kube::items(object, "status/conditions"), [](const json::Value& condition) {
     return condition.text_or("type", "") == "Ready" && condition.text_or("status", "") == "True";
   });
   return out;

@@ -17,10 +17,12 @@ Result<Secret> kubeconfig(Input& input) {
   auto* clusters = documents.empty() ? nullptr : documents[0].find("clusters");
   if (clusters == nullptr || clusters->items.empty() || clusters->items[0].find("cluster") == nullptr)
     return fail(ErrorCode::protocol, "{} is not a kubeconfig", steps::kAdminKubeconfig);
-  // On the hosts 127.0.0.1 is the balancer; people work elsewhere.
-  const auto& address = config.address;
+  // On the hosts 127.0.0.1 is their own balancer; people work elsewhere.
+  const auto& balancer = input.config.api.balancer;
+  const auto& address = balancer ? balancer->address : config.address;
+  const uint16_t port = balancer ? balancer->port : input.config.api.port;
   clusters->items[0].find("cluster")->set(
-      "server", yaml::Node::make_string(std::format("https://{}:{}", base::bracketed(address), input.config.api.port)));
+      "server", yaml::Node::make_string(std::format("https://{}:{}", base::bracketed(address), port)));
   return Secret(yaml::to_yaml(documents[0]));
 }
 

@@ -11,6 +11,7 @@
 #include "runtime/delivery/control_plane.h"
 #include "runtime/delivery/outcome.h"
 #include "runtime/steps/basic_step.h"
+#include "runtime/steps/kubectl.h"
 
 namespace sealift::delivery {
 namespace {
@@ -51,7 +52,15 @@ Result<void> look_at(Input& input, MemberHost& member) {
   SEALIFT_ASSIGN(const auto membership, look_at_membership(*member.host));
   member.keeps_payload = membership.keeps_payload;
   SEALIFT_ASSIGN(const bool has_cluster, steps::exists(*member.host, steps::kAdminKubeconfig));
-  if (has_cluster) member.etcd = steps::etcd_members(*member.host, input.cancel);
+  if (!has_cluster) return {};
+  if (!input.config.external_etcd) {
+    member.etcd = steps::etcd_members(*member.host, input.cancel);
+    return {};
+  }
+  member.etcd =
+      steps::kubectl_get(*member.host, {"get", "--raw", "/readyz"}, input.cancel).transform([](const std::string&) {
+        return std::vector<steps::EtcdMember>();
+      });
   return {};
 }
 
@@ -85,8 +94,9 @@ Result<void> ask_the_cluster(Input& input, Members& members) {
   }
   if (first == nullptr) {
     return fail(ErrorCode::preflight,
-                "no etcd answers on the {} that can be reached (of {}): it does not run, or has no quorum; nothing can "
+                "no {} answers on the {} that can be reached (of {}): it does not run, or has no quorum; nothing can "
                 "be taken out of the cluster before that{}",
+                input.config.external_etcd ? "API server with the site's etcd" : "etcd",
                 base::counted(reached, "control plane", "control planes"), all, why);
   }
   members.of_etcd = *first->etcd;

@@ -21,9 +21,10 @@ struct MemberHost {
   steps::Node node;
   std::shared_ptr<host::Host> host;  // null: away
   std::optional<Error> away;
-  bool worked_on = false;                                                                 // has a ledger
-  bool keeps_payload = false;                                                             // is a registry host
-  Result<std::vector<steps::EtcdMember>> etcd = fail(ErrorCode::not_found, "not asked");  // a control plane's own
+  bool worked_on = false;      // has a ledger
+  bool keeps_payload = false;  // is a registry host
+  // A control plane's own; of one that uses the site's etcd: nobody, if its API server is ready.
+  Result<std::vector<steps::EtcdMember>> etcd = fail(ErrorCode::not_found, "not asked");
 };
 
 struct Members {

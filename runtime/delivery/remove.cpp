@@ -152,6 +152,11 @@ class Remover {
       asked_ = host.node.name;
       return {};
     }
+    if (input_.config.external_etcd && std::ranges::any_of(leaving_, &Leaving::is_control_plane))
+      return fail(ErrorCode::preflight,
+                  "no other control plane of {} answers; the last one can't be removed, only the whole cluster undone "
+                  "(`reset`)",
+                  input_.config.path);
     return fail(ErrorCode::preflight, "no control plane of {} that stays can be asked to let {} go", input_.config.path,
                 base::counted(leaving_.size(), "node", "nodes"));
   }

@@ -35,6 +35,13 @@ Result<std::vector<config::HostConfig>> chosen(const config::ClusterConfig& conf
   return out;
 }
 
+bool has_all_control_planes(const config::ClusterConfig& config, const std::vector<steps::Node>& nodes) {
+  return std::ranges::all_of(config.hosts, [&](const config::HostConfig& host) {
+    return host.role != format::HostRole::control_plane ||
+           std::ranges::any_of(nodes, [&](const steps::Node& node) { return node.config.address == host.address; });
+  });
+}
+
 // In the words of a reset; a comparison that failed everywhere is what the exit code tells.
 void word(const engine::RunSummary& summary, Outcome& out) {
   out.kind = Outcome::Kind::reset;
@@ -80,10 +87,13 @@ Result<Outcome> reset(Input& input, const ResetOptions& options) {
   for (size_t i = 0; i < hosts.size(); ++i) {
     if (connections[i].host) pool.adopt(name_of(hosts[i]), std::move(*connections[i].host));
   }
-  const auto plan = plans::reset(nodes, options.verify);
+  const bool clears_etcd = input.config.external_etcd && has_all_control_planes(input.config, nodes);
+  const auto plan = plans::reset(nodes, options.verify, clears_etcd);
   SEALIFT_ASSIGN(const auto summary, engine::run(plan, pool, input.events, input.clock, input.journal, input.cancel));
   auto out = to_outcome(summary, nodes, aside, input.config);
   word(summary, out);
+  if (input.config.external_etcd && !clears_etcd)
+    out.notes.emplace_back("the site's etcd keeps what the cluster has there, since not every control plane was reset");
   return out;
 }
 

@@ -11,7 +11,9 @@
 #include "runtime/delivery/delivery.h"
 #include "runtime/host/artifact_record.h"
 #include "runtime/steps/certificates.h"
+#include "runtime/steps/external_etcd.h"
 #include "runtime/steps/health_step.h"
+#include "runtime/steps/site_balancer.h"
 
 namespace sealift::delivery {
 namespace {
@@ -55,6 +57,33 @@ Result<void> add_certificates(std::vector<StatusLine>& out, host::HostView& host
   return {};
 }
 
+// Asked from a control plane, as people's programs would: also whether the certificate names it.
+Result<void> add_balancer(std::vector<StatusLine>& out, host::HostView& host, const config::ClusterConfig& config,
+                          const CancelToken& cancel) {
+  if (!config.api.balancer) return {};
+  const auto answer = steps::ask_balancer(host, *config.api.balancer, cancel);
+  if (!answer && is_of_the_host(answer.error().code)) return std::unexpected(answer.error());
+  out.push_back({"balancer " + steps::name_of(*config.api.balancer), answer ? "Ready" : "NotReady",
+                 answer ? "" : last_line(answer.error().what), true, !answer});
+  return {};
+}
+
+// Each endpoint of the site's etcd, as a control plane sees it.
+Result<void> add_etcd(std::vector<StatusLine>& out, host::HostView& host, const config::ClusterConfig& config,
+                      const CancelToken& cancel) {
+  if (!config.external_etcd) return {};
+  const auto state = steps::look_at_etcd(host, *config.external_etcd, "/registry/", cancel);
+  if (!state) {
+    if (is_of_the_host(state.error().code)) return std::unexpected(state.error());
+    out.push_back({"etcd", "Unknown", last_line(state.error().what), true, true});
+    return {};
+  }
+  for (const auto& one : state->endpoints)
+    out.push_back({"etcd " + one.endpoint, one.error.empty() ? "Ready" : "NotReady", last_line(one.error), true,
+                   !one.error.empty()});
+  return {};
+}
+
 }  // namespace
 
 Result<std::vector<StatusLine>> status(Input& input) {
@@ -86,6 +115,8 @@ Result<std::vector<StatusLine>> status(Input& input) {
   SEALIFT_ASSIGN(const auto artifacts, host::read_artifact_records(*host));
   for (const auto& artifact : artifacts) out.push_back(status_line(artifact));
   for (const auto* one : answering) SEALIFT_TRY(add_certificates(out, *one->host, one->name(), input.cancel));
+  SEALIFT_TRY(add_balancer(out, *host, input.config, input.cancel));
+  SEALIFT_TRY(add_etcd(out, *host, input.config, input.cancel));
   std::set<std::string> expected;
   for (const auto& config : input.config.hosts) {
     if (config.name) expected.insert(base::to_lower(*config.name));

@@ -13,6 +13,7 @@
 #include "payload/base/thread.h"
 #include "runtime/delivery/artifacts.h"
 #include "runtime/delivery/control_plane.h"
+#include "runtime/delivery/etcd_findings.h"
 #include "runtime/delivery/fixed_fields.h"
 #include "runtime/delivery/known_nodes.h"
 #include "runtime/delivery/outcome.h"
@@ -254,7 +255,7 @@ class Surveyor {
                         input_.clock.now().time_since_epoch().count()};
         SEALIFT_ASSIGN(reached.findings, checks::check_host(preflight(reached.needs_no_payload), reached.view));
         SEALIFT_ASSIGN(reached.standing, read_standing_node(host, reached.view.facts));
-        return {};
+        return look_at_etcd(reached);
       });
       if (!looked) reached.error = looked.error();
     });
@@ -295,6 +296,20 @@ class Surveyor {
     return refused_ ? Result<void>{} : refuse_changed_fields();
   }
 
+  Result<void> look_at_etcd(Reached& reached) {
+    if (!input_.config.external_etcd || reached.config.role != format::HostRole::control_plane) return {};
+    const bool is_first = &reached == &first_control_plane() && !reached.membership.made && !reached.membership.joined;
+    SEALIFT_ASSIGN(auto findings,
+                   etcd_findings(*reached.host, reached.view.name, *out_.model, is_first, input_.cancel));
+    std::ranges::move(findings, std::back_inserter(reached.findings));
+    return {};
+  }
+
+  const Reached& first_control_plane() const {
+    return *std::ranges::find(reached_, format::HostRole::control_plane,
+                              [](const Reached& reached) { return reached.config.role; });
+  }
+
   // Without a pod network no node becomes Ready: better to say so now than after minutes of waiting.
   Result<void> look_for_network() {
     if (!out_.model->makes_cluster() || out_.model->brings_network()) return {};
@@ -315,7 +330,7 @@ class Surveyor {
   void count_control_planes() {
     const auto count = static_cast<size_t>(
         std::ranges::count(input_.config.hosts, format::HostRole::control_plane, &config::HostConfig::role));
-    if (count % 2 != 0 || !out_.model->makes_cluster()) return;
+    if (count % 2 != 0 || !out_.model->makes_cluster() || input_.config.external_etcd) return;
     out_.findings.push_back(
         {"site.control-planes", "", checks::Severity::warns,
          std::format(

@@ -3,42 +3,23 @@
 
 #include <algorithm>
 
+#include "runtime/kube/objects.h"
+
 namespace sealift::kube {
 namespace {
 
 using State = Health::State;
 
-std::string text(const json::Value& object, std::string_view path) {
-  const auto* value = object.at_path(path);
-  return value == nullptr || value->string() == nullptr ? std::string() : *value->string();
-}
-
-uint64_t number(const json::Value& object, std::string_view path) {
-  const auto* value = object.at_path(path);
-  return value == nullptr ? 0 : value->unsigned_integer().value_or(0);
-}
-
-template <class Use>
-void for_each_item(const json::Value& list, Use use) {
-  const auto* items = list.find("items");
-  if (items == nullptr || !items->is_array()) return;
-  for (const auto& item : *items->elements()) use(item);
-}
-
 std::string node_detail(const json::Value& node) {
   std::string address;
-  if (const auto* addresses = node.at_path("status/addresses"); addresses != nullptr && addresses->is_array()) {
-    for (const auto& entry : *addresses->elements()) {
-      if (entry.text_or("type", "") == "InternalIP") address = entry.text_or("address", "");
-    }
+  for (const auto& entry : items(node, "status/addresses")) {
+    if (entry.text_or("type", "") == "InternalIP") address = entry.text_or("address", "");
   }
   return text(node, "status/nodeInfo/kubeletVersion") + (address.empty() ? "" : " " + address);
 }
 
 bool is_static(const json::Value& pod) {
-  const auto* owners = pod.at_path("metadata/ownerReferences");
-  if (owners == nullptr || !owners->is_array()) return false;
-  return std::ranges::any_of(*owners->elements(),
+  return std::ranges::any_of(items(pod, "metadata/ownerReferences"),
                              [](const json::Value& owner) { return owner.text_or("kind", "") == "Node"; });
 }
 
@@ -49,17 +30,17 @@ class Judge {
 
   std::vector<Judged> run() {
     judge_nodes();
-    for_each_item(objects_.pods, [&](const json::Value& pod) {
+    std::ranges::for_each(items(objects_.pods), [&](const json::Value& pod) {
       if (is_static(pod) && !gone_.contains(text(pod, "spec/nodeName"))) judge_static_pod(pod);
     });
-    for_each_item(objects_.workloads, [&](const json::Value& workload) { judge_workload(workload); });
+    std::ranges::for_each(items(objects_.workloads), [&](const json::Value& workload) { judge_workload(workload); });
     return std::move(out_);
   }
 
  private:
   void judge_nodes() {
     std::set<std::string> known;
-    for_each_item(objects_.nodes, [&](const json::Value& node) {
+    std::ranges::for_each(items(objects_.nodes), [&](const json::Value& node) {
       const std::string name = text(node, "metadata/name");
       known.insert(name);
       Judged judged{health_of(node), {}, node_detail(node), &node, true};
@@ -112,7 +93,7 @@ class Judge {
   // The first pod with a reason explains more than numbers.
   void explain(const json::Value& workload, Health& health) const {
     bool said = false;
-    for_each_item(objects_.pods, [&](const json::Value& pod) {
+    std::ranges::for_each(items(objects_.pods), [&](const json::Value& pod) {
       if (said || !selects(workload, pod) || gone_.contains(text(pod, "spec/nodeName"))) return;
       if (health_of(pod).state == State::current) return;
       const std::string trouble = pod_trouble(pod);

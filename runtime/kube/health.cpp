@@ -3,26 +3,16 @@
 
 #include <algorithm>
 
+#include "runtime/kube/objects.h"
+
 namespace sealift::kube {
 namespace {
 
 using State = Health::State;
 
-uint64_t number(const json::Value& object, std::string_view path, uint64_t otherwise = 0) {
-  const auto* value = object.at_path(path);
-  return value == nullptr ? otherwise : value->unsigned_integer().value_or(otherwise);
-}
-
-std::string text(const json::Value& object, std::string_view path) {
-  const auto* value = object.at_path(path);
-  return value == nullptr || value->string() == nullptr ? std::string() : *value->string();
-}
-
 // status.conditions[type].status, and its message
 std::string condition(const json::Value& object, std::string_view type, std::string* message = nullptr) {
-  const auto* list = object.at_path("status/conditions");
-  if (list == nullptr || !list->is_array()) return {};
-  for (const auto& entry : *list->elements()) {
+  for (const auto& entry : items(object, "status/conditions")) {
     if (entry.text_or("type", "") != type) continue;
     if (message != nullptr) *message = entry.text_or("message", "");
     return entry.text_or("status", "");

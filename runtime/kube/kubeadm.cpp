@@ -6,6 +6,7 @@
 #include "payload/base/text.h"
 #include "payload/format/destination.h"
 #include "payload/yaml/node.h"
+#include "runtime/kube/static_pod.h"
 
 namespace sealift::kube {
 namespace {
@@ -63,6 +64,14 @@ void merge_into(Node& into, const Node& over) {
 }
 
 std::string endpoint(const config::ClusterConfig& config) { return std::format("127.0.0.1:{}", config.api.local_port); }
+
+// Of cluster.yaml's own fields.
+std::vector<std::string> api_names(const config::ClusterConfig& config) {
+  auto out = config.api.cert_sans;
+  if (config.api.balancer && !std::ranges::contains(out, config.api.balancer->address))
+    out.push_back(config.api.balancer->address);
+  return out;
+}
 
 Node taints_of(const std::vector<std::string>& taints) {
   Node out = Node::make_sequence();
@@ -124,8 +133,15 @@ Node cluster_defaults(const KubeadmInput& input) {
   networking.set("serviceSubnet", Node::make_string(input.config.network.services));
   std::vector<std::string> names{"127.0.0.1"};
   names.insert(names.end(), input.control_plane_ips.begin(), input.control_plane_ips.end());
-  names.insert(names.end(), input.config.api.cert_sans.begin(), input.config.api.cert_sans.end());
+  names.append_range(api_names(input.config));
   out.set("apiServer", Node::make_mapping()).set("certSANs", texts(names));
+  if (input.config.external_etcd) {
+    Node& external = out.set("etcd", Node::make_mapping()).set("external", Node::make_mapping());
+    external.set("endpoints", texts(input.config.external_etcd->endpoints));
+    for (const auto& [field, file] :
+         {std::pair{"caFile", "ca.crt"}, {"certFile", "client.crt"}, {"keyFile", "client.key"}})
+      external.set(field, Node::make_string(std::format("{}/{}", kExternalEtcdFolder, file)));
+  }
   return out;
 }
 
@@ -168,6 +184,11 @@ std::optional<std::string> node_ip_of(const Node& document) {
   return std::nullopt;
 }
 
+std::string text_of(const Node& document, std::string_view path) {
+  const auto* node = document.at_path(path);
+  return node == nullptr ? "" : yaml::to_yaml(*node);
+}
+
 // After a merge: fields owned by Sealift are unchanged, however the document tried to change them.
 Result<void> check_owned(const Node& own, const Node& merged, std::string_view kind, std::string_view where) {
   const auto refuse = [&](std::string_view path) {
@@ -186,6 +207,12 @@ Result<void> check_owned(const Node& own, const Node& merged, std::string_view k
     if (!same) return refuse(owned.path);
   }
   if (node_ip_of(merged) != node_ip_of(own)) return refuse("the kubelet argument node-ip");
+  if (kind == "ClusterConfiguration" && text_of(merged, "etcd/external") != text_of(own, "etcd/external"))
+    return refuse("etcd/external");
+  if (own.at_path("etcd/external") != nullptr && merged.at_path("etcd/local") != nullptr)
+    return fail(ErrorCode::invalid_config,
+                "the {} document {} sets etcd/local, and cluster.yaml has an etcd of the site; remove one of them",
+                kind, where);
   return {};
 }
 
@@ -204,6 +231,16 @@ Result<void> check_folders(const Node& node, std::string_view where) {
                   key, base::printable(value.text));
   }
   return {};
+}
+
+// Lists replace, but what cluster.yaml wants in its own fields is not undone by another document's list.
+void keep_names(const config::ClusterConfig& config, Node& cluster) {
+  Node* api = cluster.find("apiServer");
+  Node* names = api == nullptr ? nullptr : api->find("certSANs");
+  if (names == nullptr || names->kind != yaml::Kind::sequence) return;
+  for (const auto& name : api_names(config)) {
+    if (!std::ranges::contains(names->items, name, &Node::text)) names->push_back(Node::make_string(name));
+  }
 }
 
 // Merges the base's and the site's documents of this kind over Sealift's own.
@@ -226,6 +263,7 @@ Result<Node> finished(const KubeadmInput& input, Node wanted) {
       SEALIFT_TRY(check_owned(own, wanted, kind, std::format("at line {} of cluster.yaml", site.line)));
     }
   }
+  if (kind == "ClusterConfiguration") keep_names(input.config, wanted);
   return wanted;
 }
 
@@ -239,6 +277,38 @@ Result<std::string> init_documents(const KubeadmInput& input, const KubeadmNode&
     out.push_back(std::move(done));
   }
   return yaml::to_yaml(out);
+}
+
+Result<std::string> certificate_documents(const KubeadmInput& input, const KubeadmNode& node,
+                                          const std::string& folder) {
+  SEALIFT_ASSIGN(auto init, finished(input, init_defaults(input, node)));
+  SEALIFT_ASSIGN(auto cluster, finished(input, cluster_defaults(input)));
+  cluster.set("certificatesDir", Node::make_string(folder));
+  return yaml::to_yaml({std::move(init), std::move(cluster)});
+}
+
+std::vector<std::string> wanted_names(const KubeadmInput& input) {
+  const auto cluster = finished(input, cluster_defaults(input));
+  const auto* names = cluster ? cluster->at_path("apiServer/certSANs") : nullptr;
+  std::vector<std::string> out;
+  if (names == nullptr) return out;
+  for (const auto& name : names->items) {
+    if (name.text != "127.0.0.1" && !std::ranges::contains(input.control_plane_ips, name.text))
+      out.push_back(name.text);
+  }
+  return out;
+}
+
+std::string etcd_prefix_of(const KubeadmInput& input) {
+  std::optional<std::string> given;
+  const auto cluster = finished(input, cluster_defaults(input));
+  const auto* arguments = cluster ? cluster->at_path("apiServer/extraArgs") : nullptr;
+  if (arguments != nullptr) {
+    for (const auto& item : arguments->items) {
+      if (item.text_at("name") == "etcd-prefix") given = item.text_at("value");
+    }
+  }
+  return etcd_prefix(given);
 }
 
 Result<JoinToken> parse_join_command(std::string_view output) {

@@ -19,6 +19,9 @@ struct KubeadmNode {
   bool is_control_plane = false;
 };
 
+// On control planes whose etcd is the site's own: ca.crt, client.crt and client.key.
+inline constexpr std::string_view kExternalEtcdFolder = "/etc/sealift/etcd";
+
 struct KubeadmInput {
   const format::BaseDocument& base;
   const config::ClusterConfig& config;
@@ -30,6 +33,15 @@ struct KubeadmInput {
 // InitConfiguration, ClusterConfiguration, KubeletConfiguration, KubeProxyConfiguration as one YAML stream. Errors:
 // invalid_config, with the line, if a document gives a field owned by Sealift another value.
 Result<std::string> init_documents(const KubeadmInput& input, const KubeadmNode& node);
+
+// InitConfiguration and ClusterConfiguration for `kubeadm init phase certs`, which finds the authority and leaves the
+// certificates in `folder`.
+Result<std::string> certificate_documents(const KubeadmInput& input, const KubeadmNode& node,
+                                          const std::string& folder);
+// The names and addresses that cluster.yaml wants in the API servers' certificates beside their own.
+std::vector<std::string> wanted_names(const KubeadmInput& input);
+// What the keys of this cluster begin with in etcd: "/registry/".
+std::string etcd_prefix_of(const KubeadmInput& input);
 
 struct JoinToken {
   Secret token;

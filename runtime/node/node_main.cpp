@@ -184,9 +184,9 @@ Result<void> run_reload(const Arguments& arguments) {
 }
 
 // A PEM text.
-Result<std::string> read_input() {
+Result<std::string> read_input(size_t limit = size_t{64} << 10) {
   base::FdSource source(STDIN_FILENO);
-  SEALIFT_ASSIGN(const auto bytes, base::read_all(source, size_t{64} << 10));
+  SEALIFT_ASSIGN(const auto bytes, base::read_all(source, limit));
   return std::string(base::as_text(bytes));
 }
 
@@ -218,14 +218,39 @@ Result<void> run_pki(const std::string& what, const Arguments& arguments) {
   return base::write_all(STDOUT_FILENO, base::as_bytes(output));
 }
 
-Result<void> run_etcd(const std::string& what, const Arguments& arguments) {
-  if (what == "members") {
-    SEALIFT_ASSIGN(const auto members, etcd_members({}));
-    return base::write_all(STDOUT_FILENO, base::as_bytes(members));
+// Of the site's own etcd: by what comes in, or by the files of a control plane.
+Result<EtcdAccess> site_etcd(const Arguments& arguments) {
+  const auto folder = arguments.get("--folder");
+  if (!folder) {
+    SEALIFT_ASSIGN(auto input, read_input(size_t{1} << 20));
+    return etcd_of_input(std::move(input));
   }
-  if (what != "remove") return fail(ErrorCode::usage, "node etcd {}: not known", what);
-  SEALIFT_ASSIGN(const auto member, arguments.get("--member"));
-  return etcd_remove({}, member);
+  SEALIFT_ASSIGN(const auto endpoints, arguments.get("--endpoints"));
+  return etcd_of_site(*folder, split_addresses(endpoints));
+}
+
+Result<std::string> ask_etcd(const std::string& what, const Arguments& arguments) {
+  if (what == "members" || what == "remove" || what == "hand-over") {
+    SEALIFT_ASSIGN(const auto access, etcd_of_control_plane());
+    if (what == "members") return etcd_members(access);
+    if (what == "hand-over") {
+      SEALIFT_ASSIGN(const auto to, arguments.get("--to"));
+      return etcd_hand_over(access, to).transform([] { return std::string(); });
+    }
+    SEALIFT_ASSIGN(const auto member, arguments.get("--member"));
+    return etcd_remove(access, member).transform([] { return std::string(); });
+  }
+  if (what != "look" && what != "clear") return fail(ErrorCode::usage, "node etcd {}: not known", what);
+  SEALIFT_ASSIGN(const auto prefix, arguments.get("--prefix"));
+  SEALIFT_ASSIGN(const auto access, site_etcd(arguments));
+  if (what == "look") return look_at_etcd(access, prefix);
+  SEALIFT_ASSIGN(const auto deleted, clear_etcd(access, prefix));
+  return std::format("{}\n", deleted);
+}
+
+Result<void> run_etcd(const std::string& what, const Arguments& arguments) {
+  SEALIFT_ASSIGN(const auto output, ask_etcd(what, arguments));
+  return base::write_all(STDOUT_FILENO, base::as_bytes(output));
 }
 
 Result<void> run_boot() {

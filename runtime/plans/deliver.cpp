@@ -53,9 +53,12 @@ Result<engine::Plan> deliver(const steps::Model& model) {
   Index whole = cluster.api;
   for (auto& plane : planes) whole = plane.joined = join_control_plane(plan, model, plane.node, plane.ready, whole);
   for (auto& worker : workers) worker.joined = join_worker(plan, model, worker.node, worker.ready, cluster);
-  std::vector<Index> essential{finish_node(plan, model, first, cluster.api, cluster)}, workers_ready;
+  const auto finish = [&](const steps::Node& node, Index joined) {
+    return finish_node(plan, model, node, name_api_server(plan, model, node, joined), cluster);
+  };
+  std::vector<Index> essential{finish(first, cluster.api)}, workers_ready;
   for (auto& plane : planes) {
-    plane.finished = finish_node(plan, model, plane.node, plane.joined, cluster);
+    plane.finished = finish(plane.node, plane.joined);
     essential.push_back(plane.finished);
   }
   for (auto& worker : workers) {

@@ -51,8 +51,8 @@ Result<PreparedSupplier> prepare_supplier(PlanBuilder& plan, const steps::Model&
 
 // "files.backends", which ends the record of the other step (PlannedStep::ends); and "reload.balancer".
 inline constexpr std::string_view kReloadBalancer = "reload.balancer";
-std::shared_ptr<engine::Step> list_control_planes(const steps::Model& model);
-std::shared_ptr<engine::Step> reload_balancer(const steps::Model& model);
+std::shared_ptr<engine::Step> list_control_planes(const steps::Model& model, const steps::Node& node);
+std::shared_ptr<engine::Step> reload_balancer(const steps::Model& model, const steps::Node& node);
 
 // --- make_cluster.cpp: turns machines into a cluster ---
 
@@ -75,6 +75,10 @@ Index join_worker(PlanBuilder& plan, const steps::Model& model, const steps::Nod
 // quorum with it. Returns the step at which it is whole, too.
 Index join_control_plane(PlanBuilder& plan, const steps::Model& model, const steps::Node& node, Index ready,
                          Index before);
+
+// A control plane's certificate names what cluster.yaml wants, if that is anything. `joined`: its API server answers.
+// Returns `joined` if there is nothing to do.
+Index name_api_server(PlanBuilder& plan, const steps::Model& model, const steps::Node& node, Index joined);
 
 // Labels, and the wait until the node is Ready. `joined`: the node is part of the cluster.
 Index finish_node(PlanBuilder& plan, const steps::Model& model, const steps::Node& node, Index joined,

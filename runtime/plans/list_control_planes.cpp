@@ -5,13 +5,14 @@
 
 namespace sealift::plans {
 
-std::shared_ptr<engine::Step> list_control_planes(const steps::Model& model) {
-  return std::make_shared<steps::FilesStep>("files.backends", "list the control planes", steps::backends_files(model));
+std::shared_ptr<engine::Step> list_control_planes(const steps::Model& model, const steps::Node& node) {
+  return std::make_shared<steps::FilesStep>("files.backends", "list the control planes",
+                                            steps::backends_files(model, node));
 }
 
-std::shared_ptr<engine::Step> reload_balancer(const steps::Model& model) {
+std::shared_ptr<engine::Step> reload_balancer(const steps::Model& model, const steps::Node& node) {
   return std::make_shared<steps::ReloadStep>(std::string(kReloadBalancer), "tell the API balancer its API servers",
-                                             "sealift-api.service", list_control_planes(model)->inputs());
+                                             "sealift-api.service", list_control_planes(model, node)->inputs());
 }
 
 }  // namespace sealift::plans

@@ -3,6 +3,7 @@
 
 #include "runtime/kube/kubeadm.h"
 #include "runtime/plans/groups.h"
+#include "runtime/steps/api_certificate.h"
 #include "runtime/steps/apps.h"
 #include "runtime/steps/control_plane_step.h"
 #include "runtime/steps/init_step.h"
@@ -44,6 +45,12 @@ Index join_control_plane(PlanBuilder& plan, const Model& model, const Node& node
   const Index joined = plan.add(node, std::make_shared<steps::JoinStep>(model, node), {ready, before});
   plan.at(joined).changes_cluster = true;
   return plan.add(node, std::make_shared<steps::ControlPlaneReadyStep>(model, node), {joined});
+}
+
+Index name_api_server(PlanBuilder& plan, const Model& model, const Node& node, Index joined) {
+  auto names = kube::wanted_names(steps::kubeadm_input(model));
+  if (names.empty()) return joined;
+  return plan.add(node, std::make_shared<steps::ApiCertificateStep>(model, node, std::move(names)), {joined});
 }
 
 Index finish_node(PlanBuilder& plan, const Model& model, const Node& node, Index joined, const Cluster& cluster) {

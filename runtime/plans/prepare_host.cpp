@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "runtime/plans/groups.h"
 #include "runtime/steps/certificates.h"
+#include "runtime/steps/external_etcd.h"
 #include "runtime/steps/files.h"
 #include "runtime/steps/images_step.h"
 #include "runtime/steps/kernel_step.h"
@@ -17,10 +18,10 @@ using steps::WantedUnit;
 
 // What is installed on a host before anything is started there.
 struct Installed {
-  Index service_files, socket_files;
+  Index service_files, socket_files, balancer_socket;
   std::vector<Index> balancer_files;
   std::vector<Index> before_runtime;
-  Digest service, balancer, sockets, runtime;  // of the files that the units read
+  Digest service, balancer, api_socket, sockets, runtime;  // of the files that the units read
 };
 
 Digest inputs_of(const std::vector<steps::WantedFile>& files) { return steps::FilesStep("", "", files).inputs(); }
@@ -46,16 +47,25 @@ Result<Installed> install(PlanBuilder& plan, const Model& model, const Node& nod
       plan.add(node,
                std::make_shared<steps::FilesStep>("files.balancer", "install the API balancer", std::move(balancer)),
                {}),
-      plan.add(node, list_control_planes(model), {})};
+      plan.add(node, list_control_planes(model, node), {})};
   plan.at(out.balancer_files.front()).ends = {"units.balancer"};
   plan.at(out.balancer_files.back()).ends = {std::string(kReloadBalancer)};
+  auto api_socket = steps::balancer_socket_files(model);
+  out.api_socket = inputs_of(api_socket);
+  out.balancer_socket = plan.add(
+      node, std::make_shared<steps::FilesStep>("files.api-socket", "install its socket", std::move(api_socket)), {});
+  plan.at(out.balancer_socket).ends = {"units.api-socket"};
   auto sockets = steps::socket_files(model, node);
   out.sockets = inputs_of(sockets);
   out.socket_files = plan.add(
-      node, std::make_shared<steps::FilesStep>("files.sockets", "install its sockets", std::move(sockets)), {});
+      node, std::make_shared<steps::FilesStep>("files.sockets", "install the mirror's sockets", std::move(sockets)),
+      {});
   plan.at(out.socket_files).ends = {"units.sockets"};
   const Index kernel = plan.add(node, std::make_shared<steps::KernelStep>(model.base.modules, model.base.sysctls), {});
   out.before_runtime = {programs, out.service_files, kernel};
+  if (node.is_control_plane() && model.config.external_etcd)
+    out.before_runtime.push_back(
+        plan.add(node, std::make_shared<steps::EtcdFilesStep>(*model.config.external_etcd), {}));
   if (own_files.empty()) return out;
   const auto text = own_files.size() == 1 ? std::string("put 1 file of the site")
                                           : std::format("put {} files of the site", own_files.size());
@@ -71,20 +81,26 @@ Index start_node_service(PlanBuilder& plan, const Model& model, const Node& node
   const Index certificate =
       plan.add(node, std::make_shared<steps::CertificateStep>(model, node), {installed.service_files, authority});
   plan.at(certificate).ends = {"units.node"};
-  std::vector<WantedUnit> sockets{{"sealift-api.socket"}, {"sealift-mirror.socket"}};
+  std::vector<WantedUnit> sockets{{"sealift-mirror.socket"}};
   if (node.is_control_plane()) sockets.push_back({"sealift-authority.socket"});
   // Each pulls its service up, or restarts it.
   const Index listening = plan.add(
       node,
       std::make_shared<steps::UnitsStep>("units.sockets", "take the ports of its services", sockets, installed.sockets),
-      {certificate, installed.balancer_files.front(), installed.balancer_files.back(), installed.socket_files});
-  // Apart from the others: their certificates and lists change, and it must not be restarted with them.
+      {certificate, installed.socket_files});
+  // Apart from the others: their addresses, certificates and lists change, and it must not be restarted with them.
+  const Index balancer_listening = plan.add(
+      node,
+      std::make_shared<steps::UnitsStep>("units.api-socket", "take the port of the API balancer",
+                                         std::vector<WantedUnit>{{"sealift-api.socket"}}, installed.api_socket),
+      {installed.balancer_files.front(), installed.balancer_files.back(), installed.balancer_socket});
   const Index balancer =
       plan.add(node,
                std::make_shared<steps::UnitsStep>("units.balancer", "start the API balancer",
                                                   std::vector<WantedUnit>{{"sealift-api.service"}}, installed.balancer),
-               {listening});
-  const Index told = plan.add(node, reload_balancer(model), {balancer});
+               {balancer_listening});
+  const Index told = plan.add(node, reload_balancer(model, node), {balancer});
+  before.push_back(listening);
   const std::vector<WantedUnit> units{
       {"sealift-boot.service", WantedUnit::Want::enabled}, {"sealift-mirror.service"}, {"sealift-renew.timer"}};
   before.push_back(told);

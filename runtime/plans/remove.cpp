@@ -50,6 +50,12 @@ class AfterDrains final : public Step {
   std::shared_ptr<Step> expected_;
 };
 
+using MakeForNode = std::shared_ptr<Step>(const Model&, const steps::Node&);
+
+AfterDrains::Make for_node(MakeForNode& make, const steps::Node& node) {
+  return [&make, &node](const Model& model) { return make(model, node); };
+}
+
 class Remover {
  public:
   explicit Remover(const Removal& removal) : removal_(removal) {
@@ -94,10 +100,12 @@ class Remover {
   void tell() {
     if (std::ranges::none_of(removal_.leaving, &Leaving::is_control_plane)) return;
     for (const auto* node : removal_.told) {
-      const Index listed = plan_.add(*node, std::make_shared<AfterDrains>(removal_, list_control_planes), {});
+      const Index listed =
+          plan_.add(*node, std::make_shared<AfterDrains>(removal_, for_node(list_control_planes, *node)), {});
       plan_.at(listed).ends = {std::string(kReloadBalancer)};
       plan_.at(listed).after_any = drained_;
-      told_[node->name] = plan_.add(*node, std::make_shared<AfterDrains>(removal_, reload_balancer), {listed});
+      told_[node->name] =
+          plan_.add(*node, std::make_shared<AfterDrains>(removal_, for_node(reload_balancer, *node)), {listed});
     }
   }
 
@@ -115,15 +123,16 @@ class Remover {
       const auto& leaving = removal_.leaving[i];
       auto& last = last_[i];
       const auto& name = leaving.node.name;
+      std::optional<Index> left;
+      if (leaving.is_control_plane && !removal_.model.config.external_etcd)
+        left = then(leaving, std::make_shared<steps::LeaveEtcdStep>(removal_.asked, name, leaving.node.ip), last);
+      const Index forgotten = then(leaving, std::make_shared<steps::ForgetNodeStep>(removal_.asked, name), last);
       if (leaving.is_control_plane) {
-        const Index left =
-            then(leaving, std::make_shared<steps::LeaveEtcdStep>(removal_.asked, name, leaving.node.ip), last);
-        auto& after = plan_.at(left).after_any;
+        auto& after = plan_.at(left.value_or(forgotten)).after_any;
         for (const auto& [node, told] : told_) after.push_back(told);
         if (before) after.push_back(*before);
+        before = forgotten;
       }
-      const Index forgotten = then(leaving, std::make_shared<steps::ForgetNodeStep>(removal_.asked, name), last);
-      if (leaving.is_control_plane) before = forgotten;
       if (!leaving.is_dead) reset_host(plan_, leaving.node, {forgotten}, false);
     }
   }

@@ -14,7 +14,8 @@ namespace sealift::plans {
 // last step. `verify`: the last step fails if anything is left that was not there before.
 Index reset_host(PlanBuilder& plan, const steps::Node& node, std::vector<Index> after, bool verify);
 
-// All of these hosts at once.
-engine::Plan reset(const std::vector<steps::Node>& nodes, bool verify);
+// All of these hosts at once. `clears_etcd`: no control plane is left, so what the cluster keeps in the site's etcd
+// goes, too, once none of these runs an API server.
+engine::Plan reset(const std::vector<steps::Node>& nodes, bool verify, bool clears_etcd);
 
 }  // namespace sealift::plans

@@ -9,15 +9,23 @@
 namespace sealift::steps {
 
 ControlPlaneReadyStep::ControlPlaneReadyStep(const Model& model, const Node& node)
-    : BasicStep("control-plane.ready", std::format("wait until {} votes in etcd and its API server answers", node.name),
+    : BasicStep("control-plane.ready",
+                std::format("wait until {}its API server answers",
+                            model.config.external_etcd ? std::string() : node.name + " votes in etcd and "),
                 digest_of({node.name, node.ip})),
       node_(node),
+      has_etcd_(!model.config.external_etcd),
       server_(std::format("--server=https://127.0.0.1:{}", model.config.api.port)) {}
 
-Result<bool> ControlPlaneReadyStep::ready(const engine::LookContext& context, std::string& message) const {
+Result<bool> ControlPlaneReadyStep::votes(const engine::LookContext& context) const {
   SEALIFT_ASSIGN(const auto members, etcd_members(context.host, context.cancel));
   const auto own = std::ranges::find_if(members, [&](const EtcdMember& member) { return member.is_at(node_.ip); });
-  if (own == members.end() || own->name.empty() || own->is_learner) {
+  return own != members.end() && !own->name.empty() && !own->is_learner;
+}
+
+Result<bool> ControlPlaneReadyStep::ready(const engine::LookContext& context, std::string& message) const {
+  SEALIFT_ASSIGN(const bool in_etcd, has_etcd_ ? votes(context) : Result<bool>(true));
+  if (!in_etcd) {
     message = "it does not vote in etcd yet";
     return false;
   }
@@ -33,9 +41,15 @@ Result<engine::StepState> ControlPlaneReadyStep::check(const engine::LookContext
 }
 
 Result<void> ControlPlaneReadyStep::apply(engine::StepContext& context) {
-  return wait_until(context, Duration{300'000}, ErrorCode::unhealthy,
-                    std::format("the control plane {} is not ready", node_.name),
-                    [&](std::string& message) { return ready(context.looking(), message); });
+  auto waited = wait_until(context, Duration{300'000}, ErrorCode::unhealthy,
+                           std::format("the control plane {} is not ready", node_.name),
+                           [&](std::string& message) { return ready(context.looking(), message); });
+  if (!waited && waited.error().code == ErrorCode::unhealthy)
+    waited.error().what += std::format(
+        "; on {} see `journalctl -u kubelet` and /var/log/pods/kube-system_*, and start the same command again when "
+        "it is well",
+        node_.name);
+  return waited;
 }
 
 }  // namespace sealift::steps

@@ -6,8 +6,8 @@
 
 namespace sealift::steps {
 
-// A control plane that has joined is one: its own API server answers, and etcd has a quorum in which it votes. Until
-// then no other one may join: two that come at once can take a cluster's quorum away.
+// A control plane that has joined is one: its own API server answers, and etcd, unless it is the site's, has a quorum
+// in which it votes. Until then no other one may join: two that come at once can take a cluster's quorum away.
 class ControlPlaneReadyStep final : public BasicStep {
  public:
   ControlPlaneReadyStep(const Model& model, const Node& node);
@@ -16,7 +16,9 @@ class ControlPlaneReadyStep final : public BasicStep {
 
  private:
   Result<bool> ready(const engine::LookContext& context, std::string& message) const;
+  Result<bool> votes(const engine::LookContext& context) const;
   const Node& node_;
+  bool has_etcd_;       // of the cluster's own
   std::string server_;  // its own, not the balancer
 };
 

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "payload/base/address.h"
+#include "payload/base/text.h"
 #include "runtime/steps/kubectl.h"
 
 namespace sealift::steps {
@@ -16,6 +17,13 @@ base::Command etcd(std::string what, std::vector<std::string> arguments = {}) {
   return {std::move(words), {}, "/", Duration{30'000}};
 }
 
+// Its errors are sentences of ours, "etcd answers 503: …"; the command line would tell nobody more.
+Result<std::string> answer_of(const base::Command& command, Result<base::ExitStatus> status) {
+  if (status && !status->ok() && !base::trim(status->errors).empty())
+    return fail(ErrorCode::command_failed, "{}", base::trim(status->errors));
+  return base::output_of(command, std::move(status));
+}
+
 }  // namespace
 
 bool EtcdMember::is_at(const std::string& ip) const {
@@ -24,9 +32,10 @@ bool EtcdMember::is_at(const std::string& ip) const {
 
 Result<std::vector<EtcdMember>> etcd_members(host::HostView& control_plane, const CancelToken& cancel) {
   const auto command = etcd("members");
-  SEALIFT_ASSIGN(const auto text, base::output_of(command, control_plane.query(command, {}, cancel)));
-  SEALIFT_ASSIGN(const auto value, json::parse(text, kHostJson));
-  const auto* list = value.find("members");
+  SEALIFT_ASSIGN(const auto text, answer_of(command, control_plane.query(command, {}, cancel)));
+  const auto value = json::parse(text, kHostJson);
+  if (!value) return fail_while(value.error(), "reading the members of etcd");
+  const auto* list = value->find("members");
   if (list == nullptr || !list->is_array()) return fail(ErrorCode::protocol, "node etcd members: no list of members");
   std::vector<EtcdMember> out;
   for (const auto& element : *list->elements()) {
@@ -47,7 +56,13 @@ Result<std::vector<EtcdMember>> etcd_members(host::HostView& control_plane, cons
 Result<void> remove_etcd_member(host::Host& control_plane, const EtcdMember& member, const host::Reason& reason,
                                 const CancelToken& cancel) {
   const auto command = etcd("remove", {"--member", member.id});
-  return base::output_of(command, control_plane.run(command, {}, reason, cancel)).transform([](const std::string&) {});
+  return answer_of(command, control_plane.run(command, {}, reason, cancel)).transform([](const std::string&) {});
+}
+
+Result<void> hand_etcd_over(host::Host& control_plane, const EtcdMember& to, const host::Reason& reason,
+                            const CancelToken& cancel) {
+  const auto command = etcd("hand-over", {"--to", to.id});
+  return answer_of(command, control_plane.run(command, {}, reason, cancel)).transform([](const std::string&) {});
 }
 
 }  // namespace sealift::steps

@@ -25,4 +25,8 @@ Result<std::vector<EtcdMember>> etcd_members(host::HostView& control_plane, cons
 Result<void> remove_etcd_member(host::Host& control_plane, const EtcdMember& member, const host::Reason& reason,
                                 const CancelToken& cancel);
 
+// If the member of this control plane leads, the one with that id does from then on.
+Result<void> hand_etcd_over(host::Host& control_plane, const EtcdMember& to, const host::Reason& reason,
+                            const CancelToken& cancel);
+
 }  // namespace sealift::steps

@@ -10,6 +10,9 @@ inline constexpr std::string_view kInitStep = "kubeadm.init";
 // On a control plane: kubeadm's input.
 inline constexpr std::string_view kInitConfiguration = "/etc/sealift/kubeadm-init.yaml";
 
+// Whether a kubeadm init was begun here with this etcd of the site: then what is in there is of that attempt.
+Result<bool> has_begun_with(host::HostView& host, const std::vector<std::string>& endpoints);
+
 // kubeadm init on the first control plane.
 class InitStep final : public KubeadmStep {
  public:
@@ -26,6 +29,7 @@ class InitStep final : public KubeadmStep {
   std::vector<std::string> command() const override;
   Result<void> record(engine::StepContext& context) const override;
   Result<Given> given(host::HostView& host) const;
+  Result<void> prepare_etcd(engine::StepContext& context) const;
   const Node& node_;
   std::string documents_;
 };

@@ -21,15 +21,16 @@ constexpr std::string_view kBootstrapConfiguration = "/etc/kubernetes/bootstrap-
 constexpr std::string_view kApiServer = "/etc/kubernetes/manifests/kube-apiserver.yaml";
 constexpr Duration kJoinTimeout{600'000};
 
-// What `kubeadm join` needs on a control plane before it begins. Source: kubeadm, "Manual certificate distribution".
+// What `kubeadm join` needs on a control plane before it begins; of etcd only if that is the cluster's own. Source:
+// kubeadm, "Manual certificate distribution".
 const auto kClusterKeys = std::to_array<SecretFile>({{"/etc/kubernetes/pki/ca.crt", 0644},
                                                      {"/etc/kubernetes/pki/ca.key"},
                                                      {"/etc/kubernetes/pki/sa.pub"},
                                                      {"/etc/kubernetes/pki/sa.key"},
                                                      {"/etc/kubernetes/pki/front-proxy-ca.crt", 0644},
-                                                     {"/etc/kubernetes/pki/front-proxy-ca.key"},
-                                                     {"/etc/kubernetes/pki/etcd/ca.crt", 0644},
-                                                     {"/etc/kubernetes/pki/etcd/ca.key"}});
+                                                     {"/etc/kubernetes/pki/front-proxy-ca.key"}});
+const auto kEtcdKeys =
+    std::to_array<SecretFile>({{"/etc/kubernetes/pki/etcd/ca.crt", 0644}, {"/etc/kubernetes/pki/etcd/ca.key"}});
 
 }  // namespace
 
@@ -71,7 +72,8 @@ Result<bool> JoinStep::stands(const engine::LookContext& context) const {
 }
 
 Result<void> JoinStep::take_away_remains(engine::StepContext& context) const {
-  std::vector<std::string_view> paths{kKubeletConfiguration, kBootstrapConfiguration, kApiServer, kClusterData};
+  std::vector<std::string_view> paths{kKubeletConfiguration, kBootstrapConfiguration, kApiServer};
+  if (!model().config.external_etcd) paths.push_back(kClusterData);
   // On a control plane it may be one of the keys that were brought, which are no reason for a reset.
   if (!node_.is_control_plane()) paths.emplace_back("/etc/kubernetes/pki/ca.crt");
   bool remains = false;
@@ -93,7 +95,7 @@ Result<void> JoinStep::take_away_remains(engine::StepContext& context) const {
 Result<void> JoinStep::forget(engine::StepContext& context) const {
   SEALIFT_ASSIGN(const auto control_plane,
                  context.others.connection(model().any_control_plane().name, nullptr, context.cancel));
-  if (node_.is_control_plane()) {
+  if (node_.is_control_plane() && !model().config.external_etcd) {
     SEALIFT_ASSIGN(const auto members, etcd_members(*control_plane, context.cancel));
     for (const auto& member : members) {
       if (member.is_at(node_.ip)) SEALIFT_TRY(remove_etcd_member(*control_plane, member, reason(), context.cancel));
@@ -106,7 +108,11 @@ Result<void> JoinStep::forget(engine::StepContext& context) const {
 Result<void> JoinStep::configure(engine::StepContext& context) const {
   const auto& from = model().any_control_plane().name;
   SEALIFT_ASSIGN(const auto control_plane, context.others.connection(from, nullptr, context.cancel));
-  if (node_.is_control_plane()) SEALIFT_TRY(bring_files(*control_plane, from, context.host, kClusterKeys, reason()));
+  if (node_.is_control_plane()) {
+    SEALIFT_TRY(bring_files(*control_plane, from, context.host, kClusterKeys, reason()));
+    if (!model().config.external_etcd)
+      SEALIFT_TRY(bring_files(*control_plane, from, context.host, kEtcdKeys, reason()));
+  }
   const base::Command create{{"kubeadm", std::format("--kubeconfig={}", kAdminKubeconfig), "token", "create", "--ttl",
                               "15m", "--print-join-command"},
                              {},

@@ -80,6 +80,8 @@ Result<void> KubeadmStep::reset(engine::StepContext& context) const {
              context.host_name);
   SEALIFT_TRY(
       base::output_of(command, context.host.run_job("sealift-kubeadm-reset", command, reason(), context.cancel)));
+  // What lies there then is another etcd's, perhaps the site's own.
+  if (model_.config.external_etcd) return {};
   // kubeadm reads the location of etcd's data from etcd's manifest, and keeps the data if a power cut emptied that
   // file.
   SEALIFT_ASSIGN(const bool left, exists(context.host, kClusterData));

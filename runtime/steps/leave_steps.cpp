@@ -14,6 +14,10 @@ namespace {
 using engine::StepState;
 
 constexpr Duration kGrace{60'000};  // for kubectl to end by itself
+// Whoever leaves etcd may have been its leader, and until five seconds after a member's last connection etcd refuses
+// what could cost its majority ("unhealthy cluster": HealthInterval in etcd's server.go): both pass by themselves.
+constexpr Duration kEtcdSettles{60'000};
+constexpr Duration kUnderWay{3'000};  // requests take less, and balancers have stopped to send more
 
 StepState done_if(bool done) { return done ? StepState::done : StepState::needed; }
 
@@ -39,6 +43,16 @@ std::string stays_cordoned(const std::string& node) {
 // kubectl's words for the end of its own --timeout, while it evicts and while it waits for pods to end.
 bool is_late(const std::string& errors) {
   return errors.contains("global timeout reached") || errors.contains("drain did not complete within");
+}
+
+// The end of a wait for etcd, or for the API that works with it.
+Result<void> with_remedy(Result<void> waited, const std::string& asked, const std::string& node) {
+  if (waited || waited.error().code != ErrorCode::unhealthy) return waited;
+  return fail(
+      ErrorCode::unhealthy,
+      "{}; {} is still in the cluster: see /var/log/pods/kube-system_etcd-* on {} and the other control planes, "
+      "and start the same command again when etcd is well",
+      waited.error().what, node, asked);
 }
 
 std::vector<EtcdMember> of_node(const std::vector<EtcdMember>& members, const std::string& name,
@@ -130,28 +144,54 @@ LeaveEtcdStep::LeaveEtcdStep(std::string asked, std::string node, std::string ip
 
 Result<StepState> LeaveEtcdStep::check(const engine::LookContext& context) {
   SEALIFT_ASSIGN(const auto control_plane, look(context));
-  SEALIFT_ASSIGN(const auto members, etcd_members(*control_plane, context.cancel));
-  return done_if(of_node(members, node(), ip_).empty());
+  const auto members = etcd_members(*control_plane, context.cancel);  // without an answer: apply() waits for one
+  return done_if(members && of_node(*members, node(), ip_).empty());
+}
+
+// So that nobody who asks the API meanwhile notices: what is under way to this API server is answered while it still
+// has an etcd, and etcd need not choose another leader first. Best effort: a failure costs an election.
+void LeaveEtcdStep::leave_quietly(engine::StepContext& context, host::Host& control_plane) const {
+  context.clock.sleep(kUnderWay);
+  const auto members = etcd_members(control_plane, context.cancel);
+  if (!members) return;
+  const auto stays = std::ranges::find(*members, asked_name(), &EtcdMember::name);
+  if (stays == members->end()) return;
+  if (const auto done = hand_etcd_over(context.host, *stays, reason(), context.cancel); !done)
+    base::tell(context.events, Level::info, "etcd has to choose another leader: " + done.error().text(),
+               context.host_name);
 }
 
 Result<void> LeaveEtcdStep::apply(engine::StepContext& context) {
   SEALIFT_ASSIGN(const auto control_plane, asked(context));
-  SEALIFT_ASSIGN(const auto members, etcd_members(*control_plane, context.cancel));
-  for (const auto& member : of_node(members, node(), ip_))
-    SEALIFT_TRY(remove_etcd_member(*control_plane, member, reason(), context.cancel));
-  return {};
+  if (context.host_name == node()) leave_quietly(context, *control_plane);  // it lives
+  const auto leave = [&](std::string&) -> Result<bool> {
+    SEALIFT_ASSIGN(const auto members, etcd_members(*control_plane, context.cancel));
+    for (const auto& member : of_node(members, node(), ip_))
+      SEALIFT_TRY(remove_etcd_member(*control_plane, member, reason(), context.cancel));
+    return true;
+  };
+  return with_remedy(
+      wait_until(context, kEtcdSettles, ErrorCode::unhealthy, std::format("etcd does not let {} go", node()), leave),
+      asked_name(), node());
 }
 
 ForgetNodeStep::ForgetNodeStep(std::string asked, std::string node)
     : LeaveStep("node", std::move(asked), node, std::format("take the node {} out of the cluster", node),
                 digest_of({"forget", node})) {}
 
-Result<StepState> ForgetNodeStep::check(const engine::LookContext& context) { return done_without_node(context); }
+Result<StepState> ForgetNodeStep::check(const engine::LookContext& context) {
+  return done_without_node(context).value_or(StepState::needed);  // without an answer: apply() waits for one
+}
 
 Result<void> ForgetNodeStep::apply(engine::StepContext& context) {
   SEALIFT_ASSIGN(const auto control_plane, asked(context));
-  return kubectl_do(*control_plane, {"delete", "node", node(), "--ignore-not-found"}, reason(), context.cancel)
-      .transform([](const std::string&) {});
+  const auto forget = [&](std::string&) {
+    return kubectl_do(*control_plane, {"delete", "node", node(), "--ignore-not-found"}, reason(), context.cancel)
+        .transform([](const std::string&) { return true; });
+  };
+  return with_remedy(wait_until(context, kEtcdSettles, ErrorCode::unhealthy,
+                                std::format("the API does not take the node {} out", node()), forget),
+                     asked_name(), node());
 }
 
 }  // namespace sealift::steps

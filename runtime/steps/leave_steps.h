@@ -21,6 +21,7 @@ class LeaveStep : public BasicStep {
   Result<std::shared_ptr<host::HostView>> look(const engine::LookContext& context) const;
   Result<engine::StepState> done_without_node(const engine::LookContext& context) const;
   const std::string& node() const { return node_; }
+  const std::string& asked_name() const { return asked_; }
 
  private:
   std::string asked_, node_;
@@ -46,7 +47,8 @@ class DrainStep final : public LeaveStep {
   DrainOptions options_;
 };
 
-// The member of etcd at this address, or of the node's name.
+// The member of etcd at this address, or of the node's name. Errors: unhealthy if etcd has not let it go within a
+// minute; an election or a member that has just come back passes sooner.
 class LeaveEtcdStep final : public LeaveStep {
  public:
   LeaveEtcdStep(std::string asked, std::string node, std::string ip);
@@ -54,10 +56,11 @@ class LeaveEtcdStep final : public LeaveStep {
   Result<void> apply(engine::StepContext& context) override;
 
  private:
+  void leave_quietly(engine::StepContext& context, host::Host& control_plane) const;
   std::string ip_;
 };
 
-// The node's object.
+// The node's object. Errors: unhealthy if the API has not taken it out within a minute.
 class ForgetNodeStep final : public LeaveStep {
  public:
   ForgetNodeStep(std::string asked, std::string node);

@@ -60,11 +60,18 @@ std::string mirror_json(const Model& model, const Node& node) {
   return json::to_pretty(out) + "\n";
 }
 
-std::string balancer_json(const Model& model) {
+std::string balancer_json(const Model& model, const Node& node) {
   json::Value out = json::Value::object();
   out.set("listen", balancer_endpoint(model));
-  out.set("backends", endpoints(model.control_planes(),
-                                [&](const Node& node) { return endpoint(node.ip, model.config.api.port); }));
+  const auto& balancer = model.config.api.balancer;
+  if (balancer && balancer->for_workers && !node.is_control_plane()) {
+    json::Value list = json::Value::array();
+    list.push_back(endpoint(balancer->address, balancer->port));
+    out.set("backends", std::move(list));
+  } else {
+    out.set("backends", endpoints(model.control_planes(),
+                                  [&](const Node& other) { return endpoint(other.ip, model.config.api.port); }));
+  }
   return json::to_pretty(out) + "\n";
 }
 
@@ -116,10 +123,12 @@ Result<std::vector<WantedFile>> balancer_files(const Model& model, const Node& n
   return out;
 }
 
-std::vector<WantedFile> backends_files(const Model& model) {
-  return {text_file(std::format("{}/balancer.json", kConfigDirectory), balancer_json(model), 0644),
+std::vector<WantedFile> backends_files(const Model& model, const Node& node) {
+  return {text_file(std::format("{}/balancer.json", kConfigDirectory), balancer_json(model, node), 0644),
           text_file(std::format("{}/renew.json", kConfigDirectory), renewal_json(model), 0644)};
 }
+
+std::vector<WantedFile> balancer_socket_files(const Model& model) { return {unit_file(balancer_socket_unit(model))}; }
 
 std::vector<WantedFile> socket_files(const Model& model, const Node& node) {
   std::vector<WantedFile> out;

@@ -16,8 +16,10 @@ Result<std::vector<WantedFile>> node_service_files(const Model& model, const Nod
 Result<std::vector<WantedFile>> balancer_files(const Model& model, const Node& node);
 // Which control planes there are, for the balancer and the renewal. Apart from their units, since the balancer reads it
 // again without a restart, and the renewal each time.
-std::vector<WantedFile> backends_files(const Model& model);
-// The units of the services' sockets. Apart from the others, since a socket must not be restarted with its service.
+std::vector<WantedFile> backends_files(const Model& model, const Node& node);
+// The units of the services' sockets. Apart from the others, since a socket must not be restarted with its service; and
+// the balancer's apart from the mirror's, which changes with the registry hosts.
+std::vector<WantedFile> balancer_socket_files(const Model& model);
 std::vector<WantedFile> socket_files(const Model& model, const Node& node);
 
 // Path of the node service's program on a node, named by its digest.

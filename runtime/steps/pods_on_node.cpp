@@ -6,26 +6,16 @@
 
 #include "payload/base/text.h"
 #include "runtime/kube/health.h"
+#include "runtime/kube/objects.h"
 
 namespace sealift::steps {
 namespace {
 
+using kube::items;
+using kube::number;
+using kube::text;
+
 constexpr size_t kMostNamed = 20;
-
-std::string text(const json::Value& object, std::string_view path) {
-  const auto* value = object.at_path(path);
-  return value == nullptr || value->string() == nullptr ? std::string() : *value->string();
-}
-
-uint64_t number(const json::Value& object, std::string_view path) {
-  const auto* value = object.at_path(path);
-  return value == nullptr ? 0 : value->unsigned_integer().value_or(0);
-}
-
-json::Array items(const json::Value& object, std::string_view path) {
-  const auto* list = object.at_path(path);
-  return list == nullptr || !list->is_array() ? json::Array() : *list->elements();
-}
 
 std::string full_name(const json::Value& object) {
   return text(object, "metadata/namespace") + "/" + text(object, "metadata/name");

@@ -28,10 +28,8 @@ bool runs(const host::UnitState& state) {
 }
 
 // In the order in which they must go: processes use mounts, and the chains of whole tables need no way of their own.
-// Tables of iptables are empty, and the cluster's, only once its chains have gone.
-constexpr auto kInOrder =
-    std::to_array<Trace::Kind>({Trace::Kind::cgroup, Trace::Kind::process, Trace::Kind::mount, Trace::Kind::link,
-                                Trace::Kind::table, Trace::Kind::chain, Trace::Kind::table});
+constexpr auto kInOrder = std::to_array<Trace::Kind>({Trace::Kind::cgroup, Trace::Kind::process, Trace::Kind::mount,
+                                                      Trace::Kind::link, Trace::Kind::table, Trace::Kind::chain});
 
 bool is_to_be_taken(const Trace& trace, const ToUndo& undo) {
   if (undo.before && undo.before->has(trace.kind, trace.name)) return false;
@@ -49,8 +47,9 @@ std::vector<Trace> to_be_taken(const host::Footprint& now, const ToUndo& undo, T
   return out;
 }
 
-Result<void> take_all(engine::StepContext& context, const ToUndo& undo, Trace::Kind kind, const host::Reason& reason) {
-  SEALIFT_ASSIGN(const auto now, context.host.footprint());
+// `now`: a footprint of this host; what has gone since then is as good as taken.
+Result<void> take_all(engine::StepContext& context, const host::Footprint& now, const ToUndo& undo, Trace::Kind kind,
+                      const host::Reason& reason) {
   for (const auto& trace : to_be_taken(now, undo, kind)) {
     SEALIFT_TRY(context.cancel.check());
     SEALIFT_TRY(context.host.take_away(kind, trace.name, reason));
@@ -262,8 +261,11 @@ ClusterTracesStep::ClusterTracesStep()
 
 Result<void> ClusterTracesStep::apply(engine::StepContext& context) {
   SEALIFT_ASSIGN(const auto undo, read_to_undo(context.host));
-  for (const auto kind : kInOrder) SEALIFT_TRY(take_all(context, undo, kind, reason()));
-  return {};
+  SEALIFT_ASSIGN(const auto now, context.host.footprint());
+  for (const auto kind : kInOrder) SEALIFT_TRY(take_all(context, now, undo, kind, reason()));
+  // Tables of iptables are empty, and the cluster's, only once its chains have gone.
+  SEALIFT_ASSIGN(const auto later, context.host.footprint());
+  return take_all(context, later, undo, Trace::Kind::table, reason());
 }
 
 RestoreStep::RestoreStep() : ResetStep("reset.restore", "put files and kernel settings back") {}

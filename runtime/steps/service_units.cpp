@@ -247,9 +247,12 @@ std::vector<UnitFile> service_units(const Model& model, const Node& node, const 
   return out;
 }
 
+UnitFile balancer_socket_unit(const Model& model) {
+  return {"sealift-api.socket", socket_unit("the balancer", {balancer_endpoint(model)})};
+}
+
 std::vector<UnitFile> socket_units(const Model& model, const Node& node) {
-  std::vector<UnitFile> out{{"sealift-mirror.socket", socket_unit("the image mirror", mirror_endpoints(model, node))},
-                            {"sealift-api.socket", socket_unit("the balancer", {balancer_endpoint(model)})}};
+  std::vector<UnitFile> out{{"sealift-mirror.socket", socket_unit("the image mirror", mirror_endpoints(model, node))}};
   if (node.is_control_plane()) {
     out.push_back(
         {"sealift-authority.socket", socket_unit("the certificate authority", {authority_endpoint(model, node)})});

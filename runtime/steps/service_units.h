@@ -16,7 +16,9 @@ struct UnitFile {
 };
 // `program`: path of the node service's program on the node.
 std::vector<UnitFile> service_units(const Model& model, const Node& node, const std::string& program);
+// All but the balancer's: the mirror's changes when the node becomes a registry host, or is one no more.
 std::vector<UnitFile> socket_units(const Model& model, const Node& node);
+UnitFile balancer_socket_unit(const Model& model);
 
 // "10.7.0.11:5000", "[fd00::1]:5000"
 std::string endpoint(const std::string& ip, uint16_t port);

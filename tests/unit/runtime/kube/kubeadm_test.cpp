@@ -219,6 +219,29 @@ TEST_CASE("the document of kubeadm join") {
   matches_golden("join.yaml", std::string(text->reveal()));
 }
 
+TEST_CASE("the document of kubeadm join of a further control plane, over IPv4 and IPv6") {
+  for (const auto& [ip, golden] :
+       {std::pair("10.7.0.12", "join-control-plane.yaml"), std::pair("fd00:7::12", "join-control-plane-ipv6.yaml")}) {
+    const Site site;
+    const auto text = kube::join_document(site.input(), {"cp2", ip, {}, true}, kToken);
+    REQUIRE(text);
+    matches_golden(golden, std::string(text->reveal()));
+  }
+}
+
+TEST_CASE("a further control plane has its taints, and what the site's JoinConfiguration says of all that join") {
+  Site site;
+  site.config.kubeadm.push_back(
+      {"JoinConfiguration",
+       "apiVersion: kubeadm.k8s.io/v1beta4\nkind: JoinConfiguration\nnodeRegistration:\n  kubeletExtraArgs:\n"
+       "  - {name: v, value: \"4\"}\ntimeouts: {etcdAPICall: 5m0s}\n",
+       20});
+  const kube::KubeadmNode tainted{"cp2", "10.7.0.12", {"disk=fast:NoSchedule", "audit:NoExecute"}, true};
+  const auto text = kube::join_document(site.input(), tainted, kToken);
+  REQUIRE(text);
+  matches_golden("join-control-plane-merged.yaml", std::string(text->reveal()));
+}
+
 TEST_CASE("no document gives the control plane's pods a folder of Sealift's own") {
   const auto refusal = [](bool of_site, const std::string& fields) {
     Site site;

@@ -4,70 +4,12 @@
 
 #include <catch2/catch_test_macros.hpp>
 
-#include "tests/unit/runtime/steps/bench.h"
+#include "tests/unit/runtime/plans/graph.h"
 
 using namespace sealift;
+using tests::Graph;
 
 namespace {
-
-struct Graph : tests::Site {
-  explicit Graph(size_t more_control_planes = 0) {
-    add_file("programs/node", "node program");
-    contents.stubs.push_back({Architecture::amd64, contents.tree.at("programs/node").object});
-    add_file("etc/containerd.service", "[Service]\n");
-    add_file("base.yaml", tests::kSmallBase);
-    contents.base_document = "base.yaml";
-    for (const char* app : {"erp", "flannel", "redis"})
-      add_file(std::format("apps/{}/all.yaml", app), std::format("kind: {}\n", app));
-    contents.apps = {{"erp", format::AppKind::manifests, false, "apps/erp", {"redis"}, {}},
-                     {"flannel", format::AppKind::manifests, true, "apps/flannel", {}, {}},
-                     {"redis", format::AppKind::manifests, false, "apps/redis", {}, {}}};
-    contents.launch = {"erp", "redis"};
-    base.files = {{"etc/containerd.service", "/etc/systemd/system/containerd.service", 0644}};
-    base.units = {{"containerd.service", true}, {"kubelet.service", false}};
-    config.hosts[0].address = "10.7.0.11";
-    config.hosts[1].address = "10.7.0.12";
-    config.hosts.push_back(config.hosts[1]);
-    config.hosts[2].address = "10.7.0.13";
-    config.hosts[1].labels = {{"zone", "a"}};
-    config.files = {{"a", "/etc/a", 0644, format::HostRole::all, "1"}};
-    auto apps = steps::select_apps(model().contents(), config);
-    if (!apps) FAIL(apps.error().text());
-    auto nodes = model().nodes;
-    nodes.push_back({config.hosts[2], "w2", "10.7.0.13", worker.machine.facts});
-    for (size_t i = 0; i < more_control_planes; ++i) {
-      auto host = config.hosts[0];
-      host.address = std::format("10.7.0.{}", 20 + i);
-      nodes.push_back({host, std::format("cp{}", i + 2), host.address, worker.machine.facts});
-    }
-    whole_.reset(new steps::Model{model().payload, config, base, std::move(*apps), std::move(nodes)});
-    auto built = plans::deliver(*whole_);
-    if (!built) FAIL(built.error().text());
-    plan = std::move(*built);
-  }
-
-  size_t at(std::string_view step) const {
-    for (size_t i = 0; i < plan.steps.size(); ++i) {
-      if (plan.steps[i].host + "/" + plan.steps[i].step->id() == step) return i;
-    }
-    FAIL("the plan has no " << step);
-    return 0;
-  }
-  // True if `step` can't begin before `other` is done.
-  bool needs(std::string_view step, std::string_view other) const { return reaches(at(step), at(other)); }
-  bool waits_for_end(std::string_view step, std::string_view other) const {
-    return std::ranges::contains(plan.steps[at(step)].after_any, at(other));
-  }
-
-  engine::Plan plan;
-
- private:
-  bool reaches(size_t from, size_t to) const {
-    return std::ranges::any_of(plan.steps[from].after,
-                               [&](size_t before) { return before == to || reaches(before, to); });
-  }
-  std::unique_ptr<steps::Model> whole_;
-};
 
 struct Edge {
   const char* step;
@@ -90,8 +32,9 @@ TEST_CASE("plan: nothing begins before what it needs") {
            // a socket pulls its service up, which reads the certificates
            {"w1/units.sockets", "w1/pki.node"},
            {"w1/units.sockets", "w1/files.sockets"},
-           {"w1/units.sockets", "w1/files.balancer"},
-           {"w1/units.sockets", "w1/files.backends"},
+           {"w1/units.api-socket", "w1/files.api-socket"},
+           {"w1/units.api-socket", "w1/files.balancer"},
+           {"w1/units.api-socket", "w1/files.backends"},
            {"w1/units.node", "w1/units.sockets"},
            // the mirror shows its own folders only, which the record comes with
            {"cp1/units.node", "cp1/artifact.record"},
@@ -99,7 +42,7 @@ TEST_CASE("plan: nothing begins before what it needs") {
            {"w1/images.base", "w1/units.base"},
            {"w1/images.base", "w1/units.node"},
            // who speaks to the API from here on finds all its servers
-           {"w1/units.balancer", "w1/units.sockets"},
+           {"w1/units.balancer", "w1/units.api-socket"},
            {"w1/reload.balancer", "w1/units.balancer"},
            {"w1/kubeadm.join", "w1/reload.balancer"},
            {"w1/images.base", "cp1/units.node"},
@@ -162,6 +105,10 @@ TEST_CASE("plan: the balancer restarts for its unit alone; its list of API serve
   const Graph graph;
   using Ids = std::vector<engine::StepId>;
   for (const std::string host : {"cp1", "w1"}) {
+    // A mirror that listens elsewhere, on a host that becomes a registry host, is none of its business.
+    CHECK_FALSE(graph.needs(host + "/units.balancer", host + "/units.sockets"));
+    CHECK(graph.plan.steps[graph.at(host + "/files.sockets")].ends == Ids{"units.sockets"});
+    CHECK(graph.plan.steps[graph.at(host + "/files.api-socket")].ends == Ids{"units.api-socket"});
     CHECK(graph.plan.steps[graph.at(host + "/files.backends")].ends == Ids{"reload.balancer"});
     CHECK(graph.plan.steps[graph.at(host + "/files.balancer")].ends == Ids{"units.balancer"});
     CHECK(graph.plan.steps[graph.at(host + "/files.node")].ends == Ids{"units.node"});

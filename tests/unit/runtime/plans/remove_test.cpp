@@ -17,7 +17,9 @@ enum class How { living, dead };
 
 // cp1 … cp3 and w1 … w3; cp1 is asked.
 struct Leave : tests::Site {
-  explicit Leave(const std::vector<std::string>& names, How how = How::living) {
+  explicit Leave(const std::vector<std::string>& names, How how = How::living,
+                 const std::optional<config::ExternalEtcd>& etcd = std::nullopt) {
+    config.external_etcd = etcd;
     add_base();
     config.hosts.clear();
     std::vector<steps::Node> nodes;
@@ -126,6 +128,16 @@ TEST_CASE("remove: several go one after the other, and none is kept back by anot
   CHECK_FALSE(leave.waits("w1/remove.node.w1", "cp2/remove.etcd.cp2"));
 }
 
+TEST_CASE("remove: with an etcd of the site a control plane leaves that as it is") {
+  for (const auto how : {How::living, How::dead}) {
+    const Leave leave({"cp2", "cp3"}, how, config::ExternalEtcd{{"https://10.7.0.51:2379"}, {}, {}, {}, {}});
+    for (const auto& planned : leave.plan.steps) CHECK_FALSE(planned.step->id().contains(".etcd."));
+    const std::string by = how == How::living ? "cp2" : "cp1";
+    CHECK(leave.waits(by + "/remove.node.cp2", "w1/reload.balancer"));  // nobody is sent to it any more
+    CHECK(leave.waits((how == How::living ? "cp3" : "cp1") + std::string("/remove.node.cp3"), by + "/remove.node.cp2"));
+  }
+}
+
 TEST_CASE("remove: of a dead one the asked control plane does what is left to do") {
   const Leave leave({"cp3", "w3"}, How::dead);
   CHECK(leave.needs("cp1/remove.node.cp3", "cp1/remove.etcd.cp3"));
@@ -142,8 +154,8 @@ TEST_CASE("remove: the lists are those of a delivery without the control planes 
   Leave leave({"cp2", "cp3"});
   auto rest = leave.whole();
   std::erase_if(rest.nodes, [](const steps::Node& node) { return node.name == "cp2" || node.name == "cp3"; });
-  CHECK(leave.step("w1/files.backends")->inputs() == plans::list_control_planes(rest)->inputs());
-  CHECK(leave.step("w1/reload.balancer")->inputs() == plans::reload_balancer(rest)->inputs());
+  CHECK(leave.step("w1/files.backends")->inputs() == plans::list_control_planes(rest, rest.nodes.back())->inputs());
+  CHECK(leave.step("w1/reload.balancer")->inputs() == plans::reload_balancer(rest, rest.nodes.back())->inputs());
   const auto listed = leave.listed("w1", {});
   CHECK(listed.contains("10.7.0.11:"));
   CHECK_FALSE(listed.contains("10.7.0.12:"));

@@ -42,6 +42,8 @@ struct LeavingSite : tests::Site {
   std::function<void()> while_draining = [] {};
   std::string members = std::string(kMember1);
   std::vector<std::string> words;  // of every change
+  std::vector<std::string> handed_over;
+  bool hand_over_fails = false;
 
   LeavingSite() {
     control_plane.machine.programs["kubectl"] = [this](tests::FakeMachine&, const base::Command& command,
@@ -60,6 +62,12 @@ struct LeavingSite : tests::Site {
       auto now = drains.empty() ? ended() : drains.front();
       if (drains.size() > 1) drains.erase(drains.begin());
       return now;
+    };
+    worker.machine.programs["exe"] = [this](tests::FakeMachine&, const base::Command& command,
+                                            const base::CommandIo&) -> Result<base::ExitStatus> {
+      handed_over.push_back(command.text());
+      if (hand_over_fails) return tests::failed("etcd answers 503: etcdserver: no leader");
+      return ended();
     };
     control_plane.machine.programs["exe"] = [this](tests::FakeMachine&, const base::Command& command,
                                                    const base::CommandIo&) -> Result<base::ExitStatus> {
@@ -230,6 +238,26 @@ TEST_CASE("etcd: the member at the node's address or of its name leaves, no othe
   site.members += R"(,{"id":"7","name":"w10","peerURLs":["https://10.7.0.120:2380"],"learner":false})";
   steps::LeaveEtcdStep step("cp1", "w1", "10.7.0.12");
   CHECK(site.worker.check(step) == StepState::done);
+}
+
+TEST_CASE("etcd: one that lives and leads hands over first, to the control plane that stays") {
+  constexpr std::string_view kOwn = R"(,{"id":"7","name":"w1","peerURLs":["https://10.7.0.12:2380"],"learner":false})";
+  for (const bool fails : {false, true}) {
+    LeavingSite site;
+    site.hand_over_fails = fails;
+    site.members += kOwn;
+    steps::LeaveEtcdStep step("cp1", "w1", "10.7.0.12");
+    const auto begin = site.worker.clock.monotonic();
+    site.worker.bring(step);  // an election is all that it costs
+    CHECK(site.handed_over == std::vector<std::string>{"/proc/self/exe node etcd hand-over --to 1"});
+    CHECK(site.worker.clock.monotonic() - begin >= Duration{3'000});  // requests under way were answered
+    CHECK(site.words == std::vector<std::string>{"etcd 7"});
+  }
+  LeavingSite dead;  // its step is the other control plane's
+  dead.members += kOwn;
+  steps::LeaveEtcdStep step("cp1", "w1", "10.7.0.12");
+  dead.control_plane.bring(step);
+  CHECK(dead.handed_over.empty());
 }
 
 TEST_CASE("node: its object goes; for a dead host on the control plane itself") {

@@ -26,7 +26,7 @@ struct Services : tests::Site {
     for (const auto& file : *wanted) out[file.path] = file.text;
     const auto balancer = steps::balancer_files(model(), node);
     REQUIRE(balancer);
-    for (const auto& list : {*balancer, steps::backends_files(model())}) {
+    for (const auto& list : {*balancer, steps::backends_files(model(), node)}) {
       for (const auto& file : list) {
         CHECK_FALSE(out.contains(file.path));  // of one step only: what changes with others restarts the balancer
         out[file.path] = file.text;
@@ -78,6 +78,7 @@ TEST_CASE("the doors: systemd holds the ports, and containerd believes only who 
     REQUIRE((files && balancer));
     std::ranges::move(*balancer, std::back_inserter(*files));
     std::ranges::move(steps::socket_files(site.model(), node), std::back_inserter(*files));
+    std::ranges::move(steps::balancer_socket_files(site.model()), std::back_inserter(*files));
     const auto found = std::ranges::find(*files, path, &steps::WantedFile::path);
     REQUIRE(found != files->end());
     return found->text;
