@@ -51,3 +51,8 @@ def footprint(lab, name):
 def difference(before, now):
     """What is more (+) and what is less (-)."""
     return [f'- {line}' for line in sorted(set(before) - set(now))] + [f'+ {line}' for line in sorted(set(now) - set(before))]
+
+
+def differences(lab, before, but=()):
+    """Of all hosts that `before` has, without lines that contain one of the words."""
+    return [f'{name}: {line}' for name, was in before.items() for line in difference(was, footprint(lab, name)) if not any(word in line for word in but)]

@@ -15,7 +15,9 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 OUT = ROOT / 'out'
 # A Kubernetes other than the base's default: SEALIFT_KUBERNETES=1.35.4 (tests/kube/versions)
 KUBERNETES = os.environ.get('SEALIFT_KUBERNETES', '')
-ARTIFACT = OUT / (f'demo-{KUBERNETES}.run' if KUBERNETES else 'demo.run')
+# Another than what `scripts/demo --artifact` packs: SEALIFT_ARTIFACT=FILE
+GIVEN_ARTIFACT = os.environ.get('SEALIFT_ARTIFACT', '')
+ARTIFACT = pathlib.Path(GIVEN_ARTIFACT) if GIVEN_ARTIFACT else OUT / (f'demo-{KUBERNETES}.run' if KUBERNETES else 'demo.run')
 LAB_TOML = "version = 3\n[plugins.'io.containerd.cri.v1.runtime']\n  restrict_oom_score_adj = true\n"
 
 

@@ -5,12 +5,13 @@ import subprocess
 
 import pytest
 
-from lab import ARTIFACT, ROOT, Lab
+from lab import ARTIFACT, GIVEN_ARTIFACT, ROOT, Lab
 
 
 @pytest.fixture(scope='session')
 def artifact():
-    subprocess.run([str(ROOT / 'scripts/demo'), '--artifact'], check=True)
+    if not GIVEN_ARTIFACT:
+        subprocess.run([str(ROOT / 'scripts/demo'), '--artifact'], check=True)
     return ARTIFACT
 
 

@@ -3,47 +3,15 @@
 has no power, one that is added while the cluster serves, a worker that leaves with a budget in its way, the first control
 plane dead for good and replaced, and the way back to one."""
 import json
-import subprocess
-import sys
 
 import pytest
 
-from footprint import difference, footprint
+from footprint import footprint
 from lab import Site, http_get, wait_for
+from living import Client, kubelets, left_behind, members_of, nodes_of
 
 LAB = 11
 PLANES, WORKERS = ('cp1', 'cp2', 'cp3'), ('w1', 'w2')
-
-# Asks the API of the host whose network it is in, through that host's balancer, ten times a second; prints a line for each
-# request that failed, and at the end how many there were.
-CLIENT = """import http.client, ssl, sys, time
-context = ssl._create_unverified_context()
-asked, end = 0, time.monotonic() + float(sys.argv[1])
-while time.monotonic() < end:
-    begin = time.monotonic()
-    try:
-        connection = http.client.HTTPSConnection('127.0.0.1', 7443, context=context, timeout=10)
-        connection.request('GET', '/readyz')
-        status = connection.getresponse().status
-        if status != 200:
-            print(f'{status} after {time.monotonic() - begin:.1f} s')
-    except OSError as error:
-        print(f'{error!r} after {time.monotonic() - begin:.1f} s')
-    asked += 1
-    time.sleep(0.1)
-print(f'asked {asked}')"""
-
-
-class Client:
-    """Asks on one host for some seconds."""
-
-    def __init__(self, lab, host, seconds):
-        self.process = subprocess.Popen(['nsenter', '-t', str(lab.pid(host)), '-n', sys.executable, '-c', CLIENT, str(seconds)], stdout=subprocess.PIPE, text=True)
-
-    def failures(self):
-        lines = self.process.communicate(timeout=300)[0].splitlines()
-        assert lines and int(lines[-1].split()[1]) > 20, lines
-        return lines[:-1]
 
 
 @pytest.fixture(scope='module')
@@ -54,19 +22,6 @@ def cluster(lab, tmp_path_factory, artifact):
     assert site.run('plan').code == 0  # a login makes what a login makes
     site.before = {name: footprint(lab, name) for name in (*PLANES, *WORKERS)}
     return site
-
-
-def nodes_of(lab, asked='cp1'):
-    nodes = json.loads(lab.kubectl(asked, 'get nodes -o json'))['items']
-    ready = {node['metadata']['name'] for node in nodes for condition in node['status']['conditions'] if condition['type'] == 'Ready' and condition['status'] == 'True'}
-    planes = {node['metadata']['name'] for node in nodes if 'node-role.kubernetes.io/control-plane' in node['metadata']['labels']}
-    return ready, planes
-
-
-def members_of(lab, asked='cp1'):
-    program = lab.inside(asked, 'ls -d /usr/local/lib/sealift/node-*').split()[0]
-    members = json.loads(lab.inside(asked, f'{program} node etcd members'))['members']
-    return {member['name']: member['learner'] for member in members}
 
 
 def without(site, *names):
@@ -85,7 +40,7 @@ def test_a_control_plane_joins_while_the_cluster_serves(cluster, lab):
     assert 'of 2 control planes 2 must be there' in done.output, done.output
     assert nodes_of(lab) == ({'cp1', 'cp2', *WORKERS}, {'cp1', 'cp2'})
     assert members_of(lab) == {'cp1': False, 'cp2': False}
-    before = {name: lab.inside(name, 'systemctl show -p MainPID --value kubelet').strip() for name in ('cp1', 'cp2', *WORKERS)}
+    before = kubelets(lab, ('cp1', 'cp2', *WORKERS))
 
     cluster.cluster['spec']['hosts'] = [all_hosts[2], *all_hosts[:2], *all_hosts[3:]]
     cluster.write()
@@ -95,7 +50,7 @@ def test_a_control_plane_joins_while_the_cluster_serves(cluster, lab):
     assert nodes_of(lab) == ({*PLANES, *WORKERS}, set(PLANES))
     assert members_of(lab) == dict.fromkeys(PLANES, False)
     # nobody's kubelet was restarted
-    assert {name: lab.inside(name, 'systemctl show -p MainPID --value kubelet').strip() for name in before} == before
+    assert kubelets(lab, before) == before
     assert 'nothing to do' in cluster.deliver().output
 
 
@@ -150,11 +105,6 @@ def echo_on(lab, name, asked='cp2'):
     return [pod['metadata']['name'] for pod in pods if pod['spec'].get('nodeName') == name]
 
 
-def left_behind(cluster, lab, name):
-    """But for the cache of the kubectl that this test itself calls there."""
-    return [line for line in difference(cluster.before[name], footprint(lab, name)) if '/root/.kube' not in line and '/tmp/' not in line]
-
-
 def test_a_worker_leaves_though_something_is_in_its_way(cluster, lab):
     lab.inside('cp2', f"cat > /tmp/budget.yaml <<'E'\n{BUDGET}E")
     lab.kubectl('cp2', 'apply -f /tmp/budget.yaml')
@@ -180,7 +130,7 @@ def test_a_worker_leaves_though_something_is_in_its_way(cluster, lab):
     assert 'take w2 out of' in done.output, done.output
     assert [client.failures() for client in clients] == [[], []]
     assert nodes_of(lab) == ({*PLANES, 'w1'}, set(PLANES))
-    assert left_behind(cluster, lab, 'w2') == []
+    assert left_behind(lab, cluster.before, 'w2') == []
     twice = cluster.run('remove', 'w2', '--yes')
     assert twice.code == 7 and 'is not a node of the cluster' in twice.output, twice.output
     without(cluster, 'w2')
@@ -220,8 +170,7 @@ def test_back_to_one_control_plane(cluster, lab):
     assert client.failures() == []
     assert members_of(lab, 'cp4') == {'cp4': False}
     assert nodes_of(lab, 'cp4') == ({'cp4', 'w1'}, {'cp4'})
-    for name in ('cp2', 'cp3'):
-        assert left_behind(cluster, lab, name) == [], name
+    assert left_behind(lab, cluster.before, 'cp2', 'cp3') == []
     last = cluster.run('remove', 'cp4', '--yes')
     assert last.code == 12 and 'last control plane' in last.output, last.output
     without(cluster, 'cp2', 'cp3')

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from footprint import difference, footprint
+from footprint import differences, footprint
 from lab import Site, http_get, wait_for
 
 LAB = 12
@@ -31,9 +31,8 @@ def before(cluster, lab):
 
 
 def check_as_before(lab, before, but=()):
-    for name in HOSTS:
-        left = [line for line in difference(before[name], footprint(lab, name)) if not any(word in line for word in but)]
-        assert left == [], f'{name}: ' + '\n'.join(left)
+    left = differences(lab, before, but)
+    assert left == [], '\n'.join(left)
 
 
 def test_it_asks_first(cluster, lab, before):
