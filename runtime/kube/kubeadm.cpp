@@ -243,6 +243,12 @@ void keep_names(const config::ClusterConfig& config, Node& cluster) {
   }
 }
 
+// One JoinConfiguration is for all: what it says of control planes is not for workers.
+void leave_out_control_plane(const Node& own, Node& merged) {
+  if (own.text_at("kind") == "JoinConfiguration" && own.find("controlPlane") == nullptr)
+    std::erase_if(merged.members, [](const auto& member) { return member.first == "controlPlane"; });
+}
+
 // Merges the base's and the site's documents of this kind over Sealift's own.
 Result<Node> finished(const KubeadmInput& input, Node wanted) {
   const std::string kind = wanted.find("kind")->text;
@@ -252,6 +258,7 @@ Result<Node> finished(const KubeadmInput& input, Node wanted) {
     if (base.find("kind") == nullptr || base.find("kind")->text != kind) continue;
     SEALIFT_TRY(check_folders(base, "of the artifact's base"));
     merge_into(wanted, base);
+    leave_out_control_plane(own, wanted);
     SEALIFT_TRY(check_owned(own, wanted, kind, "of the artifact's base"));
   }
   for (const auto& site : input.config.kubeadm) {
@@ -260,6 +267,7 @@ Result<Node> finished(const KubeadmInput& input, Node wanted) {
     for (const auto& over : documents) {
       SEALIFT_TRY(check_folders(over, std::format("at line {} of cluster.yaml", site.line)));
       merge_into(wanted, over);
+      leave_out_control_plane(own, wanted);
       SEALIFT_TRY(check_owned(own, wanted, kind, std::format("at line {} of cluster.yaml", site.line)));
     }
   }
@@ -332,9 +340,6 @@ Result<Secret> join_document(const KubeadmInput& input, const KubeadmNode& node,
   if (node.is_control_plane)
     wanted.set("controlPlane", Node::make_mapping()).set("localAPIEndpoint", local_endpoint(input, node));
   SEALIFT_ASSIGN(auto done, finished(input, wanted));
-  // One JoinConfiguration is for all: what it says of control planes is not for workers.
-  if (!node.is_control_plane)
-    std::erase_if(done.members, [](const auto& member) { return member.first == "controlPlane"; });
   Node& discovery = done.set("discovery", Node::make_mapping());
   Node& bootstrap = discovery.set("bootstrapToken", Node::make_mapping());
   bootstrap.set("apiServerEndpoint", Node::make_string(endpoint(input.config)));

@@ -20,6 +20,7 @@ constexpr std::string_view kKubeletConfiguration = "/etc/kubernetes/kubelet.conf
 constexpr std::string_view kBootstrapConfiguration = "/etc/kubernetes/bootstrap-kubelet.conf";
 constexpr std::string_view kApiServer = "/etc/kubernetes/manifests/kube-apiserver.yaml";
 constexpr Duration kJoinTimeout{600'000};
+constexpr Duration kEtcdSettles{60'000};  // after an election, or a member that has gone
 
 // What `kubeadm join` needs on a control plane before it begins; of etcd only if that is the cluster's own. Source:
 // kubeadm, "Manual certificate distribution".
@@ -87,20 +88,25 @@ Result<void> JoinStep::take_away_remains(engine::StepContext& context) const {
                 "{} is gone from {}, which is the control plane that the others would join; put it back from a backup, "
                 "then start again",
                 kKubeletConfiguration, node_.name);
-  SEALIFT_TRY(reset(context));
-  return forget(context);
+  // As long as something remains here, the next run does this again.
+  SEALIFT_TRY(forget(context));
+  return reset(context);
 }
 
 // What the cluster knows of an attempt that was interrupted: the node, and a member of etcd that will never start.
 Result<void> JoinStep::forget(engine::StepContext& context) const {
   SEALIFT_ASSIGN(const auto control_plane,
                  context.others.connection(model().any_control_plane().name, nullptr, context.cancel));
-  if (node_.is_control_plane() && !model().config.external_etcd) {
+  const auto leave = [&](std::string&) -> Result<bool> {
     SEALIFT_ASSIGN(const auto members, etcd_members(*control_plane, context.cancel));
     for (const auto& member : members) {
       if (member.is_at(node_.ip)) SEALIFT_TRY(remove_etcd_member(*control_plane, member, reason(), context.cancel));
     }
-  }
+    return true;
+  };
+  if (node_.is_control_plane() && !model().config.external_etcd)
+    SEALIFT_TRY(wait_until(context, kEtcdSettles, ErrorCode::unhealthy,
+                           std::format("etcd does not let go what an interrupted join of {} left", node_.name), leave));
   return kubectl_do(*control_plane, {"delete", "node", node_.name, "--ignore-not-found"}, reason(), context.cancel)
       .transform([](const std::string&) {});
 }

@@ -5,13 +5,12 @@
 #include <catch2/catch_test_macros.hpp>
 
 #include "runtime/host/artifact_record.h"
+#include "tests/sim/interruptions.h"
 #include "tests/sim/sample_artifact.h"
-#include "tests/sim/wanted_end.h"
 #include "tests/support/event_recorder.h"
 
 using namespace sealift;
 using namespace sealift::sim;
-using tests::FakeMachine;
 
 namespace {
 
@@ -186,31 +185,22 @@ TEST_CASE("artifacts: a host that is no node yet, and an application that nobody
 }
 
 TEST_CASE("artifacts: ended at any change, then started again: everything is there") {
-  for (size_t host = 0; host < 2; ++host) {
-    for (size_t at = 1;; ++at) {
-      DeliverySite site(2);
+  struct Second {  // of two artifacts
+    DeliverySite site{2};
+    Second() {
       require_delivered(apply(site));
       site.take(erp_payload());
-      FakeMachine& machine = site.machine(host);
-      size_t seen = 0;
-      std::string where;
-      machine.before_change = [&](const std::string& call, const std::string& target) -> Result<void> {
-        if (++seen != at) return {};
-        where = call + " " + target;
-        machine.power_cut();
-        machine.set_reachable(false);
-        return fail(ErrorCode::unreachable, "gone");
-      };
-      const auto cut = apply(site);
-      machine.before_change = {};
-      machine.set_reachable(true);
-      if (where.empty()) break;
-      INFO("h" << host << " lost power at change " << at << ": " << where);
-      CHECK((!cut || cut->error));
-      require_delivered(apply(site));
-      check_erp(site);
-      again_changes_nothing(site);
     }
+  };
+  for (size_t host = 0; host < 2; ++host) {
+    interrupt_at_changes(
+        kPowerFails, host, [] { return Second(); },
+        [](Second& second, engine::Journal&, const CancelToken&) { return apply(second.site); },
+        [](Second& second) {
+          require_delivered(apply(second.site));
+          check_erp(second.site);
+          again_changes_nothing(second.site);
+        });
   }
 }
 

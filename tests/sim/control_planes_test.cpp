@@ -11,7 +11,6 @@
 
 using namespace sealift;
 using namespace sealift::sim;
-using tests::FakeMachine;
 
 namespace {
 
@@ -65,74 +64,38 @@ TEST_CASE("control planes: each joins after the one before it votes in etcd and 
 
 TEST_CASE("control planes: killed at every record, 3 and a worker: the same end") {
   Reference reference(4, 3);
-  for (size_t at = 1; at <= reference.records; ++at) {
-    DeliverySite site(4, 3);
-    CancelSource cancel;
-    KillingJournal journal(site, cancel, at);
-    auto killed = site.apply(journal, base::no_events(), cancel.token());
-    INFO("killed at record " << at << " of " << reference.records);
-    if (at < reference.records) CHECK((!killed || killed->error));
-    site.all_reachable(true);
-    engine::NoJournal forgets;
-    require_delivered(site.apply(forgets, base::no_events()));
-    reference.check_undisturbed(site);
-  }
+  kill_at_records(
+      reference.records, [] { return DeliverySite(4, 3); }, apply_to,
+      [&](DeliverySite& site) {
+        engine::NoJournal forgets;
+        require_delivered(site.apply(forgets, base::no_events()));
+        reference.check_undisturbed(site);
+      });
 }
 
 TEST_CASE("control planes: power cut at every change of the second one, and inside of its programs") {
   Reference reference(2, 2);
-  std::set<std::string> stages;
-  for (size_t at = 1;; ++at) {
-    DeliverySite site(2, 2);
-    FakeMachine& machine = site.machine(1);
-    size_t seen = 0;
-    std::string cut;
-    machine.before_change = [&](const std::string& call, const std::string& target) -> Result<void> {
-      if (++seen != at) return {};
-      cut = call + " " + target;
-      machine.power_cut();
-      machine.set_reachable(false);
-      return fail(ErrorCode::unreachable, "power");
-    };
-    engine::NoJournal journal;
-    auto first = site.apply(journal, base::no_events());
-    if (cut.empty()) break;
-    stages.insert(cut);
-    INFO("change " << at << ": " << cut);
-    CHECK((!first || first->error));
-    machine.before_change = {};
-    machine.set_reachable(true);
-    require_delivered(site.apply(journal, base::no_events()));
-    reference.check_same(site, Run::left_out);
-  }
+  const auto cuts = interrupt_at_changes(
+      kPowerFails, 1, [] { return DeliverySite(2, 2); }, apply_to,
+      [&](DeliverySite& site) {
+        engine::NoJournal journal;
+        require_delivered(site.apply(journal, base::no_events()));
+        reference.check_same(site, Run::left_out);
+      });
   for (const auto* stage : {"kubeadm join: etcd learner", "kubeadm join: etcd started", "kubeadm join: mark"})
-    CHECK(stages.contains(std::string("inside ") + stage));
+    CHECK(cuts.contains(std::string("inside ") + stage));
 }
 
 TEST_CASE("control planes: a kubeadm killed in its middle leaves nothing that is in the way, in etcd neither") {
   Reference reference(3, 3);
-  std::set<std::string> stages;
-  for (size_t at = 1;; ++at) {
-    DeliverySite site(3, 3);
-    FakeMachine& machine = site.machine(1);
-    size_t seen = 0;
-    std::string stage;
-    machine.before_change = [&](const std::string& call, const std::string& target) -> Result<void> {
-      if (call != "inside" || ++seen != at) return {};
-      stage = target;
-      return fail(ErrorCode::command_failed, "Killed");
-    };
-    engine::NoJournal journal;
-    auto first = site.apply(journal, base::no_events());
-    if (stage.empty()) break;
-    stages.insert(stage);
-    INFO("killed in " << stage);
-    CHECK((!first || first->error));
-    machine.before_change = {};
-    require_delivered(site.apply(journal, base::no_events()));
-    reference.check_same(site, Run::compared);
-  }
-  CHECK(stages.contains("kubeadm join: etcd learner"));
+  const auto stages = interrupt_at_changes(
+      kProgramIsKilled, 1, [] { return DeliverySite(3, 3); }, apply_to,
+      [&](DeliverySite& site) {
+        engine::NoJournal journal;
+        require_delivered(site.apply(journal, base::no_events()));
+        reference.check_same(site, Run::compared);
+      });
+  CHECK(stages.contains("inside kubeadm join: etcd learner"));
 }
 
 TEST_CASE("control planes: the cluster's own stays the first one, wherever new ones stand in cluster.yaml") {

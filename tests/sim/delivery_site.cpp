@@ -2,6 +2,7 @@
 #include "tests/sim/delivery_site.h"
 
 #include <algorithm>
+#include <array>
 #include <cstdlib>
 
 #include "runtime/host/artifact_record.h"
@@ -136,7 +137,8 @@ void DeliverySite::equip(FakeMachine& machine, const std::string& address) {
     return ctr(self, command);
   };
   machine.programs["rm"] = [](FakeMachine& self, const Command& command, const CommandIo&) -> Result<ExitStatus> {
-    if (command.argv.back() != "/var/lib/etcd/member") return bad("not played: " + command.text());
+    constexpr std::array kPlayed{"/var/lib/etcd/member", "/etc/sealift/etcd/client.key"};
+    if (!std::ranges::contains(kPlayed, command.argv.back())) return bad("not played: " + command.text());
     self.world.files.erase(command.argv.back());
     return good();
   };
@@ -235,58 +237,62 @@ Result<std::string> DeliverySite::render(const images::ChartRequest& request, co
   return out;
 }
 
+delivery::Input DeliverySite::input(engine::Journal& journal, EventSink& events, Clock& clock,
+                                    const CancelToken& cancel) {
+  return {payload(), config, *this, journal, events, clock, cancel, *this, false, allowed, false, "ops@laptop"};
+}
+
 Result<delivery::Outcome> DeliverySite::apply(engine::Journal& journal, EventSink& events, const CancelToken& cancel) {
   tests::FakeClock clock;
-  delivery::Input input{payload(), config, *this, journal, events, clock,
-                        cancel,    *this,  false, allowed, false,  "ops@laptop"};
-  return delivery::apply(input);
+  auto now = input(journal, events, clock, cancel);
+  return delivery::apply(now);
 }
 
 Result<delivery::Outcome> DeliverySite::join(engine::Journal& journal, EventSink& events, const CancelToken& cancel) {
   tests::FakeClock clock;
-  delivery::Input input{payload(), config, *this, journal, events, clock, cancel, *this, false, allowed};
-  return delivery::join(input);
+  auto now = input(journal, events, clock, cancel);
+  return delivery::join(now);
 }
 
 Result<delivery::PlanOutcome> DeliverySite::plan_join() {
   tests::FakeClock clock;
   engine::NoJournal journal;
-  delivery::Input input{payload(), config, *this, journal, base::no_events(), clock, {}, *this, false, allowed};
-  return delivery::plan_join(input);
+  auto now = input(journal, base::no_events(), clock, {});
+  return delivery::plan_join(now);
 }
 
 Result<delivery::Outcome> DeliverySite::reset(engine::Journal& journal, const delivery::ResetOptions& options,
                                               EventSink& events, const CancelToken& cancel) {
   tests::FakeClock clock;
-  delivery::Input input{payload(), config, *this, journal, events, clock, cancel, *this};
-  return delivery::reset(input, options);
+  auto now = input(journal, events, clock, cancel);
+  return delivery::reset(now, options);
 }
 
 Result<delivery::Outcome> DeliverySite::remove(engine::Journal& journal, const delivery::RemoveOptions& options,
                                                EventSink& events, const CancelToken& cancel) {
   tests::FakeClock clock;
-  delivery::Input input{payload(), config, *this, journal, events, clock, cancel, *this};
-  return delivery::remove(input, options);
+  auto now = input(journal, events, clock, cancel);
+  return delivery::remove(now, options);
 }
 
 Result<std::string> DeliverySite::current_config() {
   tests::FakeClock clock;
   engine::NoJournal journal;
-  delivery::Input input{payload(), config, *this, journal, base::no_events(), clock, {}, *this};
-  return delivery::current_config(input);
+  auto now = input(journal, base::no_events(), clock, {});
+  return delivery::current_config(now);
 }
 
 Result<delivery::PlanOutcome> DeliverySite::plan() {
   tests::FakeClock clock;
   engine::NoJournal journal;
-  delivery::Input input{payload(), config, *this, journal, base::no_events(), clock, {}, *this, false, allowed};
-  return delivery::plan(input);
+  auto now = input(journal, base::no_events(), clock, {});
+  return delivery::plan(now);
 }
 
 Result<std::vector<delivery::StatusLine>> DeliverySite::status(Clock& clock) {
   engine::NoJournal journal;
-  delivery::Input input{payload(), config, *this, journal, base::no_events(), clock, {}, *this};
-  return delivery::status(input);
+  auto now = input(journal, base::no_events(), clock, {});
+  return delivery::status(now);
 }
 
 size_t DeliverySite::control_planes() const {

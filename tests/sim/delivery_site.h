@@ -69,6 +69,7 @@ class DeliverySite final : public delivery::HostConnector, public images::ChartR
   Bytes cluster_helm;  // that the launch machine renders with, if the artifact brings none
 
  private:
+  delivery::Input input(engine::Journal& journal, EventSink& events, Clock& clock, const CancelToken& cancel);
   void equip(tests::FakeMachine& machine, const std::string& address);
   Result<base::ExitStatus> ctr(tests::FakeMachine& self, const base::Command& command);
   bool has_bytes(tests::FakeMachine& machine, const std::string& path, const std::string& image);

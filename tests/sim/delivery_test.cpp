@@ -10,7 +10,6 @@
 
 using namespace sealift;
 using namespace sealift::sim;
-using delivery::HostOutcome;
 using tests::FakeMachine;
 
 TEST_CASE("delivery: a delivery to three hosts, and again") {
@@ -126,19 +125,14 @@ TEST_CASE("delivery: whichever part is slower than all others, nothing starts to
 
 TEST_CASE("delivery: killed at every record, 3 hosts: the same end") {
   Reference reference(3);
-  for (size_t at = 1; at <= reference.records; ++at) {
-    DeliverySite site(3);
-    CancelSource cancel;
-    KillingJournal journal(site, cancel, at);
-    auto killed = site.apply(journal, base::no_events(), cancel.token());
-    INFO("killed at record " << at << " of " << reference.records);
-    if (at < reference.records) CHECK((!killed || killed->error));
-    site.all_reachable(true);
-    engine::NoJournal forgets;
-    require_delivered(site.apply(forgets, base::no_events()));
-    reference.check_undisturbed(site);
-    again_changes_nothing(site);
-  }
+  kill_at_records(
+      reference.records, [] { return DeliverySite(3); }, apply_to,
+      [&](DeliverySite& site) {
+        engine::NoJournal forgets;
+        require_delivered(site.apply(forgets, base::no_events()));
+        reference.check_undisturbed(site);
+        again_changes_nothing(site);
+      });
 }
 
 TEST_CASE("delivery: a connection broken at every call heals within the run") {
@@ -167,28 +161,13 @@ TEST_CASE("delivery: a connection broken at every call heals within the run") {
 TEST_CASE("delivery: power cut at every change and inside of every program, then the same command") {
   Reference reference(2);
   for (size_t host = 0; host < 2; ++host) {
-    for (size_t at = 1;; ++at) {
-      DeliverySite site(2);
-      FakeMachine& machine = site.machine(host);
-      size_t seen = 0;
-      std::string cut;
-      machine.before_change = [&](const std::string& call, const std::string& target) -> Result<void> {
-        if (++seen != at) return {};
-        cut = call + " " + target;
-        machine.power_cut();
-        machine.set_reachable(false);
-        return fail(ErrorCode::unreachable, "power");
-      };
-      engine::NoJournal journal;
-      auto first = site.apply(journal, base::no_events());
-      if (cut.empty()) break;
-      INFO("host " << host << " change " << at << ": " << cut);
-      CHECK((!first || first->error));
-      machine.before_change = {};
-      machine.set_reachable(true);
-      require_delivered(site.apply(journal, base::no_events()));
-      reference.check_same(site, Run::left_out);
-    }
+    interrupt_at_changes(
+        kPowerFails, host, [] { return DeliverySite(2); }, apply_to,
+        [&](DeliverySite& site) {
+          engine::NoJournal journal;
+          require_delivered(site.apply(journal, base::no_events()));
+          reference.check_same(site, Run::left_out);
+        });
   }
 }
 
@@ -196,31 +175,17 @@ TEST_CASE("delivery: a program killed in its middle fails its step, and the same
   Reference reference(2);
   std::set<std::string> stages;
   for (size_t host = 0; host < 2; ++host) {
-    for (size_t at = 1;; ++at) {
-      DeliverySite site(2);
-      FakeMachine& machine = site.machine(host);
-      size_t seen = 0;
-      std::string stage;
-      machine.before_change = [&](const std::string& call, const std::string& target) -> Result<void> {
-        if (call != "inside" || ++seen != at) return {};
-        stage = target;
-        return fail(ErrorCode::command_failed, "Killed");
-      };
-      engine::NoJournal journal;
-      auto first = site.apply(journal, base::no_events());
-      if (stage.empty()) break;
-      stages.insert(stage);
-      INFO("killed in " << stage);
-      CHECK((!first || first->error));
-      machine.before_change = {};
-      require_delivered(site.apply(journal, base::no_events()));
-      reference.check_same(site, Run::compared);
-      again_changes_nothing(site);
-    }
+    stages.merge(interrupt_at_changes(
+        kProgramIsKilled, host, [] { return DeliverySite(2); }, apply_to,
+        [&](DeliverySite& site) {
+          engine::NoJournal journal;
+          require_delivered(site.apply(journal, base::no_events()));
+          reference.check_same(site, Run::compared);
+          again_changes_nothing(site);
+        }));
   }
-  CHECK(stages.contains("kubeadm init: add-ons"));
-  CHECK(stages.contains("kubeadm join: end"));
-  CHECK(stages.contains("helm upgrade: pending"));
+  for (const auto* stage : {"kubeadm init: add-ons", "kubeadm join: end", "helm upgrade: pending"})
+    CHECK(stages.contains(std::string("inside ") + stage));
 }
 
 TEST_CASE("delivery: dead workers: the others are delivered, exit code partial, a later run finishes") {

@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <catch2/catch_test_macros.hpp>
 
-#include "tests/sim/reference.h"
+#include "tests/sim/interruptions.h"
 #include "tests/sim/sample_artifact.h"
 
 using namespace sealift;
@@ -97,28 +97,21 @@ TEST_CASE("join: of a control plane all nodes learn, and nothing else changes on
 }
 
 TEST_CASE("join: killed at every record, the same command finishes it") {
-  size_t records = 0;
-  {
-    Standing standing(3, 1);
-    CancelSource cancel;
-    KillingJournal journal(standing.site, cancel, 0);
-    require_delivered(standing.site.join(journal, base::no_events(), cancel.token()));
-    records = journal.records();
-  }
+  const auto join = [](Standing& standing, engine::Journal& journal, const CancelToken& cancel) {
+    return standing.site.join(journal, base::no_events(), cancel);
+  };
+  Standing undisturbed(3, 1);
+  const size_t records = records_of(undisturbed, join);
   REQUIRE(records > 20);
-  for (size_t at = 1; at <= records; ++at) {
-    INFO("record " << at);
-    Standing standing(3, 1);
-    CancelSource cancel;
-    KillingJournal journal(standing.site, cancel, at);
-    (void)standing.site.join(journal, base::no_events(), cancel.token());
-    standing.site.all_reachable(true);
-    require_delivered(standing.join());
-    engine::NoJournal apply;
-    // joined just before the kill: what is missing there is apply's
-    require_delivered(standing.site.apply(apply, base::no_events()));
-    check_wanted_end(standing.site);
-  }
+  kill_at_records(
+      records, [] { return Standing(3, 1); }, join,
+      [](Standing& standing) {
+        require_delivered(standing.join());
+        engine::NoJournal apply;
+        // joined just before the kill: what is missing there is apply's
+        require_delivered(standing.site.apply(apply, base::no_events()));
+        check_wanted_end(standing.site);
+      });
 }
 
 TEST_CASE("join: takes the artifact that the cluster has, and needs a cluster") {

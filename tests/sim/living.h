@@ -10,7 +10,7 @@
 #include <string>
 #include <vector>
 
-#include "tests/sim/reference.h"
+#include "tests/sim/interruptions.h"
 #include "tests/support/event_recorder.h"
 
 namespace sealift::sim {
@@ -26,9 +26,13 @@ struct Living {
   std::map<std::string, tests::FakeMachine::World> before;
   std::vector<config::HostConfig> machines;
 
-  Living(size_t hosts, size_t control_planes, const std::vector<size_t>& wanted = {}) : site(hosts, control_planes) {
+  enum class Begin { delivered, not_delivered };
+  Living(size_t hosts, size_t control_planes, Begin) : site(hosts, control_planes) {
     before = site.worlds();
     machines = site.config.hosts;
+  }
+  Living(size_t hosts, size_t control_planes, const std::vector<size_t>& wanted = {})
+      : Living(hosts, control_planes, Begin::not_delivered) {
     if (!wanted.empty()) want(wanted);
     deliver();
   }

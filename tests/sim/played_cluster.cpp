@@ -5,7 +5,6 @@
 #include <array>
 
 #include "payload/base/text.h"
-#include "payload/yaml/node.h"
 
 namespace sealift::sim {
 
@@ -15,8 +14,6 @@ using base::ExitStatus;
 using tests::FakeMachine;
 
 namespace {
-
-constexpr int kLooksUntilReady = 3;
 
 bool is_active(const FakeMachine& machine, const std::string& unit) {
   const auto found = machine.world.units.find(unit);
@@ -32,9 +29,15 @@ yaml::Node document(const std::string& text, std::string_view kind) {
   return {};
 }
 
-std::string field(const yaml::Node& node, std::string_view path, std::string otherwise = {}) {
-  const auto* found = node.at_path(path);
-  return found == nullptr ? otherwise : found->as_string().value_or(otherwise);
+bool has_etcd_of_site(const yaml::Node& cluster) { return cluster.at_path("etcd/external") != nullptr; }
+
+std::string etcd_arguments(const yaml::Node& cluster) {
+  if (!has_etcd_of_site(cluster)) return "    - --etcd-servers=https://127.0.0.1:2379\n";
+  std::string servers;
+  for (const auto& endpoint : cluster.at_path("etcd/external/endpoints")->items)
+    servers += (servers.empty() ? "" : ",") + endpoint.text;
+  return std::format("    - --etcd-servers={}\n    - --etcd-keyfile={}\n", servers,
+                     field(cluster, "etcd/external/keyFile"));
 }
 
 void write_manifests(FakeMachine& self, const yaml::Node& cluster, const yaml::Node& init) {
@@ -42,8 +45,9 @@ void write_manifests(FakeMachine& self, const yaml::Node& cluster, const yaml::N
   put(self, "/etc/kubernetes/manifests/kube-apiserver.yaml",
       std::format(
           "kind: Pod\nspec:\n  containers:\n  - command:\n    - kube-apiserver\n    - --secure-port={}\n    - --service-account-issuer=https://kubernetes.default.svc.{}\n"
-          "    - --service-cluster-ip-range={}\n",
-          field(init, "localAPIEndpoint/bindPort"), domain, field(cluster, "networking/serviceSubnet")));
+          "    - --service-cluster-ip-range={}\n{}",
+          field(init, "localAPIEndpoint/bindPort"), domain, field(cluster, "networking/serviceSubnet"),
+          etcd_arguments(cluster)));
   put(self, "/etc/kubernetes/manifests/kube-controller-manager.yaml",
       std::format(
           "kind: Pod\nspec:\n  containers:\n  - command:\n    - kube-controller-manager\n    - --cluster-cidr={}\n    - --cluster-name={}\n",
@@ -81,6 +85,11 @@ std::string after(const Command& command, std::string_view word) {
 std::string text_of(const FakeMachine& machine, const std::string& path) {
   const auto file = machine.world.files.find(path);
   return file == machine.world.files.end() ? std::string() : std::string(base::as_text(file->second.content));
+}
+
+std::string field(const yaml::Node& node, std::string_view path, const std::string& otherwise) {
+  const auto* found = node.at_path(path);
+  return found == nullptr ? otherwise : found->as_string().value_or(otherwise);
 }
 
 Result<ExitStatus> killed(const Error& error) {
@@ -140,6 +149,9 @@ Result<ExitStatus> PlayedCluster::init(FakeMachine& self, const Command& command
     const std::lock_guard guard(mutex_);
     ++inits[self.name()];
   }
+  const bool of_site = has_etcd_of_site(cluster);
+  if (of_site && text_of(self, field(cluster, "etcd/external/keyFile")).empty())
+    return bad("[ERROR ExternalEtcdVersion]: no key for etcd");
   SIM_STAGE(self, "kubeadm init: certificates");
   for (const std::string key : kClusterKeys)
     put(self, "/etc/kubernetes/pki/" + key, key == "ca.key" ? "key" : "the " + key);
@@ -151,10 +163,16 @@ Result<ExitStatus> PlayedCluster::init(FakeMachine& self, const Command& command
                   self.facts.addresses.front().address, field(init, "nodeRegistration/name")));
   SIM_STAGE(self, "kubeadm init: manifests");
   write_manifests(self, cluster, init);
-  put(self, "/etc/kubernetes/manifests/etcd.yaml", "");  // left by a power cut before it is on disk
-  put(self, "/var/lib/etcd/member", "data");
+  if (!of_site) {
+    put(self, "/etc/kubernetes/manifests/etcd.yaml", "");  // left by a power cut before it is on disk
+    put(self, "/var/lib/etcd/member", "data");
+  } else {
+    const std::lock_guard guard(mutex_);
+    if (objects_in_etcd_of_site > 0) faults.push_back("kubeadm init into an etcd that is not empty");
+    objects_in_etcd_of_site += 100;
+  }
   SIM_STAGE(self, "kubeadm init: kubelet");
-  put(self, "/etc/kubernetes/manifests/etcd.yaml", "kind: Pod\n");
+  if (!of_site) put(self, "/etc/kubernetes/manifests/etcd.yaml", "kind: Pod\n");
   start_kubelet(self, *init.find("nodeRegistration"));
   {
     const std::lock_guard guard(mutex_);
@@ -163,7 +181,7 @@ Result<ExitStatus> PlayedCluster::init(FakeMachine& self, const Command& command
     workloads_.clear();
     documents_ = text;
     const std::string name = field(init, "nodeRegistration/name");
-    state.etcd["1"] = {name, field(init, "localAPIEndpoint/advertiseAddress"), false};
+    if (!of_site) state.etcd["1"] = {name, field(init, "localAPIEndpoint/advertiseAddress"), false};
     state.control_planes.insert(name);
     state.made = true;
     state.namespaces = {"default", "kube-system"};
@@ -191,12 +209,16 @@ Result<ExitStatus> PlayedCluster::join(FakeMachine& self, const Command& command
     if (token_.empty() || field(join, "discovery/bootstrapToken/token") != token_) return bad("the token is not known");
   }
   const auto* plane = join.find("controlPlane");
+  const bool of_site = has_etcd_of_site(document(documents_, "ClusterConfiguration"));
+  if (plane != nullptr && of_site && text_of(self, "/etc/sealift/etcd/client.key").empty())
+    return bad("no key for etcd");
   const std::string node_name = field(join, "nodeRegistration/name");
   SIM_STAGE(self, "kubeadm join: bootstrap");
   if (plane == nullptr) {
     put(self, "/etc/kubernetes/pki/ca.crt", "authority");
   } else {
     for (const std::string key : kClusterKeys) {
+      if (of_site && key.starts_with("etcd/")) continue;
       const std::string path = "/etc/kubernetes/pki/" + key;
       if (text_of(self, path).empty() || text_of(self, path) != text_of(*control_plane.load(), path))
         return bad("[ERROR] " + path + " is not the cluster's");
@@ -220,8 +242,10 @@ Result<ExitStatus> PlayedCluster::join(FakeMachine& self, const Command& command
   SIM_STAGE(self, "kubeadm join: end");
   self.world.files.erase("/etc/kubernetes/bootstrap-kubelet.conf");
   if (plane == nullptr) return good();
-  SEALIFT_ASSIGN(const auto voting, join_etcd(self, node_name, field(*plane, "localAPIEndpoint/advertiseAddress")));
-  if (!voting.ok()) return voting;
+  if (!of_site) {
+    SEALIFT_ASSIGN(const auto voting, join_etcd(self, node_name, field(*plane, "localAPIEndpoint/advertiseAddress")));
+    if (!voting.ok()) return voting;
+  }
   SIM_STAGE(self, "kubeadm join: mark");
   const std::lock_guard guard(mutex_);
   state.control_planes.insert(node_name);
@@ -355,115 +379,6 @@ Result<ExitStatus> PlayedCluster::get(const Command& command, const CommandIo& i
   }
   list.set("items", std::move(items));
   return good(json::to_canonical(list));
-}
-
-// An object as returned by the API. Each look is a moment later: pods become ready one after the other.
-json::Value PlayedCluster::look_at(const std::string& kind, const std::string& name) {
-  const auto found = workloads_.find(kind + "/" + name);
-  const bool known = found != workloads_.end();
-  uint64_t ready = 0, observed = 0, generation = 1;
-  if (known) {
-    auto& workload = found->second;
-    generation = workload.generation;
-    const bool can =
-        std::ranges::none_of(never_healthy, [&](const std::string& word) { return workload.content.contains(word); });
-    if (workload.looks > 0 && can) --workload.looks;
-    observed = workload.looks < kLooksUntilReady - 1 ? generation : generation - 1;
-    ready = workload.looks == 0 ? 1 : 0;
-  }
-  const auto object = json::parse(std::format(
-      R"({{"kind":"{}","metadata":{{"name":"{}","namespace":"default","generation":{}}},"spec":{{"replicas":1}},"status":{{"observedGeneration":{},"replicas":1,"updatedReplicas":1,"readyReplicas":{},)"
-      R"("availableReplicas":{},"desiredNumberScheduled":1,"updatedNumberScheduled":1,"numberReady":{}}}}})",
-      kind, name, generation, observed, ready, ready, ready));
-  return *object;
-}
-
-void PlayedCluster::restart_pods() {
-  const std::lock_guard guard(mutex_);
-  for (auto& [name, workload] : workloads_) workload.looks = kLooksUntilReady;
-}
-
-// Its pods become ready some looks after there is a network for them.
-json::Value PlayedCluster::core_dns() {
-  const bool network = std::ranges::any_of(
-      workloads_, [](const auto& entry) { return entry.second.kind == "DaemonSet" && entry.second.looks == 0; });
-  if (network && looks_before_names_ > 0) --looks_before_names_;
-  return *json::parse(std::format(
-      R"({{"kind":"Deployment","metadata":{{"name":"coredns","namespace":"kube-system","generation":1}},"spec":{{"replicas":2}},)"
-      R"("status":{{"observedGeneration":1,"replicas":2,"updatedReplicas":2,"readyReplicas":{0},"availableReplicas":{0}}}}})",
-      looks_before_names_ == 0 && !names_broken ? 2 : 0));
-}
-
-// Starts new pods if anything has changed; their images must be there at once: nobody waits out a pull's back-off.
-void PlayedCluster::roll_out(const std::string& manifests, const std::string& values) {
-  const auto documents = yaml::parse(manifests, "manifests");
-  if (!documents) return;
-  for (const auto& object : *documents) {
-    const auto* containers = object.at_path("spec/template/spec/containers");
-    if (containers == nullptr) continue;
-    const std::string image = field(containers->items.front(), "image"), kind = field(object, "kind");
-    auto& workload = workloads_[kind + "/" + field(object, "metadata/name")];
-    const std::string content = yaml::to_yaml(object) + values;
-    if (workload.content == content) continue;
-    workload = {kind, content, workload.generation + 1, kLooksUntilReady};
-    if (!can_pull_(image)) faults.push_back(std::format("{} was wanted before anybody could serve it", image));
-  }
-}
-
-Result<ExitStatus> PlayedCluster::helm(FakeMachine& self, const Command& command) {
-  if (!api_answers()) return bad("Error: Kubernetes cluster unreachable");
-  const auto release_of = [&](std::string_view verb) {
-    return verb == "manifest" ? after(command, "manifest") : after(command, verb);
-  };
-  if (has(command, "upgrade")) return upgrade(self, command, after(command, "--install"));
-  const std::lock_guard guard(mutex_);
-  for (const auto* verb : {"status", "uninstall", "rollback", "manifest"}) {
-    if (!has(command, verb)) continue;
-    const auto found = state.releases.find(release_of(verb));
-    if (found == state.releases.end()) return bad("Error: release: not found");
-    auto& release = found->second;
-    if (std::string_view(verb) == "status") return good(R"({"info":{"status":")" + release.status + "\"}}");
-    if (std::string_view(verb) == "manifest") return good(release.chart);
-    if (std::string_view(verb) == "uninstall")
-      state.releases.erase(found);
-    else
-      release.status = "deployed";
-    return good();
-  }
-  return bad("not played: " + command.text());
-}
-
-Result<ExitStatus> PlayedCluster::upgrade(FakeMachine& self, const Command& command, const std::string& name) {
-  ClusterState::Release wanted{"deployed", {}, {}};
-  for (size_t i = 0; i + 1 < command.argv.size(); ++i) {
-    if (command.argv[i] == "--values") wanted.values += text_of(self, command.argv[i + 1]);
-  }
-  const std::string templates = after(command, name) + "/templates/";
-  for (const auto& [path, file] : self.world.files) {
-    if (path.starts_with(templates) && file.type == host::FileType::regular)
-      wanted.chart += std::format("---\n{}", base::as_text(file.content));
-  }
-  if (wanted.chart.empty() || wanted.values.empty()) return bad("Error: path not found");
-  {
-    const std::lock_guard guard(mutex_);
-    const auto there = state.releases.find(name);
-    if (there != state.releases.end() && there->second.status.starts_with("pending-"))
-      return bad("Error: UPGRADE FAILED: another operation (install/upgrade/rollback) is in progress");
-    const bool first = there == state.releases.end();
-    auto& release = state.releases[name];
-    if (first) release.chart = wanted.chart;
-    release.status = first ? "pending-install" : "pending-upgrade";
-  }
-  SIM_STAGE(self, "helm upgrade: pending");
-  {
-    const std::lock_guard guard(mutex_);
-    state.namespaces.insert(after(command, "--namespace"));
-    roll_out(wanted.chart, wanted.values);
-  }
-  SIM_STAGE(self, "helm upgrade: objects");
-  const std::lock_guard guard(mutex_);
-  state.releases[name] = wanted;
-  return good();
 }
 
 }  // namespace sealift::sim

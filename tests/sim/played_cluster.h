@@ -8,11 +8,13 @@
 #include <functional>
 #include <map>
 #include <mutex>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
 
 #include "payload/json/value.h"
+#include "payload/yaml/node.h"
 #include "tests/support/fake_host.h"
 
 namespace sealift::sim {
@@ -66,8 +68,15 @@ class PlayedCluster {
   std::vector<Budget> budgets;
   size_t pods_of(const std::string& node) const;
 
+  // Of all clusters below /registry/, in an etcd that the site has; what else it holds is nobody's business.
+  uint64_t objects_in_etcd_of_site = 0;
   // The etcd members at these addresses do not answer; without a majority nothing does.
   std::set<std::string> etcd_down;
+  // What the node program is told instead of the truth, whatever it asks; nothing: the truth. Called for one question
+  // after the other.
+  using EtcdAnswer = std::function<std::optional<Result<base::ExitStatus>>(tests::FakeMachine& self, bool removes)>;
+  EtcdAnswer etcd_says;
+  bool learners_stay = false;  // nobody that joins is ever promoted
   // A control plane that has gone for good: the API is another one's from now on.
   void dies(const tests::FakeMachine& machine);
   std::map<std::string, tests::FakeMachine*> machines;  // by address
@@ -94,16 +103,18 @@ class PlayedCluster {
   bool api_answers();
   Result<base::ExitStatus> init(tests::FakeMachine& self, const base::Command& command);
   Result<base::ExitStatus> join(tests::FakeMachine& self, const base::Command& command);
-  Result<base::ExitStatus> join_etcd(tests::FakeMachine& self, const std::string& name, const std::string& ip);
   base::ExitStatus reset(tests::FakeMachine& self);
   Result<base::ExitStatus> get(const base::Command& command, const base::CommandIo& io);
   Result<base::ExitStatus> change(tests::FakeMachine& self, const base::Command& command);
   base::ExitStatus node(const std::string& name);
-  // --- played_nodes.cpp; all but `drain` under the mutex ---
-  json::Value node_object(const std::string& name);
+  // --- played_etcd.cpp; all but `join_etcd` under the mutex ---
+  base::ExitStatus etcd_of_site(const base::Command& command);  // takes the mutex itself
+  Result<base::ExitStatus> join_etcd(tests::FakeMachine& self, const std::string& name, const std::string& ip);
   bool has_quorum(const std::string& without_id = {}) const;
   void api_moves_from(const std::string& address);
   std::string remove_member(const std::string& id);
+  // --- played_nodes.cpp; all but `drain` under the mutex ---
+  json::Value node_object(const std::string& name);
   base::ExitStatus forget_node(const std::string& node);
   base::ExitStatus cordon(const std::string& node);
   Result<base::ExitStatus> drain(tests::FakeMachine& self, const base::Command& command);
@@ -111,6 +122,7 @@ class PlayedCluster {
   std::string why_not(const Pod& pod) const;
   json::Value pods_on(const std::string& node) const;
   json::Value all_budgets() const;
+  // --- played_workloads.cpp; all but `upgrade` under the mutex ---
   json::Value core_dns();
   json::Value look_at(const std::string& kind, const std::string& name);
   void roll_out(const std::string& manifests, const std::string& values);
@@ -136,6 +148,10 @@ inline base::ExitStatus good(std::string output = {}) { return {0, std::move(out
 inline base::ExitStatus bad(std::string errors, int code = 1) { return {code, {}, std::move(errors)}; }
 void put(tests::FakeMachine& machine, const std::string& path, std::string_view text);
 std::string text_of(const tests::FakeMachine& machine, const std::string& path);
+// A text of a document, "a/b/c".
+std::string field(const yaml::Node& node, std::string_view path, const std::string& otherwise = {});
+// How often something that takes time is looked at before it is there.
+inline constexpr int kLooksUntilReady = 3;
 // The result of a killed program: half its work stays.
 Result<base::ExitStatus> killed(const Error& error);
 #define SIM_STAGE(machine, name)                                                   \

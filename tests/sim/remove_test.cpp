@@ -7,7 +7,6 @@
 
 using namespace sealift;
 using namespace sealift::sim;
-using tests::FakeMachine;
 using Names = std::vector<std::string>;
 
 TEST_CASE("remove: a worker leaves, its host is as before, and nothing of the others is touched") {
@@ -223,69 +222,64 @@ TEST_CASE("remove: with a registry host goes its payload; the next apply brings 
 }
 
 TEST_CASE("remove: killed at every record, the same command finishes it, and the others are as they must be") {
-  const Names leaving{"h2", "h3"};  // a control plane, a worker
-  size_t records = 0;
-  std::map<std::string, FakeMachine::World> worlds;
-  ClusterState wanted;
-  const auto begin = [](Living& living) {
-    living.site.cluster.pods = {{"shop", "web-1", "h3"}, {"shop", "web-2", "h2"}};
+  struct Leaving : Living {  // a control plane, a worker
+    Leaving() : Living(5, 3) { site.cluster.pods = {{"shop", "web-1", "h3"}, {"shop", "web-2", "h2"}}; }
   };
-  for (size_t at = 0; at <= records; ++at) {
-    INFO("killed at record " << at << " of " << records);
-    Living living(5, 3);
-    begin(living);
-    CancelSource cancel;
-    KillingJournal journal(living.site, cancel, at);
-    auto outcome = living.site.remove(journal, {leaving}, base::no_events(), cancel.token());
-    if (at == 0) {
-      require_delivered(outcome);
-      records = journal.records();
-      worlds = living.site.worlds();
-      wanted = living.site.cluster.state;
-      REQUIRE(records > 20);
-    } else {
-      living.site.all_reachable(true);
-      outcome = living.remove({leaving});
-      if (outcome) require_delivered(outcome);
-      if (!outcome) CHECK(outcome.error().what == "h2, h3 are no nodes of the cluster");  // it had finished
-    }
+  const delivery::RemoveOptions leaving{{"h2", "h3"}};
+  const auto remove = [&](Leaving& living, engine::Journal& journal, const CancelToken& cancel) {
+    return living.site.remove(journal, leaving, base::no_events(), cancel);
+  };
+  const auto check = [](Leaving& living) {
     living.check_cluster({0, 1, 4});
     for (const size_t gone : std::to_array<size_t>({2, 3})) living.check_as_before(gone);
-    CHECK((living.site.cluster.state == wanted));
-    for (auto [name, world] : worlds) {
-      INFO(name);
-      auto now = living.site.worlds().at(name);
-      for (auto* one : {&world, &now}) one->files.erase("/run/sealift");
-      CHECK(difference(world, now, Run::compared) == "");
-    }
-    living.want({0, 1, 4});
-    if (at < records) continue;
-    living.deliver();  // which registry hosts there are
-    again_changes_nothing(living.site);
-  }
+  };
+  Leaving undisturbed;
+  const size_t records = records_of(undisturbed, remove);
+  REQUIRE(records > 20);
+  check(undisturbed);
+  const auto worlds = undisturbed.site.worlds();
+  const auto wanted = undisturbed.site.cluster.state;
+  kill_at_records(
+      records, [] { return Leaving(); }, remove,
+      [&](Leaving& living) {
+        const auto outcome = living.remove(leaving);
+        if (outcome) require_delivered(outcome);
+        if (!outcome) CHECK(outcome.error().what == "h2, h3 are no nodes of the cluster");  // it had finished
+        check(living);
+        CHECK((living.site.cluster.state == wanted));
+        for (auto [name, world] : worlds) {
+          INFO(name);
+          auto now = living.site.worlds().at(name);
+          for (auto* one : {&world, &now}) one->files.erase("/run/sealift");
+          CHECK(difference(world, now, Run::compared) == "");
+        }
+      });
+  undisturbed.want({0, 1, 4});
+  undisturbed.deliver();  // which registry hosts there are
+  again_changes_nothing(undisturbed.site);
 }
 
 TEST_CASE("remove: of a dead one, killed at every record, the same command finishes it") {
-  size_t records = 0;
-  for (size_t at = 0; at <= records; ++at) {
-    INFO("killed at record " << at << " of " << records);
-    Living living(5, 3);
-    living.site.machine(1).set_reachable(false);
-    living.site.cluster.dies(living.site.machine(1));
-    CancelSource cancel;
-    KillingJournal journal(living.site, cancel, at);
-    auto outcome = living.site.remove(journal, {{"h1"}, true}, base::no_events(), cancel.token());
-    if (at == 0) {
-      require_delivered(outcome);
-      records = journal.records();
-      REQUIRE(records > 10);
-    } else {
-      living.site.all_reachable(true);
-      living.site.machine(1).set_reachable(false);
-      outcome = living.remove({{"h1"}, true});
-      if (outcome) require_delivered(outcome);
-      if (!outcome) CHECK(outcome.error().code == ErrorCode::not_found);  // it had finished
+  struct Losing : Living {
+    Losing() : Living(5, 3) {
+      site.machine(1).set_reachable(false);
+      site.cluster.dies(site.machine(1));
     }
-    living.check_cluster({0, 2, 3, 4});
-  }
+  };
+  const auto remove = [](Losing& living, engine::Journal& journal, const CancelToken& cancel) {
+    return living.site.remove(journal, {{"h1"}, true}, base::no_events(), cancel);
+  };
+  Losing undisturbed;
+  const size_t records = records_of(undisturbed, remove);
+  REQUIRE(records > 10);
+  undisturbed.check_cluster({0, 2, 3, 4});
+  kill_at_records(
+      records, [] { return Losing(); }, remove,
+      [](Losing& living) {
+        living.site.machine(1).set_reachable(false);
+        const auto outcome = living.remove({{"h1"}, true});
+        if (outcome) require_delivered(outcome);
+        if (!outcome) CHECK(outcome.error().code == ErrorCode::not_found);  // it had finished
+        living.check_cluster({0, 2, 3, 4});
+      });
 }

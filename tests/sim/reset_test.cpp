@@ -3,7 +3,7 @@
 // Whole deliveries undone: every host as it was, however often the reset is cut.
 #include <catch2/catch_test_macros.hpp>
 
-#include "tests/sim/reference.h"
+#include "tests/sim/interruptions.h"
 
 using namespace sealift;
 using namespace sealift::sim;
@@ -79,6 +79,10 @@ struct Undone {
   }
 };
 
+Result<delivery::Outcome> reset(Undone& undone, engine::Journal& journal, const CancelToken& cancel) {
+  return undone.reset(journal, cancel);
+}
+
 }  // namespace
 
 TEST_CASE("reset: a delivered site is as before, has nothing to do the second time, and can be delivered to again") {
@@ -98,48 +102,22 @@ TEST_CASE("reset: a delivered site is as before, has nothing to do the second ti
 }
 
 TEST_CASE("reset: killed at every record, the same command finishes it") {
-  size_t records = 0;
-  {
-    Undone undone;
-    CancelSource cancel;
-    KillingJournal journal(undone.site, cancel, 0);
-    REQUIRE(undone.reset(journal, cancel.token()));
-    records = journal.records();
-  }
+  Undone undisturbed;
+  const size_t records = records_of(undisturbed, reset);
   REQUIRE(records == 4 * 4 * 2);
-  for (size_t at = 1; at <= records; ++at) {
-    INFO("record " << at);
-    Undone undone;
-    CancelSource cancel;
-    KillingJournal journal(undone.site, cancel, at);
-    (void)undone.reset(journal, cancel.token());
-    undone.site.all_reachable(true);
-    undone.require_reset();
-  }
+  kill_at_records(records, [] { return Undone(); }, reset, [](Undone& undone) { undone.require_reset(); });
 }
 
 TEST_CASE("reset: power cut at every change of a host, the same command finishes it") {
-  std::set<std::string> cuts;
-  for (size_t at = 1;; ++at) {
-    Undone undone(2, 1);
-    FakeMachine& machine = undone.site.machine(0);
-    size_t seen = 0;
-    std::string cut;
-    machine.before_change = [&](const std::string& call, const std::string& target) -> Result<void> {
-      if (++seen != at) return {};
-      cut = call + " " + target;
-      machine.power_cut();
-      machine.world.sysctls["vm.overcommit_memory"] = "0";  // as the kernel begins
-      return fail(ErrorCode::unreachable, "no power");
-    };
-    engine::NoJournal journal;
-    (void)undone.reset(journal);
-    if (cut.empty()) break;
-    cuts.insert(cut);
-    INFO("change " << at << ": " << cut);
-    machine.before_change = {};
-    undone.require_reset();
-  }
+  constexpr Interruption kPowerBlinks{[](const std::string&) { return true; },
+                                      [](FakeMachine& machine) {
+                                        machine.power_cut();
+                                        machine.world.sysctls["vm.overcommit_memory"] = "0";  // as the kernel begins
+                                        return Error{ErrorCode::unreachable, "no power", {}};
+                                      },
+                                      false};
+  const auto cuts = interrupt_at_changes(
+      kPowerBlinks, 0, [] { return Undone(2, 1); }, reset, [](Undone& undone) { undone.require_reset(); });
   CHECK(cuts.size() > 40);
 }
 

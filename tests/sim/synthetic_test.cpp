@@ -4,6 +4,7 @@
 // kill at every journal record and a broken connection at every call.
 #include <catch2/catch_test_macros.hpp>
 
+#include "tests/sim/killing_journal.h"
 #include "tests/sim/synthetic_delivery.h"
 
 using namespace sealift;
@@ -12,27 +13,6 @@ using engine::HostEnd;
 using tests::FakeMachine;
 
 namespace {
-
-// Counts records; at record `at` the launch program dies: nothing reaches a host any more.
-class KillingJournal final : public engine::Journal {
- public:
-  KillingJournal(Site& site, CancelSource& cancel, size_t at) : site_(site), cancel_(cancel), at_(at) {}
-  void begin(const std::string&, const engine::StepId&, const Digest&) override { record(); }
-  void end(const std::string&, const engine::StepId&, engine::StepStatus, const Error*, Duration) override { record(); }
-  void finish(const Error*) override {}
-  size_t records() const { return records_; }
-
- private:
-  void record() {
-    if (++records_ != at_) return;
-    site_.all_reachable(false);
-    cancel_.cancel();
-  }
-  Site& site_;
-  CancelSource& cancel_;
-  size_t at_;
-  std::atomic<size_t> records_ = 0;
-};
 
 void check_end(Site& site, const std::map<std::string, FakeMachine::World>& wanted) {
   CHECK(site.faults().empty());

@@ -68,8 +68,8 @@ void check_units(const FakeMachine::World& world, bool control_plane) {
 }
 
 void check_ledger(const FakeMachine::World& world, bool control_plane, bool first) {
-  std::set<std::string> wanted{"host.before", "pki.node",   "reload.balancer", "units.balancer",
-                               "units.base",  "units.node", "units.sockets"};
+  std::set<std::string> wanted{"host.before",    "pki.node",   "reload.balancer", "units.api-socket",
+                               "units.balancer", "units.base", "units.node",      "units.sockets"};
   if (control_plane) wanted.insert("kubernetes.version");
   if (first)
     wanted.insert({"kubeadm.init", "dns.upstreams", "app.flannel", "app.hello", "app.redis"});

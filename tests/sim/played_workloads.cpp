@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// PlayedCluster's workloads, their pods that take time, and helm that brings some of them.
+#include <algorithm>
+
+#include "tests/sim/played_cluster.h"
+
+namespace sealift::sim {
+
+using base::Command;
+using base::ExitStatus;
+using tests::FakeMachine;
+
+// An object as returned by the API. Each look is a moment later: pods become ready one after the other.
+json::Value PlayedCluster::look_at(const std::string& kind, const std::string& name) {
+  const auto found = workloads_.find(kind + "/" + name);
+  const bool known = found != workloads_.end();
+  uint64_t ready = 0, observed = 0, generation = 1;
+  if (known) {
+    auto& workload = found->second;
+    generation = workload.generation;
+    const bool can =
+        std::ranges::none_of(never_healthy, [&](const std::string& word) { return workload.content.contains(word); });
+    if (workload.looks > 0 && can) --workload.looks;
+    observed = workload.looks < kLooksUntilReady - 1 ? generation : generation - 1;
+    ready = workload.looks == 0 ? 1 : 0;
+  }
+  const auto object = json::parse(std::format(
+      R"({{"kind":"{}","metadata":{{"name":"{}","namespace":"default","generation":{}}},"spec":{{"replicas":1}},"status":{{"observedGeneration":{},"replicas":1,"updatedReplicas":1,"readyReplicas":{},)"
+      R"("availableReplicas":{},"desiredNumberScheduled":1,"updatedNumberScheduled":1,"numberReady":{}}}}})",
+      kind, name, generation, observed, ready, ready, ready));
+  return *object;
+}
+
+void PlayedCluster::restart_pods() {
+  const std::lock_guard guard(mutex_);
+  for (auto& [name, workload] : workloads_) workload.looks = kLooksUntilReady;
+}
+
+// Its pods become ready some looks after there is a network for them.
+json::Value PlayedCluster::core_dns() {
+  const bool network = std::ranges::any_of(
+      workloads_, [](const auto& entry) { return entry.second.kind == "DaemonSet" && entry.second.looks == 0; });
+  if (network && looks_before_names_ > 0) --looks_before_names_;
+  return *json::parse(std::format(
+      R"({{"kind":"Deployment","metadata":{{"name":"coredns","namespace":"kube-system","generation":1}},"spec":{{"replicas":2}},)"
+      R"("status":{{"observedGeneration":1,"replicas":2,"updatedReplicas":2,"readyReplicas":{0},"availableReplicas":{0}}}}})",
+      looks_before_names_ == 0 && !names_broken ? 2 : 0));
+}
+
+// Starts new pods if anything has changed; their images must be there at once: nobody waits out a pull's back-off.
+void PlayedCluster::roll_out(const std::string& manifests, const std::string& values) {
+  const auto documents = yaml::parse(manifests, "manifests");
+  if (!documents) return;
+  for (const auto& object : *documents) {
+    const auto* containers = object.at_path("spec/template/spec/containers");
+    if (containers == nullptr) continue;
+    const std::string image = field(containers->items.front(), "image"), kind = field(object, "kind");
+    auto& workload = workloads_[kind + "/" + field(object, "metadata/name")];
+    const std::string content = yaml::to_yaml(object) + values;
+    if (workload.content == content) continue;
+    workload = {kind, content, workload.generation + 1, kLooksUntilReady};
+    if (!can_pull_(image)) faults.push_back(std::format("{} was wanted before anybody could serve it", image));
+  }
+}
+
+Result<ExitStatus> PlayedCluster::helm(FakeMachine& self, const Command& command) {
+  if (!api_answers()) return bad("Error: Kubernetes cluster unreachable");
+  const auto release_of = [&](std::string_view verb) {
+    return verb == "manifest" ? after(command, "manifest") : after(command, verb);
+  };
+  if (has(command, "upgrade")) return upgrade(self, command, after(command, "--install"));
+  const std::lock_guard guard(mutex_);
+  for (const auto* verb : {"status", "uninstall", "rollback", "manifest"}) {
+    if (!has(command, verb)) continue;
+    const auto found = state.releases.find(release_of(verb));
+    if (found == state.releases.end()) return bad("Error: release: not found");
+    auto& release = found->second;
+    if (std::string_view(verb) == "status") return good(R"({"info":{"status":")" + release.status + "\"}}");
+    if (std::string_view(verb) == "manifest") return good(release.chart);
+    if (std::string_view(verb) == "uninstall")
+      state.releases.erase(found);
+    else
+      release.status = "deployed";
+    return good();
+  }
+  return bad("not played: " + command.text());
+}
+
+Result<ExitStatus> PlayedCluster::upgrade(FakeMachine& self, const Command& command, const std::string& name) {
+  ClusterState::Release wanted{"deployed", {}, {}};
+  for (size_t i = 0; i + 1 < command.argv.size(); ++i) {
+    if (command.argv[i] == "--values") wanted.values += text_of(self, command.argv[i + 1]);
+  }
+  const std::string templates = after(command, name) + "/templates/";
+  for (const auto& [path, file] : self.world.files) {
+    if (path.starts_with(templates) && file.type == host::FileType::regular)
+      wanted.chart += std::format("---\n{}", base::as_text(file.content));
+  }
+  if (wanted.chart.empty() || wanted.values.empty()) return bad("Error: path not found");
+  {
+    const std::lock_guard guard(mutex_);
+    const auto there = state.releases.find(name);
+    if (there != state.releases.end() && there->second.status.starts_with("pending-"))
+      return bad("Error: UPGRADE FAILED: another operation (install/upgrade/rollback) is in progress");
+    const bool first = there == state.releases.end();
+    auto& release = state.releases[name];
+    if (first) release.chart = wanted.chart;
+    release.status = first ? "pending-install" : "pending-upgrade";
+  }
+  SIM_STAGE(self, "helm upgrade: pending");
+  {
+    const std::lock_guard guard(mutex_);
+    state.namespaces.insert(after(command, "--namespace"));
+    roll_out(wanted.chart, wanted.values);
+  }
+  SIM_STAGE(self, "helm upgrade: objects");
+  const std::lock_guard guard(mutex_);
+  state.releases[name] = wanted;
+  return good();
+}
+
+}  // namespace sealift::sim
