@@ -10,13 +10,17 @@ using namespace sealift::sim;
 namespace {
 
 // An even number of control planes, which is as good as any here, and a worker.
+enum class State { fresh, delivered };
+
 struct EtcdSite {
   DeliverySite site{3, 2};
   std::map<std::string, tests::FakeMachine::World> before;
 
-  EtcdSite() {
+  explicit EtcdSite(State state = State::fresh) {
     site.config.external_etcd = {{"https://10.7.9.1:2379"}, "authority", "certificate", Secret("key"), "client.key"};
     before = site.worlds();
+    engine::NoJournal journal;
+    if (state == State::delivered) require_delivered(apply(journal));
   }
   Result<delivery::Outcome> apply(engine::Journal& journal, const CancelToken& cancel = {}) {
     return site.apply(journal, base::no_events(), cancel);
@@ -32,7 +36,7 @@ struct EtcdSite {
     CHECK(site.cluster.state.etcd.empty());
     CHECK(site.cluster.objects_in_etcd_of_site == 100);  // of one kubeadm init
     CHECK(site.cluster.faults == std::vector<std::string>{});
-    for (const size_t plane : {0, 1}) {
+    for (const size_t plane : {size_t{0}, size_t{1}}) {
       CHECK(text(site.machine(plane), "/etc/sealift/etcd/client.key") == "key");
       CHECK(text(site.machine(plane), "/var/lib/etcd/member").empty());
     }
@@ -60,13 +64,6 @@ const auto kApply = [](EtcdSite& place, engine::Journal& journal, const CancelTo
 const auto kReset = [](EtcdSite& place, engine::Journal& journal, const CancelToken& cancel) {
   return place.reset(journal, cancel);
 };
-
-EtcdSite delivered() {
-  EtcdSite place;
-  engine::NoJournal journal;
-  require_delivered(place.apply(journal));
-  return place;
-}
 
 }  // namespace
 
@@ -99,35 +96,37 @@ TEST_CASE("site's etcd: one that holds a cluster is refused before anything is c
 TEST_CASE("site's etcd: a delivery that is killed at any record is ended by the next one") {
   EtcdSite whole;
   const size_t records = records_of(whole, kApply);
-  kill_at_records(records, [] { return EtcdSite(); }, kApply, [](EtcdSite& place) { place.require_delivered_whole(); });
+  kill_at_records(
+      records, [] { return EtcdSite(State::fresh); }, kApply, [](EtcdSite& place) { place.require_delivered_whole(); });
 }
 
 TEST_CASE("site's etcd: what a killed kubeadm wrote there does not meet the next one") {
-  for (const size_t host : {0, 1}) {
+  for (const size_t host : {size_t{0}, size_t{1}}) {
     const auto places = interrupt_at_changes(
-        kProgramIsKilled, host, [] { return EtcdSite(); }, kApply,
+        kProgramIsKilled, host, [] { return EtcdSite(State::fresh); }, kApply,
         [](EtcdSite& place) { place.require_delivered_whole(); });
     CHECK(places.contains(host == 0 ? "inside kubeadm init: add-ons" : "inside kubeadm join: mark"));
   }
 }
 
 TEST_CASE("site's etcd: a reset that is killed at any record empties it in the end") {
-  auto whole = delivered();
+  EtcdSite whole(State::delivered);
   const size_t records = records_of(whole, kReset);
-  kill_at_records(records, delivered, kReset, [](EtcdSite& place) { place.require_reset_whole(); });
+  kill_at_records(
+      records, [] { return EtcdSite(State::delivered); }, kReset, [](EtcdSite& place) { place.require_reset_whole(); });
 }
 
 TEST_CASE("site's etcd: a reset of some control planes leaves it alone, and says so") {
-  auto place = delivered();
+  EtcdSite place(State::delivered);
   engine::NoJournal journal;
-  const auto done = place.site.reset(journal, {{"h1"}, false}, base::no_events());
+  const auto done = place.site.reset(journal, {{place.site.config.hosts[1].address}, false}, base::no_events());
   REQUIRE(done);
   CHECK(noted(*done, "the site's etcd keeps what the cluster has there"));
   CHECK(place.site.cluster.objects_in_etcd_of_site == 100);
 }
 
 TEST_CASE("site's etcd: another one, or none, is refused for a cluster that has it") {
-  auto place = delivered();
+  EtcdSite place(State::delivered);
   engine::NoJournal journal;
   const size_t changes = place.site.changes();
   for (const bool none : {false, true}) {
@@ -147,13 +146,13 @@ TEST_CASE("site's etcd: another one, or none, is refused for a cluster that has 
 }
 
 TEST_CASE("site's etcd: a control plane leaves without a majority in the way, the last one does not") {
-  auto place = delivered();
+  EtcdSite place(State::delivered);
   engine::NoJournal journal;
   const auto left = place.site.remove(journal, {{"h1"}, false, false, Duration{300'000}}, base::no_events());
   require_delivered(left);
   CHECK(place.site.cluster.state.nodes == std::set<std::string>{"h0", "h2"});
   CHECK(place.site.cluster.objects_in_etcd_of_site == 100);
-  std::erase_if(place.site.config.hosts, [](const config::HostConfig& host) { return host.name == "h1"; });
+  place.site.config.hosts.erase(place.site.config.hosts.begin() + 1);
   const auto last = place.site.remove(journal, {{"h0"}, false, false, Duration{300'000}}, base::no_events());
   REQUIRE_FALSE(last);
   CHECK(last.error().code == ErrorCode::preflight);
