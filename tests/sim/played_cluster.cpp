@@ -248,6 +248,7 @@ Result<ExitStatus> PlayedCluster::join(FakeMachine& self, const Command& command
   }
   SIM_STAGE(self, "kubeadm join: mark");
   const std::lock_guard guard(mutex_);
+  looks_before_known_.erase(node_name);  // kubeadm has waited for it: it labels the node
   state.control_planes.insert(node_name);
   return good();
 }
