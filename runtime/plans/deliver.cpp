@@ -31,11 +31,11 @@ Result<engine::Plan> deliver(const steps::Model& model) {
 
   for (const auto& node : model.nodes) plan.begin(node, std::make_shared<steps::BeforeStep>());
   SEALIFT_ASSIGN(const auto payloads, bring_payloads(plan, model));
-  SEALIFT_ASSIGN(const auto prepared, prepare_supplier(plan, model, first, payloads.at(first.name)));
+  SEALIFT_ASSIGN(const auto supply_of_first, prepare_supplier(plan, model, first, payloads.at(first.name)));
   std::vector<Newcomer> planes, workers;
   for (const auto* node : control_planes) {
     if (node == &first) continue;
-    Supply supply = prepared.supply;
+    Supply supply = supply_of_first;
     std::optional<Index> recorded;
     if (const auto own = payloads.find(node->name); own != payloads.end()) {
       supply.payload = own->second.first;
@@ -45,11 +45,11 @@ Result<engine::Plan> deliver(const steps::Model& model) {
     planes.push_back({*node, ready});
   }
   for (const auto* node : model.workers()) {
-    SEALIFT_ASSIGN(const Index ready, prepare_host(plan, model, *node, prepared.supply));
+    SEALIFT_ASSIGN(const Index ready, prepare_host(plan, model, *node, supply_of_first));
     workers.push_back({*node, ready});
   }
 
-  SEALIFT_ASSIGN(const auto cluster, make_cluster(plan, model, first, prepared.ready));
+  SEALIFT_ASSIGN(const auto cluster, make_cluster(plan, model, first, supply_of_first.first_images));
   Index whole = cluster.api;
   for (auto& plane : planes) whole = plane.joined = join_control_plane(plan, model, plane.node, plane.ready, whole);
   for (auto& worker : workers) worker.joined = join_worker(plan, model, worker.node, worker.ready, cluster);

@@ -32,6 +32,9 @@ struct Supply {
   Index authority;  // the step that makes the cluster's certificate authority, where node certificates are signed
   Index payload;    // the part of the payload, on a registry host (the host itself may be one), with the base's images
   Index mirror;     // that registry host's mirror
+  // Everything waits for the first control plane's `kubeadm init`, so the others let it go first: on the one way out of
+  // the launch machine until it has the payload's first part, and at its mirror until it has its own images.
+  Index first_payload, first_images;
 };
 
 // Files, kernel, node service, container runtime and the base's images. Returns the step kubeadm waits for. `recorded`:
@@ -39,13 +42,10 @@ struct Supply {
 Result<Index> prepare_host(PlanBuilder& plan, const steps::Model& model, const steps::Node& node, const Supply& supply,
                            std::optional<Index> recorded = std::nullopt);
 
-// The same for the host that provides the supply: the payload exists already, the rest is made on the way.
-struct PreparedSupplier {
-  Supply supply;
-  Index ready;  // kubeadm waits for it
-};
-Result<PreparedSupplier> prepare_supplier(PlanBuilder& plan, const steps::Model& model, const steps::Node& node,
-                                          const Payload& payload);
+// The same for the host that provides the supply: the payload exists already, the rest is made on the way. Its kubeadm
+// waits for first_images.
+Result<Supply> prepare_supplier(PlanBuilder& plan, const steps::Model& model, const steps::Node& node,
+                                const Payload& payload);
 
 // --- list_control_planes.cpp: which ones a host's balancer and renewal know ---
 

@@ -26,7 +26,8 @@ struct Installed {
 
 Digest inputs_of(const std::vector<steps::WantedFile>& files) { return steps::FilesStep("", "", files).inputs(); }
 
-Result<Installed> install(PlanBuilder& plan, const Model& model, const Node& node) {
+// `before`: what goes before the programs.
+Result<Installed> install(PlanBuilder& plan, const Model& model, const Node& node, std::vector<Index> before) {
   Installed out{};
   SEALIFT_ASSIGN(auto files, steps::host_files(model, node));
   SEALIFT_ASSIGN(auto service, steps::node_service_files(model, node));
@@ -37,7 +38,7 @@ Result<Installed> install(PlanBuilder& plan, const Model& model, const Node& nod
   const auto description = std::format("install Kubernetes {} and its container runtime ({} files)",
                                        model.base.kubernetes_version, files.size());
   const Index programs = plan.add(node, std::make_shared<steps::FilesStep>("files.base", description, std::move(files)),
-                                  {}, engine::Lane::bytes);
+                                  std::move(before), engine::Lane::bytes);
   out.service_files = plan.add(
       node, std::make_shared<steps::FilesStep>("files.node", "install the node service", std::move(service)), {});
   plan.at(programs).ends = {"units.base"};
@@ -130,7 +131,7 @@ Index pull_images(PlanBuilder& plan, const Model& model, const Node& node, Index
 
 Result<Index> prepare_host(PlanBuilder& plan, const Model& model, const Node& node, const Supply& supply,
                            std::optional<Index> recorded) {
-  SEALIFT_ASSIGN(const auto installed, install(plan, model, node));
+  SEALIFT_ASSIGN(const auto installed, install(plan, model, node, {supply.first_payload}));
   Index authority = supply.authority;
   if (node.is_control_plane())
     authority =
@@ -139,19 +140,21 @@ Result<Index> prepare_host(PlanBuilder& plan, const Model& model, const Node& no
   if (recorded) before.push_back(*recorded);
   const Index mirror = start_node_service(plan, model, node, installed, authority, std::move(before));
   const Index runtime = start_runtime(plan, model, node, installed);
-  return pull_images(plan, model, node, mirror, runtime, supply);
+  const Index images = pull_images(plan, model, node, mirror, runtime, supply);
+  plan.at(images).after_any = {supply.first_images};
+  return images;
 }
 
-Result<PreparedSupplier> prepare_supplier(PlanBuilder& plan, const Model& model, const Node& node,
-                                          const Payload& payload) {
-  SEALIFT_ASSIGN(const auto installed, install(plan, model, node));
+Result<Supply> prepare_supplier(PlanBuilder& plan, const Model& model, const Node& node, const Payload& payload) {
+  SEALIFT_ASSIGN(const auto installed, install(plan, model, node, {}));
   const Index authority =
       plan.add(node, std::make_shared<steps::AuthorityStep>(model, node), {installed.service_files});
   // The mirror's unit names the folders that the record comes with.
   const Index mirror = start_node_service(plan, model, node, installed, authority, {payload.recorded});
   const Index runtime = start_runtime(plan, model, node, installed);
-  const Supply supply{authority, payload.first, mirror};
-  return PreparedSupplier{supply, pull_images(plan, model, node, mirror, runtime, supply)};
+  Supply supply{authority, payload.first, mirror, payload.first, 0};
+  supply.first_images = pull_images(plan, model, node, mirror, runtime, supply);
+  return supply;
 }
 
 }  // namespace sealift::plans

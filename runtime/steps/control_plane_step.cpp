@@ -8,6 +8,12 @@
 
 namespace sealift::steps {
 
+Result<void> own_api_server_answers(host::HostView& control_plane, uint16_t port, const CancelToken& cancel) {
+  return kubectl_get(control_plane, {std::format("--server=https://127.0.0.1:{}", port), "get", "--raw", "/readyz"},
+                     cancel)
+      .transform([](const std::string&) {});
+}
+
 ControlPlaneReadyStep::ControlPlaneReadyStep(const Model& model, const Node& node)
     : BasicStep("control-plane.ready",
                 std::format("wait until {}its API server answers",
@@ -15,7 +21,7 @@ ControlPlaneReadyStep::ControlPlaneReadyStep(const Model& model, const Node& nod
                 digest_of({node.name, node.ip})),
       node_(node),
       has_etcd_(!model.config.external_etcd),
-      server_(std::format("--server=https://127.0.0.1:{}", model.config.api.port)) {}
+      port_(model.config.api.port) {}
 
 Result<bool> ControlPlaneReadyStep::votes(const engine::LookContext& context) const {
   SEALIFT_ASSIGN(const auto members, etcd_members(context.host, context.cancel));
@@ -30,7 +36,7 @@ Result<bool> ControlPlaneReadyStep::ready(const engine::LookContext& context, st
     return false;
   }
   message = "its API server is not ready";
-  SEALIFT_TRY(kubectl_get(context.host, {server_, "get", "--raw", "/readyz"}, context.cancel));
+  SEALIFT_TRY(own_api_server_answers(context.host, port_, context.cancel));
   return true;
 }
 

@@ -18,8 +18,11 @@ class ControlPlaneReadyStep final : public BasicStep {
   Result<bool> ready(const engine::LookContext& context, std::string& message) const;
   Result<bool> votes(const engine::LookContext& context) const;
   const Node& node_;
-  bool has_etcd_;       // of the cluster's own
-  std::string server_;  // its own, not the balancer
+  bool has_etcd_;  // of the cluster's own
+  uint16_t port_;
 };
+
+// An error unless the API server on the control plane itself, not the balancer, is ready.
+Result<void> own_api_server_answers(host::HostView& control_plane, uint16_t port, const CancelToken& cancel);
 
 }  // namespace sealift::steps

@@ -4,8 +4,10 @@
 #include <algorithm>
 #include <array>
 
+#include "payload/base/clock.h"
 #include "payload/base/text.h"
 #include "runtime/engine/connections.h"
+#include "runtime/steps/control_plane_step.h"
 #include "runtime/steps/etcd.h"
 #include "runtime/steps/init_step.h"
 #include "runtime/steps/kubectl.h"
@@ -20,6 +22,7 @@ constexpr std::string_view kKubeletConfiguration = "/etc/kubernetes/kubelet.conf
 constexpr std::string_view kBootstrapConfiguration = "/etc/kubernetes/bootstrap-kubelet.conf";
 constexpr std::string_view kApiServer = "/etc/kubernetes/manifests/kube-apiserver.yaml";
 constexpr Duration kJoinTimeout{600'000};
+constexpr Duration kLookEvery{1'000}, kShortly{100};
 constexpr Duration kEtcdSettles{60'000};  // after an election, or a member that has gone
 
 // What `kubeadm join` needs on a control plane before it begins; of etcd only if that is the cluster's own. Source:
@@ -140,6 +143,23 @@ Result<void> JoinStep::configure(engine::StepContext& context) const {
 
 std::vector<std::string> JoinStep::command() const {
   return {"kubeadm", "join", "--config", std::string(kJoinConfiguration)};
+}
+
+// Its kubelet asks nobody but its own API server (kubeadm's ControlPlaneKubeletLocalMode), which comes up last. Refused
+// until then, its certificate, its node and all that it watches wait in back-offs of up to 30 s: it begins anew as soon
+// as it can be answered.
+void JoinStep::meanwhile(engine::StepContext& context, const CancelToken& ended) const {
+  if (!node_.is_control_plane()) return;
+  for (;;) {
+    for (Duration waited{0}; waited < kLookEvery; waited += kShortly) {
+      base::system_clock().sleep(kShortly);  // beside a program that takes its real time
+      if (ended.cancelled()) return;
+    }
+    const auto begun = exists(context.host, kApiServer);
+    if (!begun || !*begun || !own_api_server_answers(context.host, model().config.api.port, ended)) continue;
+    (void)context.host.unit_action("kubelet.service", host::UnitAction::restart, reason());
+    return;
+  }
 }
 
 // Removes the token in any case; if the connection is lost here, the next run does, and the token expires after 15

@@ -20,6 +20,7 @@ class JoinStep final : public KubeadmStep {
   Result<void> take_away_remains(engine::StepContext& context) const override;
   Result<void> configure(engine::StepContext& context) const override;
   std::vector<std::string> command() const override;
+  void meanwhile(engine::StepContext& context, const CancelToken& ended) const override;
   void failed(engine::StepContext& context) const override;
   Result<void> record(engine::StepContext& context) const override;
   Result<bool> is_marked(const engine::LookContext& context) const;

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "payload/base/text.h"
+#include "payload/base/thread.h"
 
 namespace sealift::steps {
 namespace {
@@ -103,7 +104,11 @@ Result<void> KubeadmStep::apply(engine::StepContext& context) {
   }
   base::Command command{this->command(), {}, "/", timeout_};
   for (auto& argument : kube::preflight_arguments(kubeadm_input(model_))) command.argv.push_back(std::move(argument));
+  CancelSource ended(context.cancel);
+  auto beside = Thread::start([&] { meanwhile(context, ended.token()); });
   auto done = base::output_of(command, context.host.run_job(unit_, command, reason(), context.cancel));
+  ended.cancel();
+  if (beside) beside->join();
   if (done) return record(context);
   failed(context);
   return std::unexpected(std::move(done).error());

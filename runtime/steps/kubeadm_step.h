@@ -29,7 +29,9 @@ class KubeadmStep : public BasicStep {
   virtual Result<void> take_away_remains(engine::StepContext& context) const = 0;
   virtual Result<void> configure(engine::StepContext& context) const = 0;  // writes what the command reads
   virtual std::vector<std::string> command() const = 0;  // without the arguments about kubeadm's own checks
-  virtual void failed(engine::StepContext&) const {}     // the command failed; its error is the one reported
+  // On a thread of its own while the command runs; returns soon after `ended` is cancelled.
+  virtual void meanwhile(engine::StepContext&, const CancelToken& /*ended*/) const {}
+  virtual void failed(engine::StepContext&) const {}  // the command failed; its error is the one reported
   // Syncs before it records: recorded work is never redone.
   virtual Result<void> record(engine::StepContext& context) const = 0;
 
