@@ -9,11 +9,11 @@ namespace {
 
 // In the order of Call.
 constexpr auto kNames = std::to_array<std::string_view>({
-    "facts",      "stat",       "read",          "digest",        "list",        "unit",   "sysctl",   "disk",
-    "feature",    "canExecute", "askNameServer", "query",         "recorded",    "ledger", "workedOn", "synced",
-    "storeState", "footprint",  "write",         "makeDirectory", "makeSymlink", "remove", "run",      "runJob",
-    "unitAction", "loadModule", "setSysctl",     "announce",      "begin",       "record", "sync",     "restore",
-    "takeAway",   "forget",     "storeWrite",    "storeFinish",
+    "facts",   "stat",       "read",          "digest",     "list",          "unit",        "sysctl", "disk",
+    "feature", "canExecute", "askNameServer", "query",      "recorded",      "records",     "ledger", "workedOn",
+    "synced",  "storeState", "footprint",     "write",      "makeDirectory", "makeSymlink", "remove", "run",
+    "runJob",  "unitAction", "loadModule",    "setSysctl",  "announce",      "begin",       "record", "sync",
+    "restore", "takeAway",   "forget",        "storeWrite", "storeFinish",
 });
 static_assert(kNames.size() == static_cast<size_t>(Call::store_finish) + 1);
 

@@ -22,6 +22,7 @@ enum class Call {
   ask_name_server,
   query,
   recorded,
+  records,
   ledger,
   worked_on,
   synced,

@@ -100,6 +100,8 @@ class Dispatch {
             [&](const base::Command& command, const base::CommandIo& io) { return host_.query(command, io, cancel_); });
       case Call::recorded:
         return with<Text>({"step"}, [&](const Text& step) { return value_of(host_.recorded(step)); });
+      case Call::records:
+        return with<Text>({"prefix"}, [&](const Text& prefix) { return value_of(host_.records(prefix)); });
       case Call::ledger: return ledger();
       case Call::worked_on: return value_of(host_.worked_on());
       case Call::synced: return value_of(host_.synced());

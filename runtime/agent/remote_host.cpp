@@ -168,6 +168,10 @@ class ConnectedHost final : public RemoteHost {
     return value_if_any<std::string>(Request(Call::recorded).with("step", step));
   }
 
+  Result<std::vector<host::Reason>> records(const std::string& prefix) override {
+    return value<std::vector<host::Reason>>(Request(Call::records).with("prefix", prefix));
+  }
+
   Result<std::vector<host::LedgerEntry>> ledger() override {
     LedgerLines lines;
     SEALIFT_TRY(call(Request(Call::ledger), nullptr, lines));

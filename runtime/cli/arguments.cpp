@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <format>
 
+#include "payload/base/duration.h"
 #include "payload/base/text.h"
 #include "runtime/checks/all_checks.h"
 
@@ -51,15 +52,12 @@ void add_common_options(CLI::App& app, Arguments& out) {
   app.add_flag("-v,--verbose", out.verbose, "say more");
 }
 
-// "90s", "10m", "1h".
 Duration duration_option(const std::string& option, const std::string& text) {
-  const auto number = text.empty() ? std::nullopt : base::parse_u64(text.substr(0, text.size() - 1));
-  const char unit = text.empty() ? ' ' : text.back();
-  const uint64_t seconds = unit == 's' ? 1 : unit == 'm' ? 60 : unit == 'h' ? 3600 : 0;
-  if (!number || *number == 0 || *number > 10'000 || seconds == 0)
+  const auto out = base::parse_duration(text);
+  if (!out)
     throw CLI::ValidationError(option,
                                std::format("\"{}\" is not a time such as 90s, 10m or 1h", base::printable(text, 40)));
-  return Duration{static_cast<int64_t>(*number * seconds * 1000)};
+  return *out;
 }
 
 // The parser's error as one sentence, with the nearest known word.

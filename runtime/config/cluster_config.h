@@ -10,12 +10,19 @@
 #include <string>
 #include <vector>
 
+#include "payload/base/clock.h"
 #include "payload/base/error.h"
 #include "payload/base/secret.h"
 #include "payload/format/contents.h"
 #include "payload/yaml/node.h"
 
 namespace sealift::config {
+
+// A field's position in cluster.yaml, from 1; for an absent field, that of the nearest enclosing mapping.
+struct Place {
+  int line = 0, column = 0;
+  bool operator==(const Place&) const = default;
+};
 
 // The source of a secret; resolved once, at start, never passed on through the environment.
 struct SecretSource {
@@ -31,12 +38,6 @@ struct SshSettings {
   std::optional<SecretSource> key_passphrase;
   std::optional<SecretSource> password;
   std::optional<SecretSource> sudo_password;
-};
-
-// A field's position in cluster.yaml, from 1; for an absent field, that of the nearest enclosing mapping.
-struct Place {
-  int line = 0, column = 0;
-  bool operator==(const Place&) const = default;
 };
 
 struct HostConfig {
@@ -96,8 +97,21 @@ struct SiteFile {
   std::string content;  // read while parsing (limit 1 MiB)
 };
 
+// A site's change of one file of an application.
+struct FileChange {
+  enum class Strategy { overwrite, merge };  // merge: mappings of YAML
+  std::string path;                          // below the application's folder in the artifact: "templates/web.yaml"
+  Strategy strategy = Strategy::overwrite;
+  std::string data;  // of merge: one mapping of YAML
+  Place place;
+};
+
 struct ApplicationConfig {
   std::string name;  // metadata.name
+  bool enabled = true;
+  Duration timeout{600'000};     // for its objects to become healthy
+  bool waits_for_health = true;  // else it is done once it is installed
+  std::vector<FileChange> files;
   std::optional<std::string> target_namespace;
   std::optional<std::string> values_set;  // file name of one of the artifact's sets of values; none: its first
   std::string values_yaml;                // spec.values as YAML text; empty = none
@@ -124,6 +138,7 @@ struct ClusterConfig {
   std::optional<ExternalEtcd> external_etcd;
   std::vector<SiteFile> files;
   std::optional<std::vector<std::string>> apps;  // none = the artifact's LAUNCH
+  size_t apps_at_once = 8;
   std::vector<ApplicationConfig> applications;
   std::vector<KubeadmDocument> kubeadm;
   std::vector<Digest> identities;  // of the artifacts that may be delivered here; empty = any

@@ -69,16 +69,6 @@ void read_file(const yaml::Node& node, Reading& reading) {
   reading.config.files.push_back(std::move(file));
 }
 
-void read_apps(const Mapping& spec, Reading& reading) {
-  if (spec.find("apps") == nullptr) return;
-  auto& apps = reading.config.apps.emplace();
-  for (const auto* app : spec.texts("apps")) {
-    if (std::ranges::contains(apps, app->text))
-      reading.problems.add(*app, std::format("\"{}\" stands in \"apps\" twice", base::printable(app->text)));
-    apps.push_back(app->text);
-  }
-}
-
 // One identity, or one for each artifact that is delivered with this file.
 void read_artifact(const yaml::Node& node, Reading& reading) {
   const Mapping fields(node, reading.problems, kArtifact);
@@ -236,7 +226,7 @@ void read_cluster(const yaml::Node& document, Reading& reading) {
   } else if (node != nullptr) {
     for (const auto& item : node->items) read_file(item, reading);
   }
-  read_apps(spec, reading);
+  if (const auto* node = spec.find("apps")) read_apps(*node, spec, reading);
   // Also without a value: see there.
   if (const auto* node = spec.node().find("artifact")) read_artifact(*node, reading);
 }

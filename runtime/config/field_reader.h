@@ -81,6 +81,8 @@ void read_ssh(const yaml::Node& node, SshSettings& ssh, Reading& reading);
 void read_hosts(const yaml::Node& node, const SshSettings& defaults, Reading& reading);
 void read_api(const yaml::Node& node, Reading& reading);
 void read_etcd(const yaml::Node& node, Reading& reading);
+// spec.apps
+void read_apps(const yaml::Node& node, const Mapping& spec, Reading& reading);
 void read_application(const yaml::Node& document, Reading& reading);
 // Checks across sections and documents, once all have been read.
 void check_whole(const yaml::Node& cluster, Reading& reading);

@@ -27,9 +27,10 @@ constexpr auto kRegistryWords = std::to_array<Words>({"port", "hosts"});
 constexpr auto kRegistryLater = std::to_array<Words>({"external", "upstreams"});
 constexpr auto kFileWords = std::to_array<Words>({"src", "dest", "mode", "role"});
 constexpr auto kArtifactWords = std::to_array<Words>({"identity"});
-constexpr auto kApplicationWords =
-    std::to_array<Words>({"namespace", "values", "valuesFile", "valuesSet", "needs", "ignoreImages"});
-constexpr auto kApplicationLater = std::to_array<Words>({"files"});
+constexpr auto kApplicationWords = std::to_array<Words>(
+    {"enabled", "namespace", "values", "valuesFile", "valuesSet", "needs", "timeout", "wait", "files", "ignoreImages"});
+constexpr auto kAppsWords = std::to_array<Words>({"names", "concurrency"});
+constexpr auto kApplicationFileWords = std::to_array<Words>({"path", "strategy", "data"});
 
 }  // namespace
 
@@ -46,16 +47,18 @@ const Fields kEtcd{"Cluster", "spec.etcd.", "etcd", kEtcdWords, {}};
 const Fields kExternalEtcd{"Cluster", "spec.etcd.external.", "external", kExternalEtcdWords, {}};
 const Fields kRegistry{"Cluster", "spec.registry.", "registry", kRegistryWords, kRegistryLater};
 const Fields kFile{"Cluster", "spec.files[].", "a file", kFileWords, {}};
+const Fields kApps{"Cluster", "spec.apps.", "apps", kAppsWords, {}};
 const Fields kArtifact{"Cluster", "spec.artifact.", "artifact", kArtifactWords, {}};
 const Fields kApplication{"Application", "", "the document", kDocumentWords, {}};
 const Fields kApplicationMetadata{"Application", "metadata.", "metadata", kNameWords, {}};
-const Fields kApplicationSpec{"Application", "spec.", "spec", kApplicationWords, kApplicationLater};
+const Fields kApplicationSpec{"Application", "spec.", "spec", kApplicationWords, {}};
+const Fields kApplicationFile{"Application", "spec.files[].", "a file", kApplicationFileWords, {}};
 
 std::vector<KnownField> known_fields() {
   std::vector<KnownField> out;
-  for (const Fields* fields :
-       {&kDocument, &kMetadata, &kSpec, &kSsh, &kSecret, &kHost, &kNetwork, &kApi, &kBalancer, &kEtcd, &kExternalEtcd,
-        &kRegistry, &kFile, &kArtifact, &kApplication, &kApplicationMetadata, &kApplicationSpec}) {
+  for (const Fields* fields : {&kDocument, &kMetadata, &kSpec, &kSsh, &kSecret, &kHost, &kNetwork, &kApi, &kBalancer,
+                               &kEtcd, &kExternalEtcd, &kRegistry, &kFile, &kApps, &kArtifact, &kApplication,
+                               &kApplicationMetadata, &kApplicationSpec, &kApplicationFile}) {
     const auto add = [&](std::string_view word, bool supported) {
       out.push_back({std::string(fields->section), std::string(fields->path) + std::string(word), supported});
     };

@@ -21,7 +21,7 @@ struct Fields {
 };
 
 extern const Fields kDocument, kMetadata, kSpec, kSsh, kSecret, kHost, kNetwork, kApi, kBalancer, kEtcd, kExternalEtcd,
-    kRegistry, kFile, kArtifact, kApplication, kApplicationMetadata, kApplicationSpec;
+    kRegistry, kFile, kApps, kArtifact, kApplication, kApplicationMetadata, kApplicationSpec, kApplicationFile;
 
 struct KnownField {
   std::string section, path;  // "Cluster", "spec.hosts[].address"

@@ -32,7 +32,8 @@ void hide_secrets(yaml::Node& node) {
   const bool is_named = node.find("name") != nullptr && names_a_secret(node.text_at("name"));
   for (auto& item : node.items) hide_secrets(item);
   for (auto& [key, value] : node.members) {
-    if (names_a_secret(key) || (is_named && key == "value"))
+    // "data" as a text is a whole file: of an Application's `files`.
+    if (names_a_secret(key) || (is_named && key == "value") || (key == "data" && value.kind == yaml::Kind::scalar))
       hide_all(value);
     else
       hide_secrets(value);

@@ -92,47 +92,6 @@ const yaml::Node* read_document(const yaml::Node& document, bool cluster_seen, R
 
 }  // namespace
 
-void read_application(const yaml::Node& document, Reading& reading) {
-  const Mapping top(document, reading.problems, kApplication);
-  ApplicationConfig application;
-  if (top.require("metadata")) {
-    const Mapping metadata(*top.find("metadata"), reading.problems, kApplicationMetadata);
-    if (metadata.require("name")) metadata.text("name", application.name);
-    if (!application.name.empty() &&
-        std::ranges::contains(reading.config.applications, application.name, &ApplicationConfig::name)) {
-      metadata.bad("name", std::format("a second Application \"{}\"", base::printable(application.name)));
-    }
-  }
-  if (const auto* node = top.find("spec")) {
-    const Mapping spec(*node, reading.problems, kApplicationSpec);
-    spec.text("namespace", application.target_namespace);
-    if (application.target_namespace && !is_dns_label(*application.target_namespace))
-      spec.bad("namespace", "a namespace may hold lower-case letters, digits and - only, at most 63");
-    spec.text("valuesSet", application.values_set);
-    if (const auto* values = spec.find("values")) {
-      if (values->kind != yaml::Kind::mapping) spec.bad("values", "\"values\" must be a mapping");
-      application.values_yaml = yaml::to_yaml(*values);
-    }
-    std::string file;
-    spec.text("valuesFile", file);
-    if (!file.empty()) {
-      application.values_file_yaml = reading.content_of(spec, "valuesFile", file);
-      const auto parsed = yaml::parse(application.values_file_yaml, file);
-      if (!parsed) {
-        spec.bad("valuesFile", base::printable(parsed.error().what, 1000));
-      } else if (parsed->size() > 1 || (parsed->size() == 1 && parsed->front().kind != yaml::Kind::mapping)) {
-        spec.bad("valuesFile", std::format("{} must hold one mapping of values", base::printable(file)));
-      }
-    }
-    for (const auto* need : spec.texts("needs")) {
-      if (need->text == application.name) reading.problems.add(*need, "an application can't need itself");
-      application.needs.push_back(need->text);
-    }
-    for (const auto* pattern : spec.texts("ignoreImages")) application.ignored_images.push_back(pattern->text);
-  }
-  reading.config.applications.push_back(std::move(application));
-}
-
 std::string Problem::text() const { return std::format("{}:{}:{}: {}", file, line, column, message); }
 
 Result<ParsedConfig> parse_cluster_config(std::string_view text, const std::string& path,

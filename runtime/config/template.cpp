@@ -49,6 +49,7 @@ spec:
 # spec:
 #   namespace: erp
 #   values: {replicas: 3}
+#   timeout: 20m
 )";
 }
 

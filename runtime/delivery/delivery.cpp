@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "runtime/delivery/delivery.h"
 #include "payload/base/count.h"
+#include "payload/base/text.h"
 
 #include <algorithm>
 #include <set>
@@ -12,6 +13,7 @@
 #include "runtime/images/image_check.h"
 #include "runtime/kube/kubeadm.h"
 #include "runtime/plans/deliver.h"
+#include "runtime/steps/apps.h"
 #include "runtime/steps/cluster_steps.h"
 #include "runtime/steps/site_balancer.h"
 
@@ -39,6 +41,7 @@ Result<steps::Model> model_without_hosts(const Input& input, PlanOutcome& out) {
     return !contents.base_document;
   };
   SEALIFT_ASSIGN(auto apps, steps::select_apps(contents, input.config, elsewhere));
+  SEALIFT_TRY(steps::change_files(input.payload, input.config, apps));
   for (const auto& app : unknown)
     out.notes.push_back(std::format("{} is not in this artifact; it must be an application that the cluster has", app));
   return steps::Model{input.payload, input.config, std::move(base), std::move(apps), {}};
@@ -57,14 +60,40 @@ void note_balancer(Input& input, const Survey& found, Outcome& out) {
                     steps::name_of(*balancer), last_line(answer.error().what), input.config.api.port));
 }
 
+// What an earlier delivery installed, and neither this one nor another artifact has: it stays, but nobody looks after
+// it.
+void note_left(const Survey& found, const CancelToken& cancel, std::vector<std::string>& notes) {
+  const auto host = found.connections->view(found.model->any_control_plane().name, cancel);
+  if (!host) return;
+  const auto records = (*host)->records(std::string(steps::kAppSteps));
+  std::vector<std::string> left;
+  for (const auto& record : records ? *records : std::vector<host::Reason>{}) {
+    const auto name = record.step.substr(steps::kAppSteps.size());
+    const bool here = std::ranges::any_of(found.model->apps, [&](const auto& app) { return app.app->name == name; });
+    const bool elsewhere = std::ranges::any_of(found.model->others, [&](const host::ArtifactRecord& other) {
+      return std::ranges::contains(other.apps, name, &host::ArtifactRecord::App::name);
+    });
+    if (!here && !elsewhere) left.push_back(base::printable(name));
+  }
+  if (!left.empty())
+    notes.push_back(std::format("{} installed, but not among the applications of cluster.yaml: {}; {} as {}",
+                                left.size() == 1 ? "an application is" : "some applications are",
+                                base::join(left, ", "), left.size() == 1 ? "it stays" : "they stay",
+                                left.size() == 1 ? "it is" : "they are"));
+}
+
 }  // namespace
 
 Result<Outcome> run_plan(Input& input, const Survey& found, const engine::Plan& planned) {
-  SEALIFT_ASSIGN(const auto summary,
-                 engine::run(planned, *found.connections, input.events, input.clock, input.journal, input.cancel));
+  engine::RunOptions options;
+  options.limits.applications = input.config.apps_at_once;
+  SEALIFT_ASSIGN(const auto summary, engine::run(planned, *found.connections, input.events, input.clock, input.journal,
+                                                 input.cancel, options));
   auto out = to_outcome(summary, found.model->nodes, found.aside, input.config);
+  out.applications = application_outcomes(summary, found.model->apps);
   if (const auto note = steps::upstreams(*found.model).note; !note.empty()) out.notes.push_back(note);
   if (!out.error || out.error->code == ErrorCode::partial) note_balancer(input, found, out);
+  if (!summary.ended_by) note_left(found, input.cancel, out.notes);
   return out;
 }
 
@@ -73,6 +102,7 @@ Result<PlanOutcome> look_at_plan(Input& input, const Survey& found, const engine
   note(found.findings, out);
   for (const auto& [address, error] : found.aside)
     out.notes.push_back(std::format("{} is left out: {}", address, error.text()));
+  note_left(found, input.cancel, out.notes);
   SEALIFT_ASSIGN(const auto looked, engine::look(planned, *found.connections, input.cancel));
   for (const auto& step : looked.steps) {
     using Finding = engine::LookedStep::Finding;

@@ -67,11 +67,21 @@ struct HostOutcome {
   size_t applied = 0, skipped = 0;
 };
 
+struct ApplicationOutcome {
+  std::string name;
+  // applied: installed, and whether it is healthy was not asked or not found out; not_tried: what it needs failed, or
+  // the run ended first.
+  enum class State { healthy, applied, failed, not_tried } state = State::healthy;
+  bool changed = false;  // by this run
+  std::string reason;    // of failed and not_tried
+};
+
 struct Outcome {
   std::vector<HostOutcome> hosts;
-  size_t applied = 0, skipped = 0;  // steps
-  std::vector<std::string> notes;   // for the summary: "CoreDNS answers for the cluster only (…)"
-  std::optional<Error> error;       // set = the exit code comes from it; partial success has ErrorCode::partial
+  std::vector<ApplicationOutcome> applications;  // without the pod network; in the order of their needs
+  size_t applied = 0, skipped = 0;               // steps
+  std::vector<std::string> notes;                // for the summary: "CoreDNS answers for the cluster only (…)"
+  std::optional<Error> error;  // set = the exit code comes from it; partial success has ErrorCode::partial
   enum class Kind { delivery, removal, reset } kind = Kind::delivery;  // for its words
 };
 

@@ -5,6 +5,7 @@
 #include <format>
 
 #include "payload/base/retry.h"
+#include "runtime/steps/apps.h"
 
 namespace sealift::delivery {
 namespace {
@@ -53,6 +54,29 @@ Outcome to_outcome(const engine::RunSummary& summary, const std::vector<steps::N
               std::format("{} of {} hosts could not be reached and were left out; run again when they are there",
                           aside.size(), config.hosts.size()),
               {}};
+  }
+  return out;
+}
+
+std::vector<ApplicationOutcome> application_outcomes(const engine::RunSummary& summary,
+                                                     const std::vector<steps::SelectedApp>& apps) {
+  using State = ApplicationOutcome::State;
+  using engine::StepStatus;
+  std::vector<ApplicationOutcome> out;
+  for (const auto& app : apps) {
+    const auto end = std::ranges::find(summary.alone, steps::app_step(app), &engine::StepEnd::step);
+    if (end == summary.alone.end()) continue;
+    ApplicationOutcome outcome{.name = app.app->name, .state = State::not_tried};
+    if (end->status == StepStatus::done || end->status == StepStatus::skipped) {
+      outcome.changed = end->status == StepStatus::done;
+      // An unchanged one is looked at by the last step of a run, if that comes so far.
+      const bool known = outcome.changed || !summary.ended_by;
+      outcome.state = app.waits_for_health && known ? State::healthy : State::applied;
+    } else {
+      if (end->status == StepStatus::failed) outcome.state = State::failed;
+      outcome.reason = end->error ? end->error->text() : "the run ended first";
+    }
+    out.push_back(std::move(outcome));
   }
   return out;
 }

@@ -17,6 +17,10 @@ namespace sealift::delivery {
 Outcome to_outcome(const engine::RunSummary& summary, const std::vector<steps::Node>& nodes,
                    const std::map<std::string, Error>& aside, const config::ClusterConfig& config);
 
+// Of the applications that are delivered side by side.
+std::vector<ApplicationOutcome> application_outcomes(const engine::RunSummary& summary,
+                                                     const std::vector<steps::SelectedApp>& apps);
+
 // What a host does, not what its login wants: the others can be worked on without it.
 bool may_be_set_aside(ErrorCode code);
 // Tells that a host is left out, and why.

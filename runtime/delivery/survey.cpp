@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <functional>
 #include <iterator>
+#include <map>
 #include <optional>
 #include <set>
 
@@ -92,7 +93,9 @@ class Surveyor {
 
  private:
   Result<std::vector<steps::SelectedApp>> select(const steps::IsElsewhere& elsewhere) const {
-    return steps::select_apps(input_.payload.contents(), input_.config, elsewhere);
+    SEALIFT_ASSIGN(auto apps, steps::select_apps(input_.payload.contents(), input_.config, elsewhere));
+    SEALIFT_TRY(steps::change_files(input_.payload, input_.config, apps));
+    return apps;
   }
 
   struct Reached {
@@ -234,11 +237,14 @@ class Surveyor {
   bool charts_are_installed() {
     for (auto& reached : reached_) {
       if (reached.config.role != format::HostRole::control_plane) continue;
+      const auto records =
+          look_again(reached, [&](host::HostView& host) { return host.records(std::string(steps::kAppSteps)); });
+      if (!records) return false;
+      std::map<std::string, std::string> inputs;
+      for (const auto& record : *records) inputs[record.step] = record.inputs;
       return std::ranges::all_of(out_.model->apps, [&](const steps::SelectedApp& app) {
-        if (app.app->kind != format::AppKind::helm) return true;
-        const steps::AppStep step(*out_.model, app);
-        const auto recorded = look_again(reached, [&](host::HostView& host) { return host.recorded(step.id()); });
-        return recorded && *recorded == step.inputs().hex();
+        return app.app->kind != format::AppKind::helm ||
+               inputs[steps::app_step(app)] == steps::app_inputs(*out_.model, app).hex();
       });
     }
     return false;

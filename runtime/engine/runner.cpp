@@ -56,6 +56,7 @@ class Run {
   void settle(size_t step, StepResult result, Duration took);
   void tell_share(const std::string& host);
   std::vector<std::string> hosts_aside();
+  std::vector<StepId> not_done();
   void consider(const Scheduler::Consequence& consequence);
   RunSummary summarise(Duration took) const;
 
@@ -76,6 +77,7 @@ class Run {
     uint64_t ended = 0, total = 0;
   };
   std::map<std::string, Share> shares_;  // each host's steps
+  std::vector<StepId> not_done_;         // see LookContext
   std::map<std::string, Error> aside_;
   std::map<std::string, StepId> aside_step_;
   std::optional<Error> ended_by_;
@@ -85,7 +87,7 @@ class Run {
 Result<StepStatus> Run::attempt(const PlannedStep& planned, host::Host& host, const CancelToken& cancel, bool& begun) {
   const StepId id = planned.step->id();
   {
-    SEALIFT_ASSIGN(StepState state, planned.step->check({host, connections_, cancel, hosts_aside()}));
+    SEALIFT_ASSIGN(StepState state, planned.step->check({host, connections_, cancel, hosts_aside(), not_done()}));
     // After a lost connection the work may turn out to be done: it still counts as applied.
     if (state == StepState::done) return begun ? StepStatus::done : StepStatus::skipped;
   }
@@ -98,7 +100,8 @@ Result<StepStatus> Run::attempt(const PlannedStep& planned, host::Host& host, co
   // At every attempt: the previous attempt's connection may have broken before this.
   for (const auto& other : planned.ends) SEALIFT_TRY(host.begin({other, {}}));
   SEALIFT_ASSIGN(auto before, host.begin({id, planned.step->inputs().hex()}));
-  StepContext context{host, connections_, cancel, hosts_aside(), planned.host, events_, clock_, id, std::move(before)};
+  StepContext context{host,    connections_, cancel, hosts_aside(),     planned.host,
+                      events_, clock_,       id,     std::move(before), not_done()};
   SEALIFT_TRY(planned.step->apply(context));
   return StepStatus::done;
 }
@@ -150,7 +153,23 @@ std::vector<std::string> Run::hosts_aside() {
   return out;
 }
 
+std::vector<StepId> Run::not_done() {
+  const std::lock_guard lock(mutex_);
+  return not_done_;
+}
+
 void Run::consider(const Scheduler::Consequence& consequence) {
+  for (const auto& [step, needed] : consequence.left_out) {
+    const PlannedStep& planned = plan_.steps[step];
+    const auto& because = plan_.steps[needed];
+    results_[step].error =
+        Error{ErrorCode::partial, std::format("needs {}, which was not done", because.step->id()), {}};
+    emit(events_, clock_, EventKind::message, Level::warning, planned.host, planned.step->id(),
+         std::format("not tried: {}", results_[step].error->text()));
+    not_done_.push_back(planned.step->id());
+    ++shares_[planned.host].ended;
+    tell_share(planned.host);
+  }
   for (const auto& aside : consequence.aside) {
     if (aside_.contains(aside.host)) {  // known from the start
       emit(events_, clock_, EventKind::host_aside, Level::warning, aside.host, {}, aside_.at(aside.host).text());
@@ -220,7 +239,8 @@ void Run::settle(size_t step, StepResult result, Duration took) {
     scheduler_.interrupted(step);
     stop_.cancel();
   } else {
-    consider(scheduler_.failed(step));
+    if (planned.on_failure == OnFailure::alone) not_done_.push_back(id);
+    consider(scheduler_.failed(step, results_[step].error->code == ErrorCode::unreachable));
   }
   changed_.notify_all();
 }
@@ -269,7 +289,13 @@ RunSummary Run::summarise(Duration took) const {
     auto [slot, added] = where.try_emplace(planned.host, out.hosts.size());
     if (added) out.hosts.emplace_back().host = planned.host;
     HostSummary& host = out.hosts[slot->second];
-    switch (scheduler_.status(i)) {
+    const StepStatus status = scheduler_.status(i);
+    if (planned.on_failure == OnFailure::alone) {
+      out.alone.push_back({planned.host, planned.step->id(), status, results_[i].error});
+      const bool of_its_own = status == StepStatus::failed || status == StepStatus::left_out;
+      if (of_its_own && ended_by_host_ != planned.host) continue;
+    }
+    switch (status) {
       case StepStatus::done:
         ++host.done;
         ++out.changed;
@@ -304,11 +330,12 @@ RunSummary Run::summarise(Duration took) const {
 
 Result<RunSummary> Run::go(const CancelToken& cancel) {
   const Duration began = clock_.monotonic();
-  size_t lanes = 0;
+  size_t lanes = 0;  // steps that can run at once
   {
-    std::set<std::pair<std::string, Lane>> seen;
-    for (const PlannedStep& planned : plan_.steps) seen.emplace(planned.host, planned.lane);
-    lanes = seen.size();
+    std::map<std::pair<std::string, Lane>, size_t> steps;
+    for (const PlannedStep& planned : plan_.steps) ++steps[{planned.host, planned.lane}];
+    for (const auto& [lane, count] : steps)
+      lanes += lane.second == Lane::applications ? std::min(count, options_.limits.applications) : 1;
   }
   {
     std::lock_guard lock(mutex_);
@@ -318,7 +345,7 @@ Result<RunSummary> Run::go(const CancelToken& cancel) {
     for (const auto& [host, why] : options_.aside) consider(scheduler_.set_aside(host));
   }
   std::vector<Thread> threads;
-  size_t wanted = std::min(lanes, options_.limits.main + options_.limits.bytes);
+  size_t wanted = std::min(lanes, options_.limits.main + options_.limits.bytes + options_.limits.applications);
   size_t working = 0;
   std::atomic<size_t> active = 0;
   for (; working < wanted; ++working) {

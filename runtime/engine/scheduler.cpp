@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "runtime/engine/scheduler.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace sealift::engine {
 namespace {
 
-size_t lane_index(Lane lane) { return lane == Lane::main ? 0 : 1; }
+size_t lane_index(Lane lane) { return static_cast<size_t>(lane); }
 
 }  // namespace
 
@@ -42,6 +43,7 @@ std::string_view name(StepStatus status) {
     case StepStatus::failed: return "failed";
     case StepStatus::interrupted: return "interrupted";
     case StepStatus::aside: return "aside";
+    case StepStatus::left_out: return "left_out";
     case StepStatus::not_run: return "not_run";
   }
   return "unknown";
@@ -70,15 +72,23 @@ void Scheduler::make_ready(size_t step) {
   offer(host, lane);
 }
 
-// Keeps in startable_ exactly the first ready step of each free lane.
+// Keeps in startable_ exactly the first ready steps that the lane has room for.
 void Scheduler::offer(HostNode& host, size_t lane) {
-  for (size_t step : host.ready[lane]) startable_.erase(step);
-  if (!host.busy[lane] && !host.ready[lane].empty()) startable_.insert(*host.ready[lane].begin());
+  size_t room = lane == lane_index(Lane::applications) ? limits_.applications : 1;
+  room -= std::min(room, host.busy[lane]);
+  for (const size_t step : host.ready[lane]) {
+    if (room > 0) {
+      startable_.insert(step);
+      --room;
+    } else {
+      startable_.erase(step);
+    }
+  }
 }
 
 std::vector<size_t> Scheduler::start() {
   std::vector<size_t> out;
-  const size_t limit[2] = {limits_.main, limits_.bytes};
+  const std::array<size_t, kLanes> limit{limits_.main, limits_.bytes, limits_.applications};
   for (auto it = startable_.begin(); it != startable_.end();) {
     size_t step = *it;
     size_t lane = lane_index(plan_.steps[step].lane);
@@ -89,7 +99,7 @@ std::vector<size_t> Scheduler::start() {
     it = startable_.erase(it);
     HostNode& host = hosts_[nodes_[step].host];
     host.ready[lane].erase(step);
-    host.busy[lane] = true;
+    ++host.busy[lane];
     nodes_[step].status = StepStatus::running;
     ++running_;
     ++running_lane_[lane];
@@ -104,7 +114,7 @@ void Scheduler::leave_running(size_t step, StepStatus status) {
   --running_;
   --running_lane_[lane];
   HostNode& host = hosts_[nodes_[step].host];
-  host.busy[lane] = false;
+  --host.busy[lane];
   offer(host, lane);
 }
 
@@ -131,12 +141,18 @@ void Scheduler::interrupted(size_t step) {
 void Scheduler::lost(size_t step, size_t cause, Consequence& out) {
   for (size_t next : nodes_[step].needed_by) {
     if (ended_ || nodes_[next].status != StepStatus::waiting) continue;
-    if (plan_.steps[next].on_failure == OnFailure::end_run) {
-      out.ends_run = cause;
-      end_run();
-      return;
+    switch (plan_.steps[next].on_failure) {
+      case OnFailure::end_run:
+        out.ends_run = cause;
+        end_run();
+        return;
+      case OnFailure::set_aside: put_aside(nodes_[next].host, cause, out); break;
+      case OnFailure::alone:
+        nodes_[next].status = StepStatus::left_out;
+        out.left_out.push_back({next, step});
+        lost(next, cause, out);
+        break;
     }
-    put_aside(nodes_[next].host, cause, out);
   }
   if (ended_) return;
   for (size_t next : nodes_[step].awaited_by) satisfied(next);
@@ -163,24 +179,24 @@ void Scheduler::put_aside(size_t host_number, std::optional<size_t> cause, Conse
     startable_.erase(step);
     left.push_back(step);
   }
-  host.ready[0].clear();
-  host.ready[1].clear();
+  for (auto& ready : host.ready) ready.clear();
   for (size_t step : left) {
     if (ended_) return;
     lost(step, cause.value_or(step), out);
   }
 }
 
-Scheduler::Consequence Scheduler::failed(size_t step) {
+Scheduler::Consequence Scheduler::failed(size_t step, bool host_gone) {
   Consequence out;
   leave_running(step, StepStatus::failed);
   if (ended_) return out;
-  if (plan_.steps[step].on_failure == OnFailure::end_run) {
+  const OnFailure then = plan_.steps[step].on_failure;
+  if (then == OnFailure::end_run || (then == OnFailure::alone && host_gone)) {
     out.ends_run = step;
     end_run();
     return out;
   }
-  put_aside(nodes_[step].host, step, out);
+  if (then == OnFailure::set_aside) put_aside(nodes_[step].host, step, out);
   if (!ended_) lost(step, step, out);
   return out;
 }
@@ -199,8 +215,7 @@ void Scheduler::end_run() {
   }
   startable_.clear();
   for (HostNode& host : hosts_) {
-    host.ready[0].clear();
-    host.ready[1].clear();
+    for (auto& ready : host.ready) ready.clear();
   }
 }
 

@@ -4,6 +4,7 @@
 // same order. The runner drives it and owns the lock around it.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <map>
 #include <optional>
@@ -27,14 +28,16 @@ enum class StepStatus {
   failed,
   interrupted,  // cancelled while running
   aside,        // its host was set aside before it could run
+  left_out,     // what it needs failed alone, or was left out
   not_run,      // the run ended first
 };
 std::string_view name(StepStatus status);
 
-// Concurrent steps over all hosts, by lane. Each host runs one of each lane.
+// Concurrent steps over all hosts, by lane. Each host runs one of each lane, but as many applications as there may be.
 struct Limits {
   size_t main = 64;  // steps mostly wait for hosts; 64 threads are cheap: their stacks are only address space
   size_t bytes = 4;  // more streams would share the same uplink and all finish later
+  size_t applications = 8;
 };
 
 class Scheduler {
@@ -43,8 +46,13 @@ class Scheduler {
     std::string host;
     std::optional<size_t> cause;  // the failed step that caused it; none = requested from outside
   };
+  struct LeftOut {
+    size_t step;
+    size_t needed;  // which was not done
+  };
   struct Consequence {
     std::vector<Aside> aside;        // hosts set aside by this, in order
+    std::vector<LeftOut> left_out;   // steps that won't run because of this, in order
     std::optional<size_t> ends_run;  // the step that ends the run
   };
 
@@ -57,9 +65,9 @@ class Scheduler {
   void done(size_t step);
   void skipped(size_t step);
   void interrupted(size_t step);
-  // Sets the step's host aside or ends the run, according to the step's on_failure; likewise for every step that needed
-  // it.
-  Consequence failed(size_t step);
+  // Leaves out the step's host, or only what needs the step, or ends the run, according to the step's on_failure;
+  // likewise for every step that needed it. `host_gone`: its host does not answer.
+  Consequence failed(size_t step, bool host_gone = false);
   // Sets a host aside on outside request. Ends the run if one of its waiting steps has on_failure end_run.
   Consequence set_aside(const std::string& host);
   // No further step starts.
@@ -83,8 +91,8 @@ class Scheduler {
     std::string name;
     bool aside = false;
     std::vector<size_t> steps;
-    std::set<size_t> ready[2];  // by lane
-    bool busy[2] = {false, false};
+    std::array<std::set<size_t>, kLanes> ready;
+    std::array<size_t, kLanes> busy{};  // running steps
   };
 
   void make_ready(size_t step);
@@ -100,9 +108,9 @@ class Scheduler {
   std::vector<Node> nodes_;
   std::vector<HostNode> hosts_;
   std::map<std::string, size_t> host_index_;
-  std::set<size_t> startable_;  // at most one for each host and lane
+  std::set<size_t> startable_;  // of each host and lane no more than it has room for
   size_t running_ = 0;
-  size_t running_lane_[2] = {0, 0};
+  std::array<size_t, kLanes> running_lane_{};
   bool ended_ = false;
 };
 

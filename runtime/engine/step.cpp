@@ -17,6 +17,6 @@ void StepContext::progress(uint64_t done, uint64_t total) const {
   events.on(event);
 }
 
-LookContext StepContext::looking() const { return {host, others, cancel, aside}; }
+LookContext StepContext::looking() const { return {host, others, cancel, aside, not_done}; }
 
 }  // namespace sealift::engine

@@ -38,7 +38,8 @@ struct LookContext {
   host::HostView& host;
   HostViews& others;  // hosts other than the step's own
   CancelToken cancel;
-  std::vector<std::string> aside;  // hosts that this run has set aside so far
+  std::vector<std::string> aside;     // hosts that this run has set aside so far
+  std::vector<StepId> not_done = {};  // steps that failed alone in this run, and those left out because of them
 };
 
 // What apply() may use.
@@ -54,6 +55,7 @@ struct StepContext {
   // The inputs of the step's last success here, if nothing has begun since. The runner has already ended that record:
   // whatever this attempt's result, it can't be mistaken for the earlier success.
   std::optional<std::string> succeeded_with = {};
+  std::vector<StepId> not_done = {};  // as in LookContext
   // Reports this step's bytes; total 0 = unknown.
   void progress(uint64_t done, uint64_t total) const;
   LookContext looking() const;
@@ -80,13 +82,16 @@ class Step : public StepLook {
 enum class OnFailure {
   end_run,    // an unreachable or failed control plane ends the run
   set_aside,  // the host is left out, the others continue
+  alone,      // only the steps that need it are left out; if the host is gone: end_run
 };
 
-// A host runs one step of each lane at a time.
+// A host runs one step of each lane at a time, of applications several.
 enum class Lane {
-  main,   // everything that has an order
-  bytes,  // bulk transfers beside the main lane (the payload's later frames)
+  main,          // everything that has an order
+  bytes,         // bulk transfers beside the main lane (the payload's later frames)
+  applications,  // side by side, as their needs allow
 };
+inline constexpr size_t kLanes = 3;
 
 // A step placed in the plan.
 struct PlannedStep {

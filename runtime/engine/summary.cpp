@@ -3,9 +3,49 @@
 
 #include <algorithm>
 
+#include "payload/base/count.h"
 #include "payload/base/text.h"
 
 namespace sealift::engine {
+namespace {
+
+// The first few: each has its reason in the summary anyway.
+std::string first_of(std::vector<std::string> names) {
+  constexpr size_t kNamed = 10;
+  const size_t count = names.size();
+  if (count > kNamed) {
+    names.resize(kNamed);
+    names.push_back(std::format("and {} more", count - kNamed));
+  }
+  return base::join(names, ", ");
+}
+
+std::optional<Error> failed_alone(const std::vector<StepEnd>& steps) {
+  std::vector<std::string> failed;
+  const StepEnd* first = nullptr;
+  bool same = true;
+  size_t left_out = 0;
+  for (const StepEnd& step : steps) {
+    if (step.status == StepStatus::left_out) ++left_out;
+    if (step.status != StepStatus::failed || !step.error) continue;
+    failed.push_back(step.step);
+    if (first == nullptr) first = &step;
+    same = same && step.error->code == first->error->code;
+  }
+  if (first == nullptr) return std::nullopt;
+  Error out = failed.size() == 1
+                  ? *first->error
+                  : Error{same ? first->error->code : ErrorCode::partial,
+                          std::format("{} steps failed: {}; the summary says why", failed.size(), first_of(failed)),
+                          {}};
+  if (failed.size() == 1) out.while_doing.push_back(std::format("{} on {}", first->step, first->host));
+  if (left_out != 0)
+    out.what += std::format("; {} not tried, as {} what failed", base::counted(left_out, "step was", "steps were"),
+                            left_out == 1 ? "it needs" : "they need");
+  return out;
+}
+
+}  // namespace
 
 std::string_view name(HostEnd outcome) {
   switch (outcome) {
@@ -18,10 +58,7 @@ std::string_view name(HostEnd outcome) {
   return "unknown";
 }
 
-bool RunSummary::complete() const {
-  return !ended_by &&
-         std::ranges::all_of(hosts, [](const HostSummary& host) { return host.outcome == HostEnd::delivered; });
-}
+bool RunSummary::complete() const { return !error(); }
 
 std::optional<Error> RunSummary::error() const {
   if (ended_by) return ended_by;
@@ -29,18 +66,15 @@ std::optional<Error> RunSummary::error() const {
   for (const HostSummary& host : hosts) {
     if (host.outcome != HostEnd::delivered) left_out.push_back(host.host);
   }
-  if (left_out.empty()) return std::nullopt;
-  const size_t count = left_out.size();
-  constexpr size_t kNamed = 10;  // the summary lists each host's reason anyway
-  if (count > kNamed) {
-    left_out.resize(kNamed);
-    left_out.push_back(std::format("and {} more", count - kNamed));
-  }
-  return Error{ErrorCode::partial,
-               std::format("{} of {} hosts were not delivered: {}; solve what is reported for them and start the same "
-                           "command again, the others are left as they are",
-                           count, hosts.size(), base::join(left_out, ", ")),
-               {}};
+  auto failures = failed_alone(alone);
+  if (left_out.empty()) return failures;
+  Error out{ErrorCode::partial,
+            std::format("{} of {} hosts were not delivered: {}; solve what is reported for them and start the same "
+                        "command again, the others are left as they are",
+                        left_out.size(), hosts.size(), first_of(left_out)),
+            {}};
+  if (failures) out.what += std::format("; {}", failures->what);
+  return out;
 }
 
 }  // namespace sealift::engine

@@ -31,14 +31,24 @@ struct HostSummary {
   std::optional<Error> error;  // why it was set aside or failed
 };
 
+// A step whose failure concerns only those that need it (OnFailure::alone).
+struct StepEnd {
+  std::string host;
+  StepId step;
+  StepStatus status = StepStatus::waiting;
+  std::optional<Error> error;  // why it failed or was left out
+};
+
 struct RunSummary {
-  std::vector<HostSummary> hosts;  // in the order of the plan
+  std::vector<HostSummary> hosts;  // in the order of the plan; a step that failed alone is no fault of its host
+  std::vector<StepEnd> alone;      // in the order of the plan
   size_t changed = 0;              // steps that were applied
   Duration took{};
   std::optional<Error> ended_by;  // why the run ended early
 
-  bool complete() const;  // all hosts delivered
-  // Nothing if complete; `partial` if hosts were left out; else the error that ended the run.
+  bool complete() const;  // all hosts delivered, and no step failed
+  // Nothing if complete; the error that ended the run; `partial` if hosts were left out, or if steps failed alone for
+  // different reasons; else the code that all of these failed with.
   std::optional<Error> error() const;
 };
 

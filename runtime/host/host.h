@@ -125,6 +125,8 @@ class HostView {
                                          const CancelToken& cancel) = 0;
   // The inputs digest that the ledger holds for a step, if it was completed (see record) and has not begun again since.
   virtual Result<std::optional<std::string>> recorded(const std::string& step) = 0;
+  // The same of all steps whose ids begin with `prefix`, by id.
+  virtual Result<std::vector<Reason>> records(const std::string& prefix) = 0;
   virtual Result<std::vector<LedgerEntry>> ledger() = 0;
   // True if the ledger has an entry: an earlier run worked on this host.
   virtual Result<bool> worked_on() = 0;

@@ -90,6 +90,14 @@ std::optional<std::string> Ledger::completed(const std::string& step) const {
   return found == completed_.end() ? std::nullopt : std::optional(found->second);
 }
 
+std::vector<Reason> Ledger::completed_like(const std::string& prefix) const {
+  const std::lock_guard lock(mutex_);
+  std::vector<Reason> out;
+  for (auto at = completed_.lower_bound(prefix); at != completed_.end() && at->first.starts_with(prefix); ++at)
+    out.push_back({at->first, at->second});
+  return out;
+}
+
 bool Ledger::synced() const {
   const std::lock_guard lock(mutex_);
   return !ends_torn_ && !entries_.empty() && std::holds_alternative<Synced>(entries_.back().change);

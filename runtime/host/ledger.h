@@ -35,6 +35,7 @@ class Ledger {
   Result<void> forget();
 
   std::optional<std::string> completed(const std::string& step) const;
+  std::vector<Reason> completed_like(const std::string& prefix) const;
   std::vector<LedgerEntry> entries() const;
   bool empty() const;
   // The last entry is Synced: nothing has changed since.

@@ -198,6 +198,7 @@ Result<base::ExitStatus> LocalHost::query(const base::Command& command, const ba
 }
 
 Result<std::optional<std::string>> LocalHost::recorded(const std::string& step) { return ledger_->completed(step); }
+Result<std::vector<Reason>> LocalHost::records(const std::string& prefix) { return ledger_->completed_like(prefix); }
 Result<std::vector<LedgerEntry>> LocalHost::ledger() { return ledger_->entries(); }
 Result<bool> LocalHost::worked_on() { return !ledger_->empty(); }
 Result<bool> LocalHost::synced() { return ledger_->synced(); }

@@ -43,6 +43,7 @@ class LocalHost final : public Host {
   Result<base::ExitStatus> query(const base::Command& command, const base::CommandIo& io,
                                  const CancelToken& cancel) override;
   Result<std::optional<std::string>> recorded(const std::string& step) override;
+  Result<std::vector<Reason>> records(const std::string& prefix) override;
   Result<std::vector<LedgerEntry>> ledger() override;
   Result<bool> worked_on() override;
   Result<bool> synced() override;

@@ -3,6 +3,7 @@
 // Renders charts before any host is touched, to see what a delivery would install.
 #pragma once
 
+#include <map>
 #include <memory>
 #include <set>
 #include <string>
@@ -17,9 +18,10 @@ namespace sealift::images {
 struct ChartRequest {
   const format::App* app = nullptr;
   std::string release, target_namespace;
-  std::string kubernetes_version;      // "v1.34.4"
-  std::vector<std::string> values;     // texts, later wins; they may hold secrets
-  std::set<std::string> api_versions;  // of resources that other applications bring
+  std::string kubernetes_version;                         // "v1.34.4"
+  std::vector<std::string> values;                        // texts, later wins; they may hold secrets
+  std::set<std::string> api_versions;                     // of resources that other applications bring
+  std::map<std::string, std::string> changed_files = {};  // by the site, by path below its root
 };
 
 class ChartRenderer {

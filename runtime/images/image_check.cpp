@@ -58,7 +58,7 @@ class ImageCheck {
                                 auto& chart = charts_[i];
                                 if (chart.error) return {};
                                 if (!api_versions.empty()) {
-                                  SEALIFT_ASSIGN(const bool asks, asks_for_api_versions(*chart.app->app));
+                                  SEALIFT_ASSIGN(const bool asks, asks_for_api_versions(*chart.app));
                                   if (!asks) return {};
                                 }
                                 auto rendered = render(*chart.app, api_versions, stop);
@@ -80,19 +80,17 @@ class ImageCheck {
                          .kubernetes_version = model_.base.kubernetes_version,
                          .values = {},
                          .api_versions = api_versions};
+    request.changed_files = app.changed_files;
     SEALIFT_ASSIGN(auto values, steps::chart_values(model_, app));
     for (auto& [name, text] : values) request.values.push_back(std::move(text));
     SEALIFT_ASSIGN(const auto text, renderer_.render(request, stop));
     return charts::read_rendered(text, "the site's values", rules_, workloads::TestHooks::omit);
   }
 
-  Result<bool> asks_for_api_versions(const format::App& app) const {
-    for (const auto& [path, file] : steps::app_files(model_.contents(), app)) {
-      if (charts::may_ask_for_api_versions(path, {})) return true;
-      SEALIFT_ASSIGN(const auto bytes, model_.payload.read_all(file.object.digest, steps::kMaxAppFile));
-      if (charts::may_ask_for_api_versions(path, base::as_text(bytes))) return true;
-    }
-    return false;
+  Result<bool> asks_for_api_versions(const steps::SelectedApp& app) const {
+    SEALIFT_ASSIGN(const auto files, steps::app_texts(model_.payload, app));
+    return std::ranges::any_of(
+        files, [](const auto& file) { return charts::may_ask_for_api_versions(file.first, file.second); });
   }
 
   void judge_all() {

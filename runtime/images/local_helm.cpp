@@ -54,9 +54,12 @@ class LocalHelm final : public ChartRenderer {
                                 .api_versions = request.api_versions,
                                 .arguments = {}};
     for (const auto& [path, file] : steps::app_files(payload_.contents(), *request.app)) {
+      if (request.changed_files.contains(path)) continue;
       SEALIFT_ASSIGN(const auto bytes, payload_.read_all(file.object.digest, steps::kMaxAppFile));
       SEALIFT_TRY(put(rendering.chart + "/" + path, bytes));
     }
+    for (const auto& [path, text] : request.changed_files)
+      SEALIFT_TRY(put(rendering.chart + "/" + path, base::as_bytes(text)));
     for (const auto& text : request.values) {
       rendering.values.push_back(std::format("{}/values-{}.yaml", folder.path(), rendering.values.size()));
       SEALIFT_TRY(put(rendering.values.back(), base::as_bytes(text)));

@@ -2,6 +2,7 @@
 #include "runtime/kube/health.h"
 
 #include <algorithm>
+#include <array>
 
 #include "runtime/kube/objects.h"
 
@@ -92,22 +93,35 @@ std::string state_text(const json::Value& status, const std::string& state) {
   return reason.empty() || message.empty() ? reason + message : reason + ": " + message;
 }
 
-void judge(std::string_view kind, const json::Value& object, Health& out) {
-  if (kind == "Deployment") judge_deployment(object, out);
-  if (kind == "StatefulSet") judge_stateful_set(object, out);
-  if (kind == "DaemonSet") judge_daemon_set(object, out);
-  if (kind == "Job") judge_job(object, out);
-  if (kind == "Pod") judge_pod(object, out);
-  if (kind == "Node") judge_node(object, out);
-  if (kind == "PersistentVolumeClaim" && text(object, "status/phase") == "Lost")
-    out = {State::failed, out.subject, "its volume is lost"};
-  if (kind == "CustomResourceDefinition" && condition(object, "Established") != "True")
-    out = {State::in_progress, out.subject, "not established yet"};
-  if (kind == "APIService" && condition(object, "Available") != "True")
-    out = {State::in_progress, out.subject, "not available yet"};
+void judge_claim(const json::Value& object, Health& out) {
+  if (text(object, "status/phase") == "Lost") out = {State::failed, out.subject, "its volume is lost"};
 }
 
+void judge_definition(const json::Value& object, Health& out) {
+  if (condition(object, "Established") != "True") out = {State::in_progress, out.subject, "not established yet"};
+}
+
+void judge_api_service(const json::Value& object, Health& out) {
+  if (condition(object, "Available") != "True") out = {State::in_progress, out.subject, "not available yet"};
+}
+
+struct Rule {
+  std::string_view kind;
+  void (*judge)(const json::Value& object, Health& out);
+};
+constexpr auto kRules = std::to_array<Rule>({{"Deployment", judge_deployment},
+                                             {"StatefulSet", judge_stateful_set},
+                                             {"DaemonSet", judge_daemon_set},
+                                             {"Job", judge_job},
+                                             {"Pod", judge_pod},
+                                             {"Node", judge_node},
+                                             {"PersistentVolumeClaim", judge_claim},
+                                             {"CustomResourceDefinition", judge_definition},
+                                             {"APIService", judge_api_service}});
+
 }  // namespace
+
+bool has_health_rule(std::string_view kind) { return std::ranges::contains(kRules, kind, &Rule::kind); }
 
 std::string pod_trouble(const json::Value& pod) {
   std::string out;
@@ -178,18 +192,7 @@ Health health_of(const json::Value& object) {
       (observed == nullptr || observed->unsigned_integer().value_or(0) < number(object, "metadata/generation"))) {
     return {State::in_progress, out.subject, "not seen by its controller yet"};
   }
-  judge(kind, object, out);
-  return out;
-}
-
-std::vector<Health> health_of_all(const json::Value& list) {
-  std::vector<Health> out;
-  const auto* items = list.find("items");
-  if (items == nullptr || !items->is_array()) {
-    if (list.find("kind") != nullptr) out.push_back(health_of(list));
-    return out;
-  }
-  for (const auto& item : *items->elements()) out.push_back(health_of(item));
+  if (const auto rule = std::ranges::find(kRules, kind, &Rule::kind); rule != kRules.end()) rule->judge(object, out);
   return out;
 }
 

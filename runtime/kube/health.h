@@ -6,6 +6,7 @@
 
 #include <set>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "payload/json/value.h"
@@ -19,6 +20,7 @@ struct Health {
 };
 
 Health health_of(const json::Value& object);
+bool has_health_rule(std::string_view kind);
 // Why a pod is not Ready, in the words of scheduler, kubelet or container: "CrashLoopBackOff: back-off 5m0s …". Empty
 // if none of them gives a reason.
 std::string pod_trouble(const json::Value& pod);
@@ -31,7 +33,5 @@ std::vector<MissingImage> missing_images(const json::Value& pod);
 std::set<std::string> template_images(const json::Value& workload);
 // Whether a workload's selector (spec.selector.matchLabels) matches this pod.
 bool selects(const json::Value& workload, const json::Value& pod);
-// Of every object in a List, or of a single object.
-std::vector<Health> health_of_all(const json::Value& list);
 
 }  // namespace sealift::kube

@@ -25,6 +25,7 @@
 #include "runtime/node/pki.h"
 #include "runtime/node/renewal.h"
 #include "runtime/node/sockets.h"
+#include "runtime/node/stage.h"
 #include "runtime/node/watched_files.h"
 
 namespace sealift::node {
@@ -259,9 +260,19 @@ Result<void> run_boot() {
   return {};
 }
 
+Result<void> run_stage(const Arguments& arguments) {
+  Staging staging;
+  SEALIFT_ASSIGN(staging.payload, arguments.get("--payload"));
+  SEALIFT_ASSIGN(staging.root, arguments.get("--root"));
+  SEALIFT_ASSIGN(staging.folder, arguments.get("--to"));
+  SEALIFT_ASSIGN(const auto input, read_input(size_t{16} << 20));
+  SEALIFT_ASSIGN(staging.files, staged_files_of(input));
+  return stage(staging);
+}
+
 Result<void> dispatch(const std::vector<std::string>& arguments) {
   if (arguments.empty())
-    return fail(ErrorCode::usage, "node: mirror, balancer, authority, renew, reload, boot, etcd or pki");
+    return fail(ErrorCode::usage, "node: mirror, balancer, authority, renew, reload, boot, stage, etcd or pki");
   const std::vector<std::string> rest(arguments.begin() + 1, arguments.end());
   if (arguments[0] == "mirror") return run_mirror(Arguments(rest));
   if (arguments[0] == "balancer") return run_balancer(Arguments(rest));
@@ -269,6 +280,7 @@ Result<void> dispatch(const std::vector<std::string>& arguments) {
   if (arguments[0] == "renew") return run_renew(Arguments(rest));
   if (arguments[0] == "boot") return run_boot();
   if (arguments[0] == "reload") return run_reload(Arguments(rest));
+  if (arguments[0] == "stage") return run_stage(Arguments(rest));
   if (arguments[0] == "pki" && !rest.empty()) return run_pki(rest[0], Arguments({rest.begin() + 1, rest.end()}));
   if (arguments[0] == "etcd" && !rest.empty()) return run_etcd(rest[0], Arguments({rest.begin() + 1, rest.end()}));
   return fail(ErrorCode::usage, "node {}: not known", arguments[0]);

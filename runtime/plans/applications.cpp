@@ -12,8 +12,10 @@ AppIndexes install_applications(PlanBuilder& plan, const steps::Model& model, co
     if (app.app->is_network) continue;
     auto waits_for = after;
     for (const auto& need : app.needs) waits_for.push_back(out.at(need));
-    const Index index = plan.add(node, std::make_shared<steps::AppStep>(model, app), std::move(waits_for));
+    const Index index = plan.add(node, std::make_shared<steps::AppStep>(model, app, cluster.apps), std::move(waits_for),
+                                 engine::Lane::applications);
     plan.at(index).after_any = settled;
+    plan.at(index).on_failure = engine::OnFailure::alone;
     out[app.app->name] = index;
   }
   return out;

@@ -71,11 +71,11 @@ Result<engine::Plan> deliver(const steps::Model& model) {
   const auto apps = install_applications(plan, model, first, cluster, essential, workers_ready);
 
   // Delivered means healthy, whatever else was done, and on disk.
-  std::vector<Index> all = essential;
+  std::vector<Index> all = essential, ended = workers_ready;
   all.push_back(cluster.network);
-  for (const auto& [name, app] : apps) all.push_back(app);
+  for (const auto& [name, app] : apps) ended.push_back(app);
   const Index healthy = plan.add(first, std::make_shared<steps::HealthStep>(model), std::move(all));
-  plan.at(healthy).after_any = workers_ready;
+  plan.at(healthy).after_any = std::move(ended);
   // Last: the control plane also works for other hosts, and the last objects to become healthy start pods on others.
   const Index kept = plan.add(first, std::make_shared<steps::ConfigStep>(model), {healthy});
   const Index synced = plan.add(first, std::make_shared<steps::SyncStep>(first), {kept});

@@ -33,14 +33,15 @@ Result<engine::Plan> deliver_applications(const steps::Model& model) {
   Cluster cluster{};
   for (const auto& app : model.apps) {  // a network only if cluster.yaml names it
     if (app.app->is_network)
-      cluster.network_apps[app.app->name] = plan.add(first, std::make_shared<steps::AppStep>(model, app), before);
+      cluster.network_apps[app.app->name] =
+          plan.add(first, std::make_shared<steps::AppStep>(model, app, cluster.apps), before);
   }
   const auto apps = install_applications(plan, model, first, cluster, before, others);
 
-  std::vector<Index> all = before;
-  for (const auto& [name, app] : apps) all.push_back(app);
-  const Index healthy = plan.add(first, std::make_shared<steps::HealthStep>(model), std::move(all));
-  plan.at(healthy).after_any = others;
+  auto ended = others;
+  for (const auto& [name, app] : apps) ended.push_back(app);
+  const Index healthy = plan.add(first, std::make_shared<steps::HealthStep>(model), before);
+  plan.at(healthy).after_any = std::move(ended);
   const Index synced = plan.add(first, std::make_shared<steps::SyncStep>(first), {healthy});
   for (const auto& node : model.nodes) {
     if (&node == &first) continue;

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "runtime/plans/plan_builder.h"
+#include "runtime/steps/cluster_apps.h"
 
 namespace sealift::plans {
 
@@ -62,6 +63,7 @@ struct Cluster {
   Index api;      // the API answers
   Index network;  // name resolution and the pod network are set up
   AppIndexes network_apps;
+  std::shared_ptr<steps::ClusterApps> apps = std::make_shared<steps::ClusterApps>();
 };
 
 // The first control plane, by kubeadm init. One that joined a cluster whose first one is gone takes its place.
@@ -86,8 +88,9 @@ Index finish_node(PlanBuilder& plan, const steps::Model& model, const steps::Nod
 
 // --- applications.cpp ---
 
-// All applications but the network's, on the control plane `node`: after `after` (and after each other, according to
-// their needs), once each of `settled` has ended, in whatever way.
+// All applications but the network's, on the control plane `node`, side by side: after `after` (and after each other,
+// according to their needs), once each of `settled` has ended, in whatever way. One that fails stops those that need
+// it.
 AppIndexes install_applications(PlanBuilder& plan, const steps::Model& model, const steps::Node& node,
                                 const Cluster& cluster, const std::vector<Index>& after,
                                 const std::vector<Index>& settled);

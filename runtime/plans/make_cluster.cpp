@@ -29,7 +29,7 @@ Result<Cluster> make_cluster(PlanBuilder& plan, const Model& model, const Node& 
   out.network = plan.add(node, std::make_shared<steps::DnsStep>(model), {out.api});
   for (const auto& app : model.apps) {
     if (!app.app->is_network) continue;
-    out.network = plan.add(node, std::make_shared<steps::AppStep>(model, app), {out.network});
+    out.network = plan.add(node, std::make_shared<steps::AppStep>(model, app, out.apps), {out.network});
     out.network_apps[app.app->name] = out.network;
   }
   return out;

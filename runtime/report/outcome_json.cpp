@@ -34,6 +34,16 @@ std::string to_json(const delivery::Outcome& outcome) {
     hosts.push_back(std::move(entry));
   }
   out.set("hosts", std::move(hosts));
+  json::Value applications = json::Value::array();
+  for (const auto& app : outcome.applications) {
+    json::Value entry = json::Value::object();
+    entry.set("name", app.name);
+    entry.set("state", name(app.state));
+    entry.set("changed", app.changed);
+    set_if(entry, "reason", app.reason);
+    applications.push_back(std::move(entry));
+  }
+  if (outcome.kind == delivery::Outcome::Kind::delivery) out.set("applications", std::move(applications));
   json::Value notes = json::Value::array();
   for (const auto& note : outcome.notes) notes.push_back(note);
   out.set("notes", std::move(notes));

@@ -8,6 +8,7 @@
 namespace sealift::report {
 namespace {
 
+using delivery::ApplicationOutcome;
 using delivery::HostOutcome;
 using delivery::PlanLine;
 
@@ -35,6 +36,26 @@ std::string closing(const delivery::Outcome& outcome, size_t hosts) {
                      base::counted(outcome.applied, "step", "steps"));
 }
 
+// How many of each kind; by name those that need somebody's attention.
+void add_applications(const std::vector<ApplicationOutcome>& applications, std::vector<std::string>& out) {
+  if (applications.empty()) return;
+  using State = ApplicationOutcome::State;
+  const auto count = [&](State state) {
+    return static_cast<size_t>(std::ranges::count(applications, state, &ApplicationOutcome::state));
+  };
+  std::string line = std::format("applications: {} healthy", count(State::healthy));
+  if (const auto applied = count(State::applied); applied != 0) line += std::format(", {} applied", applied);
+  if (const auto failed = count(State::failed); failed != 0) line += std::format(", {} failed", failed);
+  if (const auto not_tried = count(State::not_tried); not_tried != 0) line += std::format(", {} not tried", not_tried);
+  const auto changed = std::ranges::count(applications, true, &ApplicationOutcome::changed);
+  out.push_back(std::format("{} ({} changed)", line, changed));
+  for (const auto& app : applications) {
+    if (app.reason.empty()) continue;
+    out.push_back(
+        std::format("  {} {}: {}", app.name, app.state == State::failed ? "failed" : "was not tried", app.reason));
+  }
+}
+
 }  // namespace
 
 std::string_view name(HostOutcome::State state) {
@@ -43,6 +64,16 @@ std::string_view name(HostOutcome::State state) {
     case HostOutcome::State::aside: return "aside";
     case HostOutcome::State::unfinished: return "unfinished";
     case HostOutcome::State::failed: return "failed";
+  }
+  return "unknown";
+}
+
+std::string_view name(ApplicationOutcome::State state) {
+  switch (state) {
+    case ApplicationOutcome::State::healthy: return "healthy";
+    case ApplicationOutcome::State::applied: return "applied";
+    case ApplicationOutcome::State::failed: return "failed";
+    case ApplicationOutcome::State::not_tried: return "not_tried";
   }
   return "unknown";
 }
@@ -74,6 +105,7 @@ std::vector<std::string> outcome_lines(const delivery::Outcome& outcome, Duratio
                               name(host.state), steps));
     if (!host.reason.empty()) out.push_back(std::format("{:<{}}  why: {}", "", width, host.reason));
   }
+  add_applications(outcome.applications, out);
   for (const auto& note : outcome.notes) out.push_back("note: " + note);
   if (!outcome.error) out.push_back(closing(outcome, delivered) + std::format(" ({})", seconds(took)));
   return out;  // an error is printed separately, once

@@ -13,8 +13,9 @@
 
 namespace sealift::report {
 
-std::string_view name(delivery::HostOutcome::State state);  // "done", "aside", "unfinished", "failed"
-std::string_view name(delivery::PlanLine::State state);     // "done", "needed", "unknown"
+std::string_view name(delivery::HostOutcome::State state);         // "done", "aside", "unfinished", "failed"
+std::string_view name(delivery::ApplicationOutcome::State state);  // "healthy", "applied", "failed", "not_tried"
+std::string_view name(delivery::PlanLine::State state);            // "done", "needed", "unknown"
 
 // A table of hosts, the notes, and one closing sentence.
 std::vector<std::string> outcome_lines(const delivery::Outcome& outcome, Duration took);

@@ -9,35 +9,19 @@
 #include "payload/image/reference.h"
 #include "payload/yaml/node.h"
 #include "runtime/kube/health.h"
+#include "runtime/kube/objects.h"
 #include "runtime/steps/kubectl.h"
 
 namespace sealift::steps {
 namespace {
 
-constexpr Duration kHelmTimeout{900'000};
-constexpr Duration kGateTimeout{600'000};
+// Of helm itself, whose hooks have the application's own timeout.
+constexpr Duration kHelmTimeout{300'000};
+// Pods tell why something is not healthy, but there are many: asked for now and then, and not of what is just starting.
+constexpr Duration kAskForPodsAfter{4'000}, kAskForPodsEvery{10'000};
 // In helm's order: the artifact's set, the site's facts, the site's file, the site's values.
 constexpr auto kValuesFiles =
     std::to_array<std::string_view>({"values-0.yaml", "values-1.yaml", "values-2.yaml", "values-3.yaml"});
-// As the build reads manifests.
-constexpr yaml::Limits kManifestLimits{.bytes = kMaxAppFile, .depth = 256, .nodes = 500'000};
-
-Digest inputs_of(const Model& model, const SelectedApp& app) {
-  base::ByteWriter writer;
-  writer.text(app.app->name);
-  writer.text(app.target_namespace);
-  writer.text(app.values_file);
-  writer.text(app.values_yaml);
-  if (app.app->kind == format::AppKind::helm) writer.text(site_values(model));
-  // Only if there are any: applications without keep the inputs that earlier versions recorded.
-  if (!app.values_set.empty()) writer.bytes(model.contents().tree.at(app.values_set).object.digest.bytes);
-  if (app.release != app.app->name) writer.text(app.release);
-  for (const auto& [path, file] : app_files(model.contents(), *app.app)) {
-    writer.text(std::format("{}/{}", app.app->root, path));
-    writer.bytes(file.object.digest.bytes);
-  }
-  return hash::sha256(writer.data());
-}
 
 std::string description(const SelectedApp& app) {
   const auto what =
@@ -50,13 +34,13 @@ std::vector<std::string> apply_arguments(const std::string& file) {
   return {"apply", "--server-side", "--force-conflicts", "--field-manager=sealift", "--filename", file};
 }
 
-base::Command helm(std::vector<std::string> arguments) {
+base::Command helm(std::vector<std::string> arguments, Duration more = Duration{0}) {
   // Everything that helm keeps in a home folder stays in memory and disappears with it.
   base::Command out{{"helm", std::format("--kubeconfig={}", kAdminKubeconfig)},
                     {"HELM_CACHE_HOME=/run/sealift/helm", "HELM_CONFIG_HOME=/run/sealift/helm",
                      "HELM_DATA_HOME=/run/sealift/helm", std::string(kKubeHome)},
                     "/",
-                    kHelmTimeout};
+                    kHelmTimeout + more};
   out.argv.insert(out.argv.end(), arguments.begin(), arguments.end());
   return out;
 }
@@ -80,16 +64,6 @@ std::string namespace_kubeconfig(const std::string& cluster, const std::string& 
 }
 
 }  // namespace
-
-std::vector<std::pair<std::string, format::TreeFile>> app_files(const format::Contents& contents,
-                                                                const format::App& app) {
-  std::vector<std::pair<std::string, format::TreeFile>> out;
-  const std::string prefix = app.root + "/";
-  const auto& tree = contents.tree;
-  for (auto at = tree.lower_bound(prefix); at != tree.end() && at->first.starts_with(prefix); ++at)
-    out.emplace_back(at->first.substr(prefix.size()), at->second);
-  return out;
-}
 
 // kubectl with the application's namespace as the default.
 base::Command AppStep::kubectl_here(std::vector<std::string> arguments) const {
@@ -127,69 +101,111 @@ Result<std::vector<std::pair<std::string, std::string>>> chart_values(const Mode
   return out;
 }
 
-AppStep::AppStep(const Model& model, const SelectedApp& app)
-    : BasicStep("app." + app.app->name, description(app), inputs_of(model, app)),
+Digest app_inputs(const Model& model, const SelectedApp& app) {
+  base::ByteWriter writer;
+  writer.text(app.app->name);
+  writer.text(app.target_namespace);
+  writer.text(app.values_file);
+  writer.text(app.values_yaml);
+  if (app.app->kind == format::AppKind::helm) writer.text(site_values(model));
+  // Only if there are any: applications without keep the inputs that earlier versions recorded.
+  if (!app.values_set.empty()) writer.bytes(model.contents().tree.at(app.values_set).object.digest.bytes);
+  if (app.release != app.app->name) writer.text(app.release);
+  for (const auto& [path, file] : app_files(model.contents(), *app.app)) {
+    const auto changed = app.changed_files.find(path);
+    writer.text(std::format("{}/{}", app.app->root, path));
+    writer.bytes(changed == app.changed_files.end() ? file.object.digest.bytes
+                                                    : hash::sha256(base::as_bytes(changed->second)).bytes);
+  }
+  return hash::sha256(writer.data());
+}
+
+std::string app_step(const SelectedApp& app) { return std::string(kAppSteps) + app.app->name; }
+
+AppStep::AppStep(const Model& model, const SelectedApp& app, std::shared_ptr<ClusterApps> shared)
+    : BasicStep(app_step(app), description(app), app_inputs(model, app)),
       model_(model),
       app_(app),
-      folder_("/run/sealift/apps/" + app.app->name) {}
+      shared_(std::move(shared)),
+      folder_("/run/sealift/apps/" + app.app->name),
+      job_("sealift-app-" + app.app->name) {}
 
 Result<engine::StepState> AppStep::check(const engine::LookContext& context) {
-  SEALIFT_ASSIGN(const bool same, recorded(context));
-  if (!same) return engine::StepState::needed;
+  SEALIFT_ASSIGN(const auto installed, shared_->installed(context));
+  const auto record = installed->records.find(id());
+  if (record == installed->records.end() || record->second != inputs().hex()) return engine::StepState::needed;
   if (app_.app->kind != format::AppKind::helm) return engine::StepState::done;
   // A release that was removed by hand is installed again.
-  const auto secrets = kubectl_get(context.host,
-                                   {"--namespace=" + app_.target_namespace, "get", "secret", "--selector",
-                                    std::format("owner=helm,name={},status=deployed", app_.release), "-o", "name"},
-                                   context.cancel);
-  return secrets && !base::trim(*secrets).empty() ? engine::StepState::done : engine::StepState::needed;
+  const auto release = installed->releases.find({app_.release, app_.target_namespace});
+  const bool stands = release != installed->releases.end() && release->second == "deployed";
+  return stands ? engine::StepState::done : engine::StepState::needed;
 }
 
 Result<void> AppStep::apply(engine::StepContext& context) {
+  const auto gate = [&](const std::string& manifests) -> Result<void> {
+    if (app_.waits_for_health) SEALIFT_TRY(wait_for_health(context, manifests));
+    return context.host.record(reason());
+  };
+  auto done = install(context).and_then(gate);
+  // Another attempt begins with what is there then.
+  if (!done) shared_->forget();
+  return done;
+}
+
+// What helm of a run that was killed still reads must stay, and its release is in nobody's way.
+Result<void> AppStep::wait_for_earlier(engine::StepContext& context) const {
+  bool waited = false;
+  SEALIFT_TRY(wait_until(context, kHelmTimeout + app_.timeout, ErrorCode::busy,
+                         std::format("helm of an earlier run is still at work on {}", app_.app->name),
+                         [&](std::string&) -> Result<bool> {
+                           SEALIFT_ASSIGN(const auto unit, context.host.unit(job_ + ".service"));
+                           const bool works = unit.active == "active" || unit.active == "activating";
+                           waited = waited || works;
+                           return !works;
+                         }));
+  if (waited) shared_->forget();
+  return {};
+}
+
+Result<std::string> AppStep::install(engine::StepContext& context) const {
+  SEALIFT_TRY(wait_for_earlier(context));
   SEALIFT_TRY(stage(context));
   auto done = app_.app->kind == format::AppKind::helm ? install_chart(context) : apply_manifests(context);
-  auto removed = unstage(context);
+  // The values may hold secrets.
+  auto removed = context.host.take_away(host::Trace::Kind::path, folder_, reason());
   if (!done) return fail_while(std::move(done).error(), "installing " + app_.app->name);
   SEALIFT_TRY(removed);
-  SEALIFT_TRY(wait_for_health(context));
-  return context.host.record(reason());
+  return done;
 }
 
+// The agent takes the packed files from the payload beside it; what it does not have comes by its input.
 Result<void> AppStep::stage(engine::StepContext& context) const {
-  const auto put = [&](const std::string& path, ByteView bytes) -> Result<void> {
-    SEALIFT_TRY(context.host.make_directory(path.substr(0, path.rfind('/')), {0700, 0, 0}, reason()));
-    base::MemorySource source(bytes);
-    return context.host.write_atomic(path, {0600, 0, 0}, source, reason());
-  };
-  for (const auto& [path, file] : app_files(model_.contents(), *app_.app)) {
-    SEALIFT_TRY(context.cancel.check());
-    SEALIFT_ASSIGN(const auto bytes, model_.payload.read_all(file.object.digest, kMaxAppFile));
-    SEALIFT_TRY(put(folder_ + "/tree/" + path, bytes));
+  json::Value files = json::Value::object();
+  for (const auto& [path, text] : app_.changed_files) files.set("tree/" + path, text);
+  if (app_.app->kind == format::AppKind::manifests) {
+    files.set("namespace.yaml", namespace_kubeconfig(model_.config.name, app_.target_namespace));
+  } else {
+    SEALIFT_ASSIGN(const auto values, chart_values(model_, app_));
+    for (const auto& [name, text] : values) files.set(name, text);
   }
-  SEALIFT_TRY(put(folder_ + "/namespace.yaml",
-                  base::as_bytes(namespace_kubeconfig(model_.config.name, app_.target_namespace))));
-  if (app_.app->kind != format::AppKind::helm) return {};
-  SEALIFT_ASSIGN(const auto values, chart_values(model_, app_));
-  for (const auto& [name, text] : values) SEALIFT_TRY(put(folder_ + "/" + name, base::as_bytes(text)));
-  return {};
-}
-
-// The values may hold secrets; the charts are removed as well.
-Result<void> AppStep::unstage(engine::StepContext& context) const {
-  for (const auto& name : kValuesFiles) SEALIFT_TRY(context.host.remove(std::format("{}/{}", folder_, name), reason()));
-  for (const auto& [path, file] : app_files(model_.contents(), *app_.app))
-    SEALIFT_TRY(context.host.remove(folder_ + "/tree/" + path, reason()));
-  return {};
+  const Secret input(json::to_canonical(files));
+  base::CommandIo io;
+  io.input = base::as_bytes(input.reveal());
+  const base::Command command{
+      {"/proc/self/exe", "node", "stage", "--payload", model_.payload_path(model_.any_control_plane().config), "--root",
+       app_.app->root, "--to", folder_},
+      {},
+      "/",
+      Duration{120'000}};
+  return base::output_of(command, context.host.run(command, io, reason(), context.cancel))
+      .transform([](const std::string&) {});
 }
 
 // A release left pending or half removed by a kill would refuse every further command.
 Result<void> AppStep::recover_release(engine::StepContext& context) const {
-  const auto command = helm({"status", app_.release, "--namespace", app_.target_namespace, "-o", "json"});
-  SEALIFT_ASSIGN(const auto status, context.host.query(command, {}, context.cancel));
-  if (!status.ok()) return {};  // no release yet
-  SEALIFT_ASSIGN(const auto value, json::parse(status.output, kHostJson));
-  const auto* state = value.at_path("info/status");
-  const std::string text = state == nullptr || state->string() == nullptr ? "" : *state->string();
+  SEALIFT_ASSIGN(const auto installed, shared_->installed(context.looking()));
+  const auto release = installed->releases.find({app_.release, app_.target_namespace});
+  const std::string text = release == installed->releases.end() ? "" : release->second;
   const bool half_removed = text == "uninstalling";  // killed during an earlier recovery
   if (!half_removed && !text.starts_with("pending-")) return {};
   base::tell(context.events, Level::warning,
@@ -197,21 +213,28 @@ Result<void> AppStep::recover_release(engine::StepContext& context) const {
   const auto recover = half_removed || text == "pending-install"
                            ? helm({"uninstall", app_.release, "--namespace", app_.target_namespace, "--wait"})
                            : helm({"rollback", app_.release, "--namespace", app_.target_namespace});
-  SEALIFT_TRY(
-      base::output_of(recover, context.host.run_job("sealift-helm-recover", recover, reason(), context.cancel)));
-  return {};
+  return base::output_of(recover,
+                         context.host.run_job("sealift-recover-" + app_.app->name, recover, reason(), context.cancel))
+      .transform([](const std::string&) {});
 }
 
-Result<void> AppStep::install_chart(engine::StepContext& context) const {
+Result<std::string> AppStep::install_chart(engine::StepContext& context) const {
   SEALIFT_TRY(recover_release(context));
-  auto command = helm({"upgrade", "--install", app_.release, folder_ + "/tree", "--namespace", app_.target_namespace,
-                       "--create-namespace"});
+  auto command =
+      helm({"upgrade", "--install", app_.release, folder_ + "/tree", "--namespace", app_.target_namespace,
+            "--create-namespace", "--timeout", std::format("{}s", app_.timeout.count() / 1000), "--output", "json"},
+           app_.timeout);
   SEALIFT_ASSIGN(const auto values, chart_values(model_, app_));
   for (const auto& [name, text] : values)
     command.argv.insert(command.argv.end(), {"--values", std::format("{}/{}", folder_, name)});
-  SEALIFT_TRY(base::output_of(
-      command, context.host.run_job("sealift-app-" + app_.app->name, command, reason(), context.cancel)));
-  return {};
+  SEALIFT_ASSIGN(auto printed, base::output_of(command, context.host.run_job(job_, command, reason(), context.cancel)));
+  const Secret release(std::move(printed));  // with the values
+  const auto value = json::parse(release.reveal(), kHostJson);
+  const auto* manifest = value ? value->find("manifest") : nullptr;
+  if (manifest != nullptr && manifest->string() != nullptr) return *manifest->string();
+  // A large chart's release is more than a job's output may be.
+  const auto ask = helm({"get", "manifest", app_.release, "--namespace", app_.target_namespace});
+  return base::output_of(ask, context.host.query(ask, {}, context.cancel));
 }
 
 Result<void> AppStep::make_namespace(engine::StepContext& context) const {
@@ -223,8 +246,7 @@ Result<void> AppStep::make_namespace(engine::StepContext& context) const {
 
 // kubectl looks up the kinds of all objects before it applies the first one, and applies them in the order of files:
 // what other objects need goes ahead, so that one run does.
-Result<void> AppStep::apply_needed_first(engine::StepContext& context) const {
-  SEALIFT_ASSIGN(const auto manifests, objects(context.looking()));
+Result<void> AppStep::apply_needed_first(engine::StepContext& context, const std::string& manifests) const {
   std::vector<yaml::Node> spaces, definitions;
   const auto visit = [&](Result<yaml::Node> document) -> Result<void> {
     if (!document) return {};  // kubectl will say what is wrong with it
@@ -251,92 +273,78 @@ Result<void> AppStep::apply_needed_first(engine::StepContext& context) const {
   return run({"wait", "--for=condition=Established", "--timeout=60s", "--filename", "-"}, definitions);
 }
 
-Result<void> AppStep::apply_manifests(engine::StepContext& context) const {
+Result<std::string> AppStep::apply_manifests(engine::StepContext& context) const {
+  std::string manifests;
+  SEALIFT_ASSIGN(const auto files, app_texts(model_.payload, app_));
+  for (const auto& [path, text] : files) manifests += std::format("---\n{}\n", text);
   SEALIFT_TRY(make_namespace(context));
-  SEALIFT_TRY(apply_needed_first(context));
+  SEALIFT_TRY(apply_needed_first(context, manifests));
   auto arguments = apply_arguments(folder_ + "/tree");
   arguments.emplace_back("--recursive");
   const auto command = kubectl_here(std::move(arguments));
   SEALIFT_TRY(base::output_of(command, context.host.run(command, {}, reason(), context.cancel)));
-  return {};
+  return manifests;
 }
 
-// The manifests as text: the release's, or as packed.
-Result<std::string> AppStep::objects(const engine::LookContext& context) const {
-  if (app_.app->kind == format::AppKind::helm) {
-    const auto command = helm({"get", "manifest", app_.release, "--namespace", app_.target_namespace});
-    return base::output_of(command, context.host.query(command, {}, context.cancel));
+Result<bool> AppStep::is_healthy(const engine::LookContext& context, bool why, std::string& message) const {
+  SEALIFT_ASSIGN(const auto objects, shared_->look(context, app_.app->name));
+  std::string ill;
+  for (const auto& object : objects) {
+    const auto health = kube::health_of(object);
+    if (health.state != kube::Health::State::current && ill.empty()) ill = health.subject + ": " + health.message;
   }
-  std::string out;
-  for (const auto& [path, file] : app_files(model_.contents(), *app_.app)) {
-    SEALIFT_ASSIGN(const auto bytes, model_.payload.read_all(file.object.digest, kMaxAppFile));
-    out += std::format("---\n{}\n", base::as_text(bytes));
+  if (ill.empty()) return true;
+  // What pods said a moment ago is kept until they are asked again.
+  if (!message.starts_with(ill)) message = ill;
+  if (!why) return false;
+  message = std::move(ill);
+  SEALIFT_ASSIGN(const auto pods, pods_of(context, objects));
+  if (auto missing = missing_image(pods)) return fail(std::move(*missing));
+  for (const auto& [pod, wanted] : pods) {
+    const std::string trouble = kube::pod_trouble(pod);
+    if (trouble.empty() || kube::health_of(pod).state == kube::Health::State::current) continue;
+    message += " (" + trouble + ")";
+    break;
   }
-  return out;
+  return false;
 }
 
-Result<json::Value> AppStep::installed_objects(const engine::LookContext& context, const std::string& manifests) const {
-  base::CommandIo io;
-  io.input = base::as_bytes(manifests);
-  const auto command = kubectl_here({"get", "--filename", "-", "--ignore-not-found", "-o", "json"});
-  SEALIFT_ASSIGN(const auto output, base::output_of(command, context.host.query(command, io, context.cancel)));
-  if (base::trim(output).empty()) return json::Value::object();
-  return json::parse(output, kHostJson);
-}
-
-Result<void> AppStep::wait_for_health(engine::StepContext& context) const {
-  SEALIFT_ASSIGN(const auto manifests, objects(context.looking()));
+Result<void> AppStep::wait_for_health(engine::StepContext& context, const std::string& manifests) const {
+  auto objects = judged_objects(manifests, app_.target_namespace);
+  if (objects.empty()) return {};
+  shared_->watch(app_.app->name, std::move(objects));
   std::optional<Error> hopeless;
-  auto waited = wait_until(context, kGateTimeout, ErrorCode::unhealthy,
+  Duration ask_for_pods = context.clock.monotonic() + std::min(kAskForPodsAfter, app_.timeout / 2);
+  auto waited = wait_until(context, app_.timeout, ErrorCode::unhealthy,
                            std::format("the application {} is installed but unhealthy", app_.app->name),
                            [&](std::string& message) -> Result<bool> {
-                             SEALIFT_ASSIGN(const auto list, installed_objects(context.looking(), manifests));
-                             message.clear();
-                             for (const auto& health : kube::health_of_all(list)) {
-                               if (health.state != kube::Health::State::current && message.empty())
-                                 message = health.subject + ": " + health.message;
-                             }
-                             if (message.empty()) return true;
-                             SEALIFT_ASSIGN(const auto pods, pods_of(context.looking(), list));
-                             if (auto missing = missing_image(pods)) {
-                               hopeless = std::move(missing);
-                               return true;
-                             }
-                             for (const auto& [pod, wanted] : pods) {
-                               const std::string trouble = kube::pod_trouble(pod);
-                               if (trouble.empty() || kube::health_of(pod).state == kube::Health::State::current)
-                                 continue;
-                               message += " (" + trouble + ")";
-                               break;
-                             }
-                             return false;
+                             const bool why = context.clock.monotonic() >= ask_for_pods;
+                             auto healthy = is_healthy(context.looking(), why, message);
+                             if (why) ask_for_pods = context.clock.monotonic() + kAskForPodsEvery;
+                             if (healthy || healthy.error().code != ErrorCode::unhealthy) return healthy;
+                             hopeless = std::move(healthy).error();
+                             return true;
                            });
+  shared_->unwatch(app_.app->name);
   if (hopeless) return fail(std::move(*hopeless));
   return waited;
 }
 
 Result<std::vector<AppStep::SelectedPod>> AppStep::pods_of(const engine::LookContext& context,
-                                                           const json::Value& objects) const {
+                                                           const std::vector<json::Value>& objects) const {
   std::vector<json::Value> workloads;
   std::vector<SelectedPod> out;
   std::set<std::string> spaces;
-  const auto* items = objects.find("items");
-  const auto take = [&](const json::Value& object) {
-    const auto* space = object.at_path("metadata/namespace");
-    if (object.at_path("spec/selector/matchLabels") == nullptr || space == nullptr || space->string() == nullptr)
-      return;
+  for (const auto& object : objects) {
+    const auto space = kube::text(object, "metadata/namespace");
+    if (object.at_path("spec/selector/matchLabels") == nullptr || space.empty()) continue;
     workloads.push_back(object);
-    spaces.insert(*space->string());
-  };
-  if (items != nullptr && items->is_array())
-    std::ranges::for_each(*items->elements(), take);
-  else
-    take(objects);
+    spaces.insert(space);
+  }
   for (const auto& space : spaces) {
     SEALIFT_ASSIGN(const auto pods, kubectl_object(context.host, {"pods", "--namespace=" + space}, context.cancel));
-    const auto* list = pods ? pods->find("items") : nullptr;
-    if (list == nullptr || !list->is_array()) continue;
-    for (const auto& pod : *list->elements()) {
+    if (!pods) continue;
+    for (const auto& pod : kube::items(*pods)) {
       const auto workload =
           std::ranges::find_if(workloads, [&](const json::Value& one) { return kube::selects(one, pod); });
       if (workload != workloads.end()) out.push_back({pod, kube::template_images(*workload)});

@@ -83,16 +83,17 @@ Result<std::optional<std::string>> name_service_trouble(host::HostView& node, co
   return std::optional<std::string>{};
 }
 
-DeliveredWorkloads::DeliveredWorkloads(const Model& model) {
+DeliveredWorkloads::DeliveredWorkloads(const Model& model, const std::vector<engine::StepId>& not_done) {
   for (const auto& app : model.apps) {
+    if (!app.waits_for_health || std::ranges::contains(not_done, app_step(app))) continue;
     if (app.app->kind == format::AppKind::helm) {
       releases_.emplace(app.release, app.target_namespace);
       continue;
     }
-    for (const auto& [path, file] : app_files(model.contents(), *app.app)) {
-      const auto bytes = model.payload.read_all(file.object.digest, kMaxAppFile);
-      if (!bytes) continue;  // reported when it was installed
-      const auto documents = yaml::parse(base::as_text(*bytes), path);
+    const auto files = app_texts(model.payload, app);
+    if (!files) continue;  // reported when it was installed
+    for (const auto& [path, text] : *files) {
+      const auto documents = yaml::parse(text, path);
       if (!documents) continue;
       for (const auto& document : *documents) {
         const auto* kind = document.find("kind");
@@ -120,11 +121,12 @@ HealthStep::HealthStep(const Model& model)
     : BasicStep("cluster.healthy", "wait until the cluster and its applications are healthy", digest_of({"healthy"})),
       model_(model) {}
 
-std::vector<std::string> HealthStep::object_troubles(const ClusterLook& look) const {
+std::vector<std::string> HealthStep::object_troubles(const engine::LookContext& context,
+                                                     const ClusterLook& look) const {
   std::vector<std::string> out;
   std::optional<DeliveredWorkloads> delivered;  // made only if something is unhealthy
   const auto is_ours = [&](const json::Value& workload) {
-    if (!delivered) delivered.emplace(model_);
+    if (!delivered) delivered.emplace(model_, context.not_done);
     return delivered->holds(workload);
   };
   for (const auto& judged : look.judged) {
@@ -178,7 +180,7 @@ Result<std::vector<std::string>> HealthStep::troubles(const engine::LookContext&
     if (!std::ranges::contains(context.aside, node.name)) expected.insert(node.name);
   }
   SEALIFT_ASSIGN(const auto look, look_at_cluster(context.host, expected, context.cancel));
-  auto out = object_troubles(look);
+  auto out = object_troubles(context, look);
   SEALIFT_ASSIGN(const auto nodes, node_troubles(context, expected, look));
   out.insert(out.end(), nodes.begin(), nodes.end());
   return out;

@@ -37,11 +37,12 @@ Result<std::optional<std::string>> stale_report(host::HostView& node, const std:
 // Why a node gets no answer from it for kubernetes.default; nothing if it does.
 Result<std::optional<std::string>> name_service_trouble(host::HostView& node, const NameService& service);
 
-// Workloads of the selected applications: a helm release's by its annotation, those of manifests by name. Reads the
-// manifests from the artifact.
+// Workloads of the selected applications that were installed and are to be healthy: a helm release's by its annotation,
+// those of manifests by name. Reads the manifests from the artifact.
 class DeliveredWorkloads {
  public:
-  explicit DeliveredWorkloads(const Model& model);
+  // `not_done`: steps that were not done (LookContext).
+  explicit DeliveredWorkloads(const Model& model, const std::vector<engine::StepId>& not_done = {});
   bool holds(const json::Value& workload) const;
 
  private:
@@ -58,7 +59,7 @@ class HealthStep final : public BasicStep {
  private:
   // What is unhealthy: the cluster's objects, then nodes; empty = healthy.
   Result<std::vector<std::string>> troubles(const engine::LookContext& context) const;
-  std::vector<std::string> object_troubles(const ClusterLook& look) const;
+  std::vector<std::string> object_troubles(const engine::LookContext& context, const ClusterLook& look) const;
   // Each node's own view: whether the API's report is from its current boot, and whether name service works.
   Result<std::vector<std::string>> node_troubles(const engine::LookContext& context,
                                                  const std::set<std::string>& expected, const ClusterLook& look) const;

@@ -65,6 +65,9 @@ Result<SelectedApp> select(const format::Contents& contents, const config::Clust
     out.values_yaml = settings->values_yaml;
     out.values_file = settings->values_file_yaml;
     out.ignored_images = settings->ignored_images;
+    out.timeout = settings->timeout;
+    out.waits_for_health = settings->waits_for_health;
+    if (!settings->files.empty()) out.changes = &settings->files;
     for (const auto& need : settings->needs) {
       for (auto& member : members(contents, need)) {
         if (contents.find_app(member) != nullptr || !elsewhere(member)) out.needs.push_back(std::move(member));
@@ -76,17 +79,39 @@ Result<SelectedApp> select(const format::Contents& contents, const config::Clust
   return out;
 }
 
-// Kahn's algorithm; ties are broken by name, the network first.
+// How long the longest chain of applications is that wait for each, itself included; in a circle it has no meaning.
+std::map<std::string, size_t> chains_behind(const std::map<std::string, SelectedApp>& apps) {
+  std::map<std::string, size_t> out;
+  for (const auto& [name, app] : apps) out[name] = 1;
+  bool changed = true;
+  for (size_t round = 0; changed && round < apps.size(); ++round) {
+    changed = false;
+    for (const auto& [name, app] : apps) {
+      for (const auto& need : app.needs) {
+        if (out[need] > out[name]) continue;
+        out[need] = out[name] + 1;
+        changed = true;
+      }
+    }
+  }
+  return out;
+}
+
+// Kahn's algorithm: the network first, then what the longest chain waits for, then by name.
 Result<std::vector<SelectedApp>> ordered(std::map<std::string, SelectedApp> waiting) {
   std::vector<SelectedApp> out;
   std::set<std::string> done;
+  auto behind = chains_behind(waiting);
   while (!waiting.empty()) {
     const auto ready = [&](const auto& entry) {
       return std::ranges::all_of(entry.second.needs, [&](const std::string& need) { return done.contains(need); });
     };
-    auto next =
-        std::ranges::find_if(waiting, [&](const auto& entry) { return entry.second.app->is_network && ready(entry); });
-    if (next == waiting.end()) next = std::ranges::find_if(waiting, ready);
+    auto next = waiting.end();
+    for (auto it = waiting.begin(); it != waiting.end(); ++it) {
+      if (!ready(*it)) continue;
+      const auto rank = [&](const auto& entry) { return std::pair(entry.second.app->is_network, behind[entry.first]); };
+      if (next == waiting.end() || rank(*it) > rank(*next)) next = it;
+    }
     if (next == waiting.end()) {
       std::vector<std::string> names;
       for (const auto& [name, app] : waiting) names.push_back(name);
@@ -177,9 +202,16 @@ Result<std::vector<SelectedApp>> select_apps(const format::Contents& contents, c
     if (app.is_network && contents.base_document && !std::ranges::contains(names, app.name)) names.push_back(app.name);
   }
   std::map<std::string, SelectedApp> selected;
+  std::set<std::string> disabled;
   for (const auto& written : names) {
     for (const auto& name : members(contents, written)) {
-      if (contents.find_app(name) == nullptr && elsewhere(name)) continue;
+      const auto* app_there = contents.find_app(name);
+      if (app_there == nullptr && elsewhere(name)) continue;
+      if (const auto* settings = app_there == nullptr ? nullptr : site_settings(config, *app_there);
+          settings != nullptr && !settings->enabled) {
+        disabled.insert(name);
+        continue;
+      }
       SEALIFT_ASSIGN(auto app, select(contents, config, name, elsewhere));
       selected.insert_or_assign(name, std::move(app));
     }
@@ -187,6 +219,7 @@ Result<std::vector<SelectedApp>> select_apps(const format::Contents& contents, c
   for (const auto& application : config.applications) {
     const auto mine = members(contents, application.name);
     if (contents.find_app(mine.front()) == nullptr && elsewhere(application.name)) continue;
+    if (!application.enabled && contents.find_app(mine.front()) != nullptr) continue;
     if (!std::ranges::any_of(mine, [&](const std::string& name) { return selected.contains(name); })) {
       return fail(
           ErrorCode::invalid_config,
@@ -197,8 +230,9 @@ Result<std::vector<SelectedApp>> select_apps(const format::Contents& contents, c
   for (const auto& [name, app] : selected) {
     for (const auto& need : app.needs) {
       if (!selected.contains(need)) {
-        return fail(ErrorCode::invalid_config,
-                    "the application \"{}\" needs \"{}\", which is not selected; add it to spec.apps", name, need);
+        return fail(ErrorCode::invalid_config, "the application \"{}\" needs \"{}\", which {}", name, need,
+                    disabled.contains(need) ? "is not enabled; enable it, or disable both"
+                                            : "is not selected; add it to spec.apps");
       }
     }
   }

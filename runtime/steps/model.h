@@ -5,6 +5,7 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -49,6 +50,10 @@ struct SelectedApp {
   std::string values_set;                   // tree path of the artifact's set of values; empty if it has none
   std::vector<std::string> ignored_images;  // the site's patterns
   std::string values_yaml, values_file;     // later wins: chart < set < site_values() < valuesFile < values
+  Duration timeout{600'000};                // for its objects to become healthy
+  bool waits_for_health = true;
+  const std::vector<config::FileChange>* changes = nullptr;  // the site's, of its files
+  std::map<std::string, std::string> changed_files = {};     // what they make of these files, by path below its root
 };
 
 struct Model {
@@ -90,6 +95,11 @@ using IsElsewhere = std::function<bool(const std::string& app)>;
 Result<std::vector<SelectedApp>> select_apps(
     const format::Contents& contents, const config::ClusterConfig& config,
     const IsElsewhere& elsewhere = [](const std::string&) { return false; });
+
+// The site's changes of applications' files (SelectedApp::changed_files), from the files as they are packed. Errors:
+// invalid_config with the place in cluster.yaml.
+Result<void> change_files(const format::PayloadReader& payload, const config::ClusterConfig& config,
+                          std::vector<SelectedApp>& apps);
 
 // A node's name and address from its facts. Errors: invalid_config if the host name can't be a node name, or if no
 // address of the host is the one it was reached by and there are several to choose from.

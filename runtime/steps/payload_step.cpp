@@ -8,6 +8,7 @@
 #include "payload/base/parallel.h"
 #include "payload/base/text.h"
 #include "payload/format/references.h"
+#include "runtime/steps/app_files.h"
 
 namespace sealift::steps {
 namespace {
@@ -97,7 +98,12 @@ std::vector<format::ByteRange> PayloadStep::metadata_pieces() const {
 }
 
 Result<std::vector<format::Frame>> PayloadStep::wanted_frames() const {
-  const auto objects = image_objects(model_.contents(), first_images(model_));
+  auto objects = image_objects(model_.contents(), first_images(model_));
+  // The network is installed before the rest is there.
+  for (const auto& app : model_.apps) {
+    if (!app.app->is_network) continue;
+    for (const auto& [path, file] : app_files(model_.contents(), *app.app)) objects.push_back(file.object.digest);
+  }
   SEALIFT_ASSIGN(auto frames, model_.payload.frames_of(objects));
   if (part_ == PayloadPart::first) return frames;
   std::set<uint64_t> first;

@@ -66,6 +66,7 @@ TEMPLATE_TEST_CASE("files", "", Local, Remote) {
     (void)host.list("/");
     (void)host.ledger();
     (void)host.recorded("step");
+    (void)host.records("");
     (void)host.store_state("/payloads/p");
     CHECK(root.empty());
   }

@@ -87,11 +87,20 @@ TEMPLATE_TEST_CASE("the ledger: what was begun anew is not completed until it is
     CHECK_FALSE(*host.recorded("step.one"));
     CHECK(*host.recorded("step.two") == "bb");
     CHECK_FALSE(*host.begin({"step.one", "cc"}));
+    REQUIRE(host.record({"another", "dd"}));
+    REQUIRE(host.record({"step.three", ""}));
+    const auto of_steps = host.records("step.");
+    REQUIRE(of_steps);
+    REQUIRE(of_steps->size() == 2);
+    CHECK((*of_steps)[0].step == "step.three");
+    CHECK((*of_steps)[1].step == "step.two");
+    CHECK((*of_steps)[1].inputs == "bb");
+    CHECK(host.records("nothing")->empty());
     const auto entries = host.ledger();
     REQUIRE(entries);
-    REQUIRE(entries->size() == 3);
-    change<host::Begun>(entries->back());
-    CHECK(entries->back().inputs == "cc");
+    REQUIRE(entries->size() == 5);
+    change<host::Begun>((*entries)[2]);
+    CHECK((*entries)[2].inputs == "cc");
   }
   {
     const TestType again(root.path());  // on disk, not in a connection's memory

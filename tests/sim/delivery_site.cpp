@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tests/sim/delivery_site.h"
+#include "tests/support/played_stage.h"
 
 #include <algorithm>
 #include <array>
@@ -146,7 +147,9 @@ void DeliverySite::equip(FakeMachine& machine, const std::string& address) {
   machine.programs[node_program] = [](FakeMachine& self, const Command& command, const CommandIo& io) {
     return node_pki(self, command, io);
   };
-  machine.programs["exe"] = [this](FakeMachine& self, const Command& command, const CommandIo&) {  // the agent itself
+  machine.programs["exe"] = [this](FakeMachine& self, const Command& command,
+                                   const CommandIo& io) {  // the agent itself
+    if (has(command, "stage")) return tests::play_stage(self, payload(), command, io);
     return has(command, "etcd") ? cluster.etcd(self, command) : look_at_pairs(self, command);
   };
 }

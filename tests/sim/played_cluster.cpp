@@ -345,19 +345,24 @@ Result<ExitStatus> PlayedCluster::get(const Command& command, const CommandIo& i
   if (has(command, "node")) return node(after(command, "node"));
   json::Value list = json::Value::object(), items = json::Value::array();
   list.set("kind", "List");
-  if (has(command, "secret")) {  // owner=helm,name=redis,status=deployed
-    for (const auto& [name, release] : state.releases) {
-      if (after(command, "--selector") == std::format("owner=helm,name={},status=deployed", name) &&
-          release.status == "deployed")
-        return good("secret/sh.helm.release.v1." + name + ".v1\n");
-    }
-    return good();
+  if (has(command, "secrets")) {  // with the labels name, version and status
+    std::string table;
+    for (const auto& [name, release] : state.releases)
+      table += std::format("{}  sh.helm.release.v1.{}.v1  helm.sh/release.v1  1  5m  {}  1  {}\n", release.space, name,
+                           name, release.status);
+    return good(table);
   }
   if (has(command, "--filename")) {
     const auto documents = yaml::parse(base::as_text(io.input), "stdin");
     if (!documents) return bad("error parsing STDIN");
-    for (const auto& wanted : *documents)
-      items.push_back(look_at(field(wanted, "kind"), field(wanted, "metadata/name")));
+    for (const auto& wanted : *documents) {
+      auto object = look_at(field(wanted, "kind"), field(wanted, "metadata/name"));
+      auto metadata = *object.find("metadata");
+      metadata.set("namespace", field(wanted, "metadata/namespace"));
+      object.set("metadata", std::move(metadata));
+      object.set("apiVersion", field(wanted, "apiVersion"));
+      items.push_back(std::move(object));
+    }
   } else if (has(command, "nodes")) {
     for (const auto& name : state.nodes) {
       if (looks_before_known_[name] > 0) continue;

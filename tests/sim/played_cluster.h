@@ -33,7 +33,7 @@ struct ClusterState {
   std::set<std::string> namespaces;
   std::map<std::string, std::string> applied;  // folder → the manifests last applied
   struct Release {
-    std::string status, values, chart;
+    std::string status, values, chart, space;
     bool operator==(const Release&) const = default;
   };
   std::map<std::string, Release> releases;

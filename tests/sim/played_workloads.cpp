@@ -71,12 +71,11 @@ Result<ExitStatus> PlayedCluster::helm(FakeMachine& self, const Command& command
   };
   if (has(command, "upgrade")) return upgrade(self, command, after(command, "--install"));
   const std::lock_guard guard(mutex_);
-  for (const auto* verb : {"status", "uninstall", "rollback", "manifest"}) {
+  for (const auto* verb : {"uninstall", "rollback", "manifest"}) {
     if (!has(command, verb)) continue;
     const auto found = state.releases.find(release_of(verb));
     if (found == state.releases.end()) return bad("Error: release: not found");
     auto& release = found->second;
-    if (std::string_view(verb) == "status") return good(R"({"info":{"status":")" + release.status + "\"}}");
     if (std::string_view(verb) == "manifest") return good(release.chart);
     if (std::string_view(verb) == "uninstall")
       state.releases.erase(found);
@@ -88,7 +87,7 @@ Result<ExitStatus> PlayedCluster::helm(FakeMachine& self, const Command& command
 }
 
 Result<ExitStatus> PlayedCluster::upgrade(FakeMachine& self, const Command& command, const std::string& name) {
-  ClusterState::Release wanted{"deployed", {}, {}};
+  ClusterState::Release wanted{"deployed", {}, {}, after(command, "--namespace")};
   for (size_t i = 0; i + 1 < command.argv.size(); ++i) {
     if (command.argv[i] == "--values") wanted.values += text_of(self, command.argv[i + 1]);
   }
@@ -106,6 +105,7 @@ Result<ExitStatus> PlayedCluster::upgrade(FakeMachine& self, const Command& comm
     const bool first = there == state.releases.end();
     auto& release = state.releases[name];
     if (first) release.chart = wanted.chart;
+    release.space = wanted.space;
     release.status = first ? "pending-install" : "pending-upgrade";
   }
   SIM_STAGE(self, "helm upgrade: pending");
@@ -117,7 +117,9 @@ Result<ExitStatus> PlayedCluster::upgrade(FakeMachine& self, const Command& comm
   SIM_STAGE(self, "helm upgrade: objects");
   const std::lock_guard guard(mutex_);
   state.releases[name] = wanted;
-  return good();
+  json::Value release = json::Value::object();
+  release.set("manifest", wanted.chart);
+  return good(json::to_canonical(release));
 }
 
 }  // namespace sealift::sim

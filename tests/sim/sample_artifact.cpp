@@ -57,7 +57,9 @@ std::vector<std::string> base_image_names() {
           "registry.k8s.io/kube-proxy:v1.34.4", "registry.k8s.io/pause:3.10.1"};
 }
 
-Bytes sample_payload(const std::string& name, const std::string& version) {
+std::string sample_chart(size_t number) { return std::format("app{:03}", number); }
+
+Bytes sample_payload(const std::string& name, const std::string& version, size_t charts) {
   tests::PayloadBuilder builder;
   format::Contents contents;
   contents.name = name;
@@ -87,6 +89,16 @@ Bytes sample_payload(const std::string& name, const std::string& version) {
   uses(1, kHelloImage, "apps/hello/all.yaml");
   uses(2, kRedisImage, "charts/redis/templates/redis.yaml");
   contents.launch = {"hello", "redis"};
+  for (size_t i = 0; i < charts; ++i) {
+    const auto app = sample_chart(i);
+    file("charts/" + app + "/Chart.yaml", "apiVersion: v2\nname: " + app + "\nversion: 1.0.0\n");
+    file("charts/" + app + "/templates/all.yaml", workload("Deployment", app, kRedisImage));
+    auto needs = i % 10 == 9 ? std::vector{sample_chart(i - 1)} : std::vector<std::string>{};
+    contents.apps.push_back({app, format::AppKind::helm, false, "charts/" + app, std::move(needs), "1.0.0"});
+    uses(contents.apps.size() - 1, kRedisImage, "charts/" + app + "/templates/all.yaml");
+    contents.launch.push_back(app);
+  }
+  std::ranges::sort(contents.apps, {}, &format::App::name);
   auto names = base_image_names();
   names.insert(names.begin(), {std::string(kFlannelImage), std::string(kHelloImage), std::string(kRedisImage)});
   for (const auto& image : names) contents.images.push_back(packed(builder, image, image));

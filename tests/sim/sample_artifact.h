@@ -27,6 +27,8 @@ struct Erp {
 Bytes erp_payload(const Erp& erp = {});
 
 // "shop 3.4": a base, a network, manifests (hello) that need a chart (redis).
-Bytes sample_payload(const std::string& name = "shop", const std::string& version = "3.4");
+// `charts`: so many more of them, "app000", "app001" …; each tenth needs the one before it.
+Bytes sample_payload(const std::string& name = "shop", const std::string& version = "3.4", size_t charts = 0);
+std::string sample_chart(size_t number);
 
 }  // namespace sealift::sim

@@ -217,6 +217,17 @@ Result<std::optional<std::string>> FakeHost::recorded(const std::string& step) {
   });
 }
 
+Result<std::vector<host::Reason>> FakeHost::records(const std::string& prefix) {
+  using Out = std::vector<host::Reason>;
+  return look<Out>([&]() -> Result<Out> {
+    Out out;
+    for (const auto& [step, inputs] : machine_.world.recorded) {
+      if (step.starts_with(prefix)) out.push_back({step, inputs});
+    }
+    return out;
+  });
+}
+
 Result<std::vector<host::LedgerEntry>> FakeHost::ledger() {
   using Out = std::vector<host::LedgerEntry>;
   return look<Out>([&]() -> Result<Out> {

@@ -137,6 +137,7 @@ class FakeHost final : public host::Host {
   Result<base::ExitStatus> query(const base::Command& command, const base::CommandIo& io,
                                  const CancelToken& cancel) override;
   Result<std::optional<std::string>> recorded(const std::string& step) override;
+  Result<std::vector<host::Reason>> records(const std::string& prefix) override;
   Result<std::vector<host::LedgerEntry>> ledger() override;
   Result<bool> worked_on() override;
   Result<bool> synced() override;

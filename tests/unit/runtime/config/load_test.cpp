@@ -252,8 +252,73 @@ TEST_CASE("what is left for later is unsupported, with its place") {
   one_problem(with_fields("  registry: {hosts: [a]}\n"), 7, 14, "hosts", unsupported);
   one_problem(with_document("apiVersion: sealift.dev/v1\nkind: Patch\n"), 9, 1, "Patch", unsupported);
   one_problem(with_document("apiVersion: sealift.dev/v1\nkind: Hook\n"), 9, 1, "Hook", unsupported);
-  one_problem(with_document("apiVersion: sealift.dev/v1\nkind: Application\nmetadata: {name: x}\nspec: {files: []}\n"),
-              11, 8, "files", unsupported);
+}
+
+TEST_CASE("how applications are delivered") {
+  const auto plain = good(std::string(kHead) + std::string(kHosts));
+  CHECK_FALSE(plain.apps);
+  CHECK(plain.apps_at_once == 8);
+  const auto config = good(std::string(kHead) + std::string(kHosts) + R"(  apps: {names: [redis, erp], concurrency: 3}
+---
+apiVersion: sealift.dev/v1
+kind: Application
+metadata: {name: erp}
+spec:
+  enabled: false
+  timeout: 1h30m
+  wait: applied
+  files:
+  - {path: templates/web.yaml, strategy: merge, data: {spec: {replicas: 2}}}
+  - {path: templates/a.yaml, strategy: merge, data: "kind: A"}
+  - path: Chart.yaml
+    data: |
+      name: erp
+)");
+  CHECK(config.apps == std::vector<std::string>{"redis", "erp"});
+  CHECK(config.apps_at_once == 3);
+  REQUIRE(config.applications.size() == 1);
+  const auto& erp = config.applications[0];
+  CHECK_FALSE(erp.enabled);
+  CHECK(erp.timeout == std::chrono::minutes(90));
+  CHECK_FALSE(erp.waits_for_health);
+  REQUIRE(erp.files.size() == 3);
+  CHECK(erp.files[0].path == "templates/web.yaml");
+  CHECK(erp.files[0].strategy == FileChange::Strategy::merge);
+  CHECK(erp.files[0].data == "spec:\n  replicas: 2\n");
+  CHECK(erp.files[1].data == "kind: A");
+  CHECK(erp.files[2].strategy == FileChange::Strategy::overwrite);
+  CHECK(erp.files[2].data == "name: erp\n");
+  CHECK(erp.files[2].place.line > erp.files[1].place.line);
+  CHECK(good(std::string(kHead) + std::string(kHosts) + "  apps: {concurrency: 64}\n").apps_at_once == 64);
+}
+
+TEST_CASE("what can't be said of applications") {
+  const auto application = [](const std::string& spec) {
+    return with_document("apiVersion: sealift.dev/v1\nkind: Application\nmetadata: {name: x}\nspec:\n" + spec);
+  };
+  for (const char* number : {"0", "65", "many", "-1", "\"8\"", "[]"})
+    one_problem(with_fields(std::format("  apps: {{concurrency: {}}}\n", number)), 7, 23, "from 1 to 64");
+  one_problem(with_fields("  apps: {name: [a]}\n"), 7, 16, "did you mean \"names\"?");
+  one_problem(with_fields("  apps: {names: [a, a]}\n"), 7, 21, "twice");
+  one_problem(with_fields("  apps: {names: a}\n"), 7, 17, "must be a list");
+  one_problem(application("  enabled: perhaps\n"), 12, 12, "true or false");
+  for (const char* time : {"10", "0s", "m", "1m1h", "5m5m", "31000m30d", "1.5h", "800h", "99999999s"})
+    one_problem(application(std::format("  timeout: {}\n", time)), 12, 12, "is not a time such as 90s");
+  one_problem(application("  wait: ready\n"), 12, 9, "healthy (the default) or applied");
+  one_problem(application("  files: {path: a}\n"), 12, 10, "must be a list");
+  one_problem(application("  files: [a]\n"), 12, 11, "must be a mapping");
+  one_problem(application("  files: [{data: a}]\n"), 12, 11, "\"path\" is missing");
+  one_problem(application("  files: [{path: a}]\n"), 12, 11, "\"data\" is missing");
+  for (const char* path : {"../a", "/a", "a/../b", "a//b"})
+    one_problem(application(std::format("  files: [{{path: {}, data: x}}]\n", path)), 12, 18,
+                "below the application's folder");
+  one_problem(application("  files: [{path: a, data: x}, {path: a, data: y}]\n"), 12, 38, "changed twice");
+  one_problem(application("  files: [{path: a, strategy: replace, data: x}]\n"), 12, 31, "overwrite or merge");
+  one_problem(application("  files: [{path: a, data: {b: 1}}]\n"), 12, 27, "must be a text");
+  for (const char* data : {"[a]", "a", "\"a: 1\\n---\\nb: 2\""})
+    one_problem(application(std::format("  files: [{{path: a, strategy: merge, data: {}}}]\n", data)), 12, 44,
+                "must be one mapping");
+  one_problem(application("  files: [{path: a, strategy: merge, data: \"a: [\"}]\n"), 12, 44, "a:");
 }
 
 TEST_CASE("documents") {

@@ -3,6 +3,7 @@
 
 #include <atomic>
 #include <catch2/catch_test_macros.hpp>
+#include <thread>
 
 #include "tests/support/event_recorder.h"
 #include "tests/support/fake_clock.h"
@@ -442,4 +443,67 @@ TEST_CASE("the dry run does not connect to hosts that are left out, and stops wh
   const auto cancelled = look(w.plan, w.pool, w.cancel.token(), w.options);
   REQUIRE_FALSE(cancelled);
   CHECK(cancelled.error().code == ErrorCode::cancelled);
+}
+
+TEST_CASE("applications: several at once, and one that fails stops those that need it alone") {
+  World w;
+  std::atomic<int> together = 0, most = 0;
+  std::vector<StepId> seen;
+  const auto add = [&](const std::string& id, Body body, std::vector<size_t> after = {}) {
+    auto step = w.add("cp", id, OnFailure::alone, std::move(body), std::move(after));
+    w.plan.steps.back().lane = Lane::applications;
+    return step;
+  };
+  const Body meets = [&](StepContext&) -> Result<void> {
+    const int now = ++together;
+    int known = most;
+    while (known < now && !most.compare_exchange_weak(known, now)) {
+    }
+    for (int i = 0; i < 5000 && most < 3; ++i) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    --together;
+    return {};
+  };
+  const auto fails = [](ErrorCode code) {
+    return [code](StepContext&) -> Result<void> { return fail(code, "it is broken"); };
+  };
+  for (const char* id : {"a", "b", "c", "d"}) add(id, meets);
+  add("redis", fails(ErrorCode::unhealthy));
+  const auto erp = add("erp", {}, {4});
+  w.add("cp", "healthy", OnFailure::end_run, [&](StepContext& context) -> Result<void> {
+    seen = context.looking().not_done;
+    return {};
+  });
+  w.plan.steps.back().after_any = {0, 1, 2, 3, 4, 5};
+  w.options.limits.applications = 3;
+  const auto first = w.run();
+  CHECK(most == 3);
+  CHECK(erp->applied == 0);
+  CHECK(seen == std::vector<StepId>{"redis", "erp"});
+  REQUIRE(first.hosts.size() == 1);
+  CHECK(first.hosts[0].outcome == HostEnd::delivered);
+  CHECK(first.hosts[0].done == 5);
+  CHECK(first.hosts[0].failed == 0);
+  REQUIRE(first.alone.size() == 6);
+  CHECK(first.alone[4].status == StepStatus::failed);
+  CHECK(first.alone[5].status == StepStatus::left_out);
+  CHECK(first.alone[5].error->text().contains("needs redis, which was not done"));
+  CHECK_FALSE(first.complete());
+  REQUIRE(first.error());
+  CHECK(first.error()->code == ErrorCode::unhealthy);
+  CHECK(first.error()->text().contains("redis on cp: it is broken; 1 step was not tried"));
+  SECTION("failures of different kinds are partial success, those of one kind have its code") {
+    add("broken", fails(ErrorCode::command_failed));
+    CHECK(w.run().error()->code == ErrorCode::partial);
+    w.plan.steps.pop_back();
+    add("ill", fails(ErrorCode::unhealthy));
+    const auto both = w.run().error();
+    CHECK(both->code == ErrorCode::unhealthy);
+    CHECK(both->what.contains("2 steps failed: redis, ill"));
+  }
+  SECTION("a control plane that is gone is no application's fault: the run ends, once") {
+    w.machine("cp").set_reachable(false);
+    const auto gone = w.run();
+    REQUIRE(gone.ended_by);
+    CHECK(gone.ended_by->code == ErrorCode::unreachable);
+  }
 }

@@ -99,6 +99,71 @@ TEST_CASE("the bytes lane goes on beside the main one") {
   CHECK(s.start() == Steps{2});
 }
 
+TEST_CASE("applications of a host go on side by side, as many as there may be, in the plan's order") {
+  Builder b;
+  const size_t before = b.add("a", "main");
+  Steps apps;
+  for (int i = 0; i < 5; ++i)
+    apps.push_back(b.add("a", "app." + std::to_string(i), {before}, OnFailure::alone, {}, Lane::applications));
+  const size_t late = b.add("a", "app.late", {apps[4]}, OnFailure::alone, {}, Lane::applications);
+  Scheduler s(b.plan, {.main = 64, .bytes = 4, .applications = 3});
+  CHECK(s.start() == Steps{before});
+  s.done(before);
+  CHECK(s.start() == Steps{apps[0], apps[1], apps[2]});
+  CHECK(s.start().empty());
+  s.skipped(apps[1]);
+  CHECK(s.start() == Steps{apps[3]});
+  s.done(apps[0]);
+  s.done(apps[2]);
+  CHECK(s.start() == Steps{apps[4]});
+  s.done(apps[4]);
+  CHECK(s.start() == Steps{late});
+  s.done(apps[3]);
+  s.done(late);
+  CHECK(s.finished());
+}
+
+TEST_CASE("what fails alone leaves out only what needs it, however far, and nobody's host") {
+  Builder b;
+  const size_t redis = b.add("a", "app.redis", {}, OnFailure::alone, {}, Lane::applications);
+  const size_t erp = b.add("a", "app.erp", {redis}, OnFailure::alone, {}, Lane::applications);
+  const size_t desk = b.add("a", "app.desk", {erp, redis}, OnFailure::alone, {}, Lane::applications);
+  const size_t other = b.add("a", "app.other", {}, OnFailure::alone, {}, Lane::applications);
+  const size_t healthy = b.add("a", "healthy", {}, OnFailure::end_run, {redis, erp, desk, other});
+  Scheduler s(b.plan, {});
+  CHECK(s.start() == Steps{redis, other});
+  const auto left = s.failed(redis);
+  CHECK(left.aside.empty());
+  CHECK_FALSE(left.ends_run);
+  REQUIRE(left.left_out.size() == 2);
+  CHECK((left.left_out[0].step == erp && left.left_out[0].needed == redis));
+  CHECK((left.left_out[1].step == desk && left.left_out[1].needed == erp));
+  CHECK(s.status(erp) == StepStatus::left_out);
+  CHECK_FALSE(s.is_aside("a"));
+  CHECK(s.start().empty());
+  s.done(other);
+  CHECK(s.start() == Steps{healthy});
+  s.done(healthy);
+  CHECK(s.finished());
+}
+
+TEST_CASE("what fails alone ends the run if its host is gone, or if what needs it would") {
+  Builder b;
+  const size_t app = b.add("a", "app.one", {}, OnFailure::alone, {}, Lane::applications);
+  b.add("a", "app.two", {}, OnFailure::alone, {}, Lane::applications);
+  {
+    Scheduler s(b.plan, {.main = 1, .bytes = 1, .applications = 1});
+    CHECK(s.start() == Steps{app});
+    CHECK(s.failed(app, true).ends_run == app);
+    CHECK(s.ended());
+    CHECK(s.finished());
+  }
+  b.add("a", "last", {app}, OnFailure::end_run);
+  Scheduler s(b.plan, {});
+  (void)s.start();
+  CHECK(s.failed(app).ends_run == app);
+}
+
 TEST_CASE("never more steps at once than the limit") {
   Builder b;
   for (int i = 0; i < 10; ++i) b.add("h" + std::to_string(i), "one");

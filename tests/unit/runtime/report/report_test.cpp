@@ -210,3 +210,33 @@ TEST_CASE("the last run tells what died") {
         std::vector<std::string>{"last run from this machine: apply of shop 3.4, T: command_failed",
                                  "  w1: units failed: exit 1", "  w2: images was interrupted"});
 }
+
+TEST_CASE("applications: how many of each kind, and by name those that need attention") {
+  using State = delivery::ApplicationOutcome::State;
+  auto out = outcome();
+  out.hosts.pop_back();
+  CHECK_FALSE(json::parse(to_json(out))->find("applications")->elements()->size());
+  out.applications = {{"redis", State::healthy, true, ""},
+                      {"crm", State::failed, false, "Deployment/crm: 0 of 1"},
+                      {"desk", State::not_tried, false, "needs app.crm, which was not done"},
+                      {"tool", State::applied, false, ""},
+                      {"erp", State::healthy, false, ""}};
+  std::string text;
+  for (const auto& line : outcome_lines(out, Duration{61'000})) text += line + "\n";
+  CHECK(
+      text.contains("applications: 2 healthy, 1 applied, 1 failed, 1 not tried (1 changed)\n"
+                    "  crm failed: Deployment/crm: 0 of 1\n"
+                    "  desk was not tried: needs app.crm, which was not done\n"));
+  const auto value = json::parse(to_json(out));
+  REQUIRE(value);
+  const auto& list = *value->find("applications")->elements();
+  REQUIRE(list.size() == 5);
+  CHECK(list[0].text_or("name", "") == "redis");
+  CHECK(list[0].text_or("state", "") == "healthy");
+  CHECK(list[0].boolean_or("changed", false));
+  CHECK(list[0].find("reason") == nullptr);
+  CHECK(list[2].text_or("state", "") == "not_tried");
+  CHECK(list[2].text_or("reason", "") == "needs app.crm, which was not done");
+  out.kind = delivery::Outcome::Kind::reset;
+  CHECK(json::parse(to_json(out))->find("applications") == nullptr);
+}

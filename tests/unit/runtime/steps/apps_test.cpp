@@ -3,6 +3,7 @@
 
 #include <catch2/catch_test_macros.hpp>
 
+#include "tests/support/played_stage.h"
 #include "tests/unit/runtime/steps/bench.h"
 
 using namespace sealift;
@@ -17,12 +18,15 @@ using tests::word_after;
 
 namespace {
 
-constexpr std::string_view kManifest = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: hello}\n";
+constexpr std::string_view kManifest = "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: echo}\n";
+// As helm prints it in JSON.
+constexpr std::string_view kChart =
+    R"(apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: echo, namespace: store}\n)";
 constexpr std::string_view kHealthy =
-    R"({"kind":"List","items":[{"kind":"Deployment","metadata":{"name":"echo","generation":1},"spec":{"replicas":1},)"
+    R"({"kind":"List","items":[{"apiVersion":"apps/v1","kind":"Deployment","metadata":{"name":"echo","generation":1},"spec":{"replicas":1},)"
     R"("status":{"observedGeneration":1,"replicas":1,"updatedReplicas":1,"readyReplicas":1,"availableReplicas":1}}]})";
 constexpr std::string_view kStarting =
-    R"({"kind":"List","items":[{"kind":"Deployment","metadata":{"name":"echo","namespace":"web","generation":1},"spec":{"replicas":3,"selector":{"matchLabels":{"app":"echo"}},)"
+    R"({"kind":"List","items":[{"apiVersion":"apps/v1","kind":"Deployment","metadata":{"name":"echo","namespace":"web","generation":1},"spec":{"replicas":3,"selector":{"matchLabels":{"app":"echo"}},)"
     R"("template":{"spec":{"initContainers":[{"name":"first","image":"nginx:1.22"}],"containers":[{"name":"main","image":"quay.io/nobody/has:1"}]}}},)"
     R"("status":{"observedGeneration":1,"replicas":3,"updatedReplicas":3,"readyReplicas":1,"availableReplicas":1}}]})";
 
@@ -32,7 +36,9 @@ struct Apps : tests::Site {
   std::set<std::string> namespaces;
   std::map<std::string, std::string> seen;  // files below the application's folder while helm or kubectl ran
   std::vector<std::string> kubeconfigs;
-  std::string release, secret = "secret/sh.helm.release.v1.shop.v1";
+  std::string release;  // the state of its newest revision
+  bool prints_release = true;
+  std::shared_ptr<steps::ClusterApps> shared = std::make_shared<steps::ClusterApps>();
   std::vector<std::string> objects_asked;
   std::vector<std::string> applied;  // what kubectl read from its input, or the word "tree"
   int starting_looks = 0;
@@ -53,6 +59,9 @@ struct Apps : tests::Site {
             .values_yaml = "b: 3\npassword: from-values\n",
             .values_file = "a: 2\n"};
     auto& programs = control_plane.machine.programs;
+    programs["exe"] = [this](tests::FakeMachine& self, const Command& command, const CommandIo& io) {
+      return tests::play_stage(self, model().payload, command, io);
+    };
     programs["kubectl"] = [this](tests::FakeMachine& self, const Command& command, const CommandIo& io) {
       return kubectl(self, command, io);
     };
@@ -60,6 +69,7 @@ struct Apps : tests::Site {
       return helm(self, command);
     };
   }
+  steps::AppStep step(const steps::SelectedApp& app) { return {model(), app, shared}; }
   // The files below /run/sealift/apps.
   std::vector<std::string> staged() const {
     std::vector<std::string> out;
@@ -96,15 +106,21 @@ struct Apps : tests::Site {
       applied.push_back(word_after(command, "--filename") == "-" ? std::string(base::as_text(io.input)) : "tree");
       return fails.empty() ? ended() : failed(fails);
     }
-    if (has_word(command, "secret")) return ended(secret);
+    if (has_word(command, "secrets")) {
+      CHECK(word_after(command, "--selector") == "owner=helm,status!=superseded");
+      CHECK(word_after(command, "--label-columns") == "name,version,status");
+      return ended(
+          release.empty()
+              ? ""
+              : std::format("store   sh.helm.release.v1.shop.v1   helm.sh/release.v1   1   5m   shop   1   {}\n",
+                            release));
+    }
     if (has_word(command, "pods")) return ended(pods);
     objects_asked.emplace_back(base::as_text(io.input));
     return ended(std::string(starting_looks-- > 0 ? kStarting : kHealthy));
   }
   Result<ExitStatus> helm(tests::FakeMachine& self, const Command& command) {
     for (const auto& variable : command.environment) CHECK(variable.contains("=/run/"));
-    if (has_word(command, "status"))
-      return release.empty() ? failed("Error: release: not found") : ended(R"({"info":{"status":")" + release + "\"}}");
     if (has_word(command, "uninstall")) {
       release.clear();
       return ended();
@@ -113,14 +129,14 @@ struct Apps : tests::Site {
       release = "deployed";
       return ended();
     }
-    if (has_word(command, "manifest")) return ended("kind: Deployment\n");
+    if (has_word(command, "manifest")) return ended(std::string(kManifest));
     look(self);
     if (release == "uninstalling") return failed("Error: UPGRADE FAILED: \"shop\" has no deployed releases");
     if (release.starts_with("pending-"))
       return failed("Error: UPGRADE FAILED: another operation (install/upgrade/rollback) is in progress");
     if (!fails.empty()) return failed(fails);
     release = "deployed";
-    return ended();
+    return ended(prints_release ? std::format("{{\"manifest\":\"{}\"}}", kChart) : "{\"cut off");
   }
 };
 
@@ -128,7 +144,7 @@ struct Apps : tests::Site {
 
 TEST_CASE("manifests: laid out for kubectl, applied into their namespace, and taken away again") {
   Apps apps;
-  steps::AppStep step(apps.model(), apps.hello);
+  auto step = apps.step(apps.hello);
   auto& bench = apps.control_plane;
   bench.bring(step);
   CHECK(apps.namespaces == std::set<std::string>{"web"});
@@ -140,12 +156,14 @@ TEST_CASE("manifests: laid out for kubectl, applied into their namespace, and ta
   CHECK_FALSE(apps.seen.contains("/run/sealift/apps/hello/tree/other.yaml"));  // of hello-two
   CHECK(apps.seen.at("/run/sealift/apps/hello/namespace.yaml").contains("namespace: web"));
   CHECK(apps.kubeconfigs.back() == "KUBECONFIG=/run/sealift/apps/hello/namespace.yaml:/etc/kubernetes/admin.conf");
-  CHECK(apps.staged() == std::vector<std::string>{"/run/sealift/apps/hello/namespace.yaml"});
+  CHECK(apps.staged().empty());
   REQUIRE(apps.objects_asked.size() == 1);
-  CHECK(apps.objects_asked[0].contains("name: hello"));
+  CHECK(apps.objects_asked[0].contains("name: echo"));
+  CHECK(apps.objects_asked[0].contains("namespace: web"));
   // an existing namespace is not created again
   bench.machine.world.recorded.clear();
   bench.machine.changes.clear();
+  apps.shared->forget();
   bench.bring(step);
   CHECK(bench.changed("create") == 0);
 }
@@ -158,7 +176,7 @@ TEST_CASE("manifests: namespaces and resource definitions go ahead of what needs
                 "apiVersion: v1\nkind: List\nitems:\n- {apiVersion: v1, kind: Namespace, metadata: {name: late}}\n---\n"
                 "apiVersion: apiextensions.k8s.io/v1\nkind: CustomResourceDefinition\nmetadata: {name: "
                 "things.acme.example}\nspec: {versions: [{name: \"1\"}]}\n");
-  steps::AppStep step(apps.model(), apps.hello);
+  auto step = apps.step(apps.hello);
   apps.control_plane.bring(step);
   REQUIRE(apps.applied.size() == 4);
   CHECK(apps.applied[0].contains("name: late"));
@@ -170,7 +188,7 @@ TEST_CASE("manifests: namespaces and resource definitions go ahead of what needs
   CHECK(apps.applied[3] == "tree");
   // nothing goes ahead where nothing has to
   Apps plain;
-  steps::AppStep simple(plain.model(), plain.hello);
+  auto simple = plain.step(plain.hello);
   plain.control_plane.bring(simple);
   CHECK(plain.applied == std::vector<std::string>{"tree"});
 }
@@ -179,7 +197,7 @@ TEST_CASE("applications: other files, values or namespaces are other inputs") {
   const auto inputs = [](const std::function<void(Apps&)>& change, bool chart) {
     Apps apps;
     change(apps);
-    return steps::AppStep(apps.model(), chart ? apps.shop : apps.hello).inputs();
+    return apps.step(chart ? apps.shop : apps.hello).inputs();
   };
   const auto same = [](Apps&) {};
   for (const bool chart : {false, true}) {
@@ -200,13 +218,13 @@ TEST_CASE("applications: what kubectl or helm refuses is told, leaves no values 
   for (const bool chart : {false, true}) {
     Apps apps;
     apps.fails = "Error: no matches for kind \"Thing\"";
-    steps::AppStep step(apps.model(), chart ? apps.shop : apps.hello);
+    auto step = apps.step(chart ? apps.shop : apps.hello);
     const auto done = apps.control_plane.apply(step);
     REQUIRE_FALSE(done);
     CHECK(done.error().code == ErrorCode::command_failed);
     CHECK(done.error().text().contains("no matches for kind"));
     CHECK(done.error().text().contains(chart ? "installing shop" : "installing hello"));
-    CHECK(apps.staged().size() == 1);  // the namespace file, which holds no secret
+    CHECK(apps.staged().empty());
     CHECK(apps.control_plane.machine.world.recorded.empty());
     apps.fails.clear();
     apps.control_plane.bring(step);
@@ -216,7 +234,7 @@ TEST_CASE("applications: what kubectl or helm refuses is told, leaves no values 
 TEST_CASE("applications: the gate opens when the objects are as they should be, and not before") {
   Apps apps;
   apps.starting_looks = 5;
-  steps::AppStep step(apps.model(), apps.hello);
+  auto step = apps.step(apps.hello);
   apps.control_plane.bring(step);
   CHECK(apps.objects_asked.size() == 6);
   apps.control_plane.machine.world.recorded.clear();
@@ -233,24 +251,30 @@ TEST_CASE("applications: the gate opens when the objects are as they should be, 
 
 TEST_CASE("charts: the site's facts, then valuesFile, then values; nothing of them on a command line or left behind") {
   Apps apps;
-  steps::AppStep step(apps.model(), apps.shop);
+  auto step = apps.step(apps.shop);
   auto& bench = apps.control_plane;
   bench.bring(step);
   const auto command = bench.change("upgrade");
   CHECK(command.starts_with("job sealift-app-shop: "));
   CHECK(command.contains(
-      "upgrade --install shop /run/sealift/apps/shop/tree --namespace store --create-namespace "
+      "upgrade --install shop /run/sealift/apps/shop/tree --namespace store --create-namespace --timeout 600s --output json "
       "--values /run/sealift/apps/shop/values-1.yaml --values /run/sealift/apps/shop/values-2.yaml --values /run/sealift/apps/shop/values-3.yaml"));
   CHECK(apps.seen.at("/run/sealift/apps/shop/values-1.yaml") == steps::site_values(apps.model()));
   CHECK(apps.seen.at("/run/sealift/apps/shop/values-2.yaml") == "a: 2\n");
   CHECK(apps.seen.at("/run/sealift/apps/shop/values-3.yaml").contains("from-values"));
   for (const auto& change : bench.machine.changes) CHECK_FALSE(change.contains("from-values"));
-  CHECK(apps.staged() == std::vector<std::string>{"/run/sealift/apps/shop/namespace.yaml"});
-  CHECK(apps.objects_asked.back() == "kind: Deployment\n");
+  CHECK(apps.staged().empty());
+  CHECK(apps.objects_asked.back().contains("namespace: store"));  // of the release
+  // one that is too large to be printed whole is asked for
+  Apps large;
+  large.prints_release = false;
+  auto step_of_large = large.step(large.shop);
+  large.control_plane.bring(step_of_large);
+  CHECK(large.objects_asked.back().contains("name: echo"));
   Apps plain;
   plain.shop.values_file.clear();
   plain.shop.values_yaml.clear();
-  steps::AppStep bare(plain.model(), plain.shop);
+  auto bare = plain.step(plain.shop);
   plain.control_plane.bring(bare);
   CHECK_FALSE(plain.control_plane.change("upgrade").contains("values-2"));
 }
@@ -258,18 +282,18 @@ TEST_CASE("charts: the site's facts, then valuesFile, then values; nothing of th
 TEST_CASE("charts: a set of values comes before all others, and a release may have its own name") {
   Apps apps;
   apps.add_file("values/shop/large.yaml", "a: 1\n");
-  steps::AppStep without(apps.model(), apps.shop);
+  auto without = apps.step(apps.shop);
   apps.shop.values_set = "values/shop/large.yaml";
   apps.shop.release = "main";
-  steps::AppStep step(apps.model(), apps.shop);
+  auto step = apps.step(apps.shop);
   CHECK(step.inputs() != without.inputs());
   auto& bench = apps.control_plane;
   REQUIRE(bench.apply(step));
   CHECK(bench.change("upgrade").contains(
-      "upgrade --install main /run/sealift/apps/shop/tree --namespace store --create-namespace --values "
+      "upgrade --install main /run/sealift/apps/shop/tree --namespace store --create-namespace --timeout 600s --output json --values "
       "/run/sealift/apps/shop/values-0.yaml --values /run/sealift/apps/shop/values-1.yaml "));
   CHECK(apps.seen.at("/run/sealift/apps/shop/values-0.yaml") == "a: 1\n");
-  CHECK(apps.staged() == std::vector<std::string>{"/run/sealift/apps/shop/namespace.yaml"});
+  CHECK(apps.staged().empty());
 }
 
 TEST_CASE("charts: are told networks, cluster and version") {
@@ -293,19 +317,21 @@ TEST_CASE("charts: a release that a kill left pending is taken away or back, one
     INFO(left);
     Apps apps;
     apps.release = left;
-    steps::AppStep step(apps.model(), apps.shop);
+    auto step = apps.step(apps.shop);
     apps.control_plane.bring(step);
     CHECK(apps.release == "deployed");
-    CHECK(apps.control_plane.changed("sealift-helm-recover") == (*recovers == '\0' ? 0 : 1));
-    if (*recovers != '\0') CHECK(apps.control_plane.change("sealift-helm-recover").contains(recovers));
+    CHECK(apps.control_plane.changed("sealift-recover-shop") == (*recovers == '\0' ? 0 : 1));
+    if (*recovers != '\0') CHECK(apps.control_plane.change("sealift-recover-shop").contains(recovers));
   }
 }
 
 TEST_CASE("charts: a release that somebody removed is installed again") {
   Apps apps;
-  steps::AppStep step(apps.model(), apps.shop);
+  auto step = apps.step(apps.shop);
   apps.control_plane.bring(step);
-  apps.secret = "\n";
+  apps.release.clear();
+  CHECK(apps.control_plane.check(step) == StepState::done);  // asked once in a delivery
+  apps.shared->forget();
   CHECK(apps.control_plane.check(step) == StepState::needed);
 }
 
@@ -324,14 +350,14 @@ TEST_CASE("an image that is nowhere in the artifact ends the waiting at once, by
   Apps apps;
   apps.starting_looks = INT_MAX;
   apps.pods = R"({"kind":"List","items":[)" + waiting_pod("echo", "quay.io/nobody/has:1", "ImagePullBackOff") + "]}";
-  steps::AppStep step(apps.model(), apps.hello);
+  auto step = apps.step(apps.hello);
   const auto done = apps.control_plane.apply(step);
   REQUIRE_FALSE(done);
   CHECK(done.error().code == ErrorCode::unhealthy);
   CHECK(done.error().what.contains(
       "pod echo-1 waits for the image quay.io/nobody/has:1, which is not in the artifact shop"));
   CHECK(done.error().what.contains("`IMAGE quay.io/nobody/has:1`"));
-  CHECK(apps.control_plane.clock.monotonic() < std::chrono::seconds(5));
+  CHECK(apps.control_plane.clock.monotonic() < std::chrono::seconds(10));
   CHECK(apps.control_plane.check(step) == StepState::needed);  // not recorded
 }
 
@@ -345,10 +371,95 @@ TEST_CASE("images of other pods, and images that are packed, are waited for; wha
   apps.pods = R"({"kind":"List","items":[)" + waiting_pod("another", "quay.io/nobody/has:1", "ImagePullBackOff") + "," +
               waiting_pod("echo", "quay.io/nobody/had:0", "ImagePullBackOff") + "," +
               waiting_pod("echo", "nginx:1.22", "ErrImagePull") + "]}";
-  steps::AppStep step(apps.model(), apps.hello);
+  auto step = apps.step(apps.hello);
   const auto done = apps.control_plane.apply(step);
   REQUIRE_FALSE(done);
   CHECK(done.error().what.contains("after 600 s"));
   CHECK(done.error().what.contains(
       "(main: ImagePullBackOff: not found)"));  // of an earlier revision: reported, but no reason to give up
+}
+
+TEST_CASE("applications: one that is to be installed alone is not waited for") {
+  Apps apps;
+  apps.starting_looks = INT_MAX;
+  apps.hello.waits_for_health = false;
+  auto step = apps.step(apps.hello);
+  apps.control_plane.bring(step);
+  CHECK(apps.objects_asked.empty());
+}
+
+TEST_CASE("applications: how long one may take is the site's; helm's hooks have as long") {
+  Apps apps;
+  apps.starting_looks = INT_MAX;
+  apps.shop.timeout = std::chrono::seconds(20);
+  auto step = apps.step(apps.shop);
+  const auto late = apps.control_plane.apply(step);
+  REQUIRE_FALSE(late);
+  CHECK(late.error().code == ErrorCode::unhealthy);
+  CHECK(late.error().what.contains("after 20 s"));
+  CHECK(apps.control_plane.change("upgrade").contains("--timeout 20s"));
+}
+
+TEST_CASE("applications: the site's changes are in place of packed files, and other inputs") {
+  Apps apps;
+  auto packed = apps.step(apps.hello);
+  apps.hello.changed_files = {{"all.yaml", std::string(kManifest) + "# the site's\n"}};
+  auto step = apps.step(apps.hello);
+  CHECK(step.inputs() != packed.inputs());
+  apps.control_plane.bring(step);
+  CHECK(apps.seen.at("/run/sealift/apps/hello/tree/all.yaml").contains("the site's"));
+  CHECK(apps.seen.at("/run/sealift/apps/hello/tree/more/again.yaml") == kManifest);
+}
+
+namespace {
+
+// Something happens while somebody waits.
+class WakingClock final : public Clock {
+ public:
+  explicit WakingClock(std::function<void()> on_sleep) : on_sleep_(std::move(on_sleep)) {}
+  WallTime now() const override { return clock_.now(); }
+  Duration monotonic() const override { return clock_.monotonic(); }
+  void sleep(Duration duration) override {
+    clock_.sleep(duration);
+    on_sleep_();
+  }
+
+ private:
+  tests::FakeClock clock_;
+  std::function<void()> on_sleep_;
+};
+
+}  // namespace
+
+TEST_CASE("charts: helm of an earlier run that is still at work is waited for, and its release left alone") {
+  Apps apps;
+  apps.release = "pending-upgrade";
+  auto& bench = apps.control_plane;
+  auto& unit = bench.machine.world.units["sealift-app-shop.service"];
+  unit.active = true;
+  int looks = 0;
+  WakingClock clock([&] {
+    if (++looks != 3) return;
+    unit.active = false;
+    apps.release = "deployed";
+  });
+  auto step = apps.step(apps.shop);
+  CHECK(bench.check(step) == StepState::needed);
+  engine::StepContext context{*bench.host, *bench.others, {}, {}, "cp1", bench.events, clock, step.id()};
+  REQUIRE(step.apply(context));
+  CHECK(looks == 3);
+  CHECK(bench.changed("sealift-recover-shop") == 0);
+  CHECK(bench.changed("job sealift-app-shop") == 1);
+}
+
+TEST_CASE("applications: a failed attempt is followed by a new look at what is there") {
+  Apps apps;
+  apps.fails = "Error: etcdserver: request timed out";
+  auto step = apps.step(apps.shop);
+  CHECK(apps.control_plane.check(step) == StepState::needed);
+  REQUIRE_FALSE(apps.control_plane.apply(step));
+  apps.fails.clear();
+  apps.release = "pending-install";
+  apps.control_plane.bring(step);
+  CHECK(apps.control_plane.changed("sealift-recover-shop") == 1);
 }

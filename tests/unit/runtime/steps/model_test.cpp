@@ -42,6 +42,35 @@ TEST_CASE("applications: the network first, then what others need, ties by name"
   CHECK(names(*steps::select_apps(contents, config)) == std::vector<std::string>{"flannel", "redis"});
 }
 
+TEST_CASE("applications: what the longest chain waits for comes first") {
+  format::Contents contents;
+  const auto app = [&](const std::string& name, std::vector<std::string> needs) {
+    contents.apps.push_back({name, format::AppKind::manifests, false, "apps/" + name, std::move(needs), {}});
+    contents.launch.push_back(name);
+  };
+  app("a", {});
+  app("b", {"z"});
+  app("c", {"b"});
+  app("m", {});
+  app("n", {"m"});
+  app("z", {});
+  const auto all = steps::select_apps(contents, {});
+  REQUIRE(all);
+  CHECK(names(*all) == std::vector<std::string>{"z", "b", "m", "a", "c", "n"});
+}
+
+TEST_CASE("applications: one that is not enabled is left out, and so is refused what needs it") {
+  const auto contents = with_apps();
+  config::ClusterConfig config;
+  config.applications.push_back({.name = "zoo", .enabled = false});
+  CHECK(names(*steps::select_apps(contents, config)) == std::vector<std::string>{"flannel", "redis", "erp"});
+  config.applications.push_back({.name = "redis", .enabled = false});
+  const auto refused = steps::select_apps(contents, config);
+  REQUIRE_FALSE(refused);
+  CHECK(refused.error().code == ErrorCode::invalid_config);
+  CHECK(refused.error().what.contains("needs \"redis\", which is not enabled"));
+}
+
 TEST_CASE("the name of a line that brings several charts stands for all of them") {
   auto contents = with_apps();
   for (const char* name : {"shop-web", "shop-worker"})

@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The files of an application: as they are packed, and as the site wants them.
+#pragma once
+
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "runtime/steps/model.h"
+
+namespace sealift::steps {
+
+// Largest accepted file of a chart or of manifests.
+inline constexpr size_t kMaxAppFile = size_t{4} << 20;
+// As the build reads manifests.
+inline constexpr yaml::Limits kManifestLimits{.bytes = kMaxAppFile, .depth = 256, .nodes = 500'000};
+
+// An application's files in the artifact, by path below its root.
+std::vector<std::pair<std::string, format::TreeFile>> app_files(const format::Contents& contents,
+                                                                const format::App& app);
+// The same with their contents, and the site's changes in place.
+Result<std::vector<std::pair<std::string, std::string>>> app_texts(const format::PayloadReader& payload,
+                                                                   const SelectedApp& app);
+
+}  // namespace sealift::steps

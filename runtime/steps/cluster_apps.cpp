@@ -1,0 +1,154 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runtime/steps/cluster_apps.h"
+
+#include <algorithm>
+
+#include "payload/base/text.h"
+#include "runtime/kube/health.h"
+#include "runtime/kube/objects.h"
+#include "runtime/steps/app_files.h"
+#include "runtime/steps/kubectl.h"
+
+namespace sealift::steps {
+namespace {
+
+// Fields of a line that are separated by any number of blanks.
+std::vector<std::string> words_of(std::string_view line) {
+  std::vector<std::string> out;
+  for (const auto word : base::split(line, ' ')) {
+    if (!word.empty()) out.emplace_back(word);
+  }
+  return out;
+}
+
+// From kubectl's table of helm's secrets: NAMESPACE NAME TYPE DATA AGE, then the labels name, version and status.
+std::map<std::pair<std::string, std::string>, std::string> releases_of(const std::string& table) {
+  std::map<std::pair<std::string, std::string>, std::string> out;
+  std::map<std::pair<std::string, std::string>, uint64_t> newest;
+  for (const auto line : base::split(table, '\n')) {
+    const auto words = words_of(line);
+    if (words.size() != 8) continue;
+    const std::pair key(words[5], words[0]);
+    const auto version = base::parse_u64(words[6]).value_or(0);
+    if (version < newest[key]) continue;
+    newest[key] = version;
+    out[key] = words[7];
+  }
+  return out;
+}
+
+// One object as "Deployment.apps/echo"; objects of one kind and name in two namespaces differ by those.
+std::string name_of(const std::string& api_version, const std::string& kind, const std::string& name) {
+  const size_t slash = api_version.find('/');
+  return std::format("{}.{}/{}", kind, slash == std::string::npos ? "" : api_version.substr(0, slash), name);
+}
+
+bool is_same(const yaml::Node& wanted, const json::Value& object) {
+  const auto space = kube::text(object, "metadata/namespace");  // none: an object of the whole cluster
+  return name_of(wanted.text_at("apiVersion"), wanted.text_at("kind"), wanted.text_at("metadata/name")) ==
+             name_of(kube::text(object, "apiVersion"), kube::text(object, "kind"),
+                     kube::text(object, "metadata/name")) &&
+         (space.empty() || space == wanted.text_at("metadata/namespace"));
+}
+
+void add_judged(const yaml::Node& object, const std::string& target_namespace, std::vector<yaml::Node>& out) {
+  if (!kube::has_health_rule(object.text_at("kind"))) return;
+  // Only what identifies it: kubectl asks for nothing else.
+  yaml::Node metadata = yaml::Node::make_mapping(), reduced = yaml::Node::make_mapping();
+  const auto space = object.text_at("metadata/namespace");
+  metadata.set("name", yaml::Node::make_string(object.text_at("metadata/name")));
+  metadata.set("namespace", yaml::Node::make_string(space.empty() ? target_namespace : space));
+  for (const auto* field : {"apiVersion", "kind"}) reduced.set(field, yaml::Node::make_string(object.text_at(field)));
+  reduced.set("metadata", std::move(metadata));
+  out.push_back(std::move(reduced));
+}
+
+}  // namespace
+
+Result<std::shared_ptr<const ClusterApps::Installed>> ClusterApps::installed(const engine::LookContext& context) {
+  const std::lock_guard lock(looking_);
+  if (installed_) return installed_;
+  Installed out;
+  SEALIFT_ASSIGN(const auto records, context.host.records(std::string(kAppSteps)));
+  for (const auto& record : records) out.records[record.step] = record.inputs;
+  // A table of labels: the secrets themselves hold whole charts.
+  SEALIFT_ASSIGN(const auto table,
+                 kubectl_get(context.host,
+                             {"get", "secrets", "--all-namespaces", "--selector", "owner=helm,status!=superseded",
+                              "--no-headers", "--ignore-not-found", "--label-columns", "name,version,status"},
+                             context.cancel));
+  out.releases = releases_of(table);
+  installed_ = std::make_shared<const Installed>(std::move(out));
+  return installed_;
+}
+
+void ClusterApps::forget() {
+  const std::lock_guard lock(looking_);
+  installed_.reset();
+}
+
+void ClusterApps::watch(const std::string& app, std::vector<yaml::Node> objects) {
+  const std::lock_guard lock(asking_);
+  watched_[app] = {std::move(objects), {}};
+}
+
+void ClusterApps::unwatch(const std::string& app) {
+  const std::lock_guard lock(asking_);
+  watched_.erase(app);
+}
+
+Result<std::vector<json::Value>> ClusterApps::ask(const engine::LookContext& context,
+                                                  const std::vector<const Watched*>& whom) {
+  std::vector<yaml::Node> objects;
+  for (const auto* watched : whom) objects.insert(objects.end(), watched->objects.begin(), watched->objects.end());
+  if (objects.empty()) return std::vector<json::Value>{};
+  const auto text = yaml::to_yaml(objects);
+  SEALIFT_ASSIGN(const auto output,
+                 kubectl_get(context.host, {"get", "--filename", "-", "--ignore-not-found", "-o", "json"},
+                             context.cancel, base::as_bytes(text)));
+  if (base::trim(output).empty()) return std::vector<json::Value>{};
+  SEALIFT_ASSIGN(auto list, json::parse(output, kHostJson));
+  if (const auto* items = list.find("items"); items != nullptr && items->is_array())
+    return std::vector<json::Value>(items->elements()->begin(), items->elements()->end());
+  return std::vector<json::Value>{std::move(list)};
+}
+
+Result<std::vector<json::Value>> ClusterApps::look(const engine::LookContext& context, const std::string& app) {
+  const std::lock_guard lock(asking_);
+  auto& own = watched_.at(app);
+  if (own.answer) return *std::exchange(own.answer, std::nullopt);
+  std::vector<const Watched*> all;
+  for (const auto& [name, watched] : watched_) all.push_back(&watched);
+  auto answers = ask(context, all);
+  // One that names a kind which the cluster does not have must not keep the others waiting.
+  if (!answers) return answers.error().code == ErrorCode::command_failed ? ask(context, {&own}) : answers;
+  std::vector<json::Value> out;
+  for (auto& [name, watched] : watched_) {
+    std::vector<json::Value> answer;
+    for (const auto& wanted : watched.objects) {
+      const auto found = std::ranges::find_if(*answers, [&](const json::Value& one) { return is_same(wanted, one); });
+      if (found != answers->end()) answer.push_back(*found);
+    }
+    if (&watched == &own)
+      out = std::move(answer);
+    else
+      watched.answer = std::move(answer);
+  }
+  return out;
+}
+
+std::vector<yaml::Node> judged_objects(const std::string& manifests, const std::string& target_namespace) {
+  std::vector<yaml::Node> out;
+  const auto visit = [&](Result<yaml::Node> document) -> Result<void> {
+    if (!document) return {};
+    const auto* list = document->text_at("kind").ends_with("List") ? document->find("items") : nullptr;
+    if (list == nullptr) add_judged(*document, target_namespace, out);
+    for (const auto& item : list == nullptr ? std::vector<yaml::Node>{} : list->items)
+      add_judged(item, target_namespace, out);
+    return {};
+  };
+  (void)yaml::for_each_document(manifests, "manifests", kManifestLimits, visit);
+  return out;
+}
+
+}  // namespace sealift::steps

@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What the applications of a delivery share, so that three hundred of them cost few questions: one look at what the
+// cluster and the first control plane's ledger have of them, and one question at a time about the objects that they
+// wait for. Any thread.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <set>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "payload/json/value.h"
+#include "payload/yaml/node.h"
+#include "runtime/engine/step.h"
+
+namespace sealift::steps {
+
+// What the ids of applications' steps begin with.
+inline constexpr std::string_view kAppSteps = "app.";
+
+class ClusterApps {
+ public:
+  struct Installed {
+    std::map<std::string, std::string> records;  // step → inputs, of completed steps
+    // Of a release's newest revision, by name and namespace: "deployed", "failed", "pending-upgrade" …
+    std::map<std::pair<std::string, std::string>, std::string> releases;
+  };
+  // Asked once, when it is first wanted or after forget().
+  Result<std::shared_ptr<const Installed>> installed(const engine::LookContext& context);
+  void forget();
+
+  // The objects that `app` waits for, until it no longer does.
+  void watch(const std::string& app, std::vector<yaml::Node> objects);
+  void unwatch(const std::string& app);
+  // Those of `app` that are in the cluster. One question brings everybody's: an answer may be from the question that
+  // another application has asked since this one's last look.
+  Result<std::vector<json::Value>> look(const engine::LookContext& context, const std::string& app);
+
+ private:
+  struct Watched {
+    std::vector<yaml::Node> objects;
+    std::optional<std::vector<json::Value>> answer;  // not seen yet
+  };
+  Result<std::vector<json::Value>> ask(const engine::LookContext& context, const std::vector<const Watched*>& whom);
+
+  std::mutex looking_;
+  std::shared_ptr<const Installed> installed_;
+  std::mutex asking_;  // held during a question: who comes meanwhile finds its answer
+  std::map<std::string, Watched> watched_;
+};
+
+// The objects of manifests whose health can be told, each with its namespace, for ClusterApps::watch. What can't be
+// read is left out: kubectl or helm has said so.
+std::vector<yaml::Node> judged_objects(const std::string& manifests, const std::string& target_namespace);
+
+}  // namespace sealift::steps

@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Many applications side by side: killed at every record, with one that fails, and looked at again.
+#include "tests/sim/interruptions.h"
+#include "tests/sim/reference.h"
+#include "tests/sim/sample_artifact.h"
+#include "tests/support/event_recorder.h"
+
+using namespace sealift;
+using namespace sealift::sim;
+using State = delivery::ApplicationOutcome::State;
+
+namespace {
+
+DeliverySite site_with(size_t charts, size_t hosts = 2) {
+  DeliverySite site(hosts);
+  site.take(sample_payload("shop", "3.4", charts));
+  return site;
+}
+
+delivery::Outcome delivered(DeliverySite& site) {
+  engine::NoJournal journal;
+  auto outcome = site.apply(journal, base::no_events());
+  if (!outcome) FAIL(outcome.error().text());
+  return std::move(*outcome);
+}
+
+void check_all(DeliverySite& site, size_t charts) {
+  for (size_t i = 0; i < charts; ++i) {
+    INFO(sample_chart(i));
+    REQUIRE(site.cluster.state.releases.contains(sample_chart(i)));
+    CHECK(site.cluster.state.releases.at(sample_chart(i)).status == "deployed");
+  }
+  CHECK(site.cluster.faults.empty());
+}
+
+std::map<std::string, delivery::ApplicationOutcome> by_name(const delivery::Outcome& outcome) {
+  std::map<std::string, delivery::ApplicationOutcome> out;
+  for (const auto& app : outcome.applications) out[app.name] = app;
+  return out;
+}
+
+uint64_t calls_of_second_run(size_t charts) {
+  auto site = site_with(charts);
+  require_delivered(delivered(site));
+  const auto before = site.machine(0).calls();
+  const auto again = delivered(site);
+  CHECK(again.applied == 0);
+  CHECK(again.applications.size() == charts + 2);
+  return site.machine(0).calls() - before;
+}
+
+}  // namespace
+
+TEST_CASE("applications: three hundred that are as they should be cost no more questions than three") {
+  CHECK(calls_of_second_run(300) == calls_of_second_run(3));
+}
+
+TEST_CASE("applications: one that fails stops those that need it, all others are delivered") {
+  auto site = site_with(30);
+  site.cluster.never_healthy = {sample_chart(8) + "}"};  // as its manifest names it; app009 needs it
+  const auto first = delivered(site);
+  REQUIRE(first.error);
+  INFO(first.error->text());
+  CHECK(first.error->code == ErrorCode::unhealthy);
+  CHECK(first.error->text().contains("app.app008"));
+  auto apps = by_name(first);
+  REQUIRE(apps.size() == 32);
+  for (const auto& [name, app] : apps) {
+    INFO(name);
+    if (name == sample_chart(8)) {
+      CHECK(app.state == State::failed);
+      CHECK(app.reason.contains("Deployment/app008"));
+    } else if (name == sample_chart(9)) {
+      CHECK(app.state == State::not_tried);
+      CHECK(app.reason.contains("app.app008"));
+    } else {
+      CHECK(app.state == State::healthy);
+      CHECK(app.changed);
+    }
+  }
+  CHECK_FALSE(site.cluster.state.releases.contains(sample_chart(9)));
+  for (const auto& host : first.hosts) CHECK(host.state == delivery::HostOutcome::State::done);
+  // mended, only what was left is done
+  site.cluster.never_healthy.clear();
+  const auto second = delivered(site);
+  require_delivered(second);
+  for (const auto& [name, app] : by_name(second)) {
+    INFO(name);
+    CHECK(app.changed == (name == sample_chart(8) || name == sample_chart(9)));
+  }
+  check_all(site, 30);
+  CHECK(delivered(site).applied == 0);
+}
+
+TEST_CASE("applications: killed at every record, the next run ends it") {
+  constexpr size_t kCharts = 12;
+  auto reference = site_with(kCharts);
+  const auto records = records_of(reference, apply_to);
+  kill_at_records(
+      records, [] { return site_with(kCharts); }, apply_to,
+      [](DeliverySite& site) {
+        require_delivered(delivered(site));
+        check_all(site, kCharts);
+        CHECK(delivered(site).applied == 0);
+      });
+}
+
+TEST_CASE("applications: helm and its host are interrupted wherever they can be, several releases at once") {
+  constexpr size_t kCharts = 4;
+  const auto after = [](DeliverySite& site) {
+    require_delivered(delivered(site));
+    check_all(site, kCharts);
+  };
+  const auto where = interrupt_at_changes(kProgramIsKilled, 0, [] { return site_with(kCharts); }, apply_to, after);
+  CHECK(where.contains("inside helm upgrade: pending"));
+}
+
+TEST_CASE("applications: three hundred on a hundred nodes, killed again and again") {
+  auto site = site_with(300, 101);
+  const auto outcome = kill_again_and_again(site, 400, apply_to);
+  require_delivered(outcome);
+  check_all(site, 300);
+  const auto again = delivered(site);
+  CHECK(again.applied == 0);
+  for (const auto& app : again.applications) CHECK(app.state == State::healthy);
+}
