@@ -137,7 +137,7 @@ Result<engine::StepState> AppStep::check(const engine::LookContext& context) {
   if (app_.app->kind != format::AppKind::helm) return engine::StepState::done;
   // A release that was removed by hand is installed again.
   const auto release = installed->releases.find({app_.release, app_.target_namespace});
-  const bool stands = release != installed->releases.end() && release->second == "deployed";
+  const bool stands = release != installed->releases.end() && release->second == kDeployed;
   return stands ? engine::StepState::done : engine::StepState::needed;
 }
 
@@ -148,7 +148,12 @@ Result<void> AppStep::apply(engine::StepContext& context) {
   };
   auto done = install(context).and_then(gate);
   // Another attempt begins with what is there then.
-  if (!done) shared_->forget();
+  if (!done)
+    shared_->forget();
+  else if (app_.app->kind == format::AppKind::helm)
+    shared_->note(id(), inputs().hex(), std::pair(app_.release, app_.target_namespace));
+  else
+    shared_->note(id(), inputs().hex(), std::nullopt);
   return done;
 }
 

@@ -87,6 +87,16 @@ void ClusterApps::forget() {
   installed_.reset();
 }
 
+void ClusterApps::note(const std::string& step, const std::string& inputs,
+                       const std::optional<std::pair<std::string, std::string>>& release) {
+  const std::lock_guard lock(looking_);
+  if (!installed_) return;
+  auto now = *installed_;
+  now.records[step] = inputs;
+  if (release) now.releases[*release] = kDeployed;
+  installed_ = std::make_shared<const Installed>(std::move(now));
+}
+
 void ClusterApps::watch(const std::string& app, std::vector<yaml::Node> objects) {
   const std::lock_guard lock(asking_);
   watched_[app] = {std::move(objects), {}};

@@ -23,6 +23,7 @@ namespace sealift::steps {
 
 // What the ids of applications' steps begin with.
 inline constexpr std::string_view kAppSteps = "app.";
+inline constexpr std::string_view kDeployed = "deployed";  // a release that stands
 
 class ClusterApps {
  public:
@@ -34,6 +35,9 @@ class ClusterApps {
   // Asked once, when it is first wanted or after forget().
   Result<std::shared_ptr<const Installed>> installed(const engine::LookContext& context);
   void forget();
+  // What has just been installed and recorded; `release` of a chart.
+  void note(const std::string& step, const std::string& inputs,
+            const std::optional<std::pair<std::string, std::string>>& release);
 
   // The objects that `app` waits for, until it no longer does.
   void watch(const std::string& app, std::vector<yaml::Node> objects);

@@ -12,10 +12,13 @@ using State = delivery::ApplicationOutcome::State;
 
 namespace {
 
-DeliverySite site_with(size_t charts, size_t hosts = 2) {
-  DeliverySite site(hosts);
-  site.take(sample_payload("shop", "3.4", charts));
-  return site;
+struct Many {
+  DeliverySite site;
+  explicit Many(size_t charts, size_t hosts = 2) : site(hosts) { site.take(sample_payload("shop", "3.4", charts)); }
+};
+
+Result<delivery::Outcome> apply(Many& place, engine::Journal& journal, const CancelToken& cancel) {
+  return apply_to(place.site, journal, cancel);
 }
 
 delivery::Outcome delivered(DeliverySite& site) {
@@ -41,7 +44,8 @@ std::map<std::string, delivery::ApplicationOutcome> by_name(const delivery::Outc
 }
 
 uint64_t calls_of_second_run(size_t charts) {
-  auto site = site_with(charts);
+  Many place(charts);
+  auto& site = place.site;
   require_delivered(delivered(site));
   const auto before = site.machine(0).calls();
   const auto again = delivered(site);
@@ -57,7 +61,8 @@ TEST_CASE("applications: three hundred that are as they should be cost no more q
 }
 
 TEST_CASE("applications: one that fails stops those that need it, all others are delivered") {
-  auto site = site_with(30);
+  Many place(30);
+  auto& site = place.site;
   site.cluster.never_healthy = {sample_chart(8) + "}"};  // as its manifest names it; app009 needs it
   const auto first = delivered(site);
   REQUIRE(first.error);
@@ -95,11 +100,12 @@ TEST_CASE("applications: one that fails stops those that need it, all others are
 
 TEST_CASE("applications: killed at every record, the next run ends it") {
   constexpr size_t kCharts = 12;
-  auto reference = site_with(kCharts);
-  const auto records = records_of(reference, apply_to);
+  Many reference(kCharts);
+  const auto records = records_of(reference, apply);
   kill_at_records(
-      records, [] { return site_with(kCharts); }, apply_to,
-      [](DeliverySite& site) {
+      records, [] { return Many(kCharts); }, apply,
+      [](Many& place) {
+        auto& site = place.site;
         require_delivered(delivered(site));
         check_all(site, kCharts);
         CHECK(delivered(site).applied == 0);
@@ -108,17 +114,18 @@ TEST_CASE("applications: killed at every record, the next run ends it") {
 
 TEST_CASE("applications: helm and its host are interrupted wherever they can be, several releases at once") {
   constexpr size_t kCharts = 4;
-  const auto after = [](DeliverySite& site) {
-    require_delivered(delivered(site));
-    check_all(site, kCharts);
+  const auto after = [](Many& place) {
+    require_delivered(delivered(place.site));
+    check_all(place.site, kCharts);
   };
-  const auto where = interrupt_at_changes(kProgramIsKilled, 0, [] { return site_with(kCharts); }, apply_to, after);
+  const auto where = interrupt_at_changes(kProgramIsKilled, 0, [] { return Many(kCharts); }, apply, after);
   CHECK(where.contains("inside helm upgrade: pending"));
 }
 
 TEST_CASE("applications: three hundred on a hundred nodes, killed again and again") {
-  auto site = site_with(300, 101);
-  const auto outcome = kill_again_and_again(site, 400, apply_to);
+  Many place(300, 101);
+  auto& site = place.site;
+  const auto outcome = kill_again_and_again(place, 400, apply);
   require_delivered(outcome);
   check_all(site, 300);
   const auto again = delivered(site);

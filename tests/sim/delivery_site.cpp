@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tests/sim/delivery_site.h"
-#include "tests/support/played_stage.h"
 
 #include <algorithm>
 #include <array>
@@ -10,6 +9,7 @@
 #include "runtime/steps/apps.h"
 #include "runtime/steps/payload_step.h"
 #include "tests/sim/sample_artifact.h"
+#include "tests/support/played_stage.h"
 
 namespace sealift::sim {
 

@@ -3,6 +3,7 @@
 // The agent's `node stage` on a fake machine: lays out an application's files as runtime/node/stage.h says.
 #pragma once
 
+#include <algorithm>
 #include <string>
 
 #include "payload/format/reader.h"

@@ -297,28 +297,28 @@ TEST_CASE("what can't be said of applications") {
     return with_document("apiVersion: sealift.dev/v1\nkind: Application\nmetadata: {name: x}\nspec:\n" + spec);
   };
   for (const char* number : {"0", "65", "many", "-1", "\"8\"", "[]"})
-    one_problem(with_fields(std::format("  apps: {{concurrency: {}}}\n", number)), 7, 23, "from 1 to 64");
-  one_problem(with_fields("  apps: {name: [a]}\n"), 7, 16, "did you mean \"names\"?");
+    one_problem(with_fields(std::format("  apps: {{concurrency: {}}}\n", number)), 7, 10, "from 1 to 64");
+  one_problem(with_fields("  apps: {name: [a]}\n"), 7, 10, "did you mean \"names\"?");
   one_problem(with_fields("  apps: {names: [a, a]}\n"), 7, 21, "twice");
-  one_problem(with_fields("  apps: {names: a}\n"), 7, 17, "must be a list");
-  one_problem(application("  enabled: perhaps\n"), 12, 12, "true or false");
+  one_problem(with_fields("  apps: {names: a}\n"), 7, 10, "must be a list");
+  one_problem(application("  enabled: perhaps\n"), 12, 3, "true or false");
   for (const char* time : {"10", "0s", "m", "1m1h", "5m5m", "31000m30d", "1.5h", "800h", "99999999s"})
-    one_problem(application(std::format("  timeout: {}\n", time)), 12, 12, "is not a time such as 90s");
-  one_problem(application("  wait: ready\n"), 12, 9, "healthy (the default) or applied");
-  one_problem(application("  files: {path: a}\n"), 12, 10, "must be a list");
+    one_problem(application(std::format("  timeout: {}\n", time)), 12, 3, "is not a time such as 90s");
+  one_problem(application("  wait: ready\n"), 12, 3, "healthy (the default) or applied");
+  one_problem(application("  files: {path: a}\n"), 12, 3, "must be a list");
   one_problem(application("  files: [a]\n"), 12, 11, "must be a mapping");
   one_problem(application("  files: [{data: a}]\n"), 12, 11, "\"path\" is missing");
   one_problem(application("  files: [{path: a}]\n"), 12, 11, "\"data\" is missing");
   for (const char* path : {"../a", "/a", "a/../b", "a//b"})
-    one_problem(application(std::format("  files: [{{path: {}, data: x}}]\n", path)), 12, 18,
+    one_problem(application(std::format("  files: [{{path: {}, data: x}}]\n", path)), 12, 12,
                 "below the application's folder");
-  one_problem(application("  files: [{path: a, data: x}, {path: a, data: y}]\n"), 12, 38, "changed twice");
-  one_problem(application("  files: [{path: a, strategy: replace, data: x}]\n"), 12, 31, "overwrite or merge");
-  one_problem(application("  files: [{path: a, data: {b: 1}}]\n"), 12, 27, "must be a text");
+  one_problem(application("  files: [{path: a, data: x}, {path: a, data: y}]\n"), 12, 32, "changed twice");
+  one_problem(application("  files: [{path: a, strategy: replace, data: x}]\n"), 12, 21, "overwrite or merge");
+  one_problem(application("  files: [{path: a, data: {b: 1}}]\n"), 12, 21, "must be a text");
   for (const char* data : {"[a]", "a", "\"a: 1\\n---\\nb: 2\""})
-    one_problem(application(std::format("  files: [{{path: a, strategy: merge, data: {}}}]\n", data)), 12, 44,
+    one_problem(application(std::format("  files: [{{path: a, strategy: merge, data: {}}}]\n", data)), 12, 38,
                 "must be one mapping");
-  one_problem(application("  files: [{path: a, strategy: merge, data: \"a: [\"}]\n"), 12, 44, "a:");
+  one_problem(application("  files: [{path: a, strategy: merge, data: \"a: [\"}]\n"), 12, 38, "a:");
 }
 
 TEST_CASE("documents") {

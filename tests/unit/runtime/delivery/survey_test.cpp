@@ -160,8 +160,8 @@ TEST_CASE("survey: charts are not rendered again while they are installed with t
   const auto first = look.survey();
   REQUIRE(first);
   CHECK(look.charts.asked.size() == 1);
-  const steps::AppStep step(*first->model, first->model->apps.front());
-  look.control_plane.machine.world.recorded["app.erp"] = step.inputs().hex();
+  const auto& app = first->model->apps.front();
+  look.control_plane.machine.world.recorded["app.erp"] = steps::app_inputs(*first->model, app).hex();
   REQUIRE(look.survey());
   CHECK(look.charts.asked.size() == 1);
   look.control_plane.machine.world.recorded["app.erp"] = "other values";

@@ -82,8 +82,8 @@ TEST_CASE("plan: applications wait for the end of every worker's steps, and need
 
 TEST_CASE("plan: what is slow waits for nothing that it does not need") {
   const Graph graph;
-  for (const char* step : {"cp1/artifact.record", "cp1/files.base", "w1/files.base", "w1/files.node",
-                           "w1/files.balancer", "w1/files.backends", "w1/kernel"}) {
+  for (const char* step : {"cp1/artifact.record", "cp1/files.base", "w1/files.node", "w1/files.balancer",
+                           "w1/files.backends", "w1/kernel"}) {
     INFO(step);
     // what the host has is noted before anything is changed there, and that waits for nobody
     const std::string noted = std::string(step).substr(0, std::string_view(step).find('/')) + "/host.before";
@@ -92,6 +92,11 @@ TEST_CASE("plan: what is slow waits for nothing that it does not need") {
   }
   // the record is what the mirror finds the payload by, and is there at once
   CHECK(graph.plan.steps[graph.at("cp1/payload.first")].after == std::vector{graph.at("cp1/artifact.record")});
+  // everything waits for the first control plane's init: it goes first out of the launch machine and at its mirror
+  CHECK(graph.plan.steps[graph.at("w1/files.base")].after ==
+        std::vector{graph.at("cp1/payload.first"), graph.at("w1/host.before")});
+  CHECK(graph.waits_for_end("w1/images.base", "cp1/images.base"));
+  CHECK_FALSE(graph.needs("w1/images.base", "cp1/images.base"));
   // kubeadm need not wait for the applications' images, nor one worker for another
   CHECK_FALSE(graph.needs("cp1/kubeadm.init", "cp1/payload.rest"));
   CHECK_FALSE(graph.needs("w1/node.ready", "cp1/payload.rest"));
@@ -115,11 +120,27 @@ TEST_CASE("plan: the balancer restarts for its unit alone; its list of API serve
   }
 }
 
-TEST_CASE("plan: a failed control plane ends the run, a failed worker is set aside; init and join change the cluster") {
+TEST_CASE("plan: whatever becomes of the applications, the cluster is looked at in the end") {
+  const Graph graph;
+  for (const char* app : {"cp1/app.redis", "cp1/app.erp"}) {
+    CHECK(graph.waits_for_end("cp1/cluster.healthy", app));
+    CHECK_FALSE(graph.needs("cp1/cluster.healthy", app));
+  }
+  CHECK(graph.needs("cp1/cluster.healthy", "cp1/app.flannel"));
+}
+
+TEST_CASE("plan: a failed control plane ends the run, a failed worker is set aside, a failed application stays alone") {
   const Graph graph;
   for (const auto& planned : graph.plan.steps) {
     INFO(planned.host << " " << planned.step->id());
-    CHECK(planned.on_failure == (planned.host == "cp1" ? engine::OnFailure::end_run : engine::OnFailure::set_aside));
+    const bool beside = planned.step->id() == "app.redis" || planned.step->id() == "app.erp";
+    CHECK(planned.lane == (beside ? engine::Lane::applications
+                           : planned.step->id().starts_with("payload.") || planned.step->id() == "files.base"
+                               ? engine::Lane::bytes
+                               : engine::Lane::main));
+    CHECK(planned.on_failure == (beside                  ? engine::OnFailure::alone
+                                 : planned.host == "cp1" ? engine::OnFailure::end_run
+                                                         : engine::OnFailure::set_aside));
     CHECK(planned.changes_cluster == (planned.step->id() == "kubeadm.init" || planned.step->id() == "kubeadm.join"));
   }
 }
@@ -152,6 +173,7 @@ TEST_CASE("plan: control planes join one after the other, each a whole one") {
   CHECK_FALSE(graph.needs("w1/kubeadm.join", "cp2/kubeadm.join"));
   for (const auto& planned : graph.plan.steps) {
     if (planned.host == "cp4") CHECK_FALSE(planned.step->id().starts_with("payload."));
-    CHECK((planned.on_failure == engine::OnFailure::end_run) == planned.host.starts_with("cp"));
+    if (planned.lane != engine::Lane::applications)
+      CHECK((planned.on_failure == engine::OnFailure::end_run) == planned.host.starts_with("cp"));
   }
 }

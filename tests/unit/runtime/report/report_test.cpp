@@ -105,7 +105,7 @@ TEST_CASE("plan, status, outcome and error as JSON, to the letter") {
       R"({"detail":"","event":"status","healthy":true,"state":"EndsSoon","subject":"certificate cp1 server","warning":true})");
   CHECK(
       to_json(outcome()) ==
-      R"({"applied":12,"event":"outcome","exit":0,"hosts":[)"
+      R"({"applications":[],"applied":12,"event":"outcome","exit":0,"hosts":[)"
       R"({"address":"10.7.0.11","applied":12,"name":"cp1","role":"control-plane","skipped":3,"state":"done"},)"
       R"({"address":"10.7.0.21","applied":0,"name":"w1","reason":"no answer","role":"worker","skipped":0,"state":"aside"}],)"
       R"("notes":["CoreDNS forwards nowhere"],"skipped":3,"status":"complete"})");
@@ -113,7 +113,7 @@ TEST_CASE("plan, status, outcome and error as JSON, to the letter") {
   failed.error = Error{ErrorCode::unhealthy, "not ready", {}};
   CHECK(
       to_json(failed) ==
-      R"({"applied":0,"event":"outcome","exit":15,"hosts":[],"message":"not ready","notes":[],"skipped":0,"status":"unhealthy"})");
+      R"({"applications":[],"applied":0,"event":"outcome","exit":15,"hosts":[],"message":"not ready","notes":[],"skipped":0,"status":"unhealthy"})");
 }
 
 TEST_CASE("every state has its name") {

@@ -117,7 +117,11 @@ struct Apps : tests::Site {
     }
     if (has_word(command, "pods")) return ended(pods);
     objects_asked.emplace_back(base::as_text(io.input));
-    return ended(std::string(starting_looks-- > 0 ? kStarting : kHealthy));
+    if (starting_looks-- <= 0) return ended(std::string(kHealthy));
+    std::string starting(kStarting);
+    if (const auto at = starting.find("\"web\""); objects_asked.back().contains("namespace: store"))
+      starting.replace(at, 5, "\"store\"");
+    return ended(starting);
   }
   Result<ExitStatus> helm(tests::FakeMachine& self, const Command& command) {
     for (const auto& variable : command.environment) CHECK(variable.contains("=/run/"));
