@@ -63,7 +63,7 @@ TEST_CASE("applications: three hundred that are as they should be cost no more q
 TEST_CASE("applications: one that fails stops those that need it, all others are delivered") {
   Many place(30);
   auto& site = place.site;
-  site.cluster.never_healthy = {sample_chart(8) + "}"};  // as its manifest names it; app009 needs it
+  site.cluster.never_healthy = {sample_chart(8)};  // app009 needs it
   const auto first = delivered(site);
   REQUIRE(first.error);
   INFO(first.error->text());
