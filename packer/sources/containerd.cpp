@@ -46,6 +46,9 @@ class Containerd final : public ImageStore {
     SEALIFT_ASSIGN(const auto names, list(cancel));
     if (!std::ranges::contains(names, reference.text())) return no_such_image(reference, place_, names);
     std::vector<std::string> words{"images", "export"};
+    // Otherwise ctr 2 writes its progress between the archive's bytes, both to its output.
+    SEALIFT_ASSIGN(const auto help, ask({"images", "export", "--help"}, cancel));
+    if (help.contains("--local")) words.emplace_back("--local");
     for (const auto host : hosts) {
       words.emplace_back("--platform");
       words.emplace_back(base::platform(host));
@@ -83,13 +86,18 @@ class Containerd final : public ImageStore {
     return out;
   }
 
-  Result<std::vector<std::string>> list(const CancelToken& cancel) const {
-    auto command = command_of({"images", "ls", "--quiet"});
+  Result<std::string> ask(std::vector<std::string> words, const CancelToken& cancel) const {
+    auto command = command_of(std::move(words));
     command.timeout = Duration{60'000};
-    const auto text = base::run_checked(command, {}, cancel);
+    auto text = base::run_checked(command, {}, cancel);
     if (!text) return fail_while(text.error(), "asking " + place_ + " for its images");
+    return text;
+  }
+
+  Result<std::vector<std::string>> list(const CancelToken& cancel) const {
+    SEALIFT_ASSIGN(const auto text, ask({"images", "ls", "--quiet"}, cancel));
     std::vector<std::string> out;
-    for (const auto line : base::split(*text, '\n')) {
+    for (const auto line : base::split(text, '\n')) {
       if (!line.empty()) out.emplace_back(line);
     }
     return out;

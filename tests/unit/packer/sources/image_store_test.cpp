@@ -3,6 +3,7 @@
 #include "packer/sources/image_store.h"
 
 #include <catch2/catch_test_macros.hpp>
+#include <catch2/generators/catch_generators.hpp>
 
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -176,17 +177,21 @@ TEST_CASE("containerd's images are exported by ctr, in their namespace, for the 
   StoredImage::write(place.folder / "archive.tar", saved("tiny:1", place.layer));
   StoredImage::write(place.folder / "c.sock", "");
   const tests::Variable address("CONTAINERD_ADDRESS", place.folder / "c.sock");
+  // Of version 1, and of version 2, which would print its progress into the archive.
+  const bool progress = GENERATE(false, true);
   place.ctr(std::format(
-      "case \"$6\" in ls) echo docker.io/library/tiny:1; echo quay.io/a/b:1;; export) cat {}/archive.tar;; esac\n",
-      place.folder.path()));
+      "case \"$6 $7\" in ls*) echo docker.io/library/tiny:1; echo quay.io/a/b:1;;\n"
+      "'export --help') echo '{}';; 'export --local') cat {}/archive.tar;; export*) {} cat {}/archive.tar;; esac\n",
+      progress ? "   --local   Run export locally" : "   --platform value", place.folder.path(),
+      progress ? "echo exporting;" : "", place.folder.path()));
   for (const auto& [spec, name_space] : {std::pair{"containerd:", "k8s.io"}, std::pair{"containerd:moby", "moby"}}) {
     std::filesystem::remove(place.folder / "called");
     const auto plan = place.plan(spec);
     if (!plan) FAIL(plan.error().text());
     CHECK(place.packed(*plan) == place.layer);
     const auto call = std::format("--address {}/c.sock --namespace {} images ", place.folder.path(), name_space);
-    CHECK(place.called() ==
-          call + "ls --quiet\n" + call + "export --platform linux/amd64 - docker.io/library/tiny:1\n");
+    CHECK(place.called() == call + "ls --quiet\n" + call + "export --help\n" + call + "export " +
+                                (progress ? "--local " : "") + "--platform linux/amd64 - docker.io/library/tiny:1\n");
   }
   const auto error = place.refused("containerd:", "tiny:2");
   CHECK(error.code == ErrorCode::not_found);
@@ -206,7 +211,8 @@ TEST_CASE("without ctr, without containerd, and when ctr fails, the build ends w
         "needs ctr, which comes with containerd; it is neither in the folder of --tools nor in PATH"));
   }
   place.ctr(
-      "case \"$6\" in ls) echo docker.io/library/tiny:1;; export) echo half; echo 'no content' >&2; exit 1;; esac\n");
+      "case \"$6 $7\" in ls*) echo docker.io/library/tiny:1;; 'export --help') ;; export*) echo half; echo 'no content' "
+      ">&2; exit 1;; esac\n");
   const auto nobody = place.refused("containerd:");
   CHECK(nobody.code == ErrorCode::unreachable);
   CHECK(nobody.what.contains("no such socket; start it, or name its socket in the environment: CONTAINERD_ADDRESS="));
