@@ -35,6 +35,9 @@ spec:
     auth: {enabled: true, value: geheim-4}
     env: [{name: API_TOKEN, value: geheim-5}, {name: LEVEL, value: debug}]
   valuesFile: erp.yaml
+  files:
+  - {path: whole.yaml, data: "password: geheim-8"}
+  - {path: part.yaml, strategy: merge, data: {spec: {token: geheim-9, replicas: 7}}}
 ---
 apiVersion: kubeadm.k8s.io/v1beta4
 kind: InitConfiguration
@@ -43,8 +46,8 @@ certificateKey: geheim-7
 )");
   CHECK_FALSE(text.contains("geheim"));
   CHECK(text.contains("(not kept)"));
-  for (const auto* there :
-       {"OPS_PASSWORD", "SHA256:abc", "~/.ssh/id", "${NAME:-cp1}", "replicas: 3", "user: erp", "debug", "erp.yaml"}) {
+  for (const auto* there : {"OPS_PASSWORD", "SHA256:abc", "~/.ssh/id", "${NAME:-cp1}", "replicas: 3", "user: erp",
+                            "debug", "erp.yaml", "whole.yaml", "replicas: 7"}) {
     INFO(there);
     CHECK(text.contains(there));
   }

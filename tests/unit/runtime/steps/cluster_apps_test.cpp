@@ -72,8 +72,8 @@ using Names = std::vector<std::string>;
 TEST_CASE("what the cluster has of applications is asked once; of a release the newest revision counts") {
   Asked asked;
   asked.table =
-      "store   sh.helm.release.v1.shop.v9    helm.sh/release.v1   1   5m   shop   9    deployed\n"
       "store   sh.helm.release.v1.shop.v10   helm.sh/release.v1   1   1m   shop   10   pending-upgrade\n"
+      "store   sh.helm.release.v1.shop.v9    helm.sh/release.v1   1   5m   shop   9    deployed\n"
       "other   sh.helm.release.v1.shop.v1    helm.sh/release.v1   1   1m   shop   1    failed\n"
       "other   sh.helm.release.v1.odd.v1     helm.sh/release.v1\n";
   asked.bench.machine.world.recorded = {{"app.shop", "aa"}, {"appendix", "bb"}, {"files.base", "cc"}};
