@@ -77,3 +77,17 @@ def kubelets(lab, names):
 def left_behind(lab, before, *names):
     """But for the cache of the kubectl that the tests themselves call there."""
     return differences(lab, {name: before[name] for name in names}, but=('/root/.kube', '/tmp/'))
+
+
+def runs_in(state):
+    """The journal's runs, as lists of records. The last line may be torn by the kill."""
+    runs, path = [], state / 'journal.jsonl'
+    for line in path.read_text().splitlines() if path.exists() else ():
+        try:
+            record = json.loads(line)
+        except ValueError:
+            continue
+        if record['record'] == 'run':
+            runs.append([])
+        runs[-1].append(record)
+    return runs

@@ -11,6 +11,7 @@ import time
 import pytest
 
 from lab import ExecTrace, Site, tree_hash, wait_for
+from living import runs_in
 from many_apps import available, numbered, objects, pack, releases
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / 'cli'))
@@ -70,20 +71,6 @@ def cluster(lab, tmp_path_factory):
     return Cluster(Site(lab, tmp_path_factory.mktemp('site'), workers=('w1',), artifact=product))
 
 
-def last_run(state):
-    """The records of the journal's last run; its last line may be torn by a kill."""
-    records = []
-    for line in (state / 'journal.jsonl').read_text().splitlines():
-        try:
-            record = json.loads(line)
-        except ValueError:
-            continue
-        if record['record'] == 'run':
-            records = []
-        records.append(record)
-    return records
-
-
 def of_parts(run):
     """Beginnings and ends of the applications' steps, in their order: (record, name, status)."""
     return [(record['record'], record['step'].removeprefix('app.'), record.get('status')) for record in run
@@ -124,7 +111,7 @@ def test_all_are_delivered_in_one_run(cluster, lab):
 def test_what_others_need_comes_first(cluster, lab):
     """By the cluster's clock, and by the journal."""
     deployments = objects(lab, 'deployments')
-    places = {(record, name): place for place, (record, name, _) in enumerate(of_parts(last_run(cluster.site.state)))}
+    places = {(record, name): place for place, (record, name, _) in enumerate(of_parts(runs_in(cluster.site.state)[-1]))}
     for name, needs in NEEDS.items():
         for need in needs:
             assert available_since(deployments[need]) <= deployments[name]['metadata']['creationTimestamp'], (need, name)
@@ -132,7 +119,7 @@ def test_what_others_need_comes_first(cluster, lab):
 
 
 def test_they_are_delivered_side_by_side(cluster):
-    most = most_at_once(last_run(cluster.site.state))
+    most = most_at_once(runs_in(cluster.site.state)[-1])
     print(f'{most} at once', flush=True)
     assert 4 <= most <= CONCURRENCY
 
@@ -270,10 +257,10 @@ def test_killed_in_the_middle_then_the_same_command(cluster, lab):
         cluster.settings[name] = {'values': {'greeting': 'after the kill'}}
     cluster.write()
     state = cluster.site.state
-    before = last_run(state)[0]['run']
+    before = runs_in(state)[-1][0]['run']
 
     def some_are_done():
-        run = last_run(state)
+        run = runs_in(state)[-1]
         return run and run[0]['run'] > before and len(done_in(run)) >= 5
 
     with open(cluster.site.folder / 'killed.log', 'w') as log:
@@ -285,14 +272,14 @@ def test_killed_in_the_middle_then_the_same_command(cluster, lab):
         finally:
             process.kill()
             process.wait(30)
-    killed = last_run(state)
+    killed = runs_in(state)[-1]
     assert most_at_once(killed) <= CONCURRENCY
     left = [f'{name} {status}' for name, (status, _) in releases(lab).items() if status != 'deployed']
     print(f'killed after {len(done_in(killed))} of {len(twenty)}; helm left: {", ".join(left) or "nothing"}', flush=True)
     assert len(done_in(killed)) < len(twenty)
 
     done = cluster.apply(apps={'concurrency': 3})
-    assert most_at_once(last_run(state)) <= 3
+    assert most_at_once(runs_in(state)[-1]) <= 3
     assert done.names('healthy') == {*PARTS, SPARE} - {'part-30'}, done.applications
     assert done.changed <= twenty - done_in(killed), done.changed
     assert {name for name, text in greetings(lab).items() if text == 'after the kill'} == twenty

@@ -2,7 +2,6 @@
 """The launch program is killed in the middle of what changes a living cluster: a second and a third control plane, workers
 that join and leave, control planes that leave alive and dead, the end of all. The same command then finishes. Eight kills at
 random moments; each tells the step that it hit. SEALIFT_SEED=… repeats the moments of an earlier run."""
-import json
 import os
 import random
 import signal
@@ -13,7 +12,7 @@ import pytest
 
 from footprint import footprint
 from lab import Site
-from living import left_behind, members_of, nodes_of
+from living import left_behind, members_of, nodes_of, runs_in
 
 LAB = 14
 SEED = int(os.environ.get('SEALIFT_SEED', random.SystemRandom().randrange(1 << 32)))
@@ -24,20 +23,6 @@ USUAL = {'first delivery': 75, 'second control plane': 60, 'third control plane'
          'remove the dead': 5, 'remove a control plane': 13, 'reset': 11}
 KILLS = len(USUAL) - 1
 PATIENCE = 6    # kills that may come too late, of one command
-
-
-def runs_in(state):
-    """The journal's runs, as lists of records. The last line may be torn by the kill."""
-    runs, path = [], state / 'journal.jsonl'
-    for line in path.read_text().splitlines() if path.exists() else ():
-        try:
-            record = json.loads(line)
-        except ValueError:
-            continue
-        if record['record'] == 'run':
-            runs.append([])
-        runs[-1].append(record)
-    return runs
 
 
 def has(run, record):
