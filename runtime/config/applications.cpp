@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
 
-#include "payload/base/duration.h"
 #include "payload/base/safe_path.h"
 #include "payload/base/text.h"
 #include "runtime/config/field_reader.h"
@@ -21,14 +20,8 @@ void read_names(const Mapping& fields, std::string_view key, Reading& reading) {
 }
 
 void read_patience(const Mapping& spec, ApplicationConfig& application) {
-  std::string timeout, wait;
-  spec.text("timeout", timeout);
-  if (!timeout.empty()) {
-    const auto parsed = base::parse_duration(timeout);
-    if (!parsed)
-      spec.bad("timeout", std::format("\"{}\" is not a time such as 90s, 10m or 1h30m", base::printable(timeout, 40)));
-    application.timeout = parsed.value_or(application.timeout);
-  }
+  read_duration(spec, "timeout", application.timeout);
+  std::string wait;
   spec.text("wait", wait);
   if (!wait.empty() && wait != "healthy" && wait != "applied")
     spec.bad("wait", "\"wait\" must be healthy (the default) or applied");

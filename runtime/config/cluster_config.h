@@ -120,6 +120,37 @@ struct ApplicationConfig {
   std::vector<std::string> ignored_images;  // patterns, * stands for any text: need not be in the artifact
 };
 
+// A site's change of objects of an application, as they are rendered.
+struct PatchConfig {
+  enum class Type { strategic, merge, json };  // as kubectl patch: Kubernetes' own, RFC 7386, RFC 6902
+  std::string name;                            // metadata.name
+  std::string app;
+  std::string kind;                           // of the objects
+  std::string target_name, target_namespace;  // empty = any
+  Type type = Type::strategic;
+  std::string patch;  // YAML: a mapping; of json a list
+  Place place, app_place;
+};
+
+// A program that the site or the artifact brings, at one moment of a delivery or of its end.
+struct HookConfig {
+  enum class Phase { hosts, cluster, app, remove, reset };
+  enum class On { all, control_planes, workers, one_control_plane, named };
+  std::string name;       // metadata.name
+  bool is_before = true;  // else after
+  Phase phase = Phase::hosts;
+  std::string app;  // of Phase::app
+  On on = On::all;
+  std::vector<std::string> hosts;  // of On::named: names or addresses, as cluster.yaml has them
+  std::string program;             // the site's, its text; empty: `packed`
+  std::string packed;              // its path in the artifact's tree
+  std::vector<std::string> arguments;
+  Secret input;  // comes to the program on its standard input
+  Duration timeout{600'000};
+  bool every_run = false;  // else once on a host, until program, arguments or input change
+  Place place, app_place;
+};
+
 // One of the site's own kubeadm documents.
 struct KubeadmDocument {
   std::string
@@ -140,6 +171,8 @@ struct ClusterConfig {
   std::optional<std::vector<std::string>> apps;  // none = the artifact's LAUNCH
   size_t apps_at_once = 8;
   std::vector<ApplicationConfig> applications;
+  std::vector<PatchConfig> patches;
+  std::vector<HookConfig> hooks;
   std::vector<KubeadmDocument> kubeadm;
   std::vector<Digest> identities;  // of the artifacts that may be delivered here; empty = any
   std::string path;                // of the file, as given

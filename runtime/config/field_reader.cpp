@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "payload/base/duration.h"
 #include "payload/base/text.h"
 
 namespace sealift::config {
@@ -137,6 +138,16 @@ std::string Reading::content_of(const Mapping& fields, std::string_view key, con
                                     base::printable(beside(file), 1000), path)
                       : base::printable(content.error().text(), 1000));
   return {};
+}
+
+void read_duration(const Mapping& fields, std::string_view key, Duration& target) {
+  std::string text;
+  fields.text(key, text);
+  if (text.empty()) return;
+  const auto parsed = base::parse_duration(text);
+  if (!parsed)
+    fields.bad(key, std::format("\"{}\" is not a time such as 90s, 10m or 1h30m", base::printable(text, 40)));
+  target = parsed.value_or(target);
 }
 
 }  // namespace sealift::config

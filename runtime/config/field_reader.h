@@ -84,6 +84,10 @@ void read_etcd(const yaml::Node& node, Reading& reading);
 // spec.apps
 void read_apps(const yaml::Node& node, const Mapping& spec, Reading& reading);
 void read_application(const yaml::Node& document, Reading& reading);
+void read_patch(const yaml::Node& document, Reading& reading);
+void read_hook(const yaml::Node& document, Reading& reading);
+// A time such as 90s or 10m; if absent or wrong, `target` keeps its value.
+void read_duration(const Mapping& fields, std::string_view key, Duration& target);
 // Checks across sections and documents, once all have been read.
 void check_whole(const yaml::Node& cluster, Reading& reading);
 

@@ -31,6 +31,10 @@ constexpr auto kApplicationWords = std::to_array<Words>(
     {"enabled", "namespace", "values", "valuesFile", "valuesSet", "needs", "timeout", "wait", "files", "ignoreImages"});
 constexpr auto kAppsWords = std::to_array<Words>({"names", "concurrency"});
 constexpr auto kApplicationFileWords = std::to_array<Words>({"path", "strategy", "data"});
+constexpr auto kPatchWords = std::to_array<Words>({"app", "target", "type", "patch"});
+constexpr auto kPatchTargetWords = std::to_array<Words>({"kind", "name", "namespace"});
+constexpr auto kHookWords = std::to_array<Words>(
+    {"before", "after", "on", "program", "packedProgram", "arguments", "inputFile", "timeout", "everyRun"});
 
 }  // namespace
 
@@ -53,12 +57,42 @@ const Fields kApplication{"Application", "", "the document", kDocumentWords, {}}
 const Fields kApplicationMetadata{"Application", "metadata.", "metadata", kNameWords, {}};
 const Fields kApplicationSpec{"Application", "spec.", "spec", kApplicationWords, {}};
 const Fields kApplicationFile{"Application", "spec.files[].", "a file", kApplicationFileWords, {}};
+const Fields kPatch{"Patch", "", "the document", kDocumentWords, {}};
+const Fields kPatchMetadata{"Patch", "metadata.", "metadata", kNameWords, {}};
+const Fields kPatchSpec{"Patch", "spec.", "spec", kPatchWords, {}};
+const Fields kPatchTarget{"Patch", "spec.target.", "target", kPatchTargetWords, {}};
+const Fields kHook{"Hook", "", "the document", kDocumentWords, {}};
+const Fields kHookMetadata{"Hook", "metadata.", "metadata", kNameWords, {}};
+const Fields kHookSpec{"Hook", "spec.", "spec", kHookWords, {}};
 
 std::vector<KnownField> known_fields() {
   std::vector<KnownField> out;
-  for (const Fields* fields : {&kDocument, &kMetadata, &kSpec, &kSsh, &kSecret, &kHost, &kNetwork, &kApi, &kBalancer,
-                               &kEtcd, &kExternalEtcd, &kRegistry, &kFile, &kApps, &kArtifact, &kApplication,
-                               &kApplicationMetadata, &kApplicationSpec, &kApplicationFile}) {
+  for (const Fields* fields : {&kDocument,
+                               &kMetadata,
+                               &kSpec,
+                               &kSsh,
+                               &kSecret,
+                               &kHost,
+                               &kNetwork,
+                               &kApi,
+                               &kBalancer,
+                               &kEtcd,
+                               &kExternalEtcd,
+                               &kRegistry,
+                               &kFile,
+                               &kApps,
+                               &kArtifact,
+                               &kApplication,
+                               &kApplicationMetadata,
+                               &kApplicationSpec,
+                               &kApplicationFile,
+                               &kPatch,
+                               &kPatchMetadata,
+                               &kPatchSpec,
+                               &kPatchTarget,
+                               &kHook,
+                               &kHookMetadata,
+                               &kHookSpec}) {
     const auto add = [&](std::string_view word, bool supported) {
       out.push_back({std::string(fields->section), std::string(fields->path) + std::string(word), supported});
     };

@@ -60,7 +60,7 @@ const yaml::Node* read_document(const yaml::Node& document, bool cluster_seen, R
   }
   const std::string api = document.text_at("apiVersion"), kind = document.text_at("kind");
   const auto& at = place(document, "kind");
-  constexpr auto kKinds = std::to_array<std::string_view>({"Cluster", "Application"});
+  constexpr auto kKinds = std::to_array<std::string_view>({"Cluster", "Application", "Patch", "Hook"});
   if (api != kOwnApi && (std::ranges::contains(kKinds, kind) || api.starts_with("sealift.dev/"))) {
     reading.problems.add(place(document, "apiVersion"),
                          std::format("the apiVersion must be {}, not \"{}\"", kOwnApi, base::printable(api)));
@@ -78,14 +78,15 @@ const yaml::Node* read_document(const yaml::Node& document, bool cluster_seen, R
   }
   if (kind == "Application") {
     read_application(document, reading);
-  } else if (kind == "Patch" || kind == "Hook") {
-    reading.problems.add(at, ErrorCode::unsupported,
-                         std::format("documents of kind {} are not supported by this version; remove it", kind));
+  } else if (kind == "Patch") {
+    read_patch(document, reading);
+  } else if (kind == "Hook") {
+    read_hook(document, reading);
   } else {
     const auto near = base::nearest(kind, kKinds);
-    reading.problems.add(
-        at, std::format("the kind \"{}\" is not known; {}", base::printable(kind),
-                        near ? std::format("did you mean {}?", *near) : "known are Cluster and Application"));
+    reading.problems.add(at, std::format("the kind \"{}\" is not known; {}", base::printable(kind),
+                                         near ? std::format("did you mean {}?", *near)
+                                              : "known are Cluster, Application, Patch and Hook"));
   }
   return nullptr;
 }

@@ -54,6 +54,7 @@ struct SelectedApp {
   bool waits_for_health = true;
   const std::vector<config::FileChange>* changes = nullptr;  // the site's, of its files
   std::map<std::string, std::string> changed_files = {};     // what they make of these files, by path below its root
+  std::vector<const config::PatchConfig*> patches = {};      // in the order of cluster.yaml
 };
 
 struct Model {
