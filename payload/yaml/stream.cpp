@@ -3,6 +3,7 @@
 
 #include "payload/base/text.h"
 #include "payload/yaml/part.h"
+#include "payload/yaml/split.h"
 
 namespace sealift::yaml {
 namespace {
@@ -67,6 +68,17 @@ Result<void> for_each_document(std::string_view text, std::string_view where, co
     text.remove_prefix(extent.bytes);
   }
   return {};
+}
+
+std::vector<std::string_view> split_documents(std::string_view text) {
+  std::vector<std::string_view> out;
+  if (text.starts_with("\xef\xbb\xbf")) text.remove_prefix(3);
+  while (!text.empty()) {
+    const Extent extent = next_document(text);
+    if (!extent.empty) out.push_back(text.substr(0, extent.bytes));
+    text.remove_prefix(extent.bytes);
+  }
+  return out;
 }
 
 }  // namespace sealift::yaml

@@ -224,7 +224,7 @@ Result<void> run_delivery(const Arguments& arguments, const console::Output& out
                              .cancel = cancel};
     SEALIFT_ASSIGN(connector, make_ssh_connector(std::move(options)));
   }
-  const auto charts = images::make_local_helm(*artifact.reader);
+  const auto charts = images::make_local_renderer(*artifact.reader);
   delivery::Input input{.payload = *artifact.reader,
                         .config = cluster,
                         .connector = *connector,

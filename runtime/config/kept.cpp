@@ -32,8 +32,9 @@ void hide_secrets(yaml::Node& node) {
   const bool is_named = node.find("name") != nullptr && names_a_secret(node.text_at("name"));
   for (auto& item : node.items) hide_secrets(item);
   for (auto& [key, value] : node.members) {
-    // "data" as a text is a whole file: of an Application's `files`.
-    if (names_a_secret(key) || (is_named && key == "value") || (key == "data" && value.kind == yaml::Kind::scalar))
+    // As a text, "data" is a whole file of an Application's `files`, and "patch" the whole of a Patch.
+    const bool is_whole = (key == "data" || key == "patch") && value.kind == yaml::Kind::scalar;
+    if (names_a_secret(key) || (is_named && key == "value") || is_whole)
       hide_all(value);
     else
       hide_secrets(value);

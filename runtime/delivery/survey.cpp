@@ -80,7 +80,7 @@ class Surveyor {
     SEALIFT_TRY(check_version());
     SEALIFT_TRY(look_at_artifacts());
     if (!charts_are_installed()) {
-      if (!out_.model->makes_cluster()) use_cluster_helm();
+      if (!out_.model->makes_cluster()) use_cluster_tools();
       images_.emplace(*out_.model, input_.charts, input_.cancel);
     }
     const auto looked = look();
@@ -219,17 +219,27 @@ class Surveyor {
 
   // To render charts here, with an artifact that brings no helm. Where it does not run on this machine, they are
   // installed unchecked, which is reported.
-  void use_cluster_helm() {
-    constexpr size_t kMaxProgram = size_t{256} << 20;
+  void use_cluster_tools() {
     for (auto& reached : reached_) {
       if (reached.config.role != format::HostRole::control_plane) continue;
       const auto facts = look_again(reached, [](host::HostView& host) { return host.facts(); });
       if (!facts || facts->architecture != base::own_architecture()) continue;
-      for (const auto* path : {"/usr/local/bin/helm", "/usr/bin/helm"}) {
-        auto program = look_again(reached, [&](host::HostView& host) { return host.read(path, kMaxProgram); });
-        if (program && *program) return input_.charts.use_helm(std::move(**program));
-      }
+      if (!use_cluster_tool(reached, images::Tool::helm, "helm")) continue;
+      const bool patches = std::ranges::any_of(out_.model->apps, [](const auto& app) { return !app.patches.empty(); });
+      if (patches) use_cluster_tool(reached, images::Tool::kubectl, "kubectl");
+      return;
     }
+  }
+
+  bool use_cluster_tool(Reached& reached, images::Tool tool, const std::string& name) {
+    constexpr size_t kMaxProgram = size_t{256} << 20;
+    for (const auto* folder : {"/usr/local/bin/", "/usr/bin/"}) {
+      auto program = look_again(reached, [&](host::HostView& host) { return host.read(folder + name, kMaxProgram); });
+      if (!program || !*program) continue;
+      input_.charts.use(tool, std::move(**program));
+      return true;
+    }
+    return false;
   }
 
   // All of them, with just these values: then they have been checked before, and a run that finds nothing to do must
@@ -243,7 +253,7 @@ class Surveyor {
       std::map<std::string, std::string> inputs;
       for (const auto& record : *records) inputs[record.step] = record.inputs;
       return std::ranges::all_of(out_.model->apps, [&](const steps::SelectedApp& app) {
-        return app.app->kind != format::AppKind::helm ||
+        return !images::is_checked(app) ||
                inputs[steps::app_step(app)] == steps::app_inputs(*out_.model, app).hex();
       });
     }

@@ -100,8 +100,8 @@ Result<std::unique_ptr<PayloadStore>> PayloadStore::open(const std::string& payl
   const bool fresh = there.total != total;
   SEALIFT_ASSIGN(out->data_, base::open_file(payload_path, O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK, 0600));
   SEALIFT_TRY(check_ours(out->data_, payload_path));
-  SEALIFT_ASSIGN(out->state_,
-                 base::open_file(state_path(payload_path), O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK, 0600));
+  SEALIFT_ASSIGN(out->state_, base::open_file(state_path(payload_path),
+                                              O_RDWR | O_CREAT | O_APPEND | O_NOFOLLOW | O_NONBLOCK, 0600));
   SEALIFT_TRY(check_ours(out->state_, state_path(payload_path)));
   if (fresh) {
     if (::ftruncate(out->data_.get(), 0) != 0 || ::ftruncate(out->data_.get(), static_cast<off_t>(total)) != 0 ||
@@ -117,7 +117,7 @@ Result<std::unique_ptr<PayloadStore>> PayloadStore::open(const std::string& payl
     // Cut off a torn record, so that the next one starts at its place.
     const off_t size = ::lseek(out->state_.get(), 0, SEEK_END);
     const off_t whole = 24 + (size - 24) / 16 * 16;
-    if (::ftruncate(out->state_.get(), whole) != 0 || ::lseek(out->state_.get(), whole, SEEK_SET) < 0)
+    if (whole != size && ::ftruncate(out->state_.get(), whole) != 0)
       return fail_errno(errno, "open " + state_path(payload_path));
   }
   SEALIFT_ASSIGN(out->syncer_, Thread::start([store = out.get()] { store->sync_now_and_then(); }));

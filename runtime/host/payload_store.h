@@ -5,7 +5,8 @@
 //
 // `<file>.state`: "SEALSTOR" · u32 format 1 · u32 0 · u64 size of the payload, then records of u64 offset · u64 size,
 // each appended after its piece's data has reached the disk, and a final record (UINT64_MAX, UINT64_MAX) when
-// everything is there. A torn last record is ignored. Little-endian. A finished payload's file is read-only.
+// everything is there. A torn last record is ignored. Two processes may fill one payload at a time: records are
+// appended. Little-endian. A finished payload's file is read-only.
 #pragma once
 
 #include <condition_variable>

@@ -30,7 +30,7 @@ class ImageCheck {
   Result<std::vector<Finding>> run() {
     SEALIFT_TRY(charts::add_packed_rules(model_.payload, "", rules_, [](const std::string&) { return true; }));
     for (const auto& app : model_.apps) {
-      if (app.app->kind == format::AppKind::helm) charts_.push_back({.app = &app});
+      if (is_checked(app)) charts_.push_back({.app = &app});
     }
     SEALIFT_TRY(render_all({}));
     // Other applications' resources may be there already or not: both renderings count, as at the factory.
@@ -58,6 +58,7 @@ class ImageCheck {
                                 auto& chart = charts_[i];
                                 if (chart.error) return {};
                                 if (!api_versions.empty()) {
+                                  if (chart.app->app->kind != format::AppKind::helm) return {};
                                   SEALIFT_ASSIGN(const bool asks, asks_for_api_versions(*chart.app));
                                   if (!asks) return {};
                                 }
@@ -74,6 +75,16 @@ class ImageCheck {
 
   Result<charts::Rendered> render(const steps::SelectedApp& app, const std::set<std::string>& api_versions,
                                   const CancelToken& stop) {
+    const bool is_chart = app.app->kind == format::AppKind::helm;
+    SEALIFT_ASSIGN(auto text, is_chart ? render_chart(app, api_versions, stop) : manifests_of(app));
+    if (!app.patches.empty()) {
+      SEALIFT_ASSIGN(text, renderer_.patch(text, app.target_namespace, steps::patches_of(app), stop));
+    }
+    return charts::read_rendered(text, "the site's values", rules_, workloads::TestHooks::omit);
+  }
+
+  Result<std::string> render_chart(const steps::SelectedApp& app, const std::set<std::string>& api_versions,
+                                   const CancelToken& stop) {
     ChartRequest request{.app = app.app,
                          .release = app.release,
                          .target_namespace = app.target_namespace,
@@ -83,8 +94,14 @@ class ImageCheck {
     request.changed_files = app.changed_files;
     SEALIFT_ASSIGN(auto values, steps::chart_values(model_, app));
     for (auto& [name, text] : values) request.values.push_back(std::move(text));
-    SEALIFT_ASSIGN(const auto text, renderer_.render(request, stop));
-    return charts::read_rendered(text, "the site's values", rules_, workloads::TestHooks::omit);
+    return renderer_.render(request, stop);
+  }
+
+  Result<std::string> manifests_of(const steps::SelectedApp& app) const {
+    std::string out;
+    SEALIFT_ASSIGN(const auto files, steps::app_texts(model_.payload, app));
+    for (const auto& [path, text] : files) out += std::format("---\n{}\n", text);
+    return out;
   }
 
   Result<bool> asks_for_api_versions(const steps::SelectedApp& app) const {
@@ -117,7 +134,10 @@ class ImageCheck {
   }
 
   void could_not_render(const steps::SelectedApp& app, const Error& error) {
-    if (error.code == ErrorCode::invalid_input) {
+    if (error.code == ErrorCode::invalid_config || (error.code == ErrorCode::command_failed && !app.patches.empty())) {
+      add(Severity::blocks, std::format("the application {} can't be patched: {}", app.app->name, error.text()),
+          "correct or remove the Patch in cluster.yaml");
+    } else if (error.code == ErrorCode::invalid_input) {
       add(Severity::blocks,
           std::format("the chart of {} can't be rendered with this site's values: {}", app.app->name, error.what),
           std::format("correct the values of {} in cluster.yaml", app.app->name));
@@ -196,6 +216,10 @@ class ImageCheck {
 };
 
 }  // namespace
+
+bool is_checked(const steps::SelectedApp& app) {
+  return app.app->kind == format::AppKind::helm || !app.patches.empty() || !app.changed_files.empty();
+}
 
 Result<std::vector<Finding>> check_images(const steps::Model& model, ChartRenderer& renderer,
                                           const CancelToken& cancel) {

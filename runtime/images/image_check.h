@@ -18,4 +18,8 @@ namespace sealift::images {
 Result<std::vector<checks::Finding>> check_images(const steps::Model& model, ChartRenderer& renderer,
                                                   const CancelToken& cancel);
 
+// Whether check_images looks at an application: plain manifests have been looked at when they were packed, as long as
+// the site does not change them.
+bool is_checked(const steps::SelectedApp& app);
+
 }  // namespace sealift::images

@@ -17,11 +17,13 @@
 #include "payload/base/address.h"
 #include "payload/base/file.h"
 #include "payload/base/text.h"
+#include "runtime/node/adopt.h"
 #include "runtime/node/authority.h"
 #include "runtime/node/balancer.h"
 #include "runtime/node/etcd.h"
 #include "runtime/node/lost_files.h"
 #include "runtime/node/mirror.h"
+#include "runtime/node/patch.h"
 #include "runtime/node/pki.h"
 #include "runtime/node/renewal.h"
 #include "runtime/node/sockets.h"
@@ -270,9 +272,34 @@ Result<void> run_stage(const Arguments& arguments) {
   return stage(staging);
 }
 
+Result<void> run_adopt(const Arguments& arguments) {
+  SEALIFT_ASSIGN(const auto payload, arguments.get("--payload"));
+  SEALIFT_ASSIGN(const auto list, arguments.get("--frames"));
+  SEALIFT_ASSIGN(const auto text, base::read_text_file(list, size_t{16} << 20));
+  SEALIFT_ASSIGN(const auto wanted, offsets_of(text));
+  SEALIFT_ASSIGN(const auto copied, adopt_frames(payload, wanted));
+  return base::write_all(STDOUT_FILENO, base::as_bytes(std::format("{}\n", copied)));
+}
+
+// helm's post-renderer: manifests come in and go out.
+Result<void> run_patch(const Arguments& arguments) {
+  SEALIFT_ASSIGN(const auto folder, arguments.get("--folder"));
+  SEALIFT_ASSIGN(const auto target_namespace, arguments.get("--namespace"));
+  SEALIFT_ASSIGN(const auto input, read_input(size_t{64} << 20));
+  SEALIFT_ASSIGN(const auto output, patch_manifests(folder, target_namespace, input));
+  return base::write_all(STDOUT_FILENO, base::as_bytes(output));
+}
+
+Result<void> run_patch_tree(const Arguments& arguments) {
+  SEALIFT_ASSIGN(const auto folder, arguments.get("--folder"));
+  SEALIFT_ASSIGN(const auto target_namespace, arguments.get("--namespace"));
+  return patch_tree(folder, target_namespace);
+}
+
 Result<void> dispatch(const std::vector<std::string>& arguments) {
   if (arguments.empty())
-    return fail(ErrorCode::usage, "node: mirror, balancer, authority, renew, reload, boot, stage, etcd or pki");
+    return fail(ErrorCode::usage,
+                "node: mirror, balancer, authority, renew, reload, boot, stage, adopt, patch, patch-tree, etcd or pki");
   const std::vector<std::string> rest(arguments.begin() + 1, arguments.end());
   if (arguments[0] == "mirror") return run_mirror(Arguments(rest));
   if (arguments[0] == "balancer") return run_balancer(Arguments(rest));
@@ -281,6 +308,9 @@ Result<void> dispatch(const std::vector<std::string>& arguments) {
   if (arguments[0] == "boot") return run_boot();
   if (arguments[0] == "reload") return run_reload(Arguments(rest));
   if (arguments[0] == "stage") return run_stage(Arguments(rest));
+  if (arguments[0] == "adopt") return run_adopt(Arguments(rest));
+  if (arguments[0] == "patch") return run_patch(Arguments(rest));
+  if (arguments[0] == "patch-tree") return run_patch_tree(Arguments(rest));
   if (arguments[0] == "pki" && !rest.empty()) return run_pki(rest[0], Arguments({rest.begin() + 1, rest.end()}));
   if (arguments[0] == "etcd" && !rest.empty()) return run_etcd(rest[0], Arguments({rest.begin() + 1, rest.end()}));
   return fail(ErrorCode::usage, "node {}: not known", arguments[0]);

@@ -6,16 +6,18 @@
 #include <filesystem>
 
 #include "payload/base/file.h"
+#include "payload/base/process.h"
 #include "payload/base/safe_path.h"
 #include "payload/base/text.h"
+#include "payload/format/app_limits.h"
 #include "payload/format/reader.h"
 #include "payload/json/value.h"
+#include "runtime/node/patch.h"
 
 namespace sealift::node {
 namespace {
 
 constexpr size_t kMaxInput = size_t{16} << 20;
-constexpr size_t kMaxFile = size_t{4} << 20;
 
 Result<void> put(const std::string& folder, const std::string& path, ByteView bytes) {
   SEALIFT_ASSIGN(const auto safe, base::safe_relative_path(path));
@@ -49,10 +51,14 @@ Result<void> stage(const Staging& staging) {
   for (auto at = tree.lower_bound(prefix); at != tree.end() && at->first.starts_with(prefix); ++at) {
     const auto path = "tree/" + at->first.substr(prefix.size());
     if (staging.files.contains(path)) continue;
-    SEALIFT_ASSIGN(const auto bytes, payload->read_all(at->second.object.digest, kMaxFile));
+    SEALIFT_ASSIGN(const auto bytes, payload->read_all(at->second.object.digest, format::kMaxAppFile));
     SEALIFT_TRY(put(staging.folder, path, bytes));
   }
   for (const auto& [path, text] : staging.files) SEALIFT_TRY(put(staging.folder, path, base::as_bytes(text)));
+  if (!staging.files.contains(std::string(kPatchesFile))) return {};
+  SEALIFT_ASSIGN(const auto program, base::own_program());
+  std::filesystem::create_symlink(program, std::format("{}/{}", staging.folder, kProgramLink), error);
+  if (error) return fail_errno(error.value(), "make a link in " + staging.folder);
   return {};
 }
 

@@ -22,7 +22,8 @@ struct Staging {
 // A JSON object of texts by path, as `files`. Errors: protocol.
 Result<std::map<std::string, std::string>> staged_files_of(std::string_view text);
 
-// Errors: corrupt if a packed file is not there (yet) or damaged; those of writing.
+// With patches among the files also a link to this program (patch.h). Errors: corrupt if a packed file is not there
+// (yet) or damaged; those of writing.
 Result<void> stage(const Staging& staging);
 
 }  // namespace sealift::node

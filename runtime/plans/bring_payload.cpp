@@ -39,4 +39,15 @@ Result<Payloads> bring_payloads(PlanBuilder& plan, const steps::Model& model) {
   return out;
 }
 
+Result<std::map<std::string, Index, std::less<>>> settle_payloads(PlanBuilder& plan, const steps::Model& model,
+                                                                  const std::vector<Index>& after) {
+  std::map<std::string, Index, std::less<>> out;
+  if (!model.before) return out;
+  for (const auto* node : model.registry_hosts()) {
+    SEALIFT_ASSIGN(const auto record, steps::settled_artifact_record(model, *node));
+    out[node->name] = plan.add(*node, std::make_shared<steps::SettleStep>(record), after);
+  }
+  return out;
+}
+
 }  // namespace sealift::plans

@@ -77,8 +77,12 @@ Result<engine::Plan> deliver(const steps::Model& model) {
   const Index healthy = plan.add(first, std::make_shared<steps::HealthStep>(model), std::move(all));
   plan.at(healthy).after_any = std::move(ended);
   // Last: the control plane also works for other hosts, and the last objects to become healthy start pods on others.
+  std::vector<Index> whole_delivery{healthy};
+  for (const auto& [name, app] : apps) whole_delivery.push_back(app);
+  SEALIFT_ASSIGN(const auto settled, settle_payloads(plan, model, whole_delivery));
   const Index kept = plan.add(first, std::make_shared<steps::ConfigStep>(model), {healthy});
   const Index synced = plan.add(first, std::make_shared<steps::SyncStep>(first), {kept});
+  for (const auto& [name, index] : settled) plan.at(synced).after_any.push_back(index);
   for (const auto& newcomers : {planes, workers}) {
     for (const auto& one : newcomers) {
       const Index last = plan.add(one.node, std::make_shared<steps::SyncStep>(one.node), {one.finished});

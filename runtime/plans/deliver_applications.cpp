@@ -42,7 +42,11 @@ Result<engine::Plan> deliver_applications(const steps::Model& model) {
   for (const auto& [name, app] : apps) ended.push_back(app);
   const Index healthy = plan.add(first, std::make_shared<steps::HealthStep>(model), before);
   plan.at(healthy).after_any = std::move(ended);
+  std::vector<Index> whole_delivery{healthy};
+  for (const auto& [name, app] : apps) whole_delivery.push_back(app);
+  SEALIFT_ASSIGN(const auto settled, settle_payloads(plan, model, whole_delivery));
   const Index synced = plan.add(first, std::make_shared<steps::SyncStep>(first), {healthy});
+  for (const auto& [name, index] : settled) plan.at(synced).after_any.push_back(index);
   for (const auto& node : model.nodes) {
     if (&node == &first) continue;
     const Index last = plan.add(node, std::make_shared<steps::SyncStep>(node), {});

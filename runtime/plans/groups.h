@@ -25,6 +25,10 @@ struct Payload {
 // the launch machine.
 using Payloads = std::map<std::string, Payload, std::less<>>;
 Result<Payloads> bring_payloads(PlanBuilder& plan, const steps::Model& model);
+// Once all of `after` has been done: each registry host lets go of what only an earlier version needed. Returns the
+// last step of each of these hosts, by node name; nothing where there was no earlier version.
+Result<std::map<std::string, Index, std::less<>>> settle_payloads(PlanBuilder& plan, const steps::Model& model,
+                                                                  const std::vector<Index>& after);
 
 // --- prepare_host.cpp: makes a machine fit to be a node ---
 

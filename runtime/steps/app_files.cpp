@@ -49,6 +49,16 @@ Result<std::vector<std::pair<std::string, std::string>>> app_texts(const format:
   return out;
 }
 
+std::vector<kube::Patch> patches_of(const SelectedApp& app) {
+  using Type = config::PatchConfig::Type;
+  std::vector<kube::Patch> out;
+  for (const auto* patch : app.patches) {
+    const auto* type = patch->type == Type::json ? "json" : patch->type == Type::merge ? "merge" : "strategic";
+    out.push_back({patch->name, patch->kind, patch->target_name, patch->target_namespace, type, patch->patch});
+  }
+  return out;
+}
+
 Result<void> change_files(const format::PayloadReader& payload, const config::ClusterConfig& config,
                           std::vector<SelectedApp>& apps) {
   for (auto& app : apps) {

@@ -7,12 +7,13 @@
 #include <utility>
 #include <vector>
 
+#include "payload/format/app_limits.h"
+#include "runtime/kube/patches.h"
 #include "runtime/steps/model.h"
 
 namespace sealift::steps {
 
-// Largest accepted file of a chart or of manifests.
-inline constexpr size_t kMaxAppFile = size_t{4} << 20;
+using format::kMaxAppFile;
 // As the build reads manifests.
 inline constexpr yaml::Limits kManifestLimits{.bytes = kMaxAppFile, .depth = 256, .nodes = 500'000};
 
@@ -22,5 +23,8 @@ std::vector<std::pair<std::string, format::TreeFile>> app_files(const format::Co
 // The same with their contents, and the site's changes in place.
 Result<std::vector<std::pair<std::string, std::string>>> app_texts(const format::PayloadReader& payload,
                                                                    const SelectedApp& app);
+
+// The site's patches of an application.
+std::vector<kube::Patch> patches_of(const SelectedApp& app);
 
 }  // namespace sealift::steps

@@ -11,6 +11,7 @@
 #include "runtime/kube/health.h"
 #include "runtime/kube/objects.h"
 #include "runtime/steps/kubectl.h"
+#include "runtime/steps/units.h"
 
 namespace sealift::steps {
 namespace {
@@ -117,6 +118,11 @@ Digest app_inputs(const Model& model, const SelectedApp& app) {
     writer.bytes(changed == app.changed_files.end() ? file.object.digest.bytes
                                                     : hash::sha256(base::as_bytes(changed->second)).bytes);
   }
+  for (const auto* patch : app.patches) {
+    writer.text(patch->kind + "/" + patch->target_namespace + "/" + patch->target_name);
+    writer.text(std::format("{}", static_cast<int>(patch->type)));
+    writer.text(patch->patch);
+  }
   return hash::sha256(writer.data());
 }
 
@@ -164,7 +170,7 @@ Result<void> AppStep::wait_for_earlier(engine::StepContext& context) const {
                          std::format("helm of an earlier run is still at work on {}", app_.app->name),
                          [&](std::string&) -> Result<bool> {
                            SEALIFT_ASSIGN(const auto unit, context.host.unit(job_ + ".service"));
-                           const bool works = unit.active == "active" || unit.active == "activating";
+                           const bool works = is_at_work(unit);
                            waited = waited || works;
                            return !works;
                          }));
@@ -174,8 +180,8 @@ Result<void> AppStep::wait_for_earlier(engine::StepContext& context) const {
 
 Result<std::string> AppStep::install(engine::StepContext& context) const {
   SEALIFT_TRY(wait_for_earlier(context));
-  SEALIFT_TRY(stage(context));
-  auto done = app_.app->kind == format::AppKind::helm ? install_chart(context) : apply_manifests(context);
+  auto done = stage(context).and_then(
+      [&] { return app_.app->kind == format::AppKind::helm ? install_chart(context) : apply_manifests(context); });
   // The values may hold secrets.
   auto removed = context.host.take_away(host::Trace::Kind::path, folder_, reason());
   if (!done) return fail_while(std::move(done).error(), "installing " + app_.app->name);
@@ -187,6 +193,7 @@ Result<std::string> AppStep::install(engine::StepContext& context) const {
 Result<void> AppStep::stage(engine::StepContext& context) const {
   json::Value files = json::Value::object();
   for (const auto& [path, text] : app_.changed_files) files.set("tree/" + path, text);
+  if (!app_.patches.empty()) files.set("patches.json", kube::to_json(patches_of(app_)));
   if (app_.app->kind == format::AppKind::manifests) {
     files.set("namespace.yaml", namespace_kubeconfig(model_.config.name, app_.target_namespace));
   } else {
@@ -223,6 +230,10 @@ Result<void> AppStep::recover_release(engine::StepContext& context) const {
       .transform([](const std::string&) {});
 }
 
+std::vector<std::string> AppStep::patch_words(const std::string& verb) const {
+  return {"node", verb, "--folder", folder_, "--namespace", app_.target_namespace};
+}
+
 Result<std::string> AppStep::install_chart(engine::StepContext& context) const {
   SEALIFT_TRY(recover_release(context));
   auto command =
@@ -232,6 +243,11 @@ Result<std::string> AppStep::install_chart(engine::StepContext& context) const {
   SEALIFT_ASSIGN(const auto values, chart_values(model_, app_));
   for (const auto& [name, text] : values)
     command.argv.insert(command.argv.end(), {"--values", std::format("{}/{}", folder_, name)});
+  if (!app_.patches.empty()) {
+    command.argv.insert(command.argv.end(), {"--post-renderer", folder_ + "/sealift"});
+    for (const auto& word : patch_words("patch"))
+      command.argv.insert(command.argv.end(), {"--post-renderer-args", word});
+  }
   SEALIFT_ASSIGN(auto printed, base::output_of(command, context.host.run_job(job_, command, reason(), context.cancel)));
   const Secret release(std::move(printed));  // with the values
   const auto value = json::parse(release.reveal(), kHostJson);
@@ -282,6 +298,11 @@ Result<std::string> AppStep::apply_manifests(engine::StepContext& context) const
   std::string manifests;
   SEALIFT_ASSIGN(const auto files, app_texts(model_.payload, app_));
   for (const auto& [path, text] : files) manifests += std::format("---\n{}\n", text);
+  if (!app_.patches.empty()) {
+    base::Command patch{patch_words("patch-tree"), {}, "/", Duration{120'000}};
+    patch.argv.insert(patch.argv.begin(), "/proc/self/exe");
+    SEALIFT_TRY(base::output_of(patch, context.host.run(patch, {}, reason(), context.cancel)));
+  }
   SEALIFT_TRY(make_namespace(context));
   SEALIFT_TRY(apply_needed_first(context, manifests));
   auto arguments = apply_arguments(folder_ + "/tree");

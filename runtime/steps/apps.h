@@ -32,6 +32,8 @@ class AppStep final : public BasicStep {
   Result<std::string> install_chart(engine::StepContext& context) const;
   Result<std::string> apply_manifests(engine::StepContext& context) const;
   Result<void> stage(engine::StepContext& context) const;
+  // The agent's words that make the site's patches.
+  std::vector<std::string> patch_words(const std::string& verb) const;
   Result<void> recover_release(engine::StepContext& context) const;
   Result<void> apply_needed_first(engine::StepContext& context, const std::string& manifests) const;
   Result<void> make_namespace(engine::StepContext& context) const;

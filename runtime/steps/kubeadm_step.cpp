@@ -5,6 +5,7 @@
 
 #include "payload/base/text.h"
 #include "payload/base/thread.h"
+#include "runtime/steps/units.h"
 
 namespace sealift::steps {
 namespace {
@@ -66,7 +67,7 @@ KubeadmStep::KubeadmStep(engine::StepId id, std::string description, Digest inpu
 
 Result<bool> KubeadmStep::is_running(host::HostView& host) const {
   SEALIFT_ASSIGN(const auto state, host.unit(unit_ + ".service"));
-  return state.active == "active" || state.active == "activating";
+  return is_at_work(state);
 }
 
 Result<bool> KubeadmStep::pending(const engine::LookContext& context) const {

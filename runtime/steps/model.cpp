@@ -74,6 +74,9 @@ Result<SelectedApp> select(const format::Contents& contents, const config::Clust
       }
     }
   }
+  for (const auto& patch : config.patches) {
+    if (patch.app == app->name) out.patches.push_back(&patch);
+  }
   std::ranges::sort(out.needs);
   out.needs.erase(std::ranges::unique(out.needs).begin(), out.needs.end());
   return out;
@@ -95,6 +98,19 @@ std::map<std::string, size_t> chains_behind(const std::map<std::string, Selected
     }
   }
   return out;
+}
+
+Error no_application(const config::ClusterConfig& config, const config::Place& place, const std::string& who,
+                     const std::string& app, const std::map<std::string, SelectedApp>& selected) {
+  std::vector<std::string_view> known;
+  for (const auto& [name, there] : selected) known.emplace_back(name);
+  const auto near = base::nearest(app, known);
+  return {
+      ErrorCode::invalid_config,
+      std::format("{}:{}:{}: the {} is for the application \"{}\", which is not delivered{}", config.path, place.line,
+                  place.column, base::printable(who, 300), base::printable(app, 300),
+                  near ? std::format("; did you mean {}?", *near) : "; name it in spec.apps or remove the document"),
+      {}};
 }
 
 // Kahn's algorithm: the network first, then what the longest chain waits for, then by name.
@@ -226,6 +242,13 @@ Result<std::vector<SelectedApp>> select_apps(const format::Contents& contents, c
           "the Application \"{}\" has settings but is not delivered; name it in spec.apps or remove the document",
           application.name);
     }
+  }
+  const auto is_known_elsewhere = [&](const std::string& name) {
+    return disabled.contains(name) || (contents.find_app(name) == nullptr && elsewhere(name));
+  };
+  for (const auto& patch : config.patches) {
+    if (!selected.contains(patch.app) && !is_known_elsewhere(patch.app))
+      return fail(no_application(config, patch.app_place, "patch " + patch.name, patch.app, selected));
   }
   for (const auto& [name, app] : selected) {
     for (const auto& need : app.needs) {

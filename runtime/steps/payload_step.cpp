@@ -13,6 +13,9 @@
 namespace sealift::steps {
 namespace {
 
+// For copying within a host; 100 GB on a slow disk.
+constexpr Duration kAdoptTime{3'600'000};
+
 std::string describe_part(const Model& model, PayloadPart part) {
   const std::string size = base::human_bytes(model.payload.payload_size());
   if (part == PayloadPart::rest) return std::format("send the rest of the payload ({} in all)", size);
@@ -146,6 +149,35 @@ Result<void> PayloadStep::send(engine::StepContext& context, uint64_t offset, ui
   return context.host.store_write(path_, model_.payload.payload_size(), offset, digest, piece, reason());
 }
 
+Result<bool> PayloadStep::adopt(engine::StepContext& context, const std::vector<format::Frame>& frames,
+                                const host::StoreState& state) {
+  const auto slash = path_.rfind('/');
+  SEALIFT_ASSIGN(const auto names, context.host.list(path_.substr(0, slash)));
+  const auto is_other = [&](const std::string& name) {
+    return name.ends_with(".payload") && name != path_.substr(slash + 1);
+  };
+  std::string missing;
+  for (const auto& frame : frames) {
+    if (!std::ranges::binary_search(state.frames, frame.offset)) missing += std::format("{}\n", frame.offset);
+  }
+  if (missing.empty() || std::ranges::none_of(names, is_other)) return false;
+  const std::string folder = std::format("{}/adopt", kRunDirectory), list = folder + "/frames";
+  SEALIFT_TRY(context.host.make_directory(folder, {0700, 0, 0}, reason()));
+  base::MemorySource source(base::as_bytes(missing));
+  SEALIFT_TRY(context.host.write_atomic(list, {0600, 0, 0}, source, reason()));
+  const base::Command command{
+      {"/proc/self/exe", "node", "adopt", "--payload", path_, "--frames", list}, {}, "/", kAdoptTime};
+  SEALIFT_ASSIGN(const auto printed,
+                 base::output_of(command, context.host.run_job("sealift-adopt", command, reason(), context.cancel)));
+  SEALIFT_TRY(context.host.take_away(host::Trace::Kind::path, folder, reason()));
+  const auto bytes = base::parse_u64(base::trim(printed)).value_or(0);
+  if (bytes == 0) return false;
+  base::tell(context.events, Level::info,
+             std::format("{} of it were there already, in other payloads", base::human_bytes(bytes)),
+             context.host_name);
+  return true;
+}
+
 // Several at a time: while the host hashes and writes one, the next is on the line.
 Result<void> PayloadStep::send_frames(engine::StepContext& context, const std::vector<format::Frame>& frames,
                                       const std::function<bool(uint64_t)>& is_there) {
@@ -164,7 +196,7 @@ Result<void> PayloadStep::send_frames(engine::StepContext& context, const std::v
 }
 
 Result<void> PayloadStep::apply(engine::StepContext& context) {
-  SEALIFT_ASSIGN(const auto state, context.host.store_state(path_));
+  SEALIFT_ASSIGN(auto state, context.host.store_state(path_));
   const auto folder = path_.substr(0, path_.rfind('/'));
   // Its files may hold what only some users of a host may read: FILE --mode=0600, values of charts.
   SEALIFT_TRY(context.host.make_directory(folder, {0700, 0, 0}, reason()));
@@ -173,6 +205,10 @@ Result<void> PayloadStep::apply(engine::StepContext& context) {
   // The metadata first: with it the host can tell what it has.
   for (const auto& piece : metadata_pieces()) {
     if (!is_there(piece.offset)) SEALIFT_TRY(send(context, piece.offset, piece.size, nullptr));
+  }
+  SEALIFT_ASSIGN(const bool adopted, adopt(context, frames, state));
+  if (adopted) {
+    SEALIFT_ASSIGN(state, context.host.store_state(path_));
   }
   SEALIFT_TRY(send_frames(context, frames, is_there));
   if (completes(frames)) return context.host.store_finish(path_, reason());

@@ -26,6 +26,9 @@ class PayloadStep final : public BasicStep {
  private:
   std::vector<format::ByteRange> metadata_pieces() const;
   Result<std::vector<format::Frame>> wanted_frames() const;
+  // What other payloads on the host have of the frames that are not there yet; true if it took any.
+  Result<bool> adopt(engine::StepContext& context, const std::vector<format::Frame>& frames,
+                     const host::StoreState& state);
   bool completes(const std::vector<format::Frame>& frames) const;
   Result<void> send_frames(engine::StepContext& context, const std::vector<format::Frame>& frames,
                            const std::function<bool(uint64_t)>& is_there);

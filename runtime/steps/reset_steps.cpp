@@ -10,6 +10,7 @@
 #include "runtime/host/descriptions.h"
 #include "runtime/steps/before_step.h"
 #include "runtime/steps/model.h"
+#include "runtime/steps/units.h"
 
 namespace sealift::steps {
 namespace {
@@ -21,10 +22,6 @@ constexpr size_t kMostDifferences = 50;  // told to people
 
 void warn(engine::StepContext& context, const std::string& text) {
   base::tell(context.events, Level::warning, text, context.host_name);
-}
-
-bool runs(const host::UnitState& state) {
-  return state.active == "active" || state.active == "activating" || state.active == "reloading";
 }
 
 // In the order in which they must go: processes use mounts, and the chains of whole tables need no way of their own.
@@ -57,7 +54,7 @@ Result<void> take_all(engine::StepContext& context, const host::Footprint& now, 
     if (kind == Trace::Kind::cgroup && trace.name.ends_with(".slice")) {
       const std::string slice = trace.name.substr(trace.name.rfind('/') + 1);
       SEALIFT_ASSIGN(const auto state, context.host.unit(slice));
-      if (runs(state)) SEALIFT_TRY(context.host.unit_action(slice, Action::stop, reason));
+      if (is_at_work(state)) SEALIFT_TRY(context.host.unit_action(slice, Action::stop, reason));
     }
   }
   return {};
@@ -249,7 +246,7 @@ Result<void> StopStep::apply(engine::StepContext& context) {
     SEALIFT_TRY(context.cancel.check());
     if (unit.before.active == "active") continue;
     SEALIFT_ASSIGN(const auto state, context.host.unit(unit.name));
-    if (runs(state)) SEALIFT_TRY(context.host.unit_action(unit.name, Action::stop, reason()));
+    if (is_at_work(state)) SEALIFT_TRY(context.host.unit_action(unit.name, Action::stop, reason()));
     if (state.loaded && state.enabled && !unit.before.enabled)
       SEALIFT_TRY(context.host.unit_action(unit.name, Action::disable, reason()));
   }

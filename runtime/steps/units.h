@@ -11,6 +11,9 @@
 
 namespace sealift::steps {
 
+// Whether its program is there, or on its way.
+bool is_at_work(const host::UnitState& unit);
+
 struct WantedUnit {
   std::string name;
   enum class Want {

@@ -71,16 +71,20 @@ def chart(folder, name, replicas):
         (folder / f'templates/{file}.yaml').write_text(text)
 
 
-def pack(folder, layout, replicas, needs=None):
+def pack(folder, layout, replicas, needs=None, manifests=None):
     """An artifact of Kubernetes, flannel and these applications: each name with its number of pods. `needs`: by name, the names of
-    others. Its charts are in `folder`/charts afterwards."""
+    others. `manifests`: texts of plain ones, by name. Its charts are in `folder`/charts afterwards."""
     shutil.copytree(ROOT / 'packer/examples/shop/charts/flannel', folder / 'charts/flannel')
     lines = [f'FROM {BASE}', 'CNI flannel local://charts/flannel']
     for name, pods in replicas.items():
         chart(folder / 'charts' / name, name, pods)
         needed = ' '.join((needs or {}).get(name, ()))
         lines.append(f'APP {name} local://charts/{name} NAMESPACE {NAMESPACE}' + (f' NEEDS {needed}' if needed else ''))
-    lines.append('LAUNCH ' + json.dumps(['flannel', *replicas]))
+    for name, text in (manifests or {}).items():
+        (folder / 'manifests' / name).mkdir(parents=True)
+        (folder / f'manifests/{name}/all.yaml').write_text(text)
+        lines.append(f'APP {name} local://manifests/{name} NAMESPACE {NAMESPACE}')
+    lines.append('LAUNCH ' + json.dumps(['flannel', *replicas, *(manifests or ())]))
     (folder / 'Kubefile').write_text('\n'.join(lines) + '\n')
     out = folder / 'many.run'
     subprocess.run([PACKER, 'build', '-f', folder / 'Kubefile', '-t', 'many:1.0', '-o', out, '--stub', STUB, '--images', f'oci:{layout}', folder],

@@ -112,7 +112,67 @@ TEST_CASE("artifacts: the next version takes the place of the former one, whose 
   site.take(erp_payload({.version = "3.0", .image = "erp three"}));
   require_delivered(apply(site));
   CHECK(record_of(site).payloads.size() == 1);
+  CHECK(site.machine(0).world.stores.size() == 2);  // the base's, and this one
   again_changes_nothing(site);
+}
+
+TEST_CASE(
+    "artifacts: the former version is served until the next one is healthy, and what both have is not sent twice") {
+  DeliverySite site(2);
+  require_delivered(apply(site));
+  site.take(erp_payload());
+  require_delivered(apply(site));
+  const auto former = record_of(site);
+  site.take(erp_payload({.version = "2.0", .image = "erp two"}));
+  site.cluster.never_healthy = {"desk"};
+  auto& changes = site.machine(0).changes;
+  changes.clear();
+  const auto outcome = apply(site);
+  REQUIRE(outcome);
+  REQUIRE(outcome->error);
+  const auto meanwhile = record_of(site);
+  CHECK(meanwhile.version == "2.0");
+  REQUIRE(meanwhile.payloads.size() == 2);
+  CHECK(meanwhile.payloads[1] == former.payloads[0]);
+  CHECK(meanwhile.images.at(std::string(kErpImage)) != former.images.at(std::string(kErpImage)));
+  CHECK(site.machine(0).world.stores.contains(former.payloads[0]));
+
+  // desk's image, and the programs, are the former's
+  size_t sent = 0;
+  for (const auto& change : changes) sent += change.starts_with("store ") ? 1 : 0;
+  const auto& store = site.machine(0).world.stores.at(meanwhile.payloads[0]);
+  CHECK(store.complete);
+  CHECK(sent > 0);
+  CHECK(sent + 3 <= store.frames.size());
+
+  site.cluster.never_healthy.clear();
+  require_delivered(apply(site));
+  CHECK(record_of(site).payloads == std::vector{meanwhile.payloads[0]});
+  CHECK_FALSE(site.machine(0).world.stores.contains(former.payloads[0]));
+  CHECK(site.machine(0).world.stores.size() == 2);
+  again_changes_nothing(site);
+}
+
+TEST_CASE("artifacts: an update ended at any change, then started again: the new version alone is there") {
+  struct Update {
+    DeliverySite site{2};
+    Update() {
+      require_delivered(apply(site));
+      site.take(erp_payload());
+      require_delivered(apply(site));
+      site.take(erp_payload({.version = "2.0", .image = "erp two"}));
+    }
+  };
+  interrupt_at_changes(
+      kPowerFails, 0, [] { return Update(); },
+      [](Update& update, engine::Journal&, const CancelToken&) { return apply(update.site); },
+      [](Update& update) {
+        require_delivered(apply(update.site));
+        CHECK(record_of(update.site).version == "2.0");
+        CHECK(record_of(update.site).payloads.size() == 1);
+        check_erp(update.site);
+        again_changes_nothing(update.site);
+      });
 }
 
 TEST_CASE("artifacts: where there is no cluster, or not the one that is required, nothing is changed") {

@@ -9,6 +9,7 @@
 #include "runtime/steps/apps.h"
 #include "runtime/steps/payload_step.h"
 #include "tests/sim/sample_artifact.h"
+#include "tests/support/played_adopt.h"
 #include "tests/support/played_stage.h"
 
 namespace sealift::sim {
@@ -149,6 +150,7 @@ void DeliverySite::equip(FakeMachine& machine, const std::string& address) {
   };
   machine.programs["exe"] = [this](FakeMachine& self, const Command& command,
                                    const CommandIo& io) {  // the agent itself
+    if (has(command, "adopt")) return tests::play_adopt(self, payload(), command);
     if (has(command, "stage")) return tests::play_stage(self, payload(), command, io);
     return has(command, "etcd") ? cluster.etcd(self, command) : look_at_pairs(self, command);
   };
@@ -228,6 +230,12 @@ std::vector<delivery::Connection> DeliverySite::connect(const std::vector<config
 
 Result<std::unique_ptr<host::Host>> DeliverySite::reconnect(const config::HostConfig& host, host::Purpose) {
   return tests::connect_fake(*by_address_.at(host.address));
+}
+
+Result<std::string> DeliverySite::patch(const std::string& manifests, const std::string& target_namespace,
+                                        const std::vector<kube::Patch>& patches, const CancelToken&) {
+  return kube::patch_objects(manifests, target_namespace, patches,
+                             [](size_t, const std::string& object) { return Result<std::string>(object); });
 }
 
 Result<std::string> DeliverySite::render(const images::ChartRequest& request, const CancelToken&) {

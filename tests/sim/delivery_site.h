@@ -34,7 +34,12 @@ class DeliverySite final : public delivery::HostConnector, public images::ChartR
                                             host::Purpose purpose) override;
   Result<std::unique_ptr<host::Host>> reconnect(const config::HostConfig& host, host::Purpose purpose) override;
 
-  void use_helm(Bytes program) override { cluster_helm = std::move(program); }
+  void use(images::Tool tool, Bytes program) override {
+    if (tool == images::Tool::helm) cluster_helm = std::move(program);
+  }
+  // Looks only whether each patch has an object.
+  Result<std::string> patch(const std::string& manifests, const std::string& target_namespace,
+                            const std::vector<kube::Patch>& patches, const CancelToken& cancel) override;
   // A chart's templates as they are.
   Result<std::string> render(const images::ChartRequest& request, const CancelToken& cancel) override;
 

@@ -2,6 +2,7 @@
 #include <catch2/catch_test_macros.hpp>
 
 #include "payload/yaml/node.h"
+#include "payload/yaml/split.h"
 
 using namespace sealift;
 using namespace sealift::yaml;
@@ -100,4 +101,15 @@ TEST_CASE("what YAML 1.1 reads otherwise stays as it is written") {
   CHECK(documents[0].find("match")->text == "=");
   CHECK(documents[0].find("on")->text == "x");
   CHECK(documents[0].at_path("b/k")->text == "1");
+}
+
+TEST_CASE("a stream's documents as they are written, without those that say nothing") {
+  const auto texts =
+      split_documents("\xef\xbb\xbf# first\na: 1\n---\n# nothing\n--- \nb: |\n  ---\n---\n%YAML 1.1\n---\nc: 3");
+  REQUIRE(texts.size() == 3);
+  CHECK(texts[0] == "# first\na: 1\n");
+  CHECK(texts[1] == "--- \nb: |\n  ---\n");
+  CHECK(texts[2].ends_with("---\nc: 3"));
+  CHECK(split_documents("").empty());
+  CHECK(split_documents("---\n---\n").empty());
 }

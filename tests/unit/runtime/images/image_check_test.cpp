@@ -195,3 +195,25 @@ TEST_CASE("images: manifests were proved at the factory, and an end that was ask
   REQUIRE_FALSE(ended);
   CHECK(ended.error().code == ErrorCode::cancelled);
 }
+
+TEST_CASE("images: what the site's patches make of an application is looked at, whatever they start from") {
+  Charts site;
+  site.render(deployment("acme/erp:2"));
+  config::PatchConfig patch{.name = "image",
+                            .app = "erp",
+                            .kind = "Deployment",
+                            .target_name = "web",
+                            .target_namespace = {},
+                            .patch = "a: 1\n"};
+  site.erp.patches = {&patch};
+  std::string made = "acme/erp:1";
+  site.charts.patched = [&](const kube::Patch&, const std::string&) { return deployment(made).substr(4); };
+  CHECK(site.check().empty());
+  made = "acme/erp:3";
+  CHECK(site.only_finding().text().contains("docker.io/acme/erp:3"));
+  patch.target_name = "wep";
+  const auto nothing = site.only_finding();
+  CHECK(nothing.blocks());
+  CHECK(nothing.text().contains(
+      "erp can't be patched: the patch image matches nothing: there is no Deployment/wep (did you mean Deployment/web?)"));
+}

@@ -63,6 +63,14 @@ TEST_CASE("staging: the packed files of one application, what comes in wins, not
   CHECK(files == 3);
 }
 
+TEST_CASE("staging: with patches there is a program that helm can start") {
+  Delivered here;
+  REQUIRE(here.stage({{"patches.json", "[]"}}));
+  CHECK(fs::read_symlink(here.to + "/sealift") == fs::read_symlink("/proc/self/exe"));
+  REQUIRE(here.stage({}));
+  CHECK_FALSE(fs::exists(fs::symlink_status(here.to + "/sealift")));
+}
+
 TEST_CASE("staging: nothing is written outside of its folder") {
   Delivered here;
   for (const char* path : {"../escaped", "/etc/escaped", "tree/../../escaped", ""}) {

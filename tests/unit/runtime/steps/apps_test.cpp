@@ -60,7 +60,7 @@ struct Apps : tests::Site {
             .values_file = "a: 2\n"};
     auto& programs = control_plane.machine.programs;
     programs["exe"] = [this](tests::FakeMachine& self, const Command& command, const CommandIo& io) {
-      return tests::play_stage(self, model().payload, command, io);
+      return has_word(command, "patch-tree") ? ended() : tests::play_stage(self, model().payload, command, io);
     };
     programs["kubectl"] = [this](tests::FakeMachine& self, const Command& command, const CommandIo& io) {
       return kubectl(self, command, io);
@@ -413,6 +413,73 @@ TEST_CASE("applications: the site's changes are in place of packed files, and ot
   apps.control_plane.bring(step);
   CHECK(apps.seen.at("/run/sealift/apps/hello/tree/all.yaml").contains("the site's"));
   CHECK(apps.seen.at("/run/sealift/apps/hello/tree/more/again.yaml") == kManifest);
+}
+
+TEST_CASE("charts: patches are made by the agent as helm's post-renderer, and come to it in a file") {
+  Apps apps;
+  auto packed = apps.step(apps.shop);
+  const config::PatchConfig patch{.name = "more",
+                                  .app = "shop",
+                                  .kind = "Deployment",
+                                  .target_name = "echo",
+                                  .target_namespace = {},
+                                  .type = config::PatchConfig::Type::json,
+                                  .patch = "- {op: add, path: /metadata/annotations, value: {token: hunter7}}\n"};
+  apps.shop.patches = {&patch};
+  auto step = apps.step(apps.shop);
+  CHECK(step.inputs() != packed.inputs());
+  auto other = patch;
+  other.type = config::PatchConfig::Type::merge;
+  apps.shop.patches = {&other};
+  CHECK(apps.step(apps.shop).inputs() != step.inputs());
+  apps.shop.patches = {&patch};
+  apps.control_plane.bring(step);
+  const auto command = apps.control_plane.change("upgrade");
+  CHECK(command.contains("--post-renderer /run/sealift/apps/shop/sealift"));
+  CHECK(command.contains(
+      "--post-renderer-args node --post-renderer-args patch --post-renderer-args --folder --post-renderer-args "
+      "/run/sealift/apps/shop --post-renderer-args --namespace --post-renderer-args store"));
+  CHECK_FALSE(command.contains("hunter7"));
+  const auto patches = kube::patches_of_json(apps.seen.at("/run/sealift/apps/shop/patches.json"));
+  REQUIRE(patches);
+  REQUIRE(patches->size() == 1);
+  CHECK(patches->front().text == patch.patch);
+  CHECK(patches->front().type == "json");
+  CHECK(apps.staged().empty());
+}
+
+TEST_CASE("manifests: patches are made where they are laid out, before kubectl reads them") {
+  Apps apps;
+  const config::PatchConfig patch{.name = "more",
+                                  .app = "hello",
+                                  .kind = "Deployment",
+                                  .target_name = {},
+                                  .target_namespace = {},
+                                  .patch = "a: 1\n"};
+  apps.hello.patches = {&patch};
+  auto step = apps.step(apps.hello);
+  apps.control_plane.bring(step);
+  const auto command = apps.control_plane.change("patch-tree");
+  CHECK(command.ends_with("node patch-tree --folder /run/sealift/apps/hello --namespace web"));
+  const auto& changes = apps.control_plane.machine.changes;
+  const auto at = [&](std::string_view word) {
+    return std::ranges::find_if(changes, [&](const auto& change) { return change.contains(word); });
+  };
+  CHECK(at("node stage") < at("patch-tree"));
+  CHECK(at("patch-tree") < at("--filename /run/sealift/apps/hello/tree"));
+}
+
+TEST_CASE("applications: values do not stay where not all files could be laid out") {
+  Apps apps;
+  auto& programs = apps.control_plane.machine.programs;
+  const auto stage = programs["exe"];
+  programs["exe"] = [stage](tests::FakeMachine& self, const Command& command, const CommandIo& io) {
+    (void)stage(self, command, io);
+    return failed("no space left");
+  };
+  auto step = apps.step(apps.shop);
+  CHECK_FALSE(apps.control_plane.apply(step));
+  CHECK(apps.staged().empty());
 }
 
 namespace {

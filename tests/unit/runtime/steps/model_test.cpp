@@ -194,3 +194,34 @@ TEST_CASE("templates: known names, defaults, dollar signs") {
   CHECK(unknown.error().what.starts_with("etc/x.tmpl:2:"));
   CHECK_FALSE(steps::render("${NODE_IP", variables, "f"));
 }
+
+TEST_CASE("applications: a patch belongs to one that is delivered; else it is refused with its place") {
+  const auto contents = with_apps();
+  config::ClusterConfig config;
+  config.path = "cluster.yaml";
+  config.patches.push_back({.name = "more",
+                            .app = "redis",
+                            .kind = "Pod",
+                            .target_name = {},
+                            .target_namespace = {},
+                            .patch = "a: 1\n",
+                            .place = {},
+                            .app_place = {12, 8}});
+  config.patches.push_back(config.patches.front());
+  const auto all = steps::select_apps(contents, config);
+  REQUIRE(all);
+  CHECK(std::ranges::find(*all, "redis", [](const auto& app) { return app.app->name; })->patches.size() == 2);
+  CHECK(std::ranges::find(*all, "zoo", [](const auto& app) { return app.app->name; })->patches.empty());
+  config.patches[1].app = "reids";
+  const auto unknown = steps::select_apps(contents, config);
+  REQUIRE_FALSE(unknown);
+  CHECK(unknown.error().code == ErrorCode::invalid_config);
+  CHECK(
+      unknown.error().what ==
+      "cluster.yaml:12:8: the patch more is for the application \"reids\", which is not delivered; did you mean redis?");
+  // of another artifact, or not wanted here for now
+  CHECK(steps::select_apps(contents, config, [](const std::string&) { return true; }));
+  config.patches[1].app = "zoo";
+  config.applications.push_back({.name = "zoo", .enabled = false});
+  CHECK(steps::select_apps(contents, config));
+}

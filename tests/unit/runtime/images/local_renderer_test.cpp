@@ -18,7 +18,7 @@ struct Helm : tests::Site {
     contents.apps = {{.name = "erp", .kind = format::AppKind::helm, .root = "apps/erp", .version = "1"}};
   }
   Result<std::string> render(std::vector<std::string> values = {}, const CancelToken& cancel = {}) {
-    const auto helm = images::make_local_helm(model().payload);
+    const auto helm = images::make_local_renderer(model().payload);
     return helm->render({.app = &model().contents().apps.front(),
                          .release = "erp-7",
                          .target_namespace = "prod",
@@ -64,4 +64,25 @@ TEST_CASE("helm on this machine: a program for another machine is an error of it
   const auto out = site.render();
   REQUIRE_FALSE(out);
   CHECK(out.error().code != ErrorCode::invalid_input);
+}
+
+TEST_CASE("kubectl on this machine: reads the object, has the patch in a file, and no cluster") {
+  Helm site("helm");
+  site.add_file("bin/kubectl", R"sh(#!/bin/sh
+echo "kind: Pod"
+echo "# $@"
+cat | sed 's/^/# /'
+for word; do case $word in --patch-file=*) sed 's/^/# /' "${word#--patch-file=}" ;; esac; done
+env | grep KUBECONFIG | sed 's/^/# /'
+)sh");
+  const auto renderer = images::make_local_renderer(site.model().payload);
+  const std::vector<kube::Patch> patches{{"more", "Pod", "a", "", "strategic", "password: secret7\n"}};
+  const auto out = renderer->patch("kind: Pod\nmetadata: {name: a}\n", "prod", patches, {});
+  if (!out) FAIL(out.error().text());
+  INFO(*out);
+  for (const auto* word : {"# patch --local --filename=- --type=strategic --patch-file=/", "#   name: a\n",
+                           "# password: secret7\n", "KUBECONFIG=/dev/null"})
+    CHECK(out->contains(word));
+  const auto words = out->substr(out->find("# patch"));
+  CHECK_FALSE(words.substr(0, words.find('\n')).contains("secret7"));
 }

@@ -39,12 +39,12 @@ Result<void> put(const std::string& path, ByteView bytes) {
   return base::FdSink(fd.get()).write(bytes);
 }
 
-class LocalHelm final : public ChartRenderer {
+class LocalRenderer final : public ChartRenderer {
  public:
-  explicit LocalHelm(const format::PayloadReader& payload) : payload_(payload) {}
+  explicit LocalRenderer(const format::PayloadReader& payload) : payload_(payload) {}
 
   Result<std::string> render(const ChartRequest& request, const CancelToken& cancel) override {
-    SEALIFT_ASSIGN(const auto program, helm());
+    SEALIFT_ASSIGN(const auto program, path_of(Tool::helm));
     SEALIFT_ASSIGN(const auto folder, base::PrivateFolder::make_in_memory());
     charts::Rendering rendering{.chart = folder.path() + "/chart",
                                 .release = request.release,
@@ -69,50 +69,73 @@ class LocalHelm final : public ChartRenderer {
     return charts::render(base::confined(std::move(words), folder.path()), cancel);
   }
 
-  void use_helm(Bytes program) override { given_ = std::move(program); }
+  Result<std::string> patch(const std::string& manifests, const std::string& target_namespace,
+                            const std::vector<kube::Patch>& patches, const CancelToken& cancel) override {
+    SEALIFT_ASSIGN(const auto program, path_of(Tool::kubectl));
+    SEALIFT_ASSIGN(const auto folder, base::PrivateFolder::make_in_memory());
+    for (size_t i = 0; i < patches.size(); ++i)
+      SEALIFT_TRY(put(std::format("{}/{}.yaml", folder.path(), i), base::as_bytes(patches[i].text)));
+    const auto patcher = [&](size_t index, const std::string& object) {
+      auto words = kube::patch_arguments(patches[index], std::format("{}/{}.yaml", folder.path(), index));
+      words.insert(words.begin(), program);
+      auto command = base::confined(std::move(words), folder.path());
+      command.environment.emplace_back("KUBECONFIG=/dev/null");
+      base::CommandIo io;
+      io.input = base::as_bytes(object);
+      return base::run_checked(command, io, cancel);
+    };
+    return kube::patch_objects(manifests, target_namespace, patches, patcher);
+  }
+
+  void use(Tool tool, Bytes program) override { given_[tool] = std::move(program); }
 
  private:
-  Result<void> write_helm(base::Sink& sink) const {
-    if (given_) return sink.write(*given_);
+  static std::string name_of(Tool tool) { return tool == Tool::helm ? "helm" : "kubectl"; }
+
+  Result<void> write(Tool tool, base::Sink& sink) const {
+    if (const auto given = given_.find(tool); given != given_.end()) return sink.write(given->second);
+    const auto name = name_of(tool);
     if (!payload_.contents().base_document)
       return fail(ErrorCode::not_in_artifact,
-                  "the artifact brings no helm, having no base, and the cluster's own helm "
-                  "does not run on this machine or was not asked for");
+                  "the artifact brings no {}, having no base, and the cluster's own {} "
+                  "does not run on this machine or was not asked for",
+                  name, name);
     SEALIFT_ASSIGN(const auto base, steps::read_base(payload_));
-    const auto path = format::expand_architecture(base.tools.at("helm"), base::own_architecture());
+    const auto path = format::expand_architecture(base.tools.at(name), base::own_architecture());
     const auto file = payload_.contents().tree.find(path);
     if (file == payload_.contents().tree.end())
-      return fail(ErrorCode::not_in_artifact, "the artifact has no helm for this machine ({})", path);
+      return fail(ErrorCode::not_in_artifact, "the artifact has no {} for this machine ({})", name, path);
     return payload_.read(file->second.object.digest, {0, file->second.object.size}, sink);
   }
 
-  // Its path; unpacked once.
-  Result<std::string> helm() {
+  // A program's path; unpacked once.
+  Result<std::string> path_of(Tool tool) {
     const std::lock_guard lock(mutex_);
-    if (!helm_) {
-      SEALIFT_ASSIGN(auto fd, memory_file("helm"));
+    auto& program = programs_[tool];
+    if (!program) {
+      SEALIFT_ASSIGN(auto fd, memory_file(name_of(tool).c_str()));
       base::FdSink sink(fd.get());
-      SEALIFT_TRY(write_helm(sink));
-      helm_ = std::move(fd);
+      SEALIFT_TRY(write(tool, sink));
+      program = std::move(fd);
     }
     // The child has this descriptor until it becomes the program. Only root may open files of this process (see
     // base::keep_memory_private), which a script's interpreter would have to.
     std::array<char, 2> begin{};
-    const bool is_script = ::pread(helm_->get(), begin.data(), begin.size(), 0) == 2 && begin == std::array{'#', '!'};
-    return is_script ? std::format("/proc/{}/fd/{}", ::getpid(), helm_->get())
-                     : std::format("/proc/self/fd/{}", helm_->get());
+    const bool is_script = ::pread(program->get(), begin.data(), begin.size(), 0) == 2 && begin == std::array{'#', '!'};
+    return is_script ? std::format("/proc/{}/fd/{}", ::getpid(), program->get())
+                     : std::format("/proc/self/fd/{}", program->get());
   }
 
   const format::PayloadReader& payload_;
-  std::optional<Bytes> given_;
+  std::map<Tool, Bytes> given_;
   std::mutex mutex_;
-  std::optional<base::Fd> helm_;
+  std::map<Tool, std::optional<base::Fd>> programs_;
 };
 
 }  // namespace
 
-std::unique_ptr<ChartRenderer> make_local_helm(const format::PayloadReader& payload) {
-  return std::make_unique<LocalHelm>(payload);
+std::unique_ptr<ChartRenderer> make_local_renderer(const format::PayloadReader& payload) {
+  return std::make_unique<LocalRenderer>(payload);
 }
 
 }  // namespace sealift::images
