@@ -71,9 +71,10 @@ def chart(folder, name, replicas):
         (folder / f'templates/{file}.yaml').write_text(text)
 
 
-def pack(folder, layout, replicas, needs=None, manifests=None):
+def pack(folder, layout, replicas, needs=None, manifests=None, version='1.0', change=None):
     """An artifact of Kubernetes, flannel and these applications: each name with its number of pods. `needs`: by name, the names of
-    others. `manifests`: texts of plain ones, by name. Its charts are in `folder`/charts afterwards."""
+    others. `manifests`: texts of plain ones, by name. `change` is called with the folder before it is built, and returns more lines
+    of the Kubefile. Its charts are in `folder`/charts afterwards."""
     shutil.copytree(ROOT / 'packer/examples/shop/charts/flannel', folder / 'charts/flannel')
     lines = [f'FROM {BASE}', 'CNI flannel local://charts/flannel']
     for name, pods in replicas.items():
@@ -85,9 +86,10 @@ def pack(folder, layout, replicas, needs=None, manifests=None):
         (folder / f'manifests/{name}/all.yaml').write_text(text)
         lines.append(f'APP {name} local://manifests/{name} NAMESPACE {NAMESPACE}')
     lines.append('LAUNCH ' + json.dumps(['flannel', *replicas, *(manifests or ())]))
+    lines += change(folder) if change else []
     (folder / 'Kubefile').write_text('\n'.join(lines) + '\n')
     out = folder / 'many.run'
-    subprocess.run([PACKER, 'build', '-f', folder / 'Kubefile', '-t', 'many:1.0', '-o', out, '--stub', STUB, '--images', f'oci:{layout}', folder],
+    subprocess.run([PACKER, 'build', '-f', folder / 'Kubefile', '-t', f'many:{version}', '-o', out, '--stub', STUB, '--images', f'oci:{layout}', folder],
                    check=True, stdout=subprocess.DEVNULL)
     return out
 
