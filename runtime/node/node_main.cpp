@@ -20,6 +20,7 @@
 #include "runtime/node/authority.h"
 #include "runtime/node/balancer.h"
 #include "runtime/node/etcd.h"
+#include "runtime/node/hook.h"
 #include "runtime/node/lost_files.h"
 #include "runtime/node/mirror.h"
 #include "runtime/node/pki.h"
@@ -270,9 +271,14 @@ Result<void> run_stage(const Arguments& arguments) {
   return stage(staging);
 }
 
+Result<void> run_hook(const std::vector<std::string>& words) {
+  SEALIFT_ASSIGN(const auto hook, hook_program_of(words));
+  return fail(start_hook(hook));
+}
+
 Result<void> dispatch(const std::vector<std::string>& arguments) {
   if (arguments.empty())
-    return fail(ErrorCode::usage, "node: mirror, balancer, authority, renew, reload, boot, stage, etcd or pki");
+    return fail(ErrorCode::usage, "node: mirror, balancer, authority, renew, reload, boot, stage, hook, etcd or pki");
   const std::vector<std::string> rest(arguments.begin() + 1, arguments.end());
   if (arguments[0] == "mirror") return run_mirror(Arguments(rest));
   if (arguments[0] == "balancer") return run_balancer(Arguments(rest));
@@ -281,6 +287,7 @@ Result<void> dispatch(const std::vector<std::string>& arguments) {
   if (arguments[0] == "boot") return run_boot();
   if (arguments[0] == "reload") return run_reload(Arguments(rest));
   if (arguments[0] == "stage") return run_stage(Arguments(rest));
+  if (arguments[0] == "hook") return run_hook(rest);
   if (arguments[0] == "pki" && !rest.empty()) return run_pki(rest[0], Arguments({rest.begin() + 1, rest.end()}));
   if (arguments[0] == "etcd" && !rest.empty()) return run_etcd(rest[0], Arguments({rest.begin() + 1, rest.end()}));
   return fail(ErrorCode::usage, "node {}: not known", arguments[0]);
