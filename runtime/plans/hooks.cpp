@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
 
-#include "payload/base/text.h"
 #include "runtime/plans/groups.h"
 
 namespace sealift::plans {
@@ -35,9 +34,8 @@ bool is_on(const HookConfig& hook, const Node& node, std::string_view one) {
     case On::workers: return !node.is_control_plane();
     case On::one_control_plane: return node.name == one;
     case On::named:
-      return std::ranges::any_of(hook.hosts, [&](const std::string& name) {
-        return name == node.config.address || name == node.config.name || base::to_lower(name) == node.name;
-      });
+      return std::ranges::any_of(
+          hook.hosts, [&](const std::string& name) { return name == node.config.address || name == node.config.name; });
   }
   return false;
 }
