@@ -125,7 +125,6 @@ void read_hook(const yaml::Node& document, Reading& reading) {
   spec.text("inputFile", input);
   if (!input.empty()) hook.input = Secret(reading.content_of(spec, "inputFile", input));
   read_duration(spec, "timeout", hook.timeout);
-  if (hook.timeout < Duration{1000}) spec.bad("timeout", "the time must be at least 1s");
   spec.boolean("everyRun", hook.every_run);
   reading.config.hooks.push_back(std::move(hook));
 }

@@ -111,12 +111,12 @@ TEST_CASE("hooks: the moments, and where a hook runs if it does not say") {
 
 TEST_CASE("hooks: what can't be said of the moment and the hosts") {
   const std::string rest = "  program: a.sh\n";
-  one_problem(with_hook(rest), 13, 3, "either \"before\" or \"after\"");
-  one_problem(with_hook("  before: hosts\n  after: hosts\n" + rest), 14, 10, "either \"before\" or \"after\"");
-  one_problem(with_hook("  before: host\n" + rest), 13, 11, "\"host\" is not known; hosts, cluster");
-  one_problem(with_hook("  before: app/\n" + rest), 13, 11, "\"app/\" is not known");
-  one_problem(with_hook("  after: cluster\n  on: masters\n" + rest), 14, 7, "\"masters\" is not known; all");
-  one_problem(with_hook("  after: cluster\n  on: []\n" + rest), 14, 7, "names no host");
+  one_problem(with_hook(rest), 12, 1, "either \"before\" or \"after\"");
+  one_problem(with_hook("  before: hosts\n  after: hosts\n" + rest), 14, 3, "either \"before\" or \"after\"");
+  one_problem(with_hook("  before: host\n" + rest), 13, 3, "\"host\" is not known; hosts, cluster");
+  one_problem(with_hook("  before: app/\n" + rest), 13, 3, "\"app/\" is not known");
+  one_problem(with_hook("  after: cluster\n  on: masters\n" + rest), 14, 3, "\"masters\" is not known; all");
+  one_problem(with_hook("  after: cluster\n  on: []\n" + rest), 14, 3, "names no host");
   one_problem(with_hook("  after: cluster\n  on: [alpha, alhpa]\n" + rest), 14, 15, "did you mean \"alpha\"?");
   one_problem(with_hook("  after: cluster\n  on: [[alpha]]\n" + rest), 14, 8, "must hold texts only");
   one_problem(with_hook("  after: cluster\n  on: [192.0.2.1]\n" + rest), 14, 8, "no host of this file");
@@ -124,26 +124,26 @@ TEST_CASE("hooks: what can't be said of the moment and the hosts") {
 
 TEST_CASE("hooks: what can't be said of the program") {
   const std::string moment = "  before: hosts\n";
-  one_problem(with_hook(moment), 13, 3, "either a \"program\"");
-  one_problem(with_hook(moment + "  program: a.sh\n  packedProgram: b\n"), 15, 18, "either a \"program\"");
-  one_problem(with_hook(moment + "  program: none.sh\n"), 14, 12, "site/none.sh is not there");
-  one_problem(with_hook(moment + "  program: notes\n"), 14, 12, "a script begins with a line such as #!/bin/sh");
-  one_problem(with_hook(moment + "  packedProgram: ../x\n"), 14, 18, "a file of the artifact's tree");
-  one_problem(with_hook(moment + "  program: [a]\n"), 14, 12, "must be a text");
-  one_problem(with_hook(moment + "  program: a.sh\n  arguments: --fast\n"), 15, 14, "must be a list");
+  one_problem(with_hook(moment), 12, 1, "either a \"program\"");
+  one_problem(with_hook(moment + "  program: a.sh\n  packedProgram: b\n"), 15, 3, "either a \"program\"");
+  one_problem(with_hook(moment + "  program: none.sh\n"), 14, 3, "site/none.sh is not there");
+  one_problem(with_hook(moment + "  program: notes\n"), 14, 3, "a script begins with a line such as #!/bin/sh");
+  one_problem(with_hook(moment + "  packedProgram: ../x\n"), 14, 3, "a file of the artifact's tree");
+  one_problem(with_hook(moment + "  program: [a]\n"), 14, 3, "must be a text");
+  one_problem(with_hook(moment + "  program: a.sh\n  arguments: --fast\n"), 15, 3, "must be a list");
   one_problem(with_hook(moment + "  program: a.sh\n  arguments: [\"a\\0b\"]\n"), 15, 15, "zero byte");
-  one_problem(with_hook(moment + "  program: a.sh\n  inputFile: none\n"), 15, 14, "site/none is not there");
-  one_problem(with_hook(moment + "  program: a.sh\n  timeout: 1 fortnight\n"), 15, 12, "is not a time");
-  one_problem(with_hook(moment + "  program: a.sh\n  timeout: 0s\n"), 15, 12, "at least 1s");
-  one_problem(with_hook(moment + "  program: a.sh\n  everyRun: often\n"), 15, 13, "must be true or false");
-  one_problem(with_hook(moment + "  programm: a.sh\n  program: a.sh\n"), 14, 13, "did you mean \"program\"?");
+  one_problem(with_hook(moment + "  program: a.sh\n  inputFile: none\n"), 15, 3, "site/none is not there");
+  one_problem(with_hook(moment + "  program: a.sh\n  timeout: 1 fortnight\n"), 15, 3, "is not a time");
+  one_problem(with_hook(moment + "  program: a.sh\n  timeout: 0s\n"), 15, 3, "is not a time");
+  one_problem(with_hook(moment + "  program: a.sh\n  everyRun: often\n"), 15, 3, "must be true or false");
+  one_problem(with_hook(moment + "  programm: a.sh\n  program: a.sh\n"), 14, 3, "did you mean \"program\"?");
 }
 
 TEST_CASE("hooks: what can't be said of the name") {
   const std::string spec = "  before: hosts\n  program: a.sh\n";
-  one_problem(with_hook(spec, "Tidy"), 11, 18, "lower-case letters");
+  one_problem(with_hook(spec, "Tidy"), 11, 12, "lower-case letters");
   one_problem(with_hook(spec + "---\napiVersion: sealift.dev/v1\nkind: Hook\nmetadata: {name: tidy}\nspec:\n" + spec),
-              18, 18, "a second Hook \"tidy\"");
+              18, 12, "a second Hook \"tidy\"");
   one_problem(parsed(std::format("{}---\napiVersion: sealift.dev/v1\nkind: Hook\nmetadata: {{name: a}}\n", kCluster)),
               9, 1, "\"spec\" is missing");
 }
