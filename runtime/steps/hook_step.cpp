@@ -46,8 +46,9 @@ Digest inputs_of(const HookSource& source, const HookConfig& hook) {
   base::ByteWriter writer;
   writer.text(moment_of(hook));
   writer.bytes(digest_of_program(source, hook).bytes);
+  writer.u32(static_cast<uint32_t>(hook.arguments.size()));
   for (const auto& argument : hook.arguments) writer.text(argument);
-  if (!hook.input.empty()) writer.text(std::format("<{}", hook.input.reveal()));
+  writer.text(hook.input.reveal());
   return hash::sha256(writer.data());
 }
 
