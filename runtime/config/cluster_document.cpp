@@ -243,6 +243,7 @@ void check_whole(const yaml::Node& cluster, Reading& reading) {
   check_networks(cluster, reading);
   check_balancer(cluster, reading);
   check_hosts(cluster, reading);
+  check_hook_hosts(reading);
 }
 
 }  // namespace sealift::config

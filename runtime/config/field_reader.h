@@ -66,6 +66,7 @@ struct Reading {
   Problems problems{path};
   ClusterConfig config{};
   std::vector<const yaml::Node*> host_places{}, name_places{};  // parallel to config.hosts; null = not written
+  std::vector<const yaml::Node*> hook_hosts{};                  // named by hooks
 
   // "~/x" in the home folder, an absolute path as it is, else relative to cluster.yaml.
   std::string beside(const std::string& file) const;
@@ -86,6 +87,8 @@ void read_apps(const yaml::Node& node, const Mapping& spec, Reading& reading);
 void read_application(const yaml::Node& document, Reading& reading);
 void read_patch(const yaml::Node& document, Reading& reading);
 void read_hook(const yaml::Node& document, Reading& reading);
+// That the hosts of hooks are hosts of the cluster, once all documents have been read.
+void check_hook_hosts(Reading& reading);
 // A time such as 90s or 10m; if absent or wrong, `target` keeps its value.
 void read_duration(const Mapping& fields, std::string_view key, Duration& target);
 // Checks across sections and documents, once all have been read.

@@ -43,16 +43,18 @@ void read_moment(const Mapping& spec, HookConfig& hook) {
   hook.phase = known->second;
 }
 
-// The names of hosts must be in cluster.yaml; that is checked once all have been read.
-void read_on(const Mapping& spec, HookConfig& hook) {
+void read_on(const Mapping& spec, HookConfig& hook, Reading& reading) {
   const bool of_cluster = hook.phase == Phase::cluster || hook.phase == Phase::app;
   hook.on = of_cluster ? On::one_control_plane : On::all;
   const auto* node = spec.find("on");
   if (node == nullptr) return;
   if (node->kind == yaml::Kind::sequence) {
     hook.on = On::named;
-    for (const auto* name : spec.texts("on")) hook.hosts.push_back(name->text);
-    if (hook.hosts.empty()) spec.bad("on", "\"on\" names no host");
+    for (const auto* name : spec.texts("on")) {
+      hook.hosts.push_back(name->text);
+      reading.hook_hosts.push_back(name);
+    }
+    if (node->items.empty()) spec.bad("on", "\"on\" names no host");
     return;
   }
   std::string text;
@@ -65,6 +67,13 @@ void read_on(const Mapping& spec, HookConfig& hook) {
   hook.on = known->second;
 }
 
+// What a host can start: else the delivery would come as far as there.
+bool is_program(std::string_view text) {
+  return text.starts_with("#!") || text.starts_with(
+                                       "\x7f"
+                                       "ELF");
+}
+
 void read_program(const Mapping& spec, HookConfig& hook, Reading& reading) {
   const bool own = spec.find("program") != nullptr, packed = spec.find("packedProgram") != nullptr;
   if (own == packed)
@@ -75,10 +84,15 @@ void read_program(const Mapping& spec, HookConfig& hook, Reading& reading) {
   std::string path;
   spec.text(own ? "program" : "packedProgram", path);
   if (own) {
+    if (path.empty()) return;
     hook.program = reading.content_of(spec, "program", path);
+    if (!hook.program.empty() && !is_program(hook.program))
+      spec.bad("program", std::format("{} is no program that a host can start; a script begins with a line such as "
+                                      "#!/bin/sh",
+                                      base::printable(path, 1000)));
     return;
   }
-  if (!base::safe_relative_path(path))
+  if (!path.empty() && !base::safe_relative_path(path))
     spec.bad("packedProgram", "the path must lead to a file of the artifact's tree, as `list` prints it");
   hook.packed = path;
 }
@@ -101,15 +115,33 @@ void read_hook(const yaml::Node& document, Reading& reading) {
   const Mapping spec(node, reading.problems, kHookSpec);
   if (node.kind != yaml::Kind::mapping) return;
   read_moment(spec, hook);
-  read_on(spec, hook);
+  read_on(spec, hook, reading);
   read_program(spec, hook, reading);
-  for (const auto* argument : spec.texts("arguments")) hook.arguments.push_back(argument->text);
+  for (const auto* argument : spec.texts("arguments")) {
+    if (argument->text.contains('\0')) reading.problems.add(*argument, "an argument can't hold a zero byte");
+    hook.arguments.push_back(argument->text);
+  }
   std::string input;
   spec.text("inputFile", input);
   if (!input.empty()) hook.input = Secret(reading.content_of(spec, "inputFile", input));
   read_duration(spec, "timeout", hook.timeout);
   spec.boolean("everyRun", hook.every_run);
   reading.config.hooks.push_back(std::move(hook));
+}
+
+void check_hook_hosts(Reading& reading) {
+  std::vector<std::string_view> known;
+  for (const auto& host : reading.config.hosts) {
+    known.emplace_back(host.address);
+    if (host.name) known.emplace_back(*host.name);
+  }
+  for (const auto* written : reading.hook_hosts) {
+    if (std::ranges::contains(known, written->text)) continue;
+    const auto near = base::nearest(written->text, known);
+    reading.problems.add(*written, std::format("\"{}\" is no host of this file, by name or address{}",
+                                               base::printable(written->text, 100),
+                                               near ? std::format("; did you mean \"{}\"?", *near) : ""));
+  }
 }
 
 }  // namespace sealift::config

@@ -15,6 +15,7 @@
 #include "runtime/plans/deliver.h"
 #include "runtime/steps/apps.h"
 #include "runtime/steps/cluster_steps.h"
+#include "runtime/steps/hook_step.h"
 #include "runtime/steps/site_balancer.h"
 
 namespace sealift::delivery {
@@ -42,6 +43,7 @@ Result<steps::Model> model_without_hosts(const Input& input, PlanOutcome& out) {
   };
   SEALIFT_ASSIGN(auto apps, steps::select_apps(contents, input.config, elsewhere));
   SEALIFT_TRY(steps::change_files(input.payload, input.config, apps));
+  SEALIFT_TRY(steps::check_hooks(contents, input.config, apps, elsewhere));
   for (const auto& app : unknown)
     out.notes.push_back(std::format("{} is not in this artifact; it must be an application that the cluster has", app));
   return steps::Model{input.payload, input.config, std::move(base), std::move(apps), {}};

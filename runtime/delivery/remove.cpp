@@ -12,6 +12,7 @@
 #include "runtime/engine/connections.h"
 #include "runtime/engine/runner.h"
 #include "runtime/plans/remove.h"
+#include "runtime/steps/hook_step.h"
 #include "runtime/steps/quorum.h"
 
 namespace sealift::delivery {
@@ -347,6 +348,7 @@ class Remover {
 }  // namespace
 
 Result<Outcome> remove(Input& input, const RemoveOptions& options) {
+  SEALIFT_TRY(steps::check_hooks(input.payload.contents(), input.config, config::HookConfig::Phase::remove));
   SEALIFT_ASSIGN(auto members, look_at_members(input, options.names));
   return Remover(input, options, std::move(members)).run();
 }

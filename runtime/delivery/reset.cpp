@@ -10,6 +10,7 @@
 #include "runtime/engine/connections.h"
 #include "runtime/engine/runner.h"
 #include "runtime/plans/reset.h"
+#include "runtime/steps/hook_step.h"
 
 namespace sealift::delivery {
 namespace {
@@ -63,6 +64,7 @@ void word(const engine::RunSummary& summary, Outcome& out) {
 
 Result<Outcome> reset(Input& input, const ResetOptions& options) {
   SEALIFT_ASSIGN(const auto hosts, chosen(input.config, options.hosts));
+  SEALIFT_TRY(steps::check_hooks(input.payload.contents(), input.config, config::HookConfig::Phase::reset));
   tell_phase(input, "Connecting to " + base::counted(hosts.size(), "host", "hosts"));
   auto connections = input.connector.connect(hosts, host::Purpose::undo);
   std::vector<steps::Node> nodes;
@@ -88,7 +90,7 @@ Result<Outcome> reset(Input& input, const ResetOptions& options) {
     if (connections[i].host) pool.adopt(name_of(hosts[i]), std::move(*connections[i].host));
   }
   const bool clears_etcd = input.config.external_etcd && has_all_control_planes(input.config, nodes);
-  const auto plan = plans::reset(nodes, options.verify, clears_etcd);
+  const auto plan = plans::reset({input.config, input.payload}, nodes, options.verify, clears_etcd);
   SEALIFT_ASSIGN(const auto summary, engine::run(plan, pool, input.events, input.clock, input.journal, input.cancel));
   auto out = to_outcome(summary, nodes, aside, input.config);
   word(summary, out);

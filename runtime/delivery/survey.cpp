@@ -21,6 +21,7 @@
 #include "runtime/images/image_check.h"
 #include "runtime/steps/apps.h"
 #include "runtime/steps/config_step.h"
+#include "runtime/steps/hook_step.h"
 #include "runtime/steps/payload_step.h"
 
 namespace sealift::delivery {
@@ -95,6 +96,7 @@ class Surveyor {
   Result<std::vector<steps::SelectedApp>> select(const steps::IsElsewhere& elsewhere) const {
     SEALIFT_ASSIGN(auto apps, steps::select_apps(input_.payload.contents(), input_.config, elsewhere));
     SEALIFT_TRY(steps::change_files(input_.payload, input_.config, apps));
+    SEALIFT_TRY(steps::check_hooks(input_.payload.contents(), input_.config, apps, elsewhere));
     return apps;
   }
 

@@ -174,6 +174,21 @@ void FileJournal::begin(const std::string& host, const StepId& step, const Diges
   append(json::to_canonical(line), Sync::no);
 }
 
+void FileJournal::output(const std::string& host, const StepId& step, std::string_view text) {
+  {
+    const std::lock_guard guard(mutex_);
+    if (text.size() > output_left_) return;
+    output_left_ -= text.size();
+  }
+  json::Value line = json::Value::object();
+  line.set("record", "output");
+  line.set("time", base::to_iso8601(clock_.now()));
+  line.set("host", host);
+  line.set("step", step);
+  line.set("text", text);
+  append(json::to_canonical(line), Sync::no);
+}
+
 void FileJournal::end(const std::string& host, const StepId& step, StepStatus status, const Error* error,
                       Duration took) {
   json::Value line = json::Value::object();

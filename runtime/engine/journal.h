@@ -8,6 +8,7 @@
 //    "artifactName":"shop 3.4","version":"0.1.0"}
 //   {"record":"begin","time":…,"host":…,"step":…,"inputs":"sha256:…"}
 //   {"record":"end","time":…,"host":…,"step":…,"status":"done","ms":…}      on failure also "code" and "error"
+//   {"record":"output","time":…,"host":…,"step":…,"text":…}                what a program of the site printed
 //   {"record":"finish","time":…,"status":"complete"}                        else the error's code, and "error"
 // Readers skip a line torn by a crash; a newer format is refused (unsupported_version).
 #pragma once
@@ -44,6 +45,8 @@ class Journal {
   virtual ~Journal() = default;
   // Before apply() of a step.
   virtual void begin(const std::string& host, const StepId& step, const Digest& inputs) = 0;
+  // What a program printed that a step ran for the site; lines, printable and without secrets.
+  virtual void output(const std::string& host, const StepId& step, std::string_view text) = 0;
   // done, skipped (no begin then), failed, interrupted
   virtual void end(const std::string& host, const StepId& step, StepStatus status, const Error* error,
                    Duration took) = 0;
@@ -55,6 +58,7 @@ class Journal {
 class NoJournal final : public Journal {
  public:
   void begin(const std::string&, const StepId&, const Digest&) override {}
+  void output(const std::string&, const StepId&, std::string_view) override {}
   void end(const std::string&, const StepId&, StepStatus, const Error*, Duration) override {}
   void finish(const Error*) override {}
 };
@@ -67,6 +71,8 @@ class FileJournal final : public Journal {
   static Result<std::unique_ptr<FileJournal>> open(const std::string& directory, const RunHeader& header, Clock& clock);
 
   void begin(const std::string& host, const StepId& step, const Digest& inputs) override;
+  // Of a run at most 256 KiB; the rest is left out.
+  void output(const std::string& host, const StepId& step, std::string_view text) override;
   void end(const std::string& host, const StepId& step, StepStatus status, const Error* error, Duration took) override;
   void finish(const Error* error) override;
 
@@ -85,6 +91,7 @@ class FileJournal final : public Journal {
   Clock& clock_;
   mutable std::mutex mutex_;
   std::optional<Error> trouble_;
+  size_t output_left_ = size_t{256} << 10;  // bytes: the state folder stays small
 };
 
 // One run as recorded in the journal.

@@ -27,6 +27,24 @@ void emit(EventSink& events, Clock& clock, EventKind kind, Level level, const st
   events.on(event);
 }
 
+// What a running step says of itself at level debug is the output of a program: it goes to the journal, too.
+class StepEvents final : public EventSink {
+ public:
+  StepEvents(EventSink& events, Journal& journal, const std::string& host, const StepId& step)
+      : events_(events), journal_(journal), host_(host), step_(step) {}
+  void on(const Event& event) override {
+    if (event.kind == EventKind::message && event.level == Level::debug && event.step == step_)
+      journal_.output(host_, step_, event.message);
+    events_.on(event);
+  }
+
+ private:
+  EventSink& events_;
+  Journal& journal_;
+  const std::string& host_;
+  const StepId& step_;
+};
+
 // The result of one step: applied, skipped, or the error.
 struct StepResult {
   StepStatus status = StepStatus::failed;
@@ -100,8 +118,9 @@ Result<StepStatus> Run::attempt(const PlannedStep& planned, host::Host& host, co
   // At every attempt: the previous attempt's connection may have broken before this.
   for (const auto& other : planned.ends) SEALIFT_TRY(host.begin({other, {}}));
   SEALIFT_ASSIGN(auto before, host.begin({id, planned.step->inputs().hex()}));
-  StepContext context{host,    connections_, cancel, hosts_aside(),     planned.host,
-                      events_, clock_,       id,     std::move(before), not_done()};
+  StepEvents said(events_, journal_, planned.host, id);
+  StepContext context{host, connections_, cancel, hosts_aside(),     planned.host,
+                      said, clock_,       id,     std::move(before), not_done()};
   SEALIFT_TRY(planned.step->apply(context));
   return StepStatus::done;
 }

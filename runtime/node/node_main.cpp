@@ -5,6 +5,8 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <array>
 #include <atomic>
 #include <climits>
 #include <csignal>
@@ -21,6 +23,7 @@
 #include "runtime/node/authority.h"
 #include "runtime/node/balancer.h"
 #include "runtime/node/etcd.h"
+#include "runtime/node/hook.h"
 #include "runtime/node/lost_files.h"
 #include "runtime/node/mirror.h"
 #include "runtime/node/patch.h"
@@ -256,7 +259,7 @@ Result<void> run_etcd(const std::string& what, const Arguments& arguments) {
   return base::write_all(STDOUT_FILENO, base::as_bytes(output));
 }
 
-Result<void> run_boot() {
+Result<void> run_boot(const Arguments&) {
   SEALIFT_ASSIGN(const auto removed, remove_lost_network_state(""));
   for (const auto& path : removed) std::printf("removed %s: a power cut left it without its contents\n", path.c_str());
   return {};
@@ -296,24 +299,37 @@ Result<void> run_patch_tree(const Arguments& arguments) {
   return patch_tree(folder, target_namespace);
 }
 
+Result<void> run_hook(const std::vector<std::string>& words) {
+  SEALIFT_ASSIGN(const auto hook, hook_program_of(words));
+  return fail(start_hook(hook));
+}
+
+struct Verb {
+  std::string_view name;
+  Result<void> (*run)(const Arguments& arguments);
+};
+constexpr auto kVerbs = std::to_array<Verb>({{"mirror", run_mirror},
+                                             {"balancer", run_balancer},
+                                             {"authority", run_authority},
+                                             {"renew", run_renew},
+                                             {"reload", run_reload},
+                                             {"boot", run_boot},
+                                             {"stage", run_stage},
+                                             {"adopt", run_adopt},
+                                             {"patch", run_patch},
+                                             {"patch-tree", run_patch_tree}});
+
 Result<void> dispatch(const std::vector<std::string>& arguments) {
-  if (arguments.empty())
-    return fail(ErrorCode::usage,
-                "node: mirror, balancer, authority, renew, reload, boot, stage, adopt, patch, patch-tree, etcd or pki");
-  const std::vector<std::string> rest(arguments.begin() + 1, arguments.end());
-  if (arguments[0] == "mirror") return run_mirror(Arguments(rest));
-  if (arguments[0] == "balancer") return run_balancer(Arguments(rest));
-  if (arguments[0] == "authority") return run_authority(Arguments(rest));
-  if (arguments[0] == "renew") return run_renew(Arguments(rest));
-  if (arguments[0] == "boot") return run_boot();
-  if (arguments[0] == "reload") return run_reload(Arguments(rest));
-  if (arguments[0] == "stage") return run_stage(Arguments(rest));
-  if (arguments[0] == "adopt") return run_adopt(Arguments(rest));
-  if (arguments[0] == "patch") return run_patch(Arguments(rest));
-  if (arguments[0] == "patch-tree") return run_patch_tree(Arguments(rest));
-  if (arguments[0] == "pki" && !rest.empty()) return run_pki(rest[0], Arguments({rest.begin() + 1, rest.end()}));
-  if (arguments[0] == "etcd" && !rest.empty()) return run_etcd(rest[0], Arguments({rest.begin() + 1, rest.end()}));
-  return fail(ErrorCode::usage, "node {}: not known", arguments[0]);
+  const std::string verb = arguments.empty() ? "" : arguments[0];
+  const std::vector<std::string> rest(arguments.begin() + (arguments.empty() ? 0 : 1), arguments.end());
+  if (const auto known = std::ranges::find(kVerbs, verb, &Verb::name); known != kVerbs.end())
+    return known->run(Arguments(rest));
+  if (verb == "hook") return run_hook(rest);
+  if (verb == "pki" && !rest.empty()) return run_pki(rest[0], Arguments({rest.begin() + 1, rest.end()}));
+  if (verb == "etcd" && !rest.empty()) return run_etcd(rest[0], Arguments({rest.begin() + 1, rest.end()}));
+  std::string verbs;
+  for (const auto& one : kVerbs) verbs += std::format("{}, ", one.name);
+  return fail(ErrorCode::usage, "node {}: not known; there are {}hook, pki and etcd", verb, verbs);
 }
 
 }  // namespace

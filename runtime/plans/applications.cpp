@@ -11,12 +11,14 @@ AppIndexes install_applications(PlanBuilder& plan, const steps::Model& model, co
   for (const auto& app : model.apps) {
     if (app.app->is_network) continue;
     auto waits_for = after;
-    for (const auto& need : app.needs) waits_for.push_back(out.at(need));
-    const Index index = plan.add(node, std::make_shared<steps::AppStep>(model, app, cluster.apps), std::move(waits_for),
-                                 engine::Lane::applications);
+    for (const auto& need : app.needs) waits_for.append_range(out.at(need));
+    const auto& name = app.app->name;
+    const Index index =
+        plan.add(node, std::make_shared<steps::AppStep>(model, app, cluster.apps),
+                 hooks_before_app(plan, model, name, std::move(waits_for), settled), engine::Lane::applications);
     plan.at(index).after_any = settled;
     plan.at(index).on_failure = engine::OnFailure::alone;
-    out[app.app->name] = index;
+    out[name] = hooks_after_app(plan, model, name, index);
   }
   return out;
 }

@@ -21,6 +21,24 @@ struct Newcomer {
   Index finished = 0;
 };
 
+std::vector<Reached> reached(const steps::Node& first, Index of_first, const std::vector<Newcomer>& planes,
+                             const std::vector<Newcomer>& workers, Index Newcomer::* step) {
+  std::vector<Reached> out{{&first, of_first}};
+  for (const auto* newcomers : {&planes, &workers}) {
+    for (const auto& one : *newcomers) out.push_back({&one.node, one.*step});
+  }
+  return out;
+}
+
+// The other way round; in the same order.
+void take(const std::vector<Reached>& reached, std::vector<Newcomer>& planes, std::vector<Newcomer>& workers,
+          Index Newcomer::* step) {
+  auto from = reached.begin() + 1;
+  for (auto* newcomers : {&planes, &workers}) {
+    for (auto& one : *newcomers) one.*step = (from++)->last;
+  }
+}
+
 }  // namespace
 
 Result<engine::Plan> deliver(const steps::Model& model) {
@@ -29,9 +47,13 @@ Result<engine::Plan> deliver(const steps::Model& model) {
   const steps::Node& first = *control_planes.front();
   PlanBuilder plan(control_planes);
 
-  for (const auto& node : model.nodes) plan.begin(node, std::make_shared<steps::BeforeStep>());
+  for (const auto& node : model.nodes) {
+    plan.begin(node, std::make_shared<steps::BeforeStep>());
+    hooks_before_host(plan, model, node);
+  }
   SEALIFT_ASSIGN(const auto payloads, bring_payloads(plan, model));
   SEALIFT_ASSIGN(const auto supply_of_first, prepare_supplier(plan, model, first, payloads.at(first.name)));
+  const Index ready_first = hooks_after_host(plan, model, first, supply_of_first.first_images);
   std::vector<Newcomer> planes, workers;
   for (const auto* node : control_planes) {
     if (node == &first) continue;
@@ -42,29 +64,31 @@ Result<engine::Plan> deliver(const steps::Model& model) {
       recorded = own->second.recorded;
     }
     SEALIFT_ASSIGN(const Index ready, prepare_host(plan, model, *node, supply, recorded));
-    planes.push_back({*node, ready});
+    planes.push_back({*node, hooks_after_host(plan, model, *node, ready)});
   }
   for (const auto* node : model.workers()) {
     SEALIFT_ASSIGN(const Index ready, prepare_host(plan, model, *node, supply_of_first));
-    workers.push_back({*node, ready});
+    workers.push_back({*node, hooks_after_host(plan, model, *node, ready)});
   }
 
-  SEALIFT_ASSIGN(const auto cluster, make_cluster(plan, model, first, supply_of_first.first_images));
+  auto prepared = reached(first, ready_first, planes, workers, &Newcomer::ready);
+  const auto hooks = hooks_before_cluster(plan, model, prepared);
+  take(prepared, planes, workers, &Newcomer::ready);
+  SEALIFT_ASSIGN(const auto cluster, make_cluster(plan, model, first, prepared.front().last, hooks));
   Index whole = cluster.api;
   for (auto& plane : planes) whole = plane.joined = join_control_plane(plan, model, plane.node, plane.ready, whole);
   for (auto& worker : workers) worker.joined = join_worker(plan, model, worker.node, worker.ready, cluster);
   const auto finish = [&](const steps::Node& node, Index joined) {
     return finish_node(plan, model, node, name_api_server(plan, model, node, joined), cluster);
   };
-  std::vector<Index> essential{finish(first, cluster.api)}, workers_ready;
-  for (auto& plane : planes) {
-    plane.finished = finish(plane.node, plane.joined);
-    essential.push_back(plane.finished);
-  }
-  for (auto& worker : workers) {
-    worker.finished = finish_node(plan, model, worker.node, worker.joined, cluster);
-    workers_ready.push_back(worker.finished);
-  }
+  const Index first_finished = finish(first, cluster.api);
+  for (auto& plane : planes) plane.finished = finish(plane.node, plane.joined);
+  for (auto& worker : workers) worker.finished = finish_node(plan, model, worker.node, worker.joined, cluster);
+  auto finished = reached(first, first_finished, planes, workers, &Newcomer::finished);
+  hooks_after_cluster(plan, model, finished);
+  take(finished, planes, workers, &Newcomer::finished);
+  std::vector<Index> essential, workers_ready;
+  for (const auto& [node, last] : finished) (node->is_control_plane() ? essential : workers_ready).push_back(last);
 
   // Applications wait for every worker still in the run, and until their images are there.
   for (const auto& [name, payload] : payloads) essential.push_back(payload.whole);
@@ -73,12 +97,12 @@ Result<engine::Plan> deliver(const steps::Model& model) {
   // Delivered means healthy, whatever else was done, and on disk.
   std::vector<Index> all = essential, ended = workers_ready;
   all.push_back(cluster.network);
-  for (const auto& [name, app] : apps) ended.push_back(app);
+  for (const auto& [name, app] : apps) ended.append_range(app);
   const Index healthy = plan.add(first, std::make_shared<steps::HealthStep>(model), std::move(all));
   plan.at(healthy).after_any = std::move(ended);
   // Last: the control plane also works for other hosts, and the last objects to become healthy start pods on others.
   std::vector<Index> whole_delivery{healthy};
-  for (const auto& [name, app] : apps) whole_delivery.push_back(app);
+  for (const auto& [name, app] : apps) whole_delivery.append_range(app);
   SEALIFT_ASSIGN(const auto settled, settle_payloads(plan, model, whole_delivery));
   const Index kept = plan.add(first, std::make_shared<steps::ConfigStep>(model), {healthy});
   const Index synced = plan.add(first, std::make_shared<steps::SyncStep>(first), {kept});

@@ -34,16 +34,18 @@ Result<engine::Plan> deliver_applications(const steps::Model& model) {
   for (const auto& app : model.apps) {  // a network only if cluster.yaml names it
     if (app.app->is_network)
       cluster.network_apps[app.app->name] =
-          plan.add(first, std::make_shared<steps::AppStep>(model, app, cluster.apps), before);
+          hooks_after_app(plan, model, app.app->name,
+                          plan.add(first, std::make_shared<steps::AppStep>(model, app, cluster.apps),
+                                   hooks_before_app(plan, model, app.app->name, before, {})));
   }
   const auto apps = install_applications(plan, model, first, cluster, before, others);
 
   auto ended = others;
-  for (const auto& [name, app] : apps) ended.push_back(app);
+  for (const auto& [name, app] : apps) ended.append_range(app);
   const Index healthy = plan.add(first, std::make_shared<steps::HealthStep>(model), before);
   plan.at(healthy).after_any = std::move(ended);
   std::vector<Index> whole_delivery{healthy};
-  for (const auto& [name, app] : apps) whole_delivery.push_back(app);
+  for (const auto& [name, app] : apps) whole_delivery.append_range(app);
   SEALIFT_ASSIGN(const auto settled, settle_payloads(plan, model, whole_delivery));
   const Index synced = plan.add(first, std::make_shared<steps::SyncStep>(first), {healthy});
   for (const auto& [name, index] : settled) plan.at(synced).after_any.push_back(index);

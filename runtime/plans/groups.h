@@ -10,6 +10,7 @@
 
 #include "runtime/plans/plan_builder.h"
 #include "runtime/steps/cluster_apps.h"
+#include "runtime/steps/hook_step.h"
 
 namespace sealift::plans {
 
@@ -61,7 +62,8 @@ std::shared_ptr<engine::Step> reload_balancer(const steps::Model& model, const s
 
 // --- make_cluster.cpp: turns machines into a cluster ---
 
-using AppIndexes = std::map<std::string, Index, std::less<>>;  // by the application's name
+// By the application's name: what those that need it wait for.
+using AppIndexes = std::map<std::string, std::vector<Index>, std::less<>>;
 
 struct Cluster {
   Index api;      // the API answers
@@ -70,8 +72,10 @@ struct Cluster {
   std::shared_ptr<steps::ClusterApps> apps = std::make_shared<steps::ClusterApps>();
 };
 
-// The first control plane, by kubeadm init. One that joined a cluster whose first one is gone takes its place.
-Result<Cluster> make_cluster(PlanBuilder& plan, const steps::Model& model, const steps::Node& node, Index ready);
+// The first control plane, by kubeadm init, once each of `settled` has ended. One that joined a cluster whose first one
+// is gone takes its place.
+Result<Cluster> make_cluster(PlanBuilder& plan, const steps::Model& model, const steps::Node& node, Index ready,
+                             const std::vector<Index>& settled);
 
 // A worker, by kubeadm join. Returns the step its further steps wait for.
 Index join_worker(PlanBuilder& plan, const steps::Model& model, const steps::Node& node, Index ready,
@@ -98,5 +102,48 @@ Index finish_node(PlanBuilder& plan, const steps::Model& model, const steps::Nod
 AppIndexes install_applications(PlanBuilder& plan, const steps::Model& model, const steps::Node& node,
                                 const Cluster& cluster, const std::vector<Index>& after,
                                 const std::vector<Index>& settled);
+
+// --- hooks.cpp: the site's programs at their moments; without any of them nothing of this adds a step ---
+
+// A host, and the last of its steps so far.
+struct Reached {
+  const steps::Node* node;
+  Index last;
+};
+
+// Of a host, before everything else there.
+void hooks_before_host(PlanBuilder& plan, const steps::Model& model, const steps::Node& node);
+// Of a host that is prepared. Returns what its kubeadm waits for.
+Index hooks_after_host(PlanBuilder& plan, const steps::Model& model, const steps::Node& node, Index ready);
+
+// Of all hosts of a delivery, the control planes among them first. A hook begins once every control plane has come as
+// far as `hosts` says, and the others have or never will; and after the hooks before it, on whichever host. Each `last`
+// becomes the host's last hook. Returns all of the hooks' steps.
+std::vector<Index> hooks_before_cluster(PlanBuilder& plan, const steps::Model& model, std::vector<Reached>& hosts);
+std::vector<Index> hooks_after_cluster(PlanBuilder& plan, const steps::Model& model, std::vector<Reached>& hosts);
+
+// Around an application. Return what the application waits for, and what those wait for that need it: at least `after`,
+// or `installed`. A hook that fails stops these alone.
+std::vector<Index> hooks_before_app(PlanBuilder& plan, const steps::Model& model, const std::string& app,
+                                    std::vector<Index> after, const std::vector<Index>& settled);
+std::vector<Index> hooks_after_app(PlanBuilder& plan, const steps::Model& model, const std::string& app,
+                                   Index installed);
+
+// The steps of this host's hooks at its removal and its reset. A host that becomes a node (again) has them before it; a
+// reset that is begun again does not run them again.
+std::vector<engine::StepId> hooks_of_the_end(const config::ClusterConfig& config, const steps::Node& node);
+// Before and after a reset of this host. Return the last of them, if there are any.
+std::optional<Index> hooks_of_reset(PlanBuilder& plan, const steps::HookSource& source, const steps::Node& node,
+                                    bool before, std::optional<Index> after);
+
+// Before a node leaves: on itself, unless it is dead, or on the control plane that is `asked`; after it has left:
+// there. As steps of the leaving host, or of the asked one if that is dead. Sets `last` to the last of them.
+struct LeavingNode {
+  const steps::Node& node;
+  const steps::Node& asked;
+  bool is_dead;
+};
+void hooks_of_removal(PlanBuilder& plan, const steps::Model& model, const LeavingNode& leaving, bool before,
+                      std::optional<Index>& last);
 
 }  // namespace sealift::plans

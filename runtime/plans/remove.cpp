@@ -82,13 +82,22 @@ class Remover {
  private:
   const steps::Node& host_of(const Leaving& leaving) const { return leaving.is_dead ? *asked_ : leaving.node; }
 
+  void hooks(const Leaving& leaving, bool before, std::optional<Index>& last) {
+    if (removal_.model.config.hooks.empty()) return;
+    const auto so_far = last;
+    hooks_of_removal(plan_, removal_.model, {leaving.node, *asked_, leaving.is_dead}, before, last);
+    if (last != so_far) changes_by_asked_.push_back(*last);
+  }
+
   void drain() {
     std::optional<Index> before;
     for (const auto& leaving : removal_.leaving) {
       auto& last = last_.emplace_back();
+      hooks(leaving, true, last);
       if (leaving.is_dead) continue;
-      last = plan_.add(leaving.node,
-                       std::make_shared<steps::DrainStep>(removal_.asked, leaving.node.name, removal_.drain), {});
+      last =
+          plan_.add(leaving.node, std::make_shared<steps::DrainStep>(removal_.asked, leaving.node.name, removal_.drain),
+                    last ? std::vector{*last} : std::vector<Index>{});
       plan_.at(*last).changes_cluster = true;
       if (before) plan_.at(*last).after_any = {*before};
       if (leaving.is_control_plane) drained_.push_back(*last);
@@ -133,7 +142,9 @@ class Remover {
         if (before) after.push_back(*before);
         before = forgotten;
       }
-      if (!leaving.is_dead) reset_host(plan_, leaving.node, {forgotten}, false);
+      hooks(leaving, false, last);
+      if (!leaving.is_dead)
+        reset_host(plan_, leaving.node, {*last}, false, hooks_of_the_end(removal_.model.config, leaving.node));
     }
   }
 

@@ -228,12 +228,14 @@ Result<engine::StepState> ResetStep::check(const engine::LookContext& context) {
   return worked_on && !ended ? engine::StepState::needed : engine::StepState::done;
 }
 
-StopStep::StopStep() : ResetStep("reset.stop", "stop the cluster's services on this host") {}
+StopStep::StopStep(std::vector<engine::StepId> kept)
+    : ResetStep("reset.stop", "stop the cluster's services on this host"), kept_(std::move(kept)) {}
 
 Result<void> StopStep::apply(engine::StepContext& context) {
   SEALIFT_ASSIGN(const auto undo, read_to_undo(context.host));
   for (const auto& step : undo.list.completed) {
-    if (step != kBeforeStep) SEALIFT_TRY(context.host.begin({step, {}}));  // what the host had stays true
+    if (step == kBeforeStep || std::ranges::contains(kept_, step)) continue;  // what the host had stays true
+    SEALIFT_TRY(context.host.begin({step, {}}));
   }
   std::vector<UndoList::Unit> units = undo.list.units;
   SEALIFT_ASSIGN(const auto own, own_units(context.host));

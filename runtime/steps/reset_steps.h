@@ -27,11 +27,15 @@ class ResetStep : public BasicStep {
 };
 
 // Services are stopped and no longer enabled, unless they were running before. From now on no step counts as completed:
-// should the next thing be a delivery, it begins anew.
+// should the next thing be a delivery, it begins anew. But for `kept`: hooks of the host's end, which are not run again
+// when the reset is.
 class StopStep final : public ResetStep {
  public:
-  StopStep();
+  explicit StopStep(std::vector<engine::StepId> kept = {});
   Result<void> apply(engine::StepContext& context) override;
+
+ private:
+  std::vector<engine::StepId> kept_;
 };
 
 // Containers, mounts, network interfaces and packet rules of the cluster.

@@ -15,6 +15,7 @@ class KillingJournal final : public engine::Journal {
  public:
   KillingJournal(Site& site, CancelSource& cancel, size_t at) : site_(site), cancel_(cancel), at_(at) {}
   void begin(const std::string&, const engine::StepId&, const Digest&) override { record(); }
+  void output(const std::string&, const engine::StepId&, std::string_view) override {}
   void end(const std::string&, const engine::StepId&, engine::StepStatus, const Error*, Duration) override { record(); }
   void finish(const Error*) override {}
   size_t records() const { return records_; }

@@ -250,7 +250,6 @@ TEST_CASE("what is left for later is unsupported, with its place") {
   one_problem(with_fields("  registry: {external: {url: x}}\n"), 7, 14, "external", unsupported);
   one_problem(with_fields("  registry: {upstreams: [x]}\n"), 7, 14, "upstreams", unsupported);
   one_problem(with_fields("  registry: {hosts: [a]}\n"), 7, 14, "hosts", unsupported);
-  one_problem(with_document("apiVersion: sealift.dev/v1\nkind: Hook\n"), 9, 1, "Hook", unsupported);
 }
 
 TEST_CASE("how applications are delivered") {

@@ -36,6 +36,25 @@ RunHeader header() {
 
 }  // namespace
 
+TEST_CASE("what the site's programs printed is in the journal, but no more of a run than the folder has room for") {
+  Folder folder;
+  tests::FakeClock clock;
+  auto journal = FileJournal::open(folder.path, header(), clock).value();
+  journal->output("cp", "hook.a", "two\nlines \"quoted\"");
+  for (int i = 0; i < 40; ++i) journal->output("cp", "hook.b", std::string(16 << 10, 'x'));
+  journal->output("cp", "hook.c", "short");
+  journal->finish(nullptr);
+  const auto text = folder.text();
+  CHECK(text.contains(R"("record":"output","step":"hook.a","text":"two\nlines \"quoted\"")"));
+  CHECK(text.contains(R"("step":"hook.c","text":"short")"));
+  CHECK(text.size() < 300'000);
+  CHECK(text.size() > 200'000);
+  const auto read = read_journal(folder.path).value();
+  CHECK(read.torn_lines == 0);
+  CHECK(read.runs.back().steps.empty());
+  CHECK(read.runs.back().finish == "complete");
+}
+
 TEST_CASE("what was written is read, run by run") {
   Folder folder;
   tests::FakeClock clock;

@@ -117,6 +117,38 @@ struct World {
 
 }  // namespace
 
+namespace {
+
+struct OutputJournal final : Journal {
+  std::vector<std::string> lines;
+  void begin(const std::string&, const StepId&, const Digest&) override {}
+  void output(const std::string& host, const StepId& step, std::string_view text) override {
+    lines.push_back(std::format("{} {}: {}", host, step, text));
+  }
+  void end(const std::string&, const StepId&, StepStatus, const Error*, Duration) override {}
+  void finish(const Error*) override {}
+};
+
+}  // namespace
+
+TEST_CASE("what a step tells as the output of its program is in the journal, and nothing else that it tells") {
+  World world;
+  OutputJournal journal;
+  world.add("w1", "a", OnFailure::set_aside, [](StepContext& context) -> Result<void> {
+    for (const auto& [level, step] : {std::pair{Level::debug, "a"}, {Level::info, "a"}, {Level::debug, ""}}) {
+      Event event;
+      event.level = level;
+      event.step = step;
+      event.message = "said";
+      context.events.on(event);
+    }
+    return {};
+  });
+  REQUIRE(engine::run(world.plan, world.pool, world.events, world.clock, journal, world.cancel.token(), world.options));
+  CHECK(journal.lines == std::vector<std::string>{"w1 a: said"});
+  CHECK(std::ranges::count(world.events.events(), std::string("said"), &Event::message) == 3);
+}
+
 TEST_CASE("a second run changes nothing") {
   World w;
   w.add("a", "one");

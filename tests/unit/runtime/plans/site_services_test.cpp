@@ -69,10 +69,11 @@ TEST_CASE("plan: a reset of all control planes empties the site's etcd once none
   auto nodes = site.model().nodes;
   nodes.push_back(nodes.front());
   nodes.back().name = "cp2";
-  const auto plan = plans::reset(nodes, false, true);
+  const steps::HookSource source{site.config, site.model().payload};
+  const auto plan = plans::reset(source, nodes, false, true);
   REQUIRE(engine::validate(plan));
   CHECK(count(plan, "reset.etcd") == 2);
-  CHECK(count(plans::reset(nodes, false, false), "reset.etcd") == 0);
+  CHECK(count(plans::reset(source, nodes, false, false), "reset.etcd") == 0);
   for (const auto& planned : plan.steps) {
     const auto is = [&](size_t index, std::string_view host, std::string_view id) {
       return plan.steps[index].host == host && plan.steps[index].step->id() == id;
