@@ -11,9 +11,11 @@ using steps::PayloadStep;
 
 namespace {
 
-Result<Payload> bring_payload(PlanBuilder& plan, const steps::Model& model, const steps::Node& node,
+using Apps = std::vector<host::ArtifactRecord::App>;
+
+Result<Payload> bring_payload(PlanBuilder& plan, const steps::Model& model, const steps::Node& node, const Apps& apps,
                               const Payload* before) {
-  SEALIFT_ASSIGN(const auto record, steps::artifact_record(model, node));
+  SEALIFT_ASSIGN(const auto record, steps::artifact_record(model, node, apps));
   const Index recorded = plan.add(node, std::make_shared<steps::ArtifactStep>(record), {});
   std::vector<Index> after{recorded};
   if (before != nullptr) after.push_back(before->first);
@@ -30,9 +32,10 @@ Result<Payload> bring_payload(PlanBuilder& plan, const steps::Model& model, cons
 
 Result<Payloads> bring_payloads(PlanBuilder& plan, const steps::Model& model) {
   Payloads out;
+  SEALIFT_ASSIGN(const auto apps, steps::recorded_apps(model));
   const Payload* first = nullptr;
   for (const auto* node : model.registry_hosts()) {
-    SEALIFT_ASSIGN(const auto payload, bring_payload(plan, model, *node, first));
+    SEALIFT_ASSIGN(const auto payload, bring_payload(plan, model, *node, apps, first));
     const auto added = out.emplace(node->name, payload).first;
     if (first == nullptr) first = &added->second;
   }

@@ -78,7 +78,8 @@ Result<engine::Plan> deliver(const steps::Model& model) {
   plan.at(healthy).after_any = std::move(ended);
   // Last: the control plane also works for other hosts, and the last objects to become healthy start pods on others.
   const Index kept = plan.add(first, std::make_shared<steps::ConfigStep>(model), {healthy});
-  const Index synced = plan.add(first, std::make_shared<steps::SyncStep>(first), {kept});
+  const Index noted = note_history(plan, model, first, cluster, {kept});
+  const Index synced = plan.add(first, std::make_shared<steps::SyncStep>(first), {noted});
   for (const auto& newcomers : {planes, workers}) {
     for (const auto& one : newcomers) {
       const Index last = plan.add(one.node, std::make_shared<steps::SyncStep>(one.node), {one.finished});

@@ -42,7 +42,8 @@ Result<engine::Plan> deliver_applications(const steps::Model& model) {
   for (const auto& [name, app] : apps) ended.push_back(app);
   const Index healthy = plan.add(first, std::make_shared<steps::HealthStep>(model), before);
   plan.at(healthy).after_any = std::move(ended);
-  const Index synced = plan.add(first, std::make_shared<steps::SyncStep>(first), {healthy});
+  const Index noted = note_history(plan, model, first, cluster, {healthy});
+  const Index synced = plan.add(first, std::make_shared<steps::SyncStep>(first), {noted});
   for (const auto& node : model.nodes) {
     if (&node == &first) continue;
     const Index last = plan.add(node, std::make_shared<steps::SyncStep>(node), {});

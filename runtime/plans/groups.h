@@ -95,4 +95,10 @@ AppIndexes install_applications(PlanBuilder& plan, const steps::Model& model, co
                                 const Cluster& cluster, const std::vector<Index>& after,
                                 const std::vector<Index>& settled);
 
+// --- note_history.cpp ---
+
+// Notes in the cluster what a delivery has changed: after `after`, and before any host's ledger is synced.
+Index note_history(PlanBuilder& plan, const steps::Model& model, const steps::Node& node, const Cluster& cluster,
+                   std::vector<Index> after);
+
 }  // namespace sealift::plans
