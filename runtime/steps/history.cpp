@@ -165,6 +165,8 @@ Result<void> HistoryStep::apply(engine::StepContext& context) {
     entry_.result = context.aside.empty() && context.not_done.empty() ? "complete" : "partial";
     complete_(context.looking(), entry_);
   }
+  // What was tried and did not come to its end is no news.
+  if (entry_.result == "partial" && entry_.apps.empty() && entry_.joined.empty() && entry_.removed.empty()) return {};
   const auto write = [&]() -> Result<void> {
     auto known = read_history(context.host, context.cancel);
     if (!known && known.error().code != ErrorCode::corrupt) return fail(std::move(known).error());
