@@ -13,7 +13,7 @@ namespace sealift::delivery {
 struct RemoveAppsOptions {
   std::vector<std::string> names;  // of applications, or of APP lines that brought several; one that stands twice
                                    // counts once
-  bool with_data = false;  // their claims, and definitions of kinds, too
+  bool with_data = false;          // their claims, and definitions of kinds, too
 };
 
 // One that is not installed is a note. A removal that was cut is finished by the same call. Errors before anything is

@@ -10,6 +10,7 @@
 #include "runtime/delivery/outcome.h"
 #include "runtime/engine/runner.h"
 #include "runtime/plans/app_rollback.h"
+#include "runtime/steps/apps.h"
 #include "runtime/steps/helm.h"
 
 namespace sealift::delivery {
@@ -21,12 +22,20 @@ std::string listed(const std::vector<steps::Revision>& revisions) {
   return base::printable(base::join(out, ", "), 2000);
 }
 
-Result<steps::Revision> choose(const std::vector<steps::Revision>& revisions, const RollbackOptions& options) {
-  if (options.revision) {
-    const auto found = std::ranges::find(revisions, *options.revision, &steps::Revision::number);
+constexpr std::string_view kRollbackTo = "Rollback to ";  // helm's description
+
+// `is_installed`: a delivery's version counts as installed. If none does since a rollback, that is meant again: it may
+// have been cut.
+Result<steps::Revision> choose(const std::vector<steps::Revision>& revisions, const RollbackOptions& options,
+                               bool is_installed) {
+  auto wanted = options.revision;
+  const auto& newest = revisions.back().description;
+  if (!wanted && !is_installed && newest.starts_with(kRollbackTo))
+    wanted = base::parse_u64(newest.substr(kRollbackTo.size()));
+  if (wanted) {
+    const auto found = std::ranges::find(revisions, *wanted, &steps::Revision::number);
     if (found != revisions.end()) return *found;
-    return fail(ErrorCode::not_found, "{} has no revision {}; helm knows {}", options.app, *options.revision,
-                listed(revisions));
+    return fail(ErrorCode::not_found, "{} has no revision {}; helm knows {}", options.app, *wanted, listed(revisions));
   }
   for (const auto& one : revisions | std::views::reverse | std::views::drop(1)) {
     if (one.status == "superseded" || one.status == steps::kDeployed) return one;
@@ -66,9 +75,11 @@ Result<Outcome> rollback_app(Input& input, const RollbackOptions& options) {
     return fail(ErrorCode::not_found, "{} is not installed: there is no release {} in {}", options.app, app.release,
                 app.target_namespace);
   SEALIFT_ASSIGN(const auto revisions, steps::revisions_of(*host, app.release, app.target_namespace, input.cancel));
-  SEALIFT_ASSIGN(const auto revision, choose(revisions, options));
+  if (revisions.empty()) return fail(ErrorCode::not_found, "helm knows no revision of {}", app.release);
+  SEALIFT_ASSIGN(const auto revision,
+                 choose(revisions, options, site.installed.records.contains(steps::app_step(app))));
   tell_phase(input, std::format("Taking {} back to revision {} ({})", options.app, revision.number, revision.chart));
-  const auto plan = plans::rollback_app(model, app, revision);
+  const auto plan = plans::rollback_app(model, app, revision, revisions.back().number);
   SEALIFT_ASSIGN(const auto summary,
                  engine::run(plan, *site.connections, input.events, input.clock, input.journal, input.cancel));
   auto out = to_outcome(summary, model.nodes, {}, input.config);

@@ -13,7 +13,9 @@ namespace sealift::delivery {
 
 struct RollbackOptions {
   std::string app;
-  std::optional<uint64_t> revision;  // as helm counts them; none: the last one before the present one that stood
+  // As helm counts them. None: the last one before the present one that stood; if that is a rollback's, and nothing was
+  // installed since, the same as then.
+  std::optional<uint64_t> revision;
 };
 
 // Afterwards cluster.yaml's version no longer counts as installed: a plan shows it as needed. Errors before anything is

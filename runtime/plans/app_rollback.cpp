@@ -8,13 +8,14 @@
 
 namespace sealift::plans {
 
-engine::Plan rollback_app(const steps::Model& model, const steps::SelectedApp& app, const steps::Revision& revision) {
+engine::Plan rollback_app(const steps::Model& model, const steps::SelectedApp& app, const steps::Revision& revision,
+                          uint64_t newest) {
   const auto& first = model.any_control_plane();
   PlanBuilder plan({});
-  const Index done = plan.add(
-      first,
-      std::make_shared<steps::RollbackAppStep>(model, app, revision.number, std::make_shared<steps::ClusterApps>()),
-      {});
+  const Index done = plan.add(first,
+                              std::make_shared<steps::RollbackAppStep>(model, app, revision.number, newest,
+                                                                       std::make_shared<steps::ClusterApps>()),
+                              {});
   plan.at(done).on_failure = engine::OnFailure::alone;
   plan.at(done).ends = {steps::app_step(app)};
   const auto complete = [name = app.app->name, revision](const engine::LookContext&, steps::HistoryEntry& entry) {

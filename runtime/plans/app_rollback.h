@@ -9,7 +9,8 @@
 
 namespace sealift::plans {
 
-// The plan that takes a chart back to a revision. `model` and `app` must outlive it.
-engine::Plan rollback_app(const steps::Model& model, const steps::SelectedApp& app, const steps::Revision& revision);
+// The plan that takes a chart back to a revision; `newest`: its last one. `model` and `app` must outlive it.
+engine::Plan rollback_app(const steps::Model& model, const steps::SelectedApp& app, const steps::Revision& revision,
+                          uint64_t newest);
 
 }  // namespace sealift::plans

@@ -5,11 +5,11 @@
 
 namespace sealift::steps {
 
-RollbackAppStep::RollbackAppStep(const Model& model, const SelectedApp& app, uint64_t revision,
+RollbackAppStep::RollbackAppStep(const Model& model, const SelectedApp& app, uint64_t revision, uint64_t newest,
                                  std::shared_ptr<ClusterApps> shared)
     : BasicStep("rollback.app." + app.app->name,
                 std::format("take {} in {} back to revision {}", app.app->name, app.target_namespace, revision),
-                digest_of({app.app->name, std::to_string(revision)})),
+                digest_of({app.app->name, std::to_string(revision), std::to_string(newest)})),
       app_(app),
       revision_(revision),
       shared_(shared),

@@ -14,8 +14,9 @@ namespace sealift::steps {
 // begins (PlannedStep::ends).
 class RollbackAppStep final : public BasicStep {
  public:
-  // `app` is a chart, and `revision` one that helm knows. `shared`: of all applications of the run.
-  RollbackAppStep(const Model& model, const SelectedApp& app, uint64_t revision, std::shared_ptr<ClusterApps> shared);
+  // `app` is a chart, `revision` one that helm knows, `newest` its last one. `shared`: of all applications of the run.
+  RollbackAppStep(const Model& model, const SelectedApp& app, uint64_t revision, uint64_t newest,
+                  std::shared_ptr<ClusterApps> shared);
   Result<engine::StepState> check(const engine::LookContext& context) override;
   Result<void> apply(engine::StepContext& context) override;
 

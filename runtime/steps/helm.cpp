@@ -42,7 +42,7 @@ Result<std::vector<Revision>> revisions_of(host::HostView& host, const std::stri
   std::vector<Revision> out;
   for (const auto& one : *list.elements()) {
     SEALIFT_ASSIGN(const auto number, one.natural("revision"));
-    out.push_back({number, one.text_or("status", ""), one.text_or("chart", "")});
+    out.push_back({number, one.text_or("status", ""), one.text_or("chart", ""), one.text_or("description", "")});
   }
   std::ranges::sort(out, {}, &Revision::number);
   return out;

@@ -23,8 +23,9 @@ Result<bool> wait_for_helm(engine::StepContext& context, const std::string& unit
 
 struct Revision {
   uint64_t number = 0;
-  std::string status;  // "deployed", "superseded", "failed" …
-  std::string chart;   // "redis-1.2.3"
+  std::string status;            // "deployed", "superseded", "failed" …
+  std::string chart;             // "redis-1.2.3"
+  std::string description = {};  // "Rollback to 3"
 };
 // A release's revisions that helm still knows, oldest first. Errors: those of helm; protocol.
 Result<std::vector<Revision>> revisions_of(host::HostView& host, const std::string& release,

@@ -211,6 +211,9 @@ TEST_CASE("application life: a release goes back, and cluster.yaml's version cou
   CHECK(outcome->applications.front().state == State::healthy);
   CHECK(site.cluster.state.releases.at("redis").values == former);
   CHECK(place.is_needed("app.redis"));
+  // Once more without a delivery between, as after a kill: not forward again.
+  require_delivered(place.rollback("redis"));
+  CHECK(site.cluster.state.releases.at("redis").values == former);
   require_delivered(place.apply());
   CHECK(site.cluster.state.releases.at("redis").values != former);
   require_delivered(place.rollback("redis", 1));

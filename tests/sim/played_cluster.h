@@ -11,6 +11,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "payload/json/value.h"
@@ -91,8 +92,8 @@ class PlayedCluster {
   ClusterState state;
   std::string kept_config;  // the ConfigMap with cluster.yaml, as JSON; beside the state, since it tells when
   std::string history;      // the ConfigMap with what was done; likewise
-  // By release: what its revisions were, from 1.
-  std::map<std::string, std::vector<ClusterState::Release>> revisions;
+  // By release: what its revisions were, from 1, and what brought them.
+  std::map<std::string, std::vector<std::pair<ClusterState::Release, std::string>>> revisions;
   std::vector<std::string> faults;                  // what must never happen, but did
   std::map<std::string, int> inits, joins, resets;  // by host
   bool names_broken = false;                        // CoreDNS's pods keep crashing

@@ -118,8 +118,8 @@ ExitStatus PlayedCluster::roll_back(const Command& command, const std::string& n
   if (!number) return good();
   auto& known = revisions[name];
   if (*number == 0 || *number > known.size()) return bad("Error: release has no such revision");
-  release = known[*number - 1];
-  known.push_back(release);
+  release = known[*number - 1].first;
+  known.emplace_back(release, std::format("Rollback to {}", *number));
   roll_out(release.chart, release.values);
   return good();
 }
@@ -132,6 +132,7 @@ std::string PlayedCluster::history_of(const std::string& name) {
     one.set("revision", static_cast<uint64_t>(i + 1));
     one.set("status", i + 1 == known.size() ? "deployed" : "superseded");
     one.set("chart", name + "-1.0.0");
+    one.set("description", known[i].second);
     out.push_back(std::move(one));
   }
   return json::to_canonical(out);
@@ -168,7 +169,7 @@ Result<ExitStatus> PlayedCluster::upgrade(FakeMachine& self, const Command& comm
   SIM_STAGE(self, "helm upgrade: objects");
   const std::lock_guard guard(mutex_);
   state.releases[name] = wanted;
-  revisions[name].push_back(wanted);
+  revisions[name].emplace_back(wanted, "Upgrade complete");
   json::Value release = json::Value::object();
   release.set("manifest", wanted.chart);
   return good(json::to_canonical(release));
