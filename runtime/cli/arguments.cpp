@@ -12,8 +12,9 @@
 namespace sealift::cli {
 namespace {
 
-constexpr std::string_view kVerbs[] = {"apply",  "plan",   "join", "status",  "kubeconfig", "remove", "reset",
-                                       "config", "verify", "list", "extract", "info",       "help"};
+constexpr std::string_view kVerbs[] = {"apply",      "plan",   "join",     "status", "history",
+                                       "kubeconfig", "remove", "rollback", "reset",  "config",
+                                       "verify",     "list",   "extract",  "info",   "help"};
 
 void add_delivery_options(CLI::App& app, Arguments& out) {
   app.add_option("-c,--config", out.config, "the site's cluster.yaml")->type_name("FILE");
@@ -111,6 +112,50 @@ Result<Verb> needs_config(const Arguments& out, Verb verb, std::string_view comm
               program);
 }
 
+void add_remove_options(CLI::App& remove, Arguments& out) {
+  remove.add_option("hosts", out.hosts, "nodes, by their names in cluster.yaml or by address")->type_name("NAME");
+  remove.add_option("--app", out.apps, "an application instead of nodes; may be given several times")
+      ->type_name("NAME")
+      ->expected(1)
+      ->take_all();
+  remove.add_flag("--with-data", out.with_data,
+                  "with the application, what holds its data: claims, and definitions of kinds with all their objects");
+  remove.add_flag("--dead", out.dead, "they will never answer again: only the cluster forgets them");
+  remove.add_flag("--force", out.force,
+                  "also if that loses data: pods that nothing makes again, and what pods keep on the node");
+  remove
+      .add_option_function<std::string>(
+          "--timeout", [&out](const std::string& text) { out.timeout = duration_option("--timeout", text); },
+          "how long pods may take to leave a node, such as 90s or 10m [5m]")
+      ->type_name("TIME");
+}
+
+void add_rollback_options(CLI::App& rollback, Arguments& out) {
+  rollback.add_option("--app", out.apps, "the application, one that is a helm chart")
+      ->type_name("NAME")
+      ->expected(1)
+      ->required();
+  rollback.add_option("--to", out.revision, "a revision as helm counts them [the former one]")->type_name("REVISION");
+}
+
+// Nodes or applications, and the options of those only.
+Result<Verb> remove_verb(const Arguments& out, const CLI::App& remove) {
+  if (out.apps.empty() && out.hosts.empty())
+    return fail(ErrorCode::usage, "remove needs the names of nodes, or --app NAME");
+  if (out.apps.empty()) {
+    if (out.with_data) return fail(ErrorCode::usage, "--with-data goes with --app");
+    return Verb::remove;
+  }
+  if (!out.hosts.empty())
+    return fail(ErrorCode::usage, "remove takes nodes or applications, not both: {} and --app {}",
+                base::printable(out.hosts.front()), base::printable(out.apps.front()));
+  for (const auto* option : {"--dead", "--force", "--timeout"}) {
+    if (remove.count(option) != 0)
+      return fail(ErrorCode::usage, "{} is about nodes, and does not go with --app", option);
+  }
+  return Verb::remove_apps;
+}
+
 }  // namespace
 
 std::string first_help(const std::string& program) {
@@ -149,25 +194,26 @@ Result<Arguments> parse_arguments(const std::string& program, const std::vector<
   auto* plan =
       app.add_subcommand("plan", "run the agent on all hosts to look, and say what apply would do; changes nothing");
   auto* status = app.add_subcommand("status", "how the cluster is, and how the last run ended");
+  auto* history = app.add_subcommand("history", "what was delivered to the cluster, when and by whom");
   auto* kubeconfig = app.add_subcommand("kubeconfig", "print the administrator's kubeconfig (a secret)");
   auto* join = app.add_subcommand("join", "bring in the hosts of cluster.yaml that are no nodes yet, and nothing else");
-  auto* remove = app.add_subcommand("remove", "take nodes out of the cluster, and what was delivered off their hosts");
+  auto* remove = app.add_subcommand("remove", "take nodes or applications out of the cluster");
+  auto* rollback = app.add_subcommand("rollback", "take an application back to an earlier revision of its release");
   auto* reset = app.add_subcommand("reset", "undo the whole delivery: hosts become what they were before it");
   auto* config = app.add_subcommand("config", "about cluster.yaml");
   auto* config_init = config->add_subcommand("init", "print a commented cluster.yaml to start from");
   auto* config_current =
       config->add_subcommand("current", "print the cluster.yaml that was applied last, as the cluster keeps it");
   auto* verify = app.add_subcommand("verify", "read and check every byte of the artifact");
-  auto* list = app.add_subcommand("list", "list applications, images and files in the artifact");
+  auto* list = app.add_subcommand("list", "list applications, images and files in the artifact, or --cluster");
   auto* extract = app.add_subcommand("extract", "write files and images out of the artifact into a folder");
   auto* info = app.add_subcommand("info", "what the artifact is, in a few lines");
   config->require_subcommand(1);
-  for (auto* command : {apply, plan, join, status, kubeconfig, config_current, remove, reset})
-    add_delivery_options(*command, out);
+  const auto on_hosts = {apply, plan, join, status, history, kubeconfig, config_current, remove, rollback, reset, list};
+  for (auto* command : on_hosts) add_delivery_options(*command, out);
   for (auto* command : {&app, apply, plan}) add_decisions(*command, out);
-  for (auto* command :
-       {apply, plan, join, status, kubeconfig, config_current, remove, reset, verify, list, extract, info})
-    add_common_options(*command, out);
+  for (auto* command : on_hosts) add_common_options(*command, out);
+  for (auto* command : {verify, extract, info}) add_common_options(*command, out);
   bool dry_run = false;
   app.add_flag("--dry-run", dry_run, "same as plan");
   apply->add_flag("--dry-run", dry_run, "same as plan");
@@ -175,21 +221,14 @@ Result<Arguments> parse_arguments(const std::string& program, const std::vector<
   plan->add_flag("--offline", out.offline,
                  "connect to no host: check the configuration and the charts against the artifact only");
   plan->add_flag("--dry-run", dry_run)->group("");
-  remove->add_option("hosts", out.hosts, "nodes, by their names in cluster.yaml or by address")
-      ->type_name("NAME")
-      ->required();
-  remove->add_flag("--dead", out.dead, "they will never answer again: only the cluster forgets them");
-  remove->add_flag("--force", out.force,
-                   "also if that loses data: pods that nothing makes again, and what pods keep on the node");
-  remove
-      ->add_option_function<std::string>(
-          "--timeout", [&out](const std::string& text) { out.timeout = duration_option("--timeout", text); },
-          "how long pods may take to leave a node, such as 90s or 10m [5m]")
-      ->type_name("TIME");
+  add_remove_options(*remove, out);
+  add_rollback_options(*rollback, out);
+  bool in_cluster = false;
+  list->add_flag("--cluster", in_cluster, "what was delivered to the cluster of --config instead, from which artifact");
   reset->add_option("hosts", out.hosts, "only these, which are in no cluster any more [all of cluster.yaml]")
       ->type_name("NAME");
   reset->add_flag("--verify", out.verify, "fail if anything is left on a host that was not there before");
-  for (auto* command : {remove, reset})
+  for (auto* command : {remove, rollback, reset})
     command->add_flag("-y,--yes", out.yes, "do not ask; without it, the cluster's name has to be typed");
   extract->add_option("-C,--to", out.to, "the folder; made if it is not there")->type_name("DIR")->required();
   extract->add_option("paths", out.paths, "files or folders of the artifact's tree [all, if no image is named]")
@@ -206,8 +245,8 @@ Result<Arguments> parse_arguments(const std::string& program, const std::vector<
     out.verb = Verb::help;
     out.text = tidy(app.help());
     if (app.get_subcommands().empty()) out.text += main_footer(program);
-    for (const auto* command : {apply, plan, join, status, kubeconfig, config_current, remove, reset})
-      if (command->parsed()) out.text += kWhatRuns;
+    for (const auto* command : on_hosts)
+      if (command->parsed() && command != list) out.text += kWhatRuns;
     if (plan->parsed()) out.text += "\nWanted of every host before anything is changed:\n" + checks::help();
     return out;
   } catch (const CLI::ParseError& error) {
@@ -219,6 +258,10 @@ Result<Arguments> parse_arguments(const std::string& program, const std::vector<
     out.verb = Verb::licenses;
   else if (info_flag || info->parsed())
     out.verb = Verb::info;
+  else if (list->parsed() && in_cluster) {
+    SEALIFT_ASSIGN(out.verb, needs_config(out, Verb::list_cluster, "list --cluster", program));
+  } else if (list->parsed() && out.config)
+    return fail(ErrorCode::usage, "list reads the artifact; with --config it needs --cluster, which asks the cluster");
   else if (list_flag || list->parsed())
     out.verb = Verb::list;
   else if (check_flag || verify->parsed())
@@ -240,7 +283,12 @@ Result<Arguments> parse_arguments(const std::string& program, const std::vector<
   } else if (kubeconfig->parsed()) {
     SEALIFT_ASSIGN(out.verb, needs_config(out, Verb::kubeconfig, "kubeconfig", program));
   } else if (remove->parsed()) {
-    SEALIFT_ASSIGN(out.verb, needs_config(out, Verb::remove, "remove", program));
+    SEALIFT_ASSIGN(const auto verb, remove_verb(out, *remove));
+    SEALIFT_ASSIGN(out.verb, needs_config(out, verb, "remove", program));
+  } else if (rollback->parsed()) {
+    SEALIFT_ASSIGN(out.verb, needs_config(out, Verb::rollback, "rollback", program));
+  } else if (history->parsed()) {
+    SEALIFT_ASSIGN(out.verb, needs_config(out, Verb::history, "history", program));
   } else if (reset->parsed()) {
     SEALIFT_ASSIGN(out.verb, needs_config(out, Verb::reset, "reset", program));
   } else if (out.config)

@@ -25,11 +25,15 @@ enum class Verb {
   status,
   kubeconfig,
   remove,
+  remove_apps,
+  rollback,
   reset,
   config_init,
   config_current,
   verify,
   list,
+  list_cluster,
+  history,
   extract,
   info,
 };
@@ -51,6 +55,10 @@ struct Arguments {
   bool dead = false, force = false;
   Duration timeout{300'000};  // of a drain
   bool verify = false;        // of a reset
+  // remove and rollback of applications
+  std::vector<std::string> apps;
+  bool with_data = false;
+  std::optional<uint64_t> revision;
   // extract
   std::string to;
   std::vector<std::string> paths, images;

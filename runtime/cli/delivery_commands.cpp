@@ -16,10 +16,12 @@
 #include "runtime/config/cluster_config.h"
 #include "runtime/delivery/delivery.h"
 #include "runtime/delivery/join.h"
+#include "runtime/delivery/records.h"
 #include "runtime/engine/journal.h"
 #include "runtime/images/chart_renderer.h"
 #include "runtime/report/outcome_json.h"
 #include "runtime/report/outcome_text.h"
+#include "runtime/report/records.h"
 #include "runtime/report/state_directory.h"
 #include "runtime/ui/terminal.h"
 
@@ -85,7 +87,9 @@ std::string_view change_named(Verb verb) {
   switch (verb) {
     case Verb::apply: return "apply";
     case Verb::join: return "join";
-    case Verb::remove: return "remove";
+    case Verb::remove:
+    case Verb::remove_apps: return "remove";
+    case Verb::rollback: return "rollback";
     case Verb::reset: return "reset";
     default: return {};
   }
@@ -95,7 +99,7 @@ Result<delivery::Outcome> carry_out(delivery::Input& input, const Arguments& arg
   switch (arguments.verb) {
     case Verb::apply: return delivery::apply(input);
     case Verb::join: return delivery::join(input);
-    default: return remove_or_reset(input, arguments);
+    default: return undo(input, arguments);
   }
 }
 
@@ -173,6 +177,22 @@ Result<void> current_config(delivery::Input& input, Display& display, console::O
   return {};
 }
 
+// What the cluster has recorded, each as a line of JSON or all of it as text.
+template <class Record>
+Result<void> records(delivery::Input& input, Display& display, console::Output out, bool json,
+                     Result<std::vector<Record>> (*ask)(delivery::Input&),
+                     std::vector<std::string> (*lines_of)(const std::vector<Record>&)) {
+  const auto found = ask(input);
+  display.finish();
+  if (!found) return fail(found.error());
+  if (json) {
+    for (const auto& record : *found) out.json_line(report::to_json(record));
+  } else {
+    for (const auto& line : lines_of(*found)) out.line(line);
+  }
+  return {};
+}
+
 }  // namespace
 
 Result<void> run_delivery(const Arguments& arguments, const console::Output& out, const console::Output& messages,
@@ -189,7 +209,7 @@ Result<void> run_delivery(const Arguments& arguments, const console::Output& out
   if (!arguments.offline) {
     SEALIFT_ASSIGN(state, report::state_path(arguments.state, cluster.name, variables));
   }
-  if (arguments.verb == Verb::remove || arguments.verb == Verb::reset) SEALIFT_TRY(confirm(arguments, cluster, cancel));
+  if (takes_away(arguments.verb)) SEALIFT_TRY(confirm(arguments, cluster, cancel));
   // Secrets before anything is displayed: a prompt must not meet a moving picture.
   std::map<std::string, agent::HostSecrets> logins;
   SecretStore secrets(cancel, arguments.allow_readable_secrets ? Readable::allowed : Readable::refused);
@@ -241,11 +261,19 @@ Result<void> run_delivery(const Arguments& arguments, const console::Output& out
     case Verb::apply:
     case Verb::join:
     case Verb::remove:
+    case Verb::remove_apps:
+    case Verb::rollback:
     case Verb::reset: done = change(input, display, out, arguments); break;
     case Verb::plan:
     case Verb::plan_join: done = plan(input, display, out, arguments); break;
     case Verb::status: done = status(input, display, out, arguments.json, state); break;
     case Verb::kubeconfig: done = kubeconfig(input, display, out); break;
+    case Verb::list_cluster:
+      done = records(input, display, out, arguments.json, delivery::delivered_artifacts, report::artifact_lines);
+      break;
+    case Verb::history:
+      done = records(input, display, out, arguments.json, delivery::history, report::history_lines);
+      break;
     case Verb::config_current: done = current_config(input, display, out); break;
     default: done = fail(ErrorCode::internal, "not a delivery command");
   }

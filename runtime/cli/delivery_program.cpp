@@ -66,6 +66,10 @@ Result<void> carry_out(const Arguments& arguments, const console::Output& out, c
     case Verb::kubeconfig:
     case Verb::config_current:
     case Verb::remove:
+    case Verb::remove_apps:
+    case Verb::rollback:
+    case Verb::list_cluster:
+    case Verb::history:
     case Verb::reset: return run_delivery(arguments, out, messages, cancel);
     default: break;
   }

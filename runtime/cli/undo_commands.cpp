@@ -6,27 +6,58 @@
 #include "payload/base/count.h"
 #include "payload/base/text.h"
 #include "payload/console/prompt.h"
+#include "runtime/delivery/app_removal.h"
+#include "runtime/delivery/app_rollback.h"
 #include "runtime/delivery/remove.h"
 #include "runtime/delivery/reset.h"
 
 namespace sealift::cli {
 
+namespace {
+
+std::string_view word(Verb verb) {
+  switch (verb) {
+    case Verb::remove:
+    case Verb::remove_apps: return "remove";
+    case Verb::rollback: return "roll back";
+    default: return "reset";
+  }
+}
+
+// What is going to happen, after the verb.
+std::string consequence(const Arguments& arguments, const config::ClusterConfig& cluster) {
+  switch (arguments.verb) {
+    case Verb::remove:
+      return std::format("{} of the cluster {}: {} will leave it, and {}", base::join(arguments.hosts, ", "),
+                         cluster.name, arguments.hosts.size() == 1 ? "this node" : "these nodes",
+                         arguments.dead ? "are taken for dead" : "their hosts are undone");
+    case Verb::remove_apps:
+      return std::format("{} of the cluster {}: {} end, and {}", base::join(arguments.apps, ", "), cluster.name,
+                         arguments.apps.size() == 1 ? "it will" : "they will",
+                         arguments.with_data ? "the data will be gone" : "the data in claims stays");
+    case Verb::rollback:
+      return std::format("{} of the cluster {} to {}", arguments.apps.front(), cluster.name,
+                         arguments.revision ? std::format("revision {}", *arguments.revision) : "the former revision");
+    default: break;
+  }
+  if (arguments.hosts.empty())
+    return std::format("the whole cluster {} on {}: its applications and their data will be gone", cluster.name,
+                       base::counted(cluster.hosts.size(), "host", "hosts"));
+  return std::format("{}: everything that was delivered there will be gone", base::join(arguments.hosts, ", "));
+}
+
+}  // namespace
+
+bool takes_away(Verb verb) {
+  return verb == Verb::remove || verb == Verb::remove_apps || verb == Verb::rollback || verb == Verb::reset;
+}
+
 Result<void> confirm(const Arguments& arguments, const config::ClusterConfig& cluster, const CancelToken& cancel) {
   if (arguments.yes) return {};
-  std::string what;
-  if (arguments.verb == Verb::remove)
-    what = std::format("{} of the cluster {}: {} will leave it, and {}", base::join(arguments.hosts, ", "),
-                       cluster.name, arguments.hosts.size() == 1 ? "this node" : "these nodes",
-                       arguments.dead ? "are taken for dead" : "their hosts are undone");
-  else if (arguments.hosts.empty())
-    what = std::format("the whole cluster {} on {}: its applications and their data will be gone", cluster.name,
-                       base::counted(cluster.hosts.size(), "host", "hosts"));
-  else
-    what = std::format("{}: everything that was delivered there will be gone", base::join(arguments.hosts, ", "));
-  const std::string_view verb = arguments.verb == Verb::remove ? "remove" : "reset";
+  const auto verb = word(arguments.verb);
   SEALIFT_ASSIGN(
       const auto answer,
-      console::ask(std::format("{} {}\nType the cluster's name to go on", verb, what),
+      console::ask(std::format("{} {}\nType the cluster's name to go on", verb, consequence(arguments, cluster)),
                    std::format("{} asks for the cluster's name, but there is no terminal; --yes answers it", verb),
                    cancel));
   if (base::trim(answer) == cluster.name) return {};
@@ -34,9 +65,13 @@ Result<void> confirm(const Arguments& arguments, const config::ClusterConfig& cl
               base::printable(answer, 60), cluster.name);
 }
 
-Result<delivery::Outcome> remove_or_reset(delivery::Input& input, const Arguments& arguments) {
-  if (arguments.verb == Verb::reset) return delivery::reset(input, {arguments.hosts, arguments.verify});
-  return delivery::remove(input, {arguments.hosts, arguments.dead, arguments.force, arguments.timeout});
+Result<delivery::Outcome> undo(delivery::Input& input, const Arguments& arguments) {
+  switch (arguments.verb) {
+    case Verb::remove_apps: return delivery::remove_apps(input, {arguments.apps, arguments.with_data});
+    case Verb::rollback: return delivery::rollback_app(input, {arguments.apps.front(), arguments.revision});
+    case Verb::reset: return delivery::reset(input, {arguments.hosts, arguments.verify});
+    default: return delivery::remove(input, {arguments.hosts, arguments.dead, arguments.force, arguments.timeout});
+  }
 }
 
 }  // namespace sealift::cli

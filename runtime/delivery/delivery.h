@@ -70,8 +70,8 @@ struct HostOutcome {
 struct ApplicationOutcome {
   std::string name;
   // applied: installed, and whether it is healthy was not asked or not found out; not_tried: what it needs failed, or
-  // the run ended first.
-  enum class State { healthy, applied, failed, not_tried } state = State::healthy;
+  // the run ended first; removed: it was to be.
+  enum class State { healthy, applied, failed, not_tried, removed } state = State::healthy;
   bool changed = false;  // by this run
   std::string reason;    // of failed and not_tried
 };
@@ -82,7 +82,7 @@ struct Outcome {
   size_t applied = 0, skipped = 0;               // steps
   std::vector<std::string> notes;                // for the summary: "CoreDNS answers for the cluster only (…)"
   std::optional<Error> error;  // set = the exit code comes from it; partial success has ErrorCode::partial
-  enum class Kind { delivery, removal, reset } kind = Kind::delivery;  // for its words
+  enum class Kind { delivery, removal, reset, app_removal, app_rollback } kind = Kind::delivery;  // for its words
 };
 
 // Brings the cluster to the wanted state, whatever state the hosts are in. An Error only if the run ended before

@@ -166,6 +166,7 @@ class Remover {
 
   steps::Model model_of_now() const {
     steps::Model model{input_.payload, input_.config, {}, {}, {}};
+    model.applied_by = input_.who;
     for (const auto& host : members_.hosts) {
       if (members_.is_in_cluster(host.node)) model.nodes.push_back(host.node);
     }

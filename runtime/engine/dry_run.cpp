@@ -65,7 +65,6 @@ Result<DryRun> look(const Plan& plan, HostViews& connections, const CancelToken&
     const std::string& host = plan.steps[i].host;
     out.steps[i].host = host;
     out.steps[i].step = seen(plan, i).id();
-    out.steps[i].description = seen(plan, i).describe();
     if (options.aside.contains(host)) {
       out.steps[i].finding = LookedStep::Finding::aside;
       continue;
@@ -78,6 +77,8 @@ Result<DryRun> look(const Plan& plan, HostViews& connections, const CancelToken&
   base::parallel_for(hosts.size(), static_cast<unsigned>(options.limits.main),
                      [&](size_t i) { look_at_host(plan, hosts[i], connections, cancel, out.steps, unreachable[i]); });
   SEALIFT_TRY(cancel.check());
+  // A step may know more after its look.
+  for (size_t i = 0; i < plan.steps.size(); ++i) out.steps[i].description = seen(plan, i).describe();
   for (size_t i = 0; i < hosts.size(); ++i) {
     if (!unreachable[i]) continue;
     out.aside.emplace(hosts[i].host, *unreachable[i]);

@@ -13,11 +13,34 @@ namespace {
 
 constexpr uint64_t kFormat = 1;
 
+void set_if(json::Object& out, const char* key, const std::string& value) {
+  if (!value.empty()) out[key] = value;
+}
+
+json::Value to_value(const ArtifactRecord::Object& object) {
+  json::Object out;
+  out["apiVersion"] = object.api_version;
+  out["kind"] = object.kind;
+  out["namespace"] = object.target_namespace;
+  out["name"] = object.name;
+  return out;
+}
+
 json::Value to_value(const ArtifactRecord::App& app) {
   json::Object out;
   out["name"] = app.name;
   out["namespace"] = app.target_namespace;
   out["release"] = app.release;
+  set_if(out, "kind", app.kind);
+  set_if(out, "version", app.version);
+  set_if(out, "partOf", app.part_of);
+  set_if(out, "files", app.files);
+  if (app.is_network) out["network"] = true;
+  json::Array needs, objects;
+  for (const auto& need : app.needs) needs.emplace_back(need);
+  for (const auto& object : app.objects) objects.push_back(to_value(object));
+  if (!needs.empty()) out["needs"] = std::move(needs);
+  if (!objects.empty()) out["objects"] = std::move(objects);
   return out;
 }
 
@@ -57,6 +80,36 @@ const json::Object& object_in(const json::Value& value, std::string_view key) {
   return found == nullptr || !found->is_object() ? kNone : *found->members();
 }
 
+Result<std::vector<std::string>> texts_in(const json::Value& value, std::string_view key) {
+  std::vector<std::string> out;
+  for (const auto& text : list_in(value, key)) {
+    if (!text.is_string()) return fail(ErrorCode::corrupt, "\"{}\" holds something that is no text", key);
+    out.push_back(*text.string());
+  }
+  return out;
+}
+
+Result<ArtifactRecord::App> app_of(const json::Value& value) {
+  ArtifactRecord::App out;
+  SEALIFT_ASSIGN(out.name, value.text("name"));
+  out.target_namespace = value.text_or("namespace", "");
+  out.release = value.text_or("release", "");
+  out.kind = value.text_or("kind", "");
+  out.version = value.text_or("version", "");
+  out.part_of = value.text_or("partOf", "");
+  out.files = value.text_or("files", "");
+  out.is_network = value.boolean_or("network", false);
+  SEALIFT_ASSIGN(out.needs, texts_in(value, "needs"));
+  for (const auto& object : list_in(value, "objects")) {
+    auto& one = out.objects.emplace_back();
+    SEALIFT_ASSIGN(one.api_version, object.text("apiVersion"));
+    SEALIFT_ASSIGN(one.kind, object.text("kind"));
+    SEALIFT_ASSIGN(one.name, object.text("name"));
+    one.target_namespace = object.text_or("namespace", "");
+  }
+  return out;
+}
+
 }  // namespace
 
 std::string ArtifactRecord::title() const {
@@ -81,8 +134,10 @@ std::string to_text(const ArtifactRecord& record) {
   out["name"] = record.name;
   out["version"] = record.version;
   out["base"] = record.is_base;
-  if (!record.kubernetes.empty()) out["kubernetes"] = record.kubernetes;
+  set_if(out, "kubernetes", record.kubernetes);
   out["identity"] = record.identity.text();
+  set_if(out, "deliveredBy", record.delivered_by);
+  set_if(out, "deliveredAt", record.delivered_at);
   json::Array payloads, apps;
   for (const auto& path : record.payloads) payloads.emplace_back(path);
   for (const auto& app : record.apps) apps.push_back(to_value(app));
@@ -109,13 +164,12 @@ Result<ArtifactRecord> parse_artifact_record(std::string_view text) {
   out.kubernetes = value.text_or("kubernetes", "");
   SEALIFT_ASSIGN(const auto identity, value.text("identity"));
   SEALIFT_ASSIGN(out.identity, Digest::parse(identity));
-  for (const auto& path : list_in(value, "payloads")) {
-    if (!path.is_string()) return fail(ErrorCode::corrupt, "\"payloads\" holds something that is no path");
-    out.payloads.push_back(*path.string());
-  }
-  for (const auto& app : list_in(value, "apps")) {
-    SEALIFT_ASSIGN(auto name, app.text("name"));
-    out.apps.push_back({std::move(name), app.text_or("namespace", ""), app.text_or("release", "")});
+  out.delivered_by = value.text_or("deliveredBy", "");
+  out.delivered_at = value.text_or("deliveredAt", "");
+  SEALIFT_ASSIGN(out.payloads, texts_in(value, "payloads"));
+  for (const auto& value_of_app : list_in(value, "apps")) {
+    SEALIFT_ASSIGN(auto app, app_of(value_of_app));
+    out.apps.push_back(std::move(app));
   }
   for (const auto& [name, digest] : object_in(value, "images")) {
     SEALIFT_ASSIGN(out.images[name], digest_of(digest));

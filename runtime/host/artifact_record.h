@@ -26,8 +26,21 @@ struct ArtifactRecord {
   Digest identity;
   std::vector<std::string> payloads;  // files on this host: this artifact's first, then those of its earlier versions
                                       // whose applications are still there
+  // One object of manifests, so that it can be deleted when the payload is no longer at hand.
+  struct Object {
+    std::string api_version, kind, target_namespace, name;  // of one that has no namespace, the application's
+    bool operator==(const Object&) const = default;
+  };
   struct App {
     std::string name, target_namespace, release;
+    // Empty in records of earlier versions.
+    std::string kind = {};     // format::name(AppKind)
+    std::string version = {};  // of the chart
+    std::string part_of = {};  // format::App::part_of
+    std::string files = {};    // digest of its packed files, hex
+    bool is_network = false;
+    std::vector<std::string> needs = {};  // applications, of other artifacts too; by name
+    std::vector<Object> objects = {};     // of manifests, in their order
     bool operator==(const App&) const = default;
   };
   std::vector<App> apps;                 // installed by it, by name
@@ -36,6 +49,8 @@ struct ArtifactRecord {
   // "control-plane amd64" …; one of the empty name if all of them get the same.
   using HostKinds = std::map<std::string, Digest>;
   std::map<std::string, HostKinds> files;
+  // Who recorded it, "ops@laptop", and when, ISO 8601; empty in records of earlier versions.
+  std::string delivered_by = {}, delivered_at = {};
 
   std::string title() const;      // "erp 3.4", for messages
   std::string file_name() const;  // within kArtifactRecords; an artifact's next version has the same

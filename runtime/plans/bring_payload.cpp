@@ -2,6 +2,7 @@
 #include "runtime/plans/groups.h"
 #include "runtime/steps/artifact_step.h"
 #include "runtime/steps/payload_step.h"
+#include "runtime/steps/settle_step.h"
 
 namespace sealift::plans {
 
@@ -11,9 +12,11 @@ using steps::PayloadStep;
 
 namespace {
 
-Result<Payload> bring_payload(PlanBuilder& plan, const steps::Model& model, const steps::Node& node,
+using Apps = std::vector<host::ArtifactRecord::App>;
+
+Result<Payload> bring_payload(PlanBuilder& plan, const steps::Model& model, const steps::Node& node, const Apps& apps,
                               const Payload* before) {
-  SEALIFT_ASSIGN(const auto record, steps::artifact_record(model, node));
+  SEALIFT_ASSIGN(const auto record, steps::artifact_record(model, node, apps));
   const Index recorded = plan.add(node, std::make_shared<steps::ArtifactStep>(record), {});
   std::vector<Index> after{recorded};
   if (before != nullptr) after.push_back(before->first);
@@ -30,9 +33,10 @@ Result<Payload> bring_payload(PlanBuilder& plan, const steps::Model& model, cons
 
 Result<Payloads> bring_payloads(PlanBuilder& plan, const steps::Model& model) {
   Payloads out;
+  SEALIFT_ASSIGN(const auto apps, steps::recorded_apps(model));
   const Payload* first = nullptr;
   for (const auto* node : model.registry_hosts()) {
-    SEALIFT_ASSIGN(const auto payload, bring_payload(plan, model, *node, first));
+    SEALIFT_ASSIGN(const auto payload, bring_payload(plan, model, *node, apps, first));
     const auto added = out.emplace(node->name, payload).first;
     if (first == nullptr) first = &added->second;
   }
@@ -43,8 +47,9 @@ Result<std::map<std::string, Index, std::less<>>> settle_payloads(PlanBuilder& p
                                                                   const std::vector<Index>& after) {
   std::map<std::string, Index, std::less<>> out;
   if (!model.before) return out;
+  SEALIFT_ASSIGN(const auto apps, steps::recorded_apps(model));
   for (const auto* node : model.registry_hosts()) {
-    SEALIFT_ASSIGN(const auto record, steps::settled_artifact_record(model, *node));
+    SEALIFT_ASSIGN(const auto record, steps::settled_artifact_record(model, *node, apps));
     out[node->name] = plan.add(*node, std::make_shared<steps::SettleStep>(record), after);
   }
   return out;

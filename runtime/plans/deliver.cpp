@@ -105,7 +105,8 @@ Result<engine::Plan> deliver(const steps::Model& model) {
   for (const auto& [name, app] : apps) whole_delivery.append_range(app);
   SEALIFT_ASSIGN(const auto settled, settle_payloads(plan, model, whole_delivery));
   const Index kept = plan.add(first, std::make_shared<steps::ConfigStep>(model), {healthy});
-  const Index synced = plan.add(first, std::make_shared<steps::SyncStep>(first), {kept});
+  const Index noted = note_history(plan, model, first, cluster, {kept});
+  const Index synced = plan.add(first, std::make_shared<steps::SyncStep>(first), {noted});
   for (const auto& [name, index] : settled) plan.at(synced).after_any.push_back(index);
   for (const auto& newcomers : {planes, workers}) {
     for (const auto& one : newcomers) {

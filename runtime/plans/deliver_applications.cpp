@@ -47,7 +47,8 @@ Result<engine::Plan> deliver_applications(const steps::Model& model) {
   std::vector<Index> whole_delivery{healthy};
   for (const auto& [name, app] : apps) whole_delivery.append_range(app);
   SEALIFT_ASSIGN(const auto settled, settle_payloads(plan, model, whole_delivery));
-  const Index synced = plan.add(first, std::make_shared<steps::SyncStep>(first), {healthy});
+  const Index noted = note_history(plan, model, first, cluster, {healthy});
+  const Index synced = plan.add(first, std::make_shared<steps::SyncStep>(first), {noted});
   for (const auto& [name, index] : settled) plan.at(synced).after_any.push_back(index);
   for (const auto& node : model.nodes) {
     if (&node == &first) continue;

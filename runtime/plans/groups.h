@@ -146,4 +146,10 @@ struct LeavingNode {
 void hooks_of_removal(PlanBuilder& plan, const steps::Model& model, const LeavingNode& leaving, bool before,
                       std::optional<Index>& last);
 
+// --- note_history.cpp ---
+
+// Notes in the cluster what a delivery has changed: after `after`, and before any host's ledger is synced.
+Index note_history(PlanBuilder& plan, const steps::Model& model, const steps::Node& node, const Cluster& cluster,
+                   std::vector<Index> after);
+
 }  // namespace sealift::plans

@@ -4,13 +4,15 @@
 #include <set>
 
 #include "runtime/plans/deliver.h"
+#include "runtime/steps/history.h"
 
 namespace sealift::plans {
 namespace {
 
 // What newcomers change on other nodes, and what only looks there unless that is so.
-constexpr auto kForNewcomers = std::to_array<std::string_view>(
-    {"files.backends", "reload.balancer", "files.node", "units.node", "cluster.healthy", "host.sync"});
+constexpr auto kForNewcomers =
+    std::to_array<std::string_view>({"files.backends", "reload.balancer", "files.node", "units.node", "cluster.healthy",
+                                     steps::kHistoryStep, "host.sync"});
 
 // A step of a node that stands: taken to be done.
 class AsItIs final : public engine::Step {

@@ -8,6 +8,7 @@
 
 #include "runtime/plans/groups.h"
 #include "runtime/plans/reset.h"
+#include "runtime/steps/history.h"
 #include "runtime/steps/sync.h"
 
 namespace sealift::plans {
@@ -68,6 +69,7 @@ class Remover {
     drain();
     tell();
     leave();
+    changes_by_asked_.push_back(note());
     // The others are as they will stay.
     for (const auto* node : removal_.told) {
       if (node != asked_ && !told_.contains(node->name)) continue;
@@ -146,6 +148,20 @@ class Remover {
       if (!leaving.is_dead)
         reset_host(plan_, leaving.node, {*last}, false, hooks_of_the_end(removal_.model.config, leaving.node));
     }
+  }
+
+  Index note() {
+    const auto complete = [&removal = removal_](const engine::LookContext& context, steps::HistoryEntry& entry) {
+      for (const auto& leaving : removal.leaving) {
+        if (!std::ranges::contains(context.aside, leaving.node.name)) entry.removed.push_back(leaving.node.name);
+      }
+    };
+    const Index out = plan_.add(
+        *asked_,
+        std::make_shared<steps::HistoryStep>(steps::history_entry(removal_.model), complete, std::vector{asked_->name}),
+        {});
+    plan_.at(out).after_any = changes_by_asked_;
+    return out;
   }
 
   const Removal& removal_;

@@ -43,7 +43,8 @@ std::string to_json(const delivery::Outcome& outcome) {
     set_if(entry, "reason", app.reason);
     applications.push_back(std::move(entry));
   }
-  if (outcome.kind == delivery::Outcome::Kind::delivery) out.set("applications", std::move(applications));
+  using Kind = delivery::Outcome::Kind;
+  if (outcome.kind != Kind::removal && outcome.kind != Kind::reset) out.set("applications", std::move(applications));
   json::Value notes = json::Value::array();
   for (const auto& note : outcome.notes) notes.push_back(note);
   out.set("notes", std::move(notes));

@@ -24,6 +24,11 @@ std::string title(const HostOutcome& host) {
 
 std::string closing(const delivery::Outcome& outcome, size_t hosts) {
   using Kind = delivery::Outcome::Kind;
+  if (outcome.kind == Kind::app_removal || outcome.kind == Kind::app_rollback) {
+    if (outcome.applications.empty()) return "nothing to do: no such application is installed";
+    return std::format("{}: {}", outcome.kind == Kind::app_removal ? "removed" : "rolled back",
+                       base::counted(outcome.applications.size(), "application", "applications"));
+  }
   if (outcome.applied == 0) {
     return outcome.kind == Kind::delivery
                ? std::format("nothing to do: {} as cluster.yaml says", base::counted(hosts, "host is", "hosts are"))
@@ -37,18 +42,24 @@ std::string closing(const delivery::Outcome& outcome, size_t hosts) {
 }
 
 // How many of each kind; by name those that need somebody's attention.
-void add_applications(const std::vector<ApplicationOutcome>& applications, std::vector<std::string>& out) {
+void add_applications(const delivery::Outcome& outcome, std::vector<std::string>& out) {
+  const auto& applications = outcome.applications;
   if (applications.empty()) return;
   using State = ApplicationOutcome::State;
   const auto count = [&](State state) {
     return static_cast<size_t>(std::ranges::count(applications, state, &ApplicationOutcome::state));
   };
-  std::string line = std::format("applications: {} healthy", count(State::healthy));
-  if (const auto applied = count(State::applied); applied != 0) line += std::format(", {} applied", applied);
-  if (const auto failed = count(State::failed); failed != 0) line += std::format(", {} failed", failed);
-  if (const auto not_tried = count(State::not_tried); not_tried != 0) line += std::format(", {} not tried", not_tried);
+  const bool removes = outcome.kind == delivery::Outcome::Kind::app_removal;
+  std::string line =
+      removes ? std::format("{} removed", count(State::removed)) : std::format("{} healthy", count(State::healthy));
+  const auto add = [&](State state, std::string_view word) {
+    if (count(state) != 0) line += std::format(", {} {}", count(state), word);
+  };
+  add(State::applied, "applied");
+  add(State::failed, "failed");
+  add(State::not_tried, "not tried");
   const auto changed = std::ranges::count(applications, true, &ApplicationOutcome::changed);
-  out.push_back(std::format("{} ({} changed)", line, changed));
+  out.push_back(std::format("applications: {} ({} changed)", line, changed));
   for (const auto& app : applications) {
     if (app.reason.empty()) continue;
     out.push_back(
@@ -74,6 +85,7 @@ std::string_view name(ApplicationOutcome::State state) {
     case ApplicationOutcome::State::applied: return "applied";
     case ApplicationOutcome::State::failed: return "failed";
     case ApplicationOutcome::State::not_tried: return "not_tried";
+    case ApplicationOutcome::State::removed: return "removed";
   }
   return "unknown";
 }
@@ -105,7 +117,7 @@ std::vector<std::string> outcome_lines(const delivery::Outcome& outcome, Duratio
                               name(host.state), steps));
     if (!host.reason.empty()) out.push_back(std::format("{:<{}}  why: {}", "", width, host.reason));
   }
-  add_applications(outcome.applications, out);
+  add_applications(outcome, out);
   for (const auto& note : outcome.notes) out.push_back("note: " + note);
   if (!outcome.error) out.push_back(closing(outcome, delivered) + std::format(" ({})", seconds(took)));
   return out;  // an error is printed separately, once

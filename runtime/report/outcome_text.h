@@ -14,7 +14,7 @@
 namespace sealift::report {
 
 std::string_view name(delivery::HostOutcome::State state);         // "done", "aside", "unfinished", "failed"
-std::string_view name(delivery::ApplicationOutcome::State state);  // "healthy", "applied", "failed", "not_tried"
+std::string_view name(delivery::ApplicationOutcome::State state);  // "healthy", "not_tried" …
 std::string_view name(delivery::PlanLine::State state);            // "done", "needed", "unknown"
 
 // A table of hosts, the notes, and one closing sentence.

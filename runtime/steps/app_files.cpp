@@ -49,6 +49,15 @@ Result<std::vector<std::pair<std::string, std::string>>> app_texts(const format:
   return out;
 }
 
+Digest files_digest(const format::Contents& contents, const format::App& app) {
+  base::ByteWriter writer;
+  for (const auto& [path, file] : app_files(contents, app)) {
+    writer.text(path);
+    writer.bytes(file.object.digest.bytes);
+  }
+  return hash::sha256(writer.data());
+}
+
 std::vector<kube::Patch> patches_of(const SelectedApp& app) {
   using Type = config::PatchConfig::Type;
   std::vector<kube::Patch> out;

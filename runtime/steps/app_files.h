@@ -24,6 +24,9 @@ std::vector<std::pair<std::string, format::TreeFile>> app_files(const format::Co
 Result<std::vector<std::pair<std::string, std::string>>> app_texts(const format::PayloadReader& payload,
                                                                    const SelectedApp& app);
 
+// Over paths and contents of all of them, as they are packed.
+Digest files_digest(const format::Contents& contents, const format::App& app);
+
 // The site's patches of an application.
 std::vector<kube::Patch> patches_of(const SelectedApp& app);
 

@@ -10,14 +10,13 @@
 #include "payload/yaml/node.h"
 #include "runtime/kube/health.h"
 #include "runtime/kube/objects.h"
+#include "runtime/steps/app_changes.h"
+#include "runtime/steps/helm.h"
 #include "runtime/steps/kubectl.h"
-#include "runtime/steps/units.h"
 
 namespace sealift::steps {
 namespace {
 
-// Of helm itself, whose hooks have the application's own timeout.
-constexpr Duration kHelmTimeout{300'000};
 // Pods tell why something is not healthy, but there are many: asked for now and then, and not of what is just starting.
 constexpr Duration kAskForPodsAfter{4'000}, kAskForPodsEvery{10'000};
 // In helm's order: the artifact's set, the site's facts, the site's file, the site's values.
@@ -33,17 +32,6 @@ std::string description(const SelectedApp& app) {
 
 std::vector<std::string> apply_arguments(const std::string& file) {
   return {"apply", "--server-side", "--force-conflicts", "--field-manager=sealift", "--filename", file};
-}
-
-base::Command helm(std::vector<std::string> arguments, Duration more = Duration{0}) {
-  // Everything that helm keeps in a home folder stays in memory and disappears with it.
-  base::Command out{{"helm", std::format("--kubeconfig={}", kAdminKubeconfig)},
-                    {"HELM_CACHE_HOME=/run/sealift/helm", "HELM_CONFIG_HOME=/run/sealift/helm",
-                     "HELM_DATA_HOME=/run/sealift/helm", std::string(kKubeHome)},
-                    "/",
-                    kHelmTimeout + more};
-  out.argv.insert(out.argv.end(), arguments.begin(), arguments.end());
-  return out;
 }
 
 // A kubeconfig listed before the admin one that makes the application's namespace the default. --namespace would do
@@ -136,9 +124,16 @@ AppStep::AppStep(const Model& model, const SelectedApp& app, std::shared_ptr<Clu
       folder_("/run/sealift/apps/" + app.app->name),
       job_("sealift-app-" + app.app->name) {}
 
+std::string AppStep::describe() const {
+  return is_update_
+             ? std::format("update {} in {}: {}", app_.app->name, app_.target_namespace, app_changes(model_, app_))
+             : BasicStep::describe();
+}
+
 Result<engine::StepState> AppStep::check(const engine::LookContext& context) {
   SEALIFT_ASSIGN(const auto installed, shared_->installed(context));
   const auto record = installed->records.find(id());
+  is_update_ = record != installed->records.end() && record->second != inputs().hex();
   if (record == installed->records.end() || record->second != inputs().hex()) return engine::StepState::needed;
   if (app_.app->kind != format::AppKind::helm) return engine::StepState::done;
   // A release that was removed by hand is installed again.
@@ -149,7 +144,7 @@ Result<engine::StepState> AppStep::check(const engine::LookContext& context) {
 
 Result<void> AppStep::apply(engine::StepContext& context) {
   const auto gate = [&](const std::string& manifests) -> Result<void> {
-    if (app_.waits_for_health) SEALIFT_TRY(wait_for_health(context, manifests));
+    SEALIFT_TRY(wait_for_health(context, manifests));
     return context.host.record(reason());
   };
   auto done = install(context).and_then(gate);
@@ -165,15 +160,7 @@ Result<void> AppStep::apply(engine::StepContext& context) {
 
 // What helm of a run that was killed still reads must stay, and its release is in nobody's way.
 Result<void> AppStep::wait_for_earlier(engine::StepContext& context) const {
-  bool waited = false;
-  SEALIFT_TRY(wait_until(context, kHelmTimeout + app_.timeout, ErrorCode::busy,
-                         std::format("helm of an earlier run is still at work on {}", app_.app->name),
-                         [&](std::string&) -> Result<bool> {
-                           SEALIFT_ASSIGN(const auto unit, context.host.unit(job_ + ".service"));
-                           const bool works = is_at_work(unit);
-                           waited = waited || works;
-                           return !works;
-                         }));
+  SEALIFT_ASSIGN(const bool waited, wait_for_helm(context, job_, app_.app->name, kHelmTimeout + app_.timeout));
   if (waited) shared_->forget();
   return {};
 }
@@ -336,6 +323,7 @@ Result<bool> AppStep::is_healthy(const engine::LookContext& context, bool why, s
 }
 
 Result<void> AppStep::wait_for_health(engine::StepContext& context, const std::string& manifests) const {
+  if (!app_.waits_for_health) return {};
   auto objects = judged_objects(manifests, app_.target_namespace);
   if (objects.empty()) return {};
   shared_->watch(app_.app->name, std::move(objects));

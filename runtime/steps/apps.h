@@ -22,8 +22,12 @@ class AppStep final : public BasicStep {
  public:
   // `shared`: of all applications of the delivery.
   AppStep(const Model& model, const SelectedApp& app, std::shared_ptr<ClusterApps> shared);
+  // After a look that found it installed with other inputs: what an update would change.
+  std::string describe() const override;
   Result<engine::StepState> check(const engine::LookContext& context) override;
   Result<void> apply(engine::StepContext& context) override;
+  // The gate: until the objects of these manifests are healthy, if the application waits for that at all.
+  Result<void> wait_for_health(engine::StepContext& context, const std::string& manifests) const;
 
  private:
   Result<void> wait_for_earlier(engine::StepContext& context) const;
@@ -37,7 +41,6 @@ class AppStep final : public BasicStep {
   Result<void> recover_release(engine::StepContext& context) const;
   Result<void> apply_needed_first(engine::StepContext& context, const std::string& manifests) const;
   Result<void> make_namespace(engine::StepContext& context) const;
-  Result<void> wait_for_health(engine::StepContext& context, const std::string& manifests) const;
   // Sets `message` to what is not as it should be; true if all is.
   Result<bool> is_healthy(const engine::LookContext& context, bool why, std::string& message) const;
   // A pod selected by workloads, with the images that its workload wants now.
@@ -55,6 +58,7 @@ class AppStep final : public BasicStep {
   std::shared_ptr<ClusterApps> shared_;
   std::string folder_;
   std::string job_;  // the unit in which helm runs
+  bool is_update_ = false;
 };
 
 // "app.redis", and the inputs of that step.

@@ -79,6 +79,7 @@ Result<std::shared_ptr<const ClusterApps::Installed>> ClusterApps::installed(con
                              context.cancel));
   out.releases = releases_of(table);
   installed_ = std::make_shared<const Installed>(std::move(out));
+  if (!at_first_) at_first_ = installed_;
   return installed_;
 }
 
@@ -90,11 +91,19 @@ void ClusterApps::forget() {
 void ClusterApps::note(const std::string& step, const std::string& inputs,
                        const std::optional<std::pair<std::string, std::string>>& release) {
   const std::lock_guard lock(looking_);
+  const bool was_there =
+      at_first_ && (at_first_->records.contains(step) || (release && at_first_->releases.contains(*release)));
+  changes_.emplace(step, was_there ? Change::updated : Change::installed);
   if (!installed_) return;
   auto now = *installed_;
   now.records[step] = inputs;
   if (release) now.releases[*release] = kDeployed;
   installed_ = std::make_shared<const Installed>(std::move(now));
+}
+
+std::map<std::string, ClusterApps::Change> ClusterApps::changes() const {
+  const std::lock_guard lock(looking_);
+  return changes_;
 }
 
 void ClusterApps::watch(const std::string& app, std::vector<yaml::Node> objects) {

@@ -39,6 +39,10 @@ class ClusterApps {
   void note(const std::string& step, const std::string& inputs,
             const std::optional<std::pair<std::string, std::string>>& release);
 
+  // What note() was told of: whether the cluster had had it before this run.
+  enum class Change { installed, updated };
+  std::map<std::string, Change> changes() const;  // by step
+
   // The objects that `app` waits for, until it no longer does.
   void watch(const std::string& app, std::vector<yaml::Node> objects);
   void unwatch(const std::string& app);
@@ -53,8 +57,9 @@ class ClusterApps {
   };
   Result<std::vector<json::Value>> ask(const engine::LookContext& context, const std::vector<const Watched*>& whom);
 
-  std::mutex looking_;
-  std::shared_ptr<const Installed> installed_;
+  mutable std::mutex looking_;
+  std::shared_ptr<const Installed> installed_, at_first_;  // as it is, and as the run found it
+  std::map<std::string, Change> changes_;
   std::mutex asking_;  // held during a question: who comes meanwhile finds its answer
   std::map<std::string, Watched> watched_;
 };

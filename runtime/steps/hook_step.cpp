@@ -8,6 +8,7 @@
 #include "runtime/engine/connections.h"
 #include "runtime/steps/files.h"
 #include "runtime/steps/undo_list.h"
+#include "runtime/steps/units.h"
 
 namespace sealift::steps {
 namespace {
@@ -174,9 +175,7 @@ Result<engine::StepState> HookStep::check(const engine::LookContext& context) {
 }
 
 Result<bool> HookStep::is_running(host::HostView& host) const {
-  return host.unit(unit_ + ".service").transform([](const host::UnitState& unit) {
-    return unit.active == "active" || unit.active == "activating" || unit.active == "deactivating";
-  });
+  return host.unit(unit_ + ".service").transform([](const host::UnitState& unit) { return is_at_work(unit); });
 }
 
 // The program lies on a disk: many distributions let nothing be started in /run.

@@ -13,7 +13,8 @@ bool is_wanted(const host::UnitState& state, const WantedUnit& unit) {
 }  // namespace
 
 bool is_at_work(const host::UnitState& unit) {
-  return unit.active == "active" || unit.active == "activating" || unit.active == "reloading";
+  return unit.active == "active" || unit.active == "activating" || unit.active == "deactivating" ||
+         unit.active == "reloading";
 }
 
 UnitsStep::UnitsStep(engine::StepId id, std::string description, std::vector<WantedUnit> units, Digest inputs)

@@ -69,7 +69,20 @@ TEST_CASE("artifacts: applications come onto the cluster that another artifact m
   const auto record = record_of(site);
   CHECK(record.title() == "erp 1.0");
   CHECK_FALSE(record.is_base);
-  CHECK(record.apps == std::vector<host::ArtifactRecord::App>{{"desk", "default", "desk"}, {"erp", "default", "erp"}});
+  const host::ArtifactRecord::App desk{.name = "desk",
+                                       .target_namespace = "default",
+                                       .release = "desk",
+                                       .kind = "helm",
+                                       .version = "1.0.0",
+                                       .needs = {"erp"}};
+  const host::ArtifactRecord::App erp{.name = "erp",
+                                      .target_namespace = "default",
+                                      .release = "erp",
+                                      .kind = "manifests",
+                                      .objects = {{"apps/v1", "Deployment", "", "erp"}}};
+  CHECK(record.apps == std::vector{desk, erp});
+  CHECK(record.delivered_by == "ops@laptop");
+  CHECK_FALSE(record.delivered_at.empty());
   CHECK(record.images.size() == 2);
 
   // The artifact that made the cluster is delivered again: it takes nothing away.

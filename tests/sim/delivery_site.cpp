@@ -286,6 +286,35 @@ Result<delivery::Outcome> DeliverySite::remove(engine::Journal& journal, const d
   return delivery::remove(now, options);
 }
 
+Result<delivery::Outcome> DeliverySite::remove_apps(engine::Journal& journal,
+                                                    const delivery::RemoveAppsOptions& options, EventSink& events,
+                                                    const CancelToken& cancel) {
+  tests::FakeClock clock;
+  auto now = input(journal, events, clock, cancel);
+  return delivery::remove_apps(now, options);
+}
+
+Result<delivery::Outcome> DeliverySite::rollback(engine::Journal& journal, const delivery::RollbackOptions& options,
+                                                 EventSink& events, const CancelToken& cancel) {
+  tests::FakeClock clock;
+  auto now = input(journal, events, clock, cancel);
+  return delivery::rollback_app(now, options);
+}
+
+Result<std::vector<host::ArtifactRecord>> DeliverySite::artifacts() {
+  tests::FakeClock clock;
+  engine::NoJournal journal;
+  auto now = input(journal, base::no_events(), clock, {});
+  return delivery::delivered_artifacts(now);
+}
+
+Result<std::vector<steps::HistoryEntry>> DeliverySite::history() {
+  tests::FakeClock clock;
+  engine::NoJournal journal;
+  auto now = input(journal, base::no_events(), clock, {});
+  return delivery::history(now);
+}
+
 Result<std::string> DeliverySite::current_config() {
   tests::FakeClock clock;
   engine::NoJournal journal;

@@ -16,8 +16,11 @@
 #include "payload/format/reader.h"
 #include "payload/json/value.h"
 #include "runtime/config/cluster_config.h"
+#include "runtime/delivery/app_removal.h"
+#include "runtime/delivery/app_rollback.h"
 #include "runtime/delivery/delivery.h"
 #include "runtime/delivery/join.h"
+#include "runtime/delivery/records.h"
 #include "runtime/delivery/remove.h"
 #include "runtime/delivery/reset.h"
 #include "tests/sim/played_cluster.h"
@@ -54,6 +57,12 @@ class DeliverySite final : public delivery::HostConnector, public images::ChartR
                                   const CancelToken& cancel = {});
   Result<delivery::Outcome> remove(engine::Journal& journal, const delivery::RemoveOptions& options, EventSink& events,
                                    const CancelToken& cancel = {});
+  Result<delivery::Outcome> remove_apps(engine::Journal& journal, const delivery::RemoveAppsOptions& options,
+                                        EventSink& events, const CancelToken& cancel = {});
+  Result<delivery::Outcome> rollback(engine::Journal& journal, const delivery::RollbackOptions& options,
+                                     EventSink& events, const CancelToken& cancel = {});
+  Result<std::vector<host::ArtifactRecord>> artifacts();
+  Result<std::vector<steps::HistoryEntry>> history();
   Result<std::string> current_config();
   Result<delivery::PlanOutcome> plan();
   Result<std::vector<delivery::StatusLine>> status(Clock& clock);

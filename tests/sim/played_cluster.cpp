@@ -178,6 +178,8 @@ Result<ExitStatus> PlayedCluster::init(FakeMachine& self, const Command& command
     const std::lock_guard guard(mutex_);
     state = {};
     kept_config.clear();
+    history.clear();
+    revisions.clear();
     workloads_.clear();
     documents_ = text;
     const std::string name = field(init, "nodeRegistration/name");
@@ -281,7 +283,14 @@ Result<ExitStatus> PlayedCluster::kubectl(FakeMachine& self, const Command& comm
   if (has(command, "apply") && after(command, "--filename") == "-") {
     SIM_STAGE(self, "kubectl apply");
     const std::lock_guard guard(mutex_);
-    kept_config = std::string(base::as_text(io.input));
+    const std::string text(base::as_text(io.input));
+    (text.contains("\"sealift-history\"") ? history : kept_config) = text;
+    return good();
+  }
+  if (has(command, "delete") && after(command, "--filename") == "-") {
+    SIM_STAGE(self, "kubectl delete");
+    const std::lock_guard guard(mutex_);
+    delete_objects(std::string(base::as_text(io.input)));
     return good();
   }
   for (const auto* word : {"create", "apply", "label", "delete", "patch", "cordon", "drain"}) {
@@ -335,6 +344,17 @@ Result<ExitStatus> PlayedCluster::get(const Command& command, const CommandIo& i
   if (has(command, "daemonset")) return good(state.add_ons ? "{}" : "");
   if (has(command, "namespace")) return good(state.namespaces.contains(after(command, "namespace")) ? "{}" : "");
   if (has(command, "sealift-cluster")) return good(kept_config);
+  if (has(command, "sealift-history")) return good(history);
+  if (has(command, "--filename") && has(command, "name")) {
+    std::string names;
+    const auto documents = yaml::parse(base::as_text(io.input), "stdin");
+    if (!documents) return bad("error parsing STDIN");
+    for (const auto& wanted : *documents) {
+      const auto name = field(wanted, "kind") + "/" + field(wanted, "metadata/name");
+      if (state.objects.contains(name)) names += name + "\n";
+    }
+    return good(names);
+  }
   if (has(command, "configmap")) {
     if (!state.add_ons) return good();
     json::Value data = json::Value::object(), map = json::Value::object();
@@ -378,6 +398,8 @@ Result<ExitStatus> PlayedCluster::get(const Command& command, const CommandIo& i
                  command.argv, [](const std::string& word) { return word.starts_with("--field-selector="); });
              field != command.argv.end()) {
     items = pods_on(field->substr(field->rfind('=') + 1));
+  } else if (has(command, "persistentvolumeclaims")) {
+    // nothing here keeps data
   } else if (has(command, "pods")) {
     // a healthy cluster is never asked for these
   } else {

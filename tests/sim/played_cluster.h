@@ -11,6 +11,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "payload/json/value.h"
@@ -37,6 +38,7 @@ struct ClusterState {
     bool operator==(const Release&) const = default;
   };
   std::map<std::string, Release> releases;
+  std::set<std::string> objects;  // of manifests that were applied, "Deployment/erp"
   std::string corefile;
   bool operator==(const ClusterState&) const = default;
 };
@@ -88,8 +90,11 @@ class PlayedCluster {
   // one of them takes its place.
   std::atomic<tests::FakeMachine*> control_plane = nullptr;
   ClusterState state;
-  std::string kept_config;          // the ConfigMap with cluster.yaml, as JSON; beside the state, since it tells when
-  std::vector<std::string> faults;  // what must never happen, but did
+  std::string kept_config;  // the ConfigMap with cluster.yaml, as JSON; beside the state, since it tells when
+  std::string history;      // the ConfigMap with what was done; likewise
+  // By release: what its revisions were, from 1, and what brought them.
+  std::map<std::string, std::vector<std::pair<ClusterState::Release, std::string>>> revisions;
+  std::vector<std::string> faults;                  // what must never happen, but did
   std::map<std::string, int> inits, joins, resets;  // by host
   bool names_broken = false;                        // CoreDNS's pods keep crashing
   std::set<std::string> never_healthy;              // workloads whose content contains such a word
@@ -122,10 +127,14 @@ class PlayedCluster {
   std::string why_not(const Pod& pod) const;
   json::Value pods_on(const std::string& node) const;
   json::Value all_budgets() const;
-  // --- played_workloads.cpp; all but `upgrade` under the mutex ---
+  // --- played_workloads.cpp; all but `upgrade` and `uninstall` under the mutex ---
   json::Value core_dns();
   json::Value look_at(const std::string& kind, const std::string& name);
   void roll_out(const std::string& manifests, const std::string& values);
+  void delete_objects(const std::string& manifests);
+  Result<base::ExitStatus> uninstall(tests::FakeMachine& self, const std::string& release);
+  base::ExitStatus roll_back(const base::Command& command, const std::string& release);
+  std::string history_of(const std::string& release);
   Result<base::ExitStatus> upgrade(tests::FakeMachine& self, const base::Command& command, const std::string& release);
 
   CanPull can_pull_;

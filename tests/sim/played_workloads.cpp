@@ -3,6 +3,7 @@
 // PlayedCluster's workloads, their pods that take time, and helm that brings some of them.
 #include <algorithm>
 
+#include "payload/base/text.h"
 #include "tests/sim/played_cluster.h"
 
 namespace sealift::sim {
@@ -53,6 +54,7 @@ void PlayedCluster::roll_out(const std::string& manifests, const std::string& va
   const auto documents = yaml::parse(manifests, "manifests");
   if (!documents) return;
   for (const auto& object : *documents) {
+    if (values.empty()) state.objects.insert(field(object, "kind") + "/" + field(object, "metadata/name"));
     const auto* containers = object.at_path("spec/template/spec/containers");
     if (containers == nullptr) continue;
     const std::string image = field(containers->items.front(), "image"), kind = field(object, "kind");
@@ -70,20 +72,70 @@ Result<ExitStatus> PlayedCluster::helm(FakeMachine& self, const Command& command
     return verb == "manifest" ? after(command, "manifest") : after(command, verb);
   };
   if (has(command, "upgrade")) return upgrade(self, command, after(command, "--install"));
+  if (has(command, "uninstall")) return uninstall(self, after(command, "uninstall"));
   const std::lock_guard guard(mutex_);
-  for (const auto* verb : {"uninstall", "rollback", "manifest"}) {
+  if (has(command, "history")) return good(history_of(after(command, "history")));
+  for (const auto* verb : {"rollback", "manifest"}) {
     if (!has(command, verb)) continue;
     const auto found = state.releases.find(release_of(verb));
     if (found == state.releases.end()) return bad("Error: release: not found");
-    auto& release = found->second;
-    if (std::string_view(verb) == "manifest") return good(release.chart);
-    if (std::string_view(verb) == "uninstall")
-      state.releases.erase(found);
-    else
-      release.status = "deployed";
-    return good();
+    if (std::string_view(verb) == "manifest") return good(found->second.chart);
+    return roll_back(command, found->first);
   }
   return bad("not played: " + command.text());
+}
+
+void PlayedCluster::delete_objects(const std::string& manifests) {
+  const auto documents = yaml::parse(manifests, "manifests");
+  if (!documents) return;
+  for (const auto& object : *documents) {
+    const auto name = field(object, "kind") + "/" + field(object, "metadata/name");
+    state.objects.erase(name);
+    workloads_.erase(name);
+  }
+}
+
+Result<ExitStatus> PlayedCluster::uninstall(FakeMachine& self, const std::string& name) {
+  {
+    const std::lock_guard guard(mutex_);
+    const auto found = state.releases.find(name);
+    if (found == state.releases.end()) return bad("Error: uninstall: Release not loaded: " + name);
+    found->second.status = "uninstalling";
+    delete_objects(found->second.chart);
+  }
+  SIM_STAGE(self, "helm uninstall: objects");
+  const std::lock_guard guard(mutex_);
+  state.releases.erase(name);
+  revisions.erase(name);
+  return good();
+}
+
+// To the number that follows the name; without one to what stood before.
+ExitStatus PlayedCluster::roll_back(const Command& command, const std::string& name) {
+  auto& release = state.releases.at(name);
+  release.status = "deployed";
+  const auto number = base::parse_u64(after(command, name));
+  if (!number) return good();
+  auto& known = revisions[name];
+  if (*number == 0 || *number > known.size()) return bad("Error: release has no such revision");
+  release = known[*number - 1].first;
+  known.emplace_back(release, std::format("Rollback to {}", *number));
+  roll_out(release.chart, release.values);
+  return good();
+}
+
+std::string PlayedCluster::history_of(const std::string& name) {
+  json::Value out = json::Value::array();
+  const auto& known = revisions[name];
+  for (size_t i = 0; i < known.size(); ++i) {
+    json::Value one = json::Value::object();
+    one.set("revision", static_cast<uint64_t>(i + 1));
+    one.set("status", i + 1 == known.size() ? "deployed" : "superseded");
+    one.set("chart", name + "-1.0.0");
+    one.set("description", known[i].second);
+    out.push_back(std::move(one));
+  }
+  return json::to_canonical(out);
 }
 
 Result<ExitStatus> PlayedCluster::upgrade(FakeMachine& self, const Command& command, const std::string& name) {
@@ -117,6 +169,7 @@ Result<ExitStatus> PlayedCluster::upgrade(FakeMachine& self, const Command& comm
   SIM_STAGE(self, "helm upgrade: objects");
   const std::lock_guard guard(mutex_);
   state.releases[name] = wanted;
+  revisions[name].emplace_back(wanted, "Upgrade complete");
   json::Value release = json::Value::object();
   release.set("manifest", wanted.chart);
   return good(json::to_canonical(release));

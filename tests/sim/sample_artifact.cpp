@@ -118,7 +118,7 @@ Bytes erp_payload(const Erp& erp) {
   contents.requirements = {{std::string(format::kKubernetes), erp.requires_kubernetes}};
   file("apps/erp/all.yaml", workload("Deployment", "erp", kErpImage));
   file("etc/erp.conf", erp.text);
-  contents.host_files = {{.source = "etc/erp.conf", .destination = erp.file}};
+  if (!erp.file.empty()) contents.host_files = {{.source = "etc/erp.conf", .destination = erp.file}};
   contents.apps = {{"erp", format::AppKind::manifests, false, "apps/erp", {}, {}}};
   contents.apps[0].uses.push_back({.image = std::string(kErpImage), .file = "apps/erp/all.yaml"});
   contents.images.push_back(packed(builder, std::string(kErpImage), erp.image));

@@ -22,7 +22,7 @@ inline constexpr std::string_view kErpImage = "docker.io/library/erp:1.0", kDesk
 struct Erp {
   std::string name = "erp", version = "1.0", requires_kubernetes = ">=1.34 <1.35", image = "erp";
   bool with_desk = true;
-  std::string file = "/etc/erp.conf", text = "erp=yes\n";  // for hosts
+  std::string file = "/etc/erp.conf", text = "erp=yes\n";  // for hosts; none without a path
 };
 Bytes erp_payload(const Erp& erp = {});
 

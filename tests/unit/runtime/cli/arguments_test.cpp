@@ -130,6 +130,47 @@ TEST_CASE("options of extract") {
   CHECK(out.payload == "p");
 }
 
+TEST_CASE("remove and rollback of applications; what the cluster has recorded") {
+  const auto removed = parse({"remove", "--app", "erp", "--app", "desk", "--with-data", "-y", "-c", "c.yaml"}).value();
+  CHECK(removed.verb == Verb::remove_apps);
+  CHECK(removed.apps == std::vector<std::string>{"erp", "desk"});
+  CHECK(removed.hosts.empty());
+  CHECK(removed.with_data);
+  CHECK(removed.yes);
+  CHECK_FALSE(parse({"remove", "--app", "erp", "-c", "c.yaml"})->with_data);
+  const auto back = parse({"rollback", "--app", "redis", "--to", "3", "-c", "c.yaml"}).value();
+  CHECK(back.verb == Verb::rollback);
+  CHECK(back.apps == std::vector<std::string>{"redis"});
+  CHECK(back.revision == 3);
+  CHECK_FALSE(parse({"rollback", "--app", "redis", "-c", "c.yaml"})->revision);
+  CHECK(parse({"list", "--cluster", "-c", "c.yaml"})->verb == Verb::list_cluster);
+  CHECK(parse({"list"})->verb == Verb::list);
+  CHECK(parse({"history", "-c", "c.yaml", "--log-format", "json"})->verb == Verb::history);
+  for (const auto& words :
+       std::vector<std::vector<std::string>>{{"remove", "w1", "--app", "erp", "-c", "c.yaml"},
+                                             {"remove", "--app", "erp"},
+                                             {"remove", "--app", "-c", "c.yaml"},
+                                             {"remove", "w1", "--with-data", "-c", "c.yaml"},
+                                             {"remove", "--app", "erp", "--dead", "-c", "c.yaml"},
+                                             {"remove", "--app", "erp", "--force", "-c", "c.yaml"},
+                                             {"remove", "--app", "erp", "--timeout", "5m", "-c", "c.yaml"},
+                                             {"rollback", "-c", "c.yaml"},
+                                             {"rollback", "--app", "redis"},
+                                             {"rollback", "--app", "redis", "--app", "erp", "-c", "c.yaml"},
+                                             {"rollback", "--app", "redis", "--to", "x", "-c", "c.yaml"},
+                                             {"rollback", "--app", "redis", "--to", "-1", "-c", "c.yaml"},
+                                             {"list", "--cluster"},
+                                             {"list", "-c", "c.yaml"},
+                                             {"history"}}) {
+    std::string line;
+    for (const auto& word : words) line += word + " ";
+    INFO(line);
+    const auto refused = parse(words);
+    REQUIRE_FALSE(refused);
+    CHECK(refused.error().code == ErrorCode::usage);
+  }
+}
+
 TEST_CASE("remove and reset: hosts and options") {
   const auto removed =
       parse({"remove", "w1", "cp2", "--dead", "--force", "--timeout", "10m", "--yes", "-c", "c.yaml"}).value();

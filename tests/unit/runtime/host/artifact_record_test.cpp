@@ -12,18 +12,29 @@ using host::ArtifactRecord;
 namespace {
 
 ArtifactRecord sample() {
-  return {.name = "harbor.lan/apps/erp",
-          .version = "3.4",
-          .is_base = false,
-          .kubernetes = {},
-          .identity = hash::sha256(base::as_bytes("identity")),
-          .payloads = {"/var/lib/sealift/payloads/b.payload", "/var/lib/sealift/payloads/a.payload"},
-          .apps = {{"erp", "business", "erp"}, {"redis", "store", "cache"}},
-          .images = {{"docker.io/library/redis:7", hash::sha256(base::as_bytes("redis"))}},
-          .files = {{"/etc/erp.conf", {{"", hash::sha256(base::as_bytes("erp"))}}},
-                    {"/usr/local/bin/tool",
-                     {{"control-plane amd64", hash::sha256(base::as_bytes("amd64"))},
-                      {"worker arm64", hash::sha256(base::as_bytes("arm64"))}}}}};
+  return {
+      .name = "harbor.lan/apps/erp",
+      .version = "3.4",
+      .is_base = false,
+      .kubernetes = {},
+      .identity = hash::sha256(base::as_bytes("identity")),
+      .payloads = {"/var/lib/sealift/payloads/b.payload", "/var/lib/sealift/payloads/a.payload"},
+      .apps = {{.name = "erp",
+                .target_namespace = "business",
+                .release = "erp",
+                .kind = "manifests",
+                .part_of = "suite",
+                .is_network = true,
+                .needs = {"redis", "postgres"},
+                .objects = {{"apps/v1", "Deployment", "business", "erp"}, {"v1", "ConfigMap", "", "erp"}}},
+               {.name = "redis", .target_namespace = "store", .release = "cache", .kind = "helm", .version = "7.2"}},
+      .images = {{"docker.io/library/redis:7", hash::sha256(base::as_bytes("redis"))}},
+      .files = {{"/etc/erp.conf", {{"", hash::sha256(base::as_bytes("erp"))}}},
+                {"/usr/local/bin/tool",
+                 {{"control-plane amd64", hash::sha256(base::as_bytes("amd64"))},
+                  {"worker arm64", hash::sha256(base::as_bytes("arm64"))}}}},
+      .delivered_by = "ops@laptop",
+      .delivered_at = "2026-11-28T17:00:00Z"};
 }
 
 void put(tests::FakeMachine& machine, const std::string& name, const std::string& text) {
@@ -43,6 +54,21 @@ TEST_CASE("artifact records: what is written is read again, and equal records ha
   base.is_base = true;
   base.kubernetes = "v1.34.4";
   CHECK(host::parse_artifact_record(host::to_text(base)).value() == base);
+}
+
+TEST_CASE("artifact records: those of earlier versions are read, and stay as they are") {
+  const auto text = std::format(
+      "{{\n  \"apps\": [\n    {{\n      \"name\": \"erp\",\n      \"namespace\": \"business\",\n      \"release\": \"erp\"\n"
+      "    }}\n  ],\n  \"base\": false,\n  \"files\": {{}},\n  \"format\": 1,\n  \"identity\": \"{}\",\n  \"images\": {{}},\n"
+      "  \"name\": \"erp\",\n  \"payloads\": [\n    \"/p\"\n  ],\n  \"version\": \"1\"\n}}\n",
+      sample().identity.text());
+  const auto record = host::parse_artifact_record(text);
+  REQUIRE(record);
+  CHECK(record->delivered_by.empty());
+  CHECK(record->delivered_at.empty());
+  REQUIRE(record->apps.size() == 1);
+  CHECK(record->apps.front() == ArtifactRecord::App{.name = "erp", .target_namespace = "business", .release = "erp"});
+  CHECK(host::to_text(*record) == text);
 }
 
 TEST_CASE("artifact records: the next version has the same file, another artifact never") {
@@ -69,7 +95,8 @@ TEST_CASE("artifact records: a newer format, and rubbish, are refused") {
     CHECK_FALSE(host::parse_artifact_record(bad));
   }
   const auto identity = sample().identity.text();
-  for (const auto* part : {R"("payloads": [5])", R"("apps": [{}])", R"("images": {"a": "b"})"}) {
+  for (const auto* part : {R"("payloads": [5])", R"("apps": [{}])", R"("apps": [{"name": "a", "needs": [1]}])",
+                           R"("apps": [{"name": "a", "objects": [{"kind": "Pod"}]}])", R"("images": {"a": "b"})"}) {
     INFO(part);
     CHECK_FALSE(host::parse_artifact_record(std::format(R"({{"format": 1, "identity": "{}", {}}})", identity, part)));
   }

@@ -415,6 +415,16 @@ TEST_CASE("applications: the site's changes are in place of packed files, and ot
   CHECK(apps.seen.at("/run/sealift/apps/hello/tree/more/again.yaml") == kManifest);
 }
 
+TEST_CASE("applications: one that is installed otherwise is updated, which plan says once it has looked") {
+  Apps apps;
+  apps.control_plane.bring(*std::make_unique<steps::AppStep>(apps.step(apps.shop)));
+  apps.shop.values_yaml = "b: 4\n";
+  auto step = apps.step(apps.shop);
+  CHECK(step.describe() == "install shop (helm chart 1.2.3) into store");
+  CHECK(apps.control_plane.check(step) == StepState::needed);
+  CHECK(step.describe() == "update shop in store: the site's settings");
+}
+
 TEST_CASE("charts: patches are made by the agent as helm's post-renderer, and come to it in a file") {
   Apps apps;
   auto packed = apps.step(apps.shop);
