@@ -417,7 +417,8 @@ TEST_CASE("applications: the site's changes are in place of packed files, and ot
 
 TEST_CASE("applications: one that is installed otherwise is updated, which plan says once it has looked") {
   Apps apps;
-  apps.control_plane.bring(*std::make_unique<steps::AppStep>(apps.step(apps.shop)));
+  auto former = apps.step(apps.shop);
+  apps.control_plane.bring(former);
   apps.shop.values_yaml = "b: 4\n";
   auto step = apps.step(apps.shop);
   CHECK(step.describe() == "install shop (helm chart 1.2.3) into store");
