@@ -12,8 +12,8 @@
 namespace sealift::cli {
 namespace {
 
-constexpr std::string_view kVerbs[] = {"apply",  "plan",   "join", "status",  "kubeconfig", "remove", "reset",
-                                       "config", "verify", "list", "extract", "info",       "help"};
+constexpr std::string_view kVerbs[] = {"apply", "plan",   "join",   "status", "check",   "kubeconfig", "remove",
+                                       "reset", "config", "verify", "list",   "extract", "info",       "help"};
 
 void add_delivery_options(CLI::App& app, Arguments& out) {
   app.add_option("-c,--config", out.config, "the site's cluster.yaml")->type_name("FILE");
@@ -149,6 +149,8 @@ Result<Arguments> parse_arguments(const std::string& program, const std::vector<
   auto* plan =
       app.add_subcommand("plan", "run the agent on all hosts to look, and say what apply would do; changes nothing");
   auto* status = app.add_subcommand("status", "how the cluster is, and how the last run ended");
+  auto* check = app.add_subcommand(
+      "check", "look at everything: before a delivery whether it can begin, then the whole cluster; changes nothing");
   auto* kubeconfig = app.add_subcommand("kubeconfig", "print the administrator's kubeconfig (a secret)");
   auto* join = app.add_subcommand("join", "bring in the hosts of cluster.yaml that are no nodes yet, and nothing else");
   auto* remove = app.add_subcommand("remove", "take nodes out of the cluster, and what was delivered off their hosts");
@@ -162,11 +164,11 @@ Result<Arguments> parse_arguments(const std::string& program, const std::vector<
   auto* extract = app.add_subcommand("extract", "write files and images out of the artifact into a folder");
   auto* info = app.add_subcommand("info", "what the artifact is, in a few lines");
   config->require_subcommand(1);
-  for (auto* command : {apply, plan, join, status, kubeconfig, config_current, remove, reset})
+  for (auto* command : {apply, plan, join, status, check, kubeconfig, config_current, remove, reset})
     add_delivery_options(*command, out);
   for (auto* command : {&app, apply, plan}) add_decisions(*command, out);
   for (auto* command :
-       {apply, plan, join, status, kubeconfig, config_current, remove, reset, verify, list, extract, info})
+       {apply, plan, join, status, check, kubeconfig, config_current, remove, reset, verify, list, extract, info})
     add_common_options(*command, out);
   bool dry_run = false;
   app.add_flag("--dry-run", dry_run, "same as plan");
@@ -175,6 +177,8 @@ Result<Arguments> parse_arguments(const std::string& program, const std::vector<
   plan->add_flag("--offline", out.offline,
                  "connect to no host: check the configuration and the charts against the artifact only");
   plan->add_flag("--dry-run", dry_run)->group("");
+  check->add_flag("--watch", out.watch, "look again every 10 s until it is stopped, and say what has changed");
+  check->add_option("--junit", out.junit, "also write what was found as JUnit XML")->type_name("FILE");
   remove->add_option("hosts", out.hosts, "nodes, by their names in cluster.yaml or by address")
       ->type_name("NAME")
       ->required();
@@ -206,7 +210,7 @@ Result<Arguments> parse_arguments(const std::string& program, const std::vector<
     out.verb = Verb::help;
     out.text = tidy(app.help());
     if (app.get_subcommands().empty()) out.text += main_footer(program);
-    for (const auto* command : {apply, plan, join, status, kubeconfig, config_current, remove, reset})
+    for (const auto* command : {apply, plan, join, status, check, kubeconfig, config_current, remove, reset})
       if (command->parsed()) out.text += kWhatRuns;
     if (plan->parsed()) out.text += "\nWanted of every host before anything is changed:\n" + checks::help();
     return out;
@@ -237,6 +241,8 @@ Result<Arguments> parse_arguments(const std::string& program, const std::vector<
     SEALIFT_ASSIGN(out.verb, needs_config(out, Verb::apply, "apply", program));
   } else if (status->parsed()) {
     SEALIFT_ASSIGN(out.verb, needs_config(out, Verb::status, "status", program));
+  } else if (check->parsed()) {
+    SEALIFT_ASSIGN(out.verb, needs_config(out, Verb::check, "check", program));
   } else if (kubeconfig->parsed()) {
     SEALIFT_ASSIGN(out.verb, needs_config(out, Verb::kubeconfig, "kubeconfig", program));
   } else if (remove->parsed()) {

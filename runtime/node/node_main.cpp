@@ -20,6 +20,7 @@
 #include "runtime/node/authority.h"
 #include "runtime/node/balancer.h"
 #include "runtime/node/etcd.h"
+#include "runtime/node/host_check.h"
 #include "runtime/node/lost_files.h"
 #include "runtime/node/mirror.h"
 #include "runtime/node/pki.h"
@@ -270,9 +271,16 @@ Result<void> run_stage(const Arguments& arguments) {
   return stage(staging);
 }
 
+Result<void> run_check() {
+  ::signal(SIGPIPE, SIG_IGN);
+  SEALIFT_ASSIGN(const auto input, read_input(size_t{8} << 20));
+  SEALIFT_ASSIGN(const auto question, parse_host_question(input));
+  return base::write_all(STDOUT_FILENO, base::as_bytes(to_text(check_host(question))));
+}
+
 Result<void> dispatch(const std::vector<std::string>& arguments) {
   if (arguments.empty())
-    return fail(ErrorCode::usage, "node: mirror, balancer, authority, renew, reload, boot, stage, etcd or pki");
+    return fail(ErrorCode::usage, "node: mirror, balancer, authority, renew, reload, boot, stage, check, etcd or pki");
   const std::vector<std::string> rest(arguments.begin() + 1, arguments.end());
   if (arguments[0] == "mirror") return run_mirror(Arguments(rest));
   if (arguments[0] == "balancer") return run_balancer(Arguments(rest));
@@ -281,6 +289,7 @@ Result<void> dispatch(const std::vector<std::string>& arguments) {
   if (arguments[0] == "boot") return run_boot();
   if (arguments[0] == "reload") return run_reload(Arguments(rest));
   if (arguments[0] == "stage") return run_stage(Arguments(rest));
+  if (arguments[0] == "check") return run_check();
   if (arguments[0] == "pki" && !rest.empty()) return run_pki(rest[0], Arguments({rest.begin() + 1, rest.end()}));
   if (arguments[0] == "etcd" && !rest.empty()) return run_etcd(rest[0], Arguments({rest.begin() + 1, rest.end()}));
   return fail(ErrorCode::usage, "node {}: not known", arguments[0]);
