@@ -37,7 +37,7 @@ class Judge {
     const bool is_policed = policed(view.address);
     const std::string who = std::format("its pod {} ({})", title(view.address), view.address);
     if (answer.names)
-      say("names.pod", host, view.names, who + " gets an answer of the name service",
+      say("names.pods", host, view.names, who + " gets an answer of the name service",
           who + " gets no answer of the cluster's name service: ", is_policed);
     if (!cluster_.api_service.empty())
       say("network.services", host, view.service,

@@ -88,7 +88,7 @@ struct ACluster {
     return std::format(
         R"({{"kind":"{0}","metadata":{{"namespace":"{1}","name":"{2}","annotations":{{{5}}}}},)"
         R"("spec":{{"replicas":{3},"selector":{{"matchLabels":{{"app":"{2}"}}}},"template":{{"spec":{{"containers":[{{"name":"{2}","image":"docker.io/library/{2}:9"}}]}}}}}},)"
-        R"("status":{{"replicas":{3},"updatedReplicas":{3},"readyReplicas":{4},"availableReplicas":{4}}}}})",
+        R"("status":{{"observedGeneration":1,"replicas":{3},"updatedReplicas":{3},"readyReplicas":{4},"availableReplicas":{4}}}}})",
         kind, space, name, wanted, ready, annotations);
   }
   static inspection::PodRow pod(const std::string& space, const std::string& name, const std::string& node,

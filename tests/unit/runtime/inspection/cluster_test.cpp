@@ -98,11 +98,11 @@ TEST_CASE("inspection: names, services and the mesh of pods") {
   view.service = "Connection timed out";
   view.targets[1].error = "Connection timed out";
   CHECK(cluster.ill() ==
-        Ill{"fail names.hosts w1", "fail names.pod w1", "fail network.services w1", "fail network.pods w1"});
+        Ill{"fail names.hosts w1", "fail names.pods w1", "fail network.services w1", "fail network.pods w1"});
   CHECK(cluster.evidence("network.pods", "w1").contains("from 1 of 2 other nodes: store/redis-0 on w2"));
   // a second pod of that node answers: the first may just have ended
   view.targets.push_back({"w2", "10.244.2.3", ""});
-  CHECK(cluster.ill() == Ill{"fail names.hosts w1", "fail names.pod w1", "fail network.services w1"});
+  CHECK(cluster.ill() == Ill{"fail names.hosts w1", "fail names.pods w1", "fail network.services w1"});
 }
 
 TEST_CASE("inspection: what a network policy may forbid is a warning that says so") {

@@ -10,6 +10,7 @@
 #include <fstream>
 
 #include "payload/base/file.h"
+#include "payload/http/socket_address.h"
 #include "runtime/node/etcd.h"
 #include "runtime/node/mirror.h"
 #include "runtime/node/network_check.h"
