@@ -114,8 +114,11 @@ Result<bool> Check::is_cluster_there() {
   std::vector<char> is_node(hosts_.size());
   base::parallel_for(hosts_.size(), 32, [&](size_t i) {
     if (!hosts_[i].host) return;
-    const auto there = steps::exists(*hosts_[i].host, kNodeKubeconfig);
-    is_node[i] = !there || *there ? 1 : 0;
+    auto& host = *hosts_[i].host;
+    const auto there = steps::exists(host, kNodeKubeconfig);
+    // Somebody else's cluster is for the preflight to find.
+    const auto ours = there && *there ? host.worked_on() : Result<bool>(false);
+    is_node[i] = !there || !ours || *ours ? 1 : 0;
   });
   SEALIFT_TRY(input_.cancel.check());
   const bool is_any_there = std::ranges::any_of(hosts_, [](const auto& host) { return host.host != nullptr; });

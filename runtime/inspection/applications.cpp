@@ -44,6 +44,9 @@ class Judge {
       if (judged.object == nullptr || judged.where.empty() || kube::text(*judged.object, "kind") == "Pod") continue;
       take(judged);
     }
+    for (const auto& pod : cluster_.pods) {
+      if (pod.owner.empty()) take_pod(pod);
+    }
     for (const auto& claim : kube::items(cluster_.claims)) take_claim(claim);
     for (const auto& [name, app] : apps_) {
       if (app.ill == 0)
@@ -100,10 +103,13 @@ class Judge {
     if (artifact_.app_of) {
       if (auto app = artifact_.app_of(object); app && apps_.contains(*app)) return app;
     }
-    const auto space = spaces_.find(kube::text(object, "metadata/namespace"));
-    if (space != spaces_.end() && space->second.second == 1 && space->first != "default" && space->first != kSystem)
-      return space->second.first;
-    return std::nullopt;
+    return app_in(kube::text(object, "metadata/namespace"));
+  }
+  std::optional<std::string> app_in(const std::string& name) const {
+    const auto space = spaces_.find(name);
+    if (space == spaces_.end() || space->second.second != 1 || name == "default" || name == kSystem)
+      return std::nullopt;
+    return space->second.first;
   }
 
   void take(const kube::Judged& judged) {
@@ -125,6 +131,26 @@ class Judge {
     ++(is_system ? system_ill_ : others_ill_);
     out_.add(is_system ? Verdict::fail : Verdict::warn, is_system ? "system.workloads" : "app.others", title_of(object),
              evidence(judged), remedy(object));
+  }
+
+  // One that no workload has made.
+  void take_pod(const PodRow& pod) {
+    const auto app = app_in(pod.space);
+    if (app) ++apps_[*app].objects;
+    if (pod.ready || pod.phase == "Succeeded") return;
+    std::string why = "phase " + pod.phase;
+    for (const auto& whole : kube::items(cluster_.objects.pods)) {
+      if (kube::text(whole, "metadata/name") == pod.name && kube::text(whole, "metadata/namespace") == pod.space)
+        why = kube::health_of(whole).message;
+    }
+    const std::string subject = "Pod " + pod.title();
+    if (app) {
+      ++apps_[*app].ill;
+      out_.fail("app.healthy", *app, std::format("{}: {}", subject, why));
+    } else {
+      ++others_ill_;
+      out_.warn("app.others", subject, std::format("{}: {}", subject, why));
+    }
   }
 
   // Its pods that are not as they should be, among those that were asked for whole.

@@ -19,7 +19,7 @@ constexpr auto kHosts = std::to_array<Check>({
     {"disk.space",
      "on every disk that the cluster writes to 15 % of the bytes are free (warning), 5 % at least (failure), and it is "
      "writable",
-     "remove files, or enlarge the disk; `crictl rmi --prune` on the host removes images that nobody uses"},
+     "remove files, or enlarge the disk; the kubelet removes images that nobody uses by itself"},
     {"disk.inodes", "likewise 15 % and 5 % of the inodes", "remove files, or use a disk with more inodes"},
     {"disk.forecast", "no disk will be full within 14 days, if it goes on as between the last calls of `check`",
      "find out what grows there, or enlarge the disk in time"},
@@ -38,11 +38,11 @@ constexpr auto kNodes = std::to_array<Check>({
 
 constexpr auto kControlPlane = std::to_array<Check>({
     {"control-plane.api", "the API server of every control plane answers on that host",
-     "`crictl ps -a` and `journalctl -u kubelet` on that host say why it does not run"},
+     "`journalctl -u kubelet` and the logs in /var/log/pods/kube-system_kube-apiserver-* on that host say why it does not run"},
     {"control-plane.pods", "the static pods of every control plane are ready",
-     "`crictl logs` of the container on that host says why"},
+     "its log below /var/log/pods/kube-system_* on that host says why"},
     {"etcd.answers", "etcd answers on every control plane, and every endpoint of the site's own etcd does",
-     "`crictl logs` of etcd's container on that host, or the site's administrator, says why"},
+     "its log in /var/log/pods/kube-system_etcd-* on that host, or the site's administrator, says why"},
     {"etcd.members", "etcd's members are the control planes, all of them started and with a vote",
      "`remove` a control plane that is gone for good; `apply` lets one that is missing join again"},
     {"etcd.leader", "etcd's members follow the same leader",

@@ -31,7 +31,7 @@ class Judge {
     const auto& view = *answer.pod;
     if (!view.error.empty()) {
       out_.fail("network.pods", host.name, "none of its pods' networks could be entered: " + view.error,
-                "look at its pods (`crictl pods` there): the API says that they run");
+                "`kubectl get pods -A -o wide` says that they run: look at containerd there");
       return;
     }
     const bool is_policed = policed(view.address);

@@ -145,6 +145,21 @@ TEST_CASE("inspection: applications by annotation, by manifest and by namespace,
   CHECK(cluster.ill() == Ill{"warn app.others Deployment elsewhere/x"});
 }
 
+TEST_CASE("inspection: a pod that no workload has made") {
+  ACluster cluster;
+  auto pod = ACluster::pod("shop", "alone", "w1", "10.244.1.9");
+  pod.owner.clear();
+  pod.ready = false;
+  pod.phase = "Pending";
+  cluster.look.cluster->pods.push_back(pod);
+  CHECK(cluster.ill() == Ill{"fail app.healthy web"});
+  CHECK(cluster.evidence("app.healthy", "web").contains("Pod shop/alone: phase Pending"));
+  cluster.look.cluster->pods.back().space = "elsewhere";
+  CHECK(cluster.ill() == Ill{"warn app.others Pod elsewhere/alone"});
+  cluster.look.cluster->pods.back().phase = "Succeeded";
+  CHECK(cluster.ill() == Ill{});
+}
+
 TEST_CASE("inspection: an image that no artifact has") {
   ACluster cluster;
   auto& objects = cluster.look.cluster->objects;
