@@ -22,8 +22,9 @@ std::span<const Theme> catalog() {
 std::string document() {
   std::string out =
       "# Checks\n\n"
-      "What `apply` and `plan` check on every host before anything is changed. One run reports all findings. One that\n"
-      "blocks ends `apply` with exit code 12 and leaves every host as it was; a warning does not stop the run.\n\n"
+      "What `apply` and `plan` check on every host before anything is changed, and `check` where no host is a node yet. One\n"
+      "run reports all findings. One that blocks ends `apply` with exit code 12 and leaves every host as it was; a warning\n"
+      "does not stop the run.\n\n"
       "\"New hosts\" are those that no earlier run has worked on: on the others, what is there is Sealift's own.\n";
   for (const auto& theme : catalog()) {
     out += std::format("\n## {}\n\n| check | what is wanted | on | if not | what to do |\n|---|---|---|---|---|\n",

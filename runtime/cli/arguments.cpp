@@ -12,9 +12,9 @@
 namespace sealift::cli {
 namespace {
 
-constexpr std::string_view kVerbs[] = {"apply",      "plan",   "join",     "status", "history",
-                                       "kubeconfig", "remove", "rollback", "reset",  "config",
-                                       "verify",     "list",   "extract",  "info",   "help"};
+constexpr std::string_view kVerbs[] = {"apply",      "plan",    "join",     "status", "check",  "history",
+                                       "kubeconfig", "remove",  "rollback", "reset",  "config", "verify",
+                                       "list",       "extract", "info",     "help"};
 
 void add_delivery_options(CLI::App& app, Arguments& out) {
   app.add_option("-c,--config", out.config, "the site's cluster.yaml")->type_name("FILE");
@@ -195,6 +195,8 @@ Result<Arguments> parse_arguments(const std::string& program, const std::vector<
       app.add_subcommand("plan", "run the agent on all hosts to look, and say what apply would do; changes nothing");
   auto* status = app.add_subcommand("status", "how the cluster is, and how the last run ended");
   auto* history = app.add_subcommand("history", "what was delivered to the cluster, when and by whom");
+  auto* check = app.add_subcommand(
+      "check", "look at everything: before a delivery whether it can begin, then the whole cluster; changes nothing");
   auto* kubeconfig = app.add_subcommand("kubeconfig", "print the administrator's kubeconfig (a secret)");
   auto* join = app.add_subcommand("join", "bring in the hosts of cluster.yaml that are no nodes yet, and nothing else");
   auto* remove = app.add_subcommand("remove", "take nodes or applications out of the cluster");
@@ -209,7 +211,8 @@ Result<Arguments> parse_arguments(const std::string& program, const std::vector<
   auto* extract = app.add_subcommand("extract", "write files and images out of the artifact into a folder");
   auto* info = app.add_subcommand("info", "what the artifact is, in a few lines");
   config->require_subcommand(1);
-  const auto on_hosts = {apply, plan, join, status, history, kubeconfig, config_current, remove, rollback, reset, list};
+  const auto on_hosts = {apply,      plan,           join,   status,   check, history,
+                         kubeconfig, config_current, remove, rollback, reset, list};
   for (auto* command : on_hosts) add_delivery_options(*command, out);
   for (auto* command : {&app, apply, plan}) add_decisions(*command, out);
   for (auto* command : on_hosts) add_common_options(*command, out);
@@ -225,6 +228,8 @@ Result<Arguments> parse_arguments(const std::string& program, const std::vector<
   add_rollback_options(*rollback, out);
   bool in_cluster = false;
   list->add_flag("--cluster", in_cluster, "what was delivered to the cluster of --config instead, from which artifact");
+  check->add_flag("--watch", out.watch, "look again every 10 s until it is stopped, and say what has changed");
+  check->add_option("--junit", out.junit, "also write what was found as JUnit XML")->type_name("FILE");
   reset->add_option("hosts", out.hosts, "only these, which are in no cluster any more [all of cluster.yaml]")
       ->type_name("NAME");
   reset->add_flag("--verify", out.verify, "fail if anything is left on a host that was not there before");
@@ -280,6 +285,8 @@ Result<Arguments> parse_arguments(const std::string& program, const std::vector<
     SEALIFT_ASSIGN(out.verb, needs_config(out, Verb::apply, "apply", program));
   } else if (status->parsed()) {
     SEALIFT_ASSIGN(out.verb, needs_config(out, Verb::status, "status", program));
+  } else if (check->parsed()) {
+    SEALIFT_ASSIGN(out.verb, needs_config(out, Verb::check, "check", program));
   } else if (kubeconfig->parsed()) {
     SEALIFT_ASSIGN(out.verb, needs_config(out, Verb::kubeconfig, "kubeconfig", program));
   } else if (remove->parsed()) {

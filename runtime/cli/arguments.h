@@ -23,6 +23,7 @@ enum class Verb {
   join,
   plan_join,
   status,
+  check,
   kubeconfig,
   remove,
   remove_apps,
@@ -49,6 +50,9 @@ struct Arguments {
   bool replace_product = false, allow_downgrade = false;
   bool json = false;
   bool verbose = false;
+  // check
+  bool watch = false;
+  std::optional<std::string> junit;  // file
   // remove, reset
   std::vector<std::string> hosts;  // by name or address
   bool yes = false;                // the question about the cluster's name has been answered

@@ -10,6 +10,7 @@
 #include "payload/base/file.h"
 #include "payload/console/json_lines.h"
 #include "runtime/cli/artifact.h"
+#include "runtime/cli/check_command.h"
 #include "runtime/cli/connector.h"
 #include "runtime/cli/secrets.h"
 #include "runtime/cli/undo_commands.h"
@@ -267,6 +268,7 @@ Result<void> run_delivery(const Arguments& arguments, const console::Output& out
     case Verb::plan:
     case Verb::plan_join: done = plan(input, display, out, arguments); break;
     case Verb::status: done = status(input, display, out, arguments.json, state); break;
+    case Verb::check: done = check(input, [&] { display.finish(); }, out, arguments, state); break;
     case Verb::kubeconfig: done = kubeconfig(input, display, out); break;
     case Verb::list_cluster:
       done = records(input, display, out, arguments.json, delivery::delivered_artifacts, report::artifact_lines);

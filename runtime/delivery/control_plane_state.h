@@ -21,8 +21,6 @@ struct ControlPlaneState {
 // plane needs. Errors: only if the host itself does not answer, or `cancelled`.
 Result<ControlPlaneState> look_at_state(host::HostView& host, const std::string& name, const CancelToken& cancel);
 
-// The last line of what a program says, which is where client libraries put the final error, for people.
-std::string last_line(std::string_view text);
 // The line for an API server that does not answer, with its last error.
 StatusLine api_down(const std::string& name, const Error& error);
 

@@ -6,11 +6,11 @@
 #include <algorithm>
 #include <set>
 
-#include "runtime/delivery/control_plane_state.h"
 #include "runtime/delivery/outcome.h"
 #include "runtime/delivery/survey.h"
 #include "runtime/engine/runner.h"
 #include "runtime/images/image_check.h"
+#include "runtime/inspection/gather.h"
 #include "runtime/kube/kubeadm.h"
 #include "runtime/plans/deliver.h"
 #include "runtime/steps/apps.h"
@@ -59,7 +59,7 @@ void note_balancer(Input& input, const Survey& found, Outcome& out) {
     out.notes.push_back(
         std::format("no API server answers through the site's balancer {} yet ({}); `kubeconfig` names "
                     "it, so set it up for port {} of the control planes",
-                    steps::name_of(*balancer), last_line(answer.error().what), input.config.api.port));
+                    steps::name_of(*balancer), inspection::last_line(answer.error().what), input.config.api.port));
 }
 
 // What an earlier delivery installed, and neither this one nor another artifact has: it stays, but nobody looks after

@@ -10,6 +10,7 @@
 #include "runtime/delivery/control_plane_state.h"
 #include "runtime/delivery/delivery.h"
 #include "runtime/host/artifact_record.h"
+#include "runtime/inspection/gather.h"
 #include "runtime/steps/certificates.h"
 #include "runtime/steps/external_etcd.h"
 #include "runtime/steps/health_step.h"
@@ -64,7 +65,7 @@ Result<void> add_balancer(std::vector<StatusLine>& out, host::HostView& host, co
   const auto answer = steps::ask_balancer(host, *config.api.balancer, cancel);
   if (!answer && is_of_the_host(answer.error().code)) return std::unexpected(answer.error());
   out.push_back({"balancer " + steps::name_of(*config.api.balancer), answer ? "Ready" : "NotReady",
-                 answer ? "" : last_line(answer.error().what), true, !answer});
+                 answer ? "" : inspection::last_line(answer.error().what), true, !answer});
   return {};
 }
 
@@ -75,12 +76,12 @@ Result<void> add_etcd(std::vector<StatusLine>& out, host::HostView& host, const 
   const auto state = steps::look_at_etcd(host, *config.external_etcd, "/registry/", cancel);
   if (!state) {
     if (is_of_the_host(state.error().code)) return std::unexpected(state.error());
-    out.push_back({"etcd", "Unknown", last_line(state.error().what), true, true});
+    out.push_back({"etcd", "Unknown", inspection::last_line(state.error().what), true, true});
     return {};
   }
   for (const auto& one : state->endpoints)
-    out.push_back({"etcd " + one.endpoint, one.error.empty() ? "Ready" : "NotReady", last_line(one.error), true,
-                   !one.error.empty()});
+    out.push_back({"etcd " + one.endpoint, one.error.empty() ? "Ready" : "NotReady", inspection::last_line(one.error),
+                   true, !one.error.empty()});
   return {};
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "runtime/node/etcd.h"
 
+#include <cstdlib>
 #include <cstring>
 #include <format>
 
@@ -15,6 +16,8 @@ namespace {
 constexpr size_t kMaxPem = size_t{64} << 10;
 constexpr json::Limits kAnswer{.bytes = size_t{1} << 20, .depth = 16};
 constexpr Duration kPatience{10'000};
+// Where kubeadm lets etcd tell its metrics, on loopback only.
+constexpr uint16_t kMetricsPort = 2381;
 
 Result<http::Reply> ask(const EtcdAccess& access, const std::string& endpoint, const std::string& target,
                         const json::Value& question) {
@@ -82,6 +85,25 @@ Result<uint64_t> count(const EtcdAccess& access, const std::string& endpoint, co
   question.set("count_only", true);
   SEALIFT_ASSIGN(const auto answer, answer_of(access, endpoint, "/v3/kv/range", question));
   return number_at(answer, "count");
+}
+
+// The value of one metric without labels.
+std::optional<double> metric(std::string_view metrics, std::string_view name) {
+  for (const auto line : base::split(metrics, '\n')) {
+    if (line.starts_with(name) && line.substr(name.size()).starts_with(' '))
+      return std::strtod(std::string(line.substr(name.size() + 1)).c_str(), nullptr);
+  }
+  return std::nullopt;
+}
+
+void add_metrics(HostAnswer::Etcd& out) {
+  http::ClientOptions options;
+  options.connect_timeout = options.read_timeout = Duration{2'000};
+  const auto reply = http::Client({"http", "127.0.0.1", kMetricsPort}, std::move(options)).get("/metrics", {});
+  if (!reply || reply->status != 200) return;
+  out.fsync_us = fsync_time(reply->text);
+  if (const auto quota = metric(reply->text, "etcd_server_quota_backend_bytes"); quota && *quota > 0)
+    out.quota = static_cast<uint64_t>(*quota);
 }
 
 }  // namespace
@@ -157,6 +179,56 @@ Result<void> etcd_hand_over(const EtcdAccess& access, std::string_view id) {
   json::Value question = json::Value::object();
   question.set("targetID", std::string(id));
   return answer_of(access, endpoint, "/v3/maintenance/transfer-leadership", question).transform([](const auto&) {});
+}
+
+uint64_t fsync_time(std::string_view metrics) {
+  constexpr std::string_view kBucket = "etcd_disk_wal_fsync_duration_seconds_bucket{le=\"";
+  struct Bucket {
+    double seconds, count;  // the count includes that of the buckets before
+  };
+  std::vector<Bucket> buckets;
+  for (const auto line : base::split(metrics, '\n')) {
+    if (!line.starts_with(kBucket)) continue;
+    const std::string rest(line.substr(kBucket.size()));
+    const size_t end = rest.find("\"} ");
+    if (end == std::string::npos) continue;
+    buckets.push_back({std::strtod(rest.c_str(), nullptr), std::strtod(rest.c_str() + end + 3, nullptr)});
+  }
+  if (buckets.size() < 2 || buckets.back().count <= 0) return 0;
+  // As Prometheus' histogram_quantile: even within a bucket; beyond the last bound, that bound.
+  const double wanted = buckets.back().count * 0.99;
+  double below_seconds = 0, below_count = 0;
+  for (size_t i = 0; i + 1 < buckets.size(); ++i) {
+    const auto& [seconds, count] = buckets[i];
+    if (count >= wanted) {
+      const double part = count > below_count ? (wanted - below_count) / (count - below_count) : 1;
+      return static_cast<uint64_t>((below_seconds + (seconds - below_seconds) * part) * 1e6);
+    }
+    below_seconds = seconds;
+    below_count = count;
+  }
+  return static_cast<uint64_t>(below_seconds * 1e6);
+}
+
+Result<HostAnswer::Etcd> etcd_status(const EtcdAccess& access) {
+  const auto& endpoint = access.endpoints.front();
+  SEALIFT_ASSIGN(const auto status, answer_of(access, endpoint, "/v3/maintenance/status", json::Value::object()));
+  HostAnswer::Etcd out;
+  if (const auto* own = status.at_path("header/member_id"); own != nullptr && own->string() != nullptr)
+    out.member = *own->string();
+  out.leader = status.text_or("leader", "0");
+  out.version = status.text_or("version", "");
+  SEALIFT_ASSIGN(out.size, number_at(status, "dbSize"));
+  SEALIFT_ASSIGN(out.size_in_use, number_at(status, "dbSizeInUse"));
+  SEALIFT_ASSIGN(out.raft_index, number_at(status, "raftIndex"));
+  json::Value get = json::Value::object();
+  get.set("action", "GET");
+  SEALIFT_ASSIGN(const auto alarms, answer_of(access, endpoint, "/v3/maintenance/alarm", get));
+  if (const auto* list = alarms.find("alarms"); list != nullptr && list->is_array()) {
+    for (const auto& alarm : *list->elements()) out.alarms.push_back(alarm.text_or("alarm", "unknown"));
+  }
+  add_metrics(out);
+  return out;
 }
 
 std::string look_at_etcd(const EtcdAccess& access, const std::string& prefix) {

@@ -11,6 +11,7 @@
 
 #include "payload/base/error.h"
 #include "payload/base/secret.h"
+#include "runtime/node/host_check.h"
 
 namespace sealift::node {
 
@@ -36,6 +37,11 @@ Result<std::string> etcd_members(const EtcdAccess& access);
 Result<void> etcd_remove(const EtcdAccess& access, std::string_view id);
 // If this member leads: the one with that id does from then on, and no election is needed when this one leaves.
 Result<void> etcd_hand_over(const EtcdAccess& access, std::string_view id);
+// How the member at the first endpoint is. Errors: as above; what it does not tell of how fast its disk is, is 0.
+Result<HostAnswer::Etcd> etcd_status(const EtcdAccess& access);
+// The time within which 99 % of the writes of etcd's log were on the disk, in microseconds, from its metrics
+// (etcd_disk_wal_fsync_duration_seconds, a histogram since its start); 0 if they don't say.
+uint64_t fsync_time(std::string_view metrics);
 // The answer of etcd, as etcd_members() returns it. Errors: protocol.
 Result<std::string> members_of_answer(std::string_view json);
 

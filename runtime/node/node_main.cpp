@@ -24,6 +24,7 @@
 #include "runtime/node/balancer.h"
 #include "runtime/node/etcd.h"
 #include "runtime/node/hook.h"
+#include "runtime/node/host_check.h"
 #include "runtime/node/lost_files.h"
 #include "runtime/node/mirror.h"
 #include "runtime/node/patch.h"
@@ -304,6 +305,13 @@ Result<void> run_hook(const std::vector<std::string>& words) {
   return fail(start_hook(hook));
 }
 
+Result<void> run_check(const Arguments&) {
+  ::signal(SIGPIPE, SIG_IGN);
+  SEALIFT_ASSIGN(const auto input, read_input(size_t{8} << 20));
+  SEALIFT_ASSIGN(const auto question, parse_host_question(input));
+  return base::write_all(STDOUT_FILENO, base::as_bytes(to_text(check_host(question))));
+}
+
 struct Verb {
   std::string_view name;
   Result<void> (*run)(const Arguments& arguments);
@@ -317,7 +325,8 @@ constexpr auto kVerbs = std::to_array<Verb>({{"mirror", run_mirror},
                                              {"stage", run_stage},
                                              {"adopt", run_adopt},
                                              {"patch", run_patch},
-                                             {"patch-tree", run_patch_tree}});
+                                             {"patch-tree", run_patch_tree},
+                                             {"check", run_check}});
 
 Result<void> dispatch(const std::vector<std::string>& arguments) {
   const std::string verb = arguments.empty() ? "" : arguments[0];

@@ -22,8 +22,8 @@ std::vector<std::string> words_of(std::string_view line) {
 }
 
 // From kubectl's table of helm's secrets: NAMESPACE NAME TYPE DATA AGE, then the labels name, version and status.
-std::map<std::pair<std::string, std::string>, std::string> releases_of(const std::string& table) {
-  std::map<std::pair<std::string, std::string>, std::string> out;
+Releases releases_of(const std::string& table) {
+  Releases out;
   std::map<std::pair<std::string, std::string>, uint64_t> newest;
   for (const auto line : base::split(table, '\n')) {
     const auto words = words_of(line);
@@ -65,19 +65,22 @@ void add_judged(const yaml::Node& object, const std::string& target_namespace, s
 
 }  // namespace
 
+Result<Releases> helm_releases(host::HostView& control_plane, const CancelToken& cancel) {
+  // A table of labels: the secrets themselves hold whole charts.
+  return kubectl_get(control_plane,
+                     {"get", "secrets", "--all-namespaces", "--selector", "owner=helm,status!=superseded",
+                      "--no-headers", "--ignore-not-found", "--label-columns", "name,version,status"},
+                     cancel)
+      .transform(releases_of);
+}
+
 Result<std::shared_ptr<const ClusterApps::Installed>> ClusterApps::installed(const engine::LookContext& context) {
   const std::lock_guard lock(looking_);
   if (installed_) return installed_;
   Installed out;
   SEALIFT_ASSIGN(const auto records, context.host.records(std::string(kAppSteps)));
   for (const auto& record : records) out.records[record.step] = record.inputs;
-  // A table of labels: the secrets themselves hold whole charts.
-  SEALIFT_ASSIGN(const auto table,
-                 kubectl_get(context.host,
-                             {"get", "secrets", "--all-namespaces", "--selector", "owner=helm,status!=superseded",
-                              "--no-headers", "--ignore-not-found", "--label-columns", "name,version,status"},
-                             context.cancel));
-  out.releases = releases_of(table);
+  SEALIFT_ASSIGN(out.releases, helm_releases(context.host, context.cancel));
   installed_ = std::make_shared<const Installed>(std::move(out));
   if (!at_first_) at_first_ = installed_;
   return installed_;

@@ -25,12 +25,15 @@ namespace sealift::steps {
 inline constexpr std::string_view kAppSteps = "app.";
 inline constexpr std::string_view kDeployed = "deployed";  // a release that stands
 
+// By name and namespace, the state of a release's newest revision: "deployed", "failed", "pending-upgrade" …
+using Releases = std::map<std::pair<std::string, std::string>, std::string>;
+Result<Releases> helm_releases(host::HostView& control_plane, const CancelToken& cancel);
+
 class ClusterApps {
  public:
   struct Installed {
     std::map<std::string, std::string> records;  // step → inputs, of completed steps
-    // Of a release's newest revision, by name and namespace: "deployed", "failed", "pending-upgrade" …
-    std::map<std::pair<std::string, std::string>, std::string> releases;
+    Releases releases;
   };
   // Asked once, when it is first wanted or after forget().
   Result<std::shared_ptr<const Installed>> installed(const engine::LookContext& context);

@@ -87,7 +87,7 @@ DeliveredWorkloads::DeliveredWorkloads(const Model& model, const std::vector<eng
   for (const auto& app : model.apps) {
     if (!app.waits_for_health || std::ranges::contains(not_done, app_step(app))) continue;
     if (app.app->kind == format::AppKind::helm) {
-      releases_.emplace(app.release, app.target_namespace);
+      releases_[{app.release, app.target_namespace}] = app.app->name;
       continue;
     }
     const auto files = app_texts(model.payload, app);
@@ -100,21 +100,21 @@ DeliveredWorkloads::DeliveredWorkloads(const Model& model, const std::vector<eng
         const auto* name = document.at_path("metadata/name");
         const auto* space = document.at_path("metadata/namespace");
         if (kind != nullptr && name != nullptr)
-          named_.insert({kind->text, space == nullptr ? app.target_namespace : space->text, name->text});
+          named_[{kind->text, space == nullptr ? app.target_namespace : space->text, name->text}] = app.app->name;
       }
     }
   }
 }
 
-bool DeliveredWorkloads::holds(const json::Value& workload) const {
-  const auto* annotations = workload.at_path("metadata/annotations");
-  if (annotations != nullptr) {
-    const std::string release = annotations->text_or("meta.helm.sh/release-name", "");
-    if (!release.empty() && releases_.contains({release, annotations->text_or("meta.helm.sh/release-namespace", "")}))
-      return true;
+std::optional<std::string> DeliveredWorkloads::app_of(const json::Value& workload) const {
+  if (const auto* annotations = workload.at_path("metadata/annotations"); annotations != nullptr) {
+    const auto release = releases_.find({annotations->text_or("meta.helm.sh/release-name", ""),
+                                         annotations->text_or("meta.helm.sh/release-namespace", "")});
+    if (release != releases_.end()) return release->second;
   }
-  return named_.contains(
+  const auto named = named_.find(
       {text_at(workload, "kind"), text_at(workload, "metadata/namespace"), text_at(workload, "metadata/name")});
+  return named == named_.end() ? std::nullopt : std::optional(named->second);
 }
 
 HealthStep::HealthStep(const Model& model)

@@ -5,6 +5,7 @@
 // unhealthy cluster; `status` shares its parts.
 #pragma once
 
+#include <map>
 #include <optional>
 #include <set>
 #include <string>
@@ -43,11 +44,13 @@ class DeliveredWorkloads {
  public:
   // `not_done`: steps that were not done (LookContext).
   explicit DeliveredWorkloads(const Model& model, const std::vector<engine::StepId>& not_done = {});
-  bool holds(const json::Value& workload) const;
+  bool holds(const json::Value& workload) const { return app_of(workload).has_value(); }
+  // The application that brought it.
+  std::optional<std::string> app_of(const json::Value& workload) const;
 
  private:
-  std::set<std::pair<std::string, std::string>> releases_;  // name, namespace
-  std::set<std::vector<std::string>> named_;                // kind, namespace, name
+  std::map<std::pair<std::string, std::string>, std::string> releases_;  // by name and namespace
+  std::map<std::vector<std::string>, std::string> named_;                // by kind, namespace and name
 };
 
 class HealthStep final : public BasicStep {

@@ -81,7 +81,7 @@ TEST_CASE("--identity goes with every command that opens an artifact") {
 }
 
 TEST_CASE("help says what runs where") {
-  for (const auto* word : {"apply", "plan", "join", "status", "kubeconfig", "remove", "reset"}) {
+  for (const auto* word : {"apply", "plan", "join", "status", "check", "kubeconfig", "remove", "reset"}) {
     const auto help = parse({word, "--help"})->text;
     CHECK(help.contains("runs the artifact's agent there as root"));
     CHECK(help.contains("--identity"));
@@ -111,13 +111,25 @@ TEST_CASE("what is written is text unless JSON is asked for") {
 }
 
 TEST_CASE("commands about a site need its configuration") {
-  for (const char* command : {"apply", "plan", "status", "kubeconfig"}) {
+  for (const char* command : {"apply", "plan", "status", "check", "kubeconfig"}) {
     INFO(command);
     const auto refused = parse({command});
     REQUIRE_FALSE(refused);
     CHECK(refused.error().code == ErrorCode::usage);
     CHECK(refused.error().what.contains(std::string(command) + " needs --config FILE"));
   }
+}
+
+TEST_CASE("options of check") {
+  const auto plain = parse({"check", "-c", "c.yaml"}).value();
+  CHECK(plain.verb == Verb::check);
+  CHECK_FALSE(plain.watch);
+  CHECK_FALSE(plain.junit);
+  const auto all = parse({"check", "-c", "c.yaml", "--watch", "--junit", "out.xml", "--log-format", "json"}).value();
+  CHECK(all.watch);
+  CHECK(all.junit == "out.xml");
+  CHECK(all.json);
+  CHECK(parse({"status", "-c", "c.yaml", "--watch"}).error().code == ErrorCode::usage);
 }
 
 TEST_CASE("options of extract") {

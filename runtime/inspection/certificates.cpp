@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+#include <array>
+
+#include "payload/base/clock.h"
+#include "runtime/inspection/judge.h"
+
+namespace sealift::inspection {
+namespace {
+
+constexpr int64_t kDayMs = 86'400'000;
+constexpr int64_t kWarnDays = 30;
+// The node renews its own when a third of their life is left, every day anew.
+constexpr int64_t kWarnPercent = 25;
+constexpr std::string_view kOwnFolder = "/etc/sealift/";
+
+struct Ends {
+  const node::HostAnswer::Certificate* first = nullptr;
+  size_t count = 0;
+  bool all_well = true;
+};
+
+}  // namespace
+
+void judge_certificates(const Look& look, Observations& out) {
+  for (const auto* host : telling(look)) {
+    if (!host->answer) continue;
+    std::array<Ends, 2> ends;  // Kubernetes' and our own
+    for (const auto& certificate : host->answer->certificates) {
+      const bool is_own = certificate.path.starts_with(kOwnFolder);
+      const std::string_view id = is_own ? "certificates.nodes" : "certificates.kubernetes";
+      auto& sum = ends[is_own ? 1 : 0];
+      ++sum.count;
+      if (sum.first == nullptr || certificate.ends_ms < sum.first->ends_ms) sum.first = &certificate;
+      const int64_t left = certificate.ends_ms - look.now_ms,
+                    life = std::max(certificate.ends_ms - certificate.begins_ms, int64_t{1});
+      const auto when = base::to_iso8601(WallTime(Duration(certificate.ends_ms)));
+      if (left <= 0) {
+        sum.all_well = false;
+        out.fail(id, host->name, std::format("{} has ended, at {}", certificate.path, when));
+      } else if (left < kWarnDays * kDayMs || (is_own && left * 100 / life < kWarnPercent)) {
+        sum.all_well = false;
+        out.warn(id, host->name, std::format("{} ends in {} days, at {}", certificate.path, left / kDayMs, when));
+      }
+    }
+    for (size_t own = 0; own < ends.size(); ++own) {
+      const auto& sum = ends[own];
+      if (sum.count == 0 || !sum.all_well) continue;
+      out.ok(own == 1 ? "certificates.nodes" : "certificates.kubernetes", host->name,
+             std::format("the first of {} to end is {}, in {} days", sum.count, sum.first->path,
+                         (sum.first->ends_ms - look.now_ms) / kDayMs));
+    }
+  }
+}
+
+}  // namespace sealift::inspection

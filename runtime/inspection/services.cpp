@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What every node has of Sealift: the balancer before the API servers, and the image mirror.
+#include "runtime/inspection/judge.h"
+
+namespace sealift::inspection {
+namespace {
+
+constexpr size_t kMostNamed = 5;
+
+void judge_mirror(const HostLook& host, const node::HostAnswer::Mirror& mirror, bool images_asked, Observations& out) {
+  if (!mirror.error.empty()) {
+    out.fail("mirror.answers", host.name, "its image mirror does not answer: " + mirror.error);
+    return;
+  }
+  out.ok("mirror.answers", host.name, "its image mirror answers");
+  if (!images_asked) return;
+  if (mirror.missing.empty()) {
+    out.ok("mirror.images", host.name, std::format("its mirror has all {} images", mirror.answered));
+    return;
+  }
+  std::vector<std::string> missing;
+  for (const auto& image : mirror.missing) missing.push_back(std::format("{} ({})", image.name, image.error));
+  out.fail("mirror.images", host.name,
+           std::format("its mirror can't give {} of {} images: {}", missing.size(), missing.size() + mirror.answered,
+                       some_of(missing, kMostNamed)));
+}
+
+}  // namespace
+
+void judge_services(const Look& look, Observations& out) {
+  for (const auto* host : telling(look)) {
+    if (!host->answer) continue;
+    const auto& answer = *host->answer;
+    if (answer.balancer && answer.balancer->empty()) out.ok("balancer.local", host->name, "an API server answers it");
+    if (answer.balancer && !answer.balancer->empty())
+      out.fail("balancer.local", host->name, "no API server answers it through its balancer: " + *answer.balancer);
+    if (answer.mirror) judge_mirror(*host, *answer.mirror, look.cluster.has_value(), out);
+  }
+  if (!look.cluster || !look.cluster->site_balancer) return;
+  if (look.cluster->site_balancer->empty())
+    out.ok("balancer.site", "the site's balancer", "an API server answers through it");
+  else
+    out.warn("balancer.site", "the site's balancer",
+             "no API server answers through it: " + *look.cluster->site_balancer);
+}
+
+}  // namespace sealift::inspection

@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The image mirror and the balancer of this host, asked as their users ask them.
+#include <algorithm>
+#include <atomic>
+#include <mutex>
+
+#include "payload/base/text.h"
+#include "payload/base/thread.h"
+#include "payload/http/client.h"
+#include "payload/image/reference.h"
+#include "runtime/node/health_probe.h"
+#include "runtime/node/host_check.h"
+#include "runtime/node/question.h"
+
+namespace sealift::node {
+namespace {
+
+constexpr Duration kPatience{5'000};
+// Connections at once: a mirror serves many more, and a hundred hosts may ask the same registry hosts.
+constexpr unsigned kAtOnce = 4;
+// After so many that had no answer in time, the others are not waited for.
+constexpr unsigned kMostTimeouts = 4;
+constexpr size_t kLongestReason = 300;
+
+http::Client client(const std::string& host, uint16_t port, const std::string& authority) {
+  http::ClientOptions options;
+  options.authority = authority;
+  options.connect_timeout = options.read_timeout = kPatience;
+  return {{"https", host, port}, std::move(options)};
+}
+
+// The mirror's errors: {"errors":[{"message":"…"}]}.
+std::string reason_of(const http::Reply& reply) {
+  const auto value = json::parse(reply.text, {.bytes = size_t{1} << 20, .depth = 8});
+  const auto* message = value ? value->at_path("errors/0/message") : nullptr;
+  return std::format("{}{}", reply.status,
+                     message == nullptr || message->string() == nullptr
+                         ? ""
+                         : ": " + base::printable(*message->string(), kLongestReason));
+}
+
+// "" if it has the image.
+Result<std::string> ask(http::Client& client, const HostQuestion::Image& image) {
+  SEALIFT_ASSIGN(const auto reference, image::parse_reference(image.name));
+  const Question question{reference.registry, reference.repository, Question::Kind::manifest, image.digest};
+  SEALIFT_ASSIGN(const auto reply, client.get(target_of(question), {{"Accept", "*/*"}}));
+  return reply.status == 200 ? std::string() : reason_of(reply);
+}
+
+}  // namespace
+
+HostAnswer::Mirror check_mirror(const LocalMirror& mirror, const std::vector<HostQuestion::Image>& images) {
+  HostAnswer::Mirror out;
+  {
+    auto first = client(mirror.host, mirror.port, mirror.authority);
+    if (const auto reply = first.get("/v2/", {}); !reply) {
+      out.error = reply.error().text();
+      return out;
+    }
+  }
+  std::mutex mutex;
+  std::atomic<size_t> next = 0;
+  std::atomic<unsigned> timeouts = 0;
+  base::parallel_for(kAtOnce, kAtOnce, [&](size_t) {
+    auto own = client(mirror.host, mirror.port, mirror.authority);
+    for (size_t i = next++; i < images.size(); i = next++) {
+      auto said = timeouts < kMostTimeouts ? ask(own, images[i])
+                                           : fail(ErrorCode::timeout, "not asked: others had no answer in time");
+      if (!said && said.error().code == ErrorCode::timeout) ++timeouts;
+      const std::string error = said ? *said : said.error().text();
+      const std::lock_guard lock(mutex);
+      if (error.empty())
+        ++out.answered;
+      else
+        out.missing.push_back({images[i].name, error});
+    }
+  });
+  std::ranges::sort(out.missing, {}, &HostAnswer::Mirror::Missing::name);
+  return out;
+}
+
+std::string check_balancer(const std::string& endpoint, const std::string& authority) {
+  const auto url = http::parse_url("https://" + endpoint);
+  if (!url) return url.error().text();
+  const auto reply = client(url->origin.host, url->origin.port, authority).get("/readyz", {});
+  if (!reply) return reply.error().text();
+  // 401 and 403: a site where strangers may not ask, but an API server has answered.
+  if (reply->status == 200 || reply->status == 401 || reply->status == 403) return {};
+  const std::string why = failing_checks(reply->text);
+  return why.empty() ? std::format("/readyz answers {}", reply->status) : why;
+}
+
+}  // namespace sealift::node

@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What `check` has found: for people, as JSON, and as JUnit for continuous integration.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "payload/base/clock.h"
+#include "runtime/inspection/observation.h"
+
+namespace sealift::report {
+
+using Observations = std::vector<inspection::Observation>;
+
+// What fails first, then warnings, each with its remedy; a last line with the sums. What is well only if `all`.
+std::vector<std::string> check_lines(const Observations& found, bool all);
+// "12 ok, 1 warning, 2 failed"
+std::string check_sums(const Observations& found);
+// {"event":"check","id":"disk.space","subject":"w1","verdict":"warn","evidence":"…","remedy":"…"}
+std::string to_json(const inspection::Observation& observation);
+// One test suite for each theme ("disk"), one test case for each observation; a failure for each that fails, and the
+// evidence of the others, warnings among them, as output. Source: the JUnit XML format as Jenkins and GitLab read it.
+std::string to_junit(const Observations& found, const std::string& cluster, WallTime time, Duration took);
+
+// For --watch: what is said differently than in the call before. What is no longer said counts as well again.
+Observations changes(const Observations& before, const Observations& now);
+
+}  // namespace sealift::report
