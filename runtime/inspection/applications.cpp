@@ -95,11 +95,8 @@ class Judge {
 
   // By helm's annotations, by the artifact's manifests, or as the only application of its namespace.
   std::optional<std::string> app_of(const json::Value& object) const {
-    if (const auto* annotations = object.at_path("metadata/annotations"); annotations != nullptr) {
-      const auto release = releases_.find({annotations->text_or("meta.helm.sh/release-name", ""),
-                                           annotations->text_or("meta.helm.sh/release-namespace", "")});
-      if (release != releases_.end()) return release->second;
-    }
+    const auto release = releases_.find(kube::release_of(object));
+    if (release != releases_.end()) return release->second;
     if (artifact_.app_of) {
       if (auto app = artifact_.app_of(object); app && apps_.contains(*app)) return app;
     }

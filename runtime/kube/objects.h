@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "payload/json/value.h"
 
@@ -25,6 +26,14 @@ inline const json::Array& items(const json::Value& object, std::string_view path
   static const json::Array kNone;
   const auto* list = object.at_path(path);
   return list == nullptr || !list->is_array() ? kNone : *list->elements();
+}
+
+// The helm release that an object belongs to, by name and namespace; empty if it belongs to none.
+inline std::pair<std::string, std::string> release_of(const json::Value& object) {
+  const auto* annotations = object.at_path("metadata/annotations");
+  if (annotations == nullptr) return {};
+  return {annotations->text_or("meta.helm.sh/release-name", ""),
+          annotations->text_or("meta.helm.sh/release-namespace", "")};
 }
 
 }  // namespace sealift::kube

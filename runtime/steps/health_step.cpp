@@ -8,6 +8,7 @@
 #include "payload/base/thread.h"
 #include "payload/yaml/node.h"
 #include "runtime/engine/connections.h"
+#include "runtime/kube/objects.h"
 #include "runtime/steps/apps.h"
 #include "runtime/steps/kubectl.h"
 
@@ -107,11 +108,8 @@ DeliveredWorkloads::DeliveredWorkloads(const Model& model, const std::vector<eng
 }
 
 std::optional<std::string> DeliveredWorkloads::app_of(const json::Value& workload) const {
-  if (const auto* annotations = workload.at_path("metadata/annotations"); annotations != nullptr) {
-    const auto release = releases_.find({annotations->text_or("meta.helm.sh/release-name", ""),
-                                         annotations->text_or("meta.helm.sh/release-namespace", "")});
-    if (release != releases_.end()) return release->second;
-  }
+  const auto release = releases_.find(kube::release_of(workload));
+  if (release != releases_.end()) return release->second;
   const auto named = named_.find(
       {text_at(workload, "kind"), text_at(workload, "metadata/namespace"), text_at(workload, "metadata/name")});
   return named == named_.end() ? std::nullopt : std::optional(named->second);
