@@ -45,7 +45,7 @@ sealift_library(runtime/kube DEPS payload/base payload/yaml payload/json payload
 sealift_library(runtime/checks DEPS payload/base payload/format runtime/config runtime/host)
 sealift_library(runtime/steps DEPS payload/base payload/hash payload/trust payload/yaml payload/json payload/image payload/format
   runtime/config runtime/host runtime/engine runtime/kube)
-sealift_library(runtime/inspection DEPS payload/base payload/hash payload/yaml payload/json payload/image
+sealift_library(runtime/inspection DEPS payload/base payload/yaml payload/json payload/image
   runtime/config runtime/host runtime/node runtime/kube runtime/steps)
 sealift_library(runtime/images DEPS payload/base payload/yaml payload/image payload/workloads payload/charts payload/format runtime/checks runtime/steps)
 sealift_library(runtime/plans DEPS runtime/engine runtime/kube runtime/steps)
@@ -54,4 +54,4 @@ sealift_library(runtime/delivery DEPS payload/base payload/yaml payload/format r
 sealift_library(runtime/report DEPS payload/base payload/json runtime/engine runtime/inspection runtime/delivery)
 sealift_library(runtime/ui DEPS payload/base payload/console)
 sealift_library(runtime/cli DEPS payload/base payload/hash payload/json payload/console payload/format runtime/config runtime/ssh runtime/agent runtime/engine
-  runtime/node runtime/checks runtime/inspection runtime/images runtime/delivery runtime/report runtime/ui THIRD_PARTY cli11)
+  runtime/node runtime/checks runtime/images runtime/delivery runtime/report runtime/ui THIRD_PARTY cli11)
