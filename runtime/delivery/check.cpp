@@ -8,7 +8,6 @@
 
 #include "payload/base/count.h"
 #include "payload/base/thread.h"
-#include "payload/image/reference.h"
 #include "runtime/checks/all_checks.h"
 #include "runtime/delivery/outcome.h"
 #include "runtime/delivery/survey.h"
@@ -74,10 +73,7 @@ struct Check::Applications {
       if (app.app->kind == format::AppKind::helm) artifact.charts.insert(app.app->name);
     }
     artifact.app_of = [&all = *out](const json::Value& workload) { return all.workloads->app_of(workload); };
-    artifact.has_image = [&contents](const std::string& image) {
-      const auto reference = image::parse_reference(image);
-      return reference && contents.find_image(*reference) != nullptr;
-    };
+    artifact.has_image = [&contents](const auto& image) { return contents.find_image(image) != nullptr; };
     return out;
   }
 };

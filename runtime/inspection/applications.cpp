@@ -6,7 +6,6 @@
 
 #include "payload/base/count.h"
 #include "payload/base/text.h"
-#include "payload/image/reference.h"
 #include "runtime/inspection/judge.h"
 #include "runtime/kube/health.h"
 #include "runtime/kube/objects.h"
@@ -177,11 +176,12 @@ class Judge {
   }
 
   bool has_image(const std::string& image) const {
-    if (artifact_.has_image && artifact_.has_image(image)) return true;
     const auto reference = image::parse_reference(image);
-    return reference && std::ranges::any_of(cluster_.artifacts, [&](const host::ArtifactRecord& record) {
-             return record.images.contains(reference->text());
-           });
+    if (!reference) return false;
+    if (artifact_.has_image && artifact_.has_image(*reference)) return true;
+    return std::ranges::any_of(cluster_.artifacts, [&](const host::ArtifactRecord& record) {
+      return record.images.contains(reference->text());
+    });
   }
 
   // Nothing but another artifact brings an image that no artifact has.

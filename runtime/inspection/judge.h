@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "payload/image/reference.h"
 #include "runtime/inspection/disk_history.h"
 #include "runtime/inspection/look.h"
 #include "runtime/inspection/observation.h"
@@ -23,7 +24,7 @@ struct Artifact {
   std::set<std::string> charts;  // its applications that are helm releases
   // Which of its applications has brought this workload, if any.
   std::function<std::optional<std::string>(const json::Value& workload)> app_of;
-  std::function<bool(const std::string& image)> has_image;
+  std::function<bool(const image::Reference&)> has_image;
 };
 
 struct Wishes {

@@ -141,6 +141,15 @@ TEST_CASE("check: before a delivery it is the preflight") {
   CHECK(site.site.changes() == 0);
 }
 
+TEST_CASE("check: a cluster that somebody else made is for the preflight to find") {
+  Site site(2);
+  site.site.machine(0).world.files["/etc/kubernetes/kubelet.conf"].content = Bytes(3);
+  const auto found = site.check();
+  CHECK(std::ranges::any_of(found,
+                            [](const auto& one) { return one.id.starts_with("foreign.") && one.subject == "h0"; }));
+  CHECK_FALSE(std::ranges::contains(found, "node.ready", &inspection::Observation::id));
+}
+
 TEST_CASE("check: a host that can't be reached before the delivery") {
   Site site(3);
   site.site.machine(2).set_reachable(false);
