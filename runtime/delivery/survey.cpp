@@ -18,6 +18,7 @@
 #include "runtime/delivery/fixed_fields.h"
 #include "runtime/delivery/known_nodes.h"
 #include "runtime/delivery/outcome.h"
+#include "runtime/delivery/site_findings.h"
 #include "runtime/images/image_check.h"
 #include "runtime/steps/apps.h"
 #include "runtime/steps/config_step.h"
@@ -255,8 +256,7 @@ class Surveyor {
       std::map<std::string, std::string> inputs;
       for (const auto& record : *records) inputs[record.step] = record.inputs;
       return std::ranges::all_of(out_.model->apps, [&](const steps::SelectedApp& app) {
-        return !images::is_checked(app) ||
-               inputs[steps::app_step(app)] == steps::app_inputs(*out_.model, app).hex();
+        return !images::is_checked(app) || inputs[steps::app_step(app)] == steps::app_inputs(*out_.model, app).hex();
       });
     }
     return false;
@@ -300,7 +300,7 @@ class Surveyor {
     if (artifacts) std::ranges::move(*artifacts, std::back_inserter(out_.findings));
     const auto network = refused_ ? Result<void>{} : look_for_network();
     if (!out_.model->makes_cluster()) look_for_nodes();
-    count_control_planes();
+    if (auto even = even_control_planes(*out_.model)) out_.findings.push_back(std::move(*even));
     const auto made = make_nodes();
     look_for_other_nodes();
     tell_what_differs();
@@ -337,25 +337,8 @@ class Surveyor {
                      look_again(reached, [](host::HostView& host) { return host.list("/etc/cni/net.d"); }));
       if (!networks.empty()) return {};  // the existing cluster has one
     }
-    out_.findings.push_back(
-        {"site.network", "", checks::Severity::blocks,
-         std::format("the artifact {} brings no pod network, so no node would get Ready",
-                     input_.payload.artifact_name()),
-         "write CNI instead of APP before the network's application in the Kubefile and build again"});
+    out_.findings.push_back(no_network(*out_.model));
     return {};
-  }
-
-  void count_control_planes() {
-    const auto count = static_cast<size_t>(
-        std::ranges::count(input_.config.hosts, format::HostRole::control_plane, &config::HostConfig::role));
-    if (count % 2 != 0 || !out_.model->makes_cluster() || input_.config.external_etcd) return;
-    out_.findings.push_back(
-        {"site.control-planes", "", checks::Severity::warns,
-         std::format(
-             "of {} control planes {} must be there for etcd's majority, so the cluster bears the loss of {}, as "
-             "with {}",
-             count, count / 2 + 1, count / 2 - 1, count - 1),
-         "give the role control-plane to one more host, or to one fewer"});
   }
 
   // Nodes that cluster.yaml does not name are nobody's business here; only that must be known.
