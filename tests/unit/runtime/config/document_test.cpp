@@ -52,7 +52,9 @@ TEST_CASE("the examples of CLUSTER.md have no problems") {
     const size_t begin = at + 8;
     examples += (examples.empty() ? "" : "---\n") + text.substr(begin, text.find("```", begin) - begin);
   }
-  const FileReader read = [](const std::string&, size_t) -> Result<std::string> { return std::string("a: 1\n"); };
+  const FileReader read = [](const std::string& path, size_t) -> Result<std::string> {
+    return std::string(path.ends_with(".sh") ? "#!/bin/sh\n" : "a: 1\n");
+  };
   const auto parsed = parse_cluster_config(examples, "CLUSTER.md", {{"HOME", "/root"}}, read);
   REQUIRE(parsed);
   INFO(to_error(parsed->problems).what);
