@@ -207,7 +207,8 @@ Result<Arguments> parse_arguments(const std::string& program, const std::vector<
   auto* config_current =
       config->add_subcommand("current", "print the cluster.yaml that was applied last, as the cluster keeps it");
   auto* verify = app.add_subcommand("verify", "read and check every byte of the artifact");
-  auto* list = app.add_subcommand("list", "list applications, images and files in the artifact, or --cluster");
+  auto* list =
+      app.add_subcommand("list", "list applications, images and files in the artifact, or what the cluster has");
   auto* extract = app.add_subcommand("extract", "write files and images out of the artifact into a folder");
   auto* info = app.add_subcommand("info", "what the artifact is, in a few lines");
   config->require_subcommand(1);

@@ -141,18 +141,15 @@ class Remover {
   // --- the removal ---
 
   Result<Outcome> carry_out() {
-    Outcome out;
-    if (!going_.empty()) {
-      tell_phase(input_, "Removing " + base::counted(going_.size(), "application", "applications"));
-      const plans::AppRemoval removal{*site_.model, going_,
-                                      options_.with_data ? steps::AppData::goes : steps::AppData::stays, left_};
-      const auto plan = plans::remove_apps(removal);
-      SEALIFT_ASSIGN(const auto summary,
-                     engine::run(plan, *site_.connections, input_.events, input_.clock, input_.journal, input_.cancel));
-      out = to_outcome(summary, site_.model->nodes, {}, input_.config);
-      std::erase_if(out.hosts, [](const HostOutcome& host) { return host.state == HostOutcome::State::done; });
-      for (const auto& app : going_) out.applications.push_back(outcome_of(app.name, summary));
-    }
+    tell_phase(input_, "Removing " + base::counted(going_.size(), "application", "applications"));
+    const plans::AppRemoval removal{*site_.model, going_,
+                                    options_.with_data ? steps::AppData::goes : steps::AppData::stays, left_};
+    const auto plan = plans::remove_apps(removal);
+    SEALIFT_ASSIGN(const auto summary,
+                   engine::run(plan, *site_.connections, input_.events, input_.clock, input_.journal, input_.cancel));
+    auto out = to_outcome(summary, site_.model->nodes, {}, input_.config);
+    std::erase_if(out.hosts, [](const HostOutcome& host) { return host.state == HostOutcome::State::done; });
+    for (const auto& app : going_) out.applications.push_back(outcome_of(app.name, summary));
     out.kind = Outcome::Kind::app_removal;
     note(out);
     return out;

@@ -19,14 +19,13 @@ class Remover {
   explicit Remover(const AppRemoval& removal) : removal_(removal), first_(removal.model.any_control_plane()) {}
 
   engine::Plan run() && {
-    for (const auto& app : removal_.apps) {
-      take_out(app);
-      forget(app);
-    }
-    const Index noted = note();
+    for (const auto& app : removal_.apps) take_out(app);
+    std::optional<Index> noted;
+    if (!removal_.apps.empty()) noted = note();
+    for (const auto& app : removal_.apps) forget(app, *noted);
     for (const auto* node : removal_.model.control_planes()) {
       const Index synced = plan_.add(*node, std::make_shared<steps::SyncStep>(*node), {});
-      plan_.at(synced).after_any = {noted};
+      plan_.at(synced).after_any = forgotten_;
     }
     return std::move(plan_).take();
   }
@@ -52,13 +51,15 @@ class Remover {
   }
 
   // One after the other on a host: each reads and writes the same records.
-  void forget(const App& app) {
+  void forget(const App& app, Index noted) {
     std::vector<Index> after{gone_.at(app.name)};
     const auto planes = removal_.model.control_planes();
     for (const auto* node : planes) {
       if (node != &first_) after.push_back(forget_on(*node, app, {gone_.at(app.name)}));
     }
     forgotten_.push_back(forget_on(first_, app, std::move(after)));
+    // A run that is cut before that finds the application again, and notes it again if need be.
+    plan_.at(forgotten_.back()).after_any.push_back(noted);
   }
 
   Index forget_on(const steps::Node& node, const App& app, std::vector<Index> after) {

@@ -140,11 +140,12 @@ void add_changed_apps(const Model& model, const ClusterApps& apps, HistoryEntry&
   }
 }
 
-HistoryStep::HistoryStep(HistoryEntry entry, Complete complete, std::vector<std::string> hosts)
+HistoryStep::HistoryStep(HistoryEntry entry, Complete complete, std::vector<std::string> hosts, Repeated repeated)
     : BasicStep(std::string(kHistoryStep), "note in the cluster what was done", digest_of({entry.identity, entry.by})),
       entry_(std::move(entry)),
       complete_(std::move(complete)),
-      hosts_(std::move(hosts)) {}
+      hosts_(std::move(hosts)),
+      repeated_(repeated) {}
 
 Result<engine::StepState> HistoryStep::check(const engine::LookContext& context) {
   SEALIFT_ASSIGN(const bool own, context.host.synced());
@@ -171,7 +172,11 @@ Result<void> HistoryStep::apply(engine::StepContext& context) {
     auto known = read_history(context.host, context.cancel);
     if (!known && known.error().code != ErrorCode::corrupt) return fail(std::move(known).error());
     auto entries = known ? std::move(*known) : std::vector<HistoryEntry>{};
-    if (!entries.empty() && entries.front() == entry_) return {};
+    if (!entries.empty()) {
+      auto newest = entries.front();
+      if (repeated_ == Repeated::is_known) newest.when = entry_.when;
+      if (newest == entry_) return {};
+    }
     entries.insert(entries.begin(), entry_);
     const auto text = config_map(history_text(std::move(entries)));
     const auto command = kubectl({"apply", "--server-side", "--force-conflicts", "--filename", "-"});

@@ -47,7 +47,10 @@ class HistoryStep final : public BasicStep {
  public:
   // `complete` adds what came of the run.
   using Complete = std::function<void(const engine::LookContext& context, HistoryEntry& entry)>;
-  HistoryStep(HistoryEntry entry, Complete complete, std::vector<std::string> hosts);
+  // Whether the newest entry is known already if it differs by its time only: that of a run that was cut.
+  enum class Repeated { counts, is_known };
+  HistoryStep(HistoryEntry entry, Complete complete, std::vector<std::string> hosts,
+              Repeated repeated = Repeated::counts);
   Result<engine::StepState> check(const engine::LookContext& context) override;
   Result<void> apply(engine::StepContext& context) override;
 
@@ -55,6 +58,7 @@ class HistoryStep final : public BasicStep {
   HistoryEntry entry_;
   Complete complete_;
   std::vector<std::string> hosts_;
+  Repeated repeated_;
 };
 
 }  // namespace sealift::steps

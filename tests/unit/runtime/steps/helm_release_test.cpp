@@ -83,5 +83,5 @@ TEST_CASE("helm's record is replaced through kubectl's input, never its argument
   const auto secret = json::parse(written);
   REQUIRE(secret);
   CHECK(*secret->at_path("metadata/resourceVersion")->string() == "7");
-  CHECK_FALSE(unpacked(*secret->at_path("data/release")->string()).at_path("manifest")->string()->contains("data"));
+  CHECK_FALSE(unpacked(*secret->at_path("data/release")->string()).at_path("manifest")->string()->contains("Claim"));
 }

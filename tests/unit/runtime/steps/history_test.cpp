@@ -39,7 +39,9 @@ struct Kept : tests::Bench {
     };
   }
   steps::HistoryStep step() {
-    return {sample(1), [](const engine::LookContext&, HistoryEntry& entry) { entry.removed = {"w9"}; }, {}};
+    auto entry = sample(1);
+    entry.when.clear();
+    return {std::move(entry), [](const engine::LookContext&, HistoryEntry& done) { done.removed = {"w9"}; }, {}};
   }
 };
 
