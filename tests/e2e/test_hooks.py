@@ -184,8 +184,7 @@ def test_killed_while_one_runs_it_is_waited_for(cluster, lab):
     process.communicate(timeout=30)
     assert 'active' in lab.inside('w1', 'systemctl is-active sealift-hook-slow', check=False)
     assert lab.inside('w1', 'ls /run/sealift/hooks/slow') == ''
-    found = lab.run('exec', 'w1', 'sh', '-c', 'read secret; for process in /proc/[0-9]*; do [ $process = /proc/$$ ] || '
-                    'cat $process/cmdline $process/environ 2>/dev/null | grep -aqF "$secret" && echo $process; done; true', input=f'{SECRET}\n').stdout
+    found = lab.run('exec', 'w1', 'sh', '-c', 'grep -laF -f - /proc/[0-9]*/cmdline /proc/[0-9]*/environ 2>/dev/null; true', input=f'{SECRET}\n').stdout
     assert found == '', found
     cluster.apply()
     assert ran(lab, 'w1') == ['slow']
