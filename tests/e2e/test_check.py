@@ -95,6 +95,7 @@ def test_a_cluster_that_is_well(cluster, lab, tmp_path):
     took = time.monotonic() - began
     assert not ill(found, ('fail',)), ill(found)
     assert took <= SECONDS, f'{took:.1f} s'
+    assert not [one for one in ill(found) if one[1].startswith(('drift', 'version', 'app', 'etcd.members'))], ill(found)
     for id in ('host.answers', 'host.units', 'node.ready', 'mirror.answers', 'mirror.images', 'balancer.local', 'names.hosts', 'drift.files', 'certificates.nodes', 'disk.space'):
         assert {subject for key, subject in found if key == id} == set(ALL), (id, sorted(found))
     for id in ('names.pods', 'network.pods', 'network.services'):
@@ -113,7 +114,7 @@ def test_a_cluster_that_is_well(cluster, lab, tmp_path):
 
 
 def test_a_host_without_power(cluster, lab):
-    lab.run('stop', 'w2')
+    lab.run('kill', 'w2')
     try:
         began = time.monotonic()
         found = check(cluster)
@@ -256,4 +257,4 @@ def test_watch_says_what_changes_until_it_is_stopped(cluster, lab):
                 process.wait(timeout=30)
             except subprocess.TimeoutExpired:
                 process.kill()
-    assert process.returncode == 0, log.read_text()
+    assert process.returncode in (0, 15), log.read_text()
