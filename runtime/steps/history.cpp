@@ -81,10 +81,6 @@ std::string config_map(const std::string& history) {
   return json::to_canonical(out);
 }
 
-bool is_of_the_host(const Error& error) {
-  return error.code == ErrorCode::unreachable || error.code == ErrorCode::cancelled;
-}
-
 }  // namespace
 
 std::string history_text(std::vector<HistoryEntry> newest_first) {
@@ -186,9 +182,7 @@ Result<void> HistoryStep::apply(engine::StepContext& context) {
         .transform([](const std::string&) {});
   };
   auto written = write();
-  if (written || is_of_the_host(written.error())) return written;
-  base::tell(context.events, Level::warning,
-             "the cluster's history does not get what was done now: " + written.error().text(), context.host_name);
+  if (!written) return fail_while(std::move(written).error(), "noting in the cluster what was done");
   return {};
 }
 

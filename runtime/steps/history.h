@@ -41,8 +41,7 @@ HistoryEntry history_entry(const Model& model);
 // The applications that this run has installed or changed.
 void add_changed_apps(const Model& model, const ClusterApps& apps, HistoryEntry& out);
 
-// Adds an entry if the ledger of one of these hosts has changed since its last sync; to be planned before that. That
-// the entry can't be written fails nothing.
+// Adds an entry if the ledger of one of these hosts has changed since its last sync; to be planned before that.
 class HistoryStep final : public BasicStep {
  public:
   // `complete` adds what came of the run.
