@@ -12,7 +12,7 @@ import pytest
 
 from lab import Site, tree_hash, wait_for
 
-LAB = 33    # from 16 to 31 it would have addresses of the cluster's services
+LAB = 34    # from 16 to 31 it would have addresses of the cluster's services
 PLANES, WORKERS = ('cp1', 'cp2', 'cp3'), ('w1', 'w2')
 ALL = (*PLANES, *WORKERS)
 SECONDS = 10  # the bar

@@ -18,7 +18,7 @@ from many_apps import available, pack
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / 'cli'))
 from registry_server import kube_paths
 
-LAB = 33
+LAB = 35
 HOSTS = ('cp1', 'w1')
 SECRET = 'correct-horse-battery-staple'
 # Outside of what a reset looks at. Each line: what the program was told, its arguments, what it knows of its input.
