@@ -248,8 +248,10 @@ Result<std::string> AppStep::install_chart(engine::StepContext& context) const {
 Result<void> AppStep::make_namespace(engine::StepContext& context) const {
   SEALIFT_ASSIGN(const auto there, kubectl_object(context.host, {"namespace", app_.target_namespace}, context.cancel));
   if (there) return {};
-  return kubectl_do(context.host, {"create", "namespace", app_.target_namespace}, reason(), context.cancel)
-      .transform([](const std::string&) {});
+  const auto made = kubectl_do(context.host, {"create", "namespace", app_.target_namespace}, reason(), context.cancel);
+  // Another application of the same namespace may have been faster.
+  const bool is_there = !made && made.error().what.contains("AlreadyExists");
+  return made || is_there ? Result<void>{} : fail(made.error());
 }
 
 // kubectl looks up the kinds of all objects before it applies the first one, and applies them in the order of files:

@@ -44,6 +44,7 @@ struct Apps : tests::Site {
   int starting_looks = 0;
   std::string pods = R"({"kind":"List","items":[]})";
   std::string fails;
+  bool others_make_it_first = false;  // the namespace
 
   Apps() {
     add_file("apps/hello/all.yaml", kManifest);
@@ -93,6 +94,7 @@ struct Apps : tests::Site {
       if (variable.starts_with("KUBECONFIG=")) kubeconfigs.push_back(variable);
     if (has_word(command, "create")) {
       namespaces.insert(word_after(command, "namespace"));
+      if (others_make_it_first) return failed("Error from server (AlreadyExists): namespaces \"web\" already exists");
       return ended();
     }
     if (has_word(command, "namespace")) return ended(namespaces.contains(word_after(command, "namespace")) ? "{}" : "");
@@ -170,6 +172,13 @@ TEST_CASE("manifests: laid out for kubectl, applied into their namespace, and ta
   apps.shared->forget();
   bench.bring(step);
   CHECK(bench.changed("create") == 0);
+}
+
+TEST_CASE("manifests: a namespace that another application made meanwhile is as good") {
+  Apps apps;
+  apps.others_make_it_first = true;
+  auto step = apps.step(apps.hello);
+  apps.control_plane.bring(step);
 }
 
 TEST_CASE("manifests: namespaces and resource definitions go ahead of what needs them, whatever their files' order") {
