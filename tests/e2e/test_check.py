@@ -130,7 +130,7 @@ def test_a_host_without_power(cluster, lab):
     ('w1', 'systemctl stop sealift-mirror.socket sealift-mirror', 'systemctl start sealift-mirror.socket sealift-mirror', 'host.units', 'sealift-mirror.service is inactive', 'fail'),
     ('w1', 'systemctl stop kubelet', 'systemctl start kubelet', 'host.units', 'kubelet.service is inactive', 'fail'),
     ('w1', 'systemctl stop kubelet', 'systemctl start kubelet', 'node.ready', 'is not Ready', 'fail'),
-    ('w2', 'systemctl stop containerd', 'systemctl start containerd', 'host.units', 'containerd.service is inactive', 'fail'),
+    ('w2', 'systemctl stop containerd', 'systemctl start containerd kubelet', 'host.units', 'containerd.service is inactive', 'fail'),
     ('w1', 'systemctl disable kubelet', 'systemctl enable kubelet', 'host.units', 'would not after a reboot', 'warn'),
     ('w1', 'systemctl disable sealift-renew.timer', 'systemctl enable sealift-renew.timer', 'drift.units', 'sealift-renew.timer is no longer enabled', 'warn'),
     ('w2', 'systemctl stop sealift-api.socket sealift-api', 'systemctl start sealift-api.socket sealift-api', 'balancer.local', 'no API server answers', 'fail'),

@@ -152,7 +152,7 @@ def test_one_that_does_not_get_healthy_goes_back(lab, site, versions):
     assert len(payloads(lab)) == 2
     history = json.loads(helm(lab, f'history {TWO} -o json'))
     assert [entry['chart'] for entry in history] == [f'{TWO}-1.0.0', f'{TWO}-3.0.0']
-    site.deliver('rollback', '--app', TWO)
+    site.deliver('rollback', '--app', TWO, '--yes')
     assert releases(lab)[TWO] == ('deployed', 3) and available(lab) >= set(PARTS)
     planned = site.run('plan')
     assert TWO in planned.output, planned.output    # cluster.yaml still wants the new one
