@@ -17,7 +17,7 @@ from conftest import INDEX_IMAGE, golden, needs
 PAYLOAD = payload_layout.PAYLOAD
 
 
-@pytest.mark.parametrize("command", ["", "apply", "plan", "status", "check", "kubeconfig", "config", "verify", "list", "extract", "info"])
+@pytest.mark.parametrize("command", ["", "apply", "plan", "status", "check", "report", "kubeconfig", "config", "verify", "list", "extract", "info"])
 def test_help_pages(run, artifact, command):
     done = run(*([command] if command else []), "--help")
     assert done.returncode == 0
