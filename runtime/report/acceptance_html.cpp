@@ -108,21 +108,29 @@ class Page {
   void section(std::string_view id, std::string_view heading, bool new_page = false) {
     line(std::format("<h2 id=\"{}\"{}>{}</h2>", id, new_page ? " class=\"page\"" : "", heading));
   }
-  // `heads`: those that begin with "|" are columns as narrow as their text.
+  // `heads`: "|Role" is a column as narrow as its text, "20%Host" one of about that part of the table's width
+  // (acceptance_style.h has the classes).
   void begin_table(std::initializer_list<std::string_view> heads) {
-    narrow_.clear();
+    columns_.clear();
     out_ += "<table>\n<thead><tr>";
     for (auto head : heads) {
-      narrow_.push_back(head.starts_with('|'));
-      if (narrow_.back()) head.remove_prefix(1);
-      out_ += std::format("<th scope=\"col\"{}>{}</th>", narrow_.back() ? " class=\"narrow\"" : "", head);
+      const size_t percent = head.find('%');
+      if (head.starts_with('|')) {
+        columns_.emplace_back(" class=\"narrow\"");
+        head.remove_prefix(1);
+      } else if (percent != std::string_view::npos) {
+        columns_.push_back(std::format(" class=\"w{}\"", head.substr(0, percent)));
+        head.remove_prefix(percent + 1);
+      } else {
+        columns_.emplace_back();
+      }
+      out_ += std::format("<th scope=\"col\"{}>{}</th>", columns_.back(), head);
     }
     line("</tr></thead>\n<tbody>");
   }
   void row(const std::vector<std::string>& cells) {
     out_ += "<tr>";
-    for (size_t i = 0; i < cells.size(); ++i)
-      out_ += std::format("<td{}>{}</td>", narrow_[i] ? " class=\"narrow\"" : "", cells[i]);
+    for (size_t i = 0; i < cells.size(); ++i) out_ += std::format("<td{}>{}</td>", columns_[i], cells[i]);
     line("</tr>");
   }
   void end_table() { line("</tbody>\n</table>"); }
@@ -191,7 +199,7 @@ class Page {
     }
     if (open.empty()) return;
     line("<h3>Open points</h3>");
-    begin_table({"|", "|Check", "|About", "What was seen"});
+    begin_table({"|", "|Check", "20%About", "What was seen"});
     for (size_t i = 0; i < std::min(open.size(), kOpenPoints); ++i)
       row({state(open[i]->standing), escaped(open[i]->id), escaped(base::printable(open[i]->subject, 40)),
            escaped(base::printable(open[i]->evidence, 110))});
@@ -204,8 +212,8 @@ class Page {
     line("<div class=\"sign\">");
     for (const auto* side : {"For the supplier", "For the customer"}) {
       line(
-          std::format("<section><h3>{}</h3><div class=\"line\">Name</div><div class=\"line\">Date</div>"
-                      "<div class=\"line\">Signature</div></section>",
+          std::format("<section><h3>{}</h3><div class=\"line\">Name</div><div class=\"line\">Place, date</div>"
+                      "<div class=\"line signature\">Signature</div></section>",
                       side));
     }
     line("</div>");
@@ -213,7 +221,7 @@ class Page {
 
   void hosts() {
     section("hosts", "1 Hosts", true);
-    begin_table({"Host", "|Role", "Machine", "System", "Last delivery", "|State"});
+    begin_table({"16%Host", "|Role", "16%Machine", "System", "20%Last delivery", "|State"});
     for (const auto& host : report_.hosts) {
       const auto machine = host.cpus == 0
                                ? host.architecture
@@ -240,7 +248,7 @@ class Page {
   void applications() {
     section("applications", "2 Applications");
     std::vector<std::string> others;
-    begin_table({"Application", "Kind", "Namespace", "Last delivery", "|State"});
+    begin_table({"30%Application", "16%Kind", "24%Namespace", "Last delivery", "|State"});
     for (const auto& app : report_.applications) {
       if (!app.is_wanted) {
         others.push_back(app.name);
@@ -270,7 +278,7 @@ class Page {
   void ill(std::string_view heading, Standing standing) {
     line(std::format("<h3>{} ({})</h3>", heading, report_.count(standing)));
     if (report_.count(standing) == 0) return paragraph("None.");
-    begin_table({"|", "|Check", "About", "What was seen"});
+    begin_table({"|", "|Check", "20%About", "What was seen"});
     for (const auto& check : report_.checks) {
       if (check.standing != standing) continue;
       row({state(standing), escaped(check.id), escaped(check.subject),
@@ -284,7 +292,7 @@ class Page {
   void waived() {
     if (report_.waivers.empty()) return;
     line(std::format("<h3>Waived ({})</h3>", report_.count(Standing::waived)));
-    begin_table({"|", "|Check", "About", "What was seen", "Why it is waived"});
+    begin_table({"|", "|Check", "16%About", "30%What was seen", "Why it is waived"});
     for (const auto& check : report_.checks) {
       if (check.standing == Standing::waived)
         row({state(check.standing), escaped(check.id), escaped(check.subject), escaped(check.evidence),
@@ -307,7 +315,7 @@ class Page {
       if (added) rows.push_back({&check, {}});
       rows[slot->second].second.push_back(check.subject);
     }
-    begin_table({"|Check", "About", "What was seen"});
+    begin_table({"|Check", "40%About", "What was seen"});
     for (const auto& [check, subjects] : rows)
       row({escaped(check->id), escaped(base::join(subjects, ", ")), escaped(check->evidence)});
     end_table();
@@ -348,7 +356,7 @@ class Page {
     if (!without.empty()) paragraph("Had no part in it, or were set aside: " + base::join(without, ", ") + ".");
     if (std::ranges::all_of(steps, &Acceptance::Step::is_done)) return;
     line("<h3>Not done, or set aside</h3>");
-    begin_table({"Step", "Host", "|Result", "Why"});
+    begin_table({"20%Step", "16%Host", "|Result", "Why"});
     for (const auto& step : steps) {
       if (!step.is_done())
         row({escaped(step.step), or_dash(step.host), escaped(in_words(step.status)),
@@ -361,7 +369,7 @@ class Page {
     line("<h3>Deliveries that the cluster has recorded</h3>");
     if (!report_.no_history.empty()) return paragraph("Not known: " + report_.no_history);
     if (report_.history.empty()) return paragraph("None.");
-    begin_table({"|When", "By", "Artifact", "|Result", "What changed"});
+    begin_table({"|When", "16%By", "16%Artifact", "|Result", "What changed"});
     for (const auto& entry : report_.history) {
       std::map<std::string, std::vector<std::string>> changes;
       for (const auto& app : entry.apps) changes[app.change].push_back(app.name);
@@ -379,7 +387,7 @@ class Page {
 
   void images() {
     section("images", "A Images", true);
-    begin_table({"Image", "|Platforms", "Digest"});
+    begin_table({"Image", "|Platforms", "60%Digest"});
     for (const auto& image : report_.images) row({escaped(image.name), escaped(image.platforms), code(image.digest)});
     end_table();
   }
@@ -404,7 +412,7 @@ class Page {
       if (added) rows.push_back({&step, {}});
       rows[slot->second].second.push_back(step.host + " " + duration(step.took_ms));
     }
-    begin_table({"Step", "|Result", "Host, and how long it took"});
+    begin_table({"24%Step", "|Result", "Host, and how long it took"});
     for (const auto& [step, hosts] : rows)
       row({escaped(step->step),
            step->is_done() ? escaped(in_words(step->status)) : "<b>" + escaped(in_words(step->status)) + "</b>",
@@ -414,7 +422,7 @@ class Page {
 
   const Acceptance& report_;
   std::string out_;
-  std::vector<bool> narrow_;  // of the table that is being written
+  std::vector<std::string> columns_;  // of the table that is being written: their classes
 };
 
 }  // namespace

@@ -40,6 +40,7 @@ th:last-child, td:last-child { padding-right: 0; }
 tr { break-inside: avoid; }
 thead { display: table-header-group; }
 td.narrow, th.narrow { width: 1%; white-space: nowrap; overflow-wrap: normal; }
+.w16 { width: 16%; } .w20 { width: 20%; } .w24 { width: 24%; } .w30 { width: 30%; } .w40 { width: 40%; } .w60 { width: 60%; }
 .code { font-family: "Noto Sans Mono", "DejaVu Sans Mono", Consolas, Menlo, monospace; font-size: .9em; }
 .small { color: #444; font-size: .92em; }
 .remedy::before { content: "To do: "; font-weight: 600; }
@@ -52,6 +53,7 @@ pre { white-space: pre-wrap; overflow-wrap: anywhere; font-size: 11.5px; line-he
 .sign { display: grid; grid-template-columns: 1fr 1fr; gap: 40px; margin-top: 26px; break-inside: avoid; }
 .sign h3 { margin: 0 0 6px; }
 .sign .line { display: flex; align-items: flex-end; height: 40px; border-bottom: 1px solid #111; font-size: 12px; color: #444; padding-bottom: 3px; }
+.sign .signature { height: 64px; }
 .remarks { margin-top: 14px; break-inside: avoid; }
 .remarks .line { display: flex; align-items: flex-end; height: 30px; border-bottom: 1px solid #999; font-size: 12px; color: #444; padding-bottom: 3px; }
 @media (max-width: 700px) { main { padding: 20px 16px; margin: 0; } .sums, .sign { grid-template-columns: 1fr 1fr; gap: 12px; } dl { grid-template-columns: 1fr; } dd { margin-bottom: 6px; } table { display: block; overflow-x: auto; } }
@@ -68,9 +70,11 @@ pre { white-space: pre-wrap; overflow-wrap: anywhere; font-size: 11.5px; line-he
   .subtitle { font-size: 12pt; margin-bottom: 4mm; }
   .verdict { font-size: 11pt; }
   dl { grid-template-columns: 34mm 1fr; gap: 1mm 4mm; font-size: 9pt; }
-  table, caption { font-size: 8pt; }
+  table, caption { font-size: 8pt; line-height: 1.3; }
+  td { padding: .7mm 2mm .7mm 0; }
+  td .code { font-size: 6.6pt; }
   pre { font-size: 7.5pt; border: 0; padding: 0; }
-  .state { font-size: 7.5pt; }
+  .state { font-size: 7pt; line-height: 1.1; }
   .verdict .state { font-size: 11pt; }
   .page { break-before: page; margin-top: 0; }
 }

@@ -26,6 +26,7 @@ struct AnAcceptance {
   AnAcceptance() {
     contents.name = "erp";
     contents.version = "3.4.1";
+    contents.base_document = "base.yaml";
     contents.created_by = "sealift 0.1.0";
     config.name = "plant7";
     config.kept =
@@ -79,7 +80,7 @@ struct AnAcceptance {
             .history = history,
             .title = "Acceptance report",
             .by = "ops@laptop",
-            .now = WallTime(Duration{1'795'881'600'000}),
+            .now = WallTime(Duration{1'795'887'000'000}),
             .took = Duration{6'450}};
   }
   report::Acceptance acceptance() const {
@@ -99,7 +100,7 @@ struct AnAcceptance {
     host.facts.memory_bytes = uint64_t{role == format::HostRole::worker ? 64U : 16U} << 30;
     config.hosts.push_back(host.config);
     auto node = json::parse(std::format(
-        R"({{"metadata":{{"name":"{}"}},"status":{{"nodeInfo":{{"osImage":"Debian GNU/Linux 12 (bookworm)","kernelVersion":"6.1.0-28-amd64",)"
+        R"json({{"metadata":{{"name":"{}"}},"status":{{"nodeInfo":{{"osImage":"Debian GNU/Linux 12 (bookworm)","kernelVersion":"6.1.0-28-amd64",)json"
         R"("containerRuntimeVersion":"containerd://2.1.4","kubeletVersion":"v1.34.4","architecture":"amd64"}}}}}})",
         name));
     if (!node) FAIL(node.error().text());

@@ -28,10 +28,10 @@ size_t count_of(std::string_view text, std::string_view word) {
   return out;
 }
 
-const report::Acceptance::Host& host(const report::Acceptance& report, std::string_view name) {
+const report::Acceptance::Host& host_named(const report::Acceptance& report, std::string_view name) {
   return *std::ranges::find(report.hosts, name, &report::Acceptance::Host::name);
 }
-const report::Acceptance::Application& app(const report::Acceptance& report, std::string_view name) {
+const report::Acceptance::Application& app_named(const report::Acceptance& report, std::string_view name) {
   return *std::ranges::find(report.applications, name, &report::Acceptance::Application::name);
 }
 
@@ -76,16 +76,16 @@ TEST_CASE("acceptance: a failure that is waived is none any more") {
 
 TEST_CASE("acceptance: hosts are what they say, and have what was done on them") {
   const auto acceptance = tests::AnAcceptance().acceptance();
-  const auto& cp1 = host(acceptance, "cp1");
+  const auto& cp1 = host_named(acceptance, "cp1");
   CHECK(cp1.system == "Debian GNU/Linux 12 (bookworm)");
   CHECK(cp1.kernel == "6.1.0-28-amd64");
   CHECK(cp1.cpus == 4);
   CHECK(cp1.skipped == 2);
   CHECK(cp1.done == 3 + 38);
   CHECK(cp1.not_done == 1);
-  CHECK(host(acceptance, "w1").not_done == 1);
-  CHECK(host(acceptance, "w2").standing == Standing::warn);
-  const auto& w5 = host(acceptance, "w5");
+  CHECK(host_named(acceptance, "w1").not_done == 1);
+  CHECK(host_named(acceptance, "w2").standing == Standing::warn);
+  const auto& w5 = host_named(acceptance, "w5");
   CHECK(w5.standing == Standing::fail);
   CHECK(w5.away.contains("no route"));
   CHECK(w5.cpus == 0);
@@ -94,15 +94,15 @@ TEST_CASE("acceptance: hosts are what they say, and have what was done on them")
 
 TEST_CASE("acceptance: applications, wanted or not") {
   const auto acceptance = tests::AnAcceptance().acceptance();
-  CHECK(app(acceptance, "app-13").standing == Standing::fail);
-  CHECK(app(acceptance, "app-13").status == "failed");
-  CHECK(app(acceptance, "app-01").standing == Standing::ok);
-  CHECK(app(acceptance, "app-01").took_ms == 1'700);
-  CHECK(app(acceptance, "app-01").release == "app-01");
-  CHECK(app(acceptance, "app-04").release.empty());  // manifests
-  CHECK_FALSE(app(acceptance, "app-40").is_wanted);
-  CHECK(app(acceptance, "calico").is_network);
-  CHECK(app(acceptance, "calico").is_wanted);
+  CHECK(app_named(acceptance, "app-13").standing == Standing::fail);
+  CHECK(app_named(acceptance, "app-13").status == "failed");
+  CHECK(app_named(acceptance, "app-01").standing == Standing::ok);
+  CHECK(app_named(acceptance, "app-01").took_ms == 1'700);
+  CHECK(app_named(acceptance, "app-01").release == "app-01");
+  CHECK(app_named(acceptance, "app-04").release.empty());  // manifests
+  CHECK_FALSE(app_named(acceptance, "app-40").is_wanted);
+  CHECK(app_named(acceptance, "calico").is_network);
+  CHECK(app_named(acceptance, "calico").is_wanted);
 }
 
 TEST_CASE("acceptance: the last delivery is the last apply or join") {
@@ -131,7 +131,7 @@ TEST_CASE("acceptance: without a journal, without a history, without a cluster")
   input.look = nullptr;
   acceptance = report::make_acceptance(input).value();
   CHECK(report::verdict_sentence(acceptance) ==
-        "No cluster is there yet; 2 of 72 checks stand in the way of its delivery, 1 warning, 1 finding waived.");
+        "No cluster is there yet; 2 of 64 checks stand in the way of its delivery, 1 warning, 1 finding waived.");
   CHECK(acceptance.hosts.empty() == example.config.hosts.empty());
   CHECK(json::parse(report::to_json(acceptance))->boolean_or("delivered", true) == false);
 }
