@@ -88,8 +88,8 @@ class Page {
         "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
         "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"
         "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">\n"
-        "<title>{}: {}</title>\n<style>{}</style>\n</head>\n<body>\n<main>\n",
-        escaped(report_.title), escaped(report_.cluster), kAcceptanceStyle);
+        "<title>{}: {}</title>\n<style>{}{}</style>\n</head>\n<body>\n<main>\n",
+        escaped(report_.title), escaped(report_.cluster), kAcceptanceStyle, foot());
     first_page();
     hosts();
     applications();
@@ -103,6 +103,21 @@ class Page {
   }
 
  private:
+  // Of each printed page, so that none gets into another report. It is CSS: only what needs no escape there.
+  std::string foot() const {
+    constexpr size_t kEnough = 19;  // "sha256:" and twelve digits
+    const auto safe = [](std::string_view text) {
+      return !text.empty() && std::ranges::all_of(text, [](char c) {
+        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '.' ||
+               c == ':';
+      });
+    };
+    std::string text = "Acceptance report";
+    for (const auto& part : {report_.cluster, report_.artifact.identity.substr(0, kEnough), report_.at}) {
+      if (safe(part)) text += " · " + part;
+    }
+    return std::format("@page {{ @bottom-left {{ content: \"{}\"; }} }}\n", text);
+  }
   void line(std::string_view html) { out_ += std::string(html) + "\n"; }
   void paragraph(const std::string& text) { line(std::format("<p>{}</p>", escaped(text))); }
   void section(std::string_view id, std::string_view heading, bool new_page = false) {

@@ -58,12 +58,13 @@ pre { white-space: pre-wrap; overflow-wrap: anywhere; font-size: 11.5px; line-he
 .remarks .line { display: flex; align-items: flex-end; height: 30px; border-bottom: 1px solid #999; font-size: 12px; color: #444; padding-bottom: 3px; }
 @media (max-width: 700px) { main { padding: 20px 16px; margin: 0; } .sums, .sign { grid-template-columns: 1fr 1fr; gap: 12px; } dl { grid-template-columns: 1fr; } dd { margin-bottom: 6px; } table { display: block; overflow-x: auto; } }
 @page { size: A4; margin: 16mm 15mm 17mm;
-  @bottom-left { content: "Acceptance report"; font: 8pt Arial, "DejaVu Sans", sans-serif; color: #444; }
+  @bottom-left { font: 8pt Arial, "DejaVu Sans", sans-serif; color: #444; }
   @bottom-right { content: "page " counter(page) " of " counter(pages); font: 8pt Arial, "DejaVu Sans", sans-serif; color: #444; } }
 @media print {
   body { background: #fff; font-size: 9.5pt; }
   main { max-width: none; margin: 0; padding: 0; border: 0; }
   nav { display: none; }
+  dl { break-inside: avoid; }
   h1 { font-size: 20pt; }
   h2 { font-size: 13pt; margin-top: 8mm; }
   h3 { font-size: 10.5pt; }

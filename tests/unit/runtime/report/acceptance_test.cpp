@@ -189,6 +189,20 @@ TEST_CASE("acceptance: the HTML needs nothing from elsewhere, and its elements a
   }
 }
 
+TEST_CASE("acceptance: each printed page says which report it is of, in CSS that no name can end") {
+  tests::AnAcceptance example;
+  const auto foot = [](const tests::AnAcceptance& of) {
+    const auto html = report::to_html(of.acceptance());
+    const size_t begin = html.rfind("@page { @bottom-left"), end = html.find('\n', begin);
+    return html.substr(begin, end - begin);
+  };
+  CHECK(foot(example) == std::format("@page {{ @bottom-left {{ content: \"Acceptance report · plant7 · {} · "
+                                     "2026-11-28T17:30:00.000Z\"; }} }}",
+                                     tests::AnAcceptance::identity().substr(0, 19)));
+  example.config.name = "\"; } body { display: none";
+  CHECK_FALSE(foot(example).contains("display"));
+}
+
 TEST_CASE("acceptance: three hundred applications on a hundred hosts stay a document that a browser likes") {
   tests::AnAcceptance example;
   auto& run = example.journal.runs[1];
