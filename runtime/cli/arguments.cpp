@@ -156,7 +156,7 @@ void add_report_options(CLI::App& report, Arguments& out) {
       ->type_name("ID=REASON")
       ->expected(1)
       ->take_all();
-  report.add_option("--title", out.title, "the report's heading")->type_name("TEXT")->capture_default_str();
+  report.add_option("--title", out.title, "the report's heading [Acceptance report]")->type_name("TEXT");
 }
 
 Result<Verb> report_verb(const Arguments& out) {

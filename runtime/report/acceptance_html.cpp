@@ -17,7 +17,7 @@ namespace {
 
 using Standing = Acceptance::Standing;
 
-constexpr size_t kOpenPoints = 8;  // as many as the first page has room for beside the signatures
+constexpr size_t kOpenPoints = 6;  // as many as the first page has room for beside the signatures
 
 std::string marked_up(std::string_view printable) {
   std::string out;
@@ -212,14 +212,19 @@ class Page {
     for (const auto& check : report_.checks) {
       if (check.standing != Standing::ok) open.push_back(&check);
     }
-    if (open.empty()) return;
+    const auto& steps = report_.journal.steps;
+    const auto not_done = steps.size() - static_cast<size_t>(std::ranges::count_if(steps, &Acceptance::Step::is_done));
+    if (open.empty() && not_done == 0) return;
     line("<h3>Open points</h3>");
-    begin_table({"|", "|Check", "20%About", "What was seen"});
+    if (!open.empty()) begin_table({"|", "|Check", "20%About", "What was seen"});
     for (size_t i = 0; i < std::min(open.size(), kOpenPoints); ++i)
       row({state(open[i]->standing), escaped(open[i]->id), escaped(base::printable(open[i]->subject, 40)),
-           escaped(base::printable(open[i]->evidence, 110))});
-    end_table();
+           escaped(base::printable(open[i]->evidence, 80))});
+    if (!open.empty()) end_table();
     if (open.size() > kOpenPoints) paragraph(std::format("And {} more, in section 3.", open.size() - kOpenPoints));
+    if (not_done != 0)
+      paragraph(std::format("The last delivery from this machine left {} undone: section 4.",
+                            base::counted(not_done, "step", "steps")));
   }
 
   void signatures() {

@@ -31,8 +31,7 @@ bool same(const JournalRun::Step& a, const JournalRun::Step& b) {
 bool same(const JournalRun& a, const JournalRun& b) {
   if (a.number != b.number || a.time != b.time || a.command != b.command || a.cluster != b.cluster ||
       a.config != b.config || a.artifact != b.artifact || a.artifact_name != b.artifact_name || a.finish != b.finish ||
-      a.finish_time != b.finish_time ||
-      a.steps.size() != b.steps.size()) {
+      a.finish_time != b.finish_time || a.steps.size() != b.steps.size()) {
     return false;
   }
   for (size_t i = 0; i < a.steps.size(); ++i) {

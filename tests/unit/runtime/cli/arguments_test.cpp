@@ -235,8 +235,7 @@ TEST_CASE("report: the file tells its format, and only what checks find can be w
   CHECK(out.verb == Verb::report);
   CHECK(out.output == "a.html");
   CHECK(out.title == "Acceptance report");
-  CHECK(out.waivers ==
-        std::map<std::string, std::string>{{"disk.space", "ordered, for 1=1"}, {"etcd.fsync", "known"}});
+  CHECK(out.waivers == std::map<std::string, std::string>{{"disk.space", "ordered, for 1=1"}, {"etcd.fsync", "known"}});
   CHECK(parse({"report", "-c", "c.yaml", "-o", "a.xml", "--title", "Plant 7"})->title == "Plant 7");
   CHECK(parse({"report", "-o", "a.html"}).error().what.contains("report needs --config FILE"));
   CHECK(parse({"report", "-c", "c.yaml"}).error().what.contains("report needs -o FILE"));

@@ -222,7 +222,13 @@ TEST_CASE("acceptance: three hundred applications on a hundred hosts stay a docu
     run.steps.push_back({.host = "cp1", .step = "app." + app.name, .status = "done", .took_ms = 9'000});
     example.found.push_back({"app.healthy", app.name, inspection::Verdict::ok, "3 objects are as they should be", ""});
   }
+  for (int i = 0; i < 20; ++i)
+    example.found.push_back({"certificates.kubernetes", std::format("a-worker-with-a-long-name-{}.plant7.lan", i),
+                             inspection::Verdict::fail,
+                             "the certificate of the kubelet has ended " + std::string(300, 'x'), "deliver again"});
   const auto html = report::to_html(example.acceptance());
+  CHECK(html.contains("And 18 more, in section 3."));
+  CHECK(html.contains("left 2 steps undone"));
   CHECK(html.size() < 500'000);
   CHECK(count_of(html, "<tr>") < 1'200);
   if (const auto* file = std::getenv("SEALIFT_LARGE_REPORT"))  // to be looked at
