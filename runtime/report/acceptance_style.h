@@ -74,6 +74,11 @@ pre { white-space: pre-wrap; overflow-wrap: anywhere; font-size: 11.5px; line-he
   table, caption { font-size: 8pt; line-height: 1.3; }
   td { padding: .7mm 2mm .7mm 0; }
   td .code { font-size: 6.6pt; }
+  .sign { margin-top: 14px; }
+  .sign .line { height: 32px; }
+  .sign .signature { height: 52px; }
+  .remarks { margin-top: 8px; }
+  .remarks .line { height: 26px; }
   pre { font-size: 7.5pt; border: 0; padding: 0; }
   .state { font-size: 7pt; line-height: 1.1; }
   .verdict .state { font-size: 11pt; }
