@@ -51,7 +51,8 @@ sealift_library(runtime/images DEPS payload/base payload/yaml payload/image payl
 sealift_library(runtime/plans DEPS runtime/engine runtime/kube runtime/steps)
 sealift_library(runtime/delivery DEPS payload/base payload/yaml payload/format runtime/config runtime/host runtime/engine runtime/kube runtime/checks
   runtime/steps runtime/inspection runtime/images runtime/plans)
-sealift_library(runtime/report DEPS payload/base payload/json runtime/host runtime/engine runtime/steps runtime/inspection runtime/delivery)
+sealift_library(runtime/report DEPS payload/base payload/json payload/console payload/format runtime/config runtime/host runtime/engine runtime/kube runtime/checks
+  runtime/steps runtime/inspection runtime/delivery)
 sealift_library(runtime/ui DEPS payload/base payload/console)
 sealift_library(runtime/cli DEPS payload/base payload/hash payload/json payload/console payload/format runtime/config runtime/ssh runtime/agent runtime/engine
-  runtime/node runtime/checks runtime/images runtime/delivery runtime/report runtime/ui THIRD_PARTY cli11)
+  runtime/node runtime/checks runtime/inspection runtime/images runtime/delivery runtime/report runtime/ui THIRD_PARTY cli11)

@@ -8,13 +8,14 @@
 #include "payload/base/duration.h"
 #include "payload/base/text.h"
 #include "runtime/checks/all_checks.h"
+#include "runtime/report/acceptance.h"
 
 namespace sealift::cli {
 namespace {
 
-constexpr std::string_view kVerbs[] = {"apply",      "plan",    "join",     "status", "check",  "history",
-                                       "kubeconfig", "remove",  "rollback", "reset",  "config", "verify",
-                                       "list",       "extract", "info",     "help"};
+constexpr std::string_view kVerbs[] = {"apply",   "plan",       "join",    "status",   "check", "report",
+                                       "history", "kubeconfig", "remove",  "rollback", "reset", "config",
+                                       "verify",  "list",       "extract", "info",     "help"};
 
 void add_delivery_options(CLI::App& app, Arguments& out) {
   app.add_option("-c,--config", out.config, "the site's cluster.yaml")->type_name("FILE");
@@ -138,6 +139,32 @@ void add_rollback_options(CLI::App& rollback, Arguments& out) {
   rollback.add_option("--to", out.revision, "a revision as helm counts them [the former one]")->type_name("REVISION");
 }
 
+void add_report_options(CLI::App& report, Arguments& out) {
+  report.add_option("-o,--output", out.output, "the file: .html to print and sign, .json, or .xml (JUnit)")
+      ->type_name("FILE");
+  report
+      .add_option_function<std::vector<std::string>>(
+          "--waive",
+          [&out](const std::vector<std::string>& values) {
+            for (const auto& value : values) {
+              const auto waiver = report::parse_waiver(value);
+              if (!waiver) throw CLI::ValidationError("--waive", waiver.error().what);
+              out.waivers.insert_or_assign(waiver->first, waiver->second);
+            }
+          },
+          "what this check finds is accepted as it is, for this reason; may be given several times")
+      ->type_name("ID=REASON")
+      ->expected(1)
+      ->take_all();
+  report.add_option("--title", out.title, "the report's heading [Acceptance report]")->type_name("TEXT");
+}
+
+Result<Verb> report_verb(const Arguments& out) {
+  if (out.output.empty()) return fail(ErrorCode::usage, "report needs -o FILE: .html to print and sign, .json or .xml");
+  SEALIFT_TRY(report::acceptance_format(out.output));
+  return Verb::report;
+}
+
 // Nodes or applications, and the options of those only.
 Result<Verb> remove_verb(const Arguments& out, const CLI::App& remove) {
   if (out.apps.empty() && out.hosts.empty())
@@ -197,6 +224,8 @@ Result<Arguments> parse_arguments(const std::string& program, const std::vector<
   auto* history = app.add_subcommand("history", "what was delivered to the cluster, when and by whom");
   auto* check = app.add_subcommand(
       "check", "look at everything: before a delivery whether it can begin, then the whole cluster; changes nothing");
+  auto* report = app.add_subcommand(
+      "report", "write the acceptance report: what was delivered, and all that check finds; to print and to sign");
   auto* kubeconfig = app.add_subcommand("kubeconfig", "print the administrator's kubeconfig (a secret)");
   auto* join = app.add_subcommand("join", "bring in the hosts of cluster.yaml that are no nodes yet, and nothing else");
   auto* remove = app.add_subcommand("remove", "take nodes or applications out of the cluster");
@@ -212,7 +241,7 @@ Result<Arguments> parse_arguments(const std::string& program, const std::vector<
   auto* extract = app.add_subcommand("extract", "write files and images out of the artifact into a folder");
   auto* info = app.add_subcommand("info", "what the artifact is, in a few lines");
   config->require_subcommand(1);
-  const auto on_hosts = {apply,      plan,           join,   status,   check, history,
+  const auto on_hosts = {apply,      plan,           join,   status,   check, report, history,
                          kubeconfig, config_current, remove, rollback, reset, list};
   for (auto* command : on_hosts) add_delivery_options(*command, out);
   for (auto* command : {&app, apply, plan}) add_decisions(*command, out);
@@ -227,6 +256,7 @@ Result<Arguments> parse_arguments(const std::string& program, const std::vector<
   plan->add_flag("--dry-run", dry_run)->group("");
   add_remove_options(*remove, out);
   add_rollback_options(*rollback, out);
+  add_report_options(*report, out);
   bool in_cluster = false;
   list->add_flag("--cluster", in_cluster, "what was delivered to the cluster of --config instead, from which artifact");
   check->add_flag("--watch", out.watch, "look again every 10 s until it is stopped, and say what has changed");
@@ -288,6 +318,9 @@ Result<Arguments> parse_arguments(const std::string& program, const std::vector<
     SEALIFT_ASSIGN(out.verb, needs_config(out, Verb::status, "status", program));
   } else if (check->parsed()) {
     SEALIFT_ASSIGN(out.verb, needs_config(out, Verb::check, "check", program));
+  } else if (report->parsed()) {
+    SEALIFT_ASSIGN(const auto verb, report_verb(out));
+    SEALIFT_ASSIGN(out.verb, needs_config(out, verb, "report", program));
   } else if (kubeconfig->parsed()) {
     SEALIFT_ASSIGN(out.verb, needs_config(out, Verb::kubeconfig, "kubeconfig", program));
   } else if (remove->parsed()) {

@@ -3,6 +3,7 @@
 // The command line as a value. Only this part knows the parser.
 #pragma once
 
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -24,6 +25,7 @@ enum class Verb {
   plan_join,
   status,
   check,
+  report,
   kubeconfig,
   remove,
   remove_apps,
@@ -53,6 +55,10 @@ struct Arguments {
   // check
   bool watch = false;
   std::optional<std::string> junit;  // file
+  // report
+  std::string output;                          // file; its ending is one of report::acceptance_format()
+  std::string title = "Acceptance report";     // the heading
+  std::map<std::string, std::string> waivers;  // reason, by the id of a check
   // remove, reset
   std::vector<std::string> hosts;  // by name or address
   bool yes = false;                // the question about the cluster's name has been answered

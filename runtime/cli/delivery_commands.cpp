@@ -12,6 +12,7 @@
 #include "runtime/cli/artifact.h"
 #include "runtime/cli/check_command.h"
 #include "runtime/cli/connector.h"
+#include "runtime/cli/report_command.h"
 #include "runtime/cli/secrets.h"
 #include "runtime/cli/undo_commands.h"
 #include "runtime/config/cluster_config.h"
@@ -269,6 +270,7 @@ Result<void> run_delivery(const Arguments& arguments, const console::Output& out
     case Verb::plan_join: done = plan(input, display, out, arguments); break;
     case Verb::status: done = status(input, display, out, arguments.json, state); break;
     case Verb::check: done = check(input, [&] { display.finish(); }, out, arguments, state); break;
+    case Verb::report: done = report_acceptance(input, [&] { display.finish(); }, out, arguments, state); break;
     case Verb::kubeconfig: done = kubeconfig(input, display, out); break;
     case Verb::list_cluster:
       done = records(input, display, out, arguments.json, delivery::delivered_artifacts, report::artifact_lines);

@@ -64,6 +64,7 @@ Result<void> carry_out(const Arguments& arguments, const console::Output& out, c
     case Verb::plan_join:
     case Verb::status:
     case Verb::check:
+    case Verb::report:
     case Verb::kubeconfig:
     case Verb::config_current:
     case Verb::remove:

@@ -20,6 +20,18 @@ bool names_a_secret(std::string_view key) {
          std::ranges::any_of(kSecretWords, [&](std::string_view word) { return lower.contains(word); });
 }
 
+// A value that is one whatever its key is called: a private key as PEM, or a URL with a password in it.
+bool holds_a_secret(std::string_view value) {
+  if (value.contains("PRIVATE KEY-----")) return true;
+  for (size_t at = value.find("://"); at != std::string_view::npos; at = value.find("://", at)) {
+    at += 3;
+    const auto authority = value.substr(at, value.find_first_of("/?# \n\"'", at) - at);
+    const size_t user = authority.rfind('@');
+    if (user != std::string_view::npos && authority.substr(0, user).contains(':')) return true;
+  }
+  return false;
+}
+
 // Everything below a key that names a secret, whatever it is.
 void hide_all(yaml::Node& node) {
   if (node.kind == yaml::Kind::scalar) node = yaml::Node::make_string(std::string(kNotKept));
@@ -29,6 +41,7 @@ void hide_all(yaml::Node& node) {
 
 // Lists of {name: …, value: …}, as kubeadm's extraArgs and containers' env, name their values beside them.
 void hide_secrets(yaml::Node& node) {
+  if (node.kind == yaml::Kind::scalar && holds_a_secret(node.text)) hide_all(node);
   const bool is_named = node.find("name") != nullptr && names_a_secret(node.text_at("name"));
   for (auto& item : node.items) hide_secrets(item);
   for (auto& [key, value] : node.members) {

@@ -123,6 +123,7 @@ Result<bool> Check::is_cluster_there() {
 
 Result<std::vector<inspection::Observation>> Check::preflight() {
   hosts_.clear();  // the survey makes connections of its own
+  look_.reset();
   WithoutFindings events(input_.events);
   Input quiet{.payload = input_.payload,
               .config = input_.config,
@@ -160,7 +161,8 @@ Result<std::vector<inspection::Observation>> Check::preflight() {
 
 Result<std::vector<inspection::Observation>> Check::inspect() {
   if (!is_told_) tell_phase(input_, "Looking at the cluster");
-  SEALIFT_ASSIGN(const auto look, inspection::gather(hosts_, input_.config, input_.clock, input_.cancel));
+  SEALIFT_ASSIGN(look_, inspection::gather(hosts_, input_.config, input_.clock, input_.cancel));
+  const auto& look = *look_;
   for (size_t i = 0; i < hosts_.size(); ++i) {
     if (look.hosts[i].away) hosts_[i].host.reset();  // the next call connects anew
   }

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "runtime/delivery/delivery.h"
@@ -25,6 +26,8 @@ class Check {
   Result<std::vector<inspection::Observation>> run();
   // With what the calls so far have seen.
   const inspection::DiskHistory& disks() const { return disks_; }
+  // What the last call has seen; nothing if it was a preflight, or none.
+  const std::optional<inspection::Look>& look() const { return look_; }
 
  private:
   struct Applications;  // of the artifact
@@ -37,6 +40,7 @@ class Check {
   inspection::DiskHistory disks_;
   std::unique_ptr<Applications> applications_;
   std::vector<inspection::AskedHost> hosts_;
+  std::optional<inspection::Look> look_;
   bool is_told_ = false;  // what it does: once is enough
 };
 

@@ -40,13 +40,15 @@ class Reading {
       std::string host = line.text_or("host", "");
       std::string step = line.text_or("step", "");
       auto [slot, added] = where_.try_emplace({host, step}, run.steps.size());
-      if (added) run.steps.push_back({host, step, {}, {}, {}});
+      if (added) run.steps.push_back({.host = host, .step = step, .status = {}, .error = {}, .time = {}});
       JournalRun::Step& entry = run.steps[slot->second];
       entry.status = record == "begin" ? "begun" : line.text_or("status", "");
       entry.error = line.text_or("error", "");
       entry.time = line.text_or("time", "");
+      entry.took_ms = line.natural_or("ms", 0);
     } else if (record == "finish") {
       run.finish = line.text_or("status", "");
+      run.finish_time = line.text_or("time", "");
     }
     return {};  // other records: from a newer minor version, ignored here
   }
@@ -100,6 +102,7 @@ Result<JournalContents> read_journal(const std::string& directory) {
   if (!text) return std::unexpected(std::move(text).error());
   auto out = parse_journal(*text);
   if (!out) return fail_while(std::move(out).error(), "reading " + path);
+  out->digest = hash::sha256(base::as_bytes(*text));
   return out;
 }
 

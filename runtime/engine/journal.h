@@ -100,17 +100,20 @@ struct JournalRun {
     std::string host, step;
     std::string status;  // "done", …; "begun" without an end: the program or the machine died in it
     std::string error;
-    std::string time;  // of the last record
+    std::string time;      // of the last record
+    uint64_t took_ms = 0;  // of the last end
   };
   uint64_t number = 0;
   std::string time, command, cluster, config, artifact, artifact_name;
   std::vector<Step> steps;
   std::string finish;  // "complete", an error's code, or empty: it never finished
+  std::string finish_time;
 };
 
 struct JournalContents {
   std::vector<JournalRun> runs;
   size_t torn_lines = 0;
+  std::optional<Digest> digest;  // of the file that was read
 };
 
 // Errors: unsupported_version for a newer format. An absent file is an empty journal.

@@ -168,7 +168,7 @@ class Judge {
           std::format("{}/{}", kube::text(*pod, "metadata/namespace"), kube::text(*pod, "metadata/name"));
       const auto lines = cluster_.last_lines.find(name);
       if (lines != cluster_.last_lines.end() && !lines->second.empty())
-        return out + std::format("; the last lines of {}: {}", name, base::join(lines->second, " | "));
+        return out + std::format("{}{}: {}", kLastLines, name, base::join(lines->second, " | "));
       const auto event = cluster_.events.find("Pod " + name);
       if (event != cluster_.events.end()) return out + std::format("; the last event of {}: {}", name, event->second);
     }

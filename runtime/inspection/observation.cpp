@@ -17,6 +17,10 @@ std::string_view name(Verdict verdict) {
   return "unknown";
 }
 
+std::string without_last_lines(std::string_view evidence) {
+  return std::string(evidence.substr(0, evidence.find(kLastLines)));
+}
+
 void Observations::ok(std::string_view id, std::string subject, std::string evidence) {
   add(Verdict::ok, id, std::move(subject), std::move(evidence));
 }

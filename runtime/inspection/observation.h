@@ -22,6 +22,11 @@ struct Observation {
   bool operator==(const Observation&) const = default;
 };
 
+// Evidence may end with what a crashing container printed, after this. That is an application's own text, and may hold
+// anything, a password too: it is for who looks now, not for what is kept.
+inline constexpr std::string_view kLastLines = "; the last lines of ";
+std::string without_last_lines(std::string_view evidence);
+
 // Collects them. The remedy is the catalog's, unless a better one is known.
 class Observations {
  public:

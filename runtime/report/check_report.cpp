@@ -7,6 +7,7 @@
 #include <map>
 
 #include "payload/base/count.h"
+#include "payload/base/printable.h"
 #include "payload/json/value.h"
 
 namespace sealift::report {
@@ -33,24 +34,31 @@ std::string line(const Observation& one) {
   return std::format("{} {}  {}: {}", mark(one.verdict), one.id, one.subject, one.evidence);
 }
 
-// XML 1.0: no control characters but tab and line feed; bytes that are no UTF-8 were made printable before.
+// XML 1.0: no control characters but tab and line feed, and nothing that is no UTF-8.
 std::string xml(std::string_view text) {
   std::string out;
-  for (const char c : text) {
+  for (const char c : base::printable_lines(text)) {
     switch (c) {
       case '&': out += "&amp;"; break;
       case '<': out += "&lt;"; break;
       case '>': out += "&gt;"; break;
       case '"': out += "&quot;"; break;
-      default: out += static_cast<unsigned char>(c) < 0x20 && c != '\n' && c != '\t' ? ' ' : c;
+      default: out += c;
     }
   }
   return out;
 }
 
-std::string test_case(const Observation& one) {
+bool is_waived(const Observation& one, const Waivers& waivers) {
+  return one.verdict != Verdict::ok && waivers.contains(one.id);
+}
+
+std::string test_case(const Observation& one, const Waivers& waivers) {
   const std::string head =
       std::format("    <testcase classname=\"{}\" name=\"{}\"", xml(one.id), xml(one.subject + " " + one.id));
+  if (is_waived(one, waivers))
+    return std::format("{}>\n      <skipped message=\"waived: {}; {}\"/>\n    </testcase>\n", head,
+                       xml(waivers.at(one.id)), xml(one.evidence));
   if (one.verdict == Verdict::fail)
     return std::format("{}>\n      <failure message=\"{}\">{}</failure>\n    </testcase>\n", head, xml(one.evidence),
                        xml(one.remedy));
@@ -101,26 +109,32 @@ std::string to_json(const Observation& observation) {
   return json::to_canonical(out);
 }
 
-std::string to_junit(const Observations& found, const std::string& cluster, WallTime time, Duration took) {
+std::string to_junit(const Observations& found, const std::string& cluster, WallTime time, Duration took,
+                     const Waivers& waivers) {
   std::vector<std::string_view> themes;
   for (const auto& one : found) {
     if (!std::ranges::contains(themes, theme_of(one.id))) themes.push_back(theme_of(one.id));
   }
+  const auto waived = [&](const Observation& one) { return is_waived(one, waivers); };
+  const auto fails = [&](const Observation& one) { return one.verdict == Verdict::fail && !waived(one); };
   std::string out = std::format(
       "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites name=\"{}\" tests=\"{}\" failures=\"{}\" "
-      "time=\"{:.3f}\">\n",
-      xml(cluster), found.size(), count(found, Verdict::fail), static_cast<double>(took.count()) / 1000);
+      "skipped=\"{}\" time=\"{:.3f}\">\n",
+      xml(cluster), found.size(), std::ranges::count_if(found, fails), std::ranges::count_if(found, waived),
+      static_cast<double>(took.count()) / 1000);
   for (const auto theme : themes) {
     std::string cases;
-    size_t tests = 0, failures = 0;
+    size_t tests = 0, failures = 0, skipped = 0;
     for (const auto& one : found) {
       if (theme_of(one.id) != theme) continue;
       ++tests;
-      failures += one.verdict == Verdict::fail ? 1 : 0;
-      cases += test_case(one);
+      failures += fails(one) ? 1 : 0;
+      skipped += waived(one) ? 1 : 0;
+      cases += test_case(one, waivers);
     }
-    out += std::format("  <testsuite name=\"{}\" tests=\"{}\" failures=\"{}\" timestamp=\"{}\">\n{}  </testsuite>\n",
-                       xml(theme), tests, failures, base::to_iso8601(time), cases);
+    out += std::format(
+        "  <testsuite name=\"{}\" tests=\"{}\" failures=\"{}\" skipped=\"{}\" timestamp=\"{}\">\n{}  </testsuite>\n",
+        xml(theme), tests, failures, skipped, base::to_iso8601(time), cases);
   }
   return out + "</testsuites>\n";
 }

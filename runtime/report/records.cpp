@@ -6,7 +6,6 @@
 #include <format>
 
 #include "payload/base/text.h"
-#include "payload/json/value.h"
 
 namespace sealift::report {
 namespace {
@@ -105,7 +104,7 @@ std::string to_json(const host::ArtifactRecord& artifact) {
   return json::to_canonical(out);
 }
 
-std::string to_json(const steps::HistoryEntry& entry) {
+json::Value to_value(const steps::HistoryEntry& entry) {
   json::Value out = json::Value::object(), apps = json::Value::array();
   out.set("event", "delivery");
   out.set("when", entry.when);
@@ -124,7 +123,9 @@ std::string to_json(const steps::HistoryEntry& entry) {
   out.set("applications", std::move(apps));
   if (!entry.joined.empty()) out.set("joined", to_value(entry.joined));
   if (!entry.removed.empty()) out.set("removed", to_value(entry.removed));
-  return json::to_canonical(out);
+  return out;
 }
+
+std::string to_json(const steps::HistoryEntry& entry) { return json::to_canonical(to_value(entry)); }
 
 }  // namespace sealift::report

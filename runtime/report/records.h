@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "payload/json/value.h"
 #include "runtime/host/artifact_record.h"
 #include "runtime/steps/history.h"
 
@@ -21,6 +22,7 @@ std::vector<std::string> history_lines(const std::vector<steps::HistoryEntry>& e
 std::string to_json(const host::ArtifactRecord& artifact);
 // {"event":"delivery","when":…,"by":…,"name":…,"version":…,"identity":…,"result":"complete",
 // "applications":[{"name":…,"change":"installed","version":…}],"joined":[…],"removed":[…]}
+json::Value to_value(const steps::HistoryEntry& entry);
 std::string to_json(const steps::HistoryEntry& entry);
 
 }  // namespace sealift::report

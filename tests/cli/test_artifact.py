@@ -17,8 +17,8 @@ from conftest import INDEX_IMAGE, golden, needs
 PAYLOAD = payload_layout.PAYLOAD
 
 
-@pytest.mark.parametrize("command", ["", "apply", "plan", "status", "check", "history", "kubeconfig", "remove", "rollback", "config", "verify",
-                                     "list", "extract", "info"])
+@pytest.mark.parametrize("command", ["", "apply", "plan", "status", "check", "report", "history", "kubeconfig", "remove", "rollback", "config",
+                                     "verify", "list", "extract", "info"])
 def test_help_pages(run, artifact, command):
     done = run(*([command] if command else []), "--help")
     assert done.returncode == 0

@@ -24,13 +24,14 @@ void require(bool holds) {
 }
 
 bool same(const JournalRun::Step& a, const JournalRun::Step& b) {
-  return a.host == b.host && a.step == b.step && a.status == b.status && a.error == b.error && a.time == b.time;
+  return a.host == b.host && a.step == b.step && a.status == b.status && a.error == b.error && a.time == b.time &&
+         a.took_ms == b.took_ms;
 }
 
 bool same(const JournalRun& a, const JournalRun& b) {
   if (a.number != b.number || a.time != b.time || a.command != b.command || a.cluster != b.cluster ||
       a.config != b.config || a.artifact != b.artifact || a.artifact_name != b.artifact_name || a.finish != b.finish ||
-      a.steps.size() != b.steps.size()) {
+      a.finish_time != b.finish_time || a.steps.size() != b.steps.size()) {
     return false;
   }
   for (size_t i = 0; i < a.steps.size(); ++i) {
@@ -60,12 +61,14 @@ std::string print(const JournalRun& run) {
     line.set("step", step.step);
     line.set("status", step.status);
     line.set("error", step.error);
+    line.set("ms", step.took_ms);
     out += json::to_canonical(line) + "\n";
   }
   if (run.finish.empty()) return out;
   json::Value last = json::Value::object();
   last.set("record", "finish");
   last.set("status", run.finish);
+  last.set("time", run.finish_time);
   return out + json::to_canonical(last) + "\n";
 }
 

@@ -81,7 +81,7 @@ TEST_CASE("--identity goes with every command that opens an artifact") {
 }
 
 TEST_CASE("help says what runs where") {
-  for (const auto* word : {"apply", "plan", "join", "status", "check", "kubeconfig", "remove", "reset"}) {
+  for (const auto* word : {"apply", "plan", "join", "status", "check", "report", "kubeconfig", "remove", "reset"}) {
     const auto help = parse({word, "--help"})->text;
     CHECK(help.contains("runs the artifact's agent there as root"));
     CHECK(help.contains("--identity"));
@@ -226,4 +226,23 @@ TEST_CASE("help is of the command that was named") {
   CHECK(help.verb == Verb::help);
   CHECK(help.text.contains("--overwrite"));
   CHECK_FALSE(help.text.contains("Exit codes"));
+}
+
+TEST_CASE("report: the file tells its format, and only what checks find can be waived") {
+  const auto out = parse({"report", "-c", "c.yaml", "-o", "a.html", "--waive", "disk.space=ordered, for 1=1", "--waive",
+                          "etcd.fsync=known"})
+                       .value();
+  CHECK(out.verb == Verb::report);
+  CHECK(out.output == "a.html");
+  CHECK(out.title == "Acceptance report");
+  CHECK(out.waivers == std::map<std::string, std::string>{{"disk.space", "ordered, for 1=1"}, {"etcd.fsync", "known"}});
+  CHECK(parse({"report", "-c", "c.yaml", "-o", "a.xml", "--title", "Plant 7"})->title == "Plant 7");
+  CHECK(parse({"report", "-o", "a.html"}).error().what.contains("report needs --config FILE"));
+  CHECK(parse({"report", "-c", "c.yaml"}).error().what.contains("report needs -o FILE"));
+  CHECK(parse({"report", "-c", "c.yaml", "-o", "a.pdf"}).error().what.contains(".html, .json or .xml"));
+  const auto unknown = parse({"report", "-c", "c.yaml", "-o", "a.html", "--waive", "disk.spaec=x"});
+  REQUIRE_FALSE(unknown);
+  CHECK(unknown.error().code == ErrorCode::usage);
+  CHECK(unknown.error().what.contains("did you mean disk.space?"));
+  CHECK(parse({"report", "-c", "c.yaml", "-o", "a.html", "--waive", "disk.space"}).error().code == ErrorCode::usage);
 }

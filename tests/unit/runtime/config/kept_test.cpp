@@ -54,6 +54,28 @@ certificateKey: geheim-7
   CHECK(kept(text) == text);  // it is a cluster.yaml again
 }
 
+TEST_CASE("kept: nor a value that is a secret under any name") {
+  const auto text = kept(R"(kind: Application
+metadata: {name: erp}
+spec:
+  values:
+    url: postgres://erp:geheim-1@db/erp
+    urls: ["redis://:geheim-2@cache:6379", "say http://a and https://ops:geheim-3@mail"]
+    home: http://erp.plant7.lan:8080/a@b:c
+    mail: ops@plant7.lan:25
+    user: https://ops@git.lan/x
+    file: |
+      -----BEGIN RSA PRIVATE KEY-----
+      geheim-4
+      -----END RSA PRIVATE KEY-----
+)");
+  CHECK_FALSE(text.contains("geheim"));
+  for (const auto* there : {"http://erp.plant7.lan:8080/a@b:c", "ops@plant7.lan:25", "https://ops@git.lan/x"}) {
+    INFO(there);
+    CHECK(text.contains(there));
+  }
+}
+
 TEST_CASE("kept: differences are named by the field") {
   const std::string before = R"(kind: Cluster
 spec:

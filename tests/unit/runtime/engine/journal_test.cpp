@@ -84,6 +84,10 @@ TEST_CASE("what was written is read, run by run") {
   CHECK(first.steps[1].status == "skipped");
   CHECK(first.steps[2].status == "failed");
   CHECK(first.steps[2].error.contains("with \"quotes\""));
+  CHECK(first.steps[2].took_ms == 900);
+  CHECK_FALSE(first.finish_time.empty());
+  CHECK(read.digest == hash::sha256(base::as_bytes(folder.text())));
+  CHECK_FALSE(read_journal(folder.path + "/none").value().digest);
   CHECK(read.runs[1].number == 2);
   CHECK(read.runs[1].finish.empty());
   CHECK(read.runs[1].steps[0].status == "begun");
