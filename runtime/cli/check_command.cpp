@@ -39,7 +39,7 @@ bool wait_for_next_round(Clock& clock, const CancelToken& cancel) {
 
 }  // namespace
 
-Result<void> check(delivery::Input& input, const std::function<void()>& finish, console::Output out,
+Result<void> check(delivery::Input& input, const std::function<void()>& finish, const console::Output& out,
                    const Arguments& arguments, const std::string& state) {
   delivery::Check check(input, read_disk_history(state, input.events));
   report::Observations before;

@@ -14,7 +14,7 @@ namespace sealift::cli {
 
 // `finish`: called before anything is printed. `state`: the folder for this cluster; made if it is not there, and one
 // that can't be made only costs the forecast. Errors: unhealthy if anything fails.
-Result<void> check(delivery::Input& input, const std::function<void()>& finish, console::Output out,
+Result<void> check(delivery::Input& input, const std::function<void()>& finish, const console::Output& out,
                    const Arguments& arguments, const std::string& state);
 
 }  // namespace sealift::cli

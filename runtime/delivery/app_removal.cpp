@@ -20,7 +20,6 @@ namespace sealift::delivery {
 namespace {
 
 using App = host::ArtifactRecord::App;
-using host::ArtifactRecord;
 
 bool needs(const App& app, const App& other) {
   return std::ranges::contains(app.needs, other.name) ||
