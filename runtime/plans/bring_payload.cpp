@@ -50,7 +50,10 @@ Result<std::map<std::string, Index, std::less<>>> settle_payloads(PlanBuilder& p
   SEALIFT_ASSIGN(const auto apps, steps::recorded_apps(model));
   for (const auto* node : model.registry_hosts()) {
     SEALIFT_ASSIGN(const auto record, steps::settled_artifact_record(model, *node, apps));
-    out[node->name] = plan.add(*node, std::make_shared<steps::SettleStep>(record), after);
+    const Index settled = plan.add(*node, std::make_shared<steps::SettleStep>(record), after);
+    // An application that failed keeps it from this, and nothing else from going on.
+    plan.at(settled).on_failure = engine::OnFailure::alone;
+    out[node->name] = settled;
   }
   return out;
 }
