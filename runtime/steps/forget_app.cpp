@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "runtime/steps/apps.h"
+#include "runtime/steps/artifact_step.h"
 
 namespace sealift::steps {
 namespace {
@@ -34,13 +35,13 @@ Result<void> ForgetAppStep::apply(engine::StepContext& context) {
   for (auto& record : records) {
     if (!has_app(record, app_)) continue;
     std::erase_if(record.apps, [&](const host::ArtifactRecord::App& app) { return app.name == app_; });
-    SEALIFT_TRY(drop(context, std::move(record)));
+    SEALIFT_TRY(drop(context, record));
   }
   return {};
 }
 
-Result<void> ForgetAppStep::drop(engine::StepContext& context, host::ArtifactRecord record) const {
-  const auto path = std::format("{}/{}", host::kArtifactRecords, record.file_name());
+Result<void> ForgetAppStep::drop(engine::StepContext& context, const host::ArtifactRecord& record) const {
+  const auto path = record_path(record);
   if (!is_spent(record)) {
     const auto text = host::to_text(record);
     base::MemorySource source(base::as_bytes(text));

@@ -20,7 +20,7 @@ class ForgetAppStep final : public BasicStep {
   Result<void> apply(engine::StepContext& context) override;
 
  private:
-  Result<void> drop(engine::StepContext& context, host::ArtifactRecord record) const;
+  Result<void> drop(engine::StepContext& context, const host::ArtifactRecord& record) const;
   std::string app_;
 };
 
