@@ -54,9 +54,11 @@ struct Hooked {
     const std::lock_guard guard(mutex);
     return std::ranges::count(ran, line);
   }
+  long most = 1;  // times that each may have run
   size_t at(const std::string& line) {
     INFO(line);
-    REQUIRE(times(line) == 1);
+    REQUIRE(times(line) >= 1);
+    REQUIRE(times(line) <= most);
     return static_cast<size_t>(std::ranges::find(ran, line) - ran.begin());
   }
   // Whatever of a hook may have been on a host is there no more.
@@ -147,6 +149,8 @@ TEST_CASE("hooks: killed at every record, the same command goes on, and each has
       records, [] { return Hooked(at_all_moments()); }, run,
       [](Hooked& place) {
         require_delivered(place.apply());
+        // Another host's may have ended just then, and was not recorded yet.
+        place.most = 2;
         check_once_in_order(place);
       });
 }
