@@ -25,7 +25,7 @@ function(sealift_test name label)
     add_test(NAME ${name} COMMAND ${name})
   endif()
   # Third-party C++ archives are not instrumented: container annotations across that boundary cause false alarms.
-  set_tests_properties(${entries} PROPERTIES LABELS ${label} TIMEOUT 1200
+  set_tests_properties(${entries} PROPERTIES LABELS ${label} TIMEOUT 1800
     ENVIRONMENT "ASAN_OPTIONS=detect_container_overflow=0:abort_on_error=1;UBSAN_OPTIONS=print_stacktrace=1;TSAN_OPTIONS=halt_on_error=1:suppressions=${CMAKE_SOURCE_DIR}/tests/tsan.supp")
 endfunction()
 
