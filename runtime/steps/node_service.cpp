@@ -45,10 +45,18 @@ json::Value endpoints(const std::vector<const Node*>& nodes, EndpointOf endpoint
 std::string mirror_json(const Model& model, const Node& node) {
   json::Value out = json::Value::object();
   json::Value hosts = json::Value::array();
-  const bool is_one = is_registry_host(model, node);
-  if (!is_one)
-    hosts = endpoints(model.registry_hosts(),
-                      [&](const Node& other) { return endpoint(other.ip, model.config.registry.port); });
+  const bool is_one = is_asked(model, node);
+  auto asked = model.asked_hosts();
+  // One that keeps payloads asks another only for artifacts that it lacks.
+  if (is_one) {
+    std::erase_if(asked, [&](const Node* other) {
+      return other->name == node.name || std::ranges::none_of(model.others, [&](const host::ArtifactRecord& artifact) {
+               const auto name = artifact.file_name();
+               return other->served.contains(name) && !node.served.contains(name);
+             });
+    });
+  }
+  hosts = endpoints(asked, [&](const Node& other) { return endpoint(other.ip, model.config.registry.port); });
   const auto own = mirror_endpoints(model, node);
   out.set("localListen", own.front());
   out.set("peerListen", is_one ? own.back() : "");

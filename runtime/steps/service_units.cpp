@@ -12,14 +12,14 @@ namespace sealift::steps {
 
 std::string endpoint(const std::string& ip, uint16_t port) { return std::format("{}:{}", base::bracketed(ip), port); }
 
-bool is_registry_host(const Model& model, const Node& node) {
-  return std::ranges::contains(model.registry_hosts(), node.name, &Node::name);
+bool is_asked(const Model& model, const Node& node) {
+  return std::ranges::contains(model.asked_hosts(), node.name, &Node::name);
 }
 
 std::vector<std::string> mirror_endpoints(const Model& model, const Node& node) {
   const uint16_t port = model.config.registry.port;
   std::vector<std::string> out{std::format("127.0.0.1:{}", port)};
-  if (is_registry_host(model, node)) out.push_back(endpoint(node.ip, port));
+  if (is_asked(model, node)) out.push_back(endpoint(node.ip, port));
   return out;
 }
 
@@ -227,7 +227,7 @@ std::string boot_unit(const Model& model, const std::string& program) {
 
 std::string mirror_unit(const Model& model, const Node& node, const std::string& program) {
   std::string folders;
-  if (is_registry_host(model, node))
+  if (is_asked(model, node))
     folders = std::format("BindReadOnlyPaths={} {}\n", host::kArtifactRecords, Model::payload_folder(node.config));
   return unit_text(base::replace_all(std::string(kMirrorUnit), "@PAYLOADS@", folders), program);
 }

@@ -55,8 +55,12 @@ struct Site {
     checks::PreflightInput input{base, contents, config, kGiB, false, contents.images_for({})};
     auto connected = tests::connect_fake(machine);
     REQUIRE(connected);
-    const checks::CheckedHost view{"w1", host, connected->get(), machine.facts,
-                                   machine.facts.clock_ms + clock_ahead_ms};
+    const checks::CheckedHost view{"w1",
+                                   host,
+                                   connected->get(),
+                                   machine.facts,
+                                   machine.facts.clock_ms + clock_ahead_ms,
+                                   host.role == format::HostRole::control_plane};
     auto out = checks::check_facts(input, {view});
     SEALIFT_ASSIGN(const auto asked, checks::check_host(input, view));
     out.insert(out.end(), asked.begin(), asked.end());
