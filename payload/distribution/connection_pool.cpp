@@ -21,8 +21,9 @@ Result<std::unique_ptr<http::Client>> Connections::take(const http::Origin& orig
     options.certificate.clear();
     options.key = Secret();
     options.proxy.reset();
-    if (endpoint_.proxies == Endpoint::Proxies::of_environment)
+    if (endpoint_.proxies == Endpoint::Proxies::of_environment) {
       SEALIFT_ASSIGN(options.proxy, http::proxy_from_environment(origin));
+    }
   }
   return std::make_unique<http::Client>(origin, std::move(options));
 }
