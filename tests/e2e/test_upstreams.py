@@ -96,7 +96,7 @@ def test_what_the_artifact_brought_wins(lab, registries, cluster):
     for name in ('cp1', 'w1'):
         assert ask_docker(lab, 'library/nginx/manifests/1.22', name) == (status, ours)
         assert status == 200
-        assert ask_docker(lab, 'library/nginx/manifests/9.99', name)[0] == 200
+        wait_for('the new upstream is asked', 30, lambda: ask_docker(lab, 'library/nginx/manifests/9.99', name)[0] == 200)
     upstreams.pop()
     cluster.write()
     cluster.deliver()
