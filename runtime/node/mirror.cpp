@@ -5,7 +5,10 @@
 #include <array>
 #include <atomic>
 #include <cstdio>
+#include <cstring>
 #include <format>
+#include <mutex>
+#include <utility>
 #include <vector>
 
 #include "payload/base/file.h"
@@ -13,12 +16,14 @@
 #include "payload/json/value.h"
 #include "runtime/node/delivered_payloads.h"
 #include "runtime/node/pki.h"
+#include "runtime/node/registries.h"
 #include "runtime/node/upstream_blobs.h"
 
 namespace sealift::node {
 namespace {
 
 constexpr size_t kMaxPem = size_t{64} << 10;
+constexpr size_t kMaxRegistries = size_t{8} << 20;
 // An object up to this size is read, and so checked, before the response starts: manifests and configurations.
 constexpr uint64_t kReadAhead = uint64_t{256} << 10;
 
@@ -37,6 +42,24 @@ http::Response message(int status, std::string code, std::string text) {
 http::Response later(std::string text) {
   auto out = message(503, "UNAVAILABLE", std::move(text));
   out.headers["Retry-After"] = "5";
+  return out;
+}
+
+// "299 - "text"": RFC 7234, section 5.5, with what a header can hold.
+std::string to_warning(std::string_view text) {
+  std::string out = "299 - \"";
+  for (const char c : text.substr(0, 1000)) out += c >= ' ' && c <= '~' && c != '"' && c != '\\' ? c : '\'';
+  return out + "\"";
+}
+
+// Of a registry of others. Never 401: containerd would look for a login of its own. 502 is not waited for by other
+// hosts, which would only ask the same registry again and again; what it means stands in a header too (OCI distribution
+// specification, "Warnings"), since an answer to HEAD has no body.
+http::Response failed_there(const Question& question, const Error& error) {
+  std::fprintf(stderr, "%s: %s\n", target_of(question).c_str(), error.text().c_str());
+  if (error.code == ErrorCode::cancelled) return later(error.text());
+  auto out = message(502, "UNAVAILABLE", error.text());
+  out.headers["Warning"] = to_warning(error.text());
   return out;
 }
 
@@ -71,8 +94,10 @@ http::Response::Stream source_stream(std::shared_ptr<BlobSource> source, const B
           }};
 }
 
+using Failed = http::Response (*)(const Question& question, const Error& error);
+
 http::Response answer_from(const std::shared_ptr<BlobSource>& source, const BlobInfo& blob,
-                           const http::Request& request) {
+                           const http::Request& request, Failed failed) {
   http::Response out{
       200,
       {{"Docker-Distribution-Api-Version", "registry/2.0"}, {"Docker-Content-Digest", blob.digest.text()}},
@@ -147,25 +172,63 @@ Result<Identities> read_identities(const MirrorConfig& config) {
 }  // namespace
 
 struct Mirror::State {
+  explicit State(Clock& given) : clock(given) {}
+  Clock& clock;
   MirrorConfig config;
   // Asked in this order.
   std::unique_ptr<DeliveredPayloads> payloads;  // of a registry host
   std::shared_ptr<UpstreamBlobs> upstream;      // of any other host
+  std::mutex mutex;                             // of the next two
+  std::shared_ptr<Registries> registries;       // of others
+  std::optional<Error> unread;                  // why they can't be asked
+  std::shared_ptr<BlobCache> cache;             // used by one thread, in read_registries()
 
   std::vector<std::shared_ptr<BlobSource>> sources() const {
     auto out = payloads ? payloads->sources() : std::vector<std::shared_ptr<BlobSource>>();
     if (upstream) out.push_back(upstream);
     return out;
   }
+  std::pair<std::shared_ptr<Registries>, std::optional<Error>> others() {
+    const std::lock_guard lock(mutex);
+    return {registries, unread};
+  }
+  Result<void> read_registries();
   Turns local_turns, peer_turns;
   Listeners listeners;
   std::unique_ptr<http::Server> local, peer;
 };
 
+// What is being answered goes on with the former ones.
+Result<void> Mirror::State::read_registries() {
+  if (config.registries.empty()) return {};
+  auto text = base::read_text_file(config.registries, kMaxRegistries);
+  auto read = text.and_then([](const std::string& json) { return parse_registries_config(json); });
+  if (text) explicit_bzero(text->data(), text->size());
+  if (!read) {
+    auto error = std::move(read).error();
+    error.while_doing.push_back("reading " + config.registries);
+    const std::lock_guard lock(mutex);
+    if (!registries) unread = error;
+    return fail(std::move(error));
+  }
+  if (read->cache_folder.empty())
+    cache.reset();
+  else if (cache && cache->folder() == read->cache_folder)
+    cache->set_limit(read->cache_bytes);
+  else
+    cache = std::make_shared<BlobCache>(read->cache_folder, read->cache_bytes);
+  auto fresh = std::make_shared<Registries>(std::move(*read), cache, clock);
+  const std::lock_guard lock(mutex);
+  registries = std::move(fresh);
+  unread.reset();
+  return {};
+}
+
 Mirror::Mirror(std::unique_ptr<State> state) : state_(std::move(state)) {}
 Mirror::~Mirror() {
   if (state_->payloads) state_->payloads->stop();
   if (state_->upstream) state_->upstream->stop();
+  if (state_->registries) state_->registries->stop();
   // Before state_ is destroyed, which requests still use.
   for (auto* server : {state_->local.get(), state_->peer.get()}) {
     if (server != nullptr) server->stop();
@@ -185,11 +248,12 @@ void Mirror::drain(Duration most) {
   while (answers() && clock.monotonic() < end) clock.sleep(Duration{50});
 }
 Result<void> Mirror::reload() {
+  const auto read = state_->read_registries();
   SEALIFT_ASSIGN(const auto identities, read_identities(state_->config));
   if (identities.server) SEALIFT_TRY(state_->local->set_identity(*identities.local()));
   if (identities.server && state_->peer) SEALIFT_TRY(state_->peer->set_identity(*identities.server));
   if (identities.client) state_->upstream->set_identity(*identities.client);
-  return {};
+  return read;
 }
 uint16_t Mirror::local_port() const { return state_->local->port(); }
 uint16_t Mirror::peer_port() const { return state_->peer ? state_->peer->port() : 0; }
@@ -210,23 +274,32 @@ http::Response Mirror::answer(const http::Request& request) {
     if (!blob)
       unknown = blob.error();
     else if (*blob)
-      return answer_from(source, **blob, request);
+      return answer_from(source, **blob, request, failed);
   }
   if (unknown) return failed(*question, *unknown);
+  const auto [registries, unread] = state_->others();
+  if (registries) {
+    const auto blob = registries->stat(*question);
+    if (!blob) return failed_there(*question, blob.error());
+    if (*blob) return answer_from(registries, **blob, request, failed_there);
+  }
+  if (unread) return failed_there(*question, *unread);
   if (question->of_referrers)  // the specification: an empty list, not an error
     return {200,
             {{"Docker-Distribution-Api-Version", "registry/2.0"}},
             "application/vnd.oci.image.index.v1+json",
             R"({"schemaVersion":2,"mediaType":"application/vnd.oci.image.index.v1+json","manifests":[]})",
             {}};
+  const auto asked = registries ? registries->asked_for(*question) : std::string();
   return message(
       404, question->kind == Question::Kind::manifest ? "MANIFEST_UNKNOWN" : "BLOB_UNKNOWN",
-      std::format("{}/{}:{} is not in artifact {}", question->registry, question->repository, question->reference,
-                  state_->payloads ? state_->payloads->titles() : state_->config.artifact));
+      std::format("{}/{}:{} is not in artifact {}{}", question->registry, question->repository, question->reference,
+                  state_->payloads ? state_->payloads->titles() : state_->config.artifact,
+                  asked.empty() ? "" : ", and " + asked + " has no such image"));
 }
 
 Result<std::unique_ptr<Mirror>> Mirror::start(const MirrorConfig& config, Clock& clock, Listeners listeners) {
-  auto state = std::make_unique<State>();
+  auto state = std::make_unique<State>(clock);
   state->listeners = std::move(listeners);
   state->config = config;
   if (!config.artifacts.empty()) state->payloads = std::make_unique<DeliveredPayloads>(config.artifacts, clock);
@@ -239,6 +312,8 @@ Result<std::unique_ptr<Mirror>> Mirror::start(const MirrorConfig& config, Clock&
     }
     state->upstream = std::make_shared<UpstreamBlobs>(std::move(hosts), *identities.client, clock);
   }
+  // A file that can't be used must not keep the cluster's own images away.
+  if (const auto read = state->read_registries(); !read) std::fprintf(stderr, "%s\n", read.error().text().c_str());
   std::unique_ptr<Mirror> out(new Mirror(std::move(state)));
   const auto listen = [mirror = out.get()](const std::string& address, uint16_t port,
                                            std::optional<http::TlsIdentity> tls, const std::optional<base::Fd>& passed,

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // The image mirror on every host: containerd asks it for everything (certs.d/_default). A registry host answers from
-// its payload; any other host gets the bytes from a registry host. It turns a request into a question, finds the
+// its payload; any other host gets the bytes from a registry host. Registries of others come last: what an artifact
+// brought always wins. It turns a request into a question, finds the
 // source, and turns the source's reply into an answer. Read-only; never answers 401; Authorization is neither logged
 // nor forwarded (the HTTP server does not even pass it on).
 #pragma once
@@ -32,8 +33,8 @@ class Mirror {
   // `clock` must outlive the mirror.
   static Result<std::unique_ptr<Mirror>> start(const MirrorConfig& config, Clock& clock, Listeners listeners = {});
   ~Mirror();  // aborts answers in progress
-  // Reads the certificates and keys again, for connections from now on. Errors: they can't be read or used, and the
-  // present ones stay.
+  // Reads the certificates, the keys and the registries of others again, for connections and questions from now on.
+  // Errors: they can't be read or used, and the present ones stay.
   Result<void> reload();
   // Takes no more connections and lets answers in progress end, for at most this long. The sockets stay open.
   void drain(Duration most);

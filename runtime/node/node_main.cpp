@@ -41,7 +41,7 @@ constexpr size_t kMaxConfig = size_t{1} << 20;
 constexpr Duration kDrain{60'000};
 // The authority's process ends when nobody has asked for so long.
 constexpr Duration kIdle{60'000};
-// How often the mirror looks whether its certificates were replaced: this many rounds of its loop.
+// How often the mirror looks whether its certificates or registries were replaced: this many rounds of its loop.
 constexpr unsigned kLookEvery = 20;
 
 // Signal handlers only set a flag; the loops check it.
@@ -105,10 +105,10 @@ Result<void> run_mirror(const Arguments& arguments) {
                               passed(config.peer_address, config.peer_port)};
   SEALIFT_ASSIGN(const auto mirror, Mirror::start(config, base::system_clock(), std::move(listeners)));
   notify("READY=1");
-  WatchedFiles certificates({config.ca, config.server, config.client});
+  WatchedFiles files({config.ca, config.server, config.client, config.registries});
   for (unsigned round = 1; !stop_asked; ++round) {
     base::system_clock().sleep(Duration{100});
-    if (!reload_asked.exchange(false) && (round % kLookEvery != 0 || !certificates.changed())) continue;
+    if (!reload_asked.exchange(false) && (round % kLookEvery != 0 || !files.changed())) continue;
     if (const auto done = mirror->reload(); !done) std::fprintf(stderr, "%s\n", done.error().text().c_str());
   }
   notify("STOPPING=1");

@@ -6,6 +6,7 @@
 #include "runtime/steps/images_step.h"
 #include "runtime/steps/kernel_step.h"
 #include "runtime/steps/node_service.h"
+#include "runtime/steps/registries.h"
 #include "runtime/steps/service_units.h"
 #include "runtime/steps/units.h"
 
@@ -13,6 +14,7 @@ namespace sealift::plans {
 
 struct Installed {
   Index service_files, socket_files, balancer_socket;
+  std::optional<Index> registries;  // of others: what the mirror is told of them
   std::vector<Index> balancer_files;
   std::vector<Index> before_runtime;
   Digest service, balancer, api_socket, sockets, runtime;  // of the files that the units read
@@ -39,8 +41,13 @@ Result<Installed> install(PlanBuilder& plan, const Model& model, const Node& nod
                                        model.base.kubernetes_version, files.size());
   const Index programs = plan.add(node, std::make_shared<steps::FilesStep>("files.base", description, std::move(files)),
                                   std::move(before), engine::Lane::bytes);
-  out.service_files = plan.add(
-      node, std::make_shared<steps::FilesStep>("files.node", "install the node service", std::move(service)), {});
+  out.service_files =
+      plan.add(node,
+               std::make_shared<steps::FilesStep>("files.node", "install the node service", std::move(service),
+                                                  steps::unwanted_paths(model, node)),
+               {});
+  if (steps::asks_registries(model, node))
+    out.registries = plan.add(node, std::make_shared<steps::RegistriesStep>(model, node), {out.service_files});
   plan.at(programs).ends = {"units.base"};
   plan.at(out.service_files).ends = {"units.node"};
   out.balancer = inputs_of(balancer);
@@ -85,6 +92,7 @@ Index start_node_service(PlanBuilder& plan, const Model& model, const Node& node
   plan.at(certificate).ends = {"units.node"};
   std::vector<WantedUnit> sockets{{"sealift-mirror.socket"}};
   if (node.is_control_plane()) sockets.push_back({"sealift-authority.socket"});
+  if (installed.registries) before.push_back(*installed.registries);
   // Each pulls its service up, or restarts it.
   const Index listening = plan.add(
       node,

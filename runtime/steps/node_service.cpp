@@ -6,6 +6,7 @@
 #include "payload/json/value.h"
 #include "runtime/host/artifact_record.h"
 #include "runtime/steps/certificates.h"
+#include "runtime/steps/registries.h"
 #include "runtime/steps/service_units.h"
 
 namespace sealift::steps {
@@ -62,6 +63,7 @@ std::string mirror_json(const Model& model, const Node& node) {
   out.set("peerListen", is_one ? own.back() : "");
   out.set("artifacts", is_one ? host::kArtifactRecords : "");
   out.set("registryHosts", std::move(hosts));
+  if (asks_registries(model, node)) out.set("registries", std::string(kRegistriesFile));
   out.set("ca", std::format("{}/ca.crt", kPkiDirectory));
   for (const auto* usage : {"server", "client"}) out.set(usage, pair_path(usage));
   out.set("artifact", model.payload.artifact_name());
@@ -128,6 +130,14 @@ Result<std::vector<WantedFile>> balancer_files(const Model& model, const Node& n
   for (auto& unit : service_units(model, node, program)) {
     if (unit.name == kBalancer) out.push_back(unit_file(std::move(unit)));
   }
+  return out;
+}
+
+std::vector<std::string> unwanted_paths(const Model& model, const Node& node) {
+  std::vector<std::string> out;
+  if (!asks_registries(model, node)) out.emplace_back(kRegistriesFolder);
+  const auto cache = cache_folder(node.config);
+  if (!cache_of(model, node)) out.push_back(cache.substr(0, cache.rfind('/')));
   return out;
 }
 

@@ -7,6 +7,7 @@
 #include "payload/base/text.h"
 #include "runtime/config/authority_port.h"
 #include "runtime/host/artifact_record.h"
+#include "runtime/steps/registries.h"
 
 namespace sealift::steps {
 
@@ -128,6 +129,13 @@ DynamicUser=yes
 WantedBy=multi-user.target
 )";
 
+// For registries of others, which have names. A host need not have all of these.
+constexpr std::string_view kNames = "-/etc/resolv.conf -/etc/hosts";
+// The bundles that http::system_authorities() looks for, with what they lead to.
+constexpr std::string_view kHostAuthorities =
+    "-/etc/ssl/certs -/etc/ssl/ca-bundle.pem -/etc/ssl/cert.pem -/etc/pki/tls/certs -/etc/pki/ca-trust/extracted "
+    "-/var/lib/ca-certificates";
+
 constexpr std::string_view kBalancerUnit = R"([Unit]
 Description=Sealift balancer over the Kubernetes API servers
 Requires=sealift-api.socket
@@ -229,6 +237,10 @@ std::string mirror_unit(const Model& model, const Node& node, const std::string&
   std::string folders;
   if (is_asked(model, node))
     folders = std::format("BindReadOnlyPaths={} {}\n", host::kArtifactRecords, Model::payload_folder(node.config));
+  if (asks_registries(model, node)) folders += std::format("BindReadOnlyPaths={} {}\n", kRegistriesFolder, kNames);
+  if (asks_registries(model, node) && trusts_host_authorities(model))
+    folders += std::format("BindReadOnlyPaths={}\n", kHostAuthorities);
+  if (const auto cache = cache_of(model, node)) folders += std::format("BindPaths={}\n", *cache);
   return unit_text(base::replace_all(std::string(kMirrorUnit), "@PAYLOADS@", folders), program);
 }
 
