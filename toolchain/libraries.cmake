@@ -42,7 +42,7 @@ sealift_library(runtime/host DEPS payload/base payload/hash payload/json)
 sealift_library(runtime/agent DEPS payload/base payload/hash payload/json runtime/config runtime/ssh runtime/host SCRIPTS runtime/agent/landing.sh)
 sealift_library(runtime/engine DEPS payload/base payload/hash payload/json runtime/host)
 sealift_library(runtime/kube DEPS payload/base payload/yaml payload/json payload/format runtime/config)
-sealift_library(runtime/node DEPS payload/base payload/hash payload/trust payload/json payload/image payload/http payload/distribution payload/format
+sealift_library(runtime/node DEPS payload/base payload/hash payload/trust payload/json payload/image payload/http payload/distribution payload/format payload/upload
   runtime/host runtime/kube)
 sealift_library(runtime/checks DEPS payload/base payload/format runtime/config runtime/host)
 sealift_library(runtime/steps DEPS payload/base payload/hash payload/trust payload/codec payload/yaml payload/json payload/image payload/http payload/distribution payload/format payload/upload

@@ -63,6 +63,18 @@ std::string whole_index_tag(std::string_view reference) {
   return "sealift-" + hash::sha256(base::as_bytes(reference)).hex();
 }
 
+std::string whole_index_manifest(std::string_view media_type, const Digest& index, uint64_t size) {
+  json::Value layers = json::Value::array();
+  layers.push_back(descriptor(media_type, index, size));
+  json::Value out = json::Value::object();
+  out.set("schemaVersion", int64_t{2});
+  out.set("mediaType", std::string(image::kOciManifest));
+  out.set("artifactType", std::string(kArtifactType));
+  out.set("config", descriptor(kEmptyType, hash::sha256(base::as_bytes(kEmpty)), kEmpty.size()));
+  out.set("layers", std::move(layers));
+  return json::to_canonical(out);
+}
+
 Result<image::Descriptor> whole_index_in(ByteView manifest) {
   SEALIFT_ASSIGN(const auto parsed, image::parse_manifest(manifest, image::kOciManifest));
   const auto* document = std::get_if<image::Manifest>(&parsed);
@@ -158,15 +170,7 @@ Result<void> ImageUpload::send_index_beside(const Target& target, ByteView root,
   const auto& image = *target.image;
   SEALIFT_TRY(registry_.push_blob(target.repository, upload_of(base::as_bytes(kEmpty)), {}, stop));
   SEALIFT_TRY(registry_.push_blob(target.repository, upload_of(root), {}, stop));
-  json::Value layers = json::Value::array();
-  layers.push_back(descriptor(image.media_type, image.root.digest, root.size()));
-  json::Value manifest = json::Value::object();
-  manifest.set("schemaVersion", int64_t{2});
-  manifest.set("mediaType", std::string(image::kOciManifest));
-  manifest.set("artifactType", std::string(kArtifactType));
-  manifest.set("config", descriptor(kEmptyType, hash::sha256(base::as_bytes(kEmpty)), kEmpty.size()));
-  manifest.set("layers", std::move(layers));
-  const auto text = json::to_canonical(manifest);
+  const auto text = whole_index_manifest(image.media_type, image.root.digest, root.size());
   const distribution::RemoteManifest kept{std::string(image::kOciManifest), hash::sha256(base::as_bytes(text)),
                                           base::to_bytes(text)};
   SEALIFT_TRY(registry_.push_manifest(target.repository, whole_index_tag(image.root.digest.text()), kept, stop));

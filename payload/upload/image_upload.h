@@ -21,6 +21,8 @@ namespace sealift::upload {
 
 // Where the index is kept that an image's tag or digest names, if the registry refuses the index itself.
 std::string whole_index_tag(std::string_view reference);
+// A manifest that keeps an index, whose bytes are a blob beside it, and the empty blob {}.
+std::string whole_index_manifest(std::string_view media_type, const Digest& index, uint64_t size);
 // The index that is kept in such a manifest. Errors: invalid_input if it is none.
 Result<image::Descriptor> whole_index_in(ByteView manifest);
 

@@ -57,13 +57,15 @@ Result<std::map<std::string, agent::HostSecrets>> resolve_logins(const config::C
 }
 
 Result<void> resolve_registry_logins(config::RegistryConfig& registry, SecretStore& secrets) {
-  const auto resolve = [&](config::RegistryLogin& login, std::string_view what, std::string_view where) -> Result<void> {
+  const auto resolve = [&](config::RegistryLogin& login, std::string_view what,
+                           std::string_view where) -> Result<void> {
     auto source = login.source;
     if (source.kind == config::SecretSource::Kind::prompt && source.argument.empty())
       source.argument = std::format("password of {} at {}", login.user, where);
     auto secret = secrets.get(source);
     if (!secret)
-      return fail_while(std::move(secret).error(), std::format("looking for the password of {} in {}", login.user, what));
+      return fail_while(std::move(secret).error(),
+                        std::format("looking for the password of {} in {}", login.user, what));
     login.password = std::move(*secret);
     return {};
   };

@@ -79,10 +79,11 @@ Result<void> check_registry(const steps::Model& model, const std::set<std::strin
   const auto moves = registry_moves(model);
   for (const auto& node : model.nodes) {
     if (std::ranges::contains(moves, node.name) && !newcomers.contains(node.config.address))
-      return fail(ErrorCode::preflight,
-                  "cluster.yaml has other registry hosts than the cluster ({} is one, or is to be one): `apply` moves the "
-                  "registry, then join",
-                  node.name);
+      return fail(
+          ErrorCode::preflight,
+          "cluster.yaml has other registry hosts than the cluster ({} is one, or is to be one): `apply` moves the "
+          "registry, then join",
+          node.name);
   }
   return {};
 }

@@ -30,8 +30,8 @@ std::vector<std::string> registry_moves(const steps::Model& model) {
   const auto& records = model.before && model.before->is_base ? *model.before : host::ArtifactRecord{.is_base = true};
   std::vector<std::string> out;
   // By default it is the first control planes: one that has come or gone makes no difference that anybody wrote down.
-  const bool is_default = model.config.registry.on == config::RegistryConfig::Hosts::control_planes &&
-                          !model.config.registry.external;
+  const bool is_default =
+      model.config.registry.on == config::RegistryConfig::Hosts::control_planes && !model.config.registry.external;
   for (const auto& node : model.nodes) {
     const bool serves = node.served.contains(records.file_name()), wanted = model.is_registry_host(node);
     const bool is_plain = is_default && node.is_control_plane();

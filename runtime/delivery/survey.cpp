@@ -304,7 +304,8 @@ class Surveyor {
     if (!out_.model->makes_cluster()) look_for_nodes();
     if (auto even = even_control_planes(*out_.model)) out_.findings.push_back(std::move(*even));
     const auto made = make_nodes();
-    if (made && !out_.model->makes_cluster()) std::ranges::move(unmoved_registry(*out_.model), std::back_inserter(out_.findings));
+    if (made && !out_.model->makes_cluster())
+      std::ranges::move(unmoved_registry(*out_.model), std::back_inserter(out_.findings));
     look_for_other_nodes();
     tell_what_differs();
     // Findings are reported even if this ends with an error.
