@@ -101,15 +101,22 @@ Result<void> run_mirror(const Arguments& arguments) {
   const auto passed = [&](const std::string& address, uint16_t port) {
     return sockets.take_listener(std::format("{}:{}", base::bracketed(address), port));
   };
-  Mirror::Listeners listeners{passed(config.local_address, config.local_port),
-                              passed(config.peer_address, config.peer_port)};
+  Mirror::Listeners listeners{
+      passed(config.local_address, config.local_port), passed(config.peer_address, config.peer_port), {}};
+  if (config.people) listeners.people = passed(config.people->address, config.people->port);
   SEALIFT_ASSIGN(const auto mirror, Mirror::start(config, base::system_clock(), std::move(listeners)));
   notify("READY=1");
   WatchedFiles certificates({config.ca, config.server, config.client});
+  WatchedFiles people(config.people ? std::vector{config.people->certificate, config.people->users}
+                                    : std::vector<std::string>());
+  const auto tell = [](const Result<void>& done) {
+    if (!done) std::fprintf(stderr, "%s\n", done.error().text().c_str());
+  };
   for (unsigned round = 1; !stop_asked; ++round) {
     base::system_clock().sleep(Duration{100});
-    if (!reload_asked.exchange(false) && (round % kLookEvery != 0 || !certificates.changed())) continue;
-    if (const auto done = mirror->reload(); !done) std::fprintf(stderr, "%s\n", done.error().text().c_str());
+    const bool is_asked = reload_asked.exchange(false), looks = round % kLookEvery == 0;
+    if (is_asked || (looks && certificates.changed())) tell(mirror->reload());
+    if (is_asked || (looks && people.changed())) tell(mirror->reload_people());
   }
   notify("STOPPING=1");
   // New connections wait at the socket for the next mirror; whoever pulls gets its bytes.
