@@ -35,7 +35,7 @@ sealift_library(packer/cli DEPS payload/base payload/distribution payload/json p
   packer/resolve packer/selftest packer/pack packer/convert THIRD_PARTY cli11)
 
 # the site
-sealift_library(runtime/config DEPS payload/base payload/trust payload/yaml payload/format)
+sealift_library(runtime/config DEPS payload/base payload/trust payload/yaml payload/image payload/format)
 sealift_library(runtime/ssh DEPS payload/base THIRD_PARTY libssh)
 sealift_library(runtime/host DEPS payload/base payload/hash payload/json)
 sealift_library(runtime/agent DEPS payload/base payload/hash payload/json runtime/config runtime/ssh runtime/host SCRIPTS runtime/agent/landing.sh)

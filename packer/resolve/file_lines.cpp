@@ -11,9 +11,9 @@
 #include "payload/base/count.h"
 #include "payload/base/file.h"
 #include "payload/base/named_file.h"
+#include "payload/base/pattern.h"
 #include "payload/base/safe_path.h"
 #include "payload/base/text.h"
-#include "payload/workloads/rules.h"
 
 namespace sealift::resolve {
 
@@ -184,7 +184,7 @@ bool FileLines::may_put(const Copy& line, const std::string& target) {
   if (line.unpack) {
     const auto& only = line.unpack->only;
     return only.empty() ||
-           std::ranges::any_of(only, [&](const Word& pattern) { return workloads::is_like(name, pattern.text); });
+           std::ranges::any_of(only, [&](const Word& pattern) { return base::is_like(name, pattern.text); });
   }
   return std::ranges::any_of(line.sources, [&](const Word& source) {
     return !is_download(source) || downloads::file_name(source.text) == name;

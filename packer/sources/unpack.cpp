@@ -12,9 +12,9 @@
 #include "packer/sources/stored_files.h"
 #include "payload/base/count.h"
 #include "payload/base/fd.h"
+#include "payload/base/pattern.h"
 #include "payload/base/text.h"
 #include "payload/base/utf8.h"
-#include "payload/workloads/rules.h"
 
 namespace sealift::sources {
 namespace {
@@ -50,7 +50,7 @@ Result<std::map<std::string, std::string>> chosen(const StoredArchive& archive, 
     there.push_back(*name);
     bool is_wanted = selection.only.empty();
     for (const auto& pattern : selection.only) {
-      if (!workloads::is_like(*name, pattern)) continue;
+      if (!base::is_like(*name, pattern)) continue;
       is_wanted = true;
       unused.erase(pattern);
     }

@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <string>
 
-#include "payload/workloads/rules.h"
+#include "payload/base/pattern.h"
 
 namespace sealift::charts {
 
@@ -18,7 +18,7 @@ bool answers_for(const image::Reference& packed, std::string_view text) {
 
 const format::IgnoredImage* ignoring(const format::Contents& contents, std::string_view text) {
   const auto at = std::ranges::find_if(contents.ignored_images,
-                                       [&](const auto& line) { return workloads::is_like(text, line.pattern); });
+                                       [&](const auto& line) { return base::is_like(text, line.pattern); });
   return at == contents.ignored_images.end() ? nullptr : &*at;
 }
 

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <set>
 
+#include "payload/base/pattern.h"
 #include "payload/base/text.h"
 #include "payload/image/reference.h"
 #include "payload/workloads/embedded.h"
@@ -133,7 +134,7 @@ class Application {
                         std::format("nothing says which version this is{}",
                                     from ? ": " + from->text() + " is missing, or has no tag" : ""));
     }
-    const auto row = std::ranges::find_if(table.rows, [&](const auto& one) { return is_like(version, one.first); });
+    const auto row = std::ranges::find_if(table.rows, [&](const auto& one) { return base::is_like(version, one.first); });
     if (row == table.rows.end())
       return unresolved(version, place, "its table does not know this version, which brings images of its own");
     for (const auto& pattern : row->second) add(pattern, view);
@@ -155,7 +156,7 @@ class Application {
 
 void apply_ignore(const Rule& rule, const std::string& object, Findings& findings) {
   for (const auto& one : rule.ignore) {
-    const auto here = [&](const auto& finding) { return finding.object == object && is_like(finding.path, one.path); };
+    const auto here = [&](const auto& finding) { return finding.object == object && base::is_like(finding.path, one.path); };
     const std::string reason = std::format("rule {}: {}", rule.name, one.reason);
     for (const auto& use : findings.images) {
       if (here(use)) findings.omitted.push_back({use.image, use.object, use.path, use.line, reason});

@@ -5,6 +5,7 @@
 #include <array>
 #include <span>
 
+#include "payload/base/pattern.h"
 #include "payload/base/text.h"
 #include "payload/image/reference.h"
 #include "payload/workloads/places.h"
@@ -219,29 +220,10 @@ class RuleReader {
 
 }  // namespace
 
-bool is_like(std::string_view text, std::string_view pattern) {
-  size_t star = std::string_view::npos, resume = 0, i = 0, j = 0;
-  while (i < text.size()) {
-    if (j < pattern.size() && pattern[j] == '*') {
-      star = j++;
-      resume = i;
-    } else if (j < pattern.size() && pattern[j] == text[i]) {
-      ++i;
-      ++j;
-    } else if (star != std::string_view::npos) {
-      j = star + 1;
-      i = ++resume;
-    } else {
-      return false;
-    }
-  }
-  return pattern.find_first_not_of('*', j) == std::string_view::npos;
-}
-
 bool Selector::matches(const yaml::Node& document) const {
-  return is_like(text_of(document.find("kind")), kind) && is_like(group_of(document), group) &&
-         is_like(text_of(document.at_path("metadata/name")), name) && std::ranges::all_of(fields, [&](const auto& one) {
-           return is_like(text_of(one.first.find(document)), one.second);
+  return base::is_like(text_of(document.find("kind")), kind) && base::is_like(group_of(document), group) &&
+         base::is_like(text_of(document.at_path("metadata/name")), name) && std::ranges::all_of(fields, [&](const auto& one) {
+           return base::is_like(text_of(one.first.find(document)), one.second);
          });
 }
 

@@ -80,7 +80,4 @@ struct Rules {
   bool concern(const yaml::Node& document) const;
 };
 
-// Whether text is as the pattern says, in which * stands for any text.
-bool is_like(std::string_view text, std::string_view pattern);
-
 }  // namespace sealift::workloads

@@ -85,8 +85,47 @@ struct ExternalEtcd {
   std::string key_file;                // where it was read
 };
 
+// A login at a registry.
+struct RegistryLogin {
+  std::string user;
+  SecretSource source;
+  Secret password;  // filled by who resolves secrets (cli/connector.h)
+};
+
+// A registry that Sealift does not run.
+struct RemoteRegistry {
+  std::string url;        // "https://harbor.plant7.lan/plant7": the path comes before each repository
+  std::string authority;  // PEM; empty: those that the host trusts
+  std::optional<RegistryLogin> login;
+  Place place;
+};
+
+// Where people and other tools of the site's network get the images: https://NAME:PORT/<registry>/<repository>.
+struct RegistryDomain {
+  std::string name;
+  uint16_t port = 5443;
+  std::string certificate;  // PEM, with its chain; empty: made by the cluster's own authority
+  Secret key;               // PEM
+  std::string key_file;     // where it was read
+  std::vector<RegistryLogin> readers;
+  Place place;
+};
+
+// A registry whose images are fetched when they are asked for.
+struct UpstreamRegistry {
+  std::string match;                   // "harbor-a.example/team/*": a registry, and a pattern of its repositories
+  std::vector<RemoteRegistry> places;  // asked in this order; each has a login of its own
+};
+
 struct RegistryConfig {
+  enum class Hosts { control_planes, all, named };
   uint16_t port = 5000;
+  Hosts on = Hosts::control_planes;
+  std::vector<std::string> hosts;  // of Hosts::named: names or addresses, as cluster.yaml has them
+  std::optional<RegistryDomain> domain;
+  std::optional<RemoteRegistry> external;  // instead of registry hosts
+  std::vector<UpstreamRegistry> upstreams;
+  uint64_t cache_bytes = uint64_t{20} << 30;  // on each registry host, of what came from upstreams
 };
 
 struct SiteFile {
@@ -178,7 +217,7 @@ struct ClusterConfig {
   std::string path;                // of the file, as given
   std::string kept;                // what may be kept of it in the cluster (kept_text)
   struct Places {
-    Place name, spec, pods, services, api_port, api_local_port, etcd;
+    Place name, spec, pods, services, api_port, api_local_port, etcd, registry_hosts;
   } places;
 };
 

@@ -35,15 +35,6 @@ void read_network(const yaml::Node& node, Reading& reading) {
   }
 }
 
-void read_registry(const yaml::Node& node, Reading& reading) {
-  const Mapping fields(node, reading.problems, kRegistry);
-  fields.port("port", reading.config.registry.port);
-  const auto* hosts = fields.find("hosts");
-  if (hosts != nullptr && hosts->text != "control-planes")
-    reading.problems.add(*hosts, ErrorCode::unsupported,
-                         "\"hosts\" other than control-planes is not supported by this version");
-}
-
 void read_file(const yaml::Node& node, Reading& reading) {
   const Mapping fields(node, reading.problems, kFile);
   if (node.kind != yaml::Kind::mapping) return;
@@ -109,11 +100,12 @@ void check_ports(const yaml::Node& cluster, Reading& reading) {
     uint16_t number;
   };
   const auto& config = reading.config;
-  const std::array<Port, 4> ports{Port{"spec/api/port", config.api.port},
-                                  {"spec/api/localPort", config.api.local_port},
-                                  {"spec/registry/port", config.registry.port},
-                                  {"spec/registry/port", authority_port(config.registry)}};
-  if (ports.back().number == 0)
+  std::vector<Port> ports{Port{"spec/api/port", config.api.port},
+                          {"spec/api/localPort", config.api.local_port},
+                          {"spec/registry/port", config.registry.port},
+                          {"spec/registry/port", authority_port(config.registry)}};
+  if (config.registry.domain) ports.push_back({"spec/registry/domain/port", config.registry.domain->port});
+  if (authority_port(config.registry) == 0)
     reading.problems.add(place_of(cluster, "spec/registry/port"),
                          "registry.port must be less than 65535: the port after it is the certificate authority's");
   for (size_t i = 0; i < ports.size(); ++i) {
@@ -123,8 +115,9 @@ void check_ports(const yaml::Node& cluster, Reading& reading) {
     for (size_t k = 0; k < i; ++k) {
       if (ports[i].number != ports[k].number) continue;
       const auto* written = cluster.at_path(ports[i].path);
-      reading.problems.add(written != nullptr ? *written : place_of(cluster, ports[k].path),
-                           "api.port, api.localPort, registry.port and the port after it must differ");
+      reading.problems.add(
+          written != nullptr ? *written : place_of(cluster, ports[k].path),
+          "api.port, api.localPort, registry.port, the port after it and registry.domain.port must differ");
     }
   }
 }
@@ -236,14 +229,15 @@ void check_whole(const yaml::Node& cluster, Reading& reading) {
     const auto& node = place_of(cluster, path);
     return Place{node.line, node.column};
   };
-  reading.config.places = {place("metadata/name"),         place("spec"),          place("spec/network/pods"),
-                           place("spec/network/services"), place("spec/api/port"), place("spec/api/localPort"),
-                           place("spec/etcd/external")};
+  reading.config.places = {place("metadata/name"),      place("spec"),
+                           place("spec/network/pods"),  place("spec/network/services"),
+                           place("spec/api/port"),      place("spec/api/localPort"),
+                           place("spec/etcd/external"), place("spec/registry/hosts")};
   check_ports(cluster, reading);
   check_networks(cluster, reading);
   check_balancer(cluster, reading);
   check_hosts(cluster, reading);
-  check_hook_hosts(reading);
+  check_named_hosts(reading);
 }
 
 }  // namespace sealift::config

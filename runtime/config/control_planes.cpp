@@ -5,14 +5,12 @@
 
 #include "payload/base/address.h"
 #include "payload/base/text.h"
-#include "payload/trust/x509.h"
 #include "runtime/config/field_reader.h"
 
 namespace sealift::config {
 namespace {
 
 constexpr size_t kMostEndpoints = 16;
-constexpr size_t kMaxPem = size_t{64} << 10;
 
 void read_balancer(const yaml::Node& node, Reading& reading) {
   const Mapping fields(node, reading.problems, kBalancer);
@@ -69,38 +67,17 @@ void read_endpoints(const Mapping& fields, ExternalEtcd& etcd, Problems& problem
     fields.bad("endpoints", "the list is empty; write those of all members");
 }
 
-// The content of a PEM file, if it is one.
-std::string read_pem(const Mapping& fields, std::string_view key, Reading& reading, std::string* where = nullptr) {
-  if (!fields.require(key)) return {};
-  std::string file;
-  fields.text(key, file);
-  if (file.empty()) return {};
-  if (where != nullptr) *where = reading.beside(file);
-  auto content = reading.content_of(fields, key, file);
-  if (content.size() <= kMaxPem) return content;
-  fields.bad(key, "the file is larger than 64 KiB");
-  return {};
-}
-
 void read_external(const yaml::Node& node, Reading& reading) {
   const Mapping fields(node, reading.problems, kExternalEtcd);
   if (node.kind != yaml::Kind::mapping) return;
   auto& etcd = reading.config.external_etcd.emplace();
   read_endpoints(fields, etcd, reading.problems);
+  for (const auto* key : {"caFile", "certFile", "keyFile"}) fields.require(key);
   etcd.authority = read_pem(fields, "caFile", reading);
   etcd.certificate = read_pem(fields, "certFile", reading);
   etcd.key = Secret(read_pem(fields, "keyFile", reading, &etcd.key_file));
-  const auto bad_pem = [&](std::string_view key, const Result<void>& read) {
-    if (!read) fields.bad(key, std::format("this file can't be used: {}", base::printable(read.error().what, 300)));
-    return !read;
-  };
-  const auto parsed = [](const std::string& pem) { return trust::describe(pem).transform([](const auto&) {}); };
-  if (!etcd.authority.empty()) bad_pem("caFile", parsed(etcd.authority));
-  if (etcd.certificate.empty() || bad_pem("certFile", parsed(etcd.certificate)) || etcd.key.empty()) return;
-  const auto own = trust::public_key_of(etcd.key);
-  if (bad_pem("keyFile", own.transform([](const auto&) {}))) return;
-  if (!trust::check_key(etcd.certificate, *own))
-    fields.bad("keyFile", "this key does not belong to the certificate of \"certFile\"");
+  check_certificates(fields, "caFile", etcd.authority);
+  check_pair(fields, etcd.certificate, etcd.key);
 }
 
 }  // namespace

@@ -66,7 +66,7 @@ struct Reading {
   Problems problems{path};
   ClusterConfig config{};
   std::vector<const yaml::Node*> host_places{}, name_places{};  // parallel to config.hosts; null = not written
-  std::vector<const yaml::Node*> hook_hosts{};                  // named by hooks
+  std::vector<const yaml::Node*> named_hosts{};                 // by hooks and by the registry
 
   // "~/x" in the home folder, an absolute path as it is, else relative to cluster.yaml.
   std::string beside(const std::string& file) const;
@@ -82,13 +82,22 @@ void read_ssh(const yaml::Node& node, SshSettings& ssh, Reading& reading);
 void read_hosts(const yaml::Node& node, const SshSettings& defaults, Reading& reading);
 void read_api(const yaml::Node& node, Reading& reading);
 void read_etcd(const yaml::Node& node, Reading& reading);
+void read_registry(const yaml::Node& node, Reading& reading);
+// {file: …}, {env: …} or {prompt: …}
+std::optional<SecretSource> read_secret(const Mapping& parent, std::string_view key, Reading& reading);
+// The text of a PEM file that the field names, if it can be read and is small enough to be one; else "". `where`: its
+// path.
+std::string read_pem(const Mapping& fields, std::string_view key, Reading& reading, std::string* where = nullptr);
+// Problems if these texts are no certificates or no key, or don't belong together. Empty ones are passed over.
+void check_certificates(const Mapping& fields, std::string_view key, const std::string& pem);
+void check_pair(const Mapping& fields, const std::string& certificate, const Secret& key);
 // spec.apps
 void read_apps(const yaml::Node& node, const Mapping& spec, Reading& reading);
 void read_application(const yaml::Node& document, Reading& reading);
 void read_patch(const yaml::Node& document, Reading& reading);
 void read_hook(const yaml::Node& document, Reading& reading);
-// That the hosts of hooks are hosts of the cluster, once all documents have been read.
-void check_hook_hosts(Reading& reading);
+// That hosts which are named are hosts of the cluster, once all documents have been read.
+void check_named_hosts(Reading& reading);
 // A time such as 90s or 10m; if absent or wrong, `target` keeps its value.
 void read_duration(const Mapping& fields, std::string_view key, Duration& target);
 // Checks across sections and documents, once all have been read.

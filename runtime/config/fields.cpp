@@ -23,8 +23,11 @@ constexpr auto kApiWords = std::to_array<Words>({"port", "localPort", "certSANs"
 constexpr auto kBalancerWords = std::to_array<Words>({"address", "port", "workers"});
 constexpr auto kEtcdWords = std::to_array<Words>({"external"});
 constexpr auto kExternalEtcdWords = std::to_array<Words>({"endpoints", "caFile", "certFile", "keyFile"});
-constexpr auto kRegistryWords = std::to_array<Words>({"port", "hosts"});
-constexpr auto kRegistryLater = std::to_array<Words>({"external", "upstreams"});
+constexpr auto kRegistryWords = std::to_array<Words>({"port", "hosts", "domain", "external", "upstreams", "cache"});
+constexpr auto kDomainWords = std::to_array<Words>({"name", "port", "certFile", "keyFile", "credentials"});
+constexpr auto kCredentialWords = std::to_array<Words>({"user", "password"});
+constexpr auto kExternalWords = std::to_array<Words>({"url", "caFile", "user", "password"});
+constexpr auto kUpstreamWords = std::to_array<Words>({"match", "url", "caFile", "user", "password", "mirrors"});
 constexpr auto kFileWords = std::to_array<Words>({"src", "dest", "mode", "role"});
 constexpr auto kArtifactWords = std::to_array<Words>({"identity"});
 constexpr auto kApplicationWords = std::to_array<Words>(
@@ -49,7 +52,12 @@ const Fields kApi{"Cluster", "spec.api.", "api", kApiWords, {}};
 const Fields kBalancer{"Cluster", "spec.api.balancer.", "balancer", kBalancerWords, {}};
 const Fields kEtcd{"Cluster", "spec.etcd.", "etcd", kEtcdWords, {}};
 const Fields kExternalEtcd{"Cluster", "spec.etcd.external.", "external", kExternalEtcdWords, {}};
-const Fields kRegistry{"Cluster", "spec.registry.", "registry", kRegistryWords, kRegistryLater};
+const Fields kRegistry{"Cluster", "spec.registry.", "registry", kRegistryWords, {}};
+const Fields kDomain{"Cluster", "spec.registry.domain.", "domain", kDomainWords, {}};
+const Fields kCredential{"Cluster", "spec.registry.domain.credentials[].", "credentials", kCredentialWords, {}};
+const Fields kExternalRegistry{"Cluster", "spec.registry.external.", "external", kExternalWords, {}};
+const Fields kUpstream{"Cluster", "spec.registry.upstreams[].", "an upstream", kUpstreamWords, {}};
+const Fields kUpstreamMirror{"Cluster", "spec.registry.upstreams[].mirrors[].", "a mirror", kExternalWords, {}};
 const Fields kFile{"Cluster", "spec.files[].", "a file", kFileWords, {}};
 const Fields kApps{"Cluster", "spec.apps.", "apps", kAppsWords, {}};
 const Fields kArtifact{"Cluster", "spec.artifact.", "artifact", kArtifactWords, {}};
@@ -79,6 +87,11 @@ std::vector<KnownField> known_fields() {
                                &kEtcd,
                                &kExternalEtcd,
                                &kRegistry,
+                               &kDomain,
+                               &kCredential,
+                               &kExternalRegistry,
+                               &kUpstream,
+                               &kUpstreamMirror,
                                &kFile,
                                &kApps,
                                &kArtifact,

@@ -21,8 +21,9 @@ struct Fields {
 };
 
 extern const Fields kDocument, kMetadata, kSpec, kSsh, kSecret, kHost, kNetwork, kApi, kBalancer, kEtcd, kExternalEtcd,
-    kRegistry, kFile, kApps, kArtifact, kApplication, kApplicationMetadata, kApplicationSpec, kApplicationFile, kPatch,
-    kPatchMetadata, kPatchSpec, kPatchTarget, kHook, kHookMetadata, kHookSpec;
+    kRegistry, kDomain, kCredential, kExternalRegistry, kUpstream, kUpstreamMirror, kFile, kApps, kArtifact,
+    kApplication, kApplicationMetadata, kApplicationSpec, kApplicationFile, kPatch, kPatchMetadata, kPatchSpec,
+    kPatchTarget, kHook, kHookMetadata, kHookSpec;
 
 struct KnownField {
   std::string section, path;  // "Cluster", "spec.hosts[].address"

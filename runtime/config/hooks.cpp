@@ -52,7 +52,7 @@ void read_on(const Mapping& spec, HookConfig& hook, Reading& reading) {
     hook.on = On::named;
     for (const auto* name : spec.texts("on")) {
       hook.hosts.push_back(name->text);
-      reading.hook_hosts.push_back(name);
+      reading.named_hosts.push_back(name);
     }
     if (node->items.empty()) spec.bad("on", "\"on\" names no host");
     return;
@@ -127,21 +127,6 @@ void read_hook(const yaml::Node& document, Reading& reading) {
   read_duration(spec, "timeout", hook.timeout);
   spec.boolean("everyRun", hook.every_run);
   reading.config.hooks.push_back(std::move(hook));
-}
-
-void check_hook_hosts(Reading& reading) {
-  std::vector<std::string_view> known;
-  for (const auto& host : reading.config.hosts) {
-    known.emplace_back(host.address);
-    if (host.name) known.emplace_back(*host.name);
-  }
-  for (const auto* written : reading.hook_hosts) {
-    if (std::ranges::contains(known, written->text)) continue;
-    const auto near = base::nearest(written->text, known);
-    reading.problems.add(*written, std::format("\"{}\" is no host of this file, by name or address{}",
-                                               base::printable(written->text, 100),
-                                               near ? std::format("; did you mean \"{}\"?", *near) : ""));
-  }
 }
 
 }  // namespace sealift::config

@@ -11,37 +11,6 @@ using format::HostRole;
 
 constexpr size_t kMaxHosts = 5000;  // the size Kubernetes itself supports
 
-std::optional<SecretSource> read_secret(const Mapping& parent, std::string_view key, Reading& reading) {
-  const auto* node = parent.find(key);
-  if (node == nullptr) return std::nullopt;
-  if (node->kind != yaml::Kind::mapping) {
-    parent.bad(
-        key,
-        std::format(
-            "\"{}\" must not stand in the file itself; write {{file: PATH}}, {{env: VARIABLE}} or {{prompt: TEXT}}",
-            key));
-    return std::nullopt;
-  }
-  const Mapping source(*node, reading.problems, kSecret);
-  SecretSource out;
-  size_t given = 0;
-  using Kind = SecretSource::Kind;
-  for (const auto& [word, kind] :
-       {std::pair{"file", Kind::file}, {"env", Kind::environment}, {"prompt", Kind::prompt}}) {
-    if (source.find(word) == nullptr) continue;
-    source.text(word, out.argument);
-    out.kind = kind;
-    ++given;
-  }
-  if (given != 1) {
-    parent.bad(key, std::format("\"{}\" needs exactly one of file, env, prompt", key));
-    return std::nullopt;
-  }
-  if (out.argument.empty()) return std::nullopt;  // of a wrong type: already reported
-  if (out.kind == Kind::file) out.argument = reading.beside(out.argument);
-  return out;
-}
-
 bool is_fingerprint(std::string_view text) {
   const auto base64 = [](char c) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '+' || c == '/';
@@ -175,6 +144,37 @@ void read_host(const yaml::Node& node, const SshSettings& defaults, Reading& rea
 
 }  // namespace
 
+std::optional<SecretSource> read_secret(const Mapping& parent, std::string_view key, Reading& reading) {
+  const auto* node = parent.find(key);
+  if (node == nullptr) return std::nullopt;
+  if (node->kind != yaml::Kind::mapping) {
+    parent.bad(
+        key,
+        std::format(
+            "\"{}\" must not stand in the file itself; write {{file: PATH}}, {{env: VARIABLE}} or {{prompt: TEXT}}",
+            key));
+    return std::nullopt;
+  }
+  const Mapping source(*node, reading.problems, kSecret);
+  SecretSource out;
+  size_t given = 0;
+  using Kind = SecretSource::Kind;
+  for (const auto& [word, kind] :
+       {std::pair{"file", Kind::file}, {"env", Kind::environment}, {"prompt", Kind::prompt}}) {
+    if (source.find(word) == nullptr) continue;
+    source.text(word, out.argument);
+    out.kind = kind;
+    ++given;
+  }
+  if (given != 1) {
+    parent.bad(key, std::format("\"{}\" needs exactly one of file, env, prompt", key));
+    return std::nullopt;
+  }
+  if (out.argument.empty()) return std::nullopt;  // of a wrong type: already reported
+  if (out.kind == Kind::file) out.argument = reading.beside(out.argument);
+  return out;
+}
+
 void read_ssh(const yaml::Node& node, SshSettings& ssh, Reading& reading) {
   const Mapping fields(node, reading.problems, kSsh);
   fields.text("user", ssh.user);
@@ -200,6 +200,21 @@ void read_hosts(const yaml::Node& node, const SshSettings& defaults, Reading& re
     read_host(item, defaults, reading);
     if (reading.config.hosts.size() > kMaxHosts)
       return reading.problems.add(item, std::format("more than {} hosts", kMaxHosts));
+  }
+}
+
+void check_named_hosts(Reading& reading) {
+  std::vector<std::string_view> known;
+  for (const auto& host : reading.config.hosts) {
+    known.emplace_back(host.address);
+    if (host.name) known.emplace_back(*host.name);
+  }
+  for (const auto* written : reading.named_hosts) {
+    if (std::ranges::contains(known, written->text)) continue;
+    const auto near = base::nearest(written->text, known);
+    reading.problems.add(*written, std::format("\"{}\" is no host of this file, by name or address{}",
+                                               base::printable(written->text, 100),
+                                               near ? std::format("; did you mean \"{}\"?", *near) : ""));
   }
 }
 

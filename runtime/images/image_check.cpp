@@ -5,6 +5,7 @@
 #include <set>
 
 #include "payload/base/parallel.h"
+#include "payload/base/pattern.h"
 #include "payload/base/text.h"
 #include "payload/charts/known_images.h"
 #include "payload/charts/packed_rules.h"
@@ -152,7 +153,7 @@ class ImageCheck {
   bool is_ignored(const steps::SelectedApp& app, std::string_view text) const {
     return charts::ignoring(model_.contents(), text) != nullptr ||
            std::ranges::any_of(app.ignored_images,
-                               [&](const std::string& pattern) { return workloads::is_like(text, pattern); });
+                               [&](const std::string& pattern) { return base::is_like(text, pattern); });
   }
 
   // Each image once for an application.

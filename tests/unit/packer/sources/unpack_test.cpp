@@ -6,8 +6,8 @@
 #include <filesystem>
 
 #include "payload/base/file.h"
+#include "payload/base/pattern.h"
 #include "payload/codec/zstd.h"
-#include "payload/workloads/rules.h"
 #include "tests/support/tar.h"
 #include "tests/support/temporary_folder.h"
 
@@ -98,7 +98,7 @@ TEST_CASE("patterns stand for whole names") {
                                               {"x/abc", "x/*", true},
                                               {"", "*", true}}) {
     INFO(name << " " << pattern);
-    CHECK(workloads::is_like(name, pattern) == is_fit);
+    CHECK(base::is_like(name, pattern) == is_fit);
   }
 }
 

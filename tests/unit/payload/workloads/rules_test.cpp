@@ -227,15 +227,3 @@ TEST_CASE("paths") {
   CHECK(workloads::FieldPath::parse(".a[b.c/d][name=y][3]")->text() == ".a[b.c/d][name=y][3]");
 }
 
-TEST_CASE("patterns") {
-  using workloads::is_like;
-  CHECK(is_like("abc", "abc"));
-  CHECK(is_like("abc", "*"));
-  CHECK(is_like("", "*"));
-  CHECK(is_like("abcbc", "a*bc"));
-  CHECK(is_like("abc", "*b*"));
-  CHECK_FALSE(is_like("abc", "ab"));
-  CHECK_FALSE(is_like("ab", "abc"));
-  CHECK_FALSE(is_like("abd", "a*c"));
-  CHECK_FALSE(is_like("abc", ""));
-}

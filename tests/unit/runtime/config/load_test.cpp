@@ -247,9 +247,6 @@ TEST_CASE("what is left for later is unsupported, with its place") {
   one_problem(with_host("{address: 10.7.0.12, role: worker, nodeIP: 10.8.0.12}"), 7, 40, "nodeIP", unsupported);
   one_problem(with_fields("  ssh: {agent: true}\n"), 7, 9, "agent", unsupported);
   one_problem(with_fields("  ssh: {keyboardInteractive: true}\n"), 7, 9, "keyboardInteractive", unsupported);
-  one_problem(with_fields("  registry: {external: {url: x}}\n"), 7, 14, "external", unsupported);
-  one_problem(with_fields("  registry: {upstreams: [x]}\n"), 7, 14, "upstreams", unsupported);
-  one_problem(with_fields("  registry: {hosts: [a]}\n"), 7, 14, "hosts", unsupported);
 }
 
 TEST_CASE("how applications are delivered") {
@@ -499,7 +496,7 @@ TEST_CASE("networks and ports") {
   one_problem(with_fields("  network: {dnsUpstream: [8.8.8]}\n"), 7, 27, "not an IP address");
   one_problem(with_fields("  api: {port: 70000}\n"), 7, 9, "1 to 65535");
   one_problem(with_fields("  api: {port: 5000}\n"), 7, 9, "must differ");
-  one_problem(with_fields("  api: {port: 5001}\n"), 7, 9, "the port after it must differ");
+  one_problem(with_fields("  api: {port: 5001}\n"), 7, 9, "the port after it and registry.domain.port must differ");
   one_problem(with_fields("  registry: {port: 65535}\n"), 7, 14, "less than 65535");
   one_problem(with_fields("  registry: {port: 2378}\n"), 7, 14, "2379 is taken by Kubernetes");
   one_problem(with_fields("  api: {localPort: 10250}\n"), 7, 9, "taken by Kubernetes");
