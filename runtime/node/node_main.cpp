@@ -219,11 +219,18 @@ Result<void> run_pki(const std::string& what, const Arguments& arguments) {
     SEALIFT_ASSIGN(const auto usage, arguments.get("--usage"));
     SEALIFT_ASSIGN(const auto addresses, arguments.get("--addresses"));
     SEALIFT_ASSIGN(const auto key, read_input());
-    SEALIFT_ASSIGN(output, issue_certificate(folder, usage, key, name, split_addresses(addresses), clock));
+    const auto dns = split_addresses(arguments.get("--dns").value_or(""));
+    SEALIFT_ASSIGN(output, issue_certificate(folder, usage, key, name, split_addresses(addresses), clock, dns));
   } else if (what == "install") {
     SEALIFT_ASSIGN(const auto usage, arguments.get("--usage"));
     SEALIFT_ASSIGN(const auto certificate, read_input());
     SEALIFT_TRY(install_certificate(folder, usage, certificate));
+  } else if (what == "put") {
+    SEALIFT_ASSIGN(const auto file, arguments.get("--file"));
+    SEALIFT_ASSIGN(auto content, read_input());
+    const auto written = put_people_file(folder, file, base::as_bytes(content));
+    explicit_bzero(content.data(), content.size());
+    SEALIFT_TRY(written);
   } else if (what == "look") {
     output = look_at_pairs(folder, clock);
   } else {

@@ -6,6 +6,7 @@
 #include "payload/json/value.h"
 #include "runtime/host/artifact_record.h"
 #include "runtime/steps/certificates.h"
+#include "runtime/steps/people_files.h"
 #include "runtime/steps/service_units.h"
 
 namespace sealift::steps {
@@ -50,13 +51,20 @@ std::string mirror_json(const Model& model, const Node& node) {
     hosts = endpoints(model.registry_hosts(),
                       [&](const Node& other) { return endpoint(other.ip, model.config.registry.port); });
   const auto own = mirror_endpoints(model, node);
-  out.set("localListen", own.front());
-  out.set("peerListen", is_one ? own.back() : "");
+  out.set("localListen", own.own);
+  out.set("peerListen", own.peers);
   out.set("artifacts", is_one ? host::kArtifactRecords : "");
   out.set("registryHosts", std::move(hosts));
   out.set("ca", std::format("{}/ca.crt", kPkiDirectory));
   for (const auto* usage : {"server", "client"}) out.set(usage, pair_path(usage));
   out.set("artifact", model.payload.artifact_name());
+  if (!own.people.empty()) {
+    json::Value people = json::Value::object();
+    people.set("listen", own.people);
+    people.set("certificate", people_certificate(*model.config.registry.domain));
+    people.set("users", std::string(kUsersFile));
+    out.set("people", std::move(people));
+  }
   return json::to_pretty(out) + "\n";
 }
 

@@ -7,6 +7,7 @@
 #include "payload/base/text.h"
 #include "runtime/config/authority_port.h"
 #include "runtime/host/artifact_record.h"
+#include "runtime/steps/people_files.h"
 
 namespace sealift::steps {
 
@@ -16,10 +17,11 @@ bool is_registry_host(const Model& model, const Node& node) {
   return std::ranges::contains(model.registry_hosts(), node.name, &Node::name);
 }
 
-std::vector<std::string> mirror_endpoints(const Model& model, const Node& node) {
-  const uint16_t port = model.config.registry.port;
-  std::vector<std::string> out{std::format("127.0.0.1:{}", port)};
-  if (is_registry_host(model, node)) out.push_back(endpoint(node.ip, port));
+MirrorEndpoints mirror_endpoints(const Model& model, const Node& node) {
+  const auto& registry = model.config.registry;
+  MirrorEndpoints out{std::format("127.0.0.1:{}", registry.port), {}, {}};
+  if (is_registry_host(model, node)) out.peers = endpoint(node.ip, registry.port);
+  if (has_people_door(model, node)) out.people = endpoint(node.ip, registry.domain->port);
   return out;
 }
 
@@ -213,7 +215,9 @@ std::string unit_text(std::string_view text, const std::string& program) {
 
 std::string socket_unit(std::string_view service, const std::vector<std::string>& endpoints) {
   std::vector<std::string> lines;
-  for (const auto& endpoint : endpoints) lines.push_back("ListenStream=" + endpoint);
+  for (const auto& endpoint : endpoints) {
+    if (!endpoint.empty()) lines.push_back("ListenStream=" + endpoint);
+  }
   return base::replace_all(base::replace_all(std::string(kSocketUnit), "@SERVICE@", service), "@LISTEN@",
                            base::join(lines, "\n"));
 }
@@ -229,6 +233,7 @@ std::string mirror_unit(const Model& model, const Node& node, const std::string&
   std::string folders;
   if (is_registry_host(model, node))
     folders = std::format("BindReadOnlyPaths={} {}\n", host::kArtifactRecords, Model::payload_folder(node.config));
+  if (has_people_door(model, node)) folders += std::format("BindReadOnlyPaths={}\n", kPeopleFolder);
   return unit_text(base::replace_all(std::string(kMirrorUnit), "@PAYLOADS@", folders), program);
 }
 
@@ -252,7 +257,9 @@ UnitFile balancer_socket_unit(const Model& model) {
 }
 
 std::vector<UnitFile> socket_units(const Model& model, const Node& node) {
-  std::vector<UnitFile> out{{"sealift-mirror.socket", socket_unit("the image mirror", mirror_endpoints(model, node))}};
+  const auto mirror = mirror_endpoints(model, node);
+  std::vector<UnitFile> out{
+      {"sealift-mirror.socket", socket_unit("the image mirror", {mirror.own, mirror.peers, mirror.people})}};
   if (node.is_control_plane()) {
     out.push_back(
         {"sealift-authority.socket", socket_unit("the certificate authority", {authority_endpoint(model, node)})});
