@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <array>
+#include <format>
 
 #include "payload/base/text.h"
 
@@ -54,7 +55,40 @@ bool is_registry(std::string_view text) {
   });
 }
 
+// A registry's name as one component of a path. "_" stands for what can't be in one; no name of a host has it.
+std::string component_of(std::string_view registry) {
+  std::string out;
+  bool may_abbreviate = registry.starts_with('[');  // zeros of an IPv6 address, as "[::1]", "[fd00::]:5000"
+  for (const char c : registry) {
+    if (c == ']') {
+      if (out.ends_with('_')) out += '0';
+      may_abbreviate = false;
+    } else if (c == ':') {
+      if (out.empty() && may_abbreviate) out += '0';
+      out += '_';
+    } else if (c != '[') {
+      out += c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+    }
+  }
+  return out;
+}
+
 }  // namespace
+
+std::string_view canonical_registry(std::string_view registry) {
+  return registry == "index.docker.io" || registry == "registry-1.docker.io" ? "docker.io" : registry;
+}
+
+Result<std::string> external_repository(std::string_view prefix, std::string_view registry,
+                                        std::string_view repository) {
+  const auto place = component_of(canonical_registry(registry));
+  auto out = std::format("{}{}{}/{}", prefix, prefix.empty() ? "" : "/", place, repository);
+  if (!is_registry(registry) || place.contains('/') || !is_repository(out))
+    return fail(ErrorCode::invalid_input,
+                "{}/{} can't be kept as {}: that is no repository's name, or it has more than 255 bytes",
+                base::printable(registry), base::printable(repository), base::printable(out));
+  return out;
+}
 
 bool is_tag(std::string_view text) {
   if (text.empty() || text.size() > 128 || text.front() == '.' || text.front() == '-') return false;
@@ -101,7 +135,7 @@ Result<Reference> parse_reference(std::string_view text) {
                              std::ranges::any_of(first, [](char c) { return c >= 'A' && c <= 'Z'; }));
   if (has_registry) {
     if (!is_registry(first)) return refuse("the registry's name is not a host name with an optional port");
-    out.registry = first == "index.docker.io" ? "docker.io" : std::string(first);
+    out.registry = canonical_registry(first);
     rest.remove_prefix(slash + 1);
   } else {
     out.registry = "docker.io";

@@ -32,4 +32,13 @@ bool is_tag(std::string_view text);
 bool is_referrer_tag(std::string_view text);
 bool is_repository(std::string_view text);
 
+// What a registry is called in image names, if it was asked for by another of its own names.
+std::string_view canonical_registry(std::string_view registry);
+// Where images of `registry`/`repository` lie in a registry that holds those of all: prefix/registry/repository, as
+// "delivered/docker.io/library/redis" or "delivered/harbor.example_8443/team/app". Different registries get different
+// places. `prefix`: without slashes at its ends; may be empty, though not for Harbor, whose first component is a
+// project that somebody has made before. Errors: invalid_input for what is no repository then, or is over 255 bytes.
+Result<std::string> external_repository(std::string_view prefix, std::string_view registry,
+                                        std::string_view repository);
+
 }  // namespace sealift::image

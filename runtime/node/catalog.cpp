@@ -34,9 +34,7 @@ void Catalog::list(Repositories& out) const {
 }
 
 std::optional<Found> Catalog::find(const Question& question) const {
-  const std::string registry = question.registry == "registry-1.docker.io" || question.registry == "index.docker.io"
-                                   ? "docker.io"
-                                   : question.registry;
+  const std::string registry(image::canonical_registry(question.registry));
   const auto repository = repositories_.find(registry + "/" + question.repository);
   if (repository == repositories_.end()) return std::nullopt;
   const auto look_up = [](const auto& map, const auto& key) {

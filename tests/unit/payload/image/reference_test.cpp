@@ -116,3 +116,41 @@ TEST_CASE("tags of what refers to a manifest") {
                           "sha512-" + hex, "sha256:" + hex, "sha256-" + hex + "-x", "sha256-" + std::string(64, 'g')})
     CHECK_FALSE(is_referrer_tag(tag));
 }
+
+TEST_CASE("a registry that holds the images of all keeps each under the registry that it is from") {
+  const auto place = [](std::string_view prefix, std::string_view registry, std::string_view repository) {
+    auto out = external_repository(prefix, registry, repository);
+    return out ? *out : std::string(out.error().code == ErrorCode::invalid_input ? "refused" : "?");
+  };
+  CHECK(place("delivered", "docker.io", "library/redis") == "delivered/docker.io/library/redis");
+  CHECK(place("a/b", "registry.k8s.io", "kube-proxy") == "a/b/registry.k8s.io/kube-proxy");
+  CHECK(place("", "quay.io", "a/b") == "quay.io/a/b");
+  CHECK(place("p", "harbor.example:8443", "a") == "p/harbor.example_8443/a");
+  CHECK(place("p", "Harbor.Example", "a") == "p/harbor.example/a");
+  for (const auto& [registry, component] :
+       {std::pair<std::string_view, std::string_view>{"[fd00::1]:5000", "fd00__1_5000"},
+        {"[fd00:0:0:0:0:0:0:1]", "fd00_0_0_0_0_0_0_1"},
+        {"[::1]:5000", "0__1_5000"},
+        {"[fd00::]:5000", "fd00__0_5000"},
+        {"[::]", "0__0"},
+        {"localhost", "localhost"},
+        {"10.0.0.1:5000", "10.0.0.1_5000"}}) {
+    INFO(registry);
+    CHECK(place("p", registry, "a/b") == std::format("p/{}/a/b", component));
+  }
+
+  // Docker's own registry has three names.
+  CHECK(place("p", "registry-1.docker.io", "library/a") == "p/docker.io/library/a");
+  CHECK(place("p", "index.docker.io", "library/a") == "p/docker.io/library/a");
+
+  for (const std::string_view bad : {"", "a/b", "a_b", "-a", "a..b", "a:", "[fd00::1", "a b", "a:99999"})
+    CHECK(place("p", bad, "a") == "refused");
+  CHECK(place("P", "a.example", "a") == "refused");
+  CHECK(place("/p", "a.example", "a") == "refused");
+  CHECK(place("p/", "a.example", "a") == "refused");
+  CHECK(place("p", "a.example", "") == "refused");
+  CHECK(place("p", "a.example", "../a") == "refused");
+  const std::string longest(255 - std::string_view("p/a.example/").size(), 'a');
+  CHECK(place("p", "a.example", longest) == "p/a.example/" + longest);
+  CHECK(place("p", "a.example", longest + "a") == "refused");
+}
