@@ -56,6 +56,26 @@ Result<std::map<std::string, agent::HostSecrets>> resolve_logins(const config::C
   return out;
 }
 
+Result<void> resolve_readers(config::ClusterConfig& cluster, SecretStore& secrets) {
+  auto& domain = cluster.registry.domain;
+  if (!domain) return {};
+  if (!domain->key_file.empty()) {
+    if (auto own = secrets.check_file(domain->key_file); !own)
+      return fail_while(std::move(own).error(), "looking for the key of registry.domain");
+  }
+  for (auto& reader : domain->readers) {
+    auto asked = reader.source;
+    if (asked.kind == config::SecretSource::Kind::prompt && asked.argument.empty())
+      asked.argument = std::format("password of {} at {}", reader.user, domain->name);
+    auto secret = secrets.get(asked);
+    if (!secret)
+      return fail_while(std::move(secret).error(),
+                        std::format("looking for the password of {} (registry.domain.credentials)", reader.user));
+    reader.password = std::move(*secret);
+  }
+  return {};
+}
+
 std::unique_ptr<delivery::HostConnector> make_no_connector() { return std::make_unique<NoConnector>(); }
 
 }  // namespace sealift::cli

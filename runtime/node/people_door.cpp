@@ -8,6 +8,7 @@
 
 #include "payload/base/text.h"
 #include "payload/http/client.h"
+#include "payload/image/reference.h"
 #include "payload/json/value.h"
 #include "runtime/node/error_answer.h"
 #include "runtime/node/pki.h"
@@ -15,7 +16,7 @@
 namespace sealift::node {
 namespace {
 
-constexpr std::string_view kTags = "/tags/list";
+constexpr std::string_view kApi = "/v2/", kTags = "/tags/list";
 constexpr std::string_view kRetryAfter = "5";  // seconds
 
 http::Response json_answer(json::Value body) {
@@ -77,13 +78,13 @@ http::Response list_answer(const std::string& path, json::Value body, const std:
   return out;
 }
 
-}  // namespace
-
-// Only the registry, which comes first, can hold a colon.
-std::string name_in_path(std::string name) {
-  std::ranges::replace(name, ':', '_');
-  return name;
+// "harbor.example:5000/shop/web" as it is called here: harbor.example_5000/shop/web. Empty if it can't be.
+std::string name_here(const std::string& name) {
+  const size_t slash = name.find('/');
+  return image::external_repository("", name.substr(0, slash), name.substr(slash + 1)).value_or("");
 }
+
+}  // namespace
 
 PeopleDoor::PeopleDoor(MirrorConfig::People config, const std::optional<base::Fd>& listener,
                        DeliveredPayloads& payloads, Ask ask, Clock& clock)
@@ -122,38 +123,38 @@ http::Response PeopleDoor::answer(const http::Request& request) {
   }
   if (request.path == "/v2" || request.path == "/v2/") return json_answer(json::Value::object());
   if (request.path == "/v2/_catalog") return catalog(request);
-  if (request.path.starts_with("/v2/")) return answer_in(std::string_view(request.path).substr(4), request);
+  if (request.path.starts_with(kApi) && request.path.ends_with(kTags))
+    return tags(request.path.substr(kApi.size(), request.path.size() - kApi.size() - kTags.size()), request);
+  if (request.path.starts_with(kApi)) return image(request);
   return message(404, "UNSUPPORTED", "this is a registry of container images: /v2/");
 }
 
-// `path`: "docker.io/library/redis/manifests/7".
-http::Response PeopleDoor::answer_in(std::string_view path, const http::Request& request) {
-  if (path.ends_with(kTags)) return tags(std::string(path.substr(0, path.size() - kTags.size())), request);
-  const size_t end = path.find('/');
-  std::string registry(path.substr(0, end));
-  if (registry.contains('_')) {
-    for (const auto& [name, tags] : payloads_.repositories()) {
-      const auto original = name.substr(0, name.find('/'));
-      if (name_in_path(original) == registry) registry = original;
-    }
+http::Response PeopleDoor::image(const http::Request& request) {
+  // Whose name it is that stands first in the repository's is looked up below.
+  auto question = parse_question(request.path, "");
+  const size_t slash = question ? question->repository.find('/') : std::string::npos;
+  if (slash == std::string::npos)
+    return message(404, "NAME_UNKNOWN",
+                   "an image's name begins here with the registry that it came from: docker.io/library/redis");
+  const auto name = std::exchange(question->repository, question->repository.substr(slash + 1));
+  question->registry = name.substr(0, slash);
+  for (const auto& [original, tags] : payloads_.repositories()) {
+    if (original.ends_with("/" + question->repository) && name_here(original) == name)
+      question->registry = original.substr(0, original.find('/'));
   }
-  const auto question =
-      end == std::string_view::npos ? std::nullopt : parse_question("/v2" + std::string(path.substr(end)), registry);
-  if (question) return ask_(*question, request);
-  return message(404, "NAME_UNKNOWN",
-                 "an image's name begins here with the registry that it came from: docker.io/library/redis");
+  return ask_(*question, request);
 }
 
 http::Response PeopleDoor::catalog(const http::Request& request) {
   std::vector<std::string> names;
-  for (const auto& [name, tags] : payloads_.repositories()) names.push_back(name_in_path(name));
+  for (const auto& [name, tags] : payloads_.repositories()) names.push_back(name_here(name));
   std::ranges::sort(names);
   return list_answer("/v2/_catalog", json::Value::object(), "repositories", names, request);
 }
 
 http::Response PeopleDoor::tags(const std::string& name, const http::Request& request) {
   const auto all = payloads_.repositories();
-  const auto found = std::ranges::find_if(all, [&](const auto& one) { return name_in_path(one.first) == name; });
+  const auto found = std::ranges::find_if(all, [&](const auto& one) { return name_here(one.first) == name; });
   if (found == all.end())
     return message(404, "NAME_UNKNOWN", std::format("no artifact that was delivered has {}", base::printable(name)));
   json::Value body = json::Value::object();

@@ -5,14 +5,14 @@
 // "/v2/docker.io/library/redis/manifests/7". Read-only. Nodes never come here; what people get of this host is limited
 // apart from what nodes get (Limits below), so that they can't be kept from their images.
 //
-// A registry with a port can't stand in a path, which has no colons: harbor.example:5000 is harbor.example_5000 there.
+// What can't stand in a path is written as image::external_repository() does: harbor.example:5000 is
+// harbor.example_5000 here.
 #pragma once
 
 #include <functional>
 #include <memory>
 #include <optional>
 #include <string>
-#include <string_view>
 
 #include "payload/base/clock.h"
 #include "payload/base/fd.h"
@@ -42,7 +42,7 @@ class PeopleDoor {
 
  private:
   http::Response answer(const http::Request& request);
-  http::Response answer_in(std::string_view path, const http::Request& request);
+  http::Response image(const http::Request& request);
   http::Response catalog(const http::Request& request);
   http::Response tags(const std::string& name, const http::Request& request);
   Result<void> open(http::TlsIdentity identity);
@@ -55,8 +55,5 @@ class PeopleDoor {
   std::unique_ptr<Logins> logins_;
   std::unique_ptr<http::Server> server_;
 };
-
-// "harbor.example:5000/shop/web" → "harbor.example_5000/shop/web". Pure.
-std::string name_in_path(std::string name);
 
 }  // namespace sealift::node

@@ -149,13 +149,11 @@ Result<void> CertificateStep::bring_authority(engine::StepContext& context, host
 
 // Of what a program has written, no copy is kept.
 Result<void> CertificateStep::remove_people_door(engine::StepContext& context) {
-  std::vector<std::string> remains;
-  if (people_name_.empty()) remains.push_back(pair_path(kPeople));
-  if (!has_people_door_) remains.emplace_back(kPeopleFolder);
-  for (const auto& path : remains) {
-    SEALIFT_ASSIGN(const bool there, exists(context.host, path));
-    if (there) SEALIFT_TRY(context.host.take_away(host::Trace::Kind::path, path, reason()));
-  }
+  const auto take = [&](const std::string& path) {
+    return context.host.take_away(host::Trace::Kind::path, path, reason());
+  };
+  if (people_name_.empty()) SEALIFT_TRY(take(pair_path(kPeople)));
+  if (!has_people_door_) SEALIFT_TRY(take(std::string(kPeopleFolder)));
   return {};
 }
 

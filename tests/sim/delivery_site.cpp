@@ -69,6 +69,10 @@ Result<ExitStatus> node_pki(FakeMachine& self, const Command& command, const Com
     put(self, own + ".next", "key of " + self.name());
     return good("public key of " + self.name());
   }
+  if (has(command, "put")) {
+    put(self, std::format("{}/people/{}", folder, after(command, "--file")), base::as_text(io.input));
+    return good();
+  }
   if (has(command, "install")) {
     if (!self.world.files.contains(own + ".next")) return bad("no key waits");
     put(self, own + ".pem", "key of " + self.name() + ", " + std::string(base::as_text(io.input)));
