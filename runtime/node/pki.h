@@ -21,6 +21,7 @@
 #include <string_view>
 #include <vector>
 
+#include "payload/base/bytes.h"
 #include "payload/base/clock.h"
 #include "payload/base/error.h"
 #include "payload/base/secret.h"
