@@ -84,11 +84,6 @@ Display make_display(const Arguments& arguments, const console::Output& out, Clo
   return display;
 }
 
-// Or says what it would deliver.
-bool delivers(Verb verb) {
-  return verb == Verb::apply || verb == Verb::plan || verb == Verb::join || verb == Verb::plan_join;
-}
-
 // The name under which a run that changes hosts is kept in the journal; empty for any other.
 std::string_view change_named(Verb verb) {
   switch (verb) {
@@ -220,6 +215,12 @@ Result<void> records(delivery::Input& input, Display& display, console::Output o
   return {};
 }
 
+// The others never ask the site's registries, and must not ask a person for their passwords either.
+bool looks_at_registries(Verb verb) {
+  return verb == Verb::apply || verb == Verb::plan || verb == Verb::join || verb == Verb::plan_join ||
+         verb == Verb::check;
+}
+
 }  // namespace
 
 Result<void> run_delivery(const Arguments& arguments, const console::Output& out, const console::Output& messages,
@@ -242,7 +243,7 @@ Result<void> run_delivery(const Arguments& arguments, const console::Output& out
   SecretStore secrets(cancel, arguments.allow_readable_secrets ? Readable::allowed : Readable::refused);
   if (!arguments.offline) {
     SEALIFT_ASSIGN(logins, resolve_logins(cluster, secrets));
-    if (delivers(arguments.verb)) SEALIFT_TRY(resolve_readers(cluster, secrets));
+    if (looks_at_registries(arguments.verb)) SEALIFT_TRY(resolve_registry_logins(cluster.registry, secrets));
   }
   const std::string command(change_named(arguments.verb));
   const bool changes = !command.empty();

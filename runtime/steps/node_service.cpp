@@ -51,16 +51,16 @@ std::string mirror_json(const Model& model, const Node& node) {
     hosts = endpoints(model.registry_hosts(),
                       [&](const Node& other) { return endpoint(other.ip, model.config.registry.port); });
   const auto own = mirror_endpoints(model, node);
-  out.set("localListen", own.own);
-  out.set("peerListen", own.peers);
+  out.set("localListen", own.front());
+  out.set("peerListen", is_one ? own.back() : "");
   out.set("artifacts", is_one ? host::kArtifactRecords : "");
   out.set("registryHosts", std::move(hosts));
   out.set("ca", std::format("{}/ca.crt", kPkiDirectory));
   for (const auto* usage : {"server", "client"}) out.set(usage, pair_path(usage));
   out.set("artifact", model.payload.artifact_name());
-  if (!own.people.empty()) {
+  if (has_people_door(model, node)) {
     json::Value people = json::Value::object();
-    people.set("listen", own.people);
+    people.set("listen", people_endpoint(model, node));
     people.set("certificate", people_certificate(*model.config.registry.domain));
     people.set("users", std::string(kUsersFile));
     out.set("people", std::move(people));

@@ -32,7 +32,11 @@ Result<bool> is_for_root(host::HostView& host, const std::string& path) {
 }  // namespace
 
 bool has_people_door(const Model& model, const Node& node) {
-  return model.config.registry.domain && is_registry_host(model, node);
+  return model.config.registry.domain && std::ranges::contains(model.registry_hosts(), node.name, &Node::name);
+}
+
+std::string people_endpoint(const Model& model, const Node& node) {
+  return endpoint(node.ip, model.config.registry.domain->port);
 }
 
 std::string people_certificate(const config::RegistryDomain& domain) {

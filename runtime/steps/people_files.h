@@ -18,6 +18,8 @@ inline constexpr std::string_view kPeopleFolder = "/etc/sealift/pki/people";
 inline constexpr std::string_view kUsersFile = "/etc/sealift/pki/people/users";
 
 bool has_people_door(const Model& model, const Node& node);
+// Where the door of this host is. There must be one.
+std::string people_endpoint(const Model& model, const Node& node);
 // Path of the door's certificate and key: the site's, or those of the cluster's authority (certificates.h).
 std::string people_certificate(const config::RegistryDomain& domain);
 

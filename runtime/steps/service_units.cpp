@@ -17,11 +17,10 @@ bool is_registry_host(const Model& model, const Node& node) {
   return std::ranges::contains(model.registry_hosts(), node.name, &Node::name);
 }
 
-MirrorEndpoints mirror_endpoints(const Model& model, const Node& node) {
-  const auto& registry = model.config.registry;
-  MirrorEndpoints out{std::format("127.0.0.1:{}", registry.port), {}, {}};
-  if (is_registry_host(model, node)) out.peers = endpoint(node.ip, registry.port);
-  if (has_people_door(model, node)) out.people = endpoint(node.ip, registry.domain->port);
+std::vector<std::string> mirror_endpoints(const Model& model, const Node& node) {
+  const uint16_t port = model.config.registry.port;
+  std::vector<std::string> out{std::format("127.0.0.1:{}", port)};
+  if (is_registry_host(model, node)) out.push_back(endpoint(node.ip, port));
   return out;
 }
 
@@ -215,9 +214,7 @@ std::string unit_text(std::string_view text, const std::string& program) {
 
 std::string socket_unit(std::string_view service, const std::vector<std::string>& endpoints) {
   std::vector<std::string> lines;
-  for (const auto& endpoint : endpoints) {
-    if (!endpoint.empty()) lines.push_back("ListenStream=" + endpoint);
-  }
+  for (const auto& endpoint : endpoints) lines.push_back("ListenStream=" + endpoint);
   return base::replace_all(base::replace_all(std::string(kSocketUnit), "@SERVICE@", service), "@LISTEN@",
                            base::join(lines, "\n"));
 }
@@ -257,9 +254,9 @@ UnitFile balancer_socket_unit(const Model& model) {
 }
 
 std::vector<UnitFile> socket_units(const Model& model, const Node& node) {
-  const auto mirror = mirror_endpoints(model, node);
-  std::vector<UnitFile> out{
-      {"sealift-mirror.socket", socket_unit("the image mirror", {mirror.own, mirror.peers, mirror.people})}};
+  auto mirror = mirror_endpoints(model, node);
+  if (has_people_door(model, node)) mirror.push_back(people_endpoint(model, node));
+  std::vector<UnitFile> out{{"sealift-mirror.socket", socket_unit("the image mirror", mirror)}};
   if (node.is_control_plane()) {
     out.push_back(
         {"sealift-authority.socket", socket_unit("the certificate authority", {authority_endpoint(model, node)})});

@@ -23,13 +23,8 @@ UnitFile balancer_socket_unit(const Model& model);
 // "10.7.0.11:5000", "[fd00::1]:5000"
 std::string endpoint(const std::string& ip, uint16_t port);
 bool is_registry_host(const Model& model, const Node& node);
-// The mirror's addresses.
-struct MirrorEndpoints {
-  std::string own;     // for programs of this host
-  std::string peers;   // of a registry host: for other hosts; else empty
-  std::string people;  // of a registry host, if cluster.yaml has registry.domain; else empty
-};
-MirrorEndpoints mirror_endpoints(const Model& model, const Node& node);
+// The mirror's addresses: this host's own, and on a registry host the one for others.
+std::vector<std::string> mirror_endpoints(const Model& model, const Node& node);
 std::string balancer_endpoint(const Model& model);
 // Where this control plane renews certificates.
 std::string authority_endpoint(const Model& model, const Node& node);
