@@ -44,7 +44,7 @@ std::vector<std::string> texts(const json::Value& value, std::string_view key) {
 Result<ExitStatus> look_at_pairs(FakeMachine& self, const Command& command) {
   if (!has(command, "look")) return bad("not played: " + command.text());
   std::string out;
-  for (const auto* usage : {"server", "client"}) {
+  for (const auto* usage : {"server", "client", "people"}) {
     const auto file = self.world.files.find(std::format("{}/node/{}.pem", after(command, "--dir"), usage));
     if (file == self.world.files.end()) continue;
     const bool old = base::as_text(file->second.content).starts_with("old ");
