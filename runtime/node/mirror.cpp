@@ -2,7 +2,6 @@
 #include "runtime/node/mirror.h"
 
 #include <algorithm>
-#include <array>
 #include <atomic>
 #include <cstdio>
 #include <cstring>
@@ -13,8 +12,9 @@
 
 #include "payload/base/file.h"
 #include "payload/base/retry.h"
-#include "payload/json/value.h"
 #include "runtime/node/delivered_payloads.h"
+#include "runtime/node/error_answer.h"
+#include "runtime/node/people_door.h"
 #include "runtime/node/pki.h"
 #include "runtime/node/registries.h"
 #include "runtime/node/upstream_blobs.h"
@@ -26,18 +26,6 @@ constexpr size_t kMaxPem = size_t{64} << 10;
 constexpr size_t kMaxRegistries = size_t{8} << 20;
 // An object up to this size is read, and so checked, before the response starts: manifests and configurations.
 constexpr uint64_t kReadAhead = uint64_t{256} << 10;
-
-http::Response message(int status, std::string code, std::string text) {
-  json::Value error = json::Value::object();
-  error.set("code", std::move(code));
-  error.set("message", std::move(text));
-  json::Value errors = json::Value::array();
-  errors.push_back(std::move(error));
-  json::Value body = json::Value::object();
-  body.set("errors", std::move(errors));
-  return {
-      status, {{"Docker-Distribution-Api-Version", "registry/2.0"}}, "application/json", json::to_canonical(body), {}};
-}
 
 http::Response later(std::string text) {
   auto out = message(503, "UNAVAILABLE", std::move(text));
@@ -196,6 +184,13 @@ struct Mirror::State {
   Turns local_turns, peer_turns;
   Listeners listeners;
   std::unique_ptr<http::Server> local, peer;
+  std::unique_ptr<PeopleDoor> people;
+
+  std::vector<http::Server*> servers() const {
+    std::vector<http::Server*> out{local.get(), peer.get(), people ? people->server() : nullptr};
+    std::erase(out, nullptr);
+    return out;
+  }
 };
 
 // What is being answered goes on with the former ones.
@@ -230,21 +225,15 @@ Mirror::~Mirror() {
   if (state_->upstream) state_->upstream->stop();
   if (state_->registries) state_->registries->stop();
   // Before state_ is destroyed, which requests still use.
-  for (auto* server : {state_->local.get(), state_->peer.get()}) {
-    if (server != nullptr) server->stop();
-  }
+  for (auto* server : state_->servers()) server->stop();
 }
 void Mirror::drain(Duration most) {
-  // Both at once: a pull through the one needs nothing of the other.
-  for (auto* server : {state_->local.get(), state_->peer.get()}) {
-    if (server != nullptr) server->close_door();
-  }
+  // All at once: a pull through the one needs nothing of the others.
+  const auto servers = state_->servers();
+  for (auto* server : servers) server->close_door();
   Clock& clock = base::system_clock();
   const Duration end = clock.monotonic() + most;
-  const auto answers = [&] {
-    return std::ranges::any_of(std::array{state_->local.get(), state_->peer.get()},
-                               [](const http::Server* server) { return server != nullptr && server->answers(); });
-  };
+  const auto answers = [&] { return std::ranges::any_of(servers, &http::Server::answers); };
   while (answers() && clock.monotonic() < end) clock.sleep(Duration{50});
 }
 Result<void> Mirror::reload() {
@@ -255,8 +244,13 @@ Result<void> Mirror::reload() {
   if (identities.client) state_->upstream->set_identity(*identities.client);
   return read;
 }
+Result<void> Mirror::reload_people() { return state_->people ? state_->people->reload() : Result<void>{}; }
 uint16_t Mirror::local_port() const { return state_->local->port(); }
 uint16_t Mirror::peer_port() const { return state_->peer ? state_->peer->port() : 0; }
+uint16_t Mirror::people_port() const {
+  const auto* server = state_->people ? state_->people->server() : nullptr;
+  return server == nullptr ? 0 : server->port();
+}
 
 http::Response Mirror::answer(const http::Request& request) {
   if (request.path == "/v2" || request.path == "/v2/")
@@ -268,6 +262,11 @@ http::Response Mirror::answer(const http::Request& request) {
   }
   const auto question = parse_question(request.path, ns->second);
   if (!question) return message(404, "UNSUPPORTED", "only manifests and blobs are served here");
+  return answer(*question, request);
+}
+
+http::Response Mirror::answer(const Question& asked, const http::Request& request) {
+  const auto* question = &asked;
   std::optional<Error> unknown;  // a source could not tell yet
   for (const auto& source : state_->sources()) {
     const auto blob = source->stat(*question);
@@ -336,6 +335,17 @@ Result<std::unique_ptr<Mirror>> Mirror::start(const MirrorConfig& config, Clock&
     if (!identities.server) return fail(ErrorCode::invalid_config, "the mirror for other hosts has no certificate");
     SEALIFT_ASSIGN(made.peer, listen(config.peer_address, config.peer_port, identities.server, made.listeners.peer,
                                      made.peer_turns));
+  }
+  if (config.people && made.payloads) {
+    made.people = std::make_unique<PeopleDoor>(
+        *config.people, made.listeners.people, *made.payloads,
+        [mirror = out.get()](const Question& question, const http::Request& request) {
+          return mirror->answer(question, request);
+        },
+        clock);
+    // Nodes get their images, whatever is wrong with the site's certificate; reload_people() tries again.
+    if (const auto opened = made.people->reload(); !opened)
+      std::fprintf(stderr, "the door for people stays closed: %s\n", opened.error().text().c_str());
   }
   return out;
 }

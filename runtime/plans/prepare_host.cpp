@@ -6,6 +6,7 @@
 #include "runtime/steps/images_step.h"
 #include "runtime/steps/kernel_step.h"
 #include "runtime/steps/node_service.h"
+#include "runtime/steps/people_files.h"
 #include "runtime/steps/registries.h"
 #include "runtime/steps/service_units.h"
 #include "runtime/steps/units.h"
@@ -90,6 +91,11 @@ Index start_node_service(PlanBuilder& plan, const Model& model, const Node& node
   const Index certificate =
       plan.add(node, std::make_shared<steps::CertificateStep>(model, node), {installed.service_files, authority});
   plan.at(certificate).ends = {"units.node"};
+  std::vector<Index> files{certificate, installed.socket_files};
+  // Before the socket, which starts the mirror: its unit names the folder.
+  if (steps::has_people_door(model, node)) {
+    files.push_back(plan.add(node, std::make_shared<steps::PeopleFilesStep>(model, node), {certificate}));
+  }
   std::vector<WantedUnit> sockets{{"sealift-mirror.socket"}};
   if (node.is_control_plane()) sockets.push_back({"sealift-authority.socket"});
   if (installed.registries) before.push_back(*installed.registries);
@@ -97,7 +103,7 @@ Index start_node_service(PlanBuilder& plan, const Model& model, const Node& node
   const Index listening = plan.add(
       node,
       std::make_shared<steps::UnitsStep>("units.sockets", "take the ports of its services", sockets, installed.sockets),
-      {certificate, installed.socket_files});
+      std::move(files));
   plan.at(listening).after_any = ended;
   // Apart from the others: their addresses, certificates and lists change, and it must not be restarted with them.
   const Index balancer_listening = plan.add(

@@ -6,6 +6,7 @@
 #include "payload/json/value.h"
 #include "runtime/host/artifact_record.h"
 #include "runtime/steps/certificates.h"
+#include "runtime/steps/people_files.h"
 #include "runtime/steps/registries.h"
 #include "runtime/steps/service_units.h"
 
@@ -67,6 +68,13 @@ std::string mirror_json(const Model& model, const Node& node) {
   out.set("ca", std::format("{}/ca.crt", kPkiDirectory));
   for (const auto* usage : {"server", "client"}) out.set(usage, pair_path(usage));
   out.set("artifact", model.payload.artifact_name());
+  if (has_people_door(model, node)) {
+    json::Value people = json::Value::object();
+    people.set("listen", people_endpoint(model, node));
+    people.set("certificate", people_certificate(*model.config.registry.domain));
+    people.set("users", std::string(kUsersFile));
+    out.set("people", std::move(people));
+  }
   return json::to_pretty(out) + "\n";
 }
 

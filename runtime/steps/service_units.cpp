@@ -7,6 +7,7 @@
 #include "payload/base/text.h"
 #include "runtime/config/authority_port.h"
 #include "runtime/host/artifact_record.h"
+#include "runtime/steps/people_files.h"
 #include "runtime/steps/registries.h"
 
 namespace sealift::steps {
@@ -241,6 +242,7 @@ std::string mirror_unit(const Model& model, const Node& node, const std::string&
   if (asks_registries(model, node) && trusts_host_authorities(model))
     folders += std::format("BindReadOnlyPaths={}\n", kHostAuthorities);
   if (const auto cache = cache_of(model, node)) folders += std::format("BindPaths={}\n", *cache);
+  if (has_people_door(model, node)) folders += std::format("BindReadOnlyPaths={}\n", kPeopleFolder);
   return unit_text(base::replace_all(std::string(kMirrorUnit), "@PAYLOADS@", folders), program);
 }
 
@@ -264,7 +266,9 @@ UnitFile balancer_socket_unit(const Model& model) {
 }
 
 std::vector<UnitFile> socket_units(const Model& model, const Node& node) {
-  std::vector<UnitFile> out{{"sealift-mirror.socket", socket_unit("the image mirror", mirror_endpoints(model, node))}};
+  auto mirror = mirror_endpoints(model, node);
+  if (has_people_door(model, node)) mirror.push_back(people_endpoint(model, node));
+  std::vector<UnitFile> out{{"sealift-mirror.socket", socket_unit("the image mirror", mirror)}};
   if (node.is_control_plane()) {
     out.push_back(
         {"sealift-authority.socket", socket_unit("the certificate authority", {authority_endpoint(model, node)})});

@@ -44,7 +44,7 @@ std::vector<std::string> texts(const json::Value& value, std::string_view key) {
 Result<ExitStatus> look_at_pairs(FakeMachine& self, const Command& command) {
   if (!has(command, "look")) return bad("not played: " + command.text());
   std::string out;
-  for (const auto* usage : {"server", "client"}) {
+  for (const auto* usage : {"server", "client", "people"}) {
     const auto file = self.world.files.find(std::format("{}/node/{}.pem", after(command, "--dir"), usage));
     if (file == self.world.files.end()) continue;
     const bool old = base::as_text(file->second.content).starts_with("old ");
@@ -68,6 +68,10 @@ Result<ExitStatus> node_pki(FakeMachine& self, const Command& command, const Com
   if (has(command, "make-key")) {
     put(self, own + ".next", "key of " + self.name());
     return good("public key of " + self.name());
+  }
+  if (has(command, "put")) {
+    put(self, std::format("{}/people/{}", folder, after(command, "--file")), base::as_text(io.input));
+    return good();
   }
   if (has(command, "install")) {
     if (!self.world.files.contains(own + ".next")) return bad("no key waits");

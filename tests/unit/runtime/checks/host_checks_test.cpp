@@ -166,6 +166,31 @@ TEST_CASE("each port that will be listened on must be free") {
   only("port 5000 is taken by node-exporter", [](Site& site) { site.listens(5000, "node-exporter"); });
 }
 
+TEST_CASE("the port of registry.domain must be free on registry hosts, also once they stand") {
+  const auto with_domain = [](Site& site, const std::string& process) {
+    as_control_plane(site);
+    site.config.registry.domain.emplace().port = 5444;
+    site.listens(5444, process);
+  };
+  for (const std::string process : {"nginx", "", "node-exporter"})
+    only("port 5444 is taken", [&](Site& site) { with_domain(site, process); });
+  only("port 5444 is taken by nginx", [&](Site& site) {
+    with_domain(site, "nginx");
+    site.machine.ledger.push_back({1, "", "files.base", "", host::FileWritten{"/usr/local/bin/kubelet", {}}});
+  });
+  // its own door, which systemd holds and the mirror's program answers
+  for (const std::string process : {"systemd", "node-0123456789"})
+    none([&](Site& site) { with_domain(site, process); });
+  none([&](Site& site) {
+    with_domain(site, "nginx");
+    site.host.role = format::HostRole::worker;
+  });
+  none([](Site& site) {
+    as_control_plane(site);
+    site.listens(5443);
+  });
+}
+
 TEST_CASE("each kernel feature is tried") {
   for (const std::string feature : {"overlay", "br_netfilter", "nftables", "vxlan"}) {
     only("the kernel feature " + feature + " does not work (" + feature + ": not supported",
