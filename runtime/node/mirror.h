@@ -41,8 +41,11 @@ class Mirror {
   Result<void> reload_people();
   // Takes no more connections and lets answers in progress end, for at most this long. The sockets stay open.
   void drain(Duration most);
+  // Who asks: programs of this host are answered from everything; another host from what this one has or may fetch, so
+  // that two hosts never ask each other in a circle; people from what was delivered, never with this host's logins.
+  enum class Asker : uint8_t { host_itself, other_host, people };
   // Answers one request; also for tests. Any thread; waits for bytes still arriving.
-  http::Response answer(const http::Request& request);
+  http::Response answer(const http::Request& request, Asker asker = Asker::host_itself);
   uint16_t local_port() const;
   uint16_t peer_port() const;
   uint16_t people_port() const;  // 0: none is open
@@ -50,7 +53,7 @@ class Mirror {
  private:
   struct State;
   explicit Mirror(std::unique_ptr<State> state);
-  http::Response answer(const Question& question, const http::Request& request);
+  http::Response answer(const Question& question, const http::Request& request, Asker asker);
   std::unique_ptr<State> state_;
 };
 
