@@ -20,7 +20,7 @@ sealift_library(payload/upload DEPS payload/base payload/hash payload/json paylo
 sealift_library(payload/writer DEPS payload/base payload/hash payload/codec payload/format)
 
 # the factory
-sealift_library(packer/sources DEPS payload/base payload/hash payload/codec payload/json payload/image payload/workloads payload/http payload/distribution payload/format THIRD_PARTY libarchive)
+sealift_library(packer/sources DEPS payload/base payload/hash payload/codec payload/json payload/image payload/http payload/distribution payload/format THIRD_PARTY libarchive)
 sealift_library(packer/downloads DEPS payload/base payload/hash payload/http payload/distribution)
 sealift_library(packer/lock DEPS payload/base payload/hash payload/yaml)
 sealift_library(packer/charts DEPS payload/base payload/hash payload/yaml payload/image payload/http payload/distribution packer/downloads packer/lock)
