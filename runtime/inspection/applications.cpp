@@ -142,8 +142,7 @@ class Judge {
   void take_definition(const json::Value& object) {
     const auto health = kube::health_of(object);
     const bool is_ill = health.state != kube::Health::State::current;
-    const std::string subject =
-        std::format("{} {}", kube::text(object, "kind"), kube::text(object, "metadata/name"));
+    const std::string subject = std::format("{} {}", kube::text(object, "kind"), kube::text(object, "metadata/name"));
     const auto evidence = std::format("{}: {}", subject, health.message);
     if (const auto app = app_of(object)) {
       auto& sum = apps_[*app];

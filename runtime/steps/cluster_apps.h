@@ -53,7 +53,7 @@ class ClusterApps {
   void watch(const std::string& app, std::vector<yaml::Node> objects);
   void unwatch(const std::string& app);
   struct Seen {
-    std::vector<json::Value> objects;         // those in the cluster
+    std::vector<json::Value> objects;          // those in the cluster
     std::vector<kube::LastingObject> missing;  // those that are not, and must be
   };
   // Those of `app`. One question brings everybody's: an answer may be from the question that another application has
@@ -70,7 +70,7 @@ class ClusterApps {
   static Seen seen_of(const Watched& watched, const std::vector<json::Value>& answers);
 
   mutable std::mutex looking_;
-  std::shared_ptr<const Installed> installed_, at_first_;  // as it is, and as the run found it
+  std::shared_ptr<const Installed> installed_, at_first_;                           // as it is, and as the run found it
   std::optional<std::map<std::string, std::vector<kube::LastingObject>>> missing_;  // by application
   std::map<std::string, Change> changes_;
   std::mutex asking_;  // held during a question: who comes meanwhile finds its answer

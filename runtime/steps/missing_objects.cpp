@@ -36,8 +36,8 @@ Result<std::set<kube::LastingObject>> those_there(host::HostView& control_plane,
   for (const auto line : base::split(table, '\n')) {
     const auto words = base::split_words(line);
     if (words.size() == 3)
-      out.insert({std::string(words[0]), words[1] == kNone ? std::string() : std::string(words[1]),
-                  std::string(words[2])});
+      out.insert(
+          {std::string(words[0]), words[1] == kNone ? std::string() : std::string(words[1]), std::string(words[2])});
   }
   return out;
 }

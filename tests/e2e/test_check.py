@@ -4,7 +4,6 @@ ten seconds at most; then what is broken on purpose, each found under its name, 
 is broken at once: that each is named among the others is a part of what is asked."""
 import contextlib
 import json
-import signal
 import subprocess
 import time
 import xml.etree.ElementTree as ElementTree
@@ -273,7 +272,7 @@ def test_watch_says_what_changes_until_it_is_stopped(cluster, lab):
                 lab.run('start', 'w2')
             wait_for('the host is back', 120, lambda: '  host.answers  w2' in log.read_text().split('! host.answers  w2', 1)[1])
         finally:
-            process.send_signal(signal.SIGINT)
+            process.terminate()
             try:
                 process.wait(timeout=30)
             except subprocess.TimeoutExpired:

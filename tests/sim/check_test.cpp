@@ -135,8 +135,8 @@ TEST_CASE("check: what somebody has deleted of applications is named, of charts 
   site.site.cluster.lose_object("Deployment/hello");
   const auto found = site.check();
   CHECK(ill(found) == Ill{"fail app.healthy hello", "fail app.healthy redis"});
-  const auto redis = std::ranges::find_if(
-      found, [](const auto& one) { return one.id == "app.healthy" && one.subject == "redis"; });
+  const auto redis =
+      std::ranges::find_if(found, [](const auto& one) { return one.id == "app.healthy" && one.subject == "redis"; });
   REQUIRE(redis != found.end());
   CHECK(redis->evidence == "Deployment store/redis is not there");
   CHECK(redis->remedy == "`apply` brings it back");

@@ -58,8 +58,9 @@ void write_manifests(FakeMachine& self, const yaml::Node& cluster, const yaml::N
 std::string default_namespace(const std::string& kubeconfig) {
   const auto documents = yaml::parse(kubeconfig, "kubeconfig");
   const auto* contexts = documents && !documents->empty() ? documents->front().find("contexts") : nullptr;
-  return contexts == nullptr || contexts->items.empty() ? "default"
-                                                        : field(contexts->items.front(), "context/namespace", "default");
+  return contexts == nullptr || contexts->items.empty()
+             ? "default"
+             : field(contexts->items.front(), "context/namespace", "default");
 }
 
 // What a control plane that joins must have been given.

@@ -174,7 +174,8 @@ TEST_CASE("inspection: definitions of kinds and APIs are an application's by rel
   cluster.look.cluster->definitions.pop_back();
   CHECK(cluster.ill() == Ill{"fail app.healthy web", "fail app.healthy redis"});
   CHECK(cluster.evidence("app.healthy", "redis").contains("APIService v1.metrics.k8s.io: no [such] service"));
-  CHECK(cluster.evidence("app.healthy", "web").contains("CustomResourceDefinition things.example.com: not established"));
+  CHECK(
+      cluster.evidence("app.healthy", "web").contains("CustomResourceDefinition things.example.com: not established"));
   cluster.look.cluster->definitions = inspection::definitions_of(lines("/", "False"));
   cluster.look.cluster->definitions.pop_back();
   CHECK(cluster.ill() == Ill{"fail app.healthy web", "warn app.others APIService v1.metrics.k8s.io"});

@@ -186,9 +186,10 @@ TEST_CASE("a resource definition is healthy once it is established, and not whil
   CHECK(state_of(definition("")) == State::in_progress);
   CHECK(state_of(definition(R"({"type":"Established","status":"False"})")) == State::in_progress);
   CHECK(state_of(definition(R"({"type":"Established","status":"True"})")) == State::current);
-  CHECK(state_of(definition(
-            R"({"type":"NamesAccepted","status":"False","message":"\"things\" is already in use"},{"type":"Established","status":"True"})")) ==
-        State::failed);
+  CHECK(
+      state_of(definition(
+          R"({"type":"NamesAccepted","status":"False","message":"\"things\" is already in use"},{"type":"Established","status":"True"})")) ==
+      State::failed);
 }
 
 TEST_CASE("an API is healthy once it is available, and says why it is not") {

@@ -18,10 +18,10 @@ TEST_CASE("helm's record of a release is read as helm writes it, and written so 
   for (const auto* bad : {"", "!", "QUJD", "UVVKRA=="}) CHECK_FALSE(kube::decode_helm_record(bad));
 }
 
-TEST_CASE("of releases what must be in the cluster is told: no values, no hooks; what helm would not read is left out") {
-  const auto found = kube::release_objects(
-      std::format("store  shop  {}\nstore  odd  !\nother  short\n\nspare  twin  {}\n", tests::kHelmRecord,
-                  tests::kHelmRecord));
+TEST_CASE(
+    "of releases what must be in the cluster is told: no values, no hooks; what helm would not read is left out") {
+  const auto found = kube::release_objects(std::format(
+      "store  shop  {}\nstore  odd  !\nother  short\n\nspare  twin  {}\n", tests::kHelmRecord, tests::kHelmRecord));
   CHECK(found == Releases{{"shop", "store", {{"Deployment", "store", "shop"}}},
                           {"twin", "spare", {{"Deployment", "spare", "shop"}}}});
   const auto text = kube::to_json(found);

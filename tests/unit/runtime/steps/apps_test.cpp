@@ -3,6 +3,7 @@
 
 #include <catch2/catch_test_macros.hpp>
 
+#include "runtime/host/artifact_record.h"
 #include "tests/support/played_stage.h"
 #include "tests/unit/runtime/steps/bench.h"
 

@@ -123,16 +123,16 @@ TEST_CASE("an application whose kinds the cluster does not have keeps nobody els
 TEST_CASE("an object that is not there is named if it must be; what may have done its work is not") {
   Asked asked;
   asked.gone = {"web", "kinds.example.com", "once", "hook", "data"};
-  asked.apps.watch("a", steps::judged_objects(
-                            "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: web}\n---\n"
-                            "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: there}\n---\n"
-                            "apiVersion: apiextensions.k8s.io/v1\nkind: CustomResourceDefinition\n"
-                            "metadata: {name: kinds.example.com}\n---\n"
-                            "apiVersion: apps/v1\nkind: Deployment\n"
-                            "metadata: {name: hook, annotations: {helm.sh/hook: post-install}}\n---\n"
-                            "apiVersion: v1\nkind: PersistentVolumeClaim\nmetadata: {name: data}\n---\n"
-                            "apiVersion: batch/v1\nkind: Job\nmetadata: {name: once}\n",
-                            "store"));
+  asked.apps.watch("a",
+                   steps::judged_objects("apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: web}\n---\n"
+                                         "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: there}\n---\n"
+                                         "apiVersion: apiextensions.k8s.io/v1\nkind: CustomResourceDefinition\n"
+                                         "metadata: {name: kinds.example.com}\n---\n"
+                                         "apiVersion: apps/v1\nkind: Deployment\n"
+                                         "metadata: {name: hook, annotations: {helm.sh/hook: post-install}}\n---\n"
+                                         "apiVersion: v1\nkind: PersistentVolumeClaim\nmetadata: {name: data}\n---\n"
+                                         "apiVersion: batch/v1\nkind: Job\nmetadata: {name: once}\n",
+                                         "store"));
   asked.apps.watch("b", deployment("web", "other"));
   const auto a = asked.apps.look(asked.context(), "a"), b = asked.apps.look(asked.context(), "b");
   REQUIRE(a);
