@@ -16,9 +16,7 @@ constexpr Duration kGlance{100};
 }  // namespace
 
 Request::Client Exchange::client() const {
-  auto certificate = connection_.client_certificate();
-  if (certificate.empty()) return {};
-  return {peer_address(connection_.socket()).host(), std::move(certificate)};
+  return {peer_address(connection_.socket()).host(), connection_.client_certificate()};
 }
 
 Result<void> Exchange::write(ByteView data) {

@@ -24,7 +24,6 @@ class Exchange {
   // The request's head, with its blank line.
   std::string_view head() const { return std::string_view(connection_.received).substr(0, head_); }
   int socket() const { return connection_.socket(); }
-  // Empty if the server demands no certificates.
   Request::Client client() const;
   // All of it, or an error: `unreachable`, `timeout`, or `cancelled` if the server stops; then only a first write that
   // need not wait goes out: a short answer.

@@ -60,8 +60,9 @@ class ExchangeStream final : public httplib::Stream {
 // httplib's parser, ranges and responses, without its connections.
 class Answers final : public httplib::Server {
  public:
-  Answers(http::Handler handler, std::vector<std::string> headers, const ServerLimits& limits, int listener)
-      : handler_(std::move(handler)), headers_(std::move(headers)) {
+  Answers(http::Handler handler, std::vector<std::string> headers, http::Response for_other_methods,
+          const ServerLimits& limits, int listener)
+      : handler_(std::move(handler)), headers_(std::move(headers)), for_other_methods_(std::move(for_other_methods)) {
     set_keep_alive_timeout(std::chrono::duration_cast<std::chrono::seconds>(limits.idle_time).count());
     svr_sock_ = listener;  // without one, it takes itself for stopped; it does nothing else with it
     set_pre_routing_handler([this](const httplib::Request& request, httplib::Response& response) {
@@ -92,7 +93,7 @@ class Answers final : public httplib::Server {
     }
     for (const auto& [key, value] : request.params) asked.query[key] = value;
     if (asked.method != "GET" && asked.method != "HEAD") {
-      fill(response, {405, {{"Allow", "GET, HEAD"}}, "text/plain", "only GET and HEAD are answered here\n", {}});
+      fill(response, for_other_methods_);
     } else {
       fill(response, handler_(asked));
     }
@@ -100,6 +101,7 @@ class Answers final : public httplib::Server {
 
   const http::Handler handler_;
   const std::vector<std::string> headers_;
+  const http::Response for_other_methods_;
 };
 
 Result<base::Fd> listener_of(const ServerOptions& options) {
@@ -140,8 +142,8 @@ Result<std::unique_ptr<Server>> Server::start(ServerOptions options, Handler han
   SEALIFT_ASSIGN(auto listener, listener_of(options));
   auto state = std::make_unique<State>();
   state->port = own_address(listener.get()).port();
-  state->answers =
-      std::make_unique<Answers>(std::move(handler), std::move(options.headers), options.limits, listener.get());
+  state->answers = std::make_unique<Answers>(std::move(handler), std::move(options.headers),
+                                             std::move(options.for_other_methods), options.limits, listener.get());
   SEALIFT_ASSIGN(state->front, Front::start(std::move(listener), options.limits, std::move(tls),
                                             [answers = state->answers.get()](Exchange& exchange) {
                                               return answers->answer(exchange);

@@ -31,7 +31,7 @@ struct Request {
   std::string method, path;  // path: decoded
   std::map<std::string, std::string> query;
   std::map<std::string, std::string> headers;  // names in lower case; only those in ServerOptions::headers
-  // Of a server that demands certificates: where the request comes from, and the certificate (PEM), which is good.
+  // Where the request comes from and, of a server that demands certificates, the certificate (PEM), which is good.
   struct Client {
     std::string address, certificate;
   };
@@ -81,6 +81,9 @@ struct ServerOptions {
   ServerLimits limits = {};
   // The request headers passed to the handler, in lower case. A handler that sees none can leak none.
   std::vector<std::string> headers = {};
+  // To any request but GET and HEAD.
+  Response for_other_methods = {
+      405, {{"Allow", "GET, HEAD"}}, "text/plain", "only GET and HEAD are answered here\n", {}};
 };
 
 class Server {

@@ -34,6 +34,25 @@ Result<void> ports(const Subject& subject, Report& report) {
   return {};
 }
 
+// systemd, which holds the port of a people's door that is open already, or the mirror's program, which answers there.
+bool is_own(std::string_view process) {
+  constexpr std::string_view kProgram = "node-";
+  return process == "systemd" || (process.starts_with(kProgram) && base::from_hex(process.substr(kProgram.size())));
+}
+
+// Apart from the other ports: registry.domain also comes to clusters that stand. One socket unit has all ports of the
+// mirror, so this one must not keep the others from being taken.
+void people_port(const Subject& subject, Report& report) {
+  const auto& domain = subject.input.config.registry.domain;
+  if (!domain || !subject.host.keeps_payload) return;
+  for (const auto& listener : subject.host.facts.listeners) {
+    if (listener.port != domain->port || is_own(listener.process)) continue;
+    report.found(std::format("port {} is taken by {}", listener.port,
+                             listener.process.empty() ? "another program" : listener.process));
+    return;
+  }
+}
+
 // The variable's name on a line of `systemctl show-environment` if it sets a proxy, else empty.
 std::string proxy_variable(std::string_view line) {
   std::string name(line.substr(0, line.find('=')));
@@ -61,6 +80,9 @@ constexpr auto kChecks = std::to_array<Check>({
     {"network.ports", "the ports that the role listens on are free",
      "stop the program that listens there, or choose another port in cluster.yaml where there is a field for it",
      AskHost(ports), on_fresh_hosts},
+    {"network.people_port", "the port of registry.domain is free on registry hosts",
+     "stop the program that listens there, or choose another registry.domain.port in cluster.yaml",
+     ReadFacts(people_port)},
     {"network.proxies", "systemd gives its services no proxy",
      "nothing to do: kubelet, containerd and Sealift's services run without it, since the cluster speaks to its own hosts only",
      AskHost(proxies), on_fresh_hosts, Severity::warns},

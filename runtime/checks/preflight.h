@@ -32,7 +32,8 @@ struct CheckedHost {
   config::HostConfig config;
   host::HostView* host = nullptr;
   host::Facts facts;
-  int64_t read_at_ms = 0;  // the launch machine's clock at the time the facts were read
+  int64_t read_at_ms = 0;      // the launch machine's clock at the time the facts were read
+  bool keeps_payload = false;  // it is to be a registry host
 };
 
 struct PreflightInput {

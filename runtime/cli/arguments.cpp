@@ -13,9 +13,9 @@
 namespace sealift::cli {
 namespace {
 
-constexpr std::string_view kVerbs[] = {"apply",   "plan",       "join",    "status",   "check", "report",
-                                       "history", "kubeconfig", "remove",  "rollback", "reset", "config",
-                                       "verify",  "list",       "extract", "info",     "help"};
+constexpr std::string_view kVerbs[] = {"apply",    "plan",       "join",   "status",   "check", "report",
+                                       "history",  "kubeconfig", "remove", "rollback", "reset", "config",
+                                       "registry", "verify",     "list",   "extract",  "info",  "help"};
 
 void add_delivery_options(CLI::App& app, Arguments& out) {
   app.add_option("-c,--config", out.config, "the site's cluster.yaml")->type_name("FILE");
@@ -235,14 +235,18 @@ Result<Arguments> parse_arguments(const std::string& program, const std::vector<
   auto* config_init = config->add_subcommand("init", "print a commented cluster.yaml to start from");
   auto* config_current =
       config->add_subcommand("current", "print the cluster.yaml that was applied last, as the cluster keeps it");
+  auto* registry = app.add_subcommand("registry", "about the registry for people (registry.domain)");
+  auto* registry_ca =
+      registry->add_subcommand("ca", "print the authority that its certificate is from, for people's tools to import");
   auto* verify = app.add_subcommand("verify", "read and check every byte of the artifact");
   auto* list =
       app.add_subcommand("list", "list applications, images and files in the artifact, or what the cluster has");
   auto* extract = app.add_subcommand("extract", "write files and images out of the artifact into a folder");
   auto* info = app.add_subcommand("info", "what the artifact is, in a few lines");
   config->require_subcommand(1);
-  const auto on_hosts = {apply,      plan,           join,   status,   check, report, history,
-                         kubeconfig, config_current, remove, rollback, reset, list};
+  registry->require_subcommand(1);
+  const auto on_hosts = {apply,      plan,           join,        status, check,    report, history,
+                         kubeconfig, config_current, registry_ca, remove, rollback, reset,  list};
   for (auto* command : on_hosts) add_delivery_options(*command, out);
   for (auto* command : {&app, apply, plan}) add_decisions(*command, out);
   for (auto* command : on_hosts) add_common_options(*command, out);
@@ -308,6 +312,8 @@ Result<Arguments> parse_arguments(const std::string& program, const std::vector<
     out.verb = Verb::config_init;
   else if (config_current->parsed()) {
     SEALIFT_ASSIGN(out.verb, needs_config(out, Verb::config_current, "config current", program));
+  } else if (registry_ca->parsed()) {
+    SEALIFT_ASSIGN(out.verb, needs_config(out, Verb::registry_ca, "registry ca", program));
   } else if (join->parsed()) {
     SEALIFT_ASSIGN(out.verb, needs_config(out, dry_run ? Verb::plan_join : Verb::join, "join", program));
   } else if (plan->parsed() || (dry_run && (apply->parsed() || out.config))) {

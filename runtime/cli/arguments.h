@@ -33,6 +33,7 @@ enum class Verb {
   reset,
   config_init,
   config_current,
+  registry_ca,
   verify,
   list,
   list_cluster,

@@ -56,6 +56,37 @@ Result<std::map<std::string, agent::HostSecrets>> resolve_logins(const config::C
   return out;
 }
 
+Result<void> resolve_registry_logins(config::RegistryConfig& registry, SecretStore& secrets) {
+  const auto resolve = [&](config::RegistryLogin& login, std::string_view what,
+                           std::string_view where) -> Result<void> {
+    auto source = login.source;
+    if (source.kind == config::SecretSource::Kind::prompt && source.argument.empty())
+      source.argument = std::format("password of {} at {}", login.user, where);
+    auto secret = secrets.get(source);
+    if (!secret)
+      return fail_while(std::move(secret).error(),
+                        std::format("looking for the password of {} in {}", login.user, what));
+    login.password = std::move(*secret);
+    return {};
+  };
+  if (registry.domain) {
+    if (!registry.domain->key_file.empty()) {
+      if (auto own = secrets.check_file(registry.domain->key_file); !own)
+        return fail_while(std::move(own).error(), "looking for the key of registry.domain");
+    }
+    for (auto& reader : registry.domain->readers)
+      SEALIFT_TRY(resolve(reader, "registry.domain", registry.domain->name));
+  }
+  if (registry.external && registry.external->login)
+    SEALIFT_TRY(resolve(*registry.external->login, "registry.external", registry.external->url));
+  for (auto& upstream : registry.upstreams) {
+    for (auto& place : upstream.places) {
+      if (place.login) SEALIFT_TRY(resolve(*place.login, "registry.upstreams", place.url));
+    }
+  }
+  return {};
+}
+
 std::unique_ptr<delivery::HostConnector> make_no_connector() { return std::make_unique<NoConnector>(); }
 
 }  // namespace sealift::cli

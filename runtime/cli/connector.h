@@ -29,6 +29,9 @@ struct ConnectorOptions {
 Result<std::map<std::string, agent::HostSecrets>> resolve_logins(const config::ClusterConfig& cluster,
                                                                  SecretStore& secrets);
 
+// Fills in the passwords of registries, where they are needed.
+Result<void> resolve_registry_logins(config::RegistryConfig& registry, SecretStore& secrets);
+
 Result<std::unique_ptr<delivery::HostConnector>> make_ssh_connector(ConnectorOptions options);
 
 // "ops@laptop": who works here, for a second operator to read.

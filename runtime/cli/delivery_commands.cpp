@@ -179,6 +179,26 @@ Result<void> current_config(delivery::Input& input, Display& display, console::O
   return {};
 }
 
+// Where people's tools take an authority for one registry. Not for the whole machine: who has its key could then be any
+// site for it.
+std::vector<std::string> import_hints(const config::RegistryDomain& domain) {
+  const auto place = std::format("{}:{}", domain.name, domain.port);
+  return {
+      std::format("For this registry alone, save it as ca.crt in /etc/docker/certs.d/{} (docker),", place),
+      std::format("/etc/containers/certs.d/{} (podman, skopeo) or /etc/containerd/certs.d/{} (nerdctl);", place, place),
+      std::format("helm takes it as `helm registry login {} --ca-file ca.crt`.", place)};
+}
+
+Result<void> registry_authority(delivery::Input& input, Display& display, console::Output out,
+                                console::Output messages) {
+  auto text = delivery::registry_authority(input);
+  display.finish();
+  if (!text) return fail(std::move(text).error());
+  out.write(*text);
+  for (const auto& hint : import_hints(*input.config.registry.domain)) messages.line(hint);
+  return {};
+}
+
 // What the cluster has recorded, each as a line of JSON or all of it as text.
 template <class Record>
 Result<void> records(delivery::Input& input, Display& display, console::Output out, bool json,
@@ -193,6 +213,12 @@ Result<void> records(delivery::Input& input, Display& display, console::Output o
     for (const auto& line : lines_of(*found)) out.line(line);
   }
   return {};
+}
+
+// The others never ask the site's registries, and must not ask a person for their passwords either.
+bool looks_at_registries(Verb verb) {
+  return verb == Verb::apply || verb == Verb::plan || verb == Verb::join || verb == Verb::plan_join ||
+         verb == Verb::check;
 }
 
 }  // namespace
@@ -217,6 +243,7 @@ Result<void> run_delivery(const Arguments& arguments, const console::Output& out
   SecretStore secrets(cancel, arguments.allow_readable_secrets ? Readable::allowed : Readable::refused);
   if (!arguments.offline) {
     SEALIFT_ASSIGN(logins, resolve_logins(cluster, secrets));
+    if (looks_at_registries(arguments.verb)) SEALIFT_TRY(resolve_registry_logins(cluster.registry, secrets));
   }
   const std::string command(change_named(arguments.verb));
   const bool changes = !command.empty();
@@ -278,6 +305,7 @@ Result<void> run_delivery(const Arguments& arguments, const console::Output& out
     case Verb::history:
       done = records(input, display, out, arguments.json, delivery::history, report::history_lines);
       break;
+    case Verb::registry_ca: done = registry_authority(input, display, out, messages); break;
     case Verb::config_current: done = current_config(input, display, out); break;
     default: done = fail(ErrorCode::internal, "not a delivery command");
   }

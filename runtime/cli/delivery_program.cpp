@@ -67,6 +67,7 @@ Result<void> carry_out(const Arguments& arguments, const console::Output& out, c
     case Verb::report:
     case Verb::kubeconfig:
     case Verb::config_current:
+    case Verb::registry_ca:
     case Verb::remove:
     case Verb::remove_apps:
     case Verb::rollback:

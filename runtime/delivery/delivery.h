@@ -107,7 +107,8 @@ struct PlanOutcome {
 };
 Result<PlanOutcome> plan(Input& input);
 
-// --- status.cpp, kubeconfig.cpp: questions about an existing cluster; both look at one control plane only ---
+// --- status.cpp, kubeconfig.cpp, registry_authority.cpp: questions about an existing cluster; they look at one control
+// plane only ---
 
 struct StatusLine {
   std::string subject, state, detail;  // "node w1", "Ready", "v1.34.4 10.7.0.21"
@@ -119,6 +120,10 @@ Result<std::vector<StatusLine>> status(Input& input);
 // The cluster.yaml that was applied last, as the cluster keeps it, after a comment that says by whom and with what.
 // Errors: not_found if it keeps none.
 Result<std::string> current_config(Input& input);
+
+// The authority (PEM) that the certificate of registry.domain is from: the cluster's own. Errors: invalid_config if
+// there is no such domain, or its certificate is the site's; not_found.
+Result<std::string> registry_authority(Input& input);
 
 // Admin kubeconfig with a reachable server address instead of 127.0.0.1. A secret.
 Result<Secret> kubeconfig(Input& input);

@@ -22,6 +22,7 @@
 #include "runtime/images/image_check.h"
 #include "runtime/steps/apps.h"
 #include "runtime/steps/config_step.h"
+#include "runtime/steps/external_registry.h"
 #include "runtime/steps/hook_step.h"
 #include "runtime/steps/payload_step.h"
 
@@ -109,6 +110,7 @@ class Surveyor {
     std::optional<StandingNode> standing;
     std::optional<Error> error;
     Membership membership = {};  // of a control plane
+    bool keeps_payload = false;
     bool needs_no_payload = true;
   };
 
@@ -269,8 +271,8 @@ class Surveyor {
     for_each_host([&](Reached& reached) {
       const auto looked = look_again(reached, [&](host::HostView& host) -> Result<void> {
         SEALIFT_ASSIGN(auto facts, host.facts());
-        reached.view = {reached.config.name.value_or(facts.hostname), reached.config, &host, std::move(facts),
-                        input_.clock.now().time_since_epoch().count()};
+        reached.view = {reached.config.name.value_or(facts.hostname),  reached.config,       &host, std::move(facts),
+                        input_.clock.now().time_since_epoch().count(), reached.keeps_payload};
         SEALIFT_ASSIGN(reached.findings, checks::check_host(preflight(reached.needs_no_payload), reached.view));
         SEALIFT_ASSIGN(reached.standing, read_standing_node(host, reached.view.facts));
         return look_at_etcd(reached);
@@ -302,6 +304,8 @@ class Surveyor {
     if (!out_.model->makes_cluster()) look_for_nodes();
     if (auto even = even_control_planes(*out_.model)) out_.findings.push_back(std::move(*even));
     const auto made = make_nodes();
+    if (made && !out_.model->makes_cluster())
+      std::ranges::move(unmoved_registry(*out_.model), std::back_inserter(out_.findings));
     look_for_other_nodes();
     tell_what_differs();
     // Findings are reported even if this ends with an error.
@@ -311,7 +315,22 @@ class Surveyor {
     SEALIFT_TRY(artifacts);
     SEALIFT_TRY(network);
     SEALIFT_TRY(made);
+    SEALIFT_TRY(look_at_registry());
     return refused_ ? Result<void>{} : refuse_changed_fields();
+  }
+
+  // Somebody must have the images: the site's registry, or one of those that cluster.yaml names.
+  Result<void> look_at_registry() {
+    const auto& registry = input_.config.registry;
+    if (registry.external) {
+      SEALIFT_ASSIGN(const auto external, steps::ExternalRegistry::open(*registry.external, input_.clock));
+      return external->check(input_.cancel);
+    }
+    if (!out_.model->registry_hosts().empty()) return {};
+    const auto& place = input_.config.places.registry_hosts;
+    return fail(ErrorCode::unreachable,
+                "{}:{}:{}: none of the hosts that are to keep the images can be reached; mend one, or write others",
+                input_.config.path, place.line, place.column);
   }
 
   Result<void> look_at_etcd(Reached& reached) {
@@ -401,10 +420,11 @@ class Surveyor {
 
   // Whose disk need not hold more of the payload than it does.
   void look_at_payloads() {
-    size_t registry_hosts = 0;
+    size_t planes = 0;
     for (auto& reached : reached_) {
-      reached.needs_no_payload =
-          reached.config.role != format::HostRole::control_plane || ++registry_hosts > steps::kMostRegistryHosts;
+      reached.keeps_payload = steps::wants_payload(input_.config.registry, reached.config, planes);
+      planes += reached.config.role == format::HostRole::control_plane ? 1 : 0;
+      reached.needs_no_payload = !reached.keeps_payload;
       if (reached.needs_no_payload) continue;
       const auto path = out_.model->payload_path(reached.config);
       const auto state = look_again(reached, [&](host::HostView& host) { return host.store_state(path); });
@@ -430,6 +450,7 @@ class Surveyor {
       if (node) {
         node->has_joined = reached.membership.joined;
         node->stands = reached.standing.has_value();
+        if (reached.standing) node->served = reached.standing->served;
         nodes.push_back(std::move(*node));
       } else {
         problems.push_back(node.error().what);

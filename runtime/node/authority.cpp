@@ -34,21 +34,34 @@ Result<http::TlsIdentity> own_identity(const AuthorityOptions& options, Clock& c
 
 // What a request asks for, or why it can't be.
 struct Wish {
-  std::string usage, public_pem, refusal;
+  std::string usage, public_pem, present, refusal;
 };
 
 Wish wish_of(const http::Request& request) {
-  static const std::set<std::string, std::less<>> kKnown{"usage", "publicKey"};
+  static const std::set<std::string, std::less<>> kKnown{"usage", "publicKey", "present"};
   Wish out;
   for (const auto& [key, value] : request.query) {
     if (!kKnown.contains(key))
       out.refusal =
           std::format("\"{}\" can't be asked for: name and addresses are the caller's own", base::printable(key));
-    (key == "usage" ? out.usage : out.public_pem) = value;
+    (key == "usage" ? out.usage : key == "present" ? out.present : out.public_pem) = value;
   }
   if (out.refusal.empty() && (out.usage.empty() || out.public_pem.empty()))
     out.refusal = "usage and publicKey are wanted";
   return out;
+}
+
+// What else it may be reached by than addresses, as its present certificate says; only people use names.
+Result<std::vector<std::string>> present_names(const AuthorityOptions& options, const Wish& wish,
+                                               const std::string& node, Clock& clock) {
+  if (wish.usage != "people") return std::vector<std::string>();
+  SEALIFT_ASSIGN(const auto authority, base::read_text_file(options.folder + "/ca.crt", kMaxPem));
+  SEALIFT_TRY(trust::check_issued(wish.present, authority));
+  SEALIFT_ASSIGN(auto present, trust::describe(wish.present));
+  const auto now = clock.now();
+  if (present.names.common_name != node || now < present.validity.not_before || now >= present.validity.not_after)
+    return fail(ErrorCode::untrusted, "the present certificate is another node's, or it is not valid now");
+  return std::move(present.names.dns);
 }
 
 }  // namespace
@@ -79,9 +92,11 @@ http::Response Authority::answer(const http::Request& request) {
   if (!caller) return text(403, caller.error().text());
   const auto& name = caller->names.common_name;
   std::vector<std::string> addresses;
-  if (wish.usage == "server") addresses = {request.client.address};
+  if (wish.usage != "client") addresses = {request.client.address};
   if (wish.usage == "server" && request.client.address != kLoopback) addresses.emplace_back(kLoopback);
-  auto issued = issue_certificate(options_.folder, wish.usage, wish.public_pem, name, addresses, clock_);
+  auto issued = present_names(options_, wish, name, clock_).and_then([&](const std::vector<std::string>& dns) {
+    return issue_certificate(options_.folder, wish.usage, wish.public_pem, name, addresses, clock_, dns);
+  });
   const auto who = std::format("{} at {}", base::printable(name), request.client.address);
   if (!issued) {
     std::fprintf(stderr, "no %s certificate for %s: %s\n", base::printable(wish.usage).c_str(), who.c_str(),

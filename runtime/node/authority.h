@@ -3,12 +3,14 @@
 // The door of the certificate authority, on the host that holds its key: nodes ask here for their next certificates, so
 // that a certificate lives a year and nobody has to come for it (renewal.h is the caller).
 //
-//   GET /v1/renew?usage=server&publicKey=PEM     200 and a certificate, PEM; else a text that says why not
+//   GET /v1/renew?usage=server&publicKey=PEM              200 and a certificate, PEM; else a text that says why not
+//   GET /v1/renew?usage=people&publicKey=PEM&present=PEM   the same, with the DNS names of the present certificate
 //
 // It is GET since the front takes no bodies, and asking changes nothing here. Who asks has shown a client's certificate
 // of the authority that is valid now (mutual TLS), and gets one for the same name and never for another: a client's
-// without addresses, or a server's for the address that the connection comes from and 127.0.0.1. Neither name nor
-// address can be asked for. What a stolen key is good for stands in SECURITY.md.
+// without addresses, a server's for the address that the connection comes from and 127.0.0.1, or one of a people's door
+// for that address and for the DNS names that it has now, by a certificate of this authority that is valid and for the
+// same node. Neither name nor address can be asked for. What a stolen key is good for stands in SECURITY.md.
 //
 // The door has a process of its own, which sees ca.key and ca.crt and nothing else of the host; the image mirror, to
 // which more hosts talk far more often, sees neither. systemd holds the port (sealift-authority.socket), starts the

@@ -26,6 +26,13 @@ Catalog::Catalog(const format::Contents& contents) {
   }
 }
 
+void Catalog::list(Repositories& out) const {
+  for (const auto& [name, repository] : repositories_) {
+    auto& tags = out[name];
+    for (const auto& [tag, found] : repository.tags) tags.insert(tag);
+  }
+}
+
 std::optional<Found> Catalog::find(const Question& question) const {
   const std::string registry(image::canonical_registry(question.registry));
   const auto repository = repositories_.find(registry + "/" + question.repository);

@@ -6,6 +6,7 @@
 
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 
 #include "payload/format/contents.h"
@@ -19,10 +20,14 @@ struct Found {
   std::string media_type;
 };
 
+// Tags by "registry/repository".
+using Repositories = std::map<std::string, std::set<std::string>>;
+
 class Catalog {
  public:
   explicit Catalog(const format::Contents& contents);
   std::optional<Found> find(const Question& question) const;
+  void list(Repositories& out) const;  // adds to it
 
  private:
   struct Repository {

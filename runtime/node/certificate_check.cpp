@@ -16,8 +16,8 @@ constexpr size_t kMaxFile = size_t{1} << 20;
 constexpr std::string_view kBegin = "-----BEGIN CERTIFICATE-----";
 
 // kubeadm's folders and the node service's; kubeconfigs hold certificates, too.
-constexpr std::string_view kFolders[] = {"etc/kubernetes/pki", "etc/kubernetes/pki/etcd", "etc/sealift/pki",
-                                         "etc/sealift/pki/node", "etc/kubernetes"};
+constexpr std::string_view kFolders[] = {"etc/kubernetes/pki",   "etc/kubernetes/pki/etcd", "etc/sealift/pki",
+                                         "etc/sealift/pki/node", "etc/sealift/pki/people",  "etc/kubernetes"};
 constexpr std::string_view kKubelet = "var/lib/kubelet/pki/kubelet-client-current.pem";
 
 // The certificate that a kubeconfig's user has, as PEM; empty if it has none.

@@ -43,16 +43,16 @@ void DeliveredPayloads::read_again() {
                    record.error().text().c_str());
   }
   host::sort_artifact_records(records);
-  std::map<std::string, std::shared_ptr<BlobSource>> kept;
+  std::map<std::string, std::shared_ptr<PayloadBlobs>> kept;
   sources_.clear();
   titles_.clear();
   for (const auto& record : records) {
+    if (!record.is_served) continue;
     titles_ += (titles_.empty() ? "" : ", ") + record.title();
     for (const auto& path : record.payloads) {
       if (kept.contains(path)) continue;
       const auto known = by_path_.find(path);
-      std::shared_ptr<BlobSource> source =
-          known == by_path_.end() ? std::make_shared<PayloadBlobs>(path, clock_) : known->second;
+      auto source = known == by_path_.end() ? std::make_shared<PayloadBlobs>(path, clock_) : known->second;
       if (stopped_) source->stop();
       sources_.push_back(source);
       kept.emplace(path, std::move(source));
@@ -61,14 +61,26 @@ void DeliveredPayloads::read_again() {
   by_path_ = std::move(kept);
 }
 
-std::vector<std::shared_ptr<BlobSource>> DeliveredPayloads::sources() {
+// With mutex_ locked.
+void DeliveredPayloads::look_again() {
   auto now = stamp();
+  if (now == read_at_) return;
+  read_at_ = std::move(now);
+  read_again();
+}
+
+std::vector<std::shared_ptr<BlobSource>> DeliveredPayloads::sources() {
   const std::lock_guard lock(mutex_);
-  if (now != read_at_) {
-    read_at_ = std::move(now);
-    read_again();
-  }
+  look_again();
   return sources_;
+}
+
+Repositories DeliveredPayloads::repositories() {
+  const std::lock_guard lock(mutex_);
+  look_again();
+  Repositories out;
+  for (const auto& [path, source] : by_path_) source->list(out);
+  return out;
 }
 
 std::string DeliveredPayloads::titles() {

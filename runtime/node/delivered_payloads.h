@@ -27,11 +27,13 @@ class DeliveredPayloads {
   // is left out, and told on standard error once.
   std::vector<std::shared_ptr<BlobSource>> sources();
   std::string titles();  // "shop 3.4, erp 7", for messages
-  void stop();           // of all sources, also later ones
+  Repositories repositories();
+  void stop();  // of all sources, also later ones
 
  private:
   using Stamp = std::vector<std::tuple<std::string, uint64_t, int64_t, int64_t>>;  // name, inode, size, change in ns
   Stamp stamp() const;
+  void look_again();
   void read_again();
 
   const std::string folder_;
@@ -41,7 +43,7 @@ class DeliveredPayloads {
   bool stopped_ = false;
   std::string titles_;
   std::vector<std::shared_ptr<BlobSource>> sources_;
-  std::map<std::string, std::shared_ptr<BlobSource>> by_path_;
+  std::map<std::string, std::shared_ptr<PayloadBlobs>> by_path_;
 };
 
 }  // namespace sealift::node

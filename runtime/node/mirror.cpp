@@ -2,7 +2,6 @@
 #include "runtime/node/mirror.h"
 
 #include <algorithm>
-#include <array>
 #include <atomic>
 #include <cstdio>
 #include <cstring>
@@ -13,8 +12,9 @@
 
 #include "payload/base/file.h"
 #include "payload/base/retry.h"
-#include "payload/json/value.h"
 #include "runtime/node/delivered_payloads.h"
+#include "runtime/node/error_answer.h"
+#include "runtime/node/people_door.h"
 #include "runtime/node/pki.h"
 #include "runtime/node/registries.h"
 #include "runtime/node/upstream_blobs.h"
@@ -26,18 +26,6 @@ constexpr size_t kMaxPem = size_t{64} << 10;
 constexpr size_t kMaxRegistries = size_t{8} << 20;
 // An object up to this size is read, and so checked, before the response starts: manifests and configurations.
 constexpr uint64_t kReadAhead = uint64_t{256} << 10;
-
-http::Response message(int status, std::string code, std::string text) {
-  json::Value error = json::Value::object();
-  error.set("code", std::move(code));
-  error.set("message", std::move(text));
-  json::Value errors = json::Value::array();
-  errors.push_back(std::move(error));
-  json::Value body = json::Value::object();
-  body.set("errors", std::move(errors));
-  return {
-      status, {{"Docker-Distribution-Api-Version", "registry/2.0"}}, "application/json", json::to_canonical(body), {}};
-}
 
 http::Response later(std::string text) {
   auto out = message(503, "UNAVAILABLE", std::move(text));
@@ -131,13 +119,13 @@ class Turns {
 };
 
 // Keeps the turn until the body is written.
-http::Response in_turn(Turns& turns, Mirror& mirror, const http::Request& request) {
+http::Response in_turn(Turns& turns, Mirror& mirror, const http::Request& request, Mirror::Asker asker) {
   auto turn = turns.take();
   if (!turn) {
     std::fprintf(stderr, "%u requests at once: refusing one more with 503\n", Mirror::kRequests);
     return later("too many requests at once; ask again later");
   }
-  auto out = mirror.answer(request);
+  auto out = mirror.answer(request, asker);
   if (out.stream) {
     out.stream->write = [turn = std::move(turn), write = std::move(out.stream->write)](
                             uint64_t offset, uint64_t size, base::Sink& sink) { return write(offset, size, sink); };
@@ -183,9 +171,9 @@ struct Mirror::State {
   std::optional<Error> unread;                  // why they can't be asked
   std::shared_ptr<BlobCache> cache;             // used by one thread, in read_registries()
 
-  std::vector<std::shared_ptr<BlobSource>> sources() const {
+  std::vector<std::shared_ptr<BlobSource>> sources(Asker asker) const {
     auto out = payloads ? payloads->sources() : std::vector<std::shared_ptr<BlobSource>>();
-    if (upstream) out.push_back(upstream);
+    if (upstream && asker != Asker::other_host) out.push_back(upstream);
     return out;
   }
   std::pair<std::shared_ptr<Registries>, std::optional<Error>> others() {
@@ -196,6 +184,13 @@ struct Mirror::State {
   Turns local_turns, peer_turns;
   Listeners listeners;
   std::unique_ptr<http::Server> local, peer;
+  std::unique_ptr<PeopleDoor> people;
+
+  std::vector<http::Server*> servers() const {
+    std::vector<http::Server*> out{local.get(), peer.get(), people ? people->server() : nullptr};
+    std::erase(out, nullptr);
+    return out;
+  }
 };
 
 // What is being answered goes on with the former ones.
@@ -230,21 +225,15 @@ Mirror::~Mirror() {
   if (state_->upstream) state_->upstream->stop();
   if (state_->registries) state_->registries->stop();
   // Before state_ is destroyed, which requests still use.
-  for (auto* server : {state_->local.get(), state_->peer.get()}) {
-    if (server != nullptr) server->stop();
-  }
+  for (auto* server : state_->servers()) server->stop();
 }
 void Mirror::drain(Duration most) {
-  // Both at once: a pull through the one needs nothing of the other.
-  for (auto* server : {state_->local.get(), state_->peer.get()}) {
-    if (server != nullptr) server->close_door();
-  }
+  // All at once: a pull through the one needs nothing of the others.
+  const auto servers = state_->servers();
+  for (auto* server : servers) server->close_door();
   Clock& clock = base::system_clock();
   const Duration end = clock.monotonic() + most;
-  const auto answers = [&] {
-    return std::ranges::any_of(std::array{state_->local.get(), state_->peer.get()},
-                               [](const http::Server* server) { return server != nullptr && server->answers(); });
-  };
+  const auto answers = [&] { return std::ranges::any_of(servers, &http::Server::answers); };
   while (answers() && clock.monotonic() < end) clock.sleep(Duration{50});
 }
 Result<void> Mirror::reload() {
@@ -255,10 +244,15 @@ Result<void> Mirror::reload() {
   if (identities.client) state_->upstream->set_identity(*identities.client);
   return read;
 }
+Result<void> Mirror::reload_people() { return state_->people ? state_->people->reload() : Result<void>{}; }
 uint16_t Mirror::local_port() const { return state_->local->port(); }
 uint16_t Mirror::peer_port() const { return state_->peer ? state_->peer->port() : 0; }
+uint16_t Mirror::people_port() const {
+  const auto* server = state_->people ? state_->people->server() : nullptr;
+  return server == nullptr ? 0 : server->port();
+}
 
-http::Response Mirror::answer(const http::Request& request) {
+http::Response Mirror::answer(const http::Request& request, Asker asker) {
   if (request.path == "/v2" || request.path == "/v2/")
     return {200, {{"Docker-Distribution-Api-Version", "registry/2.0"}}, "application/json", "{}", {}};
   const auto ns = request.query.find("ns");
@@ -268,32 +262,40 @@ http::Response Mirror::answer(const http::Request& request) {
   }
   const auto question = parse_question(request.path, ns->second);
   if (!question) return message(404, "UNSUPPORTED", "only manifests and blobs are served here");
+  return answer(*question, request, asker);
+}
+
+http::Response Mirror::answer(const Question& question, const http::Request& request, Asker asker) {
   std::optional<Error> unknown;  // a source could not tell yet
-  for (const auto& source : state_->sources()) {
-    const auto blob = source->stat(*question);
+  for (const auto& source : state_->sources(asker)) {
+    const auto blob = source->stat(question);
     if (!blob)
       unknown = blob.error();
     else if (*blob)
       return answer_from(source, **blob, request, failed);
   }
-  if (unknown) return failed(*question, *unknown);
-  const auto [registries, unread] = state_->others();
+  if (unknown) return failed(question, *unknown);
+  auto [registries, unread] = state_->others();
+  if (asker == Asker::people) {
+    registries.reset();
+    unread.reset();
+  }
   if (registries) {
-    const auto blob = registries->stat(*question);
-    if (!blob) return failed_there(*question, blob.error());
+    const auto blob = registries->stat(question);
+    if (!blob) return failed_there(question, blob.error());
     if (*blob) return answer_from(registries, **blob, request, failed_there);
   }
-  if (unread) return failed_there(*question, *unread);
-  if (question->of_referrers)  // the specification: an empty list, not an error
+  if (unread) return failed_there(question, *unread);
+  if (question.of_referrers)  // the specification: an empty list, not an error
     return {200,
             {{"Docker-Distribution-Api-Version", "registry/2.0"}},
             "application/vnd.oci.image.index.v1+json",
             R"({"schemaVersion":2,"mediaType":"application/vnd.oci.image.index.v1+json","manifests":[]})",
             {}};
-  const auto asked = registries ? registries->asked_for(*question) : std::string();
+  const auto asked = registries ? registries->asked_for(question) : std::string();
   return message(
-      404, question->kind == Question::Kind::manifest ? "MANIFEST_UNKNOWN" : "BLOB_UNKNOWN",
-      std::format("{}/{}:{} is not in artifact {}{}", question->registry, question->repository, question->reference,
+      404, question.kind == Question::Kind::manifest ? "MANIFEST_UNKNOWN" : "BLOB_UNKNOWN",
+      std::format("{}/{}:{} is not in artifact {}{}", question.registry, question.repository, question.reference,
                   state_->payloads ? state_->payloads->titles() : state_->config.artifact,
                   asked.empty() ? "" : ", and " + asked + " has no such image"));
 }
@@ -317,7 +319,7 @@ Result<std::unique_ptr<Mirror>> Mirror::start(const MirrorConfig& config, Clock&
   std::unique_ptr<Mirror> out(new Mirror(std::move(state)));
   const auto listen = [mirror = out.get()](const std::string& address, uint16_t port,
                                            std::optional<http::TlsIdentity> tls, const std::optional<base::Fd>& passed,
-                                           Turns& turns) {
+                                           Turns& turns, Asker asker) {
     http::ServerOptions options{address, port, std::move(tls)};
     if (passed) options.listener = passed->get();
     // `turns` refuses what is too much in all, with a line in the journal. Before, nobody but containerd, kubelets and
@@ -325,17 +327,28 @@ Result<std::unique_ptr<Mirror>> Mirror::start(const MirrorConfig& config, Clock&
     options.limits.requests = {
         .all = size_t{2} * kRequests, .reserved = kRequests + kRequests / 4, .per_caller = kRequests / 8};
     options.limits.connections = {.all = size_t{4} * kRequests, .reserved = kRequests, .per_caller = kRequests / 4};
-    return http::Server::start(std::move(options), [mirror, &turns](const http::Request& request) {
-      return in_turn(turns, *mirror, request);
+    return http::Server::start(std::move(options), [mirror, &turns, asker](const http::Request& request) {
+      return in_turn(turns, *mirror, request, asker);
     });
   };
   State& made = *out->state_;
   SEALIFT_ASSIGN(made.local, listen(config.local_address, config.local_port, identities.local(), made.listeners.local,
-                                    made.local_turns));
+                                    made.local_turns, Asker::host_itself));
   if (!config.peer_address.empty()) {
     if (!identities.server) return fail(ErrorCode::invalid_config, "the mirror for other hosts has no certificate");
     SEALIFT_ASSIGN(made.peer, listen(config.peer_address, config.peer_port, identities.server, made.listeners.peer,
-                                     made.peer_turns));
+                                     made.peer_turns, Asker::other_host));
+  }
+  if (config.people && made.payloads) {
+    made.people = std::make_unique<PeopleDoor>(
+        *config.people, made.listeners.people, *made.payloads,
+        [mirror = out.get()](const Question& question, const http::Request& request) {
+          return mirror->answer(question, request, Asker::people);
+        },
+        clock);
+    // Nodes get their images, whatever is wrong with the site's certificate; reload_people() tries again.
+    if (const auto opened = made.people->reload(); !opened)
+      std::fprintf(stderr, "the door for people stays closed: %s\n", opened.error().text().c_str());
   }
   return out;
 }

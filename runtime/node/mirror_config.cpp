@@ -11,6 +11,17 @@ Result<http::Origin> parse_endpoint(std::string_view text) {
   return http::parse_url("http://" + std::string(text)).transform([](const http::Url& url) { return url.origin; });
 }
 
+Result<MirrorConfig::People> parse_people(const json::Value& value) {
+  MirrorConfig::People out;
+  SEALIFT_ASSIGN(const auto listen, value.text("listen"));
+  SEALIFT_ASSIGN(const auto endpoint, parse_endpoint(listen));
+  out.address = endpoint.host;
+  out.port = endpoint.port;
+  SEALIFT_ASSIGN(out.certificate, value.text("certificate"));
+  SEALIFT_ASSIGN(out.users, value.text("users"));
+  return out;
+}
+
 }  // namespace
 
 Result<MirrorConfig> parse_mirror_config(std::string_view text) {
@@ -41,6 +52,9 @@ Result<MirrorConfig> parse_mirror_config(std::string_view text) {
   if (out.ca.empty() || out.server.empty())
     return fail(ErrorCode::invalid_config, "\"ca\" and \"server\" must name the certificates and the key");
   out.artifact = value.text_or("artifact", "");
+  if (const auto* people = value.find("people")) {
+    SEALIFT_ASSIGN(out.people, parse_people(*people));
+  }
   return out;
 }
 

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -23,6 +24,12 @@ struct MirrorConfig {
   std::string server, client;  // paths of pairs (pki.h): towards containerd and other hosts; towards registry hosts
   std::string registries;      // path of registries.json (registries_config.h); empty: no registry of others is asked
   std::string artifact;        // for messages
+  struct People {
+    std::string address;
+    uint16_t port = 0;
+    std::string certificate, users;  // paths: a pair (pki.h), the users file (logins.h)
+  };
+  std::optional<People> people;  // of a registry host
 };
 
 Result<MirrorConfig> parse_mirror_config(std::string_view json);

@@ -101,15 +101,22 @@ Result<void> run_mirror(const Arguments& arguments) {
   const auto passed = [&](const std::string& address, uint16_t port) {
     return sockets.take_listener(std::format("{}:{}", base::bracketed(address), port));
   };
-  Mirror::Listeners listeners{passed(config.local_address, config.local_port),
-                              passed(config.peer_address, config.peer_port)};
+  Mirror::Listeners listeners{
+      passed(config.local_address, config.local_port), passed(config.peer_address, config.peer_port), {}};
+  if (config.people) listeners.people = passed(config.people->address, config.people->port);
   SEALIFT_ASSIGN(const auto mirror, Mirror::start(config, base::system_clock(), std::move(listeners)));
   notify("READY=1");
-  WatchedFiles files({config.ca, config.server, config.client, config.registries});
+  WatchedFiles certificates({config.ca, config.server, config.client, config.registries});
+  WatchedFiles people(config.people ? std::vector{config.people->certificate, config.people->users}
+                                    : std::vector<std::string>());
+  const auto tell = [](const Result<void>& done) {
+    if (!done) std::fprintf(stderr, "%s\n", done.error().text().c_str());
+  };
   for (unsigned round = 1; !stop_asked; ++round) {
     base::system_clock().sleep(Duration{100});
-    if (!reload_asked.exchange(false) && (round % kLookEvery != 0 || !files.changed())) continue;
-    if (const auto done = mirror->reload(); !done) std::fprintf(stderr, "%s\n", done.error().text().c_str());
+    const bool is_asked = reload_asked.exchange(false), looks = round % kLookEvery == 0;
+    if (is_asked || (looks && certificates.changed())) tell(mirror->reload());
+    if (is_asked || (looks && people.changed())) tell(mirror->reload_people());
   }
   notify("STOPPING=1");
   // New connections wait at the socket for the next mirror; whoever pulls gets its bytes.
@@ -212,11 +219,18 @@ Result<void> run_pki(const std::string& what, const Arguments& arguments) {
     SEALIFT_ASSIGN(const auto usage, arguments.get("--usage"));
     SEALIFT_ASSIGN(const auto addresses, arguments.get("--addresses"));
     SEALIFT_ASSIGN(const auto key, read_input());
-    SEALIFT_ASSIGN(output, issue_certificate(folder, usage, key, name, split_addresses(addresses), clock));
+    const auto dns = split_addresses(arguments.get("--dns").value_or(""));
+    SEALIFT_ASSIGN(output, issue_certificate(folder, usage, key, name, split_addresses(addresses), clock, dns));
   } else if (what == "install") {
     SEALIFT_ASSIGN(const auto usage, arguments.get("--usage"));
     SEALIFT_ASSIGN(const auto certificate, read_input());
     SEALIFT_TRY(install_certificate(folder, usage, certificate));
+  } else if (what == "put") {
+    SEALIFT_ASSIGN(const auto file, arguments.get("--file"));
+    SEALIFT_ASSIGN(auto content, read_input());
+    const auto written = put_people_file(folder, file, base::as_bytes(content));
+    explicit_bzero(content.data(), content.size());
+    SEALIFT_TRY(written);
   } else if (what == "look") {
     output = look_at_pairs(folder, clock);
   } else {

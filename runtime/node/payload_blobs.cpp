@@ -80,6 +80,10 @@ Result<std::optional<BlobInfo>> PayloadBlobs::stat(const Question& question) {
   return BlobInfo{question, found->digest, found->size, std::move(found->media_type)};
 }
 
+void PayloadBlobs::list(Repositories& out) {
+  if (const auto* payload = opened()) payload->catalog.list(out);
+}
+
 Result<void> PayloadBlobs::await(const BlobInfo& blob) {
   return wait_until([&] { return is_here(blob.digest); }, blob.digest.text());
 }

@@ -30,6 +30,8 @@ class PayloadBlobs final : public BlobSource {
   Result<void> await(const BlobInfo& blob) override;
   Result<void> read(const BlobInfo& blob, format::ByteRange range, base::Sink& sink) override;
   void stop() override { stopped_.cancel(); }
+  // Adds what it has; nothing before its metadata has arrived.
+  void list(Repositories& out);
 
  private:
   struct Opened {

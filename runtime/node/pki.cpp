@@ -28,9 +28,9 @@ std::string waiting_path(const std::string& folder, std::string_view usage) {
 std::string text_of(const Pair& pair) { return std::string(pair.key.reveal()) + pair.certificate; }
 
 Result<trust::Usage> usage_of(std::string_view text) {
-  if (text == "server") return trust::Usage::server;
+  if (text == "server" || text == "people") return trust::Usage::server;
   if (text == "client") return trust::Usage::client;
-  return fail(ErrorCode::usage, "--usage is server or client");
+  return fail(ErrorCode::usage, "--usage is server, client or people");
 }
 
 }  // namespace
@@ -86,12 +86,14 @@ Result<std::string> make_key(const std::string& folder, std::string_view usage) 
 }
 
 Result<std::string> issue_certificate(const std::string& folder, std::string_view usage, const std::string& public_pem,
-                                      const std::string& name, const std::vector<std::string>& addresses,
-                                      Clock& clock) {
+                                      const std::string& name, const std::vector<std::string>& addresses, Clock& clock,
+                                      const std::vector<std::string>& dns) {
   SEALIFT_ASSIGN(const auto kind, usage_of(usage));
+  if (dns.empty() == (usage == "people"))
+    return fail(ErrorCode::usage, "certificates of people have DNS names, and no others do");
   SEALIFT_ASSIGN(const auto authority, base::read_text_file(folder + "/ca.crt", kMaxPem));
   SEALIFT_ASSIGN(const auto key, base::read_text_file(folder + "/ca.key", kMaxPem));
-  return trust::issue(public_pem, kind, {name.substr(0, 60), {}, addresses}, authority, Secret(key),
+  return trust::issue(public_pem, kind, {name.substr(0, 60), dns, addresses}, authority, Secret(key),
                       validity(clock, kNodeLifetime));
 }
 
@@ -107,6 +109,12 @@ Result<void> install_certificate(const std::string& folder, std::string_view usa
   SEALIFT_TRY(write_pair(waiting, pair));
   if (::rename(waiting.c_str(), path.c_str()) != 0) return fail_errno(errno, "rename to " + path);
   return base::sync_directory(folder + "/node");
+}
+
+Result<void> put_people_file(const std::string& folder, std::string_view name, ByteView content) {
+  if (!std::ranges::contains(kPeopleFiles, name)) return fail(ErrorCode::usage, "--file is users or site.pem");
+  SEALIFT_TRY(base::make_directories(folder + "/people", 0700));
+  return base::write_file_atomic(std::format("{}/people/{}", folder, name), content, 0600);
 }
 
 std::string look_at_pairs(const std::string& folder, Clock& clock) {

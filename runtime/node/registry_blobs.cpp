@@ -10,6 +10,7 @@
 #include "payload/image/manifest.h"
 #include "payload/image/reference.h"
 #include "payload/json/value.h"
+#include "payload/upload/image_upload.h"
 #include "runtime/node/relay.h"
 
 namespace sealift::node {
@@ -145,13 +146,34 @@ Result<std::optional<T>> RegistryBlobs::ask(
   return fail(std::move(*first));
 }
 
+Result<RemoteManifest> RegistryBlobs::manifest_at(Place& place, const std::string& repository,
+                                                  const std::string& reference) {
+  const auto digest = Digest::parse(reference);
+  auto out = digest ? place.for_answers->manifest(repository, *digest, stopped_.token())
+                    : place.for_answers->manifest(repository, reference, stopped_.token());
+  if (out) out->media_type = media_type_of(*out);
+  return out;
+}
+
+// The index that the registry itself would have refused. not_found if there is none.
+Result<RemoteManifest> RegistryBlobs::index_beside(Place& place, const std::string& repository,
+                                                   const std::string& reference) {
+  SEALIFT_ASSIGN(const auto beside, manifest_at(place, repository, upload::whole_index_tag(reference)));
+  SEALIFT_ASSIGN(const auto index, upload::whole_index_in(beside.bytes));
+  base::MemorySink sink(image::kMaxManifestBytes);
+  SEALIFT_TRY(place.for_answers->blob(repository, index.digest, index.size, 0, sink, stopped_.token()));
+  return RemoteManifest{index.media_type, index.digest, sink.take()};
+}
+
 Result<std::optional<RemoteManifest>> RegistryBlobs::manifest(const Question& question) {
+  const auto& reference = question.reference;
   return ask<RemoteManifest>(question, [&](Place& place, const std::string& repository) {
-    const auto digest = Digest::parse(question.reference);
-    auto out = digest ? place.for_answers->manifest(repository, *digest, stopped_.token())
-                      : place.for_answers->manifest(repository, question.reference, stopped_.token());
-    if (out) out->media_type = media_type_of(*out);
-    return out;
+    if (names_ == Names::repository) return manifest_at(place, repository, reference);
+    // A tag may mean less there than the image is; what has the digest is right.
+    const bool by_digest = Digest::parse(reference).has_value();
+    auto first = by_digest ? manifest_at(place, repository, reference) : index_beside(place, repository, reference);
+    if (first || first.error().code != ErrorCode::not_found) return first;
+    return by_digest ? index_beside(place, repository, reference) : manifest_at(place, repository, reference);
   });
 }
 

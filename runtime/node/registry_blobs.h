@@ -43,6 +43,10 @@ class RegistryBlobs final : public BlobSource {
   template <class T>
   Result<std::optional<T>> ask(const Question& question,
                                const std::function<Result<T>(Place&, const std::string& repository)>& one);
+  Result<distribution::RemoteManifest> manifest_at(Place& place, const std::string& repository,
+                                                   const std::string& reference);
+  Result<distribution::RemoteManifest> index_beside(Place& place, const std::string& repository,
+                                                    const std::string& reference);
   Result<void> read_manifest(const BlobInfo& blob, base::Sink& sink);
   std::optional<std::string> repository_at(const Place& place, const Question& question) const;
   std::optional<Error> silence_of(Place& place);

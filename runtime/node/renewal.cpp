@@ -32,12 +32,18 @@ std::string sorted(std::vector<std::string> texts) {
   return base::join(texts, ", ");
 }
 
+// "w1 (10.7.0.21, 127.0.0.1)"
+std::string text_of(const trust::Names& names) {
+  auto others = names.dns;
+  others.append_range(names.ip);
+  return base::printable(std::format("{} ({})", names.common_name, sorted(std::move(others))));
+}
+
 Result<void> check_successor(const trust::Description& before, const trust::Description& after, Clock& clock) {
   if (after.names.common_name != before.names.common_name || sorted(after.names.ip) != sorted(before.names.ip) ||
-      !after.names.dns.empty())
-    return fail(ErrorCode::untrusted, "the new certificate is for {} ({}), not for {} ({}) as the present one",
-                base::printable(after.names.common_name), sorted(after.names.ip), before.names.common_name,
-                sorted(before.names.ip));
+      sorted(after.names.dns) != sorted(before.names.dns))
+    return fail(ErrorCode::untrusted, "the new certificate is for {}, not for {} as the present one",
+                text_of(after.names), text_of(before.names));
   const auto now = clock.now();
   if (now < after.validity.not_before || now >= after.validity.not_after)
     return fail(ErrorCode::untrusted,
@@ -63,7 +69,9 @@ class Renewal {
     if (!trust::is_due(before.validity, clock_.now())) return std::nullopt;
     SEALIFT_ASSIGN(auto key, trust::generate_key());
     SEALIFT_ASSIGN(const auto authority, base::read_text_file(options_.folder + "/ca.crt", kMaxPem));
-    SEALIFT_ASSIGN(Pair pair, ask(usage, key.public_pem, authority));
+    auto target = std::format("/v1/renew?usage={}&publicKey={}", usage, http::percent_encode(key.public_pem));
+    if (usage == "people") target += "&present=" + http::percent_encode(present.certificate);
+    SEALIFT_ASSIGN(Pair pair, ask(target, authority));
     SEALIFT_TRY(trust::check_issued(pair.certificate, authority, key.public_pem));
     SEALIFT_ASSIGN(const auto after, trust::describe(pair.certificate));
     SEALIFT_TRY(check_successor(before, after, clock_));
@@ -74,21 +82,19 @@ class Renewal {
 
  private:
   // The certificate; the pair's key is still empty. Errors: the last authority's.
-  Result<Pair> ask(std::string_view usage, const std::string& public_pem, const std::string& authority) {
+  Result<Pair> ask(const std::string& target, const std::string& authority) {
     Result<Pair> out = fail(ErrorCode::invalid_config, "no authority is named");
     for (const auto& at : options_.authorities) {
-      out = ask(at, usage, public_pem, authority);
+      out = ask(at, target, authority);
       if (out) break;
     }
     return out;
   }
 
-  Result<Pair> ask(const http::Origin& at, std::string_view usage, const std::string& public_pem,
-                   const std::string& authority) {
+  Result<Pair> ask(const http::Origin& at, const std::string& target, const std::string& authority) {
     SEALIFT_ASSIGN(const auto own, read_pair(pair_path(options_.folder, "client")));
     http::ClientOptions client{authority, own.certificate, own.key};
     client.source = own_address(options_.folder);
-    const auto target = std::format("/v1/renew?usage={}&publicKey={}", usage, http::percent_encode(public_pem));
     const auto reply = http::Client(at, std::move(client)).get(target, {});
     if (!reply) return fail_while(reply.error(), "asking the authority at " + at.text());
     if (reply->status != 200)
@@ -129,6 +135,8 @@ std::vector<Result<std::string>> renew(const RenewalOptions& options, Clock& clo
   remove_remains(options.folder);
   std::vector<Result<std::string>> out;
   for (const auto usage : kUsages) {
+    std::error_code ignored;
+    if (usage == "people" && !std::filesystem::exists(pair_path(options.folder, usage), ignored)) continue;
     auto done = Renewal(options, clock).renew(usage);
     if (!done)
       out.emplace_back(fail_while(std::move(done).error(), std::format("renewing the {} certificate", usage)));

@@ -7,7 +7,7 @@
 //
 // On the authority's own host it goes through the same door, so that this process sees no key of the authority either.
 //
-// What comes back is believed only if the authority in ca.crt has issued it for the new key, for the name and the
+// What comes back is believed only if the authority in ca.crt has issued it for the new key, for the names and the
 // addresses of the present one, if it is valid by this host's clock, and ends later than the present one: a wrong clock
 // on either side costs no certificate that is still good. If the authority is away, or refuses, nothing is changed; the
 // next day is another try, and a third of a year is left for them. A client's certificate that has ended can't ask any

@@ -106,12 +106,17 @@ Result<http::Reply> UpstreamBlobs::ask(const Request& request, const std::functi
     const uint64_t before = received();
     Error last{ErrorCode::unreachable, "none is known", {}};
     bool passing = false;
+    std::optional<http::Reply> absent;  // another host may have another artifact's
     std::unique_lock lock(mutex_);
     const auto hosts = hosts_;
     lock.unlock();
     for (const auto& host : hosts) {
       if (stopped.cancelled()) break;
       auto reply = ask_one(host, request);
+      if (reply && reply->status == 404) {
+        absent = std::move(*reply);
+        continue;
+      }
       if (reply && reply->status < 500) {
         answered(host);
         return reply;
@@ -127,6 +132,7 @@ Result<http::Reply> UpstreamBlobs::ask(const Request& request, const std::functi
                    : std::move(reply).error();
     }
     SEALIFT_TRY(stopped.check());
+    if (absent) return std::move(*absent);
     const Duration now = clock_.monotonic();
     if (!silent_since || received() != before) silent_since = now;
     if (!passing || now - *silent_since >= kPatience)

@@ -8,6 +8,7 @@
 #include "runtime/engine/connections.h"
 #include "runtime/steps/kubectl.h"
 #include "runtime/steps/node_service.h"
+#include "runtime/steps/people_files.h"
 #include "runtime/steps/secret_files.h"
 
 namespace sealift::steps {
@@ -17,6 +18,20 @@ namespace {
 constexpr std::string_view kAgentItself = "/proc/self/exe";
 // As versions without renewal left them: certificates for 20 years, and keys in files of their own.
 constexpr std::array<std::string_view, 4> kFormer{"server.crt", "server.key", "client.crt", "client.key"};
+
+constexpr std::string_view kPeople = "people";
+
+// Of the people's door, if it has a certificate of the authority.
+std::string name_for_people(const Model& model, const Node& node) {
+  const auto& domain = model.config.registry.domain;
+  return has_people_door(model, node) && domain->certificate.empty() ? domain->name : std::string();
+}
+
+// Without a people's door it is what earlier versions have recorded.
+Digest inputs_of(const Node& node, const std::string& people_name) {
+  if (people_name.empty()) return digest_of({"server and client", node.name, node.ip});
+  return digest_of({"server, client and people", node.name, node.ip, people_name});
+}
 
 bool is_first(const Model& model, const Node& node) { return node.name == model.any_control_plane().name; }
 
@@ -77,25 +92,31 @@ Result<void> AuthorityStep::apply(engine::StepContext& context) {
 
 CertificateStep::CertificateStep(const Model& model, const Node& node)
     : BasicStep("pki.node", "create the node's keys and sign its certificates",
-                digest_of({"server and client", node.name, node.ip})),
+                inputs_of(node, name_for_people(model, node))),
       program_(node_program(model, node).value_or("")),
       authority_program_(node_program(model, model.any_control_plane()).value_or("")),
       control_plane_(model.any_control_plane().name),
       name_(node.name),
-      ip_(node.ip) {}
+      ip_(node.ip),
+      has_people_door_(has_people_door(model, node)),
+      people_name_(name_for_people(model, node)) {}
 
 Result<engine::StepState> CertificateStep::check(const engine::LookContext& context) {
   SEALIFT_ASSIGN(const auto files, context.host.list(std::string(kPkiDirectory)));
   const auto is_there = [&](std::string_view file) { return std::ranges::contains(files, file); };
-  if (!is_there("ca.crt") || !is_there("node") || std::ranges::any_of(kFormer, is_there))
+  if (!is_there("ca.crt") || !is_there("node") || std::ranges::any_of(kFormer, is_there) ||
+      (is_there(kPeople) && !has_people_door_))
     return engine::StepState::needed;
   SEALIFT_ASSIGN(const bool same, recorded(context));
   if (!same) return engine::StepState::needed;
   SEALIFT_ASSIGN(const auto certificates, look_at_certificates(context.host, context.cancel));
-  const bool good = std::ranges::all_of(std::array{"server", "client"}, [&](std::string_view usage) {
+  const auto is_good = [&](std::string_view usage) {
     const auto found = std::ranges::find(certificates, usage, &CertificateLife::usage);
     return found != certificates.end() && !found->is_due;
-  });
+  };
+  const bool good = is_good("server") && is_good("client") &&
+                    (people_name_.empty() ? !std::ranges::contains(certificates, kPeople, &CertificateLife::usage)
+                                          : is_good(kPeople));
   return good ? engine::StepState::done : engine::StepState::needed;
 }
 
@@ -111,11 +132,10 @@ Result<std::string> CertificateStep::pki(engine::StepContext& context, host::Hos
 }
 
 Result<void> CertificateStep::issue(engine::StepContext& context, host::Host& authority, const std::string& usage,
-                                    const std::string& addresses) {
+                                    std::vector<std::string> names) {
   SEALIFT_ASSIGN(const auto public_key, pki(context, context.host, {"make-key", "--usage", usage}));
-  SEALIFT_ASSIGN(
-      const auto certificate,
-      pki(context, authority, {"issue", "--usage", usage, "--name", name_, "--addresses", addresses}, public_key));
+  names.insert(names.begin(), {"issue", "--usage", usage, "--name", name_, "--addresses"});
+  SEALIFT_ASSIGN(const auto certificate, pki(context, authority, std::move(names), public_key));
   return pki(context, context.host, {"install", "--usage", usage}, certificate).transform([](const std::string&) {});
 }
 
@@ -127,13 +147,26 @@ Result<void> CertificateStep::bring_authority(engine::StepContext& context, host
   return context.host.write_atomic(in_pki("ca.crt"), {0644, 0, 0}, source, reason());
 }
 
+// Of what a program has written, no copy is kept.
+Result<void> CertificateStep::remove_people_door(engine::StepContext& context) {
+  const auto take = [&](const std::string& path) {
+    return context.host.take_away(host::Trace::Kind::path, path, reason());
+  };
+  if (people_name_.empty()) SEALIFT_TRY(take(pair_path(kPeople)));
+  if (!has_people_door_) SEALIFT_TRY(take(std::string(kPeopleFolder)));
+  return {};
+}
+
 Result<void> CertificateStep::apply(engine::StepContext& context) {
   SEALIFT_TRY(context.host.make_directory(std::string(kPkiDirectory), {0700, 0, 0}, reason()));
   SEALIFT_TRY(context.host.make_directory(in_pki("node"), {0700, 0, 0}, reason()));
   SEALIFT_ASSIGN(const auto authority, context.others.connection(control_plane_, nullptr, context.cancel));
   SEALIFT_TRY(bring_authority(context, *authority));
-  SEALIFT_TRY(issue(context, *authority, "server", ip_ + ",127.0.0.1"));
-  SEALIFT_TRY(issue(context, *authority, "client", ""));
+  SEALIFT_TRY(issue(context, *authority, "server", {ip_ + ",127.0.0.1"}));
+  SEALIFT_TRY(issue(context, *authority, "client", {""}));
+  if (!people_name_.empty())
+    SEALIFT_TRY(issue(context, *authority, std::string(kPeople), {ip_, "--dns", people_name_}));
+  SEALIFT_TRY(remove_people_door(context));
   // Nobody reads them any more once the mirror starts with its new unit, which this step causes.
   for (const auto file : kFormer) SEALIFT_TRY(context.host.remove(in_pki(file), reason()));
   return context.host.record(reason());

@@ -39,8 +39,9 @@ class AuthorityStep final : public BasicStep {
 };
 
 // A node's own keys, made on the node, and their certificates, signed on the control plane: one for the mirror as a
-// server, for this node's address and 127.0.0.1, one for the mirror as a client of others. Makes them anew if one is
-// missing or due; the node itself renews them in time otherwise (sealift-renew.timer).
+// server, for this node's address and 127.0.0.1, one for the mirror as a client of others; on a registry host one for
+// the people's door, unless the site brings it (people_files.h). Makes them anew if one is missing or due; the node
+// itself renews them in time otherwise (sealift-renew.timer). What a people's door had that is wanted no more goes.
 class CertificateStep final : public BasicStep {
  public:
   CertificateStep(const Model& model, const Node& node);
@@ -50,10 +51,13 @@ class CertificateStep final : public BasicStep {
  private:
   Result<void> bring_authority(engine::StepContext& context, host::Host& authority);
   Result<void> issue(engine::StepContext& context, host::Host& authority, const std::string& usage,
-                     const std::string& addresses);
+                     std::vector<std::string> names);
+  Result<void> remove_people_door(engine::StepContext& context);
   Result<std::string> pki(engine::StepContext& context, host::Host& host, std::vector<std::string> words,
                           std::string_view input = {});
   std::string program_, authority_program_, control_plane_, name_, ip_;
+  bool has_people_door_;
+  std::string people_name_;  // which its certificate is for; empty: it has none of the authority
 };
 
 }  // namespace sealift::steps

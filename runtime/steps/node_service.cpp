@@ -6,6 +6,7 @@
 #include "payload/json/value.h"
 #include "runtime/host/artifact_record.h"
 #include "runtime/steps/certificates.h"
+#include "runtime/steps/people_files.h"
 #include "runtime/steps/registries.h"
 #include "runtime/steps/service_units.h"
 
@@ -46,10 +47,18 @@ json::Value endpoints(const std::vector<const Node*>& nodes, EndpointOf endpoint
 std::string mirror_json(const Model& model, const Node& node) {
   json::Value out = json::Value::object();
   json::Value hosts = json::Value::array();
-  const bool is_one = is_registry_host(model, node);
-  if (!is_one && !model.config.registry.external)
-    hosts = endpoints(model.registry_hosts(),
-                      [&](const Node& other) { return endpoint(other.ip, model.config.registry.port); });
+  const bool is_one = is_asked(model, node);
+  auto asked = model.asked_hosts();
+  // One that keeps payloads asks another only for artifacts that it lacks.
+  if (is_one) {
+    std::erase_if(asked, [&](const Node* other) {
+      return other->name == node.name || std::ranges::none_of(model.others, [&](const host::ArtifactRecord& artifact) {
+               const auto name = artifact.file_name();
+               return other->served.contains(name) && !node.served.contains(name);
+             });
+    });
+  }
+  hosts = endpoints(asked, [&](const Node& other) { return endpoint(other.ip, model.config.registry.port); });
   const auto own = mirror_endpoints(model, node);
   out.set("localListen", own.front());
   out.set("peerListen", is_one ? own.back() : "");
@@ -59,6 +68,13 @@ std::string mirror_json(const Model& model, const Node& node) {
   out.set("ca", std::format("{}/ca.crt", kPkiDirectory));
   for (const auto* usage : {"server", "client"}) out.set(usage, pair_path(usage));
   out.set("artifact", model.payload.artifact_name());
+  if (has_people_door(model, node)) {
+    json::Value people = json::Value::object();
+    people.set("listen", people_endpoint(model, node));
+    people.set("certificate", people_certificate(*model.config.registry.domain));
+    people.set("users", std::string(kUsersFile));
+    out.set("people", std::move(people));
+  }
   return json::to_pretty(out) + "\n";
 }
 

@@ -8,7 +8,6 @@
 
 #include "payload/base/text.h"
 #include "payload/json/value.h"
-#include "runtime/steps/service_units.h"
 
 namespace sealift::steps {
 namespace {
@@ -81,7 +80,7 @@ std::vector<std::pair<std::string, host::FileSpec>> folders(const Model& model, 
 
 bool asks_registries(const Model& model, const Node& node) {
   const auto& registry = model.config.registry;
-  return registry.external || (!registry.upstreams.empty() && is_registry_host(model, node));
+  return registry.external || (!registry.upstreams.empty() && model.is_registry_host(node));
 }
 
 bool trusts_host_authorities(const Model& model) {

@@ -17,7 +17,7 @@ from conftest import INDEX_IMAGE, golden, needs
 PAYLOAD = payload_layout.PAYLOAD
 
 
-@pytest.mark.parametrize("command", ["", "apply", "plan", "status", "check", "report", "history", "kubeconfig", "remove", "rollback", "config",
+@pytest.mark.parametrize("command", ["", "apply", "plan", "status", "check", "report", "history", "kubeconfig", "remove", "rollback", "config", "registry",
                                      "verify", "list", "extract", "info"])
 def test_help_pages(run, artifact, command):
     done = run(*([command] if command else []), "--help")

@@ -44,7 +44,7 @@ std::vector<std::string> texts(const json::Value& value, std::string_view key) {
 Result<ExitStatus> look_at_pairs(FakeMachine& self, const Command& command) {
   if (!has(command, "look")) return bad("not played: " + command.text());
   std::string out;
-  for (const auto* usage : {"server", "client"}) {
+  for (const auto* usage : {"server", "client", "people"}) {
     const auto file = self.world.files.find(std::format("{}/node/{}.pem", after(command, "--dir"), usage));
     if (file == self.world.files.end()) continue;
     const bool old = base::as_text(file->second.content).starts_with("old ");
@@ -68,6 +68,10 @@ Result<ExitStatus> node_pki(FakeMachine& self, const Command& command, const Com
   if (has(command, "make-key")) {
     put(self, own + ".next", "key of " + self.name());
     return good("public key of " + self.name());
+  }
+  if (has(command, "put")) {
+    put(self, std::format("{}/people/{}", folder, after(command, "--file")), base::as_text(io.input));
+    return good();
   }
   if (has(command, "install")) {
     if (!self.world.files.contains(own + ".next")) return bad("no key waits");
@@ -194,7 +198,7 @@ bool DeliverySite::serves(FakeMachine& machine, const json::Value& mirror, const
   for (const auto& [path, file] : machine.world.files) {
     if (!path.starts_with(folder + "/")) continue;
     const auto record = host::parse_artifact_record(base::as_text(file.content));
-    if (record && std::ranges::any_of(record->payloads,
+    if (record && record->is_served && std::ranges::any_of(record->payloads,
                                       [&](const std::string& payload) { return has_bytes(machine, payload, image); }))
       return true;
   }
@@ -220,6 +224,11 @@ std::string DeliverySite::refusal(FakeMachine& self, const std::string& image) {
     why = endpoint + ": not all of its bytes are there";
   }
   return why;
+}
+
+std::string DeliverySite::why_not_pulled(size_t host, std::string_view image) {
+  const std::lock_guard lock(machine(host).lock());
+  return refusal(machine(host), std::string(image));
 }
 
 std::vector<delivery::Connection> DeliverySite::connect(const std::vector<config::HostConfig>& hosts, host::Purpose) {

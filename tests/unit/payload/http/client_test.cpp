@@ -131,6 +131,18 @@ TEST_CASE("only GET and HEAD are answered") {
   CHECK(reply->status == 405);
 }
 
+TEST_CASE("what any other method gets can be chosen, and no handler is asked") {
+  http::ServerOptions options;
+  options.for_other_methods = {405, {{"Allow", "GET, HEAD"}}, "application/json", "{}", {}};
+  auto server = Server::start(std::move(options), [](const http::Request&) { return http::Response{}; });
+  REQUIRE(server);
+  const auto reply = client_of(**server).post_form("/", {}, Secret());
+  REQUIRE(reply);
+  CHECK(reply->status == 405);
+  CHECK(reply->text == "{}");
+  CHECK(reply->headers.at("content-type") == "application/json");
+}
+
 TEST_CASE("a handler sees only headers that were asked for") {
   http::ServerOptions options;
   options.headers = {"x-wanted"};

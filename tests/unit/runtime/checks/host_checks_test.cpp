@@ -55,8 +55,12 @@ struct Site {
     checks::PreflightInput input{base, contents, config, kGiB, false, contents.images_for({})};
     auto connected = tests::connect_fake(machine);
     REQUIRE(connected);
-    const checks::CheckedHost view{"w1", host, connected->get(), machine.facts,
-                                   machine.facts.clock_ms + clock_ahead_ms};
+    const checks::CheckedHost view{"w1",
+                                   host,
+                                   connected->get(),
+                                   machine.facts,
+                                   machine.facts.clock_ms + clock_ahead_ms,
+                                   host.role == format::HostRole::control_plane};
     auto out = checks::check_facts(input, {view});
     SEALIFT_ASSIGN(const auto asked, checks::check_host(input, view));
     out.insert(out.end(), asked.begin(), asked.end());
@@ -160,6 +164,31 @@ TEST_CASE("each port that will be listened on must be free") {
   none([](Site& site) { site.listens(80); });
   // a process whose name only resembles ours
   only("port 5000 is taken by node-exporter", [](Site& site) { site.listens(5000, "node-exporter"); });
+}
+
+TEST_CASE("the port of registry.domain must be free on registry hosts, also once they stand") {
+  const auto with_domain = [](Site& site, const std::string& process) {
+    as_control_plane(site);
+    site.config.registry.domain.emplace().port = 5444;
+    site.listens(5444, process);
+  };
+  for (const std::string process : {"nginx", "", "node-exporter"})
+    only("port 5444 is taken", [&](Site& site) { with_domain(site, process); });
+  only("port 5444 is taken by nginx", [&](Site& site) {
+    with_domain(site, "nginx");
+    site.machine.ledger.push_back({1, "", "files.base", "", host::FileWritten{"/usr/local/bin/kubelet", {}}});
+  });
+  // its own door, which systemd holds and the mirror's program answers
+  for (const std::string process : {"systemd", "node-0123456789"})
+    none([&](Site& site) { with_domain(site, process); });
+  none([&](Site& site) {
+    with_domain(site, "nginx");
+    site.host.role = format::HostRole::worker;
+  });
+  none([](Site& site) {
+    as_control_plane(site);
+    site.listens(5443);
+  });
 }
 
 TEST_CASE("each kernel feature is tried") {

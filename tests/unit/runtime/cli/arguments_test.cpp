@@ -43,6 +43,12 @@ TEST_CASE("config current needs a way to a control plane") {
   CHECK(verb({"config", "init"}) == Verb::config_init);
 }
 
+TEST_CASE("registry ca needs a way to a control plane") {
+  CHECK(verb({"registry", "ca", "--config", "c.yaml"}) == Verb::registry_ca);
+  CHECK(parse({"registry", "ca"}).error().code == ErrorCode::usage);
+  CHECK(parse({"registry"}).error().code == ErrorCode::usage);
+}
+
 TEST_CASE("what a person decides is an option of its own") {
   const auto decided = parse({"apply", "-c", "c.yaml", "--replace-product"}).value();
   CHECK(decided.replace_product);

@@ -171,3 +171,32 @@ TEST_CASE("mirror: an external registry has the images instead of registry hosts
   CHECK(none.status == 404);
   CHECK(none.text.contains(site.registry.origin() + " has no such image"));
 }
+
+TEST_CASE("mirror: people get what was delivered, and nothing by this host's logins") {
+  Site site;
+  site.write_upstreams("ghcr.io/*");
+  site.start();
+  const auto ask = [&](const std::string& registry_name) {
+    return site.mirror->answer({"GET", "/v2/library/hello/manifests/1.0", {{"ns", registry_name}}, {}},
+                               node::Mirror::Asker::people);
+  };
+  CHECK(ask("quay.io").status == 200);
+  CHECK(ask("ghcr.io").status == 404);
+  CHECK(site.registry.asked().empty());
+}
+
+TEST_CASE("mirror: two registry hosts with different artifacts ask each other, and nobody in a circle") {
+  Site site;
+  auto config = site.config;
+  site.config.registries.clear();
+  site.start();  // has the artifact
+  config.registries.clear();
+  config.artifacts = (site.folder / "none").string();
+  config.registry_hosts = {std::format("127.0.0.1:{}", site.mirror->peer_port())};
+  tests::WaitedClock clock;
+  const auto other = node::Mirror::start(config, clock);
+  REQUIRE(other);
+  const http::Request request{"GET", "/v2/library/hello/manifests/1.0", {{"ns", "quay.io"}}, {}};
+  CHECK((*other)->answer(request).status == 200);
+  CHECK((*other)->answer(request, node::Mirror::Asker::other_host).status == 404);
+}

@@ -142,3 +142,34 @@ TEST_CASE("how long certificates live on is told in percent, and from a third on
   REQUIRE(base::write_file_atomic(pki.pair(), base::as_bytes("damaged"), 0600));
   CHECK(look().find("certificates")->elements()->empty());
 }
+
+TEST_CASE("names are for the people's door alone, and it always has some") {
+  const tests::TemporaryFolder folder;
+  Clock& clock = base::system_clock();
+  REQUIRE(node::make_authority(folder.path(), "plant7", clock));
+  const auto key = node::make_key(folder.path(), "people");
+  REQUIRE(key);
+  const auto issue = [&](std::string_view usage, const std::vector<std::string>& dns) {
+    return node::issue_certificate(folder.path(), usage, *key, "cp1", {"10.7.0.11"}, clock, dns);
+  };
+  const auto issued = issue("people", {"registry.plant7.lan"});
+  REQUIRE(issued);
+  const auto described = trust::describe(*issued);
+  REQUIRE(described);
+  CHECK(described->names.dns == std::vector<std::string>{"registry.plant7.lan"});
+  CHECK(described->names.ip == std::vector<std::string>{"10.7.0.11"});
+  CHECK(node::install_certificate(folder.path(), "people", *issued));
+  CHECK(node::look_at_pairs(folder.path(), clock).contains("\"usage\":\"people\""));
+  CHECK(issue("people", {}).error().code == ErrorCode::usage);
+  CHECK(issue("server", {"registry.plant7.lan"}).error().code == ErrorCode::usage);
+}
+
+TEST_CASE("files of the people's door: only those two, and for root alone") {
+  const tests::TemporaryFolder folder;
+  REQUIRE(node::put_people_file(folder.path(), "users", base::as_bytes("alice:…\n")));
+  CHECK(*base::read_text_file(folder / "people/users", 100) == "alice:…\n");
+  CHECK(std::filesystem::status(folder / "people/users").permissions() ==
+        (std::filesystem::perms::owner_read | std::filesystem::perms::owner_write));
+  for (const std::string name : {"", "other", "../ca.key", "users/x"})
+    CHECK(node::put_people_file(folder.path(), name, {}).error().code == ErrorCode::usage);
+}

@@ -11,6 +11,7 @@
 #include <thread>
 
 #include "payload/base/retry.h"
+#include "payload/upload/image_upload.h"
 #include "tests/support/fake_clock.h"
 #include "tests/support/registry_server.h"
 #include "tests/support/temporary_folder.h"
@@ -317,6 +318,31 @@ TEST_CASE("registries: an external one has all images, each under the registry t
         a.layer_text.substr(10, 20));
   CHECK_FALSE(get(site.registries(), about("harbor.example", kManifest, "1.0")).is_there);
   CHECK_FALSE(get(site.registries(), about("no registry", kManifest, "1.0")).is_there);
+}
+
+TEST_CASE("registries: an external one that refused an index has it beside the image") {
+  Harbor a;
+  a.server->repository = "plant7/harbor.example/team/app";
+  const std::string index = R"({"schemaVersion":2,"mediaType":"application/vnd.oci.image.index.v1+json",)"
+                            R"("manifests":[]})";
+  const auto digest = a.server->add_blob(index);
+  const auto beside = upload::whole_index_manifest(image::kOciIndex, digest, index.size());
+  for (const auto& reference : {std::string("1.0"), digest.text()})
+    a.server->add_manifest(upload::whole_index_tag(reference), beside, image::kOciManifest);
+  Site site;
+  auto place = a.place();
+  place.url.target = "/plant7";
+  site.config.external = place;
+  site.cache.reset();
+  // The tag means the manifest alone there; the nodes get what it means in the artifact.
+  const auto by_tag = site.registries().stat(about("harbor.example", kManifest, "1.0"));
+  REQUIRE((by_tag && *by_tag));
+  CHECK((*by_tag)->digest == digest);
+  CHECK((*by_tag)->media_type == image::kOciIndex);
+  for (const auto& reference : {std::string("1.0"), digest.text()})
+    CHECK(get(site.registries(), about("harbor.example", kManifest, reference)).bytes == index);
+  CHECK(get(site.registries(), about("harbor.example", kManifest, a.manifest.text())).bytes == R"({"the":"manifest"})");
+  CHECK_FALSE(get(site.registries(), about("harbor.example", kManifest, "2.0")).is_there);
 }
 
 TEST_CASE("registries: stop ends what is asked, and what is being fetched") {

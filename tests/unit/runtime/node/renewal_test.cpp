@@ -6,6 +6,7 @@
 #include <catch2/catch_test_macros.hpp>
 #include <filesystem>
 #include <functional>
+#include <map>
 #include <set>
 
 #include "payload/base/file.h"
@@ -62,10 +63,12 @@ struct Cluster {
   void make(const std::string& usage, Duration at, const std::string& name = "w1") const {
     const auto key = node::make_key(own, usage);
     REQUIRE(key);
-    const std::vector<std::string> addresses =
-        usage == "server" ? std::vector<std::string>{"127.0.0.2", "127.0.0.1"} : std::vector<std::string>();
+    const std::map<std::string, std::vector<std::string>> addresses{
+        {"server", {"127.0.0.2", "127.0.0.1"}}, {"people", {"127.0.0.2"}}, {"client", {}}};
+    const std::vector<std::string> dns =
+        usage == "people" ? std::vector<std::string>{"registry.plant7.lan"} : std::vector<std::string>();
     WrongClock then(at);
-    const auto certificate = node::issue_certificate(authority, usage, *key, name, addresses, then);
+    const auto certificate = node::issue_certificate(authority, usage, *key, name, addresses.at(usage), then, dns);
     REQUIRE(certificate);
     REQUIRE(node::install_certificate(own, usage, *certificate));
   }
@@ -370,4 +373,42 @@ TEST_CASE("renewal: the list of authorities") {
   for (const auto* bad :
        {"{}", R"({"authorities":[]})", R"({"authorities":[7]})", R"({"authorities":"10.7.0.11"})", "["})
     CHECK_FALSE(node::parse_authorities(bad));
+}
+
+TEST_CASE("renewal: the people's door gets another certificate for the same names, and for no other") {
+  const Cluster cluster(kFresh, kFresh);
+  cluster.make("people", kDue);
+  const auto before = pair_of(cluster.own, "people");
+  const auto door = cluster.door();
+  const auto lines = cluster.renew(door->port());
+  REQUIRE(lines.size() == 1);
+  if (!lines.front()) FAIL(lines.front().error().text());
+  const auto now = pair_of(cluster.own, "people");
+  CHECK(now.key != before.key);
+  CHECK(
+      openssl({"x509", "-noout", "-checkhost", "registry.plant7.lan", "-checkip", "127.0.0.2", "-checkend", "31000000"},
+              now.certificate) ==
+      "Hostname registry.plant7.lan does match certificate\nIP 127.0.0.2 does match certificate\n"
+      "Certificate will not expire\n");
+
+  http::Client client({"https", "127.0.0.1", door->port()}, cluster.client());
+  const auto status = [&](const std::string& present) {
+    return client.get(asking_for("people", "&present=" + http::percent_encode(present)), {})->status;
+  };
+  CHECK(status(now.certificate) == 200);
+  CHECK(status("") == 400);
+  CHECK(status("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n") == 400);
+  // a certificate without names, another authority's, another node's, and one that has ended
+  CHECK(status(pair_of(cluster.own, "server").certificate) == 400);
+  const Cluster stranger;
+  stranger.make("people", kFresh);
+  CHECK(status(pair_of(stranger.own, "people").certificate) == 400);
+  cluster.make("people", kFresh, "w2");
+  CHECK(status(pair_of(cluster.own, "people").certificate) == 400);
+  cluster.make("people", kEnded);
+  CHECK(status(pair_of(cluster.own, "people").certificate) == 400);
+  // Names can't be asked for in any other way.
+  CHECK(client.get(asking_for("people", "&dns=evil.example"), {})->status == 400);
+  CHECK(client.get(asking_for("server", "&present=" + http::percent_encode(now.certificate)), {})
+            ->text.contains("BEGIN"));
 }

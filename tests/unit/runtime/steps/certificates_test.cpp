@@ -17,9 +17,10 @@ void put(FakeMachine& machine, const std::string& path, std::string_view text) {
 
 // Hosts with a simulated node program: it prints what the real one prints, and leaves the same files.
 struct Certified : tests::Site {
-  std::vector<std::string> issued;                                  // "usage: name addresses for key"
-  std::map<std::string, int> left{{"server", 99}, {"client", 99}};  // percent, of what has been made
-  std::map<std::string, int> left_now = left;                       // of what is there
+  std::vector<std::string> issued;  // "usage: name addresses for key"
+  // percent, of what has been made
+  std::map<std::string, int> left{{"server", 99}, {"client", 99}, {"people", 99}};
+  std::map<std::string, int> left_now = left;  // of what is there
 
   Certified() {
     add_file("program", "the program itself");
@@ -60,8 +61,10 @@ struct Certified : tests::Site {
       return tests::ended();
     }
     CHECK(self.name() == "cp1");
-    issued.push_back(std::format("{}: {} {} for {}", usage, tests::word_after(command, "--name"),
-                                 tests::word_after(command, "--addresses"), base::as_text(io.input)));
+    auto names = tests::word_after(command, "--addresses");
+    if (tests::has_word(command, "--dns")) names += " and " + tests::word_after(command, "--dns");
+    issued.push_back(
+        std::format("{}: {} {} for {}", usage, tests::word_after(command, "--name"), names, base::as_text(io.input)));
     return tests::ended("certificate " + issued.back());
   }
   Result<base::ExitStatus> look(FakeMachine& self) {
@@ -185,4 +188,52 @@ TEST_CASE("authority: every control plane has its key, which comes from the firs
   CHECK(site.worker.machine.world.files.at("/etc/sealift/pki/ca.key").spec.mode == 0600);
   CHECK(site.worker.text("/etc/sealift/pki/ca.crt") == "authority");
   for (const auto& entry : site.worker.machine.ledger) CHECK_FALSE(host::ledger_line(entry).contains("its key"));
+}
+
+TEST_CASE(
+    "certificates: a people's door has one for its name, until the site brings one or there is no door any more") {
+  Certified site;
+  auto& domain = site.config.registry.domain;
+  domain.emplace();
+  domain->name = "registry.plant7.lan";
+  site.make_authority();
+  const std::string people = "/etc/sealift/pki/node/people.pem";
+  steps::CertificateStep with(site.model(), site.control_plane_node()), worker(site.model(), site.worker_node());
+  site.control_plane.bring(with);
+  site.worker.bring(worker);
+  REQUIRE(site.issued.size() == 5);
+  CHECK(site.issued[2] == "people: cp1 10.7.0.11 and registry.plant7.lan for people key of cp1");
+  CHECK(site.control_plane.has(people));
+  CHECK_FALSE(site.worker.has(people));
+  site.left_now["people"] = 32;
+  site.control_plane.bring(with);
+  site.control_plane.machine.world.files.erase(people);
+  site.control_plane.bring(with);
+
+  domain->name = "images.plant7.lan";
+  steps::CertificateStep renamed(site.model(), site.control_plane_node());
+  site.control_plane.bring(renamed);
+  CHECK(site.issued.back() == "people: cp1 10.7.0.11 and images.plant7.lan for people key of cp1");
+
+  site.control_plane.folder("/etc/sealift/pki/people");
+  site.control_plane.put("/etc/sealift/pki/people/users");
+  domain->certificate = "of the site";
+  steps::CertificateStep of_site(site.model(), site.control_plane_node());
+  site.control_plane.bring(of_site);
+  CHECK_FALSE(site.control_plane.has(people));
+  CHECK(site.control_plane.has("/etc/sealift/pki/people/users"));
+
+  domain.reset();
+  steps::CertificateStep without(site.model(), site.control_plane_node());
+  site.control_plane.bring(without);
+  CHECK_FALSE(site.control_plane.has("/etc/sealift/pki/people/users"));
+  CHECK_FALSE(site.control_plane.has("/etc/sealift/pki/people"));
+  CHECK(site.control_plane.has("/etc/sealift/pki/node/server.pem"));
+  CHECK(site.control_plane.machine.kept.empty());  // nothing of it is kept anywhere
+}
+
+TEST_CASE("certificates: without a people's door the inputs are those that earlier versions have recorded") {
+  Certified site;
+  const steps::CertificateStep step(site.model(), site.worker_node());
+  CHECK(step.inputs() == steps::digest_of({"server and client", "w1", "10.7.0.12"}));
 }

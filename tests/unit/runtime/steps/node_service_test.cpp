@@ -144,3 +144,38 @@ TEST_CASE("renewal: every node looks once a day, and asks the host with the auth
   CHECK(other.at("/etc/systemd/system/sealift-mirror.service")
             .contains("\nBindReadOnlyPaths=/etc/sealift/mirror.json /etc/sealift/pki/ca.crt /etc/sealift/pki/node\n"));
 }
+
+TEST_CASE("the people's door: on registry hosts, at its own port, with the files that the mirror is shown for it") {
+  Services site;
+  auto& domain = site.config.registry.domain;
+  domain.emplace();
+  domain->name = "registry.plant7.lan";
+  domain->port = 5443;
+  const auto& first = site.control_plane_node();
+  const auto& other = site.worker_node();
+  const auto people = [&](const steps::Node& node) {
+    const auto mirror = site.told(node, "/etc/sealift/mirror.json");
+    const auto* found = mirror.find("people");
+    return found == nullptr ? std::string() : json::to_canonical(*found);
+  };
+  CHECK(people(first) == R"({"certificate":"/etc/sealift/pki/node/people.pem","listen":"10.7.0.11:5443",)"
+                         R"("users":"/etc/sealift/pki/people/users"})");
+  CHECK(people(other).empty());
+  const auto sockets = [&](const steps::Node& node) {
+    const auto files = steps::socket_files(site.model(), node);
+    return std::ranges::find(files, "/etc/systemd/system/sealift-mirror.socket", &steps::WantedFile::path)->text;
+  };
+  CHECK(sockets(first).contains(
+      "\nListenStream=127.0.0.1:5000\nListenStream=10.7.0.11:5000\nListenStream=10.7.0.11:5443\nFreeBind"));
+  CHECK(sockets(other).contains("\nListenStream=127.0.0.1:5000\nFreeBind"));
+  const std::string unit = "/etc/systemd/system/sealift-mirror.service",
+                    shown = "\nBindReadOnlyPaths=/etc/sealift/pki/people\n";
+  CHECK(site.files(first).at(unit).contains(shown));
+  CHECK_FALSE(site.files(other).at(unit).contains(shown));
+  domain->certificate = "of the site";
+  CHECK(people(first).contains("\"/etc/sealift/pki/people/site.pem\""));
+  domain.reset();
+  CHECK(people(first).empty());
+  CHECK_FALSE(site.files(first).at(unit).contains(shown));
+  CHECK_FALSE(sockets(first).contains("5443"));
+}
