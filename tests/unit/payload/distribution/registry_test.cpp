@@ -380,7 +380,7 @@ TEST_CASE("TLS through a proxy is a tunnel; one that gives none is named by the 
   CHECK(asked[0].starts_with("CONNECT registry.example:443 "));
 }
 
-TEST_CASE("a place that is known exactly: no proxy and no authority of this machine, also where it redirects to") {
+TEST_CASE("a place that is known exactly: below its path, with sizes of blobs, and where it redirects to") {
   RegistryServer server, store;
   const std::string text = long_text(100'000);
   server.repository = store.repository = "plant7/app";
@@ -388,8 +388,6 @@ TEST_CASE("a place that is known exactly: no proxy and no authority of this mach
   REQUIRE(digest == other);
   server.habits.blobs_elsewhere = store.origin();
   server.add_manifest("1.0", kManifest, image::kOciManifest);
-  // Nothing listens there.
-  const tests::Variable variable("http_proxy", "http://127.0.0.1:1"), none("no_proxy", "");
   FakeClock clock;
   distribution::Endpoint endpoint;
   endpoint.registry = "harbor.example";
