@@ -82,6 +82,18 @@ TEST_CASE("mirror: what an artifact brought wins over a registry of the same nam
   CHECK(body(site.ask("quay.io", "manifests/2.0")) == "{}");
 }
 
+TEST_CASE("mirror: while a payload can't tell yet, no registry is asked: what it brings would win") {
+  Site site;
+  site.write_upstreams("*");
+  site.config.artifacts = tests::record_payloads(site.folder.path(), {site.folder / "on-its-way.payload"});
+  tests::WaitedClock clock;
+  const auto mirror = node::Mirror::start(site.config, clock);
+  REQUIRE(mirror);
+  const auto answer = (*mirror)->answer({"GET", "/v2/library/hello/manifests/1.0", {{"ns", "ghcr.io"}}, {}});
+  CHECK(answer.status == 503);
+  CHECK(site.registry.asked().empty());
+}
+
 TEST_CASE("mirror: 'not found' names the artifact and the registry that was asked") {
   Site site;
   site.write_upstreams("ghcr.io/*");
