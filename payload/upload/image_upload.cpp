@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <set>
 
+#include "payload/hash/digest.h"
 #include "payload/json/value.h"
 
 namespace sealift::upload {

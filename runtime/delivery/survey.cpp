@@ -11,15 +11,14 @@
 
 #include "payload/base/retry.h"
 #include "payload/base/text.h"
-#include "payload/base/thread.h"
 #include "runtime/delivery/artifacts.h"
 #include "runtime/delivery/control_plane.h"
 #include "runtime/delivery/etcd_findings.h"
 #include "runtime/delivery/fixed_fields.h"
+#include "runtime/delivery/images_meanwhile.h"
 #include "runtime/delivery/known_nodes.h"
 #include "runtime/delivery/outcome.h"
 #include "runtime/delivery/site_findings.h"
-#include "runtime/images/image_check.h"
 #include "runtime/steps/apps.h"
 #include "runtime/steps/config_step.h"
 #include "runtime/steps/external_registry.h"
@@ -38,31 +37,6 @@ void tell_finding(Input& input, const checks::Finding& finding) {
   event.time = input.clock.now();
   input.events.on(event);
 }
-
-// Renders the charts while the hosts are connected and checked.
-class ImagesMeanwhile {
- public:
-  ImagesMeanwhile(const steps::Model& model, images::ChartRenderer& renderer, const CancelToken& cancel)
-      : stop_(cancel),
-        check_([&model, &renderer, token = stop_.token()] { return images::check_images(model, renderer, token); }) {
-    auto thread = Thread::start([this] { found_ = check_(); });
-    if (thread) thread_ = std::move(*thread);
-  }
-  ImagesMeanwhile(ImagesMeanwhile&&) = delete;
-  ~ImagesMeanwhile() { stop_.cancel(); }  // then the thread is joined
-
-  // Once.
-  Result<std::vector<checks::Finding>> findings() {
-    thread_.join();
-    return found_ ? std::move(*found_) : check_();  // no thread was to be had
-  }
-
- private:
-  CancelSource stop_;
-  std::function<Result<std::vector<checks::Finding>>()> check_;
-  std::optional<Result<std::vector<checks::Finding>>> found_;
-  Thread thread_;
-};
 
 class Surveyor {
  public:

@@ -29,6 +29,7 @@
 #include "runtime/node/mirror.h"
 #include "runtime/node/patch.h"
 #include "runtime/node/pki.h"
+#include "runtime/node/releases.h"
 #include "runtime/node/renewal.h"
 #include "runtime/node/sockets.h"
 #include "runtime/node/stage.h"
@@ -326,6 +327,11 @@ Result<void> run_check(const Arguments&) {
   return base::write_all(STDOUT_FILENO, base::as_bytes(to_text(check_host(question))));
 }
 
+Result<void> run_releases(const Arguments&) {
+  SEALIFT_ASSIGN(const auto output, objects_of_releases());
+  return base::write_all(STDOUT_FILENO, base::as_bytes(output));
+}
+
 struct Verb {
   std::string_view name;
   Result<void> (*run)(const Arguments& arguments);
@@ -340,7 +346,8 @@ constexpr auto kVerbs = std::to_array<Verb>({{"mirror", run_mirror},
                                              {"adopt", run_adopt},
                                              {"patch", run_patch},
                                              {"patch-tree", run_patch_tree},
-                                             {"check", run_check}});
+                                             {"check", run_check},
+                                             {"releases", run_releases}});
 
 Result<void> dispatch(const std::vector<std::string>& arguments) {
   const std::string verb = arguments.empty() ? "" : arguments[0];

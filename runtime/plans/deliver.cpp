@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "runtime/plans/deliver.h"
 
-#include <optional>
+#include <algorithm>
+#include <map>
 
 #include "runtime/plans/groups.h"
 #include "runtime/steps/before_step.h"

@@ -3,6 +3,7 @@
 
 #include <format>
 
+#include "payload/http/client.h"
 #include "payload/image/reference.h"
 
 namespace sealift::steps {

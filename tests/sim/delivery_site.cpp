@@ -155,6 +155,7 @@ void DeliverySite::equip(FakeMachine& machine, const std::string& address) {
   machine.programs["exe"] = [this](FakeMachine& self, const Command& command,
                                    const CommandIo& io) {  // the agent itself
     if (has(command, "adopt")) return tests::play_adopt(self, payload(), command);
+    if (has(command, "releases")) return good(cluster.objects_of_releases());
     if (has(command, "stage")) return tests::play_stage(self, payload(), command, io);
     return has(command, "etcd") ? cluster.etcd(self, command) : look_at_pairs(self, command);
   };

@@ -203,7 +203,7 @@ TEST_CASE("mirror: two registry hosts with different artifacts ask each other, a
   site.config.registries.clear();
   site.start();  // has the artifact
   config.registries.clear();
-  config.artifacts = (site.folder / "none").string();
+  config.artifacts = site.folder / "none";
   config.registry_hosts = {std::format("127.0.0.1:{}", site.mirror->peer_port())};
   tests::WaitedClock clock;
   const auto other = node::Mirror::start(config, clock);
