@@ -16,15 +16,16 @@ sealift_library(payload/http DEPS payload/base THIRD_PARTY httplib mbedtls)
 sealift_library(payload/distribution DEPS payload/base payload/hash payload/json payload/image payload/http)
 sealift_library(payload/format DEPS payload/base payload/hash payload/codec payload/yaml payload/json payload/image)
 sealift_library(payload/charts DEPS payload/base payload/yaml payload/image payload/workloads payload/format)
+sealift_library(payload/upload DEPS payload/base payload/hash payload/json payload/image payload/distribution payload/format)
 sealift_library(payload/writer DEPS payload/base payload/hash payload/codec payload/format)
 
 # the factory
-sealift_library(packer/sources DEPS payload/base payload/hash payload/codec payload/json payload/image payload/workloads payload/http payload/distribution payload/format THIRD_PARTY libarchive)
+sealift_library(packer/sources DEPS payload/base payload/hash payload/codec payload/json payload/image payload/http payload/distribution payload/format THIRD_PARTY libarchive)
 sealift_library(packer/downloads DEPS payload/base payload/hash payload/http payload/distribution)
 sealift_library(packer/lock DEPS payload/base payload/hash payload/yaml)
 sealift_library(packer/charts DEPS payload/base payload/hash payload/yaml payload/image payload/http payload/distribution packer/downloads packer/lock)
 sealift_library(packer/store DEPS payload/base payload/hash payload/json payload/format payload/writer)
-sealift_library(packer/registry DEPS payload/base payload/hash payload/json payload/image payload/distribution payload/format payload/writer packer/sources packer/store)
+sealift_library(packer/registry DEPS payload/base payload/hash payload/json payload/image payload/distribution payload/format payload/upload payload/writer packer/sources packer/store)
 sealift_library(packer/sbom DEPS payload/base payload/hash payload/yaml payload/json payload/image payload/format)
 sealift_library(packer/resolve DEPS payload/base payload/hash payload/yaml payload/json payload/image payload/workloads payload/http payload/format
   payload/charts packer/sources packer/downloads packer/lock packer/charts packer/store packer/registry RULES packer/rules)
@@ -40,10 +41,11 @@ sealift_library(runtime/ssh DEPS payload/base THIRD_PARTY libssh)
 sealift_library(runtime/host DEPS payload/base payload/hash payload/json)
 sealift_library(runtime/agent DEPS payload/base payload/hash payload/json runtime/config runtime/ssh runtime/host SCRIPTS runtime/agent/landing.sh)
 sealift_library(runtime/engine DEPS payload/base payload/hash payload/json runtime/host)
-sealift_library(runtime/kube DEPS payload/base payload/yaml payload/json payload/format runtime/config)
-sealift_library(runtime/node DEPS payload/base payload/hash payload/trust payload/json payload/image payload/http payload/format runtime/host runtime/kube)
+sealift_library(runtime/kube DEPS payload/base payload/codec payload/yaml payload/json payload/format runtime/config)
+sealift_library(runtime/node DEPS payload/base payload/hash payload/trust payload/json payload/image payload/http payload/distribution payload/format payload/upload
+  runtime/host runtime/kube)
 sealift_library(runtime/checks DEPS payload/base payload/format runtime/config runtime/host)
-sealift_library(runtime/steps DEPS payload/base payload/hash payload/trust payload/codec payload/yaml payload/json payload/image payload/format
+sealift_library(runtime/steps DEPS payload/base payload/hash payload/trust payload/yaml payload/json payload/image payload/http payload/distribution payload/format payload/upload
   runtime/config runtime/host runtime/engine runtime/kube)
 sealift_library(runtime/inspection DEPS payload/base payload/yaml payload/json payload/image
   runtime/config runtime/host runtime/node runtime/kube runtime/steps)

@@ -20,7 +20,10 @@ Result<std::unique_ptr<http::Client>> Connections::take(const http::Origin& orig
     // Another host: must not see the client certificate, and may or may not be behind the proxy.
     options.certificate.clear();
     options.key = Secret();
-    SEALIFT_ASSIGN(options.proxy, http::proxy_from_environment(origin));
+    options.proxy.reset();
+    if (endpoint_.proxies == Endpoint::Proxies::of_environment) {
+      SEALIFT_ASSIGN(options.proxy, http::proxy_from_environment(origin));
+    }
   }
   return std::make_unique<http::Client>(origin, std::move(options));
 }

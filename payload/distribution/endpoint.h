@@ -22,6 +22,8 @@ struct Endpoint {
   http::Origin origin;
   std::string repository_prefix;  // "" or "path/"
   http::ClientOptions client;
+  // For hosts that redirects and challenges lead to; `client` says it for this one.
+  enum class Proxies : uint8_t { of_environment, none } proxies = Proxies::of_environment;
 };
 
 // Registries on loopback speak HTTP unless there are certificates for them. Certificates come from the system and from

@@ -102,6 +102,13 @@ Result<std::unique_ptr<Registry>> Registry::open(const std::string& registry, co
       new Registry(std::make_unique<Requests>(std::move(endpoint), logins, clock, patience)));
 }
 
+std::unique_ptr<Registry> Registry::at(Endpoint endpoint, const Logins& logins, Clock& clock,
+                                       const Patience& patience) {
+  endpoint.proxies = Endpoint::Proxies::none;
+  return std::unique_ptr<Registry>(
+      new Registry(std::make_unique<Requests>(std::move(endpoint), logins, clock, patience)));
+}
+
 Result<RemoteManifest> Registry::manifest(const std::string& repository, const std::string& tag,
                                           const CancelToken& cancel) {
   return get_manifest(*requests_, repository, tag,
@@ -196,6 +203,18 @@ Result<void> Registry::blob(const std::string& repository, const Digest& digest,
     return fail_while(std::move(whole).error(),
                       std::format("getting {} from {}", what, requests_->endpoint().origin.text()));
   return {};
+}
+
+Result<uint64_t> Registry::blob_size(const std::string& repository, const Digest& digest, const CancelToken& cancel) {
+  const std::string path = requests_->path_of(repository);
+  Ask ask{std::format("the blob {} of {}/{}", digest.text(), requests_->endpoint().registry, repository), path,
+          requests_->url(std::format("/v2/{}/blobs/{}", path, digest.text()))};
+  ask.method = "HEAD";
+  SEALIFT_ASSIGN(auto reply, requests_->patiently([&] { return ask; }, cancel));
+  const auto size = base::parse_u64(reply.headers["content-length"]);
+  if (!size)
+    return fail(ErrorCode::protocol, "{} does not say how long {} is", requests_->endpoint().origin.text(), ask.what);
+  return *size;
 }
 
 Result<std::vector<std::string>> Registry::list(std::string target, const std::string& what,

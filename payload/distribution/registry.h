@@ -55,6 +55,9 @@ class Registry {
   // `logins` and `clock` must outlive the registry.
   static Result<std::unique_ptr<Registry>> open(const std::string& registry, const EndpointOptions& options,
                                                 const Logins& logins, Clock& clock, const Patience& patience = {});
+  // At a place that is known exactly: neither this machine's certificates nor its proxies are looked for.
+  static std::unique_ptr<Registry> at(Endpoint endpoint, const Logins& logins, Clock& clock,
+                                      const Patience& patience = {});
   ~Registry();
 
   // Errors of both: not_found, auth_failed, unreachable, timeout, untrusted, protocol, corrupt (digest mismatch),
@@ -70,6 +73,8 @@ class Registry {
   // errors they are its next ones.
   Result<void> blob(const std::string& repository, const Digest& digest, uint64_t size, uint64_t begin,
                     base::Sink& sink, const CancelToken& cancel, Compare compare = Compare::here);
+  // In bytes.
+  Result<uint64_t> blob_size(const std::string& repository, const Digest& digest, const CancelToken& cancel);
   // Sorted as the registry sends them. not_found if it has no such repository.
   Result<std::vector<std::string>> tags(const std::string& repository, const CancelToken& cancel);
   // All that this login may see; many registries refuse the question.

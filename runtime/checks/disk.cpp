@@ -128,7 +128,7 @@ Result<void> look_for_others(const Subject& subject, Report& report, const std::
 Result<void> writers(const Subject& subject, Report& report) {
   for (const auto* folder : {"/etc", "/usr/local/bin", "/usr/local/lib/sealift", "/opt/cni/bin", "/var/lib/sealift"})
     SEALIFT_TRY(look_for_others(subject, report, folder, Group::may_not));
-  if (subject.host.config.role != format::HostRole::control_plane) return {};
+  if (!subject.host.keeps_payload) return {};
   return look_for_others(subject, report, subject.host.config.data_root, Group::may_write);
 }
 
@@ -175,7 +175,7 @@ std::vector<Demand> disk_demand(const PreflightInput& input, const CheckedHost& 
   const uint64_t all = tree_bytes(input, host, "/");
   out.push_back({"/usr/local", all - opt, 100});
   out.push_back({"/opt", opt, 100});
-  if (host.config.role == format::HostRole::control_plane && !input.keeps_payload_complete)
+  if (host.keeps_payload && !input.keeps_payload_complete)
     out.push_back({host.config.data_root, input.payload_bytes, 10});
   // Compressed layers and their unpacked content; each layer once, however many images share it.
   Demand images{std::string(kContainerdRoot), 0, 0};

@@ -14,6 +14,7 @@
 namespace sealift::delivery {
 namespace {
 
+// A control plane, or another registry host.
 struct Plane {
   config::HostConfig config;
   std::shared_ptr<host::Host> host;
@@ -23,16 +24,22 @@ struct Plane {
 Result<std::vector<Plane>> connect(Input& input) {
   std::vector<config::HostConfig> wanted;
   for (const auto& host : input.config.hosts) {
-    if (host.role == format::HostRole::control_plane) wanted.push_back(host);
+    const bool is_plane = host.role == format::HostRole::control_plane;
+    if (is_plane || steps::wants_payload(input.config.registry, host, 0)) wanted.push_back(host);
   }
-  if (wanted.empty()) return fail(ErrorCode::invalid_config, "no host has the role control-plane");
-  tell_phase(input, "Connecting to the control planes");
-  std::vector<Plane> out;
+  if (std::ranges::none_of(wanted, [](const auto& host) { return host.role == format::HostRole::control_plane; }))
+    return fail(ErrorCode::invalid_config, "no host has the role control-plane");
+  tell_phase(input, "Connecting to the control planes and registry hosts");
+  std::vector<Plane> out, others;
   for (auto& connection : input.connector.connect(wanted, host::Purpose::change)) {
     // Each has records that must not survive what is done.
     if (!connection.host) return fail(std::move(connection.host).error());
     const auto config = std::ranges::find(wanted, connection.address, &config::HostConfig::address);
     std::shared_ptr<host::Host> host = std::move(*connection.host);
+    if (config->role != format::HostRole::control_plane) {
+      others.push_back({*config, std::move(host), {}});
+      continue;
+    }
     SEALIFT_ASSIGN(const bool has_cluster, steps::exists(*host, steps::kAdminKubeconfig));
     if (!has_cluster) continue;
     SEALIFT_ASSIGN(const auto membership, look_at_membership(*host));
@@ -42,6 +49,7 @@ Result<std::vector<Plane>> connect(Input& input) {
     return fail(ErrorCode::not_found, "there is no cluster on {} yet; deliver it with --config",
                 wanted.front().address);
   std::ranges::stable_sort(out, {}, [](const Plane& plane) { return plane.membership.rank(); });
+  std::ranges::move(others, std::back_inserter(out));
   return out;
 }
 

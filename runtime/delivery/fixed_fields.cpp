@@ -90,7 +90,14 @@ Result<void> read_control_plane(host::HostView& host, std::string_view api_serve
   SEALIFT_ASSIGN(const auto given, text_of(host, steps::kInitConfiguration));
   const auto cluster = document_in(given, steps::kInitConfiguration, "ClusterConfiguration");
   out.api_local_port = local_port(text_at(cluster, "controlPlaneEndpoint").value_or(""));
+  return {};
+}
+
+Result<void> read_artifacts(host::HostView& host, StandingNode& out) {
   SEALIFT_ASSIGN(const auto records, host::read_artifact_records(host));
+  for (const auto& record : records) {
+    if (record.is_served) out.served.insert(record.file_name());
+  }
   if (records.empty() || !records.front().is_base || records.front().payloads.empty()) return {};
   const auto& path = records.front().payloads.front();
   const size_t folder = path.rfind("/payloads/");
@@ -217,6 +224,7 @@ Result<std::optional<StandingNode>> read_standing_node(host::HostView& host, con
     out.role = format::HostRole::control_plane;
     SEALIFT_TRY(read_control_plane(host, api_server, out));
   }
+  SEALIFT_TRY(read_artifacts(host, out));
   return Out{std::move(out)};
 }
 

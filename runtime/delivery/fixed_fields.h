@@ -6,6 +6,7 @@
 
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -20,6 +21,7 @@ struct StandingNode {
   std::optional<std::string> api_local_port;  // of the balancer that the kubelet (or kubeadm) was configured with
   // of a control plane
   std::optional<std::string> cluster_name, pods, services, dns_domain, api_port, etcd_servers, data_root;
+  std::set<std::string> served;  // Node::served
 };
 
 // Nothing if the host is not a node, or if its ledger does not record that kubeadm finished: the kubeadm step handles

@@ -7,6 +7,7 @@
 #include "payload/base/text.h"
 #include "runtime/delivery/control_plane.h"
 #include "runtime/delivery/known_nodes.h"
+#include "runtime/delivery/site_findings.h"
 #include "runtime/delivery/survey.h"
 #include "runtime/plans/deliver.h"
 
@@ -40,7 +41,7 @@ struct Concerned {
   std::set<std::string> newcomers;  // by address
 };
 
-// Control planes, and the hosts that come; all of them where a control plane comes.
+// Control planes, registry hosts, and the hosts that come; all of them where a control plane comes.
 Result<Concerned> concerned(Input& input) {
   SEALIFT_ASSIGN(const auto nodes, nodes_of(input));
   Concerned out{input.config, {}};
@@ -52,7 +53,8 @@ Result<Concerned> concerned(Input& input) {
   }
   if (!for_all) {
     std::erase_if(out.config.hosts, [&](const config::HostConfig& host) {
-      return host.role != format::HostRole::control_plane && !out.newcomers.contains(host.address);
+      return host.role != format::HostRole::control_plane && !out.newcomers.contains(host.address) &&
+             !steps::wants_payload(input.config.registry, host, 0);
     });
   }
   return out;
@@ -72,6 +74,20 @@ Result<void> check_artifact(const steps::Model& model) {
       model.payload.identity().text().substr(0, 19));
 }
 
+// Nodes that stand are told who is new, and nothing else.
+Result<void> check_registry(const steps::Model& model, const std::set<std::string>& newcomers) {
+  const auto moves = registry_moves(model);
+  for (const auto& node : model.nodes) {
+    if (std::ranges::contains(moves, node.name) && !newcomers.contains(node.config.address))
+      return fail(
+          ErrorCode::preflight,
+          "cluster.yaml has other registry hosts than the cluster ({} is one, or is to be one): `apply` moves the "
+          "registry, then join",
+          node.name);
+  }
+  return {};
+}
+
 // `then` gets what join works with.
 template <class Out>
 Result<Out> with_newcomers(Input& input, host::Purpose purpose, Out nothing,
@@ -83,6 +99,7 @@ Result<Out> with_newcomers(Input& input, host::Purpose purpose, Out nothing,
                 input.cancel,  input.charts, input.offline,   input.allowed, true,         input.who};
   SEALIFT_ASSIGN(const auto found, survey(reduced, purpose));
   SEALIFT_TRY(check_artifact(*found.model));
+  SEALIFT_TRY(check_registry(*found.model, newcomers));
   // Also one that takes itself for a node: until it is Ready, its join has not ended.
   for (auto& node : found.model->nodes) node.stands = node.stands && !newcomers.contains(node.config.address);
   if (auto error = blocking(found.findings); error && purpose == host::Purpose::change) return fail(std::move(*error));

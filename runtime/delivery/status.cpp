@@ -14,6 +14,7 @@
 #include "runtime/steps/certificates.h"
 #include "runtime/steps/external_etcd.h"
 #include "runtime/steps/health_step.h"
+#include "runtime/steps/missing_objects.h"
 #include "runtime/steps/site_balancer.h"
 
 namespace sealift::delivery {
@@ -85,6 +86,20 @@ Result<void> add_etcd(std::vector<StatusLine>& out, host::HostView& host, const 
   return {};
 }
 
+// What somebody has deleted of the applications.
+Result<void> add_missing(std::vector<StatusLine>& out, host::HostView& host,
+                         const std::vector<host::ArtifactRecord>& artifacts, const CancelToken& cancel) {
+  const auto missing = steps::missing_objects(host, artifacts, cancel);
+  if (!missing && is_of_the_host(missing.error().code)) return std::unexpected(missing.error());
+  if (!missing) {
+    out.push_back({"applications", "Unknown", inspection::last_line(missing.error().what), true, true});
+    return {};
+  }
+  for (const auto& [app, object] : *missing)
+    out.push_back({object.title(), "Missing", std::format("of {}; `apply` brings it back", app), false});
+  return {};
+}
+
 }  // namespace
 
 Result<std::vector<StatusLine>> status(Input& input) {
@@ -129,6 +144,7 @@ Result<std::vector<StatusLine>> status(Input& input) {
     return out;
   }
   for (const auto& judged : look->judged) out.push_back(status_line(judged));
+  SEALIFT_TRY(add_missing(out, *host, artifacts, input.cancel));
   const auto service = steps::name_service(*host);
   if (!service) {
     out.push_back({"name service", "NotReady", service.error().text(), false});

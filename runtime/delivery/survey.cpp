@@ -11,17 +11,17 @@
 
 #include "payload/base/retry.h"
 #include "payload/base/text.h"
-#include "payload/base/thread.h"
 #include "runtime/delivery/artifacts.h"
 #include "runtime/delivery/control_plane.h"
 #include "runtime/delivery/etcd_findings.h"
 #include "runtime/delivery/fixed_fields.h"
+#include "runtime/delivery/images_meanwhile.h"
 #include "runtime/delivery/known_nodes.h"
 #include "runtime/delivery/outcome.h"
 #include "runtime/delivery/site_findings.h"
-#include "runtime/images/image_check.h"
 #include "runtime/steps/apps.h"
 #include "runtime/steps/config_step.h"
+#include "runtime/steps/external_registry.h"
 #include "runtime/steps/hook_step.h"
 #include "runtime/steps/payload_step.h"
 
@@ -37,31 +37,6 @@ void tell_finding(Input& input, const checks::Finding& finding) {
   event.time = input.clock.now();
   input.events.on(event);
 }
-
-// Renders the charts while the hosts are connected and checked.
-class ImagesMeanwhile {
- public:
-  ImagesMeanwhile(const steps::Model& model, images::ChartRenderer& renderer, const CancelToken& cancel)
-      : stop_(cancel),
-        check_([&model, &renderer, token = stop_.token()] { return images::check_images(model, renderer, token); }) {
-    auto thread = Thread::start([this] { found_ = check_(); });
-    if (thread) thread_ = std::move(*thread);
-  }
-  ImagesMeanwhile(ImagesMeanwhile&&) = delete;
-  ~ImagesMeanwhile() { stop_.cancel(); }  // then the thread is joined
-
-  // Once.
-  Result<std::vector<checks::Finding>> findings() {
-    thread_.join();
-    return found_ ? std::move(*found_) : check_();  // no thread was to be had
-  }
-
- private:
-  CancelSource stop_;
-  std::function<Result<std::vector<checks::Finding>>()> check_;
-  std::optional<Result<std::vector<checks::Finding>>> found_;
-  Thread thread_;
-};
 
 class Surveyor {
  public:
@@ -109,6 +84,7 @@ class Surveyor {
     std::optional<StandingNode> standing;
     std::optional<Error> error;
     Membership membership = {};  // of a control plane
+    bool keeps_payload = false;
     bool needs_no_payload = true;
   };
 
@@ -269,8 +245,8 @@ class Surveyor {
     for_each_host([&](Reached& reached) {
       const auto looked = look_again(reached, [&](host::HostView& host) -> Result<void> {
         SEALIFT_ASSIGN(auto facts, host.facts());
-        reached.view = {reached.config.name.value_or(facts.hostname), reached.config, &host, std::move(facts),
-                        input_.clock.now().time_since_epoch().count()};
+        reached.view = {reached.config.name.value_or(facts.hostname),  reached.config,       &host, std::move(facts),
+                        input_.clock.now().time_since_epoch().count(), reached.keeps_payload};
         SEALIFT_ASSIGN(reached.findings, checks::check_host(preflight(reached.needs_no_payload), reached.view));
         SEALIFT_ASSIGN(reached.standing, read_standing_node(host, reached.view.facts));
         return look_at_etcd(reached);
@@ -302,6 +278,8 @@ class Surveyor {
     if (!out_.model->makes_cluster()) look_for_nodes();
     if (auto even = even_control_planes(*out_.model)) out_.findings.push_back(std::move(*even));
     const auto made = make_nodes();
+    if (made && !out_.model->makes_cluster())
+      std::ranges::move(unmoved_registry(*out_.model), std::back_inserter(out_.findings));
     look_for_other_nodes();
     tell_what_differs();
     // Findings are reported even if this ends with an error.
@@ -311,7 +289,22 @@ class Surveyor {
     SEALIFT_TRY(artifacts);
     SEALIFT_TRY(network);
     SEALIFT_TRY(made);
+    SEALIFT_TRY(look_at_registry());
     return refused_ ? Result<void>{} : refuse_changed_fields();
+  }
+
+  // Somebody must have the images: the site's registry, or one of those that cluster.yaml names.
+  Result<void> look_at_registry() {
+    const auto& registry = input_.config.registry;
+    if (registry.external) {
+      SEALIFT_ASSIGN(const auto external, steps::ExternalRegistry::open(*registry.external, input_.clock));
+      return external->check(input_.cancel);
+    }
+    if (!out_.model->registry_hosts().empty()) return {};
+    const auto& place = input_.config.places.registry_hosts;
+    return fail(ErrorCode::unreachable,
+                "{}:{}:{}: none of the hosts that are to keep the images can be reached; mend one, or write others",
+                input_.config.path, place.line, place.column);
   }
 
   Result<void> look_at_etcd(Reached& reached) {
@@ -401,10 +394,11 @@ class Surveyor {
 
   // Whose disk need not hold more of the payload than it does.
   void look_at_payloads() {
-    size_t registry_hosts = 0;
+    size_t planes = 0;
     for (auto& reached : reached_) {
-      reached.needs_no_payload =
-          reached.config.role != format::HostRole::control_plane || ++registry_hosts > steps::kMostRegistryHosts;
+      reached.keeps_payload = steps::wants_payload(input_.config.registry, reached.config, planes);
+      planes += reached.config.role == format::HostRole::control_plane ? 1 : 0;
+      reached.needs_no_payload = !reached.keeps_payload;
       if (reached.needs_no_payload) continue;
       const auto path = out_.model->payload_path(reached.config);
       const auto state = look_again(reached, [&](host::HostView& host) { return host.store_state(path); });
@@ -430,6 +424,7 @@ class Surveyor {
       if (node) {
         node->has_joined = reached.membership.joined;
         node->stands = reached.standing.has_value();
+        if (reached.standing) node->served = reached.standing->served;
         nodes.push_back(std::move(*node));
       } else {
         problems.push_back(node.error().what);

@@ -145,6 +145,7 @@ std::string to_text(const ArtifactRecord& record) {
   for (const auto& [name, digest] : record.images) images[name] = digest.text();
   for (const auto& [path, kinds] : record.files) files[path] = to_value(kinds);
   out["payloads"] = std::move(payloads);
+  if (!record.is_served) out["served"] = false;
   out["apps"] = std::move(apps);
   out["images"] = std::move(images);
   out["files"] = std::move(files);
@@ -167,6 +168,7 @@ Result<ArtifactRecord> parse_artifact_record(std::string_view text) {
   out.delivered_by = value.text_or("deliveredBy", "");
   out.delivered_at = value.text_or("deliveredAt", "");
   SEALIFT_ASSIGN(out.payloads, texts_in(value, "payloads"));
+  out.is_served = value.boolean_or("served", true);
   for (const auto& value_of_app : list_in(value, "apps")) {
     SEALIFT_ASSIGN(auto app, app_of(value_of_app));
     out.apps.push_back(std::move(app));

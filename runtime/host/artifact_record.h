@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What a registry host keeps of each artifact that was delivered to the cluster: one JSON file in kArtifactRecords.
-// The image mirror serves the payloads that they name, and deliveries of other artifacts respect what they claim.
-// Written by runtime/steps/artifact_step.cpp; runtime/OPERATIONS.md lists the files.
+// What a registry host or control plane keeps of each artifact that was delivered to the cluster: one JSON file in
+// kArtifactRecords. The image mirror serves the payloads that they name, and deliveries of other artifacts respect what
+// they claim. Written by runtime/steps/artifact_step.cpp; runtime/OPERATIONS.md lists the files.
 #pragma once
 
 #include <map>
@@ -26,6 +26,8 @@ struct ArtifactRecord {
   Digest identity;
   std::vector<std::string> payloads;  // files on this host: this artifact's first, then those of its earlier versions
                                       // whose applications are still there
+  // Whether this host's mirror serves their images; else only charts and manifests are taken from there.
+  bool is_served = true;
   // One object of manifests, so that it can be deleted when the payload is no longer at hand.
   struct Object {
     std::string api_version, kind, target_namespace, name;  // of one that has no namespace, the application's

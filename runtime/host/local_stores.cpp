@@ -68,7 +68,11 @@ Result<void> LocalHost::store_write(const std::string& path, uint64_t total, uin
   if (!base::range_within(offset, data.size(), total))
     return fail(ErrorCode::internal, "bytes beyond the end of {}", path);
   SEALIFT_ASSIGN(const auto known, stat(path));
-  if (!known) SEALIFT_TRY(ledger_->add(reason, PayloadStored{path, false}));
+  if (!known) {
+    SEALIFT_TRY(ledger_->add(reason, PayloadStored{path, false}));
+    const std::lock_guard lock(stores_mutex_);
+    stores_.erase(path);  // one that was taken away meanwhile
+  }
   SEALIFT_ASSIGN(const auto open, store(path, total));
   return about(path, open->place, open->payload->write(offset, data));
 }

@@ -31,6 +31,10 @@ class Judge {
         releases_[{app.release, app.target_namespace}] = app.name;
         ++spaces_[app.target_namespace].second;
         spaces_[app.target_namespace].first = app.name;
+        for (const auto& object : app.objects)
+          manifests_[kube::lasting_object(
+              object.kind, object.target_namespace.empty() ? app.target_namespace : object.target_namespace,
+              object.name)] = app.name;
       }
     }
     objects_ = {cluster.objects.nodes, cluster.objects.workloads, cluster.objects.pods};
@@ -43,6 +47,8 @@ class Judge {
       if (judged.object == nullptr || judged.where.empty() || kube::text(*judged.object, "kind") == "Pod") continue;
       take(judged);
     }
+    for (const auto& object : cluster_.definitions) take_definition(object);
+    for (const auto& missing : cluster_.missing) take_missing(missing);
     for (const auto& pod : cluster_.pods) {
       if (pod.owner.empty()) take_pod(pod);
     }
@@ -96,6 +102,9 @@ class Judge {
   std::optional<std::string> app_of(const json::Value& object) const {
     const auto release = releases_.find(kube::release_of(object));
     if (release != releases_.end()) return release->second;
+    const auto manifest = manifests_.find(
+        {kube::text(object, "kind"), kube::text(object, "metadata/namespace"), kube::text(object, "metadata/name")});
+    if (manifest != manifests_.end()) return manifest->second;
     if (artifact_.app_of) {
       if (auto app = artifact_.app_of(object); app && apps_.contains(*app)) return app;
     }
@@ -127,6 +136,31 @@ class Judge {
     ++(is_system ? system_ill_ : others_ill_);
     out_.add(is_system ? Verdict::fail : Verdict::warn, is_system ? "system.workloads" : "app.others", title_of(object),
              evidence(judged), remedy(object));
+  }
+
+  // A kind or an API. Hundreds are the site's own, or Kubernetes': only those that are ill are said.
+  void take_definition(const json::Value& object) {
+    const auto health = kube::health_of(object);
+    const bool is_ill = health.state != kube::Health::State::current;
+    const std::string subject = std::format("{} {}", kube::text(object, "kind"), kube::text(object, "metadata/name"));
+    const auto evidence = std::format("{}: {}", subject, health.message);
+    if (const auto app = app_of(object)) {
+      auto& sum = apps_[*app];
+      ++sum.objects;
+      if (!is_ill) return;
+      ++sum.ill;
+      out_.fail("app.healthy", *app, evidence);
+    } else if (is_ill) {
+      ++others_ill_;
+      out_.warn("app.others", subject, evidence);
+    }
+  }
+
+  void take_missing(const steps::MissingObject& missing) {
+    auto& sum = apps_[missing.app];
+    ++sum.objects;
+    ++sum.ill;
+    out_.fail("app.healthy", missing.app, missing.object.title() + " is not there", "`apply` brings it back");
   }
 
   // One that no workload has made.
@@ -218,6 +252,7 @@ class Judge {
   std::vector<kube::Judged> judged_;
   std::map<std::string, App> apps_;
   std::map<std::pair<std::string, std::string>, std::string> releases_;  // application by release and namespace
+  std::map<kube::LastingObject, std::string> manifests_;                 // application by object
   std::map<std::string, std::pair<std::string, size_t>> spaces_;         // the last application, and how many
   size_t system_ = 0, system_ill_ = 0, others_ = 0, others_ill_ = 0, unbound_ = 0;
 };

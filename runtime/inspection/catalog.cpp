@@ -89,7 +89,8 @@ constexpr auto kServices = std::to_array<Check>({
 constexpr auto kApplications = std::to_array<Check>({
     {"app.release", "the helm release of every application that is delivered as one is deployed",
      "`apply` installs it again"},
-    {"app.healthy", "every object of every delivered application is as it should be, by the rules of kstatus",
+    {"app.healthy",
+     "every object of every delivered application is there, and as it should be, by the rules of kstatus",
      "the reason is in the evidence; `kubectl describe` of the object says more"},
     {"app.claims", "every claim is bound to a volume (warning)",
      "`kubectl describe pvc` says what it waits for: a storage class, or a pod that uses it"},

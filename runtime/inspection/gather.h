@@ -46,5 +46,7 @@ ClusterLook ask_cluster(host::HostView& control_plane, const std::string& name, 
 node::HostQuestion question_for(const HostLook& host, const Look& look, const config::ClusterConfig& config);
 // From kubectl's table of pods (gather_cluster.cpp).
 std::vector<PodRow> pod_rows(std::string_view table);
+// From kubectl's lines about definitions of kinds and APIs (gather_cluster.cpp).
+std::vector<json::Value> definitions_of(std::string_view lines);
 
 }  // namespace sealift::inspection

@@ -28,6 +28,12 @@ constexpr std::string_view kPodColumns =
     "OWNER:.metadata.ownerReferences[0].kind,IMAGES:.spec.containers[*].image";
 constexpr size_t kPodColumnCount = 9;
 
+// Their schemas may take megabytes. The conditions come as JSON, and last, since they hold blanks.
+constexpr std::string_view kDefinitions =
+    "jsonpath={range .items[*]}{.kind} {.metadata.name} "
+    "{.metadata.annotations.meta\\.helm\\.sh/release-namespace}/{.metadata.annotations.meta\\.helm\\.sh/release-name} "
+    "{.status.conditions}{\"\\n\"}{end}";
+
 bool is_ill(const PodRow& pod) { return !pod.ready && pod.phase != "Succeeded"; }
 
 // Kubernetes' own objects as kubectl's input, only what identifies them.
@@ -45,13 +51,21 @@ std::string identities(const std::vector<const PodRow*>& pods) {
   return yaml::to_yaml(documents);
 }
 
-bool crashes(const json::Value& pod) {
+// Of a container that ended by itself and should not have: whether what it said is in the log of the run before. "" of
+// the name: there is none.
+struct Crashed {
+  std::string container;
+  bool before = false;
+};
+Crashed crashed(const json::Value& pod) {
   for (const auto& status : kube::items(pod, "status/containerStatuses")) {
-    if (kube::text(status, "state/waiting/reason") == "CrashLoopBackOff" ||
-        !kube::text(status, "lastState/terminated/reason").empty())
-      return !status.boolean_or("ready", false);
+    if (status.boolean_or("ready", false)) continue;
+    const std::string name = status.text_or("name", "");
+    const auto ended = kube::text(status, "state/terminated/reason");
+    if (!ended.empty() && ended != "Completed") return {name, false};
+    if (!kube::text(status, "lastState/terminated/reason").empty()) return {name, true};
   }
-  return false;
+  return {};
 }
 
 class Asker {
@@ -67,7 +81,8 @@ class Asker {
         [&] { out_.pods = pod_rows(table({"pods", "--all-namespaces", "-o", std::string(kPodColumns)})); },
         [&] { out_.claims = list({"persistentvolumeclaims", "--all-namespaces"}); },
         [&] { take("helm's releases", steps::helm_releases(host_, cancel_), out_.releases); },
-        [&] { take("the artifacts' records", host::read_artifact_records(host_), out_.artifacts); },
+        [&] { ask_for_applications(); },
+        [&] { ask_for_definitions(); },
         [&] { ask_for_networks(); },
         [&] { ask_for_etcd(); },
         [&] { ask_balancer(); }};
@@ -103,6 +118,20 @@ class Asker {
     auto got = steps::kubectl_get(host_, std::move(arguments), cancel_);
     if (!got) trouble(what, got.error());
     return got ? std::move(*got) : std::string();
+  }
+
+  void ask_for_applications() {
+    take("the artifacts' records", host::read_artifact_records(host_), out_.artifacts);
+    take("objects of applications", steps::missing_objects(host_, out_.artifacts, cancel_), out_.missing);
+  }
+
+  void ask_for_definitions() {
+    const auto lines = steps::kubectl_get(
+        host_, {"get", "customresourcedefinitions,apiservices", "-o", std::string(kDefinitions)}, cancel_);
+    if (lines)
+      out_.definitions = definitions_of(*lines);
+    else
+      trouble("definitions of kinds", lines.error());
   }
 
   void ask_for_networks() {
@@ -161,22 +190,20 @@ class Asker {
   }
 
   void ask_for_last_lines(const std::vector<json::Value>& pods) {
-    std::vector<const json::Value*> crashing;
+    std::vector<std::pair<const json::Value*, Crashed>> crashing;
     for (const auto& pod : pods) {
-      if (crashes(pod) && crashing.size() < kMostLogs) crashing.push_back(&pod);
+      if (auto one = crashed(pod); !one.container.empty() && crashing.size() < kMostLogs)
+        crashing.emplace_back(&pod, std::move(one));
     }
     std::vector<std::string> names(crashing.size());
     std::vector<std::vector<std::string>> lines(crashing.size());
     base::parallel_for(crashing.size(), kAtOnce, [&](size_t i) {
-      const std::string space = kube::text(*crashing[i], "metadata/namespace"),
-                        pod = kube::text(*crashing[i], "metadata/name");
-      std::string container;
-      for (const auto& status : kube::items(*crashing[i], "status/containerStatuses")) {
-        if (container.empty() && !status.boolean_or("ready", false)) container = status.text_or("name", "");
-      }
+      const auto& [object, run] = crashing[i];
+      const std::string space = kube::text(*object, "metadata/namespace"), pod = kube::text(*object, "metadata/name");
       names[i] = space + "/" + pod;
-      const auto said = steps::kubectl_get(
-          host_, {"logs", "--previous", "--tail=5", "--namespace=" + space, pod, "--container=" + container}, cancel_);
+      std::vector<std::string> words{"logs", "--tail=5", "--namespace=" + space, pod, "--container=" + run.container};
+      if (run.before) words.emplace_back("--previous");
+      const auto said = steps::kubectl_get(host_, std::move(words), cancel_);
       if (!said) return;  // its runtime has forgotten it already
       for (const auto line : base::split(base::trim(*said), '\n')) {
         if (!base::trim(line).empty()) lines[i].push_back(base::printable(base::trim(line)));
@@ -240,6 +267,31 @@ std::vector<PodRow> pod_rows(std::string_view table) {
       if (!image.empty()) row.images.emplace_back(image);
     }
     out.push_back(std::move(row));
+  }
+  return out;
+}
+
+std::vector<json::Value> definitions_of(std::string_view lines) {
+  std::vector<json::Value> out;
+  for (const auto line : base::split(lines, '\n')) {
+    const auto words = base::split_words(line);
+    if (words.size() < 3) continue;
+    json::Value object = json::Value::object(), metadata = json::Value::object(), status = json::Value::object();
+    metadata.set("name", std::string(words[1]));
+    const size_t slash = words[2].find('/');
+    if (words[2].size() > 1 && slash != std::string_view::npos) {
+      json::Value annotations = json::Value::object();
+      annotations.set("meta.helm.sh/release-namespace", std::string(words[2].substr(0, slash)));
+      annotations.set("meta.helm.sh/release-name", std::string(words[2].substr(slash + 1)));
+      metadata.set("annotations", std::move(annotations));
+    }
+    const size_t begin = line.find('[');
+    auto conditions = json::parse(begin == std::string_view::npos ? "[]" : line.substr(begin), steps::kHostJson);
+    status.set("conditions", conditions ? std::move(*conditions) : json::Value::array());
+    object.set("kind", std::string(words[0]));
+    object.set("metadata", std::move(metadata));
+    object.set("status", std::move(status));
+    out.push_back(std::move(object));
   }
   return out;
 }

@@ -20,6 +20,7 @@
 #include "runtime/steps/etcd.h"
 #include "runtime/steps/external_etcd.h"
 #include "runtime/steps/health_step.h"
+#include "runtime/steps/missing_objects.h"
 
 namespace sealift::inspection {
 
@@ -62,10 +63,12 @@ struct PodRow {
 
 // As the API describes it. What could not be asked for is in `troubles`, and is empty here.
 struct ClusterLook {
-  std::string asked;             // the control plane through which
-  kube::ClusterObjects objects;  // its pods: those of kube-system, and the unhealthy ones of the others
-  json::Value claims;            // a List
-  std::vector<PodRow> pods;      // all
+  std::string asked;                     // the control plane through which
+  kube::ClusterObjects objects;          // its pods: those of kube-system, and the unhealthy ones of the others
+  json::Value claims;                    // a List
+  std::vector<json::Value> definitions;  // CustomResourceDefinitions and APIServices: identity and conditions alone
+  std::vector<steps::MissingObject> missing;
+  std::vector<PodRow> pods;  // all
   steps::Releases releases;
   std::set<std::string> policed;  // namespaces with network policies
   std::string api_service;        // the address of the service kubernetes

@@ -98,11 +98,17 @@ void judge_claim(const json::Value& object, Health& out) {
 }
 
 void judge_definition(const json::Value& object, Health& out) {
-  if (condition(object, "Established") != "True") out = {State::in_progress, out.subject, "not established yet"};
+  std::string message;
+  if (condition(object, "NamesAccepted", &message) == "False")
+    out = {State::failed, out.subject, message};
+  else if (condition(object, "Established") != "True")
+    out = {State::in_progress, out.subject, "not established yet"};
 }
 
 void judge_api_service(const json::Value& object, Health& out) {
-  if (condition(object, "Available") != "True") out = {State::in_progress, out.subject, "not available yet"};
+  std::string message;
+  if (condition(object, "Available", &message) != "True")
+    out = {State::in_progress, out.subject, message.empty() ? "not available yet" : message};
 }
 
 struct Rule {

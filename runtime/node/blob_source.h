@@ -23,7 +23,7 @@ struct BlobInfo {
 };
 
 // Any thread, several at once. Errors of all sources: `timeout` and `unreachable` (retry later), `cancelled` (after
-// stop()), `protocol` (nonsense from the other side), `corrupt`.
+// stop()), `protocol` (nonsense from the other side), `corrupt`. Registries of others also `auth_failed`, `untrusted`.
 class BlobSource {
  public:
   virtual ~BlobSource() = default;

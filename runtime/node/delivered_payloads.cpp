@@ -47,6 +47,7 @@ void DeliveredPayloads::read_again() {
   sources_.clear();
   titles_.clear();
   for (const auto& record : records) {
+    if (!record.is_served) continue;
     titles_ += (titles_.empty() ? "" : ", ") + record.title();
     for (const auto& path : record.payloads) {
       if (kept.contains(path)) continue;

@@ -4,7 +4,10 @@
 #include <algorithm>
 #include <atomic>
 #include <cstdio>
+#include <cstring>
 #include <format>
+#include <mutex>
+#include <utility>
 #include <vector>
 
 #include "payload/base/file.h"
@@ -13,18 +16,38 @@
 #include "runtime/node/error_answer.h"
 #include "runtime/node/people_door.h"
 #include "runtime/node/pki.h"
+#include "runtime/node/registries.h"
 #include "runtime/node/upstream_blobs.h"
 
 namespace sealift::node {
 namespace {
 
 constexpr size_t kMaxPem = size_t{64} << 10;
+constexpr size_t kMaxRegistries = size_t{8} << 20;
 // An object up to this size is read, and so checked, before the response starts: manifests and configurations.
 constexpr uint64_t kReadAhead = uint64_t{256} << 10;
 
 http::Response later(std::string text) {
   auto out = message(503, "UNAVAILABLE", std::move(text));
   out.headers["Retry-After"] = "5";
+  return out;
+}
+
+// "299 - "text"": RFC 7234, section 5.5, with what a header can hold.
+std::string to_warning(std::string_view text) {
+  std::string out = "299 - \"";
+  for (const char c : text.substr(0, 1000)) out += c >= ' ' && c <= '~' && c != '"' && c != '\\' ? c : '\'';
+  return out + "\"";
+}
+
+// Of a registry of others. Never 401: containerd would look for a login of its own. 502 is not waited for by other
+// hosts, which would only ask the same registry again and again; what it means stands in a header too (OCI distribution
+// specification, "Warnings"), since an answer to HEAD has no body.
+http::Response failed_there(const Question& question, const Error& error) {
+  std::fprintf(stderr, "%s: %s\n", target_of(question).c_str(), error.text().c_str());
+  if (error.code == ErrorCode::cancelled) return later(error.text());
+  auto out = message(502, "UNAVAILABLE", error.text());
+  out.headers["Warning"] = to_warning(error.text());
   return out;
 }
 
@@ -59,8 +82,10 @@ http::Response::Stream source_stream(std::shared_ptr<BlobSource> source, const B
           }};
 }
 
+using Failed = http::Response (*)(const Question& question, const Error& error);
+
 http::Response answer_from(const std::shared_ptr<BlobSource>& source, const BlobInfo& blob,
-                           const http::Request& request) {
+                           const http::Request& request, Failed failed) {
   http::Response out{
       200,
       {{"Docker-Distribution-Api-Version", "registry/2.0"}, {"Docker-Content-Digest", blob.digest.text()}},
@@ -94,13 +119,13 @@ class Turns {
 };
 
 // Keeps the turn until the body is written.
-http::Response in_turn(Turns& turns, Mirror& mirror, const http::Request& request) {
+http::Response in_turn(Turns& turns, Mirror& mirror, const http::Request& request, Mirror::Asker asker) {
   auto turn = turns.take();
   if (!turn) {
     std::fprintf(stderr, "%u requests at once: refusing one more with 503\n", Mirror::kRequests);
     return later("too many requests at once; ask again later");
   }
-  auto out = mirror.answer(request);
+  auto out = mirror.answer(request, asker);
   if (out.stream) {
     out.stream->write = [turn = std::move(turn), write = std::move(out.stream->write)](
                             uint64_t offset, uint64_t size, base::Sink& sink) { return write(offset, size, sink); };
@@ -135,16 +160,27 @@ Result<Identities> read_identities(const MirrorConfig& config) {
 }  // namespace
 
 struct Mirror::State {
+  explicit State(Clock& given) : clock(given) {}
+  Clock& clock;
   MirrorConfig config;
   // Asked in this order.
   std::unique_ptr<DeliveredPayloads> payloads;  // of a registry host
   std::shared_ptr<UpstreamBlobs> upstream;      // of any other host
+  std::mutex mutex;                             // of the next two
+  std::shared_ptr<Registries> registries;       // of others
+  std::optional<Error> unread;                  // why they can't be asked
+  std::shared_ptr<BlobCache> cache;             // used by one thread, in read_registries()
 
-  std::vector<std::shared_ptr<BlobSource>> sources() const {
+  std::vector<std::shared_ptr<BlobSource>> sources(Asker asker) const {
     auto out = payloads ? payloads->sources() : std::vector<std::shared_ptr<BlobSource>>();
-    if (upstream) out.push_back(upstream);
+    if (upstream && asker != Asker::other_host) out.push_back(upstream);
     return out;
   }
+  std::pair<std::shared_ptr<Registries>, std::optional<Error>> others() {
+    const std::lock_guard lock(mutex);
+    return {registries, unread};
+  }
+  Result<void> read_registries();
   Turns local_turns, peer_turns;
   Listeners listeners;
   std::unique_ptr<http::Server> local, peer;
@@ -157,10 +193,37 @@ struct Mirror::State {
   }
 };
 
+// What is being answered goes on with the former ones.
+Result<void> Mirror::State::read_registries() {
+  if (config.registries.empty()) return {};
+  auto text = base::read_text_file(config.registries, kMaxRegistries);
+  auto read = text.and_then([](const std::string& json) { return parse_registries_config(json); });
+  if (text) explicit_bzero(text->data(), text->size());
+  if (!read) {
+    auto error = std::move(read).error();
+    error.while_doing.push_back("reading " + config.registries);
+    const std::lock_guard lock(mutex);
+    if (!registries) unread = error;
+    return fail(std::move(error));
+  }
+  if (read->cache_folder.empty())
+    cache.reset();
+  else if (cache && cache->folder() == read->cache_folder)
+    cache->set_limit(read->cache_bytes);
+  else
+    cache = std::make_shared<BlobCache>(read->cache_folder, read->cache_bytes);
+  auto fresh = std::make_shared<Registries>(std::move(*read), cache, clock);
+  const std::lock_guard lock(mutex);
+  registries = std::move(fresh);
+  unread.reset();
+  return {};
+}
+
 Mirror::Mirror(std::unique_ptr<State> state) : state_(std::move(state)) {}
 Mirror::~Mirror() {
   if (state_->payloads) state_->payloads->stop();
   if (state_->upstream) state_->upstream->stop();
+  if (state_->registries) state_->registries->stop();
   // Before state_ is destroyed, which requests still use.
   for (auto* server : state_->servers()) server->stop();
 }
@@ -174,11 +237,12 @@ void Mirror::drain(Duration most) {
   while (answers() && clock.monotonic() < end) clock.sleep(Duration{50});
 }
 Result<void> Mirror::reload() {
+  const auto read = state_->read_registries();
   SEALIFT_ASSIGN(const auto identities, read_identities(state_->config));
   if (identities.server) SEALIFT_TRY(state_->local->set_identity(*identities.local()));
   if (identities.server && state_->peer) SEALIFT_TRY(state_->peer->set_identity(*identities.server));
   if (identities.client) state_->upstream->set_identity(*identities.client);
-  return {};
+  return read;
 }
 Result<void> Mirror::reload_people() { return state_->people ? state_->people->reload() : Result<void>{}; }
 uint16_t Mirror::local_port() const { return state_->local->port(); }
@@ -188,7 +252,7 @@ uint16_t Mirror::people_port() const {
   return server == nullptr ? 0 : server->port();
 }
 
-http::Response Mirror::answer(const http::Request& request) {
+http::Response Mirror::answer(const http::Request& request, Asker asker) {
   if (request.path == "/v2" || request.path == "/v2/")
     return {200, {{"Docker-Distribution-Api-Version", "registry/2.0"}}, "application/json", "{}", {}};
   const auto ns = request.query.find("ns");
@@ -198,34 +262,46 @@ http::Response Mirror::answer(const http::Request& request) {
   }
   const auto question = parse_question(request.path, ns->second);
   if (!question) return message(404, "UNSUPPORTED", "only manifests and blobs are served here");
-  return answer(*question, request);
+  return answer(*question, request, asker);
 }
 
-http::Response Mirror::answer(const Question& asked, const http::Request& request) {
-  const auto* question = &asked;
+http::Response Mirror::answer(const Question& question, const http::Request& request, Asker asker) {
   std::optional<Error> unknown;  // a source could not tell yet
-  for (const auto& source : state_->sources()) {
-    const auto blob = source->stat(*question);
+  for (const auto& source : state_->sources(asker)) {
+    const auto blob = source->stat(question);
     if (!blob)
       unknown = blob.error();
     else if (*blob)
-      return answer_from(source, **blob, request);
+      return answer_from(source, **blob, request, failed);
   }
-  if (unknown) return failed(*question, *unknown);
-  if (question->of_referrers)  // the specification: an empty list, not an error
+  if (unknown) return failed(question, *unknown);
+  auto [registries, unread] = state_->others();
+  if (asker == Asker::people) {
+    registries.reset();
+    unread.reset();
+  }
+  if (registries) {
+    const auto blob = registries->stat(question);
+    if (!blob) return failed_there(question, blob.error());
+    if (*blob) return answer_from(registries, **blob, request, failed_there);
+  }
+  if (unread) return failed_there(question, *unread);
+  if (question.of_referrers)  // the specification: an empty list, not an error
     return {200,
             {{"Docker-Distribution-Api-Version", "registry/2.0"}},
             "application/vnd.oci.image.index.v1+json",
             R"({"schemaVersion":2,"mediaType":"application/vnd.oci.image.index.v1+json","manifests":[]})",
             {}};
+  const auto asked = registries ? registries->asked_for(question) : std::string();
   return message(
-      404, question->kind == Question::Kind::manifest ? "MANIFEST_UNKNOWN" : "BLOB_UNKNOWN",
-      std::format("{}/{}:{} is not in artifact {}", question->registry, question->repository, question->reference,
-                  state_->payloads ? state_->payloads->titles() : state_->config.artifact));
+      404, question.kind == Question::Kind::manifest ? "MANIFEST_UNKNOWN" : "BLOB_UNKNOWN",
+      std::format("{}/{}:{} is not in artifact {}{}", question.registry, question.repository, question.reference,
+                  state_->payloads ? state_->payloads->titles() : state_->config.artifact,
+                  asked.empty() ? "" : ", and " + asked + " has no such image"));
 }
 
 Result<std::unique_ptr<Mirror>> Mirror::start(const MirrorConfig& config, Clock& clock, Listeners listeners) {
-  auto state = std::make_unique<State>();
+  auto state = std::make_unique<State>(clock);
   state->listeners = std::move(listeners);
   state->config = config;
   if (!config.artifacts.empty()) state->payloads = std::make_unique<DeliveredPayloads>(config.artifacts, clock);
@@ -238,10 +314,12 @@ Result<std::unique_ptr<Mirror>> Mirror::start(const MirrorConfig& config, Clock&
     }
     state->upstream = std::make_shared<UpstreamBlobs>(std::move(hosts), *identities.client, clock);
   }
+  // A file that can't be used must not keep the cluster's own images away.
+  if (const auto read = state->read_registries(); !read) std::fprintf(stderr, "%s\n", read.error().text().c_str());
   std::unique_ptr<Mirror> out(new Mirror(std::move(state)));
   const auto listen = [mirror = out.get()](const std::string& address, uint16_t port,
                                            std::optional<http::TlsIdentity> tls, const std::optional<base::Fd>& passed,
-                                           Turns& turns) {
+                                           Turns& turns, Asker asker) {
     http::ServerOptions options{address, port, std::move(tls)};
     if (passed) options.listener = passed->get();
     // `turns` refuses what is too much in all, with a line in the journal. Before, nobody but containerd, kubelets and
@@ -249,23 +327,23 @@ Result<std::unique_ptr<Mirror>> Mirror::start(const MirrorConfig& config, Clock&
     options.limits.requests = {
         .all = size_t{2} * kRequests, .reserved = kRequests + kRequests / 4, .per_caller = kRequests / 8};
     options.limits.connections = {.all = size_t{4} * kRequests, .reserved = kRequests, .per_caller = kRequests / 4};
-    return http::Server::start(std::move(options), [mirror, &turns](const http::Request& request) {
-      return in_turn(turns, *mirror, request);
+    return http::Server::start(std::move(options), [mirror, &turns, asker](const http::Request& request) {
+      return in_turn(turns, *mirror, request, asker);
     });
   };
   State& made = *out->state_;
   SEALIFT_ASSIGN(made.local, listen(config.local_address, config.local_port, identities.local(), made.listeners.local,
-                                    made.local_turns));
+                                    made.local_turns, Asker::host_itself));
   if (!config.peer_address.empty()) {
     if (!identities.server) return fail(ErrorCode::invalid_config, "the mirror for other hosts has no certificate");
     SEALIFT_ASSIGN(made.peer, listen(config.peer_address, config.peer_port, identities.server, made.listeners.peer,
-                                     made.peer_turns));
+                                     made.peer_turns, Asker::other_host));
   }
   if (config.people && made.payloads) {
     made.people = std::make_unique<PeopleDoor>(
         *config.people, made.listeners.people, *made.payloads,
         [mirror = out.get()](const Question& question, const http::Request& request) {
-          return mirror->answer(question, request);
+          return mirror->answer(question, request, Asker::people);
         },
         clock);
     // Nodes get their images, whatever is wrong with the site's certificate; reload_people() tries again.

@@ -19,8 +19,8 @@ namespace {
 constexpr Duration kPatience{5'000};
 // Connections at once: a mirror serves many more, and a hundred hosts may ask the same registry hosts.
 constexpr unsigned kAtOnce = 4;
-// After so many that had no answer in time, the others are not waited for.
-constexpr unsigned kMostTimeouts = 4;
+// After so many that had no answer, the others are not waited for.
+constexpr unsigned kMostUnanswered = 4;
 constexpr size_t kLongestReason = 300;
 
 http::Client client(const std::string& host, uint16_t port, const std::string& authority) {
@@ -61,13 +61,13 @@ HostAnswer::Mirror check_mirror(const LocalMirror& mirror, const std::vector<Hos
   }
   std::mutex mutex;
   std::atomic<size_t> next = 0;
-  std::atomic<unsigned> timeouts = 0;
+  std::atomic<unsigned> unanswered = 0;
   base::parallel_for(kAtOnce, kAtOnce, [&](size_t) {
     auto own = client(mirror.host, mirror.port, mirror.authority);
     for (size_t i = next++; i < images.size(); i = next++) {
-      auto said = timeouts < kMostTimeouts ? ask(own, images[i])
-                                           : fail(ErrorCode::timeout, "not asked: others had no answer in time");
-      if (!said && said.error().code == ErrorCode::timeout) ++timeouts;
+      auto said = unanswered < kMostUnanswered ? ask(own, images[i])
+                                               : fail(ErrorCode::timeout, "not asked: others had no answer");
+      if (!said) ++unanswered;
       const std::string error = said ? *said : said.error().text();
       const std::lock_guard lock(mutex);
       if (error.empty())

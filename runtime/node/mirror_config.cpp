@@ -48,6 +48,7 @@ Result<MirrorConfig> parse_mirror_config(std::string_view text) {
   out.ca = value.text_or("ca", "");
   out.server = value.text_or("server", "");
   out.client = value.text_or("client", "");
+  out.registries = value.text_or("registries", "");
   if (out.ca.empty() || out.server.empty())
     return fail(ErrorCode::invalid_config, "\"ca\" and \"server\" must name the certificates and the key");
   out.artifact = value.text_or("artifact", "");

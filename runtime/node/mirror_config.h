@@ -22,6 +22,7 @@ struct MirrorConfig {
   std::vector<std::string> registry_hosts;  // "10.7.0.11:5000"
   std::string ca;                           // path of a PEM file
   std::string server, client;  // paths of pairs (pki.h): towards containerd and other hosts; towards registry hosts
+  std::string registries;      // path of registries.json (registries_config.h); empty: no registry of others is asked
   std::string artifact;        // for messages
   struct People {
     std::string address;

@@ -29,6 +29,7 @@
 #include "runtime/node/mirror.h"
 #include "runtime/node/patch.h"
 #include "runtime/node/pki.h"
+#include "runtime/node/releases.h"
 #include "runtime/node/renewal.h"
 #include "runtime/node/sockets.h"
 #include "runtime/node/stage.h"
@@ -41,7 +42,7 @@ constexpr size_t kMaxConfig = size_t{1} << 20;
 constexpr Duration kDrain{60'000};
 // The authority's process ends when nobody has asked for so long.
 constexpr Duration kIdle{60'000};
-// How often the mirror looks whether its certificates were replaced: this many rounds of its loop.
+// How often the mirror looks whether its certificates or registries were replaced: this many rounds of its loop.
 constexpr unsigned kLookEvery = 20;
 
 // Signal handlers only set a flag; the loops check it.
@@ -106,7 +107,7 @@ Result<void> run_mirror(const Arguments& arguments) {
   if (config.people) listeners.people = passed(config.people->address, config.people->port);
   SEALIFT_ASSIGN(const auto mirror, Mirror::start(config, base::system_clock(), std::move(listeners)));
   notify("READY=1");
-  WatchedFiles certificates({config.ca, config.server, config.client});
+  WatchedFiles certificates({config.ca, config.server, config.client, config.registries});
   WatchedFiles people(config.people ? std::vector{config.people->certificate, config.people->users}
                                     : std::vector<std::string>());
   const auto tell = [](const Result<void>& done) {
@@ -326,6 +327,11 @@ Result<void> run_check(const Arguments&) {
   return base::write_all(STDOUT_FILENO, base::as_bytes(to_text(check_host(question))));
 }
 
+Result<void> run_releases(const Arguments&) {
+  SEALIFT_ASSIGN(const auto output, objects_of_releases());
+  return base::write_all(STDOUT_FILENO, base::as_bytes(output));
+}
+
 struct Verb {
   std::string_view name;
   Result<void> (*run)(const Arguments& arguments);
@@ -340,7 +346,8 @@ constexpr auto kVerbs = std::to_array<Verb>({{"mirror", run_mirror},
                                              {"adopt", run_adopt},
                                              {"patch", run_patch},
                                              {"patch-tree", run_patch_tree},
-                                             {"check", run_check}});
+                                             {"check", run_check},
+                                             {"releases", run_releases}});
 
 Result<void> dispatch(const std::vector<std::string>& arguments) {
   const std::string verb = arguments.empty() ? "" : arguments[0];

@@ -6,6 +6,7 @@
 
 #include "payload/base/retry.h"
 #include "payload/base/text.h"
+#include "runtime/node/relay.h"
 
 namespace sealift::node {
 namespace {
@@ -23,43 +24,10 @@ std::optional<std::string> header(const http::Reply& reply, const std::string& n
   return found == reply.headers.end() ? std::nullopt : std::optional(found->second);
 }
 
-// Passes the bytes of a range from hosts to `sink`. A whole blob's last bytes are passed on only if its digest matches.
-class Relay final : public base::Sink {
- public:
-  Relay(const BlobInfo& blob, format::ByteRange range, base::Sink& sink)
-      : blob_(blob),
-        whole_(range.size == blob.size),
-        position_(range.offset),
-        end_(range.offset + range.size),
-        sink_(sink) {}
-
-  Result<void> write(ByteView data) override {
-    if (data.size() > end_ - position_) return fail(ErrorCode::protocol, "received more bytes than were asked for");
-    position_ += data.size();
-    if (whole_) hasher_.update(data);
-    Result<void> passed;
-    if (whole_ && position_ == end_ && hasher_.finish() != blob_.digest) {
-      passed = fail(ErrorCode::corrupt, "what came does not have the digest {}", blob_.digest.text());
-    } else {
-      passed = sink_.write(data);
-    }
-    if (!passed) failed_ = passed.error();
-    return passed;
-  }
-  uint64_t position() const { return position_; }
-  bool complete() const { return position_ == end_ && !failed_; }
-  // Errors that no other host can fix.
-  const std::optional<Error>& failed() const { return failed_; }
-  std::string wanted() const { return std::format("bytes={}-{}", position_, end_ - 1); }
-
- private:
-  const BlobInfo& blob_;
-  bool whole_;
-  uint64_t position_, end_;
-  base::Sink& sink_;
-  hash::Sha256 hasher_;
-  std::optional<Error> failed_;
-};
+// Answers to HEAD have a header alone (mirror.cpp).
+std::string reason_of(const http::Reply& reply) {
+  return base::printable(reply.text.empty() ? header(reply, "warning").value_or("") : reply.text, 1000);
+}
 
 // Checks that the bytes for the relay begin at its position.
 Result<void> check_begin(const http::Reply& head, uint64_t position) {
@@ -138,12 +106,17 @@ Result<http::Reply> UpstreamBlobs::ask(const Request& request, const std::functi
     const uint64_t before = received();
     Error last{ErrorCode::unreachable, "none is known", {}};
     bool passing = false;
+    std::optional<http::Reply> absent;  // another host may have another artifact's
     std::unique_lock lock(mutex_);
     const auto hosts = hosts_;
     lock.unlock();
     for (const auto& host : hosts) {
       if (stopped.cancelled()) break;
       auto reply = ask_one(host, request);
+      if (reply && reply->status == 404) {
+        absent = std::move(*reply);
+        continue;
+      }
       if (reply && reply->status < 500) {
         answered(host);
         return reply;
@@ -154,11 +127,12 @@ Result<http::Reply> UpstreamBlobs::ask(const Request& request, const std::functi
       }
       passing = passing || (reply ? reply->status == 503 : base::may_pass(reply.error().code));
       last = reply ? Error{ErrorCode::unreachable,
-                           std::format("{} answered {}: {}", host.text(), reply->status, base::printable(reply->text)),
+                           std::format("{} answered {}: {}", host.text(), reply->status, reason_of(*reply)),
                            {}}
                    : std::move(reply).error();
     }
     SEALIFT_TRY(stopped.check());
+    if (absent) return std::move(*absent);
     const Duration now = clock_.monotonic();
     if (!silent_since || received() != before) silent_since = now;
     if (!passing || now - *silent_since >= kPatience)

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Images held by other hosts, all with the same content, the cluster's registry hosts: asked over mutual TLS, one after
-// the other. Retries of requests to them happen only here.
+// Images held by other hosts, the cluster's registry hosts: asked over mutual TLS, one after the other, until one has
+// what is asked for: one may still have what another artifact brought, and the next not yet. Retries of requests to
+// them happen only here.
 #pragma once
 
 #include <functional>

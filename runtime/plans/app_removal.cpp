@@ -23,8 +23,8 @@ class Remover {
     std::optional<Index> noted;
     if (!removal_.apps.empty()) noted = note();
     for (const auto& app : removal_.apps) forget(app, *noted);
-    for (const auto* node : removal_.model.control_planes()) {
-      const Index synced = plan_.add(*node, std::make_shared<steps::SyncStep>(*node), {});
+    for (const auto& node : removal_.model.nodes) {
+      const Index synced = plan_.add(node, std::make_shared<steps::SyncStep>(node), {});
       plan_.at(synced).after_any = forgotten_;
     }
     return std::move(plan_).take();
@@ -53,9 +53,8 @@ class Remover {
   // One after the other on a host: each reads and writes the same records.
   void forget(const App& app, Index noted) {
     std::vector<Index> after{gone_.at(app.name)};
-    const auto planes = removal_.model.control_planes();
-    for (const auto* node : planes) {
-      if (node != &first_) after.push_back(forget_on(*node, app, {gone_.at(app.name)}));
+    for (const auto& node : removal_.model.nodes) {
+      if (&node != &first_) after.push_back(forget_on(node, app, {gone_.at(app.name)}));
     }
     forgotten_.push_back(forget_on(first_, app, std::move(after)));
     // A run that is cut before that finds the application again, and notes it again if need be.

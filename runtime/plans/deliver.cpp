@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "runtime/plans/deliver.h"
 
-#include <optional>
+#include <algorithm>
+#include <map>
 
 #include "runtime/plans/groups.h"
 #include "runtime/steps/before_step.h"
@@ -39,6 +40,30 @@ void take(const std::vector<Reached>& reached, std::vector<Newcomer>& planes, st
   }
 }
 
+// The last step of each host before kubeadm, by node name.
+Result<std::map<std::string, Index>> prepare_hosts(PlanBuilder& plan, const steps::Model& model, const Images& images) {
+  const steps::Node& first = model.any_control_plane();
+  std::map<std::string, Index> out;
+  std::vector<Index> mirrors;
+  SEALIFT_ASSIGN(auto supply, prepare_supplier(plan, model, first, images));
+  if (supply.supplier_ready)
+    out[images.supplier->name] = hooks_after_host(plan, model, *images.supplier, *supply.supplier_ready);
+  if (supply.mirror) mirrors.push_back(*supply.mirror);
+  std::vector<const steps::Node*> others;
+  for (const auto& node : model.nodes) {
+    if (&node != images.supplier) others.push_back(&node);
+  }
+  // A host that other hosts ask until now comes last.
+  std::ranges::stable_partition(others, [&](const steps::Node* node) { return !model.leaves_registry(*node); });
+  for (const auto* node : others) {
+    SEALIFT_ASSIGN(const auto prepared, prepare_host(plan, model, *node, images, supply, mirrors));
+    mirrors.push_back(prepared.mirror);
+    out[node->name] = hooks_after_host(plan, model, *node, prepared.ready);
+    if (node == &first) supply.first_images = prepared.ready;
+  }
+  return out;
+}
+
 }  // namespace
 
 Result<engine::Plan> deliver(const steps::Model& model) {
@@ -51,27 +76,14 @@ Result<engine::Plan> deliver(const steps::Model& model) {
     plan.begin(node, std::make_shared<steps::BeforeStep>());
     hooks_before_host(plan, model, node);
   }
-  SEALIFT_ASSIGN(const auto payloads, bring_payloads(plan, model));
-  SEALIFT_ASSIGN(const auto supply_of_first, prepare_supplier(plan, model, first, payloads.at(first.name)));
-  const Index ready_first = hooks_after_host(plan, model, first, supply_of_first.first_images);
+  SEALIFT_ASSIGN(const auto images, bring_images(plan, model));
+  SEALIFT_ASSIGN(const auto ready, prepare_hosts(plan, model, images));
   std::vector<Newcomer> planes, workers;
-  for (const auto* node : control_planes) {
-    if (node == &first) continue;
-    Supply supply = supply_of_first;
-    std::optional<Index> recorded;
-    if (const auto own = payloads.find(node->name); own != payloads.end()) {
-      supply.payload = own->second.first;
-      recorded = own->second.recorded;
-    }
-    SEALIFT_ASSIGN(const Index ready, prepare_host(plan, model, *node, supply, recorded));
-    planes.push_back({*node, hooks_after_host(plan, model, *node, ready)});
-  }
-  for (const auto* node : model.workers()) {
-    SEALIFT_ASSIGN(const Index ready, prepare_host(plan, model, *node, supply_of_first));
-    workers.push_back({*node, hooks_after_host(plan, model, *node, ready)});
+  for (const auto& node : model.nodes) {
+    if (&node != &first) (node.is_control_plane() ? planes : workers).push_back({node, ready.at(node.name)});
   }
 
-  auto prepared = reached(first, ready_first, planes, workers, &Newcomer::ready);
+  auto prepared = reached(first, ready.at(first.name), planes, workers, &Newcomer::ready);
   const auto hooks = hooks_before_cluster(plan, model, prepared);
   take(prepared, planes, workers, &Newcomer::ready);
   SEALIFT_ASSIGN(const auto cluster, make_cluster(plan, model, first, prepared.front().last, hooks));
@@ -91,7 +103,7 @@ Result<engine::Plan> deliver(const steps::Model& model) {
   for (const auto& [node, last] : finished) (node->is_control_plane() ? essential : workers_ready).push_back(last);
 
   // Applications wait for every worker still in the run, and until their images are there.
-  for (const auto& [name, payload] : payloads) essential.push_back(payload.whole);
+  wait_for_images(images, model, essential, workers_ready);
   const auto apps = install_applications(plan, model, first, cluster, essential, workers_ready);
 
   // Delivered means healthy, whatever else was done, and on disk.

@@ -14,10 +14,10 @@ using engine::Lane;
 Result<engine::Plan> deliver_applications(const steps::Model& model) {
   const steps::Node& first = *model.control_planes().front();
   PlanBuilder plan(model.control_planes());
-  SEALIFT_ASSIGN(const auto payloads, bring_payloads(plan, model));
+  SEALIFT_ASSIGN(const auto images, bring_images(plan, model));
 
   std::vector<Index> before, others;  // of the applications
-  for (const auto& [name, payload] : payloads) before.push_back(payload.whole);
+  wait_for_images(images, model, before, others);
   const Index api = plan.add(first, std::make_shared<steps::ApiReadyStep>(first), {});
   for (const auto& node : model.nodes) {
     // A host may have just restarted.

@@ -14,44 +14,63 @@
 
 namespace sealift::plans {
 
-// --- bring_payload.cpp: what a registry host serves ---
+// --- bring_images.cpp: what registry hosts serve, or the site's registry ---
 
 // The artifact's record, then its payload.
 struct Payload {
   Index recorded;
-  Index first;  // the base's images, or the list of contents
+  Index first;  // the base's images, or the list of contents; of a control plane that is no registry host: the charts
   Index whole;  // all that is needed
 };
-// To all registry hosts, by node name. The first control plane gets its own before the others: there is one way out of
-// the launch machine.
-using Payloads = std::map<std::string, Payload, std::less<>>;
-Result<Payloads> bring_payloads(PlanBuilder& plan, const steps::Model& model);
-// Once all of `after` has been done: each registry host lets go of what only an earlier version needed. Returns the
-// last step of each of these hosts, by node name; nothing where there was no earlier version.
+
+// Where the hosts' images come from.
+struct Images {
+  // Of all hosts that have the record (Model::keepers), by node name. The first registry host gets its own before the
+  // others: there is one way out of the launch machine.
+  std::map<std::string, Payload, std::less<>> payloads;
+  const steps::Node* supplier = nullptr;  // the first registry host; null: they lie in the site's registry
+  Index first = 0;                        // the base's images are there, or the list of contents
+  std::vector<Index> whole;               // all images are there, on each registry host; there is one at least
+};
+Result<Images> bring_images(PlanBuilder& plan, const steps::Model& model);
+// What applications wait for: `essential` must be done, `settled` have ended, since a worker that fails is set aside
+// while another registry host has all.
+void wait_for_images(const Images& images, const steps::Model& model, std::vector<Index>& essential,
+                     std::vector<Index>& settled);
+// Once all of `after` has been done: each registry host lets go of what only an earlier version needed, and a host that
+// is none any more of what it kept as one. Returns the last step of each of these hosts, by node name; nothing where
+// there was no earlier version.
 Result<std::map<std::string, Index, std::less<>>> settle_payloads(PlanBuilder& plan, const steps::Model& model,
                                                                   const std::vector<Index>& after);
 
 // --- prepare_host.cpp: makes a machine fit to be a node ---
 
+// The files of a host that are there before anything is started (prepare_host.cpp).
+struct Installed;
+
 // What serves the other hosts.
 struct Supply {
-  Index authority;  // the step that makes the cluster's certificate authority, where node certificates are signed
-  Index payload;    // the part of the payload, on a registry host (the host itself may be one), with the base's images
-  Index mirror;     // that registry host's mirror
+  Index authority = 0;  // the step that makes the cluster's certificate authority, where certificates are signed
+  std::optional<Index> mirror;  // of the supplier, if there is one
   // Everything waits for the first control plane's `kubeadm init`, so the others let it go first: on the one way out of
-  // the launch machine until it has the payload's first part, and at its mirror until it has its own images.
-  Index first_payload, first_images;
+  // the launch machine until the supplier has the payload's first part, and at its mirror until the first control plane
+  // has its own images.
+  std::optional<Index> first_payload, first_images;
+  std::shared_ptr<const Installed> first_installed;  // of the first control plane, if it is not prepared yet
+  std::optional<Index> supplier_ready;               // of the supplier: its images are there
 };
 
-// Files, kernel, node service, container runtime and the base's images. Returns the step kubeadm waits for. `recorded`:
-// on a registry host, the artifact's record.
-Result<Index> prepare_host(PlanBuilder& plan, const steps::Model& model, const steps::Node& node, const Supply& supply,
-                           std::optional<Index> recorded = std::nullopt);
+// Makes the certificate authority on the first control plane, and prepares the supplier, often the same host.
+Result<Supply> prepare_supplier(PlanBuilder& plan, const steps::Model& model, const steps::Node& first,
+                                const Images& images);
 
-// The same for the host that provides the supply: the payload exists already, the rest is made on the way. Its kubeadm
-// waits for first_images.
-Result<Supply> prepare_supplier(PlanBuilder& plan, const steps::Model& model, const steps::Node& node,
-                                const Payload& payload);
+struct Prepared {
+  Index ready;   // what kubeadm waits for: files, kernel, node service, container runtime and the base's images
+  Index mirror;  // the host asks for images where cluster.yaml says
+};
+// Any other host. `mirrors`: of the hosts before it; one that leaves the registry hosts waits for them.
+Result<Prepared> prepare_host(PlanBuilder& plan, const steps::Model& model, const steps::Node& node,
+                              const Images& images, const Supply& supply, const std::vector<Index>& mirrors);
 
 // --- list_control_planes.cpp: which ones a host's balancer and renewal know ---
 

@@ -7,23 +7,25 @@
 #include "runtime/steps/kernel_step.h"
 #include "runtime/steps/node_service.h"
 #include "runtime/steps/people_files.h"
+#include "runtime/steps/registries.h"
 #include "runtime/steps/service_units.h"
 #include "runtime/steps/units.h"
 
 namespace sealift::plans {
+
+struct Installed {
+  Index service_files, socket_files, balancer_socket;
+  std::optional<Index> registries;  // of others: what the mirror is told of them
+  std::vector<Index> balancer_files;
+  std::vector<Index> before_runtime;
+  Digest service, balancer, api_socket, sockets, runtime;  // of the files that the units read
+};
+
 namespace {
 
 using steps::Model;
 using steps::Node;
 using steps::WantedUnit;
-
-// What is installed on a host before anything is started there.
-struct Installed {
-  Index service_files, socket_files, balancer_socket;
-  std::vector<Index> balancer_files;
-  std::vector<Index> before_runtime;
-  Digest service, balancer, api_socket, sockets, runtime;  // of the files that the units read
-};
 
 Digest inputs_of(const std::vector<steps::WantedFile>& files) { return steps::FilesStep("", "", files).inputs(); }
 
@@ -40,8 +42,13 @@ Result<Installed> install(PlanBuilder& plan, const Model& model, const Node& nod
                                        model.base.kubernetes_version, files.size());
   const Index programs = plan.add(node, std::make_shared<steps::FilesStep>("files.base", description, std::move(files)),
                                   std::move(before), engine::Lane::bytes);
-  out.service_files = plan.add(
-      node, std::make_shared<steps::FilesStep>("files.node", "install the node service", std::move(service)), {});
+  out.service_files =
+      plan.add(node,
+               std::make_shared<steps::FilesStep>("files.node", "install the node service", std::move(service),
+                                                  steps::unwanted_paths(model, node)),
+               {});
+  if (steps::asks_registries(model, node))
+    out.registries = plan.add(node, std::make_shared<steps::RegistriesStep>(model, node), {out.service_files});
   plan.at(programs).ends = {"units.base"};
   plan.at(out.service_files).ends = {"units.node"};
   out.balancer = inputs_of(balancer);
@@ -77,9 +84,10 @@ Result<Installed> install(PlanBuilder& plan, const Model& model, const Node& nod
   return out;
 }
 
-// The balancer and the mirror, with the host's own certificates. `before`: what else must be there.
+// The balancer and the mirror, with the host's own certificates. `before`: what else must be there. `ended`: what must
+// have ended before the mirror becomes another one.
 Index start_node_service(PlanBuilder& plan, const Model& model, const Node& node, const Installed& installed,
-                         Index authority, std::vector<Index> before) {
+                         Index authority, std::vector<Index> before, const std::vector<Index>& ended = {}) {
   const Index certificate =
       plan.add(node, std::make_shared<steps::CertificateStep>(model, node), {installed.service_files, authority});
   plan.at(certificate).ends = {"units.node"};
@@ -90,11 +98,13 @@ Index start_node_service(PlanBuilder& plan, const Model& model, const Node& node
   }
   std::vector<WantedUnit> sockets{{"sealift-mirror.socket"}};
   if (node.is_control_plane()) sockets.push_back({"sealift-authority.socket"});
+  if (installed.registries) before.push_back(*installed.registries);
   // Each pulls its service up, or restarts it.
   const Index listening = plan.add(
       node,
       std::make_shared<steps::UnitsStep>("units.sockets", "take the ports of its services", sockets, installed.sockets),
       std::move(files));
+  plan.at(listening).after_any = ended;
   // Apart from the others: their addresses, certificates and lists change, and it must not be restarted with them.
   const Index balancer_listening = plan.add(
       node,
@@ -111,9 +121,11 @@ Index start_node_service(PlanBuilder& plan, const Model& model, const Node& node
   const std::vector<WantedUnit> units{
       {"sealift-boot.service", WantedUnit::Want::enabled}, {"sealift-mirror.service"}, {"sealift-renew.timer"}};
   before.push_back(told);
-  return plan.add(node,
-                  std::make_shared<steps::UnitsStep>("units.node", "start the image mirror", units, installed.service),
-                  std::move(before));
+  const Index mirror = plan.add(
+      node, std::make_shared<steps::UnitsStep>("units.node", "start the image mirror", units, installed.service),
+      std::move(before));
+  plan.at(mirror).after_any = ended;
+  return mirror;
 }
 
 Index start_runtime(PlanBuilder& plan, const Model& model, const Node& node, const Installed& installed) {
@@ -126,41 +138,74 @@ Index start_runtime(PlanBuilder& plan, const Model& model, const Node& node, con
                   installed.before_runtime);
 }
 
-// Through this host's mirror, from the registry host's mirror.
+// Through this host's mirror. `before`: what else must be there.
 Index pull_images(PlanBuilder& plan, const Model& model, const Node& node, Index mirror, Index runtime,
-                  const Supply& supply) {
-  return plan.add(node, std::make_shared<steps::ImagesStep>(steps::base_images(model, node)),
-                  {mirror, runtime, supply.payload, supply.mirror});
+                  std::vector<Index> before) {
+  before.insert(before.begin(), {mirror, runtime});
+  return plan.add(node, std::make_shared<steps::ImagesStep>(steps::base_images(model, node)), std::move(before));
+}
+
+Index make_authority(PlanBuilder& plan, const Model& model, const Node& node, const Installed& installed,
+                     std::optional<Index> first = {}) {
+  std::vector<Index> before{installed.service_files};
+  if (first) before.push_back(*first);
+  return plan.add(node, std::make_shared<steps::AuthorityStep>(model, node), std::move(before));
 }
 
 }  // namespace
 
-Result<Index> prepare_host(PlanBuilder& plan, const Model& model, const Node& node, const Supply& supply,
-                           std::optional<Index> recorded) {
-  SEALIFT_ASSIGN(const auto installed, install(plan, model, node, {supply.first_payload}));
+Result<Prepared> prepare_host(PlanBuilder& plan, const Model& model, const Node& node, const Images& images,
+                              const Supply& supply, const std::vector<Index>& mirrors) {
+  const bool is_first = &node == &model.any_control_plane();
+  auto installed = is_first ? supply.first_installed : nullptr;
   Index authority = supply.authority;
-  if (node.is_control_plane())
-    authority =
-        plan.add(node, std::make_shared<steps::AuthorityStep>(model, node), {installed.service_files, authority});
-  std::vector<Index> before;
-  if (recorded) before.push_back(*recorded);
-  const Index mirror = start_node_service(plan, model, node, installed, authority, std::move(before));
-  const Index runtime = start_runtime(plan, model, node, installed);
-  const Index images = pull_images(plan, model, node, mirror, runtime, supply);
-  plan.at(images).after_any = {supply.first_images};
-  return images;
+  if (!installed) {
+    const auto before = supply.first_payload ? std::vector{*supply.first_payload} : std::vector<Index>();
+    SEALIFT_ASSIGN(auto made, install(plan, model, node, before));
+    installed = std::make_shared<const Installed>(std::move(made));
+    if (node.is_control_plane()) authority = make_authority(plan, model, node, *installed, authority);
+  }
+  const auto own = images.payloads.find(node.name);
+  const bool is_registry_host = model.is_registry_host(node);
+  // What the base's images come from; and the charts, for a control plane that is asked to install some.
+  std::vector<Index> needs{is_registry_host ? own->second.first : images.first}, before, ended;
+  if (supply.mirror) needs.push_back(*supply.mirror);
+  if (is_first && !is_registry_host) needs.push_back(own->second.first);
+  // The mirror's unit names the folders that the record comes with.
+  if (steps::is_asked(model, node) && own != images.payloads.end()) before.push_back(own->second.recorded);
+  if (model.leaves_registry(node)) {
+    ended = mirrors;  // until then other hosts ask it
+  } else if (node.stands && !is_registry_host) {
+    ended = images.whole;  // until then it asks those that it asked so far
+    if (supply.mirror) ended.push_back(*supply.mirror);
+  }
+  const Index mirror = start_node_service(plan, model, node, *installed, authority, std::move(before), ended);
+  const Index runtime = start_runtime(plan, model, node, *installed);
+  const Index pulled = pull_images(plan, model, node, mirror, runtime, std::move(needs));
+  if (supply.first_images) plan.at(pulled).after_any = {*supply.first_images};
+  return Prepared{pulled, mirror};
 }
 
-Result<Supply> prepare_supplier(PlanBuilder& plan, const Model& model, const Node& node, const Payload& payload) {
-  SEALIFT_ASSIGN(const auto installed, install(plan, model, node, {}));
-  const Index authority =
-      plan.add(node, std::make_shared<steps::AuthorityStep>(model, node), {installed.service_files});
+Result<Supply> prepare_supplier(PlanBuilder& plan, const Model& model, const Node& first, const Images& images) {
+  SEALIFT_ASSIGN(const auto of_first, install(plan, model, first, {}));
+  Supply out;
+  Index authority = out.authority = make_authority(plan, model, first, of_first);
+  if (images.supplier != &first) out.first_installed = std::make_shared<const Installed>(of_first);
+  if (images.supplier == nullptr) return out;
+  const Node& node = *images.supplier;
+  const auto& payload = images.payloads.find(node.name)->second;
+  out.first_payload = payload.first;
+  auto installed = of_first;
+  if (out.first_installed) {
+    SEALIFT_ASSIGN(installed, install(plan, model, node, {payload.first}));
+    if (node.is_control_plane()) authority = make_authority(plan, model, node, installed, authority);
+  }
   // The mirror's unit names the folders that the record comes with.
   const Index mirror = start_node_service(plan, model, node, installed, authority, {payload.recorded});
   const Index runtime = start_runtime(plan, model, node, installed);
-  Supply supply{authority, payload.first, mirror, payload.first, 0};
-  supply.first_images = pull_images(plan, model, node, mirror, runtime, supply);
-  return supply;
+  out.mirror = mirror;
+  out.supplier_ready = out.first_images = pull_images(plan, model, node, mirror, runtime, {payload.first, mirror});
+  return out;
 }
 
 }  // namespace sealift::plans

@@ -152,7 +152,7 @@ std::string to_json(const Acceptance& report) {
   out.set("checks", list(report.checks, check));
   out.set("waivers", list(report.waivers, waiver));
   out.set("journal", journal(report.journal));
-  out.set("history", list(report.history, [](const steps::HistoryEntry& entry) { return to_value(entry); }));
+  out.set("history", list(report.history, delivery_value));
   set_if(out, "noHistory", report.no_history);
   out.set("configuration", report.config);
   return base::printable_json(json::to_pretty(out)) + "\n";

@@ -30,12 +30,6 @@ void set_if(json::Value& out, const char* key, const std::string& value) {
   if (!value.empty()) out.set(key, value);
 }
 
-json::Value to_value(const std::vector<std::string>& texts) {
-  json::Value out = json::Value::array();
-  for (const auto& text : texts) out.push_back(text);
-  return out;
-}
-
 }  // namespace
 
 std::vector<std::string> artifact_lines(const std::vector<host::ArtifactRecord>& artifacts) {
@@ -104,28 +98,12 @@ std::string to_json(const host::ArtifactRecord& artifact) {
   return json::to_canonical(out);
 }
 
-json::Value to_value(const steps::HistoryEntry& entry) {
-  json::Value out = json::Value::object(), apps = json::Value::array();
+json::Value delivery_value(const steps::HistoryEntry& entry) {
+  auto out = steps::to_value(entry);
   out.set("event", "delivery");
-  out.set("when", entry.when);
-  out.set("by", entry.by);
-  out.set("name", entry.name);
-  out.set("version", entry.version);
-  out.set("identity", entry.identity);
-  out.set("result", entry.result);
-  for (const auto& app : entry.apps) {
-    json::Value one = json::Value::object();
-    one.set("name", app.name);
-    one.set("change", app.change);
-    set_if(one, "version", app.version);
-    apps.push_back(std::move(one));
-  }
-  out.set("applications", std::move(apps));
-  if (!entry.joined.empty()) out.set("joined", to_value(entry.joined));
-  if (!entry.removed.empty()) out.set("removed", to_value(entry.removed));
   return out;
 }
 
-std::string to_json(const steps::HistoryEntry& entry) { return json::to_canonical(to_value(entry)); }
+std::string to_json(const steps::HistoryEntry& entry) { return json::to_canonical(delivery_value(entry)); }
 
 }  // namespace sealift::report

@@ -22,7 +22,7 @@ std::vector<std::string> history_lines(const std::vector<steps::HistoryEntry>& e
 std::string to_json(const host::ArtifactRecord& artifact);
 // {"event":"delivery","when":…,"by":…,"name":…,"version":…,"identity":…,"result":"complete",
 // "applications":[{"name":…,"change":"installed","version":…}],"joined":[…],"removed":[…]}
-json::Value to_value(const steps::HistoryEntry& entry);
+json::Value delivery_value(const steps::HistoryEntry& entry);
 std::string to_json(const steps::HistoryEntry& entry);
 
 }  // namespace sealift::report

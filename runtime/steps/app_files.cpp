@@ -2,6 +2,7 @@
 #include "runtime/steps/app_files.h"
 
 #include "payload/base/text.h"
+#include "runtime/kube/manifests.h"
 
 namespace sealift::steps {
 namespace {
@@ -14,7 +15,7 @@ std::unexpected<Error> refused(const config::ClusterConfig& config, const Select
 
 // The packed file with a mapping merged into it.
 Result<std::string> merged(const std::string& packed, const config::FileChange& change) {
-  SEALIFT_ASSIGN(auto documents, yaml::parse(packed, change.path, kManifestLimits));
+  SEALIFT_ASSIGN(auto documents, yaml::parse(packed, change.path, kube::kManifestLimits));
   if (documents.size() != 1 || documents.front().kind != yaml::Kind::mapping)
     return fail(ErrorCode::invalid_input, "it is not one mapping of YAML, as merging needs; use `strategy: overwrite`");
   SEALIFT_ASSIGN(const auto over, yaml::parse(change.data, "data"));

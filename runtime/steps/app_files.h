@@ -14,8 +14,6 @@
 namespace sealift::steps {
 
 using format::kMaxAppFile;
-// As the build reads manifests.
-inline constexpr yaml::Limits kManifestLimits{.bytes = kMaxAppFile, .depth = 256, .nodes = 500'000};
 
 // An application's files in the artifact, by path below its root.
 std::vector<std::pair<std::string, format::TreeFile>> app_files(const format::Contents& contents,

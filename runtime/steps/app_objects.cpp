@@ -1,26 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "runtime/steps/app_objects.h"
 
-#include <span>
-
-#include "runtime/steps/app_files.h"
+#include "payload/yaml/node.h"
+#include "runtime/kube/manifests.h"
 
 namespace sealift::steps {
 
-void for_each_object(const std::string& manifests, const std::function<void(const yaml::Node& object)>& visit) {
-  const auto visit_document = [&](Result<yaml::Node> document) -> Result<void> {
-    if (!document) return {};
-    const auto* list = document->text_at("kind").ends_with("List") ? document->find("items") : nullptr;
-    for (const auto& object : list == nullptr ? std::span<const yaml::Node>(&*document, 1) : std::span(list->items))
-      visit(object);
-    return {};
-  };
-  (void)yaml::for_each_document(manifests, "manifests", kManifestLimits, visit_document);
-}
-
 std::vector<AppObject> objects_in(const std::string& manifests) {
   std::vector<AppObject> out;
-  for_each_object(manifests, [&](const yaml::Node& object) {
+  kube::for_each_object(manifests, [&](const yaml::Node& object) {
     AppObject one{object.text_at("apiVersion"), object.text_at("kind"), object.text_at("metadata/namespace"),
                   object.text_at("metadata/name")};
     if (!one.api_version.empty() && !one.kind.empty() && !one.name.empty()) out.push_back(std::move(one));

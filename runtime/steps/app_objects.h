@@ -3,20 +3,14 @@
 // The objects that an application consists of, by what identifies them.
 #pragma once
 
-#include <functional>
 #include <string>
 #include <vector>
 
-#include "payload/yaml/node.h"
 #include "runtime/host/artifact_record.h"
 
 namespace sealift::steps {
 
 using AppObject = host::ArtifactRecord::Object;
-
-// Each object of manifests, those of lists one by one. Documents that can't be read are left out: kubectl or helm has
-// said what is wrong with them.
-void for_each_object(const std::string& manifests, const std::function<void(const yaml::Node& object)>& visit);
 
 // In their order. One without namespace stays so.
 std::vector<AppObject> objects_in(const std::string& manifests);

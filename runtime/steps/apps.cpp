@@ -34,6 +34,13 @@ std::vector<std::string> apply_arguments(const std::string& file) {
   return {"apply", "--server-side", "--force-conflicts", "--field-manager=sealift", "--filename", file};
 }
 
+// "Deployment web/echo is not there"; empty if nothing is missing.
+std::string missing_text(const std::vector<kube::LastingObject>& missing) {
+  if (missing.empty()) return {};
+  const std::string more = missing.size() == 1 ? "" : std::format(", nor are {} more", missing.size() - 1);
+  return std::format("{} is not there{}", missing.front().title(), more);
+}
+
 // A kubeconfig listed before the admin one that makes the application's namespace the default. --namespace would do
 // more: it refuses objects that name another namespace. Holds no secret.
 std::string namespace_kubeconfig(const std::string& cluster, const std::string& target_namespace) {
@@ -125,9 +132,10 @@ AppStep::AppStep(const Model& model, const SelectedApp& app, std::shared_ptr<Clu
       job_("sealift-app-" + app.app->name) {}
 
 std::string AppStep::describe() const {
-  return is_update_
-             ? std::format("update {} in {}: {}", app_.app->name, app_.target_namespace, app_changes(model_, app_))
-             : BasicStep::describe();
+  if (is_update_)
+    return std::format("update {} in {}: {}", app_.app->name, app_.target_namespace, app_changes(model_, app_));
+  return missing_.empty() ? BasicStep::describe()
+                          : std::format("{}: {}", BasicStep::describe(), missing_text(missing_));
 }
 
 Result<engine::StepState> AppStep::check(const engine::LookContext& context) {
@@ -135,11 +143,12 @@ Result<engine::StepState> AppStep::check(const engine::LookContext& context) {
   const auto record = installed->records.find(id());
   is_update_ = record != installed->records.end() && record->second != inputs().hex();
   if (record == installed->records.end() || record->second != inputs().hex()) return engine::StepState::needed;
-  if (app_.app->kind != format::AppKind::helm) return engine::StepState::done;
-  // A release that was removed by hand is installed again.
+  // A release that was removed by hand is installed again, and so is what was deleted of it.
   const auto release = installed->releases.find({app_.release, app_.target_namespace});
   const bool stands = release != installed->releases.end() && release->second == kDeployed;
-  return stands ? engine::StepState::done : engine::StepState::needed;
+  if (app_.app->kind == format::AppKind::helm && !stands) return engine::StepState::needed;
+  SEALIFT_ASSIGN(missing_, shared_->missing(context, app_.app->name));
+  return missing_.empty() ? engine::StepState::done : engine::StepState::needed;
 }
 
 Result<void> AppStep::apply(engine::StepContext& context) {
@@ -268,7 +277,7 @@ Result<void> AppStep::apply_needed_first(engine::StepContext& context, const std
     }
     return {};
   };
-  SEALIFT_TRY(yaml::for_each_document(manifests, app_.app->root, kManifestLimits, visit));
+  SEALIFT_TRY(yaml::for_each_document(manifests, app_.app->root, kube::kManifestLimits, visit));
   const auto run = [&](std::vector<std::string> arguments, const std::vector<yaml::Node>& documents) -> Result<void> {
     if (documents.empty()) return {};
     const auto text = yaml::to_yaml(documents);
@@ -302,8 +311,9 @@ Result<std::string> AppStep::apply_manifests(engine::StepContext& context) const
 }
 
 Result<bool> AppStep::is_healthy(const engine::LookContext& context, bool why, std::string& message) const {
-  SEALIFT_ASSIGN(const auto objects, shared_->look(context, app_.app->name));
-  std::string ill;
+  SEALIFT_ASSIGN(const auto seen, shared_->look(context, app_.app->name));
+  const auto& objects = seen.objects;
+  std::string ill = missing_text(seen.missing);
   for (const auto& object : objects) {
     const auto health = kube::health_of(object);
     if (health.state != kube::Health::State::current && ill.empty()) ill = health.subject + ": " + health.message;

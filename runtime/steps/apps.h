@@ -22,7 +22,7 @@ class AppStep final : public BasicStep {
  public:
   // `shared`: of all applications of the delivery.
   AppStep(const Model& model, const SelectedApp& app, std::shared_ptr<ClusterApps> shared);
-  // After a look that found it installed with other inputs: what an update would change.
+  // After a look that found it installed: what an update would change, or what somebody has deleted.
   std::string describe() const override;
   Result<engine::StepState> check(const engine::LookContext& context) override;
   Result<void> apply(engine::StepContext& context) override;
@@ -59,6 +59,7 @@ class AppStep final : public BasicStep {
   std::string folder_;
   std::string job_;  // the unit in which helm runs
   bool is_update_ = false;
+  std::vector<kube::LastingObject> missing_;
 };
 
 // "app.redis", and the inputs of that step.

@@ -43,6 +43,7 @@ Result<ArtifactRecord> own_record(const Model& model, const Node& node, std::vec
                      .kubernetes = model.makes_cluster() ? model.base.kubernetes_version : "",
                      .identity = model.payload.identity(),
                      .payloads = {model.payload_path(node.config)},
+                     .is_served = model.is_registry_host(node) || model.leaves_registry(node),
                      .apps = std::move(apps),
                      .images = {},
                      .files = {},
@@ -115,6 +116,7 @@ Result<ArtifactRecord> artifact_record(const Model& model, const Node& node, std
 Result<ArtifactRecord> settled_artifact_record(const Model& model, const Node& node,
                                                std::vector<ArtifactRecord::App> apps) {
   SEALIFT_ASSIGN(auto own, own_record(model, node, std::move(apps)));
+  own.is_served = model.is_registry_host(node);
   const auto stays = [&](const ArtifactRecord::App& app) { return !has_app(own, app); };
   const bool is_needed = model.before && std::ranges::any_of(model.before->apps, stays);
   return is_needed ? with_former(std::move(own), *model.before) : own;

@@ -6,8 +6,8 @@
 #include "payload/base/text.h"
 #include "runtime/kube/health.h"
 #include "runtime/kube/objects.h"
-#include "runtime/steps/app_files.h"
 #include "runtime/steps/kubectl.h"
+#include "runtime/steps/missing_objects.h"
 
 namespace sealift::steps {
 namespace {
@@ -53,11 +53,12 @@ bool is_same(const yaml::Node& wanted, const json::Value& object) {
 
 void add_judged(const yaml::Node& object, const std::string& target_namespace, std::vector<yaml::Node>& out) {
   if (!kube::has_health_rule(object.text_at("kind"))) return;
-  // Only what identifies it: kubectl asks for nothing else.
+  // Only what identifies it, for kubectl asks for nothing else, and whether it is a hook.
   yaml::Node metadata = yaml::Node::make_mapping(), reduced = yaml::Node::make_mapping();
   const auto space = object.text_at("metadata/namespace");
   metadata.set("name", yaml::Node::make_string(object.text_at("metadata/name")));
   metadata.set("namespace", yaml::Node::make_string(space.empty() ? target_namespace : space));
+  if (kube::is_hook(object)) metadata.set("annotations", *object.at_path("metadata/annotations"));
   for (const auto* field : {"apiVersion", "kind"}) reduced.set(field, yaml::Node::make_string(object.text_at(field)));
   reduced.set("metadata", std::move(metadata));
   out.push_back(std::move(reduced));
@@ -86,9 +87,23 @@ Result<std::shared_ptr<const ClusterApps::Installed>> ClusterApps::installed(con
   return installed_;
 }
 
+Result<std::vector<kube::LastingObject>> ClusterApps::missing(const engine::LookContext& context,
+                                                              const std::string& app) {
+  const std::lock_guard lock(looking_);
+  if (!missing_) {
+    SEALIFT_ASSIGN(const auto records, host::read_artifact_records(context.host));
+    SEALIFT_ASSIGN(auto found, missing_objects(context.host, records, context.cancel));
+    missing_.emplace();
+    for (auto& one : found) (*missing_)[one.app].push_back(std::move(one.object));
+  }
+  const auto found = missing_->find(app);
+  return found == missing_->end() ? std::vector<kube::LastingObject>{} : found->second;
+}
+
 void ClusterApps::forget() {
   const std::lock_guard lock(looking_);
   installed_.reset();
+  missing_.reset();
 }
 
 void ClusterApps::note(const std::string& step, const std::string& inputs,
@@ -97,6 +112,7 @@ void ClusterApps::note(const std::string& step, const std::string& inputs,
   const bool was_there =
       at_first_ && (at_first_->records.contains(step) || (release && at_first_->releases.contains(*release)));
   changes_.emplace(step, was_there ? Change::updated : Change::installed);
+  if (missing_) missing_->erase(step.substr(kAppSteps.size()));
   if (!installed_) return;
   auto now = *installed_;
   now.records[step] = inputs;
@@ -135,7 +151,20 @@ Result<std::vector<json::Value>> ClusterApps::ask(const engine::LookContext& con
   return std::vector<json::Value>{std::move(list)};
 }
 
-Result<std::vector<json::Value>> ClusterApps::look(const engine::LookContext& context, const std::string& app) {
+ClusterApps::Seen ClusterApps::seen_of(const Watched& watched, const std::vector<json::Value>& answers) {
+  Seen out;
+  for (const auto& wanted : watched.objects) {
+    const auto found = std::ranges::find_if(answers, [&](const json::Value& one) { return is_same(wanted, one); });
+    if (found != answers.end())
+      out.objects.push_back(*found);
+    else if (kube::lasts(wanted.text_at("apiVersion"), wanted.text_at("kind")) && !kube::is_hook(wanted))
+      out.missing.push_back(kube::lasting_object(wanted.text_at("kind"), wanted.text_at("metadata/namespace"),
+                                                 wanted.text_at("metadata/name")));
+  }
+  return out;
+}
+
+Result<ClusterApps::Seen> ClusterApps::look(const engine::LookContext& context, const std::string& app) {
   const std::lock_guard lock(asking_);
   auto& own = watched_.at(app);
   if (own.answer) return *std::exchange(own.answer, std::nullopt);
@@ -143,33 +172,18 @@ Result<std::vector<json::Value>> ClusterApps::look(const engine::LookContext& co
   for (const auto& [name, watched] : watched_) all.push_back(&watched);
   auto answers = ask(context, all);
   // One that names a kind which the cluster does not have must not keep the others waiting.
-  if (!answers) return answers.error().code == ErrorCode::command_failed ? ask(context, {&own}) : answers;
-  std::vector<json::Value> out;
+  if (!answers && answers.error().code == ErrorCode::command_failed)
+    return ask(context, {&own}).transform([&](const auto& alone) { return seen_of(own, alone); });
+  if (!answers) return fail(std::move(answers).error());
   for (auto& [name, watched] : watched_) {
-    std::vector<json::Value> answer;
-    for (const auto& wanted : watched.objects) {
-      const auto found = std::ranges::find_if(*answers, [&](const json::Value& one) { return is_same(wanted, one); });
-      if (found != answers->end()) answer.push_back(*found);
-    }
-    if (&watched == &own)
-      out = std::move(answer);
-    else
-      watched.answer = std::move(answer);
+    if (&watched != &own) watched.answer = seen_of(watched, *answers);
   }
-  return out;
+  return seen_of(own, *answers);
 }
 
 std::vector<yaml::Node> judged_objects(const std::string& manifests, const std::string& target_namespace) {
   std::vector<yaml::Node> out;
-  const auto visit = [&](Result<yaml::Node> document) -> Result<void> {
-    if (!document) return {};
-    const auto* list = document->text_at("kind").ends_with("List") ? document->find("items") : nullptr;
-    if (list == nullptr) add_judged(*document, target_namespace, out);
-    for (const auto& item : list == nullptr ? std::vector<yaml::Node>{} : list->items)
-      add_judged(item, target_namespace, out);
-    return {};
-  };
-  (void)yaml::for_each_document(manifests, "manifests", kManifestLimits, visit);
+  kube::for_each_object(manifests, [&](const yaml::Node& object) { add_judged(object, target_namespace, out); });
   return out;
 }
 

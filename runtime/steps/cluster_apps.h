@@ -18,6 +18,7 @@
 #include "payload/json/value.h"
 #include "payload/yaml/node.h"
 #include "runtime/engine/step.h"
+#include "runtime/kube/manifests.h"
 
 namespace sealift::steps {
 
@@ -37,6 +38,8 @@ class ClusterApps {
   };
   // Asked once, when it is first wanted or after forget().
   Result<std::shared_ptr<const Installed>> installed(const engine::LookContext& context);
+  // Objects of an installed application that somebody has deleted; of all of them asked once, as before.
+  Result<std::vector<kube::LastingObject>> missing(const engine::LookContext& context, const std::string& app);
   void forget();
   // What has just been installed and recorded; `release` of a chart.
   void note(const std::string& step, const std::string& inputs,
@@ -49,19 +52,26 @@ class ClusterApps {
   // The objects that `app` waits for, until it no longer does.
   void watch(const std::string& app, std::vector<yaml::Node> objects);
   void unwatch(const std::string& app);
-  // Those of `app` that are in the cluster. One question brings everybody's: an answer may be from the question that
-  // another application has asked since this one's last look.
-  Result<std::vector<json::Value>> look(const engine::LookContext& context, const std::string& app);
+  struct Seen {
+    std::vector<json::Value> objects;          // those in the cluster
+    std::vector<kube::LastingObject> missing;  // those that are not, and must be
+  };
+  // Those of `app`. One question brings everybody's: an answer may be from the question that another application has
+  // asked since this one's last look.
+  Result<Seen> look(const engine::LookContext& context, const std::string& app);
 
  private:
   struct Watched {
     std::vector<yaml::Node> objects;
-    std::optional<std::vector<json::Value>> answer;  // not seen yet
+    std::optional<Seen> answer;  // not seen yet
   };
-  Result<std::vector<json::Value>> ask(const engine::LookContext& context, const std::vector<const Watched*>& whom);
+  static Result<std::vector<json::Value>> ask(const engine::LookContext& context,
+                                              const std::vector<const Watched*>& whom);
+  static Seen seen_of(const Watched& watched, const std::vector<json::Value>& answers);
 
   mutable std::mutex looking_;
-  std::shared_ptr<const Installed> installed_, at_first_;  // as it is, and as the run found it
+  std::shared_ptr<const Installed> installed_, at_first_;                           // as it is, and as the run found it
+  std::optional<std::map<std::string, std::vector<kube::LastingObject>>> missing_;  // by application
   std::map<std::string, Change> changes_;
   std::mutex asking_;  // held during a question: who comes meanwhile finds its answer
   std::map<std::string, Watched> watched_;

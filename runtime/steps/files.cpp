@@ -116,8 +116,11 @@ WantedFile object_file(std::string path, const format::PayloadReader& payload, c
   return {std::move(path), {mode, 0, 0}, object.digest, object.size, &payload, {}};
 }
 
-FilesStep::FilesStep(engine::StepId id, std::string description, std::vector<WantedFile> files)
-    : BasicStep(std::move(id), std::move(description), digest_of_files(files)), files_(std::move(files)) {}
+FilesStep::FilesStep(engine::StepId id, std::string description, std::vector<WantedFile> files,
+                     std::vector<std::string> unwanted)
+    : BasicStep(std::move(id), std::move(description), digest_of_files(files)),
+      files_(std::move(files)),
+      unwanted_(std::move(unwanted)) {}
 
 Result<bool> FilesStep::is_there(const engine::LookContext& context, const WantedFile& file) const {
   SEALIFT_ASSIGN(const auto status, context.host.stat(file.path));
@@ -131,6 +134,10 @@ Result<engine::StepState> FilesStep::check(const engine::LookContext& context) {
   for (const auto& file : files_) {
     SEALIFT_ASSIGN(const bool there, is_there(context, file));
     if (!there) return engine::StepState::needed;
+  }
+  for (const auto& path : unwanted_) {
+    SEALIFT_ASSIGN(const bool there, exists(context.host, path));
+    if (there) return engine::StepState::needed;
   }
   return engine::StepState::done;
 }
@@ -159,6 +166,10 @@ Result<void> FilesStep::apply(engine::StepContext& context) {
   for (const auto& folder : folders) {
     SEALIFT_ASSIGN(const auto status, context.host.stat(folder));
     if (!status) SEALIFT_TRY(context.host.make_directory(folder, {0755, 0, 0}, reason()));
+  }
+  for (const auto& path : unwanted_) {
+    SEALIFT_ASSIGN(const bool there, exists(context.host, path));
+    if (there) SEALIFT_TRY(context.host.take_away(host::Trace::Kind::path, path, reason()));
   }
   uint64_t total = 0, done = 0;
   for (const auto& file : files_) total += file.size;

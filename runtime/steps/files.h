@@ -29,7 +29,9 @@ WantedFile object_file(std::string path, const format::PayloadReader& payload, c
 // All files in one step; only those that differ are written.
 class FilesStep final : public BasicStep {
  public:
-  FilesStep(engine::StepId id, std::string description, std::vector<WantedFile> files);
+  // `unwanted`: files and folders of an earlier delivery, which go with all they hold.
+  FilesStep(engine::StepId id, std::string description, std::vector<WantedFile> files,
+            std::vector<std::string> unwanted = {});
   Result<engine::StepState> check(const engine::LookContext& context) override;
   Result<void> apply(engine::StepContext& context) override;
 
@@ -37,6 +39,7 @@ class FilesStep final : public BasicStep {
   Result<bool> is_there(const engine::LookContext& context, const WantedFile& file) const;
   Result<void> put(engine::StepContext& context, const WantedFile& file) const;
   std::vector<WantedFile> files_;
+  std::vector<std::string> unwanted_;
 };
 
 // The variables available to *.tmpl files, for one node: SANDBOX_IMAGE, REGISTRY_PORT, DATA_ROOT, NODE_IP, NODE_NAME,

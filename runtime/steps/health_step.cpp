@@ -8,6 +8,7 @@
 #include "payload/base/thread.h"
 #include "payload/yaml/node.h"
 #include "runtime/engine/connections.h"
+#include "runtime/kube/manifests.h"
 #include "runtime/kube/objects.h"
 #include "runtime/steps/apps.h"
 #include "runtime/steps/kubectl.h"
@@ -94,15 +95,11 @@ DeliveredWorkloads::DeliveredWorkloads(const Model& model, const std::vector<eng
     const auto files = app_texts(model.payload, app);
     if (!files) continue;  // reported when it was installed
     for (const auto& [path, text] : *files) {
-      const auto documents = yaml::parse(text, path);
-      if (!documents) continue;
-      for (const auto& document : *documents) {
-        const auto* kind = document.find("kind");
-        const auto* name = document.at_path("metadata/name");
-        const auto* space = document.at_path("metadata/namespace");
-        if (kind != nullptr && name != nullptr)
-          named_[{kind->text, space == nullptr ? app.target_namespace : space->text, name->text}] = app.app->name;
-      }
+      kube::for_each_object(text, [&](const yaml::Node& object) {
+        const auto space = object.text_at("metadata/namespace");
+        named_[{object.text_at("kind"), space.empty() ? app.target_namespace : space,
+                object.text_at("metadata/name")}] = app.app->name;
+      });
     }
   }
 }

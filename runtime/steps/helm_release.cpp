@@ -1,38 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "runtime/steps/helm_release.h"
 
-#include <array>
-
 #include "payload/base/secret.h"
-#include "payload/base/text.h"
-#include "payload/codec/gzip.h"
 #include "payload/yaml/node.h"
+#include "runtime/kube/helm_record.h"
 #include "runtime/steps/kubectl.h"
 
 namespace sealift::steps {
 namespace {
 
-constexpr size_t kMaxRelease = size_t{32} << 20;  // unpacked; packed it is at most a Secret's 1 MiB
-
-Result<std::string> unpacked(const Bytes& packed) {
-  // helm of long ago did not compress.
-  if (packed.size() < 3 || packed[0] != std::byte{0x1f} || packed[1] != std::byte{0x8b})
-    return std::string(base::as_text(packed));
-  base::MemorySource source(packed);
-  codec::GzipSource gzip(source);
-  std::string out;
-  std::array<std::byte, 65536> buffer{};
-  for (;;) {
-    SEALIFT_ASSIGN(const size_t count, gzip.read(buffer));
-    if (count == 0) return out;
-    out += base::as_text(std::span(buffer).first(count));
-    if (out.size() > kMaxRelease) return fail(ErrorCode::limit_exceeded, "helm's record of a release is too large");
-  }
-}
-
 std::string kept_manifest(const std::string& manifest, const std::function<bool(const AppObject&)>& is_spared) {
   std::vector<yaml::Node> kept;
-  for_each_object(manifest, [&](const yaml::Node& object) {
+  kube::for_each_object(manifest, [&](const yaml::Node& object) {
     const AppObject one{object.text_at("apiVersion"), object.text_at("kind"), object.text_at("metadata/namespace"),
                         object.text_at("metadata/name")};
     if (!is_spared(one)) kept.push_back(object);
@@ -43,12 +22,7 @@ std::string kept_manifest(const std::string& manifest, const std::function<bool(
 }  // namespace
 
 Result<std::string> without_objects(std::string_view encoded, const std::function<bool(const AppObject&)>& is_spared) {
-  // The API's base64 around helm's.
-  const auto outer = base::from_base64(encoded);
-  const auto packed = outer ? base::from_base64(base::as_text(*outer)) : std::nullopt;
-  if (!packed) return fail(ErrorCode::corrupt, "helm's record of a release is no base64");
-  SEALIFT_ASSIGN(const auto text, unpacked(*packed));
-  SEALIFT_ASSIGN(auto release, json::parse(text, {.bytes = kMaxRelease, .depth = 128}));
+  SEALIFT_ASSIGN(auto release, kube::decode_helm_record(encoded));
   const auto* manifest = release.find("manifest");
   if (manifest == nullptr || manifest->string() == nullptr)
     return fail(ErrorCode::unsupported, "helm's record of a release has no manifest");
@@ -56,8 +30,7 @@ Result<std::string> without_objects(std::string_view encoded, const std::functio
   json::Value chart = json::Value::object();
   if (const auto* metadata = release.at_path("chart/metadata"); metadata != nullptr) chart.set("metadata", *metadata);
   release.set("chart", std::move(chart));
-  // Uncompressed, as helm reads it too.
-  return base::to_base64(base::as_bytes(base::to_base64(base::as_bytes(json::to_canonical(release)))));
+  return kube::encode_helm_record(release);
 }
 
 Result<void> spare_objects(host::Host& host, const std::string& release, const std::string& target_namespace,

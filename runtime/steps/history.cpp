@@ -21,27 +21,6 @@ json::Value to_value(const std::vector<std::string>& texts) {
   return out;
 }
 
-json::Value to_value(const HistoryEntry& entry) {
-  json::Value out = json::Value::object(), apps = json::Value::array();
-  out.set("when", entry.when);
-  out.set("by", entry.by);
-  out.set("name", entry.name);
-  out.set("version", entry.version);
-  out.set("identity", entry.identity);
-  out.set("result", entry.result);
-  for (const auto& app : entry.apps) {
-    json::Value one = json::Value::object();
-    one.set("name", app.name);
-    one.set("change", app.change);
-    if (!app.version.empty()) one.set("version", app.version);
-    apps.push_back(std::move(one));
-  }
-  out.set("applications", std::move(apps));
-  if (!entry.joined.empty()) out.set("joined", to_value(entry.joined));
-  if (!entry.removed.empty()) out.set("removed", to_value(entry.removed));
-  return out;
-}
-
 std::vector<std::string> texts_in(const json::Value& value, std::string_view key) {
   std::vector<std::string> out;
   const auto* list = value.find(key);
@@ -82,6 +61,27 @@ std::string config_map(const std::string& history) {
 }
 
 }  // namespace
+
+json::Value to_value(const HistoryEntry& entry) {
+  json::Value out = json::Value::object(), apps = json::Value::array();
+  out.set("when", entry.when);
+  out.set("by", entry.by);
+  out.set("name", entry.name);
+  out.set("version", entry.version);
+  out.set("identity", entry.identity);
+  out.set("result", entry.result);
+  for (const auto& app : entry.apps) {
+    json::Value one = json::Value::object();
+    one.set("name", app.name);
+    one.set("change", app.change);
+    if (!app.version.empty()) one.set("version", app.version);
+    apps.push_back(std::move(one));
+  }
+  out.set("applications", std::move(apps));
+  if (!entry.joined.empty()) out.set("joined", to_value(entry.joined));
+  if (!entry.removed.empty()) out.set("removed", to_value(entry.removed));
+  return out;
+}
 
 std::string history_text(std::vector<HistoryEntry> newest_first) {
   if (newest_first.size() > kMostEntries) newest_first.resize(kMostEntries);

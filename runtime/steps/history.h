@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "payload/json/value.h"
 #include "runtime/steps/basic_step.h"
 #include "runtime/steps/cluster_apps.h"
 #include "runtime/steps/model.h"
@@ -32,6 +33,9 @@ struct HistoryEntry {
 
 // Newest first; what a newer version wrote otherwise is left out. Errors: those of kubectl; corrupt.
 Result<std::vector<HistoryEntry>> read_history(host::HostView& control_plane, const CancelToken& cancel);
+// {"when":…,"by":…,"name":…,"version":…,"identity":…,"result":"complete","applications":[{"name":…,"change":"installed",
+// "version":…}],"joined":[…],"removed":[…]}; of the last three what there is
+json::Value to_value(const HistoryEntry& entry);
 // As the ConfigMap keeps it, within its bounds.
 std::string history_text(std::vector<HistoryEntry> newest_first);
 Result<std::vector<HistoryEntry>> parse_history(std::string_view text);

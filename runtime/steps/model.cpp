@@ -160,9 +160,60 @@ std::vector<const Node*> Model::workers() const {
   return out;
 }
 
+bool wants_payload(const config::RegistryConfig& registry, const config::HostConfig& host, size_t planes_before) {
+  using Hosts = config::RegistryConfig::Hosts;
+  if (registry.external) return false;
+  const auto is_named = [&](const std::string& name) { return std::ranges::contains(registry.hosts, name); };
+  switch (registry.on) {
+    case Hosts::all: return true;
+    case Hosts::named: return is_named(host.address) || (host.name && is_named(*host.name));
+    case Hosts::control_planes:
+      return host.role == format::HostRole::control_plane && planes_before < kMostRegistryHosts;
+  }
+  return false;
+}
+
 std::vector<const Node*> Model::registry_hosts() const {
-  auto out = control_planes();
-  if (out.size() > kMostRegistryHosts) out.resize(kMostRegistryHosts);
+  std::vector<const Node*> out;
+  size_t planes = 0;
+  for (const auto& node : nodes) {
+    if (wants_payload(config.registry, node.config, planes)) out.push_back(&node);
+    planes += node.is_control_plane() ? 1 : 0;
+  }
+  return out;
+}
+
+bool Model::is_registry_host(const Node& node) const {
+  return std::ranges::contains(registry_hosts(), node.name, &Node::name);
+}
+
+bool Model::leaves_registry(const Node& node) const {
+  return before && node.served.contains(before->file_name()) && !is_registry_host(node);
+}
+
+std::vector<const Node*> Model::asked_hosts() const {
+  auto out = registry_hosts();
+  const size_t wanted = out.size();
+  const auto is_needed = [&](const Node& node) {
+    return std::ranges::any_of(others, [&](const host::ArtifactRecord& other) {
+      const auto lacks = [&](const Node* host) { return !host->served.contains(other.file_name()); };
+      return node.served.contains(other.file_name()) &&
+             (wanted == 0 || std::any_of(out.begin(), out.begin() + static_cast<ptrdiff_t>(wanted), lacks));
+    });
+  };
+  for (const auto& node : nodes) {
+    if (!is_registry_host(node) && is_needed(node)) out.push_back(&node);
+  }
+  return out;
+}
+
+std::vector<const Node*> Model::keepers() const {
+  std::vector<const Node*> out;
+  size_t planes = 0;
+  for (const auto& node : nodes) {
+    if ((node.is_control_plane() && planes < kMostRegistryHosts) || is_registry_host(node)) out.push_back(&node);
+    planes += node.is_control_plane() ? 1 : 0;
+  }
   return out;
 }
 

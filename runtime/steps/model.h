@@ -7,6 +7,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -28,8 +29,12 @@ inline constexpr std::string_view kAdminKubeconfig = "/etc/kubernetes/admin.conf
 // In a control plane's ledger: the installed Kubernetes version, recorded as the "inputs" of this name.
 inline constexpr std::string_view kVersionRecord = "kubernetes.version";
 
-// Control planes that keep the payload.
+// Control planes that keep the payload, or at least its charts.
 inline constexpr size_t kMostRegistryHosts = 3;
+
+// Whether cluster.yaml wants this host to keep the payload; `planes_before`: of the control planes, how many come
+// before.
+bool wants_payload(const config::RegistryConfig& registry, const config::HostConfig& host, size_t planes_before);
 
 struct Node {
   config::HostConfig config;
@@ -38,6 +43,8 @@ struct Node {
   host::Facts facts;
   bool has_joined = false;  // `kubeadm join` made it a node, as its ledger says
   bool stands = false;      // it is a node of the cluster already
+  // Artifacts whose images its mirror serves, as ArtifactRecord::file_name().
+  std::set<std::string> served = {};
   bool is_control_plane() const { return config.role == format::HostRole::control_plane; }
 };
 
@@ -69,8 +76,16 @@ struct Model {
 
   std::vector<const Node*> control_planes() const;  // the first is there already, or made with `kubeadm init`
   std::vector<const Node*> workers() const;
-  // Hosts that keep the payload and serve other hosts' pulls: the first control planes.
+  // Hosts that keep the payload and serve other hosts' pulls, as cluster.yaml wants it; none with registry.external.
   std::vector<const Node*> registry_hosts() const;
+  bool is_registry_host(const Node& node) const;
+  // Whether a host serves this artifact's images now, and is not to any more: only once no other host asks it.
+  bool leaves_registry(const Node& node) const;
+  // Those that the other hosts ask for images: the registry hosts, and hosts that were ones and still keep another
+  // artifact's payload that not every registry host has. That artifact's next delivery moves it.
+  std::vector<const Node*> asked_hosts() const;
+  // Hosts that have the record of each artifact, and its charts: the first control planes and all registry hosts.
+  std::vector<const Node*> keepers() const;
   // The one used for questions about the cluster and for changes of it.
   const Node& any_control_plane() const;
   const format::Contents& contents() const { return payload.contents(); }

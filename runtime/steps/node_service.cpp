@@ -7,6 +7,7 @@
 #include "runtime/host/artifact_record.h"
 #include "runtime/steps/certificates.h"
 #include "runtime/steps/people_files.h"
+#include "runtime/steps/registries.h"
 #include "runtime/steps/service_units.h"
 
 namespace sealift::steps {
@@ -46,15 +47,24 @@ json::Value endpoints(const std::vector<const Node*>& nodes, EndpointOf endpoint
 std::string mirror_json(const Model& model, const Node& node) {
   json::Value out = json::Value::object();
   json::Value hosts = json::Value::array();
-  const bool is_one = is_registry_host(model, node);
-  if (!is_one)
-    hosts = endpoints(model.registry_hosts(),
-                      [&](const Node& other) { return endpoint(other.ip, model.config.registry.port); });
+  const bool is_one = is_asked(model, node);
+  auto asked = model.asked_hosts();
+  // One that keeps payloads asks another only for artifacts that it lacks.
+  if (is_one) {
+    std::erase_if(asked, [&](const Node* other) {
+      return other->name == node.name || std::ranges::none_of(model.others, [&](const host::ArtifactRecord& artifact) {
+               const auto name = artifact.file_name();
+               return other->served.contains(name) && !node.served.contains(name);
+             });
+    });
+  }
+  hosts = endpoints(asked, [&](const Node& other) { return endpoint(other.ip, model.config.registry.port); });
   const auto own = mirror_endpoints(model, node);
   out.set("localListen", own.front());
   out.set("peerListen", is_one ? own.back() : "");
   out.set("artifacts", is_one ? host::kArtifactRecords : "");
   out.set("registryHosts", std::move(hosts));
+  if (asks_registries(model, node)) out.set("registries", std::string(kRegistriesFile));
   out.set("ca", std::format("{}/ca.crt", kPkiDirectory));
   for (const auto* usage : {"server", "client"}) out.set(usage, pair_path(usage));
   out.set("artifact", model.payload.artifact_name());
@@ -128,6 +138,14 @@ Result<std::vector<WantedFile>> balancer_files(const Model& model, const Node& n
   for (auto& unit : service_units(model, node, program)) {
     if (unit.name == kBalancer) out.push_back(unit_file(std::move(unit)));
   }
+  return out;
+}
+
+std::vector<std::string> unwanted_paths(const Model& model, const Node& node) {
+  std::vector<std::string> out;
+  if (!asks_registries(model, node)) out.emplace_back(kRegistriesFolder);
+  const auto cache = cache_folder(node.config);
+  if (!cache_of(model, node)) out.push_back(cache.substr(0, cache.rfind('/')));
   return out;
 }
 

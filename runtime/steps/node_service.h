@@ -11,6 +11,8 @@ namespace sealift::steps {
 // The program, the mirror's configuration, the units of all services but the balancer and containerd's hosts.toml, as
 // files of one step.
 Result<std::vector<WantedFile>> node_service_files(const Model& model, const Node& node);
+// What of it an earlier delivery may have left that this one does not want: logins of registries, and their images.
+std::vector<std::string> unwanted_paths(const Model& model, const Node& node);
 // The balancer's unit, which names the program. Apart from the others, since the balancer holds the connections of the
 // whole host: what concerns the mirror, such as another registry host, must not restart it.
 Result<std::vector<WantedFile>> balancer_files(const Model& model, const Node& node);

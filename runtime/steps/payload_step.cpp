@@ -18,9 +18,21 @@ constexpr Duration kAdoptTime{3'600'000};
 
 std::string describe_part(const Model& model, PayloadPart part) {
   const std::string size = base::human_bytes(model.payload.payload_size());
+  if (part == PayloadPart::charts) return "send the charts of the applications";
+  if (part == PayloadPart::charts_alone) return "free the images, which lie elsewhere now";
   if (part == PayloadPart::rest) return std::format("send the rest of the payload ({} in all)", size);
   return std::format("send {} ({} in all)", model.makes_cluster() ? "the cluster's own images" : "the list of contents",
                      size);
+}
+
+std::string id_of(PayloadPart part) {
+  switch (part) {
+    case PayloadPart::first: return "payload.first";
+    case PayloadPart::rest: return "payload.rest";
+    case PayloadPart::charts: return "payload.charts";
+    case PayloadPart::charts_alone: return "payload.thin";
+  }
+  return {};
 }
 
 }  // namespace
@@ -83,8 +95,7 @@ Result<uint64_t> needed_bytes(const Model& model) {
 }
 
 PayloadStep::PayloadStep(const Model& model, const Node& node, PayloadPart part)
-    : BasicStep(part == PayloadPart::first ? "payload.first" : "payload.rest", describe_part(model, part),
-                model.payload.identity()),
+    : BasicStep(id_of(part), describe_part(model, part), model.payload.identity()),
       model_(model),
       path_(model.payload_path(node.config)),
       part_(part) {}
@@ -101,14 +112,15 @@ std::vector<format::ByteRange> PayloadStep::metadata_pieces() const {
 }
 
 Result<std::vector<format::Frame>> PayloadStep::wanted_frames() const {
-  auto objects = image_objects(model_.contents(), first_images(model_));
+  const bool charts = part_ == PayloadPart::charts || part_ == PayloadPart::charts_alone;
+  auto objects = charts ? std::vector<Digest>() : image_objects(model_.contents(), first_images(model_));
   // The network is installed before the rest is there.
   for (const auto& app : model_.apps) {
-    if (!app.app->is_network) continue;
+    if (!charts && !app.app->is_network) continue;
     for (const auto& [path, file] : app_files(model_.contents(), *app.app)) objects.push_back(file.object.digest);
   }
   SEALIFT_ASSIGN(auto frames, model_.payload.frames_of(objects));
-  if (part_ == PayloadPart::first) return frames;
+  if (part_ != PayloadPart::rest) return frames;
   std::set<uint64_t> first;
   for (const auto& frame : frames) first.insert(frame.offset);
   SEALIFT_ASSIGN(const auto needed, needed_frames(model_));
@@ -125,8 +137,10 @@ bool PayloadStep::completes(const std::vector<format::Frame>& frames) const {
 
 Result<engine::StepState> PayloadStep::check(const engine::LookContext& context) {
   SEALIFT_ASSIGN(const auto state, context.host.store_state(path_));
-  if (state.complete) return engine::StepState::done;
+  const bool alone = part_ == PayloadPart::charts_alone;
+  if (state.complete) return alone ? engine::StepState::needed : engine::StepState::done;
   SEALIFT_ASSIGN(const auto frames, wanted_frames());
+  if (alone && state.frames.size() > frames.size() + metadata_pieces().size()) return engine::StepState::needed;
   if (completes(frames)) return engine::StepState::needed;
   for (const auto& piece : metadata_pieces()) {
     if (!std::ranges::binary_search(state.frames, piece.offset)) return engine::StepState::needed;
@@ -196,6 +210,10 @@ Result<void> PayloadStep::send_frames(engine::StepContext& context, const std::v
 }
 
 Result<void> PayloadStep::apply(engine::StepContext& context) {
+  if (part_ == PayloadPart::charts_alone) {
+    for (const auto& path : {path_, path_ + ".state"})
+      SEALIFT_TRY(context.host.take_away(host::Trace::Kind::path, path, reason()));
+  }
   SEALIFT_ASSIGN(auto state, context.host.store_state(path_));
   const auto folder = path_.substr(0, path_.rfind('/'));
   // Its files may hold what only some users of a host may read: FILE --mode=0600, values of charts.

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Sends the payload to a registry host, frame by frame: first the metadata and the frames that the cluster itself
-// needs, then (in the other lane, beside kubeadm) all the rest. Intact frames already there are not sent again.
+// needs, then (in the other lane, beside kubeadm) all the rest. Intact frames already there are not sent again. A
+// control plane that is no registry host gets what helm and kubectl need there.
 #pragma once
 
 #include <functional>
@@ -13,8 +14,10 @@
 namespace sealift::steps {
 
 enum class PayloadPart {
-  first,  // skeleton, and the images of the base and of the network
-  rest,   // everything else that this site needs
+  first,         // skeleton, and the images of the base and of the network
+  rest,          // everything else that this site needs
+  charts,        // the list of contents, and the files of the selected applications
+  charts_alone,  // the same; what lies there besides is freed
 };
 
 class PayloadStep final : public BasicStep {

@@ -32,7 +32,7 @@ Result<bool> is_for_root(host::HostView& host, const std::string& path) {
 }  // namespace
 
 bool has_people_door(const Model& model, const Node& node) {
-  return model.config.registry.domain && std::ranges::contains(model.registry_hosts(), node.name, &Node::name);
+  return model.config.registry.domain && model.is_registry_host(node);
 }
 
 std::string people_endpoint(const Model& model, const Node& node) {

@@ -275,6 +275,7 @@ Result<void> RestoreStep::apply(engine::StepContext& context) {
   SEALIFT_TRY(take_from_shared_folders(context, undo, reason()));
   for (const auto& payload : undo.list.payloads)
     SEALIFT_TRY(context.host.take_away(Trace::Kind::path, payload.substr(0, payload.rfind('/')), reason()));
+  for (const auto& cache : undo.list.caches) SEALIFT_TRY(context.host.take_away(Trace::Kind::path, cache, reason()));
   SEALIFT_TRY(restore_paths(context, undo, reason()));
   SEALIFT_TRY(restore_sysctls(context, undo, reason()));
   SEALIFT_TRY(unload_modules(context, undo, reason()));

@@ -8,19 +8,20 @@
 #include "runtime/config/authority_port.h"
 #include "runtime/host/artifact_record.h"
 #include "runtime/steps/people_files.h"
+#include "runtime/steps/registries.h"
 
 namespace sealift::steps {
 
 std::string endpoint(const std::string& ip, uint16_t port) { return std::format("{}:{}", base::bracketed(ip), port); }
 
-bool is_registry_host(const Model& model, const Node& node) {
-  return std::ranges::contains(model.registry_hosts(), node.name, &Node::name);
+bool is_asked(const Model& model, const Node& node) {
+  return std::ranges::contains(model.asked_hosts(), node.name, &Node::name);
 }
 
 std::vector<std::string> mirror_endpoints(const Model& model, const Node& node) {
   const uint16_t port = model.config.registry.port;
   std::vector<std::string> out{std::format("127.0.0.1:{}", port)};
-  if (is_registry_host(model, node)) out.push_back(endpoint(node.ip, port));
+  if (is_asked(model, node)) out.push_back(endpoint(node.ip, port));
   return out;
 }
 
@@ -129,6 +130,13 @@ DynamicUser=yes
 WantedBy=multi-user.target
 )";
 
+// For registries of others, which have names. A host need not have all of these.
+constexpr std::string_view kNames = "-/etc/resolv.conf -/etc/hosts";
+// The bundles that http::system_authorities() looks for, with what they lead to.
+constexpr std::string_view kHostAuthorities =
+    "-/etc/ssl/certs -/etc/ssl/ca-bundle.pem -/etc/ssl/cert.pem -/etc/pki/tls/certs -/etc/pki/ca-trust/extracted "
+    "-/var/lib/ca-certificates";
+
 constexpr std::string_view kBalancerUnit = R"([Unit]
 Description=Sealift balancer over the Kubernetes API servers
 Requires=sealift-api.socket
@@ -228,8 +236,12 @@ std::string boot_unit(const Model& model, const std::string& program) {
 
 std::string mirror_unit(const Model& model, const Node& node, const std::string& program) {
   std::string folders;
-  if (is_registry_host(model, node))
+  if (is_asked(model, node))
     folders = std::format("BindReadOnlyPaths={} {}\n", host::kArtifactRecords, Model::payload_folder(node.config));
+  if (asks_registries(model, node)) folders += std::format("BindReadOnlyPaths={} {}\n", kRegistriesFolder, kNames);
+  if (asks_registries(model, node) && trusts_host_authorities(model))
+    folders += std::format("BindReadOnlyPaths={}\n", kHostAuthorities);
+  if (const auto cache = cache_of(model, node)) folders += std::format("BindPaths={}\n", *cache);
   if (has_people_door(model, node)) folders += std::format("BindReadOnlyPaths={}\n", kPeopleFolder);
   return unit_text(base::replace_all(std::string(kMirrorUnit), "@PAYLOADS@", folders), program);
 }

@@ -22,8 +22,9 @@ UnitFile balancer_socket_unit(const Model& model);
 
 // "10.7.0.11:5000", "[fd00::1]:5000"
 std::string endpoint(const std::string& ip, uint16_t port);
-bool is_registry_host(const Model& model, const Node& node);
-// The mirror's addresses: this host's own, and on a registry host the one for others.
+// Whether other hosts ask its mirror (Model::asked_hosts).
+bool is_asked(const Model& model, const Node& node);
+// The mirror's addresses: this host's own, and the one for others if they ask it.
 std::vector<std::string> mirror_endpoints(const Model& model, const Node& node);
 std::string balancer_endpoint(const Model& model);
 // Where this control plane renews certificates.

@@ -7,6 +7,7 @@
 #include "payload/base/text.h"
 #include "runtime/host/descriptions.h"
 #include "runtime/steps/cluster_traces.h"
+#include "runtime/steps/registries.h"
 
 namespace sealift::steps {
 namespace {
@@ -36,7 +37,12 @@ class Reader {
     return out_.paths[found->second];
   }
   void take(const host::FileWritten& change) { path(change.path, change.before).written = change.written; }
-  void take(const host::DirectoryMade& change) { path(change.path, change.before); }
+  void take(const host::DirectoryMade& change) {
+    path(change.path, change.before);
+    if (*step_ == kRegistriesStep && change.path.ends_with(kCacheFolder) &&
+        change.before.kind == host::PathBefore::Kind::absent && seen_.insert("cache " + change.path).second)
+      out_.caches.push_back(change.path);
+  }
   void take(const host::SymlinkMade& change) { path(change.path, change.before).written.reset(); }
   void take(const host::PathRemoved& change) { path(change.path, change.before).written.reset(); }
   void take(const host::UnitChanged& change) {

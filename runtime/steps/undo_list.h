@@ -35,6 +35,7 @@ struct UndoList {
   std::vector<std::string> modules;                          // that were not loaded before; likewise
   std::vector<std::pair<std::string, std::string>> sysctls;  // key and value before; likewise
   std::vector<std::string> payloads;                         // of a registry host
+  std::vector<std::string> caches;                           // folders that go with all that programs kept there
   std::set<std::string> completed;                           // steps
   const Path* find(std::string_view path) const;
 };

@@ -1,21 +1,27 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Requirements on every BlobSource, run against a payload on this host and against a registry host that serves such a
-// payload over mutual TLS. The mirror can't tell them apart, and neither can this suite.
+// Requirements on every BlobSource, run against a payload on this host, against a registry host that serves such a
+// payload over mutual TLS, and, where nothing arrives, against registries of others with and without a cache. The
+// mirror can't tell them apart, and neither can this suite.
 #include "runtime/node/blob_source.h"
 
 #include <atomic>
 #include <catch2/catch_template_test_macros.hpp>
 #include <catch2/catch_test_macros.hpp>
+#include <filesystem>
+#include <format>
 #include <functional>
 #include <memory>
 #include <thread>
+#include <tuple>
 
 #include "payload/base/retry.h"
 #include "runtime/node/mirror.h"
 #include "runtime/node/payload_blobs.h"
+#include "runtime/node/registries.h"
 #include "runtime/node/upstream_blobs.h"
 #include "tests/support/recorded_payloads.h"
+#include "tests/support/registry_server.h"
 #include "tests/support/tiny_payload.h"
 
 using namespace sealift;
@@ -71,6 +77,40 @@ struct OfRegistryHost : Site {
   }
 };
 
+// The same images in two registries of others. There is no cache without a limit.
+struct InRegistries : Site {
+  explicit InRegistries(uint64_t cache_bytes) {
+    for (auto* server : {&docker, &quay}) server->repository = "library/hello";
+    for (const auto& [server, name, layer] :
+         {std::tuple(&docker, "docker.io", &tiny.docker_layer), {&quay, "quay.io", &tiny.other_layer}}) {
+      server->add_manifest("1.0", std::format(R"({{"manifest of":"{}/library/hello:1.0"}})", name),
+                           image::kOciManifest);
+      server->add_blob(*layer);
+    }
+    config.upstreams = {{"docker.io/*", {{*http::parse_url(docker.origin()), {}, {}, {}}}},
+                        {"quay.io/*", {{*http::parse_url(quay.origin()), {}, {}, {}}}}};
+    std::filesystem::create_directories(folder / "cache");
+    auto cache = cache_bytes == 0 ? nullptr : std::make_shared<node::BlobCache>(folder / "cache", cache_bytes);
+    own = std::make_unique<node::Registries>(std::move(config), std::move(cache), clock);
+  }
+  tests::RegistryServer docker, quay;
+  node::RegistriesConfig config;
+  std::unique_ptr<node::Registries> own;
+};
+struct OfRegistries : InRegistries {
+  OfRegistries() : InRegistries(0) {}
+  node::Registries& source = *own;
+};
+struct OfCache : InRegistries {
+  OfCache() : InRegistries(uint64_t{1} << 30) {}
+  node::Registries& source = *own;
+};
+// Passes on what it can't keep.
+struct OfSmallCache : InRegistries {
+  OfSmallCache() : InRegistries(1000) {}
+  node::Registries& source = *own;
+};
+
 BlobInfo stat(node::BlobSource& source, const Question& question) {
   const auto blob = source.stat(question);
   if (!blob) FAIL(blob.error().text());
@@ -98,7 +138,7 @@ Got get(node::BlobSource& source, const BlobInfo& blob, ByteRange range = {}) {
 }  // namespace
 
 TEMPLATE_TEST_CASE("a source knows its objects by tag and digest, and says so of no other", "", OfPayload,
-                   OfRegistryHost) {
+                   OfRegistryHost, OfRegistries, OfCache, OfSmallCache) {
   TestType site;
   site.payload.all_comes();
   const auto manifest = stat(site.source, site.question(kManifest, "quay.io", "1.0"));
@@ -126,7 +166,7 @@ TEMPLATE_TEST_CASE("a source knows its objects by tag and digest, and says so of
 }
 
 TEMPLATE_TEST_CASE("a range is exactly that, at the beginning, inside, over frames, at the end and behind it", "",
-                   OfPayload, OfRegistryHost) {
+                   OfPayload, OfRegistryHost, OfRegistries, OfCache, OfSmallCache) {
   TestType site;
   site.payload.all_comes();
   constexpr uint64_t kFrame = uint64_t{8} << 20, kToEnd = UINT64_MAX;
@@ -194,7 +234,8 @@ TEMPLATE_TEST_CASE("wrong bytes are noticed, and never complete", "", OfPayload,
   }
 }
 
-TEMPLATE_TEST_CASE("a sink that has enough ends the reading with its own error", "", OfPayload, OfRegistryHost) {
+TEMPLATE_TEST_CASE("a sink that has enough ends the reading with its own error", "", OfPayload, OfRegistryHost,
+                   OfRegistries, OfCache, OfSmallCache) {
   TestType site;
   site.payload.all_comes();
   for (const auto& question : {site.compressed(), site.raw()}) {
@@ -236,7 +277,8 @@ TEMPLATE_TEST_CASE("stop ends what waits, what reads and what comes later", "", 
   CHECK(bytes < blob.size);
 }
 
-TEMPLATE_TEST_CASE("several readers at once each get their own bytes", "", OfPayload, OfRegistryHost) {
+TEMPLATE_TEST_CASE("several readers at once each get their own bytes", "", OfPayload, OfRegistryHost, OfRegistries,
+                   OfCache, OfSmallCache) {
   TestType site;
   site.payload.all_comes();
   const auto compressed = stat(site.source, site.compressed()), raw = stat(site.source, site.raw());

@@ -73,17 +73,22 @@ def served(lab, name, address='127.0.0.1'):
     return described(openssl('s_client', '-connect', f'{address}:5000', prefix=('nsenter', '-t', str(lab.pid(name)), '-n')))
 
 
+def old_certificate(folder, pki, key, name, usage, days_left, addresses=''):
+    """For a key, by the authority in a folder `pki`: one that began a year ago."""
+    now = datetime.datetime.now(datetime.timezone.utc)
+    (folder / 'index').write_text('')
+    (folder / 'issuer').write_text(ISSUER.format(folder=folder, pki=pki, usage=USAGES[usage], addresses=addresses))
+    (folder / 'request').write_text(openssl('req', '-new', '-key', key, '-subj', f'/CN={name}'))
+    return openssl('ca', '-config', folder / 'issuer', '-batch', '-notext', '-in', folder / 'request',
+                   '-startdate', f'{now - datetime.timedelta(365 - days_left):%Y%m%d%H%M%SZ}', '-enddate', f'{now + datetime.timedelta(days_left):%Y%m%d%H%M%SZ}')
+
+
 def make_old(lab, name, usage, folder, days_left, authority='cp1'):
     """Puts a certificate in place of the present one: of the same authority, key and names, that began a year ago."""
-    now = datetime.datetime.now(datetime.timezone.utc)
     path = pki_of(lab, name) / f'node/{usage}.pem'
     key = path.read_text().partition('-----BEGIN CERTIFICATE-----')[0]
     addresses = f'subjectAltName = IP:{lab.ip(name)}, IP:127.0.0.1' if usage == 'server' else ''
-    (folder / 'index').write_text('')
-    (folder / 'issuer').write_text(ISSUER.format(folder=folder, pki=pki_of(lab, authority), usage=USAGES[usage], addresses=addresses))
-    (folder / 'request').write_text(openssl('req', '-new', '-key', path, '-subj', f'/CN={name}'))
-    certificate = openssl('ca', '-config', folder / 'issuer', '-batch', '-notext', '-in', folder / 'request',
-                          '-startdate', f'{now - datetime.timedelta(365 - days_left):%Y%m%d%H%M%SZ}', '-enddate', f'{now + datetime.timedelta(days_left):%Y%m%d%H%M%SZ}')
+    certificate = old_certificate(folder, pki_of(lab, authority), path, name, usage, days_left, addresses)
     # as a program of the host would: all of it at once
     new = path.with_suffix('.old')
     new.touch(0o600)

@@ -9,8 +9,7 @@
 
 #include "runtime/checks/all_checks.h"
 #include "runtime/inspection/catalog.h"
-#include "runtime/node/host_check.h"
-#include "tests/sim/wanted_end.h"
+#include "tests/sim/checked_site.h"
 
 using namespace sealift;
 using namespace sealift::sim;
@@ -18,7 +17,6 @@ using inspection::Verdict;
 
 namespace {
 
-using Found = std::vector<inspection::Observation>;
 using Ill = std::vector<std::string>;
 
 // "fail host.answers h1", for each that is not well.
@@ -31,95 +29,7 @@ Ill ill(const Found& found) {
   return out;
 }
 
-struct Site {
-  DeliverySite site;
-  tests::FakeClock clock;
-  engine::NoJournal journal;
-  std::map<std::string, std::function<void(node::HostAnswer&)>> lies;  // by machine: what it answers instead
-  std::unique_ptr<delivery::Input> input;
-  std::unique_ptr<delivery::Check> checker;
-
-  explicit Site(size_t hosts, size_t control_planes = 1) : site(hosts, control_planes) {}
-  void deliver() {
-    engine::NoJournal none;
-    require_delivered(site.apply(none, base::no_events()));
-    for (size_t i = 0; i < site.size(); ++i) equip(site.machine(i));
-  }
-
-  // What runtime/node/host_check_test.cpp asks of real sockets is played here.
-  void equip(tests::FakeMachine& machine) {
-    machine.programs["exe"] = [this, before = machine.programs["exe"]](
-                                  tests::FakeMachine& self, const base::Command& command, const base::CommandIo& io) {
-      return has(command, "check") ? answer(self, base::as_text(io.input)) : before(self, command, io);
-    };
-    machine.programs["kubectl"] = [this, before = machine.programs["kubectl"]](
-                                      tests::FakeMachine& self, const base::Command& command,
-                                      const base::CommandIo& io) -> Result<base::ExitStatus> {
-      const auto columns = std::ranges::any_of(
-          command.argv, [](const std::string& word) { return word.starts_with("custom-columns="); });
-      if (columns && has(command, "pods")) return good(pods());
-      if (columns) return good(has(command, "kubernetes") ? "10.96.0.1\n" : "");
-      if (has(command, "persistentvolumeclaims")) return good(R"({"kind":"List","items":[]})");
-      auto known = command;
-      std::ranges::replace(known.argv, std::string("deployments,statefulsets,daemonsets,jobs"),
-                           std::string("deployments,statefulsets,daemonsets"));
-      return before(self, known, io);
-    };
-  }
-  std::string pods() const {
-    std::string out;
-    for (size_t i = 0; i < site.config.hosts.size(); ++i) {
-      out += std::format("default flannel-{0} h{0} 10.244.{0}.2 <none> Running True DaemonSet flannel:1\n", i);
-      if (site.config.hosts[i].role != format::HostRole::control_plane) continue;
-      for (const auto* component : {"kube-apiserver", "kube-controller-manager", "kube-scheduler", "etcd"})
-        out += std::format("kube-system {}-h{} h{} {} true Running True Node {}:v1.34.4\n", component, i, i,
-                           site.config.hosts[i].address, component);
-    }
-    return out;
-  }
-  Result<base::ExitStatus> answer(tests::FakeMachine& self, std::string_view asked) {
-    const auto question = node::parse_host_question(asked);
-    if (!question) return bad(question.error().text());
-    node::HostAnswer out;
-    out.mirror = {question->images.size(), {}, ""};
-    out.balancer = out.names = "";
-    for (const auto& path : question->files) {
-      const auto file = self.world.files.find(path);
-      out.files.push_back(
-          {path, file == self.world.files.end() ? std::nullopt : std::optional(hash::sha256(file->second.content)),
-           ""});
-    }
-    out.disks = {{"/", "/", 50, 100, 50, 100, false}};
-    if (question->etcd) out.etcd = {self.name(), "h0", "3.6.5", 1, 1, 100, 7, {}, 1'000, ""};
-    if (!question->own_pods.empty()) {
-      out.pod = {question->own_pods.front(), "", "", {}, ""};
-      for (const auto& target : question->targets) out.pod->targets.push_back({target.node, target.address, ""});
-    }
-    if (const auto lie = lies.find(self.name()); lie != lies.end()) lie->second(out);
-    return good(node::to_text(out));
-  }
-
-  Result<Found> try_to_check() {
-    if (!checker) {
-      input = std::make_unique<delivery::Input>(delivery::Input{.payload = site.payload(),
-                                                                .config = site.config,
-                                                                .connector = site,
-                                                                .journal = journal,
-                                                                .events = base::no_events(),
-                                                                .clock = clock,
-                                                                .cancel = {},
-                                                                .charts = site});
-      checker = std::make_unique<delivery::Check>(*input, inspection::DiskHistory());
-    }
-    return checker->run();
-  }
-  Found check() {
-    auto found = try_to_check();
-    if (!found) FAIL(found.error().text());
-    for (const auto& one : *found) CHECK_FALSE(one.evidence.empty());
-    return std::move(*found);
-  }
-};
+using Site = CheckedSite;
 
 }  // namespace
 
@@ -216,6 +126,20 @@ TEST_CASE("check: what hosts tell is judged") {
   site.lies["h0"] = [](node::HostAnswer& answer) { answer.etcd->alarms = {"NOSPACE"}; };
   CHECK(ill(site.check()) ==
         Ill{"fail disk.space h1", "fail etcd.alarms h0", "fail mirror.images h1", "fail network.pods h1"});
+}
+
+TEST_CASE("check: what somebody has deleted of applications is named, of charts and of manifests") {
+  Site site(2);
+  site.deliver();
+  site.site.cluster.lose_object("Deployment/redis");
+  site.site.cluster.lose_object("Deployment/hello");
+  const auto found = site.check();
+  CHECK(ill(found) == Ill{"fail app.healthy hello", "fail app.healthy redis"});
+  const auto redis =
+      std::ranges::find_if(found, [](const auto& one) { return one.id == "app.healthy" && one.subject == "redis"; });
+  REQUIRE(redis != found.end());
+  CHECK(redis->evidence == "Deployment store/redis is not there");
+  CHECK(redis->remedy == "`apply` brings it back");
 }
 
 TEST_CASE("check: a program that dies on one host costs what that host would have told, and nothing else") {

@@ -155,6 +155,7 @@ void DeliverySite::equip(FakeMachine& machine, const std::string& address) {
   machine.programs["exe"] = [this](FakeMachine& self, const Command& command,
                                    const CommandIo& io) {  // the agent itself
     if (has(command, "adopt")) return tests::play_adopt(self, payload(), command);
+    if (has(command, "releases")) return good(cluster.objects_of_releases());
     if (has(command, "stage")) return tests::play_stage(self, payload(), command, io);
     return has(command, "etcd") ? cluster.etcd(self, command) : look_at_pairs(self, command);
   };
@@ -198,7 +199,7 @@ bool DeliverySite::serves(FakeMachine& machine, const json::Value& mirror, const
   for (const auto& [path, file] : machine.world.files) {
     if (!path.starts_with(folder + "/")) continue;
     const auto record = host::parse_artifact_record(base::as_text(file.content));
-    if (record && std::ranges::any_of(record->payloads,
+    if (record && record->is_served && std::ranges::any_of(record->payloads,
                                       [&](const std::string& payload) { return has_bytes(machine, payload, image); }))
       return true;
   }
@@ -224,6 +225,11 @@ std::string DeliverySite::refusal(FakeMachine& self, const std::string& image) {
     why = endpoint + ": not all of its bytes are there";
   }
   return why;
+}
+
+std::string DeliverySite::why_not_pulled(size_t host, std::string_view image) {
+  const std::lock_guard lock(machine(host).lock());
+  return refusal(machine(host), std::string(image));
 }
 
 std::vector<delivery::Connection> DeliverySite::connect(const std::vector<config::HostConfig>& hosts, host::Purpose) {

@@ -76,6 +76,8 @@ class DeliverySite final : public delivery::HostConnector, public images::ChartR
   uint64_t calls() const;
   // Images by host.
   const std::map<std::string, std::set<std::string>>& pulled() const { return pulled_; }
+  // "", or why the host can't pull the image now.
+  std::string why_not_pulled(size_t host, std::string_view image);
   const format::PayloadReader& payload() const { return *artifacts_.back().payload; }
   PlayedCluster cluster;
   config::ClusterConfig config;

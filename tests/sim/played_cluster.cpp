@@ -54,6 +54,15 @@ void write_manifests(FakeMachine& self, const yaml::Node& cluster, const yaml::N
           field(cluster, "networking/podSubnet"), field(cluster, "clusterName")));
 }
 
+// Of a kubeconfig with one context.
+std::string default_namespace(const std::string& kubeconfig) {
+  const auto documents = yaml::parse(kubeconfig, "kubeconfig");
+  const auto* contexts = documents && !documents->empty() ? documents->front().find("contexts") : nullptr;
+  return contexts == nullptr || contexts->items.empty()
+             ? "default"
+             : field(contexts->items.front(), "context/namespace", "default");
+}
+
 // What a control plane that joins must have been given.
 constexpr auto kClusterKeys = std::to_array<const char*>(
     {"ca.crt", "ca.key", "sa.pub", "sa.key", "front-proxy-ca.crt", "front-proxy-ca.key", "etcd/ca.crt", "etcd/ca.key"});
@@ -311,7 +320,7 @@ Result<ExitStatus> PlayedCluster::change(FakeMachine& self, const Command& comma
     SIM_STAGE(self, "kubectl apply");
     const std::lock_guard guard(mutex_);
     state.applied[folder] = manifests;
-    roll_out(manifests, "");
+    roll_out(manifests, "", default_namespace(text_of(self, folder.substr(0, folder.rfind('/')) + "/namespace.yaml")));
     return good();
   }
   if (has(command, "drain")) return drain(self, command);
@@ -363,6 +372,9 @@ Result<ExitStatus> PlayedCluster::get(const Command& command, const CommandIo& i
     return good(json::to_canonical(map));
   }
   if (has(command, "node")) return node(after(command, "node"));
+  if (has(command, "customresourcedefinitions,apiservices")) return good();  // all of them are well
+  if (has(command, "deployments,statefulsets,daemonsets,customresourcedefinitions,apiservices"))
+    return good(lasting_objects());
   json::Value list = json::Value::object(), items = json::Value::array();
   list.set("kind", "List");
   if (has(command, "secrets")) {  // with the labels name, version and status

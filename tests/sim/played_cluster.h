@@ -85,6 +85,10 @@ class PlayedCluster {
 
   // Restarts all pods; they take time again.
   void restart_pods();
+  // "Deployment/redis": somebody deletes it.
+  void lose_object(const std::string& name);
+  // What "node releases" prints on the control plane.
+  std::string objects_of_releases();
 
   // The machine on which `kubeadm init` ran, or will: its API server is the cluster's. Others join it. If it leaves,
   // one of them takes its place.
@@ -101,7 +105,7 @@ class PlayedCluster {
 
  private:
   struct Workload {
-    std::string kind, content;
+    std::string kind, space, content;
     uint64_t generation = 0;
     int looks = 0;  // until its pods are ready
   };
@@ -130,7 +134,8 @@ class PlayedCluster {
   // --- played_workloads.cpp; all but `upgrade` and `uninstall` under the mutex ---
   json::Value core_dns();
   json::Value look_at(const std::string& kind, const std::string& name);
-  void roll_out(const std::string& manifests, const std::string& values);
+  void roll_out(const std::string& manifests, const std::string& values, const std::string& target_namespace);
+  std::string lasting_objects() const;
   void delete_objects(const std::string& manifests);
   Result<base::ExitStatus> uninstall(tests::FakeMachine& self, const std::string& release);
   base::ExitStatus roll_back(const base::Command& command, const std::string& release);

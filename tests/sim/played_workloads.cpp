@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "payload/base/text.h"
+#include "runtime/kube/helm_record.h"
 #include "tests/sim/played_cluster.h"
 
 namespace sealift::sim {
@@ -38,6 +39,34 @@ void PlayedCluster::restart_pods() {
   for (auto& [name, workload] : workloads_) workload.looks = kLooksUntilReady;
 }
 
+void PlayedCluster::lose_object(const std::string& name) {
+  const std::lock_guard guard(mutex_);
+  state.objects.erase(name);
+  workloads_.erase(name);
+}
+
+std::string PlayedCluster::objects_of_releases() {
+  const std::lock_guard guard(mutex_);
+  std::vector<kube::ReleaseObjects> out;
+  for (const auto& [name, release] : state.releases) {
+    if (release.status == "deployed")
+      out.push_back({name, release.space, kube::lasting_objects(release.chart, release.space)});
+  }
+  return kube::to_json(out);
+}
+
+// A line for each, as kubectl's custom columns: kind, namespace, name.
+std::string PlayedCluster::lasting_objects() const {
+  std::string out = "Deployment  kube-system  coredns\n";
+  for (const auto& [name, workload] : workloads_)
+    out += std::format("{}  {}  {}\n", workload.kind, workload.space, name.substr(name.find('/') + 1));
+  for (const auto& name : state.objects) {
+    if (name.starts_with("CustomResourceDefinition/"))
+      out += std::format("CustomResourceDefinition  <none>  {}\n", name.substr(name.find('/') + 1));
+  }
+  return out;
+}
+
 // Its pods become ready some looks after there is a network for them.
 json::Value PlayedCluster::core_dns() {
   const bool network = std::ranges::any_of(
@@ -50,7 +79,8 @@ json::Value PlayedCluster::core_dns() {
 }
 
 // Starts new pods if anything has changed; their images must be there at once: nobody waits out a pull's back-off.
-void PlayedCluster::roll_out(const std::string& manifests, const std::string& values) {
+void PlayedCluster::roll_out(const std::string& manifests, const std::string& values,
+                             const std::string& target_namespace) {
   const auto documents = yaml::parse(manifests, "manifests");
   if (!documents) return;
   for (const auto& object : *documents) {
@@ -61,7 +91,8 @@ void PlayedCluster::roll_out(const std::string& manifests, const std::string& va
     auto& workload = workloads_[kind + "/" + field(object, "metadata/name")];
     const std::string content = yaml::to_yaml(object) + values;
     if (workload.content == content) continue;
-    workload = {kind, content, workload.generation + 1, kLooksUntilReady};
+    workload = {kind, field(object, "metadata/namespace", target_namespace), content, workload.generation + 1,
+                kLooksUntilReady};
     if (!can_pull_(image)) faults.push_back(std::format("{} was wanted before anybody could serve it", image));
   }
 }
@@ -120,7 +151,7 @@ ExitStatus PlayedCluster::roll_back(const Command& command, const std::string& n
   if (*number == 0 || *number > known.size()) return bad("Error: release has no such revision");
   release = known[*number - 1].first;
   known.emplace_back(release, std::format("Rollback to {}", *number));
-  roll_out(release.chart, release.values);
+  roll_out(release.chart, release.values, release.space);
   return good();
 }
 
@@ -164,7 +195,7 @@ Result<ExitStatus> PlayedCluster::upgrade(FakeMachine& self, const Command& comm
   {
     const std::lock_guard guard(mutex_);
     state.namespaces.insert(after(command, "--namespace"));
-    roll_out(wanted.chart, wanted.values);
+    roll_out(wanted.chart, wanted.values, wanted.space);
   }
   SIM_STAGE(self, "helm upgrade: objects");
   const std::lock_guard guard(mutex_);

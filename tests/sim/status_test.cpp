@@ -44,6 +44,26 @@ TEST_CASE("status: nodes and workloads of a cluster that is well, and nothing el
                                              "Deployment kube-system/coredns", "name service 10.96.0.10"});
 }
 
+TEST_CASE("status: what somebody has deleted of applications is missing, and comes back with the next delivery") {
+  Site site;
+  site.site.cluster.lose_object("Deployment/redis");
+  site.site.cluster.lose_object("Deployment/hello");
+  const auto lines = site.status();
+  for (const auto* subject : {"Deployment store/redis", "Deployment default/hello"}) {
+    INFO(subject);
+    const auto* line = Site::ill(lines, subject);
+    REQUIRE(line);
+    CHECK(line->state == "Missing");
+    CHECK(line->detail.ends_with("`apply` brings it back"));
+  }
+  engine::NoJournal journal;
+  require_delivered(site.site.apply(journal, base::no_events()));
+  for (const auto& line : site.status()) {
+    INFO(line.subject);
+    CHECK(line.healthy);
+  }
+}
+
 TEST_CASE("status: an API server that refuses is named with the last line that was said") {
   Site site;
   site.control_plane().programs["kubectl"] = [](tests::FakeMachine&, const base::Command&,

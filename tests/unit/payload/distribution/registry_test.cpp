@@ -379,3 +379,28 @@ TEST_CASE("TLS through a proxy is a tunnel; one that gives none is named by the 
   REQUIRE_FALSE(asked.empty());
   CHECK(asked[0].starts_with("CONNECT registry.example:443 "));
 }
+
+TEST_CASE("a place that is known exactly: below its path, with sizes of blobs, and where it redirects to") {
+  RegistryServer server, store;
+  const std::string text = long_text(100'000);
+  server.repository = store.repository = "plant7/app";
+  const Digest digest = server.add_blob(text), other = store.add_blob(text);
+  REQUIRE(digest == other);
+  server.habits.blobs_elsewhere = store.origin();
+  server.add_manifest("1.0", kManifest, image::kOciManifest);
+  FakeClock clock;
+  distribution::Endpoint endpoint;
+  endpoint.registry = "harbor.example";
+  endpoint.origin = http::parse_url(server.origin())->origin;
+  endpoint.repository_prefix = "plant7/";
+  const Logins logins;
+  const auto registry = Registry::at(std::move(endpoint), logins, clock);
+  CHECK(registry->manifest("app", "1.0", {}));
+  CHECK(registry->blob_size("app", digest, {}) == text.size());
+  base::MemorySink sink(size_t{1} << 20);
+  CHECK(registry->blob("app", digest, text.size(), 0, sink, {}));
+  CHECK(base::as_text(sink.data()) == text);
+  const auto absent = registry->blob_size("app", hash::sha256({}), {});
+  REQUIRE_FALSE(absent);
+  CHECK(absent.error().code == ErrorCode::not_found);
+}

@@ -145,6 +145,42 @@ TEST_CASE("inspection: applications by annotation, by manifest and by namespace,
   CHECK(cluster.ill() == Ill{"warn app.others Deployment elsewhere/x"});
 }
 
+TEST_CASE("inspection: an application's object that is not there, whatever the others do") {
+  ACluster cluster;
+  cluster.look.cluster->missing = {{"redis", {"Deployment", "store", "sentinel"}}};
+  CHECK(cluster.ill() == Ill{"fail app.healthy redis"});
+  const auto why = cluster.evidence("app.healthy", "redis");
+  CHECK(why.contains("Deployment store/sentinel is not there"));
+  CHECK(why.contains("`apply` brings it back"));
+}
+
+TEST_CASE("inspection: definitions of kinds and APIs are an application's by release or manifest, else the site's") {
+  ACluster cluster;
+  cluster.look.cluster->artifacts[0].apps[1].objects = {
+      {"apiextensions.k8s.io/v1", "CustomResourceDefinition", "", "things.example.com"}};
+  const auto lines = [](std::string_view release, std::string_view status) {
+    return std::format(
+        "CustomResourceDefinition things.example.com / [{{\"type\":\"Established\",\"status\":\"{0}\"}}]\n"
+        "APIService v1.metrics.k8s.io {1} [{{\"type\":\"Available\",\"status\":\"{0}\",\"message\":\"no [such] "
+        "service\"}}]\n"
+        "CustomResourceDefinition new.example.com /\n\n",
+        status, release);
+  };
+  cluster.look.cluster->definitions = inspection::definitions_of(lines("store/redis", "True"));
+  REQUIRE(cluster.look.cluster->definitions.size() == 3);
+  CHECK(cluster.ill() == Ill{"warn app.others CustomResourceDefinition new.example.com"});
+  CHECK(cluster.evidence("app.healthy", "redis").contains("2 objects are healthy"));
+  cluster.look.cluster->definitions = inspection::definitions_of(lines("store/redis", "False"));
+  cluster.look.cluster->definitions.pop_back();
+  CHECK(cluster.ill() == Ill{"fail app.healthy web", "fail app.healthy redis"});
+  CHECK(cluster.evidence("app.healthy", "redis").contains("APIService v1.metrics.k8s.io: no [such] service"));
+  CHECK(
+      cluster.evidence("app.healthy", "web").contains("CustomResourceDefinition things.example.com: not established"));
+  cluster.look.cluster->definitions = inspection::definitions_of(lines("/", "False"));
+  cluster.look.cluster->definitions.pop_back();
+  CHECK(cluster.ill() == Ill{"fail app.healthy web", "warn app.others APIService v1.metrics.k8s.io"});
+}
+
 TEST_CASE("inspection: a pod that no workload has made") {
   ACluster cluster;
   auto pod = ACluster::pod("shop", "alone", "w1", "10.244.1.9");

@@ -176,3 +176,32 @@ TEST_CASE("CoreDNS: forward lines are dropped or pointed elsewhere, the rest sta
   CHECK_FALSE(kube::is_usable_name_server("::1"));
   CHECK(kube::is_usable_name_server("10.1.1.1"));
 }
+
+TEST_CASE("a resource definition is healthy once it is established, and not while its names are another's") {
+  const auto definition = [](std::string_view conditions) {
+    return std::format(
+        R"({{"kind":"CustomResourceDefinition","metadata":{{"name":"things.example.com"}},"status":{{"conditions":[{}]}}}})",
+        conditions);
+  };
+  CHECK(state_of(definition("")) == State::in_progress);
+  CHECK(state_of(definition(R"({"type":"Established","status":"False"})")) == State::in_progress);
+  CHECK(state_of(definition(R"({"type":"Established","status":"True"})")) == State::current);
+  CHECK(
+      state_of(definition(
+          R"({"type":"NamesAccepted","status":"False","message":"\"things\" is already in use"},{"type":"Established","status":"True"})")) ==
+      State::failed);
+}
+
+TEST_CASE("an API is healthy once it is available, and says why it is not") {
+  const auto service = [](std::string_view conditions) {
+    return std::format(
+        R"({{"kind":"APIService","metadata":{{"name":"v1.example.com"}},"status":{{"conditions":[{}]}}}})", conditions);
+  };
+  CHECK(state_of(service("")) == State::in_progress);
+  CHECK(state_of(service(R"({"type":"Available","status":"True"})")) == State::current);
+  const auto object = json::parse(service(R"({"type":"Available","status":"False","message":"no such service"})"));
+  REQUIRE(object);
+  const auto health = kube::health_of(*object);
+  CHECK(health.state == State::in_progress);
+  CHECK(health.message == "no such service");
+}

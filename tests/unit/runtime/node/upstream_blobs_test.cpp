@@ -201,3 +201,28 @@ TEST_CASE("a host that does not say what a tag names, or says something else tha
     CHECK(unknown.error().code == ErrorCode::protocol);
   }
 }
+
+TEST_CASE("what one host does not have, the next may: another artifact lies elsewhere while the registry moves") {
+  WaitedClock clock;
+  const auto replies = [](const std::string& head) {
+    return [head](Connection& connection) {
+      if (!connection.request().empty()) connection.send(head);
+    };
+  };
+  HandServer without(replies("HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n"));
+  HandServer with(replies("HTTP/1.1 200 OK\r\nContent-Length: 7\r\n\r\n"));
+  const http::Origin first{"http", "127.0.0.1", without.port()}, second{"http", "127.0.0.1", with.port()},
+      away{"http", "127.0.0.1", 1};
+  UpstreamBlobs both({first, second}, {}, clock);
+  const auto found = both.stat(kQuestion);
+  REQUIRE(found);
+  REQUIRE(*found);
+  CHECK((*found)->size == 7);
+  // One that is away keeps nobody waiting for what the others don't have.
+  const Duration before = clock.waited();
+  UpstreamBlobs none({first, away}, {}, clock);
+  const auto missing = none.stat(kQuestion);
+  REQUIRE(missing);
+  CHECK_FALSE(*missing);
+  CHECK(clock.waited() == before);
+}

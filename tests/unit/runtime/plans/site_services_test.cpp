@@ -88,3 +88,19 @@ TEST_CASE("plan: a reset of all control planes empties the site's etcd once none
       CHECK(is(planned.after.front(), planned.host, planned.host == "w1" ? "reset.cluster" : "reset.etcd"));
   }
 }
+
+TEST_CASE(
+    "plan: the mirror is told of registries before it starts: all mirrors an external one, registry hosts upstreams") {
+  CHECK(count(Graph(1).plan, "files.registries") == 0);
+  const Graph upstreams(1, [](config::ClusterConfig& config) {
+    config.registry.upstreams = {{"a.example/*", {{.url = "https://a.example"}}}};
+  });
+  CHECK(count(upstreams.plan, "files.registries") == 2);
+  CHECK(upstreams.needs("cp1/units.node", "cp1/files.registries"));
+  CHECK(upstreams.needs("cp2/units.node", "cp2/files.registries"));
+  CHECK(upstreams.needs("cp1/images", "cp1/files.registries"));
+  const Graph external(1, [](config::ClusterConfig& config) {
+    config.registry.external = config::RemoteRegistry{.url = "https://a.example"};
+  });
+  CHECK(external.needs("w1/units.node", "w1/files.registries"));
+}

@@ -3,6 +3,7 @@
 
 #include <catch2/catch_test_macros.hpp>
 
+#include "runtime/host/artifact_record.h"
 #include "tests/support/played_stage.h"
 #include "tests/unit/runtime/steps/bench.h"
 
@@ -45,6 +46,8 @@ struct Apps : tests::Site {
   std::string pods = R"({"kind":"List","items":[]})";
   std::string fails;
   bool others_make_it_first = false;  // the namespace
+  std::string releases = "[]";        // with their objects
+  std::string there;                  // kubectl's table of objects
 
   Apps() {
     add_file("apps/hello/all.yaml", kManifest);
@@ -61,6 +64,7 @@ struct Apps : tests::Site {
             .values_file = "a: 2\n"};
     auto& programs = control_plane.machine.programs;
     programs["exe"] = [this](tests::FakeMachine& self, const Command& command, const CommandIo& io) {
+      if (has_word(command, "releases")) return Result<ExitStatus>(ended(releases));
       return has_word(command, "patch-tree") ? ended() : tests::play_stage(self, model().payload, command, io);
     };
     programs["kubectl"] = [this](tests::FakeMachine& self, const Command& command, const CommandIo& io) {
@@ -118,6 +122,7 @@ struct Apps : tests::Site {
                             release));
     }
     if (has_word(command, "pods")) return ended(pods);
+    if (has_word(command, "--no-headers")) return ended(there);
     objects_asked.emplace_back(base::as_text(io.input));
     if (starting_looks-- <= 0) return ended(std::string(kHealthy));
     std::string starting(kStarting);
@@ -358,6 +363,38 @@ std::string waiting_pod(std::string_view app, std::string_view image, std::strin
 }
 
 }  // namespace
+
+TEST_CASE("applications: what somebody has deleted of them is named, and installed again") {
+  Apps apps;
+  apps.release = "deployed";
+  host::ArtifactRecord record{.name = "demo", .identity = hash::sha256(base::as_bytes("demo")), .payloads = {"p"}};
+  record.apps = {{.name = "hello",
+                  .target_namespace = "web",
+                  .release = "hello",
+                  .objects = {{"apps/v1", "Deployment", "", "echo"}}},
+                 {.name = "shop", .target_namespace = "store", .release = "shop"}};
+  apps.control_plane.folder(std::string(host::kArtifactRecords));
+  apps.control_plane.put(std::format("{}/{}", host::kArtifactRecords, record.file_name()), host::to_text(record));
+  apps.releases =
+      R"([{"release":"shop","namespace":"store","objects":[{"kind":"Deployment","namespace":"store","name":"echo"}]}])";
+  const std::string both = "Deployment  web  echo\nDeployment  store  echo\n";
+  apps.there = both;
+  for (const auto* app : {&apps.hello, &apps.shop}) {
+    INFO(app->app->name);
+    auto step = apps.step(*app);
+    apps.control_plane.bring(step);
+    const auto title = std::format("Deployment {}/echo", app->target_namespace);
+    apps.there = app == &apps.hello ? "Deployment  store  echo\n" : "Deployment  web  echo\n";
+    apps.shared->forget();
+    CHECK(apps.control_plane.check(step) == StepState::needed);
+    CHECK(step.describe().ends_with(": " + title + " is not there"));
+    REQUIRE(apps.control_plane.apply(step));
+    CHECK(apps.control_plane.check(step) == StepState::done);
+    apps.there = both;
+    apps.shared->forget();
+    CHECK(apps.control_plane.check(step) == StepState::done);
+  }
+}
 
 TEST_CASE("an image that is nowhere in the artifact ends the waiting at once, by its name") {
   Apps apps;

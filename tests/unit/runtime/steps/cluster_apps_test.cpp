@@ -22,6 +22,7 @@ struct Asked {
   steps::ClusterApps apps;
   size_t tables = 0;
   std::vector<std::string> questions;
+  std::set<std::string> gone;  // names
   std::string table;
 
   Asked() {
@@ -37,6 +38,7 @@ struct Asked {
       REQUIRE(documents);
       json::Value list = json::Value::object(), items = json::Value::array();
       for (const auto& wanted : *documents) {
+        if (gone.contains(wanted.text_at("metadata/name"))) continue;
         json::Value object = json::Value::object(), metadata = json::Value::object();
         metadata.set("name", wanted.text_at("metadata/name"));
         metadata.set("namespace", wanted.text_at("metadata/namespace"));
@@ -45,6 +47,7 @@ struct Asked {
         object.set("metadata", std::move(metadata));
         items.push_back(std::move(object));
       }
+      if (items.elements()->empty()) return ended();
       if (documents->size() == 1) return ended(json::to_canonical(items.elements()->front()));  // as kubectl does
       list.set("items", std::move(items));
       return ended(json::to_canonical(list));
@@ -55,7 +58,7 @@ struct Asked {
     const auto found = apps.look(context(), app);
     if (!found) FAIL(found.error().text());
     std::vector<std::string> out;
-    for (const auto& object : *found)
+    for (const auto& object : found->objects)
       out.push_back(kube::text(object, "metadata/namespace") + "/" + kube::text(object, "metadata/name"));
     return out;
   }
@@ -115,6 +118,30 @@ TEST_CASE("an application whose kinds the cluster does not have keeps nobody els
   const auto bad = asked.apps.look(asked.context(), "bad");
   REQUIRE_FALSE(bad);
   CHECK(bad.error().what.contains("no matches for kind"));
+}
+
+TEST_CASE("an object that is not there is named if it must be; what may have done its work is not") {
+  Asked asked;
+  asked.gone = {"web", "kinds.example.com", "once", "hook", "data"};
+  asked.apps.watch("a",
+                   steps::judged_objects("apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: web}\n---\n"
+                                         "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: there}\n---\n"
+                                         "apiVersion: apiextensions.k8s.io/v1\nkind: CustomResourceDefinition\n"
+                                         "metadata: {name: kinds.example.com}\n---\n"
+                                         "apiVersion: apps/v1\nkind: Deployment\n"
+                                         "metadata: {name: hook, annotations: {helm.sh/hook: post-install}}\n---\n"
+                                         "apiVersion: v1\nkind: PersistentVolumeClaim\nmetadata: {name: data}\n---\n"
+                                         "apiVersion: batch/v1\nkind: Job\nmetadata: {name: once}\n",
+                                         "store"));
+  asked.apps.watch("b", deployment("web", "other"));
+  const auto a = asked.apps.look(asked.context(), "a"), b = asked.apps.look(asked.context(), "b");
+  REQUIRE(a);
+  REQUIRE(b);
+  CHECK(asked.questions.size() == 1);
+  CHECK(a->objects.size() == 1);
+  CHECK(a->missing == std::vector<kube::LastingObject>{{"Deployment", "store", "web"},
+                                                       {"CustomResourceDefinition", "", "kinds.example.com"}});
+  CHECK(b->missing == std::vector<kube::LastingObject>{{"Deployment", "other", "web"}});
 }
 
 TEST_CASE("only objects with a health rule are asked for, by what identifies them; secrets never") {

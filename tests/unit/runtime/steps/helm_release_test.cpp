@@ -5,22 +5,13 @@
 
 #include "payload/base/text.h"
 #include "payload/json/value.h"
+#include "tests/support/helm_release.h"
 #include "tests/unit/runtime/steps/bench.h"
 
 using namespace sealift;
 using steps::AppObject;
 
 namespace {
-
-// As helm writes it into a Secret and the API returns it: JSON, gzip, base64, base64. A release of a claim and a
-// Deployment, with a hook, values and the chart's files.
-constexpr std::string_view kRecord =
-    "SDRzSUFBQUFBQUFDQTIxUndVNERJUkQ5RllKWGQ5MnUwUU5YZStwSm8vYWdHRFBkbmJXa3kwQ0ExalJOLzEyRzF0WTBKaHlZOTJi"
-    "ZWV3TTdTV0JSS2lIajBubDVMVW9kUFhRSE1MbUFqRzR3Uk9Nb1kyMnVEQTB1WDNlWmg3U08zTm1qSDkwV2UyNGVUSWpwODRSa3Rt"
-    "M2ErNnFaNVBQU05LcWNON25QcloyandYd1ZyUURKc0dwVDMyWENRNHpmTHBUcGlGM0FWUHFYenEzWTczMTNDcjdZbG9TNFFVcUZr"
-    "ajVnMWVPSUNlVkhaaXlRR1RBbWJsNFo2cFdZdVlVbXVXZXlXMEpJeGQ5aWdoNFNsT0x5VmM3N3kwbmQxcmNsVEVMclIwaDRFZWdF"
-    "MzBDOUJUdnkvRkZZUHIzT3B0bDRmeEdycWlwTlYrTFpyVU9IU3JEcmNWZ1RlRE0vdUN1eG1XZzZyUERJVUV4NTU3a2IxeFlmUmpC"
-    "VzArOFNTcE1RSEVnSkxqVVZoNzlTNEgyOE9ldE55Mi9aclBldkNDZmlKL3NCbFZVTzFEQUNBQUE9";
 
 bool is_claim(const AppObject& object) { return object.kind == "PersistentVolumeClaim"; }
 
@@ -37,7 +28,7 @@ json::Value unpacked(std::string_view encoded) {
 }  // namespace
 
 TEST_CASE("helm's record of a release loses the objects that are spared, and what only an upgrade would need") {
-  const auto changed = steps::without_objects(kRecord, is_claim);
+  const auto changed = steps::without_objects(tests::kHelmRecord, is_claim);
   REQUIRE(changed);
   const auto release = unpacked(*changed);
   const auto manifest = *release.at_path("manifest")->string();
@@ -77,7 +68,7 @@ TEST_CASE("helm's record is replaced through kubectl's input, never its argument
     CHECK(tests::has_word(command, "--namespace=store"));
     return tests::ended(std::format(
         R"({{"apiVersion":"v1","kind":"Secret","metadata":{{"name":"x","resourceVersion":"7"}},"data":{{"release":"{}"}}}})",
-        kRecord));
+        tests::kHelmRecord));
   };
   REQUIRE(steps::spare_objects(*bench.host, "shop", "store", 2, is_claim, {"remove.app.shop", ""}, {}));
   const auto secret = json::parse(written);
