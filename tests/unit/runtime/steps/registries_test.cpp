@@ -101,7 +101,7 @@ TEST_CASE("registries: an external registry is told to every host, and nothing i
   for (const auto* node : {&site.control_plane_node(), &site.worker_node()}) {
     CHECK(steps::asks_registries(site.model(), *node));
     CHECK_FALSE(steps::cache_of(site.model(), *node));
-    CHECK_FALSE(steps::is_registry_host(site.model(), *node));
+    CHECK_FALSE(site.model().is_registry_host(*node));
     const auto mirror = json::parse(site.mirror_json(*node));
     REQUIRE(mirror);
     CHECK(mirror->text_or("registries", "") == kFile);
