@@ -34,7 +34,7 @@ std::optional<Login> parse_login(std::string_view authorization) {
   std::optional<Login> out;
   if (colon != std::string_view::npos && colon != 0)
     out = Login{std::string(text.substr(0, colon)), Secret(std::string(text.substr(colon + 1)))};
-  explicit_bzero(bytes->data(), bytes->size());
+  if (!bytes->empty()) explicit_bzero(bytes->data(), bytes->size());
   return out;
 }
 

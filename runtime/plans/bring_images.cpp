@@ -86,12 +86,13 @@ Result<std::map<std::string, Index, std::less<>>> settle_payloads(PlanBuilder& p
   for (const auto* node : keepers) {
     SEALIFT_ASSIGN(const auto record, steps::settled_artifact_record(model, *node, apps));
     add(*node, std::make_shared<steps::SettleStep>(record), after);
-    if (model.leaves_registry(*node))
+    // Also where a run was cut that had come as far as the record.
+    if (!model.is_registry_host(*node))
       add(*node, std::make_shared<PayloadStep>(model, *node, PayloadPart::charts_alone), {out.at(node->name)});
   }
   for (const auto& node : model.nodes) {
     if (model.leaves_registry(node) && !std::ranges::contains(keepers, node.name, &steps::Node::name))
-      add(node, std::make_shared<steps::LetGoStep>(node, model.before->file_name()), after);
+      add(node, std::make_shared<steps::LetGoStep>(model.before->file_name()), after);
   }
   return out;
 }

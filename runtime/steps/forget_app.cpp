@@ -5,6 +5,7 @@
 
 #include "runtime/steps/apps.h"
 #include "runtime/steps/artifact_step.h"
+#include "runtime/steps/settle_step.h"
 
 namespace sealift::steps {
 namespace {
@@ -48,10 +49,7 @@ Result<void> ForgetAppStep::drop(engine::StepContext& context, const host::Artif
     return context.host.write_atomic(path, {0644, 0, 0}, source, reason());
   }
   // The record last: it tells what is to be done when this is cut.
-  for (const auto& payload : record.payloads) {
-    SEALIFT_TRY(context.host.take_away(host::Trace::Kind::path, payload, reason()));
-    SEALIFT_TRY(context.host.take_away(host::Trace::Kind::path, payload + ".state", reason()));
-  }
+  SEALIFT_TRY(take_payloads(context.host, record, reason()));
   return context.host.remove(path, reason());
 }
 

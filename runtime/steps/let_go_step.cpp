@@ -3,29 +3,27 @@
 
 #include <format>
 
-#include "runtime/steps/files.h"
+#include "runtime/host/artifact_record.h"
 #include "runtime/steps/settle_step.h"
 
 namespace sealift::steps {
 
-LetGoStep::LetGoStep(const Node& node, const std::string& record)
+LetGoStep::LetGoStep(const std::string& record)
     : BasicStep("artifact.let-go", "free the payload, which other hosts serve now", digest_of({record})),
-      record_(std::format("{}/{}", host::kArtifactRecords, record)),
-      folder_(Model::payload_folder(node.config)) {}
+      record_(std::format("{}/{}", host::kArtifactRecords, record)) {}
 
 Result<engine::StepState> LetGoStep::check(const engine::LookContext& context) {
   SEALIFT_ASSIGN(const bool recorded, exists(context.host, record_));
-  if (recorded) return engine::StepState::needed;
-  SEALIFT_ASSIGN(const auto unserved, unserved_payloads(context.host, folder_));
-  return unserved.empty() ? engine::StepState::done : engine::StepState::needed;
+  return recorded ? engine::StepState::needed : engine::StepState::done;
 }
 
+// The record last: it tells what is to be done when this is cut.
 Result<void> LetGoStep::apply(engine::StepContext& context) {
-  SEALIFT_ASSIGN(const bool recorded, exists(context.host, record_));
-  if (recorded) SEALIFT_TRY(context.host.remove(record_, reason()));
-  SEALIFT_ASSIGN(const auto unserved, unserved_payloads(context.host, folder_));
-  for (const auto& path : unserved) SEALIFT_TRY(context.host.take_away(host::Trace::Kind::path, path, reason()));
-  return {};
+  SEALIFT_ASSIGN(const auto text, context.host.read(record_, host::kMaxArtifactRecord));
+  if (!text) return {};
+  SEALIFT_ASSIGN(const auto record, host::parse_artifact_record(base::as_text(*text)));
+  SEALIFT_TRY(take_payloads(context.host, record, reason()));
+  return context.host.remove(record_, reason());
 }
 
 }  // namespace sealift::steps

@@ -6,19 +6,18 @@
 #include <string>
 
 #include "runtime/steps/basic_step.h"
-#include "runtime/steps/model.h"
 
 namespace sealift::steps {
 
 class LetGoStep final : public BasicStep {
  public:
   // `record`: file name within host::kArtifactRecords.
-  LetGoStep(const Node& node, const std::string& record);
+  explicit LetGoStep(const std::string& record);
   Result<engine::StepState> check(const engine::LookContext& context) override;
   Result<void> apply(engine::StepContext& context) override;
 
  private:
-  std::string record_, folder_;  // paths
+  std::string record_;  // its path
 };
 
 }  // namespace sealift::steps

@@ -49,10 +49,14 @@ std::string mirror_json(const Model& model, const Node& node) {
   json::Value hosts = json::Value::array();
   const bool is_one = is_asked(model, node);
   auto asked = model.asked_hosts();
-  // One that keeps payloads asks another only for artifacts that it lacks.
+  // One that keeps payloads asks another only for artifacts that it lacks: this one, if it is no registry host any
+  // more.
   if (is_one) {
+    const bool lacks_this = !model.is_registry_host(node);
     std::erase_if(asked, [&](const Node* other) {
-      return other->name == node.name || std::ranges::none_of(model.others, [&](const host::ArtifactRecord& artifact) {
+      if (other->name == node.name) return true;
+      return !(lacks_this && model.is_registry_host(*other)) &&
+             std::ranges::none_of(model.others, [&](const host::ArtifactRecord& artifact) {
                const auto name = artifact.file_name();
                return other->served.contains(name) && !node.served.contains(name);
              });

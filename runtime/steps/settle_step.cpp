@@ -24,6 +24,14 @@ Result<std::vector<std::string>> unserved_payloads(host::HostView& host, const s
   return out;
 }
 
+Result<void> take_payloads(host::Host& host, const host::ArtifactRecord& record, const host::Reason& reason) {
+  for (const auto& payload : record.payloads) {
+    for (const auto& path : {payload, payload + ".state"})
+      SEALIFT_TRY(host.take_away(host::Trace::Kind::path, path, reason));
+  }
+  return {};
+}
+
 SettleStep::SettleStep(const host::ArtifactRecord& record)
     : BasicStep("artifact.settle", std::format("take away what only an earlier version than {} needed", record.title()),
                 digest_of({host::to_text(record)})),

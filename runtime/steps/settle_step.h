@@ -15,6 +15,9 @@ namespace sealift::steps {
 // Payloads in this folder that no record on this host names, by path, with their states.
 Result<std::vector<std::string>> unserved_payloads(host::HostView& host, const std::string& folder);
 
+// All payloads that the record names, and their states.
+Result<void> take_payloads(host::Host& host, const host::ArtifactRecord& record, const host::Reason& reason);
+
 class SettleStep final : public BasicStep {
  public:
   // `record`: settled_artifact_record().

@@ -122,7 +122,7 @@ TEST_CASE("the demand of a disk counts each layer once, and the payload on its r
   CHECK(demand_of("/var/lib/containerd").bytes == 1100);
   CHECK(demand_of("/var/lib/containerd").inodes == 7);
   CHECK(demand_of("/var/lib/sealift").bytes == 0);
-  view.config.role = format::HostRole::control_plane;
+  view.keeps_payload = true;
   CHECK(demand_of("/var/lib/sealift").bytes == 5000);
   // images of applications that the site leaves out are pulled by nobody
   auto& contents = site.contents;
