@@ -98,7 +98,7 @@ TEST_CASE(
   CHECK(count(upstreams.plan, "files.registries") == 2);
   CHECK(upstreams.needs("cp1/units.node", "cp1/files.registries"));
   CHECK(upstreams.needs("cp2/units.node", "cp2/files.registries"));
-  CHECK(upstreams.needs("cp1/images", "cp1/files.registries"));
+  CHECK(upstreams.needs("cp1/images.base", "cp1/files.registries"));
   const Graph external(1, [](config::ClusterConfig& config) {
     config.registry.external = config::RemoteRegistry{.url = "https://a.example"};
   });
