@@ -37,6 +37,10 @@ spec:
   # etcd: {external: {endpoints: ["https://10.7.0.51:2379"], caFile: ca.crt, certFile: client.crt, keyFile: client.key}}
   registry:
     port: 5000
+    # hosts: [w1, w2]        # who keeps the images: control-planes (default), all, or a list of hosts
+    # The images for people, with a login; or a registry of the site that keeps them instead of the hosts:
+    # domain: {name: images.site1.lan, credentials: [{user: reader, password: {file: reader.password}}]}
+    # external: {url: "https://harbor.site1.lan/site1", caFile: harbor.crt, user: robot, password: {file: robot.password}}
   # Files of the site onto the hosts, before anything is started:
   # files:
   # - {src: ntp.conf, dest: /etc/ntp.conf, mode: "0644", role: all}

@@ -123,10 +123,11 @@ http::Response PeopleDoor::answer(const http::Request& request) {
   }
   if (request.path == "/v2" || request.path == "/v2/") return json_answer(json::Value::object());
   if (request.path == "/v2/_catalog") return catalog(request);
-  if (request.path.starts_with(kApi) && request.path.ends_with(kTags))
-    return tags(request.path.substr(kApi.size(), request.path.size() - kApi.size() - kTags.size()), request);
-  if (request.path.starts_with(kApi)) return image(request);
-  return message(404, "UNSUPPORTED", "this is a registry of container images: /v2/");
+  if (!request.path.starts_with(kApi))
+    return message(404, "UNSUPPORTED", "this is a registry of container images: /v2/");
+  const auto name = std::string_view(request.path).substr(kApi.size());
+  if (name.ends_with(kTags)) return tags(std::string(name.substr(0, name.size() - kTags.size())), request);
+  return image(request);
 }
 
 http::Response PeopleDoor::image(const http::Request& request) {

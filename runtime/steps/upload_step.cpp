@@ -8,6 +8,7 @@
 
 #include "payload/base/count.h"
 #include "payload/base/parallel.h"
+#include "payload/base/text.h"
 #include "payload/image/reference.h"
 #include "runtime/steps/payload_step.h"
 
@@ -26,12 +27,15 @@ std::vector<const format::Image*> images_of(const Model& model, UploadPart part)
 }
 
 std::string describe_upload(const Model& model, UploadPart part) {
-  const auto count = images_of(model, part).size();
-  return std::format("upload {} to {}",
+  const auto images = images_of(model, part);
+  const auto count = images.size();
+  uint64_t bytes = 0;
+  for (const auto* image : images) bytes += upload::ImageUpload::bytes_of(*image);
+  return std::format("upload {} ({}) to {}",
                      part == UploadPart::first
                          ? base::counted(count, "image of the cluster", "images of the cluster")
                          : base::counted(count, "image of the applications", "images of the applications"),
-                     model.config.registry.external->url);
+                     base::human_bytes(bytes), model.config.registry.external->url);
 }
 
 Digest inputs_of_upload(const Model& model, UploadPart part) {
