@@ -19,6 +19,17 @@ TEST_CASE("registries.json names an external registry, or upstreams with what is
   CHECK(external->upstreams.empty());
   CHECK(external->cache_folder.empty());
 
+  // As runtime/steps/registries.cpp writes it (tests/unit/runtime/steps/registries_test.cpp).
+  const auto written = parse_registries_config(
+      R"({"cache":{"bytes":21474836480,"folder":"/var/lib/sealift/cache/blobs"},"salt":"x","upstreams":[)"
+      R"({"match":"a.example/*","places":[{"ca":"the CA","password":"canary-a","url":"https://a.example","user":"robot-a"},)"
+      R"({"ca":"the CA","url":"https://m.example/a"}]},)"
+      R"({"match":"b.example/*","places":[{"ca":"the CA","password":"canary-b","url":"https://b.example:8443","user":"robot-b"}]}]})");
+  REQUIRE(written);
+  CHECK(written->upstreams[0].places[0].password.reveal() == "canary-a");
+  CHECK(written->upstreams[0].places[1].url.target == "/a");
+  CHECK(written->cache_bytes == uint64_t{20} << 30);
+
   const auto upstreams = parse_registries_config(
       R"({"upstreams":[{"match":"a.example/*","places":[{"url":"https://a.example"},{"url":"https://m.example/a","user":"u","password":"p"}]},
                        {"match":"b.example/*","places":[{"url":"http://b.example"}]}],
