@@ -73,7 +73,7 @@ struct Check::Applications {
       if (app.app->kind == format::AppKind::helm) artifact.charts.insert(app.app->name);
     }
     artifact.app_of = [&all = *out](const json::Value& workload) { return all.workloads->app_of(workload); };
-    artifact.has_image = [&contents](const auto& image) { return contents.find_image(image) != nullptr; };
+    artifact.has_image = [&all = *out](const auto& image) { return all.model.has_image(image); };
     return out;
   }
 };

@@ -110,6 +110,8 @@ Error RegistryBlobs::heard(Place& place, const Question& question, Error error) 
     place.last_error = error;
     place.silent_until = clock_.monotonic() + kSilence;
   }
+  if (error.code == ErrorCode::untrusted)
+    error.what += "; if this registry has an authority of its own, name its certificate as caFile in cluster.yaml";
   if (error.code != ErrorCode::auth_failed) return error;
   const auto repository = repository_at(place, question).value_or(question.repository);
   if (place.user.empty())

@@ -386,7 +386,7 @@ std::optional<Error> AppStep::missing_image(const std::vector<SelectedPod>& pods
     for (const auto& missing : kube::missing_images(pod)) {
       if (!wanted.contains(missing.image)) continue;
       const auto reference = image::parse_reference(missing.image);
-      if (reference && model_.contents().find_image(*reference) != nullptr)
+      if (reference && model_.has_image(*reference))
         continue;  // still arriving, or named in the error after the deadline
       const auto* name = pod.at_path("metadata/name");
       return Error{

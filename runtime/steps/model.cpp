@@ -5,6 +5,7 @@
 #include <map>
 #include <set>
 
+#include "payload/base/pattern.h"
 #include "payload/base/text.h"
 
 namespace sealift::steps {
@@ -241,6 +242,9 @@ std::string Model::payload_path(const config::HostConfig& host) const {
 
 bool Model::has_image(const image::Reference& reference) const {
   if (contents().find_image(reference) != nullptr) return true;
+  // Whether it is there, only that registry knows, and only while it answers.
+  const auto may_have = [&](const auto& upstream) { return base::is_like(reference.name(), upstream.match); };
+  if (std::ranges::any_of(config.registry.upstreams, may_have)) return true;
   return std::ranges::any_of(others, [&](const host::ArtifactRecord& other) {
     return std::ranges::any_of(other.images, [&](const auto& image) {
       const auto known = image::parse_reference(image.first);

@@ -153,7 +153,7 @@ void DeliverySite::equip(FakeMachine& machine, const std::string& address) {
     return node_pki(self, command, io);
   };
   machine.programs["exe"] = [this](FakeMachine& self, const Command& command,
-                                   const CommandIo& io) {  // the agent itself
+                                   const CommandIo& io) -> Result<ExitStatus> {  // the agent itself
     if (has(command, "adopt")) return tests::play_adopt(self, payload(), command);
     if (has(command, "releases")) return good(cluster.objects_of_releases());
     if (has(command, "stage")) return tests::play_stage(self, payload(), command, io);
@@ -199,8 +199,9 @@ bool DeliverySite::serves(FakeMachine& machine, const json::Value& mirror, const
   for (const auto& [path, file] : machine.world.files) {
     if (!path.starts_with(folder + "/")) continue;
     const auto record = host::parse_artifact_record(base::as_text(file.content));
-    if (record && record->is_served && std::ranges::any_of(record->payloads,
-                                      [&](const std::string& payload) { return has_bytes(machine, payload, image); }))
+    if (record && record->is_served && std::ranges::any_of(record->payloads, [&](const std::string& payload) {
+          return has_bytes(machine, payload, image);
+        }))
       return true;
   }
   return false;

@@ -8,6 +8,7 @@
 #include "payload/base/file.h"
 #include "payload/base/text.h"
 #include "payload/http/client.h"
+#include "payload/json/value.h"
 #include "payload/trust/x509.h"
 #include "runtime/node/mirror.h"
 #include "tests/support/recorded_payloads.h"

@@ -12,6 +12,7 @@
 
 #include "payload/base/retry.h"
 #include "payload/upload/image_upload.h"
+#include "tests/support/authority.h"
 #include "tests/support/fake_clock.h"
 #include "tests/support/registry_server.h"
 #include "tests/support/temporary_folder.h"
@@ -356,4 +357,21 @@ TEST_CASE("registries: stop ends what is asked, and what is being fetched") {
   CHECK(site.registries().await(**blob).error().code == ErrorCode::cancelled);
   base::MemorySink sink(1);
   CHECK(site.registries().read(**blob, {}, sink).error().code == ErrorCode::cancelled);
+}
+
+TEST_CASE("registries: each is believed by its own authority, and by no other's") {
+  const tests::Authority own, others;
+  RegistryServer server(own.identity(tests::kLoopback, ""));
+  const Digest layer = server.add_blob("a layer");
+  Site site;
+  const auto place = [&](const std::string& authority) {
+    return node::RegistryPlace{*http::parse_url(server.origin()), authority, {}, {}};
+  };
+  site.add("a.example/*", {place(own.certificate)});
+  site.add("b.example/*", {place(others.certificate)});
+  CHECK(get(site.registries(), about("a.example", kBlob, layer.text())).bytes == "a layer");
+  const auto refused = get(site.registries(), about("b.example", kBlob, layer.text()));
+  REQUIRE(refused.error);
+  CHECK(refused.error->code == ErrorCode::untrusted);
+  CHECK(refused.error->text().contains("name its certificate as caFile in cluster.yaml"));
 }

@@ -3,6 +3,7 @@
 // What a host's mirror is told of registries of others, and that nothing of a password lies anywhere else.
 #include "runtime/steps/registries.h"
 
+#include "payload/image/reference.h"
 #include "payload/json/value.h"
 #include "runtime/node/registries_config.h"
 #include "runtime/steps/node_service.h"
@@ -100,7 +101,7 @@ TEST_CASE("registries: an external registry is told to every host, and nothing i
   for (const auto* node : {&site.control_plane_node(), &site.worker_node()}) {
     CHECK(steps::asks_registries(site.model(), *node));
     CHECK_FALSE(steps::cache_of(site.model(), *node));
-    CHECK_FALSE(steps::is_registry_host(site.model(), *node));
+    CHECK_FALSE(site.model().is_registry_host(*node));
     const auto mirror = json::parse(site.mirror_json(*node));
     REQUIRE(mirror);
     CHECK(mirror->text_or("registries", "") == kFile);
@@ -216,4 +217,13 @@ TEST_CASE("registries: a reset takes the logins and all that was kept") {
   CHECK_FALSE(bench.has(kFile));
   CHECK_FALSE(bench.has("/var/lib/sealift/cache/blobs/1.blob"));
   CHECK_FALSE(bench.has("/var/lib/sealift/cache/blobs"));
+}
+
+TEST_CASE("registries: an image that an upstream matches may come to the cluster") {
+  Registries site;
+  const auto has = [&](std::string_view name) { return site.model().has_image(*image::parse_reference(name)); };
+  CHECK_FALSE(has("a.example/team/app:1"));
+  site.with_upstreams();
+  CHECK(has("a.example/team/app:1"));
+  CHECK_FALSE(has("c.example/team/app:1"));
 }
