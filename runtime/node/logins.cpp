@@ -28,7 +28,7 @@ std::optional<Login> parse_login(std::string_view authorization) {
       base::to_lower(authorization.substr(0, kScheme.size())) != kScheme)
     return std::nullopt;
   auto bytes = base::from_base64(base::trim(authorization.substr(kScheme.size())));
-  if (!bytes) return std::nullopt;
+  if (!bytes || bytes->empty()) return std::nullopt;
   const auto text = base::as_text(*bytes);
   const size_t colon = text.find(':');
   std::optional<Login> out;
