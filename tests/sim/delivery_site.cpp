@@ -149,7 +149,7 @@ void DeliverySite::equip(FakeMachine& machine, const std::string& address) {
     return node_pki(self, command, io);
   };
   machine.programs["exe"] = [this](FakeMachine& self, const Command& command,
-                                   const CommandIo& io) {  // the agent itself
+                                   const CommandIo& io) -> Result<ExitStatus> {  // the agent itself
     if (has(command, "adopt")) return tests::play_adopt(self, payload(), command);
     if (has(command, "releases")) return good(cluster.objects_of_releases());
     if (has(command, "stage")) return tests::play_stage(self, payload(), command, io);
