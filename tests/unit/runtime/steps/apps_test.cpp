@@ -25,7 +25,9 @@ constexpr std::string_view kChart =
     R"(apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: echo, namespace: store}\n)";
 constexpr std::string_view kHealthy =
     R"({"kind":"List","items":[{"apiVersion":"apps/v1","kind":"Deployment","metadata":{"name":"echo","generation":1},"spec":{"replicas":1},)"
-    R"("status":{"observedGeneration":1,"replicas":1,"updatedReplicas":1,"readyReplicas":1,"availableReplicas":1}}]})";
+    R"("status":{"observedGeneration":1,"replicas":1,"updatedReplicas":1,"readyReplicas":1,"availableReplicas":1}},)"
+    R"({"apiVersion":"apiextensions.k8s.io/v1","kind":"CustomResourceDefinition","metadata":{"name":"things.acme.example"},)"
+    R"("status":{"conditions":[{"type":"Established","status":"True"}]}}]})";
 constexpr std::string_view kStarting =
     R"({"kind":"List","items":[{"apiVersion":"apps/v1","kind":"Deployment","metadata":{"name":"echo","namespace":"web","generation":1},"spec":{"replicas":3,"selector":{"matchLabels":{"app":"echo"}},)"
     R"("template":{"spec":{"initContainers":[{"name":"first","image":"nginx:1.22"}],"containers":[{"name":"main","image":"quay.io/nobody/has:1"}]}}},)"

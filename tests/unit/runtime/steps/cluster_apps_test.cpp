@@ -122,12 +122,12 @@ TEST_CASE("an application whose kinds the cluster does not have keeps nobody els
 
 TEST_CASE("an object that is not there is named if it must be; what may have done its work is not") {
   Asked asked;
-  asked.gone = {"web", "kinds.example.com", "once", "hook", "data"};
+  asked.gone = {"web", "kinds.acme.test", "once", "hook", "data"};
   asked.apps.watch("a",
                    steps::judged_objects("apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: web}\n---\n"
                                          "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: there}\n---\n"
                                          "apiVersion: apiextensions.k8s.io/v1\nkind: CustomResourceDefinition\n"
-                                         "metadata: {name: kinds.example.com}\n---\n"
+                                         "metadata: {name: kinds.acme.test}\n---\n"
                                          "apiVersion: apps/v1\nkind: Deployment\n"
                                          "metadata: {name: hook, annotations: {helm.sh/hook: post-install}}\n---\n"
                                          "apiVersion: v1\nkind: PersistentVolumeClaim\nmetadata: {name: data}\n---\n"
@@ -140,7 +140,7 @@ TEST_CASE("an object that is not there is named if it must be; what may have don
   CHECK(asked.questions.size() == 1);
   CHECK(a->objects.size() == 1);
   CHECK(a->missing == std::vector<kube::LastingObject>{{"Deployment", "store", "web"},
-                                                       {"CustomResourceDefinition", "", "kinds.example.com"}});
+                                                       {"CustomResourceDefinition", "", "kinds.acme.test"}});
   CHECK(b->missing == std::vector<kube::LastingObject>{{"Deployment", "other", "web"}});
 }
 
