@@ -134,7 +134,8 @@ class Application {
                         std::format("nothing says which version this is{}",
                                     from ? ": " + from->text() + " is missing, or has no tag" : ""));
     }
-    const auto row = std::ranges::find_if(table.rows, [&](const auto& one) { return base::is_like(version, one.first); });
+    const auto row =
+        std::ranges::find_if(table.rows, [&](const auto& one) { return base::is_like(version, one.first); });
     if (row == table.rows.end())
       return unresolved(version, place, "its table does not know this version, which brings images of its own");
     for (const auto& pattern : row->second) add(pattern, view);
@@ -156,7 +157,9 @@ class Application {
 
 void apply_ignore(const Rule& rule, const std::string& object, Findings& findings) {
   for (const auto& one : rule.ignore) {
-    const auto here = [&](const auto& finding) { return finding.object == object && base::is_like(finding.path, one.path); };
+    const auto here = [&](const auto& finding) {
+      return finding.object == object && base::is_like(finding.path, one.path);
+    };
     const std::string reason = std::format("rule {}: {}", rule.name, one.reason);
     for (const auto& use : findings.images) {
       if (here(use)) findings.omitted.push_back({use.image, use.object, use.path, use.line, reason});

@@ -222,9 +222,9 @@ class RuleReader {
 
 bool Selector::matches(const yaml::Node& document) const {
   return base::is_like(text_of(document.find("kind")), kind) && base::is_like(group_of(document), group) &&
-         base::is_like(text_of(document.at_path("metadata/name")), name) && std::ranges::all_of(fields, [&](const auto& one) {
-           return base::is_like(text_of(one.first.find(document)), one.second);
-         });
+         base::is_like(text_of(document.at_path("metadata/name")), name) &&
+         std::ranges::all_of(
+             fields, [&](const auto& one) { return base::is_like(text_of(one.first.find(document)), one.second); });
 }
 
 std::string Selector::text() const { return name == "*" ? kind : std::format("{} {}", kind, name); }

@@ -226,4 +226,3 @@ TEST_CASE("paths") {
   CHECK(text(".a") == "+");
   CHECK(workloads::FieldPath::parse(".a[b.c/d][name=y][3]")->text() == ".a[b.c/d][name=y][3]");
 }
-
