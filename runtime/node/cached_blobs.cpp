@@ -127,6 +127,7 @@ Result<void> CachedBlobs::read(const BlobInfo& blob, format::ByteRange range, ba
       return passed;
     }
     const auto arriving = fetch(blob);
+    if (arriving == nullptr && cache_->open(blob.digest) != nullptr) continue;
     if (arriving == nullptr) return registry_->read(blob, {relay.position(), relay.left()}, relay);
     const uint64_t end = arriving->wait(relay.position());
     if (end > relay.position()) {

@@ -11,7 +11,7 @@ from lab import Site, mirror_get, places_of, wait_for
 from living import left_behind
 from site_registries import SiteRegistry
 
-LAB = 37
+LAB = 40
 A, B = ('robot-a', 'of-a-7f3k'), ('robot-b', 'of-b-9q2m')
 PULL = 'ctr -n k8s.io images pull --hosts-dir /etc/containerd/certs.d'
 CACHE = '/var/lib/sealift/cache/blobs'
