@@ -82,7 +82,7 @@ TEST_CASE("report: of a delivered site it has all hosts, applications, checks an
     CHECK(app.standing == Standing::ok);
     CHECK(app.status == "done");
   }
-  CHECK(apps == std::vector<std::string>{"flannel", "redis", "hello"});
+  CHECK(apps == std::vector<std::string>{"flannel", "hello", "redis"});
   CHECK(acceptance.checks.size() == site.site.check().size());
   REQUIRE(acceptance.journal.delivery);
   CHECK(acceptance.journal.delivery->command == "apply");
