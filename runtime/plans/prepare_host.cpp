@@ -145,6 +145,12 @@ Index pull_images(PlanBuilder& plan, const Model& model, const Node& node, Index
   return plan.add(node, std::make_shared<steps::ImagesStep>(steps::base_images(model, node)), std::move(before));
 }
 
+// A node that becomes a registry host asks the others until it has all itself: its pods go on pulling meanwhile, and
+// also if the run is cut.
+void wait_for_own_images(const Node& node, const Payload& payload, std::vector<Index>& before) {
+  if (node.stands) before.push_back(payload.whole);
+}
+
 Index make_authority(PlanBuilder& plan, const Model& model, const Node& node, const Installed& installed,
                      std::optional<Index> first = {}) {
   std::vector<Index> before{installed.service_files};
@@ -173,6 +179,7 @@ Result<Prepared> prepare_host(PlanBuilder& plan, const Model& model, const Node&
   if (is_first && !is_registry_host) needs.push_back(own->second.first);
   // The mirror's unit names the folders that the record comes with.
   if (steps::is_asked(model, node) && own != images.payloads.end()) before.push_back(own->second.recorded);
+  if (is_registry_host) wait_for_own_images(node, own->second, before);
   if (model.leaves_registry(node)) {
     ended = mirrors;  // until then other hosts ask it
   } else if (node.stands && !is_registry_host) {
@@ -201,7 +208,9 @@ Result<Supply> prepare_supplier(PlanBuilder& plan, const Model& model, const Nod
     if (node.is_control_plane()) authority = make_authority(plan, model, node, installed, authority);
   }
   // The mirror's unit names the folders that the record comes with.
-  const Index mirror = start_node_service(plan, model, node, installed, authority, {payload.recorded});
+  std::vector<Index> before{payload.recorded};
+  wait_for_own_images(node, payload, before);
+  const Index mirror = start_node_service(plan, model, node, installed, authority, std::move(before));
   const Index runtime = start_runtime(plan, model, node, installed);
   out.mirror = mirror;
   out.supplier_ready = out.first_images = pull_images(plan, model, node, mirror, runtime, {payload.first, mirror});
