@@ -39,8 +39,10 @@ class Reader {
   void take(const host::FileWritten& change) { path(change.path, change.before).written = change.written; }
   void take(const host::DirectoryMade& change) {
     path(change.path, change.before);
-    if (*step_ == kRegistriesStep && change.path.ends_with(kCacheFolder) &&
-        change.before.kind == host::PathBefore::Kind::absent && seen_.insert("cache " + change.path).second)
+    const bool is_cache =
+        change.path.ends_with(kCacheFolder) || change.path.ends_with(kCacheFolder.substr(0, kCacheFolder.rfind('/')));
+    if (*step_ == kRegistriesStep && is_cache && change.before.kind == host::PathBefore::Kind::absent &&
+        seen_.insert("cache " + change.path).second)
       out_.caches.push_back(change.path);
   }
   void take(const host::SymlinkMade& change) { path(change.path, change.before).written.reset(); }

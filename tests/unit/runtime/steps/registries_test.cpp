@@ -206,13 +206,14 @@ TEST_CASE("registries: a reset takes the logins and all that was kept") {
   bench.bring(step);
   bench.put("/var/lib/sealift/cache/blobs/1.blob");
   const auto list = steps::undo_list(*bench.host->ledger());
-  CHECK(list.caches == std::vector<std::string>{"/var/lib/sealift/cache/blobs"});
+  CHECK(list.caches == std::vector<std::string>{"/var/lib/sealift/cache", "/var/lib/sealift/cache/blobs"});
   steps::RestoreStep restore;
   const auto done = bench.apply(restore);
   if (!done) FAIL(done.error().text());
   CHECK_FALSE(bench.has(kFile));
   CHECK_FALSE(bench.has("/var/lib/sealift/cache/blobs/1.blob"));
   CHECK_FALSE(bench.has("/var/lib/sealift/cache/blobs"));
+  CHECK_FALSE(bench.has("/var/lib/sealift/cache"));
 }
 
 TEST_CASE("registries: an image that an upstream matches may come to the cluster") {
