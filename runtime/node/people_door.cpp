@@ -19,7 +19,7 @@ namespace {
 constexpr std::string_view kApi = "/v2/", kTags = "/tags/list";
 constexpr std::string_view kRetryAfter = "5";  // seconds
 
-http::Response json_answer(json::Value body) {
+http::Response json_answer(const json::Value& body) {
   return {200, {{"Docker-Distribution-Api-Version", "registry/2.0"}}, "application/json", json::to_canonical(body), {}};
 }
 
