@@ -71,7 +71,7 @@ http::Response list_answer(const std::string& path, json::Value body, const std:
   json::Value list = json::Value::array();
   for (const auto& name : page->names) list.push_back(name);
   body.set(key, std::move(list));
-  auto out = json_answer(std::move(body));
+  auto out = json_answer(body);
   if (page->has_more)
     out.headers["Link"] = std::format("<{}?last={}&n={}>; rel=\"next\"", path, http::percent_encode(page->names.back()),
                                       page->names.size());
