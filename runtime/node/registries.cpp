@@ -11,7 +11,7 @@
 
 namespace sealift::node {
 
-Registries::Registries(RegistriesConfig config, std::shared_ptr<BlobCache> cache, Clock& clock,
+Registries::Registries(RegistriesConfig config, const std::shared_ptr<BlobCache>& cache, Clock& clock,
                        const http::Patience& patience) {
   if (config.external) {
     std::vector<RegistryPlace> places;

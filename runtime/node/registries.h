@@ -21,7 +21,7 @@ class Registries final : public BlobSource {
  public:
   // `cache` may be null: nothing is kept. What is in the external registry is not kept: it is the place itself.
   // `clock` must outlive this object.
-  Registries(RegistriesConfig config, std::shared_ptr<BlobCache> cache, Clock& clock,
+  Registries(RegistriesConfig config, const std::shared_ptr<BlobCache>& cache, Clock& clock,
              const http::Patience& patience = {});
 
   // Errors besides those of all sources: auth_failed, untrusted. They name the registry.
