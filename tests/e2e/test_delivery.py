@@ -126,7 +126,7 @@ QUESTIONS = re.compile(r'''
   | systemctl\ show\ 
   | kubectl\ --kubeconfig=\S+\ --request-timeout=\S+\ (--namespace=\S+\ )?get\ 
   | ctr\ --namespace\ k8s.io\ images\ check\ --quiet\ 
-  | /proc/self/exe\ node\ pki\ look\ 
+  | /proc/self/exe\ node\ (pki\ look\ |releases$)
 ''', re.VERBOSE)
 
 
