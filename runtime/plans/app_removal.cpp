@@ -81,7 +81,7 @@ class Remover {
     const Index out = plan_.add(
         first_, std::make_shared<steps::HistoryStep>(steps::history_entry(removal_.model), complete, std::move(hosts)),
         {});
-    plan_.at(out).after_any = forgotten_;
+    for (const auto& [name, gone] : gone_) plan_.at(out).after_any.push_back(gone);
     return out;
   }
 
