@@ -203,7 +203,7 @@ std::vector<const Node*> Model::asked_hosts() const {
     });
   };
   for (const auto& node : nodes) {
-    if (!is_registry_host(node) && is_needed(node)) out.push_back(&node);
+    if (is_needed(node) && !is_registry_host(node)) out.push_back(&node);
   }
   return out;
 }
