@@ -105,7 +105,7 @@ TEST_CASE("authority: killed at every record of a change, all mirrors serve, and
 }
 
 TEST_CASE("authority: any host loses power at each change, all mirrors serve, and the next delivery ends it") {
-  for (const size_t host : {0, 1, 2}) {
+  for (const size_t host : std::initializer_list<size_t>{0, 1, 2}) {
     const auto where = interrupt_at_changes(
         kPowerFails, host, [] { return Place(); }, change_authority, [](Place& one) { check_healed(one.site); });
     CHECK(where.contains("write /etc/sealift/pki/node/ca.crt"));

@@ -225,7 +225,8 @@ Result<std::string> DeliverySite::render(const images::ChartRequest& request, co
 
 delivery::Input DeliverySite::input(engine::Journal& journal, EventSink& events, Clock& clock,
                                     const CancelToken& cancel) {
-  return {payload(), config, *this, journal, events, clock, cancel, *this, false, allowed, renew_authority, false, "ops@laptop"};
+  return {payload(), config, *this,   journal, events,          clock,       cancel,
+          *this,     false,  allowed, false,   renew_authority, "ops@laptop"};
 }
 
 Result<delivery::Outcome> DeliverySite::apply(engine::Journal& journal, EventSink& events, const CancelToken& cancel) {

@@ -18,11 +18,6 @@ namespace {
 const std::string kFolder = "/etc/sealift/pki";
 constexpr std::string_view kFirst = "authority", kBy = " by ", kKeyOf = "key of the ";
 
-std::string text_of(const FakeMachine& machine, const std::string& path) {
-  const auto file = machine.world.files.find(path);
-  return file == machine.world.files.end() ? std::string() : std::string(base::as_text(file->second.content));
-}
-
 std::vector<std::string> authorities_in(const std::string& bundle) {
   std::vector<std::string> out;
   for (const auto line : base::split(bundle, '\n')) {
