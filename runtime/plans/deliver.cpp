@@ -99,11 +99,11 @@ Result<engine::Plan> deliver(const steps::Model& model, const std::optional<step
   auto finished = reached(first, first_finished, planes, workers, &Newcomer::finished);
   hooks_after_cluster(plan, model, finished);
   take(finished, planes, workers, &Newcomer::finished);
+  std::vector<Index> essential, workers_ready;
+  for (const auto& [node, last] : finished) (node->is_control_plane() ? essential : workers_ready).push_back(last);
   // Nobody waits for it but the end: images are pulled all the while.
   auto changed = finished;
   if (change) change_authority(plan, model, *change, changed);
-  std::vector<Index> essential, workers_ready;
-  for (const auto& [node, last] : finished) (node->is_control_plane() ? essential : workers_ready).push_back(last);
 
   // Applications wait for every worker still in the run, and until their images are there.
   wait_for_images(images, model, essential, workers_ready);
