@@ -31,6 +31,8 @@ void add_decisions(CLI::App& app, Arguments& out) {
   app.add_flag("--replace-product", out.replace_product,
                "although the cluster was made by an artifact of another name");
   app.add_flag("--allow-downgrade", out.allow_downgrade, "although the cluster has a newer version of this artifact");
+  app.add_flag("--renew-authority", out.renew_authority,
+               "replace the certificate authority of the node services now, and all of its certificates");
 }
 
 void add_common_options(CLI::App& app, Arguments& out) {

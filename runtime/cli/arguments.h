@@ -51,6 +51,7 @@ struct Arguments {
   bool allow_readable_secrets = false;
   bool offline = false;
   bool replace_product = false, allow_downgrade = false;
+  bool renew_authority = false;
   bool json = false;
   bool verbose = false;
   // check

@@ -284,6 +284,7 @@ Result<void> run_delivery(const Arguments& arguments, const console::Output& out
                         .charts = *charts,
                         .offline = arguments.offline,
                         .allowed = {arguments.replace_product, arguments.allow_downgrade},
+                        .renew_authority = arguments.renew_authority,
                         .who = owner_name()};
   Result<void> done;
   switch (arguments.verb) {

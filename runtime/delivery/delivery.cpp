@@ -14,6 +14,7 @@
 #include "runtime/kube/kubeadm.h"
 #include "runtime/plans/deliver.h"
 #include "runtime/steps/apps.h"
+#include "runtime/steps/authority_change.h"
 #include "runtime/steps/cluster_steps.h"
 #include "runtime/steps/hook_step.h"
 #include "runtime/steps/site_balancer.h"
@@ -84,6 +85,24 @@ void note_left(const Survey& found, const CancelToken& cancel, std::vector<std::
                                 left.size() == 1 ? "it is" : "they are"));
 }
 
+// Whether the authority of the node services is to be replaced, or is just being replaced.
+Result<std::optional<steps::AuthorityChange>> authority_change(const Input& input, const Survey& found) {
+  if (!found.model->makes_cluster()) return std::nullopt;
+  SEALIFT_ASSIGN(const auto first, found.connections->view(found.model->any_control_plane().name, input.cancel));
+  SEALIFT_ASSIGN(const bool changes, steps::authority_changes(*first, input.renew_authority, input.cancel));
+  if (!changes) return std::nullopt;
+  steps::AuthorityChange out{input.renew_authority};
+  for (const auto& [address, error] : found.aside) out.away.push_back(address);
+  return out;
+}
+
+void note_waiting(const std::optional<steps::AuthorityChange>& change, std::vector<std::string>& notes) {
+  if (change && !change->away.empty())
+    notes.push_back(std::format(
+        "the next certificate authority of the node services waits for {}: deliver again once that answers, or remove it",
+        base::join(change->away, ", ")));
+}
+
 }  // namespace
 
 Result<Outcome> run_plan(Input& input, const Survey& found, const engine::Plan& planned) {
@@ -120,8 +139,11 @@ Result<PlanOutcome> look_at_plan(Input& input, const Survey& found, const engine
 Result<Outcome> apply(Input& input) {
   SEALIFT_ASSIGN(const auto found, survey(input, host::Purpose::change));
   if (auto error = blocking(found.findings)) return fail(std::move(*error));
-  SEALIFT_ASSIGN(const auto planned, plans::deliver(*found.model));
-  return run_plan(input, found, planned);
+  SEALIFT_ASSIGN(const auto change, authority_change(input, found));
+  SEALIFT_ASSIGN(const auto planned, plans::deliver(*found.model, change));
+  SEALIFT_ASSIGN(auto out, run_plan(input, found, planned));
+  note_waiting(change, out.notes);
+  return out;
 }
 
 Result<PlanOutcome> plan(Input& input) {
@@ -150,8 +172,11 @@ Result<PlanOutcome> plan(Input& input) {
     return out;
   }
   SEALIFT_ASSIGN(const auto found, survey(input, host::Purpose::look));
-  SEALIFT_ASSIGN(const auto planned, plans::deliver(*found.model));
-  return look_at_plan(input, found, planned);
+  SEALIFT_ASSIGN(const auto change, authority_change(input, found));
+  SEALIFT_ASSIGN(const auto planned, plans::deliver(*found.model, change));
+  SEALIFT_ASSIGN(out, look_at_plan(input, found, planned));
+  note_waiting(change, out.notes);
+  return out;
 }
 
 }  // namespace sealift::delivery

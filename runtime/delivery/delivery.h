@@ -55,8 +55,9 @@ struct Input {
   images::ChartRenderer& charts;
   bool offline = false;  // plan --offline: connects nowhere
   Allowed allowed = {};
-  bool some_hosts = false;  // the configuration lacks hosts that cluster.yaml has: they are not concerned
-  std::string who = {};     // works with the cluster: "ops@laptop"
+  bool some_hosts = false;       // the configuration lacks hosts that cluster.yaml has: they are not concerned
+  bool renew_authority = false;  // of the node services, although it is not due
+  std::string who = {};          // works with the cluster: "ops@laptop"
 };
 
 struct HostOutcome {

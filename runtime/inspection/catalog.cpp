@@ -57,6 +57,10 @@ constexpr auto kControlPlane = std::to_array<Check>({
 });
 
 constexpr auto kCertificates = std::to_array<Check>({
+    {"certificates.authority",
+     "an authority that the node services believe has more than a third of its life left (warning), or at least has "
+     "not ended; names each of them",
+     "`apply` makes another authority beside it, which takes over"},
     {"certificates.kubernetes",
      "none of kubeadm's, the kubelet's and the kubeconfigs' certificates ends within 30 days (warning) or has ended",
      "`kubeadm certs renew all` on that control plane and a restart of its static pods; the kubelet renews its own"},

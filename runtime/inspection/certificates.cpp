@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
 #include <array>
+#include <vector>
 
 #include "payload/base/clock.h"
+#include "payload/base/text.h"
 #include "runtime/inspection/judge.h"
 
 namespace sealift::inspection {
@@ -13,6 +15,41 @@ constexpr int64_t kWarnDays = 30;
 // The node renews its own when a third of their life is left, every day anew.
 constexpr int64_t kWarnPercent = 25;
 constexpr std::string_view kOwnFolder = "/etc/sealift/";
+
+constexpr std::string_view kAuthorities = "/etc/sealift/pki/ca.crt";
+
+// "ends in 7213 days, at 2046-11-23T12:00:00.000Z"
+std::string end_of(const node::HostAnswer::Certificate& certificate, int64_t now_ms) {
+  const auto when = base::to_iso8601(WallTime(Duration(certificate.ends_ms)));
+  return certificate.ends_ms <= now_ms
+             ? "has ended, at " + when
+             : std::format("ends in {} days, at {}", (certificate.ends_ms - now_ms) / kDayMs, when);
+}
+
+// Each generation that the host believes, the newest first. One that ends while another does not is no trouble.
+void judge_authorities(const Look& look, const std::string& host,
+                       const std::vector<const node::HostAnswer::Certificate*>& authorities, Observations& out) {
+  constexpr std::string_view kId = "certificates.authority";
+  if (authorities.empty()) return;
+  std::vector<std::string> texts;
+  for (const auto* one : authorities)
+    texts.push_back(std::format("{} {}",
+                                authorities.size() == 1      ? "the only authority"
+                                : one == authorities.front() ? "the new authority"
+                                                             : "a former authority",
+                                end_of(*one, look.now_ms)));
+  const auto text = base::join(texts, "; ");
+  const auto is_over = [&](const auto* one) { return one->ends_ms <= look.now_ms; };
+  const auto is_due = [&](const auto* one) {  // as trust::is_due
+    return one->ends_ms - look.now_ms < (one->ends_ms - one->begins_ms) / 3;
+  };
+  if (std::ranges::all_of(authorities, is_over))
+    out.fail(kId, host, text);
+  else if (std::ranges::all_of(authorities, is_due))
+    out.warn(kId, host, text + ": `apply` makes another one, which takes over");
+  else
+    out.ok(kId, host, text);
+}
 
 struct Ends {
   const node::HostAnswer::Certificate* first = nullptr;
@@ -26,7 +63,12 @@ void judge_certificates(const Look& look, Observations& out) {
   for (const auto* host : telling(look)) {
     if (!host->answer) continue;
     std::array<Ends, 2> ends;  // Kubernetes' and our own
+    std::vector<const node::HostAnswer::Certificate*> authorities;
     for (const auto& certificate : host->answer->certificates) {
+      if (certificate.path == kAuthorities) {
+        authorities.push_back(&certificate);
+        continue;
+      }
       const bool is_own = certificate.path.starts_with(kOwnFolder);
       const std::string_view id = is_own ? "certificates.nodes" : "certificates.kubernetes";
       auto& sum = ends[is_own ? 1 : 0];
@@ -43,6 +85,7 @@ void judge_certificates(const Look& look, Observations& out) {
         out.warn(id, host->name, std::format("{} ends in {} days, at {}", certificate.path, left / kDayMs, when));
       }
     }
+    judge_authorities(look, host->name, authorities, out);
     for (size_t own = 0; own < ends.size(); ++own) {
       const auto& sum = ends[own];
       if (sum.count == 0 || !sum.all_well) continue;

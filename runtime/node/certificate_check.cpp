@@ -6,6 +6,7 @@
 #include "payload/base/text.h"
 #include "payload/trust/x509.h"
 #include "runtime/node/host_check.h"
+#include "runtime/node/pki.h"
 
 namespace sealift::node {
 namespace {
@@ -13,7 +14,6 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr size_t kMaxFile = size_t{1} << 20;
-constexpr std::string_view kBegin = "-----BEGIN CERTIFICATE-----";
 
 // kubeadm's folders and the node service's; kubeconfigs hold certificates, too.
 constexpr std::string_view kFolders[] = {"etc/kubernetes/pki",   "etc/kubernetes/pki/etcd", "etc/sealift/pki",
@@ -30,16 +30,22 @@ std::string certificate_of_kubeconfig(std::string_view text) {
   return bytes ? std::string(base::as_text(*bytes)) : std::string();
 }
 
+// The bundle of the node services' authorities: each of them counts. Its copy for the mirror does not.
+constexpr std::string_view kBundle = "/etc/sealift/pki/ca.crt", kCopy = "/etc/sealift/pki/node/ca.crt";
+
 void add(const fs::path& file, const std::string& name, std::vector<HostAnswer::Certificate>& out) {
+  if (name == kCopy) return;
   const auto text = base::read_text_file(file.string(), kMaxFile);
   if (!text) return;
-  std::string pem = file.extension() == ".conf" ? certificate_of_kubeconfig(*text) : *text;
-  const size_t begin = pem.find(kBegin);  // a key may come first
-  if (begin == std::string::npos) return;
-  const auto described = trust::describe(pem.substr(begin));
-  if (!described) return;
-  out.push_back({name, described->validity.not_before.time_since_epoch().count(),
-                 described->validity.not_after.time_since_epoch().count()});
+  // A key may come first, and the certificates of authorities last.
+  auto certificates = certificates_in(file.extension() == ".conf" ? certificate_of_kubeconfig(*text) : *text);
+  if (name != kBundle && !certificates.empty()) certificates.resize(1);
+  for (const auto& certificate : certificates) {
+    const auto described = trust::describe(certificate);
+    if (!described) continue;
+    out.push_back({name, described->validity.not_before.time_since_epoch().count(),
+                   described->validity.not_after.time_since_epoch().count()});
+  }
 }
 
 }  // namespace
@@ -55,7 +61,7 @@ std::vector<HostAnswer::Certificate> find_certificates(const std::string& root) 
     }
   }
   add(fs::path(root) / kKubelet, std::format("/{}", kKubelet), out);
-  std::ranges::sort(out, {}, &HostAnswer::Certificate::path);
+  std::ranges::stable_sort(out, {}, &HostAnswer::Certificate::path);
   return out;
 }
 

@@ -212,6 +212,13 @@ Result<void> run_pki(const std::string& what, const Arguments& arguments) {
   if (what == "make-ca") {
     SEALIFT_ASSIGN(const auto name, arguments.get("--name"));
     SEALIFT_TRY(make_authority(folder, name, clock));
+  } else if (what == "make-next") {
+    SEALIFT_ASSIGN(const auto name, arguments.get("--name"));
+    SEALIFT_TRY(make_next_authority(folder, name, clock));
+  } else if (what == "promote") {
+    SEALIFT_TRY(promote_next_authority(folder));
+  } else if (what == "retire") {
+    SEALIFT_TRY(retire_former_authorities(folder));
   } else if (what == "make-key") {
     SEALIFT_ASSIGN(const auto usage, arguments.get("--usage"));
     SEALIFT_ASSIGN(output, make_key(folder, usage));

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstdio>
+#include <cstring>
 
 #include "payload/base/file.h"
 #include "payload/json/value.h"
@@ -21,11 +22,53 @@ trust::Validity validity(Clock& clock, Duration lifetime) {
   return {now - std::chrono::days{1}, now + lifetime};
 }
 
+Result<std::string> authority_certificate(const Secret& key, const std::string& cluster, Clock& clock) {
+  // Every generation has the same name, as RFC 4210 (4.4) has it: their keys tell them apart.
+  return trust::make_authority(key, "sealift " + cluster.substr(0, 50), validity(clock, kAuthorityLifetime));
+}
+
+std::string next_path(const std::string& folder) { return folder + "/ca.next.key"; }
+
 std::string waiting_path(const std::string& folder, std::string_view usage) {
   return std::format("{}/node/{}.next", folder, usage);
 }
 
 std::string text_of(const Pair& pair) { return std::string(pair.key.reveal()) + pair.certificate; }
+
+json::Value life_of(const trust::Validity& validity, Clock& clock) {
+  const Duration life = std::max(validity.not_after - validity.not_before, Duration{1}),
+                 left = std::max(validity.not_after - clock.now(), Duration{0});
+  json::Value out = json::Value::object();
+  out.set("ends", base::to_iso8601(validity.not_after));
+  out.set("percentLeft", static_cast<uint64_t>((left * 100 + life - Duration{1}) / life));  // 0: it has ended
+  out.set("due", trust::is_due(validity, clock.now()));
+  return out;
+}
+
+// The certificate of the authority that has this key. untrusted if it is not in the bundle.
+Result<std::string> certificate_of(const Secret& key, std::string_view bundle) {
+  SEALIFT_ASSIGN(const auto public_pem, trust::public_key_of(key));
+  for (auto& certificate : certificates_in(bundle)) {
+    if (trust::check_key(certificate, public_pem)) return std::move(certificate);
+  }
+  return fail(ErrorCode::untrusted, "ca.crt has no certificate of the authority's key");
+}
+
+Result<Secret> read_key(const std::string& path) {
+  return base::read_text_file(path, kMaxPem).transform([](std::string text) {
+    Secret out(text);
+    explicit_bzero(text.data(), text.size());
+    return out;
+  });
+}
+
+// One that is there is taken.
+Result<Secret> key_at(const std::string& path) {
+  if (auto there = read_key(path); there || there.error().code != ErrorCode::not_found) return there;
+  SEALIFT_ASSIGN(auto pair, trust::generate_key());
+  SEALIFT_TRY(base::write_file_atomic(path, base::as_bytes(pair.private_pem.reveal()), 0600));
+  return std::move(pair.private_pem);
+}
 
 Result<trust::Usage> usage_of(std::string_view text) {
   if (text == "server" || text == "people") return trust::Usage::server;
@@ -34,6 +77,18 @@ Result<trust::Usage> usage_of(std::string_view text) {
 }
 
 }  // namespace
+
+std::vector<std::string> certificates_in(std::string_view bundle) {
+  constexpr std::string_view kBegin = "-----BEGIN CERTIFICATE-----", kEnd = "-----END CERTIFICATE-----";
+  std::vector<std::string> out;
+  for (size_t at = bundle.find(kBegin); at != std::string_view::npos; at = bundle.find(kBegin, at)) {
+    const size_t end = bundle.find(kEnd, at);
+    if (end == std::string_view::npos) break;
+    out.push_back(std::string(bundle.substr(at, end + kEnd.size() - at)) + "\n");
+    at = end;
+  }
+  return out;
+}
 
 std::string pair_path(const std::string& folder, std::string_view usage) {
   return std::format("{}/node/{}.pem", folder, usage);
@@ -57,10 +112,10 @@ Result<void> make_authority(const std::string& folder, const std::string& cluste
   const std::string key_path = folder + "/ca.key", certificate_path = folder + "/ca.crt";
   const auto key_there = base::read_text_file(key_path, kMaxPem);
   const auto certificate_there = base::read_text_file(certificate_path, kMaxPem);
-  if (key_there && certificate_there) {
-    SEALIFT_ASSIGN(const auto public_pem, trust::public_key_of(Secret(*key_there)));
-    return trust::check_issued(*certificate_there, *certificate_there, public_pem);
-  }
+  if (key_there && certificate_there)
+    return certificate_of(Secret(*key_there), *certificate_there).and_then([](const std::string& own) {
+      return trust::check_issued(own, own);
+    });
   SEALIFT_TRY(base::make_directories(folder, 0700));
   Secret key;
   if (key_there) {
@@ -70,9 +125,37 @@ Result<void> make_authority(const std::string& folder, const std::string& cluste
     key = std::move(pair.private_pem);
     SEALIFT_TRY(base::write_file_atomic(key_path, base::as_bytes(key.reveal()), 0600));
   }
-  SEALIFT_ASSIGN(const auto certificate,
-                 trust::make_authority(key, "sealift " + cluster.substr(0, 50), validity(clock, kAuthorityLifetime)));
+  SEALIFT_ASSIGN(const auto certificate, authority_certificate(key, cluster, clock));
   return base::write_file_atomic(certificate_path, base::as_bytes(certificate), 0644);
+}
+
+Result<void> make_next_authority(const std::string& folder, const std::string& cluster, Clock& clock) {
+  const std::string bundle_path = folder + "/ca.crt";
+  SEALIFT_ASSIGN(const auto bundle, base::read_text_file(bundle_path, kMaxPem));
+  SEALIFT_ASSIGN(const auto key, key_at(next_path(folder)));
+  if (certificate_of(key, bundle)) return {};
+  SEALIFT_ASSIGN(const auto certificate, authority_certificate(key, cluster, clock));
+  return base::write_file_atomic(bundle_path, base::as_bytes(certificate + bundle), 0644);
+}
+
+Result<void> promote_next_authority(const std::string& folder) {
+  const std::string next = next_path(folder), key_path = folder + "/ca.key";
+  const auto key = read_key(next);
+  if (!key) return key.error().code == ErrorCode::not_found ? Result<void>{} : fail(key.error());
+  SEALIFT_ASSIGN(const auto bundle, base::read_text_file(folder + "/ca.crt", kMaxPem));
+  SEALIFT_TRY(certificate_of(*key, bundle));
+  if (::rename(next.c_str(), key_path.c_str()) != 0) return fail_errno(errno, "rename to " + key_path);
+  return base::sync_directory(folder);
+}
+
+Result<void> retire_former_authorities(const std::string& folder) {
+  const std::string bundle_path = folder + "/ca.crt";
+  if (const auto next = read_key(next_path(folder)); next || next.error().code != ErrorCode::not_found)
+    return fail(ErrorCode::internal, "{} waits to become the authority's", next_path(folder));
+  SEALIFT_ASSIGN(const auto key, read_key(folder + "/ca.key"));
+  SEALIFT_ASSIGN(const auto bundle, base::read_text_file(bundle_path, kMaxPem));
+  SEALIFT_ASSIGN(const auto own, certificate_of(key, bundle));
+  return base::write_file_atomic(bundle_path, base::as_bytes(own), 0644);
 }
 
 Result<std::string> make_key(const std::string& folder, std::string_view usage) {
@@ -91,9 +174,10 @@ Result<std::string> issue_certificate(const std::string& folder, std::string_vie
   SEALIFT_ASSIGN(const auto kind, usage_of(usage));
   if (dns.empty() == (usage == "people"))
     return fail(ErrorCode::usage, "certificates of people have DNS names, and no others do");
-  SEALIFT_ASSIGN(const auto authority, base::read_text_file(folder + "/ca.crt", kMaxPem));
-  SEALIFT_ASSIGN(const auto key, base::read_text_file(folder + "/ca.key", kMaxPem));
-  return trust::issue(public_pem, kind, {name.substr(0, 60), dns, addresses}, authority, Secret(key),
+  SEALIFT_ASSIGN(const auto bundle, base::read_text_file(folder + "/ca.crt", kMaxPem));
+  SEALIFT_ASSIGN(const auto key, read_key(folder + "/ca.key"));
+  SEALIFT_ASSIGN(const auto authority, certificate_of(key, bundle));
+  return trust::issue(public_pem, kind, {name.substr(0, 60), dns, addresses}, authority, key,
                       validity(clock, kNodeLifetime));
 }
 
@@ -118,23 +202,36 @@ Result<void> put_people_file(const std::string& folder, std::string_view name, B
 }
 
 std::string look_at_pairs(const std::string& folder, Clock& clock) {
-  json::Value list = json::Value::array();
+  const auto bundle = certificates_in(base::read_text_file(folder + "/ca.crt", kMaxPem).value_or(""));
+  const auto key = read_key(folder + "/ca.key").and_then(trust::public_key_of);
+  const auto id = [](const std::string& certificate) {
+    return trust::fingerprint(certificate).transform(&Digest::hex).value_or("");
+  };
+  json::Value authorities = json::Value::array(), list = json::Value::array();
+  for (const auto& authority : bundle) {
+    const auto described = trust::describe(authority);
+    if (!described) continue;
+    json::Value one = life_of(described->validity, clock);
+    one.set("id", id(authority));
+    one.set("issues", key && trust::check_key(authority, *key).has_value());
+    authorities.push_back(std::move(one));
+  }
   for (const auto usage : kUsages) {
-    const auto validity = read_pair(pair_path(folder, usage))
-                              .and_then([](const Pair& pair) { return trust::describe(pair.certificate); })
-                              .transform([](const trust::Description& described) { return described.validity; });
-    if (!validity) continue;
-    const Duration life = std::max(validity->not_after - validity->not_before, Duration{1}),
-                   left = std::max(validity->not_after - clock.now(), Duration{0});
-    json::Value one = json::Value::object();
+    const auto pair = read_pair(pair_path(folder, usage));
+    const auto described = pair ? trust::describe(pair->certificate) : fail(pair.error());
+    if (!described) continue;
+    json::Value one = life_of(described->validity, clock);
     one.set("usage", usage);
-    one.set("ends", base::to_iso8601(validity->not_after));
-    one.set("percentLeft", static_cast<uint64_t>((left * 100 + life - Duration{1}) / life));  // 0: it has ended
-    one.set("due", trust::is_due(*validity, clock.now()));
+    const auto issuer = std::ranges::find_if(bundle, [&](const std::string& authority) {
+      return trust::check_issued(pair->certificate, authority).has_value();
+    });
+    one.set("issuer", issuer == bundle.end() ? "" : id(*issuer));
     list.push_back(std::move(one));
   }
   json::Value out = json::Value::object();
+  out.set("authorities", std::move(authorities));
   out.set("certificates", std::move(list));
+  out.set("waits", read_key(next_path(folder)).has_value());
   return json::to_canonical(out) + "\n";
 }
 

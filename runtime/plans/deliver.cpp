@@ -66,7 +66,7 @@ Result<std::map<std::string, Index>> prepare_hosts(PlanBuilder& plan, const step
 
 }  // namespace
 
-Result<engine::Plan> deliver(const steps::Model& model) {
+Result<engine::Plan> deliver(const steps::Model& model, const std::optional<steps::AuthorityChange>& change) {
   if (!model.makes_cluster()) return deliver_applications(model);
   const auto control_planes = model.control_planes();
   const steps::Node& first = *control_planes.front();
@@ -101,6 +101,9 @@ Result<engine::Plan> deliver(const steps::Model& model) {
   take(finished, planes, workers, &Newcomer::finished);
   std::vector<Index> essential, workers_ready;
   for (const auto& [node, last] : finished) (node->is_control_plane() ? essential : workers_ready).push_back(last);
+  // Nobody waits for it but the end: images are pulled all the while.
+  auto changed = finished;
+  if (change) change_authority(plan, model, *change, changed);
 
   // Applications wait for every worker still in the run, and until their images are there.
   wait_for_images(images, model, essential, workers_ready);
@@ -116,9 +119,11 @@ Result<engine::Plan> deliver(const steps::Model& model) {
   std::vector<Index> whole_delivery{healthy};
   for (const auto& [name, app] : apps) whole_delivery.append_range(app);
   SEALIFT_ASSIGN(const auto settled, settle_payloads(plan, model, whole_delivery));
+  take(changed, planes, workers, &Newcomer::finished);
   const Index kept = plan.add(first, std::make_shared<steps::ConfigStep>(model), {healthy});
   const Index noted = note_history(plan, model, first, cluster, {kept});
   const Index synced = plan.add(first, std::make_shared<steps::SyncStep>(first), {noted});
+  if (change) plan.at(synced).after_any.push_back(changed.front().last);
   for (const auto& [name, index] : settled) plan.at(synced).after_any.push_back(index);
   for (const auto& newcomers : {planes, workers}) {
     for (const auto& one : newcomers) {

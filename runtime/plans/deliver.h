@@ -4,14 +4,17 @@
 // applications of an artifact that makes no cluster, onto one that is there.
 #pragma once
 
+#include <optional>
+
 #include "runtime/engine/step.h"
+#include "runtime/steps/authority_change.h"
 #include "runtime/steps/model.h"
 
 namespace sealift::plans {
 
 // Deterministic. `model` must outlive the plan and have a control plane. Errors: invalid_config (kubeadm documents),
-// not_in_artifact.
-Result<engine::Plan> deliver(const steps::Model& model);
+// not_in_artifact. `change`: the authority of the node services changes, too.
+Result<engine::Plan> deliver(const steps::Model& model, const std::optional<steps::AuthorityChange>& change = {});
 Result<engine::Plan> deliver_applications(const steps::Model& model);  // of one without a base
 // The same, of which nodes that stand already get only what a newcomer makes necessary there: the lists of control
 // planes and registry hosts. Nothing of applications.

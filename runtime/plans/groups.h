@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "runtime/plans/plan_builder.h"
+#include "runtime/steps/authority_change.h"
 #include "runtime/steps/cluster_apps.h"
 #include "runtime/steps/hook_step.h"
 
@@ -164,6 +165,13 @@ struct LeavingNode {
 };
 void hooks_of_removal(PlanBuilder& plan, const steps::Model& model, const LeavingNode& leaving, bool before,
                       std::optional<Index>& last);
+
+// --- change_authority.cpp ---
+
+// A second authority for the node services (steps/authority_change.h), once each host has come as far as `hosts` says,
+// the first control plane first. Each `last` becomes the host's last step of it.
+void change_authority(PlanBuilder& plan, const steps::Model& model, const steps::AuthorityChange& change,
+                      std::vector<Reached>& hosts);
 
 // --- note_history.cpp ---
 

@@ -69,7 +69,7 @@ std::string mirror_json(const Model& model, const Node& node) {
   out.set("artifacts", is_one ? host::kArtifactRecords : "");
   out.set("registryHosts", std::move(hosts));
   if (asks_registries(model, node)) out.set("registries", std::string(kRegistriesFile));
-  out.set("ca", std::format("{}/ca.crt", kPkiDirectory));
+  out.set("ca", mirror_bundle_path());
   for (const auto* usage : {"server", "client"}) out.set(usage, pair_path(usage));
   out.set("artifact", model.payload.artifact_name());
   if (has_people_door(model, node)) {
@@ -131,7 +131,7 @@ Result<std::vector<WantedFile>> node_service_files(const Model& model, const Nod
   // this delivery's authority is believed to be the mirror.
   out.push_back(text_file(
       "/etc/containerd/certs.d/_default/hosts.toml",
-      std::format("server = \"https://127.0.0.1:{}\"\nca = \"{}/ca.crt\"\n", model.config.registry.port, kPkiDirectory),
+      std::format("server = \"https://127.0.0.1:{}\"\nca = \"{}\"\n", model.config.registry.port, bundle_path()),
       0644));
   return out;
 }

@@ -8,6 +8,7 @@
 #include "runtime/host/artifact_record.h"
 #include "runtime/steps/apps.h"
 #include "runtime/steps/payload_step.h"
+#include "tests/sim/played_pki.h"
 #include "tests/sim/sample_artifact.h"
 #include "tests/support/played_adopt.h"
 #include "tests/support/played_stage.h"
@@ -38,49 +39,6 @@ std::vector<std::string> texts(const json::Value& value, std::string_view key) {
   std::vector<std::string> out;
   for (const auto& element : *value.find(key)->elements()) out.push_back(*element.string());
   return out;
-}
-
-// A pair that begins with "old " has a fifth of its life left.
-Result<ExitStatus> look_at_pairs(FakeMachine& self, const Command& command) {
-  if (!has(command, "look")) return bad("not played: " + command.text());
-  std::string out;
-  for (const auto* usage : {"server", "client", "people"}) {
-    const auto file = self.world.files.find(std::format("{}/node/{}.pem", after(command, "--dir"), usage));
-    if (file == self.world.files.end()) continue;
-    const bool old = base::as_text(file->second.content).starts_with("old ");
-    out += std::format(R"({}{{"usage":"{}","ends":"2027-01-01T00:00:00.000Z","percentLeft":{},"due":{}}})",
-                       out.empty() ? "" : ",", usage, old ? 20 : 99, old);
-  }
-  return good(R"({"certificates":[)" + out + "]}");
-}
-
-Result<ExitStatus> node_pki(FakeMachine& self, const Command& command, const CommandIo& io) {
-  if (!self.world.files.contains(command.argv.front()))
-    return fail(ErrorCode::not_found, "{}: not there", command.argv.front());
-  const std::string folder = after(command, "--dir");
-  const std::string own = std::format("{}/node/{}", folder, after(command, "--usage"));
-  if (has(command, "make-ca")) {
-    put(self, folder + "/ca.crt", "authority");
-    SEALIFT_TRY(self.inside("node pki make-ca"));
-    put(self, folder + "/ca.key", "key of the authority");
-    return good();
-  }
-  if (has(command, "make-key")) {
-    put(self, own + ".next", "key of " + self.name());
-    return good("public key of " + self.name());
-  }
-  if (has(command, "put")) {
-    put(self, std::format("{}/people/{}", folder, after(command, "--file")), base::as_text(io.input));
-    return good();
-  }
-  if (has(command, "install")) {
-    if (!self.world.files.contains(own + ".next")) return bad("no key waits");
-    put(self, own + ".pem", "key of " + self.name() + ", " + std::string(base::as_text(io.input)));
-    self.world.files.erase(own + ".next");
-    return good();
-  }
-  return good(std::format("{} certificate of {} for {}", after(command, "--usage"), after(command, "--name"),
-                          base::as_text(io.input)));
 }
 
 }  // namespace
@@ -211,6 +169,7 @@ bool DeliverySite::serves(FakeMachine& machine, const json::Value& mirror, const
 std::string DeliverySite::refusal(FakeMachine& self, const std::string& image) {
   const auto mirror = running_mirror(self);
   if (!mirror) return "nobody answers on 127.0.0.1:5000";
+  if (!believes(self, self, "ca.crt", "server")) return "the runtime does not believe the mirror of its own host";
   if (serves(self, *mirror, image)) return {};
   std::string why = "not in the artifact's bytes here";
   for (const auto& endpoint : texts(*mirror, "registryHosts")) {
@@ -220,6 +179,11 @@ std::string DeliverySite::refusal(FakeMachine& self, const std::string& image) {
     const auto other = host->second->reachable() ? running_mirror(*host->second) : std::nullopt;
     if (!other || *other->find("peerListen")->string() != endpoint) {
       why = endpoint + ": connection refused";
+      continue;
+    }
+    if (!believes(self, *host->second, "node/ca.crt", "server") ||
+        !believes(*host->second, self, "node/ca.crt", "client")) {
+      why = endpoint + ": the mirrors don't believe each other";
       continue;
     }
     if (serves(*host->second, *other, image)) return {};
@@ -261,7 +225,8 @@ Result<std::string> DeliverySite::render(const images::ChartRequest& request, co
 
 delivery::Input DeliverySite::input(engine::Journal& journal, EventSink& events, Clock& clock,
                                     const CancelToken& cancel) {
-  return {payload(), config, *this, journal, events, clock, cancel, *this, false, allowed, false, "ops@laptop"};
+  return {payload(), config, *this,   journal, events,          clock,       cancel,
+          *this,     false,  allowed, false,   renew_authority, "ops@laptop"};
 }
 
 Result<delivery::Outcome> DeliverySite::apply(engine::Journal& journal, EventSink& events, const CancelToken& cancel) {

@@ -82,6 +82,7 @@ class DeliverySite final : public delivery::HostConnector, public images::ChartR
   PlayedCluster cluster;
   config::ClusterConfig config;
   delivery::Allowed allowed;
+  bool renew_authority = false;
   Bytes cluster_helm;  // that the launch machine renders with, if the artifact brings none
 
  private:

@@ -127,7 +127,8 @@ TEST_CASE(
   const auto says = [&](int left) {
     site.control_plane().programs["exe"] = [left](tests::FakeMachine&, const base::Command&, const base::CommandIo&) {
       return good(std::format(
-          R"({{"certificates":[{{"usage":"server","ends":"2027-11-27","percentLeft":{},"due":true}}]}})", left));
+          R"({{"authorities":[],"certificates":[{{"usage":"server","ends":"2027-11-27","percentLeft":{},"due":true}}]}})",
+          left));
     };
     auto lines = site.status();
     std::erase_if(lines, [](const auto& line) { return !line.subject.starts_with("certificate"); });

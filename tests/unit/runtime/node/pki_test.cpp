@@ -173,3 +173,91 @@ TEST_CASE("files of the people's door: only those two, and for root alone") {
   for (const std::string name : {"", "other", "../ca.key", "users/x"})
     CHECK(node::put_people_file(folder.path(), name, {}).error().code == ErrorCode::usage);
 }
+
+namespace {
+
+std::string read(const std::string& path) { return base::read_text_file(path, 65536).value_or("(absent)"); }
+
+// One value of each authority that `look` names, in order: "issues due".
+std::string authorities(const Pki& pki) {
+  const auto value = json::parse(node::look_at_pairs(pki.folder.path(), const_cast<Pki&>(pki).clock));
+  REQUIRE(value);
+  std::string out = value->boolean_or("waits", false) ? "waits:" : "";
+  for (const auto& one : *value->find("authorities")->elements())
+    out += std::format(" {}{}", one.boolean_or("issues", false) ? "issues" : "idle",
+                       one.boolean_or("due", false) ? ",due" : "");
+  return out;
+}
+
+std::string issuer(Pki& pki) {
+  const auto value = json::parse(node::look_at_pairs(pki.folder.path(), pki.clock));
+  REQUIRE(value);
+  return value->find("certificates")->elements()->front().text_or("issuer", "?");
+}
+
+}  // namespace
+
+TEST_CASE("a second authority: believed at once, issuing from its promotion on, alone once the first has retired") {
+  Pki pki;
+  const auto& folder = pki.folder.path();
+  const auto first = read(folder + "/ca.crt"), first_key = read(folder + "/ca.key");
+  REQUIRE(node::install_certificate(folder, "server", pki.certificate(pki.key())));
+  const auto by_first = node::read_pair(pki.pair())->certificate;
+  CHECK(authorities(pki) == " issues");
+  const auto issuer_before = issuer(pki);
+  CHECK(issuer_before == trust::fingerprint(first)->hex());
+
+  REQUIRE(node::make_next_authority(folder, "plant7", pki.clock));
+  const auto both = read(folder + "/ca.crt");
+  CHECK(both.ends_with(first));
+  CHECK(node::certificates_in(both).size() == 2);
+  CHECK(authorities(pki) == "waits: idle issues");
+  REQUIRE(node::make_next_authority(folder, "plant7", pki.clock));
+  CHECK(read(folder + "/ca.crt") == both);
+  CHECK(std::filesystem::status(folder + "/ca.next.key").permissions() ==
+        (std::filesystem::perms::owner_read | std::filesystem::perms::owner_write));
+  CHECK(trust::check_issued(pki.certificate(pki.key()), first));  // still
+  const auto early = node::retire_former_authorities(folder);
+  REQUIRE_FALSE(early);
+  CHECK(early.error().text().contains("ca.next.key"));
+
+  REQUIRE(node::promote_next_authority(folder));
+  REQUIRE(node::promote_next_authority(folder));
+  CHECK(read(folder + "/ca.key") != first_key);
+  CHECK(authorities(pki) == " issues idle");
+  REQUIRE(node::install_certificate(folder, "server", pki.certificate(pki.key())));
+  const auto by_second = node::read_pair(pki.pair())->certificate;
+  CHECK(issuer(pki) != issuer_before);
+  CHECK_FALSE(trust::check_issued(by_second, first));
+  for (const auto& one : {by_first, by_second}) CHECK(trust::check_issued(one, both));
+  CHECK(node::make_authority(folder, "plant7", pki.clock));  // whatever the order, there is one
+  CHECK(read(folder + "/ca.crt") == both);
+
+  REQUIRE(node::retire_former_authorities(folder));
+  const auto second = read(folder + "/ca.crt");
+  CHECK(authorities(pki) == " issues");
+  CHECK(trust::check_issued(by_second, second));
+  CHECK_FALSE(trust::check_issued(by_first, second));
+  REQUIRE(node::retire_former_authorities(folder));
+  CHECK(read(folder + "/ca.crt") == second);
+}
+
+TEST_CASE(
+    "a second authority: killed after its key, the same key gets its certificate; without it nothing is promoted") {
+  Pki pki;
+  const auto& folder = pki.folder.path();
+  const auto first = read(folder + "/ca.crt");
+  REQUIRE(node::make_next_authority(folder, "plant7", pki.clock));
+  const auto key = read(folder + "/ca.next.key");
+  REQUIRE(base::write_file_atomic(folder + "/ca.crt", base::as_bytes(first), 0644));  // as it was a moment before
+  CHECK(authorities(pki) == "waits: issues");
+  const auto refused = node::promote_next_authority(folder);
+  REQUIRE_FALSE(refused);
+  CHECK(refused.error().code == ErrorCode::untrusted);
+  REQUIRE(node::make_next_authority(folder, "plant7", pki.clock));
+  CHECK(read(folder + "/ca.next.key") == key);
+  REQUIRE(node::promote_next_authority(folder));
+  CHECK(read(folder + "/ca.key") == key);
+  pki.clock.advance(days{14 * 365});
+  CHECK(authorities(pki) == " issues,due idle,due");
+}

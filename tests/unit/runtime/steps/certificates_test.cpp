@@ -21,6 +21,9 @@ struct Certified : tests::Site {
   // percent, of what has been made
   std::map<std::string, int> left{{"server", 99}, {"client", 99}, {"people", 99}};
   std::map<std::string, int> left_now = left;  // of what is there
+  bool knows_issuer = true;                    // of what is there
+
+  std::map<std::string, std::string> authorities{{"cp1", R"({"id":"a1","issues":true})"}, {"w1", R"({"id":"a1"})"}};
 
   Certified() {
     add_file("program", "the program itself");
@@ -71,10 +74,12 @@ struct Certified : tests::Site {
     std::string out;
     for (const auto& [usage, percent] : left_now) {
       if (!self.world.files.contains("/etc/sealift/pki/node/" + usage + ".pem")) continue;
-      out += std::format(R"({}{{"due":{},"ends":"2027-11-27T12:00:00.000Z","percentLeft":{},"usage":"{}"}})",
-                         out.empty() ? "" : ",", percent < 33, percent, usage);
+      out +=
+          std::format(R"({}{{"due":{},"ends":"2027-11-27T12:00:00.000Z","issuer":"{}","percentLeft":{},"usage":"{}"}})",
+                      out.empty() ? "" : ",", percent < 33, knows_issuer ? "a1" : "", percent, usage);
     }
-    return tests::ended(R"({"certificates":[)" + out + "]}\n");
+    return tests::ended(
+        std::format(R"({{"authorities":[{}],"certificates":[{}],"waits":false}})", authorities[self.name()], out));
   }
   void make_authority() {
     steps::AuthorityStep step(model(), control_plane_node());
@@ -164,15 +169,18 @@ TEST_CASE("certificates: what the host says of them is read strictly") {
     program = [text](FakeMachine&, const base::Command&, const base::CommandIo&) { return tests::ended(text); };
     return steps::look_at_certificates(*site.worker.host, {});
   };
-  const auto one = said(R"({"certificates":[{"due":true,"ends":"2027","percentLeft":7,"usage":"client"}]})");
+  const auto one =
+      said(R"({"authorities":[],"certificates":[{"due":true,"ends":"2027","percentLeft":7,"usage":"client"}]})");
   REQUIRE(one);
   REQUIRE(one->size() == 1);
   CHECK(one->front().usage == "client");
   CHECK(one->front().ends == "2027");
   CHECK(one->front().percent_left == 7);
   CHECK(one->front().is_due);
-  CHECK(said(R"({"certificates":[]})")->empty());
-  for (const auto* bad : {"", "{}", R"({"certificates":{}})", R"({"certificates":[{"usage":"client"}]})"}) {
+  CHECK(said(R"({"authorities":[],"certificates":[]})")->empty());
+  for (const auto* bad :
+       {"", "{}", R"({"certificates":{}})", R"({"certificates":[]})", R"({"authorities":[],"certificates":{}})",
+        R"({"authorities":[{}],"certificates":[]})", R"({"authorities":[],"certificates":[{"usage":"client"}]})"}) {
     INFO(bad);
     CHECK_FALSE(said(bad));
   }
@@ -236,4 +244,36 @@ TEST_CASE("certificates: without a people's door the inputs are those that earli
   Certified site;
   const steps::CertificateStep step(site.model(), site.worker_node());
   CHECK(step.inputs() == steps::digest_of({"server and client", "w1", "10.7.0.12"}));
+}
+
+TEST_CASE("certificates: a host that missed a change of the authority gets the bundle and certificates again") {
+  const auto brought = [](const std::string& first, const std::string& own, bool knows_issuer = true) {
+    Certified site;
+    site.make_authority();
+    steps::CertificateStep step(site.model(), site.worker_node());
+    site.worker.bring(step);
+    CHECK(site.worker.text("/etc/sealift/pki/node/ca.crt") == "authority");
+    site.control_plane.put("/etc/sealift/pki/ca.crt", "another bundle");
+    site.authorities = {{"cp1", first}, {"w1", own}};
+    site.knows_issuer = knows_issuer;
+    return site.worker.check(step) == engine::StepState::needed;
+  };
+  const std::string issues = R"({"id":"a1","issues":true})", known = R"({"id":"a1"})", other = R"({"id":"a2"})";
+  CHECK_FALSE(brought(other + "," + issues, known));  // the next one: nobody uses it yet
+  CHECK(brought(R"({"id":"a2","issues":true},)" + known, known));
+  CHECK(brought(issues, known + "," + other));  // it believes one that is out of use
+  CHECK(brought(issues, known, false));         // nobody believes what it has
+}
+
+TEST_CASE("authority: another key replaces the one that a control plane has, and no copy of either is kept") {
+  Certified site;
+  site.config.hosts[1].role = format::HostRole::control_plane;
+  steps::AuthorityStep made(site.model(), site.control_plane_node()), brought(site.model(), site.worker_node());
+  site.control_plane.bring(made);
+  site.worker.bring(brought);
+  site.control_plane.put("/etc/sealift/pki/ca.key", "its next key");
+  CHECK(site.worker.check(brought) == engine::StepState::needed);
+  site.worker.bring(brought);
+  CHECK(site.worker.text("/etc/sealift/pki/ca.key") == "its next key");
+  CHECK(site.worker.machine.kept.empty());
 }

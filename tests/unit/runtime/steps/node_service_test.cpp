@@ -50,7 +50,7 @@ TEST_CASE(
              at_worker = site.told(site.worker_node(), "/etc/sealift/mirror.json");
   for (const auto* mirror : {&at_control_plane, &at_worker}) {
     CHECK(mirror->text_or("localListen", "") == "127.0.0.1:5000");
-    CHECK(mirror->text_or("ca", "") == "/etc/sealift/pki/ca.crt");
+    CHECK(mirror->text_or("ca", "") == "/etc/sealift/pki/node/ca.crt");
     for (const std::string usage : {"server", "client"})
       CHECK(mirror->text_or(usage, "") == "/etc/sealift/pki/node/" + usage + ".pem");
   }
@@ -142,7 +142,7 @@ TEST_CASE("renewal: every node looks once a day, and asks the host with the auth
   }
   // The mirror is shown the folder of the node's own keys, since it must see them when they are replaced.
   CHECK(other.at("/etc/systemd/system/sealift-mirror.service")
-            .contains("\nBindReadOnlyPaths=/etc/sealift/mirror.json /etc/sealift/pki/ca.crt /etc/sealift/pki/node\n"));
+            .contains("\nBindReadOnlyPaths=/etc/sealift/mirror.json /etc/sealift/pki/node\n"));
 }
 
 TEST_CASE("the people's door: on registry hosts, at its own port, with the files that the mirror is shown for it") {

@@ -1,0 +1,77 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A second certificate authority takes over from the first, while a node is off and while images are pulled."""
+import subprocess
+
+import pytest
+
+from lab import Site, wait_for
+
+LAB = 40
+HOSTS = ('cp1', 'w1', 'w2')
+PKI, IMAGE = '/etc/sealift/pki', 'registry.k8s.io/pause:3.10.1'
+
+
+@pytest.fixture(scope='module')
+def site(lab, tmp_path_factory):
+    lab.up(*HOSTS)
+    site = Site(lab, tmp_path_factory.mktemp('site'), workers=('w1', 'w2'))
+    site.deliver()
+    return site
+
+
+def bundle(lab, name, file='ca.crt'):
+    return lab.inside(name, f'cat {PKI}/{file}')
+
+
+def generations(lab, name):
+    return bundle(lab, name).count('BEGIN CERTIFICATE')
+
+
+def pull_everywhere(lab, names=HOSTS):
+    """As containerd does, through the host's own mirror, and on workers through the registry host's."""
+    for name in names:
+        lab.inside(name, f'ctr -n pulls images pull --hosts-dir /etc/containerd/certs.d {IMAGE} && ctr -n pulls images rm --sync {IMAGE}')
+
+
+def start_of_mirror(lab, name):
+    return lab.inside(name, 'systemctl show -p ExecMainStartTimestampMonotonic --value sealift-mirror')
+
+
+def test_a_node_that_is_off_is_waited_for(site, lab):
+    before = bundle(lab, 'cp1')
+    lab.inside('w2', 'systemctl stop ssh.socket ssh sshd 2>/dev/null || true')
+    done = site.run('apply', '--renew-authority')
+    assert done.code == 12 or done.code != 0, done.output
+    assert 'waits for' in done.output, done.output
+    assert [generations(lab, name) for name in HOSTS] == [2, 2, 1]
+    assert before in bundle(lab, 'cp1') and bundle(lab, 'w2') == before
+    pull_everywhere(lab)
+
+
+def test_it_takes_over_once_all_have_heard_of_it(site, lab, tmp_path):
+    lab.inside('w2', 'systemctl start ssh.socket 2>/dev/null || systemctl start ssh || systemctl start sshd')
+    before, mirrors = bundle(lab, 'w2'), {name: start_of_mirror(lab, name) for name in HOSTS}
+    former = lab.inside('w1', f'cat {PKI}/node/client.pem')
+    site.deliver()
+    assert [generations(lab, name) for name in HOSTS] == [1, 1, 1]
+    assert before not in bundle(lab, 'cp1') and bundle(lab, 'cp1') == bundle(lab, 'w2') == bundle(lab, 'w2', 'node/ca.crt')
+    assert 'ca.next.key' not in lab.inside('cp1', f'ls {PKI}')
+    assert mirrors == {name: start_of_mirror(lab, name) for name in HOSTS}
+    # The mirrors take their files within seconds.
+    wait_for('the former certificate is refused', 20, lambda: refused(lab, former, tmp_path))
+    pull_everywhere(lab)
+    again = site.deliver()
+    assert not [event for event in again.events if event.get('kind') == 'step_started'], again.output
+
+
+def refused(lab, pair, folder):
+    """A node's certificate of the former authority, shown to the registry host."""
+    (folder / 'former.pem').write_text(pair)
+    script = f'curl -sS -o /dev/null -w "%{{http_code}}" --max-time 20 -k --cert {folder}/former.pem https://{lab.ip("cp1")}:5000/v2/'
+    done = subprocess.run(['nsenter', '-t', str(lab.pid('w1')), '-n', 'sh', '-c', script], capture_output=True, text=True, timeout=60)
+    return done.returncode != 0 and 'alert' in done.stderr
+
+
+def test_check_names_the_authority(site):
+    done = site.run('check')
+    assert 'certificates.authority' in done.output and 'the only authority' in done.output, done.output
