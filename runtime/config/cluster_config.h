@@ -128,6 +128,13 @@ struct RegistryConfig {
   uint64_t cache_bytes = uint64_t{20} << 30;  // on each registry host, of what came from upstreams
 };
 
+// A cluster that Sealift did not make.
+struct ExistingCluster {
+  Secret kubeconfig;            // the file's text; empty: the one that kubeadm left on the first control plane
+  std::string kubeconfig_file;  // where it was read
+  Place place;
+};
+
 struct SiteFile {
   std::string source;  // relative to cluster.yaml
   std::string destination;
@@ -213,9 +220,10 @@ struct ClusterConfig {
   std::vector<PatchConfig> patches;
   std::vector<HookConfig> hooks;
   std::vector<KubeadmDocument> kubeadm;
-  std::vector<Digest> identities;  // of the artifacts that may be delivered here; empty = any
-  std::string path;                // of the file, as given
-  std::string kept;                // what may be kept of it in the cluster (kept_text)
+  std::vector<Digest> identities;           // of the artifacts that may be delivered here; empty = any
+  std::string path;                         // of the file, as given
+  std::string kept;                         // what may be kept of it in the cluster (kept_text)
+  std::optional<ExistingCluster> existing;  // onto which applications are delivered
   struct Places {
     Place name, spec, pods, services, api_port, api_local_port, etcd, registry_hosts;
   } places;

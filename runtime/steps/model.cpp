@@ -203,7 +203,8 @@ std::vector<const Node*> Model::asked_hosts() const {
     });
   };
   for (const auto& node : nodes) {
-    if (is_needed(node) && !is_registry_host(node)) out.push_back(&node);
+    const auto end_of_wanted = out.begin() + static_cast<ptrdiff_t>(wanted);
+    if (is_needed(node) && std::find(out.begin(), end_of_wanted, &node) == end_of_wanted) out.push_back(&node);
   }
   return out;
 }
@@ -212,7 +213,8 @@ std::vector<const Node*> Model::keepers() const {
   std::vector<const Node*> out;
   size_t planes = 0;
   for (const auto& node : nodes) {
-    if ((node.is_control_plane() && planes < kMostRegistryHosts) || is_registry_host(node)) out.push_back(&node);
+    const bool has_charts = node.is_control_plane() && planes < kMostRegistryHosts;
+    if (has_charts || wants_payload(config.registry, node.config, planes)) out.push_back(&node);
     planes += node.is_control_plane() ? 1 : 0;
   }
   return out;
