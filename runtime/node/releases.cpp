@@ -3,6 +3,7 @@
 
 #include "payload/base/process.h"
 #include "payload/base/secret.h"
+#include "runtime/host/kubeconfig.h"
 #include "runtime/kube/helm_record.h"
 
 namespace sealift::node {
@@ -15,10 +16,10 @@ constexpr size_t kMaxRecords = size_t{512} << 20;  // bytes, of all releases; a 
 
 Result<std::string> objects_of_releases() {
   const base::Command ask{
-      {"kubectl", "--kubeconfig=/etc/kubernetes/admin.conf", "--request-timeout=20s", "get", "secrets",
-       "--all-namespaces", "--selector", "owner=helm,status=deployed", "--no-headers", "--ignore-not-found", "--output",
+      {"kubectl", "--request-timeout=20s", "get", "secrets", "--all-namespaces", "--selector",
+       "owner=helm,status=deployed", "--no-headers", "--ignore-not-found", "--output",
        "custom-columns=SPACE:.metadata.namespace,NAME:.metadata.labels.name,RELEASE:.data.release"},
-      {"HOME=/run/sealift/kube"},
+      {std::string(host::kKubeconfigs), std::string(host::kNoOtherCluster), "HOME=/run/sealift/kube"},
       "/",
       kPatience};
   SEALIFT_ASSIGN(auto output, base::run_checked(ask, {.output_limit = kMaxRecords}));

@@ -2,7 +2,7 @@
 #include "runtime/steps/kubectl.h"
 
 #include "payload/base/text.h"
-#include "runtime/steps/model.h"
+#include "runtime/host/kubeconfig.h"
 
 namespace sealift::steps {
 namespace {
@@ -12,11 +12,12 @@ constexpr Duration kTellEvery{10'000};
 
 }  // namespace
 
+std::vector<std::string> kube_environment() {
+  return {std::string(host::kKubeconfigs), std::string(host::kNoOtherCluster), std::string(kKubeHome)};
+}
+
 base::Command kubectl(std::vector<std::string> arguments) {
-  base::Command out{{"kubectl", std::format("--kubeconfig={}", kAdminKubeconfig), "--request-timeout=20s"},
-                    {std::string(kKubeHome)},
-                    "/",
-                    Duration{120'000}};
+  base::Command out{{"kubectl", "--request-timeout=20s"}, kube_environment(), "/", Duration{120'000}};
   out.argv.insert(out.argv.end(), arguments.begin(), arguments.end());
   return out;
 }
