@@ -27,7 +27,7 @@ Result<FoundControlPlanes> find_control_planes(Input& input);
 
 // How a control plane belongs to the cluster that cluster.yaml means.
 struct Membership {
-  bool made = false, joined = false;  // by kubeadm init, by kubeadm join; see look_at_membership for other clusters
+  bool made = false, joined = false;  // by kubeadm init, by kubeadm join
   bool keeps_payload = false;         // it is a registry host
   bool was_begun = false;             // kubeadm init was about to make the cluster here
   // The lowest comes first: what a cluster has stays where it is, wherever new hosts stand in cluster.yaml.

@@ -17,7 +17,7 @@ Result<ControlPlaneState> look_at_state(host::HostView& host, const std::string&
   if (down) out.down.push_back(api_down(name, *down));
   for (const auto unit : inspection::node_units()) {
     // The others are what a cluster is made of.
-    if (config.existing && unit != inspection::kMirrorUnit) continue;
+    if (config.existing && unit != "sealift-mirror.service") continue;
     SEALIFT_ASSIGN(const auto state, host.unit(std::string(unit)));
     if (state.active == "active") continue;
     const std::string what = state.loaded ? state.active : "not installed";

@@ -6,6 +6,7 @@
 
 #include "payload/base/text.h"
 #include "payload/base/thread.h"
+#include "runtime/host/kubeconfig.h"
 #include "runtime/kube/objects.h"
 #include "runtime/steps/kubectl.h"
 #include "runtime/steps/model.h"
@@ -26,8 +27,8 @@ constexpr size_t kMostUnits = 40;
 // Pods of a node that others try to reach, and by whose networks the node itself asks.
 constexpr size_t kTargetsOfNode = 2, kOwnPods = 20;
 
-constexpr auto kUnits =
-    std::to_array<std::string_view>({"containerd.service", "kubelet.service", "sealift-api.service", kMirrorUnit});
+constexpr auto kUnits = std::to_array<std::string_view>(
+    {"containerd.service", "kubelet.service", "sealift-api.service", "sealift-mirror.service"});
 constexpr auto kDisks =
     std::to_array<const char*>({"/", "/var/lib/containerd", "/var/lib/kubelet", "/var/lib/etcd", "/var/log"});
 
@@ -74,7 +75,7 @@ std::string last_line(std::string_view text) {
 
 Result<std::optional<Error>> probe_api(host::HostView& control_plane, const std::string& server,
                                        const CancelToken& cancel) {
-  base::Command probe{{"kubectl"}, steps::kube_environment(), "/", kProbeTimeout};
+  base::Command probe{{"kubectl"}, host::kube_environment(steps::kKubeHome), "/", kProbeTimeout};
   if (!server.empty()) probe.argv.push_back("--server=" + server);
   for (const auto word :
        {kRequestTimeout, std::string_view("get"), std::string_view("--raw"), std::string_view("/readyz")})

@@ -7,7 +7,6 @@
 #include <functional>
 #include <memory>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "payload/base/cancel.h"
@@ -30,7 +29,6 @@ Result<Look> gather(const std::vector<AskedHost>& hosts, const config::ClusterCo
 // --- its parts ---
 
 // Units that every node needs.
-inline constexpr std::string_view kMirrorUnit = "sealift-mirror.service";
 std::vector<std::string_view> node_units();
 // Why the API server does not answer within three seconds; nothing if it does. `server`: a URL instead of the one that
 // the administrator's kubeconfig names. Errors: of the host alone.

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "runtime/host/kubeconfig.h"
 #include "runtime/steps/kubectl.h"
 #include "runtime/steps/units.h"
 
@@ -15,7 +16,7 @@ base::Command helm(std::vector<std::string> arguments, Duration more) {
       {"HELM_CACHE_HOME=/run/sealift/helm", "HELM_CONFIG_HOME=/run/sealift/helm", "HELM_DATA_HOME=/run/sealift/helm"},
       "/",
       kHelmTimeout + more};
-  out.environment.append_range(kube_environment());
+  out.environment.append_range(host::kube_environment(kKubeHome));
   out.argv.insert(out.argv.end(), arguments.begin(), arguments.end());
   return out;
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// helm on a control plane, with the kubeconfig there (runtime/host/kubeconfig.h).
+// helm on a control plane, with the admin kubeconfig there.
 #pragma once
 
 #include <string>

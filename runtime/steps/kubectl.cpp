@@ -12,12 +12,8 @@ constexpr Duration kTellEvery{10'000};
 
 }  // namespace
 
-std::vector<std::string> kube_environment() {
-  return {std::string(host::kKubeconfigs), std::string(host::kNoOtherCluster), std::string(kKubeHome)};
-}
-
 base::Command kubectl(std::vector<std::string> arguments) {
-  base::Command out{{"kubectl", "--request-timeout=20s"}, kube_environment(), "/", Duration{120'000}};
+  base::Command out{{"kubectl", "--request-timeout=20s"}, host::kube_environment(kKubeHome), "/", Duration{120'000}};
   out.argv.insert(out.argv.end(), arguments.begin(), arguments.end());
   return out;
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// kubectl on a control plane, with the kubeconfig there (runtime/host/kubeconfig.h).
+// kubectl on a control plane, with the admin kubeconfig there.
 #pragma once
 
 #include <string>
@@ -17,9 +17,6 @@ inline constexpr json::Limits kHostJson{.bytes = size_t{8} << 20, .depth = 64};
 
 // kubectl and helm keep what they learn of the API in a home folder: in memory, and gone with it.
 inline constexpr std::string_view kKubeHome = "HOME=/run/sealift/kube";
-
-// The environment of both: the cluster's kubeconfig, and that home.
-std::vector<std::string> kube_environment();
 
 base::Command kubectl(std::vector<std::string> arguments);
 
