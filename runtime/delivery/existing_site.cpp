@@ -4,7 +4,6 @@
 #include <algorithm>
 
 #include "payload/base/text.h"
-#include "payload/json/value.h"
 #include "runtime/host/kubeconfig.h"
 #include "runtime/inspection/gather.h"
 #include "runtime/steps/existing_cluster.h"

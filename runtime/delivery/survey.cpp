@@ -151,18 +151,8 @@ class Surveyor {
     return {};
   }
 
-  // A cluster that Sealift did not make is asked what it is; its nodes must be of no other.
+  // A cluster that Sealift did not make is asked what it is.
   Result<void> look_at_cluster_that_is_there() {
-    for (auto& reached : reached_) {
-      for (const auto step : {steps::kInitStep, steps::kJoinStep}) {
-        SEALIFT_ASSIGN(const auto made,
-                       look_again(reached, [&](host::HostView& host) { return host.recorded(std::string(step)); }));
-        if (made)
-          return fail(ErrorCode::preflight,
-                      "{} is a node of a cluster that Sealift made: take `existing` out of {}, which is for others",
-                      reached.config.address, input_.config.path);
-      }
-    }
     const auto first = std::ranges::find(reached_, format::HostRole::control_plane,
                                          [](const Reached& reached) { return reached.config.role; });
     SEALIFT_ASSIGN(existing_, look_again(*first, [&](host::HostView& host) {
@@ -278,7 +268,7 @@ class Surveyor {
         SEALIFT_ASSIGN(reached.findings, checks::check_host(preflight(reached.needs_no_payload), reached.view));
         if (input_.config.existing) {
           SEALIFT_ASSIGN(reached.standing, read_served_node(host, reached.config.role));
-          return {};
+          return refuse_node_of_ours(reached, host);
         }
         SEALIFT_ASSIGN(reached.standing, read_standing_node(host, reached.view.facts));
         SEALIFT_TRY(refuse_node_of_others(reached, host));
@@ -346,6 +336,16 @@ class Surveyor {
     SEALIFT_ASSIGN(auto findings,
                    etcd_findings(*reached.host, reached.view.name, *out_.model, is_first, input_.cancel));
     std::ranges::move(findings, std::back_inserter(reached.findings));
+    return {};
+  }
+
+  Result<void> refuse_node_of_ours(Reached& reached, host::HostView& host) {
+    SEALIFT_ASSIGN(const auto made, host.recorded(std::string(steps::kInitStep)));
+    SEALIFT_ASSIGN(const auto joined, host.recorded(std::string(steps::kJoinStep)));
+    if (made || joined)
+      reached.findings.push_back({"site.nodes", reached.view.name, checks::Severity::blocks,
+                                  "is a node of a cluster that Sealift made",
+                                  "take `existing` out of cluster.yaml: it is for other clusters"});
     return {};
   }
 

@@ -36,6 +36,8 @@ struct Theirs {
     require_delivered(site.apply(journal, base::no_events()));
     for (size_t i = 0; i < site.size(); ++i) make_theirs(site.machine(i));
     site.cluster.is_of_others = true;
+    site.cluster.kept_config.clear();
+    site.cluster.history.clear();
     site.config.existing.emplace();
     site.config.applications.clear();
     site.config.files.clear();
@@ -95,6 +97,7 @@ struct Theirs {
         CHECK((path.starts_with("/run/sealift") || was.files.contains(path)));
       }
       for (const auto& [path, file] : was.files) {
+        if (path.starts_with("/run/")) continue;
         INFO(path);
         REQUIRE(world.files.contains(path));
         CHECK(world.files.at(path) == file);
@@ -212,6 +215,7 @@ TEST_CASE("existing: applications and what answers containerd come onto a cluste
 
 TEST_CASE("existing: remove --app takes an application off, with the last one the payload") {
   Theirs theirs;
+  theirs.site.take(erp_payload({.file = ""}));  // with files on hosts its record stays
   require_delivered(theirs.apply());
   engine::NoJournal journal;
   const auto removed = theirs.site.remove_apps(journal, {{"desk", "erp"}, false}, base::no_events());
@@ -241,12 +245,13 @@ TEST_CASE("existing: a reset leaves the cluster as it has become, at whatever re
   undisturbed.live_on();
   const size_t records = records_of(undisturbed, reset);
   undisturbed.check_as_before();
-  const auto make = [] {
-    Theirs theirs;
-    require_delivered(theirs.apply());
-    theirs.live_on();
-    return theirs;
+  struct Delivered : Theirs {
+    Delivered() {
+      require_delivered(apply());
+      live_on();
+    }
   };
+  const auto make = [] { return Delivered(); };
   kill_at_records(records, make, reset, [](Theirs& theirs) {
     engine::NoJournal journal;
     require_delivered(theirs.reset(journal));
