@@ -45,9 +45,8 @@ std::vector<std::string> texts(const json::Value& value, std::string_view key) {
 
 DeliverySite::DeliverySite(size_t hosts, size_t control_planes)
     : cluster([this](const std::string& image) {
-        auto& machine = *machines_[pods_on];
-        const std::lock_guard lock(machine.lock());
-        return refusal(machine, image).empty();
+        const std::lock_guard lock(machines_.front()->lock());
+        return refusal(*machines_.front(), image).empty();
       }) {
   take(sample_payload());
   config.name = "plant7";
