@@ -6,7 +6,7 @@ import pytest
 
 from lab import Site, wait_for
 
-LAB = 40
+LAB = 43
 HOSTS = ('cp1', 'w1', 'w2')
 PKI, IMAGE = '/etc/sealift/pki', 'registry.k8s.io/pause:3.10.1'
 
