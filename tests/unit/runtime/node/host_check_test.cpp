@@ -149,6 +149,20 @@ TEST_CASE("node check: certificates in folders, with their keys, and in kubeconf
                                           "/etc/sealift/pki/node/server.pem"});
 }
 
+TEST_CASE("node check: each certificate of the authorities' bundle, its copy not again, and of other files the first") {
+  const TemporaryFolder root;
+  const tests::Authority newer, former;
+  const std::string bundle = newer.certificate + former.certificate, pki = "etc/sealift/pki";
+  std::filesystem::create_directories(root / (pki + "/node"));
+  for (const auto* file : {"/ca.crt", "/node/ca.crt"}) std::ofstream(root / (pki + file)) << bundle;
+  const auto identity = newer.identity(tests::kLoopback, newer.certificate);
+  std::ofstream(root / (pki + "/node/server.pem")) << identity.key.reveal() << identity.certificate << bundle;
+  std::vector<std::string> paths;
+  for (const auto& one : node::find_certificates(root.path())) paths.push_back(one.path);
+  CHECK(paths == std::vector<std::string>{"/etc/sealift/pki/ca.crt", "/etc/sealift/pki/ca.crt",
+                                          "/etc/sealift/pki/node/server.pem"});
+}
+
 TEST_CASE("node check: whether packets travel both ways") {
   const auto listening = http::listen_at(*http::socket_address("127.0.0.1", 0));
   REQUIRE(listening);
