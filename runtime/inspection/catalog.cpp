@@ -78,6 +78,8 @@ constexpr auto kServices = std::to_array<Check>({
      "`journalctl -u sealift-mirror` on that node says why not"},
     {"mirror.images", "the mirror of every node has each image of every delivered application, by its digest",
      "`apply` brings what the registry hosts lack"},
+    {"mirror.people", "the door for people (registry.domain) of every registry host answers by TLS",
+     "`journalctl -u sealift-mirror` on that host says why not; `apply` brings its certificate and users again"},
     {"names.hosts", "every host gets an answer of the cluster's name service",
      "look at CoreDNS's pods (`kubectl -n kube-system get pods -o wide`), and at the network between that host and "
      "theirs"},

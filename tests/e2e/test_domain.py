@@ -171,6 +171,17 @@ def test_a_certificate_of_the_site(cluster, lab):
     assert 'nothing to do' in cluster.deliver().output
 
 
+def test_check_asks_at_the_door(cluster, lab):
+    assert cluster.run('check').code == 0
+    lab.inside('cp1', 'echo broken > /etc/sealift/pki/people/site.pem; systemctl restart sealift-mirror')
+    broken = cluster.run('check')
+    assert broken.code == 15 and 'mirror.people' in broken.output, broken.output
+    assert 'mirror.answers' not in broken.output  # nodes go on
+    cluster.deliver()
+    wait_for('the door is open again', 30, lambda: curl(cluster, '/v2/', authority='site.crt')[0] == 200)
+    assert cluster.run('check').code == 0
+
+
 def test_without_the_domain_all_of_it_goes(cluster, lab):
     del cluster.cluster['spec']['registry']
     cluster.write()

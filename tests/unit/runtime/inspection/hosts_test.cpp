@@ -141,7 +141,7 @@ TEST_CASE("inspection: each generation of the node services' authority, of which
   ACluster cluster;
   auto& certificates = cluster.host("cp1").answer->certificates;
   const auto evidence = [&] { return cluster.evidence("certificates.authority", "cp1"); };
-  certificates.push_back({kBundle, kNowMs - 14 * kYearMs, kNowMs + 6 * kYearMs});
+  certificates.back() = {kBundle, kNowMs - 14 * kYearMs, kNowMs + 6 * kYearMs};
   CHECK(cluster.ill() == Ill{"warn certificates.authority cp1"});
   CHECK(evidence().contains("the only authority ends in 2190 days, at 20"));
   certificates.insert(certificates.end() - 1, {kBundle, kNowMs - kDayMs, kNowMs + 20 * kYearMs});
