@@ -149,7 +149,7 @@ std::string document() {
       "On hosts of which none is a node yet, `check` looks at what [CHECKS.md](CHECKS.md) lists: a preflight. In a\n"
       "cluster it looks at all of the following, at all hosts at once, and changes nothing. Each finding is `ok`, `warn`\n"
       "or `fail`, with what was seen and what to do; if anything fails, the exit code is 15. `report` looks at the same, and\n"
-      "may leave findings as they are: `--waive ID=REASON`.\n\n"
+      "may leave findings as they are: `--waive ID=REASON`, or `--waive ID@SUBJECT=REASON`.\n\n"
       "For the networks of pods no pod is made and no image is needed: on each node the agent enters the network of a\n"
       "pod that is there, and asks from inside. A node without such a pod is not asked, and that is said.\n";
   for (const auto& theme : kThemes) {
