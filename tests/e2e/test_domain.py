@@ -163,7 +163,7 @@ def test_a_certificate_of_the_site(cluster, lab):
     assert wait_for('the site\'s certificate is shown', 30, lambda: curl(cluster, '/v2/', authority='site.crt')[0] == 200)
     with pytest.raises(AssertionError, match='certificate'):
         curl(cluster, '/v2/', authority='ca.crt')
-    assert lab.inside('cp1', 'ls /etc/sealift/pki/node').split() == ['client.pem', 'server.pem']
+    assert lab.inside('cp1', 'ls /etc/sealift/pki/node').split() == ['ca.crt', 'client.pem', 'server.pem']
     assert lab.inside('cp1', 'stat -c %a /etc/sealift/pki/people/site.pem').strip() == '600'
     assert lab.inside('w1', 'ls /etc/sealift/pki/people', check=False) == ''
     refused = cluster.run('registry', 'ca')
