@@ -17,6 +17,9 @@ struct Theme {
 
 std::span<const Theme> catalog();
 
+// Whether a check concerns clusters of this kind: made by Sealift, or there already.
+bool is_for(const Check& check, const config::ClusterConfig& config);
+
 // runtime/CHECKS.md, generated from the catalog.
 std::string document();
 // A shorter version for a terminal of 80 columns.
@@ -31,5 +34,6 @@ std::span<const Check> network_checks();
 std::span<const Check> time_checks();
 std::span<const Check> identity_checks();
 std::span<const Check> foreign_checks();
+std::span<const Check> existing_checks();
 
 }  // namespace sealift::checks

@@ -63,6 +63,13 @@ using CompareHosts = void (*)(const Check&, const std::vector<CheckedHost>&, std
 
 inline bool on_every_host(const Subject&) { return true; }
 inline bool on_fresh_hosts(const Subject& subject) { return !subject.worked_on(); }
+// But for nodes of a cluster that Sealift did not make: how those are set up is their owner's business.
+inline bool to_make_a_node(const Subject& subject) { return !subject.input.config.existing; }
+inline bool on_nodes_that_are_there(const Subject& subject) { return !to_make_a_node(subject); }
+inline bool on_fresh_nodes_that_are_there(const Subject& subject) {
+  return on_nodes_that_are_there(subject) && on_fresh_hosts(subject);
+}
+inline bool to_make_a_fresh_node(const Subject& subject) { return to_make_a_node(subject) && on_fresh_hosts(subject); }
 
 struct Check {
   std::string_view id;      // "disk.space": theme and name; never changes

@@ -64,8 +64,14 @@ Result<void> minimum(const Subject& subject, Report& report) {
   return {};
 }
 
+// Where the programs of a cluster lie that Sealift did not make, it puts none.
+bool is_of_cluster(const Subject& subject, std::string_view folder) {
+  return subject.input.config.existing && (folder == "/usr/local/bin" || folder == "/opt/cni/bin");
+}
+
 Result<void> programs(const Subject& subject, Report& report) {
-  for (const auto* folder : {"/usr/local/bin", "/usr/local/lib", "/opt/cni/bin"}) {
+  for (const std::string folder : {"/usr/local/bin", "/usr/local/lib", "/opt/cni/bin"}) {
+    if (is_of_cluster(subject, folder)) continue;
     SEALIFT_ASSIGN(const auto can, report.of(subject.host.host->can_execute_in(folder)));
     if (can == host::ProgramFolder::no_exec)
       report.found(std::format("does not let programs run in {} (mounted noexec)", folder),
@@ -126,8 +132,10 @@ Result<void> look_for_others(const Subject& subject, Report& report, const std::
 }
 
 Result<void> writers(const Subject& subject, Report& report) {
-  for (const auto* folder : {"/etc", "/usr/local/bin", "/usr/local/lib/sealift", "/opt/cni/bin", "/var/lib/sealift"})
-    SEALIFT_TRY(look_for_others(subject, report, folder, Group::may_not));
+  for (const std::string folder :
+       {"/etc", "/usr/local/bin", "/usr/local/lib/sealift", "/opt/cni/bin", "/var/lib/sealift"}) {
+    if (!is_of_cluster(subject, folder)) SEALIFT_TRY(look_for_others(subject, report, folder, Group::may_not));
+  }
   if (!subject.host.keeps_payload) return {};
   return look_for_others(subject, report, subject.host.config.data_root, Group::may_write);
 }
@@ -142,7 +150,7 @@ constexpr auto kChecks = std::to_array<Check>({
     {"disk.space", "the file systems that the delivery writes to are writable and have the bytes and inodes for it",
      "free space, or set dataRoot to a larger disk", AskHost(space), on_fresh_hosts},
     {"disk.minimum", "the disk of /var/lib has the free space that the base's `minimum` says for the role",
-     "free space, or use a larger disk", AskHost(minimum), on_fresh_hosts},
+     "free space, or use a larger disk", AskHost(minimum), to_make_a_fresh_node},
     {"disk.programs", "programs can be put into /usr/local/bin, /usr/local/lib and /opt/cni/bin and started there",
      "mount them writable and without noexec", AskHost(programs), on_fresh_hosts},
     {"disk.etc", "/etc is writable", "mount it writable", AskHost(etc), on_fresh_hosts},

@@ -75,15 +75,15 @@ Result<void> registries(const Subject& subject, Report& report) {
 
 constexpr auto kChecks = std::to_array<Check>({
     {"foreign.cluster", "no other Kubernetes is, or was, on the host", "remove it first, or use another host",
-     AskHost(clusters), on_fresh_hosts},
+     AskHost(clusters), to_make_a_fresh_node},
     {"foreign.etcd", "no etcd is, or was, on the host, unless it is the site's (etcd.external)",
-     "remove its data first, or use another host", AskHost(etcd), on_fresh_hosts},
+     "remove its data first, or use another host", AskHost(etcd), to_make_a_fresh_node},
     {"foreign.docker", "no Docker is on the host", "remove it first, or use another host", AskHost(docker),
-     on_fresh_hosts},
-    {"foreign.containerd", "no containerd runs", "remove it first", AskHost(containerd), on_fresh_hosts},
-    {"foreign.cni", "/etc/cni/net.d holds no pod network", "remove these files", AskHost(cni), on_fresh_hosts},
+     to_make_a_fresh_node},
+    {"foreign.containerd", "no containerd runs", "remove it first", AskHost(containerd), to_make_a_fresh_node},
+    {"foreign.cni", "/etc/cni/net.d holds no pod network", "remove these files", AskHost(cni), to_make_a_fresh_node},
     {"foreign.registries", "containerd has no configuration for single registries", "remove that folder",
-     AskHost(registries), on_fresh_hosts},
+     AskHost(registries), to_make_a_fresh_node},
 });
 
 }  // namespace

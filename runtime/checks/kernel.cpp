@@ -34,18 +34,20 @@ Result<void> nftables(const Subject& subject, Report& report) { return feature(s
 Result<void> vxlan(const Subject& subject, Report& report) { return feature(subject, report, "vxlan"); }
 
 constexpr auto kChecks = std::to_array<Check>({
-    {"kernel.cgroups", "cgroups are mounted", "mount cgroups (systemd does so by itself)", ReadFacts(cgroups)},
+    {"kernel.cgroups", "cgroups are mounted", "mount cgroups (systemd does so by itself)", ReadFacts(cgroups),
+     to_make_a_node},
     {"kernel.controllers", "the cgroup controllers cpu, cpuset, memory and pids are there",
-     "enable them on the kernel's command line", ReadFacts(controllers)},
+     "enable them on the kernel's command line", ReadFacts(controllers), to_make_a_node},
     {"kernel.overlay", "an overlay can be mounted on the file system of /var/lib",
      "containers need overlay on the file system of /var/lib: use ext4, or XFS with ftype=1, and a kernel with overlayfs",
-     AskHost(overlay)},
+     AskHost(overlay), to_make_a_node},
     {"kernel.br_netfilter", "bridged packets reach the packet filter", "install the kernel's module package",
-     AskHost(br_netfilter)},
+     AskHost(br_netfilter), to_make_a_node},
     {"kernel.nftables", "nftables takes rules",
-     "kube-proxy needs nf_tables in the kernel: install the kernel's module package", AskHost(nftables)},
+     "kube-proxy needs nf_tables in the kernel: install the kernel's module package", AskHost(nftables),
+     to_make_a_node},
     {"kernel.vxlan", "a VXLAN link can be made",
-     "the pod network needs vxlan in the kernel: install the kernel's module package", AskHost(vxlan)},
+     "the pod network needs vxlan in the kernel: install the kernel's module package", AskHost(vxlan), to_make_a_node},
 });
 
 }  // namespace

@@ -17,13 +17,17 @@ void default_route(const Subject& subject, Report& report) {
 Result<void> ports(const Subject& subject, Report& report) {
   const auto& input = subject.input;
   const auto& host = subject.host;
-  std::set<uint16_t> wanted{input.config.registry.port, input.config.api.local_port};
+  const bool makes_node = !input.config.existing;
+  std::set<uint16_t> wanted{input.config.registry.port};
+  if (makes_node) wanted.insert(input.config.api.local_port);
   for (const auto role : {format::HostRole::all, host.config.role}) {
     const auto of_role = input.base.ports.find(role);
     if (of_role != input.base.ports.end()) wanted.insert(of_role->second.begin(), of_role->second.end());
   }
-  if (host.config.role == format::HostRole::control_plane)
-    wanted.insert({input.config.api.port, config::authority_port(input.config.registry)});
+  if (host.config.role == format::HostRole::control_plane) {
+    wanted.insert(config::authority_port(input.config.registry));
+    if (makes_node) wanted.insert(input.config.api.port);
+  }
   // The site's etcd may run on a control plane.
   if (input.config.external_etcd) std::erase_if(wanted, [](uint16_t port) { return port >= 2379 && port <= 2381; });
   for (const auto& listener : host.facts.listeners) {
@@ -76,7 +80,7 @@ Result<void> proxies(const Subject& subject, Report& report) {
 
 constexpr auto kChecks = std::to_array<Check>({
     {"network.default_route", "there is a default route", "set one, it need not lead anywhere",
-     ReadFacts(default_route)},
+     ReadFacts(default_route), to_make_a_node},
     {"network.ports", "the ports that the role listens on are free",
      "stop the program that listens there, or choose another port in cluster.yaml where there is a field for it",
      AskHost(ports), on_fresh_hosts},

@@ -28,6 +28,10 @@ Result<std::map<std::string, agent::HostSecrets>> resolve_logins(const config::C
     if (auto own = secrets.check_file(cluster.external_etcd->key_file); !own)
       return fail_while(std::move(own).error(), "looking for the key of etcd.external");
   }
+  if (cluster.existing && !cluster.existing->kubeconfig_file.empty()) {
+    if (auto own = secrets.check_file(cluster.existing->kubeconfig_file); !own)
+      return fail_while(std::move(own).error(), "looking for existing.kubeconfig");
+  }
   for (const auto& host : cluster.hosts) {
     agent::HostSecrets login;
     if (host.ssh.key_path) {

@@ -147,8 +147,10 @@ void check_networks(const yaml::Node& cluster, Reading& reading) {
                                      base::counted(room, "host", "hosts"), reading.config.hosts.size()));
 }
 
-// Addresses of hosts must be none of the cluster's own.
+// Addresses of hosts must be none of the cluster's own. What networks a cluster has that is there is
+// not known here.
 void check_address(const yaml::Node& place, const std::string& address, Reading& reading) {
+  if (reading.config.existing) return;
   const auto& network = reading.config.network;
   for (const auto& [word, cidr] : {std::pair{"pods", network.pods}, {"services", network.services}}) {
     if (cidr_holds(cidr, address))
@@ -178,7 +180,7 @@ void check_hosts(const yaml::Node& cluster, Reading& reading) {
       reading.problems.add(place,
                            std::format("the address {} stands in line {} already", host.address, address->second));
     if (fresh) check_address(place, host.address, reading);
-    if (fresh && is_ip(host.address) && !same_family(host.address, config.network.pods))
+    if (fresh && !config.existing && is_ip(host.address) && !same_family(host.address, config.network.pods))
       reading.problems.add(place, std::format("{} and the network of pods, {}, must both be IPv4 or both IPv6",
                                               host.address, config.network.pods));
     if (!host.name || reading.name_places[i] == nullptr ||
@@ -213,6 +215,8 @@ void read_cluster(const yaml::Node& document, Reading& reading) {
   if (const auto* node = spec.find("network")) read_network(*node, reading);
   if (const auto* node = spec.find("api")) read_api(*node, reading);
   if (const auto* node = spec.find("etcd")) read_etcd(*node, reading);
+  // Also without a value: what is left empty must not come to mean a cluster of our own.
+  if (const auto* node = spec.node().find("existing")) read_existing(*node, reading);
   if (const auto* node = spec.find("registry")) read_registry(*node, reading);
   if (const auto* node = spec.find("files"); node != nullptr && node->kind != yaml::Kind::sequence) {
     spec.bad("files", "\"files\" must be a list");
@@ -234,8 +238,12 @@ void check_whole(const yaml::Node& cluster, Reading& reading) {
                            place("spec/api/port"),      place("spec/api/localPort"),
                            place("spec/etcd/external"), place("spec/registry/hosts")};
   check_ports(cluster, reading);
-  check_networks(cluster, reading);
-  check_balancer(cluster, reading);
+  if (reading.config.existing) {
+    check_existing(cluster, reading);
+  } else {
+    check_networks(cluster, reading);
+    check_balancer(cluster, reading);
+  }
   check_hosts(cluster, reading);
   check_named_hosts(reading);
 }

@@ -83,6 +83,7 @@ void read_hosts(const yaml::Node& node, const SshSettings& defaults, Reading& re
 void read_api(const yaml::Node& node, Reading& reading);
 void read_etcd(const yaml::Node& node, Reading& reading);
 void read_registry(const yaml::Node& node, Reading& reading);
+void read_existing(const yaml::Node& node, Reading& reading);
 // {file: …}, {env: …} or {prompt: …}
 std::optional<SecretSource> read_secret(const Mapping& parent, std::string_view key, Reading& reading);
 // The text of a PEM file that the field names, if it can be read and is small enough to be one; else "". `where`: its
@@ -100,6 +101,8 @@ void read_hook(const yaml::Node& document, Reading& reading);
 void check_named_hosts(Reading& reading);
 // A time such as 90s or 10m; if absent or wrong, `target` keeps its value.
 void read_duration(const Mapping& fields, std::string_view key, Duration& target);
+// What can't stand beside spec.existing, once all documents have been read.
+void check_existing(const yaml::Node& cluster, Reading& reading);
 // Checks across sections and documents, once all have been read.
 void check_whole(const yaml::Node& cluster, Reading& reading);
 

@@ -9,8 +9,8 @@ namespace {
 using Words = std::string_view;
 constexpr auto kDocumentWords = std::to_array<Words>({"apiVersion", "kind", "metadata", "spec"});
 constexpr auto kNameWords = std::to_array<Words>({"name"});
-constexpr auto kSpecWords =
-    std::to_array<Words>({"ssh", "hosts", "network", "api", "etcd", "registry", "files", "apps", "artifact"});
+constexpr auto kSpecWords = std::to_array<Words>(
+    {"ssh", "hosts", "network", "api", "etcd", "existing", "registry", "files", "apps", "artifact"});
 constexpr auto kSshWords =
     std::to_array<Words>({"user", "port", "keyPath", "keyPassphrase", "password", "sudoPassword"});
 constexpr auto kSshLater = std::to_array<Words>({"bastion", "agent", "keyboardInteractive"});
@@ -23,6 +23,7 @@ constexpr auto kApiWords = std::to_array<Words>({"port", "localPort", "certSANs"
 constexpr auto kBalancerWords = std::to_array<Words>({"address", "port", "workers"});
 constexpr auto kEtcdWords = std::to_array<Words>({"external"});
 constexpr auto kExternalEtcdWords = std::to_array<Words>({"endpoints", "caFile", "certFile", "keyFile"});
+constexpr auto kExistingWords = std::to_array<Words>({"kubeconfig"});
 constexpr auto kRegistryWords = std::to_array<Words>({"port", "hosts", "domain", "external", "upstreams", "cache"});
 constexpr auto kDomainWords = std::to_array<Words>({"name", "port", "certFile", "keyFile", "credentials"});
 constexpr auto kCredentialWords = std::to_array<Words>({"user", "password"});
@@ -52,6 +53,7 @@ const Fields kApi{"Cluster", "spec.api.", "api", kApiWords, {}};
 const Fields kBalancer{"Cluster", "spec.api.balancer.", "balancer", kBalancerWords, {}};
 const Fields kEtcd{"Cluster", "spec.etcd.", "etcd", kEtcdWords, {}};
 const Fields kExternalEtcd{"Cluster", "spec.etcd.external.", "external", kExternalEtcdWords, {}};
+const Fields kExisting{"Cluster", "spec.existing.", "existing", kExistingWords, {}};
 const Fields kRegistry{"Cluster", "spec.registry.", "registry", kRegistryWords, {}};
 const Fields kDomain{"Cluster", "spec.registry.domain.", "domain", kDomainWords, {}};
 const Fields kCredential{"Cluster", "spec.registry.domain.credentials[].", "credentials", kCredentialWords, {}};
@@ -86,6 +88,7 @@ std::vector<KnownField> known_fields() {
                                &kBalancer,
                                &kEtcd,
                                &kExternalEtcd,
+                               &kExisting,
                                &kRegistry,
                                &kDomain,
                                &kCredential,

@@ -21,7 +21,7 @@ struct Fields {
 };
 
 extern const Fields kDocument, kMetadata, kSpec, kSsh, kSecret, kHost, kNetwork, kApi, kBalancer, kEtcd, kExternalEtcd,
-    kRegistry, kDomain, kCredential, kExternalRegistry, kUpstream, kUpstreamMirror, kFile, kApps, kArtifact,
+    kExisting, kRegistry, kDomain, kCredential, kExternalRegistry, kUpstream, kUpstreamMirror, kFile, kApps, kArtifact,
     kApplication, kApplicationMetadata, kApplicationSpec, kApplicationFile, kPatch, kPatchMetadata, kPatchSpec,
     kPatchTarget, kHook, kHookMetadata, kHookSpec;
 

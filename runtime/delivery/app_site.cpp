@@ -8,8 +8,10 @@
 
 #include "payload/base/text.h"
 #include "runtime/delivery/control_plane.h"
+#include "runtime/delivery/existing_site.h"
 #include "runtime/delivery/outcome.h"
 #include "runtime/steps/basic_step.h"
+#include "runtime/steps/existing_cluster.h"
 
 namespace sealift::delivery {
 namespace {
@@ -40,7 +42,7 @@ Result<std::vector<Plane>> connect(Input& input) {
       others.push_back({*config, std::move(host), {}});
       continue;
     }
-    SEALIFT_ASSIGN(const bool has_cluster, steps::exists(*host, steps::kAdminKubeconfig));
+    SEALIFT_ASSIGN(const bool has_cluster, steps::exists(*host, steps::kubeconfig_path(input.config)));
     if (!has_cluster) continue;
     SEALIFT_ASSIGN(const auto membership, look_at_membership(*host));
     out.push_back({*config, std::move(host), membership});
@@ -76,8 +78,12 @@ Result<AppSite> look_at_apps(Input& input) {
     out.model->nodes.push_back(std::move(node));
   }
   auto& first = *planes.front().host;
-  SEALIFT_ASSIGN(const auto version, first.recorded(std::string(steps::kVersionRecord)));
-  out.model->base.kubernetes_version = version.value_or("");
+  if (input.config.existing) {
+    SEALIFT_ASSIGN(out.model->base.kubernetes_version, version_of_existing(first, input.cancel));
+  } else {
+    SEALIFT_ASSIGN(const auto version, first.recorded(std::string(steps::kVersionRecord)));
+    out.model->base.kubernetes_version = version.value_or("");
+  }
   SEALIFT_ASSIGN(out.records, host::read_artifact_records(first));
   out.connections = std::make_unique<engine::ConnectionPool>(
       [by_name, &connector = input.connector](const std::string& name,

@@ -153,6 +153,7 @@ Result<std::vector<inspection::Observation>> Check::preflight() {
   }
   for (const auto& theme : checks::catalog()) {
     for (const auto& check : theme.checks) {
+      if (!checks::is_for(check, input_.config)) continue;
       if (!found_ids.contains(std::string(check.id))) out.ok(check.id, "every host", std::string(check.wants));
     }
   }
@@ -184,7 +185,8 @@ Result<std::vector<inspection::Observation>> Check::run() {
   connect();
   SEALIFT_TRY(input_.cancel.check());
   SEALIFT_ASSIGN(const bool is_there, is_cluster_there());
-  auto out = is_there ? inspect() : preflight();
+  // What a cluster is made of is judged only where Sealift made it.
+  auto out = is_there && !input_.config.existing ? inspect() : preflight();
   is_told_ = true;
   return out;
 }

@@ -2,15 +2,21 @@
 #include "runtime/delivery/control_plane.h"
 
 #include "runtime/host/artifact_record.h"
+#include "runtime/steps/before_step.h"
+#include "runtime/steps/cluster_apps.h"
+#include "runtime/steps/existing_cluster.h"
 #include "runtime/steps/init_step.h"
 #include "runtime/steps/join_step.h"
 
 namespace sealift::delivery {
 namespace {
 
-Result<void> check_cluster(host::HostView& host, const config::HostConfig& config) {
-  SEALIFT_ASSIGN(const auto admin, host.stat(std::string(steps::kAdminKubeconfig)));
-  if (admin) return {};
+Result<void> check_cluster(host::HostView& host, const config::HostConfig& config,
+                           const config::ClusterConfig& cluster) {
+  SEALIFT_ASSIGN(const auto login, host.stat(std::string(steps::kubeconfig_path(cluster))));
+  if (login) return {};
+  if (cluster.existing)
+    return fail(ErrorCode::not_found, "nothing was delivered to {} yet; deliver it with --config", config.address);
   return fail(ErrorCode::not_found, "there is no cluster on {} yet; deliver it with --config", config.address);
 }
 
@@ -26,7 +32,7 @@ Result<FoundControlPlanes> find_control_planes(Input& input) {
   FoundControlPlanes out;
   for (size_t i = 0; i < wanted.size(); ++i) {
     auto& host = connections[i].host;
-    const auto looked = host ? check_cluster(**host, wanted[i]) : Result<void>(fail(host.error()));
+    const auto looked = host ? check_cluster(**host, wanted[i], input.config) : Result<void>(fail(host.error()));
     if (looked)
       out.there.push_back({wanted[i], std::move(*host)});
     else
@@ -43,10 +49,15 @@ int Membership::rank() const {
 }
 
 Result<Membership> look_at_membership(host::HostView& host) {
+  SEALIFT_ASSIGN(const auto served, host.recorded(std::string(steps::kBeforeStepOfExisting)));
   SEALIFT_ASSIGN(const auto made, host.recorded(std::string(steps::kInitStep)));
   SEALIFT_ASSIGN(const auto joined, host.recorded(std::string(steps::kJoinStep)));
   SEALIFT_ASSIGN(const auto records, host.list(std::string(host::kArtifactRecords)));
   SEALIFT_ASSIGN(const auto begun, host.stat(std::string(steps::kInitConfiguration)));
+  if (served) {  // a node of a cluster that was there; the one that installed the applications goes on doing so
+    SEALIFT_ASSIGN(const auto apps, host.records(std::string(steps::kAppSteps)));
+    return Membership{!apps.empty(), true, !records.empty(), false};
+  }
   return Membership{made.has_value(), joined.has_value(), !records.empty(), begun.has_value()};
 }
 

@@ -19,7 +19,8 @@ struct ControlPlaneState {
 
 // `name` is for messages. Asks the API server for at most three seconds, and systemd about the units that a control
 // plane needs. Errors: only if the host itself does not answer, or `cancelled`.
-Result<ControlPlaneState> look_at_state(host::HostView& host, const std::string& name, const CancelToken& cancel);
+Result<ControlPlaneState> look_at_state(host::HostView& host, const std::string& name,
+                                        const config::ClusterConfig& config, const CancelToken& cancel);
 
 // The line for an API server that does not answer, with its last error.
 StatusLine api_down(const std::string& name, const Error& error);

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <set>
 
+#include "runtime/delivery/existing_site.h"
 #include "runtime/delivery/outcome.h"
 #include "runtime/delivery/survey.h"
 #include "runtime/engine/runner.h"
@@ -33,6 +34,7 @@ void note(const std::vector<checks::Finding>& findings, PlanOutcome& out) {
 // Names that an artifact without a base does not have may be applications that the cluster has: only its hosts know.
 Result<steps::Model> model_without_hosts(const Input& input, PlanOutcome& out) {
   const auto& contents = input.payload.contents();
+  SEALIFT_TRY(check_existing(contents, input.config));
   format::BaseDocument base;
   if (contents.base_document) {
     SEALIFT_ASSIGN(base, steps::read_base(input.payload));
@@ -87,7 +89,7 @@ void note_left(const Survey& found, const CancelToken& cancel, std::vector<std::
 
 // Whether the authority of the node services is to be replaced, or is just being replaced.
 Result<std::optional<steps::AuthorityChange>> authority_change(const Input& input, const Survey& found) {
-  if (!found.model->makes_cluster()) return std::nullopt;
+  if (!found.model->makes_cluster() && !input.config.existing) return std::nullopt;
   SEALIFT_ASSIGN(const auto first, found.connections->view(found.model->any_control_plane().name, input.cancel));
   SEALIFT_ASSIGN(const bool changes, steps::authority_changes(*first, input.renew_authority, input.cancel));
   if (!changes) return std::nullopt;
@@ -112,7 +114,8 @@ Result<Outcome> run_plan(Input& input, const Survey& found, const engine::Plan& 
                                                  input.cancel, options));
   auto out = to_outcome(summary, found.model->nodes, found.aside, input.config);
   out.applications = application_outcomes(summary, found.model->apps);
-  if (const auto note = steps::upstreams(*found.model).note; !note.empty()) out.notes.push_back(note);
+  if (const auto note = steps::upstreams(*found.model).note; !note.empty() && !input.config.existing)
+    out.notes.push_back(note);
   if (!out.error || out.error->code == ErrorCode::partial) note_balancer(input, found, out);
   if (!summary.ended_by) note_left(found, input.cancel, out.notes);
   return out;

@@ -98,8 +98,9 @@ Result<void> read_artifacts(host::HostView& host, StandingNode& out) {
   for (const auto& record : records) {
     if (record.is_served) out.served.insert(record.file_name());
   }
-  if (records.empty() || !records.front().is_base || records.front().payloads.empty()) return {};
-  const auto& path = records.front().payloads.front();
+  const auto kept = std::ranges::find_if(records, [](const auto& record) { return !record.payloads.empty(); });
+  if (kept == records.end()) return {};
+  const auto& path = kept->payloads.front();
   const size_t folder = path.rfind("/payloads/");
   if (folder != std::string::npos) out.data_root = path.substr(0, folder);
   return {};
@@ -226,6 +227,13 @@ Result<std::optional<StandingNode>> read_standing_node(host::HostView& host, con
   }
   SEALIFT_TRY(read_artifacts(host, out));
   return Out{std::move(out)};
+}
+
+Result<StandingNode> read_served_node(host::HostView& host, format::HostRole role) {
+  StandingNode out;
+  out.role = role;
+  SEALIFT_TRY(read_artifacts(host, out));
+  return out;
 }
 
 Result<std::vector<config::Problem>> changed_fixed_fields(const steps::Model& model,

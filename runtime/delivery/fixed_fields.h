@@ -28,6 +28,9 @@ struct StandingNode {
 // such a host. Errors: those of the host; an unreadable file counts as saying nothing.
 Result<std::optional<StandingNode>> read_standing_node(host::HostView& host, const host::Facts& facts);
 
+// The same for a node of a cluster that Sealift did not make: what of it a delivery made.
+Result<StandingNode> read_served_node(host::HostView& host, format::HostRole role);
+
 // Every difference, each with its place in cluster.yaml, the value the cluster was made with and the remedy; code
 // `unsupported`. `standing` is keyed by HostConfig::address. Errors: invalid_config (kubeadm documents).
 Result<std::vector<config::Problem>> changed_fixed_fields(const steps::Model& model,

@@ -6,6 +6,7 @@
 
 #include "payload/base/text.h"
 #include "runtime/delivery/control_plane.h"
+#include "runtime/delivery/existing_site.h"
 #include "runtime/delivery/known_nodes.h"
 #include "runtime/delivery/site_findings.h"
 #include "runtime/delivery/survey.h"
@@ -92,6 +93,8 @@ Result<void> check_registry(const steps::Model& model, const std::set<std::strin
 template <class Out>
 Result<Out> with_newcomers(Input& input, host::Purpose purpose, Out nothing,
                            Result<Out> (*then)(Input&, const Survey&, const engine::Plan&)) {
+  SEALIFT_TRY(
+      refuse_existing(input.config, "join", "let the host join it, write it in cluster.yaml and deliver again"));
   SEALIFT_ASSIGN(const auto concerned_now, concerned(input));
   const auto& [config, newcomers] = concerned_now;
   if (newcomers.empty()) return nothing;

@@ -20,6 +20,7 @@ KnownNode read_node(const json::Value& object) {
   out.is_ready = std::ranges::any_of(kube::items(object, "status/conditions"), [](const json::Value& condition) {
     return condition.text_or("type", "") == "Ready" && condition.text_or("status", "") == "True";
   });
+  out.runtime = kube::text(object, "status/nodeInfo/containerRuntimeVersion");
   return out;
 }
 
@@ -27,6 +28,10 @@ KnownNode read_node(const json::Value& object) {
 
 Result<std::vector<KnownNode>> ask_for_nodes(host::HostView& control_plane, const CancelToken& cancel) {
   SEALIFT_ASSIGN(const auto text, steps::kubectl_get(control_plane, {"get", "nodes", "-o", "json"}, cancel));
+  return read_nodes(text);
+}
+
+Result<std::vector<KnownNode>> read_nodes(std::string_view text) {
   SEALIFT_ASSIGN(const auto list, json::parse(text, steps::kHostJson));
   const auto* items = list.find("items");
   if (items == nullptr || !items->is_array()) return fail(ErrorCode::protocol, "kubectl get nodes: no list");

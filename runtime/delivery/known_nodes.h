@@ -4,6 +4,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "payload/base/cancel.h"
@@ -15,7 +16,10 @@ struct KnownNode {
   std::string name, ip;  // its InternalIP; empty if it has none
   bool is_control_plane = false;
   bool is_ready = false;
+  std::string runtime = {};  // "containerd://2.1.4"
 };
+// A List of nodes as JSON. Errors: protocol.
+Result<std::vector<KnownNode>> read_nodes(std::string_view list);
 // Errors: those of kubectl; protocol.
 Result<std::vector<KnownNode>> ask_for_nodes(host::HostView& control_plane, const CancelToken& cancel);
 

@@ -2,11 +2,13 @@
 #include "payload/base/address.h"
 #include "payload/yaml/node.h"
 #include "runtime/delivery/control_plane.h"
+#include "runtime/delivery/existing_site.h"
 #include "runtime/steps/model.h"
 
 namespace sealift::delivery {
 
 Result<Secret> kubeconfig(Input& input) {
+  SEALIFT_TRY(refuse_existing(input.config, "kubeconfig", "who made it has its kubeconfig"));
   SEALIFT_ASSIGN(const auto found, find_control_planes(input));
   const auto& [config, host] = found.there.front();
   SEALIFT_ASSIGN(auto bytes, host->read(std::string(steps::kAdminKubeconfig), size_t{256} << 10));

@@ -7,6 +7,7 @@
 
 #include "payload/base/count.h"
 #include "payload/base/text.h"
+#include "runtime/delivery/existing_site.h"
 #include "runtime/delivery/members.h"
 #include "runtime/delivery/outcome.h"
 #include "runtime/engine/connections.h"
@@ -349,6 +350,9 @@ class Remover {
 }  // namespace
 
 Result<Outcome> remove(Input& input, const RemoveOptions& options) {
+  SEALIFT_TRY(
+      refuse_existing(input.config, "remove",
+                      "`reset HOST` takes off a host what was put there, `remove --app` takes applications off"));
   SEALIFT_TRY(steps::check_hooks(input.payload.contents(), input.config, config::HookConfig::Phase::remove));
   SEALIFT_ASSIGN(auto members, look_at_members(input, options.names));
   return Remover(input, options, std::move(members)).run();

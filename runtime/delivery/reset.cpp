@@ -94,6 +94,10 @@ Result<Outcome> reset(Input& input, const ResetOptions& options) {
   SEALIFT_ASSIGN(const auto summary, engine::run(plan, pool, input.events, input.clock, input.journal, input.cancel));
   auto out = to_outcome(summary, nodes, aside, input.config);
   word(summary, out);
+  if (input.config.existing)
+    out.notes.emplace_back(
+        "the cluster itself was left as it is, and with it the applications: `remove --app` takes them off, before a "
+        "reset");
   if (input.config.external_etcd && !clears_etcd)
     out.notes.emplace_back("the site's etcd keeps what the cluster has there, since not every control plane was reset");
   return out;

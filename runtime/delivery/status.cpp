@@ -110,7 +110,7 @@ Result<std::vector<StatusLine>> status(Input& input) {
   // Each tells about its own parts, and the first whose API answers about the cluster.
   std::vector<Result<ControlPlaneState>> states(found.there.size(), fail(ErrorCode::internal, "not asked"));
   base::parallel_for(states.size(), 8, [&](size_t i) {
-    states[i] = look_at_state(*found.there[i].host, found.there[i].name(), input.cancel);
+    states[i] = look_at_state(*found.there[i].host, found.there[i].name(), input.config, input.cancel);
   });
   const ControlPlane* asked = nullptr;
   std::vector<const ControlPlane*> answering;
@@ -145,6 +145,7 @@ Result<std::vector<StatusLine>> status(Input& input) {
   }
   for (const auto& judged : look->judged) out.push_back(status_line(judged));
   SEALIFT_TRY(add_missing(out, *host, artifacts, input.cancel));
+  if (input.config.existing) return out;  // the name service is not ours, nor need a kubelet tell of it
   const auto service = steps::name_service(*host);
   if (!service) {
     out.push_back({"name service", "NotReady", service.error().text(), false});

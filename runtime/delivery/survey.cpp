@@ -14,15 +14,19 @@
 #include "runtime/delivery/artifacts.h"
 #include "runtime/delivery/control_plane.h"
 #include "runtime/delivery/etcd_findings.h"
+#include "runtime/delivery/existing_site.h"
 #include "runtime/delivery/fixed_fields.h"
 #include "runtime/delivery/images_meanwhile.h"
 #include "runtime/delivery/known_nodes.h"
 #include "runtime/delivery/outcome.h"
 #include "runtime/delivery/site_findings.h"
 #include "runtime/steps/apps.h"
+#include "runtime/steps/before_step.h"
 #include "runtime/steps/config_step.h"
 #include "runtime/steps/external_registry.h"
 #include "runtime/steps/hook_step.h"
+#include "runtime/steps/init_step.h"
+#include "runtime/steps/join_step.h"
 #include "runtime/steps/payload_step.h"
 
 namespace sealift::delivery {
@@ -43,6 +47,7 @@ class Surveyor {
   Surveyor(Input& input, host::Purpose purpose) : input_(input), purpose_(purpose) {}
 
   Result<Survey> run() {
+    SEALIFT_TRY(check_existing(input_.payload.contents(), input_.config));
     format::BaseDocument base;
     if (input_.payload.contents().base_document) {
       SEALIFT_ASSIGN(base, steps::read_base(input_.payload));
@@ -146,8 +151,20 @@ class Surveyor {
     return {};
   }
 
+  // A cluster that Sealift did not make is asked what it is.
+  Result<void> look_at_cluster_that_is_there() {
+    const auto first = std::ranges::find(reached_, format::HostRole::control_plane,
+                                         [](const Reached& reached) { return reached.config.role; });
+    SEALIFT_ASSIGN(existing_, look_again(*first, [&](host::HostView& host) {
+                     return look_at_existing(host, first->config, input_.config, input_.cancel);
+                   }));
+    out_.model->base.kubernetes_version = existing_.version;
+    return {};
+  }
+
   // Another Kubernetes version must not touch a host that runs one; applications alone need one.
   Result<void> check_version() {
+    if (input_.config.existing) return look_at_cluster_that_is_there();
     for (auto& reached : reached_) {
       if (reached.config.role != format::HostRole::control_plane) continue;
       SEALIFT_ASSIGN(const auto version, look_again(reached, [](host::HostView& host) {
@@ -157,7 +174,8 @@ class Surveyor {
         if (!version)
           return fail(ErrorCode::preflight,
                       "{} runs no cluster that Sealift delivered, and the artifact {} has no Kubernetes base to make "
-                      "one; deliver an artifact with a base first",
+                      "one; deliver an artifact with a base first, or say in cluster.yaml that the cluster is there "
+                      "(`existing`)",
                       reached.config.address, input_.payload.artifact_name());
         out_.model->base.kubernetes_version = *version;
         continue;
@@ -179,7 +197,7 @@ class Surveyor {
       if (reached.config.role != format::HostRole::control_plane) continue;
       SEALIFT_ASSIGN(auto records,
                      look_again(reached, [](host::HostView& host) { return host::read_artifact_records(host); }));
-      if (!model.makes_cluster()) {
+      if (!model.makes_cluster() && !input_.config.existing) {
         if (records.empty() || !records.front().is_base)
           return fail(ErrorCode::preflight,
                       "{} has no record of the artifact that made its cluster; deliver that once more, then {}",
@@ -248,7 +266,12 @@ class Surveyor {
         reached.view = {reached.config.name.value_or(facts.hostname),  reached.config,       &host, std::move(facts),
                         input_.clock.now().time_since_epoch().count(), reached.keeps_payload};
         SEALIFT_ASSIGN(reached.findings, checks::check_host(preflight(reached.needs_no_payload), reached.view));
+        if (input_.config.existing) {
+          SEALIFT_ASSIGN(reached.standing, read_served_node(host, reached.config.role));
+          return refuse_node_of_ours(reached, host);
+        }
         SEALIFT_ASSIGN(reached.standing, read_standing_node(host, reached.view.facts));
+        SEALIFT_TRY(refuse_node_of_others(reached, host));
         return look_at_etcd(reached);
       });
       if (!looked) reached.error = looked.error();
@@ -278,7 +301,7 @@ class Surveyor {
     if (!out_.model->makes_cluster()) look_for_nodes();
     if (auto even = even_control_planes(*out_.model)) out_.findings.push_back(std::move(*even));
     const auto made = make_nodes();
-    if (made && !out_.model->makes_cluster())
+    if (made && !out_.model->makes_cluster() && !input_.config.existing)
       std::ranges::move(unmoved_registry(*out_.model), std::back_inserter(out_.findings));
     look_for_other_nodes();
     tell_what_differs();
@@ -316,6 +339,26 @@ class Surveyor {
     return {};
   }
 
+  Result<void> refuse_node_of_ours(Reached& reached, host::HostView& host) {
+    SEALIFT_ASSIGN(const auto made, host.recorded(std::string(steps::kInitStep)));
+    SEALIFT_ASSIGN(const auto joined, host.recorded(std::string(steps::kJoinStep)));
+    if (made || joined)
+      reached.findings.push_back({"site.nodes", reached.view.name, checks::Severity::blocks,
+                                  "is a node of a cluster that Sealift made",
+                                  "take `existing` out of cluster.yaml: it is for other clusters"});
+    return {};
+  }
+
+  // What an earlier delivery noted there: a cluster must not be made on top of another one.
+  Result<void> refuse_node_of_others(Reached& reached, host::HostView& host) {
+    SEALIFT_ASSIGN(const auto noted, host.recorded(std::string(steps::kBeforeStepOfExisting)));
+    if (noted)
+      reached.findings.push_back({"site.nodes", reached.view.name, checks::Severity::blocks,
+                                  "is a node of a cluster that Sealift did not make",
+                                  "write `existing` in cluster.yaml, or `reset` the host with it first"});
+    return {};
+  }
+
   const Reached& first_control_plane() const {
     return *std::ranges::find(reached_, format::HostRole::control_plane,
                               [](const Reached& reached) { return reached.config.role; });
@@ -334,17 +377,29 @@ class Surveyor {
     return {};
   }
 
+  // Pods of the applications may come to run on them, and there nobody has their images.
+  void look_for_nodes_without_images(const std::set<std::string>& known) {
+    for (const auto& node : existing_.nodes) {
+      if (known.contains(node.name)) continue;
+      out_.findings.push_back({"site.other-nodes", base::printable(node.name, 253), checks::Severity::warns,
+                               "is a node of the cluster and not in cluster.yaml; it gets no images through Sealift",
+                               "write it there, or keep the applications' pods off it"});
+    }
+  }
+
   // Nodes that cluster.yaml does not name are nobody's business here; only that must be known.
   void look_for_other_nodes() {
     const auto asked = std::ranges::find_if(
         reached_, [](const Reached& reached) { return reached.membership.made || reached.membership.joined; });
-    if (asked == reached_.end() || asked->error || input_.some_hosts) return;
+    const bool is_asked = asked != reached_.end() && !asked->error;
+    if (input_.some_hosts || !(is_asked || input_.config.existing)) return;
     std::set<std::string> known;
     for (const auto& node : out_.model->nodes) known.insert(node.name);
     for (const auto& config : input_.config.hosts) {
       if (config.name) known.insert(base::to_lower(*config.name));
       if (!config.name && out_.aside.contains(config.address)) return;  // any of them may be this one
     }
+    if (input_.config.existing) return look_for_nodes_without_images(known);
     const auto nodes = look_again(*asked, [&](host::HostView& host) { return ask_for_nodes(host, input_.cancel); });
     if (!nodes) return;  // its API server is down, which others tell
     for (const auto& node : *nodes) {
@@ -373,6 +428,14 @@ class Surveyor {
 
   // Applications go onto nodes; only a base makes a host one.
   void look_for_nodes() {
+    if (input_.config.existing) {
+      for (const auto& reached : reached_) {
+        if (!reached.error)
+          std::ranges::move(judge_node(existing_.find(reached.config, reached.view.facts), reached.view.name),
+                            std::back_inserter(out_.findings));
+      }
+      return;
+    }
     for (const auto& reached : reached_) {
       if (reached.error || reached.standing) continue;
       out_.findings.push_back({"site.nodes", reached.view.name, checks::Severity::blocks,
@@ -420,7 +483,9 @@ class Surveyor {
     std::vector<std::string> problems;
     for (auto& reached : reached_) {
       if (reached.error) continue;
-      auto node = steps::make_node(reached.config, reached.view.facts);
+      const auto* known = existing_.find(reached.config, reached.view.facts);
+      auto node = known != nullptr ? node_of(*known, reached.config, reached.view.facts)
+                                   : steps::make_node(reached.config, reached.view.facts);
       if (node) {
         node->has_joined = reached.membership.joined;
         node->stands = reached.standing.has_value();
@@ -436,6 +501,9 @@ class Surveyor {
     std::set<std::string> names;
     const bool clash =
         !std::ranges::all_of(nodes, [&](const steps::Node& node) { return names.insert(node.name).second; });
+    if (clash && input_.config.existing)
+      out_.findings.push_back({"site.nodes", "", checks::Severity::blocks,
+                               "two hosts of cluster.yaml are the same node of the cluster", "take one of them out"});
     if (!problems.empty() || clash) {
       if (auto error = blocking(out_.findings)) return fail(std::move(*error));
     }
@@ -462,6 +530,7 @@ class Surveyor {
   Input& input_;
   host::Purpose purpose_;
   Survey out_;
+  ExistingSite existing_;                  // empty if Sealift made the cluster
   std::optional<ImagesMeanwhile> images_;  // goes before the model
   std::vector<Reached> reached_;
   uint64_t payload_bytes_ = 0;

@@ -6,6 +6,7 @@
 
 #include "payload/base/text.h"
 #include "payload/base/thread.h"
+#include "runtime/host/kubeconfig.h"
 #include "runtime/kube/objects.h"
 #include "runtime/steps/kubectl.h"
 #include "runtime/steps/model.h"
@@ -74,10 +75,7 @@ std::string last_line(std::string_view text) {
 
 Result<std::optional<Error>> probe_api(host::HostView& control_plane, const std::string& server,
                                        const CancelToken& cancel) {
-  base::Command probe{{"kubectl", std::format("--kubeconfig={}", steps::kAdminKubeconfig)},
-                      {std::string(steps::kKubeHome)},
-                      "/",
-                      kProbeTimeout};
+  base::Command probe{{"kubectl"}, host::kube_environment(steps::kKubeHome), "/", kProbeTimeout};
   if (!server.empty()) probe.argv.push_back("--server=" + server);
   for (const auto word :
        {kRequestTimeout, std::string_view("get"), std::string_view("--raw"), std::string_view("/readyz")})

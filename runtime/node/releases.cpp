@@ -3,6 +3,7 @@
 
 #include "payload/base/process.h"
 #include "payload/base/secret.h"
+#include "runtime/host/kubeconfig.h"
 #include "runtime/kube/helm_record.h"
 
 namespace sealift::node {
@@ -14,13 +15,12 @@ constexpr size_t kMaxRecords = size_t{512} << 20;  // bytes, of all releases; a 
 }  // namespace
 
 Result<std::string> objects_of_releases() {
-  const base::Command ask{
-      {"kubectl", "--kubeconfig=/etc/kubernetes/admin.conf", "--request-timeout=20s", "get", "secrets",
-       "--all-namespaces", "--selector", "owner=helm,status=deployed", "--no-headers", "--ignore-not-found", "--output",
-       "custom-columns=SPACE:.metadata.namespace,NAME:.metadata.labels.name,RELEASE:.data.release"},
-      {"HOME=/run/sealift/kube"},
-      "/",
-      kPatience};
+  const base::Command ask{{"kubectl", "--request-timeout=20s", "get", "secrets", "--all-namespaces", "--selector",
+                           "owner=helm,status=deployed", "--no-headers", "--ignore-not-found", "--output",
+                           "custom-columns=SPACE:.metadata.namespace,NAME:.metadata.labels.name,RELEASE:.data.release"},
+                          host::kube_environment("HOME=/run/sealift/kube"),
+                          "/",
+                          kPatience};
   SEALIFT_ASSIGN(auto output, base::run_checked(ask, {.output_limit = kMaxRecords}));
   const Secret table(std::move(output));  // with the values
   return kube::to_json(kube::release_objects(table.reveal()));

@@ -67,7 +67,7 @@ Result<std::map<std::string, Index>> prepare_hosts(PlanBuilder& plan, const step
 }  // namespace
 
 Result<engine::Plan> deliver(const steps::Model& model, const std::optional<steps::AuthorityChange>& change) {
-  if (!model.makes_cluster()) return deliver_applications(model);
+  if (!model.makes_cluster()) return deliver_applications(model, change);
   const auto control_planes = model.control_planes();
   const steps::Node& first = *control_planes.front();
   PlanBuilder plan(control_planes);

@@ -11,6 +11,7 @@
 #include "runtime/plans/plan_builder.h"
 #include "runtime/steps/authority_change.h"
 #include "runtime/steps/cluster_apps.h"
+#include "runtime/steps/files.h"
 #include "runtime/steps/hook_step.h"
 
 namespace sealift::plans {
@@ -44,7 +45,37 @@ void wait_for_images(const Images& images, const steps::Model& model, std::vecto
 Result<std::map<std::string, Index, std::less<>>> settle_payloads(PlanBuilder& plan, const steps::Model& model,
                                                                   const std::vector<Index>& after);
 
+// --- node_service.cpp: what answers containerd on each host ---
+
+Digest inputs_of(const std::vector<steps::WantedFile>& files);  // of the units that read them
+
+// The node service's files on a host, before anything of it is started.
+struct ServiceFiles {
+  Index files, sockets;
+  std::optional<Index> registries;  // of others: what the mirror is told of them
+  Digest service, socket_units;     // of the files that the units read
+};
+Result<ServiceFiles> install_node_service(PlanBuilder& plan, const steps::Model& model, const steps::Node& node);
+// On a control plane. `first`: the same step of the first control plane, for the others.
+Index make_authority(PlanBuilder& plan, const steps::Model& model, const steps::Node& node,
+                     const ServiceFiles& installed, std::optional<Index> first = {});
+// What a mirror waits for before it is started, or becomes another one: `before` must be done, `ended` must have ended.
+struct MirrorWaits {
+  std::vector<Index> before, ended;
+};
+// `supplier`: the supplier's mirror; `mirrors`: of the hosts before this one.
+MirrorWaits waits_of_mirror(const steps::Model& model, const steps::Node& node, const Images& images,
+                            std::optional<Index> supplier, const std::vector<Index>& mirrors);
+// The host's own certificates, then its services' ports; then the mirror. `authority`: where certificates are signed.
+Index take_ports(PlanBuilder& plan, const steps::Model& model, const steps::Node& node, const ServiceFiles& installed,
+                 Index authority, const std::vector<Index>& ended);
+Index start_mirror(PlanBuilder& plan, const steps::Model& model, const steps::Node& node, const ServiceFiles& installed,
+                   std::vector<Index> before, const std::vector<Index>& ended);
+
 // --- prepare_host.cpp: makes a machine fit to be a node ---
+
+// The site's own files; nothing if this host gets none.
+std::optional<Index> put_site_files(PlanBuilder& plan, const steps::Model& model, const steps::Node& node);
 
 // The files of a host that are there before anything is started (prepare_host.cpp).
 struct Installed;

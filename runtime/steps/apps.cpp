@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstring>
 #include <set>
 
 #include "payload/base/text.h"
@@ -43,10 +44,10 @@ std::string missing_text(const std::vector<kube::LastingObject>& missing) {
 
 // A kubeconfig listed before the admin one that makes the application's namespace the default. --namespace would do
 // more: it refuses objects that name another namespace. Holds no secret.
-std::string namespace_kubeconfig(const std::string& cluster, const std::string& target_namespace) {
+std::string namespace_kubeconfig(const KubeContext& admin, const std::string& target_namespace) {
   yaml::Node context = yaml::Node::make_mapping();
-  context.set("cluster", yaml::Node::make_string(cluster));  // kubeadm names it after clusterName
-  context.set("user", yaml::Node::make_string("kubernetes-admin"));
+  context.set("cluster", yaml::Node::make_string(admin.cluster));
+  context.set("user", yaml::Node::make_string(admin.user));
   context.set("namespace", yaml::Node::make_string(target_namespace));
   yaml::Node named = yaml::Node::make_mapping();
   named.set("name", yaml::Node::make_string("sealift"));
@@ -63,10 +64,11 @@ std::string namespace_kubeconfig(const std::string& cluster, const std::string& 
 
 // kubectl with the application's namespace as the default.
 base::Command AppStep::kubectl_here(std::vector<std::string> arguments) const {
-  base::Command out{{"kubectl", "--request-timeout=20s"},
-                    {std::format("KUBECONFIG={}/namespace.yaml:{}", folder_, kAdminKubeconfig), std::string(kKubeHome)},
-                    "/",
-                    Duration{120'000}};
+  base::Command out{
+      {"kubectl", "--request-timeout=20s"},
+      {std::format("KUBECONFIG={}/namespace.yaml:{}", folder_, kubeconfig_path(model_.config)), std::string(kKubeHome)},
+      "/",
+      Duration{120'000}};
   out.argv.insert(out.argv.end(), arguments.begin(), arguments.end());
   return out;
 }
@@ -74,8 +76,10 @@ base::Command AppStep::kubectl_here(std::vector<std::string> arguments) const {
 std::string site_values(const Model& model) {
   yaml::Node values = yaml::Node::make_mapping();
   yaml::Node& site = values.set("global", yaml::Node::make_mapping()).set("sealift", yaml::Node::make_mapping());
-  site.set("podCIDR", yaml::Node::make_string(model.config.network.pods));
-  site.set("serviceCIDR", yaml::Node::make_string(model.config.network.services));
+  if (!model.config.existing) {
+    site.set("podCIDR", yaml::Node::make_string(model.config.network.pods));
+    site.set("serviceCIDR", yaml::Node::make_string(model.config.network.services));
+  }
   site.set("clusterName", yaml::Node::make_string(model.config.name));
   site.set("kubernetesVersion", yaml::Node::make_string(model.base.kubernetes_version));
   return yaml::to_yaml(values);
@@ -185,13 +189,25 @@ Result<std::string> AppStep::install(engine::StepContext& context) const {
   return done;
 }
 
+Result<KubeContext> AppStep::context_of_cluster(host::HostView& host) const {
+  if (!model_.config.existing) return KubeContext{model_.config.name, "kubernetes-admin"};  // kubeadm names them so
+  constexpr size_t kMaxKubeconfig = size_t{1} << 20;
+  const std::string path(kubeconfig_path(model_.config));
+  SEALIFT_ASSIGN(auto bytes, host.read(path, kMaxKubeconfig));
+  if (!bytes) return fail(ErrorCode::not_found, "{} is gone", path);
+  auto out = current_context(base::as_text(*bytes), path);
+  explicit_bzero(bytes->data(), bytes->size());
+  return out;
+}
+
 // The agent takes the packed files from the payload beside it; what it does not have comes by its input.
 Result<void> AppStep::stage(engine::StepContext& context) const {
   json::Value files = json::Value::object();
   for (const auto& [path, text] : app_.changed_files) files.set("tree/" + path, text);
   if (!app_.patches.empty()) files.set("patches.json", kube::to_json(patches_of(app_)));
   if (app_.app->kind == format::AppKind::manifests) {
-    files.set("namespace.yaml", namespace_kubeconfig(model_.config.name, app_.target_namespace));
+    SEALIFT_ASSIGN(const auto admin, context_of_cluster(context.host));
+    files.set("namespace.yaml", namespace_kubeconfig(admin, app_.target_namespace));
   } else {
     SEALIFT_ASSIGN(const auto values, chart_values(model_, app_));
     for (const auto& [name, text] : values) files.set(name, text);

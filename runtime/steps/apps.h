@@ -14,6 +14,7 @@
 #include "runtime/steps/app_files.h"
 #include "runtime/steps/basic_step.h"
 #include "runtime/steps/cluster_apps.h"
+#include "runtime/steps/existing_cluster.h"
 #include "runtime/steps/model.h"
 
 namespace sealift::steps {
@@ -52,6 +53,7 @@ class AppStep final : public BasicStep {
                                            const std::vector<json::Value>& objects) const;
   std::optional<Error> missing_image(const std::vector<SelectedPod>& pods) const;
   base::Command kubectl_here(std::vector<std::string> arguments) const;
+  Result<KubeContext> context_of_cluster(host::HostView& host) const;
 
   const Model& model_;
   const SelectedApp& app_;
@@ -69,7 +71,8 @@ Digest app_inputs(const Model& model, const SelectedApp& app);
 // The values a chart is installed with, as file names and texts in helm's order: later wins. They may hold secrets.
 Result<std::vector<std::pair<std::string, std::string>>> chart_values(const Model& model, const SelectedApp& app);
 
-// The values every chart gets under global.sealift: podCIDR, serviceCIDR, clusterName, kubernetesVersion.
+// The values every chart gets under global.sealift: podCIDR, serviceCIDR, clusterName, kubernetesVersion. What networks
+// a cluster has that Sealift did not make is not known.
 std::string site_values(const Model& model);
 
 }  // namespace sealift::steps

@@ -12,8 +12,8 @@ constexpr size_t kMaxFootprint = size_t{64} << 20;
 
 }  // namespace
 
-BeforeStep::BeforeStep()
-    : BasicStep(std::string(kBeforeStep), "note what the host has, for a later reset", digest_of({kBeforePath})) {}
+BeforeStep::BeforeStep(std::string_view id)
+    : BasicStep(std::string(id), "note what the host has, for a later reset", digest_of({kBeforePath})) {}
 
 Result<engine::StepState> BeforeStep::check(const engine::LookContext& context) {
   SEALIFT_ASSIGN(const auto noted, context.host.recorded(id()));

@@ -10,12 +10,15 @@ inline constexpr std::string_view kLedgerFolder = "/var/lib/sealift/ledger";
 inline constexpr std::string_view kBeforePath = "/var/lib/sealift/ledger/before.jsonl";
 
 inline constexpr std::string_view kBeforeStep = "host.before";
+// The same on a node of a cluster that Sealift did not make. What its ledger has of this step, and is the first there,
+// says that the cluster is not this host's to undo.
+inline constexpr std::string_view kBeforeStepOfExisting = "host.before-existing";
 
 // Notes what a host has, before anything is changed there: a reset compares with it. A host that an earlier version
 // delivered to has changed already, and gets none.
 class BeforeStep final : public BasicStep {
  public:
-  BeforeStep();
+  explicit BeforeStep(std::string_view id = kBeforeStep);  // or kBeforeStepOfExisting
   Result<engine::StepState> check(const engine::LookContext& context) override;
   Result<void> apply(engine::StepContext& context) override;
 };

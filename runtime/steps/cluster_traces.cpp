@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <iterator>
 #include <utility>
 
 #include "payload/base/text.h"
@@ -91,6 +92,13 @@ const Trace* KnownTraces::find(Trace::Kind kind, std::string_view name) const {
 }
 
 const std::vector<std::string>& cluster_trees() { return kTrees; }
+
+std::vector<std::string> own_trees() {
+  std::vector<std::string> out;
+  std::ranges::copy_if(kTrees, std::back_inserter(out),
+                       [](const std::string& tree) { return tree.contains("sealift"); });
+  return out;
+}
 
 const std::vector<std::string>& cluster_folders() { return kFolders; }
 

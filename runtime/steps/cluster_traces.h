@@ -26,6 +26,8 @@ class KnownTraces {
 
 // Folders and files that belong to a cluster or to Sealift with all they hold, if they were not there before.
 const std::vector<std::string>& cluster_trees();
+// Of these, Sealift's.
+std::vector<std::string> own_trees();
 // Folders that are anybody's, and go if they were not there before and are empty.
 const std::vector<std::string>& cluster_folders();
 // Whether a path is one of those trees, or below one.

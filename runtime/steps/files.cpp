@@ -190,8 +190,10 @@ std::map<std::string, std::string> template_variables(const Model& model, const 
   out["DATA_ROOT"] = node.config.data_root;
   out["NODE_IP"] = node.ip;
   out["NODE_NAME"] = node.name;
-  out["POD_CIDR"] = model.config.network.pods;
-  out["SERVICE_CIDR"] = model.config.network.services;
+  if (!model.config.existing) {  // what networks such a cluster has is not known
+    out["POD_CIDR"] = model.config.network.pods;
+    out["SERVICE_CIDR"] = model.config.network.services;
+  }
   out["ARCH"] = base::name(node.facts.architecture);
   return out;
 }

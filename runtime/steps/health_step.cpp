@@ -127,7 +127,9 @@ std::vector<std::string> HealthStep::object_troubles(const engine::LookContext& 
   for (const auto& judged : look.judged) {
     if (!judged.counts || judged.health.state == kube::Health::State::current) continue;
     const bool workload = judged.object != nullptr && !judged.where.empty();
-    if (workload && judged.where != kSystemNamespace && !is_ours(*judged.object)) continue;  // the site's own
+    // Where Sealift did not make the cluster, its system is not ours either.
+    const bool is_system = judged.where == kSystemNamespace && !model_.config.existing;
+    if (workload && !is_system && !is_ours(*judged.object)) continue;  // the site's own
     out.push_back(judged.health.subject + ": " + judged.health.message);
   }
   return out;
@@ -136,7 +138,10 @@ std::vector<std::string> HealthStep::object_troubles(const engine::LookContext& 
 Result<std::vector<std::string>> HealthStep::node_troubles(const engine::LookContext& context,
                                                            const std::set<std::string>& expected,
                                                            const ClusterLook& look) const {
-  SEALIFT_ASSIGN(const auto service, name_service(context.host));
+  std::optional<NameService> service;  // of a cluster that is there, its kubelets need not tell
+  if (!model_.config.existing) {
+    SEALIFT_ASSIGN(service, name_service(context.host));
+  }
   std::map<std::string, std::string> boots;
   if (const auto* items = look.objects.nodes.find("items"); items != nullptr && items->is_array()) {
     for (const auto& node : *items->elements())
@@ -150,8 +155,8 @@ Result<std::vector<std::string>> HealthStep::node_troubles(const engine::LookCon
       SEALIFT_ASSIGN(const auto node, context.others.view(names[i], context.cancel));
       const auto boot = boots.find(names[i]);
       SEALIFT_ASSIGN(auto stale, stale_report(*node, boot == boots.end() ? "" : boot->second));
-      if (stale) return stale;
-      return name_service_trouble(*node, service);
+      if (stale || !service) return stale;
+      return name_service_trouble(*node, *service);
     };
     const auto trouble = ask();
     if (!trouble && trouble.error().code == ErrorCode::unreachable)

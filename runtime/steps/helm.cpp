@@ -3,19 +3,20 @@
 
 #include <algorithm>
 
+#include "runtime/host/kubeconfig.h"
 #include "runtime/steps/kubectl.h"
-#include "runtime/steps/model.h"
 #include "runtime/steps/units.h"
 
 namespace sealift::steps {
 
 base::Command helm(std::vector<std::string> arguments, Duration more) {
   // Everything that helm keeps in a home folder stays in memory and disappears with it.
-  base::Command out{{"helm", std::format("--kubeconfig={}", kAdminKubeconfig)},
-                    {"HELM_CACHE_HOME=/run/sealift/helm", "HELM_CONFIG_HOME=/run/sealift/helm",
-                     "HELM_DATA_HOME=/run/sealift/helm", std::string(kKubeHome)},
-                    "/",
-                    kHelmTimeout + more};
+  base::Command out{
+      {"helm"},
+      {"HELM_CACHE_HOME=/run/sealift/helm", "HELM_CONFIG_HOME=/run/sealift/helm", "HELM_DATA_HOME=/run/sealift/helm"},
+      "/",
+      kHelmTimeout + more};
+  out.environment.append_range(host::kube_environment(kKubeHome));
   out.argv.insert(out.argv.end(), arguments.begin(), arguments.end());
   return out;
 }

@@ -6,6 +6,7 @@
 #include "payload/base/printable.h"
 #include "payload/base/text.h"
 #include "runtime/engine/connections.h"
+#include "runtime/steps/existing_cluster.h"
 #include "runtime/steps/files.h"
 #include "runtime/steps/undo_list.h"
 #include "runtime/steps/units.h"
@@ -208,7 +209,8 @@ base::Command HookStep::command() const {
                     "/",
                     hook_.timeout};
   if (!leaving_.empty()) out.environment.push_back("SEALIFT_LEAVING=" + leaving_);
-  if (node_.is_control_plane()) out.environment.push_back(std::format("KUBECONFIG={}", kAdminKubeconfig));
+  if (node_.is_control_plane())
+    out.environment.push_back(std::format("KUBECONFIG={}", kubeconfig_path(source_.config)));
   if (!hook_.input.empty()) out.argv.insert(out.argv.end(), {"--input", folder_ + "/input"});
   out.argv.emplace_back("--");
   out.argv.insert(out.argv.end(), hook_.arguments.begin(), hook_.arguments.end());

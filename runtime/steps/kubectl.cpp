@@ -2,7 +2,7 @@
 #include "runtime/steps/kubectl.h"
 
 #include "payload/base/text.h"
-#include "runtime/steps/model.h"
+#include "runtime/host/kubeconfig.h"
 
 namespace sealift::steps {
 namespace {
@@ -13,10 +13,7 @@ constexpr Duration kTellEvery{10'000};
 }  // namespace
 
 base::Command kubectl(std::vector<std::string> arguments) {
-  base::Command out{{"kubectl", std::format("--kubeconfig={}", kAdminKubeconfig), "--request-timeout=20s"},
-                    {std::string(kKubeHome)},
-                    "/",
-                    Duration{120'000}};
+  base::Command out{{"kubectl", "--request-timeout=20s"}, host::kube_environment(kKubeHome), "/", Duration{120'000}};
   out.argv.insert(out.argv.end(), arguments.begin(), arguments.end());
   return out;
 }

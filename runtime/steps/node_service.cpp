@@ -44,6 +44,15 @@ json::Value endpoints(const std::vector<const Node*>& nodes, EndpointOf endpoint
   return out;
 }
 
+// Only who has a certificate of this delivery's authority is believed to be the mirror.
+std::string hosts_toml(const Model& model) {
+  const auto mirror = std::format("https://127.0.0.1:{}", model.config.registry.port);
+  // Exactly these lines: with [host] entries containerd falls back to the real registry.
+  if (!model.config.existing) return std::format("server = \"{}\"\nca = \"{}\"\n", mirror, bundle_path());
+  // Which is what it must do here: the cluster has images that no artifact brought.
+  return std::format("[host.\"{}\"]\n  capabilities = [\"pull\", \"resolve\"]\n  ca = \"{}\"\n", mirror, bundle_path());
+}
+
 std::string mirror_json(const Model& model, const Node& node) {
   json::Value out = json::Value::object();
   json::Value hosts = json::Value::array();
@@ -127,12 +136,7 @@ Result<std::vector<WantedFile>> node_service_files(const Model& model, const Nod
     if (service == std::string_view("authority") && !node.is_control_plane()) continue;
     out.push_back(root_note(service));
   }
-  // Exactly these lines: with [host] entries containerd falls back to the real registry. Only who has a certificate of
-  // this delivery's authority is believed to be the mirror.
-  out.push_back(text_file(
-      "/etc/containerd/certs.d/_default/hosts.toml",
-      std::format("server = \"https://127.0.0.1:{}\"\nca = \"{}\"\n", model.config.registry.port, bundle_path()),
-      0644));
+  out.push_back(text_file(std::string(kHostsToml), hosts_toml(model), 0644));
   return out;
 }
 
@@ -153,9 +157,15 @@ std::vector<std::string> unwanted_paths(const Model& model, const Node& node) {
   return out;
 }
 
+std::vector<WantedFile> renewal_files(const Model& model) {
+  return {text_file(std::format("{}/renew.json", kConfigDirectory), renewal_json(model), 0644)};
+}
+
 std::vector<WantedFile> backends_files(const Model& model, const Node& node) {
-  return {text_file(std::format("{}/balancer.json", kConfigDirectory), balancer_json(model, node), 0644),
-          text_file(std::format("{}/renew.json", kConfigDirectory), renewal_json(model), 0644)};
+  auto out = renewal_files(model);
+  out.insert(out.begin(),
+             text_file(std::format("{}/balancer.json", kConfigDirectory), balancer_json(model, node), 0644));
+  return out;
 }
 
 std::vector<WantedFile> balancer_socket_files(const Model& model) { return {unit_file(balancer_socket_unit(model))}; }

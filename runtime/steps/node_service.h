@@ -8,6 +8,9 @@
 
 namespace sealift::steps {
 
+// With it containerd asks the mirror.
+inline constexpr std::string_view kHostsToml = "/etc/containerd/certs.d/_default/hosts.toml";
+
 // The program, the mirror's configuration, the units of all services but the balancer and containerd's hosts.toml, as
 // files of one step.
 Result<std::vector<WantedFile>> node_service_files(const Model& model, const Node& node);
@@ -19,6 +22,7 @@ Result<std::vector<WantedFile>> balancer_files(const Model& model, const Node& n
 // Which control planes there are, for the balancer and the renewal. Apart from their units, since the balancer reads it
 // again without a restart, and the renewal each time.
 std::vector<WantedFile> backends_files(const Model& model, const Node& node);
+std::vector<WantedFile> renewal_files(const Model& model);  // the renewal's alone, where there is no balancer
 // The units of the services' sockets. Apart from the others, since a socket must not be restarted with its service; and
 // the balancer's apart from the mirror's, which changes with the registry hosts.
 std::vector<WantedFile> balancer_socket_files(const Model& model);

@@ -30,7 +30,7 @@ constexpr auto kInOrder = std::to_array<Trace::Kind>({Trace::Kind::cgroup, Trace
 
 bool is_to_be_taken(const Trace& trace, const ToUndo& undo) {
   if (undo.before && undo.before->has(trace.kind, trace.name)) return false;
-  if (trace.kind != Trace::Kind::process) return is_of_a_cluster(trace);
+  if (trace.kind != Trace::Kind::process) return !undo.list.keeps_cluster && is_of_a_cluster(trace);
   const auto* program = undo.list.find(trace.name);
   return program != nullptr && program->before.kind == host::PathBefore::Kind::absent;
 }
@@ -105,7 +105,7 @@ Result<void> set_back(engine::StepContext& context, const std::string& key, cons
 
 Result<void> restore_sysctls(engine::StepContext& context, const ToUndo& undo, const host::Reason& reason) {
   for (const auto& [key, value] : undo.list.sysctls) SEALIFT_TRY(set_back(context, key, value, reason));
-  if (!undo.before) return {};
+  if (!undo.before || undo.list.keeps_cluster) return {};
   SEALIFT_ASSIGN(const auto now, context.host.footprint());
   for (const auto& trace : now) {
     if (trace.kind != Trace::Kind::sysctl || !is_of_a_cluster(trace)) continue;
@@ -229,12 +229,13 @@ Result<engine::StepState> ResetStep::check(const engine::LookContext& context) {
 }
 
 StopStep::StopStep(std::vector<engine::StepId> kept)
-    : ResetStep("reset.stop", "stop the cluster's services on this host"), kept_(std::move(kept)) {}
+    : ResetStep("reset.stop", "stop the services that were started on this host"), kept_(std::move(kept)) {}
 
 Result<void> StopStep::apply(engine::StepContext& context) {
   SEALIFT_ASSIGN(const auto undo, read_to_undo(context.host));
   for (const auto& step : undo.list.completed) {
-    if (step == kBeforeStep || std::ranges::contains(kept_, step)) continue;  // what the host had stays true
+    if (step == kBeforeStep || step == kBeforeStepOfExisting) continue;  // what the host had stays true
+    if (std::ranges::contains(kept_, step)) continue;
     SEALIFT_TRY(context.host.begin({step, {}}));
   }
   std::vector<UndoList::Unit> units = undo.list.units;
@@ -256,7 +257,8 @@ Result<void> StopStep::apply(engine::StepContext& context) {
 }
 
 ClusterTracesStep::ClusterTracesStep()
-    : ResetStep("reset.cluster", "take away containers, mounts, network interfaces and packet rules") {}
+    : ResetStep("reset.cluster",
+                "take away containers, mounts, network interfaces and packet rules of a cluster that was made here") {}
 
 Result<void> ClusterTracesStep::apply(engine::StepContext& context) {
   SEALIFT_ASSIGN(const auto undo, read_to_undo(context.host));
@@ -271,8 +273,9 @@ RestoreStep::RestoreStep() : ResetStep("reset.restore", "put files and kernel se
 
 Result<void> RestoreStep::apply(engine::StepContext& context) {
   SEALIFT_ASSIGN(const auto undo, read_to_undo(context.host));
-  for (const auto& tree : cluster_trees()) SEALIFT_TRY(take_tree(context, tree, undo, reason()));
-  SEALIFT_TRY(take_from_shared_folders(context, undo, reason()));
+  const bool keeps = undo.list.keeps_cluster;
+  for (const auto& tree : keeps ? own_trees() : cluster_trees()) SEALIFT_TRY(take_tree(context, tree, undo, reason()));
+  if (!keeps) SEALIFT_TRY(take_from_shared_folders(context, undo, reason()));
   for (const auto& payload : undo.list.payloads)
     SEALIFT_TRY(context.host.take_away(Trace::Kind::path, payload.substr(0, payload.rfind('/')), reason()));
   for (const auto& cache : undo.list.caches) SEALIFT_TRY(context.host.take_away(Trace::Kind::path, cache, reason()));

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // A host as it was before it was delivered to, by its ledger and its footprint of that time. Each of these steps may be
-// cut anywhere and begun again; as long as the ledger is there, a reset is not done. In this order.
+// cut anywhere and begun again; as long as the ledger is there, a reset is not done. In this order. A cluster that was
+// there before the first delivery (UndoList::keeps_cluster) stays with all that its programs made.
 #pragma once
 
 #include "runtime/steps/basic_step.h"

@@ -249,11 +249,12 @@ std::string mirror_unit(const Model& model, const Node& node, const std::string&
 }  // namespace
 
 std::vector<UnitFile> service_units(const Model& model, const Node& node, const std::string& program) {
-  std::vector<UnitFile> out{{"sealift-boot.service", boot_unit(model, program)},
-                            {"sealift-mirror.service", mirror_unit(model, node, program)},
+  std::vector<UnitFile> out{{"sealift-mirror.service", mirror_unit(model, node, program)},
                             {"sealift-api.service", unit_text(kBalancerUnit, program)},
                             {"sealift-renew.service", unit_text(kRenewUnit, program)},
                             {"sealift-renew.timer", std::string(kRenewTimer)}};
+  // The networks of a cluster that is there are its owner's.
+  if (!model.config.existing) out.insert(out.begin(), {"sealift-boot.service", boot_unit(model, program)});
   if (node.is_control_plane()) {
     const auto text = base::replace_all(std::string(kAuthorityUnit), "@AUTHORITY@", authority_endpoint(model, node));
     out.push_back({"sealift-authority.service", unit_text(text, program)});

@@ -6,6 +6,7 @@
 
 #include "payload/base/text.h"
 #include "runtime/host/descriptions.h"
+#include "runtime/steps/before_step.h"
 #include "runtime/steps/cluster_traces.h"
 #include "runtime/steps/registries.h"
 
@@ -19,6 +20,7 @@ class Reader {
  public:
   void take(const host::LedgerEntry& entry) {
     if (entry.step.starts_with(kResetSteps)) return;
+    if (entry.step == kBeforeStepOfExisting) out_.keeps_cluster = true;
     step_ = &entry.step;
     std::visit([this](const auto& change) { take(change); }, entry.change);
   }
@@ -89,24 +91,30 @@ bool is_as_delivered(const Trace& now, const UndoList& undo) {
   return !path->written || !now.value.contains("sha256:") || now.value.contains(path->written->text());
 }
 
+// What the programs of a cluster made is somebody else's where the cluster is.
+bool is_of_our_cluster(const Trace& trace, const UndoList& undo) {
+  return !undo.keeps_cluster && is_of_a_cluster(trace);
+}
+
 bool is_ours(const Trace& trace, const UndoList& undo) {
   switch (trace.kind) {
     case Trace::Kind::path:
-      return is_in_cluster_tree(trace.name) || trace.name.contains("sealift") || is_as_delivered(trace, undo);
+      return is_of_our_cluster(trace, undo) || trace.name.contains("sealift") || is_as_delivered(trace, undo);
     case Trace::Kind::unit:
       return trace.name.starts_with("sealift-") || std::ranges::contains(undo.units, trace.name, &UndoList::Unit::name);
     case Trace::Kind::module: return std::ranges::contains(undo.modules, trace.name);
     case Trace::Kind::sysctl:
-      return is_of_a_cluster(trace) ||
+      return is_of_our_cluster(trace, undo) ||
              std::ranges::any_of(undo.sysctls, [&](const auto& sysctl) { return sysctl.first == trace.name; });
     case Trace::Kind::process: return undo.find(trace.name) != nullptr;
-    default: return is_of_a_cluster(trace);
+    default: return is_of_our_cluster(trace, undo);
   }
 }
 
 // Programs come and go, and what a kernel can do grows as it is used; both say nothing about a delivery unless they
-// are its own.
-bool says_something(const Trace& trace) {
+// are its own. So do the pods of a cluster that goes on.
+bool says_something(const Trace& trace, const UndoList& undo) {
+  if (undo.keeps_cluster && is_of_a_cluster(trace)) return false;
   return trace.kind != Trace::Kind::process && trace.kind != Trace::Kind::module;
 }
 
@@ -129,7 +137,7 @@ Differences compare(const host::Footprint& before, const host::Footprint& now, c
     const bool is_lost = what == kIsGone && trace.kind == Trace::Kind::path && undo.find(trace.name) != nullptr;
     if (is_lost || is_ours(trace, undo))
       out.left.push_back(line(trace, what));
-    else if (says_something(trace))
+    else if (says_something(trace, undo))
       out.others.push_back(line(trace, what));
   };
   const auto key = [](const Trace& trace) { return std::pair(trace.kind, std::string_view(trace.name)); };

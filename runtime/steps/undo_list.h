@@ -37,6 +37,7 @@ struct UndoList {
   std::vector<std::string> payloads;                         // of a registry host
   std::vector<std::string> caches;                           // folders that go with all that programs kept there
   std::set<std::string> completed;                           // steps
+  bool keeps_cluster = false;  // it was there before (kBeforeStepOfExisting): what its programs made is not undone
   const Path* find(std::string_view path) const;
 };
 

@@ -124,7 +124,7 @@ QUESTIONS = re.compile(r'''
   | /lib/systemd/systemd-user-runtime-dir\ | /lib/systemd/systemd\ --user$ | /usr/lib/systemd/user-(environment-)?generators/
   | /usr/local/lib/sealift/agent-[0-9a-f]{64}\ agent\ 
   | systemctl\ show\ 
-  | kubectl\ --kubeconfig=\S+\ --request-timeout=\S+\ (--namespace=\S+\ )?get\ 
+  | kubectl\ --request-timeout=\S+\ (--namespace=\S+\ )?get\ 
   | ctr\ --namespace\ k8s.io\ images\ check\ --quiet\ 
   | /proc/self/exe\ node\ (pki\ look\ |releases$)
 ''', re.VERBOSE)

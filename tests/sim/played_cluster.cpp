@@ -63,6 +63,27 @@ std::string default_namespace(const std::string& kubeconfig) {
              : field(contexts->items.front(), "context/namespace", "default");
 }
 
+// By its option, else by the first file of the environment that is there; only a file of root's alone.
+bool has_kubeconfig(const FakeMachine& self, const Command& command, const CommandIo& io) {
+  const auto is_one = [&](const std::string& path) {
+    const auto file = self.world.files.find(path);
+    return file != self.world.files.end() && file->second.spec.mode == 0600;
+  };
+  for (const std::string_view word : command.argv) {
+    constexpr std::string_view kOption = "--kubeconfig=";
+    if (!word.starts_with(kOption)) continue;
+    const std::string path(word.substr(kOption.size()));
+    return path == "/dev/stdin" ? base::as_text(io.input).contains("kind: Config") : is_one(path);
+  }
+  for (const std::string_view variable : command.environment) {
+    constexpr std::string_view kName = "KUBECONFIG=";
+    if (!variable.starts_with(kName)) continue;
+    return std::ranges::any_of(base::split(variable.substr(kName.size()), ':'),
+                               [&](const auto path) { return is_one(std::string(path)); });
+  }
+  return false;
+}
+
 // What a control plane that joins must have been given.
 constexpr auto kClusterKeys = std::to_array<const char*>(
     {"ca.crt", "ca.key", "sa.pub", "sa.key", "front-proxy-ca.crt", "front-proxy-ca.key", "etcd/ca.crt", "etcd/ca.key"});
@@ -283,8 +304,8 @@ ExitStatus PlayedCluster::reset(FakeMachine& self) {
 }
 
 Result<ExitStatus> PlayedCluster::kubectl(FakeMachine& self, const Command& command, const CommandIo& io) {
-  if (!self.world.files.contains("/etc/kubernetes/admin.conf")) return bad("no kubeconfig");
-  if (!is_active(self, "sealift-api.service") || !api_answers())
+  if (!has_kubeconfig(self, command, io)) return bad("no kubeconfig");
+  if ((!is_of_others && !is_active(self, "sealift-api.service")) || !api_answers())
     return bad("The connection to the server 127.0.0.1:7443 was refused - did you specify the right host or port?");
   if (has(command, "--server=https://127.0.0.1:6443") &&
       text_of(self, "/etc/kubernetes/manifests/kube-apiserver.yaml").empty())
@@ -349,6 +370,7 @@ Result<ExitStatus> PlayedCluster::change(FakeMachine& self, const Command& comma
 
 Result<ExitStatus> PlayedCluster::get(const Command& command, const CommandIo& io) {
   const std::lock_guard guard(mutex_);
+  if (has(command, "/version")) return good(R"({"gitVersion":"v1.34.4"})");
   if (has(command, "--raw")) return good("ok");
   if (has(command, "daemonset")) return good(state.add_ons ? "{}" : "");
   if (has(command, "namespace")) return good(state.namespaces.contains(after(command, "namespace")) ? "{}" : "");

@@ -30,15 +30,17 @@ struct Keys {
 };
 
 // The spec's further fields start at line 7.
-inline ParsedConfig with(std::string_view fields) {
+using Files = std::map<std::string, std::string>;  // beside cluster.yaml, by "site/name"
+inline ParsedConfig with(std::string_view fields, const Files& more = {}) {
   static const Keys keys;
-  const std::map<std::string, std::string> files{{"site/ca.crt", keys.authority_pem},
-                                                 {"site/client.crt", keys.client_pem},
-                                                 {"site/client.key", std::string(keys.client.private_pem.reveal())},
-                                                 {"site/password", "secret-1\n"},
-                                                 {"site/other.key", std::string(keys.other.private_pem.reveal())},
-                                                 {"site/none.pem", "no PEM\n"},
-                                                 {"site/large.pem", std::string(70'000, 'x')}};
+  Files files{{"site/ca.crt", keys.authority_pem},
+              {"site/client.crt", keys.client_pem},
+              {"site/client.key", std::string(keys.client.private_pem.reveal())},
+              {"site/password", "secret-1\n"},
+              {"site/other.key", std::string(keys.other.private_pem.reveal())},
+              {"site/none.pem", "no PEM\n"},
+              {"site/large.pem", std::string(70'000, 'x')}};
+  files.insert(more.begin(), more.end());
   const FileReader read = [files](const std::string& path, size_t) -> Result<std::string> {
     const auto found = files.find(path);
     if (found == files.end()) return fail(ErrorCode::not_found, "open {}: not there", path);
@@ -53,15 +55,15 @@ inline ParsedConfig with(std::string_view fields) {
   return std::move(*result);
 }
 
-inline ClusterConfig good(std::string_view fields) {
-  auto result = with(fields);
+inline ClusterConfig good(std::string_view fields, const Files& more = {}) {
+  auto result = with(fields, more);
   if (!result.problems.empty()) FAIL(to_error(result.problems).what);
   return std::move(result.config);
 }
 
 // At the first place of `at`.
-inline void bad(std::string_view fields, std::string_view at, std::string_view why) {
-  const auto result = with(fields);
+inline void bad(std::string_view fields, std::string_view at, std::string_view why, const Files& more = {}) {
+  const auto result = with(fields, more);
   const auto text = to_error(result.problems).what;
   INFO(fields);
   INFO(text);

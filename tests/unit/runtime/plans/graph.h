@@ -39,6 +39,10 @@ struct Graph : Site {
     config.hosts[1].labels = {{"zone", "a"}};
     config.files = {{"a", "/etc/a", 0644, format::HostRole::all, "1"}};
     if (change) change(config);
+    if (config.existing) {  // which an artifact without a base comes onto
+      contents.base_document.reset();
+      base = {};
+    }
     auto apps = steps::select_apps(model().contents(), config);
     if (!apps) FAIL(apps.error().text());
     auto nodes = model().nodes;

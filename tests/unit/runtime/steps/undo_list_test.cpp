@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <catch2/catch_test_macros.hpp>
 
+#include "runtime/steps/before_step.h"
 #include "runtime/steps/cluster_traces.h"
 
 using namespace sealift;
@@ -147,4 +148,31 @@ TEST_CASE("what is a cluster's goes by whole names") {
   // the value that the kubelet sets; another one is somebody else's
   CHECK(is_of_a_cluster({Kind::sysctl, "vm.overcommit_memory", "1"}));
   CHECK_FALSE(is_of_a_cluster({Kind::sysctl, "vm.overcommit_memory", "2"}));
+}
+
+TEST_CASE("undo list: of a cluster that was there before, nothing is told as left, nor as somebody's change") {
+  const auto list = list_of({{std::string(kBeforeStepOfExisting), host::Begun{}},
+                             {"files.node", host::FileWritten{"/etc/sealift/mirror.json", {}, kNew}}});
+  CHECK(list.keeps_cluster);
+  CHECK_FALSE(list_of({{std::string(kBeforeStep), host::Begun{}}}).keeps_cluster);
+  const host::Footprint now{{Kind::path, "/etc/kubernetes/new.conf", "file 0600 0:0 "},
+                            {Kind::path, "/etc/sealift/mirror.json", "file 0644 0:0 " + kNew.text()},
+                            {Kind::path, "/srv/x", "file 0644 0:0 "},
+                            {Kind::sysctl, "kernel.panic", "10"},
+                            {Kind::mount, "/var/lib/kubelet/pods/a", ""},
+                            {Kind::link, "cni0", ""},
+                            {Kind::chain, "ip nat KUBE-SVC-1", ""},
+                            {Kind::cgroup, "/sys/fs/cgroup/kubepods", ""}};
+  const auto differences = compare({}, now, list);
+  CHECK(differences.left == std::vector<std::string>{"path /etc/sealift/mirror.json is there"});
+  CHECK(differences.others == std::vector<std::string>{"path /srv/x is there"});
+}
+
+TEST_CASE("of the folders that a reset takes, Sealift's own are known by their names") {
+  const auto own = own_trees();
+  CHECK(std::ranges::contains(own, "/etc/sealift"));
+  CHECK(std::ranges::contains(own, "/var/lib/sealift/payloads"));
+  for (const auto& tree : own) CHECK(is_in_cluster_tree(tree));
+  for (const auto* theirs : {"/etc/kubernetes", "/etc/cni", "/var/lib/kubelet", "/var/lib/etcd", "/var/lib/containerd"})
+    CHECK_FALSE(std::ranges::contains(own, theirs));
 }
