@@ -85,7 +85,7 @@ def status_for(lab, pair, folder):
 
 
 def test_check_names_the_authority(site):
-    done = site.run('check')
+    done = site.run('check', '--verbose')
     assert 'certificates.authority' in done.output and 'the only authority' in done.output, done.output
 
 
