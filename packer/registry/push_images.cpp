@@ -24,7 +24,7 @@ Result<image::Reference> parse_prefix(const std::string& prefix) {
   if (!out || out->registry + "/" + out->repository != prefix + "/x")
     return fail(ErrorCode::usage, "{} can't stand before image names; write REGISTRY/PATH, such as harbor.example/prod",
                 base::printable(prefix));
-  out->repository.resize(out->repository.size() - 1);  // ends with a slash, or is empty
+  out->repository.resize(out->repository.size() - std::min<size_t>(out->repository.size(), 2));  // "a/x", or "x"
   return out;
 }
 
@@ -36,9 +36,11 @@ Result<std::vector<Job>> jobs_of(const format::Contents& contents, const std::st
     SEALIFT_ASSIGN(auto from, image::parse_reference(image.name));
     image::Reference to = from;
     to.registry = begin.registry;
-    // A port's colon can't stand in a path.
-    const auto scope = naming == Naming::scoped ? base::replace_all(from.registry, ":", "_") + "/" : std::string();
-    to.repository = begin.repository + scope + from.repository;
+    if (naming == Naming::scoped) {
+      SEALIFT_ASSIGN(to.repository, image::external_repository(begin.repository, from.registry, from.repository));
+    } else {
+      to.repository = begin.repository + (begin.repository.empty() ? "" : "/") + from.repository;
+    }
     const auto [other, is_new] = taken.try_emplace(to.text(), image.name);
     if (!is_new)
       return fail(ErrorCode::invalid_input, "{} and {} would both be {}; keep them apart with --scoped", other->second,

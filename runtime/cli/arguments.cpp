@@ -154,8 +154,9 @@ void add_report_options(CLI::App& report, Arguments& out) {
               out.waivers.insert_or_assign(waiver->first, waiver->second);
             }
           },
-          "what this check finds is accepted as it is, for this reason; may be given several times")
-      ->type_name("ID=REASON")
+          "what this check finds (of this host or application alone) is accepted as it is, for this reason; may be "
+          "given several times")
+      ->type_name("ID[@SUBJECT]=REASON")
       ->expected(1)
       ->take_all();
   report.add_option("--title", out.title, "the report's heading [Acceptance report]")->type_name("TEXT");

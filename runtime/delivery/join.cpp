@@ -98,8 +98,8 @@ Result<Out> with_newcomers(Input& input, host::Purpose purpose, Out nothing,
   SEALIFT_ASSIGN(const auto concerned_now, concerned(input));
   const auto& [config, newcomers] = concerned_now;
   if (newcomers.empty()) return nothing;
-  Input reduced{input.payload, config,       input.connector, input.journal, input.events, input.clock,
-                input.cancel,  input.charts, input.offline,   input.allowed, true,         input.who};
+  Input reduced{input.payload, config,        input.connector, input.journal, input.events, input.clock, input.cancel,
+                input.charts,  input.offline, input.allowed,   true,          false,        input.who};
   SEALIFT_ASSIGN(const auto found, survey(reduced, purpose));
   SEALIFT_TRY(check_artifact(*found.model));
   SEALIFT_TRY(check_registry(*found.model, newcomers));

@@ -2,7 +2,6 @@
 //
 // Tries kernel features in a child with its own namespaces, so that the trial leaves nothing behind. Module lists are
 // not consulted; built-in features are in none.
-#include <dirent.h>
 #include <fcntl.h>
 #include <linux/if_link.h>
 #include <linux/netfilter/nf_tables.h>
@@ -10,6 +9,7 @@
 #include <linux/netlink.h>
 #include <linux/rtnetlink.h>
 #include <sched.h>
+#include <sys/file.h>
 #include <sys/mount.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -19,7 +19,11 @@
 #include <array>
 #include <cerrno>
 #include <cstring>
+#include <expected>
+#include <filesystem>
+#include <system_error>
 
+#include "payload/base/fd.h"
 #include "payload/base/text.h"
 #include "runtime/host/local_host.h"
 #include "runtime/host/netlink.h"
@@ -40,42 +44,62 @@ FeatureResult in_child(int (*trial)(), std::string_view name) {
   return {false, std::format("{}: {}", name, std::strerror(code))};
 }
 
-// The kernel leaves its own files (a shared whiteout) in an overlay's work folder.
-void remove_folder_of_files(const std::string& folder) {
-  DIR* entries = ::opendir(folder.c_str());
-  if (entries == nullptr) return;
-  while (const dirent* entry = ::readdir(entries)) ::unlinkat(::dirfd(entries), entry->d_name, 0);
-  ::closedir(entries);
-  ::rmdir(folder.c_str());
+// On the file system that containerd will use. One name, so that what a killed trial left is found by the next one.
+constexpr const char* kTrialFolder = "/var/lib/.sealift-overlay";
+
+// The trial's folder, made and locked against other trials, or an errno. What is in it was left by one that was killed.
+std::expected<base::Fd, int> lock_trial_folder() {
+  for (int attempt = 0; attempt < 100; ++attempt) {
+    if (::mkdir(kTrialFolder, 0700) != 0 && errno != EEXIST) return std::unexpected(errno);
+    base::Fd folder(::open(kTrialFolder, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+    if (!folder && errno != ENOENT) return std::unexpected(errno);
+    if (!folder) continue;
+    if (::flock(folder.get(), LOCK_EX) != 0) return std::unexpected(errno);
+    // The one that had the lock before took the folder away with it.
+    struct stat locked{}, named{};
+    if (::fstat(folder.get(), &locked) == 0 && ::lstat(kTrialFolder, &named) == 0 && locked.st_ino == named.st_ino)
+      return folder;
+  }
+  return std::unexpected(EBUSY);
 }
 
-// An overlay whose upper directory is on the file system containerd will use, with a file and a whiteout.
+void remove_trial_folder() {
+  std::error_code ignored;  // what stays is found by the next trial
+  std::filesystem::remove_all(kTrialFolder, ignored);
+}
+
+// An overlay with a file and a whiteout, below `base`.
+int mount_overlay(const std::string& base) {
+  const std::string lower = base + "/l", upper = base + "/u", work = base + "/w", merged = base + "/m";
+  for (const auto* part : {&lower, &upper, &work, &merged}) {
+    if (::mkdir(part->c_str(), 0700) != 0) return errno;
+  }
+  const base::Fd below(::open((lower + "/file").c_str(), O_CREAT | O_WRONLY | O_CLOEXEC, 0600));
+  if (!below) return errno;
+  const std::string options = "lowerdir=" + lower + ",upperdir=" + upper + ",workdir=" + work;
+  if (::mount("overlay", merged.c_str(), "overlay", 0, options.c_str()) != 0) return errno;
+  int result = 0;
+  struct stat status{};
+  if (::unlink((merged + "/file").c_str()) != 0) {  // makes a whiteout
+    result = errno;
+  } else if (::lstat((upper + "/file").c_str(), &status) != 0 || !S_ISCHR(status.st_mode)) {
+    result = EOPNOTSUPP;
+  }
+  ::umount2(merged.c_str(), MNT_DETACH);
+  return result;
+}
+
 int try_overlay() {
   if (::unshare(CLONE_NEWNS) != 0) return errno;
   if (::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0) return errno;
-  char folder[] = "/var/lib/.sealift-overlay-XXXXXX";
-  if (::mkdtemp(folder) == nullptr) return errno;
-  const std::string base = folder;
-  const std::string lower = base + "/l", upper = base + "/u", work = base + "/w", merged = base + "/m";
-  int result = 0;
-  for (const auto* part : {&lower, &upper, &work, &merged}) {
-    if (::mkdir(part->c_str(), 0700) != 0) result = errno;
+  const auto folder = lock_trial_folder();
+  if (!folder) return folder.error();
+  std::error_code failed;
+  for (const auto& left : std::filesystem::directory_iterator(kTrialFolder, failed)) {
+    std::filesystem::remove_all(left.path(), failed);
   }
-  const int below = ::open((lower + "/file").c_str(), O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
-  if (below >= 0) ::close(below);
-  const std::string options = "lowerdir=" + lower + ",upperdir=" + upper + ",workdir=" + work;
-  if (result == 0 && ::mount("overlay", merged.c_str(), "overlay", 0, options.c_str()) != 0) result = errno;
-  if (result == 0) {
-    if (::unlink((merged + "/file").c_str()) != 0) result = errno;  // makes a whiteout
-    struct stat status{};
-    if (result == 0 && (::lstat((upper + "/file").c_str(), &status) != 0 || !S_ISCHR(status.st_mode)))
-      result = EOPNOTSUPP;
-    ::umount2(merged.c_str(), MNT_DETACH);
-  }
-  ::unlink((lower + "/file").c_str());
-  ::unlink((upper + "/file").c_str());
-  remove_folder_of_files(work + "/work");
-  for (const auto* part : {&lower, &upper, &work, &merged, &base}) ::rmdir(part->c_str());
+  const int result = mount_overlay(kTrialFolder);
+  remove_trial_folder();
   return result;
 }
 
@@ -110,6 +134,11 @@ FeatureResult try_br_netfilter() {
 }
 
 }  // namespace
+
+void forget_killed_trials() {
+  if (::access(kTrialFolder, F_OK) != 0) return;
+  if (const auto folder = lock_trial_folder()) remove_trial_folder();
+}
 
 Result<FeatureResult> try_feature_here(const std::string& name) {
   if (name == "overlay") return in_child(try_overlay, "an overlay mount with an upper layer in /var/lib");

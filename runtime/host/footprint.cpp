@@ -138,6 +138,7 @@ void find_users(const std::string& root, Traces& found) {
 }  // namespace
 
 Result<Footprint> LocalHost::footprint() {
+  forget_killed_trials();
   Traces found;
   SEALIFT_ASSIGN(auto paths, footprint_paths(root_));
   for (auto& [path, value] : paths) found.emplace(std::pair(Kind::path, path), std::move(value));

@@ -94,8 +94,9 @@ class LocalHost final : public Host {
 };
 
 // --- used by LocalHost, each in its own file ---
-Result<Facts> read_facts(Clock& clock);                                                          // facts.cpp
-Result<FeatureResult> try_feature_here(const std::string& name);                                 // features.cpp
+Result<Facts> read_facts(Clock& clock);                           // facts.cpp
+Result<FeatureResult> try_feature_here(const std::string& name);  // features.cpp
+void forget_killed_trials();  // takes what a killed trial left on the disk: features.cpp
 Result<FeatureResult> ask_name_server_here(const std::string& server, const std::string& name);  // name_query.cpp
 Result<DiskSpace> disk_space_of(const std::string& real_path);                                   // facts.cpp
 Result<base::ExitStatus> run_job_here(const MachinePaths& machine, const std::string& unit_name,

@@ -78,6 +78,8 @@ constexpr auto kServices = std::to_array<Check>({
      "`journalctl -u sealift-mirror` on that node says why not"},
     {"mirror.images", "the mirror of every node has each image of every delivered application, by its digest",
      "`apply` brings what the registry hosts lack"},
+    {"mirror.people", "the door for people (registry.domain) of every registry host answers by TLS",
+     "`journalctl -u sealift-mirror` on that host says why not; `apply` brings its certificate and users again"},
     {"names.hosts", "every host gets an answer of the cluster's name service",
      "look at CoreDNS's pods (`kubectl -n kube-system get pods -o wide`), and at the network between that host and "
      "theirs"},
@@ -147,7 +149,7 @@ std::string document() {
       "On hosts of which none is a node yet, `check` looks at what [CHECKS.md](CHECKS.md) lists: a preflight. In a\n"
       "cluster it looks at all of the following, at all hosts at once, and changes nothing. Each finding is `ok`, `warn`\n"
       "or `fail`, with what was seen and what to do; if anything fails, the exit code is 15. `report` looks at the same, and\n"
-      "may leave findings as they are: `--waive ID=REASON`.\n\n"
+      "may leave findings as they are: `--waive ID=REASON`, or `--waive ID@SUBJECT=REASON`.\n\n"
       "For the networks of pods no pod is made and no image is needed: on each node the agent enters the network of a\n"
       "pod that is there, and asks from inside. A node without such a pod is not asked, and that is said.\n";
   for (const auto& theme : kThemes) {

@@ -36,6 +36,9 @@ void judge_services(const Look& look, Observations& out) {
     if (answer.balancer && !answer.balancer->empty())
       out.fail("balancer.local", host->name, "no API server answers it through its balancer: " + *answer.balancer);
     if (answer.mirror) judge_mirror(*host, *answer.mirror, look.cluster.has_value(), out);
+    if (answer.people && answer.people->empty()) out.ok("mirror.people", host->name, "its door for people answers");
+    if (answer.people && !answer.people->empty())
+      out.fail("mirror.people", host->name, "its door for people does not answer: " + *answer.people);
   }
   if (!look.cluster || !look.cluster->site_balancer) return;
   if (look.cluster->site_balancer->empty())

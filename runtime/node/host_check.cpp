@@ -16,6 +16,7 @@
 #include "payload/http/client.h"
 #include "runtime/host/local_host.h"
 #include "runtime/node/etcd.h"
+#include "runtime/node/mirror_config.h"
 #include "runtime/node/network_check.h"
 
 namespace sealift::node {
@@ -25,6 +26,7 @@ namespace fs = std::filesystem;
 
 constexpr size_t kMaxPem = size_t{64} << 10;
 constexpr const char* kMirrorAuthority = "/etc/sealift/pki/ca.crt";
+constexpr const char* kMirrorConfig = "/etc/sealift/mirror.json";
 constexpr const char* kClusterAuthority = "/etc/kubernetes/pki/ca.crt";
 // Where containerd keeps them, as long as nobody says otherwise in its configuration (netns_mount_dir).
 constexpr const char* kPodNetworks = "/run/netns";
@@ -47,6 +49,15 @@ HostAnswer::Mirror look_at_mirror(const HostQuestion& question) {
 std::string look_at_balancer(const HostQuestion& question) {
   const auto authority = base::read_text_file(kClusterAuthority, kMaxPem);
   return authority ? check_balancer(question.balancer, *authority) : authority.error().text();
+}
+
+// What the mirror's own configuration says of it.
+std::optional<std::string> look_at_people_door() {
+  const auto config = base::read_text_file(kMirrorConfig, kMaxPem).and_then(parse_mirror_config);
+  if (!config || !config->people) return std::nullopt;
+  const auto authority = base::read_text_file(kMirrorAuthority, kMaxPem);
+  if (!authority) return authority.error().text();
+  return check_people_door(config->people->address, config->people->port, *authority);
 }
 
 HostAnswer::File look_at_file(const std::string& path) {
@@ -143,6 +154,9 @@ HostAnswer check_host(const HostQuestion& question) {
       },
       [&] {
         if (!question.balancer.empty()) out.balancer = look_at_balancer(question);
+      },
+      [&] {
+        if (!question.mirror.empty()) out.people = look_at_people_door();
       },
       [&] {
         if (question.etcd) out.etcd = look_at_own_etcd();

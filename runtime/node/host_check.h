@@ -83,6 +83,7 @@ struct HostAnswer {
   std::string boot_id;
   std::optional<Mirror> mirror;
   std::optional<std::string> balancer;  // what is wrong with it
+  std::optional<std::string> people;    // what is wrong with the people's door, where there is one (people_door.h)
   std::vector<File> files;
   std::vector<Disk> disks;
   std::vector<Certificate> certificates;
@@ -110,6 +111,9 @@ struct LocalMirror {
 HostAnswer::Mirror check_mirror(const LocalMirror& mirror, const std::vector<HostQuestion::Image>& images);
 // Whether an API server answers behind the local balancer.
 std::string check_balancer(const std::string& endpoint, const std::string& authority);
+// Whether the people's door answers by TLS. Whether its certificate is trusted is not asked: the site's own may be of
+// an authority that this host does not know.
+std::string check_people_door(const std::string& host, uint16_t port, const std::string& authority);
 // Every certificate of the cluster that this host has: kubeadm's, those in kubeconfigs, the kubelet's, the node
 // service's. `root` is "/", but in tests. What can't be read is left out.
 std::vector<HostAnswer::Certificate> find_certificates(const std::string& root);

@@ -113,6 +113,7 @@ void describe(Visit& visit, Like<HostAnswer> auto& value) {
   visit("bootId", value.boot_id);
   visit("mirror", value.mirror);
   visit("balancer", value.balancer);
+  visit("people", value.people);
   visit("files", value.files);
   visit("disks", value.disks);
   visit("certificates", value.certificates);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The image mirror and the balancer of this host, asked as their users ask them.
+// The image mirror, its door for people, and the balancer of this host, asked as their users ask them.
 #include <algorithm>
 #include <atomic>
 #include <mutex>
@@ -89,6 +89,13 @@ std::string check_balancer(const std::string& endpoint, const std::string& autho
   if (reply->status == 200 || reply->status == 401 || reply->status == 403) return {};
   const std::string why = failing_checks(reply->text);
   return why.empty() ? std::format("/readyz answers {}", reply->status) : why;
+}
+
+std::string check_people_door(const std::string& host, uint16_t port, const std::string& authority) {
+  const auto reply = client(host, port, authority).get("/v2/", {});
+  if (!reply) return reply.error().code == ErrorCode::untrusted ? std::string() : reply.error().text();
+  // 401: it wants a login.
+  return reply->status == 200 || reply->status == 401 ? std::string() : reason_of(*reply);
 }
 
 }  // namespace sealift::node

@@ -42,7 +42,7 @@ std::optional<WallTime> time_of(std::string_view text) {
 
 Standing standing_of(const inspection::Observation& one, const Waivers& waivers) {
   if (one.verdict == Verdict::ok) return Standing::ok;
-  if (waivers.contains(one.id)) return Standing::waived;
+  if (waiver_of(one, waivers) != waivers.end()) return Standing::waived;
   return one.verdict == Verdict::warn ? Standing::warn : Standing::fail;
 }
 
@@ -53,7 +53,7 @@ void add_checks(const AcceptanceInput& input, Acceptance& out) {
         out.checks.emplace_back(Acceptance::Check{one.id, one.subject, inspection::without_last_lines(one.evidence),
                                                   one.remedy, standing_of(one, input.waivers)});
     if (check.standing != Standing::waived) continue;
-    const auto waiver = std::ranges::find(out.waivers, one.id, &Acceptance::Waiver::id);
+    const auto waiver = std::ranges::find(out.waivers, waiver_of(one, input.waivers)->first, &Acceptance::Waiver::id);
     check.reason = waiver->reason;
     ++waiver->findings;
   }
@@ -303,12 +303,15 @@ Result<AcceptanceFormat> acceptance_format(std::string_view path) {
 
 Result<std::pair<std::string, std::string>> parse_waiver(std::string_view text) {
   const size_t equals = text.find('=');
-  const auto id = base::trim(text.substr(0, equals));
+  const auto whose = base::trim(text.substr(0, equals));
+  const size_t at = whose.find('@');
+  const auto id = whose.substr(0, at);
   const auto reason = equals == std::string_view::npos ? std::string_view() : base::trim(text.substr(equals + 1));
-  if (id.empty() || reason.empty())
-    return fail(ErrorCode::usage,
-                "--waive {} is not of the form ID=REASON, such as disk.space=\"a larger disk is ordered\"",
-                base::printable(text));
+  if (id.empty() || reason.empty() || whose.ends_with('@'))
+    return fail(
+        ErrorCode::usage,
+        "--waive {} is not of the form ID[@SUBJECT]=REASON, such as disk.space=\"a larger disk is ordered\" or disk.space@w1=\"…\"",
+        base::printable(text));
   std::set<std::string_view> known{"site"};
   for (const auto& theme : inspection::catalog()) {
     for (const auto& check : theme.checks) known.insert(check.id);
@@ -316,7 +319,7 @@ Result<std::pair<std::string, std::string>> parse_waiver(std::string_view text) 
   for (const auto& theme : checks::catalog()) {
     for (const auto& check : theme.checks) known.insert(check.id);
   }
-  if (known.contains(id)) return std::pair(std::string(id), std::string(reason));
+  if (known.contains(id)) return std::pair(std::string(whose), std::string(reason));
   const std::vector<std::string_view> ids(known.begin(), known.end());
   const auto near = base::nearest(id, ids);
   return fail(ErrorCode::usage, "--waive: no check has the id {}{}; `check` prints the ids of what it finds",

@@ -61,7 +61,7 @@ struct Acceptance {
   };
   std::vector<Check> checks;  // fail, warn, waived, ok; within these as they were found
   struct Waiver {
-    std::string id, reason;
+    std::string id, reason;  // id: the key of Waivers
     size_t findings = 0;
   };
   std::vector<Waiver> waivers;
@@ -133,7 +133,8 @@ std::string to_junit(const Acceptance& report);
 enum class AcceptanceFormat { html, json, junit };
 Result<AcceptanceFormat> acceptance_format(std::string_view path);
 
-// "ID=REASON"; the id is one of runtime/INSPECTION.md or CHECKS.md. Errors: usage, with the nearest known id.
+// "ID=REASON" or "ID@SUBJECT=REASON", as a key and a value of Waivers; the id is one of runtime/INSPECTION.md or
+// CHECKS.md. Errors: usage, with the nearest known id.
 Result<std::pair<std::string, std::string>> parse_waiver(std::string_view text);
 
 }  // namespace sealift::report

@@ -13,8 +13,11 @@
 namespace sealift::report {
 
 using Observations = std::vector<inspection::Observation>;
-// What both sides leave as it is: the reason, by the id of the check.
+// What both sides leave as it is: the reason, by the id of the check, or by "id@subject" for what it finds of one host
+// or application alone.
 using Waivers = std::map<std::string, std::string>;
+// The one that covers a finding, the narrower of two; end() if there is none.
+Waivers::const_iterator waiver_of(const inspection::Observation& one, const Waivers& waivers);
 
 // What fails first, then warnings, each with its remedy; a last line with the sums. What is well only if `all`.
 std::vector<std::string> check_lines(const Observations& found, bool all);

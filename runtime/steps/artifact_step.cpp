@@ -133,6 +133,13 @@ Result<bool> is_recorded(host::HostView& host, const ArtifactRecord& record) {
   return known && unsigned_record(std::move(*known)) == unsigned_record(record);
 }
 
+Result<void> write_record(engine::StepContext& context, ArtifactRecord record, const host::Reason& reason) {
+  record.delivered_at = base::to_iso8601(context.clock.now());
+  const auto text = host::to_text(record);
+  base::MemorySource source(base::as_bytes(text));
+  return context.host.write_atomic(record_path(record), {0644, 0, 0}, source, reason);
+}
+
 ArtifactStep::ArtifactStep(const ArtifactRecord& record)
     : BasicStep("artifact.record", std::format("record the artifact {}", record.title()),
                 digest_of({host::to_text(unsigned_record(record))})),
@@ -147,11 +154,7 @@ Result<void> ArtifactStep::apply(engine::StepContext& context) {
   SEALIFT_TRY(context.host.make_directory(std::string(host::kArtifactRecords), {0755, 0, 0}, reason()));
   // The mirror starts with both folders in sight.
   SEALIFT_TRY(context.host.make_directory(payload_folder_of(record_), {0700, 0, 0}, reason()));
-  auto record = record_;
-  record.delivered_at = base::to_iso8601(context.clock.now());
-  const auto text = host::to_text(record);
-  base::MemorySource source(base::as_bytes(text));
-  return context.host.write_atomic(record_path(record_), {0644, 0, 0}, source, reason());
+  return write_record(context, record_, reason());
 }
 
 }  // namespace sealift::steps

@@ -27,6 +27,8 @@ std::string record_path(const host::ArtifactRecord& record);        // of its fi
 std::string payload_folder_of(const host::ArtifactRecord& record);  // where its payloads lie
 // Whether the host has the record, by whomever and whenever.
 Result<bool> is_recorded(host::HostView& host, const host::ArtifactRecord& record);
+// As of now.
+Result<void> write_record(engine::StepContext& context, host::ArtifactRecord record, const host::Reason& reason);
 
 // Who records it and when is no reason to record it again.
 class ArtifactStep final : public BasicStep {

@@ -46,13 +46,7 @@ Result<engine::StepState> SettleStep::check(const engine::LookContext& context) 
 
 Result<void> SettleStep::apply(engine::StepContext& context) {
   SEALIFT_ASSIGN(const bool recorded, is_recorded(context.host, record_));
-  if (!recorded) {
-    auto record = record_;
-    record.delivered_at = base::to_iso8601(context.clock.now());
-    const auto text = host::to_text(record);
-    base::MemorySource source(base::as_bytes(text));
-    SEALIFT_TRY(context.host.write_atomic(record_path(record_), {0644, 0, 0}, source, reason()));
-  }
+  if (!recorded) SEALIFT_TRY(write_record(context, record_, reason()));
   SEALIFT_ASSIGN(const auto unserved, unserved_payloads(context.host, payload_folder_of(record_)));
   for (const auto& path : unserved) SEALIFT_TRY(context.host.take_away(host::Trace::Kind::path, path, reason()));
   return {};

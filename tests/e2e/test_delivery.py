@@ -185,7 +185,7 @@ def test_no_secret_lies_around(lab):
         world = lab.inside(name, 'find /etc/sealift/pki \\( -name "*.key" -o -name "*.pem" \\) -perm /077')
         assert world == ''
     assert lab.inside('w1', 'ls /etc/sealift/pki').split() == ['ca.crt', 'node']
-    assert lab.inside('w1', 'ls /etc/sealift/pki/node').split() == ['client.pem', 'server.pem']
+    assert lab.inside('w1', 'ls /etc/sealift/pki/node').split() == ['ca.crt', 'client.pem', 'server.pem']
 
 
 def test_nodes_renew_their_certificates(site, lab, tmp_path):
@@ -221,8 +221,8 @@ def test_nodes_renew_their_certificates(site, lab, tmp_path):
     for name in nodes:
         certificates.wait_until_served(lab, name, new[name, 'server'], 20)
         assert mirror(name) == mirrors[name], 'the mirror was restarted'
-        assert lab.inside(name, 'ls /etc/sealift/pki/node').split() == ['client.pem', 'server.pem']
-        assert lab.inside(name, "stat -c '%a %U:%G' /etc/sealift/pki/node/*").split('\n')[:2] == ['600 root:root'] * 2
+        assert lab.inside(name, 'ls /etc/sealift/pki/node').split() == ['ca.crt', 'client.pem', 'server.pem']
+        assert lab.inside(name, "stat -c '%a %U:%G' /etc/sealift/pki/node/*.pem").split('\n')[:2] == ['600 root:root'] * 2
     certificates.wait_until_served(lab, 'cp1', new['cp1', 'server'], 20, lab.ip('cp1'))    # for other hosts
     assert mirror_get(lab, 'w1', '/v2/library/nginx/manifests/1.22?ns=docker.io')[0] == 200    # by w1's new certificate, from cp1
     said = lab.inside('cp1', 'journalctl -q --no-pager -o cat -u sealift-authority')

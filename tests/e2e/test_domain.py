@@ -163,12 +163,23 @@ def test_a_certificate_of_the_site(cluster, lab):
     assert wait_for('the site\'s certificate is shown', 30, lambda: curl(cluster, '/v2/', authority='site.crt')[0] == 200)
     with pytest.raises(AssertionError, match='certificate'):
         curl(cluster, '/v2/', authority='ca.crt')
-    assert lab.inside('cp1', 'ls /etc/sealift/pki/node').split() == ['client.pem', 'server.pem']
+    assert lab.inside('cp1', 'ls /etc/sealift/pki/node').split() == ['ca.crt', 'client.pem', 'server.pem']
     assert lab.inside('cp1', 'stat -c %a /etc/sealift/pki/people/site.pem').strip() == '600'
     assert lab.inside('w1', 'ls /etc/sealift/pki/people', check=False) == ''
     refused = cluster.run('registry', 'ca')
     assert refused.code == 3 and "the site's own certificate" in refused.output, refused.output
     assert 'nothing to do' in cluster.deliver().output
+
+
+def test_check_asks_at_the_door(cluster, lab):
+    assert cluster.run('check').code == 0
+    lab.inside('cp1', 'echo broken > /etc/sealift/pki/people/site.pem; systemctl restart sealift-mirror')
+    broken = cluster.run('check')
+    assert broken.code == 15 and 'mirror.people' in broken.output, broken.output
+    assert 'mirror.answers' not in broken.output  # nodes go on
+    cluster.deliver()
+    wait_for('the door is open again', 30, lambda: curl(cluster, '/v2/', authority='site.crt')[0] == 200)
+    assert cluster.run('check').code == 0
 
 
 def test_without_the_domain_all_of_it_goes(cluster, lab):

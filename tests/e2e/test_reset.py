@@ -48,6 +48,8 @@ def test_hosts_become_what_they_were(cluster, lab, before):
     wait_for('the application answers', 120, lambda: ' 200 ' in http_get(lab.ip('w1'), 30080)[0])
     assert lab.inside('w1', f'stat -c %s {RUNC}', check=False).strip() != '3000000'
     lab.inside('w1', 'echo hello > /etc/motd.site')  # somebody else's, since
+    # A run that ended in its middle, while it tried whether the host can mount an overlay.
+    lab.inside('w1', 'cd /var/lib && mkdir -p .sealift-overlay/u .sealift-overlay/w/work && mknod .sealift-overlay/u/file c 0 0')
     process = cluster.start('reset', '--yes', '--verify')
     time.sleep(4)
     process.send_signal(signal.SIGKILL)

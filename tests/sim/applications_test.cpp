@@ -28,6 +28,13 @@ delivery::Outcome delivered(DeliverySite& site) {
   return std::move(*outcome);
 }
 
+// How often helm has installed or upgraded each chart.
+std::map<std::string, size_t> revisions_of(DeliverySite& site, size_t charts) {
+  std::map<std::string, size_t> out;
+  for (size_t i = 0; i < charts; ++i) out[sample_chart(i)] = site.cluster.revisions[sample_chart(i)].size();
+  return out;
+}
+
 void check_all(DeliverySite& site, size_t charts) {
   for (size_t i = 0; i < charts; ++i) {
     INFO(sample_chart(i));
@@ -131,4 +138,36 @@ TEST_CASE("applications: three hundred on a hundred nodes, killed again and agai
   const auto again = delivered(site);
   CHECK(again.applied == 0);
   for (const auto& app : again.applications) CHECK(app.state == State::healthy);
+}
+
+TEST_CASE(
+    "applications: an update of three hundred on a hundred nodes touches those that changed, killed again and again") {
+  constexpr size_t kCharts = 300;
+  Many place(kCharts, 101);
+  auto& site = place.site;
+  require_delivered(delivered(site));
+  const auto before = revisions_of(site, kCharts);
+  site.take(sample_payload("shop", "3.5", kCharts, true));
+  const auto planned = site.plan();
+  REQUIRE(planned);
+  for (size_t i = 0; i < kCharts; ++i) {
+    INFO(sample_chart(i));
+    const auto line = std::ranges::find(planned->lines, "app." + sample_chart(i), &delivery::PlanLine::step);
+    const bool is_planned = line != planned->lines.end() && line->state == delivery::PlanLine::State::needed;
+    CHECK(is_planned == is_changed_chart(i));
+    if (is_planned) CHECK(line->description.contains("helm chart 1.0.0 → 1.1.0"));
+  }
+  const auto outcome = kill_again_and_again(place, 300, apply);
+  require_delivered(outcome);
+  CHECK(outcome->applications.size() == kCharts + 2);
+  check_all(site, kCharts);
+  const auto after = revisions_of(site, kCharts);
+  for (size_t i = 0; i < kCharts; ++i) {
+    const auto app = sample_chart(i);
+    INFO(app);
+    CHECK((after.at(app) > before.at(app)) == is_changed_chart(i));
+    CHECK(site.cluster.state.releases.at(app).chart.contains("of version 1.1.0") == is_changed_chart(i));
+  }
+  const auto again = delivered(site);
+  CHECK(again.applied == 0);
 }

@@ -103,6 +103,21 @@ TEST_CASE("reset: a delivered site is as before, has nothing to do the second ti
   undone.require_reset();
 }
 
+TEST_CASE("reset: nothing stays of a change of the authority that had not ended") {
+  Undone undone(4, 2);
+  auto& site = undone.site;
+  site.machine(3).set_reachable(false);
+  site.renew_authority = true;
+  engine::NoJournal journal;
+  const auto begun = site.apply(journal, base::no_events());
+  REQUIRE(begun);
+  CHECK(begun->error);  // it waits for the host that is away
+  CHECK(site.machine(0).world.files.contains("/etc/sealift/pki/ca.next.key"));
+  site.renew_authority = false;
+  site.machine(3).set_reachable(true);
+  undone.require_reset();
+}
+
 TEST_CASE("reset: killed at every record, the same command finishes it") {
   Undone undisturbed;
   const size_t records = records_of(undisturbed, reset);

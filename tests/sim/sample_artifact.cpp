@@ -59,7 +59,9 @@ std::vector<std::string> base_image_names() {
 
 std::string sample_chart(size_t number) { return std::format("app{:03}", number); }
 
-Bytes sample_payload(const std::string& name, const std::string& version, size_t charts) {
+bool is_changed_chart(size_t number) { return number % 7 == 6; }
+
+Bytes sample_payload(const std::string& name, const std::string& version, size_t charts, bool next) {
   tests::PayloadBuilder builder;
   format::Contents contents;
   contents.name = name;
@@ -91,10 +93,12 @@ Bytes sample_payload(const std::string& name, const std::string& version, size_t
   contents.launch = {"hello", "redis"};
   for (size_t i = 0; i < charts; ++i) {
     const auto app = sample_chart(i);
-    file("charts/" + app + "/Chart.yaml", "apiVersion: v2\nname: " + app + "\nversion: 1.0.0\n");
-    file("charts/" + app + "/templates/all.yaml", workload("Deployment", app, kRedisImage));
+    const std::string chart_version = next && is_changed_chart(i) ? "1.1.0" : "1.0.0";
+    file("charts/" + app + "/Chart.yaml", "apiVersion: v2\nname: " + app + "\nversion: " + chart_version + "\n");
+    file("charts/" + app + "/templates/all.yaml",
+         workload("Deployment", app, kRedisImage) + "# of version " + chart_version + "\n");
     auto needs = i % 10 == 9 ? std::vector{sample_chart(i - 1)} : std::vector<std::string>{};
-    contents.apps.push_back({app, format::AppKind::helm, false, "charts/" + app, std::move(needs), "1.0.0"});
+    contents.apps.push_back({app, format::AppKind::helm, false, "charts/" + app, std::move(needs), chart_version});
     uses(contents.apps.size() - 1, kRedisImage, "charts/" + app + "/templates/all.yaml");
     contents.launch.push_back(app);
   }

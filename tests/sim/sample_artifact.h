@@ -27,8 +27,11 @@ struct Erp {
 Bytes erp_payload(const Erp& erp = {});
 
 // "shop 3.4": a base, a network, manifests (hello) that need a chart (redis).
-// `charts`: so many more of them, "app000", "app001" …; each tenth needs the one before it.
-Bytes sample_payload(const std::string& name = "shop", const std::string& version = "3.4", size_t charts = 0);
+// `charts`: so many more of them, "app000", "app001" …; each tenth needs the one before it. With `next` each
+// seventh of them (is_changed_chart) is of version 1.1.0 instead of 1.0.0.
+Bytes sample_payload(const std::string& name = "shop", const std::string& version = "3.4", size_t charts = 0,
+                     bool next = false);
 std::string sample_chart(size_t number);
+bool is_changed_chart(size_t number);
 
 }  // namespace sealift::sim

@@ -6,7 +6,6 @@
 #include <filesystem>
 
 #include "payload/base/file.h"
-#include "payload/base/pattern.h"
 #include "payload/codec/zstd.h"
 #include "tests/support/tar.h"
 #include "tests/support/temporary_folder.h"
@@ -85,21 +84,6 @@ TEST_CASE("only what is named is unpacked, and a name that fits nothing is told 
   std::vector<TarEntry> many;
   for (int i = 0; i < 30; ++i) many.push_back({std::format("{:02}", i), "x"});
   CHECK(place.refused(many, ErrorCode::invalid_input, {.strip = 0, .only = {"none"}}).ends_with("19 and 10 more"));
-}
-
-TEST_CASE("patterns stand for whole names") {
-  for (const auto& [name, pattern, is_fit] : {std::tuple{"abc", "abc", true},
-                                              {"abc", "ab", false},
-                                              {"abc", "*", true},
-                                              {"abc", "a*c", true},
-                                              {"abc", "a*b", false},
-                                              {"abc", "*b*", true},
-                                              {"aba", "ab*ba", false},
-                                              {"x/abc", "x/*", true},
-                                              {"", "*", true}}) {
-    INFO(name << " " << pattern);
-    CHECK(base::is_like(name, pattern) == is_fit);
-  }
 }
 
 TEST_CASE("links are followed within the archive, and share their file") {

@@ -16,6 +16,9 @@ TEST_CASE("patterns") {
   CHECK_FALSE(is_like("ab", "abc"));
   CHECK_FALSE(is_like("abd", "a*c"));
   CHECK_FALSE(is_like("abc", ""));
+  CHECK(is_like("x/abc", "x/*"));
+  CHECK_FALSE(is_like("abc", "a*b"));
+  CHECK_FALSE(is_like("aba", "ab*ba"));  // the same letter can't be both ends
 }
 
 }  // namespace sealift

@@ -56,6 +56,10 @@ TEST_CASE("what a person decides is an option of its own") {
   CHECK(parse({"-c", "c.yaml", "--allow-downgrade"})->allow_downgrade);
   CHECK(parse({"plan", "-c", "c.yaml", "--allow-downgrade"})->allow_downgrade);
   CHECK(parse({"apply", "-c", "c.yaml", "--yes"}).error().code == ErrorCode::usage);
+  CHECK(parse({"apply", "-c", "c.yaml", "--renew-authority"})->renew_authority);
+  CHECK(parse({"plan", "-c", "c.yaml", "--renew-authority"})->renew_authority);
+  CHECK_FALSE(parse({"apply", "-c", "c.yaml"})->renew_authority);
+  CHECK(parse({"join", "-c", "c.yaml", "--renew-authority"}).error().code == ErrorCode::usage);
 }
 
 TEST_CASE("as makeself's users know it") {

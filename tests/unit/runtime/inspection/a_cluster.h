@@ -112,7 +112,9 @@ struct ACluster {
     answer.balancer = answer.names = "";
     answer.disks = {{"/", "/", 50, 100, 50, 100, false}, {"/var/lib/kubelet", "/", 50, 100, 50, 100, false}};
     answer.certificates = {{"/etc/kubernetes/pki/apiserver.crt", kNowMs - kDayMs, kNowMs + 300 * kDayMs},
-                           {"/etc/sealift/pki/node/server.pem", kNowMs - kDayMs, kNowMs + 300 * kDayMs}};
+                           {"/etc/sealift/pki/node/server.pem", kNowMs - kDayMs, kNowMs + 300 * kDayMs},
+                           {"/etc/sealift/pki/ca.crt", kNowMs - kDayMs, kNowMs + 7'300 * kDayMs}};
+    if (is_control_plane) answer.people = "";
     answer.pod = {std::format("10.244.{}.2", look.hosts.size() - 1), "", "", {}, ""};
     for (const auto* other : {"cp1", "w1", "w2"}) {
       if (other == name) continue;

@@ -86,6 +86,9 @@ TEST_CASE("inspection: balancers and mirrors") {
   CHECK(cluster.evidence("mirror.images", "w2").contains("1 of 3 images: docker.io/library/redis:7.2 (404"));
   cluster.host("w2").answer->mirror = {0, {}, "connection refused"};
   CHECK(cluster.ill() == Ill{"fail balancer.local w1", "fail mirror.answers w2"});
+  cluster.host("cp1").answer->people = "did not answer the TLS handshake in time";
+  CHECK(cluster.ill() == Ill{"fail mirror.people cp1", "fail balancer.local w1", "fail mirror.answers w2"});
+  CHECK(cluster.evidence("mirror.people", "cp1").contains("TLS handshake"));
   cluster.look.cluster->site_balancer = "no route";
   CHECK(cluster.evidence("balancer.site", "the site's balancer").contains("no route"));
 }

@@ -135,6 +135,26 @@ TEST_CASE("inspection: certificates by the days that are left, our own by their 
   CHECK(cluster.ill() == Ill{"warn certificates.nodes cp1"});
 }
 
+TEST_CASE("inspection: each generation of the node services' authority, of which one must live on") {
+  constexpr const char* kBundle = "/etc/sealift/pki/ca.crt";
+  constexpr int64_t kYearMs = 365 * kDayMs;
+  ACluster cluster;
+  auto& certificates = cluster.host("cp1").answer->certificates;
+  const auto evidence = [&] { return cluster.evidence("certificates.authority", "cp1"); };
+  certificates.back() = {kBundle, kNowMs - 14 * kYearMs, kNowMs + 6 * kYearMs};
+  CHECK(cluster.ill() == Ill{"warn certificates.authority cp1"});
+  CHECK(evidence().contains("the only authority ends in 2190 days, at 20"));
+  certificates.insert(certificates.end() - 1, {kBundle, kNowMs - kDayMs, kNowMs + 20 * kYearMs});
+  CHECK(cluster.ill() == Ill{});
+  CHECK(evidence().contains("the new authority ends in 7300 days"));
+  CHECK(evidence().contains("; a former authority ends in 2190 days"));
+  certificates.back().ends_ms = kNowMs;
+  CHECK(cluster.ill() == Ill{});
+  CHECK(evidence().contains("a former authority has ended, at 20"));
+  std::erase_if(certificates, [](const auto& one) { return one.ends_ms > kNowMs + 10 * kYearMs; });
+  CHECK(cluster.ill() == Ill{"fail certificates.authority cp1"});
+}
+
 TEST_CASE("inspection: nodes, as the API tells") {
   ACluster cluster;
   cluster.look.cluster->objects.nodes = ACluster::list(

@@ -121,6 +121,22 @@ TEST_CASE("node check: an API server behind the balancer, one that may not tell,
   CHECK_FALSE(node::check_balancer("127.0.0.1:1", authority).empty());
 }
 
+TEST_CASE("node check: the people's door, whoever its certificate is from") {
+  int status = 401;
+  tests::TlsHandServer server([&](tests::TlsConnection& connection) {
+    if (!connection.request().starts_with("GET /v2/ ")) return;
+    connection.send(tests::answer_of(status, R"({"errors":[{"message":"the disk is broken"}]})"));
+  });
+  const auto& authority = server.authority().certificate;
+  CHECK(node::check_people_door("127.0.0.1", server.port(), authority).empty());
+  status = 200;
+  CHECK(node::check_people_door("127.0.0.1", server.port(), authority).empty());
+  CHECK(node::check_people_door("127.0.0.1", server.port(), tests::Authority().certificate).empty());
+  status = 500;
+  CHECK(node::check_people_door("127.0.0.1", server.port(), authority) == "500: the disk is broken");
+  CHECK(node::check_people_door("127.0.0.1", 1, authority).contains("127.0.0.1:1"));
+}
+
 TEST_CASE("node check: certificates in folders, with their keys, and in kubeconfigs") {
   const TemporaryFolder root;
   namespace fs = std::filesystem;
@@ -146,6 +162,20 @@ TEST_CASE("node check: certificates in folders, with their keys, and in kubeconf
       CHECK(one.ends_ms == authority.validity.not_after.time_since_epoch().count() / 1000 * 1000);
   }
   CHECK(paths == std::vector<std::string>{"/etc/kubernetes/admin.conf", "/etc/kubernetes/pki/ca.crt",
+                                          "/etc/sealift/pki/node/server.pem"});
+}
+
+TEST_CASE("node check: each certificate of the authorities' bundle, its copy not again, and of other files the first") {
+  const TemporaryFolder root;
+  const tests::Authority newer, former;
+  const std::string bundle = newer.certificate + former.certificate, pki = "etc/sealift/pki";
+  std::filesystem::create_directories(root / (pki + "/node"));
+  for (const auto* file : {"/ca.crt", "/node/ca.crt"}) std::ofstream(root / (pki + file)) << bundle;
+  const auto identity = newer.identity(tests::kLoopback, newer.certificate);
+  std::ofstream(root / (pki + "/node/server.pem")) << identity.key.reveal() << identity.certificate << bundle;
+  std::vector<std::string> paths;
+  for (const auto& one : node::find_certificates(root.path())) paths.push_back(one.path);
+  CHECK(paths == std::vector<std::string>{"/etc/sealift/pki/ca.crt", "/etc/sealift/pki/ca.crt",
                                           "/etc/sealift/pki/node/server.pem"});
 }
 
@@ -207,6 +237,7 @@ TEST_CASE("node check: files and disks as they are, and no part that was not ask
   CHECK_FALSE(answer.boot_id.empty());
   CHECK_FALSE(answer.mirror);
   CHECK_FALSE(answer.balancer);
+  CHECK_FALSE(answer.people);
   CHECK_FALSE(answer.etcd);
   CHECK_FALSE(answer.names);
   CHECK_FALSE(answer.pod);

@@ -126,6 +126,28 @@ TEST_CASE("renewal: a certificate that has time is left alone, and nobody is ask
   CHECK(cluster.both() == before);
 }
 
+TEST_CASE("renewal: while the authority changes, the newest one signs for nodes that believe it, and for no others") {
+  const Cluster cluster(kDue, kDue);
+  const auto before = cluster.both(), former = text_of(cluster.authority + "/ca.crt");
+  REQUIRE(node::make_next_authority(cluster.authority, "plant7", base::system_clock()));
+  REQUIRE(node::promote_next_authority(cluster.authority));
+  const auto door = cluster.door();
+  for (const auto& line : cluster.renew(door->port())) CHECK_FALSE(line);  // it has not heard of the new authority
+  CHECK(cluster.both() == before);
+  const auto both = text_of(cluster.authority + "/ca.crt");
+  REQUIRE(base::write_file_atomic(cluster.own + "/ca.crt", base::as_bytes(both), 0644));
+  const auto lines = cluster.renew(door->port());
+  REQUIRE(lines.size() == 2);
+  for (const auto& line : lines) {
+    if (!line) FAIL(line.error().text());
+  }
+  for (const std::string usage : {"server", "client"}) {
+    INFO(usage);
+    CHECK(trust::check_issued(pair_of(cluster.own, usage).certificate, both));
+    CHECK_FALSE(trust::check_issued(pair_of(cluster.own, usage).certificate, former));
+  }
+}
+
 TEST_CASE("renewal: a certificate with less than a third of its life gets a new key and another year") {
   const Cluster cluster(kDue, kDue);
   const auto door = cluster.door();

@@ -177,3 +177,29 @@ TEST_CASE("plan: control planes join one after the other, each a whole one") {
       CHECK((planned.on_failure == engine::OnFailure::end_run) == planned.host.starts_with("cp"));
   }
 }
+
+TEST_CASE("plan: while the authority changes, all hosts believe both before the new one issues, and after") {
+  Graph graph(1);
+  const auto has = [&](std::string_view step) {
+    return std::ranges::any_of(graph.plan.steps,
+                               [&](const auto& one) { return one.host + "/" + one.step->id() == step; });
+  };
+  CHECK_FALSE(has("cp1/authority.next"));
+  graph.deliver(steps::AuthorityChange{true});
+  CHECK_FALSE(has("cp2/authority.next"));
+  for (const std::string host : {"cp1", "cp2", "w1", "w2"}) {
+    INFO(host);
+    const bool is_worker = host.starts_with('w');
+    // A worker that is set aside on the way holds nobody up: the step then sees that it is missing.
+    const auto waits = [&](std::string_view step, const std::string& other) {
+      return is_worker ? graph.waits_for_end(step, other) : graph.needs(step, other);
+    };
+    CHECK(graph.needs(host + "/authority.trust", "cp1/authority.next"));
+    CHECK(waits("cp1/authority.switch", host + "/authority.trust"));
+    CHECK(graph.needs(host + "/authority.certificates", "cp1/authority.switch"));
+    CHECK(waits("cp1/authority.retire", host + "/authority.certificates"));
+    CHECK(graph.needs(host + "/authority.forget", "cp1/authority.retire"));
+  }
+  CHECK(graph.needs("cp1/authority.retire", "cp2/authority.key"));
+  CHECK(graph.needs("cp2/authority.key", "cp1/authority.switch"));
+}

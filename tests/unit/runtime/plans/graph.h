@@ -53,7 +53,11 @@ struct Graph : Site {
       nodes.push_back({host, std::format("cp{}", i + 2), host.address, worker.machine.facts});
     }
     whole_.reset(new steps::Model{model().payload, config, base, std::move(*apps), std::move(nodes)});
-    auto built = plans::deliver(*whole_);
+    deliver();
+  }
+  // The plan anew. `change`: while the node services' authority changes.
+  void deliver(const std::optional<steps::AuthorityChange>& change = std::nullopt) {
+    auto built = plans::deliver(*whole_, change);
     if (!built) FAIL(built.error().text());
     plan = std::move(*built);
   }

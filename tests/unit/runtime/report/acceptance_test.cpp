@@ -243,13 +243,32 @@ TEST_CASE("acceptance: the format is told by the ending") {
     CHECK(report::acceptance_format(bad).error().code == ErrorCode::usage);
 }
 
+TEST_CASE("acceptance: a waiver for one host leaves the same finding of others alone, and its own reason wins") {
+  tests::AnAcceptance example;
+  const auto failing = example.acceptance().checks[0];
+  REQUIRE(failing.id == "host.answers");
+  example.waivers = {{"host.answers@elsewhere", "not this one"}};
+  CHECK(example.acceptance().checks[0].standing == Standing::fail);
+  example.waivers["host.answers@" + failing.subject] = "in spring";
+  example.waivers["host.answers"] = "all of them";
+  const auto acceptance = example.acceptance();
+  CHECK(std::ranges::any_of(acceptance.checks, [&](const auto& one) {
+    return one.id == failing.id && one.subject == failing.subject && one.reason == "in spring";
+  }));
+  for (const auto& waiver : acceptance.waivers)
+    CHECK(waiver.findings == (waiver.id == "host.answers@" + failing.subject ? 1 : 0));
+  CHECK(report::to_junit(acceptance).contains("waived: in spring;"));
+}
+
 TEST_CASE("acceptance: only what checks find can be waived") {
   CHECK(report::parse_waiver("disk.space= a larger one = ordered ").value() ==
         std::pair<std::string, std::string>("disk.space", "a larger one = ordered"));
   CHECK(report::parse_waiver("network.route=x").has_value() == report::parse_waiver("network.route=y").has_value());
   CHECK(report::parse_waiver("site=x").has_value());
+  CHECK(report::parse_waiver("disk.space@w1 = ordered")->first == "disk.space@w1");
   CHECK(report::parse_waiver("disk.spaces=x").error().what.contains("did you mean disk.space?"));
-  for (const auto* bad : {"disk.space", "disk.space=", "disk.space=  ", "=x", "nonsense=x"}) {
+  for (const auto* bad :
+       {"disk.space", "disk.space=", "disk.space=  ", "=x", "nonsense=x", "disk.space@=x", "@w1=x", "nonsense@w1=x"}) {
     INFO(bad);
     CHECK(report::parse_waiver(bad).error().code == ErrorCode::usage);
   }
