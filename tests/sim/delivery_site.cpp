@@ -45,8 +45,9 @@ std::vector<std::string> texts(const json::Value& value, std::string_view key) {
 
 DeliverySite::DeliverySite(size_t hosts, size_t control_planes)
     : cluster([this](const std::string& image) {
-        const std::lock_guard lock(machines_.front()->lock());
-        return refusal(*machines_.front(), image).empty();
+        auto& machine = *machines_[pods_on];
+        const std::lock_guard lock(machine.lock());
+        return refusal(machine, image).empty();
       }) {
   take(sample_payload());
   config.name = "plant7";

@@ -83,6 +83,7 @@ class DeliverySite final : public delivery::HostConnector, public images::ChartR
   config::ClusterConfig config;
   delivery::Allowed allowed;
   bool renew_authority = false;
+  size_t pods_on = 0;  // the machine whose mirror pods' images come from
   Bytes cluster_helm;  // that the launch machine renders with, if the artifact brings none
 
  private:

@@ -19,9 +19,6 @@ namespace {
 constexpr std::string_view kDump =
     "version = 3\n[plugins.'io.containerd.cri.v1.images'.registry]\n  config_path = '/etc/containerd/certs.d'\n"
     "[plugins.'io.containerd.transfer.v1.local']\n  config_path = ''\n";
-constexpr std::string_view kAdmin = "/etc/kubernetes/admin.conf";
-constexpr std::string_view kTheirLogin =
-    "kind: Config\ncurrent-context: a\ncontexts: [{name: a, context: {cluster: theirs, user: them}}]\n";
 constexpr std::string_view kHostsToml = "/etc/containerd/certs.d/_default/hosts.toml";
 constexpr std::string_view kLogin = "/etc/sealift/kubeconfig";
 
@@ -38,6 +35,7 @@ struct Theirs {
     engine::NoJournal journal;
     require_delivered(site.apply(journal, base::no_events()));
     for (size_t i = 0; i < site.size(); ++i) make_theirs(site.machine(i));
+    site.cluster.is_of_others = true;
     site.cluster.kept_config.clear();
     site.cluster.history.clear();
     site.config.existing.emplace();
@@ -49,8 +47,7 @@ struct Theirs {
     site.take(erp_payload());
   }
 
-  // As if kubeadm had been run by hand: nothing says who made the cluster, and nothing of Sealift is between kubectl
-  // and the API.
+  // As if kubeadm had been run by hand: nothing says who made the cluster.
   static void make_theirs(FakeMachine& machine) {
     auto& world = machine.world;
     std::erase_if(world.files, [](const auto& file) { return is_of_sealift(file.first); });
@@ -59,7 +56,6 @@ struct Theirs {
     world.stores.clear();
     machine.ledger.clear();
     machine.kept.clear();
-    if (world.files.contains(std::string(kAdmin))) put(machine, std::string(kAdmin), kTheirLogin);
     world.traces = {{Kind::cgroup, "/sys/fs/cgroup/kubepods"}, {Kind::link, "cni0"}, {Kind::table, "ip kube-proxy"}};
     world.sysctls["vm.overcommit_memory"] = "1";
     machine.programs["containerd"] = [](FakeMachine&, const base::Command&, const base::CommandIo&) {
@@ -284,41 +280,35 @@ TEST_CASE("existing: a delivery that was cut at any change is undone like a whol
 TEST_CASE("existing: with a kubeconfig no host need be a control plane, and a node without images is named") {
   Theirs theirs;
   auto& site = theirs.site;
-  site.config.hosts.pop_back();
-  site.machine(0).world.files.erase(std::string(kAdmin));
+  site.config.hosts.erase(site.config.hosts.begin());
+  site.config.hosts[0].role = format::HostRole::control_plane;
+  put(site.machine(1), "/usr/local/bin/helm", "helm");
   theirs.before = site.worlds();
-  check_refused(theirs, "10.7.0.1 has no /etc/kubernetes/admin.conf");
-  const auto login = [](std::string_view name) {
-    return Secret(
-        std::format("kind: Config\nname: {}\ncurrent-context: c\n"
-                    "contexts: [{{name: c, context: {{cluster: k, user: u}}}}]\n",
-                    name));
-  };
-  site.config.existing->kubeconfig = login("hunter2");
+  check_refused(theirs, "10.7.0.2 has no /etc/kubernetes/admin.conf");
+  site.config.existing->kubeconfig = Secret(
+      "kind: Config\nname: hunter2\ncurrent-context: c\n"
+      "contexts: [{name: c, context: {cluster: k, user: u}}]\n");
+  site.pods_on = 1;
   tests::EventRecorder events;
   engine::NoJournal journal;
   require_delivered(site.apply(journal, events));
   const auto said = events.events();
   CHECK(std::ranges::any_of(said, [](const Event& event) {
-    return event.kind == base::EventKind::finding && event.host == "h2" && event.level == Level::warning &&
+    return event.kind == base::EventKind::finding && event.host == "h0" && event.level == Level::warning &&
            event.message.contains("it gets no images through Sealift");
   }));
-  CHECK(site.machine(0).world.files.at(std::string(kLogin)).spec.mode == 0600);
-  CHECK_FALSE(site.machine(1).world.files.contains(std::string(kLogin)));
-  CHECK(site.machine(2).world.files == theirs.before.at("h2").files);
-  CHECK(text_of(site.machine(0), "/run/sealift/apps/erp/namespace.yaml").empty());
+  const auto& login = site.machine(1).world.files.at(std::string(kLogin));
+  CHECK(login.spec.mode == 0600);
+  CHECK_FALSE(site.machine(2).world.files.contains(std::string(kLogin)));
+  CHECK(site.machine(0).world.files == theirs.before.at("h0").files);
   again_changes_nothing(site);
   // Another login: of the former one no copy is kept.
-  site.config.existing->kubeconfig = login("other");
+  site.config.existing->kubeconfig = Secret(
+      "kind: Config\nname: other\ncurrent-context: c\n"
+      "contexts: [{name: c, context: {cluster: k, user: u}}]\n");
   require_delivered(theirs.apply());
-  for (const auto& [digest, text] : site.machine(0).kept) CHECK_FALSE(base::as_text(text).contains("hunter2"));
+  for (const auto& [digest, text] : site.machine(1).kept) CHECK_FALSE(base::as_text(text).contains("hunter2"));
   again_changes_nothing(site);
-  // None: the host's own is used again, and that goes.
-  put(site.machine(0), std::string(kAdmin), kTheirLogin);
-  site.config.existing->kubeconfig = {};
-  require_delivered(theirs.apply());
-  CHECK_FALSE(site.machine(0).world.files.contains(std::string(kLogin)));
-  site.machine(0).world.files.erase(std::string(kAdmin));
   theirs.live_on();
   require_delivered(theirs.reset(journal));
   theirs.check_as_before();
@@ -355,6 +345,9 @@ TEST_CASE("existing: hosts that are no nodes of it, or not as they must be, are 
   site.cluster.state.nodes.erase("h2");
   check_refused(theirs, "h2 is no node of the cluster");
   site.cluster.state.nodes.insert("h2");
+  site.cluster.runtime = "cri-o://1.34.0";
+  check_refused(theirs, "runs its containers with cri-o://1.34.0");
+  site.cluster.runtime = "containerd://1.7.0";
 
   site.take(erp_payload({.requires_kubernetes = ">=1.35"}));
   check_refused(theirs, "the artifact requires kubernetes >=1.35, and the cluster has v1.34.4");

@@ -63,28 +63,25 @@ std::string default_namespace(const std::string& kubeconfig) {
              : field(contexts->items.front(), "context/namespace", "default");
 }
 
-// What its option names, else the first file of the environment that is there; only a file of root's alone.
-std::optional<std::string> kubeconfig_of(const FakeMachine& self, const Command& command, const CommandIo& io) {
-  const auto read = [&](const std::string& path) -> std::optional<std::string> {
+// By its option, else by the first file of the environment that is there; only a file of root's alone.
+bool has_kubeconfig(const FakeMachine& self, const Command& command, const CommandIo& io) {
+  const auto is_one = [&](const std::string& path) {
     const auto file = self.world.files.find(path);
-    if (file == self.world.files.end() || file->second.spec.mode != 0600) return std::nullopt;
-    return std::string(base::as_text(file->second.content));
+    return file != self.world.files.end() && file->second.spec.mode == 0600;
   };
   for (const std::string_view word : command.argv) {
     constexpr std::string_view kOption = "--kubeconfig=";
     if (!word.starts_with(kOption)) continue;
     const std::string path(word.substr(kOption.size()));
-    return path == "/dev/stdin" ? std::string(base::as_text(io.input)) : read(path);
+    return path == "/dev/stdin" ? base::as_text(io.input).contains("kind: Config") : is_one(path);
   }
-  std::optional<std::string> out;
   for (const std::string_view variable : command.environment) {
     constexpr std::string_view kName = "KUBECONFIG=";
     if (!variable.starts_with(kName)) continue;
-    for (const auto path : base::split(variable.substr(kName.size()), ':')) {
-      if (!path.ends_with("/namespace.yaml") && !out) out = read(std::string(path));
-    }
+    return std::ranges::any_of(base::split(variable.substr(kName.size()), ':'),
+                               [&](const auto path) { return is_one(std::string(path)); });
   }
-  return out;
+  return false;
 }
 
 // What a control plane that joins must have been given.
@@ -307,11 +304,8 @@ ExitStatus PlayedCluster::reset(FakeMachine& self) {
 }
 
 Result<ExitStatus> PlayedCluster::kubectl(FakeMachine& self, const Command& command, const CommandIo& io) {
-  const auto kubeconfig = kubeconfig_of(self, command, io);
-  if (!kubeconfig) return bad("no kubeconfig");
-  // Of a cluster of ours it leads to the balancer of its own host.
-  const bool is_connected = *kubeconfig != "admin" || is_active(self, "sealift-api.service");
-  if (!is_connected || !api_answers())
+  if (!has_kubeconfig(self, command, io)) return bad("no kubeconfig");
+  if ((!is_of_others && !is_active(self, "sealift-api.service")) || !api_answers())
     return bad("The connection to the server 127.0.0.1:7443 was refused - did you specify the right host or port?");
   if (has(command, "--server=https://127.0.0.1:6443") &&
       text_of(self, "/etc/kubernetes/manifests/kube-apiserver.yaml").empty())

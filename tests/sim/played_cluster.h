@@ -83,6 +83,10 @@ class PlayedCluster {
   void dies(const tests::FakeMachine& machine);
   std::map<std::string, tests::FakeMachine*> machines;  // by address
 
+  // Somebody else made it: there is no balancer of ours, and kubectl may be given a kubeconfig.
+  bool is_of_others = false;
+  std::string runtime = "containerd://2.1.4";  // of its nodes
+
   // Restarts all pods; they take time again.
   void restart_pods();
   // "Deployment/redis": somebody deletes it.

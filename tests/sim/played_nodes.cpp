@@ -19,8 +19,8 @@ json::Value PlayedCluster::node_object(const std::string& name) {
   if (state.control_planes.contains(name)) labels.set("node-role.kubernetes.io/control-plane", "");
   return *json::parse(std::format(
       R"({{"kind":"Node","metadata":{{"name":"{}","labels":{}}},"status":{{"addresses":[{{"type":"InternalIP","address":"{}"}}],)"
-      R"("conditions":[{{"type":"Ready","status":"True"}}]}}}})",
-      name, json::to_canonical(labels), addresses_[name]));
+      R"("conditions":[{{"type":"Ready","status":"True"}}],"nodeInfo":{{"containerRuntimeVersion":"{}"}}}}}})",
+      name, json::to_canonical(labels), addresses_[name], runtime));
 }
 
 ExitStatus PlayedCluster::node(const std::string& name) {
