@@ -19,6 +19,9 @@ namespace {
 constexpr std::string_view kDump =
     "version = 3\n[plugins.'io.containerd.cri.v1.images'.registry]\n  config_path = '/etc/containerd/certs.d'\n"
     "[plugins.'io.containerd.transfer.v1.local']\n  config_path = ''\n";
+constexpr std::string_view kAdmin = "/etc/kubernetes/admin.conf";
+constexpr std::string_view kTheirLogin =
+    "kind: Config\ncurrent-context: a\ncontexts: [{name: a, context: {cluster: theirs, user: them}}]\n";
 constexpr std::string_view kHostsToml = "/etc/containerd/certs.d/_default/hosts.toml";
 constexpr std::string_view kLogin = "/etc/sealift/kubeconfig";
 
@@ -56,6 +59,7 @@ struct Theirs {
     world.stores.clear();
     machine.ledger.clear();
     machine.kept.clear();
+    if (world.files.contains(std::string(kAdmin))) put(machine, std::string(kAdmin), kTheirLogin);
     world.traces = {{Kind::cgroup, "/sys/fs/cgroup/kubepods"}, {Kind::link, "cni0"}, {Kind::table, "ip kube-proxy"}};
     world.sysctls["vm.overcommit_memory"] = "1";
     machine.programs["containerd"] = [](FakeMachine&, const base::Command&, const base::CommandIo&) {
@@ -336,11 +340,11 @@ TEST_CASE("existing: hosts that are no nodes of it, or not as they must be, are 
   site.machine(2).world.files.erase(std::string(kHostsToml));
   put(site.machine(2), "/etc/containerd/certs.d/docker.io/hosts.toml", "server = \"https://harbor.lan\"\n");
   check_refused(theirs, "h2 has /etc/containerd/certs.d/docker.io, so images of docker.io do not come");
-  site.machine(2).world.files.erase("/etc/containerd/certs.d/docker.io/hosts.toml");
+  std::erase_if(site.machine(2).world.files, [](const auto& file) { return file.first.contains("/docker.io"); });
 
   site.machine(0).world.files.erase("/usr/local/bin/helm");
   check_refused(theirs, "h0 has no helm");
-  put(site.machine(0), "/usr/local/bin/helm", "helm");
+  put(site.machine(0), "/usr/local/bin/helm", "the cluster's helm");
 
   site.cluster.state.nodes.erase("h2");
   check_refused(theirs, "h2 is no node of the cluster");
