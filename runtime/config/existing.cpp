@@ -110,6 +110,10 @@ yaml::Node at(const Place& place) {
 }  // namespace
 
 void read_existing(const yaml::Node& node, Reading& reading) {
+  if (node.is_null()) {
+    reading.problems.add(node, "the field \"existing\" has no value: write {} if there is nothing more to say");
+    return;
+  }
   const Mapping fields(node, reading.problems, kExisting);
   if (node.kind != yaml::Kind::mapping) return;
   auto& existing = reading.config.existing.emplace();

@@ -27,7 +27,7 @@ Files beside(const Kubeconfig& config) {
 
 constexpr std::string_view kField = "  existing: {kubeconfig: admin.conf}\n";
 
-void bad_file(const Kubeconfig& config, std::string_view why) { bad(kField, "admin.conf", why, beside(config)); }
+void bad_file(const Kubeconfig& config, std::string_view why) { bad(kField, "kubeconfig", why, beside(config)); }
 
 }  // namespace
 
@@ -36,7 +36,7 @@ TEST_CASE("existing: without a kubeconfig the one of the first control plane is 
   const auto existing = good("  existing: {}\n").existing;
   REQUIRE(existing);
   CHECK(existing->kubeconfig.empty());
-  CHECK(existing->place == Place{7, 13});
+  CHECK(existing->place == Place{7, 3});
 }
 
 TEST_CASE("existing.kubeconfig: its current context gets onto the hosts, and no other login") {
@@ -61,16 +61,16 @@ TEST_CASE("existing.kubeconfig: its current context gets onto the hosts, and no 
 }
 
 TEST_CASE("existing: what can't be one, each at its place") {
-  bad("  existing: \n", "existing", "must be a mapping");
-  bad("  existing: true\n", "true", "must be a mapping");
+  bad("  existing: \n", "existing", "write {}");
+  bad("  existing: true\n", "existing", "must be a mapping");
   bad("  existing: {kubeconfg: admin.conf}\n", "kubeconfg", "did you mean \"kubeconfig\"?");
-  bad("  existing: {kubeconfig: [a]}\n", "[a]", "must be");
-  bad("  existing: {kubeconfig: nowhere.conf}\n", "nowhere", "is not there");
+  bad("  existing: {kubeconfig: [a]}\n", "kubeconfig", "must be");
+  bad("  existing: {kubeconfig: nowhere.conf}\n", "kubeconfig", "is not there");
 }
 
 TEST_CASE("existing.kubeconfig: what would not work on the hosts is refused, and no secret is told") {
-  bad(kField, "admin.conf", "is no kubeconfig", {{"site/admin.conf", "kind: Secret\n"}});
-  bad(kField, "admin.conf", "is no kubeconfig", {{"site/admin.conf", "a: [hunter2\n"}});
+  bad(kField, "kubeconfig", "is no kubeconfig", {{"site/admin.conf", "kind: Secret\n"}});
+  bad(kField, "kubeconfig", "is no kubeconfig", {{"site/admin.conf", "a: [hunter2\n"}});
   bad_file({.current = ""}, "has no current-context");
   bad_file({.current = "current-context: nobody\n"}, "is none of its contexts");
   bad_file({.cluster = "{server: \"http://10.7.0.100:8080\"}"}, "no cluster with a server https://");
@@ -94,10 +94,10 @@ TEST_CASE("existing: fields of a cluster that Sealift makes can't stand beside i
     int line, column;
   };
   for (const auto& [text, line, column] :
-       {Beside{"  network: {pods: 10.1.0.0/16}\n", 8, 12}, Beside{"  api: {port: 6444}\n", 8, 8},
+       {Beside{"  network: {pods: 10.1.0.0/16}\n", 8, 3}, Beside{"  api: {port: 6444}\n", 8, 3},
         Beside{"  etcd: {external: {endpoints: [\"https://a:2379\"], caFile: ca.crt, certFile: client.crt, "
                "keyFile: client.key}}\n",
-               8, 9},
+               8, 3},
         Beside{"---\napiVersion: kubelet.config.k8s.io/v1beta1\nkind: KubeletConfiguration\nmaxPods: 9\n", 9, 1}}) {
     INFO(text);
     const auto result = with(std::string(kBegin) + text);

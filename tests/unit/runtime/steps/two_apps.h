@@ -6,6 +6,7 @@
 #include <catch2/catch_test_macros.hpp>
 
 #include "runtime/host/artifact_record.h"
+#include "runtime/host/kubeconfig.h"
 #include "runtime/steps/apps.h"
 #include "tests/support/played_stage.h"
 #include "tests/unit/runtime/steps/bench.h"
@@ -30,8 +31,8 @@ struct Apps : Site {
   steps::SelectedApp hello, shop;
   std::set<std::string> namespaces;
   std::map<std::string, std::string> seen;  // files below the application's folder while helm or kubectl ran
-  std::vector<std::string> kubeconfigs;
-  std::string release;  // the state of its newest revision
+  std::vector<std::string> kubeconfigs;     // that kubectl applied with
+  std::string release;                      // the state of its newest revision
   bool prints_release = true;
   std::shared_ptr<steps::ClusterApps> shared = std::make_shared<steps::ClusterApps>();
   std::vector<std::string> objects_asked;
@@ -88,8 +89,6 @@ struct Apps : Site {
     }
   }
   Result<base::ExitStatus> kubectl(FakeMachine& self, const base::Command& command, const base::CommandIo& io) {
-    for (const auto& variable : command.environment)
-      if (variable.starts_with("KUBECONFIG=")) kubeconfigs.push_back(variable);
     if (has_word(command, "create")) {
       namespaces.insert(word_after(command, "namespace"));
       if (others_make_it_first) return failed("Error from server (AlreadyExists): namespaces \"web\" already exists");
@@ -102,6 +101,9 @@ struct Apps : Site {
       return ended();
     }
     if (has_word(command, "apply")) {
+      for (const auto& variable : command.environment) {
+        if (variable.starts_with("KUBECONFIG=")) kubeconfigs.push_back(variable);
+      }
       look(self);
       applied.push_back(word_after(command, "--filename") == "-" ? std::string(base::as_text(io.input)) : "tree");
       return fails.empty() ? ended() : failed(fails);
@@ -125,7 +127,10 @@ struct Apps : Site {
     return ended(starting);
   }
   Result<base::ExitStatus> helm(FakeMachine& self, const base::Command& command) {
-    for (const auto& variable : command.environment) CHECK(variable.contains("=/run/"));
+    for (const auto& variable : command.environment) {
+      const bool says_which_cluster = variable.starts_with("KUBECONFIG=/etc/") || variable == host::kNoOtherCluster;
+      CHECK((says_which_cluster || variable.contains("=/run/")));
+    }
     if (has_word(command, "uninstall")) {
       release.clear();
       return ended();
