@@ -44,7 +44,7 @@ sealift_library(runtime/engine DEPS payload/base payload/hash payload/json runti
 sealift_library(runtime/kube DEPS payload/base payload/codec payload/yaml payload/json payload/format runtime/config)
 sealift_library(runtime/node DEPS payload/base payload/hash payload/trust payload/json payload/image payload/http payload/distribution payload/format payload/upload
   runtime/host runtime/kube)
-sealift_library(runtime/checks DEPS payload/base payload/format runtime/config runtime/host)
+sealift_library(runtime/checks DEPS payload/base payload/trust payload/format runtime/config runtime/host)
 sealift_library(runtime/steps DEPS payload/base payload/hash payload/trust payload/yaml payload/json payload/image payload/http payload/distribution payload/format payload/upload
   runtime/config runtime/host runtime/engine runtime/kube)
 sealift_library(runtime/inspection DEPS payload/base payload/yaml payload/json payload/image

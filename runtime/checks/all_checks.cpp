@@ -24,6 +24,7 @@ std::span<const Theme> catalog() {
 namespace {
 
 std::string_view where(const Check& check) {
+  if (check.applies == on_new_registry_hosts) return "registry hosts that become ones later";
   if (check.applies == on_fresh_hosts || check.applies == on_fresh_nodes_that_are_there) return "new hosts";
   if (check.applies == to_make_a_node) return "every host, to make a node";
   return check.applies == to_make_a_fresh_node ? "new hosts, to make a node" : "every host";

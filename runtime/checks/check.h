@@ -63,6 +63,9 @@ using CompareHosts = void (*)(const Check&, const std::vector<CheckedHost>&, std
 
 inline bool on_every_host(const Subject&) { return true; }
 inline bool on_fresh_hosts(const Subject& subject) { return !subject.worked_on(); }
+inline bool on_new_registry_hosts(const Subject& subject) {
+  return subject.worked_on() && subject.host.keeps_payload && !subject.input.keeps_payload_complete;
+}
 // But for nodes of a cluster that Sealift did not make: how those are set up is their owner's business.
 inline bool to_make_a_node(const Subject& subject) { return !subject.input.config.existing; }
 inline bool on_nodes_that_are_there(const Subject& subject) { return !to_make_a_node(subject); }

@@ -53,6 +53,27 @@ Result<void> space(const Subject& subject, Report& report) {
   return {};
 }
 
+// Below this share of the file system that it is on, a kubelet gives up pods and images.
+constexpr uint64_t kKubeletPercent = 10;
+
+// Of a host that works already: what comes now is the payload alone.
+Result<void> payload(const Subject& subject, Report& report) {
+  const uint64_t wanted = subject.input.payload_bytes;
+  SEALIFT_ASSIGN(const auto there, report.of(subject.host.host->disk(subject.host.config.data_root)));
+  SEALIFT_ASSIGN(const auto kubelet, report.of(subject.host.host->disk(kClusterRoot)));
+  if (!there || !kubelet) return {};
+  const bool is_shared = there->mount_point == kubelet->mount_point;
+  const uint64_t spare = is_shared ? there->total_bytes / 100 * kKubeletPercent : 0;
+  if (there->free_bytes >= wanted + spare) return {};
+  report.found(std::format("has {} free on {}; the payload needs {}{}", base::human_bytes(there->free_bytes),
+                           there->mount_point, base::human_bytes(wanted),
+                           spare == 0 ? ""
+                                      : std::format(", and {} must stay free: with less than {} % the kubelet gives up "
+                                                    "pods and images",
+                                                    base::human_bytes(spare), kKubeletPercent)));
+  return {};
+}
+
 Result<void> minimum(const Subject& subject, Report& report) {
   const auto wanted = subject.input.base.minimum.find(subject.host.config.role);
   if (wanted == subject.input.base.minimum.end() || wanted->second.disk_bytes == 0) return {};
@@ -149,6 +170,8 @@ Result<void> etc(const Subject& subject, Report& report) {
 constexpr auto kChecks = std::to_array<Check>({
     {"disk.space", "the file systems that the delivery writes to are writable and have the bytes and inodes for it",
      "free space, or set dataRoot to a larger disk", AskHost(space), on_fresh_hosts},
+    {"disk.payload", "a host that becomes one of registry.hosts later has the bytes for the payload",
+     "free space, or write another host in registry.hosts", AskHost(payload), on_new_registry_hosts},
     {"disk.minimum", "the disk of /var/lib has the free space that the base's `minimum` says for the role",
      "free space, or use a larger disk", AskHost(minimum), to_make_a_fresh_node},
     {"disk.programs", "programs can be put into /usr/local/bin, /usr/local/lib and /opt/cni/bin and started there",

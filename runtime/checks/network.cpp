@@ -2,7 +2,9 @@
 #include <array>
 #include <set>
 
+#include "payload/base/clock.h"
 #include "payload/base/text.h"
+#include "payload/trust/x509.h"
 #include "runtime/checks/all_checks.h"
 #include "runtime/config/authority_port.h"
 
@@ -57,6 +59,21 @@ void people_port(const Subject& subject, Report& report) {
   }
 }
 
+void people_certificate(const Subject& subject, Report& report) {
+  const auto& domain = subject.input.config.registry.domain;
+  if (!domain || domain->certificate.empty() || !subject.host.keeps_payload) return;
+  const auto described = trust::describe(domain->certificate);
+  if (!described) return;  // cluster.yaml was refused
+  const WallTime now{Duration(subject.host.read_at_ms)};
+  const auto& [begins, ends] = described->validity;
+  if (now > ends)
+    report.found(
+        std::format("would get a certificate for {} that has ended, at {}", domain->name, base::to_iso8601(ends)));
+  else if (now < begins)
+    report.found(
+        std::format("would get a certificate for {} that begins only at {}", domain->name, base::to_iso8601(begins)));
+}
+
 // The variable's name on a line of `systemctl show-environment` if it sets a proxy, else empty.
 std::string proxy_variable(std::string_view line) {
   std::string name(line.substr(0, line.find('=')));
@@ -87,6 +104,8 @@ constexpr auto kChecks = std::to_array<Check>({
     {"network.people_port", "the port of registry.domain is free on registry hosts",
      "stop the program that listens there, or choose another registry.domain.port in cluster.yaml",
      ReadFacts(people_port)},
+    {"network.people_certificate", "the site's certificate for registry.domain is valid today",
+     "name another one in registry.domain.certFile, or set the launch machine's clock", ReadFacts(people_certificate)},
     {"network.proxies", "systemd gives its services no proxy",
      "nothing to do: kubelet, containerd and Sealift's services run without it, since the cluster speaks to its own hosts only",
      AskHost(proxies), on_fresh_hosts, Severity::warns},

@@ -41,7 +41,7 @@ struct PreflightInput {
   const format::Contents& contents;
   const config::ClusterConfig& config;
   uint64_t payload_bytes = 0;                // what a registry host will keep of it
-  bool keeps_payload_complete = false;       // the registry host has it already
+  bool keeps_payload_complete = false;       // the registry host has it already, or a part of it
   std::vector<const format::Image*> images;  // those that the selected applications need
 };
 

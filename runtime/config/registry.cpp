@@ -186,13 +186,33 @@ void read_readers(const Mapping& fields, RegistryDomain& domain, Reading& readin
   }
 }
 
+// "*.plant7.lan" is for each name with one more word before the dot. Source: RFC 6125 6.4.3.
+bool is_for(const std::string& pattern, const std::string& name) {
+  const auto lower = base::to_lower(pattern);
+  return lower == name ||
+         (lower.starts_with("*.") && name.substr(std::min(name.find('.'), name.size())) == lower.substr(1));
+}
+
+void check_name(const Mapping& fields, const RegistryDomain& domain) {
+  const auto described = trust::describe(domain.certificate);
+  if (domain.certificate.empty() || domain.name.empty() || !described) return;
+  const auto& names = described->names.dns;
+  if (std::ranges::any_of(names, [&](const std::string& name) { return is_for(name, domain.name); })) return;
+  fields.bad("certFile",
+             std::format("this certificate is for {}, and tools ask for {}: get one whose subject alternative names "
+                         "have it",
+                         names.empty() ? "no name" : base::printable(base::join(names, ", "), 500), domain.name));
+}
+
 void read_domain(const yaml::Node& node, Reading& reading) {
   const Mapping fields(node, reading.problems, kDomain);
   if (node.kind != yaml::Kind::mapping) return;
   auto& domain = reading.config.registry.domain.emplace();
   domain.place = {node.line, node.column};
   if (fields.require("name")) fields.text("name", domain.name);
-  if (!domain.name.empty() && (!is_dns_subdomain(domain.name) || !domain.name.contains('.') || is_ip(domain.name)))
+  if (is_ip(domain.name))
+    fields.bad("name", std::format("{} is an address: write a name that the site's DNS knows", domain.name));
+  else if (!domain.name.empty() && (!is_dns_subdomain(domain.name) || !domain.name.contains('.')))
     fields.bad("name", std::format("\"{}\" is no DNS name in lower case with a dot in it: tools take a name without "
                                    "one for a part of an image's path",
                                    base::printable(domain.name, 300)));
@@ -206,6 +226,7 @@ void read_domain(const yaml::Node& node, Reading& reading) {
   domain.certificate = read_pem(fields, "certFile", reading);
   domain.key = Secret(read_pem(fields, "keyFile", reading, &domain.key_file));
   check_pair(fields, domain.certificate, domain.key);
+  check_name(fields, domain);
   read_readers(fields, domain, reading);
 }
 

@@ -7,6 +7,7 @@
 #include "payload/yaml/node.h"
 #include "runtime/kube/kubeadm.h"
 #include "runtime/kube/static_pod.h"
+#include "runtime/steps/basic_step.h"
 #include "runtime/steps/init_step.h"
 #include "runtime/steps/join_step.h"
 
@@ -220,6 +221,9 @@ Result<std::optional<StandingNode>> read_standing_node(host::HostView& host, con
   out.ip = kubelet_argument(flags, "node-ip");
   if (const auto* cluster = first_of(kubeconfig, "clusters"))
     out.api_local_port = local_port(text_at(*cluster, "cluster/server").value_or(""));
+  // Whoever restarts the API server takes its manifest away for a while.
+  SEALIFT_ASSIGN(const bool has_admin, steps::exists(host, std::string(steps::kAdminKubeconfig)));
+  if (has_admin) out.role = format::HostRole::control_plane;
   SEALIFT_ASSIGN(const auto api_server, text_of(host, "/etc/kubernetes/manifests/kube-apiserver.yaml"));
   if (!api_server.empty()) {
     out.role = format::HostRole::control_plane;

@@ -10,6 +10,7 @@
 #include "payload/base/thread.h"
 #include "runtime/delivery/control_plane.h"
 #include "runtime/delivery/outcome.h"
+#include "runtime/host/artifact_record.h"
 #include "runtime/steps/basic_step.h"
 #include "runtime/steps/kubectl.h"
 
@@ -48,6 +49,8 @@ Result<void> look_at(Input& input, MemberHost& member) {
   SEALIFT_ASSIGN(auto facts, member.host->facts());
   SEALIFT_ASSIGN(member.node, steps::make_node(member.node.config, std::move(facts)));
   SEALIFT_ASSIGN(member.worked_on, member.host->worked_on());
+  SEALIFT_ASSIGN(const auto artifacts, host::read_artifact_records(*member.host));
+  member.serves = std::ranges::any_of(artifacts, &host::ArtifactRecord::is_served);
   if (!member.node.is_control_plane()) return {};
   SEALIFT_ASSIGN(const auto membership, look_at_membership(*member.host));
   member.keeps_payload = membership.keeps_payload;

@@ -22,7 +22,8 @@ struct MemberHost {
   std::shared_ptr<host::Host> host;  // null: away
   std::optional<Error> away;
   bool worked_on = false;      // has a ledger
-  bool keeps_payload = false;  // is a registry host
+  bool keeps_payload = false;  // of a control plane: it has a payload, or its charts
+  bool serves = false;         // other hosts get images from it
   // A control plane's own; of one that uses the site's etcd: nobody, if its API server is ready.
   Result<std::vector<steps::EtcdMember>> etcd = fail(ErrorCode::not_found, "not asked");
 };

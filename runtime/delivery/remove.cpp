@@ -37,6 +37,7 @@ class Remover {
     if (leaving_.empty()) return fail(no_node(gone_));
     SEALIFT_TRY(check_quorum());
     SEALIFT_TRY(choose_asked());
+    SEALIFT_TRY(check_registry());
     return carry_out();
   }
 
@@ -161,6 +162,20 @@ class Remover {
                   input_.config.path);
     return fail(ErrorCode::preflight, "no control plane of {} that stays can be asked to let {} go", input_.config.path,
                 base::counted(leaving_.size(), "node", "nodes"));
+  }
+
+  // Of one that is dead there is nothing to lose any more.
+  Result<void> check_registry() const {
+    std::vector<std::string> last;
+    for (const auto& host : members_.hosts) {
+      if (!leaves(host.node.name) && (host.serves || host.away)) return {};  // or maybe does, of one that is away
+      if (leaves(host.node.name) && host.serves) last.push_back(host.node.name);
+    }
+    if (last.empty()) return {};
+    return fail(ErrorCode::preflight,
+                "{} {} the images of all others, and no host that stays has them: write another one in registry.hosts "
+                "of {}, `apply`, then remove",
+                base::join(last, ", "), last.size() == 1 ? "keeps" : "keep", input_.config.path);
   }
 
   // --- the removal ---

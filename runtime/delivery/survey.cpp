@@ -465,7 +465,8 @@ class Surveyor {
       if (reached.needs_no_payload) continue;
       const auto path = out_.model->payload_path(reached.config);
       const auto state = look_again(reached, [&](host::HostView& host) { return host.store_state(path); });
-      reached.needs_no_payload = state && state->complete;
+      // What is left of one that was cut: how much of it is missing is not known here.
+      reached.needs_no_payload = state && (state->complete || !state->frames.empty());
     }
   }
 

@@ -293,11 +293,15 @@ http::Response Mirror::answer(const Question& question, const http::Request& req
             R"({"schemaVersion":2,"mediaType":"application/vnd.oci.image.index.v1+json","manifests":[]})",
             {}};
   const auto asked = registries ? registries->asked_for(question) : std::string();
-  return message(
-      404, question.kind == Question::Kind::manifest ? "MANIFEST_UNKNOWN" : "BLOB_UNKNOWN",
+  const auto why =
       std::format("{}/{}:{} is not in artifact {}{}", question.registry, question.repository, question.reference,
                   state_->payloads ? state_->payloads->titles() : state_->config.artifact,
-                  asked.empty() ? "" : ", and " + asked + " has no such image"));
+                  asked.empty() ? "" : ", and " + asked + " has no such image");
+  const bool is_manifest = question.kind == Question::Kind::manifest;
+  // Said once, on the host whose containerd wants it; people may ask for what they like.
+  if (is_manifest && asker == Asker::host_itself)
+    std::fprintf(stderr, "%s: %s\n", target_of(question).c_str(), base::printable(why, 1000).c_str());
+  return message(404, is_manifest ? "MANIFEST_UNKNOWN" : "BLOB_UNKNOWN", why);
 }
 
 Result<std::unique_ptr<Mirror>> Mirror::start(const MirrorConfig& config, Clock& clock, Listeners listeners) {

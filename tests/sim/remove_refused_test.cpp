@@ -33,6 +33,21 @@ TEST_CASE("remove: the last control plane, or all of them, can't be removed") {
   CHECK(three.refused({{"h0", "h1", "h2"}}).what.contains("all 3 control planes would leave"));
 }
 
+TEST_CASE("remove: the only host that keeps the images does not leave, while it lives") {
+  Living living(3, 1);
+  auto& registry = living.site.config.registry;
+  registry.on = config::RegistryConfig::Hosts::named;
+  registry.hosts = {"10.7.0.2"};
+  engine::NoJournal journal;
+  require_delivered(living.site.apply(journal, base::no_events()));
+  const auto error = living.refused({{"h1"}});
+  CHECK(error.code == ErrorCode::preflight);
+  CHECK(error.what.contains("h1 keeps the images of all others, and no host that stays has them"));
+  registry.hosts = {"10.7.0.2", "10.7.0.3"};
+  require_delivered(living.site.apply(journal, base::no_events()));
+  living.require_removed({{"h1"}});
+}
+
 TEST_CASE("remove: no majority of etcd is given up") {
   Living living(4, 3);
   living.site.machine(2).set_reachable(false);

@@ -5,6 +5,7 @@
 #include <catch2/catch_test_macros.hpp>
 #include <functional>
 
+#include "payload/trust/x509.h"
 #include "runtime/checks/preflight.h"
 #include "tests/support/fake_host.h"
 
@@ -264,6 +265,51 @@ TEST_CASE("a disk must have what the base says that the role needs") {
   };
   none(needs(3 * kGiB));
   only("has 3.0 GiB free on /, a worker needs 3.1 GiB there; free space", needs(3 * kGiB + kGiB / 10));
+}
+
+TEST_CASE("a host that becomes a registry host later must have room for the payload, and its kubelet some more") {
+  const auto later = [](uint64_t free) {
+    return [free](Site& site) {
+      as_control_plane(site);
+      site.machine.ledger.push_back({1, "", "files.base", "", host::FileWritten{"/usr/local/bin/kubelet", {}}});
+      site.machine.disk.free_bytes = free;
+    };
+  };
+  none(later(21 * kGiB));  // a tenth of 200 GiB stays free
+  only("has 20.9 GiB free on /; the payload needs 1.0 GiB, and 20.0 GiB must stay free", later(21 * kGiB - kGiB / 10));
+  const auto on_own_disk = [&](uint64_t free) {
+    return [=](Site& site) {
+      later(0)(site);
+      site.machine.mounts["/var/lib/sealift"] = {"/var/lib/sealift", "ext4", free, 2 * kGiB, 100'000, false, false};
+    };
+  };
+  none(on_own_disk(kGiB));
+  only("has 0.9 GiB free on /var/lib/sealift; the payload needs 1.0 GiB; free space, or write another host",
+       on_own_disk(kGiB - kGiB / 10));
+}
+
+TEST_CASE("the site's certificate for people must be valid today") {
+  const auto key = trust::generate_key();
+  REQUIRE(key);
+  constexpr auto kHour = std::chrono::hours{1};
+  const auto with = [&](Duration begins, Duration ends) {
+    return [&, begins, ends](Site& site) {
+      as_control_plane(site);
+      const WallTime now{Duration(site.machine.facts.clock_ms)};
+      auto& domain = site.config.registry.domain.emplace();
+      domain.name = "images.plant7.lan";
+      const auto made = trust::make_authority(key->private_pem, "site", {now + begins, now + ends});
+      REQUIRE(made);
+      domain.certificate = *made;
+    };
+  };
+  none(with(-kHour, kHour));
+  only("certificate for images.plant7.lan that has ended, at ", with(-3 * kHour, -kHour));
+  only("certificate for images.plant7.lan that begins only at ", with(kHour, 3 * kHour));
+  none([&](Site& site) {
+    with(-3 * kHour, -kHour)(site);
+    site.host.role = format::HostRole::worker;
+  });
 }
 
 TEST_CASE("programs must be able to run where they are put") {

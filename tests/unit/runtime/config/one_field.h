@@ -16,7 +16,7 @@ namespace sealift::config {
 
 struct Keys {
   trust::KeyPair authority, client, other;
-  std::string authority_pem, client_pem;
+  std::string authority_pem, client_pem, server_pem;  // server_pem: with the client's key
   Keys() {
     const auto now = WallTime{Duration{1'800'000'000'000}};
     const trust::Validity validity{now, now + std::chrono::days{100}};
@@ -26,6 +26,8 @@ struct Keys {
     authority_pem = *trust::make_authority(authority.private_pem, "etcd of plant7", validity);
     client_pem = *trust::issue(client.public_pem, trust::Usage::client, {"apiserver", {}, {}}, authority_pem,
                                authority.private_pem, validity);
+    server_pem = *trust::issue(client.public_pem, trust::Usage::server, {"", {"images.plant7.lan", "*.site.lan"}, {}},
+                               authority_pem, authority.private_pem, validity);
   }
 };
 
@@ -33,13 +35,10 @@ struct Keys {
 using Files = std::map<std::string, std::string>;  // beside cluster.yaml, by "site/name"
 inline ParsedConfig with(std::string_view fields, const Files& more = {}) {
   static const Keys keys;
-  Files files{{"site/ca.crt", keys.authority_pem},
-              {"site/client.crt", keys.client_pem},
-              {"site/client.key", std::string(keys.client.private_pem.reveal())},
-              {"site/password", "secret-1\n"},
-              {"site/other.key", std::string(keys.other.private_pem.reveal())},
-              {"site/none.pem", "no PEM\n"},
-              {"site/large.pem", std::string(70'000, 'x')}};
+  Files files{{"site/ca.crt", keys.authority_pem},  {"site/client.crt", keys.client_pem},
+              {"site/server.crt", keys.server_pem}, {"site/client.key", std::string(keys.client.private_pem.reveal())},
+              {"site/password", "secret-1\n"},      {"site/other.key", std::string(keys.other.private_pem.reveal())},
+              {"site/none.pem", "no PEM\n"},        {"site/large.pem", std::string(70'000, 'x')}};
   files.insert(more.begin(), more.end());
   const FileReader read = [files](const std::string& path, size_t) -> Result<std::string> {
     const auto found = files.find(path);

@@ -42,7 +42,7 @@ TEST_CASE("registry.domain: a name, a port, users, and a certificate or none") {
   CHECK(plain->readers[0].user == "reader");
   CHECK(plain->readers[0].source.kind == SecretSource::Kind::file);
   CHECK(plain->readers[0].source.argument == "site/password");
-  const auto own = good(domain("name: images.plant7.lan, port: 443, certFile: client.crt, keyFile: client.key, "
+  const auto own = good(domain("name: images.plant7.lan, port: 443, certFile: server.crt, keyFile: client.key, "
                                "credentials: [{user: a, password: {env: A}}, {user: b, password: {prompt: B}}]"))
                        .registry.domain;
   CHECK(own->port == 443);
@@ -59,13 +59,19 @@ TEST_CASE("registry.domain: what can't be one") {
   bad(domain("name: a.lan, credentials: []"), "credentials", "at least one");
   bad(domain("name: images, " + one), "name", "with a dot in it");
   bad(domain("name: Images.lan, " + one), "name", "lower case");
-  bad(domain("name: 10.7.0.11, " + one), "name", "no DNS name");
+  bad(domain("name: 10.7.0.11, " + one), "name", "is an address");
   bad(domain("name: a.lan, port: 0, " + one), "port", "1 to 65535");
   bad(domain("name: a.lan, port: 5001, " + one), "port", "must differ");
   bad(domain("name: a.lan, port: 10250, " + one), "port", "taken by Kubernetes");
-  bad(domain("name: a.lan, certFile: client.crt, " + one), "domain", "needs \"certFile\" and \"keyFile\"");
+  bad(domain("name: images.plant7.lan, certFile: server.crt, " + one), "domain", "needs \"certFile\" and \"keyFile\"");
   bad(domain("name: a.lan, keyFile: client.key, " + one), "domain", "needs \"certFile\" and \"keyFile\"");
-  bad(domain("name: a.lan, certFile: client.crt, keyFile: other.key, " + one), "keyFile", "does not belong");
+  bad(domain("name: images.plant7.lan, certFile: server.crt, keyFile: other.key, " + one), "keyFile",
+      "does not belong");
+  for (const auto* name : {"a.lan", "images.plant7.lan.example", "site.lan", "a.b.site.lan"})
+    bad(domain(std::format("name: {}, certFile: server.crt, keyFile: client.key, ", name) + one), "certFile",
+        "is for images.plant7.lan, *.site.lan, and tools ask for");
+  good(domain("name: any.site.lan, certFile: server.crt, keyFile: client.key, " + one));
+  bad(domain("name: a.lan, certFile: client.crt, keyFile: client.key, " + one), "certFile", "is for no name");
   bad(domain("name: a.lan, certFile: none.pem, keyFile: client.key, " + one), "certFile", "can't be used");
   bad(domain("name: a.lan, certFile: gone.pem, keyFile: client.key, " + one), "certFile", "not there");
   bad(readers("{user: a}"), "{user", "\"password\" is missing");
