@@ -12,6 +12,7 @@
 
 #include "payload/base/file.h"
 #include "payload/base/retry.h"
+#include "payload/base/text.h"
 #include "runtime/node/delivered_payloads.h"
 #include "runtime/node/error_answer.h"
 #include "runtime/node/people_door.h"
