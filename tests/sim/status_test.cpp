@@ -168,7 +168,9 @@ TEST_CASE("status: a kubelet that is dead while the API still answers is named b
   };
   site.control_plane().world.units["kubelet.service"].active = false;
   const auto lines = site.status();
-  CHECK(lines.size() == 4);  // and the artifact, the node, and the name service
+  // And the artifact, the node, the name service, and the applications' objects, which this API server does not have.
+  CHECK(lines.size() == 7);
+  CHECK(std::ranges::count(lines, "Missing", &delivery::StatusLine::state) == 3);
   CHECK(Site::ill(lines, "kubelet.service on 10.7.0.1"));
 }
 

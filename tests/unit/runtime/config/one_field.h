@@ -26,8 +26,9 @@ struct Keys {
     authority_pem = *trust::make_authority(authority.private_pem, "etcd of plant7", validity);
     client_pem = *trust::issue(client.public_pem, trust::Usage::client, {"apiserver", {}, {}}, authority_pem,
                                authority.private_pem, validity);
-    server_pem = *trust::issue(client.public_pem, trust::Usage::server, {"", {"images.plant7.lan", "*.site.lan"}, {}},
-                               authority_pem, authority.private_pem, validity);
+    server_pem =
+        *trust::issue(client.public_pem, trust::Usage::server, {"images", {"images.plant7.lan", "*.site.lan"}, {}},
+                      authority_pem, authority.private_pem, validity);
   }
 };
 
