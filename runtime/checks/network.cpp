@@ -104,7 +104,7 @@ constexpr auto kChecks = std::to_array<Check>({
     {"network.people_port", "the port of registry.domain is free on registry hosts",
      "stop the program that listens there, or choose another registry.domain.port in cluster.yaml",
      ReadFacts(people_port)},
-    {"network.people_certificate", "the site's certificate for registry.domain is valid today",
+    {"network.certificate", "the site's certificate for registry.domain is valid today",
      "name another one in registry.domain.certFile, or set the launch machine's clock", ReadFacts(people_certificate)},
     {"network.proxies", "systemd gives its services no proxy",
      "nothing to do: kubelet, containerd and Sealift's services run without it, since the cluster speaks to its own hosts only",
