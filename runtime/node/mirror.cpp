@@ -41,11 +41,16 @@ std::string to_warning(std::string_view text) {
   return out + "\"";
 }
 
+// For the journal: which object was asked for, and why there is none.
+void log_failed(const Question& question, const std::string& why) {
+  std::fprintf(stderr, "%s: %s\n", target_of(question).c_str(), why.c_str());
+}
+
 // Of a registry of others. Never 401: containerd would look for a login of its own. 502 is not waited for by other
 // hosts, which would only ask the same registry again and again; what it means stands in a header too (OCI distribution
 // specification, "Warnings"), since an answer to HEAD has no body.
 http::Response failed_there(const Question& question, const Error& error) {
-  std::fprintf(stderr, "%s: %s\n", target_of(question).c_str(), error.text().c_str());
+  log_failed(question, error.text());
   if (error.code == ErrorCode::cancelled) return later(error.text());
   auto out = message(502, "UNAVAILABLE", error.text());
   out.headers["Warning"] = to_warning(error.text());
@@ -54,7 +59,7 @@ http::Response failed_there(const Question& question, const Error& error) {
 
 http::Response failed(const Question& question, const Error& error) {
   const bool waited = error.code == ErrorCode::timeout || error.code == ErrorCode::cancelled;
-  if (!waited) std::fprintf(stderr, "%s: %s\n", target_of(question).c_str(), error.text().c_str());
+  if (!waited) log_failed(question, error.text());
   if (error.code == ErrorCode::protocol) return message(502, "UNAVAILABLE", error.text());
   // untrusted: a host that still has another cluster's certificate
   if (waited || base::may_pass(error.code) || error.code == ErrorCode::untrusted) return later(error.text());
@@ -77,8 +82,7 @@ http::Response::Stream source_stream(std::shared_ptr<BlobSource> source, const B
               return written;
             });
             auto read = source->read(blob, {offset, size}, to_client);
-            if (!read && !client_gone)
-              std::fprintf(stderr, "%s: %s\n", target_of(blob.question).c_str(), read.error().text().c_str());
+            if (!read && !client_gone) log_failed(blob.question, read.error().text());
             return read;
           }};
 }
@@ -300,8 +304,7 @@ http::Response Mirror::answer(const Question& question, const http::Request& req
                   asked.empty() ? "" : ", and " + asked + " has no such image");
   const bool is_manifest = question.kind == Question::Kind::manifest;
   // Said once, on the host whose containerd wants it; people may ask for what they like.
-  if (is_manifest && asker == Asker::host_itself)
-    std::fprintf(stderr, "%s: %s\n", target_of(question).c_str(), base::printable(why, 1000).c_str());
+  if (is_manifest && asker == Asker::host_itself) log_failed(question, base::printable(why, 1000));
   return message(404, is_manifest ? "MANIFEST_UNKNOWN" : "BLOB_UNKNOWN", why);
 }
 
