@@ -217,6 +217,17 @@ table bridge outside {{
         self.lab.switch('nft', 'delete', 'table', 'bridge', 'outside')
 
 
+def executed(trace):
+    """The lines of strace's execve calls that succeeded. Two at the same time stand in two lines each: one unfinished, one resumed."""
+    begun = {}
+    for line in trace.splitlines():
+        process = line.split(maxsplit=1)[0]
+        if 'execve(' in line:
+            begun[process] = line
+        if line.rstrip().endswith('= 0') and process in begun:
+            yield begun.pop(process)
+
+
 class ExecTrace:
     """Every program that systemd, sshd and their descendants execute on the hosts: argv lists by host."""
 
@@ -239,8 +250,8 @@ class ExecTrace:
             tracer.communicate(timeout=30)
         calls = {}
         for name, path in self.files.items():
-            lines = [line for line in path.read_text(errors='replace').splitlines() if 'execve(' in line and line.rstrip().endswith('= 0')]
-            calls[name] = [json.loads('[' + re.search(r'execve\("(?:[^"\\]|\\.)*", \[(.*?)\](?:\.\.\.)?, ', line)[1] + ']') for line in lines]
+            calls[name] = [json.loads('[' + re.search(r'execve\("(?:[^"\\]|\\.)*", \[(.*?)\](?:\.\.\.)?, ', line)[1] + ']')
+                           for line in executed(path.read_text(errors='replace'))]
         return calls
 
 
