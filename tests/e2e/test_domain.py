@@ -146,11 +146,12 @@ def test_other_users_by_another_apply_without_a_restart(cluster, lab):
 
 
 def test_guessing_is_slow(cluster):
+    """How many are let through depends on the wrong ones of the cases before (exactly: logins_test)."""
     seen = []
     while seen[-1:] != [429] and len(seen) < 60:
         seen.append(curl(cluster, '/v2/', user='other', password=f'guess{len(seen)}')[0])
-    assert seen[:5] == [401] * 5 and seen[-1] == 429, seen
-    assert curl(cluster, '/v2/', user='other')[0] in (200, 429)  # remembered or not
+    assert set(seen[:-1]) <= {401} and seen[-1] == 429, seen
+    wait_for('the right password gets in again', 20, lambda: curl(cluster, '/v2/', user='other')[0] == 200)
 
 
 def test_a_certificate_of_the_site(cluster, lab):
