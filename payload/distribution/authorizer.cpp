@@ -64,14 +64,12 @@ Result<Secret> Authorizer::answer(const http::Origin& origin, const std::string&
                 base::printable(challenge));
   }
   if (!login || login->password.empty()) {
-    return fail(ErrorCode::auth_failed,
-                "{} wants a login and there is none; log in first (`docker login {}` or the like)", origin.text(),
-                endpoint_.registry);
+    return fail(ErrorCode::auth_failed, "{} wants a login and there is none; {}", origin.text(), login_hint(endpoint_));
   }
   Secret mine = basic(*login);
   if (mine == used) {
-    return fail(ErrorCode::auth_failed, "{} refuses the login of {}; log in again (`docker login {}` or the like)",
-                origin.text(), base::printable(login->user), endpoint_.registry);
+    return fail(ErrorCode::auth_failed, "{} refuses the login of {}; {}", origin.text(), base::printable(login->user),
+                login_hint(endpoint_));
   }
   header = std::move(mine);
   return header;
@@ -106,10 +104,8 @@ Result<Secret> Authorizer::bearer(const std::map<std::string, std::string>& para
     const std::string who = login ? std::format("the login of {}", login->user.empty() ? "its identity token"
                                                                                        : base::printable(login->user))
                                   : "a reader without a login";
-    return fail(
-        ErrorCode::auth_failed,
-        "{} gives no token to {} for {}/{}; log in (`docker login {}` or the like), or check the name and the rights",
-        url->origin.text(), who, endpoint_.registry, repository, endpoint_.registry);
+    return fail(ErrorCode::auth_failed, "{} gives no token to {} for {}/{}; {}, or check the name and the rights",
+                url->origin.text(), who, endpoint_.registry, repository, login_hint(endpoint_));
   }
   if (reply.status >= 500 || reply.status == 429)
     return fail(ErrorCode::unreachable, "{} answers {} when asked for a token", url->origin.text(), reply.status);

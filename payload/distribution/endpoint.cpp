@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cstdlib>
 #include <filesystem>
+#include <format>
 #include <vector>
 
 #include "payload/base/file.h"
@@ -25,6 +26,11 @@ std::vector<std::string> certificate_folders() {
 }  // namespace
 
 bool is_loopback(const std::string& host) { return host == "localhost" || host == "::1" || host.starts_with("127."); }
+
+std::string login_hint(const Endpoint& endpoint) {
+  return endpoint.login_field.empty() ? std::format("log in (`docker login {}` or the like)", endpoint.registry)
+                                      : "check user and password of " + endpoint.login_field;
+}
 
 Result<bool> add_certificates(const std::string& host_and_port, http::ClientOptions& client) {
   for (const auto& folder : certificate_folders()) {

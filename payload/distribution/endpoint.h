@@ -22,6 +22,7 @@ struct Endpoint {
   http::Origin origin;
   std::string repository_prefix;  // "" or "path/"
   http::ClientOptions client;
+  std::string login_field;  // where a login for it is given, in users' words; empty: by the machine's container tools
   // For hosts that redirects and challenges lead to; `client` says it for this one.
   enum class Proxies : uint8_t { of_environment, none } proxies = Proxies::of_environment;
 };
@@ -30,6 +31,9 @@ struct Endpoint {
 // certs.d/HOST[:PORT]/ of docker and of containers (*.crt: authorities, *.cert and *.key: the client's). Errors:
 // invalid_input for an invalid host name or unreadable files.
 Result<Endpoint> endpoint_of(const std::string& registry, const EndpointOptions& options);
+
+// What to do when it wants a login or refuses the one there is.
+std::string login_hint(const Endpoint& endpoint);
 
 // Adds the certificates for this host ("host:port", or as users write it) from the first certs.d folder that has any.
 // False if there are none. Errors: those of reading them.

@@ -71,10 +71,9 @@ Result<http::Reply> Requests::through(const Ask& ask) {
     SEALIFT_ASSIGN(auto reply, send(url, ask, authorization));
     if (reply.status == 401 && reply.headers.contains("www-authenticate")) {
       if (!answered.insert(url.origin.text()).second) {
-        return fail(
-            ErrorCode::auth_failed,
-            "{} takes neither the token nor the login for it{}; log in again (`docker login {}` or the like), or check the rights",
-            url.origin.text(), reason_of(reply), endpoint_.registry);
+        return fail(ErrorCode::auth_failed,
+                    "{} takes neither the token nor the login for it{}; {}, or check the rights", url.origin.text(),
+                    reason_of(reply), login_hint(endpoint_));
       }
       SEALIFT_TRY(authorizer_.answer(url.origin, ask.repository, reply.headers.at("www-authenticate"), authorization));
     } else if (http::is_redirect(reply.status)) {
@@ -101,8 +100,7 @@ Error Requests::error_of(const http::Reply& reply, const Ask& ask) const {
                 std::format("{} refuses {}{}; make room there, or have the quota raised", where, ask.what, reason),
                 {}};
       return {ErrorCode::auth_failed,
-              std::format("{} refuses {}{}; log in (`docker login {}` or the like), or check the rights", where,
-                          ask.what, reason, endpoint_.registry),
+              std::format("{} refuses {}{}; {}, or check the rights", where, ask.what, reason, login_hint(endpoint_)),
               {}};
     case 413:
       return {ErrorCode::limit_exceeded,

@@ -19,76 +19,115 @@ class NoConnector final : public delivery::HostConnector {
   }
 };
 
-}  // namespace
+// All that is missing is told at once; nobody is asked at a prompt for a run that can't begin anyway.
+class Troubles {
+ public:
+  // Errors: cancelled.
+  Result<void> add(Error error, std::string doing) {
+    if (error.code == ErrorCode::cancelled) return fail(std::move(error));
+    error.while_doing.insert(error.while_doing.begin(), std::move(doing));
+    errors_.push_back(std::move(error));
+    return {};
+  }
+  bool none() const { return errors_.empty(); }
+  // Of the first one's code.
+  Result<void> result() && {
+    if (errors_.empty()) return {};
+    if (errors_.size() == 1) return fail(std::move(errors_.front()));
+    std::string text = std::format("{} secrets can't be had:", errors_.size());
+    for (const auto& error : errors_) text += "\n  " + error.text();
+    return fail(Error{errors_.front().code, std::move(text), {}});
+  }
 
-Result<std::map<std::string, agent::HostSecrets>> resolve_logins(const config::ClusterConfig& cluster,
-                                                                 SecretStore& secrets) {
-  std::map<std::string, agent::HostSecrets> out;
-  if (cluster.external_etcd) {
-    if (auto own = secrets.check_file(cluster.external_etcd->key_file); !own)
-      return fail_while(std::move(own).error(), "looking for the key of etcd.external");
+ private:
+  std::vector<Error> errors_;
+};
+
+class Resolver {
+ public:
+  explicit Resolver(SecretStore& secrets) : secrets_(secrets) {}
+
+  Result<void> check_file(const std::string& path, std::string_view what) {
+    if (auto own = secrets_.check_file(path); !own)
+      return troubles_.add(std::move(own).error(), std::format("looking for {}", what));
+    return {};
   }
-  if (cluster.existing && !cluster.existing->kubeconfig_file.empty()) {
-    if (auto own = secrets.check_file(cluster.existing->kubeconfig_file); !own)
-      return fail_while(std::move(own).error(), "looking for existing.kubeconfig");
-  }
-  for (const auto& host : cluster.hosts) {
-    agent::HostSecrets login;
-    if (host.ssh.key_path) {
-      if (auto own = secrets.check_file(*host.ssh.key_path); !own)
-        return fail_while(std::move(own).error(),
-                          std::format("looking for the key of host {} (line {})", host.address, host.line));
+  // `prompt` if cluster.yaml has no words for it. Nothing if it can't be had.
+  Result<Secret> get(config::SecretSource source, std::string_view what, std::string_view prompt) {
+    if (source.kind == config::SecretSource::Kind::prompt) {
+      if (!troubles_.none()) return Secret();
+      if (source.argument.empty()) source.argument = prompt;
     }
-    auto resolve = [&](const std::optional<config::SecretSource>& source,
-                       std::string_view what) -> Result<std::optional<Secret>> {
-      if (!source) return std::optional<Secret>();
-      config::SecretSource asked = *source;
-      if (asked.kind == config::SecretSource::Kind::prompt && asked.argument.empty()) {
-        asked.argument = std::format("{} of {} on {}", what, host.ssh.user, host.address);
-      }
-      auto secret = secrets.get(asked);
-      if (!secret)
-        return fail_while(std::move(secret).error(),
-                          std::format("looking for the {} of host {} (line {})", what, host.address, host.line));
-      return std::optional<Secret>(std::move(*secret));
-    };
-    SEALIFT_ASSIGN(login.key_passphrase, resolve(host.ssh.key_passphrase, "key's passphrase"));
-    SEALIFT_ASSIGN(login.password, resolve(host.ssh.password, "password"));
-    SEALIFT_ASSIGN(login.sudo_password, resolve(host.ssh.sudo_password, "sudo password"));
-    out.emplace(host.address, std::move(login));
+    auto secret = secrets_.get(source);
+    if (secret) return secret;
+    SEALIFT_TRY(troubles_.add(std::move(secret).error(), std::format("looking for {}", what)));
+    return Secret();
   }
+  Result<void> result() && { return std::move(troubles_).result(); }
+
+ private:
+  SecretStore& secrets_;
+  Troubles troubles_;
+};
+
+Result<agent::HostSecrets> login_of(const config::HostConfig& host, Resolver& resolver) {
+  const auto of_host = [&](std::string_view what) {
+    return std::format("the {} of host {} (line {})", what, host.address, host.line);
+  };
+  const auto resolve = [&](const std::optional<config::SecretSource>& source,
+                           std::string_view what) -> Result<std::optional<Secret>> {
+    if (!source) return std::optional<Secret>();
+    SEALIFT_ASSIGN(auto secret, resolver.get(*source, of_host(what),
+                                             std::format("{} of {} on {}", what, host.ssh.user, host.address)));
+    return std::optional<Secret>(std::move(secret));
+  };
+  agent::HostSecrets out;
+  if (host.ssh.key_path) SEALIFT_TRY(resolver.check_file(*host.ssh.key_path, of_host("key")));
+  SEALIFT_ASSIGN(out.key_passphrase, resolve(host.ssh.key_passphrase, "key's passphrase"));
+  SEALIFT_ASSIGN(out.password, resolve(host.ssh.password, "password"));
+  SEALIFT_ASSIGN(out.sudo_password, resolve(host.ssh.sudo_password, "sudo password"));
   return out;
 }
 
-Result<void> resolve_registry_logins(config::RegistryConfig& registry, SecretStore& secrets) {
-  const auto resolve = [&](config::RegistryLogin& login, std::string_view what,
-                           std::string_view where) -> Result<void> {
-    auto source = login.source;
-    if (source.kind == config::SecretSource::Kind::prompt && source.argument.empty())
-      source.argument = std::format("password of {} at {}", login.user, where);
-    auto secret = secrets.get(source);
-    if (!secret)
-      return fail_while(std::move(secret).error(),
-                        std::format("looking for the password of {} in {}", login.user, what));
-    login.password = std::move(*secret);
+Result<void> fill_in(config::RegistryConfig& registry, Resolver& resolver) {
+  const auto fill = [&](config::RegistryLogin& login, std::string_view field, std::string_view where) -> Result<void> {
+    SEALIFT_ASSIGN(login.password,
+                   resolver.get(login.source, std::format("the password of {} in {}", login.user, field),
+                                std::format("password of {} at {}", login.user, where)));
     return {};
   };
   if (registry.domain) {
-    if (!registry.domain->key_file.empty()) {
-      if (auto own = secrets.check_file(registry.domain->key_file); !own)
-        return fail_while(std::move(own).error(), "looking for the key of registry.domain");
-    }
-    for (auto& reader : registry.domain->readers)
-      SEALIFT_TRY(resolve(reader, "registry.domain", registry.domain->name));
+    if (!registry.domain->key_file.empty())
+      SEALIFT_TRY(resolver.check_file(registry.domain->key_file, "the key of registry.domain"));
+    for (auto& reader : registry.domain->readers) SEALIFT_TRY(fill(reader, "registry.domain", registry.domain->name));
   }
   if (registry.external && registry.external->login)
-    SEALIFT_TRY(resolve(*registry.external->login, "registry.external", registry.external->url));
+    SEALIFT_TRY(fill(*registry.external->login, "registry.external", registry.external->url));
   for (auto& upstream : registry.upstreams) {
     for (auto& place : upstream.places) {
-      if (place.login) SEALIFT_TRY(resolve(*place.login, "registry.upstreams", place.url));
+      if (place.login) SEALIFT_TRY(fill(*place.login, "registry.upstreams", place.url));
     }
   }
   return {};
+}
+
+}  // namespace
+
+Result<std::map<std::string, agent::HostSecrets>> resolve_secrets(config::ClusterConfig& cluster, bool registries,
+                                                                  SecretStore& secrets) {
+  Resolver resolver(secrets);
+  std::map<std::string, agent::HostSecrets> out;
+  if (cluster.external_etcd)
+    SEALIFT_TRY(resolver.check_file(cluster.external_etcd->key_file, "the key of etcd.external"));
+  if (cluster.existing && !cluster.existing->kubeconfig_file.empty())
+    SEALIFT_TRY(resolver.check_file(cluster.existing->kubeconfig_file, "existing.kubeconfig"));
+  for (const auto& host : cluster.hosts) {
+    SEALIFT_ASSIGN(auto login, login_of(host, resolver));
+    out.emplace(host.address, std::move(login));
+  }
+  if (registries) SEALIFT_TRY(fill_in(cluster.registry, resolver));
+  SEALIFT_TRY(std::move(resolver).result());
+  return out;
 }
 
 std::unique_ptr<delivery::HostConnector> make_no_connector() { return std::make_unique<NoConnector>(); }

@@ -25,12 +25,10 @@ struct ConnectorOptions {
   CancelToken cancel;
 };
 
-// Resolves every secret once, in the order of the hosts.
-Result<std::map<std::string, agent::HostSecrets>> resolve_logins(const config::ClusterConfig& cluster,
-                                                                 SecretStore& secrets);
-
-// Fills in the passwords of registries, where they are needed.
-Result<void> resolve_registry_logins(config::RegistryConfig& registry, SecretStore& secrets);
+// Resolves every secret once, in the order of the hosts; fills in the passwords of registries if they are needed.
+// Errors: the first one's, with all that can't be had; cancelled at a prompt.
+Result<std::map<std::string, agent::HostSecrets>> resolve_secrets(config::ClusterConfig& cluster, bool registries,
+                                                                  SecretStore& secrets);
 
 Result<std::unique_ptr<delivery::HostConnector>> make_ssh_connector(ConnectorOptions options);
 

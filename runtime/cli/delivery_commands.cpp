@@ -242,8 +242,7 @@ Result<void> run_delivery(const Arguments& arguments, const console::Output& out
   std::map<std::string, agent::HostSecrets> logins;
   SecretStore secrets(cancel, arguments.allow_readable_secrets ? Readable::allowed : Readable::refused);
   if (!arguments.offline) {
-    SEALIFT_ASSIGN(logins, resolve_logins(cluster, secrets));
-    if (looks_at_registries(arguments.verb)) SEALIFT_TRY(resolve_registry_logins(cluster.registry, secrets));
+    SEALIFT_ASSIGN(logins, resolve_secrets(cluster, looks_at_registries(arguments.verb), secrets));
   }
   const std::string command(change_named(arguments.verb));
   const bool changes = !command.empty();

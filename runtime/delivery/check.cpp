@@ -105,6 +105,15 @@ void Check::connect() {
   }
 }
 
+// If no host lets this machine in, that says nothing about the cluster: the first one's reason.
+std::optional<Error> Check::nobody_let_in() const {
+  const auto refuses = [](const auto& host) {
+    return host.away && (host.away->code == ErrorCode::host_key_unknown ||
+                         host.away->code == ErrorCode::host_key_changed || host.away->code == ErrorCode::auth_failed);
+  };
+  return !hosts_.empty() && std::ranges::all_of(hosts_, refuses) ? hosts_.front().away : std::nullopt;
+}
+
 // A host that can't say counts as one that is a node: it will be among those that do not answer.
 Result<bool> Check::is_cluster_there() {
   std::vector<char> is_node(hosts_.size());
@@ -184,6 +193,7 @@ Result<std::vector<inspection::Observation>> Check::run() {
   }
   connect();
   SEALIFT_TRY(input_.cancel.check());
+  if (const auto none = nobody_let_in()) return fail(*none);
   SEALIFT_ASSIGN(const bool is_there, is_cluster_there());
   // What a cluster is made of is judged only where Sealift made it.
   auto out = is_there && !input_.config.existing ? inspect() : preflight();

@@ -32,6 +32,7 @@ class Check {
  private:
   struct Applications;  // of the artifact
   void connect();
+  std::optional<Error> nobody_let_in() const;
   Result<bool> is_cluster_there();
   Result<std::vector<inspection::Observation>> preflight();
   Result<std::vector<inspection::Observation>> inspect();

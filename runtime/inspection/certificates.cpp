@@ -16,6 +16,9 @@ constexpr int64_t kWarnDays = 30;
 constexpr int64_t kWarnPercent = 25;
 constexpr std::string_view kOwnFolder = "/etc/sealift/";
 
+constexpr std::string_view kOfSite = "/etc/sealift/pki/people/site.pem";
+constexpr std::string_view kRemedyOfSite =
+    "have the site's authority issue another one, name it in registry.domain of cluster.yaml, and run `apply`";
 constexpr std::string_view kAuthorities = "/etc/sealift/pki/ca.crt";
 
 // "ends in 7213 days, at 2046-11-23T12:00:00.000Z"
@@ -77,12 +80,14 @@ void judge_certificates(const Look& look, Observations& out) {
       const int64_t left = certificate.ends_ms - look.now_ms,
                     life = std::max(certificate.ends_ms - certificate.begins_ms, int64_t{1});
       const auto when = base::to_iso8601(WallTime(Duration(certificate.ends_ms)));
+      const std::string remedy(certificate.path == kOfSite ? kRemedyOfSite : "");
       if (left <= 0) {
         sum.all_well = false;
-        out.fail(id, host->name, std::format("{} has ended, at {}", certificate.path, when));
+        out.fail(id, host->name, std::format("{} has ended, at {}", certificate.path, when), remedy);
       } else if (left < kWarnDays * kDayMs || (is_own && left * 100 / life < kWarnPercent)) {
         sum.all_well = false;
-        out.warn(id, host->name, std::format("{} ends in {} days, at {}", certificate.path, left / kDayMs, when));
+        out.warn(id, host->name, std::format("{} ends in {} days, at {}", certificate.path, left / kDayMs, when),
+                 remedy);
       }
     }
     judge_authorities(look, host->name, authorities, out);

@@ -55,12 +55,24 @@ void judge_clocks(const Look& look, Observations& out) {
   }
 }
 
+// Of a host that there is no connection to.
+bool is_let_in(ErrorCode code) {
+  return code != ErrorCode::host_key_unknown && code != ErrorCode::host_key_changed && code != ErrorCode::auth_failed;
+}
+std::string reached(const Error& away) { return is_let_in(away.code) ? "does not answer: " : "no login: "; }
+
+// Empty: that of the catalogue.
+std::string remedy_of(const Error& away) {
+  if (away.code == ErrorCode::auth_failed) return "correct the login of this host in cluster.yaml (ssh)";
+  return is_let_in(away.code) ? "" : "it may be well: as its own text says, have its host key known, and ask again";
+}
+
 }  // namespace
 
 void judge_hosts(const Look& look, const Wishes&, Observations& out) {
   for (const auto& host : look.hosts) {
     if (host.away)
-      out.fail("host.answers", host.name, "does not answer: " + host.away->text());
+      out.fail("host.answers", host.name, reached(*host.away) + host.away->text(), remedy_of(*host.away));
     else if (!host.worked_on)
       out.ok("host.answers", host.name, "answers; nothing was delivered to it yet");
     else if (!host.no_answer.empty())

@@ -19,11 +19,14 @@ void judge_mirror(const HostLook& host, const node::HostAnswer::Mirror& mirror, 
     out.ok("mirror.images", host.name, std::format("its mirror has all {} images", mirror.answered));
     return;
   }
-  std::vector<std::string> missing;
-  for (const auto& image : mirror.missing) missing.push_back(std::format("{} ({})", image.name, image.error));
+  // One reason is mostly everybody's: the first one is told, and then names.
+  const auto& first = mirror.missing.front();
+  std::vector<std::string> others;
+  for (size_t i = 1; i < mirror.missing.size(); ++i) others.push_back(mirror.missing[i].name);
   out.fail("mirror.images", host.name,
-           std::format("its mirror can't give {} of {} images: {}", missing.size(), missing.size() + mirror.answered,
-                       some_of(missing, kMostNamed)));
+           std::format("its mirror can't give {} of {} images: {} ({}){}", mirror.missing.size(),
+                       mirror.missing.size() + mirror.answered, first.name, first.error,
+                       others.empty() ? "" : "; nor " + some_of(others, kMostNamed)));
 }
 
 }  // namespace

@@ -100,7 +100,10 @@ std::optional<std::string> RegistryBlobs::repository_at(const Place& place, cons
 
 std::optional<Error> RegistryBlobs::silence_of(Place& place) {
   const std::lock_guard lock(mutex_);
-  return clock_.monotonic() < place.silent_until ? place.last_error : std::nullopt;
+  if (clock_.monotonic() >= place.silent_until) return std::nullopt;
+  auto out = place.last_error;
+  if (out) out->what = std::format("{} did not answer a moment ago: {}", place.origin, out->what);
+  return out;
 }
 
 // What is told of an error, in the terms of cluster.yaml.

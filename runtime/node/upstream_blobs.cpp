@@ -6,6 +6,7 @@
 
 #include "payload/base/retry.h"
 #include "payload/base/text.h"
+#include "payload/json/value.h"
 #include "runtime/node/relay.h"
 
 namespace sealift::node {
@@ -24,9 +25,20 @@ std::optional<std::string> header(const http::Reply& reply, const std::string& n
   return found == reply.headers.end() ? std::nullopt : std::optional(found->second);
 }
 
-// Answers to HEAD have a header alone (mirror.cpp).
+// Answers to HEAD have a header alone: 299 - "text" (mirror.cpp).
 std::string reason_of(const http::Reply& reply) {
-  return base::printable(reply.text.empty() ? header(reply, "warning").value_or("") : reply.text, 1000);
+  constexpr std::string_view kBefore = "299 - \"";
+  if (const auto document = json::parse(reply.text, {.bytes = size_t{1} << 20, .depth = 8})) {
+    const auto* message = document->at_path("errors/0/message");
+    if (message != nullptr && message->string() != nullptr) return base::printable(*message->string(), 1000);
+  }
+  const std::string warning = header(reply, "warning").value_or("");
+  std::string_view text = reply.text.empty() ? std::string_view(warning) : std::string_view(reply.text);
+  if (text.starts_with(kBefore) && text.ends_with('"')) {
+    text.remove_prefix(kBefore.size());
+    text.remove_suffix(1);
+  }
+  return base::printable(text, 1000);
 }
 
 // Checks that the bytes for the relay begin at its position.
@@ -106,6 +118,7 @@ Result<http::Reply> UpstreamBlobs::ask(const Request& request, const std::functi
     const uint64_t before = received();
     Error last{ErrorCode::unreachable, "none is known", {}};
     bool passing = false;
+    std::optional<Error> failed_there;  // a registry of others failed a host (mirror.cpp): all of them ask the same one
     std::optional<http::Reply> absent;  // another host may have another artifact's
     std::unique_lock lock(mutex_);
     const auto hosts = hosts_;
@@ -125,6 +138,11 @@ Result<http::Reply> UpstreamBlobs::ask(const Request& request, const std::functi
         deceived(host);
         return reply;
       }
+      if (reply && reply->status == 502) {
+        failed_there =
+            Error{ErrorCode::protocol, std::format("{}, asked through {}", reason_of(*reply), host.text()), {}};
+        continue;
+      }
       passing = passing || (reply ? reply->status == 503 : base::may_pass(reply.error().code));
       last = reply ? Error{ErrorCode::unreachable,
                            std::format("{} answered {}: {}", host.text(), reply->status, reason_of(*reply)),
@@ -133,6 +151,7 @@ Result<http::Reply> UpstreamBlobs::ask(const Request& request, const std::functi
     }
     SEALIFT_TRY(stopped.check());
     if (absent) return std::move(*absent);
+    if (failed_there) return fail(std::move(*failed_there));
     const Duration now = clock_.monotonic();
     if (!silent_since || received() != before) silent_since = now;
     if (!passing || now - *silent_since >= kPatience)

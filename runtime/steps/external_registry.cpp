@@ -11,16 +11,19 @@ namespace {
 
 constexpr std::string_view kField = "registry.external in cluster.yaml";
 
-std::string advice(ErrorCode code) {
+// `has_authority`: there is a caFile.
+std::string advice(ErrorCode code, bool has_authority) {
   switch (code) {
     case ErrorCode::auth_failed:
-      return std::format(
-          "check user and password of {}; with Harbor the project must exist, and the (robot) account "
-          "needs to push and to pull there",
-          kField);
+      return "with Harbor the project must exist, and the (robot) account needs to push and to pull there";
     case ErrorCode::not_found:
       return std::format("check the path of {}; with Harbor its first part is a project, which must exist", kField);
-    case ErrorCode::untrusted: return std::format("give the certificate of its authority as caFile of {}", kField);
+    case ErrorCode::untrusted:
+      return has_authority ? std::format(
+                                 "caFile of {} must hold the certificate of the authority that signed its own, "
+                                 "and the url the name or address that is in it",
+                                 kField)
+                           : std::format("give the certificate of its authority as caFile of {}", kField);
     case ErrorCode::no_space: return "raise the quota of the project, or free space there";
     case ErrorCode::unreachable:
     case ErrorCode::timeout:
@@ -34,12 +37,13 @@ std::string advice(ErrorCode code) {
 Result<std::unique_ptr<ExternalRegistry>> ExternalRegistry::open(const config::RemoteRegistry& registry, Clock& clock,
                                                                  const distribution::Patience& patience) {
   SEALIFT_ASSIGN(auto url, http::parse_url(registry.url));
-  std::unique_ptr<ExternalRegistry> out(new ExternalRegistry(registry.url));
+  std::unique_ptr<ExternalRegistry> out(new ExternalRegistry(registry.url, !registry.authority.empty()));
   out->prefix_ = url.target.substr(1);
   distribution::Endpoint endpoint;
   endpoint.registry = std::format("{}:{}", url.origin.host, url.origin.port);
   endpoint.origin = url.origin;
   endpoint.client.authority = registry.authority;
+  endpoint.login_field = kField;
   if (registry.login)
     out->logins_ =
         distribution::Logins::of(endpoint.registry, {registry.login->user, registry.login->password, Secret()});
@@ -58,7 +62,7 @@ Result<void> ExternalRegistry::check(const CancelToken& cancel) {
 }
 
 Error ExternalRegistry::explained(Error error) const {
-  if (const auto text = advice(error.code); !text.empty()) error.what += "; " + text;
+  if (const auto text = advice(error.code, has_authority_); !text.empty()) error.what += "; " + text;
   error.while_doing.insert(error.while_doing.begin(), std::format("asking {}", url_));
   return error;
 }

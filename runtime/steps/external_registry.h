@@ -25,8 +25,9 @@ class ExternalRegistry {
   Error explained(Error error) const;
 
  private:
-  explicit ExternalRegistry(std::string url) : url_(std::move(url)) {}
+  ExternalRegistry(std::string url, bool has_authority) : url_(std::move(url)), has_authority_(has_authority) {}
   std::string url_, prefix_;
+  bool has_authority_;
   distribution::Logins logins_;
   std::unique_ptr<distribution::Registry> remote_;
 };

@@ -92,6 +92,13 @@ def test_a_secret_from_nowhere(run, cluster):
     assert "NOT_SET_ANYWHERE" in done.stderr
 
 
+def test_all_secrets_that_are_missing_are_told_at_once(run, cluster):
+    done = run("plan", "--config", cluster(more=", password: {env: NOT_SET}, sudoPassword: {env: NOT_SET_EITHER}"))
+    assert done.returncode == 7
+    assert "2 secrets can't be had" in done.stderr
+    assert "NOT_SET " in done.stderr and "NOT_SET_EITHER " in done.stderr and done.stderr.count("(line ") == 2
+
+
 def test_a_file_with_a_secret_that_others_may_read(run, cluster, tmp_path):
     (tmp_path / "password").write_text("geheim\n")
     path = cluster(more=f", password: {{file: {tmp_path}/password}}")

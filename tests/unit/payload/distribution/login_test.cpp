@@ -78,6 +78,14 @@ TEST_CASE("a token for those who have logged in") {
   if (!with) FAIL(with.error().text());
 }
 
+TEST_CASE("a login that stands in a file of the user's is looked for there") {
+  distribution::Endpoint endpoint;
+  endpoint.registry = "harbor.example:443";
+  CHECK(distribution::login_hint(endpoint).contains("docker login harbor.example:443"));
+  endpoint.login_field = "registry.external in cluster.yaml";
+  CHECK(distribution::login_hint(endpoint) == "check user and password of registry.external in cluster.yaml");
+}
+
 TEST_CASE("basic authentication, right and wrong; the password is in no message") {
   TemporaryFolder folder;
   RegistryServer server;

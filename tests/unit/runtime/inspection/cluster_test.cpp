@@ -84,6 +84,8 @@ TEST_CASE("inspection: balancers and mirrors") {
   cluster.host("w2").answer->mirror = {2, {{"docker.io/library/redis:7.2", "404: not in artifact shop"}}, ""};
   CHECK(cluster.ill() == Ill{"fail balancer.local w1", "fail mirror.images w2"});
   CHECK(cluster.evidence("mirror.images", "w2").contains("1 of 3 images: docker.io/library/redis:7.2 (404"));
+  cluster.host("w2").answer->mirror = {0, {{"a:1", "502: it is away"}, {"b:1", "502: another text"}}, ""};
+  CHECK(cluster.evidence("mirror.images", "w2").contains("2 of 2 images: a:1 (502: it is away); nor b:1; "));
   cluster.host("w2").answer->mirror = {0, {}, "connection refused"};
   CHECK(cluster.ill() == Ill{"fail balancer.local w1", "fail mirror.answers w2"});
   cluster.host("cp1").answer->people = "did not answer the TLS handshake in time";

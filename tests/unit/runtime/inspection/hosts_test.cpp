@@ -31,7 +31,10 @@ TEST_CASE("inspection: a host that does not answer is a result, and nothing is s
   host.away = Error{ErrorCode::unreachable, "10.7.0.12: no route to host", {}};
   host.answer.reset();
   CHECK(cluster.ill() == Ill{"fail host.answers w1"});
-  CHECK(cluster.evidence("host.answers", "w1").contains("no route to host"));
+  CHECK(cluster.evidence("host.answers", "w1").starts_with("does not answer: 10.7.0.12: no route to host; look at"));
+  host.away = Error{ErrorCode::auth_failed, "10.7.0.12: takes no password", {}};
+  CHECK(
+      cluster.evidence("host.answers", "w1").starts_with("no login: 10.7.0.12: takes no password; correct the login"));
 }
 
 TEST_CASE("inspection: a host that could not look at itself") {
@@ -133,6 +136,9 @@ TEST_CASE("inspection: certificates by the days that are left, our own by their 
   certificates[1].begins_ms = kNowMs - 290 * kDayMs;
   certificates[1].ends_ms = kNowMs + 75 * kDayMs;  // 20 % of a year: it should have been renewed
   CHECK(cluster.ill() == Ill{"warn certificates.nodes cp1"});
+  CHECK(cluster.evidence("certificates.nodes", "cp1").contains("sealift-renew"));
+  certificates[1].path = "/etc/sealift/pki/people/site.pem";  // which nobody here renews
+  CHECK(cluster.evidence("certificates.nodes", "cp1").contains("registry.domain of cluster.yaml"));
 }
 
 TEST_CASE("inspection: each generation of the node services' authority, of which one must live on") {

@@ -171,6 +171,23 @@ TEST_CASE("hosts that have too much to do, or are not there, are asked again for
   CHECK(clock.waited() == last);
 }
 
+TEST_CASE("what a registry of others answered a registry host is passed on at once, in its own words") {
+  WaitedClock clock;
+  Host failing([](uint64_t) {
+    return answer("502 Bad Gateway", "Content-Type: application/json\r\n",
+                  R"({"errors":[{"code":"UNAVAILABLE","message":"https://harbor.example refuses the user robot"}]})");
+  });
+  Host away([](uint64_t) { return answer("503 Service Unavailable", "", "too many requests at once"); });
+  UpstreamBlobs source({failing.origin(), away.origin()}, {}, clock);
+  base::FunctionSink nowhere([](ByteView) -> Result<void> { return {}; });
+  const auto done = source.read(kInfo, {}, nowhere);
+  REQUIRE_FALSE(done);
+  CHECK(done.error().code == ErrorCode::protocol);
+  CHECK(done.error().what ==
+        std::format("https://harbor.example refuses the user robot, asked through {}", failing.origin().text()));
+  CHECK(clock.waited() == Duration::zero());
+}
+
 TEST_CASE("a host that does not say what a tag names, or says something else than was asked, is not understood") {
   WaitedClock clock;
   const std::string digest = "Docker-Content-Digest: " + kDigest.text() + "\r\n",
