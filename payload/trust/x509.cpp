@@ -16,7 +16,19 @@
 namespace sealift::trust {
 namespace {
 
+// Of mbedTLS's codes, which carry a detail in their lower bits.
+bool is_unknown_kind(int code) {
+  const int kind = -(-code & 0x7F80);
+  return kind == MBEDTLS_ERR_PK_UNKNOWN_PK_ALG || kind == MBEDTLS_ERR_PK_UNKNOWN_NAMED_CURVE ||
+         kind == MBEDTLS_ERR_X509_UNKNOWN_SIG_ALG || kind == MBEDTLS_ERR_PK_FEATURE_UNAVAILABLE;
+}
+
 std::unexpected<Error> refuse(std::string_view doing, int code) {
+  if (is_unknown_kind(code))
+    return fail(ErrorCode::untrusted,
+                "{}: keys and signatures of its kind are not supported; RSA and ECDSA (P-256, "
+                "P-384, P-521) are, Ed25519 is not",
+                doing);
   std::array<char, 128> text{};
   mbedtls_strerror(code, text.data(), text.size());
   return fail(ErrorCode::untrusted, "{}: {}", doing, text.data());

@@ -33,14 +33,15 @@ std::string end_of(const node::HostAnswer::Certificate& certificate, int64_t now
 void judge_authorities(const Look& look, const std::string& host,
                        const std::vector<const node::HostAnswer::Certificate*>& authorities, Observations& out) {
   constexpr std::string_view kId = "certificates.authority";
+  constexpr size_t kShown = 16;  // of a fingerprint's digits: enough to tell which one it is
   if (authorities.empty()) return;
   std::vector<std::string> texts;
   for (const auto* one : authorities)
-    texts.push_back(std::format("{} {}",
+    texts.push_back(std::format("{} (SHA-256 {}) {}",
                                 authorities.size() == 1      ? "the only authority"
                                 : one == authorities.front() ? "the new authority"
                                                              : "a former authority",
-                                end_of(*one, look.now_ms)));
+                                one->fingerprint.substr(0, kShown), end_of(*one, look.now_ms)));
   const auto text = base::join(texts, "; ");
   const auto is_over = [&](const auto* one) { return one->ends_ms <= look.now_ms; };
   const auto is_due = [&](const auto* one) {  // as trust::is_due

@@ -42,9 +42,10 @@ void add(const fs::path& file, const std::string& name, std::vector<HostAnswer::
   if (name != kBundle && !certificates.empty()) certificates.resize(1);
   for (const auto& certificate : certificates) {
     const auto described = trust::describe(certificate);
-    if (!described) continue;
+    const auto fingerprint = trust::fingerprint(certificate);
+    if (!described || !fingerprint) continue;
     out.push_back({name, described->validity.not_before.time_since_epoch().count(),
-                   described->validity.not_after.time_since_epoch().count()});
+                   described->validity.not_after.time_since_epoch().count(), fingerprint->hex()});
   }
 }
 

@@ -62,6 +62,7 @@ struct HostAnswer {
   struct Certificate {
     std::string path;                    // of the file that holds it
     int64_t begins_ms = 0, ends_ms = 0;  // since 1970
+    std::string fingerprint = {};        // SHA-256 of its DER, in hex
   };
   struct Etcd {
     std::string member, leader, version;  // numbers, as etcd names its members; leader "0": there is none

@@ -76,6 +76,7 @@ void describe(Visit& visit, Like<HostAnswer::Certificate> auto& value) {
   visit("path", value.path);
   visit("begins", value.begins_ms);
   visit("ends", value.ends_ms);
+  visit("fingerprint", value.fingerprint);
 }
 
 template <class Visit>

@@ -49,8 +49,10 @@ Result<bool> authority_changes(host::HostView& host, bool asked, const CancelTok
 }
 
 NextAuthorityStep::NextAuthorityStep(const Model& model, const Node& node, bool asked)
-    : BasicStep("authority.next", "create the next certificate authority for traffic between node services",
-                digest_of({"next authority", model.config.name})),
+    : BasicStep(
+          "authority.next",
+          "create the next certificate authority for traffic between node services, and let it take over on all hosts",
+          digest_of({"next authority", model.config.name})),
       program_(node_program(model, node).value_or("")),
       cluster_(model.config.name),
       asked_(asked) {}

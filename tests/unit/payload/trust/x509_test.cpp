@@ -258,6 +258,15 @@ TEST_CASE("what is no PEM, is cut off or is of another kind is refused") {
   }
 }
 
+TEST_CASE("what mbedTLS has no code for is said in words") {
+  const auto key = openssl({"genpkey", "-algorithm", "ed25519"}, {});
+  const auto certificate = openssl({"req", "-x509", "-key", "/dev/stdin", "-subj", "/CN=site", "-days", "1"}, key);
+  for (const auto& error : {trust::public_key_of(Secret(key)).error(), trust::describe(certificate).error()}) {
+    CHECK(error.code == ErrorCode::untrusted);
+    CHECK(error.what.contains("RSA and ECDSA (P-256, P-384, P-521) are, Ed25519 is not"));
+  }
+}
+
 TEST_CASE("names can't carry more than a name") {
   const Authority authority;
   const auto key = make_key();

@@ -147,16 +147,16 @@ TEST_CASE("inspection: each generation of the node services' authority, of which
   ACluster cluster;
   auto& certificates = cluster.host("cp1").answer->certificates;
   const auto evidence = [&] { return cluster.evidence("certificates.authority", "cp1"); };
-  certificates.back() = {kBundle, kNowMs - 14 * kYearMs, kNowMs + 6 * kYearMs};
+  certificates.back() = {kBundle, kNowMs - 14 * kYearMs, kNowMs + 6 * kYearMs, "0123456789abcdef0123"};
   CHECK(cluster.ill() == Ill{"warn certificates.authority cp1"});
-  CHECK(evidence().contains("the only authority ends in 2190 days, at 20"));
-  certificates.insert(certificates.end() - 1, {kBundle, kNowMs - kDayMs, kNowMs + 20 * kYearMs});
+  CHECK(evidence().contains("the only authority (SHA-256 0123456789abcdef) ends in 2190 days, at 20"));
+  certificates.insert(certificates.end() - 1, {kBundle, kNowMs - kDayMs, kNowMs + 20 * kYearMs, "ff"});
   CHECK(cluster.ill() == Ill{});
-  CHECK(evidence().contains("the new authority ends in 7300 days"));
-  CHECK(evidence().contains("; a former authority ends in 2190 days"));
+  CHECK(evidence().contains("the new authority (SHA-256 ff) ends in 7300 days"));
+  CHECK(evidence().contains("; a former authority (SHA-256 0123456789abcdef) ends in 2190 days"));
   certificates.back().ends_ms = kNowMs;
   CHECK(cluster.ill() == Ill{});
-  CHECK(evidence().contains("a former authority has ended, at 20"));
+  CHECK(evidence().contains("a former authority (SHA-256 0123456789abcdef) has ended, at 20"));
   std::erase_if(certificates, [](const auto& one) { return one.ends_ms > kNowMs + 10 * kYearMs; });
   CHECK(cluster.ill() == Ill{"fail certificates.authority cp1"});
 }

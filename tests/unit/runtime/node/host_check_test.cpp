@@ -158,6 +158,7 @@ TEST_CASE("node check: certificates in folders, with their keys, and in kubeconf
   for (const auto& one : node::find_certificates(root.path())) {
     paths.push_back(one.path);
     CHECK(one.begins_ms < one.ends_ms);
+    CHECK(one.fingerprint.size() == 64);
     if (one.path != "/etc/kubernetes/pki/ca.crt")
       CHECK(one.ends_ms == authority.validity.not_after.time_since_epoch().count() / 1000 * 1000);
   }
