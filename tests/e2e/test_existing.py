@@ -11,6 +11,7 @@ import pytest
 
 from lab import Site, mirror_get, wait_for
 from many_apps import IMAGE, NAMESPACE, PACKER, STUB, chart, objects, releases
+from site_registries import SiteRegistry
 
 for folder in ('cli', 'bench'):
     sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / folder))
@@ -18,6 +19,7 @@ from by_hand import ByHand
 from registry_server import kube_paths
 
 LAB = 41
+LOGIN = ('robot-a', 'of-a-7f3k')
 HOSTS = ('cp1', 'w1')
 ON_ALL = ('pause', 'kube-proxy', 'coredns', 'flannel')
 IMAGES = {'control-plane': (*ON_ALL, 'kube-apiserver', 'kube-controller-manager', 'kube-scheduler', 'etcd'), 'worker': ON_ALL}
@@ -29,7 +31,7 @@ THEIRS = '/etc/kubernetes /etc/cni /opt/cni /etc/containerd/config.toml /etc/con
 @pytest.fixture(scope='module')
 def cluster(lab, tmp_path_factory):
     """By hand, without Sealift. Gone are the images that the application needs."""
-    lab.up(*HOSTS)
+    lab.up(*HOSTS, 'site')
     hand = ByHand(lab, tmp_path_factory.mktemp('hand'), ('cp1',), ('w1',), IMAGES)
     hand.prepare()
     hand.install_all()
@@ -122,6 +124,30 @@ def test_with_a_kubeconfig_of_its_own(lab, site):
     assert lab.inside('cp1', 'stat -c %a /etc/sealift/kubeconfig').strip() == '600'
     assert not lab.inside('w1', 'ls /etc/sealift/kubeconfig 2>/dev/null', check=False)
     assert 'nothing to do' in site.deliver().output
+
+
+def test_its_images_move_to_a_registry_of_the_site(lab, site, tmp_path):
+    """And a node that has lost one gets it from there, under its own name."""
+    registry = SiteRegistry(lab, 'site', 5443, LOGIN, tmp_path / 'registry')
+    try:
+        site.cluster['spec']['registry'] = {'external': {'url': f'https://{registry.name}/plant7', 'caFile': str(registry.folder / 'ca.crt'),
+                                                         'user': LOGIN[0], 'password': {'file': str(registry.folder / 'password')}}}
+        write(site, {'kubeconfig': 'deployer.conf'})
+        site.deliver()
+        assert 'nothing to do' in site.deliver().output
+        assert 'PUT /v2/plant7/quay.io/example/echo/manifests/' in registry.notes.read_text()
+        lab.inside('w1', f'ctr -n k8s.io images rm --sync {IMAGE}', check=False)
+        registry.notes.write_text('')
+        lab.inside('w1', f'ctr -n k8s.io images pull --hosts-dir /etc/containerd/certs.d {IMAGE} 2>&1')
+        assert '/v2/plant7/quay.io/example/echo/' in registry.notes.read_text()
+        assert site.run('check').code == 0
+    finally:
+        site.cluster['spec'].pop('registry')
+        write(site, {'kubeconfig': 'deployer.conf'})
+        back = site.deliver()
+        registry.close()
+    assert 'nothing to do' not in back.output and 'nothing to do' in site.deliver().output
+    assert mirror_get(lab, 'w1', '/v2/example/echo/manifests/1.0?ns=quay.io')[0] == 200
 
 
 def test_a_reset_leaves_the_cluster(lab, site):
