@@ -104,6 +104,20 @@ def objects(lab, what):
     return json.loads(lab.kubectl('cp1', f'get {what} -o json'))
 
 
+def test_hosts_whose_keys_nobody_knows(cluster):
+    """That says nothing about the cluster; how to go on is told."""
+    hosts = cluster.cluster['spec']['hosts']
+    keys = [host.pop('hostKey') for host in hosts]
+    cluster.write()
+    try:
+        done = cluster.run('check')
+        assert done.code == 9 and '--accept-new-host-keys' in done.output, done.output
+    finally:
+        for host, key in zip(hosts, keys, strict=True):
+            host['hostKey'] = key
+        cluster.write()
+
+
 def test_before_the_delivery_it_is_the_preflight(cluster, lab):
     found = check(cluster)
     assert not ill(found, ('fail',)), ill(found)
