@@ -118,7 +118,8 @@ Result<http::Reply> UpstreamBlobs::ask(const Request& request, const std::functi
     const uint64_t before = received();
     Error last{ErrorCode::unreachable, "none is known", {}};
     bool passing = false;
-    std::optional<Error> failed_there;  // a registry of others failed a host (mirror.cpp): all of them ask the same one
+    std::optional<Error>
+        failed_there;  // a registry of others failed a host (mirror.cpp), and nobody who has it answered
     std::optional<http::Reply> absent;  // another host may have another artifact's
     std::unique_lock lock(mutex_);
     const auto hosts = hosts_;
@@ -151,11 +152,11 @@ Result<http::Reply> UpstreamBlobs::ask(const Request& request, const std::functi
     }
     SEALIFT_TRY(stopped.check());
     if (absent) return std::move(*absent);
-    if (failed_there) return fail(std::move(*failed_there));
     const Duration now = clock_.monotonic();
     if (!silent_since || received() != before) silent_since = now;
-    if (!passing || now - *silent_since >= kPatience)
-      return fail(Error{last.code, "no registry host answers: " + last.what, std::move(last.while_doing)});
+    const bool is_over = !passing || now - *silent_since >= kPatience;
+    if (is_over && failed_there) return fail(std::move(*failed_there));
+    if (is_over) return fail(Error{last.code, "no registry host answers: " + last.what, std::move(last.while_doing)});
     SEALIFT_TRY(base::pause(clock_, wait, stopped));
   }
 }
