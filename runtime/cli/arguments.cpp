@@ -64,9 +64,22 @@ Duration duration_option(const std::string& option, const std::string& text) {
   return *out;
 }
 
+// Of a command that is nothing alone; else "".
+std::string missing_word(const CLI::App& app) {
+  for (const auto* command : app.get_subcommands()) {
+    std::vector<std::string> words;
+    for (const auto* further : command->get_subcommands({})) words.push_back(further->get_name());
+    if (!words.empty() && command->get_subcommands().empty())
+      return std::format("{0} needs a word after it: {1}", command->get_name(), base::join(words, " or "));
+  }
+  return "";
+}
+
 // The parser's error as one sentence, with the nearest known word.
-Error usage_error(const std::string& program, const std::vector<std::string>& arguments, const CLI::ParseError& error) {
-  std::string what = error.what();
+Error usage_error(const CLI::App& app, const std::string& program, const std::vector<std::string>& arguments,
+                  const CLI::ParseError& error) {
+  const std::string missing = missing_word(app);
+  std::string what = missing.empty() || error.get_name() != "RequiredError" ? error.what() : missing;
   std::ranges::replace(what, '\n', ' ');
   while (!what.empty() && (what.back() == '.' || what.back() == ' ')) what.pop_back();
   if (!arguments.empty() && !arguments.front().starts_with('-')) {
@@ -293,7 +306,7 @@ Result<Arguments> parse_arguments(const std::string& program, const std::vector<
     if (plan->parsed()) out.text += "\nWanted of every host before anything is changed:\n" + checks::help();
     return out;
   } catch (const CLI::ParseError& error) {
-    return fail(usage_error(program, arguments, error));
+    return fail(usage_error(app, program, arguments, error));
   }
   if (version)
     out.verb = Verb::version;

@@ -20,16 +20,26 @@ class NoConnector final : public delivery::HostConnector {
 };
 
 // All that is missing is told at once; nobody is asked at a prompt for a run that can't begin anyway.
-class Troubles {
+class Resolver {
  public:
+  explicit Resolver(SecretStore& secrets) : secrets_(secrets) {}
+
   // Errors: cancelled.
-  Result<void> add(Error error, std::string doing) {
-    if (error.code == ErrorCode::cancelled) return fail(std::move(error));
-    error.while_doing.insert(error.while_doing.begin(), std::move(doing));
-    errors_.push_back(std::move(error));
+  Result<void> check_file(const std::string& path, std::string_view what) {
+    if (auto own = secrets_.check_file(path); !own) return note(std::move(own).error(), what);
     return {};
   }
-  bool none() const { return errors_.empty(); }
+  // `prompt` if cluster.yaml has no words for it. Nothing if it can't be had. Errors: cancelled.
+  Result<Secret> get(config::SecretSource source, std::string_view what, std::string_view prompt) {
+    if (source.kind == config::SecretSource::Kind::prompt) {
+      if (!errors_.empty()) return Secret();
+      if (source.argument.empty()) source.argument = prompt;
+    }
+    auto secret = secrets_.get(source);
+    if (secret) return secret;
+    SEALIFT_TRY(note(std::move(secret).error(), what));
+    return Secret();
+  }
   // Of the first one's code.
   Result<void> result() && {
     if (errors_.empty()) return {};
@@ -40,34 +50,15 @@ class Troubles {
   }
 
  private:
-  std::vector<Error> errors_;
-};
-
-class Resolver {
- public:
-  explicit Resolver(SecretStore& secrets) : secrets_(secrets) {}
-
-  Result<void> check_file(const std::string& path, std::string_view what) {
-    if (auto own = secrets_.check_file(path); !own)
-      return troubles_.add(std::move(own).error(), std::format("looking for {}", what));
+  Result<void> note(Error error, std::string_view what) {
+    if (error.code == ErrorCode::cancelled) return fail(std::move(error));
+    error.while_doing.insert(error.while_doing.begin(), std::format("looking for {}", what));
+    errors_.push_back(std::move(error));
     return {};
   }
-  // `prompt` if cluster.yaml has no words for it. Nothing if it can't be had.
-  Result<Secret> get(config::SecretSource source, std::string_view what, std::string_view prompt) {
-    if (source.kind == config::SecretSource::Kind::prompt) {
-      if (!troubles_.none()) return Secret();
-      if (source.argument.empty()) source.argument = prompt;
-    }
-    auto secret = secrets_.get(source);
-    if (secret) return secret;
-    SEALIFT_TRY(troubles_.add(std::move(secret).error(), std::format("looking for {}", what)));
-    return Secret();
-  }
-  Result<void> result() && { return std::move(troubles_).result(); }
 
- private:
   SecretStore& secrets_;
-  Troubles troubles_;
+  std::vector<Error> errors_;
 };
 
 Result<agent::HostSecrets> login_of(const config::HostConfig& host, Resolver& resolver) {

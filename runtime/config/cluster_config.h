@@ -130,7 +130,7 @@ struct RegistryConfig {
 
 // A cluster that Sealift did not make.
 struct ExistingCluster {
-  Secret kubeconfig;            // the file's text; empty: the one that kubeadm left on the first control plane
+  Secret kubeconfig;  // of its current context alone; empty: the one that kubeadm left on the first control plane
   std::string kubeconfig_file;  // where it was read
   Place place;
 };

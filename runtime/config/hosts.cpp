@@ -212,9 +212,13 @@ void check_named_hosts(Reading& reading) {
   for (const auto* written : reading.named_hosts) {
     if (std::ranges::contains(known, written->text)) continue;
     const auto near = base::nearest(written->text, known);
+    std::string hint = near ? std::format("; did you mean \"{}\"?", *near) : "";
+    // Words for several hosts, of hooks and of the registry.
+    if (const auto word = std::string_view(written->text);
+        word == "all" || word == "control-planes" || word == "workers" || word == "one-control-plane")
+      hint = std::format("; as a word for several hosts, \"{}\" stands alone and not in a list", word);
     reading.problems.add(*written, std::format("\"{}\" is no host of this file, by name or address{}",
-                                               base::printable(written->text, 100),
-                                               near ? std::format("; did you mean \"{}\"?", *near) : ""));
+                                               base::printable(written->text, 100), hint));
   }
 }
 

@@ -162,7 +162,11 @@ void read_upstream(const yaml::Node& node, Reading& reading) {
       const Mapping mirror(item, reading.problems, kUpstreamMirror);
       if (item.kind != yaml::Kind::mapping) continue;
       mirror.require("url");
-      read_place(mirror, out.places.emplace_back(), reading);
+      RemoteRegistry place;
+      read_place(mirror, place, reading);
+      if (!place.url.empty() && std::ranges::contains(out.places, place.url, &RemoteRegistry::url))
+        mirror.bad("url", std::format("{} is one of its places already", base::printable(place.url, 200)));
+      out.places.push_back(std::move(place));
     }
   }
   reading.config.registry.upstreams.push_back(std::move(out));

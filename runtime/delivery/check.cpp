@@ -107,10 +107,7 @@ void Check::connect() {
 
 // If no host lets this machine in, that says nothing about the cluster: the first one's reason.
 std::optional<Error> Check::nobody_let_in() const {
-  const auto refuses = [](const auto& host) {
-    return host.away && (host.away->code == ErrorCode::host_key_unknown ||
-                         host.away->code == ErrorCode::host_key_changed || host.away->code == ErrorCode::auth_failed);
-  };
+  const auto refuses = [](const auto& host) { return host.away && inspection::refuses_login(*host.away); };
   return !hosts_.empty() && std::ranges::all_of(hosts_, refuses) ? hosts_.front().away : std::nullopt;
 }
 

@@ -126,6 +126,8 @@ Result<PlanOutcome> look_at_plan(Input& input, const Survey& found, const engine
   note(found.findings, out);
   for (const auto& [address, error] : found.aside)
     out.notes.push_back(std::format("{} is left out: {}", address, error.text()));
+  // An API server that hangs is waited for, which can take minutes.
+  tell_phase(input, "Looking at what each step would do");
   note_left(found, input.cancel, out.notes);
   SEALIFT_ASSIGN(const auto looked, engine::look(planned, *found.connections, input.cancel));
   for (const auto& step : looked.steps) {

@@ -1,24 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "runtime/delivery/survey.h"
-#include "payload/base/count.h"
 
 #include <algorithm>
-#include <functional>
 #include <iterator>
 #include <map>
 #include <optional>
 #include <set>
 
-#include "payload/base/retry.h"
 #include "payload/base/text.h"
 #include "runtime/delivery/artifacts.h"
-#include "runtime/delivery/control_plane.h"
 #include "runtime/delivery/etcd_findings.h"
 #include "runtime/delivery/existing_site.h"
 #include "runtime/delivery/fixed_fields.h"
 #include "runtime/delivery/images_meanwhile.h"
 #include "runtime/delivery/known_nodes.h"
 #include "runtime/delivery/outcome.h"
+#include "runtime/delivery/reached_hosts.h"
 #include "runtime/delivery/site_findings.h"
 #include "runtime/steps/apps.h"
 #include "runtime/steps/before_step.h"
@@ -44,7 +41,7 @@ void tell_finding(Input& input, const checks::Finding& finding) {
 
 class Surveyor {
  public:
-  Surveyor(Input& input, host::Purpose purpose) : input_(input), purpose_(purpose) {}
+  Surveyor(Input& input, host::Purpose purpose) : input_(input), hosts_(input, purpose) {}
 
   Result<Survey> run() {
     SEALIFT_TRY(check_existing(input_.payload.contents(), input_.config));
@@ -56,9 +53,9 @@ class Surveyor {
     SEALIFT_ASSIGN(auto apps, select([](const std::string&) { return true; }));
     out_.model.reset(new steps::Model{input_.payload, input_.config, std::move(base), std::move(apps), {}});
     out_.model->applied_by = input_.who;
-    connect();
-    if (!out_.model->makes_cluster() && refused_) return fail(std::move(*refused_));
-    SEALIFT_TRY(order_control_planes());
+    hosts_.connect();
+    if (!out_.model->makes_cluster() && hosts_.refused()) return fail(*hosts_.refused());
+    SEALIFT_TRY(hosts_.order_control_planes());
     SEALIFT_TRY(check_version());
     SEALIFT_TRY(look_at_artifacts());
     if (!charts_are_installed()) {
@@ -67,9 +64,10 @@ class Surveyor {
     }
     const auto looked = look();
     // The other hosts' findings have been reported, so the operator can fix everything at once.
-    if (refused_) return fail(std::move(*refused_));
+    if (hosts_.refused()) return fail(*hosts_.refused());
     SEALIFT_TRY(looked);
-    name_connections();
+    out_.aside = hosts_.aside();
+    out_.connections = hosts_.connections(out_.model->nodes);
     return std::move(out_);
   }
 
@@ -81,81 +79,10 @@ class Surveyor {
     return apps;
   }
 
-  struct Reached {
-    config::HostConfig config;
-    std::shared_ptr<host::Host> host;
-    checks::CheckedHost view;
-    std::vector<checks::Finding> findings;
-    std::optional<StandingNode> standing;
-    std::optional<Error> error;
-    Membership membership = {};  // of a control plane
-    bool keeps_payload = false;
-    bool needs_no_payload = true;
-  };
-
-  void connect() {
-    tell_phase(input_, "Connecting to " + base::counted(input_.config.hosts.size(), "host", "hosts"));
-    auto connections = input_.connector.connect(input_.config.hosts, purpose_);
-    for (size_t i = 0; i < connections.size(); ++i) {
-      auto& connection = connections[i];
-      const auto& config = input_.config.hosts[i];
-      if (connection.host) {
-        reached_.push_back({config, std::shared_ptr<host::Host>(std::move(*connection.host)), {}, {}, {}, {}});
-        continue;
-      }
-      const Error& error = connection.host.error();
-      const bool worker = config.role == format::HostRole::worker;
-      // A failed login must be fixed by the operator before anything changes; only hosts that are away or make no sense
-      // are set aside.
-      if (worker && may_be_set_aside(error.code)) {
-        tell_aside(input_, config.name.value_or(config.address), error);
-        out_.aside.emplace(config.address, error);
-      } else if (!refused_) {
-        refused_ = error;
-      } else {
-        refused_->what += "\n" + error.text();
-      }
-    }
-  }
-
-  // A connection may have died while others were being made: retry once on a new one.
-  template <class Look>
-  auto look_again(Reached& reached, Look look) -> decltype(look(*reached.host)) {
-    auto first = look(*reached.host);
-    if (first || !base::may_pass(first.error().code)) return first;
-    auto fresh = input_.connector.reconnect(reached.config, purpose_);
-    if (!fresh) return std::unexpected(std::move(fresh).error());
-    reached.host = std::move(*fresh);
-    return look(*reached.host);
-  }
-
-  // Those of the cluster first; each of the further looks asks the first one.
-  Result<void> order_control_planes() {
-    std::vector<Reached> planes;
-    for (auto& reached : reached_) {
-      if (reached.config.role != format::HostRole::control_plane) continue;
-      planes.push_back(std::move(reached));
-    }
-    std::vector<Result<void>> looked(planes.size());
-    base::parallel_for(planes.size(), 32, [&](size_t i) {
-      looked[i] = look_again(planes[i], look_at_membership).transform([&](Membership membership) {
-        planes[i].membership = membership;
-      });
-    });
-    for (auto& look : looked) SEALIFT_TRY(look);
-    std::ranges::stable_sort(planes, {}, [](const Reached& reached) { return reached.membership.rank(); });
-    auto next = planes.begin();
-    for (auto& reached : reached_) {
-      if (reached.config.role == format::HostRole::control_plane) reached = std::move(*next++);
-    }
-    return {};
-  }
-
   // A cluster that Sealift did not make is asked what it is.
   Result<void> look_at_cluster_that_is_there() {
-    const auto first = std::ranges::find(reached_, format::HostRole::control_plane,
-                                         [](const Reached& reached) { return reached.config.role; });
-    SEALIFT_ASSIGN(existing_, look_again(*first, [&](host::HostView& host) {
+    auto* first = hosts_.first_control_plane();
+    SEALIFT_ASSIGN(existing_, hosts_.look(*first, [&](host::HostView& host) {
                      return look_at_existing(host, first->config, input_.config, input_.cancel);
                    }));
     out_.model->base.kubernetes_version = existing_.version;
@@ -165,9 +92,8 @@ class Surveyor {
   // Another Kubernetes version must not touch a host that runs one; applications alone need one.
   Result<void> check_version() {
     if (input_.config.existing) return look_at_cluster_that_is_there();
-    for (auto& reached : reached_) {
-      if (reached.config.role != format::HostRole::control_plane) continue;
-      SEALIFT_ASSIGN(const auto version, look_again(reached, [](host::HostView& host) {
+    for (auto* reached : hosts_.control_planes()) {
+      SEALIFT_ASSIGN(const auto version, hosts_.look(*reached, [](host::HostView& host) {
                        return host.recorded(std::string(steps::kVersionRecord));
                      }));
       if (!out_.model->makes_cluster()) {
@@ -176,7 +102,7 @@ class Surveyor {
                       "{} runs no cluster that Sealift delivered, and the artifact {} has no Kubernetes base to make "
                       "one; deliver an artifact with a base first, or say in cluster.yaml that the cluster is there "
                       "(`existing`)",
-                      reached.config.address, input_.payload.artifact_name());
+                      reached->config.address, input_.payload.artifact_name());
         out_.model->base.kubernetes_version = *version;
         continue;
       }
@@ -184,7 +110,7 @@ class Surveyor {
         return fail(
             ErrorCode::upgrade_unsupported,
             "{} runs Kubernetes {} and the artifact brings {}; this version of Sealift can't upgrade a cluster, use an artifact with {}",
-            reached.config.address, *version, out_.model->base.kubernetes_version, *version);
+            reached->config.address, *version, out_.model->base.kubernetes_version, *version);
       }
     }
     return {};
@@ -193,18 +119,16 @@ class Surveyor {
   // What the cluster has already, as the first control plane recorded it; with it, which applications are selected.
   Result<void> look_at_artifacts() {
     auto& model = *out_.model;
-    for (auto& reached : reached_) {
-      if (reached.config.role != format::HostRole::control_plane) continue;
+    if (auto* first = hosts_.first_control_plane(); first != nullptr) {
       SEALIFT_ASSIGN(auto records,
-                     look_again(reached, [](host::HostView& host) { return host::read_artifact_records(host); }));
+                     hosts_.look(*first, [](host::HostView& host) { return host::read_artifact_records(host); }));
       if (!model.makes_cluster() && !input_.config.existing) {
         if (records.empty() || !records.front().is_base)
           return fail(ErrorCode::preflight,
                       "{} has no record of the artifact that made its cluster; deliver that once more, then {}",
-                      reached.config.address, input_.payload.artifact_name());
+                      first->config.address, input_.payload.artifact_name());
       }
       take_records(std::move(records), model);
-      break;
     }
     SEALIFT_ASSIGN(model.apps, select([&](const std::string& name) {
                      return std::ranges::any_of(model.others, [&](const host::ArtifactRecord& other) {
@@ -217,13 +141,12 @@ class Surveyor {
   // To render charts here, with an artifact that brings no helm. Where it does not run on this machine, they are
   // installed unchecked, which is reported.
   void use_cluster_tools() {
-    for (auto& reached : reached_) {
-      if (reached.config.role != format::HostRole::control_plane) continue;
-      const auto facts = look_again(reached, [](host::HostView& host) { return host.facts(); });
+    for (auto* reached : hosts_.control_planes()) {
+      const auto facts = hosts_.look(*reached, [](host::HostView& host) { return host.facts(); });
       if (!facts || facts->architecture != base::own_architecture()) continue;
-      if (!use_cluster_tool(reached, images::Tool::helm, "helm")) continue;
+      if (!use_cluster_tool(*reached, images::Tool::helm, "helm")) continue;
       const bool patches = std::ranges::any_of(out_.model->apps, [](const auto& app) { return !app.patches.empty(); });
-      if (patches) use_cluster_tool(reached, images::Tool::kubectl, "kubectl");
+      if (patches) use_cluster_tool(*reached, images::Tool::kubectl, "kubectl");
       return;
     }
   }
@@ -231,7 +154,7 @@ class Surveyor {
   bool use_cluster_tool(Reached& reached, images::Tool tool, const std::string& name) {
     constexpr size_t kMaxProgram = size_t{256} << 20;
     for (const auto* folder : {"/usr/local/bin/", "/usr/bin/"}) {
-      auto program = look_again(reached, [&](host::HostView& host) { return host.read(folder + name, kMaxProgram); });
+      auto program = hosts_.look(reached, [&](host::HostView& host) { return host.read(folder + name, kMaxProgram); });
       if (!program || !*program) continue;
       input_.charts.use(tool, std::move(**program));
       return true;
@@ -242,26 +165,24 @@ class Surveyor {
   // All of them, with just these values: then they have been checked before, and a run that finds nothing to do must
   // not take the time that 300 charts need.
   bool charts_are_installed() {
-    for (auto& reached : reached_) {
-      if (reached.config.role != format::HostRole::control_plane) continue;
-      const auto records =
-          look_again(reached, [&](host::HostView& host) { return host.records(std::string(steps::kAppSteps)); });
-      if (!records) return false;
-      std::map<std::string, std::string> inputs;
-      for (const auto& record : *records) inputs[record.step] = record.inputs;
-      return std::ranges::all_of(out_.model->apps, [&](const steps::SelectedApp& app) {
-        return !images::is_checked(app) || inputs[steps::app_step(app)] == steps::app_inputs(*out_.model, app).hex();
-      });
-    }
-    return false;
+    auto* first = hosts_.first_control_plane();
+    if (first == nullptr) return false;
+    const auto records =
+        hosts_.look(*first, [&](host::HostView& host) { return host.records(std::string(steps::kAppSteps)); });
+    if (!records) return false;
+    std::map<std::string, std::string> inputs;
+    for (const auto& record : *records) inputs[record.step] = record.inputs;
+    return std::ranges::all_of(out_.model->apps, [&](const steps::SelectedApp& app) {
+      return !images::is_checked(app) || inputs[steps::app_step(app)] == steps::app_inputs(*out_.model, app).hex();
+    });
   }
 
   Result<void> look() {
     tell_phase(input_, "Checking the hosts");
     SEALIFT_ASSIGN(payload_bytes_, steps::needed_bytes(*out_.model));
     look_at_payloads();
-    for_each_host([&](Reached& reached) {
-      const auto looked = look_again(reached, [&](host::HostView& host) -> Result<void> {
+    hosts_.for_each([&](Reached& reached) {
+      const auto looked = hosts_.look(reached, [&](host::HostView& host) -> Result<void> {
         SEALIFT_ASSIGN(auto facts, host.facts());
         reached.view = {reached.config.name.value_or(facts.hostname),  reached.config,       &host, std::move(facts),
                         input_.clock.now().time_since_epoch().count(), reached.keeps_payload};
@@ -277,17 +198,10 @@ class Surveyor {
       if (!looked) reached.error = looked.error();
     });
     std::vector<checks::CheckedHost> views;
-    // A worker lost between the login and this look counts as unreachable.
-    std::erase_if(reached_, [&](const Reached& reached) {
-      if (!reached.error || reached.config.role != format::HostRole::worker || !may_be_set_aside(reached.error->code))
-        return false;
-      tell_aside(input_, reached.config.name.value_or(reached.config.address), *reached.error);
-      out_.aside.emplace(reached.config.address, *reached.error);
-      return true;
-    });
+    hosts_.set_lost_aside();
     const auto broken =
-        std::ranges::find_if(reached_, [](const Reached& reached) { return reached.error.has_value(); });
-    for (auto& reached : reached_) {
+        std::ranges::find_if(hosts_.all(), [](const Reached& reached) { return reached.error.has_value(); });
+    for (auto& reached : hosts_.all()) {
       if (reached.error) continue;
       views.push_back(reached.view);
       for (auto& finding : reached.findings) out_.findings.push_back(std::move(finding));
@@ -297,7 +211,7 @@ class Surveyor {
     if (images) std::ranges::move(*images, std::back_inserter(out_.findings));
     auto artifacts = compare_artifacts(*out_.model, input_.allowed);
     if (artifacts) std::ranges::move(*artifacts, std::back_inserter(out_.findings));
-    const auto network = refused_ ? Result<void>{} : look_for_network();
+    const auto network = hosts_.refused() ? Result<void>{} : look_for_network();
     if (!out_.model->makes_cluster()) look_for_nodes();
     if (auto even = even_control_planes(*out_.model)) out_.findings.push_back(std::move(*even));
     const auto made = make_nodes();
@@ -307,13 +221,13 @@ class Surveyor {
     tell_what_differs();
     // Findings are reported even if this ends with an error.
     for (const auto& finding : out_.findings) tell_finding(input_, finding);
-    if (broken != reached_.end()) return fail_while(*broken->error, "checking " + broken->config.address);
+    if (broken != hosts_.all().end()) return fail_while(*broken->error, "checking " + broken->config.address);
     SEALIFT_TRY(images);
     SEALIFT_TRY(artifacts);
     SEALIFT_TRY(network);
     SEALIFT_TRY(made);
     SEALIFT_TRY(look_at_registry());
-    return refused_ ? Result<void>{} : refuse_changed_fields();
+    return hosts_.refused() ? Result<void>{} : refuse_changed_fields();
   }
 
   // Somebody must have the images: the site's registry, or one of those that cluster.yaml names.
@@ -331,8 +245,8 @@ class Surveyor {
   }
 
   Result<void> look_at_etcd(Reached& reached) {
-    if (!input_.config.external_etcd || reached.config.role != format::HostRole::control_plane) return {};
-    const bool is_first = &reached == &first_control_plane() && !reached.membership.made && !reached.membership.joined;
+    if (!input_.config.external_etcd || !reached.is_control_plane()) return {};
+    const bool is_first = &reached == hosts_.first_control_plane() && !reached.is_member();
     SEALIFT_ASSIGN(auto findings,
                    etcd_findings(*reached.host, reached.view.name, *out_.model, is_first, input_.cancel));
     std::ranges::move(findings, std::back_inserter(reached.findings));
@@ -359,18 +273,12 @@ class Surveyor {
     return {};
   }
 
-  const Reached& first_control_plane() const {
-    return *std::ranges::find(reached_, format::HostRole::control_plane,
-                              [](const Reached& reached) { return reached.config.role; });
-  }
-
   // Without a pod network no node becomes Ready: better to say so now than after minutes of waiting.
   Result<void> look_for_network() {
     if (!out_.model->makes_cluster() || out_.model->brings_network()) return {};
-    for (auto& reached : reached_) {
-      if (reached.config.role != format::HostRole::control_plane) continue;
+    for (auto* reached : hosts_.control_planes()) {
       SEALIFT_ASSIGN(const auto networks,
-                     look_again(reached, [](host::HostView& host) { return host.list("/etc/cni/net.d"); }));
+                     hosts_.look(*reached, [](host::HostView& host) { return host.list("/etc/cni/net.d"); }));
       if (!networks.empty()) return {};  // the existing cluster has one
     }
     out_.findings.push_back(no_network(*out_.model));
@@ -389,18 +297,16 @@ class Surveyor {
 
   // Nodes that cluster.yaml does not name are nobody's business here; only that must be known.
   void look_for_other_nodes() {
-    const auto asked = std::ranges::find_if(
-        reached_, [](const Reached& reached) { return reached.membership.made || reached.membership.joined; });
-    const bool is_asked = asked != reached_.end() && !asked->error;
-    if (input_.some_hosts || !(is_asked || input_.config.existing)) return;
+    auto* asked = hosts_.member();
+    if (input_.some_hosts || (asked == nullptr && !input_.config.existing)) return;
     std::set<std::string> known;
     for (const auto& node : out_.model->nodes) known.insert(node.name);
     for (const auto& config : input_.config.hosts) {
       if (config.name) known.insert(base::to_lower(*config.name));
-      if (!config.name && out_.aside.contains(config.address)) return;  // any of them may be this one
+      if (!config.name && hosts_.aside().contains(config.address)) return;  // any of them may be this one
     }
     if (input_.config.existing) return look_for_nodes_without_images(known);
-    const auto nodes = look_again(*asked, [&](host::HostView& host) { return ask_for_nodes(host, input_.cancel); });
+    const auto nodes = hosts_.look(*asked, [&](host::HostView& host) { return ask_for_nodes(host, input_.cancel); });
     if (!nodes) return;  // its API server is down, which others tell
     for (const auto& node : *nodes) {
       if (known.contains(node.name)) continue;
@@ -412,11 +318,10 @@ class Surveyor {
 
   // Whoever delivers sees first what will be different, also from what somebody else wrote.
   void tell_what_differs() {
-    const auto asked = std::ranges::find_if(
-        reached_, [](const Reached& reached) { return reached.membership.made || reached.membership.joined; });
-    if (asked == reached_.end() || asked->error || input_.some_hosts) return;
+    auto* asked = hosts_.member();
+    if (asked == nullptr || input_.some_hosts) return;
     const auto kept =
-        look_again(*asked, [&](host::HostView& host) { return steps::read_kept_config(host, input_.cancel); });
+        hosts_.look(*asked, [&](host::HostView& host) { return steps::read_kept_config(host, input_.cancel); });
     if (!kept || !*kept) return;
     std::string text;
     for (const auto& line : config::kept_differences((*kept)->text, input_.config.kept)) text += "\n  " + line;
@@ -429,14 +334,14 @@ class Surveyor {
   // Applications go onto nodes; only a base makes a host one.
   void look_for_nodes() {
     if (input_.config.existing) {
-      for (const auto& reached : reached_) {
+      for (const auto& reached : hosts_.all()) {
         if (!reached.error)
           std::ranges::move(judge_node(existing_.find(reached.config, reached.view.facts), reached.view.name),
                             std::back_inserter(out_.findings));
       }
       return;
     }
-    for (const auto& reached : reached_) {
+    for (const auto& reached : hosts_.all()) {
       if (reached.error || reached.standing) continue;
       out_.findings.push_back({"site.nodes", reached.view.name, checks::Severity::blocks,
                                "is not a node of the cluster yet, and this artifact has no base to make it one",
@@ -447,7 +352,7 @@ class Surveyor {
   // Fixed fields of an existing cluster: otherwise the plan would promise what apply can't do.
   Result<void> refuse_changed_fields() {
     std::map<std::string, StandingNode> standing;
-    for (auto& reached : reached_) {
+    for (auto& reached : hosts_.all()) {
       if (reached.standing) standing.emplace(reached.config.address, std::move(*reached.standing));
     }
     SEALIFT_ASSIGN(const auto problems, changed_fixed_fields(*out_.model, standing));
@@ -458,13 +363,13 @@ class Surveyor {
   // Whose disk need not hold more of the payload than it does.
   void look_at_payloads() {
     size_t planes = 0;
-    for (auto& reached : reached_) {
+    for (auto& reached : hosts_.all()) {
       reached.keeps_payload = steps::wants_payload(input_.config.registry, reached.config, planes);
-      planes += reached.config.role == format::HostRole::control_plane ? 1 : 0;
+      planes += reached.is_control_plane() ? 1 : 0;
       reached.needs_no_payload = !reached.keeps_payload;
       if (reached.needs_no_payload) continue;
       const auto path = out_.model->payload_path(reached.config);
-      const auto state = look_again(reached, [&](host::HostView& host) { return host.store_state(path); });
+      const auto state = hosts_.look(reached, [&](host::HostView& host) { return host.store_state(path); });
       // What is left of one that was cut: how much of it is missing is not known here.
       reached.needs_no_payload = state && (state->complete || !state->frames.empty());
     }
@@ -475,14 +380,10 @@ class Surveyor {
     return {model.base, model.contents(), input_.config, payload_bytes_, needs_no_payload, model.selected_images()};
   }
 
-  void for_each_host(const std::function<void(Reached&)>& look_at) {
-    base::parallel_for(reached_.size(), 32, [&](size_t i) { look_at(reached_[i]); });
-  }
-
   Result<void> make_nodes() {
     auto& nodes = out_.model->nodes;
     std::vector<std::string> problems;
-    for (auto& reached : reached_) {
+    for (auto& reached : hosts_.all()) {
       if (reached.error) continue;
       const auto* known = existing_.find(reached.config, reached.view.facts);
       auto node = known != nullptr ? node_of(*known, reached.config, reached.view.facts)
@@ -512,30 +413,12 @@ class Surveyor {
     return {};
   }
 
-  void name_connections() {
-    std::map<std::string, config::HostConfig> by_name;
-    for (const auto& node : out_.model->nodes) by_name[node.name] = node.config;
-    out_.connections = std::make_unique<engine::ConnectionPool>(
-        [by_name, &connector = input_.connector, purpose = purpose_](
-            const std::string& name, const CancelToken&) -> Result<std::shared_ptr<host::Host>> {
-          SEALIFT_ASSIGN(auto fresh, connector.reconnect(by_name.at(name), purpose));
-          return std::shared_ptr<host::Host>(std::move(fresh));
-        });
-    for (const auto& node : out_.model->nodes) {
-      const auto reached =
-          std::ranges::find(reached_, node.config.address, [](const Reached& entry) { return entry.config.address; });
-      out_.connections->adopt(node.name, reached->host);
-    }
-  }
-
   Input& input_;
-  host::Purpose purpose_;
+  ReachedHosts hosts_;
   Survey out_;
   ExistingSite existing_;                  // empty if Sealift made the cluster
   std::optional<ImagesMeanwhile> images_;  // goes before the model
-  std::vector<Reached> reached_;
   uint64_t payload_bytes_ = 0;
-  std::optional<Error> refused_;  // of all required hosts that could not be connected
 };
 
 }  // namespace

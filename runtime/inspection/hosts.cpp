@@ -55,19 +55,20 @@ void judge_clocks(const Look& look, Observations& out) {
   }
 }
 
-// Of a host that there is no connection to.
-bool is_let_in(ErrorCode code) {
-  return code != ErrorCode::host_key_unknown && code != ErrorCode::host_key_changed && code != ErrorCode::auth_failed;
-}
-std::string reached(const Error& away) { return is_let_in(away.code) ? "does not answer: " : "no login: "; }
+std::string reached(const Error& away) { return refuses_login(away) ? "no login: " : "does not answer: "; }
 
 // Empty: that of the catalogue.
 std::string remedy_of(const Error& away) {
   if (away.code == ErrorCode::auth_failed) return "correct the login of this host in cluster.yaml (ssh)";
-  return is_let_in(away.code) ? "" : "it may be well: as its own text says, have its host key known, and ask again";
+  return refuses_login(away) ? "it may be well: as its own text says, have its host key known, and ask again" : "";
 }
 
 }  // namespace
+
+bool refuses_login(const Error& away) {
+  return away.code == ErrorCode::host_key_unknown || away.code == ErrorCode::host_key_changed ||
+         away.code == ErrorCode::auth_failed;
+}
 
 void judge_hosts(const Look& look, const Wishes&, Observations& out) {
   for (const auto& host : look.hosts) {

@@ -52,6 +52,9 @@ struct HostLook {
   bool is_there() const { return !away; }
 };
 
+// Whether this machine or the host refused the login; else the host is away. `away`: of a HostLook.
+bool refuses_login(const Error& away);
+
 struct PodRow {
   std::string space, name, node, ip;  // empty: none
   bool host_network = false, ready = false;

@@ -34,27 +34,17 @@ http::Response later(std::string text) {
   return out;
 }
 
-// "299 - "text"": RFC 7234, section 5.5, with what a header can hold.
-std::string to_warning(std::string_view text) {
-  std::string out = "299 - \"";
-  for (const char c : text.substr(0, 1000)) out += c >= ' ' && c <= '~' && c != '"' && c != '\\' ? c : '\'';
-  return out + "\"";
-}
-
 // For the journal: which object was asked for, and why there is none.
 void log_failed(const Question& question, const std::string& why) {
   std::fprintf(stderr, "%s: %s\n", target_of(question).c_str(), why.c_str());
 }
 
 // Of a registry of others. Never 401: containerd would look for a login of its own. 502 is not waited for by other
-// hosts, which would only ask the same registry again and again; what it means stands in a header too (OCI distribution
-// specification, "Warnings"), since an answer to HEAD has no body.
+// hosts, which would only ask the same registry again and again.
 http::Response failed_there(const Question& question, const Error& error) {
   log_failed(question, error.text());
   if (error.code == ErrorCode::cancelled) return later(error.text());
-  auto out = message(502, "UNAVAILABLE", error.text());
-  out.headers["Warning"] = to_warning(error.text());
-  return out;
+  return message_with_warning(502, "UNAVAILABLE", error.text());
 }
 
 http::Response failed(const Question& question, const Error& error) {

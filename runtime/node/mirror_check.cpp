@@ -9,6 +9,7 @@
 #include "payload/base/thread.h"
 #include "payload/http/client.h"
 #include "payload/image/reference.h"
+#include "runtime/node/error_answer.h"
 #include "runtime/node/health_probe.h"
 #include "runtime/node/host_check.h"
 #include "runtime/node/question.h"
@@ -30,14 +31,9 @@ http::Client client(const std::string& host, uint16_t port, const std::string& a
   return {{"https", host, port}, std::move(options)};
 }
 
-// The mirror's errors: {"errors":[{"message":"…"}]}.
-std::string reason_of(const http::Reply& reply) {
-  const auto value = json::parse(reply.text, {.bytes = size_t{1} << 20, .depth = 8});
-  const auto* message = value ? value->at_path("errors/0/message") : nullptr;
-  return std::format("{}{}", reply.status,
-                     message == nullptr || message->string() == nullptr
-                         ? ""
-                         : ": " + base::printable(*message->string(), kLongestReason));
+std::string refusal(const http::Reply& reply) {
+  const std::string reason = base::printable(reason_of(reply), kLongestReason);
+  return std::format("{}{}{}", reply.status, reason.empty() ? "" : ": ", reason);
 }
 
 // "" if it has the image.
@@ -45,7 +41,7 @@ Result<std::string> ask(http::Client& client, const HostQuestion::Image& image) 
   SEALIFT_ASSIGN(const auto reference, image::parse_reference(image.name));
   const Question question{reference.registry, reference.repository, Question::Kind::manifest, image.digest};
   SEALIFT_ASSIGN(const auto reply, client.get(target_of(question), {{"Accept", "*/*"}}));
-  return reply.status == 200 ? std::string() : reason_of(reply);
+  return reply.status == 200 ? std::string() : refusal(reply);
 }
 
 }  // namespace
@@ -95,7 +91,7 @@ std::string check_people_door(const std::string& host, uint16_t port, const std:
   const auto reply = client(host, port, authority).get("/v2/", {});
   if (!reply) return reply.error().code == ErrorCode::untrusted ? std::string() : reply.error().text();
   // 401: it wants a login.
-  return reply->status == 200 || reply->status == 401 ? std::string() : reason_of(*reply);
+  return reply->status == 200 || reply->status == 401 ? std::string() : refusal(*reply);
 }
 
 }  // namespace sealift::node

@@ -6,7 +6,7 @@
 
 #include "payload/base/retry.h"
 #include "payload/base/text.h"
-#include "payload/json/value.h"
+#include "runtime/node/error_answer.h"
 #include "runtime/node/relay.h"
 
 namespace sealift::node {
@@ -23,22 +23,6 @@ constexpr Duration kPoll{2'000}, kFirstPoll{100};
 std::optional<std::string> header(const http::Reply& reply, const std::string& name) {
   const auto found = reply.headers.find(name);
   return found == reply.headers.end() ? std::nullopt : std::optional(found->second);
-}
-
-// Answers to HEAD have a header alone: 299 - "text" (mirror.cpp).
-std::string reason_of(const http::Reply& reply) {
-  constexpr std::string_view kBefore = "299 - \"";
-  if (const auto document = json::parse(reply.text, {.bytes = size_t{1} << 20, .depth = 8})) {
-    const auto* message = document->at_path("errors/0/message");
-    if (message != nullptr && message->string() != nullptr) return base::printable(*message->string(), 1000);
-  }
-  const std::string warning = header(reply, "warning").value_or("");
-  std::string_view text = reply.text.empty() ? std::string_view(warning) : std::string_view(reply.text);
-  if (text.starts_with(kBefore) && text.ends_with('"')) {
-    text.remove_prefix(kBefore.size());
-    text.remove_suffix(1);
-  }
-  return base::printable(text, 1000);
 }
 
 // Checks that the bytes for the relay begin at its position.

@@ -93,7 +93,8 @@ struct Model {
   std::vector<const format::Image*> selected_images() const;
   // Whether the artifact makes a cluster; else it goes onto one that is there.
   bool makes_cluster() const { return contents().base_document.has_value(); }
-  // Whether the cluster gets an image of this name: from this artifact or from another one delivered to it.
+  // Whether the cluster gets an image of this name: from this artifact, from another one delivered to it,
+  // or from a registry of the site (registry.upstreams).
   bool has_image(const image::Reference& reference) const;
   // Whether the delivery includes a pod network: an application marked CNI, or a file for /etc/cni/net.d.
   bool brings_network() const;

@@ -110,6 +110,8 @@ TEST_CASE("wrong lines are usage errors with the nearest word") {
   CHECK(parse({"list", "--log-format", "xml"}).error().code == ErrorCode::usage);
   CHECK(parse({"extract"}).error().what.contains("--to"));
   CHECK(parse({"config"}).error().code == ErrorCode::usage);
+  CHECK(parse({"config"}).error().what.starts_with("config needs a word after it: init or current; "));
+  CHECK(parse({"registry"}).error().what.starts_with("registry needs a word after it: ca; "));
   CHECK(parse({"-v"}).error().code == ErrorCode::usage);
 }
 

@@ -29,6 +29,7 @@ TEST_CASE("registry.hosts: control planes, all, or some by name") {
   bad("  registry: {hosts: workers}\n", "hosts", "control-planes, all, or a list of hosts");
   bad("  registry: {hosts: []}\n", "hosts", "names no host");
   bad("  registry: {hosts: [w1]}\n", "w1", "no host of this file");
+  bad("  registry: {hosts: [all]}\n", "all", "\"all\" stands alone and not in a list");
   bad("  registry: {hosts: [10.7.0.11, 10.7.0.11]}\n", "10.7.0.11]", "twice");
 }
 
@@ -143,6 +144,7 @@ TEST_CASE("registry.upstreams: what can't be one") {
   bad(upstream("match: a.lan"), "match", "is no pattern of images");
   bad(upstream("match: library/*"), "match", "is no pattern of images");
   bad(upstream("match: a.lan/*, mirrors: https"), "mirrors", "must be a list of places");
+  bad(upstream("match: a.lan/*, mirrors: [{url: 'https://a.lan'}]"), "url", "one of its places already");
   bad(upstream("match: a.lan/*, mirrors: [{user: a, password: {env: A}}]"), "{user", "\"url\" is missing");
   bad("  registry: {upstreams: [{match: a.lan/*}, {match: a.lan/team/*}]}\n", "match: a.lan/team", "never reached");
   bad("  registry: {cache: 20Gi}\n", "cache", "there are none");
