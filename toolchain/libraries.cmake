@@ -50,7 +50,7 @@ sealift_library(runtime/steps DEPS payload/base payload/hash payload/trust paylo
 sealift_library(runtime/inspection DEPS payload/base payload/yaml payload/json payload/image
   runtime/config runtime/host runtime/node runtime/kube runtime/steps)
 sealift_library(runtime/images DEPS payload/base payload/yaml payload/image payload/workloads payload/charts payload/format runtime/kube runtime/checks runtime/steps)
-sealift_library(runtime/plans DEPS runtime/engine runtime/kube runtime/steps)
+sealift_library(runtime/plans DEPS payload/base runtime/engine runtime/kube runtime/steps)
 sealift_library(runtime/delivery DEPS payload/base payload/yaml payload/format runtime/config runtime/host runtime/engine runtime/kube runtime/checks
   runtime/steps runtime/inspection runtime/images runtime/plans)
 sealift_library(runtime/report DEPS payload/base payload/json payload/console payload/format runtime/config runtime/host runtime/engine runtime/kube runtime/checks

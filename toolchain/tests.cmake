@@ -16,7 +16,8 @@ function(sealift_test name label)
     set_source_files_properties(${ARG_SOURCES} PROPERTIES COMPILE_OPTIONS "-O0;-fno-sanitize=fuzzer-no-link")
   endif()
   target_link_libraries(${name} PRIVATE tests_support ${ARG_LINK} third_party_catch2)
-  if(name STREQUAL "sim") # whole deliveries, killed at every point, take minutes with sanitizers: in parts
+  if(name STREQUAL "sim") # whole deliveries, killed at every point, take minutes with sanitizers: in parts, and built where they are run
+    set_target_properties(${name} PROPERTIES EXCLUDE_FROM_ALL ON)
     foreach(part RANGE 3)
       list(APPEND entries sim-${part})
       add_test(NAME sim-${part} COMMAND ${name} --shard-count 4 --shard-index ${part})

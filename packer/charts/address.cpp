@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "payload/base/format.h"
 #include "payload/base/text.h"
 #include "payload/http/client.h"
 
@@ -84,8 +85,8 @@ Result<Address> parse_address(std::string_view text) {
 
 Result<Address> address_of(std::string_view repository, std::string_view name, std::string_view version) {
   while (repository.ends_with('/')) repository.remove_suffix(1);
-  if (repository.starts_with(kOci)) return parse_address(std::format("{}/{}:{}", repository, name, version));
-  if (is_url(repository)) return parse_address(std::format("{}{}/{}@{}", kRepository, repository, name, version));
+  if (repository.starts_with(kOci)) return parse_address(base::format("{}/{}:{}", repository, name, version));
+  if (is_url(repository)) return parse_address(base::format("{}{}/{}@{}", kRepository, repository, name, version));
   return fail(ErrorCode::invalid_input, "\"{}\" is no repository that charts are fetched from (https:// or oci://)",
               base::printable(repository));
 }

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "packer/charts/address.h"
+#include "payload/base/format.h"
 #include "payload/base/text.h"
 #include "payload/yaml/node.h"
 
@@ -51,13 +52,13 @@ std::optional<Part> part_of(std::string_view index, std::string_view name) {
 std::string listed(const std::vector<std::string>& names) {
   const std::vector<std::string> first(names.begin(),
                                        names.begin() + static_cast<ptrdiff_t>(std::min(names.size(), kShown)));
-  return base::join(first, ", ") + (names.size() > kShown ? std::format(" and {} more", names.size() - kShown) : "");
+  return base::join(first, ", ") + (names.size() > kShown ? base::format(" and {} more", names.size() - kShown) : "");
 }
 
 std::unexpected<Error> no_chart(std::string_view name, const std::vector<std::string>& names, std::string_view where) {
   const auto near = base::nearest(name, std::vector<std::string_view>(names.begin(), names.end()));
   return fail(ErrorCode::not_found, "{} has no chart \"{}\"; {}", where, base::printable(name),
-              near ? std::format("did you mean {}?", base::printable(*near))
+              near ? base::format("did you mean {}?", base::printable(*near))
                    : "it has " + base::printable(listed(names), 1000));
 }
 
@@ -87,7 +88,7 @@ Result<IndexEntry> entry_of(const yaml::Node& version, std::string_view what, st
 
 Result<IndexEntry> find_chart(std::string_view index, std::string_view name, std::string_view version,
                               std::string_view where) {
-  const auto place = std::format("{}/index.yaml", where);
+  const auto place = base::format("{}/index.yaml", where);
   const auto part = part_of(index, name);
   if (part && part->text.empty()) return no_chart(name, part->names, where);
   SEALIFT_ASSIGN(const auto documents, yaml::parse(part ? std::string_view(part->text) : index, place, kLimits,
@@ -110,9 +111,9 @@ Result<IndexEntry> find_chart(std::string_view index, std::string_view name, std
   }
   if (!is_exact_version(version))
     return fail(ErrorCode::invalid_input, "an exact version of {} is required, {}; {} has {}", base::printable(name),
-                version.empty() ? "as in CHART@1.2.3" : std::format("not \"{}\"", base::printable(version)), where,
+                version.empty() ? "as in CHART@1.2.3" : base::format("not \"{}\"", base::printable(version)), where,
                 listed(known));
-  const auto what = std::format("{} {}", base::printable(name), base::printable(version));
+  const auto what = base::format("{} {}", base::printable(name), base::printable(version));
   if (found == nullptr) return fail(ErrorCode::not_found, "{} has no {}; it has {}", where, what, listed(known));
   return entry_of(*found, what, place);
 }

@@ -3,17 +3,18 @@
 
 #include <algorithm>
 
+#include "payload/base/format.h"
 #include "payload/base/text.h"
 
 namespace sealift::packer_cli {
 
 std::string progress_line(uint64_t done, uint64_t total, Duration since) {
-  std::string out = std::format("{} of {}", base::human_bytes(done), base::human_bytes(total));
+  std::string out = base::format("{} of {}", base::human_bytes(done), base::human_bytes(total));
   const auto milliseconds = static_cast<uint64_t>(std::max<int64_t>(since.count(), 0));
   if (milliseconds < 1000 || done == 0) return out;  // too early to tell
   const uint64_t rate = std::max<uint64_t>(done * 1000 / milliseconds, 1);
-  return std::format("{}, {}/s, {} left", out, base::human_bytes(rate),
-                     console::human_duration(static_cast<long long>((total - std::min(done, total)) * 1000 / rate)));
+  return base::format("{}, {}/s, {} left", out, base::human_bytes(rate),
+                      console::human_duration(static_cast<long long>((total - std::min(done, total)) * 1000 / rate)));
 }
 
 void BuildDisplay::clear() {

@@ -7,6 +7,7 @@
 
 #include "packer/convert/convert.h"
 #include "payload/base/file.h"
+#include "payload/base/format.h"
 #include "payload/base/text.h"
 
 #pragma clang diagnostic push
@@ -84,7 +85,7 @@ Result<std::string> convert_files(const ConvertArguments& arguments) {
   if (lost == 0) return out;
   print(stdout, out);
   return fail(ErrorCode::invalid_input, "{} without an equivalent; all else is converted, and these are comments in it",
-              lost == 1 ? std::string("1 line is") : std::format("{} lines are", lost));
+              lost == 1 ? std::string("1 line is") : base::format("{} lines are", lost));
 }
 
 }  // namespace sealift::packer_cli

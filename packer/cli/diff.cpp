@@ -8,6 +8,7 @@
 
 #include "packer/cli/opened_payload.h"
 #include "packer/lock/lock.h"
+#include "payload/base/format.h"
 #include "payload/base/text.h"
 #include "payload/format/references.h"
 #include "payload/json/value.h"
@@ -107,8 +108,8 @@ Changes compare_files(const format::Contents& from, const format::Contents& to) 
   return compare(other_files(from), other_files(to), describe,
                  [](const format::TreeFile& before, const format::TreeFile& after, Change& change) {
                    if (before.mode != after.mode && before.object == after.object) {
-                     change.before = std::format("mode {:04o}", before.mode);
-                     change.after = std::format("{:04o}", after.mode);
+                     change.before = base::format("mode {:04o}", before.mode);
+                     change.after = base::format("{:04o}", after.mode);
                    }
                    return before == after;
                  });
@@ -122,7 +123,7 @@ std::map<std::string, std::string> settings_of(const format::Contents& contents)
   for (const auto& file : contents.host_files) {
     std::string hosts(format::name(file.role));
     if (file.architecture) hosts += " " + std::string(base::platform(*file.architecture));
-    out[std::format("FILE {} ({})", file.destination, hosts)] = std::format(
+    out[base::format("FILE {} ({})", file.destination, hosts)] = base::format(
         "{} {:04o} {}:{}{}", file.source, file.mode, file.uid, file.gid, file.is_template ? " template" : "");
   }
   return out;
@@ -230,29 +231,29 @@ std::array<Part, 4> parts_of(const Difference& difference) {
 }
 
 std::string line_of(char sign, const Change& change) {
-  std::string out = std::format("  {} {}", sign, base::printable(change.name));
+  std::string out = base::format("  {} {}", sign, base::printable(change.name));
   if (!change.before.empty() || !change.after.empty()) {
     const auto shown = [](const std::string& text) { return text.empty() ? std::string("-") : base::printable(text); };
-    out += sign == '~' ? std::format("  {} -> {}", shown(change.before), shown(change.after))
+    out += sign == '~' ? base::format("  {} -> {}", shown(change.before), shown(change.after))
                        : "  " + base::printable(change.after);
   }
-  if (change.bytes != 0) out += std::format("  ({} new)", base::human_bytes(change.bytes));
+  if (change.bytes != 0) out += base::format("  ({} new)", base::human_bytes(change.bytes));
   return out + "\n";
 }
 
 std::string to_text(const Difference& difference, const format::PayloadReader& from, const format::PayloadReader& to) {
-  std::string out = std::format("{} ({}) -> {} ({})\n", from.artifact_name(), from.identity().hex().substr(0, 16),
-                                to.artifact_name(), to.identity().hex().substr(0, 16));
+  std::string out = base::format("{} ({}) -> {} ({})\n", from.artifact_name(), from.identity().hex().substr(0, 16),
+                                 to.artifact_name(), to.identity().hex().substr(0, 16));
   for (const auto& [title, changes] : parts_of(difference)) {
     if (changes->empty()) continue;
-    out += std::format("\n{}: {} added, {} removed, {} changed\n", title, changes->added.size(),
-                       changes->removed.size(), changes->changed.size());
+    out += base::format("\n{}: {} added, {} removed, {} changed\n", title, changes->added.size(),
+                        changes->removed.size(), changes->changed.size());
     for (const auto& change : changes->added) out += line_of('+', change);
     for (const auto& change : changes->removed) out += line_of('-', change);
     for (const auto& change : changes->changed) out += line_of('~', change);
   }
-  return out + std::format("\n{} of {} are not in the first one\n", base::human_bytes(difference.needed),
-                           base::human_bytes(difference.whole));
+  return out + base::format("\n{} of {} are not in the first one\n", base::human_bytes(difference.needed),
+                            base::human_bytes(difference.whole));
 }
 
 json::Value to_json(const std::vector<Change>& changes) {

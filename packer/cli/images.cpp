@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <map>
 
+#include "payload/base/format.h"
 #include "payload/base/text.h"
 
 namespace sealift::packer_cli {
@@ -12,8 +13,8 @@ namespace {
 using Reasons = std::map<std::string, std::vector<std::string>>;
 
 std::string describe(const format::App& app, const format::ImageUse& use) {
-  std::string out = std::format("{} {}: {} {}, {}", app.is_network ? "CNI" : "APP", app.name,
-                                base::printable(use.object), base::printable(use.path), base::printable(use.file));
+  std::string out = base::format("{} {}: {} {}, {}", app.is_network ? "CNI" : "APP", app.name,
+                                 base::printable(use.object), base::printable(use.path), base::printable(use.file));
   if (!use.sets.empty()) out += " with " + base::join(use.sets, ", ");
   return out + " (" + use.found_by + ")";
 }
@@ -55,7 +56,7 @@ std::vector<ImageReasons> image_reasons(const resolve::Inputs& inputs) {
   for (const auto& image : inputs.images) {
     auto& reasons = out[image.reference.text()];
     if (image.origin.is_line())
-      reasons.push_back(std::format("{}, {}", image.origin.reason, image.origin.place.text()));
+      reasons.push_back(base::format("{}, {}", image.origin.reason, image.origin.place.text()));
   }
   add_uses(inputs.contents, out);
   return listed(std::move(out));
@@ -73,7 +74,7 @@ Result<std::vector<ImageReasons>> images_named(std::string_view text, std::vecto
   const std::vector<std::string_view> known(names.begin(), names.end());
   const auto near = base::nearest(text, known);
   return fail(ErrorCode::not_found, "no image here is named \"{}\"{}", base::printable(text),
-              near ? std::format("; did you mean {}?", *near) : "");
+              near ? base::format("; did you mean {}?", *near) : "");
 }
 
 std::string to_text(const std::vector<ImageReasons>& images, bool with_reasons) {

@@ -9,6 +9,7 @@
 #include "packer/sbom/documents.h"
 #include "payload/base/count.h"
 #include "payload/base/fd.h"
+#include "payload/base/format.h"
 #include "payload/base/text.h"
 #include "payload/format/references.h"
 #include "payload/json/value.h"
@@ -36,50 +37,50 @@ uint64_t bytes_of(const format::Image& image) {
 std::string describe(const format::PayloadReader& reader) {
   const auto& contents = reader.contents();
   std::string out =
-      std::format("name        {}\nversion     {}\nidentity    {}\npayload     {}\ncreated by  {}\n",
-                  contents.name.empty() ? "-" : base::printable(contents.name),
-                  contents.version.empty() ? "-" : base::printable(contents.version), reader.identity().hex(),
-                  base::human_bytes(reader.payload_size()), base::printable(contents.created_by));
+      base::format("name        {}\nversion     {}\nidentity    {}\npayload     {}\ncreated by  {}\n",
+                   contents.name.empty() ? "-" : base::printable(contents.name),
+                   contents.version.empty() ? "-" : base::printable(contents.version), reader.identity().hex(),
+                   base::human_bytes(reader.payload_size()), base::printable(contents.created_by));
   std::string platforms;
   for (const auto& stub : contents.stubs)
     platforms += (platforms.empty() ? "" : ", ") + std::string(base::platform(stub.architecture));
-  out += std::format("platforms   {}\nbase        {}\nlaunch      {}\n", platforms.empty() ? "-" : platforms,
-                     contents.base_document ? "yes" : "no",
-                     contents.launch.empty() ? "-" : base::join(contents.launch, ", "));
+  out += base::format("platforms   {}\nbase        {}\nlaunch      {}\n", platforms.empty() ? "-" : platforms,
+                      contents.base_document ? "yes" : "no",
+                      contents.launch.empty() ? "-" : base::join(contents.launch, ", "));
   for (const auto& requirement : contents.requirements)
-    out += std::format("requires    {}\n", base::printable(requirement.text()));
+    out += base::format("requires    {}\n", base::printable(requirement.text()));
   for (const auto& [name, value] : contents.labels)
-    out += std::format("label       {}={}\n", base::printable(name), base::printable(value));
-  out += std::format("\n{}\n", base::counted(contents.apps.size(), "application", "applications"));
+    out += base::format("label       {}={}\n", base::printable(name), base::printable(value));
+  out += base::format("\n{}\n", base::counted(contents.apps.size(), "application", "applications"));
   const auto sizes = sizes_by_app(contents);
   for (size_t i = 0; i < contents.apps.size(); ++i) {
     const auto& app = contents.apps[i];
-    out += std::format("  {:<20} {:<10} {:<10} {:>9} own, {:>9} shared{}{}\n", app.name, format::name(app.kind),
-                       app.version.empty() ? "-" : base::printable(app.version), base::human_bytes(sizes[i].own),
-                       base::human_bytes(sizes[i].shared), app.is_network ? " (network)" : "",
-                       app.needs.empty() ? "" : " needs " + base::join(app.needs, ", "));
+    out += base::format("  {:<20} {:<10} {:<10} {:>9} own, {:>9} shared{}{}\n", app.name, format::name(app.kind),
+                        app.version.empty() ? "-" : base::printable(app.version), base::human_bytes(sizes[i].own),
+                        base::human_bytes(sizes[i].shared), app.is_network ? " (network)" : "",
+                        app.needs.empty() ? "" : " needs " + base::join(app.needs, ", "));
   }
-  out += std::format("  {:<42} {:>9} own, {:>9} shared\n", "everything else", base::human_bytes(sizes.back().own),
-                     base::human_bytes(sizes.back().shared));
-  out += std::format("\n{}\n", base::counted(contents.images.size(), "image", "images"));
+  out += base::format("  {:<42} {:>9} own, {:>9} shared\n", "everything else", base::human_bytes(sizes.back().own),
+                      base::human_bytes(sizes.back().shared));
+  out += base::format("\n{}\n", base::counted(contents.images.size(), "image", "images"));
   for (const auto& image : contents.images)
-    out += std::format("  {:<60} {:>9}  {}\n", image.name, base::human_bytes(bytes_of(image)),
-                       image.root.digest.text().substr(0, 19));
+    out += base::format("  {:<60} {:>9}  {}\n", image.name, base::human_bytes(bytes_of(image)),
+                        image.root.digest.text().substr(0, 19));
   if (const auto layers = largest_layers(contents, kLargest); !layers.empty()) {
     out += "\nlargest layers\n";
     for (const auto& [layer, images] : layers)
-      out += std::format("  {:>9}  {}  {}\n", base::human_bytes(layer.size), layer.digest.text().substr(0, 19),
-                         base::join(images, ", "));
+      out += base::format("  {:>9}  {}  {}\n", base::human_bytes(layer.size), layer.digest.text().substr(0, 19),
+                          base::join(images, ", "));
   }
-  out += std::format("\n{} in the tree, {} for hosts\n", base::counted(contents.tree.size(), "file", "files"),
-                     contents.host_files.size());
+  out += base::format("\n{} in the tree, {} for hosts\n", base::counted(contents.tree.size(), "file", "files"),
+                      contents.host_files.size());
   return out;
 }
 
 std::string tree_of(const format::Contents& contents) {
   std::string out;
   for (const auto& [path, file] : contents.tree)
-    out += std::format("{:04o} {:>12} {}\n", file.mode, file.object.size, base::printable(path));
+    out += base::format("{:04o} {:>12} {}\n", file.mode, file.object.size, base::printable(path));
   return out;
 }
 
@@ -103,8 +104,8 @@ Result<std::string> attachments_of(const format::PayloadReader& reader, bool jso
   std::string out;
   json::Value list = json::Value::array();
   for (const auto& one : found.all) {
-    out += std::format("{}\n    {}, {}, {}, {}\n", one.of, one.kind, base::printable(one.media_type),
-                       base::human_bytes(one.document.size), one.document.digest.text());
+    out += base::format("{}\n    {}, {}, {}, {}\n", one.of, one.kind, base::printable(one.media_type),
+                        base::human_bytes(one.document.size), one.document.digest.text());
     json::Value entry = json::Value::object();
     entry.set("image", one.of);
     entry.set("name", one.name);
@@ -139,7 +140,7 @@ Result<std::string> extract(const format::PayloadReader& reader, const InspectAr
   base::FdSink sink(output.fd());
   SEALIFT_TRY(reader.read(digest, {}, sink));
   SEALIFT_TRY(output.commit(0644));
-  return std::format("{}: {}, {}\n", arguments.output, base::human_bytes(reader.find(digest)->size), digest.text());
+  return base::format("{}: {}, {}\n", arguments.output, base::human_bytes(reader.find(digest)->size), digest.text());
 }
 
 }  // namespace

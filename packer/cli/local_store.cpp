@@ -7,6 +7,7 @@
 #include "packer/cli/opened_payload.h"
 #include "packer/store/store.h"
 #include "payload/base/count.h"
+#include "payload/base/format.h"
 #include "payload/base/parallel.h"
 #include "payload/base/text.h"
 #include "payload/json/value.h"
@@ -25,7 +26,7 @@ store::Store local_store() { return store::Store(store::Store::default_folder())
 
 // "2026-11-27 06:05:04 UTC"
 std::string when(int64_t seconds) {
-  return std::format("{:%F %T} UTC", std::chrono::sys_seconds(std::chrono::seconds(seconds)));
+  return base::format("{:%F %T} UTC", std::chrono::sys_seconds(std::chrono::seconds(seconds)));
 }
 
 std::string as_json(const std::vector<store::Artifact>& artifacts) {
@@ -46,7 +47,7 @@ std::string as_json(const std::vector<store::Artifact>& artifacts) {
 
 std::string as_text(const store::Removed& removed, std::string_view verb) {
   std::string out;
-  for (const auto& line : removed.lines) out += std::format("{} {}\n", verb, line);
+  for (const auto& line : removed.lines) out += base::format("{} {}\n", verb, line);
   return out;
 }
 
@@ -60,12 +61,12 @@ Result<std::string> list_artifacts(const StoreArguments& arguments) {
   for (const auto& artifact : artifacts) {
     for (const auto& name : artifact.names) width = std::max(width, name.size());
   }
-  std::string out = std::format("{:<{}}  {:<{}}  {:<23}  SIZE\n", "NAME", width, "IDENTITY", kShownDigits, "CAME");
+  std::string out = base::format("{:<{}}  {:<{}}  {:<23}  SIZE\n", "NAME", width, "IDENTITY", kShownDigits, "CAME");
   for (const auto& artifact : artifacts) {
     const std::vector<std::string> none{"-"};
     for (const auto& name : artifact.names.empty() ? none : artifact.names)
-      out += std::format("{:<{}}  {}  {:<23}  {}\n", name, width, shown(artifact.identity), when(artifact.came),
-                         base::human_bytes(artifact.size));
+      out += base::format("{:<{}}  {}  {:<23}  {}\n", name, width, shown(artifact.identity), when(artifact.came),
+                          base::human_bytes(artifact.size));
   }
   return out;
 }
@@ -83,8 +84,8 @@ Result<std::string> remove_artifact(const StoreArguments& arguments) {
 Result<std::string> prune_store(const StoreArguments& arguments) {
   SEALIFT_ASSIGN(const auto removed, local_store().prune(arguments.dry_run));
   return as_text(removed, arguments.dry_run ? "would remove" : "removed") +
-         std::format("{}{}\n", base::human_bytes(removed.bytes),
-                     arguments.dry_run ? " would be free" : " are free now");
+         base::format("{}{}\n", base::human_bytes(removed.bytes),
+                      arguments.dry_run ? " would be free" : " are free now");
 }
 
 Result<std::string> check_store(const CancelToken& cancel) {
@@ -92,8 +93,8 @@ Result<std::string> check_store(const CancelToken& cancel) {
   SEALIFT_ASSIGN(const auto faults, store.check(base::processors(), cancel));
   if (!faults.empty()) return fail(ErrorCode::corrupt, "{}", base::join(faults, "\n"));
   SEALIFT_ASSIGN(const auto all, store.list());
-  return std::format("{} in {}: every byte is as it came\n", base::counted(all.size(), "artifact", "artifacts"),
-                     store.folder());
+  return base::format("{} in {}: every byte is as it came\n", base::counted(all.size(), "artifact", "artifacts"),
+                      store.folder());
 }
 
 Result<std::string> load_artifact(const StoreArguments& arguments, const CancelToken& cancel) {
@@ -104,7 +105,7 @@ Result<std::string> load_artifact(const StoreArguments& arguments, const CancelT
 Result<std::string> save_artifact(const StoreArguments& arguments, const CancelToken& cancel) {
   SEALIFT_ASSIGN(const auto artifact, local_store().get(arguments.what));
   SEALIFT_TRY(store::copy_artifact(artifact.path, arguments.output, cancel));
-  return std::format("{}: {}\n", arguments.output, base::human_bytes(artifact.size));
+  return base::format("{}: {}\n", arguments.output, base::human_bytes(artifact.size));
 }
 
 }  // namespace
@@ -112,8 +113,8 @@ Result<std::string> save_artifact(const StoreArguments& arguments, const CancelT
 std::string shown(const Digest& identity) { return identity.hex().substr(0, kShownDigits); }
 
 std::string line_of(const store::Artifact& artifact) {
-  return std::format("{}: {}, identity {}\n", base::join(artifact.names, ", "), base::human_bytes(artifact.size),
-                     shown(artifact.identity));
+  return base::format("{}: {}, identity {}\n", base::join(artifact.names, ", "), base::human_bytes(artifact.size),
+                      shown(artifact.identity));
 }
 
 void define_store(CLI::App& app, StoreArguments& arguments) {

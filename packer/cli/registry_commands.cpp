@@ -16,6 +16,7 @@
 #include "packer/store/present.h"
 #include "payload/base/count.h"
 #include "payload/base/fd.h"
+#include "payload/base/format.h"
 #include "payload/base/text.h"
 #include "payload/console/prompt.h"
 #include "payload/distribution/kept_logins.h"
@@ -42,16 +43,16 @@ Result<std::string> registry_of(std::string_view text) {
     if (text.starts_with(scheme)) text.remove_prefix(scheme.size());
   }
   while (text.ends_with('/')) text.remove_suffix(1);
-  const auto parsed = image::parse_reference(std::format("{}/x", text));
+  const auto parsed = image::parse_reference(base::format("{}/x", text));
   if (!parsed || parsed->registry != text)
     return fail(ErrorCode::usage, "{} is no registry; write HOST or HOST:PORT", base::printable(text));
   return parsed->registry;
 }
 
 std::string as_text(const registry::Pushed& pushed, const std::string& name) {
-  return std::format("{}: {} in {}, {} in {} of them new; {}\n", name, base::human_bytes(pushed.bytes),
-                     base::counted(pushed.blobs, "blob", "blobs"), base::human_bytes(pushed.sent_bytes),
-                     pushed.sent_blobs, pushed.manifest.text());
+  return base::format("{}: {} in {}, {} in {} of them new; {}\n", name, base::human_bytes(pushed.bytes),
+                      base::counted(pushed.blobs, "blob", "blobs"), base::human_bytes(pushed.sent_bytes),
+                      pushed.sent_blobs, pushed.manifest.text());
 }
 
 Result<std::string> push_images(const RegistryArguments& arguments, const format::PayloadReader& artifact,
@@ -66,8 +67,8 @@ Result<std::string> push_images(const RegistryArguments& arguments, const format
                  registry::push_images(artifact, prefix, naming, options, base::system_clock(), events, cancel));
   std::string out;
   for (const auto& image : sent)
-    out += std::format("{} {}{}\n", image.to, image.root.text(),
-                       image.is_reduced ? "  (only the packed platforms, so under another digest)" : "");
+    out += base::format("{} {}{}\n", image.to, image.root.text(),
+                        image.is_reduced ? "  (only the packed platforms, so under another digest)" : "");
   return out;
 }
 
@@ -80,7 +81,8 @@ Result<std::string> push(const RegistryArguments& arguments, EventSink& events, 
   if (to.digest)
     return fail(ErrorCode::usage, "{} has a digest, which follows from what is sent; give it a tag", to.text());
   auto pushed = registry::push(*artifact.reader, to, options, base::system_clock(), events, cancel);
-  if (!pushed) return fail_while(std::move(pushed).error(), std::format("pushing {} to {}", arguments.what, to.text()));
+  if (!pushed)
+    return fail_while(std::move(pushed).error(), base::format("pushing {} to {}", arguments.what, to.text()));
   return as_text(*pushed, to.text());
 }
 
@@ -106,8 +108,8 @@ Result<std::string> pull(const RegistryArguments& arguments, EventSink& events, 
   options.here.assign(here.readers().begin(), here.readers().end());
   SEALIFT_ASSIGN(const auto pulled,
                  registry::pull(from, arguments.output, options, base::system_clock(), events, cancel));
-  return std::format("{}: {}, {} of it fetched now, identity {}\n", arguments.output, base::human_bytes(pulled.size),
-                     base::human_bytes(pulled.fetched), shown(pulled.identity));
+  return base::format("{}: {}, {} of it fetched now, identity {}\n", arguments.output, base::human_bytes(pulled.size),
+                      base::human_bytes(pulled.fetched), shown(pulled.identity));
 }
 
 // Standard input up to its end, without the line's end.
@@ -137,7 +139,7 @@ Result<std::string> log_in(const RegistryArguments& arguments, const CancelToken
   SEALIFT_ASSIGN(login.password,
                  arguments.password_stdin
                      ? password_from_input()
-                     : console::ask_secret(std::format("Password of {} at {}", login.user, registry),
+                     : console::ask_secret(base::format("Password of {} at {}", login.user, registry),
                                            "there is no terminal to ask for the password at; give it on standard "
                                            "input, with --password-stdin",
                                            cancel));
@@ -147,13 +149,13 @@ Result<std::string> log_in(const RegistryArguments& arguments, const CancelToken
                  distribution::Registry::open(registry, options.endpoints, only, base::system_clock()));
   SEALIFT_TRY(remote->check_login(cancel));
   SEALIFT_ASSIGN(const auto where, distribution::keep_login(registry, login));
-  return std::format("logged in to {} as {}; the login is kept in {}\n", registry, login.user, where);
+  return base::format("logged in to {} as {}; the login is kept in {}\n", registry, login.user, where);
 }
 
 Result<std::string> log_out(const RegistryArguments& arguments) {
   SEALIFT_ASSIGN(const auto registry, registry_of(arguments.what));
   SEALIFT_ASSIGN(const bool was_there, distribution::forget_login(registry));
-  return std::format("{} {}\n", was_there ? "the login is removed:" : "there is no login for", registry);
+  return base::format("{} {}\n", was_there ? "the login is removed:" : "there is no login for", registry);
 }
 
 Result<std::string> search(const RegistryArguments& arguments, const CancelToken& cancel) {
@@ -177,7 +179,7 @@ Result<std::string> search(const RegistryArguments& arguments, const CancelToken
   }
   std::string out;
   for (const auto& one : found)
-    out += is_registry ? std::format("{}/{}\n", registry, one) : std::format("{}/{}:{}\n", registry, repository, one);
+    out += is_registry ? base::format("{}/{}\n", registry, one) : base::format("{}/{}:{}\n", registry, repository, one);
   return out;
 }
 

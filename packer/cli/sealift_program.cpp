@@ -26,6 +26,7 @@
 #include "packer/resolve/tree.h"
 #include "packer/store/store.h"
 #include "payload/base/count.h"
+#include "payload/base/format.h"
 #include "payload/base/parallel.h"
 #include "payload/base/process.h"
 #include "payload/base/text.h"
@@ -230,14 +231,14 @@ int run_build(const BuildArguments& arguments) {
   const auto summary = destination->build(*options, events);
   events.finish();
   if (!summary) return report(summary.error());
-  const auto line = std::format(
+  const auto line = base::format(
       "{}: {}, {}, {} stored of {}, identity {}", destination->shown(), base::human_bytes(summary->file_size),
       base::counted(summary->objects, "object", "objects"), base::human_bytes(summary->stored_bytes),
       base::human_bytes(summary->plain_bytes), summary->identity.hex().substr(0, 16));
   return print_line(stdout, line)
              ? 0
              : report({ErrorCode::io,
-                       std::format("{} is written, but standard output can't be", destination->shown()),
+                       base::format("{} is written, but standard output can't be", destination->shown()),
                        {}});
 }
 
@@ -300,7 +301,7 @@ void define_build(CLI::App& app, BuildArguments& arguments) {
   define_context(app, "-C,--context,context", arguments);
   std::string instructions = "Instructions of a Kubefile:\n";
   for (const auto& verb : resolve::verbs()) {
-    if (verb.refused.empty()) instructions += std::format("  {:<7} {}\n", verb.word, verb.usage);
+    if (verb.refused.empty()) instructions += base::format("  {:<7} {}\n", verb.word, verb.usage);
   }
   app.get_formatter()->enable_footer_formatting(false);  // keeps the lines
   app.footer(instructions);
@@ -382,9 +383,9 @@ std::optional<Error> unknown_option(const CLI::App& app, std::span<char*> argume
     }
     const auto near = base::nearest(name, std::vector<std::string_view>(names.begin(), names.end()));
     return Error{ErrorCode::usage,
-                 std::format("the option {} is not known{}; sealift{} --help lists what there is",
-                             base::printable(name), near ? std::format(", did you mean {}?", *near) : "",
-                             commands.empty() ? "" : " " + command.get_name()),
+                 base::format("the option {} is not known{}; sealift{} --help lists what there is",
+                              base::printable(name), near ? base::format(", did you mean {}?", *near) : "",
+                              commands.empty() ? "" : " " + command.get_name()),
                  {}};
   }
   return std::nullopt;
@@ -395,7 +396,7 @@ std::optional<Error> unknown_option(const CLI::App& app, std::span<char*> argume
 int run_program(int argc, char** argv) {
   CLI::App app("Packs a Kubernetes base, applications and images into one executable for sites without a network.",
                "sealift");
-  app.set_version_flag("--version", std::format("sealift {}", base::kVersion));
+  app.set_version_flag("--version", base::format("sealift {}", base::kVersion));
   bool licenses = false;
   app.add_flag("--licenses", licenses, "the licences of Sealift and of what is linked into it");
   BuildArguments build;

@@ -3,8 +3,8 @@
 #include "packer/convert/texts.h"
 
 #include <algorithm>
-#include <format>
 
+#include "payload/base/format.h"
 #include "payload/base/text.h"
 
 namespace sealift::convert {
@@ -22,7 +22,7 @@ std::string to_address(std::string_view text) {
   const std::string_view network = text.substr(0, dot + 1), end = text.substr(dash + 1);
   const std::string_view first = text.substr(dot + 1, dash - dot - 1);
   if (!end.starts_with(network) || !base::parse_u64(first)) return std::string(text);
-  return std::format("{}[{}-{}]", network, first, end.substr(network.size()));
+  return base::format("{}[{}-{}]", network, first, end.substr(network.size()));
 }
 
 std::string port_of(std::string_view text) {
@@ -32,7 +32,7 @@ std::string port_of(std::string_view text) {
 
 Node secret(std::string_view what, const std::string& whose) {
   Node out = Node::make_mapping();
-  out.set("prompt", Node::make_string(std::format("{} {}", what, whose)));
+  out.set("prompt", Node::make_string(base::format("{} {}", what, whose)));
   return out;
 }
 
@@ -119,7 +119,7 @@ void Hosts::read_host(const Node& host) {
   if (const auto* ssh = host.find("ssh")) group.ssh = convert_ssh(*ssh, group.addresses[0], file_, *report_);
   if (!port.empty() && port != "22") group.ssh.set("port", Node::make_plain(port));
   note(Outcome::changed, host.line, "hosts[]",
-       std::format("{} of role {}", base::join(group.addresses, ", "), group.role));
+       base::format("{} of role {}", base::join(group.addresses, ", "), group.role));
   groups_.push_back(std::move(group));
 }
 
@@ -128,7 +128,7 @@ void Hosts::read_group(std::string_view field, const Node& group) {
   for (const auto& address : texts_of(group.find("ipList"))) out.addresses.push_back(to_address(address));
   if (!out.addresses.empty()) {
     note(Outcome::changed, group.line, std::string(field),
-         std::format("{} of role {}", base::join(out.addresses, ", "), out.role));
+         base::format("{} of role {}", base::join(out.addresses, ", "), out.role));
     groups_.push_back(std::move(out));
   } else if (group.text_at("count") != "0") {
     note(Outcome::lost, group.line, std::string(field) + " without ipList",

@@ -3,13 +3,13 @@
 
 #include <algorithm>
 #include <array>
-#include <format>
 
 #include "packer/convert/cluster_hosts.h"
 #include "packer/convert/context.h"
 #include "packer/convert/kubeadm.h"
 #include "packer/convert/site_values.h"
 #include "packer/convert/texts.h"
+#include "payload/base/format.h"
 #include "payload/base/text.h"
 
 namespace sealift::convert {
@@ -202,7 +202,7 @@ class Converter {
     const auto variables = hide_secrets(parsed->front(), app);
     yaml::merge(values_of(app), parsed->front());
     note(data, Outcome::changed, what,
-         std::format(
+         base::format(
              "values of Application {}{}", app,
              variables.empty() ? "" : "; set " + base::join(variables, ", ") + " in the environment of the program"));
     return true;
@@ -227,8 +227,8 @@ class Converter {
     const std::string app = settings.text_at("name");
     if (const auto* environment = settings.find("env"))
       for (const auto& setting : texts_of(environment))
-        note(*environment, Outcome::lost, std::format("{} env {}", app, setting.substr(0, setting.find('='))),
-             std::format("write the value that it stands for into values of Application {}", app));
+        note(*environment, Outcome::lost, base::format("{} env {}", app, setting.substr(0, setting.find('='))),
+             base::format("write the value that it stands for into values of Application {}", app));
     if (const auto* launch = settings.find("launch"); launch != nullptr && !launch->members.empty())
       note(*launch, Outcome::lost, app + " launch",
            "charts and manifests are applied as they are packed; values and namespace of an Application change that");
@@ -238,7 +238,7 @@ class Converter {
       const std::string path = file.text_at("path");
       const auto* data = file.find("data");
       if (data != nullptr && last_part(path) == "values.yaml" && add_values(*data, app, app + " " + path)) continue;
-      note(file, Outcome::lost, std::format("{} {}", app, path),
+      note(file, Outcome::lost, base::format("{} {}", app, path),
            "only a chart's values can differ at a site; change other files in the Kubefile's context");
     }
   }
@@ -267,7 +267,7 @@ class Converter {
     if (type == "CLUSTERCHECK")
       return note(each, Outcome::dropped, "Plugin CLUSTERCHECK", "every delivery checks the hosts beforehand");
     note(
-        each, Outcome::lost, std::format("Plugin {} ({})", each.text_at("metadata/name"), each.text_at("spec/action")),
+        each, Outcome::lost, base::format("Plugin {} ({})", each.text_at("metadata/name"), each.text_at("spec/action")),
         "nothing is run at the site; FILE and spec.files put files on hosts, base.yaml has units, modules and sysctls");
   }
 
@@ -333,7 +333,7 @@ class Converter {
     for (const auto& each : report_.notes()) {
       if (each.outcome == Outcome::lost)
         comments +=
-            std::format("# no equivalent (line {}): {}: {}\n", each.line, base::printable(each.what), each.text);
+            base::format("# no equivalent (line {}): {}: {}\n", each.line, base::printable(each.what), each.text);
     }
     return {{{"cluster.yaml", comments + yaml::to_yaml(out)}}, std::move(report_)};
   }

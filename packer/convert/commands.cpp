@@ -3,8 +3,8 @@
 
 #include <algorithm>
 #include <array>
-#include <format>
 
+#include "payload/base/format.h"
 #include "payload/base/text.h"
 
 namespace sealift::convert {
@@ -139,8 +139,8 @@ void Commands::script(const Command& command, Setting& setting) {
   if (unclear != commands.end())
     return lose(
         command, setting,
-        std::format("{}; from {}:{} on, it does more than one can read off", kInstead, found->path, unclear->line));
-  change(command, setting, std::format("what {} runs, told there", found->path));
+        base::format("{}; from {}:{} on, it does more than one can read off", kInstead, found->path, unclear->line));
+  change(command, setting, base::format("what {} runs, told there", found->path));
   std::vector<Command> listed(commands.begin(), commands.end());
   std::erase_if(listed, [](const Command& of_script) { return of_script.text.contains("$DEBUG"); });
   convert(listed, std::move(inner));

@@ -2,9 +2,9 @@
 // helm and kubectl.
 #include <algorithm>
 #include <array>
-#include <format>
 
 #include "packer/convert/commands.h"
+#include "payload/base/format.h"
 #include "payload/base/text.h"
 
 namespace sealift::convert {
@@ -24,7 +24,7 @@ std::string stem_of(const std::string& path) {
 }
 
 std::string not_there(const std::string& path) {
-  return std::format("; {} is not in the folder yet", base::printable(path));
+  return base::format("; {} is not in the folder yet", base::printable(path));
 }
 
 bool looks_secret(const yaml::Node& node) {
@@ -101,7 +101,7 @@ Result<Commands::Chart> Commands::find_chart(const HelmCall& call, const Setting
   const std::string version = call.version.empty() ? "VERSION" : call.version;
   const bool has_version = !call.version.empty();
   if (!call.repository.empty()) {
-    if (has_version) return Chart{std::format("repo:{}/{}@{}", call.repository, chart, version), {}, {}};
+    if (has_version) return Chart{base::format("repo:{}/{}@{}", call.repository, chart, version), {}, {}};
     return fail(ErrorCode::invalid_input, "the exact version is missing: APP {} repo:{}/{}@VERSION", last_part(chart),
                 call.repository, chart);
   }
@@ -181,7 +181,7 @@ void Commands::kubectl(const Command& command, Setting& setting) {
                 "an application is done when all of it is healthy, and others wait for it with NEEDS");
   if (call.verb == "label" || call.verb == "taint") {
     if (call.verb == "taint" || first().starts_with("node") || first() == "no")
-      return lose(command, setting, std::format("hosts get {}s in cluster.yaml", call.verb));
+      return lose(command, setting, base::format("hosts get {}s in cluster.yaml", call.verb));
     if (first() == "ns" || first().starts_with("namespace"))
       return lose(command, setting, "write the namespace as a manifest, with its labels, and name it with APP");
   }

@@ -2,9 +2,9 @@
 // Files for the hosts.
 #include <algorithm>
 #include <array>
-#include <format>
 
 #include "packer/convert/commands.h"
+#include "payload/base/format.h"
 #include "payload/base/text.h"
 
 namespace sealift::convert {
@@ -29,8 +29,8 @@ bool Commands::put_on_hosts(const std::string& source, const std::string& destin
                             std::vector<std::string>& lines) const {
   if (!context_->is_folder(source)) {
     const bool is_program = holds_programs(destination) || context_->is_executable(source);
-    lines.push_back(std::format("FILE --role=control-plane --mode={} {} {}", is_program ? "0755" : "0644",
-                                kubefile_word(source), kubefile_word(destination)));
+    lines.push_back(base::format("FILE --role=control-plane --mode={} {} {}", is_program ? "0755" : "0644",
+                                 kubefile_word(source), kubefile_word(destination)));
     return lines.size() <= kMaxFiles;
   }
   return std::ranges::all_of(context_->names_in(source), [&](const std::string& name) {
@@ -74,7 +74,7 @@ void Commands::copy_to_host(const Command& command, Setting& setting) {
   }
   for (const auto& line : lines) lines_->add(setting.line, line);
   change(command, setting,
-         std::format("FILE --role=control-plane … {}; --role says which hosts get it", base::printable(files)));
+         base::format("FILE --role=control-plane … {}; --role says which hosts get it", base::printable(files)));
 }
 
 void Commands::remove(const Command& command, Setting& setting) {

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "packer/convert/image_list.h"
 
-#include <format>
-
+#include "payload/base/format.h"
 #include "payload/base/text.h"
 #include "payload/image/reference.h"
 
@@ -35,7 +34,7 @@ Conversion convert_image_list(std::string_view text, const std::string& file) {
   std::string list;
   for (const auto& name : names) list += name + "\n";
   out.files.push_back({"images.txt", list});
-  out.report.add({file, 1, Outcome::changed, std::format("{} images", names.size()), "a list for IMAGE images.txt"});
+  out.report.add({file, 1, Outcome::changed, base::format("{} images", names.size()), "a list for IMAGE images.txt"});
   return out;
 }
 

@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <array>
-#include <format>
 
 namespace sealift::convert {
 namespace {

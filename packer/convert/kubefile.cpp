@@ -3,10 +3,10 @@
 
 #include <algorithm>
 #include <array>
-#include <format>
 
 #include "packer/convert/kubefile_converter.h"
 #include "packer/resolve/kubefile.h"
+#include "payload/base/format.h"
 #include "payload/base/text.h"
 
 namespace sealift::convert {
@@ -178,9 +178,9 @@ void KubefileConverter::from(const Instruction& instruction) {
   lines_.add(instruction.line, "FROM " + base);
   lines_.note(
       Outcome::changed, instruction.line, instruction.text(),
-      std::format("FROM {}, the artifact that you make of its Kubefile with -t; it goes on top of your Kubernetes "
-                  "base. Its applications are launched if LAUNCH or cluster.yaml names them, too",
-                  base));
+      base::format("FROM {}, the artifact that you make of its Kubefile with -t; it goes on top of your Kubernetes "
+                   "base. Its applications are launched if LAUNCH or cluster.yaml names them, too",
+                   base));
 }
 
 void KubefileConverter::argument(const Instruction& instruction) {
@@ -194,9 +194,9 @@ void KubefileConverter::argument(const Instruction& instruction) {
 bool KubefileConverter::uses(std::string_view variable) const {
   return std::ranges::any_of(instructions_, [&](const Instruction& instruction) {
     if (!std::ranges::contains(kCommandVerbs, instruction.verb) && instruction.verb != "APPCMDS") return false;
-    return instruction.rest.contains(std::format("$({})", variable)) ||
-           instruction.rest.contains(std::format("${{{}", variable)) ||
-           instruction.rest.contains(std::format("${}", variable));
+    return instruction.rest.contains(base::format("$({})", variable)) ||
+           instruction.rest.contains(base::format("${{{}", variable)) ||
+           instruction.rest.contains(base::format("${}", variable));
   });
 }
 
@@ -296,7 +296,7 @@ KubefileConverter::AppSources KubefileConverter::read_sources(const std::string&
     } else if (source.ends_with(".tgz")) {
       out.others.push_back(source);
     } else {
-      out.lost = std::format("download {} into the folder and name it with local://", source);
+      out.lost = base::format("download {} into the folder and name it with local://", source);
     }
   }
   tree_.add(std::move(copied));
@@ -350,7 +350,7 @@ void KubefileConverter::launch(const Instruction& instruction) {
   }
   lines_.note(missing.empty() ? Outcome::kept : Outcome::changed, instruction.line, instruction.text(),
               missing.empty() ? "they start side by side; what must wait for another says so with NEEDS"
-                              : std::format("without {}, of which nothing was converted", missing));
+                              : base::format("without {}, of which nothing was converted", missing));
 }
 
 // LAUNCH, or what the commands installed.

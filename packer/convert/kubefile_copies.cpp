@@ -2,10 +2,10 @@
 // COPY, ADD and RUN, and the lists of images that they bring.
 #include <algorithm>
 #include <array>
-#include <format>
 
 #include "packer/convert/image_list.h"
 #include "packer/convert/kubefile_converter.h"
+#include "payload/base/format.h"
 #include "payload/base/text.h"
 
 namespace sealift::convert {
@@ -105,7 +105,7 @@ void KubefileConverter::write_copy(const Instruction& instruction, const CopyWor
   std::vector<std::string> out;
   for (const std::string_view platform : {"amd64", "arm64"}) {
     std::string line = is_add ? "ADD" : "COPY";
-    if (has_platform) line += std::format(" --platform=linux/{}", platform);
+    if (has_platform) line += base::format(" --platform=linux/{}", platform);
     if (unpacks) line += " --unpack";
     if (!words.chmod.empty()) line += " --chmod=" + words.chmod;
     for (auto source : sources) {
@@ -146,7 +146,7 @@ void KubefileConverter::add_images(const std::string& path, int line) {
     lines_.note(std::move(note));
   }
   lines_.note(Outcome::changed, line, path,
-              std::format("{} IMAGE lines; those that APP lines need are found without", names.size()));
+              base::format("{} IMAGE lines; those that APP lines need are found without", names.size()));
 }
 
 // sealos reads these lists without any instruction.
@@ -183,8 +183,8 @@ void KubefileConverter::run_at_build(const Instruction& instruction) {
       if (url == urls.end() && !local) unread = program;
       if (!unread.empty()) continue;
       const bool is_there = folder == words.end() || folder + 1 == words.end();
-      lines.push_back(std::format("ADD --unpack {} {}", in_quotes(local ? local->path : *url),
-                                  is_there ? "." : clean_path(*(folder + 1)) + "/"));
+      lines.push_back(base::format("ADD --unpack {} {}", in_quotes(local ? local->path : *url),
+                                   is_there ? "." : clean_path(*(folder + 1)) + "/"));
       if (!local) urls.erase(url);
     } else if (program != "mkdir" && program != "chmod" && program != "rm" && program != "cd") {
       unread = program;
@@ -194,7 +194,7 @@ void KubefileConverter::run_at_build(const Instruction& instruction) {
     return lines_.lose({lines_.file(), instruction.line, Outcome::lost, "RUN " + unread,
                         "nothing is executed while packing; prepare the files beforehand and COPY them"},
                        instruction.text());
-  for (const auto& url : urls) lines.push_back(std::format("ADD {} .", in_quotes(url)));
+  for (const auto& url : urls) lines.push_back(base::format("ADD {} .", in_quotes(url)));
   for (const auto& line : lines) lines_.add(instruction.line, line);
   if (lines.empty())
     return lines_.note(Outcome::dropped, instruction.line, instruction.text(),

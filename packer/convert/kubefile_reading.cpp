@@ -3,11 +3,11 @@
 
 #include <algorithm>
 #include <array>
-#include <format>
 #include <optional>
 
 #include "packer/resolve/operands.h"
 #include "packer/resolve/words.h"
+#include "payload/base/format.h"
 #include "payload/base/text.h"
 #include "payload/json/value.h"
 
@@ -32,7 +32,7 @@ std::optional<std::vector<std::string>> json_texts(std::string_view text) {
 // ${ARCH} is known to whoever reads the file.
 std::string variable(std::string_view name, std::string_view rest, const std::set<std::string>& known) {
   const bool needs_default = rest.empty() && name != "ARCH" && !known.contains(std::string(name));
-  return std::format("${{{}{}}}", name, needs_default ? ":-" : rest);
+  return base::format("${{{}{}}}", name, needs_default ? ":-" : rest);
 }
 
 }  // namespace

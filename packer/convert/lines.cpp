@@ -2,9 +2,9 @@
 #include "packer/convert/lines.h"
 
 #include <algorithm>
-#include <format>
 
 #include "packer/convert/context.h"
+#include "payload/base/format.h"
 #include "payload/base/text.h"
 #include "payload/json/value.h"
 
@@ -29,15 +29,15 @@ std::string to_app_name(std::string_view text) {
 
 std::string in_quotes(std::string_view word) {
   if (!word.empty() && word.find_first_of(" \t\"'") == std::string_view::npos) return std::string(word);
-  if (!word.contains('"')) return std::format("\"{}\"", word);
-  if (!word.contains('\'')) return std::format("'{}'", word);
+  if (!word.contains('"')) return base::format("\"{}\"", word);
+  if (!word.contains('\'')) return base::format("'{}'", word);
   return "\"" + base::replace_all(std::string(word), "\"", "\"'\"'\"") + "\"";
 }
 
 std::string kubefile_word(std::string_view text) { return in_quotes(base::replace_all(std::string(text), "$", "$$")); }
 
 std::string AppLine::text() const {
-  std::string out = std::format("{} {}", is_network ? "CNI" : "APP", name);
+  std::string out = base::format("{} {}", is_network ? "CNI" : "APP", name);
   for (const auto& source : sources) out += " " + kubefile_word(source);
   if (!target_namespace.empty()) out += " NAMESPACE " + target_namespace;
   if (!release.empty() && release != name) out += " RELEASE " + release;
@@ -57,8 +57,8 @@ void KubefileLines::lose(Note note, std::string_view source) {
 void KubefileLines::lose_at(int line, Note note, std::string_view source) {
   note.outcome = Outcome::lost;
   const std::string place =
-      note.file == file_ ? std::format("line {}", note.line) : std::format("{}:{}", note.file, note.line);
-  add_comment(line, std::format("no equivalent ({}): {}", place, base::printable(note.text, 600)));
+      note.file == file_ ? base::format("line {}", note.line) : base::format("{}:{}", note.file, note.line);
+  add_comment(line, base::format("no equivalent ({}): {}", place, base::printable(note.text, 600)));
   if (!source.empty()) add_comment(line, source);
   report_.add(std::move(note));
 }
@@ -67,7 +67,7 @@ std::string KubefileLines::new_app_name(std::string_view wanted) {
   const std::string name = to_app_name(wanted);
   std::string out = name;
   for (int number = 2; names_.contains(out); ++number) {
-    const std::string end = std::format("-{}", number);
+    const std::string end = base::format("-{}", number);
     out = name.substr(0, kMaxName - end.size()) + end;
   }
   names_.insert(out);
@@ -81,7 +81,7 @@ void KubefileLines::add_app(int line, const AppLine& app) {
 }
 
 std::string KubefileLines::add_values(const std::string& app, const yaml::Node& values) {
-  files_.push_back({std::format("values/{}.yaml", app), yaml::to_yaml(values)});
+  files_.push_back({base::format("values/{}.yaml", app), yaml::to_yaml(values)});
   return below(beside_, files_.back().path);
 }
 

@@ -2,15 +2,15 @@
 #include "packer/convert/report.h"
 
 #include <algorithm>
-#include <format>
 
+#include "payload/base/format.h"
 #include "payload/base/text.h"
 
 namespace sealift::convert {
 namespace {
 
 std::string line_of(const Note& note) {
-  std::string out = std::format("{}:{}: {}", note.file, note.line, base::printable(note.what));
+  std::string out = base::format("{}:{}: {}", note.file, note.line, base::printable(note.what));
   const std::string text = base::printable(note.text, 600);
   switch (note.outcome) {
     case Outcome::kept: out += ": kept" + (text.empty() ? "" : "; " + text); break;
@@ -32,8 +32,8 @@ std::string Report::text() const {
   std::ranges::stable_sort(sorted, {}, [](const Note& note) { return note.at != 0 ? note.at : note.line; });
   std::string out;
   for (const auto& note : sorted) out += line_of(note);
-  return out + std::format("{} kept, {} changed, {} not needed, {} without an equivalent\n", count(Outcome::kept),
-                           count(Outcome::changed), count(Outcome::dropped), count(Outcome::lost));
+  return out + base::format("{} kept, {} changed, {} not needed, {} without an equivalent\n", count(Outcome::kept),
+                            count(Outcome::changed), count(Outcome::dropped), count(Outcome::lost));
 }
 
 }  // namespace sealift::convert

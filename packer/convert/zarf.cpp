@@ -3,10 +3,10 @@
 
 #include <algorithm>
 #include <array>
-#include <format>
 
 #include "packer/convert/image_list.h"
 #include "packer/convert/lines.h"
+#include "payload/base/format.h"
 #include "payload/base/text.h"
 
 namespace sealift::convert {
@@ -43,13 +43,14 @@ class Converter {
   Conversion convert(const Node& package) {
     const auto* metadata = package.find("metadata");
     lines_.add_comment(
-        0, std::format("from {}, package {}", lines_.file(), base::printable(package.text_at("metadata/name"))));
+        0, base::format("from {}, package {}", lines_.file(), base::printable(package.text_at("metadata/name"))));
     lines_.add(0, "FROM scratch");
     if (metadata != nullptr && !metadata->text_at("version").empty())
       lines_.note(Outcome::dropped, metadata->line, "metadata.version", "give it to the build: -t NAME:VERSION");
     for (const std::string_view field : {"variables", "constants"}) {
       for (const auto& variable : items_of(package, field))
-        lines_.lose({lines_.file(), variable.line, Outcome::lost, std::format("{} {}", field, variable.text_at("name")),
+        lines_.lose({lines_.file(), variable.line, Outcome::lost,
+                     base::format("{} {}", field, variable.text_at("name")),
                      "###ZARF_…### is not replaced; the site sets a chart's values in cluster.yaml"});
     }
     for (const auto& component : items_of(package, "components")) one(component);
@@ -80,7 +81,7 @@ class Converter {
     add_images(component);
     for (const auto& [field, text] : kLost) {
       const auto* part = component.find(field);
-      if (part != nullptr && !part->is_null()) lose(*part, std::format("{} of {}", field, name), std::string(text));
+      if (part != nullptr && !part->is_null()) lose(*part, base::format("{} of {}", field, name), std::string(text));
     }
     const auto* only = component.find("only");
     if (only != nullptr)
@@ -103,8 +104,8 @@ class Converter {
     if (url.starts_with("oci://")) return url + ":" + version;
     if (url.ends_with(".tgz")) return url;
     if (url.starts_with("https://") && !url.ends_with(".git") && !url.contains(".git@"))
-      return std::format("repo:{}/{}@{}", url.ends_with('/') ? url.substr(0, url.size() - 1) : url,
-                         name.empty() ? chart.text_at("name") : name, version);
+      return base::format("repo:{}/{}@{}", url.ends_with('/') ? url.substr(0, url.size() - 1) : url,
+                          name.empty() ? chart.text_at("name") : name, version);
     return {};
   }
 
@@ -179,8 +180,8 @@ class Converter {
       return lose(file, "file " + source,
                   is_url(source) ? "download it into the folder and name it with FILE"
                                  : "FILE puts files on hosts, at absolute paths");
-    const std::string line = std::format("FILE --role=control-plane --mode={} {} {}", is_program ? "0755" : "0644",
-                                         kubefile_word(clean_path(source)), kubefile_word(target));
+    const std::string line = base::format("FILE --role=control-plane --mode={} {} {}", is_program ? "0755" : "0644",
+                                          kubefile_word(clean_path(source)), kubefile_word(target));
     lines_.add(file.line, line);
     lines_.note(Outcome::changed, file.line, "file " + source, line);
   }
@@ -199,7 +200,7 @@ class Converter {
     }
     if (count != 0)
       lines_.note(Outcome::changed, images.front().line, "images",
-                  std::format("{} IMAGE lines; those that APP lines need are found without", count));
+                  base::format("{} IMAGE lines; those that APP lines need are found without", count));
   }
 
   const Context* context_;

@@ -2,7 +2,6 @@
 #include "packer/downloads/checksums.h"
 
 #include <algorithm>
-#include <format>
 #include <optional>
 #include <string>
 

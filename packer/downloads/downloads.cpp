@@ -4,6 +4,7 @@
 #include <map>
 
 #include "packer/downloads/part.h"
+#include "payload/base/format.h"
 #include "payload/base/retry.h"
 #include "payload/base/text.h"
 #include "payload/distribution/connection_pool.h"
@@ -16,7 +17,7 @@ constexpr int kMaxRedirects = 8;
 
 // What names the host of a URL in the options: "host:port" always, "host" for the usual port.
 std::vector<std::string> names_of(const http::Origin& origin) {
-  std::vector<std::string> out{std::format("{}:{}", origin.host, origin.port)};
+  std::vector<std::string> out{base::format("{}:{}", origin.host, origin.port)};
   if (origin.port == (origin.scheme == "https" ? 443 : 80)) out.push_back(origin.host);
   return out;
 }
@@ -97,7 +98,7 @@ class Transfer {
       SEALIFT_ASSIGN(auto client, connections_.take(url.origin));
       std::map<std::string, std::string> headers{{"Accept-Encoding", "identity"}};  // the digest is of the file itself
       if (can_go_on()) {
-        headers["Range"] = std::format("bytes={}-", part_.size());
+        headers["Range"] = base::format("bytes={}-", part_.size());
         if (!part_.version().empty()) headers["If-Range"] = part_.version();
       }
       base::FunctionSink bytes([&](ByteView data) { return write(data, cancel); });
@@ -153,11 +154,11 @@ class Transfer {
   Error error_of(const http::Reply& reply) const {
     const auto& proxy = endpoint_.client.proxy;
     const std::string who =
-        endpoint_.origin.text() + (proxy ? std::format(" (through the proxy {})", proxy->origin.text()) : "");
-    const auto answers = std::format("{} answers {} for {}", who, reply.status, shown());
+        endpoint_.origin.text() + (proxy ? base::format(" (through the proxy {})", proxy->origin.text()) : "");
+    const auto answers = base::format("{} answers {} for {}", who, reply.status, shown());
     switch (reply.status) {
       case 404:
-      case 410: return {ErrorCode::not_found, std::format("{} has no {}", who, shown()), {}};
+      case 410: return {ErrorCode::not_found, base::format("{} has no {}", who, shown()), {}};
       case 401:
       case 403: return {ErrorCode::auth_failed, answers + "; files are downloaded without a login", {}};
       case 429: return {ErrorCode::unreachable, answers + ", too many requests; try again later", {}};

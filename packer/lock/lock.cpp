@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "payload/base/file.h"
+#include "payload/base/format.h"
 #include "payload/base/named_file.h"
 #include "payload/base/text.h"
 #include "payload/yaml/node.h"
@@ -52,7 +53,7 @@ Result<Chart> parse_chart(const yaml::Node& node, std::string_view where) {
     else if (key == "manifest")
       out.manifest = digest;
     else
-      return refuse(where, value, std::format("\"{}\" is not known here", base::printable(key)));
+      return refuse(where, value, base::format("\"{}\" is not known here", base::printable(key)));
     has_archive = has_archive || key == "archive";
   }
   if (!has_archive) return refuse(where, node, "a chart has the digest of its archive");
@@ -70,7 +71,7 @@ Result<Image> parse_image(const yaml::Node& node, std::string_view where) {
       continue;
     }
     const auto architecture = base::parse_architecture(key);
-    if (!architecture) return refuse(where, value, std::format("\"{}\" is no platform", base::printable(key)));
+    if (!architecture) return refuse(where, value, base::format("\"{}\" is no platform", base::printable(key)));
     out.platforms[*architecture] = digest;
   }
   if (!has_root) return refuse(where, node, "an image has a digest");
@@ -97,12 +98,12 @@ void compare(std::string_view kind, const Lines& before, const Lines& now, std::
   for (const auto& [name, text] : before) {
     const auto found = now.find(name);
     if (found == now.end())
-      out.push_back(std::format("{} {}: {} (gone)", kind, base::printable(name), text));
+      out.push_back(base::format("{} {}: {} (gone)", kind, base::printable(name), text));
     else if (found->second != text)
-      out.push_back(std::format("{} {}: {} → {}", kind, base::printable(name), text, found->second));
+      out.push_back(base::format("{} {}: {} → {}", kind, base::printable(name), text, found->second));
   }
   for (const auto& [name, text] : now) {
-    if (!before.contains(name)) out.push_back(std::format("{} {}: {} (new)", kind, base::printable(name), text));
+    if (!before.contains(name)) out.push_back(base::format("{} {}: {} (new)", kind, base::printable(name), text));
   }
 }
 
@@ -113,7 +114,7 @@ void compare_platforms(const Lock& before, const Lock& now, std::vector<std::str
     if (old == before.images.end() || old->second.root != image.root) continue;
     for (const auto& [architecture, digest] : image.platforms) {
       const auto found = old->second.platforms.find(architecture);
-      const auto what = std::format("IMAGE {} for {}: ", base::printable(name), base::platform(architecture));
+      const auto what = base::format("IMAGE {} for {}: ", base::printable(name), base::platform(architecture));
       if (found == old->second.platforms.end())
         out.push_back(what + digest.text() + " (new)");
       else if (found->second != digest)
@@ -170,8 +171,8 @@ Result<Lock> parse(std::string_view text, std::string_view where) {
   for (const auto& [key, value] : document.members) {
     if (key == "apiVersion" || key == "kind") continue;
     if (key != "bases" && key != "charts" && key != "images" && key != "urls")
-      return refuse(where, value, std::format("\"{}\" is not known here", base::printable(key)));
-    if (value.kind != yaml::Kind::mapping) return refuse(where, value, std::format("{} are names with digests", key));
+      return refuse(where, value, base::format("\"{}\" is not known here", base::printable(key)));
+    if (value.kind != yaml::Kind::mapping) return refuse(where, value, base::format("{} are names with digests", key));
   }
   for (const auto& [name, node] : entries(document, "bases")) {
     SEALIFT_ASSIGN(out.bases[name], digest_in(node, where));
@@ -238,7 +239,7 @@ Result<void> forget(Lock& lock, std::span<const std::string> names) {
     if (!std::ranges::contains(known, name)) {
       const auto near = base::nearest(name, known);
       return fail(ErrorCode::not_found, "the lock has no entry \"{}\"{}", base::printable(name),
-                  near ? std::format("; did you mean {}?", *near) : "");
+                  near ? base::format("; did you mean {}?", *near) : "");
     }
     lock.bases.erase(name);
     lock.charts.erase(name);

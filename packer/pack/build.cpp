@@ -10,6 +10,7 @@
 #include "packer/store/present.h"
 #include "packer/store/verified.h"
 #include "payload/base/fd.h"
+#include "payload/base/format.h"
 #include "payload/base/named_file.h"
 #include "payload/base/parallel.h"
 #include "payload/base/text.h"
@@ -41,7 +42,7 @@ Result<void> add_files(const resolve::Inputs& inputs, unsigned threads, writer::
     auto object = add_file(writer, input.source, input.seen, stop);
     if (!object)
       return fail_while(std::move(object).error(),
-                        std::format("packing {} ({}, {})", path, input.origin.reason, input.origin.place.text()));
+                        base::format("packing {} ({}, {})", path, input.origin.reason, input.origin.place.text()));
     file = {*object, input.mode};
     return {};
   });
@@ -92,9 +93,9 @@ Result<void> check_room(const std::string& output, ImagePacker::Needs needs, Eve
                 "{} of images are to be fetched, and {} has {} left; make room there, or name an output elsewhere",
                 base::human_bytes(needs.fetched), folder, base::human_bytes(free));
   base::tell(events, Level::warning,
-             std::format("{} may need {} in {}, which has {} left: unless its file system shares what is copied from "
-                         "artifacts that are there, the build will end before its end",
-                         output, base::human_bytes(needs.fetched + needs.copied), folder, base::human_bytes(free)));
+             base::format("{} may need {} in {}, which has {} left: unless its file system shares what is copied from "
+                          "artifacts that are there, the build will end before its end",
+                          output, base::human_bytes(needs.fetched + needs.copied), folder, base::human_bytes(free)));
   return {};
 }
 
@@ -145,10 +146,10 @@ void tell_what_waits(const std::string& output, EventSink& events) {
   const uint64_t bytes = writer::Partial::waiting_for(output);
   if (bytes == 0) return;
   base::tell(events, Level::warning,
-             std::format("{} keeps the {} of images that have come: the next build of {} goes on from there; it may be "
-                         "deleted at any time, with {}",
-                         writer::Partial::path_of(output), base::human_bytes(bytes), output,
-                         writer::Partial::list_of(output)));
+             base::format(
+                 "{} keeps the {} of images that have come: the next build of {} goes on from there; it may be "
+                 "deleted at any time, with {}",
+                 writer::Partial::path_of(output), base::human_bytes(bytes), output, writer::Partial::list_of(output)));
 }
 
 // What is there is replaced only if it is an artifact, whole or not.
@@ -214,9 +215,9 @@ Result<writer::Summary> build(const BuildOptions& given, EventSink& events, cons
   if (!changes)
     return unwritable_lock(
         changes.error(), inputs.locks,
-        std::format("{} is complete, and `sealift inspect --lock {}` prints what belongs into the lock", options.output,
-                    options.output));
-  for (const auto& line : *changes) base::tell(events, Level::info, std::format("{}: {}", inputs.locks.path, line));
+        base::format("{} is complete, and `sealift inspect --lock {}` prints what belongs into the lock",
+                     options.output, options.output));
+  for (const auto& line : *changes) base::tell(events, Level::info, base::format("{}: {}", inputs.locks.path, line));
   return summary;
 }
 

@@ -7,6 +7,7 @@
 
 #include "packer/pack/transfer.h"
 #include "payload/base/fd.h"
+#include "payload/base/format.h"
 #include "payload/base/parallel.h"
 #include "payload/writer/output_file.h"
 
@@ -142,7 +143,7 @@ Result<std::map<Digest, format::LayerInfo>> ImagePacker::fill(writer::PlacedPayl
         if (done) return {};
         const auto& image = *jobs_[i].image;
         return fail_while(std::move(done).error(),
-                          std::format("packing {} ({})", image.reference.text(), image.origin.place.text()));
+                          base::format("packing {} ({})", image.reference.text(), image.origin.place.text()));
       }));
   return layers;
 }

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "payload/base/format.h"
 #include "payload/base/text.h"
 
 namespace sealift::pack {
@@ -62,11 +63,11 @@ void Transfer::arrived(const resolve::ImageInput& image, Here here) {
     if (bytes == pending.bytes)
       from = where;
     else if (bytes != 0)
-      from += std::format(", {} of it from {}", base::human_bytes(bytes), where);
+      from += base::format(", {} of it from {}", base::human_bytes(bytes), where);
   }
   base::tell(events_, Level::info,
-             std::format("packed {}: {} at {} from {}", image.reference.text(), base::human_bytes(pending.bytes),
-                         rate(pending.bytes, took), from));
+             base::format("packed {}: {} at {} from {}", image.reference.text(), base::human_bytes(pending.bytes),
+                          rate(pending.bytes, took), from));
 }
 
 }  // namespace sealift::pack

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "payload/base/format.h"
 #include "payload/base/text.h"
 #include "payload/format/layout.h"
 #include "payload/image/manifest.h"
@@ -58,7 +59,7 @@ std::string kind_of(const json::Value& manifest) {
   if (type.empty() && config != nullptr) type = config->text_or("mediaType", "");
   if (type == "application/vnd.oci.image.config.v1+json" || type == "application/vnd.docker.container.image.v1+json")
     return "a container image";
-  return type.empty() ? "no artifact" : std::format("an artifact of type {}", base::printable(type));
+  return type.empty() ? "no artifact" : base::format("an artifact of type {}", base::printable(type));
 }
 
 Bytes to_bytes(const json::Value& value) { return base::to_bytes(json::to_canonical(value)); }

@@ -9,6 +9,7 @@
 #include "packer/registry/session.h"
 #include "packer/store/present.h"
 #include "payload/base/count.h"
+#include "payload/base/format.h"
 #include "payload/base/parallel.h"
 #include "payload/base/progress.h"
 #include "payload/base/text.h"
@@ -97,8 +98,8 @@ Result<Pulled> receive(const Found& found, const image::Reference& from, const s
   out.bytes = size_of(document);
   if (options.here.empty()) SEALIFT_TRY(check_room(output, out.bytes));
   base::tell(events, Level::info,
-             std::format("pulling {}: {} in {}", from.text(), base::human_bytes(out.bytes),
-                         base::counted(document.blobs.size() + 1, "blob", "blobs")));
+             base::format("pulling {}: {} in {}", from.text(), base::human_bytes(out.bytes),
+                          base::counted(document.blobs.size() + 1, "blob", "blobs")));
   SEALIFT_ASSIGN(const Bytes metadata, remote.bytes(document.metadata));
   SEALIFT_ASSIGN(auto partial, writer::Partial::open(output, events));
   SEALIFT_ASSIGN(const auto payload,
@@ -130,7 +131,7 @@ Result<Pulled> receive(const Found& found, const image::Reference& from, const s
         };
         auto done = payload->resume(order[n], go_on, stop);
         if (done) return {};
-        return fail_while(std::move(done).error(), std::format("fetching {} of {}", run.digest.text(), from.text()));
+        return fail_while(std::move(done).error(), base::format("fetching {} of {}", run.digest.text(), from.text()));
       }));
   out.fetched = fetched;
   out.size = payload->reader().payload_size() + payload->reader().payload_offset();
@@ -168,7 +169,7 @@ Result<store::Artifact> pull_into_store(const store::Store& store, const image::
   const auto identity = found.document.metadata.digest.text();
   SEALIFT_ASSIGN(const auto there, store.find(identity));
   if (there) {
-    base::tell(events, Level::info, std::format("{} is in the local store already: {}", from.text(), identity));
+    base::tell(events, Level::info, base::format("{} is in the local store already: {}", from.text(), identity));
     SEALIFT_TRY(store.tag(identity, name));
     return store.get(name);
   }

@@ -7,6 +7,7 @@
 #include "packer/registry/blobs.h"
 #include "packer/registry/session.h"
 #include "payload/base/count.h"
+#include "payload/base/format.h"
 #include "payload/base/parallel.h"
 #include "payload/base/progress.h"
 #include "payload/base/text.h"
@@ -187,8 +188,8 @@ Result<Pushed> push(const format::PayloadReader& artifact, const image::Referenc
   out.bytes = parts.metadata.size();
   for (const auto& blob : parts.blobs) out.bytes += blob.size;
   base::tell(events, Level::info,
-             std::format("pushing {} to {}: {} in {}", artifact.artifact_name(), to.text(),
-                         base::human_bytes(out.bytes), base::counted(out.blobs, "blob", "blobs")));
+             base::format("pushing {} to {}: {} in {}", artifact.artifact_name(), to.text(),
+                          base::human_bytes(out.bytes), base::counted(out.blobs, "blob", "blobs")));
   SEALIFT_ASSIGN(const auto session, Session::open(to.registry, options.registries, clock));
   base::Progress progress(events, "push", out.bytes);
   Pusher pusher(*session, to, options, cancel);

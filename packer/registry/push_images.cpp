@@ -6,6 +6,7 @@
 
 #include "packer/registry/session.h"
 #include "payload/base/count.h"
+#include "payload/base/format.h"
 #include "payload/base/parallel.h"
 #include "payload/base/progress.h"
 #include "payload/base/text.h"
@@ -67,8 +68,8 @@ Result<std::vector<SentImage>> push_images(const format::PayloadReader& artifact
   SEALIFT_ASSIGN(const auto session, Session::open(jobs.front().to.registry, options.registries, clock));
   const uint64_t bytes = bytes_of(jobs);
   base::tell(events, Level::info,
-             std::format("pushing {} of {} to {}", base::counted(jobs.size(), "image", "images"),
-                         base::human_bytes(bytes), prefix));
+             base::format("pushing {} of {} to {}", base::counted(jobs.size(), "image", "images"),
+                          base::human_bytes(bytes), prefix));
   base::Progress progress(events, "push", bytes);
   upload::ImageUpload images(
       artifact, session->remote(), [&](uint64_t sent) { progress.add(sent); }, upload::WholeIndex::left_out);

@@ -11,6 +11,7 @@
 #include "packer/resolve/walk.h"
 #include "packer/sources/chart_archive.h"
 #include "payload/base/file.h"
+#include "payload/base/format.h"
 #include "payload/base/text.h"
 
 namespace sealift::resolve {
@@ -146,7 +147,7 @@ Result<LocalApp> local_app(const Place& place, const AddApp& line, const AppRead
   if (read.missing.empty()) {
     // helm shall see what is packed, not what was left out.
     if (!reading.context.has_left_out_below(out.folder)) return out;
-    const auto copy = std::format("{}/{}.kept", reading.scratch, app.name);
+    const auto copy = base::format("{}/{}.kept", reading.scratch, app.name);
     reading.unpacked[copy] = out.folder;
     SEALIFT_TRY(copy_chart({app.root, out.folder, out.files}, copy));
     out.folder = copy;
@@ -160,7 +161,7 @@ Result<LocalApp> local_app(const Place& place, const AddApp& line, const AppRead
 Result<void> complete_app(const Place& place, const AppReading& reading, LocalApp& app) {
   if (!app.incomplete) return {};
   ChartFolder whole{app.app.root, std::move(app.folder), std::move(app.files)};
-  const auto copy = std::format("{}/{}.whole", reading.scratch, app.app.name);
+  const auto copy = base::format("{}/{}.whole", reading.scratch, app.app.name);
   reading.unpacked[copy] = whole.source;
   SEALIFT_TRY(add_dependencies(place, *app.incomplete, reading.context, copy, reading.remote, whole));
   app.folder = std::move(whole.source);

@@ -11,6 +11,7 @@
 #include "packer/resolve/walk.h"
 #include "payload/base/count.h"
 #include "payload/base/file.h"
+#include "payload/base/format.h"
 #include "payload/base/text.h"
 
 namespace sealift::resolve {
@@ -53,15 +54,15 @@ Result<void> AppLines::check_new(const AddApp& line, const format::App& app) con
                           (name == app.name && std::ranges::contains(known.apps, name, &format::App::part_of));
     if (is_taken && !name.empty())
       return bad(line.name.place,
-                 std::format("the application \"{}\" is packed already (by an earlier line or by the base)", name));
+                 base::format("the application \"{}\" is packed already (by an earlier line or by the base)", name));
   }
   return {};
 }
 
 Result<void> AppLines::put_files(const Instruction& instruction, LocalApp& local) {
   base::tell(events_, Level::info,
-             std::format("{} {}: {}, {}", instruction.verb, local.app.name, format::name(local.app.kind),
-                         base::counted(local.files.size(), "file", "files")));
+             base::format("{} {}: {}, {}", instruction.verb, local.app.name, format::name(local.app.kind),
+                          base::counted(local.files.size(), "file", "files")));
   return claim(inputs_, local.files, origin_of(instruction, local.app.name));
 }
 
@@ -108,13 +109,13 @@ Result<void> AppLines::build_kustomizations(Tools& tools) {
     if (!built && built.error().code == ErrorCode::cancelled) return std::unexpected(std::move(built).error());
     if (!built) {
       findings_.problems.add(
-          bad(app.origin.place, std::format("kubectl can't build {} (bases on other machines are not fetched: copy "
-                                            "them into the context): {}",
-                                            app.folder, built.error().what)));
+          bad(app.origin.place, base::format("kubectl can't build {} (bases on other machines are not fetched: copy "
+                                             "them into the context): {}",
+                                             app.folder, built.error().what)));
       continue;
     }
-    const LocalFile file{std::format("{}/{}.yaml", inputs_.scratch->path(), app.app.name),
-                         std::format("{}/{}.yaml", app.app.root, app.app.name), 0644};
+    const LocalFile file{base::format("{}/{}.yaml", inputs_.scratch->path(), app.app.name),
+                         base::format("{}/{}.yaml", app.app.root, app.app.name), 0644};
     SEALIFT_TRY(base::write_file_atomic(file.source, base::as_bytes(*built), 0600));
     findings_.unpacked[file.source] = "what kubectl makes of " + app.folder;
     SEALIFT_TRY(claim(inputs_, file, app.origin));
@@ -143,11 +144,11 @@ void AppLines::add_values(bool knows_names) {
       const auto near = base::nearest(line->app.text, known);
       findings_.problems.add(
           bad(line->app.place,
-              std::format("VALUES for \"{}\", which no APP of this Kubefile has{}", base::printable(line->app.text),
-                          near ? std::format("; did you mean \"{}\"?", *near) : "")));
+              base::format("VALUES for \"{}\", which no APP of this Kubefile has{}", base::printable(line->app.text),
+                           near ? base::format("; did you mean \"{}\"?", *near) : "")));
     } else if (app->app.kind != format::AppKind::helm) {
       findings_.problems.add(
-          bad(line->app.place, std::format("{} consists of manifests, which take no values", app->app.name)));
+          bad(line->app.place, base::format("{} consists of manifests, which take no values", app->app.name)));
     } else {
       for (auto& one : inputs_.apps) {
         if (!is_meant(one)) continue;
@@ -159,12 +160,12 @@ void AppLines::add_values(bool knows_names) {
   }
 }
 Result<void> AppLines::add_values(AppInput& app, const Word& word, const Origin& origin) {
-  const auto target = std::format("values/{}/{}", app.app.name, last_part(word.text));
+  const auto target = base::format("values/{}/{}", app.app.name, last_part(word.text));
   SEALIFT_ASSIGN(auto found, named_file(word, target, context_, "VALUES takes files"));
   const auto twin = std::ranges::find(app.values, target, &LocalFile::target);
   if (twin != app.values.end())
-    return bad(word.place, std::format("{} and {} share the name by which a site chooses a set of values; rename one",
-                                       twin->source, found.source));
+    return bad(word.place, base::format("{} and {} share the name by which a site chooses a set of values; rename one",
+                                        twin->source, found.source));
   SEALIFT_TRY(claim(inputs_, found, origin));
   app.app.values.push_back(target);
   app.values.push_back(std::move(found));

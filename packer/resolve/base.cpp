@@ -11,6 +11,7 @@
 #include "packer/resolve/rule_files.h"
 #include "packer/store/store.h"
 #include "payload/base/count.h"
+#include "payload/base/format.h"
 #include "payload/base/text.h"
 
 namespace sealift::resolve {
@@ -39,7 +40,7 @@ Result<std::unique_ptr<base::OpenFile>> open_named(const std::string& name, cons
   if (locked != locks.known.bases.end() && pulled.identity != locked->second)
     return fail_locked(
         {ErrorCode::invalid_input,
-         std::format("the registry has {} now, and the lock says {}", pulled.identity.text(), locked->second.text()),
+         base::format("the registry has {} now, and the lock says {}", pulled.identity.text(), locked->second.text()),
          {}},
         locks, locked->first);
   return base::OpenFile::open(pulled.path);
@@ -88,21 +89,21 @@ Result<void> take_base(const Instruction& instruction, const Word& line, const B
   auto file = open_base(name, use, inputs.locks);
   if (!file)
     return bad(line.place,
-               std::format("the base {} can't be read: {}; name an artifact file, what `sealift artifacts` lists, or "
-                           "REGISTRY/PATH:TAG",
-                           base::printable(name), file.error().text()));
+               base::format("the base {} can't be read: {}; name an artifact file, what `sealift artifacts` lists, or "
+                            "REGISTRY/PATH:TAG",
+                            base::printable(name), file.error().text()));
   if (std::error_code none; std::filesystem::equivalent((*file)->path(), use.request.output, none))
-    return bad(line.place, std::format("the base {} is the output too; name another output", base::printable(name)));
+    return bad(line.place, base::format("the base {} is the output too; name another output", base::printable(name)));
   auto opened = format::PayloadReader::open(**file);
   if (!opened) return fail_while(std::move(opened).error(), "opening the base " + base::printable(name));
   const auto& from = (*opened)->contents();
   for (const Architecture architecture : use.request.platforms) {
     if (std::ranges::contains(from.stubs, architecture, &format::Stub::architecture)) continue;
-    return bad(line.place, std::format("the base {} is not packed for {}", name, base::platform(architecture)));
+    return bad(line.place, base::format("the base {} is not packed for {}", name, base::platform(architecture)));
   }
   if (std::ranges::contains(inputs.bases, (*opened)->identity(),
                             [](const BaseInput& base) { return base.reader->identity(); }))
-    return bad(line.place, std::format("{} is taken already, by a line before", base::printable(name)));
+    return bad(line.place, base::format("{} is taken already, by a line before", base::printable(name)));
   SEALIFT_TRY(add_rules_of(**opened, use.rule_lines, inputs, rules));
   const auto origin = origin_of(instruction, name);
   if (inputs.bases.empty())
@@ -110,8 +111,8 @@ Result<void> take_base(const Instruction& instruction, const Word& line, const B
   else
     merge(inherited(from), origin, inputs);
   base::tell(use.events, Level::info,
-             std::format("{} {}: {}, {}", instruction.verb, name, base::counted(from.images.size(), "image", "images"),
-                         base::counted(from.tree.size(), "file", "files")));
+             base::format("{} {}: {}, {}", instruction.verb, name, base::counted(from.images.size(), "image", "images"),
+                          base::counted(from.tree.size(), "file", "files")));
   inputs.locks.used.bases[locked_name(name)] = (*opened)->identity();
   inputs.bases.push_back({std::move(*file), std::move(*opened), origin});
   return {};

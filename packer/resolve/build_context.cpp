@@ -6,6 +6,7 @@
 
 #include "packer/resolve/tree.h"
 #include "payload/base/count.h"
+#include "payload/base/format.h"
 
 namespace sealift::resolve {
 namespace {
@@ -38,7 +39,7 @@ Result<BuildContext> BuildContext::open(const std::string& folder, const std::st
                                         const CancelToken& cancel) {
   BuildContext out(folder);
   // As docker does with Dockerfile.dockerignore: several Kubefiles may share a context.
-  for (const auto& path : {std::format("{}{}", kubefile, kIgnoreFile), in_context(folder, std::string(kIgnoreFile))}) {
+  for (const auto& path : {base::format("{}{}", kubefile, kIgnoreFile), in_context(folder, std::string(kIgnoreFile))}) {
     const auto text = read_input(path, kMaxIgnoreFile, cancel);
     if (!text && text.error().code == ErrorCode::not_found) continue;
     if (!text) return std::unexpected(text.error());
@@ -63,8 +64,8 @@ bool BuildContext::has_left_out_below(const std::string& folder) const {
 
 std::string BuildContext::left_out() const {
   if (left_out_.empty()) return {};
-  return std::format("{} left out, as {} says",
-                     base::counted(left_out_.size(), "file or folder is", "files and folders are"), list_);
+  return base::format("{} left out, as {} says",
+                      base::counted(left_out_.size(), "file or folder is", "files and folders are"), list_);
 }
 
 Standing::Standing(const BuildContext& context, const std::string& path, const std::string& place)

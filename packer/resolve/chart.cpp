@@ -5,6 +5,7 @@
 #include <set>
 
 #include "packer/sources/chart_archive.h"
+#include "payload/base/format.h"
 #include "payload/base/text.h"
 #include "payload/hash/digest.h"
 #include "payload/json/value.h"
@@ -86,7 +87,7 @@ std::optional<std::string> encoded(const std::vector<yaml::Node>& dependencies) 
       }
       const auto text = is_empty ? std::optional<std::string>("\"\"") : to_json(*value);
       if (!text) return std::nullopt;
-      fields += std::format("{}\"{}\":{}", fields.empty() ? "" : ",", name, *text);
+      fields += base::format("{}\"{}\":{}", fields.empty() ? "" : ",", name, *text);
     }
     out += (out.empty() ? "{" : ",{") + fields + "}";
   }
@@ -105,7 +106,7 @@ bool fits(const yaml::Node& lock, const std::vector<yaml::Node>& wanted) {
   const auto first = encoded(wanted), second = encoded(locked);
   const auto digest = lock.text_at("digest");
   if (digest.empty() || !first || !second) return true;
-  return hash::sha256(base::as_bytes(std::format("[{},{}]", *first, *second))).text() == digest;
+  return hash::sha256(base::as_bytes(base::format("[{},{}]", *first, *second))).text() == digest;
 }
 
 }  // namespace
@@ -113,7 +114,7 @@ bool fits(const yaml::Node& lock, const std::vector<yaml::Node>& wanted) {
 Result<Chart> read_chart(const Place& place, const std::string& root, const std::string& source,
                          std::span<const LocalFile> files) {
   const auto find = [&](std::string_view name) {
-    return std::ranges::find(files, std::format("{}/{}", root, name), &LocalFile::target);
+    return std::ranges::find(files, base::format("{}/{}", root, name), &LocalFile::target);
   };
   const auto& path = find("Chart.yaml")->source;
   SEALIFT_ASSIGN(const auto chart, read_document(path));

@@ -7,6 +7,7 @@
 
 #include "packer/resolve/tools.h"
 #include "payload/base/count.h"
+#include "payload/base/format.h"
 #include "payload/base/process.h"
 #include "payload/base/text.h"
 #include "payload/image/reference.h"
@@ -20,7 +21,7 @@ Result<void> check_name(const format::Contents& contents, const Word& word, std:
   for (const auto& app : contents.apps) known.push_back(app.name);
   const auto near = base::nearest(word.text, known);
   return fail(ErrorCode::invalid_input, "{}: {} \"{}\", which is not packed{}", word.place.text(), who,
-              base::printable(word.text), near ? std::format("; did you mean \"{}\"?", *near) : "");
+              base::printable(word.text), near ? base::format("; did you mean \"{}\"?", *near) : "");
 }
 
 // Applications that wait for each other, or nothing. A base's applications were checked when it was packed and can't
@@ -72,7 +73,7 @@ Result<void> check_circles(const std::vector<AppInput>& inputs) {
 void check_app_names(const Inputs& inputs, Problems& problems) {
   for (const auto& app : inputs.apps) {
     for (const auto& need : app.needs)
-      problems.note(check_name(inputs.contents, need, std::format("the application \"{}\" NEEDS", app.app.name)));
+      problems.note(check_name(inputs.contents, need, base::format("the application \"{}\" NEEDS", app.app.name)));
   }
   for (const auto& app : inputs.launch) problems.note(check_name(inputs.contents, app, "LAUNCH names"));
   // Two charts under one release would replace each other.
@@ -149,8 +150,8 @@ Result<void> check_kubeadm_images(const Inputs& inputs, Tools& tools, EventSink&
                 base.kubernetes_version, base::join(missing, ", "));
   }
   base::tell(events, Level::info,
-             std::format("kubeadm {} will ask for {} packed", base.kubernetes_version,
-                         base::counted(count, "image: it is", "images: all are")));
+             base::format("kubeadm {} will ask for {} packed", base.kubernetes_version,
+                          base::counted(count, "image: it is", "images: all are")));
   return {};
 }
 

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "packer/resolve/claims.h"
 
+#include "payload/base/format.h"
+
 namespace sealift::resolve {
 namespace {
 
@@ -26,15 +28,15 @@ auto clash(const Tree& tree, const std::string& target) {
 std::unexpected<Error> both(const std::string& target, const Origin& origin, const std::string& other,
                             const std::string& who) {
   return bad(origin.place,
-             std::format("{} puts a file at {} of the payload's tree, where {} puts one at {}: a path is a "
-                         "file or a folder; give one of them another destination",
-                         origin.reason, target, who, other));
+             base::format("{} puts a file at {} of the payload's tree, where {} puts one at {}: a path is a "
+                          "file or a folder; give one of them another destination",
+                          origin.reason, target, who, other));
 }
 
 }  // namespace
 
 Result<void> check_shape(const Inputs& inputs, const std::string& target, const Origin& origin) {
-  const auto text = [](const Origin& other) { return std::format("{} ({})", other.reason, other.place.text()); };
+  const auto text = [](const Origin& other) { return base::format("{} ({})", other.reason, other.place.text()); };
   if (const auto at = clash(inputs.files, target); at != inputs.files.end())
     return both(target, origin, at->first, text(at->second.origin));
   if (const auto at = clash(inputs.awaited, target); at != inputs.awaited.end())
@@ -45,7 +47,7 @@ Result<void> check_shape(const Inputs& inputs, const std::string& target, const 
 }
 
 Origin origin_of(const Instruction& instruction, std::string_view operands) {
-  return {std::format("{} {}", instruction.verb, operands), instruction.place};
+  return {base::format("{} {}", instruction.verb, operands), instruction.place};
 }
 
 Result<void> claim(Inputs& inputs, const LocalFile& file, const Origin& origin) {
@@ -58,7 +60,7 @@ Result<void> claim(Inputs& inputs, const LocalFile& file, const Origin& origin) 
       const auto& first = there->second;
       return bad(
           origin.place,
-          std::format(
+          base::format(
               "{} puts {} at {} of the payload's tree, where {} ({}) has put {}, which differs; give one of them another destination",
               origin.reason, input.source, file.target, first.origin.reason, first.origin.place.text(), first.source));
     }

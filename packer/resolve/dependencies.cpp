@@ -7,6 +7,7 @@
 #include "packer/resolve/walk.h"
 #include "packer/sources/chart_archive.h"
 #include "payload/base/file.h"
+#include "payload/base/format.h"
 #include "payload/base/safe_path.h"
 #include "payload/base/text.h"
 #include "payload/yaml/node.h"
@@ -24,7 +25,7 @@ std::unexpected<Error> refuse(const Place& place, const Chart& chart, const std:
               base::printable(chart.name), why, source);
 }
 std::string named(const Dependency& dependency) {
-  return base::printable(base::trim(std::format("{} {}", dependency.name, dependency.version)));
+  return base::printable(base::trim(base::format("{} {}", dependency.name, dependency.version)));
 }
 std::string version_of(const Dependency& dependency) { return dependency.locked_version.value_or(dependency.version); }
 
@@ -57,7 +58,7 @@ Result<void> check_dependencies(const Place& place, const Chart& chart, const st
   if (names.empty()) return {};
   return refuse(
       place, chart, source,
-      std::format("depends on charts that are not in {}/charts: {}; {}", source, base::join(names, ", "), why));
+      base::format("depends on charts that are not in {}/charts: {}; {}", source, base::join(names, ", "), why));
 }
 
 namespace {
@@ -91,7 +92,7 @@ class Completer {
                   base::replace_all(text.error().what, archive.source, shown));
     SEALIFT_ASSIGN(const auto documents, yaml::parse(*text, shown, {}, yaml::DuplicateKeys::last_wins));
     SEALIFT_TRY(check(documents.empty() ? yaml::Node{} : documents.front(), dependency, version, shown));
-    archive.target = std::format("{}/charts/{}-{}.tgz", folder.root, dependency.name, version);
+    archive.target = base::format("{}/charts/{}-{}.tgz", folder.root, dependency.name, version);
     archive.mode = 0644;
     folder.files.push_back(std::move(archive));
     return {};
@@ -115,20 +116,20 @@ class Completer {
     const auto path = fs::canonical(fs::path(folder.source) / given, error);
     if (error)
       return refuse(place_, chart, folder.source,
-                    std::format("depends on {} in {}, which is not there", named(dependency), base::printable(given)));
+                    base::format("depends on {} in {}, which is not there", named(dependency), base::printable(given)));
     const auto& context = context_.place();
     const auto inside = path.lexically_relative(context);
     if (inside.empty() || inside.native().starts_with(".."))
       return fail(ErrorCode::invalid_input,
                   "{}: the chart {} depends on {} in {}, which lies outside of the build's context ({})", place_.text(),
                   base::printable(chart.name), named(dependency), path.native(), context.native());
-    ChartFolder other{std::format("{}/charts/{}", folder.root, dependency.name), path, {}};
+    ChartFolder other{base::format("{}/charts/{}", folder.root, dependency.name), path, {}};
     SEALIFT_TRY(walk(place_, other.source, other.root, context_, other.files));
     if (!fs::is_directory(path)) return add_archive(other.files.front(), dependency, version, path, folder);
     const auto found = std::ranges::find(other.files, other.root + "/Chart.yaml", &LocalFile::target);
     if (found == other.files.end())
       return refuse(place_, chart, folder.source,
-                    std::format("depends on {} in {}, which has no Chart.yaml", named(dependency), path.native()));
+                    base::format("depends on {} in {}, which has no Chart.yaml", named(dependency), path.native()));
     SEALIFT_ASSIGN(const auto document, read_input(found->source, size_t{1} << 20));
     SEALIFT_ASSIGN(const auto parsed, yaml::parse(document, path.native(), {}, yaml::DuplicateKeys::last_wins));
     SEALIFT_TRY(check(parsed.empty() ? yaml::Node{} : parsed.front(), dependency, version, path));

@@ -8,6 +8,7 @@
 
 #include "packer/resolve/render.h"
 #include "payload/base/file.h"
+#include "payload/base/format.h"
 #include "payload/base/parallel.h"
 #include "payload/base/text.h"
 #include "payload/charts/known_images.h"
@@ -44,9 +45,9 @@ class Settler {
       };
       for (const auto& warning : each_once(std::move(inspection.warnings)))
         base::tell(events_, Level::warning,
-                   std::format("{}: {}: {}", app.origin.place.text(), app.origin.reason, warning));
+                   base::format("{}: {}: {}", app.origin.place.text(), app.origin.reason, warning));
       for (const auto& omitted : each_once(std::move(inspection.omitted)))
-        base::tell(events_, Level::info, std::format("{}: left out: {}", app.origin.reason, omitted));
+        base::tell(events_, Level::info, base::format("{}: left out: {}", app.origin.reason, omitted));
       for (auto& found : inspection.images) take(app, std::move(found));
       for (const auto& doubt : inspection.doubts) take(app, doubt);
       std::ranges::sort(app.app.uses, {}, place_of);
@@ -65,7 +66,7 @@ class Settler {
     if (left_out_.insert({app.app.name, text}).second)
       base::tell(
           events_, Level::info,
-          std::format("{}: left out: {}: {}", app.origin.reason, base::printable(text), base::printable(line.reason)));
+          base::format("{}: left out: {}: {}", app.origin.reason, base::printable(text), base::printable(line.reason)));
   }
 
   void take(AppInput& app, charts::FoundImage found) {
@@ -83,8 +84,8 @@ class Settler {
     found.use.image = reference->text();
     if (named_.insert(found.use.image).second) {
       wanted_.push_back({std::move(*reference),
-                         std::format("{}: {} {}, {}", app.origin.reason, base::printable(found.use.object),
-                                     base::printable(found.use.path), found.place),
+                         base::format("{}: {} {}, {}", app.origin.reason, base::printable(found.use.object),
+                                      base::printable(found.use.path), found.place),
                          app.origin.place});
     }
     app.app.uses.push_back(std::move(found.use));
@@ -97,9 +98,9 @@ class Settler {
     }
     if (std::ranges::any_of(packed_, [&](const auto& reference) { return charts::answers_for(reference, doubt.text); }))
       return;
-    problems_ +=
-        std::format("\n  {}: {}: {}, {} {}: \"{}\": {}", app.origin.place.text(), app.origin.reason, doubt.place,
-                    base::printable(doubt.object), base::printable(doubt.path), base::printable(doubt.text), doubt.why);
+    problems_ += base::format("\n  {}: {}: {}, {} {}: \"{}\": {}", app.origin.place.text(), app.origin.reason,
+                              doubt.place, base::printable(doubt.object), base::printable(doubt.path),
+                              base::printable(doubt.text), doubt.why);
   }
 
   // One use for all sets that show the same place.

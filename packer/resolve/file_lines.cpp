@@ -10,6 +10,7 @@
 #include "packer/sources/unpack.h"
 #include "payload/base/count.h"
 #include "payload/base/file.h"
+#include "payload/base/format.h"
 #include "payload/base/named_file.h"
 #include "payload/base/pattern.h"
 #include "payload/base/safe_path.h"
@@ -47,7 +48,7 @@ bool is_same(const FileWanted& one, const FileWanted& other) {
 }
 
 Origin origin_of_line(const Instruction& instruction, const Copy& line) {
-  return origin_of(instruction, std::format("{} {}", line.sources.front().text, line.destination.text));
+  return origin_of(instruction, base::format("{} {}", line.sources.front().text, line.destination.text));
 }
 
 // Keys, most likely: an artifact gives them to everybody who has it.
@@ -56,9 +57,9 @@ void tell_private(std::span<const LocalFile> files, const Place& place, EventSin
   if (first == files.end()) return;
   const auto count = std::ranges::count_if(files, &LocalFile::is_private);
   base::tell(events, Level::warning,
-             std::format("{}: {}{} can be read by nobody else on this machine; whoever has the artifact can read it",
-                         place.text(), base::printable(first->source),
-                         count == 1 ? "" : std::format(" (and {} more)", count - 1)));
+             base::format("{}: {}{} can be read by nobody else on this machine; whoever has the artifact can read it",
+                          place.text(), base::printable(first->source),
+                          count == 1 ? "" : base::format(" (and {} more)", count - 1)));
 }
 
 bool has_own_checksum(const Copy& line) { return line.checksum && !is_download(line.sources.front()); }
@@ -103,12 +104,12 @@ Result<void> FileLines::put(const Waiting& waiting, const Downloads& downloads) 
   if (has_own_checksum(*line) && !line->unpack) {
     const auto& first = line->sources.front();
     if (files.size() != 1 || files.front().source != in_context(context_.folder(), first.text))
-      return bad(first.place, std::format("{} is a folder; --checksum is for one file", first.text));
+      return bad(first.place, base::format("{} is a folder; --checksum is for one file", first.text));
     SEALIFT_TRY(check_digest(*line, files.front()));
   }
   for (const auto& source : line->sources) {
     if (is_written(in_context(context_.folder(), source.text)))
-      return bad(source.place, std::format("{} is written by this build, and can't go into it", source.text));
+      return bad(source.place, base::format("{} is written by this build, and can't go into it", source.text));
   }
   std::erase_if(files, [&](const LocalFile& file) { return is_written(file.source); });
   if (line->mode) {
@@ -116,8 +117,8 @@ Result<void> FileLines::put(const Waiting& waiting, const Downloads& downloads) 
   }
   const auto& first = line->sources.front().text;
   base::tell(events_, Level::info,
-             std::format("{} {}: {}", instruction->verb, base::printable(first),
-                         base::counted(files.size(), "file", "files")));
+             base::format("{} {}: {}", instruction->verb, base::printable(first),
+                          base::counted(files.size(), "file", "files")));
   tell_private(files, instruction->place, events_);
   return claim(inputs_, files, origin_of_line(*instruction, *line));
 }
@@ -156,7 +157,7 @@ Result<std::vector<LocalFile>> FileLines::unpacked_files(const Copy& line, const
       if (line.checksum) SEALIFT_TRY(check_digest(line, *archive));
     }
     const auto path = is_here ? archive->source : download->second;
-    const auto folder = std::format("{}/{}", inputs_.unpacked->path(), ++folders_);
+    const auto folder = base::format("{}/{}", inputs_.unpacked->path(), ++folders_);
     SEALIFT_TRY(base::make_directories(folder, 0700));
     auto files = sources::unpack_files(path, selection, folder, cancel_);
     if (!files)
@@ -165,10 +166,10 @@ Result<std::vector<LocalFile>> FileLines::unpacked_files(const Copy& line, const
     if (archive) SEALIFT_TRY(open_file(archive->source, archive->seen));  // what was checked is what was unpacked
     if (!into_folder && files->size() != 1)
       return bad(line.destination.place,
-                 std::format("{} holds {} files that are wanted; write a folder as the destination, with / at its end",
-                             source.text, files->size()));
+                 base::format("{} holds {} files that are wanted; write a folder as the destination, with / at its end",
+                              source.text, files->size()));
     for (auto& file : *files) {
-      unpacked_[file.source] = std::format("{} of {}", file.name, source.text);
+      unpacked_[file.source] = base::format("{} of {}", file.name, source.text);
       out.push_back({std::move(file.source), into_folder ? root + (root.empty() ? "" : "/") + file.name : root,
                      file.is_executable ? 0755U : 0644U});
     }
@@ -251,7 +252,7 @@ Result<void> FileLines::take(const Instruction& instruction, const PutFile& line
   SEALIFT_ASSIGN(auto found, named_file(line.source, target, context_, "FILE takes one file"));
   tell_private(std::span(&found, 1), instruction.place, events_);
   found.mode = 0644;  // FILE sets the mode
-  SEALIFT_TRY(claim(inputs_, found, origin_of(instruction, std::format("{} {}", line.source.text, line.destination))));
+  SEALIFT_TRY(claim(inputs_, found, origin_of(instruction, base::format("{} {}", line.source.text, line.destination))));
   files.push_back({target, line.destination, line.mode, line.uid, line.gid, line.role, line.is_template, {}});
   return {};
 }

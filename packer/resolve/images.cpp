@@ -5,6 +5,7 @@
 
 #include "packer/resolve/walk.h"
 #include "payload/base/count.h"
+#include "payload/base/format.h"
 #include "payload/base/parallel.h"
 #include "payload/base/retry.h"
 #include "payload/base/text.h"
@@ -51,8 +52,8 @@ Result<void> ImageLines::add_wanted(std::vector<Wanted> wanted) {
   }
   if (!wanted.empty())
     base::tell(events_, Level::info,
-               std::format("{} found in the applications, {} of them named by no IMAGE line",
-                           base::counted(wanted.size(), "image", "images"), count));
+               base::format("{} found in the applications, {} of them named by no IMAGE line",
+                            base::counted(wanted.size(), "image", "images"), count));
   return {};
 }
 
@@ -105,8 +106,8 @@ Result<void> ImageLines::plan_referrers() {
         auto plans =
             sources::plan_referrers(*image.source, image.reference, image.plan, request_.platforms.front(), stop);
         if (!plans)
-          return fail_while(std::move(plans).error(), std::format("looking for what refers to {} ({})",
-                                                                  image.reference.text(), image.origin.place.text()));
+          return fail_while(std::move(plans).error(), base::format("looking for what refers to {} ({})",
+                                                                   image.reference.text(), image.origin.place.text()));
         found[i] = std::move(*plans);
         return {};
       }));
@@ -125,8 +126,8 @@ Result<void> ImageLines::plan(ImageInput& image, const CancelToken& stop) const 
   auto plan = sources::plan_image(*image.source, reference, request_.platforms, stop);
   if (!plan) {
     auto failed = fail_while(std::move(plan).error(),
-                             std::format("resolving {} ({}{})", image.reference.text(), image.origin.place.text(),
-                                         image.origin.is_line() ? "" : ", " + image.origin.reason));
+                             base::format("resolving {} ({}{})", image.reference.text(), image.origin.place.text(),
+                                          image.origin.is_line() ? "" : ", " + image.origin.reason));
     const bool is_gone = reference != image.reference && failed.error().code == ErrorCode::not_found;
     return is_gone ? fail_locked(std::move(failed).error(), inputs_.locks, image.reference.text()) : failed;
   }
@@ -178,8 +179,8 @@ void ImageLines::record() {
       for (const auto& platform : packed.platforms) entry.platforms[platform.architecture] = platform.manifest.digest;
     }
     base::tell(events_, Level::info,
-               std::format("IMAGE {}: {}{}", packed.name, base::human_bytes(bytes),
-                           substitutes.empty() ? "" : ", " + base::join(substitutes, ", ")));
+               base::format("IMAGE {}: {}{}", packed.name, base::human_bytes(bytes),
+                            substitutes.empty() ? "" : ", " + base::join(substitutes, ", ")));
     std::erase_if(inputs_.contents.images, [&](const format::Image& other) { return other.name == packed.name; });
     inputs_.contents.images.push_back(packed);
   }

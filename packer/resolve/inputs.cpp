@@ -17,6 +17,7 @@
 #include "packer/resolve/requirements.h"
 #include "packer/resolve/rule_files.h"
 #include "packer/resolve/templates.h"
+#include "payload/base/format.h"
 #include "payload/base/text.h"
 
 namespace sealift::resolve {
@@ -219,7 +220,7 @@ class Resolver {
   }
   Result<void> take(const Instruction&, const AddRules&) { return {}; }  // read first
   Result<void> take(const Instruction& instruction, const AddImage& line) {
-    return images_.take(line, std::format("{} {}", instruction.verb, line.name.text), instruction.place);
+    return images_.take(line, base::format("{} {}", instruction.verb, line.name.text), instruction.place);
   }
 
   Result<void> take(const Instruction&, const SetEnvironment& line) {

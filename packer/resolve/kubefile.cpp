@@ -6,6 +6,7 @@
 
 #include "packer/resolve/kubefile_lines.h"
 #include "packer/resolve/variables.h"
+#include "payload/base/format.h"
 #include "payload/base/text.h"
 #include "payload/base/utf8.h"
 
@@ -222,8 +223,8 @@ Result<void> Parser::parse_line(const LogicalLine& line) {
   has_begun_ = has_begun_ || begins;
   if (entry == nullptr) {
     const auto near = near_verb(line);
-    return bad(line.place(), std::format("the instruction \"{}\" is not known{}", base::printable(verb_of(line)),
-                                         near ? std::format("; did you mean {}?", *near) : ""));
+    return bad(line.place(), base::format("the instruction \"{}\" is not known{}", base::printable(verb_of(line)),
+                                          near ? base::format("; did you mean {}?", *near) : ""));
   }
   if (entry->parse == nullptr)
     return fail(

@@ -4,6 +4,7 @@
 #include <array>
 
 #include "packer/resolve/kubefile_lines.h"
+#include "payload/base/format.h"
 #include "payload/base/text.h"
 #include "payload/format/app_name.h"
 #include "payload/json/value.h"
@@ -30,13 +31,13 @@ Result<void> take_source(Word&& word, bool only, AddApp& out) {
   } else if (!word.text.starts_with(kLocal)) {
     if (const auto keyword = near_keyword(word.text))
       return bad(word.place,
-                 std::format("\"{}\" is no source; did you mean {}?", base::printable(word.text), *keyword));
+                 base::format("\"{}\" is no source; did you mean {}?", base::printable(word.text), *keyword));
     if (!word.text.contains("://"))
-      return bad(word.place, std::format("\"{}\" is no source; for a path write local://{}", base::printable(word.text),
-                                         base::printable(word.text)));
-    return bad(word.place, std::format("\"{}\" is no source: write local://PATH, https://HOST/CHART.tgz, "
-                                       "oci://REGISTRY/PATH/CHART:VERSION or repo:https://HOST/PATH/CHART@VERSION",
-                                       base::printable(word.text)));
+      return bad(word.place, base::format("\"{}\" is no source; for a path write local://{}",
+                                          base::printable(word.text), base::printable(word.text)));
+    return bad(word.place, base::format("\"{}\" is no source: write local://PATH, https://HOST/CHART.tgz, "
+                                        "oci://REGISTRY/PATH/CHART:VERSION or repo:https://HOST/PATH/CHART@VERSION",
+                                        base::printable(word.text)));
   } else {
     word.text.erase(0, kLocal.size());
   }
@@ -52,14 +53,14 @@ Result<What> read_app(Given& given, bool is_network) {
   SEALIFT_ASSIGN(auto options, take_options(words, kOptions));
   out.settings = std::move(options["set"]);
   for (const auto& [text, place] : out.settings) {
-    if (!is_setting(text)) return bad(place, std::format("\"{}\" is not key=value", base::printable(text)));
+    if (!is_setting(text)) return bad(place, base::format("\"{}\" is not key=value", base::printable(text)));
   }
   SEALIFT_ASSIGN(out.target_namespace, take_keyword(words, "NAMESPACE", "a namespace"));
   SEALIFT_ASSIGN(out.release, take_keyword(words, "RELEASE", "the name of the helm release"));
   for (const auto* word : {&out.target_namespace, &out.release}) {
     if (*word && !format::is_app_name((*word)->text))
-      return bad((*word)->place, std::format("\"{}\" can't be a namespace or a release: {}",
-                                             base::printable((*word)->text), format::kAppNames));
+      return bad((*word)->place, base::format("\"{}\" can't be a namespace or a release: {}",
+                                              base::printable((*word)->text), format::kAppNames));
   }
   const auto needs = std::ranges::find(words, "NEEDS", &Word::text);
   if (needs != words.end()) {
@@ -72,7 +73,7 @@ Result<What> read_app(Given& given, bool is_network) {
   out.name = words[0];
   if (const auto& name = out.name.text; !format::is_app_name(name))
     return bad(out.name.place,
-               std::format("\"{}\" can't be an application's name: {}", base::printable(name), format::kAppNames));
+               base::format("\"{}\" can't be an application's name: {}", base::printable(name), format::kAppNames));
   for (auto& word : std::span(words).subspan(1)) SEALIFT_TRY(take_source(std::move(word), words.size() == 2, out));
   return out;
 }

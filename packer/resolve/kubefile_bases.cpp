@@ -4,6 +4,7 @@
 #include <span>
 
 #include "packer/resolve/kubefile_lines.h"
+#include "payload/base/format.h"
 #include "payload/base/text.h"
 
 namespace sealift::resolve {
@@ -30,7 +31,7 @@ Result<What> read_requires(Given& given) {
   constexpr auto kKnown = std::to_array<std::string_view>({format::kKubernetes});
   if (words[0].text != format::kKubernetes && base::nearest(base::to_lower(words[0].text), kKnown))
     return bad(words[0].place,
-               std::format("{}: did you mean {}?", base::printable(words[0].text), format::kKubernetes));
+               base::format("{}: did you mean {}?", base::printable(words[0].text), format::kKubernetes));
   std::string bounds;
   for (const auto& word : std::span(words).subspan(1)) bounds += (bounds.empty() ? "" : " ") + word.text;
   auto versions = format::parse_versions(bounds);

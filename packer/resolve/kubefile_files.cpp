@@ -3,6 +3,7 @@
 #include <array>
 
 #include "packer/resolve/kubefile_lines.h"
+#include "payload/base/format.h"
 #include "payload/base/mode.h"
 #include "payload/base/platform.h"
 #include "payload/base/text.h"
@@ -47,13 +48,13 @@ Result<void> take_unpacking(const Options& options, Copy& out) {
   const auto strip = options.find("strip"), only = options.find("only");
   for (const auto& option : {strip, only}) {
     if (option != options.end() && !out.unpack)
-      return bad(option->second.back().place, std::format("--{} is for --unpack", option->first));
+      return bad(option->second.back().place, base::format("--{} is for --unpack", option->first));
   }
   if (strip != options.end()) {
     const auto& given = strip->second.back();
     const auto parts = base::parse_u64(given.text);
     if (!parts || *parts > kMaxStrip)
-      return bad(given.place, std::format("--strip must be a number up to {}", kMaxStrip));
+      return bad(given.place, base::format("--strip must be a number up to {}", kMaxStrip));
     out.unpack->strip = static_cast<size_t>(*parts);
   }
   if (only == options.end()) return {};

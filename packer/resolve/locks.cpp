@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "packer/resolve/locks.h"
 
+#include "payload/base/format.h"
 #include "payload/base/named_file.h"
 #include "payload/base/text.h"
 #include "payload/image/reference.h"
@@ -57,8 +58,8 @@ Result<std::vector<std::string>> keep_locks(const Locks& locks) {
 }
 
 std::unexpected<Error> fail_locked(Error error, const Locks& locks, const std::string& name) {
-  error.what += std::format("; {} pins it: if the new one is meant, run `sealift lock --update {}`", locks.path,
-                            base::printable(name));
+  error.what += base::format("; {} pins it: if the new one is meant, run `sealift lock --update {}`", locks.path,
+                             base::printable(name));
   return fail(std::move(error));
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "packer/resolve/manifests.h"
 
+#include "payload/base/format.h"
 #include "payload/base/text.h"
 
 namespace sealift::resolve {
@@ -16,15 +17,15 @@ Result<void> check_object(const std::string& path, const yaml::Node& document) {
   if (document.kind != yaml::Kind::mapping) return bad("a manifest must be an object with apiVersion and kind");
   for (const char* key : {"apiVersion", "kind"}) {
     if (document.text_at(key).empty())
-      return bad(std::format("the object has no {}; kubectl would refuse it at the site", key));
+      return bad(base::format("the object has no {}; kubectl would refuse it at the site", key));
   }
   const auto kind = document.text_at("kind");
   if (kind.ends_with("List") && document.find("items") != nullptr) return {};
   if (!document.text_at("metadata/name").empty()) return {};
   if (!document.text_at("metadata/generateName").empty())
-    return bad(std::format("the {} has generateName: every run would create another one; give it a name",
-                           base::printable(kind)));
-  return bad(std::format("the {} has no metadata.name; kubectl would refuse it at the site", base::printable(kind)));
+    return bad(base::format("the {} has generateName: every run would create another one; give it a name",
+                            base::printable(kind)));
+  return bad(base::format("the {} has no metadata.name; kubectl would refuse it at the site", base::printable(kind)));
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "packer/resolve/claims.h"
+#include "payload/base/format.h"
 #include "payload/base/text.h"
 #include "payload/image/reference.h"
 
@@ -62,10 +63,11 @@ class Merger {
         to_.apps.push_back(std::move(app));
       } else if (*there != app || !has_same_files(app.root + "/")) {
         conflict(Disputed::app, app.name,
-                 std::format("{} has an application {} and so has {}, but they differ; take one away with REMOVE, "
-                             "before the line that brings the other one",
-                             origin_.reason, app.name,
-                             first_with([&](const auto& contents) { return contents.find_app(app.name) != nullptr; })));
+                 base::format("{} has an application {} and so has {}, but they differ; take one away with REMOVE, "
+                              "before the line that brings the other one",
+                              origin_.reason, app.name, first_with([&](const auto& contents) {
+                                return contents.find_app(app.name) != nullptr;
+                              })));
         std::erase_if(from_.tree, [&](const auto& file) { return file.first.starts_with(app.root + "/"); });
       }
     }
@@ -79,12 +81,12 @@ class Merger {
         const auto other = first_with([&](const auto& contents) { return contents.tree.contains(path); });
         conflict(Disputed::file, path,
                  path == from_.base_document
-                     ? std::format("{} is built on another Kubernetes base than {}: their {} differ; build it on "
-                                   "the same one",
-                                   origin_.reason, other, path)
-                     : std::format("{} has another {} in its tree than {}; COPY the right one to this path, or "
-                                   "take the first away with REMOVE file before this line",
-                                   origin_.reason, path, other));
+                     ? base::format("{} is built on another Kubernetes base than {}: their {} differ; build it on "
+                                    "the same one",
+                                    origin_.reason, other, path)
+                     : base::format("{} has another {} in its tree than {}; COPY the right one to this path, or "
+                                    "take the first away with REMOVE file before this line",
+                                    origin_.reason, path, other));
       } else if (auto shape = check_shape(inputs_, path, origin_); is_new && !shape) {
         inputs_.conflicts.try_emplace({Disputed::file, path}, std::move(shape).error());
       }
@@ -103,9 +105,9 @@ class Merger {
         continue;
       }
       conflict(Disputed::host_file, file.destination,
-               std::format("{} puts {} on hosts at {}, where a line before puts {}; a FILE line after it says what "
-                           "belongs there",
-                           origin_.reason, file.source, file.destination, there->source));
+               base::format("{} puts {} on hosts at {}, where a line before puts {}; a FILE line after it says what "
+                            "belongs there",
+                            origin_.reason, file.source, file.destination, there->source));
     }
   }
 
@@ -116,12 +118,12 @@ class Merger {
         to_.images.push_back(std::move(image));
       } else if (there->root != image.root || there->platforms != image.platforms) {
         conflict(Disputed::image, image.name,
-                 std::format("the image {} is {} in {} and {} in {}; an IMAGE line, best with the digest, says which "
-                             "one is right",
-                             image.name, there->root.digest.text(), first_with([&](const auto& contents) {
-                               return contents.find_image(image.name) != nullptr;
-                             }),
-                             image.root.digest.text(), origin_.reason));
+                 base::format("the image {} is {} in {} and {} in {}; an IMAGE line, best with the digest, says which "
+                              "one is right",
+                              image.name, there->root.digest.text(), first_with([&](const auto& contents) {
+                                return contents.find_image(image.name) != nullptr;
+                              }),
+                              image.root.digest.text(), origin_.reason));
       } else if (there->reason.empty()) {
         there->reason = std::move(image.reason);
       }
@@ -133,9 +135,9 @@ class Merger {
       const auto [there, is_new] = to_.environment.try_emplace(name, value);
       if (!is_new && there->second != value)
         conflict(Disputed::variable, name,
-                 std::format("{} sets {} to \"{}\", and a line before has \"{}\"; an ENV line after "
-                             "it says which one is right",
-                             origin_.reason, name, base::printable(value), base::printable(there->second)));
+                 base::format("{} sets {} to \"{}\", and a line before has \"{}\"; an ENV line after "
+                              "it says which one is right",
+                              origin_.reason, name, base::printable(value), base::printable(there->second)));
     }
   }
 
@@ -148,8 +150,8 @@ class Merger {
 // The word with what is meant, for a name that nothing has.
 std::unexpected<Error> not_there(const Word& word, std::string_view what, const std::vector<std::string_view>& known) {
   const auto near = base::nearest(word.text, known);
-  return bad(word.place, std::format("nothing inherited has {} {}{}", what, base::printable(word.text),
-                                     near ? std::format("; did you mean {}?", *near) : ""));
+  return bad(word.place, base::format("nothing inherited has {} {}{}", what, base::printable(word.text),
+                                      near ? base::format("; did you mean {}?", *near) : ""));
 }
 
 Result<void> remove_image(const Word& word, Inputs& inputs) {

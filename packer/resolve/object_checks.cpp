@@ -8,6 +8,7 @@
 #include "packer/resolve/kubernetes_apis.h"
 #include "packer/resolve/object_names.h"
 #include "packer/resolve/render.h"
+#include "payload/base/format.h"
 #include "payload/base/text.h"
 
 namespace sealift::resolve {
@@ -26,7 +27,7 @@ class Checks {
 
   void look_at(const charts::ObjectNote& object) {
     for (const auto& container : object.without_image)
-      refuse(object, std::format("{} has no image; the API server would refuse it", base::printable(container)));
+      refuse(object, base::format("{} has no image; the API server would refuse it", base::printable(container)));
     check_size(object, "is", object.bytes, kMaxObject, "etcd takes objects");
     check_size(object, "has annotations of", object.annotation_bytes, kMaxAnnotations,
                "the API server takes annotations");
@@ -40,17 +41,17 @@ class Checks {
   void look_for_twin(const charts::ObjectNote& object, Seen& seen) {
     if (object.is_hook || object.name.empty()) return;  // hooks come and go
     const auto [first, fresh] = seen.emplace(
-        std::format("{}\n{}\n{}\n{}", group_of(object), object.kind,
-                    object.target_namespace.empty() ? app_.app.default_namespace() : object.target_namespace,
-                    object.name),
+        base::format("{}\n{}\n{}\n{}", group_of(object), object.kind,
+                     object.target_namespace.empty() ? app_.app.default_namespace() : object.target_namespace,
+                     object.name),
         &object);
     if (fresh) return;
     if (app_.app.kind == format::AppKind::helm)
-      warn(object, std::format("it is rendered twice, also in {}; helm may refuse that at the first installation",
-                               first->second->place));
+      warn(object, base::format("it is rendered twice, also in {}; helm may refuse that at the first installation",
+                                first->second->place));
     else
-      refuse(object, std::format("it stands at {} already, and the last one would win; remove one of them",
-                                 first->second->place));
+      refuse(object, base::format("it stands at {} already, and the last one would win; remove one of them",
+                                  first->second->place));
   }
 
   // helm looks up the kinds of all templates before it creates the first object; what lies in crds/ comes before.
@@ -62,11 +63,12 @@ class Checks {
         defined.emplace(object.defines, &object);
     }
     for (const auto& object : rendering) {
-      const auto definition = defined.find(std::format("{} {}", group_of(object), object.kind));
+      const auto definition = defined.find(base::format("{} {}", group_of(object), object.kind));
       if (definition != defined.end() && !object.is_hook)
-        warn(object, std::format("its definition is a template, too ({}); helm refuses that at the first installation: "
-                                 "move the definition into the chart's crds/",
-                                 definition->second->place));
+        warn(object,
+             base::format("its definition is a template, too ({}); helm refuses that at the first installation: "
+                          "move the definition into the chart's crds/",
+                          definition->second->place));
     }
   }
 
@@ -79,8 +81,8 @@ class Checks {
   void check_size(const charts::ObjectNote& object, std::string_view what, uint64_t size, uint64_t limit,
                   std::string_view who) {
     if (size <= limit) return;
-    refuse(object, std::format("it {} {}, and {} of at most {}; split it", what, base::human_bytes(size), who,
-                               base::human_bytes(limit)));
+    refuse(object, base::format("it {} {}, and {} of at most {}; split it", what, base::human_bytes(size), who,
+                                base::human_bytes(limit)));
   }
 
   void check_version(const charts::ObjectNote& object) {
@@ -89,16 +91,16 @@ class Checks {
     const auto what = base::printable(object.api_version);
     if (api->removed == 0 || *minor_ < api->removed) {
       warn(object,
-           std::format("{} is deprecated since Kubernetes 1.{}{}; use {}", what, api->deprecated,
-                       api->removed == 0 ? "" : std::format(", and removed in 1.{}", api->removed), api->instead));
+           base::format("{} is deprecated since Kubernetes 1.{}{}; use {}", what, api->deprecated,
+                        api->removed == 0 ? "" : base::format(", and removed in 1.{}", api->removed), api->instead));
     } else if (asks_for_versions_) {
       // helm template has old versions among its Capabilities, whatever --kube-version says.
-      warn(object, std::format("Kubernetes 1.{} removed {}; if the chart does not ask for the cluster's API versions "
-                               "first, the installation fails: use {}",
-                               api->removed, what, api->instead));
+      warn(object, base::format("Kubernetes 1.{} removed {}; if the chart does not ask for the cluster's API versions "
+                                "first, the installation fails: use {}",
+                                api->removed, what, api->instead));
     } else {
-      refuse(object, std::format("Kubernetes 1.{} removed {}, and this artifact is for 1.{}; use {}", api->removed,
-                                 what, *minor_, api->instead));
+      refuse(object, base::format("Kubernetes 1.{} removed {}, and this artifact is for 1.{}; use {}", api->removed,
+                                  what, *minor_, api->instead));
     }
   }
 
@@ -112,13 +114,13 @@ class Checks {
   }
 
   std::string sentence(const charts::ObjectNote& object, std::string_view what) const {
-    return std::format("{}: {}: {}: {}/{}: {}", app_.origin.place.text(), app_.origin.reason, object.place,
-                       base::printable(object.kind), base::printable(object.name), what);
+    return base::format("{}: {}: {}: {}/{}: {}", app_.origin.place.text(), app_.origin.reason, object.place,
+                        base::printable(object.kind), base::printable(object.name), what);
   }
   // Once for all sets of values that show the same.
   bool is_new(const charts::ObjectNote& object, std::string_view what) {
     const auto file = object.place.substr(0, object.place.find(" with "));
-    return told_.insert(std::format("{}\n{}\n{}\n{}", file, object.kind, object.name, what)).second;
+    return told_.insert(base::format("{}\n{}\n{}\n{}", file, object.kind, object.name, what)).second;
   }
   void refuse(const charts::ObjectNote& object, std::string_view what) {
     if (is_new(object, what)) problems_.add(fail(ErrorCode::invalid_input, "{}", sentence(object, what)));
@@ -161,7 +163,7 @@ void check_objects(const Inputs& inputs, const AppInput& app, std::span<const ch
     }
   }
   if (count != 0) return;
-  const auto sentence = std::format("{}: {}: ", app.origin.place.text(), app.origin.reason);
+  const auto sentence = base::format("{}: {}: ", app.origin.place.text(), app.origin.reason);
   if (is_chart)
     base::tell(events, Level::warning, sentence + "the chart renders no object with any of its sets of values");
   else if (streams.size() == files_of(inputs, app))  // what can't be read is told already

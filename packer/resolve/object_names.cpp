@@ -3,8 +3,8 @@
 
 #include <algorithm>
 #include <array>
-#include <format>
 
+#include "payload/base/format.h"
 #include "payload/base/text.h"
 
 namespace sealift::resolve {
@@ -79,11 +79,11 @@ std::optional<std::string> against(Rule rule, size_t most, std::string_view name
   if (rule == Rule::segment) return std::nullopt;
   const bool is_right = rule == Rule::label ? is_label(name) : is_subdomain(name);
   if (!is_right)
-    return std::format(
+    return base::format(
         "this name: lower-case letters, digits and {} are allowed, with a letter or digit at both ends{}",
         rule == Rule::label ? "-" : "- and .", rule == Rule::label ? "" : " and beside each .");
   if (name.size() <= most) return std::nullopt;
-  return std::format("this name: it has {} characters, and at most {} are allowed", name.size(), most);
+  return base::format("this name: it has {} characters, and at most {} are allowed", name.size(), most);
 }
 
 }  // namespace

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "payload/base/format.h"
 #include "payload/base/text.h"
 
 namespace sealift::resolve {
@@ -17,15 +18,15 @@ Result<Options> take_options(std::vector<Word>& words, std::span<const std::stri
     const std::string name = word.text.substr(2, equals == std::string::npos ? equals : equals - 2);
     if (!std::ranges::contains(known, name)) {
       const auto near = base::nearest(name, known);
-      return bad(word.place, std::format("the option --{} is not known here{}", base::printable(name),
-                                         near ? std::format("; did you mean --{}?", *near) : ""));
+      return bad(word.place, base::format("the option --{} is not known here{}", base::printable(name),
+                                          near ? base::format("; did you mean --{}?", *near) : ""));
     }
     if (equals != std::string::npos) {
       out[name].push_back({word.text.substr(equals + 1), word.place});
     } else if (std::ranges::contains(flags, name)) {
       out[name].push_back({"true", word.place});
     } else {
-      if (words.empty()) return bad(word.place, std::format("--{} wants a value", name));
+      if (words.empty()) return bad(word.place, base::format("--{} wants a value", name));
       out[name].push_back(words.front());
       words.erase(words.begin());
     }
@@ -36,7 +37,7 @@ Result<Options> take_options(std::vector<Word>& words, std::span<const std::stri
 Result<std::optional<Word>> take_keyword(std::vector<Word>& words, std::string_view keyword, std::string_view operand) {
   const auto at = std::ranges::find(words, keyword, &Word::text);
   if (at == words.end()) return std::optional<Word>{};
-  if (at + 1 == words.end()) return bad(at->place, std::format("{} must be followed by {}", keyword, operand));
+  if (at + 1 == words.end()) return bad(at->place, base::format("{} must be followed by {}", keyword, operand));
   const Word out = *(at + 1);
   words.erase(at, at + 2);
   return std::optional(out);
@@ -48,7 +49,7 @@ Result<std::map<std::string, std::string>> take_settings(const Given& given) {
   std::map<std::string, std::string> out;
   if (given.words.empty()) return bad(given.place, "NAME=value is expected");
   for (const auto& [text, place] : given.words) {
-    if (!is_setting(text)) return bad(place, std::format("\"{}\" is not NAME=value", base::printable(text)));
+    if (!is_setting(text)) return bad(place, base::format("\"{}\" is not NAME=value", base::printable(text)));
     const size_t equals = text.find('=');
     out[text.substr(0, equals)] = text.substr(equals + 1);
   }

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "packer/resolve/kubefile.h"
+#include "payload/base/format.h"
 
 namespace sealift::resolve {
 
@@ -22,7 +23,7 @@ struct Given {
   Place place;              // of the line
   std::vector<Word> words;  // with their variables expanded; none for LAUNCH
   // "COPY takes source [source …] destination": for errors.
-  std::string usage() const { return std::format("{} takes {}", verb.word, verb.usage); }
+  std::string usage() const { return base::format("{} takes {}", verb.word, verb.usage); }
 };
 
 // The values of each option in their order; of most only the last one counts.

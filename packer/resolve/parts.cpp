@@ -8,6 +8,7 @@
 #include "packer/resolve/walk.h"
 #include "packer/sources/chart_archive.h"
 #include "payload/base/file.h"
+#include "payload/base/format.h"
 #include "payload/base/text.h"
 #include "payload/format/app_name.h"
 #include "payload/yaml/node.h"
@@ -50,13 +51,13 @@ Result<std::vector<AddApp>> parts_of(const AddApp& line, BuildContext& context) 
     if (!*chart) return std::vector{line};  // manifests, or a mixture that is refused later
     AddApp part = line;
     part.part_of = line.name.text;
-    part.name.text = std::format("{}-{}", line.name.text, **chart);
+    part.name.text = base::format("{}-{}", line.name.text, **chart);
     part.sources = {source};
     if (!format::is_app_name(part.name.text))
-      return bad(std::format("the chart's name makes the application \"{}\", which can't be its name: {}",
-                             base::printable(part.name.text), format::kAppNames));
+      return bad(base::format("the chart's name makes the application \"{}\", which can't be its name: {}",
+                              base::printable(part.name.text), format::kAppNames));
     if (!names.insert(part.name.text).second)
-      return bad(std::format("a second chart of the name {}; give one of them an APP of its own", **chart));
+      return bad(base::format("a second chart of the name {}; give one of them an APP of its own", **chart));
     out.push_back(std::move(part));
   }
   if (line.release)

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "payload/base/format.h"
 #include "payload/base/safe_path.h"
 #include "payload/base/text.h"
 #include "payload/base/utf8.h"
@@ -27,7 +28,7 @@ class PathPattern::Parser {
   explicit Parser(std::string_view pattern) : pattern_(pattern), rest_(pattern) { out_.text_ = pattern; }
 
   Result<PathPattern> parse() {
-    if (pattern_.size() > base::kMaxPath) return bad(std::format("longer than any path ({} bytes)", base::kMaxPath));
+    if (pattern_.size() > base::kMaxPath) return bad(base::format("longer than any path ({} bytes)", base::kMaxPath));
     while (!rest_.empty()) SEALIFT_TRY(take());
     if (out_.shape_ == Shape::prefix) out_.text_.resize(out_.text_.size() - 2);
     if (out_.shape_ == Shape::suffix) out_.text_.erase(0, 2);

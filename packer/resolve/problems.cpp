@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include "payload/base/format.h"
+
 namespace sealift::resolve {
 
 void Problems::add(Error error) {
@@ -25,9 +27,9 @@ bool Problems::note(Result<void> step) {
 Result<void> Problems::joined() const {
   if (errors_.empty()) return {};
   if (errors_.size() == 1) return std::unexpected(errors_.front());
-  std::string out = std::format("{} problems:", count());
+  std::string out = base::format("{} problems:", count());
   for (const auto& text : texts_) out += "\n  " + text;
-  if (further_ != 0) out += std::format("\n  … and {} more", further_);
+  if (further_ != 0) out += base::format("\n  … and {} more", further_);
   return fail(errors_.front().code, "{}", out);
 }
 

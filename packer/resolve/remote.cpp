@@ -5,6 +5,7 @@
 #include "packer/sources/chart_archive.h"
 #include "packer/sources/file_kind.h"
 #include "payload/base/file.h"
+#include "payload/base/format.h"
 #include "payload/base/text.h"
 #include "payload/base/thread.h"
 #include "payload/yaml/node.h"
@@ -15,7 +16,7 @@ namespace {
 constexpr unsigned kAtOnce = 4;  // as for images: more is no faster for one machine, and servers mind
 
 std::unexpected<Error> at_place(Error error, const Place& place) {
-  error.what = std::format("{}: {}", place.text(), error.what);
+  error.what = base::format("{}: {}", place.text(), error.what);
   return fail(std::move(error));
 }
 
@@ -71,8 +72,8 @@ Result<std::optional<Digest>> Remote::digest_of(const FileWanted& wanted, const 
   if (!known || *known == *published) return std::optional(*published);
   return fail_locked(
       {ErrorCode::corrupt,
-       std::format("{}: {} gives {} the digest {}, not {}", wanted.url.place.text(), where,
-                   base::printable(downloads::without_query(wanted.url.text)), published->text(), known->text()),
+       base::format("{}: {} gives {} the digest {}, not {}", wanted.url.place.text(), where,
+                    base::printable(downloads::without_query(wanted.url.text)), published->text(), known->text()),
        {}},
       locks_, wanted.url.text);
 }
@@ -82,8 +83,8 @@ Result<downloads::CachedFile> Remote::fetch(const FileWanted& wanted, const Chec
   auto file = downloads_.get({wanted.url.text, digest}, cancel_);
   if (file) {
     base::tell(events_, Level::info,
-               std::format("{}: {}, {}", base::printable(downloads::without_query(wanted.url.text)),
-                           base::human_bytes(file->size), file->digest.text()));
+               base::format("{}: {}, {}", base::printable(downloads::without_query(wanted.url.text)),
+                            base::human_bytes(file->size), file->digest.text()));
     if (!wanted.checksum && !wanted.checksums) warn_of_page(wanted, file->path);
     return file;
   }
@@ -91,7 +92,7 @@ Result<downloads::CachedFile> Remote::fetch(const FileWanted& wanted, const Chec
   if (failed.error().code != ErrorCode::corrupt) return failed;
   if (wanted.checksums)
     failed.error().what +=
-        std::format("; {} says so", base::printable(downloads::without_query(wanted.checksums->text)));
+        base::format("; {} says so", base::printable(downloads::without_query(wanted.checksums->text)));
   return locked(wanted) ? fail_locked(std::move(failed).error(), locks_, wanted.url.text) : failed;
 }
 
@@ -105,9 +106,9 @@ void Remote::warn_of_page(const FileWanted& wanted, const std::string& path) {
   if ((*file)->read_at(0, head) && sources::is_html(head))
     base::tell(
         events_, Level::warning,
-        std::format("{}: {} gave an HTML page, as servers do for errors and logins; if that is not what you want, "
-                    "correct the URL and remove its line from {}",
-                    wanted.url.place.text(), base::printable(downloads::without_query(wanted.url.text)), locks_.path));
+        base::format("{}: {} gave an HTML page, as servers do for errors and logins; if that is not what you want, "
+                     "correct the URL and remove its line from {}",
+                     wanted.url.place.text(), base::printable(downloads::without_query(wanted.url.text)), locks_.path));
 }
 
 std::vector<Result<downloads::CachedFile>> Remote::files(std::span<const FileWanted> wanted) {
@@ -155,8 +156,8 @@ Result<std::string> Remote::chart(const Place& place, const charts::Address& add
   if (auto checked = check_chart(chart->path, address); !checked) return at_place(std::move(checked).error(), place);
   locks_.used.charts[address.text] = chart->pinned;
   base::tell(events_, Level::info,
-             std::format("chart {}: {}", base::printable(downloads::without_query(address.text)),
-                         chart->pinned.archive.text()));
+             base::format("chart {}: {}", base::printable(downloads::without_query(address.text)),
+                          chart->pinned.archive.text()));
   return std::move(chart->path);
 }
 

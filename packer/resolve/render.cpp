@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "packer/resolve/render.h"
 
-#include <format>
-
 #include "packer/sources/release_size.h"
 #include "payload/base/file.h"
+#include "payload/base/format.h"
 #include "payload/base/text.h"
 
 namespace sealift::resolve {
@@ -59,7 +58,7 @@ Result<charts::Rendered> render(const base::Command& command, const RenderJob& j
                                 workloads::TestHooks test_hooks, const CancelToken& cancel) {
   auto text = charts::render(command, cancel);
   if (!text) {
-    const auto where = std::format("{}: rendering {} with {}", job.app->origin.place.text(), job.app->folder, job.set);
+    const auto where = base::format("{}: rendering {} with {}", job.app->origin.place.text(), job.app->folder, job.set);
     if (text.error().code != ErrorCode::invalid_input) return fail_while(std::move(text).error(), where);
     return fail(ErrorCode::invalid_input,
                 "{}: {}\nif the chart can't be rendered without values that only a site knows, give an example "

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "payload/base/format.h"
 #include "payload/base/text.h"
 
 namespace sealift::resolve {
@@ -40,8 +41,8 @@ Result<void> require(const Require& line, Inputs& inputs) {
   const std::string& name = line.name.text;
   if (!inputs.required.emplace(name, line.name.place).second)
     return bad(line.name.place,
-               std::format("{} is required already, by a line before; write all its bounds in one line",
-                           base::printable(name)));
+               base::format("{} is required already, by a line before; write all its bounds in one line",
+                            base::printable(name)));
   auto& all = inputs.contents.requirements;
   const format::Requirement requirement{name, line.versions};
   if (!std::ranges::contains(all, requirement)) all.push_back(requirement);
@@ -57,8 +58,8 @@ void settle_requirements(Inputs& inputs, Problems& problems) {
       if (!requirement.versions.empty()) versions += (versions.empty() ? "" : " ") + requirement.versions;
     } else if (!format::is_among(there->version, requirement.versions)) {
       problems.add(bad(place_of(inputs, requirement),
-                       std::format("{} is required, and {} brings {}", requirement.text(), there->by,
-                                   there->version.empty() ? "it without a version" : there->version))
+                       base::format("{} is required, and {} brings {}", requirement.text(), there->by,
+                                    there->version.empty() ? "it without a version" : there->version))
                        .error());
     }
   }

@@ -8,6 +8,7 @@
 #include "packer/resolve/walk.h"
 #include "packer/rules.h"
 #include "payload/base/file.h"
+#include "payload/base/format.h"
 
 namespace sealift::resolve {
 namespace {
@@ -20,7 +21,7 @@ Result<std::vector<LocalFile>> write_own_rules(const std::string& scratch) {
   if (!std::filesystem::create_directory(folder, error) && error) return fail_errno(error.value(), "make " + folder);
   for (const auto& [path, text] : kImageRules) {
     const auto name = last_part(std::string(path));
-    out.push_back({std::format("{}/{}", folder, name), std::format("{}{}", kOwnRulesFolder, name), 0644});
+    out.push_back({base::format("{}/{}", folder, name), base::format("{}{}", kOwnRulesFolder, name), 0644});
     SEALIFT_TRY(base::write_file_atomic(out.back().source, base::as_bytes(text), 0600));
   }
   return out;
@@ -47,8 +48,8 @@ std::vector<RuleFile> load_rules(const std::vector<Word>& lines, BuildContext& c
                                  Problems& problems) {
   std::vector<RuleFile> out;
   for (const auto& line : lines) {
-    auto file = problems.note(named_file(line, std::format("{}{}", charts::kRulesFolder, last_part(line.text)), context,
-                                         "IMAGE-RULES takes files"));
+    auto file = problems.note(named_file(line, base::format("{}{}", charts::kRulesFolder, last_part(line.text)),
+                                         context, "IMAGE-RULES takes files"));
     if (!file) continue;
     file->mode = 0644;
     if (const auto text = read_input(file->source, charts::kMaxRules))

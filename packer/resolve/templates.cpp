@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "payload/base/expand.h"
+#include "payload/base/format.h"
 #include "payload/base/text.h"
 
 namespace sealift::resolve {
@@ -28,7 +29,7 @@ void check_template(const Inputs& inputs, const FileInput& file, Problems& probl
     const auto& problem = done.error();
     const auto before = std::string_view(*text).substr(0, text->size() - rest.size() + problem.offset);
     const auto place =
-        std::format("{}: {}:{}", file.origin.place.text(), file.source, 1 + std::ranges::count(before, '\n'));
+        base::format("{}: {}:{}", file.origin.place.text(), file.source, 1 + std::ranges::count(before, '\n'));
     if (problem.kind == base::ExpandProblem::Kind::not_closed) {
       problems.add(fail(ErrorCode::invalid_input, "{}: \"${{\" without \"}}\"", place));
       return;
@@ -36,7 +37,7 @@ void check_template(const Inputs& inputs, const FileInput& file, Problems& probl
     const auto near = base::nearest(problem.name, known);
     problems.add(fail(ErrorCode::invalid_input,
                       "{}: no host knows the variable {}{}; set it with ENV, or write $${{ for ${{ itself", place,
-                      base::printable(problem.name), near ? std::format("; did you mean {}?", *near) : ""));
+                      base::printable(problem.name), near ? base::format("; did you mean {}?", *near) : ""));
     rest.remove_prefix(problem.offset + 2);
   }
 }

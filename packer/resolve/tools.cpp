@@ -7,6 +7,7 @@
 #include <filesystem>
 
 #include "payload/base/fd.h"
+#include "payload/base/format.h"
 
 namespace sealift::resolve {
 namespace {
@@ -28,7 +29,7 @@ Result<std::string> Tools::find(const std::string& name) {
     const auto path = absolute(*request_.tools + "/" + name);
     if (std::filesystem::exists(path, error)) return path;
     base::tell(events_, Level::warning,
-               std::format("the folder of --tools, {}, holds no {}; the base's is used", *request_.tools, name));
+               base::format("the folder of --tools, {}, holds no {}; the base's is used", *request_.tools, name));
   }
   if (!inputs_.base_document) return std::string();
   const auto packed = format::expand_architecture(inputs_.base_document->tools.at(name), base::own_architecture());

@@ -10,6 +10,7 @@
 #include "packer/resolve/problems.h"
 #include "packer/resolve/walk.h"
 #include "payload/base/file.h"
+#include "payload/base/format.h"
 #include "payload/base/named_file.h"
 #include "payload/base/safe_path.h"
 #include "payload/base/text.h"
@@ -32,7 +33,7 @@ Result<void> check_folder(std::string_view what, const std::string& path) {
   struct stat status{};
   if (::stat(path.c_str(), &status) != 0) {
     if (errno == ENOENT) return fail(ErrorCode::not_found, "{} {}: there is no such folder", what, path);
-    return fail_errno(errno, std::format("{} {}", what, path));
+    return fail_errno(errno, base::format("{} {}", what, path));
   }
   if (!S_ISDIR(status.st_mode)) return fail(ErrorCode::invalid_input, "{} {}: it is not a folder", what, path);
   return {};
@@ -72,9 +73,9 @@ Result<std::vector<LocalFile>> copied_files(const Copy& copy, BuildContext& cont
       auto name = base::safe_relative_path(into_folder ? below(downloads::file_name(word.text)) : *target);
       if (!name)
         return bad(word.place,
-                   std::format("the URL ends in no file name that can be kept ({}); write the file's name as "
-                               "the destination",
-                               name.error().what));
+                   base::format("the URL ends in no file name that can be kept ({}); write the file's name as "
+                                "the destination",
+                                name.error().what));
       out.push_back({download->second, std::move(*name), 0644});
       continue;
     }

@@ -2,6 +2,7 @@
 #include "packer/resolve/variables.h"
 
 #include "payload/base/expand.h"
+#include "payload/base/format.h"
 #include "payload/base/text.h"
 
 namespace sealift::resolve {
@@ -23,12 +24,12 @@ Result<std::string> Variables::expand(const std::string& text, const Place& plac
   switch (out.error().kind) {
     case Kind::lone_dollar: return bad(place, "\"$\" must begin a variable like ${NAME}; $$ is $ itself");
     case Kind::not_closed: return bad(place, "\"${\" without \"}\"");
-    case Kind::too_long: return bad(place, std::format("with the value of {} this word is too long", name));
+    case Kind::too_long: return bad(place, base::format("with the value of {} this word is too long", name));
     case Kind::bad_name:
     case Kind::not_set: break;
   }
   return bad(place,
-             std::format("the variable {} is not set; write ARG {} before, or ${{{}:-default}}", name, name, name));
+             base::format("the variable {} is not set; write ARG {} before, or ${{{}:-default}}", name, name, name));
 }
 
 Result<void> Variables::add_argument(const Given& given) {

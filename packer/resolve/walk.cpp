@@ -12,6 +12,7 @@
 #include <memory>
 
 #include "payload/base/beneath.h"
+#include "payload/base/format.h"
 #include "payload/base/safe_path.h"
 #include "payload/base/text.h"
 #include "payload/base/utf8.h"
@@ -47,7 +48,7 @@ class Walk {
     struct stat status{};
     if (::stat(source.c_str(), &status) != 0) {
       if (errno == ENOENT)
-        return bad(place_, std::format("{} is not there; paths count from the build's context", shown(source)));
+        return bad(place_, base::format("{} is not there; paths count from the build's context", shown(source)));
       return refuse(errno, source);
     }
     std::error_code error;
@@ -62,9 +63,10 @@ class Walk {
     SEALIFT_TRY(add(entry, 0));
     if (!special_.empty()) return refuse_special();
     if (excluded && out_.size() == before)
-      return bad(place_, std::format("{} is excluded by {}: for a build it is not there; write an exception below that "
-                                     "line (a ! before the path), or name another file",
-                                     shown(source), excluded->text()));
+      return bad(place_,
+                 base::format("{} is excluded by {}: for a build it is not there; write an exception below that "
+                              "line (a ! before the path), or name another file",
+                              shown(source), excluded->text()));
     return {};
   }
 
@@ -94,7 +96,7 @@ class Walk {
 
   Result<void> add(Entry& entry, int depth) {
     if (depth > kMaxDepth || out_.size() > kMaxFiles)
-      return bad(place_, std::format("{} is too deep or holds more than {} files", shown(entry.source), kMaxFiles));
+      return bad(place_, base::format("{} is too deep or holds more than {} files", shown(entry.source), kMaxFiles));
     const auto mode = entry.status.st_mode;
     if (entry.standing.excluded_by() && !(S_ISDIR(mode) && entry.standing.may_hold_exceptions())) {
       context_.leave_out(entry.source);
@@ -103,15 +105,15 @@ class Walk {
     if (S_ISREG(mode)) return add_file(entry);
     if (S_ISDIR(mode)) return add_folder(entry, depth);
     if (S_ISLNK(mode)) return follow(entry, depth);
-    special_.push_back(std::format("{} is {}", shown(entry.source), kind_of(mode)));
+    special_.push_back(base::format("{} is {}", shown(entry.source), kind_of(mode)));
     return {};
   }
 
   Result<void> add_file(const Entry& entry) {
     auto safe = base::safe_relative_path(entry.target);
-    if (!safe) return bad(place_, std::format("{}: {}", shown(entry.source), safe.error().what));
+    if (!safe) return bad(place_, base::format("{}: {}", shown(entry.source), safe.error().what));
     if (!base::is_utf8(*safe))
-      return bad(place_, std::format("the name of {} is not UTF-8; rename the file", shown(entry.source)));
+      return bad(place_, base::format("the name of {} is not UTF-8; rename the file", shown(entry.source)));
     if (::access(entry.real.c_str(), R_OK) != 0) return refuse(errno, entry.source);
     const auto mode = entry.status.st_mode;
     // Keeps only the executable bit: the builder's umask must not change the artifact.
@@ -160,17 +162,17 @@ class Walk {
     std::error_code error;
     const auto real = fs::canonical(entry.source, error);
     if (error && error.value() == ENOENT)
-      return bad(place_, std::format("{} is a link to what is not there; remove it, or exclude it in .sealiftignore",
-                                     shown(entry.source)));
+      return bad(place_, base::format("{} is a link to what is not there; remove it, or exclude it in .sealiftignore",
+                                      shown(entry.source)));
     if (error) return refuse(error.value(), entry.source);
     const auto holds = [&](const fs::path& root) {
       const auto inside = real.lexically_relative(root);
       return !inside.empty() && *inside.begin() != "..";
     };
     if (links_ == Links::inside && std::ranges::none_of(roots_, holds))
-      return bad(place_, std::format("{} is a link to {}, outside of the folder and of the build's context; name that "
-                                     "file itself, or write COPY --follow-links if it is meant",
-                                     shown(entry.source), shown(real.native())));
+      return bad(place_, base::format("{} is a link to {}, outside of the folder and of the build's context; name that "
+                                      "file itself, or write COPY --follow-links if it is meant",
+                                      shown(entry.source), shown(real.native())));
     entry.real = real;
     entry.standing = entry.standing.behind_link(entry.real);
     SEALIFT_TRY(open(entry));
@@ -183,7 +185,7 @@ class Walk {
 
   std::unexpected<Error> refuse_special() const {
     auto list = base::join(std::span(special_).first(std::min(special_.size(), kMaxShown)), ", ");
-    if (special_.size() > kMaxShown) list += std::format(" and {} more", special_.size() - kMaxShown);
+    if (special_.size() > kMaxShown) list += base::format(" and {} more", special_.size() - kMaxShown);
     return bad(place_, list + ": only files and folders can be packed; exclude it in .sealiftignore, or remove it");
   }
 
@@ -207,7 +209,7 @@ Result<LocalFile> named_file(const Word& word, const std::string& target, BuildC
   std::vector<LocalFile> found;
   SEALIFT_TRY(walk(word.place, in_context(context.folder(), word.text), target, context, found));
   if (found.size() != 1 || found.front().target != target)
-    return bad(word.place, std::format("{} is a folder; {}", base::printable(word.text, 1'000), rule));
+    return bad(word.place, base::format("{} is a folder; {}", base::printable(word.text, 1'000), rule));
   return std::move(found.front());
 }
 

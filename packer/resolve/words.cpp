@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "payload/base/format.h"
 #include "payload/base/text.h"
 
 namespace sealift::resolve {
@@ -21,14 +22,14 @@ std::unexpected<Error> bad(const Place& place, std::string_view what) {
 }
 
 Error with_line(Error error, const Place& place) {
-  if (!error.what.contains(std::format("{}:{}", place.file, place.line)))
+  if (!error.what.contains(base::format("{}:{}", place.file, place.line)))
     error.while_doing.push_back("carrying out " + place.text());
   return error;
 }
 
 std::string Place::text() const {
   if (line == 0) return file;
-  return column == 0 ? std::format("{}:{}", file, line) : std::format("{}:{}:{}", file, line, column);
+  return column == 0 ? base::format("{}:{}", file, line) : base::format("{}:{}:{}", file, line, column);
 }
 
 std::vector<LogicalLine> logical_lines(std::string_view text, const std::string& file) {

@@ -7,6 +7,7 @@
 
 #include "packer/sbom/attachments.h"
 #include "packer/sbom/linked.h"
+#include "payload/base/format.h"
 #include "payload/base/text.h"
 #include "payload/format/base_document.h"
 #include "payload/format/layout.h"
@@ -39,7 +40,7 @@ std::string encoded(std::string_view text) {
   for (const char c : text) {
     const bool is_plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
                           std::string_view("-._~:/").contains(c);
-    out += is_plain ? std::string(1, c) : std::format("%{:02X}", static_cast<unsigned char>(c));
+    out += is_plain ? std::string(1, c) : base::format("%{:02X}", static_cast<unsigned char>(c));
   }
   return out;
 }
@@ -48,8 +49,9 @@ std::string encoded(std::string_view text) {
 std::string image_purl(const image::Reference& reference, const Digest& digest,
                        std::optional<Architecture> architecture) {
   const auto& repository = reference.repository;
-  std::string out = std::format("pkg:oci/{}@{}?", encoded(repository.substr(repository.rfind('/') + 1)), digest.text());
-  if (architecture) out += std::format("arch={}&", base::name(*architecture));
+  std::string out =
+      base::format("pkg:oci/{}@{}?", encoded(repository.substr(repository.rfind('/') + 1)), digest.text());
+  if (architecture) out += base::format("arch={}&", base::name(*architecture));
   out += "repository_url=" + encoded(reference.name());
   if (!reference.tag.empty()) out += "&tag=" + encoded(reference.tag);
   return out;
@@ -120,13 +122,14 @@ class Writer {
     SEALIFT_ASSIGN(const auto bytes, payload_.read_all(stub.object.digest, format::kPayloadOffset));
     const auto linked = linked_into(base::as_text(bytes));
     const auto platform = base::platform(stub.architecture);
-    const auto id = add_contained({.kind = Kind::program,
-                                   .id = id_of("program", platform),
-                                   .name = std::format("sealift {}", platform),
-                                   .version = linked ? linked->version : "",
-                                   .digest = stub.object.digest,
-                                   .license = linked ? "Apache-2.0" : "",
-                                   .remark = std::format("delivers the artifact, and runs on its {} hosts", platform)});
+    const auto id =
+        add_contained({.kind = Kind::program,
+                       .id = id_of("program", platform),
+                       .name = base::format("sealift {}", platform),
+                       .version = linked ? linked->version : "",
+                       .digest = stub.object.digest,
+                       .license = linked ? "Apache-2.0" : "",
+                       .remark = base::format("delivers the artifact, and runs on its {} hosts", platform)});
     if (!linked) return {};
     for (const auto& library : linked->libraries) {
       const auto key = library.name + " " + library.version;
@@ -136,7 +139,7 @@ class Writer {
              .id = library_id,
              .name = library.name,
              .version = library.version,
-             .purl = std::format("pkg:generic/{}@{}", encoded(library.name), encoded(library.version)),
+             .purl = base::format("pkg:generic/{}@{}", encoded(library.name), encoded(library.version)),
              .license = library.license});
       relate(id, Link::links_statically, library_id);
     }
@@ -164,8 +167,8 @@ class Writer {
       SEALIFT_ASSIGN(own, read_chart(chart));
     }
     own.id = app_id(app.name);
-    own.remark = std::format("the application {} ({}){}", app.name, format::name(app.kind),
-                             app.is_network ? ", which is the pod network" : "");
+    own.remark = base::format("the application {} ({}){}", app.name, format::name(app.kind),
+                              app.is_network ? ", which is the pod network" : "");
     add_contained(std::move(own));
     if (app.kind != format::AppKind::helm) return {};
     const auto charts = app.root + "/charts/";
@@ -174,7 +177,7 @@ class Writer {
       if (!at->first.ends_with("/Chart.yaml")) continue;
       SEALIFT_ASSIGN(auto part, read_chart(at->first));
       part.id = id_of("chart", at->first);
-      part.remark = std::format("a chart within the application {}, {}", app.name, at->first);
+      part.remark = base::format("a chart within the application {}, {}", app.name, at->first);
       relate(app_id(app.name), Link::contains, add(std::move(part)));
     }
     return {};
@@ -200,7 +203,7 @@ class Writer {
                      .name = attachment.name,
                      .digest = attachment.document.digest,
                      .media_type = attachment.media_type,
-                     .remark = std::format("{} of {}", attachment.kind, attachment.of)});
+                     .remark = base::format("{} of {}", attachment.kind, attachment.of)});
       if (std::ranges::contains(attachments.other_images, attachment.of))
         relate(id, Link::is_about, image_id(attachment.of));
     }
@@ -225,14 +228,14 @@ class Writer {
     for (const auto& platform : image.platforms) {
       const auto text = base::platform(platform.architecture);
       relate(add({.kind = Kind::variant,
-                  .id = id_of("variant", std::format("{} {}", image.name, text)),
+                  .id = id_of("variant", base::format("{} {}", image.name, text)),
                   .name = reference.name(),
                   .version = platform.manifest.digest.text(),
                   .purl = image_purl(reference, platform.manifest.digest, platform.architecture),
                   .digest = platform.manifest.digest,
                   .license = license_of(platform.config),
                   .media_type = platform.media_type,
-                  .remark = std::format("{} for {}", image.name, text)}),
+                  .remark = base::format("{} for {}", image.name, text)}),
              Link::is_variant_of, id);
     }
     return {};
@@ -245,7 +248,7 @@ class Writer {
       for (const auto& stub : contents_.stubs) {
         if (file.architecture && *file.architecture != stub.architecture) continue;
         auto& remark = out[format::expand_architecture(file.source, stub.architecture)];
-        const auto place = std::format("{} ({:04o}, {})", file.destination, file.mode, format::name(file.role));
+        const auto place = base::format("{} ({:04o}, {})", file.destination, file.mode, format::name(file.role));
         if (!remark.contains(place)) remark += (remark.empty() ? "for hosts: " : ", ") + place;
       }
     };

@@ -5,6 +5,7 @@
 
 #include "packer/sbom/documents.h"
 #include "packer/sbom/license.h"
+#include "payload/base/format.h"
 #include "payload/base/version.h"
 #include "payload/json/value.h"
 
@@ -74,8 +75,8 @@ std::string serial_number(std::string digits) {
   digits[12] = '8';
   const char variant = digits[16];
   digits[16] = kVariants[static_cast<size_t>(variant <= '9' ? variant - '0' : variant - 'a' + 10) % 4];
-  return std::format("urn:uuid:{}-{}-{}-{}-{}", digits.substr(0, 8), digits.substr(8, 4), digits.substr(12, 4),
-                     digits.substr(16, 4), digits.substr(20, 12));
+  return base::format("urn:uuid:{}-{}-{}-{}-{}", digits.substr(0, 8), digits.substr(8, 4), digits.substr(12, 4),
+                      digits.substr(16, 4), digits.substr(20, 12));
 }
 
 class Document {
@@ -120,7 +121,7 @@ class Document {
       artifact.set("pedigree", std::move(pedigree));
     }
     out.set("component", std::move(artifact));
-    if (created) out.set("timestamp", std::format("{:%FT%TZ}", *created));
+    if (created) out.set("timestamp", base::format("{:%FT%TZ}", *created));
     return out;
   }
 

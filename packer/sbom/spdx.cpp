@@ -4,6 +4,7 @@
 
 #include "packer/sbom/documents.h"
 #include "packer/sbom/license.h"
+#include "payload/base/format.h"
 #include "payload/base/text.h"
 #include "payload/base/version.h"
 #include "payload/json/value.h"
@@ -111,10 +112,10 @@ json::Value package_of(const Component& component, Licenses& licenses) {
 
 json::Value creation(const Created& created) {
   json::Value out = json::Value::object();
-  out.set("created", std::format("{:%FT%TZ}", created.value_or(std::chrono::sys_seconds{})));
+  out.set("created", base::format("{:%FT%TZ}", created.value_or(std::chrono::sys_seconds{})));
   out.set("comment", created ? "the time is that of SOURCE_DATE_EPOCH"
                              : "the time means nothing: an artifact holds none, and SOURCE_DATE_EPOCH gave none");
-  out.set("creators", json::Array{json::Value(std::format("Tool: sealift-{}", base::kVersion))});
+  out.set("creators", json::Array{json::Value(base::format("Tool: sealift-{}", base::kVersion))});
   return out;
 }
 

@@ -14,6 +14,7 @@
 #include "packer/resolve/templates.h"
 #include "packer/selftest/images.h"
 #include "payload/base/count.h"
+#include "payload/base/format.h"
 #include "payload/base/text.h"
 
 namespace sealift::selftest {
@@ -54,7 +55,7 @@ class SelfTest {
     told_ = problems_.count();
   }
   void is_wrong(std::string what) {
-    problems_.add(Error{ErrorCode::invalid_input, std::format("{}: {}", request_.name, what), {}});
+    problems_.add(Error{ErrorCode::invalid_input, base::format("{}: {}", request_.name, what), {}});
   }
 
   void take(const std::vector<format::Damage>& damages) {
@@ -71,13 +72,13 @@ class SelfTest {
     };
     SEALIFT_ASSIGN(const auto damages, payload_->verify(request_.threads, show, cancel_));
     take(damages);
-    end_part(std::format("every byte: {}", base::human_bytes(payload_->file().size())));
+    end_part(base::format("every byte: {}", base::human_bytes(payload_->file().size())));
     if (!damages.empty()) return {};
     std::vector<Digest> digests;
     for (const auto& object : payload_->objects()) digests.push_back(object.digest);
     SEALIFT_ASSIGN(const auto wrong, payload_->verify_objects(digests, request_.threads, cancel_));
     take(wrong);
-    end_part(std::format("every object, decoded: {}", base::counted(digests.size(), "object", "objects")));
+    end_part(base::format("every object, decoded: {}", base::counted(digests.size(), "object", "objects")));
     return {};
   }
 
@@ -104,8 +105,9 @@ class SelfTest {
       SEALIFT_TRY(payload_->read(stub.object.digest, {0, size}, head));
       platforms.emplace_back(base::platform(stub.architecture));
       if (resolve::architecture_of_program(head.data()) != stub.architecture)
-        is_wrong(std::format("what it has for {} hosts is no program for them; build it again with a stub of Sealift's",
-                             platforms.back()));
+        is_wrong(
+            base::format("what it has for {} hosts is no program for them; build it again with a stub of Sealift's",
+                         platforms.back()));
     }
     if (platforms.empty()) is_wrong("it holds no program, so it can't deliver itself; build it again");
     end_part("programs: " + (platforms.empty() ? "none" : base::join(platforms, ", ")));
@@ -114,7 +116,7 @@ class SelfTest {
 
   Result<void> check_images() {
     SEALIFT_ASSIGN(const size_t count, selftest::check_images(*payload_, problems_));
-    end_part(std::format("images, from their names to their layers, for every platform: {}", count));
+    end_part(base::format("images, from their names to their layers, for every platform: {}", count));
     return {};
   }
 
@@ -148,7 +150,7 @@ class SelfTest {
     for (const auto& [app, streams] : inspectors) {
       for (const auto& stream : streams) objects += stream.objects().size();
     }
-    end_part(std::format(
+    end_part(base::format(
         "applications: {}, {} with {}, {}", inputs_.apps.size(), base::counted(charts.size(), "chart", "charts"),
         base::counted(renderings, "set of values", "sets of values"), base::counted(objects, "object", "objects")));
     if (is_complete) check_uses(inspectors);
@@ -164,11 +166,11 @@ class SelfTest {
       ++count;
       if (payload_->contents().find_image(image.reference) != nullptr) continue;
       is_wrong(
-          std::format("{}: the image {} is not packed; build the artifact again with `IMAGE {}`, or name it with "
-                      "IGNORE-IMAGE and the reason why nothing pulls it",
-                      image.reason, image.reference.text(), image.reference.text()));
+          base::format("{}: the image {} is not packed; build the artifact again with `IMAGE {}`, or name it with "
+                       "IGNORE-IMAGE and the reason why nothing pulls it",
+                       image.reason, image.reference.text(), image.reference.text()));
     }
-    end_part(std::format("images that the applications name: {}", count));
+    end_part(base::format("images that the applications name: {}", count));
   }
 
   Result<void> check_order() {
@@ -192,9 +194,9 @@ class SelfTest {
     std::vector<std::string> required;
     for (const auto& requirement : contents.requirements) required.push_back(requirement.text());
     end_part(inputs_.base_document
-                 ? std::format("base: {} {}", inputs_.base_document->name, inputs_.base_document->kubernetes_version)
-                 : std::format("base: none; it goes onto a cluster that is there{}",
-                               required.empty() ? "" : ", with " + base::join(required, ", ")));
+                 ? base::format("base: {} {}", inputs_.base_document->name, inputs_.base_document->kubernetes_version)
+                 : base::format("base: none; it goes onto a cluster that is there{}",
+                                required.empty() ? "" : ", with " + base::join(required, ", ")));
     return {};
   }
 

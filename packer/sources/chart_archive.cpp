@@ -13,6 +13,7 @@
 
 #include "packer/sources/file_kind.h"
 #include "payload/base/file.h"
+#include "payload/base/format.h"
 #include "payload/base/safe_path.h"
 #include "payload/base/text.h"
 
@@ -56,17 +57,17 @@ using Visit = std::function<Result<bool>(std::string_view name, archive* reader,
 Result<void> for_each_entry(const std::string& path, const Visit& visit) {
   const auto bytes = base::read_file(path, kMaxArchive);
   if (!bytes && bytes.error().code == ErrorCode::limit_exceeded)
-    return refuse(path, std::format("it is larger than {}", base::human_bytes(kMaxArchive)));
+    return refuse(path, base::format("it is larger than {}", base::human_bytes(kMaxArchive)));
   if (!bytes) return std::unexpected(bytes.error());
   if (const auto kind = known_stranger(ByteView(*bytes).first(std::min(bytes->size(), kKindBytes))))
-    return refuse(path, std::format("it is {}; a chart as `helm package` makes it is expected (.tgz)", *kind));
+    return refuse(path, base::format("it is {}; a chart as `helm package` makes it is expected (.tgz)", *kind));
   const Reader reader(archive_read_new(), archive_read_free);
   archive_read_support_format_tar(reader.get());
   archive_read_support_filter_gzip(reader.get());
   int code = archive_read_open_memory(reader.get(), bytes->data(), bytes->size());
   archive_entry* entry = nullptr;
   for (int i = 0; code == ARCHIVE_OK || code == ARCHIVE_WARN; ++i) {
-    if (i >= kMaxEntries) return refuse(path, std::format("it holds more than {} files", kMaxEntries));
+    if (i >= kMaxEntries) return refuse(path, base::format("it holds more than {} files", kMaxEntries));
     code = archive_read_next_header(reader.get(), &entry);
     if (code == ARCHIVE_EOF) return {};
     if (code != ARCHIVE_OK && code != ARCHIVE_WARN) break;
@@ -102,10 +103,10 @@ Result<void> read_chart_files(const std::string& path, const ChartFileVisit& vis
     const size_t slash = name.find('/');
     const auto safe = base::safe_relative_path(name);
     if (!safe || slash == std::string_view::npos)
-      return refuse(path, std::format("{} is no name of a file in a chart's folder", base::printable(name)));
+      return refuse(path, base::format("{} is no name of a file in a chart's folder", base::printable(name)));
     const auto* link = archive_entry_hardlink(entry);
     if (archive_entry_filetype(entry) != AE_IFREG || link != nullptr)
-      return refuse(path, std::format("{} is not a regular file", base::printable(name)));
+      return refuse(path, base::format("{} is not a regular file", base::printable(name)));
     SEALIFT_ASSIGN(auto text, read_entry(reader, path, std::min(kMaxFile, kMaxUnpacked - total)));
     total += text.size();
     has_chart = has_chart || name.substr(slash) == "/Chart.yaml";
@@ -126,7 +127,7 @@ Result<void> unpack_chart(const std::string& path, const std::string& folder) {
     if (written) return {};
     if (written.error().code == ErrorCode::no_space || written.error().code == ErrorCode::permission_denied)
       return std::unexpected(written.error());
-    return refuse(path, std::format("{} can't be written: {}", base::printable(name), written.error().text()));
+    return refuse(path, base::format("{} can't be written: {}", base::printable(name), written.error().text()));
   });
 }
 

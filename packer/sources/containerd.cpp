@@ -6,6 +6,7 @@
 #include <cstdlib>
 
 #include "packer/sources/image_store.h"
+#include "payload/base/format.h"
 #include "payload/base/process.h"
 #include "payload/base/text.h"
 
@@ -37,7 +38,7 @@ class Containerd final : public ImageStore {
       : ctr_(std::move(ctr)),
         name_space_(std::move(name_space)),
         address_(std::move(address)),
-        place_(std::format("containerd at {}, namespace {}", address_, name_space_)) {}
+        place_(base::format("containerd at {}, namespace {}", address_, name_space_)) {}
   const std::string& place() const override { return place_; }
 
   Result<void> save(const image::Reference& reference, std::span<const Architecture> hosts, base::Sink& sink,

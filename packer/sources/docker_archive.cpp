@@ -5,6 +5,7 @@
 #include <array>
 
 #include "payload/base/count.h"
+#include "payload/base/format.h"
 #include "payload/base/safe_path.h"
 #include "payload/base/text.h"
 #include "payload/hash/digest.h"
@@ -23,7 +24,7 @@ Result<std::string> path_in(const json::Value& value) {
   if (value.string() == nullptr) return refuse("a path is not a text");
   auto path = base::clean_relative_path(*value.string());
   if (!path || path->empty())
-    return refuse(std::format("\"{}\" is not a path in the archive", base::printable(*value.string())));
+    return refuse(base::format("\"{}\" is not a path in the archive", base::printable(*value.string())));
   return path;
 }
 
@@ -104,8 +105,8 @@ class Maker {
       out.push_back(*digest);
     }
     if (out.size() != image_.layers.size())
-      return refuse_config(std::format("it has {}, manifest.json names {}",
-                                       base::counted(out.size(), "layer", "layers"), image_.layers.size()));
+      return refuse_config(base::format("it has {}, manifest.json names {}",
+                                        base::counted(out.size(), "layer", "layers"), image_.layers.size()));
     return out;
   }
 
@@ -146,7 +147,7 @@ Result<MadeManifest> make_manifest(const StoredFiles& files, const DockerImage& 
 Result<std::vector<DockerImage>> parse_docker_images(ByteView manifest_json) {
   const auto document = json::parse(base::as_text(manifest_json));
   if (!document || !document->is_array()) return refuse("it is not a JSON list");
-  if (document->elements()->size() > kMaxImages) return refuse(std::format("it has more than {} images", kMaxImages));
+  if (document->elements()->size() > kMaxImages) return refuse(base::format("it has more than {} images", kMaxImages));
   std::vector<DockerImage> out;
   for (const auto& item : *document->elements()) {
     const auto *config = item.find("Config"), *layers = item.find("Layers"), *tags = item.find("RepoTags");

@@ -7,6 +7,7 @@
 
 #include "packer/sources/stored_images.h"
 #include "payload/base/fd.h"
+#include "payload/base/format.h"
 #include "payload/base/text.h"
 
 namespace sealift::sources {
@@ -52,7 +53,7 @@ class Exported final : public ImageSource {
     auto saved = store_->save(reference, hosts, sink, cancel);
     if (!saved)
       return fail_while(std::move(saved).error(),
-                        std::format("exporting {} from {} into {}", reference.text(), store_->place(), folder));
+                        base::format("exporting {} from {} into {}", reference.text(), store_->place(), folder));
     SEALIFT_ASSIGN(auto file, base::OpenFile::adopt(std::move(fd), store_->place()));
     SEALIFT_ASSIGN(auto archive, stored_archive(std::move(file), store_->place()));
     SEALIFT_ASSIGN(out, open_stored_images(std::move(archive), Names::any));
@@ -81,7 +82,7 @@ std::unexpected<Error> no_such_image(const image::Reference& reference, const st
   for (auto& name : names) name = base::printable(name);
   return fail(ErrorCode::not_found, "{} has no {}; it has {}{}", place, reference.text(),
               names.empty() ? "none at all" : base::join(names, ", "),
-              more == 0 ? "" : std::format(" and {} more", more));
+              more == 0 ? "" : base::format(" and {} more", more));
 }
 
 }  // namespace sealift::sources

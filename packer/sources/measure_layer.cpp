@@ -3,10 +3,10 @@
 #include <archive_entry.h>
 
 #include <algorithm>
-#include <format>
 #include <memory>
 
 #include "packer/sources/image_source.h"
+#include "payload/base/format.h"
 #include "payload/base/text.h"
 #include "payload/codec/gzip.h"
 #include "payload/codec/zstd.h"
@@ -89,9 +89,9 @@ la_ssize_t feed_archive(archive*, void* data, const void** buffer) {
   if (feed.bytes > std::max(kAlwaysAllowed, feed.layer.taken() * kMaxGrowth)) {
     feed.error =
         Error{ErrorCode::limit_exceeded,
-              std::format("a layer grows from {} to more than {}, and would on every host; make the image anew "
-                          "without its file of zeros, or with its layers uncompressed",
-                          base::human_bytes(feed.layer.taken()), base::human_bytes(feed.bytes)),
+              base::format("a layer grows from {} to more than {}, and would on every host; make the image anew "
+                           "without its file of zeros, or with its layers uncompressed",
+                           base::human_bytes(feed.layer.taken()), base::human_bytes(feed.bytes)),
               {}};
     return -1;
   }

@@ -3,6 +3,7 @@
 #include <set>
 
 #include "packer/sources/image_source.h"
+#include "payload/base/format.h"
 #include "payload/base/text.h"
 
 namespace sealift::sources {
@@ -105,7 +106,7 @@ class Planner {
   void take_manifest(const image::Manifest& manifest, const format::ObjectRef& object, const image::Platform& found,
                      Architecture host) {
     if (found.text() != base::platform(host))
-      out_.substitutes.push_back(std::format("{} for {}", found.text(), base::platform(host)));
+      out_.substitutes.push_back(base::format("{} for {}", found.text(), base::platform(host)));
     format::Image::Platform platform{
         host, object, manifest.media_type, {manifest.config.digest, manifest.config.size}, {}};
     add_blob(manifest.config, false);

@@ -3,6 +3,7 @@
 #include <mutex>
 
 #include "packer/sources/image_source.h"
+#include "payload/base/format.h"
 #include "payload/base/text.h"
 
 namespace sealift::sources {
@@ -16,7 +17,7 @@ class Registries final : public ImageSource {
   std::string place_of(const image::Reference& reference) const override {
     const auto mirror = options_.endpoints.mirrors.find(reference.registry);
     if (mirror == options_.endpoints.mirrors.end()) return reference.registry;
-    return std::format("{}'s mirror {}", reference.registry, mirror->second.origin.text());
+    return base::format("{}'s mirror {}", reference.registry, mirror->second.origin.text());
   }
 
   Result<ManifestBytes> resolve(const image::Reference& reference, std::span<const Architecture>,

@@ -9,6 +9,7 @@
 #include "packer/sources/file_kind.h"
 #include "packer/sources/stored_files.h"
 #include "payload/base/fd.h"
+#include "payload/base/format.h"
 #include "payload/base/safe_path.h"
 #include "payload/base/text.h"
 
@@ -146,7 +147,7 @@ class Archive final : public StoredArchive {
   std::string hint() const override {
     for (const auto& [path, entry] : entries_) {
       if (path.ends_with("/index.json") || path.ends_with("/manifest.json"))
-        return std::format("; {} is in it: archive the folder's content instead (tar -C FOLDER -cf FILE .)", path);
+        return base::format("; {} is in it: archive the folder's content instead (tar -C FOLDER -cf FILE .)", path);
     }
     return {};
   }
@@ -248,7 +249,7 @@ Result<std::unique_ptr<base::RandomAccessFile>> unpacked(const base::RandomAcces
   });
   if (auto done = decompress(file, path, sink); !done)
     return fail_while(std::move(done).error(),
-                      std::format("unpacking {} in {} ($TMPDIR names another folder)", path, folder));
+                      base::format("unpacking {} in {} ($TMPDIR names another folder)", path, folder));
   SEALIFT_ASSIGN(auto out, base::OpenFile::adopt(std::move(fd), path));
   return std::unique_ptr<base::RandomAccessFile>(std::move(out));
 }

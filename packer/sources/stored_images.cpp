@@ -7,6 +7,7 @@
 
 #include "packer/sources/docker_archive.h"
 #include "packer/sources/stored_referrers.h"
+#include "payload/base/format.h"
 #include "payload/base/text.h"
 
 namespace sealift::sources {
@@ -225,7 +226,7 @@ class StoredImages final : public ImageSource {
     std::set<std::string> names;
     for (const auto& entry : entries_) {
       for (const auto& name : entry.names) names.insert(name.text());
-      if (!entry.tag.empty()) names.insert(std::format("one with only the tag {}", entry.tag));
+      if (!entry.tag.empty()) names.insert(base::format("one with only the tag {}", entry.tag));
       if (entry.is_unnamed()) names.insert("one without a name");
     }
     if (names.empty()) return "it has none at all";
@@ -234,7 +235,7 @@ class StoredImages final : public ImageSource {
       std::ranges::rotate(sorted.begin(), std::ranges::find(sorted, *near), std::ranges::find(sorted, *near) + 1);
     const size_t more = sorted.size() - std::min(sorted.size(), kShown);
     sorted.resize(sorted.size() - more);
-    return std::format("it has {}{}", base::join(sorted, ", "), more == 0 ? "" : std::format(" and {} more", more));
+    return base::format("it has {}{}", base::join(sorted, ", "), more == 0 ? "" : base::format(" and {} more", more));
   }
 
   std::optional<Bytes> made_bytes(const Digest& digest) {
@@ -281,7 +282,7 @@ Result<std::unique_ptr<ImageSource>> open_stored_images(std::unique_ptr<StoredFi
   SEALIFT_ASSIGN(const auto index, read_stored(*files, "index.json", image::kMaxManifestBytes));
   if (index) {
     auto parsed = image::parse_manifest(*index, image::kOciIndex);
-    if (!parsed) return fail_while(std::move(parsed).error(), std::format("reading {}/index.json", files->place()));
+    if (!parsed) return fail_while(std::move(parsed).error(), base::format("reading {}/index.json", files->place()));
     for (const auto& descriptor : std::get<image::Index>(*parsed).manifests) entries.push_back(entry_of(descriptor));
   }
   SEALIFT_TRY(add_docker_images(*files, entries));

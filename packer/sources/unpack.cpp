@@ -12,6 +12,7 @@
 #include "packer/sources/stored_files.h"
 #include "payload/base/count.h"
 #include "payload/base/fd.h"
+#include "payload/base/format.h"
 #include "payload/base/pattern.h"
 #include "payload/base/text.h"
 #include "payload/base/utf8.h"
@@ -35,7 +36,7 @@ std::string listed(const std::vector<std::string>& names) {
   std::string out;
   for (const auto& name : std::span(names).first(std::min(names.size(), kMostListed)))
     out += (out.empty() ? "" : ", ") + base::printable(name);
-  if (names.size() > kMostListed) out += std::format(" and {} more", names.size() - kMostListed);
+  if (names.size() > kMostListed) out += base::format(" and {} more", names.size() - kMostListed);
   return out.empty() ? "nothing" : out;
 }
 
@@ -66,7 +67,7 @@ Result<std::map<std::string, std::string>> chosen(const StoredArchive& archive, 
   const auto after =
       selection.strip == 0
           ? ""
-          : std::format(" (without {})", base::counted(selection.strip, "leading part", "leading parts"));
+          : base::format(" (without {})", base::counted(selection.strip, "leading part", "leading parts"));
   if (!unused.empty())
     return fail(ErrorCode::invalid_input, "{} holds no {}; its files are{}: {}", archive.place(),
                 base::printable(*unused.begin()), after, listed(there));
@@ -102,10 +103,10 @@ Result<std::vector<UnpackedFile>> unpack_files(const std::string& archive, const
     SEALIFT_ASSIGN(const auto target, files->target_of(path));
     auto& source = written[target.path];
     if (source.empty()) {
-      source = std::format("{}/{}.file", folder, written.size());
+      source = base::format("{}/{}.file", folder, written.size());
       SEALIFT_ASSIGN(const auto file, files->open(target.path));
       if (auto done = write_out(*file, source, target.is_executable, cancel); !done)
-        return fail_while(std::move(done).error(), std::format("unpacking {} of {}", base::printable(name), archive));
+        return fail_while(std::move(done).error(), base::format("unpacking {} of {}", base::printable(name), archive));
     }
     out.push_back({name, source, target.is_executable});
   }

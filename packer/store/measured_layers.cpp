@@ -8,6 +8,7 @@
 
 #include "payload/base/fd.h"
 #include "payload/base/file.h"
+#include "payload/base/format.h"
 #include "payload/base/text.h"
 
 namespace sealift::store {
@@ -49,8 +50,8 @@ void MeasuredLayers::note(const Digest& digest, const std::string& media_type, c
   const auto file = base::open_file(path_, O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW, 0600);
   if (!file) return;
   // With its line feeds on both sides: what a power cut tore before does not swallow it.
-  (void)base::write_all(file->get(), base::as_bytes(std::format("\n{} {} {} {}\n", digest.hex(), media_type,
-                                                                layer.uncompressed_bytes, layer.files)));
+  (void)base::write_all(file->get(), base::as_bytes(base::format("\n{} {} {} {}\n", digest.hex(), media_type,
+                                                                 layer.uncompressed_bytes, layer.files)));
 }
 
 }  // namespace sealift::store

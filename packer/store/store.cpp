@@ -15,6 +15,7 @@
 #include "packer/store/folders.h"
 #include "packer/store/verified.h"
 #include "payload/base/file.h"
+#include "payload/base/format.h"
 #include "payload/base/text.h"
 #include "payload/format/reader.h"
 #include "payload/writer/output_file.h"
@@ -68,7 +69,7 @@ Result<void> copy_artifact(const std::string& from, const std::string& to, const
   for (uint64_t begin = 0; begin < size; begin += kPiece) {
     SEALIFT_TRY(cancel.check());
     auto copied = writer::copy_range(source.file->fd(), begin, output.fd(), begin, std::min(kPiece, size - begin));
-    if (!copied) return fail_while(std::move(copied).error(), std::format("copying {} to {}", from, to));
+    if (!copied) return fail_while(std::move(copied).error(), base::format("copying {} to {}", from, to));
   }
   SEALIFT_ASSIGN(const auto file, writer::open_again(output.fd(), to));
   SEALIFT_ASSIGN(const auto reader, format::PayloadReader::open(*file));
@@ -119,7 +120,7 @@ Result<void> Store::write_names(const Names& names) const {
 }
 
 std::string Store::path_of(const Digest& identity) const {
-  return std::format("{}/{}{}", artifacts_of(folder_), identity.hex(), kSuffix);
+  return base::format("{}/{}{}", artifacts_of(folder_), identity.hex(), kSuffix);
 }
 
 Result<std::vector<Artifact>> Store::list() const {
@@ -168,7 +169,7 @@ Result<Artifact> Store::get(std::string_view what) const {
   for (const auto& [name, identity] : names) known.push_back(name);
   const auto near = base::nearest(full_name(what).value_or(std::string(what)), known);
   return fail(ErrorCode::not_found, "the local store has no {}{}; `sealift artifacts` lists what it has",
-              base::printable(what), near ? std::format(", did you mean {}?", *near) : "");
+              base::printable(what), near ? base::format(", did you mean {}?", *near) : "");
 }
 
 Result<Build> Store::begin(const std::string& given) const {
@@ -177,7 +178,7 @@ Result<Build> Store::begin(const std::string& given) const {
   SEALIFT_TRY(base::make_directories(builds_of(folder_), kFolderMode));
   Build out;
   out.name = name;
-  out.path = std::format("{}/{}{}", builds_of(folder_), base::replace_all(name, "/", "%"), kSuffix);
+  out.path = base::format("{}/{}{}", builds_of(folder_), base::replace_all(name, "/", "%"), kSuffix);
   SEALIFT_ASSIGN(out.lock, base::open_file(lock_of(out.path), O_RDWR | O_CREAT));
   if (::flock(out.lock.get(), LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK)
     return fail(ErrorCode::busy,

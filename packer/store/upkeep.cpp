@@ -12,6 +12,7 @@
 #include "packer/store/store.h"
 #include "packer/store/verified.h"
 #include "payload/base/file.h"
+#include "payload/base/format.h"
 #include "payload/base/text.h"
 #include "payload/format/reader.h"
 
@@ -47,9 +48,9 @@ Result<std::string> fault_of(const Artifact& artifact, unsigned threads, const C
   const auto reader = format::PayloadReader::open(**file);
   if (!reader) return reader.error().text();
   if ((*reader)->identity() != artifact.identity)
-    return std::format("it has the identity {}", (*reader)->identity().text());
+    return base::format("it has the identity {}", (*reader)->identity().text());
   SEALIFT_ASSIGN(const auto damage, (*reader)->verify(threads, {}, cancel));
-  return damage.empty() ? std::string() : std::format("{}: {}", damage.front().where, damage.front().error.text());
+  return damage.empty() ? std::string() : base::format("{}: {}", damage.front().where, damage.front().error.text());
 }
 
 }  // namespace
@@ -81,9 +82,9 @@ Result<std::vector<std::string>> Store::check(unsigned threads, const CancelToke
   for (const auto& [name, identity] : names) {
     if (!std::ranges::contains(all, identity, &Artifact::identity))
       out.push_back(
-          std::format("{} means {}, which is not there; `sealift rm {}` takes the name away, building or "
-                      "loading it again brings it back",
-                      name, identity.text(), name));
+          base::format("{} means {}, which is not there; `sealift rm {}` takes the name away, building or "
+                       "loading it again brings it back",
+                       name, identity.text(), name));
   }
   const Verified verified(folder_);
   for (const auto& artifact : all) {
@@ -93,9 +94,9 @@ Result<std::vector<std::string>> Store::check(unsigned threads, const CancelToke
       continue;
     }
     verified.forget(artifact.path);
-    out.push_back(std::format("{} ({}) is damaged: {}; `sealift rm {}` removes it, then build or load it again",
-                              artifact.names.empty() ? "an artifact without a name" : base::join(artifact.names, ", "),
-                              artifact.path, fault, artifact.identity.hex().substr(0, 12)));
+    out.push_back(base::format("{} ({}) is damaged: {}; `sealift rm {}` removes it, then build or load it again",
+                               artifact.names.empty() ? "an artifact without a name" : base::join(artifact.names, ", "),
+                               artifact.path, fault, artifact.identity.hex().substr(0, 12)));
   }
   return out;
 }

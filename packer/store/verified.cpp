@@ -7,10 +7,10 @@
 
 #include <chrono>
 #include <filesystem>
-#include <format>
 
 #include "payload/base/fd.h"
 #include "payload/base/file.h"
+#include "payload/base/format.h"
 
 namespace sealift::store {
 namespace {
@@ -18,9 +18,9 @@ namespace {
 namespace fs = std::filesystem;
 
 std::string name_of(const struct stat& status) {
-  const auto time = [](const timespec& at) { return std::format("{}.{:09}", at.tv_sec, at.tv_nsec); };
-  return std::format("{:x}-{}-{}-{}-{}", status.st_dev, status.st_ino, status.st_size, time(status.st_mtim),
-                     time(status.st_ctim));
+  const auto time = [](const timespec& at) { return base::format("{}.{:09}", at.tv_sec, at.tv_nsec); };
+  return base::format("{:x}-{}-{}-{}-{}", status.st_dev, status.st_ino, status.st_size, time(status.st_mtim),
+                      time(status.st_ctim));
 }
 
 bool counts(const std::string& note) {
@@ -37,7 +37,7 @@ Verified::Verified(const std::string& store) : folder_(store.empty() ? "" : stor
 
 bool Verified::has(int fd) const {
   struct stat status{};
-  return !folder_.empty() && ::fstat(fd, &status) == 0 && counts(std::format("{}/{}", folder_, name_of(status)));
+  return !folder_.empty() && ::fstat(fd, &status) == 0 && counts(base::format("{}/{}", folder_, name_of(status)));
 }
 
 void Verified::note(const std::string& path) const {
@@ -49,14 +49,14 @@ void Verified::note(const std::string& path) const {
     std::error_code none;
     if (!counts(entry.path().string())) fs::remove(entry.path(), none);
   }
-  (void)base::open_file(std::format("{}/{}", folder_, name_of(status)), O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW,
+  (void)base::open_file(base::format("{}/{}", folder_, name_of(status)), O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW,
                         0600);
 }
 
 void Verified::forget(const std::string& path) const {
   struct stat status{};
   if (!folder_.empty() && ::stat(path.c_str(), &status) == 0)
-    ::unlink(std::format("{}/{}", folder_, name_of(status)).c_str());
+    ::unlink(base::format("{}/{}", folder_, name_of(status)).c_str());
 }
 
 }  // namespace sealift::store

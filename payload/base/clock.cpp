@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "payload/base/clock.h"
 
-#include <format>
 #include <thread>
+
+#include "payload/base/format.h"
 
 namespace sealift::base {
 namespace {
@@ -29,9 +30,9 @@ std::string to_iso8601(WallTime time) {
   const auto day = std::chrono::floor<std::chrono::days>(time);
   const std::chrono::year_month_day date(day);
   const std::chrono::hh_mm_ss clock(time - day);
-  return std::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:03}Z", static_cast<int>(date.year()),
-                     static_cast<unsigned>(date.month()), static_cast<unsigned>(date.day()), clock.hours().count(),
-                     clock.minutes().count(), clock.seconds().count(), clock.subseconds().count());
+  return base::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:03}Z", static_cast<int>(date.year()),
+                      static_cast<unsigned>(date.month()), static_cast<unsigned>(date.day()), clock.hours().count(),
+                      clock.minutes().count(), clock.seconds().count(), clock.subseconds().count());
 }
 
 }  // namespace sealift::base

@@ -5,12 +5,13 @@
 #pragma once
 
 #include <expected>
-#include <format>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
+
+#include "payload/base/format.h"
 
 namespace sealift::base {
 
@@ -72,7 +73,7 @@ using Result = std::expected<T, Error>;
 // return fail(ErrorCode::not_found, "{}: no such object", digest);
 template <class... Args>
 [[nodiscard]] std::unexpected<Error> fail(ErrorCode code, std::format_string<Args...> format, Args&&... args) {
-  return std::unexpected(Error{code, std::format(format, std::forward<Args>(args)...), {}});
+  return std::unexpected(Error{code, base::format(format, std::forward<Args>(args)...), {}});
 }
 
 [[nodiscard]] inline std::unexpected<Error> fail(Error error) { return std::unexpected(std::move(error)); }

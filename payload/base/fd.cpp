@@ -5,6 +5,8 @@
 #include <unistd.h>
 #include <cerrno>
 
+#include "payload/base/format.h"
+
 namespace sealift::base {
 
 void Fd::reset() {
@@ -73,7 +75,7 @@ Result<void> pread_exact(int fd, uint64_t offset, std::span<std::byte> buffer) {
     const ssize_t count = ::pread(fd, buffer.data(), buffer.size(), static_cast<off_t>(offset));
     if (count < 0) {
       if (errno == EINTR) continue;
-      return fail_errno(errno, std::format("read at offset {}", offset));
+      return fail_errno(errno, base::format("read at offset {}", offset));
     }
     if (count == 0)
       return fail(ErrorCode::truncated, "the file ends at offset {}, {} bytes are missing", offset, buffer.size());
@@ -88,7 +90,7 @@ Result<void> pwrite_all(int fd, uint64_t offset, ByteView data) {
     const ssize_t count = ::pwrite(fd, data.data(), data.size(), static_cast<off_t>(offset));
     if (count < 0) {
       if (errno == EINTR) continue;
-      return fail_errno(errno, std::format("write at offset {}", offset));
+      return fail_errno(errno, base::format("write at offset {}", offset));
     }
     offset += static_cast<uint64_t>(count);
     data = data.subspan(static_cast<size_t>(count));

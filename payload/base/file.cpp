@@ -9,6 +9,7 @@
 #include <cstdio>
 
 #include "payload/base/checked.h"
+#include "payload/base/format.h"
 
 namespace sealift::base {
 namespace {
@@ -86,7 +87,7 @@ Result<std::string> read_text_file(const std::string& path, size_t limit) {
 
 Result<void> write_file_atomic(const std::string& path, ByteView data, unsigned mode) {
   // The predictable name is harmless: O_EXCL rejects a planted file, and the folder belongs to the caller.
-  const std::string temporary = std::format("{}.tmp.{}", path, ::getpid());
+  const std::string temporary = base::format("{}.tmp.{}", path, ::getpid());
   ::unlink(temporary.c_str());
   SEALIFT_ASSIGN(auto fd, open_file(temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0600));
   auto written = write_all(fd.get(), data);

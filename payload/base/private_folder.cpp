@@ -12,6 +12,8 @@
 #include <cerrno>
 #include <filesystem>
 
+#include "payload/base/format.h"
+
 namespace sealift::base {
 namespace {
 
@@ -65,10 +67,10 @@ Result<PrivateFolder> PrivateFolder::make_in_memory() {
 
 Result<PrivateFolder> PrivateFolder::make_below(const std::string& folder) {
   remove_leftovers(folder);
-  std::string path = std::format("{}/{}XXXXXX", folder, kPrefix);
+  std::string path = base::format("{}/{}XXXXXX", folder, kPrefix);
   if (::mkdtemp(path.data()) == nullptr)
     return fail_errno(errno,
-                      std::format("no temporary folder can be made in {}; name another place with TMPDIR", folder));
+                      base::format("no temporary folder can be made in {}; name another place with TMPDIR", folder));
   auto lock = lock_in(path);
   return PrivateFolder(std::move(path), std::move(lock));
 }

@@ -15,6 +15,7 @@
 #include <csignal>
 
 #include "payload/base/fd.h"
+#include "payload/base/format.h"
 #include "payload/base/text.h"
 
 namespace sealift::base {
@@ -264,7 +265,7 @@ Error command_error(const Command& command, const ExitStatus& status) {
   constexpr size_t kTail = 2000;
   if (tail.size() > kTail) tail.remove_prefix(tail.size() - kTail);
   return Error{ErrorCode::command_failed,
-               std::format("{} ended with code {}{}{}", command.text(), status.code, tail.empty() ? "" : ": ", tail),
+               base::format("{} ended with code {}{}{}", command.text(), status.code, tail.empty() ? "" : ": ", tail),
                {}};
 }
 
@@ -289,7 +290,7 @@ Result<std::string> link_target(const std::string& link) {
 
 }  // namespace
 
-Result<std::string> program_of(pid_t process) { return link_target(std::format("/proc/{}/exe", process)); }
+Result<std::string> program_of(pid_t process) { return link_target(base::format("/proc/{}/exe", process)); }
 Result<std::string> own_program() { return link_target("/proc/self/exe"); }
 
 }  // namespace sealift::base

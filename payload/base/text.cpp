@@ -6,6 +6,7 @@
 #include <charconv>
 #include <utility>
 
+#include "payload/base/format.h"
 #include "payload/base/printable.h"
 #include "payload/base/utf8.h"
 
@@ -174,14 +175,14 @@ std::optional<uint64_t> parse_u64(std::string_view text) {
 
 std::string human_bytes(uint64_t bytes) {
   constexpr auto kUnits = std::to_array<std::string_view>({"B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"});
-  if (bytes < 1024) return std::format("{} B", bytes);
+  if (bytes < 1024) return base::format("{} B", bytes);
   auto value = static_cast<double>(bytes);
   size_t unit = 0;
   while (value >= 1024 && unit + 1 < kUnits.size()) {
     value /= 1024;
     ++unit;
   }
-  return value < 10 ? std::format("{:.1f} {}", value, kUnits[unit]) : std::format("{:.0f} {}", value, kUnits[unit]);
+  return value < 10 ? base::format("{:.1f} {}", value, kUnits[unit]) : base::format("{:.0f} {}", value, kUnits[unit]);
 }
 
 std::optional<std::string> nearest(std::string_view word, std::span<const std::string_view> known) {
@@ -206,9 +207,9 @@ std::string printable(std::string_view text, size_t limit) {
     const size_t length = c < 0x20 || c == 0x7f ? 0 : utf8_length(text);
     const std::string_view character = text.substr(0, std::max<size_t>(length, 1));
     if (length == 0) {
-      out += std::format("\\x{:02x}", c);
+      out += base::format("\\x{:02x}", c);
     } else if (const char32_t point = code_point(character); changes_the_rest(point)) {
-      out += std::format("\\u{{{:04x}}}", static_cast<uint32_t>(point));
+      out += base::format("\\u{{{:04x}}}", static_cast<uint32_t>(point));
     } else {
       out += character;
     }
@@ -234,10 +235,10 @@ std::string printable_json(std::string_view text) {
     const std::string_view character = text.substr(0, std::max<size_t>(utf8_length(text), 1));
     const char32_t point = utf8_length(text) == 0 ? 0 : code_point(character);
     if (changes_the_rest(point) && point < 0x10000) {
-      out += std::format("\\u{:04x}", static_cast<uint32_t>(point));
+      out += base::format("\\u{:04x}", static_cast<uint32_t>(point));
     } else if (changes_the_rest(point)) {  // a surrogate pair
       const uint32_t rest = static_cast<uint32_t>(point) - 0x10000;
-      out += std::format("\\u{:04x}\\u{:04x}", 0xd800 + (rest >> 10U), 0xdc00 + (rest & 0x3ffU));
+      out += base::format("\\u{:04x}\\u{:04x}", 0xd800 + (rest >> 10U), 0xdc00 + (rest & 0x3ffU));
     } else {
       out += character;
     }

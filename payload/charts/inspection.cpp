@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <iterator>
 
+#include "payload/base/format.h"
 #include "payload/base/text.h"
 
 namespace sealift::charts {
@@ -64,7 +65,7 @@ std::string Inspector::file_of(int line) const {
 
 // A rendered document's lines are not those of its template.
 std::string Inspector::place_of(int line) const {
-  return set_.empty() ? std::format("{}:{}", source_, line) : std::format("{} with {}", file_of(line), set_);
+  return set_.empty() ? base::format("{}:{}", source_, line) : base::format("{} with {}", file_of(line), set_);
 }
 
 Inspection Inspector::finish(std::span<const yaml::Node* const> others) {
@@ -84,7 +85,7 @@ Inspection Inspector::finish(std::span<const yaml::Node* const> others) {
   }
   for (const auto& left : findings.omitted) {
     out.omitted.push_back(
-        std::format("{}: {} names {}: {}", place_of(left.line), left.object, base::printable(left.text), left.reason));
+        base::format("{}: {} names {}: {}", place_of(left.line), left.object, base::printable(left.text), left.reason));
   }
   return out;
 }

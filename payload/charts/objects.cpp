@@ -3,10 +3,10 @@
 
 #include <algorithm>
 #include <array>
-#include <format>
 #include <utility>
 
 #include "payload/base/bytes.h"
+#include "payload/base/format.h"
 
 namespace sealift::charts {
 namespace {
@@ -51,7 +51,7 @@ std::string_view pod_path(std::string_view api_version, std::string_view kind) {
       {"batch/v1 CronJob", "spec/jobTemplate/spec/template/spec"},
       {"batch/v1 Job", kTemplate},
   });
-  const auto name = std::format("{} {}", api_version, kind);
+  const auto name = base::format("{} {}", api_version, kind);
   const auto at = std::ranges::find(kPaths, name, &std::pair<std::string_view, std::string_view>::first);
   return at == kPaths.end() ? "" : at->second;
 }
@@ -68,7 +68,7 @@ std::vector<std::string> containers_without_image(const yaml::Node& object, std:
     for (size_t i = 0; i < containers->items.size(); ++i) {
       const auto& container = containers->items[i];
       if (container.kind == yaml::Kind::mapping && container.text_at("image").empty())
-        out.push_back(std::format("{}.{}[{}] ({})", written, list, i, container.text_at("name")));
+        out.push_back(base::format("{}.{}[{}] ({})", written, list, i, container.text_at("name")));
     }
   }
   return out;
@@ -93,7 +93,7 @@ ObjectNote note_of(const yaml::Node& object) {
     for (const auto& [key, value] : annotations->members) out.annotation_bytes += key.size();
   }
   if (out.kind == "CustomResourceDefinition")
-    out.defines = std::format("{} {}", object.text_at("spec/group"), object.text_at("spec/names/kind"));
+    out.defines = base::format("{} {}", object.text_at("spec/group"), object.text_at("spec/names/kind"));
   if (out.api_version == "v1" && (out.kind == "ConfigMap" || out.kind == "Secret")) {
     out.data_bytes = value_bytes(object.find("data"), out.kind == "Secret" ? Values::base64 : Values::as_written) +
                      value_bytes(object.find("binaryData"), Values::base64) +

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "payload/charts/packed_rules.h"
 
+#include "payload/base/format.h"
+
 namespace sealift::charts {
 
 Result<void> add_packed_rules(const format::PayloadReader& payload, std::string_view whose, workloads::Rules& rules,
@@ -10,7 +12,7 @@ Result<void> add_packed_rules(const format::PayloadReader& payload, std::string_
        ++at) {
     if (!is_wanted(at->first)) continue;
     SEALIFT_ASSIGN(const auto text, payload.read_all(at->second.object.digest, kMaxRules));
-    SEALIFT_TRY(rules.add(base::as_text(text), std::format("{}{}", whose, at->first)));
+    SEALIFT_TRY(rules.add(base::as_text(text), base::format("{}{}", whose, at->first)));
   }
   return {};
 }

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "payload/charts/render.h"
 
-#include <format>
-
+#include "payload/base/format.h"
 #include "payload/base/text.h"
 
 namespace sealift::charts {
@@ -33,9 +32,9 @@ void add_api_versions(const yaml::Node& document, std::set<std::string>& out) {
   const auto* versions = document.at_path("spec/versions");
   if (group.empty() || versions == nullptr) return;
   for (const auto& version : versions->items) {
-    const auto name = std::format("{}/{}", group, version.text_at("name"));
+    const auto name = base::format("{}/{}", group, version.text_at("name"));
     out.insert(name);
-    if (!kind.empty()) out.insert(std::format("{}/{}", name, kind));
+    if (!kind.empty()) out.insert(base::format("{}/{}", name, kind));
   }
 }
 

@@ -7,11 +7,11 @@
 
 #include <algorithm>
 #include <cstdlib>
-#include <format>
 #include <mutex>
 #include <optional>
 
 #include "payload/base/fd.h"
+#include "payload/base/format.h"
 #include "payload/base/printable.h"
 #include "payload/base/text.h"
 
@@ -105,9 +105,9 @@ std::string pad(std::string_view text, size_t columns) {
 
 std::string human_duration(long long milliseconds) {
   long long seconds = milliseconds / 1000;
-  if (seconds < 60) return std::format("{} s", seconds);
-  if (seconds < 3600) return std::format("{}:{:02} min", seconds / 60, seconds % 60);
-  return std::format("{}:{:02}:{:02} h", seconds / 3600, seconds / 60 % 60, seconds % 60);
+  if (seconds < 60) return base::format("{} s", seconds);
+  if (seconds < 3600) return base::format("{}:{:02} min", seconds / 60, seconds % 60);
+  return base::format("{}:{:02}:{:02} h", seconds / 3600, seconds / 60 % 60, seconds % 60);
 }
 
 }  // namespace sealift::console

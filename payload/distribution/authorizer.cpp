@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "payload/base/format.h"
 #include "payload/base/text.h"
 #include "payload/distribution/challenge.h"
 #include "payload/json/value.h"
@@ -11,14 +12,14 @@ namespace sealift::distribution {
 namespace {
 
 Secret basic(const Login& login) {
-  const Secret both(std::format("{}:{}", login.user, login.password.reveal()));
+  const Secret both(base::format("{}:{}", login.user, login.password.reveal()));
   return Secret("Basic " + base::to_base64(base::as_bytes(both.reveal())));
 }
 
 std::string query_of(const std::map<std::string, std::string>& parameters, const std::string& repository) {
   const auto value = [&](const char* name) { return parameters.contains(name) ? parameters.at(name) : std::string(); };
   auto scope = value("scope");
-  if (scope.empty() && !repository.empty()) scope = std::format("repository:{}:pull", repository);
+  if (scope.empty() && !repository.empty()) scope = base::format("repository:{}:pull", repository);
   std::string out = "service=" + http::percent_encode(value("service"));
   if (!scope.empty()) out += "&scope=" + http::percent_encode(scope);
   return out;
@@ -92,8 +93,8 @@ Result<Secret> Authorizer::bearer(const std::map<std::string, std::string>& para
   const std::string query = query_of(parameters, repository);
   http::Reply reply;
   if (login && !login->identity_token.empty()) {
-    const Secret form(std::format("grant_type=refresh_token&client_id=sealift&{}&refresh_token={}", query,
-                                  http::percent_encode(login->identity_token.reveal())));
+    const Secret form(base::format("grant_type=refresh_token&client_id=sealift&{}&refresh_token={}", query,
+                                   http::percent_encode(login->identity_token.reveal())));
     SEALIFT_ASSIGN(reply, client->post_form(url->target, {}, form));
   } else {
     std::map<std::string, std::string> headers;
@@ -101,8 +102,8 @@ Result<Secret> Authorizer::bearer(const std::map<std::string, std::string>& para
     SEALIFT_ASSIGN(reply, client->get(url->target + (url->target.contains('?') ? "&" : "?") + query, headers));
   }
   if (reply.status == 401 || reply.status == 403) {
-    const std::string who = login ? std::format("the login of {}", login->user.empty() ? "its identity token"
-                                                                                       : base::printable(login->user))
+    const std::string who = login ? base::format("the login of {}", login->user.empty() ? "its identity token"
+                                                                                        : base::printable(login->user))
                                   : "a reader without a login";
     return fail(ErrorCode::auth_failed, "{} gives no token to {} for {}/{}; {}, or check the name and the rights",
                 url->origin.text(), who, endpoint_.registry, repository, login_hint(endpoint_));
@@ -119,7 +120,7 @@ Result<Secret> Authorizer::bearer(const std::map<std::string, std::string>& para
   if (std::ranges::any_of(token.reveal(), [](char c) { return c <= ' ' || c == '\x7f'; }))
     return fail(ErrorCode::protocol, "{} answers with what can't be a token", url->origin.text());
   connections_.give_back(std::move(client));
-  return Secret(std::format("Bearer {}", token.reveal()));
+  return Secret(base::format("Bearer {}", token.reveal()));
 }
 
 }  // namespace sealift::distribution

@@ -4,10 +4,10 @@
 #include <algorithm>
 #include <cstdlib>
 #include <filesystem>
-#include <format>
 #include <vector>
 
 #include "payload/base/file.h"
+#include "payload/base/format.h"
 #include "payload/base/text.h"
 
 namespace sealift::distribution {
@@ -28,7 +28,7 @@ std::vector<std::string> certificate_folders() {
 bool is_loopback(const std::string& host) { return host == "localhost" || host == "::1" || host.starts_with("127."); }
 
 std::string login_hint(const Endpoint& endpoint) {
-  return endpoint.login_field.empty() ? std::format("log in (`docker login {}` or the like)", endpoint.registry)
+  return endpoint.login_field.empty() ? base::format("log in (`docker login {}` or the like)", endpoint.registry)
                                       : "check user and password of " + endpoint.login_field;
 }
 
@@ -77,7 +77,7 @@ Result<Endpoint> endpoint_of(const std::string& registry, const EndpointOptions&
     out.origin = url.origin;
   }
   const std::string host_and_port =
-      mirror == options.mirrors.end() ? registry : std::format("{}:{}", out.origin.host, out.origin.port);
+      mirror == options.mirrors.end() ? registry : base::format("{}:{}", out.origin.host, out.origin.port);
   if (out.origin.scheme == "https") {
     SEALIFT_ASSIGN(const bool has_certificates, add_certificates(host_and_port, out.client));
     if (!has_certificates && mirror == options.mirrors.end() && is_loopback(out.origin.host)) {

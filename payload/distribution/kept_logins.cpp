@@ -7,6 +7,7 @@
 #include <cstring>
 
 #include "payload/base/file.h"
+#include "payload/base/format.h"
 #include "payload/base/named_file.h"
 #include "payload/base/text.h"
 #include "payload/distribution/login_parts.h"
@@ -118,7 +119,7 @@ Result<std::string> keep_login(const std::string& registry, const Login& login) 
     SEALIFT_TRY(write(kept));
     return "the credential helper " + helper;
   }
-  std::string both = std::format("{}:{}", login.user, login.password.reveal());
+  std::string both = base::format("{}:{}", login.user, login.password.reveal());
   json::Value entry = json::Value::object();
   entry.set("auth", base::to_base64(base::as_bytes(both)));
   explicit_bzero(both.data(), both.size());

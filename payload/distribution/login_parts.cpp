@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cstdlib>
 
+#include "payload/base/format.h"
 #include "payload/base/text.h"
 
 namespace sealift::distribution {
@@ -15,7 +16,7 @@ namespace {
 Result<std::string> find_program(const std::string& name) {
   const std::string folders = variable("PATH");
   for (const auto folder : base::split(folders, ':')) {
-    std::string path = std::format("{}/{}", folder, name);
+    std::string path = base::format("{}/{}", folder, name);
     if (folder.starts_with('/') && ::access(path.c_str(), X_OK) == 0) return path;
   }
   return fail(ErrorCode::not_found, "the credential helper {} is not in PATH; install it, or log in without it", name);

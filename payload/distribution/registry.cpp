@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "payload/base/format.h"
 #include "payload/base/text.h"
 #include "payload/distribution/requests.h"
 #include "payload/image/manifest.h"
@@ -53,8 +54,8 @@ class BlobReceiver {
   // Registries may label blobs that are stored compressed, so the label alone is no error.
   std::string hint() const {
     if (encoding_.empty() || encoding_ == "identity") return {};
-    return std::format(" (sent with Content-Encoding: {}, which was not asked for; a proxy in between may do this)",
-                       base::printable(encoding_));
+    return base::format(" (sent with Content-Encoding: {}, which was not asked for; a proxy in between may do this)",
+                        base::printable(encoding_));
   }
 
  private:
@@ -74,9 +75,9 @@ Result<RemoteManifest> get_manifest(Requests& requests, const std::string& repos
   const std::string path = requests.path_of(repository);
   const Ask ask{what,
                 path,
-                requests.url(std::format("/v2/{}/manifests/{}", path, reference)),
-                {{"Accept", std::format("{}, {}, {}, {}", image::kOciIndex, image::kDockerList, image::kOciManifest,
-                                        image::kDockerManifest)}}};
+                requests.url(base::format("/v2/{}/manifests/{}", path, reference)),
+                {{"Accept", base::format("{}, {}, {}, {}", image::kOciIndex, image::kDockerList, image::kOciManifest,
+                                         image::kDockerManifest)}}};
   SEALIFT_ASSIGN(auto reply, requests.patiently([&] { return ask; }, cancel));
   RemoteManifest out{reply.headers["content-type"], hash::sha256(base::as_bytes(reply.text)),
                      base::to_bytes(reply.text)};
@@ -112,20 +113,20 @@ std::unique_ptr<Registry> Registry::at(Endpoint endpoint, const Logins& logins, 
 Result<RemoteManifest> Registry::manifest(const std::string& repository, const std::string& tag,
                                           const CancelToken& cancel) {
   return get_manifest(*requests_, repository, tag,
-                      std::format("{}/{}:{}", requests_->endpoint().registry, repository, tag), {}, cancel);
+                      base::format("{}/{}:{}", requests_->endpoint().registry, repository, tag), {}, cancel);
 }
 
 Result<RemoteManifest> Registry::manifest(const std::string& repository, const Digest& digest,
                                           const CancelToken& cancel) {
   return get_manifest(*requests_, repository, digest.text(),
-                      std::format("{}/{}@{}", requests_->endpoint().registry, repository, digest.text()), digest,
+                      base::format("{}/{}@{}", requests_->endpoint().registry, repository, digest.text()), digest,
                       cancel);
 }
 
 Result<std::optional<RemoteManifest>> Registry::referrers(const std::string& repository, const Digest& subject,
                                                           const CancelToken& cancel) {
   const std::string path = requests_->path_of(repository);
-  const http::Url first{requests_->endpoint().origin, std::format("/v2/{}/referrers/{}", path, subject.text())};
+  const http::Url first{requests_->endpoint().origin, base::format("/v2/{}/referrers/{}", path, subject.text())};
   std::optional<RemoteManifest> out;
   json::Value all = json::Value::array();
   http::Url page = first;
@@ -133,15 +134,16 @@ Result<std::optional<RemoteManifest>> Registry::referrers(const std::string& rep
     if (number == kMaxPages)
       return fail(ErrorCode::limit_exceeded, "{} lists more than {} pages of what refers to {}", first.origin.text(),
                   kMaxPages, subject.text());
-    const Ask ask{std::format("what refers to {} in {}/{}", subject.text(), requests_->endpoint().registry, repository),
-                  path,
-                  page,
-                  {{"Accept", std::string(image::kOciIndex)}},
-                  "GET",
-                  nullptr,
-                  nullptr,
-                  {},
-                  {400, 404, 405}};
+    const Ask ask{
+        base::format("what refers to {} in {}/{}", subject.text(), requests_->endpoint().registry, repository),
+        path,
+        page,
+        {{"Accept", std::string(image::kOciIndex)}},
+        "GET",
+        nullptr,
+        nullptr,
+        {},
+        {400, 404, 405}};
     SEALIFT_ASSIGN(const auto reply, requests_->patiently([&] { return ask; }, cancel));
     // Some answer with a page for people.
     const auto parsed = reply.status == 200 ? json::parse(reply.text) : fail(ErrorCode::not_found, "none");
@@ -175,14 +177,14 @@ Result<void> Registry::blob(const std::string& repository, const Digest& digest,
                             base::Sink& sink, const CancelToken& cancel, Compare compare) {
   const std::string path = requests_->path_of(repository);
   const std::string what =
-      std::format("the blob {} of {}/{}", digest.text(), requests_->endpoint().registry, repository);
+      base::format("the blob {} of {}/{}", digest.text(), requests_->endpoint().registry, repository);
   BlobReceiver receiver(digest, size, begin, compare == Compare::here && begin == 0, sink, cancel);
   base::FunctionSink body([&](ByteView data) { return receiver.write(data); });
   const auto ask = [&] {
-    Ask out{what, path, requests_->url(std::format("/v2/{}/blobs/{}", path, digest.text()))};
+    Ask out{what, path, requests_->url(base::format("/v2/{}/blobs/{}", path, digest.text()))};
     out.sink = &body;
     out.on_head = [&](const http::Reply& head) { return receiver.begin(head); };
-    if (receiver.received() > 0) out.headers["Range"] = std::format("bytes={}-", receiver.received());
+    if (receiver.received() > 0) out.headers["Range"] = base::format("bytes={}-", receiver.received());
     return out;
   };
   const auto received = [&] { return receiver.received(); };
@@ -201,14 +203,14 @@ Result<void> Registry::blob(const std::string& repository, const Digest& digest,
   }
   if (auto whole = receiver.finish(); !whole)
     return fail_while(std::move(whole).error(),
-                      std::format("getting {} from {}", what, requests_->endpoint().origin.text()));
+                      base::format("getting {} from {}", what, requests_->endpoint().origin.text()));
   return {};
 }
 
 Result<uint64_t> Registry::blob_size(const std::string& repository, const Digest& digest, const CancelToken& cancel) {
   const std::string path = requests_->path_of(repository);
-  Ask ask{std::format("the blob {} of {}/{}", digest.text(), requests_->endpoint().registry, repository), path,
-          requests_->url(std::format("/v2/{}/blobs/{}", path, digest.text()))};
+  Ask ask{base::format("the blob {} of {}/{}", digest.text(), requests_->endpoint().registry, repository), path,
+          requests_->url(base::format("/v2/{}/blobs/{}", path, digest.text()))};
   ask.method = "HEAD";
   SEALIFT_ASSIGN(auto reply, requests_->patiently([&] { return ask; }, cancel));
   const auto size = base::parse_u64(reply.headers["content-length"]);
@@ -242,12 +244,12 @@ Result<std::vector<std::string>> Registry::list(std::string target, const std::s
 
 Result<std::vector<std::string>> Registry::tags(const std::string& repository, const CancelToken& cancel) {
   const std::string path = requests_->path_of(repository);
-  return list(std::format("/v2/{}/tags/list?n={}", path, kPageSize),
-              std::format("tags of {}/{}", requests_->endpoint().registry, repository), path, "tags", cancel);
+  return list(base::format("/v2/{}/tags/list?n={}", path, kPageSize),
+              base::format("tags of {}/{}", requests_->endpoint().registry, repository), path, "tags", cancel);
 }
 
 Result<std::vector<std::string>> Registry::repositories(const CancelToken& cancel) {
-  return list(std::format("/v2/_catalog?n={}", kPageSize), "a list of its repositories", {}, "repositories", cancel);
+  return list(base::format("/v2/_catalog?n={}", kPageSize), "a list of its repositories", {}, "repositories", cancel);
 }
 
 Result<void> Registry::check_login(const CancelToken& cancel) {

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <set>
 
+#include "payload/base/format.h"
 #include "payload/base/retry.h"
 #include "payload/base/text.h"
 #include "payload/http/pace.h"
@@ -21,7 +22,7 @@ std::string reason_of(const http::Reply& reply) {
   const auto* errors = document ? document->find("errors") : nullptr;
   if (errors == nullptr || !errors->is_array() || errors->elements()->empty()) return {};
   const auto& first = errors->elements()->front();
-  return std::format(" ({})", base::printable(first.text_or("message", first.text_or("code", "no reason"))));
+  return base::format(" ({})", base::printable(first.text_or("message", first.text_or("code", "no reason"))));
 }
 
 bool is_about_quota(std::string_view reason) {
@@ -89,33 +90,33 @@ Error Requests::error_of(const http::Reply& reply, const Ask& ask) const {
   // What a proxy answers looks like the registry's own answer.
   const auto& proxy = endpoint_.client.proxy;
   const std::string where =
-      endpoint_.origin.text() + (proxy ? std::format(" (through the proxy {})", proxy->origin.text()) : "");
+      endpoint_.origin.text() + (proxy ? base::format(" (through the proxy {})", proxy->origin.text()) : "");
   const std::string reason = reason_of(reply);
   switch (reply.status) {
-    case 404: return {ErrorCode::not_found, std::format("{} has no {}{}", where, ask.what, reason), {}};
+    case 404: return {ErrorCode::not_found, base::format("{} has no {}{}", where, ask.what, reason), {}};
     case 401:
     case 403:
       if (is_about_quota(reason))
         return {ErrorCode::no_space,
-                std::format("{} refuses {}{}; make room there, or have the quota raised", where, ask.what, reason),
+                base::format("{} refuses {}{}; make room there, or have the quota raised", where, ask.what, reason),
                 {}};
       return {ErrorCode::auth_failed,
-              std::format("{} refuses {}{}; {}, or check the rights", where, ask.what, reason, login_hint(endpoint_)),
+              base::format("{} refuses {}{}; {}, or check the rights", where, ask.what, reason, login_hint(endpoint_)),
               {}};
     case 413:
       return {ErrorCode::limit_exceeded,
-              std::format("{} answers 413, too large, for {}{}; it, or a proxy before it, limits what one request may "
-                          "carry: have the limit raised (nginx: client_max_body_size 0)",
-                          where, ask.what, reason),
+              base::format("{} answers 413, too large, for {}{}; it, or a proxy before it, limits what one request may "
+                           "carry: have the limit raised (nginx: client_max_body_size 0)",
+                           where, ask.what, reason),
               {}};
     case 429:
       return {ErrorCode::unreachable,
-              std::format("{} answers 429, too many requests, for {}{}; try again later", where, ask.what, reason),
+              base::format("{} answers 429, too many requests, for {}{}; try again later", where, ask.what, reason),
               {}};
     default: break;
   }
   return {reply.status >= 500 ? ErrorCode::unreachable : ErrorCode::protocol,
-          std::format("{} answers {} for {}{}", where, reply.status, ask.what, reason),
+          base::format("{} answers {} for {}{}", where, reply.status, ask.what, reason),
           {}};
 }
 

@@ -5,6 +5,7 @@
 // says.
 #include <algorithm>
 
+#include "payload/base/format.h"
 #include "payload/base/retry.h"
 #include "payload/base/text.h"
 #include "payload/distribution/registry.h"
@@ -24,7 +25,7 @@ class Uploading {
   Uploading(Requests& requests, const std::string& repository, const Upload& upload, std::string other)
       : requests_(requests),
         path_(requests.path_of(repository)),
-        what_(std::format("the blob {} for {}/{}", upload.digest.text(), requests.endpoint().registry, repository)),
+        what_(base::format("the blob {} for {}/{}", upload.digest.text(), requests.endpoint().registry, repository)),
         upload_(upload),
         other_(std::move(other)) {}
 
@@ -61,21 +62,21 @@ class Uploading {
   }
 
   std::expected<bool, Failure> has() {
-    auto reply =
-        requests_.once(ask("HEAD", requests_.url(std::format("/v2/{}/blobs/{}", path_, upload_.digest.text())), {404}));
+    auto reply = requests_.once(
+        ask("HEAD", requests_.url(base::format("/v2/{}/blobs/{}", path_, upload_.digest.text())), {404}));
     if (!reply) return std::unexpected(std::move(reply).error());
     return reply->status == 200;
   }
 
   // True if the registry had it elsewhere.
   std::expected<bool, Failure> begin() {
-    std::string target = std::format("/v2/{}/blobs/uploads/", path_);
+    std::string target = base::format("/v2/{}/blobs/uploads/", path_);
     if (!other_.empty())
       target +=
-          std::format("?mount={}&from={}", upload_.digest.text(), http::percent_encode(requests_.path_of(other_)));
+          base::format("?mount={}&from={}", upload_.digest.text(), http::percent_encode(requests_.path_of(other_)));
     const http::Body none;
     auto request = ask("POST", requests_.url(std::move(target)), {201, 202});
-    request.what = std::format("a place to upload to, in {}/{}", requests_.endpoint().registry, path_);
+    request.what = base::format("a place to upload to, in {}/{}", requests_.endpoint().registry, path_);
     request.body = &none;
     auto reply = requests_.once(request);
     if (!reply) return std::unexpected(std::move(reply).error());
@@ -126,7 +127,7 @@ class Uploading {
                             return {};
                           }};
     auto request = ask("PATCH", *place_, {201, 202, 204});
-    if (begin != 0) request.headers["Content-Range"] = std::format("{}-{}", begin, upload_.size - 1);
+    if (begin != 0) request.headers["Content-Range"] = base::format("{}-{}", begin, upload_.size - 1);
     request.body = &body;
     auto reply = requests_.once(request);
     if (!reply) return std::unexpected(std::move(reply).error());
@@ -138,7 +139,7 @@ class Uploading {
   std::expected<void, Failure> close() {
     auto url = *place_;
     url.target +=
-        std::format("{}digest={}", url.target.contains('?') ? '&' : '?', http::percent_encode(upload_.digest.text()));
+        base::format("{}digest={}", url.target.contains('?') ? '&' : '?', http::percent_encode(upload_.digest.text()));
     const bool is_small = upload_.size <= kSmall;
     const http::Body body{"application/octet-stream", is_small ? upload_.size : 0,
                           [&](uint64_t offset, std::span<std::byte> buffer) { return upload_.read(offset, buffer); }};
@@ -152,7 +153,7 @@ class Uploading {
     if (answer && answer->status == 400 && answer->text.contains("DIGEST"))
       reply.error().error = {
           ErrorCode::corrupt,
-          std::format("{} has got other bytes of {} than its digest says", requests_.endpoint().origin.text(), what_),
+          base::format("{} has got other bytes of {} than its digest says", requests_.endpoint().origin.text(), what_),
           {}};
     return std::unexpected(std::move(reply).error());
   }
@@ -184,7 +185,7 @@ Result<Sent> Registry::push_blob(const std::string& repository, const Upload& up
     const auto wait = attempts.next(error, answer ? &*answer : nullptr, uploading.sent());
     if (!wait && !answer)
       return fail_while(std::move(error),
-                        std::format("sending {} to {}", upload.digest.text(), requests_->endpoint().origin.text()));
+                        base::format("sending {} to {}", upload.digest.text(), requests_->endpoint().origin.text()));
     if (!wait) return fail(std::move(error));
     SEALIFT_TRY(base::pause(requests_->clock(), *wait, cancel));
   }
@@ -199,8 +200,8 @@ Result<void> Registry::push_manifest(const std::string& repository, const std::s
         std::ranges::copy(ByteView(manifest.bytes).subspan(static_cast<size_t>(offset), buffer.size()), buffer.begin());
         return {};
       }};
-  Ask ask{std::format("{}/{}{}{}", requests_->endpoint().registry, repository, tag.empty() ? '@' : ':', reference),
-          path, requests_->url(std::format("/v2/{}/manifests/{}", path, reference))};
+  Ask ask{base::format("{}/{}{}{}", requests_->endpoint().registry, repository, tag.empty() ? '@' : ':', reference),
+          path, requests_->url(base::format("/v2/{}/manifests/{}", path, reference))};
   ask.method = "PUT";
   ask.body = &body;
   ask.answers = {201, 204};

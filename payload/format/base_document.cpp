@@ -7,6 +7,7 @@
 #include <map>
 #include <set>
 
+#include "payload/base/format.h"
 #include "payload/base/mode.h"
 #include "payload/base/safe_path.h"
 #include "payload/base/text.h"
@@ -28,7 +29,7 @@ class Fields {
       if (std::ranges::contains(known, key)) continue;
       const auto near = base::nearest(key, std::span(known.begin(), known.size()));
       return fail(ErrorCode::invalid_input, "{}:{}:{}: the field \"{}\" is not known{}", where, value.line,
-                  value.column, base::printable(key), near ? std::format(", did you mean \"{}\"?", *near) : "");
+                  value.column, base::printable(key), near ? base::format(", did you mean \"{}\"?", *near) : "");
     }
     return Fields(node, where);
   }
@@ -36,7 +37,7 @@ class Fields {
   Result<std::string> text(std::string_view key) const {
     const auto* node = node_->find(key);
     const auto value = node == nullptr ? std::nullopt : node->as_string();
-    if (!value || value->empty()) return bad(node, std::format("\"{}\" must be a text", key));
+    if (!value || value->empty()) return bad(node, base::format("\"{}\" must be a text", key));
     return *value;
   }
   Result<std::string> text_or(std::string_view key, std::string_view otherwise) const {
@@ -81,7 +82,7 @@ Result<uint64_t> quantity(const Fields& fields, std::string_view key) {
   }
   const auto value = base::parse_u64(digits);
   if (!value || *value > (UINT64_MAX / factor))
-    return fields.bad(node, std::format("\"{}\" must be a size like 1700Mi or 4Gi", key));
+    return fields.bad(node, base::format("\"{}\" must be a size like 1700Mi or 4Gi", key));
   return *value * factor;
 }
 
@@ -130,8 +131,8 @@ Result<BaseUnit> parse_unit(const yaml::Node& node, std::string_view where) {
   BaseUnit out;
   SEALIFT_ASSIGN(out.name, fields.text("name"));
   if (!is_word(out.name, "@") || !out.name.contains('.'))
-    return fields.bad(fields.find("name"), std::format("\"{}\" is not the name of a unit like containerd.service",
-                                                       base::printable(out.name)));
+    return fields.bad(fields.find("name"), base::format("\"{}\" is not the name of a unit like containerd.service",
+                                                        base::printable(out.name)));
   SEALIFT_ASSIGN(const std::string start, fields.text_or("start", "now"));
   if (start != "now" && start != "kubeadm") return fields.bad(fields.find("start"), "\"start\" must be now or kubeadm");
   out.start_now = start == "now";
@@ -143,10 +144,10 @@ Result<std::map<std::string, std::string>> parse_texts(const Fields& fields, std
   const auto* node = fields.find(key);
   if (node == nullptr) return out;
   if (node->kind != yaml::Kind::mapping)
-    return fields.bad(node, std::format("\"{}\" must be a mapping of names to texts", key));
+    return fields.bad(node, base::format("\"{}\" must be a mapping of names to texts", key));
   for (const auto& [name, value] : node->members) {
     const auto text = value.as_string();
-    if (!text) return fields.bad(&value, std::format("\"{}\" must be a text", base::printable(name)));
+    if (!text) return fields.bad(&value, base::format("\"{}\" must be a text", base::printable(name)));
     out[name] = *text;
   }
   return out;
@@ -158,7 +159,7 @@ Result<std::vector<T>> parse_list(const Fields& fields, std::string_view key, st
   std::vector<T> out;
   const auto* node = fields.find(key);
   if (node == nullptr) return out;
-  if (node->kind != yaml::Kind::sequence) return fields.bad(node, std::format("\"{}\" must be a list", key));
+  if (node->kind != yaml::Kind::sequence) return fields.bad(node, base::format("\"{}\" must be a list", key));
   for (const auto& item : node->items) {
     SEALIFT_ASSIGN(auto value, parse(item, where));
     out.push_back(std::move(value));
@@ -211,7 +212,7 @@ Result<void> check_unique(const BaseDocument& document, const Fields& spec) {
   std::set<std::string_view> units;
   for (size_t i = 0; i < document.units.size(); ++i) {
     if (!units.insert(document.units[i].name).second)
-      return spec.bad(&spec.find("units")->items[i], std::format("the unit {} stands twice", document.units[i].name));
+      return spec.bad(&spec.find("units")->items[i], base::format("the unit {} stands twice", document.units[i].name));
   }
   std::map<std::string_view, std::vector<HostRole>> written;  // by destination
   for (size_t i = 0; i < document.files.size(); ++i) {
@@ -222,7 +223,7 @@ Result<void> check_unique(const BaseDocument& document, const Fields& spec) {
     };
     if (std::ranges::any_of(roles, same_hosts))
       return spec.bad(&spec.find("files")->items[i],
-                      std::format("{} is written twice on the same hosts", file.destination));
+                      base::format("{} is written twice on the same hosts", file.destination));
     roles.push_back(file.role);
   }
   return {};
@@ -253,7 +254,7 @@ Result<void> parse_spec(const yaml::Node& node, std::string_view where, BaseDocu
   }
   SEALIFT_ASSIGN(out.tools, parse_texts(spec, "tools"));
   for (const auto* tool : {"kubeadm", "kubectl", "helm", "ctr"}) {
-    if (!out.tools.contains(tool)) return spec.bad(spec.find("tools"), std::format("\"tools\" must name {}", tool));
+    if (!out.tools.contains(tool)) return spec.bad(spec.find("tools"), base::format("\"tools\" must name {}", tool));
   }
   for (const auto& [tool, path] : out.tools) {
     if (auto safe = base::safe_relative_path(path); !safe)
@@ -269,11 +270,11 @@ Result<void> parse_spec(const yaml::Node& node, std::string_view where, BaseDocu
     if (!is_word(key, "/") || value.empty() || value.contains('\n'))
       return spec.bad(
           spec.find("sysctls")->find(key),
-          std::format("\"{}\" is not a kernel setting like net.ipv4.ip_forward: \"1\"", base::printable(key)));
+          base::format("\"{}\" is not a kernel setting like net.ipv4.ip_forward: \"1\"", base::printable(key)));
   }
   if (const auto* kubeadm = spec.find("kubeadm")) {
     SEALIFT_ASSIGN(out.kubeadm, spec.text("kubeadm"));
-    if (auto documents = yaml::parse(out.kubeadm, std::format("{}: \"kubeadm\", line", where)); !documents)
+    if (auto documents = yaml::parse(out.kubeadm, base::format("{}: \"kubeadm\", line", where)); !documents)
       return spec.bad(kubeadm, documents.error().what);
   }
   return parse_roles(spec, where, out);

@@ -3,8 +3,8 @@
 
 #include <algorithm>
 #include <filesystem>
-#include <format>
 
+#include "payload/base/format.h"
 #include "payload/base/safe_path.h"
 #include "payload/base/text.h"
 
@@ -29,10 +29,10 @@ bool is_sealifts(std::string_view path) {
 
 std::optional<std::string> bad_destination(std::string_view path) {
   if (auto safe = base::safe_absolute_path(path); !safe) return safe.error().what;
-  if (lies_in(path, {"/proc", "/sys", "/dev"})) return std::format("{} is no place for a file", base::printable(path));
-  if (lies_in(path, kOwn)) return std::format("{} belongs to Sealift itself", base::printable(path));
+  if (lies_in(path, {"/proc", "/sys", "/dev"})) return base::format("{} is no place for a file", base::printable(path));
+  if (lies_in(path, kOwn)) return base::format("{} belongs to Sealift itself", base::printable(path));
   if (lies_in(path, {"/etc/passwd", "/etc/shadow", "/etc/group", "/etc/gshadow"}))
-    return std::format("{} lists the host's users, which would all be lost", base::printable(path));
+    return base::format("{} lists the host's users, which would all be lost", base::printable(path));
   return std::nullopt;
 }
 

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "payload/base/checked.h"
+#include "payload/base/format.h"
 #include "payload/codec/zstd.h"
 #include "payload/format/records.h"
 
@@ -251,7 +252,7 @@ Result<Bytes> section_bytes(ByteView metadata, const Trailer& trailer, const Sec
   }
   if (section.encoding == Encoding::zstd) {
     auto plain = codec::zstd_decompress(stored, static_cast<size_t>(section.plain_size));
-    if (!plain) return fail_while(std::move(plain).error(), std::format("decoding section {}", name(section.type)));
+    if (!plain) return fail_while(std::move(plain).error(), base::format("decoding section {}", name(section.type)));
     return plain;
   }
   if (section.plain_size != section.size)

@@ -5,6 +5,7 @@
 #include <array>
 #include <functional>
 
+#include "payload/base/format.h"
 #include "payload/base/safe_path.h"
 #include "payload/base/text.h"
 #include "payload/format/app_name.h"
@@ -36,7 +37,7 @@ class Fields {
   }
 
   std::string where() const {
-    return base::printable(name_.empty() ? std::string(kind_) : std::format("{} {}", kind_, name_));
+    return base::printable(name_.empty() ? std::string(kind_) : base::format("{} {}", kind_, name_));
   }
   std::unexpected<Error> bad(std::string_view key, std::string_view why) const {
     return fail(ErrorCode::corrupt, "{}: \"{}\" {}", where(), key, why);
@@ -127,7 +128,7 @@ class Fields {
     for (const auto& element : *value->elements()) {
       ++number;
       if (auto done = visit(element); !done)
-        return fail_while(std::move(done).error(), std::format("reading entry {} of \"{}\"", number, key));
+        return fail_while(std::move(done).error(), base::format("reading entry {} of \"{}\"", number, key));
     }
     return {};
   }
@@ -204,7 +205,7 @@ Result<App> parse_app(const json::Value& value) {
     app.uses.push_back(std::move(use));
     return {};
   }));
-  if (!is_app_name(app.name)) return fields.bad("name", std::format("can't be an app's: {}", kAppNames));
+  if (!is_app_name(app.name)) return fields.bad("name", base::format("can't be an app's: {}", kAppNames));
   if (!app.target_namespace.empty() && !is_app_name(app.target_namespace))
     return fields.bad("namespace", "is not a namespace");
   if (!app.release.empty() && !is_app_name(app.release)) return fields.bad("release", "is not the name of a release");
@@ -326,7 +327,7 @@ Result<void> take_element(const json::Entry& entry, Contents& contents) {
   auto element = parse();
   if (!element)
     return fail_while(std::move(element).error(),
-                      std::format("reading entry {} of \"{}\"", entry.number, entry.member));
+                      base::format("reading entry {} of \"{}\"", entry.number, entry.member));
   (contents.*List).push_back(std::move(*element));
   return {};
 }

@@ -5,6 +5,7 @@
 #include <array>
 
 #include "payload/base/checked.h"
+#include "payload/base/format.h"
 #include "payload/base/text.h"
 #include "payload/codec/zstd.h"
 #include "payload/format/reader_state.h"
@@ -88,7 +89,7 @@ Result<Bytes> PayloadReader::State::load_plain(const Frame& frame) const {
   if (frame.encoding == Encoding::raw) return stored;
   auto plain = codec::zstd_decompress(stored, static_cast<size_t>(frame.plain_size));
   if (!plain)
-    return fail_while(std::move(plain).error(), std::format("decoding the frame at payload offset {}", frame.offset));
+    return fail_while(std::move(plain).error(), base::format("decoding the frame at payload offset {}", frame.offset));
   return plain;
 }
 
@@ -197,7 +198,7 @@ Result<void> PayloadReader::read(const Digest& digest, ByteRange range, base::Si
       auto plain = state.cache.find(i);
       if (!plain) {
         auto loaded = state.load_plain(frame);
-        if (!loaded) return fail_while(std::move(loaded).error(), std::format("reading object {}", digest.text()));
+        if (!loaded) return fail_while(std::move(loaded).error(), base::format("reading object {}", digest.text()));
         plain = std::make_shared<const Bytes>(std::move(*loaded));
         if (to - from < frame.plain_size && frame.plain_size <= FrameCache::kFrameLimit) state.cache.put(i, plain);
       }

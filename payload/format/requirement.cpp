@@ -8,6 +8,7 @@
 #include <compare>
 #include <vector>
 
+#include "payload/base/format.h"
 #include "payload/base/text.h"
 
 namespace sealift::format {
@@ -107,7 +108,7 @@ Result<std::string> parse_versions(std::string_view text) {
   SEALIFT_ASSIGN(const auto bounds, parse_bounds(text));
   std::string out;
   for (const auto& bound : bounds)
-    out += std::format("{}{}{}", out.empty() ? "" : " ", bound.comparison, bound.written);
+    out += base::format("{}{}{}", out.empty() ? "" : " ", bound.comparison, bound.written);
   return out;
 }
 
@@ -130,7 +131,7 @@ std::optional<std::string> lowest_of(std::string_view versions) {
   if (lowest == nullptr) return std::nullopt;
   auto numbers = lowest->numbers;
   numbers.resize(3);
-  auto out = std::format("v{}.{}.{}", numbers[0], numbers[1], numbers[2]);
+  auto out = base::format("v{}.{}.{}", numbers[0], numbers[1], numbers[2]);
   if (!lowest->pre_release.empty()) out += "-" + base::join(lowest->pre_release, ".");
   return out;
 }

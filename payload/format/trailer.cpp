@@ -5,6 +5,7 @@
 #include <array>
 
 #include "payload/base/checked.h"
+#include "payload/base/format.h"
 
 namespace sealift::format {
 namespace {
@@ -18,8 +19,8 @@ Error missing_trailer(const base::RandomAccessFile& file) {
     if (!header) continue;
     return Error{
         ErrorCode::truncated,
-        std::format("the file should have {} bytes and has {}: its end is missing or overwritten; copy it again",
-                    offset + std::min(header->payload_size, kMaxPayloadSize), file.size()),
+        base::format("the file should have {} bytes and has {}: its end is missing or overwritten; copy it again",
+                     offset + std::min(header->payload_size, kMaxPayloadSize), file.size()),
         {}};
   }
   return Error{ErrorCode::not_a_payload, "the file holds no payload: there is no trailer at its end", {}};

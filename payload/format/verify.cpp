@@ -8,6 +8,7 @@
 #include <atomic>
 #include <mutex>
 
+#include "payload/base/format.h"
 #include "payload/base/thread.h"
 #include "payload/format/head.h"
 #include "payload/format/reader_state.h"
@@ -18,13 +19,13 @@ namespace {
 
 // For messages: the object's name as known to those who packed it.
 std::string title(const Contents& contents, const Reference& reference) {
-  const auto image = [&](std::string_view part) { return std::format("{} of image {}", part, reference.of); };
+  const auto image = [&](std::string_view part) { return base::format("{} of image {}", part, reference.of); };
   switch (reference.part) {
     case Part::program:
-      return std::format(
+      return base::format(
           "the program for {}",
           base::platform(std::ranges::find(contents.stubs, reference.object, &Stub::object)->architecture));
-    case Part::file: return std::format("file {}", reference.of);
+    case Part::file: return base::format("file {}", reference.of);
     case Part::image_root: return image("index or manifest");
     case Part::inner_index: return image("an inner index");
     case Part::manifest:
@@ -59,7 +60,7 @@ std::string title_of_frame(const Contents& contents, const Index& index, size_t 
       break;
     }
   }
-  if (count > 1) out += std::format(" and {} more", count - 1);
+  if (count > 1) out += base::format(" and {} more", count - 1);
   return count == 0 ? "a frame of no object" : out;
 }
 

@@ -9,6 +9,7 @@
 #include <cstdlib>
 
 #include "payload/base/address.h"
+#include "payload/base/format.h"
 #include "payload/base/text.h"
 #include "payload/http/httplib.h"
 
@@ -119,7 +120,7 @@ httplib::SSLVerifierResponse check_certificate(httplib::tls::session_t session, 
 
 std::string Origin::text() const {
   if (scheme == "unix") return "unix://" + host;
-  return std::format("{}://{}:{}", scheme, base::bracketed(host), port);
+  return base::format("{}://{}:{}", scheme, base::bracketed(host), port);
 }
 
 Result<Url> parse_url(std::string_view text) {
@@ -175,7 +176,7 @@ std::string percent_encode(std::string_view text) {
   for (const char c : text) {
     const bool unreserved = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
                             c == '.' || c == '_' || c == '~';
-    out += unreserved ? std::string(1, c) : std::format("%{:02X}", static_cast<unsigned char>(c));
+    out += unreserved ? std::string(1, c) : base::format("%{:02X}", static_cast<unsigned char>(c));
   }
   return out;
 }

@@ -10,6 +10,7 @@
 #include <array>
 #include <cerrno>
 
+#include "payload/base/format.h"
 #include "payload/http/head.h"
 
 namespace sealift::http {
@@ -38,7 +39,7 @@ std::string_view reason(int status) {
 std::string refusal(int status) {
   const auto text = reason(status);
   const std::string_view more = status == 503 ? "Retry-After: 5\r\n" : status == 405 ? "Allow: GET, HEAD\r\n" : "";
-  return std::format(
+  return base::format(
       "HTTP/1.1 {} Refused\r\nConnection: close\r\n{}Content-Type: text/plain\r\nContent-Length: {}\r\n\r\n{}\n",
       status, more, text.size() + 1, text);
 }

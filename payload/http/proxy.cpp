@@ -4,6 +4,7 @@
 #include <array>
 #include <cstdlib>
 
+#include "payload/base/format.h"
 #include "payload/base/text.h"
 #include "payload/http/client.h"
 
@@ -50,7 +51,7 @@ bool is_excluded(const Origin& origin) {
     std::string name = base::to_lower(base::trim(entry));
     if (name == "*" || is_in_network(address, name)) return true;
     if (name.starts_with("*.")) name.erase(0, 1);
-    if (const std::string port = std::format(":{}", origin.port); name.ends_with(port))
+    if (const std::string port = base::format(":{}", origin.port); name.ends_with(port))
       name.resize(name.size() - port.size());
     if (name.starts_with('.')) name.erase(0, 1);
     if (!address.empty() && address == address_of(name)) return true;  // however it is written

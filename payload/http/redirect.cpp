@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <vector>
 
+#include "payload/base/format.h"
 #include "payload/base/text.h"
 #include "payload/http/client.h"
 
@@ -70,7 +71,7 @@ Result<Url> follow_redirect(const Url& from, const Reply& reply) {
 Result<void> check_part(const Reply& head, uint64_t offset) {
   const auto range = head.headers.find("content-range");
   if (head.status == 206 &&
-      (range == head.headers.end() || !range->second.starts_with(std::format("bytes {}-", offset)))) {
+      (range == head.headers.end() || !range->second.starts_with(base::format("bytes {}-", offset)))) {
     return fail(ErrorCode::protocol, "another range than the one that was asked for");
   }
   return {};

@@ -5,6 +5,7 @@
 #include <array>
 #include <limits>
 
+#include "payload/base/format.h"
 #include "payload/base/text.h"
 #include "payload/json/value.h"
 
@@ -37,14 +38,14 @@ Result<Descriptor> parse_descriptor(const json::Value& value, OtherDigests other
   if (!media_type || !digest || !size) return refuse("a descriptor without mediaType, digest or size");
   auto parsed = Digest::parse(*digest);
   if (!parsed && (others == OtherDigests::refused || digest->starts_with("sha256:") || !digest->contains(':')))
-    return refuse(std::format("the digest \"{}\" is not sha256", base::printable(*digest)));
+    return refuse(base::format("the digest \"{}\" is not sha256", base::printable(*digest)));
   out.media_type = std::move(*media_type);
   if (parsed)
     out.digest = *parsed;
   else
     out.unsupported_digest = std::move(*digest);
   out.size = *size;
-  if (*size > kMaxBlobBytes) return refuse(std::format("a blob of {} bytes", *size));
+  if (*size > kMaxBlobBytes) return refuse(base::format("a blob of {} bytes", *size));
   if (const auto* platform = value.find("platform"); platform != nullptr && !platform->is_null()) {
     out.platform = parse_platform(*platform);
   }
@@ -56,8 +57,8 @@ Result<Descriptor> parse_descriptor(const json::Value& value, OtherDigests other
 }
 
 Result<std::vector<Descriptor>> parse_descriptors(const json::Value* list, std::string_view what, OtherDigests others) {
-  if (list == nullptr || !list->is_array()) return refuse(std::format("no list of {}", what));
-  if (list->elements()->size() > kMaxEntries) return refuse(std::format("more than {} {}", kMaxEntries, what));
+  if (list == nullptr || !list->is_array()) return refuse(base::format("no list of {}", what));
+  if (list->elements()->size() > kMaxEntries) return refuse(base::format("more than {} {}", kMaxEntries, what));
   std::vector<Descriptor> out;
   for (const auto& element : *list->elements()) {
     SEALIFT_ASSIGN(auto descriptor, parse_descriptor(element, others));
@@ -102,10 +103,10 @@ Result<std::variant<Manifest, Index>> parse_manifest(ByteView bytes, std::string
   if (type.empty()) type = document.find("manifests") != nullptr ? kOciIndex : kOciManifest;
   if (const auto why = obsolete(document, own.empty() ? label : own)) return refuse(*why);
   if (!is_index(type) && !is_manifest(type))
-    return refuse(std::format("its type \"{}\" is not known", base::printable(type)));
+    return refuse(base::format("its type \"{}\" is not known", base::printable(type)));
   if ((is_index(type) && is_manifest(label)) || (is_manifest(type) && is_index(label)))
     return refuse(
-        std::format("it says {} of itself and its source says {}", base::printable(type), base::printable(label)));
+        base::format("it says {} of itself and its source says {}", base::printable(type), base::printable(label)));
   if (is_index(type)) {
     if (document.find("layers") != nullptr) return refuse("an index with layers");
     SEALIFT_ASSIGN(auto manifests, parse_descriptors(document.find("manifests"), "manifests", OtherDigests::kept));
@@ -172,8 +173,8 @@ std::optional<std::string> artifact_kind(const Manifest& manifest) {
   const bool is_image_config = config == "application/vnd.oci.image.config.v1+json" ||
                                config == "application/vnd.docker.container.image.v1+json";
   if (is_image_config || (manifest.artifact_type.empty() && config != kEmpty)) return {};
-  return std::format("an artifact of type {}",
-                     base::printable(manifest.artifact_type.empty() ? kEmpty : manifest.artifact_type));
+  return base::format("an artifact of type {}",
+                      base::printable(manifest.artifact_type.empty() ? kEmpty : manifest.artifact_type));
 }
 
 Result<LayerCompression> layer_compression(std::string_view media_type) {

@@ -5,8 +5,8 @@
 
 #include <algorithm>
 #include <array>
-#include <format>
 
+#include "payload/base/format.h"
 #include "payload/base/text.h"
 
 namespace sealift::image {
@@ -82,7 +82,7 @@ std::string_view canonical_registry(std::string_view registry) {
 Result<std::string> external_repository(std::string_view prefix, std::string_view registry,
                                         std::string_view repository) {
   const auto place = component_of(canonical_registry(registry));
-  auto out = std::format("{}{}{}/{}", prefix, prefix.empty() ? "" : "/", place, repository);
+  auto out = base::format("{}{}{}/{}", prefix, prefix.empty() ? "" : "/", place, repository);
   if (!is_registry(registry) || place.contains('/') || !is_repository(out))
     return fail(ErrorCode::invalid_input,
                 "{}/{} can't be kept as {}: that is no repository's name, or it has more than 255 bytes",

@@ -6,6 +6,7 @@
 #include <limits>
 #include <nlohmann/json.hpp>
 
+#include "payload/base/format.h"
 #include "payload/base/text.h"
 #include "payload/json/entries.h"
 
@@ -39,7 +40,8 @@ class Builder final : public nlohmann::json_sax<Library> {
     if (at_entries() && !follows(key)) return false;
     if (!count()) return false;
     if (stack_.back().value.find(key) != nullptr)
-      return refuse(ErrorCode::corrupt, std::format("the key \"{}\" stands twice in one object", base::printable(key)));
+      return refuse(ErrorCode::corrupt,
+                    base::format("the key \"{}\" stands twice in one object", base::printable(key)));
     stack_.back().key = std::move(key);
     return true;
   }
@@ -47,7 +49,7 @@ class Builder final : public nlohmann::json_sax<Library> {
   bool start_array(size_t) override { return open(Value::array()); }
   bool end_array() override { return close(); }
   bool parse_error(size_t position, const std::string&, const Library::exception&) override {
-    return refuse(ErrorCode::corrupt, std::format("not JSON at byte {}", position));
+    return refuse(ErrorCode::corrupt, base::format("not JSON at byte {}", position));
   }
 
   Value root;
@@ -68,8 +70,8 @@ class Builder final : public nlohmann::json_sax<Library> {
   // Whether the key may come after the last one; what is not kept can't be searched.
   bool follows(const std::string& key) {
     if (entries_ != 0 && key <= stack_.back().key)
-      return refuse(ErrorCode::corrupt, std::format("the key \"{}\" stands twice in one object, or not in its place",
-                                                    base::printable(key)));
+      return refuse(ErrorCode::corrupt, base::format("the key \"{}\" stands twice in one object, or not in its place",
+                                                     base::printable(key)));
     return true;
   }
   bool hand_over(const Value& value) {
@@ -82,7 +84,7 @@ class Builder final : public nlohmann::json_sax<Library> {
   }
   bool open(Value value) {
     if (stack_.size() >= limits_.depth)
-      return refuse(ErrorCode::limit_exceeded, std::format("nested deeper than {} levels", limits_.depth));
+      return refuse(ErrorCode::limit_exceeded, base::format("nested deeper than {} levels", limits_.depth));
     if (stack_.size() == 1) entries_ = 0;
     stack_.push_back({std::move(value), {}});
     return true;
@@ -95,11 +97,12 @@ class Builder final : public nlohmann::json_sax<Library> {
   bool count() {
     const bool in_entry = visit_ != nullptr && stack_.size() >= 2;
     if (in_entry && ++within_entry_ > kMaxEntryValues)
-      return refuse(ErrorCode::limit_exceeded, std::format("more than {} values in entry {} of \"{}\"", kMaxEntryValues,
-                                                           entries_ + 1, base::printable(stack_.front().key)));
+      return refuse(ErrorCode::limit_exceeded,
+                    base::format("more than {} values in entry {} of \"{}\"", kMaxEntryValues, entries_ + 1,
+                                 base::printable(stack_.front().key)));
     const size_t most = std::max<size_t>(limits_.bytes / (in_entry ? kBytesForEachInEntries : kBytesForEach), 64);
     if (++(in_entry ? in_entries_ : values_) <= most) return true;
-    return refuse(ErrorCode::limit_exceeded, std::format("more than {} values", most));
+    return refuse(ErrorCode::limit_exceeded, base::format("more than {} values", most));
   }
   bool add(Value value) {
     if (!count()) return false;

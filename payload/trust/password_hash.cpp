@@ -6,8 +6,8 @@
 #include <sys/random.h>
 
 #include <cerrno>
-#include <format>
 
+#include "payload/base/format.h"
 #include "payload/base/text.h"
 
 namespace sealift::trust {
@@ -75,7 +75,7 @@ bool is_password(const PasswordHash& kept, const Secret& password) {
 std::string to_users_file(const std::vector<PasswordHash>& users) {
   std::string out;
   for (const auto& user : users)
-    out += std::format("{}:{}:{}:{}\n", user.user, user.rounds, base::to_hex(user.salt), user.hash.hex());
+    out += base::format("{}:{}:{}:{}\n", user.user, user.rounds, base::to_hex(user.salt), user.hash.hex());
   return out;
 }
 

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <set>
 
+#include "payload/base/format.h"
 #include "payload/base/pattern.h"
 #include "payload/base/text.h"
 #include "payload/image/reference.h"
@@ -104,7 +105,7 @@ class Application {
     for (const auto& part : pattern.parts) {
       if (part.is_value) {
         const auto value = value_of(part.text);
-        if (!value) return unresolved(pattern.text, view.place, std::format("nothing says what {{{}}} is", part.text));
+        if (!value) return unresolved(pattern.text, view.place, base::format("nothing says what {{{}}} is", part.text));
         name += *value;
       } else if (part.field) {
         const std::string here = view.place + part.field->text();
@@ -121,7 +122,7 @@ class Application {
     // A registry may be given as "reg.example" or as "reg.example/".
     name = base::replace_all(std::move(name), "//", "/");
     if (!is_complete(name))
-      return unresolved(name, place, std::format("made of {}, it is no image name", pattern.text));
+      return unresolved(name, place, base::format("made of {}, it is no image name", pattern.text));
     findings_.images.push_back({name, object_, place, line, "rule " + rule_.name});
   }
 
@@ -131,8 +132,8 @@ class Application {
     if (version.empty()) {
       const auto& from = table.source.from;
       return unresolved("", place,
-                        std::format("nothing says which version this is{}",
-                                    from ? ": " + from->text() + " is missing, or has no tag" : ""));
+                        base::format("nothing says which version this is{}",
+                                     from ? ": " + from->text() + " is missing, or has no tag" : ""));
     }
     const auto row =
         std::ranges::find_if(table.rows, [&](const auto& one) { return base::is_like(version, one.first); });
@@ -143,7 +144,7 @@ class Application {
 
   void unresolved(std::string_view text, std::string path, std::string_view why) {
     findings_.unresolved.push_back(
-        {std::string(text), object_, std::move(path), document_.line, std::format("rule {}: {}", rule_.name, why)});
+        {std::string(text), object_, std::move(path), document_.line, base::format("rule {}: {}", rule_.name, why)});
   }
 
   const Rule& rule_;
@@ -160,7 +161,7 @@ void apply_ignore(const Rule& rule, const std::string& object, Findings& finding
     const auto here = [&](const auto& finding) {
       return finding.object == object && base::is_like(finding.path, one.path);
     };
-    const std::string reason = std::format("rule {}: {}", rule.name, one.reason);
+    const std::string reason = base::format("rule {}: {}", rule.name, one.reason);
     for (const auto& use : findings.images) {
       if (here(use)) findings.omitted.push_back({use.image, use.object, use.path, use.line, reason});
     }

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "payload/base/format.h"
 #include "payload/base/text.h"
 #include "payload/workloads/places.h"
 
@@ -67,8 +68,8 @@ std::string FieldPath::text() const {
   for (const auto& part : parts_) {
     switch (part.kind) {
       case PartKind::key: out += key_part(part.text); break;
-      case PartKind::item: out += std::format("[{}]", part.index); break;
-      case PartKind::named_item: out += std::format("[name={}]", part.text); break;
+      case PartKind::item: out += base::format("[{}]", part.index); break;
+      case PartKind::named_item: out += base::format("[name={}]", part.text); break;
     }
   }
   return out;

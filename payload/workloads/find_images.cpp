@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "payload/base/format.h"
 #include "payload/base/text.h"
 #include "payload/image/reference.h"
 #include "payload/workloads/apply_rules.h"
@@ -50,7 +51,7 @@ void settle_bare_names(Findings& findings) {
     const auto found = packed.find(image::parse_reference(one.text)->name());
     if (found == packed.end()) return false;
     findings.omitted.push_back(
-        {one.text, one.object, one.path, one.line, std::format("a name without a tag; {} is packed", found->second)});
+        {one.text, one.object, one.path, one.line, base::format("a name without a tag; {} is packed", found->second)});
     return true;
   });
 }

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 
+#include "payload/base/format.h"
 #include "payload/base/text.h"
 #include "payload/image/reference.h"
 
@@ -121,7 +122,7 @@ bool is_placeholder(std::string_view text) {
 std::optional<std::string> artifact_reason(std::string_view text) {
   for (const std::string_view scheme : {"oci://", "docker://"}) {
     if (text.starts_with(scheme) && text.size() > scheme.size() && !is_placeholder(text.substr(scheme.size())))
-      return std::format("an {}… address: its program fetches it from there, the nodes do not", scheme);
+      return base::format("an {}… address: its program fetches it from there, the nodes do not", scheme);
   }
   if (!is_complete(text) && !has_registry(text)) return std::nullopt;
   const auto parsed = image::parse_reference(text);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 
+#include "payload/base/format.h"
 #include "payload/base/text.h"
 #include "payload/image/reference.h"
 #include "payload/workloads/places.h"
@@ -223,7 +224,7 @@ std::vector<std::string_view> Walker::judge_split(const yaml::Node& node, const 
   }
   if (parts.digest.given()) {
     const bool named = parts.digest.text.starts_with("sha256:");
-    const std::string with_digest = std::format("{}@{}{}", name, named ? "" : "sha256:", parts.digest.text);
+    const std::string with_digest = base::format("{}@{}{}", name, named ? "" : "sha256:", parts.digest.text);
     if (image::parse_reference(with_digest)) name = with_digest;
   }
   if (is_complete(name)) {

@@ -2,7 +2,8 @@
 #include "payload/workloads/places.h"
 
 #include <algorithm>
-#include <format>
+
+#include "payload/base/format.h"
 
 namespace sealift::workloads {
 
@@ -10,7 +11,7 @@ std::string key_part(std::string_view key) {
   const bool plain = !key.empty() && std::ranges::all_of(key, [](char c) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '-';
   });
-  return plain ? std::format(".{}", key) : std::format("[{}]", key);
+  return plain ? base::format(".{}", key) : base::format("[{}]", key);
 }
 
 bool is_named_value(const yaml::Node& item) {
@@ -24,7 +25,7 @@ bool is_named_value(const yaml::Node& item) {
 }
 
 std::string item_part(const yaml::Node& item, size_t index) {
-  return is_named_value(item) ? std::format("[name={}]", text_of(item.find("name"))) : std::format("[{}]", index);
+  return is_named_value(item) ? base::format("[name={}]", text_of(item.find("name"))) : base::format("[{}]", index);
 }
 
 std::string text_of(const yaml::Node* node) {
@@ -40,7 +41,7 @@ std::string group_of(const yaml::Node& object) {
 std::string object_name(const yaml::Node& object, std::string_view kind) {
   const std::string name = text_of(object.at_path("metadata/name"));
   if (kind.empty()) return name;
-  return std::format("{}/{}", kind, name.empty() ? text_of(object.at_path("metadata/generateName")) : name);
+  return base::format("{}/{}", kind, name.empty() ? text_of(object.at_path("metadata/generateName")) : name);
 }
 
 }  // namespace sealift::workloads

@@ -5,6 +5,7 @@
 #include <array>
 #include <span>
 
+#include "payload/base/format.h"
 #include "payload/base/pattern.h"
 #include "payload/base/text.h"
 #include "payload/image/reference.h"
@@ -56,19 +57,19 @@ class RuleReader {
     if (node.kind != yaml::Kind::mapping) return refuse(node, "fields and their values must stand here");
     for (const auto& [key, value] : node.members) {
       if (!std::ranges::contains(known, key))
-        return refuse(value, std::format("the field \"{}\" is not known here", base::printable(key)));
+        return refuse(value, base::format("the field \"{}\" is not known here", base::printable(key)));
     }
     return {};
   }
   Result<const yaml::Node*> member(const yaml::Node& node, std::string_view key) const {
     const auto* found = node.find(key);
-    if (found == nullptr || found->is_null()) return refuse(node, std::format("the field \"{}\" is missing", key));
+    if (found == nullptr || found->is_null()) return refuse(node, base::format("the field \"{}\" is missing", key));
     return found;
   }
   Result<std::string> text(const yaml::Node& node, std::string_view key) const {
     SEALIFT_ASSIGN(const yaml::Node* found, member(node, key));
     if (found->kind != yaml::Kind::scalar || found->text.empty())
-      return refuse(*found, std::format("\"{}\" must be a text", key));
+      return refuse(*found, base::format("\"{}\" must be a text", key));
     return found->text;
   }
   Result<std::vector<std::string>> texts(const yaml::Node& node, std::string_view key) const {
@@ -76,7 +77,7 @@ class RuleReader {
     std::vector<std::string> out;
     for (const auto& item : found->items) out.push_back(text_of(&item));
     if (out.empty() || std::ranges::contains(out, ""))
-      return refuse(*found, std::format("\"{}\" must be a list of texts", key));
+      return refuse(*found, base::format("\"{}\" must be a list of texts", key));
     return out;
   }
   Result<FieldPath> path(const yaml::Node& at, std::string_view text) const {
@@ -167,14 +168,14 @@ class RuleReader {
       const size_t end = rest.find('}');
       const auto inside = rest.substr(1, end - 1);
       if (rest.front() == '}' || end == std::string_view::npos || inside.contains('{'))
-        return refuse(item, std::format("a brace without its partner in \"{}\"", base::printable(out.text)));
+        return refuse(item, base::format("a brace without its partner in \"{}\"", base::printable(out.text)));
       if (inside.starts_with('.') || inside.starts_with('[')) {
         SEALIFT_ASSIGN(auto field, path(item, inside));
         out.parts.push_back({.text = "", .field = std::move(field)});
       } else if (std::ranges::contains(values, inside, &Rule::Value::name)) {
         out.parts.push_back({.text = std::string(inside), .field = std::nullopt, .is_value = true});
       } else {
-        return refuse(item, std::format("{{{}}} is neither a path nor one of the values", base::printable(inside)));
+        return refuse(item, base::format("{{{}}} is neither a path nor one of the values", base::printable(inside)));
       }
       rest.remove_prefix(end + 1);
     }
@@ -227,7 +228,7 @@ bool Selector::matches(const yaml::Node& document) const {
              fields, [&](const auto& one) { return base::is_like(text_of(one.first.find(document)), one.second); });
 }
 
-std::string Selector::text() const { return name == "*" ? kind : std::format("{} {}", kind, name); }
+std::string Selector::text() const { return name == "*" ? kind : base::format("{} {}", kind, name); }
 
 Result<void> Rules::add(std::string_view text, std::string_view where) {
   SEALIFT_ASSIGN(const auto documents, yaml::parse(text, where));

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <map>
 
+#include "payload/base/format.h"
 #include "payload/base/text.h"
 #include "payload/workloads/places.h"
 #include "payload/workloads/walk.h"
@@ -69,7 +70,7 @@ std::set<std::string_view> Walker::judge_siblings(const std::vector<Sibling>& al
       tag = part_of(named, stem, {"tag", "version"});
     }
     if (!registry.empty()) registry += '/';
-    const std::string name = std::format("{}{}:{}", registry, one.text, tag);
+    const std::string name = base::format("{}{}:{}", registry, one.text, tag);
     const Step step(path_, one.place);
     if (is_complete(name) && (says_image || is_unmistakable(name))) {
       found(name, "split fields", *one.value, context);

@@ -2,6 +2,7 @@
 // Texts that may hold more than one name: words of commands, texts for a shell, lists of pairs, documents.
 #include <algorithm>
 
+#include "payload/base/format.h"
 #include "payload/base/text.h"
 #include "payload/workloads/embedded.h"
 #include "payload/workloads/walk.h"
@@ -102,13 +103,13 @@ void Walker::visit_arguments(const yaml::Node& list, const Context& context) {
   for (size_t i = 0; i < list.items.size(); ++i) {
     const yaml::Node& item = list.items[i];
     const Word word = item.kind == yaml::Kind::scalar ? read_word(item.text) : Word{};
-    if (word.flag && word.value) flags.push_back({word.name, *word.value, &item, std::format("[{}]", i)});
+    if (word.flag && word.value) flags.push_back({word.name, *word.value, &item, base::format("[{}]", i)});
   }
   const auto done = judge_siblings(flags, context);
   KeySays awaited = KeySays::nothing;  // what the flag before says of this word
   for (size_t i = 0; i < list.items.size(); ++i) {
     const yaml::Node& item = list.items[i];
-    const Step step(path_, std::format("[{}]", i));
+    const Step step(path_, base::format("[{}]", i));
     const KeySays key = std::exchange(awaited, KeySays::nothing);
     if (item.kind != yaml::Kind::scalar) {
       Context of_item = context;

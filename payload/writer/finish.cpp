@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cerrno>
 
+#include "payload/base/format.h"
 #include "payload/codec/zstd.h"
 #include "payload/writer/head.h"
 #include "payload/writer/writer_state.h"
@@ -65,7 +66,7 @@ Result<void> read_back(const format::PayloadReader& payload, const StoredObjects
   }
   if (damage.empty()) return {};
   return fail_while(std::move(damage.front().error),
-                    std::format("reading back what was written ({})", damage.front().where));
+                    base::format("reading back what was written ({})", damage.front().where));
 }
 
 }  // namespace

@@ -7,6 +7,7 @@
 #include <filesystem>
 
 #include "payload/base/file.h"
+#include "payload/base/format.h"
 #include "payload/base/text.h"
 
 namespace sealift::writer {
@@ -16,7 +17,7 @@ constexpr std::string_view kTitle = "sealift.partial 1 ";
 constexpr size_t kMaxSize = size_t{64} << 20;
 constexpr uint64_t kMaxOffset = uint64_t{1} << 62;
 
-std::string number(uint64_t value) { return std::format("{:020}", value); }
+std::string number(uint64_t value) { return base::format("{:020}", value); }
 
 std::optional<std::pair<Digest, Remains>> parse_line(std::string_view line) {
   const auto words = base::split(line, ' ');
@@ -45,10 +46,10 @@ std::optional<Journal::Text> Journal::read(const std::string& path) {
 }
 
 Result<Journal> Journal::create(const std::string& path, const std::map<Digest, Remains>& blobs) {
-  std::string text = std::format("{}{}\n", kTitle, ::getpid());
+  std::string text = base::format("{}{}\n", kTitle, ::getpid());
   std::map<Digest, uint64_t> lines;
   for (const auto& [digest, blob] : blobs) {
-    text += std::format("{} {} {} ", digest.text(), number(blob.offset), number(blob.size));
+    text += base::format("{} {} {} ", digest.text(), number(blob.offset), number(blob.size));
     lines[digest] = text.size();
     text += number(blob.received) + "\n";
   }

@@ -12,6 +12,7 @@
 #include <cstdio>
 #include <cstdlib>
 
+#include "payload/base/format.h"
 #include "payload/base/text.h"
 
 namespace sealift::writer {
@@ -23,7 +24,7 @@ constexpr uint64_t kBufferSize = uint64_t{1} << 20;
 std::string hidden_name(const std::string& path) {
   const auto slash = path.rfind('/');
   const std::string file = slash == std::string::npos ? path : path.substr(slash + 1);
-  return std::format("{}/.{}.{}.tmp", folder_of(path), file, ::getpid());
+  return base::format("{}/.{}.{}.tmp", folder_of(path), file, ::getpid());
 }
 
 Result<void> copy_by_hand(int from, uint64_t from_offset, int to, uint64_t to_offset, uint64_t size) {
@@ -118,7 +119,7 @@ Result<void> OutputFile::keep_as(const std::string& name) {
 Result<void> OutputFile::show(const std::string& name) {
   if (temporary_.empty()) {
     const std::string hidden = hidden_name(path_);
-    const std::string self = std::format("/proc/self/fd/{}", fd_.get());
+    const std::string self = base::format("/proc/self/fd/{}", fd_.get());
     ::unlink(hidden.c_str());
     if (::linkat(AT_FDCWD, self.c_str(), AT_FDCWD, hidden.c_str(), AT_SYMLINK_FOLLOW) != 0)
       return fail_errno(errno, "link " + hidden);

@@ -11,6 +11,7 @@
 #include <ranges>
 #include <vector>
 
+#include "payload/base/format.h"
 #include "payload/base/text.h"
 
 namespace sealift::writer {
@@ -51,7 +52,7 @@ Result<void> lock(int fd, const std::string& output) {
   if (::flock(fd, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK) return {};
   const auto list = Journal::read(Partial::list_of(output));
   return fail(ErrorCode::busy, "another build of {} is running{}; wait for its end, or name another output", output,
-              list && list->process != 0 ? std::format(" (process {})", list->process) : "");
+              list && list->process != 0 ? base::format(" (process {})", list->process) : "");
 }
 
 // To the same places.
@@ -83,12 +84,12 @@ std::map<Digest, Remains> read_list(const std::string& output, uint64_t file_siz
   const auto path = Partial::path_of(output);
   if (found.empty()) {
     base::tell(events, Level::info,
-               std::format("{} is there, but nothing in it can be used: {}", path,
-                           list ? "no blob has come" : Partial::list_of(output) + " does not tell what it holds"));
+               base::format("{} is there, but nothing in it can be used: {}", path,
+                            list ? "no blob has come" : Partial::list_of(output) + " does not tell what it holds"));
   } else {
     base::tell(events, Level::info,
-               std::format("{} is there: {} that an interrupted build fetched are taken from it", path,
-                           base::human_bytes(total(found))));
+               base::format("{} is there: {} that an interrupted build fetched are taken from it", path,
+                            base::human_bytes(total(found))));
   }
   return found;
 }
@@ -166,9 +167,9 @@ Result<OutputFile> Partial::move(const std::map<Digest, Remains>& planned, Outpu
     if (!copied)
       return fail_while(
           std::move(copied).error(),
-          std::format("moving the {} that an interrupted build fetched to new places, where they need their "
-                      "room twice until all are moved",
-                      base::human_bytes(bytes)));
+          base::format("moving the {} that an interrupted build fetched to new places, where they need their "
+                       "room twice until all are moved",
+                       base::human_bytes(bytes)));
     blob.offset = to;
   }
   SEALIFT_TRY(lock(fresh.fd(), output_));

@@ -3,6 +3,7 @@
 // PayloadWriter::place: checks the contents' references, lays out the payload, writes the bytes that are here.
 #include <algorithm>
 
+#include "payload/base/format.h"
 #include "payload/base/version.h"
 #include "payload/codec/zstd.h"
 #include "payload/format/references.h"
@@ -20,7 +21,7 @@ void normalise(format::Contents& contents) {
 }
 
 void fill_in(format::Contents& contents, const std::vector<const format::PayloadReader*>& bases) {
-  if (contents.created_by.empty()) contents.created_by = std::format("sealift {}", base::kVersion);
+  if (contents.created_by.empty()) contents.created_by = base::format("sealift {}", base::kVersion);
   contents.compressors["zstd"] = codec::zstd_version();
   if (!contents.bases.empty()) return;
   for (const auto* base : bases) {

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <array>
 
+#include "payload/base/format.h"
 #include "payload/base/text.h"
 #include "payload/base/utf8.h"
 #include "payload/yaml/node.h"
@@ -73,7 +74,7 @@ std::string double_quoted(std::string_view text) {
         case '\r': out += "\\r"; break;
         default:
           if (byte < 0x20 || byte == 0x7f) {
-            out += std::format("\\x{:02x}", byte);
+            out += base::format("\\x{:02x}", byte);
           } else {
             out += c;
           }

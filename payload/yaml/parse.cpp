@@ -11,6 +11,7 @@
 #include <set>
 #include <sstream>
 
+#include "payload/base/format.h"
 #include "payload/base/text.h"
 #include "payload/base/utf8.h"
 #include "payload/yaml/node.h"
@@ -129,10 +130,10 @@ class Builder final : public YAML::EventHandler {
 
   [[noreturn]] static void refuse_tag(const Node& at, const std::string& tag) {
     throw Refusal{ErrorCode::invalid_input, at.line, at.column,
-                  std::format("the tag {} is not known", base::printable(tag))};
+                  base::format("the tag {} is not known", base::printable(tag))};
   }
   [[noreturn]] void too_deep(int line, int column) const {
-    throw Refusal{ErrorCode::limit_exceeded, line, column, std::format("nested deeper than {} levels", limits_.depth)};
+    throw Refusal{ErrorCode::limit_exceeded, line, column, base::format("nested deeper than {} levels", limits_.depth)};
   }
 
   Node make(Kind kind, const YAML::Mark& mark) {
@@ -149,11 +150,11 @@ class Builder final : public YAML::EventHandler {
     bytes_ += more.bytes;
     if (nodes_ > limits_.nodes) {
       throw Refusal{ErrorCode::limit_exceeded, mark.line + 1, mark.column + 1,
-                    std::format("more than {} values", limits_.nodes)};
+                    base::format("more than {} values", limits_.nodes)};
     }
     if (bytes_ > 4 * limits_.bytes) {
       throw Refusal{ErrorCode::limit_exceeded, mark.line + 1, mark.column + 1,
-                    std::format("more than {} bytes after expansion of aliases", 4 * limits_.bytes)};
+                    base::format("more than {} bytes after expansion of aliases", 4 * limits_.bytes)};
     }
   }
   static Extent extent_of(const Node& node) {
@@ -201,7 +202,7 @@ class Builder final : public YAML::EventHandler {
         throw Refusal{ErrorCode::invalid_input, node.line, node.column, "a key must be a word"};
       if (node.text.size() > kMaxKeyBytes)
         throw Refusal{ErrorCode::limit_exceeded, node.line, node.column,
-                      std::format("a key of more than {} bytes", kMaxKeyBytes)};
+                      base::format("a key of more than {} bytes", kMaxKeyBytes)};
       top.key = std::move(node);
     } else {
       add_member(top, std::move(node));
@@ -224,7 +225,7 @@ class Builder final : public YAML::EventHandler {
     if (!top.keys.insert(key.text).second) {
       if (duplicates_ == DuplicateKeys::refuse)
         throw Refusal{ErrorCode::invalid_input, key.line, key.column,
-                      std::format("the key \"{}\" stands twice", base::printable(key.text))};
+                      base::format("the key \"{}\" stands twice", base::printable(key.text))};
       twice.push_back(std::move(key));
       *top.node.find(twice.back().text) = std::move(value);
       return;
@@ -265,7 +266,7 @@ std::optional<Refusal> bad_character(std::string_view text) {
       return Refusal{ErrorCode::invalid_input, line, column, "the text is not UTF-8 here; save the file as UTF-8"};
     if ((c < 0x20 && c != '\n' && c != '\r' && c != '\t') || c == 0x7f) {
       return Refusal{ErrorCode::invalid_input, line, column,
-                     std::format("a control character (0x{:02x}) stands here", c)};
+                     base::format("a control character (0x{:02x}) stands here", c)};
     }
     text.remove_prefix(length);
     ++column;
@@ -313,8 +314,8 @@ Result<std::vector<Node>> parse_part(const Part& part, std::string_view where, c
   }
   for (const auto& key : builder.twice) {
     if (warnings == nullptr) break;
-    warnings->push_back(std::format("{}:{}:{}: the key \"{}\" stands twice; the last one counts", where,
-                                    key.line + part.lines_before, key.column, base::printable(key.text)));
+    warnings->push_back(base::format("{}:{}:{}: the key \"{}\" stands twice; the last one counts", where,
+                                     key.line + part.lines_before, key.column, base::printable(key.text)));
   }
   return std::move(builder.documents);
 }

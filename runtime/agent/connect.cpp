@@ -3,6 +3,7 @@
 
 #include <utility>
 
+#include "payload/base/format.h"
 #include "payload/base/retry.h"
 #include "payload/base/text.h"
 #include "payload/base/thread.h"
@@ -68,7 +69,7 @@ Result<std::unique_ptr<RemoteHost>> start_agent(std::unique_ptr<ssh::Session> se
     Error error = std::move(host).error();
     const std::string said(base::trim(wire->channel->errors()));
     if (error.code == ErrorCode::protocol && !said.empty())
-      error.what += std::format(" ({})", base::printable(said, 600));
+      error.what += base::format(" ({})", base::printable(said, 600));
     return fail(std::move(error));
   }
   wire->session->set_end({}, kCancelGrace);
@@ -98,14 +99,14 @@ Result<Connected> connect_host(const config::HostConfig& config, const HostSecre
       SEALIFT_TRY(cancel.check());
       const auto wait = retries.next(host.error());
       if (!wait || clock.monotonic() - begin > kWorthARetry) return std::unexpected(std::move(host).error());
-      base::tell(events, Level::debug, std::format("{}; trying again", host.error().text()), config.address);
+      base::tell(events, Level::debug, base::format("{}; trying again", host.error().text()), config.address);
       SEALIFT_TRY(base::pause(clock, *wait, cancel));
       continue;
     }
     if (!(*host)->busy_owner().empty()) {
       base::tell(events, Level::warning,
-                 std::format("{} is being worked on by {} right now: what is shown may change", config.address,
-                             (*host)->busy_owner()),
+                 base::format("{} is being worked on by {} right now: what is shown may change", config.address,
+                              (*host)->busy_owner()),
                  config.address);
     }
     SEALIFT_ASSIGN(auto facts, (*host)->facts());

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "runtime/agent/connection.h"
 
+#include "payload/base/format.h"
 #include "payload/base/text.h"
 #include "payload/base/version.h"
 #include "runtime/host/json_values.h"
@@ -136,7 +137,7 @@ void AgentConnection::keep_alive() {
   while (!stop_changed_.wait_for(lock, kPingInterval, [&] { return stop_; })) {
     lock.unlock();
     if (clock_.monotonic().count() - last_heard_ms_ > kSilence.count()) {
-      fail_all({ErrorCode::unreachable, std::format("the agent was silent for {} s", kSilence.count() / 1000), {}});
+      fail_all({ErrorCode::unreachable, base::format("the agent was silent for {} s", kSilence.count() / 1000), {}});
       link_.close();
       return;
     }
@@ -153,7 +154,7 @@ Result<json::Value> AgentConnection::response_to(uint32_t id, Pending& pending, 
   while (!pending.changed.wait_for(lock, kLook, [&] { return pending.response || pending.error; })) {
     if (told && clock_.monotonic() - *told > kCancelPatience) return fail(ErrorCode::cancelled, "cancelled");
     if (told) continue;
-    if (const auto waits = until.check(std::format("the agent's call \"{}\"", called)); !waits) {
+    if (const auto waits = until.check(base::format("the agent's call \"{}\"", called)); !waits) {
       (void)writer_.write(FrameType::cancel, id, {});
       if (waits.error().code != ErrorCode::cancelled) return std::unexpected(waits.error());
       told = clock_.monotonic();

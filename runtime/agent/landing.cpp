@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 
+#include "payload/base/format.h"
 #include "payload/base/text.h"
 #include "runtime/agent/landing.sh.h"
 
@@ -86,13 +87,13 @@ Error not_started(ssh::Channel& channel, const Lines& lines, const std::string& 
   if (says_expired(channel.errors()) || says_expired(lines.noise())) {
     return {
         ErrorCode::auth_failed,
-        std::format(
+        base::format(
             "{}: the password or account has expired ({}); log in by hand (`ssh {}`), set a new password and put it into the configuration",
             who, said, who),
         {}};
   }
   return {ErrorCode::unsupported,
-          std::format(
+          base::format(
               "{}: the login does not run commands in a POSIX shell{}{}; use a user with /bin/sh or bash as its shell",
               who, said.empty() ? "" : ": ", said),
           {}};
@@ -110,7 +111,7 @@ Error sudo_error(const std::string& said, const std::string& who) {
   if (said.contains("not found")) remedy = "there is no sudo on this host: log in as root";
   if (says_expired(said)) remedy = "the password has expired: log in by hand and set a new one";
   return {ErrorCode::sudo_refused,
-          std::format("{}: sudo refuses ({}); {}", who, text.empty() ? "without a word" : text, remedy),
+          base::format("{}: sudo refuses ({}); {}", who, text.empty() ? "without a word" : text, remedy),
           {}};
 }
 
@@ -179,7 +180,7 @@ Result<Beginning> begin_landing(ssh::Session& session, const LoginFacts& facts, 
   out.makes_folder = what == "make";
   if (out.is_there || out.makes_folder || what == "send") return out;
   see_end(*out.channel);
-  const std::string open = out.folder.empty() ? "" : std::format(" ({} is)", base::printable(out.folder));
+  const std::string open = out.folder.empty() ? "" : base::format(" ({} is)", base::printable(out.folder));
   return fail(
       ErrorCode::permission_denied,
       "{}: none of {} takes a program: they are read-only, mounted without exec, they or a folder above are somebody else's or writable by others{}, or the host "

@@ -11,6 +11,7 @@
 
 #include "payload/base/clock.h"
 #include "payload/base/file.h"
+#include "payload/base/format.h"
 #include "payload/base/process.h"
 #include "payload/base/text.h"
 
@@ -81,7 +82,7 @@ Result<base::Fd> take_lock(const AgentOptions& options, std::string& note) {
     return fail(ErrorCode::unreachable, "another operator's `plan` has just removed the agent; try again");
   if (::ftruncate(fd.get(), 0) != 0) return fail_errno(errno, "write " + file);
   SEALIFT_TRY(base::pwrite_all(fd.get(), 0,
-                               base::as_bytes(std::format("{}\n{}\n{}\n", options.owner, options.run, ::getpid()))));
+                               base::as_bytes(base::format("{}\n{}\n{}\n", options.owner, options.run, ::getpid()))));
   return fd;
 }
 

@@ -3,8 +3,8 @@
 
 #include <algorithm>
 #include <array>
-#include <format>
 
+#include "payload/base/format.h"
 #include "payload/base/text.h"
 
 namespace sealift::checks {
@@ -47,11 +47,11 @@ std::string document() {
       "\"New hosts\" are those that no earlier run has worked on: on the others, what is there is Sealift's own. \"To make\n"
       "a node\": nodes of a cluster that Sealift did not make (`existing`) are left out. The last table is for these.\n";
   for (const auto& theme : catalog()) {
-    out += std::format("\n## {}\n\n| check | what is wanted | on | if not | what to do |\n|---|---|---|---|---|\n",
-                       theme.title);
+    out += base::format("\n## {}\n\n| check | what is wanted | on | if not | what to do |\n|---|---|---|---|---|\n",
+                        theme.title);
     for (const auto& check : theme.checks) {
-      out += std::format("| `{}` | {} | {} | {} | {} |\n", check.id, check.wants, where(check),
-                         check.severity == Severity::blocks ? "blocks" : "warning", check.remedy);
+      out += base::format("| `{}` | {} | {} | {} | {} |\n", check.id, check.wants, where(check),
+                          check.severity == Severity::blocks ? "blocks" : "warning", check.remedy);
     }
   }
   return out;
@@ -62,7 +62,7 @@ std::string help() {
   std::string out;
   for (const auto& theme : catalog()) {
     for (const auto& check : theme.checks) {
-      std::string line = std::format("  {:<{}}", check.id, kColumn - 2);
+      std::string line = base::format("  {:<{}}", check.id, kColumn - 2);
       for (const auto word : base::split(check.wants, ' ')) {
         if (line.size() + 1 + word.size() > kWidth) {
           out += line + "\n";

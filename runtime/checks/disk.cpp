@@ -3,6 +3,7 @@
 #include <map>
 #include <set>
 
+#include "payload/base/format.h"
 #include "payload/base/text.h"
 #include "runtime/checks/all_checks.h"
 
@@ -29,7 +30,7 @@ Result<std::map<std::string, Sum>> by_mount_point(const Subject& subject, Report
     sum.demand.bytes += demand.bytes;
     sum.demand.inodes += demand.inodes;
     if (space->read_only)
-      report.found(std::format("{} lies on {}, which is mounted read-only", demand.path, space->mount_point),
+      report.found(base::format("{} lies on {}, which is mounted read-only", demand.path, space->mount_point),
                    "mount it writable, or set dataRoot to another disk");
   }
   return out;
@@ -40,13 +41,13 @@ Result<void> space(const Subject& subject, Report& report) {
   for (const auto& [mount, sum] : sums) {
     const auto& [free, demand] = sum;
     if (free.free_bytes < demand.bytes) {
-      report.found(std::format("has {} free on {}, {} are needed for {}", base::human_bytes(free.free_bytes), mount,
-                               base::human_bytes(demand.bytes), demand.path));
+      report.found(base::format("has {} free on {}, {} are needed for {}", base::human_bytes(free.free_bytes), mount,
+                                base::human_bytes(demand.bytes), demand.path));
     }
     // Some file systems do not count inodes.
     if (free.free_inodes != 0 && free.free_inodes < demand.inodes) {
-      report.found(std::format("has {} free inodes on {}, {} are needed for {}", free.free_inodes, mount, demand.inodes,
-                               demand.path),
+      report.found(base::format("has {} free inodes on {}, {} are needed for {}", free.free_inodes, mount,
+                                demand.inodes, demand.path),
                    "remove files, or set dataRoot to a disk with more inodes");
     }
   }
@@ -65,12 +66,13 @@ Result<void> payload(const Subject& subject, Report& report) {
   const bool is_shared = there->mount_point == kubelet->mount_point;
   const uint64_t spare = is_shared ? there->total_bytes / 100 * kKubeletPercent : 0;
   if (there->free_bytes >= wanted + spare) return {};
-  report.found(std::format("has {} free on {}; the payload needs {}{}", base::human_bytes(there->free_bytes),
-                           there->mount_point, base::human_bytes(wanted),
-                           spare == 0 ? ""
-                                      : std::format(", and {} must stay free: with less than {} % the kubelet gives up "
-                                                    "pods and images",
-                                                    base::human_bytes(spare), kKubeletPercent)));
+  report.found(base::format("has {} free on {}; the payload needs {}{}", base::human_bytes(there->free_bytes),
+                            there->mount_point, base::human_bytes(wanted),
+                            spare == 0
+                                ? ""
+                                : base::format(", and {} must stay free: with less than {} % the kubelet gives up "
+                                               "pods and images",
+                                               base::human_bytes(spare), kKubeletPercent)));
   return {};
 }
 
@@ -79,9 +81,9 @@ Result<void> minimum(const Subject& subject, Report& report) {
   if (wanted == subject.input.base.minimum.end() || wanted->second.disk_bytes == 0) return {};
   SEALIFT_ASSIGN(const auto there, report.of(subject.host.host->disk(kClusterRoot)));
   if (!there || there->free_bytes >= wanted->second.disk_bytes) return {};
-  report.found(std::format("has {} free on {}, a {} needs {} there", base::human_bytes(there->free_bytes),
-                           there->mount_point, format::name(subject.host.config.role),
-                           base::human_bytes(wanted->second.disk_bytes)));
+  report.found(base::format("has {} free on {}, a {} needs {} there", base::human_bytes(there->free_bytes),
+                            there->mount_point, format::name(subject.host.config.role),
+                            base::human_bytes(wanted->second.disk_bytes)));
   return {};
 }
 
@@ -95,10 +97,10 @@ Result<void> programs(const Subject& subject, Report& report) {
     if (is_of_cluster(subject, folder)) continue;
     SEALIFT_ASSIGN(const auto can, report.of(subject.host.host->can_execute_in(folder)));
     if (can == host::ProgramFolder::no_exec)
-      report.found(std::format("does not let programs run in {} (mounted noexec)", folder),
+      report.found(base::format("does not let programs run in {} (mounted noexec)", folder),
                    "mount it without that option");
     if (can == host::ProgramFolder::read_only)
-      report.found(std::format("takes no files in {} (mounted read-only, or the folder is immutable)", folder),
+      report.found(base::format("takes no files in {} (mounted read-only, or the folder is immutable)", folder),
                    "make it writable");
   }
   return {};
@@ -130,9 +132,9 @@ Result<void> look_for_others(const Subject& subject, Report& report, const std::
     const auto& [mode, uid, gid] = status.spec;
     const bool is_link = status.type == host::FileType::symlink;
     if (uid != 0) {
-      report.found(std::format("lets uid {} exchange what is in {}: {} is that user's", uid, folder, path),
+      report.found(base::format("lets uid {} exchange what is in {}: {} is that user's", uid, folder, path),
                    is_link ? "remove the link, or name the folder that it leads to"
-                           : std::format("`chown root:root {}`, or choose another folder", path));
+                           : base::format("`chown root:root {}`, or choose another folder", path));
       return {};
     }
     if (is_link) {
@@ -143,8 +145,8 @@ Result<void> look_for_others(const Subject& subject, Report& report, const std::
     const bool keeps_names = (mode & 01000U) != 0 && !rest.empty();
     const bool by_group = group == Group::may_not && gid != 0 && (mode & 020U) != 0;
     if (!keeps_names && ((mode & 02U) != 0 || by_group)) {
-      report.found(std::format("lets {} exchange what is in {}: {} has mode {:04o}",
-                               (mode & 02U) != 0 ? "everybody" : std::format("group {}", gid), folder, path, mode));
+      report.found(base::format("lets {} exchange what is in {}: {} has mode {:04o}",
+                                (mode & 02U) != 0 ? "everybody" : base::format("group {}", gid), folder, path, mode));
       return {};
     }
     at = path;

@@ -5,6 +5,7 @@
 #include <array>
 #include <set>
 
+#include "payload/base/format.h"
 #include "payload/base/text.h"
 #include "runtime/checks/all_checks.h"
 
@@ -35,7 +36,7 @@ Result<void> runtime(const Subject& subject, Report& report) {
   const auto asked = subject.host.host->query({{"containerd", "config", "dump"}, {}, "/", Duration{30'000}}, {}, {});
   if (!asked || !asked->ok()) {
     const auto why = asked ? base::printable(base::trim(asked->errors), 200) : asked.error().text();
-    report.found(std::format("has no containerd that tells its configuration (`containerd config dump`: {})", why),
+    report.found(base::format("has no containerd that tells its configuration (`containerd config dump`: {})", why),
                  "Sealift serves images to containerd alone, whose program must be in the PATH; take this host out of "
                  "cluster.yaml, or use registry.external with a runtime that is set up for it");
     return {};
@@ -43,15 +44,16 @@ Result<void> runtime(const Subject& subject, Report& report) {
   const auto path = config_path_of(asked->output);
   const auto folders = base::split(path, ':');
   if (std::ranges::contains(folders, kCerts)) return {};
-  report.found(path.empty() ? "has a containerd without a folder for its registries"
-                            : std::format("has a containerd that reads its registries from {}", base::printable(path)));
+  report.found(path.empty()
+                   ? "has a containerd without a folder for its registries"
+                   : base::format("has a containerd that reads its registries from {}", base::printable(path)));
   return {};
 }
 
 Result<void> mirror(const Subject& subject, Report& report) {
-  const auto path = std::format("{}/_default/hosts.toml", kCerts);
+  const auto path = base::format("{}/_default/hosts.toml", kCerts);
   SEALIFT_ASSIGN(const auto there, report.of(subject.host.host->stat(path)));
-  if (there && *there) report.found(std::format("has {} already, and Sealift did not write it", path));
+  if (there && *there) report.found(base::format("has {} already, and Sealift did not write it", path));
   return {};
 }
 
@@ -70,7 +72,7 @@ Result<void> registries(const Subject& subject, Report& report) {
       registry[registry.rfind('_')] = ':';
     }
     if (wanted.contains(registry))
-      report.found(std::format("has {}/{}, so images of {} do not come from the artifact", kCerts, name, registry));
+      report.found(base::format("has {}/{}, so images of {} do not come from the artifact", kCerts, name, registry));
   }
   return {};
 }
@@ -81,7 +83,7 @@ Result<void> tools(const Subject& subject, Report& report) {
   const auto& contents = subject.input.contents;
   if (std::ranges::none_of(contents.apps, [](const auto& app) { return app.kind == format::AppKind::helm; })) return {};
   for (const auto folder : kPath) {
-    const auto path = std::format("{}/helm", folder);
+    const auto path = base::format("{}/helm", folder);
     const bool is_packed = std::ranges::any_of(contents.host_files, [&](const format::HostFile& file) {
       return file.destination == path && file.role != format::HostRole::worker;
     });

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 
+#include "payload/base/format.h"
 #include "payload/base/text.h"
 #include "runtime/checks/all_checks.h"
 
@@ -18,7 +19,7 @@ struct Sign {
 Result<void> find_signs(const Subject& subject, Report& report, std::span<const Sign> signs) {
   for (const auto& [path, what] : signs) {
     SEALIFT_ASSIGN(const auto status, report.of(subject.host.host->stat(path)));
-    if (status && *status) report.found(std::format("{} ({} exists)", what, path));
+    if (status && *status) report.found(base::format("{} ({} exists)", what, path));
   }
   return {};
 }
@@ -60,7 +61,7 @@ Result<void> cni(const Subject& subject, Report& report) {
   if (!networks) return {};
   std::erase_if(*networks, [](const std::string& name) { return !is_network_configuration(name); });
   if (!networks->empty())
-    report.found(std::format("has leftover CNI configuration in /etc/cni/net.d ({})", base::join(*networks, ", ")));
+    report.found(base::format("has leftover CNI configuration in /etc/cni/net.d ({})", base::join(*networks, ", ")));
   return {};
 }
 
@@ -68,7 +69,7 @@ Result<void> registries(const Subject& subject, Report& report) {
   SEALIFT_ASSIGN(const auto names, report.of(subject.host.host->list("/etc/containerd/certs.d")));
   for (const auto& name : names.value_or(std::vector<std::string>())) {
     if (name != "_default" && !name.starts_with('.'))
-      report.found(std::format("has /etc/containerd/certs.d/{}, which would send pulls to the network", name));
+      report.found(base::format("has /etc/containerd/certs.d/{}, which would send pulls to the network", name));
   }
   return {};
 }

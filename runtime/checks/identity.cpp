@@ -2,6 +2,7 @@
 #include <array>
 #include <map>
 
+#include "payload/base/format.h"
 #include "payload/base/text.h"
 #include "runtime/checks/all_checks.h"
 
@@ -10,7 +11,7 @@ namespace {
 
 // Names don't distinguish such hosts; their places in cluster.yaml do.
 std::string place(const CheckedHost& host) {
-  return std::format("{} (line {})", host.config.address, host.config.line);
+  return base::format("{} (line {})", host.config.address, host.config.line);
 }
 
 template <class Key>
@@ -23,8 +24,8 @@ void unique(const Check& check, const std::vector<CheckedHost>& hosts, Key key, 
     const auto [there, fresh] = seen.try_emplace(value, &host);
     if (!fresh)
       Report(check, host.name, out)
-          .found(std::format("at {} has the same {} as {} in cluster.yaml: {}", place(host), what,
-                             place(*there->second), value));
+          .found(base::format("at {} has the same {} as {} in cluster.yaml: {}", place(host), what,
+                              place(*there->second), value));
   }
 }
 

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <array>
 
+#include "payload/base/format.h"
 #include "runtime/checks/all_checks.h"
 
 namespace sealift::checks {
@@ -17,14 +18,14 @@ void controllers(const Subject& subject, Report& report) {
   if (facts.cgroup_version == 0) return;  // kernel.cgroups reports it
   for (const auto* controller : {"cpu", "cpuset", "memory", "pids"}) {
     if (!std::ranges::contains(facts.cgroup_controllers, controller))
-      report.found(std::format("lacks the cgroup controller {}", controller));
+      report.found(base::format("lacks the cgroup controller {}", controller));
   }
 }
 
 Result<void> feature(const Subject& subject, Report& report, const std::string& name) {
   SEALIFT_ASSIGN(const auto tried, report.of(subject.host.host->try_feature(name)));
   if (tried && !tried->works)
-    report.found(std::format("the kernel feature {} does not work ({})", name, tried->detail));
+    report.found(base::format("the kernel feature {} does not work ({})", name, tried->detail));
   return {};
 }
 

@@ -3,6 +3,7 @@
 #include <array>
 
 #include "payload/base/count.h"
+#include "payload/base/format.h"
 #include "payload/base/text.h"
 #include "runtime/checks/all_checks.h"
 
@@ -17,8 +18,8 @@ const format::Minimum* minimum(const Subject& subject) {
 void architecture(const Subject& subject, Report& report) {
   const auto of_host = subject.host.facts.architecture;
   if (std::ranges::contains(subject.input.contents.stubs, of_host, &format::Stub::architecture)) return;
-  report.found(std::format("is {}, and this artifact is not packed for that", base::platform(of_host)),
-               std::format("build it with --platform {}", base::platform(of_host)));
+  report.found(base::format("is {}, and this artifact is not packed for that", base::platform(of_host)),
+               base::format("build it with --platform {}", base::platform(of_host)));
 }
 
 void systemd(const Subject& subject, Report& report) {
@@ -29,21 +30,21 @@ void cpus(const Subject& subject, Report& report) {
   const auto* wanted = minimum(subject);
   const uint32_t there = subject.host.facts.cpus;
   if (wanted == nullptr || there >= wanted->cpus) return;
-  report.found(std::format("has {}, {} needed for a {}", base::counted(there, "CPU", "CPUs"),
-                           base::counted(wanted->cpus, "is", "are"), format::name(subject.host.config.role)));
+  report.found(base::format("has {}, {} needed for a {}", base::counted(there, "CPU", "CPUs"),
+                            base::counted(wanted->cpus, "is", "are"), format::name(subject.host.config.role)));
 }
 
 void memory(const Subject& subject, Report& report) {
   const auto* wanted = minimum(subject);
   const uint64_t there = subject.host.facts.memory_bytes;
   if (wanted == nullptr || there >= wanted->memory_bytes) return;
-  report.found(std::format("has {} of memory, {} are needed for a {}", base::human_bytes(there),
-                           base::human_bytes(wanted->memory_bytes), format::name(subject.host.config.role)));
+  report.found(base::format("has {} of memory, {} are needed for a {}", base::human_bytes(there),
+                            base::human_bytes(wanted->memory_bytes), format::name(subject.host.config.role)));
 }
 
 void swap(const Subject& subject, Report& report) {
   if (const uint64_t bytes = subject.host.facts.swap_bytes; bytes > 0)
-    report.found(std::format("has {} of swap on, which kubelet refuses", base::human_bytes(bytes)));
+    report.found(base::format("has {} of swap on, which kubelet refuses", base::human_bytes(bytes)));
 }
 
 Result<void> ledger(const Subject& subject, Report& report) {

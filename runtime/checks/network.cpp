@@ -3,6 +3,7 @@
 #include <set>
 
 #include "payload/base/clock.h"
+#include "payload/base/format.h"
 #include "payload/base/text.h"
 #include "payload/trust/x509.h"
 #include "runtime/checks/all_checks.h"
@@ -34,8 +35,8 @@ Result<void> ports(const Subject& subject, Report& report) {
   if (input.config.external_etcd) std::erase_if(wanted, [](uint16_t port) { return port >= 2379 && port <= 2381; });
   for (const auto& listener : host.facts.listeners) {
     if (wanted.erase(listener.port) == 0) continue;  // reported once, however many addresses it listens on
-    report.found(std::format("port {} is taken by {}", listener.port,
-                             listener.process.empty() ? "another program" : listener.process));
+    report.found(base::format("port {} is taken by {}", listener.port,
+                              listener.process.empty() ? "another program" : listener.process));
   }
   return {};
 }
@@ -53,8 +54,8 @@ void people_port(const Subject& subject, Report& report) {
   if (!domain || !subject.host.keeps_payload) return;
   for (const auto& listener : subject.host.facts.listeners) {
     if (listener.port != domain->port || is_own(listener.process)) continue;
-    report.found(std::format("port {} is taken by {}", listener.port,
-                             listener.process.empty() ? "another program" : listener.process));
+    report.found(base::format("port {} is taken by {}", listener.port,
+                              listener.process.empty() ? "another program" : listener.process));
     return;
   }
 }
@@ -68,10 +69,10 @@ void people_certificate(const Subject& subject, Report& report) {
   const auto& [begins, ends] = described->validity;
   if (now > ends)
     report.found(
-        std::format("would get a certificate for {} that has ended, at {}", domain->name, base::to_iso8601(ends)));
+        base::format("would get a certificate for {} that has ended, at {}", domain->name, base::to_iso8601(ends)));
   else if (now < begins)
     report.found(
-        std::format("would get a certificate for {} that begins only at {}", domain->name, base::to_iso8601(begins)));
+        base::format("would get a certificate for {} that begins only at {}", domain->name, base::to_iso8601(begins)));
 }
 
 // The variable's name on a line of `systemctl show-environment` if it sets a proxy, else empty.
@@ -91,7 +92,7 @@ Result<void> proxies(const Subject& subject, Report& report) {
     if (auto name = proxy_variable(line); !name.empty()) names.push_back(std::move(name));
   }
   if (!names.empty())
-    report.found(std::format("has {} in systemd's environment (DefaultEnvironment)", base::join(names, ", ")));
+    report.found(base::format("has {} in systemd's environment (DefaultEnvironment)", base::join(names, ", ")));
   return {};
 }
 

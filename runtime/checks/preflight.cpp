@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "runtime/checks/preflight.h"
 
+#include "payload/base/format.h"
 #include "runtime/checks/all_checks.h"
 
 namespace sealift::checks {
@@ -29,7 +30,7 @@ void Report::found(std::string evidence, std::string remedy) {
 
 void Report::unchecked(const Error& error) {
   out_.push_back({std::string(check_.id), host_, Severity::blocks,
-                  std::format("could not be checked ({})", error.text()), "see what is wrong there and run again"});
+                  base::format("could not be checked ({})", error.text()), "see what is wrong there and run again"});
 }
 
 std::vector<Finding> check_facts(const PreflightInput& input, const std::vector<CheckedHost>& hosts) {

@@ -2,6 +2,7 @@
 #include <array>
 #include <cstdlib>
 
+#include "payload/base/format.h"
 #include "runtime/checks/all_checks.h"
 
 namespace sealift::checks {
@@ -11,7 +12,8 @@ constexpr int64_t kMaxSkewMs = 60'000;  // certificates and leases tolerate this
 
 void clock(const Subject& subject, Report& report) {
   const int64_t skew = std::abs(subject.host.facts.clock_ms - subject.host.read_at_ms);
-  if (skew > kMaxSkewMs) report.found(std::format("has a clock that differs by {} s from this machine's", skew / 1000));
+  if (skew > kMaxSkewMs)
+    report.found(base::format("has a clock that differs by {} s from this machine's", skew / 1000));
 }
 
 constexpr auto kChecks = std::to_array<Check>({

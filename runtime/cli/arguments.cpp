@@ -3,9 +3,9 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
-#include <format>
 
 #include "payload/base/duration.h"
+#include "payload/base/format.h"
 #include "payload/base/text.h"
 #include "runtime/checks/all_checks.h"
 #include "runtime/report/acceptance.h"
@@ -60,7 +60,7 @@ Duration duration_option(const std::string& option, const std::string& text) {
   const auto out = base::parse_duration(text);
   if (!out)
     throw CLI::ValidationError(option,
-                               std::format("\"{}\" is not a time such as 90s, 10m or 1h", base::printable(text, 40)));
+                               base::format("\"{}\" is not a time such as 90s, 10m or 1h", base::printable(text, 40)));
   return *out;
 }
 
@@ -70,7 +70,7 @@ std::string missing_word(const CLI::App& app) {
     std::vector<std::string> words;
     for (const auto* further : command->get_subcommands({})) words.push_back(further->get_name());
     if (!words.empty() && command->get_subcommands().empty())
-      return std::format("{0} needs a word after it: {1}", command->get_name(), base::join(words, " or "));
+      return base::format("{0} needs a word after it: {1}", command->get_name(), base::join(words, " or "));
   }
   return "";
 }
@@ -84,11 +84,11 @@ Error usage_error(const CLI::App& app, const std::string& program, const std::ve
   while (!what.empty() && (what.back() == '.' || what.back() == ' ')) what.pop_back();
   if (!arguments.empty() && !arguments.front().starts_with('-')) {
     if (std::ranges::find(kVerbs, arguments.front()) == std::end(kVerbs)) {
-      what = std::format("unknown command {}", base::printable(arguments.front()));
-      if (auto near = base::nearest(arguments.front(), kVerbs)) what += std::format(", did you mean {}?", *near);
+      what = base::format("unknown command {}", base::printable(arguments.front()));
+      if (auto near = base::nearest(arguments.front(), kVerbs)) what += base::format(", did you mean {}?", *near);
     }
   }
-  return Error{ErrorCode::usage, std::format("{}; {} --help lists what there is", what, program), {}};
+  return Error{ErrorCode::usage, base::format("{}; {} --help lists what there is", what, program), {}};
 }
 
 // The parser's text without trailing blanks and repeated empty lines.
@@ -108,7 +108,7 @@ std::string tidy(const std::string& text) {
 }
 
 std::string main_footer(const std::string& program) {
-  return std::format(
+  return base::format(
       "\n{0} --config cluster.yaml alone is the same as\n{0} apply --config cluster.yaml.\n\n"
       "Exit codes: 0 done; 2 usage, 3 configuration, 4 unsupported, 5 damaged artifact,\n"
       "6 untrusted, 7 files, 8 unreachable, 9 login, 10 busy, 11 command failed,\n"
@@ -202,7 +202,7 @@ Result<Verb> remove_verb(const Arguments& out, const CLI::App& remove) {
 }  // namespace
 
 std::string first_help(const std::string& program) {
-  return std::format(
+  return base::format(
       "This file holds a Kubernetes cluster and its applications, and delivers them to hosts over SSH.\n"
       "\n"
       "  {0} --info                          what is in it\n"

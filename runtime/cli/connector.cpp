@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "runtime/cli/connector.h"
 
-#include <format>
+#include "payload/base/format.h"
 
 namespace sealift::cli {
 namespace {
@@ -44,7 +44,7 @@ class Resolver {
   Result<void> result() && {
     if (errors_.empty()) return {};
     if (errors_.size() == 1) return fail(std::move(errors_.front()));
-    std::string text = std::format("{} secrets can't be had:", errors_.size());
+    std::string text = base::format("{} secrets can't be had:", errors_.size());
     for (const auto& error : errors_) text += "\n  " + error.text();
     return fail(Error{errors_.front().code, std::move(text), {}});
   }
@@ -52,7 +52,7 @@ class Resolver {
  private:
   Result<void> note(Error error, std::string_view what) {
     if (error.code == ErrorCode::cancelled) return fail(std::move(error));
-    error.while_doing.insert(error.while_doing.begin(), std::format("looking for {}", what));
+    error.while_doing.insert(error.while_doing.begin(), base::format("looking for {}", what));
     errors_.push_back(std::move(error));
     return {};
   }
@@ -63,13 +63,13 @@ class Resolver {
 
 Result<agent::HostSecrets> login_of(const config::HostConfig& host, Resolver& resolver) {
   const auto of_host = [&](std::string_view what) {
-    return std::format("the {} of host {} (line {})", what, host.address, host.line);
+    return base::format("the {} of host {} (line {})", what, host.address, host.line);
   };
   const auto resolve = [&](const std::optional<config::SecretSource>& source,
                            std::string_view what) -> Result<std::optional<Secret>> {
     if (!source) return std::optional<Secret>();
     SEALIFT_ASSIGN(auto secret, resolver.get(*source, of_host(what),
-                                             std::format("{} of {} on {}", what, host.ssh.user, host.address)));
+                                             base::format("{} of {} on {}", what, host.ssh.user, host.address)));
     return std::optional<Secret>(std::move(secret));
   };
   agent::HostSecrets out;
@@ -83,8 +83,8 @@ Result<agent::HostSecrets> login_of(const config::HostConfig& host, Resolver& re
 Result<void> fill_in(config::RegistryConfig& registry, Resolver& resolver) {
   const auto fill = [&](config::RegistryLogin& login, std::string_view field, std::string_view where) -> Result<void> {
     SEALIFT_ASSIGN(login.password,
-                   resolver.get(login.source, std::format("the password of {} in {}", login.user, field),
-                                std::format("password of {} at {}", login.user, where)));
+                   resolver.get(login.source, base::format("the password of {} in {}", login.user, field),
+                                base::format("password of {} at {}", login.user, where)));
     return {};
   };
   if (registry.domain) {

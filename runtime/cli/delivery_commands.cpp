@@ -2,12 +2,12 @@
 #include "runtime/cli/delivery_commands.h"
 
 #include <algorithm>
-#include <format>
 #include <map>
 #include <memory>
 
 #include "payload/base/clock.h"
 #include "payload/base/file.h"
+#include "payload/base/format.h"
 #include "payload/console/json_lines.h"
 #include "runtime/cli/artifact.h"
 #include "runtime/cli/check_command.h"
@@ -182,11 +182,11 @@ Result<void> current_config(delivery::Input& input, Display& display, console::O
 // Where people's tools take an authority for one registry. Not for the whole machine: who has its key could then be any
 // site for it.
 std::vector<std::string> import_hints(const config::RegistryDomain& domain) {
-  const auto place = std::format("{}:{}", domain.name, domain.port);
-  return {
-      std::format("For this registry alone, save it as ca.crt in /etc/docker/certs.d/{} (docker),", place),
-      std::format("/etc/containers/certs.d/{} (podman, skopeo) or /etc/containerd/certs.d/{} (nerdctl);", place, place),
-      std::format("helm takes it as `helm registry login {} --ca-file ca.crt`.", place)};
+  const auto place = base::format("{}:{}", domain.name, domain.port);
+  return {base::format("For this registry alone, save it as ca.crt in /etc/docker/certs.d/{} (docker),", place),
+          base::format("/etc/containers/certs.d/{} (podman, skopeo) or /etc/containerd/certs.d/{} (nerdctl);", place,
+                       place),
+          base::format("helm takes it as `helm registry login {} --ca-file ca.crt`.", place)};
 }
 
 Result<void> registry_authority(delivery::Input& input, Display& display, console::Output out,

@@ -6,11 +6,11 @@
 #include <unistd.h>
 
 #include <csignal>
-#include <format>
 #include <string>
 #include <vector>
 
 #include "payload/base/cancel.h"
+#include "payload/base/format.h"
 #include "payload/base/version.h"
 #include "payload/console/output.h"
 #include "runtime/cli/arguments.h"
@@ -92,7 +92,7 @@ bool answer_at_once(const Arguments& arguments, const std::string& program, cons
   switch (arguments.verb) {
     case Verb::none: out.write(first_help(program)); return true;
     case Verb::help: out.write(arguments.text); return true;
-    case Verb::version: out.line(std::format("sealift {}", base::kVersion)); return true;
+    case Verb::version: out.line(base::format("sealift {}", base::kVersion)); return true;
     case Verb::licenses: out.write(licenses()); return true;
     case Verb::config_init: out.write(config::config_template()); return true;
     default: return false;

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "runtime/cli/disk_history_file.h"
 
-#include <format>
-
 #include "payload/base/file.h"
+#include "payload/base/format.h"
 #include "runtime/report/state_directory.h"
 
 namespace sealift::cli {
@@ -20,7 +19,7 @@ inspection::DiskHistory read_disk_history(const std::string& state, EventSink& e
   if (!text && text.error().code == ErrorCode::not_found) return {};
   auto history = text.and_then([](const std::string& json) { return inspection::DiskHistory::parse(json); });
   if (history) return std::move(*history);
-  base::tell(events, Level::warning, std::format("{} begins anew: {}", history_path(state), history.error().text()));
+  base::tell(events, Level::warning, base::format("{} begins anew: {}", history_path(state), history.error().text()));
   return {};
 }
 

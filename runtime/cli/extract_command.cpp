@@ -3,10 +3,10 @@
 // Extracts files and images from the artifact. Images go into one OCI layout (image-spec v1.1, image-layout.md) under
 // their full names, ready for skopeo, ctr and `sealift build` (IMAGE --from=oci:…).
 #include <algorithm>
-#include <format>
 #include <set>
 
 #include "payload/base/count.h"
+#include "payload/base/format.h"
 #include "payload/base/safe_path.h"
 #include "payload/base/text.h"
 #include "payload/format/references.h"
@@ -160,8 +160,8 @@ Result<void> extract_artifact(const Artifact& artifact, const Arguments& argumen
   for (const std::string& path : files) SEALIFT_TRY(extraction.file(path, contents.tree.at(path)));
   for (const Image* image : images) SEALIFT_TRY(extraction.image(*image));
   SEALIFT_TRY(extraction.finish_layout());
-  out.line(std::format("{}: {}, {}, {}", arguments.to, base::counted(extraction.files, "file", "files"),
-                       base::counted(extraction.images, "image", "images"), base::human_bytes(extraction.bytes)));
+  out.line(base::format("{}: {}, {}, {}", arguments.to, base::counted(extraction.files, "file", "files"),
+                        base::counted(extraction.images, "image", "images"), base::human_bytes(extraction.bytes)));
   return {};
 }
 

@@ -2,11 +2,11 @@
 #include "runtime/cli/inspect_commands.h"
 
 #include <algorithm>
-#include <format>
 #include <set>
 #include <thread>
 
 #include "payload/base/clock.h"
+#include "payload/base/format.h"
 #include "payload/base/text.h"
 #include "payload/json/value.h"
 
@@ -95,19 +95,20 @@ void print_info(const Artifact& artifact, bool json, console::Output out) {
   std::vector<std::string> apps;
   for (const auto& app : contents.apps) apps.push_back(app.is_network ? app.name + " (network)" : app.name);
   out.line(reader.artifact_name());
-  out.line(std::format("  identity    {}", reader.identity().text()));
-  out.line(std::format("  made by     {}", base::printable(contents.created_by)));
-  out.line(std::format("  size        {} payload", base::human_bytes(reader.payload_size())));
-  out.line(std::format("  platforms   {}", platforms_of(contents)));
-  if (auto version = kubernetes_of(contents); !version.empty()) out.line(std::format("  Kubernetes  {}", version));
+  out.line(base::format("  identity    {}", reader.identity().text()));
+  out.line(base::format("  made by     {}", base::printable(contents.created_by)));
+  out.line(base::format("  size        {} payload", base::human_bytes(reader.payload_size())));
+  out.line(base::format("  platforms   {}", platforms_of(contents)));
+  if (auto version = kubernetes_of(contents); !version.empty()) out.line(base::format("  Kubernetes  {}", version));
   for (const auto& requirement : contents.requirements)
-    out.line(std::format("  requires    {}", base::printable(requirement.text())));
-  out.line(std::format("  apps        {}", apps.empty() ? "none" : base::join(apps, ", ")));
-  if (!contents.launch.empty()) out.line(std::format("  launches    {}", base::join(contents.launch, ", ")));
-  out.line(std::format("  images      {}", contents.images.size()));
-  out.line(std::format("  files       {} in the tree, {} for hosts", contents.tree.size(), contents.host_files.size()));
+    out.line(base::format("  requires    {}", base::printable(requirement.text())));
+  out.line(base::format("  apps        {}", apps.empty() ? "none" : base::join(apps, ", ")));
+  if (!contents.launch.empty()) out.line(base::format("  launches    {}", base::join(contents.launch, ", ")));
+  out.line(base::format("  images      {}", contents.images.size()));
+  out.line(
+      base::format("  files       {} in the tree, {} for hosts", contents.tree.size(), contents.host_files.size()));
   for (const auto& [key, value] : contents.labels)
-    out.line(std::format("  label       {}={}", base::printable(key), base::printable(value)));
+    out.line(base::format("  label       {}={}", base::printable(key), base::printable(value)));
 }
 
 void print_list(const Artifact& artifact, bool json, console::Output out) {
@@ -115,32 +116,32 @@ void print_list(const Artifact& artifact, bool json, console::Output out) {
   if (json) return out.json_line(format::to_json(contents));
   std::string text;  // written at once: there may be thousands of lines
   const auto line = [&](const std::string& written) { text += base::printable(written, SIZE_MAX) + "\n"; };
-  line(std::format("applications ({})", contents.apps.size()));
+  line(base::format("applications ({})", contents.apps.size()));
   size_t width = widest(contents.apps, [](const auto& app) { return app.name; });
   for (const auto& app : contents.apps) {
-    std::string about = std::format("  {:<{}}  {}", app.name, width, format::name(app.kind));
+    std::string about = base::format("  {:<{}}  {}", app.name, width, format::name(app.kind));
     if (!app.version.empty()) about += " " + app.version;
     if (app.is_network) about += ", network";
     if (!app.needs.empty()) about += ", needs " + base::join(app.needs, ", ");
     line(about);
   }
-  line(std::format("images ({})", contents.images.size()));
+  line(base::format("images ({})", contents.images.size()));
   width = widest(contents.images, [](const auto& image) { return image.name; });
   for (const Image& image : contents.images) {
-    line(
-        std::format("  {:<{}}  {:>9}  {}", image.name, width, base::human_bytes(bytes_of(image)), platforms_of(image)));
+    line(base::format("  {:<{}}  {:>9}  {}", image.name, width, base::human_bytes(bytes_of(image)),
+                      platforms_of(image)));
   }
-  line(std::format("files for hosts ({})", contents.host_files.size()));
+  line(base::format("files for hosts ({})", contents.host_files.size()));
   width = widest(contents.host_files, [](const auto& file) { return file.destination; });
   for (const auto& file : contents.host_files) {
-    line(std::format("  {:<{}}  {:04o}  {}{}  from {}", file.destination, width, file.mode, format::name(file.role),
-                     file.architecture ? ", " + std::string(base::name(*file.architecture)) : "", file.source));
+    line(base::format("  {:<{}}  {:04o}  {}{}  from {}", file.destination, width, file.mode, format::name(file.role),
+                      file.architecture ? ", " + std::string(base::name(*file.architecture)) : "", file.source));
   }
-  line(std::format("files ({})", contents.tree.size()));
+  line(base::format("files ({})", contents.tree.size()));
   width = 0;
   for (const auto& [path, file] : contents.tree) width = std::max(width, path.size());
   for (const auto& [path, file] : contents.tree) {
-    line(std::format("  {:<{}}  {:>9}  {:04o}", path, width, base::human_bytes(file.object.size), file.mode));
+    line(base::format("  {:<{}}  {:>9}  {:04o}", path, width, base::human_bytes(file.object.size), file.mode));
   }
   out.write(text);
 }
@@ -155,7 +156,7 @@ Result<void> verify_artifact(const Artifact& artifact, bool json, console::Outpu
     Duration now = clock.monotonic();
     if (!live || (now - last < Duration{200} && state.done != state.total)) return;
     last = now;
-    progress.write(std::format("\r\033[K{} of {}", base::human_bytes(state.done), base::human_bytes(state.total)));
+    progress.write(base::format("\r\033[K{} of {}", base::human_bytes(state.done), base::human_bytes(state.total)));
   };
   auto damages = artifact.reader->verify(threads, show, cancel);
   if (live) progress.write("\r\033[K");
@@ -169,7 +170,7 @@ Result<void> verify_artifact(const Artifact& artifact, bool json, console::Outpu
       line.set("message", damage.error.text());
       out.json_line(json::to_canonical(line));
     } else {
-      out.line(std::format("damaged: {} at offset {}: {}", damage.where, damage.offset, damage.error.text()));
+      out.line(base::format("damaged: {} at offset {}: {}", damage.where, damage.offset, damage.error.text()));
     }
   }
   if (!damages->empty()) {
@@ -179,8 +180,8 @@ Result<void> verify_artifact(const Artifact& artifact, bool json, console::Outpu
   if (json) {
     out.json_line(R"({"sound":true})");
   } else {
-    out.line(std::format("{}: sound, {} checked", artifact.reader->artifact_name(),
-                         base::human_bytes(artifact.reader->file().size())));
+    out.line(base::format("{}: sound, {} checked", artifact.reader->artifact_name(),
+                          base::human_bytes(artifact.reader->file().size())));
   }
   return {};
 }

@@ -9,10 +9,10 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstdio>
-#include <format>
 
 #include "payload/base/beneath.h"
 #include "payload/base/file.h"
+#include "payload/base/format.h"
 #include "payload/base/safe_path.h"
 #include "payload/base/text.h"
 
@@ -28,7 +28,7 @@ Result<base::Fd> enter(int folder, const std::string& part, const std::string& s
     return fail(ErrorCode::permission_denied, "{}: {} is a link or a file, not a folder; nothing is written through it",
                 shown, part);
   }
-  return fail_errno(error, std::format("open {} in {}", part, shown));
+  return fail_errno(error, base::format("open {} in {}", part, shown));
 }
 
 constexpr std::string_view kOwnBegin = ".sealift-", kOwnEnd = ".tmp";
@@ -64,7 +64,7 @@ Result<base::Fd> OutputFolder::folder_of(const std::string& name) const {
   for (size_t i = 0; i + 1 < parts.size(); ++i) {
     std::string part(parts[i]);
     if (mkdirat(current.get(), part.c_str(), 0755) != 0 && errno != EEXIST)
-      return fail_errno(errno, std::format("make {} for {}", part, name));
+      return fail_errno(errno, base::format("make {} for {}", part, name));
     SEALIFT_ASSIGN(current, enter(current.get(), part, path_ + "/" + name));
   }
   return current;
@@ -91,7 +91,7 @@ Result<void> OutputFolder::write(const std::string& name, unsigned mode, Overwri
   };
   SEALIFT_ASSIGN(bool there, exists());
   if (there && overwrite == Overwrite::refuse) return refuse_existing();
-  std::string temporary = std::format("{}{}{}", kOwnBegin, getpid(), kOwnEnd);
+  std::string temporary = base::format("{}{}{}", kOwnBegin, getpid(), kOwnEnd);
   unlinkat(folder.get(), temporary.c_str(), 0);
   int made = openat(folder.get(), temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
   if (made < 0) return fail_errno(errno, "write in the folder of " + shown);

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "runtime/cli/report_command.h"
 
-#include <format>
-
 #include "payload/base/file.h"
+#include "payload/base/format.h"
 #include "payload/base/text.h"
 #include "payload/json/value.h"
 #include "runtime/cli/disk_history_file.h"
@@ -68,7 +67,7 @@ Result<void> report_acceptance(delivery::Input& input, const std::function<void(
     line.set("verdict", verdict);
     out.json_line(json::to_canonical(line));
   } else {
-    out.line(std::format("{}: {}", base::printable(arguments.output), verdict));
+    out.line(base::format("{}: {}", base::printable(arguments.output), verdict));
   }
   if (const auto failed = acceptance->count(Standing::fail); failed != 0)
     return fail(ErrorCode::unhealthy, "{} of {} are not as they should be; {} names them, with what to do", failed,

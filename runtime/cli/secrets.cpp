@@ -6,9 +6,9 @@
 
 #include <cstdlib>
 #include <cstring>
-#include <format>
 
 #include "payload/base/file.h"
+#include "payload/base/format.h"
 #include "payload/console/prompt.h"
 
 namespace sealift::cli {
@@ -21,9 +21,9 @@ std::string readers_of(const std::string& path) {
   struct stat status{};
   if (::stat(path.c_str(), &status) != 0 || !S_ISREG(status.st_mode)) return {};
   if ((status.st_mode & (S_IRGRP | S_IROTH)) != 0)
-    return std::format("the file {} may be read by other users (mode {:04o})", path, status.st_mode & 07777U);
+    return base::format("the file {} may be read by other users (mode {:04o})", path, status.st_mode & 07777U);
   if (status.st_uid != ::geteuid() && status.st_uid != 0)
-    return std::format("the file {} belongs to another user (uid {})", path, status.st_uid);
+    return base::format("the file {} belongs to another user (uid {})", path, status.st_uid);
   return {};
 }
 
@@ -58,14 +58,14 @@ Result<Secret> secret_from_environment(const std::string& name) {
 Result<Secret> secret_from_prompt(const std::string& text, const CancelToken& cancel) {
   return console::ask_secret(
       text,
-      std::format("cluster.yaml asks for a secret at a prompt ({}), but there is no terminal; use {{file: …}} or "
-                  "{{env: …}}",
-                  text),
+      base::format("cluster.yaml asks for a secret at a prompt ({}), but there is no terminal; use {{file: …}} or "
+                   "{{env: …}}",
+                   text),
       cancel);
 }
 
 Result<Secret> SecretStore::get(const config::SecretSource& source) {
-  std::string key = std::format("{}:{}", static_cast<int>(source.kind), source.argument);
+  std::string key = base::format("{}:{}", static_cast<int>(source.kind), source.argument);
   auto found = known_.find(key);
   if (found != known_.end()) return found->second;
   Result<Secret> secret = fail(ErrorCode::internal, "unknown kind of secret");

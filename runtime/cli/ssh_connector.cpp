@@ -5,8 +5,8 @@
 #include <array>
 #include <cerrno>
 #include <cstdlib>
-#include <format>
 
+#include "payload/base/format.h"
 #include "payload/base/text.h"
 #include "runtime/cli/connector.h"
 #include "runtime/ssh/session.h"
@@ -17,7 +17,7 @@ std::string owner_name() {
   std::array<char, 256> machine{};
   if (gethostname(machine.data(), machine.size() - 1) != 0) machine[0] = '\0';
   const char* user = std::getenv("USER");
-  std::string name = user != nullptr && *user != '\0' ? std::string(user) : std::format("uid{}", getuid());
+  std::string name = user != nullptr && *user != '\0' ? std::string(user) : base::format("uid{}", getuid());
   return base::printable(name + "@" + machine.data(), 100);
 }
 

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "runtime/cli/undo_commands.h"
 
-#include <format>
-
 #include "payload/base/count.h"
+#include "payload/base/format.h"
 #include "payload/base/text.h"
 #include "payload/console/prompt.h"
 #include "runtime/delivery/app_removal.h"
@@ -28,22 +27,23 @@ std::string_view word(Verb verb) {
 std::string consequence(const Arguments& arguments, const config::ClusterConfig& cluster) {
   switch (arguments.verb) {
     case Verb::remove:
-      return std::format("{} of the cluster {}: {} will leave it, and {}", base::join(arguments.hosts, ", "),
-                         cluster.name, arguments.hosts.size() == 1 ? "this node" : "these nodes",
-                         arguments.dead ? "are taken for dead" : "their hosts are undone");
+      return base::format("{} of the cluster {}: {} will leave it, and {}", base::join(arguments.hosts, ", "),
+                          cluster.name, arguments.hosts.size() == 1 ? "this node" : "these nodes",
+                          arguments.dead ? "are taken for dead" : "their hosts are undone");
     case Verb::remove_apps:
-      return std::format("{} of the cluster {}: {} end, and {}", base::join(arguments.apps, ", "), cluster.name,
-                         arguments.apps.size() == 1 ? "it will" : "they will",
-                         arguments.with_data ? "the data will be gone" : "the data in claims stays");
+      return base::format("{} of the cluster {}: {} end, and {}", base::join(arguments.apps, ", "), cluster.name,
+                          arguments.apps.size() == 1 ? "it will" : "they will",
+                          arguments.with_data ? "the data will be gone" : "the data in claims stays");
     case Verb::rollback:
-      return std::format("{} of the cluster {} to {}", arguments.apps.front(), cluster.name,
-                         arguments.revision ? std::format("revision {}", *arguments.revision) : "the former revision");
+      return base::format(
+          "{} of the cluster {} to {}", arguments.apps.front(), cluster.name,
+          arguments.revision ? base::format("revision {}", *arguments.revision) : "the former revision");
     default: break;
   }
   if (arguments.hosts.empty())
-    return std::format("the whole cluster {} on {}: its applications and their data will be gone", cluster.name,
-                       base::counted(cluster.hosts.size(), "host", "hosts"));
-  return std::format("{}: everything that was delivered there will be gone", base::join(arguments.hosts, ", "));
+    return base::format("the whole cluster {} on {}: its applications and their data will be gone", cluster.name,
+                        base::counted(cluster.hosts.size(), "host", "hosts"));
+  return base::format("{}: everything that was delivered there will be gone", base::join(arguments.hosts, ", "));
 }
 
 }  // namespace
@@ -57,8 +57,8 @@ Result<void> confirm(const Arguments& arguments, const config::ClusterConfig& cl
   const auto verb = word(arguments.verb);
   SEALIFT_ASSIGN(
       const auto answer,
-      console::ask(std::format("{} {}\nType the cluster's name to go on", verb, consequence(arguments, cluster)),
-                   std::format("{} asks for the cluster's name, but there is no terminal; --yes answers it", verb),
+      console::ask(base::format("{} {}\nType the cluster's name to go on", verb, consequence(arguments, cluster)),
+                   base::format("{} asks for the cluster's name, but there is no terminal; --yes answers it", verb),
                    cancel));
   if (base::trim(answer) == cluster.name) return {};
   return fail(ErrorCode::cancelled, "\"{}\" is not the cluster's name, {}; nothing was changed",

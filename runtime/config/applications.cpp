@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
 
+#include "payload/base/format.h"
 #include "payload/base/safe_path.h"
 #include "payload/base/text.h"
 #include "runtime/config/field_reader.h"
@@ -14,7 +15,7 @@ void read_names(const Mapping& fields, std::string_view key, Reading& reading) {
   auto& apps = reading.config.apps.emplace();
   for (const auto* app : fields.texts(key)) {
     if (std::ranges::contains(apps, app->text))
-      reading.problems.add(*app, std::format("\"{}\" stands in \"apps\" twice", base::printable(app->text)));
+      reading.problems.add(*app, base::format("\"{}\" stands in \"apps\" twice", base::printable(app->text)));
     apps.push_back(app->text);
   }
 }
@@ -47,7 +48,7 @@ void read_change(const yaml::Node& node, ApplicationConfig& application, Reading
   if (!change.path.empty() && !base::safe_relative_path(change.path))
     fields.bad("path", "the path must lead to a file below the application's folder, such as templates/web.yaml");
   if (std::ranges::contains(application.files, change.path, &FileChange::path))
-    fields.bad("path", std::format("{} is changed twice", base::printable(change.path)));
+    fields.bad("path", base::format("{} is changed twice", base::printable(change.path)));
   std::string strategy = "overwrite";
   fields.text("strategy", strategy);
   if (strategy != "overwrite" && strategy != "merge") fields.bad("strategy", "the strategy must be overwrite or merge");
@@ -78,7 +79,7 @@ void read_apps(const yaml::Node& node, const Mapping& spec, Reading& reading) {
   if (const auto* number = fields.find("concurrency")) {
     const auto at_once = number->as_u64();
     if (!at_once || *at_once == 0 || *at_once > kMostAtOnce)
-      fields.bad("concurrency", std::format("\"concurrency\" must be a number from 1 to {}", kMostAtOnce));
+      fields.bad("concurrency", base::format("\"concurrency\" must be a number from 1 to {}", kMostAtOnce));
     else
       reading.config.apps_at_once = *at_once;
   }
@@ -92,7 +93,7 @@ void read_application(const yaml::Node& document, Reading& reading) {
     if (metadata.require("name")) metadata.text("name", application.name);
     if (!application.name.empty() &&
         std::ranges::contains(reading.config.applications, application.name, &ApplicationConfig::name)) {
-      metadata.bad("name", std::format("a second Application \"{}\"", base::printable(application.name)));
+      metadata.bad("name", base::format("a second Application \"{}\"", base::printable(application.name)));
     }
   }
   if (const auto* node = top.find("spec")) {
@@ -115,7 +116,7 @@ void read_application(const yaml::Node& document, Reading& reading) {
       if (!parsed) {
         spec.bad("valuesFile", base::printable(parsed.error().what, 1000));
       } else if (parsed->size() > 1 || (parsed->size() == 1 && parsed->front().kind != yaml::Kind::mapping)) {
-        spec.bad("valuesFile", std::format("{} must hold one mapping of values", base::printable(file)));
+        spec.bad("valuesFile", base::format("{} must hold one mapping of values", base::printable(file)));
       }
     }
     for (const auto* need : spec.texts("needs")) {

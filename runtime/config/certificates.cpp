@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // PEM files that cluster.yaml names.
+#include "payload/base/format.h"
 #include "payload/base/text.h"
 #include "payload/trust/x509.h"
 #include "runtime/config/field_reader.h"
@@ -11,7 +12,7 @@ namespace {
 constexpr size_t kMaxPem = size_t{64} << 10;
 
 bool bad_pem(const Mapping& fields, std::string_view key, const Result<void>& read) {
-  if (!read) fields.bad(key, std::format("this file can't be used: {}", base::printable(read.error().what, 300)));
+  if (!read) fields.bad(key, base::format("this file can't be used: {}", base::printable(read.error().what, 300)));
   return !read;
 }
 

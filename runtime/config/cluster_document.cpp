@@ -3,6 +3,7 @@
 #include <array>
 
 #include "payload/base/count.h"
+#include "payload/base/format.h"
 #include "payload/base/text.h"
 #include "payload/format/destination.h"
 #include "runtime/config/authority_port.h"
@@ -25,7 +26,7 @@ void read_network(const yaml::Node& node, Reading& reading) {
     if (dns->items.empty()) fields.bad("dnsUpstream", "the list is empty; write none where there is no name server");
     for (const auto* address : fields.texts("dnsUpstream")) {
       if (!is_ip(address->text))
-        reading.problems.add(*address, std::format("\"{}\" is not an IP address", base::printable(address->text)));
+        reading.problems.add(*address, base::format("\"{}\" is not an IP address", base::printable(address->text)));
       network.dns_addresses.push_back(address->text);
     }
   } else if (dns->text == "none") {
@@ -54,7 +55,7 @@ void read_file(const yaml::Node& node, Reading& reading) {
   for (const auto& other : reading.config.files) {
     const bool same_hosts = other.role == file.role || other.role == HostRole::all || file.role == HostRole::all;
     if (!file.destination.empty() && other.destination == file.destination && same_hosts)
-      fields.bad("dest", std::format("{} is written twice on the same hosts", base::printable(file.destination)));
+      fields.bad("dest", base::format("{} is written twice on the same hosts", base::printable(file.destination)));
   }
   if (!file.source.empty()) file.content = reading.content_of(fields, "src", file.source);
   reading.config.files.push_back(std::move(file));
@@ -74,9 +75,9 @@ void read_artifact(const yaml::Node& node, Reading& reading) {
     if (digest) {
       reading.config.identities.push_back(*digest);
     } else {
-      reading.problems.add(*text, std::format("\"{}\" is not an identity: write it as `delivery.run info` prints it, "
-                                              "sha256: and 64 lower-case hexadecimal digits",
-                                              base::printable(text->text)));
+      reading.problems.add(*text, base::format("\"{}\" is not an identity: write it as `delivery.run info` prints it, "
+                                               "sha256: and 64 lower-case hexadecimal digits",
+                                               base::printable(text->text)));
     }
   }
 }
@@ -111,7 +112,7 @@ void check_ports(const yaml::Node& cluster, Reading& reading) {
   for (size_t i = 0; i < ports.size(); ++i) {
     if (std::ranges::contains(kTaken, ports[i].number))
       reading.problems.add(place_of(cluster, ports[i].path),
-                           std::format("port {} is taken by Kubernetes itself; choose another", ports[i].number));
+                           base::format("port {} is taken by Kubernetes itself; choose another", ports[i].number));
     for (size_t k = 0; k < i; ++k) {
       if (ports[i].number != ports[k].number) continue;
       const auto* written = cluster.at_path(ports[i].path);
@@ -138,13 +139,13 @@ void check_networks(const yaml::Node& cluster, Reading& reading) {
   if (!same_family(network.pods, network.services))
     return reading.problems.add(services, "the networks of pods and services must both be IPv4 or both IPv6");
   if (cidrs_overlap(network.pods, network.services))
-    reading.problems.add(
-        services, std::format("the networks of pods and services, {} and {}, overlap", network.pods, network.services));
+    reading.problems.add(services, base::format("the networks of pods and services, {} and {}, overlap", network.pods,
+                                                network.services));
   const auto room = hosts_in_pod_network(network.pods);
   if (!own_mask && reading.config.hosts.size() > room)
     reading.problems.add(pods,
-                         std::format("{} has room for {}, and there are {}; choose a larger network", network.pods,
-                                     base::counted(room, "host", "hosts"), reading.config.hosts.size()));
+                         base::format("{} has room for {}, and there are {}; choose a larger network", network.pods,
+                                      base::counted(room, "host", "hosts"), reading.config.hosts.size()));
 }
 
 // Addresses of hosts must be none of the cluster's own. What networks a cluster has that is there is
@@ -155,7 +156,7 @@ void check_address(const yaml::Node& place, const std::string& address, Reading&
   for (const auto& [word, cidr] : {std::pair{"pods", network.pods}, {"services", network.services}}) {
     if (cidr_holds(cidr, address))
       reading.problems.add(
-          place, std::format("{} lies in the network of {}, {}; choose another network", address, word, cidr));
+          place, base::format("{} lies in the network of {}, {}; choose another network", address, word, cidr));
   }
 }
 
@@ -165,8 +166,8 @@ void check_balancer(const yaml::Node& cluster, Reading& reading) {
   const auto& place = place_of(cluster, "spec/api/balancer/address");
   check_address(place, balancer->address, reading);
   if (balancer->for_workers && !same_family(balancer->address, reading.config.network.pods))
-    reading.problems.add(place, std::format("{} and the network of pods, {}, must both be IPv4 or both IPv6",
-                                            balancer->address, reading.config.network.pods));
+    reading.problems.add(place, base::format("{} and the network of pods, {}, must both be IPv4 or both IPv6",
+                                             balancer->address, reading.config.network.pods));
 }
 
 void check_hosts(const yaml::Node& cluster, Reading& reading) {
@@ -178,18 +179,18 @@ void check_hosts(const yaml::Node& cluster, Reading& reading) {
     const auto [address, fresh] = addresses.try_emplace(canonical_host(host.address), place.line);
     if (!fresh)
       reading.problems.add(place,
-                           std::format("the address {} stands in line {} already", host.address, address->second));
+                           base::format("the address {} stands in line {} already", host.address, address->second));
     if (fresh) check_address(place, host.address, reading);
     if (fresh && !config.existing && is_ip(host.address) && !same_family(host.address, config.network.pods))
-      reading.problems.add(place, std::format("{} and the network of pods, {}, must both be IPv4 or both IPv6",
-                                              host.address, config.network.pods));
+      reading.problems.add(place, base::format("{} and the network of pods, {}, must both be IPv4 or both IPv6",
+                                               host.address, config.network.pods));
     if (!host.name || reading.name_places[i] == nullptr ||
         (i > 0 && reading.name_places[i] == reading.name_places[i - 1]))
       continue;
     const auto [name, new_name] = names.try_emplace(*host.name, reading.name_places[i]->line);
     if (!new_name)
       reading.problems.add(*reading.name_places[i],
-                           std::format("the name {} stands in line {} already", *host.name, name->second));
+                           base::format("the name {} stands in line {} already", *host.name, name->second));
   }
   if (config.hosts.empty()) return;
   if (!std::ranges::contains(config.hosts, HostRole::control_plane, &HostConfig::role))

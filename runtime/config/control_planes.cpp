@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "payload/base/address.h"
+#include "payload/base/format.h"
 #include "payload/base/text.h"
 #include "runtime/config/field_reader.h"
 
@@ -22,9 +23,9 @@ void read_balancer(const yaml::Node& node, Reading& reading) {
   fields.boolean("workers", balancer.for_workers);
   if (balancer.address.empty()) return;
   if (!is_host(balancer.address)) {
-    fields.bad("address", std::format("\"{}\" is neither an IP address nor a host name in lower case; the port has a "
-                                      "field of its own",
-                                      base::printable(balancer.address)));
+    fields.bad("address", base::format("\"{}\" is neither an IP address nor a host name in lower case; the port has a "
+                                       "field of its own",
+                                       base::printable(balancer.address)));
   } else if (balancer.for_workers && !is_ip(balancer.address)) {
     fields.bad("address",
                "workers reach the API servers through it alone (\"workers\"), also before any name can be resolved: "
@@ -37,18 +38,18 @@ std::optional<std::string> bad_endpoint(std::string_view text) {
   constexpr std::string_view kScheme = "https://";
   constexpr std::string_view kForm = "write https://ADDRESS:PORT";
   if (text.starts_with("http://"))
-    return std::format("\"{}\" is not encrypted, and who can write there owns the cluster; {}", base::printable(text),
-                       kForm);
-  if (!text.starts_with(kScheme)) return std::format("\"{}\" is no endpoint; {}", base::printable(text), kForm);
+    return base::format("\"{}\" is not encrypted, and who can write there owns the cluster; {}", base::printable(text),
+                        kForm);
+  if (!text.starts_with(kScheme)) return base::format("\"{}\" is no endpoint; {}", base::printable(text), kForm);
   const auto rest = text.substr(kScheme.size());
   const size_t colon = rest.rfind(':');
   const auto port = colon == std::string_view::npos ? std::nullopt : base::parse_u64(rest.substr(colon + 1));
-  if (!port || *port == 0 || *port > 65535) return std::format("\"{}\" has no port; {}", base::printable(text), kForm);
+  if (!port || *port == 0 || *port > 65535) return base::format("\"{}\" has no port; {}", base::printable(text), kForm);
   auto host = rest.substr(0, colon);
   const bool in_brackets = host.starts_with('[') && host.ends_with(']');
   if (in_brackets) host = host.substr(1, host.size() - 2);
   if (!is_host(host) || in_brackets != host.contains(':'))
-    return std::format("\"{}\" has no address or name in lower case; {}", base::printable(text), kForm);
+    return base::format("\"{}\" has no address or name in lower case; {}", base::printable(text), kForm);
   return std::nullopt;
 }
 
@@ -57,11 +58,11 @@ void read_endpoints(const Mapping& fields, ExternalEtcd& etcd, Problems& problem
   for (const auto* endpoint : fields.texts("endpoints")) {
     if (const auto bad = bad_endpoint(endpoint->text)) problems.add(*endpoint, *bad);
     if (std::ranges::contains(etcd.endpoints, endpoint->text))
-      problems.add(*endpoint, std::format("\"{}\" stands in \"endpoints\" twice", base::printable(endpoint->text)));
+      problems.add(*endpoint, base::format("\"{}\" stands in \"endpoints\" twice", base::printable(endpoint->text)));
     etcd.endpoints.push_back(endpoint->text);
   }
   if (etcd.endpoints.size() > kMostEndpoints)
-    fields.bad("endpoints", std::format("more than {} endpoints", kMostEndpoints));
+    fields.bad("endpoints", base::format("more than {} endpoints", kMostEndpoints));
   const auto* list = fields.find("endpoints");
   if (list->kind == yaml::Kind::sequence && list->items.empty())
     fields.bad("endpoints", "the list is empty; write those of all members");
@@ -91,7 +92,7 @@ void read_api(const yaml::Node& node, Reading& reading) {
     const std::string_view text = san->text;
     if (!is_ip(text) && !is_dns_subdomain(text.starts_with("*.") ? text.substr(2) : text)) {
       reading.problems.add(
-          *san, std::format("\"{}\" is neither an IP address nor a DNS name in lower case", base::printable(text)));
+          *san, base::format("\"{}\" is neither an IP address nor a DNS name in lower case", base::printable(text)));
     }
     api.cert_sans.push_back(san->text);
   }

@@ -3,6 +3,7 @@
 // spec.existing: a cluster that Sealift did not make, and what cluster.yaml can't say of such a one.
 #include <array>
 
+#include "payload/base/format.h"
 #include "payload/base/text.h"
 #include "runtime/config/field_reader.h"
 
@@ -35,14 +36,14 @@ std::optional<std::string> bad_on_hosts(const yaml::Node& cluster, const yaml::N
                                             {user, "tokenFile", "token"}});
   for (const auto& [in, field, instead] : kAlone) {
     if (in.find(field) != nullptr)
-      return std::format(
+      return base::format(
           "it names another file (\"{}\"), which is not on the hosts: write its content as \"{}\" "
           "(`kubectl config view --flatten` does)",
           field, instead);
   }
   for (const auto* field : {"exec", "auth-provider"}) {
     if (user.find(field) != nullptr)
-      return std::format(
+      return base::format(
           "its user logs in with a program (\"{}\"), which is not on the hosts: take one with a "
           "certificate or a token of a service account",
           field);
@@ -125,8 +126,8 @@ void read_existing(const yaml::Node& node, Reading& reading) {
   const Secret text(reading.content_of(fields, "kubeconfig", file));
   if (text.empty()) return;
   if (const auto bad = take_kubeconfig(text, existing.kubeconfig))
-    fields.bad("kubeconfig",
-               std::format("{} can't be used on the hosts: {}", base::printable(existing.kubeconfig_file, 1000), *bad));
+    fields.bad("kubeconfig", base::format("{} can't be used on the hosts: {}",
+                                          base::printable(existing.kubeconfig_file, 1000), *bad));
 }
 
 void check_existing(const yaml::Node& cluster, Reading& reading) {
@@ -144,9 +145,9 @@ void check_existing(const yaml::Node& cluster, Reading& reading) {
   for (const auto& hook : reading.config.hooks) {
     if (is_of_making(hook))
       reading.problems.add(at(hook.place),
-                           std::format("the hook {} would never run: the cluster is there (\"existing\"), "
-                                       "and Sealift makes no host a node of it",
-                                       base::printable(hook.name)));
+                           base::format("the hook {} would never run: the cluster is there (\"existing\"), "
+                                        "and Sealift makes no host a node of it",
+                                        base::printable(hook.name)));
   }
 }
 

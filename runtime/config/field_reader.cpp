@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "payload/base/duration.h"
+#include "payload/base/format.h"
 #include "payload/base/text.h"
 
 namespace sealift::config {
@@ -27,21 +28,22 @@ std::vector<Problem> Problems::take() {
 
 Mapping::Mapping(const yaml::Node& node, Problems& problems, const Fields& fields) : node_(&node), problems_(problems) {
   if (node.kind != yaml::Kind::mapping) {
-    if (!node.is_null()) problems.add(node, std::format("{} must be a mapping of fields", fields.what));
+    if (!node.is_null()) problems.add(node, base::format("{} must be a mapping of fields", fields.what));
     return;
   }
   for (const auto& [key, value] : node.members) {
     if (std::ranges::contains(fields.known, key)) continue;
     if (std::ranges::contains(fields.later, key)) {
-      problems.add(value, ErrorCode::unsupported,
-                   std::format("the field \"{}\" of {} is not supported by this version; remove it", key, fields.what));
+      problems.add(
+          value, ErrorCode::unsupported,
+          base::format("the field \"{}\" of {} is not supported by this version; remove it", key, fields.what));
       continue;
     }
     const auto near = base::nearest(key, fields.known);
     const std::vector<std::string> words(fields.known.begin(), fields.known.end());
-    problems.add(
-        value, std::format("the field \"{}\" is not known in {}; {}", base::printable(key), fields.what,
-                           near ? std::format("did you mean \"{}\"?", *near) : "known are " + base::join(words, ", ")));
+    problems.add(value, base::format("the field \"{}\" is not known in {}; {}", base::printable(key), fields.what,
+                                     near ? base::format("did you mean \"{}\"?", *near)
+                                          : "known are " + base::join(words, ", ")));
   }
 }
 
@@ -58,9 +60,9 @@ void Mapping::bad(std::string_view key, std::string message) const {
 bool Mapping::require(std::string_view key) const {
   if (find(key) != nullptr) return true;
   if (node_->find(key) != nullptr) {
-    bad(key, std::format("the field \"{}\" has no value", key));
+    bad(key, base::format("the field \"{}\" has no value", key));
   } else if (node_->kind == yaml::Kind::mapping || node_->is_null()) {
-    bad(key, std::format("the field \"{}\" is missing here", key));
+    bad(key, base::format("the field \"{}\" is missing here", key));
   }
   return false;
 }
@@ -71,7 +73,7 @@ void Mapping::text(std::string_view key, std::string& target) const {
   if (const auto value = node->as_string(); value && !value->empty()) {
     target = *value;
   } else {
-    bad(key, std::format("\"{}\" must be a text", key));
+    bad(key, base::format("\"{}\" must be a text", key));
   }
 }
 
@@ -88,7 +90,7 @@ void Mapping::port(std::string_view key, uint16_t& target) const {
   if (value && *value >= 1 && *value <= 65535) {
     target = static_cast<uint16_t>(*value);
   } else {
-    bad(key, std::format("\"{}\" must be a port number from 1 to 65535", key));
+    bad(key, base::format("\"{}\" must be a port number from 1 to 65535", key));
   }
 }
 
@@ -98,7 +100,7 @@ void Mapping::boolean(std::string_view key, bool& target) const {
   if (const auto value = node->as_bool())
     target = *value;
   else
-    bad(key, std::format("\"{}\" must be true or false", key));
+    bad(key, base::format("\"{}\" must be true or false", key));
 }
 
 std::vector<const yaml::Node*> Mapping::texts(std::string_view key) const {
@@ -106,12 +108,12 @@ std::vector<const yaml::Node*> Mapping::texts(std::string_view key) const {
   const auto* node = find(key);
   if (node == nullptr) return out;
   if (node->kind != yaml::Kind::sequence) {
-    bad(key, std::format("\"{}\" must be a list: [a, b]", key));
+    bad(key, base::format("\"{}\" must be a list: [a, b]", key));
     return out;
   }
   for (const auto& item : node->items) {
     if (item.as_string().value_or("").empty()) {
-      problems_.add(item, std::format("\"{}\" must hold texts only", key));
+      problems_.add(item, base::format("\"{}\" must hold texts only", key));
     } else {
       out.push_back(&item);
     }
@@ -134,8 +136,8 @@ std::string Reading::content_of(const Mapping& fields, std::string_view key, con
   auto content = read_file(beside(file), kMaxSiteFileBytes);
   if (content) return std::move(*content);
   fields.bad(key, content.error().code == ErrorCode::not_found
-                      ? std::format("the file {} is not there; paths count from the folder of {}",
-                                    base::printable(beside(file), 1000), path)
+                      ? base::format("the file {} is not there; paths count from the folder of {}",
+                                     base::printable(beside(file), 1000), path)
                       : base::printable(content.error().text(), 1000));
   return {};
 }
@@ -146,7 +148,7 @@ void read_duration(const Mapping& fields, std::string_view key, Duration& target
   if (text.empty()) return;
   const auto parsed = base::parse_duration(text);
   if (!parsed)
-    fields.bad(key, std::format("\"{}\" is not a time such as 90s, 10m or 1h30m", base::printable(text, 40)));
+    fields.bad(key, base::format("\"{}\" is not a time such as 90s, 10m or 1h30m", base::printable(text, 40)));
   target = parsed.value_or(target);
 }
 

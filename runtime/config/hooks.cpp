@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <array>
 
+#include "payload/base/format.h"
 #include "payload/base/safe_path.h"
 #include "payload/base/text.h"
 #include "runtime/config/field_reader.h"
@@ -38,8 +39,8 @@ void read_moment(const Mapping& spec, HookConfig& hook) {
   }
   const auto known = std::ranges::find(kPhases, text, &std::pair<std::string_view, Phase>::first);
   if (known == kPhases.end())
-    return spec.bad(
-        key, std::format("\"{}\" is not known; hosts, cluster, app/NAME, remove or reset", base::printable(text, 100)));
+    return spec.bad(key, base::format("\"{}\" is not known; hosts, cluster, app/NAME, remove or reset",
+                                      base::printable(text, 100)));
   hook.phase = known->second;
 }
 
@@ -61,9 +62,10 @@ void read_on(const Mapping& spec, HookConfig& hook, Reading& reading) {
   spec.text("on", text);
   const auto known = std::ranges::find(kOn, text, &std::pair<std::string_view, On>::first);
   if (known == kOn.end())
-    return spec.bad("on", std::format("\"{}\" is not known; all, control-planes, workers, one-control-plane, or a list "
-                                      "of hosts",
-                                      base::printable(text, 100)));
+    return spec.bad("on",
+                    base::format("\"{}\" is not known; all, control-planes, workers, one-control-plane, or a list "
+                                 "of hosts",
+                                 base::printable(text, 100)));
   hook.on = known->second;
 }
 
@@ -87,9 +89,9 @@ void read_program(const Mapping& spec, HookConfig& hook, Reading& reading) {
     if (path.empty()) return;
     hook.program = reading.content_of(spec, "program", path);
     if (!hook.program.empty() && !is_program(hook.program))
-      spec.bad("program", std::format("{} is no program that a host can start; a script begins with a line such as "
-                                      "#!/bin/sh",
-                                      base::printable(path, 1000)));
+      spec.bad("program", base::format("{} is no program that a host can start; a script begins with a line such as "
+                                       "#!/bin/sh",
+                                       base::printable(path, 1000)));
     return;
   }
   if (!path.empty() && !base::safe_relative_path(path))
@@ -108,7 +110,7 @@ void read_hook(const yaml::Node& document, Reading& reading) {
     if (!hook.name.empty() && !is_dns_label(hook.name))
       metadata.bad("name", "a hook's name may hold lower-case letters, digits and - only, at most 63");
     if (!hook.name.empty() && std::ranges::contains(reading.config.hooks, hook.name, &HookConfig::name))
-      metadata.bad("name", std::format("a second Hook \"{}\"", base::printable(hook.name)));
+      metadata.bad("name", base::format("a second Hook \"{}\"", base::printable(hook.name)));
   }
   if (!top.require("spec")) return;
   const auto& node = *top.find("spec");

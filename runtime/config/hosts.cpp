@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
 
+#include "payload/base/format.h"
 #include "payload/base/text.h"
 #include "runtime/config/field_reader.h"
 
@@ -29,7 +30,7 @@ void read_role(const Mapping& fields, HostConfig& host) {
   } else if (role == "master") {
     fields.bad("role", "the role \"master\" is called control-plane");
   } else {
-    fields.bad("role", std::format("the role must be control-plane or worker, not \"{}\"", base::printable(role)));
+    fields.bad("role", base::format("the role must be control-plane or worker, not \"{}\"", base::printable(role)));
   }
 }
 
@@ -42,7 +43,7 @@ void read_labels(const Mapping& fields, HostConfig& host, Problems& problems) {
       host.labels[key] = value.as_string().value_or("");
       if (const auto bad = scalar
                                ? bad_label(key, host.labels[key])
-                               : std::optional(std::format("the label \"{}\" must have a text", base::printable(key))))
+                               : std::optional(base::format("the label \"{}\" must have a text", base::printable(key))))
         problems.add(value, *bad);
     }
   }
@@ -76,16 +77,16 @@ std::vector<std::pair<std::string, const yaml::Node*>> read_addresses(const Mapp
     }
     const auto expanded = expand_addresses(node->text);
     if (!expanded) {
-      problems.add(*node, std::format("\"{}\" is not a range like 10.7.0.[21-40] of at most 1000 hosts",
-                                      base::printable(node->text)));
+      problems.add(*node, base::format("\"{}\" is not a range like 10.7.0.[21-40] of at most 1000 hosts",
+                                       base::printable(node->text)));
       continue;
     }
     for (const auto& address : *expanded) {
       if (is_host(address)) {
         out.emplace_back(address, node);
       } else {
-        problems.add(*node, std::format("\"{}\" is neither an IP address nor a host name in lower case",
-                                        base::printable(address)));
+        problems.add(*node, base::format("\"{}\" is neither an IP address nor a host name in lower case",
+                                         base::printable(address)));
         break;  // the rest of a range would be reported the same way
       }
     }
@@ -109,8 +110,8 @@ void read_host(const yaml::Node& node, const SshSettings& defaults, Reading& rea
   if (host.name) {
     const std::string lower = base::to_lower(*host.name);
     auto bad = bad_node_name(lower);
-    if (!bad && lower != *host.name) bad = std::format("Kubernetes takes lower case only, write \"{}\"", lower);
-    if (bad) fields.bad("name", std::format("\"{}\" can't be a node's name: {}", base::printable(*host.name), *bad));
+    if (!bad && lower != *host.name) bad = base::format("Kubernetes takes lower case only, write \"{}\"", lower);
+    if (bad) fields.bad("name", base::format("\"{}\" can't be a node's name: {}", base::printable(*host.name), *bad));
   }
   fields.text("hostKey", host.host_key);
   if (host.host_key && !is_fingerprint(*host.host_key))
@@ -123,8 +124,8 @@ void read_host(const yaml::Node& node, const SshSettings& defaults, Reading& rea
   if (addresses.size() > 1) {
     for (const auto* key : {"name", "hostKey"}) {
       if (fields.find(key) != nullptr)
-        fields.bad(key, std::format("\"{}\" belongs to one host, and these are {}; write them one by one", key,
-                                    addresses.size()));
+        fields.bad(key, base::format("\"{}\" belongs to one host, and these are {}; write them one by one", key,
+                                     addresses.size()));
     }
   }
   const auto place_of = [&](std::string_view key) {
@@ -150,7 +151,7 @@ std::optional<SecretSource> read_secret(const Mapping& parent, std::string_view 
   if (node->kind != yaml::Kind::mapping) {
     parent.bad(
         key,
-        std::format(
+        base::format(
             "\"{}\" must not stand in the file itself; write {{file: PATH}}, {{env: VARIABLE}} or {{prompt: TEXT}}",
             key));
     return std::nullopt;
@@ -167,7 +168,7 @@ std::optional<SecretSource> read_secret(const Mapping& parent, std::string_view 
     ++given;
   }
   if (given != 1) {
-    parent.bad(key, std::format("\"{}\" needs exactly one of file, env, prompt", key));
+    parent.bad(key, base::format("\"{}\" needs exactly one of file, env, prompt", key));
     return std::nullopt;
   }
   if (out.argument.empty()) return std::nullopt;  // of a wrong type: already reported
@@ -182,7 +183,7 @@ void read_ssh(const yaml::Node& node, SshSettings& ssh, Reading& reading) {
     return static_cast<unsigned char>(c) > 0x20 && c != 0x7f && c != ':' && c != '/';
   };
   if (ssh.user.starts_with('-') || ssh.user.size() > 64 || !std::ranges::all_of(ssh.user, ordinary))
-    fields.bad("user", std::format("\"{}\" can't be the name of a user", base::printable(ssh.user)));
+    fields.bad("user", base::format("\"{}\" can't be the name of a user", base::printable(ssh.user)));
   fields.port("port", ssh.port);
   if (fields.find("keyPath") != nullptr) {
     fields.text("keyPath", ssh.key_path);
@@ -199,7 +200,7 @@ void read_hosts(const yaml::Node& node, const SshSettings& defaults, Reading& re
   for (const auto& item : node.items) {
     read_host(item, defaults, reading);
     if (reading.config.hosts.size() > kMaxHosts)
-      return reading.problems.add(item, std::format("more than {} hosts", kMaxHosts));
+      return reading.problems.add(item, base::format("more than {} hosts", kMaxHosts));
   }
 }
 
@@ -212,13 +213,13 @@ void check_named_hosts(Reading& reading) {
   for (const auto* written : reading.named_hosts) {
     if (std::ranges::contains(known, written->text)) continue;
     const auto near = base::nearest(written->text, known);
-    std::string hint = near ? std::format("; did you mean \"{}\"?", *near) : "";
+    std::string hint = near ? base::format("; did you mean \"{}\"?", *near) : "";
     // Words for several hosts, of hooks and of the registry.
     if (const auto word = std::string_view(written->text);
         word == "all" || word == "control-planes" || word == "workers" || word == "one-control-plane")
-      hint = std::format("; as a word for several hosts, \"{}\" stands alone and not in a list", word);
-    reading.problems.add(*written, std::format("\"{}\" is no host of this file, by name or address{}",
-                                               base::printable(written->text, 100), hint));
+      hint = base::format("; as a word for several hosts, \"{}\" stands alone and not in a list", word);
+    reading.problems.add(*written, base::format("\"{}\" is no host of this file, by name or address{}",
+                                                base::printable(written->text, 100), hint));
   }
 }
 

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <array>
 
+#include "payload/base/format.h"
 #include "payload/base/text.h"
 #include "runtime/config/cluster_config.h"
 
@@ -106,11 +107,11 @@ std::vector<std::string> kept_differences(const std::string& before, const std::
     const auto old = was->find(path), current = is->find(path);
     const auto where = base::printable(path, kLongest);
     if (old == was->end())
-      out.push_back(std::format("+ {}: {}", where, shown(current->second)));
+      out.push_back(base::format("+ {}: {}", where, shown(current->second)));
     else if (current == is->end())
-      out.push_back(std::format("- {}: {}", where, shown(old->second)));
+      out.push_back(base::format("- {}: {}", where, shown(old->second)));
     else if (old->second != current->second)
-      out.push_back(std::format("~ {}: {} → {}", where, shown(old->second), shown(current->second)));
+      out.push_back(base::format("~ {}: {} → {}", where, shown(old->second), shown(current->second)));
   }
   return out;
 }

@@ -3,6 +3,7 @@
 #include <array>
 
 #include "payload/base/file.h"
+#include "payload/base/format.h"
 #include "payload/base/text.h"
 #include "runtime/config/field_reader.h"
 #include "runtime/config/parse.h"
@@ -38,16 +39,16 @@ void read_kubeadm(const yaml::Node& document, std::string_view api, const std::s
   if (known == kKnown.end()) {
     return reading.problems.add(
         place(document, "apiVersion"),
-        std::format(
+        base::format(
             "apiVersion \"{}\" with kind \"{}\" is not known; Sealift's own documents have {}, the others are kubeadm's",
             base::printable(api), base::printable(kind), kOwnApi));
   }
   if (known->api != api)
     return reading.problems.add(
         place(document, "apiVersion"),
-        std::format("kind {} is read with apiVersion {}, not \"{}\"", kind, known->api, base::printable(api)));
+        base::format("kind {} is read with apiVersion {}, not \"{}\"", kind, known->api, base::printable(api)));
   if (std::ranges::contains(reading.config.kubeadm, kind, &KubeadmDocument::kind))
-    reading.problems.add(document, std::format("a second document of kind {}", kind));
+    reading.problems.add(document, base::format("a second document of kind {}", kind));
   reading.config.kubeadm.push_back({kind, yaml::to_yaml(document), document.line, {}});
   note_places(document, "", reading.config.kubeadm.back().places);
 }
@@ -63,7 +64,7 @@ const yaml::Node* read_document(const yaml::Node& document, bool cluster_seen, R
   constexpr auto kKinds = std::to_array<std::string_view>({"Cluster", "Application", "Patch", "Hook"});
   if (api != kOwnApi && (std::ranges::contains(kKinds, kind) || api.starts_with("sealift.dev/"))) {
     reading.problems.add(place(document, "apiVersion"),
-                         std::format("the apiVersion must be {}, not \"{}\"", kOwnApi, base::printable(api)));
+                         base::format("the apiVersion must be {}, not \"{}\"", kOwnApi, base::printable(api)));
   } else if (api != kOwnApi) {
     read_kubeadm(document, api, kind, reading);
     return nullptr;
@@ -84,16 +85,16 @@ const yaml::Node* read_document(const yaml::Node& document, bool cluster_seen, R
     read_hook(document, reading);
   } else {
     const auto near = base::nearest(kind, kKinds);
-    reading.problems.add(at, std::format("the kind \"{}\" is not known; {}", base::printable(kind),
-                                         near ? std::format("did you mean {}?", *near)
-                                              : "known are Cluster, Application, Patch and Hook"));
+    reading.problems.add(at, base::format("the kind \"{}\" is not known; {}", base::printable(kind),
+                                          near ? base::format("did you mean {}?", *near)
+                                               : "known are Cluster, Application, Patch and Hook"));
   }
   return nullptr;
 }
 
 }  // namespace
 
-std::string Problem::text() const { return std::format("{}:{}:{}: {}", file, line, column, message); }
+std::string Problem::text() const { return base::format("{}:{}:{}: {}", file, line, column, message); }
 
 Result<ParsedConfig> parse_cluster_config(std::string_view text, const std::string& path,
                                           const std::map<std::string, std::string>& variables,
@@ -117,8 +118,9 @@ Result<ParsedConfig> parse_cluster_config(std::string_view text, const std::stri
   } else {
     yaml::Node start;
     start.line = start.column = 1;
-    reading.problems.add(start, std::format("there is no {}; `config init` prints a template",
-                                            documents->empty() ? "document in this file" : "document of kind Cluster"));
+    reading.problems.add(start,
+                         base::format("there is no {}; `config init` prints a template",
+                                      documents->empty() ? "document in this file" : "document of kind Cluster"));
   }
   return ParsedConfig{std::move(reading.config), reading.problems.take()};
 }
@@ -131,7 +133,7 @@ Result<ParsedConfig> load_cluster_config(const std::string& path, const std::map
 
 Error to_error(const std::vector<Problem>& problems) {
   const bool unsupported = std::ranges::contains(problems, ErrorCode::unsupported, &Problem::code);
-  std::string what = problems.size() == 1 ? "" : std::format("{} problems in the configuration:\n", problems.size());
+  std::string what = problems.size() == 1 ? "" : base::format("{} problems in the configuration:\n", problems.size());
   for (const auto& problem : problems) what += problem.text() + "\n";
   if (what.ends_with('\n')) what.pop_back();
   return {unsupported ? ErrorCode::unsupported : ErrorCode::invalid_config, std::move(what), {}};

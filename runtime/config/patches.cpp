@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
 
+#include "payload/base/format.h"
 #include "payload/base/text.h"
 #include "runtime/config/field_reader.h"
 
@@ -58,7 +59,7 @@ void read_patch(const yaml::Node& document, Reading& reading) {
     const Mapping metadata(*top.find("metadata"), reading.problems, kPatchMetadata);
     if (metadata.require("name")) metadata.text("name", patch.name);
     if (!patch.name.empty() && std::ranges::contains(reading.config.patches, patch.name, &PatchConfig::name))
-      metadata.bad("name", std::format("a second Patch \"{}\"", base::printable(patch.name)));
+      metadata.bad("name", base::format("a second Patch \"{}\"", base::printable(patch.name)));
   }
   if (!top.require("spec")) return;
   const auto& node = *top.find("spec");

@@ -3,6 +3,7 @@
 // spec.registry: where the images lie, and who gets them from where.
 #include <algorithm>
 
+#include "payload/base/format.h"
 #include "payload/base/pattern.h"
 #include "payload/base/text.h"
 #include "payload/image/reference.h"
@@ -23,7 +24,7 @@ void read_hosts_of_registry(const Mapping& fields, Reading& reading) {
     registry.on = RegistryConfig::Hosts::named;
     for (const auto* name : fields.texts("hosts")) {
       if (std::ranges::contains(registry.hosts, name->text))
-        reading.problems.add(*name, std::format("\"{}\" stands in \"hosts\" twice", base::printable(name->text, 100)));
+        reading.problems.add(*name, base::format("\"{}\" stands in \"hosts\" twice", base::printable(name->text, 100)));
       registry.hosts.push_back(name->text);
       reading.named_hosts.push_back(name);
     }
@@ -35,8 +36,8 @@ void read_hosts_of_registry(const Mapping& fields, Reading& reading) {
   if (text == "all") {
     registry.on = RegistryConfig::Hosts::all;
   } else if (text != "control-planes") {
-    fields.bad("hosts",
-               std::format("\"{}\" is not known; control-planes, all, or a list of hosts", base::printable(text, 100)));
+    fields.bad("hosts", base::format("\"{}\" is not known; control-planes, all, or a list of hosts",
+                                     base::printable(text, 100)));
   }
 }
 
@@ -62,10 +63,10 @@ std::optional<std::string> bad_registry_url(std::string_view text) {
   constexpr std::string_view kForm = "write https://HOST[:PORT][/PROJECT]";
   constexpr std::string_view kScheme = "https://";
   if (text.starts_with("http://"))
-    return std::format("\"{}\" is not encrypted, and passwords go there; {}", base::printable(text, 200), kForm);
-  if (!text.starts_with(kScheme)) return std::format("\"{}\" is no URL; {}", base::printable(text, 200), kForm);
+    return base::format("\"{}\" is not encrypted, and passwords go there; {}", base::printable(text, 200), kForm);
+  if (!text.starts_with(kScheme)) return base::format("\"{}\" is no URL; {}", base::printable(text, 200), kForm);
   if (text.contains('@'))
-    return std::format("a URL must hold no login: it has fields of its own, \"user\" and \"password\"; {}", kForm);
+    return base::format("a URL must hold no login: it has fields of its own, \"user\" and \"password\"; {}", kForm);
   const auto rest = text.substr(kScheme.size());
   const auto slash = rest.find('/');
   auto host = rest.substr(0, slash);
@@ -75,15 +76,15 @@ std::optional<std::string> bad_registry_url(std::string_view text) {
   if (colon != std::string_view::npos && host.find(']', colon) == std::string_view::npos) {
     const auto port = base::parse_u64(host.substr(colon + 1));
     if (!port || *port == 0 || *port > 65535)
-      return std::format("\"{}\" has a port that is none; {}", base::printable(text, 200), kForm);
+      return base::format("\"{}\" has a port that is none; {}", base::printable(text, 200), kForm);
     host = host.substr(0, colon);
   }
   const bool in_brackets = host.starts_with('[') && host.ends_with(']');
   if (in_brackets) host = host.substr(1, host.size() - 2);
   if (!is_host(host) || in_brackets != host.contains(':'))
-    return std::format("\"{}\" has no address or name in lower case; {}", base::printable(text, 200), kForm);
+    return base::format("\"{}\" has no address or name in lower case; {}", base::printable(text, 200), kForm);
   if (slash != std::string_view::npos && !image::is_repository(path))
-    return std::format(
+    return base::format(
         "\"{}\": \"{}\" can't be the path of a project (lower-case letters, digits, . _ - and /, none "
         "at its end); {}",
         base::printable(text, 200), base::printable(path, 200), kForm);
@@ -109,11 +110,12 @@ void read_external_registry(const yaml::Node& node, const Mapping& registry, Rea
   read_place(fields, external, reading);
   constexpr std::string_view kInstead = "with \"external\" the images lie in that registry and nowhere else: ";
   if (registry.find("hosts") != nullptr)
-    registry.bad("hosts", std::format("{}there are no registry hosts to choose", kInstead));
-  if (registry.find("domain") != nullptr) registry.bad("domain", std::format("{}people get them there, too", kInstead));
+    registry.bad("hosts", base::format("{}there are no registry hosts to choose", kInstead));
+  if (registry.find("domain") != nullptr)
+    registry.bad("domain", base::format("{}people get them there, too", kInstead));
   if (registry.find("upstreams") != nullptr)
     registry.bad("upstreams",
-                 std::format("{}let it fetch from upstreams itself (Harbor: a proxy cache project)", kInstead));
+                 base::format("{}let it fetch from upstreams itself (Harbor: a proxy cache project)", kInstead));
 }
 
 // A registry as in image names, and a pattern: "harbor-a.example/team/*".
@@ -122,18 +124,18 @@ std::optional<std::string> bad_match(std::string_view text) {
   const auto slash = text.find('/');
   const auto registry = text.substr(0, slash), pattern = slash == std::string_view::npos ? "" : text.substr(slash + 1);
   if (registry.contains('*'))
-    return std::format("\"{}\" would match several registries, and one of them would get the login of another; {}",
-                       base::printable(text, 200), kForm);
+    return base::format("\"{}\" would match several registries, and one of them would get the login of another; {}",
+                        base::printable(text, 200), kForm);
   const bool is_registry = registry == "localhost" || registry.contains('.') || registry.contains(':');
-  if (!is_registry || pattern.empty() || !image::parse_reference(std::format("{}/x", registry)))
-    return std::format("\"{}\" is no pattern of images; {}", base::printable(text, 200), kForm);
+  if (!is_registry || pattern.empty() || !image::parse_reference(base::format("{}/x", registry)))
+    return base::format("\"{}\" is no pattern of images; {}", base::printable(text, 200), kForm);
   return std::nullopt;
 }
 
 // The registry's own address, where none is written.
 std::string url_of(std::string_view match) {
   const auto registry = match.substr(0, match.find('/'));
-  return std::format("https://{}", registry == "docker.io" ? "registry-1.docker.io" : registry);
+  return base::format("https://{}", registry == "docker.io" ? "registry-1.docker.io" : registry);
 }
 
 void read_upstream(const yaml::Node& node, Reading& reading) {
@@ -146,9 +148,9 @@ void read_upstream(const yaml::Node& node, Reading& reading) {
     const auto covers = [&](const UpstreamRegistry& other) { return base::is_like(out.match, other.match); };
     const auto& others = reading.config.registry.upstreams;
     if (const auto other = std::ranges::find_if(others, covers); other != others.end())
-      fields.bad("match", std::format("never reached: \"{}\" before it takes everything that this one matches; write "
-                                      "the narrower one first",
-                                      base::printable(other->match, 200)));
+      fields.bad("match", base::format("never reached: \"{}\" before it takes everything that this one matches; write "
+                                       "the narrower one first",
+                                       base::printable(other->match, 200)));
   }
   RemoteRegistry own;
   read_place(fields, own, reading);
@@ -157,7 +159,7 @@ void read_upstream(const yaml::Node& node, Reading& reading) {
   if (const auto* mirrors = fields.find("mirrors"); mirrors != nullptr && mirrors->kind != yaml::Kind::sequence) {
     fields.bad("mirrors", "\"mirrors\" must be a list of places, each with a \"url\"");
   } else if (mirrors != nullptr) {
-    if (mirrors->items.size() > kMostMirrors) fields.bad("mirrors", std::format("more than {} mirrors", kMostMirrors));
+    if (mirrors->items.size() > kMostMirrors) fields.bad("mirrors", base::format("more than {} mirrors", kMostMirrors));
     for (const auto& item : mirrors->items) {
       const Mapping mirror(item, reading.problems, kUpstreamMirror);
       if (item.kind != yaml::Kind::mapping) continue;
@@ -165,7 +167,7 @@ void read_upstream(const yaml::Node& node, Reading& reading) {
       RemoteRegistry place;
       read_place(mirror, place, reading);
       if (!place.url.empty() && std::ranges::contains(out.places, place.url, &RemoteRegistry::url))
-        mirror.bad("url", std::format("{} is one of its places already", base::printable(place.url, 200)));
+        mirror.bad("url", base::format("{} is one of its places already", base::printable(place.url, 200)));
       out.places.push_back(std::move(place));
     }
   }
@@ -177,7 +179,7 @@ void read_readers(const Mapping& fields, RegistryDomain& domain, Reading& readin
   const auto* list = fields.find("credentials");
   if (list->kind != yaml::Kind::sequence || list->items.empty())
     return fields.bad("credentials", "\"credentials\" must be a list with at least one {user: …, password: {file: …}}");
-  if (list->items.size() > kMostReaders) fields.bad("credentials", std::format("more than {} users", kMostReaders));
+  if (list->items.size() > kMostReaders) fields.bad("credentials", base::format("more than {} users", kMostReaders));
   for (const auto& item : list->items) {
     const Mapping one(item, reading.problems, kCredential);
     if (item.kind != yaml::Kind::mapping) continue;
@@ -185,7 +187,7 @@ void read_readers(const Mapping& fields, RegistryDomain& domain, Reading& readin
     auto login = read_login(one, reading);
     if (!login) continue;
     if (std::ranges::contains(domain.readers, login->user, &RegistryLogin::user))
-      one.bad("user", std::format("a second user \"{}\"", login->user));
+      one.bad("user", base::format("a second user \"{}\"", login->user));
     domain.readers.push_back(std::move(*login));
   }
 }
@@ -203,9 +205,9 @@ void check_name(const Mapping& fields, const RegistryDomain& domain) {
   const auto& names = described->names.dns;
   if (std::ranges::any_of(names, [&](const std::string& name) { return is_for(name, domain.name); })) return;
   fields.bad("certFile",
-             std::format("this certificate is for {}, and tools ask for {}: get one whose subject alternative names "
-                         "have it",
-                         names.empty() ? "no name" : base::printable(base::join(names, ", "), 500), domain.name));
+             base::format("this certificate is for {}, and tools ask for {}: get one whose subject alternative names "
+                          "have it",
+                          names.empty() ? "no name" : base::printable(base::join(names, ", "), 500), domain.name));
 }
 
 void read_domain(const yaml::Node& node, Reading& reading) {
@@ -215,11 +217,11 @@ void read_domain(const yaml::Node& node, Reading& reading) {
   domain.place = {node.line, node.column};
   if (fields.require("name")) fields.text("name", domain.name);
   if (is_ip(domain.name))
-    fields.bad("name", std::format("{} is an address: write a name that the site's DNS knows", domain.name));
+    fields.bad("name", base::format("{} is an address: write a name that the site's DNS knows", domain.name));
   else if (!domain.name.empty() && (!is_dns_subdomain(domain.name) || !domain.name.contains('.')))
-    fields.bad("name", std::format("\"{}\" is no DNS name in lower case with a dot in it: tools take a name without "
-                                   "one for a part of an image's path",
-                                   base::printable(domain.name, 300)));
+    fields.bad("name", base::format("\"{}\" is no DNS name in lower case with a dot in it: tools take a name without "
+                                    "one for a part of an image's path",
+                                    base::printable(domain.name, 300)));
   fields.port("port", domain.port);
   const bool has_certificate = fields.find("certFile") != nullptr, has_key = fields.find("keyFile") != nullptr;
   if (has_certificate != has_key)
@@ -258,7 +260,7 @@ void read_registry(const yaml::Node& node, Reading& reading) {
     if (upstreams->kind != yaml::Kind::sequence || upstreams->items.empty())
       fields.bad("upstreams", "\"upstreams\" must be a list with at least one {match: …}");
     if (upstreams->items.size() > kMostUpstreams)
-      fields.bad("upstreams", std::format("more than {} upstreams", kMostUpstreams));
+      fields.bad("upstreams", base::format("more than {} upstreams", kMostUpstreams));
     for (const auto& item : upstreams->items) read_upstream(item, reading);
   }
   std::string cache;
@@ -266,7 +268,7 @@ void read_registry(const yaml::Node& node, Reading& reading) {
   if (cache.empty()) return;
   const auto bytes = parse_quantity(cache);
   if (!bytes || *bytes < kLeastCache)
-    fields.bad("cache", std::format("\"{}\" is no size of at least 1Gi, such as 20Gi", base::printable(cache, 100)));
+    fields.bad("cache", base::format("\"{}\" is no size of at least 1Gi, such as 20Gi", base::printable(cache, 100)));
   if (registry.upstreams.empty())
     fields.bad("cache", "\"cache\" limits what is kept of images from \"upstreams\", and there are none");
   registry.cache_bytes = bytes.value_or(registry.cache_bytes);

@@ -6,6 +6,7 @@
 #include <charconv>
 #include <initializer_list>
 
+#include "payload/base/format.h"
 #include "payload/base/mode.h"
 #include "payload/base/safe_path.h"
 #include "payload/base/text.h"
@@ -47,11 +48,11 @@ bool bit(const Cidr& cidr, unsigned index) { return ((cidr.bytes[index / 8] >> (
 
 std::optional<std::string> bad_cidr(std::string_view text) {
   const auto cidr = parse_cidr(text);
-  if (!cidr) return std::format("\"{}\" is not a network like 10.244.0.0/16", base::printable(text));
+  if (!cidr) return base::format("\"{}\" is not a network like 10.244.0.0/16", base::printable(text));
   for (unsigned i = cidr->prefix; i < (cidr->family == AF_INET ? 32U : 128U); ++i) {
     if (bit(*cidr, i))
-      return std::format("\"{}\" has bits set behind its prefix; write the network's own address",
-                         base::printable(text));
+      return base::format("\"{}\" has bits set behind its prefix; write the network's own address",
+                          base::printable(text));
   }
   return std::nullopt;
 }
@@ -66,11 +67,11 @@ std::optional<std::string> bad_label_key(std::string_view key) {
   std::string_view name = key;
   if (const size_t slash = key.find('/'); slash != std::string_view::npos) {
     if (!is_dns_subdomain(key.substr(0, slash)))
-      return std::format("the prefix of \"{}\" must be a DNS name", base::printable(key));
+      return base::format("the prefix of \"{}\" must be a DNS name", base::printable(key));
     name = key.substr(slash + 1);
   }
   if (!is_label_part(name))
-    return std::format("\"{}\" is not a label key: letters, digits, - _ . only, at most 63", base::printable(key));
+    return base::format("\"{}\" is not a label key: letters, digits, - _ . only, at most 63", base::printable(key));
   return std::nullopt;
 }
 
@@ -99,7 +100,7 @@ bool is_host(std::string_view text) {
 
 std::optional<std::string> bad_node_name(std::string_view name) {
   if (!is_dns_subdomain(name)) return "letters, digits, - and . only";
-  if (name.size() > 63) return std::format("{} characters are too many, 63 are the limit", name.size());
+  if (name.size() > 63) return base::format("{} characters are too many, 63 are the limit", name.size());
   if (name == "localhost" || name.starts_with("localhost.") || name.ends_with(".localhost"))
     return "every machine calls itself so";
   // "127", "10.7.0.11", "0x7f.1": inet_aton(3) reads these as addresses, and so may browsers and TLS clients.
@@ -121,10 +122,10 @@ std::optional<std::string> bad_pod_network(std::string_view text) {
   const auto cidr = parse_cidr(text);
   const unsigned each = cidr->family == AF_INET ? 24 : 64;
   if (cidr->prefix > each)
-    return std::format("\"{}\" is too small: every host gets a /{} of it for its pods", base::printable(text), each);
+    return base::format("\"{}\" is too small: every host gets a /{} of it for its pods", base::printable(text), each);
   if (cidr->prefix + 16 < each)
-    return std::format("\"{}\" is too large: Kubernetes takes a prefix from /{} to /{}", base::printable(text),
-                       each - 16, each);
+    return base::format("\"{}\" is too large: Kubernetes takes a prefix from /{} to /{}", base::printable(text),
+                        each - 16, each);
   return std::nullopt;
 }
 
@@ -134,7 +135,7 @@ std::optional<std::string> bad_service_network(std::string_view text) {
   // The API server allocates at most 20 bits.
   const unsigned first = cidr->family == AF_INET ? 12 : 108, last = cidr->family == AF_INET ? 28 : 124;
   if (cidr->prefix < first || cidr->prefix > last)
-    return std::format("\"{}\" must have a prefix from /{} to /{}", base::printable(text), first, last);
+    return base::format("\"{}\" must have a prefix from /{} to /{}", base::printable(text), first, last);
   return std::nullopt;
 }
 
@@ -167,8 +168,8 @@ bool cidrs_overlap(std::string_view a, std::string_view b) {
 std::optional<std::string> bad_label(std::string_view key, std::string_view value) {
   if (auto bad = bad_label_key(key)) return bad;
   if (!value.empty() && !is_label_part(value))
-    return std::format("\"{}\" is not a label's value: letters, digits, - _ . only, at most 63",
-                       base::printable(value));
+    return base::format("\"{}\" is not a label's value: letters, digits, - _ . only, at most 63",
+                        base::printable(value));
   return std::nullopt;
 }
 
@@ -176,8 +177,8 @@ std::optional<std::string> bad_taint(std::string_view text) {
   const size_t colon = text.rfind(':');
   const std::string_view effect = colon == std::string_view::npos ? "" : text.substr(colon + 1);
   if (effect != "NoSchedule" && effect != "PreferNoSchedule" && effect != "NoExecute") {
-    return std::format("\"{}\" is not a taint: write key=value:Effect with NoSchedule, PreferNoSchedule or NoExecute",
-                       base::printable(text));
+    return base::format("\"{}\" is not a taint: write key=value:Effect with NoSchedule, PreferNoSchedule or NoExecute",
+                        base::printable(text));
   }
   const std::string_view rest = text.substr(0, colon);
   const size_t equals = rest.find('=');
@@ -194,7 +195,7 @@ std::optional<std::string> bad_mode(std::string_view text, uint32_t& mode) {
 std::optional<std::string> bad_data_root(std::string_view path) {
   if (auto safe = base::safe_absolute_path(path); !safe) return safe.error().what;
   if (format::lies_in(path, {"/proc", "/sys", "/dev", "/run", "/tmp", "/var/run", "/var/tmp"}))
-    return std::format("{} is not kept when the host starts again; choose a folder on a disk", base::printable(path));
+    return base::format("{} is not kept when the host starts again; choose a folder on a disk", base::printable(path));
   return std::nullopt;
 }
 
@@ -218,9 +219,9 @@ std::optional<std::vector<std::string>> expand_addresses(std::string_view text) 
   const size_t width = bounds[0].starts_with('0') ? bounds[0].size() : 1;
   std::vector<std::string> out;
   for (uint64_t i = *first; i <= *last; ++i) {
-    std::string digits = hexadecimal ? std::format("{:x}", i) : std::format("{}", i);
+    std::string digits = hexadecimal ? base::format("{:x}", i) : base::format("{}", i);
     if (digits.size() < width) digits.insert(0, width - digits.size(), '0');
-    out.push_back(std::format("{}{}{}", text.substr(0, open), digits, text.substr(close + 1)));
+    out.push_back(base::format("{}{}{}", text.substr(0, open), digits, text.substr(close + 1)));
   }
   return out;
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "payload/base/expand.h"
+#include "payload/base/format.h"
 #include "payload/base/text.h"
 #include "runtime/config/field_reader.h"
 
@@ -11,14 +12,14 @@ std::string why(const base::ExpandProblem& problem) {
   switch (problem.kind) {
     case Kind::not_closed: return "${ without }; write $${ where the text itself is meant";
     case Kind::not_set:
-      return std::format("the variable {} is not set and has no default; set it, or write ${{{}:-default}}",
-                         problem.name, problem.name);
+      return base::format("the variable {} is not set and has no default; set it, or write ${{{}:-default}}",
+                          problem.name, problem.name);
     case Kind::too_long:
-      return std::format("with the value of {} this text is larger than any setting may be", problem.name);
+      return base::format("with the value of {} this text is larger than any setting may be", problem.name);
     case Kind::bad_name:
     case Kind::lone_dollar: break;
   }
-  return std::format(
+  return base::format(
       "${{{}}} is not a variable: write ${{NAME}} or ${{NAME:-default}}, or $${{ where the text itself is meant",
       base::printable(problem.name, 60));
 }

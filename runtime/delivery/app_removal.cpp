@@ -2,10 +2,10 @@
 #include "runtime/delivery/app_removal.h"
 
 #include <algorithm>
-#include <format>
 #include <map>
 
 #include "payload/base/count.h"
+#include "payload/base/format.h"
 #include "payload/base/text.h"
 #include "runtime/delivery/app_site.h"
 #include "runtime/delivery/outcome.h"
@@ -58,7 +58,7 @@ class Remover {
                          (app.kind == format::AppKind::helm &&
                           site_.installed.releases.contains({selected.release, selected.target_namespace}));
       if (!there) {
-        notes_.push_back(std::format("{} is not installed", app.name));
+        notes_.push_back(base::format("{} is not installed", app.name));
         continue;
       }
       SEALIFT_ASSIGN(auto one, steps::recorded_app(*site_.model, selected));
@@ -113,7 +113,7 @@ class Remover {
         if (const auto* packed = other.kind.empty() ? in_hand(other) : nullptr) staying.needs = packed->needs;
         for (const auto& app : going_) {
           if (!needs(staying, app)) continue;
-          why += std::format("\n  {} needs {}", other.name, app.name);
+          why += base::format("\n  {} needs {}", other.name, app.name);
           if (!std::ranges::contains(too, "--app " + other.name)) too.push_back("--app " + other.name);
         }
       }
@@ -199,33 +199,33 @@ class Remover {
     for (size_t i = 0; i < records.size(); ++i) {
       if (steps::is_spent(records[i]) && !steps::is_spent(site_.records[i]))
         notes_.push_back(
-            std::format("the artifact {} has no application left: its payload was taken off the hosts "
-                        "that served it",
-                        records[i].title()));
+            base::format("the artifact {} has no application left: its payload was taken off the hosts "
+                         "that served it",
+                         records[i].title()));
     }
     if (!again.empty())
       notes_.push_back(
-          std::format("{} still selects {}: the next apply installs {} again; take {} out of spec.apps, or "
-                      "set `enabled: false`",
-                      input_.config.path, base::join(again, ", "), again.size() == 1 ? "it" : "them",
-                      again.size() == 1 ? "it" : "them"));
+          base::format("{} still selects {}: the next apply installs {} again; take {} out of spec.apps, or "
+                       "set `enabled: false`",
+                       input_.config.path, base::join(again, ", "), again.size() == 1 ? "it" : "them",
+                       again.size() == 1 ? "it" : "them"));
     out.notes.insert(out.notes.end(), notes_.begin(), notes_.end());
   }
 
   void note_left(const std::string& app) {
     const auto& left = left_.at(app);
     if (!left.claims.empty())
-      notes_.push_back(std::format(
+      notes_.push_back(base::format(
           "{}: its data stays in {} (kubectl delete persistentvolumeclaims --all-namespaces --selector {}={} deletes {})",
           app, base::join(left.claims, ", "), steps::kAppLabel, app, left.claims.size() == 1 ? "it" : "them"));
     if (!left.definitions.empty())
-      notes_.push_back(std::format("{}: its definitions stay, with all objects of their kinds: {}", app,
-                                   base::join(left.definitions, ", ")));
+      notes_.push_back(base::format("{}: its definitions stay, with all objects of their kinds: {}", app,
+                                    base::join(left.definitions, ", ")));
     if (!left.namespaces.empty())
-      notes_.push_back(std::format("{}: {} {}, since others may use {}: {}", app,
-                                   left.namespaces.size() == 1 ? "its namespace" : "its namespaces",
-                                   left.namespaces.size() == 1 ? "stays" : "stay",
-                                   left.namespaces.size() == 1 ? "it" : "them", base::join(left.namespaces, ", ")));
+      notes_.push_back(base::format("{}: {} {}, since others may use {}: {}", app,
+                                    left.namespaces.size() == 1 ? "its namespace" : "its namespaces",
+                                    left.namespaces.size() == 1 ? "stays" : "stay",
+                                    left.namespaces.size() == 1 ? "it" : "them", base::join(left.namespaces, ", ")));
   }
 
   Input& input_;

@@ -2,9 +2,9 @@
 #include "runtime/delivery/app_rollback.h"
 
 #include <algorithm>
-#include <format>
 #include <ranges>
 
+#include "payload/base/format.h"
 #include "payload/base/text.h"
 #include "runtime/delivery/app_site.h"
 #include "runtime/delivery/outcome.h"
@@ -18,7 +18,7 @@ namespace {
 
 std::string listed(const std::vector<steps::Revision>& revisions) {
   std::vector<std::string> out;
-  for (const auto& one : revisions) out.push_back(std::format("{} ({}, {})", one.number, one.chart, one.status));
+  for (const auto& one : revisions) out.push_back(base::format("{} ({}, {})", one.number, one.chart, one.status));
   return base::printable(base::join(out, ", "), 2000);
 }
 
@@ -49,7 +49,7 @@ Result<steps::SelectedApp> find(const AppSite& site, const std::string& name) {
   const auto* packed = site.model->contents().find_app(name);
   if (recorded.empty())
     return fail(packed == nullptr ? unknown_app(site, name)
-                                  : Error{ErrorCode::not_found, std::format("{} is not installed", name), {}});
+                                  : Error{ErrorCode::not_found, base::format("{} is not installed", name), {}});
   if (recorded.size() > 1 || recorded.front().name != name)
     return fail(ErrorCode::usage, "{} stands for several charts; name one of them", name);
   if (packed == nullptr)
@@ -78,7 +78,7 @@ Result<Outcome> rollback_app(Input& input, const RollbackOptions& options) {
   if (revisions.empty()) return fail(ErrorCode::not_found, "helm knows no revision of {}", app.release);
   SEALIFT_ASSIGN(const auto revision,
                  choose(revisions, options, site.installed.records.contains(steps::app_step(app))));
-  tell_phase(input, std::format("Taking {} back to revision {} ({})", options.app, revision.number, revision.chart));
+  tell_phase(input, base::format("Taking {} back to revision {} ({})", options.app, revision.number, revision.chart));
   const auto plan = plans::rollback_app(model, app, revision, revisions.back().number);
   SEALIFT_ASSIGN(const auto summary,
                  engine::run(plan, *site.connections, input.events, input.clock, input.journal, input.cancel));
@@ -95,9 +95,9 @@ Result<Outcome> rollback_app(Input& input, const RollbackOptions& options) {
   }
   out.applications.push_back(std::move(of_app));
   out.notes.push_back(
-      std::format("the next apply installs what {} and its artifact say again; change them first, or "
-                  "deliver the artifact of revision {}",
-                  input.config.path, revision.number));
+      base::format("the next apply installs what {} and its artifact say again; change them first, or "
+                   "deliver the artifact of revision {}",
+                   input.config.path, revision.number));
   return out;
 }
 

@@ -2,10 +2,10 @@
 #include "runtime/delivery/app_site.h"
 
 #include <algorithm>
-#include <format>
 #include <map>
 #include <set>
 
+#include "payload/base/format.h"
 #include "payload/base/text.h"
 #include "runtime/delivery/control_plane.h"
 #include "runtime/delivery/existing_site.h"
@@ -135,12 +135,13 @@ Error unknown_app(const AppSite& site, const std::string& name) {
   for (const auto& app : site.model->contents().apps) names.insert(app.name);
   const std::vector<std::string_view> known(names.begin(), names.end());
   const auto near = base::nearest(name, known);
-  return {ErrorCode::not_found,
-          std::format("no application {} is known to the cluster or to the artifact {}{}; `list --cluster` names those "
-                      "that are there",
-                      base::printable(name, 100), site.model->payload.artifact_name(),
-                      near ? std::format(" (did you mean {}?)", *near) : ""),
-          {}};
+  return {
+      ErrorCode::not_found,
+      base::format("no application {} is known to the cluster or to the artifact {}{}; `list --cluster` names those "
+                   "that are there",
+                   base::printable(name, 100), site.model->payload.artifact_name(),
+                   near ? base::format(" (did you mean {}?)", *near) : ""),
+      {}};
 }
 
 }  // namespace sealift::delivery

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <optional>
 
+#include "payload/base/format.h"
 #include "payload/base/text.h"
 #include "runtime/steps/files.h"
 
@@ -52,19 +53,19 @@ class Comparison {
   void ask(bool is_allowed, std::string evidence, std::string_view option) {
     findings_.push_back({"site.artifacts", "", is_allowed ? checks::Severity::warns : checks::Severity::blocks,
                          std::move(evidence),
-                         is_allowed ? std::string() : std::format("take another artifact, or say {}", option)});
+                         is_allowed ? std::string() : base::format("take another artifact, or say {}", option)});
   }
 
   // Versions that are not semantic ones have no order.
   void compare_with_former(const ArtifactRecord& former) {
     if (!former.name.empty() && !contents_.name.empty() && former.name != contents_.name) {
       ask(allowed_.replace_product,
-          std::format("the cluster was made by the artifact {}, and this is {}", former.title(),
-                      model_.payload.artifact_name()),
+          base::format("the cluster was made by the artifact {}, and this is {}", former.title(),
+                       model_.payload.artifact_name()),
           "--replace-product");
     } else if (!former.version.empty() && format::is_among(contents_.version, "<" + former.version)) {
       ask(allowed_.downgrade,
-          std::format("the cluster has {}, and this is the older {}", former.title(), model_.payload.artifact_name()),
+          base::format("the cluster has {}, and this is the older {}", former.title(), model_.payload.artifact_name()),
           "--allow-downgrade");
     }
   }
@@ -72,9 +73,9 @@ class Comparison {
   void require(const format::Requirement& requirement) {
     const auto what = base::printable(requirement.text());
     const auto lacks = [&](const std::string& has) {
-      add(std::format("the artifact requires {}, and the cluster has {}", what, has),
-          std::format("deliver an artifact with it first, or take a version of {} for what is there",
-                      model_.payload.artifact_name()));
+      add(base::format("the artifact requires {}, and the cluster has {}", what, has),
+          base::format("deliver an artifact with it first, or take a version of {} for what is there",
+                       model_.payload.artifact_name()));
     };
     if (requirement.name == format::kKubernetes) {
       if (!format::is_among(model_.base.kubernetes_version, requirement.versions))
@@ -91,12 +92,12 @@ class Comparison {
   void compare(const steps::SelectedApp& app, const ArtifactRecord& other) {
     for (const auto& there : other.apps) {
       if (there.name == app.app->name) {
-        add(std::format("the application {} was installed from the artifact {}", there.name, other.title()),
+        add(base::format("the application {} was installed from the artifact {}", there.name, other.title()),
             "leave it out of spec.apps in cluster.yaml, or deliver it with that artifact");
       } else if (app.app->kind == format::AppKind::helm && there.release == app.release &&
                  there.target_namespace == app.target_namespace) {
-        add(std::format("the application {} would be the helm release {} in {}, which {} of the artifact {} is",
-                        app.app->name, app.release, app.target_namespace, there.name, other.title()),
+        add(base::format("the application {} would be the helm release {} in {}, which {} of the artifact {} is",
+                         app.app->name, app.release, app.target_namespace, there.name, other.title()),
             "give it another namespace in cluster.yaml");
       }
     }
@@ -105,18 +106,18 @@ class Comparison {
   void compare(const format::Image& image, const ArtifactRecord& other) {
     const auto there = other.images.find(image.name);
     if (there == other.images.end() || there->second == image.root.digest) return;
-    add(std::format("the image {} is {} here and {} in the artifact {}: one name would stand for both", image.name,
-                    image.root.digest.text(), there->second.text(), other.title()),
+    add(base::format("the image {} is {} here and {} in the artifact {}: one name would stand for both", image.name,
+                     image.root.digest.text(), there->second.text(), other.title()),
         "build one of them again with the other's image");
   }
 
   void compare(const std::string& path, const ArtifactRecord::HostKinds& kinds, const ArtifactRecord& other) {
     const auto remedy = [&] {
-      return std::format("build {} again with another place for it, or without it", model_.payload.artifact_name());
+      return base::format("build {} again with another place for it, or without it", model_.payload.artifact_name());
     };
     if (const auto there = other.files.find(path); there != other.files.end()) {
       if (!are_compatible(kinds, there->second))
-        add(std::format("the file {} on hosts is another one in the artifact {}", path, other.title()), remedy());
+        add(base::format("the file {} on hosts is another one in the artifact {}", path, other.title()), remedy());
       return;
     }
     // A file of one is a folder of the other.
@@ -127,7 +128,7 @@ class Comparison {
       if (other.files.contains(path.substr(0, at))) clash = path.substr(0, at);
     }
     if (clash)
-      add(std::format("the file {} on hosts can't be beside {} of the artifact {}", path, *clash, other.title()),
+      add(base::format("the file {} on hosts can't be beside {} of the artifact {}", path, *clash, other.title()),
           remedy());
   }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "runtime/delivery/control_plane_state.h"
 
+#include "payload/base/format.h"
 #include "runtime/inspection/gather.h"
 
 namespace sealift::delivery {
@@ -21,8 +22,8 @@ Result<ControlPlaneState> look_at_state(host::HostView& host, const std::string&
     SEALIFT_ASSIGN(const auto state, host.unit(std::string(unit)));
     if (state.active == "active") continue;
     const std::string what = state.loaded ? state.active : "not installed";
-    out.down.push_back({std::format("{} on {}", unit, name), what,
-                        std::format("`journalctl -u {}` on {} tells why", unit, name), false});
+    out.down.push_back({base::format("{} on {}", unit, name), what,
+                        base::format("`journalctl -u {}` on {} tells why", unit, name), false});
   }
   return out;
 }

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "payload/base/format.h"
 #include "payload/base/text.h"
 #include "runtime/delivery/control_plane.h"
 #include "runtime/steps/config_step.h"
@@ -16,9 +17,9 @@ Result<std::string> current_config(Input& input) {
     }
     if (!*kept || (*kept)->text.empty())
       return fail(ErrorCode::not_found, "the cluster keeps no cluster.yaml; the next apply gives it one");
-    return std::format("# {} ({}), applied by {} at {}\n{}", base::printable((*kept)->artifact),
-                       base::printable((*kept)->identity), base::printable((*kept)->applied_by),
-                       base::printable((*kept)->applied_at), (*kept)->text);
+    return base::format("# {} ({}), applied by {} at {}\n{}", base::printable((*kept)->artifact),
+                        base::printable((*kept)->identity), base::printable((*kept)->applied_by),
+                        base::printable((*kept)->applied_at), (*kept)->text);
   }
   return fail_while(std::move(last), "asking the cluster for its cluster.yaml");
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "runtime/delivery/delivery.h"
 #include "payload/base/count.h"
+#include "payload/base/format.h"
 #include "payload/base/text.h"
 
 #include <algorithm>
@@ -26,8 +27,8 @@ namespace {
 void note(const std::vector<checks::Finding>& findings, PlanOutcome& out) {
   for (const auto& finding : findings) {
     out.blocking += finding.blocks() ? 1 : 0;
-    out.notes.push_back(std::format("{}: {}{}{}", finding.blocks() ? "must be solved" : "warning", finding.host,
-                                    finding.host.empty() ? "" : " ", finding.text()));
+    out.notes.push_back(base::format("{}: {}{}{}", finding.blocks() ? "must be solved" : "warning", finding.host,
+                                     finding.host.empty() ? "" : " ", finding.text()));
   }
 }
 
@@ -48,7 +49,8 @@ Result<steps::Model> model_without_hosts(const Input& input, PlanOutcome& out) {
   SEALIFT_TRY(steps::change_files(input.payload, input.config, apps));
   SEALIFT_TRY(steps::check_hooks(contents, input.config, apps, elsewhere));
   for (const auto& app : unknown)
-    out.notes.push_back(std::format("{} is not in this artifact; it must be an application that the cluster has", app));
+    out.notes.push_back(
+        base::format("{} is not in this artifact; it must be an application that the cluster has", app));
   return steps::Model{input.payload, input.config, std::move(base), std::move(apps), {}};
 }
 
@@ -60,9 +62,9 @@ void note_balancer(Input& input, const Survey& found, Outcome& out) {
   const auto answer = host ? steps::ask_balancer(**host, *balancer, input.cancel) : fail(host.error());
   if (!answer)
     out.notes.push_back(
-        std::format("no API server answers through the site's balancer {} yet ({}); `kubeconfig` names "
-                    "it, so set it up for port {} of the control planes",
-                    steps::name_of(*balancer), inspection::last_line(answer.error().what), input.config.api.port));
+        base::format("no API server answers through the site's balancer {} yet ({}); `kubeconfig` names "
+                     "it, so set it up for port {} of the control planes",
+                     steps::name_of(*balancer), inspection::last_line(answer.error().what), input.config.api.port));
 }
 
 // What an earlier delivery installed, and neither this one nor another artifact has: it stays, but nobody looks after
@@ -81,10 +83,10 @@ void note_left(const Survey& found, const CancelToken& cancel, std::vector<std::
     if (!here && !elsewhere) left.push_back(base::printable(name));
   }
   if (!left.empty())
-    notes.push_back(std::format("{} installed, but not among the applications of cluster.yaml: {}; {} as {}",
-                                left.size() == 1 ? "an application is" : "some applications are",
-                                base::join(left, ", "), left.size() == 1 ? "it stays" : "they stay",
-                                left.size() == 1 ? "it is" : "they are"));
+    notes.push_back(base::format("{} installed, but not among the applications of cluster.yaml: {}; {} as {}",
+                                 left.size() == 1 ? "an application is" : "some applications are",
+                                 base::join(left, ", "), left.size() == 1 ? "it stays" : "they stay",
+                                 left.size() == 1 ? "it is" : "they are"));
 }
 
 // Whether the authority of the node services is to be replaced, or is just being replaced.
@@ -100,7 +102,7 @@ Result<std::optional<steps::AuthorityChange>> authority_change(const Input& inpu
 
 void note_waiting(const std::optional<steps::AuthorityChange>& change, std::vector<std::string>& notes) {
   if (change && !change->away.empty())
-    notes.push_back(std::format(
+    notes.push_back(base::format(
         "the next certificate authority of the node services waits for {}: deliver again once that answers, or remove it",
         base::join(change->away, ", ")));
 }
@@ -125,7 +127,7 @@ Result<PlanOutcome> look_at_plan(Input& input, const Survey& found, const engine
   PlanOutcome out;
   note(found.findings, out);
   for (const auto& [address, error] : found.aside)
-    out.notes.push_back(std::format("{} is left out: {}", address, error.text()));
+    out.notes.push_back(base::format("{} is left out: {}", address, error.text()));
   // An API server that hangs is waited for, which can take minutes.
   tell_phase(input, "Looking at what each step would do");
   note_left(found, input.cancel, out.notes);
@@ -166,7 +168,7 @@ Result<PlanOutcome> plan(Input& input) {
           "that its charts ask for with this site's values, is checked once the hosts can be asked");
     }
     note(findings, out);
-    out.notes.push_back(std::format(
+    out.notes.push_back(base::format(
         "{} for {}, {}; the hosts were not looked at",
         model.makes_cluster() ? "Kubernetes " + model.base.kubernetes_version : input.payload.artifact_name(),
         base::counted(input.config.hosts.size(), "host", "hosts"),

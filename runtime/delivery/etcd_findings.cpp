@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "runtime/delivery/etcd_findings.h"
 
-#include <format>
-
+#include "payload/base/format.h"
 #include "payload/base/retry.h"
 #include "payload/base/text.h"
 #include "runtime/kube/kubeadm.h"
@@ -31,14 +30,14 @@ Result<std::vector<checks::Finding>> etcd_findings(host::HostView& host, const s
   const auto state = steps::look_at_etcd(host, etcd, prefix, cancel);
   if (!state) {
     if (base::may_pass(state.error().code)) return fail(state.error());
-    found(checks::Severity::blocks, std::format("could not ask the site's etcd: {}", state.error().text()), kReach);
+    found(checks::Severity::blocks, base::format("could not ask the site's etcd: {}", state.error().text()), kReach);
     return out;
   }
   for (const auto& one : state->endpoints) {
     if (one.error.empty()) continue;
     found(state->answers() ? checks::Severity::warns : checks::Severity::blocks,
-          std::format("gets no answer from the site's etcd at {}: {}", base::printable(one.endpoint),
-                      base::printable(one.error, 500)),
+          base::format("gets no answer from the site's etcd at {}: {}", base::printable(one.endpoint),
+                       base::printable(one.error, 500)),
           kReach);
   }
   if (!state->answers() || !is_first || state->objects == 0) return out;

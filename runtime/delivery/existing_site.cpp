@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "payload/base/format.h"
 #include "payload/base/text.h"
 #include "runtime/host/kubeconfig.h"
 #include "runtime/inspection/gather.h"
@@ -16,7 +17,7 @@ namespace {
 Result<std::string> ask(host::HostView& host, const config::ExistingCluster& existing, std::vector<std::string> words,
                         const CancelToken& cancel) {
   const bool is_given = !existing.kubeconfig.empty();
-  base::Command command{{"kubectl", std::format("--kubeconfig={}", is_given ? "/dev/stdin" : steps::kAdminKubeconfig),
+  base::Command command{{"kubectl", base::format("--kubeconfig={}", is_given ? "/dev/stdin" : steps::kAdminKubeconfig),
                          "--request-timeout=20s", "get"},
                         {std::string(host::kNoOtherCluster), std::string(steps::kKubeHome)},
                         "/",
@@ -118,8 +119,8 @@ std::vector<checks::Finding> judge_node(const KnownNode* known, const std::strin
              "take the host out of cluster.yaml, or let it join the cluster first"}};
   if (known->runtime.empty() || known->runtime.starts_with("containerd:")) return {};
   return {{"site.nodes", name, checks::Severity::blocks,
-           std::format("runs its containers with {}, and Sealift serves images to containerd alone",
-                       base::printable(known->runtime, 100)),
+           base::format("runs its containers with {}, and Sealift serves images to containerd alone",
+                        base::printable(known->runtime, 100)),
            "take the host out of cluster.yaml"}};
 }
 

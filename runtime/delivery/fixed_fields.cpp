@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "payload/base/format.h"
 #include "payload/base/text.h"
 #include "payload/yaml/node.h"
 #include "runtime/kube/kubeadm.h"
@@ -50,7 +51,7 @@ Text kubelet_argument(std::string_view flags, std::string_view name) {
   std::string flat(flags);
   std::ranges::replace_if(flat, [](char c) { return c == '"' || c == '\n'; }, ' ');
   for (const auto word : base::split_words(flat)) {
-    if (auto value = after_prefix(word, std::format("--{}=", name))) return value;
+    if (auto value = after_prefix(word, base::format("--{}=", name))) return value;
   }
   return {};
 }
@@ -123,14 +124,14 @@ class Comparison {
 
   void compare(const steps::Node& node, const StandingNode& was) {
     const auto& places = node.config.places;
-    const std::string of = std::format(" of {}", node.config.address);
+    const std::string of = base::format(" of {}", node.config.address);
     const std::string made = "this host became a node";
     differs("role" + of, std::string(format::name(node.config.role)), std::string(format::name(was.role)), made,
             places.role);
     differs("name" + of, node.name, was.name, made, node.config.name ? places.name : places.address);
     if (node.ip != was.ip.value_or(node.ip)) {
       add(places.address,
-          std::format(
+          base::format(
               "{} has the address {} among the nodes; it was {} when this host became a node and can't change: give the host that address again, or make a new cluster",
               node.config.address, node.ip, *was.ip));
     }
@@ -161,7 +162,7 @@ class Comparison {
       return servers == kOwn ? std::string("the control planes' own") : servers;
     };
     add(config_.places.etcd,
-        std::format(
+        base::format(
             "the cluster's etcd would be {}; it was {} when this cluster was made and can't change: {}, or make "
             "a new cluster",
             text(now), text(*was.etcd_servers),
@@ -188,8 +189,8 @@ class Comparison {
   void differs(std::string_view field, const std::string& now, const Text& was, std::string_view when,
                const Place& place) {
     if (!was || *was == now) return;
-    add(place, std::format("{} is {}; it was {} when {} and can't change: write {}, or make a new cluster", field, now,
-                           *was, when, *was));
+    add(place, base::format("{} is {}; it was {} when {} and can't change: write {}, or make a new cluster", field, now,
+                            *was, when, *was));
   }
 
   void add(const Place& place, std::string message) {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "payload/base/address.h"
+#include "payload/base/format.h"
 #include "payload/yaml/node.h"
 #include "runtime/delivery/control_plane.h"
 #include "runtime/delivery/existing_site.h"
@@ -24,7 +25,7 @@ Result<Secret> kubeconfig(Input& input) {
   const auto& address = balancer ? balancer->address : config.address;
   const uint16_t port = balancer ? balancer->port : input.config.api.port;
   clusters->items[0].find("cluster")->set(
-      "server", yaml::Node::make_string(std::format("https://{}:{}", base::bracketed(address), port)));
+      "server", yaml::Node::make_string(base::format("https://{}:{}", base::bracketed(address), port)));
   return Secret(yaml::to_yaml(documents[0]));
 }
 

@@ -2,10 +2,10 @@
 #include "runtime/delivery/members.h"
 
 #include <algorithm>
-#include <format>
 #include <iterator>
 
 #include "payload/base/count.h"
+#include "payload/base/format.h"
 #include "payload/base/text.h"
 #include "payload/base/thread.h"
 #include "runtime/delivery/control_plane.h"
@@ -93,7 +93,7 @@ Result<void> ask_the_cluster(Input& input, Members& members) {
     reached += host.host ? 1 : 0;
     if (host.etcd && first == nullptr) first = &host;
     if (!host.etcd)
-      why += std::format("\n  {}: {}", host.node.name, (host.away ? *host.away : host.etcd.error()).text());
+      why += base::format("\n  {}: {}", host.node.name, (host.away ? *host.away : host.etcd.error()).text());
   }
   if (first == nullptr) {
     return fail(ErrorCode::preflight,

@@ -2,8 +2,8 @@
 #include "runtime/delivery/outcome.h"
 
 #include <algorithm>
-#include <format>
 
+#include "payload/base/format.h"
 #include "payload/base/retry.h"
 #include "runtime/steps/apps.h"
 
@@ -51,8 +51,8 @@ Outcome to_outcome(const engine::RunSummary& summary, const std::vector<steps::N
   if (!aside.empty() && !out.error) {
     out.error =
         Error{ErrorCode::partial,
-              std::format("{} of {} hosts could not be reached and were left out; run again when they are there",
-                          aside.size(), config.hosts.size()),
+              base::format("{} of {} hosts could not be reached and were left out; run again when they are there",
+                           aside.size(), config.hosts.size()),
               {}};
   }
   return out;

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "payload/base/format.h"
 #include "runtime/delivery/control_plane.h"
 #include "runtime/steps/model.h"
 
@@ -15,7 +16,7 @@ Result<std::string> registry_authority(Input& input) {
                 domain->name);
   SEALIFT_ASSIGN(const auto found, find_control_planes(input));
   const auto& control_plane = found.there.front();
-  const auto path = std::format("{}/ca.crt", steps::kPkiDirectory);
+  const auto path = base::format("{}/ca.crt", steps::kPkiDirectory);
   SEALIFT_ASSIGN(const auto bytes, control_plane.host->read(path, size_t{64} << 10));
   if (!bytes) return fail(ErrorCode::not_found, "{} is missing on {}", path, control_plane.name());
   return std::string(base::as_text(*bytes));

@@ -2,10 +2,10 @@
 #include "runtime/delivery/remove.h"
 
 #include <algorithm>
-#include <format>
 #include <set>
 
 #include "payload/base/count.h"
+#include "payload/base/format.h"
 #include "payload/base/text.h"
 #include "runtime/delivery/existing_site.h"
 #include "runtime/delivery/members.h"
@@ -110,8 +110,8 @@ class Remover {
   static Error no_node(const std::set<std::string>& names) {
     const std::vector<std::string> list(names.begin(), names.end());
     return {ErrorCode::not_found,
-            std::format("{} {} of the cluster", base::join(list, ", "),
-                        list.size() == 1 ? "is not a node" : "are no nodes"),
+            base::format("{} {} of the cluster", base::join(list, ", "),
+                         list.size() == 1 ? "is not a node" : "are no nodes"),
             {}};
   }
 
@@ -121,11 +121,11 @@ class Remover {
     std::vector<std::string_view> known(names.begin(), names.end());
     for (const auto& host : members_.hosts) known.emplace_back(host.node.name);
     const auto near = base::nearest(base::to_lower(name), known);
-    return {
-        ErrorCode::not_found,
-        std::format("{} is neither a node of the cluster, which has {}, nor a host of {}{}", base::printable(name, 100),
-                    base::join(names, ", "), input_.config.path, near ? std::format(" (did you mean {}?)", *near) : ""),
-        {}};
+    return {ErrorCode::not_found,
+            base::format("{} is neither a node of the cluster, which has {}, nor a host of {}{}",
+                         base::printable(name, 100), base::join(names, ", "), input_.config.path,
+                         near ? base::format(" (did you mean {}?)", *near) : ""),
+            {}};
   }
 
   // --- whether the others can go on ---
@@ -247,7 +247,7 @@ class Remover {
     stopped = stopped || here || !step || !step->starts_with("remove.");
     if (!stopped) return out;
     out.state = HostOutcome::State::unfinished;
-    out.reason = here && asked->error ? asked->error->text() : std::format("{} could not go on", asked_);
+    out.reason = here && asked->error ? asked->error->text() : base::format("{} could not go on", asked_);
     return out;
   }
 
@@ -283,7 +283,7 @@ class Remover {
     if (!out.error || out.error->code != ErrorCode::partial) return;
     const auto left = that_left(out);
     if (left.size() == leaving_.size()) {
-      out.error->what = std::format(
+      out.error->what = base::format(
           "{} left the cluster, but not every other host knows that; the next apply tells those that are reported",
           names_of(left));
       return;
@@ -297,9 +297,9 @@ class Remover {
       if (host.error && host.outcome != engine::HostEnd::delivered) codes.insert(host.error->code);
     }
     out.error = Error{left.empty() && codes.size() == 1 ? *codes.begin() : ErrorCode::partial,
-                      std::format("{} of {} were not removed: {}; solve what is reported for them and start the same "
-                                  "command again",
-                                  stay.size(), base::counted(leaving_.size(), "node", "nodes"), names_of(stay)),
+                      base::format("{} of {} were not removed: {}; solve what is reported for them and start the same "
+                                   "command again",
+                                   stay.size(), base::counted(leaving_.size(), "node", "nodes"), names_of(stay)),
                       {}};
   }
 
@@ -317,17 +317,17 @@ class Remover {
       registry = registry || kept_payload(*one);
     }
     if (!listed.empty())
-      out.notes.push_back(std::format("take {} out of {} before the next apply, which would make {} a node again",
-                                      names_of(listed), input_.config.path, listed.size() == 1 ? "it" : "each"));
+      out.notes.push_back(base::format("take {} out of {} before the next apply, which would make {} a node again",
+                                       names_of(listed), input_.config.path, listed.size() == 1 ? "it" : "each"));
     if (!dead.empty())
       out.notes.push_back(
-          std::format("{} must not come back with {} old disk, which still takes itself for a part of the cluster",
-                      names_of(dead), dead.size() == 1 ? "its" : "an"));
+          base::format("{} must not come back with {} old disk, which still takes itself for a part of the cluster",
+                       names_of(dead), dead.size() == 1 ? "its" : "an"));
     if (registry) note_payload(out);
     for (const auto& host : members_.hosts) {
       if (!host.away || leaves(host.node.name)) continue;
-      out.notes.push_back(std::format("{} is away: {}{}", host.node.name, host.away->text(),
-                                      control_plane ? "; the next apply tells it which control planes are left" : ""));
+      out.notes.push_back(base::format("{} is away: {}{}", host.node.name, host.away->text(),
+                                       control_plane ? "; the next apply tells it which control planes are left" : ""));
     }
   }
 
@@ -350,8 +350,8 @@ class Remover {
     }
     if (could == 0) return;
     out.notes.push_back(
-        std::format("a registry host left: the next apply brings the payload to another control plane{}",
-                    keep == 0 ? "; until then no host can pull an image, so start it now" : ""));
+        base::format("a registry host left: the next apply brings the payload to another control plane{}",
+                     keep == 0 ? "; until then no host can pull an image, so start it now" : ""));
   }
 
   Input& input_;

@@ -5,6 +5,7 @@
 #include <memory>
 
 #include "payload/base/count.h"
+#include "payload/base/format.h"
 #include "payload/base/text.h"
 #include "runtime/delivery/outcome.h"
 #include "runtime/engine/connections.h"
@@ -29,7 +30,7 @@ Result<std::vector<config::HostConfig>> chosen(const config::ClusterConfig& conf
     if (found == config.hosts.end()) {
       const auto near = base::nearest(name, known);
       return fail(ErrorCode::not_found, "{} is no host of {}{}; its login is not known without that",
-                  base::printable(name, 100), config.path, near ? std::format(" (did you mean {}?)", *near) : "");
+                  base::printable(name, 100), config.path, near ? base::format(" (did you mean {}?)", *near) : "");
     }
     if (!std::ranges::contains(out, found->address, &config::HostConfig::address)) out.push_back(*found);
   }
@@ -54,9 +55,9 @@ void word(const engine::RunSummary& summary, Outcome& out) {
   });
   const size_t aside = out.hosts.size() - summary.hosts.size();
   out.error = Error{only_compared && aside == 0 ? ErrorCode::unhealthy : ErrorCode::partial,
-                    std::format("{} of {} were not reset; solve what is reported for them and start the same command "
-                                "again",
-                                not_done, base::counted(out.hosts.size(), "host", "hosts")),
+                    base::format("{} of {} were not reset; solve what is reported for them and start the same command "
+                                 "again",
+                                 not_done, base::counted(out.hosts.size(), "host", "hosts")),
                     {}};
 }
 

@@ -4,6 +4,7 @@
 #include <set>
 
 #include "payload/base/count.h"
+#include "payload/base/format.h"
 #include "payload/base/text.h"
 #include "payload/base/thread.h"
 #include "runtime/delivery/control_plane.h"
@@ -51,9 +52,9 @@ Result<void> add_certificates(std::vector<StatusLine>& out, host::HostView& host
   for (const auto& certificate : *certificates) {
     if (certificate.percent_left >= kPercentToWarn) continue;
     const bool ended = certificate.percent_left == 0;
-    out.push_back({std::format("certificate {} {}", name, certificate.usage), ended ? "Ended" : "EndsSoon",
-                   std::format("{} and was not renewed: look at `journalctl -u sealift-renew` there, or deliver again",
-                               (ended ? "ended at " : "ends at ") + certificate.ends),
+    out.push_back({base::format("certificate {} {}", name, certificate.usage), ended ? "Ended" : "EndsSoon",
+                   base::format("{} and was not renewed: look at `journalctl -u sealift-renew` there, or deliver again",
+                                (ended ? "ended at " : "ends at ") + certificate.ends),
                    !ended, !ended});
   }
   return {};
@@ -96,7 +97,7 @@ Result<void> add_missing(std::vector<StatusLine>& out, host::HostView& host,
     return {};
   }
   for (const auto& [app, object] : *missing)
-    out.push_back({object.title(), "Missing", std::format("of {}; `apply` brings it back", app), false});
+    out.push_back({object.title(), "Missing", base::format("of {}; `apply` brings it back", app), false});
   return {};
 }
 
@@ -153,7 +154,7 @@ Result<std::vector<StatusLine>> status(Input& input) {
   }
   SEALIFT_ASSIGN(const auto trouble, steps::name_service_trouble(*host, *service));
   out.push_back({"name service " + service->server, trouble ? "NotReady" : "Ready",
-                 trouble ? std::format("{}: {}", name, *trouble) : "", !trouble});
+                 trouble ? base::format("{}: {}", name, *trouble) : "", !trouble});
   return out;
 }
 

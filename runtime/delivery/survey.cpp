@@ -7,6 +7,7 @@
 #include <optional>
 #include <set>
 
+#include "payload/base/format.h"
 #include "payload/base/text.h"
 #include "runtime/delivery/artifacts.h"
 #include "runtime/delivery/etcd_findings.h"
@@ -83,8 +84,8 @@ class Surveyor {
   Result<void> look_at_cluster_that_is_there() {
     auto* first = hosts_.first_control_plane();
     SEALIFT_ASSIGN(existing_, hosts_.look(*first, [&](host::HostView& host) {
-                     return look_at_existing(host, first->config, input_.config, input_.cancel);
-                   }));
+      return look_at_existing(host, first->config, input_.config, input_.cancel);
+    }));
     out_.model->base.kubernetes_version = existing_.version;
     return {};
   }
@@ -94,8 +95,8 @@ class Surveyor {
     if (input_.config.existing) return look_at_cluster_that_is_there();
     for (auto* reached : hosts_.control_planes()) {
       SEALIFT_ASSIGN(const auto version, hosts_.look(*reached, [](host::HostView& host) {
-                       return host.recorded(std::string(steps::kVersionRecord));
-                     }));
+        return host.recorded(std::string(steps::kVersionRecord));
+      }));
       if (!out_.model->makes_cluster()) {
         if (!version)
           return fail(ErrorCode::preflight,
@@ -327,8 +328,8 @@ class Surveyor {
     for (const auto& line : config::kept_differences((*kept)->text, input_.config.kept)) text += "\n  " + line;
     if (text.empty()) return;
     base::tell(input_.events, Level::info,
-               std::format("{} differs from what {} applied at {}:{}", input_.config.path,
-                           base::printable((*kept)->applied_by, 200), base::printable((*kept)->applied_at, 40), text));
+               base::format("{} differs from what {} applied at {}:{}", input_.config.path,
+                            base::printable((*kept)->applied_by, 200), base::printable((*kept)->applied_at, 40), text));
   }
 
   // Applications go onto nodes; only a base makes a host one.
@@ -431,12 +432,12 @@ std::optional<Error> blocking(const std::vector<checks::Finding>& findings) {
   for (const auto& finding : findings) {
     if (!finding.blocks()) continue;
     ++count;
-    text += std::format("\n  {}{}", finding.host.empty() ? "" : finding.host + " ", finding.text());
+    text += base::format("\n  {}{}", finding.host.empty() ? "" : finding.host + " ", finding.text());
   }
   if (count == 0) return std::nullopt;
   return Error{
       ErrorCode::preflight,
-      std::format("{} {} to solve before anything is changed:{}", count, count == 1 ? "finding" : "findings", text),
+      base::format("{} {} to solve before anything is changed:{}", count, count == 1 ? "finding" : "findings", text),
       {}};
 }
 

@@ -7,10 +7,10 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <format>
 #include <map>
 
 #include "payload/base/file.h"
+#include "payload/base/format.h"
 #include "payload/base/text.h"
 #include "payload/base/version.h"
 #include "payload/json/value.h"
@@ -117,7 +117,7 @@ Result<std::unique_ptr<FileJournal>> FileJournal::open(const std::string& direct
                   "another Sealift works on this cluster from this machine ({} is locked); wait for its end",
                   directory);
     }
-    return fail_errno(errno, std::format("lock {}/lock", directory));
+    return fail_errno(errno, base::format("lock {}/lock", directory));
   }
   SEALIFT_ASSIGN(JournalContents before, read_journal(directory));
   SEALIFT_ASSIGN(base::Fd fd, base::open_file(path, O_RDWR | O_CREAT | O_APPEND | O_NOFOLLOW, 0600));

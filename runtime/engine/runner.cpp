@@ -6,6 +6,7 @@
 #include <condition_variable>
 #include <mutex>
 
+#include "payload/base/format.h"
 #include "payload/base/thread.h"
 #include "runtime/host/host.h"
 
@@ -159,7 +160,7 @@ StepResult Run::execute(const PlannedStep& planned, const CancelToken& cancel) {
       return out;
     }
     emit(events_, clock_, EventKind::message, Level::warning, planned.host, planned.step->id(),
-         std::format("{}; trying again in {} s", error.text(), (wait->count() + 999) / 1000));
+         base::format("{}; trying again in {} s", error.text(), (wait->count() + 999) / 1000));
     (void)base::pause(clock_, *wait, cancel);  // the next attempt sees the cancellation
     if (error.code == ErrorCode::unreachable) connections_.doubt_all();
   }
@@ -182,9 +183,9 @@ void Run::consider(const Scheduler::Consequence& consequence) {
     const PlannedStep& planned = plan_.steps[step];
     const auto& because = plan_.steps[needed];
     results_[step].error =
-        Error{ErrorCode::partial, std::format("needs {}, which was not done", because.step->id()), {}};
+        Error{ErrorCode::partial, base::format("needs {}, which was not done", because.step->id()), {}};
     emit(events_, clock_, EventKind::message, Level::warning, planned.host, planned.step->id(),
-         std::format("not tried: {}", results_[step].error->text()));
+         base::format("not tried: {}", results_[step].error->text()));
     not_done_.push_back(planned.step->id());
     ++shares_[planned.host].ended;
     tell_share(planned.host);
@@ -202,7 +203,7 @@ void Run::consider(const Scheduler::Consequence& consequence) {
         aside_step_[aside.host] = cause.step->id();
       } else {
         why = Error{ErrorCode::partial,
-                    std::format("needs {} of host {}, which was not done", cause.step->id(), cause.host),
+                    base::format("needs {} of host {}, which was not done", cause.step->id(), cause.host),
                     {}};
       }
     }
@@ -215,7 +216,7 @@ void Run::consider(const Scheduler::Consequence& consequence) {
       auto known = aside_.find(cause.host);
       Error why = results_[*consequence.ends_run].error.value_or(
           known != aside_.end() ? known->second : Error{ErrorCode::internal, "the run ended", {}});
-      why.while_doing.push_back(std::format("{} on {}", cause.step->id(), cause.host));
+      why.while_doing.push_back(base::format("{} on {}", cause.step->id(), cause.host));
       ended_by_ = std::move(why);
       ended_by_host_ = cause.host;
     }

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "payload/base/count.h"
+#include "payload/base/format.h"
 #include "payload/base/text.h"
 
 namespace sealift::engine {
@@ -15,7 +16,7 @@ std::string first_of(std::vector<std::string> names) {
   const size_t count = names.size();
   if (count > kNamed) {
     names.resize(kNamed);
-    names.push_back(std::format("and {} more", count - kNamed));
+    names.push_back(base::format("and {} more", count - kNamed));
   }
   return base::join(names, ", ");
 }
@@ -36,12 +37,12 @@ std::optional<Error> failed_alone(const std::vector<StepEnd>& steps) {
   Error out = failed.size() == 1
                   ? *first->error
                   : Error{same ? first->error->code : ErrorCode::partial,
-                          std::format("{} steps failed: {}; the summary says why", failed.size(), first_of(failed)),
+                          base::format("{} steps failed: {}; the summary says why", failed.size(), first_of(failed)),
                           {}};
-  if (failed.size() == 1) out.while_doing.push_back(std::format("{} on {}", first->step, first->host));
+  if (failed.size() == 1) out.while_doing.push_back(base::format("{} on {}", first->step, first->host));
   if (left_out != 0)
-    out.what += std::format("; {} not tried, as {} what failed", base::counted(left_out, "step was", "steps were"),
-                            left_out == 1 ? "it needs" : "they need");
+    out.what += base::format("; {} not tried, as {} what failed", base::counted(left_out, "step was", "steps were"),
+                             left_out == 1 ? "it needs" : "they need");
   return out;
 }
 
@@ -69,11 +70,11 @@ std::optional<Error> RunSummary::error() const {
   auto failures = failed_alone(alone);
   if (left_out.empty()) return failures;
   Error out{ErrorCode::partial,
-            std::format("{} of {} hosts were not delivered: {}; solve what is reported for them and start the same "
-                        "command again, the others are left as they are",
-                        left_out.size(), hosts.size(), first_of(left_out)),
+            base::format("{} of {} hosts were not delivered: {}; solve what is reported for them and start the same "
+                         "command again, the others are left as they are",
+                         left_out.size(), hosts.size(), first_of(left_out)),
             {}};
-  if (failures) out.what += std::format("; {}", failures->what);
+  if (failures) out.what += base::format("; {}", failures->what);
   return out;
 }
 

@@ -5,6 +5,7 @@
 #include <cctype>
 #include <tuple>
 
+#include "payload/base/format.h"
 #include "payload/base/text.h"
 #include "payload/json/value.h"
 
@@ -123,7 +124,7 @@ std::string ArtifactRecord::file_name() const {
   for (const char c : name) {
     const auto byte = static_cast<unsigned char>(c);
     out +=
-        std::isalnum(byte) != 0 || c == '.' || c == '_' || c == '-' ? std::string(1, c) : std::format("%{:02X}", byte);
+        std::isalnum(byte) != 0 || c == '.' || c == '_' || c == '-' ? std::string(1, c) : base::format("%{:02X}", byte);
   }
   return out + ".json";
 }
@@ -191,7 +192,7 @@ Result<std::vector<ArtifactRecord>> read_artifact_records(HostView& host) {
   SEALIFT_ASSIGN(const auto names, host.list(std::string(kArtifactRecords)));
   for (const auto& name : names) {
     if (!name.ends_with(".json")) continue;
-    const auto path = std::format("{}/{}", kArtifactRecords, name);
+    const auto path = base::format("{}/{}", kArtifactRecords, name);
     SEALIFT_ASSIGN(const auto bytes, host.read(path, kMaxArtifactRecord));
     if (!bytes) continue;
     auto record = parse_artifact_record(base::as_text(*bytes));

@@ -24,6 +24,7 @@
 #include <system_error>
 
 #include "payload/base/fd.h"
+#include "payload/base/format.h"
 #include "payload/base/text.h"
 #include "runtime/host/local_host.h"
 #include "runtime/host/netlink.h"
@@ -41,7 +42,7 @@ FeatureResult in_child(int (*trial)(), std::string_view name) {
   }
   const int code = WIFEXITED(status) ? WEXITSTATUS(status) : EIO;
   if (code == 0) return {true, {}};
-  return {false, std::format("{}: {}", name, std::strerror(code))};
+  return {false, base::format("{}: {}", name, std::strerror(code))};
 }
 
 // On the file system that containerd will use. One name, so that what a killed trial left is found by the next one.

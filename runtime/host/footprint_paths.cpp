@@ -11,6 +11,7 @@
 #include <limits>
 #include <optional>
 
+#include "payload/base/format.h"
 #include "payload/base/text.h"
 #include "payload/base/utf8.h"
 #include "payload/hash/digest.h"
@@ -78,7 +79,7 @@ class Walk {
     struct stat status{};
     if (!file || ::fstat(file.get(), &status) != 0 || !S_ISREG(status.st_mode)) return {};
     const auto size = static_cast<uint64_t>(status.st_size);
-    if (size > kLargest) return std::format(" size:{}", size);
+    if (size > kLargest) return base::format(" size:{}", size);
     base::FdSource source(file.get());
     const auto got = base::read_full(source, content_);  // one that grows meanwhile is cut
     return got ? " " + hash::sha256(ByteView(content_).first(*got)).text() : std::string();
@@ -99,7 +100,7 @@ class Walk {
       return fail(ErrorCode::limit_exceeded, "more than {} files in {} and the other folders that are looked at",
                   kMaxTraces, base::join(std::vector<std::string>(kTrees.begin(), kTrees.end()), ", "));
     std::string value =
-        std::format("{} {:04o} {}:{}", kind_of(status.st_mode), status.st_mode & 07777U, status.st_uid, status.st_gid);
+        base::format("{} {:04o} {}:{}", kind_of(status.st_mode), status.st_mode & 07777U, status.st_uid, status.st_gid);
     if (S_ISREG(status.st_mode) && detail == Detail::content) value += content_of(folder, name);
     if (S_ISLNK(status.st_mode)) value += target_of(folder, name);
     found_.insert_or_assign(as_utf8(path), as_utf8(value));

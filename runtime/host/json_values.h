@@ -14,6 +14,7 @@
 #include <variant>
 #include <vector>
 
+#include "payload/base/format.h"
 #include "payload/base/text.h"
 #include "payload/json/value.h"
 #include "runtime/host/descriptions.h"
@@ -68,7 +69,7 @@ struct Reader {
       take(key, from_json<typename T::value_type>(*value), field);
     } else {
       if (value == nullptr)
-        error = Error{ErrorCode::protocol, std::format("\"{}\" is missing", key), {}};
+        error = Error{ErrorCode::protocol, base::format("\"{}\" is missing", key), {}};
       else
         take(key, from_json<T>(*value), field);
     }
@@ -78,7 +79,7 @@ struct Reader {
     if (read)
       field = std::move(*read);
     else
-      error = Error{ErrorCode::protocol, std::format("\"{}\": {}", key, read.error().what), {}};
+      error = Error{ErrorCode::protocol, base::format("\"{}\": {}", key, read.error().what), {}};
   }
 };
 

@@ -9,6 +9,7 @@
 #include <ranges>
 
 #include "payload/base/file.h"
+#include "payload/base/format.h"
 #include "payload/base/text.h"
 #include "runtime/host/descriptions.h"
 #include "runtime/host/ledger.h"
@@ -66,7 +67,7 @@ Result<PathBefore> Ledger::keep(int file, const std::string& path, PathBefore be
   SEALIFT_TRY(base::make_directories(folder_, 0700));
   SEALIFT_TRY(base::make_directories(folder, 0700));
   // A link takes no room, and the file is about to go from where it was.
-  const std::string open = std::format("/proc/self/fd/{}", file);
+  const std::string open = base::format("/proc/self/fd/{}", file);
   if (!small && ::linkat(AT_FDCWD, open.c_str(), AT_FDCWD, kept.c_str(), AT_SYMLINK_FOLLOW) == 0) {
     SEALIFT_TRY(base::sync_directory(folder));
     return before;
@@ -82,7 +83,7 @@ Result<PathBefore> Ledger::keep(int file, const std::string& path, PathBefore be
 }
 
 Result<Digest> Ledger::keep_copy(int file) const {
-  const std::string folder = folder_ + "/kept", temporary = std::format("{}/new.{}", folder, ::gettid());
+  const std::string folder = folder_ + "/kept", temporary = base::format("{}/new.{}", folder, ::gettid());
   ::unlink(temporary.c_str());
   hash::Sha256 hashed;
   auto copied = copy_to(file, temporary, hashed);

@@ -3,10 +3,11 @@
 // How kubectl and helm on a host find the cluster.
 #pragma once
 
-#include <format>
 #include <string>
 #include <string_view>
 #include <vector>
+
+#include "payload/base/format.h"
 
 namespace sealift::host {
 
@@ -19,7 +20,7 @@ inline constexpr std::string_view kNoOtherCluster = "KUBERNETES_MASTER=https://n
 // The environment of both programs, with `home`, "HOME=…". The first of the files that is there says which cluster; the
 // second is kubeadm's.
 inline std::vector<std::string> kube_environment(std::string_view home) {
-  return {std::format("KUBECONFIG={}:/etc/kubernetes/admin.conf", kSiteKubeconfig), std::string(kNoOtherCluster),
+  return {base::format("KUBECONFIG={}:/etc/kubernetes/admin.conf", kSiteKubeconfig), std::string(kNoOtherCluster),
           std::string(home)};
 }
 

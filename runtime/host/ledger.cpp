@@ -8,6 +8,7 @@
 #include <cerrno>
 
 #include "payload/base/file.h"
+#include "payload/base/format.h"
 #include "payload/base/text.h"
 #include "runtime/host/ledger_lines.h"
 
@@ -69,7 +70,7 @@ Result<void> Ledger::begin_writing() {
   if (::fstat(fd_.get(), &status) != 0) return fail_errno(errno, "stat " + folder_ + "/ledger.jsonl");
   if (ends_torn_) SEALIFT_TRY(base::write_all(fd_.get(), base::as_bytes("\n")));
   if (format_ < kLedgerFormat)
-    SEALIFT_TRY(base::write_all(fd_.get(), base::as_bytes(std::format("{{\"format\":{}}}\n", kLedgerFormat))));
+    SEALIFT_TRY(base::write_all(fd_.get(), base::as_bytes(base::format("{{\"format\":{}}}\n", kLedgerFormat))));
   format_ = kLedgerFormat;
   return status.st_size == 0 ? base::sync_directory(folder_) : Result<void>{};
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The payloads that arrive on this machine.
 #include "payload/base/checked.h"
+#include "payload/base/format.h"
 #include "payload/base/text.h"
 #include "runtime/host/local_host.h"
 #include "runtime/host/open_folder.h"
@@ -18,7 +19,7 @@ struct StorePlace {
 // in its folder.
 Result<StorePlace> store_place(const std::string& root, const std::string& path) {
   SEALIFT_ASSIGN(auto place, place_of(root, path, FolderOwners::root));
-  std::string reached = std::format("/proc/self/fd/{}/{}", place.folder.get(), place.name);
+  std::string reached = base::format("/proc/self/fd/{}/{}", place.folder.get(), place.name);
   return StorePlace{std::move(place.folder), std::move(reached)};
 }
 

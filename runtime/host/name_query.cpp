@@ -16,6 +16,7 @@
 
 #include "payload/base/bytes.h"
 #include "payload/base/fd.h"
+#include "payload/base/format.h"
 #include "payload/base/text.h"
 #include "runtime/host/local_host.h"
 
@@ -95,8 +96,8 @@ Result<FeatureResult> ask_name_server_here(const std::string& server, const std:
         answer[1] != static_cast<uint8_t>(asked[1]) || (answer[2] & kResponse) == 0)
       continue;
     if (const uint8_t code = answer[3] & kCodeMask; code != 0)
-      return FeatureResult{false, std::format("{} for {}", code_name(code), name)};
-    if (answer[6] == 0 && answer[7] == 0) return FeatureResult{false, std::format("no address for {}", name)};
+      return FeatureResult{false, base::format("{} for {}", code_name(code), name)};
+    if (answer[6] == 0 && answer[7] == 0) return FeatureResult{false, base::format("no address for {}", name)};
     return FeatureResult{true, {}};
   }
   return FeatureResult{false, trouble};

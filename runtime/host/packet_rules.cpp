@@ -15,6 +15,7 @@
 #include <optional>
 
 #include "payload/base/file.h"
+#include "payload/base/format.h"
 #include "payload/base/text.h"
 #include "runtime/host/netlink.h"
 
@@ -69,7 +70,7 @@ struct Dumped {
   // "ip filter"; empty for a family that is not known.
   std::string table(uint16_t type) const {
     const auto known = std::ranges::find(kFamilies, family, [](const Family& f) { return f.number; });
-    return known == kFamilies.end() ? std::string() : std::format("{} {}", known->name, text(type));
+    return known == kFamilies.end() ? std::string() : base::format("{} {}", known->name, text(type));
   }
 };
 
@@ -102,7 +103,7 @@ bool is_there() {
   if (::access("/sys/module/nf_tables", F_OK) == 0 || ::access("/proc/modules", F_OK) != 0) return true;
   utsname names{};
   if (::uname(&names) != 0) return false;
-  const auto built_in = base::read_text_file(std::format("/lib/modules/{}/modules.builtin", names.release), 4U << 20);
+  const auto built_in = base::read_text_file(base::format("/lib/modules/{}/modules.builtin", names.release), 4U << 20);
   return built_in && built_in->contains("/nf_tables.ko");
 }
 
@@ -184,7 +185,7 @@ Result<PacketRules> packet_rules() {
   }
   for (const auto& chain : chains) {
     const std::string table = chain.table(NFTA_CHAIN_TABLE);
-    if (!table.empty()) out.chains.push_back(std::format("{} {}", table, chain.text(NFTA_CHAIN_NAME)));
+    if (!table.empty()) out.chains.push_back(base::format("{} {}", table, chain.text(NFTA_CHAIN_NAME)));
   }
   return out;
 }

@@ -8,6 +8,7 @@
 #include <array>
 #include <cerrno>
 
+#include "payload/base/format.h"
 #include "payload/hash/digest.h"
 
 namespace sealift::host {
@@ -54,7 +55,7 @@ PathBefore as_recorded(PathBefore state, const std::string& path) {
 }
 
 std::string temporary_name(const Place& place, const std::string& path, const Reason& reason) {
-  return std::format("{}.sealift-{}", place.name, hash::sha256(base::as_bytes(path + reason.step)).hex().substr(0, 8));
+  return base::format("{}.sealift-{}", place.name, hash::sha256(base::as_bytes(path + reason.step)).hex().substr(0, 8));
 }
 
 Result<void> set_folder_spec(const Place& place, const std::string& path, const FileSpec& spec) {

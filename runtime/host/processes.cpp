@@ -11,6 +11,7 @@
 #include <map>
 
 #include "payload/base/file.h"
+#include "payload/base/format.h"
 #include "payload/base/process.h"
 #include "payload/base/text.h"
 
@@ -44,7 +45,7 @@ std::set<pid_t> own_line() {
   std::set<pid_t> out;
   for (pid_t pid = ::getpid(); pid > 0 && out.insert(pid).second;) {
     // "PID (NAME) STATE PARENT …"; the name may hold anything.
-    const std::string text = base::read_text_file(std::format("/proc/{}/stat", pid), 65536).value_or("");
+    const std::string text = base::read_text_file(base::format("/proc/{}/stat", pid), 65536).value_or("");
     const auto words = base::split_words(std::string_view(text).substr(std::min(text.rfind(')') + 1, text.size())));
     pid = words.size() < 2 ? 0 : static_cast<pid_t>(base::parse_u64(words[1]).value_or(0));
   }
@@ -113,12 +114,12 @@ Result<void> end_program(const std::string& program, Clock& clock) {
         for (const auto& [pid, running] : programs()) {
           if (!runs(running, program) || spared.contains(pid)) continue;
           if (::kill(pid, SIGKILL) != 0 && errno != ESRCH)
-            return fail_errno(errno, std::format("end process {} ({})", pid, running));
+            return fail_errno(errno, base::format("end process {} ({})", pid, running));
           none = false;
         }
         return none;
       },
-      clock, std::format("{} still runs, ten seconds after it was killed", base::printable(program)));
+      clock, base::format("{} still runs, ten seconds after it was killed", base::printable(program)));
 }
 
 Result<void> end_control_group(const std::string& path, Clock& clock) {
@@ -135,7 +136,7 @@ Result<void> end_control_group(const std::string& path, Clock& clock) {
         }
         return true;
       },
-      clock, std::format("the control group {} still has processes, ten seconds after they were killed", path));
+      clock, base::format("the control group {} still has processes, ten seconds after they were killed", path));
 }
 
 }  // namespace sealift::host

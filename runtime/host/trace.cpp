@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <tuple>
 
+#include "payload/base/format.h"
 #include "payload/base/text.h"
 #include "runtime/host/json_values.h"
 
@@ -26,7 +27,7 @@ std::string footprint_lines(const Footprint& footprint) {
 
 Result<Footprint> parse_footprint(std::string_view lines) {
   if (static_cast<size_t>(std::ranges::count(lines, '\n')) > kMaxTraces)
-    return corrupt(kMaxTraces + 1, std::format("there may be {} at most", kMaxTraces));
+    return corrupt(kMaxTraces + 1, base::format("there may be {} at most", kMaxTraces));
   Footprint out;
   for (size_t number = 1; !lines.empty(); ++number) {
     const size_t end = lines.find('\n');

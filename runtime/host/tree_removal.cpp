@@ -13,6 +13,7 @@
 #include <optional>
 #include <vector>
 
+#include "payload/base/format.h"
 #include "payload/base/text.h"
 
 namespace sealift::host {
@@ -34,7 +35,7 @@ Result<MountId> mount_of(int folder, const std::string& path) {
   if (::fstat(folder, &status) != 0) return fail_errno(errno, "stat " + path);
   MountId out{status.st_dev, {}};
   // "pos:\t0\nflags:\t…\nmnt_id:\t29\n…"
-  const base::Fd file(::open(std::format("/proc/self/fdinfo/{}", folder).c_str(), O_RDONLY | O_CLOEXEC));
+  const base::Fd file(::open(base::format("/proc/self/fdinfo/{}", folder).c_str(), O_RDONLY | O_CLOEXEC));
   std::array<char, 512> about{};
   const ssize_t size = file ? ::read(file.get(), about.data(), about.size()) : 0;
   for (const auto line :
@@ -99,7 +100,7 @@ class Removal {
     struct stat status{};
     std::string free;
     do {
-      free = std::format(".sealift-removed-{}", ++moved_);
+      free = base::format(".sealift-removed-{}", ++moved_);
     } while (::fstatat(top_, free.c_str(), &status, AT_SYMLINK_NOFOLLOW) == 0);
     if (::renameat(folder, name.c_str(), top_, free.c_str()) == 0 || errno == ENOENT) return {};
     return errno == EBUSY || errno == EXDEV ? is_mounted(path) : fail_errno(errno, "remove " + path);

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <set>
 
+#include "payload/base/format.h"
 #include "payload/base/parallel.h"
 #include "payload/base/pattern.h"
 #include "payload/base/text.h"
@@ -101,7 +102,7 @@ class ImageCheck {
   Result<std::string> manifests_of(const steps::SelectedApp& app) const {
     std::string out;
     SEALIFT_ASSIGN(const auto files, steps::app_texts(model_.payload, app));
-    for (const auto& [path, text] : files) out += std::format("---\n{}\n", text);
+    for (const auto& [path, text] : files) out += base::format("---\n{}\n", text);
     return out;
   }
 
@@ -136,16 +137,16 @@ class ImageCheck {
 
   void could_not_render(const steps::SelectedApp& app, const Error& error) {
     if (error.code == ErrorCode::invalid_config || (error.code == ErrorCode::command_failed && !app.patches.empty())) {
-      add(Severity::blocks, std::format("the application {} can't be patched: {}", app.app->name, error.text()),
+      add(Severity::blocks, base::format("the application {} can't be patched: {}", app.app->name, error.text()),
           "correct or remove the Patch in cluster.yaml");
     } else if (error.code == ErrorCode::invalid_input) {
       add(Severity::blocks,
-          std::format("the chart of {} can't be rendered with this site's values: {}", app.app->name, error.what),
-          std::format("correct the values of {} in cluster.yaml", app.app->name));
+          base::format("the chart of {} can't be rendered with this site's values: {}", app.app->name, error.what),
+          base::format("correct the values of {} in cluster.yaml", app.app->name));
     } else {
       add(Severity::warns,
-          std::format("whether the artifact has all images of {} could not be checked: {}", app.app->name,
-                      error.text()),
+          base::format("whether the artifact has all images of {} could not be checked: {}", app.app->name,
+                       error.text()),
           "the delivery goes on; a missing image would show as a pod that does not start");
     }
   }
@@ -163,12 +164,13 @@ class ImageCheck {
 
   void judge(const steps::SelectedApp& app, const charts::ObjectNote& object) {
     for (const auto& container : object.without_image) {
-      const auto what = std::format("{}/{} {}", object.kind, object.name, container);
+      const auto what = base::format("{}/{} {}", object.kind, object.name, container);
       if (!is_new(app, what)) continue;
       add(Severity::blocks,
-          std::format("the application {} has a container without an image ({}, {}), which the API server would refuse",
-                      app.app->name, base::printable(what), object.place),
-          std::format("correct the values of {} in cluster.yaml", app.app->name));
+          base::format(
+              "the application {} has a container without an image ({}, {}), which the API server would refuse",
+              app.app->name, base::printable(what), object.place),
+          base::format("correct the values of {} in cluster.yaml", app.app->name));
     }
   }
 
@@ -183,12 +185,12 @@ class ImageCheck {
     if (!is_new(app, name) || model_.has_image(*reference)) return;
     const auto origin = place_in_values(app, *reference);
     add(Severity::blocks,
-        std::format("the application {} will ask for the image {} ({} {}, {}), which is not in the artifact{}",
-                    app.app->name, name, base::printable(found.use.object), base::printable(found.use.path),
-                    found.place, origin),
-        std::format("correct the value, or build the artifact again with `IMAGE {}`; if nothing pulls it, name it in "
-                    "ignoreImages of the Application {} in cluster.yaml",
-                    name, app.app->name));
+        base::format("the application {} will ask for the image {} ({} {}, {}), which is not in the artifact{}",
+                     app.app->name, name, base::printable(found.use.object), base::printable(found.use.path),
+                     found.place, origin),
+        base::format("correct the value, or build the artifact again with `IMAGE {}`; if nothing pulls it, name it in "
+                     "ignoreImages of the Application {} in cluster.yaml",
+                     name, app.app->name));
   }
 
   void judge(const steps::SelectedApp& app, const charts::Doubt& doubt) {
@@ -199,12 +201,12 @@ class ImageCheck {
     };
     if (std::ranges::any_of(model_.contents().images, answers)) return;
     add(is_container(doubt.path) ? Severity::blocks : Severity::warns,
-        std::format("the application {} may ask for an image \"{}\" ({} {}, {}): {}", app.app->name,
-                    base::printable(doubt.text), base::printable(doubt.object), base::printable(doubt.path),
-                    doubt.place, doubt.why),
-        std::format("write a full name with a tag that the artifact has, or name the text in ignoreImages of the "
-                    "Application {} in cluster.yaml",
-                    app.app->name));
+        base::format("the application {} may ask for an image \"{}\" ({} {}, {}): {}", app.app->name,
+                     base::printable(doubt.text), base::printable(doubt.object), base::printable(doubt.path),
+                     doubt.place, doubt.why),
+        base::format("write a full name with a tag that the artifact has, or name the text in ignoreImages of the "
+                     "Application {} in cluster.yaml",
+                     app.app->name));
   }
 
   const steps::Model& model_;

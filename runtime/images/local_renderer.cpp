@@ -10,6 +10,7 @@
 
 #include "payload/base/fd.h"
 #include "payload/base/file.h"
+#include "payload/base/format.h"
 #include "payload/base/private_folder.h"
 #include "payload/charts/render.h"
 #include "runtime/images/chart_renderer.h"
@@ -61,7 +62,7 @@ class LocalRenderer final : public ChartRenderer {
     for (const auto& [path, text] : request.changed_files)
       SEALIFT_TRY(put(rendering.chart + "/" + path, base::as_bytes(text)));
     for (const auto& text : request.values) {
-      rendering.values.push_back(std::format("{}/values-{}.yaml", folder.path(), rendering.values.size()));
+      rendering.values.push_back(base::format("{}/values-{}.yaml", folder.path(), rendering.values.size()));
       SEALIFT_TRY(put(rendering.values.back(), base::as_bytes(text)));
     }
     auto words = charts::template_arguments(rendering);
@@ -74,9 +75,9 @@ class LocalRenderer final : public ChartRenderer {
     SEALIFT_ASSIGN(const auto program, path_of(Tool::kubectl));
     SEALIFT_ASSIGN(const auto folder, base::PrivateFolder::make_in_memory());
     for (size_t i = 0; i < patches.size(); ++i)
-      SEALIFT_TRY(put(std::format("{}/{}.yaml", folder.path(), i), base::as_bytes(patches[i].text)));
+      SEALIFT_TRY(put(base::format("{}/{}.yaml", folder.path(), i), base::as_bytes(patches[i].text)));
     const auto patcher = [&](size_t index, const std::string& object) {
-      auto words = kube::patch_arguments(patches[index], std::format("{}/{}.yaml", folder.path(), index));
+      auto words = kube::patch_arguments(patches[index], base::format("{}/{}.yaml", folder.path(), index));
       words.insert(words.begin(), program);
       auto command = base::confined(std::move(words), folder.path());
       command.environment.emplace_back("KUBECONFIG=/dev/null");
@@ -122,8 +123,8 @@ class LocalRenderer final : public ChartRenderer {
     // base::keep_memory_private), which a script's interpreter would have to.
     std::array<char, 2> begin{};
     const bool is_script = ::pread(program->get(), begin.data(), begin.size(), 0) == 2 && begin == std::array{'#', '!'};
-    return is_script ? std::format("/proc/{}/fd/{}", ::getpid(), program->get())
-                     : std::format("/proc/self/fd/{}", program->get());
+    return is_script ? base::format("/proc/{}/fd/{}", ::getpid(), program->get())
+                     : base::format("/proc/self/fd/{}", program->get());
   }
 
   const format::PayloadReader& payload_;

@@ -3,6 +3,7 @@
 
 #include <vector>
 
+#include "payload/base/format.h"
 #include "payload/base/text.h"
 #include "payload/yaml/node.h"
 
@@ -25,7 +26,7 @@ bool names_part(std::string_view path, std::string_view value, const image::Refe
 void search(const yaml::Node& node, const std::string& path, const image::Reference& image,
             std::vector<std::string>& out) {
   for (const auto& [key, value] : node.members) search(value, path + "." + key, image, out);
-  for (size_t i = 0; i < node.items.size(); ++i) search(node.items[i], std::format("{}[{}]", path, i), image, out);
+  for (size_t i = 0; i < node.items.size(); ++i) search(node.items[i], base::format("{}[{}]", path, i), image, out);
   if (node.kind == yaml::Kind::scalar && names_part(path, node.text, image)) out.push_back(base::printable(path));
 }
 
@@ -34,7 +35,7 @@ std::string places(const std::string& text, std::string_view file, const image::
   if (!documents || documents->empty()) return {};
   std::vector<std::string> found;
   search(documents->front(), "", image, found);
-  return found.empty() ? "" : std::format("; see {} in {}", base::join(found, ", "), file);
+  return found.empty() ? "" : base::format("; see {} in {}", base::join(found, ", "), file);
 }
 
 }  // namespace

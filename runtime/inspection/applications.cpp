@@ -5,6 +5,7 @@
 #include <map>
 
 #include "payload/base/count.h"
+#include "payload/base/format.h"
 #include "payload/base/text.h"
 #include "runtime/inspection/judge.h"
 #include "runtime/kube/health.h"
@@ -17,8 +18,8 @@ constexpr std::string_view kSystem = "kube-system";
 constexpr std::string_view kBatchJob = "CronJob";  // its owner; such a Job has failed before and will come again
 
 std::string title_of(const json::Value& object) {
-  return std::format("{} {}/{}", kube::text(object, "kind"), kube::text(object, "metadata/namespace"),
-                     kube::text(object, "metadata/name"));
+  return base::format("{} {}/{}", kube::text(object, "kind"), kube::text(object, "metadata/namespace"),
+                      kube::text(object, "metadata/name"));
 }
 
 class Judge {
@@ -83,10 +84,10 @@ class Judge {
           const bool is_own = record.identity == artifact_.identity && artifact_.charts.contains(app.name);
           if (is_own && !asked_in_vain("helm's releases"))
             out_.fail("app.release", app.name,
-                      std::format("the helm release {} in {} is gone", app.release, app.target_namespace));
+                      base::format("the helm release {} in {} is gone", app.release, app.target_namespace));
         } else if (found->second != steps::kDeployed) {
           out_.fail("app.release", app.name,
-                    std::format("the helm release {} in {} is {}", app.release, app.target_namespace, found->second));
+                    base::format("the helm release {} in {} is {}", app.release, app.target_namespace, found->second));
         } else {
           out_.ok("app.release", app.name, "is deployed");
         }
@@ -142,8 +143,8 @@ class Judge {
   void take_definition(const json::Value& object) {
     const auto health = kube::health_of(object);
     const bool is_ill = health.state != kube::Health::State::current;
-    const std::string subject = std::format("{} {}", kube::text(object, "kind"), kube::text(object, "metadata/name"));
-    const auto evidence = std::format("{}: {}", subject, health.message);
+    const std::string subject = base::format("{} {}", kube::text(object, "kind"), kube::text(object, "metadata/name"));
+    const auto evidence = base::format("{}: {}", subject, health.message);
     if (const auto app = app_of(object)) {
       auto& sum = apps_[*app];
       ++sum.objects;
@@ -176,10 +177,10 @@ class Judge {
     const std::string subject = "Pod " + pod.title();
     if (app) {
       ++apps_[*app].ill;
-      out_.fail("app.healthy", *app, std::format("{}: {}", subject, why));
+      out_.fail("app.healthy", *app, base::format("{}: {}", subject, why));
     } else {
       ++others_ill_;
-      out_.warn("app.others", subject, std::format("{}: {}", subject, why));
+      out_.warn("app.others", subject, base::format("{}: {}", subject, why));
     }
   }
 
@@ -196,15 +197,15 @@ class Judge {
   // judge_cluster() has named the first pod with a reason; the last words of the container and the pod's last event say
   // more.
   std::string evidence(const kube::Judged& judged) const {
-    std::string out = std::format("{}: {}", judged.health.subject, judged.health.message);
+    std::string out = base::format("{}: {}", judged.health.subject, judged.health.message);
     for (const auto* pod : ill_pods(*judged.object)) {
       const std::string name =
-          std::format("{}/{}", kube::text(*pod, "metadata/namespace"), kube::text(*pod, "metadata/name"));
+          base::format("{}/{}", kube::text(*pod, "metadata/namespace"), kube::text(*pod, "metadata/name"));
       const auto lines = cluster_.last_lines.find(name);
       if (lines != cluster_.last_lines.end() && !lines->second.empty())
-        return out + std::format("{}{}: {}", kLastLines, name, base::join(lines->second, " | "));
+        return out + base::format("{}{}: {}", kLastLines, name, base::join(lines->second, " | "));
       const auto event = cluster_.events.find("Pod " + name);
-      if (event != cluster_.events.end()) return out + std::format("; the last event of {}: {}", name, event->second);
+      if (event != cluster_.events.end()) return out + base::format("; the last event of {}: {}", name, event->second);
     }
     return out;
   }
@@ -224,7 +225,7 @@ class Judge {
     for (const auto* pod : ill_pods(workload)) {
       for (const auto& missing : kube::missing_images(*pod)) {
         if (wanted.contains(missing.image) && !has_image(missing.image))
-          return std::format(
+          return base::format(
               "the image {} is not in any delivered artifact: add `IMAGE {}` to the Kubefile and build again, or "
               "correct the name in the application's values",
               missing.image, missing.image);
@@ -240,9 +241,9 @@ class Judge {
     const auto event = cluster_.events.find(title_of(claim));
     const auto app = app_of(claim);
     out_.add(phase == "Lost" ? Verdict::fail : Verdict::warn, "app.claims", app ? *app : title_of(claim),
-             std::format("{} is {}{}", title_of(claim),
-                         phase == "Lost" ? "bound to a volume that is lost" : "not bound to a volume",
-                         event == cluster_.events.end() ? std::string() : ": " + event->second));
+             base::format("{} is {}{}", title_of(claim),
+                          phase == "Lost" ? "bound to a volume that is lost" : "not bound to a volume",
+                          event == cluster_.events.end() ? std::string() : ": " + event->second));
   }
 
   const ClusterLook& cluster_;

@@ -3,7 +3,8 @@
 
 #include <algorithm>
 #include <array>
-#include <format>
+
+#include "payload/base/format.h"
 
 namespace sealift::inspection {
 namespace {
@@ -153,9 +154,9 @@ std::string document() {
       "For the networks of pods no pod is made and no image is needed: on each node the agent enters the network of a\n"
       "pod that is there, and asks from inside. A node without such a pod is not asked, and that is said.\n";
   for (const auto& theme : kThemes) {
-    out += std::format("\n## {}\n\n| check | what is well | what to do if not |\n|---|---|---|\n", theme.title);
+    out += base::format("\n## {}\n\n| check | what is well | what to do if not |\n|---|---|---|\n", theme.title);
     for (const auto& check : theme.checks)
-      out += std::format("| `{}` | {} | {} |\n", check.id, check.looks_at, check.remedy);
+      out += base::format("| `{}` | {} | {} |\n", check.id, check.looks_at, check.remedy);
   }
   return out;
 }

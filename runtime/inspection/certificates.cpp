@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "payload/base/clock.h"
+#include "payload/base/format.h"
 #include "payload/base/text.h"
 #include "runtime/inspection/judge.h"
 
@@ -26,7 +27,7 @@ std::string end_of(const node::HostAnswer::Certificate& certificate, int64_t now
   const auto when = base::to_iso8601(WallTime(Duration(certificate.ends_ms)));
   return certificate.ends_ms <= now_ms
              ? "has ended, at " + when
-             : std::format("ends in {} days, at {}", (certificate.ends_ms - now_ms) / kDayMs, when);
+             : base::format("ends in {} days, at {}", (certificate.ends_ms - now_ms) / kDayMs, when);
 }
 
 // Each generation that the host believes, the newest first. One that ends while another does not is no trouble.
@@ -37,11 +38,11 @@ void judge_authorities(const Look& look, const std::string& host,
   if (authorities.empty()) return;
   std::vector<std::string> texts;
   for (const auto* one : authorities)
-    texts.push_back(std::format("{} (SHA-256 {}) {}",
-                                authorities.size() == 1      ? "the only authority"
-                                : one == authorities.front() ? "the new authority"
-                                                             : "a former authority",
-                                one->fingerprint.substr(0, kShown), end_of(*one, look.now_ms)));
+    texts.push_back(base::format("{} (SHA-256 {}) {}",
+                                 authorities.size() == 1      ? "the only authority"
+                                 : one == authorities.front() ? "the new authority"
+                                                              : "a former authority",
+                                 one->fingerprint.substr(0, kShown), end_of(*one, look.now_ms)));
   const auto text = base::join(texts, "; ");
   const auto is_over = [&](const auto* one) { return one->ends_ms <= look.now_ms; };
   const auto is_due = [&](const auto* one) {  // as trust::is_due
@@ -84,10 +85,10 @@ void judge_certificates(const Look& look, Observations& out) {
       const std::string remedy(certificate.path == kOfSite ? kRemedyOfSite : "");
       if (left <= 0) {
         sum.all_well = false;
-        out.fail(id, host->name, std::format("{} has ended, at {}", certificate.path, when), remedy);
+        out.fail(id, host->name, base::format("{} has ended, at {}", certificate.path, when), remedy);
       } else if (left < kWarnDays * kDayMs || (is_own && left * 100 / life < kWarnPercent)) {
         sum.all_well = false;
-        out.warn(id, host->name, std::format("{} ends in {} days, at {}", certificate.path, left / kDayMs, when),
+        out.warn(id, host->name, base::format("{} ends in {} days, at {}", certificate.path, left / kDayMs, when),
                  remedy);
       }
     }
@@ -96,8 +97,8 @@ void judge_certificates(const Look& look, Observations& out) {
       const auto& sum = ends[own];
       if (sum.count == 0 || !sum.all_well) continue;
       out.ok(own == 1 ? "certificates.nodes" : "certificates.kubernetes", host->name,
-             std::format("the first of {} to end is {}, in {} days", sum.count, sum.first->path,
-                         (sum.first->ends_ms - look.now_ms) / kDayMs));
+             base::format("the first of {} to end is {}, in {} days", sum.count, sum.first->path,
+                          (sum.first->ends_ms - look.now_ms) / kDayMs));
     }
   }
 }

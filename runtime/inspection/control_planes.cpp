@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <map>
 
+#include "payload/base/format.h"
 #include "payload/base/text.h"
 #include "runtime/inspection/judge.h"
 
@@ -28,16 +29,16 @@ void judge_static_pods(const HostLook& host, const ClusterLook& cluster, const c
     all_well = false;
     if (found == pods.end()) {
       out.fail(
-          "control-plane.pods", host.name, std::format("the API knows no pod of its {}", component),
-          std::format("`apply` writes /etc/kubernetes/manifests/{}.yaml again if it is gone; `journalctl -u kubelet` "
-                      "says what else is wrong",
-                      component));
+          "control-plane.pods", host.name, base::format("the API knows no pod of its {}", component),
+          base::format("`apply` writes /etc/kubernetes/manifests/{}.yaml again if it is gone; `journalctl -u kubelet` "
+                       "says what else is wrong",
+                       component));
       continue;
     }
     const auto event = cluster.events.find("Pod " + found->second->title());
     out.fail("control-plane.pods", host.name,
-             std::format("{} is not ready{}", component,
-                         event == cluster.events.end() ? std::string() : ": " + event->second));
+             base::format("{} is not ready{}", component,
+                          event == cluster.events.end() ? std::string() : ": " + event->second));
   }
   if (all_well) out.ok("control-plane.pods", host.name, base::join(components(config), ", ") + " are ready");
 }

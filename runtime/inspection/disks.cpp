@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <map>
 
+#include "payload/base/format.h"
 #include "payload/base/text.h"
 #include "runtime/inspection/judge.h"
 
@@ -32,31 +33,31 @@ struct Disk {
 void judge_disk(const HostLook& host, const Disk& disk, const Look& look, const Wishes& wishes, Observations& out) {
   const auto& space = *disk.space;
   const std::string where =
-      disk.folders == space.mount_point ? disk.folders : std::format("{} ({})", space.mount_point, disk.folders);
+      disk.folders == space.mount_point ? disk.folders : base::format("{} ({})", space.mount_point, disk.folders);
   if (space.read_only) {
-    out.fail("disk.space", host.name, std::format("{} is mounted read-only", where),
+    out.fail("disk.space", host.name, base::format("{} is mounted read-only", where),
              "look at `dmesg` for the disk's errors, and mount it writable");
     return;
   }
   const double left = percent(space.free_bytes, space.total_bytes);
   judge_share("disk.space", host.name, left,
-              std::format("{} of {} are free on {} ({:.0f} %)", base::human_bytes(space.free_bytes),
-                          base::human_bytes(space.total_bytes), where, left),
+              base::format("{} of {} are free on {} ({:.0f} %)", base::human_bytes(space.free_bytes),
+                           base::human_bytes(space.total_bytes), where, left),
               out);
   if (space.total_inodes != 0) {  // some file systems do not count them
     const double inodes = percent(space.free_inodes, space.total_inodes);
     judge_share(
         "disk.inodes", host.name, inodes,
-        std::format("{} of {} inodes are free on {} ({:.0f} %)", space.free_inodes, space.total_inodes, where, inodes),
+        base::format("{} of {} inodes are free on {} ({:.0f} %)", space.free_inodes, space.total_inodes, where, inodes),
         out);
   }
   const auto days = wishes.disks.days_left(host.name, space.mount_point, look.now_ms, space.free_bytes);
   if (days && *days < kWarnDays)
     out.warn("disk.forecast", host.name,
-             std::format("{} is full in {} at the present rate", where,
-                         *days < 1 ? std::string("less than a day") : std::format("{:.0f} days", *days)));
+             base::format("{} is full in {} at the present rate", where,
+                          *days < 1 ? std::string("less than a day") : base::format("{:.0f} days", *days)));
   else if (days)
-    out.ok("disk.forecast", host.name, std::format("{} lasts {:.0f} days at the present rate", where, *days));
+    out.ok("disk.forecast", host.name, base::format("{} lasts {:.0f} days at the present rate", where, *days));
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <map>
 
+#include "payload/base/format.h"
 #include "runtime/inspection/gather.h"
 #include "runtime/inspection/judge.h"
 #include "runtime/kube/objects.h"
@@ -63,15 +64,15 @@ void judge_files(const HostLook& host, Observations& out) {
     if (delivered == host.delivered.files.end() || file.digest == delivered->second) continue;
     if (++differing > kMostFiles) continue;
     out.warn("drift.files", host.name,
-             std::format("{} {}", file.path,
-                         !file.error.empty() ? "can't be read: " + file.error
-                         : file.digest       ? std::string("differs from what was delivered")
-                                             : std::string("was delivered and is gone")));
+             base::format("{} {}", file.path,
+                          !file.error.empty() ? "can't be read: " + file.error
+                          : file.digest       ? std::string("differs from what was delivered")
+                                              : std::string("was delivered and is gone")));
   }
   if (differing > kMostFiles)
-    out.warn("drift.files", host.name, std::format("so do {} more files", differing - kMostFiles));
+    out.warn("drift.files", host.name, base::format("so do {} more files", differing - kMostFiles));
   if (differing == 0)
-    out.ok("drift.files", host.name, std::format("{} files are as they were delivered", host.answer->files.size()));
+    out.ok("drift.files", host.name, base::format("{} files are as they were delivered", host.answer->files.size()));
 }
 
 // The units that every node needs are judged as such.
@@ -90,10 +91,10 @@ void judge_units(const HostLook& host, Observations& out) {
       what = "no longer runs";
     if (what.empty()) continue;
     all_well = false;
-    out.warn("drift.units", host.name, std::format("{} {}", name, what));
+    out.warn("drift.units", host.name, base::format("{} {}", name, what));
   }
   if (all_well && looked > 0)
-    out.ok("drift.units", host.name, std::format("{} further units are as they were delivered", looked));
+    out.ok("drift.units", host.name, base::format("{} further units are as they were delivered", looked));
 }
 
 const host::ArtifactRecord* base_of(const ClusterLook& cluster) {
@@ -121,7 +122,7 @@ void judge_versions(const ClusterLook& cluster, Observations& out) {
     if (pod.space != "kube-system" || pod.owner != "Node" || !is_of_kubernetes(pod.name)) continue;
     for (const auto& image : pod.images) {
       if (!image.ends_with(":" + base->kubernetes))
-        others[pod.node].push_back(std::format("{} is {}", pod.name, image));
+        others[pod.node].push_back(base::format("{} is {}", pod.name, image));
     }
   }
   for (const auto& name : nodes) {
@@ -130,7 +131,7 @@ void judge_versions(const ClusterLook& cluster, Observations& out) {
       out.ok("version.kubernetes", name, "has Kubernetes " + base->kubernetes);
     else
       out.warn("version.kubernetes", name,
-               std::format("{}, and {} was delivered", some_of(found->second, 5), base->kubernetes));
+               base::format("{}, and {} was delivered", some_of(found->second, 5), base->kubernetes));
   }
 }
 
@@ -143,7 +144,7 @@ void judge_artifact(const ClusterLook& cluster, const Artifact& artifact, Observ
     out.warn("version.artifact", artifact.title, "was not delivered to this cluster");
   else if (found->identity != artifact.identity)
     out.warn("version.artifact", artifact.title,
-             std::format("the cluster has {} ({}), and this is another file", found->title(), found->identity.text()));
+             base::format("the cluster has {} ({}), and this is another file", found->title(), found->identity.text()));
   else
     out.ok("version.artifact", artifact.title, "is what the cluster has recorded");
 }

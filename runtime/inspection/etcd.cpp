@@ -3,6 +3,7 @@
 #include <map>
 #include <set>
 
+#include "payload/base/format.h"
 #include "payload/base/text.h"
 #include "runtime/inspection/judge.h"
 
@@ -42,22 +43,22 @@ class Judge {
       out_.fail("etcd.answers", host.name, "does not answer: " + member.error);
       return;
     }
-    out_.ok("etcd.answers", host.name, std::format("etcd {} answers", member.version));
+    out_.ok("etcd.answers", host.name, base::format("etcd {} answers", member.version));
     if (member.alarms.empty())
       out_.ok("etcd.alarms", host.name, "no alarm");
     else
       out_.fail("etcd.alarms", host.name, "etcd has raised " + base::join(member.alarms, ", "));
     const uint64_t quota = member.quota == 0 ? kDefaultQuota : member.quota;
     const uint64_t percent = member.size * 100 / quota;
-    const auto size = std::format("its data take {} of {} ({} %), {} of them in use", base::human_bytes(member.size),
-                                  base::human_bytes(quota), percent, base::human_bytes(member.size_in_use));
+    const auto size = base::format("its data take {} of {} ({} %), {} of them in use", base::human_bytes(member.size),
+                                   base::human_bytes(quota), percent, base::human_bytes(member.size_in_use));
     out_.add(percent >= kFailSizePercent   ? Verdict::fail
              : percent >= kWarnSizePercent ? Verdict::warn
                                            : Verdict::ok,
              "etcd.size", host.name, size);
     if (member.fsync_us == 0) return;  // it does not say
-    const auto fsync = std::format("99 % of the writes of its log took at most {:.1f} ms",
-                                   static_cast<double>(member.fsync_us) / 1000);
+    const auto fsync = base::format("99 % of the writes of its log took at most {:.1f} ms",
+                                    static_cast<double>(member.fsync_us) / 1000);
     out_.add(member.fsync_us > kSlowFsyncUs ? Verdict::warn : Verdict::ok, "etcd.fsync", host.name, fsync);
   }
 
@@ -75,13 +76,13 @@ class Judge {
       const auto& [leader, whom] = *followers.begin();
       const auto name = names_.find(leader);
       out_.ok("etcd.leader", "etcd",
-              std::format("{} leads", name == names_.end() ? "a member that was not asked" : name->second));
+              base::format("{} leads", name == names_.end() ? "a member that was not asked" : name->second));
     }
     if (followers.size() < 2) return;
     std::vector<std::string> parts;
     for (const auto& [leader, whom] : followers)
       parts.push_back(
-          std::format("{} by {}", names_.contains(leader) ? names_.at(leader) : leader, base::join(whom, ", ")));
+          base::format("{} by {}", names_.contains(leader) ? names_.at(leader) : leader, base::join(whom, ", ")));
     out_.fail("etcd.leader", "etcd", "its members follow different leaders: " + base::join(parts, "; "));
   }
 
@@ -112,11 +113,11 @@ class Judge {
     for (const auto& member : *members) {
       if (!known.contains(member.id))
         bad(Verdict::warn, "etcd",
-            std::format("has the member {} ({}), which is no control plane of cluster.yaml",
-                        member.name.empty() ? member.id : member.name, base::join(member.peer_urls, ", ")));
+            base::format("has the member {} ({}), which is no control plane of cluster.yaml",
+                         member.name.empty() ? member.id : member.name, base::join(member.peer_urls, ", ")));
     }
     if (all_well)
-      out_.ok("etcd.members", "etcd", std::format("has the control planes as its {} members", members->size()));
+      out_.ok("etcd.members", "etcd", base::format("has the control planes as its {} members", members->size()));
   }
 
   Observations& out_;

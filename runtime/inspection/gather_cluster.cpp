@@ -6,6 +6,7 @@
 #include <array>
 #include <mutex>
 
+#include "payload/base/format.h"
 #include "payload/base/text.h"
 #include "payload/base/thread.h"
 #include "payload/yaml/node.h"
@@ -93,7 +94,7 @@ class Asker {
  private:
   void trouble(std::string_view what, const Error& error) {
     const std::lock_guard lock(mutex_);
-    out_.troubles.push_back(std::format("{}: {}", what, last_line(error.text())));
+    out_.troubles.push_back(base::format("{}: {}", what, last_line(error.text())));
   }
 
   template <class T, class Into>
@@ -232,13 +233,13 @@ class Asker {
       const auto text = steps::kubectl_get(
           host_,
           {"get", "events", "--namespace=" + space, "--no-headers", "--sort-by=.metadata.creationTimestamp",
-           std::format("--field-selector=involvedObject.kind={},involvedObject.name={}", kind, name), "-o",
+           base::format("--field-selector=involvedObject.kind={},involvedObject.name={}", kind, name), "-o",
            "custom-columns=REASON:.reason,MESSAGE:.message"},
           cancel_);
       if (text) said[i] = last_line(*text);
     });
     for (size_t i = 0; i < whom.size(); ++i) {
-      if (!said[i].empty()) out_.events[std::format("{} {}/{}", whom[i].kind, whom[i].space, whom[i].name)] = said[i];
+      if (!said[i].empty()) out_.events[base::format("{} {}/{}", whom[i].kind, whom[i].space, whom[i].name)] = said[i];
     }
   }
 

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cstdlib>
 
+#include "payload/base/format.h"
 #include "runtime/inspection/gather.h"
 #include "runtime/inspection/judge.h"
 
@@ -21,13 +22,13 @@ void judge_units(const HostLook& host, Observations& out) {
     if (state.active != "active") {
       all_well = false;
       out.fail("host.units", host.name,
-               std::format("{} is {}", unit, state.loaded ? state.active : std::string("not installed")));
+               base::format("{} is {}", unit, state.loaded ? state.active : std::string("not installed")));
     } else if (!state.enabled) {
       all_well = false;
-      out.warn("host.units", host.name, std::format("{} runs, but is not enabled: it would not after a reboot", unit));
+      out.warn("host.units", host.name, base::format("{} runs, but is not enabled: it would not after a reboot", unit));
     }
   }
-  if (all_well) out.ok("host.units", host.name, std::format("{} units run and are enabled", node_units().size()));
+  if (all_well) out.ok("host.units", host.name, base::format("{} units run and are enabled", node_units().size()));
 }
 
 // How far a clock is ahead of the launch machine's; how long the answer took is not known better.
@@ -44,8 +45,8 @@ void judge_clocks(const Look& look, Observations& out) {
   const int64_t median = offsets[(offsets.size() - 1) / 2];
   for (const auto* host : hosts) {
     const int64_t ahead = offset_of(*host) - median, skew = std::abs(ahead);
-    const auto evidence = std::format("its clock is {} s {} those of the other hosts", (skew + 500) / 1000,
-                                      ahead > 0 ? "ahead of" : "behind");
+    const auto evidence = base::format("its clock is {} s {} those of the other hosts", (skew + 500) / 1000,
+                                       ahead > 0 ? "ahead of" : "behind");
     if (skew > kMaxSkewMs)
       out.fail("time.clock", host->name, evidence);
     else if (skew > kWarnSkewMs + host->took_ms)

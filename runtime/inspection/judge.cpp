@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "runtime/inspection/judge.h"
 
+#include "payload/base/format.h"
 #include "payload/base/text.h"
 
 namespace sealift::inspection {
@@ -15,7 +16,7 @@ std::vector<const HostLook*> telling(const Look& look) {
 
 std::string some_of(const std::vector<std::string>& names, size_t most) {
   if (names.size() <= most) return base::join(names, ", ");
-  return std::format("{} and {} more", base::join(std::span(names).first(most), ", "), names.size() - most);
+  return base::format("{} and {} more", base::join(std::span(names).first(most), ", "), names.size() - most);
 }
 
 std::vector<Observation> judge(const Look& look, const Wishes& wishes) {

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <map>
 
+#include "payload/base/format.h"
 #include "runtime/inspection/judge.h"
 
 namespace sealift::inspection {
@@ -35,14 +36,14 @@ class Judge {
       return;
     }
     const bool is_policed = policed(view.address);
-    const std::string who = std::format("its pod {} ({})", title(view.address), view.address);
+    const std::string who = base::format("its pod {} ({})", title(view.address), view.address);
     if (answer.names)
       say("names.pods", host, view.names, who + " gets an answer of the name service",
           who + " gets no answer of the cluster's name service: ", is_policed);
     if (!cluster_.api_service.empty())
       say("network.services", host, view.service,
-          std::format("{} reaches the service {}:443", who, cluster_.api_service),
-          std::format("{} does not reach the service {}:443: ", who, cluster_.api_service), is_policed);
+          base::format("{} reaches the service {}:443", who, cluster_.api_service),
+          base::format("{} does not reach the service {}:443: ", who, cluster_.api_service), is_policed);
     judge_targets(host, view, who, is_policed);
   }
 
@@ -68,7 +69,7 @@ class Judge {
       auto& reached = nodes[target.node];
       reached.any = reached.any || target.error.empty();
       reached.all_policed = reached.all_policed && policed(target.address);
-      reached.error = std::format("{} on {} ({})", title(target.address), target.node, target.error);
+      reached.error = base::format("{} on {} ({})", title(target.address), target.node, target.error);
     }
     if (nodes.empty()) {
       out_.ok("network.pods", host.name, "no other node has a pod with a network of its own");
@@ -82,13 +83,13 @@ class Judge {
       all_policed = all_policed && reached.all_policed;
     }
     if (lost.empty()) {
-      out_.ok("network.pods", host.name, std::format("{} reaches pods on {} other nodes", who, nodes.size()));
+      out_.ok("network.pods", host.name, base::format("{} reaches pods on {} other nodes", who, nodes.size()));
       return;
     }
     const bool may_be_forbidden = is_policed || all_policed;
     out_.add(may_be_forbidden ? Verdict::warn : Verdict::fail, "network.pods", host.name,
-             std::format("{} gets no answer from {} of {} other nodes: {}{}", who, lost.size(), nodes.size(),
-                         some_of(lost, kMostNamed), may_be_forbidden ? kPolicies : ""));
+             base::format("{} gets no answer from {} of {} other nodes: {}{}", who, lost.size(), nodes.size(),
+                          some_of(lost, kMostNamed), may_be_forbidden ? kPolicies : ""));
   }
 
   bool policed(const std::string& address) const {

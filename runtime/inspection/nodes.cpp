@@ -5,6 +5,7 @@
 #include <array>
 #include <map>
 
+#include "payload/base/format.h"
 #include "payload/base/text.h"
 #include "runtime/inspection/judge.h"
 #include "runtime/kube/objects.h"
@@ -20,7 +21,7 @@ void judge_conditions(const json::Value& node, const std::string& name, Observat
     const std::string type = condition.text_or("type", "");
     if (!std::ranges::contains(kPressures, type) || condition.text_or("status", "") != "True") continue;
     any = true;
-    out.fail("node.pressure", name, std::format("{}: {}", type, condition.text_or("message", "")));
+    out.fail("node.pressure", name, base::format("{}: {}", type, condition.text_or("message", "")));
   }
   if (!any) out.ok("node.pressure", name, "has memory, disk and process ids to spare");
   const auto* cordoned = node.at_path("spec/unschedulable");
@@ -37,7 +38,7 @@ bool has_taint(const json::Value& node, std::string_view wanted) {
   return std::ranges::any_of(kube::items(node, "spec/taints"), [&](const json::Value& taint) {
     const std::string value = taint.text_or("value", "");
     return taint.text_or("key", "") == key &&
-           std::format("{}{}:{}", key, value.empty() ? "" : "=" + value, taint.text_or("effect", "")) == wanted;
+           base::format("{}{}:{}", key, value.empty() ? "" : "=" + value, taint.text_or("effect", "")) == wanted;
   });
 }
 
@@ -47,7 +48,7 @@ void judge_labels(const json::Value& node, const HostLook& host, Observations& o
   for (const auto& [key, value] : host.config.labels) {
     const auto* there = labels == nullptr ? nullptr : labels->find(key);
     if (there == nullptr || there->string() == nullptr || *there->string() != value)
-      missing.push_back(std::format("the label {}={}", key, value));
+      missing.push_back(base::format("the label {}={}", key, value));
   }
   for (const auto& taint : host.config.taints) {
     if (!has_taint(node, taint)) missing.push_back("the taint " + taint);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // What every node has of Sealift: the balancer before the API servers, and the image mirror.
+#include "payload/base/format.h"
 #include "runtime/inspection/judge.h"
 
 namespace sealift::inspection {
@@ -16,7 +17,7 @@ void judge_mirror(const HostLook& host, const node::HostAnswer::Mirror& mirror, 
   out.ok("mirror.answers", host.name, "its image mirror answers");
   if (!images_asked) return;
   if (mirror.missing.empty()) {
-    out.ok("mirror.images", host.name, std::format("its mirror has all {} images", mirror.answered));
+    out.ok("mirror.images", host.name, base::format("its mirror has all {} images", mirror.answered));
     return;
   }
   // One reason is mostly everybody's: the first one is told, and then names.
@@ -24,9 +25,19 @@ void judge_mirror(const HostLook& host, const node::HostAnswer::Mirror& mirror, 
   std::vector<std::string> others;
   for (size_t i = 1; i < mirror.missing.size(); ++i) others.push_back(mirror.missing[i].name);
   out.fail("mirror.images", host.name,
-           std::format("its mirror can't give {} of {} images: {} ({}){}", mirror.missing.size(),
-                       mirror.missing.size() + mirror.answered, first.name, first.error,
-                       others.empty() ? "" : "; nor " + some_of(others, kMostNamed)));
+           base::format("its mirror can't give {} of {} images: {} ({}){}", mirror.missing.size(),
+                        mirror.missing.size() + mirror.answered, first.name, first.error,
+                        others.empty() ? "" : "; nor " + some_of(others, kMostNamed)));
+}
+
+// `error`: "" if it answers; nothing where there is none.
+void judge_answer(std::string_view id, const std::string& host, const std::optional<std::string>& error,
+                  std::string_view well, std::string_view bad, Observations& out) {
+  if (!error) return;
+  if (error->empty())
+    out.ok(id, host, std::string(well));
+  else
+    out.fail(id, host, base::format("{}: {}", bad, *error));
 }
 
 }  // namespace
@@ -35,13 +46,11 @@ void judge_services(const Look& look, Observations& out) {
   for (const auto* host : telling(look)) {
     if (!host->answer) continue;
     const auto& answer = *host->answer;
-    if (answer.balancer && answer.balancer->empty()) out.ok("balancer.local", host->name, "an API server answers it");
-    if (answer.balancer && !answer.balancer->empty())
-      out.fail("balancer.local", host->name, "no API server answers it through its balancer: " + *answer.balancer);
+    judge_answer("balancer.local", host->name, answer.balancer, "an API server answers it",
+                 "no API server answers it through its balancer", out);
     if (answer.mirror) judge_mirror(*host, *answer.mirror, look.cluster.has_value(), out);
-    if (answer.people && answer.people->empty()) out.ok("mirror.people", host->name, "its door for people answers");
-    if (answer.people && !answer.people->empty())
-      out.fail("mirror.people", host->name, "its door for people does not answer: " + *answer.people);
+    judge_answer("mirror.people", host->name, answer.people, "its door for people answers",
+                 "its door for people does not answer", out);
   }
   if (!look.cluster || !look.cluster->site_balancer) return;
   if (look.cluster->site_balancer->empty())

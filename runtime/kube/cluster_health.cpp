@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "payload/base/format.h"
 #include "runtime/kube/objects.h"
 
 namespace sealift::kube {
@@ -73,7 +74,7 @@ class Judge {
     const uint64_t wanted =
         daemons ? number(workload, "status/desiredNumberScheduled") : number(workload, "spec/replicas");
     const uint64_t ready = number(workload, daemons ? "status/numberReady" : "status/readyReplicas");
-    judged.detail = std::format("{} of {}", ready, wanted);
+    judged.detail = base::format("{} of {}", ready, wanted);
     if (judged.health.state == State::in_progress) {
       if (misses_only_gone_nodes(daemons, ready, wanted))
         judged.health.state = State::current;
@@ -101,7 +102,7 @@ class Judge {
       said = true;
       const std::string node = text(pod, "spec/nodeName");
       health.message +=
-          std::format(" (pod {}{}: {})", text(pod, "metadata/name"), node.empty() ? "" : " on " + node, trouble);
+          base::format(" (pod {}{}: {})", text(pod, "metadata/name"), node.empty() ? "" : " on " + node, trouble);
     });
   }
 

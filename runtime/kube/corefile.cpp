@@ -2,8 +2,8 @@
 #include "runtime/kube/corefile.h"
 
 #include <algorithm>
-#include <format>
 
+#include "payload/base/format.h"
 #include "payload/base/text.h"
 
 namespace sealift::kube {
@@ -33,10 +33,10 @@ std::string with_upstreams(std::string_view corefile, const std::vector<std::str
     if (depth == 0 && opens) root = is_root_block(trimmed);
     const bool is_forward = root && depth == 1 && trimmed.starts_with("forward . ");
     if (closes && root && depth == 1 && !placed && !servers.empty())
-      out += std::format("    forward . {} {{\n       max_concurrent 1000\n    }}\n", upstreams);
+      out += base::format("    forward . {} {{\n       max_concurrent 1000\n    }}\n", upstreams);
     if (is_forward) {
       if (!servers.empty())
-        out += std::format("{}forward . {}{}\n", line.substr(0, line.find('f')), upstreams, opens ? " {" : "");
+        out += base::format("{}forward . {}{}\n", line.substr(0, line.find('f')), upstreams, opens ? " {" : "");
       if (opens) forward = depth + 1;
     } else if (forward == 0 || !servers.empty()) {
       out += std::string(line) + "\n";

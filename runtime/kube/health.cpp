@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 
+#include "payload/base/format.h"
 #include "runtime/kube/objects.h"
 
 namespace sealift::kube {
@@ -29,7 +30,7 @@ void judge_deployment(const json::Value& object, Health& out) {
   } else if (number(object, "status/updatedReplicas") < wanted || number(object, "status/availableReplicas") < wanted ||
              number(object, "status/replicas") > wanted) {
     out = {State::in_progress, out.subject,
-           std::format("{} of {} replicas are available", number(object, "status/availableReplicas"), wanted)};
+           base::format("{} of {} replicas are available", number(object, "status/availableReplicas"), wanted)};
   }
 }
 
@@ -39,7 +40,7 @@ void judge_stateful_set(const json::Value& object, Health& out) {
                        number(object, "status/updatedReplicas", wanted) >= wanted;
   if (number(object, "status/readyReplicas") < wanted || !updated) {
     out = {State::in_progress, out.subject,
-           std::format("{} of {} replicas are ready", number(object, "status/readyReplicas"), wanted)};
+           base::format("{} of {} replicas are ready", number(object, "status/readyReplicas"), wanted)};
   }
 }
 
@@ -47,7 +48,7 @@ void judge_daemon_set(const json::Value& object, Health& out) {
   const uint64_t wanted = number(object, "status/desiredNumberScheduled");
   if (number(object, "status/updatedNumberScheduled") < wanted || number(object, "status/numberReady") < wanted) {
     out = {State::in_progress, out.subject,
-           std::format("{} of {} pods are ready", number(object, "status/numberReady"), wanted)};
+           base::format("{} of {} pods are ready", number(object, "status/numberReady"), wanted)};
   }
 }
 
@@ -56,8 +57,9 @@ void judge_job(const json::Value& object, Health& out) {
   if (condition(object, "Failed", &message) == "True") {
     out = {State::failed, out.subject, message};
   } else if (condition(object, "Complete") != "True" && text(object, "spec/suspend") != "true") {
-    out = {State::in_progress, out.subject,
-           std::format("{} active, {} succeeded", number(object, "status/active"), number(object, "status/succeeded"))};
+    out = {
+        State::in_progress, out.subject,
+        base::format("{} active, {} succeeded", number(object, "status/active"), number(object, "status/succeeded"))};
   }
 }
 

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "payload/base/format.h"
 #include "payload/base/text.h"
 #include "payload/format/destination.h"
 #include "payload/yaml/node.h"
@@ -63,7 +64,9 @@ void merge_into(Node& into, const Node& over) {
   }
 }
 
-std::string endpoint(const config::ClusterConfig& config) { return std::format("127.0.0.1:{}", config.api.local_port); }
+std::string endpoint(const config::ClusterConfig& config) {
+  return base::format("127.0.0.1:{}", config.api.local_port);
+}
 
 // Of cluster.yaml's own fields.
 std::vector<std::string> api_names(const config::ClusterConfig& config) {
@@ -140,7 +143,7 @@ Node cluster_defaults(const KubeadmInput& input) {
     external.set("endpoints", texts(input.config.external_etcd->endpoints));
     for (const auto& [field, file] :
          {std::pair{"caFile", "ca.crt"}, {"certFile", "client.crt"}, {"keyFile", "client.key"}})
-      external.set(field, Node::make_string(std::format("{}/{}", kExternalEtcdFolder, file)));
+      external.set(field, Node::make_string(base::format("{}/{}", kExternalEtcdFolder, file)));
   }
   return out;
 }
@@ -265,10 +268,10 @@ Result<Node> finished(const KubeadmInput& input, Node wanted) {
     if (site.kind != kind) continue;
     SEALIFT_ASSIGN(const auto documents, yaml::parse(site.yaml, "cluster.yaml"));
     for (const auto& over : documents) {
-      SEALIFT_TRY(check_folders(over, std::format("at line {} of cluster.yaml", site.line)));
+      SEALIFT_TRY(check_folders(over, base::format("at line {} of cluster.yaml", site.line)));
       merge_into(wanted, over);
       leave_out_control_plane(own, wanted);
-      SEALIFT_TRY(check_owned(own, wanted, kind, std::format("at line {} of cluster.yaml", site.line)));
+      SEALIFT_TRY(check_owned(own, wanted, kind, base::format("at line {} of cluster.yaml", site.line)));
     }
   }
   if (kind == "ClusterConfiguration") keep_names(input.config, wanted);

@@ -5,6 +5,8 @@
 #include <array>
 #include <span>
 
+#include "payload/base/format.h"
+
 namespace sealift::kube {
 namespace {
 
@@ -37,8 +39,8 @@ bool is_hook(const yaml::Node& object) {
 }
 
 std::string LastingObject::title() const {
-  return target_namespace.empty() ? std::format("{} {}", kind, name)
-                                  : std::format("{} {}/{}", kind, target_namespace, name);
+  return target_namespace.empty() ? base::format("{} {}", kind, name)
+                                  : base::format("{} {}/{}", kind, target_namespace, name);
 }
 
 bool lasts(std::string_view api_version, std::string_view kind) {

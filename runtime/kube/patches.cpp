@@ -2,10 +2,10 @@
 #include "runtime/kube/patches.h"
 
 #include <algorithm>
-#include <format>
 #include <ranges>
 #include <set>
 
+#include "payload/base/format.h"
 #include "payload/base/text.h"
 #include "payload/json/value.h"
 #include "payload/yaml/node.h"
@@ -94,8 +94,8 @@ class Patching {
       auto patched = patcher_(i, text);
       if (!patched)
         return fail_while(std::move(patched).error(),
-                          std::format("the patch {} of {}/{}", patches_[i].name, object.text_at("kind"),
-                                      base::printable(object.text_at("metadata/name"), 253)));
+                          base::format("the patch {} of {}/{}", patches_[i].name, object.text_at("kind"),
+                                       base::printable(object.text_at("metadata/name"), 253)));
       text = std::move(*patched);
     }
     append(text);
@@ -110,7 +110,7 @@ class Patching {
 
   void note(const yaml::Node& object) {
     if (const auto kind = object.text_at("kind"); !kind.empty() && !is_hook(object))
-      known_.insert(std::format("{}/{}", kind, object.text_at("metadata/name")));
+      known_.insert(base::format("{}/{}", kind, object.text_at("metadata/name")));
   }
 
   Error matches_nothing(const Patch& patch) const {
@@ -127,9 +127,9 @@ class Patching {
     }
     return {
         ErrorCode::invalid_config,
-        std::format("the patch {} matches nothing: there is no {}{}", patch.name, base::printable(wanted, 300),
-                    near ? std::format(" (did you mean {}?)", base::printable(*near, 300))
-                         : std::format("; there is {}", known.empty() ? "no object" : base::printable(known, 2000))),
+        base::format("the patch {} matches nothing: there is no {}{}", patch.name, base::printable(wanted, 300),
+                     near ? base::format(" (did you mean {}?)", base::printable(*near, 300))
+                          : base::format("; there is {}", known.empty() ? "no object" : base::printable(known, 2000))),
         {}};
   }
 

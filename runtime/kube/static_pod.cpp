@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "runtime/kube/static_pod.h"
 
-#include <format>
+#include "payload/base/format.h"
 
 namespace sealift::kube {
 
 std::optional<std::string> argument(const yaml::Node& pod, std::string_view name) {
   const auto* containers = pod.at_path("spec/containers");
   if (containers == nullptr || containers->items.empty()) return std::nullopt;
-  const std::string prefix = std::format("--{}=", name);
+  const std::string prefix = base::format("--{}=", name);
   for (const auto* key : {"command", "args"}) {
     const auto* words = containers->items.front().find(key);
     if (words == nullptr) continue;

@@ -2,11 +2,11 @@
 #include "runtime/node/authority.h"
 
 #include <cstdio>
-#include <format>
 #include <set>
 #include <vector>
 
 #include "payload/base/file.h"
+#include "payload/base/format.h"
 #include "payload/base/text.h"
 #include "payload/trust/x509.h"
 #include "runtime/node/pki.h"
@@ -43,7 +43,7 @@ Wish wish_of(const http::Request& request) {
   for (const auto& [key, value] : request.query) {
     if (!kKnown.contains(key))
       out.refusal =
-          std::format("\"{}\" can't be asked for: name and addresses are the caller's own", base::printable(key));
+          base::format("\"{}\" can't be asked for: name and addresses are the caller's own", base::printable(key));
     (key == "usage" ? out.usage : key == "present" ? out.present : out.public_pem) = value;
   }
   if (out.refusal.empty() && (out.usage.empty() || out.public_pem.empty()))
@@ -97,7 +97,7 @@ http::Response Authority::answer(const http::Request& request) {
   auto issued = present_names(options_, wish, name, clock_).and_then([&](const std::vector<std::string>& dns) {
     return issue_certificate(options_.folder, wish.usage, wish.public_pem, name, addresses, clock_, dns);
   });
-  const auto who = std::format("{} at {}", base::printable(name), request.client.address);
+  const auto who = base::format("{} at {}", base::printable(name), request.client.address);
   if (!issued) {
     std::fprintf(stderr, "no %s certificate for %s: %s\n", base::printable(wish.usage).c_str(), who.c_str(),
                  issued.error().text().c_str());

@@ -2,9 +2,10 @@
 #include "runtime/node/backends.h"
 
 #include <algorithm>
-#include <format>
 #include <tuple>
 #include <utility>
+
+#include "payload/base/format.h"
 
 namespace sealift::node {
 
@@ -114,7 +115,7 @@ void Backends::fails(Id backend, const std::string& why, Duration now) {
   if (backends_.size() < 2) return;
   // It takes no new connections, as when it shuts down, but serves those that it has.
   if (found->heard_at && *found->heard_at + times_.every > now) return judge_alive(*found, Answer::not_ready, why);
-  if (found->health != Health::dead) tell_(std::format("{} does not answer ({})", found->address, why));
+  if (found->health != Health::dead) tell_(base::format("{} does not answer ({})", found->address, why));
   found->health = Health::dead;
   found->said.reset();
   found->answers_missing = times_.answers_to_trust;
@@ -132,14 +133,14 @@ void Backends::heard(Id backend, Duration now) {
 }
 
 void Backends::judge_alive(Backend& backend, Answer answer, const std::string& why) {
-  if (backend.health == Health::dead) tell_(std::format("{} answers again", backend.address));
+  if (backend.health == Health::dead) tell_(base::format("{} answers again", backend.address));
   backend.health = Health::lives;
   backend.is_hopeless = false;
   // Who has spoken of readiness and does so no more has been started anew.
   const bool is_lost = answer == Answer::not_ready || (answer == Answer::lives && backend.said == Answer::ready);
   if (is_lost) backend.answers_missing = times_.answers_to_trust;
   if (is_lost && !backend.is_told) {
-    tell_(std::format("{} is not ready: {}", backend.address, why));
+    tell_(base::format("{} is not ready: {}", backend.address, why));
     backend.is_told = true;
   }
   if (answer == Answer::ready && backend.said != Answer::ready)
@@ -150,7 +151,7 @@ void Backends::judge_alive(Backend& backend, Answer answer, const std::string& w
   if (answer == Answer::not_ready) return;
   if (backend.answers_missing > 0) --backend.answers_missing;
   if (backend.answers_missing > 0 || !backend.is_told) return;
-  tell_(std::format("{} is ready again", backend.address));
+  tell_(base::format("{} is ready again", backend.address));
   backend.is_told = false;
 }
 

@@ -9,11 +9,11 @@
 #include <cerrno>
 #include <cstdio>
 #include <filesystem>
-#include <format>
 #include <tuple>
 #include <utility>
 #include <vector>
 
+#include "payload/base/format.h"
 #include "payload/image/reference.h"
 #include "payload/json/value.h"
 
@@ -26,8 +26,8 @@ constexpr size_t kMaxName = size_t{64} << 10;
 constexpr mode_t kMode = 0666;
 
 std::string key_of(const Question& question) {
-  return std::format("{}/{} {} {}", image::canonical_registry(question.registry), question.repository,
-                     question.kind == Question::Kind::manifest ? "manifest" : "blob", question.reference);
+  return base::format("{}/{} {} {}", image::canonical_registry(question.registry), question.repository,
+                      question.kind == Question::Kind::manifest ? "manifest" : "blob", question.reference);
 }
 
 std::string file_of(const std::string& key) { return hash::sha256(base::as_bytes(key)).hex() + std::string(kName); }
@@ -193,7 +193,7 @@ std::unique_ptr<BlobCache::Arriving> BlobCache::begin(const Digest& digest, uint
   const std::lock_guard lock(mutex_);
   // What is too large as a whole would only push everything else out.
   if (!is_usable_ || size > limit_ || !make_room(size)) return nullptr;
-  auto part = path(std::format("{}-{}{}", digest.hex(), ++parts_, kPart));
+  auto part = path(base::format("{}-{}{}", digest.hex(), ++parts_, kPart));
   auto fd = base::open_file(part, O_RDWR | O_CREAT | O_EXCL);
   if (!fd) {
     tell_once(fd.error().text());

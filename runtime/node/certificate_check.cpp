@@ -3,6 +3,7 @@
 #include <filesystem>
 
 #include "payload/base/file.h"
+#include "payload/base/format.h"
 #include "payload/base/text.h"
 #include "payload/trust/x509.h"
 #include "runtime/node/host_check.h"
@@ -58,10 +59,10 @@ std::vector<HostAnswer::Certificate> find_certificates(const std::string& root) 
     for (const auto& entry : fs::directory_iterator(fs::path(root) / folder, error)) {
       const auto extension = entry.path().extension();
       if (extension == ".crt" || extension == ".pem" || extension == ".conf")
-        add(entry.path(), std::format("/{}/{}", folder, entry.path().filename().string()), out);
+        add(entry.path(), base::format("/{}/{}", folder, entry.path().filename().string()), out);
     }
   }
-  add(fs::path(root) / kKubelet, std::format("/{}", kKubelet), out);
+  add(fs::path(root) / kKubelet, base::format("/{}", kKubelet), out);
   std::ranges::stable_sort(out, {}, &HostAnswer::Certificate::path);
   return out;
 }

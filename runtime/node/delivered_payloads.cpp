@@ -6,7 +6,6 @@
 #include <algorithm>
 #include <cstdio>
 #include <filesystem>
-#include <format>
 #include <utility>
 
 #include "payload/base/file.h"

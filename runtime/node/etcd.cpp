@@ -3,9 +3,9 @@
 
 #include <cstdlib>
 #include <cstring>
-#include <format>
 
 #include "payload/base/file.h"
+#include "payload/base/format.h"
 #include "payload/base/text.h"
 #include "payload/http/client.h"
 #include "payload/json/value.h"
@@ -41,8 +41,8 @@ Error error_of(const http::Reply& answer) {
   const auto value = json::parse(answer.text, kAnswer);
   const std::string message = value ? value->text_or("message", "") : std::string();
   return {ErrorCode::command_failed,
-          std::format("etcd answers {}: {}", answer.status,
-                      base::printable(message.empty() ? std::string(base::trim(answer.text)) : message)),
+          base::format("etcd answers {}: {}", answer.status,
+                       base::printable(message.empty() ? std::string(base::trim(answer.text)) : message)),
           {}};
 }
 
@@ -57,8 +57,8 @@ Result<json::Value> answer_of(const EtcdAccess& access, const std::string& endpo
 Result<EtcdAccess> from_files(const std::string& folder, std::string_view client, std::vector<std::string> endpoints) {
   EtcdAccess out{std::move(endpoints), {}, {}, {}};
   SEALIFT_ASSIGN(out.authority, base::read_text_file(folder + "/ca.crt", kMaxPem));
-  SEALIFT_ASSIGN(out.certificate, base::read_text_file(std::format("{}/{}.crt", folder, client), kMaxPem));
-  SEALIFT_ASSIGN(auto key, base::read_text_file(std::format("{}/{}.key", folder, client), kMaxPem));
+  SEALIFT_ASSIGN(out.certificate, base::read_text_file(base::format("{}/{}.crt", folder, client), kMaxPem));
+  SEALIFT_ASSIGN(auto key, base::read_text_file(base::format("{}/{}.key", folder, client), kMaxPem));
   out.key = Secret(std::move(key));
   return out;
 }

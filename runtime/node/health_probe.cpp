@@ -8,11 +8,11 @@
 #include <array>
 #include <cctype>
 #include <cerrno>
-#include <format>
 #include <system_error>
 #include <vector>
 
 #include "payload/base/bytes.h"
+#include "payload/base/format.h"
 #include "payload/base/text.h"
 
 namespace sealift::node {
@@ -50,7 +50,7 @@ std::string failing_checks(std::string_view body) {
     else
       ++others;
   }
-  return base::join(names, ", ") + (others > 0 ? std::format(" and {} more", others) : "");
+  return base::join(names, ", ") + (others > 0 ? base::format(" and {} more", others) : "");
 }
 
 HealthProbe::HealthProbe(const http::TlsStranger& tls, const http::SocketAddress& server)
@@ -147,7 +147,7 @@ void HealthProbe::judge_answer() {
   if (answer_.state() == http::AnswerReader::State::unreadable)
     return break_off(Verdict::lives, "its answer to /readyz is unreadable");
   auto why = failing_checks(answer_.body());
-  if (answer_.status() < 500 || why.empty()) why = std::format("/readyz answers {}", answer_.status());
+  if (answer_.status() < 500 || why.empty()) why = base::format("/readyz answers {}", answer_.status());
   const auto verdict = answer_.status() == 200   ? Verdict::ready
                        : answer_.status() >= 500 ? Verdict::not_ready
                                                  : Verdict::lives;

@@ -5,12 +5,12 @@
 #include <atomic>
 #include <cstdio>
 #include <cstring>
-#include <format>
 #include <mutex>
 #include <utility>
 #include <vector>
 
 #include "payload/base/file.h"
+#include "payload/base/format.h"
 #include "payload/base/retry.h"
 #include "payload/base/text.h"
 #include "runtime/node/delivered_payloads.h"
@@ -289,9 +289,9 @@ http::Response Mirror::answer(const Question& question, const http::Request& req
             {}};
   const auto asked = registries ? registries->asked_for(question) : std::string();
   const auto why =
-      std::format("{}/{}:{} is not in artifact {}{}", question.registry, question.repository, question.reference,
-                  state_->payloads ? state_->payloads->titles() : state_->config.artifact,
-                  asked.empty() ? "" : ", and " + asked + " has no such image");
+      base::format("{}/{}:{} is not in artifact {}{}", question.registry, question.repository, question.reference,
+                   state_->payloads ? state_->payloads->titles() : state_->config.artifact,
+                   asked.empty() ? "" : ", and " + asked + " has no such image");
   const bool is_manifest = question.kind == Question::Kind::manifest;
   // Said once, on the host whose containerd wants it; people may ask for what they like.
   if (is_manifest && asker == Asker::host_itself) log_failed(question, base::printable(why, 1000));

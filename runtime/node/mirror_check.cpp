@@ -5,6 +5,7 @@
 #include <atomic>
 #include <mutex>
 
+#include "payload/base/format.h"
 #include "payload/base/text.h"
 #include "payload/base/thread.h"
 #include "payload/http/client.h"
@@ -33,7 +34,7 @@ http::Client client(const std::string& host, uint16_t port, const std::string& a
 
 std::string refusal(const http::Reply& reply) {
   const std::string reason = base::printable(reason_of(reply), kLongestReason);
-  return std::format("{}{}{}", reply.status, reason.empty() ? "" : ": ", reason);
+  return base::format("{}{}{}", reply.status, reason.empty() ? "" : ": ", reason);
 }
 
 // "" if it has the image.
@@ -84,7 +85,7 @@ std::string check_balancer(const std::string& endpoint, const std::string& autho
   // 401 and 403: a site where strangers may not ask, but an API server has answered.
   if (reply->status == 200 || reply->status == 401 || reply->status == 403) return {};
   const std::string why = failing_checks(reply->text);
-  return why.empty() ? std::format("/readyz answers {}", reply->status) : why;
+  return why.empty() ? base::format("/readyz answers {}", reply->status) : why;
 }
 
 std::string check_people_door(const std::string& host, uint16_t port, const std::string& authority) {

@@ -18,6 +18,7 @@
 
 #include "payload/base/address.h"
 #include "payload/base/file.h"
+#include "payload/base/format.h"
 #include "payload/base/text.h"
 #include "runtime/node/adopt.h"
 #include "runtime/node/authority.h"
@@ -100,7 +101,7 @@ Result<void> run_mirror(const Arguments& arguments) {
   SEALIFT_ASSIGN(const auto config, parse_mirror_config(json));
   auto sockets = PassedSockets::take();
   const auto passed = [&](const std::string& address, uint16_t port) {
-    return sockets.take_listener(std::format("{}:{}", base::bracketed(address), port));
+    return sockets.take_listener(base::format("{}:{}", base::bracketed(address), port));
   };
   Mirror::Listeners listeners{
       passed(config.local_address, config.local_port), passed(config.peer_address, config.peer_port), {}};
@@ -160,7 +161,7 @@ Result<void> run_authority(const Arguments& arguments) {
   SEALIFT_ASSIGN(const auto folder, arguments.get("--dir"));
   watch_signals();
   auto& clock = base::system_clock();
-  auto passed = PassedSockets::take().take_listener(std::format("{}:{}", base::bracketed(at.host), at.port));
+  auto passed = PassedSockets::take().take_listener(base::format("{}:{}", base::bracketed(at.host), at.port));
   SEALIFT_ASSIGN(const auto authority, Authority::open({folder, at.host, at.port, std::move(passed)}, clock));
   notify("READY=1");
   while (!stop_asked && authority->idle() < kIdle) clock.sleep(Duration{100});
@@ -274,7 +275,7 @@ Result<std::string> ask_etcd(const std::string& what, const Arguments& arguments
   SEALIFT_ASSIGN(const auto access, site_etcd(arguments));
   if (what == "look") return look_at_etcd(access, prefix);
   SEALIFT_ASSIGN(const auto deleted, clear_etcd(access, prefix));
-  return std::format("{}\n", deleted);
+  return base::format("{}\n", deleted);
 }
 
 Result<void> run_etcd(const std::string& what, const Arguments& arguments) {
@@ -304,7 +305,7 @@ Result<void> run_adopt(const Arguments& arguments) {
   SEALIFT_ASSIGN(const auto text, base::read_text_file(list, size_t{16} << 20));
   SEALIFT_ASSIGN(const auto wanted, offsets_of(text));
   SEALIFT_ASSIGN(const auto copied, adopt_frames(payload, wanted));
-  return base::write_all(STDOUT_FILENO, base::as_bytes(std::format("{}\n", copied)));
+  return base::write_all(STDOUT_FILENO, base::as_bytes(base::format("{}\n", copied)));
 }
 
 // helm's post-renderer: manifests come in and go out.
@@ -365,7 +366,7 @@ Result<void> dispatch(const std::vector<std::string>& arguments) {
   if (verb == "pki" && !rest.empty()) return run_pki(rest[0], Arguments({rest.begin() + 1, rest.end()}));
   if (verb == "etcd" && !rest.empty()) return run_etcd(rest[0], Arguments({rest.begin() + 1, rest.end()}));
   std::string verbs;
-  for (const auto& one : kVerbs) verbs += std::format("{}, ", one.name);
+  for (const auto& one : kVerbs) verbs += base::format("{}, ", one.name);
   return fail(ErrorCode::usage, "node {}: not known; there are {}hook, pki and etcd", verb, verbs);
 }
 

@@ -8,6 +8,7 @@
 #include <filesystem>
 
 #include "payload/base/file.h"
+#include "payload/base/format.h"
 #include "payload/base/process.h"
 #include "payload/format/app_limits.h"
 #include "runtime/kube/patches.h"
@@ -45,7 +46,7 @@ Result<std::vector<std::string>> manifests_below(const std::string& folder) {
 
 Result<std::string> patch_manifests(const std::string& folder, const std::string& target_namespace,
                                     std::string_view manifests) {
-  SEALIFT_ASSIGN(const auto text, base::read_text_file(std::format("{}/{}", folder, kPatchesFile), kMaxPatches));
+  SEALIFT_ASSIGN(const auto text, base::read_text_file(base::format("{}/{}", folder, kPatchesFile), kMaxPatches));
   SEALIFT_ASSIGN(const auto patches, kube::patches_of_json(text));
   const auto file = folder + "/patch.yaml";
   const auto patcher = [&](size_t index, const std::string& object) -> Result<std::string> {
@@ -65,7 +66,7 @@ Result<void> patch_tree(const std::string& folder, const std::string& target_nam
   std::string manifests;
   for (const auto& file : files) {
     SEALIFT_ASSIGN(const auto text, base::read_text_file(file, format::kMaxAppFile));
-    manifests += std::format("---\n{}\n", text);
+    manifests += base::format("---\n{}\n", text);
   }
   SEALIFT_ASSIGN(const auto patched, patch_manifests(folder, target_namespace, manifests));
   for (const auto& file : files) std::filesystem::remove(file);

@@ -2,10 +2,10 @@
 #include "runtime/node/people_door.h"
 
 #include <algorithm>
-#include <format>
 #include <utility>
 #include <vector>
 
+#include "payload/base/format.h"
 #include "payload/base/text.h"
 #include "payload/http/client.h"
 #include "payload/image/reference.h"
@@ -73,8 +73,8 @@ http::Response list_answer(const std::string& path, json::Value body, const std:
   body.set(key, std::move(list));
   auto out = json_answer(body);
   if (page->has_more)
-    out.headers["Link"] = std::format("<{}?last={}&n={}>; rel=\"next\"", path, http::percent_encode(page->names.back()),
-                                      page->names.size());
+    out.headers["Link"] = base::format("<{}?last={}&n={}>; rel=\"next\"", path,
+                                       http::percent_encode(page->names.back()), page->names.size());
   return out;
 }
 
@@ -157,10 +157,10 @@ http::Response PeopleDoor::tags(const std::string& name, const http::Request& re
   const auto all = payloads_.repositories();
   const auto found = std::ranges::find_if(all, [&](const auto& one) { return name_here(one.first) == name; });
   if (found == all.end())
-    return message(404, "NAME_UNKNOWN", std::format("no artifact that was delivered has {}", base::printable(name)));
+    return message(404, "NAME_UNKNOWN", base::format("no artifact that was delivered has {}", base::printable(name)));
   json::Value body = json::Value::object();
   body.set("name", name);
-  return list_answer(std::format("/v2/{}{}", name, kTags), std::move(body), "tags",
+  return list_answer(base::format("/v2/{}{}", name, kTags), std::move(body), "tags",
                      {found->second.begin(), found->second.end()}, request);
 }
 

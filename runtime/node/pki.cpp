@@ -7,6 +7,7 @@
 #include <cstring>
 
 #include "payload/base/file.h"
+#include "payload/base/format.h"
 #include "payload/json/value.h"
 #include "payload/trust/x509.h"
 
@@ -30,7 +31,7 @@ Result<std::string> authority_certificate(const Secret& key, const std::string& 
 std::string next_path(const std::string& folder) { return folder + "/ca.next.key"; }
 
 std::string waiting_path(const std::string& folder, std::string_view usage) {
-  return std::format("{}/node/{}.next", folder, usage);
+  return base::format("{}/node/{}.next", folder, usage);
 }
 
 std::string text_of(const Pair& pair) { return std::string(pair.key.reveal()) + pair.certificate; }
@@ -91,7 +92,7 @@ std::vector<std::string> certificates_in(std::string_view bundle) {
 }
 
 std::string pair_path(const std::string& folder, std::string_view usage) {
-  return std::format("{}/node/{}.pem", folder, usage);
+  return base::format("{}/node/{}.pem", folder, usage);
 }
 
 Result<Pair> read_pair(const std::string& path) {
@@ -198,7 +199,7 @@ Result<void> install_certificate(const std::string& folder, std::string_view usa
 Result<void> put_people_file(const std::string& folder, std::string_view name, ByteView content) {
   if (!std::ranges::contains(kPeopleFiles, name)) return fail(ErrorCode::usage, "--file is users or site.pem");
   SEALIFT_TRY(base::make_directories(folder + "/people", 0700));
-  return base::write_file_atomic(std::format("{}/people/{}", folder, name), content, 0600);
+  return base::write_file_atomic(base::format("{}/people/{}", folder, name), content, 0600);
 }
 
 std::string look_at_pairs(const std::string& folder, Clock& clock) {

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "runtime/node/question.h"
 
-#include <format>
 #include <utility>
 
+#include "payload/base/format.h"
 #include "payload/hash/digest.h"
 #include "payload/http/client.h"
 #include "payload/image/reference.h"
@@ -37,8 +37,8 @@ std::optional<Question> parse_question(std::string_view path, std::string_view n
 
 std::string target_of(const Question& question) {
   const auto* kind = question.kind == Question::Kind::manifest ? "manifests" : "blobs";
-  return std::format("/v2/{}/{}/{}?ns={}", question.repository, kind, question.reference,
-                     http::percent_encode(question.registry));
+  return base::format("/v2/{}/{}/{}?ns={}", question.repository, kind, question.reference,
+                      http::percent_encode(question.registry));
 }
 
 }  // namespace sealift::node

@@ -2,8 +2,8 @@
 #include "runtime/node/registries.h"
 
 #include <algorithm>
-#include <format>
 
+#include "payload/base/format.h"
 #include "payload/base/pattern.h"
 #include "payload/image/reference.h"
 #include "runtime/node/cached_blobs.h"
@@ -33,7 +33,7 @@ Registries::Registries(RegistriesConfig config, const std::shared_ptr<BlobCache>
 }
 
 const Registries::Registry* Registries::for_image(const Question& question) const {
-  const auto name = std::format("{}/{}", image::canonical_registry(question.registry), question.repository);
+  const auto name = base::format("{}/{}", image::canonical_registry(question.registry), question.repository);
   const auto found =
       std::ranges::find_if(registries_, [&](const Registry& one) { return base::is_like(name, one.match); });
   return found == registries_.end() ? nullptr : &*found;

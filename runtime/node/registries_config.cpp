@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "runtime/node/registries_config.h"
 
-#include <format>
-
+#include "payload/base/format.h"
 #include "payload/base/text.h"
 #include "payload/distribution/endpoint.h"
 #include "payload/json/value.h"
@@ -36,7 +35,7 @@ Result<Upstream> parse_upstream(const json::Value& value) {
   if (places == nullptr || !places->is_array() || places->elements()->empty())
     return fail(ErrorCode::invalid_config, "the upstream {} without \"places\"", base::printable(out.match));
   for (const auto& element : *places->elements()) {
-    SEALIFT_ASSIGN(auto place, parse_place(element, std::format("the upstream {}", base::printable(out.match))));
+    SEALIFT_ASSIGN(auto place, parse_place(element, base::format("the upstream {}", base::printable(out.match))));
     out.places.push_back(std::move(place));
   }
   return out;

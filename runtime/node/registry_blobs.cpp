@@ -2,9 +2,9 @@
 #include "runtime/node/registry_blobs.h"
 
 #include <algorithm>
-#include <format>
 
 #include "payload/base/address.h"
+#include "payload/base/format.h"
 #include "payload/base/retry.h"
 #include "payload/base/text.h"
 #include "payload/image/manifest.h"
@@ -33,7 +33,7 @@ http::Patience brief(http::Patience patience) {
 }
 
 std::string name_of(const http::Origin& origin) {
-  return std::format("{}:{}", base::bracketed(origin.host), origin.port);
+  return base::format("{}:{}", base::bracketed(origin.host), origin.port);
 }
 
 std::string path_of(const http::Url& url) {
@@ -86,7 +86,7 @@ RegistryBlobs::~RegistryBlobs() = default;
 
 std::string RegistryBlobs::title() const {
   std::string out = places_.front()->origin;
-  if (places_.size() > 1) out += std::format(" and {} mirror{}", places_.size() - 1, places_.size() == 2 ? "" : "s");
+  if (places_.size() > 1) out += base::format(" and {} mirror{}", places_.size() - 1, places_.size() == 2 ? "" : "s");
   return out;
 }
 
@@ -102,7 +102,7 @@ std::optional<Error> RegistryBlobs::silence_of(Place& place) {
   const std::lock_guard lock(mutex_);
   if (clock_.monotonic() >= place.silent_until) return std::nullopt;
   auto out = place.last_error;
-  if (out) out->what = std::format("{} did not answer a moment ago: {}", place.origin, out->what);
+  if (out) out->what = base::format("{} did not answer a moment ago: {}", place.origin, out->what);
   return out;
 }
 
@@ -119,13 +119,13 @@ Error RegistryBlobs::heard(Place& place, const Question& question, Error error) 
   const auto repository = repository_at(place, question).value_or(question.repository);
   if (place.user.empty())
     return {ErrorCode::auth_failed,
-            std::format("{} gives {} to nobody without a login; name a user and a password for it in cluster.yaml",
-                        place.origin, repository),
+            base::format("{} gives {} to nobody without a login; name a user and a password for it in cluster.yaml",
+                         place.origin, repository),
             {}};
   return {ErrorCode::auth_failed,
-          std::format("{} refuses the user {} for {}; check user and password of this registry in cluster.yaml, and "
-                      "that the user may pull that repository",
-                      place.origin, base::printable(place.user), repository),
+          base::format("{} refuses the user {} for {}; check user and password of this registry in cluster.yaml, and "
+                       "that the user may pull that repository",
+                       place.origin, base::printable(place.user), repository),
           {}};
 }
 

@@ -4,10 +4,10 @@
 // passed on only if its digest matches: so wrong bytes are never a complete answer.
 #pragma once
 
-#include <format>
 #include <optional>
 #include <string>
 
+#include "payload/base/format.h"
 #include "payload/hash/digest.h"
 #include "runtime/node/blob_source.h"
 
@@ -44,7 +44,7 @@ class Relay final : public base::Sink {
   bool complete() const { return position_ == end_ && !failed_; }
   // An error that no other sender can fix.
   const std::optional<Error>& failed() const { return failed_; }
-  std::string wanted() const { return std::format("bytes={}-{}", position_, end_ - 1); }
+  std::string wanted() const { return base::format("bytes={}-{}", position_, end_ - 1); }
 
  private:
   const BlobInfo& blob_;

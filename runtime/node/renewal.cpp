@@ -3,10 +3,10 @@
 
 #include <algorithm>
 #include <filesystem>
-#include <format>
 #include <optional>
 
 #include "payload/base/file.h"
+#include "payload/base/format.h"
 #include "payload/base/text.h"
 #include "payload/json/value.h"
 #include "payload/trust/x509.h"
@@ -36,7 +36,7 @@ std::string sorted(std::vector<std::string> texts) {
 std::string text_of(const trust::Names& names) {
   auto others = names.dns;
   others.append_range(names.ip);
-  return base::printable(std::format("{} ({})", names.common_name, sorted(std::move(others))));
+  return base::printable(base::format("{} ({})", names.common_name, sorted(std::move(others))));
 }
 
 Result<void> check_successor(const trust::Description& before, const trust::Description& after, Clock& clock) {
@@ -69,7 +69,7 @@ class Renewal {
     if (!trust::is_due(before.validity, clock_.now())) return std::nullopt;
     SEALIFT_ASSIGN(auto key, trust::generate_key());
     SEALIFT_ASSIGN(const auto authority, base::read_text_file(options_.folder + "/ca.crt", kMaxPem));
-    auto target = std::format("/v1/renew?usage={}&publicKey={}", usage, http::percent_encode(key.public_pem));
+    auto target = base::format("/v1/renew?usage={}&publicKey={}", usage, http::percent_encode(key.public_pem));
     if (usage == "people") target += "&present=" + http::percent_encode(present.certificate);
     SEALIFT_ASSIGN(Pair pair, ask(target, authority));
     SEALIFT_TRY(trust::check_issued(pair.certificate, authority, key.public_pem));
@@ -77,7 +77,7 @@ class Renewal {
     SEALIFT_TRY(check_successor(before, after, clock_));
     pair.key = std::move(key.private_pem);
     SEALIFT_TRY(write_pair(path, pair));
-    return std::format("the {} certificate is renewed, until {}", usage, base::to_iso8601(after.validity.not_after));
+    return base::format("the {} certificate is renewed, until {}", usage, base::to_iso8601(after.validity.not_after));
   }
 
  private:
@@ -139,7 +139,7 @@ std::vector<Result<std::string>> renew(const RenewalOptions& options, Clock& clo
     if (usage == "people" && !std::filesystem::exists(pair_path(options.folder, usage), ignored)) continue;
     auto done = Renewal(options, clock).renew(usage);
     if (!done)
-      out.emplace_back(fail_while(std::move(done).error(), std::format("renewing the {} certificate", usage)));
+      out.emplace_back(fail_while(std::move(done).error(), base::format("renewing the {} certificate", usage)));
     else if (*done)
       out.emplace_back(std::move(**done));
   }

@@ -8,10 +8,10 @@
 
 #include <array>
 #include <cstdlib>
-#include <format>
 #include <string>
 #include <utility>
 
+#include "payload/base/format.h"
 #include "payload/base/text.h"
 
 namespace sealift::node {
@@ -31,12 +31,12 @@ std::optional<std::string> endpoint_of(int fd) {
   if (own.ss_family == AF_INET) {
     const auto& v4 = reinterpret_cast<const sockaddr_in&>(own);  // NOLINT: sockets API
     ::inet_ntop(AF_INET, &v4.sin_addr, text.data(), text.size());
-    return std::format("{}:{}", text.data(), ntohs(v4.sin_port));
+    return base::format("{}:{}", text.data(), ntohs(v4.sin_port));
   }
   if (own.ss_family != AF_INET6) return std::nullopt;
   const auto& v6 = reinterpret_cast<const sockaddr_in6&>(own);  // NOLINT: sockets API
   ::inet_ntop(AF_INET6, &v6.sin6_addr, text.data(), text.size());
-  return std::format("[{}]:{}", text.data(), ntohs(v6.sin6_port));
+  return base::format("[{}]:{}", text.data(), ntohs(v6.sin6_port));
 }
 
 std::optional<uint64_t> number(const char* variable) {

@@ -6,6 +6,7 @@
 #include <filesystem>
 
 #include "payload/base/file.h"
+#include "payload/base/format.h"
 #include "payload/base/process.h"
 #include "payload/base/safe_path.h"
 #include "payload/base/text.h"
@@ -57,7 +58,7 @@ Result<void> stage(const Staging& staging) {
   for (const auto& [path, text] : staging.files) SEALIFT_TRY(put(staging.folder, path, base::as_bytes(text)));
   if (!staging.files.contains(std::string(kPatchesFile))) return {};
   SEALIFT_ASSIGN(const auto program, base::own_program());
-  std::filesystem::create_symlink(program, std::format("{}/{}", staging.folder, kProgramLink), error);
+  std::filesystem::create_symlink(program, base::format("{}/{}", staging.folder, kProgramLink), error);
   if (error) return fail_errno(error.value(), "make a link in " + staging.folder);
   return {};
 }

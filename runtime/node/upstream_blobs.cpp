@@ -2,8 +2,8 @@
 #include "runtime/node/upstream_blobs.h"
 
 #include <algorithm>
-#include <format>
 
+#include "payload/base/format.h"
 #include "payload/base/retry.h"
 #include "payload/base/text.h"
 #include "runtime/node/error_answer.h"
@@ -30,7 +30,7 @@ Result<void> check_begin(const http::Reply& head, uint64_t position) {
   if (head.status == 200 && position != 0)
     return fail(ErrorCode::protocol, "a part was asked for and the whole answered");
   const auto place = header(head, "content-range");
-  if (head.status == 206 && !(place && place->starts_with(std::format("bytes {}-", position)))) {
+  if (head.status == 206 && !(place && place->starts_with(base::format("bytes {}-", position)))) {
     return fail(ErrorCode::protocol, "bytes from {} on were asked for, the answer is {}", position,
                 base::printable(place.value_or("without a place")));
   }
@@ -125,12 +125,12 @@ Result<http::Reply> UpstreamBlobs::ask(const Request& request, const std::functi
       }
       if (reply && reply->status == 502) {
         failed_there =
-            Error{ErrorCode::protocol, std::format("{}, asked through {}", reason_of(*reply), host.text()), {}};
+            Error{ErrorCode::protocol, base::format("{}, asked through {}", reason_of(*reply), host.text()), {}};
         continue;
       }
       passing = passing || (reply ? reply->status == 503 : base::may_pass(reply.error().code));
       last = reply ? Error{ErrorCode::unreachable,
-                           std::format("{} answered {}: {}", host.text(), reply->status, reason_of(*reply)),
+                           base::format("{} answered {}: {}", host.text(), reply->status, reason_of(*reply)),
                            {}}
                    : std::move(reply).error();
     }

@@ -3,8 +3,9 @@
 
 #include <sys/stat.h>
 
-#include <format>
 #include <utility>
+
+#include "payload/base/format.h"
 
 namespace sealift::node {
 
@@ -13,9 +14,9 @@ std::vector<std::string> WatchedFiles::look() const {
   for (const auto& path : paths_) {
     struct stat status{};
     const bool there = ::stat(path.c_str(), &status) == 0;
-    out.push_back(
-        there ? std::format("{} {} {} {}", status.st_ino, status.st_size, status.st_mtim.tv_sec, status.st_mtim.tv_nsec)
-              : std::string());
+    out.push_back(there ? base::format("{} {} {} {}", status.st_ino, status.st_size, status.st_mtim.tv_sec,
+                                       status.st_mtim.tv_nsec)
+                        : std::string());
   }
   return out;
 }

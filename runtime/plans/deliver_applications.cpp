@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "payload/base/format.h"
 #include "runtime/plans/deliver.h"
 
 #include <algorithm>
@@ -88,7 +89,7 @@ Result<engine::Plan> deliver_applications(const steps::Model& model,
     (&node == &first ? before : others).push_back(ready);
     SEALIFT_ASSIGN(auto files, steps::host_files(model, node));
     if (files.empty()) continue;
-    const auto text = std::format("put the artifact's files for hosts ({})", files.size());
+    const auto text = base::format("put the artifact's files for hosts ({})", files.size());
     const Index placed =
         plan.add(node, std::make_shared<steps::FilesStep>("files.artifact", text, std::move(files)), {}, Lane::bytes);
     (&node == &first ? before : others).push_back(placed);

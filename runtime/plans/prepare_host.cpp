@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "payload/base/format.h"
 #include "runtime/plans/groups.h"
 #include "runtime/steps/external_etcd.h"
 #include "runtime/steps/files.h"
@@ -12,8 +13,8 @@ namespace sealift::plans {
 std::optional<Index> put_site_files(PlanBuilder& plan, const steps::Model& model, const steps::Node& node) {
   auto files = steps::site_files(model, node);
   if (files.empty()) return std::nullopt;
-  const auto text =
-      files.size() == 1 ? std::string("put 1 file of the site") : std::format("put {} files of the site", files.size());
+  const auto text = files.size() == 1 ? std::string("put 1 file of the site")
+                                      : base::format("put {} files of the site", files.size());
   return plan.add(node, std::make_shared<steps::FilesStep>("files.site", text, std::move(files)), {});
 }
 
@@ -38,8 +39,8 @@ Result<Installed> install(PlanBuilder& plan, const Model& model, const Node& nod
   SEALIFT_ASSIGN(auto balancer, steps::balancer_files(model, node));
   auto own_files = steps::site_files(model, node);
   out.runtime = steps::digest_of({inputs_of(files).hex(), inputs_of(own_files).hex()});
-  const auto description = std::format("install Kubernetes {} and its container runtime ({} files)",
-                                       model.base.kubernetes_version, files.size());
+  const auto description = base::format("install Kubernetes {} and its container runtime ({} files)",
+                                        model.base.kubernetes_version, files.size());
   const Index programs = plan.add(node, std::make_shared<steps::FilesStep>("files.base", description, std::move(files)),
                                   std::move(before), engine::Lane::bytes);
   plan.at(programs).ends = {"units.base"};
@@ -107,6 +108,14 @@ Index pull_images(PlanBuilder& plan, const Model& model, const Node& node, Index
   return plan.add(node, std::make_shared<steps::ImagesStep>(steps::base_images(model, node)), std::move(before));
 }
 
+// All that runs before a node is made of it. `images`: what its images come from.
+Prepared start_host(PlanBuilder& plan, const Model& model, const Node& node, const Installed& installed,
+                    Index authority, MirrorWaits waits, std::vector<Index> images) {
+  const Index mirror = start_node_service(plan, model, node, installed, authority, std::move(waits));
+  const Index runtime = start_runtime(plan, model, node, installed);
+  return {pull_images(plan, model, node, mirror, runtime, std::move(images)), mirror};
+}
+
 }  // namespace
 
 Result<Prepared> prepare_host(PlanBuilder& plan, const Model& model, const Node& node, const Images& images,
@@ -126,12 +135,10 @@ Result<Prepared> prepare_host(PlanBuilder& plan, const Model& model, const Node&
   std::vector<Index> needs{is_registry_host ? own->second.first : images.first};
   if (supply.mirror) needs.push_back(*supply.mirror);
   if (is_first && !is_registry_host) needs.push_back(own->second.first);
-  const Index mirror = start_node_service(plan, model, node, *installed, authority,
-                                          waits_of_mirror(model, node, images, supply.mirror, mirrors));
-  const Index runtime = start_runtime(plan, model, node, *installed);
-  const Index pulled = pull_images(plan, model, node, mirror, runtime, std::move(needs));
-  if (supply.first_images) plan.at(pulled).after_any = {*supply.first_images};
-  return Prepared{pulled, mirror};
+  const auto out = start_host(plan, model, node, *installed, authority,
+                              waits_of_mirror(model, node, images, supply.mirror, mirrors), std::move(needs));
+  if (supply.first_images) plan.at(out.ready).after_any = {*supply.first_images};
+  return out;
 }
 
 Result<Supply> prepare_supplier(PlanBuilder& plan, const Model& model, const Node& first, const Images& images) {
@@ -148,11 +155,10 @@ Result<Supply> prepare_supplier(PlanBuilder& plan, const Model& model, const Nod
     SEALIFT_ASSIGN(installed, install(plan, model, node, {payload.first}));
     if (node.is_control_plane()) authority = make_authority(plan, model, node, installed.service, authority);
   }
-  const Index mirror =
-      start_node_service(plan, model, node, installed, authority, waits_of_mirror(model, node, images, {}, {}));
-  const Index runtime = start_runtime(plan, model, node, installed);
-  out.mirror = mirror;
-  out.supplier_ready = out.first_images = pull_images(plan, model, node, mirror, runtime, {payload.first, mirror});
+  const auto started = start_host(plan, model, node, installed, authority, waits_of_mirror(model, node, images, {}, {}),
+                                  {payload.first});
+  out.mirror = started.mirror;
+  out.supplier_ready = out.first_images = started.ready;
   return out;
 }
 

@@ -3,11 +3,11 @@
 
 #include <algorithm>
 #include <charconv>
-#include <format>
 #include <map>
 #include <set>
 
 #include "payload/base/count.h"
+#include "payload/base/format.h"
 #include "payload/base/text.h"
 #include "payload/base/version.h"
 #include "runtime/checks/all_checks.h"
@@ -245,7 +245,7 @@ Result<Acceptance> make_acceptance(const AcceptanceInput& input) {
   out.cluster = input.config.name;
   out.at = base::to_iso8601(input.now);
   out.by = input.by;
-  out.with = std::format("sealift {}", base::kVersion);
+  out.with = base::format("sealift {}", base::kVersion);
   out.took_ms = static_cast<uint64_t>(input.took.count());
   out.is_delivered = input.look != nullptr;
   out.config = input.config.kept;
@@ -269,13 +269,13 @@ std::string verdict_sentence(const Acceptance& report) {
   std::string out;
   if (!report.is_delivered)
     out = failed == 0
-              ? std::format("No cluster is there yet; nothing stands in the way of its delivery ({})", checks)
-              : std::format("No cluster is there yet; {} of {} stand in the way of its delivery", failed, checks);
+              ? base::format("No cluster is there yet; nothing stands in the way of its delivery ({})", checks)
+              : base::format("No cluster is there yet; {} of {} stand in the way of its delivery", failed, checks);
   else
-    out = failed == 0 ? std::format("The cluster is as it should be: none of {} failed", checks)
-                      : std::format("The cluster is not as it should be: {} of {} failed", failed, checks);
-  if (warnings != 0) out += std::format(", {}", base::counted(warnings, "warning", "warnings"));
-  if (waived != 0) out += std::format(", {}", base::counted(waived, "finding waived", "findings waived"));
+    out = failed == 0 ? base::format("The cluster is as it should be: none of {} failed", checks)
+                      : base::format("The cluster is not as it should be: {} of {} failed", failed, checks);
+  if (warnings != 0) out += base::format(", {}", base::counted(warnings, "warning", "warnings"));
+  if (waived != 0) out += base::format(", {}", base::counted(waived, "finding waived", "findings waived"));
   return out + ".";
 }
 
@@ -323,7 +323,7 @@ Result<std::pair<std::string, std::string>> parse_waiver(std::string_view text) 
   const std::vector<std::string_view> ids(known.begin(), known.end());
   const auto near = base::nearest(id, ids);
   return fail(ErrorCode::usage, "--waive: no check has the id {}{}; `check` prints the ids of what it finds",
-              base::printable(id), near ? std::format(", did you mean {}?", *near) : std::string());
+              base::printable(id), near ? base::format(", did you mean {}?", *near) : std::string());
 }
 
 }  // namespace sealift::report

@@ -2,10 +2,10 @@
 //
 // The acceptance report as one HTML file. Whatever a text holds, it gets there through escaped().
 #include <algorithm>
-#include <format>
 #include <map>
 
 #include "payload/base/count.h"
+#include "payload/base/format.h"
 #include "payload/base/printable.h"
 #include "payload/base/text.h"
 #include "payload/console/output.h"
@@ -35,8 +35,8 @@ std::string marked_up(std::string_view printable) {
 }
 
 std::string escaped(std::string_view text) { return marked_up(base::printable(text, SIZE_MAX)); }
-std::string code(std::string_view text) { return std::format("<span class=\"code\">{}</span>", escaped(text)); }
-std::string small(std::string_view text) { return std::format("<span class=\"small\">{}</span>", escaped(text)); }
+std::string code(std::string_view text) { return base::format("<span class=\"code\">{}</span>", escaped(text)); }
+std::string small(std::string_view text) { return base::format("<span class=\"small\">{}</span>", escaped(text)); }
 std::string or_dash(const std::string& text) { return text.empty() ? "–" : escaped(text); }
 
 // "2026-01-31 12:00:00 UTC"; what is no time as it is.
@@ -46,8 +46,8 @@ std::string time(const std::string& iso) {
 }
 
 std::string duration(uint64_t ms) {
-  if (ms < 1'000) return std::format("{} ms", ms);
-  if (ms < 10'000) return std::format("{}.{} s", ms / 1'000, ms % 1'000 / 100);
+  if (ms < 1'000) return base::format("{} ms", ms);
+  if (ms < 10'000) return base::format("{}.{} s", ms / 1'000, ms % 1'000 / 100);
   return console::human_duration(static_cast<long long>(ms));
 }
 
@@ -56,7 +56,7 @@ std::string state(Standing standing) {
   const auto word = name(standing);
   auto shown = std::string(word);
   if (standing != Standing::ok) std::ranges::transform(shown, shown.begin(), [](char c) { return c - 'a' + 'A'; });
-  return std::format("<span class=\"state {}\">{}</span>", word, shown);
+  return base::format("<span class=\"state {}\">{}</span>", word, shown);
 }
 
 // The words for what became of a step, or of a run.
@@ -84,7 +84,7 @@ class Page {
   explicit Page(const Acceptance& report) : report_(report) {}
 
   std::string text() {
-    out_ = std::format(
+    out_ = base::format(
         "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
         "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"
         "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">\n"
@@ -116,12 +116,12 @@ class Page {
     for (const auto& part : {report_.cluster, report_.artifact.identity.substr(0, kEnough), report_.at}) {
       if (safe(part)) text += " · " + part;
     }
-    return std::format("@page {{ @bottom-left {{ content: \"{}\"; }} }}\n", text);
+    return base::format("@page {{ @bottom-left {{ content: \"{}\"; }} }}\n", text);
   }
   void line(std::string_view html) { out_ += std::string(html) + "\n"; }
-  void paragraph(const std::string& text) { line(std::format("<p>{}</p>", escaped(text))); }
+  void paragraph(const std::string& text) { line(base::format("<p>{}</p>", escaped(text))); }
   void section(std::string_view id, std::string_view heading, bool new_page = false) {
-    line(std::format("<h2 id=\"{}\"{}>{}</h2>", id, new_page ? " class=\"page\"" : "", heading));
+    line(base::format("<h2 id=\"{}\"{}>{}</h2>", id, new_page ? " class=\"page\"" : "", heading));
   }
   // `heads`: "|Role" is a column as narrow as its text, "20%Host" one of about that part of the table's width
   // (acceptance_style.h has the classes).
@@ -134,39 +134,41 @@ class Page {
         columns_.emplace_back(" class=\"narrow\"");
         head.remove_prefix(1);
       } else if (percent != std::string_view::npos) {
-        columns_.push_back(std::format(" class=\"w{}\"", head.substr(0, percent)));
+        columns_.push_back(base::format(" class=\"w{}\"", head.substr(0, percent)));
         head.remove_prefix(percent + 1);
       } else {
         columns_.emplace_back();
       }
-      out_ += std::format("<th scope=\"col\"{}>{}</th>", columns_.back(), head);
+      out_ += base::format("<th scope=\"col\"{}>{}</th>", columns_.back(), head);
     }
     line("</tr></thead>\n<tbody>");
   }
   void row(const std::vector<std::string>& cells) {
     out_ += "<tr>";
-    for (size_t i = 0; i < cells.size(); ++i) out_ += std::format("<td{}>{}</td>", columns_[i], cells[i]);
+    for (size_t i = 0; i < cells.size(); ++i) out_ += base::format("<td{}>{}</td>", columns_[i], cells[i]);
     line("</tr>");
   }
   void end_table() { line("</tbody>\n</table>"); }
-  void term(std::string_view name, const std::string& html) { line(std::format("<dt>{}</dt><dd>{}</dd>", name, html)); }
+  void term(std::string_view name, const std::string& html) {
+    line(base::format("<dt>{}</dt><dd>{}</dd>", name, html));
+  }
 
   void first_page() {
     const auto& artifact = report_.artifact;
     line("<header>");
-    line(std::format("<p class=\"heading\">{}</p>\n<h1>Cluster {}</h1>", escaped(report_.title),
-                     escaped(report_.cluster)));
-    line(std::format("<p class=\"subtitle\">{}</p>\n</header>",
-                     escaped(titled(artifact.name, artifact.version, artifact.identity))));
+    line(base::format("<p class=\"heading\">{}</p>\n<h1>Cluster {}</h1>", escaped(report_.title),
+                      escaped(report_.cluster)));
+    line(base::format("<p class=\"subtitle\">{}</p>\n</header>",
+                      escaped(titled(artifact.name, artifact.version, artifact.identity))));
     const auto worst = report_.count(Standing::fail) != 0   ? Standing::fail
                        : report_.count(Standing::warn) != 0 ? Standing::warn
                                                             : Standing::ok;
-    line(std::format("<div class=\"verdict {}\">{}<span>{}</span></div>", name(worst), state(worst),
-                     escaped(verdict_sentence(report_))));
+    line(base::format("<div class=\"verdict {}\">{}<span>{}</span></div>", name(worst), state(worst),
+                      escaped(verdict_sentence(report_))));
     out_ += "<div class=\"sums\">";
     for (const auto& [standing, word] : {std::pair(Standing::fail, "failed"), std::pair(Standing::warn, "warnings"),
                                          std::pair(Standing::waived, "waived"), std::pair(Standing::ok, "in order")})
-      out_ += std::format("<div><b>{}</b><span>{}</span></div>", report_.count(standing), word);
+      out_ += base::format("<div><b>{}</b><span>{}</span></div>", report_.count(standing), word);
     line("</div>");
     summary();
     open_points();
@@ -189,20 +191,21 @@ class Page {
                              artifact.made_by.empty() ? "" : "packed by " + escaped(artifact.made_by)}));
     term("Identity", code(artifact.identity));
     if (!artifact.kubernetes.empty()) term("Kubernetes", escaped(artifact.kubernetes));
-    term("Hosts", escaped(std::format("{}: {}, {}", report_.hosts.size(),
-                                      base::counted(roles("control-plane"), "control plane", "control planes"),
-                                      base::counted(roles("worker"), "worker", "workers"))));
-    term("Contents", escaped(std::format("{} applications, {} of them wanted here; {}", report_.applications.size(),
-                                         wanted, base::counted(report_.images.size(), "image", "images"))));
+    term("Hosts", escaped(base::format("{}: {}, {}", report_.hosts.size(),
+                                       base::counted(roles("control-plane"), "control plane", "control planes"),
+                                       base::counted(roles("worker"), "worker", "workers"))));
+    term("Contents", escaped(base::format("{} applications, {} of them wanted here; {}", report_.applications.size(),
+                                          wanted, base::counted(report_.images.size(), "image", "images"))));
     if (!report_.history.empty()) {
       const auto& last = report_.history.front();
-      term("Delivered", std::format("{} by {}, {}", time(last.when), or_dash(last.by), escaped(in_words(last.result))));
+      term("Delivered",
+           base::format("{} by {}, {}", time(last.when), or_dash(last.by), escaped(in_words(last.result))));
     }
     if (const auto& run = report_.journal.delivery)
-      term("Last run here", std::format("{}, {}{}", time(run->at), escaped(in_words(run->result)),
-                                        run->took_ms ? ", took " + duration(*run->took_ms) : ""));
+      term("Last run here", base::format("{}, {}{}", time(run->at), escaped(in_words(run->result)),
+                                         run->took_ms ? ", took " + duration(*run->took_ms) : ""));
     term("Journal", report_.journal.digest.empty() ? escaped(report_.journal.trouble) : code(report_.journal.digest));
-    term("Report", std::format("{} by {}, with {}", time(report_.at), or_dash(report_.by), escaped(report_.with)));
+    term("Report", base::format("{} by {}, with {}", time(report_.at), or_dash(report_.by), escaped(report_.with)));
     line("</dl>");
   }
 
@@ -221,10 +224,10 @@ class Page {
       row({state(open[i]->standing), escaped(open[i]->id), escaped(base::printable(open[i]->subject, 40)),
            escaped(base::printable(open[i]->evidence, 80))});
     if (!open.empty()) end_table();
-    if (open.size() > kOpenPoints) paragraph(std::format("And {} more, in section 3.", open.size() - kOpenPoints));
+    if (open.size() > kOpenPoints) paragraph(base::format("And {} more, in section 3.", open.size() - kOpenPoints));
     if (not_done != 0)
-      paragraph(std::format("The last delivery from this machine left {} undone: section 4.",
-                            base::counted(not_done, "step", "steps")));
+      paragraph(base::format("The last delivery from this machine left {} undone: section 4.",
+                             base::counted(not_done, "step", "steps")));
   }
 
   void signatures() {
@@ -232,9 +235,9 @@ class Page {
     line("<div class=\"sign\">");
     for (const auto* side : {"For the supplier", "For the customer"}) {
       line(
-          std::format("<section><h3>{}</h3><div class=\"line\">Name</div><div class=\"line\">Place, date</div>"
-                      "<div class=\"line signature\">Signature</div></section>",
-                      side));
+          base::format("<section><h3>{}</h3><div class=\"line\">Name</div><div class=\"line\">Place, date</div>"
+                       "<div class=\"line signature\">Signature</div></section>",
+                       side));
     }
     line("</div>");
   }
@@ -245,18 +248,18 @@ class Page {
     for (const auto& host : report_.hosts) {
       const auto machine = host.cpus == 0
                                ? host.architecture
-                               : std::format("{}, {}, {}", host.architecture, base::counted(host.cpus, "CPU", "CPUs"),
-                                             base::human_bytes(host.memory_bytes));
+                               : base::format("{}, {}, {}", host.architecture, base::counted(host.cpus, "CPU", "CPUs"),
+                                              base::human_bytes(host.memory_bytes));
       auto steps = host.planned() == 0 ? std::string("–")
-                                       : std::format("{} of {} steps", host.done + host.skipped, host.planned());
-      if (host.skipped != 0) steps += std::format(" ({} were so already)", host.skipped);
+                                       : base::format("{} of {} steps", host.done + host.skipped, host.planned());
+      if (host.skipped != 0) steps += base::format(" ({} were so already)", host.skipped);
       if (host.planned() != 0) steps += ", " + duration(host.took_ms);
       auto system = joined({escaped(host.system), host.kernel.empty() ? "" : "Linux " + escaped(host.kernel)});
       const auto parts = joined({host.kubelet.empty() ? "" : "kubelet " + host.kubelet, host.runtime});
       if (!parts.empty()) system += "<br>" + small(parts);
       if (!host.away.empty()) system = "not seen: " + escaped(base::printable(host.away, 300));
-      row({std::format("<b>{}</b>{}", escaped(host.name),
-                       host.address == host.name ? "" : "<br>" + small(host.address)),
+      row({base::format("<b>{}</b>{}", escaped(host.name),
+                        host.address == host.name ? "" : "<br>" + small(host.address)),
            escaped(host.role), or_dash(machine), system.empty() ? "–" : system, steps, state(host.standing)});
     }
     end_table();
@@ -275,7 +278,7 @@ class Page {
         continue;
       }
       const auto last = app.status.empty() ? std::string("–") : in_words(app.status) + ", " + duration(app.took_ms);
-      row({std::format("<b>{}</b>{}", escaped(app.name), app.is_network ? " " + small("pod network") : ""),
+      row({base::format("<b>{}</b>{}", escaped(app.name), app.is_network ? " " + small("pod network") : ""),
            escaped(joined({app.kind, app.version}, " ")),
            escaped(app.target_namespace) +
                (app.release.empty() || app.release == app.name ? "" : "<br>" + small("release " + app.release)),
@@ -287,8 +290,8 @@ class Page {
 
   void checks() {
     section("checks", "3 Checks", true);
-    paragraph(std::format("Looked at {} things in {}, on {}.", report_.checks.size(), duration(report_.took_ms),
-                          time(report_.at)));
+    paragraph(base::format("Looked at {} things in {}, on {}.", report_.checks.size(), duration(report_.took_ms),
+                           time(report_.at)));
     ill("Failed", Standing::fail);
     ill("Warnings", Standing::warn);
     waived();
@@ -296,22 +299,22 @@ class Page {
   }
 
   void ill(std::string_view heading, Standing standing) {
-    line(std::format("<h3>{} ({})</h3>", heading, report_.count(standing)));
+    line(base::format("<h3>{} ({})</h3>", heading, report_.count(standing)));
     if (report_.count(standing) == 0) return paragraph("None.");
     begin_table({"|", "|Check", "20%About", "What was seen"});
     for (const auto& check : report_.checks) {
       if (check.standing != standing) continue;
       row({state(standing), escaped(check.id), escaped(check.subject),
            escaped(check.evidence) + (check.remedy.empty() ? ""
-                                                           : std::format("<br><span class=\"small remedy\">{}</span>",
-                                                                         escaped(check.remedy)))});
+                                                           : base::format("<br><span class=\"small remedy\">{}</span>",
+                                                                          escaped(check.remedy)))});
     }
     end_table();
   }
 
   void waived() {
     if (report_.waivers.empty()) return;
-    line(std::format("<h3>Waived ({})</h3>", report_.count(Standing::waived)));
+    line(base::format("<h3>Waived ({})</h3>", report_.count(Standing::waived)));
     begin_table({"|", "|Check", "16%About", "30%What was seen", "Why it is waived"});
     for (const auto& check : report_.checks) {
       if (check.standing == Standing::waived)
@@ -326,7 +329,7 @@ class Page {
 
   // Those that say the same of several things are one row.
   void well() {
-    line(std::format("<h3>In order ({})</h3>", report_.count(Standing::ok)));
+    line(base::format("<h3>In order ({})</h3>", report_.count(Standing::ok)));
     std::vector<std::pair<const Acceptance::Check*, std::vector<std::string>>> rows;
     std::map<std::pair<std::string, std::string>, size_t> where;
     for (const auto& check : report_.checks) {
@@ -362,12 +365,12 @@ class Page {
     const auto done = std::ranges::count(steps, "done", &Acceptance::Step::status),
                skipped = std::ranges::count(steps, "skipped", &Acceptance::Step::status);
     line("<h3>The last delivery from this machine</h3>\n<dl>");
-    term("Run", std::format("{}, {}, {}", run.number, escaped(run.command), time(run.at)));
+    term("Run", base::format("{}, {}, {}", run.number, escaped(run.command), time(run.at)));
     term("Artifact", or_dash(run.artifact) + "<br>" + code(run.identity));
     term("cluster.yaml", code(run.config));
     term("Result", escaped(in_words(run.result)) + (run.took_ms ? ", in " + duration(*run.took_ms) : ""));
-    term("Plan and done", std::format("{} steps: {} done, {} were so already, {} not done", steps.size(), done, skipped,
-                                      static_cast<long>(steps.size()) - done - skipped));
+    term("Plan and done", base::format("{} steps: {} done, {} were so already, {} not done", steps.size(), done,
+                                       skipped, static_cast<long>(steps.size()) - done - skipped));
     line("</dl>");
     std::vector<std::string> without;
     for (const auto& host : report_.hosts) {
@@ -397,7 +400,7 @@ class Page {
       if (!entry.removed.empty()) changes["nodes removed"] = entry.removed;
       std::vector<std::string> parts;
       for (const auto& [change, names] : changes)
-        parts.push_back(std::format("<b>{}</b> {}", escaped(change), escaped(base::join(names, ", "))));
+        parts.push_back(base::format("<b>{}</b> {}", escaped(change), escaped(base::join(names, ", "))));
       row({time(entry.when), or_dash(entry.by),
            escaped(titled(entry.name, entry.version, entry.identity)) + "<br>" + small(entry.identity.substr(0, 19)),
            escaped(in_words(entry.result)), parts.empty() ? "–" : base::join(parts, "<br>")});

@@ -3,10 +3,10 @@
 
 #include <algorithm>
 #include <array>
-#include <format>
 #include <map>
 
 #include "payload/base/count.h"
+#include "payload/base/format.h"
 #include "payload/base/printable.h"
 #include "payload/json/value.h"
 
@@ -31,7 +31,7 @@ size_t count(const Observations& found, Verdict verdict) {
 std::string_view theme_of(std::string_view id) { return id.substr(0, id.find('.')); }
 
 std::string line(const Observation& one) {
-  return std::format("{} {}  {}: {}", mark(one.verdict), one.id, one.subject, one.evidence);
+  return base::format("{} {}  {}: {}", mark(one.verdict), one.id, one.subject, one.evidence);
 }
 
 // XML 1.0: no control characters but tab and line feed, and nothing that is no UTF-8.
@@ -55,16 +55,16 @@ bool is_waived(const Observation& one, const Waivers& waivers) {
 
 std::string test_case(const Observation& one, const Waivers& waivers) {
   const std::string head =
-      std::format("    <testcase classname=\"{}\" name=\"{}\"", xml(one.id), xml(one.subject + " " + one.id));
+      base::format("    <testcase classname=\"{}\" name=\"{}\"", xml(one.id), xml(one.subject + " " + one.id));
   if (is_waived(one, waivers))
-    return std::format("{}>\n      <skipped message=\"waived: {}; {}\"/>\n    </testcase>\n", head,
-                       xml(waiver_of(one, waivers)->second), xml(one.evidence));
+    return base::format("{}>\n      <skipped message=\"waived: {}; {}\"/>\n    </testcase>\n", head,
+                        xml(waiver_of(one, waivers)->second), xml(one.evidence));
   if (one.verdict == Verdict::fail)
-    return std::format("{}>\n      <failure message=\"{}\">{}</failure>\n    </testcase>\n", head, xml(one.evidence),
-                       xml(one.remedy));
+    return base::format("{}>\n      <failure message=\"{}\">{}</failure>\n    </testcase>\n", head, xml(one.evidence),
+                        xml(one.remedy));
   const std::string said =
-      one.verdict == Verdict::warn ? std::format("warning: {}; {}", one.evidence, one.remedy) : one.evidence;
-  return std::format("{}>\n      <system-out>{}</system-out>\n    </testcase>\n", head, xml(said));
+      one.verdict == Verdict::warn ? base::format("warning: {}; {}", one.evidence, one.remedy) : one.evidence;
+  return base::format("{}>\n      <system-out>{}</system-out>\n    </testcase>\n", head, xml(said));
 }
 
 // What stands for one thing from call to call; of several about the same, the worst.
@@ -85,8 +85,8 @@ Waivers::const_iterator waiver_of(const Observation& one, const Waivers& waivers
 }
 
 std::string check_sums(const Observations& found) {
-  return std::format("{} ok, {}, {} failed", count(found, Verdict::ok),
-                     base::counted(count(found, Verdict::warn), "warning", "warnings"), count(found, Verdict::fail));
+  return base::format("{} ok, {}, {} failed", count(found, Verdict::ok),
+                      base::counted(count(found, Verdict::warn), "warning", "warnings"), count(found, Verdict::fail));
 }
 
 std::vector<std::string> check_lines(const Observations& found, bool all) {
@@ -122,7 +122,7 @@ std::string to_junit(const Observations& found, const std::string& cluster, Wall
   }
   const auto waived = [&](const Observation& one) { return is_waived(one, waivers); };
   const auto fails = [&](const Observation& one) { return one.verdict == Verdict::fail && !waived(one); };
-  std::string out = std::format(
+  std::string out = base::format(
       "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites name=\"{}\" tests=\"{}\" failures=\"{}\" "
       "skipped=\"{}\" time=\"{:.3f}\">\n",
       xml(cluster), found.size(), std::ranges::count_if(found, fails), std::ranges::count_if(found, waived),
@@ -137,7 +137,7 @@ std::string to_junit(const Observations& found, const std::string& cluster, Wall
       skipped += waived(one) ? 1 : 0;
       cases += test_case(one, waivers);
     }
-    out += std::format(
+    out += base::format(
         "  <testsuite name=\"{}\" tests=\"{}\" failures=\"{}\" skipped=\"{}\" timestamp=\"{}\">\n{}  </testsuite>\n",
         xml(theme), tests, failures, skipped, base::to_iso8601(time), cases);
   }

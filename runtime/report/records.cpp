@@ -3,8 +3,8 @@
 
 #include <algorithm>
 #include <array>
-#include <format>
 
+#include "payload/base/format.h"
 #include "payload/base/text.h"
 
 namespace sealift::report {
@@ -20,7 +20,7 @@ std::string short_identity(const std::string& identity) { return base::printable
 std::string named(const std::string& name, const std::string& version, const std::string& identity) {
   auto out = base::printable(name);
   if (!version.empty()) out += (out.empty() ? "" : " ") + base::printable(version);
-  return std::format("{}{}({})", out, out.empty() ? "" : " ", short_identity(identity));
+  return base::format("{}{}({})", out, out.empty() ? "" : " ", short_identity(identity));
 }
 
 // The release is helm's; manifests have none.
@@ -38,7 +38,7 @@ std::vector<std::string> artifact_lines(const std::vector<host::ArtifactRecord>&
     auto heading = named(artifact.name, artifact.version, artifact.identity.text());
     if (!artifact.kubernetes.empty()) heading += ", Kubernetes " + base::printable(artifact.kubernetes);
     if (!artifact.delivered_by.empty() || !artifact.delivered_at.empty())
-      heading += std::format(", by {} at {}", or_dash(artifact.delivered_by), or_dash(artifact.delivered_at));
+      heading += base::format(", by {} at {}", or_dash(artifact.delivered_by), or_dash(artifact.delivered_at));
     out.push_back(std::move(heading));
     std::vector<std::array<std::string, 5>> rows{{"application", "kind", "release", "namespace", "chart"}};
     for (const auto& app : artifact.apps)
@@ -51,7 +51,7 @@ std::vector<std::string> artifact_lines(const std::vector<host::ArtifactRecord>&
     }
     for (const auto& row : rows) {
       std::string line = " ";
-      for (size_t i = 0; i < row.size(); ++i) line += std::format(" {:<{}}", row[i], widths[i]);
+      for (size_t i = 0; i < row.size(); ++i) line += base::format(" {:<{}}", row[i], widths[i]);
       line.erase(line.find_last_not_of(' ') + 1);
       out.push_back(std::move(line));
     }
@@ -62,11 +62,11 @@ std::vector<std::string> artifact_lines(const std::vector<host::ArtifactRecord>&
 std::vector<std::string> history_lines(const std::vector<steps::HistoryEntry>& entries) {
   std::vector<std::string> out;
   for (const auto& entry : entries) {
-    out.push_back(std::format("{}  {}  {}  {}", base::printable(entry.when), or_dash(entry.by),
-                              named(entry.name, entry.version, entry.identity), or_dash(entry.result)));
+    out.push_back(base::format("{}  {}  {}  {}", base::printable(entry.when), or_dash(entry.by),
+                               named(entry.name, entry.version, entry.identity), or_dash(entry.result)));
     for (const auto& app : entry.apps) {
-      out.push_back(std::format("  {} {}{}", base::printable(app.name), base::printable(app.change),
-                                app.version.empty() ? "" : " (chart " + base::printable(app.version) + ")"));
+      out.push_back(base::format("  {} {}{}", base::printable(app.name), base::printable(app.change),
+                                 app.version.empty() ? "" : " (chart " + base::printable(app.version) + ")"));
     }
     for (const auto& node : entry.joined) out.push_back("  node " + base::printable(node) + " joined");
     for (const auto& node : entry.removed) out.push_back("  node " + base::printable(node) + " removed");

@@ -6,6 +6,7 @@
 #include <array>
 
 #include "payload/base/file.h"
+#include "payload/base/format.h"
 #include "payload/base/text.h"
 #include "runtime/ssh/handle.h"
 
@@ -39,8 +40,8 @@ Result<void> record_key(const Target& target, ssh_key key) {
   SEALIFT_TRY(base::make_directories(target.record_file.substr(0, target.record_file.rfind('/')), 0700));
   SEALIFT_ASSIGN(const auto fd, base::open_file(target.record_file, O_RDWR | O_APPEND | O_CREAT, 0600));
   // One write: several hosts may be recorded at once.
-  return base::write_all(fd.get(), base::as_bytes(std::format("{}{} {} {}\n", line_begin(fd.get()), lookup_name(target),
-                                                              key_name(key), text)));
+  return base::write_all(fd.get(), base::as_bytes(base::format("{}{} {} {}\n", line_begin(fd.get()),
+                                                               lookup_name(target), key_name(key), text)));
 }
 
 bool same_key(ssh_key a, ssh_key b) { return ssh_key_cmp(a, b, SSH_KEY_CMP_PUBLIC) == 0; }
@@ -63,14 +64,14 @@ std::string reservations(const KnownKeys& known) {
   std::string out;
   for (const auto& entry : known.entries) {
     if (entry.mark != KnownKeys::Mark::authority) continue;
-    out += std::format(
+    out += base::format(
         ". {} names an authority for it (@cert-authority), but certificates of hosts can't be checked by this "
         "version: it needs the host's own key",
         entry.place.text());
     break;
   }
   for (const auto& line : known.unreadable)
-    out += std::format(". {} may be about this host too, but can't be read: {}", line.place, line.why);
+    out += base::format(". {} may be about this host too, but can't be read: {}", line.place, line.why);
   return out;
 }
 
@@ -174,8 +175,8 @@ Result<void> check_known(const Target& target, const KnownKeys& known, ssh_key s
   }
   if (!target.record_file.empty()) SEALIFT_TRY(record_key(target, shown));
   base::tell(events, Level::warning,
-             std::format("{}: new host key {} {} accepted{}{}", host, name, print,
-                         target.record_file.empty() ? "" : " and recorded in " + target.record_file, reserved),
+             base::format("{}: new host key {} {} accepted{}{}", host, name, print,
+                          target.record_file.empty() ? "" : " and recorded in " + target.record_file, reserved),
              target.address);
   return {};
 }

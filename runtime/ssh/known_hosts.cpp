@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "payload/base/file.h"
+#include "payload/base/format.h"
 #include "payload/base/text.h"
 #include "runtime/ssh/handle.h"
 
@@ -136,7 +137,7 @@ class Reader {
       } else if (word == "@cert-authority") {
         if (mark == Mark::none) mark = Mark::authority;
       } else {
-        problem = std::format("its marker {} is unknown", base::printable(word, 40));
+        problem = base::format("its marker {} is unknown", base::printable(word, 40));
       }
     }
     const auto names = take_word(line);
@@ -162,10 +163,10 @@ class Reader {
 
 }  // namespace
 
-std::string KnownKeys::Place::text() const { return std::format("{}:{}", file, line); }
+std::string KnownKeys::Place::text() const { return base::format("{}:{}", file, line); }
 
 std::string lookup_name(const Target& target) {
-  return target.port == 22 ? target.address : std::format("[{}]:{}", target.address, target.port);
+  return target.port == 22 ? target.address : base::format("[{}]:{}", target.address, target.port);
 }
 
 KnownKeys find_known_keys(const Target& target) {

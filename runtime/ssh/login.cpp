@@ -4,6 +4,7 @@
 #include <array>
 #include <cstdlib>
 
+#include "payload/base/format.h"
 #include "payload/base/text.h"
 #include "runtime/ssh/handle.h"
 
@@ -98,7 +99,7 @@ Result<bool> try_usual_keys(Login& login) {
 Error expired(const Login& login) {
   return {
       ErrorCode::auth_failed,
-      std::format(
+      base::format(
           "{}: the password has expired and the host asks for a new one; log in by hand (`ssh {}`), set it, and put it into the configuration",
           login.who(), login.who()),
       {}};

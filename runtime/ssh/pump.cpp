@@ -14,6 +14,7 @@
 #include <map>
 #include <mutex>
 
+#include "payload/base/format.h"
 #include "payload/base/thread.h"
 #include "runtime/ssh/handle.h"
 
@@ -147,7 +148,7 @@ class Pump {
   Error lost() const {
     const std::string text = ssh_get_error(session_.get());
     return {ErrorCode::unreachable,
-            std::format("the SSH connection to {} is lost{}", name_, text.empty() ? "" : " (" + text + ")"),
+            base::format("the SSH connection to {} is lost{}", name_, text.empty() ? "" : " (" + text + ")"),
             {}};
   }
 
@@ -158,7 +159,7 @@ class Pump {
 
   // Why the session has to end now.
   std::optional<Error> over() {
-    if (aborted_) return Error{ErrorCode::unreachable, std::format("the connection to {} was given up", name_), {}};
+    if (aborted_) return Error{ErrorCode::unreachable, base::format("the connection to {} was given up", name_), {}};
     const std::lock_guard lock(mutex_);
     const Duration now = clock_.monotonic();
     if (!cancelled_at_ && cancel_.cancelled()) cancelled_at_ = now;
@@ -285,7 +286,7 @@ class Pump {
     const int count =
         ssh_channel_write(open.channel.get(), piece->data() + written_of_[piece], static_cast<uint32_t>(left));
     if (count < 0) {
-      queues.stop({ErrorCode::unreachable, std::format("the command on {} takes no more input", name_), {}});
+      queues.stop({ErrorCode::unreachable, base::format("the command on {} takes no more input", name_), {}});
       return false;
     }
     written_of_[piece] += static_cast<size_t>(count);

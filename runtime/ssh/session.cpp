@@ -8,6 +8,7 @@
 #include <cstdlib>
 #include <mutex>
 
+#include "payload/base/format.h"
 #include "payload/base/retry.h"
 #include "runtime/ssh/handle.h"
 
@@ -22,19 +23,19 @@ constexpr const char* kKeyExchanges =
     "curve25519-sha256,curve25519-sha256@libssh.org,ecdh-sha2-nistp256,ecdh-sha2-nistp384,diffie-hellman-group16-sha512,diffie-hellman-group14-sha256";
 
 std::string name_of(const Target& target) {
-  return target.port == 22 ? target.address : std::format("{} port {}", target.address, target.port);
+  return target.port == 22 ? target.address : base::format("{} port {}", target.address, target.port);
 }
 
 Error connection_error(ssh_session session, const Target& target) {
   const std::string text = ssh_get_error(session);
   if (text.contains("kex error") || text.contains("no match for method")) {
     return {ErrorCode::protocol,
-            std::format("{}: no algorithm in common with its SSH server ({})", name_of(target), text),
+            base::format("{}: no algorithm in common with its SSH server ({})", name_of(target), text),
             {}};
   }
   return {
       ErrorCode::unreachable,
-      std::format(
+      base::format(
           "{}: the SSH server ended the connection before the login ({}); too many connections at once (MaxStartups) or a firewall",
           name_of(target), text),
       {}};

@@ -10,6 +10,7 @@
 #include <cerrno>
 #include <cstring>
 
+#include "payload/base/format.h"
 #include "runtime/ssh/handle.h"
 
 namespace sealift::ssh {
@@ -52,7 +53,7 @@ Result<int> connect_one(int fd, const addrinfo& address, const base::Deadline& l
 }  // namespace
 
 Result<base::Fd> connect_socket(const std::string& address, uint16_t port, const base::Deadline& limit) {
-  const std::string doing = std::format("connecting to {} port {}", address, port);
+  const std::string doing = base::format("connecting to {} port {}", address, port);
   addrinfo hints{};
   hints.ai_socktype = SOCK_STREAM;
   hints.ai_flags = AI_NUMERICSERV;

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "payload/base/format.h"
 #include "payload/base/text.h"
 #include "payload/trust/x509.h"
 #include "payload/yaml/node.h"
@@ -32,7 +33,7 @@ Result<void> run(engine::StepContext& context, const host::Reason& reason, std::
 }  // namespace
 
 ApiCertificateStep::ApiCertificateStep(const Model& model, const Node& node, std::vector<std::string> names)
-    : BasicStep("api.certificate", std::format("let the API server's certificate name {}", base::join(names, ", ")),
+    : BasicStep("api.certificate", base::format("let the API server's certificate name {}", base::join(names, ", ")),
                 digest_of({base::join(names, ",")})),
       model_(model),
       node_(node),
@@ -68,7 +69,7 @@ Result<void> ApiCertificateStep::issue(engine::StepContext& context) const {
   SEALIFT_TRY(run(context, reason(), {"rm", "-rf", "--", folder}));
   SEALIFT_TRY(run(context, reason(), {"mkdir", "-m", "0700", "--", folder}));
   SEALIFT_TRY(run(context, reason(),
-                  {"ln", "-s", "--", std::format("{}/ca.crt", kKeys), std::format("{}/ca.key", kKeys), folder}));
+                  {"ln", "-s", "--", base::format("{}/ca.crt", kKeys), base::format("{}/ca.key", kKeys), folder}));
   SEALIFT_TRY(
       run(context, reason(), {"kubeadm", "init", "phase", "certs", "apiserver", "--config", "/dev/stdin"}, documents));
   // The key first: a certificate without the name is what a run that was cut is known by.

@@ -2,9 +2,9 @@
 #include "runtime/steps/app_changes.h"
 
 #include <algorithm>
-#include <format>
 #include <set>
 
+#include "payload/base/format.h"
 #include "payload/base/text.h"
 #include "runtime/steps/app_files.h"
 
@@ -16,7 +16,7 @@ constexpr size_t kMostImages = 3;  // told by name
 std::string version_text(const format::App& app, const std::string& former) {
   const std::string what = app.kind == format::AppKind::helm ? "helm chart " : "";
   if (former.empty() || former == app.version) return {};
-  return std::format("{}{} → {}", what, base::printable(former), app.version);
+  return base::format("{}{} → {}", what, base::printable(former), app.version);
 }
 
 // Images that it uses and that the former version did not have, or had otherwise.
@@ -32,8 +32,8 @@ std::string images_text(const Model& model, const format::App& app) {
   std::vector<std::string> names(fresh.begin(), fresh.end());
   const size_t more = names.size() > kMostImages ? names.size() - kMostImages : 0;
   names.resize(names.size() - more);
-  return std::format("{} {}{}", fresh.size() == 1 ? "image" : "images", base::join(names, ", "),
-                     more == 0 ? "" : std::format(" and {} more", more));
+  return base::format("{} {}{}", fresh.size() == 1 ? "image" : "images", base::join(names, ", "),
+                      more == 0 ? "" : base::format(" and {} more", more));
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <map>
 
+#include "payload/base/format.h"
 #include "payload/base/text.h"
 #include "runtime/kube/objects.h"
 
@@ -35,7 +36,7 @@ Result<Claims> claims_of(host::HostView& host, const std::vector<AppObject>& obj
     const auto* templates = set ? set->at_path("spec/volumeClaimTemplates") : nullptr;
     if (templates == nullptr || !templates->is_array()) continue;
     for (const auto& one : *templates->elements())
-      prefixes[space].insert(std::format("{}-{}-", kube::text(one, "metadata/name"), object.name));
+      prefixes[space].insert(base::format("{}-{}-", kube::text(one, "metadata/name"), object.name));
   }
   std::set<std::string> spaces;
   for (const auto* by_space : {&names, &prefixes}) {
@@ -59,7 +60,7 @@ Result<void> label_claims(host::Host& host, const Claims& claims, const std::str
   for (const auto& [space, name] : claims) {
     SEALIFT_TRY(kubectl_do(host,
                            {"label", "persistentvolumeclaim", name, "--namespace=" + space, "--overwrite",
-                            std::format("{}={}", kAppLabel, app)},
+                            base::format("{}={}", kAppLabel, app)},
                            reason, cancel));
   }
   return {};
@@ -68,7 +69,7 @@ Result<void> label_claims(host::Host& host, const Claims& claims, const std::str
 Result<Claims> labelled_claims(host::HostView& host, const std::string& app, const CancelToken& cancel) {
   SEALIFT_ASSIGN(const auto list, kubectl_object(host,
                                                  {"persistentvolumeclaims", "--all-namespaces",
-                                                  std::format("--selector={}={}", kAppLabel, app)},
+                                                  base::format("--selector={}={}", kAppLabel, app)},
                                                  cancel));
   return list ? claims_in(*list) : Claims{};
 }

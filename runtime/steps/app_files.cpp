@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "runtime/steps/app_files.h"
 
+#include "payload/base/format.h"
 #include "payload/base/text.h"
 #include "runtime/kube/manifests.h"
 
@@ -75,14 +76,14 @@ Result<void> change_files(const format::PayloadReader& payload, const config::Cl
     if (app.changes == nullptr) continue;
     for (const auto& change : *app.changes) {
       const auto& tree = payload.contents().tree;
-      const auto file = tree.find(std::format("{}/{}", app.app->root, change.path));
+      const auto file = tree.find(base::format("{}/{}", app.app->root, change.path));
       if (file == tree.end()) {
         const auto known = app_files(payload.contents(), *app.app);
         std::vector<std::string_view> words;
         for (const auto& [path, there] : known) words.emplace_back(path);
         const auto near = base::nearest(change.path, words);
         return refused(config, app, change,
-                       near ? std::format("the artifact has no such file; did you mean {}?", *near)
+                       near ? base::format("the artifact has no such file; did you mean {}?", *near)
                             : "the artifact has no such file; `extract` shows those that it has");
       }
       if (change.strategy == config::FileChange::Strategy::overwrite) {

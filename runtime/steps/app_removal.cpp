@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <ranges>
 
+#include "payload/base/format.h"
 #include "payload/base/text.h"
 #include "runtime/steps/helm.h"
 #include "runtime/steps/helm_release.h"
@@ -42,8 +43,8 @@ std::vector<std::vector<AppObject>> by_kind(const std::vector<AppObject>& object
 RemoveAppStep::RemoveAppStep(host::ArtifactRecord::App app, AppData data, std::shared_ptr<ClusterApps> shared,
                              LeftBehind& left)
     : BasicStep("remove.app." + app.name,
-                std::format("remove {} from {}{}", app.name, app.target_namespace,
-                            data == AppData::goes ? " with its data" : ""),
+                base::format("remove {} from {}{}", app.name, app.target_namespace,
+                             data == AppData::goes ? " with its data" : ""),
                 digest_of({app.name, data == AppData::goes ? "with data" : ""})),
       app_(std::move(app)),
       data_(data),
@@ -100,7 +101,7 @@ Result<void> RemoveAppStep::uninstall(engine::StepContext& context, const There&
                                 reason(), context.cancel));
   }
   const auto command = helm({"uninstall", app_.release, "--namespace", app_.target_namespace, "--wait", "--timeout",
-                             std::format("{}s", kGoneWithin.count() / 1000)},
+                             base::format("{}s", kGoneWithin.count() / 1000)},
                             kGoneWithin);
   // The second time if it was the answer of a job that an earlier run had started.
   for (int attempt = 0; attempt < 2; ++attempt) {
@@ -134,7 +135,7 @@ Result<void> RemoveAppStep::delete_kind(engine::StepContext& context, const std:
   const auto deleted = base::output_of(command, context.host.run(command, io, reason(), context.cancel));
   if (!deleted) return is_unknown_kind(deleted.error()) ? Result<void>{} : fail(deleted.error());
   return wait_until(context, kGoneWithin, ErrorCode::unhealthy,
-                    std::format("objects of {} are deleted but do not go ({})", app_.name, objects.front().kind),
+                    base::format("objects of {} are deleted but do not go ({})", app_.name, objects.front().kind),
                     [&](std::string& message) -> Result<bool> {
                       const auto there =
                           kubectl_get(context.host, {"get", "--filename", "-", "--ignore-not-found", "-o", "name"},
@@ -156,7 +157,7 @@ Result<void> RemoveAppStep::settle_claims(engine::StepContext& context) {
           reason(), context.cancel));
     }
     SEALIFT_TRY(wait_until(context, kGoneWithin, ErrorCode::unhealthy,
-                           std::format("the claims of {} are deleted but do not go", app_.name),
+                           base::format("the claims of {} are deleted but do not go", app_.name),
                            [&](std::string& message) -> Result<bool> {
                              SEALIFT_ASSIGN(claims, labelled_claims(context.host, app_.name, context.cancel));
                              message = claims.empty() ? "" : name_of(*claims.begin()) + " is still used by a pod";

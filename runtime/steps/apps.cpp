@@ -6,6 +6,7 @@
 #include <cstring>
 #include <set>
 
+#include "payload/base/format.h"
 #include "payload/base/text.h"
 #include "payload/image/reference.h"
 #include "payload/yaml/node.h"
@@ -27,8 +28,8 @@ constexpr auto kValuesFiles =
 std::string description(const SelectedApp& app) {
   const auto what =
       app.app->kind == format::AppKind::helm ? "helm chart " + app.app->version : std::string("manifests");
-  return std::format("install {}{} ({}) into {}", app.app->is_network ? "the network " : "", app.app->name, what,
-                     app.target_namespace);
+  return base::format("install {}{} ({}) into {}", app.app->is_network ? "the network " : "", app.app->name, what,
+                      app.target_namespace);
 }
 
 std::vector<std::string> apply_arguments(const std::string& file) {
@@ -38,8 +39,8 @@ std::vector<std::string> apply_arguments(const std::string& file) {
 // "Deployment web/echo is not there"; empty if nothing is missing.
 std::string missing_text(const std::vector<kube::LastingObject>& missing) {
   if (missing.empty()) return {};
-  const std::string more = missing.size() == 1 ? "" : std::format(", nor are {} more", missing.size() - 1);
-  return std::format("{} is not there{}", missing.front().title(), more);
+  const std::string more = missing.size() == 1 ? "" : base::format(", nor are {} more", missing.size() - 1);
+  return base::format("{} is not there{}", missing.front().title(), more);
 }
 
 // A kubeconfig listed before the admin one that makes the application's namespace the default. --namespace would do
@@ -64,11 +65,11 @@ std::string namespace_kubeconfig(const KubeContext& admin, const std::string& ta
 
 // kubectl with the application's namespace as the default.
 base::Command AppStep::kubectl_here(std::vector<std::string> arguments) const {
-  base::Command out{
-      {"kubectl", "--request-timeout=20s"},
-      {std::format("KUBECONFIG={}/namespace.yaml:{}", folder_, kubeconfig_path(model_.config)), std::string(kKubeHome)},
-      "/",
-      Duration{120'000}};
+  base::Command out{{"kubectl", "--request-timeout=20s"},
+                    {base::format("KUBECONFIG={}/namespace.yaml:{}", folder_, kubeconfig_path(model_.config)),
+                     std::string(kKubeHome)},
+                    "/",
+                    Duration{120'000}};
   out.argv.insert(out.argv.end(), arguments.begin(), arguments.end());
   return out;
 }
@@ -113,13 +114,13 @@ Digest app_inputs(const Model& model, const SelectedApp& app) {
   if (app.release != app.app->name) writer.text(app.release);
   for (const auto& [path, file] : app_files(model.contents(), *app.app)) {
     const auto changed = app.changed_files.find(path);
-    writer.text(std::format("{}/{}", app.app->root, path));
+    writer.text(base::format("{}/{}", app.app->root, path));
     writer.bytes(changed == app.changed_files.end() ? file.object.digest.bytes
                                                     : hash::sha256(base::as_bytes(changed->second)).bytes);
   }
   for (const auto* patch : app.patches) {
     writer.text(patch->kind + "/" + patch->target_namespace + "/" + patch->target_name);
-    writer.text(std::format("{}", static_cast<int>(patch->type)));
+    writer.text(base::format("{}", static_cast<int>(patch->type)));
     writer.text(patch->patch);
   }
   return hash::sha256(writer.data());
@@ -137,9 +138,9 @@ AppStep::AppStep(const Model& model, const SelectedApp& app, std::shared_ptr<Clu
 
 std::string AppStep::describe() const {
   if (is_update_)
-    return std::format("update {} in {}: {}", app_.app->name, app_.target_namespace, app_changes(model_, app_));
+    return base::format("update {} in {}: {}", app_.app->name, app_.target_namespace, app_changes(model_, app_));
   return missing_.empty() ? BasicStep::describe()
-                          : std::format("{}: {}", BasicStep::describe(), missing_text(missing_));
+                          : base::format("{}: {}", BasicStep::describe(), missing_text(missing_));
 }
 
 Result<engine::StepState> AppStep::check(const engine::LookContext& context) {
@@ -233,7 +234,7 @@ Result<void> AppStep::recover_release(engine::StepContext& context) const {
   const bool half_removed = text == "uninstalling";  // killed during an earlier recovery
   if (!half_removed && !text.starts_with("pending-")) return {};
   base::tell(context.events, Level::warning,
-             std::format("the release {} was left {}; recovering it", app_.release, text), context.host_name);
+             base::format("the release {} was left {}; recovering it", app_.release, text), context.host_name);
   const auto recover = half_removed || text == "pending-install"
                            ? helm({"uninstall", app_.release, "--namespace", app_.target_namespace, "--wait"})
                            : helm({"rollback", app_.release, "--namespace", app_.target_namespace});
@@ -250,11 +251,11 @@ Result<std::string> AppStep::install_chart(engine::StepContext& context) const {
   SEALIFT_TRY(recover_release(context));
   auto command =
       helm({"upgrade", "--install", app_.release, folder_ + "/tree", "--namespace", app_.target_namespace,
-            "--create-namespace", "--timeout", std::format("{}s", app_.timeout.count() / 1000), "--output", "json"},
+            "--create-namespace", "--timeout", base::format("{}s", app_.timeout.count() / 1000), "--output", "json"},
            app_.timeout);
   SEALIFT_ASSIGN(const auto values, chart_values(model_, app_));
   for (const auto& [name, text] : values)
-    command.argv.insert(command.argv.end(), {"--values", std::format("{}/{}", folder_, name)});
+    command.argv.insert(command.argv.end(), {"--values", base::format("{}/{}", folder_, name)});
   if (!app_.patches.empty()) {
     command.argv.insert(command.argv.end(), {"--post-renderer", folder_ + "/sealift"});
     for (const auto& word : patch_words("patch"))
@@ -311,7 +312,7 @@ Result<void> AppStep::apply_needed_first(engine::StepContext& context, const std
 Result<std::string> AppStep::apply_manifests(engine::StepContext& context) const {
   std::string manifests;
   SEALIFT_ASSIGN(const auto files, app_texts(model_.payload, app_));
-  for (const auto& [path, text] : files) manifests += std::format("---\n{}\n", text);
+  for (const auto& [path, text] : files) manifests += base::format("---\n{}\n", text);
   if (!app_.patches.empty()) {
     base::Command patch{patch_words("patch-tree"), {}, "/", Duration{120'000}};
     patch.argv.insert(patch.argv.begin(), "/proc/self/exe");
@@ -358,7 +359,7 @@ Result<void> AppStep::wait_for_health(engine::StepContext& context, const std::s
   std::optional<Error> hopeless;
   Duration ask_for_pods = context.clock.monotonic() + std::min(kAskForPodsAfter, app_.timeout / 2);
   auto waited = wait_until(context, app_.timeout, ErrorCode::unhealthy,
-                           std::format("the application {} is installed but unhealthy", app_.app->name),
+                           base::format("the application {} is installed but unhealthy", app_.app->name),
                            [&](std::string& message) -> Result<bool> {
                              const bool why = context.clock.monotonic() >= ask_for_pods;
                              auto healthy = is_healthy(context.looking(), why, message);
@@ -407,7 +408,7 @@ std::optional<Error> AppStep::missing_image(const std::vector<SelectedPod>& pods
       const auto* name = pod.at_path("metadata/name");
       return Error{
           ErrorCode::unhealthy,
-          std::format(
+          base::format(
               "the application {} is installed, but its pod {} waits for the image {}, which is not in the artifact {}; "
               "add `IMAGE {}` to the Kubefile and build again, or correct the name in the application's values",
               app_.app->name, name == nullptr || name->string() == nullptr ? "?" : *name->string(), missing.image,

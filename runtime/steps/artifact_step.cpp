@@ -2,9 +2,9 @@
 #include "runtime/steps/artifact_step.h"
 
 #include <algorithm>
-#include <format>
 #include <iterator>
 
+#include "payload/base/format.h"
 #include "runtime/steps/app_files.h"
 #include "runtime/steps/app_objects.h"
 #include "runtime/steps/files.h"
@@ -81,7 +81,7 @@ ArtifactRecord unsigned_record(ArtifactRecord record) {
 }  // namespace
 
 std::string record_path(const ArtifactRecord& record) {
-  return std::format("{}/{}", host::kArtifactRecords, record.file_name());
+  return base::format("{}/{}", host::kArtifactRecords, record.file_name());
 }
 
 Result<ArtifactRecord::App> recorded_app(const Model& model, const SelectedApp& app) {
@@ -141,7 +141,7 @@ Result<void> write_record(engine::StepContext& context, ArtifactRecord record, c
 }
 
 ArtifactStep::ArtifactStep(const ArtifactRecord& record)
-    : BasicStep("artifact.record", std::format("record the artifact {}", record.title()),
+    : BasicStep("artifact.record", base::format("record the artifact {}", record.title()),
                 digest_of({host::to_text(unsigned_record(record))})),
       record_(record) {}
 

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 
+#include "payload/base/format.h"
 #include "payload/json/value.h"
 #include "runtime/engine/connections.h"
 #include "runtime/steps/kubectl.h"
@@ -36,11 +37,11 @@ Digest inputs_of(const Node& node, const std::string& people_name) {
 
 bool is_first(const Model& model, const Node& node) { return node.name == model.any_control_plane().name; }
 
-std::string in_pki(std::string_view file) { return std::format("{}/{}", kPkiDirectory, file); }
+std::string in_pki(std::string_view file) { return base::format("{}/{}", kPkiDirectory, file); }
 
 }  // namespace
 
-std::string pair_path(std::string_view usage) { return std::format("{}/node/{}.pem", kPkiDirectory, usage); }
+std::string pair_path(std::string_view usage) { return base::format("{}/node/{}.pem", kPkiDirectory, usage); }
 
 std::string bundle_path() { return in_pki("ca.crt"); }
 std::string mirror_bundle_path() { return in_pki("node/ca.crt"); }

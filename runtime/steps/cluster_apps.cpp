@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "payload/base/format.h"
 #include "payload/base/text.h"
 #include "runtime/kube/health.h"
 #include "runtime/kube/objects.h"
@@ -40,7 +41,7 @@ Releases releases_of(const std::string& table) {
 // One object as "Deployment.apps/echo"; objects of one kind and name in two namespaces differ by those.
 std::string name_of(const std::string& api_version, const std::string& kind, const std::string& name) {
   const size_t slash = api_version.find('/');
-  return std::format("{}.{}/{}", kind, slash == std::string::npos ? "" : api_version.substr(0, slash), name);
+  return base::format("{}.{}/{}", kind, slash == std::string::npos ? "" : api_version.substr(0, slash), name);
 }
 
 bool is_same(const yaml::Node& wanted, const json::Value& object) {

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "payload/base/format.h"
 #include "payload/base/text.h"
 #include "runtime/engine/connections.h"
 #include "runtime/kube/corefile.h"
@@ -101,7 +102,7 @@ Result<void> DnsStep::apply(engine::StepContext& context) {
 }
 
 LabelsStep::LabelsStep(const Model& model, const Node& node)
-    : BasicStep("node.labels", std::format("label {}", node.name), digest_of({labels_text(node)})),
+    : BasicStep("node.labels", base::format("label {}", node.name), digest_of({labels_text(node)})),
       node_(node),
       control_plane_(model.any_control_plane().name) {}
 
@@ -121,7 +122,7 @@ Result<void> LabelsStep::apply(engine::StepContext& context) {
   SEALIFT_ASSIGN(const auto control_plane, context.others.connection(control_plane_, nullptr, context.cancel));
   // `kubeadm join` ends once the kubelet has its certificate; the kubelet registers its node a little later.
   SEALIFT_TRY(wait_until(
-      context, Duration{300'000}, ErrorCode::unhealthy, std::format("the node {} is not known to the API", node_.name),
+      context, Duration{300'000}, ErrorCode::unhealthy, base::format("the node {} is not known to the API", node_.name),
       [&](std::string&) {
         return kubectl_object(*control_plane, {"node", node_.name}, context.cancel).transform([](const auto& node) {
           return node.has_value();
@@ -134,7 +135,7 @@ Result<void> LabelsStep::apply(engine::StepContext& context) {
 }
 
 NodeReadyStep::NodeReadyStep(const Model& model, const Node& node)
-    : BasicStep("node.ready", std::format("wait until {} is Ready", node.name), digest_of({node.name})),
+    : BasicStep("node.ready", base::format("wait until {} is Ready", node.name), digest_of({node.name})),
       node_(node),
       control_plane_(model.any_control_plane().name) {}
 
@@ -160,7 +161,7 @@ Result<engine::StepState> NodeReadyStep::check(const engine::LookContext& contex
 
 Result<void> NodeReadyStep::apply(engine::StepContext& context) {
   return wait_until(context, Duration{300'000}, ErrorCode::unhealthy,
-                    std::format("the node {} is not Ready", node_.name),
+                    base::format("the node {} is not Ready", node_.name),
                     [&](std::string& message) { return ready(context.looking(), message); });
 }
 

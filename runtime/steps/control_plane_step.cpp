@@ -3,21 +3,22 @@
 
 #include <algorithm>
 
+#include "payload/base/format.h"
 #include "runtime/steps/etcd.h"
 #include "runtime/steps/kubectl.h"
 
 namespace sealift::steps {
 
 Result<void> own_api_server_answers(host::HostView& control_plane, uint16_t port, const CancelToken& cancel) {
-  return kubectl_get(control_plane, {std::format("--server=https://127.0.0.1:{}", port), "get", "--raw", "/readyz"},
+  return kubectl_get(control_plane, {base::format("--server=https://127.0.0.1:{}", port), "get", "--raw", "/readyz"},
                      cancel)
       .transform([](const std::string&) {});
 }
 
 ControlPlaneReadyStep::ControlPlaneReadyStep(const Model& model, const Node& node)
     : BasicStep("control-plane.ready",
-                std::format("wait until {}its API server answers",
-                            model.config.external_etcd ? std::string() : node.name + " votes in etcd and "),
+                base::format("wait until {}its API server answers",
+                             model.config.external_etcd ? std::string() : node.name + " votes in etcd and "),
                 digest_of({node.name, node.ip})),
       node_(node),
       has_etcd_(!model.config.external_etcd),
@@ -48,10 +49,10 @@ Result<engine::StepState> ControlPlaneReadyStep::check(const engine::LookContext
 
 Result<void> ControlPlaneReadyStep::apply(engine::StepContext& context) {
   auto waited = wait_until(context, Duration{300'000}, ErrorCode::unhealthy,
-                           std::format("the control plane {} is not ready", node_.name),
+                           base::format("the control plane {} is not ready", node_.name),
                            [&](std::string& message) { return ready(context.looking(), message); });
   if (!waited && waited.error().code == ErrorCode::unhealthy)
-    waited.error().what += std::format(
+    waited.error().what += base::format(
         "; on {} see `journalctl -u kubelet` and /var/log/pods/kube-system_*, and start the same command again when "
         "it is well",
         node_.name);

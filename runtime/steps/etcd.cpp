@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "payload/base/address.h"
+#include "payload/base/format.h"
 #include "payload/base/text.h"
 #include "runtime/steps/kubectl.h"
 
@@ -27,7 +28,7 @@ Result<std::string> answer_of(const base::Command& command, Result<base::ExitSta
 }  // namespace
 
 bool EtcdMember::is_at(const std::string& ip) const {
-  return std::ranges::contains(peer_urls, std::format("https://{}:2380", base::bracketed(ip)));
+  return std::ranges::contains(peer_urls, base::format("https://{}:2380", base::bracketed(ip)));
 }
 
 Result<std::vector<EtcdMember>> etcd_members(host::HostView& control_plane, const CancelToken& cancel) {

@@ -6,6 +6,7 @@
 #include <cstring>
 
 #include "payload/base/count.h"
+#include "payload/base/format.h"
 #include "payload/base/text.h"
 #include "runtime/kube/kubeadm.h"
 #include "runtime/kube/static_pod.h"
@@ -66,12 +67,12 @@ Result<EtcdState> look_at_etcd(host::HostView& host, const config::ExternalEtcd&
 }
 
 std::string holds_a_cluster(const EtcdState& state, const std::string& prefix) {
-  return std::format("finds {} of a cluster in the site's etcd below {}",
-                     base::counted(state.objects, "object", "objects"), prefix);
+  return base::format("finds {} of a cluster in the site's etcd below {}",
+                      base::counted(state.objects, "object", "objects"), prefix);
 }
 
 std::string empty_it(const std::string& prefix) {
-  return std::format("name another etcd, or delete them if that cluster is gone: `etcdctl del --prefix {}`", prefix);
+  return base::format("name another etcd, or delete them if that cluster is gone: `etcdctl del --prefix {}`", prefix);
 }
 
 Result<void> check_etcd_is_empty(host::HostView& host, const Model& model, const CancelToken& cancel) {
@@ -79,7 +80,7 @@ Result<void> check_etcd_is_empty(host::HostView& host, const Model& model, const
   SEALIFT_ASSIGN(const auto state, look_at_etcd(host, *model.config.external_etcd, prefix, cancel));
   if (!state.answers()) {
     std::string why;
-    for (const auto& one : state.endpoints) why += std::format("\n  {}: {}", one.endpoint, one.error);
+    for (const auto& one : state.endpoints) why += base::format("\n  {}: {}", one.endpoint, one.error);
     return fail(ErrorCode::preflight, "no endpoint of the site's etcd answers:{}", base::printable(why, 2000));
   }
   if (state.objects == 0) return {};
@@ -121,7 +122,7 @@ std::vector<EtcdFilesStep::File> EtcdFilesStep::files() const {
 }
 
 Result<bool> EtcdFilesStep::is_there(host::HostView& host, const File& file) const {
-  const auto path = std::format("{}/{}", kube::kExternalEtcdFolder, file.name);
+  const auto path = base::format("{}/{}", kube::kExternalEtcdFolder, file.name);
   SEALIFT_ASSIGN(const auto status, host.stat(path));
   if (!status || status->type != host::FileType::regular || status->spec != host::FileSpec{file.mode, 0, 0})
     return false;
@@ -142,7 +143,7 @@ Result<void> EtcdFilesStep::apply(engine::StepContext& context) {
   for (const auto& file : files()) {
     SEALIFT_ASSIGN(const bool there, is_there(context.host, file));
     if (there) continue;
-    const auto path = std::format("{}/{}", kube::kExternalEtcdFolder, file.name);
+    const auto path = base::format("{}/{}", kube::kExternalEtcdFolder, file.name);
     // The ledger would keep a key that is replaced.
     const base::Command removal{{"rm", "-f", "--", path}, {}, "/", Duration{30'000}};
     if (file.mode == kSecret)
@@ -168,9 +169,9 @@ Result<void> ClearEtcdStep::apply(engine::StepContext& context) {
   const auto cleared = clear_etcd(context.host, *in_use, reason(), context.cancel);
   if (cleared || cleared.error().code != ErrorCode::command_failed) return cleared;
   base::tell(context.events, Level::warning,
-             std::format("the site's etcd keeps what the cluster had there, and the next cluster will be refused: {}; "
-                         "delete it with `etcdctl del --prefix {}`",
-                         cleared.error().text(), in_use->prefix),
+             base::format("the site's etcd keeps what the cluster had there, and the next cluster will be refused: {}; "
+                          "delete it with `etcdctl del --prefix {}`",
+                          cleared.error().text(), in_use->prefix),
              context.host_name);
   return {};
 }

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "runtime/steps/external_registry.h"
 
-#include <format>
-
+#include "payload/base/format.h"
 #include "payload/http/client.h"
 #include "payload/image/reference.h"
 
@@ -17,17 +16,17 @@ std::string advice(ErrorCode code, bool has_authority) {
     case ErrorCode::auth_failed:
       return "with Harbor the project must exist, and the (robot) account needs to push and to pull there";
     case ErrorCode::not_found:
-      return std::format("check the path of {}; with Harbor its first part is a project, which must exist", kField);
+      return base::format("check the path of {}; with Harbor its first part is a project, which must exist", kField);
     case ErrorCode::untrusted:
-      return has_authority ? std::format(
+      return has_authority ? base::format(
                                  "caFile of {} must hold the certificate of the authority that signed its own, "
                                  "and the url the name or address that is in it",
                                  kField)
-                           : std::format("give the certificate of its authority as caFile of {}", kField);
+                           : base::format("give the certificate of its authority as caFile of {}", kField);
     case ErrorCode::no_space: return "raise the quota of the project, or free space there";
     case ErrorCode::unreachable:
     case ErrorCode::timeout:
-      return std::format("the launch machine uploads the images there: check the url of {} and the way to it", kField);
+      return base::format("the launch machine uploads the images there: check the url of {} and the way to it", kField);
     default: return {};
   }
 }
@@ -40,7 +39,7 @@ Result<std::unique_ptr<ExternalRegistry>> ExternalRegistry::open(const config::R
   std::unique_ptr<ExternalRegistry> out(new ExternalRegistry(registry.url, !registry.authority.empty()));
   out->prefix_ = url.target.substr(1);
   distribution::Endpoint endpoint;
-  endpoint.registry = std::format("{}:{}", url.origin.host, url.origin.port);
+  endpoint.registry = base::format("{}:{}", url.origin.host, url.origin.port);
   endpoint.origin = url.origin;
   endpoint.client.authority = registry.authority;
   endpoint.login_field = kField;
@@ -63,7 +62,7 @@ Result<void> ExternalRegistry::check(const CancelToken& cancel) {
 
 Error ExternalRegistry::explained(Error error) const {
   if (const auto text = advice(error.code, has_authority_); !text.empty()) error.what += "; " + text;
-  error.while_doing.insert(error.while_doing.begin(), std::format("asking {}", url_));
+  error.while_doing.insert(error.while_doing.begin(), base::format("asking {}", url_));
   return error;
 }
 

@@ -7,6 +7,7 @@
 #include <set>
 
 #include "payload/base/expand.h"
+#include "payload/base/format.h"
 #include "payload/base/parallel.h"
 #include "payload/base/text.h"
 
@@ -154,7 +155,7 @@ Result<void> FilesStep::put(engine::StepContext& context, const WantedFile& file
     written = context.host.write_atomic(file.path, file.spec, text, reason());
   }
   if (!written)
-    return fail_while(std::move(written).error(), std::format("writing {} on {}", file.path, context.host_name));
+    return fail_while(std::move(written).error(), base::format("writing {} on {}", file.path, context.host_name));
   return {};
 }
 
@@ -232,10 +233,10 @@ Result<std::map<std::string, host::ArtifactRecord::HostKinds>> claimed_files(con
       any.facts.architecture = architecture;
       auto variables = template_variables(model, any);
       for (const auto name : format::kTemplateVariables) {
-        if (name != kSandboxImage) variables[std::string(name)] = std::format("${{{}}}", name);
+        if (name != kSandboxImage) variables[std::string(name)] = base::format("${{{}}}", name);
       }
       SEALIFT_ASSIGN(const auto files, files_for(model, any, variables, Missing::is_left_out));
-      const auto kind = std::format("{} {}", format::name(role), base::name(architecture));
+      const auto kind = base::format("{} {}", format::name(role), base::name(architecture));
       for (const auto& file : files) out[file.path].emplace(kind, digest_of_files({file}));
     }
   }

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <map>
 
+#include "payload/base/format.h"
 #include "payload/base/text.h"
 #include "payload/base/thread.h"
 #include "payload/yaml/node.h"
@@ -44,7 +45,7 @@ Result<ClusterLook> look_at_cluster(host::HostView& control_plane, const std::se
   SEALIFT_ASSIGN(out.objects.workloads,
                  list_of(control_plane, {"deployments,statefulsets,daemonsets", "--all-namespaces"}, cancel));
   SEALIFT_ASSIGN(out.objects.pods,
-                 list_of(control_plane, {"pods", std::format("--namespace={}", kSystemNamespace)}, cancel));
+                 list_of(control_plane, {"pods", base::format("--namespace={}", kSystemNamespace)}, cancel));
   out.judged = kube::judge_cluster(out.objects, expected);
   const auto is_ill = [](const kube::Judged& judged) {
     return judged.health.state != kube::Health::State::current && !judged.where.empty() &&
@@ -80,7 +81,7 @@ Result<std::optional<std::string>> name_service_trouble(host::HostView& node, co
     SEALIFT_ASSIGN(const auto answer, node.ask_name_server(service.server, "kubernetes.default.svc." + service.domain));
     if (!answer.works)
       return std::optional(
-          std::format("the cluster's name service {} gives it no answer: {}", service.server, answer.detail));
+          base::format("the cluster's name service {} gives it no answer: {}", service.server, answer.detail));
   }
   return std::optional<std::string>{};
 }
@@ -162,9 +163,9 @@ Result<std::vector<std::string>> HealthStep::node_troubles(const engine::LookCon
     if (!trouble && trouble.error().code == ErrorCode::unreachable)
       lost[i] = trouble.error();
     else if (!trouble)
-      troubles[i] = std::format("{}: {}", names[i], trouble.error().text());
+      troubles[i] = base::format("{}: {}", names[i], trouble.error().text());
     else if (*trouble)
-      troubles[i] = std::format("{}: {}", names[i], **trouble);
+      troubles[i] = base::format("{}: {}", names[i], **trouble);
   });
   // The runner handles a lost connection: it reconnects and retries.
   for (auto& error : lost) {
@@ -202,7 +203,7 @@ Result<void> HealthStep::apply(engine::StepContext& context) {
                       const size_t count = found.size();
                       if (count > kNamedTroubles) {
                         found.resize(kNamedTroubles);
-                        found.push_back(std::format("and {} more; `status` lists all", count - kNamedTroubles));
+                        found.push_back(base::format("and {} more; `status` lists all", count - kNamedTroubles));
                       }
                       message = base::join(found, "; ");
                       return false;

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "payload/base/format.h"
 #include "runtime/host/kubeconfig.h"
 #include "runtime/steps/kubectl.h"
 #include "runtime/steps/units.h"
@@ -25,7 +26,7 @@ Result<bool> wait_for_helm(engine::StepContext& context, const std::string& unit
                            Duration deadline) {
   bool waited = false;
   SEALIFT_TRY(wait_until(context, deadline, ErrorCode::busy,
-                         std::format("helm of an earlier run is still at work on {}", app),
+                         base::format("helm of an earlier run is still at work on {}", app),
                          [&](std::string&) -> Result<bool> {
                            SEALIFT_ASSIGN(const auto state, context.host.unit(unit + ".service"));
                            const bool works = is_at_work(state);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "runtime/steps/helm_release.h"
 
+#include "payload/base/format.h"
 #include "payload/base/secret.h"
 #include "payload/yaml/node.h"
 #include "runtime/kube/helm_record.h"
@@ -36,7 +37,7 @@ Result<std::string> without_objects(std::string_view encoded, const std::functio
 Result<void> spare_objects(host::Host& host, const std::string& release, const std::string& target_namespace,
                            uint64_t revision, const std::function<bool(const AppObject&)>& is_spared,
                            const host::Reason& reason, const CancelToken& cancel) {
-  const auto name = std::format("sh.helm.release.v1.{}.v{}", release, revision);
+  const auto name = base::format("sh.helm.release.v1.{}.v{}", release, revision);
   SEALIFT_ASSIGN(auto secret, kubectl_object(host, {"secret", name, "--namespace=" + target_namespace}, cancel));
   const auto* encoded = secret ? secret->at_path("data/release") : nullptr;
   if (encoded == nullptr || encoded->string() == nullptr)

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "payload/base/format.h"
 #include "payload/base/printable.h"
 #include "payload/base/text.h"
 #include "runtime/engine/connections.h"
@@ -34,7 +35,7 @@ std::string_view word(Phase phase) {
 }
 
 std::string key_of(const HookConfig& hook, const std::string& leaving) {
-  return leaving.empty() ? hook.name : std::format("{}.{}", hook.name, leaving);
+  return leaving.empty() ? hook.name : base::format("{}.{}", hook.name, leaving);
 }
 
 Digest digest_of_program(const HookSource& source, const HookConfig& hook) {
@@ -113,7 +114,7 @@ Result<Runs> check_app(const format::Contents& contents, const config::ClusterCo
   if (const auto* app = contents.find_app(hook.app)) {
     if (is_disabled(config, *app)) return Runs::no;
     return no(
-        std::format("the application \"{}\" is not delivered; name it in spec.apps or remove the hook", hook.app));
+        base::format("the application \"{}\" is not delivered; name it in spec.apps or remove the hook", hook.app));
   }
   std::vector<std::string> members;
   std::vector<std::string_view> known;
@@ -122,12 +123,12 @@ Result<Runs> check_app(const format::Contents& contents, const config::ClusterCo
     if (app.app->part_of == hook.app) members.push_back(app.app->name);
   }
   if (!members.empty())
-    return no(std::format("\"{}\" stands for several applications; name one of {}", base::printable(hook.app, 100),
-                          base::join(members, ", ")));
+    return no(base::format("\"{}\" stands for several applications; name one of {}", base::printable(hook.app, 100),
+                           base::join(members, ", ")));
   if (elsewhere(hook.app)) return Runs::no;
   const auto near = base::nearest(hook.app, known);
-  return no(std::format("\"{}\" is no application of this delivery{}", base::printable(hook.app, 100),
-                        near ? std::format("; did you mean \"{}\"?", *near) : ""));
+  return no(base::format("\"{}\" is no application of this delivery{}", base::printable(hook.app, 100),
+                         near ? base::format("; did you mean \"{}\"?", *near) : ""));
 }
 
 Result<void> check_program(const format::Contents& contents, const config::ClusterConfig& config,
@@ -136,16 +137,17 @@ Result<void> check_program(const format::Contents& contents, const config::Clust
   std::vector<std::string_view> known;
   for (const auto& [path, file] : contents.tree) known.emplace_back(path);
   const auto near = base::nearest(hook.packed, known);
-  return refused(ErrorCode::not_in_artifact, config, hook, hook.place,
-                 std::format("its packedProgram {} is not in the artifact{}", base::printable(hook.packed, 1000),
-                             near ? std::format("; did you mean {}?", *near) : "; `list` shows the files that it has"));
+  return refused(
+      ErrorCode::not_in_artifact, config, hook, hook.place,
+      base::format("its packedProgram {} is not in the artifact{}", base::printable(hook.packed, 1000),
+                   near ? base::format("; did you mean {}?", *near) : "; `list` shows the files that it has"));
 }
 
 }  // namespace
 
 std::string moment_of(const HookConfig& hook) {
-  return std::format("{} {}{}", hook.is_before ? "before" : "after", word(hook.phase),
-                     hook.phase == Phase::app ? "/" + hook.app : "");
+  return base::format("{} {}{}", hook.is_before ? "before" : "after", word(hook.phase),
+                      hook.phase == Phase::app ? "/" + hook.app : "");
 }
 
 engine::StepId hook_step(const HookConfig& hook, const std::string& leaving) { return "hook." + key_of(hook, leaving); }
@@ -153,14 +155,14 @@ engine::StepId hook_step(const HookConfig& hook, const std::string& leaving) { r
 HookStep::HookStep(const HookSource& source, const HookConfig& hook, Node node, std::string leaving)
     : BasicStep(
           hook_step(hook, leaving),
-          std::format("run the hook {} ({}){}{}", hook.name, moment_of(hook), leaving.empty() ? "" : " for ", leaving),
+          base::format("run the hook {} ({}){}{}", hook.name, moment_of(hook), leaving.empty() ? "" : " for ", leaving),
           inputs_of(source, hook)),
       source_(source),
       hook_(hook),
       node_(std::move(node)),
       leaving_(std::move(leaving)),
-      program_(std::format("{}/hook-{}", kProgramDirectory, key_of(hook, leaving_))),
-      folder_(std::format("{}/hooks/{}", kRunDirectory, key_of(hook, leaving_))),
+      program_(base::format("{}/hook-{}", kProgramDirectory, key_of(hook, leaving_))),
+      folder_(base::format("{}/hooks/{}", kRunDirectory, key_of(hook, leaving_))),
       unit_("sealift-hook-" + key_of(hook, leaving_)) {}
 
 Result<engine::StepState> HookStep::check(const engine::LookContext& context) {
@@ -205,12 +207,12 @@ base::Command HookStep::command() const {
   base::Command out{{"/proc/self/exe", "node", "hook", "--program", program_},
                     {"SEALIFT_CLUSTER=" + source_.config.name, "SEALIFT_HOOK=" + hook_.name,
                      "SEALIFT_PHASE=" + moment_of(hook_), "SEALIFT_NODE=" + node_.name, "SEALIFT_NODE_IP=" + node_.ip,
-                     std::format("SEALIFT_ROLE={}", node_.is_control_plane() ? "control-plane" : "worker")},
+                     base::format("SEALIFT_ROLE={}", node_.is_control_plane() ? "control-plane" : "worker")},
                     "/",
                     hook_.timeout};
   if (!leaving_.empty()) out.environment.push_back("SEALIFT_LEAVING=" + leaving_);
   if (node_.is_control_plane())
-    out.environment.push_back(std::format("KUBECONFIG={}", kubeconfig_path(source_.config)));
+    out.environment.push_back(base::format("KUBECONFIG={}", kubeconfig_path(source_.config)));
   if (!hook_.input.empty()) out.argv.insert(out.argv.end(), {"--input", folder_ + "/input"});
   out.argv.emplace_back("--");
   out.argv.insert(out.argv.end(), hook_.arguments.begin(), hook_.arguments.end());
@@ -232,7 +234,7 @@ Result<void> HookStep::judge(engine::StepContext& context, Result<base::ExitStat
     event.level = Level::debug;
     event.host = node_.name;
     event.step = id();
-    event.message = std::format("hook {}:\n{}", hook_.name, said);
+    event.message = base::format("hook {}:\n{}", hook_.name, said);
     event.time = context.clock.now();
     context.events.on(event);
   }

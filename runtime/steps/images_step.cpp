@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <set>
 
+#include "payload/base/format.h"
 #include "payload/base/text.h"
 
 namespace sealift::steps {
@@ -30,8 +31,8 @@ std::vector<std::string> base_images(const Model& model, const Node& node) {
 
 ImagesStep::ImagesStep(std::vector<std::string> images)
     : BasicStep("images.base",
-                std::format("pull {} to start",
-                            base::counted(images.size(), "image that the node needs", "images that the node needs")),
+                base::format("pull {} to start",
+                             base::counted(images.size(), "image that the node needs", "images that the node needs")),
                 hash::sha256(base::as_bytes(base::join(images, "\n")))),
       images_(std::move(images)) {}
 
@@ -71,7 +72,7 @@ Result<void> ImagesStep::apply(engine::StepContext& context) {
       // The node's mirror says so while no registry host answers it; one that restarts will.
       if (error.code == ErrorCode::command_failed && error.what.contains("503 Service Unavailable"))
         error.code = ErrorCode::unreachable;
-      return fail_while(std::move(error), std::format("pulling {} on {}", image, context.host_name));
+      return fail_while(std::move(error), base::format("pulling {} on {}", image, context.host_name));
     }
   }
   return {};

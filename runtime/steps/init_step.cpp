@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "payload/base/format.h"
 #include "payload/yaml/node.h"
 #include "runtime/steps/external_etcd.h"
 #include "runtime/steps/kubectl.h"
@@ -29,7 +30,7 @@ Result<bool> has_begun_with(host::HostView& host, const std::vector<std::string>
 
 InitStep::InitStep(const Model& model, const Node& node, std::string documents)
     : KubeadmStep(std::string(kInitStep),
-                  std::format("kubeadm init: Kubernetes {} on {}", model.base.kubernetes_version, node.name),
+                  base::format("kubeadm init: Kubernetes {} on {}", model.base.kubernetes_version, node.name),
                   digest_of({documents}), model, "sealift-kubeadm-init", kInitTimeout),
       node_(node),
       documents_(std::move(documents)) {}

@@ -5,6 +5,7 @@
 #include <array>
 
 #include "payload/base/clock.h"
+#include "payload/base/format.h"
 #include "payload/base/text.h"
 #include "runtime/engine/connections.h"
 #include "runtime/steps/control_plane_step.h"
@@ -39,10 +40,10 @@ const auto kEtcdKeys =
 }  // namespace
 
 JoinStep::JoinStep(const Model& model, const Node& node)
-    : KubeadmStep(
-          std::string(kJoinStep),
-          std::format("kubeadm join: {} becomes a {}", node.name, node.is_control_plane() ? "control plane" : "worker"),
-          digest_of({"join", node.name, node.ip}), model, "sealift-kubeadm-join", kJoinTimeout),
+    : KubeadmStep(std::string(kJoinStep),
+                  base::format("kubeadm join: {} becomes a {}", node.name,
+                               node.is_control_plane() ? "control plane" : "worker"),
+                  digest_of({"join", node.name, node.ip}), model, "sealift-kubeadm-join", kJoinTimeout),
       node_(node) {}
 
 Result<engine::StepState> JoinStep::check(const engine::LookContext& context) {
@@ -109,7 +110,8 @@ Result<void> JoinStep::forget(engine::StepContext& context) const {
   };
   if (node_.is_control_plane() && !model().config.external_etcd)
     SEALIFT_TRY(wait_until(context, kEtcdSettles, ErrorCode::unhealthy,
-                           std::format("etcd does not let go what an interrupted join of {} left", node_.name), leave));
+                           base::format("etcd does not let go what an interrupted join of {} left", node_.name),
+                           leave));
   return kubectl_do(*control_plane, {"delete", "node", node_.name, "--ignore-not-found"}, reason(), context.cancel)
       .transform([](const std::string&) {});
 }
@@ -122,7 +124,7 @@ Result<void> JoinStep::configure(engine::StepContext& context) const {
     if (!model().config.external_etcd)
       SEALIFT_TRY(bring_files(*control_plane, from, context.host, kEtcdKeys, reason()));
   }
-  const base::Command create{{"kubeadm", std::format("--kubeconfig={}", kAdminKubeconfig), "token", "create", "--ttl",
+  const base::Command create{{"kubeadm", base::format("--kubeconfig={}", kAdminKubeconfig), "token", "create", "--ttl",
                               "15m", "--print-join-command"},
                              {},
                              "/",

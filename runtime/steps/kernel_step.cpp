@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "runtime/steps/kernel_step.h"
 
+#include "payload/base/format.h"
 #include "payload/base/text.h"
 
 namespace sealift::steps {
@@ -25,7 +26,7 @@ std::string sysctls_text(const std::map<std::string, std::string>& sysctls) {
 }  // namespace
 
 KernelStep::KernelStep(std::vector<std::string> modules, std::map<std::string, std::string> sysctls)
-    : BasicStep("kernel", std::format("load {} kernel modules, set {} sysctls", modules.size(), sysctls.size()),
+    : BasicStep("kernel", base::format("load {} kernel modules, set {} sysctls", modules.size(), sysctls.size()),
                 digest_of({modules_text(modules), sysctls_text(sysctls)})),
       modules_(std::move(modules)),
       sysctls_(std::move(sysctls)),

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "payload/base/format.h"
 #include "payload/base/text.h"
 #include "payload/base/thread.h"
 #include "runtime/steps/units.h"
@@ -71,7 +72,7 @@ Result<bool> KubeadmStep::is_running(host::HostView& host) const {
 }
 
 Result<bool> KubeadmStep::pending(const engine::LookContext& context) const {
-  SEALIFT_ASSIGN(const bool result, exists(context.host, std::format("/run/sealift/jobs/{}/result.json", unit_)));
+  SEALIFT_ASSIGN(const bool result, exists(context.host, base::format("/run/sealift/jobs/{}/result.json", unit_)));
   return result ? Result<bool>(true) : is_running(context.host);
 }
 

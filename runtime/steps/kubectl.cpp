@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "runtime/steps/kubectl.h"
 
+#include "payload/base/format.h"
 #include "payload/base/text.h"
 #include "runtime/host/kubeconfig.h"
 
@@ -61,7 +62,7 @@ Result<void> wait_until(engine::StepContext& context, Duration deadline, ErrorCo
                   message.empty() ? "no reason known" : message);
     }
     if (message != told && context.clock.monotonic() - told_at >= kTellEvery) {
-      base::tell(context.events, Level::info, std::format("waiting: {}: {}", what, message), context.host_name);
+      base::tell(context.events, Level::info, base::format("waiting: {}: {}", what, message), context.host_name);
       told = message;
       told_at = context.clock.monotonic();
     }

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "payload/base/format.h"
 #include "runtime/engine/connections.h"
 #include "runtime/steps/etcd.h"
 #include "runtime/steps/kubectl.h"
@@ -36,8 +37,8 @@ Result<std::vector<PodOnNode>> look_at_pods(host::HostView& control_plane, const
 }
 
 std::string stays_cordoned(const std::string& node) {
-  return std::format("{0} stays cordoned: start the same command again to go on, or `kubectl uncordon {0}` to keep it",
-                     node);
+  return base::format("{0} stays cordoned: start the same command again to go on, or `kubectl uncordon {0}` to keep it",
+                      node);
 }
 
 // kubectl's words for the end of its own --timeout, while it evicts and while it waits for pods to end.
@@ -66,7 +67,7 @@ std::vector<EtcdMember> of_node(const std::vector<EtcdMember>& members, const st
 }  // namespace
 
 LeaveStep::LeaveStep(std::string_view what, std::string asked, std::string node, std::string description, Digest inputs)
-    : BasicStep(std::format("remove.{}.{}", what, node), std::move(description), inputs),
+    : BasicStep(base::format("remove.{}.{}", what, node), std::move(description), inputs),
       asked_(std::move(asked)),
       node_(std::move(node)) {}
 
@@ -87,7 +88,7 @@ Result<StepState> LeaveStep::done_without_node(const engine::LookContext& contex
 DrainStep::DrainStep(std::string asked, std::string node, DrainOptions options)
     : LeaveStep(
           "drain", std::move(asked), node,
-          std::format("drain {}: its pods go to other nodes (at most {} s)", node, options.timeout.count() / 1000),
+          base::format("drain {}: its pods go to other nodes (at most {} s)", node, options.timeout.count() / 1000),
           digest_of({"drain", node, std::to_string(options.timeout.count()), options.force ? "force" : ""})),
       options_(options) {}
 
@@ -97,10 +98,11 @@ Result<StepState> DrainStep::check(const engine::LookContext& context) { return 
 Result<base::ExitStatus> DrainStep::drain(engine::StepContext& context, host::Host& control_plane) const {
   const std::string unit = "sealift-drain-" + node();
   auto command = kubectl({"drain", node(), "--ignore-daemonsets",
-                          std::format("--timeout={}s", std::max<int64_t>(options_.timeout.count() / 1000, 1))});
+                          base::format("--timeout={}s", std::max<int64_t>(options_.timeout.count() / 1000, 1))});
   if (options_.force) command.argv.insert(command.argv.end(), {"--force", "--delete-emptydir-data"});
   command.timeout = options_.timeout + kGrace;
-  SEALIFT_ASSIGN(const bool ended_before, exists(control_plane, std::format("/run/sealift/jobs/{}/result.json", unit)));
+  SEALIFT_ASSIGN(const bool ended_before,
+                 exists(control_plane, base::format("/run/sealift/jobs/{}/result.json", unit)));
   auto status = control_plane.run_job(unit, command, reason(), context.cancel);
   if (ended_before && status && !status->ok()) status = control_plane.run_job(unit, command, reason(), context.cancel);
   if (status && !status->ok() && !is_late(status->errors)) return fail(base::command_error(command, *status));
@@ -115,7 +117,7 @@ Result<void> DrainStep::apply(engine::StepContext& context) {
       return fail(ErrorCode::preflight,
                   "what would be lost on {}: {}; save it or move it, or start again with --force to lose it", node(),
                   lost);
-    base::tell(context.events, Level::warning, std::format("lost on {} (--force): {}", node(), lost),
+    base::tell(context.events, Level::warning, base::format("lost on {} (--force): {}", node(), lost),
                context.host_name);
   }
   SEALIFT_TRY(kubectl_do(*control_plane, {"cordon", node()}, reason(), context.cancel));
@@ -138,7 +140,7 @@ Result<void> DrainStep::apply(engine::StepContext& context) {
 }
 
 LeaveEtcdStep::LeaveEtcdStep(std::string asked, std::string node, std::string ip)
-    : LeaveStep("etcd", std::move(asked), node, std::format("take {} out of etcd", node),
+    : LeaveStep("etcd", std::move(asked), node, base::format("take {} out of etcd", node),
                 digest_of({"leave etcd", node, ip})),
       ip_(std::move(ip)) {}
 
@@ -171,12 +173,12 @@ Result<void> LeaveEtcdStep::apply(engine::StepContext& context) {
     return true;
   };
   return with_remedy(
-      wait_until(context, kEtcdSettles, ErrorCode::unhealthy, std::format("etcd does not let {} go", node()), leave),
+      wait_until(context, kEtcdSettles, ErrorCode::unhealthy, base::format("etcd does not let {} go", node()), leave),
       asked_name(), node());
 }
 
 ForgetNodeStep::ForgetNodeStep(std::string asked, std::string node)
-    : LeaveStep("node", std::move(asked), node, std::format("take the node {} out of the cluster", node),
+    : LeaveStep("node", std::move(asked), node, base::format("take the node {} out of the cluster", node),
                 digest_of({"forget", node})) {}
 
 Result<StepState> ForgetNodeStep::check(const engine::LookContext& context) {
@@ -190,7 +192,7 @@ Result<void> ForgetNodeStep::apply(engine::StepContext& context) {
         .transform([](const std::string&) { return true; });
   };
   return with_remedy(wait_until(context, kEtcdSettles, ErrorCode::unhealthy,
-                                std::format("the API does not take the node {} out", node()), forget),
+                                base::format("the API does not take the node {} out", node()), forget),
                      asked_name(), node());
 }
 

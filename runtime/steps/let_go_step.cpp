@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "runtime/steps/let_go_step.h"
 
-#include <format>
-
+#include "payload/base/format.h"
 #include "runtime/host/artifact_record.h"
 #include "runtime/steps/settle_step.h"
 
@@ -10,7 +9,7 @@ namespace sealift::steps {
 
 LetGoStep::LetGoStep(const std::string& record)
     : BasicStep("artifact.let-go", "free the payload, which other hosts serve now", digest_of({record})),
-      record_(std::format("{}/{}", host::kArtifactRecords, record)) {}
+      record_(base::format("{}/{}", host::kArtifactRecords, record)) {}
 
 Result<engine::StepState> LetGoStep::check(const engine::LookContext& context) {
   SEALIFT_ASSIGN(const bool recorded, exists(context.host, record_));

@@ -5,6 +5,7 @@
 #include <map>
 #include <set>
 
+#include "payload/base/format.h"
 #include "payload/base/pattern.h"
 #include "payload/base/text.h"
 
@@ -108,9 +109,9 @@ Error no_application(const config::ClusterConfig& config, const config::Place& p
   const auto near = base::nearest(app, known);
   return {
       ErrorCode::invalid_config,
-      std::format("{}:{}:{}: the {} is for the application \"{}\", which is not delivered{}", config.path, place.line,
-                  place.column, base::printable(who, 300), base::printable(app, 300),
-                  near ? std::format("; did you mean {}?", *near) : "; name it in spec.apps or remove the document"),
+      base::format("{}:{}:{}: the {} is for the application \"{}\", which is not delivered{}", config.path, place.line,
+                   place.column, base::printable(who, 300), base::printable(app, 300),
+                   near ? base::format("; did you mean {}?", *near) : "; name it in spec.apps or remove the document"),
       {}};
 }
 
@@ -239,7 +240,7 @@ std::vector<const format::Image*> Model::selected_images() const {
 std::string Model::payload_folder(const config::HostConfig& host) { return host.data_root + "/payloads"; }
 
 std::string Model::payload_path(const config::HostConfig& host) const {
-  return std::format("{}/{}.payload", payload_folder(host), payload.identity().hex());
+  return base::format("{}/{}.payload", payload_folder(host), payload.identity().hex());
 }
 
 bool Model::has_image(const image::Reference& reference) const {

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "payload/base/format.h"
 #include "payload/json/value.h"
 #include "runtime/host/artifact_record.h"
 #include "runtime/steps/certificates.h"
@@ -24,7 +25,7 @@ WantedFile unit_file(UnitFile unit) {
 }
 
 WantedFile root_note(std::string_view service) {
-  return text_file(std::format("/var/lib/sealift/roots/{}/README", service), std::string(kRootNote), 0644);
+  return text_file(base::format("/var/lib/sealift/roots/{}/README", service), std::string(kRootNote), 0644);
 }
 
 const format::Stub* stub_for(const Model& model, const Node& node) {
@@ -46,11 +47,12 @@ json::Value endpoints(const std::vector<const Node*>& nodes, EndpointOf endpoint
 
 // Only who has a certificate of this delivery's authority is believed to be the mirror.
 std::string hosts_toml(const Model& model) {
-  const auto mirror = std::format("https://127.0.0.1:{}", model.config.registry.port);
+  const auto mirror = base::format("https://127.0.0.1:{}", model.config.registry.port);
   // Exactly these lines: with [host] entries containerd falls back to the real registry.
-  if (!model.config.existing) return std::format("server = \"{}\"\nca = \"{}\"\n", mirror, bundle_path());
+  if (!model.config.existing) return base::format("server = \"{}\"\nca = \"{}\"\n", mirror, bundle_path());
   // Which is what it must do here: the cluster has images that no artifact brought.
-  return std::format("[host.\"{}\"]\n  capabilities = [\"pull\", \"resolve\"]\n  ca = \"{}\"\n", mirror, bundle_path());
+  return base::format("[host.\"{}\"]\n  capabilities = [\"pull\", \"resolve\"]\n  ca = \"{}\"\n", mirror,
+                      bundle_path());
 }
 
 std::string mirror_json(const Model& model, const Node& node) {
@@ -121,14 +123,14 @@ Result<std::string> node_program(const Model& model, const Node& node) {
     return fail(ErrorCode::not_in_artifact, "the artifact has no program for {} ({}); build it with --platform {}",
                 node.name, base::platform(node.facts.architecture), base::platform(node.facts.architecture));
   }
-  return std::format("{}/node-{}", kProgramDirectory, stub->object.digest.hex().substr(0, 16));
+  return base::format("{}/node-{}", kProgramDirectory, stub->object.digest.hex().substr(0, 16));
 }
 
 Result<std::vector<WantedFile>> node_service_files(const Model& model, const Node& node) {
   SEALIFT_ASSIGN(const std::string program, node_program(model, node));
   std::vector<WantedFile> out;
   out.push_back(object_file(program, model.payload, stub_for(model, node)->object, 0755));
-  out.push_back(text_file(std::format("{}/mirror.json", kConfigDirectory), mirror_json(model, node), 0644));
+  out.push_back(text_file(base::format("{}/mirror.json", kConfigDirectory), mirror_json(model, node), 0644));
   for (auto& unit : service_units(model, node, program)) {
     if (unit.name != kBalancer) out.push_back(unit_file(std::move(unit)));
   }
@@ -158,13 +160,13 @@ std::vector<std::string> unwanted_paths(const Model& model, const Node& node) {
 }
 
 std::vector<WantedFile> renewal_files(const Model& model) {
-  return {text_file(std::format("{}/renew.json", kConfigDirectory), renewal_json(model), 0644)};
+  return {text_file(base::format("{}/renew.json", kConfigDirectory), renewal_json(model), 0644)};
 }
 
 std::vector<WantedFile> backends_files(const Model& model, const Node& node) {
   auto out = renewal_files(model);
   out.insert(out.begin(),
-             text_file(std::format("{}/balancer.json", kConfigDirectory), balancer_json(model, node), 0644));
+             text_file(base::format("{}/balancer.json", kConfigDirectory), balancer_json(model, node), 0644));
   return out;
 }
 

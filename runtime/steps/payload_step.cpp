@@ -5,6 +5,7 @@
 #include <mutex>
 #include <set>
 
+#include "payload/base/format.h"
 #include "payload/base/parallel.h"
 #include "payload/base/text.h"
 #include "payload/format/references.h"
@@ -20,9 +21,9 @@ std::string describe_part(const Model& model, PayloadPart part) {
   const std::string size = base::human_bytes(model.payload.payload_size());
   if (part == PayloadPart::charts) return "send the charts of the applications";
   if (part == PayloadPart::charts_alone) return "free the images, which lie elsewhere now";
-  if (part == PayloadPart::rest) return std::format("send the rest of the payload ({} in all)", size);
-  return std::format("send {} ({} in all)", model.makes_cluster() ? "the cluster's own images" : "the list of contents",
-                     size);
+  if (part == PayloadPart::rest) return base::format("send the rest of the payload ({} in all)", size);
+  return base::format("send {} ({} in all)",
+                      model.makes_cluster() ? "the cluster's own images" : "the list of contents", size);
 }
 
 std::string id_of(PayloadPart part) {
@@ -172,10 +173,10 @@ Result<bool> PayloadStep::adopt(engine::StepContext& context, const std::vector<
   };
   std::string missing;
   for (const auto& frame : frames) {
-    if (!std::ranges::binary_search(state.frames, frame.offset)) missing += std::format("{}\n", frame.offset);
+    if (!std::ranges::binary_search(state.frames, frame.offset)) missing += base::format("{}\n", frame.offset);
   }
   if (missing.empty() || std::ranges::none_of(names, is_other)) return false;
-  const std::string folder = std::format("{}/adopt", kRunDirectory), list = folder + "/frames";
+  const std::string folder = base::format("{}/adopt", kRunDirectory), list = folder + "/frames";
   SEALIFT_TRY(context.host.make_directory(folder, {0700, 0, 0}, reason()));
   base::MemorySource source(base::as_bytes(missing));
   SEALIFT_TRY(context.host.write_atomic(list, {0600, 0, 0}, source, reason()));
@@ -187,7 +188,7 @@ Result<bool> PayloadStep::adopt(engine::StepContext& context, const std::vector<
   const auto bytes = base::parse_u64(base::trim(printed)).value_or(0);
   if (bytes == 0) return false;
   base::tell(context.events, Level::info,
-             std::format("{} of it were there already, in other payloads", base::human_bytes(bytes)),
+             base::format("{} of it were there already, in other payloads", base::human_bytes(bytes)),
              context.host_name);
   return true;
 }

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "payload/base/format.h"
 #include "payload/trust/password_hash.h"
 #include "runtime/steps/certificates.h"
 #include "runtime/steps/node_service.h"
@@ -15,7 +16,7 @@ constexpr std::string_view kUsers = "users", kSitePair = "site.pem";
 constexpr size_t kMaxFile = size_t{64} << 10;
 constexpr host::FileSpec kForRoot{0600, 0, 0};
 
-std::string path_of(std::string_view file) { return std::format("{}/{}", kPeopleFolder, file); }
+std::string path_of(std::string_view file) { return base::format("{}/{}", kPeopleFolder, file); }
 
 // The passwords are not among them: whether they are right is seen on the host.
 Digest inputs_of(const config::RegistryDomain& domain) {
@@ -44,7 +45,7 @@ std::string people_certificate(const config::RegistryDomain& domain) {
 }
 
 PeopleFilesStep::PeopleFilesStep(const Model& model, const Node& node)
-    : BasicStep("files.people", std::format("let the readers of {} in", model.config.registry.domain->name),
+    : BasicStep("files.people", base::format("let the readers of {} in", model.config.registry.domain->name),
                 inputs_of(*model.config.registry.domain)),
       domain_(*model.config.registry.domain),
       program_(node_program(model, node).value_or("")) {}
@@ -64,8 +65,8 @@ Result<bool> PeopleFilesStep::has_users(host::HostView& host) const {
 
 // As runtime/node/pki.h has a pair.
 Secret PeopleFilesStep::site_pair() const {
-  return Secret(std::format("{}{}{}", domain_.key.reveal(), domain_.key.reveal().ends_with('\n') ? "" : "\n",
-                            domain_.certificate));
+  return Secret(base::format("{}{}{}", domain_.key.reveal(), domain_.key.reveal().ends_with('\n') ? "" : "\n",
+                             domain_.certificate));
 }
 
 Result<bool> PeopleFilesStep::has_certificate(host::HostView& host) const {

@@ -2,8 +2,8 @@
 #include "runtime/steps/pods_on_node.h"
 
 #include <algorithm>
-#include <format>
 
+#include "payload/base/format.h"
 #include "payload/base/text.h"
 #include "runtime/kube/health.h"
 #include "runtime/kube/objects.h"
@@ -49,7 +49,7 @@ std::string list(const std::vector<PodOnNode>& pods, Say say) {
   const size_t count = out.size();
   if (count > kMostNamed) {
     out.resize(kMostNamed);
-    out.push_back(std::format("and {} more", count - kMostNamed));
+    out.push_back(base::format("and {} more", count - kMostNamed));
   }
   return base::join(out, ", ");
 }
@@ -67,9 +67,9 @@ std::vector<PodOnNode> pods_to_move(const json::Value& pods, const json::Value& 
     }
     for (const auto& budget : all_budgets) {
       if (!kube::selects(budget, pod) || number(budget, "status/disruptionsAllowed") != 0) continue;
-      one.budgets.push_back(std::format("{}: {} pods are ready, {} must be", full_name(budget),
-                                        number(budget, "status/currentHealthy"),
-                                        number(budget, "status/desiredHealthy")));
+      one.budgets.push_back(base::format("{}: {} pods are ready, {} must be", full_name(budget),
+                                         number(budget, "status/currentHealthy"),
+                                         number(budget, "status/desiredHealthy")));
     }
     out.push_back(std::move(one));
   }
@@ -80,16 +80,16 @@ std::string losses(const std::vector<PodOnNode>& pods) {
   return list(pods, [](const PodOnNode& pod) -> std::string {
     if (!pod.loses()) return {};
     const std::string data =
-        pod.emptydirs.empty() ? "" : std::format("the data in its emptyDir {}", base::join(pod.emptydirs, " and "));
+        pod.emptydirs.empty() ? "" : base::format("the data in its emptyDir {}", base::join(pod.emptydirs, " and "));
     const std::string itself = pod.is_made_again ? "" : "the pod itself, which nothing makes again";
-    return std::format("{} ({}{}{})", pod.name, itself, itself.empty() || data.empty() ? "" : "; ", data);
+    return base::format("{} ({}{}{})", pod.name, itself, itself.empty() || data.empty() ? "" : "; ", data);
   });
 }
 
 std::string names_with_budgets(const std::vector<PodOnNode>& pods) {
   return list(pods, [](const PodOnNode& pod) {
     if (pod.budgets.empty()) return pod.name;
-    return std::format("{} (held by the PodDisruptionBudget {})", pod.name, base::join(pod.budgets, "; "));
+    return base::format("{} (held by the PodDisruptionBudget {})", pod.name, base::join(pod.budgets, "; "));
   });
 }
 

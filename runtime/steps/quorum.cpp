@@ -2,9 +2,9 @@
 #include "runtime/steps/quorum.h"
 
 #include <algorithm>
-#include <format>
 
 #include "payload/base/count.h"
+#include "payload/base/format.h"
 
 namespace sealift::steps {
 namespace {
@@ -16,8 +16,8 @@ struct Voters {
 };
 
 std::string numbers(const Voters& voters) {
-  return std::format("{}, {} needed", base::counted(voters.answer, "answers", "answer"),
-                     base::counted(voters.needed(), "is", "are"));
+  return base::format("{}, {} needed", base::counted(voters.answer, "answers", "answer"),
+                      base::counted(voters.needed(), "is", "are"));
 }
 
 }  // namespace
@@ -37,17 +37,17 @@ std::optional<std::string> quorum_refusal(const std::vector<EtcdMember>& members
     then.answer += answers;
   }
   if (then.all == 0) {
-    return std::format(
+    return base::format(
         "{} would leave; the last control plane can't be removed, only the whole cluster undone (`reset`)",
-        now.all == 1 ? "the only control plane" : std::format("all {} control planes", now.all));
+        now.all == 1 ? "the only control plane" : base::format("all {} control planes", now.all));
   }
   if (!now.suffice()) {
-    return std::format(
+    return base::format(
         "etcd has no quorum: of {} {}; without one it can't remove anything, so bring control planes back first",
         base::counted(now.all, "member", "members"), numbers(now));
   }
   if (then.suffice()) return {};
-  return std::format(
+  return base::format(
       "etcd would lose its quorum: of the {} that would remain {}; bring the others back first, or remove those that "
       "never will come (--dead)",
       base::counted(then.all, "member", "members"), numbers(then));

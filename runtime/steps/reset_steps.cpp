@@ -3,9 +3,9 @@
 
 #include <algorithm>
 #include <array>
-#include <format>
 #include <ranges>
 
+#include "payload/base/format.h"
 #include "payload/base/text.h"
 #include "runtime/host/descriptions.h"
 #include "runtime/steps/before_step.h"
@@ -99,7 +99,7 @@ Result<void> set_back(engine::StepContext& context, const std::string& key, cons
   const auto set = context.host.set_sysctl(key, value, reason);
   if (set || set.error().code == ErrorCode::unreachable) return set;
   warn(context,
-       std::format("{} is \"{}\" and could not be set back to \"{}\": {}", key, *now, value, set.error().text()));
+       base::format("{} is \"{}\" and could not be set back to \"{}\": {}", key, *now, value, set.error().text()));
   return {};
 }
 
@@ -149,7 +149,7 @@ Result<void> unload_modules(engine::StepContext& context, const ToUndo& undo, co
     const auto taken = context.host.take_away(Trace::Kind::module, module, reason);
     if (taken) continue;
     if (taken.error().code != ErrorCode::busy) return taken;
-    base::tell(context.events, Level::info, std::format("the kernel module {} stays, it is in use", module),
+    base::tell(context.events, Level::info, base::format("the kernel module {} stays, it is in use", module),
                context.host_name);
   }
   return {};
@@ -205,7 +205,7 @@ Result<std::vector<std::string>> own_units(host::HostView& host) {
 std::string shown(const std::vector<std::string>& lines) {
   std::string out;
   for (const auto& line : lines | std::views::take(kMostDifferences)) out += "\n  " + line;
-  if (lines.size() > kMostDifferences) out += std::format("\n  and {} more", lines.size() - kMostDifferences);
+  if (lines.size() > kMostDifferences) out += base::format("\n  and {} more", lines.size() - kMostDifferences);
   return out;
 }
 

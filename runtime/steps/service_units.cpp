@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "payload/base/address.h"
+#include "payload/base/format.h"
 #include "payload/base/text.h"
 #include "runtime/config/authority_port.h"
 #include "runtime/host/artifact_record.h"
@@ -12,7 +13,7 @@
 
 namespace sealift::steps {
 
-std::string endpoint(const std::string& ip, uint16_t port) { return std::format("{}:{}", base::bracketed(ip), port); }
+std::string endpoint(const std::string& ip, uint16_t port) { return base::format("{}:{}", base::bracketed(ip), port); }
 
 bool is_asked(const Model& model, const Node& node) {
   return std::ranges::contains(model.asked_hosts(), node.name, &Node::name);
@@ -20,12 +21,12 @@ bool is_asked(const Model& model, const Node& node) {
 
 std::vector<std::string> mirror_endpoints(const Model& model, const Node& node) {
   const uint16_t port = model.config.registry.port;
-  std::vector<std::string> out{std::format("127.0.0.1:{}", port)};
+  std::vector<std::string> out{base::format("127.0.0.1:{}", port)};
   if (is_asked(model, node)) out.push_back(endpoint(node.ip, port));
   return out;
 }
 
-std::string balancer_endpoint(const Model& model) { return std::format("127.0.0.1:{}", model.config.api.local_port); }
+std::string balancer_endpoint(const Model& model) { return base::format("127.0.0.1:{}", model.config.api.local_port); }
 
 std::string authority_endpoint(const Model& model, const Node& node) {
   return endpoint(node.ip, config::authority_port(model.config.registry));
@@ -237,12 +238,12 @@ std::string boot_unit(const Model& model, const std::string& program) {
 std::string mirror_unit(const Model& model, const Node& node, const std::string& program) {
   std::string folders;
   if (is_asked(model, node))
-    folders = std::format("BindReadOnlyPaths={} {}\n", host::kArtifactRecords, Model::payload_folder(node.config));
-  if (asks_registries(model, node)) folders += std::format("BindReadOnlyPaths={} {}\n", kRegistriesFolder, kNames);
+    folders = base::format("BindReadOnlyPaths={} {}\n", host::kArtifactRecords, Model::payload_folder(node.config));
+  if (asks_registries(model, node)) folders += base::format("BindReadOnlyPaths={} {}\n", kRegistriesFolder, kNames);
   if (asks_registries(model, node) && trusts_host_authorities(model))
-    folders += std::format("BindReadOnlyPaths={}\n", kHostAuthorities);
-  if (const auto cache = cache_of(model, node)) folders += std::format("BindPaths={}\n", *cache);
-  if (has_people_door(model, node)) folders += std::format("BindReadOnlyPaths={}\n", kPeopleFolder);
+    folders += base::format("BindReadOnlyPaths={}\n", kHostAuthorities);
+  if (const auto cache = cache_of(model, node)) folders += base::format("BindPaths={}\n", *cache);
+  if (has_people_door(model, node)) folders += base::format("BindReadOnlyPaths={}\n", kPeopleFolder);
   return unit_text(base::replace_all(std::string(kMirrorUnit), "@PAYLOADS@", folders), program);
 }
 

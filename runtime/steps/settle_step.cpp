@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "runtime/steps/settle_step.h"
 
-#include <format>
 #include <set>
 
+#include "payload/base/format.h"
 #include "runtime/steps/artifact_step.h"
 
 namespace sealift::steps {
@@ -33,7 +33,8 @@ Result<void> take_payloads(host::Host& host, const host::ArtifactRecord& record,
 }
 
 SettleStep::SettleStep(const host::ArtifactRecord& record)
-    : BasicStep("artifact.settle", std::format("take away what only an earlier version than {} needed", record.title()),
+    : BasicStep("artifact.settle",
+                base::format("take away what only an earlier version than {} needed", record.title()),
                 digest_of({host::to_text(record)})),
       record_(record) {}
 

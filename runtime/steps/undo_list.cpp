@@ -2,8 +2,8 @@
 #include "runtime/steps/undo_list.h"
 
 #include <algorithm>
-#include <format>
 
+#include "payload/base/format.h"
 #include "payload/base/text.h"
 #include "runtime/host/descriptions.h"
 #include "runtime/steps/before_step.h"
@@ -79,8 +79,8 @@ class Reader {
 constexpr std::string_view kIsGone = "is gone";
 
 std::string line(const Trace& trace, std::string_view what) {
-  return std::format("{} {} {}", host::names<Trace::Kind>[static_cast<size_t>(trace.kind)],
-                     base::printable(trace.name, 300), what);
+  return base::format("{} {} {}", host::names<Trace::Kind>[static_cast<size_t>(trace.kind)],
+                      base::printable(trace.name, 300), what);
 }
 
 // A path that the delivery changed and that is not as before. What somebody else has written there since stays, as a
@@ -149,7 +149,7 @@ Differences compare(const host::Footprint& before, const host::Footprint& now, c
     } else if (was == before.end() || key(*is) < key(*was)) {
       tell(*is++, "is there");
     } else {
-      if (was->value != is->value) tell(*is, std::format("was \"{}\" and is \"{}\"", was->value, is->value));
+      if (was->value != is->value) tell(*is, base::format("was \"{}\" and is \"{}\"", was->value, is->value));
       ++was;
       ++is;
     }

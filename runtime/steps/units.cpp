@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "runtime/steps/units.h"
 
+#include "payload/base/format.h"
+
 namespace sealift::steps {
 namespace {
 
@@ -43,8 +45,8 @@ Result<void> UnitsStep::apply(engine::StepContext& context) {
     if (running && same) continue;
     auto acted = context.host.unit_action(unit.name, running ? Action::restart : Action::start, reason());
     if (!acted) {
-      return fail_while(std::move(acted).error(), std::format("starting {}; look at `journalctl -u {}` on {}",
-                                                              unit.name, unit.name, context.host_name));
+      return fail_while(std::move(acted).error(), base::format("starting {}; look at `journalctl -u {}` on {}",
+                                                               unit.name, unit.name, context.host_name));
     }
   }
   return context.host.record(reason());
@@ -65,7 +67,7 @@ Result<void> ReloadStep::apply(engine::StepContext& context) {
   const auto action = state.active == "active" ? Action::reload : Action::restart;
   if (auto acted = context.host.unit_action(unit_, action, reason()); !acted) {
     return fail_while(std::move(acted).error(),
-                      std::format("reloading {}; look at `journalctl -u {}` on {}", unit_, unit_, context.host_name));
+                      base::format("reloading {}; look at `journalctl -u {}` on {}", unit_, unit_, context.host_name));
   }
   return context.host.record(reason());
 }

@@ -3,10 +3,10 @@
 
 #include <algorithm>
 #include <atomic>
-#include <format>
 #include <mutex>
 
 #include "payload/base/count.h"
+#include "payload/base/format.h"
 #include "payload/base/parallel.h"
 #include "payload/base/text.h"
 #include "payload/image/reference.h"
@@ -31,17 +31,17 @@ std::string describe_upload(const Model& model, UploadPart part) {
   const auto count = images.size();
   uint64_t bytes = 0;
   for (const auto* image : images) bytes += upload::ImageUpload::bytes_of(*image);
-  return std::format("upload {} ({}) to {}",
-                     part == UploadPart::first
-                         ? base::counted(count, "image of the cluster", "images of the cluster")
-                         : base::counted(count, "image of the applications", "images of the applications"),
-                     base::human_bytes(bytes), model.config.registry.external->url);
+  return base::format("upload {} ({}) to {}",
+                      part == UploadPart::first
+                          ? base::counted(count, "image of the cluster", "images of the cluster")
+                          : base::counted(count, "image of the applications", "images of the applications"),
+                      base::human_bytes(bytes), model.config.registry.external->url);
 }
 
 Digest inputs_of_upload(const Model& model, UploadPart part) {
   std::string text = model.config.registry.external->url;
   for (const auto* image : images_of(model, part))
-    text += std::format("\n{} {}", image->name, image->root.digest.text());
+    text += base::format("\n{} {}", image->name, image->root.digest.text());
   return digest_of({text});
 }
 

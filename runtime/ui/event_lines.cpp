@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "runtime/ui/event_lines.h"
 
+#include "payload/base/format.h"
 #include "payload/base/text.h"
 
 namespace sealift::ui {
@@ -55,7 +56,7 @@ void PlainLines::on(const Event& event) {
   }
   if (event.time - last < kProgressEvery) return;
   last = event.time;
-  output_.line(std::format(
+  output_.line(base::format(
       "{}{}: {} of {} ({} %)", prefix(event), event.step, base::human_bytes(event.done), base::human_bytes(event.total),
       static_cast<uint64_t>(static_cast<double>(event.done) * 100.0 / static_cast<double>(event.total))));
 }

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "payload/base/format.h"
 #include "payload/base/text.h"
 #include "payload/console/output.h"
 
@@ -45,9 +46,9 @@ std::string what_it_does(const HostProgress& host, WallTime now) {
     if (!out.empty()) out += "; ";
     out += step.description.empty() ? step.id : step.description;
     if (step.total != 0) {
-      out = std::format("{} of {} {}", base::human_bytes(step.done), base::human_bytes(step.total), out);
+      out = base::format("{} of {} {}", base::human_bytes(step.done), base::human_bytes(step.total), out);
     } else if (auto took = (now - step.since).count(); took >= 5000) {
-      out = std::format("{}, {}", out, console::human_duration(took));
+      out = base::format("{}, {}", out, console::human_duration(took));
     }
   }
   return out;
@@ -117,15 +118,15 @@ std::vector<std::string> picture(const ProgressModel& model, size_t columns, siz
   }
   widest = std::min(widest, columns / 4);
   std::ranges::stable_sort(hosts, {}, [](const auto& entry) { return rank(*entry.second); });
-  out.push_back(coloured(console::fit(std::format("{} ({})", model.phase.empty() ? "working" : model.phase,
-                                                  console::human_duration((model.now - model.began).count())),
+  out.push_back(coloured(console::fit(base::format("{} ({})", model.phase.empty() ? "working" : model.phase,
+                                                   console::human_duration((model.now - model.began).count())),
                                       columns),
                          kBold, colour));
   size_t room = rows - 2;
   size_t shown = hosts.size() <= room ? hosts.size() : room - 1;
   for (size_t i = 0; i < shown; ++i) {
     const HostProgress& host = *hosts[i].second;
-    std::string count = console::pad(std::format("{}/{}", host.ended, host.total), 7);
+    std::string count = console::pad(base::format("{}/{}", host.ended, host.total), 7);
     std::string text = console::fit(what_it_does(host, model.now), columns - widest - 10);
     std::string_view tint = host.failed                                       ? kRed
                             : host.aside                                      ? kYellow
@@ -135,9 +136,9 @@ std::vector<std::string> picture(const ProgressModel& model, size_t columns, siz
   }
   if (shown < hosts.size())
     out.push_back(console::fit(
-        std::format("... and {}", base::counted(hosts.size() - shown, "more host", "more hosts")), columns));
-  std::string right = std::format(" {}/{} steps", ended, total);
-  if (bytes_total != 0) right += std::format(", {} of {}", base::human_bytes(bytes), base::human_bytes(bytes_total));
+        base::format("... and {}", base::counted(hosts.size() - shown, "more host", "more hosts")), columns));
+  std::string right = base::format(" {}/{} steps", ended, total);
+  if (bytes_total != 0) right += base::format(", {} of {}", base::human_bytes(bytes), base::human_bytes(bytes_total));
   size_t width = columns > right.size() + 10 ? columns - right.size() : 0;
   out.push_back(console::fit(bar(ended, total, width) + right, columns));
   return out;

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "runtime/ui/terminal.h"
 
-#include <format>
 #include <utility>
+
+#include "payload/base/format.h"
 
 namespace sealift::ui {
 namespace {
@@ -35,7 +36,7 @@ void Terminal::tick() {
 
 void Terminal::clear() {
   if (painted_ == 0) return;
-  output_.write(std::format("\033[{}A\r\033[J", painted_));
+  output_.write(base::format("\033[{}A\r\033[J", painted_));
   painted_ = 0;
 }
 
@@ -44,7 +45,7 @@ void Terminal::paint() {
   // One column stays free: a full line would wrap on some terminals. A third of the screen is left for the lines above.
   auto lines = picture(model_, size.columns - 1, std::max<size_t>(3, size.rows * 2 / 3), colour_);
   std::string text;
-  if (painted_ != 0) text += std::format("\033[{}A\r\033[J", painted_);
+  if (painted_ != 0) text += base::format("\033[{}A\r\033[J", painted_);
   for (const auto& line : lines) text += line + "\n";
   output_.write(text);
   painted_ = lines.size();

@@ -9,12 +9,12 @@
 #include <catch2/catch_template_test_macros.hpp>
 #include <catch2/catch_test_macros.hpp>
 #include <filesystem>
-#include <format>
 #include <functional>
 #include <memory>
 #include <thread>
 #include <tuple>
 
+#include "payload/base/format.h"
 #include "payload/base/retry.h"
 #include "runtime/node/mirror.h"
 #include "runtime/node/payload_blobs.h"
@@ -83,7 +83,7 @@ struct InRegistries : Site {
     for (auto* server : {&docker, &quay}) server->repository = "library/hello";
     for (const auto& [server, name, layer] :
          {std::tuple(&docker, "docker.io", &tiny.docker_layer), {&quay, "quay.io", &tiny.other_layer}}) {
-      server->add_manifest("1.0", std::format(R"({{"manifest of":"{}/library/hello:1.0"}})", name),
+      server->add_manifest("1.0", base::format(R"({{"manifest of":"{}/library/hello:1.0"}})", name),
                            image::kOciManifest);
       server->add_blob(*layer);
     }

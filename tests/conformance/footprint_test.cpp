@@ -12,6 +12,7 @@
 #include <fstream>
 #include <map>
 
+#include "payload/base/format.h"
 #include "runtime/host/netlink.h"
 #include "tests/conformance/each_host.h"
 #include "tests/support/own_namespaces.h"
@@ -40,7 +41,7 @@ std::map<std::string, std::string> of_kind(Kind kind, const host::Footprint& foo
   return out;
 }
 
-std::string owner() { return std::format("{}:{}", ::geteuid(), ::getegid()); }
+std::string owner() { return base::format("{}:{}", ::geteuid(), ::getegid()); }
 std::string digest(std::string_view text) { return hash::sha256(base::as_bytes(text)).text(); }
 
 }  // namespace

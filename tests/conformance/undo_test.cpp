@@ -13,6 +13,7 @@
 #include <map>
 
 #include "payload/base/file.h"
+#include "payload/base/format.h"
 #include "tests/conformance/each_host.h"
 #include "tests/support/own_namespaces.h"
 #include "tests/support/temporary_folder.h"
@@ -321,7 +322,7 @@ TEMPLATE_TEST_CASE("restore: a large file on another file system is copied, or t
       const auto was = std::get<host::FileWritten>(made.host->ledger()->front().change).before;
       struct stat status{};
       ::stat((root / ("var/lib/sealift/ledger/kept/" + digest_of(kLarge).hex())).c_str(), &status);
-      kept_mode = std::format("{:o}", status.st_mode & 07777U);
+      kept_mode = base::format("{:o}", status.st_mode & 07777U);
       restored = made.host->restore("/other/file", was, digest_of("two"), kUndo) == Restored::as_before &&
                  base::read_text_file(root / "other/file", kLarge.size()) == kLarge;
     }

@@ -11,6 +11,7 @@
 #include <cstdlib>
 #include <mutex>
 
+#include "payload/base/format.h"
 #include "payload/base/version.h"
 #include "runtime/agent/protocol.h"
 #include "runtime/agent/remote_host.h"
@@ -100,7 +101,7 @@ class Liar final : public base::Source, public base::Sink {
   Liar(FuzzedDataProvider& data, Grammar& grammar) : data_(data), grammar_(grammar) {
     agent::FrameWriter writer(into_);
     (void)into_.write(base::as_bytes(agent::kMagic));
-    (void)writer.write(FrameType::hello, 0, base::as_bytes(std::format(R"({{"version":"{}"}})", base::kVersion)));
+    (void)writer.write(FrameType::hello, 0, base::as_bytes(base::format(R"({{"version":"{}"}})", base::kVersion)));
   }
 
   Result<size_t> read(std::span<std::byte> buffer) override {

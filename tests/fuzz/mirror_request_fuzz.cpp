@@ -4,9 +4,9 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
-#include <format>
 #include <string_view>
 
+#include "payload/base/format.h"
 #include "payload/image/reference.h"
 #include "runtime/node/catalog.h"
 
@@ -25,7 +25,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
       question->repository.contains(".."))
     std::abort();
   const auto again = node::parse_question(
-      std::format("/v2/{}/{}/{}", question->repository, blob ? "blobs" : "manifests", question->reference), ns);
+      base::format("/v2/{}/{}/{}", question->repository, blob ? "blobs" : "manifests", question->reference), ns);
   if (!again || again->repository != question->repository || again->reference != question->reference ||
       again->kind != question->kind)
     std::abort();

@@ -4,6 +4,7 @@
 // refused where they don't fit, and never half done.
 #include <catch2/catch_test_macros.hpp>
 
+#include "payload/base/format.h"
 #include "runtime/host/artifact_record.h"
 #include "tests/sim/interruptions.h"
 #include "tests/sim/sample_artifact.h"
@@ -213,7 +214,7 @@ TEST_CASE("artifacts: what another one claims differently is refused, all of it 
   site.take(erp_payload({.name = "crm", .image = "another one"}));
   check_refused(site, "the application erp was installed from the artifact erp 1.0");
   check_refused(site, "the application desk was installed from the artifact erp 1.0");
-  check_refused(site, std::format("the image {} is sha256:", kErpImage));
+  check_refused(site, base::format("the image {} is sha256:", kErpImage));
 }
 
 TEST_CASE("artifacts: no host gets another file where one of another artifact lies") {

@@ -4,6 +4,7 @@
 // and fixed fields are not changed at all.
 #include <catch2/catch_test_macros.hpp>
 
+#include "payload/base/format.h"
 #include "tests/sim/wanted_end.h"
 #include "tests/support/event_recorder.h"
 
@@ -203,7 +204,7 @@ struct Standing {
     CHECK(outcome.error().text() == plan.error().text());
     std::string text;
     for (const auto& line : wanted) text += (text.empty() ? "" : "\n") + line;
-    if (wanted.size() > 1) text = std::format("{} problems in the configuration:\n", wanted.size()) + text;
+    if (wanted.size() > 1) text = base::format("{} problems in the configuration:\n", wanted.size()) + text;
     CHECK(plan.error().what == text);
   }
   void accepted() {
@@ -216,7 +217,7 @@ struct Standing {
 constexpr std::string_view kMade = "when this cluster was made and can't change: write ";
 constexpr std::string_view kBecame = "when this host became a node and can't change: write ";
 std::string stays(std::string_view when, std::string_view was) {
-  return std::format("it was {} {}{}, or make a new cluster", was, when, was);
+  return base::format("it was {} {}{}, or make a new cluster", was, when, was);
 }
 
 }  // namespace
@@ -413,7 +414,7 @@ TEST_CASE("changes: a certificate that its node has not renewed is renewed by th
     engine::NoJournal journal;
     require_delivered(site.apply(journal, base::no_events()));
     for (const auto* usage : {"server", "client"}) {
-      auto& pair = site.machine(1).world.files.at(std::format("/etc/sealift/pki/node/{}.pem", usage));
+      auto& pair = site.machine(1).world.files.at(base::format("/etc/sealift/pki/node/{}.pem", usage));
       pair.content = base::to_bytes("old pair");
     }
     const auto where = run_to_change(site, 1, at, End::loses_power);

@@ -3,6 +3,7 @@
 // `check` of whole sites: before a delivery the preflight; after it everything, with a number of calls for each host
 // that does not grow with the others; hosts that are away are results.
 #include "runtime/delivery/check.h"
+#include "payload/base/format.h"
 
 #include <algorithm>
 #include <catch2/catch_test_macros.hpp>
@@ -24,7 +25,7 @@ Ill ill(const Found& found) {
   Ill out;
   for (const auto& one : found) {
     if (one.verdict != Verdict::ok)
-      out.push_back(std::format("{} {} {}", inspection::name(one.verdict), one.id, one.subject));
+      out.push_back(base::format("{} {} {}", inspection::name(one.verdict), one.id, one.subject));
   }
   return out;
 }

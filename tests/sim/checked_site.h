@@ -9,6 +9,7 @@
 #include <map>
 #include <memory>
 
+#include "payload/base/format.h"
 #include "runtime/delivery/check.h"
 #include "runtime/node/host_check.h"
 #include "tests/sim/wanted_end.h"
@@ -56,11 +57,11 @@ struct CheckedSite {
   std::string pods() const {
     std::string out;
     for (size_t i = 0; i < site.config.hosts.size(); ++i) {
-      out += std::format("default flannel-{0} h{0} 10.244.{0}.2 <none> Running True DaemonSet flannel:1\n", i);
+      out += base::format("default flannel-{0} h{0} 10.244.{0}.2 <none> Running True DaemonSet flannel:1\n", i);
       if (site.config.hosts[i].role != format::HostRole::control_plane) continue;
       for (const auto* component : {"kube-apiserver", "kube-controller-manager", "kube-scheduler", "etcd"})
-        out += std::format("kube-system {}-h{} h{} {} true Running True Node {}:v1.34.4\n", component, i, i,
-                           site.config.hosts[i].address, component);
+        out += base::format("kube-system {}-h{} h{} {} true Running True Node {}:v1.34.4\n", component, i, i,
+                            site.config.hosts[i].address, component);
     }
     return out;
   }

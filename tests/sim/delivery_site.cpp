@@ -5,6 +5,7 @@
 #include <array>
 #include <cstdlib>
 
+#include "payload/base/format.h"
 #include "runtime/host/artifact_record.h"
 #include "runtime/steps/apps.h"
 #include "runtime/steps/payload_step.h"
@@ -54,11 +55,11 @@ DeliverySite::DeliverySite(size_t hosts, size_t control_planes)
   config.path = "cluster.yaml";
   for (size_t i = 0; i < hosts; ++i) {
     config::HostConfig host;
-    host.address = std::format("10.7.{}.{}", i / 250, i % 250 + 1);
+    host.address = base::format("10.7.{}.{}", i / 250, i % 250 + 1);
     host.role = i < control_planes ? format::HostRole::control_plane : format::HostRole::worker;
     if (i == 1) host.labels["zone"] = "a";
     config.hosts.push_back(host);
-    auto& machine = machines_.emplace_back(std::make_unique<FakeMachine>(std::format("h{}", i)));
+    auto& machine = machines_.emplace_back(std::make_unique<FakeMachine>(base::format("h{}", i)));
     equip(*machine, host.address);
     by_address_[host.address] = machine.get();
   }
@@ -126,7 +127,7 @@ Result<ExitStatus> DeliverySite::ctr(FakeMachine& self, const Command& command) 
   if (has(command, "pull")) {
     const auto& image = command.argv.back();
     if (const auto why = refusal(self, image); !why.empty())
-      return bad(std::format("failed to resolve {}: {}", image, why));
+      return bad(base::format("failed to resolve {}: {}", image, why));
     pulled.insert(image);
     return good();
   }
@@ -219,7 +220,7 @@ Result<std::string> DeliverySite::render(const images::ChartRequest& request, co
   for (const auto& [path, file] : steps::app_files(payload().contents(), *request.app)) {
     if (!path.starts_with("templates/")) continue;
     SEALIFT_ASSIGN(const auto text, payload().read_all(file.object.digest, steps::kMaxAppFile));
-    out += std::format("---\n{}", base::as_text(text));
+    out += base::format("---\n{}", base::as_text(text));
   }
   return out;
 }

@@ -7,6 +7,7 @@
 #include <array>
 #include <utility>
 
+#include "payload/base/format.h"
 #include "tests/sim/living.h"
 
 using namespace sealift;
@@ -188,7 +189,7 @@ TEST_CASE("etcd: while it tells nobody its members, nothing can leave, and nothi
       shrinking.site.cluster.etcd_says = from_question(1, trouble);
       const auto error = shrinking.refused(shrinking.options);
       CHECK(error.code == ErrorCode::preflight);
-      check_told(error.what, {std::format("no etcd answers on the {} control planes", dead ? 2 : 3),
+      check_told(error.what, {base::format("no etcd answers on the {} control planes", dead ? 2 : 3),
                               "nothing can be taken out of the cluster before that", "h0: ", "h1: ", trouble.told});
     }
     shrinking.require_finished();

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <catch2/catch_test_macros.hpp>
 
+#include "payload/base/format.h"
 #include "tests/sim/interruptions.h"
 #include "tests/sim/sample_artifact.h"
 
@@ -19,7 +20,7 @@ struct Standing {
   DeliverySite site;
 
   Standing(size_t hosts, size_t control_planes) : site(hosts, control_planes) {
-    for (size_t i = 0; i < hosts; ++i) site.config.hosts[i].name = std::format("h{}", i);
+    for (size_t i = 0; i < hosts; ++i) site.config.hosts[i].name = base::format("h{}", i);
     // the newcomer may be of either kind
     const auto all = site.config.hosts;
     site.config.hosts.erase(site.config.hosts.begin() + static_cast<std::ptrdiff_t>(newcomer()));

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 
+#include "payload/base/format.h"
 #include "payload/base/text.h"
 
 namespace sealift::sim {
@@ -36,20 +37,20 @@ std::string etcd_arguments(const yaml::Node& cluster) {
   std::string servers;
   for (const auto& endpoint : cluster.at_path("etcd/external/endpoints")->items)
     servers += (servers.empty() ? "" : ",") + endpoint.text;
-  return std::format("    - --etcd-servers={}\n    - --etcd-keyfile={}\n", servers,
-                     field(cluster, "etcd/external/keyFile"));
+  return base::format("    - --etcd-servers={}\n    - --etcd-keyfile={}\n", servers,
+                      field(cluster, "etcd/external/keyFile"));
 }
 
 void write_manifests(FakeMachine& self, const yaml::Node& cluster, const yaml::Node& init) {
   const std::string domain = field(cluster, "networking/dnsDomain", "cluster.local");
   put(self, "/etc/kubernetes/manifests/kube-apiserver.yaml",
-      std::format(
+      base::format(
           "kind: Pod\nspec:\n  containers:\n  - command:\n    - kube-apiserver\n    - --secure-port={}\n    - --service-account-issuer=https://kubernetes.default.svc.{}\n"
           "    - --service-cluster-ip-range={}\n{}",
           field(init, "localAPIEndpoint/bindPort"), domain, field(cluster, "networking/serviceSubnet"),
           etcd_arguments(cluster)));
   put(self, "/etc/kubernetes/manifests/kube-controller-manager.yaml",
-      std::format(
+      base::format(
           "kind: Pod\nspec:\n  containers:\n  - command:\n    - kube-controller-manager\n    - --cluster-cidr={}\n    - --cluster-name={}\n",
           field(cluster, "networking/podSubnet"), field(cluster, "clusterName")));
 }
@@ -98,7 +99,7 @@ void start_kubelet(FakeMachine& self, const yaml::Node& registration) {
   const std::string name = field(registration, "name");
   const std::string override_ = name == base::to_lower(self.facts.hostname) ? "" : "--hostname-override=" + name + " ";
   put(self, "/var/lib/kubelet/kubeadm-flags.env",
-      std::format("KUBELET_KUBEADM_ARGS=\"{}--node-ip={}\"\n", override_, ip));
+      base::format("KUBELET_KUBEADM_ARGS=\"{}--node-ip={}\"\n", override_, ip));
   put(self, "/var/lib/kubelet/config.yaml", "clusterDNS: [10.96.0.10]\nclusterDomain: cluster.local\n");
   self.start_unit(self.world.units["kubelet.service"], "kubelet.service");
 }
@@ -159,14 +160,14 @@ Result<ExitStatus> PlayedCluster::kubeadm(FakeMachine& self, const Command& comm
     const std::lock_guard guard(mutex_);
     token_ = "abcdef.0123456789abcdef";
     return good(
-        std::format("kubeadm join 127.0.0.1:7443 --token {} --discovery-token-ca-cert-hash sha256:00\n", token_));
+        base::format("kubeadm join 127.0.0.1:7443 --token {} --discovery-token-ca-cert-hash sha256:00\n", token_));
   }
   if (!self.world.files.contains(after(command, "--config"))) return bad("no configuration");
   const bool brings_keys = text_of(self, after(command, "--config")).contains("controlPlane:");
   for (const std::string path : {"/etc/kubernetes/kubelet.conf", "/etc/kubernetes/pki/ca.crt",
                                  "/etc/kubernetes/manifests/kube-apiserver.yaml", "/var/lib/etcd/member"}) {
     if (brings_keys && path.ends_with("/ca.crt")) continue;
-    if (self.world.files.contains(path)) return bad(std::format("[ERROR FileAvailable]: {} already exists", path));
+    if (self.world.files.contains(path)) return bad(base::format("[ERROR FileAvailable]: {} already exists", path));
   }
   if (!has_images) return bad("images are missing");
   return has(command, "init") ? init(self, command) : join(self, command);
@@ -189,8 +190,8 @@ Result<ExitStatus> PlayedCluster::init(FakeMachine& self, const Command& command
   SIM_STAGE(self, "kubeadm init: kubeconfig");
   put(self, "/etc/kubernetes/admin.conf", "admin");
   put(self, "/etc/kubernetes/kubelet.conf",
-      std::format("clusters: [{{cluster: {{server: \"https://{}:6443\"}}}}]\nusers: [{{name: \"system:node:{}\"}}]\n",
-                  self.facts.addresses.front().address, field(init, "nodeRegistration/name")));
+      base::format("clusters: [{{cluster: {{server: \"https://{}:6443\"}}}}]\nusers: [{{name: \"system:node:{}\"}}]\n",
+                   self.facts.addresses.front().address, field(init, "nodeRegistration/name")));
   SIM_STAGE(self, "kubeadm init: manifests");
   write_manifests(self, cluster, init);
   if (!of_site) {
@@ -263,7 +264,7 @@ Result<ExitStatus> PlayedCluster::join(FakeMachine& self, const Command& command
   start_kubelet(self, *join.find("nodeRegistration"));
   SIM_STAGE(self, "kubeadm join: certificate");
   put(self, "/etc/kubernetes/kubelet.conf",
-      std::format("clusters: [{{cluster: {{server: \"https://{}\"}}}}]\nusers: [{{name: default-auth}}]\n", endpoint));
+      base::format("clusters: [{{cluster: {{server: \"https://{}\"}}}}]\nusers: [{{name: default-auth}}]\n", endpoint));
   {
     // Like the real one: the kubelet registers some time after kubeadm has finished.
     const std::lock_guard guard(mutex_);
@@ -335,7 +336,7 @@ Result<ExitStatus> PlayedCluster::change(FakeMachine& self, const Command& comma
     std::string manifests;
     for (const auto& [path, file] : self.world.files) {
       if (path.starts_with(folder + "/") && file.type == host::FileType::regular)
-        manifests += std::format("---\n{}", base::as_text(file.content));
+        manifests += base::format("---\n{}", base::as_text(file.content));
     }
     if (manifests.empty()) return bad("no such folder");
     SIM_STAGE(self, "kubectl apply");
@@ -402,8 +403,8 @@ Result<ExitStatus> PlayedCluster::get(const Command& command, const CommandIo& i
   if (has(command, "secrets")) {  // with the labels name, version and status
     std::string table;
     for (const auto& [name, release] : state.releases)
-      table += std::format("{}  sh.helm.release.v1.{}.v1  helm.sh/release.v1  1  5m  {}  1  {}\n", release.space, name,
-                           name, release.status);
+      table += base::format("{}  sh.helm.release.v1.{}.v1  helm.sh/release.v1  1  5m  {}  1  {}\n", release.space, name,
+                            name, release.status);
     return good(table);
   }
   if (has(command, "--filename")) {

@@ -3,6 +3,7 @@
 // PlayedCluster's etcd: how members come, vote and leave, and what the node program hears of it.
 #include <algorithm>
 
+#include "payload/base/format.h"
 #include "tests/sim/played_cluster.h"
 
 namespace sealift::sim {
@@ -78,8 +79,8 @@ ExitStatus PlayedCluster::etcd_of_site(const Command& command) {
   const std::lock_guard guard(mutex_);
   if (!has(command, "clear"))
     return good(
-        std::format(R"({{"endpoints":[{{"endpoint":"https://10.7.9.1:2379","version":"3.6.5"}}],"objects":{}}})",
-                    objects_in_etcd_of_site));
+        base::format(R"({{"endpoints":[{{"endpoint":"https://10.7.9.1:2379","version":"3.6.5"}}],"objects":{}}})",
+                     objects_in_etcd_of_site));
   objects_in_etcd_of_site = 0;
   return good("0\n");
 }
@@ -109,8 +110,8 @@ Result<ExitStatus> PlayedCluster::etcd(FakeMachine& self, const Command& command
   if (!has(command, "members")) return bad("not played: " + command.text());
   std::string out;
   for (const auto& [id, member] : state.etcd) {
-    out += std::format(R"({}{{"id":"{}","name":"{}","peerURLs":["https://{}:2380"],"learner":{}}})",
-                       out.empty() ? "" : ",", id, member.name, member.ip, member.is_learner);
+    out += base::format(R"({}{{"id":"{}","name":"{}","peerURLs":["https://{}:2380"],"learner":{}}})",
+                        out.empty() ? "" : ",", id, member.name, member.ip, member.is_learner);
   }
   return good(R"({"members":[)" + out + "]}");
 }

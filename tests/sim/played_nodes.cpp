@@ -3,6 +3,7 @@
 // PlayedCluster's nodes: the pods on them with their budgets, and how a node leaves.
 #include <algorithm>
 
+#include "payload/base/format.h"
 #include "tests/sim/played_cluster.h"
 
 namespace sealift::sim {
@@ -17,7 +18,7 @@ json::Value PlayedCluster::node_object(const std::string& name) {
     if (key.starts_with(name + " ")) labels.set(key.substr(name.size() + 1), value);
   }
   if (state.control_planes.contains(name)) labels.set("node-role.kubernetes.io/control-plane", "");
-  return *json::parse(std::format(
+  return *json::parse(base::format(
       R"({{"kind":"Node","metadata":{{"name":"{}","labels":{}}},"status":{{"addresses":[{{"type":"InternalIP","address":"{}"}}],)"
       R"("conditions":[{{"type":"Ready","status":"True"}}],"nodeInfo":{{"containerRuntimeVersion":"{}"}}}}}})",
       name, json::to_canonical(labels), addresses_[name], runtime));
@@ -104,8 +105,8 @@ Result<ExitStatus> PlayedCluster::drain(FakeMachine& self, const Command& comman
   for (size_t i = pods.size(); i-- > 0;) {
     if (pods[i].node != node || pods[i].owner == "DaemonSet") continue;
     if (const auto why = why_not(pods[i]); !why.empty())
-      errors += std::format("error when evicting pods/\"{}\" -n \"{}\" (will retry after 5s): {}\n", pods[i].name,
-                            pods[i].space, why);
+      errors += base::format("error when evicting pods/\"{}\" -n \"{}\" (will retry after 5s): {}\n", pods[i].name,
+                             pods[i].space, why);
     else
       evict(i);
   }
@@ -118,8 +119,8 @@ json::Value PlayedCluster::pods_on(const std::string& node) const {
   for (const auto& pod : pods) {
     if (pod.node != node) continue;
     const std::string owners =
-        pod.owner.empty() ? "[]" : std::format(R"([{{"kind":"{}","name":"o","controller":true}}])", pod.owner);
-    items.push_back(*json::parse(std::format(
+        pod.owner.empty() ? "[]" : base::format(R"([{{"kind":"{}","name":"o","controller":true}}])", pod.owner);
+    items.push_back(*json::parse(base::format(
         R"({{"kind":"Pod","metadata":{{"name":"{}","namespace":"{}","labels":{{"app":"{}"}},"ownerReferences":{}}},)"
         R"("spec":{{"nodeName":"{}","volumes":[{}]}},"status":{{"phase":"Running"}}}})",
         pod.name, pod.space, pod.app, owners, node, pod.has_emptydir ? R"({"name":"cache","emptyDir":{}})" : "")));
@@ -133,7 +134,7 @@ json::Value PlayedCluster::all_budgets() const {
     const auto ready = std::ranges::count_if(
         pods, [&](const Pod& pod) { return pod.space == budget.space && pod.app == budget.app && !pod.node.empty(); });
     const bool allows = static_cast<size_t>(ready) > budget.needed;
-    items.push_back(*json::parse(std::format(
+    items.push_back(*json::parse(base::format(
         R"({{"kind":"PodDisruptionBudget","metadata":{{"name":"{1}","namespace":"{0}"}},"spec":{{"selector":{{"matchLabels":{{"app":"{1}"}}}}}},)"
         R"("status":{{"disruptionsAllowed":{2},"currentHealthy":{3},"desiredHealthy":{4}}}}})",
         budget.space, budget.app, allows ? 1 : 0, ready, budget.needed)));

@@ -2,8 +2,8 @@
 #include "tests/sim/played_pki.h"
 
 #include <algorithm>
-#include <format>
 
+#include "payload/base/format.h"
 #include "payload/base/text.h"
 
 namespace sealift::sim {
@@ -35,7 +35,7 @@ Result<ExitStatus> make_next(FakeMachine& self) {
   const auto bundle = text_of(self, kFolder + "/ca.crt"), next = kFolder + "/ca.next.key";
   const auto present = authorities_in(bundle).front();
   const auto number = present == kFirst ? 1 : std::stoi(present.substr(kFirst.size() + 1));
-  const auto name = std::format("{} {}", kFirst, number + 1);
+  const auto name = base::format("{} {}", kFirst, number + 1);
   if (!self.world.files.contains(next)) put(self, next, std::string(kKeyOf) + name);
   SEALIFT_TRY(self.inside("node pki make-next"));
   put(self, kFolder + "/ca.crt", name + "\n" + bundle);
@@ -53,7 +53,7 @@ Result<ExitStatus> promote(FakeMachine& self) {
 }  // namespace
 
 std::string issuer_of(const FakeMachine& machine, const std::string& usage) {
-  const auto pair = text_of(machine, std::format("{}/node/{}.pem", kFolder, usage));
+  const auto pair = text_of(machine, base::format("{}/node/{}.pem", kFolder, usage));
   if (pair.empty()) return {};
   const size_t by = pair.rfind(kBy);
   return by == std::string::npos ? std::string(kFirst) : pair.substr(by + kBy.size());
@@ -70,26 +70,27 @@ Result<ExitStatus> look_at_pairs(FakeMachine& self, const Command& command) {
   const auto issuing = authority_of(text_of(self, kFolder + "/ca.key"));
   std::string list, out;
   for (const auto& authority : authorities) {
-    list += std::format(R"({}{{"id":"{}","ends":"2046-01-01T00:00:00.000Z","percentLeft":99,"due":false,"issues":{}}})",
-                        list.empty() ? "" : ",", authority, authority == issuing);
+    list +=
+        base::format(R"({}{{"id":"{}","ends":"2046-01-01T00:00:00.000Z","percentLeft":99,"due":false,"issues":{}}})",
+                     list.empty() ? "" : ",", authority, authority == issuing);
   }
   for (const auto* usage : {"server", "client", "people"}) {
-    const auto file = self.world.files.find(std::format("{}/node/{}.pem", kFolder, usage));
+    const auto file = self.world.files.find(base::format("{}/node/{}.pem", kFolder, usage));
     if (file == self.world.files.end()) continue;
     const bool old = base::as_text(file->second.content).starts_with("old ");
     const auto issuer = issuer_of(self, usage);
-    out += std::format(
+    out += base::format(
         R"({}{{"usage":"{}","ends":"2027-01-01T00:00:00.000Z","percentLeft":{},"due":{},"issuer":"{}"}})",
         out.empty() ? "" : ",", usage, old ? 20 : 99, old, std::ranges::contains(authorities, issuer) ? issuer : "");
   }
-  return good(std::format(R"({{"authorities":[{}],"certificates":[{}],"waits":{}}})", list, out,
-                          self.world.files.contains(kFolder + "/ca.next.key")));
+  return good(base::format(R"({{"authorities":[{}],"certificates":[{}],"waits":{}}})", list, out,
+                           self.world.files.contains(kFolder + "/ca.next.key")));
 }
 
 Result<ExitStatus> node_pki(FakeMachine& self, const Command& command, const CommandIo& io) {
   if (!self.world.files.contains(command.argv.front()))
     return fail(ErrorCode::not_found, "{}: not there", command.argv.front());
-  const std::string own = std::format("{}/node/{}", kFolder, after(command, "--usage"));
+  const std::string own = base::format("{}/node/{}", kFolder, after(command, "--usage"));
   if (has(command, "make-ca")) {
     put(self, kFolder + "/ca.crt", kFirst);
     SEALIFT_TRY(self.inside("node pki make-ca"));
@@ -107,7 +108,7 @@ Result<ExitStatus> node_pki(FakeMachine& self, const Command& command, const Com
     return good("public key of " + self.name());
   }
   if (has(command, "put")) {
-    put(self, std::format("{}/people/{}", kFolder, after(command, "--file")), base::as_text(io.input));
+    put(self, base::format("{}/people/{}", kFolder, after(command, "--file")), base::as_text(io.input));
     return good();
   }
   if (has(command, "install")) {
@@ -117,8 +118,8 @@ Result<ExitStatus> node_pki(FakeMachine& self, const Command& command, const Com
     return good();
   }
   const auto authority = authority_of(text_of(self, kFolder + "/ca.key"));
-  return good(std::format("{} certificate of {} for {}{}", after(command, "--usage"), after(command, "--name"),
-                          base::as_text(io.input), authority == kFirst ? "" : std::string(kBy) + authority));
+  return good(base::format("{} certificate of {} for {}{}", after(command, "--usage"), after(command, "--name"),
+                           base::as_text(io.input), authority == kFirst ? "" : std::string(kBy) + authority));
 }
 
 }  // namespace sealift::sim

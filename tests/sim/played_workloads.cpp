@@ -3,6 +3,7 @@
 // PlayedCluster's workloads, their pods that take time, and helm that brings some of them.
 #include <algorithm>
 
+#include "payload/base/format.h"
 #include "payload/base/text.h"
 #include "runtime/kube/helm_record.h"
 #include "tests/sim/played_cluster.h"
@@ -27,7 +28,7 @@ json::Value PlayedCluster::look_at(const std::string& kind, const std::string& n
     observed = workload.looks < kLooksUntilReady - 1 ? generation : generation - 1;
     ready = workload.looks == 0 ? 1 : 0;
   }
-  const auto object = json::parse(std::format(
+  const auto object = json::parse(base::format(
       R"({{"kind":"{}","metadata":{{"name":"{}","namespace":"default","generation":{}}},"spec":{{"replicas":1}},"status":{{"observedGeneration":{},"replicas":1,"updatedReplicas":1,"readyReplicas":{},)"
       R"("availableReplicas":{},"desiredNumberScheduled":1,"updatedNumberScheduled":1,"numberReady":{}}}}})",
       kind, name, generation, observed, ready, ready, ready));
@@ -59,10 +60,10 @@ std::string PlayedCluster::objects_of_releases() {
 std::string PlayedCluster::lasting_objects() const {
   std::string out = "Deployment  kube-system  coredns\n";
   for (const auto& [name, workload] : workloads_)
-    out += std::format("{}  {}  {}\n", workload.kind, workload.space, name.substr(name.find('/') + 1));
+    out += base::format("{}  {}  {}\n", workload.kind, workload.space, name.substr(name.find('/') + 1));
   for (const auto& name : state.objects) {
     if (name.starts_with("CustomResourceDefinition/"))
-      out += std::format("CustomResourceDefinition  <none>  {}\n", name.substr(name.find('/') + 1));
+      out += base::format("CustomResourceDefinition  <none>  {}\n", name.substr(name.find('/') + 1));
   }
   return out;
 }
@@ -72,7 +73,7 @@ json::Value PlayedCluster::core_dns() {
   const bool network = std::ranges::any_of(
       workloads_, [](const auto& entry) { return entry.second.kind == "DaemonSet" && entry.second.looks == 0; });
   if (network && looks_before_names_ > 0) --looks_before_names_;
-  return *json::parse(std::format(
+  return *json::parse(base::format(
       R"({{"kind":"Deployment","metadata":{{"name":"coredns","namespace":"kube-system","generation":1}},"spec":{{"replicas":2}},)"
       R"("status":{{"observedGeneration":1,"replicas":2,"updatedReplicas":2,"readyReplicas":{0},"availableReplicas":{0}}}}})",
       looks_before_names_ == 0 && !names_broken ? 2 : 0));
@@ -93,7 +94,7 @@ void PlayedCluster::roll_out(const std::string& manifests, const std::string& va
     if (workload.content == content) continue;
     workload = {kind, field(object, "metadata/namespace", target_namespace), content, workload.generation + 1,
                 kLooksUntilReady};
-    if (!can_pull_(image)) faults.push_back(std::format("{} was wanted before anybody could serve it", image));
+    if (!can_pull_(image)) faults.push_back(base::format("{} was wanted before anybody could serve it", image));
   }
 }
 
@@ -150,7 +151,7 @@ ExitStatus PlayedCluster::roll_back(const Command& command, const std::string& n
   auto& known = revisions[name];
   if (*number == 0 || *number > known.size()) return bad("Error: release has no such revision");
   release = known[*number - 1].first;
-  known.emplace_back(release, std::format("Rollback to {}", *number));
+  known.emplace_back(release, base::format("Rollback to {}", *number));
   roll_out(release.chart, release.values, release.space);
   return good();
 }
@@ -177,7 +178,7 @@ Result<ExitStatus> PlayedCluster::upgrade(FakeMachine& self, const Command& comm
   const std::string templates = after(command, name) + "/templates/";
   for (const auto& [path, file] : self.world.files) {
     if (path.starts_with(templates) && file.type == host::FileType::regular)
-      wanted.chart += std::format("---\n{}", base::as_text(file.content));
+      wanted.chart += base::format("---\n{}", base::as_text(file.content));
   }
   if (wanted.chart.empty() || wanted.values.empty()) return bad("Error: path not found");
   {

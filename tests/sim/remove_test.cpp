@@ -3,6 +3,7 @@
 // Nodes leave a cluster that goes on: control planes and workers, living and dead, held by pods, cut anywhere.
 #include <array>
 
+#include "payload/base/format.h"
 #include "tests/sim/living.h"
 
 using namespace sealift;
@@ -84,10 +85,10 @@ TEST_CASE("remove: nobody is sent to a control plane any more when it leaves etc
 TEST_CASE("remove: a control plane that died is replaced, even the first one") {
   for (const size_t dead : std::to_array<size_t>({0, 1})) {
     Living living(5, 4, {0, 1, 2, 4});
-    living.site.cluster.pods = {{"shop", "web-1", std::format("h{}", dead)}};
+    living.site.cluster.pods = {{"shop", "web-1", base::format("h{}", dead)}};
     living.site.machine(dead).set_reachable(false);
     living.site.cluster.dies(living.site.machine(dead));
-    const auto name = std::format("h{}", dead);
+    const auto name = base::format("h{}", dead);
     const auto lost = living.refused({{name}});
     CHECK(lost.code == ErrorCode::unreachable);
     CHECK(lost.what.contains("--dead"));

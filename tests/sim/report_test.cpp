@@ -2,6 +2,7 @@
 //
 // The acceptance report of whole sites, made as `report -o` makes it: with what was delivered, how it went and how the
 // cluster is; of a site that has secrets none.
+#include "payload/base/format.h"
 #include "runtime/report/acceptance.h"
 
 #include <catch2/catch_test_macros.hpp>
@@ -24,8 +25,8 @@ struct Reported {
 
   explicit Reported(size_t hosts, size_t control_planes = 1) : site(hosts, control_planes) {
     auto& redis = site.site.config.applications.front();
-    redis.values_yaml = std::format("replicas: 1\nauth: {{password: {}-1}}\n", kCanary);
-    redis.values_file_yaml = std::format("token: {}-2\n", kCanary);
+    redis.values_yaml = base::format("replicas: 1\nauth: {{password: {}-1}}\n", kCanary);
+    redis.values_file_yaml = base::format("token: {}-2\n", kCanary);
   }
   void deliver() {
     engine::RunHeader run{"apply", site.site.config.name, {}, site.site.payload().identity(), "shop 1.0"};

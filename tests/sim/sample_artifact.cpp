@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tests/sim/sample_artifact.h"
 
+#include "payload/base/format.h"
 #include "tests/support/payload_builder.h"
 
 namespace sealift::sim {
@@ -32,7 +33,7 @@ spec:
 )";
 
 std::string workload(std::string_view kind, std::string_view name, std::string_view image) {
-  return std::format(
+  return base::format(
       "apiVersion: apps/v1\nkind: {}\nmetadata: {{name: {}}}\nspec: {{template: {{spec: {{containers: [{{name: main, image: \"{}\"}}]}}}}}}\n",
       kind, name, image);
 }
@@ -57,7 +58,7 @@ std::vector<std::string> base_image_names() {
           "registry.k8s.io/kube-proxy:v1.34.4", "registry.k8s.io/pause:3.10.1"};
 }
 
-std::string sample_chart(size_t number) { return std::format("app{:03}", number); }
+std::string sample_chart(size_t number) { return base::format("app{:03}", number); }
 
 bool is_changed_chart(size_t number) { return number % 7 == 6; }
 

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <catch2/catch_test_macros.hpp>
 
+#include "payload/base/format.h"
 #include "tests/sim/wanted_end.h"
 
 using namespace sealift;
@@ -126,7 +127,7 @@ TEST_CASE(
   Site site;
   const auto says = [&](int left) {
     site.control_plane().programs["exe"] = [left](tests::FakeMachine&, const base::Command&, const base::CommandIo&) {
-      return good(std::format(
+      return good(base::format(
           R"({{"authorities":[],"certificates":[{{"usage":"server","ends":"2027-11-27","percentLeft":{},"due":true}}]}})",
           left));
     };

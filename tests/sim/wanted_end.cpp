@@ -3,6 +3,7 @@
 
 #include <catch2/catch_test_macros.hpp>
 
+#include "payload/base/format.h"
 #include "runtime/host/artifact_record.h"
 #include "tests/sim/sample_artifact.h"
 #include "tests/support/event_recorder.h"
@@ -27,13 +28,13 @@ void check_files(const FakeMachine::World& world, const std::string& name, bool 
       {"/etc/systemd/system/kubelet.service", "[Service]\nExecStart=/usr/local/bin/kubelet\n"},
       {"/etc/containerd/own.toml", "version = 3\n"},
       {"/etc/containerd/certs.d/_default/hosts.toml",
-       std::format("server = \"https://127.0.0.1:{}\"\nca = \"/etc/sealift/pki/ca.crt\"\n", registry_port)},
+       base::format("server = \"https://127.0.0.1:{}\"\nca = \"/etc/sealift/pki/ca.crt\"\n", registry_port)},
       {"/etc/sealift/pki/ca.crt", "authority"},
       {"/etc/sealift/pki/ca.key", control_plane ? "key of the authority" : "(absent)"},
       {"/etc/sealift/pki/node/server.pem",
-       std::format("key of {0}, server certificate of {0} for public key of {0}", name)},
+       base::format("key of {0}, server certificate of {0} for public key of {0}", name)},
       {"/etc/sealift/pki/node/client.pem",
-       std::format("key of {0}, client certificate of {0} for public key of {0}", name)},
+       base::format("key of {0}, client certificate of {0} for public key of {0}", name)},
       {"/etc/sealift/pki/node/server.next", "(absent)"},
       {"/etc/sealift/pki/node/client.next", "(absent)"},
       {"/etc/kubernetes/pki/ca.key", control_plane ? "key" : "(absent)"},
@@ -112,7 +113,7 @@ void check_payload(DeliverySite& site, size_t host) {
   const auto& stores = site.machine(host).world.stores;
   REQUIRE(stores.size() == 1);
   const auto& [path, store] = *stores.begin();
-  CHECK(path == std::format("/var/lib/sealift/payloads/{}.payload", site.payload().identity().hex()));
+  CHECK(path == base::format("/var/lib/sealift/payloads/{}.payload", site.payload().identity().hex()));
   CHECK(store.complete);
   uint64_t bytes = 0;
   for (const auto& [offset, data] : store.frames) bytes += data.size();
@@ -152,7 +153,7 @@ void check_wanted_end(DeliverySite& site) {
     check_files(machine.world, machine.name(), control_plane, site.config.registry.port);
     CHECK(text(machine.world, "/etc/sealift/mirror.json")
               .contains(keeps_payload ? "/var/lib/sealift/artifacts"
-                                      : std::format("10.7.0.1:{}", site.config.registry.port)));
+                                      : base::format("10.7.0.1:{}", site.config.registry.port)));
     check_units(machine.world, control_plane);
     check_ledger(machine.world, control_plane, i == 0);
     auto images = base_image_names();
@@ -196,7 +197,7 @@ void require_delivered(const Result<delivery::Outcome>& outcome) {
   if (!outcome) FAIL(outcome.error().text());
   std::string reasons;
   for (const auto& host : outcome->hosts) {
-    if (!host.reason.empty() && reasons.size() < 1000) reasons += std::format("\n{}: {}", host.name, host.reason);
+    if (!host.reason.empty() && reasons.size() < 1000) reasons += base::format("\n{}: {}", host.name, host.reason);
   }
   if (outcome->error) FAIL(outcome->error->text() << reasons);
 }

@@ -5,6 +5,7 @@
 #include <ranges>
 #include <utility>
 
+#include "payload/base/format.h"
 #include "payload/base/text.h"
 #include "runtime/host/descriptions.h"
 
@@ -471,7 +472,7 @@ Result<host::StoreState> FakeHost::store_state(const std::string& path) {
 
 Result<void> FakeHost::store_write(const std::string& path, uint64_t total, uint64_t offset, const Digest& expected,
                                    ByteView data, const host::Reason& reason) {
-  return change<void>("store", std::format("{}@{}", path, offset), reason, host::PayloadStored{path, false},
+  return change<void>("store", base::format("{}@{}", path, offset), reason, host::PayloadStored{path, false},
                       [&]() -> Result<void> {
                         if (hash::sha256(data) != expected)
                           return fail(ErrorCode::corrupt, "{}: bytes at {} are not the expected ones", path, offset);

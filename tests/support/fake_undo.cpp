@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 
+#include "payload/base/format.h"
 #include "payload/base/safe_path.h"
 #include "payload/base/text.h"
 #include "runtime/host/descriptions.h"
@@ -26,7 +27,7 @@ bool is_sealifts_own(std::string_view path) {
 }
 
 std::string value_of(const FakeMachine::File& file) {
-  const std::string spec = std::format("{:04o} {}:{}", file.spec.mode, file.spec.uid, file.spec.gid);
+  const std::string spec = base::format("{:04o} {}:{}", file.spec.mode, file.spec.uid, file.spec.gid);
   switch (file.type) {
     case host::FileType::regular: return "file " + spec + " " + hash::sha256(file.content).text();
     case host::FileType::directory: return "folder " + spec;
@@ -47,7 +48,7 @@ Result<host::Footprint> FakeHost::footprint() {
       if (!is_sealifts_own(path)) found[{Kind::path, path}] = value_of(file);
     }
     for (const auto& [path, store] : world.stores) {
-      if (!is_sealifts_own(path)) found[{Kind::path, path}] = std::format("file 0644 0:0 size:{}", store.total);
+      if (!is_sealifts_own(path)) found[{Kind::path, path}] = base::format("file 0644 0:0 size:{}", store.total);
     }
     // One that is neither enabled nor running, and has no file, is only known by its name.
     for (const auto& [name, unit] : world.units) {
@@ -165,7 +166,7 @@ Result<void> FakeHost::take(Kind kind, const std::string& name) {
 }
 
 Result<void> FakeHost::take_away(Kind kind, const std::string& name, const host::Reason& reason) {
-  const std::string what = std::format("{} {}", host::names<Kind>[static_cast<size_t>(kind)], name);
+  const std::string what = base::format("{} {}", host::names<Kind>[static_cast<size_t>(kind)], name);
   if (kind == Kind::unit || kind == Kind::sysctl || kind == Kind::user ||
       (kind == Kind::path && std::ranges::count(name, '/') < 2))
     return fail(ErrorCode::internal, "{} is not to be taken away", what);

@@ -3,11 +3,11 @@
 // A server of which the test writes each answer, to cut it anywhere; every connection is closed after one.
 #pragma once
 
-#include <format>
 #include <functional>
 #include <string>
 #include <vector>
 
+#include "payload/base/format.h"
 #include "tests/support/hand_server.h"
 
 namespace sealift::tests {
@@ -34,7 +34,7 @@ class FaultyServer {
           if (const size_t end = text.find("\r\n"); end != std::string::npos) text.insert(end, "\r\nConnection: close");
           connection.send(text);
         }) {}
-  std::string name() const { return std::format("127.0.0.1:{}", server_.port()); }
+  std::string name() const { return base::format("127.0.0.1:{}", server_.port()); }
 
   std::vector<Request> requests;  // read after the answers have arrived
 
@@ -54,13 +54,13 @@ inline std::string long_text(size_t size) {
 inline std::string answer(std::string_view text, size_t from, size_t sent = SIZE_MAX) {
   const auto rest = text.substr(from);
   const std::string head = from == 0 ? "HTTP/1.1 200 OK\r\n"
-                                     : std::format("HTTP/1.1 206 Partial Content\r\nContent-Range: bytes {}-{}/{}\r\n",
-                                                   from, text.size() - 1, text.size());
-  return head + std::format("Content-Length: {}\r\n\r\n{}", rest.size(), rest.substr(0, sent));
+                                     : base::format("HTTP/1.1 206 Partial Content\r\nContent-Range: bytes {}-{}/{}\r\n",
+                                                    from, text.size() - 1, text.size());
+  return head + base::format("Content-Length: {}\r\n\r\n{}", rest.size(), rest.substr(0, sent));
 }
 
 inline std::string redirect(const std::string& location) {
-  return std::format("HTTP/1.1 307 Temporary Redirect\r\nLocation: {}\r\nContent-Length: 0\r\n\r\n", location);
+  return base::format("HTTP/1.1 307 Temporary Redirect\r\nLocation: {}\r\nContent-Length: 0\r\n\r\n", location);
 }
 
 }  // namespace sealift::tests

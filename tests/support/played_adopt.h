@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <map>
 
+#include "payload/base/format.h"
 #include "payload/format/reader.h"
 #include "runtime/node/adopt.h"
 #include "tests/support/fake_host.h"
@@ -35,7 +36,7 @@ inline Result<base::ExitStatus> play_adopt(FakeMachine& machine, const format::P
     own.frames[frame.offset] = found->second;
     copied += found->second.size();
   }
-  return base::ExitStatus{0, std::format("{}\n", copied), ""};
+  return base::ExitStatus{0, base::format("{}\n", copied), ""};
 }
 
 }  // namespace sealift::tests

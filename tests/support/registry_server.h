@@ -6,13 +6,13 @@
 
 #include <algorithm>
 #include <atomic>
-#include <format>
 #include <map>
 #include <mutex>
 #include <stdexcept>
 #include <string>
 #include <vector>
 
+#include "payload/base/format.h"
 #include "payload/base/text.h"
 #include "payload/hash/digest.h"
 #include "payload/http/server.h"
@@ -48,7 +48,7 @@ class RegistryServer {
     server_ = std::move(*server);
   }
 
-  std::string name() const { return std::format("127.0.0.1:{}", server_->port()); }
+  std::string name() const { return base::format("127.0.0.1:{}", server_->port()); }
   std::string origin() const { return scheme_ + "://" + name(); }
   std::vector<Asked> asked() {
     const std::lock_guard guard(mutex_);
@@ -118,7 +118,7 @@ class RegistryServer {
   http::Response token(const std::string& authorization) const {
     if (!habits.token_login.empty() && authorization != habits.token_login)
       return {401, {}, "application/json", "{}", {}};
-    return {200, {}, "application/json", std::format(R"({{"token":"{}"}})", habits.token), {}};
+    return {200, {}, "application/json", base::format(R"({{"token":"{}"}})", habits.token), {}};
   }
 
   http::Response manifest(const std::string& reference) {
@@ -151,7 +151,8 @@ class RegistryServer {
   }
 
   static http::Response missing(std::string_view why) {
-    return {404, {}, "application/json", std::format(R"({{"errors":[{{"code":"UNKNOWN","message":"{}"}}]}})", why), {}};
+    return {
+        404, {}, "application/json", base::format(R"({{"errors":[{{"code":"UNKNOWN","message":"{}"}}]}})", why), {}};
   }
 
   std::string scheme_;

@@ -6,12 +6,12 @@
 
 #include <catch2/catch_test_macros.hpp>
 #include <filesystem>
-#include <format>
 #include <map>
 #include <string>
 #include <vector>
 
 #include "payload/base/file.h"
+#include "payload/base/format.h"
 #include "payload/hash/digest.h"
 #include "payload/image/manifest.h"
 #include "tests/support/tar.h"
@@ -28,39 +28,39 @@ class StoredImage {
   // "digest" and "size" of a blob that is now there.
   std::string blob(const std::string& text) {
     files[path_of(text)] = text;
-    return std::format(R"("digest":"{}","size":{})", digest_of(text), text.size());
+    return base::format(R"("digest":"{}","size":{})", digest_of(text), text.size());
   }
   static std::string config_of(const std::string& architecture, const std::vector<std::string>& plain_layers = {}) {
     std::string ids;
-    for (const auto& layer : plain_layers) ids += std::format(R"({}"{}")", ids.empty() ? "" : ",", digest_of(layer));
-    return std::format(R"({{"architecture":"{}","os":"linux","rootfs":{{"type":"layers","diff_ids":[{}]}}}})",
-                       architecture, ids);
+    for (const auto& layer : plain_layers) ids += base::format(R"({}"{}")", ids.empty() ? "" : ",", digest_of(layer));
+    return base::format(R"({{"architecture":"{}","os":"linux","rootfs":{{"type":"layers","diff_ids":[{}]}}}})",
+                        architecture, ids);
   }
   // The text of a manifest with one layer.
   std::string manifest(const std::string& architecture, const std::string& layer,
                        std::string_view layer_type = "application/vnd.oci.image.layer.v1.tar") {
-    return std::format(
+    return base::format(
         R"({{"schemaVersion":2,"mediaType":"{}","config":{{"mediaType":"application/vnd.oci.image.config.v1+json",{}}},"layers":[{{"mediaType":"{}",{}}}]}})",
         image::kOciManifest, blob(config_of(architecture, {layer})), layer_type, blob(layer));
   }
   // An entry of an index; `more` are its further members.
   std::string entry(const std::string& document, std::string_view type = image::kOciManifest,
                     std::string_view more = "") {
-    return std::format(R"({{"mediaType":"{}",{}{}{}}})", type, blob(document), more.empty() ? "" : ",", more);
+    return base::format(R"({{"mediaType":"{}",{}{}{}}})", type, blob(document), more.empty() ? "" : ",", more);
   }
   static std::string index_of(const std::string& entries) {
-    return std::format(R"({{"schemaVersion":2,"mediaType":"{}","manifests":[{}]}})", image::kOciIndex, entries);
+    return base::format(R"({{"schemaVersion":2,"mediaType":"{}","manifests":[{}]}})", image::kOciIndex, entries);
   }
   // `"annotations":{…}` with the names that tools write; empty ones are left out.
   static std::string names(std::string_view reference, std::string_view image_name = "") {
     std::string out;
-    if (!reference.empty()) out += std::format(R"("org.opencontainers.image.ref.name":"{}")", reference);
+    if (!reference.empty()) out += base::format(R"("org.opencontainers.image.ref.name":"{}")", reference);
     if (!image_name.empty())
-      out += std::format(R"({}"io.containerd.image.name":"{}")", out.empty() ? "" : ",", image_name);
-    return std::format(R"("annotations":{{{}}})", out);
+      out += base::format(R"({}"io.containerd.image.name":"{}")", out.empty() ? "" : ",", image_name);
+    return base::format(R"("annotations":{{{}}})", out);
   }
   static std::string platform(std::string_view architecture) {
-    return std::format(R"("platform":{{"os":"linux","architecture":"{}"}})", architecture);
+    return base::format(R"("platform":{{"os":"linux","architecture":"{}"}})", architecture);
   }
   void layout(const std::string& entries) {
     files["oci-layout"] = R"({"imageLayoutVersion":"1.0.0"})";

@@ -4,11 +4,12 @@
 #pragma once
 
 #include <cstdint>
-#include <format>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
+
+#include "payload/base/format.h"
 
 namespace sealift::tests {
 
@@ -31,7 +32,7 @@ inline std::string tar_entry(const TarEntry& entry) {
   put(116, "0000000");
   const uint64_t size = entry.claimed.value_or(entry.data.size());
   if (size < uint64_t{1} << 33) {
-    put(124, std::format("{:011o}", size));
+    put(124, base::format("{:011o}", size));
   } else {  // base 256, as GNU tar writes it
     header[124] = '\x80';
     for (size_t i = 0; i < 8; ++i) header[128 + i] = static_cast<char>((size >> (8 * (7 - i))) & 0xffU);
@@ -44,7 +45,7 @@ inline std::string tar_entry(const TarEntry& entry) {
   put(148, "        ");
   unsigned sum = 0;
   for (const char c : header) sum += static_cast<unsigned char>(c);
-  put(148, std::format("{:06o}", sum));
+  put(148, base::format("{:06o}", sum));
   header[154] = '\0';
   return header + entry.data + std::string((512 - entry.data.size() % 512) % 512, '\0');
 }

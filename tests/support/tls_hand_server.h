@@ -9,6 +9,7 @@
 #include <memory>
 #include <string>
 
+#include "payload/base/format.h"
 #include "payload/http/tls.h"
 #include "tests/support/authority.h"
 #include "tests/support/hand_server.h"
@@ -85,7 +86,7 @@ class TlsHandServer {
 };
 
 inline std::string answer_of(int status, std::string_view body) {
-  return std::format("HTTP/1.1 {} X\r\nContent-Length: {}\r\n\r\n{}", status, body.size(), body);
+  return base::format("HTTP/1.1 {} X\r\nContent-Length: {}\r\n\r\n{}", status, body.size(), body);
 }
 
 }  // namespace sealift::tests

@@ -5,12 +5,12 @@
 
 #include <algorithm>
 #include <catch2/catch_test_macros.hpp>
-#include <format>
 #include <memory>
 #include <string>
 #include <utility>
 
 #include "payload/base/file.h"
+#include "payload/base/format.h"
 #include "payload/format/reader.h"
 #include "payload/image/manifest.h"
 #include "payload/writer/writer.h"
@@ -42,8 +42,8 @@ class WrittenArtifact {
   }
 
   static std::string descriptor(std::string_view type, const format::ObjectRef& object, std::string_view more = "") {
-    return std::format(R"({{"mediaType":"{}","digest":"{}","size":{}{}}})", type, object.digest.text(), object.size,
-                       more);
+    return base::format(R"({{"mediaType":"{}","digest":"{}","size":{}{}}})", type, object.digest.text(), object.size,
+                        more);
   }
   // A manifest with one layer; `more`: further members.
   format::Image::Platform manifest(Architecture architecture, const std::string& layer,
@@ -52,13 +52,13 @@ class WrittenArtifact {
     format::Image::Platform out;
     out.architecture = architecture;
     out.media_type = image::kOciManifest;
-    out.config = put(std::format(R"({{"architecture":"{}","os":"linux","config":{{"Labels":{}}}}})",
-                                 base::name(architecture), labels));
+    out.config = put(base::format(R"({{"architecture":"{}","os":"linux","config":{{"Labels":{}}}}})",
+                                  base::name(architecture), labels));
     out.layers = {put(layer)};
     out.manifest =
-        put(std::format(R"({{"schemaVersion":2,"mediaType":"{}","config":{},"layers":[{}]{}}})", image::kOciManifest,
-                        descriptor("application/vnd.oci.image.config.v1+json", out.config),
-                        descriptor(layer_type, out.layers[0]), more));
+        put(base::format(R"({{"schemaVersion":2,"mediaType":"{}","config":{},"layers":[{}]{}}})", image::kOciManifest,
+                         descriptor("application/vnd.oci.image.config.v1+json", out.config),
+                         descriptor(layer_type, out.layers[0]), more));
     return out;
   }
   // Without an index.
@@ -71,11 +71,11 @@ class WrittenArtifact {
     for (const auto& platform : platforms)
       entries +=
           (entries.empty() ? "" : ",") + descriptor(platform.media_type, platform.manifest,
-                                                    std::format(R"(,"platform":{{"os":"linux","architecture":"{}"}})",
-                                                                base::name(platform.architecture)));
+                                                    base::format(R"(,"platform":{{"os":"linux","architecture":"{}"}})",
+                                                                 base::name(platform.architecture)));
     contents.images.push_back(
         {name,
-         put(std::format(R"({{"schemaVersion":2,"mediaType":"{}","manifests":[{}]}})", image::kOciIndex, entries)),
+         put(base::format(R"({{"schemaVersion":2,"mediaType":"{}","manifests":[{}]}})", image::kOciIndex, entries)),
          std::string(image::kOciIndex),
          std::move(platforms),
          {},

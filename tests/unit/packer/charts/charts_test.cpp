@@ -5,6 +5,7 @@
 #include <catch2/catch_test_macros.hpp>
 
 #include "packer/charts/repository_index.h"
+#include "payload/base/format.h"
 #include "payload/base/text.h"
 #include "tests/support/fake_clock.h"
 #include "tests/support/faulty_server.h"
@@ -55,7 +56,7 @@ struct Repository {
                                                      : "HTTP/1.1 404 No\r\nContent-Length: 0\r\n\r\n";
   }};
   std::string index() const {
-    return std::format(
+    return base::format(
         "apiVersion: v1\nentries:\n  crm:\n  - version: 2.0.0\n    urls: [crm.tgz]\n  erp:\n  - version: 1.2.4\n    "
         "description: |-\n      entries:\n        erp:\n    urls:\n    - erp-1.2.4.tgz\n  - version: 1.2.3\n    digest: "
         "{}\n    urls:\n    - {}\ngenerated: \"2026-01-01\"\n",
@@ -71,11 +72,11 @@ struct Artifacts : tests::RegistryServer {
   Digest put(const std::string& tag, std::string_view config = kConfig, std::string_view layer = kLayer,
              const std::string& bytes = kArchive) {
     const auto describe = [&](std::string_view type, const std::string& text) {
-      return std::format(R"({{"mediaType":"{}","digest":"{}","size":{}}})", type, add_blob(text).text(), text.size());
+      return base::format(R"({{"mediaType":"{}","digest":"{}","size":{}}})", type, add_blob(text).text(), text.size());
     };
     return add_manifest(tag,
-                        std::format(R"({{"schemaVersion":2,"mediaType":"{}","config":{},"layers":[{}]}})",
-                                    image::kOciManifest, describe(config, "{}"), describe(layer, bytes)),
+                        base::format(R"({{"schemaVersion":2,"mediaType":"{}","config":{},"layers":[{}]}})",
+                                     image::kOciManifest, describe(config, "{}"), describe(layer, bytes)),
                         image::kOciManifest);
   }
   std::string address(const std::string& version) const { return "oci://" + name() + "/team/app" + version; }
@@ -141,8 +142,8 @@ TEST_CASE("an index that is laid out in another way is read whole") {
 TEST_CASE("a large index costs no more than the part of one chart") {
   std::string index = "apiVersion: v1\nentries:\n";
   for (int i = 0; i < 20'000; ++i)
-    index += std::format("  chart{}:\n  - version: 1.0.0\n    description: {}\n    urls:\n    - {}.tgz\n", i,
-                         std::string(1'000, 'x'), i);
+    index += base::format("  chart{}:\n  - version: 1.0.0\n    description: {}\n    urls:\n    - {}.tgz\n", i,
+                          std::string(1'000, 'x'), i);
   REQUIRE(index.size() > size_t{20} << 20);
   CHECK(charts::find_chart(index, "chart19999", "1.0.0", "here")->url == "19999.tgz");
 }
@@ -173,7 +174,7 @@ TEST_CASE("an artifact that is no chart is refused as what it is") {
   registry.put("empty", Artifacts::kConfig, "application/vnd.cncf.helm.chart.provenance.v1.prov");
   CHECK(machine.refused(registry.address(":empty"), ErrorCode::invalid_input).contains("without content"));
   registry.add_manifest("index",
-                        std::format(R"({{"schemaVersion":2,"mediaType":"{}","manifests":[]}})", image::kOciIndex),
+                        base::format(R"({{"schemaVersion":2,"mediaType":"{}","manifests":[]}})", image::kOciIndex),
                         image::kOciIndex);
   CHECK(machine.refused(registry.address(":index"), ErrorCode::invalid_input).contains("an index"));
   machine.refused(registry.address(":none"), ErrorCode::not_found);

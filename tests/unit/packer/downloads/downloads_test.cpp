@@ -5,6 +5,7 @@
 #include <catch2/catch_test_macros.hpp>
 #include <filesystem>
 
+#include "payload/base/format.h"
 #include "payload/base/text.h"
 #include "tests/support/environment.h"
 #include "tests/support/fake_clock.h"
@@ -63,13 +64,13 @@ struct Machine {
 std::string url_of(const FaultyServer& server) { return "http://" + server.name() + "/files/x.tgz"; }
 
 std::string status(std::string_view line, std::string_view headers = "") {
-  return std::format("HTTP/1.1 {}\r\n{}Content-Length: 0\r\n\r\n", line, headers);
+  return base::format("HTTP/1.1 {}\r\n{}Content-Length: 0\r\n\r\n", line, headers);
 }
 
 // With a name of this version of the file.
 std::string versioned(const std::string& text, size_t from, size_t sent, std::string_view etag) {
   auto out = answer(text, from, sent);
-  out.insert(out.find("\r\n") + 2, std::format("ETag: {}\r\n", etag));
+  out.insert(out.find("\r\n") + 2, base::format("ETag: {}\r\n", etag));
   return out;
 }
 

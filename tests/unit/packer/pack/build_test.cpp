@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "packer/pack/build.h"
+#include "payload/base/format.h"
 
 #include <catch2/catch_test_macros.hpp>
 
@@ -141,7 +142,7 @@ TEST_CASE("an output that is something else is not replaced") {
   write(here("notes.txt"), "mine");
   for (const auto* name : {"notes.txt", "Kubefile"})
     CHECK(refused_for("FROM scratch\n", here(name)) ==
-          std::format("the output {} is there and is no artifact; delete it, or name another file", here(name)));
+          base::format("the output {} is there and is no artifact; delete it, or name another file", here(name)));
   CHECK(refused_for("FROM scratch\n", "").contains("--output is empty"));
   project.made("FROM scratch\nCOPY app/ app/\n", "base.run");
   CHECK(refused_for("FROM base.run\n", here("base.run")).contains("the base base.run is the output too"));

@@ -6,6 +6,7 @@
 #include <catch2/catch_test_macros.hpp>
 #include <string>
 
+#include "payload/base/format.h"
 #include "tests/unit/packer/pack/project.h"
 
 namespace sealift::tests {
@@ -28,7 +29,7 @@ exit 0
 )sh";
 
 inline std::string pod(std::string_view name, std::string_view image, std::string_view annotations = "{}") {
-  return std::format(
+  return base::format(
       "---\n# Source: {}/templates/pod.yaml\napiVersion: v1\nkind: Pod\nmetadata: {{name: {}, annotations: {}}}\nspec: "
       "{{containers: [{{name: c, image: '{}'}}]}}\n",
       name, name, annotations, image);
@@ -40,7 +41,7 @@ struct Charts : Project {
     chart("erp", pod("erp", "tiny:1"));
   }
   void chart(const std::string& name, std::string_view rendered) const {
-    write(folder / (name + "/Chart.yaml"), std::format("apiVersion: v2\nname: {}\nversion: 1.0.0\n", name));
+    write(folder / (name + "/Chart.yaml"), base::format("apiVersion: v2\nname: {}\nversion: 1.0.0\n", name));
     write(folder / (name + "/rendered.yaml"), rendered);
   }
   void set(const std::string& name, std::string_view rendered) const {

@@ -4,6 +4,7 @@
 
 #include <random>
 
+#include "payload/base/format.h"
 #include "payload/base/text.h"
 #include "tests/support/event_recorder.h"
 #include "tests/support/tar.h"
@@ -16,8 +17,8 @@ using tests::write;
 namespace {
 
 std::string object(std::string_view api_version, std::string_view kind, std::string_view name) {
-  return std::format("---\n# Source: erp/templates/{}.yaml\napiVersion: {}\nkind: {}\nmetadata: {{name: {}}}\n", kind,
-                     api_version, kind, name);
+  return base::format("---\n# Source: erp/templates/{}.yaml\napiVersion: {}\nkind: {}\nmetadata: {{name: {}}}\n", kind,
+                      api_version, kind, name);
 }
 
 std::vector<std::string> warnings(const Charts& project, const std::string& lines) {
@@ -58,10 +59,10 @@ TEST_CASE("an object that a chart renders twice is a warning; hooks and other re
 TEST_CASE("a resource whose definition is a template of the same chart is a warning; one in crds/ is in time") {
   const Charts project;
   const auto chart = [&](std::string_view folder) {
-    project.chart("erp", std::format("---\n# Source: erp/{}/d.yaml\napiVersion: apiextensions.k8s.io/v1\nkind: "
-                                     "CustomResourceDefinition\nmetadata: {{name: things.m.example}}\nspec: {{group: "
-                                     "m.example, names: {{kind: Thing}}}}\n",
-                                     folder) +
+    project.chart("erp", base::format("---\n# Source: erp/{}/d.yaml\napiVersion: apiextensions.k8s.io/v1\nkind: "
+                                      "CustomResourceDefinition\nmetadata: {{name: things.m.example}}\nspec: {{group: "
+                                      "m.example, names: {{kind: Thing}}}}\n",
+                                      folder) +
                              object("m.example/v1", "Thing", "t"));
     return warnings(project, "APP erp local://erp\n");
   };
@@ -134,7 +135,7 @@ TEST_CASE("a file of values may have a comma in its name; two of one name are re
   const Charts project;
   write(project.folder / "a,\"b.yaml", "a: b\n");
   static_cast<void>(project.build("FROM scratch\nAPP erp local://erp\nVALUES erp 'a,\"b.yaml'\n", project.with_helm()));
-  CHECK(project.asked().contains(std::format("--values \"{}/a,\"\"b.yaml\"", project.folder.path())));  // CSV
+  CHECK(project.asked().contains(base::format("--values \"{}/a,\"\"b.yaml\"", project.folder.path())));  // CSV
   project.set("x/a.yaml", "");
   project.set("y/a.yaml", "");
   const auto text = project.refusal("APP erp local://erp\nVALUES erp x/a.yaml y/a.yaml\n");
@@ -191,7 +192,7 @@ TEST_CASE("a line may bring several charts: each is an application, and the line
     CHECK(app->part_of == "shop");
     CHECK(app->default_namespace() == "sales");
     CHECK(app->release_name() == name);
-    CHECK(app->values == std::vector{std::format("values/{}/a.yaml", name)});
+    CHECK(app->values == std::vector{base::format("values/{}/a.yaml", name)});
     CHECK(app->uses.size() == 1);
   }
   CHECK(contents.find_app("erp")->needs == std::vector<std::string>{"shop-web", "shop-work"});
@@ -220,7 +221,7 @@ TEST_CASE("a chart whose release helm could not record is refused with the line,
   for (auto& c : large) c = static_cast<char>(random() & 0xffU);
   write(project.folder / "erp/files/model.bin", large);
   CHECK(project.refusal("APP erp local://erp NAMESPACE a RELEASE main\n") ==
-        std::format(
+        base::format(
             "{}:2: with values.yaml, helm's record of the release main would have about 1.5 MiB, and the Secret that "
             "it is kept in takes 1.0 MiB: move large files of {} into a chart in its charts/, or let .helmignore "
             "leave out what helm does not need",

@@ -4,6 +4,7 @@
 
 #include <catch2/catch_test_macros.hpp>
 
+#include "payload/base/format.h"
 #include "payload/base/text.h"
 #include "tests/support/event_recorder.h"
 #include "tests/unit/packer/pack/project.h"
@@ -24,21 +25,21 @@ struct Base : tests::Project {
   // base.yaml with this path of kubeadm and further lines of its spec.
   void document(std::string_view kubeadm_path, std::string_view more = "") const {
     write(folder / "base.yaml",
-          std::format(
+          base::format(
               "apiVersion: sealift.dev/v1\nkind: Base\nmetadata: {{name: small}}\nspec:\n  kubernetesVersion: v1.34.4\n"
               "  criSocket: unix:///run/containerd/containerd.sock\n  images: {{sandbox: 'docker.io/library/tiny:1'}}\n"
               "  tools: {{kubeadm: '{}', kubectl: bin/kubectl, helm: bin/helm, ctr: bin/ctr}}\n{}",
               kubeadm_path, more));
   }
   void kubeadm(const std::string& into, std::string_view script) const {
-    write(folder / (into + "/kubeadm"), std::format("#!/bin/sh\n{}\n", script), 0755);
+    write(folder / (into + "/kubeadm"), base::format("#!/bin/sh\n{}\n", script), 0755);
   }
   Change tools(const std::string& name) const {
     return [path = folder / name](pack::BuildOptions& options) { options.tools = path; };
   }
 };
 
-std::string lines(std::string_view from) { return std::format("FROM {}\n{}", from, kLines); }
+std::string lines(std::string_view from) { return base::format("FROM {}\n{}", from, kLines); }
 
 }  // namespace
 
@@ -46,7 +47,7 @@ TEST_CASE("the packed kubeadm is asked for its images, of base.yaml's version, w
   const Base project;
   project.kubeadm(
       "bin",
-      std::format(
+      base::format(
           "printf '%s\\n' \"$*\" \"$HOME\" \"$PWD\" > {}\n[ -d \"$HOME\" ] || exit 1\ntouch \"$HOME/cache\"\nprintf '\\n  docker.io/library/tiny:1  \\n\\n'",
           project.folder / "seen"));
   tests::EventRecorder events;
@@ -164,7 +165,7 @@ TEST_CASE("what base.yaml names must be packed, for every platform") {
 namespace {
 
 std::string deployment(std::string_view image, std::string_view more = "") {
-  return std::format(
+  return base::format(
       "apiVersion: apps/v1\nkind: Deployment\nmetadata: {{name: shop}}\nspec: {{template: {{spec: {{containers: [{{name: c, image: '{}'{}}}]}}}}}}\n",
       image, more);
 }

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "packer/lock/lock.h"
+#include "payload/base/format.h"
 #include "payload/base/text.h"
 #include "tests/support/faulty_server.h"
 #include "tests/support/tar.h"
@@ -27,14 +28,14 @@ for chart in "$3"/charts/*; do [ ! -e "$chart" ] || printf -- '---\n# Source: %s
 
 // What helm would print of a chart with one pod.
 inline std::string pod_of(std::string_view image) {
-  return std::format(
+  return base::format(
       "---\n# Source: x\napiVersion: v1\nkind: Pod\nmetadata: {{name: a}}\nspec: {{containers: [{{name: c, image: '{}'}}]}}\n",
       image);
 }
 
 inline std::string packed(const std::string& name, const std::string& version, const std::string& more = "") {
   return gzip(
-      tar({{name + "/Chart.yaml", std::format("apiVersion: v2\nname: {}\nversion: {}\n{}", name, version, more)},
+      tar({{name + "/Chart.yaml", base::format("apiVersion: v2\nname: {}\nversion: {}\n{}", name, version, more)},
            {name + "/rendered.yaml", pod_of("tiny:1")}}));
 }
 
@@ -51,9 +52,9 @@ struct Site {
   void repository(const std::vector<std::array<std::string, 3>>& charts) {
     std::string index = "apiVersion: v1\nentries:\n";
     for (const auto& [name, version, archive] : charts) {
-      const auto file = std::format("{}-{}.tgz", name, version);
-      index += std::format("  {}:\n  - version: {}\n    digest: {}\n    urls: [{}]\n", name, version,
-                           digest_of(archive).hex(), file);
+      const auto file = base::format("{}-{}.tgz", name, version);
+      index += base::format("  {}:\n  - version: {}\n    digest: {}\n    urls: [{}]\n", name, version,
+                            digest_of(archive).hex(), file);
       files["/charts/" + file] = archive;
     }
     files["/charts/index.yaml"] = index;

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "payload/base/format.h"
 #include "tests/support/event_recorder.h"
 #include "tests/support/own_namespaces.h"
 #include "tests/support/registry_server.h"
@@ -21,25 +22,25 @@ namespace {
 const std::string kLayer(1024, '\0');  // an empty archive
 
 std::string descriptor(std::string_view type, std::string_view fields) {
-  return std::format(R"({{"mediaType":"{}",{}}})", type, fields);
+  return base::format(R"({{"mediaType":"{}",{}}})", type, fields);
 }
 
 // A manifest with one layer that has this descriptor, as text.
 std::string manifest_of(const std::string& config, const std::string& layer) {
-  return std::format(R"({{"schemaVersion":2,"mediaType":"{}","config":{},"layers":[{}]}})", image::kOciManifest,
-                     descriptor("application/vnd.oci.image.config.v1+json", config),
-                     descriptor("application/vnd.oci.image.layer.v1.tar", layer));
+  return base::format(R"({{"schemaVersion":2,"mediaType":"{}","config":{},"layers":[{}]}})", image::kOciManifest,
+                      descriptor("application/vnd.oci.image.config.v1+json", config),
+                      descriptor("application/vnd.oci.image.layer.v1.tar", layer));
 }
 
 std::string fields(const std::string& text) {
-  return std::format(R"("digest":"{}","size":{})", hash::sha256(base::as_bytes(text)).text(), text.size());
+  return base::format(R"("digest":"{}","size":{})", hash::sha256(base::as_bytes(text)).text(), text.size());
 }
 
 // Makes this image, docker.io/library/odd:1, the only one in the project's layout.
 void layout_of(const Project& project, const std::string& manifest) {
   write(
       project.folder / "odd/index.json",
-      std::format(
+      base::format(
           R"({{"schemaVersion":2,"manifests":[{{"mediaType":"{}",{},"annotations":{{"org.opencontainers.image.ref.name":"docker.io/library/odd:1"}}}}]}})",
           image::kOciManifest, fields(manifest)));
   write(project.folder / ("odd/blobs/sha256/" + hash::sha256(base::as_bytes(manifest)).hex()), manifest);
@@ -69,9 +70,9 @@ TEST_CASE("a blob of another size than its manifest says ends the build, though 
   put_blob(project, kLayer);
   const auto hex = hash::sha256(base::as_bytes(kLayer)).text();
   for (const auto& [config, layer] :
-       {std::pair{fields(kConfig), std::format(R"("digest":"{}","size":1023)", hex)},
-        {fields(kConfig), std::format(R"("digest":"{}","size":4096)", hex)},
-        {std::format(R"("digest":"{}","size":1)", hash::sha256(base::as_bytes(kConfig)).text()), fields(kLayer)}}) {
+       {std::pair{fields(kConfig), base::format(R"("digest":"{}","size":1023)", hex)},
+        {fields(kConfig), base::format(R"("digest":"{}","size":4096)", hex)},
+        {base::format(R"("digest":"{}","size":1)", hash::sha256(base::as_bytes(kConfig)).text()), fields(kLayer)}}) {
     layout_of(project, manifest_of(config, layer));
     const auto error = project.refused("FROM scratch\nIMAGE --from=oci:odd odd:1\n");
     CHECK(error.code == ErrorCode::corrupt);
@@ -112,7 +113,7 @@ TEST_CASE("a layer that this machine has measured is not measured again") {
   const std::string kubefile = "FROM scratch\nIMAGE --from=oci:odd odd:1\n";
   CHECK(project.made(kubefile, "one.run", with_store).contents().layers.at(digest) == format::LayerInfo{700, 1});
   // What it remembers shows in the next artifact of another name.
-  const std::string known = std::format("{} application/vnd.oci.image.layer.v1.tar ", digest.hex());
+  const std::string known = base::format("{} application/vnd.oci.image.layer.v1.tar ", digest.hex());
   CHECK(base::read_text_file(project.folder / "store/layers", 4096).value().contains("\n" + known + "700 1\n"));
   write(project.folder / "store/layers", known + "701 2\n");
   CHECK(project.made(kubefile, "two.run", with_store).contents().layers.at(digest) == format::LayerInfo{701, 2});
@@ -209,7 +210,7 @@ TEST_CASE("images come from the registry that their name says, and blobs that br
   const Digest digest = publish(server, layer);
   server.habits.cuts = 1;
   tests::EventRecorder events;
-  const auto done = project.build(std::format("FROM scratch\nIMAGE {}/team/app:1.0\n", server.name()), {}, events);
+  const auto done = project.build(base::format("FROM scratch\nIMAGE {}/team/app:1.0\n", server.name()), {}, events);
   if (!done) FAIL(done.error().text());
   const auto artifact = Project::open(project.output());
   REQUIRE(artifact.contents().images.size() == 1);
@@ -226,10 +227,10 @@ TEST_CASE("what the artifact or its base has is not fetched from the registry ag
   const Project project;
   RegistryServer server;
   const Digest digest = publish(server, layer_with_file(5'000));
-  const std::string line = std::format("IMAGE {}/team/app:1.0\n", server.name());
+  const std::string line = base::format("IMAGE {}/team/app:1.0\n", server.name());
   project.made("FROM scratch\n" + line +
-                   std::format("IMAGE {}/team/app@{}\n", server.name(),
-                               hash::sha256(base::as_bytes(server.manifests.at("1.0").first)).text()),
+                   base::format("IMAGE {}/team/app@{}\n", server.name(),
+                                hash::sha256(base::as_bytes(server.manifests.at("1.0").first)).text()),
                "base.run");
   CHECK(server.asked_for(digest.text()) == 1);
   const auto own = project.made("FROM base.run\n" + line, "own.run");
@@ -242,7 +243,7 @@ TEST_CASE("what the artifact of the last build holds is not fetched again; what 
   RegistryServer server;
   const std::string layer = layer_with_file(50'000);
   const Digest digest = publish(server, layer);
-  const std::string line = std::format("FROM scratch\nIMAGE {}/team/app:1.0\n", server.name());
+  const std::string line = base::format("FROM scratch\nIMAGE {}/team/app:1.0\n", server.name());
   const auto first = project.made(line);
   const auto written = [&] {
     return std::string(base::as_text(base::read_file(project.output(), size_t{64} << 20).value()));
@@ -269,19 +270,19 @@ TEST_CASE(
   const Digest subject = hash::sha256(base::as_bytes(manifest));
   const std::string content = R"({"critical":{}})";
   const std::string signature =
-      std::format(R"({{"schemaVersion":2,"config":{},"layers":[{}]}})",
-                  descriptor("application/vnd.oci.image.config.v1+json", fields(kConfig)),
-                  descriptor("application/vnd.dev.cosign.simplesigning.v1+json", fields(content)));
+      base::format(R"({{"schemaVersion":2,"config":{},"layers":[{}]}})",
+                   descriptor("application/vnd.oci.image.config.v1+json", fields(kConfig)),
+                   descriptor("application/vnd.dev.cosign.simplesigning.v1+json", fields(content)));
   server.add_blob(content);
   server.add_manifest("sha256-" + subject.hex() + ".sig", signature, image::kOciManifest);
-  const std::string lines = std::format("FROM scratch\nIMAGE {}/team/app:1.0\n", server.name());
+  const std::string lines = base::format("FROM scratch\nIMAGE {}/team/app:1.0\n", server.name());
   CHECK(project.made(lines).contents().images.size() == 1);
   CHECK(server.asked_for("sha256-") == 0);  // and nothing is asked otherwise
   const auto done = project.build(lines, [](pack::BuildOptions& options) { options.with_referrers = true; });
   if (!done) FAIL(done.error().text());
   const auto artifact = Project::open(project.output());
   const auto* packed =
-      artifact.contents().find_image(std::format("{}/team/app:sha256-{}.sig", server.name(), subject.hex()));
+      artifact.contents().find_image(base::format("{}/team/app:sha256-{}.sig", server.name(), subject.hex()));
   REQUIRE(packed != nullptr);
   CHECK(artifact.text(packed->root.digest) == signature);
   CHECK(artifact.text(packed->platforms.at(0).layers.at(0).digest) == content);
@@ -316,7 +317,7 @@ TEST_CASE("a registry that does not give what its manifest says ends the build w
   const Project project;
   RegistryServer server;
   const Digest digest = publish(server, layer_with_file(5'000));
-  const std::string lines = std::format("FROM scratch\nIMAGE {}/team/app:1.0\n", server.name());
+  const std::string lines = base::format("FROM scratch\nIMAGE {}/team/app:1.0\n", server.name());
   server.blobs[digest.text()][600] ^= 1;
   const auto changed = project.refused(lines);
   CHECK(changed.code == ErrorCode::corrupt);

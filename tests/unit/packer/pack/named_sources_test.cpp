@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <filesystem>
 
+#include "payload/base/format.h"
 #include "tests/support/event_recorder.h"
 #include "tests/unit/packer/pack/charts.h"
 
@@ -32,7 +33,7 @@ class Meanwhile final : public EventSink {
 
 std::string changed(const Project& project, std::string_view lines, std::function<void()> act) {
   Meanwhile meanwhile(std::move(act));
-  const auto done = project.build(std::format("FROM scratch\n{}\n", lines), {}, meanwhile);
+  const auto done = project.build(base::format("FROM scratch\n{}\n", lines), {}, meanwhile);
   REQUIRE_FALSE(done);
   CHECK(done.error().code == ErrorCode::corrupt);
   CHECK_FALSE(fs::exists(project.output()));

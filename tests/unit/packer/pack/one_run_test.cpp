@@ -3,6 +3,7 @@
 #include <catch2/catch_test_macros.hpp>
 #include <set>
 
+#include "payload/base/format.h"
 #include "payload/base/text.h"
 #include "tests/support/faulty_server.h"
 #include "tests/unit/packer/pack/charts.h"
@@ -66,7 +67,7 @@ TEST_CASE("once a registry does not answer, no further image is asked for; what 
   const tests::Project project;
   const std::string nobody = [] { return tests::FaultyServer([](const auto&) { return ""; }).name(); }();
   std::string lines = "FROM scratch\nIMAGE --from=oci:images none:1\n";
-  for (int i = 0; i < 40; ++i) lines += std::format("IMAGE {}/x:{}\n", nobody, i);
+  for (int i = 0; i < 40; ++i) lines += base::format("IMAGE {}/x:{}\n", nobody, i);
   const auto error =
       project.refused(lines, [](pack::BuildOptions& options) { options.registries.patience.attempts = 1; });
   INFO(error.text());
@@ -105,7 +106,7 @@ TEST_CASE("a chart is not rendered without what its lines name: helm's words wou
   project.set("good.yaml", "");
   for (const auto* values : {"VALUES erp none.yaml\n", "VALUES erq good.yaml\n", "VALUES erp\n"}) {
     INFO(values);
-    CHECK_FALSE(project.refusal(std::format("APP erp local://erp\n{}", values)).contains("a value is missing"));
+    CHECK_FALSE(project.refusal(base::format("APP erp local://erp\n{}", values)).contains("a value is missing"));
   }
   // nor if there is no helm or no version, which another line may bring
   write(project.folder / "empty/x", "");

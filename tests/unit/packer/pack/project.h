@@ -6,13 +6,13 @@
 
 #include <catch2/catch_test_macros.hpp>
 #include <filesystem>
-#include <format>
 #include <functional>
 #include <memory>
 #include <string>
 
 #include "packer/pack/build.h"
 #include "payload/base/file.h"
+#include "payload/base/format.h"
 #include "payload/format/reader.h"
 #include "payload/hash/digest.h"
 #include "tests/support/host_program.h"
@@ -65,21 +65,21 @@ struct Project {
     write(folder / "stub-arm", program(kAarch64));
     std::string entries;
     for (const char* architecture : {"amd64", "arm64"}) {
-      const auto config = blob(std::format(R"({{"architecture":"{}","os":"linux"}})", architecture));
-      const auto manifest = blob(std::format(
+      const auto config = blob(base::format(R"({{"architecture":"{}","os":"linux"}})", architecture));
+      const auto manifest = blob(base::format(
           R"({{"schemaVersion":2,"mediaType":"application/vnd.oci.image.manifest.v1+json","config":{{"mediaType":"application/vnd.oci.image.config.v1+json",{}}},)"
           R"("layers":[{{"mediaType":"application/vnd.oci.image.layer.v1.tar",{}}}]}})",
           config, blob(std::string(1024, '\0'))));
-      entries += std::format(
+      entries += base::format(
           R"({}{{"mediaType":"application/vnd.oci.image.manifest.v1+json",{},"platform":{{"architecture":"{}","os":"linux"}}}})",
           entries.empty() ? "" : ",", manifest, architecture);
     }
-    const auto index = blob(std::format(
+    const auto index = blob(base::format(
         R"({{"schemaVersion":2,"mediaType":"application/vnd.oci.image.index.v1+json","manifests":[{}]}})", entries));
     write(folder / "images/index.json",
-          std::format(R"({{"schemaVersion":2,"manifests":[{{"mediaType":"application/vnd.oci.image.index.v1+json",{},)"
-                      R"("annotations":{{"org.opencontainers.image.ref.name":"docker.io/library/tiny:1"}}}}]}})",
-                      index));
+          base::format(R"({{"schemaVersion":2,"manifests":[{{"mediaType":"application/vnd.oci.image.index.v1+json",{},)"
+                       R"("annotations":{{"org.opencontainers.image.ref.name":"docker.io/library/tiny:1"}}}}]}})",
+                       index));
     write(folder / "app/a.yaml", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\n");
   }
 
@@ -88,7 +88,7 @@ struct Project {
   std::string blob(const std::string& text) const {
     const Digest digest = hash::sha256(base::as_bytes(text));
     write(folder / ("images/blobs/sha256/" + digest.hex()), text);
-    return std::format(R"("digest":"{}","size":{})", digest.text(), text.size());
+    return base::format(R"("digest":"{}","size":{})", digest.text(), text.size());
   }
 
   // For amd64, unless `change` sets something else.

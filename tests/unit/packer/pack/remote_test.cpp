@@ -2,6 +2,7 @@
 // What comes from other machines: files by URL, charts and their dependencies, and the lock that pins them all.
 #include <catch2/catch_test_macros.hpp>
 
+#include "payload/base/format.h"
 #include "tests/support/registry_server.h"
 #include "tests/unit/packer/pack/factory.h"
 
@@ -84,13 +85,13 @@ TEST_CASE("a chart from another machine is packed like one of this machine") {
   factory.site.repository({{"erp", "1.2.3", archive}});
   tests::RegistryServer registry;
   const auto describe = [&](std::string_view type, const std::string& text) {
-    return std::format(R"({{"mediaType":"{}","digest":"{}","size":{}}})", type, registry.add_blob(text).text(),
-                       text.size());
+    return base::format(R"({{"mediaType":"{}","digest":"{}","size":{}}})", type, registry.add_blob(text).text(),
+                        text.size());
   };
   registry.add_manifest("1.2.3",
-                        std::format(R"({{"schemaVersion":2,"mediaType":"{}","config":{},"layers":[{}]}})",
-                                    image::kOciManifest, describe("application/vnd.cncf.helm.config.v1+json", "{}"),
-                                    describe("application/vnd.cncf.helm.chart.content.v1.tar+gzip", archive)),
+                        base::format(R"({{"schemaVersion":2,"mediaType":"{}","config":{},"layers":[{}]}})",
+                                     image::kOciManifest, describe("application/vnd.cncf.helm.config.v1+json", "{}"),
+                                     describe("application/vnd.cncf.helm.chart.content.v1.tar+gzip", archive)),
                         image::kOciManifest);
   for (const auto& address : {factory.site.url("/erp.tgz"), "oci://" + registry.name() + "/team/app:1.2.3",
                               "repo:" + factory.site.url("/charts/erp@1.2.3")}) {
@@ -116,7 +117,7 @@ TEST_CASE("an archive from another machine that is no chart is refused by its ad
        {std::pair{"PK\x03\x04", "a zip archive"}, {"<!doctype html>", "an HTML page"}, {"", "empty"}}) {
     factory.site.files["/erp.tgz"] = bytes;
     error = factory.refused_with("APP erp " + factory.site.url("/erp.tgz") + "\n");
-    CHECK(error.text().contains(std::format("it is {}", kind)));
+    CHECK(error.text().contains(base::format("it is {}", kind)));
     CHECK(error.text().contains("a chart as `helm package` makes it is expected"));
   }
   factory.site.files["/evil.tgz"] =
@@ -270,10 +271,10 @@ TEST_CASE("an image's tag that has moved does not count: the lock's digest does"
   Factory factory;
   tests::RegistryServer registry;
   const auto put = [&](const std::string& label) {
-    const auto config = std::format(R"({{"architecture":"amd64","os":"linux","author":"{}"}})", label);
+    const auto config = base::format(R"({{"architecture":"amd64","os":"linux","author":"{}"}})", label);
     return registry.add_manifest(
         "1",
-        std::format(
+        base::format(
             R"({{"schemaVersion":2,"mediaType":"{}","config":{{"mediaType":"application/vnd.oci.image.config.v1+json","digest":"{}","size":{}}},"layers":[]}})",
             image::kOciManifest, registry.add_blob(config).text(), config.size()),
         image::kOciManifest);
@@ -329,7 +330,7 @@ TEST_CASE("a repository that gives another chart than its index says is found ou
     const auto address = "repo:" + factory.site.url("/charts/erp@1.2.3");
     const auto error = factory.refused_with("APP erp " + address + "\n");
     CHECK(error.code == ErrorCode::invalid_input);
-    CHECK(error.text().contains(std::format("the repository gives the chart {} {} for {}", name, version, address)));
+    CHECK(error.text().contains(base::format("the repository gives the chart {} {} for {}", name, version, address)));
     CHECK(error.text().contains("Kubefile:2"));
   }
 }
@@ -354,7 +355,7 @@ TEST_CASE("an output and a lock that are links stay links: what they lead to is 
   std::filesystem::create_directory(folder / "releases");
   std::filesystem::create_symlink("releases/1.run", folder / "latest.run");
   std::filesystem::create_symlink("releases/1.lock", folder / "Kubefile.lock");
-  const std::string add = std::format("FROM scratch\nADD {} bin/\n", factory.site.url("/tool"));
+  const std::string add = base::format("FROM scratch\nADD {} bin/\n", factory.site.url("/tool"));
   factory.made(add, "latest.run", factory.with());  // to files that are not there yet
   for (int i = 0; i < 2; ++i) {
     const auto made = factory.made(add + "COPY . all/\n", "latest.run", factory.with());
@@ -374,7 +375,7 @@ TEST_CASE("an output and a lock that are links stay links: what they lead to is 
 TEST_CASE("a lock that would change and can't be written ends the build before anything is packed") {
   Factory factory;
   factory.site.files["/tool"] = "the tool";
-  const auto line = std::format("ADD {} bin/\n", factory.site.url("/tool"));
+  const auto line = base::format("ADD {} bin/\n", factory.site.url("/tool"));
   const auto in_vain = [](pack::BuildOptions& options) { options.lock = "/sys/Kubefile.lock"; };  // even for root
   const auto error = factory.refused_with(line, in_vain);
   INFO(error.text());

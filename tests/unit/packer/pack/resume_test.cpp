@@ -9,6 +9,7 @@
 
 #include <algorithm>
 
+#include "payload/base/format.h"
 #include "payload/writer/partial.h"
 #include "tests/support/event_recorder.h"
 #include "tests/support/own_namespaces.h"
@@ -43,23 +44,23 @@ struct Pull {
   explicit Pull(const std::vector<size_t>& sizes) {
     server.add_blob(kConfig);
     const auto fields = [](const std::string& text) {
-      return std::format(R"("digest":"{}","size":{})", hash::sha256(base::as_bytes(text)).text(), text.size());
+      return base::format(R"("digest":"{}","size":{})", hash::sha256(base::as_bytes(text)).text(), text.size());
     };
     std::string list;
     for (const size_t size : sizes) {
       const auto text = layer(size, size);
       layers[server.add_blob(text).text()] = text;
-      list += std::format(R"({}{{"mediaType":"application/vnd.oci.image.layer.v1.tar",{}}})", list.empty() ? "" : ",",
-                          fields(text));
+      list += base::format(R"({}{{"mediaType":"application/vnd.oci.image.layer.v1.tar",{}}})", list.empty() ? "" : ",",
+                           fields(text));
     }
-    const auto manifest = std::format(
+    const auto manifest = base::format(
         R"({{"schemaVersion":2,"mediaType":"{}","config":{{"mediaType":"application/vnd.oci.image.config.v1+json",{}}},"layers":[{}]}})",
         image::kOciManifest, fields(kConfig), list);
     server.add_manifest("1.0", manifest, image::kOciManifest);
     server.habits.cut_from = 100'000;  // not the configuration, which is read for the plan
   }
 
-  std::string kubefile() const { return std::format("FROM scratch\n{}IMAGE {}/team/app:1.0\n", extra, server.name()); }
+  std::string kubefile() const { return base::format("FROM scratch\n{}IMAGE {}/team/app:1.0\n", extra, server.name()); }
   Result<writer::Summary> build(const CancelToken& cancel = {}, EventSink* sink = nullptr) {
     events.emplace();
     asked_before_ = server.asked().size();
@@ -136,8 +137,8 @@ TEST_CASE("a blob that broke off is asked for from there by the next build, and 
   CHECK(error.code == ErrorCode::unreachable);
   const uint64_t half = text.size() / 2;
   CHECK(pull.left().at(Digest::parse(digest).value()).received == half);
-  CHECK(pull.told(std::format("{} keeps the 1.4 MiB of images that have come: the next build of {} goes on from there",
-                              pull.partial(), pull.project.output())));
+  CHECK(pull.told(base::format("{} keeps the 1.4 MiB of images that have come: the next build of {} goes on from there",
+                               pull.partial(), pull.project.output())));
   CHECK(pull.told("may be deleted at any time, with " + pull.list()));
   if (const auto done = pull.build(); !done) FAIL(done.error().text());
   CHECK(pull.begins(digest) == std::vector<uint64_t>{half});
@@ -242,7 +243,7 @@ TEST_CASE("remains that are damaged, cut or not described are noticed, and fetch
   SECTION("the list lies") {
     auto text = base::read_text_file(pull.list(), 10'000).value();
     const size_t at = text.find(digest) + digest.size() + 1;
-    text.replace(at, 20, std::format("{:020}", remains.offset + 8));
+    text.replace(at, 20, base::format("{:020}", remains.offset + 8));
     write(pull.list(), text);
     from_the_beginning();
   }
@@ -286,7 +287,7 @@ TEST_CASE("two builds of one output do not meet in its unfinished file") {
     REQUIRE(other);
     const auto error = pull.interrupted();
     CHECK(error.code == ErrorCode::busy);
-    CHECK(error.what.contains(std::format("(process {})", ::getpid())));
+    CHECK(error.what.contains(base::format("(process {})", ::getpid())));
     CHECK(error.what.contains(pull.project.output()));
     CHECK_FALSE(pull.told("keeps the"));
   }
@@ -339,7 +340,7 @@ TEST_CASE("a disk that fills while a registry's blobs arrive ends the build, and
   const auto again = std::ranges::find_if(all.begin() + static_cast<std::ptrdiff_t>(asked), all.end(),
                                           [&](const auto& item) { return item.path.contains(digest); });
   REQUIRE(again != all.end());
-  CHECK(again->range == std::format("bytes={}-", waiting));
+  CHECK(again->range == base::format("bytes={}-", waiting));
   CHECK_FALSE(left);
   CHECK(equal);
 }
@@ -373,5 +374,5 @@ TEST_CASE("when remains must move and there is no room for both, they stay, and 
   CHECK(moved.error().code == ErrorCode::no_space);
   CHECK(moved.error().text().contains("need their room twice"));
   if (!in_place) FAIL(in_place.error().text());
-  CHECK(pull.server.asked().back().range == std::format("bytes={}-", before));
+  CHECK(pull.server.asked().back().range == base::format("bytes={}-", before));
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "packer/registry/blobs.h"
+#include "payload/base/format.h"
 
 #include <catch2/catch_test_macros.hpp>
 #include <set>
@@ -35,7 +36,7 @@ Bytes stored(const format::PayloadReader& reader, const Blob& blob) {
 std::vector<Input> many_files(size_t count, uint32_t seed = 0) {
   std::vector<Input> out;
   for (size_t i = 0; i < count; ++i)
-    out.push_back({std::format("files/{:05}", i), noise(20'000, seed + static_cast<uint32_t>(i)), Storage::automatic});
+    out.push_back({base::format("files/{:05}", i), noise(20'000, seed + static_cast<uint32_t>(i)), Storage::automatic});
   return out;
 }
 

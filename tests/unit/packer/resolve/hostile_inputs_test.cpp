@@ -7,6 +7,7 @@
 #include <algorithm>
 
 #include "packer/resolve/render.h"
+#include "payload/base/format.h"
 #include "payload/base/text.h"
 #include "tests/support/tar.h"
 #include "tests/unit/packer/resolve/context.h"
@@ -66,7 +67,7 @@ std::string repeated(std::string_view part, size_t times) {
 std::string alias_bomb() {
   std::string out = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\na0: &a0 [x,x,x,x,x,x,x,x,x,x]\n";
   for (int i = 1; i < 9; ++i)
-    out += std::format("a{}: &a{} [{}*a{}]\n", i, i, repeated(std::format("*a{},", i - 1), 9), i - 1);
+    out += base::format("a{}: &a{} [{}*a{}]\n", i, i, repeated(base::format("*a{},", i - 1), 9), i - 1);
   return out;
 }
 
@@ -135,7 +136,7 @@ TEST_CASE("hostile Kubefiles: very many, very long, very deep") {
       {"five hundred applications in a circle",
        [](const Context&) {
          std::string out = "FROM scratch\n";
-         for (int i = 0; i < 500; ++i) out += std::format("APP a{} local://app NEEDS a{}\n", i, (i + 1) % 500);
+         for (int i = 0; i < 500; ++i) out += base::format("APP a{} local://app NEEDS a{}\n", i, (i + 1) % 500);
          return out;
        },
        "would never start: a0 NEEDS a1 NEEDS a2"},

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The result of reading a Kubefile, and what is rejected before anything is packed.
 #include "packer/resolve/inputs.h"
+#include "payload/base/format.h"
 
 #include <catch2/catch_test_macros.hpp>
 
@@ -64,7 +65,7 @@ TEST_CASE("a name that no application has is told with its place and the nearest
 TEST_CASE("applications that wait for each other are refused with their circle") {
   const Context context;
   const auto app = [](std::string_view name, std::string_view needs) {
-    return std::format("APP {} local://app{}{}\n", name, needs.empty() ? "" : " NEEDS ", needs);
+    return base::format("APP {} local://app{}{}\n", name, needs.empty() ? "" : " NEEDS ", needs);
   };
   CHECK(
       context.refused(app("c", "d") + app("d", "x e") + app("x", "") + app("e", "c")) ==
@@ -89,7 +90,7 @@ TEST_CASE(
   CHECK(inputs.images[0].plan.image.root == inputs.images[1].plan.image.root);
   for (const auto& [from, why] :
        {std::pair{"docker-archive:images/b.tar", "does not exist"}, {"zip:x", "is expected"}, {"", ""}}) {
-    const auto refused = context.resolve(std::format("LABEL a=b\nIMAGE --from={} quay.io/team/a:1\n", from));
+    const auto refused = context.resolve(base::format("LABEL a=b\nIMAGE --from={} quay.io/team/a:1\n", from));
     REQUIRE_FALSE(refused);
     INFO(refused.error().text());
     CHECK(refused.error().text().contains(why));

@@ -7,6 +7,7 @@
 
 #include "packer/resolve/kubefile.h"
 #include "payload/base/file.h"
+#include "payload/base/format.h"
 #include "payload/base/text.h"
 #include "payload/format/base_document.h"
 #include "tests/support/source_tree.h"
@@ -51,16 +52,16 @@ TEST_CASE("KUBEFILE.md shows every instruction as the table has it") {
   for (const auto& verb : resolve::verbs()) {
     INFO(verb.word);
     if (!verb.refused.empty()) {
-      CHECK(text.contains(std::format("`{}`", verb.word)));
+      CHECK(text.contains(base::format("`{}`", verb.word)));
       continue;
     }
     for (std::string_view rest = verb.usage; !rest.empty();) {  // "NAME | NAME=default" are two lines
       const auto bar = std::min(rest.find(" | "), rest.size());
-      CHECK(text.contains(std::format("\n    {} {}\n", verb.word, rest.substr(0, bar))));
+      CHECK(text.contains(base::format("\n    {} {}\n", verb.word, rest.substr(0, bar))));
       rest.remove_prefix(std::min(bar + 3, rest.size()));
     }
-    CHECK((text.contains(std::format("### {}\n", verb.word)) || text.contains(std::format(" and {}\n", verb.word)) ||
-           text.contains(std::format("### {} and", verb.word))));
+    CHECK((text.contains(base::format("### {}\n", verb.word)) || text.contains(base::format(" and {}\n", verb.word)) ||
+           text.contains(base::format("### {} and", verb.word))));
   }
 }
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "packer/resolve/kubefile.h"
+#include "payload/base/format.h"
 
 #include <catch2/catch_test_macros.hpp>
 
@@ -145,7 +146,7 @@ TEST_CASE("FILE takes mode, owner, role and template") {
   CHECK(as<PutFile>(must("FROM scratch\nFILE --owner=4294967294:4294967294 a /a\n")[1]).gid == 4294967294U);
   for (const char* owner :
        {"4294967295:0", "0:4294967295", "0:4294967296", "1:2:3", "1:", ":1"}) {  // 4294967295: chown changes nothing
-    CHECK(refused(std::format("FROM scratch\nFILE --owner={} a /a\n", owner)).contains("uid:gid"));
+    CHECK(refused(base::format("FROM scratch\nFILE --owner={} a /a\n", owner)).contains("uid:gid"));
   }
   CHECK(refused("FROM scratch\nFILE --role=leader a /a\n").contains("control-plane"));
 }
@@ -256,7 +257,7 @@ TEST_CASE("the table of instructions says which words there are and how each is 
     INFO(verb.word);
     CHECK(verb.usage.empty() != verb.refused.empty());
     taken += verb.refused.empty() ? 1 : 0;
-    const auto text = std::format("FROM scratch\n{}\n", verb.word);
+    const auto text = base::format("FROM scratch\n{}\n", verb.word);
     CHECK_FALSE(refused(text, verb.refused.empty() ? ErrorCode::invalid_input : ErrorCode::unsupported)
                     .contains("is not known"));
   }
@@ -306,7 +307,7 @@ TEST_CASE("a URL with a login is refused with its line, and the password is not 
         "ADD HTTPS://me:secret@h.example/a b", "ADD ftp://secret@h.example/a b",
         "IMAGE https://me:secret@h.example/a:1"}) {
     INFO(line);
-    const auto text = refused(std::format("ARG X=1\nFROM scratch\n{}\n", line));
+    const auto text = refused(base::format("ARG X=1\nFROM scratch\n{}\n", line));
     CHECK(text.contains("Kubefile:3:"));
     CHECK(text.contains("docker login"));
     CHECK_FALSE(text.contains("secret"));

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What the API server or kubectl would refuse of manifests at the site is refused at the build.
 #include "packer/resolve/object_checks.h"
+#include "payload/base/format.h"
 
 #include "packer/resolve/kubernetes_apis.h"
 #include "packer/resolve/object_names.h"
@@ -12,7 +13,7 @@ using tests::Context;
 namespace {
 
 std::string config_map(std::string_view name, std::string_view more = {}) {
-  return std::format("apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: {}}}\n{}", name, more);
+  return base::format("apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: {}}}\n{}", name, more);
 }
 
 void for_1_34(resolve::Request& request) { request.kubernetes_version = "v1.34.4"; }
@@ -36,10 +37,10 @@ TEST_CASE("a container of a built-in kind without an image is refused with file,
       refusal("apiVersion: v1\nkind: Pod\nmetadata: {name: p}\nspec: {containers: [{name: web}]}\n") ==
       "Kubefile:2: APP erp: m/a.yaml:1: Pod/p: .spec.containers[0] (web) has no image; the API server would refuse it");
   for (const auto kind : {"Deployment", "StatefulSet", "DaemonSet", "ReplicaSet"})
-    CHECK(refusal(std::format("apiVersion: apps/v1\nkind: {}\nmetadata: {{name: d}}\nspec: {{template: {{spec: "
-                              "{{initContainers: [{{name: i, image: ''}}]}}}}}}\n",
-                              kind))
-              .contains(std::format("{}/d: .spec.template.spec.initContainers[0] (i) has no image", kind)));
+    CHECK(refusal(base::format("apiVersion: apps/v1\nkind: {}\nmetadata: {{name: d}}\nspec: {{template: {{spec: "
+                               "{{initContainers: [{{name: i, image: ''}}]}}}}}}\n",
+                               kind))
+              .contains(base::format("{}/d: .spec.template.spec.initContainers[0] (i) has no image", kind)));
   CHECK(
       refusal("apiVersion: batch/v1\nkind: CronJob\nmetadata: {name: c}\nspec: {jobTemplate: {spec: {template: {spec: "
               "{containers: [{name: j}]}}}}}\n")
@@ -56,7 +57,7 @@ TEST_CASE("a container of a built-in kind without an image is refused with file,
 TEST_CASE("an image with blanks around its name is refused, as the API server refuses its pods") {
   const Context context;
   const auto pod = [](std::string_view image) {
-    return std::format(
+    return base::format(
         "apiVersion: v1\nkind: Pod\nmetadata: {{name: p}}\nspec: {{containers: [{{name: w, image: {}}}]}}\n", image);
   };
   context.write("m/a.yaml", pod("' nginx:1.27 '"));
@@ -92,7 +93,7 @@ TEST_CASE("an application without any object is refused") {
 TEST_CASE("API versions that the base's Kubernetes has removed are refused, deprecated ones are warned about") {
   const Context context;
   const auto object = [&](std::string_view api_version, std::string_view kind) {
-    context.write("m/a.yaml", std::format("apiVersion: {}\nkind: {}\nmetadata: {{name: x}}\n", api_version, kind));
+    context.write("m/a.yaml", base::format("apiVersion: {}\nkind: {}\nmetadata: {{name: x}}\n", api_version, kind));
   };
   object("extensions/v1beta1", "Ingress");
   CHECK(

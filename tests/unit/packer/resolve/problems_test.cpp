@@ -3,6 +3,7 @@
 #include "packer/resolve/problems.h"
 
 #include "packer/resolve/kubefile.h"
+#include "payload/base/format.h"
 #include "payload/base/text.h"
 #include "tests/unit/packer/resolve/context.h"
 
@@ -16,7 +17,7 @@ std::vector<std::string> problems_of(const std::string& text) {
   std::vector<std::string> out;
   for (const auto line : base::split(text, '\n')) out.emplace_back(base::trim(line));
   REQUIRE(out.size() > 1);
-  CHECK(out.front() == std::format("{} problems:", out.size() - 1));
+  CHECK(out.front() == base::format("{} problems:", out.size() - 1));
   out.erase(out.begin());
   return out;
 }

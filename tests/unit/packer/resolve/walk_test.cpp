@@ -10,6 +10,7 @@
 #include <fstream>
 
 #include "payload/base/fd.h"
+#include "payload/base/format.h"
 #include "tests/support/temporary_folder.h"
 
 using namespace sealift;
@@ -88,7 +89,7 @@ TEST_CASE("what is neither a file nor a folder is refused, all of it in one erro
   project.write(".sealiftignore", "**/pipe\n**/socket\nd/link\n");
   CHECK(project.taken("d") == Names{"x/file", "x/sub/file"});
   project.write(".sealiftignore", "");
-  for (int i = 0; i < 12; ++i) REQUIRE(::mkfifo((project.folder / std::format("d/many{}", i)).c_str(), 0644) == 0);
+  for (int i = 0; i < 12; ++i) REQUIRE(::mkfifo((project.folder / base::format("d/many{}", i)).c_str(), 0644) == 0);
   CHECK(project.refused("d").contains(" and 5 more: only files"));
 }
 

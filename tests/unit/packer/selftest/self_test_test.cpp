@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "packer/selftest/self_test.h"
+#include "payload/base/format.h"
 
 #include <catch2/catch_test_macros.hpp>
 #include <filesystem>
@@ -29,7 +30,7 @@ done
 )sh";
 
 std::string pod(std::string_view name, std::string_view image) {
-  return std::format(
+  return base::format(
       "---\n# Source: erp/templates/{}.yaml\napiVersion: v1\nkind: Pod\nmetadata: {{name: {}}}\nspec: {{containers: "
       "[{{name: c, image: '{}'}}]}}\n",
       name, name, image);

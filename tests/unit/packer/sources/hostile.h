@@ -10,6 +10,7 @@
 #include <functional>
 
 #include "packer/sources/image_source.h"
+#include "payload/base/format.h"
 #include "payload/base/text.h"
 #include "tests/support/stored_image.h"
 #include "tests/support/temporary_folder.h"
@@ -75,7 +76,7 @@ struct Saved : StoredImage {
   }
   void describe(const std::string& config_path, const std::string& layers) {
     files["manifest.json"] =
-        std::format(R"([{{"Config":"{}","RepoTags":["{}"],"Layers":{}}}])", config_path, kName, layers);
+        base::format(R"([{{"Config":"{}","RepoTags":["{}"],"Layers":{}}}])", config_path, kName, layers);
   }
 };
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Layouts, manifests and indexes that somebody has made to harm: each is refused with the error that it must give, no
 // file outside is read or written, and no byte of wrong content is handed on as right.
+#include "payload/base/format.h"
 #include "tests/unit/packer/sources/hostile.h"
 
 using namespace sealift;
@@ -31,7 +32,7 @@ TEST_CASE("layouts whose bytes are not what their digests say") {
        [](const auto& f) {
          Image image;
          image.files["index.json"] = base::replace_all(
-             image.files["index.json"], std::format(R"("size":{})", image.manifest_text.size()), R"("size":7)");
+             image.files["index.json"], base::format(R"("size":{})", image.manifest_text.size()), R"("size":7)");
          return layout(f, image);
        },
        ErrorCode::corrupt, "its index says 7"},
@@ -132,13 +133,13 @@ TEST_CASE("manifests and indexes that are none") {
       {"indexes too deep inside each other", named(nested, image::kOciIndex), ErrorCode::invalid_input,
        "more than 8 indexes"},
       {"a negative size",
-       named([](Image& i) { return i.changed(std::format(R"("size":{})", i.layer.size()), R"("size":-1)"); }),
+       named([](Image& i) { return i.changed(base::format(R"("size":{})", i.layer.size()), R"("size":-1)"); }),
        ErrorCode::invalid_input, "without mediaType, digest or size"},
       {"a size with a fraction",
-       named([](Image& i) { return i.changed(std::format(R"("size":{})", i.layer.size()), R"("size":1.5)"); }),
+       named([](Image& i) { return i.changed(base::format(R"("size":{})", i.layer.size()), R"("size":1.5)"); }),
        ErrorCode::invalid_input, "without mediaType, digest or size"},
       {"a layer of an exbibyte", named([](Image& i) {
-         return i.changed(std::format(R"("size":{})", i.layer.size()), R"("size":1152921504606846976)");
+         return i.changed(base::format(R"("size":{})", i.layer.size()), R"("size":1152921504606846976)");
        }),
        ErrorCode::invalid_input, "a blob of 1152921504606846976 bytes"},
       {"two lists of layers", named([](Image& i) { return i.changed(R"("layers":)", R"("layers":[],"layers":)"); }),
@@ -159,7 +160,7 @@ TEST_CASE("manifests and indexes that are none") {
        "are not known"},
       {"10,000 layers", named([](Image& i) {
          std::string list;
-         for (int n = 0; n < 10'000; ++n) list += std::format(R"({{"mediaType":"{}",{}}},)", kGzipLayer, i.blob("x"));
+         for (int n = 0; n < 10'000; ++n) list += base::format(R"({{"mediaType":"{}",{}}},)", kGzipLayer, i.blob("x"));
          return i.changed(R"("layers":[)", R"("layers":[)" + list);
        }),
        ErrorCode::invalid_input, "more than 1024 layers"},

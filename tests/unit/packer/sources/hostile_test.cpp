@@ -3,6 +3,7 @@
 // file outside is read or written, and no byte of wrong content is handed on as right.
 #include "tests/unit/packer/sources/hostile.h"
 
+#include "payload/base/format.h"
 #include "payload/codec/zstd.h"
 
 using namespace sealift;
@@ -87,7 +88,7 @@ TEST_CASE("archives that are larger or smaller than they say") {
   };
   const auto many = [](int count) {
     std::string out;
-    for (int i = 0; i < count; ++i) out += tar_entry({std::format("blobs/{}", i), ""});
+    for (int i = 0; i < count; ++i) out += tar_entry({base::format("blobs/{}", i), ""});
     return out + std::string(1024, '\0');
   };
   check({

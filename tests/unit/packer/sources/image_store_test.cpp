@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Images in the stores of Docker and containerd: exported when they are asked for, and what is said if they can't be.
 #include "packer/sources/image_store.h"
+#include "payload/base/format.h"
 
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/generators/catch_generators.hpp>
@@ -58,8 +59,8 @@ class SocketServer {
 };
 
 std::string answer(int status, std::string_view body, size_t sent = SIZE_MAX) {
-  return std::format("HTTP/1.1 {} X\r\nConnection: close\r\nContent-Length: {}\r\n\r\n{}", status, body.size(),
-                     body.substr(0, sent));
+  return base::format("HTTP/1.1 {} X\r\nConnection: close\r\nContent-Length: {}\r\n\r\n{}", status, body.size(),
+                      body.substr(0, sent));
 }
 
 // What `docker save` makes of an image with one layer.
@@ -68,7 +69,7 @@ std::string saved(const std::string& name, const std::string& layer) {
   image.files["aa/layer.tar"] = layer;
   image.files["c.json"] = StoredImage::config_of("amd64", {layer});
   image.files["manifest.json"] =
-      std::format(R"([{{"Config":"c.json","RepoTags":["{}"],"Layers":["aa/layer.tar"]}}])", name);
+      base::format(R"([{{"Config":"c.json","RepoTags":["{}"],"Layers":["aa/layer.tar"]}}])", name);
   return tests::tar(image.entries());
 }
 
@@ -137,9 +138,9 @@ TEST_CASE("what the Docker daemon does not have is answered with the names that 
   const tests::Variable host("DOCKER_HOST", "unix://" + socket);
   const auto error = place.refused("docker-daemon:");
   CHECK(error.code == ErrorCode::not_found);
-  CHECK(error.what == std::format("the Docker daemon at {} has no docker.io/library/tiny:1; it has "
-                                  "docker.io/library/tinny:1, docker.io/library/redis:7, quay.io/a/b:1",
-                                  socket));
+  CHECK(error.what == base::format("the Docker daemon at {} has no docker.io/library/tiny:1; it has "
+                                   "docker.io/library/tinny:1, docker.io/library/redis:7, quay.io/a/b:1",
+                                   socket));
 }
 
 TEST_CASE("a Docker daemon that is not there, refuses or breaks off ends the build with its reason") {
@@ -179,7 +180,7 @@ TEST_CASE("containerd's images are exported by ctr, in their namespace, for the 
   const tests::Variable address("CONTAINERD_ADDRESS", place.folder / "c.sock");
   // Of version 1, and of version 2, which would print its progress into the archive.
   const bool progress = GENERATE(false, true);
-  place.ctr(std::format(
+  place.ctr(base::format(
       "case \"$6 $7\" in ls*) echo docker.io/library/tiny:1; echo quay.io/a/b:1;;\n"
       "'export --help') echo '{}';; 'export --local') cat {}/archive.tar;; export*) {} cat {}/archive.tar;; esac\n",
       progress ? "   --local   Run export locally" : "   --platform value", place.folder.path(),
@@ -189,15 +190,15 @@ TEST_CASE("containerd's images are exported by ctr, in their namespace, for the 
     const auto plan = place.plan(spec);
     if (!plan) FAIL(plan.error().text());
     CHECK(place.packed(*plan) == place.layer);
-    const auto call = std::format("--address {}/c.sock --namespace {} images ", place.folder.path(), name_space);
+    const auto call = base::format("--address {}/c.sock --namespace {} images ", place.folder.path(), name_space);
     CHECK(place.called() == call + "ls --quiet\n" + call + "export --help\n" + call + "export " +
                                 (progress ? "--local " : "") + "--platform linux/amd64 - docker.io/library/tiny:1\n");
   }
   const auto error = place.refused("containerd:", "tiny:2");
   CHECK(error.code == ErrorCode::not_found);
-  CHECK(error.what == std::format("containerd at {}/c.sock, namespace k8s.io has no docker.io/library/tiny:2; it has "
-                                  "docker.io/library/tiny:1, quay.io/a/b:1",
-                                  place.folder.path()));
+  CHECK(error.what == base::format("containerd at {}/c.sock, namespace k8s.io has no docker.io/library/tiny:2; it has "
+                                   "docker.io/library/tiny:1, quay.io/a/b:1",
+                                   place.folder.path()));
 }
 
 TEST_CASE("without ctr, without containerd, and when ctr fails, the build ends with what to do") {

@@ -6,6 +6,7 @@
 
 #include "packer/sources/image_source.h"
 #include "payload/base/file.h"
+#include "payload/base/format.h"
 #include "payload/hash/digest.h"
 #include "tests/support/temporary_folder.h"
 
@@ -26,21 +27,21 @@ struct Layout {
   Layout() {
     const auto config = blob(R"({"architecture":"amd64","os":"linux"})");
     const auto layer = blob(std::string(1024, '\0'));
-    const std::string manifest = std::format(
+    const std::string manifest = base::format(
         R"({{"schemaVersion":2,"mediaType":"application/vnd.oci.image.manifest.v1+json","config":{{"mediaType":"application/vnd.oci.image.config.v1+json",{}}},)"
         R"("layers":[{{"mediaType":"application/vnd.oci.image.layer.v1.tar",{}}}]}})",
         config, layer);
     manifest_path = folder / ("blobs/sha256/" + hash::sha256(base::as_bytes(manifest)).hex());
-    write(
-        folder / "index.json",
-        std::format(R"({{"schemaVersion":2,"manifests":[{{"mediaType":"application/vnd.oci.image.manifest.v1+json",{},)"
-                    R"("annotations":{{"org.opencontainers.image.ref.name":"docker.io/library/tiny:1"}}}}]}})",
-                    blob(manifest)));
+    write(folder / "index.json",
+          base::format(
+              R"({{"schemaVersion":2,"manifests":[{{"mediaType":"application/vnd.oci.image.manifest.v1+json",{},)"
+              R"("annotations":{{"org.opencontainers.image.ref.name":"docker.io/library/tiny:1"}}}}]}})",
+              blob(manifest)));
   }
   std::string blob(const std::string& text) const {
     const Digest digest = hash::sha256(base::as_bytes(text));
     write(folder / ("blobs/sha256/" + digest.hex()), text);
-    return std::format(R"("digest":"{}","size":{})", digest.text(), text.size());
+    return base::format(R"("digest":"{}","size":{})", digest.text(), text.size());
   }
   Result<sources::ImagePlan> plan(std::string_view name, const std::vector<Architecture>& architectures) const {
     const auto source = sources::open_source("oci:" + folder.path(), "");
@@ -94,15 +95,15 @@ TEST_CASE("a name that stands once a platform gives the entry of the platform th
   std::string entries;
   std::map<std::string, Digest> manifests;
   for (const std::string architecture : {"arm64", "amd64"}) {
-    const std::string manifest = std::format(
+    const std::string manifest = base::format(
         R"({{"schemaVersion":2,"mediaType":"application/vnd.oci.image.manifest.v1+json","config":{{"mediaType":"application/vnd.oci.image.config.v1+json",{}}},"layers":[]}})",
-        layout.blob(std::format(R"({{"architecture":"{}","os":"linux"}})", architecture)));
+        layout.blob(base::format(R"({{"architecture":"{}","os":"linux"}})", architecture)));
     manifests[architecture] = hash::sha256(base::as_bytes(manifest));
-    entries += std::format(
+    entries += base::format(
         R"({}{{"mediaType":"application/vnd.oci.image.manifest.v1+json",{},"platform":{{"os":"linux","architecture":"{}"}},"annotations":{{"org.opencontainers.image.ref.name":"docker.io/library/two:1"}}}})",
         entries.empty() ? "" : ",", layout.blob(manifest), architecture);
   }
-  write(layout.folder / "index.json", std::format(R"({{"schemaVersion":2,"manifests":[{}]}})", entries));
+  write(layout.folder / "index.json", base::format(R"({{"schemaVersion":2,"manifests":[{}]}})", entries));
   for (const auto& [architecture, wanted] : {std::pair{"amd64", Architecture::amd64}, {"arm64", Architecture::arm64}}) {
     const auto plan = layout.plan("two:1", {wanted});
     if (!plan) FAIL(plan.error().text());

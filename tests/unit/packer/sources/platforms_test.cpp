@@ -5,6 +5,7 @@
 #include <map>
 
 #include "packer/sources/image_source.h"
+#include "payload/base/format.h"
 
 using namespace sealift;
 
@@ -20,8 +21,8 @@ std::string platform_json(std::string_view text) {
   if (colon != std::string_view::npos) text.remove_prefix(colon + 1);
   const size_t slash = text.find('/');
   const std::string variant =
-      slash == std::string_view::npos ? "" : std::format(R"(,"variant":"{}")", text.substr(slash + 1));
-  return std::format(R"("os":"{}","architecture":"{}"{})", os, text.substr(0, slash), variant);
+      slash == std::string_view::npos ? "" : base::format(R"(,"variant":"{}")", text.substr(slash + 1));
+  return base::format(R"("os":"{}","architecture":"{}"{})", os, text.substr(0, slash), variant);
 }
 
 // Images in memory: documents that refer to each other, and the one that the name resolves to.
@@ -39,9 +40,9 @@ class Images final : public sources::ImageSource {
 
   // A manifest with its own layer and a shared one; its configuration has this platform.
   Document manifest(const std::string& platform, std::string_view type = image::kOciManifest) {
-    const auto config = blob(std::format("{{{}}}", platform_json(platform)));
+    const auto config = blob(base::format("{{{}}}", platform_json(platform)));
     return keep(
-        std::format(
+        base::format(
             R"({{"schemaVersion":2,"mediaType":"{}","config":{{"mediaType":"application/vnd.oci.image.config.v1+json",{}}},)"
             R"("layers":[{{"mediaType":"application/vnd.oci.image.layer.v1.tar",{}}},{{"mediaType":"application/vnd.oci.image.layer.v1.tar",{}}}]}})",
             type, config, blob("layer of " + platform), blob("shared")),
@@ -51,10 +52,10 @@ class Images final : public sources::ImageSource {
     std::string list;
     for (const auto& [platform, document] : entries) {
       const std::string json = platform_json(platform);
-      list += std::format(R"({}{{"mediaType":"{}",{}{}}})", list.empty() ? "" : ",", document.type, blob(document.text),
-                          json.empty() ? "" : std::format(R"(,"platform":{{{}}})", json));
+      list += base::format(R"({}{{"mediaType":"{}",{}{}}})", list.empty() ? "" : ",", document.type,
+                           blob(document.text), json.empty() ? "" : base::format(R"(,"platform":{{{}}})", json));
     }
-    return keep(std::format(R"({{"schemaVersion":2,"mediaType":"{}","manifests":[{}]}})", type, list), type);
+    return keep(base::format(R"({{"schemaVersion":2,"mediaType":"{}","manifests":[{}]}})", type, list), type);
   }
   // One manifest per platform, which is in the index and in its configuration.
   Document of_platforms(const std::vector<std::string>& platforms) {
@@ -69,7 +70,7 @@ class Images final : public sources::ImageSource {
   std::string blob(const std::string& text) {
     const Digest digest = hash::sha256(base::as_bytes(text));
     blobs_[digest] = text;
-    return std::format(R"("digest":"{}","size":{})", digest.text(), text.size());
+    return base::format(R"("digest":"{}","size":{})", digest.text(), text.size());
   }
 
   Result<sources::ManifestBytes> resolve(const image::Reference&, std::span<const Architecture>,
@@ -188,7 +189,7 @@ TEST_CASE("an index without a wanted platform is refused with what it has") {
   refusal(images, images.index({}), {kAmd64});
   // os.features: requires system features
   const auto features = images.keep(
-      std::format(
+      base::format(
           R"({{"schemaVersion":2,"manifests":[{{"mediaType":"{}",{},"platform":{{"os":"linux","architecture":"amd64","os.features":["x"]}}}}]}})",
           image::kOciManifest, images.blob(images.manifest("amd64").text)),
       image::kOciIndex);
@@ -274,7 +275,7 @@ TEST_CASE("a manifest without an index counts for the platform that its configur
 TEST_CASE("what is no container image is called so") {
   Images images;
   const auto chart = images.keep(
-      std::format(
+      base::format(
           R"({{"schemaVersion":2,"mediaType":"{}","config":{{"mediaType":"application/vnd.cncf.helm.config.v1+json",{}}},"layers":[]}})",
           image::kOciManifest, images.blob(R"({"name":"redis","version":"1.0.0"})")),
       image::kOciManifest);
@@ -284,7 +285,7 @@ TEST_CASE("what is no container image is called so") {
   for (const std::string platform : {"", "amd64"})  // in an index, too
     CHECK(refusal(images, images.index({{platform, chart}}), {kAmd64}).contains("helm chart"));
   const auto other = images.keep(
-      std::format(
+      base::format(
           R"({{"schemaVersion":2,"config":{{"mediaType":"application/vnd.example.config+json",{}}},"layers":[]}})",
           images.blob("{}")),
       image::kOciManifest);

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "packer/sources/image_source.h"
+#include "payload/base/format.h"
 #include "tests/support/fake_clock.h"
 #include "tests/support/registry_server.h"
 #include "tests/support/stored_image.h"
@@ -19,26 +20,26 @@ namespace {
 constexpr auto* kImageConfig = "application/vnd.oci.image.config.v1+json";
 
 std::string fields(const std::string& text) {
-  return std::format(R"("digest":"{}","size":{})", StoredImage::digest_of(text), text.size());
+  return base::format(R"("digest":"{}","size":{})", StoredImage::digest_of(text), text.size());
 }
 std::string tag_of(const std::string& text) { return "sha256-" + StoredImage::digest_of(text).substr(7); }
 
 // A signature as cosign writes it, and a bill of materials as oras does; each of this content.
 std::string signature(const std::string& content) {
-  return std::format(
+  return base::format(
       R"({{"schemaVersion":2,"config":{{"mediaType":"{}",{}}},"layers":[{{"mediaType":"application/vnd.dev.cosign.simplesigning.v1+json",{}}}]}})",
       kImageConfig, fields("{}"), fields(content));
 }
 std::string materials(const std::string& subject, const std::string& content) {
-  return std::format(
+  return base::format(
       R"({{"schemaVersion":2,"artifactType":"application/spdx+json","config":{{"mediaType":"application/vnd.oci.empty.v1+json",{}}},"layers":[{{"mediaType":"application/spdx+json",{}}}],"subject":{{"mediaType":"{}",{}}}}})",
       fields("{}"), fields(content), image::kOciManifest, fields(subject));
 }
 std::string list_of(const std::vector<std::string>& manifests) {
   std::string entries;
   for (const auto& manifest : manifests)
-    entries += std::format(R"({}{{"mediaType":"{}",{},"artifactType":"application/spdx+json"}})",
-                           entries.empty() ? "" : ",", image::kOciManifest, fields(manifest));
+    entries += base::format(R"({}{{"mediaType":"{}",{},"artifactType":"application/spdx+json"}})",
+                            entries.empty() ? "" : ",", image::kOciManifest, fields(manifest));
   return StoredImage::index_of(entries);
 }
 
@@ -48,11 +49,11 @@ struct Published {
   std::string config = R"({"os":"linux","architecture":"amd64"})", manifest, index;
 
   Published() {
-    manifest = std::format(R"({{"schemaVersion":2,"config":{{"mediaType":"{}",{}}},"layers":[]}})", kImageConfig,
-                           fields(config));
+    manifest = base::format(R"({{"schemaVersion":2,"config":{{"mediaType":"{}",{}}},"layers":[]}})", kImageConfig,
+                            fields(config));
     index = StoredImage::index_of(
-        std::format(R"({{"mediaType":"{}",{},"platform":{{"os":"linux","architecture":"amd64"}}}})",
-                    image::kOciManifest, fields(manifest)));
+        base::format(R"({{"mediaType":"{}",{},"platform":{{"os":"linux","architecture":"amd64"}}}})",
+                     image::kOciManifest, fields(manifest)));
     server.add_blob(config);
     server.add_manifest("platform", manifest, image::kOciManifest);
     server.add_manifest("1.0", index, image::kOciIndex);

@@ -3,6 +3,7 @@
 #include <catch2/catch_test_macros.hpp>
 
 #include "packer/sources/image_source.h"
+#include "payload/base/format.h"
 #include "tests/support/fake_clock.h"
 #include "tests/support/registry_server.h"
 #include "tests/support/temporary_folder.h"
@@ -21,12 +22,12 @@ struct Published {
 
   Published() {
     layer_digest = server.add_blob(layer);
-    manifest_text = std::format(
+    manifest_text = base::format(
         R"({{"schemaVersion":2,"config":{{"mediaType":"application/vnd.oci.image.config.v1+json","digest":"{}","size":{}}},)"
         R"("layers":[{{"mediaType":"application/vnd.oci.image.layer.v1.tar","digest":"{}","size":{}}}]}})",
         server.add_blob(config).text(), config.size(), layer_digest.text(), layer.size());
     manifest = server.add_manifest("amd64", manifest_text, image::kOciManifest);
-    index_text = std::format(
+    index_text = base::format(
         R"({{"schemaVersion":2,"manifests":[{{"mediaType":"{}","digest":"{}","size":{},"platform":{{"os":"linux","architecture":"amd64"}}}}]}})",
         image::kOciManifest, manifest.text(), manifest_text.size());
     index = server.add_manifest("1.0", index_text, image::kOciIndex);
@@ -116,7 +117,7 @@ TEST_CASE("a platform's manifest that is named by another digest than sha256 is 
   Published published;
   published.server.add_manifest(
       "1.0",
-      std::format(
+      base::format(
           R"({{"schemaVersion":2,"manifests":[{{"mediaType":"{}","digest":"sha512:{}","size":5,"platform":{{"os":"linux","architecture":"amd64"}}}}]}})",
           image::kOciManifest, std::string(128, 'a')),
       image::kOciIndex);
@@ -137,10 +138,10 @@ TEST_CASE("two registries are asked each for its own images, with its own login"
   tests::TemporaryFolder folder;
   const std::string logins = folder / "config.json";
   const auto entry = [](const Published& of, std::string_view both) {
-    return std::format(R"("{}":{{"auth":"{}"}})", of.server.name(), base::to_base64(base::as_bytes(both)));
+    return base::format(R"("{}":{{"auth":"{}"}})", of.server.name(), base::to_base64(base::as_bytes(both)));
   };
   REQUIRE(base::write_file_atomic(
-      logins, base::as_bytes(std::format(R"({{"auths":{{{},{}}}}})", entry(first, "ann:1"), entry(second, "bob:2"))),
+      logins, base::as_bytes(base::format(R"({{"auths":{{{},{}}}}})", entry(first, "ann:1"), entry(second, "bob:2"))),
       0600));
   Packer packer({logins});
   for (auto* published : {&first, &second}) {

@@ -5,6 +5,7 @@
 #include <set>
 
 #include "packer/sources/image_source.h"
+#include "payload/base/format.h"
 #include "payload/codec/zstd.h"
 #include "tests/support/stored_image.h"
 #include "tests/support/temporary_folder.h"
@@ -77,7 +78,7 @@ struct Places {
     StoredImage::write(folder / "a.tar.zst", zstd(plain));
     for (const char* name : {"layout", "a.tar", "a.tar.gz", "a.tar.zst"}) {
       for (const char* kind : {"oci", "oci-archive", "docker-archive"})
-        specs.push_back(std::format("{}:{}", kind, folder / name));
+        specs.push_back(base::format("{}:{}", kind, folder / name));
     }
   }
 };
@@ -95,8 +96,8 @@ struct Saved : StoredImage {
     describe(tags);
   }
   void describe(const std::string& tags) {
-    files["manifest.json"] =
-        std::format(R"([{{"Config":"{}","RepoTags":{},"Layers":["aa/layer.tar","bb/layer.tar"]}}])", config_path, tags);
+    files["manifest.json"] = base::format(
+        R"([{{"Config":"{}","RepoTags":{},"Layers":["aa/layer.tar","bb/layer.tar"]}}])", config_path, tags);
   }
 };
 
@@ -229,7 +230,7 @@ TEST_CASE("what is not there is answered with what is, the nearest first") {
   entries.clear();
   for (int i = 0; i < 30; ++i)
     entries += (entries.empty() ? "" : ",") + image.entry(image.manifest("amd64", "x"), image::kOciManifest,
-                                                          StoredImage::names(std::format("quay.io/a/b:{}", i)));
+                                                          StoredImage::names(base::format("quay.io/a/b:{}", i)));
   image.layout(entries);
   image.write_folder(places.folder / "many");
   CHECK(open("oci:" + places.folder / "many").refusal("redis:7", ErrorCode::not_found).ends_with("and 22 more"));
@@ -267,8 +268,8 @@ TEST_CASE("an unrelated entry with another kind of digest takes no image away") 
   StoredImage image;
   const std::string good = image.manifest("amd64", "x");
   image.layout(image.entry(good, image::kOciManifest, StoredImage::names("quay.io/team/a:1")) +
-               std::format(R"(,{{"mediaType":"{}","digest":"sha512:{}","size":5,{}}})", image::kOciManifest,
-                           std::string(128, 'a'), StoredImage::names("quay.io/team/b:1")));
+               base::format(R"(,{{"mediaType":"{}","digest":"sha512:{}","size":5,{}}})", image::kOciManifest,
+                            std::string(128, 'a'), StoredImage::names("quay.io/team/b:1")));
   tests::TemporaryFolder folder;
   image.write_folder(folder.path());
   const auto opened = open("oci:" + folder.path());
@@ -297,12 +298,12 @@ TEST_CASE("a docker archive without an index gets the manifest that it lacks, al
   }
   // another spelling would change the digest under which sites know the image
   const auto part = [](std::string_view type, const std::string& text) {
-    return std::format(R"({{"digest":"{}","mediaType":"application/vnd.oci.image.{}","size":{}}})",
-                       StoredImage::digest_of(text), type, text.size());
+    return base::format(R"({{"digest":"{}","mediaType":"application/vnd.oci.image.{}","size":{}}})",
+                        StoredImage::digest_of(text), type, text.size());
   };
   CHECK(
       roots ==
-      std::set<std::string>{StoredImage::digest_of(std::format(
+      std::set<std::string>{StoredImage::digest_of(base::format(
           R"({{"config":{},"layers":[{},{}],"mediaType":"application/vnd.oci.image.manifest.v1+json","schemaVersion":2}})",
           part("config.v1+json", saved.config), part("layer.v1.tar", saved.plain),
           part("layer.v1.tar", saved.second)))});

@@ -6,6 +6,7 @@
 #include <filesystem>
 
 #include "payload/base/file.h"
+#include "payload/base/format.h"
 #include "payload/codec/zstd.h"
 #include "tests/support/tar.h"
 #include "tests/support/temporary_folder.h"
@@ -33,7 +34,7 @@ struct Place {
     for (const auto& file : *found) {
       const auto text = base::read_text_file(file.source, 1'000'000);
       REQUIRE(text);
-      out.push_back(std::format("{}{}={}", file.name, file.is_executable ? "*" : "", *text));
+      out.push_back(base::format("{}{}={}", file.name, file.is_executable ? "*" : "", *text));
     }
     return out;
   }
@@ -82,7 +83,7 @@ TEST_CASE("only what is named is unpacked, and a name that fits nothing is told 
   const auto text = place.refused(kTree, ErrorCode::invalid_input, {.strip = 1, .only = {"README", "tool"}});
   CHECK(text.ends_with("holds no tool; its files are (without 1 leading part): README, bin/tool"));
   std::vector<TarEntry> many;
-  for (int i = 0; i < 30; ++i) many.push_back({std::format("{:02}", i), "x"});
+  for (int i = 0; i < 30; ++i) many.push_back({base::format("{:02}", i), "x"});
   CHECK(place.refused(many, ErrorCode::invalid_input, {.strip = 0, .only = {"none"}}).ends_with("19 and 10 more"));
 }
 

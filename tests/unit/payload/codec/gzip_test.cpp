@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "payload/codec/gzip.h"
+#include "payload/base/format.h"
 
 #include <catch2/catch_test_macros.hpp>
 
@@ -28,7 +29,7 @@ constexpr std::string_view kSquares =
 
 std::string squares() {
   std::string out;
-  for (int i = 0; i < 12'000; ++i) out += std::format("line {}\n", i * i % 97);
+  for (int i = 0; i < 12'000; ++i) out += base::format("line {}\n", i * i % 97);
   return out;
 }
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "payload/codec/zstd.h"
+#include "payload/base/format.h"
 
 #include <catch2/catch_test_macros.hpp>
 
@@ -12,7 +13,7 @@ namespace {
 
 Bytes text(size_t size) {
   std::string out;
-  for (size_t i = 0; out.size() < size; ++i) out += std::format("line {}\n", i % 977);
+  for (size_t i = 0; out.size() < size; ++i) out += base::format("line {}\n", i % 977);
   out.resize(size);
   return base::to_bytes(out);
 }

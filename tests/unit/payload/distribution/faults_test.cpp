@@ -2,6 +2,7 @@
 // Registries and lines that misbehave while a blob arrives: no wrong byte is kept, and the next attempt goes on.
 #include <catch2/catch_test_macros.hpp>
 
+#include "payload/base/format.h"
 #include "payload/base/text.h"
 #include "payload/distribution/registry.h"
 #include "tests/support/fake_clock.h"
@@ -145,10 +146,10 @@ TEST_CASE("a token that expires in the middle is renewed, and the blob goes on")
   std::string origin;
   Faulty registry([&](const Request& request) {
     if (request.path().starts_with("/token"))
-      return std::format("HTTP/1.1 200 OK\r\nContent-Length: 14\r\n\r\n{{\"token\":\"t{}\"}}", ++tokens);
+      return base::format("HTTP/1.1 200 OK\r\nContent-Length: 14\r\n\r\n{{\"token\":\"t{}\"}}", ++tokens);
     // the first token holds until the connection breaks
-    if (!request.has(std::format("Authorization: Bearer t{}\r\n", request.from() == 0 ? 1 : 2)))
-      return std::format(
+    if (!request.has(base::format("Authorization: Bearer t{}\r\n", request.from() == 0 ? 1 : 2)))
+      return base::format(
           "HTTP/1.1 401 Unauthorized\r\nWWW-Authenticate: Bearer realm=\"{}/token\"\r\nContent-Length: 0\r\n\r\n",
           origin);
     return answer(text, request.from(), request.from() == 0 ? 150'000 : SIZE_MAX);
@@ -184,7 +185,7 @@ TEST_CASE("429 waits as long as the registry asks, in seconds or until a date, i
   const auto date = [&](int seconds) {
     const auto at = std::chrono::floor<std::chrono::seconds>(registry.clock.now() + Duration{1'000}) +
                     std::chrono::seconds(seconds);
-    return std::format("{:%a, %d %b %Y %H:%M:%S} GMT", at);
+    return base::format("{:%a, %d %b %Y %H:%M:%S} GMT", at);
   };
   const auto until = waited(date(20));
   CHECK((until > Duration{18'000} && until <= Duration{20'000}));
@@ -196,7 +197,7 @@ TEST_CASE("lengths that are not true end in an error or in the right bytes, neve
   const std::string text = long_text(100'000);
   const auto with_length = [&](size_t length) {
     return [&text, length](const Request&) {
-      return std::format("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{}", length, text);
+      return base::format("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{}", length, text);
     };
   };
   for (const size_t length : {size_t{0}, size_t{1}, text.size() - 1, text.size() + 1, size_t{1} << 40}) {
@@ -227,8 +228,8 @@ TEST_CASE("a range that lies about its beginning or its bytes is refused") {
   };
   const std::string rest = text.substr(50'000);
   const auto part = [](const std::string& range, const std::string& bytes) {
-    return std::format("HTTP/1.1 206 Partial Content\r\nContent-Range: {}\r\nContent-Length: {}\r\n\r\n{}", range,
-                       bytes.size(), bytes);
+    return base::format("HTTP/1.1 206 Partial Content\r\nContent-Range: {}\r\nContent-Length: {}\r\n\r\n{}", range,
+                        bytes.size(), bytes);
   };
   CHECK(resumed_by(part("bytes 50000-99999/100000", rest)) == text);
   CHECK(resumed_by(part("bytes 50000-99999/*", rest)) == text);
@@ -242,8 +243,8 @@ TEST_CASE("a range that lies about its beginning or its bytes is refused") {
 TEST_CASE("bytes that a proxy has compressed are refused, and the header is named as the cause") {
   const std::string text = long_text(1'000), other(1'000, 'z');
   Faulty registry([&](const Request&) {
-    return std::format("HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: {}\r\n\r\n{}", other.size(),
-                       other);
+    return base::format("HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: {}\r\n\r\n{}", other.size(),
+                        other);
   });
   const auto blob = registry.blob(text);
   REQUIRE_FALSE(blob);
@@ -252,7 +253,7 @@ TEST_CASE("bytes that a proxy has compressed are refused, and the header is name
   CHECK(registry.requests[0].has("Accept-Encoding: identity\r\n"));
   // the label alone is no fault: some stores keep it with bytes that are compressed anyway
   Faulty labelled([&](const Request&) {
-    return std::format("HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: {}\r\n\r\n{}", text.size(), text);
+    return base::format("HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: {}\r\n\r\n{}", text.size(), text);
   });
   CHECK(labelled.blob(text) == text);
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "payload/distribution/kept_logins.h"
+#include "payload/base/format.h"
 
 #include <sys/stat.h>
 
@@ -110,7 +111,7 @@ TEST_CASE("a credential helper keeps the login if the file names one; it is not 
   const Variable programs("PATH", folder.path() + ":" + path);
   const Variable file("REGISTRY_AUTH_FILE", folder / "auth.json");
   write(folder / "docker-credential-vault",
-        std::format("#!/bin/sh\ncat > {0}/$1; [ ! -e {0}/broken ] || {{ cat {0}/store; exit 3; }}\n", folder.path()),
+        base::format("#!/bin/sh\ncat > {0}/$1; [ ! -e {0}/broken ] || {{ cat {0}/store; exit 3; }}\n", folder.path()),
         0755);
   write(folder / "auth.json", R"({"credsStore":"vault"})");
   CHECK(*distribution::keep_login("quay.io", login("ann", "s3cret")) == "the credential helper vault");

@@ -3,6 +3,7 @@
 #include <cstdlib>
 #include <filesystem>
 
+#include "payload/base/format.h"
 #include "payload/distribution/challenge.h"
 #include "payload/distribution/registry.h"
 #include "tests/support/environment.h"
@@ -73,7 +74,7 @@ TEST_CASE("a token for those who have logged in") {
   CHECK(without.error().code == ErrorCode::auth_failed);
   CHECK(without.error().text().contains("docker login " + server.name()));
   const auto file = write_config(
-      folder, std::format(R"({{"auths":{{"{}":{{"auth":"{}"}}}}}})", server.name(), base64("ann:s3cret:with:colons")));
+      folder, base::format(R"({{"auths":{{"{}":{{"auth":"{}"}}}}}})", server.name(), base64("ann:s3cret:with:colons")));
   const auto with = get(server, {file});
   if (!with) FAIL(with.error().text());
 }
@@ -95,10 +96,10 @@ TEST_CASE("basic authentication, right and wrong; the password is in no message"
   REQUIRE_FALSE(none);
   CHECK(none.error().code == ErrorCode::auth_failed);
   const auto right = write_config(
-      folder, std::format(R"({{"auths":{{"{}":{{"username":"ann","password":"s3cret"}}}}}})", server.name()));
+      folder, base::format(R"({{"auths":{{"{}":{{"username":"ann","password":"s3cret"}}}}}})", server.name()));
   CHECK(get(server, {right}));
   const auto wrong = write_config(
-      folder, std::format(R"({{"auths":{{"http://{}":{{"auth":"{}"}}}}}})", server.name(), base64("ann:n0tright")),
+      folder, base::format(R"({{"auths":{{"http://{}":{{"auth":"{}"}}}}}})", server.name(), base64("ann:n0tright")),
       "wrong.json");
   const auto refused = get(server, {wrong});
   REQUIRE_FALSE(refused);
@@ -124,13 +125,13 @@ TEST_CASE("logins: spellings of a registry, parts of one, several files") {
   TemporaryFolder folder;
   const auto first = write_config(
       folder,
-      std::format(
+      base::format(
           R"({{"auths":{{"https://index.docker.io/v1/":{{"auth":"{}"}},"quay.io":{{"auth":"{}"}},"quay.io/team":{{"auth":"{}"}},"empty.example":{{}}}}}})",
           base64("hub:1"), base64("all:2"), base64("team:3")));
   const auto second =
       write_config(folder,
-                   std::format(R"({{"auths":{{"quay.io":{{"auth":"{}"}},"other.example:5000":{{"auth":"{}"}}}}}})",
-                               base64("late:4"), base64("other:5")),
+                   base::format(R"({{"auths":{{"quay.io":{{"auth":"{}"}},"other.example:5000":{{"auth":"{}"}}}}}})",
+                                base64("late:4"), base64("other:5")),
                    "second.json");
   const auto logins = Logins::read({first, folder / "none.json", second});
   REQUIRE(logins);
@@ -153,7 +154,7 @@ TEST_CASE("logins: a registry is found under every address that tools have writt
         "reg.example:5000/", "HTTPS://Reg.Example:5000/v2/"}) {
     INFO(key);
     const auto logins = Logins::read(
-        {write_config(folder, std::format(R"({{"auths":{{"{}":{{"auth":"{}"}}}}}})", key, base64("ann:1")))});
+        {write_config(folder, base::format(R"({{"auths":{{"{}":{{"auth":"{}"}}}}}})", key, base64("ann:1")))});
     REQUIRE(logins);
     require_found(logins->find("reg.example:5000", "team/app"), "ann", "1");
     for (const char* other : {"reg.example", "reg.example:5001", "x.reg.example:5000"}) {
@@ -166,14 +167,14 @@ TEST_CASE("logins: a registry is found under every address that tools have writt
        {"docker.io", "index.docker.io", "https://index.docker.io/v1/", "https://registry-1.docker.io/v2/"}) {
     INFO(key);
     const auto logins = Logins::read(
-        {write_config(folder, std::format(R"({{"auths":{{"{}":{{"auth":"{}"}}}}}})", key, base64("hub:2")))});
+        {write_config(folder, base::format(R"({{"auths":{{"{}":{{"auth":"{}"}}}}}})", key, base64("hub:2")))});
     REQUIRE(logins);
     require_found(logins->find("docker.io", "library/redis"), "hub", "2");
   }
   // the registry's own name stands before its other spellings, and a part of a registry is no spelling
   const auto both = Logins::read({write_config(
       folder,
-      std::format(
+      base::format(
           R"({{"auths":{{"https://quay.io/v2/":{{"auth":"{}"}},"quay.io":{{"auth":"{}"}},"quay.io/v2":{{"auth":"{}"}}}}}})",
           base64("old:1"), base64("own:2"), base64("part:3")))});
   REQUIRE(both);
@@ -191,7 +192,7 @@ TEST_CASE("a helper that is missing or fails keeps nobody from a public image, a
     INFO(config);
     RegistryServer server;
     const auto file = write_config(
-        folder, config == "each" ? std::format(R"({{"credHelpers":{{"{}":"desktop"}}}})", server.name()) : config);
+        folder, config == "each" ? base::format(R"({{"credHelpers":{{"{}":"desktop"}}}})", server.name()) : config);
     server.habits.authorization = "Bearer abc";
     server.habits.challenge = R"(Bearer realm="%/token")";
     server.habits.token = "abc";

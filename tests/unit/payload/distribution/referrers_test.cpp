@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "payload/base/format.h"
 #include "payload/base/text.h"
 #include "payload/distribution/registry.h"
 #include "tests/support/fake_clock.h"
@@ -36,13 +37,13 @@ TEST_CASE(
   const auto list = [&](std::vector<std::string> given) {
     asked.clear();
     answers = std::move(given);
-    const auto registry = distribution::Registry::open(std::format("127.0.0.1:{}", server.port()), {}, logins, clock);
+    const auto registry = distribution::Registry::open(base::format("127.0.0.1:{}", server.port()), {}, logins, clock);
     REQUIRE(registry);
     return (*registry)->referrers("team/app", subject, {});
   };
   const auto page = [](const std::string& body, const std::string& link = "") {
-    return std::format("HTTP/1.1 200 OK\r\n{}Content-Length: {}\r\n\r\n{}",
-                       link.empty() ? "" : "Link: " + link + "\r\n", body.size(), body);
+    return base::format("HTTP/1.1 200 OK\r\n{}Content-Length: {}\r\n\r\n{}",
+                        link.empty() ? "" : "Link: " + link + "\r\n", body.size(), body);
   };
   const std::string one = R"({ "schemaVersion":2, "manifests":[{"a":1}] })";
   const auto single = list({page(one)});
@@ -58,7 +59,7 @@ TEST_CASE(
   INFO(asked.at(1));
   CHECK(asked[1].starts_with("GET /v2/team/app/referrers/x?last=a%2Fb "));
   for (const int status : {400, 404, 405}) {
-    const auto none = list({std::format("HTTP/1.1 {} No\r\nContent-Length: 0\r\n\r\n", status)});
+    const auto none = list({base::format("HTTP/1.1 {} No\r\nContent-Length: 0\r\n\r\n", status)});
     REQUIRE(none);
     CHECK_FALSE(*none);
   }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "payload/distribution/registry.h"
+#include "payload/base/format.h"
 
 #include <catch2/catch_test_macros.hpp>
 
@@ -139,21 +140,21 @@ Result<std::string> resumed(const std::string& text, const std::function<std::st
     if (request.empty()) return;
     if (asked != nullptr) asked->push_back(request);
     if (requests++ == 0) {
-      connection.send(
-          std::format("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{}", text.size(), text.substr(0, text.size() / 2)));
+      connection.send(base::format("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{}", text.size(),
+                                   text.substr(0, text.size() / 2)));
       return;
     }
     const size_t at = request.find("Range: bytes=");
     connection.send(next(at == std::string::npos ? 0 : std::stoul(request.substr(at + 13))));
   });
-  Reader reader(std::format("127.0.0.1:{}", server.port()));
+  Reader reader(base::format("127.0.0.1:{}", server.port()));
   return reader.blob(hash::sha256(base::as_bytes(text)), text.size());
 }
 
 std::string part(std::string_view text, size_t from, const std::string& range) {
   const auto rest = text.substr(from);
-  return std::format("HTTP/1.1 206 Partial Content\r\n{}Content-Length: {}\r\n\r\n{}",
-                     range.empty() ? "" : std::format("Content-Range: {}\r\n", range), rest.size(), rest);
+  return base::format("HTTP/1.1 206 Partial Content\r\n{}Content-Length: {}\r\n\r\n{}",
+                      range.empty() ? "" : base::format("Content-Range: {}\r\n", range), rest.size(), rest);
 }
 
 }  // namespace
@@ -163,7 +164,7 @@ TEST_CASE(
   const std::string text = long_text(300'000);
   std::vector<std::string> asked;
   const auto blob = resumed(
-      text, [&](size_t) { return std::format("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{}", text.size(), text); },
+      text, [&](size_t) { return base::format("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{}", text.size(), text); },
       &asked);
   if (!blob) FAIL(blob.error().text());
   CHECK(*blob == text);
@@ -174,7 +175,7 @@ TEST_CASE(
 TEST_CASE("a part that is not the one asked for is refused, whatever its bytes") {
   const std::string text = long_text(300'000);
   const auto right = resumed(text, [&](size_t from) {
-    return part(text, from, std::format("bytes {}-{}/{}", from, text.size() - 1, text.size()));
+    return part(text, from, base::format("bytes {}-{}/{}", from, text.size() - 1, text.size()));
   });
   if (!right) FAIL(right.error().text());
   CHECK(*right == text);
@@ -192,7 +193,7 @@ TEST_CASE("a registry that has changed the blob in between gives no mixture") {
   const std::string text = long_text(300'000);
   const std::string other(text.rbegin(), text.rend());
   const auto mixed = resumed(text, [&](size_t from) {
-    return part(other, from, std::format("bytes {}-{}/{}", from, text.size() - 1, text.size()));
+    return part(other, from, base::format("bytes {}-{}/{}", from, text.size() - 1, text.size()));
   });
   REQUIRE_FALSE(mixed);
   CHECK(mixed.error().code == ErrorCode::corrupt);
@@ -333,10 +334,10 @@ TEST_CASE("behind a proxy all requests go through it, with its login; the regist
       connection.send(
           "HTTP/1.1 401 Unauthorized\r\nContent-Length: 0\r\nWWW-Authenticate: Bearer realm=\"http://tokens.example/token\"\r\n\r\n");
     else
-      connection.send(std::format("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{}", std::string_view(kManifest).size(),
-                                  kManifest));
+      connection.send(base::format("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{}",
+                                   std::string_view(kManifest).size(), kManifest));
   });
-  const tests::Variable variable("http_proxy", std::format("http://ann:s3cret@127.0.0.1:{}", proxy.port())),
+  const tests::Variable variable("http_proxy", base::format("http://ann:s3cret@127.0.0.1:{}", proxy.port())),
       none("no_proxy", "intern.example");
   Reader reader("registry.example:5000", {{"registry.example:5000"}, {}});
   const auto manifest = reader.registry->manifest("team/app", "1.0", {});
@@ -357,7 +358,7 @@ TEST_CASE("what goes wrong behind a proxy names it: the answer may be its own") 
     if (!connection.request().empty())
       connection.send("HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\nContent-Length: 0\r\n\r\n");
   });
-  const std::string address = std::format("http://127.0.0.1:{}", proxy.port());
+  const std::string address = base::format("http://127.0.0.1:{}", proxy.port());
   const tests::Variable variable("http_proxy", address), none("no_proxy", "");
   Reader reader("registry.example:5000", {{"registry.example:5000"}, {}});
   const auto refused = reader.registry->manifest("team/app", "1.0", {});
@@ -371,7 +372,7 @@ TEST_CASE("TLS through a proxy is a tunnel; one that gives none is named by the 
     asked.push_back(connection.request());
     connection.send("HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n");
   });
-  const tests::Variable variable("https_proxy", std::format("127.0.0.1:{}", proxy.port())), none("no_proxy", "");
+  const tests::Variable variable("https_proxy", base::format("127.0.0.1:{}", proxy.port())), none("no_proxy", "");
   Reader reader("registry.example");
   const auto refused = reader.registry->manifest("team/app", "1.0", {});
   REQUIRE_FALSE(refused);

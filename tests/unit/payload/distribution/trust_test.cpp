@@ -2,6 +2,7 @@
 // What may be sent where: logins, tokens and client certificates stay with the registry, and TLS is never given up.
 #include <catch2/catch_test_macros.hpp>
 
+#include "payload/base/format.h"
 #include "payload/distribution/registry.h"
 #include "tests/support/authority.h"
 #include "tests/support/environment.h"
@@ -31,8 +32,8 @@ class Site {
     write("certs.d/" + server.name() + "/client.key", std::string(identity.key.reveal()));
   }
   void log_in(const RegistryServer& server) {
-    write("auth.json", std::format(R"({{"auths":{{"{}":{{"auth":"{}"}}}}}})", server.name(),
-                                   base::to_base64(base::as_bytes("ann:s3cret"))));
+    write("auth.json", base::format(R"({{"auths":{{"{}":{{"auth":"{}"}}}}}})", server.name(),
+                                    base::to_base64(base::as_bytes("ann:s3cret"))));
     login_files_ = {folder_ / ".config/containers/auth.json"};
   }
   Result<distribution::RemoteManifest> manifest(const RegistryServer& server) {
@@ -109,7 +110,7 @@ TEST_CASE("a registry with TLS can't send for its tokens to a host without: noth
   RegistryServer tokens, server(server_identity(authority));
   tokens.habits.token = "abc";
   server.habits.authorization = "Bearer abc";
-  server.habits.challenge = std::format(R"(Bearer realm="{}/token")", tokens.origin());
+  server.habits.challenge = base::format(R"(Bearer realm="{}/token")", tokens.origin());
   Site site;
   site.trust(server, authority);
   site.log_in(server);
@@ -120,7 +121,7 @@ TEST_CASE("a registry with TLS can't send for its tokens to a host without: noth
   // one with TLS is fine
   RegistryServer trusted(server_identity(authority));
   trusted.habits.token = "abc";
-  server.habits.challenge = std::format(R"(Bearer realm="{}/token")", trusted.origin());
+  server.habits.challenge = base::format(R"(Bearer realm="{}/token")", trusted.origin());
   server.add_manifest("1.0", kManifest, image::kOciManifest);
   const auto read = site.manifest(server);
   if (!read) FAIL(read.error().text());

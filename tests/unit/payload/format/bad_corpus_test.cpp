@@ -9,6 +9,7 @@
 #include <set>
 
 #include "payload/base/file.h"
+#include "payload/base/format.h"
 #include "payload/base/text.h"
 #include "payload/format/reader.h"
 #include "tests/bad/corpus.h"
@@ -28,7 +29,7 @@ const std::string kRoot = tests::source_path("tests/bad");
 // Everything that opening and verifying finds; if that is nothing, reading is tried too. Empty for an intact file.
 std::vector<std::string> findings(const Bytes& bytes) {
   const auto told = [](std::string_view place, const Error& error) {
-    return std::format("{} | {} | {}", base::name(error.code), place, error.text());
+    return base::format("{} | {} | {}", base::name(error.code), place, error.text());
   };
   const base::MemoryFile file(bytes);
   auto reader = format::PayloadReader::open(file);
@@ -37,7 +38,7 @@ std::vector<std::string> findings(const Bytes& bytes) {
   if (!damage) return {told("verify", damage.error())};
   std::vector<std::string> out;
   for (const auto& found : *damage)
-    out.push_back(told(std::format("verify: {} at {}", found.where, found.offset), found.error));
+    out.push_back(told(base::format("verify: {} at {}", found.where, found.offset), found.error));
   for (const auto& object : (*reader)->objects()) {
     base::FunctionSink sink([](ByteView) { return Result<void>{}; });
     auto read = (*reader)->read(object.digest, {}, sink);

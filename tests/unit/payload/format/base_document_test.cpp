@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "payload/format/base_document.h"
+#include "payload/base/format.h"
 
 #include <catch2/catch_test_macros.hpp>
 
@@ -46,7 +47,7 @@ void refused(std::string_view from, std::string_view to, std::string_view where,
   REQUIRE_FALSE(document);
   INFO(document.error().text());
   CHECK(document.error().code == ErrorCode::invalid_input);
-  CHECK(document.error().what.starts_with(std::format("base.yaml:{}{}", where, where.ends_with(':') ? "" : ":")));
+  CHECK(document.error().what.starts_with(base::format("base.yaml:{}{}", where, where.ends_with(':') ? "" : ":")));
   CHECK(document.error().what.contains(why));
 }
 

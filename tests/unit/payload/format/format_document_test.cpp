@@ -9,6 +9,7 @@
 #include <map>
 
 #include "payload/base/file.h"
+#include "payload/base/format.h"
 #include "payload/base/text.h"
 #include "payload/format/records.h"
 #include "tests/support/payload_builder.h"
@@ -50,7 +51,7 @@ std::string dump(ByteView bytes) {
         text += c >= 0x20 && c < 0x7f ? c : '.';
       }
     }
-    out += std::format("{:05x}  {} |{}|\n", at, hex, text);
+    out += base::format("{:05x}  {} |{}|\n", at, hex, text);
   }
   return out;
 }
@@ -170,10 +171,10 @@ TEST_CASE("section types and encodings of FORMAT.md are those of the code") {
   for (const auto type :
        {format::SectionType::contents, format::SectionType::index, format::SectionType::parity,
         format::SectionType::metadata_copy, format::SectionType::volumes, format::SectionType::delta}) {
-    CHECK(text.contains(std::format("\n| {} | {} |", static_cast<uint32_t>(type), format::name(type))));
+    CHECK(text.contains(base::format("\n| {} | {} |", static_cast<uint32_t>(type), format::name(type))));
   }
-  CHECK(text.contains(std::format("\n| {} | raw", static_cast<unsigned>(format::Encoding::raw))));
-  CHECK(text.contains(std::format("\n| {} | one zstd frame", static_cast<unsigned>(format::Encoding::zstd))));
+  CHECK(text.contains(base::format("\n| {} | raw", static_cast<unsigned>(format::Encoding::raw))));
+  CHECK(text.contains(base::format("\n| {} | one zstd frame", static_cast<unsigned>(format::Encoding::zstd))));
 }
 
 TEST_CASE("the dump in FORMAT.md is the minimal payload") {

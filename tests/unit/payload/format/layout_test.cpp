@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "payload/format/layout.h"
+#include "payload/base/format.h"
 
 #include <catch2/catch_test_macros.hpp>
 
@@ -22,7 +23,7 @@ Trailer trailer_of(uint64_t metadata_offset, uint64_t metadata_size, uint64_t si
 
 std::string refusal(const Trailer& trailer) {
   const auto parsed = parse_trailer(encode(trailer));
-  return parsed ? "accepted" : std::format("{}: {}", base::name(parsed.error().code), parsed.error().text());
+  return parsed ? "accepted" : base::format("{}: {}", base::name(parsed.error().code), parsed.error().text());
 }
 
 }  // namespace

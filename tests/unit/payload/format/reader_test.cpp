@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "payload/format/reader.h"
+#include "payload/base/format.h"
 
 #include <catch2/catch_test_macros.hpp>
 
@@ -218,7 +219,7 @@ TEST_CASE("a part of an object is read from frames whose hashes hold, and from n
         CHECK(read.error().code == ErrorCode::corrupt);
         CHECK(
             read.error().text() ==
-            std::format(
+            base::format(
                 "the file is damaged at payload offset {} ({} bytes); copy it again, `verify` lists all damage (while reading object {})",
                 frame.offset, frame.stored_size, digest.text()));
       }

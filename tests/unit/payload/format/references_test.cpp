@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "payload/format/references.h"
+#include "payload/base/format.h"
 
 #include <catch2/catch_test_macros.hpp>
 
@@ -59,7 +60,7 @@ TEST_CASE("the first reference that is refused ends the walk") {
       return {};
     });
     REQUIRE_FALSE(done);
-    CHECK(done.error().what == std::format("number {}", refused));
+    CHECK(done.error().what == base::format("number {}", refused));
     CHECK(count == refused + 1);
   }
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Strangers at the door of a server: they say nothing, too little, too much, too slowly, or are too many.
 #include "payload/http/front.h"
+#include "payload/base/format.h"
 
 #include <atomic>
 #include <catch2/catch_test_macros.hpp>
@@ -148,12 +149,12 @@ TEST_CASE("requests in pieces, several at once, and one after the other over one
   CHECK(pieces.hear("/hello").contains("200 OK"));
   Visitor several(at->port());
   std::string all;
-  for (int i = 0; i < 20; ++i) all += std::format("GET /number-{:02} HTTP/1.1\r\nHost: x\r\n\r\n", i);
+  for (int i = 0; i < 20; ++i) all += base::format("GET /number-{:02} HTTP/1.1\r\nHost: x\r\n\r\n", i);
   REQUIRE(several.say(all + "GET /rest"));
   const std::string heard = several.hear("/number-19");
   size_t place = 0;
   for (int i = 0; i < 20; ++i) {
-    const auto found = heard.find(std::format("/number-{:02}", i));
+    const auto found = heard.find(base::format("/number-{:02}", i));
     REQUIRE(found != std::string::npos);
     CHECK(found >= place);
     place = found;
@@ -198,7 +199,7 @@ TEST_CASE("what is no request is told so, and nothing that follows is answered")
     Visitor visitor(at->port());
     REQUIRE(visitor.say(text + std::string(kGet)));
     const std::string heard = visitor.hear("nothing ends this");
-    CHECK(heard.starts_with(std::format("HTTP/1.1 {} ", status)));
+    CHECK(heard.starts_with(base::format("HTTP/1.1 {} ", status)));
     CHECK(heard.find("HTTP/1.1", 1) == std::string::npos);
     CHECK(visitor.is_closed(seconds(1)));
     CHECK(asked == 0);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "payload/http/server.h"
+#include "payload/base/format.h"
 
 #include <atomic>
 #include <catch2/catch_test_macros.hpp>
@@ -191,7 +192,7 @@ TEST_CASE("over IPv6 too") {
   Digits digits(std::move(options));
   auto client = digits.client("::1");
   CHECK(get(client, "/text").text == "0123456789");
-  const auto url = http::parse_url(std::format("http://[::1]:{}/stream", digits.server->port()));
+  const auto url = http::parse_url(base::format("http://[::1]:{}/stream", digits.server->port()));
   REQUIRE(url);
   Client named(url->origin, {});
   CHECK(get(named, url->target).text == "0123456789");

@@ -4,6 +4,7 @@
 #include <catch2/catch_test_macros.hpp>
 #include <chrono>
 
+#include "payload/base/format.h"
 #include "tests/support/hand_server.h"
 
 using namespace sealift;
@@ -19,7 +20,7 @@ using tests::loopback;
 namespace {
 
 std::string whole(std::string_view text, std::string_view more = "") {
-  return std::format("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n{}\r\n{}", text.size(), more, text);
+  return base::format("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n{}\r\n{}", text.size(), more, text);
 }
 
 ClientOptions impatient() {
@@ -171,7 +172,7 @@ TEST_CASE("texts have a limit, refusals too; what is streamed has none") {
       INFO(status << " " << size);
       HandServer server([&](Connection& connection) {
         connection.request();
-        connection.send(std::format("HTTP/1.1 {}\r\nContent-Length: {}\r\n\r\n", status, size));
+        connection.send(base::format("HTTP/1.1 {}\r\nContent-Length: {}\r\n\r\n", status, size));
         connection.send(std::string(size, 'x'));
       });
       auto client = server.client();

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "payload/image/manifest.h"
+#include "payload/base/format.h"
 
 #include <catch2/catch_test_macros.hpp>
 
@@ -11,11 +12,11 @@ namespace {
 const std::string kDigestText = "sha256:" + std::string(64, 'b');
 
 std::string descriptor(std::string_view type, std::string_view more = "") {
-  return std::format(R"({{"mediaType":"{}","digest":"{}","size":12{}}})", type, kDigestText, more);
+  return base::format(R"({{"mediaType":"{}","digest":"{}","size":12{}}})", type, kDigestText, more);
 }
 std::string manifest(std::string_view layers, std::string_view own = kOciManifest) {
-  return std::format(R"({{"schemaVersion":2,"mediaType":"{}","config":{},"layers":[{}]}})", own,
-                     descriptor("application/vnd.oci.image.config.v1+json"), layers);
+  return base::format(R"({{"schemaVersion":2,"mediaType":"{}","config":{},"layers":[{}]}})", own,
+                      descriptor("application/vnd.oci.image.config.v1+json"), layers);
 }
 auto parse(const std::string& text, std::string_view type = "") { return parse_manifest(base::as_bytes(text), type); }
 void refused(const std::string& text, std::string_view type, std::string_view why) {
@@ -55,8 +56,8 @@ TEST_CASE("where the label and the document disagree, the document decides") {
     if (!parsed) FAIL(parsed.error().text());
     return std::visit([](const auto& document) { return document.media_type; }, *parsed);
   };
-  const std::string untyped = std::format(R"({{"schemaVersion":2,"config":{},"layers":[]}})",
-                                          descriptor("application/vnd.oci.image.config.v1+json"));
+  const std::string untyped = base::format(R"({{"schemaVersion":2,"config":{},"layers":[]}})",
+                                           descriptor("application/vnd.oci.image.config.v1+json"));
   for (const std::string_view label : {"text/plain", "application/octet-stream", "binary/octet-stream", ""}) {
     INFO(label);
     CHECK(type_of(manifest(""), label) == kOciManifest);
@@ -81,9 +82,9 @@ TEST_CASE("an index is never read as a manifest, nor the reverse: containerd wou
 
 TEST_CASE("in an index, a digest of another algorithm takes no other entry away; in a manifest it is refused") {
   const std::string other =
-      std::format(R"({{"mediaType":"{}","digest":"sha512:{}","size":5}})", kOciManifest, std::string(128, 'a'));
+      base::format(R"({{"mediaType":"{}","digest":"sha512:{}","size":5}})", kOciManifest, std::string(128, 'a'));
   const auto parsed =
-      parse(std::format(R"({{"schemaVersion":2,"manifests":[{},{}]}})", descriptor(kOciManifest), other));
+      parse(base::format(R"({{"schemaVersion":2,"manifests":[{},{}]}})", descriptor(kOciManifest), other));
   REQUIRE(parsed);
   const auto& list = std::get<Index>(*parsed).manifests;
   REQUIRE(list.size() == 2);
@@ -91,14 +92,14 @@ TEST_CASE("in an index, a digest of another algorithm takes no other entry away;
   CHECK(list[1].unsupported_digest == "sha512:" + std::string(128, 'a'));
   refused(manifest(other), "", "not sha256");
   for (const char* digest : {"sha256:1", "sha256:", "none"})
-    refused(std::format(R"({{"schemaVersion":2,"manifests":[{{"mediaType":"x","digest":"{}","size":5}}]}})", digest),
+    refused(base::format(R"({{"schemaVersion":2,"manifests":[{{"mediaType":"x","digest":"{}","size":5}}]}})", digest),
             "", "not sha256");
 }
 
 TEST_CASE("what is no container image is named as what it is") {
   const auto kind = [](std::string_view config, std::string_view layer, std::string_view artifact = "") {
-    const auto parsed = parse(std::format(R"({{"schemaVersion":2,"artifactType":"{}","config":{},"layers":[{}]}})",
-                                          artifact, descriptor(config), layer.empty() ? "" : descriptor(layer)));
+    const auto parsed = parse(base::format(R"({{"schemaVersion":2,"artifactType":"{}","config":{},"layers":[{}]}})",
+                                           artifact, descriptor(config), layer.empty() ? "" : descriptor(layer)));
     if (!parsed) FAIL(parsed.error().text());
     return artifact_kind(std::get<Manifest>(*parsed)).value_or("an image");
   };
@@ -121,14 +122,14 @@ TEST_CASE("what is no container image is named as what it is") {
 }
 
 TEST_CASE("an index knows the platforms") {
-  const auto parsed = parse(
-      std::format(R"({{"schemaVersion":2,"mediaType":"{}","manifests":[{},{},{},{},{}]}})", kOciIndex,
-                  descriptor(kOciManifest, R"(,"platform":{"os":"linux","architecture":"amd64"})"),
-                  descriptor(kOciManifest, R"(,"platform":{"os":"linux","architecture":"arm64","variant":"v8"})"),
-                  descriptor(kOciManifest, R"(,"platform":{"os":"windows","architecture":"amd64"})"),
-                  descriptor(kOciManifest, R"(,"platform":{"os":"unknown","architecture":"unknown"})"),
-                  descriptor(kOciManifest,
-                             R"(,"platform":null,"annotations":{"org.opencontainers.image.ref.name":"quay.io/a:1"})")));
+  const auto parsed = parse(base::format(
+      R"({{"schemaVersion":2,"mediaType":"{}","manifests":[{},{},{},{},{}]}})", kOciIndex,
+      descriptor(kOciManifest, R"(,"platform":{"os":"linux","architecture":"amd64"})"),
+      descriptor(kOciManifest, R"(,"platform":{"os":"linux","architecture":"arm64","variant":"v8"})"),
+      descriptor(kOciManifest, R"(,"platform":{"os":"windows","architecture":"amd64"})"),
+      descriptor(kOciManifest, R"(,"platform":{"os":"unknown","architecture":"unknown"})"),
+      descriptor(kOciManifest,
+                 R"(,"platform":null,"annotations":{"org.opencontainers.image.ref.name":"quay.io/a:1"})")));
   REQUIRE(parsed);
   const auto& list = std::get<Index>(*parsed).manifests;
   REQUIRE(list.size() == 5);
@@ -154,8 +155,8 @@ TEST_CASE("what is not usable is refused with the reason") {
   refused(R"({"schemaVersion":2,"layers":[]})", "", "config");
   refused(manifest(R"({"mediaType":"x","digest":"md5:1","size":1})"), "", "not sha256");
   refused(manifest(R"({"mediaType":"x","size":1})"), "", "descriptor");
-  refused(manifest(std::format(R"({{"mediaType":"x","digest":"{}","size":-1}})", kDigestText)), "", "descriptor");
-  refused(manifest(std::format(R"({{"mediaType":"x","digest":"{}","size":18446744073709551615}})", kDigestText)), "",
+  refused(manifest(base::format(R"({{"mediaType":"x","digest":"{}","size":-1}})", kDigestText)), "", "descriptor");
+  refused(manifest(base::format(R"({{"mediaType":"x","digest":"{}","size":18446744073709551615}})", kDigestText)), "",
           "bytes");
   refused(manifest(descriptor("application/vnd.docker.image.rootfs.foreign.diff.tar.gzip")), "",
           "may not be distributed");

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "payload/image/reference.h"
+#include "payload/base/format.h"
 
 #include <catch2/catch_test_macros.hpp>
 
@@ -44,10 +45,10 @@ TEST_CASE("a repository has at most 255 bytes, and the registry's name does not 
 TEST_CASE("a registry's port is a number of 16 bits, behind a name and behind an IPv6 address") {
   for (const std::string_view registry : {"host.example", "localhost", "10.0.0.1", "[fd00::1]"}) {
     INFO(registry);
-    CHECK(normal(std::format("{}:65535/a", registry)) == std::format("{}:65535/a:latest", registry));
+    CHECK(normal(base::format("{}:65535/a", registry)) == base::format("{}:65535/a:latest", registry));
     for (const std::string_view port : {"65536", "", "-1", "+1", " 1", "0x10", "5000x", "99999999999999999999"}) {
       INFO(port);
-      const auto reference = parse_reference(std::format("{}:{}/a", registry, port));
+      const auto reference = parse_reference(base::format("{}:{}/a", registry, port));
       REQUIRE_FALSE(reference);
       CHECK(reference.error().text().contains("the registry's name is not a host name with an optional port"));
     }
@@ -136,7 +137,7 @@ TEST_CASE("a registry that holds the images of all keeps each under the registry
         {"localhost", "localhost"},
         {"10.0.0.1:5000", "10.0.0.1_5000"}}) {
     INFO(registry);
-    CHECK(place("p", registry, "a/b") == std::format("p/{}/a/b", component));
+    CHECK(place("p", registry, "a/b") == base::format("p/{}/a/b", component));
   }
 
   // Docker's own registry has three names.

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "payload/json/entries.h"
+#include "payload/base/format.h"
 
 #include <catch2/catch_test_macros.hpp>
-#include <format>
 
 using namespace sealift;
 using namespace sealift::json;
@@ -17,8 +17,8 @@ struct Read {
 Read read(std::string_view text, const Limits& limits = {}) {
   Read out;
   out.rest = parse_entries(text, limits, [&](const Entry& entry) -> Result<void> {
-    out.entries.push_back(std::format("{}{} {} {} {}", entry.member, entry.in_list ? "[]" : "{}", entry.number,
-                                      entry.key, to_canonical(entry.value)));
+    out.entries.push_back(base::format("{}{} {} {} {}", entry.member, entry.in_list ? "[]" : "{}", entry.number,
+                                       entry.key, to_canonical(entry.value)));
     if (entry.value == Value("stop")) return fail(ErrorCode::cancelled, "stopped");
     return {};
   });

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // P01, P02, P15: pods, and what is built like them.
+#include "payload/base/format.h"
 #include "tests/unit/payload/workloads/finding.h"
 
 using namespace sealift;
@@ -100,7 +101,7 @@ TEST_CASE("pods for Windows nodes are omitted") {
 
 TEST_CASE("pods that only helm test creates are omitted unless they are wanted; other hooks count") {
   const auto hook = [](std::string_view events) {
-    return std::format(
+    return base::format(
         "kind: Pod\nmetadata: {{name: a, annotations: {{helm.sh/hook: '{}'}}}}\nspec: {{containers: [{{image: 'x:1'}}]}}\n",
         events);
   };

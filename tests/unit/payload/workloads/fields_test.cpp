@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // P03–P09, P13: images in variables, flags, fields and ConfigMaps.
+#include "payload/base/format.h"
 #include "tests/unit/payload/workloads/finding.h"
 
 using namespace sealift;
@@ -8,9 +9,9 @@ using namespace sealift::tests;
 namespace {
 
 std::string variable(std::string_view name, std::string_view value) {
-  return resource(std::format("{{env: [{{name: {}, value: \"{}\"}}]}}", name, value));
+  return resource(base::format("{{env: [{{name: {}, value: \"{}\"}}]}}", name, value));
 }
-std::string arguments(std::string_view list) { return resource(std::format("{{args: {}}}", list)); }
+std::string arguments(std::string_view list) { return resource(base::format("{{args: {}}}", list)); }
 
 }  // namespace
 
@@ -55,7 +56,7 @@ TEST_CASE("fields of custom resources whose key says image hold one") {
   for (const std::string key : {"image", "sidecarImage", "docker_image", "imageName", "imageRef", "baseImage",
                                 "image-name", "proxyImageURL", "dockerimage"}) {
     INFO(key);
-    CHECK(images(resource(std::format("{{backup: {{{}: 'acme/backup:9'}}}}", key))).size() == 1);
+    CHECK(images(resource(base::format("{{backup: {{{}: 'acme/backup:9'}}}}", key))).size() == 1);
   }
   CHECK(names(resource("{image: 'redis:7', images: ['acme/a:1', 'reg.example/b:2', plain]}")) ==
         Lines{"redis:7", "acme/a:1", "reg.example/b:2"});
@@ -86,7 +87,7 @@ TEST_CASE("a bare name is no question where its repository is packed with a tag"
 }
 
 TEST_CASE("a name split over fields of one mapping is put together") {
-  const auto one = [](std::string_view fields) { return names(resource(std::format("{{part: {}}}", fields))); };
+  const auto one = [](std::string_view fields) { return names(resource(base::format("{{part: {}}}", fields))); };
   CHECK(images(resource("{gateway: {repository: reg.example/gw, tag: '4'}}")) ==
         Lines{"reg.example/gw:4, split fields, .spec.gateway"});
   CHECK(one("{registry: reg.example, repository: a/b, tag: 1.20}") == Lines{"reg.example/a/b:1.20"});

@@ -4,11 +4,11 @@
 #pragma once
 
 #include <catch2/catch_test_macros.hpp>
-#include <format>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "payload/base/format.h"
 #include "payload/workloads/find_images.h"
 #include "payload/yaml/node.h"
 
@@ -34,7 +34,7 @@ inline workloads::Findings findings(std::string_view text, const workloads::Rule
 inline Lines images(std::string_view text) {
   Lines out;
   for (const auto& use : findings(text).images)
-    out.push_back(std::format("{}, {}, {}", use.image, use.found_by, use.path));
+    out.push_back(base::format("{}, {}, {}", use.image, use.found_by, use.path));
   return out;
 }
 
@@ -48,14 +48,14 @@ inline Lines names(std::string_view text) {
 // "text, path"
 inline Lines unresolved(std::string_view text) {
   Lines out;
-  for (const auto& one : findings(text).unresolved) out.push_back(std::format("{}, {}", one.text, one.path));
+  for (const auto& one : findings(text).unresolved) out.push_back(base::format("{}, {}", one.text, one.path));
   return out;
 }
 
 // "text, reason"
 inline Lines omitted(std::string_view text) {
   Lines out;
-  for (const auto& one : findings(text).omitted) out.push_back(std::format("{}, {}", one.text, one.reason));
+  for (const auto& one : findings(text).omitted) out.push_back(base::format("{}, {}", one.text, one.reason));
   return out;
 }
 
@@ -70,10 +70,10 @@ inline bool silent(std::string_view text) {
 
 // A custom resource, and a ConfigMap.
 inline std::string resource(std::string_view spec) {
-  return std::format("apiVersion: example.dev/v1\nkind: Thing\nmetadata: {{name: a}}\nspec: {}\n", spec);
+  return base::format("apiVersion: example.dev/v1\nkind: Thing\nmetadata: {{name: a}}\nspec: {}\n", spec);
 }
 inline std::string config_map(std::string_view data) {
-  return std::format("apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: a}}\ndata:\n{}\n", data);
+  return base::format("apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: a}}\ndata:\n{}\n", data);
 }
 
 }  // namespace sealift::tests

@@ -2,6 +2,7 @@
 // P10: documents inside strings, and what bounds them.
 #include <chrono>
 
+#include "payload/base/format.h"
 #include "payload/base/text.h"
 #include "tests/unit/payload/workloads/finding.h"
 
@@ -21,7 +22,7 @@ std::string holding(std::string_view text) {
       quoted += c;
     }
   }
-  return std::format("apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: a}}\ndata:\n  f.yaml: \"{}\"\n", quoted);
+  return base::format("apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: a}}\ndata:\n  f.yaml: \"{}\"\n", quoted);
 }
 
 }  // namespace
@@ -77,7 +78,7 @@ TEST_CASE("hostile strings cost no more than their size") {
   std::string nested = "image: acme/a:1\n";
   for (int i = 0; i < 100; ++i) {
     std::string deeper = "image: |\n";
-    for (const auto line : base::split(nested, '\n')) deeper += std::format(" {}\n", line);
+    for (const auto line : base::split(nested, '\n')) deeper += base::format(" {}\n", line);
     nested = std::move(deeper);
   }
   CHECK(names(holding(nested)).empty());
@@ -90,7 +91,7 @@ TEST_CASE("hostile strings cost no more than their size") {
   // Without a text in them, so that only their number counts.
   std::string aliases = "image: acme/a:1\na0: &a0 [[], [], [], [], [], [], [], []]\n";
   for (int i = 1; i < 6; ++i)
-    aliases += std::format("a{0}: &a{0} [*a{1}, *a{1}, *a{1}, *a{1}, *a{1}, *a{1}]\n", i, i - 1);
+    aliases += base::format("a{0}: &a{0} [*a{1}, *a{1}, *a{1}, *a{1}, *a{1}, *a{1}]\n", i, i - 1);
   CHECK(names(holding(aliases)).empty());
   CHECK(std::chrono::steady_clock::now() - began < std::chrono::seconds(60));
 }

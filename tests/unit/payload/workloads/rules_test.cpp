@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "payload/workloads/rules.h"
+#include "payload/base/format.h"
 
 #include "tests/unit/payload/workloads/finding.h"
 
@@ -36,9 +37,9 @@ Lines made(std::string_view rest, std::string_view documents) {
   Lines out;
   const auto all = findings(documents, rules(rule(rest)));
   for (const auto& use : all.images) {
-    if (use.found_by == "rule mesh") out.push_back(std::format("{}, {}", use.image, use.path));
+    if (use.found_by == "rule mesh") out.push_back(base::format("{}, {}", use.image, use.path));
   }
-  for (const auto& one : all.unresolved) out.push_back(std::format("!{}, {}, {}", one.text, one.path, one.why));
+  for (const auto& one : all.unresolved) out.push_back(base::format("!{}, {}, {}", one.text, one.path, one.why));
   return out;
 }
 
@@ -49,7 +50,7 @@ constexpr std::string_view kMesh =
 constexpr std::string_view kOperator =
     "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: mesh-operator}\nspec: {template: {spec: {containers: [{name: m, image: 'reg.example/mesh/operator:v3', env: [{name: REGISTRY, value: own.example/}]}]}}}\n";
 
-std::string together(std::string_view a, std::string_view b) { return std::format("{}---\n{}", a, b); }
+std::string together(std::string_view a, std::string_view b) { return base::format("{}---\n{}", a, b); }
 
 }  // namespace
 
@@ -122,9 +123,9 @@ TEST_CASE("a table gives the images of an operator's version, and asks for one t
 
 TEST_CASE("conditions choose images") {
   const auto with = [](std::string_view condition) {
-    return made(
-               std::format("match: {{group: mesh.example, kind: Mesh}}\nimages: [{{image: 'a/b:1', {}}}]\n", condition),
-               "apiVersion: mesh.example/v1\nkind: Mesh\nspec: {on: true, off: false, part: {a: b}, none: {}}\n")
+    return made(base::format("match: {{group: mesh.example, kind: Mesh}}\nimages: [{{image: 'a/b:1', {}}}]\n",
+                             condition),
+                "apiVersion: mesh.example/v1\nkind: Mesh\nspec: {on: true, off: false, part: {a: b}, none: {}}\n")
         .size();
   };
   CHECK(with("when: .spec.on") == 1);

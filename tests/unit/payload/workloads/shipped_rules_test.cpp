@@ -5,6 +5,7 @@
 #include <set>
 
 #include "payload/base/file.h"
+#include "payload/base/format.h"
 #include "tests/support/source_tree.h"
 #include "tests/unit/payload/workloads/finding.h"
 
@@ -30,7 +31,7 @@ Lines found(std::string_view documents) {
   Lines out;
   const auto all = findings(documents, shipped());
   for (const auto& use : all.images) {
-    if (use.found_by.starts_with("rule ")) out.push_back(std::format("{}, {}", use.image, use.found_by.substr(5)));
+    if (use.found_by.starts_with("rule ")) out.push_back(base::format("{}, {}", use.image, use.found_by.substr(5)));
   }
   for (const auto& one : all.unresolved) out.push_back("!" + one.text);
   for (const auto& one : all.omitted) out.push_back("-" + one.text);
@@ -39,16 +40,16 @@ Lines found(std::string_view documents) {
 }
 
 std::string object(std::string_view group, std::string_view kind, std::string_view spec) {
-  return std::format("apiVersion: {}{}v1\nkind: {}\nmetadata: {{name: a}}\nspec: {}\n---\n", group,
-                     group.empty() ? "" : "/", kind, spec);
+  return base::format("apiVersion: {}{}v1\nkind: {}\nmetadata: {{name: a}}\nspec: {}\n---\n", group,
+                      group.empty() ? "" : "/", kind, spec);
 }
 std::string deployment(std::string_view image, std::string_view env = "") {
   return object(
       "apps", "Deployment",
-      std::format("{{template: {{spec: {{containers: [{{name: c, image: '{}', env: [{}]}}]}}}}}}", image, env));
+      base::format("{{template: {{spec: {{containers: [{{name: c, image: '{}', env: [{}]}}]}}}}}}", image, env));
 }
 std::string config_map(std::string_view name, std::string_view data) {
-  return std::format(
+  return base::format(
       "apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: {}, labels: {{app.kubernetes.io/part-of: istio}}}}\ndata: {}\n---\n",
       name, data);
 }

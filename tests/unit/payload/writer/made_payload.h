@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "payload/base/file.h"
+#include "payload/base/format.h"
 #include "payload/writer/writer.h"
 
 namespace sealift::tests {
@@ -87,7 +88,7 @@ inline std::vector<Input> make_inputs() {
   out.push_back({"stub", prose(3 * kMiB, 1), Storage::automatic});
   out.push_back({"empty", {}, Storage::automatic});
   for (uint32_t i = 0; i < 40; ++i)
-    out.push_back({std::format("charts/c{}/values.yaml", i), prose(100 + i * 7001, 100 + i), Storage::automatic});
+    out.push_back({base::format("charts/c{}/values.yaml", i), prose(100 + i * 7001, 100 + i), Storage::automatic});
   out.push_back({"bin/kubelet", prose(9 * kMiB + 5, 2), Storage::automatic});
   out.push_back({"bin/random", noise(9 * kMiB, 3), Storage::automatic});
   out.push_back({"", noise(17 * kMiB + 11, 4), Storage::raw});

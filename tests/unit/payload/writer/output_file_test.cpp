@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "payload/writer/output_file.h"
+#include "payload/base/format.h"
 
 #include <catch2/catch_test_macros.hpp>
 
@@ -42,7 +43,7 @@ TEST_CASE("a file that is not finished is not under its name, and is gone when i
       if (unfinished == Unfinished::hidden) {
         REQUIRE(entries(folder) == 1);
         CHECK(std::filesystem::directory_iterator(folder.path())->path().filename().string() ==
-              std::format(".out.{}.tmp", ::getpid()));
+              base::format(".out.{}.tmp", ::getpid()));
       }
     }
     CHECK(folder.empty());
@@ -97,7 +98,7 @@ TEST_CASE("a device, a pipe or a socket is not replaced by a file") {
 
 TEST_CASE("what a killed process of the same number left under the hidden name is no obstacle") {
   const TemporaryFolder folder;
-  const std::string hidden = folder / std::format(".out.{}.tmp", ::getpid());
+  const std::string hidden = folder / base::format(".out.{}.tmp", ::getpid());
   for (const auto unfinished : {Unfinished::unnamed, Unfinished::hidden}) {
     REQUIRE(base::write_file_atomic(hidden, base::as_bytes("old, and longer than the new bytes"), 0644));
     auto file = begun(folder / "out", unfinished);

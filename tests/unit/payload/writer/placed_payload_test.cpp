@@ -6,6 +6,7 @@
 #include <cstdlib>
 #include <map>
 
+#include "payload/base/format.h"
 #include "payload/base/thread.h"
 #include "tests/support/payload_builder.h"
 #include "tests/support/temporary_folder.h"
@@ -80,7 +81,7 @@ TEST_CASE("announced bytes that are others, fewer or more, and those that never 
   };
   const auto give = [](ByteView data) { return [data](base::Sink& sink) { return sink.write(data); }; };
   for (const auto& [given, why] :
-       {std::pair{ByteView(other), std::format("{} was expected", digest.text())},
+       {std::pair{ByteView(other), base::format("{} was expected", digest.text())},
         {ByteView(more), std::string("more bytes came than the 9437184")},
         {ByteView(bytes).first(bytes.size() - 1), std::string("9437183 bytes came of the 9437184")}}) {
     const auto placed = placed_with();

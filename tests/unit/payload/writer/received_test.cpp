@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Payloads that come in runs of frames: whole, resumed, taken from elsewhere, and not as the metadata says.
 #include "payload/writer/received.h"
+#include "payload/base/format.h"
 
 #include <fcntl.h>
 
@@ -27,7 +28,7 @@ const std::vector<Input>& few_inputs() {
     std::vector<Input> out;
     out.push_back({"stub", prose(kMiB / 2, 1), Storage::automatic});
     for (uint32_t i = 0; i < 40; ++i)
-      out.push_back({std::format("charts/c{}/values.yaml", i), noise(30'000 + i * 101, 100 + i), Storage::automatic});
+      out.push_back({base::format("charts/c{}/values.yaml", i), noise(30'000 + i * 101, 100 + i), Storage::automatic});
     out.push_back({"", noise(17 * kMiB + 11, 4), Storage::raw});
     out.push_back({"", noise(2 * kMiB, 5), Storage::raw});
     out.push_back({"", noise(5000, 6), Storage::raw});

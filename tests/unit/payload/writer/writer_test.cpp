@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "payload/writer/writer.h"
+#include "payload/base/format.h"
 
 #include <catch2/catch_test_macros.hpp>
 
@@ -122,7 +123,7 @@ TEST_CASE("an object that is wanted raw is raw, whichever call came first") {
 TEST_CASE("small files share frames, and each object is stored once") {
   const TemporaryFolder folder;
   std::vector<Input> list;
-  for (uint32_t i = 0; i < 200; ++i) list.push_back({std::format("f{}", i), prose(2000, i % 100), Storage::automatic});
+  for (uint32_t i = 0; i < 200; ++i) list.push_back({base::format("f{}", i), prose(2000, i % 100), Storage::automatic});
   const auto made = make(folder / "a", list, {}, false);
   CHECK(made.summary.objects == 100);
   CHECK(made.summary.frames == 1);
@@ -133,7 +134,7 @@ TEST_CASE("one small file more, or another one, changes few of the shared frames
   const TemporaryFolder folder;
   std::vector<Input> list;
   for (uint32_t i = 0; i < 1000; ++i)
-    list.push_back({std::format("f{:04}", i), noise(1000 + i * 37 % 20'000, 300 + i), Storage::automatic});
+    list.push_back({base::format("f{:04}", i), noise(1000 + i * 37 % 20'000, 300 + i), Storage::automatic});
   const auto frames_of = [&](const std::vector<Input>& files) {
     make(folder / "a", files, {}, false);
     const auto file = must(base::OpenFile::open(folder / "a"));
@@ -286,7 +287,7 @@ TEST_CASE("every object that contents names must have been packed, and is named 
     REQUIRE_FALSE(done);
     CHECK(done.error().code == ErrorCode::not_found);
     CHECK(done.error().text() ==
-          std::format("{} names object {}, which was not packed", names[kind], missing.digest.text()));
+          base::format("{} names object {}, which was not packed", names[kind], missing.digest.text()));
   }
   CHECK(folder.empty());
 }

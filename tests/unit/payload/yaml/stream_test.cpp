@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <catch2/catch_test_macros.hpp>
 
+#include "payload/base/format.h"
 #include "payload/yaml/node.h"
 #include "payload/yaml/split.h"
 
@@ -21,7 +22,7 @@ std::vector<std::string> read(std::string_view text, const Limits& limits = {},
           return {};
         }
         const auto* k = document->find("k");
-        out.push_back(k == nullptr ? "-" : std::format("{}:{}", k->line, k->as_string().value_or("")));
+        out.push_back(k == nullptr ? "-" : base::format("{}:{}", k->line, k->as_string().value_or("")));
         return {};
       },
       warnings);

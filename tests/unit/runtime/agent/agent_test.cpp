@@ -16,6 +16,7 @@
 
 #include "payload/base/fd.h"
 #include "payload/base/file.h"
+#include "payload/base/format.h"
 #include "payload/base/text.h"
 #include "payload/base/thread.h"
 #include "payload/hash/digest.h"
@@ -146,7 +147,7 @@ TEST_CASE("a run takes its own lock over from the agent that it left behind, whi
   CHECK(left.wait() == 0);
   CHECK_FALSE(left.works());
   const auto lines = base::read_text_file(place / "lock/lock", 4096);
-  CHECK(lines == std::format("ops@desk\nrun-1\n{}\n", next.process()));
+  CHECK(lines == base::format("ops@desk\nrun-1\n{}\n", next.process()));
 }
 
 TEST_CASE("nobody but its owner can take the lock, also one that an earlier version made") {

@@ -9,6 +9,7 @@
 #include <fstream>
 
 #include "payload/base/file.h"
+#include "payload/base/format.h"
 #include "payload/base/thread.h"
 #include "runtime/agent/connect.h"
 #include "runtime/agent/landing.h"
@@ -404,7 +405,7 @@ TEST_CASE("the agent lands through every login shell") {
     DYNAMIC_SECTION(name) {
       tests::require_or_skip(::access(path, X_OK) == 0, path);
       // sshd runs a command with this shell in place of the user's.
-      const auto server = SshServer::start(std::format("ForceCommand exec {} -c \"$SSH_ORIGINAL_COMMAND\"", path));
+      const auto server = SshServer::start(base::format("ForceCommand exec {} -c \"$SSH_ORIGINAL_COMMAND\"", path));
       const auto session = connect(*server);
       auto facts = agent::look_at_login(*session, "test");
       INFO((facts ? "" : facts.error().text()));

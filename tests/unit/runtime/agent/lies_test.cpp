@@ -10,6 +10,7 @@
 #include <functional>
 
 #include "payload/base/fd.h"
+#include "payload/base/format.h"
 #include "payload/base/thread.h"
 #include "payload/base/version.h"
 #include "runtime/agent/protocol.h"
@@ -62,7 +63,7 @@ class Mouth {
 class Liar {
  public:
   using Lie = std::function<void(Mouth&, uint32_t id)>;
-  explicit Liar(Lie lie, std::string hello = std::format(R"({{"version":"{}"}})", base::kVersion))
+  explicit Liar(Lie lie, std::string hello = base::format(R"({{"version":"{}"}})", base::kVersion))
       : lie_(std::move(lie)) {
     ::signal(SIGPIPE, SIG_IGN);  // it may be hung up on in the middle of a word
     std::array<int, 2> ends{};
@@ -263,7 +264,7 @@ TEST_CASE("text from a host moves no cursor and turns no line round") {
       [&](Mouth& mouth, uint32_t id) {
         mouth.answer(id, R"({"error":{"code":"io","what":")" + bad + R"(second line","while":[")" + bad + R"("]}})");
       },
-      std::format(R"({{"version":"{}","busy":"{}"}})", base::kVersion, bad));
+      base::format(R"({{"version":"{}","busy":"{}"}})", base::kVersion, bad));
   CHECK(liar.host->busy_owner() == "\\x1b]0;x\\x07\\u{009b}2J\\u{202e}gpj.exe\\x0a");
   const auto got = liar.host->stat("/");
   REQUIRE_FALSE(got);

@@ -5,6 +5,7 @@
 #include <catch2/catch_test_macros.hpp>
 #include <functional>
 
+#include "payload/base/format.h"
 #include "payload/trust/x509.h"
 #include "runtime/checks/preflight.h"
 #include "tests/support/fake_host.h"
@@ -152,7 +153,7 @@ TEST_CASE("each port that will be listened on must be free") {
   });
   // 5001: the certificate authority's, next to the registry's
   for (const uint16_t port : {uint16_t{6443}, uint16_t{2379}, uint16_t{5001}}) {
-    only(std::format("port {} is taken", port), [&](Site& site) {
+    only(base::format("port {} is taken", port), [&](Site& site) {
       as_control_plane(site);
       site.listens(port);
     });
@@ -206,7 +207,7 @@ TEST_CASE("what others left is found by its signs") {
                                    {"/var/lib/k0s", "k0s"},
                                    {"/var/lib/docker", "Docker"},
                                    {"/var/lib/etcd/member", "data of an etcd"}}) {
-    only(std::format("{} exists", path), [&](Site& site) { site.folder(path); });
+    only(base::format("{} exists", path), [&](Site& site) { site.folder(path); });
     only(what, [&](Site& site) { site.folder(path); });
   }
   only("runs a containerd that Sealift did not install",

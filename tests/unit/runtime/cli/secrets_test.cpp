@@ -14,6 +14,7 @@
 #include <fstream>
 
 #include "payload/base/fd.h"
+#include "payload/base/format.h"
 #include "tests/support/temporary_folder.h"
 
 using namespace sealift;
@@ -23,8 +24,8 @@ using config::SecretSource;
 namespace {
 
 std::string told(const Result<Secret>& secret) {
-  return secret ? std::format("secret: {}", secret->reveal())
-                : std::format("{}: {}", base::name(secret.error().code), secret.error().text());
+  return secret ? base::format("secret: {}", secret->reveal())
+                : base::format("{}: {}", base::name(secret.error().code), secret.error().text());
 }
 
 struct Prompted {
@@ -187,7 +188,7 @@ TEST_CASE("a file with a secret that others may read is refused, or told") {
     const auto refused = strict.get(source);
     REQUIRE_FALSE(refused);
     CHECK(refused.error().code == ErrorCode::permission_denied);
-    CHECK(refused.error().what.contains(std::format("{} may be read by other users (mode {:04o})", path, mode)));
+    CHECK(refused.error().what.contains(base::format("{} may be read by other users (mode {:04o})", path, mode)));
     CHECK(refused.error().what.contains("--allow-readable-secrets"));
     CHECK_FALSE(refused.error().text().contains("hush"));
     CHECK_FALSE(strict.check_file(path));

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // api.balancer and etcd.external.
+#include "payload/base/format.h"
 #include "tests/unit/runtime/config/one_field.h"
 
 using namespace sealift;
@@ -49,13 +50,13 @@ TEST_CASE("etcd.external: endpoints and keys, which are read from their files") 
 }
 
 TEST_CASE("etcd.external: what can't be one, each at its place") {
-  const auto etcd = [](std::string_view fields) { return std::format("  etcd: {{external: {{{}}}}}\n", fields); };
+  const auto etcd = [](std::string_view fields) { return base::format("  etcd: {{external: {{{}}}}}\n", fields); };
   constexpr std::string_view kFiles = "caFile: ca.crt, certFile: client.crt, keyFile: client.key";
   constexpr std::string_view kEndpoint = "endpoints: [\"https://a:2379\"]";
   bad("  etcd: {}\n", "etcd", "\"external\" is missing");
   bad("  etcd: {external: }\n", "external", "has no value");
   bad(etcd(kFiles), "external", "\"endpoints\" is missing");
-  bad(etcd(std::format("{}, endpoints: []", kFiles)), "endpoints", "the list is empty");
+  bad(etcd(base::format("{}, endpoints: []", kFiles)), "endpoints", "the list is empty");
   for (const auto& [endpoint, why] : {std::pair{"10.7.0.51:2379", "write https://ADDRESS:PORT"},
                                       {"http://10.7.0.51:2379", "is not encrypted"},
                                       {"https://10.7.0.51", "has no port"},
@@ -64,22 +65,22 @@ TEST_CASE("etcd.external: what can't be one, each at its place") {
                                       {"https://[10.7.0.51]:2379", "has no address or name"},
                                       {"https://Etcd:2379", "has no address or name"},
                                       {"https://a:2379/v3", "has no port"}})
-    bad(etcd(std::format("{}, endpoints: [\"{}\"]", kFiles, endpoint)), "\"" + std::string(endpoint), why);
-  bad(etcd(std::format("{}, endpoints: [\"https://a:2379\", \"https://a:2379\"]", kFiles)), "\"https://a:2379\"]",
+    bad(etcd(base::format("{}, endpoints: [\"{}\"]", kFiles, endpoint)), "\"" + std::string(endpoint), why);
+  bad(etcd(base::format("{}, endpoints: [\"https://a:2379\", \"https://a:2379\"]", kFiles)), "\"https://a:2379\"]",
       "twice");
-  bad(etcd(std::format("{}, certFile: client.crt, keyFile: client.key", kEndpoint)), "external",
+  bad(etcd(base::format("{}, certFile: client.crt, keyFile: client.key", kEndpoint)), "external",
       "\"caFile\" is missing");
-  bad(etcd(std::format("{}, caFile: gone.crt, certFile: client.crt, keyFile: client.key", kEndpoint)), "caFile",
+  bad(etcd(base::format("{}, caFile: gone.crt, certFile: client.crt, keyFile: client.key", kEndpoint)), "caFile",
       "the file site/gone.crt is not there");
-  bad(etcd(std::format("{}, caFile: none.pem, certFile: client.crt, keyFile: client.key", kEndpoint)), "caFile",
+  bad(etcd(base::format("{}, caFile: none.pem, certFile: client.crt, keyFile: client.key", kEndpoint)), "caFile",
       "this file can't be used");
-  bad(etcd(std::format("{}, caFile: large.pem, certFile: client.crt, keyFile: client.key", kEndpoint)), "caFile",
+  bad(etcd(base::format("{}, caFile: large.pem, certFile: client.crt, keyFile: client.key", kEndpoint)), "caFile",
       "larger than 64 KiB");
-  bad(etcd(std::format("{}, caFile: ca.crt, certFile: client.key, keyFile: client.key", kEndpoint)), "certFile",
+  bad(etcd(base::format("{}, caFile: ca.crt, certFile: client.key, keyFile: client.key", kEndpoint)), "certFile",
       "this file can't be used");
-  bad(etcd(std::format("{}, caFile: ca.crt, certFile: client.crt, keyFile: ca.crt", kEndpoint)), "keyFile",
+  bad(etcd(base::format("{}, caFile: ca.crt, certFile: client.crt, keyFile: ca.crt", kEndpoint)), "keyFile",
       "this file can't be used");
-  bad(etcd(std::format("{}, caFile: ca.crt, certFile: client.crt, keyFile: other.key", kEndpoint)), "keyFile",
+  bad(etcd(base::format("{}, caFile: ca.crt, certFile: client.crt, keyFile: other.key", kEndpoint)), "keyFile",
       "does not belong to the certificate");
 }
 

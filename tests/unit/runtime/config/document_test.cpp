@@ -6,6 +6,7 @@
 #include <filesystem>
 
 #include "payload/base/file.h"
+#include "payload/base/format.h"
 #include "payload/base/text.h"
 #include "runtime/config/fields.h"
 #include "runtime/config/parse.h"
@@ -25,7 +26,7 @@ std::string document() {
 std::vector<std::string> spelled(const std::vector<KnownField>& fields) {
   std::vector<std::string> out;
   for (const auto& field : fields)
-    out.push_back(std::format("{}: {}{}", field.section, field.path, field.supported ? "" : " (later)"));
+    out.push_back(base::format("{}: {}{}", field.section, field.path, field.supported ? "" : " (later)"));
   std::ranges::sort(out);
   return out;
 }
@@ -69,7 +70,7 @@ TEST_CASE("the defaults in CLUSTER.md are those of the code") {
   const HostConfig host;
   const auto says = [&](std::string_view field, std::string_view value) {
     INFO(field);
-    CHECK(text.contains(std::format("| `{}` | `{}` |", field, value)));
+    CHECK(text.contains(base::format("| `{}` | `{}` |", field, value)));
   };
   says("spec.ssh.user", host.ssh.user);
   says("spec.ssh.port", std::to_string(host.ssh.port));

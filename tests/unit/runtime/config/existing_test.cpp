@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // spec.existing: the login at a cluster that Sealift did not make, and what can't stand beside it.
+#include "payload/base/format.h"
 #include "payload/yaml/node.h"
 #include "tests/unit/runtime/config/one_field.h"
 
@@ -102,7 +103,7 @@ TEST_CASE("existing: fields of a cluster that Sealift makes can't stand beside i
     INFO(text);
     const auto result = with(std::string(kBegin) + text);
     REQUIRE(result.problems.size() == 1);
-    CHECK(result.problems[0].text().starts_with(std::format("site/cluster.yaml:{}:{}: ", line, column)));
+    CHECK(result.problems[0].text().starts_with(base::format("site/cluster.yaml:{}:{}: ", line, column)));
     CHECK(result.problems[0].message.contains("the cluster is there (\"existing\")"));
   }
   const auto hosts = with(

@@ -2,6 +2,7 @@
 // Documents of kind Hook: what arrives, and what can't be said.
 #include <catch2/catch_test_macros.hpp>
 
+#include "payload/base/format.h"
 #include "payload/yaml/node.h"
 #include "runtime/config/parse.h"
 
@@ -40,8 +41,8 @@ ParsedConfig parsed(const std::string& text) {
 
 // The document begins at line 9, its spec's fields at line 13.
 ParsedConfig with_hook(std::string_view spec, std::string_view name = "tidy") {
-  return parsed(std::format("{}---\napiVersion: sealift.dev/v1\nkind: Hook\nmetadata: {{name: {}}}\nspec:\n{}",
-                            kCluster, name, spec));
+  return parsed(base::format("{}---\napiVersion: sealift.dev/v1\nkind: Hook\nmetadata: {{name: {}}}\nspec:\n{}",
+                             kCluster, name, spec));
 }
 
 HookConfig good(std::string_view spec) {
@@ -92,7 +93,7 @@ TEST_CASE("hooks: the moments, and where a hook runs if it does not say") {
         Case{"after: cluster", false, Phase::cluster, On::one_control_plane},
         Case{"before: app/erp", true, Phase::app, On::one_control_plane},
         Case{"before: remove", true, Phase::remove, On::all}, Case{"after: reset", false, Phase::reset, On::all}}) {
-    const auto hook = good(std::format("  {}\n  packedProgram: bin/x\n", moment));
+    const auto hook = good(base::format("  {}\n  packedProgram: bin/x\n", moment));
     INFO(moment);
     CHECK(hook.is_before == before);
     CHECK(hook.phase == phase);
@@ -144,7 +145,7 @@ TEST_CASE("hooks: what can't be said of the name") {
   one_problem(with_hook(spec, "Tidy"), 11, 12, "lower-case letters");
   one_problem(with_hook(spec + "---\napiVersion: sealift.dev/v1\nkind: Hook\nmetadata: {name: tidy}\nspec:\n" + spec),
               18, 12, "a second Hook \"tidy\"");
-  one_problem(parsed(std::format("{}---\napiVersion: sealift.dev/v1\nkind: Hook\nmetadata: {{name: a}}\n", kCluster)),
+  one_problem(parsed(base::format("{}---\napiVersion: sealift.dev/v1\nkind: Hook\nmetadata: {{name: a}}\n", kCluster)),
               9, 1, "\"spec\" is missing");
 }
 

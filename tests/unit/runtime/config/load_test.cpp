@@ -3,6 +3,7 @@
 #include <cstdlib>
 
 #include "payload/base/file.h"
+#include "payload/base/format.h"
 #include "runtime/config/parse.h"
 #include "tests/support/source_tree.h"
 
@@ -44,7 +45,7 @@ ParsedConfig with_spec(std::string_view spec) { return parsed(std::string(kHead)
 ParsedConfig with_fields(std::string_view fields) {
   return parsed(std::string(kHead) + std::string(kHosts) + std::string(fields));
 }
-ParsedConfig with_host(std::string_view fields) { return with_fields(std::format("  - {}\n", fields)); }
+ParsedConfig with_host(std::string_view fields) { return with_fields(base::format("  - {}\n", fields)); }
 ParsedConfig with_document(std::string_view document) {
   return parsed(std::string(kHead) + std::string(kHosts) + "---\n" + std::string(document));
 }
@@ -292,26 +293,26 @@ TEST_CASE("what can't be said of applications") {
     return with_document("apiVersion: sealift.dev/v1\nkind: Application\nmetadata: {name: x}\nspec:\n" + spec);
   };
   for (const char* number : {"0", "65", "many", "-1", "\"8\"", "[]"})
-    one_problem(with_fields(std::format("  apps: {{concurrency: {}}}\n", number)), 7, 10, "from 1 to 64");
+    one_problem(with_fields(base::format("  apps: {{concurrency: {}}}\n", number)), 7, 10, "from 1 to 64");
   one_problem(with_fields("  apps: {name: [a]}\n"), 7, 10, "did you mean \"names\"?");
   one_problem(with_fields("  apps: {names: [a, a]}\n"), 7, 21, "twice");
   one_problem(with_fields("  apps: {names: a}\n"), 7, 10, "must be a list");
   one_problem(application("  enabled: perhaps\n"), 12, 3, "true or false");
   for (const char* time : {"10", "0s", "m", "1m1h", "5m5m", "31000m30d", "1.5h", "800h", "99999999s"})
-    one_problem(application(std::format("  timeout: {}\n", time)), 12, 3, "is not a time such as 90s");
+    one_problem(application(base::format("  timeout: {}\n", time)), 12, 3, "is not a time such as 90s");
   one_problem(application("  wait: ready\n"), 12, 3, "healthy (the default) or applied");
   one_problem(application("  files: {path: a}\n"), 12, 3, "must be a list");
   one_problem(application("  files: [a]\n"), 12, 11, "must be a mapping");
   one_problem(application("  files: [{data: a}]\n"), 12, 11, "\"path\" is missing");
   one_problem(application("  files: [{path: a}]\n"), 12, 11, "\"data\" is missing");
   for (const char* path : {"../a", "/a", "a/../b", "a//b"})
-    one_problem(application(std::format("  files: [{{path: {}, data: x}}]\n", path)), 12, 12,
+    one_problem(application(base::format("  files: [{{path: {}, data: x}}]\n", path)), 12, 12,
                 "below the application's folder");
   one_problem(application("  files: [{path: a, data: x}, {path: a, data: y}]\n"), 12, 32, "changed twice");
   one_problem(application("  files: [{path: a, strategy: replace, data: x}]\n"), 12, 21, "overwrite or merge");
   one_problem(application("  files: [{path: a, data: {b: 1}}]\n"), 12, 21, "must be a text");
   for (const char* data : {"[a]", "a", "\"a: 1\\n---\\nb: 2\""})
-    one_problem(application(std::format("  files: [{{path: a, strategy: merge, data: {}}}]\n", data)), 12, 38,
+    one_problem(application(base::format("  files: [{{path: a, strategy: merge, data: {}}}]\n", data)), 12, 38,
                 "must be one mapping");
   one_problem(application("  files: [{path: a, strategy: merge, data: \"a: [\"}]\n"), 12, 38, "a:");
 }
@@ -346,7 +347,7 @@ TEST_CASE("documents") {
 TEST_CASE("variables") {
   const auto with = [](std::string_view name, const Variables& variables) {
     return parsed(
-        std::format("apiVersion: sealift.dev/v1\nkind: Cluster\nmetadata:\n  name: {}\nspec:\n{}", name, kHosts),
+        base::format("apiVersion: sealift.dev/v1\nkind: Cluster\nmetadata:\n  name: {}\nspec:\n{}", name, kHosts),
         variables);
   };
   CHECK(with("${SITE}", {{"SITE", "plant7"}}).config.name == "plant7");
@@ -425,7 +426,7 @@ TEST_CASE("hosts") {
 
 TEST_CASE("a node's name is no address, and not what every machine calls itself") {
   const auto named = [](std::string_view name) {
-    return with_host(std::format("{{address: 10.7.0.12, role: worker, name: \"{}\"}}", name));
+    return with_host(base::format("{{address: 10.7.0.12, role: worker, name: \"{}\"}}", name));
   };
   for (const auto* name : {"127", "127.0.0.1", "10.7.0.13", "1.2", "a.1", "0x7f", "0x7f000001", "0x7f.0x1",
                            "2130706433", "017700000001", "a.0x1f", "a.0x", "10.7.0.11.12"})
@@ -451,7 +452,7 @@ TEST_CASE("a node's name is no address, and not what every machine calls itself"
 
 TEST_CASE("a short file can't become millions of hosts") {
   std::string text;
-  for (int i = 0; i < 100; ++i) text += std::format("  - {{addresses: \"n{}-[1-1000]\", role: worker}}\n", i);
+  for (int i = 0; i < 100; ++i) text += base::format("  - {{addresses: \"n{}-[1-1000]\", role: worker}}\n", i);
   const auto result = with_fields(text + "  network: {pods: 10.128.0.0/10}\n");
   CHECK(result.config.hosts.size() == 5001);
   one_problem(result, 11, 5, "more than 5000 hosts");
@@ -484,7 +485,7 @@ TEST_CASE("networks and ports") {
   one_problem(with_fields("  network: {pods: 12.0.0.0/7}\n"), 7, 13,
               "too large: Kubernetes takes a prefix from /8 to /24");
   for (const auto* good : {"11.0.0.0/8", "11.0.0.0/24"})
-    CHECK(with_fields(std::format("  network: {{pods: {}}}\n", good)).problems.empty());
+    CHECK(with_fields(base::format("  network: {{pods: {}}}\n", good)).problems.empty());
   one_problem(with_fields("  network: {services: 11.0.0.0/8}\n"), 7, 13, "prefix from /12");
   one_problem(with_fields("  network: {services: 10.244.0.0/20}\n"), 7, 13, "overlap");
   one_problem(with_fields("  network: {pods: 10.96.0.0/13}\n"), 7, 3, "10.96.0.0/13 and 10.96.0.0/12");
@@ -507,7 +508,7 @@ TEST_CASE("networks and ports") {
 TEST_CASE("the artifacts that may be delivered") {
   const std::string one = "sha256:" + std::string(64, 'a'), two = "sha256:" + std::string(64, 'b');
   const auto with_identity = [](std::string_view value) {
-    return with_fields(std::format("  artifact: {{identity: {}}}\n", value));
+    return with_fields(base::format("  artifact: {{identity: {}}}\n", value));
   };
   CHECK(with_fields("").config.identities.empty());
   const auto single = with_identity(one);
@@ -542,7 +543,7 @@ TEST_CASE("files and applications") {
   one_problem(with_fields("  apps: a\n"), 7, 3, "list");
   const auto application = [](std::string_view spec) {
     return with_document(
-        std::format("apiVersion: sealift.dev/v1\nkind: Application\nmetadata: {{name: x}}\nspec: {}\n", spec));
+        base::format("apiVersion: sealift.dev/v1\nkind: Application\nmetadata: {{name: x}}\nspec: {}\n", spec));
   };
   one_problem(application("{valuesFile: absent.yaml}"), 11, 8, "site/absent.yaml");
   one_problem(application("{valuesFile: list.yaml}"), 11, 8, "one mapping");

@@ -4,11 +4,11 @@
 #pragma once
 
 #include <catch2/catch_test_macros.hpp>
-#include <format>
 #include <map>
 #include <string>
 #include <string_view>
 
+#include "payload/base/format.h"
 #include "payload/trust/x509.h"
 #include "runtime/config/parse.h"
 
@@ -68,7 +68,7 @@ inline void bad(std::string_view fields, std::string_view at, std::string_view w
   INFO(fields);
   INFO(text);
   REQUIRE(result.problems.size() == 1);
-  CHECK(text.starts_with(std::format("site/cluster.yaml:7:{}: ", fields.find(at) + 1)));
+  CHECK(text.starts_with(base::format("site/cluster.yaml:7:{}: ", fields.find(at) + 1)));
   CHECK(text.contains(why));
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <catch2/catch_test_macros.hpp>
 
+#include "payload/base/format.h"
 #include "runtime/config/parse.h"
 
 using namespace sealift;
@@ -10,7 +11,7 @@ namespace {
 
 // The document begins in line 6, its spec's fields in line 10.
 ParsedConfig with_patch(std::string_view spec) {
-  const auto text = std::format(
+  const auto text = base::format(
       "apiVersion: sealift.dev/v1\nkind: Cluster\nmetadata: {{name: x}}\nspec: {{hosts: [{{address: 10.7.0.11, role: "
       "control-plane}}]}}\n---\napiVersion: sealift.dev/v1\nkind: Patch\nmetadata: {{name: more}}\nspec:\n{}",
       spec);

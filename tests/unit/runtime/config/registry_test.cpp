@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // spec.registry.
+#include "payload/base/format.h"
 #include "tests/unit/runtime/config/one_field.h"
 
 using namespace sealift;
@@ -10,11 +11,11 @@ namespace {
 
 using Hosts = RegistryConfig::Hosts;
 
-std::string external(std::string_view rest) { return std::format("  registry: {{external: {{{}}}}}\n", rest); }
-std::string upstream(std::string_view rest) { return std::format("  registry: {{upstreams: [{{{}}}]}}\n", rest); }
-std::string domain(std::string_view rest) { return std::format("  registry: {{domain: {{{}}}}}\n", rest); }
+std::string external(std::string_view rest) { return base::format("  registry: {{external: {{{}}}}}\n", rest); }
+std::string upstream(std::string_view rest) { return base::format("  registry: {{upstreams: [{{{}}}]}}\n", rest); }
+std::string domain(std::string_view rest) { return base::format("  registry: {{domain: {{{}}}}}\n", rest); }
 std::string readers(std::string_view rest) {
-  return domain(std::format("name: images.plant7.lan, credentials: [{}]", rest));
+  return domain(base::format("name: images.plant7.lan, credentials: [{}]", rest));
 }
 
 }  // namespace
@@ -69,7 +70,7 @@ TEST_CASE("registry.domain: what can't be one") {
   bad(domain("name: images.plant7.lan, certFile: server.crt, keyFile: other.key, " + one), "keyFile",
       "does not belong");
   for (const auto* name : {"a.lan", "images.plant7.lan.example", "site.lan", "a.b.site.lan"})
-    bad(domain(std::format("name: {}, certFile: server.crt, keyFile: client.key, ", name) + one), "certFile",
+    bad(domain(base::format("name: {}, certFile: server.crt, keyFile: client.key, ", name) + one), "certFile",
         "is for *.site.lan, images.plant7.lan, and tools ask for");
   good(domain("name: any.site.lan, certFile: server.crt, keyFile: client.key, " + one));
   bad(domain("name: a.lan, certFile: client.crt, keyFile: client.key, " + one), "certFile", "is for no name");

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "runtime/engine/runner.h"
+#include "payload/base/format.h"
 
 #include <atomic>
 #include <catch2/catch_test_macros.hpp>
@@ -123,7 +124,7 @@ struct OutputJournal final : Journal {
   std::vector<std::string> lines;
   void begin(const std::string&, const StepId&, const Digest&) override {}
   void output(const std::string& host, const StepId& step, std::string_view text) override {
-    lines.push_back(std::format("{} {}: {}", host, step, text));
+    lines.push_back(base::format("{} {}: {}", host, step, text));
   }
   void end(const std::string&, const StepId&, StepStatus, const Error*, Duration) override {}
   void finish(const Error*) override {}

@@ -3,6 +3,7 @@
 
 #include <catch2/catch_test_macros.hpp>
 
+#include "payload/base/format.h"
 #include "payload/base/text.h"
 #include "tests/support/fake_host.h"
 
@@ -38,7 +39,7 @@ ArtifactRecord sample() {
 }
 
 void put(tests::FakeMachine& machine, const std::string& name, const std::string& text) {
-  machine.world.files[std::format("{}/{}", host::kArtifactRecords, name)] = {
+  machine.world.files[base::format("{}/{}", host::kArtifactRecords, name)] = {
       host::FileType::regular, {0644, 0, 0}, base::to_bytes(text), {}};
 }
 
@@ -57,7 +58,7 @@ TEST_CASE("artifact records: what is written is read again, and equal records ha
 }
 
 TEST_CASE("artifact records: those of earlier versions are read, and stay as they are") {
-  const auto text = std::format(
+  const auto text = base::format(
       "{{\n  \"apps\": [\n    {{\n      \"name\": \"erp\",\n      \"namespace\": \"business\",\n      \"release\": \"erp\"\n"
       "    }}\n  ],\n  \"base\": false,\n  \"files\": {{}},\n  \"format\": 1,\n  \"identity\": \"{}\",\n  \"images\": {{}},\n"
       "  \"name\": \"erp\",\n  \"payloads\": [\n    \"/p\"\n  ],\n  \"version\": \"1\"\n}}\n",
@@ -98,7 +99,7 @@ TEST_CASE("artifact records: a newer format, and rubbish, are refused") {
   for (const auto* part : {R"("payloads": [5])", R"("apps": [{}])", R"("apps": [{"name": "a", "needs": [1]}])",
                            R"("apps": [{"name": "a", "objects": [{"kind": "Pod"}]}])", R"("images": {"a": "b"})"}) {
     INFO(part);
-    CHECK_FALSE(host::parse_artifact_record(std::format(R"({{"format": 1, "identity": "{}", {}}})", identity, part)));
+    CHECK_FALSE(host::parse_artifact_record(base::format(R"({{"format": 1, "identity": "{}", {}}})", identity, part)));
   }
 }
 

@@ -7,6 +7,7 @@
 #include <cstdlib>
 
 #include "payload/base/file.h"
+#include "payload/base/format.h"
 #include "payload/base/text.h"
 #include "runtime/host/json_values.h"
 #include "runtime/host/local_host.h"
@@ -31,7 +32,7 @@ TEST_CASE("a job's command gets PATH, LC_ALL, HOME and what it names, nothing of
   REQUIRE(output);
   auto lines = base::split(*output, '\n');
   std::ranges::sort(lines);
-  const std::string path = std::format("PATH={}", base::kChildPath);
+  const std::string path = base::format("PATH={}", base::kChildPath);
   CHECK(lines ==
         std::vector<std::string_view>{"", "HOME=/root", "KUBECONFIG=/etc/kubernetes/admin.conf", "LC_ALL=C", path});
 }

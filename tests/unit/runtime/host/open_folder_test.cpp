@@ -12,6 +12,7 @@
 
 #include "payload/base/clock.h"
 #include "payload/base/file.h"
+#include "payload/base/format.h"
 #include "payload/base/thread.h"
 #include "runtime/host/local_host.h"
 #include "runtime/host/open_folder.h"
@@ -155,7 +156,7 @@ TEST_CASE("a folder that is exchanged for a link, again and again, never leads r
   for (int round = 0; round < 300; ++round) {
     base::MemorySource content(base::as_bytes("x"));
     if (host->write_atomic("/home/eve/real/file", {0644, 0, 0}, content, kReason)) ++written;
-    (void)host->make_directory(std::format("/home/eve/real/{}", round), {0777, 0, 0}, kReason);
+    (void)host->make_directory(base::format("/home/eve/real/{}", round), {0777, 0, 0}, kReason);
   }
   stop = true;
   flipping->join();

@@ -2,6 +2,7 @@
 //
 // Tables, chains and network interfaces, made by hand in a network of their own.
 #include "runtime/host/packet_rules.h"
+#include "payload/base/format.h"
 
 #include <arpa/inet.h>
 #include <linux/if_link.h>
@@ -73,7 +74,7 @@ std::string seen() {
   const auto rules = packet_rules();
   if (!rules) return rules.error().text();
   std::vector<std::string> lines, chains = rules->chains;
-  for (const auto& one : rules->tables) lines.push_back(std::format("{} {}", one.name, one.rules));
+  for (const auto& one : rules->tables) lines.push_back(base::format("{} {}", one.name, one.rules));
   std::ranges::sort(lines);
   std::ranges::sort(chains);
   std::string out;

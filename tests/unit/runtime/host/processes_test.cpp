@@ -12,6 +12,7 @@
 #include <filesystem>
 #include <fstream>
 
+#include "payload/base/format.h"
 #include "payload/base/process.h"
 #include "tests/support/requirement.h"
 #include "tests/support/temporary_folder.h"
@@ -90,7 +91,7 @@ TEST_CASE("a control group goes with its processes and those below it") {
   tests::require_or_skip(::geteuid() == 0, "root");
   std::string top;
   for (const auto* hierarchy : {"/sys/fs/cgroup/pids", "/sys/fs/cgroup"}) {
-    const std::string path = std::format("{}/sealift-test-{}", hierarchy, ::getpid());
+    const std::string path = base::format("{}/sealift-test-{}", hierarchy, ::getpid());
     if (!top.empty() || ::mkdir(path.c_str(), 0755) != 0) continue;
     if (std::filesystem::exists(path + "/cgroup.procs"))
       top = path;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What the artifact must hold for this site's values, found before anything is touched.
 #include "runtime/images/image_check.h"
+#include "payload/base/format.h"
 
 #include <catch2/catch_test_macros.hpp>
 
@@ -13,7 +14,7 @@ using checks::Finding;
 namespace {
 
 std::string deployment(std::string_view image) {
-  return std::format(
+  return base::format(
       "---\n# Source: erp/templates/web.yaml\napiVersion: apps/v1\nkind: Deployment\nmetadata: {{name: web}}\n"
       "spec: {{template: {{spec: {{containers: [{{name: main, image: \"{}\"}}]}}}}}}\n",
       image);

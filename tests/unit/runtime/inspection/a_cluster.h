@@ -10,6 +10,7 @@
 #include <string_view>
 #include <vector>
 
+#include "payload/base/format.h"
 #include "runtime/inspection/catalog.h"
 #include "runtime/inspection/judge.h"
 
@@ -26,7 +27,7 @@ struct ACluster {
   ACluster() {
     look.now_ms = kNowMs;
     const std::vector<std::string> names{"cp1", "w1", "w2"};
-    for (size_t i = 0; i < names.size(); ++i) add_host(names[i], std::format("10.7.0.{}", 11 + i), i == 0);
+    for (size_t i = 0; i < names.size(); ++i) add_host(names[i], base::format("10.7.0.{}", 11 + i), i == 0);
     auto& cluster = look.cluster.emplace();
     cluster.asked = "cp1";
     std::string nodes;
@@ -39,14 +40,14 @@ struct ACluster {
     cluster.claims = list("");
     for (const auto* component : {"kube-apiserver", "kube-controller-manager", "kube-scheduler", "etcd"})
       cluster.pods.push_back({"kube-system",
-                              std::format("{}-cp1", component),
+                              base::format("{}-cp1", component),
                               "cp1",
                               "10.7.0.11",
                               true,
                               true,
                               "Running",
                               "Node",
-                              {std::format("registry.k8s.io/{}:v1.34.4", component)}});
+                              {base::format("registry.k8s.io/{}:v1.34.4", component)}});
     cluster.pods.push_back(pod("kube-system", "coredns-1", "cp1", "10.244.0.2"));
     cluster.pods.push_back(pod("shop", "web-1", "w1", "10.244.1.2"));
     cluster.pods.push_back(pod("store", "redis-0", "w2", "10.244.2.2"));
@@ -74,7 +75,7 @@ struct ACluster {
     return *out;
   }
   static std::string node(const std::string& name, bool ready = true, const std::string& more = "") {
-    return std::format(
+    return base::format(
         R"({{"kind":"Node","metadata":{{"name":"{0}","labels":{{"zone":"a"}}}},"spec":{{{2}}},"status":{{"nodeInfo":{{"kubeletVersion":"v1.34.4","bootID":"boot of {0}"}},)"
         R"("conditions":[{{"type":"Ready","status":"{1}","message":"the kubelet is gone"}}]}}}})",
         name, ready ? "True" : "Unknown", more);
@@ -84,8 +85,8 @@ struct ACluster {
     const std::string annotations =
         release.empty()
             ? ""
-            : std::format(R"("meta.helm.sh/release-name":"{}","meta.helm.sh/release-namespace":"{}")", release, space);
-    return std::format(
+            : base::format(R"("meta.helm.sh/release-name":"{}","meta.helm.sh/release-namespace":"{}")", release, space);
+    return base::format(
         R"({{"kind":"{0}","metadata":{{"namespace":"{1}","name":"{2}","annotations":{{{5}}}}},)"
         R"("spec":{{"replicas":{3},"selector":{{"matchLabels":{{"app":"{2}"}}}},"template":{{"spec":{{"containers":[{{"name":"{2}","image":"docker.io/library/{2}:9"}}]}}}}}},)"
         R"("status":{{"observedGeneration":1,"replicas":{3},"updatedReplicas":{3},"readyReplicas":{4},"availableReplicas":{4}}}}})",
@@ -115,11 +116,11 @@ struct ACluster {
                            {"/etc/sealift/pki/node/server.pem", kNowMs - kDayMs, kNowMs + 300 * kDayMs},
                            {"/etc/sealift/pki/ca.crt", kNowMs - kDayMs, kNowMs + 7'300 * kDayMs}};
     if (is_control_plane) answer.people = "";
-    answer.pod = {std::format("10.244.{}.2", look.hosts.size() - 1), "", "", {}, ""};
+    answer.pod = {base::format("10.244.{}.2", look.hosts.size() - 1), "", "", {}, ""};
     for (const auto* other : {"cp1", "w1", "w2"}) {
       if (other == name) continue;
       const size_t at = other == std::string_view("cp1") ? 0 : other == std::string_view("w1") ? 1 : 2;
-      answer.pod->targets.push_back({other, std::format("10.244.{}.2", at), ""});
+      answer.pod->targets.push_back({other, base::format("10.244.{}.2", at), ""});
     }
     if (is_control_plane) answer.etcd = {"1", "1", "3.6.5", 40 << 20, 20 << 20, uint64_t{2} << 30, 700, {}, 4'000, ""};
   }
@@ -142,7 +143,7 @@ struct ACluster {
     std::vector<std::string> out;
     for (const auto& one : judge()) {
       if (one.verdict != inspection::Verdict::ok)
-        out.push_back(std::format("{} {} {}", inspection::name(one.verdict), one.id, one.subject));
+        out.push_back(base::format("{} {} {}", inspection::name(one.verdict), one.id, one.subject));
     }
     return out;
   }

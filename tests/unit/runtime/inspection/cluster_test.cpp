@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // What is found through the API and between hosts.
+#include "payload/base/format.h"
 #include "runtime/inspection/gather.h"
 #include "tests/unit/runtime/inspection/a_cluster.h"
 
@@ -58,7 +59,7 @@ TEST_CASE("inspection: etcd's members are the control planes, and follow one lea
   cluster.look.hosts[1].config.role = format::HostRole::control_plane;
   for (const auto* component : {"kube-apiserver", "kube-controller-manager", "kube-scheduler", "etcd"})
     cluster.look.cluster->pods.push_back(
-        {"kube-system", std::format("{}-w1", component), "w1", "10.7.0.12", true, true, "Running", "Node", {}});
+        {"kube-system", base::format("{}-w1", component), "w1", "10.7.0.12", true, true, "Running", "Node", {}});
   auto second = *cluster.host("cp1").answer->etcd;
   second.member = "2";
   cluster.host("w1").answer->etcd = second;
@@ -164,7 +165,7 @@ TEST_CASE("inspection: definitions of kinds and APIs are an application's by rel
   cluster.look.cluster->artifacts[0].apps[1].objects = {
       {"apiextensions.k8s.io/v1", "CustomResourceDefinition", "", "things.example.com"}};
   const auto lines = [](std::string_view release, std::string_view status) {
-    return std::format(
+    return base::format(
         "CustomResourceDefinition things.example.com / [{{\"type\":\"Established\",\"status\":\"{0}\"}}]\n"
         "APIService v1.metrics.k8s.io {1} [{{\"type\":\"Available\",\"status\":\"{0}\",\"message\":\"no [such] "
         "service\"}}]\n"
@@ -261,7 +262,7 @@ TEST_CASE("inspection: kubectl's table of pods") {
 TEST_CASE("inspection: a host is asked about at most two pods of each other node, those without policies first") {
   ACluster cluster;
   auto& pods = cluster.look.cluster->pods;
-  for (int i = 3; i < 9; ++i) pods.push_back(ACluster::pod("store", "more", "w2", std::format("10.244.2.{}", i)));
+  for (int i = 3; i < 9; ++i) pods.push_back(ACluster::pod("store", "more", "w2", base::format("10.244.2.{}", i)));
   cluster.look.cluster->policed = {"store"};
   pods.push_back(ACluster::pod("free", "one", "w2", "10.244.2.99"));
   const auto question = inspection::question_for(cluster.host("w1"), cluster.look, cluster.config);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "runtime/kube/cluster_health.h"
+#include "payload/base/format.h"
 
 #include <catch2/catch_test_macros.hpp>
 
@@ -18,21 +19,21 @@ json::Value list(std::initializer_list<std::string> items) {
 
 std::string node(std::string_view name, std::string_view ready = "True",
                  std::string_view message = "kubelet is posting ready status") {
-  return std::format(
+  return base::format(
       R"({{"kind":"Node","metadata":{{"name":"{}"}},"status":{{"nodeInfo":{{"kubeletVersion":"v1.34.4"}},"addresses":[{{"type":"Hostname","address":"x"}},)"
       R"({{"type":"InternalIP","address":"10.7.0.11"}}],"conditions":[{{"type":"Ready","status":"{}","message":"{}"}}]}}}})",
       name, ready, message);
 }
 
 std::string deployment(std::string_view name, int ready, int wanted, std::string_view space = "kube-system") {
-  return std::format(
+  return base::format(
       R"({{"kind":"Deployment","metadata":{{"name":"{0}","namespace":"{3}","generation":1}},"spec":{{"replicas":{2},"selector":{{"matchLabels":{{"app":"{0}"}}}}}},)"
       R"("status":{{"observedGeneration":1,"replicas":{2},"updatedReplicas":{2},"readyReplicas":{1},"availableReplicas":{1}}}}})",
       name, ready, wanted, space);
 }
 
 std::string daemons(std::string_view name, int ready, int wanted) {
-  return std::format(
+  return base::format(
       R"({{"kind":"DaemonSet","metadata":{{"name":"{0}","namespace":"kube-system","generation":1}},"spec":{{"selector":{{"matchLabels":{{"app":"{0}"}}}}}},)"
       R"("status":{{"observedGeneration":1,"desiredNumberScheduled":{2},"updatedNumberScheduled":{2},"numberReady":{1}}}}})",
       name, ready, wanted);
@@ -40,7 +41,7 @@ std::string daemons(std::string_view name, int ready, int wanted) {
 
 std::string pod(std::string_view name, std::string_view app, std::string_view on_node, std::string_view status,
                 std::string_view owner = "ReplicaSet") {
-  return std::format(
+  return base::format(
       R"({{"kind":"Pod","metadata":{{"name":"{}","namespace":"kube-system","labels":{{"app":"{}"}},"ownerReferences":[{{"kind":"{}"}}]}},"spec":{{"nodeName":"{}"}},"status":{}}})",
       name, app, owner, on_node, status);
 }

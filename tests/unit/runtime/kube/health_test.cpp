@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "runtime/kube/health.h"
+#include "payload/base/format.h"
 
 #include <catch2/catch_test_macros.hpp>
 
@@ -84,7 +85,7 @@ TEST_CASE("a daemon set of which some pods are of an older revision is not curre
 
 TEST_CASE("a node is current when it is Ready") {
   const auto node = [](std::string_view status) {
-    return std::format(
+    return base::format(
         R"({{"kind":"Node","metadata":{{"name":"a"}},"status":{{"conditions":[{{"type":"Ready","status":"{}"}}]}}}})",
         status);
   };
@@ -96,7 +97,7 @@ TEST_CASE("a node is current when it is Ready") {
 
 TEST_CASE("why a pod is not Ready is told in the words of whoever holds it up") {
   const auto trouble = [](std::string_view status) {
-    const auto pod = json::parse(std::format(R"({{"kind":"Pod","metadata":{{"name":"a"}},"status":{}}})", status));
+    const auto pod = json::parse(base::format(R"({{"kind":"Pod","metadata":{{"name":"a"}},"status":{}}})", status));
     REQUIRE(pod);
     return kube::pod_trouble(*pod);
   };
@@ -179,7 +180,7 @@ TEST_CASE("CoreDNS: forward lines are dropped or pointed elsewhere, the rest sta
 
 TEST_CASE("a resource definition is healthy once it is established, and not while its names are another's") {
   const auto definition = [](std::string_view conditions) {
-    return std::format(
+    return base::format(
         R"({{"kind":"CustomResourceDefinition","metadata":{{"name":"things.example.com"}},"status":{{"conditions":[{}]}}}})",
         conditions);
   };
@@ -194,7 +195,7 @@ TEST_CASE("a resource definition is healthy once it is established, and not whil
 
 TEST_CASE("an API is healthy once it is available, and says why it is not") {
   const auto service = [](std::string_view conditions) {
-    return std::format(
+    return base::format(
         R"({{"kind":"APIService","metadata":{{"name":"v1.example.com"}},"status":{{"conditions":[{}]}}}})", conditions);
   };
   CHECK(state_of(service("")) == State::in_progress);

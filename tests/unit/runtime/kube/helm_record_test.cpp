@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "runtime/kube/helm_record.h"
+#include "payload/base/format.h"
 
 #include <catch2/catch_test_macros.hpp>
 
@@ -20,7 +21,7 @@ TEST_CASE("helm's record of a release is read as helm writes it, and written so 
 
 TEST_CASE(
     "of releases what must be in the cluster is told: no values, no hooks; what helm would not read is left out") {
-  const auto found = kube::release_objects(std::format(
+  const auto found = kube::release_objects(base::format(
       "store  shop  {}\nstore  odd  !\nother  short\n\nspare  twin  {}\n", tests::kHelmRecord, tests::kHelmRecord));
   CHECK(found == Releases{{"shop", "store", {{"Deployment", "store", "shop"}}},
                           {"twin", "spare", {{"Deployment", "spare", "shop"}}}});

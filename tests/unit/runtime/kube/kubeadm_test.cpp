@@ -5,6 +5,7 @@
 #include <cstdlib>
 
 #include "payload/base/file.h"
+#include "payload/base/format.h"
 #include "payload/yaml/node.h"
 #include "tests/support/source_tree.h"
 
@@ -133,7 +134,7 @@ TEST_CASE("a field that Sealift owns can't be set to something else, by the site
       REQUIRE_FALSE(made);
       CHECK(made.error().code == ErrorCode::invalid_config);
       CHECK(made.error().what.contains(
-          std::format("sets {}", std::string_view(named) == "node-ip" ? "the kubelet argument node-ip" : named)));
+          base::format("sets {}", std::string_view(named) == "node-ip" ? "the kubelet argument node-ip" : named)));
       return made.error().what;
     };
     Site site, base;
@@ -152,7 +153,7 @@ TEST_CASE("the same value is no contradiction, and neither is a field without on
     const auto plain = kube::init_documents(site.input(), kControlPlane);
     site.config.kubeadm.push_back(
         {"ClusterConfiguration",
-         std::format("apiVersion: kubeadm.k8s.io/v1beta4\nkind: ClusterConfiguration\n{}\n", fields), 17});
+         base::format("apiVersion: kubeadm.k8s.io/v1beta4\nkind: ClusterConfiguration\n{}\n", fields), 17});
     const auto same = kube::init_documents(site.input(), kControlPlane);
     REQUIRE(same);
     CHECK(*same == *plain);
@@ -163,7 +164,7 @@ TEST_CASE("the same value is no contradiction, and neither is a field without on
     Site site;
     const auto plain = kube::join_document(site.input(), kWorker, kToken);
     site.config.kubeadm.push_back(
-        {"JoinConfiguration", std::format("apiVersion: kubeadm.k8s.io/v1beta4\nkind: JoinConfiguration\n{}\n", fields),
+        {"JoinConfiguration", base::format("apiVersion: kubeadm.k8s.io/v1beta4\nkind: JoinConfiguration\n{}\n", fields),
          17});
     const auto same = kube::join_document(site.input(), kWorker, kToken);
     REQUIRE(same);

@@ -12,6 +12,7 @@
 #include <set>
 #include <thread>
 
+#include "payload/base/format.h"
 #include "payload/base/text.h"
 #include "payload/http/client.h"
 #include "payload/http/server.h"
@@ -37,7 +38,7 @@ class Api {
     ended_ = true;
     thread_.join();
   }
-  std::string address() const { return std::format("127.0.0.1:{}", port_.load()); }
+  std::string address() const { return base::format("127.0.0.1:{}", port_.load()); }
   // Its process is stopped; the kernel still accepts for it.
   void hang(bool hangs) { now(hangs ? Wish::hang : Wish::live); }
   // Nobody listens any more; connections that it has stay, and are served.
@@ -171,7 +172,7 @@ class ReadyApi {
     REQUIRE(made);
     server = std::move(*made);
   }
-  std::string address() const { return std::format("127.0.0.1:{}", server->port()); }
+  std::string address() const { return base::format("127.0.0.1:{}", server->port()); }
   // Until the answer is another one for sure, and has been taken.
   void say(int status) {
     readyz = status;
@@ -291,7 +292,7 @@ TEST_CASE("balancer: a connection whose API server has not taken it goes on to a
   // Full: who comes is ignored, as by a host without power.
   const tests::Listener full(0);
   const tests::Visitor in_the_queue(full.port());
-  site.list({std::format("127.0.0.1:{}", full.port()), site.b.address()});
+  site.list({base::format("127.0.0.1:{}", full.port()), site.b.address()});
   for (int i = 0; i < 5; ++i) CHECK(who(*site.visitor()) == "b");
 }
 

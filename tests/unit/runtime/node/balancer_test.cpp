@@ -13,6 +13,7 @@
 
 #include "payload/base/fd.h"
 #include "payload/base/file.h"
+#include "payload/base/format.h"
 #include "payload/http/client.h"
 #include "payload/http/server.h"
 #include "tests/support/own_namespaces.h"
@@ -40,7 +41,7 @@ std::string ask(uint16_t port) {
 
 TEST_CASE("connections go to a backend that answers") {
   auto one = backend("one");
-  node::BalancerConfig config{"127.0.0.1:0", {"127.0.0.1:1", std::format("127.0.0.1:{}", one->port())}};
+  node::BalancerConfig config{"127.0.0.1:0", {"127.0.0.1:1", base::format("127.0.0.1:{}", one->port())}};
   auto balancer = node::Balancer::listen(config);
   REQUIRE(balancer);
   {
@@ -49,7 +50,7 @@ TEST_CASE("connections go to a backend that answers") {
   }
   auto two = backend("two");
   one->stop();
-  balancer->set_backends({std::format("127.0.0.1:{}", one->port()), std::format("127.0.0.1:{}", two->port())});
+  balancer->set_backends({base::format("127.0.0.1:{}", one->port()), base::format("127.0.0.1:{}", two->port())});
   const tests::Serving serving(*balancer);
   CHECK(ask(balancer->port()) == "two");
 }
@@ -59,7 +60,7 @@ TEST_CASE("large bodies pass whole, many at once") {
   auto server = http::Server::start(
       {}, [&](const http::Request&) { return http::Response{200, {}, "text/plain", body.substr(0, 3'000'000), {}}; });
   REQUIRE(server);
-  auto balancer = node::Balancer::listen({"127.0.0.1:0", {std::format("127.0.0.1:{}", (*server)->port())}});
+  auto balancer = node::Balancer::listen({"127.0.0.1:0", {base::format("127.0.0.1:{}", (*server)->port())}});
   REQUIRE(balancer);
   const tests::Serving serving(*balancer);
   std::vector<std::thread> threads;
@@ -102,7 +103,7 @@ TEST_CASE("a client that has said everything is heard to its last byte, however 
         ::listen(listener.get(), 1) != 0)
       return;
     if (::getsockname(listener.get(), reinterpret_cast<sockaddr*>(&own), &size) != 0) return;
-    auto balancer = node::Balancer::listen({"127.0.0.1:0", {std::format("127.0.0.1:{}", ntohs(own.sin_port))}});
+    auto balancer = node::Balancer::listen({"127.0.0.1:0", {base::format("127.0.0.1:{}", ntohs(own.sin_port))}});
     if (!balancer) return;
     const tests::Serving serving(*balancer);
     own.sin_port = htons(balancer->port());
@@ -145,7 +146,7 @@ TEST_CASE("who says nothing reaches no API server, and is closed after a while")
   });
   node::BalancerLimits limits;
   limits.silent = Duration{500};
-  auto balancer = node::Balancer::listen({"127.0.0.1:0", {std::format("127.0.0.1:{}", api.port())}, limits});
+  auto balancer = node::Balancer::listen({"127.0.0.1:0", {base::format("127.0.0.1:{}", api.port())}, limits});
   REQUIRE(balancer);
   const tests::Serving serving(*balancer);
   std::vector<std::unique_ptr<tests::Visitor>> silent;
@@ -161,7 +162,7 @@ TEST_CASE("a connection without a byte in either direction ends; one that is use
   });
   node::BalancerLimits limits;
   limits.idle = Duration{700};
-  auto balancer = node::Balancer::listen({"127.0.0.1:0", {std::format("127.0.0.1:{}", api.port())}, limits});
+  auto balancer = node::Balancer::listen({"127.0.0.1:0", {base::format("127.0.0.1:{}", api.port())}, limits});
   REQUIRE(balancer);
   const tests::Serving serving(*balancer);
   tests::Visitor used(balancer->port());
@@ -181,7 +182,7 @@ TEST_CASE("no user can keep root from the API, with silent connections or with o
     auto api = backend("api");
     node::BalancerLimits limits;
     limits.connections = {.all = 40, .reserved = 10, .per_caller = 1000};
-    auto balancer = node::Balancer::listen({"127.0.0.1:0", {std::format("127.0.0.1:{}", api->port())}, limits});
+    auto balancer = node::Balancer::listen({"127.0.0.1:0", {base::format("127.0.0.1:{}", api->port())}, limits});
     REQUIRE(balancer);
     const tests::Serving serving(*balancer);
     const tests::Strangers strangers(balancer->port(), 100, 65534, text);
@@ -193,7 +194,7 @@ TEST_CASE("a balancer takes over a descriptor that listens already, and leaves i
   const tests::Listener listener(10);
   auto api = backend("api");
   for (int i = 0; i < 2; ++i) {
-    auto balancer = node::Balancer::adopt(listener.get(), {std::format("127.0.0.1:{}", api->port())});
+    auto balancer = node::Balancer::adopt(listener.get(), {base::format("127.0.0.1:{}", api->port())});
     REQUIRE(balancer);
     CHECK(balancer->port() == listener.port());
     const tests::Serving serving(*balancer);

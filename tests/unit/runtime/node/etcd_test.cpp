@@ -6,6 +6,7 @@
 #include <catch2/catch_test_macros.hpp>
 #include <mutex>
 
+#include "payload/base/format.h"
 #include "payload/json/value.h"
 #include "tests/support/tls_hand_server.h"
 
@@ -54,13 +55,13 @@ struct Member {
         asked += target + "\n";
       }
       std::string body = status_body;
-      if (target.contains("range")) body = std::format("{{{}}}", count);
+      if (target.contains("range")) body = base::format("{{{}}}", count);
       if (status != 200) body = R"({"error":"x","code":14,"message":"etcdserver: no leader"})";
       if (!connection.send(tests::answer_of(status, body))) return;
     }
   }};
 
-  std::string endpoint() const { return std::format("https://127.0.0.1:{}", server.port()); }
+  std::string endpoint() const { return base::format("https://127.0.0.1:{}", server.port()); }
   node::EtcdAccess access(std::vector<std::string> endpoints) const {
     const auto client = server.authority().identity({"client", {}, {}}, "");
     return {std::move(endpoints), server.authority().certificate, client.certificate, client.key};
@@ -121,7 +122,7 @@ TEST_CASE("etcd of the site: it is emptied by the first endpoint that answers") 
 TEST_CASE("etcd: a member that leads hands over, any other has nothing to do") {
   for (const auto* leader : {"7", "8"}) {
     Member member;
-    member.status_body = std::format(R"({{"header":{{"member_id":"7"}},"leader":"{}"}})", leader);
+    member.status_body = base::format(R"({{"header":{{"member_id":"7"}},"leader":"{}"}})", leader);
     CHECK(node::etcd_hand_over(member.access({member.endpoint()}), "9"));
     const bool leads = leader == std::string_view("7");
     CHECK(member.asked.contains("/v3/maintenance/transfer-leadership") == leads);

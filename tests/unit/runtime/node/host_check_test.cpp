@@ -11,6 +11,7 @@
 #include <fstream>
 
 #include "payload/base/file.h"
+#include "payload/base/format.h"
 #include "payload/http/socket_address.h"
 #include "runtime/node/etcd.h"
 #include "runtime/node/mirror.h"
@@ -109,7 +110,7 @@ TEST_CASE("node check: an API server behind the balancer, one that may not tell,
     if (!connection.request().starts_with("GET /readyz ")) return;
     connection.send(tests::answer_of(status, body));
   });
-  const auto endpoint = std::format("127.0.0.1:{}", server.port());
+  const auto endpoint = base::format("127.0.0.1:{}", server.port());
   const auto& authority = server.authority().certificate;
   CHECK(node::check_balancer(endpoint, authority).empty());
   status = 401;
@@ -275,7 +276,7 @@ TEST_CASE("node check: etcd's own member") {
     }
   });
   const auto client = server.authority().identity({"client", {}, {}}, "");
-  const auto status = node::etcd_status({{std::format("https://127.0.0.1:{}", server.port())},
+  const auto status = node::etcd_status({{base::format("https://127.0.0.1:{}", server.port())},
                                          server.authority().certificate,
                                          client.certificate,
                                          client.key});

@@ -4,6 +4,7 @@
 #include <catch2/catch_test_macros.hpp>
 
 #include "payload/base/file.h"
+#include "payload/base/format.h"
 #include "payload/base/text.h"
 #include "tests/support/fake_clock.h"
 #include "tests/support/temporary_folder.h"
@@ -101,7 +102,7 @@ TEST_CASE("guessing is slow: a caller has a few wrong logins, then one every few
 TEST_CASE("a caller is an address, of IPv6 the first half of it") {
   const Door door;
   for (unsigned i = 0; i < node::Logins::kWrong; ++i)
-    CHECK(door.check(header("alice", "wrong"), std::format("fd00:7::{:x}", i + 1)) == Verdict::wrong);
+    CHECK(door.check(header("alice", "wrong"), base::format("fd00:7::{:x}", i + 1)) == Verdict::wrong);
   CHECK(door.check(header("alice", "wrong"), "fd00:7::ffff") == Verdict::later);
   CHECK(door.check(header("alice", "wrong"), "fd00:8::1") == Verdict::wrong);
 }

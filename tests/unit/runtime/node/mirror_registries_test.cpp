@@ -4,6 +4,7 @@
 #include <catch2/catch_test_macros.hpp>
 
 #include "payload/base/file.h"
+#include "payload/base/format.h"
 #include "runtime/node/mirror.h"
 #include "tests/support/recorded_payloads.h"
 #include "tests/support/registry_server.h"
@@ -38,7 +39,7 @@ struct Site {
   }
   void write_upstreams(const std::string& match, const std::string& login = {}) const {
     std::filesystem::create_directories(folder / "cache");
-    write(std::format(
+    write(base::format(
         R"({{"upstreams":[{{"match":"{}","places":[{{"url":"{}"{}}}]}}],"cache":{{"folder":"{}","bytes":1000000}}}})",
         match, registry.origin(), login, folder / "cache"));
   }
@@ -131,7 +132,7 @@ TEST_CASE("mirror: another host gets images of registries through a registry hos
   config.artifacts.clear();
   config.registries.clear();
   config.peer_address.clear();
-  config.registry_hosts = {std::format("127.0.0.1:{}", site.mirror->peer_port())};
+  config.registry_hosts = {base::format("127.0.0.1:{}", site.mirror->peer_port())};
   tests::WaitedClock clock;
   const auto worker = node::Mirror::start(config, clock);
   REQUIRE(worker);
@@ -175,7 +176,7 @@ TEST_CASE("mirror: an external registry has the images instead of registry hosts
   site.config.artifacts.clear();
   site.config.peer_address.clear();
   site.registry.repository = "plant7/quay.io/library/hello";
-  site.write(std::format(R"({{"external":{{"url":"{}/plant7"}}}})", site.registry.origin()));
+  site.write(base::format(R"({{"external":{{"url":"{}/plant7"}}}})", site.registry.origin()));
   site.start();
   CHECK(body(site.ask("quay.io", "manifests/1.0")) == R"({"of":"the registry"})");
   CHECK(body(site.ask("quay.io", "blobs/" + site.layer.text())) == "a layer of the registry");
@@ -204,7 +205,7 @@ TEST_CASE("mirror: two registry hosts with different artifacts ask each other, a
   site.start();  // has the artifact
   config.registries.clear();
   config.artifacts = site.folder / "none";
-  config.registry_hosts = {std::format("127.0.0.1:{}", site.mirror->peer_port())};
+  config.registry_hosts = {base::format("127.0.0.1:{}", site.mirror->peer_port())};
   tests::WaitedClock clock;
   const auto other = node::Mirror::start(config, clock);
   REQUIRE(other);

@@ -5,6 +5,7 @@
 #include <filesystem>
 
 #include "payload/base/file.h"
+#include "payload/base/format.h"
 #include "payload/http/client.h"
 #include "runtime/node/mirror.h"
 #include "tests/support/recorded_payloads.h"
@@ -59,7 +60,7 @@ TEST_CASE("a mirror takes new certificates without a restart: running answers go
   auto worker = registry;
   worker.artifacts.clear();
   worker.peer_address.clear();
-  worker.registry_hosts = {std::format("127.0.0.1:{}", (*source)->peer_port())};
+  worker.registry_hosts = {base::format("127.0.0.1:{}", (*source)->peer_port())};
   const auto mirror = node::Mirror::start(worker, clock);
   REQUIRE(mirror);
   const auto before = trusting(registry);
@@ -119,7 +120,7 @@ TEST_CASE(
   auto worker = registry;
   worker.artifacts.clear();
   worker.peer_address.clear();
-  worker.registry_hosts = {std::format("127.0.0.1:{}", (*source)->peer_port())};
+  worker.registry_hosts = {base::format("127.0.0.1:{}", (*source)->peer_port())};
   worker.ca = own + "/ca.crt";
   worker.server = node::pair_path(own, "server");
   worker.client = node::pair_path(own, "client");

@@ -7,6 +7,7 @@
 #include <thread>
 
 #include "payload/base/file.h"
+#include "payload/base/format.h"
 #include "payload/http/client.h"
 #include "runtime/node/catalog.h"
 #include "tests/support/recorded_payloads.h"
@@ -118,7 +119,7 @@ TEST_CASE("a host without a payload streams from a registry host over mutual TLS
   worker.artifacts.clear();
   worker.peer_address.clear();
   // the first one does not answer: the next one is asked
-  worker.registry_hosts = {"127.0.0.1:1", std::format("127.0.0.1:{}", (*source)->peer_port())};
+  worker.registry_hosts = {"127.0.0.1:1", base::format("127.0.0.1:{}", (*source)->peer_port())};
   const auto mirror = node::Mirror::start(worker, clock);
   REQUIRE(mirror);
   const uint16_t port = (*mirror)->local_port();
@@ -182,7 +183,7 @@ class Arriving {
   void comes(const format::Frame& frame) { payload_.comes(frame); }
   http::Response ask(std::string_view what, const Digest& digest, const std::string& method = "GET") {
     return mirror_->answer(
-        {method, std::format("/v2/library/hello/{}/{}", what, digest.text()), {{"ns", "quay.io"}}, {}});
+        {method, base::format("/v2/library/hello/{}/{}", what, digest.text()), {{"ns", "quay.io"}}, {}});
   }
   static std::string content(const http::Response& response) {
     REQUIRE(response.stream);
@@ -281,8 +282,8 @@ TEST_CASE("a registry host that dies in the middle of a blob is followed by the 
   });
   REQUIRE(dying);
   auto worker = good_config;
-  worker.registry_hosts = {std::format("127.0.0.1:{}", (*dying)->port()),
-                           std::format("127.0.0.1:{}", (*good)->peer_port())};
+  worker.registry_hosts = {base::format("127.0.0.1:{}", (*dying)->port()),
+                           base::format("127.0.0.1:{}", (*good)->peer_port())};
   const auto mirror = node::Mirror::start(worker, clock);
   REQUIRE(mirror);
   const std::string target = "/v2/library/hello/blobs/" + tiny.layer.text() + "?ns=docker.io";

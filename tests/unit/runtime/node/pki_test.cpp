@@ -7,6 +7,7 @@
 #include <filesystem>
 
 #include "payload/base/file.h"
+#include "payload/base/format.h"
 #include "payload/json/value.h"
 #include "payload/trust/x509.h"
 #include "tests/support/fake_clock.h"
@@ -184,8 +185,8 @@ std::string authorities(const Pki& pki) {
   REQUIRE(value);
   std::string out = value->boolean_or("waits", false) ? "waits:" : "";
   for (const auto& one : *value->find("authorities")->elements())
-    out += std::format(" {}{}", one.boolean_or("issues", false) ? "issues" : "idle",
-                       one.boolean_or("due", false) ? ",due" : "");
+    out += base::format(" {}{}", one.boolean_or("issues", false) ? "issues" : "idle",
+                        one.boolean_or("due", false) ? ",due" : "");
   return out;
 }
 

@@ -10,6 +10,7 @@
 #include <set>
 
 #include "payload/base/file.h"
+#include "payload/base/format.h"
 #include "payload/base/process.h"
 #include "payload/trust/x509.h"
 #include "runtime/node/authority.h"
@@ -105,7 +106,7 @@ std::string openssl(std::vector<std::string> words, const std::string& input) {
 std::string asking_for(std::string_view usage, std::string_view more = {}) {
   const auto key = trust::generate_key();
   REQUIRE(key);
-  return std::format("/v1/renew?usage={}&publicKey={}{}", usage, http::percent_encode(key->public_pem), more);
+  return base::format("/v1/renew?usage={}&publicKey={}{}", usage, http::percent_encode(key->public_pem), more);
 }
 
 // The error of the one certificate that was to be renewed.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Sockets as systemd passes them: descriptors from 3 on, in a process of their own.
 #include "runtime/node/sockets.h"
+#include "payload/base/format.h"
 
 #include <arpa/inet.h>
 #include <sys/socket.h>
@@ -9,7 +10,6 @@
 
 #include <catch2/catch_test_macros.hpp>
 #include <cstdlib>
-#include <format>
 #include <functional>
 
 using namespace sealift;
@@ -53,7 +53,7 @@ TEST_CASE("passed sockets: found by address and port, each once, and not inherit
   uint16_t one = 0, other = 0;
   const auto first = listening(one), second = listening(other);
   const base::Fd idle(::socket(AF_INET, SOCK_STREAM, 0));  // does not listen
-  const auto at = [](uint16_t port) { return std::format("127.0.0.1:{}", port); };
+  const auto at = [](uint16_t port) { return base::format("127.0.0.1:{}", port); };
   CHECK(with_passed({first.get(), idle.get(), second.get()}, "", [&] {
     auto passed = PassedSockets::take();
     const auto found = passed.take_listener(at(other));

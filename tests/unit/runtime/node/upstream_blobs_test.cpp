@@ -3,8 +3,8 @@
 #include "runtime/node/upstream_blobs.h"
 
 #include <catch2/catch_test_macros.hpp>
-#include <format>
 
+#include "payload/base/format.h"
 #include "payload/base/text.h"
 #include "tests/support/hand_server.h"
 #include "tests/support/tiny_payload.h"
@@ -25,7 +25,7 @@ const Question kQuestion{"docker.io", "library/hello", Question::Kind::blob, kDi
 const BlobInfo kInfo{kQuestion, kDigest, kBlob.size(), "application/octet-stream"};
 
 std::string answer(std::string_view status, std::string_view headers, std::string_view body) {
-  return std::format("HTTP/1.1 {}\r\nContent-Length: {}\r\n{}\r\n{}", status, body.size(), headers, body);
+  return base::format("HTTP/1.1 {}\r\nContent-Length: {}\r\n{}\r\n{}", status, body.size(), headers, body);
 }
 
 // "bytes=10-19" of a request's head: 10.
@@ -37,7 +37,8 @@ uint64_t offset_of(const std::string& request) {
 
 std::string part(uint64_t offset, std::string body) {
   return answer("206 Partial Content",
-                std::format("Content-Range: bytes {}-{}/{}\r\n", offset, offset + body.size() - 1, kBlob.size()), body);
+                base::format("Content-Range: bytes {}-{}/{}\r\n", offset, offset + body.size() - 1, kBlob.size()),
+                body);
 }
 
 // A registry host defined by its answer to a GET.
@@ -183,7 +184,7 @@ TEST_CASE("what a registry of others answered a registry host is passed on at on
   REQUIRE_FALSE(done);
   CHECK(done.error().code == ErrorCode::protocol);
   CHECK(done.error().what ==
-        std::format("https://harbor.example refuses the user robot, asked through {}", failing.origin().text()));
+        base::format("https://harbor.example refuses the user robot, asked through {}", failing.origin().text()));
   CHECK(clock.waited() == Duration::zero());
   // One that is busy may have kept it.
   std::atomic<int> refusals = 3;

@@ -11,6 +11,7 @@
 #include <string>
 #include <string_view>
 
+#include "payload/base/format.h"
 #include "runtime/plans/deliver.h"
 #include "tests/unit/runtime/steps/bench.h"
 
@@ -25,7 +26,7 @@ struct Graph : Site {
     add_file("base.yaml", kSmallBase);
     contents.base_document = "base.yaml";
     for (const char* app : {"erp", "flannel", "redis"})
-      add_file(std::format("apps/{}/all.yaml", app), std::format("kind: {}\n", app));
+      add_file(base::format("apps/{}/all.yaml", app), base::format("kind: {}\n", app));
     contents.apps = {{"erp", format::AppKind::manifests, false, "apps/erp", {"redis"}, {}},
                      {"flannel", format::AppKind::manifests, true, "apps/flannel", {}, {}},
                      {"redis", format::AppKind::manifests, false, "apps/redis", {}, {}}};
@@ -49,8 +50,8 @@ struct Graph : Site {
     nodes.push_back({config.hosts[2], "w2", "10.7.0.13", worker.machine.facts});
     for (size_t i = 0; i < more_control_planes; ++i) {
       auto host = config.hosts[0];
-      host.address = std::format("10.7.0.{}", 20 + i);
-      nodes.push_back({host, std::format("cp{}", i + 2), host.address, worker.machine.facts});
+      host.address = base::format("10.7.0.{}", 20 + i);
+      nodes.push_back({host, base::format("cp{}", i + 2), host.address, worker.machine.facts});
     }
     whole_.reset(new steps::Model{model().payload, config, base, std::move(*apps), std::move(nodes)});
     deliver();

@@ -2,6 +2,7 @@
 //
 // The graph of a removal: which step waits for which, where it runs, and what its failure keeps back.
 #include "runtime/plans/remove.h"
+#include "payload/base/format.h"
 
 #include <catch2/catch_test_macros.hpp>
 
@@ -25,7 +26,7 @@ struct Leave : tests::Site {
     std::vector<steps::Node> nodes;
     for (const auto* name : {"cp1", "cp2", "cp3", "w1", "w2", "w3"}) {
       config::HostConfig host;
-      host.address = std::format("10.7.0.{}", nodes.size() + 11);
+      host.address = base::format("10.7.0.{}", nodes.size() + 11);
       host.role = name[0] == 'c' ? format::HostRole::control_plane : format::HostRole::worker;
       config.hosts.push_back(host);
       nodes.push_back({host, name, host.address, worker.machine.facts});

@@ -5,10 +5,10 @@
 #pragma once
 
 #include <catch2/catch_test_macros.hpp>
-#include <format>
 #include <string>
 #include <vector>
 
+#include "payload/base/format.h"
 #include "runtime/report/acceptance.h"
 
 namespace sealift::tests {
@@ -36,8 +36,8 @@ struct AnAcceptance {
     auto& cluster = look.cluster.emplace();
     cluster.artifacts.push_back({.name = "erp", .version = "3.4.1", .is_base = true, .kubernetes = "v1.34.4"});
     json::Value nodes = json::Value::array();
-    for (int i = 1; i <= 3; ++i) add_host(std::format("cp{}", i), 10 + i, format::HostRole::control_plane, nodes);
-    for (int i = 1; i <= 5; ++i) add_host(std::format("w{}", i), 20 + i, format::HostRole::worker, nodes);
+    for (int i = 1; i <= 3; ++i) add_host(base::format("cp{}", i), 10 + i, format::HostRole::control_plane, nodes);
+    for (int i = 1; i <= 5; ++i) add_host(base::format("w{}", i), 20 + i, format::HostRole::worker, nodes);
     cluster.objects.nodes = json::Value::object();
     cluster.objects.nodes.set("items", std::move(nodes));
     look.hosts.back().away = Error{ErrorCode::unreachable, "10.7.0.25:22: no route to host", {}};
@@ -48,13 +48,13 @@ struct AnAcceptance {
                              .target_namespace = "kube-system"});
     std::vector<std::string> names;
     for (int i = 1; i <= 40; ++i) {
-      names.push_back(std::format("app-{:02}", i));
+      names.push_back(base::format("app-{:02}", i));
       contents.apps.push_back({.name = names.back(),
                                .kind = i % 4 == 0 ? format::AppKind::manifests : format::AppKind::helm,
                                .root = "apps/" + names.back(),
-                               .version = i % 4 == 0 ? "" : std::format("{}.{}.0", 1 + i % 3, i),
+                               .version = i % 4 == 0 ? "" : base::format("{}.{}.0", 1 + i % 3, i),
                                .target_namespace = i < 20 ? "erp" : "plant-floor"});
-      add_image(std::format("registry.example.com/erp/{}:{}.{}.0", names.back(), 1 + i % 3, i));
+      add_image(base::format("registry.example.com/erp/{}:{}.{}.0", names.back(), 1 + i % 3, i));
     }
     add_image("registry.k8s.io/kube-apiserver:v1.34.4");
     names.pop_back();  // the last is packed, and not wanted
@@ -94,12 +94,12 @@ struct AnAcceptance {
     auto& host = look.hosts.emplace_back();
     host.name = name;
     host.config.name = name;
-    host.config.address = std::format("10.7.0.{}", address);
+    host.config.address = base::format("10.7.0.{}", address);
     host.config.role = role;
     host.facts.cpus = role == format::HostRole::worker ? 16 : 4;
     host.facts.memory_bytes = uint64_t{role == format::HostRole::worker ? 64U : 16U} << 30;
     config.hosts.push_back(host.config);
-    auto node = json::parse(std::format(
+    auto node = json::parse(base::format(
         R"json({{"metadata":{{"name":"{}"}},"status":{{"nodeInfo":{{"osImage":"Debian GNU/Linux 12 (bookworm)","kernelVersion":"6.1.0-28-amd64",)json"
         R"("containerRuntimeVersion":"containerd://2.1.4","kubeletVersion":"v1.34.4","architecture":"amd64"}}}}}})",
         name));
@@ -156,10 +156,10 @@ struct AnAcceptance {
       found.push_back({"host.answers", name, ok, "answers", ""});
       found.push_back({"host.units", name, ok, "4 units run, and would after a reboot", ""});
       found.push_back({"disk.space", name, i == 4 ? warn : ok,
-                       std::format("{} GiB of 400 GiB are free on /", 40 + 30 * i),
+                       base::format("{} GiB of 400 GiB are free on /", 40 + 30 * i),
                        i == 4 ? "remove what is not needed, or enlarge the disk" : ""});
       if (i < 3)
-        found.push_back({"etcd.fsync", name, i == 0 ? warn : ok, std::format("a sync takes {} ms", 48 - 20 * i),
+        found.push_back({"etcd.fsync", name, i == 0 ? warn : ok, base::format("a sync takes {} ms", 48 - 20 * i),
                          i == 0 ? "etcd wants a disk that syncs in 10 ms" : ""});
     }
     for (size_t i = 0; i < apps.size(); ++i) {

@@ -3,8 +3,8 @@
 // Twenty-five values that must not get into a report: wherever a site can write a secret down, and wherever a program
 // could say one. The report is given out, printed and kept.
 #include <catch2/catch_test_macros.hpp>
-#include <format>
 
+#include "payload/base/format.h"
 #include "runtime/config/parse.h"
 #include "tests/unit/runtime/report/acceptance_example.h"
 
@@ -14,12 +14,12 @@ namespace {
 
 constexpr size_t kCanaries = 25;
 
-std::string canary(size_t number) { return std::format("kanarienvogel-{:02}-x", number); }
+std::string canary(size_t number) { return base::format("kanarienvogel-{:02}-x", number); }
 
 // {NN} is the canary of that number.
 std::string with_canaries(std::string text) {
   for (size_t i = 1; i <= kCanaries; ++i) {
-    const auto place = std::format("{{{:02}}}", i);
+    const auto place = base::format("{{{:02}}}", i);
     for (size_t at = text.find(place); at != std::string::npos; at = text.find(place))
       text.replace(at, place.size(), canary(i));
   }

@@ -6,6 +6,7 @@
 #include <cstdlib>
 
 #include "payload/base/file.h"
+#include "payload/base/format.h"
 #include "payload/json/value.h"
 #include "tests/support/source_tree.h"
 #include "tests/unit/runtime/report/acceptance_example.h"
@@ -184,8 +185,8 @@ TEST_CASE("acceptance: the HTML needs nothing from elsewhere, and its elements a
   for (const std::string_view element : {"table", "tr", "td", "th", "dl", "dt", "dd", "div", "section", "span", "p",
                                          "h2", "h3", "main", "pre", "b", "nav", "header"}) {
     INFO(element);
-    CHECK(count_of(html, std::format("<{}>", element)) + count_of(html, std::format("<{} ", element)) ==
-          count_of(html, std::format("</{}>", element)));
+    CHECK(count_of(html, base::format("<{}>", element)) + count_of(html, base::format("<{} ", element)) ==
+          count_of(html, base::format("</{}>", element)));
   }
 }
 
@@ -196,9 +197,9 @@ TEST_CASE("acceptance: each printed page says which report it is of, in CSS that
     const size_t begin = html.rfind("@page { @bottom-left"), end = html.find('\n', begin);
     return html.substr(begin, end - begin);
   };
-  CHECK(foot(example) == std::format("@page {{ @bottom-left {{ content: \"Acceptance report · plant7 · {} · "
-                                     "2026-11-28T17:30:00.000Z\"; }} }}",
-                                     tests::AnAcceptance::identity().substr(0, 19)));
+  CHECK(foot(example) == base::format("@page {{ @bottom-left {{ content: \"Acceptance report · plant7 · {} · "
+                                      "2026-11-28T17:30:00.000Z\"; }} }}",
+                                      tests::AnAcceptance::identity().substr(0, 19)));
   example.config.name = "\"; } body { display: none";
   CHECK_FALSE(foot(example).contains("display"));
 }
@@ -209,21 +210,22 @@ TEST_CASE("acceptance: three hundred applications on a hundred hosts stay a docu
   const auto few = run.steps;
   for (int i = 0; i < 100; ++i) {
     auto& host = example.look.hosts.emplace_back(example.look.hosts[4]);
-    host.name = std::format("worker-{:03}", i);
+    host.name = base::format("worker-{:03}", i);
     for (size_t k = 0; k < 40; ++k)
-      run.steps.push_back({.host = host.name, .step = std::format("step-{}", k), .status = "done", .took_ms = 900 + k});
+      run.steps.push_back(
+          {.host = host.name, .step = base::format("step-{}", k), .status = "done", .took_ms = 900 + k});
     for (const auto* id : {"host.answers", "host.units", "mirror.images", "names.hosts", "drift.files"})
       example.found.push_back({id, host.name, inspection::Verdict::ok, "as it should be", ""});
   }
   for (int i = 100; i < 400; ++i) {
     auto& app = example.contents.apps.emplace_back(example.contents.apps[1]);
-    app.name = std::format("app-{}", i);
+    app.name = base::format("app-{}", i);
     example.config.apps->push_back(app.name);
     run.steps.push_back({.host = "cp1", .step = "app." + app.name, .status = "done", .took_ms = 9'000});
     example.found.push_back({"app.healthy", app.name, inspection::Verdict::ok, "3 objects are as they should be", ""});
   }
   for (int i = 0; i < 20; ++i)
-    example.found.push_back({"certificates.kubernetes", std::format("a-worker-with-a-long-name-{}.plant7.lan", i),
+    example.found.push_back({"certificates.kubernetes", base::format("a-worker-with-a-long-name-{}.plant7.lan", i),
                              inspection::Verdict::fail,
                              "the certificate of the kubelet has ended " + std::string(300, 'x'), "deliver again"});
   const auto html = report::to_html(example.acceptance());

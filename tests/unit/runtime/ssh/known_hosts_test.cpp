@@ -8,6 +8,7 @@
 #include <fstream>
 
 #include "payload/base/file.h"
+#include "payload/base/format.h"
 #include "payload/base/thread.h"
 #include "runtime/ssh/handle.h"
 #include "tests/support/event_recorder.h"
@@ -190,7 +191,7 @@ class Comparison {
     for (bool more = true; more;) {
       const auto end = rest.find("----");
       more = end != std::string::npos;
-      out.push_back(server_->file(std::format("known{}.{}", number, out.size())));
+      out.push_back(server_->file(base::format("known{}.{}", number, out.size())));
       std::ofstream(out.back(), std::ios::binary) << rest.substr(0, end);
       if (more) rest.erase(0, end + 4);
     }
@@ -225,9 +226,9 @@ class Comparison {
     }
     if (row.host != "127.0.0.1") {
       // Ends with ssh, which sends it SIGHUP, and leaves nothing behind that holds the connection.
-      argv.insert(argv.end(), {"-o", std::format("ProxyCommand=bash -c 'trap \"\" HUP; exec 3<>/dev/tcp/127.0.0.1/{}; "
-                                                 "cat <&3 & cat >&3; kill $!' 2>/dev/null",
-                                                 server_->port())});
+      argv.insert(argv.end(), {"-o", base::format("ProxyCommand=bash -c 'trap \"\" HUP; exec 3<>/dev/tcp/127.0.0.1/{}; "
+                                                  "cat <&3 & cat >&3; kill $!' 2>/dev/null",
+                                                  server_->port())});
     }
     argv.insert(argv.end(), {"-l", SshServer::user(), std::string(row.host), "true"});
     const auto ran = base::run({argv, {}, "/", {}});
@@ -280,7 +281,7 @@ class Comparison {
   std::string with_names(const Row& row) const {
     std::string out = row.text;
     const auto put = [&](std::string_view name, const std::string& value) {
-      out = base::replace_all(std::move(out), std::format("{{{}}}", name), value);
+      out = base::replace_all(std::move(out), base::format("{{{}}}", name), value);
     };
     for (const auto& [letter, file] : {std::pair{"E", "host_ed25519"}, std::pair{"C", "host_ecdsa"},
                                        std::pair{"F", "foreign_ed25519"}, std::pair{"G", "foreign_ecdsa"}}) {
@@ -292,12 +293,12 @@ class Comparison {
     const auto certificate = words("host_ed25519-cert");
     put("certificate", certificate[0] + " " + certificate[1]);
     const auto host = base::to_lower(row.host);
-    const std::string name = row.port_22 ? host : std::format("[{}]:{}", host, server_->port());
+    const std::string name = row.port_22 ? host : base::format("[{}]:{}", host, server_->port());
     if (out.contains("{hash}")) put("hash", hashed(name));
     if (out.contains("{otherhash}")) put("otherhash", hashed("other"));
     if (out.contains("{many}")) {
       std::string many;
-      for (int i = 0; i < 20'000; ++i) many += std::format("host{}.example,", i);
+      for (int i = 0; i < 20'000; ++i) many += base::format("host{}.example,", i);
       put("many", many);
     }
     put("long", std::string(2000, 'x'));
@@ -357,7 +358,7 @@ TEST_CASE("a certificate of the host is not checked, which is said") {
     run({"ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", folder / name});
   run({"ssh-keygen", "-q", "-s", folder / "authority", "-I", "host", "-h", folder / "host.pub"});
   const auto server =
-      SshServer::start(std::format("HostKey {}\nHostCertificate {}", folder / "host", folder / "host-cert.pub"));
+      SshServer::start(base::format("HostKey {}\nHostCertificate {}", folder / "host", folder / "host-cert.pub"));
   const auto known = folder / "known";
   std::ofstream(known) << "@cert-authority * " << std::ifstream(folder / "authority.pub").rdbuf();
   const auto ssh = base::run({{"ssh", "-F", "/dev/null", "-i", server->key(), "-p", std::to_string(server->port()),

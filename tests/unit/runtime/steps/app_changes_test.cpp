@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What plan says of an application that an artifact's next version changes.
 #include "runtime/steps/app_changes.h"
+#include "payload/base/format.h"
 
 #include <catch2/catch_test_macros.hpp>
 
@@ -46,7 +47,7 @@ TEST_CASE("an update tells the chart's versions and the images that are new") {
   Update site;
   CHECK(site.changes() == "helm chart 1.0.0 → 1.1.0, image docker.io/acme/erp:2");
   Update many;
-  for (int i = 3; i < 7; ++i) many.add_image(std::format("docker.io/acme/erp:{}", i));
+  for (int i = 3; i < 7; ++i) many.add_image(base::format("docker.io/acme/erp:{}", i));
   CHECK(many.changes() ==
         "helm chart 1.0.0 → 1.1.0, images docker.io/acme/erp:2, docker.io/acme/erp:3, docker.io/acme/erp:4 and 2 more");
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "runtime/steps/app_removal.h"
+#include "payload/base/format.h"
 
 #include <catch2/catch_test_macros.hpp>
 
@@ -66,7 +67,7 @@ struct Cluster : tests::Bench {
     std::string items;
     for (const auto& [name, labelled] : claims) {
       if (!label.empty() && label != "sealift.dev/application=" + labelled) continue;
-      items += std::format(R"({}{{"metadata":{{"name":"{}","namespace":"store"}}}})", items.empty() ? "" : ",", name);
+      items += base::format(R"({}{{"metadata":{{"name":"{}","namespace":"store"}}}})", items.empty() ? "" : ",", name);
     }
     return R"({"items":[)" + items + "]}";
   }
@@ -78,7 +79,7 @@ struct Cluster : tests::Bench {
     }
     if (has_word(command, "secrets"))
       return ended(release.empty() ? "" : "store sh.helm.release.v1.shop.v1 helm.sh/release.v1 1 5m shop 1 " + release);
-    if (has_word(command, "secret")) return ended(std::format(R"({{"data":{{"release":"{}"}}}})", kRecord));
+    if (has_word(command, "secret")) return ended(base::format(R"({{"data":{{"release":"{}"}}}})", kRecord));
     if (has_word(command, "persistentvolumeclaims")) {
       const auto selector =
           std::ranges::find_if(command.argv, [](const std::string& word) { return word.starts_with("--selector="); });

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "runtime/steps/apps.h"
+#include "payload/base/format.h"
 
 #include "tests/unit/runtime/steps/two_apps.h"
 
@@ -128,7 +129,7 @@ TEST_CASE("applications: the gate opens when the objects are as they should be, 
 namespace {
 
 std::string waiting_pod(std::string_view app, std::string_view image, std::string_view reason) {
-  return std::format(
+  return base::format(
       R"({{"kind":"Pod","metadata":{{"name":"{0}-1","namespace":"web","labels":{{"app":"{0}"}}}},"spec":{{"containers":[{{"name":"main","image":"{1}"}}]}},)"
       R"("status":{{"containerStatuses":[{{"name":"main","ready":false,"state":{{"waiting":{{"reason":"{2}","message":"not found"}}}}}}]}}}})",
       app, image, reason);
@@ -146,7 +147,7 @@ TEST_CASE("applications: what somebody has deleted of them is named, and install
                   .objects = {{"apps/v1", "Deployment", "", "echo"}}},
                  {.name = "shop", .target_namespace = "store", .release = "shop"}};
   apps.control_plane.folder(std::string(host::kArtifactRecords));
-  apps.control_plane.put(std::format("{}/{}", host::kArtifactRecords, record.file_name()), host::to_text(record));
+  apps.control_plane.put(base::format("{}/{}", host::kArtifactRecords, record.file_name()), host::to_text(record));
   apps.releases =
       R"([{"release":"shop","namespace":"store","objects":[{"kind":"Deployment","namespace":"store","name":"echo"}]}])";
   const std::string both = "Deployment  web  echo\nDeployment  store  echo\n";
@@ -155,7 +156,7 @@ TEST_CASE("applications: what somebody has deleted of them is named, and install
     INFO(app->app->name);
     auto step = apps.step(*app);
     apps.control_plane.bring(step);
-    const auto title = std::format("Deployment {}/echo", app->target_namespace);
+    const auto title = base::format("Deployment {}/echo", app->target_namespace);
     apps.there = app == &apps.hello ? "Deployment  store  echo\n" : "Deployment  web  echo\n";
     apps.shared->forget();
     CHECK(apps.control_plane.check(step) == StepState::needed);

@@ -2,6 +2,7 @@
 //
 // The certificates by which the hosts of a cluster authenticate each other: made on the hosts, signed on one.
 #include "runtime/steps/certificates.h"
+#include "payload/base/format.h"
 
 #include "runtime/host/ledger_lines.h"
 #include "tests/unit/runtime/steps/bench.h"
@@ -51,10 +52,10 @@ struct Certified : tests::Site {
       return tests::ended();
     }
     const auto usage = tests::word_after(command, "--usage");
-    const auto own = std::format("{}/node/{}", pki, usage);
+    const auto own = base::format("{}/node/{}", pki, usage);
     if (tests::has_word(command, "make-key")) {
       put(self, own + ".next", "private key of " + self.name());
-      return tests::ended(std::format("{} key of {}", usage, self.name()));
+      return tests::ended(base::format("{} key of {}", usage, self.name()));
     }
     if (tests::has_word(command, "install")) {
       CHECK(self.world.files.contains(pki + "/ca.crt"));  // it is checked against it
@@ -67,19 +68,19 @@ struct Certified : tests::Site {
     auto names = tests::word_after(command, "--addresses");
     if (tests::has_word(command, "--dns")) names += " and " + tests::word_after(command, "--dns");
     issued.push_back(
-        std::format("{}: {} {} for {}", usage, tests::word_after(command, "--name"), names, base::as_text(io.input)));
+        base::format("{}: {} {} for {}", usage, tests::word_after(command, "--name"), names, base::as_text(io.input)));
     return tests::ended("certificate " + issued.back());
   }
   Result<base::ExitStatus> look(FakeMachine& self) {
     std::string out;
     for (const auto& [usage, percent] : left_now) {
       if (!self.world.files.contains("/etc/sealift/pki/node/" + usage + ".pem")) continue;
-      out +=
-          std::format(R"({}{{"due":{},"ends":"2027-11-27T12:00:00.000Z","issuer":"{}","percentLeft":{},"usage":"{}"}})",
-                      out.empty() ? "" : ",", percent < 33, knows_issuer ? "a1" : "", percent, usage);
+      out += base::format(
+          R"({}{{"due":{},"ends":"2027-11-27T12:00:00.000Z","issuer":"{}","percentLeft":{},"usage":"{}"}})",
+          out.empty() ? "" : ",", percent < 33, knows_issuer ? "a1" : "", percent, usage);
     }
     return tests::ended(
-        std::format(R"({{"authorities":[{}],"certificates":[{}],"waits":false}})", authorities[self.name()], out));
+        base::format(R"({{"authorities":[{}],"certificates":[{}],"waits":false}})", authorities[self.name()], out));
   }
   void make_authority() {
     steps::AuthorityStep step(model(), control_plane_node());

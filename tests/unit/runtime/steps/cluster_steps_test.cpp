@@ -3,6 +3,7 @@
 
 #include <catch2/catch_test_macros.hpp>
 
+#include "payload/base/format.h"
 #include "payload/json/value.h"
 #include "tests/unit/runtime/steps/bench.h"
 
@@ -73,7 +74,7 @@ struct Api : tests::Site {
     }
     json::Value known = json::Value::object();
     for (const auto& [key, value] : labels) known.set(key, value);
-    return ended(std::format(
+    return ended(base::format(
         R"({{"metadata":{{"labels":{}}},"status":{{"conditions":[{{"type":"MemoryPressure","status":"True","message":"other"}},)"
         R"({{"type":"Ready","status":"{}","message":"{}"}}]}}}})",
         json::to_canonical(known), ready, message));

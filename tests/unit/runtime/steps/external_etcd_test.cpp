@@ -2,6 +2,7 @@
 //
 // An etcd of the site, played as the program that asks it answers. tests/e2e asks a real one.
 #include "runtime/steps/external_etcd.h"
+#include "payload/base/format.h"
 
 #include <catch2/catch_test_macros.hpp>
 
@@ -60,14 +61,14 @@ struct EtcdSite : tests::KubeadmSite {
     }
     REQUIRE(has_word(command, "look"));
     CHECK(base::as_text(io.input).contains(kKey));
-    const auto error = trouble.empty() ? R"("version":"3.6.5")" : std::format(R"("error":"{}")", trouble);
-    return ended(std::format(R"({{"endpoints":[{{"endpoint":"https://10.7.0.51:2379",{}}}],{}"x":1}})", error,
-                             trouble.empty() ? std::format(R"("objects":{},)", objects) : ""));
+    const auto error = trouble.empty() ? R"("version":"3.6.5")" : base::format(R"("error":"{}")", trouble);
+    return ended(base::format(R"({{"endpoints":[{{"endpoint":"https://10.7.0.51:2379",{}}}],{}"x":1}})", error,
+                              trouble.empty() ? base::format(R"("objects":{},)", objects) : ""));
   }
 };
 
 std::string init_documents(std::string_view endpoints) {
-  return std::format("kind: ClusterConfiguration\netcd: {{external: {{endpoints: {}}}}}\n", endpoints);
+  return base::format("kind: ClusterConfiguration\netcd: {{external: {{endpoints: {}}}}}\n", endpoints);
 }
 constexpr std::string_view kOurs = "[\"https://10.7.0.51:2379\", \"https://10.7.0.52:2379\"]";
 

@@ -3,6 +3,7 @@
 
 #include <catch2/catch_test_macros.hpp>
 
+#include "payload/base/format.h"
 #include "payload/base/text.h"
 #include "tests/unit/runtime/steps/bench.h"
 
@@ -18,14 +19,14 @@ using tests::has_word;
 namespace {
 
 std::string node(std::string_view name, std::string_view ready = "True") {
-  return std::format(
+  return base::format(
       R"({{"kind":"Node","metadata":{{"name":"{}"}},"status":{{"nodeInfo":{{"bootID":"boot one"}},"conditions":[{{"type":"Ready","status":"{}","message":"cni plugin not initialized"}}]}}}})",
       name, ready);
 }
 
 std::string deployment(std::string_view space, std::string_view name, int available,
                        std::string_view annotations = "{}") {
-  return std::format(
+  return base::format(
       R"({{"kind":"Deployment","metadata":{{"name":"{0}","namespace":"{1}","generation":1,"annotations":{3}}},"spec":{{"replicas":2,"selector":{{"matchLabels":{{"app":"{0}"}}}}}},)"
       R"("status":{{"observedGeneration":1,"replicas":2,"updatedReplicas":2,"readyReplicas":{2},"availableReplicas":{2}}}}})",
       name, space, available, annotations);
@@ -157,7 +158,8 @@ TEST_CASE("delivered applications count, the site's own do not") {
                 {.app = &cluster.contents.apps[1], .target_namespace = "store", .release = "shop"}};
   steps::HealthStep step(model);
   const auto helm = [](std::string_view release, std::string_view space) {
-    return std::format(R"({{"meta.helm.sh/release-name":"{}","meta.helm.sh/release-namespace":"{}"}})", release, space);
+    return base::format(R"({{"meta.helm.sh/release-name":"{}","meta.helm.sh/release-namespace":"{}"}})", release,
+                        space);
   };
   cluster.workloads.push_back(deployment("default", "own", 0));
   cluster.workloads.push_back(deployment("web", "other", 0));
@@ -173,7 +175,7 @@ TEST_CASE("delivered applications count, the site's own do not") {
 TEST_CASE("a cluster that is ill all over is told in a few words") {
   Cluster cluster;
   steps::HealthStep step(cluster.model());
-  for (int i = 0; i < 20; ++i) cluster.workloads.push_back(deployment("kube-system", std::format("w{}", i), 0));
+  for (int i = 0; i < 20; ++i) cluster.workloads.push_back(deployment("kube-system", base::format("w{}", i), 0));
   CHECK(cluster.trouble(step).ends_with("; and 15 more; `status` lists all"));
 }
 

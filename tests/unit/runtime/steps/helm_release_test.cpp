@@ -3,6 +3,7 @@
 
 #include <catch2/catch_test_macros.hpp>
 
+#include "payload/base/format.h"
 #include "payload/base/text.h"
 #include "payload/json/value.h"
 #include "tests/support/helm_release.h"
@@ -66,7 +67,7 @@ TEST_CASE("helm's record is replaced through kubectl's input, never its argument
     }
     CHECK(tests::word_after(command, "secret") == "sh.helm.release.v1.shop.v2");
     CHECK(tests::has_word(command, "--namespace=store"));
-    return tests::ended(std::format(
+    return tests::ended(base::format(
         R"({{"apiVersion":"v1","kind":"Secret","metadata":{{"name":"x","resourceVersion":"7"}},"data":{{"release":"{}"}}}})",
         tests::kHelmRecord));
   };

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "runtime/steps/history.h"
+#include "payload/base/format.h"
 
 #include <catch2/catch_test_macros.hpp>
 
@@ -12,7 +13,7 @@ using steps::HistoryEntry;
 namespace {
 
 HistoryEntry sample(size_t number) {
-  return {.when = std::format("2026-11-28T17:{:02}:00Z", number % 60),
+  return {.when = base::format("2026-11-28T17:{:02}:00Z", number % 60),
           .by = "ops@laptop",
           .name = "shop",
           .version = std::to_string(number),
@@ -62,7 +63,7 @@ TEST_CASE("history: the newest hundred entries are kept, and no more than a Conf
   CHECK(kept.size() == 100);
   CHECK(kept.front() == many.front());
   for (auto& entry : many) {
-    for (size_t i = 0; i < 500; ++i) entry.joined.push_back(std::format("node-with-a-name-{}", i));
+    for (size_t i = 0; i < 500; ++i) entry.joined.push_back(base::format("node-with-a-name-{}", i));
   }
   const auto text = steps::history_text(many);
   CHECK(text.size() < size_t{512} << 10);

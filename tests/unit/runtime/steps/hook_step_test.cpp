@@ -2,6 +2,7 @@
 //
 // A hook on one host: what it runs with, when it is done, what it leaves, and what is told of it.
 #include "runtime/steps/hook_step.h"
+#include "payload/base/format.h"
 
 #include <array>
 #include <catch2/catch_test_macros.hpp>
@@ -194,7 +195,7 @@ TEST_CASE("hook: what it prints is told, its input is not") {
 TEST_CASE("hook: of much output its end is told, in whole lines") {
   Hooked hooked;
   std::string output;
-  for (int i = 0; i < 10'000; ++i) output += std::format("line {}\n", i);
+  for (int i = 0; i < 10'000; ++i) output += base::format("line {}\n", i);
   hooked.ends = tests::ended(output);
   auto step = hooked.on_worker();
   hooked.worker.bring(step);

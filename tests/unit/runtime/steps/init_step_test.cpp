@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "runtime/steps/init_step.h"
+#include "payload/base/format.h"
 
 #include <catch2/catch_test_macros.hpp>
 
@@ -150,7 +151,7 @@ TEST_CASE("kubeadm init: what another kubeadm left here is nobody's to take away
     const auto refused = bench.apply(step);
     REQUIRE_FALSE(refused);
     CHECK(refused.error().code == ErrorCode::preflight);
-    CHECK(refused.error().text().contains(std::format("cp1 holds {}", path)));
+    CHECK(refused.error().text().contains(base::format("cp1 holds {}", path)));
     CHECK(refused.error().text().contains("remove that cluster first"));
     CHECK(bench.machine.world == before);
     CHECK(cluster.inits + cluster.resets == 0);

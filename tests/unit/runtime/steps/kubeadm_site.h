@@ -6,6 +6,7 @@
 #include <array>
 #include <catch2/catch_test_macros.hpp>
 
+#include "payload/base/format.h"
 #include "runtime/steps/init_step.h"
 #include "runtime/steps/join_step.h"
 #include "tests/unit/runtime/steps/bench.h"
@@ -86,7 +87,7 @@ struct KubeadmSite : Site {
       ++tokens;
       if (!token_fails.empty()) return base::ExitStatus{1, "half a secret", token_fails};
       return ended(
-          std::format("kubeadm join 127.0.0.1:7443 --token {} --discovery-token-ca-cert-hash sha256:00\n", kToken));
+          base::format("kubeadm join 127.0.0.1:7443 --token {} --discovery-token-ca-cert-hash sha256:00\n", kToken));
     }
     if (has_word(command, "reset")) {
       ++resets;

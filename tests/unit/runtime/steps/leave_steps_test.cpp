@@ -2,6 +2,7 @@
 //
 // A node leaves: what a drain refuses, loses and waits for; and what etcd and the API are told.
 #include "runtime/steps/leave_steps.h"
+#include "payload/base/format.h"
 
 #include <catch2/catch_test_macros.hpp>
 
@@ -20,8 +21,8 @@ constexpr std::string_view kMember1 =
 std::string pod(std::string_view name, std::string_view owner = "ReplicaSet", std::string_view more_spec = "",
                 std::string_view phase = "Running", std::string_view annotations = "{}") {
   const std::string owners =
-      owner.empty() ? "[]" : std::format(R"([{{"kind":"{}","name":"o","controller":true}}])", owner);
-  return std::format(
+      owner.empty() ? "[]" : base::format(R"([{{"kind":"{}","name":"o","controller":true}}])", owner);
+  return base::format(
       R"({{"metadata":{{"name":"{}","namespace":"shop","labels":{{"app":"{}"}},"annotations":{},"ownerReferences":{}}},)"
       R"("spec":{{{}}},"status":{{"phase":"{}"}}}})",
       name, name, annotations, owners, more_spec, phase);

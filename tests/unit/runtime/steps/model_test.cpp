@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "runtime/steps/model.h"
+#include "payload/base/format.h"
 
 #include <algorithm>
 #include <catch2/catch_test_macros.hpp>
@@ -76,7 +77,7 @@ TEST_CASE("the name of a line that brings several charts stands for all of them"
   for (const char* name : {"shop-web", "shop-worker"})
     contents.apps.push_back({.name = name,
                              .kind = format::AppKind::helm,
-                             .root = std::format("apps/{}", name),
+                             .root = base::format("apps/{}", name),
                              .version = "1",
                              .part_of = "shop"});
   config::ClusterConfig config;

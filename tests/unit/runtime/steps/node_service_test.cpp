@@ -3,6 +3,7 @@
 // The node service: its configuration and its units on each host.
 #include "runtime/steps/node_service.h"
 
+#include "payload/base/format.h"
 #include "payload/json/value.h"
 #include "tests/unit/runtime/steps/bench.h"
 
@@ -98,14 +99,14 @@ TEST_CASE("the doors: systemd holds the ports, and containerd believes only who 
                                     "/etc/systemd/system/sealift-authority.socket", &steps::WantedFile::path));
   for (const auto* node : {&first, &other}) {
     for (const auto* name : {"mirror", "api"}) {
-      const auto unit = text(*node, std::format("/etc/systemd/system/sealift-{}.service", name));
+      const auto unit = text(*node, base::format("/etc/systemd/system/sealift-{}.service", name));
       INFO(unit);
-      CHECK(unit.contains(std::format("\nRequires=sealift-{}.socket\n", name)));
-      CHECK(unit.contains(std::format("\nRootDirectory=/var/lib/sealift/roots/{}\n", name)));
+      CHECK(unit.contains(base::format("\nRequires=sealift-{}.socket\n", name)));
+      CHECK(unit.contains(base::format("\nRootDirectory=/var/lib/sealift/roots/{}\n", name)));
       CHECK(unit.contains("\nDynamicUser=yes\n"));
       CHECK_FALSE(unit.contains('@' + std::string("P")));
       CHECK_FALSE(unit.contains("ca.key"));
-      CHECK(text(*node, std::format("/var/lib/sealift/roots/{}/README", name)).contains("root"));
+      CHECK(text(*node, base::format("/var/lib/sealift/roots/{}/README", name)).contains("root"));
     }
   }
   // Payloads and records are in sight where they are served from, and nowhere else.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Sending the payload to a control plane: the order, what is skipped, and that nothing damaged arrives.
 #include "runtime/steps/payload_step.h"
+#include "payload/base/format.h"
 
 #include <catch2/catch_test_macros.hpp>
 
@@ -30,7 +31,7 @@ struct Delivery : tests::Bench {
     for (const char* name : {"docker.io/flannel/flannel:v1", "example.org/shop:1", "registry.k8s.io/pause:3.10.1"}) {
       format::Image image;
       image.name = name;
-      const auto part = [&](std::string_view what) { return builder.add_raw(std::format("{} of {}", what, name)); };
+      const auto part = [&](std::string_view what) { return builder.add_raw(base::format("{} of {}", what, name)); };
       image.root = part("manifest");
       image.media_type = "application/vnd.oci.image.manifest.v1+json";
       image.platforms.push_back({Architecture::amd64, image.root, image.media_type, part("config"), {part("layer")}});
@@ -121,7 +122,7 @@ TEST_CASE("payload: images of applications that are not selected stay behind, un
   CHECK_FALSE(delivery.store().complete);
   const auto sent = delivery.sent();
   for (const char* part : {"manifest", "config", "layer"}) {
-    const auto at = delivery.frame_of(std::format("{} of example.org/shop:1", part));
+    const auto at = delivery.frame_of(base::format("{} of example.org/shop:1", part));
     CHECK_FALSE(std::ranges::contains(sent, at));
   }
   CHECK(std::ranges::contains(sent, delivery.frame_of("image: example.org/shop:1\n")));  // files are small
@@ -164,7 +165,7 @@ TEST_CASE("payload: a damaged frame of the artifact is not sent, and the store i
     const auto done = delivery.apply(step);
     REQUIRE_FALSE(done);
     CHECK(done.error().code == ErrorCode::corrupt);
-    CHECK(done.error().text().contains(std::format("offset {}", bad)));
+    CHECK(done.error().text().contains(base::format("offset {}", bad)));
     CHECK(done.error().text().contains("verify"));
     CHECK_FALSE(delivery.store().frames.contains(bad));
     CHECK_FALSE(delivery.store().complete);

@@ -5,6 +5,7 @@
 
 #include <catch2/catch_test_macros.hpp>
 
+#include "payload/base/format.h"
 #include "runtime/host/artifact_record.h"
 #include "runtime/host/kubeconfig.h"
 #include "runtime/steps/apps.h"
@@ -114,8 +115,8 @@ struct Apps : Site {
       return ended(
           release.empty()
               ? ""
-              : std::format("store   sh.helm.release.v1.shop.v1   helm.sh/release.v1   1   5m   shop   1   {}\n",
-                            release));
+              : base::format("store   sh.helm.release.v1.shop.v1   helm.sh/release.v1   1   5m   shop   1   {}\n",
+                             release));
     }
     if (has_word(command, "pods")) return ended(pods);
     if (has_word(command, "--no-headers")) return ended(there);
@@ -146,7 +147,7 @@ struct Apps : Site {
       return failed("Error: UPGRADE FAILED: another operation (install/upgrade/rollback) is in progress");
     if (!fails.empty()) return failed(fails);
     release = "deployed";
-    return ended(prints_release ? std::format("{{\"manifest\":\"{}\"}}", kChart) : "{\"cut off");
+    return ended(prints_release ? base::format("{{\"manifest\":\"{}\"}}", kChart) : "{\"cut off");
   }
 };
 
