@@ -118,6 +118,6 @@ def test_from_a_machine_without_the_journal(cluster):
 
 def test_usage(cluster):
     for arguments, words in ((('-o', 'a.pdf'), '.html, .json or .xml'), (('-o', 'a.html', '--waive', 'mirror.answer=x'), 'did you mean mirror.answers?'),
-                             (('-o', 'a.html', '--waive', 'mirror.answers'), 'ID=REASON')):
+                             (('-o', 'a.html', '--waive', 'mirror.answers'), 'ID[@SUBJECT]=REASON')):
         done = cluster.run('report', *arguments)
         assert done.code == 2 and words in done.output, done.output
